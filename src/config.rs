@@ -1,0 +1,610 @@
+//! Validated settings: what a simulation is built from.
+//!
+//! Nothing here is optional in the sense of "use the default": the scenario layer has filled in every default and
+//! refused every contradiction. What the file said, and where, stays up there. The settings of the protocol itself
+//! are the protocol's own type, [`crate::protocol::Protocol::Config`].
+
+use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, ValueKind};
+use crate::property::Property;
+use crate::rng::Probability;
+use crate::sampler::Distribution;
+use crate::time::{Span, Time};
+
+/// One run, but for its seed and its protocol.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What the scenario shows, in a line.
+    pub title: String,
+    /// The seed used when the command line names none.
+    pub seed: u64,
+    /// How long faults and workload last.
+    pub duration: Span,
+    /// How long the healed cluster may take to settle after that.
+    pub settle: Span,
+    /// The order of events at one instant.
+    pub ties: Ties,
+    /// The texts behind ids.
+    pub names: Names,
+    /// The nodes.
+    pub cluster: Cluster,
+    /// Every link between nodes, and between clients and nodes.
+    pub network: Network,
+    /// Each node's clock, in node order.
+    pub clocks: Vec<Clock>,
+    /// Every node's disk.
+    pub disk: Disk,
+    /// The generated workload, if there is one.
+    pub workload: Option<Workload>,
+    /// Operations at exact times, in file order.
+    pub script: Vec<ScriptedOperation>,
+    /// What goes wrong, in file order.
+    pub faults: Vec<Fault>,
+    /// Settings that change on the way, in time order.
+    pub changes: Vec<Change>,
+    /// The bounds that checkers need.
+    pub bounds: Bounds,
+    /// What the scenario expects of the run.
+    pub expect: Expect,
+}
+
+/// The texts behind ids.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Names {
+    /// Keys by [`KeyId`]: the workload's first (`k1`, `k2` ..), then those only the script names.
+    pub keys: Vec<String>,
+    /// Texts of scripted values, by the index in [`Value::text`].
+    pub values: Vec<String>,
+    /// Clients by [`ClientId`]: the workload's first (`c1`, `c2` ..), then the script's.
+    pub clients: Vec<String>,
+    /// Faults by [`FaultId`].
+    pub faults: Vec<String>,
+}
+
+impl Names {
+    /// The key's text.
+    #[must_use]
+    pub fn key(&self, key: KeyId) -> &str {
+        &self.keys[key.0 as usize]
+    }
+
+    /// The client's name.
+    #[must_use]
+    pub fn client(&self, client: ClientId) -> &str {
+        &self.clients[client.0 as usize]
+    }
+
+    /// The fault's id in the scenario file.
+    #[must_use]
+    pub fn fault(&self, fault: FaultId) -> &str {
+        &self.faults[fault.0 as usize]
+    }
+
+    /// The value's text; a value made by the workload is shown as `client.index`, counted from 1: `c3.17`.
+    #[must_use]
+    pub fn value(&self, value: Value) -> String {
+        match value.kind() {
+            ValueKind::Text(index) => self.values[index].clone(),
+            ValueKind::Made(client, index) => format!("{}.{}", self.client(client), index + 1),
+        }
+    }
+}
+
+/// The order in which events of one instant are played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ties {
+    /// The order in which they were caused.
+    Causal,
+    /// A random order, drawn from each event's causal identity.
+    Random,
+}
+
+/// The nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// How many nodes: 1 to [`crate::id::MAX_NODES`].
+    pub nodes: u16,
+    /// Who leads from the start; `None` when the nodes elect a leader at boot.
+    pub initial_leader: Option<NodeId>,
+}
+
+/// Every link of the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// The link between two nodes of which nothing else is said.
+    pub default: Link,
+    /// Links that differ, each with all of its settings; a later one wins over an earlier one.
+    pub links: Vec<LinkOverride>,
+    /// One-way latency between any client and any node, where nothing else is said.
+    pub client_delay: Distribution,
+    /// Client legs that differ; a later one wins over an earlier one.
+    pub client_legs: Vec<ClientLeg>,
+}
+
+/// One direction of a connection between two nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// One-way delay.
+    pub delay: Distribution,
+    /// Share of messages lost.
+    pub loss: Probability,
+    /// Share of messages delivered twice, the copy with a delay of its own.
+    pub duplication: Probability,
+    /// Whether messages may overtake one another.
+    pub order: LinkOrder,
+    /// Bytes a second, with a queue before them; `None` for no limit.
+    pub bandwidth: Option<u64>,
+}
+
+/// Whether a link keeps order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkOrder {
+    /// Each message arrives after its own delay and may overtake.
+    Reordering,
+    /// No message arrives before one that was sent earlier, as over one TCP connection.
+    Fifo,
+}
+
+/// A link that differs from the default.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkOverride {
+    /// Senders; `None` for every node.
+    pub from: Option<NodeId>,
+    /// Receivers; `None` for every node.
+    pub to: Option<NodeId>,
+    /// All of the link's settings.
+    pub link: Link,
+}
+
+/// The latency between some clients and some nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientLeg {
+    /// Which client; `None` for every client.
+    pub client: Option<ClientId>,
+    /// Which node; `None` for every node.
+    pub node: Option<NodeId>,
+    /// One-way latency, the same both ways.
+    pub delay: Distribution,
+}
+
+/// How a node's clock errs from the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Clock {
+    /// How far the wall clock is ahead at the start, in nanoseconds.
+    pub offset_ns: i64,
+    /// How much faster both clocks run, in parts per billion; above -1,000,000,000.
+    pub drift_ppb: i64,
+}
+
+/// A node's disk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Disk {
+    /// How long a sync takes.
+    pub sync: Distribution,
+}
+
+/// Clients that generate operations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workload {
+    /// How many operations may be under way at once: the clients of a closed loop, the pool of an open one.
+    pub clients: u32,
+    /// When a client invokes.
+    pub pace: Pace,
+    /// How many operations in all, shared evenly among the clients; `None`: until the end of `duration`.
+    pub operations: Option<u64>,
+    /// How many keys; at least 1.
+    pub keys: u32,
+    /// How often each key is used.
+    pub skew: Skew,
+    /// What is asked, by weight.
+    pub mix: Mix,
+    /// Whom a read asks.
+    pub read_from: ReadFrom,
+    /// How an attempt is given up and tried again.
+    pub patience: Patience,
+}
+
+/// When clients invoke.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pace {
+    /// A client invokes, waits for the completion, thinks, invokes again.
+    Closed {
+        /// How long it thinks.
+        think: Distribution,
+    },
+    /// Operations arrive whatever became of earlier ones; an arrival that finds no free client waits for one,
+    /// and its latency counts from its arrival.
+    Open {
+        /// Time between two arrivals.
+        interval: Distribution,
+        /// Operations an arrival brings; at least 1.
+        burst: u32,
+    },
+}
+
+/// How often each key is used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Skew {
+    /// All alike.
+    Uniform,
+    /// The key of rank r with weight 1 / r^exponent.
+    Zipf {
+        /// Above 0, finite.
+        exponent: f64,
+    },
+}
+
+/// What is asked, by weight; at least one weight is above 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Mix {
+    /// Writes of a unique value.
+    pub put: u32,
+    /// Reads of a key.
+    pub get: u32,
+    /// Deletes of a key.
+    pub delete: u32,
+    /// Lists of all keys.
+    pub list: u32,
+    /// Reads of everything.
+    pub read_all: u32,
+}
+
+/// Whom a read asks; writes always look for the leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// The node that the client believes to lead.
+    Leader,
+    /// This node.
+    Node(NodeId),
+    /// A node drawn for each read.
+    Any,
+    /// The node with the least mean latency from the client; of equals the lowest id.
+    Nearest,
+}
+
+/// How an attempt is given up and tried again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Patience {
+    /// After how long without an answer an attempt is given up.
+    pub timeout: Span,
+    /// How often an operation is tried again after a refusal or a timeout.
+    pub retries: u32,
+    /// How long to wait before that.
+    pub backoff: Distribution,
+}
+
+/// What a client asks of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Set a key.
+    Put {
+        /// The key.
+        key: KeyId,
+        /// The value.
+        value: Value,
+        /// Follower acknowledgements this write alone asks for; `None` for the configured number.
+        quorum: Option<u16>,
+    },
+    /// Read a key.
+    Get {
+        /// The key.
+        key: KeyId,
+    },
+    /// Remove a key.
+    Delete {
+        /// The key.
+        key: KeyId,
+        /// As in a put.
+        quorum: Option<u16>,
+    },
+    /// The keys that exist.
+    List,
+    /// Every key with its value.
+    ReadAll,
+    /// Remove every key.
+    Clear,
+}
+
+impl Operation {
+    /// The key the operation is on; `None` for those on the whole store.
+    #[must_use]
+    pub const fn key(self) -> Option<KeyId> {
+        match self {
+            Self::Put { key, .. } | Self::Get { key } | Self::Delete { key, .. } => Some(key),
+            Self::List | Self::ReadAll | Self::Clear => None,
+        }
+    }
+
+    /// Whether it changes the store.
+    #[must_use]
+    pub const fn is_write(self) -> bool {
+        matches!(self, Self::Put { .. } | Self::Delete { .. } | Self::Clear)
+    }
+}
+
+/// An operation at an exact time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScriptedOperation {
+    /// A stable id: keys its draws, kept by export and shrinking.
+    pub id: String,
+    /// When it is invoked, or later, when its client has completed its previous one.
+    pub at: Time,
+    /// Who invokes it.
+    pub client: ClientId,
+    /// What is asked.
+    pub operation: Operation,
+    /// Whom: `None` looks for the leader.
+    pub node: Option<NodeId>,
+    /// How it is given up and tried again.
+    pub patience: Patience,
+    /// What the client must be told; empty for anything.
+    pub expect: Answer,
+}
+
+/// What a client must be told. Each part that is `Some` must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether it completed ok, failed, or its outcome is unknown.
+    pub status: Option<ExpectedStatus>,
+    /// The value read.
+    pub value: Option<ExpectedValue>,
+    /// Whether the answer was marked degraded.
+    pub degraded: Option<bool>,
+    /// How many followers had confirmed, of how many.
+    pub confirmations: Option<(u16, u16)>,
+    /// The name of the error, as in the history (`not-leader`, `timeout` ..).
+    pub error: Option<String>,
+    /// The leader that the answer named.
+    pub leader: Option<NodeId>,
+    /// Whether the deleted key had existed.
+    pub existed: Option<bool>,
+    /// The keys listed, in any order.
+    pub keys: Option<Vec<KeyId>>,
+    /// Everything read, in any order.
+    pub all: Option<Vec<(KeyId, Value)>>,
+    /// The most the answer may take.
+    pub within: Option<Span>,
+    /// The least the answer may take.
+    pub after: Option<Span>,
+}
+
+/// How an operation may complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExpectedStatus {
+    /// It happened.
+    Ok,
+    /// It did not happen.
+    Fail,
+    /// Nobody knows.
+    Info,
+}
+
+/// What a key must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpectedValue {
+    /// Nothing.
+    Absent,
+    /// This value.
+    Is(Value),
+}
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// Its place in the file; its name is in [`Names::faults`].
+    pub id: FaultId,
+    /// When it starts.
+    pub at: Time,
+    /// After how long it ends by itself: a partition heals, a crashed node restarts, a paused one resumes, a drift
+    /// returns to what it was. `None`: when something else ends it, or the settling phase.
+    pub lasts: Option<Span>,
+    /// What goes wrong.
+    pub action: FaultAction,
+    /// Whether a node that it takes down stays down even for the settling phase.
+    pub forever: bool,
+}
+
+/// What goes wrong. A message is judged when it is sent: one already on its way arrives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FaultAction {
+    /// Nodes of different groups cannot reach each other; nodes named in no group form one more. A client named in
+    /// a group reaches only that group's nodes; others reach all.
+    Partition(Vec<Group>),
+    /// Each node reaches only its neighbours in a ring, near enough to be a majority with them: every node sees a
+    /// majority, no two the same (Jepsen's `majorities-ring`). At least four nodes.
+    MajoritiesRing,
+    /// Two halves that only this node connects.
+    Bridge(Target),
+    /// These nodes reach no other node and are reached by none; clients still reach them.
+    Isolate(Target),
+    /// Messages from some nodes to some nodes are lost, one way.
+    Block(Route),
+    /// Messages are held back, and all delivered when it ends.
+    Clog(Route),
+    /// Messages take longer.
+    Slow {
+        /// Which messages.
+        route: Route,
+        /// How much longer.
+        extra: Distribution,
+    },
+    /// Messages of one kind, or all, are lost with some probability.
+    Drop {
+        /// Which messages.
+        route: Route,
+        /// The kind's index in [`crate::protocol::Message::KINDS`]; `None` for all.
+        kind: Option<u8>,
+        /// How likely each is lost.
+        probability: Probability,
+    },
+    /// The process dies; what was written to the disk survives, synced or not.
+    Crash(Target),
+    /// The machine dies; what was not synced is gone, torn or out of order.
+    PowerLoss(Target),
+    /// Crashed nodes start again.
+    Restart {
+        /// Who.
+        target: Target,
+        /// Whether the disk was replaced by an empty one.
+        empty_disk: bool,
+    },
+    /// The process stops being scheduled; what reaches it waits.
+    Pause(Target),
+    /// Paused nodes go on.
+    Resume(Target),
+    /// The wall clock jumps by this many nanoseconds, for good or until the fault ends.
+    ClockJump {
+        /// Whose.
+        target: Target,
+        /// By how much, in nanoseconds; may be negative.
+        by_ns: i64,
+    },
+    /// Wall and monotonic clock run at another rate.
+    ClockDrift {
+        /// Whose.
+        target: Target,
+        /// Parts per billion faster than true time; above -1,000,000,000.
+        ppb: i64,
+    },
+    /// Ends faults before their time.
+    Heal(HealWhat),
+}
+
+/// Which faults a heal ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HealWhat {
+    /// All that are on the network.
+    Network,
+    /// This one.
+    Fault(FaultId),
+}
+
+/// One side of a partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Nodes on this side.
+    pub nodes: Vec<NodeId>,
+    /// Clients that reach only this side.
+    pub clients: Vec<ClientId>,
+}
+
+/// Some messages between nodes, by sender and receiver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// Senders.
+    pub from: Target,
+    /// Receivers.
+    pub to: Target,
+    /// Whether the way back is meant too.
+    pub both_ways: bool,
+}
+
+/// Some nodes, named or described; a description is resolved when the fault starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// These, lowest id first.
+    Nodes(Vec<NodeId>),
+    /// The live node that leads: of several the one with the highest term, then the lowest id.
+    Leader,
+    /// One live node that does not lead, drawn.
+    Follower,
+    /// The live node with the lowest id.
+    LowestId,
+    /// The live node with the highest id.
+    HighestId,
+    /// A drawn majority of all nodes.
+    Majority,
+    /// Every node.
+    All,
+}
+
+/// Settings that change on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// When.
+    pub at: Time,
+    /// What the file set, as (path, value) texts: for export and the trace.
+    pub set: Vec<(String, String)>,
+    /// The network from then on.
+    pub network: Network,
+    /// The workload from then on; clients, keys and operations stay as they were.
+    pub workload: Option<Workload>,
+}
+
+/// The bounds that checkers need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Bounds {
+    /// How long after a write was acknowledged a read may still miss it.
+    pub staleness: Span,
+}
+
+/// What the scenario expects.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expect {
+    /// The verdict of a checker, by property, in file order.
+    pub checks: Vec<(Property, ExpectedVerdict)>,
+    /// The state of a node at a time, in file order.
+    pub states: Vec<ExpectedState>,
+}
+
+/// A check's verdict, as `[expect]` and JSON name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExpectedVerdict {
+    /// The property held.
+    Valid,
+    /// It was broken, and the configuration does not promise it.
+    Allowed,
+    /// It was broken although the configuration promises it.
+    Violation,
+    /// The checker could not tell.
+    Unknown,
+}
+
+impl ExpectedVerdict {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 4] = [Self::Valid, Self::Allowed, Self::Violation, Self::Unknown];
+
+    /// The name in files and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Allowed => "allowed",
+            Self::Violation => "violation",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a node must look like after every event up to and including a time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpectedState {
+    /// When.
+    pub at: Time,
+    /// Who.
+    pub node: NodeId,
+    /// What a key holds.
+    pub key: Option<(KeyId, ExpectedValue)>,
+    /// `leader`, `follower`, `candidate` or `down`.
+    pub role: Option<String>,
+    /// The node's term.
+    pub term: Option<u64>,
+    /// Whom the node takes for the leader; `Some(None)`: nobody.
+    pub leader: Option<Option<NodeId>>,
+}
+
+impl Config {
+    /// Whether every read of the run asks the node that its client takes for the leader.
+    #[must_use]
+    pub fn reads_only_leader(&self) -> bool {
+        let workload_reads_leader = self.workload.as_ref().is_none_or(|workload| {
+            workload.read_from == ReadFrom::Leader
+                || (workload.mix.get == 0 && workload.mix.list == 0 && workload.mix.read_all == 0)
+        });
+        let script_reads_leader = self.script.iter().all(|scripted| {
+            scripted.operation.is_write()
+                || scripted.node.is_none()
+                || scripted.node == self.cluster.initial_leader
+        });
+        workload_reads_leader && script_reads_leader
+    }
+}

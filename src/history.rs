@@ -1,0 +1,422 @@
+//! What clients asked and were told, in event order: the checkers' input.
+//!
+//! Real-time order is the order of events, not of times: a completion and an invocation at one instant have an
+//! order, and it decides which came first.
+
+use std::collections::BTreeMap;
+
+use crate::config::Operation;
+use crate::id::{ClientId, FaultId, KeyId, NodeId, OpId, Value, Version};
+use crate::time::{Span, Time};
+
+/// What became of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Status {
+    /// Invoked and not completed; to a checker the same as [`Status::Info`].
+    Pending,
+    /// It happened.
+    Ok,
+    /// It did not happen, and never will.
+    Fail,
+    /// Nobody knows: it may have happened, may yet happen, or never.
+    Info,
+}
+
+impl Status {
+    /// The name in `history.jsonl`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ok => "ok",
+            Self::Fail => "fail",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// Why an operation did not complete ok.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Failure {
+    /// The client waited as long as it would.
+    Timeout,
+    /// The node refused because it does not lead.
+    NotLeader,
+    /// The node does not know of a leader.
+    NoLeader,
+    /// The node was down and the connection was refused.
+    Refused,
+    /// Too few followers confirmed in time.
+    TooFewConfirmations,
+    /// The node does not do this operation.
+    Unsupported,
+    /// The node cannot serve: its disk is full or damaged.
+    Disk,
+    /// The run ended first.
+    Unfinished,
+}
+
+impl Failure {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Timeout,
+        Self::NotLeader,
+        Self::NoLeader,
+        Self::Refused,
+        Self::TooFewConfirmations,
+        Self::Unsupported,
+        Self::Disk,
+        Self::Unfinished,
+    ];
+
+    /// The name in files and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::NotLeader => "not-leader",
+            Self::NoLeader => "no-leader",
+            Self::Refused => "refused",
+            Self::TooFewConfirmations => "too-few-confirmations",
+            Self::Unsupported => "unsupported",
+            Self::Disk => "disk",
+            Self::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// What was asked, without its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Function {
+    /// Set a key.
+    Put,
+    /// Read a key.
+    Get,
+    /// Remove a key.
+    Delete,
+    /// The keys that exist.
+    List,
+    /// Every key with its value.
+    ReadAll,
+    /// Remove every key.
+    Clear,
+}
+
+impl Function {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 6] =
+        [Self::Put, Self::Get, Self::Delete, Self::List, Self::ReadAll, Self::Clear];
+
+    /// The name in files and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Get => "get",
+            Self::Delete => "delete",
+            Self::List => "list",
+            Self::ReadAll => "read-all",
+            Self::Clear => "clear",
+        }
+    }
+
+    /// What `operation` asks.
+    #[must_use]
+    pub const fn of(operation: Operation) -> Self {
+        match operation {
+            Operation::Put { .. } => Self::Put,
+            Operation::Get { .. } => Self::Get,
+            Operation::Delete { .. } => Self::Delete,
+            Operation::List => Self::List,
+            Operation::ReadAll => Self::ReadAll,
+            Operation::Clear => Self::Clear,
+        }
+    }
+}
+
+/// An operation: its invocation and, once there is one, its completion.
+///
+/// Kept small, a million of them in 88 MB: what few operations have is in [`History::contents`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When the client invoked it.
+    pub invoked_at: Time,
+    /// When it completed; meaningless while pending.
+    pub completed_at: Time,
+    /// When it was due: the arrival in an open loop, else the invocation. Latency counts from here.
+    pub due_at: Time,
+    /// A put's value, or the value that a completed get found.
+    pub value: Option<Value>,
+    /// The version that a write was given (even when its client never learned of it), or that a get found.
+    pub version: Option<Version>,
+    /// The key; `KeyId(0)` where the function is on the whole store.
+    pub key: KeyId,
+    /// Who invoked it.
+    pub client: ClientId,
+    /// Place of the invocation among all events of the history.
+    pub invoked_seq: u32,
+    /// Place of the completion; `u32::MAX` while pending, so that "completed before" needs no special case.
+    pub completed_seq: u32,
+    /// How often this client's operations had ended unknown before: a process is (client, incarnation), since a
+    /// process whose operation may still be under way cannot invoke another (Jepsen).
+    pub incarnation: u32,
+    /// What was asked.
+    pub function: Function,
+    /// What became of it.
+    pub status: Status,
+    /// Why it did not complete ok.
+    pub failure: Option<Failure>,
+    /// Who answered.
+    pub node: Option<NodeId>,
+    /// The leader that the answer named.
+    pub leader: Option<NodeId>,
+    /// Followers that had confirmed the write when it was answered.
+    pub confirmations: u16,
+    /// How many followers there were; 0 when the answer says nothing of confirmations.
+    pub followers: u16,
+    /// Whether the write was answered with fewer confirmations than it asked for.
+    pub degraded: bool,
+    /// Whether a deleted key had existed.
+    pub existed: Option<bool>,
+}
+
+impl Entry {
+    /// From when it was due to its completion; `None` while pending.
+    #[must_use]
+    pub fn latency(&self) -> Option<Span> {
+        (self.status != Status::Pending).then(|| self.completed_at.since(self.due_at))
+    }
+
+    /// Whether this completed before `other` was invoked, in event order.
+    #[must_use]
+    pub const fn precedes(&self, other: &Self) -> bool {
+        self.completed_seq < other.invoked_seq
+    }
+
+    /// Whether it completed ok.
+    #[must_use]
+    pub const fn is_ok(&self) -> bool {
+        matches!(self.status, Status::Ok)
+    }
+
+    /// Whether it may have had, or may yet have, an effect: it did not fail.
+    #[must_use]
+    pub const fn may_have_happened(&self) -> bool {
+        !matches!(self.status, Status::Fail)
+    }
+
+    /// Whether it writes: a put, a delete or a clear.
+    #[must_use]
+    pub const fn is_write(&self) -> bool {
+        matches!(self.function, Function::Put | Function::Delete | Function::Clear)
+    }
+}
+
+/// A key's place in what a list or a read of everything answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Item {
+    /// The key.
+    pub key: KeyId,
+    /// Its value; `None` in a list of keys.
+    pub value: Option<Value>,
+    /// The version of the value; `None` in a list of keys.
+    pub version: Option<Version>,
+}
+
+/// Something that the nemesis did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NemesisEvent {
+    /// Place among all events of the history.
+    pub seq: u32,
+    /// When.
+    pub at: Time,
+    /// Which fault; `None` for the healing at the end of the fault phase.
+    pub fault: Option<FaultId>,
+    /// Whether it starts or ends.
+    pub starts: bool,
+    /// What, in words with the nodes it resolved to: `crash n1`, `partition n1 | n2 n3`.
+    pub what: String,
+}
+
+/// One event of the history, for those who read it in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryEvent {
+    /// A client invoked.
+    Invoke(OpId),
+    /// An operation completed.
+    Complete(OpId),
+    /// The nemesis acted; an index into [`History::nemesis`].
+    Nemesis(usize),
+}
+
+/// Every operation and every act of the nemesis.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    entries: Vec<Entry>,
+    nemesis: Vec<NemesisEvent>,
+    contents: BTreeMap<OpId, Box<[Item]>>,
+    earlier_versions: Vec<(OpId, Version)>,
+    cleared: Vec<(OpId, KeyId, Version)>,
+    events: u32,
+}
+
+impl History {
+    /// An empty history with room for `operations`.
+    #[must_use]
+    pub fn with_capacity(operations: usize) -> Self {
+        Self { entries: Vec::with_capacity(operations), ..Self::default() }
+    }
+
+    /// Notes an invocation.
+    ///
+    /// # Panics
+    ///
+    /// At 2^31 operations.
+    pub fn invoke(
+        &mut self,
+        at: Time,
+        due_at: Time,
+        (client, incarnation): (ClientId, u32),
+        operation: Operation,
+    ) -> OpId {
+        let id = OpId(u32::try_from(self.entries.len()).expect("fewer than 2^32 operations"));
+        let value = match operation {
+            Operation::Put { value, .. } => Some(value),
+            _ => None,
+        };
+        let invoked_seq = self.next_seq();
+        self.entries.push(Entry {
+            invoked_at: at,
+            completed_at: Time::ZERO,
+            due_at,
+            value,
+            version: None,
+            key: operation.key().unwrap_or_default(),
+            client,
+            invoked_seq,
+            completed_seq: u32::MAX,
+            incarnation,
+            function: Function::of(operation),
+            status: Status::Pending,
+            failure: None,
+            node: None,
+            leader: None,
+            confirmations: 0,
+            followers: 0,
+            degraded: false,
+            existed: None,
+        });
+        id
+    }
+
+    /// Notes the completion of `op`; `fill` sets what it brought besides the status.
+    ///
+    /// # Panics
+    ///
+    /// When the operation has completed before.
+    pub fn complete(&mut self, op: OpId, at: Time, status: Status, fill: impl FnOnce(&mut Entry)) {
+        let seq = self.next_seq();
+        let entry = &mut self.entries[op.0 as usize];
+        assert_eq!(entry.status, Status::Pending, "an operation completes once");
+        entry.status = status;
+        entry.completed_at = at;
+        entry.completed_seq = seq;
+        fill(entry);
+    }
+
+    /// Notes that a node accepted a write of `op` as `version`, whether or not its client ever learns of it; with
+    /// retries there may be several.
+    pub fn accept(&mut self, op: OpId, version: Version) {
+        let entry = &mut self.entries[op.0 as usize];
+        match entry.version {
+            Some(earlier) if entry.is_write() && earlier != version => {
+                self.earlier_versions.push((op, earlier));
+            }
+            _ => {}
+        }
+        entry.version = Some(version);
+    }
+
+    /// Notes that the clear `op` removed `key` with a delete of `version`.
+    pub fn accept_clear(&mut self, op: OpId, key: KeyId, version: Version) {
+        self.cleared.push((op, key, version));
+    }
+
+    /// Notes what a list or a read of everything answered.
+    pub fn set_contents(&mut self, op: OpId, items: Box<[Item]>) {
+        self.contents.insert(op, items);
+    }
+
+    /// Notes an act of the nemesis.
+    pub fn act(&mut self, at: Time, fault: Option<FaultId>, starts: bool, what: String) {
+        let seq = self.next_seq();
+        self.nemesis.push(NemesisEvent { seq, at, fault, starts, what });
+    }
+
+    fn next_seq(&mut self) -> u32 {
+        let seq = self.events;
+        self.events += 1;
+        seq
+    }
+
+    /// Every operation, in the order of invocation.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The operation `op`.
+    #[must_use]
+    pub fn entry(&self, op: OpId) -> &Entry {
+        &self.entries[op.0 as usize]
+    }
+
+    /// Every operation with its id, in the order of invocation.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (OpId, &Entry)> {
+        // The ids were given as u32, so the count fits.
+        (0..self.entries.len()).map(|i| (OpId(i as u32), &self.entries[i]))
+    }
+
+    /// What a list or a read of everything answered; `None` for other operations.
+    #[must_use]
+    pub fn contents(&self, op: OpId) -> Option<&[Item]> {
+        self.contents.get(&op).map(AsRef::as_ref)
+    }
+
+    /// Versions that earlier attempts of retried writes were given, besides [`Entry::version`].
+    #[must_use]
+    pub fn earlier_versions(&self) -> &[(OpId, Version)] {
+        &self.earlier_versions
+    }
+
+    /// What each clear removed, by key.
+    #[must_use]
+    pub fn cleared(&self) -> &[(OpId, KeyId, Version)] {
+        &self.cleared
+    }
+
+    /// Every act of the nemesis, in event order.
+    #[must_use]
+    pub fn nemesis(&self) -> &[NemesisEvent] {
+        &self.nemesis
+    }
+
+    /// Every event in event order.
+    #[must_use]
+    pub fn events(&self) -> Vec<HistoryEvent> {
+        let mut events = vec![None; self.events as usize];
+        for (id, entry) in self.iter() {
+            events[entry.invoked_seq as usize] = Some(HistoryEvent::Invoke(id));
+            if entry.status != Status::Pending {
+                events[entry.completed_seq as usize] = Some(HistoryEvent::Complete(id));
+            }
+        }
+        for (i, act) in self.nemesis.iter().enumerate() {
+            events[act.seq as usize] = Some(HistoryEvent::Nemesis(i));
+        }
+        events.into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,119 @@
+//! Counts and spans of a run that are no client's business: messages, leaders, how it settled.
+
+use crate::id::NodeId;
+use crate::time::{Span, Time};
+
+/// Messages between nodes, and between clients and nodes, by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageCounts {
+    /// Handed to the network by a node or a client.
+    pub sent: u64,
+    /// Handed to a node or a client.
+    pub delivered: u64,
+    /// Lost by chance, or because the receiver was down.
+    pub lost: u64,
+    /// Extra copies the network made.
+    pub duplicated: u64,
+    /// Lost because a partition, a block or a dropping fault stood in the way.
+    pub blocked: u64,
+}
+
+/// A node that led: from when it took itself for the leader until it no longer did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leadership {
+    /// The term it led.
+    pub term: u64,
+    /// Who.
+    pub node: NodeId,
+    /// From when.
+    pub from: Time,
+    /// Until when; `None` when it led to the end of the run.
+    pub until: Option<Time>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// No operation or replication pending, replicas equal, this long after the faults ended.
+    Settled {
+        /// From the end of the fault phase.
+        after: Span,
+    },
+    /// The settling phase ran out.
+    Unsettled {
+        /// What the cluster was still waiting for, a line each.
+        waiting_for: Vec<String>,
+    },
+    /// Events at one instant without progress: the simulation itself cannot go on.
+    Stuck {
+        /// The instant.
+        at: Time,
+        /// How many events it had.
+        events: u64,
+    },
+}
+
+/// Exact order statistics of some lengths of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Latency {
+    /// How many.
+    pub count: u64,
+    /// The mean, rounded down.
+    pub mean: Span,
+    /// Half are at most this.
+    pub p50: Span,
+    /// 95% are at most this.
+    pub p95: Span,
+    /// 99% are at most this.
+    pub p99: Span,
+    /// 99.9% are at most this.
+    pub p999: Span,
+    /// The longest.
+    pub max: Span,
+}
+
+impl Latency {
+    /// The statistics of `lengths`, which it sorts; all zero when there are none. A percentile is the nearest
+    /// rank: the least length with at least that share of all at or below it.
+    #[must_use]
+    pub fn of(lengths: &mut [Span]) -> Self {
+        if lengths.is_empty() {
+            return Self::default();
+        }
+        lengths.sort_unstable();
+        let count = lengths.len() as u64;
+        let sum: u128 = lengths.iter().map(|length| u128::from(length.nanos())).sum();
+        let rank = |per_mille: u64| {
+            let rank = (count * per_mille).div_ceil(1000).max(1);
+            lengths[usize::try_from(rank - 1).expect("a rank is at most the length")]
+        };
+        let mean = u64::try_from(sum / u128::from(count)).expect("a mean is at most the maximum");
+        Self {
+            count,
+            mean: Span::from_nanos(mean),
+            p50: rank(500),
+            p95: rank(950),
+            p99: rank(990),
+            p999: rank(999),
+            max: rank(1000),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let mut lengths: Vec<Span> = (1..=200).rev().map(Span::from_millis).collect();
+        let latency = Latency::of(&mut lengths);
+        let ms = Span::from_millis;
+        assert_eq!(latency.count, 200);
+        assert_eq!(latency.mean, Span::from_micros(100_500));
+        assert_eq!((latency.p50, latency.p95, latency.p99), (ms(100), ms(190), ms(198)));
+        assert_eq!((latency.p999, latency.max), (ms(200), ms(200)));
+        assert_eq!(Latency::of(&mut [ms(5)]).p50, ms(5));
+        assert_eq!(Latency::of(&mut []), Latency::default());
+    }
+}

@@ -1,0 +1,74 @@
+//! The settings of leader-follower replication.
+
+use crate::time::Span;
+
+/// Settings of [`super::LeaderFollower`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// When a write is answered.
+    pub mode: Mode,
+    /// How long the leader waits for confirmations.
+    pub ack_timeout: Span,
+    /// What it answers when too few come.
+    pub on_ack_timeout: OnAckTimeout,
+    /// What it sends to followers.
+    pub replication: Replication,
+    /// How long after a write was sent it is sent again to a follower that has not confirmed it; `None`: never, so
+    /// a follower that missed a write stays behind until that key is written again.
+    pub resend: Option<Span>,
+    /// What a delete leaves.
+    pub deletes: Deletes,
+}
+
+/// When a write is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// At once; replication goes on behind.
+    Async,
+    /// When this many followers have confirmed it: 1 to the number of followers.
+    SemiSync {
+        /// Follower acknowledgements awaited.
+        write_quorum: u16,
+    },
+    /// When every follower has confirmed it.
+    Sync,
+}
+
+impl Mode {
+    /// The name in scenario files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Async => "async",
+            Self::SemiSync { .. } => "semi-sync",
+            Self::Sync => "sync",
+        }
+    }
+}
+
+/// What the leader answers when too few followers confirm in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnAckTimeout {
+    /// Ok, marked degraded.
+    Succeed,
+    /// That the outcome is unknown.
+    Fail,
+}
+
+/// What the leader sends to followers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replication {
+    /// The write.
+    Entry,
+    /// Everything it stores; a follower takes it in place of what it has.
+    FullState,
+}
+
+/// What a delete leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletes {
+    /// A tombstone with the delete's version, so that an older write that arrives late loses.
+    Tombstone,
+    /// Nothing.
+    Erase,
+}

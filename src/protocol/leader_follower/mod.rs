@@ -1,0 +1,5 @@
+//! Leader-follower replication.
+
+mod config;
+
+pub use config::{Config, Deletes, Mode, OnAckTimeout, Replication};

@@ -1,0 +1,201 @@
+//! Virtual time: integer nanoseconds, never a float, never the machine's clock.
+//!
+//! [`Time`] is a point (nanoseconds since the run began), [`Span`] a length, and [`Wall`] what a node's own,
+//! possibly wrong, clock says. The three do not mix by accident.
+
+use std::fmt;
+use std::ops::{Add, AddAssign, Mul, Sub};
+
+/// A point of virtual time: nanoseconds since the run began.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(u64);
+
+/// A length of virtual time in nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(u64);
+
+/// What a node's wall clock shows, in nanoseconds since the run began by a perfect clock.
+///
+/// Signed, because a clock that runs behind shows a time before the start.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Wall(pub i64);
+
+impl Time {
+    /// The instant at which every run begins.
+    pub const ZERO: Self = Self(0);
+    /// An instant after every event of every run.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// The point `ns` nanoseconds after the start.
+    #[must_use]
+    pub const fn from_nanos(ns: u64) -> Self {
+        Self(ns)
+    }
+
+    /// Nanoseconds since the start.
+    #[must_use]
+    pub const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// How long after `earlier` this is, or nothing when it is not after it.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+    /// The longest length a scenario may ask for and a sampler may return: about 146 years, so that sums of a
+    /// few of them still fit.
+    pub const MAX: Self = Self(1 << 62);
+
+    /// A length of `ns` nanoseconds.
+    #[must_use]
+    pub const fn from_nanos(ns: u64) -> Self {
+        Self(ns)
+    }
+
+    /// A length of `us` microseconds.
+    #[must_use]
+    pub const fn from_micros(us: u64) -> Self {
+        Self(us * 1_000)
+    }
+
+    /// A length of `ms` milliseconds.
+    #[must_use]
+    pub const fn from_millis(ms: u64) -> Self {
+        Self(ms * 1_000_000)
+    }
+
+    /// A length of `s` seconds.
+    #[must_use]
+    pub const fn from_secs(s: u64) -> Self {
+        Self(s * 1_000_000_000)
+    }
+
+    /// The length in nanoseconds.
+    #[must_use]
+    pub const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Whether the length is nothing.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Add<Span> for Time {
+    type Output = Self;
+    fn add(self, span: Span) -> Self {
+        Self(self.0 + span.0)
+    }
+}
+
+impl AddAssign<Span> for Time {
+    fn add_assign(&mut self, span: Span) {
+        self.0 += span.0;
+    }
+}
+
+/// # Panics
+///
+/// When `earlier` is after `self`; use [`Time::since`] where that may be.
+impl Sub for Time {
+    type Output = Span;
+    fn sub(self, earlier: Self) -> Span {
+        Span(self.0 - earlier.0)
+    }
+}
+
+impl Add for Span {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+impl AddAssign for Span {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+impl Mul<u64> for Span {
+    type Output = Self;
+    fn mul(self, factor: u64) -> Self {
+        Self(self.0 * factor)
+    }
+}
+
+/// Seconds with nine decimals: every point of time has the same width until 10,000 seconds, so columns line up.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000)
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}s")
+    }
+}
+
+/// The shortest exact form in the units of a scenario file: `150ms`, `1.5s`, `7ns`.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ns = self.0;
+        if ns == 0 {
+            return f.pad("0ms");
+        }
+        // A unit is used when at most three decimals are needed in it.
+        let units = [("s", 1_000_000_000_u64), ("ms", 1_000_000), ("us", 1_000)];
+        for (name, unit) in units {
+            if ns >= unit && ns % (unit / 1_000) == 0 {
+                let decimals = format!("{:03}", ns % unit / (unit / 1_000));
+                let decimals = decimals.trim_end_matches('0');
+                let dot = if decimals.is_empty() { "" } else { "." };
+                return f.pad(&format!("{}{dot}{decimals}{name}", ns / unit));
+            }
+        }
+        f.pad(&format!("{ns}ns"))
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_shown_exactly_in_the_largest_fitting_unit() {
+        let cases = [
+            (0, "0ms"),
+            (7, "7ns"),
+            (1_000, "1us"),
+            (1_500, "1.5us"),
+            (150_000_000, "150ms"),
+            (1_500_000_000, "1.5s"),
+            (1_000_000_001, "1000000001ns"),
+            (60_000_000_000, "60s"),
+            (1_234_567_000, "1234.567ms"),
+        ];
+        for (ns, text) in cases {
+            assert_eq!(Span::from_nanos(ns).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_time_has_nine_decimals() {
+        assert_eq!(Time::from_nanos(12_400_000_001).to_string(), "12.400000001");
+    }
+}
