@@ -79,11 +79,13 @@ impl Names {
         &self.faults[fault.0 as usize]
     }
 
-    /// The value's text; a value made by the workload is shown as `client.index`, counted from 1: `c3.17`.
+    /// The value's text; a value made by the workload is shown as `client.index`, counted from 1:
+    /// `c3.17`, or `a.17` for the seventeenth arrival of an open loop.
     #[must_use]
     pub fn value(&self, value: Value) -> String {
         match value.kind() {
             ValueKind::Text(index) => self.values[index].clone(),
+            ValueKind::Made(ClientId::ARRIVALS, index) => format!("a.{}", index + 1),
             ValueKind::Made(client, index) => format!("{}.{}", self.client(client), index + 1),
         }
     }

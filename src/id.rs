@@ -99,6 +99,12 @@ impl fmt::Display for Version {
     }
 }
 
+impl ClientId {
+    /// The stream of an open loop's arrivals: operations are drawn, and values made, by their arrival and not by
+    /// the client that happened to be free for them.
+    pub const ARRIVALS: Self = Self(0x7fff_ffff);
+}
+
 impl NodeId {
     /// The node's place in a list of all nodes.
     #[must_use]

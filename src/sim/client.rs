@@ -1,0 +1,618 @@
+//! Clients: who invokes what, when, of whom, and what they make of the answers.
+//!
+//! A client has one operation under way at a time. An operation is one entry of the history however many
+//! attempts it takes: a refusal that names a leader is followed at once, other refusals and timeouts are tried
+//! again as often as the operation's patience allows. A write of which an attempt went unanswered ends `info`:
+//! it may have happened. A read without an answer ends `fail`: it has no effect to be unsure of.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use crate::config::{Config, Operation, Pace, Patience, ReadFrom, Skew, Workload};
+use crate::history::{Failure, Status};
+use crate::id::{ClientId, KeyId, NodeId, OpId, Value};
+use crate::protocol::{Outcome, Protocol, Reply, RequestId, Response};
+use crate::rng::{CausalId, Cause, Draws, Purpose, Root};
+use crate::time::{Span, Time};
+
+use super::event::{Event, Kernel, What};
+use super::network::Network;
+use super::queue::EventQueue;
+
+/// All clients: the workload's first, then the script's.
+pub(crate) struct Clients {
+    list: Vec<Client>,
+    workload: Option<Generator>,
+    script: Vec<Option<OpId>>,
+    /// Operations under way.
+    pub(crate) busy: usize,
+    nodes: u16,
+}
+
+#[derive(Debug)]
+struct Client {
+    /// How many operations it has begun.
+    begun: u32,
+    /// How many of them ended with an unknown outcome.
+    incarnation: u32,
+    /// Whom it takes for the leader.
+    leader: NodeId,
+    current: Option<Current>,
+    /// When its next alarm comes, if one is scheduled.
+    alarm_at: Option<Time>,
+    /// Its scripted operations still to come, by place in the script.
+    script: VecDeque<usize>,
+}
+
+/// An operation under way.
+#[derive(Debug)]
+struct Current {
+    op: OpId,
+    id: CausalId,
+    operation: Operation,
+    /// Which node is asked, where the operation says so.
+    fixed: Option<NodeId>,
+    /// Whom this attempt asks.
+    asked: NodeId,
+    attempt: u32,
+    redirects: u32,
+    retries_left: u32,
+    timeout: Span,
+    deadline: Time,
+    /// Whether an earlier attempt may have had an effect.
+    unsure: bool,
+    /// The script's entry, for its patience; `None`: the workload's.
+    scripted: Option<usize>,
+}
+
+/// What an invocation is made of.
+struct Invocation {
+    id: CausalId,
+    operation: Operation,
+    fixed: Option<NodeId>,
+    scripted: Option<usize>,
+    due_at: Time,
+}
+
+/// The workload's settings in the form that drawing needs.
+struct Generator {
+    settings: Workload,
+    /// Cumulative weights of keys, scaled to 64 bits; empty for uniform keys.
+    zipf: Vec<u64>,
+    /// Open loop: arrivals that wait for a client, by arrival time and place.
+    waiting: VecDeque<(u64, Time)>,
+    /// Open loop: clients with nothing to do, lowest first.
+    idle: BinaryHeap<Reverse<u32>>,
+}
+
+impl Clients {
+    pub(crate) fn new(config: &Config) -> Self {
+        let leader = config.cluster.initial_leader.unwrap_or(NodeId(0));
+        let client = || Client {
+            begun: 0,
+            incarnation: 0,
+            leader,
+            current: None,
+            alarm_at: None,
+            script: VecDeque::new(),
+        };
+        let mut list: Vec<Client> = config.names.clients.iter().map(|_| client()).collect();
+        let mut order: Vec<usize> = (0..config.script.len()).collect();
+        order.sort_by_key(|place| config.script[*place].at);
+        for place in order {
+            list[config.script[place].client.0 as usize].script.push_back(place);
+        }
+        Self {
+            list,
+            workload: config.workload.as_ref().map(Generator::new),
+            script: vec![None; config.script.len()],
+            busy: 0,
+            nodes: config.cluster.nodes,
+        }
+    }
+
+    /// Schedules everybody's first operation.
+    pub(crate) fn start<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        config: &Config,
+        kernel: &mut Kernel<P, Q>,
+    ) {
+        if let Some(generator) = &mut self.workload {
+            match &generator.settings.pace {
+                Pace::Closed { .. } => {
+                    for client in (0..generator.settings.clients).map(ClientId) {
+                        generator.schedule_next(client, 0, kernel);
+                    }
+                }
+                Pace::Open { .. } => {
+                    generator.idle.extend((0..generator.settings.clients).map(Reverse));
+                    generator.schedule_arrival(0, kernel);
+                }
+            }
+        }
+        for (client, state) in (0..).map(ClientId).zip(&self.list) {
+            if let Some(place) = state.script.front() {
+                let at = config.script[*place].at;
+                kernel.schedule(at, scripted_id(*place), What::Invoke { client, due_at: at });
+            }
+        }
+    }
+
+    /// Takes new settings for the workload; clients, keys and number of operations stay.
+    pub(crate) fn configure(&mut self, settings: &Workload) {
+        if let Some(generator) = &mut self.workload {
+            let clients = generator.settings.clients;
+            let operations = generator.settings.operations;
+            generator.settings = Workload { clients, operations, ..settings.clone() };
+        }
+    }
+
+    /// The operation that each entry of the script became, if it was invoked.
+    pub(crate) fn script_operations(&self) -> &[Option<OpId>] {
+        &self.script
+    }
+
+    /// Operations under way or due before now, in words.
+    pub(crate) fn waiting_for(&self, config: &Config, kernel_now: Time) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (client, state) in (0..).map(ClientId).zip(&self.list) {
+            if let Some(current) = &state.current {
+                let name = config.names.client(client);
+                let text = super::event::describe_operation(current.operation, &config.names);
+                lines.push(format!("{name} waits for {} to answer {text}", current.asked));
+            } else if let Some(place) = state.script.front()
+                && config.script[*place].at <= kernel_now
+            {
+                lines.push(format!("scripted operation {} is due", config.script[*place].id));
+            }
+        }
+        lines
+    }
+
+    /// A client's turn to invoke: its next scripted operation, or its next generated one.
+    pub(crate) fn invoke<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        client: ClientId,
+        due_at: Time,
+        config: &Config,
+        (kernel, network): (&mut Kernel<P, Q>, &Network),
+    ) {
+        let state = &mut self.list[client.0 as usize];
+        if let Some(place) = state.script.pop_front() {
+            let scripted = &config.script[place];
+            let invocation = Invocation {
+                id: scripted_id(place),
+                operation: scripted.operation,
+                fixed: scripted.node,
+                scripted: Some(place),
+                due_at: kernel.now,
+            };
+            let op = self.begin(client, invocation, &scripted.patience, kernel, network);
+            self.script[place] = Some(op);
+            return;
+        }
+        let index = state.begun;
+        state.begun += 1;
+        self.invoke_generated(client, (client, index), due_at, kernel, network);
+    }
+
+    /// Invokes the operation `index` of the stream `source` by `client`.
+    fn invoke_generated<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        client: ClientId,
+        (source, index): (ClientId, u32),
+        due_at: Time,
+        kernel: &mut Kernel<P, Q>,
+        network: &Network,
+    ) {
+        let Some(generator) = &self.workload else { return };
+        let id = operation_id(source, index);
+        let operation = generator.operation(id, Value::made(source, index), &kernel.draws);
+        let fixed = match operation {
+            Operation::Get { .. } | Operation::List | Operation::ReadAll => {
+                generator.replica(client, id, self.nodes, &kernel.draws, network)
+            }
+            Operation::Put { .. } | Operation::Delete { .. } | Operation::Clear => None,
+        };
+        let patience = generator.settings.patience.clone();
+        let invocation = Invocation { id, operation, fixed, scripted: None, due_at };
+        self.begin(client, invocation, &patience, kernel, network);
+    }
+
+    fn begin<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        client: ClientId,
+        invocation: Invocation,
+        patience: &Patience,
+        kernel: &mut Kernel<P, Q>,
+        network: &Network,
+    ) -> OpId {
+        let state = &mut self.list[client.0 as usize];
+        let Invocation { id, operation, fixed, scripted, due_at } = invocation;
+        let process = (client, state.incarnation);
+        let op = kernel.history.invoke(kernel.now, due_at, process, operation);
+        self.busy += 1;
+        state.current = Some(Current {
+            op,
+            id,
+            operation,
+            fixed,
+            asked: fixed.unwrap_or(state.leader),
+            attempt: 0,
+            redirects: 0,
+            retries_left: patience.retries,
+            timeout: patience.timeout,
+            deadline: kernel.now + patience.timeout,
+            unsure: false,
+            scripted,
+        });
+        self.attempt(client, kernel, network);
+        op
+    }
+
+    /// Sends the current attempt's request.
+    fn attempt<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        client: ClientId,
+        kernel: &mut Kernel<P, Q>,
+        network: &Network,
+    ) {
+        let state = &mut self.list[client.0 as usize];
+        let Some(current) = &mut state.current else { return };
+        current.deadline = kernel.now + current.timeout;
+        let id = current.id.child(Cause::Attempt, 0, current.attempt);
+        if state.alarm_at.is_none_or(|at| at > current.deadline) {
+            state.alarm_at = Some(current.deadline);
+            let alarm = id.child(Cause::Timeout, 0, 0);
+            kernel.schedule(current.deadline, alarm, What::Alarm { client });
+        }
+        let (node, operation) = (current.asked, current.operation);
+        let request = RequestId { operation: current.op, attempt: current.attempt };
+        kernel.counts.sent += 1;
+        if network.client_reaches(client, node) {
+            let takes = network.client_takes(client, node, (id, 0), &kernel.draws);
+            kernel.schedule_after(takes, id, What::Request { node, client, request, operation });
+        } else {
+            kernel.counts.blocked += 1;
+        }
+    }
+
+    /// The time that an attempt's deadline may have come.
+    pub(crate) fn alarm<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        client: ClientId,
+        config: &Config,
+        (kernel, network): (&mut Kernel<P, Q>, &Network),
+    ) {
+        let state = &mut self.list[client.0 as usize];
+        if state.alarm_at != Some(kernel.now) {
+            // An earlier alarm was scheduled after this one; it has taken its place.
+            return;
+        }
+        state.alarm_at = None;
+        let Some(current) = &mut state.current else { return };
+        if current.deadline > kernel.now {
+            // The attempt that this alarm was set for is over; a later one is under way.
+            state.alarm_at = Some(current.deadline);
+            let id = current.id.child(Cause::Timeout, 1, current.attempt);
+            kernel.schedule(current.deadline, id, What::Alarm { client });
+            return;
+        }
+        current.unsure |= current.operation.is_write();
+        self.give_up_attempt(client, Failure::Timeout, config, kernel, network);
+    }
+
+    /// An answer reaches a client.
+    pub(crate) fn answer<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        (client, node): (ClientId, NodeId),
+        request: RequestId,
+        reply: Reply,
+        config: &Config,
+        (kernel, network): (&mut Kernel<P, Q>, &Network),
+    ) {
+        let state = &mut self.list[client.0 as usize];
+        let Some(current) = &mut state.current else { return };
+        if (current.op, current.attempt) != (request.operation, request.attempt) {
+            return;
+        }
+        match reply.outcome {
+            Outcome::Ok(_) => self.complete(client, Status::Ok, Some((node, reply)), None, kernel),
+            Outcome::Unknown(failure) => {
+                current.unsure |= current.operation.is_write();
+                let status = if current.unsure { Status::Info } else { Status::Fail };
+                self.complete(client, status, Some((node, reply)), Some(failure), kernel);
+            }
+            Outcome::Refused(failure) => {
+                if let Some(leader) = reply.leader {
+                    state.leader = leader;
+                    let may_follow = current.fixed.is_none() && current.redirects < u32::from(self.nodes);
+                    if may_follow && leader != node {
+                        current.asked = leader;
+                        current.redirects += 1;
+                        current.attempt += 1;
+                        return self.attempt(client, kernel, network);
+                    }
+                }
+                if failure == Failure::Unsupported || current.retries_left == 0 {
+                    let status = if current.unsure { Status::Info } else { Status::Fail };
+                    self.complete(client, status, Some((node, reply)), Some(failure), kernel);
+                } else {
+                    self.give_up_attempt(client, failure, config, kernel, network);
+                    return;
+                }
+            }
+        }
+        self.go_on(client, config, kernel, network);
+    }
+
+    /// The current attempt came to nothing: try again, or complete.
+    fn give_up_attempt<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        client: ClientId,
+        failure: Failure,
+        config: &Config,
+        kernel: &mut Kernel<P, Q>,
+        network: &Network,
+    ) {
+        let state = &mut self.list[client.0 as usize];
+        let Some(current) = &mut state.current else { return };
+        if current.retries_left == 0 {
+            let status = if current.unsure { Status::Info } else { Status::Fail };
+            self.complete(client, status, None, Some(failure), kernel);
+            return self.go_on(client, config, kernel, network);
+        }
+        current.retries_left -= 1;
+        current.attempt += 1;
+        // No answer of an abandoned attempt counts, and no deadline runs until the next begins.
+        current.deadline = Time::MAX;
+        if current.fixed.is_none() {
+            // Whoever was asked did not help: ask the next node in turn.
+            state.leader = NodeId((current.asked.0 + 1) % self.nodes);
+            current.asked = state.leader;
+        }
+        let id = current.id.child(Cause::Attempt, 1, current.attempt);
+        let backoff = match current.scripted {
+            Some(place) => &config.script[place].patience.backoff,
+            None => match &self.workload {
+                Some(generator) => &generator.settings.patience.backoff,
+                None => return,
+            },
+        };
+        let wait = backoff.sample(|i| kernel.draws.draw(Purpose::Backoff, id, i));
+        let request = RequestId { operation: current.op, attempt: current.attempt };
+        kernel.schedule_after(wait, id, What::Retry { client, request });
+    }
+
+    /// The wait before another attempt is over.
+    pub(crate) fn retry<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        (client, request): (ClientId, RequestId),
+        (kernel, network): (&mut Kernel<P, Q>, &Network),
+    ) {
+        let current = self.list[client.0 as usize].current.as_ref();
+        let waited = current.map(|current| (current.op, current.attempt));
+        if waited == Some((request.operation, request.attempt)) {
+            self.attempt(client, kernel, network);
+        }
+    }
+
+    fn complete<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        client: ClientId,
+        status: Status,
+        answer: Option<(NodeId, Reply)>,
+        failure: Option<Failure>,
+        kernel: &mut Kernel<P, Q>,
+    ) {
+        let state = &mut self.list[client.0 as usize];
+        let Some(current) = state.current.take() else { return };
+        self.busy -= 1;
+        state.incarnation += u32::from(status == Status::Info);
+        let mut contents = None;
+        kernel.history.complete(current.op, kernel.now, status, |entry| {
+            entry.failure = failure;
+            let Some((node, reply)) = answer else { return };
+            entry.node = Some(node);
+            entry.leader = reply.leader;
+            entry.degraded = reply.degraded;
+            (entry.confirmations, entry.followers) = reply.confirmations.unwrap_or((0, 0));
+            match reply.outcome {
+                Outcome::Ok(Response::Written { version, existed }) => {
+                    entry.version = Some(version);
+                    entry.existed = existed;
+                }
+                Outcome::Ok(Response::Found { value, version }) => {
+                    entry.value = Some(value);
+                    entry.version = Some(version);
+                }
+                Outcome::Ok(Response::Contents(items)) => contents = Some(items),
+                Outcome::Ok(Response::Absent | Response::Cleared)
+                | Outcome::Refused(_)
+                | Outcome::Unknown(_) => {}
+            }
+        });
+        if let Some(items) = contents {
+            kernel.history.set_contents(current.op, items);
+        }
+    }
+
+    /// What a client does after a completion.
+    fn go_on<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        client: ClientId,
+        config: &Config,
+        kernel: &mut Kernel<P, Q>,
+        network: &Network,
+    ) {
+        let state = &self.list[client.0 as usize];
+        if let Some(place) = state.script.front() {
+            let due_at = config.script[*place].at.max(kernel.now);
+            kernel.schedule(due_at, scripted_id(*place), What::Invoke { client, due_at });
+            return;
+        }
+        let Some(generator) = &mut self.workload else { return };
+        if client.0 >= generator.settings.clients {
+            return;
+        }
+        match generator.settings.pace {
+            Pace::Closed { .. } => generator.schedule_next(client, state.begun, kernel),
+            Pace::Open { .. } => match generator.waiting.pop_front() {
+                None => generator.idle.push(Reverse(client.0)),
+                Some((index, due_at)) => {
+                    let source = (ClientId::ARRIVALS, arrival_index(index));
+                    self.invoke_generated(client, source, due_at, kernel, network);
+                }
+            },
+        }
+    }
+
+    /// Operations of an open loop arrive, and the next arrival is scheduled.
+    pub(crate) fn arrive<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        index: u64,
+        (kernel, network): (&mut Kernel<P, Q>, &Network),
+    ) {
+        let Some(generator) = &mut self.workload else { return };
+        let Pace::Open { burst, .. } = generator.settings.pace else { return };
+        let last = generator.settings.operations.unwrap_or(u64::MAX);
+        let end = (index + u64::from(burst)).min(last);
+        generator.schedule_arrival(end, kernel);
+        for index in index..end {
+            let Some(generator) = &mut self.workload else { return };
+            match generator.idle.pop() {
+                None => generator.waiting.push_back((index, kernel.now)),
+                Some(Reverse(client)) => {
+                    let source = (ClientId::ARRIVALS, arrival_index(index));
+                    self.invoke_generated(ClientId(client), source, kernel.now, kernel, network);
+                }
+            }
+        }
+    }
+
+    /// The fault phase is over: nobody invokes anything more.
+    pub(crate) fn stop(&mut self) {
+        if let Some(generator) = &mut self.workload {
+            generator.settings.operations = Some(0);
+            generator.waiting.clear();
+        }
+    }
+}
+
+fn arrival_index(index: u64) -> u32 {
+    u32::try_from(index).expect("fewer than 2^32 operations")
+}
+
+fn operation_id(source: ClientId, index: u32) -> CausalId {
+    CausalId::root(Root::Operation, source.0.into(), index.into())
+}
+
+fn scripted_id(place: usize) -> CausalId {
+    CausalId::root(Root::Scripted, place as u64, 0)
+}
+
+impl Generator {
+    fn new(settings: &Workload) -> Self {
+        let zipf = match settings.skew {
+            Skew::Uniform => Vec::new(),
+            Skew::Zipf { exponent } => crate::sampler::zipf_table(settings.keys, exponent),
+        };
+        let settings = settings.clone();
+        Self { settings, zipf, waiting: VecDeque::new(), idle: BinaryHeap::new() }
+    }
+
+    /// How many operations a client of a closed loop has in all.
+    fn share(&self, client: ClientId) -> u64 {
+        let clients = u64::from(self.settings.clients);
+        match self.settings.operations {
+            None => u64::MAX,
+            Some(all) => all / clients + u64::from(u64::from(client.0) < all % clients),
+        }
+    }
+
+    /// Closed loop: schedules the client's operation number `index`, after it has thought.
+    fn schedule_next<P: Protocol, Q: EventQueue<Event<P>>>(
+        &self,
+        client: ClientId,
+        index: u32,
+        kernel: &mut Kernel<P, Q>,
+    ) {
+        let Pace::Closed { think } = &self.settings.pace else { return };
+        if u64::from(index) >= self.share(client) {
+            return;
+        }
+        let id = operation_id(client, index);
+        let thinks = think.sample(|i| kernel.draws.draw(Purpose::Pace, id, i));
+        let due_at = kernel.now + thinks;
+        kernel.schedule(due_at, id, What::Invoke { client, due_at });
+    }
+
+    /// Open loop: schedules the arrival whose first operation is number `index`.
+    fn schedule_arrival<P: Protocol, Q: EventQueue<Event<P>>>(
+        &self,
+        index: u64,
+        kernel: &mut Kernel<P, Q>,
+    ) {
+        let Pace::Open { interval, .. } = &self.settings.pace else { return };
+        if self.settings.operations.is_some_and(|all| index >= all) {
+            return;
+        }
+        let id = operation_id(ClientId::ARRIVALS, arrival_index(index));
+        let until = interval.sample(|i| kernel.draws.draw(Purpose::Pace, id, i));
+        kernel.schedule_after(until, id, What::Arrival { index });
+    }
+
+    /// Draws what an operation asks.
+    fn operation(&self, id: CausalId, value: Value, draws: &Draws) -> Operation {
+        let mix = self.settings.mix;
+        let weights = [mix.put, mix.get, mix.delete, mix.list, mix.read_all];
+        let total: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
+        let mut at = draws.below(Purpose::Mix, id, 0, total);
+        let chosen = weights.iter().position(|weight| {
+            let inside = at < u64::from(*weight);
+            if !inside {
+                at -= u64::from(*weight);
+            }
+            inside
+        });
+        let key = self.key(id, draws);
+        match chosen {
+            Some(1) => Operation::Get { key },
+            Some(2) => Operation::Delete { key, quorum: None },
+            Some(3) => Operation::List,
+            Some(4) => Operation::ReadAll,
+            _ => Operation::Put { key, value, quorum: None },
+        }
+    }
+
+    fn key(&self, id: CausalId, draws: &Draws) -> KeyId {
+        if self.zipf.is_empty() {
+            let keys = u64::from(self.settings.keys);
+            return KeyId(u32::try_from(draws.below(Purpose::Key, id, 0, keys)).unwrap_or(0));
+        }
+        let draw = draws.draw(Purpose::Key, id, 0);
+        let rank = self.zipf.partition_point(|cumulative| *cumulative <= draw);
+        KeyId(u32::try_from(rank.min(self.zipf.len() - 1)).unwrap_or(0))
+    }
+
+    /// Whom a read asks; `None` for the leader.
+    fn replica(
+        &self,
+        client: ClientId,
+        id: CausalId,
+        nodes: u16,
+        draws: &Draws,
+        network: &Network,
+    ) -> Option<NodeId> {
+        match self.settings.read_from {
+            ReadFrom::Leader => None,
+            ReadFrom::Node(node) => Some(node),
+            ReadFrom::Any => {
+                let index = draws.below(Purpose::Replica, id, 0, nodes.into());
+                Some(NodeId(u16::try_from(index).unwrap_or(0)))
+            }
+            ReadFrom::Nearest => NodeId::all(nodes)
+                .min_by_key(|node| network.client_leg(client, *node).mean_or_median()),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Events, and the kernel: what every part of a simulation uses to schedule, draw, count and write down.
+
+use std::hash::{Hash, Hasher};
+
+use crate::config::{Names, Operation, Ties};
+use crate::digest::{Digest, DigestValue};
+use crate::history::History;
+use crate::id::{ClientId, NodeId};
+use crate::metrics::MessageCounts;
+use crate::property::{Hazard, Hazards};
+use crate::protocol::{Message, Protocol, Reply, RequestId, Ticket};
+use crate::rng::{CausalId, Draws, Purpose};
+use crate::time::{Span, Time};
+
+use super::queue::EventQueue;
+use super::trace::Trace;
+
+/// Something that happens at an instant.
+pub(crate) struct Event<P: Protocol> {
+    /// Its identity by what caused it.
+    pub(crate) id: CausalId,
+    /// What happens.
+    pub(crate) what: What<P>,
+}
+
+/// What happens.
+pub(crate) enum What<P: Protocol> {
+    /// A message reaches a node.
+    Message { to: NodeId, from: NodeId, message: P::Message },
+    /// A client's request reaches a node.
+    Request { node: NodeId, client: ClientId, request: RequestId, operation: Operation },
+    /// An answer reaches a client.
+    Answer { client: ClientId, node: NodeId, request: RequestId, reply: Reply },
+    /// A timer of the node's boot number `boot` runs out.
+    Timer { node: NodeId, boot: u32, generation: u32, timer: P::Timer },
+    /// A disk finishes an operation that the node's boot number `boot` asked for.
+    Disk { node: NodeId, boot: u32, ticket: Ticket },
+    /// A disk refuses an operation.
+    DiskRefused { node: NodeId, boot: u32, ticket: Ticket },
+    /// A client invokes its next operation, due at an instant.
+    Invoke { client: ClientId, due_at: Time },
+    /// Operations of an open loop arrive.
+    Arrival { index: u64 },
+    /// A client looks whether its attempt has taken too long.
+    Alarm { client: ClientId },
+    /// A client tries its operation again.
+    Retry { client: ClientId, request: RequestId },
+    /// A fault starts, or ends.
+    Fault { index: u32, starts: bool },
+    /// Settings change.
+    Change { index: u32 },
+    /// The fault phase ends: everything heals.
+    Heal,
+    /// Has the cluster settled?
+    SettleCheck,
+}
+
+/// Actors that are no node, in the digest.
+const NOBODY: u32 = u32::MAX;
+const CLIENT: u32 = 1 << 31;
+
+impl<P: Protocol> What<P> {
+    /// Feeds (actor, kind, content) to the digest.
+    #[inline]
+    fn feed(&self, digest: &mut Digest) {
+        // One word for actor and kind: the common event costs one write less.
+        let mut head = |actor: u32, kind: u8| digest.write_u64(u64::from(actor) << 8 | u64::from(kind));
+        match self {
+            Self::Message { to, from, message } => {
+                head(u32::from(to.0) << 16 | u32::from(from.0), 1);
+                message.hash(digest);
+            }
+            Self::Request { node, client, request, operation } => {
+                head(node.0.into(), 2);
+                (client, request, operation).hash(digest);
+            }
+            Self::Answer { client, node, request, reply } => {
+                head(client.0 | CLIENT, 3);
+                (node, request, reply).hash(digest);
+            }
+            Self::Timer { node, boot, generation, timer } => {
+                head(node.0.into(), 4);
+                (boot, generation, timer).hash(digest);
+            }
+            Self::Disk { node, boot, ticket } => {
+                head(node.0.into(), 5);
+                (boot, ticket).hash(digest);
+            }
+            Self::DiskRefused { node, boot, ticket } => {
+                head(node.0.into(), 6);
+                (boot, ticket).hash(digest);
+            }
+            Self::Invoke { client, due_at } => {
+                head(client.0 | CLIENT, 7);
+                due_at.hash(digest);
+            }
+            Self::Arrival { index } => {
+                head(NOBODY, 8);
+                index.hash(digest);
+            }
+            Self::Alarm { client } => head(client.0 | CLIENT, 9),
+            Self::Retry { client, request } => {
+                head(client.0 | CLIENT, 10);
+                request.hash(digest);
+            }
+            Self::Fault { index, starts } => {
+                head(NOBODY, 11);
+                (index, starts).hash(digest);
+            }
+            Self::Change { index } => {
+                head(NOBODY, 12);
+                index.hash(digest);
+            }
+            Self::Heal => head(NOBODY, 13),
+            Self::SettleCheck => head(NOBODY, 14),
+        }
+    }
+}
+
+/// What every part of a simulation uses to schedule, draw, count and write down.
+pub(crate) struct Kernel<P: Protocol, Q> {
+    /// The instant being played.
+    pub(crate) now: Time,
+    /// The draws of the run's seed.
+    pub(crate) draws: Draws,
+    /// What clients asked and were told.
+    pub(crate) history: History,
+    /// Messages by fate.
+    pub(crate) counts: MessageCounts,
+    /// Messages between nodes that are on their way and mean something besides "I am here".
+    pub(crate) in_flight: u64,
+    /// What happened that may void a promise.
+    pub(crate) hazards: Hazards,
+    /// A line an event, if asked for.
+    pub(crate) trace: Trace,
+    /// Events played.
+    pub(crate) events: u64,
+    /// How many of them at `now`.
+    events_now: u64,
+    digest: Digest,
+    queue: Q,
+    sequence: u64,
+    ties: Ties,
+    _protocol: std::marker::PhantomData<fn() -> P>,
+}
+
+impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
+    pub(crate) fn new(seed: u64, ties: Ties, operations: usize, trace: Trace) -> Self {
+        Self {
+            now: Time::ZERO,
+            draws: Draws::new(seed),
+            history: History::with_capacity(operations),
+            counts: MessageCounts::default(),
+            in_flight: 0,
+            hazards: Hazards::NONE,
+            trace,
+            events: 0,
+            events_now: 0,
+            digest: Digest::new(),
+            queue: Q::new(),
+            sequence: 0,
+            ties,
+            _protocol: std::marker::PhantomData,
+        }
+    }
+
+    /// Schedules an event. Events of one instant are played in the order in which they were scheduled, or in a
+    /// random one drawn from their identities where the scenario asks for that.
+    #[inline]
+    pub(crate) fn schedule(&mut self, at: Time, id: CausalId, what: What<P>) {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        let order = match self.ties {
+            Ties::Causal => sequence,
+            // Forty bits in all: sixteen of chance before the last twenty-four of the sequence.
+            Ties::Random => {
+                self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff
+            }
+        };
+        self.queue.push(at, order, Event { id, what });
+    }
+
+    #[inline]
+    pub(crate) fn schedule_after(&mut self, after: Span, id: CausalId, what: What<P>) {
+        self.schedule(self.now + after, id, what);
+    }
+
+    /// The next event's time; `None` when nothing will ever happen again.
+    #[inline]
+    pub(crate) fn next_time(&mut self) -> Option<Time> {
+        self.queue.next_time()
+    }
+
+    /// Takes the next event, moves the clock to it and digests it.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Event<P>> {
+        let (time, event) = self.queue.pop()?;
+        if time > self.now {
+            self.now = time;
+            self.events_now = 0;
+        }
+        self.events += 1;
+        self.events_now += 1;
+        self.digest.write_u64(time.nanos());
+        event.what.feed(&mut self.digest);
+        Some(event)
+    }
+
+    /// How many events the present instant has had.
+    pub(crate) const fn events_now(&self) -> u64 {
+        self.events_now
+    }
+
+    pub(crate) fn pending_events(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn digest(&self) -> DigestValue {
+        self.digest.value()
+    }
+
+    /// Notes that a message between nodes will not arrive.
+    pub(crate) fn lose(&mut self, blocked: bool) {
+        if blocked {
+            self.counts.blocked += 1;
+        } else {
+            self.counts.lost += 1;
+        }
+        self.hazards.insert(Hazard::MessageLost);
+    }
+}
+
+/// The event in words: who it happens to, its kind, its content.
+pub(crate) fn describe<P: Protocol>(what: &What<P>, names: &Names) -> (String, &'static str, String) {
+    let operation_text = |operation: &Operation| describe_operation(*operation, names);
+    match what {
+        What::Message { to, from, message } => {
+            let kind = P::Message::KINDS[usize::from(message.kind())];
+            (to.to_string(), "deliver", format!("{kind} from {from}: {}", message.describe(names)))
+        }
+        What::Request { node, client, request, operation } => {
+            let text = operation_text(operation);
+            let attempt = request.attempt + 1;
+            (node.to_string(), "request", format!("{} asks {text} (attempt {attempt})", names.client(*client)))
+        }
+        What::Answer { client, node, reply, .. } => (
+            names.client(*client).to_owned(),
+            "answer",
+            format!("from {node}: {}", describe_reply(reply, names)),
+        ),
+        What::Timer { node, timer, .. } => (node.to_string(), "timer", format!("{timer:?}")),
+        What::Disk { node, ticket, .. } => (node.to_string(), "persisted", format!("ticket {}", ticket.0)),
+        What::DiskRefused { node, ticket, .. } => {
+            (node.to_string(), "disk-full", format!("ticket {}", ticket.0))
+        }
+        What::Invoke { client, due_at } => {
+            (names.client(*client).to_owned(), "invoke", format!("due at {due_at}"))
+        }
+        What::Arrival { index } => ("workload".into(), "arrival", format!("number {}", index + 1)),
+        What::Alarm { client } => (names.client(*client).to_owned(), "alarm", String::new()),
+        What::Retry { client, request } => {
+            (names.client(*client).to_owned(), "retry", format!("attempt {}", request.attempt + 1))
+        }
+        What::Fault { index, starts } => {
+            let verb = if *starts { "starts" } else { "ends" };
+            ("nemesis".into(), "fault", format!("{} {verb}", names.faults[*index as usize]))
+        }
+        What::Change { index } => ("nemesis".into(), "change", format!("number {}", index + 1)),
+        What::Heal => ("nemesis".into(), "heal", "the fault phase ends".into()),
+        What::SettleCheck => ("nemesis".into(), "settled?", String::new()),
+    }
+}
+
+/// An operation in words.
+pub(crate) fn describe_operation(operation: Operation, names: &Names) -> String {
+    let wanted = |quorum: Option<u16>| quorum.map_or(String::new(), |w| format!(" w={w}"));
+    match operation {
+        Operation::Put { key, value, quorum } => {
+            format!("put {}={}{}", names.key(key), names.value(value), wanted(quorum))
+        }
+        Operation::Get { key } => format!("get {}", names.key(key)),
+        Operation::Delete { key, quorum } => format!("delete {}{}", names.key(key), wanted(quorum)),
+        Operation::List => "list".into(),
+        Operation::ReadAll => "read-all".into(),
+        Operation::Clear => "clear".into(),
+    }
+}
+
+fn describe_reply(reply: &Reply, names: &Names) -> String {
+    use crate::protocol::{Outcome, Response};
+    let mut text = match &reply.outcome {
+        Outcome::Ok(Response::Written { version, existed }) => match existed {
+            Some(false) => format!("ok, version {version}, there was no such key"),
+            _ => format!("ok, version {version}"),
+        },
+        Outcome::Ok(Response::Found { value, version }) => {
+            format!("{}, version {version}", names.value(*value))
+        }
+        Outcome::Ok(Response::Absent) => "no such key".into(),
+        Outcome::Ok(Response::Contents(items)) => format!("{} keys", items.len()),
+        Outcome::Ok(Response::Cleared) => "cleared".into(),
+        Outcome::Refused(failure) => format!("refused: {}", failure.name()),
+        Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
+    };
+    if let Some((confirmed, followers)) = reply.confirmations {
+        text += &format!(", confirmed by {confirmed} of {followers}");
+    }
+    if reply.degraded {
+        text += ", degraded";
+    }
+    if let Some(leader) = reply.leader {
+        text += &format!(", ask {leader}");
+    }
+    text
+}

@@ -1,0 +1,580 @@
+//! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
+//!
+//! Reading order: [`event`] (what can happen, and the kernel that schedules it), [`queue`], [`node`], [`clock`],
+//! [`disk`], [`network`], [`client`], [`nemesis`], [`settle`], [`trace`].
+
+use crate::config::Config;
+use crate::digest::DigestValue;
+use crate::history::{Failure, History, Status};
+use crate::id::{NodeId, OpId};
+use crate::metrics::{Leadership, MessageCounts, Settlement};
+use crate::property::{Hazard, Hazards};
+use crate::protocol::{
+    Context, Effect, Effects, Input, Message, NodeSnapshot, Observation, Protocol, Reply, RequestId,
+    Role,
+};
+use crate::rng::{CausalId, Cause, Root};
+use crate::time::Time;
+
+use client::Clients;
+use clock::Clock;
+use event::{Event, Kernel, What, describe};
+use nemesis::Undo;
+use network::{Fate, Network, Packet};
+use node::Slot;
+use queue::EventQueue;
+use settle::{Settle, StateWatch};
+use trace::Trace;
+
+pub(crate) mod client;
+mod clock;
+mod disk;
+pub(crate) mod event;
+mod nemesis;
+mod network;
+mod node;
+pub mod queue;
+mod settle;
+mod trace;
+
+/// More events than this at one instant are a loop without progress: nothing that a scenario can ask for within
+/// the limits of nodes and clients comes near it.
+const EVENTS_AN_INSTANT: u64 = 5_000_000;
+
+/// What a run left.
+pub(crate) struct Finished {
+    pub(crate) digest: DigestValue,
+    pub(crate) ended_at: Time,
+    pub(crate) events: u64,
+    pub(crate) history: History,
+    pub(crate) finals: Vec<NodeSnapshot>,
+    pub(crate) settlement: Settlement,
+    pub(crate) messages: MessageCounts,
+    pub(crate) leaderships: Vec<Leadership>,
+    pub(crate) hazards: Hazards,
+    /// What each expected state looked like at its time, in file order.
+    pub(crate) states: Vec<NodeSnapshot>,
+    /// The operation that each entry of the script became.
+    pub(crate) script: Vec<Option<OpId>>,
+    pub(crate) trace: Option<String>,
+    pub(crate) steps: Vec<(Time, DigestValue)>,
+    pub(crate) sightings: Vec<Sighting>,
+}
+
+/// A moment in the life of a watched write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sighting {
+    pub(crate) at: Time,
+    pub(crate) node: NodeId,
+    pub(crate) what: SightingKind,
+}
+
+/// What happened to a watched write, or to a node that may have held it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SightingKind {
+    Observed(Observation),
+    /// The node's process died.
+    Crashed,
+}
+
+/// One run under way.
+pub(crate) struct Simulation<'a, P: Protocol, Q> {
+    config: &'a Config,
+    settings: &'a P::Config,
+    kernel: Kernel<P, Q>,
+    slots: Vec<Slot<P>>,
+    network: Network,
+    clients: Clients,
+    effects: Effects<P>,
+    ordinals: Ordinals,
+    /// What ends each fault that is on, by its index.
+    undo: Vec<Option<Undo>>,
+    /// Messages that a clog holds back, with the fault and the time they still travel.
+    held: Vec<(u32, Event<P>, crate::time::Span)>,
+    leaderships: Vec<Leadership>,
+    settle: Settle,
+    states: StateWatch,
+    /// The write whose life is noted.
+    watched: Option<crate::id::Version>,
+    sightings: Vec<Sighting>,
+    steps: Option<Vec<(Time, DigestValue)>>,
+}
+
+/// What to note besides the outcome.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) trace: bool,
+    pub(crate) steps: bool,
+    pub(crate) watched: Option<crate::id::Version>,
+}
+
+impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
+    pub(crate) fn new(config: &'a Config, settings: &'a P::Config, seed: u64, notes: Notes) -> Self {
+        let generated = config.workload.as_ref().and_then(|workload| workload.operations);
+        // What the scenario promises to invoke, up to a few million; beyond that growing costs nothing.
+        let operations = generated.unwrap_or(0).min(4_000_000) as usize + config.script.len();
+        Self {
+            config,
+            settings,
+            kernel: Kernel::new(seed, config.ties, operations, Trace::new(notes.trace)),
+            slots: config.clocks.iter().map(|clock| Slot::new(Clock::new(*clock))).collect(),
+            network: Network::new(config),
+            clients: Clients::new(config),
+            effects: Effects::new(),
+            ordinals: Ordinals::new(config.cluster.nodes),
+            undo: config.faults.iter().map(|_| None).collect(),
+            held: Vec::new(),
+            leaderships: Vec::new(),
+            settle: Settle::new(),
+            states: StateWatch::new(&config.expect.states),
+            watched: notes.watched,
+            sightings: Vec::new(),
+            steps: notes.steps.then(Vec::new),
+        }
+    }
+
+    /// Plays the run to its end.
+    pub(crate) fn run(mut self) -> Finished {
+        self.start();
+        let mut settlement = None;
+        while settlement.is_none() {
+            if self.states.pending() {
+                self.look_at_states();
+            }
+            let Some(event) = self.kernel.pop() else { break };
+            if self.kernel.trace.wanted() {
+                let (who, what, content) = describe(&event.what, &self.config.names);
+                self.kernel.trace.line(self.kernel.now, &who, what, &content);
+            }
+            settlement = self.dispatch(event);
+            if let Some(steps) = &mut self.steps {
+                steps.push((self.kernel.now, self.kernel.digest()));
+            }
+            if self.kernel.events_now() > EVENTS_AN_INSTANT {
+                let (at, events) = (self.kernel.now, self.kernel.events_now());
+                settlement = Some(Settlement::Stuck { at, events });
+            }
+        }
+        self.finish(settlement)
+    }
+
+    fn start(&mut self) {
+        if self.config.clocks.iter().any(|clock| clock.offset_ns != 0) {
+            self.kernel.hazards.insert(Hazard::ClockSkew);
+        }
+        if self.config.clocks.iter().any(|clock| clock.drift_ppb != 0) {
+            self.kernel.hazards.insert(Hazard::ClockDrift);
+        }
+        for (index, fault) in (0..).zip(&self.config.faults) {
+            let id = CausalId::root(Root::Fault, index.into(), 0);
+            self.kernel.schedule(fault.at, id, What::Fault { index, starts: true });
+        }
+        for (index, change) in (0..).zip(&self.config.changes) {
+            let id = CausalId::root(Root::Change, index.into(), 0);
+            self.kernel.schedule(change.at, id, What::Change { index });
+        }
+        let healed_at = Time::ZERO + self.config.duration;
+        self.kernel.schedule(healed_at, CausalId::root(Root::Run, 0, 0), What::Heal);
+        for node in NodeId::all(self.config.cluster.nodes) {
+            self.boot(node, CausalId::root(Root::Boot, node.0.into(), 0));
+        }
+        self.clients.start(self.config, &mut self.kernel);
+    }
+
+    /// Plays one event; how the run ended, if it ended it.
+    fn dispatch(&mut self, event: Event<P>) -> Option<Settlement> {
+        let Event { id, what } = event;
+        match what {
+            What::Message { to, from, message } => self.deliver(id, (from, to), message),
+            What::Request { .. } => self.request(id, what),
+            What::Answer { client, node, request, reply } => {
+                self.kernel.counts.delivered += 1;
+                let with = (&mut self.kernel, &self.network);
+                self.clients.answer((client, node), request, reply, self.config, with);
+            }
+            What::Timer { node, boot, generation, timer } => {
+                let slot = &mut self.slots[node.index()];
+                if slot.paused && slot.boot == boot {
+                    slot.backlog.push(Event { id, what });
+                } else if slot.boot == boot && slot.timers.expire(&timer, generation) {
+                    self.handle(node, id, Input::Timer(timer));
+                }
+            }
+            What::Disk { node, boot, ticket } => {
+                self.slots[node.index()].disk.complete(ticket);
+                self.persisted(Event { id, what }, (node, boot));
+            }
+            What::Invoke { client, due_at } => {
+                let with = (&mut self.kernel, &self.network);
+                self.clients.invoke(client, due_at, self.config, with);
+            }
+            What::Arrival { index } => self.clients.arrive(index, (&mut self.kernel, &self.network)),
+            What::Alarm { client } => {
+                self.clients.alarm(client, self.config, (&mut self.kernel, &self.network));
+            }
+            What::Retry { client, request } => {
+                self.clients.retry((client, request), (&mut self.kernel, &self.network));
+            }
+            What::Fault { index, starts: true } => self.start_fault(index, id),
+            What::Fault { index, starts: false } => self.end_fault(index, id),
+            What::Change { index } => self.change(index),
+            What::Heal => self.heal_all(id),
+            What::SettleCheck => return self.check_settled(id),
+        }
+        None
+    }
+
+    /// A message reaches its receiver.
+    #[inline]
+    fn deliver(&mut self, id: CausalId, (from, to): (NodeId, NodeId), message: P::Message) {
+        let slot = &mut self.slots[to.index()];
+        if slot.paused {
+            slot.backlog.push(Event { id, what: What::Message { to, from, message } });
+            return;
+        }
+        self.kernel.in_flight -= u64::from(!message.is_background());
+        if slot.is_up() {
+            self.kernel.counts.delivered += 1;
+            self.handle(to, id, Input::Message { from, message });
+        } else {
+            self.kernel.lose(false);
+        }
+    }
+
+    /// A client's request reaches a node.
+    fn request(&mut self, id: CausalId, what: What<P>) {
+        let What::Request { node, client, request, operation } = what else { return };
+        let slot = &mut self.slots[node.index()];
+        if slot.paused {
+            slot.backlog.push(Event { id, what });
+        } else if slot.is_up() {
+            self.kernel.counts.delivered += 1;
+            self.handle(node, id, Input::Request { client, request, operation });
+        } else {
+            // The connection is refused: the one thing a client learns of a node that is down.
+            self.kernel.counts.lost += 1;
+            let refusal = crate::protocol::Outcome::Refused(Failure::Refused);
+            self.reply(node, id, request, Reply::of(refusal));
+        }
+    }
+
+    /// A disk has finished something that the node's boot number `boot` asked for.
+    fn persisted(&mut self, event: Event<P>, (node, boot): (NodeId, u32)) {
+        let slot = &mut self.slots[node.index()];
+        if slot.boot != boot || !slot.is_up() {
+            return;
+        }
+        if slot.paused {
+            slot.backlog.push(event);
+            return;
+        }
+        let What::Disk { ticket, .. } = event.what else { return };
+        self.handle(node, event.id, Input::Persisted(ticket, Ok(())));
+    }
+
+    /// Builds a node from its disk.
+    fn boot(&mut self, node: NodeId, id: CausalId) {
+        let slot = &mut self.slots[node.index()];
+        slot.boot += 1;
+        slot.paused = false;
+        slot.timers.clear();
+        let image = slot.disk.image();
+        let mut cx = Context {
+            node,
+            nodes: self.config.cluster.nodes,
+            initial_leader: self.config.cluster.initial_leader,
+            wall: slot.clock.wall(self.kernel.now),
+            monotonic: slot.clock.monotonic(self.kernel.now),
+            cause: id,
+            draws: &self.kernel.draws,
+            drawn: 0,
+            next_ticket: &mut slot.next_ticket,
+            effects: &mut self.effects,
+        };
+        slot.state = Some(P::recover(self.settings, &image, &mut cx));
+        self.drain(node, id);
+    }
+
+    /// Hands an input to a node that is up.
+    #[inline]
+    fn handle(&mut self, node: NodeId, id: CausalId, input: Input<P>) {
+        let slot = &mut self.slots[node.index()];
+        let Some(state) = &mut slot.state else { return };
+        let mut cx = Context {
+            node,
+            nodes: self.config.cluster.nodes,
+            initial_leader: self.config.cluster.initial_leader,
+            wall: slot.clock.wall(self.kernel.now),
+            monotonic: slot.clock.monotonic(self.kernel.now),
+            cause: id,
+            draws: &self.kernel.draws,
+            drawn: 0,
+            next_ticket: &mut slot.next_ticket,
+            effects: &mut self.effects,
+        };
+        state.handle(input, &mut cx);
+        self.drain(node, id);
+    }
+
+    /// Plays the effects of a node's step, in the order in which the node asked for them.
+    #[inline]
+    fn drain(&mut self, node: NodeId, id: CausalId) {
+        self.ordinals.next_step();
+        let mut list = std::mem::take(&mut self.effects.list);
+        for effect in list.drain(..) {
+            match effect {
+                Effect::Send { to, message } => self.send((node, to), id, message),
+                Effect::Observe(observation) => self.observe(node, observation),
+                Effect::Reply { request, reply } => self.reply(node, id, request, reply),
+                Effect::SetTimer { timer, after } => {
+                    let slot = &mut self.slots[node.index()];
+                    let due = self.kernel.now + slot.clock.true_span(after);
+                    let generation = slot.timers.start(timer, due);
+                    let name = crate::digest::name_hash(&timer);
+                    let id = id.child(Cause::Timer, name, 0);
+                    let boot = slot.boot;
+                    self.kernel.schedule(due, id, What::Timer { node, boot, generation, timer });
+                }
+                Effect::CancelTimer { timer } => self.slots[node.index()].timers.cancel(&timer),
+                Effect::Disk { ticket, file, operation } => {
+                    let slot = &mut self.slots[node.index()];
+                    let ordinal = self.ordinals.disk();
+                    let id = id.child(Cause::Disk, file.0.into(), ordinal);
+                    let latency = (&self.kernel.draws, &self.config.disk.sync);
+                    let (bytes, now) = (&self.effects.bytes, self.kernel.now);
+                    let named = (ticket, file);
+                    let done = slot.disk.perform(named, &operation, bytes, (now, id), latency);
+                    if let Some(done) = done {
+                        let boot = slot.boot;
+                        self.kernel.schedule(done, id, What::Disk { node, boot, ticket });
+                    }
+                }
+            }
+        }
+        self.effects.list = list;
+        self.effects.bytes.clear();
+    }
+
+    /// Hands a message to the network.
+    #[inline]
+    fn send(&mut self, (from, to): (NodeId, NodeId), id: CausalId, message: P::Message) {
+        let kind = message.kind();
+        let ordinal = self.ordinals.message(to, kind);
+        let id = id.child(Cause::Send, u64::from(to.0) | u64::from(kind) << 16, ordinal);
+        self.kernel.counts.sent += 1;
+        let counted = u64::from(!message.is_background());
+        if from == to {
+            self.kernel.in_flight += counted;
+            self.kernel.schedule(self.kernel.now, id, What::Message { to, from, message });
+            return;
+        }
+        let packet = Packet { from, to, kind, size: message.size(), id };
+        match self.network.decide(packet, self.kernel.now, &self.kernel.draws) {
+            Fate::Arrives { at, copy } => {
+                self.kernel.in_flight += counted;
+                if let Some(copy_at) = copy {
+                    self.kernel.counts.duplicated += 1;
+                    self.kernel.in_flight += counted;
+                    let what = What::Message { to, from, message: message.clone() };
+                    self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
+                }
+                self.kernel.schedule(at, id, What::Message { to, from, message });
+            }
+            fate @ (Fate::Lost | Fate::Blocked) => {
+                self.kernel.lose(fate == Fate::Blocked);
+                if self.kernel.trace.wanted() {
+                    let what = if fate == Fate::Lost { ". lost" } else { ". blocked" };
+                    let text = message.describe(&self.config.names);
+                    let kind = P::Message::KINDS[usize::from(kind)];
+                    let text = format!("{kind} to {to}: {text}");
+                    self.kernel.trace.line(self.kernel.now, &from.to_string(), what, &text);
+                }
+            }
+            Fate::Held { fault, takes } => {
+                self.kernel.in_flight += counted;
+                let event = Event { id, what: What::Message { to, from, message } };
+                self.held.push((fault, event, takes));
+            }
+        }
+    }
+
+    /// Sends an answer to a client.
+    fn reply(&mut self, node: NodeId, id: CausalId, request: RequestId, reply: Reply) {
+        let client = self.kernel.history.entry(request.operation).client;
+        self.kernel.counts.sent += 1;
+        if !self.network.client_reaches(client, node) {
+            self.kernel.counts.blocked += 1;
+            return;
+        }
+        let attempt = self.clients.attempt_id(client, request).unwrap_or(id);
+        let takes = self.network.client_takes(client, node, (attempt, 1), &self.kernel.draws);
+        let id = id.child(Cause::Reply, client.0.into(), request.operation.0);
+        self.kernel.schedule_after(takes, id, What::Answer { client, node, request, reply });
+    }
+
+    /// Takes note of what happened inside a node.
+    #[inline]
+    fn observe(&mut self, node: NodeId, observation: Observation) {
+        match observation {
+            Observation::Role { role, term } => self.note_role(node, role, term),
+            Observation::Accept { request, key, version } => {
+                let op = request.operation;
+                if self.kernel.history.entry(op).key_is_one() {
+                    self.kernel.history.accept(op, version);
+                } else {
+                    self.kernel.history.accept_clear(op, key, version);
+                }
+            }
+            Observation::Apply { .. }
+            | Observation::Discard { .. }
+            | Observation::Append { .. }
+            | Observation::Truncate { .. }
+            | Observation::Commit { .. } => {}
+        }
+        if self.watched.is_some() && self.watched == observation.version() {
+            let (at, what) = (self.kernel.now, SightingKind::Observed(observation));
+            self.sightings.push(Sighting { at, node, what });
+        }
+        if self.kernel.trace.wanted() {
+            let (what, text) = observation.describe(&self.config.names);
+            self.kernel.trace.line(self.kernel.now, &node.to_string(), what, &text);
+        }
+    }
+
+    fn note_role(&mut self, node: NodeId, role: Role, term: u64) {
+        let slot = &mut self.slots[node.index()];
+        let now_leads = (role == Role::Leader).then_some(term);
+        let led = slot.role.filter(|(role, _)| *role == Role::Leader).map(|(_, term)| term);
+        slot.role = Some((role, term));
+        if led == now_leads {
+            return;
+        }
+        self.end_leadership(node);
+        if let Some(term) = now_leads {
+            let from = self.kernel.now;
+            self.leaderships.push(Leadership { term, node, from, until: None });
+        }
+    }
+
+    fn end_leadership(&mut self, node: NodeId) {
+        let open = |led: &&mut Leadership| led.node == node && led.until.is_none();
+        if let Some(leadership) = self.leaderships.iter_mut().rev().find(open) {
+            leadership.until = Some(self.kernel.now);
+        }
+    }
+
+    fn change(&mut self, index: u32) {
+        let change = &self.config.changes[index as usize];
+        self.network.configure(&change.network);
+        if let Some(workload) = &change.workload {
+            self.clients.configure(workload);
+        }
+    }
+
+    fn finish(mut self, settlement: Option<Settlement>) -> Finished {
+        let settlement = settlement.unwrap_or_else(|| Settlement::Unsettled {
+            waiting_for: vec!["the settling phase, which never began".to_owned()],
+        });
+        self.look_at_all_states();
+        let now = self.kernel.now;
+        let pending = self.kernel.history.iter().filter(|(_, e)| e.status == Status::Pending);
+        let pending: Vec<OpId> = pending.map(|(op, _)| op).collect();
+        for op in pending {
+            let fill = |entry: &mut crate::history::Entry| entry.failure = Some(Failure::Unfinished);
+            self.kernel.history.complete(op, now, Status::Info, fill);
+        }
+        let finals = NodeId::all(self.config.cluster.nodes).map(|node| self.snapshot(node)).collect();
+        Finished {
+            digest: self.kernel.digest(),
+            ended_at: now,
+            events: self.kernel.events,
+            finals,
+            settlement,
+            messages: self.kernel.counts,
+            leaderships: self.leaderships,
+            hazards: self.kernel.hazards,
+            states: self.states.into_snapshots(),
+            script: self.clients.script_operations().to_vec(),
+            history: self.kernel.history,
+            trace: self.kernel.trace.into_text(),
+            steps: self.steps.unwrap_or_default(),
+            sightings: self.sightings,
+        }
+    }
+
+    /// A node as it stands, with what only the simulation knows of it.
+    fn snapshot(&self, node: NodeId) -> NodeSnapshot {
+        let mut snapshot = self.slots[node.index()].snapshot(node);
+        snapshot.blocked = self.network.blocked_from(node);
+        snapshot
+    }
+}
+
+/// Counts a step's effects of one kind to one destination, so that an effect's identity does not depend on its
+/// siblings. The first message to each destination, which is nearly every message, costs one comparison.
+struct Ordinals {
+    step: u64,
+    /// By destination: the last step that sent to it, the kind of its first message, how many of that kind.
+    first: Vec<(u64, u8, u32)>,
+    /// Messages of other kinds than the first to their destination, in this step.
+    others: Vec<(NodeId, u8, u32)>,
+    disk: u32,
+}
+
+impl Ordinals {
+    fn new(nodes: u16) -> Self {
+        Self { step: 0, first: vec![(0, 0, 0); nodes.into()], others: Vec::new(), disk: 0 }
+    }
+
+    #[inline]
+    fn next_step(&mut self) {
+        self.step += 1;
+        self.disk = 0;
+        self.others.clear();
+    }
+
+    #[inline]
+    fn message(&mut self, to: NodeId, kind: u8) -> u32 {
+        let (step, first_kind, count) = &mut self.first[to.index()];
+        if *step != self.step {
+            (*step, *first_kind, *count) = (self.step, kind, 1);
+            return 0;
+        }
+        if *first_kind == kind {
+            *count += 1;
+            return *count - 1;
+        }
+        match self.others.iter_mut().find(|(node, other, _)| (*node, *other) == (to, kind)) {
+            Some((_, _, count)) => {
+                *count += 1;
+                *count - 1
+            }
+            None => {
+                self.others.push((to, kind, 1));
+                0
+            }
+        }
+    }
+
+    const fn disk(&mut self) -> u32 {
+        self.disk += 1;
+        self.disk - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ordinal_counts_only_messages_of_its_kind_to_its_destination() {
+        let mut ordinals = Ordinals::new(3);
+        ordinals.next_step();
+        let (a, b) = (NodeId(1), NodeId(2));
+        let sends = [(a, 0), (b, 0), (a, 1), (a, 0), (b, 1), (a, 1), (a, 2)];
+        let counted: Vec<u32> = sends.iter().map(|(to, kind)| ordinals.message(*to, *kind)).collect();
+        assert_eq!(counted, [0, 0, 0, 1, 0, 1, 0]);
+        ordinals.next_step();
+        assert_eq!(ordinals.message(a, 1), 0);
+    }
+}

@@ -1,0 +1,420 @@
+//! The nemesis: plays the scenario's faults, ends them, and heals everything when the fault phase is over.
+
+use crate::config::{FaultAction, Group, HealWhat, Route, Target};
+use crate::id::{ClientId, NodeId, NodeSet};
+use crate::property::Hazard;
+use crate::protocol::{Protocol, Role};
+use crate::rng::{CausalId, Cause, Purpose};
+use crate::time::Time;
+
+use super::event::{Event, What};
+use super::network::{self, Ends, NetworkFault};
+use super::queue::EventQueue;
+use super::{Sighting, SightingKind, Simulation};
+
+/// What ends a fault that is on.
+#[derive(Debug)]
+pub(super) enum Undo {
+    /// Take it off the network, and send on what it held back.
+    Network,
+    /// Restart these, if they are still down.
+    Restart(Vec<NodeId>),
+    /// Let these go on.
+    Resume(Vec<NodeId>),
+    /// Let these clocks jump back by this much.
+    Jump(Vec<NodeId>, i64),
+    /// Give these clocks back their drift.
+    Drift(Vec<(NodeId, i64)>),
+}
+
+impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
+    /// A fault starts.
+    pub(super) fn start_fault(&mut self, index: u32, id: CausalId) {
+        let fault = &self.config.faults[index as usize];
+        let (undo, what) = self.inflict(index, id);
+        self.kernel.history.act(self.kernel.now, Some(fault.id), true, what);
+        if undo.is_some() {
+            self.undo[index as usize] = undo;
+            if let Some(lasts) = fault.lasts {
+                let id = id.child(Cause::End, 0, 0);
+                self.kernel.schedule_after(lasts, id, What::Fault { index, starts: false });
+            }
+        }
+    }
+
+    /// Does what a fault does; how to undo it, and what it did in words.
+    fn inflict(&mut self, index: u32, id: CausalId) -> (Option<Undo>, String) {
+        let fault = &self.config.faults[index as usize];
+        let nodes = self.config.cluster.nodes;
+        match &fault.action {
+            FaultAction::Partition(groups) => {
+                let text = format!("partition {}", self.groups_text(groups));
+                self.on_network(index, network::partition(nodes, groups), text)
+            }
+            FaultAction::MajoritiesRing => {
+                let text = "majorities ring".to_owned();
+                self.on_network(index, network::majorities_ring(nodes), text)
+            }
+            FaultAction::Bridge(target) => match self.resolve(target, id)[..] {
+                [bridge, ..] => {
+                    let text = format!("bridge over {bridge}");
+                    self.on_network(index, network::bridge(nodes, bridge), text)
+                }
+                [] => (None, "bridge: nobody to hit".to_owned()),
+            },
+            FaultAction::Isolate(target) => {
+                let hit = self.resolve(target, id);
+                let text = format!("isolate {}", names(&hit));
+                self.on_network(index, network::isolate(nodes, &hit.into_iter().collect()), text)
+            }
+            FaultAction::Block(route) => {
+                let (ends, text) = self.ends(route, id);
+                self.on_network(index, network::block(nodes, &ends), format!("block {text}"))
+            }
+            FaultAction::Clog(route) => {
+                let (ends, text) = self.ends(route, id);
+                self.on_network(index, NetworkFault::Clog(ends), format!("clog {text}"))
+            }
+            FaultAction::Slow { route, extra } => {
+                let (ends, text) = self.ends(route, id);
+                let fault = NetworkFault::Slow(ends, extra.clone());
+                self.on_network(index, fault, format!("slow {text}"))
+            }
+            FaultAction::Drop { route, kind, probability } => {
+                let (ends, text) = self.ends(route, id);
+                let fault = NetworkFault::Drop(ends, *kind, *probability);
+                self.on_network(index, fault, format!("drop messages {text}"))
+            }
+            FaultAction::Heal(HealWhat::Network) => {
+                for index in self.network.active() {
+                    self.end_network_fault(index);
+                }
+                (None, "heal the network".to_owned())
+            }
+            FaultAction::Heal(HealWhat::Fault(healed)) => {
+                self.end_fault(healed.0, id);
+                (None, format!("heal {}", self.config.names.fault(*healed)))
+            }
+            FaultAction::Crash(_)
+            | FaultAction::PowerLoss(_)
+            | FaultAction::Restart { .. }
+            | FaultAction::Pause(_)
+            | FaultAction::Resume(_) => self.inflict_on_processes(index, id),
+            FaultAction::ClockJump { target, by_ns } => {
+                let hit = self.resolve(target, id);
+                self.jump(&hit, *by_ns);
+                let text = format!("clock of {} jumps by {by_ns} ns", names(&hit));
+                (fault.lasts.map(|_| Undo::Jump(hit, *by_ns)), text)
+            }
+            FaultAction::ClockDrift { target, ppb } => {
+                let hit = self.resolve(target, id);
+                let before = hit.iter().map(|node| (*node, self.set_drift(*node, *ppb, id)));
+                let before = before.collect();
+                let text = format!("clock of {} drifts by {ppb} ppb", names(&hit));
+                (fault.lasts.map(|_| Undo::Drift(before)), text)
+            }
+        }
+    }
+
+    fn inflict_on_processes(&mut self, index: u32, id: CausalId) -> (Option<Undo>, String) {
+        let fault = &self.config.faults[index as usize];
+        match &fault.action {
+            FaultAction::Crash(target) | FaultAction::PowerLoss(target) => {
+                let power = matches!(fault.action, FaultAction::PowerLoss(_));
+                let hit = self.resolve(target, id);
+                for node in &hit {
+                    self.crash(*node, (power, fault.forever), id);
+                }
+                let verb = if power { "power loss of" } else { "crash" };
+                let text = format!("{verb} {}", names(&hit));
+                (Some(Undo::Restart(hit)), text)
+            }
+            FaultAction::Restart { target, empty_disk } => {
+                let down = |node: NodeId, sim: &Self| !sim.slots[node.index()].is_up();
+                let hit = self.resolve_among(target, id, down);
+                for node in &hit {
+                    if *empty_disk {
+                        self.slots[node.index()].disk.wipe();
+                        self.kernel.hazards.insert(Hazard::EmptyDisk);
+                    }
+                    self.restart(*node, id);
+                }
+                let disk = if *empty_disk { " with an empty disk" } else { "" };
+                (None, format!("restart {}{disk}", names(&hit)))
+            }
+            FaultAction::Pause(target) => {
+                let hit = self.resolve(target, id);
+                for node in &hit {
+                    self.slots[node.index()].paused = true;
+                }
+                let text = format!("pause {}", names(&hit));
+                (Some(Undo::Resume(hit)), text)
+            }
+            FaultAction::Resume(target) => {
+                let paused = |node: NodeId, sim: &Self| sim.slots[node.index()].paused;
+                let hit = self.resolve_among(target, id, paused);
+                for node in &hit {
+                    self.resume(*node);
+                }
+                (None, format!("resume {}", names(&hit)))
+            }
+            _ => (None, String::new()),
+        }
+    }
+
+    fn on_network(
+        &mut self,
+        index: u32,
+        fault: NetworkFault,
+        text: String,
+    ) -> (Option<Undo>, String) {
+        self.network.start(index, fault);
+        (Some(Undo::Network), text)
+    }
+
+    /// A fault ends, by itself or because something heals it.
+    pub(super) fn end_fault(&mut self, index: u32, id: CausalId) {
+        let Some(undo) = self.undo[index as usize].take() else { return };
+        let what = match undo {
+            Undo::Network => {
+                self.undo[index as usize] = Some(Undo::Network);
+                self.end_network_fault(index);
+                return;
+            }
+            Undo::Restart(hit) => {
+                let down: Vec<NodeId> = hit.into_iter().filter(|n| !self.is_up(*n)).collect();
+                for node in &down {
+                    self.restart(*node, id);
+                }
+                format!("restart {}", names(&down))
+            }
+            Undo::Resume(hit) => {
+                for node in &hit {
+                    self.resume(*node);
+                }
+                format!("resume {}", names(&hit))
+            }
+            Undo::Jump(hit, by_ns) => {
+                self.jump(&hit, -by_ns);
+                format!("clock of {} jumps back", names(&hit))
+            }
+            Undo::Drift(before) => {
+                for (node, ppb) in &before {
+                    self.set_drift(*node, *ppb, id);
+                }
+                let hit: Vec<NodeId> = before.into_iter().map(|(node, _)| node).collect();
+                format!("clock of {} keeps its rate again", names(&hit))
+            }
+        };
+        let fault = self.config.faults[index as usize].id;
+        self.kernel.history.act(self.kernel.now, Some(fault), false, what);
+    }
+
+    /// Takes a fault off the network and sends on what it held back.
+    fn end_network_fault(&mut self, index: u32) {
+        self.undo[index as usize] = None;
+        if !self.network.end(index) {
+            return;
+        }
+        for (fault, event, takes) in std::mem::take(&mut self.held) {
+            if fault == index {
+                self.kernel.schedule_after(takes, event.id, event.what);
+            } else {
+                self.held.push((fault, event, takes));
+            }
+        }
+        let fault = self.config.faults[index as usize].id;
+        let what = format!("{} heals", self.config.names.fault(fault));
+        self.kernel.history.act(self.kernel.now, Some(fault), false, what);
+    }
+
+    /// The fault phase is over: the network heals, nodes resume and restart unless they are down for good. Clocks
+    /// keep what they have.
+    pub(super) fn heal_all(&mut self, id: CausalId) {
+        self.kernel.history.act(self.kernel.now, None, false, "the fault phase ends".to_owned());
+        for index in self.network.active() {
+            self.end_network_fault(index);
+        }
+        for node in NodeId::all(self.config.cluster.nodes) {
+            if self.slots[node.index()].paused {
+                self.resume(node);
+            }
+            if !self.is_up(node) && !self.slots[node.index()].down_for_good {
+                self.restart(node, id);
+            }
+        }
+        self.clients.stop();
+        self.begin_settling(id);
+    }
+
+    fn is_up(&self, node: NodeId) -> bool {
+        self.slots[node.index()].is_up()
+    }
+
+    /// A node's process dies, and with `power` its machine.
+    fn crash(&mut self, node: NodeId, (power, for_good): (bool, bool), id: CausalId) {
+        let slot = &mut self.slots[node.index()];
+        slot.state = None;
+        slot.role = None;
+        slot.paused = false;
+        slot.timers.clear();
+        slot.lost_memory = true;
+        slot.down_for_good |= for_good;
+        let backlog = std::mem::take(&mut slot.backlog);
+        self.kernel.hazards.insert(Hazard::Crash);
+        if power {
+            self.slots[node.index()].disk.lose_power(&self.kernel.draws, id);
+            self.kernel.hazards.insert(Hazard::PowerLoss);
+        }
+        for event in backlog {
+            if let What::Message { message, .. } = event.what {
+                use crate::protocol::Message;
+                self.kernel.in_flight -= u64::from(!message.is_background());
+                self.kernel.lose(false);
+            }
+        }
+        self.end_leadership(node);
+        if self.watched.is_some() {
+            let (at, what) = (self.kernel.now, SightingKind::Crashed);
+            self.sightings.push(Sighting { at, node, what });
+        }
+    }
+
+    fn restart(&mut self, node: NodeId, id: CausalId) {
+        self.slots[node.index()].down_for_good = false;
+        self.boot(node, id.child(Cause::Boot, node.0.into(), 0));
+    }
+
+    fn resume(&mut self, node: NodeId) {
+        let slot = &mut self.slots[node.index()];
+        slot.paused = false;
+        for event in std::mem::take(&mut slot.backlog) {
+            self.kernel.schedule(self.kernel.now, event.id, event.what);
+        }
+    }
+
+    fn jump(&mut self, nodes: &[NodeId], by_ns: i64) {
+        for node in nodes {
+            self.slots[node.index()].clock.jump(by_ns);
+            self.kernel.hazards.insert(Hazard::ClockSkew);
+        }
+    }
+
+    /// Gives a node's clocks another rate, and moves its running timers to when they run out at that rate; the
+    /// rate before.
+    fn set_drift(&mut self, node: NodeId, ppb: i64, id: CausalId) -> i64 {
+        self.kernel.hazards.insert(Hazard::ClockDrift);
+        let now = self.kernel.now;
+        let slot = &mut self.slots[node.index()];
+        let local_left = |due: Time, slot: &super::Slot<P>| {
+            slot.clock.monotonic(due).since(slot.clock.monotonic(now))
+        };
+        let running: Vec<_> = slot
+            .timers
+            .iter()
+            .map(|(timer, running)| (timer, local_left(running.due, slot)))
+            .collect();
+        let before = slot.clock.set_drift(now, ppb);
+        for (timer, left) in running {
+            let due = now + slot.clock.true_span(left);
+            let generation = slot.timers.start(timer, due);
+            let id = id.child(Cause::Timer, crate::digest::name_hash(&timer), node.0.into());
+            let boot = slot.boot;
+            self.kernel.schedule(due, id, What::Timer { node, boot, generation, timer });
+        }
+        before
+    }
+
+    /// The nodes that a target means now, lowest id first: those that are up.
+    fn resolve(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
+        self.resolve_among(target, id, |node, sim| sim.is_up(node))
+    }
+
+    fn resolve_among(
+        &self,
+        target: &Target,
+        id: CausalId,
+        among: impl Fn(NodeId, &Self) -> bool,
+    ) -> Vec<NodeId> {
+        let all = NodeId::all(self.config.cluster.nodes);
+        let candidates: Vec<NodeId> = all.clone().filter(|node| among(*node, self)).collect();
+        let first = |node: Option<&NodeId>| node.copied().into_iter().collect();
+        match target {
+            Target::Nodes(nodes) => {
+                nodes.iter().copied().filter(|node| candidates.contains(node)).collect()
+            }
+            Target::All => candidates,
+            Target::LowestId => first(candidates.first()),
+            Target::HighestId => first(candidates.last()),
+            Target::Leader => self.leader().into_iter().filter(|n| candidates.contains(n)).collect(),
+            Target::Follower => {
+                let leader = self.leader();
+                let followers: Vec<NodeId> =
+                    candidates.into_iter().filter(|node| Some(*node) != leader).collect();
+                let draws = &self.kernel.draws;
+                let drawn = draws.below(Purpose::Target, id, 0, followers.len() as u64);
+                first(followers.get(usize::try_from(drawn).unwrap_or(0)))
+            }
+            Target::Majority => {
+                // The first half of a shuffle whose every exchange is a draw of its own.
+                let mut shuffled: Vec<NodeId> = all.collect();
+                let majority = shuffled.len() / 2 + 1;
+                for place in 0..majority {
+                    let left = (shuffled.len() - place) as u64;
+                    let index = u32::try_from(place).unwrap_or(0);
+                    let drawn = self.kernel.draws.below(Purpose::Target, id, index, left);
+                    shuffled.swap(place, place + usize::try_from(drawn).unwrap_or(0));
+                }
+                shuffled.truncate(majority);
+                shuffled.sort_unstable();
+                shuffled.into_iter().filter(|node| candidates.contains(node)).collect()
+            }
+        }
+    }
+
+    /// The live node that leads: of several the one with the highest term, then the lowest id.
+    fn leader(&self) -> Option<NodeId> {
+        let leads = |node: &NodeId| match self.slots[node.index()].role {
+            Some((Role::Leader, term)) => Some((term, *node)),
+            _ => None,
+        };
+        let leaders = NodeId::all(self.config.cluster.nodes).filter_map(|node| leads(&node));
+        leaders.max_by_key(|(term, node)| (*term, std::cmp::Reverse(*node))).map(|(_, node)| node)
+    }
+
+    fn ends(&self, route: &Route, id: CausalId) -> (Ends, String) {
+        let (from, to) = (self.resolve_any(&route.from, id), self.resolve_any(&route.to, id));
+        let arrow = if route.both_ways { "<->" } else { "->" };
+        let text = format!("{} {arrow} {}", names(&from), names(&to));
+        let set = |nodes: Vec<NodeId>| nodes.into_iter().collect::<NodeSet>();
+        (Ends { from: set(from), to: set(to), both_ways: route.both_ways }, text)
+    }
+
+    /// As [`Self::resolve`], but a link's end may be a node that is down.
+    fn resolve_any(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
+        self.resolve_among(target, id, |_, _| true)
+    }
+
+    fn groups_text(&self, groups: &[Group]) -> String {
+        let client = |client: &ClientId| self.config.names.client(*client).to_owned();
+        let side = |group: &Group| {
+            let nodes = group.nodes.iter().map(ToString::to_string);
+            nodes.chain(group.clients.iter().map(client)).collect::<Vec<_>>().join(" ")
+        };
+        let mut sides: Vec<String> = groups.iter().map(side).collect();
+        let grouped = |node: &NodeId| groups.iter().any(|group| group.nodes.contains(node));
+        let rest: Vec<NodeId> =
+            NodeId::all(self.config.cluster.nodes).filter(|node| !grouped(node)).collect();
+        if !rest.is_empty() {
+            sides.push(names(&rest));
+        }
+        sides.join(" | ")
+    }
+}
+
+fn names(nodes: &[NodeId]) -> String {
+    if nodes.is_empty() {
+        return "nobody".to_owned();
+    }
+    nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,361 @@
+//! The network between nodes, and between clients and nodes.
+//!
+//! Fault model: each link has, per direction, a delay, a loss, a duplication, an order and a bandwidth. Whether a
+//! message is lost, blocked, held back or slowed is decided when it is sent; one that is already on its way
+//! arrives, if its receiver is up. A blocked message is lost; a clogged one is held and sent on when the clog
+//! ends. Faults on the network add up: a link is open when no fault closes it. A client reaches a node with the
+//! latency of its leg, without loss, unless a partition that names the client lies between.
+
+use crate::config::{Config, Group, Link, LinkOrder, Network as Settings};
+use crate::id::{ClientId, NodeId, NodeSet};
+use crate::rng::{CausalId, Draws, Probability, Purpose};
+use crate::sampler::Distribution;
+use crate::time::{Span, Time};
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It arrives then, and a second copy at another time if there is one.
+    Arrives { at: Time, copy: Option<Time> },
+    /// It is lost by chance.
+    Lost,
+    /// A fault stands in its way.
+    Blocked,
+    /// The fault of this index holds it back; it travels that long once released.
+    Held { fault: u32, takes: Span },
+}
+
+/// A fault that is on the network, with nodes in the place of descriptions.
+#[derive(Clone, Debug)]
+pub(crate) enum NetworkFault {
+    /// Pairs (from, to) that cannot be passed, and the clients that reach only some nodes.
+    Cut { pairs: Vec<(NodeId, NodeId)>, clients: Vec<(ClientId, NodeSet)> },
+    /// Messages are held back.
+    Clog(Ends),
+    /// Messages take longer.
+    Slow(Ends, Distribution),
+    /// Messages of a kind, or all, are lost with some probability.
+    Drop(Ends, Option<u8>, Probability),
+}
+
+/// Which directed links a fault is on.
+#[derive(Clone, Debug)]
+pub(crate) struct Ends {
+    pub(crate) from: NodeSet,
+    pub(crate) to: NodeSet,
+    pub(crate) both_ways: bool,
+}
+
+impl Ends {
+    fn cover(&self, from: NodeId, to: NodeId) -> bool {
+        (self.from.contains(from) && self.to.contains(to))
+            || (self.both_ways && self.from.contains(to) && self.to.contains(from))
+    }
+}
+
+/// The state of every link.
+#[derive(Debug)]
+pub(crate) struct Network {
+    nodes: usize,
+    /// The default link, then the overrides.
+    links: Vec<Link>,
+    /// Which of `links` each directed pair has; empty when all have the default.
+    link_of: Vec<u16>,
+    /// How many faults close each directed pair; empty until the first does.
+    cuts: Vec<u16>,
+    /// Faults that are on, by their index in the configuration.
+    active: Vec<(u32, NetworkFault)>,
+    /// When the last message of a FIFO link arrives, and when a link's bandwidth is free; empty when no link has
+    /// either.
+    last_arrival: Vec<Time>,
+    free_at: Vec<Time>,
+    client_delay: Distribution,
+    client_legs: Vec<crate::config::ClientLeg>,
+}
+
+/// A message as the network sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packet {
+    pub(crate) from: NodeId,
+    pub(crate) to: NodeId,
+    pub(crate) kind: u8,
+    pub(crate) size: u64,
+    pub(crate) id: CausalId,
+}
+
+impl Network {
+    pub(crate) fn new(config: &Config) -> Self {
+        let mut network = Self {
+            nodes: usize::from(config.cluster.nodes),
+            links: Vec::new(),
+            link_of: Vec::new(),
+            cuts: Vec::new(),
+            active: Vec::new(),
+            last_arrival: Vec::new(),
+            free_at: Vec::new(),
+            client_delay: config.network.client_delay.clone(),
+            client_legs: Vec::new(),
+        };
+        network.configure(&config.network);
+        network
+    }
+
+    /// Takes new settings; faults that are on stay on.
+    pub(crate) fn configure(&mut self, settings: &Settings) {
+        self.client_delay = settings.client_delay.clone();
+        self.client_legs.clone_from(&settings.client_legs);
+        self.links = vec![settings.default.clone()];
+        self.links.extend(settings.links.iter().map(|over| over.link.clone()));
+        let pairs = self.nodes * self.nodes;
+        self.link_of.clear();
+        if !settings.links.is_empty() {
+            self.link_of.resize(pairs, 0);
+        }
+        for (link, over) in (1..).zip(&settings.links) {
+            for (from, to) in self.pairs_of(over.from, over.to) {
+                self.link_of[from * self.nodes + to] = link;
+            }
+        }
+        if self.links.iter().any(|link| link.order == LinkOrder::Fifo) {
+            self.last_arrival.resize(pairs, Time::ZERO);
+        }
+        if self.links.iter().any(|link| link.bandwidth.is_some()) {
+            self.free_at.resize(pairs, Time::ZERO);
+        }
+    }
+
+    fn pairs_of(&self, from: Option<NodeId>, to: Option<NodeId>) -> Vec<(usize, usize)> {
+        let ends = |end: Option<NodeId>| end.map_or(0..self.nodes, |n| n.index()..n.index() + 1);
+        ends(from).flat_map(|from| ends(to).map(move |to| (from, to))).collect()
+    }
+
+    /// Decides what becomes of a message handed to the network at `now`.
+    #[inline]
+    pub(crate) fn decide(&mut self, packet: Packet, now: Time, draws: &Draws) -> Fate {
+        let pair = packet.from.index() * self.nodes + packet.to.index();
+        let mut extra = Span::ZERO;
+        let mut held_by = None;
+        // The healthy network looks at none of the faults.
+        if !self.active.is_empty() {
+            match self.hindrance(pair, packet, draws) {
+                Hindrance::Blocked => return Fate::Blocked,
+                Hindrance::None { slower, held } => (extra, held_by) = (slower, held),
+            }
+        }
+        let link = match self.link_of.get(pair) {
+            None => &self.links[0],
+            Some(link) => &self.links[usize::from(*link)],
+        };
+        if draws.happens(Purpose::Loss, packet.id, 0, link.loss) {
+            return Fate::Lost;
+        }
+        let takes = link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, i)) + extra;
+        if let Some(fault) = held_by {
+            return Fate::Held { fault, takes };
+        }
+        let duplicated = draws.happens(Purpose::Duplication, packet.id, 0, link.duplication);
+        let copy_takes = duplicated
+            .then(|| link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, 2 + i)) + extra);
+        if link.order == LinkOrder::Reordering && link.bandwidth.is_none() {
+            return Fate::Arrives { at: now + takes, copy: copy_takes.map(|takes| now + takes) };
+        }
+        let (order, bandwidth) = (link.order, link.bandwidth);
+        let at = self.queue_up(pair, (order, bandwidth), packet.size, now, takes);
+        let copy = copy_takes
+            .map(|takes| self.queue_up(pair, (order, bandwidth), packet.size, now, takes));
+        Fate::Arrives { at, copy }
+    }
+
+    /// When a message arrives over a link with an order to keep or a bandwidth to share.
+    fn queue_up(
+        &mut self,
+        pair: usize,
+        (order, bandwidth): (LinkOrder, Option<u64>),
+        size: u64,
+        now: Time,
+        takes: Span,
+    ) -> Time {
+        let mut leaves = now;
+        if let Some(bandwidth) = bandwidth {
+            let transmission = u128::from(size) * 1_000_000_000 / u128::from(bandwidth);
+            let transmission = u64::try_from(transmission).unwrap_or(u64::MAX);
+            let transmission = Span::from_nanos(transmission.min(Span::MAX.nanos()));
+            leaves = self.free_at[pair].max(now) + transmission;
+            self.free_at[pair] = leaves;
+        }
+        let mut at = leaves + takes;
+        if order == LinkOrder::Fifo {
+            // Strictly later, so that random ties cannot turn two messages around.
+            let after_last = self.last_arrival[pair] + Span::from_nanos(1);
+            at = at.max(after_last);
+            self.last_arrival[pair] = at;
+        }
+        at
+    }
+
+    /// What the faults that are on do to a message.
+    #[cold]
+    fn hindrance(&self, pair: usize, packet: Packet, draws: &Draws) -> Hindrance {
+        if self.cuts.get(pair).is_some_and(|cuts| *cuts > 0) {
+            return Hindrance::Blocked;
+        }
+        let mut slower = Span::ZERO;
+        let mut held = None;
+        for (fault, active) in &self.active {
+            match active {
+                NetworkFault::Cut { .. } => {}
+                NetworkFault::Clog(ends) => {
+                    if held.is_none() && ends.cover(packet.from, packet.to) {
+                        held = Some(*fault);
+                    }
+                }
+                NetworkFault::Slow(ends, by) => {
+                    if ends.cover(packet.from, packet.to) {
+                        let draw = |i| draws.draw(Purpose::FaultDelay, packet.id, 2 * fault + i);
+                        slower += by.sample(draw);
+                    }
+                }
+                NetworkFault::Drop(ends, kind, probability) => {
+                    let meant = kind.is_none_or(|kind| kind == packet.kind);
+                    if meant
+                        && ends.cover(packet.from, packet.to)
+                        && draws.happens(Purpose::FaultLoss, packet.id, *fault, *probability)
+                    {
+                        return Hindrance::Blocked;
+                    }
+                }
+            }
+        }
+        Hindrance::None { slower, held }
+    }
+
+    /// Puts a fault on the network.
+    pub(crate) fn start(&mut self, index: u32, fault: NetworkFault) {
+        if let NetworkFault::Cut { pairs, .. } = &fault {
+            self.cuts.resize(self.nodes * self.nodes, 0);
+            for (from, to) in pairs {
+                self.cuts[from.index() * self.nodes + to.index()] += 1;
+            }
+        }
+        self.active.push((index, fault));
+    }
+
+    /// Takes a fault off the network; whether it was on.
+    pub(crate) fn end(&mut self, index: u32) -> bool {
+        let Some(at) = self.active.iter().position(|(fault, _)| *fault == index) else { return false };
+        let (_, fault) = self.active.remove(at);
+        if let NetworkFault::Cut { pairs, .. } = &fault {
+            for (from, to) in pairs {
+                self.cuts[from.index() * self.nodes + to.index()] -= 1;
+            }
+        }
+        true
+    }
+
+    /// The faults that are on, by index.
+    pub(crate) fn active(&self) -> Vec<u32> {
+        self.active.iter().map(|(index, _)| *index).collect()
+    }
+
+    /// The nodes to which messages of `from` are blocked.
+    pub(crate) fn blocked_from(&self, from: NodeId) -> Vec<NodeId> {
+        if self.cuts.is_empty() {
+            return Vec::new();
+        }
+        let row = &self.cuts[from.index() * self.nodes..][..self.nodes];
+        let blocked = |(to, cuts): (usize, &u16)| (*cuts > 0).then(|| NodeId::from_index(to));
+        row.iter().enumerate().filter_map(blocked).collect()
+    }
+
+    /// Whether a client and a node reach each other.
+    #[inline]
+    pub(crate) fn client_reaches(&self, client: ClientId, node: NodeId) -> bool {
+        self.active.iter().all(|(_, fault)| match fault {
+            NetworkFault::Cut { clients, .. } => clients
+                .iter()
+                .all(|(confined, reach)| *confined != client || reach.contains(node)),
+            NetworkFault::Clog(_) | NetworkFault::Slow(..) | NetworkFault::Drop(..) => true,
+        })
+    }
+
+    /// How long a message takes between a client and a node; `leg` is 0 there and 1 back. Keyed by the attempt
+    /// alone, so that two protocols are compared under the same client legs.
+    #[inline]
+    pub(crate) fn client_takes(
+        &self,
+        client: ClientId,
+        node: NodeId,
+        (attempt, leg): (CausalId, u32),
+        draws: &Draws,
+    ) -> Span {
+        let draw = |i| draws.draw(Purpose::ClientDelay, attempt, 2 * leg + i);
+        self.client_leg(client, node).sample(draw)
+    }
+
+    /// The latency between a client and a node.
+    pub(crate) fn client_leg(&self, client: ClientId, node: NodeId) -> &Distribution {
+        let meant = |leg: &&crate::config::ClientLeg| {
+            leg.client.is_none_or(|meant| meant == client)
+                && leg.node.is_none_or(|meant| meant == node)
+        };
+        let special = self.client_legs.iter().rev().find(meant);
+        special.map_or(&self.client_delay, |leg| &leg.delay)
+    }
+}
+
+enum Hindrance {
+    None { slower: Span, held: Option<u32> },
+    Blocked,
+}
+
+/// The directed pairs between nodes that no group has in common, and whom each grouped client reaches.
+pub(crate) fn partition(nodes: u16, groups: &[Group]) -> NetworkFault {
+    let side_of = |node: NodeId| groups.iter().position(|group| group.nodes.contains(&node));
+    let all = || NodeId::all(nodes);
+    let pairs = all().flat_map(|from| all().map(move |to| (from, to)));
+    let pairs = pairs.filter(|(from, to)| side_of(*from) != side_of(*to)).collect();
+    let reach = |group: &Group| group.nodes.iter().copied().collect::<NodeSet>();
+    let clients = groups
+        .iter()
+        .flat_map(|group| group.clients.iter().map(move |client| (*client, reach(group))))
+        .collect();
+    NetworkFault::Cut { pairs, clients }
+}
+
+/// The pairs cut when each node keeps only its nearest neighbours in a ring, a bare majority with itself.
+pub(crate) fn majorities_ring(nodes: u16) -> NetworkFault {
+    // With n nodes a majority is n / 2 + 1: itself and n / 2 neighbours, split between the two sides.
+    let neighbours = nodes / 2;
+    let (ahead, behind) = (neighbours.div_ceil(2), neighbours / 2);
+    let sees = |from: NodeId, to: NodeId| {
+        let distance = (to.0 + nodes - from.0) % nodes;
+        distance <= ahead || nodes - distance <= behind
+    };
+    cut_where(nodes, |from, to| !(sees(from, to) || sees(to, from)))
+}
+
+/// The pairs cut when two halves meet only in `bridge`.
+pub(crate) fn bridge(nodes: u16, bridge: NodeId) -> NetworkFault {
+    let others: Vec<NodeId> = NodeId::all(nodes).filter(|node| *node != bridge).collect();
+    let first_half: NodeSet = others[..others.len() / 2].iter().copied().collect();
+    cut_where(nodes, |from, to| {
+        from != bridge && to != bridge && first_half.contains(from) != first_half.contains(to)
+    })
+}
+
+/// The pairs cut when each of `isolated` loses every other node.
+pub(crate) fn isolate(nodes: u16, isolated: &NodeSet) -> NetworkFault {
+    cut_where(nodes, |from, to| from != to && (isolated.contains(from) || isolated.contains(to)))
+}
+
+/// The pairs that `ends` cover.
+pub(crate) fn block(nodes: u16, ends: &Ends) -> NetworkFault {
+    cut_where(nodes, |from, to| from != to && ends.cover(from, to))
+}
+
+fn cut_where(nodes: u16, cut: impl Fn(NodeId, NodeId) -> bool) -> NetworkFault {
+    let all = || NodeId::all(nodes);
+    let pairs = all().flat_map(|from| all().map(move |to| (from, to)));
+    let pairs = pairs.filter(|(from, to)| cut(*from, *to)).collect();
+    NetworkFault::Cut { pairs, clients: Vec::new() }
+}

@@ -1,0 +1,151 @@
+//! The settling phase, and the states that a scenario expects on the way.
+//!
+//! After `duration` everything heals and nobody invokes anything more. From then on the simulation looks, ever
+//! less often, whether the cluster has settled: no operation under way, nothing that a node still means to do, no
+//! message on its way, replicas equal.
+
+use crate::config::{Config, ExpectedState};
+use crate::id::NodeId;
+use crate::metrics::Settlement;
+use crate::protocol::{NodeSnapshot, Protocol};
+use crate::rng::{CausalId, Cause};
+use crate::time::{Span, Time};
+
+use super::Simulation;
+use super::event::{Event, What};
+use super::queue::EventQueue;
+
+/// When the fault phase ended.
+#[derive(Debug)]
+pub(crate) struct Settle {
+    healed_at: Option<Time>,
+    looks: u32,
+}
+
+impl Settle {
+    pub(crate) const fn new() -> Self {
+        Self { healed_at: None, looks: 0 }
+    }
+}
+
+/// What nodes look like when the scenario expects something of them.
+#[derive(Debug)]
+pub(crate) struct StateWatch {
+    /// (time, place in the file, node), the last first.
+    to_come: Vec<(Time, usize, NodeId)>,
+    seen: Vec<Option<NodeSnapshot>>,
+}
+
+impl StateWatch {
+    pub(crate) fn new(states: &[ExpectedState]) -> Self {
+        let mut to_come: Vec<_> =
+            states.iter().enumerate().map(|(i, state)| (state.at, i, state.node)).collect();
+        to_come.sort_by_key(|(at, place, _)| std::cmp::Reverse((*at, *place)));
+        Self { to_come, seen: states.iter().map(|_| None).collect() }
+    }
+
+    pub(crate) const fn pending(&self) -> bool {
+        !self.to_come.is_empty()
+    }
+
+    pub(crate) fn into_snapshots(self) -> Vec<NodeSnapshot> {
+        self.seen.into_iter().flatten().collect()
+    }
+}
+
+impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
+    /// Takes the snapshots whose time is before the next event.
+    #[cold]
+    pub(super) fn look_at_states(&mut self) {
+        let next = self.kernel.next_time();
+        while let Some((at, place, node)) = self.states.to_come.last().copied()
+            && next.is_none_or(|next| next > at)
+        {
+            self.states.to_come.pop();
+            self.states.seen[place] = Some(self.snapshot(node));
+        }
+    }
+
+    /// Takes the snapshots that were due after the end: the end is what they see.
+    pub(super) fn look_at_all_states(&mut self) {
+        while let Some((_, place, node)) = self.states.to_come.pop() {
+            self.states.seen[place] = Some(self.snapshot(node));
+        }
+    }
+
+    /// The fault phase has ended: schedules the first look.
+    pub(super) fn begin_settling(&mut self, id: CausalId) {
+        self.settle.healed_at = Some(self.kernel.now);
+        let id = id.child(Cause::End, 0, 0);
+        self.kernel.schedule(self.kernel.now, id, What::SettleCheck);
+    }
+
+    /// Looks whether the cluster has settled; if not, and there is time, schedules the next look.
+    pub(super) fn check_settled(&mut self, id: CausalId) -> Option<Settlement> {
+        let healed_at = self.settle.healed_at.unwrap_or_default();
+        let elapsed = self.kernel.now - healed_at;
+        let nothing_to_come = self.kernel.pending_events() == 0;
+        let last_look = elapsed >= self.config.settle || nothing_to_come;
+        // While clients wait there is no need to look at every node.
+        if self.clients.busy == 0 || last_look {
+            let waiting_for = self.waiting_for();
+            if waiting_for.is_empty() {
+                return Some(Settlement::Settled { after: elapsed });
+            }
+            if last_look {
+                return Some(Settlement::Unsettled { waiting_for });
+            }
+        }
+        // The looks thin out with time: their number grows with the logarithm of the phase's length.
+        let pause = Span::from_nanos((elapsed.nanos() / 8).max(1_000_000));
+        let next = (self.kernel.now + pause).min(healed_at + self.config.settle);
+        self.settle.looks += 1;
+        self.kernel.schedule(next, id.child(Cause::End, 0, self.settle.looks), What::SettleCheck);
+        None
+    }
+
+    /// What the cluster still waits for, a line each.
+    fn waiting_for(&self) -> Vec<String> {
+        let mut waiting = self.clients.waiting_for(self.config, self.kernel.now);
+        let nodes = || NodeId::all(self.config.cluster.nodes);
+        let snapshots: Vec<NodeSnapshot> = nodes().map(|node| self.snapshot(node)).collect();
+        for (node, slot) in nodes().zip(&self.slots) {
+            if !slot.is_up() && !slot.down_for_good {
+                waiting.push(format!("{node} is down"));
+            }
+        }
+        for snapshot in &snapshots {
+            waiting.extend(snapshot.pending.iter().map(|what| format!("{}: {what}", snapshot.node)));
+        }
+        if self.kernel.in_flight > 0 {
+            waiting.push(format!("{} messages are on their way", self.kernel.in_flight));
+        }
+        waiting.extend(unequal(&snapshots, self.config));
+        waiting
+    }
+}
+
+/// The first replica that differs from the first one that is up, in words.
+fn unequal(snapshots: &[NodeSnapshot], config: &Config) -> Option<String> {
+    let mut live = snapshots.iter().filter(|snapshot| snapshot.up);
+    let first = live.next()?;
+    let differs = |other: &&NodeSnapshot| !first.visible().eq(other.visible());
+    let other = live.find(differs)?;
+    let holds = |snapshot: &NodeSnapshot, key| {
+        snapshot.data.get(&key).and_then(|stored| stored.value.map(|value| (value, stored.version)))
+    };
+    let keys = first.data.keys().chain(other.data.keys());
+    let key = keys.copied().filter(|key| holds(first, *key) != holds(other, *key)).min()?;
+    let text = |snapshot| match holds(snapshot, key) {
+        Some((value, _)) => config.names.value(value),
+        None => "nothing".to_owned(),
+    };
+    Some(format!(
+        "{} and {} differ: {} is {} and {}",
+        first.node,
+        other.node,
+        config.names.key(key),
+        text(first),
+        text(other)
+    ))
+}
