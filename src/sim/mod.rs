@@ -1,0 +1,3 @@
+//! The simulation.
+
+pub mod queue;
