@@ -208,6 +208,12 @@ impl Entry {
         !matches!(self.status, Status::Fail)
     }
 
+    /// Whether it is on one key, [`Entry::key`], and not on the whole store.
+    #[must_use]
+    pub const fn is_on_one_key(&self) -> bool {
+        matches!(self.function, Function::Put | Function::Get | Function::Delete)
+    }
+
     /// Whether it writes: a put, a delete or a clear.
     #[must_use]
     pub const fn is_write(&self) -> bool {

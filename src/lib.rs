@@ -12,4 +12,5 @@ pub mod rng;
 pub mod run;
 pub mod sampler;
 pub mod scenario;
+pub mod sim;
 pub mod time;

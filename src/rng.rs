@@ -53,6 +53,8 @@ pub enum Cause {
     End,
     /// A client's timeout for an attempt.
     Timeout,
+    /// The restart of a node; the destination is the node.
+    Boot,
 }
 
 impl CausalId {

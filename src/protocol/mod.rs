@@ -127,6 +127,11 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
         64
     }
 
+    /// Whether it says no more than "I am here": a heartbeat. A cluster settles without waiting for these.
+    fn is_background(&self) -> bool {
+        false
+    }
+
     /// The content in words, for the trace; the kind is shown beside it.
     fn describe(&self, names: &Names) -> String {
         let _ = names;
@@ -413,6 +418,38 @@ pub enum Observation {
         /// The last index committed.
         index: u64,
     },
+}
+
+impl Observation {
+    /// The version of the write it is about, if it is about one.
+    #[must_use]
+    pub const fn version(&self) -> Option<Version> {
+        match self {
+            Self::Accept { version, .. }
+            | Self::Apply { version, .. }
+            | Self::Discard { version, .. } => Some(*version),
+            Self::Role { .. } | Self::Append { .. } | Self::Truncate { .. } | Self::Commit { .. } => {
+                None
+            }
+        }
+    }
+
+    /// Its kind as the trace shows it, and its content in words.
+    pub(crate) fn describe(&self, names: &Names) -> (&'static str, String) {
+        match self {
+            Self::Role { role, term } => (". role", format!("{} of term {term}", role.name())),
+            Self::Accept { key, version, .. } => {
+                (". accept", format!("{} {version}", names.key(*key)))
+            }
+            Self::Apply { key, version } => (". apply", format!("{} {version}", names.key(*key))),
+            Self::Discard { key, version, reason } => {
+                (". discard", format!("{} {version}: {}", names.key(*key), reason.phrase()))
+            }
+            Self::Append { index, term } => (". append", format!("index {index} of term {term}")),
+            Self::Truncate { from } => (". truncate", format!("from index {from}")),
+            Self::Commit { index } => (". commit", format!("up to index {index}")),
+        }
+    }
 }
 
 /// Why a replica dropped a write.

@@ -152,6 +152,14 @@ impl Clients {
         &self.script
     }
 
+    /// The identity of an attempt, while its client still waits for the answer.
+    #[inline]
+    pub(crate) fn attempt_id(&self, client: ClientId, request: RequestId) -> Option<CausalId> {
+        let current = self.list[client.0 as usize].current.as_ref()?;
+        let waits = (current.op, current.attempt) == (request.operation, request.attempt);
+        waits.then(|| current.id.child(Cause::Attempt, 0, request.attempt))
+    }
+
     /// Operations under way or due before now, in words.
     pub(crate) fn waiting_for(&self, config: &Config, kernel_now: Time) -> Vec<String> {
         let mut lines = Vec::new();
