@@ -4,11 +4,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The most nodes a cluster may have; [`NodeSet`] is a bit a node.
 pub const MAX_NODES: usize = 1024;
 
 /// A node (replica), counted from 0; shown from 1: the first node is `n1`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 pub struct NodeId(pub u16);
 
 /// A client, counted from 0. Its name is in [`crate::config::Names::clients`].
@@ -16,7 +18,7 @@ pub struct NodeId(pub u16);
 pub struct ClientId(pub u32);
 
 /// A key, interned: an index into [`crate::config::Names::keys`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug)]
 pub struct KeyId(pub u32);
 
 /// An operation of the history, in the order of invocation.
@@ -32,7 +34,7 @@ pub struct FaultId(pub u32);
 ///
 /// A made value depends on nothing but its client and that client's operation index, so taking one client or
 /// operation out of a run leaves the values of all others as they were.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug)]
 pub struct Value(u64);
 
 /// What a [`Value`] stands for.
@@ -79,7 +81,7 @@ impl Value {
 /// The rank of a write under last write wins: (timestamp, node id, issue sequence), compared in that order.
 ///
 /// Total even when one leader stamps two writes in one nanosecond: the issue sequence differs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug)]
 pub struct Version {
     /// The timestamp the coordinator gave the write; from a wall clock, nanoseconds by that clock.
     pub timestamp: i64,

@@ -1,6 +1,7 @@
 //! splitbrain: a deterministic discrete-event simulator of replicated key-value stores.
 
 pub mod check;
+pub mod sim;
 pub mod config;
 pub mod digest;
 pub mod history;

@@ -85,6 +85,7 @@ use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time, Wall};
 
 pub mod leader_follower;
+pub mod store;
 pub mod wal;
 
 /// A replication protocol: the state machine of one node.
@@ -358,7 +359,7 @@ impl NodeSnapshot {
 }
 
 /// What a key holds on a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
 pub struct Stored {
     /// The value; `None` for a tombstone.
     pub value: Option<Value>,

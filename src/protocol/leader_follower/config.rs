@@ -44,6 +44,16 @@ impl Mode {
             Self::Sync => "sync",
         }
     }
+
+    /// How many of `followers` have to confirm a write before it is answered.
+    #[must_use]
+    pub const fn quorum(self, followers: u16) -> u16 {
+        match self {
+            Self::Async => 0,
+            Self::SemiSync { write_quorum } => write_quorum,
+            Self::Sync => followers,
+        }
+    }
 }
 
 /// What the leader answers when too few followers confirm in time.

@@ -1,5 +1,195 @@
-//! Leader-follower replication.
+//! Leader-follower replication: one node takes all writes and sends them to the others.
+//!
+//! The path of a write: [`Protocol::handle`] takes the request; the leader stamps it with its wall clock, applies
+//! it, sends it to all followers at once, and answers at once (asynchronous), when enough followers have
+//! confirmed (semi-synchronous) or when all have (synchronous). A follower applies what is newer than what it has
+//! (last write wins) and confirms. A write that waits too long is answered anyway and marked degraded, or its
+//! outcome is unknown. Nothing repairs a follower that missed a write unless resending is on.
+//!
+//! Reads are answered by the node asked, from what it has. The store lives in memory alone: a node that crashes
+//! comes back with nothing.
+//!
+//! Reading order: [`config`], [`message`], this file (dispatch and the follower), [`leader`], [`promises`].
+
+use crate::config::{Config as Scenario, Operation};
+use crate::history::Failure;
+use crate::id::{KeyId, NodeId};
+use crate::property::Promises;
+use crate::protocol::{
+    Context, DiscardReason, DiskImage, Input, NodeSnapshot, Observation, Outcome, Protocol, Reply,
+    RequestId, Response, Role,
+};
+
+use self::leader::Leading;
+use super::store::Store;
 
 mod config;
+mod leader;
+mod message;
+mod promises;
 
 pub use config::{Config, Deletes, Mode, OnAckTimeout, Replication};
+pub use message::{Entry, Message, WriteId};
+
+/// A node of a leader-follower cluster.
+#[derive(Debug)]
+pub struct LeaderFollower {
+    config: Config,
+    me: NodeId,
+    nodes: u16,
+    leader: Option<NodeId>,
+    store: Store,
+    leading: Leading,
+    /// As follower under full-state replication: the last state taken; an older one that arrives late is dropped.
+    last_state: Option<WriteId>,
+}
+
+/// The timers of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// Leader: the oldest unanswered write has waited long enough.
+    AckTimeout,
+    /// Leader: time to send unconfirmed writes again.
+    Resend,
+}
+
+impl Protocol for LeaderFollower {
+    type Config = Config;
+    type Message = Message;
+    type Record = Entry;
+    type Timer = Timer;
+
+    fn recover(config: &Config, _: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
+        let leader = cx.initial_leader();
+        let role = if leader == Some(cx.node()) { Role::Leader } else { Role::Follower };
+        cx.observe(Observation::Role { role, term: 1 });
+        Self {
+            config: *config,
+            me: cx.node(),
+            nodes: cx.nodes(),
+            leader,
+            store: Store::default(),
+            leading: Leading::default(),
+            last_state: None,
+        }
+    }
+
+    #[inline]
+    fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
+        match input {
+            Input::Message { from, message } => self.receive(from, message, cx),
+            Input::Request { request, operation, .. } => self.serve(request, operation, cx),
+            Input::Timer(Timer::AckTimeout) => self.ack_timeout(cx),
+            Input::Timer(Timer::Resend) => self.resend(cx),
+            // Nothing is written to the disk.
+            Input::Persisted(..) => {}
+        }
+    }
+
+    fn snapshot(&self) -> NodeSnapshot {
+        NodeSnapshot {
+            term: 1,
+            leader: self.leader,
+            mode: self.config.mode.name(),
+            peers: NodeId::all(self.nodes).filter(|node| *node != self.me).collect(),
+            pending: self.leading.pending(),
+            data: self.store.to_map(),
+            ..NodeSnapshot::new(self.me, if self.leads() { Role::Leader } else { Role::Follower })
+        }
+    }
+
+    fn promises(config: &Config, scenario: &Scenario) -> Promises {
+        promises::promises(config, scenario)
+    }
+}
+
+impl LeaderFollower {
+    fn leads(&self) -> bool {
+        self.leader == Some(self.me)
+    }
+
+    #[inline]
+    fn receive(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
+        let write = match message {
+            Message::Ack { write } => return self.confirmed(from, write, cx),
+            Message::Replicate { write, entry } => {
+                self.take(entry, cx);
+                write
+            }
+            Message::ReplicateMany { write, entries } => {
+                for entry in &*entries {
+                    self.take(*entry, cx);
+                }
+                write
+            }
+            Message::State { write, entries } => {
+                self.take_state(write, &entries, cx);
+                write
+            }
+        };
+        cx.send(from, Message::Ack { write });
+    }
+
+    /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
+    fn take_state(&mut self, write: WriteId, entries: &[Entry], cx: &mut Context<'_, Self>) {
+        if self.last_state.is_some_and(|last| last > write) {
+            return;
+        }
+        self.last_state = Some(write);
+        let before = std::mem::take(&mut self.store);
+        for entry in entries {
+            let (key, version) = (entry.key, entry.stored.version);
+            if before.stored(key).is_none_or(|held| held.version != version) {
+                cx.observe(Observation::Apply { key, version });
+            }
+            self.store.apply(key, entry.stored);
+        }
+        for (key, held) in before.iter() {
+            if self.store.stored(key).is_none_or(|now| now.version < held.version) {
+                let (version, reason) = (held.version, DiscardReason::Replaced);
+                cx.observe(Observation::Discard { key, version, reason });
+            }
+        }
+    }
+
+    fn serve(&mut self, request: RequestId, operation: Operation, cx: &mut Context<'_, Self>) {
+        match operation {
+            Operation::Get { key } => cx.reply(request, self.read(key)),
+            Operation::List | Operation::ReadAll => {
+                let items = self.store.items(operation == Operation::ReadAll);
+                cx.reply(request, Reply::of(Outcome::Ok(Response::Contents(items))));
+            }
+            _ if self.leads() => self.lead_write(request, operation, cx),
+            // A clear sent to a follower empties that follower alone, as in the Python store.
+            Operation::Clear => self.clear_alone(request, cx),
+            Operation::Put { .. } | Operation::Delete { .. } => {
+                let failure = match self.leader {
+                    Some(_) => Failure::NotLeader,
+                    None => Failure::NoLeader,
+                };
+                let refusal = Reply::of(Outcome::Refused(failure));
+                cx.reply(request, Reply { leader: self.leader, ..refusal });
+            }
+        }
+    }
+
+    fn read(&self, key: KeyId) -> Reply {
+        match self.store.get(key) {
+            Some((value, version)) => Reply::of(Outcome::Ok(Response::Found { value, version })),
+            // A follower that lacks a key says so, and whom to ask: the write may not have reached it yet.
+            None => {
+                let leader = if self.leads() { None } else { self.leader };
+                Reply { leader, ..Reply::of(Outcome::Ok(Response::Absent)) }
+            }
+        }
+    }
+
+    fn clear_alone(&mut self, request: RequestId, cx: &mut Context<'_, Self>) {
+        for (key, held) in self.store.iter() {
+            let (version, reason) = (held.version, DiscardReason::Cleared);
+            cx.observe(Observation::Discard { key, version, reason });
+        }
+        self.store.clear();
+        cx.reply(request, Reply::of(Outcome::Ok(Response::Cleared)));
+    }
+}

@@ -1,0 +1,309 @@
+//! The leader's side: accept a write, replicate it, count acknowledgements, answer.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::config::Operation;
+use crate::history::Failure;
+use crate::id::{KeyId, NodeId, NodeSet, Value, Version};
+use crate::protocol::store::Applied;
+use crate::protocol::{
+    Context, Observation, Outcome, Reply, RequestId, Response, Stored,
+};
+use crate::time::{Span, Time};
+
+use super::config::{Deletes, OnAckTimeout, Replication};
+use super::message::{Entry, Message, WriteId};
+use super::{LeaderFollower, Timer};
+
+/// What only a leader keeps.
+#[derive(Debug, Default)]
+pub(super) struct Leading {
+    /// Writes stamped so far.
+    sequence: u32,
+    /// Writes handed out to followers so far.
+    next_write: u32,
+    /// Writes not yet answered, the oldest first: their ids rise.
+    unanswered: VecDeque<Pending>,
+    /// With resending: what each follower has not confirmed, by write, with the time it was last sent.
+    unconfirmed: BTreeMap<(NodeId, WriteId), Time>,
+    /// With resending: what those writes were.
+    shipped: BTreeMap<WriteId, (Payload, u16)>,
+}
+
+/// A write that its client waits for.
+#[derive(Debug)]
+struct Pending {
+    write: WriteId,
+    request: RequestId,
+    response: Response,
+    deadline: Time,
+    wanted: u16,
+    confirmed: NodeSet,
+    confirmations: u16,
+    answered: bool,
+}
+
+/// What a write sends to every follower.
+#[derive(Clone, Debug)]
+pub(super) enum Payload {
+    One(Entry),
+    Many(Arc<[Entry]>),
+    State(Arc<[Entry]>),
+}
+
+impl Payload {
+    fn message(&self, write: WriteId) -> Message {
+        match self {
+            Self::One(entry) => Message::Replicate { write, entry: *entry },
+            Self::Many(entries) => Message::ReplicateMany { write, entries: Arc::clone(entries) },
+            Self::State(entries) => Message::State { write, entries: Arc::clone(entries) },
+        }
+    }
+}
+
+impl Leading {
+    /// What the leader still means to do.
+    pub(super) fn pending(&self) -> Vec<String> {
+        let mut pending = Vec::new();
+        let unanswered = self.unanswered.iter().filter(|pending| !pending.answered).count();
+        if unanswered > 0 {
+            pending.push(format!("{unanswered} writes await confirmations"));
+        }
+        if !self.unconfirmed.is_empty() {
+            let count = self.unconfirmed.len();
+            pending.push(format!("{count} unconfirmed writes are to be sent again"));
+        }
+        pending
+    }
+}
+
+impl LeaderFollower {
+    /// A client's write reaches the leader.
+    pub(super) fn lead_write(
+        &mut self,
+        request: RequestId,
+        operation: Operation,
+        cx: &mut Context<'_, Self>,
+    ) {
+        match operation {
+            Operation::Put { key, value, quorum } => {
+                let (stored, _) = self.accept(request, key, Some(value), cx);
+                let response = Response::Written { version: stored.version, existed: None };
+                self.replicate(request, (Payload::One(Entry { key, stored }), response, quorum), cx);
+            }
+            Operation::Delete { key, quorum } => {
+                let (stored, existed) = self.accept(request, key, None, cx);
+                let response = Response::Written { version: stored.version, existed: Some(existed) };
+                self.replicate(request, (Payload::One(Entry { key, stored }), response, quorum), cx);
+            }
+            Operation::Clear => {
+                let keys: Vec<KeyId> = self.store.items(false).iter().map(|item| item.key).collect();
+                let entry = |key| Entry { key, stored: self.accept(request, key, None, cx).0 };
+                let entries: Arc<[Entry]> = keys.into_iter().map(entry).collect();
+                self.replicate(request, (Payload::Many(entries), Response::Cleared, None), cx);
+            }
+            Operation::Get { .. } | Operation::List | Operation::ReadAll => {}
+        }
+    }
+
+    /// Stamps a write and applies it here; whether the key existed before.
+    ///
+    /// Last write wins even on the leader: after its clock went back, a write that it accepts and answers can be
+    /// older than what the key holds, and is dropped. That is how such stores lose writes.
+    fn accept(
+        &mut self,
+        request: RequestId,
+        key: KeyId,
+        value: Option<Value>,
+        cx: &mut Context<'_, Self>,
+    ) -> (Stored, bool) {
+        self.leading.sequence += 1;
+        let sequence = self.leading.sequence;
+        let version = Version { timestamp: cx.wall().0, node: cx.node(), sequence };
+        let stored = Stored { value, version };
+        cx.observe(Observation::Accept { request, key, version });
+        let existed = self.store.get(key).is_some();
+        self.take(Entry { key, stored }, cx);
+        (stored, existed)
+    }
+
+    /// Sends an accepted write to every follower at once, and answers it or waits for confirmations.
+    fn replicate(
+        &mut self,
+        request: RequestId,
+        (payload, response, quorum): (Payload, Response, Option<u16>),
+        cx: &mut Context<'_, Self>,
+    ) {
+        let payload = match self.config.replication {
+            Replication::Entry => payload,
+            Replication::FullState => Payload::State(self.everything()),
+        };
+        let write = WriteId(self.leading.next_write);
+        self.leading.next_write += 1;
+        for follower in cx.peers() {
+            cx.send(follower, payload.message(write));
+        }
+        let followers = cx.nodes() - 1;
+        let wanted = quorum.unwrap_or_else(|| self.config.mode.quorum(followers)).min(followers);
+        if let Some(interval) = self.config.resend {
+            self.expect_confirmations(write, payload, interval, cx);
+        }
+        if wanted == 0 {
+            let reply = Reply {
+                confirmations: Some((0, followers)),
+                ..Reply::of(Outcome::Ok(response))
+            };
+            cx.reply(request, reply);
+            return;
+        }
+        let deadline = cx.monotonic() + self.config.ack_timeout;
+        if self.leading.unanswered.is_empty() {
+            cx.set_timer(Timer::AckTimeout, self.config.ack_timeout);
+        }
+        self.leading.unanswered.push_back(Pending {
+            write,
+            request,
+            response,
+            deadline,
+            wanted,
+            confirmed: NodeSet::EMPTY,
+            confirmations: 0,
+            answered: false,
+        });
+    }
+
+    /// Everything the leader stores, as a full-state message carries it.
+    fn everything(&self) -> Arc<[Entry]> {
+        self.store.iter().map(|(key, stored)| Entry { key, stored }).collect()
+    }
+
+    /// A follower confirms a write.
+    pub(super) fn confirmed(&mut self, from: NodeId, write: WriteId, cx: &mut Context<'_, Self>) {
+        if self.config.resend.is_some() {
+            self.forget_confirmed(from, write);
+        }
+        // Ids rise by one a write but for those answered at once, so the place is found by bisection.
+        let unanswered = &mut self.leading.unanswered;
+        let place = unanswered.partition_point(|pending| pending.write < write);
+        let Some(pending) = unanswered.get_mut(place).filter(|p| p.write == write) else { return };
+        if pending.answered || !pending.confirmed.insert(from) {
+            return;
+        }
+        pending.confirmations += 1;
+        if pending.confirmations < pending.wanted {
+            return;
+        }
+        pending.answered = true;
+        let reply = Reply {
+            confirmations: Some((pending.confirmations, cx.nodes() - 1)),
+            ..Reply::of(Outcome::Ok(std::mem::replace(&mut pending.response, Response::Cleared)))
+        };
+        cx.reply(pending.request, reply);
+        self.drop_answered(cx);
+    }
+
+    /// Drops the answered writes at the front; stops the timer when none is left.
+    fn drop_answered(&mut self, cx: &mut Context<'_, Self>) {
+        let unanswered = &mut self.leading.unanswered;
+        while unanswered.front().is_some_and(|pending| pending.answered) {
+            unanswered.pop_front();
+        }
+        if unanswered.is_empty() {
+            cx.cancel_timer(Timer::AckTimeout);
+        }
+    }
+
+    /// The oldest write may have waited long enough. All wait equally long, so one timer serves them all.
+    pub(super) fn ack_timeout(&mut self, cx: &mut Context<'_, Self>) {
+        let now = cx.monotonic();
+        let followers = cx.nodes() - 1;
+        while let Some(pending) = self.leading.unanswered.front()
+            && (pending.answered || pending.deadline <= now)
+        {
+            let Some(pending) = self.leading.unanswered.pop_front() else { return };
+            if pending.answered {
+                continue;
+            }
+            let (outcome, degraded) = match self.config.on_ack_timeout {
+                OnAckTimeout::Succeed => (Outcome::Ok(pending.response), true),
+                OnAckTimeout::Fail => (Outcome::Unknown(Failure::TooFewConfirmations), false),
+            };
+            let confirmations = Some((pending.confirmations, followers));
+            cx.reply(pending.request, Reply { outcome, degraded, confirmations, leader: None });
+        }
+        if let Some(oldest) = self.leading.unanswered.front() {
+            cx.set_timer(Timer::AckTimeout, oldest.deadline.since(now));
+        }
+    }
+
+    /// With resending: remembers what every follower has to confirm.
+    fn expect_confirmations(
+        &mut self,
+        write: WriteId,
+        payload: Payload,
+        interval: Span,
+        cx: &mut Context<'_, Self>,
+    ) {
+        if cx.nodes() == 1 {
+            return;
+        }
+        if self.leading.unconfirmed.is_empty() {
+            cx.set_timer(Timer::Resend, interval);
+        }
+        let now = cx.monotonic();
+        for follower in cx.peers() {
+            self.leading.unconfirmed.insert((follower, write), now);
+        }
+        self.leading.shipped.insert(write, (payload, cx.nodes() - 1));
+    }
+
+    fn forget_confirmed(&mut self, from: NodeId, write: WriteId) {
+        if self.leading.unconfirmed.remove(&(from, write)).is_none() {
+            return;
+        }
+        if let Some((_, missing)) = self.leading.shipped.get_mut(&write) {
+            *missing -= 1;
+            if *missing == 0 {
+                self.leading.shipped.remove(&write);
+            }
+        }
+    }
+
+    /// Sends every write again that a follower has left unconfirmed for the interval.
+    pub(super) fn resend(&mut self, cx: &mut Context<'_, Self>) {
+        let Some(interval) = self.config.resend else { return };
+        let now = cx.monotonic();
+        for ((follower, write), sent_at) in &mut self.leading.unconfirmed {
+            if now.since(*sent_at) < interval {
+                continue;
+            }
+            if let Some((payload, _)) = self.leading.shipped.get(write) {
+                cx.send(*follower, payload.message(*write));
+                *sent_at = now;
+            }
+        }
+        if !self.leading.unconfirmed.is_empty() {
+            cx.set_timer(Timer::Resend, interval);
+        }
+    }
+
+    /// Takes a write into the store, as leader or follower, and says what became of it.
+    pub(super) fn take(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+        let Entry { key, stored } = entry;
+        let version = stored.version;
+        if stored.value.is_none() && self.config.deletes == Deletes::Erase {
+            self.store.erase(key, version);
+            cx.observe(Observation::Apply { key, version });
+            return;
+        }
+        match self.store.apply(key, stored) {
+            Applied::Newest { .. } => cx.observe(Observation::Apply { key, version }),
+            Applied::Known => {}
+            Applied::Older => {
+                let reason = crate::protocol::DiscardReason::Older;
+                cx.observe(Observation::Discard { key, version, reason });
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What leader and followers send one another.
+
+use std::sync::Arc;
+
+use crate::config::Names;
+use crate::id::KeyId;
+use crate::protocol::{Message as Contract, Stored};
+
+/// A write as it travels: the key and what it is to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Entry {
+    /// The key.
+    pub key: KeyId,
+    /// Value, or none for a delete, and version.
+    pub stored: Stored,
+}
+
+/// Names a write of the leader that followers confirm: the leader's count of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteId(pub u32);
+
+/// A message between leader and followers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Message {
+    /// Leader to follower: apply this write.
+    Replicate {
+        /// What to name in the acknowledgement.
+        write: WriteId,
+        /// The write.
+        entry: Entry,
+    },
+    /// Leader to follower: apply these, all part of one write (a clear).
+    ReplicateMany {
+        /// What to name in the acknowledgement.
+        write: WriteId,
+        /// The deletes.
+        entries: Arc<[Entry]>,
+    },
+    /// Leader to follower: this is all there is.
+    State {
+        /// What to name in the acknowledgement; of two states the later one counts.
+        write: WriteId,
+        /// Everything the leader stores, tombstones included.
+        entries: Arc<[Entry]>,
+    },
+    /// Follower to leader: the write is applied.
+    Ack {
+        /// Which.
+        write: WriteId,
+    },
+}
+
+impl Contract for Message {
+    const KINDS: &'static [&'static str] = &["replicate", "replicate-many", "state", "ack"];
+
+    #[inline]
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Replicate { .. } => 0,
+            Self::ReplicateMany { .. } => 1,
+            Self::State { .. } => 2,
+            Self::Ack { .. } => 3,
+        }
+    }
+
+    /// A header of 32 bytes, and 64 an entry.
+    #[inline]
+    fn size(&self) -> u64 {
+        match self {
+            Self::Replicate { .. } => 32 + 64,
+            Self::ReplicateMany { entries, .. } | Self::State { entries, .. } => {
+                32 + 64 * entries.len() as u64
+            }
+            Self::Ack { .. } => 32,
+        }
+    }
+
+    fn describe(&self, names: &Names) -> String {
+        match self {
+            Self::Replicate { write, entry } => {
+                format!("write {} {}", write.0, entry_text(entry, names))
+            }
+            Self::ReplicateMany { write, entries } | Self::State { write, entries } => {
+                let texts: Vec<String> = entries.iter().map(|e| entry_text(e, names)).collect();
+                format!("write {} [{}]", write.0, texts.join(", "))
+            }
+            Self::Ack { write } => format!("write {}", write.0),
+        }
+    }
+}
+
+fn entry_text(entry: &Entry, names: &Names) -> String {
+    let key = names.key(entry.key);
+    let version = entry.stored.version;
+    match entry.stored.value {
+        Some(value) => format!("{key}={} {version}", names.value(value)),
+        None => format!("{key} deleted {version}"),
+    }
+}
