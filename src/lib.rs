@@ -1,17 +1,16 @@
 //! splitbrain: a deterministic discrete-event simulator of replicated key-value stores.
 
+pub mod time;
+pub mod id;
+pub mod rng;
+pub mod sampler;
+pub mod digest;
+pub mod config;
+pub mod property;
+pub mod history;
+pub mod metrics;
+pub mod protocol;
 pub mod check;
 pub mod sim;
-pub mod config;
-pub mod digest;
-pub mod history;
-pub mod id;
-pub mod metrics;
-pub mod property;
-pub mod protocol;
-pub mod rng;
 pub mod run;
-pub mod sampler;
 pub mod scenario;
-pub mod sim;
-pub mod time;

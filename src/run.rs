@@ -1,11 +1,19 @@
-//! One run, from settings and a seed to everything that is known of it.
+//! One run, from settings and a seed to everything that is known of it: simulate, check, hold against what the
+//! scenario expects.
 
-use crate::check::CheckReport;
+use crate::check::{self, CheckReport, Evidence, Verdict};
+use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
 use crate::metrics::{Leadership, MessageCounts, Settlement};
-use crate::protocol::NodeSnapshot;
+use crate::protocol::{NodeSnapshot, Protocol};
+use crate::sim::event::Event;
+use crate::sim::queue::{CalendarQueue, HeapQueue};
+use crate::sim::{Finished, Notes, Simulation};
 use crate::time::Time;
+
+mod expect;
+mod fate;
 
 /// What to do besides simulating.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,14 +103,94 @@ pub struct RunResult {
     pub steps: Vec<(Time, DigestValue)>,
 }
 
-/// Runs `config` with `settings` under `seed`.
+/// Runs `config` with a protocol's `settings` under `seed`, checks the run and holds it against what the scenario
+/// expects.
+///
+/// The result depends on these three alone. When a write is found lost, the run is simulated a second time to note
+/// what became of that write on every node.
 #[must_use]
-pub fn run<P: crate::protocol::Protocol>(
-    config: &crate::config::Config,
+pub fn run<P: Protocol>(
+    config: &Config,
     settings: &P::Config,
     seed: u64,
     options: RunOptions,
 ) -> RunResult {
-    let _ = (config, settings, seed, options);
-    unreachable!("wired up when the simulation lands")
+    let notes = Notes { trace: options.trace, steps: options.steps, watched: None };
+    let finished = simulate::<P>(config, settings, seed, options.queue, notes);
+    let evidence = Evidence {
+        config,
+        history: &finished.history,
+        finals: &finished.finals,
+        leaderships: &finished.leaderships,
+        settlement: &finished.settlement,
+        ended_at: finished.ended_at,
+        survivors: finished.survivors,
+    };
+    let promises = P::promises(settings, config);
+    let mut checks = check::judge(&evidence, &promises, finished.hazards);
+    for report in &mut checks {
+        if let Verdict::Invalid(witness) = &mut report.verdict
+            && let Some(version) = witness.write
+        {
+            let watched = Notes { watched: Some(version), ..Notes::default() };
+            let again = simulate::<P>(config, settings, seed, options.queue, watched);
+            witness.summary += &fate::of_write(&again.sightings, config);
+        }
+    }
+    let expectations = expect::evaluate(config, &finished, &checks);
+    let verdict = verdict(config, &finished.settlement, &checks, &expectations);
+    RunResult {
+        seed,
+        digest: finished.digest,
+        verdict,
+        ended_at: finished.ended_at,
+        events: finished.events,
+        history: finished.history,
+        finals: finished.finals,
+        settlement: finished.settlement,
+        messages: finished.messages,
+        leaderships: finished.leaderships,
+        checks,
+        expectations,
+        trace: finished.trace,
+        steps: finished.steps,
+    }
+}
+
+fn simulate<P: Protocol>(
+    config: &Config,
+    settings: &P::Config,
+    seed: u64,
+    queue: QueueKind,
+    notes: Notes,
+) -> Finished {
+    match queue {
+        QueueKind::Calendar => {
+            Simulation::<P, CalendarQueue<Event<P>>>::new(config, settings, seed, notes).run()
+        }
+        QueueKind::Heap => {
+            Simulation::<P, HeapQueue<Event<P>>>::new(config, settings, seed, notes).run()
+        }
+    }
+}
+
+/// A run fails when a promised property was broken and the scenario does not say so, or an expectation was not
+/// met; it is unknown when a checker could not tell and the scenario does not say so, or time stood still.
+fn verdict(
+    config: &Config,
+    settlement: &Settlement,
+    checks: &[CheckReport],
+    expectations: &[Expectation],
+) -> RunVerdict {
+    let expected = |report: &CheckReport| {
+        config.expect.checks.iter().any(|expected| *expected == (report.property, report.judged))
+    };
+    let found = |judged| checks.iter().any(|report| report.judged == judged && !expected(report));
+    if found(ExpectedVerdict::Violation) || expectations.iter().any(|expectation| !expectation.met) {
+        RunVerdict::Fail
+    } else if found(ExpectedVerdict::Unknown) || matches!(settlement, Settlement::Stuck { .. }) {
+        RunVerdict::Unknown
+    } else {
+        RunVerdict::Pass
+    }
 }

@@ -80,6 +80,12 @@ impl Distribution {
         }
     }
 
+    /// The length that half of all samples do not exceed.
+    #[must_use]
+    pub fn median(&self) -> Span {
+        self.invert(1 << 63)
+    }
+
     /// The mean in nanoseconds, or nothing when it is infinite.
     #[must_use]
     pub fn mean_nanos(&self) -> Option<f64> {
@@ -374,6 +380,20 @@ const TAIL: [[f64; 8]; 2] = [
         2.044_263_103_389_939_785_64e-15,
     ],
 ];
+
+/// Cumulative weights of the ranks 1 to `ranks` under Zipf's law, scaled to 64 bits: a draw belongs to the first
+/// rank whose entry exceeds it.
+pub(crate) fn zipf_table(ranks: u32, exponent: f64) -> Vec<u64> {
+    let weights: Vec<f64> = (1..=ranks).map(|rank| libm::pow(f64::from(rank), -exponent)).collect();
+    let total: f64 = weights.iter().sum();
+    let mut sum = 0.0;
+    let cumulative = weights.iter().map(|weight| {
+        sum += weight;
+        // A float converts to the nearest integer in range: the last entries may be the maximum itself.
+        (sum / total * 18_446_744_073_709_551_616.0) as u64
+    });
+    cumulative.collect()
+}
 
 #[cfg(test)]
 mod tests;

@@ -620,7 +620,7 @@ impl Generator {
                 Some(NodeId(u16::try_from(index).unwrap_or(0)))
             }
             ReadFrom::Nearest => NodeId::all(nodes)
-                .min_by_key(|node| network.client_leg(client, *node).mean_or_median()),
+                .min_by_key(|node| network.client_leg(client, *node).median()),
         }
     }
 }

@@ -35,8 +35,6 @@ pub(crate) enum What<P: Protocol> {
     Timer { node: NodeId, boot: u32, generation: u32, timer: P::Timer },
     /// A disk finishes an operation that the node's boot number `boot` asked for.
     Disk { node: NodeId, boot: u32, ticket: Ticket },
-    /// A disk refuses an operation.
-    DiskRefused { node: NodeId, boot: u32, ticket: Ticket },
     /// A client invokes its next operation, due at an instant.
     Invoke { client: ClientId, due_at: Time },
     /// Operations of an open loop arrive.
@@ -86,33 +84,29 @@ impl<P: Protocol> What<P> {
                 head(node.0.into(), 5);
                 (boot, ticket).hash(digest);
             }
-            Self::DiskRefused { node, boot, ticket } => {
-                head(node.0.into(), 6);
-                (boot, ticket).hash(digest);
-            }
             Self::Invoke { client, due_at } => {
-                head(client.0 | CLIENT, 7);
+                head(client.0 | CLIENT, 6);
                 due_at.hash(digest);
             }
             Self::Arrival { index } => {
-                head(NOBODY, 8);
+                head(NOBODY, 7);
                 index.hash(digest);
             }
-            Self::Alarm { client } => head(client.0 | CLIENT, 9),
+            Self::Alarm { client } => head(client.0 | CLIENT, 8),
             Self::Retry { client, request } => {
-                head(client.0 | CLIENT, 10);
+                head(client.0 | CLIENT, 9);
                 request.hash(digest);
             }
             Self::Fault { index, starts } => {
-                head(NOBODY, 11);
+                head(NOBODY, 10);
                 (index, starts).hash(digest);
             }
             Self::Change { index } => {
-                head(NOBODY, 12);
+                head(NOBODY, 11);
                 index.hash(digest);
             }
-            Self::Heal => head(NOBODY, 13),
-            Self::SettleCheck => head(NOBODY, 14),
+            Self::Heal => head(NOBODY, 12),
+            Self::SettleCheck => head(NOBODY, 13),
         }
     }
 }
@@ -250,9 +244,6 @@ pub(crate) fn describe<P: Protocol>(what: &What<P>, names: &Names) -> (String, &
         ),
         What::Timer { node, timer, .. } => (node.to_string(), "timer", format!("{timer:?}")),
         What::Disk { node, ticket, .. } => (node.to_string(), "persisted", format!("ticket {}", ticket.0)),
-        What::DiskRefused { node, ticket, .. } => {
-            (node.to_string(), "disk-full", format!("ticket {}", ticket.0))
-        }
         What::Invoke { client, due_at } => {
             (names.client(*client).to_owned(), "invoke", format!("due at {due_at}"))
         }

@@ -6,7 +6,7 @@
 use crate::config::Config;
 use crate::digest::DigestValue;
 use crate::history::{Failure, History, Status};
-use crate::id::{NodeId, OpId};
+use crate::id::{NodeId, NodeSet, OpId};
 use crate::metrics::{Leadership, MessageCounts, Settlement};
 use crate::property::{Hazard, Hazards};
 use crate::protocol::{
@@ -52,6 +52,8 @@ pub(crate) struct Finished {
     pub(crate) messages: MessageCounts,
     pub(crate) leaderships: Vec<Leadership>,
     pub(crate) hazards: Hazards,
+    /// Nodes that are up and never lost what was in their memory.
+    pub(crate) survivors: NodeSet,
     /// What each expected state looked like at its time, in file order.
     pub(crate) states: Vec<NodeSnapshot>,
     /// The operation that each entry of the script became.
@@ -419,7 +421,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             Observation::Role { role, term } => self.note_role(node, role, term),
             Observation::Accept { request, key, version } => {
                 let op = request.operation;
-                if self.kernel.history.entry(op).key_is_one() {
+                if self.kernel.history.entry(op).is_on_one_key() {
                     self.kernel.history.accept(op, version);
                 } else {
                     self.kernel.history.accept_clear(op, key, version);
@@ -484,7 +486,13 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             self.kernel.history.complete(op, now, Status::Info, fill);
         }
         let finals = NodeId::all(self.config.cluster.nodes).map(|node| self.snapshot(node)).collect();
+        let nodes = NodeId::all(self.config.cluster.nodes);
+        let survives = |node: &NodeId| {
+            let slot = &self.slots[node.index()];
+            slot.is_up() && !slot.lost_memory
+        };
         Finished {
+            survivors: nodes.filter(survives).collect(),
             digest: self.kernel.digest(),
             ended_at: now,
             events: self.kernel.events,

@@ -21,7 +21,9 @@ use super::{LeaderFollower, Timer};
 pub(super) struct Leading {
     /// Writes stamped so far.
     sequence: u32,
-    /// Writes handed out to followers so far.
+    /// The version last stamped.
+    last_stamp: Version,
+    /// The running number of the next write.
     next_write: u32,
     /// Writes not yet answered, the oldest first: their ids rise.
     unanswered: VecDeque<Pending>,
@@ -49,7 +51,7 @@ struct Pending {
 pub(super) enum Payload {
     One(Entry),
     Many(Arc<[Entry]>),
-    State(Arc<[Entry]>),
+    State(Version, Arc<[Entry]>),
 }
 
 impl Payload {
@@ -57,12 +59,21 @@ impl Payload {
         match self {
             Self::One(entry) => Message::Replicate { write, entry: *entry },
             Self::Many(entries) => Message::ReplicateMany { write, entries: Arc::clone(entries) },
-            Self::State(entries) => Message::State { write, entries: Arc::clone(entries) },
+            Self::State(version, entries) => {
+                Message::State { write, version: *version, entries: Arc::clone(entries) }
+            }
         }
     }
 }
 
 impl Leading {
+    /// A leader that has just booted; `random` decides where its running numbers begin.
+    pub(super) fn boot(random: u64) -> Self {
+        // Half of the numbers are left to count through.
+        let next_write = u32::try_from(random >> 33).expect("31 bits");
+        Self { next_write, ..Self::default() }
+    }
+
     /// What the leader still means to do.
     pub(super) fn pending(&self) -> Vec<String> {
         let mut pending = Vec::new();
@@ -121,6 +132,7 @@ impl LeaderFollower {
         self.leading.sequence += 1;
         let sequence = self.leading.sequence;
         let version = Version { timestamp: cx.wall().0, node: cx.node(), sequence };
+        self.leading.last_stamp = version;
         let stored = Stored { value, version };
         cx.observe(Observation::Accept { request, key, version });
         let existed = self.store.get(key).is_some();
@@ -137,7 +149,7 @@ impl LeaderFollower {
     ) {
         let payload = match self.config.replication {
             Replication::Entry => payload,
-            Replication::FullState => Payload::State(self.everything()),
+            Replication::FullState => Payload::State(self.leading.last_stamp, self.everything()),
         };
         let write = WriteId(self.leading.next_write);
         self.leading.next_write += 1;

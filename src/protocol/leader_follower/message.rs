@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::Names;
-use crate::id::KeyId;
+use crate::id::{KeyId, Version};
 use crate::protocol::{Message as Contract, Stored};
 
 /// A write as it travels: the key and what it is to hold.
@@ -15,7 +15,8 @@ pub struct Entry {
     pub stored: Stored,
 }
 
-/// Names a write of the leader that followers confirm: the leader's count of them.
+/// Names a write of the leader that followers confirm: a running number that begins anywhere when the leader
+/// boots, so that an acknowledgement of a write of an earlier life confirms nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriteId(pub u32);
 
@@ -38,8 +39,10 @@ pub enum Message {
     },
     /// Leader to follower: this is all there is.
     State {
-        /// What to name in the acknowledgement; of two states the later one counts.
+        /// What to name in the acknowledgement.
         write: WriteId,
+        /// The version of the write that it follows: of two states the newer one counts.
+        version: Version,
         /// Everything the leader stores, tombstones included.
         entries: Arc<[Entry]>,
     },
@@ -80,7 +83,7 @@ impl Contract for Message {
             Self::Replicate { write, entry } => {
                 format!("write {} {}", write.0, entry_text(entry, names))
             }
-            Self::ReplicateMany { write, entries } | Self::State { write, entries } => {
+            Self::ReplicateMany { write, entries } | Self::State { write, entries, .. } => {
                 let texts: Vec<String> = entries.iter().map(|e| entry_text(e, names)).collect();
                 format!("write {} [{}]", write.0, texts.join(", "))
             }

@@ -13,7 +13,7 @@
 
 use crate::config::{Config as Scenario, Operation};
 use crate::history::Failure;
-use crate::id::{KeyId, NodeId};
+use crate::id::{KeyId, NodeId, Version};
 use crate::property::Promises;
 use crate::protocol::{
     Context, DiscardReason, DiskImage, Input, NodeSnapshot, Observation, Outcome, Protocol, Reply,
@@ -41,7 +41,7 @@ pub struct LeaderFollower {
     store: Store,
     leading: Leading,
     /// As follower under full-state replication: the last state taken; an older one that arrives late is dropped.
-    last_state: Option<WriteId>,
+    last_state: Option<Version>,
 }
 
 /// The timers of a node.
@@ -69,7 +69,7 @@ impl Protocol for LeaderFollower {
             nodes: cx.nodes(),
             leader,
             store: Store::default(),
-            leading: Leading::default(),
+            leading: Leading::boot(cx.random()),
             last_state: None,
         }
     }
@@ -122,8 +122,8 @@ impl LeaderFollower {
                 }
                 write
             }
-            Message::State { write, entries } => {
-                self.take_state(write, &entries, cx);
+            Message::State { write, version, entries } => {
+                self.take_state(version, &entries, cx);
                 write
             }
         };
@@ -131,11 +131,11 @@ impl LeaderFollower {
     }
 
     /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
-    fn take_state(&mut self, write: WriteId, entries: &[Entry], cx: &mut Context<'_, Self>) {
-        if self.last_state.is_some_and(|last| last > write) {
+    fn take_state(&mut self, version: Version, entries: &[Entry], cx: &mut Context<'_, Self>) {
+        if self.last_state.is_some_and(|last| last > version) {
             return;
         }
-        self.last_state = Some(write);
+        self.last_state = Some(version);
         let before = std::mem::take(&mut self.store);
         for entry in entries {
             let (key, version) = (entry.key, entry.stored.version);

@@ -1,0 +1,180 @@
+//! What a scenario expects of a run, held against what was found.
+
+use crate::check::CheckReport;
+use crate::config::{
+    Answer, Config, ExpectedState, ExpectedStatus, ExpectedValue, Names, ScriptedOperation,
+};
+use crate::history::{Entry, Function, History, Item, Status};
+use crate::id::{OpId, Value};
+use crate::protocol::NodeSnapshot;
+use crate::sim::Finished;
+
+use super::Expectation;
+
+/// Every expectation of the scenario, in the order checks, states, answers.
+pub(super) fn evaluate(
+    config: &Config,
+    finished: &Finished,
+    checks: &[CheckReport],
+) -> Vec<Expectation> {
+    let mut all = Vec::new();
+    for (property, expected) in &config.expect.checks {
+        let report = checks.iter().find(|report| report.property == *property);
+        let found = report.map_or("nothing", |report| report.judged.name());
+        all.push(expectation(format!("{property} = {}", expected.name()), expected.name(), found));
+    }
+    for (expected, snapshot) in config.expect.states.iter().zip(&finished.states) {
+        state(expected, snapshot, &config.names, &mut all);
+    }
+    for (scripted, op) in config.script.iter().zip(&finished.script) {
+        answer(scripted, *op, (&finished.history, &config.names), &mut all);
+    }
+    all
+}
+
+fn expectation(name: String, expected: &str, found: &str) -> Expectation {
+    let met = expected == found;
+    Expectation { name, met, found: if met { String::new() } else { found.to_owned() } }
+}
+
+/// Compares each part of a node's expected state.
+fn state(
+    expected: &ExpectedState,
+    snapshot: &NodeSnapshot,
+    names: &Names,
+    all: &mut Vec<Expectation>,
+) {
+    let at = crate::time::Span::from_nanos(expected.at.nanos());
+    let mut compare = |what: &str, wanted: &str, found: &str| {
+        let name = format!("at {at} {} {what} = {wanted}", expected.node);
+        all.push(expectation(name, wanted, found));
+    };
+    if let Some((key, wanted)) = expected.key {
+        let found = snapshot.data.get(&key).and_then(|stored| stored.value);
+        let found = value_text(found, names);
+        compare(names.key(key), &value_text(wanted_value(wanted), names), &found);
+    }
+    if let Some(role) = &expected.role {
+        let found = if snapshot.up { snapshot.role.name() } else { "down" };
+        compare("role", role, found);
+    }
+    if let Some(term) = expected.term {
+        compare("term", &term.to_string(), &snapshot.term.to_string());
+    }
+    if let Some(leader) = expected.leader {
+        let text = |node: Option<crate::id::NodeId>| {
+            node.map_or_else(|| "none".to_owned(), |node| node.to_string())
+        };
+        compare("leader", &text(leader), &text(snapshot.leader));
+    }
+}
+
+const fn wanted_value(wanted: ExpectedValue) -> Option<Value> {
+    match wanted {
+        ExpectedValue::Absent => None,
+        ExpectedValue::Is(value) => Some(value),
+    }
+}
+
+fn value_text(value: Option<Value>, names: &Names) -> String {
+    value.map_or_else(|| "absent".to_owned(), |value| names.value(value))
+}
+
+/// Compares each part of what a client must be told.
+fn answer(
+    scripted: &ScriptedOperation,
+    op: Option<OpId>,
+    (history, names): (&History, &Names),
+    all: &mut Vec<Expectation>,
+) {
+    let expect = &scripted.expect;
+    if *expect == Answer::default() {
+        return;
+    }
+    let id = &scripted.id;
+    let Some(op) = op else {
+        let found = "it was never invoked".to_owned();
+        all.push(Expectation { name: format!("{id} is answered"), met: false, found });
+        return;
+    };
+    let entry = history.entry(op);
+    let mut compare = |what: &str, wanted: &str, found: &str| {
+        all.push(expectation(format!("{id} {what} = {wanted}"), wanted, found));
+    };
+    if let Some(status) = expect.status {
+        compare("status", status_name(status), &status_found(entry));
+    }
+    if let Some(wanted) = expect.value {
+        // What a put wrote is no answer.
+        let found = (entry.function == Function::Get && entry.is_ok()).then_some(entry.value);
+        let found = found.map_or_else(|| status_found(entry), |value| value_text(value, names));
+        compare("value", &value_text(wanted_value(wanted), names), &found);
+    }
+    if let Some(degraded) = expect.degraded {
+        compare("degraded", &degraded.to_string(), &entry.degraded.to_string());
+    }
+    if let Some((confirmed, followers)) = expect.confirmations {
+        let found = format!("{} of {}", entry.confirmations, entry.followers);
+        compare("confirmations", &format!("{confirmed} of {followers}"), &found);
+    }
+    if let Some(error) = &expect.error {
+        compare("error", error, entry.failure.map_or("none", |failure| failure.name()));
+    }
+    if let Some(leader) = expect.leader {
+        let found = entry.leader.map_or_else(|| "none".to_owned(), |node| node.to_string());
+        compare("leader", &leader.to_string(), &found);
+    }
+    if let Some(existed) = expect.existed {
+        let found = entry.existed.map_or_else(|| "unsaid".to_owned(), |found| found.to_string());
+        compare("existed", &existed.to_string(), &found);
+    }
+    let items = history.contents(op).unwrap_or(&[]);
+    if let Some(keys) = &expect.keys {
+        let wanted = sorted(keys.iter().map(|key| names.key(*key).to_owned()));
+        compare("keys", &wanted, &sorted(items.iter().map(|item| names.key(item.key).to_owned())));
+    }
+    if let Some(wanted) = &expect.all {
+        let pair = |key, value| format!("{}={}", names.key(key), value_text(value, names));
+        let found = sorted(items.iter().map(|item: &Item| pair(item.key, item.value)));
+        let wanted = sorted(wanted.iter().map(|(key, value)| pair(*key, Some(*value))));
+        compare("all", &wanted, &found);
+    }
+    timing(scripted, entry, all);
+}
+
+/// Compares how long the answer took.
+fn timing(scripted: &ScriptedOperation, entry: &Entry, all: &mut Vec<Expectation>) {
+    let (id, took) = (&scripted.id, entry.latency());
+    let found = took.map_or_else(|| "no answer".to_owned(), |took| format!("after {took}"));
+    let mut bound = |name: String, met: bool| {
+        let found = if met { String::new() } else { found.clone() };
+        all.push(Expectation { name, met, found });
+    };
+    if let Some(most) = scripted.expect.within {
+        bound(format!("{id} within {most}"), took.is_some_and(|took| took <= most));
+    }
+    if let Some(least) = scripted.expect.after {
+        bound(format!("{id} after at least {least}"), took.is_some_and(|took| took >= least));
+    }
+}
+
+const fn status_name(status: ExpectedStatus) -> &'static str {
+    match status {
+        ExpectedStatus::Ok => Status::Ok.name(),
+        ExpectedStatus::Fail => Status::Fail.name(),
+        ExpectedStatus::Info => Status::Info.name(),
+    }
+}
+
+fn status_found(entry: &Entry) -> String {
+    match entry.failure {
+        Some(failure) if !entry.is_ok() => format!("{} ({})", entry.status.name(), failure.name()),
+        _ => entry.status.name().to_owned(),
+    }
+}
+
+fn sorted(texts: impl Iterator<Item = String>) -> String {
+    let mut texts: Vec<String> = texts.collect();
+    texts.sort_unstable();
+    format!("[{}]", texts.join(", "))
+}

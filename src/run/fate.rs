@@ -1,0 +1,52 @@
+//! What became of one write on every node, from a second run that watched it.
+
+use std::collections::BTreeMap;
+
+use crate::config::Config;
+use crate::id::NodeId;
+use crate::protocol::Observation;
+use crate::sim::{Sighting, SightingKind};
+
+/// Where the write was last seen, in sentences to follow a witness: `n1 held it until it crashed at 3.1 s; it
+/// never reached n2, n3.`
+pub(super) fn of_write(sightings: &[Sighting], config: &Config) -> String {
+    let mut fates: BTreeMap<NodeId, Fate> = BTreeMap::new();
+    for sighting in sightings {
+        let fate = fates.entry(sighting.node).or_default();
+        let at = format!("{} s", sighting.at);
+        match sighting.what {
+            SightingKind::Observed(Observation::Apply { .. }) => fate.held_since = Some(at),
+            SightingKind::Observed(Observation::Discard { reason, .. }) => {
+                let (held, why) = (fate.held_since.take().is_some(), reason.phrase());
+                let verb = if held { "held it until it dropped it" } else { "dropped it" };
+                fate.ended = Some(format!("{verb} at {at} ({why})"));
+            }
+            SightingKind::Crashed if fate.held_since.take().is_some() => {
+                fate.ended = Some(format!("held it until it crashed at {at}"));
+            }
+            SightingKind::Crashed | SightingKind::Observed(_) => {}
+        }
+    }
+    let mut parts = Vec::new();
+    let mut never = Vec::new();
+    for node in NodeId::all(config.cluster.nodes) {
+        match fates.get(&node) {
+            Some(Fate { held_since: Some(since), .. }) => {
+                parts.push(format!("{node} took it at {since}"));
+            }
+            Some(Fate { ended: Some(ended), .. }) => parts.push(format!("{node} {ended}")),
+            _ => never.push(node.to_string()),
+        }
+    }
+    if !never.is_empty() {
+        parts.push(format!("it never reached {}", never.join(", ")));
+    }
+    format!(" Where it was: {}.", parts.join("; "))
+}
+
+/// What is known of the write on a node.
+#[derive(Debug, Default)]
+struct Fate {
+    held_since: Option<String>,
+    ended: Option<String>,
+}
