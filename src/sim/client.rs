@@ -74,6 +74,13 @@ struct Invocation {
     due_at: Time,
 }
 
+/// What clients act in.
+pub(crate) struct World<'a, P: Protocol, Q> {
+    pub(crate) config: &'a Config,
+    pub(crate) kernel: &'a mut Kernel<P, Q>,
+    pub(crate) network: &'a Network,
+}
+
 /// The workload's settings in the form that drawing needs.
 struct Generator {
     settings: Workload,
@@ -182,26 +189,25 @@ impl Clients {
         &mut self,
         client: ClientId,
         due_at: Time,
-        config: &Config,
-        (kernel, network): (&mut Kernel<P, Q>, &Network),
+        world: &mut World<'_, P, Q>,
     ) {
         let state = &mut self.list[client.0 as usize];
         if let Some(place) = state.script.pop_front() {
-            let scripted = &config.script[place];
+            let scripted = &world.config.script[place];
             let invocation = Invocation {
                 id: scripted_id(place),
                 operation: scripted.operation,
                 fixed: scripted.node,
                 scripted: Some(place),
-                due_at: kernel.now,
+                due_at: world.kernel.now,
             };
-            let op = self.begin(client, invocation, &scripted.patience, kernel, network);
+            let op = self.begin(client, invocation, &scripted.patience, world);
             self.script[place] = Some(op);
             return;
         }
         let index = state.begun;
         state.begun += 1;
-        self.invoke_generated(client, (client, index), due_at, kernel, network);
+        self.invoke_generated(client, (client, index), due_at, world);
     }
 
     /// Invokes the operation `index` of the stream `source` by `client`.
@@ -210,21 +216,20 @@ impl Clients {
         client: ClientId,
         (source, index): (ClientId, u32),
         due_at: Time,
-        kernel: &mut Kernel<P, Q>,
-        network: &Network,
+        world: &mut World<'_, P, Q>,
     ) {
         let Some(generator) = &self.workload else { return };
         let id = operation_id(source, index);
-        let operation = generator.operation(id, Value::made(source, index), &kernel.draws);
+        let operation = generator.operation(id, Value::made(source, index), &world.kernel.draws);
         let fixed = match operation {
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {
-                generator.replica(client, id, self.nodes, &kernel.draws, network)
+                generator.replica(client, id, self.nodes, &world.kernel.draws, world.network)
             }
             Operation::Put { .. } | Operation::Delete { .. } | Operation::Clear => None,
         };
         let patience = generator.settings.patience.clone();
         let invocation = Invocation { id, operation, fixed, scripted: None, due_at };
-        self.begin(client, invocation, &patience, kernel, network);
+        self.begin(client, invocation, &patience, world);
     }
 
     fn begin<P: Protocol, Q: EventQueue<Event<P>>>(
@@ -232,13 +237,16 @@ impl Clients {
         client: ClientId,
         invocation: Invocation,
         patience: &Patience,
-        kernel: &mut Kernel<P, Q>,
-        network: &Network,
+        world: &mut World<'_, P, Q>,
     ) -> OpId {
         let state = &mut self.list[client.0 as usize];
         let Invocation { id, operation, fixed, scripted, due_at } = invocation;
         let process = (client, state.incarnation);
-        let op = kernel.history.invoke(kernel.now, due_at, process, operation);
+        let op = world.kernel.history.invoke(world.kernel.now, due_at, process, operation);
+        if world.kernel.trace.wanted() {
+            let text = super::event::describe_operation(operation, &world.config.names);
+            world.kernel.trace.line(world.kernel.now, world.config.names.client(client), ". ask", &text);
+        }
         self.busy += 1;
         state.current = Some(Current {
             op,
@@ -250,11 +258,11 @@ impl Clients {
             redirects: 0,
             retries_left: patience.retries,
             timeout: patience.timeout,
-            deadline: kernel.now + patience.timeout,
+            deadline: world.kernel.now + patience.timeout,
             unsure: false,
             scripted,
         });
-        self.attempt(client, kernel, network);
+        self.attempt(client, world);
         op
     }
 
@@ -262,26 +270,25 @@ impl Clients {
     fn attempt<P: Protocol, Q: EventQueue<Event<P>>>(
         &mut self,
         client: ClientId,
-        kernel: &mut Kernel<P, Q>,
-        network: &Network,
+        world: &mut World<'_, P, Q>,
     ) {
         let state = &mut self.list[client.0 as usize];
         let Some(current) = &mut state.current else { return };
-        current.deadline = kernel.now + current.timeout;
+        current.deadline = world.kernel.now + current.timeout;
         let id = current.id.child(Cause::Attempt, 0, current.attempt);
         if state.alarm_at.is_none_or(|at| at > current.deadline) {
             state.alarm_at = Some(current.deadline);
             let alarm = id.child(Cause::Timeout, 0, 0);
-            kernel.schedule(current.deadline, alarm, What::Alarm { client });
+            world.kernel.schedule(current.deadline, alarm, What::Alarm { client });
         }
         let (node, operation) = (current.asked, current.operation);
         let request = RequestId { operation: current.op, attempt: current.attempt };
-        kernel.counts.sent += 1;
-        if network.client_reaches(client, node) {
-            let takes = network.client_takes(client, node, (id, 0), &kernel.draws);
-            kernel.schedule_after(takes, id, What::Request { node, client, request, operation });
+        world.kernel.counts.sent += 1;
+        if world.network.client_reaches(client, node) {
+            let takes = world.network.client_takes(client, node, (id, 0), &world.kernel.draws);
+            world.kernel.schedule_after(takes, id, What::Request { node, client, request, operation });
         } else {
-            kernel.counts.blocked += 1;
+            world.kernel.counts.blocked += 1;
         }
     }
 
@@ -289,25 +296,24 @@ impl Clients {
     pub(crate) fn alarm<P: Protocol, Q: EventQueue<Event<P>>>(
         &mut self,
         client: ClientId,
-        config: &Config,
-        (kernel, network): (&mut Kernel<P, Q>, &Network),
+        world: &mut World<'_, P, Q>,
     ) {
         let state = &mut self.list[client.0 as usize];
-        if state.alarm_at != Some(kernel.now) {
+        if state.alarm_at != Some(world.kernel.now) {
             // An earlier alarm was scheduled after this one; it has taken its place.
             return;
         }
         state.alarm_at = None;
         let Some(current) = &mut state.current else { return };
-        if current.deadline > kernel.now {
+        if current.deadline > world.kernel.now {
             // The attempt that this alarm was set for is over; a later one is under way.
             state.alarm_at = Some(current.deadline);
             let id = current.id.child(Cause::Timeout, 1, current.attempt);
-            kernel.schedule(current.deadline, id, What::Alarm { client });
+            world.kernel.schedule(current.deadline, id, What::Alarm { client });
             return;
         }
         current.unsure |= current.operation.is_write();
-        self.give_up_attempt(client, Failure::Timeout, config, kernel, network);
+        self.give_up_attempt(client, Failure::Timeout, world);
     }
 
     /// An answer reaches a client.
@@ -316,8 +322,7 @@ impl Clients {
         (client, node): (ClientId, NodeId),
         request: RequestId,
         reply: Reply,
-        config: &Config,
-        (kernel, network): (&mut Kernel<P, Q>, &Network),
+        world: &mut World<'_, P, Q>,
     ) {
         let state = &mut self.list[client.0 as usize];
         let Some(current) = &mut state.current else { return };
@@ -325,11 +330,11 @@ impl Clients {
             return;
         }
         match reply.outcome {
-            Outcome::Ok(_) => self.complete(client, Status::Ok, Some((node, reply)), None, kernel),
+            Outcome::Ok(_) => self.complete(client, Status::Ok, Some((node, reply)), None, world),
             Outcome::Unknown(failure) => {
                 current.unsure |= current.operation.is_write();
                 let status = if current.unsure { Status::Info } else { Status::Fail };
-                self.complete(client, status, Some((node, reply)), Some(failure), kernel);
+                self.complete(client, status, Some((node, reply)), Some(failure), world);
             }
             Outcome::Refused(failure) => {
                 if let Some(leader) = reply.leader {
@@ -339,19 +344,19 @@ impl Clients {
                         current.asked = leader;
                         current.redirects += 1;
                         current.attempt += 1;
-                        return self.attempt(client, kernel, network);
+                        return self.attempt(client, world);
                     }
                 }
                 if failure == Failure::Unsupported || current.retries_left == 0 {
                     let status = if current.unsure { Status::Info } else { Status::Fail };
-                    self.complete(client, status, Some((node, reply)), Some(failure), kernel);
+                    self.complete(client, status, Some((node, reply)), Some(failure), world);
                 } else {
-                    self.give_up_attempt(client, failure, config, kernel, network);
+                    self.give_up_attempt(client, failure, world);
                     return;
                 }
             }
         }
-        self.go_on(client, config, kernel, network);
+        self.go_on(client, world);
     }
 
     /// The current attempt came to nothing: try again, or complete.
@@ -359,16 +364,14 @@ impl Clients {
         &mut self,
         client: ClientId,
         failure: Failure,
-        config: &Config,
-        kernel: &mut Kernel<P, Q>,
-        network: &Network,
+        world: &mut World<'_, P, Q>,
     ) {
         let state = &mut self.list[client.0 as usize];
         let Some(current) = &mut state.current else { return };
         if current.retries_left == 0 {
             let status = if current.unsure { Status::Info } else { Status::Fail };
-            self.complete(client, status, None, Some(failure), kernel);
-            return self.go_on(client, config, kernel, network);
+            self.complete(client, status, None, Some(failure), world);
+            return self.go_on(client, world);
         }
         current.retries_left -= 1;
         current.attempt += 1;
@@ -381,27 +384,27 @@ impl Clients {
         }
         let id = current.id.child(Cause::Attempt, 1, current.attempt);
         let backoff = match current.scripted {
-            Some(place) => &config.script[place].patience.backoff,
+            Some(place) => &world.config.script[place].patience.backoff,
             None => match &self.workload {
                 Some(generator) => &generator.settings.patience.backoff,
                 None => return,
             },
         };
-        let wait = backoff.sample(|i| kernel.draws.draw(Purpose::Backoff, id, i));
+        let wait = backoff.sample(|i| world.kernel.draws.draw(Purpose::Backoff, id, i));
         let request = RequestId { operation: current.op, attempt: current.attempt };
-        kernel.schedule_after(wait, id, What::Retry { client, request });
+        world.kernel.schedule_after(wait, id, What::Retry { client, request });
     }
 
     /// The wait before another attempt is over.
     pub(crate) fn retry<P: Protocol, Q: EventQueue<Event<P>>>(
         &mut self,
         (client, request): (ClientId, RequestId),
-        (kernel, network): (&mut Kernel<P, Q>, &Network),
+        world: &mut World<'_, P, Q>,
     ) {
         let current = self.list[client.0 as usize].current.as_ref();
         let waited = current.map(|current| (current.op, current.attempt));
         if waited == Some((request.operation, request.attempt)) {
-            self.attempt(client, kernel, network);
+            self.attempt(client, world);
         }
     }
 
@@ -411,14 +414,14 @@ impl Clients {
         status: Status,
         answer: Option<(NodeId, Reply)>,
         failure: Option<Failure>,
-        kernel: &mut Kernel<P, Q>,
+        world: &mut World<'_, P, Q>,
     ) {
         let state = &mut self.list[client.0 as usize];
         let Some(current) = state.current.take() else { return };
         self.busy -= 1;
         state.incarnation += u32::from(status == Status::Info);
         let mut contents = None;
-        kernel.history.complete(current.op, kernel.now, status, |entry| {
+        world.kernel.history.complete(current.op, world.kernel.now, status, |entry| {
             entry.failure = failure;
             let Some((node, reply)) = answer else { return };
             entry.node = Some(node);
@@ -441,7 +444,7 @@ impl Clients {
             }
         });
         if let Some(items) = contents {
-            kernel.history.set_contents(current.op, items);
+            world.kernel.history.set_contents(current.op, items);
         }
     }
 
@@ -449,14 +452,12 @@ impl Clients {
     fn go_on<P: Protocol, Q: EventQueue<Event<P>>>(
         &mut self,
         client: ClientId,
-        config: &Config,
-        kernel: &mut Kernel<P, Q>,
-        network: &Network,
+        world: &mut World<'_, P, Q>,
     ) {
         let state = &self.list[client.0 as usize];
         if let Some(place) = state.script.front() {
-            let due_at = config.script[*place].at.max(kernel.now);
-            kernel.schedule(due_at, scripted_id(*place), What::Invoke { client, due_at });
+            let due_at = world.config.script[*place].at.max(world.kernel.now);
+            world.kernel.schedule(due_at, scripted_id(*place), What::Invoke { client, due_at });
             return;
         }
         let Some(generator) = &mut self.workload else { return };
@@ -464,12 +465,12 @@ impl Clients {
             return;
         }
         match generator.settings.pace {
-            Pace::Closed { .. } => generator.schedule_next(client, state.begun, kernel),
+            Pace::Closed { .. } => generator.schedule_next(client, state.begun, world.kernel),
             Pace::Open { .. } => match generator.waiting.pop_front() {
                 None => generator.idle.push(Reverse(client.0)),
                 Some((index, due_at)) => {
                     let source = (ClientId::ARRIVALS, arrival_index(index));
-                    self.invoke_generated(client, source, due_at, kernel, network);
+                    self.invoke_generated(client, source, due_at, world);
                 }
             },
         }
@@ -479,20 +480,20 @@ impl Clients {
     pub(crate) fn arrive<P: Protocol, Q: EventQueue<Event<P>>>(
         &mut self,
         index: u64,
-        (kernel, network): (&mut Kernel<P, Q>, &Network),
+        world: &mut World<'_, P, Q>,
     ) {
         let Some(generator) = &mut self.workload else { return };
         let Pace::Open { burst, .. } = generator.settings.pace else { return };
         let last = generator.settings.operations.unwrap_or(u64::MAX);
         let end = (index + u64::from(burst)).min(last);
-        generator.schedule_arrival(end, kernel);
+        generator.schedule_arrival(end, world.kernel);
         for index in index..end {
             let Some(generator) = &mut self.workload else { return };
             match generator.idle.pop() {
-                None => generator.waiting.push_back((index, kernel.now)),
+                None => generator.waiting.push_back((index, world.kernel.now)),
                 Some(Reverse(client)) => {
                     let source = (ClientId::ARRIVALS, arrival_index(index));
-                    self.invoke_generated(ClientId(client), source, kernel.now, kernel, network);
+                    self.invoke_generated(ClientId(client), source, world.kernel.now, world);
                 }
             }
         }

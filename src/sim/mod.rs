@@ -16,7 +16,7 @@ use crate::protocol::{
 use crate::rng::{CausalId, Cause, Root};
 use crate::time::Time;
 
-use client::Clients;
+use client::{Clients, World};
 use clock::Clock;
 use event::{Event, Kernel, What, describe};
 use nemesis::Undo;
@@ -191,8 +191,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             What::Request { .. } => self.request(id, what),
             What::Answer { client, node, request, reply } => {
                 self.kernel.counts.delivered += 1;
-                let with = (&mut self.kernel, &self.network);
-                self.clients.answer((client, node), request, reply, self.config, with);
+                let (clients, mut world) = self.clients();
+                clients.answer((client, node), request, reply, &mut world);
             }
             What::Timer { node, boot, generation, timer } => {
                 let slot = &mut self.slots[node.index()];
@@ -207,15 +207,20 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 self.persisted(Event { id, what }, (node, boot));
             }
             What::Invoke { client, due_at } => {
-                let with = (&mut self.kernel, &self.network);
-                self.clients.invoke(client, due_at, self.config, with);
+                let (clients, mut world) = self.clients();
+                clients.invoke(client, due_at, &mut world);
             }
-            What::Arrival { index } => self.clients.arrive(index, (&mut self.kernel, &self.network)),
+            What::Arrival { index } => {
+                let (clients, mut world) = self.clients();
+                clients.arrive(index, &mut world);
+            }
             What::Alarm { client } => {
-                self.clients.alarm(client, self.config, (&mut self.kernel, &self.network));
+                let (clients, mut world) = self.clients();
+                clients.alarm(client, &mut world);
             }
             What::Retry { client, request } => {
-                self.clients.retry((client, request), (&mut self.kernel, &self.network));
+                let (clients, mut world) = self.clients();
+                clients.retry((client, request), &mut world);
             }
             What::Fault { index, starts: true } => self.start_fault(index, id),
             What::Fault { index, starts: false } => self.end_fault(index, id),
@@ -224,6 +229,13 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             What::SettleCheck => return self.check_settled(id),
         }
         None
+    }
+
+    /// The clients, and what they act in.
+    #[inline]
+    fn clients(&mut self) -> (&mut Clients, World<'_, P, Q>) {
+        let (config, kernel, network) = (self.config, &mut self.kernel, &self.network);
+        (&mut self.clients, World { config, kernel, network })
     }
 
     /// A message reaches its receiver.

@@ -23,8 +23,8 @@ pub(super) struct Leading {
     sequence: u32,
     /// The version last stamped.
     last_stamp: Version,
-    /// The running number of the next write.
-    next_write: u32,
+    /// The id of the next write.
+    next_write: WriteId,
     /// Writes not yet answered, the oldest first: their ids rise.
     unanswered: VecDeque<Pending>,
     /// With resending: what each follower has not confirmed, by write, with the time it was last sent.
@@ -67,11 +67,10 @@ impl Payload {
 }
 
 impl Leading {
-    /// A leader that has just booted; `random` decides where its running numbers begin.
+    /// A leader that has just booted, in a drawn life of its own.
     pub(super) fn boot(random: u64) -> Self {
-        // Half of the numbers are left to count through.
-        let next_write = u32::try_from(random >> 33).expect("31 bits");
-        Self { next_write, ..Self::default() }
+        let life = u32::try_from(random >> 32).expect("32 bits");
+        Self { next_write: WriteId { life, number: 1 }, ..Self::default() }
     }
 
     /// What the leader still means to do.
@@ -151,8 +150,8 @@ impl LeaderFollower {
             Replication::Entry => payload,
             Replication::FullState => Payload::State(self.leading.last_stamp, self.everything()),
         };
-        let write = WriteId(self.leading.next_write);
-        self.leading.next_write += 1;
+        let write = self.leading.next_write;
+        self.leading.next_write.number += 1;
         for follower in cx.peers() {
             cx.send(follower, payload.message(write));
         }

@@ -15,10 +15,14 @@ pub struct Entry {
     pub stored: Stored,
 }
 
-/// Names a write of the leader that followers confirm: a running number that begins anywhere when the leader
-/// boots, so that an acknowledgement of a write of an earlier life confirms nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WriteId(pub u32);
+/// Names a write of the leader that followers confirm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteId {
+    /// Drawn when the leader boots, so that an acknowledgement of a write of an earlier life confirms nothing.
+    pub life: u32,
+    /// A running number.
+    pub number: u32,
+}
 
 /// A message between leader and followers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -81,13 +85,13 @@ impl Contract for Message {
     fn describe(&self, names: &Names) -> String {
         match self {
             Self::Replicate { write, entry } => {
-                format!("write {} {}", write.0, entry_text(entry, names))
+                format!("write {} {}", write.number, entry_text(entry, names))
             }
             Self::ReplicateMany { write, entries } | Self::State { write, entries, .. } => {
                 let texts: Vec<String> = entries.iter().map(|e| entry_text(e, names)).collect();
-                format!("write {} [{}]", write.0, texts.join(", "))
+                format!("write {} [{}]", write.number, texts.join(", "))
             }
-            Self::Ack { write } => format!("write {}", write.0),
+            Self::Ack { write } => format!("write {}", write.number),
         }
     }
 }
