@@ -6,10 +6,24 @@
 
 use crate::config::{Config, ExpectedVerdict, Names};
 use crate::history::History;
-use crate::id::{NodeId, OpId, Version};
+use crate::id::{NodeId, NodeSet, OpId, Version};
 use crate::metrics::{Leadership, Settlement};
 use crate::property::{Hazards, Promise, Promises, Property};
 use crate::protocol::NodeSnapshot;
+use crate::time::Time;
+
+use facts::Facts;
+
+mod convergence;
+mod durability;
+mod facts;
+mod lww_maximum;
+mod session;
+mod single_leader;
+mod staleness;
+#[cfg(test)]
+mod testing;
+mod words;
 
 /// Everything a checker may look at.
 #[derive(Clone, Copy, Debug)]
@@ -25,15 +39,16 @@ pub struct Evidence<'a> {
     /// How the run ended.
     pub settlement: &'a Settlement,
     /// When the run ended.
-    pub ended_at: crate::time::Time,
-    /// Nodes that are up and never lost what was in their memory.
-    pub survivors: crate::id::NodeSet,
+    pub ended_at: Time,
+    /// The nodes that are up and have been all along: they never crashed, lost power or started again, so what
+    /// they once took in they have not forgotten for want of a memory.
+    pub survivors: NodeSet,
 }
 
-impl Evidence<'_> {
+impl<'a> Evidence<'a> {
     /// The texts behind ids.
     #[must_use]
-    pub fn names(&self) -> &Names {
+    pub fn names(&self) -> &'a Names {
         &self.config.names
     }
 }
@@ -81,4 +96,58 @@ pub struct CheckReport {
     pub figures: Vec<(&'static str, u64)>,
 }
 
-pub fn judge(evidence: &Evidence<'_>, promises: &Promises, hazards: Hazards) -> Vec<CheckReport> { let _=(evidence,promises,hazards); Vec::new() }
+/// What a checker hands back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    verdict: Verdict,
+    figures: Vec<(&'static str, u64)>,
+}
+
+impl Finding {
+    /// Valid, unless there is a witness.
+    fn of(witness: Option<Witness>, figures: Vec<(&'static str, u64)>) -> Self {
+        Self { verdict: witness.map_or(Verdict::Valid, Verdict::Invalid), figures }
+    }
+}
+
+/// Runs every checker, in the order of [`Property::ALL`], and holds what each finds against `promises`, given the
+/// `hazards` that happened in the run.
+#[must_use]
+pub fn judge(evidence: &Evidence<'_>, promises: &Promises, hazards: Hazards) -> Vec<CheckReport> {
+    let facts = Facts::of(evidence);
+    let sessions = session::scan(&facts);
+    let find = |property| match property {
+        Property::Convergence => convergence::check(&facts),
+        Property::LwwMaximum => lww_maximum::check(&facts),
+        Property::Durability => durability::check(&facts),
+        Property::SingleLeader => single_leader::check(evidence),
+        Property::ReadYourWrites
+        | Property::MonotonicReads
+        | Property::MonotonicWrites
+        | Property::WritesFollowReads => sessions.finding(&facts, property),
+        Property::Staleness => staleness::check(&facts),
+    };
+    let report = |property| hold(property, find(property), promises.of(property), hazards);
+    Property::ALL.into_iter().map(report).collect()
+}
+
+/// Holds what was found against what was promised.
+fn hold(property: Property, finding: Finding, promise: Promise, happened: Hazards) -> CheckReport {
+    let voided_by = match promise {
+        Promise::Unless { hazards, .. } => hazards.intersection(happened),
+        Promise::Always { .. } | Promise::Never { .. } => Hazards::NONE,
+    };
+    let promised = match promise {
+        Promise::Always { .. } => true,
+        Promise::Unless { .. } => voided_by == Hazards::NONE,
+        Promise::Never { .. } => false,
+    };
+    let judged = match finding.verdict {
+        Verdict::Valid => ExpectedVerdict::Valid,
+        Verdict::Invalid(_) if promised => ExpectedVerdict::Violation,
+        Verdict::Invalid(_) => ExpectedVerdict::Allowed,
+        Verdict::Unknown(_) => ExpectedVerdict::Unknown,
+    };
+    let Finding { verdict, figures } = finding;
+    CheckReport { property, verdict, promise, voided_by, judged, figures }
+}

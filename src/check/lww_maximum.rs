@@ -1,0 +1,208 @@
+//! Last-write-wins maximum: at the end each live replica shows, for each key, the greatest version among the accepted
+//! writes that reached a surviving node.
+//!
+//! The rule of a last-writer-wins register (Shapiro et al., "A comprehensive study of convergent and commutative
+//! replicated data types", 2011, section 3.2.1): merging keeps the greater timestamp. A key breaks it when
+//!
+//! 1. a live replica stores a version that no operation was given, or with it a value that is not the one that
+//!    operation wrote: something was made up or mixed up;
+//! 2. a node that is up and has been all along ([`super::Evidence::survivors`]) accepted a write, which thereby
+//!    reached a surviving node, and no live replica holds it or a greater one;
+//! 3. a live replica shows something else than the greatest version that any live replica holds.
+//!
+//! A tombstone equals absence. A key that is nowhere satisfies an accepted delete, and an accepted put when a removal
+//! without a version (the clear of a single replica) may have come after it. A write that failed never happened and
+//! asks for nothing; should its value survive all the same, the figure `surviving_failed_writes` counts it.
+//!
+//! The second part takes it that a node applies what it accepts. A protocol that may drop an accepted write before
+//! it is applied (a deposed leader's log tail) should not promise this property.
+
+use crate::history::Function;
+use crate::id::{KeyId, OpId, Value, Version};
+use crate::metrics::Settlement;
+
+use super::facts::{Facts, Holding, end};
+use super::{Finding, Verdict, Witness, words};
+
+/// The greatest write of a key that a survivor accepted.
+#[derive(Clone, Copy, Debug)]
+struct Accepted {
+    version: Version,
+    op: OpId,
+}
+
+pub(super) fn check(facts: &Facts<'_>) -> Finding {
+    let history = facts.evidence.history;
+    let failed = holdings(facts)
+        .filter(|(_, held)| held.writer.is_some_and(|op| !history.entry(op).may_have_happened()))
+        .count();
+    let figures = vec![("surviving_failed_writes", failed as u64)];
+    let unknown =
+        |reason: String| Finding { verdict: Verdict::Unknown(reason), figures: figures.clone() };
+    if let Settlement::Stuck { at, .. } = facts.evidence.settlement {
+        return unknown(format!(
+            "the simulation got stuck at {at} s, before replicas could settle"
+        ));
+    }
+    if facts.live.is_empty() {
+        return unknown("no node is up".to_owned());
+    }
+
+    let missing = missing(facts);
+    let mut broken: Vec<KeyId> = missing.iter().map(|(key, _)| *key).collect();
+    let made_up: Vec<(KeyId, Holding)> =
+        holdings(facts).filter(|(_, held)| is_made_up(facts, held)).collect();
+    broken.extend(made_up.iter().map(|(key, _)| *key));
+    broken.extend(facts.behind.iter().map(|(key, _)| *key));
+    broken.sort_unstable();
+    broken.dedup();
+    let count = broken.len() as u64;
+
+    // The gravest first: what nobody wrote, then what is gone, then what has not spread.
+    let witness = if let Some((key, held)) = made_up.first() {
+        made_up_witness(facts, *key, held, count)
+    } else if let Some((key, accepted)) = missing.first() {
+        missing_witness(facts, *key, *accepted, count)
+    } else if let Some((key, _)) = facts.behind.first() {
+        behind_witness(facts, *key, count)
+    } else {
+        return Finding::of(None, figures);
+    };
+    Finding::of(Some(witness), figures)
+}
+
+/// What live replicas hold, each version and value of a key once.
+fn holdings(facts: &Facts<'_>) -> impl Iterator<Item = (KeyId, Holding)> {
+    let newest = (0..).map(KeyId).zip(&facts.newest);
+    let newest = newest.filter_map(|(key, held)| held.map(|held| (key, held)));
+    newest.chain(facts.others.iter().copied())
+}
+
+/// The value that `op` left behind; `None` for a removal.
+fn written(facts: &Facts<'_>, op: OpId) -> Option<Value> {
+    let entry = facts.evidence.history.entry(op);
+    if entry.function == Function::Put { entry.value } else { None }
+}
+
+fn is_made_up(facts: &Facts<'_>, held: &Holding) -> bool {
+    held.writer.is_none_or(|op| written(facts, op) != held.stored.value)
+}
+
+/// The keys of which no live replica holds the greatest write that a survivor accepted.
+fn missing(facts: &Facts<'_>) -> Vec<(KeyId, Accepted)> {
+    let history = facts.evidence.history;
+    let mut greatest: Vec<Option<Accepted>> = vec![None; facts.newest.len()];
+    // By key, the place in the history until which a removal without a version may have taken effect.
+    let mut erased_until: Vec<u32> = vec![0; facts.newest.len()];
+    let mut all_erased_until = 0;
+    let mut accept = |op: OpId, key: KeyId, version: Version| {
+        let greatest = &mut greatest[key.0 as usize];
+        if facts.evidence.survivors.contains(version.node)
+            && greatest.is_none_or(|greatest| greatest.version < version)
+            && history.entry(op).may_have_happened()
+        {
+            *greatest = Some(Accepted { version, op });
+        }
+    };
+    for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
+        match (entry.function, entry.version) {
+            (Function::Clear, _) => {
+                let cleared = facts.cleared(op);
+                if cleared.is_empty() && entry.may_have_happened() {
+                    all_erased_until = end(entry).max(all_erased_until);
+                }
+                for (op, key, version) in cleared {
+                    accept(*op, *key, *version);
+                }
+            }
+            (_, Some(version)) => accept(op, entry.key, version),
+            (Function::Delete, None) if entry.may_have_happened() => {
+                let until = &mut erased_until[entry.key.0 as usize];
+                *until = end(entry).max(*until);
+            }
+            (_, None) => {}
+        }
+    }
+    for (op, version) in history.earlier_versions() {
+        accept(*op, history.entry(*op).key, *version);
+    }
+
+    let is_missing = |(key, accepted): &(KeyId, Accepted)| {
+        let newest = facts.newest[key.0 as usize].map(|newest| newest.stored);
+        if newest.is_some_and(|newest| newest.version >= accepted.version) {
+            return false;
+        }
+        let absent = newest.is_none_or(|newest| newest.value.is_none());
+        let until = erased_until[key.0 as usize].max(all_erased_until);
+        let removed =
+            written(facts, accepted.op).is_none() || history.entry(accepted.op).invoked_seq < until;
+        !(absent && removed)
+    };
+    let accepted = (0..).map(KeyId).zip(greatest);
+    let accepted = accepted.filter_map(|(key, accepted)| accepted.map(|accepted| (key, accepted)));
+    accepted.filter(is_missing).collect()
+}
+
+fn made_up_witness(facts: &Facts<'_>, key: KeyId, held: &Holding, count: u64) -> Witness {
+    let names = facts.evidence.names();
+    let shown = words::holds(names, key, Some(held.stored));
+    let summary = match held.writer {
+        Some(op) => {
+            let call = words::call_by(names, facts.evidence.history.entry(op));
+            format!("{} holds {shown}, but that is the version of {call}", held.node)
+        }
+        None => format!("{} holds {shown}, a version that no write was given", held.node),
+    };
+    Witness {
+        summary: summary + &words::in_all(count, "keys"),
+        count,
+        operations: held.writer.into_iter().collect(),
+        nodes: vec![held.node],
+        write: Some(held.stored.version),
+    }
+}
+
+fn missing_witness(facts: &Facts<'_>, key: KeyId, accepted: Accepted, count: u64) -> Witness {
+    let names = facts.evidence.names();
+    let entry = facts.evidence.history.entry(accepted.op);
+    let node = accepted.version.node;
+    let newest = facts.newest[key.0 as usize];
+    let shown = words::holds(names, key, newest.map(|newest| newest.stored));
+    let instead = match newest {
+        Some(newest) => {
+            format!("the greatest that a live replica holds is {shown}, on {}", newest.node)
+        }
+        None => format!("every live replica has {shown}"),
+    };
+    let summary = format!(
+        "{node}, which has been up all along, accepted {} as version {}, but {instead}{}",
+        words::call_by(names, entry),
+        accepted.version,
+        words::in_all(count, "keys"),
+    );
+    let mut operations = vec![accepted.op];
+    operations.extend(newest.and_then(|newest| newest.writer));
+    Witness { summary, count, operations, nodes: vec![node], write: Some(accepted.version) }
+}
+
+fn behind_witness(facts: &Facts<'_>, key: KeyId, count: u64) -> Witness {
+    let names = facts.evidence.names();
+    let on_key = facts.behind.iter().filter(|(other, _)| *other == key);
+    let nodes: Vec<_> = on_key.map(|(_, node)| *node).collect();
+    let newest = facts.newest[key.0 as usize];
+    let holder = newest.map(|newest| newest.node.to_string()).unwrap_or_default();
+    let summary = format!(
+        "{holder} holds {}, which has not replaced what {} {}{}",
+        words::holds(names, key, newest.map(|newest| newest.stored)),
+        words::nodes(&nodes),
+        if nodes.len() == 1 { "shows" } else { "show" },
+        words::in_all(count, "keys"),
+    );
+    Witness {
+        summary,
+        count,
+        operations: newest.and_then(|newest| newest.writer).into_iter().collect(),
+        nodes,
+        write: newest.map(|newest| newest.stored.version),
+    }
+}

@@ -1,0 +1,508 @@
+//! Histories made by hand: a story of operations at given times, and the evidence it leaves.
+//!
+//! Times are milliseconds, nodes count from 1. A version is told by its timestamp alone; its node is the one that
+//! answers the write. Events are put in order of time, and at one time in the order in which they are told.
+
+use proptest::prelude::*;
+
+use crate::config::{
+    Bounds, Cluster, Config, Disk, Expect, Link, LinkOrder, Names, Network, Operation, Ties,
+};
+use crate::history::{Entry, Function, History, Item, Status};
+use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
+use crate::metrics::{Leadership, Settlement};
+use crate::property::{Hazards, Promises, Property};
+use crate::protocol::{NodeSnapshot, Role, Stored};
+use crate::rng::Probability;
+use crate::sampler::Distribution;
+use crate::time::{Span, Time};
+
+use super::{CheckReport, Evidence, Verdict, Witness, judge};
+
+pub(super) fn ms(ms: u64) -> Time {
+    Time::from_nanos(ms * 1_000_000)
+}
+
+fn node(number: u16) -> NodeId {
+    NodeId(number - 1)
+}
+
+fn intern(names: &mut Vec<String>, name: &str) -> usize {
+    names.iter().position(|other| other == name).unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    })
+}
+
+/// An operation as it is told.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    client: ClientId,
+    operation: Operation,
+    invoked: u64,
+    completed: Option<(u64, Status)>,
+    node: u16,
+    version: Option<i64>,
+    attempts: Vec<i64>,
+    removes: Vec<(KeyId, i64)>,
+    finds: Vec<(KeyId, Value, i64)>,
+    confirmations: (u16, u16),
+    degraded: bool,
+}
+
+impl Told {
+    pub(super) fn at(&mut self, ms: u64) -> &mut Self {
+        self.invoked = ms;
+        self
+    }
+    pub(super) fn ok(&mut self, ms: u64) -> &mut Self {
+        self.completed = Some((ms, Status::Ok));
+        self
+    }
+    pub(super) fn info(&mut self, ms: u64) -> &mut Self {
+        self.completed = Some((ms, Status::Info));
+        self
+    }
+    pub(super) fn fail(&mut self, ms: u64) -> &mut Self {
+        self.completed = Some((ms, Status::Fail));
+        self
+    }
+    /// The node that answers, and that stamps a write.
+    pub(super) fn by(&mut self, node: u16) -> &mut Self {
+        self.node = node;
+        self
+    }
+    pub(super) fn version(&mut self, version: i64) -> &mut Self {
+        self.version = Some(version);
+        self
+    }
+    /// An earlier attempt that was accepted.
+    pub(super) fn attempt(&mut self, version: i64) -> &mut Self {
+        self.attempts.push(version);
+        self
+    }
+    pub(super) fn confirmed(&mut self, by: u16, of: u16) -> &mut Self {
+        self.confirmations = (by, of);
+        self
+    }
+    pub(super) fn degraded(&mut self) -> &mut Self {
+        self.degraded = true;
+        self
+    }
+}
+
+/// Operations, and what is left at the end.
+#[derive(Clone, Debug)]
+pub(super) struct Story {
+    config: Config,
+    told: Vec<Told>,
+    finals: Vec<NodeSnapshot>,
+    leaderships: Vec<Leadership>,
+    settlement: Settlement,
+    survivors: NodeSet,
+}
+
+impl Story {
+    pub(super) fn new(nodes: u16) -> Self {
+        Self {
+            config: config(nodes),
+            told: Vec::new(),
+            finals: (1..=nodes).map(|n| NodeSnapshot::new(node(n), Role::Follower)).collect(),
+            leaderships: Vec::new(),
+            settlement: Settlement::Settled { after: Span::ZERO },
+            survivors: NodeId::all(nodes).collect(),
+        }
+    }
+
+    fn key(&mut self, key: &str) -> KeyId {
+        KeyId(intern(&mut self.config.names.keys, key) as u32)
+    }
+
+    fn value(&mut self, value: &str) -> Value {
+        Value::text(intern(&mut self.config.names.values, value))
+    }
+
+    fn tell(&mut self, client: &str, operation: Operation) -> &mut Told {
+        let client = ClientId(intern(&mut self.config.names.clients, client) as u32);
+        self.told.push(Told {
+            client,
+            operation,
+            invoked: 0,
+            completed: None,
+            node: 1,
+            version: None,
+            attempts: Vec::new(),
+            removes: Vec::new(),
+            finds: Vec::new(),
+            confirmations: (0, 0),
+            degraded: false,
+        });
+        self.told.last_mut().expect("pushed above")
+    }
+
+    pub(super) fn put(&mut self, client: &str, key: &str, value: &str) -> &mut Told {
+        let (key, value) = (self.key(key), self.value(value));
+        self.tell(client, Operation::Put { key, value, quorum: None })
+    }
+
+    pub(super) fn delete(&mut self, client: &str, key: &str) -> &mut Told {
+        let key = self.key(key);
+        self.tell(client, Operation::Delete { key, quorum: None })
+    }
+
+    /// A clear that removes these keys with these versions.
+    pub(super) fn clear(&mut self, client: &str, removes: &[(&str, i64)]) -> &mut Told {
+        let removes = removes.iter().map(|(key, version)| (self.key(key), *version)).collect();
+        let told = self.tell(client, Operation::Clear);
+        told.removes = removes;
+        told
+    }
+
+    /// A get that finds a value of a version.
+    pub(super) fn get(
+        &mut self,
+        client: &str,
+        key: &str,
+        found: (&str, i64),
+    ) -> &mut Told {
+        let (key, value) = (self.key(key), self.value(found.0));
+        let told = self.tell(client, Operation::Get { key });
+        told.finds.push((key, value, found.1));
+        told
+    }
+
+    /// A get that finds nothing.
+    pub(super) fn miss(&mut self, client: &str, key: &str) -> &mut Told {
+        let key = self.key(key);
+        self.tell(client, Operation::Get { key })
+    }
+
+    pub(super) fn read_all(&mut self, client: &str, found: &[(&str, &str, i64)]) -> &mut Told {
+        let finds = found.iter().map(|(key, value, v)| (self.key(key), self.value(value), *v));
+        let finds = finds.collect();
+        let told = self.tell(client, Operation::ReadAll);
+        told.finds = finds;
+        told
+    }
+
+    /// What a node holds at the end.
+    pub(super) fn holds(&mut self, on: u16, key: &str, value: &str, version: i64) -> &mut Self {
+        let value = self.value(value);
+        self.store(on, key, Some(value), version)
+    }
+
+    pub(super) fn tombstone(&mut self, on: u16, key: &str, version: i64) -> &mut Self {
+        self.store(on, key, None, version)
+    }
+
+    fn store(&mut self, on: u16, key: &str, value: Option<Value>, version: i64) -> &mut Self {
+        let key = self.key(key);
+        let version = self.stamp(version);
+        self.finals[node(on).index()].data.insert(key, Stored { value, version });
+        self
+    }
+
+    pub(super) fn down(&mut self, on: u16) -> &mut Self {
+        self.finals[node(on).index()].up = false;
+        self.crashed(on)
+    }
+
+    pub(super) fn crashed(&mut self, on: u16) -> &mut Self {
+        self.survivors.remove(node(on));
+        self
+    }
+
+    pub(super) fn settlement(&mut self, settlement: Settlement) -> &mut Self {
+        self.settlement = settlement;
+        self
+    }
+
+    pub(super) fn bound(&mut self, ms: u64) -> &mut Self {
+        self.config.bounds = Bounds { staleness: Span::from_millis(ms) };
+        self
+    }
+
+    pub(super) fn leads(&mut self, on: u16, term: u64, from: u64, until: Option<u64>) -> &mut Self {
+        let (from, until) = (ms(from), until.map(ms));
+        self.leaderships.push(Leadership { term, node: node(on), from, until });
+        self
+    }
+
+    /// The version of this timestamp: its node is the one that answers the write it belongs to, else the first.
+    pub(super) fn stamp(&self, timestamp: i64) -> Version {
+        let is_writer = |told: &&Told| {
+            told.operation.is_write()
+                && (told.version == Some(timestamp)
+                    || told.attempts.contains(&timestamp)
+                    || told.removes.iter().any(|(_, version)| *version == timestamp))
+        };
+        let by = self.told.iter().find(is_writer).map_or(1, |told| told.node);
+        Version { timestamp, node: node(by), sequence: 1 }
+    }
+
+    fn history(&self) -> History {
+        let mut events: Vec<(u64, bool, usize)> = Vec::new();
+        for (i, told) in self.told.iter().enumerate() {
+            events.push((told.invoked, false, i));
+            if let Some((completed, _)) = told.completed {
+                assert!(told.invoked <= completed, "{told:?}");
+                events.push((completed, true, i));
+            }
+        }
+        events.sort_by_key(|(at, completes, i)| (*at, *i, *completes));
+        let mut history = History::default();
+        let mut ids = vec![None; self.told.len()];
+        for (at, completes, i) in events {
+            let told = &self.told[i];
+            if !completes {
+                let op = history.invoke(ms(at), ms(at), (told.client, 0), told.operation);
+                ids[i] = Some(op);
+                for version in told.attempts.iter().chain(&told.version) {
+                    history.accept(op, self.stamp(*version));
+                }
+                for (key, version) in &told.removes {
+                    history.accept_clear(op, *key, self.stamp(*version));
+                }
+                continue;
+            }
+            let op: OpId = ids[i].expect("invoked before it completes");
+            let status = told.completed.map_or(Status::Pending, |(_, status)| status);
+            history.complete(op, ms(at), status, |entry| {
+                entry.node = Some(node(told.node));
+                (entry.confirmations, entry.followers) = told.confirmations;
+                entry.degraded = told.degraded;
+                if let (Function::Get, Some((_, value, version))) =
+                    (entry.function, told.finds.first())
+                {
+                    entry.value = Some(*value);
+                    entry.version = Some(self.stamp(*version));
+                }
+            });
+            if told.operation == Operation::ReadAll {
+                let item = |(key, value, version): &(KeyId, Value, i64)| Item {
+                    key: *key,
+                    value: Some(*value),
+                    version: Some(self.stamp(*version)),
+                };
+                history.set_contents(op, told.finds.iter().map(item).collect());
+            }
+        }
+        history
+    }
+
+    /// Shows `look` the evidence.
+    pub(super) fn evidence<T>(&self, look: impl FnOnce(&Evidence<'_>) -> T) -> T {
+        let history = self.history();
+        let ended_at = self.told.iter().filter_map(|told| told.completed).map(|(at, _)| at).max();
+        look(&Evidence {
+            config: &self.config,
+            history: &history,
+            finals: &self.finals,
+            leaderships: &self.leaderships,
+            settlement: &self.settlement,
+            ended_at: ms(ended_at.unwrap_or(1_000)),
+            survivors: self.survivors,
+        })
+    }
+
+    pub(super) fn report(&self, property: Property) -> CheckReport {
+        let judge = |evidence: &Evidence<'_>| judge(evidence, &Promises::default(), Hazards::NONE);
+        let reports = self.evidence(judge);
+        let report = reports.into_iter().find(|report| report.property == property);
+        report.expect("every property is reported")
+    }
+
+    pub(super) fn witness(&self, property: Property) -> Witness {
+        match self.report(property).verdict {
+            Verdict::Invalid(witness) => witness,
+            verdict @ (Verdict::Valid | Verdict::Unknown(_)) => panic!("{property}: {verdict:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn assert_valid(&self, property: Property) {
+        assert_eq!(self.report(property).verdict, Verdict::Valid);
+    }
+
+    pub(super) fn unknown(&self, property: Property) -> String {
+        match self.report(property).verdict {
+            Verdict::Unknown(reason) => reason,
+            verdict @ (Verdict::Valid | Verdict::Invalid(_)) => panic!("{property}: {verdict:?}"),
+        }
+    }
+
+    pub(super) fn figure(&self, property: Property, name: &str) -> u64 {
+        let figures = self.report(property).figures;
+        figures.iter().find(|(other, _)| *other == name).expect("such a figure").1
+    }
+}
+
+fn config(nodes: u16) -> Config {
+    let none = || Distribution::Constant(Span::ZERO);
+    Config {
+        title: String::new(),
+        seed: 1,
+        duration: Span::from_secs(1),
+        settle: Span::from_secs(1),
+        ties: Ties::Causal,
+        names: Names::default(),
+        cluster: Cluster { nodes, initial_leader: Some(NodeId(0)) },
+        network: Network {
+            default: Link {
+                delay: none(),
+                loss: Probability::ZERO,
+                duplication: Probability::ZERO,
+                order: LinkOrder::Reordering,
+                bandwidth: None,
+            },
+            links: Vec::new(),
+            client_delay: none(),
+            client_legs: Vec::new(),
+        },
+        clocks: vec![crate::config::Clock::default(); nodes.into()],
+        disk: Disk { sync: none() },
+        workload: None,
+        script: Vec::new(),
+        faults: Vec::new(),
+        changes: Vec::new(),
+        bounds: Bounds::default(),
+        expect: Expect::default(),
+    }
+}
+
+/// Any story: three clients, two keys, two nodes, every kind of operation and outcome; versions in no order, reads of
+/// any write, ends with any write on each node.
+pub(super) fn any_story() -> impl Strategy<Value = Story> {
+    let operation = (0..3_u8, 0..2_u8, 0..14_u8, 1..6_u64, 0..8_u64, 0..10_u8, any::<u32>());
+    let end = prop::collection::vec(any::<u32>(), 4);
+    (prop::collection::vec(operation, 1..24), end).prop_map(|(operations, ends)| {
+        let mut story = Story::new(2);
+        let keys = ["k0", "k1"];
+        for key in keys {
+            story.key(key);
+        }
+        // By key, what there is to be read: (value, version).
+        let mut written: [Vec<(Option<String>, i64)>; 2] = Default::default();
+        let stamp = |i: usize, luck: u32, part: i64| {
+            i64::from(luck % 16) * 1_000 + i as i64 * 4 + part
+        };
+        for (i, (_, key, kind, .., luck)) in operations.iter().enumerate() {
+            match kind {
+                0..5 => written[usize::from(*key)].push((Some(format!("v{i}")), stamp(i, *luck, 0))),
+                5 | 6 => written[usize::from(*key)].push((None, stamp(i, *luck, 0))),
+                _ => {}
+            }
+        }
+        let pick = |key: usize, luck: u32| {
+            let count = written[key].len() as u32 + 1;
+            written[key].get((luck / 16 % count) as usize).cloned()
+        };
+        let mut free = [0_u64; 3];
+        for (i, (client, key, kind, gap, length, outcome, luck)) in operations.iter().enumerate() {
+            let (slot, key) = (usize::from(*client), usize::from(*key));
+            let name = format!("c{client}");
+            let at = free[slot] + gap * 3 + u64::from(*client);
+            let until = at + length * 3;
+            free[slot] = until;
+            let version = stamp(i, *luck, 0);
+            let told = match kind {
+                0..5 => story.put(&name, keys[key], &format!("v{i}")).version(version),
+                5 | 6 => {
+                    let told = story.delete(&name, keys[key]);
+                    if luck / 16 % 4 > 0 { told.version(version) } else { told }
+                }
+                7 if luck / 16 % 2 == 0 => story.clear(&name, &[]),
+                7 => story.clear(&name, &[(keys[key], version)]),
+                8 => {
+                    let pick = |key| pick(key, luck.rotate_right(key as u32 * 3));
+                    let found: Vec<(&str, String, i64)> = (0..2)
+                        .filter_map(|key| pick(key).and_then(|(v, n)| Some((keys[key], v?, n))))
+                        .collect();
+                    let found: Vec<_> = found.iter().map(|(k, v, n)| (*k, &**v, *n)).collect();
+                    story.read_all(&name, &found)
+                }
+                _ => match pick(key, *luck) {
+                    Some((Some(value), version)) => story.get(&name, keys[key], (&value, version)),
+                    Some((None, _)) | None => story.miss(&name, keys[key]),
+                },
+            };
+            told.at(at).by(1 + u16::from(*client) % 2);
+            if luck & 0x1000_0000 != 0 && told.version.is_some() {
+                told.attempt(stamp(i, luck.rotate_right(5), 1));
+            }
+            match outcome {
+                0 => told.info(until),
+                1 => told.fail(until),
+                2 => {
+                    // A client whose operation never completes invokes no other.
+                    free[slot] = u64::MAX / 8 / 1_000_000;
+                    told
+                }
+                _ => told.ok(until),
+            };
+        }
+        for (i, luck) in ends.into_iter().enumerate() {
+            match pick(i % 2, luck) {
+                Some((Some(value), n)) => story.holds(1 + i as u16 / 2, keys[i % 2], &value, n),
+                Some((None, n)) => story.tombstone(1 + i as u16 / 2, keys[i % 2], n),
+                None => &mut story,
+            };
+        }
+        story
+    })
+}
+
+/// The dumb twin of [`super::facts::Facts::seen`]: what a read of `key` counts as having seen.
+pub(super) fn seen(history: &History, read: &Entry, op: OpId, key: KeyId) -> (Option<Version>, bool) {
+    let found = match history.contents(op) {
+        Some(items) => items.iter().find(|item| item.key == key).and_then(|item| item.version),
+        None => read.value.and(read.version),
+    };
+    if found.is_some() {
+        return (found, true);
+    }
+    let mut highest = None;
+    for (op, entry) in history.iter() {
+        if !entry.may_have_happened() || entry.invoked_seq > read.completed_seq {
+            continue;
+        }
+        for version in removal_versions(history, op, key) {
+            highest = highest.max(Some(version));
+        }
+    }
+    (highest, false)
+}
+
+/// The versions with which `op` may have removed `key`; the greatest there can be where none is known.
+pub(super) fn removal_versions(history: &History, op: OpId, key: KeyId) -> Vec<Version> {
+    let entry = history.entry(op);
+    let unknown = vec![super::facts::UNKNOWN_REMOVAL];
+    match entry.function {
+        Function::Delete if entry.key == key => {
+            let versions = versions(history, op, key);
+            if versions.is_empty() { unknown } else { versions }
+        }
+        Function::Clear => {
+            let cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
+            if cleared.count() == 0 { unknown } else { versions(history, op, key) }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Every version that the write `op` gave `key`.
+pub(super) fn versions(history: &History, op: OpId, key: KeyId) -> Vec<Version> {
+    let entry = history.entry(op);
+    if !entry.is_write() {
+        return Vec::new();
+    }
+    let mut versions: Vec<Version> = Vec::new();
+    if entry.function != Function::Clear && entry.key == key {
+        versions.extend(entry.version);
+        let attempts = history.earlier_versions().iter();
+        versions.extend(attempts.filter(|(other, _)| *other == op).map(|(_, version)| *version));
+    }
+    let cleared = history.cleared().iter().filter(|(other, k, _)| (*other, *k) == (op, key));
+    versions.extend(cleared.map(|(.., version)| *version));
+    versions
+}

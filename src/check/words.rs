@@ -1,0 +1,76 @@
+//! Witness sentences: how operations, versions and nodes are named in them.
+
+use crate::config::Names;
+use crate::history::{Entry, Function};
+use crate::id::{KeyId, NodeId};
+use crate::protocol::Stored;
+
+/// Nodes that a sentence names before it says how many more there are.
+const NAMED: usize = 5;
+
+/// An operation with its arguments: `put city=Raleigh`, `delete city`, `clear`.
+pub(super) fn call(names: &Names, entry: &Entry) -> String {
+    let function = entry.function.name();
+    match (entry.function, entry.value) {
+        (Function::Put, Some(value)) => {
+            format!("{function} {}={}", names.key(entry.key), names.value(value))
+        }
+        (Function::Put | Function::Get | Function::Delete, _) => {
+            format!("{function} {}", names.key(entry.key))
+        }
+        (Function::List | Function::ReadAll | Function::Clear, _) => function.to_owned(),
+    }
+}
+
+/// An operation and who invoked it: `put city=Raleigh by c1`.
+pub(super) fn call_by(names: &Names, entry: &Entry) -> String {
+    format!("{} by {}", call(names, entry), names.client(entry.client))
+}
+
+/// How a write was answered: `acknowledged by n1 at 1.200000000 s with 0 of 2 followers`.
+pub(super) fn acknowledged(entry: &Entry) -> String {
+    let by = entry.node.map(|node| format!(" by {node}")).unwrap_or_default();
+    let with = if entry.followers == 0 {
+        String::new()
+    } else {
+        format!(" with {} of {} followers", entry.confirmations, entry.followers)
+    };
+    let degraded = if entry.degraded { ", degraded" } else { "" };
+    format!("acknowledged{by} at {} s{with}{degraded}", entry.completed_at)
+}
+
+/// Where and when a read was answered: `from n2 at 1.500000000 s`.
+pub(super) fn answered(entry: &Entry) -> String {
+    let from = entry.node.map(|node| format!("from {node} ")).unwrap_or_default();
+    format!("{from}at {} s", entry.completed_at)
+}
+
+/// What a key holds: `city=Raleigh (version ..)`, `city deleted (version ..)`, `no city`.
+pub(super) fn holds(names: &Names, key: KeyId, stored: Option<Stored>) -> String {
+    let key = names.key(key);
+    match stored {
+        Some(Stored { value: Some(value), version }) => {
+            format!("{key}={} (version {version})", names.value(value))
+        }
+        Some(Stored { value: None, version }) => format!("{key} deleted (version {version})"),
+        None => format!("no {key}"),
+    }
+}
+
+/// `n1`, `n1 and n2`, `n1, n2 and n3`, `n1, n2, n3, n4, n5 and 3 more`.
+pub(super) fn nodes(nodes: &[NodeId]) -> String {
+    let mut parts: Vec<String> = nodes.iter().take(NAMED).map(ToString::to_string).collect();
+    if nodes.len() > NAMED {
+        parts.push(format!("{} more", nodes.len() - NAMED));
+    }
+    match parts.split_last() {
+        None => "no node".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// ` (5 writes in all)`; nothing when there was one case.
+pub(super) fn in_all(count: u64, what: &str) -> String {
+    if count > 1 { format!(" ({count} {what} in all)") } else { String::new() }
+}
