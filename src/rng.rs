@@ -148,10 +148,6 @@ impl Draws {
     /// decision is always one draw; the bias is below `bound` / 2^64.
     #[inline]
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the high half of a product with a 64-bit number"
-    )]
     pub const fn below(&self, purpose: Purpose, id: CausalId, index: u32, bound: u64) -> u64 {
         ((self.draw(purpose, id, index) as u128 * bound as u128) >> 64) as u64
     }

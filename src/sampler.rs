@@ -40,7 +40,7 @@ pub enum Distribution {
         shape: f64,
     },
     /// One of several, by weight; at least one part, at least one weight above 0, parts not mixtures themselves.
-    Mixture(Vec<(u32, Distribution)>),
+    Mixture(Vec<(u32, Self)>),
     /// Piecewise linear between measured quantiles: (parts per billion, length), both ascending, from 0 to
     /// 1,000,000,000 inclusive.
     Quantiles(Vec<(u32, Span)>),
@@ -218,18 +218,16 @@ const fn step(reached: bool) -> f64 {
 
 /// Uniform on (low, high], or `low` when that is empty: integers only.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the high half of a product is 64 bits")]
 fn uniform(low: Span, high: Span, bits: u64) -> Span {
     let width = high.nanos() - low.nanos();
-    let part = (u128::from(bits) * u128::from(width) >> 64) as u64;
+    let part = ((u128::from(bits) * u128::from(width)) >> 64) as u64;
     Span::from_nanos(low.nanos() + part + u64::from(width > 0))
 }
 
 /// The part of a mixture that these bits choose, by weight.
-#[expect(clippy::cast_possible_truncation, reason = "the high half of a product is 64 bits")]
 fn choose(parts: &[(u32, Distribution)], bits: u64) -> &Distribution {
     let total: u64 = parts.iter().map(|part| u64::from(part.0)).sum();
-    let mut rest = (u128::from(bits) * u128::from(total) >> 64) as u64;
+    let mut rest = ((u128::from(bits) * u128::from(total)) >> 64) as u64;
     for (weight, part) in parts {
         match rest.checked_sub(u64::from(*weight)) {
             Some(less) => rest = less,
@@ -243,7 +241,7 @@ fn choose(parts: &[(u32, Distribution)], bits: u64) -> &Distribution {
 #[expect(clippy::cast_possible_truncation, reason = "a part of a length is a length")]
 fn interpolate(points: &[(u32, Span)], bits: u64) -> Span {
     // In parts per billion with 32 binary places, so that the product below fits.
-    let p = u128::from(bits) * 1_000_000_000 >> 32;
+    let p = (u128::from(bits) * 1_000_000_000) >> 32;
     let next = points.partition_point(|point| u128::from(point.0) << 32 <= p);
     let ((low_p, low), (high_p, high)) = (points[next - 1], points[next]);
     let part = u128::from(high.nanos() - low.nanos()) * (p - (u128::from(low_p) << 32))
@@ -310,6 +308,7 @@ fn rational([above, below]: &[[f64; 8]; 2], x: f64) -> f64 {
 }
 
 /// Within 0.425 of one half.
+#[expect(clippy::excessive_precision, reason = "as published")]
 const CENTRE: [[f64; 8]; 2] = [
     [
         3.387_132_872_796_366_608_0,
@@ -334,6 +333,7 @@ const CENTRE: [[f64; 8]; 2] = [
 ];
 
 /// Further out, to about 1.4e-11 from the ends.
+#[expect(clippy::excessive_precision, reason = "as published")]
 const SHOULDER: [[f64; 8]; 2] = [
     [
         1.423_437_110_749_683_577_34,
@@ -358,6 +358,7 @@ const SHOULDER: [[f64; 8]; 2] = [
 ];
 
 /// The ends.
+#[expect(clippy::excessive_precision, reason = "as published")]
 const TAIL: [[f64; 8]; 2] = [
     [
         6.657_904_643_501_103_777_20,

@@ -71,7 +71,6 @@ impl Key {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the high half is 64 bits")]
     const fn nanos(self) -> u64 {
         (self.0 >> 64) as u64
     }

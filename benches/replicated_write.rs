@@ -1,0 +1,94 @@
+//! What a replicated write costs: CPU time a delivered message, the bare loop beside the simulator, interleaved in
+//! one process, so that the ratio holds however busy the machine is.
+//!
+//! `cargo bench --bench replicated_write`
+
+#[path = "bare.rs"]
+mod bare;
+#[path = "measure.rs"]
+mod measure;
+
+use bare::{Event, Outcome, StdHeap};
+use measure::{median, timed};
+use splitbrain::sim::queue::{CalendarQueue, HeapQueue};
+
+/// Measured in turns; the median round counts.
+const ROUNDS: usize = 5;
+
+/// A way to run the model: (followers, writes, seed). The first row is what the others are compared with.
+struct Row {
+    name: &'static str,
+    run: fn(u32, u64, u64) -> Outcome,
+}
+
+const ROWS: &[Row] = &[
+    Row { name: "bare, std BinaryHeap", run: bare::run::<StdHeap<Event>> },
+    Row { name: "bare, 4-ary heap of keys", run: bare::run::<HeapQueue<Event>> },
+    Row { name: "bare, calendar", run: bare::run::<CalendarQueue<Event>> },
+];
+
+fn main() {
+    println!(
+        "replicated write, {ROUNDS} rounds in turns, CPU time; ratio: to the first row, by round\n"
+    );
+    println!(
+        "| followers | writes | model | ns/message | M messages/s | ratio (least .. most) | mean latency ms |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let cases = [(5, 10_000), (5, 100_000), (5, 1_000_000), (50, 100_000), (500, 10_000)];
+    for (followers, writes) in cases {
+        compare(followers, writes);
+    }
+    println!("\nwhole runs, F = 5, from nothing to the result\n");
+    println!("| writes | model | us/run |");
+    println!("|---|---|---|");
+    for (writes, repeats) in [(1, 20_000), (1_000, 200)] {
+        short_runs(writes, repeats);
+    }
+}
+
+fn compare(followers: u32, writes: u64) {
+    let messages = writes * (2 * u64::from(followers) + 2);
+    let mut costs = vec![Vec::new(); ROWS.len()];
+    let mut latency = vec![0.0; ROWS.len()];
+    for round in 0..ROUNDS {
+        for (row, Row { name, run }) in ROWS.iter().enumerate() {
+            let (cost, outcome) = timed(|| run(followers, writes, round as u64));
+            assert_eq!(outcome.messages, messages, "{name} sent another number of messages");
+            // The closed form is 2000 ms for an odd number of followers and hardly more for a large even one.
+            let error = (outcome.mean_latency_ms / 2_000.0 - 1.0).abs();
+            assert!(error < 0.02, "{name}: a mean latency of {} ms", outcome.mean_latency_ms);
+            costs[row].push(cost / messages as f64);
+            latency[row] = outcome.mean_latency_ms;
+        }
+    }
+    for (row, Row { name, .. }) in ROWS.iter().enumerate() {
+        let ratios: Vec<f64> = costs[row].iter().zip(&costs[0]).map(|(a, b)| a / b).collect();
+        let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = ratios.iter().copied().fold(0.0, f64::max);
+        let cost = median(costs[row].clone());
+        println!(
+            "| {followers} | {writes} | {name} | {cost:.1} | {:.1} | {:.2} ({least:.2} .. {most:.2}) | {:.1} |",
+            1e3 / cost,
+            median(ratios),
+            latency[row],
+        );
+    }
+}
+
+fn short_runs(writes: u64, repeats: u64) {
+    let mut costs = vec![Vec::new(); ROWS.len()];
+    for _ in 0..ROUNDS {
+        for (row, Row { run, .. }) in ROWS.iter().enumerate() {
+            let (cost, _) = timed(|| {
+                for seed in 0..repeats {
+                    std::hint::black_box(run(5, writes, seed));
+                }
+            });
+            costs[row].push(cost / repeats as f64 / 1e3);
+        }
+    }
+    for (Row { name, .. }, costs) in ROWS.iter().zip(costs) {
+        println!("| {writes} | {name} | {:.1} |", median(costs));
+    }
+}
