@@ -7,10 +7,16 @@
 mod bare;
 #[path = "measure.rs"]
 mod measure;
+#[path = "../tests/common/mod.rs"]
+mod settings;
 
 use bare::{Event, Outcome, StdHeap};
 use measure::{median, timed};
+use splitbrain::history::Entry;
+use splitbrain::protocol::leader_follower::{LeaderFollower, Mode};
+use splitbrain::run::{QueueKind, RunOptions, RunVerdict, run};
 use splitbrain::sim::queue::{CalendarQueue, HeapQueue};
+use splitbrain::time::Span;
 
 /// Measured in turns; the median round counts.
 const ROUNDS: usize = 5;
@@ -25,7 +31,30 @@ const ROWS: &[Row] = &[
     Row { name: "bare, std BinaryHeap", run: bare::run::<StdHeap<Event>> },
     Row { name: "bare, 4-ary heap of keys", run: bare::run::<HeapQueue<Event>> },
     Row { name: "bare, calendar", run: bare::run::<CalendarQueue<Event>> },
+    Row { name: "splitbrain, calendar", run: |f, w, seed| ours(f, w, seed, QueueKind::Calendar) },
+    Row { name: "splitbrain, heap", run: |f, w, seed| ours(f, w, seed, QueueKind::Heap) },
 ];
+
+/// The same model in the simulator, with everything on that a run has: digest, history, checkers.
+fn ours(followers: u32, writes: u64, seed: u64, queue: QueueKind) -> Outcome {
+    let nodes = u16::try_from(followers + 1).expect("a cluster has at most 1024 nodes");
+    let mut config = settings::config(nodes);
+    config.network.default = settings::link(settings::uniform_ms(0, 1_000));
+    config.network.client_delay = settings::uniform_ms(0, 1_000);
+    config.duration = Span::from_secs(10_000_000);
+    settings::set_clients(&mut config, 10, writes);
+    let write_quorum = u16::try_from(followers / 2 + 1).expect("a quorum of the followers");
+    let protocol = settings::settings(Mode::SemiSync { write_quorum });
+    let options = RunOptions { queue, ..RunOptions::default() };
+    let result = run::<LeaderFollower>(&config, &protocol, seed, options);
+    assert_eq!(result.verdict, RunVerdict::Pass);
+    let latencies = result.history.entries().iter().filter_map(Entry::latency);
+    let total: u128 = latencies.map(|latency| u128::from(latency.nanos())).sum();
+    Outcome {
+        messages: result.messages.sent,
+        mean_latency_ms: total as f64 / 1e6 / writes as f64,
+    }
+}
 
 fn main() {
     println!(
