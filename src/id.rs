@@ -3,6 +3,7 @@
 //! Below the scenario layer nothing is named by a string: texts live once, in [`crate::config::Names`].
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,8 +35,8 @@ pub struct FaultId(pub u32);
 ///
 /// A made value depends on nothing but its client and that client's operation index, so taking one client or
 /// operation out of a run leaves the values of all others as they were.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug)]
-pub struct Value(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+pub struct Value(NonZeroU64);
 
 /// What a [`Value`] stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,33 +48,46 @@ pub enum ValueKind {
 }
 
 impl Value {
+    // One of the two high bits is always set, so that an optional value takes no more room than a value.
     const TEXT: u64 = 1 << 63;
+    const MADE: u64 = 1 << 62;
+
+    fn tagged(tag: u64, bits: u64) -> Self {
+        Self(NonZeroU64::new(tag | bits).expect("a tag is not zero"))
+    }
 
     /// The value whose text is at `index` of the interned values.
     #[must_use]
     pub fn text(index: usize) -> Self {
-        Self(Self::TEXT | index as u64)
+        Self::tagged(Self::TEXT, index as u64)
     }
 
     /// The unique value that the workload's `client` writes in its operation number `index`.
     ///
     /// # Panics
     ///
-    /// When the client number needs more than 31 bits.
+    /// When the client number needs more than 30 bits; [`ClientId::ARRIVALS`] is the greatest.
     #[must_use]
     pub fn made(client: ClientId, index: u32) -> Self {
-        assert!(client.0 < 1 << 31, "client numbers fit 31 bits");
-        Self(u64::from(client.0) << 32 | u64::from(index))
+        assert!(client <= ClientId::ARRIVALS, "client numbers fit 30 bits");
+        Self::tagged(Self::MADE, u64::from(client.0) << 32 | u64::from(index))
+    }
+
+    /// The value as a number that is never 0, for a digest.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0.get()
     }
 
     /// What the value stands for.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "the halves were put in as 31 and 32 bits")]
+    #[expect(clippy::cast_possible_truncation, reason = "the halves were put in as 30 and 32 bits")]
     pub fn kind(self) -> ValueKind {
-        if self.0 & Self::TEXT != 0 {
-            ValueKind::Text((self.0 & !Self::TEXT) as usize)
+        let bits = self.0.get();
+        if bits & Self::TEXT != 0 {
+            ValueKind::Text((bits & !Self::TEXT) as usize)
         } else {
-            ValueKind::Made(ClientId((self.0 >> 32) as u32), self.0 as u32)
+            ValueKind::Made(ClientId((bits >> 32) as u32 & ClientId::ARRIVALS.0), bits as u32)
         }
     }
 }
@@ -104,7 +118,7 @@ impl fmt::Display for Version {
 impl ClientId {
     /// The stream of an open loop's arrivals: operations are drawn, and values made, by their arrival and not by
     /// the client that happened to be free for them.
-    pub const ARRIVALS: Self = Self(0x7fff_ffff);
+    pub const ARRIVALS: Self = Self(0x3fff_ffff);
 }
 
 impl NodeId {
@@ -144,17 +158,35 @@ impl fmt::Debug for NodeId {
     }
 }
 
-/// A set of nodes: a bit each, no allocation.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct NodeSet([u64; MAX_NODES / 64]);
+/// A set of nodes: a bit each. The first 64 need no allocation.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct NodeSet {
+    low: u64,
+    /// Bits from 64 on; never ends in a zero word, so that equal sets are equal.
+    high: Vec<u64>,
+}
 
 impl NodeSet {
     /// The set without a node.
-    pub const EMPTY: Self = Self([0; MAX_NODES / 64]);
+    pub const EMPTY: Self = Self { low: 0, high: Vec::new() };
+
+    const fn place(node: NodeId) -> (usize, u64) {
+        (node.index() / 64, 1 << (node.index() % 64))
+    }
 
     /// Puts `node` in; whether it was not there before.
+    #[inline]
     pub fn insert(&mut self, node: NodeId) -> bool {
-        let (word, bit) = (&mut self.0[node.index() / 64], 1 << (node.index() % 64));
+        let (word, bit) = Self::place(node);
+        let word = match word.checked_sub(1) {
+            None => &mut self.low,
+            Some(high) => {
+                if high >= self.high.len() {
+                    self.high.resize(high + 1, 0);
+                }
+                &mut self.high[high]
+            }
+        };
         let new = *word & bit == 0;
         *word |= bit;
         new
@@ -162,33 +194,48 @@ impl NodeSet {
 
     /// Takes `node` out; whether it was there.
     pub fn remove(&mut self, node: NodeId) -> bool {
-        let (word, bit) = (&mut self.0[node.index() / 64], 1 << (node.index() % 64));
-        let old = *word & bit != 0;
-        *word &= !bit;
-        old
+        let there = self.contains(node);
+        let (word, bit) = Self::place(node);
+        match word.checked_sub(1) {
+            None => self.low &= !bit,
+            Some(high) if there => self.high[high] &= !bit,
+            Some(_) => {}
+        }
+        while self.high.last() == Some(&0) {
+            self.high.pop();
+        }
+        there
     }
 
     /// Whether `node` is in the set.
     #[must_use]
+    #[inline]
     pub fn contains(&self, node: NodeId) -> bool {
-        self.0[node.index() / 64] & (1 << (node.index() % 64)) != 0
+        let (word, bit) = Self::place(node);
+        let word = match word.checked_sub(1) {
+            None => self.low,
+            Some(high) => self.high.get(high).copied().unwrap_or(0),
+        };
+        word & bit != 0
     }
 
     /// How many nodes are in the set.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
+        let ones = |word: &u64| word.count_ones() as usize;
+        ones(&self.low) + self.high.iter().map(ones).sum::<usize>()
     }
 
     /// Whether no node is in the set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|word| *word == 0)
+        self.low == 0 && self.high.is_empty()
     }
 
     /// The nodes, lowest id first.
     pub fn iter(&self) -> impl Iterator<Item = NodeId> + '_ {
-        (0..MAX_NODES).map(NodeId::from_index).filter(|node| self.contains(*node))
+        let most = 64 * (1 + self.high.len());
+        (0..most).map(NodeId::from_index).filter(|node| self.contains(*node))
     }
 }
 

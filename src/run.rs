@@ -124,7 +124,7 @@ pub fn run<P: Protocol>(
         leaderships: &finished.leaderships,
         settlement: &finished.settlement,
         ended_at: finished.ended_at,
-        survivors: finished.survivors,
+        survivors: &finished.survivors,
     };
     let promises = P::promises(settings, config);
     let mut checks = check::judge(&evidence, &promises, finished.hazards);

@@ -42,7 +42,7 @@ pub struct Evidence<'a> {
     pub ended_at: Time,
     /// The nodes that are up and have been all along: they never crashed, lost power or started again, so what
     /// they once took in they have not forgotten for want of a memory.
-    pub survivors: NodeSet,
+    pub survivors: &'a NodeSet,
 }
 
 impl<'a> Evidence<'a> {

@@ -520,6 +520,8 @@ pub struct Context<'a, P: Protocol> {
     pub(crate) draws: &'a Draws,
     pub(crate) drawn: u32,
     pub(crate) next_ticket: &'a mut u64,
+    /// Whether anybody wants to know what happens to single writes: a trace, or a second look at a lost one.
+    pub(crate) observed: bool,
     pub(crate) effects: &'a mut Effects<P>,
 }
 
@@ -641,6 +643,16 @@ impl<P: Protocol> Context<'_, P> {
     /// Says what happened inside the node.
     #[inline]
     pub fn observe(&mut self, observation: Observation) {
-        self.effects.list.push(Effect::Observe(observation));
+        let always = match observation {
+            Observation::Role { .. } | Observation::Accept { .. } => true,
+            Observation::Apply { .. }
+            | Observation::Discard { .. }
+            | Observation::Append { .. }
+            | Observation::Truncate { .. }
+            | Observation::Commit { .. } => false,
+        };
+        if always || self.observed {
+            self.effects.list.push(Effect::Observe(observation));
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::history::{Failure, Status};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value};
 use crate::protocol::{Outcome, Protocol, Reply, RequestId, Response};
 use crate::rng::{CausalId, Cause, Draws, Purpose, Root};
+use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
 use super::event::{Event, Kernel, What};
@@ -465,6 +466,12 @@ impl Clients {
             return;
         }
         match generator.settings.pace {
+            Pace::Closed { think: Distribution::Constant(Span::ZERO) } => {
+                // A client that does not think invokes in the event that completed its last operation.
+                if u64::from(state.begun) < generator.share(client) {
+                    self.invoke(client, world.kernel.now, world);
+                }
+            }
             Pace::Closed { .. } => generator.schedule_next(client, state.begun, world.kernel),
             Pace::Open { .. } => match generator.waiting.pop_front() {
                 None => generator.idle.push(Reverse(client.0)),

@@ -96,6 +96,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     leaderships: Vec<Leadership>,
     settle: Settle,
     states: StateWatch,
+    /// Whether anybody wants to know what happens to single writes.
+    observed: bool,
     /// The write whose life is noted.
     watched: Option<crate::id::Version>,
     sightings: Vec<Sighting>,
@@ -129,6 +131,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             leaderships: Vec::new(),
             settle: Settle::new(),
             states: StateWatch::new(&config.expect.states),
+            observed: notes.trace || notes.watched.is_some(),
             watched: notes.watched,
             sightings: Vec::new(),
             steps: notes.steps.then(Vec::new),
@@ -303,6 +306,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             draws: &self.kernel.draws,
             drawn: 0,
             next_ticket: &mut slot.next_ticket,
+            observed: self.observed,
             effects: &mut self.effects,
         };
         slot.state = Some(P::recover(self.settings, &image, &mut cx));
@@ -324,6 +328,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             draws: &self.kernel.draws,
             drawn: 0,
             next_ticket: &mut slot.next_ticket,
+            observed: self.observed,
             effects: &mut self.effects,
         };
         state.handle(input, &mut cx);
@@ -333,6 +338,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     /// Plays the effects of a node's step, in the order in which the node asked for them.
     #[inline]
     fn drain(&mut self, node: NodeId, id: CausalId) {
+        if self.effects.list.is_empty() {
+            return;
+        }
         self.ordinals.next_step();
         let mut list = std::mem::take(&mut self.effects.list);
         for effect in list.drain(..) {
