@@ -73,3 +73,93 @@ fn witness(facts: &Facts<'_>, key: KeyId, count: u64) -> Witness {
         write: newest.map(|newest| newest.stored.version),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Story, ms};
+    use super::*;
+    use crate::id::OpId;
+    use crate::property::Property::Convergence;
+
+    fn one_write() -> Story {
+        let mut story = Story::new(3);
+        story.put("c1", "city", "Raleigh").at(1).ok(2).version(9);
+        story
+    }
+
+    #[test]
+    fn equal_replicas_converged() {
+        let mut story = one_write();
+        story.assert_valid(Convergence);
+        for node in 1..=3 {
+            story.holds(node, "city", "Raleigh", 9);
+        }
+        story.assert_valid(Convergence);
+        assert_eq!(story.figure(Convergence, "live_replicas"), 3);
+        assert_eq!(story.figure(Convergence, "differing_keys"), 0);
+    }
+
+    #[test]
+    fn a_tombstone_equals_absence() {
+        let mut story = one_write();
+        story.tombstone(1, "city", 12).tombstone(2, "city", 11);
+        story.assert_valid(Convergence);
+        // But not an older value.
+        story.holds(2, "city", "Raleigh", 9);
+        let summary = story.witness(Convergence).summary;
+        assert!(
+            summary.starts_with(
+                "n1 holds city deleted (version 0.000000012@n1#1), n2 holds city=Raleigh"
+            ),
+            "{summary}"
+        );
+    }
+
+    #[test]
+    fn a_replica_that_lacks_or_has_an_older_value_is_behind() {
+        let mut story = one_write();
+        story.put("c1", "city", "Durham").at(0).ok(1).version(5);
+        story.put("c1", "weather", "rainy").at(3).ok(4).version(10);
+        story.holds(1, "city", "Raleigh", 9).holds(2, "city", "Durham", 5);
+        story.holds(1, "weather", "rainy", 10).holds(2, "weather", "rainy", 10);
+        let witness = story.witness(Convergence);
+        assert_eq!(
+            witness.summary,
+            "n1 holds city=Raleigh (version 0.000000009@n1#1), n2 holds city=Durham (version 0.000000005@n1#1), n3 \
+             holds no city; 2 keys differ, behind: n2 and n3"
+        );
+        assert_eq!((witness.count, witness.nodes), (2, vec![NodeId(1), NodeId(2)]));
+        assert_eq!((witness.operations, witness.write), (vec![OpId(1)], Some(story.stamp(9))));
+    }
+
+    #[test]
+    fn one_version_with_two_values_is_no_agreement() {
+        let mut story = one_write();
+        story.holds(1, "city", "Raleigh", 9).holds(2, "city", "Durham", 9).down(3);
+        assert_eq!(story.witness(Convergence).nodes, [NodeId(1)]);
+    }
+
+    #[test]
+    fn replicas_that_are_down_do_not_count() {
+        let mut story = one_write();
+        story.holds(1, "city", "Raleigh", 9).down(2);
+        assert_eq!(story.witness(Convergence).nodes, [NodeId(2)]);
+        story.down(3).assert_valid(Convergence);
+        story.down(1).assert_valid(Convergence);
+    }
+
+    #[test]
+    fn a_run_that_did_not_settle_says_so() {
+        let mut story = one_write();
+        story.holds(1, "city", "Raleigh", 9);
+        let waiting_for = vec!["n1: replication to n2".to_owned()];
+        story.settlement(Settlement::Unsettled { waiting_for });
+        let summary = story.witness(Convergence).summary;
+        assert!(summary.ends_with(
+            "n2 and n3 hold no city; 1 key differs, behind: n2 and n3; the run ended before the cluster settled: n1: \
+             replication to n2"
+        ));
+        story.settlement(Settlement::Stuck { at: ms(7), events: 1_000 });
+        assert!(story.unknown(Convergence).contains("stuck at 0.007000000 s"));
+    }
+}

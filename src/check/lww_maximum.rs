@@ -206,3 +206,131 @@ fn behind_witness(facts: &Facts<'_>, key: KeyId, count: u64) -> Witness {
         write: newest.map(|newest| newest.stored.version),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Story, ms};
+    use super::*;
+    use crate::id::NodeId;
+    use crate::property::Property::LwwMaximum;
+
+    /// Durham accepted by n1, Raleigh with a greater version by n2.
+    fn two_writes() -> Story {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Durham").at(1).ok(2).version(5);
+        story.put("c2", "city", "Raleigh").at(3).info(4).version(9).by(2);
+        story
+    }
+
+    #[test]
+    fn the_greatest_accepted_write_everywhere_is_right() {
+        let mut story = two_writes();
+        story.holds(1, "city", "Raleigh", 9).holds(2, "city", "Raleigh", 9);
+        story.assert_valid(LwwMaximum);
+        assert_eq!(story.figure(LwwMaximum, "surviving_failed_writes"), 0);
+    }
+
+    #[test]
+    fn replicas_may_agree_on_the_wrong_value() {
+        let mut story = two_writes();
+        story.holds(1, "city", "Durham", 5).holds(2, "city", "Durham", 5);
+        let witness = story.witness(LwwMaximum);
+        assert_eq!(
+            witness.summary,
+            "n2, which has been up all along, accepted put city=Raleigh by c2 as version 0.000000009@n2#1, but the \
+             greatest that a live replica holds is city=Durham (version 0.000000005@n1#1), on n1"
+        );
+        assert_eq!(witness.operations, [OpId(1), OpId(0)]);
+        assert_eq!((witness.nodes, witness.write), (vec![NodeId(1)], Some(story.stamp(9))));
+        // A node that crashed may have forgotten it, so it need not have reached a survivor.
+        story.crashed(2).assert_valid(LwwMaximum);
+    }
+
+    #[test]
+    fn an_attempt_that_a_survivor_accepted_counts() {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Durham").at(1).ok(9).attempt(7).version(5);
+        story.holds(1, "city", "Durham", 5).holds(2, "city", "Durham", 5);
+        assert_eq!(story.witness(LwwMaximum).write, Some(story.stamp(7)));
+    }
+
+    #[test]
+    fn a_failed_write_asks_for_nothing_and_is_counted_when_it_survives() {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Durham").at(1).ok(2).version(5);
+        story.put("c2", "city", "Raleigh").at(3).fail(4).version(9);
+        story.holds(1, "city", "Durham", 5).holds(2, "city", "Durham", 5);
+        story.assert_valid(LwwMaximum);
+        story.holds(1, "city", "Raleigh", 9).holds(2, "city", "Raleigh", 9);
+        story.assert_valid(LwwMaximum);
+        assert_eq!(story.figure(LwwMaximum, "surviving_failed_writes"), 1);
+    }
+
+    #[test]
+    fn a_replica_behind_the_others_is_caught() {
+        let mut story = two_writes();
+        story.holds(1, "city", "Durham", 5).holds(2, "city", "Raleigh", 9);
+        assert_eq!(
+            story.witness(LwwMaximum).summary,
+            "n2 holds city=Raleigh (version 0.000000009@n2#1), which has not replaced what n1 shows"
+        );
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_caught() {
+        let mut story = two_writes();
+        story.holds(1, "city", "Apex", 9).holds(2, "city", "Apex", 9);
+        assert_eq!(
+            story.witness(LwwMaximum).summary,
+            "n1 holds city=Apex (version 0.000000009@n2#1), but that is the version of put city=Raleigh by c2"
+        );
+        let mut story = two_writes();
+        story.holds(1, "city", "Raleigh", 11).holds(2, "city", "Raleigh", 11);
+        let summary = story.witness(LwwMaximum).summary;
+        assert!(summary.ends_with("a version that no write was given"), "{summary}");
+        // Beneath a good one, too: a tombstone that no delete left.
+        let mut story = two_writes();
+        story.tombstone(1, "city", 5).holds(2, "city", "Raleigh", 9);
+        let witness = story.witness(LwwMaximum);
+        assert!(witness.summary.starts_with("n1 holds city deleted"), "{}", witness.summary);
+        assert_eq!(witness.count, 1);
+    }
+
+    #[test]
+    fn a_delete_is_a_write_and_needs_no_tombstone() {
+        let mut story = two_writes();
+        story.delete("c1", "city").at(5).ok(6).version(12);
+        story.assert_valid(LwwMaximum);
+        let mut kept = story.clone();
+        kept.tombstone(1, "city", 12).assert_valid(LwwMaximum);
+        // An older write that comes in after the key was erased takes hold of it.
+        story.holds(1, "city", "Raleigh", 9).holds(2, "city", "Raleigh", 9);
+        let summary = story.witness(LwwMaximum).summary;
+        assert!(summary.contains("accepted delete city by c1"), "{summary}");
+    }
+
+    #[test]
+    fn a_key_that_is_nowhere_needs_a_removal() {
+        let mut story = two_writes();
+        let summary = story.witness(LwwMaximum).summary;
+        assert!(summary.ends_with("but every live replica has no city"), "{summary}");
+        let mut before = story.clone();
+        before.clear("c1", &[]).at(1).ok(2);
+        before.witness(LwwMaximum);
+        let mut after = story.clone();
+        after.clear("c1", &[]).at(5).ok(6);
+        after.assert_valid(LwwMaximum);
+        story.clear("c1", &[("city", 20)]).at(5).ok(6);
+        story.assert_valid(LwwMaximum);
+    }
+
+    #[test]
+    fn without_replicas_or_rest_there_is_no_verdict() {
+        let mut story = two_writes();
+        story.settlement(Settlement::Stuck { at: ms(1), events: 1 });
+        assert!(story.unknown(LwwMaximum).contains("stuck"));
+        let mut story = two_writes();
+        story.down(1).down(2);
+        assert_eq!(story.unknown(LwwMaximum), "no node is up");
+    }
+}

@@ -151,3 +151,49 @@ fn hold(property: Property, finding: Finding, promise: Promise, happened: Hazard
     let Finding { verdict, figures } = finding;
     CheckReport { property, verdict, promise, voided_by, judged, figures }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::testing::Story;
+    use super::*;
+    use crate::property::Hazard;
+
+    fn held(verdict: Verdict, promise: Promise, happened: &[Hazard]) -> (ExpectedVerdict, Hazards) {
+        let finding = Finding { verdict, figures: vec![("figure", 7)] };
+        let report = hold(Property::Durability, finding, promise, Hazards::of(happened));
+        assert_eq!((report.property, report.figures), (Property::Durability, vec![("figure", 7)]));
+        (report.judged, report.voided_by)
+    }
+
+    #[test]
+    fn a_broken_property_is_judged_by_its_promise() {
+        let (always, never) = (Promise::Always { why: "" }, Promise::Never { why: "" });
+        let hazards = Hazards::of(&[Hazard::Crash, Hazard::PowerLoss]);
+        let unless = Promise::Unless { hazards, why: "" };
+        let broken = || Verdict::Invalid(Witness::default());
+        let crash = [Hazard::Crash, Hazard::MessageLost];
+
+        assert_eq!(held(broken(), always, &crash), (ExpectedVerdict::Violation, Hazards::NONE));
+        assert_eq!(held(broken(), never, &[]), (ExpectedVerdict::Allowed, Hazards::NONE));
+        assert_eq!(
+            held(broken(), unless, &[Hazard::MessageLost]),
+            (ExpectedVerdict::Violation, Hazards::NONE)
+        );
+        assert_eq!(
+            held(broken(), unless, &crash),
+            (ExpectedVerdict::Allowed, Hazards::of(&[Hazard::Crash]))
+        );
+        assert_eq!(held(Verdict::Valid, never, &crash).0, ExpectedVerdict::Valid);
+        let unknown = Verdict::Unknown("no node is up".to_owned());
+        assert_eq!(held(unknown, always, &crash).0, ExpectedVerdict::Unknown);
+    }
+
+    #[test]
+    fn every_property_is_judged_in_order_and_nothing_happened_is_valid() {
+        let judge = |evidence: &Evidence<'_>| judge(evidence, &Promises::default(), Hazards::NONE);
+        let reports = Story::new(3).evidence(judge);
+        let properties: Vec<Property> = reports.iter().map(|report| report.property).collect();
+        assert_eq!(properties, Property::ALL);
+        assert!(reports.iter().all(|report| report.judged == ExpectedVerdict::Valid));
+    }
+}

@@ -306,3 +306,286 @@ fn value_on(facts: &Facts<'_>, op: OpId, key: KeyId) -> String {
     };
     value.map_or_else(|| "nothing".to_owned(), |value| facts.evidence.names().value(value))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{Story, any_story, seen, versions};
+    use super::super::{Evidence, Verdict};
+    use super::*;
+    use crate::id::NodeId;
+    use crate::property::Property::{
+        MonotonicReads, MonotonicWrites, ReadYourWrites, WritesFollowReads,
+    };
+
+    const GUARANTEES: [Property; 4] =
+        [ReadYourWrites, MonotonicReads, MonotonicWrites, WritesFollowReads];
+
+    /// Only `broken` is broken; its witness.
+    fn only(story: &Story, broken: Property) -> Witness {
+        for guarantee in GUARANTEES.into_iter().filter(|guarantee| *guarantee != broken) {
+            story.assert_valid(guarantee);
+        }
+        story.witness(broken)
+    }
+
+    fn all_valid(story: &Story) {
+        GUARANTEES.into_iter().for_each(|guarantee| story.assert_valid(guarantee));
+    }
+
+    #[test]
+    fn an_orderly_session_keeps_all_guarantees() {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Durham").at(1).ok(2).version(1);
+        story.get("c1", "city", ("Durham", 1)).at(3).ok(4);
+        story.put("c1", "city", "Raleigh").at(5).ok(6).version(2);
+        story.get("c1", "city", ("Apex", 3)).at(7).ok(8);
+        story.put("c2", "city", "Apex").at(5).ok(9).version(3);
+        story.delete("c1", "city").at(10).ok(11).version(4);
+        story.miss("c1", "city").at(12).ok(13);
+        story.read_all("c1", &[]).at(14).ok(15);
+        all_valid(&story);
+    }
+
+    #[test]
+    fn a_read_that_misses_the_sessions_write_is_caught() {
+        let mut story = Story::new(2);
+        story.put("c2", "city", "Durham").at(1).ok(2).version(1);
+        story.put("c1", "city", "Raleigh").at(3).ok(4).version(2).confirmed(0, 1);
+        story.get("c1", "city", ("Durham", 1)).at(5).ok(6).by(2);
+        let witness = only(&story, ReadYourWrites);
+        assert_eq!(
+            witness.summary,
+            "c1: put city=Raleigh, acknowledged by n1 at 0.004000000 s with 0 of 1 followers; then read the older \
+             city=Durham from n2 at 0.006000000 s"
+        );
+        assert_eq!(witness.operations, [OpId(1), OpId(2)]);
+        assert_eq!(witness.nodes, [NodeId(0), NodeId(1)]);
+        assert_eq!(witness.write, Some(story.stamp(2)));
+    }
+
+    #[test]
+    fn only_the_sessions_own_acknowledged_writes_bind_its_reads() {
+        let mut story = Story::new(2);
+        story.put("c2", "city", "Durham").at(1).ok(2).version(1);
+        story.put("c1", "city", "Raleigh").at(3).info(4).version(2);
+        story.put("c1", "city", "Cary").at(5).fail(6).version(3);
+        story.put("c2", "city", "Apex").at(7).ok(8).version(4);
+        story.put("c1", "weather", "clear").at(7).ok(8).version(5);
+        story.get("c1", "city", ("Durham", 1)).at(9).ok(10);
+        all_valid(&story);
+    }
+
+    #[test]
+    fn a_session_outlives_an_operation_of_unknown_outcome() {
+        let mut story = Story::new(2);
+        story.put("c2", "city", "Durham").at(1).ok(2).version(1);
+        story.put("c1", "city", "Raleigh").at(3).ok(4).version(2);
+        story.put("c1", "city", "Cary").at(5).info(6).version(3);
+        story.get("c1", "city", ("Durham", 1)).at(7).ok(8);
+        assert_eq!(only(&story, ReadYourWrites).count, 1);
+    }
+
+    #[test]
+    fn nothing_after_a_write_needs_a_removal_that_explains_it() {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Raleigh").at(3).ok(4).version(5);
+        story.miss("c1", "city").at(10).ok(20).by(2);
+        let witness = only(&story, ReadYourWrites);
+        assert!(
+            witness.summary.ends_with(
+                "then found no city from n2 at 0.020000000 s, and no delete explains that"
+            ),
+            "{}",
+            witness.summary
+        );
+
+        let mut older = story.clone();
+        older.delete("c2", "city").at(1).ok(2).version(4);
+        older.witness(ReadYourWrites);
+        let mut failed = story.clone();
+        failed.delete("c2", "city").at(5).fail(6).version(9);
+        failed.witness(ReadYourWrites);
+        let mut too_late = story.clone();
+        too_late.delete("c2", "city").at(21).ok(22).version(9);
+        too_late.witness(ReadYourWrites);
+        let mut under_way = story.clone();
+        under_way.delete("c2", "city").at(19).version(9);
+        all_valid(&under_way);
+        let mut cleared = story.clone();
+        cleared.clear("c2", &[("city", 9)]).at(5).info(6);
+        all_valid(&cleared);
+        story.clear("c2", &[]).at(5).ok(6);
+        all_valid(&story);
+    }
+
+    #[test]
+    fn a_value_from_before_the_sessions_own_delete_is_caught() {
+        let mut story = Story::new(2);
+        story.put("c2", "city", "Durham").at(1).ok(2).version(1);
+        story.delete("c1", "city").at(3).ok(4).version(2);
+        story.get("c1", "city", ("Durham", 1)).at(5).ok(6).by(2);
+        let summary = only(&story, ReadYourWrites).summary;
+        assert!(summary.starts_with("c1: delete city, acknowledged by n1"), "{summary}");
+
+        let mut story = Story::new(2);
+        story.put("c2", "city", "Durham").at(1).ok(2).version(1);
+        story.clear("c1", &[("city", 2)]).at(3).ok(4);
+        story.get("c1", "city", ("Durham", 1)).at(5).ok(6).by(2);
+        let summary = only(&story, ReadYourWrites).summary;
+        assert!(summary.starts_with("c1: clear, acknowledged by n1"), "{summary}");
+    }
+
+    #[test]
+    fn a_read_that_goes_back_is_caught() {
+        let mut story = Story::new(3);
+        story.put("c2", "city", "Durham").at(1).ok(2).version(1);
+        story.put("c2", "city", "Raleigh").at(3).ok(4).version(2);
+        story.get("c1", "city", ("Raleigh", 2)).at(5).ok(6).by(2);
+        story.get("c3", "city", ("Durham", 1)).at(7).ok(8).by(3);
+        all_valid(&story);
+        story.get("c1", "city", ("Durham", 1)).at(7).ok(8).by(3);
+        let witness = only(&story, MonotonicReads);
+        assert_eq!(
+            witness.summary,
+            "c1: read city=Raleigh from n2 at 0.006000000 s; then read the older city=Durham from n3 at 0.008000000 s"
+        );
+        assert_eq!(witness.nodes, [NodeId(1), NodeId(2)]);
+    }
+
+    #[test]
+    fn a_value_that_comes_back_after_its_removal_was_seen_is_caught() {
+        let mut story = Story::new(3);
+        story.put("c2", "city", "Durham").at(1).ok(2).version(1);
+        story.get("c1", "city", ("Durham", 1)).at(3).ok(4);
+        story.delete("c2", "city").at(5).ok(6).version(2);
+        story.miss("c1", "city").at(7).ok(8);
+        all_valid(&story);
+        story.get("c1", "city", ("Durham", 1)).at(9).ok(10).by(3);
+        let summary = only(&story, MonotonicReads).summary;
+        assert!(
+            summary
+                .ends_with("found city removed, then read Durham again from n3 at 0.010000000 s"),
+            "{summary}"
+        );
+    }
+
+    #[test]
+    fn a_read_of_everything_reads_every_key() {
+        let mut story = Story::new(3);
+        story.put("c1", "city", "Durham").at(1).ok(2).version(1);
+        story.read_all("c1", &[("city", "Durham", 1), ("weather", "clear", 7)]).at(3).ok(4);
+        story.put("c2", "weather", "clear").at(1).ok(2).version(7);
+        all_valid(&story);
+        story.read_all("c1", &[("weather", "clear", 7)]).at(5).ok(6).by(2);
+        let witness = story.witness(MonotonicReads);
+        assert_eq!(
+            witness.summary,
+            "c1: read city=Durham from n1 at 0.004000000 s; then found no city from n2 at 0.006000000 s, and no delete \
+             explains that"
+        );
+        assert_eq!(story.witness(ReadYourWrites).count, 1);
+    }
+
+    #[test]
+    fn writes_that_get_falling_versions_are_caught() {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Durham").at(1).ok(2).version(5);
+        story.put("c1", "city", "Raleigh").at(3).ok(4).version(3).by(2);
+        let witness = only(&story, MonotonicWrites);
+        assert_eq!(
+            witness.summary,
+            "c1: put city=Durham, acknowledged by n1 at 0.002000000 s; then put city=Raleigh, acknowledged by n2 at \
+             0.004000000 s, with the lower version 0.000000003@n2#1 below 0.000000005@n1#1"
+        );
+        assert_eq!(witness.write, Some(story.stamp(3)));
+        let mut others = Story::new(2);
+        others.put("c1", "city", "Durham").at(1).ok(2).version(5);
+        others.put("c2", "city", "Raleigh").at(3).ok(4).version(3);
+        others.put("c1", "weather", "clear").at(3).ok(4).version(2);
+        all_valid(&others);
+    }
+
+    #[test]
+    fn a_write_below_what_its_session_had_read_is_caught() {
+        let mut story = Story::new(2);
+        story.put("c2", "city", "Durham").at(1).ok(2).version(5);
+        story.get("c1", "city", ("Durham", 5)).at(3).ok(4);
+        story.put("c1", "city", "Raleigh").at(5).ok(6).version(3).by(2);
+        let witness = only(&story, WritesFollowReads);
+        assert!(witness.summary.starts_with("c1: read city=Durham from n1"), "{}", witness.summary);
+        assert!(witness.summary.contains("with the lower version 0.000000003@n2#1"));
+    }
+
+    #[test]
+    fn a_retried_write_counts_with_the_version_that_claims_least() {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Durham").at(1).ok(4).attempt(2).version(6);
+        story.put("c2", "city", "Apex").at(1).ok(3).version(4);
+        story.get("c1", "city", ("Apex", 4)).at(5).ok(6);
+        story.put("c1", "city", "Cary").at(7).ok(8).attempt(1).version(5);
+        all_valid(&story);
+    }
+
+    /// The definitions word by word, an operation and those before it at a time: how often each is broken.
+    fn breaks(evidence: &Evidence<'_>) -> [u64; 4] {
+        let history = evidence.history;
+        let mut breaks = [0; 4];
+        for (later, entry) in history.iter().filter(|(_, entry)| entry.is_ok()) {
+            for key in (0..2).map(KeyId) {
+                let before: Vec<(OpId, &Entry)> = history
+                    .iter()
+                    .filter(|(_, e)| e.is_ok() && e.client == entry.client && e.precedes(entry))
+                    .collect();
+                let reads = |e: &Entry| {
+                    e.function == Function::ReadAll || e.function == Function::Get && e.key == key
+                };
+                let wrote: Vec<Version> = before
+                    .iter()
+                    .filter_map(|(op, _)| versions(history, *op, key).into_iter().min())
+                    .collect();
+                // By place: (what was seen, whether it was a value).
+                let read: Vec<(Option<Version>, bool)> = before
+                    .iter()
+                    .filter(|(_, e)| reads(e))
+                    .map(|(op, e)| seen(history, e, *op, key))
+                    .collect();
+                let values = |read: &[(Option<Version>, bool)]| {
+                    read.iter().filter(|(_, found)| *found).filter_map(|(v, _)| *v).max()
+                };
+                if reads(entry) {
+                    let (now, found) = seen(history, entry, later, key);
+                    let back = now < values(&read);
+                    let removed = |i: &usize| {
+                        let (seen, found) = read[*i];
+                        !found && values(&read[..*i]).is_some_and(|v| Some(v) < seen)
+                    };
+                    let again =
+                        found && (0..read.len()).filter(removed).any(|i| now <= values(&read[..i]));
+                    breaks[0] += u64::from(wrote.iter().any(|wrote| now < Some(*wrote)));
+                    breaks[1] += u64::from(back || again);
+                } else if let Some(now) = versions(history, later, key).into_iter().max() {
+                    breaks[2] += u64::from(wrote.iter().any(|wrote| now <= *wrote));
+                    breaks[3] += u64::from(values(&read).is_some_and(|read| now <= read));
+                }
+            }
+        }
+        breaks
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn the_scan_agrees_with_the_definitions(story in any_story()) {
+            let expected = story.evidence(breaks);
+            let found = GUARANTEES.map(|guarantee| match story.report(guarantee).verdict {
+                Verdict::Valid => 0,
+                Verdict::Invalid(witness) => witness.count,
+                Verdict::Unknown(_) => u64::MAX,
+            });
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

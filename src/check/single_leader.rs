@@ -124,3 +124,63 @@ fn overlaps(evidence: &Evidence<'_>) -> (u64, u64) {
     }
     (windows, total_ns)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Story;
+    use crate::id::NodeId;
+    use crate::property::Property::SingleLeader;
+
+    #[test]
+    fn a_leader_a_term_is_right_and_split_brain_is_measured() {
+        let mut story = Story::new(3);
+        story.leads(1, 1, 0, Some(400)).leads(2, 2, 250, Some(600)).leads(2, 4, 700, Some(800));
+        story.leads(1, 5, 790, None).leads(3, 6, 900, None);
+        story.assert_valid(SingleLeader);
+        assert_eq!(story.figure(SingleLeader, "leaderships"), 5);
+        assert_eq!(story.figure(SingleLeader, "overlapping_leaderships"), 3);
+        // 250..400, 790..800, and 900 to the end of the run at 1 s.
+        assert_eq!(story.figure(SingleLeader, "overlapping_leaderships_ns"), 260_000_000);
+    }
+
+    #[test]
+    fn handing_over_is_no_overlap_nor_is_one_node_in_two_terms() {
+        let mut story = Story::new(2);
+        story.leads(1, 1, 0, Some(400)).leads(2, 2, 400, Some(600)).leads(2, 3, 500, Some(700));
+        assert_eq!(story.figure(SingleLeader, "overlapping_leaderships"), 0);
+        assert_eq!(story.figure(SingleLeader, "overlapping_leaderships_ns"), 0);
+        Story::new(2).assert_valid(SingleLeader);
+    }
+
+    #[test]
+    fn two_leaders_of_one_term_are_caught_even_one_after_the_other() {
+        let mut story = Story::new(3);
+        story.leads(1, 3, 0, Some(100)).leads(1, 3, 150, Some(200)).leads(2, 3, 300, None);
+        story.leads(1, 4, 350, None).leads(3, 4, 360, None);
+        let witness = story.witness(SingleLeader);
+        assert_eq!(
+            witness.summary,
+            "n1 and n2 both led in term 3: n1 from 0.000000000 s to 0.100000000 s, n2 from 0.300000000 s to the end \
+             (2 terms with several leaders in all)"
+        );
+        assert_eq!((witness.count, witness.nodes), (2, vec![NodeId(0), NodeId(1)]));
+    }
+
+    #[test]
+    fn without_terms_nodes_may_lead_one_after_the_other_but_not_at_once() {
+        let mut story = Story::new(3);
+        story.leads(1, 0, 0, Some(500)).leads(2, 0, 500, Some(600)).leads(2, 0, 600, None);
+        story.assert_valid(SingleLeader);
+        story.leads(3, 0, 700, None);
+        let summary = story.witness(SingleLeader).summary;
+        assert!(
+            summary.starts_with("n2 and n3 both led without terms: n2 from 0.600"),
+            "{summary}"
+        );
+
+        // The overlap is with an earlier one than the last.
+        let mut story = Story::new(3);
+        story.leads(1, 0, 0, None).leads(1, 0, 10, Some(20)).leads(2, 0, 30, Some(40));
+        assert_eq!(story.witness(SingleLeader).nodes, [NodeId(0), NodeId(1)]);
+    }
+}
