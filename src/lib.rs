@@ -1,6 +1,7 @@
 //! splitbrain: a deterministic discrete-event simulator of replicated key-value stores.
 
 pub mod check;
+pub mod cli;
 pub mod config;
 pub mod digest;
 pub mod history;
@@ -8,6 +9,7 @@ pub mod id;
 pub mod metrics;
 pub mod property;
 pub mod protocol;
+pub mod report;
 pub mod rng;
 pub mod run;
 pub mod sampler;

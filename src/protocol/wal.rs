@@ -103,7 +103,7 @@ mod tests {
             let mut bytes = Vec::new();
             for record in &records { encode(record, &mut bytes); }
             let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1_u8 << bit;
             let replayed = replay::<(u64, u8)>(&bytes);
             prop_assert!(replayed.records.len() < records.len());
             prop_assert_eq!(&replayed.records[..], &records[..replayed.records.len()]);
