@@ -145,8 +145,8 @@ fn completion<'a>(
             entry.value.map(|value| Json::String(names.value(value)))
         }
     };
-    let confirmations = (entry.followers > 0)
-        .then(|| format!("{} of {}", entry.confirmations, entry.followers));
+    let confirmations =
+        (entry.followers > 0).then(|| format!("{} of {}", entry.confirmations, entry.followers));
     Line {
         time_ns: entry.completed_at.nanos(),
         event: entry.status.name(),

@@ -163,8 +163,11 @@ fn check(Check { report, expected }: &Check) -> (String, Value) {
         Verdict::Invalid(witness) => (None, Some(self::witness(witness))),
         Verdict::Unknown(reason) => (Some(reason), None),
     };
-    let figures: Map<_, _> =
-        report.figures.iter().map(|(name, figure)| ((*name).to_owned(), (*figure).into())).collect();
+    let figures: Map<_, _> = report
+        .figures
+        .iter()
+        .map(|(name, figure)| ((*name).to_owned(), (*figure).into()))
+        .collect();
     let document = json!({
         "verdict": report.judged.name(),
         "expected": expected.map(ExpectedVerdict::name),
@@ -249,7 +252,10 @@ mod tests {
             keys(durability),
             "verdict expected promise why voided_by reason witness figures"
         );
-        assert_eq!((&durability["verdict"], &durability["expected"]), (&"violation".into(), &"violation".into()));
+        assert_eq!(
+            (&durability["verdict"], &durability["expected"]),
+            (&"violation".into(), &"violation".into())
+        );
         assert_eq!(durability["witness"]["write"], "0.001000000@n1#1");
         assert_eq!(durability["figures"]["lost"], 3);
         assert_eq!(document["checks"]["staleness"]["voided_by"][0], "a message was lost");

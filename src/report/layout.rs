@@ -132,7 +132,10 @@ mod tests {
     fn numbers_are_grouped_by_thousands() {
         let texts: Vec<_> = [0, 999, 1_000, 1_234_567].into_iter().map(grouped).collect();
         assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!((counted(1, "run"), counted(2, "run")), ("1 run".to_owned(), "2 runs".to_owned()));
+        assert_eq!(
+            (counted(1, "run"), counted(2, "run")),
+            ("1 run".to_owned(), "2 runs".to_owned())
+        );
         assert_eq!(moment(Time::from_nanos(12_400_999_999)), "12.400s");
     }
 }

@@ -72,7 +72,13 @@ pub(crate) fn run() -> (Config, RunResult) {
         history: history(),
         finals: Vec::new(),
         settlement: Settlement::Settled { after: Span::from_millis(1200) },
-        messages: MessageCounts { sent: 1200, delivered: 1100, lost: 60, duplicated: 0, blocked: 40 },
+        messages: MessageCounts {
+            sent: 1200,
+            delivered: 1100,
+            lost: 60,
+            duplicated: 0,
+            blocked: 40,
+        },
         leaderships: vec![
             Leadership {
                 term: 1,
@@ -145,9 +151,10 @@ fn checks() -> Vec<CheckReport> {
         Property::Durability => CheckReport {
             property,
             verdict: Verdict::Invalid(Witness {
-                summary: "c1's put of city = Raleigh, acknowledged by n1 at 0.101s, was last seen on n1 \
+                summary:
+                    "c1's put of city = Raleigh, acknowledged by n1 at 0.101s, was last seen on n1 \
                           and is on no node at the end."
-                    .to_owned(),
+                        .to_owned(),
                 count: 3,
                 operations: vec![crate::id::OpId(0)],
                 nodes: vec![NodeId(0)],

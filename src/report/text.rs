@@ -302,8 +302,10 @@ impl Page {
     }
 
     fn notes(&mut self, notes: &Notes) {
-        let one = |text: &Option<String>| text.iter().cloned().collect::<Vec<_>>();
-        self.section("Verified", &one(&notes.verified));
+        if let Some(verified) = &notes.verified {
+            self.line(&format!("verified: {verified}"));
+            self.gap();
+        }
         // A command and a path are for copying: never broken.
         let written = notes.written.iter().map(|written| ("Written to", written));
         for (label, text) in [("Reproduce", &notes.command)].into_iter().chain(written) {
@@ -457,10 +459,10 @@ Written to    output/quickstart/1
     fn a_failed_run_says_why_at_the_top_and_what_was_found() {
         let (mut config, mut result) = sample::run();
         config.expect.checks.clear();
-        config.title = "A title that is much too long to stand on one line with the seed".to_owned();
+        config.title =
+            "A title that is much too long to stand on one line with the seed".to_owned();
         result.verdict = RunVerdict::Fail;
-        result.settlement =
-            Settlement::Unsettled { waiting_for: vec!["n3 lacks city".to_owned()] };
+        result.settlement = Settlement::Unsettled { waiting_for: vec!["n3 lacks city".to_owned()] };
         result.expectations.push(Expectation {
             name: "at 12s n2 city = Raleigh".to_owned(),
             met: false,
@@ -492,7 +494,9 @@ Expectations  1 of 2 not met
         let (config, result) = sample::run();
         let (report, _) = Report::of("quickstart", &config, &result);
         let colored = run(&report, &notes(), true);
-        assert!(colored.contains("\x1b[32mPASS\x1b[0m") && colored.contains("\x1b[31mviolation\x1b[0m"));
+        assert!(
+            colored.contains("\x1b[32mPASS\x1b[0m") && colored.contains("\x1b[31mviolation\x1b[0m")
+        );
         assert_eq!(colored.matches("\x1b[0m").count(), 4);
         let stripped = [GREEN, RED, YELLOW, "\x1b[0m"]
             .iter()
@@ -515,7 +519,9 @@ Expectations  1 of 2 not met
         let aside = "14 runs: 2 pass, 12 fail\n\n";
         assert!(text.starts_with(head) && text.contains(aside), "{text}");
         assert!(text.lines().all(|line| width(line) <= WIDTH), "{text}");
-        assert!(text.contains("  durability                    -          -         14          -"));
+        assert!(
+            text.contains("  durability                    -          -         14          -")
+        );
         assert!(text.contains("Not passed    seed 3  fail"), "{text}");
         assert!(text.contains("              and 2 more runs\n"), "{text}");
         assert_eq!(closing(&[RunVerdict::Pass, RunVerdict::Fail]), "2 scenarios: 1 pass, 1 fail\n");
