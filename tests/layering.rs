@@ -183,7 +183,7 @@ fn breaches_of(file: &str, text: &str, protocols: &[String]) -> Vec<Breach> {
     if module != "lib" && layer.is_none() {
         breach(1, format!("`{module}` is not in the table of layers"));
     }
-    let tokens = without_test_modules(tokens(&bare(text)));
+    let tokens = without_test_modules(&tokens(&bare(text)));
     for (at, token) in tokens.iter().enumerate() {
         for used in crate_paths(&tokens, at) {
             if let (Some(layer), Some(theirs)) = (layer, layer_of(&used))
@@ -397,11 +397,11 @@ fn test_module(tokens: &[Token], at: usize) -> Option<(&str, Declared)> {
     Some((text_at(tokens, next + 1), declared))
 }
 
-fn without_test_modules(tokens: Vec<Token>) -> Vec<Token> {
+fn without_test_modules(tokens: &[Token]) -> Vec<Token> {
     let mut kept = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
-        if let Some((_, Declared::Here(open))) = test_module(&tokens, at) {
+        if let Some((_, Declared::Here(open))) = test_module(tokens, at) {
             let mut depth = 0;
             at = open;
             while at < tokens.len() {

@@ -32,11 +32,12 @@ use args::{Command, CommandLine};
 
 /// Does what the process's command line says, with the protocols of `registry`.
 #[must_use]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a `main` builds it in place and is done with it"
+)]
 pub fn main_with(registry: Registry) -> ExitCode {
-    let exit = run_with(std::env::args_os(), &registry, &mut Console::of_process());
-    // Kept until here: scenarios borrow nothing of it, but a caller has no more use for it.
-    drop(registry);
-    exit.into()
+    run_with(std::env::args_os(), &registry, &mut Console::of_process()).into()
 }
 
 /// Does what `args` say (the first is the program's name), printing to `console`.

@@ -112,7 +112,9 @@ fn run_all(plans: &[Plan<'_>], args: &RunArgs, program: &str, console: &mut Cons
             None => chunk.into_iter().map(one).collect(),
         };
         bar.suspend(|| {
-            played.into_iter().for_each(|(plan, played)| teller.tell(plan, played, console))
+            for (plan, played) in played {
+                teller.tell(plan, played, console);
+            }
         });
     }
     bar.finish_and_clear();
