@@ -189,7 +189,9 @@ fn threads_change_nothing() {
         let said = text(&output.stderr).replace(&out, "OUT");
         (output.status.code(), text(&output.stdout), said, files(folder.path()))
     };
-    assert!(run("1") == run("3"));
+    let alone = run("1");
+    assert_eq!(alone.0, Some(0), "{}", alone.2);
+    assert!(alone == run("3"));
 }
 
 #[test]
