@@ -26,8 +26,8 @@ const LINES: usize = 12;
 /// What a report says besides the run itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// The command that does the run again.
-    pub command: String,
+    /// The commands that do it again: all of it, then the part to look at.
+    pub commands: Vec<String>,
     /// Where its files are, when it left any.
     pub written: Option<String>,
     /// What doing it twice showed, when that was asked for.
@@ -290,8 +290,9 @@ impl Page {
     }
 
     fn notable(&mut self, tally: &Tally) {
+        let longest = tally.notable.iter().map(|one| one.seed.to_string().len()).max().unwrap_or(0);
         let line = |Notable { seed, verdict, reasons }: &Notable| {
-            format!("seed {seed}  {}  {}", verdict.name(), reasons.join("; "))
+            format!("seed {seed:longest$}  {}  {}", verdict.name(), reasons.join("; "))
         };
         let mut lines: Vec<_> = tally.notable.iter().map(line).collect();
         let rest = tally.fail + tally.unknown - tally.notable.len() as u64;
@@ -306,10 +307,13 @@ impl Page {
             self.line(&format!("verified: {verified}"));
             self.gap();
         }
-        // A command and a path are for copying: never broken.
-        let written = notes.written.iter().map(|written| ("Written to", written));
-        for (label, text) in [("Reproduce", &notes.command)].into_iter().chain(written) {
-            self.line(&format!("{label:LABEL$}{text}"));
+        // Commands and paths are for copying: never broken.
+        for (i, command) in notes.commands.iter().enumerate() {
+            let label = if i == 0 { "Reproduce" } else { "" };
+            self.line(&format!("{label:LABEL$}{command}"));
+        }
+        if let Some(written) = &notes.written {
+            self.line(&format!("{:LABEL$}{written}", "Written to"));
         }
     }
 }
@@ -409,7 +413,7 @@ mod tests {
 
     fn notes() -> Notes {
         Notes {
-            command: "splitbrain run scenarios/quickstart.toml --seed 1".to_owned(),
+            commands: vec!["splitbrain run scenarios/quickstart.toml --seed 1".to_owned()],
             written: Some("output/quickstart/1".to_owned()),
             verified: None,
         }
@@ -522,7 +526,7 @@ Expectations  1 of 2 not met
         assert!(
             text.contains("  durability                    -          -         14          -")
         );
-        assert!(text.contains("Not passed    seed 3  fail"), "{text}");
+        assert!(text.contains("Not passed    seed  3  fail"), "{text}");
         assert!(text.contains("              and 2 more runs\n"), "{text}");
         assert_eq!(closing(&[RunVerdict::Pass, RunVerdict::Fail]), "2 scenarios: 1 pass, 1 fail\n");
     }

@@ -117,7 +117,7 @@ impl<'a> Teller<'a> {
         let report = &played.report;
         self.verdicts.push(report.verdict);
         let notes = Notes {
-            command: self.command(plan, &format!("--seed {}", report.seed)),
+            commands: vec![self.command(plan, &format!("--seed {}", report.seed))],
             written: match &played.written {
                 Some(Ok(folder)) => Some(folder.display().to_string()),
                 Some(Err(_)) | None => None,
@@ -141,8 +141,12 @@ impl<'a> Teller<'a> {
             _ => RunVerdict::Fail,
         };
         self.verdicts.push(verdict);
+        let mut commands = vec![self.command(sum.plan, &format!("--seeds {seeds}"))];
+        if let Some(first) = sum.tally.notable.first() {
+            commands.push(self.command(sum.plan, &format!("--seed {}", first.seed)));
+        }
         let notes = Notes {
-            command: self.command(sum.plan, &format!("--seeds {seeds}")),
+            commands,
             written: sum.written(),
             verified: self.args.verify.then(|| match sum.differing {
                 0 => "every run twice, one digest each".to_owned(),
