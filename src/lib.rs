@@ -1,16 +1,69 @@
-//! splitbrain: a deterministic discrete-event simulator of replicated key-value stores.
+//! splitbrain: a deterministic discrete-event simulator of replicated key-value stores, with verdicts.
+//!
+//! Every node of a cluster is a state machine in one process, behind a seeded virtual clock and a message queue
+//! that delays, loses, duplicates and partitions. A run is a pure function of a scenario and a seed; checkers say
+//! whether acknowledged writes survived, whether replicas converged, and what a client could see.
+//!
+//! # The path of one write
+//!
+//! [`cli`] reads a file -> [`scenario`] turns TOML into a validated [`config::Config`] and a protocol with its
+//! settings -> [`run::run`] -> `sim::client` invokes `put(k, v)` and the [`history`] notes it -> `sim::network`
+//! decides delay, loss and duplication from keyed draws ([`rng`]) -> `sim::node` -> [`protocol::Protocol::handle`]
+//! stamps, applies and sends -> network -> follower -> acknowledgement -> the leader counts the quorum and replies
+//! -> the client completes and the history notes it -> [`check`] reads the history and the final nodes ->
+//! [`report`] tells it.
+//!
+//! # The map
+//!
+//! Modules are declared below in reading order, lowest layer first; a module imports from its own layer and below,
+//! and `tests/layering.rs` holds that.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | 0 | [`time`], [`id`], [`rng`], [`sampler`], [`digest`] |
+//! | 1 | [`config`], [`property`], [`history`], [`metrics`] |
+//! | 2 | [`protocol`]: the contract, [`protocol::store`], [`protocol::wal`], [`protocol::leader_follower`] |
+//! | 3 | [`check`]: one file a checker |
+//! | 4 | [`sim`]: queue, event, node, clock, disk, network, client, nemesis, settle, trace |
+//! | 5 | [`run`], [`scenario`] |
+//! | 6 | [`report`]: text, JSON, files |
+//! | 7 | [`cli`]: one file a command; the only code that prints |
+//!
+//! Start with [`protocol`] for the contract that a protocol meets, or with [`sim`] for the loop that plays one.
+//!
+//! # Absent on purpose
+//!
+//! Sockets, TLS, authentication, containers, an async runtime, threads inside a run, and any clock or generator
+//! other than the run's own. The one process is the point.
 
 pub mod time;
+
 pub mod id;
+
 pub mod rng;
+
 pub mod sampler;
+
 pub mod digest;
+
 pub mod config;
+
 pub mod property;
+
 pub mod history;
+
 pub mod metrics;
+
 pub mod protocol;
+
 pub mod check;
+
 pub mod sim;
+
 pub mod run;
+
 pub mod scenario;
+
+pub mod report;
+
+pub mod cli;

@@ -1,0 +1,96 @@
+//! The command line as it is written.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use crate::cli::run::seeds::Seeds;
+
+/// A deterministic simulator of replicated key-value stores.
+///
+/// Runs a scenario file under a seed, checks what became of every write, and says which promises held.
+#[derive(Debug, Parser)]
+#[command(
+    name = "splitbrain",
+    version,
+    after_help = "Exit status: 0 all as expected; 1 a violation or an unmet expectation;\n\
+                  2 bad usage or a bad scenario; 3 unknown."
+)]
+pub(super) struct CommandLine {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run scenarios and say which promises held
+    Run(RunArgs),
+    /// Show the scenarios of a folder: names, titles, expected verdicts
+    List(ListArgs),
+    /// Print the JSON schema of scenario files, for editors
+    Schema,
+    /// Print the completion script of a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Scenario files; all are checked before the first one runs
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) files: Vec<PathBuf>,
+    /// Run under this seed, in place of the scenario's own
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub(super) seed: Option<u64>,
+    /// Run under many seeds: A..B leaves B out, A..=B takes it in
+    #[arg(long, value_name = "A..B")]
+    pub(super) seeds: Option<Seeds>,
+    /// Set something in the scenario, as in network.loss=1%
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(super) sets: Vec<String>,
+    /// Run everything twice; where the two differ, name the first differing event
+    #[arg(long)]
+    pub(super) verify: bool,
+    /// Write trace.txt too, a line an event
+    #[arg(long)]
+    pub(super) trace: bool,
+    /// Print one JSON document to standard output, and the text to standard error
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Where to write result.json and history.jsonl [default: output/SCENARIO/SEED]
+    ///
+    /// With several files or seeds, each run has a folder beneath it. With --seeds only runs that did not pass
+    /// leave one.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) out: Option<PathBuf>,
+    /// Print the verdict alone
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    /// How many runs at a time [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// The folder to look in, and in all folders beneath it
+    #[arg(default_value = "scenarios", value_hint = ValueHint::DirPath)]
+    pub(super) dir: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        super::CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,125 @@
+//! `list`: the scenarios of a folder, their titles and what they expect.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::args::ListArgs;
+use crate::cli::{Console, Exit, scenario_name};
+use crate::config::{Answer, Config};
+use crate::report::layout::{counted, wrap};
+use crate::scenario::{Diagnostics, Registry, Scenario};
+
+/// Shows every scenario of the folder; one that does not load is shown as such, and is a bad scenario.
+pub(super) fn run(args: &ListArgs, registry: &Registry, console: &mut Console) -> Exit {
+    let mut files = Vec::new();
+    if let Err((path, error)) = find(&args.dir, &mut files) {
+        console.error(&format!("cannot read {}: {error}", path.display()));
+        return Exit::Usage;
+    }
+    files.sort();
+    let mut exit = Exit::Pass;
+    let mut documents = Vec::new();
+    for file in &files {
+        let loaded = Scenario::load(file, registry, &[]);
+        if loaded.is_err() {
+            exit = Exit::Usage;
+        }
+        if args.json {
+            documents.push(document(file, &loaded));
+        } else {
+            let entry = entry(file, &loaded);
+            console.out(&entry);
+        }
+        if let Err(diagnostics) = loaded {
+            let text = diagnostics.render(console.err_color());
+            console.err(&format!("{}\n", text.trim_end()));
+        }
+    }
+    if args.json {
+        console.json(&json!({ "scenarios": documents }));
+    } else if files.is_empty() {
+        console.err(&format!("no scenario files (*.toml) in {}\n", args.dir.display()));
+    }
+    exit
+}
+
+/// Every `.toml` file in `dir` and beneath it. Links to folders are not followed: they may lead in circles.
+fn find(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), (PathBuf, io::Error)> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |error| (path, error)
+    };
+    for entry in fs::read_dir(dir).map_err(at(dir))? {
+        let entry = entry.map_err(at(dir))?;
+        let path = entry.path();
+        if entry.file_type().map_err(at(&path))?.is_dir() {
+            find(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn entry(file: &Path, loaded: &Result<Scenario, Diagnostics>) -> String {
+    let name = scenario_name(file);
+    match loaded {
+        Ok(Scenario { config, .. }) => {
+            let title = wrap(&config.title, 4, false);
+            let expected = wrap(&format!("expects {}", expectations(config)), 4, false);
+            format!("{name}\n{title}\n{expected}\n")
+        }
+        Err(_) => format!("{name}\n    does not load\n"),
+    }
+}
+
+/// What a run of the scenario must show, in words.
+fn expectations(config: &Config) -> String {
+    let checks = config.expect.checks.iter();
+    let mut parts: Vec<_> =
+        checks.map(|(property, verdict)| format!("{property} {}", verdict.name())).collect();
+    let states = config.expect.states.len() as u64;
+    if states > 0 {
+        parts.push(counted(states, "state"));
+    }
+    let answers = config.script.iter().filter(|scripted| scripted.expect != Answer::default());
+    let answers = answers.count() as u64;
+    if answers > 0 {
+        parts.push(counted(answers, "answer"));
+    }
+    if parts.is_empty() { "what is promised".to_owned() } else { parts.join(", ") }
+}
+
+fn document(file: &Path, loaded: &Result<Scenario, Diagnostics>) -> Value {
+    let config = loaded.as_ref().ok().map(|scenario| &scenario.config);
+    let expect = config.map(|config| {
+        let checks = config.expect.checks.iter();
+        checks
+            .map(|(property, verdict)| (property.name().to_owned(), verdict.name().into()))
+            .collect::<Map<String, Value>>()
+    });
+    json!({
+        "file": file.to_string_lossy(),
+        "scenario": scenario_name(file),
+        "title": config.map(|config| &config.title),
+        "expect": expect,
+        "error": loaded.as_ref().err().map(|diagnostics| diagnostics.render(false)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn expectations_are_told_in_words() {
+        let mut config = sample::config();
+        assert_eq!(expectations(&config), "durability violation");
+        config.expect.checks.clear();
+        assert_eq!(expectations(&config), "what is promised");
+    }
+}

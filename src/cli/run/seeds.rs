@@ -1,0 +1,88 @@
+//! `--seeds A..B`: a range of seeds as it is written.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Seeds from the first to the last, both taken in; at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Seeds {
+    first: u64,
+    last: u64,
+}
+
+/// A range of seeds that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::cli) enum SeedsError {
+    /// It has no `..`.
+    #[error("write A..B, which leaves B out, or A..=B, which takes it in")]
+    Form,
+    /// An end is no seed.
+    #[error("both ends are whole numbers from 0 to {}", u64::MAX)]
+    End,
+    /// Nothing lies between.
+    #[error("there is no seed in it")]
+    Empty,
+}
+
+impl Seeds {
+    /// One seed.
+    pub(super) const fn one(seed: u64) -> Self {
+        Self { first: seed, last: seed }
+    }
+
+    /// The seeds, rising.
+    pub(super) fn iter(self) -> impl Iterator<Item = u64> {
+        self.first..=self.last
+    }
+
+    /// How many; `u64::MAX` for all there are, which is one too few.
+    pub(super) const fn count(self) -> u64 {
+        (self.last - self.first).saturating_add(1)
+    }
+}
+
+impl FromStr for Seeds {
+    type Err = SeedsError;
+
+    fn from_str(text: &str) -> Result<Self, SeedsError> {
+        let (first, last) = text.split_once("..").ok_or(SeedsError::Form)?;
+        let (last, taken_in) = last.strip_prefix('=').map_or((last, false), |last| (last, true));
+        let end = |text: &str| text.trim().parse::<u64>().map_err(|_| SeedsError::End);
+        let (first, last) = (end(first)?, end(last)?);
+        let last = if taken_in { Some(last) } else { last.checked_sub(1) };
+        match last {
+            Some(last) if first <= last => Ok(Self { first, last }),
+            _ => Err(SeedsError::Empty),
+        }
+    }
+}
+
+impl fmt::Display for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..={}", self.first, self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_dots_leave_the_end_out_and_an_equals_sign_takes_it_in() {
+        let seeds =
+            |text: &str| text.parse::<Seeds>().map(|seeds| seeds.iter().collect::<Vec<_>>());
+        assert_eq!(seeds("1..4").unwrap(), [1, 2, 3]);
+        assert_eq!(seeds("1..=4").unwrap(), [1, 2, 3, 4]);
+        assert_eq!(seeds("0..1").unwrap(), [0]);
+        assert_eq!(seeds("18446744073709551615..=18446744073709551615").unwrap(), [u64::MAX]);
+        assert_eq!("0..=18446744073709551615".parse::<Seeds>().unwrap().count(), u64::MAX);
+        assert_eq!(seeds("7"), Err(SeedsError::Form));
+        for text in ["..", "1..", "..3", "a..b", "-1..3", "1...3", "1..18446744073709551616"] {
+            assert_eq!(seeds(text), Err(SeedsError::End), "{text}");
+        }
+        for text in ["4..4", "4..1", "5..=4", "0..0"] {
+            assert_eq!(seeds(text), Err(SeedsError::Empty), "{text}");
+        }
+        assert_eq!("1..4".parse::<Seeds>().unwrap().to_string(), "1..=3");
+    }
+}

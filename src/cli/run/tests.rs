@@ -1,0 +1,248 @@
+//! `run` on runs made by hand: what is printed, written and answered.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use clap::Parser as _;
+use serde_json::Value;
+
+use super::play::Plan;
+use super::run_all;
+use crate::cli::args::{Command, CommandLine, RunArgs};
+use crate::cli::{Console, Exit};
+use crate::config::Config;
+use crate::digest::DigestValue;
+use crate::report::sample;
+use crate::run::{RunOptions, RunResult, RunVerdict};
+
+/// What was printed, readable while the console holds it too.
+#[derive(Clone, Default)]
+struct Printed(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Printed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Printed {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().clone()).unwrap()
+    }
+}
+
+/// What a command came to.
+struct Done {
+    exit: Exit,
+    out: String,
+    err: String,
+}
+
+fn args(line: &str) -> RunArgs {
+    let words = ["splitbrain", "run"].into_iter().chain(line.split_whitespace());
+    match CommandLine::try_parse_from(words).unwrap().command {
+        Command::Run(args) => args,
+        other => panic!("no run: {other:?}"),
+    }
+}
+
+fn plan<'a>(
+    file: &'a str,
+    config: &'a Config,
+    play: impl Fn(u64, RunOptions) -> RunResult + Sync + 'a,
+) -> Plan<'a> {
+    let file = Path::new(file);
+    Plan { file, name: crate::cli::scenario_name(file), config, play: Box::new(play) }
+}
+
+/// A run whose digest is its seed; every third seed fails, and 7 is unknown.
+fn some_fail(seed: u64, options: RunOptions) -> RunResult {
+    let mut result = sample::run().1;
+    result.seed = seed;
+    result.digest = DigestValue(seed);
+    result.verdict = match seed {
+        7 => RunVerdict::Unknown,
+        seed if seed.is_multiple_of(3) => RunVerdict::Fail,
+        _ => RunVerdict::Pass,
+    };
+    result.trace = options.trace.then(|| "one line\n".to_owned());
+    result
+}
+
+fn done(plans: &[Plan<'_>], line: &str) -> Done {
+    let (out, err) = (Printed::default(), Printed::default());
+    let mut console = Console::plain(Box::new(out.clone()), Box::new(err.clone()));
+    let exit = run_all(plans, &args(line), "splitbrain", &mut console);
+    Done { exit, out: out.text(), err: err.text() }
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A folder for the test, and a command line that ends with it as `--out`.
+fn with_out(line: &str) -> (tempfile::TempDir, PathBuf, String) {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("out");
+    let line = format!("{line} --out {}", out.display());
+    (home, out, line)
+}
+
+#[test]
+fn one_run_is_told_and_leaves_its_folder() {
+    let config = sample::config();
+    let plans = [plan("scenarios/quickstart.toml", &config, some_fail)];
+    let (_home, out, line) = with_out("scenarios/quickstart.toml --set a=b --trace");
+    let done = done(&plans, &line);
+    assert_eq!(done.exit, Exit::Pass);
+    assert!(done.out.starts_with("PASS  A partition, and what it costs"), "{}", done.out);
+    let again = "\nReproduce     splitbrain run scenarios/quickstart.toml --set a=b --seed 1\n";
+    assert!(done.out.contains(again), "{}", done.out);
+    assert!(done.out.ends_with(&format!("\nWritten to    {}\n", out.display())), "{}", done.out);
+    assert_eq!(done.err, "");
+    assert_eq!(names_in(&out), ["history.jsonl", "result.json", "trace.txt"]);
+}
+
+#[test]
+fn with_json_one_document_goes_out_and_the_text_to_error() {
+    let config = sample::config();
+    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let (_home, out, line) = with_out("quickstart.toml --json --seed 3");
+    let done = done(&plans, &line);
+    assert_eq!(done.exit, Exit::Violation);
+    let document: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!((&document["seed"], &document["verdict"]), (&3.into(), &"fail".into()));
+    assert!(done.err.starts_with("FAIL"));
+    assert_eq!(fs::read_to_string(out.join("result.json")).unwrap(), done.out);
+    let quiet = self::done(&plans, &format!("{line} --quiet"));
+    assert_eq!((quiet.out, quiet.err.as_str()), (done.out, ""));
+}
+
+#[test]
+fn quiet_is_the_verdict_alone() {
+    let config = sample::config();
+    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let (_home, _, line) = with_out("quickstart.toml --quiet");
+    let one = done(&plans, &line);
+    let expected = "PASS  A partition, and what it costs  seed 1  digest 0000000000000001\n";
+    assert_eq!((one.out.as_str(), one.err.as_str()), (expected, ""));
+    let many = done(&plans, &format!("{line} --seeds 1..=4"));
+    assert_eq!(many.out, "FAIL  A partition, and what it costs  4 runs: 3 pass, 1 fail\n");
+}
+
+#[test]
+fn many_seeds_are_told_in_order_on_any_number_of_threads() {
+    let config = sample::config();
+    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let on = |jobs: u32| {
+        let (_home, out, line) = with_out("quickstart.toml --seeds 1..200 --json --trace");
+        let done = done(&plans, &format!("{line} --jobs {jobs}"));
+        let here = out.display().to_string();
+        (done.exit, done.out, done.err.replace(&here, "OUT"), names_in(&out))
+    };
+    let alone = on(1);
+    assert!(alone == on(5), "threads change nothing");
+    let (exit, document, text, folders) = alone;
+    assert_eq!(exit, Exit::Violation);
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let seeds: Vec<_> =
+        document["runs"].as_array().unwrap().iter().map(|run| run["seed"].as_u64()).collect();
+    assert_eq!(seeds, (1..200).map(Some).collect::<Vec<_>>());
+    assert_eq!(document["summary"]["fail"], 66);
+    assert_eq!(document["summary"]["unknown"], 1);
+    assert_eq!(folders.len(), 67, "a folder for every run that did not pass");
+    assert!(text.contains("Written to    OUT (67 folders)"), "{text}");
+    assert!(
+        text.contains("Reproduce     splitbrain run quickstart.toml --seeds 1..=199"),
+        "{text}"
+    );
+}
+
+#[test]
+fn with_seeds_a_kept_run_has_its_trace() {
+    let config = sample::config();
+    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let (_home, out, line) = with_out("quickstart.toml --seeds 1..4 --trace");
+    assert_eq!(done(&plans, &line).exit, Exit::Violation);
+    assert_eq!(names_in(&out), ["3"]);
+    assert_eq!(names_in(&out.join("3")), ["history.jsonl", "result.json", "trace.txt"]);
+}
+
+#[test]
+fn one_seed_asked_for_as_many_is_still_many() {
+    let config = sample::config();
+    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let (_home, _, line) = with_out("quickstart.toml --seeds 7..8 --json");
+    let done = done(&plans, &line);
+    assert_eq!(done.exit, Exit::Unknown);
+    let document: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(document["runs"].as_array().unwrap().len(), 1);
+    assert_eq!(document["verdict"], "unknown");
+}
+
+#[test]
+fn several_files_make_one_document_and_a_closing_line() {
+    let config = sample::config();
+    let plans =
+        [plan("a.toml", &config, some_fail), plan("b.toml", &config, |_, o| some_fail(3, o))];
+    let (_home, out, line) = with_out("a.toml b.toml");
+    let text = done(&plans, &line);
+    assert_eq!(text.exit, Exit::Violation);
+    assert!(text.out.ends_with("\n\n2 scenarios: 1 pass, 1 fail\n"), "{}", text.out);
+    assert_eq!(names_in(&out), ["a", "b"]);
+    let json = done(&plans, &format!("{line} --json"));
+    let document: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(document["verdict"], "fail");
+    assert_eq!(document["scenarios"][0]["scenario"], "a");
+    assert_eq!(document["scenarios"][1]["scenario"], "b");
+    let seeds = done(&plans, &format!("{line} --json --seeds 1..3"));
+    let document: Value = serde_json::from_str(&seeds.out).unwrap();
+    for scenario in document["scenarios"].as_array().unwrap() {
+        assert_eq!(scenario["summary"]["runs"], 2);
+    }
+}
+
+#[test]
+fn verify_says_so_or_names_the_first_difference() {
+    let config = sample::config();
+    let (_home, _, line) = with_out("quickstart.toml --verify --json");
+    let same = done(&[plan("quickstart.toml", &config, some_fail)], &line);
+    assert_eq!(same.exit, Exit::Pass);
+    assert!(same.err.contains("verified: two runs, one digest\n"), "{}", same.err);
+    assert!(same.out.contains("\"verified\": true"));
+
+    let count = std::sync::atomic::AtomicU64::new(0);
+    let drifting = |seed, options: RunOptions| {
+        let call = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut result = some_fail(seed, options);
+        result.digest = DigestValue(call);
+        result.steps = vec![(crate::time::Time::ZERO, DigestValue(call))];
+        result
+    };
+    let differs = done(&[plan("quickstart.toml", &config, drifting)], &line);
+    assert_eq!(differs.exit, Exit::Violation, "though the run itself passed");
+    assert!(differs.err.contains("differ, first in event 0"), "{}", differs.err);
+    assert!(differs.out.contains("\"verified\": false"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_a_usage_error_after_the_report() {
+    let config = sample::config();
+    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let (_home, out, line) = with_out("quickstart.toml");
+    fs::write(&out, "a file in the way").unwrap();
+    let done = done(&plans, &line);
+    assert_eq!(done.exit, Exit::Usage);
+    assert!(done.out.starts_with("PASS") && !done.out.contains("Written to"));
+    assert!(done.err.starts_with("error: cannot write "), "{}", done.err);
+}

@@ -1,0 +1,115 @@
+//! The folder of a run: `result.json`, `history.jsonl` and, when there is a trace, `trace.txt`.
+//!
+//! Two runs of one scenario, seed and version write the same bytes. A file appears whole or not at all: it is
+//! written beside its name and renamed. Nothing is deleted but the trace of an earlier run, which would otherwise
+//! stand beside a result it does not belong to.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::config::Names;
+use crate::report::{Report, history, json};
+use crate::run::RunResult;
+
+/// A file or folder that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {source}", path.display())]
+pub struct FolderError {
+    /// Which.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Writes the folder of a run, and the folders above it.
+///
+/// # Errors
+///
+/// When one of the files cannot be written; those before it are.
+pub fn write(
+    folder: &Path,
+    report: &Report,
+    result: &RunResult,
+    names: &Names,
+) -> Result<(), FolderError> {
+    fs::create_dir_all(folder).map_err(|source| FolderError { path: folder.into(), source })?;
+    file(&folder.join("result.json"), |out| {
+        serde_json::to_writer_pretty(&mut *out, &json::run(report))?;
+        out.write_all(b"\n")
+    })?;
+    file(&folder.join("history.jsonl"), |out| history::write(&result.history, names, out))?;
+    let trace = folder.join("trace.txt");
+    match &result.trace {
+        Some(text) => file(&trace, |out| out.write_all(text.as_bytes())),
+        None => match fs::remove_file(&trace) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(FolderError { path: trace, source })
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Writes `path` whole or not at all.
+fn file(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), FolderError> {
+    let mut beside = path.as_os_str().to_owned();
+    // Two processes that write one folder at once must not write into one file.
+    beside.push(format!(".{}.tmp", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let write = || {
+        let mut out = BufWriter::new(File::create(&beside)?);
+        fill(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        fs::rename(&beside, path)
+    };
+    write().map_err(|source| {
+        // The first error is the one to tell; what is left over is named after a process that is gone.
+        let _ = fs::remove_file(&beside);
+        FolderError { path: path.into(), source }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn names_in(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_folder_holds_what_was_asked_for_and_no_stale_trace() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("deep/er");
+        let (config, mut result) = sample::run();
+        let (report, _) = Report::of("quickstart", &config, &result);
+        result.trace = Some("a line\n".to_owned());
+        write(&folder, &report, &result, &config.names).unwrap();
+        assert_eq!(names_in(&folder), ["history.jsonl", "result.json", "trace.txt"]);
+        assert_eq!(fs::read_to_string(folder.join("trace.txt")).unwrap(), "a line\n");
+        result.trace = None;
+        fs::write(folder.join("notes"), "mine").unwrap();
+        write(&folder, &report, &result, &config.names).unwrap();
+        assert_eq!(names_in(&folder), ["history.jsonl", "notes", "result.json"]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_names_the_file_in_the_way() {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("result.json")).unwrap();
+        let (config, result) = sample::run();
+        let (report, _) = Report::of("quickstart", &config, &result);
+        let error = write(home.path(), &report, &result, &config.names).unwrap_err();
+        assert!(error.to_string().contains("result.json"), "{error}");
+        assert_eq!(names_in(home.path()), ["result.json"], "what was half written is gone");
+    }
+}

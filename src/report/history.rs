@@ -1,0 +1,246 @@
+//! `history.jsonl`: what clients asked and were told, a line an event, in event order.
+//!
+//! Every line has the keys of [`Line`] in that order, `null` where there is nothing to say:
+//!
+//! - `event` is `invoke`, or how the operation completed: `ok` (it happened), `fail` (it did not, and never will),
+//!   `info` (nobody knows). An operation still pending at the end has no second line.
+//! - `process` is the client's name. A process whose operation ended unknown cannot invoke another, so the client
+//!   goes on as `c1#1`, `c1#2` ..
+//! - `op` numbers the operations by invocation, from 0; witnesses name them by it.
+//! - `value` is the value written or found, for `list` an array of keys, for `read-all` an object.
+//! - `version` is `timestamp@node#sequence`. A write has one when a node accepted it, even if its client never
+//!   learned of that.
+//! - `node` answered; `degraded` says whether a write was answered with fewer confirmations than it asked for.
+//!
+//! A line has further keys only where they mean something: `due_ns`, an invocation that came later than it was due
+//! (latency counts from there); `confirmations`, `"2 of 5"` followers; `existed`, of a deleted key; `leader`, the
+//! one a refusal named.
+//!
+//! An act of the nemesis has process `nemesis`, event `info`, `start` or `end` as `f`, the act as `value`, and the
+//! id of its fault as `fault`.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::config::Names;
+use crate::history::{Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status};
+use crate::id::{NodeId, OpId, Version};
+
+/// The most of a history that is held as text before it is written.
+const CHUNK: usize = 64 * 1024;
+
+/// One line.
+#[derive(Serialize)]
+struct Line<'a> {
+    time_ns: u64,
+    event: &'static str,
+    process: &'a str,
+    op: Option<u32>,
+    f: &'static str,
+    key: Option<&'a str>,
+    value: Option<Json>,
+    version: Option<Shown<Version>>,
+    node: Option<Shown<NodeId>>,
+    degraded: Option<bool>,
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmations: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    existed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leader: Option<Shown<NodeId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'a str>,
+}
+
+/// Something written as people read it.
+struct Shown<T>(T);
+
+impl<T: std::fmt::Display> Serialize for Shown<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Writes `history` to `out`.
+///
+/// # Errors
+///
+/// When `out` does not take it.
+pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::Result<()> {
+    let mut text = Vec::with_capacity(CHUNK + 1024);
+    let mut process = String::new();
+    for event in history.events() {
+        let line = match event {
+            HistoryEvent::Invoke(op) => {
+                let entry = history.entry(op);
+                name_process(entry, names, &mut process);
+                invocation(op, entry, names, &process)
+            }
+            HistoryEvent::Complete(op) => {
+                let entry = history.entry(op);
+                name_process(entry, names, &mut process);
+                completion(op, entry, history.contents(op), names, &process)
+            }
+            HistoryEvent::Nemesis(index) => act(&history.nemesis()[index], names),
+        };
+        serde_json::to_writer(&mut text, &line)?;
+        text.push(b'\n');
+        if text.len() >= CHUNK {
+            out.write_all(&text)?;
+            text.clear();
+        }
+    }
+    out.write_all(&text)
+}
+
+fn name_process(entry: &Entry, names: &Names, process: &mut String) {
+    process.clear();
+    process.push_str(names.client(entry.client));
+    if entry.incarnation > 0 {
+        process.push('#');
+        process.push_str(&entry.incarnation.to_string());
+    }
+}
+
+fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -> Line<'a> {
+    // The entry's value is by now what a get found; at its invocation only a put had one.
+    let written = entry.value.filter(|_| entry.function == Function::Put);
+    Line {
+        time_ns: entry.invoked_at.nanos(),
+        event: "invoke",
+        process,
+        op: Some(op.0),
+        f: entry.function.name(),
+        key: key_of(entry, names),
+        value: written.map(|value| Json::String(names.value(value))),
+        version: None,
+        node: None,
+        degraded: None,
+        error: None,
+        due_ns: (entry.due_at != entry.invoked_at).then(|| entry.due_at.nanos()),
+        confirmations: None,
+        existed: None,
+        leader: None,
+        fault: None,
+    }
+}
+
+fn completion<'a>(
+    op: OpId,
+    entry: &Entry,
+    contents: Option<&[Item]>,
+    names: &'a Names,
+    process: &'a str,
+) -> Line<'a> {
+    let value = match entry.function {
+        Function::List | Function::ReadAll => {
+            contents.map(|items| contents_value(entry.function, items, names))
+        }
+        Function::Put | Function::Get | Function::Delete | Function::Clear => {
+            entry.value.map(|value| Json::String(names.value(value)))
+        }
+    };
+    let confirmations =
+        (entry.followers > 0).then(|| format!("{} of {}", entry.confirmations, entry.followers));
+    Line {
+        time_ns: entry.completed_at.nanos(),
+        event: entry.status.name(),
+        process,
+        op: Some(op.0),
+        f: entry.function.name(),
+        key: key_of(entry, names),
+        value,
+        version: entry.version.map(Shown),
+        node: entry.node.map(Shown),
+        degraded: (entry.is_write() && entry.status == Status::Ok).then_some(entry.degraded),
+        error: entry.failure.map(crate::history::Failure::name),
+        due_ns: None,
+        confirmations,
+        existed: entry.existed,
+        leader: entry.leader.map(Shown),
+        fault: None,
+    }
+}
+
+fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> Line<'a> {
+    Line {
+        time_ns: act.at.nanos(),
+        event: "info",
+        process: "nemesis",
+        op: None,
+        f: if act.starts { "start" } else { "end" },
+        key: None,
+        value: Some(Json::String(act.what.clone())),
+        version: None,
+        node: None,
+        degraded: None,
+        error: None,
+        due_ns: None,
+        confirmations: None,
+        existed: None,
+        leader: None,
+        fault: act.fault.map(|id| names.fault(id)),
+    }
+}
+
+fn key_of<'a>(entry: &Entry, names: &'a Names) -> Option<&'a str> {
+    match entry.function {
+        Function::Put | Function::Get | Function::Delete => Some(names.key(entry.key)),
+        Function::List | Function::ReadAll | Function::Clear => None,
+    }
+}
+
+fn contents_value(function: Function, items: &[Item], names: &Names) -> Json {
+    let key = |item: &Item| names.key(item.key).to_owned();
+    if function == Function::List {
+        return items.iter().map(key).collect();
+    }
+    let value = |item: &Item| item.value.map(|value| names.value(value)).into();
+    Json::Object(items.iter().map(|item| (key(item), value(item))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn every_kind_of_line_is_as_documented() {
+        let (config, result) = sample::run();
+        let mut out = Vec::new();
+        write(&result.history, &config.names, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[0],
+            r#"{"time_ns":1000000,"event":"invoke","process":"c1","op":0,"f":"put","key":"city","value":"Raleigh","version":null,"node":null,"degraded":null,"error":null}"#
+        );
+        assert_eq!(
+            lines[1],
+            r#"{"time_ns":101000000,"event":"ok","process":"c1","op":0,"f":"put","key":"city","value":"Raleigh","version":"0.001000000@n1#1","node":"n1","degraded":false,"error":null,"confirmations":"1 of 2"}"#
+        );
+        assert_eq!(
+            lines[2],
+            r#"{"time_ns":10000000000,"event":"info","process":"nemesis","op":null,"f":"start","key":null,"value":"partition n1 | n2 n3","version":null,"node":null,"degraded":null,"error":null,"fault":"split"}"#
+        );
+        let find = |part: &str| *lines.iter().find(|line| line.contains(part)).unwrap();
+        assert!(find(r#""f":"list","key":null,"value":["city"]"#).contains(r#""event":"ok""#));
+        assert!(find(r#""f":"read-all""#).contains(r#""event":"invoke""#));
+        assert!(find(r#""value":{"city":"Raleigh"}"#).contains(r#""event":"ok""#));
+        assert!(find(r#""error":"timeout""#).contains(r#""process":"c2""#));
+        assert!(find(r#""process":"c2#1""#).contains(r#""event":"invoke""#));
+        assert!(find(r#""error":"not-leader""#).ends_with(r#""leader":"n1"}"#));
+        assert!(find(r#""due_ns":"#).contains(r#""event":"invoke""#));
+        for line in lines {
+            let line: Json = serde_json::from_str(line).unwrap();
+            let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+            let fixed = "time_ns event process op f key value version node degraded error";
+            assert!(keys.join(" ").starts_with(fixed));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What a run is told as: text for people, JSON for programs, files to keep.
+//!
+//! [`Report`] is the part of a [`RunResult`] that is worth telling, small enough to keep thousands of; everything
+//! here reads it, but for [`history`], which writes out the operations themselves. Nothing in this layer prints.
+
+use crate::check::CheckReport;
+use crate::config::{Config, ExpectedVerdict};
+use crate::digest::DigestValue;
+use crate::history::{Failure, Function, History, NemesisEvent, Status};
+use crate::metrics::{Latency, Leadership, MessageCounts, Settlement};
+use crate::run::{Expectation, RunResult, RunVerdict};
+use crate::time::{Span, Time};
+
+pub mod folder;
+pub mod history;
+pub mod json;
+pub(crate) mod layout;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod tally;
+pub mod text;
+
+/// One run, as it is reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The scenario's name: its path below `scenarios`, without the extension.
+    pub scenario: String,
+    /// What the scenario shows, in a line.
+    pub title: String,
+    /// The seed.
+    pub seed: u64,
+    /// The digest of every event.
+    pub digest: DigestValue,
+    /// The verdict.
+    pub verdict: RunVerdict,
+    /// The virtual time at which the run ended.
+    pub ended_at: Time,
+    /// How many events were played.
+    pub events: u64,
+    /// What became of the operations.
+    pub operations: OperationCounts,
+    /// How long operations that completed ok took, by function; none for a function that never did.
+    pub latencies: Vec<(Function, Latency)>,
+    /// Every property, in the order of reports.
+    pub checks: Vec<Check>,
+    /// Messages by fate.
+    pub messages: MessageCounts,
+    /// Who led when.
+    pub leaderships: Vec<Leadership>,
+    /// What the nemesis did.
+    pub faults: Vec<FaultAct>,
+    /// How the run ended.
+    pub settlement: Settlement,
+    /// What the scenario expected, and what was found.
+    pub expectations: Vec<Expectation>,
+}
+
+/// A checked property, and what the scenario expected of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What was found and promised.
+    pub report: CheckReport,
+    /// What `[expect]` names; `None` when it is silent.
+    pub expected: Option<ExpectedVerdict>,
+}
+
+/// An act of the nemesis, with its fault named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultAct {
+    /// The fault's id in the scenario; `None` for the healing at the end of the fault phase.
+    pub fault: Option<String>,
+    /// Whether it starts or ends.
+    pub starts: bool,
+    /// When.
+    pub at: Time,
+    /// What, in words.
+    pub what: String,
+}
+
+/// Operations by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OperationCounts {
+    /// All of them.
+    pub invoked: u64,
+    /// Those that happened.
+    pub ok: u64,
+    /// Those that did not.
+    pub fail: u64,
+    /// Those of which nobody knows; an operation still pending is one.
+    pub info: u64,
+    /// Ok, but with fewer confirmations than asked for.
+    pub degraded: u64,
+    /// How often each reason was given, in the order of [`Failure::ALL`].
+    pub failures: [u64; Failure::ALL.len()],
+}
+
+impl OperationCounts {
+    fn of(history: &History) -> Self {
+        let mut counts = Self::default();
+        for entry in history.entries() {
+            counts.invoked += 1;
+            counts.degraded += u64::from(entry.degraded);
+            match entry.status {
+                Status::Ok => counts.ok += 1,
+                Status::Fail => counts.fail += 1,
+                Status::Info | Status::Pending => counts.info += 1,
+            }
+            if let Some(failure) = entry.failure {
+                counts.failures[failure as usize] += 1;
+            }
+        }
+        counts
+    }
+
+    /// Adds the counts of another run.
+    pub fn add(&mut self, other: &Self) {
+        self.invoked += other.invoked;
+        self.ok += other.ok;
+        self.fail += other.fail;
+        self.info += other.info;
+        self.degraded += other.degraded;
+        for (mine, theirs) in self.failures.iter_mut().zip(other.failures) {
+            *mine += theirs;
+        }
+    }
+
+    /// Each reason that was given, and how often.
+    pub fn reasons(&self) -> impl Iterator<Item = (Failure, u64)> {
+        Failure::ALL.into_iter().zip(self.failures).filter(|(_, count)| *count > 0)
+    }
+}
+
+/// How long each operation that completed ok took, by function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lengths([Vec<Span>; Function::ALL.len()]);
+
+impl Lengths {
+    /// Those of one history.
+    #[must_use]
+    pub fn of(history: &History) -> Self {
+        let mut lengths = Self::default();
+        for entry in history.entries().iter().filter(|entry| entry.is_ok()) {
+            lengths.0[entry.function as usize].extend(entry.latency());
+        }
+        lengths
+    }
+
+    /// Pools those of another run with these.
+    pub fn append(&mut self, other: &mut Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(&mut other.0) {
+            mine.append(theirs);
+        }
+    }
+
+    /// The statistics of every function that has any.
+    pub fn latencies(&mut self) -> Vec<(Function, Latency)> {
+        let some = Function::ALL.into_iter().zip(&mut self.0).filter(|(_, all)| !all.is_empty());
+        some.map(|(function, all)| (function, Latency::of(all))).collect()
+    }
+}
+
+impl Report {
+    /// What is worth telling of `result`, a run of `config`; and every latency, for pooling with other runs.
+    #[must_use]
+    pub fn of(scenario: &str, config: &Config, result: &RunResult) -> (Self, Lengths) {
+        let mut lengths = Lengths::of(&result.history);
+        let check = |report: &CheckReport| {
+            let mut said = config.expect.checks.iter();
+            let expected = said.find(|(property, _)| *property == report.property);
+            Check { report: report.clone(), expected: expected.map(|(_, verdict)| *verdict) }
+        };
+        let fault = |act: &NemesisEvent| FaultAct {
+            fault: act.fault.map(|id| config.names.fault(id).to_owned()),
+            starts: act.starts,
+            at: act.at,
+            what: act.what.clone(),
+        };
+        let report = Self {
+            scenario: scenario.to_owned(),
+            title: config.title.clone(),
+            seed: result.seed,
+            digest: result.digest,
+            verdict: result.verdict,
+            ended_at: result.ended_at,
+            events: result.events,
+            operations: OperationCounts::of(&result.history),
+            latencies: lengths.latencies(),
+            checks: result.checks.iter().map(check).collect(),
+            messages: result.messages,
+            leaderships: result.leaderships.clone(),
+            faults: result.history.nemesis().iter().map(fault).collect(),
+            settlement: result.settlement.clone(),
+            expectations: result.expectations.clone(),
+        };
+        (report, lengths)
+    }
+
+    /// Why the run did not pass, shortest first; empty when it did.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.verdict == RunVerdict::Pass {
+            return reasons;
+        }
+        for Check { report, expected } in &self.checks {
+            match (report.judged, expected) {
+                // An expectation that names the check is told with the expectations, met or not.
+                (_, Some(_)) => {}
+                (ExpectedVerdict::Violation, None) => {
+                    reasons.push(format!("{} was promised and broken", report.property));
+                }
+                (ExpectedVerdict::Unknown, None) => {
+                    reasons.push(format!("{} could not be told", report.property));
+                }
+                (ExpectedVerdict::Valid | ExpectedVerdict::Allowed, None) => {}
+            }
+        }
+        let unmet = self.expectations.iter().filter(|expectation| !expectation.met);
+        reasons.extend(unmet.map(|expectation| format!("not met: {}", expectation.name)));
+        if let Settlement::Stuck { at, .. } = self.settlement {
+            reasons.push(format!("virtual time stood still at {}", layout::moment(at)));
+        }
+        reasons
+    }
+}

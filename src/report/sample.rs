@@ -1,0 +1,193 @@
+//! A run made by hand, with one of everything that a report can say.
+
+use crate::check::{CheckReport, Verdict, Witness};
+use crate::config::{
+    Bounds, Clock, Cluster, Config, Disk, Expect, ExpectedVerdict, Link, LinkOrder, Names, Network,
+    Operation, Ties,
+};
+use crate::digest::DigestValue;
+use crate::history::{Entry, Failure, History, Item, Status};
+use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, Version};
+use crate::metrics::{Leadership, MessageCounts, Settlement};
+use crate::property::{Hazard, Hazards, Promise, Property};
+use crate::rng::Probability;
+use crate::run::{Expectation, RunResult, RunVerdict};
+use crate::sampler::Distribution;
+use crate::time::{Span, Time};
+
+const CITY: KeyId = KeyId(0);
+
+/// Settings that name what [`run`] refers to.
+pub(crate) fn config() -> Config {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let link = Link {
+        delay: Distribution::Constant(Span::from_millis(50)),
+        loss: Probability::ZERO,
+        duplication: Probability::ZERO,
+        order: LinkOrder::Reordering,
+        bandwidth: None,
+    };
+    Config {
+        title: "A partition, and what it costs".to_owned(),
+        seed: 1,
+        duration: Span::from_secs(30),
+        settle: Span::from_secs(30),
+        ties: Ties::Causal,
+        names: Names {
+            keys: texts(&["city"]),
+            values: texts(&["Raleigh"]),
+            clients: texts(&["c1", "c2"]),
+            faults: texts(&["split"]),
+        },
+        cluster: Cluster { nodes: 3, initial_leader: Some(NodeId(0)) },
+        network: Network {
+            default: link,
+            links: Vec::new(),
+            client_delay: Distribution::Constant(Span::ZERO),
+            client_legs: Vec::new(),
+        },
+        clocks: vec![Clock::default(); 3],
+        disk: Disk { sync: Distribution::Constant(Span::ZERO) },
+        workload: None,
+        script: Vec::new(),
+        faults: Vec::new(),
+        changes: Vec::new(),
+        bounds: Bounds::default(),
+        expect: Expect {
+            checks: vec![(Property::Durability, ExpectedVerdict::Violation)],
+            states: Vec::new(),
+        },
+    }
+}
+
+/// A run of [`config`] that passes: a put, a get that times out, a list, a read of everything, a refusal, and a
+/// partition in between.
+pub(crate) fn run() -> (Config, RunResult) {
+    let result = RunResult {
+        seed: 1,
+        digest: DigestValue(0x0123_4567_89ab_cdef),
+        verdict: RunVerdict::Pass,
+        ended_at: Time::from_nanos(31_200_000_000),
+        events: 1234,
+        history: history(),
+        finals: Vec::new(),
+        settlement: Settlement::Settled { after: Span::from_millis(1200) },
+        messages: MessageCounts {
+            sent: 1200,
+            delivered: 1100,
+            lost: 60,
+            duplicated: 0,
+            blocked: 40,
+        },
+        leaderships: vec![
+            Leadership {
+                term: 1,
+                node: NodeId(0),
+                from: Time::ZERO,
+                until: Some(Time::from_nanos(12_400_000_000)),
+            },
+            Leadership {
+                term: 2,
+                node: NodeId(1),
+                from: Time::from_nanos(13_000_000_000),
+                until: None,
+            },
+        ],
+        checks: checks(),
+        expectations: vec![Expectation {
+            name: "durability = violation".to_owned(),
+            met: true,
+            found: String::new(),
+        }],
+        trace: None,
+        steps: Vec::new(),
+    };
+    (config(), result)
+}
+
+fn version() -> Version {
+    Version { timestamp: 1_000_000, node: NodeId(0), sequence: 1 }
+}
+
+fn history() -> History {
+    let ms = |ms: u64| Time::from_nanos(ms * 1_000_000);
+    let mut history = History::with_capacity(8);
+    let raleigh = Value::text(0);
+    let put = Operation::Put { key: CITY, value: raleigh, quorum: None };
+    let first = history.invoke(ms(1), ms(1), (ClientId(0), 0), put);
+    history.complete(first, ms(101), Status::Ok, |entry| {
+        entry.version = Some(version());
+        entry.node = Some(NodeId(0));
+        (entry.confirmations, entry.followers) = (1, 2);
+    });
+    history.act(ms(10_000), Some(FaultId(0)), true, "partition n1 | n2 n3".to_owned());
+    let mut complete = |at: u64, process, operation, status, fill: &dyn Fn(&mut Entry)| {
+        let op = history.invoke(ms(at), ms(at), process, operation);
+        history.complete(op, ms(at + 50), status, |entry| fill(entry));
+        op
+    };
+    let (c1, c2) = ((ClientId(0), 0), (ClientId(1), 0));
+    complete(10_100, c2, Operation::Get { key: CITY }, Status::Info, &|entry| {
+        entry.failure = Some(Failure::Timeout);
+    });
+    complete(10_200, c1, put, Status::Fail, &|entry| {
+        entry.failure = Some(Failure::NotLeader);
+        entry.node = Some(NodeId(2));
+        entry.leader = Some(NodeId(0));
+    });
+    let list = complete(10_300, c1, Operation::List, Status::Ok, &|_| {});
+    let all = complete(10_400, c1, Operation::ReadAll, Status::Ok, &|_| {});
+    history.set_contents(list, Box::new([Item { key: CITY, value: None, version: None }]));
+    let item = Item { key: CITY, value: Some(raleigh), version: Some(version()) };
+    history.set_contents(all, Box::new([item]));
+    history.act(ms(15_000), Some(FaultId(0)), false, "partition n1 | n2 n3".to_owned());
+    // Due before its client was free, and pending to the end.
+    history.invoke(ms(15_100), ms(15_050), (ClientId(1), 1), Operation::Get { key: CITY });
+    history
+}
+
+fn checks() -> Vec<CheckReport> {
+    let report = |property| match property {
+        Property::Durability => CheckReport {
+            property,
+            verdict: Verdict::Invalid(Witness {
+                summary:
+                    "c1's put of city = Raleigh, acknowledged by n1 at 0.101s, was last seen on n1 \
+                          and is on no node at the end."
+                        .to_owned(),
+                count: 3,
+                operations: vec![crate::id::OpId(0)],
+                nodes: vec![NodeId(0)],
+                write: Some(version()),
+            }),
+            promise: Promise::Always { why: "Every write waits for a majority." },
+            voided_by: Hazards::NONE,
+            judged: ExpectedVerdict::Violation,
+            figures: vec![("lost", 3)],
+        },
+        Property::Staleness => CheckReport {
+            property,
+            verdict: Verdict::Invalid(Witness {
+                summary: "A read missed a write.".to_owned(),
+                count: 1,
+                ..Witness::default()
+            }),
+            promise: Promise::Unless {
+                hazards: Hazards::of(&[Hazard::MessageLost, Hazard::Crash]),
+                why: "A follower applies what reaches it.",
+            },
+            voided_by: Hazards::of(&[Hazard::MessageLost]),
+            judged: ExpectedVerdict::Allowed,
+            figures: Vec::new(),
+        },
+        _ => CheckReport {
+            property,
+            verdict: Verdict::Valid,
+            promise: Promise::Never { why: "the protocol says nothing about it" },
+            voided_by: Hazards::NONE,
+            judged: ExpectedVerdict::Valid,
+            figures: Vec::new(),
+        },
+    };
+    Property::ALL.into_iter().map(report).collect()
+}

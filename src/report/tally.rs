@@ -1,0 +1,107 @@
+//! Many runs of one scenario, added up.
+
+use crate::config::ExpectedVerdict;
+use crate::history::Function;
+use crate::metrics::{Latency, MessageCounts};
+use crate::property::Property;
+use crate::report::{Lengths, OperationCounts, Report};
+use crate::run::RunVerdict;
+
+/// How many runs that did not pass are shown one by one.
+const SHOWN: usize = 10;
+
+/// Many runs of one scenario, added up. Memory grows with their operations that completed ok, 8 bytes each.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The scenario's title.
+    pub title: String,
+    /// Runs that passed.
+    pub pass: u64,
+    /// Runs that failed.
+    pub fail: u64,
+    /// Runs of which nobody knows.
+    pub unknown: u64,
+    /// How often each verdict was given, in the order of [`ExpectedVerdict::ALL`], by property.
+    pub checks: Vec<(Property, [u64; 4])>,
+    /// Operations of all runs.
+    pub operations: OperationCounts,
+    /// Messages of all runs.
+    pub messages: MessageCounts,
+    /// The first runs that did not pass.
+    pub notable: Vec<Notable>,
+    lengths: Lengths,
+}
+
+/// A run that did not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notable {
+    /// Its seed.
+    pub seed: u64,
+    /// What became of it.
+    pub verdict: RunVerdict,
+    /// Why.
+    pub reasons: Vec<String>,
+}
+
+impl Tally {
+    /// Of no runs yet.
+    #[must_use]
+    pub fn new(scenario: &str, title: &str) -> Self {
+        Self {
+            scenario: scenario.to_owned(),
+            title: title.to_owned(),
+            pass: 0,
+            fail: 0,
+            unknown: 0,
+            checks: Property::ALL.into_iter().map(|property| (property, [0; 4])).collect(),
+            operations: OperationCounts::default(),
+            messages: MessageCounts::default(),
+            notable: Vec::new(),
+            lengths: Lengths::default(),
+        }
+    }
+
+    /// Adds a run.
+    pub fn add(&mut self, report: &Report, mut lengths: Lengths) {
+        match report.verdict {
+            RunVerdict::Pass => self.pass += 1,
+            RunVerdict::Fail => self.fail += 1,
+            RunVerdict::Unknown => self.unknown += 1,
+        }
+        if report.verdict != RunVerdict::Pass && self.notable.len() < SHOWN {
+            self.notable.push(Notable {
+                seed: report.seed,
+                verdict: report.verdict,
+                reasons: report.reasons(),
+            });
+        }
+        for check in &report.checks {
+            let place = ExpectedVerdict::ALL.iter().position(|one| *one == check.report.judged);
+            let counts = self.checks.iter_mut().find(|(one, _)| *one == check.report.property);
+            if let (Some(place), Some((_, counts))) = (place, counts) {
+                counts[place] += 1;
+            }
+        }
+        self.operations.add(&report.operations);
+        let (mine, theirs) = (&mut self.messages, &report.messages);
+        mine.sent += theirs.sent;
+        mine.delivered += theirs.delivered;
+        mine.lost += theirs.lost;
+        mine.duplicated += theirs.duplicated;
+        mine.blocked += theirs.blocked;
+        self.lengths.append(&mut lengths);
+    }
+
+    /// How many runs.
+    #[must_use]
+    pub const fn runs(&self) -> u64 {
+        self.pass + self.fail + self.unknown
+    }
+
+    /// The statistics of all runs' operations together.
+    pub fn latencies(&mut self) -> Vec<(Function, Latency)> {
+        self.lengths.latencies()
+    }
+}
