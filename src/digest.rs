@@ -36,6 +36,12 @@ impl Digest {
         DigestValue(hash.digest())
     }
 
+    /// Writes what every event begins with, its time and who does what, in one go.
+    #[inline]
+    pub(crate) fn write_pair(&mut self, first: u64, second: u64) {
+        self.put((u128::from(second) << 64 | u128::from(first)).to_le_bytes());
+    }
+
     #[inline]
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         if self.used + N > BUFFER {

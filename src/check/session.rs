@@ -86,40 +86,18 @@ pub(super) struct Scan {
 }
 
 /// Reads every session once, for all guarantees.
+///
+/// In the order of the history and not session by session: the history is read as it lies in memory, which is what
+/// this costs. What a session knows takes room by the keys it used.
 pub(super) fn scan(facts: &Facts<'_>) -> Scan {
     let mut scan = Scan::default();
-    let (operations, bounds) = by_client(facts);
-    let mut session = BTreeMap::new();
-    for bound in bounds.windows(2) {
-        session.clear();
-        for op in &operations[bound[0] as usize..bound[1] as usize] {
-            scan.step(facts, &mut session, *op);
+    let mut sessions = vec![BTreeMap::new(); facts.clients];
+    for (op, entry) in facts.evidence.history.iter() {
+        if entry.is_ok() {
+            scan.step(facts, &mut sessions[entry.client.0 as usize], (op, entry));
         }
     }
     scan
-}
-
-/// The completed operations that matter, by client and then in order, with where each client's begin.
-///
-/// A counting sort: 4 bytes an operation, and then one session's state at a time, however many sessions there are.
-fn by_client(facts: &Facts<'_>) -> (Vec<OpId>, Vec<u32>) {
-    let history = facts.evidence.history;
-    let matters = |entry: &Entry| entry.is_ok() && entry.function != Function::List;
-    let mut bounds = vec![0; facts.clients + 1];
-    for entry in history.entries().iter().filter(|entry| matters(entry)) {
-        bounds[entry.client.0 as usize + 1] += 1;
-    }
-    for i in 1..bounds.len() {
-        bounds[i] += bounds[i - 1];
-    }
-    let mut next = bounds.clone();
-    let mut operations = vec![OpId(0); bounds.last().map_or(0, |total| *total as usize)];
-    for (op, _) in history.iter().filter(|(_, entry)| matters(entry)) {
-        let place = &mut next[history.entry(op).client.0 as usize];
-        operations[*place as usize] = op;
-        *place += 1;
-    }
-    (operations, bounds)
 }
 
 impl Scan {
@@ -141,8 +119,12 @@ impl Scan {
         Finding::of(witness, figures)
     }
 
-    fn step(&mut self, facts: &Facts<'_>, session: &mut BTreeMap<KeyId, Known>, op: OpId) {
-        let entry = facts.evidence.history.entry(op);
+    fn step(
+        &mut self,
+        facts: &Facts<'_>,
+        session: &mut BTreeMap<KeyId, Known>,
+        (op, entry): (OpId, &Entry),
+    ) {
         match entry.function {
             Function::Put | Function::Delete => {
                 if let Some(version) = entry.version {

@@ -422,6 +422,10 @@ impl Clients {
         self.busy -= 1;
         state.incarnation += u32::from(status == Status::Info);
         let mut contents = None;
+        if let Some((_, Reply { outcome: Outcome::Ok(Response::Written { version, .. }), .. })) = &answer {
+            // With retries it may not be the last version that a node gave this write.
+            world.kernel.history.accept(current.op, *version);
+        }
         world.kernel.history.complete(current.op, world.kernel.now, status, |entry| {
             entry.failure = failure;
             let Some((node, reply)) = answer else { return };
@@ -430,10 +434,7 @@ impl Clients {
             entry.degraded = reply.degraded;
             (entry.confirmations, entry.followers) = reply.confirmations.unwrap_or((0, 0));
             match reply.outcome {
-                Outcome::Ok(Response::Written { version, existed }) => {
-                    entry.version = Some(version);
-                    entry.existed = existed;
-                }
+                Outcome::Ok(Response::Written { existed, .. }) => entry.existed = existed,
                 Outcome::Ok(Response::Found { value, version }) => {
                     entry.value = Some(value);
                     entry.version = Some(version);

@@ -1,6 +1,6 @@
 //! Events, and the kernel: what every part of a simulation uses to schedule, draw, count and write down.
 
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 
 use crate::config::{Names, Operation, Ties};
 use crate::digest::{Digest, DigestValue};
@@ -58,11 +58,12 @@ const NOBODY: u32 = u32::MAX;
 const CLIENT: u32 = 1 << 31;
 
 impl<P: Protocol> What<P> {
-    /// Feeds (actor, kind, content) to the digest.
+    /// Feeds (time, actor, kind, content) to the digest.
     #[inline]
-    fn feed(&self, digest: &mut Digest) {
-        // One word for actor and kind: the common event costs one write less.
-        let mut head = |actor: u32, kind: u8| digest.write_u64(u64::from(actor) << 8 | u64::from(kind));
+    fn feed(&self, at: Time, digest: &mut Digest) {
+        let mut head = |actor: u32, kind: u8| {
+            digest.write_pair(at.nanos(), u64::from(actor) << 8 | u64::from(kind));
+        };
         match self {
             Self::Message { to, from, message } => {
                 head(u32::from(to.0) << 16 | u32::from(from.0), 1);
@@ -195,8 +196,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         }
         self.events += 1;
         self.events_now += 1;
-        self.digest.write_u64(time.nanos());
-        event.what.feed(&mut self.digest);
+        event.what.feed(time, &mut self.digest);
         Some(event)
     }
 

@@ -66,13 +66,17 @@ impl Hash for Message {
         match self {
             Self::Replicate { write, entry } => {
                 let Entry { key, stored: Stored { value, version } } = entry;
-                state.write_u64(head(write));
-                state.write_u64(u64::from(key.0) << 32 | u64::from(version.sequence));
-                state.write_i64(version.timestamp);
-                state.write_u64(value.map_or(0, Value::bits));
-                state.write_u16(version.node.0);
+                let [a, b] = [head(write), u64::from(key.0) << 32 | u64::from(version.sequence)];
+                state.write_u128(u128::from(a) << 64 | u128::from(b));
+                let value = value.map_or(0, Value::bits);
+                state.write_u128(u128::from(value) << 64 | u128::from(version.timestamp as u64));
+                state.write_u32(u32::from(version.node.0) << 16 | u32::from(self.kind()));
+                return;
             }
-            Self::Ack { write } => state.write_u64(head(write)),
+            Self::Ack { write } => {
+                state.write_u128(u128::from(self.kind()) << 64 | u128::from(head(write)));
+                return;
+            }
             Self::ReplicateMany { write, entries } => (write, entries).hash(state),
             Self::State { write, version, entries } => (write, version, entries).hash(state),
         }
