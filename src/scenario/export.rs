@@ -1,0 +1,5 @@
+use super::ConfiguredProtocol;
+use crate::config::Config;
+pub(super) fn export(_: &Config, _: &dyn ConfiguredProtocol) -> String {
+    String::new()
+}
