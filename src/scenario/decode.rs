@@ -162,6 +162,12 @@ impl<'a> TableDecoder<'a> {
         self.entries.iter().map(element).collect()
     }
 
+    /// Notes a mistake of the table as a whole; `label` says what was expected. For `return table.wrong(..)`.
+    pub fn wrong<T>(&self, title: impl Display, label: impl Display) -> Option<T> {
+        self.sink.push(Problem::new(self.at, title.to_string(), label.to_string()));
+        None
+    }
+
     /// Where `key` was written.
     pub(super) fn key_at(&self, key: &str) -> Loc {
         self.entries.iter().find(|entry| entry.key == key).map_or(self.at, |entry| entry.key_at)
@@ -277,6 +283,21 @@ impl<'a> Element<'a> {
         }
     }
 
+    /// Whether it is a string.
+    pub(super) const fn is_string(&self) -> bool {
+        matches!(self.node.value, Tree::Text(_))
+    }
+
+    /// Whether it is a table.
+    pub(super) const fn is_table(&self) -> bool {
+        matches!(self.node.value, Tree::Table(_))
+    }
+
+    /// Whether it is an array.
+    pub(super) const fn is_array(&self) -> bool {
+        matches!(self.node.value, Tree::Array(_))
+    }
+
     /// Whether it is this string.
     #[must_use]
     pub fn is_text(&self, text: &str) -> bool {
@@ -298,6 +319,14 @@ impl<'a> Element<'a> {
             Tree::Bool(truth) => Some(*truth),
             _ => self.mistyped("`true` or `false`"),
         }
+    }
+
+    /// Reads it as `true`, for a key that is there or not.
+    pub(super) fn only_true(&self) -> Option<()> {
+        if self.boolean()? {
+            return Some(());
+        }
+        self.wrong("this can only be `true`", "leave the key out instead")
     }
 
     /// Reads it as a whole number of `range`.
@@ -427,6 +456,11 @@ impl<'a> Element<'a> {
 
     /// Reads it as the name of one of `nodes` nodes: `"n1"` is the first.
     pub fn node(&self, nodes: u16) -> Option<NodeId> {
+        self.word_or_node(&[], nodes)
+    }
+
+    /// Reads it as a node; the message for what is neither that nor one of `words` names those too.
+    pub(super) fn word_or_node(&self, words: &[&str], nodes: u16) -> Option<NodeId> {
         let text = self.text()?;
         match node_named(text) {
             Some(number) if (1..=u64::from(nodes)).contains(&number) => {
@@ -434,12 +468,14 @@ impl<'a> Element<'a> {
             }
             _ => {
                 let title = format!("there is no node `{}`", text.escape_debug());
-                let label = if nodes == 1 {
-                    "the only node is n1".to_owned()
-                } else {
-                    format!("expected one of n1 to n{nodes}")
+                let range = if nodes == 1 { "n1".to_owned() } else { format!("n1 to n{nodes}") };
+                let label = match words {
+                    [] => format!("expected {range}"),
+                    words => format!("expected {range}, or one of {}", list_of(words)),
                 };
-                self.wrong(title, label)
+                let near = words.iter().copied();
+                self.sink.push(self.problem(title, label).suggest_near(text, near));
+                None
             }
         }
     }
@@ -460,6 +496,11 @@ pub(super) fn numbered(letter: char, text: &str) -> Option<u64> {
     let digits = text.strip_prefix(letter)?;
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
     if plain { digits.parse().ok() } else { None }
+}
+
+/// The word that stands for `value` among choices.
+pub(super) fn word_for<T: PartialEq>(choices: &[(&'static str, T)], value: &T) -> &'static str {
+    choices.iter().find(|(_, choice)| choice == value).map_or("", |(word, _)| word)
 }
 
 /// "`a`, `b` or `c`".

@@ -95,6 +95,19 @@ impl Problem {
         self
     }
 
+    /// "did you mean", when one of `known` is near to `wrong`.
+    #[must_use]
+    pub(super) fn suggest_near<'a>(
+        self,
+        wrong: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        match nearest(wrong, known) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+
     /// Where it is.
     pub(super) const fn place(&self) -> Option<Loc> {
         self.at

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::decode::word_for;
 use super::{ScenarioProtocol, TableDecoder};
 use crate::config::Cluster;
 use crate::protocol::leader_follower::{
@@ -15,11 +16,6 @@ const REPLICATION: [(&str, Replication); 2] =
     [("entry", Replication::Entry), ("full-state", Replication::FullState)];
 const DELETES: [(&str, Deletes); 2] =
     [("tombstone", Deletes::Tombstone), ("erase", Deletes::Erase)];
-
-/// The word that stands for `value`.
-fn word<T: PartialEq>(choices: &[(&'static str, T)], value: &T) -> &'static str {
-    choices.iter().find(|(_, choice)| choice == value).map_or("", |(word, _)| word)
-}
 
 impl ScenarioProtocol for LeaderFollower {
     const NAME: &'static str = "leader-follower";
@@ -54,11 +50,11 @@ impl ScenarioProtocol for LeaderFollower {
             set("write-quorum", i64::from(write_quorum).into());
         }
         set("ack-timeout", config.ack_timeout.to_string().into());
-        set("on-ack-timeout", word(&ON_ACK_TIMEOUT, &config.on_ack_timeout).into());
-        set("replication", word(&REPLICATION, &config.replication).into());
+        set("on-ack-timeout", word_for(&ON_ACK_TIMEOUT, &config.on_ack_timeout).into());
+        set("replication", word_for(&REPLICATION, &config.replication).into());
         let resend = config.resend.map_or_else(|| "off".to_owned(), |every| every.to_string());
         set("resend", resend.into());
-        set("deletes", word(&DELETES, &config.deletes).into());
+        set("deletes", word_for(&DELETES, &config.deletes).into());
         table
     }
 

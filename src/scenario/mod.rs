@@ -13,24 +13,26 @@ use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::{Message, Protocol};
 use crate::run::{RunOptions, RunResult};
 
+mod changes;
 mod decode;
 mod diagnostics;
-//@distribution
+mod distribution;
 mod export;
-//@faults
+mod faults;
 mod leader_follower;
-//@names
-//@network
+mod names;
+mod network;
 mod schema;
-//@script
+mod script;
 mod sections;
-//@set
+mod set;
 mod tree;
 mod units;
-//@workload
+mod workload;
 
 pub use decode::{Element, TableDecoder};
 pub use diagnostics::Diagnostics;
+pub use distribution::encode_distribution;
 pub use schema::schema;
 
 /// A protocol that can be named in a scenario file, as `[protocol.NAME]`.
