@@ -19,37 +19,46 @@ pub(super) const WORKLOAD: [&str; 7] =
     ["mix", "think", "open", "read-from", "timeout", "retries", "backoff"];
 
 /// A change as written.
-struct Written<'a> {
+pub(super) struct Written<'a> {
     at: Time,
     place: Loc,
     set: Vec<(Vec<Segment>, &'a str, &'a Node)>,
 }
 
-/// Every `[[change]]`, in time order, on top of `root`, which decoded to `config` without a mistake.
-pub(super) fn changes(
-    list: &Element<'_>,
-    root: &Node,
-    config: &Config,
+/// Every `[[change]]` as written, in time order; its settings are not yet decoded.
+pub(super) fn written<'a>(
+    table: &mut TableDecoder<'a>,
+    has_workload: bool,
     frame: Frame,
-    names: &Interned,
-) -> Option<Vec<Change>> {
-    let mut written = list.list(|element| {
+) -> Option<Vec<Written<'a>>> {
+    let mut written = table.list("change", |element| {
         let place = element.at();
-        element.table(|table| change(table, place, config.workload.is_some(), frame))
+        element.table(|table| change(table, place, has_workload, frame))
     })?;
     written.sort_by_key(|change| change.at);
+    Some(written)
+}
+
+/// The changes on top of `root`, which decoded to `config` without a mistake.
+pub(super) fn apply(
+    written: &[Written<'_>],
+    root: &Node,
+    config: &Config,
+    names: &Interned,
+    sink: &Sink,
+) -> Option<Vec<Change>> {
     let mut tree = root.clone();
     let (mut network, mut workload) = (config.network.clone(), config.workload.clone());
     let mut changes = Vec::new();
     for change in written {
         for (path, _, value) in &change.set {
             if let Err(problem) = set::set(&mut tree, path, (*value).clone()) {
-                list.sink.push(*problem);
+                sink.push(*problem);
                 return None;
             }
         }
-        let (after, load) = decode_again(&tree, &change, frame.nodes, names, list.sink)?;
-        let set = canonical(&change, &network, &after);
+        let (after, load) = decode_again(&tree, change, config.cluster.nodes, names, sink)?;
+        let set = canonical(change, &network, &after);
         network = after;
         // Names were given by the workload of the file: how many there are cannot change.
         workload = workload.zip(load).map(|(before, load)| Workload {

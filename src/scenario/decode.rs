@@ -68,11 +68,6 @@ impl<'a> TableDecoder<'a> {
         all_known
     }
 
-    /// Where the table was written.
-    pub(super) const fn at(&self) -> Loc {
-        self.at
-    }
-
     /// Where mistakes go.
     pub(super) const fn sink(&self) -> &'a Sink {
         self.sink

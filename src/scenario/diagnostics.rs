@@ -41,11 +41,6 @@ impl Sources {
         self.0.push(Source { origin: origin.to_owned(), text: text.to_owned() });
         self.0.len() - 1
     }
-
-    /// The text written at `at`; empty when there is no such place.
-    pub(super) fn text(&self, at: Loc) -> &str {
-        self.0.get(at.source).and_then(|source| source.text.get(at.start..at.end)).unwrap_or("")
-    }
 }
 
 /// One mistake.
@@ -168,6 +163,7 @@ impl Sink {
         self.problems.borrow().is_empty()
     }
 
+    #[cfg(test)]
     /// From now on notes the path of every key that is asked for.
     pub(super) fn record_keys(&self) {
         *self.asked.borrow_mut() = Some(BTreeSet::new());
@@ -180,6 +176,7 @@ impl Sink {
         }
     }
 
+    #[cfg(test)]
     /// The paths noted since [`Sink::record_keys`].
     pub(super) fn into_keys(self) -> BTreeSet<String> {
         self.asked.into_inner().unwrap_or_default()

@@ -103,7 +103,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     let faults = faults::faults(table, frame, &mut names, kinds);
     let bounds = table.table("check", bounds);
     let expect = table.table("expect", |table| script::expect(table, frame, &mut names));
-    let changes = table.get("change");
+    let changes = changes::written(table, root.get("workload").is_some(), frame);
 
     let mut config = Config {
         title: title?.to_owned(),
@@ -124,9 +124,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         expect: expect?,
     };
     // Changes are decoded on top of settings that are right.
-    if let Some(changes) = changes {
-        config.changes = changes::changes(&changes, root, &config, frame, &names)?;
-    }
+    config.changes = changes::apply(&changes?, root, &config, &names, table.sink())?;
     config.names = names.into_names();
     Some((config, protocol?))
 }
