@@ -600,3 +600,64 @@ fn distribution_variants() -> Map<String, Value> {
     ];
     variants.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::scenario::sections::asked_keys;
+
+    /// The paths of all properties, as the decoder names them.
+    fn properties(root: &Value, schema: &Value, path: &str, into: &mut BTreeSet<String>) {
+        if let Some(definition) = schema["$ref"].as_str() {
+            let at = definition.trim_start_matches('#');
+            properties(root, root.pointer(at).expect("a definition"), path, into);
+        }
+        let join =
+            |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        for (key, inner) in schema["properties"].as_object().into_iter().flatten() {
+            into.insert(join(key));
+            properties(root, inner, &join(key), into);
+        }
+        let free = schema["type"] == "object" && schema["properties"].is_null();
+        if free {
+            into.insert(join("*"));
+            properties(root, &schema["additionalProperties"], &join("*"), into);
+        }
+        properties_of_items(root, schema, path, into);
+        for inner in schema["anyOf"].as_array().into_iter().flatten() {
+            properties(root, inner, path, into);
+        }
+    }
+
+    fn properties_of_items(root: &Value, schema: &Value, path: &str, into: &mut BTreeSet<String>) {
+        if schema["items"].is_object() {
+            properties(root, &schema["items"], &format!("{path}[]"), into);
+        }
+    }
+
+    #[test]
+    fn the_decoder_asks_for_exactly_what_the_schema_describes() {
+        let registry = Registry::new();
+        let mut described = BTreeSet::new();
+        let schema = schema(&registry);
+        properties(&schema, &schema, "", &mut described);
+        let texts = [
+            include_str!("../../tests/scenario_common/workload.toml"),
+            include_str!("../../tests/scenario_common/script.toml"),
+            include_str!("../../tests/scenario_common/faults.toml"),
+        ];
+        let asked: BTreeSet<String> =
+            texts.into_iter().flat_map(|text| asked_keys(text, &registry)).collect();
+        let unknown: Vec<&String> = asked.difference(&described).collect();
+        assert!(unknown.is_empty(), "asked for but not described: {unknown:#?}");
+        // A distribution's keys are the same wherever it stands: not every place of the examples has one in full.
+        let is_inside_distribution = |path: &str| {
+            path.split(['.', '[']).any(|part| super::super::distribution::VARIANTS.contains(&part))
+        };
+        let missing: Vec<&String> =
+            described.difference(&asked).filter(|path| !is_inside_distribution(path)).collect();
+        assert!(missing.is_empty(), "described but never asked for: {missing:#?}");
+    }
+}
