@@ -8,7 +8,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::diagnostics::{Loc, Problem, Sink};
+use super::diagnostics::{Loc, Problem, Sink, is_near};
 use super::tree::{Entry, Node, Tree};
 use super::units::{self, NotThat};
 use crate::id::NodeId;
@@ -22,6 +22,8 @@ pub struct TableDecoder<'a> {
     at: Loc,
     path: String,
     asked: Vec<String>,
+    /// Keys that are not there and should be, each with the mistake that this is.
+    missing: Vec<(Vec<String>, Problem)>,
     sink: &'a Sink,
 }
 
@@ -40,32 +42,45 @@ impl<'a> TableDecoder<'a> {
         at: Loc,
         path: &str,
         sink: &'a Sink,
-        decode: impl FnOnce(&mut TableDecoder<'a>) -> Option<T>,
+        decode: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
-        let mut table =
-            TableDecoder { entries, at, path: path.to_owned(), asked: Vec::new(), sink };
+        let mut table = TableDecoder {
+            entries,
+            at,
+            path: path.to_owned(),
+            asked: Vec::new(),
+            missing: Vec::new(),
+            sink,
+        };
         let decoded = decode(&mut table);
         let known = table.finish();
         decoded.filter(|_| known)
     }
 
-    /// Notes the keys that nobody asked for; whether there were none.
+    /// Notes the keys that nobody asked for, and those that are missing; whether there were none.
     fn finish(self) -> bool {
         let known = || self.asked.iter().map(String::as_str);
-        let unknown = self.entries.iter().filter(|entry| !self.asked.contains(&entry.key));
-        let mut all_known = true;
-        for entry in unknown {
-            all_known = false;
-            let place = match self.path.replace("[]", "").as_str() {
-                "" => "at the top of a scenario".to_owned(),
-                path => format!("in `{path}`"),
-            };
+        let unknown: Vec<&Entry> =
+            self.entries.iter().filter(|entry| !self.asked.contains(&entry.key)).collect();
+        let place = match self.path.replace("[]", "").as_str() {
+            "" => "at the top of a scenario".to_owned(),
+            path => format!("in `{path}`"),
+        };
+        for entry in &unknown {
             let title = format!("unknown key `{}`", entry.key.escape_debug());
-            let problem =
-                Problem::new(entry.key_at, title, format!("there is no such key {place}"));
+            let label = format!("there is no such key {place}");
+            let problem = Problem::new(entry.key_at, title, label);
             self.sink.push(problem.suggest(&entry.key, known(), "the keys here are"));
         }
-        all_known
+        let clean = unknown.is_empty() && self.missing.is_empty();
+        for (keys, problem) in self.missing {
+            // A key that is there but misspelt is one mistake, not two.
+            let names = || keys.iter().map(String::as_str);
+            if !unknown.iter().any(|entry| is_near(&entry.key, names())) {
+                self.sink.push(problem);
+            }
+        }
+        clean
     }
 
     /// Where mistakes go.
@@ -112,7 +127,8 @@ impl<'a> TableDecoder<'a> {
     ) -> Option<T> {
         let Some(element) = self.get(key) else {
             let title = format!("`{key}` is missing");
-            self.sink.push(Problem::new(self.at, title, format!("needs a key `{key}`")));
+            let problem = Problem::new(self.at, title, format!("needs a key `{key}`"));
+            self.missing.push((vec![key.to_owned()], problem));
             return None;
         };
         read(&element)
@@ -122,7 +138,7 @@ impl<'a> TableDecoder<'a> {
     pub fn table<T>(
         &mut self,
         key: &str,
-        read: impl FnOnce(&mut TableDecoder<'a>) -> Option<T>,
+        read: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
         match self.get(key) {
             Some(element) => element.table(read),
@@ -185,7 +201,10 @@ impl<'a> TableDecoder<'a> {
         places.sort();
         let problem = match places.split_last() {
             None => {
-                Problem::new(self.at, format!("{what} is missing"), format!("needs one of {list}"))
+                let title = format!("{what} is missing");
+                let problem = Problem::new(self.at, title, format!("needs one of {list}"));
+                self.missing.push((keys.iter().map(|key| (*key).to_owned()).collect(), problem));
+                return None;
             }
             Some(((at, last), earlier)) => {
                 let title = format!("{what} is given {} times", places.len());

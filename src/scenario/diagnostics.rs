@@ -145,6 +145,11 @@ fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<
         .map(|(_, name)| name)
 }
 
+/// Whether one of `known` is near enough to `wrong` to be meant.
+pub(super) fn is_near<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> bool {
+    nearest(wrong, known).is_some()
+}
+
 /// Where decoders put mistakes, and the keys they asked for.
 #[derive(Debug, Default)]
 pub(super) struct Sink {

@@ -57,17 +57,20 @@ pub fn schema(registry: &Registry) -> Value {
 }
 
 fn object(description: &str, required: &[&str], properties: Value) -> Value {
-    json!({
+    let mut schema = json!({
         "type": "object",
         "description": description,
         "additionalProperties": false,
         "required": required,
-        "properties": properties,
-    })
+    });
+    schema["properties"] = properties;
+    schema
 }
 
 fn array(description: &str, items: Value) -> Value {
-    json!({ "type": "array", "description": description, "items": items })
+    let mut schema = json!({ "type": "array", "description": description });
+    schema["items"] = items;
+    schema
 }
 
 fn text(description: &str, default: &str) -> Value {

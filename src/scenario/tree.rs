@@ -125,25 +125,62 @@ pub(super) fn parse(
     };
     let source = sources.add(origin, text);
     let (table, errors) = DeTable::parse_recoverable(text);
+    let place = Place { source, offset: 0 };
+    let root = Node { value: place.table(table.get_ref()), at: Loc { source, start: 0, end: 0 } };
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
         let at = Loc { source, start: span.start, end: span.end };
-        sink.push(syntax_problem(at, error.message(), text));
+        sink.push(syntax_problem(at, error.message(), text, &root));
     }
-    let place = Place { source, offset: 0 };
-    let root = Loc { source, start: 0, end: 0 };
-    errors.is_empty().then(|| Node { value: place.table(table.get_ref()), at: root })
+    errors.is_empty().then_some(root)
 }
 
 /// A syntax error; a key given twice names both places.
-fn syntax_problem(at: Loc, message: &str, text: &str) -> Problem {
-    let written = text.get(at.start..at.end).unwrap_or("");
+fn syntax_problem(at: Loc, message: &str, text: &str, root: &Node) -> Problem {
+    if message == "duplicate key" {
+        let written = text.get(at.start..at.end).unwrap_or("");
+        let problem = Problem::new(at, format!("`{written}` is given twice"), "given again here");
+        let key = written.trim_matches(['"', '\'']);
+        return match header_before(text, at).or_else(|| key_before(root, key, at)) {
+            Some(first) => problem.and(first, "given first here"),
+            None => problem,
+        };
+    }
     match message.split_once(", expected ") {
         Some((what, expected)) => Problem::new(at, what, format!("expected {expected}")),
-        None if message == "duplicate key" => {
-            Problem::new(at, format!("`{written}` is given twice"), "given before")
-        }
         None => Problem::new(at, message, ""),
+    }
+}
+
+/// The first line that is the same table header as the line at `at`; the recovered tree has only the second.
+fn header_before(text: &str, at: Loc) -> Option<Loc> {
+    let before = text.get(..at.start)?;
+    let line = before.rfind('\n').map_or(0, |end| end + 1);
+    let header = text.get(line..)?.lines().next()?.trim();
+    if !header.starts_with('[') {
+        return None;
+    }
+    let mut start = 0;
+    for earlier in before.get(..line)?.split_inclusive('\n') {
+        if earlier.trim() == header {
+            return Some(Loc { source: at.source, start, end: start + earlier.trim_end().len() });
+        }
+        start += earlier.len();
+    }
+    None
+}
+
+/// The last place before `at` where `key` is a key: within one table, that is where it was given first.
+fn key_before(node: &Node, key: &str, at: Loc) -> Option<Loc> {
+    match &node.value {
+        Tree::Table(entries) => {
+            let here = |entry: &Entry| (entry.key == key).then_some(entry.key_at);
+            let inside = |entry: &Entry| key_before(&entry.node, key, at);
+            let places = entries.iter().flat_map(|entry| [here(entry), inside(entry)]);
+            places.flatten().filter(|place| place.start < at.start).max()
+        }
+        Tree::Array(items) => items.iter().filter_map(|item| key_before(item, key, at)).max(),
+        _ => None,
     }
 }
 

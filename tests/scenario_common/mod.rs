@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 /// Scenarios that together use every key.
-pub const MAXIMAL: [&str; 3] =
+pub(crate) const MAXIMAL: [&str; 3] =
     [include_str!("workload.toml"), include_str!("script.toml"), include_str!("faults.toml")];
 
 /// Every file under `scenarios/`, sorted.
 #[must_use]
-pub fn shipped() -> Vec<PathBuf> {
+pub(crate) fn shipped() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")];
     while let Some(folder) = folders.pop() {
