@@ -1,94 +1,210 @@
 //! Scenario files: TOML text to validated settings and back.
+//!
+//! A file is parsed to a tree in which every key and value remembers where it was written ([`tree`]); `--set`
+//! arguments are put into that tree ([`set`]); then it is decoded key by key ([`decode`]) into
+//! [`Config`], every mistake going to one place ([`diagnostics`]), so that all of them are shown at once, each as
+//! rustc would show it. [`schema()`] describes the same files to an editor.
 
-use std::fmt;
 use std::path::Path;
 
-use crate::config::Config;
-use crate::protocol::Protocol;
+use crate::config::{Cluster, Config};
+use crate::property::Promises;
+use crate::protocol::leader_follower::LeaderFollower;
+use crate::protocol::{Message, Protocol};
 use crate::run::{RunOptions, RunResult};
+
+mod changes;
+mod decode;
+mod diagnostics;
+mod distribution;
+mod export;
+mod faults;
+mod leader_follower;
+mod names;
+mod network;
+mod schema;
+mod script;
+mod sections;
+mod set;
+mod tree;
+mod units;
+mod workload;
+
+pub use decode::{Element, TableDecoder};
+pub use diagnostics::Diagnostics;
+pub use distribution::encode_distribution;
+pub use schema::schema;
 
 /// A protocol that can be named in a scenario file, as `[protocol.NAME]`.
 pub trait ScenarioProtocol: Protocol {
-    /// The name of its table.
+    /// The name of its table, in kebab-case.
     const NAME: &'static str;
 
-    // decode: reads the table; see the implementations in scenario/
-    // encode: writes it back
-    // schema: the JSON schema of the table
+    /// Reads the table. Ask for every key before giving up on a wrong one: a key not asked for is reported as
+    /// unknown. `None` says that a mistake was reported.
+    fn decode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Self::Config>;
+
+    /// Writes settings back as a table that [`ScenarioProtocol::decode`] reads as equal settings, every one explicit.
+    fn encode(config: &Self::Config) -> toml::Table;
+
+    /// The JSON schema (draft 2020-12) of the table; `#/$defs/duration`, `#/$defs/percentage`,
+    /// `#/$defs/distribution`, `#/$defs/node` and `#/$defs/target` may be referred to.
+    fn schema() -> serde_json::Value;
 }
 
-/// A scenario: settings, with a protocol and its settings.
-pub struct Scenario {
-    /// Its name.
-    pub name: String,
-    /// Everything but the protocol.
-    pub config: Config,
-    /// The protocol with its settings, ready to run: the one dynamic call a run.
-    pub protocol: Box<dyn ConfiguredProtocol>,
-}
-
-/// A protocol with its settings.
+/// A protocol with its settings, whatever its type: the one dynamic call a run.
 pub trait ConfiguredProtocol: Send + Sync {
     /// The name of its table.
     fn name(&self) -> &'static str;
     /// Runs it.
     fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult;
+    /// What it promises in this scenario.
+    fn promises(&self, config: &Config) -> Promises;
+    /// Its settings, as in a scenario file.
+    fn encode(&self) -> toml::Table;
+    /// The names of its kinds of message, by index.
+    fn message_kinds(&self) -> &'static [&'static str];
+}
+
+struct Configured<P: ScenarioProtocol>(P::Config);
+
+impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult {
+        crate::run::run::<P>(config, &self.0, seed, options)
+    }
+
+    fn promises(&self, config: &Config) -> Promises {
+        P::promises(&self.0, config)
+    }
+
+    fn encode(&self) -> toml::Table {
+        P::encode(&self.0)
+    }
+
+    fn message_kinds(&self) -> &'static [&'static str] {
+        P::Message::KINDS
+    }
+}
+
+type DecodeProtocol = fn(&mut TableDecoder<'_>, &Cluster) -> Option<Box<dyn ConfiguredProtocol>>;
+
+/// What the scenario layer needs to know of a protocol before it has settings.
+#[derive(Clone, Copy)]
+struct Registered {
+    name: &'static str,
+    decode: DecodeProtocol,
+    schema: fn() -> serde_json::Value,
+}
+
+/// The protocols that scenario files may name.
+#[derive(Clone)]
+pub struct Registry {
+    protocols: Vec<Registered>,
+}
+
+impl Registry {
+    /// The protocols that come with splitbrain.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { protocols: Vec::new() }.with::<LeaderFollower>()
+    }
+
+    /// Adds `P`, in place of one with the same name.
+    #[must_use]
+    pub fn with<P: ScenarioProtocol>(mut self) -> Self {
+        self.protocols.retain(|other| other.name != P::NAME);
+        self.protocols.push(Registered {
+            name: P::NAME,
+            decode: |table, cluster| {
+                P::decode(table, cluster)
+                    .map(|config| Box::new(Configured::<P>(config)) as Box<dyn ConfiguredProtocol>)
+            },
+            schema: P::schema,
+        });
+        self
+    }
+
+    /// The names, in the order in which they were added.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.protocols.iter().map(|protocol| protocol.name)
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
+
+/// A scenario: settings, with a protocol and its settings.
+pub struct Scenario {
+    /// The file's name without folder and ending.
+    pub name: String,
+    /// Everything but the protocol.
+    pub config: Config,
+    /// The protocol with its settings, ready to run.
+    pub protocol: Box<dyn ConfiguredProtocol>,
+}
+
+impl std::fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scenario")
+            .field("name", &self.name)
+            .field("config", &self.config)
+            .field("protocol", &self.protocol.name())
+            .field("settings", &self.protocol.encode())
+            .finish()
+    }
 }
 
 impl Scenario {
-    /// Stub: no file loads yet.
+    /// Reads the file at `path`. `sets` are `PATH=VALUE` arguments, put into the file's tree before it is decoded.
     ///
     /// # Errors
     ///
-    /// Always.
-    pub fn load(path: &Path, _: &Registry, _: &[String]) -> Result<Self, Diagnostics> {
-        match std::fs::read(path) {
-            Ok(_) => Err(Diagnostics(format!("error: {}: not read yet", path.display()))),
-            Err(error) => Err(Diagnostics(format!("error: {}: {error}", path.display()))),
-        }
+    /// Every mistake found in the file and in the arguments.
+    pub fn load(path: &Path, registry: &Registry, sets: &[String]) -> Result<Self, Diagnostics> {
+        let origin = path.display().to_string();
+        let text = tree::read(path).map_err(|why| Diagnostics::unreadable(&origin, &why))?;
+        Self::parse(&origin, &text, registry, sets)
+    }
+
+    /// The same for text already at hand; `origin` is what diagnostics call the file.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake found in the text and in the arguments.
+    pub fn parse(
+        origin: &str,
+        text: &[u8],
+        registry: &Registry,
+        sets: &[String],
+    ) -> Result<Self, Diagnostics> {
+        let stem = Path::new(origin).file_stem();
+        let name = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let (config, protocol) = sections::decode(origin, text, registry, sets)?;
+        Ok(Self { name, config, protocol })
+    }
+
+    /// The scenario as TOML that parses back to equal settings, every setting explicit.
+    #[must_use]
+    pub fn export(&self) -> String {
+        export::export(&self.config, self.protocol.as_ref())
     }
 
     /// Runs it.
     #[must_use]
     pub fn run(&self, seed: u64, options: RunOptions) -> RunResult {
         self.protocol.run(&self.config, seed, options)
-    }
-}
-
-/// What is wrong with a scenario.
-#[derive(Debug)]
-pub struct Diagnostics(String);
-
-impl Diagnostics {
-    /// As rustc shows it.
-    #[must_use]
-    pub fn render(&self, _color: bool) -> String {
-        self.0.clone()
-    }
-}
-
-impl fmt::Display for Diagnostics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Diagnostics {}
-
-/// The JSON schema of scenario files.
-#[must_use]
-pub fn schema(_: &Registry) -> serde_json::Value {
-    serde_json::json!({})
-}
-
-/// The protocols that scenario files may name.
-#[derive(Debug, Default)]
-pub struct Registry;
-
-impl Registry {
-    /// None but the built-in ones.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
     }
 }

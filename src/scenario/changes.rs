@@ -1,0 +1,186 @@
+//! `[[change]]`: settings that change on the way.
+//!
+//! A change is put into the tree of the file like an argument, on top of the changes before it, and the tree is
+//! decoded again: what may be written in the file may be written in a change, with the same meaning.
+
+use super::decode::{Element, TableDecoder};
+use super::diagnostics::{Loc, Problem, Sink};
+use super::names::Interned;
+use super::network::{self, encode_links};
+use super::script::Frame;
+use super::set::{self, Segment};
+use super::tree::Node;
+use super::workload;
+use crate::config::{Change, Config, Network, Workload};
+use crate::time::Time;
+
+/// The settings of the workload that may change.
+pub(super) const WORKLOAD: [&str; 7] =
+    ["mix", "think", "open", "read-from", "timeout", "retries", "backoff"];
+
+/// A change as written.
+pub(super) struct Written<'a> {
+    at: Time,
+    place: Loc,
+    set: Vec<(Vec<Segment>, &'a str, &'a Node)>,
+}
+
+/// Every `[[change]]` as written, in time order; its settings are not yet decoded.
+pub(super) fn written<'a>(
+    table: &mut TableDecoder<'a>,
+    has_workload: bool,
+    frame: Frame,
+) -> Option<Vec<Written<'a>>> {
+    let mut written = table.list("change", |element| {
+        let place = element.at();
+        element.table(|table| change(table, place, has_workload, frame))
+    })?;
+    written.sort_by_key(|change| change.at);
+    Some(written)
+}
+
+/// The changes on top of `root`, which decoded to `config` without a mistake.
+pub(super) fn apply(
+    written: &[Written<'_>],
+    root: &Node,
+    config: &Config,
+    names: &Interned,
+    sink: &Sink,
+) -> Option<Vec<Change>> {
+    let mut tree = root.clone();
+    let (mut network, mut workload) = (config.network.clone(), config.workload.clone());
+    let mut changes = Vec::new();
+    for change in written {
+        for (path, _, value) in &change.set {
+            if let Err(problem) = set::set(&mut tree, path, (*value).clone()) {
+                sink.push(*problem);
+                return None;
+            }
+        }
+        let (after, load) = decode_again(&tree, change, config.cluster.nodes, names, sink)?;
+        let set = canonical(change, &network, &after);
+        network = after;
+        // Names were given by the workload of the file: how many there are cannot change.
+        workload = workload.zip(load).map(|(before, load)| Workload {
+            clients: before.clients,
+            keys: before.keys,
+            operations: before.operations,
+            ..load
+        });
+        changes.push(Change {
+            at: change.at,
+            set,
+            network: network.clone(),
+            workload: workload.clone(),
+        });
+    }
+    Some(changes)
+}
+
+fn change<'a>(
+    table: &mut TableDecoder<'a>,
+    place: Loc,
+    has_workload: bool,
+    frame: Frame,
+) -> Option<Written<'a>> {
+    let at = table.required("at", |at| frame.time(at));
+    let set = table.required("set", |set| {
+        set.table(|table| {
+            let pairs: Vec<Option<_>> = table
+                .entries()
+                .into_iter()
+                .map(|(key, element)| {
+                    let at = table.key_at(key);
+                    let path = settable(key, at, has_workload, &element)?;
+                    Some((path, key, element.node))
+                })
+                .collect();
+            pairs.into_iter().collect::<Option<Vec<_>>>()
+        })
+    });
+    Some(Written { at: at?, place, set: set? })
+}
+
+/// The path, when it is one that may change.
+fn settable(key: &str, at: Loc, has_workload: bool, element: &Element<'_>) -> Option<Vec<Segment>> {
+    // Places inside the key are its own, but for the quotes: close enough to point at.
+    let inner = if key.contains('.') { Loc { start: at.start + 1, ..at } } else { at };
+    let path = match set::path(key, inner) {
+        Ok(path) => path,
+        Err(problem) => {
+            element.sink.push(*problem);
+            return None;
+        }
+    };
+    let keys: Vec<&str> = path.iter().map(|segment| segment.key.as_str()).collect();
+    let problem = match keys.as_slice() {
+        ["network", _, ..] => return Some(path),
+        ["workload", setting, ..] if WORKLOAD.contains(setting) => {
+            if has_workload {
+                return Some(path);
+            }
+            Problem::new(at, "there is no workload to change", "the scenario has no [workload]")
+        }
+        ["workload", setting, ..] => {
+            let title = format!("`workload.{}` cannot change on the way", setting.escape_debug());
+            Problem::new(at, title, "not a setting that can change").suggest(
+                setting,
+                WORKLOAD,
+                "of the workload these can",
+            )
+        }
+        _ => {
+            let title = format!("`{}` cannot change on the way", key.escape_debug());
+            Problem::new(at, title, "expected a path such as \"network.loss\"")
+                .help("`network.` and some settings of `workload.` can change")
+        }
+    };
+    element.sink.push(problem);
+    None
+}
+
+fn decode_again(
+    tree: &Node,
+    change: &Written<'_>,
+    nodes: u16,
+    names: &Interned,
+    sink: &Sink,
+) -> Option<(Network, Option<Workload>)> {
+    let again = Sink::default();
+    let read = |key: &str| tree.get(key).map(|node| Element::new(node, &again, key));
+    let network = match read("network") {
+        Some(element) => element.table(|table| network::network(table, nodes, names)),
+        None => TableDecoder::read(&[], change.place, "network", &again, |table| {
+            network::network(table, nodes, names)
+        }),
+    };
+    let load =
+        read("workload").map(|element| element.table(|table| workload::workload(table, nodes)));
+    for problem in again.into_problems() {
+        let outside = problem.place().is_none_or(|at| {
+            !change.set.iter().any(|(path, _, node)| {
+                node.at.contains(at) || path.iter().any(|segment| segment.at == at)
+            })
+        });
+        let problem =
+            if outside { problem.and(change.place, "because of this change") } else { problem };
+        sink.push(problem);
+    }
+    Some((network?, load.map_or(Some(None), |load| load.map(Some))?))
+}
+
+/// What the change sets, as texts that set the same on the exported scenario. There every link stands alone and
+/// inherits nothing, so links that became different are set as a whole.
+fn canonical(change: &Written<'_>, before: &Network, after: &Network) -> Vec<(String, String)> {
+    let is_of_links = |path: &[Segment]| matches!(path, [_, second, ..] if second.key == "link");
+    let mut set: Vec<(String, String)> = change
+        .set
+        .iter()
+        .filter(|(path, ..)| !is_of_links(path))
+        .map(|(_, key, node)| ((*key).to_owned(), node.to_toml().to_string()))
+        .collect();
+    if before.links != after.links {
+        set.push(("network.link".to_owned(), encode_links(&after.links).to_string()));
+    }
+    set
+}

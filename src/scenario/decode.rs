@@ -1,0 +1,527 @@
+//! Reading a table key by key.
+//!
+//! A [`TableDecoder`] hands out the values of one table, as an [`Element`] each, and knows which keys were asked
+//! for; an [`Element`] reads itself as a length of time, a node, a choice. A mistake is noted where it is found and
+//! decoding goes on, so that one reading finds them all. `None` always means "a mistake was noted"; so ask for
+//! everything first and give up, with `?`, last.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use super::diagnostics::{Loc, Problem, Sink, is_near};
+use super::tree::{Entry, Node, Tree};
+use super::units::{self, NotThat};
+use crate::id::NodeId;
+use crate::rng::Probability;
+use crate::time::Span;
+
+/// Reads the keys of one table.
+#[derive(Debug)]
+pub struct TableDecoder<'a> {
+    entries: &'a [Entry],
+    at: Loc,
+    path: String,
+    asked: Vec<String>,
+    /// Keys that are not there and should be, each with the mistake that this is.
+    missing: Vec<(Vec<String>, Problem)>,
+    sink: &'a Sink,
+}
+
+/// A value of the file, to be read as what it should be.
+#[derive(Clone, Debug)]
+pub struct Element<'a> {
+    pub(super) node: &'a Node,
+    pub(super) sink: &'a Sink,
+    path: String,
+}
+
+impl<'a> TableDecoder<'a> {
+    /// Reads `entries`, then notes the keys that nobody asked for.
+    pub(super) fn read<T>(
+        entries: &'a [Entry],
+        at: Loc,
+        path: &str,
+        sink: &'a Sink,
+        decode: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        let mut table = TableDecoder {
+            entries,
+            at,
+            path: path.to_owned(),
+            asked: Vec::new(),
+            missing: Vec::new(),
+            sink,
+        };
+        let decoded = decode(&mut table);
+        let known = table.finish();
+        decoded.filter(|_| known)
+    }
+
+    /// Notes the keys that nobody asked for, and those that are missing; whether there were none.
+    fn finish(self) -> bool {
+        let known = || self.asked.iter().map(String::as_str);
+        let unknown: Vec<&Entry> =
+            self.entries.iter().filter(|entry| !self.asked.contains(&entry.key)).collect();
+        let place = match self.path.replace("[]", "").as_str() {
+            "" => "at the top of a scenario".to_owned(),
+            path => format!("in `{path}`"),
+        };
+        for entry in &unknown {
+            let title = format!("unknown key `{}`", entry.key.escape_debug());
+            let label = format!("there is no such key {place}");
+            let problem = Problem::new(entry.key_at, title, label);
+            self.sink.push(problem.suggest(&entry.key, known(), "the keys here are"));
+        }
+        let clean = unknown.is_empty() && self.missing.is_empty();
+        for (keys, problem) in self.missing {
+            // A key that is there but misspelt is one mistake, not two.
+            let names = || keys.iter().map(String::as_str);
+            if !unknown.iter().any(|entry| is_near(&entry.key, names())) {
+                self.sink.push(problem);
+            }
+        }
+        clean
+    }
+
+    /// Where mistakes go.
+    pub(super) const fn sink(&self) -> &'a Sink {
+        self.sink
+    }
+
+    /// The value of `key`, if it is there.
+    pub fn get(&mut self, key: &str) -> Option<Element<'a>> {
+        let path =
+            if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
+        if !self.asked.iter().any(|asked| asked == key) {
+            self.asked.push(key.to_owned());
+            self.sink.asked(&path);
+        }
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        Some(Element { node: &entry.node, sink: self.sink, path })
+    }
+
+    /// The value of `key`, read by `read`; the default when it is not there.
+    pub fn or<T>(
+        &mut self,
+        key: &str,
+        default: T,
+        read: impl FnOnce(&Element<'a>) -> Option<T>,
+    ) -> Option<T> {
+        self.get(key).map_or(Some(default), |element| read(&element))
+    }
+
+    /// The value of `key`, read by `read`; `Some(None)` when it is not there.
+    pub fn optional<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&Element<'a>) -> Option<T>,
+    ) -> Option<Option<T>> {
+        self.get(key).map_or(Some(None), |element| read(&element).map(Some))
+    }
+
+    /// The value of `key`, read by `read`; a mistake when it is not there.
+    pub fn required<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&Element<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let Some(element) = self.get(key) else {
+            let title = format!("`{key}` is missing");
+            let problem = Problem::new(self.at, title, format!("needs a key `{key}`"));
+            self.missing.push((vec![key.to_owned()], problem));
+            return None;
+        };
+        read(&element)
+    }
+
+    /// The table at `key`, read by `read`; as if it were empty when it is not there.
+    pub fn table<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        match self.get(key) {
+            Some(element) => element.table(read),
+            None => {
+                let path = if self.path.is_empty() {
+                    key.to_owned()
+                } else {
+                    format!("{}.{key}", self.path)
+                };
+                Self::read(&[], self.at, &path, self.sink, read)
+            }
+        }
+    }
+
+    /// Every item of the array at `key`, each read by `read`; none when it is not there.
+    pub fn list<T>(
+        &mut self,
+        key: &str,
+        mut read: impl FnMut(&Element<'a>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.get(key).map_or(Some(Vec::new()), |element| element.list(&mut read))
+    }
+
+    /// Every key with its value, for a table whose keys are not fixed.
+    pub fn entries(&mut self) -> Vec<(&'a str, Element<'a>)> {
+        self.sink.asked(&format!("{}.*", self.path));
+        self.asked.extend(self.entries.iter().map(|entry| entry.key.clone()));
+        let element = |entry: &'a Entry| {
+            let path = format!("{}.*", self.path);
+            (entry.key.as_str(), Element { node: &entry.node, sink: self.sink, path })
+        };
+        self.entries.iter().map(element).collect()
+    }
+
+    /// Notes a mistake of the table as a whole; `label` says what was expected. For `return table.wrong(..)`.
+    pub fn wrong<T>(&self, title: impl Display, label: impl Display) -> Option<T> {
+        self.sink.push(Problem::new(self.at, title.to_string(), label.to_string()));
+        None
+    }
+
+    /// Where `key` was written.
+    pub(super) fn key_at(&self, key: &str) -> Loc {
+        self.entries.iter().find(|entry| entry.key == key).map_or(self.at, |entry| entry.key_at)
+    }
+
+    /// The only one of `keys` that is there, by its place in `keys`, with its value. None or several is a mistake;
+    /// `what` says of what there has to be one.
+    pub fn exactly_one(&mut self, keys: &[&str], what: &str) -> Option<(usize, Element<'a>)> {
+        let mut found: Vec<(usize, Element<'a>)> = Vec::new();
+        for (index, key) in keys.iter().enumerate() {
+            found.extend(self.get(key).map(|element| (index, element)));
+        }
+        if found.len() == 1 {
+            return found.pop();
+        }
+        let list = list_of(keys);
+        // In the order of the file, so that the first is "first".
+        let mut places: Vec<(Loc, &str)> =
+            found.iter().map(|(index, _)| (self.key_at(keys[*index]), keys[*index])).collect();
+        places.sort();
+        let problem = match places.split_last() {
+            None => {
+                let title = format!("{what} is missing");
+                let problem = Problem::new(self.at, title, format!("needs one of {list}"));
+                self.missing.push((keys.iter().map(|key| (*key).to_owned()).collect(), problem));
+                return None;
+            }
+            Some(((at, last), earlier)) => {
+                let title = format!("{what} is given {} times", places.len());
+                let mut problem = Problem::new(*at, title, format!("`{last}` contradicts it"));
+                for (at, key) in earlier {
+                    problem = problem.and(*at, format!("`{key}` is given here"));
+                }
+                problem.help(format!("give one of {list}"))
+            }
+        };
+        self.sink.push(problem);
+        None
+    }
+
+    /// Notes a contradiction between two keys that are there.
+    pub fn contradiction(&mut self, first: &str, second: &str, title: &str, help: &str) {
+        let (a, b) = (self.key_at(first), self.key_at(second));
+        let problem = Problem::new(b, title, format!("`{second}` is given here"));
+        self.sink.push(problem.and(a, format!("`{first}` is given here")).help(help));
+    }
+}
+
+impl<'a> Element<'a> {
+    /// An element that is the file's root or stands alone.
+    pub(super) fn new(node: &'a Node, sink: &'a Sink, path: &str) -> Self {
+        Self { node, sink, path: path.to_owned() }
+    }
+
+    /// Notes a mistake at this value; `label` says what was expected. For `return element.wrong(..)`.
+    pub fn wrong<T>(&self, title: impl Display, label: impl Display) -> Option<T> {
+        self.sink.push(Problem::new(self.node.at, title.to_string(), label.to_string()));
+        None
+    }
+
+    pub(super) fn problem(&self, title: impl Into<String>, label: impl Into<String>) -> Problem {
+        Problem::new(self.node.at, title, label)
+    }
+
+    /// Whether the value came from a `--set` argument, not from the file.
+    #[must_use]
+    pub const fn is_from_argument(&self) -> bool {
+        self.node.at.source != 0
+    }
+
+    /// Where it was written.
+    pub(super) const fn at(&self) -> Loc {
+        self.node.at
+    }
+
+    fn mistyped<T>(&self, expected: &str) -> Option<T> {
+        let title = format!("expected {expected}, found {}", self.node.value.kind());
+        let key = self.path.trim_end_matches("[]").rsplit('.').next().unwrap_or_default();
+        let label = if key == "*" { String::new() } else { format!("`{key}` takes {expected}") };
+        self.wrong(title, label)
+    }
+
+    /// Reads it as a table.
+    pub fn table<T>(&self, read: impl FnOnce(&mut TableDecoder<'a>) -> Option<T>) -> Option<T> {
+        match &self.node.value {
+            Tree::Table(entries) => {
+                TableDecoder::read(entries, self.node.at, &self.path, self.sink, read)
+            }
+            _ => self.mistyped("a table"),
+        }
+    }
+
+    /// Its items, when it is an array.
+    pub fn items(&self) -> Option<Vec<Self>> {
+        let path = format!("{}[]", self.path);
+        match &self.node.value {
+            Tree::Array(items) => {
+                Some(items.iter().map(|node| Element::new(node, self.sink, &path)).collect())
+            }
+            _ => self.mistyped("an array"),
+        }
+    }
+
+    /// Reads it as an array, each item by `read`.
+    pub fn list<T>(&self, mut read: impl FnMut(&Self) -> Option<T>) -> Option<Vec<T>> {
+        // All are read before any is given up.
+        let read: Vec<Option<T>> = self.items()?.iter().map(&mut read).collect();
+        read.into_iter().collect()
+    }
+
+    /// Reads it as a string.
+    pub fn text(&self) -> Option<&'a str> {
+        match &self.node.value {
+            Tree::Text(text) => Some(text),
+            _ => self.mistyped("a string"),
+        }
+    }
+
+    /// Whether it is a string.
+    pub(super) const fn is_string(&self) -> bool {
+        matches!(self.node.value, Tree::Text(_))
+    }
+
+    /// Whether it is a table.
+    pub(super) const fn is_table(&self) -> bool {
+        matches!(self.node.value, Tree::Table(_))
+    }
+
+    /// Whether it is an array.
+    pub(super) const fn is_array(&self) -> bool {
+        matches!(self.node.value, Tree::Array(_))
+    }
+
+    /// Whether it is this string.
+    #[must_use]
+    pub fn is_text(&self, text: &str) -> bool {
+        matches!(&self.node.value, Tree::Text(found) if found == text)
+    }
+
+    /// Reads it as a name: a string that is not empty and has no control characters.
+    pub fn name(&self) -> Option<&'a str> {
+        let text = self.text()?;
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return self.wrong("a name is empty or unprintable", "expected some visible text");
+        }
+        Some(text)
+    }
+
+    /// Reads it as `true` or `false`.
+    pub fn boolean(&self) -> Option<bool> {
+        match &self.node.value {
+            Tree::Bool(truth) => Some(*truth),
+            _ => self.mistyped("`true` or `false`"),
+        }
+    }
+
+    /// Reads it as `true`, for a key that is there or not.
+    pub(super) fn only_true(&self) -> Option<()> {
+        if self.boolean()? {
+            return Some(());
+        }
+        self.wrong("this can only be `true`", "leave the key out instead")
+    }
+
+    /// Reads it as a whole number of `range`.
+    pub fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
+        let (low, high) = (*range.start(), *range.end());
+        let expected = format!("expected a whole number from {low} to {high}");
+        match &self.node.value {
+            Tree::Integer(Some(number)) => match u64::try_from(*number) {
+                Ok(number) if range.contains(&number) => Some(number),
+                _ => self.wrong(format!("{number} is out of range"), expected),
+            },
+            Tree::Integer(None) => self.wrong("the number is out of range", expected),
+            _ => self.mistyped("a whole number"),
+        }
+    }
+
+    /// Reads it as a whole number of `range`, which fits 32 bits.
+    pub fn integer_u32(&self, range: RangeInclusive<u32>) -> Option<u32> {
+        let number = self.integer(u64::from(*range.start())..=u64::from(*range.end()))?;
+        u32::try_from(number).ok()
+    }
+
+    /// Reads it as a whole number of `range`, which fits 16 bits.
+    pub fn integer_u16(&self, range: RangeInclusive<u16>) -> Option<u16> {
+        let number = self.integer(u64::from(*range.start())..=u64::from(*range.end()))?;
+        u16::try_from(number).ok()
+    }
+
+    /// Reads it as a finite number above 0.
+    pub fn positive_number(&self) -> Option<f64> {
+        let number = match &self.node.value {
+            Tree::Float(number) => *number,
+            // Large integers lose their last digits, which no parameter of a distribution has.
+            Tree::Integer(Some(number)) => *number as f64,
+            _ => return self.mistyped("a number"),
+        };
+        if number.is_finite() && number > 0.0 {
+            return Some(number);
+        }
+        self.wrong(format!("{number} is out of range"), "expected a finite number above 0")
+    }
+
+    /// Reads it as one of some words, each standing for a value.
+    pub fn choice<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let Tree::Text(text) = &self.node.value else {
+            return self.mistyped(&format!("one of {}", list_of(&words)));
+        };
+        if let Some((_, value)) = choices.iter().find(|(word, _)| word == text) {
+            return Some(value.clone());
+        }
+        let title = format!("`{}` is none of the choices", text.escape_debug());
+        let label = format!("expected one of {}", list_of(&words));
+        self.sink.push(self.problem(title, label).suggest(text, words, "the choices are"));
+        None
+    }
+
+    /// Reads it as a length of time: `"150ms"`, `"1.5s"`; exact.
+    pub fn duration(&self) -> Option<Span> {
+        self.quantity(units::duration, "a length of time", "such as \"150ms\"")
+    }
+
+    /// Reads it as a length of time above 0.
+    pub fn positive_duration(&self) -> Option<Span> {
+        let span = self.duration()?;
+        if span.is_zero() {
+            return self.wrong("a length of time is zero", "expected more than 0");
+        }
+        Some(span)
+    }
+
+    /// Reads it as a length of time that may be negative, in nanoseconds: `"-5s"`.
+    pub fn signed_duration(&self) -> Option<i64> {
+        self.quantity(units::signed_duration, "a length of time", "such as \"-5s\" or \"150ms\"")
+    }
+
+    /// Reads it as a drift in parts per billion: `"200ppm"`, `"-0.5%"`.
+    pub(super) fn drift(&self) -> Option<i64> {
+        self.quantity(units::drift, "a drift", "such as \"200ppm\" or \"-0.5%\"")
+    }
+
+    /// Reads it as bytes a second: `"10MB/s"`.
+    pub(super) fn bandwidth(&self) -> Option<u64> {
+        self.quantity(units::bandwidth, "a bandwidth", "such as \"10MB/s\"")
+    }
+
+    /// Reads it as the mean time between two of a rate: `"100/s"`.
+    pub(super) fn rate(&self) -> Option<units::Rate> {
+        self.quantity(units::rate, "a rate", "such as \"100/s\"")
+    }
+
+    /// Reads it as a probability: `"0.5%"`, or a number from 0 to 1.
+    pub fn probability(&self) -> Option<Probability> {
+        let number = match &self.node.value {
+            Tree::Float(number) => *number,
+            Tree::Integer(Some(number)) => *number as f64,
+            _ => return self.quantity(units::percentage, "a percentage", "such as \"0.5%\""),
+        };
+        if !(0.0..=1.0).contains(&number) {
+            let title = format!("{number} is no probability");
+            return self.wrong(title, "expected 0 to 1, or a percentage such as \"5%\"");
+        }
+        // At most a billion, so the cast is exact.
+        let parts = (number * 1e9).round() as u32;
+        Probability::from_parts_per_billion(parts)
+    }
+
+    fn quantity<T>(
+        &self,
+        parse: impl FnOnce(&str) -> Result<T, NotThat>,
+        what: &str,
+        example: &str,
+    ) -> Option<T> {
+        let Tree::Text(text) = &self.node.value else {
+            return self.mistyped(&format!("{what} {example}"));
+        };
+        match parse(text) {
+            Ok(quantity) => Some(quantity),
+            Err(NotThat { why }) => {
+                let shown: String = text.escape_debug().take(60).collect();
+                let problem = self.problem(format!("`{shown}` is not {what}"), why);
+                self.sink.push(problem.help(format!("write {what} {example}")));
+                None
+            }
+        }
+    }
+
+    /// Reads it as the name of one of `nodes` nodes: `"n1"` is the first.
+    pub fn node(&self, nodes: u16) -> Option<NodeId> {
+        self.word_or_node(&[], nodes)
+    }
+
+    /// Reads it as a node; the message for what is neither that nor one of `words` names those too.
+    pub(super) fn word_or_node(&self, words: &[&str], nodes: u16) -> Option<NodeId> {
+        let text = self.text()?;
+        match node_named(text) {
+            Some(number) if (1..=u64::from(nodes)).contains(&number) => {
+                Some(NodeId::from_index(usize::try_from(number - 1).ok()?))
+            }
+            _ => {
+                let title = format!("there is no node `{}`", text.escape_debug());
+                let range = if nodes == 1 { "n1".to_owned() } else { format!("n1 to n{nodes}") };
+                let label = match words {
+                    [] => format!("expected {range}"),
+                    words => format!("expected {range}, or one of {}", list_of(words)),
+                };
+                let near = words.iter().copied();
+                self.sink.push(self.problem(title, label).suggest_near(text, near));
+                None
+            }
+        }
+    }
+
+    /// Reads it as a node, or as `word` for none in particular.
+    pub fn node_or(&self, word: &str, nodes: u16) -> Option<Option<NodeId>> {
+        if self.is_text(word) { Some(None) } else { self.node(nodes).map(Some) }
+    }
+}
+
+/// The number in `n17`; `None` for what has not the form of a node's name.
+pub(super) fn node_named(text: &str) -> Option<u64> {
+    numbered('n', text)
+}
+
+/// The number in a letter followed by a number without leading zeros.
+pub(super) fn numbered(letter: char, text: &str) -> Option<u64> {
+    let digits = text.strip_prefix(letter)?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    if plain { digits.parse().ok() } else { None }
+}
+
+/// The word that stands for `value` among choices.
+pub(super) fn word_for<T: PartialEq>(choices: &[(&'static str, T)], value: &T) -> &'static str {
+    choices.iter().find(|(_, choice)| choice == value).map_or("", |(word, _)| word)
+}
+
+/// "`a`, `b` or `c`".
+fn list_of(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}

@@ -1,0 +1,300 @@
+//! Mistakes in a scenario: collected in one place, shown all at once, each as rustc shows its own.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// A stretch of a source: where something was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Loc {
+    /// Index into [`Sources`].
+    pub(super) source: usize,
+    /// First byte.
+    pub(super) start: usize,
+    /// One past the last byte.
+    pub(super) end: usize,
+}
+
+impl Loc {
+    /// Whether `other` lies within this.
+    pub(super) const fn contains(self, other: Self) -> bool {
+        self.source == other.source && self.start <= other.start && other.end <= self.end
+    }
+}
+
+/// A text that was read: the file, or an argument.
+#[derive(Clone, Debug)]
+struct Source {
+    origin: String,
+    text: String,
+}
+
+/// The texts that were read; the first is the file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sources(Vec<Source>);
+
+impl Sources {
+    /// Adds a text; what to call it in a [`Loc`].
+    pub(super) fn add(&mut self, origin: &str, text: &str) -> usize {
+        self.0.push(Source { origin: origin.to_owned(), text: text.to_owned() });
+        self.0.len() - 1
+    }
+}
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    title: String,
+    at: Option<Loc>,
+    label: String,
+    others: Vec<(Loc, String)>,
+    help: Vec<String>,
+}
+
+impl Problem {
+    /// A mistake at a place; `label` says there what was expected.
+    pub(super) fn new(at: Loc, title: impl Into<String>, label: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            at: Some(at),
+            label: label.into(),
+            others: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// A mistake that is at no place of a text.
+    pub(super) fn nowhere(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            at: None,
+            label: String::new(),
+            others: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// Another place that has to do with it.
+    #[must_use]
+    pub(super) fn and(mut self, at: Loc, label: impl Into<String>) -> Self {
+        self.others.push((at, label.into()));
+        self
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// "did you mean", when one of `known` is near to `wrong`.
+    #[must_use]
+    pub(super) fn suggest_near<'a>(
+        self,
+        wrong: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        match nearest(wrong, known) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+
+    /// Where it is.
+    pub(super) const fn place(&self) -> Option<Loc> {
+        self.at
+    }
+
+    /// "did you mean" when one of `known` is near to `wrong`, else the list of them.
+    #[must_use]
+    pub(super) fn suggest<'a>(
+        self,
+        wrong: &str,
+        known: impl IntoIterator<Item = &'a str> + Clone,
+        what: &str,
+    ) -> Self {
+        match nearest(wrong, known.clone()) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None => {
+                let list: Vec<String> = known.into_iter().map(|name| format!("`{name}`")).collect();
+                if list.is_empty() {
+                    self
+                } else {
+                    self.help(format!("{what}: {}", list.join(", ")))
+                }
+            }
+        }
+    }
+}
+
+/// The name nearest to `wrong`, if it is near enough to be meant.
+fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A name of novel length is no misspelling, and comparing it would take the square of it.
+    if wrong.len() > 64 {
+        return None;
+    }
+    let lower = wrong.to_lowercase().replace('_', "-");
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&lower, name), name))
+        .filter(|(distance, name)| *distance <= (name.len().max(lower.len()) / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// Whether one of `known` is near enough to `wrong` to be meant.
+pub(super) fn is_near<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> bool {
+    nearest(wrong, known).is_some()
+}
+
+/// Where decoders put mistakes, and the keys they asked for.
+#[derive(Debug, Default)]
+pub(super) struct Sink {
+    problems: RefCell<Vec<Problem>>,
+    asked: RefCell<Option<BTreeSet<String>>>,
+}
+
+impl Sink {
+    /// Notes a mistake.
+    pub(super) fn push(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// Whether no mistake was noted.
+    pub(super) fn is_clean(&self) -> bool {
+        self.problems.borrow().is_empty()
+    }
+
+    #[cfg(test)]
+    /// From now on notes the path of every key that is asked for.
+    pub(super) fn record_keys(&self) {
+        *self.asked.borrow_mut() = Some(BTreeSet::new());
+    }
+
+    /// Notes that the key at `path` was asked for, if that is recorded.
+    pub(super) fn asked(&self, path: &str) {
+        if let Some(asked) = self.asked.borrow_mut().as_mut() {
+            asked.insert(path.to_owned());
+        }
+    }
+
+    #[cfg(test)]
+    /// The paths noted since [`Sink::record_keys`].
+    pub(super) fn into_keys(self) -> BTreeSet<String> {
+        self.asked.into_inner().unwrap_or_default()
+    }
+
+    /// The mistakes.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems.into_inner()
+    }
+}
+
+/// The most mistakes that are shown; the rest are counted.
+const SHOWN: usize = 50;
+
+/// Every mistake of a scenario, in file order. `Display` shows them without colour.
+#[derive(Clone)]
+pub struct Diagnostics {
+    sources: Sources,
+    problems: Vec<Problem>,
+}
+
+impl Diagnostics {
+    /// The mistakes noted in `sink`, in file order, each once.
+    pub(super) fn new(sources: Sources, sink: Sink) -> Self {
+        let mut problems = sink.into_problems();
+        problems.sort_by_key(|problem| problem.at);
+        problems.dedup();
+        Self { sources, problems }
+    }
+
+    /// A file that could not be read.
+    pub(super) fn unreadable(origin: &str, why: &str) -> Self {
+        let problem = Problem::nowhere(format!("cannot read `{origin}`: {why}"));
+        Self { sources: Sources::default(), problems: vec![problem] }
+    }
+
+    /// How many mistakes there are; at least one.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "there is always a mistake")]
+    pub fn len(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// The mistakes as text, with or without colours for a terminal.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let shown = self.problems.iter().take(SHOWN);
+        let mut parts: Vec<String> =
+            shown.map(|problem| renderer.render(&[self.group(problem)])).collect();
+        if self.problems.len() > SHOWN {
+            parts.push(format!("error: and {} more mistakes", self.problems.len() - SHOWN));
+        }
+        parts.join("\n\n")
+    }
+
+    fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
+        let title = Level::ERROR.primary_title(problem.title.as_str());
+        let mut group = Group::with_title(title);
+        // A place in another source than the first one's gets a snippet of its own.
+        if let Some(at) = problem.at {
+            group = group.element(self.snippet(at.source, problem));
+            let others: BTreeSet<usize> = problem.others.iter().map(|(at, _)| at.source).collect();
+            for source in others.into_iter().filter(|source| *source != at.source) {
+                group = group.element(self.snippet(source, problem));
+            }
+        }
+        group.elements(problem.help.iter().map(|help| Level::HELP.message(help.as_str())))
+    }
+
+    fn snippet<'a>(
+        &'a self,
+        source: usize,
+        problem: &'a Problem,
+    ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+        let Source { origin, text } = &self.sources.0[source];
+        let primary = problem.at.map(|at| (at, problem.label.as_str(), AnnotationKind::Primary));
+        let others = problem.others.iter();
+        let context = others.map(|(at, label)| (*at, label.as_str(), AnnotationKind::Context));
+        let annotations = primary.into_iter().chain(context);
+        let here = annotations.filter(|(at, ..)| at.source == source);
+        Snippet::source(text.as_str()).path(origin.as_str()).annotations(here.map(
+            |(at, label, kind)| {
+                let label = (!label.is_empty()).then_some(label);
+                kind.span(on_characters(text, at.start, at.end)).label(label)
+            },
+        ))
+    }
+}
+
+/// The range cut to the text, widened to whole characters.
+fn on_characters(text: &str, start: usize, end: usize) -> std::ops::Range<usize> {
+    let mut start = start.min(text.len());
+    let mut end = end.clamp(start, text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl fmt::Debug for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl std::error::Error for Diagnostics {}

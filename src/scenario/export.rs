@@ -1,0 +1,409 @@
+//! Settings back to TOML, every one explicit: what [`super::Scenario::parse`] reads as equal settings.
+
+use std::fmt::Write;
+
+use toml::{Table, Value};
+
+use super::ConfiguredProtocol;
+use super::decode::word_for;
+use super::distribution::encode_distribution;
+use super::faults::TARGETS;
+use super::network::{encode_link, encode_link_override};
+use super::script::status_word;
+use super::sections::TIES;
+use super::units;
+use crate::config::{
+    Answer, Change, ClientLeg, Config, Expect, ExpectedState, ExpectedValue, Fault, FaultAction,
+    Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom, Route, ScriptedOperation, Skew,
+    Target, Workload,
+};
+use crate::id::NodeId;
+
+/// The scenario as TOML.
+pub(super) fn export(config: &Config, protocol: &dyn ConfiguredProtocol) -> String {
+    let mut file = File::default();
+    file.lines(&top(config));
+    file.section("[cluster]", &cluster(config));
+    file.nested(&format!("protocol.{}", protocol.name()), &protocol.encode());
+    let mut network = encode_link(&config.network.default);
+    set(&mut network, "client-delay", encode_distribution(&config.network.client_delay));
+    file.section("[network]", &network);
+    for link in &config.network.links {
+        file.section("[[network.link]]", &encode_link_override(link));
+    }
+    for leg in &config.network.client_legs {
+        file.section("[[network.client]]", &client_leg(leg, &config.names));
+    }
+    for (node, clock) in NodeId::all(config.cluster.nodes).zip(&config.clocks) {
+        let mut table = Table::new();
+        set(&mut table, "node", node.to_string());
+        set(&mut table, "offset", units::show_signed(clock.offset_ns));
+        set(&mut table, "drift", units::show_drift(clock.drift_ppb));
+        file.section("[[clock]]", &table);
+    }
+    file.section("[disk]", &one("sync", encode_distribution(&config.disk.sync)));
+    if let Some(load) = &config.workload {
+        file.section("[workload]", &workload(load));
+    }
+    for scripted in &config.script {
+        file.section("[[operation]]", &operation(scripted, &config.names));
+    }
+    for scheduled in &config.faults {
+        file.section("[[fault]]", &fault(scheduled, &config.names, protocol.message_kinds()));
+    }
+    for scheduled in &config.changes {
+        file.section("[[change]]", &change(scheduled));
+    }
+    let staleness = config.bounds.staleness.to_string();
+    file.section("[check]", &one("staleness-bound", staleness));
+    file.expect(&config.expect, &config.names);
+    file.text
+}
+
+/// The text so far.
+#[derive(Default)]
+struct File {
+    text: String,
+}
+
+impl File {
+    fn lines(&mut self, table: &Table) {
+        for (key, value) in table {
+            // Writing to a string does not fail.
+            let _ = writeln!(self.text, "{} = {value}", bare_or_quoted(key));
+        }
+    }
+
+    fn section(&mut self, header: &str, table: &Table) {
+        let _ = writeln!(self.text, "\n{header}");
+        self.lines(table);
+    }
+
+    /// A section whose inner tables are sections of their own.
+    fn nested(&mut self, path: &str, table: &Table) {
+        let (inner, plain): (Table, Table) =
+            table.clone().into_iter().partition(|(_, value)| value.is_table());
+        self.section(&format!("[{path}]"), &plain);
+        for (key, value) in &inner {
+            if let Value::Table(table) = value {
+                self.nested(&format!("{path}.{}", bare_or_quoted(key)), table);
+            }
+        }
+    }
+
+    fn expect(&mut self, expect: &Expect, names: &Names) {
+        if !expect.checks.is_empty() {
+            let checks = expect.checks.iter();
+            let table = checks
+                .map(|(property, verdict)| (property.name().to_owned(), verdict.name().into()))
+                .collect();
+            self.section("[expect]", &table);
+        }
+        for expected in &expect.states {
+            self.section("[[expect.state]]", &state(expected, names));
+        }
+    }
+}
+
+/// A key as TOML writes it.
+fn bare_or_quoted(key: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !key.is_empty() && key.bytes().all(bare) {
+        key.to_owned()
+    } else {
+        Value::String(key.to_owned()).to_string()
+    }
+}
+
+fn set(table: &mut Table, key: &str, value: impl Into<Value>) {
+    table.insert(key.to_owned(), value.into());
+}
+
+fn one(key: &str, value: impl Into<Value>) -> Table {
+    let mut table = Table::new();
+    set(&mut table, key, value);
+    table
+}
+
+fn top(config: &Config) -> Table {
+    let mut table = one("title", config.title.clone());
+    // Decoded from an integer of TOML, which has 63 bits; a larger one was set by a program.
+    set(&mut table, "seed", i64::try_from(config.seed).unwrap_or(i64::MAX));
+    set(&mut table, "duration", config.duration.to_string());
+    set(&mut table, "settle", config.settle.to_string());
+    set(&mut table, "ties", word_for(&TIES, &config.ties));
+    table
+}
+
+fn cluster(config: &Config) -> Table {
+    let mut table = one("nodes", i64::from(config.cluster.nodes));
+    set(&mut table, "initial-leader", node_or("none", config.cluster.initial_leader));
+    table
+}
+
+fn node_or(word: &str, node: Option<NodeId>) -> String {
+    node.map_or_else(|| word.to_owned(), |node| node.to_string())
+}
+
+fn client_leg(leg: &ClientLeg, names: &Names) -> Table {
+    let client = leg.client.map_or("*", |client| names.client(client));
+    let mut table = one("client", client);
+    set(&mut table, "node", node_or("*", leg.node));
+    set(&mut table, "delay", encode_distribution(&leg.delay));
+    table
+}
+
+fn workload(load: &Workload) -> Table {
+    let mut table = one("clients", i64::from(load.clients));
+    match load.operations.map(i64::try_from) {
+        Some(Ok(operations)) => set(&mut table, "operations", operations),
+        _ => set(&mut table, "operations", "unlimited"),
+    }
+    set(&mut table, "keys", i64::from(load.keys));
+    match load.skew {
+        Skew::Uniform => set(&mut table, "skew", "uniform"),
+        Skew::Zipf { exponent } => set(&mut table, "skew", one("zipf", exponent)),
+    }
+    let mut mix = Table::new();
+    let weights = [
+        ("put", load.mix.put),
+        ("get", load.mix.get),
+        ("delete", load.mix.delete),
+        ("list", load.mix.list),
+        ("read-all", load.mix.read_all),
+    ];
+    for (key, weight) in weights {
+        set(&mut mix, key, i64::from(weight));
+    }
+    set(&mut table, "mix", mix);
+    match &load.pace {
+        Pace::Closed { think } => set(&mut table, "think", encode_distribution(think)),
+        Pace::Open { interval, burst } => {
+            let mut open = one("interval", encode_distribution(interval));
+            set(&mut open, "burst", i64::from(*burst));
+            set(&mut table, "open", open);
+        }
+    }
+    let read_from = match load.read_from {
+        ReadFrom::Leader => "leader".to_owned(),
+        ReadFrom::Any => "any".to_owned(),
+        ReadFrom::Nearest => "nearest".to_owned(),
+        ReadFrom::Node(node) => node.to_string(),
+    };
+    set(&mut table, "read-from", read_from);
+    patience(&mut table, &load.patience);
+    table
+}
+
+fn patience(table: &mut Table, patience: &Patience) {
+    set(table, "timeout", patience.timeout.to_string());
+    set(table, "retries", i64::from(patience.retries));
+    set(table, "backoff", encode_distribution(&patience.backoff));
+}
+
+fn operation(scripted: &ScriptedOperation, names: &Names) -> Table {
+    let mut table = one("id", scripted.id.clone());
+    set(&mut table, "at", time(scripted.at));
+    set(&mut table, "client", names.client(scripted.client));
+    let mut asked = Table::new();
+    if let Some(key) = scripted.operation.key() {
+        set(&mut asked, "key", names.key(key));
+    }
+    let (kind, quorum) = match scripted.operation {
+        Operation::Put { value, quorum, .. } => {
+            set(&mut asked, "value", names.value(value));
+            ("put", quorum)
+        }
+        Operation::Get { .. } => ("get", None),
+        Operation::Delete { quorum, .. } => ("delete", quorum),
+        Operation::List => ("list", None),
+        Operation::ReadAll => ("read-all", None),
+        Operation::Clear => ("clear", None),
+    };
+    if let Some(quorum) = quorum {
+        set(&mut asked, "w", i64::from(quorum));
+    }
+    if let Some(node) = scripted.node {
+        let whom = if matches!(kind, "put" | "delete") { "to" } else { "from" };
+        set(&mut asked, whom, node.to_string());
+    }
+    set(&mut table, kind, asked);
+    patience(&mut table, &scripted.patience);
+    let expect = answer(&scripted.expect, names);
+    if !expect.is_empty() {
+        set(&mut table, "expect", expect);
+    }
+    table
+}
+
+fn time(at: crate::time::Time) -> String {
+    at.since(crate::time::Time::ZERO).to_string()
+}
+
+fn answer(answer: &Answer, names: &Names) -> Table {
+    let mut table = Table::new();
+    if let Some(status) = answer.status {
+        set(&mut table, "status", status_word(status));
+    }
+    if let Some(value) = answer.value {
+        expected_value(&mut table, value, names);
+    }
+    if let Some(degraded) = answer.degraded {
+        set(&mut table, "degraded", degraded);
+    }
+    if let Some((confirmed, followers)) = answer.confirmations {
+        set(&mut table, "confirmations", format!("{confirmed} of {followers}"));
+    }
+    if let Some(error) = &answer.error {
+        set(&mut table, "error", error.clone());
+    }
+    if let Some(leader) = answer.leader {
+        set(&mut table, "leader", leader.to_string());
+    }
+    if let Some(existed) = answer.existed {
+        set(&mut table, "existed", existed);
+    }
+    if let Some(keys) = &answer.keys {
+        let keys: Vec<Value> = keys.iter().map(|key| names.key(*key).into()).collect();
+        set(&mut table, "keys", keys);
+    }
+    if let Some(all) = &answer.all {
+        let pairs =
+            all.iter().map(|(key, value)| (names.key(*key).to_owned(), names.value(*value).into()));
+        set(&mut table, "all", pairs.collect::<Table>());
+    }
+    if let Some(within) = answer.within {
+        set(&mut table, "within", within.to_string());
+    }
+    if let Some(after) = answer.after {
+        set(&mut table, "after", after.to_string());
+    }
+    table
+}
+
+fn expected_value(table: &mut Table, value: ExpectedValue, names: &Names) {
+    match value {
+        ExpectedValue::Absent => set(table, "absent", true),
+        ExpectedValue::Is(value) => set(table, "value", names.value(value)),
+    }
+}
+
+fn fault(fault: &Fault, names: &Names, kinds: &[&str]) -> Table {
+    let mut table = one("id", names.fault(fault.id));
+    set(&mut table, "at", time(fault.at));
+    if let Some(lasts) = fault.lasts {
+        set(&mut table, "for", lasts.to_string());
+    }
+    if fault.forever {
+        set(&mut table, "forever", true);
+    }
+    let (kind, value) = action(&fault.action, names, kinds);
+    set(&mut table, kind, value);
+    table
+}
+
+fn action(action: &FaultAction, names: &Names, kinds: &[&str]) -> (&'static str, Value) {
+    match action {
+        FaultAction::Partition(groups) => {
+            let groups: Vec<Value> = groups.iter().map(|side| group(side, names)).collect();
+            ("partition", groups.into())
+        }
+        FaultAction::MajoritiesRing => ("majorities-ring", true.into()),
+        FaultAction::Bridge(nodes) => ("bridge", target(nodes)),
+        FaultAction::Isolate(nodes) => ("isolate", target(nodes)),
+        FaultAction::Block(between) => ("block", route(between).into()),
+        FaultAction::Clog(between) => ("clog", route(between).into()),
+        FaultAction::Slow { route: between, extra } => {
+            let mut table = route(between);
+            set(&mut table, "by", encode_distribution(extra));
+            ("slow", table.into())
+        }
+        FaultAction::Drop { route: between, kind, probability } => {
+            let mut table = route(between);
+            if let Some(kind) = kind.and_then(|kind| kinds.get(usize::from(kind))) {
+                set(&mut table, "kind", *kind);
+            }
+            let probability = units::show_percentage(probability.parts_per_billion());
+            set(&mut table, "probability", probability);
+            ("drop", table.into())
+        }
+        FaultAction::Crash(nodes) => ("crash", target(nodes)),
+        FaultAction::PowerLoss(nodes) => ("power-loss", target(nodes)),
+        FaultAction::Restart { target: nodes, empty_disk } => {
+            let mut table = one("target", target(nodes));
+            set(&mut table, "disk", if *empty_disk { "empty" } else { "kept" });
+            ("restart", table.into())
+        }
+        FaultAction::Pause(nodes) => ("pause", target(nodes)),
+        FaultAction::Resume(nodes) => ("resume", target(nodes)),
+        FaultAction::ClockJump { target: nodes, by_ns } => {
+            let mut table = one("node", target(nodes));
+            set(&mut table, "by", units::show_signed(*by_ns));
+            ("clock-jump", table.into())
+        }
+        FaultAction::ClockDrift { target: nodes, ppb } => {
+            let mut table = one("node", target(nodes));
+            set(&mut table, "drift", units::show_drift(*ppb));
+            ("clock-drift", table.into())
+        }
+        FaultAction::Heal(HealWhat::Network) => ("heal", "network".into()),
+        FaultAction::Heal(HealWhat::Fault(id)) => ("heal", names.fault(*id).into()),
+    }
+}
+
+fn group(group: &Group, names: &Names) -> Value {
+    let nodes = group.nodes.iter().map(|node| node.to_string().into());
+    let clients = group.clients.iter().map(|client| names.client(*client).into());
+    Value::Array(nodes.chain(clients).collect())
+}
+
+fn target(target: &Target) -> Value {
+    match target {
+        Target::Nodes(nodes) => match nodes.as_slice() {
+            [node] => node.to_string().into(),
+            nodes => Value::Array(nodes.iter().map(|node| node.to_string().into()).collect()),
+        },
+        described => word_for(&TARGETS, described).into(),
+    }
+}
+
+fn route(route: &Route) -> Table {
+    let mut table = one("from", target(&route.from));
+    set(&mut table, "to", target(&route.to));
+    set(&mut table, "both-ways", route.both_ways);
+    table
+}
+
+fn change(change: &Change) -> Table {
+    let mut table = one("at", time(change.at));
+    // The texts were made from values, so they parse; one made by hand that does not stays a text.
+    let value = |text: &String| {
+        toml::from_str::<Table>(&format!("value = {text}"))
+            .ok()
+            .and_then(|mut table| table.remove("value"))
+            .unwrap_or_else(|| Value::String(text.clone()))
+    };
+    let settings: Table =
+        change.set.iter().map(|(path, text)| (path.clone(), value(text))).collect();
+    set(&mut table, "set", settings);
+    table
+}
+
+fn state(state: &ExpectedState, names: &Names) -> Table {
+    let mut table = one("at", time(state.at));
+    set(&mut table, "node", state.node.to_string());
+    if let Some((key, value)) = state.key {
+        set(&mut table, "key", names.key(key));
+        expected_value(&mut table, value, names);
+    }
+    if let Some(role) = &state.role {
+        set(&mut table, "role", role.clone());
+    }
+    if let Some(term) = state.term {
+        set(&mut table, "term", i64::try_from(term).unwrap_or(i64::MAX));
+    }
+    if let Some(leader) = state.leader {
+        set(&mut table, "leader", node_or("none", leader));
+    }
+    table
+}

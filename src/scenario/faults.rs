@@ -1,0 +1,305 @@
+//! `[[fault]]`: what goes wrong, when and for how long.
+
+use std::collections::BTreeMap;
+
+use super::decode::{Element, TableDecoder};
+use super::diagnostics::{Loc, Problem};
+use super::names::Interned;
+use super::script::{Frame, ids};
+use crate::config::{Fault, FaultAction, Group, HealWhat, Route, Target};
+use crate::id::{FaultId, NodeId};
+
+/// What a fault may do; one is given.
+pub(super) const ACTIONS: [&str; 16] = [
+    "partition",
+    "majorities-ring",
+    "bridge",
+    "isolate",
+    "block",
+    "clog",
+    "slow",
+    "drop",
+    "crash",
+    "power-loss",
+    "restart",
+    "pause",
+    "resume",
+    "clock-jump",
+    "clock-drift",
+    "heal",
+];
+
+/// The words for nodes that are found when the fault starts.
+pub(super) const TARGETS: [(&str, Target); 6] = [
+    ("leader", Target::Leader),
+    ("follower", Target::Follower),
+    ("lowest-id", Target::LowestId),
+    ("highest-id", Target::HighestId),
+    ("majority", Target::Majority),
+    ("all", Target::All),
+];
+
+/// What faults are decoded with.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    frame: Frame,
+    names: &'a Interned,
+    /// The protocol's kinds of message; `None` when the protocol is wrong and any may be.
+    kinds: Option<&'static [&'static str]>,
+}
+
+/// Every `[[fault]]`; `kinds` are the protocol's kinds of message, if it is known.
+pub(super) fn faults(
+    table: &mut TableDecoder<'_>,
+    frame: Frame,
+    names: &mut Interned,
+    kinds: Option<&'static [&'static str]>,
+) -> Option<Vec<Fault>> {
+    let Some(list) = table.get("fault") else { return Some(Vec::new()) };
+    let ids = ids(&list, "fault")?;
+    if let Some(index) = ids.iter().position(|id| id == "network")
+        && let Some(element) = list.items()?.get(index)
+    {
+        let at = element.node.get("id").map_or(element.at(), |id| id.at);
+        let label = "`heal = \"network\"` means every fault of the network";
+        list.sink.push(Problem::new(at, "`network` cannot be a fault's id", label));
+    }
+    names.set_faults(ids);
+    let scene = Scene { frame, names, kinds };
+    let mut index = 0;
+    list.list(|element| {
+        // A file of at most 16 MiB, so the count fits.
+        let id = FaultId(index);
+        index += 1;
+        element.table(|table| fault(table, id, scene))
+    })
+}
+
+fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<Fault> {
+    let given_id = table.optional("id", Element::name);
+    let at = table.required("at", |at| scene.frame.time(at));
+    let lasts = table.optional("for", Element::positive_duration);
+    let forever = table.get("forever");
+    let is_forever =
+        forever.as_ref().map_or(Some(false), |forever| forever.only_true().map(|()| true));
+    let found = table.exactly_one(&ACTIONS, "what goes wrong");
+    let kind = found.as_ref().map(|(index, _)| ACTIONS[*index]);
+    let action = found.and_then(|(index, value)| action(ACTIONS[index], &value, scene));
+    let kind = kind?;
+    if matches!(lasts, Some(Some(_))) && matches!(kind, "restart" | "resume" | "heal") {
+        let at = table.key_at("for");
+        let title = format!("`{kind}` has no end");
+        table.sink().push(Problem::new(at, title, "it happens once, and cannot last"));
+        return None;
+    }
+    if forever.is_some() && !matches!(kind, "crash" | "power-loss") {
+        let at = table.key_at("forever");
+        let label = "only a `crash` or a `power-loss` can keep a node down forever";
+        table.sink().push(Problem::new(at, format!("`{kind}` cannot last forever"), label));
+        return None;
+    }
+    if forever.is_some() && matches!(lasts, Some(Some(_))) {
+        let help = "leave one of them out";
+        table.contradiction("for", "forever", "the fault ends, and lasts forever", help);
+        return None;
+    }
+    given_id?;
+    Some(Fault { id, at: at?, lasts: lasts?, action: action?, forever: is_forever? })
+}
+
+fn action(kind: &str, value: &Element<'_>, scene: Scene<'_>) -> Option<FaultAction> {
+    let nodes = scene.frame.nodes;
+    let target = || value.target(nodes);
+    Some(match kind {
+        "partition" => FaultAction::Partition(partition(value, scene)?),
+        "majorities-ring" => {
+            value.only_true()?;
+            if nodes < 4 {
+                let title = format!("{nodes} nodes make no ring of majorities");
+                return value.wrong(title, "needs at least four nodes");
+            }
+            FaultAction::MajoritiesRing
+        }
+        "bridge" => FaultAction::Bridge(bridge(value, nodes)?),
+        "isolate" => FaultAction::Isolate(target()?),
+        "block" => FaultAction::Block(value.table(|table| route(table, nodes))?),
+        "clog" => FaultAction::Clog(value.table(|table| route(table, nodes))?),
+        "slow" => value.table(|table| {
+            let route = route(table, nodes);
+            let extra = table.required("by", Element::distribution);
+            Some(FaultAction::Slow { route: route?, extra: extra? })
+        })?,
+        "drop" => value.table(|table| drop_messages(table, scene))?,
+        "crash" => FaultAction::Crash(target()?),
+        "power-loss" => FaultAction::PowerLoss(target()?),
+        "restart" => restart(value, nodes)?,
+        "pause" => FaultAction::Pause(target()?),
+        "resume" => FaultAction::Resume(target()?),
+        "clock-jump" => value.table(|table| {
+            let target = table.required("node", |node| node.target(nodes));
+            let by_ns = table.required("by", Element::signed_duration);
+            Some(FaultAction::ClockJump { target: target?, by_ns: by_ns? })
+        })?,
+        "clock-drift" => value.table(|table| {
+            let target = table.required("node", |node| node.target(nodes));
+            let ppb = table.required("drift", Element::drift);
+            Some(FaultAction::ClockDrift { target: target?, ppb: ppb? })
+        })?,
+        _ => FaultAction::Heal(heal(value, scene)?),
+    })
+}
+
+/// `[["n1"], ["n2", "c1"]]`: no node or client on two sides.
+fn partition(value: &Element<'_>, scene: Scene<'_>) -> Option<Vec<Group>> {
+    let mut sides: BTreeMap<String, Loc> = BTreeMap::new();
+    let groups = value.list(|group| {
+        let mut members = Group::default();
+        let all_known = group.list(|member| {
+            let name = member.text()?;
+            if let Some(first) = sides.insert(name.to_owned(), member.at()) {
+                let title = format!("`{}` is in the partition twice", name.escape_debug());
+                let problem = member.problem(title, "given again here");
+                member
+                    .sink
+                    .push(problem.and(first, "given first here").help("groups share no member"));
+                return None;
+            }
+            match scene.names.client(name) {
+                Some(client) => members.clients.push(client),
+                None => members.nodes.push(member.node_or_client(scene)?),
+            }
+            Some(())
+        })?;
+        if all_known.is_empty() {
+            return group
+                .wrong("a group is empty", "expected nodes or clients, such as [\"n1\", \"n2\"]");
+        }
+        members.nodes.sort();
+        members.clients.sort();
+        Some(members)
+    })?;
+    if groups.is_empty() {
+        return value.wrong(
+            "a partition without groups",
+            "expected groups, such as [[\"n1\"], [\"n2\", \"n3\"]]",
+        );
+    }
+    Some(groups)
+}
+
+fn bridge(value: &Element<'_>, nodes: u16) -> Option<Target> {
+    let target = value.target(nodes)?;
+    if nodes < 3 {
+        let title = format!("{nodes} nodes have no two halves and a bridge");
+        return value.wrong(title, "needs at least three nodes");
+    }
+    let several = match &target {
+        Target::Nodes(list) => list.len() != 1,
+        Target::Majority | Target::All => true,
+        Target::Leader | Target::Follower | Target::LowestId | Target::HighestId => false,
+    };
+    if several {
+        return value.wrong("a bridge is one node", "expected a single node");
+    }
+    Some(target)
+}
+
+/// `from`, `to` and `both-ways`.
+fn route(table: &mut TableDecoder<'_>, nodes: u16) -> Option<Route> {
+    let from = table.or("from", Target::All, |from| from.target(nodes));
+    let to = table.or("to", Target::All, |to| to.target(nodes));
+    let both_ways = table.or("both-ways", false, Element::boolean);
+    Some(Route { from: from?, to: to?, both_ways: both_ways? })
+}
+
+fn drop_messages(table: &mut TableDecoder<'_>, scene: Scene<'_>) -> Option<FaultAction> {
+    let route = route(table, scene.frame.nodes);
+    let kind = table.optional("kind", |kind| match scene.kinds {
+        Some(kinds) => {
+            let choices: Vec<(&str, u8)> = kinds.iter().copied().zip(0..=u8::MAX).collect();
+            kind.choice(&choices)
+        }
+        None => kind.text().map(|_| 0),
+    });
+    let probability = table.or("probability", crate::rng::Probability::ONE, Element::probability);
+    Some(FaultAction::Drop { route: route?, kind: kind?, probability: probability? })
+}
+
+/// A target, or `{ target, disk = "empty" }`.
+fn restart(value: &Element<'_>, nodes: u16) -> Option<FaultAction> {
+    if !value.is_table() {
+        return Some(FaultAction::Restart { target: value.target(nodes)?, empty_disk: false });
+    }
+    value.table(|table| {
+        let target = table.required("target", |target| target.target(nodes));
+        let disks = [("kept", false), ("empty", true)];
+        let empty_disk = table.or("disk", false, |disk| disk.choice(&disks));
+        Some(FaultAction::Restart { target: target?, empty_disk: empty_disk? })
+    })
+}
+
+fn heal(value: &Element<'_>, scene: Scene<'_>) -> Option<HealWhat> {
+    let text = value.text()?;
+    if text == "network" {
+        return Some(HealWhat::Network);
+    }
+    let found = scene.names.fault(text);
+    if found.is_none() {
+        let known = scene.names.faults().iter().map(String::as_str).chain(["network"]);
+        let title = format!("there is no fault `{}`", text.escape_debug());
+        let problem = value.problem(title, "expected `network` or a fault's id");
+        value.sink.push(problem.suggest(text, known, "there are"));
+    }
+    found.map(HealWhat::Fault)
+}
+
+impl Element<'_> {
+    /// Reads it as nodes: a word such as `"leader"`, a node, or a list of nodes.
+    pub fn target(&self, nodes: u16) -> Option<Target> {
+        if self.is_array() {
+            let list = self.node_list(nodes)?;
+            if list.is_empty() {
+                return self.wrong("nobody is meant", "expected at least one node");
+            }
+            return Some(Target::Nodes(list));
+        }
+        let word = TARGETS.iter().find(|(word, _)| self.is_text(word));
+        if let Some((_, target)) = word {
+            return Some(target.clone());
+        }
+        let words = TARGETS.map(|(word, _)| word);
+        self.word_or_node(&words, nodes).map(|node| Target::Nodes(vec![node]))
+    }
+
+    /// Reads it as a list of nodes, each at most once; lowest id first.
+    pub fn node_list(&self, nodes: u16) -> Option<Vec<NodeId>> {
+        let mut first = BTreeMap::new();
+        let mut list = self.list(|element| {
+            let node = element.node(nodes)?;
+            if let Some(first) = first.insert(node, element.at()) {
+                let problem =
+                    element.problem(format!("`{node}` is given twice"), "given again here");
+                element.sink.push(problem.and(first, "given first here"));
+                return None;
+            }
+            Some(node)
+        })?;
+        list.sort();
+        Some(list)
+    }
+
+    /// A member of a partition that is no client: a node, or a mistake that names both.
+    fn node_or_client(&self, scene: Scene<'_>) -> Option<NodeId> {
+        let name = self.text()?;
+        let nodes = scene.frame.nodes;
+        if super::decode::node_named(name).is_some() {
+            return self.node(nodes);
+        }
+        let title = format!("there is no node or client `{}`", name.escape_debug());
+        let known = scene.names.some_clients();
+        let label = format!("expected one of n1 to n{nodes}, or a client");
+        let problem = self.problem(title, label);
+        self.sink.push(problem.suggest_near(name, known.iter().map(String::as_str)));
+        None
+    }
+}

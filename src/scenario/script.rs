@@ -1,0 +1,341 @@
+//! `[[operation]]`: exact operations at exact times; `[[expect.state]]` and `[expect]`.
+
+use std::collections::BTreeMap;
+
+use super::decode::{Element, TableDecoder, node_named, word_for};
+use super::diagnostics::Problem;
+use super::names::Interned;
+use super::tree::Tree;
+use super::workload::patience;
+use crate::config::{
+    Answer, Expect, ExpectedState, ExpectedStatus, ExpectedValue, ExpectedVerdict, Operation,
+    ScriptedOperation,
+};
+use crate::history::Failure;
+use crate::id::{ClientId, NodeId, Value};
+use crate::property::Property;
+use crate::protocol::Role;
+use crate::time::{Span, Time};
+
+/// What a scripted operation may be; one is given.
+pub(super) const OPERATIONS: [&str; 6] = ["put", "get", "delete", "list", "read-all", "clear"];
+
+/// What the parts of a script have to be checked against.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    pub(super) nodes: u16,
+    pub(super) duration: Span,
+    pub(super) settle: Span,
+}
+
+impl Frame {
+    /// Reads a point of time that is not after the end of `duration`.
+    pub(super) fn time(self, element: &Element<'_>) -> Option<Time> {
+        let at = element.duration()?;
+        if at > self.duration {
+            return element.wrong(
+                format!("{at} is after the end"),
+                format!("faults and workload end after `duration`, {}", self.duration),
+            );
+        }
+        Some(Time::ZERO + at)
+    }
+}
+
+/// Every `[[operation]]`.
+pub(super) fn operations(
+    table: &mut TableDecoder<'_>,
+    frame: Frame,
+    names: &mut Interned,
+) -> Option<Vec<ScriptedOperation>> {
+    let Some(list) = table.get("operation") else { return Some(Vec::new()) };
+    let ids = ids(&list, "op")?;
+    let mut index = 0;
+    list.list(|element| {
+        let id = ids.get(index).cloned().unwrap_or_default();
+        index += 1;
+        element.table(|table| operation(table, id, frame, names))
+    })
+}
+
+/// The ids of a list's tables: those given, the others by place. A repeated one is a mistake.
+pub(super) fn ids(list: &Element<'_>, prefix: &str) -> Option<Vec<String>> {
+    let mut ids: Vec<String> = Vec::new();
+    let mut seen = BTreeMap::new();
+    for (index, element) in list.items()?.iter().enumerate() {
+        let given = element.node.get("id");
+        let at = given.map_or(element.at(), |id| id.at);
+        // One that is no name is reported where the table is decoded.
+        let id = match given.map(|id| &id.value) {
+            Some(Tree::Text(text)) => text.clone(),
+            _ => format!("{prefix}-{}", index + 1),
+        };
+        if let Some(first) = seen.insert(id.clone(), at) {
+            let title = format!("the id `{}` is given twice", id.escape_debug());
+            let problem = Problem::new(at, title, "given again here");
+            element.sink.push(problem.and(first, "given first here"));
+        }
+        ids.push(id);
+    }
+    Some(ids)
+}
+
+fn operation(
+    table: &mut TableDecoder<'_>,
+    id: String,
+    frame: Frame,
+    names: &mut Interned,
+) -> Option<ScriptedOperation> {
+    let given_id = table.optional("id", Element::name);
+    let at = table.required("at", |at| frame.time(at));
+    let client = table.required("client", |client| script_client(client, names));
+    let asked = table.exactly_one(&OPERATIONS, "the operation").and_then(|(kind, value)| {
+        value.table(|table| asked(table, OPERATIONS[kind], frame, names))
+    });
+    let patience = patience(table);
+    let expect = table.table("expect", |table| answer(table, frame.nodes, names));
+    given_id?;
+    let (operation, node) = asked?;
+    Some(ScriptedOperation {
+        id,
+        at: at?,
+        client: client?,
+        operation,
+        node,
+        patience: patience?,
+        expect: expect?,
+    })
+}
+
+fn script_client(element: &Element<'_>, names: &mut Interned) -> Option<ClientId> {
+    let name = element.name()?;
+    if names.is_workload_client(name) {
+        return element.wrong(
+            format!("the workload drives client `{name}`"),
+            "a script needs a client of its own: give it another name",
+        );
+    }
+    if node_named(name).is_some() || name == "*" {
+        return element.wrong(
+            format!("`{name}` cannot be a client's name"),
+            "it would be mistaken for a node",
+        );
+    }
+    Some(names.script_client(name))
+}
+
+/// What is asked, and whom.
+fn asked(
+    table: &mut TableDecoder<'_>,
+    kind: &str,
+    frame: Frame,
+    names: &mut Interned,
+) -> Option<(Operation, Option<NodeId>)> {
+    let takes_key = matches!(kind, "put" | "get" | "delete");
+    let key = if takes_key { table.required("key", Element::name) } else { Some("") };
+    let value = if kind == "put" {
+        table.required("value", |value| put_value(value, names)).map(Some)
+    } else {
+        Some(None)
+    };
+    let writes = matches!(kind, "put" | "delete");
+    let quorum = if writes { table.optional("w", |w| write_quorum(w, frame)) } else { Some(None) };
+    let whom = if writes { "to" } else { "from" };
+    let node = table.optional(whom, |node| node.node(frame.nodes));
+    let (key, value, quorum, node) = (key?, value?, quorum?, node?);
+    let operation = match (kind, value) {
+        ("put", Some(value)) => Operation::Put { key: names.key(key), value, quorum },
+        ("get", _) => Operation::Get { key: names.key(key) },
+        ("delete", _) => Operation::Delete { key: names.key(key), quorum },
+        ("list", _) => Operation::List,
+        ("read-all", _) => Operation::ReadAll,
+        _ => Operation::Clear,
+    };
+    Some((operation, node))
+}
+
+fn put_value(element: &Element<'_>, names: &mut Interned) -> Option<Value> {
+    let text = element.text()?;
+    if names.made_value(text).is_some() {
+        return element.wrong(
+            format!("`{text}` is a value that the workload writes"),
+            "no two writes may be mistaken for each other: choose another",
+        );
+    }
+    Some(names.value(text))
+}
+
+fn write_quorum(element: &Element<'_>, frame: Frame) -> Option<u16> {
+    let quorum = element.integer_u16(1..=u16::MAX)?;
+    let followers = frame.nodes - 1;
+    if quorum > followers {
+        return element.wrong(
+            format!(
+                "the write asks for {quorum} acknowledgements, but there are {followers} followers"
+            ),
+            format!("expected at most {followers}"),
+        );
+    }
+    Some(quorum)
+}
+
+const STATUS: [(&str, ExpectedStatus); 3] =
+    [("ok", ExpectedStatus::Ok), ("fail", ExpectedStatus::Fail), ("info", ExpectedStatus::Info)];
+
+/// The word for a status.
+pub(super) fn status_word(status: ExpectedStatus) -> &'static str {
+    word_for(&STATUS, &status)
+}
+
+/// What the client must be told.
+fn answer(table: &mut TableDecoder<'_>, nodes: u16, names: &mut Interned) -> Option<Answer> {
+    let status = table.optional("status", |status| status.choice(&STATUS));
+    let value = expected_value(table, names);
+    let degraded = table.optional("degraded", Element::boolean);
+    let confirmations = table.optional("confirmations", |element| confirmations(element, nodes));
+    let failures = Failure::ALL.map(|failure| (failure.name(), failure));
+    let error = table.optional("error", |error| error.choice(&failures));
+    let leader = table.optional("leader", |leader| leader.node(nodes));
+    let existed = table.optional("existed", Element::boolean);
+    let keys = table.optional("keys", |keys| keys.list(|key| key.name().map(|key| names.key(key))));
+    let all = table.optional("all", |all| {
+        all.table(|table| {
+            let pair = |(key, value): (&str, Element<'_>)| {
+                let value = value.text().map(|value| names.value(value));
+                Some((names.key(key), value?))
+            };
+            let pairs: Vec<_> = table.entries().into_iter().map(pair).collect();
+            pairs.into_iter().collect()
+        })
+    });
+    let within = table.optional("within", Element::duration);
+    let after = table.optional("after", Element::duration);
+    if let (Some(Some(within)), Some(Some(after))) = (within, after)
+        && after > within
+    {
+        table.contradiction(
+            "within",
+            "after",
+            "no answer can be that fast and that slow",
+            "`within` is the most an answer may take, `after` the least",
+        );
+        return None;
+    }
+    Some(Answer {
+        status: status?,
+        value: value?,
+        degraded: degraded?,
+        confirmations: confirmations?,
+        error: error?.map(|failure| failure.name().to_owned()),
+        leader: leader?,
+        existed: existed?,
+        keys: keys?,
+        all: all?,
+        within: within?,
+        after: after?,
+    })
+}
+
+/// `value = ".."` or `absent = true`; `Some(None)` when neither is there.
+fn expected_value(
+    table: &mut TableDecoder<'_>,
+    names: &mut Interned,
+) -> Option<Option<ExpectedValue>> {
+    let value = table.get("value");
+    let absent = table.get("absent");
+    match (value, absent) {
+        (Some(_), Some(_)) => {
+            let help = "give `value`, or `absent = true`";
+            table.contradiction("value", "absent", "a value is expected, and none", help);
+            None
+        }
+        (Some(value), None) => Some(Some(ExpectedValue::Is(names.value(value.text()?)))),
+        (None, Some(absent)) => absent.only_true().map(|()| Some(ExpectedValue::Absent)),
+        (None, None) => Some(None),
+    }
+}
+
+/// `"2 of 5"`.
+fn confirmations(element: &Element<'_>, nodes: u16) -> Option<(u16, u16)> {
+    let text = element.text()?;
+    let followers = nodes - 1;
+    let parsed = text.split_once(" of ").and_then(|(confirmed, all)| {
+        Some((confirmed.trim().parse::<u16>().ok()?, all.trim().parse::<u16>().ok()?))
+    });
+    match parsed {
+        Some((confirmed, all)) if all == followers && confirmed <= all => Some((confirmed, all)),
+        Some(_) => element.wrong(
+            format!("`{}` cannot be", text.escape_debug()),
+            format!(
+                "there are {followers} followers: expected up to \"{followers} of {followers}\""
+            ),
+        ),
+        None => element.wrong(
+            format!("`{}` is no count of confirmations", text.escape_debug()),
+            format!("expected a text such as \"1 of {followers}\""),
+        ),
+    }
+}
+
+/// `[expect]`, a verdict a property, and `[[expect.state]]`.
+pub(super) fn expect(
+    table: &mut TableDecoder<'_>,
+    frame: Frame,
+    names: &mut Interned,
+) -> Option<Expect> {
+    let verdicts = ExpectedVerdict::ALL.map(|verdict| (verdict.name(), verdict));
+    let mut checks = Vec::new();
+    for property in Property::ALL {
+        if let Some(element) = table.get(property.name()) {
+            let verdict = element.choice(&verdicts);
+            checks
+                .push((table.key_at(property.name()), verdict.map(|verdict| (property, verdict))));
+        }
+    }
+    checks.sort_by_key(|(at, _)| *at);
+    let states = table.list("state", |element| element.table(|table| state(table, frame, names)));
+    let checks: Option<Vec<_>> = checks.into_iter().map(|(_, check)| check).collect();
+    Some(Expect { checks: checks?, states: states? })
+}
+
+fn state(
+    table: &mut TableDecoder<'_>,
+    frame: Frame,
+    names: &mut Interned,
+) -> Option<ExpectedState> {
+    let at = table.required("at", |at| {
+        let span = at.duration()?;
+        let end = frame.duration + frame.settle;
+        if span > end {
+            let label = format!("`duration` and `settle` are {end} together");
+            return at.wrong(format!("{span} is after the end"), label);
+        }
+        Some(Time::ZERO + span)
+    });
+    let node = table.required("node", |node| node.node(frame.nodes));
+    let key = table.optional("key", Element::name);
+    let value = expected_value(table, names);
+    let roles: Vec<(&str, &str)> = [Role::Leader, Role::Follower, Role::Candidate]
+        .iter()
+        .map(|role| role.name())
+        .chain(["down"])
+        .map(|role| (role, role))
+        .collect();
+    let role = table.optional("role", |role| role.choice(&roles));
+    let term = table.optional("term", |term| term.integer(0..=i64::MAX.unsigned_abs()));
+    let leader = table.optional("leader", |leader| leader.node_or("none", frame.nodes));
+    let (key, value, role, term, leader) = (key?, value?, role?, term?, leader?);
+    let key = match (key, value) {
+        (Some(key), Some(value)) => Some((names.key(key), value)),
+        (None, None) => None,
+        (Some(_), None) => {
+            return table.wrong("what does the key hold?", "needs `value`, or `absent = true`");
+        }
+        (None, Some(_)) => return table.wrong("`key` is missing", "a value of which key?"),
+    };
+    if key.is_none() && role.is_none() && term.is_none() && leader.is_none() {
+        return table.wrong("a state of nothing", "needs `key`, `role`, `term` or `leader`");
+    }
+    let role = role.map(str::to_owned);
+    Some(ExpectedState { at: at?, node: node?, key, role, term, leader })
+}

@@ -1,0 +1,166 @@
+//! The whole file: each section in an order in which what it refers to is known.
+
+use super::decode::{Element, TableDecoder};
+use super::diagnostics::{Problem, Sink, Sources};
+use super::names::Interned;
+use super::script::Frame;
+use super::tree::{Node, Tree};
+use super::{
+    ConfiguredProtocol, Diagnostics, Registry, changes, faults, network, script, set, tree,
+};
+use crate::config::{Bounds, Cluster, Config, Ties};
+use crate::id::{MAX_NODES, NodeId};
+use crate::time::Span;
+
+/// The words for the order of events of one instant.
+pub(super) const TIES: [(&str, Ties); 2] = [("causal", Ties::Causal), ("random", Ties::Random)];
+
+/// The most nodes, in the type of [`Cluster::nodes`].
+pub(super) const NODES: u16 = MAX_NODES as u16;
+
+type Decoded = (Config, Box<dyn ConfiguredProtocol>);
+
+/// Parses and decodes a file with its arguments.
+pub(super) fn decode(
+    origin: &str,
+    text: &[u8],
+    registry: &Registry,
+    sets: &[String],
+) -> Result<Decoded, Diagnostics> {
+    let sink = Sink::default();
+    decode_into(origin, text, registry, sets, sink).0
+}
+
+/// The same, with the sink back when there was no mistake.
+fn decode_into(
+    origin: &str,
+    text: &[u8],
+    registry: &Registry,
+    sets: &[String],
+    sink: Sink,
+) -> (Result<Decoded, Diagnostics>, Option<Sink>) {
+    let mut sources = Sources::default();
+    let Some(mut root) = tree::parse(origin, text, &mut sources, &sink) else {
+        return (Err(Diagnostics::new(sources, sink)), None);
+    };
+    if sets.is_empty() && matches!(&root.value, Tree::Table(entries) if entries.is_empty()) {
+        let title = "the scenario is empty";
+        let problem =
+            Problem::new(root.at, title, "expected at least [cluster] and a [protocol] table");
+        sink.push(problem.help("see the scenarios that come with splitbrain"));
+        return (Err(Diagnostics::new(sources, sink)), None);
+    }
+    set::apply_arguments(&mut root, sets, &mut sources, &sink);
+    let decoded = Element::new(&root, &sink, "").table(|table| scenario(table, &root, registry));
+    match decoded {
+        Some(decoded) if sink.is_clean() => (Ok(decoded), Some(sink)),
+        _ => (Err(Diagnostics::new(sources, sink)), None),
+    }
+}
+
+/// The paths of all keys that decoding `text` asks for; items of an array are `[]`, free keys `*`.
+#[cfg(test)]
+pub(super) fn asked_keys(text: &str, registry: &Registry) -> std::collections::BTreeSet<String> {
+    let sink = Sink::default();
+    sink.record_keys();
+    let (decoded, sink) = decode_into("test.toml", text.as_bytes(), registry, &[], sink);
+    decoded.expect("the text is a valid scenario");
+    sink.expect("kept when valid").into_keys()
+}
+
+fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> Option<Decoded> {
+    let title = table.or("title", "", |title| title.text());
+    let seed = table.or("seed", 1, |seed| seed.integer(0..=i64::MAX.unsigned_abs()));
+    let duration = table.or("duration", Span::from_secs(30), Element::positive_duration);
+    let settle = table.or("settle", Span::from_secs(30), Element::duration);
+    let ties = table.or("ties", Ties::Causal, |ties| ties.choice(&TIES));
+    let nodes_given = table.required("cluster", |cluster| cluster.table(self::cluster));
+    // With a wrong cluster everything else is read all the same, as if it had all nodes there can be.
+    let cluster =
+        nodes_given.clone().unwrap_or(Cluster { nodes: NODES, initial_leader: Some(NodeId(0)) });
+    let protocol = table
+        .required("protocol", |element| element.table(|table| protocol(table, &cluster, registry)));
+    let workload = table.optional("workload", |workload| {
+        workload.table(|table| super::workload::workload(table, cluster.nodes))
+    });
+
+    let frame = Frame {
+        nodes: cluster.nodes,
+        duration: duration.unwrap_or(Span::MAX),
+        settle: settle.unwrap_or(Span::ZERO),
+    };
+    let mut names = match &workload {
+        Some(Some(workload)) => Interned::new(workload.clients, workload.keys),
+        Some(None) => Interned::new(0, 0),
+        // A wrong workload has clients all the same, whom others may name.
+        None => Interned::new(written_clients(root), 0),
+    };
+    let kinds = protocol.as_ref().map(|protocol| protocol.message_kinds());
+    let script = script::operations(table, frame, &mut names);
+    let network = table.table("network", |table| network::network(table, frame.nodes, &names));
+    let clocks = network::clocks(table, frame.nodes);
+    let disk = table.table("disk", network::disk);
+    let faults = faults::faults(table, frame, &mut names, kinds);
+    let bounds = table.table("check", bounds);
+    let expect = table.table("expect", |table| script::expect(table, frame, &mut names));
+    let changes = changes::written(table, root.get("workload").is_some(), frame);
+
+    let mut config = Config {
+        title: title?.to_owned(),
+        seed: seed?,
+        duration: duration?,
+        settle: settle?,
+        ties: ties?,
+        names: crate::config::Names::default(),
+        cluster: nodes_given?,
+        network: network?,
+        clocks: clocks?,
+        disk: disk?,
+        workload: workload?,
+        script: script?,
+        faults: faults?,
+        changes: Vec::new(),
+        bounds: bounds?,
+        expect: expect?,
+    };
+    // Changes are decoded on top of settings that are right.
+    config.changes = changes::apply(&changes?, root, &config, &names, table.sink())?;
+    config.names = names.into_names();
+    Some((config, protocol?))
+}
+
+fn cluster(table: &mut TableDecoder<'_>) -> Option<Cluster> {
+    let nodes = table.required("nodes", |nodes| nodes.integer_u16(1..=NODES));
+    let known = nodes.unwrap_or(NODES);
+    let initial_leader =
+        table.or("initial-leader", Some(NodeId(0)), |leader| leader.node_or("none", known));
+    Some(Cluster { nodes: nodes?, initial_leader: initial_leader? })
+}
+
+/// How many clients a workload that did not decode was written with.
+fn written_clients(root: &Node) -> u32 {
+    match root.get("workload").and_then(|workload| workload.get("clients")).map(|node| &node.value)
+    {
+        Some(Tree::Integer(Some(clients))) => {
+            u32::try_from(*clients).unwrap_or(1).min(super::workload::MAX_CLIENTS)
+        }
+        _ => 1,
+    }
+}
+
+/// `[protocol.NAME]`, exactly one.
+fn protocol(
+    table: &mut TableDecoder<'_>,
+    cluster: &Cluster,
+    registry: &Registry,
+) -> Option<Box<dyn ConfiguredProtocol>> {
+    let names: Vec<&str> = registry.names().collect();
+    let (index, element) = table.exactly_one(&names, "the protocol")?;
+    element.table(|table| (registry.protocols[index].decode)(table, cluster))
+}
+
+/// `[check]`.
+fn bounds(table: &mut TableDecoder<'_>) -> Option<Bounds> {
+    let staleness = table.or("staleness-bound", Span::ZERO, Element::duration);
+    Some(Bounds { staleness: staleness? })
+}

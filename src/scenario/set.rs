@@ -1,0 +1,186 @@
+//! Changing a tree by path: `--set network.loss=5%`, and the `set` of a `[[change]]`.
+
+use super::diagnostics::{Loc, Problem, Sink, Sources};
+use super::distribution;
+use super::faults::ACTIONS;
+use super::script::OPERATIONS;
+use super::tree::{Entry, Node, Tree, parse_value};
+
+/// A part of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub(super) key: String,
+    pub(super) at: Loc,
+}
+
+/// Applies the arguments to the tree, in order. Mistakes point into the argument.
+pub(super) fn apply_arguments(
+    root: &mut Node,
+    sets: &[String],
+    sources: &mut Sources,
+    sink: &Sink,
+) {
+    for argument in sets {
+        let source = sources.add("--set", argument);
+        if let Err(problem) = apply_argument(root, argument, source) {
+            sink.push(*problem);
+        }
+    }
+}
+
+fn apply_argument(root: &mut Node, argument: &str, source: usize) -> Result<(), Box<Problem>> {
+    let whole = Loc { source, start: 0, end: argument.len() };
+    let Some(equals) = find_outside_quotes(argument, '=') else {
+        let problem = Problem::new(whole, "the argument has no `=`", "expected PATH=VALUE");
+        return Err(Box::new(problem.help("for example network.loss=5%")));
+    };
+    let path = path(&argument[..equals], Loc { source, start: 0, end: equals })?;
+    let value = &argument[equals + 1..];
+    let start = equals + 1 + (value.len() - value.trim_start().len());
+    let value = value.trim();
+    let node = parse_value(value, source, start).unwrap_or_else(|| {
+        let at = Loc { source, start, end: start + value.len() };
+        Node { value: Tree::Text(value.to_owned()), at }
+    });
+    set(root, &path, node)
+}
+
+fn find_outside_quotes(text: &str, wanted: char) -> Option<usize> {
+    let mut quoted = false;
+    text.char_indices().find_map(|(index, character)| {
+        quoted ^= character == '"';
+        (!quoted && character == wanted).then_some(index)
+    })
+}
+
+/// The parts of a path: dots separate, quotes keep a dot. `at` is where the text stands, without escapes.
+pub(super) fn path(text: &str, at: Loc) -> Result<Vec<Segment>, Box<Problem>> {
+    let mut segments = Vec::new();
+    let mut start = 0;
+    loop {
+        let rest = &text[start..];
+        let length = find_outside_quotes(rest, '.').unwrap_or(rest.len());
+        let raw = &rest[..length];
+        let trimmed = raw.trim();
+        let from = at.start + start + (raw.len() - raw.trim_start().len());
+        let segment_at = Loc { source: at.source, start: from, end: from + trimmed.len() };
+        let unquoted = trimmed.strip_prefix('"').and_then(|inner| inner.strip_suffix('"'));
+        let key = unquoted.unwrap_or(trimmed);
+        if key.is_empty() || key.contains('"') {
+            let title = "a part of the path is empty or misquoted";
+            return Err(Box::new(Problem::new(segment_at, title, "expected a key")));
+        }
+        segments.push(Segment { key: key.to_owned(), at: segment_at });
+        if segments.len() > MAX_PATH {
+            return Err(Box::new(Problem::new(at, "the path is too long", "nothing is that deep")));
+        }
+        start += length + 1;
+        if start > text.len() {
+            return Ok(segments);
+        }
+    }
+}
+
+/// The most parts a path may have; recursion over the tree stays bounded.
+const MAX_PATH: usize = 40;
+
+/// Puts `value` at `path`, making the tables on the way; a variant takes the place of its siblings.
+pub(super) fn set(root: &mut Node, path: &[Segment], value: Node) -> Result<(), Box<Problem>> {
+    let mut node = root;
+    let mut walked: Vec<&str> = Vec::new();
+    let Some((last, way)) = path.split_last() else { return Ok(()) };
+    for segment in way {
+        node = step(node, segment, &walked)?;
+        walked.push(&segment.key);
+    }
+    let target = step(node, last, &walked)?;
+    *target = value;
+    Ok(())
+}
+
+/// The child of `node` that `segment` names, made when it is not there.
+fn step<'a>(
+    node: &'a mut Node,
+    segment: &Segment,
+    walked: &[&str],
+) -> Result<&'a mut Node, Box<Problem>> {
+    // A scalar in the way gives way: `network.delay.constant` replaces the shorthand of `network.delay`. Where no
+    // table belongs, decoding says so.
+    if !matches!(node.value, Tree::Table(_) | Tree::Array(_)) {
+        *node = Node { value: Tree::Table(Vec::new()), at: segment.at };
+    }
+    let entries = match &mut node.value {
+        Tree::Array(items) => return item(items, segment, walked),
+        Tree::Table(entries) => entries,
+        _ => return Err(Box::new(Problem::new(segment.at, "this has no keys", ""))),
+    };
+    let siblings = siblings(&segment.key, walked);
+    entries.retain(|entry| entry.key == segment.key || !siblings.contains(&entry.key.as_str()));
+    if walked == ["protocol"] {
+        entries.retain(|entry| entry.key == segment.key);
+    }
+    let index = entries.iter().position(|entry| entry.key == segment.key).unwrap_or_else(|| {
+        let empty = Node { value: Tree::Table(Vec::new()), at: segment.at };
+        entries.push(Entry { key: segment.key.clone(), key_at: segment.at, node: empty });
+        entries.len() - 1
+    });
+    Ok(&mut entries[index].node)
+}
+
+/// The item of an array that `segment` names by its index or its id.
+fn item<'a>(
+    items: &'a mut [Node],
+    segment: &Segment,
+    walked: &[&str],
+) -> Result<&'a mut Node, Box<Problem>> {
+    let prefix = if walked == ["operation"] { "op" } else { "fault" };
+    let id_of = |(index, item): (usize, &Node)| match item.get("id").map(|id| &id.value) {
+        Some(Tree::Text(id)) => id.clone(),
+        _ => format!("{prefix}-{}", index + 1),
+    };
+    let has_ids = matches!(walked, ["operation" | "fault"]);
+    let ids: Vec<String> =
+        if has_ids { items.iter().enumerate().map(id_of).collect() } else { Vec::new() };
+    let found = match segment.key.parse::<usize>() {
+        Ok(index) => Some(index),
+        Err(_) => ids.iter().position(|id| *id == segment.key),
+    };
+    let count = items.len();
+    found.and_then(|index| items.get_mut(index)).ok_or_else(|| {
+        let title = format!("there is no item `{}`", segment.key.escape_debug());
+        let label = match count {
+            0 => "the array is empty".to_owned(),
+            count => format!("items are counted from 0 to {}", count - 1),
+        };
+        let known = ids.iter().map(String::as_str);
+        Box::new(Problem::new(segment.at, title, label).suggest(
+            &segment.key,
+            known,
+            "their ids are",
+        ))
+    })
+}
+
+/// The keys that exclude `key` in a table at the path `walked`.
+fn siblings(key: &str, walked: &[&str]) -> &'static [&'static str] {
+    const PACE: &[&str] = &["think", "open"];
+    const INTERVAL: &[&str] = &["interval"];
+    const RATE: &[&str] = &["rate", "arrivals"];
+    const VALUE: &[&str] = &["value", "absent"];
+    const END: &[&str] = &["for", "forever"];
+    if walked == ["workload", "open"] {
+        return match key {
+            "interval" => RATE,
+            "rate" | "arrivals" => INTERVAL,
+            _ => &[],
+        };
+    }
+    let groups: &[&'static [&'static str]] = match walked {
+        ["workload"] => &[PACE],
+        ["fault", _] => &[&ACTIONS, END],
+        ["operation", _] => &[&OPERATIONS],
+        ["operation", _, "expect"] | ["expect", "state", _] => &[VALUE],
+        _ => &[&distribution::VARIANTS],
+    };
+    groups.iter().find(|group| group.contains(&key)).copied().unwrap_or(&[])
+}

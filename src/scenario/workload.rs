@@ -1,0 +1,139 @@
+//! `[workload]`: clients that generate operations.
+
+use super::decode::{Element, TableDecoder};
+use crate::config::{Mix, Pace, Patience, ReadFrom, Skew, Workload};
+use crate::sampler::Distribution;
+use crate::time::Span;
+
+/// The most clients a workload may have.
+pub(super) const MAX_CLIENTS: u32 = 100_000;
+/// The most keys a workload may have.
+pub(super) const MAX_KEYS: u32 = 1_000_000;
+/// The most operations an arrival may bring.
+pub(super) const MAX_BURST: u32 = 1_000_000;
+/// The most operations: the history numbers its events by 32 bits, two an operation.
+pub(super) const MAX_OPERATIONS: u64 = 1_000_000_000;
+
+/// `[workload]`.
+pub(super) fn workload(table: &mut TableDecoder<'_>, nodes: u16) -> Option<Workload> {
+    let clients = table.or("clients", 1, |clients| clients.integer_u32(1..=MAX_CLIENTS));
+    let pace = pace(table);
+    let operations = table.or("operations", None, |operations| {
+        if operations.is_text("unlimited") {
+            return Some(None);
+        }
+        operations.integer(1..=MAX_OPERATIONS).map(Some)
+    });
+    let keys = table.or("keys", 10, |keys| keys.integer_u32(1..=MAX_KEYS));
+    let skew = table.or("skew", Skew::Uniform, skew);
+    let mix = table.or("mix", Mix { put: 100, ..Mix::default() }, mix);
+    let read_from =
+        table.or("read-from", ReadFrom::Leader, |read_from| self::read_from(read_from, nodes));
+    let patience = patience(table);
+    Some(Workload {
+        clients: clients?,
+        pace: pace?,
+        operations: operations?,
+        keys: keys?,
+        skew: skew?,
+        mix: mix?,
+        read_from: read_from?,
+        patience: patience?,
+    })
+}
+
+/// `think` or `open`.
+fn pace(table: &mut TableDecoder<'_>) -> Option<Pace> {
+    let think = table.get("think");
+    let open = table.get("open");
+    match (think, open) {
+        (Some(_), Some(_)) => {
+            table.contradiction(
+                "think",
+                "open",
+                "the workload is both a closed and an open loop",
+                "`think` is for a closed loop, where each client waits for its answer; `open` for arrivals",
+            );
+            None
+        }
+        (_, Some(open)) => open.table(arrivals),
+        (Some(think), None) => think.distribution().map(|think| Pace::Closed { think }),
+        (None, None) => Some(Pace::Closed { think: Distribution::Constant(Span::ZERO) }),
+    }
+}
+
+/// `open = { rate, arrivals, burst }` or `open = { interval, burst }`.
+fn arrivals(table: &mut TableDecoder<'_>) -> Option<Pace> {
+    let burst = table.or("burst", 1, |burst| burst.integer_u32(1..=MAX_BURST));
+    let words = [("poisson", true), ("constant", false)];
+    let arrivals = table.get("arrivals");
+    let poisson = arrivals.as_ref().map_or(Some(true), |arrivals| arrivals.choice(&words));
+    let (source, value) = table.exactly_one(&["rate", "interval"], "the open loop's pace")?;
+    if source == 1 {
+        if arrivals.is_some() {
+            table.contradiction(
+                "arrivals",
+                "interval",
+                "`arrivals` goes with `rate`",
+                "an interval is a distribution already",
+            );
+        }
+        let interval = value.distribution()?;
+        if interval == Distribution::Constant(Span::ZERO) {
+            return value.wrong("arrivals without time between them", "expected more than 0");
+        }
+        return Some(Pace::Open { interval, burst: burst? });
+    }
+    let (rate, burst) = (value.rate()?, burst?);
+    let Some(mean) = rate.interval(burst) else {
+        return value.wrong(
+            "the rate cannot be had",
+            "expected a mean time between arrivals from 1ns to 146 years",
+        );
+    };
+    let interval =
+        if poisson? { Distribution::Exponential { mean } } else { Distribution::Constant(mean) };
+    Some(Pace::Open { interval, burst })
+}
+
+fn skew(element: &Element<'_>) -> Option<Skew> {
+    if element.is_string() {
+        return element.choice(&[("uniform", Skew::Uniform)]);
+    }
+    element.table(|table| {
+        let exponent = table.required("zipf", Element::positive_number);
+        Some(Skew::Zipf { exponent: exponent? })
+    })
+}
+
+fn mix(element: &Element<'_>) -> Option<Mix> {
+    let mix = element.table(|table| {
+        let mut weight =
+            |key: &str| table.or(key, 0, |weight| weight.integer_u32(0..=1_000_000_000));
+        let (put, get, delete) = (weight("put"), weight("get"), weight("delete"));
+        let (list, read_all) = (weight("list"), weight("read-all"));
+        Some(Mix { put: put?, get: get?, delete: delete?, list: list?, read_all: read_all? })
+    })?;
+    if mix == Mix::default() {
+        return element.wrong("the mix asks for nothing", "expected a weight above 0");
+    }
+    Some(mix)
+}
+
+fn read_from(element: &Element<'_>, nodes: u16) -> Option<ReadFrom> {
+    let words =
+        [("leader", ReadFrom::Leader), ("any", ReadFrom::Any), ("nearest", ReadFrom::Nearest)];
+    if words.iter().any(|(word, _)| element.is_text(word)) {
+        return element.choice(&words);
+    }
+    element.word_or_node(&words.map(|(word, _)| word), nodes).map(ReadFrom::Node)
+}
+
+/// `timeout`, `retries` and `backoff`.
+pub(super) fn patience(table: &mut TableDecoder<'_>) -> Option<Patience> {
+    let timeout = table.or("timeout", Span::from_secs(10), Element::positive_duration);
+    let retries = table.or("retries", 0, |retries| retries.integer_u32(0..=1_000_000));
+    let backoff =
+        table.or("backoff", Distribution::Constant(Span::from_millis(10)), Element::distribution);
+    Some(Patience { timeout: timeout?, retries: retries?, backoff: backoff? })
+}
