@@ -296,7 +296,7 @@ impl Story {
             leaderships: &self.leaderships,
             settlement: &self.settlement,
             ended_at: ms(ended_at.unwrap_or(1_000)),
-            survivors: self.survivors,
+            survivors: &self.survivors,
         })
     }
 
