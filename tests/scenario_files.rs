@@ -4,6 +4,13 @@ use std::path::{Path, PathBuf};
 
 use splitbrain::scenario::{Registry, Scenario, schema};
 
+use splitbrain::config::{Cluster, Config};
+use splitbrain::property::Promises;
+use splitbrain::protocol::{Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Protocol};
+use splitbrain::sampler::Distribution;
+use splitbrain::scenario::{Element, ScenarioProtocol, TableDecoder, encode_distribution};
+use splitbrain::time::Span;
+
 mod scenario_common;
 use scenario_common::{MAXIMAL, shipped};
 
@@ -92,4 +99,124 @@ fn a_scenario_is_named_by_its_file() {
     let registry = Registry::new();
     let scenario = Scenario::parse("a/b/quick.toml", first.as_bytes(), &registry, &[]);
     assert_eq!(scenario.expect("valid").name, "quick");
+}
+
+#[test]
+fn distributions_are_what_their_texts_say() {
+    let ms = Span::from_millis;
+    let cases = [
+        ("\"7ms\"", Distribution::Constant(ms(7))),
+        ("{ constant = \"7ms\" }", Distribution::Constant(ms(7))),
+        ("{ uniform = [\"0ms\", \"1s\"] }", Distribution::Uniform { low: ms(0), high: ms(1000) }),
+        ("{ exponential = \"10ms\" }", Distribution::Exponential { mean: ms(10) }),
+        (
+            "{ lognormal = { median = \"10ms\", sigma = 0.5 } }",
+            Distribution::LogNormal { median: ms(10), sigma: 0.5 },
+        ),
+        (
+            "{ pareto = { scale = \"1ms\", shape = 2 } }",
+            Distribution::Pareto { scale: ms(1), shape: 2.0 },
+        ),
+        (
+            "{ mixture = [{ weight = 9, constant = \"1ms\" }, { weight = 1, exponential = \"5ms\" }] }",
+            Distribution::Mixture(vec![
+                (9, Distribution::Constant(ms(1))),
+                (1, Distribution::Exponential { mean: ms(5) }),
+            ]),
+        ),
+        (
+            "{ quantiles = { \"100%\" = \"9ms\", \"0%\" = \"1ms\", \"99.5%\" = \"2ms\" } }",
+            Distribution::Quantiles(vec![(0, ms(1)), (995_000_000, ms(2)), (1_000_000_000, ms(9))]),
+        ),
+    ];
+    let read = |text: &str| {
+        let file = format!(
+            "[cluster]\nnodes = 1\n[protocol.leader-follower]\n[network]\ndelay = {text}\n"
+        );
+        parse(&file, &[])
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+            .config
+            .network
+            .default
+            .delay
+    };
+    for (text, distribution) in cases {
+        assert_eq!(read(text), distribution, "{text}");
+        assert_eq!(read(&encode_distribution(&distribution).to_string()), distribution, "{text}");
+    }
+}
+
+/// A protocol of another crate, with settings of its own; these tests never run it.
+struct Gossip;
+
+#[derive(Clone, Debug, Hash)]
+enum Rumour {}
+
+impl Message for Rumour {
+    const KINDS: &'static [&'static str] = &["rumour"];
+    fn kind(&self) -> u8 {
+        match *self {}
+    }
+}
+
+impl Protocol for Gossip {
+    type Config = (u16, Distribution);
+    type Message = Rumour;
+    type Record = ();
+    type Timer = NoTimer;
+
+    fn recover(_: &Self::Config, _: &DiskImage, _: &mut Context<'_, Self>) -> Self {
+        Self
+    }
+    fn handle(&mut self, _: Input<Self>, _: &mut Context<'_, Self>) {}
+    fn snapshot(&self) -> NodeSnapshot {
+        unreachable!("never run")
+    }
+    fn promises(_: &Self::Config, _: &Config) -> Promises {
+        Promises::default()
+    }
+}
+
+impl ScenarioProtocol for Gossip {
+    const NAME: &'static str = "gossip";
+
+    fn decode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Self::Config> {
+        let fanout = table.required("fanout", |fanout| fanout.integer_u16(1..=cluster.nodes));
+        let pause = table.or("pause", Distribution::Constant(Span::ZERO), Element::distribution);
+        Some((fanout?, pause?))
+    }
+
+    fn encode((fanout, pause): &Self::Config) -> toml::Table {
+        let mut table = toml::Table::new();
+        table.insert("fanout".to_owned(), i64::from(*fanout).into());
+        table.insert("pause".to_owned(), encode_distribution(pause));
+        table
+    }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({
+            "type": "object",
+            "properties": {
+                "fanout": { "type": "integer" },
+                "pause": { "$ref": "#/$defs/distribution" },
+            },
+        })
+    }
+}
+
+#[test]
+fn a_protocol_of_another_crate_has_a_table_of_its_own() {
+    let registry = Registry::new().with::<Gossip>();
+    let text = "[cluster]\nnodes = 3\n[protocol.gossip]\nfanout = 2\npause = \"5ms\"\n\
+                [[fault]]\nat = \"1s\"\ndrop = { kind = \"rumour\" }\n";
+    let load = |text: &str| Scenario::parse("s.toml", text.as_bytes(), &registry, &[]);
+    let scenario = load(text).expect("valid");
+    assert_eq!(scenario.protocol.name(), "gossip");
+    assert_same(&scenario, &load(&scenario.export()).expect("an export reads"), "gossip");
+    assert!(schema(&registry)["properties"]["protocol"]["properties"]["gossip"].is_object());
+
+    let mistakes = load(&text.replace("fanout = 2", "fanuot = 4")).expect_err("misspelt");
+    assert!(mistakes.to_string().contains("did you mean `fanout`?"), "{mistakes}");
+    let mistakes = load(&text.replace("fanout = 2", "fanout = 4")).expect_err("too many");
+    assert!(mistakes.to_string().contains("from 1 to 3"), "{mistakes}");
 }

@@ -135,11 +135,7 @@ impl<'a> TableDecoder<'a> {
     }
 
     /// The table at `key`, read by `read`; as if it were empty when it is not there.
-    pub fn table<T>(
-        &mut self,
-        key: &str,
-        read: impl FnOnce(&mut Self) -> Option<T>,
-    ) -> Option<T> {
+    pub fn table<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         match self.get(key) {
             Some(element) => element.table(read),
             None => {

@@ -1,4 +1,4 @@
-//! Settings back to TOML, every one explicit: what [`super::Scenario::parse`] reads as equal settings.
+//! Settings back to TOML, every one explicit (but for clocks that are right): what [`super::Scenario::parse`] reads as equal settings.
 
 use std::fmt::Write;
 
@@ -13,9 +13,9 @@ use super::script::status_word;
 use super::sections::TIES;
 use super::units;
 use crate::config::{
-    Answer, Change, ClientLeg, Config, Expect, ExpectedState, ExpectedValue, Fault, FaultAction,
-    Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom, Route, ScriptedOperation, Skew,
-    Target, Workload,
+    Answer, Change, ClientLeg, Clock, Config, Expect, ExpectedState, ExpectedValue, Fault,
+    FaultAction, Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom, Route,
+    ScriptedOperation, Skew, Target, Workload,
 };
 use crate::id::NodeId;
 
@@ -34,7 +34,9 @@ pub(super) fn export(config: &Config, protocol: &dyn ConfiguredProtocol) -> Stri
     for leg in &config.network.client_legs {
         file.section("[[network.client]]", &client_leg(leg, &config.names));
     }
-    for (node, clock) in NodeId::all(config.cluster.nodes).zip(&config.clocks) {
+    let clocks = NodeId::all(config.cluster.nodes).zip(&config.clocks);
+    // A clock without an entry is right; a thousand entries that say so would hide the others.
+    for (node, clock) in clocks.filter(|(_, clock)| **clock != Clock::default()) {
         let mut table = Table::new();
         set(&mut table, "node", node.to_string());
         set(&mut table, "offset", units::show_signed(clock.offset_ns));

@@ -127,8 +127,16 @@ pub(super) fn parse(
     let (table, errors) = DeTable::parse_recoverable(text);
     let place = Place { source, offset: 0 };
     let root = Node { value: place.table(table.get_ref()), at: Loc { source, start: 0, end: 0 } };
+    let mut line = None;
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
+        // After a mistake the rest of its line makes little sense to the parser: the first is the one to mend.
+        let end_of_line = text.get(span.start..).and_then(|rest| rest.find('\n'));
+        let this_line = Some(end_of_line.map_or(text.len(), |end| span.start + end));
+        if this_line == line {
+            continue;
+        }
+        line = this_line;
         let at = Loc { source, start: span.start, end: span.end };
         sink.push(syntax_problem(at, error.message(), text, &root));
     }
