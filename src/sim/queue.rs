@@ -248,13 +248,17 @@ impl<T> EventQueue<T> for HeapQueue<T> {
     }
 }
 
-/// How many events a bucket should hold: fewer make turns dear, more make sorting dear.
-const BUCKET: usize = 64;
+/// How many events a bucket should hold, least and most: fewer cost more turns, more cost more sorting.
+const BUCKET: (usize, usize) = (4, 128);
+/// From about as many buckets on, the buckets rather grow: these still fit in the second-level cache.
+const CACHED: usize = 1024;
 /// Up to this many pending events are kept in one sorted run, with no calendar at all.
-const SPLIT: usize = 96;
+const SPLIT: usize = 10;
 /// At this many or fewer the calendar is given up again; well below `SPLIT`, so that a load between the two does
 /// not build it and give it up all the time.
-const CALM: usize = 32;
+const CALM: usize = 4;
+/// What the run may grow to beside a calendar, or to twice what it began with, before narrower buckets are tried.
+const CROWD: usize = 32;
 /// The most keys that an insertion into the run may move.
 const FAR: usize = 512;
 /// The bounds of the number of buckets, powers of two; the lower is the bits of one word of the occupancy map.
@@ -293,6 +297,8 @@ struct Pace {
     /// Buckets that had their turn, and the keys that were in them, since the calendar was last judged.
     turns: usize,
     turned: usize,
+    /// Keys that came back from the far future since then.
+    fetched: usize,
     /// Keys put straight into the run since the last rebuild.
     inserted: usize,
     /// A run as long as this asks for narrower buckets.
@@ -318,6 +324,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
             pace: Pace {
                 turns: 0,
                 turned: 0,
+                fetched: 0,
                 inserted: 0,
                 split_at: SPLIT,
                 grow_at: usize::MAX,
@@ -433,10 +440,14 @@ impl<T> CalendarQueue<T> {
         self.run.reserve(16);
     }
 
+    const fn is_calendar(&self) -> bool {
+        self.today != FOREVER
+    }
+
     /// The run is longer than it should be: narrows the days, unless that was tried a moment ago.
     #[cold]
     fn split(&mut self) {
-        if self.pace.inserted >= self.slab.len() / 2 {
+        if self.pace.inserted >= self.slab.len() / 2 * self.pace.patience {
             self.rebuild();
         } else {
             self.pace.split_at *= 2;
@@ -444,7 +455,6 @@ impl<T> CalendarQueue<T> {
     }
 
     /// The run is used up: brings the next day that has events. False when there are none.
-    #[cold]
     fn turn(&mut self) -> bool {
         self.run.clear();
         self.head = 0;
@@ -467,6 +477,7 @@ impl<T> CalendarQueue<T> {
             }
             self.far.pop();
             self.file(day, key);
+            self.pace.fetched += 1;
         }
         let at = ring(self.today, self.buckets.len());
         self.occupied[at / 64] &= !(1 << (at % 64));
@@ -474,7 +485,7 @@ impl<T> CalendarQueue<T> {
         self.run.sort_unstable();
         self.pace.turns += 1;
         self.pace.turned += self.run.len();
-        self.pace.split_at = SPLIT.max(2 * self.run.len());
+        self.pace.split_at = CROWD.max(2 * self.run.len());
         true
     }
 
@@ -503,14 +514,15 @@ impl<T> CalendarQueue<T> {
             return true;
         }
         let pace = &mut self.pace;
-        if pace.turned < pending.max(16 * BUCKET) * pace.patience {
+        if pace.turned < pending.max(16 * BUCKET.0) * pace.patience {
             return false;
         }
-        let mean = pace.turned / pace.turns;
-        (pace.turns, pace.turned) = (0, 0);
+        let (mean, size) = (pace.turned / pace.turns, bucket_size(pending));
+        let too_narrow = mean < size / 4 || pace.fetched > pace.turned / 2;
+        (pace.turns, pace.turned, pace.fetched) = (0, 0, 0);
         // Some buckets more than are needed cost only the scan for the next one.
         let spare = self.buckets.len() > 16 * bucket_count(pending);
-        let unfit = spare || !(BUCKET / 5..=BUCKET * 3).contains(&mean);
+        let unfit = spare || too_narrow || mean > size * 4;
         if !unfit {
             pace.patience = 1;
         }
@@ -535,7 +547,7 @@ impl<T> CalendarQueue<T> {
         }
         self.occupied.fill(0);
 
-        let before = (self.today != FOREVER, self.shift, self.buckets.len());
+        let before = (self.is_calendar(), self.shift, self.buckets.len());
         let plan = if keys.len() <= SPLIT.midpoint(CALM) { None } else { plan(&mut keys) };
         if let Some((first, shift, count)) = plan {
             self.shift = shift;
@@ -557,12 +569,14 @@ impl<T> CalendarQueue<T> {
             self.pace.grow_at = usize::MAX;
         }
         self.run.sort_unstable();
-        let same = before == (self.today != FOREVER, self.shift, self.buckets.len());
+        let calendar = self.is_calendar();
+        let same = before == (calendar, self.shift, self.buckets.len());
         self.pace = Pace {
             turns: 0,
             turned: 0,
+            fetched: 0,
             inserted: 0,
-            split_at: SPLIT.max(2 * self.run.len()),
+            split_at: (2 * self.run.len()).max(if calendar { CROWD } else { SPLIT }),
             grow_at: self.pace.grow_at,
             patience: if same { (2 * self.pace.patience).min(64) } else { 1 },
         };
@@ -576,17 +590,23 @@ const fn ring(day: u64, count: usize) -> usize {
     day as usize & (count - 1)
 }
 
+/// How many events a bucket should hold when there are `pending`.
+fn bucket_size(pending: usize) -> usize {
+    (pending / CACHED).clamp(BUCKET.0, BUCKET.1)
+}
+
 /// How many buckets `pending` events should have: enough to reach several times as far as most of them.
 fn bucket_count(pending: usize) -> usize {
-    (4 * pending / BUCKET).next_power_of_two().clamp(BUCKETS.0, BUCKETS.1)
+    (4 * pending / bucket_size(pending)).next_power_of_two().clamp(BUCKETS.0, BUCKETS.1)
 }
 
 /// The first time among `keys`, the logarithm of the width of a day and the number of days that fit them; nothing
 /// when they are all at one instant. The density that counts is that of the next events: what is far off will be
 /// counted again before its turn comes.
 fn plan(keys: &mut [Key]) -> Option<(u64, u32, usize)> {
+    let size = bucket_size(keys.len());
     let last = keys.iter().max()?.nanos();
-    let near = (keys.len() / 4).min(16 * BUCKET);
+    let near = (keys.len() / 4).min(16 * size);
     let (before, &mut nth, _) = keys.select_nth_unstable(near);
     let first = before.iter().min()?.nanos();
     let count = bucket_count(keys.len());
@@ -595,7 +615,7 @@ fn plan(keys: &mut [Key]) -> Option<(u64, u32, usize)> {
         // A crowd at one instant says nothing about the width; reach everything instead.
         (0, all) => all / count as u64,
         (span, _) => {
-            let width = u128::from(span) * BUCKET as u128 / near as u128;
+            let width = u128::from(span) * size as u128 / near as u128;
             u64::try_from(width).unwrap_or(u64::MAX)
         }
     };
