@@ -5,6 +5,7 @@ use crate::check::{self, CheckReport, Evidence, Verdict};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
+use crate::property::Property;
 use crate::metrics::{Leadership, MessageCounts, Settlement};
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::sim::event::Event;
@@ -129,7 +130,10 @@ pub fn run<P: Protocol>(
     let promises = P::promises(settings, config);
     let mut checks = check::judge(&evidence, &promises, finished.hazards);
     for report in &mut checks {
+        // Where replicas or what they kept are at stake; a session's break is told by the reads themselves.
+        let tells = matches!(report.property, Property::Convergence | Property::Durability);
         if let Verdict::Invalid(witness) = &mut report.verdict
+            && tells
             && let Some(version) = witness.write
         {
             let watched = Notes { watched: Some(version), ..Notes::default() };

@@ -82,6 +82,38 @@ impl Span {
         self.0
     }
 
+    /// Four significant digits in the unit that suits, rounded half up: `166.7ms`, `1.204s`, `12ns`.
+    ///
+    /// Trailing zeros stay off, so that a constant delay reads as it was written.
+    #[must_use]
+    pub fn short(self) -> String {
+        let ns = self.0;
+        let units = [("ns", 1_u64), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)];
+        let fitting = units.iter().rposition(|(_, unit)| ns >= *unit).unwrap_or(0);
+        if fitting == 0 {
+            return if ns == 0 { "0s".to_owned() } else { format!("{ns}ns") };
+        }
+        let (name, unit) = units[fitting];
+        let decimals = match ns / unit {
+            0..10 => 3,
+            10..100 => 2,
+            100..1000 => 1,
+            _ => 0,
+        };
+        let step = unit / 10_u64.pow(decimals);
+        let rounded = (u128::from(ns) + u128::from(step) / 2) / u128::from(step);
+        let scale = u128::from(10_u64.pow(decimals));
+        if let Some((larger, _)) = units.get(fitting + 1)
+            && rounded >= 1000 * scale
+        {
+            return format!("1{larger}");
+        }
+        let fraction = format!("{:0>1$}", rounded % scale, decimals as usize);
+        let fraction = if decimals == 0 { "" } else { fraction.trim_end_matches('0') };
+        let dot = if fraction.is_empty() { "" } else { "." };
+        format!("{}{dot}{fraction}{name}", rounded / scale)
+    }
+
     /// Whether the length is nothing.
     #[must_use]
     pub const fn is_zero(self) -> bool {
@@ -185,12 +217,32 @@ mod tests {
             (1_500, "1.5us"),
             (150_000_000, "150ms"),
             (1_500_000_000, "1.5s"),
-            (1_000_000_001, "1000000001ns"),
+            (1_000_000_001, "1000000.001us"),
             (60_000_000_000, "60s"),
             (1_234_567_000, "1234.567ms"),
         ];
         for (ns, text) in cases {
             assert_eq!(Span::from_nanos(ns).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn short_lengths_have_four_digits_and_no_idle_zeros() {
+        let cases = [
+            (0, "0s"),
+            (7, "7ns"),
+            (1_500, "1.5us"),
+            (166_666_667, "166.7ms"),
+            (150_000_000, "150ms"),
+            (1_204_400_000, "1.204s"),
+            (999_999_999, "1s"),
+            (999_949_999, "999.9ms"),
+            (9_999_900, "10ms"),
+            (5_000_000_000, "5s"),
+            (12_345_600_000_000, "12346s"),
+        ];
+        for (ns, text) in cases {
+            assert_eq!(Span::from_nanos(ns).short(), text);
         }
     }
 

@@ -301,12 +301,13 @@ fn witness(facts: &Facts<'_>, (length, behind, stale): (Span, u64, Stale), count
     );
     let from = read.node.map(|node| format!(" from {node}")).unwrap_or_default();
     let summary = format!(
-        "{} {found}{from}, asked at {} s, though {} had been {}, {length} earlier (bound {}); it missed {behind} \
+        "{} {found}{from}, asked at {} s, though {} had been {}, {} earlier (bound {}); it missed {behind} \
          acknowledged {}{}",
         names.client(read.client),
         read.invoked_at,
         words::call_by(names, write),
         words::acknowledged(write),
+        length.short(),
         facts.evidence.config.bounds.staleness,
         if behind == 1 { "write" } else { "writes" },
         words::in_all(count, "reads beyond the bound"),

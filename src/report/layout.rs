@@ -1,6 +1,6 @@
 //! Text in columns: wrapping, aligned numbers, lengths of time a person can take in.
 
-use crate::time::{Span, Time};
+use crate::time::Time;
 
 /// The columns a report is laid out in, whatever the terminal: a report is the same everywhere.
 pub(crate) const WIDTH: usize = 80;
@@ -56,37 +56,6 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", grouped(count))
 }
 
-/// Four significant digits in the unit that suits, rounded half up: `166.7ms`, `1.204s`, `12ns`.
-///
-/// Trailing zeros stay off, so that a constant delay reads as it was written.
-pub(crate) fn short(span: Span) -> String {
-    let ns = span.nanos();
-    let units = [("ns", 1_u64), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)];
-    let fitting = units.iter().rposition(|(_, unit)| ns >= *unit).unwrap_or(0);
-    if fitting == 0 {
-        return if ns == 0 { "0s".to_owned() } else { format!("{ns}ns") };
-    }
-    let (name, unit) = units[fitting];
-    let decimals = match ns / unit {
-        0..10 => 3,
-        10..100 => 2,
-        100..1000 => 1,
-        _ => 0,
-    };
-    let step = unit / 10_u64.pow(decimals);
-    let rounded = (u128::from(ns) + u128::from(step) / 2) / u128::from(step);
-    let scale = u128::from(10_u64.pow(decimals));
-    if let Some((larger, _)) = units.get(fitting + 1)
-        && rounded >= 1000 * scale
-    {
-        return format!("1{larger}");
-    }
-    let fraction = format!("{:0>1$}", rounded % scale, decimals as usize);
-    let fraction = if decimals == 0 { "" } else { fraction.trim_end_matches('0') };
-    let dot = if fraction.is_empty() { "" } else { "." };
-    format!("{}{dot}{fraction}{name}", rounded / scale)
-}
-
 /// A point of time to the millisecond, rounded down: `12.400s`.
 pub(crate) fn moment(at: Time) -> String {
     let ms = at.nanos() / 1_000_000;
@@ -96,26 +65,6 @@ pub(crate) fn moment(at: Time) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn short_lengths_have_four_digits_and_no_idle_zeros() {
-        let cases = [
-            (0, "0s"),
-            (7, "7ns"),
-            (1_500, "1.5us"),
-            (166_666_667, "166.7ms"),
-            (150_000_000, "150ms"),
-            (1_204_400_000, "1.204s"),
-            (999_999_999, "1s"),
-            (999_949_999, "999.9ms"),
-            (9_999_900, "10ms"),
-            (5_000_000_000, "5s"),
-            (12_345_600_000_000, "12346s"),
-        ];
-        for (ns, text) in cases {
-            assert_eq!(short(Span::from_nanos(ns)), text);
-        }
-    }
 
     #[test]
     fn lines_hang_and_never_pass_the_width_unless_a_word_does() {

@@ -10,7 +10,7 @@ use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::{Latency, Leadership, MessageCounts, Settlement};
 use crate::property::{Hazard, Promise};
-use crate::report::layout::{WIDTH, counted, grouped, moment, short, width, wrap};
+use crate::report::layout::{WIDTH, counted, grouped, moment, width, wrap};
 use crate::report::tally::{Notable, Tally};
 use crate::report::{Check, FaultAct, OperationCounts, Report};
 use crate::run::RunVerdict;
@@ -171,12 +171,7 @@ impl Page {
         let explanation = match &report.verdict {
             Verdict::Valid => None,
             Verdict::Unknown(reason) => Some(reason),
-            Verdict::Invalid(witness) => {
-                if witness.count > 1 {
-                    let _ = write!(title, ", {}", counted(witness.count, "case"));
-                }
-                Some(&witness.summary)
-            }
+            Verdict::Invalid(witness) => Some(&witness.summary),
         };
         if *expected == Some(report.judged) {
             title.push_str(", as the scenario expects");
@@ -233,7 +228,7 @@ impl Page {
             let Latency { count, mean, p50, p95, p99, p999, max } = *latency;
             let mut row = format!("  {:12}{:>9}", function.name(), grouped(count));
             for span in [mean, p50, p95, p99, p999, max] {
-                let _ = write!(row, "{:>9}", short(span));
+                let _ = write!(row, "{:>9}", span.short());
             }
             self.line(&row);
         }
@@ -394,7 +389,7 @@ fn ending(report: &Report) -> String {
     let events = counted(report.events, "event");
     let how = match &report.settlement {
         Settlement::Settled { after } if after.is_zero() => "settled at once".to_owned(),
-        Settlement::Settled { after } => format!("settled in {}", short(*after)),
+        Settlement::Settled { after } => format!("settled in {}", after.short()),
         Settlement::Unsettled { .. } => "not settled".to_owned(),
         Settlement::Stuck { at, events } => stuck(*at, *events),
     };
@@ -427,7 +422,7 @@ mod tests {
         let expected = "\
 PASS  A partition, and what it costs             seed 1  digest 0123456789abcdef
 
-  violation  durability, 3 cases, as the scenario expects
+  violation  durability, as the scenario expects
              c1's put of city = Raleigh, acknowledged by n1 at 0.101s, was last
              seen on n1 and is on no node at the end.
              Promised: Every write waits for a majority.

@@ -41,7 +41,7 @@ pub(super) fn of_write(sightings: &[Sighting], config: &Config) -> String {
     if !never.is_empty() {
         parts.push(format!("it never reached {}", never.join(", ")));
     }
-    format!(" Where it was: {}.", parts.join("; "))
+    format!(". That write: {}", parts.join("; "))
 }
 
 /// What is known of the write on a node.
