@@ -70,8 +70,9 @@ impl CausalId {
     #[inline]
     #[must_use]
     pub const fn child(self, cause: Cause, destination: u64, ordinal: u32) -> Self {
-        let tag = (cause as u64) << 56 | (ordinal as u64) << 32;
-        Self(mix(self.0 ^ tag.wrapping_add(destination).wrapping_mul(GOLDEN)))
+        // Each with a factor of its own: a destination may use all of its 64 bits, so no bits are left for the rest.
+        let effect = ((cause as u64) << 32 | ordinal as u64).wrapping_mul(SILVER);
+        Self(mix(self.0 ^ effect.wrapping_add(destination.wrapping_mul(GOLDEN))))
     }
 
     /// The identity as a number, for a digest or a trace.
@@ -121,6 +122,7 @@ pub enum Purpose {
 
 const PURPOSES: usize = Purpose::Tie as usize + 1;
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+const SILVER: u64 = 0xd6e8_feb8_6659_fd93;
 
 /// The keyed draws of one seed.
 #[derive(Clone, Debug)]
@@ -201,3 +203,6 @@ const fn mix(mut x: u64) -> u64 {
     x = x.wrapping_mul(0x1c69_b3f7_4ac4_ae35);
     x ^ x >> 27
 }
+
+#[cfg(test)]
+mod tests;
