@@ -68,7 +68,7 @@ fn convergence(config: &Config) -> Promise {
         },
         None => Promise::Unless {
             hazards: Hazards::of(&[&crash[..], &[Hazard::MessageLost]].concat()),
-            why: "nothing is sent twice: a follower that missed a write stays behind",
+            why: "what is lost is not sent again, so a follower that missed a write stays behind",
         },
     }
 }
