@@ -4,7 +4,8 @@
 //! that was written to its file before it was asked for, when it completes; syncs of one disk complete in the
 //! order in which they were asked for. A power loss keeps what was synced and, of the bytes appended since, a
 //! drawn prefix that may end in the middle of a record (a torn tail). A truncation or a replacement that was not
-//! yet durable happened or did not, as a draw decides.
+//! yet durable happened or did not, as a draw decides; if it did not, what was synced before is there, even when the
+//! sync completed after it.
 
 use std::collections::BTreeMap;
 
@@ -22,14 +23,23 @@ pub(crate) struct Disk {
     syncs: Vec<Sync>,
 }
 
-#[derive(Debug, Default)]
+/// A file: what it holds, and what else it may hold after a power loss.
+#[derive(Debug)]
 struct Contents {
-    /// As the process sees it.
+    /// What the process sees is the last. Before it, what the file held before each truncation or replacement that
+    /// is not durable yet: the first is the latest that is. Never empty.
+    generations: Vec<Generation>,
+}
+
+/// What a file holds between two truncations or replacements.
+#[derive(Debug, Default)]
+struct Generation {
+    number: u64,
     written: Vec<u8>,
-    /// How much of that is durable, provided that the truncation or replacement that made it is.
+    /// How much of that is durable, provided that the truncation or replacement that began it is.
     synced: usize,
-    /// What is durable otherwise: the content before a truncation or replacement that no sync covers yet.
-    before: Option<Vec<u8>>,
+    /// How many bytes at its beginning are those of the generation before.
+    shared: usize,
 }
 
 /// A sync under way.
@@ -37,10 +47,10 @@ struct Contents {
 struct Sync {
     ticket: Ticket,
     file: File,
-    /// How long the prefix is that it makes durable.
+    /// Which generation of the file it makes durable.
+    generation: u64,
+    /// How long the prefix of that is.
     covers: usize,
-    /// Whether it was asked for after the last truncation or replacement, and so makes that durable too.
-    settles: bool,
 }
 
 impl Disk {
@@ -56,26 +66,19 @@ impl Disk {
         let contents = self.files.entry(file).or_default();
         match *operation {
             DiskOperation::Append { start, end } => {
-                contents.written.extend_from_slice(&bytes[start..end]);
+                contents.last_mut().written.extend_from_slice(&bytes[start..end]);
                 return None;
             }
             DiskOperation::TruncateSuffix { length } => {
-                let length = usize::try_from(length).map_or(usize::MAX, |length| length);
-                contents.truncate(length);
-                self.outdate(file, length);
+                contents.truncate(usize::try_from(length).unwrap_or(usize::MAX));
                 return None;
             }
-            DiskOperation::Replace { start, end } => {
-                contents.remember();
-                contents.written.clear();
-                contents.written.extend_from_slice(&bytes[start..end]);
-                contents.synced = contents.written.len();
-                self.outdate(file, 0);
-            }
+            DiskOperation::Replace { start, end } => contents.replace(&bytes[start..end]),
             DiskOperation::Sync => {}
         }
-        let covers = self.files[&file].written.len();
-        self.syncs.push(Sync { ticket, file, covers, settles: true });
+        let Generation { number, ref written, .. } = *contents.last();
+        let sync = Sync { ticket, file, generation: number, covers: written.len() };
+        self.syncs.push(sync);
         let takes = latency.sample(|index| draws.draw(Purpose::Sync, id, index));
         self.busy_until = self.busy_until.max(now) + takes;
         Some(self.busy_until)
@@ -85,20 +88,8 @@ impl Disk {
     pub(crate) fn complete(&mut self, ticket: Ticket) {
         // A power loss forgets the syncs under way, and their completions come all the same.
         let Some(at) = self.syncs.iter().position(|sync| sync.ticket == ticket) else { return };
-        let Sync { file, covers, settles, .. } = self.syncs.remove(at);
-        let contents = self.files.entry(file).or_default();
-        contents.synced = contents.synced.max(covers);
-        if settles {
-            contents.before = None;
-        }
-    }
-
-    /// Takes from the syncs under way what a truncation to `length` leaves them nothing to make durable of.
-    fn outdate(&mut self, file: File, length: usize) {
-        for sync in self.syncs.iter_mut().filter(|sync| sync.file == file) {
-            sync.covers = sync.covers.min(length);
-            sync.settles = false;
-        }
+        let Sync { file, generation, covers, .. } = self.syncs.remove(at);
+        self.files.entry(file).or_default().settle(generation, covers);
     }
 
     /// The machine dies: what was not durable is gone, but for what the draws of `id` leave.
@@ -106,18 +97,17 @@ impl Disk {
         self.syncs.clear();
         self.busy_until = Time::ZERO;
         for (index, contents) in (0..).zip(self.files.values_mut()) {
-            let old_survives = draws.draw(Purpose::PowerLoss, id, 2 * index) >> 63 == 0;
-            match contents.before.take() {
-                Some(before) if old_survives => contents.written = before,
-                _ => {
-                    let unsynced = (contents.written.len() - contents.synced) as u64;
-                    let kept = draws.below(Purpose::PowerLoss, id, 2 * index + 1, unsynced + 1);
-                    let kept = usize::try_from(kept).expect("at most what was written");
-                    contents.written.truncate(contents.synced + kept);
-                }
-            }
+            let generations = contents.generations.len() as u64;
+            let survives = draws.below(Purpose::PowerLoss, id, 2 * index, generations);
+            let survives = usize::try_from(survives).expect("below the number of generations");
+            let mut survivor = contents.generations.swap_remove(survives);
+            let unsynced = (survivor.written.len() - survivor.synced) as u64;
+            let kept = draws.below(Purpose::PowerLoss, id, 2 * index + 1, unsynced + 1);
+            let kept = usize::try_from(kept).expect("at most what was written");
+            survivor.written.truncate(survivor.synced + kept);
             // What is read back after a power loss is on the platter.
-            contents.synced = contents.written.len();
+            survivor.synced = survivor.written.len();
+            contents.generations = vec![survivor];
         }
     }
 
@@ -129,23 +119,55 @@ impl Disk {
     /// What a restarted process reads.
     pub(crate) fn image(&self) -> DiskImage {
         let files = self.files.iter();
-        DiskImage::new(files.map(|(file, contents)| (*file, contents.written.clone())).collect())
+        DiskImage::new(
+            files.map(|(file, contents)| (*file, contents.last().written.clone())).collect(),
+        )
+    }
+}
+
+impl Default for Contents {
+    fn default() -> Self {
+        Self { generations: vec![Generation::default()] }
     }
 }
 
 impl Contents {
+    fn last(&self) -> &Generation {
+        self.generations.last().expect("a file has a content, if an empty one")
+    }
+
+    fn last_mut(&mut self) -> &mut Generation {
+        self.generations.last_mut().expect("a file has a content, if an empty one")
+    }
+
     fn truncate(&mut self, length: usize) {
-        if length < self.written.len() {
-            self.remember();
-            self.written.truncate(length);
-            self.synced = self.synced.min(length);
+        let Generation { number, written, synced, .. } = self.last();
+        if length < written.len() {
+            let (number, synced) = (number + 1, length.min(*synced));
+            let written = written[..length].to_vec();
+            self.generations.push(Generation { number, written, synced, shared: length });
         }
     }
 
-    /// Keeps the durable content, which is about to be replaced by something not yet durable.
-    fn remember(&mut self) {
-        if self.before.is_none() {
-            self.before = Some(self.written[..self.synced].to_vec());
+    /// A replacement is written beside the file and synced before it takes the file's place.
+    fn replace(&mut self, bytes: &[u8]) {
+        let number = self.last().number + 1;
+        let (written, synced) = (bytes.to_vec(), bytes.len());
+        self.generations.push(Generation { number, written, synced, shared: 0 });
+    }
+
+    /// The first `covers` bytes of a generation are durable, and that it took the place of those before it.
+    fn settle(&mut self, generation: u64, covers: usize) {
+        // None: a later sync has made a later one durable.
+        let is_meant = |other: &Generation| other.number == generation;
+        let Some(place) = self.generations.iter().position(is_meant) else { return };
+        self.generations.drain(..place);
+        let mut durable = covers;
+        for generation in &mut self.generations {
+            if !is_meant(generation) {
+                durable = durable.min(generation.shared);
+            }
+            generation.synced = generation.synced.max(durable);
         }
     }
 }
@@ -181,7 +203,10 @@ mod tests {
         }
 
         fn append(&mut self, bytes: &[u8]) {
-            assert_eq!(self.perform(&DiskOperation::Append { start: 0, end: bytes.len() }, bytes).1, None);
+            assert_eq!(
+                self.perform(&DiskOperation::Append { start: 0, end: bytes.len() }, bytes).1,
+                None
+            );
         }
 
         fn after_power_loss(&mut self, event: u64) -> Vec<u8> {
@@ -224,9 +249,9 @@ mod tests {
         let (second, second_done) = bench.perform(&DiskOperation::Sync, b"");
         assert!(first_done < second_done);
         bench.disk.complete(first);
-        assert_eq!(bench.disk.files[&FILE].synced, 1);
+        assert_eq!(bench.disk.files[&FILE].last().synced, 1);
         bench.disk.complete(second);
-        assert_eq!(bench.disk.files[&FILE].synced, 2);
+        assert_eq!(bench.disk.files[&FILE].last().synced, 2);
     }
 
     #[test]
@@ -237,7 +262,8 @@ mod tests {
             bench.append(b"old");
             let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
             bench.disk.complete(ticket);
-            let (ticket, _) = bench.perform(&DiskOperation::Replace { start: 0, end: 6 }, b"newest");
+            let (ticket, _) =
+                bench.perform(&DiskOperation::Replace { start: 0, end: 6 }, b"newest");
             if event % 2 == 0 {
                 bench.disk.complete(ticket);
                 assert_eq!(bench.after_power_loss(event), b"newest");
@@ -263,5 +289,50 @@ mod tests {
             seen[usize::from(left == b"abcdef")] = true;
         }
         assert_eq!(seen, [true, true]);
+    }
+
+    /// A log was replaced while a sync of it was under way. The sync completed, its record was acknowledged, and a
+    /// power loss before the replacement was durable brought the old log back without that record.
+    #[test]
+    fn what_a_sync_made_durable_survives_a_replacement_or_truncation_that_does_not() {
+        let operations = [
+            (DiskOperation::Replace { start: 0, end: 3 }, &b"new"[..]),
+            (DiskOperation::TruncateSuffix { length: 4 }, b""),
+        ];
+        for (operation, new) in &operations {
+            let mut seen = [false; 2];
+            for event in 0..50 {
+                let mut bench = Bench::new();
+                bench.append(b"abc");
+                let (first, _) = bench.perform(&DiskOperation::Sync, b"");
+                bench.append(b"def");
+                let (second, _) = bench.perform(&DiskOperation::Sync, b"");
+                bench.perform(operation, new);
+                bench.disk.complete(first);
+                bench.disk.complete(second);
+                let left = bench.after_power_loss(event);
+                let after = if new.is_empty() { &b"abcd"[..] } else { new };
+                assert!(left == b"abcdef" || left == after, "{left:?}");
+                seen[usize::from(left == after)] = true;
+            }
+            assert_eq!(seen, [true, true]);
+        }
+    }
+
+    /// Of several truncations and replacements in a row any number happened, in order.
+    #[test]
+    fn a_power_loss_leaves_any_state_since_the_last_durable_one() {
+        let mut seen = std::collections::BTreeSet::new();
+        for event in 0..100 {
+            let mut bench = Bench::new();
+            bench.append(b"lost");
+            bench.perform(&DiskOperation::Replace { start: 0, end: 6 }, b"abcdef");
+            let (durable, _) = bench.perform(&DiskOperation::Sync, b"");
+            bench.perform(&DiskOperation::TruncateSuffix { length: 4 }, b"");
+            bench.perform(&DiskOperation::TruncateSuffix { length: 2 }, b"");
+            bench.disk.complete(durable);
+            seen.insert(String::from_utf8(bench.after_power_loss(event)).unwrap());
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["ab", "abcd", "abcdef"]);
     }
 }
