@@ -3,9 +3,8 @@
 //! Fault model: what is written is seen by the process at once and survives its crash. A sync makes durable all
 //! that was written to its file before it was asked for, when it completes; syncs of one disk complete in the
 //! order in which they were asked for. A power loss keeps what was synced and, of the bytes appended since, a
-//! drawn prefix that may end in the middle of a record (a torn tail). A truncation or a replacement that was not
-//! yet durable happened or did not, as a draw decides; if it did not, what was synced before is there, even when the
-//! sync completed after it.
+//! drawn prefix that may end in the middle of a record (a torn tail). Truncations and replacements that were not
+//! yet durable happened up to one that a draw chooses, and what a sync before them made durable stays durable.
 
 use std::collections::BTreeMap;
 
@@ -23,22 +22,22 @@ pub(crate) struct Disk {
     syncs: Vec<Sync>,
 }
 
-/// A file: what it holds, and what else it may hold after a power loss.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Contents {
-    /// What the process sees is the last. Before it, what the file held before each truncation or replacement that
-    /// is not durable yet: the first is the latest that is. Never empty.
-    generations: Vec<Generation>,
+    /// As the process sees it.
+    now: Edition,
+    /// What it was before each truncation or replacement that is not yet durable, the oldest first.
+    before: Vec<Edition>,
 }
 
-/// What a file holds between two truncations or replacements.
+/// A file between two truncations or replacements.
 #[derive(Debug, Default)]
-struct Generation {
+struct Edition {
     number: u64,
     written: Vec<u8>,
-    /// How much of that is durable, provided that the truncation or replacement that began it is.
+    /// How much of that is durable, provided that the truncation or replacement that made it is.
     synced: usize,
-    /// How many bytes at its beginning are those of the generation before.
+    /// How long the prefix is that it shares with the edition before it.
     shared: usize,
 }
 
@@ -47,9 +46,8 @@ struct Generation {
 struct Sync {
     ticket: Ticket,
     file: File,
-    /// Which generation of the file it makes durable.
-    generation: u64,
-    /// How long the prefix of that is.
+    /// The edition of the file that it makes durable, and how much of it.
+    edition: u64,
     covers: usize,
 }
 
@@ -66,19 +64,26 @@ impl Disk {
         let contents = self.files.entry(file).or_default();
         match *operation {
             DiskOperation::Append { start, end } => {
-                contents.last_mut().written.extend_from_slice(&bytes[start..end]);
+                contents.now.written.extend_from_slice(&bytes[start..end]);
                 return None;
             }
             DiskOperation::TruncateSuffix { length } => {
-                contents.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+                let length = usize::try_from(length).map_or(usize::MAX, |length| length);
+                if length < contents.now.written.len() {
+                    let kept = contents.now.written[..length].to_vec();
+                    contents.edit(kept, length);
+                }
                 return None;
             }
-            DiskOperation::Replace { start, end } => contents.replace(&bytes[start..end]),
+            DiskOperation::Replace { start, end } => {
+                contents.edit(bytes[start..end].to_vec(), 0);
+                // Whole or not at all: its bytes are on the platter before the name is.
+                contents.now.synced = contents.now.written.len();
+            }
             DiskOperation::Sync => {}
         }
-        let Generation { number, ref written, .. } = *contents.last();
-        let sync = Sync { ticket, file, generation: number, covers: written.len() };
-        self.syncs.push(sync);
+        let (edition, covers) = (contents.now.number, contents.now.written.len());
+        self.syncs.push(Sync { ticket, file, edition, covers });
         let takes = latency.sample(|index| draws.draw(Purpose::Sync, id, index));
         self.busy_until = self.busy_until.max(now) + takes;
         Some(self.busy_until)
@@ -88,8 +93,8 @@ impl Disk {
     pub(crate) fn complete(&mut self, ticket: Ticket) {
         // A power loss forgets the syncs under way, and their completions come all the same.
         let Some(at) = self.syncs.iter().position(|sync| sync.ticket == ticket) else { return };
-        let Sync { file, generation, covers, .. } = self.syncs.remove(at);
-        self.files.entry(file).or_default().settle(generation, covers);
+        let Sync { file, edition, covers, .. } = self.syncs.remove(at);
+        self.files.entry(file).or_default().settle(edition, covers);
     }
 
     /// The machine dies: what was not durable is gone, but for what the draws of `id` leave.
@@ -97,17 +102,22 @@ impl Disk {
         self.syncs.clear();
         self.busy_until = Time::ZERO;
         for (index, contents) in (0..).zip(self.files.values_mut()) {
-            let generations = contents.generations.len() as u64;
-            let survives = draws.below(Purpose::PowerLoss, id, 2 * index, generations);
-            let survives = usize::try_from(survives).expect("below the number of generations");
-            let mut survivor = contents.generations.swap_remove(survives);
-            let unsynced = (survivor.written.len() - survivor.synced) as u64;
+            // Every edition since the last one that is durable may be the one that the platter has.
+            let editions = contents.before.len() as u64 + 1;
+            let chosen = draws.below(Purpose::PowerLoss, id, 2 * index, editions);
+            let chosen = usize::try_from(chosen).expect("one of the editions");
+            let number = contents.now.number;
+            if chosen < contents.before.len() {
+                contents.now = contents.before.swap_remove(chosen);
+            }
+            contents.before.clear();
+            let Edition { written, synced, .. } = &mut contents.now;
+            let unsynced = (written.len() - *synced) as u64;
             let kept = draws.below(Purpose::PowerLoss, id, 2 * index + 1, unsynced + 1);
-            let kept = usize::try_from(kept).expect("at most what was written");
-            survivor.written.truncate(survivor.synced + kept);
+            written.truncate(*synced + usize::try_from(kept).expect("at most what was written"));
             // What is read back after a power loss is on the platter.
-            survivor.synced = survivor.written.len();
-            contents.generations = vec![survivor];
+            *synced = written.len();
+            contents.now.number = number + 1;
         }
     }
 
@@ -120,54 +130,29 @@ impl Disk {
     pub(crate) fn image(&self) -> DiskImage {
         let files = self.files.iter();
         DiskImage::new(
-            files.map(|(file, contents)| (*file, contents.last().written.clone())).collect(),
+            files.map(|(file, contents)| (*file, contents.now.written.clone())).collect(),
         )
     }
 }
 
-impl Default for Contents {
-    fn default() -> Self {
-        Self { generations: vec![Generation::default()] }
-    }
-}
-
 impl Contents {
-    fn last(&self) -> &Generation {
-        self.generations.last().expect("a file has a content, if an empty one")
+    /// Puts `written`, which has the first `shared` bytes of the content so far, in that one's place.
+    fn edit(&mut self, written: Vec<u8>, shared: usize) {
+        let synced = self.now.synced.min(shared);
+        let edition = Edition { number: self.now.number + 1, written, synced, shared };
+        self.before.push(std::mem::replace(&mut self.now, edition));
     }
 
-    fn last_mut(&mut self) -> &mut Generation {
-        self.generations.last_mut().expect("a file has a content, if an empty one")
-    }
-
-    fn truncate(&mut self, length: usize) {
-        let Generation { number, written, synced, .. } = self.last();
-        if length < written.len() {
-            let (number, synced) = (number + 1, length.min(*synced));
-            let written = written[..length].to_vec();
-            self.generations.push(Generation { number, written, synced, shared: length });
-        }
-    }
-
-    /// A replacement is written beside the file and synced before it takes the file's place.
-    fn replace(&mut self, bytes: &[u8]) {
-        let number = self.last().number + 1;
-        let (written, synced) = (bytes.to_vec(), bytes.len());
-        self.generations.push(Generation { number, written, synced, shared: 0 });
-    }
-
-    /// The first `covers` bytes of a generation are durable, and that it took the place of those before it.
-    fn settle(&mut self, generation: u64, covers: usize) {
-        // None: a later sync has made a later one durable.
-        let is_meant = |other: &Generation| other.number == generation;
-        let Some(place) = self.generations.iter().position(is_meant) else { return };
-        self.generations.drain(..place);
+    /// Makes the first `covers` bytes of the edition `number` durable: no earlier edition comes back, and what later
+    /// ones share of these bytes is durable in them too.
+    fn settle(&mut self, number: u64, covers: usize) {
+        self.before.retain(|edition| edition.number >= number);
         let mut durable = covers;
-        for generation in &mut self.generations {
-            if !is_meant(generation) {
-                durable = durable.min(generation.shared);
+        for edition in self.before.iter_mut().chain([&mut self.now]) {
+            if edition.number > number {
+                durable = durable.min(edition.shared);
             }
-            generation.synced = generation.synced.max(durable);
+            edition.synced = edition.synced.max(durable);
         }
     }
 }
@@ -249,9 +234,9 @@ mod tests {
         let (second, second_done) = bench.perform(&DiskOperation::Sync, b"");
         assert!(first_done < second_done);
         bench.disk.complete(first);
-        assert_eq!(bench.disk.files[&FILE].last().synced, 1);
+        assert_eq!(bench.disk.files[&FILE].now.synced, 1);
         bench.disk.complete(second);
-        assert_eq!(bench.disk.files[&FILE].last().synced, 2);
+        assert_eq!(bench.disk.files[&FILE].now.synced, 2);
     }
 
     #[test]
@@ -275,6 +260,43 @@ mod tests {
         assert_eq!(seen, [true, true]);
     }
 
+    /// Records were synced and, before that completed, a conflicting suffix was cut: the power loss that followed
+    /// used to bring back the file as it was durable when the cut was made, without what the sync had promised.
+    #[test]
+    fn what_a_sync_made_durable_survives_a_later_truncation_that_does_not() {
+        let mut seen = std::collections::BTreeSet::new();
+        for event in 0..60 {
+            let mut bench = Bench::new();
+            bench.append(b"abcdef");
+            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
+            bench.perform(&DiskOperation::TruncateSuffix { length: 2 }, b"");
+            bench.append(b"XY");
+            bench.disk.complete(ticket);
+            seen.insert(bench.after_power_loss(event));
+        }
+        let outcomes = [&b"ab"[..], b"abX", b"abXY", b"abcdef"];
+        assert!(seen.iter().map(Vec::as_slice).eq(outcomes), "{seen:?}");
+    }
+
+    /// A sync that covers one truncation used to settle nothing when another followed before it completed.
+    #[test]
+    fn a_sync_settles_the_truncations_before_it_whatever_follows() {
+        let mut seen = std::collections::BTreeSet::new();
+        for event in 0..60 {
+            let mut bench = Bench::new();
+            bench.append(b"abcdef");
+            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
+            bench.disk.complete(ticket);
+            bench.perform(&DiskOperation::TruncateSuffix { length: 4 }, b"");
+            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
+            bench.perform(&DiskOperation::TruncateSuffix { length: 1 }, b"");
+            bench.disk.complete(ticket);
+            seen.insert(bench.after_power_loss(event));
+        }
+        let outcomes = [&b"a"[..], b"abcd"];
+        assert!(seen.iter().map(Vec::as_slice).eq(outcomes), "{seen:?}");
+    }
+
     #[test]
     fn a_truncation_that_is_not_durable_may_come_back() {
         let mut seen = [false; 2];
@@ -289,50 +311,5 @@ mod tests {
             seen[usize::from(left == b"abcdef")] = true;
         }
         assert_eq!(seen, [true, true]);
-    }
-
-    /// A log was replaced while a sync of it was under way. The sync completed, its record was acknowledged, and a
-    /// power loss before the replacement was durable brought the old log back without that record.
-    #[test]
-    fn what_a_sync_made_durable_survives_a_replacement_or_truncation_that_does_not() {
-        let operations = [
-            (DiskOperation::Replace { start: 0, end: 3 }, &b"new"[..]),
-            (DiskOperation::TruncateSuffix { length: 4 }, b""),
-        ];
-        for (operation, new) in &operations {
-            let mut seen = [false; 2];
-            for event in 0..50 {
-                let mut bench = Bench::new();
-                bench.append(b"abc");
-                let (first, _) = bench.perform(&DiskOperation::Sync, b"");
-                bench.append(b"def");
-                let (second, _) = bench.perform(&DiskOperation::Sync, b"");
-                bench.perform(operation, new);
-                bench.disk.complete(first);
-                bench.disk.complete(second);
-                let left = bench.after_power_loss(event);
-                let after = if new.is_empty() { &b"abcd"[..] } else { new };
-                assert!(left == b"abcdef" || left == after, "{left:?}");
-                seen[usize::from(left == after)] = true;
-            }
-            assert_eq!(seen, [true, true]);
-        }
-    }
-
-    /// Of several truncations and replacements in a row any number happened, in order.
-    #[test]
-    fn a_power_loss_leaves_any_state_since_the_last_durable_one() {
-        let mut seen = std::collections::BTreeSet::new();
-        for event in 0..100 {
-            let mut bench = Bench::new();
-            bench.append(b"lost");
-            bench.perform(&DiskOperation::Replace { start: 0, end: 6 }, b"abcdef");
-            let (durable, _) = bench.perform(&DiskOperation::Sync, b"");
-            bench.perform(&DiskOperation::TruncateSuffix { length: 4 }, b"");
-            bench.perform(&DiskOperation::TruncateSuffix { length: 2 }, b"");
-            bench.disk.complete(durable);
-            seen.insert(String::from_utf8(bench.after_power_loss(event)).unwrap());
-        }
-        assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["ab", "abcd", "abcdef"]);
     }
 }
