@@ -169,7 +169,7 @@ fn with_outputs(text: &str) -> String {
         let fresh = match words[..] {
             ["sh"] => {
                 for line in text[content].lines() {
-                    said = run_line(folder.path(), line).unwrap_or_default();
+                    said = run_line(folder.path(), line).unwrap_or(said);
                 }
                 continue;
             }
