@@ -44,11 +44,15 @@ impl Digest {
 
     #[inline]
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        if self.used + N > BUFFER {
+        // One check finds the place, or that the buffer is full.
+        let place = self.buffer.get_mut(self.used..).and_then(|rest| rest.first_chunk_mut::<N>());
+        if let Some(place) = place {
+            *place = bytes;
+            self.used += N;
+        } else {
             self.flush();
+            self.put(bytes);
         }
-        self.buffer[self.used..self.used + N].copy_from_slice(&bytes);
-        self.used += N;
     }
 
     #[cold]

@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use crate::config::{Config, Operation, Pace, Patience, ReadFrom, Skew, Workload};
+use crate::config::{Config, Operation, Pace, ReadFrom, Skew, Workload};
 use crate::history::{Failure, Status};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value};
 use crate::protocol::{Outcome, Protocol, Reply, RequestId, Response};
@@ -202,7 +202,8 @@ impl Clients {
                 scripted: Some(place),
                 due_at: world.kernel.now,
             };
-            let op = self.begin(client, invocation, &scripted.patience, world);
+            let patience = (scripted.patience.timeout, scripted.patience.retries);
+            let op = self.begin(client, invocation, patience, world);
             self.script[place] = Some(op);
             return;
         }
@@ -228,16 +229,16 @@ impl Clients {
             }
             Operation::Put { .. } | Operation::Delete { .. } | Operation::Clear => None,
         };
-        let patience = generator.settings.patience.clone();
+        let patience = (generator.settings.patience.timeout, generator.settings.patience.retries);
         let invocation = Invocation { id, operation, fixed, scripted: None, due_at };
-        self.begin(client, invocation, &patience, world);
+        self.begin(client, invocation, patience, world);
     }
 
     fn begin<P: Protocol, Q: EventQueue<Event<P>>>(
         &mut self,
         client: ClientId,
         invocation: Invocation,
-        patience: &Patience,
+        (timeout, retries_left): (Span, u32),
         world: &mut World<'_, P, Q>,
     ) -> OpId {
         let state = &mut self.list[client.0 as usize];
@@ -257,9 +258,9 @@ impl Clients {
             asked: fixed.unwrap_or(state.leader),
             attempt: 0,
             redirects: 0,
-            retries_left: patience.retries,
-            timeout: patience.timeout,
-            deadline: world.kernel.now + patience.timeout,
+            retries_left,
+            timeout,
+            deadline: Time::MAX,
             unsure: false,
             scripted,
         });

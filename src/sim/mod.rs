@@ -343,7 +343,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
         self.ordinals.next_step();
         let mut list = std::mem::take(&mut self.effects.list);
-        for effect in list.drain(..) {
+        // Most steps have one effect; popping leaves the buffer its room.
+        list.reverse();
+        while let Some(effect) = list.pop() {
             match effect {
                 Effect::Send { to, message } => self.send((node, to), id, message),
                 Effect::Observe(observation) => self.observe(node, observation),

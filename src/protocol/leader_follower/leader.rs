@@ -13,7 +13,7 @@ use crate::protocol::{
 use crate::time::{Span, Time};
 
 use super::config::{Deletes, OnAckTimeout, Replication};
-use super::message::{Entry, Message, WriteId};
+use super::message::{Entry, Message};
 use super::{LeaderFollower, Timer};
 
 /// What only a leader keeps.
@@ -21,22 +21,18 @@ use super::{LeaderFollower, Timer};
 pub(super) struct Leading {
     /// Writes stamped so far.
     sequence: u32,
-    /// The version last stamped.
-    last_stamp: Version,
-    /// The id of the next write.
-    next_write: WriteId,
-    /// Writes not yet answered, the oldest first: their ids rise.
+    /// Writes not yet answered, the oldest first: the sequences of their versions rise.
     unanswered: VecDeque<Pending>,
     /// With resending: what each follower has not confirmed, by write, with the time it was last sent.
-    unconfirmed: BTreeMap<(NodeId, WriteId), Time>,
+    unconfirmed: BTreeMap<(NodeId, Version), Time>,
     /// With resending: what those writes were.
-    shipped: BTreeMap<WriteId, (Payload, u16)>,
+    shipped: BTreeMap<Version, (Payload, u16)>,
 }
 
 /// A write that its client waits for.
 #[derive(Debug)]
 struct Pending {
-    write: WriteId,
+    version: Version,
     request: RequestId,
     response: Response,
     deadline: Time,
@@ -51,28 +47,20 @@ struct Pending {
 pub(super) enum Payload {
     One(Entry),
     Many(Arc<[Entry]>),
-    State(Version, Arc<[Entry]>),
+    State(Arc<[Entry]>),
 }
 
 impl Payload {
-    fn message(&self, write: WriteId) -> Message {
+    fn message(&self, version: Version) -> Message {
         match self {
-            Self::One(entry) => Message::Replicate { write, entry: *entry },
-            Self::Many(entries) => Message::ReplicateMany { write, entries: Arc::clone(entries) },
-            Self::State(version, entries) => {
-                Message::State { write, version: *version, entries: Arc::clone(entries) }
-            }
+            Self::One(entry) => Message::Replicate { entry: *entry },
+            Self::Many(entries) => Message::ReplicateMany { version, entries: Arc::clone(entries) },
+            Self::State(entries) => Message::State { version, entries: Arc::clone(entries) },
         }
     }
 }
 
 impl Leading {
-    /// A leader that has just booted, in a drawn life of its own.
-    pub(super) fn boot(random: u64) -> Self {
-        let life = u32::try_from(random >> 32).expect("32 bits");
-        Self { next_write: WriteId { life, number: 1 }, ..Self::default() }
-    }
-
     /// What the leader still means to do.
     pub(super) fn pending(&self) -> Vec<String> {
         let mut pending = Vec::new();
@@ -96,25 +84,44 @@ impl LeaderFollower {
         operation: Operation,
         cx: &mut Context<'_, Self>,
     ) {
+        let followers = cx.nodes() - 1;
         match operation {
             Operation::Put { key, value, quorum } => {
                 let (stored, _) = self.accept(request, key, Some(value), cx);
-                let response = Response::Written { version: stored.version, existed: None };
-                self.replicate(request, (Payload::One(Entry { key, stored }), response, quorum), cx);
+                let version = stored.version;
+                let response = Response::Written { version, existed: None };
+                let wanted = quorum.unwrap_or(self.config.mode.quorum(followers));
+                let payload = Payload::One(Entry { key, stored });
+                self.replicate(request, (version, payload), (response, wanted), cx);
             }
             Operation::Delete { key, quorum } => {
                 let (stored, existed) = self.accept(request, key, None, cx);
-                let response = Response::Written { version: stored.version, existed: Some(existed) };
-                self.replicate(request, (Payload::One(Entry { key, stored }), response, quorum), cx);
+                let version = stored.version;
+                let response = Response::Written { version, existed: Some(existed) };
+                let wanted = quorum.unwrap_or(self.config.mode.quorum(followers));
+                let payload = Payload::One(Entry { key, stored });
+                self.replicate(request, (version, payload), (response, wanted), cx);
             }
             Operation::Clear => {
                 let keys: Vec<KeyId> = self.store.items(false).iter().map(|item| item.key).collect();
                 let entry = |key| Entry { key, stored: self.accept(request, key, None, cx).0 };
                 let entries: Arc<[Entry]> = keys.into_iter().map(entry).collect();
-                self.replicate(request, (Payload::Many(entries), Response::Cleared, None), cx);
+                // The last delete names the clear; one of nothing is stamped all the same.
+                let last = entries.last().map(|entry| entry.stored.version);
+                let version = last.unwrap_or_else(|| self.stamp(cx));
+                let wanted = self.config.mode.quorum(followers);
+                let payload = Payload::Many(entries);
+                self.replicate(request, (version, payload), (Response::Cleared, wanted), cx);
             }
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {}
         }
+    }
+
+    /// The version of the next write: this node's wall clock, and how many writes it has stamped.
+    fn stamp(&mut self, cx: &Context<'_, Self>) -> Version {
+        self.leading.sequence += 1;
+        let sequence = self.leading.sequence;
+        Version { timestamp: cx.wall().0, node: cx.node(), sequence }
     }
 
     /// Stamps a write and applies it here; whether the key existed before.
@@ -128,10 +135,7 @@ impl LeaderFollower {
         value: Option<Value>,
         cx: &mut Context<'_, Self>,
     ) -> (Stored, bool) {
-        self.leading.sequence += 1;
-        let sequence = self.leading.sequence;
-        let version = Version { timestamp: cx.wall().0, node: cx.node(), sequence };
-        self.leading.last_stamp = version;
+        let version = self.stamp(cx);
         let stored = Stored { value, version };
         cx.observe(Observation::Accept { request, key, version });
         let existed = self.store.get(key).is_some();
@@ -143,29 +147,23 @@ impl LeaderFollower {
     fn replicate(
         &mut self,
         request: RequestId,
-        (payload, response, quorum): (Payload, Response, Option<u16>),
+        (version, payload): (Version, Payload),
+        (response, wanted): (Response, u16),
         cx: &mut Context<'_, Self>,
     ) {
         let payload = match self.config.replication {
             Replication::Entry => payload,
-            Replication::FullState => Payload::State(self.leading.last_stamp, self.everything()),
+            Replication::FullState => Payload::State(self.everything()),
         };
-        let write = self.leading.next_write;
-        self.leading.next_write.number += 1;
         for follower in cx.peers() {
-            cx.send(follower, payload.message(write));
+            cx.send(follower, payload.message(version));
         }
-        let followers = cx.nodes() - 1;
-        let wanted = quorum.unwrap_or_else(|| self.config.mode.quorum(followers)).min(followers);
         if let Some(interval) = self.config.resend {
-            self.expect_confirmations(write, payload, interval, cx);
+            self.expect_confirmations(version, payload, interval, cx);
         }
         if wanted == 0 {
-            let reply = Reply {
-                confirmations: Some((0, followers)),
-                ..Reply::of(Outcome::Ok(response))
-            };
-            cx.reply(request, reply);
+            let confirmations = Some((0, cx.nodes() - 1));
+            cx.reply(request, Reply { confirmations, ..Reply::of(Outcome::Ok(response)) });
             return;
         }
         let deadline = cx.monotonic() + self.config.ack_timeout;
@@ -173,7 +171,7 @@ impl LeaderFollower {
             cx.set_timer(Timer::AckTimeout, self.config.ack_timeout);
         }
         self.leading.unanswered.push_back(Pending {
-            write,
+            version,
             request,
             response,
             deadline,
@@ -190,14 +188,14 @@ impl LeaderFollower {
     }
 
     /// A follower confirms a write.
-    pub(super) fn confirmed(&mut self, from: NodeId, write: WriteId, cx: &mut Context<'_, Self>) {
+    pub(super) fn confirmed(&mut self, from: NodeId, version: Version, cx: &mut Context<'_, Self>) {
         if self.config.resend.is_some() {
-            self.forget_confirmed(from, write);
+            self.forget_confirmed(from, version);
         }
-        // Ids rise by one a write but for those answered at once, so the place is found by bisection.
+        // Timestamps may go back; sequences rise.
         let unanswered = &mut self.leading.unanswered;
-        let place = unanswered.partition_point(|pending| pending.write < write);
-        let Some(pending) = unanswered.get_mut(place).filter(|p| p.write == write) else { return };
+        let place = unanswered.partition_point(|pending| pending.version.sequence < version.sequence);
+        let Some(pending) = unanswered.get_mut(place).filter(|p| p.version == version) else { return };
         if pending.answered || !pending.confirmed.insert(from) {
             return;
         }
@@ -251,7 +249,7 @@ impl LeaderFollower {
     /// With resending: remembers what every follower has to confirm.
     fn expect_confirmations(
         &mut self,
-        write: WriteId,
+        version: Version,
         payload: Payload,
         interval: Span,
         cx: &mut Context<'_, Self>,
@@ -264,19 +262,19 @@ impl LeaderFollower {
         }
         let now = cx.monotonic();
         for follower in cx.peers() {
-            self.leading.unconfirmed.insert((follower, write), now);
+            self.leading.unconfirmed.insert((follower, version), now);
         }
-        self.leading.shipped.insert(write, (payload, cx.nodes() - 1));
+        self.leading.shipped.insert(version, (payload, cx.nodes() - 1));
     }
 
-    fn forget_confirmed(&mut self, from: NodeId, write: WriteId) {
-        if self.leading.unconfirmed.remove(&(from, write)).is_none() {
+    fn forget_confirmed(&mut self, from: NodeId, version: Version) {
+        if self.leading.unconfirmed.remove(&(from, version)).is_none() {
             return;
         }
-        if let Some((_, missing)) = self.leading.shipped.get_mut(&write) {
+        if let Some((_, missing)) = self.leading.shipped.get_mut(&version) {
             *missing -= 1;
             if *missing == 0 {
-                self.leading.shipped.remove(&write);
+                self.leading.shipped.remove(&version);
             }
         }
     }
@@ -285,12 +283,12 @@ impl LeaderFollower {
     pub(super) fn resend(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
         let now = cx.monotonic();
-        for ((follower, write), sent_at) in &mut self.leading.unconfirmed {
+        for ((follower, version), sent_at) in &mut self.leading.unconfirmed {
             if now.since(*sent_at) < interval {
                 continue;
             }
-            if let Some((payload, _)) = self.leading.shipped.get(write) {
-                cx.send(*follower, payload.message(*write));
+            if let Some((payload, _)) = self.leading.shipped.get(version) {
+                cx.send(*follower, payload.message(*version));
                 *sent_at = now;
             }
         }

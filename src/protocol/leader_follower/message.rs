@@ -16,45 +16,36 @@ pub struct Entry {
     pub stored: Stored,
 }
 
-/// Names a write of the leader that followers confirm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WriteId {
-    /// Drawn when the leader boots, so that an acknowledgement of a write of an earlier life confirms nothing.
-    pub life: u32,
-    /// A running number.
-    pub number: u32,
-}
-
 /// A message between leader and followers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// Leader to follower: apply this write.
     Replicate {
-        /// What to name in the acknowledgement.
-        write: WriteId,
         /// The write.
         entry: Entry,
     },
     /// Leader to follower: apply these, all part of one write (a clear).
     ReplicateMany {
         /// What to name in the acknowledgement.
-        write: WriteId,
+        version: Version,
         /// The deletes.
         entries: Arc<[Entry]>,
     },
     /// Leader to follower: this is all there is.
     State {
-        /// What to name in the acknowledgement.
-        write: WriteId,
-        /// The version of the write that it follows: of two states the newer one counts.
+        /// The version of the write that it follows: what to name in the acknowledgement, and of two states the
+        /// newer one counts.
         version: Version,
         /// Everything the leader stores, tombstones included.
         entries: Arc<[Entry]>,
     },
-    /// Follower to leader: the write is applied.
+    /// Follower to leader: the write of this version is applied.
+    ///
+    /// A version names a write for good: the timestamp tells the lives of a leader apart, so that an
+    /// acknowledgement of an earlier life confirms nothing.
     Ack {
         /// Which.
-        write: WriteId,
+        version: Version,
     },
 }
 
@@ -62,25 +53,26 @@ pub enum Message {
 impl Hash for Message {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let head = |write: &WriteId| u64::from(write.life) << 32 | u64::from(write.number);
+        let small = |version: &Version| {
+            u64::from(version.sequence) << 32 | u64::from(version.node.0) << 16 | u64::from(self.kind())
+        };
         match self {
-            Self::Replicate { write, entry } => {
-                let Entry { key, stored: Stored { value, version } } = entry;
-                let [a, b] = [head(write), u64::from(key.0) << 32 | u64::from(version.sequence)];
-                state.write_u128(u128::from(a) << 64 | u128::from(b));
-                let value = value.map_or(0, Value::bits);
-                state.write_u128(u128::from(value) << 64 | u128::from(version.timestamp as u64));
-                state.write_u32(u32::from(version.node.0) << 16 | u32::from(self.kind()));
-                return;
+            Self::Replicate { entry: Entry { key, stored: Stored { value, version } } } => {
+                state.write_u64(small(version));
+                state.write_i64(version.timestamp);
+                state.write_u64(value.map_or(0, Value::bits));
+                state.write_u32(key.0);
             }
-            Self::Ack { write } => {
-                state.write_u128(u128::from(self.kind()) << 64 | u128::from(head(write)));
-                return;
+            Self::Ack { version } => {
+                state.write_u64(small(version));
+                state.write_i64(version.timestamp);
             }
-            Self::ReplicateMany { write, entries } => (write, entries).hash(state),
-            Self::State { write, version, entries } => (write, version, entries).hash(state),
+            Self::ReplicateMany { version, entries } | Self::State { version, entries } => {
+                state.write_u64(small(version));
+                state.write_i64(version.timestamp);
+                entries.hash(state);
+            }
         }
-        state.write_u8(self.kind());
     }
 }
 
@@ -111,14 +103,12 @@ impl Contract for Message {
 
     fn describe(&self, names: &Names) -> String {
         match self {
-            Self::Replicate { write, entry } => {
-                format!("write {} {}", write.number, entry_text(entry, names))
-            }
-            Self::ReplicateMany { write, entries } | Self::State { write, entries, .. } => {
+            Self::Replicate { entry } => entry_text(entry, names),
+            Self::ReplicateMany { entries, .. } | Self::State { entries, .. } => {
                 let texts: Vec<String> = entries.iter().map(|e| entry_text(e, names)).collect();
-                format!("write {} [{}]", write.number, texts.join(", "))
+                format!("[{}]", texts.join(", "))
             }
-            Self::Ack { write } => format!("write {}", write.number),
+            Self::Ack { version } => version.to_string(),
         }
     }
 }

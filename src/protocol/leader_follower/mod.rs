@@ -29,7 +29,7 @@ mod message;
 mod promises;
 
 pub use config::{Config, Deletes, Mode, OnAckTimeout, Replication};
-pub use message::{Entry, Message, WriteId};
+pub use message::{Entry, Message};
 
 /// A node of a leader-follower cluster.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Protocol for LeaderFollower {
             nodes: cx.nodes(),
             leader,
             store: Store::default(),
-            leading: Leading::boot(cx.random()),
+            leading: Leading::default(),
             last_state: None,
         }
     }
@@ -110,24 +110,24 @@ impl LeaderFollower {
 
     #[inline]
     fn receive(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
-        let write = match message {
-            Message::Ack { write } => return self.confirmed(from, write, cx),
-            Message::Replicate { write, entry } => {
+        let version = match message {
+            Message::Ack { version } => return self.confirmed(from, version, cx),
+            Message::Replicate { entry } => {
                 self.take(entry, cx);
-                write
+                entry.stored.version
             }
-            Message::ReplicateMany { write, entries } => {
+            Message::ReplicateMany { version, entries } => {
                 for entry in &*entries {
                     self.take(*entry, cx);
                 }
-                write
+                version
             }
-            Message::State { write, version, entries } => {
+            Message::State { version, entries } => {
                 self.take_state(version, &entries, cx);
-                write
+                version
             }
         };
-        cx.send(from, Message::Ack { write });
+        cx.send(from, Message::Ack { version });
     }
 
     /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
