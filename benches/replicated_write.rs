@@ -50,10 +50,7 @@ fn ours(followers: u32, writes: u64, seed: u64, queue: QueueKind) -> Outcome {
     assert_eq!(result.verdict, RunVerdict::Pass);
     let latencies = result.history.entries().iter().filter_map(Entry::latency);
     let total: u128 = latencies.map(|latency| u128::from(latency.nanos())).sum();
-    Outcome {
-        messages: result.messages.sent,
-        mean_latency_ms: total as f64 / 1e6 / writes as f64,
-    }
+    Outcome { messages: result.messages.sent, mean_latency_ms: total as f64 / 1e6 / writes as f64 }
 }
 
 fn main() {

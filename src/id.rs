@@ -19,7 +19,9 @@ pub struct NodeId(pub u16);
 pub struct ClientId(pub u32);
 
 /// A key, interned: an index into [`crate::config::Names::keys`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
+)]
 pub struct KeyId(pub u32);
 
 /// An operation of the history, in the order of invocation.
@@ -95,7 +97,9 @@ impl Value {
 /// The rank of a write under last write wins: (timestamp, node id, issue sequence), compared in that order.
 ///
 /// Total even when one leader stamps two writes in one nanosecond: the issue sequence differs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
+)]
 pub struct Version {
     /// The timestamp the coordinator gave the write; from a wall clock, nanoseconds by that clock.
     pub timestamp: i64,

@@ -67,3 +67,8 @@ pub mod scenario;
 pub mod report;
 
 pub mod cli;
+
+/// The Rust of README.md, compiled as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

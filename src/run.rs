@@ -187,7 +187,7 @@ fn verdict(
     expectations: &[Expectation],
 ) -> RunVerdict {
     let expected = |report: &CheckReport| {
-        config.expect.checks.iter().any(|expected| *expected == (report.property, report.judged))
+        config.expect.checks.contains(&(report.property, report.judged))
     };
     let found = |judged| checks.iter().any(|report| report.judged == judged && !expected(report));
     if found(ExpectedVerdict::Violation) || expectations.iter().any(|expectation| !expectation.met) {

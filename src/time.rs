@@ -187,7 +187,7 @@ impl fmt::Display for Span {
         // A unit is used when at most three decimals are needed in it.
         let units = [("s", 1_000_000_000_u64), ("ms", 1_000_000), ("us", 1_000)];
         for (name, unit) in units {
-            if ns >= unit && ns % (unit / 1_000) == 0 {
+            if ns >= unit && ns.is_multiple_of(unit / 1_000) {
                 let decimals = format!("{:03}", ns % unit / (unit / 1_000));
                 let decimals = decimals.trim_end_matches('0');
                 let dot = if decimals.is_empty() { "" } else { "." };

@@ -1,6 +1,7 @@
 //! `history.jsonl`: what clients asked and were told, a line an event, in event order.
 //!
-//! Every line has the keys of [`Line`] in that order, `null` where there is nothing to say:
+//! Every line has the keys `time_ns`, `event`, `process`, `op`, `f`, `key`, `value`, `version`, `node`, `degraded` and
+//! `error`, in that order, `null` where there is nothing to say:
 //!
 //! - `event` is `invoke`, or how the operation completed: `ok` (it happened), `fail` (it did not, and never will),
 //!   `info` (nobody knows). An operation still pending at the end has no second line.

@@ -341,7 +341,7 @@ fn operation() -> Value {
             "at": duration("When it is invoked, or later, when its client has completed its previous one.", None),
             "client": name("Who invokes it; not a client of the workload."),
             "put": object("Set a key.", &["key", "value"], json!({
-                "key": key(), "value": text("The value.", ""), "w": quorum(), "to": to(),
+                "key": key(), "value": json!({ "type": "string", "description": "The value." }), "w": quorum(), "to": to(),
             })),
             "get": object("Read a key.", &["key"], json!({ "key": key(), "from": to() })),
             "delete": object("Remove a key.", &["key"], json!({ "key": key(), "w": quorum(), "to": to() })),

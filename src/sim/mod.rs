@@ -1,7 +1,7 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
-//! Reading order: [`event`] (what can happen, and the kernel that schedules it), [`queue`], [`node`], [`clock`],
-//! [`disk`], [`network`], [`client`], [`nemesis`], [`settle`], [`trace`].
+//! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
+//! `network`, `client`, `nemesis`, `settle`, `trace`. The head of each file that can go wrong states its fault model.
 
 use crate::config::{Config, Workload};
 use crate::digest::{DigestValue, name_hash};

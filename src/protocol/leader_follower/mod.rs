@@ -9,7 +9,7 @@
 //! Reads are answered by the node asked, from what it has. The store lives in memory alone: a node that crashes
 //! comes back with nothing.
 //!
-//! Reading order: [`config`], [`message`], this file (dispatch and the follower), [`leader`], [`promises`].
+//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `promises`.
 
 use crate::config::{Config as Scenario, Operation};
 use crate::history::Failure;
