@@ -8,7 +8,7 @@ use crate::history::Failure;
 use crate::id::{KeyId, NodeId, NodeSet, Value, Version};
 use crate::protocol::store::Applied;
 use crate::protocol::{
-    Context, Observation, Outcome, Reply, RequestId, Response, Stored,
+    Context, DiscardReason, Observation, Outcome, Reply, RequestId, Response, Stored,
 };
 use crate::time::{Span, Time};
 
@@ -294,8 +294,8 @@ impl LeaderFollower {
                 *sent_at = now;
             }
         }
-        if !self.leading.unconfirmed.is_empty() {
-            cx.set_timer(Timer::Resend, interval);
+        if let Some(oldest) = self.leading.unconfirmed.values().min() {
+            cx.set_timer(Timer::Resend, (*oldest + interval).since(now));
         }
     }
 
@@ -305,14 +305,19 @@ impl LeaderFollower {
         let version = stored.version;
         if stored.value.is_none() && self.config.deletes == Deletes::Erase {
             self.store.erase(key, version);
-            cx.observe(Observation::Apply { key, version });
+            let observation = if self.store.stored(key).is_none() {
+                Observation::Apply { key, version }
+            } else {
+                Observation::Discard { key, version, reason: DiscardReason::Older }
+            };
+            cx.observe(observation);
             return;
         }
         match self.store.apply(key, stored) {
             Applied::Newest { .. } => cx.observe(Observation::Apply { key, version }),
             Applied::Known => {}
             Applied::Older => {
-                let reason = crate::protocol::DiscardReason::Older;
+                let reason = DiscardReason::Older;
                 cx.observe(Observation::Discard { key, version, reason });
             }
         }

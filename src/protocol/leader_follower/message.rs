@@ -46,7 +46,7 @@ pub enum Message {
     State {
         /// What to name in the acknowledgement.
         write: WriteId,
-        /// The version of the write that it follows: of two states the newer one counts.
+        /// The version of the write that it follows: of two states of different lives the newer one counts.
         version: Version,
         /// Everything the leader stores, tombstones included.
         entries: Arc<[Entry]>,

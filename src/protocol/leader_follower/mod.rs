@@ -41,7 +41,7 @@ pub struct LeaderFollower {
     store: Store,
     leading: Leading,
     /// As follower under full-state replication: the last state taken; an older one that arrives late is dropped.
-    last_state: Option<Version>,
+    last_state: Option<(WriteId, Version)>,
 }
 
 /// The timers of a node.
@@ -123,7 +123,7 @@ impl LeaderFollower {
                 write
             }
             Message::State { write, version, entries } => {
-                self.take_state(version, &entries, cx);
+                self.take_state((write, version), &entries, cx);
                 write
             }
         };
@@ -131,11 +131,26 @@ impl LeaderFollower {
     }
 
     /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
-    fn take_state(&mut self, version: Version, entries: &[Entry], cx: &mut Context<'_, Self>) {
-        if self.last_state.is_some_and(|last| last > version) {
+    ///
+    /// The states of one life of the leader are ordered by their number, since its clock may go back; those of two
+    /// lives can only be ordered by their stamps.
+    fn take_state(
+        &mut self,
+        (write, version): (WriteId, Version),
+        entries: &[Entry],
+        cx: &mut Context<'_, Self>,
+    ) {
+        let is_late = |(last_write, last_version): (WriteId, Version)| {
+            if last_write.life == write.life {
+                last_write.number >= write.number
+            } else {
+                last_version > version
+            }
+        };
+        if self.last_state.is_some_and(is_late) {
             return;
         }
-        self.last_state = Some(version);
+        self.last_state = Some((write, version));
         let before = std::mem::take(&mut self.store);
         for entry in entries {
             let (key, version) = (entry.key, entry.stored.version);
