@@ -7,7 +7,9 @@ use crate::config::Operation;
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId, NodeSet, Value, Version};
 use crate::protocol::store::Applied;
-use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
+use crate::protocol::{
+    Context, DiscardReason, Observation, Outcome, Reply, RequestId, Response, Stored,
+};
 use crate::time::{Span, Time};
 
 use super::config::{Deletes, OnAckTimeout, Replication};
@@ -17,6 +19,8 @@ use super::{LeaderFollower, Timer};
 /// What only a leader keeps.
 #[derive(Debug, Default)]
 pub(super) struct Leading {
+    /// Drawn at boot: tells this life of the leader from another.
+    life: u32,
     /// Writes stamped so far.
     sequence: u32,
     /// Writes not yet answered, the oldest first: the sequences of their versions rise.
@@ -49,16 +53,22 @@ pub(super) enum Payload {
 }
 
 impl Payload {
-    fn message(&self, version: Version) -> Message {
+    fn message(&self, life: u32, version: Version) -> Message {
         match self {
             Self::One(entry) => Message::Replicate { entry: *entry },
             Self::Many(entries) => Message::ReplicateMany { version, entries: Arc::clone(entries) },
-            Self::State(entries) => Message::State { version, entries: Arc::clone(entries) },
+            Self::State(entries) => Message::State { life, version, entries: Arc::clone(entries) },
         }
     }
 }
 
 impl Leading {
+    /// A leader that has just booted, in a drawn life of its own.
+    pub(super) fn boot(random: u64) -> Self {
+        let life = u32::try_from(random >> 32).expect("32 bits");
+        Self { life, ..Self::default() }
+    }
+
     /// What the leader still means to do.
     pub(super) fn pending(&self) -> Vec<String> {
         let mut pending = Vec::new();
@@ -154,8 +164,9 @@ impl LeaderFollower {
             Replication::Entry => payload,
             Replication::FullState => Payload::State(self.everything()),
         };
+        let life = self.leading.life;
         for follower in cx.peers() {
-            cx.send(follower, payload.message(version));
+            cx.send(follower, payload.message(life, version));
         }
         if let Some(interval) = self.config.resend {
             self.expect_confirmations(version, payload, interval, cx);
@@ -284,18 +295,18 @@ impl LeaderFollower {
     /// Sends every write again that a follower has left unconfirmed for the interval.
     pub(super) fn resend(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
-        let now = cx.monotonic();
+        let (now, life) = (cx.monotonic(), self.leading.life);
         for ((follower, version), sent_at) in &mut self.leading.unconfirmed {
             if now.since(*sent_at) < interval {
                 continue;
             }
             if let Some((payload, _)) = self.leading.shipped.get(version) {
-                cx.send(*follower, payload.message(*version));
+                cx.send(*follower, payload.message(life, *version));
                 *sent_at = now;
             }
         }
-        if !self.leading.unconfirmed.is_empty() {
-            cx.set_timer(Timer::Resend, interval);
+        if let Some(oldest) = self.leading.unconfirmed.values().min() {
+            cx.set_timer(Timer::Resend, (*oldest + interval).since(now));
         }
     }
 
@@ -305,14 +316,19 @@ impl LeaderFollower {
         let version = stored.version;
         if stored.value.is_none() && self.config.deletes == Deletes::Erase {
             self.store.erase(key, version);
-            cx.observe(Observation::Apply { key, version });
+            let observation = if self.store.stored(key).is_none() {
+                Observation::Apply { key, version }
+            } else {
+                Observation::Discard { key, version, reason: DiscardReason::Older }
+            };
+            cx.observe(observation);
             return;
         }
         match self.store.apply(key, stored) {
             Applied::Newest { .. } => cx.observe(Observation::Apply { key, version }),
             Applied::Known => {}
             Applied::Older => {
-                let reason = crate::protocol::DiscardReason::Older;
+                let reason = DiscardReason::Older;
                 cx.observe(Observation::Discard { key, version, reason });
             }
         }

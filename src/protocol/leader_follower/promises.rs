@@ -3,11 +3,11 @@
 //! | property | promised |
 //! |---|---|
 //! | single-leader | always: the leader is fixed |
-//! | convergence, lww-maximum | with resending, unless a node crashes; without, unless a message is lost or a node crashes; never lww-maximum when deletes erase |
-//! | durability | unless a node crashes (the store is in memory) or a wall clock is set wrong (last write wins drops what is stamped in the past) |
+//! | convergence, lww-maximum | with resending, unless a node crashes; without, unless a message is lost or a node crashes; never when a follower is cleared, and never lww-maximum when deletes erase |
+//! | durability | unless a node crashes (the store is in memory) or a wall clock is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message is lost |
 //! | session guarantees, staleness | when every read asks the leader, unless a node crashes or a wall clock is set wrong; never when followers are read |
 
-use crate::config::Config as Scenario;
+use crate::config::{Config as Scenario, Operation, ScriptedOperation};
 use crate::property::{Hazard, Hazards, Promise, Promises, Property};
 
 use super::config::{Config, Deletes, Replication};
@@ -15,11 +15,8 @@ use super::config::{Config, Deletes, Replication};
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let crash_or_clock =
         Hazards::of(&[Hazard::Crash, Hazard::PowerLoss, Hazard::EmptyDisk, Hazard::ClockSkew]);
-    let durability = Promise::Unless {
-        hazards: crash_or_clock,
-        why: "the store is in memory, and last write wins drops what is stamped in the past",
-    };
-    let convergence = convergence(config);
+    let durability = durability(config, crash_or_clock);
+    let convergence = convergence(config, scenario);
     let lww_maximum = match config.deletes {
         Deletes::Tombstone => convergence,
         Deletes::Erase => Promise::Never {
@@ -50,7 +47,34 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::Staleness, session)
 }
 
-fn convergence(config: &Config) -> Promise {
+/// A delete is a write like any other, and one that leaves no tombstone is easily lost.
+fn durability(config: &Config, mut hazards: Hazards) -> Promise {
+    if config.deletes == Deletes::Tombstone {
+        let why = "the store is in memory, and last write wins drops what is stamped in the past";
+        return Promise::Unless { hazards, why };
+    }
+    match config.replication {
+        Replication::Entry => Promise::Never {
+            why: "an erased key forgets its delete, and an older write that arrives late comes back",
+        },
+        Replication::FullState => {
+            hazards.insert(Hazard::MessageLost);
+            let why = "nothing but the state that was lost says that a key was erased";
+            Promise::Unless { hazards, why }
+        }
+    }
+}
+
+fn convergence(config: &Config, scenario: &Scenario) -> Promise {
+    let clears_follower = |scripted: &ScriptedOperation| {
+        let asked = scripted.node;
+        scripted.operation == Operation::Clear
+            && (asked.is_some() || scenario.cluster.initial_leader.is_none())
+            && asked != scenario.cluster.initial_leader
+    };
+    if scenario.script.iter().any(clears_follower) {
+        return Promise::Never { why: "a clear sent to a follower empties that follower alone" };
+    }
     if config.deletes == Deletes::Erase && config.replication == Replication::Entry {
         return Promise::Never {
             why: "an erased key forgets its delete, so replicas depend on the order of arrival",
