@@ -13,7 +13,7 @@ use splitbrain::sampler::Distribution;
 use splitbrain::time::Span;
 
 /// A quiet cluster: constant delays of 1 ms, nothing goes wrong, one client that writes ten times.
-pub fn config(nodes: u16) -> Config {
+pub(crate) fn config(nodes: u16) -> Config {
     let clients = 1;
     let keys = 10;
     Config {
@@ -59,7 +59,7 @@ pub fn config(nodes: u16) -> Config {
     }
 }
 
-pub fn link(delay: Distribution) -> Link {
+pub(crate) fn link(delay: Distribution) -> Link {
     Link {
         delay,
         loss: Probability::ZERO,
@@ -69,19 +69,19 @@ pub fn link(delay: Distribution) -> Link {
     }
 }
 
-pub fn uniform_ms(low: u64, high: u64) -> Distribution {
+pub(crate) fn uniform_ms(low: u64, high: u64) -> Distribution {
     Distribution::Uniform { low: Span::from_millis(low), high: Span::from_millis(high) }
 }
 
 /// Workload clients, renamed to fit.
-pub fn set_clients(config: &mut Config, clients: u32, operations: u64) {
+pub(crate) fn set_clients(config: &mut Config, clients: u32, operations: u64) {
     config.names.clients = (1..=clients).map(|c| format!("c{c}")).collect();
     let workload = config.workload.as_mut().expect("the quiet cluster has a workload");
     workload.clients = clients;
     workload.operations = Some(operations);
 }
 
-pub fn settings(mode: Mode) -> LeaderFollower {
+pub(crate) fn settings(mode: Mode) -> LeaderFollower {
     LeaderFollower {
         mode,
         ack_timeout: Span::from_secs(5),
