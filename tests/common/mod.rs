@@ -7,7 +7,9 @@ use splitbrain::config::{
     Patience, ReadFrom, Skew, Ties, Workload,
 };
 use splitbrain::id::NodeId;
-use splitbrain::protocol::leader_follower::{Config as LeaderFollower, Deletes, Mode, OnAckTimeout, Replication};
+use splitbrain::protocol::leader_follower::{
+    Config as LeaderFollower, Deletes, Mode, OnAckTimeout, Replication,
+};
 use splitbrain::rng::Probability;
 use splitbrain::sampler::Distribution;
 use splitbrain::time::Span;
