@@ -414,7 +414,7 @@ fn told(promise: Promise) -> (String, String) {
         Promise::Never { why } => ("never".to_owned(), why.to_owned()),
         Promise::Unless { hazards, why } => {
             let phrases: Vec<_> = hazards.iter().map(|hazard: Hazard| hazard.phrase()).collect();
-            (format!("unless {}", phrases.join(", or ")), why.to_owned())
+            (format!("unless {}", phrases.join(", ")), why.to_owned())
         }
     }
 }
@@ -426,17 +426,18 @@ fn with_promises(text: &str) -> String {
         .flat_map(|property| combinations().into_iter().map(move |one| (property, one)))
         .collect();
     let fresh = with_rows(text, "promises", |row| {
-        let property = Property::from_name(row[0].trim_matches('`')).expect("a property");
+        let properties: Vec<_> = names(&row[0]).into_iter().map(Property::from_name).collect();
         let conditions: Vec<_> = names(&row[1]).into_iter().map(str::to_owned).collect();
         let (mine, others) = left.drain(..).partition(|(of, (settings, _))| {
-            *of == property && conditions.iter().all(|condition| settings.contains(condition))
+            properties.contains(&Some(*of))
+                && conditions.iter().all(|condition| settings.contains(condition))
         });
         left = others;
         let mine: Vec<(Property, (Settings, Scenario))> = mine;
         let promises: BTreeSet<_> = mine
             .iter()
-            .map(|(_, (_, scenario))| {
-                told(scenario.protocol.promises(&scenario.config).of(property))
+            .map(|(property, (_, scenario))| {
+                told(scenario.protocol.promises(&scenario.config).of(*property))
             })
             .collect();
         let row_text = row.join(" | ");
