@@ -371,12 +371,13 @@ type Settings = Vec<String>;
 
 /// Every combination of them, with what it promises.
 fn combinations() -> Vec<(Settings, Scenario)> {
-    let choices: [(&str, &[&str]); 5] = [
+    let choices: [(&str, &[&str]); 6] = [
         ("mode", &["async", "semi-sync", "sync"]),
         ("replication", &["entry", "full-state"]),
         ("resend", &["off", "100ms"]),
         ("deletes", &["tombstone", "erase"]),
         ("read-from", &["leader", "any"]),
+        ("retries", &["0", "3"]),
     ];
     let mut all: Vec<Settings> = vec![Vec::new()];
     for (key, values) in choices {
@@ -395,7 +396,8 @@ fn scenario_with(settings: &Settings) -> Scenario {
         .iter()
         .map(|setting| {
             let (key, value) = setting.split_once(" = ").expect("key = value");
-            let table = if key == "read-from" { "workload" } else { "protocol.leader-follower" };
+            let of_workload = matches!(key, "read-from" | "retries");
+            let table = if of_workload { "workload" } else { "protocol.leader-follower" };
             format!("{table}.{key}={value}")
         })
         .collect();
