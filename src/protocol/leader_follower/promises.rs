@@ -4,8 +4,9 @@
 //! |---|---|
 //! | single-leader | always: the leader is fixed |
 //! | convergence, lww-maximum | with resending, unless a node crashes; without, unless a message is lost or a node crashes; never lww-maximum when deletes erase |
-//! | durability | unless a node crashes (the store is in memory) or a wall clock is set wrong (last write wins drops what is stamped in the past) |
-//! | session guarantees, staleness | when every read asks the leader, unless a node crashes or a wall clock is set wrong; never when followers are read |
+//! | durability | unless a node crashes (the store is in memory) or a wall clock is set wrong (last write wins drops what is stamped in the past); never when deletes erase and entries are sent |
+//! | monotonic writes, writes follow reads | unless a node crashes or a wall clock is set wrong |
+//! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node crashes or a wall clock is set wrong; never when followers are read |
 
 use crate::config::Config as Scenario;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property};
@@ -19,9 +20,15 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         Hazard::EmptyDisk,
         Hazard::ClockSkew,
     ]);
-    let durability = Promise::Unless {
-        hazards: crash_or_clock,
-        why: "the store is in memory, and last write wins drops what is stamped in the past",
+    let durability = if forgets_deletes(config) {
+        Promise::Never {
+            why: "an erased key forgets its delete, and an older write that arrives late comes back",
+        }
+    } else {
+        Promise::Unless {
+            hazards: crash_or_clock,
+            why: "the store is in memory, and last write wins drops what is stamped in the past",
+        }
     };
     let convergence = convergence(config);
     let lww_maximum = match config.deletes {
@@ -54,8 +61,13 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::Staleness, session)
 }
 
+/// Whether a write that arrives late can bring back what a delete removed.
+fn forgets_deletes(config: &Config) -> bool {
+    config.deletes == Deletes::Erase && config.replication == Replication::Entry
+}
+
 fn convergence(config: &Config) -> Promise {
-    if config.deletes == Deletes::Erase && config.replication == Replication::Entry {
+    if forgets_deletes(config) {
         return Promise::Never {
             why: "an erased key forgets its delete, so replicas depend on the order of arrival",
         };
