@@ -159,7 +159,7 @@ impl Hasher for Digest {
 }
 
 /// A cheap portable hash of something small, such as a timer's name: it keys draws and tables, not digests.
-pub(crate) fn name_hash<T: Hash>(name: &T) -> u64 {
+pub(crate) fn name_hash<T: Hash + ?Sized>(name: &T) -> u64 {
     let mut hasher = NameHasher(0xcbf2_9ce4_8422_2325);
     name.hash(&mut hasher);
     hasher.finish()

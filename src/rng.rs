@@ -25,9 +25,9 @@ pub enum Root {
     Boot,
     /// A client's operation; the arguments are the client and its operation index.
     Operation,
-    /// A scripted operation; the argument is its id in the scenario.
+    /// A scripted operation; the argument is a hash of its id in the scenario.
     Scripted,
-    /// A fault; the argument is its id in the scenario.
+    /// A fault; the argument is a hash of its id in the scenario.
     Fault,
     /// A change of settings; the argument is its place in the scenario.
     Change,
@@ -55,6 +55,8 @@ pub enum Cause {
     Timeout,
     /// The restart of a node; the destination is the node.
     Boot,
+    /// What a fault does to a message; the destination is the fault's identity.
+    Fault,
 }
 
 impl CausalId {

@@ -61,9 +61,11 @@ fn witness(facts: &Facts<'_>, key: KeyId, count: u64) -> Witness {
     let (keys, are) =
         (if count == 1 { "key differs" } else { "keys differ" }, words::nodes(&on_any));
     summary += &format!("; {count} {keys}, behind: {are}");
-    if let Settlement::Unsettled { waiting_for } = facts.evidence.settlement {
-        let what = waiting_for.first().map(|line| format!(": {line}")).unwrap_or_default();
-        summary += &format!("; the run ended before the cluster settled{what}");
+    // The last thing waited for is this very difference; what stands before it may be the reason.
+    if let Settlement::Unsettled { waiting_for } = facts.evidence.settlement
+        && let [reason, .., _] = &waiting_for[..]
+    {
+        summary += &format!("; the run ended before the cluster settled: {reason}");
     }
     Witness {
         summary,
@@ -152,7 +154,7 @@ mod tests {
     fn a_run_that_did_not_settle_says_so() {
         let mut story = one_write();
         story.holds(1, "city", "Raleigh", 9);
-        let waiting_for = vec!["n1: replication to n2".to_owned()];
+        let waiting_for = ["n1: replication to n2", "n1 and n2 differ"].map(str::to_owned).to_vec();
         story.settlement(Settlement::Unsettled { waiting_for });
         let summary = story.witness(Convergence).summary;
         assert!(summary.ends_with(

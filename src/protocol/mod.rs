@@ -195,6 +195,11 @@ pub enum DiskError {
 }
 
 /// What a disk kept: each file's bytes as a restarted process reads them.
+///
+/// After a crash of the process alone these are all bytes ever written, durable or not: what a node is to promise
+/// on the strength of a record it found has to wait for another [`Context::sync`]. After a power loss the last
+/// record may be torn: cut it off ([`Context::truncate_suffix`] to [`wal::Replay::length`]) before appending, since
+/// nothing behind it can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DiskImage {
     files: BTreeMap<File, Vec<u8>>,
@@ -429,9 +434,10 @@ impl Observation {
             Self::Accept { version, .. }
             | Self::Apply { version, .. }
             | Self::Discard { version, .. } => Some(*version),
-            Self::Role { .. } | Self::Append { .. } | Self::Truncate { .. } | Self::Commit { .. } => {
-                None
-            }
+            Self::Role { .. }
+            | Self::Append { .. }
+            | Self::Truncate { .. }
+            | Self::Commit { .. } => None,
         }
     }
 

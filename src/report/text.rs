@@ -164,6 +164,12 @@ impl Page {
         if !names.is_empty() {
             self.verdict(ExpectedVerdict::Valid, &names.join(", "));
         }
+        let met = |verdict| checks.iter().any(|check| check.report.judged == verdict);
+        // A reader meets "allowed" in every second report and must not take it for "held".
+        if met(ExpectedVerdict::Allowed) {
+            self.gap();
+            self.line("  (allowed: it was broken, and this configuration does not promise it)");
+        }
     }
 
     fn check(&mut self, Check { report, expected }: &Check) {
@@ -349,7 +355,7 @@ fn promise(report: &CheckReport) -> String {
         Promise::Always { why } => format!("Promised: {why}"),
         Promise::Unless { why, .. } if voided.is_empty() => format!("Promised: {why}"),
         Promise::Unless { why, .. } => {
-            format!("Not promised in this run, because {}: {why}", voided.join(" and "))
+            format!("Not promised in this run, because {} ({why})", voided.join(" and "))
         }
         Promise::Never { why } => format!("Not promised: {why}"),
     }
@@ -428,10 +434,12 @@ PASS  A partition, and what it costs             seed 1  digest 0123456789abcdef
              Promised: Every write waits for a majority.
   allowed    staleness
              A read missed a write.
-             Not promised in this run, because a message was lost: A follower
-             applies what reaches it.
+             Not promised in this run, because a message was lost (A follower
+             applies what reaches it.)
   valid      convergence, lww-maximum, single-leader, read-your-writes,
              monotonic-reads, monotonic-writes, writes-follow-reads
+
+  (allowed: it was broken, and this configuration does not promise it)
 
 Latency           count     mean      p50      p95      p99    p99.9      max
   put                 1    100ms    100ms    100ms    100ms    100ms    100ms

@@ -508,8 +508,8 @@ pub(super) fn numbered(letter: char, text: &str) -> Option<u64> {
     if plain { digits.parse().ok() } else { None }
 }
 
-/// The word that stands for `value` among choices.
-pub(super) fn word_for<T: PartialEq>(choices: &[(&'static str, T)], value: &T) -> &'static str {
+/// The word that stands for `value` among the choices that [`Element::choice`] reads it from; empty when none does.
+pub fn word_for<T: PartialEq>(choices: &[(&'static str, T)], value: &T) -> &'static str {
     choices.iter().find(|(_, choice)| choice == value).map_or("", |(word, _)| word)
 }
 

@@ -30,7 +30,7 @@ mod tree;
 mod units;
 mod workload;
 
-pub use decode::{Element, TableDecoder};
+pub use decode::{Element, TableDecoder, word_for};
 pub use diagnostics::Diagnostics;
 pub use distribution::encode_distribution;
 pub use schema::schema;

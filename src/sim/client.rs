@@ -141,7 +141,11 @@ impl Clients {
         for (client, state) in (0..).map(ClientId).zip(&self.list) {
             if let Some(place) = state.script.front() {
                 let at = config.script[*place].at;
-                kernel.schedule(at, scripted_id(*place), What::Invoke { client, due_at: at });
+                kernel.schedule(
+                    at,
+                    scripted_id(config, *place),
+                    What::Invoke { client, due_at: at },
+                );
             }
         }
     }
@@ -196,7 +200,7 @@ impl Clients {
         if let Some(place) = state.script.pop_front() {
             let scripted = &world.config.script[place];
             let invocation = Invocation {
-                id: scripted_id(place),
+                id: scripted_id(world.config, place),
                 operation: scripted.operation,
                 fixed: scripted.node,
                 scripted: Some(place),
@@ -207,7 +211,12 @@ impl Clients {
             self.script[place] = Some(op);
             return;
         }
+        let share = self.workload.as_ref().map_or(0, |generator| generator.share(client));
         let index = state.begun;
+        if u64::from(index) >= share {
+            // It was still thinking when the fault phase ended.
+            return;
+        }
         state.begun += 1;
         self.invoke_generated(client, (client, index), due_at, world);
     }
@@ -247,7 +256,12 @@ impl Clients {
         let op = world.kernel.history.invoke(world.kernel.now, due_at, process, operation);
         if world.kernel.trace.wanted() {
             let text = super::event::describe_operation(operation, &world.config.names);
-            world.kernel.trace.line(world.kernel.now, world.config.names.client(client), ". ask", &text);
+            world.kernel.trace.line(
+                world.kernel.now,
+                world.config.names.client(client),
+                ". ask",
+                &text,
+            );
         }
         self.busy += 1;
         state.current = Some(Current {
@@ -288,7 +302,11 @@ impl Clients {
         world.kernel.counts.sent += 1;
         if world.network.client_reaches(client, node) {
             let takes = world.network.client_takes(client, node, (id, 0), &world.kernel.draws);
-            world.kernel.schedule_after(takes, id, What::Request { node, client, request, operation });
+            world.kernel.schedule_after(
+                takes,
+                id,
+                What::Request { node, client, request, operation },
+            );
         } else {
             world.kernel.counts.blocked += 1;
         }
@@ -307,6 +325,10 @@ impl Clients {
         }
         state.alarm_at = None;
         let Some(current) = &mut state.current else { return };
+        if current.deadline == Time::MAX {
+            // It waits to try again, which sets an alarm of its own.
+            return;
+        }
         if current.deadline > world.kernel.now {
             // The attempt that this alarm was set for is over; a later one is under way.
             state.alarm_at = Some(current.deadline);
@@ -341,7 +363,8 @@ impl Clients {
             Outcome::Refused(failure) => {
                 if let Some(leader) = reply.leader {
                     state.leader = leader;
-                    let may_follow = current.fixed.is_none() && current.redirects < u32::from(self.nodes);
+                    let may_follow =
+                        current.fixed.is_none() && current.redirects < u32::from(self.nodes);
                     if may_follow && leader != node {
                         current.asked = leader;
                         current.redirects += 1;
@@ -423,7 +446,9 @@ impl Clients {
         self.busy -= 1;
         state.incarnation += u32::from(status == Status::Info);
         let mut contents = None;
-        if let Some((_, Reply { outcome: Outcome::Ok(Response::Written { version, .. }), .. })) = &answer {
+        if let Some((_, Reply { outcome: Outcome::Ok(Response::Written { version, .. }), .. })) =
+            &answer
+        {
             // With retries it may not be the last version that a node gave this write.
             world.kernel.history.accept(current.op, *version);
         }
@@ -460,7 +485,11 @@ impl Clients {
         let state = &self.list[client.0 as usize];
         if let Some(place) = state.script.front() {
             let due_at = world.config.script[*place].at.max(world.kernel.now);
-            world.kernel.schedule(due_at, scripted_id(*place), What::Invoke { client, due_at });
+            world.kernel.schedule(
+                due_at,
+                scripted_id(world.config, *place),
+                What::Invoke { client, due_at },
+            );
             return;
         }
         let Some(generator) = &mut self.workload else { return };
@@ -525,8 +554,9 @@ fn operation_id(source: ClientId, index: u32) -> CausalId {
     CausalId::root(Root::Operation, source.0.into(), index.into())
 }
 
-fn scripted_id(place: usize) -> CausalId {
-    CausalId::root(Root::Scripted, place as u64, 0)
+/// By the operation's id and not by its place: taking out one before it changes nothing.
+fn scripted_id(config: &Config, place: usize) -> CausalId {
+    CausalId::root(Root::Scripted, crate::digest::name_hash(&config.script[place].id), 0)
 }
 
 impl Generator {
@@ -629,8 +659,9 @@ impl Generator {
                 let index = draws.below(Purpose::Replica, id, 0, nodes.into());
                 Some(NodeId(u16::try_from(index).unwrap_or(0)))
             }
-            ReadFrom::Nearest => NodeId::all(nodes)
-                .min_by_key(|node| network.client_leg(client, *node).median()),
+            ReadFrom::Nearest => {
+                NodeId::all(nodes).min_by_key(|node| network.client_leg(client, *node).median())
+            }
         }
     }
 }

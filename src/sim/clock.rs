@@ -44,7 +44,8 @@ impl Clock {
     #[inline]
     pub(crate) fn wall(&self, now: Time) -> Wall {
         let monotonic = self.monotonic(now).nanos();
-        Wall(i64::try_from(monotonic).expect("a run is shorter than 292 years") + self.offset_ns)
+        let monotonic = i64::try_from(monotonic).expect("a run is shorter than 292 years");
+        Wall(monotonic.saturating_add(self.offset_ns))
     }
 
     /// The true time that passes while the monotonic clock advances by `local`, rounded up.
@@ -59,14 +60,15 @@ impl Clock {
     }
 
     pub(crate) const fn jump(&mut self, by_ns: i64) {
-        self.offset_ns += by_ns;
+        // Jumps of a century and more add up to where the clock ends.
+        self.offset_ns = self.offset_ns.saturating_add(by_ns);
     }
 
-    /// Sets the drift from `now` on; the drift before.
-    pub(crate) fn set_drift(&mut self, now: Time, drift_ppb: i64) -> i64 {
+    /// Sets the drift from `now` on.
+    pub(crate) fn set_drift(&mut self, now: Time, drift_ppb: i64) {
         self.shown = self.monotonic(now).nanos();
         self.since = now;
-        std::mem::replace(&mut self.drift_ppb, drift_ppb)
+        self.drift_ppb = drift_ppb;
     }
 }
 
@@ -91,7 +93,7 @@ mod tests {
         let mut clock = Clock::new(Settings { offset_ns: 0, drift_ppb: 500_000_000 });
         assert_eq!(clock.monotonic(at(100)), at(150));
         assert_eq!(clock.true_span(Span::from_millis(150)), Span::from_millis(100));
-        assert_eq!(clock.set_drift(at(100), -500_000_000), 500_000_000);
+        clock.set_drift(at(100), -500_000_000);
         assert_eq!(clock.monotonic(at(100)), at(150));
         assert_eq!(clock.monotonic(at(200)), at(200));
         assert_eq!(clock.true_span(Span::from_millis(50)), Span::from_millis(100));

@@ -3,8 +3,8 @@
 //! Fault model: what is written is seen by the process at once and survives its crash. A sync makes durable all
 //! that was written to its file before it was asked for, when it completes; syncs of one disk complete in the
 //! order in which they were asked for. A power loss keeps what was synced and, of the bytes appended since, a
-//! drawn prefix that may end in the middle of a record (a torn tail). A truncation or a replacement that was not
-//! yet durable happened or did not, as a draw decides.
+//! drawn prefix that may end in the middle of a record (a torn tail). Truncations and replacements that were not
+//! yet durable happened up to one that a draw chooses, and what a sync before them made durable stays durable.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +25,20 @@ pub(crate) struct Disk {
 #[derive(Debug, Default)]
 struct Contents {
     /// As the process sees it.
+    now: Edition,
+    /// What it was before each truncation or replacement that is not yet durable, the oldest first.
+    before: Vec<Edition>,
+}
+
+/// A file between two truncations or replacements.
+#[derive(Debug, Default)]
+struct Edition {
+    number: u64,
     written: Vec<u8>,
     /// How much of that is durable, provided that the truncation or replacement that made it is.
     synced: usize,
-    /// What is durable otherwise: the content before a truncation or replacement that no sync covers yet.
-    before: Option<Vec<u8>>,
+    /// How long the prefix is that it shares with the edition before it.
+    shared: usize,
 }
 
 /// A sync under way.
@@ -37,10 +46,9 @@ struct Contents {
 struct Sync {
     ticket: Ticket,
     file: File,
-    /// How long the prefix is that it makes durable.
+    /// The edition of the file that it makes durable, and how much of it.
+    edition: u64,
     covers: usize,
-    /// Whether it was asked for after the last truncation or replacement, and so makes that durable too.
-    settles: bool,
 }
 
 impl Disk {
@@ -56,26 +64,26 @@ impl Disk {
         let contents = self.files.entry(file).or_default();
         match *operation {
             DiskOperation::Append { start, end } => {
-                contents.written.extend_from_slice(&bytes[start..end]);
+                contents.now.written.extend_from_slice(&bytes[start..end]);
                 return None;
             }
             DiskOperation::TruncateSuffix { length } => {
                 let length = usize::try_from(length).map_or(usize::MAX, |length| length);
-                contents.truncate(length);
-                self.outdate(file, length);
+                if length < contents.now.written.len() {
+                    let kept = contents.now.written[..length].to_vec();
+                    contents.edit(kept, length);
+                }
                 return None;
             }
             DiskOperation::Replace { start, end } => {
-                contents.remember();
-                contents.written.clear();
-                contents.written.extend_from_slice(&bytes[start..end]);
-                contents.synced = contents.written.len();
-                self.outdate(file, 0);
+                contents.edit(bytes[start..end].to_vec(), 0);
+                // Whole or not at all: its bytes are on the platter before the name is.
+                contents.now.synced = contents.now.written.len();
             }
             DiskOperation::Sync => {}
         }
-        let covers = self.files[&file].written.len();
-        self.syncs.push(Sync { ticket, file, covers, settles: true });
+        let (edition, covers) = (contents.now.number, contents.now.written.len());
+        self.syncs.push(Sync { ticket, file, edition, covers });
         let takes = latency.sample(|index| draws.draw(Purpose::Sync, id, index));
         self.busy_until = self.busy_until.max(now) + takes;
         Some(self.busy_until)
@@ -85,20 +93,8 @@ impl Disk {
     pub(crate) fn complete(&mut self, ticket: Ticket) {
         // A power loss forgets the syncs under way, and their completions come all the same.
         let Some(at) = self.syncs.iter().position(|sync| sync.ticket == ticket) else { return };
-        let Sync { file, covers, settles, .. } = self.syncs.remove(at);
-        let contents = self.files.entry(file).or_default();
-        contents.synced = contents.synced.max(covers);
-        if settles {
-            contents.before = None;
-        }
-    }
-
-    /// Takes from the syncs under way what a truncation to `length` leaves them nothing to make durable of.
-    fn outdate(&mut self, file: File, length: usize) {
-        for sync in self.syncs.iter_mut().filter(|sync| sync.file == file) {
-            sync.covers = sync.covers.min(length);
-            sync.settles = false;
-        }
+        let Sync { file, edition, covers, .. } = self.syncs.remove(at);
+        self.files.entry(file).or_default().settle(edition, covers);
     }
 
     /// The machine dies: what was not durable is gone, but for what the draws of `id` leave.
@@ -106,18 +102,22 @@ impl Disk {
         self.syncs.clear();
         self.busy_until = Time::ZERO;
         for (index, contents) in (0..).zip(self.files.values_mut()) {
-            let old_survives = draws.draw(Purpose::PowerLoss, id, 2 * index) >> 63 == 0;
-            match contents.before.take() {
-                Some(before) if old_survives => contents.written = before,
-                _ => {
-                    let unsynced = (contents.written.len() - contents.synced) as u64;
-                    let kept = draws.below(Purpose::PowerLoss, id, 2 * index + 1, unsynced + 1);
-                    let kept = usize::try_from(kept).expect("at most what was written");
-                    contents.written.truncate(contents.synced + kept);
-                }
+            // Every edition since the last one that is durable may be the one that the platter has.
+            let editions = contents.before.len() as u64 + 1;
+            let chosen = draws.below(Purpose::PowerLoss, id, 2 * index, editions);
+            let chosen = usize::try_from(chosen).expect("one of the editions");
+            let number = contents.now.number;
+            if chosen < contents.before.len() {
+                contents.now = contents.before.swap_remove(chosen);
             }
+            contents.before.clear();
+            let Edition { written, synced, .. } = &mut contents.now;
+            let unsynced = (written.len() - *synced) as u64;
+            let kept = draws.below(Purpose::PowerLoss, id, 2 * index + 1, unsynced + 1);
+            written.truncate(*synced + usize::try_from(kept).expect("at most what was written"));
             // What is read back after a power loss is on the platter.
-            contents.synced = contents.written.len();
+            *synced = written.len();
+            contents.now.number = number + 1;
         }
     }
 
@@ -129,23 +129,30 @@ impl Disk {
     /// What a restarted process reads.
     pub(crate) fn image(&self) -> DiskImage {
         let files = self.files.iter();
-        DiskImage::new(files.map(|(file, contents)| (*file, contents.written.clone())).collect())
+        DiskImage::new(
+            files.map(|(file, contents)| (*file, contents.now.written.clone())).collect(),
+        )
     }
 }
 
 impl Contents {
-    fn truncate(&mut self, length: usize) {
-        if length < self.written.len() {
-            self.remember();
-            self.written.truncate(length);
-            self.synced = self.synced.min(length);
-        }
+    /// Puts `written`, which has the first `shared` bytes of the content so far, in that one's place.
+    fn edit(&mut self, written: Vec<u8>, shared: usize) {
+        let synced = self.now.synced.min(shared);
+        let edition = Edition { number: self.now.number + 1, written, synced, shared };
+        self.before.push(std::mem::replace(&mut self.now, edition));
     }
 
-    /// Keeps the durable content, which is about to be replaced by something not yet durable.
-    fn remember(&mut self) {
-        if self.before.is_none() {
-            self.before = Some(self.written[..self.synced].to_vec());
+    /// Makes the first `covers` bytes of the edition `number` durable: no earlier edition comes back, and what later
+    /// ones share of these bytes is durable in them too.
+    fn settle(&mut self, number: u64, covers: usize) {
+        self.before.retain(|edition| edition.number >= number);
+        let mut durable = covers;
+        for edition in self.before.iter_mut().chain([&mut self.now]) {
+            if edition.number > number {
+                durable = durable.min(edition.shared);
+            }
+            edition.synced = edition.synced.max(durable);
         }
     }
 }
@@ -181,7 +188,10 @@ mod tests {
         }
 
         fn append(&mut self, bytes: &[u8]) {
-            assert_eq!(self.perform(&DiskOperation::Append { start: 0, end: bytes.len() }, bytes).1, None);
+            assert_eq!(
+                self.perform(&DiskOperation::Append { start: 0, end: bytes.len() }, bytes).1,
+                None
+            );
         }
 
         fn after_power_loss(&mut self, event: u64) -> Vec<u8> {
@@ -224,9 +234,9 @@ mod tests {
         let (second, second_done) = bench.perform(&DiskOperation::Sync, b"");
         assert!(first_done < second_done);
         bench.disk.complete(first);
-        assert_eq!(bench.disk.files[&FILE].synced, 1);
+        assert_eq!(bench.disk.files[&FILE].now.synced, 1);
         bench.disk.complete(second);
-        assert_eq!(bench.disk.files[&FILE].synced, 2);
+        assert_eq!(bench.disk.files[&FILE].now.synced, 2);
     }
 
     #[test]
@@ -237,7 +247,8 @@ mod tests {
             bench.append(b"old");
             let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
             bench.disk.complete(ticket);
-            let (ticket, _) = bench.perform(&DiskOperation::Replace { start: 0, end: 6 }, b"newest");
+            let (ticket, _) =
+                bench.perform(&DiskOperation::Replace { start: 0, end: 6 }, b"newest");
             if event % 2 == 0 {
                 bench.disk.complete(ticket);
                 assert_eq!(bench.after_power_loss(event), b"newest");
@@ -247,6 +258,43 @@ mod tests {
             }
         }
         assert_eq!(seen, [true, true]);
+    }
+
+    /// Records were synced and, before that completed, a conflicting suffix was cut: the power loss that followed
+    /// used to bring back the file as it was durable when the cut was made, without what the sync had promised.
+    #[test]
+    fn what_a_sync_made_durable_survives_a_later_truncation_that_does_not() {
+        let mut seen = std::collections::BTreeSet::new();
+        for event in 0..60 {
+            let mut bench = Bench::new();
+            bench.append(b"abcdef");
+            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
+            bench.perform(&DiskOperation::TruncateSuffix { length: 2 }, b"");
+            bench.append(b"XY");
+            bench.disk.complete(ticket);
+            seen.insert(bench.after_power_loss(event));
+        }
+        let outcomes = [&b"ab"[..], b"abX", b"abXY", b"abcdef"];
+        assert!(seen.iter().map(Vec::as_slice).eq(outcomes), "{seen:?}");
+    }
+
+    /// A sync that covers one truncation used to settle nothing when another followed before it completed.
+    #[test]
+    fn a_sync_settles_the_truncations_before_it_whatever_follows() {
+        let mut seen = std::collections::BTreeSet::new();
+        for event in 0..60 {
+            let mut bench = Bench::new();
+            bench.append(b"abcdef");
+            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
+            bench.disk.complete(ticket);
+            bench.perform(&DiskOperation::TruncateSuffix { length: 4 }, b"");
+            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
+            bench.perform(&DiskOperation::TruncateSuffix { length: 1 }, b"");
+            bench.disk.complete(ticket);
+            seen.insert(bench.after_power_loss(event));
+        }
+        let outcomes = [&b"a"[..], b"abcd"];
+        assert!(seen.iter().map(Vec::as_slice).eq(outcomes), "{seen:?}");
     }
 
     #[test]

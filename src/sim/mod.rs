@@ -1,17 +1,16 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `client`, `nemesis`, `settle`, `trace`. The head of each file that can go wrong states its fault model.
+//! `network`, `client`, `nemesis`, `settle`, `observe`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
 
-use crate::config::Config;
-use crate::digest::DigestValue;
-use crate::history::{Failure, History, Status};
-use crate::id::{NodeId, NodeSet, OpId};
-use crate::metrics::{Leadership, MessageCounts, Settlement};
-use crate::property::{Hazard, Hazards};
+use crate::config::{Config, Workload};
+use crate::digest::{DigestValue, name_hash};
+use crate::history::Failure;
+use crate::id::{FaultId, NodeId};
+use crate::metrics::{Leadership, Settlement};
+use crate::property::Hazard;
 use crate::protocol::{
-    Context, Effect, Effects, Input, Message, NodeSnapshot, Observation, Protocol, Reply, RequestId,
-    Role,
+    Context, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply, RequestId,
 };
 use crate::rng::{CausalId, Cause, Root};
 use crate::time::Time;
@@ -22,62 +21,30 @@ use event::{Event, Kernel, What, describe};
 use nemesis::Undo;
 use network::{Fate, Network, Packet};
 use node::Slot;
+use ordinals::Ordinals;
 use queue::EventQueue;
 use settle::{Settle, StateWatch};
 use trace::Trace;
+
+pub(crate) use finish::Finished;
+pub(crate) use observe::{Sighting, SightingKind};
 
 pub(crate) mod client;
 mod clock;
 mod disk;
 pub(crate) mod event;
+mod finish;
 mod nemesis;
 mod network;
 mod node;
+mod observe;
+mod ordinals;
 pub mod queue;
 mod settle;
 mod trace;
 
-/// More events than this at one instant are a loop without progress: nothing that a scenario can ask for within
-/// the limits of nodes and clients comes near it.
-const EVENTS_AN_INSTANT: u64 = 5_000_000;
-
-/// What a run left.
-pub(crate) struct Finished {
-    pub(crate) digest: DigestValue,
-    pub(crate) ended_at: Time,
-    pub(crate) events: u64,
-    pub(crate) history: History,
-    pub(crate) finals: Vec<NodeSnapshot>,
-    pub(crate) settlement: Settlement,
-    pub(crate) messages: MessageCounts,
-    pub(crate) leaderships: Vec<Leadership>,
-    pub(crate) hazards: Hazards,
-    /// Nodes that are up and never lost what was in their memory.
-    pub(crate) survivors: NodeSet,
-    /// What each expected state looked like at its time, in file order.
-    pub(crate) states: Vec<NodeSnapshot>,
-    /// The operation that each entry of the script became.
-    pub(crate) script: Vec<Option<OpId>>,
-    pub(crate) trace: Option<String>,
-    pub(crate) steps: Vec<(Time, DigestValue)>,
-    pub(crate) sightings: Vec<Sighting>,
-}
-
-/// A moment in the life of a watched write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sighting {
-    pub(crate) at: Time,
-    pub(crate) node: NodeId,
-    pub(crate) what: SightingKind,
-}
-
-/// What happened to a watched write, or to a node that may have held it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SightingKind {
-    Observed(Observation),
-    /// The node's process died.
-    Crashed,
-}
+/// The events at one instant that any scenario may have; see [`events_an_instant`].
+const EVENTS_AN_INSTANT: u64 = 500_000;
 
 /// One run under way.
 pub(crate) struct Simulation<'a, P: Protocol, Q> {
@@ -91,8 +58,11 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     ordinals: Ordinals,
     /// What ends each fault that is on, by its index.
     undo: Vec<Option<Undo>>,
-    /// Messages that a clog holds back, with the fault and the time they still travel.
+    /// Messages that a clog holds back, in the order in which they were sent, with the fault and by how much other
+    /// faults slow them.
     held: Vec<(u32, Event<P>, crate::time::Span)>,
+    /// More events than this at one instant are a loop without progress.
+    events_an_instant: u64,
     leaderships: Vec<Leadership>,
     settle: Settle,
     states: StateWatch,
@@ -113,7 +83,12 @@ pub(crate) struct Notes {
 }
 
 impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
-    pub(crate) fn new(config: &'a Config, settings: &'a P::Config, seed: u64, notes: Notes) -> Self {
+    pub(crate) fn new(
+        config: &'a Config,
+        settings: &'a P::Config,
+        seed: u64,
+        notes: Notes,
+    ) -> Self {
         let generated = config.workload.as_ref().and_then(|workload| workload.operations);
         // What the scenario promises to invoke, up to a few million; beyond that growing costs nothing.
         let operations = generated.unwrap_or(0).min(4_000_000) as usize + config.script.len();
@@ -128,6 +103,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             ordinals: Ordinals::new(config.cluster.nodes),
             undo: config.faults.iter().map(|_| None).collect(),
             held: Vec::new(),
+            events_an_instant: events_an_instant(config),
             leaderships: Vec::new(),
             settle: Settle::new(),
             states: StateWatch::new(&config.expect.states),
@@ -155,7 +131,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             if let Some(steps) = &mut self.steps {
                 steps.push((self.kernel.now, self.kernel.digest()));
             }
-            if self.kernel.events_now() > EVENTS_AN_INSTANT {
+            if self.kernel.events_now() > self.events_an_instant {
                 let (at, events) = (self.kernel.now, self.kernel.events_now());
                 settlement = Some(Settlement::Stuck { at, events });
             }
@@ -171,7 +147,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             self.kernel.hazards.insert(Hazard::ClockDrift);
         }
         for (index, fault) in (0..).zip(&self.config.faults) {
-            let id = CausalId::root(Root::Fault, index.into(), 0);
+            let id = fault_id(self.config, fault.id);
             self.kernel.schedule(fault.at, id, What::Fault { index, starts: true });
         }
         for (index, change) in (0..).zip(&self.config.changes) {
@@ -255,6 +231,51 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             self.handle(to, id, Input::Message { from, message });
         } else {
             self.kernel.lose(false);
+            self.note_down(to);
+        }
+    }
+
+    /// Says in the trace why the event above it did nothing.
+    #[cold]
+    fn note_down(&mut self, node: NodeId) {
+        if self.kernel.trace.wanted() {
+            self.kernel.trace.line(
+                self.kernel.now,
+                &node.to_string(),
+                ". lost",
+                "the node is down",
+            );
+        }
+    }
+
+    /// What reached a node while it was paused reaches its process now that it goes on.
+    #[cold]
+    fn replay(&mut self, event: Event<P>) {
+        if self.kernel.trace.wanted() {
+            let (who, what, content) = describe(&event.what, &self.config.names);
+            let content = format!("{what}: {content}");
+            self.kernel.trace.line(self.kernel.now, &who, ". resume", &content);
+        }
+        let Event { id, what } = event;
+        match what {
+            What::Message { to, from, message } => self.deliver(id, (from, to), message),
+            What::Request { .. } => self.request(id, what),
+            What::Disk { node, boot, .. } => self.persisted(Event { id, what }, (node, boot)),
+            What::Timer { node, generation, timer, .. } => {
+                if self.slots[node.index()].timers.expire(&timer, generation) {
+                    self.handle(node, id, Input::Timer(timer));
+                }
+            }
+            // Nothing else happens to a node.
+            What::Answer { .. }
+            | What::Invoke { .. }
+            | What::Arrival { .. }
+            | What::Alarm { .. }
+            | What::Retry { .. }
+            | What::Fault { .. }
+            | What::Change { .. }
+            | What::Heal
+            | What::SettleCheck => {}
         }
     }
 
@@ -270,6 +291,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         } else {
             // The connection is refused: the one thing a client learns of a node that is down.
             self.kernel.counts.lost += 1;
+            self.note_down(node);
             let refusal = crate::protocol::Outcome::Refused(Failure::Refused);
             self.reply(node, id, request, Reply::of(refusal));
         }
@@ -295,29 +317,29 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         slot.boot += 1;
         slot.paused = false;
         slot.timers.clear();
-        let image = slot.disk.image();
-        let mut cx = Context {
-            node,
-            nodes: self.config.cluster.nodes,
-            initial_leader: self.config.cluster.initial_leader,
-            wall: slot.clock.wall(self.kernel.now),
-            monotonic: slot.clock.monotonic(self.kernel.now),
-            cause: id,
-            draws: &self.kernel.draws,
-            drawn: 0,
-            next_ticket: &mut slot.next_ticket,
-            observed: self.observed,
-            effects: &mut self.effects,
-        };
-        slot.state = Some(P::recover(self.settings, &image, &mut cx));
-        self.drain(node, id);
+        let (settings, image) = (self.settings, slot.disk.image());
+        self.step(node, id, |state, cx| *state = Some(P::recover(settings, &image, cx)));
     }
 
-    /// Hands an input to a node that is up.
+    /// Hands an input to a node, if it is up.
     #[inline]
     fn handle(&mut self, node: NodeId, id: CausalId, input: Input<P>) {
+        self.step(node, id, |state, cx| {
+            if let Some(state) = state {
+                state.handle(input, cx);
+            }
+        });
+    }
+
+    /// Lets a node act, and plays the effects.
+    #[inline]
+    fn step(
+        &mut self,
+        node: NodeId,
+        id: CausalId,
+        act: impl FnOnce(&mut Option<P>, &mut Context<'_, P>),
+    ) {
         let slot = &mut self.slots[node.index()];
-        let Some(state) = &mut slot.state else { return };
         let mut cx = Context {
             node,
             nodes: self.config.cluster.nodes,
@@ -331,7 +353,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             observed: self.observed,
             effects: &mut self.effects,
         };
-        state.handle(input, &mut cx);
+        act(&mut slot.state, &mut cx);
         self.drain(node, id);
     }
 
@@ -354,7 +376,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                     let slot = &mut self.slots[node.index()];
                     let due = self.kernel.now + slot.clock.true_span(after);
                     let generation = slot.timers.start(timer, due);
-                    let name = crate::digest::name_hash(&timer);
+                    let name = name_hash(&timer);
                     let id = id.child(Cause::Timer, name, 0);
                     let boot = slot.boot;
                     self.kernel.schedule(due, id, What::Timer { node, boot, generation, timer });
@@ -362,7 +384,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 Effect::CancelTimer { timer } => self.slots[node.index()].timers.cancel(&timer),
                 Effect::Disk { ticket, file, operation } => {
                     let slot = &mut self.slots[node.index()];
-                    let ordinal = self.ordinals.disk();
+                    let ordinal = self.ordinals.disk(file);
                     let id = id.child(Cause::Disk, file.0.into(), ordinal);
                     let latency = (&self.kernel.draws, &self.config.disk.sync);
                     let (bytes, now) = (&self.effects.bytes, self.kernel.now);
@@ -414,11 +436,35 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                     self.kernel.trace.line(self.kernel.now, &from.to_string(), what, &text);
                 }
             }
-            Fate::Held { fault, takes } => {
+            Fate::Held { fault, slower } => {
                 self.kernel.in_flight += counted;
                 let event = Event { id, what: What::Message { to, from, message } };
-                self.held.push((fault, event, takes));
+                self.held.push((fault, event, slower));
             }
+        }
+    }
+
+    /// The clog of this index is over: what it held back travels on, in the order in which it was sent.
+    #[cold]
+    fn release(&mut self, index: u32) {
+        for (fault, event, slower) in std::mem::take(&mut self.held) {
+            let Event { id, what: What::Message { to, from, message } } = event else { continue };
+            let packet = Packet { from, to, kind: message.kind(), size: message.size(), id };
+            let held_by = if fault == index { self.network.clog_on(from, to) } else { Some(fault) };
+            if let Some(fault) = held_by {
+                let event = Event { id, what: What::Message { to, from, message } };
+                self.held.push((fault, event, slower));
+                continue;
+            }
+            let (at, copy) =
+                self.network.travel(packet, slower, self.kernel.now, &self.kernel.draws);
+            if let Some(copy_at) = copy {
+                self.kernel.counts.duplicated += 1;
+                self.kernel.in_flight += u64::from(!message.is_background());
+                let what = What::Message { to, from, message: message.clone() };
+                self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
+            }
+            self.kernel.schedule(at, id, What::Message { to, from, message });
         }
     }
 
@@ -432,59 +478,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
         let attempt = self.clients.attempt_id(client, request).unwrap_or(id);
         let takes = self.network.client_takes(client, node, (attempt, 1), &self.kernel.draws);
-        let id = id.child(Cause::Reply, client.0.into(), request.operation.0);
+        let id = id.child(Cause::Reply, client.0.into(), request.attempt);
         self.kernel.schedule_after(takes, id, What::Answer { client, node, request, reply });
-    }
-
-    /// Takes note of what happened inside a node.
-    #[inline]
-    fn observe(&mut self, node: NodeId, observation: Observation) {
-        match observation {
-            Observation::Role { role, term } => self.note_role(node, role, term),
-            Observation::Accept { request, key, version } => {
-                let op = request.operation;
-                if self.kernel.history.entry(op).is_on_one_key() {
-                    self.kernel.history.accept(op, version);
-                } else {
-                    self.kernel.history.accept_clear(op, key, version);
-                }
-            }
-            Observation::Apply { .. }
-            | Observation::Discard { .. }
-            | Observation::Append { .. }
-            | Observation::Truncate { .. }
-            | Observation::Commit { .. } => {}
-        }
-        if self.watched.is_some() && self.watched == observation.version() {
-            let (at, what) = (self.kernel.now, SightingKind::Observed(observation));
-            self.sightings.push(Sighting { at, node, what });
-        }
-        if self.kernel.trace.wanted() {
-            let (what, text) = observation.describe(&self.config.names);
-            self.kernel.trace.line(self.kernel.now, &node.to_string(), what, &text);
-        }
-    }
-
-    fn note_role(&mut self, node: NodeId, role: Role, term: u64) {
-        let slot = &mut self.slots[node.index()];
-        let now_leads = (role == Role::Leader).then_some(term);
-        let led = slot.role.filter(|(role, _)| *role == Role::Leader).map(|(_, term)| term);
-        slot.role = Some((role, term));
-        if led == now_leads {
-            return;
-        }
-        self.end_leadership(node);
-        if let Some(term) = now_leads {
-            let from = self.kernel.now;
-            self.leaderships.push(Leadership { term, node, from, until: None });
-        }
-    }
-
-    fn end_leadership(&mut self, node: NodeId) {
-        let open = |led: &&mut Leadership| led.node == node && led.until.is_none();
-        if let Some(leadership) = self.leaderships.iter_mut().rev().find(open) {
-            leadership.until = Some(self.kernel.now);
-        }
     }
 
     fn change(&mut self, index: u32) {
@@ -492,43 +487,6 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         self.network.configure(&change.network);
         if let Some(workload) = &change.workload {
             self.clients.configure(workload);
-        }
-    }
-
-    fn finish(mut self, settlement: Option<Settlement>) -> Finished {
-        let settlement = settlement.unwrap_or_else(|| Settlement::Unsettled {
-            waiting_for: vec!["the settling phase, which never began".to_owned()],
-        });
-        self.look_at_all_states();
-        let now = self.kernel.now;
-        let pending = self.kernel.history.iter().filter(|(_, e)| e.status == Status::Pending);
-        let pending: Vec<OpId> = pending.map(|(op, _)| op).collect();
-        for op in pending {
-            let fill = |entry: &mut crate::history::Entry| entry.failure = Some(Failure::Unfinished);
-            self.kernel.history.complete(op, now, Status::Info, fill);
-        }
-        let finals = NodeId::all(self.config.cluster.nodes).map(|node| self.snapshot(node)).collect();
-        let nodes = NodeId::all(self.config.cluster.nodes);
-        let survives = |node: &NodeId| {
-            let slot = &self.slots[node.index()];
-            slot.is_up() && !slot.lost_memory
-        };
-        Finished {
-            survivors: nodes.filter(survives).collect(),
-            digest: self.kernel.digest(),
-            ended_at: now,
-            events: self.kernel.events,
-            finals,
-            settlement,
-            messages: self.kernel.counts,
-            leaderships: self.leaderships,
-            hazards: self.kernel.hazards,
-            states: self.states.into_snapshots(),
-            script: self.clients.script_operations().to_vec(),
-            history: self.kernel.history,
-            trace: self.kernel.trace.into_text(),
-            steps: self.steps.unwrap_or_default(),
-            sightings: self.sightings,
         }
     }
 
@@ -540,71 +498,18 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     }
 }
 
-/// Counts a step's effects of one kind to one destination, so that an effect's identity does not depend on its
-/// siblings. The first message to each destination, which is nearly every message, costs one comparison.
-struct Ordinals {
-    step: u64,
-    /// By destination: the last step that sent to it, the kind of its first message, how many of that kind.
-    first: Vec<(u64, u8, u32)>,
-    /// Messages of other kinds than the first to their destination, in this step.
-    others: Vec<(NodeId, u8, u32)>,
-    disk: u32,
+/// The identity of a fault, by its id in the scenario and not by its place: taking out one before it changes
+/// nothing.
+fn fault_id(config: &Config, fault: FaultId) -> CausalId {
+    CausalId::root(Root::Fault, name_hash(config.names.fault(fault)), 0)
 }
 
-impl Ordinals {
-    fn new(nodes: u16) -> Self {
-        Self { step: 0, first: vec![(0, 0, 0); nodes.into()], others: Vec::new(), disk: 0 }
-    }
-
-    #[inline]
-    fn next_step(&mut self) {
-        self.step += 1;
-        self.disk = 0;
-        self.others.clear();
-    }
-
-    #[inline]
-    fn message(&mut self, to: NodeId, kind: u8) -> u32 {
-        let (step, first_kind, count) = &mut self.first[to.index()];
-        if *step != self.step {
-            (*step, *first_kind, *count) = (self.step, kind, 1);
-            return 0;
-        }
-        if *first_kind == kind {
-            *count += 1;
-            return *count - 1;
-        }
-        match self.others.iter_mut().find(|(node, other, _)| (*node, *other) == (to, kind)) {
-            Some((_, _, count)) => {
-                *count += 1;
-                *count - 1
-            }
-            None => {
-                self.others.push((to, kind, 1));
-                0
-            }
-        }
-    }
-
-    const fn disk(&mut self) -> u32 {
-        self.disk += 1;
-        self.disk - 1
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_ordinal_counts_only_messages_of_its_kind_to_its_destination() {
-        let mut ordinals = Ordinals::new(3);
-        ordinals.next_step();
-        let (a, b) = (NodeId(1), NodeId(2));
-        let sends = [(a, 0), (b, 0), (a, 1), (a, 0), (b, 1), (a, 1), (a, 2)];
-        let counted: Vec<u32> = sends.iter().map(|(to, kind)| ordinals.message(*to, *kind)).collect();
-        assert_eq!(counted, [0, 0, 0, 1, 0, 1, 0]);
-        ordinals.next_step();
-        assert_eq!(ordinals.message(a, 1), 0);
-    }
+/// How many events an instant may have before they count as a loop without progress: what any scenario may have,
+/// and what the clients of this one can set off if all they may ever ask falls on one instant. A closed loop
+/// without a limit may ask once a client.
+fn events_an_instant(config: &Config) -> u64 {
+    let asked =
+        |workload: &Workload| workload.operations.unwrap_or_else(|| workload.clients.into());
+    let operations = config.workload.as_ref().map_or(0, asked) + config.script.len() as u64;
+    EVENTS_AN_INSTANT + operations * 8 * u64::from(config.cluster.nodes)
 }

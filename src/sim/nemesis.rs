@@ -3,7 +3,7 @@
 use crate::config::{FaultAction, Group, HealWhat, Route, Target};
 use crate::id::{ClientId, NodeId, NodeSet};
 use crate::property::Hazard;
-use crate::protocol::{Protocol, Role};
+use crate::protocol::{Message, Protocol, Role};
 use crate::rng::{CausalId, Cause, Purpose};
 use crate::time::Time;
 
@@ -23,13 +23,17 @@ pub(super) enum Undo {
     Resume(Vec<NodeId>),
     /// Let these clocks jump back by this much.
     Jump(Vec<NodeId>, i64),
-    /// Give these clocks back their drift.
-    Drift(Vec<(NodeId, i64)>),
+    /// Give these clocks back the drift they would have without it.
+    Drift(Vec<NodeId>),
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// A fault starts.
     pub(super) fn start_fault(&mut self, index: u32, id: CausalId) {
+        if self.settling() {
+            // At the instant at which the fault phase ends, random ties may put the fault after the end.
+            return;
+        }
         let fault = &self.config.faults[index as usize];
         let (undo, what) = self.inflict(index, id);
         self.kernel.history.act(self.kernel.now, Some(fault.id), true, what);
@@ -104,14 +108,16 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 let hit = self.resolve(target, id);
                 self.jump(&hit, *by_ns);
                 let text = format!("clock of {} jumps by {by_ns} ns", names(&hit));
-                (fault.lasts.map(|_| Undo::Jump(hit, *by_ns)), text)
+                (Some(Undo::Jump(hit, *by_ns)), text)
             }
             FaultAction::ClockDrift { target, ppb } => {
                 let hit = self.resolve(target, id);
-                let before = hit.iter().map(|node| (*node, self.set_drift(*node, *ppb, id)));
-                let before = before.collect();
+                for node in &hit {
+                    self.slots[node.index()].drifts.push((index, *ppb));
+                    self.set_drift(*node, id);
+                }
                 let text = format!("clock of {} drifts by {ppb} ppb", names(&hit));
-                (fault.lasts.map(|_| Undo::Drift(before)), text)
+                (Some(Undo::Drift(hit)), text)
             }
         }
     }
@@ -154,6 +160,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 let paused = |node: NodeId, sim: &Self| sim.slots[node.index()].paused;
                 let hit = self.resolve_among(target, id, paused);
                 for node in &hit {
+                    self.forget_pauses(*node);
                     self.resume(*node);
                 }
                 (None, format!("resume {}", names(&hit)))
@@ -168,7 +175,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         fault: NetworkFault,
         text: String,
     ) -> (Option<Undo>, String) {
-        self.network.start(index, fault);
+        let id = super::fault_id(self.config, self.config.faults[index as usize].id);
+        self.network.start(index, id, fault);
         (Some(Undo::Network), text)
     }
 
@@ -182,13 +190,20 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 return;
             }
             Undo::Restart(hit) => {
+                // Who was restarted before, and is down again, is down for another reason.
                 let down: Vec<NodeId> = hit.into_iter().filter(|n| !self.is_up(*n)).collect();
                 for node in &down {
                     self.restart(*node, id);
                 }
                 format!("restart {}", names(&down))
             }
-            Undo::Resume(hit) => {
+            Undo::Resume(mut hit) => {
+                // Who is paused by another fault too stays paused until that ends.
+                for undo in self.undo.iter().flatten() {
+                    if let Undo::Resume(others) = undo {
+                        hit.retain(|node| !others.contains(node));
+                    }
+                }
                 for node in &hit {
                     self.resume(*node);
                 }
@@ -198,11 +213,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 self.jump(&hit, -by_ns);
                 format!("clock of {} jumps back", names(&hit))
             }
-            Undo::Drift(before) => {
-                for (node, ppb) in &before {
-                    self.set_drift(*node, *ppb, id);
+            Undo::Drift(hit) => {
+                for node in &hit {
+                    self.slots[node.index()].drifts.retain(|(fault, _)| *fault != index);
+                    self.set_drift(*node, id);
                 }
-                let hit: Vec<NodeId> = before.into_iter().map(|(node, _)| node).collect();
                 format!("clock of {} keeps its rate again", names(&hit))
             }
         };
@@ -216,13 +231,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         if !self.network.end(index) {
             return;
         }
-        for (fault, event, takes) in std::mem::take(&mut self.held) {
-            if fault == index {
-                self.kernel.schedule_after(takes, event.id, event.what);
-            } else {
-                self.held.push((fault, event, takes));
-            }
-        }
+        self.release(index);
         let fault = self.config.faults[index as usize].id;
         let what = format!("{} heals", self.config.names.fault(fault));
         self.kernel.history.act(self.kernel.now, Some(fault), false, what);
@@ -261,16 +270,21 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         slot.lost_memory = true;
         slot.down_for_good |= for_good;
         let backlog = std::mem::take(&mut slot.backlog);
+        self.forget_pauses(node);
         self.kernel.hazards.insert(Hazard::Crash);
         if power {
             self.slots[node.index()].disk.lose_power(&self.kernel.draws, id);
             self.kernel.hazards.insert(Hazard::PowerLoss);
         }
         for event in backlog {
-            if let What::Message { message, .. } = event.what {
-                use crate::protocol::Message;
-                self.kernel.in_flight -= u64::from(!message.is_background());
-                self.kernel.lose(false);
+            match event.what {
+                What::Message { message, .. } => {
+                    self.kernel.in_flight -= u64::from(!message.is_background());
+                    self.kernel.lose(false);
+                }
+                // The process took it and died: the client hears nothing.
+                What::Request { .. } => self.kernel.counts.lost += 1,
+                _ => {}
             }
         }
         self.end_leadership(node);
@@ -282,14 +296,35 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
 
     fn restart(&mut self, node: NodeId, id: CausalId) {
         self.slots[node.index()].down_for_good = false;
+        self.forget_crashes(node);
         self.boot(node, id.child(Cause::Boot, node.0.into(), 0));
     }
 
     fn resume(&mut self, node: NodeId) {
         let slot = &mut self.slots[node.index()];
         slot.paused = false;
+        // At once and in order: what reaches the node at this very instant comes after what waited.
         for event in std::mem::take(&mut slot.backlog) {
-            self.kernel.schedule(self.kernel.now, event.id, event.what);
+            self.replay(event);
+        }
+    }
+
+    /// The node goes on, whatever paused it: no fault that did has it on its conscience any more.
+    fn forget_pauses(&mut self, node: NodeId) {
+        for undo in self.undo.iter_mut().flatten() {
+            if let Undo::Resume(hit) = undo {
+                hit.retain(|paused| *paused != node);
+            }
+        }
+    }
+
+    /// The node is up again, so the end of what brought it down restarts it no more, should it be down then for
+    /// another reason.
+    fn forget_crashes(&mut self, node: NodeId) {
+        for undo in self.undo.iter_mut().flatten() {
+            if let Undo::Restart(hit) = undo {
+                hit.retain(|down| *down != node);
+            }
         }
     }
 
@@ -300,9 +335,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         }
     }
 
-    /// Gives a node's clocks another rate, and moves its running timers to when they run out at that rate; the
-    /// rate before.
-    fn set_drift(&mut self, node: NodeId, ppb: i64, id: CausalId) -> i64 {
+    /// Gives a node's clocks the rate of the latest fault on them, or their own when there is none, and moves its
+    /// running timers to when they run out at that rate.
+    fn set_drift(&mut self, node: NodeId, id: CausalId) {
+        let own = self.config.clocks[node.index()].drift_ppb;
+        let ppb = self.slots[node.index()].drifts.last().map_or(own, |(_, ppb)| *ppb);
         self.kernel.hazards.insert(Hazard::ClockDrift);
         let now = self.kernel.now;
         let slot = &mut self.slots[node.index()];
@@ -314,7 +351,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             .iter()
             .map(|(timer, running)| (timer, local_left(running.due, slot)))
             .collect();
-        let before = slot.clock.set_drift(now, ppb);
+        slot.clock.set_drift(now, ppb);
         for (timer, left) in running {
             let due = now + slot.clock.true_span(left);
             let generation = slot.timers.start(timer, due);
@@ -322,7 +359,6 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let boot = slot.boot;
             self.kernel.schedule(due, id, What::Timer { node, boot, generation, timer });
         }
-        before
     }
 
     /// The nodes that a target means now, lowest id first: those that are up.
@@ -346,7 +382,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             Target::All => candidates,
             Target::LowestId => first(candidates.first()),
             Target::HighestId => first(candidates.last()),
-            Target::Leader => self.leader().into_iter().filter(|n| candidates.contains(n)).collect(),
+            Target::Leader => {
+                self.leader().into_iter().filter(|n| candidates.contains(n)).collect()
+            }
             Target::Follower => {
                 let leader = self.leader();
                 let followers: Vec<NodeId> =

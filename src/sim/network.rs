@@ -8,7 +8,7 @@
 
 use crate::config::{Config, Group, Link, LinkOrder, Network as Settings};
 use crate::id::{ClientId, NodeId, NodeSet};
-use crate::rng::{CausalId, Draws, Probability, Purpose};
+use crate::rng::{CausalId, Cause, Draws, Probability, Purpose};
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
@@ -21,8 +21,8 @@ pub(crate) enum Fate {
     Lost,
     /// A fault stands in its way.
     Blocked,
-    /// The fault of this index holds it back; it travels that long once released.
-    Held { fault: u32, takes: Span },
+    /// The fault of this index holds it back; once released it travels, that much slower than its link.
+    Held { fault: u32, slower: Span },
 }
 
 /// A fault that is on the network, with nodes in the place of descriptions.
@@ -63,8 +63,8 @@ pub(crate) struct Network {
     link_of: Vec<u16>,
     /// How many faults close each directed pair; empty until the first does.
     cuts: Vec<u16>,
-    /// Faults that are on, by their index in the configuration.
-    active: Vec<(u32, NetworkFault)>,
+    /// Faults that are on, by their index in the configuration, with the identity that keys their draws.
+    active: Vec<(u32, CausalId, NetworkFault)>,
     /// When the last message of a FIFO link arrives, and when a link's bandwidth is free; empty when no link has
     /// either.
     last_arrival: Vec<Time>,
@@ -149,21 +149,39 @@ impl Network {
         if draws.happens(Purpose::Loss, packet.id, 0, link.loss) {
             return Fate::Lost;
         }
-        let takes = link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, i)) + extra;
         if let Some(fault) = held_by {
-            return Fate::Held { fault, takes };
+            return Fate::Held { fault, slower: extra };
         }
+        let (at, copy) = self.travel(packet, extra, now, draws);
+        Fate::Arrives { at, copy }
+    }
+
+    /// When a message that nothing stops arrives, and its copy if it has one.
+    #[inline]
+    pub(crate) fn travel(
+        &mut self,
+        packet: Packet,
+        extra: Span,
+        now: Time,
+        draws: &Draws,
+    ) -> (Time, Option<Time>) {
+        let pair = packet.from.index() * self.nodes + packet.to.index();
+        let link = match self.link_of.get(pair) {
+            None => &self.links[0],
+            Some(link) => &self.links[usize::from(*link)],
+        };
+        let takes = link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, i)) + extra;
         let duplicated = draws.happens(Purpose::Duplication, packet.id, 0, link.duplication);
         let copy_takes = duplicated
             .then(|| link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, 2 + i)) + extra);
         if link.order == LinkOrder::Reordering && link.bandwidth.is_none() {
-            return Fate::Arrives { at: now + takes, copy: copy_takes.map(|takes| now + takes) };
+            return (now + takes, copy_takes.map(|takes| now + takes));
         }
         let (order, bandwidth) = (link.order, link.bandwidth);
         let at = self.queue_up(pair, (order, bandwidth), packet.size, now, takes);
         let copy = copy_takes
             .map(|takes| self.queue_up(pair, (order, bandwidth), packet.size, now, takes));
-        Fate::Arrives { at, copy }
+        (at, copy)
     }
 
     /// When a message arrives over a link with an order to keep or a bandwidth to share.
@@ -201,25 +219,28 @@ impl Network {
         }
         let mut slower = Span::ZERO;
         let mut held = None;
-        for (fault, active) in &self.active {
+        for (index, fault, active) in &self.active {
+            // Keyed by message and fault together, so that neither shifts the luck of others.
+            let id = packet.id.child(Cause::Fault, fault.get(), 0);
             match active {
                 NetworkFault::Cut { .. } => {}
                 NetworkFault::Clog(ends) => {
                     if held.is_none() && ends.cover(packet.from, packet.to) {
-                        held = Some(*fault);
+                        held = Some(*index);
                     }
                 }
                 NetworkFault::Slow(ends, by) => {
                     if ends.cover(packet.from, packet.to) {
-                        let draw = |i| draws.draw(Purpose::FaultDelay, packet.id, 2 * fault + i);
-                        slower += by.sample(draw);
+                        let more = by.sample(|i| draws.draw(Purpose::FaultDelay, id, i));
+                        // The longest length is for ever, and for ever and a day is no longer.
+                        slower = (slower + more).min(Span::MAX);
                     }
                 }
                 NetworkFault::Drop(ends, kind, probability) => {
                     let meant = kind.is_none_or(|kind| kind == packet.kind);
                     if meant
                         && ends.cover(packet.from, packet.to)
-                        && draws.happens(Purpose::FaultLoss, packet.id, *fault, *probability)
+                        && draws.happens(Purpose::FaultLoss, id, 0, *probability)
                     {
                         return Hindrance::Blocked;
                     }
@@ -230,20 +251,22 @@ impl Network {
     }
 
     /// Puts a fault on the network.
-    pub(crate) fn start(&mut self, index: u32, fault: NetworkFault) {
+    pub(crate) fn start(&mut self, index: u32, id: CausalId, fault: NetworkFault) {
         if let NetworkFault::Cut { pairs, .. } = &fault {
             self.cuts.resize(self.nodes * self.nodes, 0);
             for (from, to) in pairs {
                 self.cuts[from.index() * self.nodes + to.index()] += 1;
             }
         }
-        self.active.push((index, fault));
+        self.active.push((index, id, fault));
     }
 
     /// Takes a fault off the network; whether it was on.
     pub(crate) fn end(&mut self, index: u32) -> bool {
-        let Some(at) = self.active.iter().position(|(fault, _)| *fault == index) else { return false };
-        let (_, fault) = self.active.remove(at);
+        let Some(at) = self.active.iter().position(|(fault, ..)| *fault == index) else {
+            return false;
+        };
+        let (_, _, fault) = self.active.remove(at);
         if let NetworkFault::Cut { pairs, .. } = &fault {
             for (from, to) in pairs {
                 self.cuts[from.index() * self.nodes + to.index()] -= 1;
@@ -254,7 +277,13 @@ impl Network {
 
     /// The faults that are on, by index.
     pub(crate) fn active(&self) -> Vec<u32> {
-        self.active.iter().map(|(index, _)| *index).collect()
+        self.active.iter().map(|(index, ..)| *index).collect()
+    }
+
+    /// The first clog that holds back messages of this link.
+    pub(crate) fn clog_on(&self, from: NodeId, to: NodeId) -> Option<u32> {
+        let clogs = |fault: &NetworkFault| matches!(fault, NetworkFault::Clog(ends) if ends.cover(from, to));
+        self.active.iter().find(|(_, _, fault)| clogs(fault)).map(|(index, ..)| *index)
     }
 
     /// The nodes to which messages of `from` are blocked.
@@ -270,10 +299,10 @@ impl Network {
     /// Whether a client and a node reach each other.
     #[inline]
     pub(crate) fn client_reaches(&self, client: ClientId, node: NodeId) -> bool {
-        self.active.iter().all(|(_, fault)| match fault {
-            NetworkFault::Cut { clients, .. } => clients
-                .iter()
-                .all(|(confined, reach)| *confined != client || reach.contains(node)),
+        self.active.iter().all(|(_, _, fault)| match fault {
+            NetworkFault::Cut { clients, .. } => {
+                clients.iter().all(|(confined, reach)| *confined != client || reach.contains(node))
+            }
             NetworkFault::Clog(_) | NetworkFault::Slow(..) | NetworkFault::Drop(..) => true,
         })
     }

@@ -26,6 +26,8 @@ pub(crate) struct Slot<P: Protocol> {
     /// Whether it stays down even for the settling phase.
     pub(crate) down_for_good: bool,
     pub(crate) clock: Clock,
+    /// Faults that are on the rate of its clocks and the drift each gives, the latest last.
+    pub(crate) drifts: Vec<(u32, i64)>,
     pub(crate) disk: Disk,
     pub(crate) timers: Timers<P::Timer>,
     pub(crate) next_ticket: u64,
@@ -45,6 +47,7 @@ impl<P: Protocol> Slot<P> {
             paused: false,
             down_for_good: false,
             clock,
+            drifts: Vec::new(),
             disk: Disk::default(),
             timers: Timers::new(),
             next_ticket: 0,

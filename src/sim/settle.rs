@@ -73,6 +73,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         }
     }
 
+    /// Whether the fault phase is over.
+    pub(super) const fn settling(&self) -> bool {
+        self.settle.healed_at.is_some()
+    }
+
     /// The fault phase has ended: schedules the first look.
     pub(super) fn begin_settling(&mut self, id: CausalId) {
         self.settle.healed_at = Some(self.kernel.now);
@@ -115,7 +120,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             }
         }
         for snapshot in &snapshots {
-            waiting.extend(snapshot.pending.iter().map(|what| format!("{}: {what}", snapshot.node)));
+            waiting
+                .extend(snapshot.pending.iter().map(|what| format!("{}: {what}", snapshot.node)));
         }
         if self.kernel.in_flight > 0 {
             waiting.push(format!("{} messages are on their way", self.kernel.in_flight));

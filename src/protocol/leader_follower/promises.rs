@@ -14,12 +14,8 @@ use crate::property::{Hazard, Hazards, Promise, Promises, Property};
 use super::config::{Config, Deletes, Replication};
 
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
-    let crash_or_clock = Hazards::of(&[
-        Hazard::Crash,
-        Hazard::PowerLoss,
-        Hazard::EmptyDisk,
-        Hazard::ClockSkew,
-    ]);
+    let crash_or_clock =
+        Hazards::of(&[Hazard::Crash, Hazard::PowerLoss, Hazard::EmptyDisk, Hazard::ClockSkew]);
     let durability = if forgets_deletes(config) {
         Promise::Never {
             why: "an erased key forgets its delete, and an older write that arrives late comes back",
@@ -80,7 +76,7 @@ fn convergence(config: &Config) -> Promise {
         },
         None => Promise::Unless {
             hazards: Hazards::of(&[&crash[..], &[Hazard::MessageLost]].concat()),
-            why: "nothing is sent twice: a follower that missed a write stays behind",
+            why: "what is lost is not sent again, so a follower that missed a write stays behind",
         },
     }
 }
