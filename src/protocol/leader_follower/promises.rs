@@ -5,7 +5,8 @@
 //! | single-leader | always: the leader is fixed |
 //! | convergence, lww-maximum | with resending, unless a node crashes; without, unless a message is lost or a node crashes; never when a follower is cleared, and never lww-maximum when deletes erase |
 //! | durability | unless a node crashes (the store is in memory) or a wall clock is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message is lost |
-//! | session guarantees, staleness | when every read asks the leader, unless a node crashes or a wall clock is set wrong; never when followers are read |
+//! | monotonic writes, writes follow reads | unless a node crashes or a wall clock is set wrong |
+//! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node crashes or a wall clock is set wrong; never when followers are read |
 
 use crate::config::{Config as Scenario, Operation, ScriptedOperation};
 use crate::property::{Hazard, Hazards, Promise, Promises, Property};
