@@ -116,6 +116,16 @@ fn with_rows(
     out
 }
 
+#[test]
+fn its_links_lead_somewhere() {
+    let text = readme();
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let local: Vec<_> = links.filter(|link| !link.contains("://")).collect();
+    assert!(local.len() > 5, "{local:?}");
+    let missing: Vec<_> = local.iter().filter(|link| !home().join(link).exists()).collect();
+    assert!(missing.is_empty(), "README.md links to {missing:?}");
+}
+
 // --- Commands and their outputs ---
 
 /// The repository as far as commands need it, in a folder that goes away.

@@ -68,6 +68,7 @@ struct Current {
 }
 
 /// What an invocation is made of.
+#[derive(Clone, Copy)]
 struct Invocation {
     id: CausalId,
     operation: Operation,
