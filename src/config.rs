@@ -600,6 +600,8 @@ pub struct ExpectedState {
     pub term: Option<u64>,
     /// Whom the node takes for the leader; `Some(None)`: nobody.
     pub leader: Option<Option<NodeId>>,
+    /// The nodes to which the network blocks its messages, lowest id first.
+    pub blocked: Option<Vec<NodeId>>,
 }
 
 impl Config {

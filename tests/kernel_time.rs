@@ -42,16 +42,17 @@ fn the_trace_of_one_write_over_a_bad_link() {
     0.010000000  n1        request     ann asks put city=Oslo (attempt 1)
     0.010000000  n1        . accept    city 0.010000000@n1#1
     0.010000000  n1        . apply     city 0.010000000@n1#1
-    0.015000000  n2        deliver     replicate from n1: write 1 city=Oslo 0.010000000@n1#1
+    0.015000000  n2        deliver     replicate from n1: city=Oslo 0.010000000@n1#1
     0.015000000  n2        . apply     city 0.010000000@n1#1
-    0.020000000  n1        deliver     ack from n2: write 1
+    0.020000000  n1        deliver     ack from n2: 0.010000000@n1#1
     0.020000000  ann       answer      from n1: ok, version 0.010000000@n1#1, confirmed by 1 of 1
     0.040000000  nemesis   fault       cut starts
+    0.040000000  nemesis   . act       partition n1 | n2
 ";
     let trace = result.trace.expect("a trace was asked for");
     assert!(trace.trim_start().starts_with(expected), "{trace}");
     for line in [
-        "    0.050000000  n1        . blocked   replicate to n2: write 2 city=Rome 0.050000000@n1#2",
+        "    0.050000000  n1        . blocked   replicate to n2: city=Rome 0.050000000@n1#2",
         "    0.080000000  ann       answer      from n1: ok, version 0.050000000@n1#2, confirmed by 0 of 1, degraded",
         "    0.900000000  nemesis   fault       fault-2 starts",
         "    1.000000000  nemesis   heal        the fault phase ends",

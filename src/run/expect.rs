@@ -67,6 +67,10 @@ fn state(
         };
         compare("leader", &text(leader), &text(snapshot.leader));
     }
+    if let Some(blocked) = &expected.blocked {
+        let text = |nodes: &[crate::id::NodeId]| sorted(nodes.iter().map(ToString::to_string));
+        compare("blocked", &text(blocked), &text(&snapshot.blocked));
+    }
 }
 
 const fn wanted_value(wanted: ExpectedValue) -> Option<Value> {
