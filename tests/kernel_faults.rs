@@ -34,7 +34,7 @@ fn play(rest: &str) -> RunResult {
 
 fn acts(result: &RunResult) -> Vec<String> {
     let text = |act: &splitbrain::history::NemesisEvent| format!("{} {}", act.at, act.what);
-    result.history.nemesis().iter().map(|act| text(act)).collect()
+    result.history.nemesis().iter().map(text).collect()
 }
 
 /// What a node applied, in order, as (time, key) texts.
