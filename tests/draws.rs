@@ -86,10 +86,10 @@ impl Protocol for Probe {
                 );
             }
             Input::Request { request, .. } => {
-                cx.reply(request, Reply::of(Outcome::Ok(Response::Absent)))
+                cx.reply(request, Reply::of(Outcome::Ok(Response::Absent)));
             }
             Input::Message { from, message: Letter::Note(value) } => {
-                cx.send(from, Letter::Thanks(value))
+                cx.send(from, Letter::Thanks(value));
             }
             Input::Message { .. } | Input::Timer(_) | Input::Persisted(..) => {}
         }
