@@ -63,7 +63,8 @@ pub(super) fn apply(
         if let (Some(before), Some(after)) = (&workload, &load)
             && std::mem::discriminant(&before.pace) != std::mem::discriminant(&after.pace)
         {
-            let title = "a closed loop cannot become an open one on the way, nor the other way round";
+            let title =
+                "a closed loop cannot become an open one on the way, nor the other way round";
             let label = "sets `open` over `think`, or `think` over `open`";
             sink.push(Problem::new(change.place, title, label));
             return None;
