@@ -5,8 +5,8 @@ use crate::check::{self, CheckReport, Evidence, Verdict};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
-use crate::property::Property;
 use crate::metrics::{Leadership, MessageCounts, Settlement};
+use crate::property::Property;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::sim::event::Event;
 use crate::sim::queue::{CalendarQueue, HeapQueue};
@@ -186,11 +186,11 @@ fn verdict(
     checks: &[CheckReport],
     expectations: &[Expectation],
 ) -> RunVerdict {
-    let expected = |report: &CheckReport| {
-        config.expect.checks.contains(&(report.property, report.judged))
-    };
+    let expected =
+        |report: &CheckReport| config.expect.checks.contains(&(report.property, report.judged));
     let found = |judged| checks.iter().any(|report| report.judged == judged && !expected(report));
-    if found(ExpectedVerdict::Violation) || expectations.iter().any(|expectation| !expectation.met) {
+    if found(ExpectedVerdict::Violation) || expectations.iter().any(|expectation| !expectation.met)
+    {
         RunVerdict::Fail
     } else if found(ExpectedVerdict::Unknown) || matches!(settlement, Settlement::Stuck { .. }) {
         RunVerdict::Unknown

@@ -218,10 +218,11 @@ impl DiskImage {
         self.files.get(&file).map_or(&[], Vec::as_slice)
     }
 
-    /// The records of `file`, up to a torn tail.
+    /// The records of `file`, up to the first that is not whole. A log that has to know a torn tail from damage to
+    /// what was durable is opened by [`wal::Log::open`].
     #[must_use]
     pub fn records<R: DeserializeOwned>(&self, file: File) -> wal::Replay<R> {
-        wal::replay(self.bytes(file))
+        wal::salvage(self.bytes(file))
     }
 }
 
@@ -607,9 +608,18 @@ impl<P: Protocol> Context<'_, P> {
     /// When the record's `Serialize` fails; one of plain data does not.
     pub fn append(&mut self, file: File, record: &P::Record) -> Ticket {
         let start = self.effects.bytes.len();
-        wal::encode(record, &mut self.effects.bytes);
+        wal::encode(wal::Stamp::default(), record, &mut self.effects.bytes);
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Append { start, end })
+    }
+
+    /// Appends a record of a [`wal::Log`]; how many bytes that takes.
+    fn append_stamped(&mut self, file: File, stamp: wal::Stamp, record: &P::Record) -> u64 {
+        let start = self.effects.bytes.len();
+        wal::encode(stamp, record, &mut self.effects.bytes);
+        let end = self.effects.bytes.len();
+        self.disk(file, DiskOperation::Append { start, end });
+        (end - start) as u64
     }
 
     /// Makes everything written to `file` so far durable; [`Input::Persisted`] with this ticket says when.
@@ -627,7 +637,7 @@ impl<P: Protocol> Context<'_, P> {
     pub fn replace(&mut self, file: File, records: &[P::Record]) -> Ticket {
         let start = self.effects.bytes.len();
         for record in records {
-            wal::encode(record, &mut self.effects.bytes);
+            wal::encode(wal::Stamp::default(), record, &mut self.effects.bytes);
         }
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Replace { start, end })

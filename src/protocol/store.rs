@@ -83,7 +83,8 @@ impl Store {
     pub fn items(&self, whole: bool) -> Box<[Item]> {
         let item = |(key, stored): (KeyId, Stored)| {
             let value = stored.value?;
-            let (value, version) = if whole { (Some(value), Some(stored.version)) } else { (None, None) };
+            let (value, version) =
+                if whole { (Some(value), Some(stored.version)) } else { (None, None) };
             Some(Item { key, value, version })
         };
         self.iter().filter_map(item).collect()
@@ -120,9 +121,14 @@ mod tests {
         assert_eq!(store.apply(key, stored(5, Some(1))), Applied::Newest { before: None });
         assert_eq!(store.apply(key, stored(4, Some(2))), Applied::Older);
         assert_eq!(store.apply(key, stored(5, Some(1))), Applied::Known);
-        assert_eq!(store.apply(key, stored(6, None)), Applied::Newest { before: Some(Value::text(1)) });
+        assert_eq!(
+            store.apply(key, stored(6, None)),
+            Applied::Newest { before: Some(Value::text(1)) }
+        );
         assert_eq!((store.get(key), store.stored(key)), (None, Some(stored(6, None))));
-        assert!(!store.erase(key, stored(5, None).version) && store.erase(key, stored(6, None).version));
+        assert!(
+            !store.erase(key, stored(5, None).version) && store.erase(key, stored(6, None).version)
+        );
         assert_eq!(store, Store { slots: vec![None; 4] });
     }
 

@@ -168,9 +168,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         let order = match self.ties {
             Ties::Causal => sequence,
             // Forty bits in all: sixteen of chance before the last twenty-four of the sequence.
-            Ties::Random => {
-                self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff
-            }
+            Ties::Random => self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff,
         };
         self.queue.push(at, order, Event { id, what });
     }
@@ -225,7 +223,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
 }
 
 /// The event in words: who it happens to, its kind, its content.
-pub(crate) fn describe<P: Protocol>(what: &What<P>, names: &Names) -> (String, &'static str, String) {
+pub(crate) fn describe<P: Protocol>(
+    what: &What<P>,
+    names: &Names,
+) -> (String, &'static str, String) {
     let operation_text = |operation: &Operation| describe_operation(*operation, names);
     match what {
         What::Message { to, from, message } => {
@@ -235,7 +236,11 @@ pub(crate) fn describe<P: Protocol>(what: &What<P>, names: &Names) -> (String, &
         What::Request { node, client, request, operation } => {
             let text = operation_text(operation);
             let attempt = request.attempt + 1;
-            (node.to_string(), "request", format!("{} asks {text} (attempt {attempt})", names.client(*client)))
+            (
+                node.to_string(),
+                "request",
+                format!("{} asks {text} (attempt {attempt})", names.client(*client)),
+            )
         }
         What::Answer { client, node, reply, .. } => (
             names.client(*client).to_owned(),
@@ -243,7 +248,9 @@ pub(crate) fn describe<P: Protocol>(what: &What<P>, names: &Names) -> (String, &
             format!("from {node}: {}", describe_reply(reply, names)),
         ),
         What::Timer { node, timer, .. } => (node.to_string(), "timer", format!("{timer:?}")),
-        What::Disk { node, ticket, .. } => (node.to_string(), "persisted", format!("ticket {}", ticket.0)),
+        What::Disk { node, ticket, .. } => {
+            (node.to_string(), "persisted", format!("ticket {}", ticket.0))
+        }
         What::Invoke { client, due_at } => {
             (names.client(*client).to_owned(), "invoke", format!("due at {due_at}"))
         }

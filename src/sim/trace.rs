@@ -34,7 +34,8 @@ impl Trace {
         if let Some(lines) = &mut self.lines {
             let start = lines.len();
             let time = at.to_string();
-            writeln!(lines, "{time:>15}  {who:<9} {what:<11} {content}").expect("a string takes text");
+            writeln!(lines, "{time:>15}  {who:<9} {what:<11} {content}")
+                .expect("a string takes text");
             // No trailing blanks where the content is empty.
             let trimmed = lines[start..].trim_end().len();
             lines.truncate(start + trimmed);

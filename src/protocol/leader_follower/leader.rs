@@ -7,9 +7,7 @@ use crate::config::Operation;
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId, NodeSet, Value, Version};
 use crate::protocol::store::Applied;
-use crate::protocol::{
-    Context, Observation, Outcome, Reply, RequestId, Response, Stored,
-};
+use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
 use crate::time::{Span, Time};
 
 use super::config::{Deletes, OnAckTimeout, Replication};
@@ -103,7 +101,8 @@ impl LeaderFollower {
                 self.replicate(request, (version, payload), (response, wanted), cx);
             }
             Operation::Clear => {
-                let keys: Vec<KeyId> = self.store.items(false).iter().map(|item| item.key).collect();
+                let keys: Vec<KeyId> =
+                    self.store.items(false).iter().map(|item| item.key).collect();
                 let entry = |key| Entry { key, stored: self.accept(request, key, None, cx).0 };
                 let entries: Arc<[Entry]> = keys.into_iter().map(entry).collect();
                 // The last delete names the clear; one of nothing is stamped all the same.
@@ -194,8 +193,11 @@ impl LeaderFollower {
         }
         // Timestamps may go back; sequences rise.
         let unanswered = &mut self.leading.unanswered;
-        let place = unanswered.partition_point(|pending| pending.version.sequence < version.sequence);
-        let Some(pending) = unanswered.get_mut(place).filter(|p| p.version == version) else { return };
+        let place =
+            unanswered.partition_point(|pending| pending.version.sequence < version.sequence);
+        let Some(pending) = unanswered.get_mut(place).filter(|p| p.version == version) else {
+            return;
+        };
         if pending.answered || !pending.confirmed.insert(from) {
             return;
         }

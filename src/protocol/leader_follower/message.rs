@@ -54,7 +54,9 @@ impl Hash for Message {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let small = |version: &Version| {
-            u64::from(version.sequence) << 32 | u64::from(version.node.0) << 16 | u64::from(self.kind())
+            u64::from(version.sequence) << 32
+                | u64::from(version.node.0) << 16
+                | u64::from(self.kind())
         };
         match self {
             Self::Replicate { entry: Entry { key, stored: Stored { value, version } } } => {

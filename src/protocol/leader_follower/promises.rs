@@ -13,12 +13,8 @@ use crate::property::{Hazard, Hazards, Promise, Promises, Property};
 use super::config::{Config, Deletes, Replication};
 
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
-    let crash_or_clock = Hazards::of(&[
-        Hazard::Crash,
-        Hazard::PowerLoss,
-        Hazard::EmptyDisk,
-        Hazard::ClockSkew,
-    ]);
+    let crash_or_clock =
+        Hazards::of(&[Hazard::Crash, Hazard::PowerLoss, Hazard::EmptyDisk, Hazard::ClockSkew]);
     let durability = Promise::Unless {
         hazards: crash_or_clock,
         why: "the store is in memory, and last write wins drops what is stamped in the past",
