@@ -81,7 +81,7 @@ use crate::config::{Config, Names, Operation};
 use crate::history::{Failure, Item};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
 use crate::property::Promises;
-use crate::rng::{CausalId, Draws, Purpose};
+use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::time::{Span, Time, Wall};
 
 pub mod leader_follower;
@@ -181,6 +181,10 @@ pub struct RequestId {
 /// Names an operation on the disk; unique on its node for the whole run, rising.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
+
+/// The step that made something wait, as the cause of what happens when the wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin(CausalId);
 
 /// A file of a node's disk; what each is for is the protocol's affair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -486,12 +490,31 @@ impl DiscardReason {
 /// An effect of a protocol's step, as the simulation finds it in the buffer.
 #[derive(Debug)]
 pub(crate) enum Effect<P: Protocol> {
-    Send { to: NodeId, message: P::Message },
-    SetTimer { timer: P::Timer, after: Span },
-    CancelTimer { timer: P::Timer },
-    Disk { ticket: Ticket, file: File, operation: DiskOperation },
-    Reply { request: RequestId, reply: Reply },
+    Send {
+        to: NodeId,
+        message: P::Message,
+    },
+    SetTimer {
+        timer: P::Timer,
+        after: Span,
+    },
+    CancelTimer {
+        timer: P::Timer,
+    },
+    Disk {
+        ticket: Ticket,
+        file: File,
+        operation: DiskOperation,
+    },
+    Reply {
+        request: RequestId,
+        reply: Reply,
+    },
     Observe(Observation),
+    /// Effects from here on are caused by this instead of the step.
+    Continue(CausalId),
+    /// The process gives up, and why.
+    Stop(String),
 }
 
 /// What a protocol asks of its disk. `Append` takes its bytes from the effects' byte buffer.
@@ -648,6 +671,23 @@ impl<P: Protocol> Context<'_, P> {
         *self.next_ticket += 1;
         self.effects.list.push(Effect::Disk { ticket, file, operation });
         ticket
+    }
+
+    /// This step, to be named by [`Context::continue_from`] when what it leaves to wait goes on.
+    #[must_use]
+    pub const fn origin(&self) -> Origin {
+        Origin(self.cause.child(Cause::Disk, u64::MAX, 0))
+    }
+
+    /// Goes on with what an earlier step left to wait: the effects that follow are caused by that step and not by
+    /// this one, so that their luck does not depend on what they shared a sync with.
+    pub fn continue_from(&mut self, origin: Origin) {
+        self.effects.list.push(Effect::Continue(origin.0));
+    }
+
+    /// Gives up: the process ends, says why, and does not start again by itself.
+    pub fn stop(&mut self, why: impl Into<String>) {
+        self.effects.list.push(Effect::Stop(why.into()));
     }
 
     /// Answers a client's request; answers after the first are ignored by the client.

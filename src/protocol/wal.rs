@@ -17,8 +17,38 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Context, DiskImage, File, Protocol, Ticket};
+use crate::time::Span;
 
 const HEADER: usize = 36;
+
+/// When what is written to a log is made durable, and what waits for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Nothing is written.
+    Off,
+    /// Nothing waits; a sync follows a while after a write.
+    Buffered {
+        /// The longest that a write is left unsynced, but for the time that a sync takes.
+        sync_every: Span,
+    },
+    /// Each write waits for a sync of its own.
+    Fsync,
+    /// Each write waits for a sync that it shares with all that arrive while another is under way.
+    GroupCommit,
+}
+
+impl Policy {
+    /// The name in scenario files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Buffered { .. } => "buffered",
+            Self::Fsync => "fsync",
+            Self::GroupCommit => "group-commit",
+        }
+    }
+}
 
 /// What a file's records came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -391,7 +391,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
 
     /// Plays the effects of a node's step, in the order in which the node asked for them.
     #[inline]
-    fn drain(&mut self, node: NodeId, id: CausalId) {
+    fn drain(&mut self, node: NodeId, mut id: CausalId) {
         if self.effects.list.is_empty() {
             return;
         }
@@ -404,6 +404,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 Effect::Send { to, message } => self.send((node, to), id, message),
                 Effect::Observe(observation) => self.observe(node, observation),
                 Effect::Reply { request, reply } => self.reply(node, id, request, reply),
+                Effect::Continue(origin) => {
+                    id = origin;
+                    self.ordinals.next_step();
+                }
+                Effect::Stop(why) => self.stop(node, &why, id),
                 Effect::SetTimer { timer, after } => {
                     let slot = &mut self.slots[node.index()];
                     let due = self.kernel.now + slot.clock.true_span(after);
@@ -431,6 +436,17 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
         self.effects.list = list;
         self.effects.bytes.clear();
+    }
+
+    /// A node's process gives up.
+    #[cold]
+    fn stop(&mut self, node: NodeId, why: &str, id: CausalId) {
+        self.crash(node, (false, true), id);
+        let what = format!("{node} stops: {why}");
+        if self.kernel.trace.wanted() {
+            self.kernel.trace.line(self.kernel.now, &node.to_string(), ". stop", why);
+        }
+        self.kernel.history.act(self.kernel.now, None, true, what);
     }
 
     /// Hands a message to the network.

@@ -261,7 +261,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     }
 
     /// A node's process dies, and with `power` its machine.
-    fn crash(&mut self, node: NodeId, (power, for_good): (bool, bool), id: CausalId) {
+    pub(super) fn crash(&mut self, node: NodeId, (power, for_good): (bool, bool), id: CausalId) {
         let slot = &mut self.slots[node.index()];
         slot.state = None;
         slot.role = None;

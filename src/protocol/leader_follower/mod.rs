@@ -6,10 +6,14 @@
 //! (last write wins) and confirms. A write that waits too long is answered anyway and marked degraded, or its
 //! outcome is unknown. Nothing repairs a follower that missed a write unless resending is on.
 //!
-//! Reads are answered by the node asked, from what it has. The store lives in memory alone: a node that crashes
-//! comes back with nothing.
+//! Reads are answered by the node asked, from what it has. The store lives in memory, and without a write-ahead
+//! log a node that crashes comes back with nothing. With one, what a store takes is written first to the log; under
+//! the policies `fsync` and `group-commit` the leader replicates a write, and a follower confirms it, only when its
+//! record is durable. A write can be read as soon as the node has accepted it, as in stores that apply and then
+//! sync: after a power loss a value that was read, and not yet acknowledged, may be gone. A leader that starts again
+//! sends everything to its followers once more, if resending is on.
 //!
-//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `promises`.
+//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `journal`, `promises`.
 
 use crate::config::{Config as Scenario, Operation};
 use crate::history::Failure;
@@ -20,15 +24,18 @@ use crate::protocol::{
     RequestId, Response, Role,
 };
 
+use self::journal::{Journal, Then};
 use self::leader::Leading;
 use super::store::Store;
 
 mod config;
+mod journal;
 mod leader;
 mod message;
 mod promises;
 
-pub use config::{Config, Deletes, Mode, OnAckTimeout, Replication};
+pub use config::{Config, Defects, Deletes, Mode, OnAckTimeout, Replication, Wal};
+pub use journal::Record;
 pub use message::{Entry, Message};
 
 /// A node of a leader-follower cluster.
@@ -42,6 +49,8 @@ pub struct LeaderFollower {
     leading: Leading,
     /// As follower under full-state replication: the last state taken; an older one that arrives late is dropped.
     last_state: Option<Version>,
+    /// The write-ahead log; `None` when nothing is logged.
+    journal: Option<Journal>,
 }
 
 /// The timers of a node.
@@ -51,19 +60,19 @@ pub enum Timer {
     AckTimeout,
     /// Leader: time to send unconfirmed writes again.
     Resend,
+    /// Buffered log: what was written has been left unsynced for long enough.
+    Flush,
 }
 
 impl Protocol for LeaderFollower {
     type Config = Config;
     type Message = Message;
-    type Record = Entry;
+    type Record = Record;
     type Timer = Timer;
 
-    fn recover(config: &Config, _: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
+    fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         let leader = cx.initial_leader();
-        let role = if leader == Some(cx.node()) { Role::Leader } else { Role::Follower };
-        cx.observe(Observation::Role { role, term: 1 });
-        Self {
+        let mut node = Self {
             config: *config,
             me: cx.node(),
             nodes: cx.nodes(),
@@ -71,7 +80,23 @@ impl Protocol for LeaderFollower {
             store: Store::default(),
             leading: Leading::default(),
             last_state: None,
+            journal: None,
+        };
+        let role = if node.leads() { Role::Leader } else { Role::Follower };
+        match Journal::open(config, disk, cx) {
+            Err(corruption) => cx.stop(corruption.to_string()),
+            Ok(None) => cx.observe(Observation::Role { role, term: 1 }),
+            Ok(Some((journal, records))) => {
+                cx.observe(Observation::Role { role, term: 1 });
+                let is_new = records.is_empty();
+                node.take_records(records, cx);
+                node.journal = Some(journal);
+                if node.leads() && !is_new && config.resend.is_some() {
+                    node.once_durable(Then::ReplicateAll, cx);
+                }
+            }
         }
+        node
     }
 
     #[inline]
@@ -81,8 +106,12 @@ impl Protocol for LeaderFollower {
             Input::Request { request, operation, .. } => self.serve(request, operation, cx),
             Input::Timer(Timer::AckTimeout) => self.ack_timeout(cx),
             Input::Timer(Timer::Resend) => self.resend(cx),
-            // Nothing is written to the disk.
-            Input::Persisted(..) => {}
+            Input::Timer(Timer::Flush) => {
+                if let Some(journal) = &mut self.journal {
+                    journal.flush(cx);
+                }
+            }
+            Input::Persisted(ticket, _) => self.persisted(ticket, cx),
         }
     }
 
@@ -92,7 +121,7 @@ impl Protocol for LeaderFollower {
             leader: self.leader,
             mode: self.config.mode.name(),
             peers: NodeId::all(self.nodes).filter(|node| *node != self.me).collect(),
-            pending: self.leading.pending(),
+            pending: self.pending(),
             data: self.store.to_map(),
             ..NodeSnapshot::new(self.me, if self.leads() { Role::Leader } else { Role::Follower })
         }
@@ -106,6 +135,15 @@ impl Protocol for LeaderFollower {
 impl LeaderFollower {
     fn leads(&self) -> bool {
         self.leader == Some(self.me)
+    }
+
+    fn pending(&self) -> Vec<String> {
+        let mut pending = self.leading.pending();
+        let waiting = self.journal.as_ref().map_or(0, Journal::waiting);
+        if waiting > 0 {
+            pending.push(format!("{waiting} records await their sync"));
+        }
+        pending
     }
 
     #[inline]
@@ -127,7 +165,16 @@ impl LeaderFollower {
                 version
             }
         };
-        cx.send(from, Message::Ack { version });
+        if self.journal.is_none() {
+            self.acknowledge(from, version, cx);
+        } else {
+            self.once_durable(Then::Acknowledge { to: from, version }, cx);
+        }
+    }
+
+    #[inline]
+    fn acknowledge(&self, leader: NodeId, version: Version, cx: &mut Context<'_, Self>) {
+        cx.send(leader, Message::Ack { version });
     }
 
     /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
@@ -136,6 +183,7 @@ impl LeaderFollower {
             return;
         }
         self.last_state = Some(version);
+        self.log(|| Record::State { version, entries: entries.to_vec() }, cx);
         let before = std::mem::take(&mut self.store);
         for entry in entries {
             let (key, version) = (entry.key, entry.stored.version);
@@ -190,6 +238,11 @@ impl LeaderFollower {
             cx.observe(Observation::Discard { key, version, reason });
         }
         self.store.clear();
+        self.log(|| Record::Clear, cx);
+        self.once_durable(Then::Cleared(request), cx);
+    }
+
+    fn answer_clear(request: RequestId, cx: &mut Context<'_, Self>) {
         cx.reply(request, Reply::of(Outcome::Ok(Response::Cleared)));
     }
 }
