@@ -250,6 +250,14 @@ pub struct Mix {
     pub read_all: u32,
 }
 
+impl Mix {
+    /// Whether anything is read.
+    #[must_use]
+    pub const fn has_reads(&self) -> bool {
+        self.get > 0 || self.list > 0 || self.read_all > 0
+    }
+}
+
 /// Whom a read asks; writes always look for the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadFrom {
@@ -592,20 +600,28 @@ pub struct ExpectedState {
     pub term: Option<u64>,
     /// Whom the node takes for the leader; `Some(None)`: nobody.
     pub leader: Option<Option<NodeId>>,
+    /// The nodes to which the network blocks its messages, lowest id first.
+    pub blocked: Option<Vec<NodeId>>,
 }
 
 impl Config {
-    /// Whether every read of the run asks the node that its client takes for the leader.
+    /// Whether every read of the run asks the leader, whatever happens.
+    ///
+    /// Not so with retries: another attempt asks the next node in turn, which may answer a read, and the client takes
+    /// it for the leader from then on.
     #[must_use]
     pub fn reads_only_leader(&self) -> bool {
-        let workload_reads_leader = self.workload.as_ref().is_none_or(|workload| {
-            workload.read_from == ReadFrom::Leader
-                || (workload.mix.get == 0 && workload.mix.list == 0 && workload.mix.read_all == 0)
-        });
+        let changed = self.changes.iter().filter_map(|change| change.workload.as_ref());
+        let workloads: Vec<&Workload> = self.workload.iter().chain(changed).collect();
+        let reading: Vec<&&Workload> =
+            workloads.iter().filter(|workload| workload.mix.has_reads()).collect();
+        let workload_reads_leader = reading.is_empty()
+            || (reading.iter().all(|workload| workload.read_from == ReadFrom::Leader)
+                && workloads.iter().all(|workload| workload.patience.retries == 0));
         let script_reads_leader = self.script.iter().all(|scripted| {
-            scripted.operation.is_write()
-                || scripted.node.is_none()
-                || scripted.node == self.cluster.initial_leader
+            let asks_leader =
+                scripted.node.is_none() || scripted.node == self.cluster.initial_leader;
+            scripted.patience.retries == 0 && (scripted.operation.is_write() || asks_leader)
         });
         workload_reads_leader && script_reads_leader
     }

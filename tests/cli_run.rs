@@ -92,7 +92,7 @@ fn a_folder_is_the_same_bytes_every_time() {
     };
     let once = write(&[]);
     let names: Vec<_> = once.keys().map(|path| path.to_str().unwrap()).collect();
-    assert_eq!(names, ["out/history.jsonl", "out/result.json", "out/trace.txt"]);
+    assert_eq!(names, ["out/history.jsonl", "out/nodes.json", "out/result.json", "out/trace.txt"]);
     assert!(once == write(&[]) && once == write(&["--verify", "--json", "--jobs", "2"]));
     let (_folder, out) = out();
     let output = splitbrain(&["run", QUICKSTART, "--json", "--quiet", "--out", &out]);
@@ -113,7 +113,7 @@ fn without_out_the_folder_is_named_by_scenario_and_seed() {
         .unwrap();
     assert!(text(&output.stderr).is_empty());
     let written: Vec<_> = files(folder.path()).into_keys().collect();
-    let expected = ["history.jsonl", "result.json"];
+    let expected = ["history.jsonl", "nodes.json", "result.json"];
     assert_eq!(written, expected.map(|name| Path::new("output/quickstart/5").join(name)));
 }
 

@@ -116,6 +116,16 @@ fn with_rows(
     out
 }
 
+#[test]
+fn its_links_lead_somewhere() {
+    let text = readme();
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let local: Vec<_> = links.filter(|link| !link.contains("://")).collect();
+    assert!(local.len() > 5, "{local:?}");
+    let missing: Vec<_> = local.iter().filter(|link| !home().join(link).exists()).collect();
+    assert!(missing.is_empty(), "README.md links to {missing:?}");
+}
+
 // --- Commands and their outputs ---
 
 /// The repository as far as commands need it, in a folder that goes away.
@@ -371,13 +381,14 @@ type Settings = Vec<String>;
 
 /// Every combination of them, with what it promises.
 fn combinations() -> Vec<(Settings, Scenario)> {
-    let choices: [(&str, &[&str]); 6] = [
+    let choices: [(&str, &[&str]); 7] = [
         ("mode", &["async", "semi-sync", "sync"]),
         ("replication", &["entry", "full-state"]),
         ("resend", &["off", "100ms"]),
         ("deletes", &["tombstone", "erase"]),
         ("wal.policy", &["off", "buffered", "fsync", "group-commit"]),
         ("read-from", &["leader", "any"]),
+        ("retries", &["0", "3"]),
     ];
     let mut all: Vec<Settings> = vec![Vec::new()];
     for (key, values) in choices {
@@ -396,7 +407,8 @@ fn scenario_with(settings: &Settings) -> Scenario {
         .iter()
         .map(|setting| {
             let (key, value) = setting.split_once(" = ").expect("key = value");
-            let table = if key == "read-from" { "workload" } else { "protocol.leader-follower" };
+            let of_workload = matches!(key, "read-from" | "retries");
+            let table = if of_workload { "workload" } else { "protocol.leader-follower" };
             format!("{table}.{key}={value}")
         })
         .collect();
@@ -415,7 +427,7 @@ fn told(promise: Promise) -> (String, String) {
         Promise::Never { why } => ("never".to_owned(), why.to_owned()),
         Promise::Unless { hazards, why } => {
             let phrases: Vec<_> = hazards.iter().map(|hazard: Hazard| hazard.phrase()).collect();
-            (format!("unless {}", phrases.join(", or ")), why.to_owned())
+            (format!("unless {}", phrases.join(", ")), why.to_owned())
         }
     }
 }
@@ -427,17 +439,18 @@ fn with_promises(text: &str) -> String {
         .flat_map(|property| combinations().into_iter().map(move |one| (property, one)))
         .collect();
     let fresh = with_rows(text, "promises", |row| {
-        let property = Property::from_name(row[0].trim_matches('`')).expect("a property");
+        let properties: Vec<_> = names(&row[0]).into_iter().map(Property::from_name).collect();
         let conditions: Vec<_> = names(&row[1]).into_iter().map(str::to_owned).collect();
         let (mine, others) = left.drain(..).partition(|(of, (settings, _))| {
-            *of == property && conditions.iter().all(|condition| settings.contains(condition))
+            properties.contains(&Some(*of))
+                && conditions.iter().all(|condition| settings.contains(condition))
         });
         left = others;
         let mine: Vec<(Property, (Settings, Scenario))> = mine;
         let promises: BTreeSet<_> = mine
             .iter()
-            .map(|(_, (_, scenario))| {
-                told(scenario.protocol.promises(&scenario.config).of(property))
+            .map(|(property, (_, scenario))| {
+                told(scenario.protocol.promises(&scenario.config).of(*property))
             })
             .collect();
         let row_text = row.join(" | ");

@@ -256,6 +256,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["there is no workload to change"],
     ),
     ("[[change]]\nat = \"1s\"\nset = { \"network..\" = 1 }", &["empty or misquoted"]),
+    (
+        "[workload]\n[[change]]\nat = \"1s\"\nset = { \"workload.open\" = { rate = \"9/s\" } }",
+        &["a closed loop cannot become an open one"],
+    ),
     ("[[change]]\nat = \"1s\"\nset = { \"network.link.0.loss\" = 1 }", &["expected an array"]),
     ("[expect]\nconvergence = \"vald\"", &["did you mean `valid`?"]),
     ("[[expect.state]]\nat = \"61s\"\nnode = \"n1\"\nterm = 1", &["61s is after the end"]),
@@ -320,8 +324,8 @@ fn arguments_set_what_they_name() {
         (closed, &["network.delay.constant=7ms"], &["delay = { constant = \"7ms\" }"]),
         (closed, &["workload.mix={put=50,get=50}"], &["put = 50, get = 50, delete = 0"]),
         (
-            closed,
-            &["workload.open.rate=10/s"],
+            BASE,
+            &["workload.clients=2", "workload.open.rate=10/s"],
             &["open = { interval = { exponential = \"100ms\" }"],
         ),
         (faults, &["workload.open.rate=10/s"], &["exponential = \"200ms\""]),

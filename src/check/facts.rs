@@ -179,7 +179,7 @@ impl<'a> Facts<'a> {
         }
         let place = |(key, holding): &(KeyId, Holding)| (*key, holding.stored.version);
         let from = self.others.partition_point(|other| place(other) < (key, version));
-        for other in self.others[from..].iter_mut() {
+        for other in &mut self.others[from..] {
             if place(other) != (key, version) {
                 break;
             }

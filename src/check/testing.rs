@@ -383,10 +383,10 @@ pub(super) fn any_story() -> impl Strategy<Value = Story> {
         for (i, (_, key, kind, .., luck)) in operations.iter().enumerate() {
             match kind {
                 0..5 => {
-                    written[usize::from(*key)].push((Some(format!("v{i}")), stamp(i, *luck, 0)))
+                    written[usize::from(*key)].push((Some(format!("v{i}")), stamp(i, *luck, 0)));
                 }
                 5 | 6 if luck / 16 % 4 > 0 => {
-                    written[usize::from(*key)].push((None, stamp(i, *luck, 0)))
+                    written[usize::from(*key)].push((None, stamp(i, *luck, 0)));
                 }
                 _ => {}
             }

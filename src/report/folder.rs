@@ -1,4 +1,4 @@
-//! The folder of a run: `result.json`, `history.jsonl` and, when there is a trace, `trace.txt`.
+//! The folder of a run: `result.json`, `nodes.json`, `history.jsonl` and, when there is a trace, `trace.txt`.
 //!
 //! Two runs of one scenario, seed and version write the same bytes. A file appears whole or not at all: it is
 //! written beside its name and renamed. Nothing is deleted but the trace of an earlier run, which would otherwise
@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::config::Names;
-use crate::report::{Report, history, json};
+use crate::report::{Report, history, json, nodes};
 use crate::run::RunResult;
 
 /// A file or folder that could not be written.
@@ -36,6 +36,10 @@ pub fn write(
     fs::create_dir_all(folder).map_err(|source| FolderError { path: folder.into(), source })?;
     file(&folder.join("result.json"), |out| {
         serde_json::to_writer_pretty(&mut *out, &json::run(report))?;
+        out.write_all(b"\n")
+    })?;
+    file(&folder.join("nodes.json"), |out| {
+        serde_json::to_writer_pretty(&mut *out, &nodes::nodes(&result.finals, names))?;
         out.write_all(b"\n")
     })?;
     file(&folder.join("history.jsonl"), |out| history::write(&result.history, names, out))?;
@@ -94,12 +98,12 @@ mod tests {
         let (report, _) = Report::of("quickstart", &config, &result);
         result.trace = Some("a line\n".to_owned());
         write(&folder, &report, &result, &config.names).unwrap();
-        assert_eq!(names_in(&folder), ["history.jsonl", "result.json", "trace.txt"]);
+        assert_eq!(names_in(&folder), ["history.jsonl", "nodes.json", "result.json", "trace.txt"]);
         assert_eq!(fs::read_to_string(folder.join("trace.txt")).unwrap(), "a line\n");
         result.trace = None;
         fs::write(folder.join("notes"), "mine").unwrap();
         write(&folder, &report, &result, &config.names).unwrap();
-        assert_eq!(names_in(&folder), ["history.jsonl", "notes", "result.json"]);
+        assert_eq!(names_in(&folder), ["history.jsonl", "nodes.json", "notes", "result.json"]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod folder;
 pub mod history;
 pub mod json;
 pub(crate) mod layout;
+pub mod nodes;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod tally;

@@ -67,6 +67,10 @@ fn state(
         };
         compare("leader", &text(leader), &text(snapshot.leader));
     }
+    if let Some(blocked) = &expected.blocked {
+        let text = |nodes: &[crate::id::NodeId]| sorted(nodes.iter().map(ToString::to_string));
+        compare("blocked", &text(blocked), &text(&snapshot.blocked));
+    }
 }
 
 const fn wanted_value(wanted: ExpectedValue) -> Option<Value> {
@@ -98,19 +102,19 @@ fn answer(
         return;
     };
     let entry = history.entry(op);
+    let reason = status_found(entry);
     let mut compare = |what: &str, wanted: &str, found: &str| {
         all.push(expectation(format!("{id} {what} = {wanted}"), wanted, found));
     };
     if let Some(status) = expect.status {
-        let wanted = status_name(status);
-        let met = wanted == entry.status.name();
-        let found = if met { wanted.to_owned() } else { status_found(entry) };
-        compare("status", wanted, &found);
+        // Why it failed is told only where it should not have.
+        let (wanted, found) = (status_name(status), entry.status.name());
+        compare("status", wanted, if wanted == found { wanted } else { &reason });
     }
     if let Some(wanted) = expect.value {
         // What a put wrote is no answer.
         let found = (entry.function == Function::Get && entry.is_ok()).then_some(entry.value);
-        let found = found.map_or_else(|| status_found(entry), |value| value_text(value, names));
+        let found = found.map_or_else(|| reason.clone(), |value| value_text(value, names));
         compare("value", &value_text(wanted_value(wanted), names), &found);
     }
     if let Some(degraded) = expect.degraded {

@@ -60,6 +60,15 @@ pub(super) fn apply(
         let (after, load) = decode_again(&tree, change, config.cluster.nodes, names, sink)?;
         let set = canonical(change, &network, &after);
         network = after;
+        if let (Some(before), Some(after)) = (&workload, &load)
+            && std::mem::discriminant(&before.pace) != std::mem::discriminant(&after.pace)
+        {
+            let title =
+                "a closed loop cannot become an open one on the way, nor the other way round";
+            let label = "sets `open` over `think`, or `think` over `open`";
+            sink.push(Problem::new(change.place, title, label));
+            return None;
+        }
         // Names were given by the workload of the file: how many there are cannot change.
         workload = workload.zip(load).map(|(before, load)| Workload {
             clients: before.clients,

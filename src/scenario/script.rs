@@ -324,7 +324,9 @@ fn state(
     let role = table.optional("role", |role| role.choice(&roles));
     let term = table.optional("term", |term| term.integer(0..=i64::MAX.unsigned_abs()));
     let leader = table.optional("leader", |leader| leader.node_or("none", frame.nodes));
+    let blocked = table.optional("blocked", |blocked| blocked.node_list(frame.nodes));
     let (key, value, role, term, leader) = (key?, value?, role?, term?, leader?);
+    let blocked = blocked?;
     let key = match (key, value) {
         (Some(key), Some(value)) => Some((names.key(key), value)),
         (None, None) => None,
@@ -333,9 +335,11 @@ fn state(
         }
         (None, Some(_)) => return table.wrong("`key` is missing", "a value of which key?"),
     };
-    if key.is_none() && role.is_none() && term.is_none() && leader.is_none() {
-        return table.wrong("a state of nothing", "needs `key`, `role`, `term` or `leader`");
+    let says_more = role.is_some() || term.is_some() || leader.is_some() || blocked.is_some();
+    if key.is_none() && !says_more {
+        let needs = "needs `key`, `role`, `term`, `leader` or `blocked`";
+        return table.wrong("a state of nothing", needs);
     }
     let role = role.map(str::to_owned);
-    Some(ExpectedState { at: at?, node: node?, key, role, term, leader })
+    Some(ExpectedState { at: at?, node: node?, key, role, term, leader, blocked })
 }

@@ -56,6 +56,7 @@ struct Current {
     /// Whom this attempt asks.
     asked: NodeId,
     attempt: u32,
+    /// How often it was sent on to another node since it last waited.
     redirects: u32,
     retries_left: u32,
     timeout: Span,
@@ -67,6 +68,7 @@ struct Current {
 }
 
 /// What an invocation is made of.
+#[derive(Clone, Copy)]
 struct Invocation {
     id: CausalId,
     operation: Operation,
@@ -400,6 +402,8 @@ impl Clients {
         }
         current.retries_left -= 1;
         current.attempt += 1;
+        // Another try may be led around anew: only a circle without an end is not to be followed.
+        current.redirects = 0;
         // No answer of an abandoned attempt counts, and no deadline runs until the next begins.
         current.deadline = Time::MAX;
         if current.fixed.is_none() {

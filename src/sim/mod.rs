@@ -1,17 +1,16 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `client`, `nemesis`, `settle`, `trace`. The head of each file that can go wrong states its fault model.
+//! `network`, `client`, `nemesis`, `settle`, `observe`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
 
 use crate::config::{Config, Workload};
 use crate::digest::{DigestValue, name_hash};
-use crate::history::{Failure, History, Status};
-use crate::id::{FaultId, NodeId, NodeSet, OpId};
-use crate::metrics::{Leadership, MessageCounts, Settlement};
-use crate::property::{Hazard, Hazards};
+use crate::history::Failure;
+use crate::id::{FaultId, NodeId};
+use crate::metrics::{Leadership, Settlement};
+use crate::property::Hazard;
 use crate::protocol::{
-    Context, Effect, Effects, File, Input, Message, NodeSnapshot, Observation, Protocol, Reply,
-    RequestId, Role,
+    Context, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply, RequestId,
 };
 use crate::rng::{CausalId, Cause, Root};
 use crate::time::Time;
@@ -22,61 +21,30 @@ use event::{Event, Kernel, What, describe};
 use nemesis::Undo;
 use network::{Fate, Network, Packet};
 use node::Slot;
+use ordinals::Ordinals;
 use queue::EventQueue;
 use settle::{Settle, StateWatch};
 use trace::Trace;
+
+pub(crate) use finish::Finished;
+pub(crate) use observe::{Sighting, SightingKind};
 
 pub(crate) mod client;
 mod clock;
 mod disk;
 pub(crate) mod event;
+mod finish;
 mod nemesis;
 mod network;
 mod node;
+mod observe;
+mod ordinals;
 pub mod queue;
 mod settle;
 mod trace;
 
 /// The events at one instant that any scenario may have; see [`events_an_instant`].
 const EVENTS_AN_INSTANT: u64 = 500_000;
-
-/// What a run left.
-pub(crate) struct Finished {
-    pub(crate) digest: DigestValue,
-    pub(crate) ended_at: Time,
-    pub(crate) events: u64,
-    pub(crate) history: History,
-    pub(crate) finals: Vec<NodeSnapshot>,
-    pub(crate) settlement: Settlement,
-    pub(crate) messages: MessageCounts,
-    pub(crate) leaderships: Vec<Leadership>,
-    pub(crate) hazards: Hazards,
-    /// Nodes that are up and never lost what was in their memory.
-    pub(crate) survivors: NodeSet,
-    /// What each expected state looked like at its time, in file order.
-    pub(crate) states: Vec<NodeSnapshot>,
-    /// The operation that each entry of the script became.
-    pub(crate) script: Vec<Option<OpId>>,
-    pub(crate) trace: Option<String>,
-    pub(crate) steps: Vec<(Time, DigestValue)>,
-    pub(crate) sightings: Vec<Sighting>,
-}
-
-/// A moment in the life of a watched write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sighting {
-    pub(crate) at: Time,
-    pub(crate) node: NodeId,
-    pub(crate) what: SightingKind,
-}
-
-/// What happened to a watched write, or to a node that may have held it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SightingKind {
-    Observed(Observation),
-    /// The node's process died.
-    Crashed,
-}
 
 /// One run under way.
 pub(crate) struct Simulation<'a, P: Protocol, Q> {
@@ -349,29 +317,29 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         slot.boot += 1;
         slot.paused = false;
         slot.timers.clear();
-        let image = slot.disk.image();
-        let mut cx = Context {
-            node,
-            nodes: self.config.cluster.nodes,
-            initial_leader: self.config.cluster.initial_leader,
-            wall: slot.clock.wall(self.kernel.now),
-            monotonic: slot.clock.monotonic(self.kernel.now),
-            cause: id,
-            draws: &self.kernel.draws,
-            drawn: 0,
-            next_ticket: &mut slot.next_ticket,
-            observed: self.observed,
-            effects: &mut self.effects,
-        };
-        slot.state = Some(P::recover(self.settings, &image, &mut cx));
-        self.drain(node, id);
+        let (settings, image) = (self.settings, slot.disk.image());
+        self.step(node, id, |state, cx| *state = Some(P::recover(settings, &image, cx)));
     }
 
-    /// Hands an input to a node that is up.
+    /// Hands an input to a node, if it is up.
     #[inline]
     fn handle(&mut self, node: NodeId, id: CausalId, input: Input<P>) {
+        self.step(node, id, |state, cx| {
+            if let Some(state) = state {
+                state.handle(input, cx);
+            }
+        });
+    }
+
+    /// Lets a node act, and plays the effects.
+    #[inline]
+    fn step(
+        &mut self,
+        node: NodeId,
+        id: CausalId,
+        act: impl FnOnce(&mut Option<P>, &mut Context<'_, P>),
+    ) {
         let slot = &mut self.slots[node.index()];
-        let Some(state) = &mut slot.state else { return };
         let mut cx = Context {
             node,
             nodes: self.config.cluster.nodes,
@@ -385,7 +353,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             observed: self.observed,
             effects: &mut self.effects,
         };
-        state.handle(input, &mut cx);
+        act(&mut slot.state, &mut cx);
         self.drain(node, id);
     }
 
@@ -530,101 +498,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         self.kernel.schedule_after(takes, id, What::Answer { client, node, request, reply });
     }
 
-    /// Takes note of what happened inside a node.
-    #[inline]
-    fn observe(&mut self, node: NodeId, observation: Observation) {
-        match observation {
-            Observation::Role { role, term } => self.note_role(node, role, term),
-            Observation::Accept { request, key, version } => {
-                let op = request.operation;
-                if self.kernel.history.entry(op).is_on_one_key() {
-                    self.kernel.history.accept(op, version);
-                } else {
-                    self.kernel.history.accept_clear(op, key, version);
-                }
-            }
-            Observation::Apply { .. }
-            | Observation::Discard { .. }
-            | Observation::Append { .. }
-            | Observation::Truncate { .. }
-            | Observation::Commit { .. } => {}
-        }
-        if self.watched.is_some() && self.watched == observation.version() {
-            let (at, what) = (self.kernel.now, SightingKind::Observed(observation));
-            self.sightings.push(Sighting { at, node, what });
-        }
-        if self.kernel.trace.wanted() {
-            let (what, text) = observation.describe(&self.config.names);
-            self.kernel.trace.line(self.kernel.now, &node.to_string(), what, &text);
-        }
-    }
-
-    fn note_role(&mut self, node: NodeId, role: Role, term: u64) {
-        let slot = &mut self.slots[node.index()];
-        let now_leads = (role == Role::Leader).then_some(term);
-        let led = slot.role.filter(|(role, _)| *role == Role::Leader).map(|(_, term)| term);
-        slot.role = Some((role, term));
-        if led == now_leads {
-            return;
-        }
-        self.end_leadership(node);
-        if let Some(term) = now_leads {
-            let from = self.kernel.now;
-            self.leaderships.push(Leadership { term, node, from, until: None });
-        }
-    }
-
-    fn end_leadership(&mut self, node: NodeId) {
-        let open = |led: &&mut Leadership| led.node == node && led.until.is_none();
-        if let Some(leadership) = self.leaderships.iter_mut().rev().find(open) {
-            leadership.until = Some(self.kernel.now);
-        }
-    }
-
     fn change(&mut self, index: u32) {
         let change = &self.config.changes[index as usize];
         self.network.configure(&change.network);
         if let Some(workload) = &change.workload {
             self.clients.configure(workload);
-        }
-    }
-
-    fn finish(mut self, settlement: Option<Settlement>) -> Finished {
-        let settlement = settlement.unwrap_or_else(|| Settlement::Unsettled {
-            waiting_for: vec!["the settling phase, which never began".to_owned()],
-        });
-        self.look_at_all_states();
-        let now = self.kernel.now;
-        let pending = self.kernel.history.iter().filter(|(_, e)| e.status == Status::Pending);
-        let pending: Vec<OpId> = pending.map(|(op, _)| op).collect();
-        for op in pending {
-            let fill =
-                |entry: &mut crate::history::Entry| entry.failure = Some(Failure::Unfinished);
-            self.kernel.history.complete(op, now, Status::Info, fill);
-        }
-        let finals =
-            NodeId::all(self.config.cluster.nodes).map(|node| self.snapshot(node)).collect();
-        let nodes = NodeId::all(self.config.cluster.nodes);
-        let survives = |node: &NodeId| {
-            let slot = &self.slots[node.index()];
-            slot.is_up() && !slot.lost_memory
-        };
-        Finished {
-            survivors: nodes.filter(survives).collect(),
-            digest: self.kernel.digest(),
-            ended_at: now,
-            events: self.kernel.events,
-            finals,
-            settlement,
-            messages: self.kernel.counts,
-            leaderships: self.leaderships,
-            hazards: self.kernel.hazards,
-            states: self.states.into_snapshots(),
-            script: self.clients.script_operations().to_vec(),
-            history: self.kernel.history,
-            trace: self.kernel.trace.into_text(),
-            steps: self.steps.unwrap_or_default(),
-            sightings: self.sightings,
         }
     }
 
@@ -634,18 +512,6 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         snapshot.blocked = self.network.blocked_from(node);
         snapshot
     }
-}
-
-/// Counts a step's effects of one kind to one destination, so that an effect's identity does not depend on its
-/// siblings. The first message to each destination, which is nearly every message, costs one comparison.
-struct Ordinals {
-    step: u64,
-    /// By destination: the last step that sent to it, the kind of its first message, how many of that kind.
-    first: Vec<(u64, u8, u32)>,
-    /// Messages of other kinds than the first to their destination, in this step.
-    others: Vec<(NodeId, u8, u32)>,
-    /// By file: how many operations on it, in this step.
-    disk: Vec<(File, u32)>,
 }
 
 /// The identity of a fault, by its id in the scenario and not by its place: taking out one before it changes
@@ -662,73 +528,4 @@ fn events_an_instant(config: &Config) -> u64 {
         |workload: &Workload| workload.operations.unwrap_or_else(|| workload.clients.into());
     let operations = config.workload.as_ref().map_or(0, asked) + config.script.len() as u64;
     EVENTS_AN_INSTANT + operations * 8 * u64::from(config.cluster.nodes)
-}
-
-impl Ordinals {
-    fn new(nodes: u16) -> Self {
-        Self { step: 0, first: vec![(0, 0, 0); nodes.into()], others: Vec::new(), disk: Vec::new() }
-    }
-
-    #[inline]
-    fn next_step(&mut self) {
-        self.step += 1;
-        self.disk.clear();
-        self.others.clear();
-    }
-
-    #[inline]
-    fn message(&mut self, to: NodeId, kind: u8) -> u32 {
-        let (step, first_kind, count) = &mut self.first[to.index()];
-        if *step != self.step {
-            (*step, *first_kind, *count) = (self.step, kind, 1);
-            return 0;
-        }
-        if *first_kind == kind {
-            *count += 1;
-            return *count - 1;
-        }
-        match self.others.iter_mut().find(|(node, other, _)| (*node, *other) == (to, kind)) {
-            Some((_, _, count)) => {
-                *count += 1;
-                *count - 1
-            }
-            None => {
-                self.others.push((to, kind, 1));
-                0
-            }
-        }
-    }
-
-    fn disk(&mut self, file: File) -> u32 {
-        match self.disk.iter_mut().find(|(other, _)| *other == file) {
-            Some((_, count)) => {
-                *count += 1;
-                *count - 1
-            }
-            None => {
-                self.disk.push((file, 1));
-                0
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_ordinal_counts_only_messages_of_its_kind_to_its_destination() {
-        let mut ordinals = Ordinals::new(3);
-        ordinals.next_step();
-        let (a, b) = (NodeId(1), NodeId(2));
-        let sends = [(a, 0), (b, 0), (a, 1), (a, 0), (b, 1), (a, 1), (a, 2)];
-        let counted: Vec<u32> =
-            sends.iter().map(|(to, kind)| ordinals.message(*to, *kind)).collect();
-        assert_eq!(counted, [0, 0, 0, 1, 0, 1, 0]);
-        ordinals.next_step();
-        assert_eq!(ordinals.message(a, 1), 0);
-        let files = [File(1), File(2), File(1), File(2), File(1)];
-        assert_eq!(files.map(|file| ordinals.disk(file)), [0, 0, 1, 1, 2]);
-    }
 }

@@ -1,7 +1,7 @@
 //! The nemesis: plays the scenario's faults, ends them, and heals everything when the fault phase is over.
 
 use crate::config::{FaultAction, Group, HealWhat, Route, Target};
-use crate::id::{ClientId, NodeId, NodeSet};
+use crate::id::{ClientId, FaultId, NodeId, NodeSet};
 use crate::property::Hazard;
 use crate::protocol::{Message, Protocol, Role};
 use crate::rng::{CausalId, Cause, Purpose};
@@ -28,6 +28,12 @@ pub(super) enum Undo {
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
+    /// Notes what the nemesis did.
+    fn act(&mut self, fault: Option<FaultId>, starts: bool, what: String) {
+        self.kernel.trace.line(self.kernel.now, "nemesis", ". act", &what);
+        self.kernel.history.act(self.kernel.now, fault, starts, what);
+    }
+
     /// A fault starts.
     pub(super) fn start_fault(&mut self, index: u32, id: CausalId) {
         if self.settling() {
@@ -36,7 +42,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         }
         let fault = &self.config.faults[index as usize];
         let (undo, what) = self.inflict(index, id);
-        self.kernel.history.act(self.kernel.now, Some(fault.id), true, what);
+        self.act(Some(fault.id), true, what);
         if undo.is_some() {
             self.undo[index as usize] = undo;
             if let Some(lasts) = fault.lasts {
@@ -222,7 +228,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             }
         };
         let fault = self.config.faults[index as usize].id;
-        self.kernel.history.act(self.kernel.now, Some(fault), false, what);
+        self.act(Some(fault), false, what);
     }
 
     /// Takes a fault off the network and sends on what it held back.
@@ -234,13 +240,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.release(index);
         let fault = self.config.faults[index as usize].id;
         let what = format!("{} heals", self.config.names.fault(fault));
-        self.kernel.history.act(self.kernel.now, Some(fault), false, what);
+        self.act(Some(fault), false, what);
     }
 
     /// The fault phase is over: the network heals, nodes resume and restart unless they are down for good. Clocks
     /// keep what they have.
     pub(super) fn heal_all(&mut self, id: CausalId) {
-        self.kernel.history.act(self.kernel.now, None, false, "the fault phase ends".to_owned());
+        self.act(None, false, "the fault phase ends".to_owned());
         for index in self.network.active() {
             self.end_network_fault(index);
         }

@@ -388,3 +388,6 @@ fn cut_where(nodes: u16, cut: impl Fn(NodeId, NodeId) -> bool) -> NetworkFault {
     let pairs = pairs.filter(|(from, to)| cut(*from, *to)).collect();
     NetworkFault::Cut { pairs, clients: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests;

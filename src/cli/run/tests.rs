@@ -110,7 +110,7 @@ fn one_run_is_told_and_leaves_its_folder() {
     assert!(done.out.contains(again), "{}", done.out);
     assert!(done.out.ends_with(&format!("\nWritten to    {}\n", out.display())), "{}", done.out);
     assert_eq!(done.err, "");
-    assert_eq!(names_in(&out), ["history.jsonl", "result.json", "trace.txt"]);
+    assert_eq!(names_in(&out), ["history.jsonl", "nodes.json", "result.json", "trace.txt"]);
 }
 
 #[test]
@@ -175,7 +175,10 @@ fn with_seeds_a_kept_run_has_its_trace() {
     let (_home, out, line) = with_out("quickstart.toml --seeds 1..4 --trace");
     assert_eq!(done(&plans, &line).exit, Exit::Violation);
     assert_eq!(names_in(&out), ["3"]);
-    assert_eq!(names_in(&out.join("3")), ["history.jsonl", "result.json", "trace.txt"]);
+    assert_eq!(
+        names_in(&out.join("3")),
+        ["history.jsonl", "nodes.json", "result.json", "trace.txt"]
+    );
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub enum Record {
     Write(Entry),
     /// A full state that a follower took in the place of its store.
     State {
+        /// The life of the leader that sent it.
+        life: u32,
         /// The version of the write that it followed.
         version: Version,
         /// Everything in it.
@@ -161,7 +163,9 @@ impl LeaderFollower {
                     self.leading.has_stamped(entry.stored.version, self.me);
                     self.take(entry, cx);
                 }
-                Record::State { version, entries } => self.take_state(version, &entries, cx),
+                Record::State { life, version, entries } => {
+                    self.take_state((life, version), &entries, cx);
+                }
                 Record::Clear => self.store.clear(),
             }
         }

@@ -7,7 +7,9 @@ use crate::config::Operation;
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId, NodeSet, Value, Version};
 use crate::protocol::store::Applied;
-use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
+use crate::protocol::{
+    Context, DiscardReason, Observation, Outcome, Reply, RequestId, Response, Stored,
+};
 use crate::time::{Span, Time};
 
 use super::config::{Deletes, OnAckTimeout, Replication};
@@ -18,6 +20,8 @@ use super::{LeaderFollower, Timer};
 /// What only a leader keeps.
 #[derive(Debug, Default)]
 pub(super) struct Leading {
+    /// Drawn at boot: tells this life of the leader from another.
+    life: u32,
     /// Writes stamped so far.
     sequence: u32,
     /// Writes not yet answered, the oldest first: the sequences of their versions rise.
@@ -61,16 +65,22 @@ pub(super) enum Payload {
 }
 
 impl Payload {
-    fn message(&self, version: Version) -> Message {
+    fn message(&self, life: u32, version: Version) -> Message {
         match self {
             Self::One(entry) => Message::Replicate { entry: *entry },
             Self::Many(entries) => Message::ReplicateMany { version, entries: Arc::clone(entries) },
-            Self::State(entries) => Message::State { version, entries: Arc::clone(entries) },
+            Self::State(entries) => Message::State { life, version, entries: Arc::clone(entries) },
         }
     }
 }
 
 impl Leading {
+    /// A leader that has just booted, in a drawn life of its own.
+    pub(super) fn boot(random: u64) -> Self {
+        let life = u32::try_from(random >> 32).expect("32 bits");
+        Self { life, ..Self::default() }
+    }
+
     /// The log has a write of this version: the versions of later ones of the same node go on from there.
     pub(super) fn has_stamped(&mut self, version: Version, me: NodeId) {
         if version.node == me {
@@ -182,8 +192,9 @@ impl LeaderFollower {
     #[inline]
     pub(super) fn replicate(&mut self, accepted: Accepted, cx: &mut Context<'_, Self>) {
         let Accepted { request, version, payload, response, wanted } = accepted;
+        let life = self.leading.life;
         for follower in cx.peers() {
-            cx.send(follower, payload.message(version));
+            cx.send(follower, payload.message(life, version));
         }
         if let Some(interval) = self.config.resend {
             self.expect_confirmations(version, payload, interval, cx);
@@ -330,18 +341,18 @@ impl LeaderFollower {
     /// Sends every write again that a follower has left unconfirmed for the interval.
     pub(super) fn resend(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
-        let now = cx.monotonic();
+        let (now, life) = (cx.monotonic(), self.leading.life);
         for ((follower, version), sent_at) in &mut self.leading.unconfirmed {
             if now.since(*sent_at) < interval {
                 continue;
             }
             if let Some((payload, _)) = self.leading.shipped.get(version) {
-                cx.send(*follower, payload.message(*version));
+                cx.send(*follower, payload.message(life, *version));
                 *sent_at = now;
             }
         }
-        if !self.leading.unconfirmed.is_empty() {
-            cx.set_timer(Timer::Resend, interval);
+        if let Some(oldest) = self.leading.unconfirmed.values().min() {
+            cx.set_timer(Timer::Resend, (*oldest + interval).since(now));
         }
     }
 
@@ -353,7 +364,12 @@ impl LeaderFollower {
             if self.store.erase(key, version) {
                 self.log(|| Record::Write(entry), cx);
             }
-            cx.observe(Observation::Apply { key, version });
+            let observation = if self.store.stored(key).is_none() {
+                Observation::Apply { key, version }
+            } else {
+                Observation::Discard { key, version, reason: DiscardReason::Older }
+            };
+            cx.observe(observation);
             return;
         }
         match self.store.apply(key, stored) {
@@ -363,7 +379,7 @@ impl LeaderFollower {
             }
             Applied::Known => {}
             Applied::Older => {
-                let reason = crate::protocol::DiscardReason::Older;
+                let reason = DiscardReason::Older;
                 cx.observe(Observation::Discard { key, version, reason });
             }
         }

@@ -33,8 +33,9 @@ pub enum Message {
     },
     /// Leader to follower: this is all there is.
     State {
-        /// The version of the write that it follows: what to name in the acknowledgement, and of two states the
-        /// newer one counts.
+        /// Drawn when the leader boots: tells its lives apart.
+        life: u32,
+        /// The version of the write that it follows, and what to name in the acknowledgement.
         version: Version,
         /// Everything the leader stores, tombstones included.
         entries: Arc<[Entry]>,
@@ -69,10 +70,15 @@ impl Hash for Message {
                 state.write_u64(small(version));
                 state.write_i64(version.timestamp);
             }
-            Self::ReplicateMany { version, entries } | Self::State { version, entries } => {
+            Self::ReplicateMany { version, entries } => {
                 state.write_u64(small(version));
                 state.write_i64(version.timestamp);
                 entries.hash(state);
+            }
+            Self::State { life, version, entries } => {
+                state.write_u64(small(version));
+                state.write_i64(version.timestamp);
+                (life, entries).hash(state);
             }
         }
     }

@@ -48,7 +48,7 @@ pub struct LeaderFollower {
     store: Store,
     leading: Leading,
     /// As follower under full-state replication: the last state taken; an older one that arrives late is dropped.
-    last_state: Option<Version>,
+    last_state: Option<(u32, Version)>,
     /// The write-ahead log; `None` when nothing is logged.
     journal: Option<Journal>,
 }
@@ -78,7 +78,7 @@ impl Protocol for LeaderFollower {
             nodes: cx.nodes(),
             leader,
             store: Store::default(),
-            leading: Leading::default(),
+            leading: Leading::boot(cx.random()),
             last_state: None,
             journal: None,
         };
@@ -160,8 +160,8 @@ impl LeaderFollower {
                 }
                 version
             }
-            Message::State { version, entries } => {
-                self.take_state(version, &entries, cx);
+            Message::State { life, version, entries } => {
+                self.take_state((life, version), &entries, cx);
                 version
             }
         };
@@ -178,12 +178,23 @@ impl LeaderFollower {
     }
 
     /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
-    fn take_state(&mut self, version: Version, entries: &[Entry], cx: &mut Context<'_, Self>) {
-        if self.last_state.is_some_and(|last| last > version) {
+    ///
+    /// The states of one life of the leader are ordered by their sequence, since its clock may go back; those of two
+    /// lives can only be ordered by their stamps.
+    fn take_state(
+        &mut self,
+        (life, version): (u32, Version),
+        entries: &[Entry],
+        cx: &mut Context<'_, Self>,
+    ) {
+        let is_late = |(last_life, last): (u32, Version)| {
+            if last_life == life { last.sequence >= version.sequence } else { last > version }
+        };
+        if self.last_state.is_some_and(is_late) {
             return;
         }
-        self.last_state = Some(version);
-        self.log(|| Record::State { version, entries: entries.to_vec() }, cx);
+        self.last_state = Some((life, version));
+        self.log(|| Record::State { life, version, entries: entries.to_vec() }, cx);
         let before = std::mem::take(&mut self.store);
         for entry in entries {
             let (key, version) = (entry.key, entry.stored.version);

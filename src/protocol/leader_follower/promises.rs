@@ -3,15 +3,16 @@
 //! | property | promised |
 //! |---|---|
 //! | single-leader | always: the leader is fixed |
-//! | convergence, lww-maximum | with resending, unless a node loses what it confirmed; without, unless a message is lost or a node crashes; never lww-maximum when deletes erase |
-//! | durability | unless a node loses what it confirmed or a wall clock is set wrong (last write wins drops what is stamped in the past) |
-//! | session guarantees, staleness | when every read asks the leader, unless a node loses what it confirmed or a wall clock is set wrong; never when followers are read |
+//! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message is lost or a node crashes; never when a follower is cleared, and never lww-maximum when deletes erase |
+//! | durability | unless a node forgets or a wall clock is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message is lost |
+//! | monotonic writes, writes follow reads | unless a node forgets or a wall clock is set wrong |
+//! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node forgets or a wall clock is set wrong; never when followers are read |
 //!
-//! What makes a node lose what it confirmed depends on the policy of its log: without one a crash, a power loss and
-//! an empty disk; with a buffered one a power loss and an empty disk; with `fsync` and `group-commit` an empty disk
-//! alone. Monotonic reads are void after a power loss under every policy: a write is read before it is durable.
+//! What makes a node forget what it confirmed depends on the policy of its log: without one a crash, a power loss
+//! and an empty disk; with a buffered one a power loss and an empty disk; with `fsync` and `group-commit` an empty
+//! disk alone. Monotonic reads are void after a power loss under every policy: a write is read before it is durable.
 
-use crate::config::Config as Scenario;
+use crate::config::{Config as Scenario, Operation, ScriptedOperation};
 use crate::property::{Hazard, Hazards, Promise, Promises, Property};
 use crate::protocol::wal::Policy;
 
@@ -20,21 +21,8 @@ use super::config::{Config, Deletes, Replication};
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let policy = config.wal.policy;
     let forgets = forgets(policy);
-    let durability = Promise::Unless {
-        hazards: with(forgets, Hazard::ClockSkew),
-        why: match policy {
-            Policy::Off => {
-                "the store is in memory, and last write wins drops what is stamped in the past"
-            }
-            Policy::Buffered { .. } => {
-                "no answer waits for a sync, and last write wins drops what is stamped in the past"
-            }
-            Policy::Fsync | Policy::GroupCommit => {
-                "the leader syncs a write before it is sent or answered, and last write wins drops what is stamped in the past"
-            }
-        },
-    };
-    let convergence = convergence(config);
+    let durability = durability(config, with(forgets, Hazard::ClockSkew));
+    let convergence = convergence(config, scenario);
     let lww_maximum = match config.deletes {
         Deletes::Tombstone => convergence,
         Deletes::Erase => Promise::Never {
@@ -54,7 +42,9 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
             Policy::Off => {
                 "every read asks the leader, which has every write it accepted, in memory"
             }
-            _ => "every read asks the leader, which has every write it acknowledged, in its log",
+            Policy::Buffered { .. } | Policy::Fsync | Policy::GroupCommit => {
+                "every read asks the leader, which has every write it acknowledged, in its log"
+            }
         },
     );
     let monotonic_reads = match policy {
@@ -94,7 +84,44 @@ fn with(mut hazards: Hazards, hazard: Hazard) -> Hazards {
     hazards
 }
 
-fn convergence(config: &Config) -> Promise {
+/// A delete is a write like any other, and one that leaves no tombstone is easily lost.
+fn durability(config: &Config, mut hazards: Hazards) -> Promise {
+    if config.deletes == Deletes::Tombstone {
+        let why = match config.wal.policy {
+            Policy::Off => {
+                "the store is in memory, and last write wins drops what is stamped in the past"
+            }
+            Policy::Buffered { .. } => {
+                "no answer waits for a sync, and last write wins drops what is stamped in the past"
+            }
+            Policy::Fsync | Policy::GroupCommit => {
+                "the leader syncs a write before it is sent or answered, and last write wins drops what is stamped in the past"
+            }
+        };
+        return Promise::Unless { hazards, why };
+    }
+    match config.replication {
+        Replication::Entry => Promise::Never {
+            why: "an erased key forgets its delete, and an older write that arrives late comes back",
+        },
+        Replication::FullState => {
+            hazards.insert(Hazard::MessageLost);
+            let why = "nothing but the state that was lost says that a key was erased";
+            Promise::Unless { hazards, why }
+        }
+    }
+}
+
+fn convergence(config: &Config, scenario: &Scenario) -> Promise {
+    let clears_follower = |scripted: &ScriptedOperation| {
+        let asked = scripted.node;
+        scripted.operation == Operation::Clear
+            && (asked.is_some() || scenario.cluster.initial_leader.is_none())
+            && asked != scenario.cluster.initial_leader
+    };
+    if scenario.script.iter().any(clears_follower) {
+        return Promise::Never { why: "a clear sent to a follower empties that follower alone" };
+    }
     if config.deletes == Deletes::Erase && config.replication == Replication::Entry {
         return Promise::Never {
             why: "an erased key forgets its delete, so replicas depend on the order of arrival",

@@ -1,0 +1,77 @@
+//! What a run leaves when it is over.
+
+use crate::digest::DigestValue;
+use crate::history::{Entry, Failure, History, Status};
+use crate::id::{NodeId, NodeSet, OpId};
+use crate::metrics::{Leadership, MessageCounts, Settlement};
+use crate::property::Hazards;
+use crate::protocol::{NodeSnapshot, Protocol};
+use crate::time::Time;
+
+use super::Simulation;
+use super::event::Event;
+use super::observe::Sighting;
+use super::queue::EventQueue;
+
+/// What a run left.
+pub(crate) struct Finished {
+    pub(crate) digest: DigestValue,
+    pub(crate) ended_at: Time,
+    pub(crate) events: u64,
+    pub(crate) history: History,
+    pub(crate) finals: Vec<NodeSnapshot>,
+    pub(crate) settlement: Settlement,
+    pub(crate) messages: MessageCounts,
+    pub(crate) leaderships: Vec<Leadership>,
+    pub(crate) hazards: Hazards,
+    /// Nodes that are up and never lost what was in their memory.
+    pub(crate) survivors: NodeSet,
+    /// What each expected state looked like at its time, in file order.
+    pub(crate) states: Vec<NodeSnapshot>,
+    /// The operation that each entry of the script became.
+    pub(crate) script: Vec<Option<OpId>>,
+    pub(crate) trace: Option<String>,
+    pub(crate) steps: Vec<(Time, DigestValue)>,
+    pub(crate) sightings: Vec<Sighting>,
+}
+
+impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
+    /// Ends the run: what is still under way will never be known.
+    pub(super) fn finish(mut self, settlement: Option<Settlement>) -> Finished {
+        let settlement = settlement.unwrap_or_else(|| Settlement::Unsettled {
+            waiting_for: vec!["the settling phase, which never began".to_owned()],
+        });
+        self.look_at_all_states();
+        let now = self.kernel.now;
+        let pending = self.kernel.history.iter().filter(|(_, e)| e.status == Status::Pending);
+        let pending: Vec<OpId> = pending.map(|(op, _)| op).collect();
+        for op in pending {
+            let fill = |entry: &mut Entry| entry.failure = Some(Failure::Unfinished);
+            self.kernel.history.complete(op, now, Status::Info, fill);
+        }
+        let finals =
+            NodeId::all(self.config.cluster.nodes).map(|node| self.snapshot(node)).collect();
+        let nodes = NodeId::all(self.config.cluster.nodes);
+        let survives = |node: &NodeId| {
+            let slot = &self.slots[node.index()];
+            slot.is_up() && !slot.lost_memory
+        };
+        Finished {
+            survivors: nodes.filter(survives).collect(),
+            digest: self.kernel.digest(),
+            ended_at: now,
+            events: self.kernel.events,
+            finals,
+            settlement,
+            messages: self.kernel.counts,
+            leaderships: self.leaderships,
+            hazards: self.kernel.hazards,
+            states: self.states.into_snapshots(),
+            script: self.clients.script_operations().to_vec(),
+            history: self.kernel.history,
+            trace: self.kernel.trace.into_text(),
+            steps: self.steps.unwrap_or_default(),
+            sightings: self.sightings,
+        }
+    }
+}

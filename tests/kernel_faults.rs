@@ -1,0 +1,332 @@
+//! Faults at the level of runs: each test is a small scenario whose expectations say what must come of it.
+
+use splitbrain::metrics::Settlement;
+use splitbrain::run::{RunOptions, RunResult};
+use splitbrain::scenario::{Registry, Scenario};
+
+/// Three nodes a millisecond apart, ten seconds, asynchronous; `mode` may say more.
+fn scenario(mode: &str, rest: &str) -> Scenario {
+    let text = format!(
+        "title = 't'\nduration = '10s'\nsettle = '10s'\n[cluster]\nnodes = 3\n\
+         [protocol.leader-follower]\n{mode}\n[network]\ndelay = {{ constant = '1ms' }}\n{rest}"
+    );
+    match Scenario::parse("t.toml", text.as_bytes(), &Registry::new(), &[]) {
+        Ok(scenario) => scenario,
+        Err(mistakes) => panic!("{mistakes:?}"),
+    }
+}
+
+#[track_caller]
+fn play_seed(scenario: &Scenario, seed: u64) -> RunResult {
+    let result = scenario.run(seed, RunOptions { trace: true, ..RunOptions::default() });
+    let trace = result.trace.as_deref().unwrap_or_default();
+    for expectation in &result.expectations {
+        let (name, found) = (&expectation.name, &expectation.found);
+        assert!(expectation.met, "seed {seed}: {name}, found {found}\n{trace}");
+    }
+    result
+}
+
+#[track_caller]
+fn play(rest: &str) -> RunResult {
+    play_seed(&scenario("mode = 'async'", rest), 1)
+}
+
+fn acts(result: &RunResult) -> Vec<String> {
+    let text = |act: &splitbrain::history::NemesisEvent| format!("{} {}", act.at, act.what);
+    result.history.nemesis().iter().map(text).collect()
+}
+
+/// What a node applied, in order, as (time, key) texts.
+fn applied(result: &RunResult, node: &str) -> Vec<(String, String)> {
+    let trace = result.trace.as_deref().expect("a trace was asked for");
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [time, who, ".", "apply", key, _] if who == node => {
+                Some((time.to_owned(), key.to_owned()))
+            }
+            _ => None,
+        }
+    };
+    trace.lines().filter_map(line).collect()
+}
+
+fn settled(result: &RunResult) -> bool {
+    matches!(result.settlement, Settlement::Settled { .. })
+}
+
+#[test]
+fn a_node_that_is_down_gets_nothing_and_refuses_clients() {
+    let result = play(
+        "[[fault]]\nat = '1s'\nfor = '2s'\ncrash = 'n2'\n\
+         [[operation]]\nat = '2s'\nclient = 'a'\nput = { key = 'k', value = 'v' }\n\
+         [[operation]]\nat = '2500ms'\nclient = 'a'\nget = { key = 'k', from = 'n2' }\n\
+         expect = { status = 'fail', error = 'refused' }\n\
+         [[operation]]\nat = '4s'\nclient = 'a'\nget = { key = 'k', from = 'n2' }\nexpect = { absent = true }\n\
+         [[expect.state]]\nat = '2s'\nnode = 'n2'\nrole = 'down'\n\
+         [[expect.state]]\nat = '3s'\nnode = 'n2'\nrole = 'follower'\n\
+         [[expect.state]]\nat = '5s'\nnode = 'n3'\nkey = 'k'\nvalue = 'v'\n",
+    );
+    // The replicated write, and the request that was refused.
+    assert_eq!(result.messages.lost, 2);
+    let Settlement::Unsettled { waiting_for } = &result.settlement else { panic!("it settled") };
+    assert_eq!(waiting_for[..], ["n1 and n2 differ: k is v and nothing"]);
+}
+
+/// A message that arrived at the very instant of the resume used to overtake those that had waited, and random ties
+/// shuffled what had waited.
+#[test]
+fn what_reaches_a_paused_node_waits_in_order() {
+    let rest = "[[fault]]\nat = '1s'\nfor = '1s'\npause = 'n2'\n\
+        [[operation]]\nat = '1200ms'\nclient = 'a'\nput = { key = 'one', value = '1' }\n\
+        [[operation]]\nat = '1300ms'\nclient = 'a'\nput = { key = 'two', value = '2' }\n\
+        [[operation]]\nat = '1400ms'\nclient = 'a'\nput = { key = 'three', value = '3' }\n\
+        [[operation]]\nat = '1500ms'\nclient = 'b'\nget = { key = 'three', from = 'n2' }\n\
+        expect = { value = '3', after = '500ms', within = '500ms' }\n\
+        [[operation]]\nat = '1999ms'\nclient = 'a'\nput = { key = 'four', value = '4' }\n\
+        [[expect.state]]\nat = '1999ms'\nnode = 'n2'\nkey = 'one'\nabsent = true\n";
+    let in_order = |result: &RunResult| {
+        let applied = applied(result, "n2");
+        assert!(applied.iter().all(|(time, _)| time == "2.000000000"), "{applied:?}");
+        let keys: Vec<&str> = applied.iter().map(|(_, key)| key.as_str()).collect();
+        assert_eq!(keys[..3], ["one", "two", "three"]);
+        assert_eq!(keys.len(), 4);
+        assert!(settled(result));
+        keys[3] == "four"
+    };
+    assert!(in_order(&play(rest)));
+    let ties = scenario("mode = 'async'", rest);
+    let config =
+        splitbrain::config::Config { ties: splitbrain::config::Ties::Random, ..ties.config };
+    for seed in 0..30 {
+        let options = RunOptions { trace: true, ..RunOptions::default() };
+        in_order(&ties.protocol.run(&config, seed, options));
+    }
+}
+
+#[test]
+fn a_pause_lasts_until_every_fault_that_paused_has_ended_or_somebody_resumes() {
+    let write = "[[operation]]\nat = '1500ms'\nclient = 'a'\nput = { key = 'k', value = 'v' }\n";
+    let pause =
+        |at: u32, lasts: u32| format!("[[fault]]\nat = '{at}s'\nfor = '{lasts}s'\npause = 'n2'\n");
+    let reaches_n2 = |faults: String| applied(&play(&(faults + write)), "n2");
+    let at = |time: &str| vec![(time.to_owned(), "k".to_owned())];
+    assert_eq!(reaches_n2(pause(1, 2)), at("3.000000000"));
+    assert_eq!(reaches_n2(pause(1, 2) + &pause(2, 3)), at("5.000000000"));
+    assert_eq!(reaches_n2(pause(1, 4) + &pause(2, 1)), at("5.000000000"));
+    let resume = "[[fault]]\nat = '4s'\nresume = 'n2'\n";
+    assert_eq!(reaches_n2(pause(1, 8) + &pause(2, 4) + resume), at("4.000000000"));
+    // A crash ends a pause, and loses what waited.
+    let crash = "[[fault]]\nat = '2s'\nfor = '1s'\ncrash = 'n2'\n";
+    assert_eq!(reaches_n2(pause(1, 8) + crash), vec![]);
+    // Without an end of its own it ends with the fault phase.
+    assert_eq!(reaches_n2("[[fault]]\nat = '1s'\npause = 'n2'\n".into()), at("10.000000000"));
+}
+
+#[test]
+fn a_clog_loses_nothing_and_keeps_the_order_of_the_link() {
+    let puts: String = (0..20)
+        .map(|i| {
+            let at = 1_000 + i * 10;
+            format!("[[operation]]\nat = '{at}ms'\nclient = 'a'\nput = {{ key = 'k{i:02}', value = 'v' }}\n")
+        })
+        .collect();
+    let fifo = "order = 'fifo'\n[[network.link]]\nfrom = 'n1'\nto = 'n2'\ndelay = { uniform = ['0ms', '80ms'] }\n";
+    for (lasts, released) in [("for = '2s'\n", "3.0"), ("", "10.0")] {
+        let clog =
+            format!("[[fault]]\nid = 'c'\nat = '1s'\n{lasts}clog = {{ from = 'n1', to = 'n2' }}\n");
+        let result = play(&format!("{fifo}{clog}{puts}"));
+        let applied = applied(&result, "n2");
+        let keys: Vec<String> = applied.iter().map(|(_, key)| key.clone()).collect();
+        let sent: Vec<String> = (0..20).map(|i| format!("k{i:02}")).collect();
+        assert_eq!(keys, sent, "{released}");
+        assert!(
+            applied[0].0.starts_with(released) && applied[19].0.starts_with(released),
+            "{applied:?}"
+        );
+        assert_eq!((result.messages.lost, result.messages.blocked), (0, 0));
+        assert!(settled(&result));
+    }
+}
+
+/// The end of one clog used to let go what another one on the same link was to hold.
+#[test]
+fn clogs_on_one_link_add_up() {
+    let result = play(
+        "[[fault]]\nat = '1s'\nfor = '3s'\nclog = { from = 'n1', to = 'n2' }\n\
+         [[fault]]\nat = '2s'\nfor = '4s'\nclog = { from = 'all', to = 'n2' }\n\
+         [[operation]]\nat = '1500ms'\nclient = 'a'\nput = { key = 'k', value = 'v' }\n",
+    );
+    assert_eq!(applied(&result, "n2"), [("6.001000000".to_owned(), "k".to_owned())]);
+    assert!(settled(&result));
+}
+
+/// The write waits for n2, which is cut off, until the leader's timer of five seconds runs out; faults on the leader's
+/// clock say when that is. Two drifts that overlapped used to leave the clock with the rate of the first for good.
+#[test]
+fn drift_moves_timers_and_a_jump_moves_none() {
+    let drift = |at: &str, lasts: &str, drift: &str| {
+        let lasts = if lasts.is_empty() { String::new() } else { format!("for = '{lasts}'\n") };
+        format!(
+            "[[fault]]\nid = 'd{at}'\nat = '{at}'\n{lasts}clock-drift = {{ node = 'n1', drift = '{drift}' }}\n"
+        )
+    };
+    let jump =
+        |by: &str| format!("[[fault]]\nat = '2s'\nclock-jump = {{ node = 'n1', by = '{by}' }}\n");
+    let heal = "[[fault]]\nat = '3s'\nheal = 'd2s'\n";
+    let cases = [
+        (String::new(), 5_000),
+        (jump("1h"), 5_000),
+        (jump("-1h"), 5_000),
+        (drift("2s", "", "100%"), 3_000),
+        (drift("2s", "1s", "100%"), 4_000),
+        (drift("2s", "", "100%") + heal, 4_000),
+        (drift("2s", "2s", "-50%"), 6_000),
+        // One second, half a second at twice the rate, one at half the rate, and the rest.
+        (drift("2s", "1s", "100%") + &drift("2500ms", "1s", "-50%"), 5_000),
+        // One inside the other: 1 s, half a second twice, half a second by half, 1 s twice, and the rest.
+        (drift("2s", "2s", "100%") + &drift("2500ms", "500ms", "-50%"), 3_750),
+    ];
+    for (faults, expected) in cases {
+        let write = format!(
+            "[[operation]]\nat = '1s'\nclient = 'a'\nput = {{ key = 'k', value = 'v' }}\ntimeout = '9s'\n\
+             expect = {{ degraded = true, after = '{expected}ms', within = '{expected}ms' }}\n"
+        );
+        let cut = "[[fault]]\nat = '0s'\nisolate = 'n2'\n";
+        let scenario =
+            scenario("mode = 'sync'\nack-timeout = '5s'", &format!("{cut}{faults}{write}"));
+        play_seed(&scenario, 1);
+    }
+}
+
+#[test]
+fn a_jump_and_an_offset_show_in_stamps() {
+    let jump = "[[fault]]\nat = '1s'\nfor = '1s'\nclock-jump = { node = 'n1', by = '-20s' }\n";
+    let put = |at: u32| {
+        format!("[[operation]]\nat = '{at}ms'\nclient = 'a'\nput = {{ key = 'k', value = 'v' }}\n")
+    };
+    let result = play(&(jump.to_owned() + &put(500) + &put(1_500) + &put(2_500)));
+    let stamps: Vec<i64> = result
+        .history
+        .entries()
+        .iter()
+        .map(|entry| entry.version.expect("accepted").timestamp / 1_000_000)
+        .collect();
+    assert_eq!(stamps, [500, 1_500 - 20_000, 2_500]);
+}
+
+#[test]
+fn symbolic_targets_mean_live_nodes_at_the_time() {
+    let crash = |target: &str| format!("[[fault]]\nat = '2s'\nfor = '1s'\ncrash = '{target}'\n");
+    let hit = |faults: String, seed| {
+        let scenario = scenario("mode = 'async'", &faults);
+        let acts = acts(&play_seed(&scenario, seed));
+        acts.into_iter().find_map(|act| act.strip_prefix("2.000000000 crash ").map(str::to_owned))
+    };
+    let first_down = "[[fault]]\nat = '1s'\nfor = '5s'\ncrash = 'n1'\n";
+    let last_down = "[[fault]]\nat = '1s'\nfor = '5s'\ncrash = 'n3'\n";
+    for (before, target, expected) in [
+        ("", "leader", "n1"),
+        ("", "lowest-id", "n1"),
+        ("", "highest-id", "n3"),
+        ("", "all", "n1 n2 n3"),
+        ("", "n2", "n2"),
+        (first_down, "leader", "nobody"),
+        (first_down, "lowest-id", "n2"),
+        (first_down, "all", "n2 n3"),
+        (last_down, "highest-id", "n2"),
+        (last_down, "follower", "n2"),
+        (last_down, "n3", "nobody"),
+    ] {
+        assert_eq!(
+            hit(before.to_owned() + &crash(target), 1).as_deref(),
+            Some(expected),
+            "{target}"
+        );
+    }
+    let drawn = |target| {
+        let mut seen: Vec<String> = (0..60).filter_map(|seed| hit(crash(target), seed)).collect();
+        assert_eq!(seen.len(), 60);
+        seen.sort();
+        seen.dedup();
+        seen
+    };
+    assert_eq!(drawn("follower"), ["n2", "n3"]);
+    assert_eq!(drawn("majority"), ["n1 n2", "n1 n3", "n2 n3"]);
+}
+
+#[test]
+fn a_fault_ends_by_itself_by_name_with_the_network_or_with_the_phase() {
+    let split =
+        |lasts: &str| format!("[[fault]]\nid = 'split'\nat = '1s'\n{lasts}partition = [['n1']]\n");
+    let isolate = "[[fault]]\nid = 'alone'\nat = '1s'\nisolate = 'n3'\n";
+    let heal = |what: &str| format!("[[fault]]\nat = '2s'\nheal = '{what}'\n");
+    let ends = |faults: String| {
+        let acts = acts(&play(&faults));
+        acts.into_iter().filter(|act| act.ends_with(" heals")).collect::<Vec<_>>()
+    };
+    assert_eq!(ends(split("for = '3s'\n")), ["4.000000000 split heals"]);
+    assert_eq!(ends(split("")), ["10.000000000 split heals"]);
+    assert_eq!(ends(split("for = '3s'\n") + &heal("split")), ["2.000000000 split heals"]);
+    assert_eq!(
+        ends(split("") + isolate + &heal("split")),
+        ["2.000000000 split heals", "10.000000000 alone heals"]
+    );
+    assert_eq!(
+        ends(split("") + isolate + &heal("network")),
+        ["2.000000000 split heals", "2.000000000 alone heals"]
+    );
+    assert_eq!(ends(split("for = '20s'\n")), ["10.000000000 split heals"], "it outlasts the phase");
+}
+
+#[test]
+fn a_node_is_down_for_good_only_if_the_fault_says_so() {
+    for (forever, up) in [("", true), ("forever = true\n", false)] {
+        let result = play(&format!("[[fault]]\nat = '1s'\n{forever}crash = 'n3'\n"));
+        assert_eq!(result.finals[2].up, up);
+        assert!(settled(&result));
+    }
+    // Somebody may still restart it, and then it is up.
+    let result = play(
+        "[[fault]]\nat = '1s'\nforever = true\ncrash = 'n3'\n[[fault]]\nat = '2s'\nrestart = 'n3'\n\
+         [[expect.state]]\nat = '3s'\nnode = 'n3'\nrole = 'follower'\n",
+    );
+    assert!(result.finals[2].up);
+}
+
+/// A crash that somebody had restarted before its end used to restart the node once more, out of a later crash.
+#[test]
+fn the_end_of_a_crash_restarts_nobody_out_of_another() {
+    play(
+        "[[fault]]\nat = '1s'\nfor = '5s'\ncrash = 'n2'\n[[fault]]\nat = '2s'\nrestart = 'n2'\n\
+         [[fault]]\nat = '3s'\nfor = '5s'\ncrash = 'n2'\n\
+         [[expect.state]]\nat = '2s'\nnode = 'n2'\nrole = 'follower'\n\
+         [[expect.state]]\nat = '7s'\nnode = 'n2'\nrole = 'down'\n\
+         [[expect.state]]\nat = '8s'\nnode = 'n2'\nrole = 'follower'\n",
+    );
+}
+
+/// With random ties a fault at the last instant used to come after the healing, and to stay for ever.
+#[test]
+fn faults_at_the_first_and_the_last_instant() {
+    let rest = "[[fault]]\nat = '0s'\ncrash = 'n1'\n[[fault]]\nat = '10s'\ncrash = 'n2'\n\
+        [[fault]]\nat = '10s'\npartition = [['n1']]\n[[fault]]\nat = '10s'\npause = 'n3'\n";
+    let result = play(rest);
+    let expected = [
+        "0.000000000 crash n1",
+        "10.000000000 crash n2",
+        "10.000000000 partition n1 | n2 n3",
+        "10.000000000 pause n3",
+        "10.000000000 the fault phase ends",
+        "10.000000000 fault-3 heals",
+    ];
+    assert_eq!(acts(&result), expected);
+    let ties = scenario("mode = 'async'", rest);
+    let config =
+        splitbrain::config::Config { ties: splitbrain::config::Ties::Random, ..ties.config };
+    for seed in 0..20 {
+        let result = ties.protocol.run(&config, seed, RunOptions::default());
+        assert!(settled(&result) && result.finals.iter().all(|node| node.up), "seed {seed}");
+    }
+}

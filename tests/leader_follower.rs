@@ -1,0 +1,643 @@
+//! Leader-follower replication, behaviour by behaviour: each a short story as a scenario, whose every expectation has
+//! to be met.
+//!
+//! Unless a story says otherwise there are three nodes, `n1` leads, a message takes a millisecond, and a client none.
+
+use splitbrain::config::ExpectedVerdict;
+use splitbrain::history::Entry;
+use splitbrain::id::NodeId;
+use splitbrain::metrics::Settlement;
+use splitbrain::property::Property;
+use splitbrain::protocol::Role;
+use splitbrain::run::{QueueKind, RunOptions, RunResult, RunVerdict};
+use splitbrain::scenario::{Registry, Scenario};
+
+const NODES: &str = "cluster.nodes = 3\n";
+const DELAY: &str = "network.delay = \"1ms\"\n";
+const PROTOCOL: &str = "protocol.leader-follower = { }\n";
+
+/// Runs a story: a scenario with what it leaves unsaid. Panics when it is not read or an expectation is not met.
+fn play(story: &str, scenario: &str) -> RunResult {
+    let mut text = String::new();
+    for (key, line) in [("cluster", NODES), ("network", DELAY), ("protocol", PROTOCOL)] {
+        if !scenario.lines().any(|line| line.trim_start().starts_with(key)) {
+            text += line;
+        }
+    }
+    text += scenario;
+    let scenario = Scenario::parse("story.toml", text.as_bytes(), &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{story}:\n{mistakes}"));
+    let run = |queue| scenario.run(1, RunOptions { queue, ..RunOptions::default() });
+    let (result, other) = (run(QueueKind::Calendar), run(QueueKind::Heap));
+    assert_eq!(result.digest, other.digest, "{story}: the queues differ");
+    let unmet: Vec<String> = (result.expectations.iter().filter(|expectation| !expectation.met))
+        .map(|expectation| format!("{}, found {}", expectation.name, expectation.found))
+        .collect();
+    assert!(unmet.is_empty(), "{story}:\n{}", unmet.join("\n"));
+    assert!(!result.expectations.is_empty(), "{story}: nothing is expected");
+    assert_eq!(result.verdict, RunVerdict::Pass, "{story}: {:#?}", result.checks);
+    result
+}
+
+fn play_all(stories: &[(&str, &str)]) {
+    for (story, scenario) in stories {
+        play(story, scenario);
+    }
+}
+
+/// Four nodes, of which n2, n3 and n4 confirm after 10, 20 and 30 ms.
+const LABORATORY: &str = r#"
+cluster.nodes = 4
+network.delay = "0ms"
+network.link = [
+    { from = "n1", to = "n2", delay = "10ms" },
+    { from = "n1", to = "n3", delay = "20ms" },
+    { from = "n1", to = "n4", delay = "30ms" },
+]
+"#;
+
+#[test]
+fn a_write_waits_for_the_confirmations_it_asks_for() {
+    let stories = [
+        (
+            "asynchronous: answered before anybody else has it",
+            r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok", degraded = false, confirmations = "0 of 3", within = "0ms" } },
+]
+expect.state = [
+    { at = "1s", node = "n1", key = "a", value = "x" },
+    { at = "1009ms", node = "n2", key = "a", absent = true },
+    { at = "1010ms", node = "n2", key = "a", value = "x" },
+    { at = "1030ms", node = "n4", key = "a", value = "x" },
+]"#,
+        ),
+        (
+            "asynchronous, but one write asks for two",
+            r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x", w = 2 }, expect = { confirmations = "2 of 3", after = "20ms", within = "20ms" } },
+]"#,
+        ),
+        (
+            "semi-synchronous: exactly as many as configured, or as the write alone asks for",
+            r#"
+protocol.leader-follower = { mode = "semi-sync", write-quorum = 2 }
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok", degraded = false, confirmations = "2 of 3", after = "20ms", within = "20ms" } },
+    { at = "2s", client = "u", put = { key = "a", value = "y", w = 1 }, expect = { confirmations = "1 of 3", after = "10ms", within = "10ms" } },
+    { at = "3s", client = "u", put = { key = "a", value = "z", w = 3 }, expect = { confirmations = "3 of 3", after = "30ms", within = "30ms" } },
+    { at = "4s", client = "u", delete = { key = "a", w = 1 }, expect = { existed = true, confirmations = "1 of 3", after = "10ms", within = "10ms" } },
+    { at = "5s", client = "u", clear = { }, expect = { confirmations = "2 of 3", after = "20ms", within = "20ms" } },
+]"#,
+        ),
+        (
+            "synchronous: all, but where a write asks for fewer",
+            r#"
+protocol.leader-follower = { mode = "sync" }
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok", degraded = false, confirmations = "3 of 3", after = "30ms", within = "30ms" } },
+    { at = "2s", client = "u", put = { key = "a", value = "y", w = 2 }, expect = { confirmations = "2 of 3", after = "20ms", within = "20ms" } },
+]"#,
+        ),
+    ];
+    for (story, scenario) in stories {
+        play(story, &format!("{LABORATORY}{scenario}"));
+    }
+    play(
+        "a leader without followers waits for nobody",
+        r#"
+cluster.nodes = 1
+protocol.leader-follower = { mode = "sync" }
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok", confirmations = "0 of 0", within = "0ms" } }]"#,
+    );
+}
+
+#[test]
+fn a_write_that_waits_too_long_is_degraded_or_unknown() {
+    play_all(&[
+        (
+            "succeed: answered with what has come, and marked; each write in its own time",
+            r#"
+protocol.leader-follower = { mode = "sync", ack-timeout = "1s", on-ack-timeout = "succeed" }
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok", degraded = true, confirmations = "1 of 2", after = "1s", within = "1s" } },
+    { at = "1400ms", client = "v", put = { key = "b", value = "y" }, expect = { status = "ok", degraded = true, confirmations = "1 of 2", after = "1s", within = "1s" } },
+    { at = "1600ms", client = "w", put = { key = "c", value = "z", w = 1 }, expect = { degraded = false, confirmations = "1 of 2", within = "2ms" } },
+]
+fault = [{ at = "0s", block = { from = "n1", to = "n2" } }]
+expect.state = [{ at = "10s", node = "n2", key = "a", absent = true }]
+"#,
+        ),
+        (
+            "fail: the client cannot know, and the write is there all the same",
+            r#"
+protocol.leader-follower = { mode = "sync", ack-timeout = "1s", on-ack-timeout = "fail" }
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "info", error = "too-few-confirmations", degraded = false, confirmations = "1 of 2", after = "1s", within = "1s" } },
+    { at = "3s", client = "u", get = { key = "a" }, expect = { value = "x" } },
+]
+fault = [{ at = "0s", block = { from = "n2", to = "n1" } }]
+expect.state = [{ at = "10s", node = "n2", key = "a", value = "x" }]
+"#,
+        ),
+        (
+            "the leader's own clock measures the wait: at double speed a second is half a second",
+            r#"
+protocol.leader-follower = { mode = "sync", ack-timeout = "1s" }
+clock = [{ node = "n1", drift = "100%" }]
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { degraded = true, confirmations = "0 of 2", after = "500ms", within = "500ms" } }]
+fault = [{ at = "0s", isolate = "n1" }]
+"#,
+        ),
+        (
+            "a paused follower confirms when it goes on",
+            r#"
+protocol.leader-follower = { mode = "sync" }
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { degraded = false, confirmations = "2 of 2", after = "501ms", within = "501ms" } }]
+fault = [{ at = "900ms", for = "600ms", pause = "n2" }]
+"#,
+        ),
+        (
+            "a leader that crashes forgets who waits",
+            r#"
+protocol.leader-follower = { mode = "sync", ack-timeout = "1s" }
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, timeout = "3s", expect = { status = "info", error = "timeout", after = "3s", within = "3s" } }]
+fault = [{ at = "1000500us", for = "1ms", crash = "n1" }]
+expect.state = [
+    { at = "1001ms", node = "n1", role = "down" },
+    { at = "5s", node = "n1", key = "a", absent = true },
+    { at = "5s", node = "n2", key = "a", value = "x" },
+]
+expect.convergence = "allowed"
+"#,
+        ),
+    ]);
+}
+
+#[test]
+fn only_a_confirmation_of_this_write_by_another_follower_counts() {
+    play_all(&[
+        (
+            "everything arrives twice: the second acknowledgement of one follower is none of another",
+            r#"
+protocol.leader-follower = { mode = "semi-sync", write-quorum = 2, ack-timeout = "500ms" }
+network.delay = { uniform = ["1ms", "5ms"] }
+network.duplication = "100%"
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { degraded = true, confirmations = "1 of 2", after = "500ms" } }]
+fault = [{ at = "0s", block = { from = "n1", to = "n3" } }]
+"#,
+        ),
+        (
+            "nor are those of a write that was sent again and again",
+            r#"
+protocol.leader-follower = { mode = "semi-sync", write-quorum = 2, ack-timeout = "500ms", resend = "10ms" }
+network.delay = "50ms"
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { degraded = true, confirmations = "1 of 2", after = "500ms" } }]
+fault = [{ at = "0s", for = "5s", block = { from = "n1", to = "n3" } }]
+expect.convergence = "valid"
+"#,
+        ),
+        (
+            "an acknowledgement of an earlier life of the leader confirms no write of this one",
+            r#"
+cluster.nodes = 2
+network.delay = "0ms"
+network.link = [{ from = "n2", to = "n1", delay = "1s" }]
+protocol.leader-follower = { mode = "sync" }
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, timeout = "3s", expect = { status = "info", error = "timeout" } },
+    { at = "1900ms", client = "v", put = { key = "b", value = "y" }, expect = { status = "ok", confirmations = "1 of 1", after = "1s", within = "1s" } },
+]
+fault = [{ at = "1200ms", for = "100ms", crash = "n1" }]
+expect.convergence = "allowed"
+"#,
+        ),
+    ]);
+}
+
+#[test]
+fn the_last_write_wins_whatever_arrives_when() {
+    play_all(&[
+        (
+            "an older write that arrives late is ignored",
+            r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "old" } },
+    { at = "1500ms", client = "u", put = { key = "a", value = "new" } },
+]
+fault = [{ at = "900ms", for = "200ms", slow = { from = "n1", to = "n2", by = "1s" } }]
+expect.state = [
+    { at = "1600ms", node = "n2", key = "a", value = "new" },
+    { at = "3s", node = "n2", key = "a", value = "new" },
+]
+expect.convergence = "valid"
+expect.lww-maximum = "valid"
+"#,
+        ),
+        (
+            "so it is at the leader, whose clock went back an hour: it acknowledges what it drops",
+            r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "first" } },
+    { at = "3s", client = "u", put = { key = "a", value = "second" }, expect = { status = "ok" } },
+    { at = "3s", client = "u", put = { key = "b", value = "other" } },
+    { at = "4s", client = "u", get = { key = "a" }, expect = { value = "first" } },
+    { at = "5s", client = "u", delete = { key = "a" }, expect = { existed = true } },
+]
+fault = [{ at = "2s", clock-jump = { node = "n1", by = "-1h" } }]
+expect.state = [
+    { at = "10s", node = "n1", key = "a", value = "first" },
+    { at = "10s", node = "n2", key = "a", value = "first" },
+    { at = "10s", node = "n2", key = "b", value = "other" },
+]
+expect.durability = "allowed"
+expect.convergence = "valid"
+"#,
+        ),
+        (
+            "and when deletes erase: what is newer than the delete stays",
+            r#"
+protocol.leader-follower = { deletes = "erase" }
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" } },
+    { at = "3s", client = "u", delete = { key = "a" }, expect = { status = "ok", existed = true } },
+    { at = "4s", client = "u", get = { key = "a" }, expect = { value = "x" } },
+]
+fault = [{ at = "2s", clock-jump = { node = "n1", by = "-1h" } }]
+"#,
+        ),
+    ]);
+}
+
+/// Duplicates, overtaking and loss in one: with resending every replica comes to the same.
+#[test]
+fn replicas_agree_under_duplication_reordering_and_loss() {
+    let text = r#"
+duration = "5s"
+cluster.nodes = 5
+protocol.leader-follower = { mode = "semi-sync", write-quorum = 2, resend = "300ms", replication = "entry" }
+network = { delay = { uniform = ["0ms", "500ms"] }, duplication = "50%", loss = "20%" }
+workload = { clients = 5, operations = "unlimited", keys = 3, mix = { put = 3, delete = 1, get = 1 } }
+"#;
+    for replication in ["entry", "full-state"] {
+        let sets = [format!("protocol.leader-follower.replication={replication}")];
+        let scenario = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &sets)
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        for seed in 0..10 {
+            let result = scenario.run(seed, RunOptions::default());
+            let settled = matches!(result.settlement, Settlement::Settled { .. });
+            assert!(settled, "{replication}, seed {seed}: {:?}", result.settlement);
+            let broken: Vec<_> =
+                result.checks.iter().filter(|c| c.judged != ExpectedVerdict::Valid).collect();
+            assert!(broken.is_empty(), "{replication}, seed {seed}: {broken:#?}");
+        }
+    }
+}
+
+#[test]
+fn two_writes_in_one_nanosecond_are_two_versions() {
+    let result = play(
+        "one leader, one stamp, two clients",
+        r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok" } },
+    { at = "1s", client = "v", put = { key = "a", value = "y" }, expect = { status = "ok" } },
+]
+expect.state = [
+    { at = "2s", node = "n1", key = "a", value = "y" },
+    { at = "2s", node = "n2", key = "a", value = "y" },
+]
+expect.convergence = "valid"
+expect.lww-maximum = "valid"
+"#,
+    );
+    let versions: Vec<_> = result.history.entries().iter().filter_map(|e| e.version).collect();
+    let [first, second] = versions[..] else { panic!("two writes: {versions:?}") };
+    assert_eq!((first.timestamp, second.timestamp), (1_000_000_000, 1_000_000_000));
+    assert_eq!((first.node, second.node), (NodeId(0), NodeId(0)));
+    assert!(first < second, "{first} {second}");
+}
+
+#[test]
+fn a_delete_leaves_a_tombstone_or_nothing() {
+    // The put reaches n2 after the delete.
+    let late = |deletes: &str, expected: &str| {
+        format!(
+            r#"
+protocol.leader-follower = {{ deletes = "{deletes}" }}
+operation = [
+    {{ at = "1s", client = "u", put = {{ key = "a", value = "x" }} }},
+    {{ at = "1500ms", client = "u", delete = {{ key = "a" }}, expect = {{ existed = true }} }},
+]
+fault = [{{ at = "900ms", for = "200ms", slow = {{ from = "n1", to = "n2", by = "1s" }} }}]
+{expected}"#
+        )
+    };
+    let dead = r#"
+expect.state = [
+    { at = "1600ms", node = "n2", key = "a", absent = true },
+    { at = "3s", node = "n2", key = "a", absent = true },
+]
+expect.convergence = "valid"
+expect.durability = "valid""#;
+    play("a tombstone keeps the late put dead", &late("tombstone", dead));
+    let risen = r#"
+expect.state = [
+    { at = "1600ms", node = "n2", key = "a", absent = true },
+    { at = "3s", node = "n2", key = "a", value = "x" },
+    { at = "3s", node = "n3", key = "a", absent = true },
+]
+expect.convergence = "allowed"
+expect.lww-maximum = "allowed"
+expect.durability = "allowed""#;
+    play("after an erasure it comes back", &late("erase", risen));
+    for deletes in ["tombstone", "erase"] {
+        let story = format!("a delete says whether there was something to delete, with {deletes}");
+        let scenario = format!(
+            r#"
+protocol.leader-follower = {{ deletes = "{deletes}" }}
+operation = [
+    {{ at = "1s", client = "u", delete = {{ key = "a" }}, expect = {{ status = "ok", existed = false }} }},
+    {{ at = "2s", client = "u", put = {{ key = "a", value = "x" }} }},
+    {{ at = "3s", client = "u", delete = {{ key = "a" }}, expect = {{ status = "ok", existed = true }} }},
+    {{ at = "4s", client = "u", delete = {{ key = "a" }}, expect = {{ status = "ok", existed = false }} }},
+    {{ at = "5s", client = "u", get = {{ key = "a", from = "n3" }}, expect = {{ status = "ok", absent = true }} }},
+    {{ at = "6s", client = "u", list = {{ from = "n3" }}, expect = {{ keys = [] }} }},
+    {{ at = "7s", client = "u", put = {{ key = "a", value = "y" }} }},
+    {{ at = "8s", client = "u", get = {{ key = "a", from = "n3" }}, expect = {{ value = "y" }} }},
+]
+expect.convergence = "valid"
+"#
+        );
+        play(&story, &scenario);
+    }
+}
+
+#[test]
+fn reads_are_answered_by_the_node_asked() {
+    play_all(&[
+        (
+            "each from what it has; a follower that lacks a key names the leader",
+            r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" } },
+    { at = "1s", client = "u", put = { key = "b", value = "y" } },
+    { at = "2s", client = "u", put = { key = "a", value = "z" } },
+    { at = "2000500us", client = "v", get = { key = "a", from = "n1" }, expect = { value = "z" } },
+    { at = "2000500us", client = "v", get = { key = "a", from = "n2" }, expect = { value = "x" } },
+    { at = "3s", client = "v", get = { key = "nothing", from = "n2" }, expect = { status = "ok", absent = true, leader = "n1" } },
+    { at = "4s", client = "v", list = { from = "n1" }, expect = { keys = ["a", "b"] } },
+    { at = "4s", client = "v", list = { from = "n2" }, expect = { keys = ["a", "b"] } },
+    { at = "4s", client = "v", read-all = { from = "n1" }, expect = { all = { a = "z", b = "y" } } },
+    { at = "4s", client = "v", read-all = { from = "n3" }, expect = { all = { a = "z", b = "y" } } },
+]
+expect.staleness = "allowed"
+"#,
+        ),
+        (
+            "a clear at the leader empties all, and one at a follower that follower alone, until it is written to",
+            r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" } },
+    { at = "1s", client = "u", put = { key = "b", value = "y" } },
+    { at = "2s", client = "u", clear = { from = "n2" }, expect = { status = "ok", within = "0ms" } },
+    { at = "3s", client = "u", list = { from = "n2" }, expect = { keys = [] } },
+    { at = "3s", client = "u", list = { from = "n1" }, expect = { keys = ["a", "b"] } },
+    { at = "3s", client = "u", list = { from = "n3" }, expect = { keys = ["a", "b"] } },
+    { at = "4s", client = "u", put = { key = "a", value = "z" } },
+    { at = "5s", client = "u", read-all = { from = "n2" }, expect = { all = { a = "z" } } },
+]
+expect.convergence = "allowed"
+expect.lww-maximum = "allowed"
+"#,
+        ),
+        (
+            "a clear at the leader",
+            r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" } },
+    { at = "1s", client = "u", put = { key = "b", value = "y" } },
+    { at = "2s", client = "u", clear = { }, expect = { status = "ok" } },
+    { at = "3s", client = "u", list = { from = "n1" }, expect = { keys = [] } },
+    { at = "3s", client = "u", read-all = { from = "n2" }, expect = { all = { } } },
+]
+expect.convergence = "valid"
+expect.durability = "valid"
+"#,
+        ),
+    ]);
+}
+
+#[test]
+fn a_client_finds_the_leader() {
+    play_all(&[
+        (
+            "a follower refuses writes and names the leader; one told whom to ask does not follow",
+            r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x", to = "n2" }, expect = { status = "fail", error = "not-leader", leader = "n1" } },
+    { at = "2s", client = "u", delete = { key = "a", to = "n3" }, expect = { status = "fail", error = "not-leader", leader = "n1" } },
+]
+expect.state = [{ at = "5s", node = "n1", key = "a", absent = true }]
+"#,
+        ),
+        (
+            "nobody leads where nobody is elected",
+            r#"
+cluster = { nodes = 3, initial-leader = "none" }
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "fail", error = "no-leader" } }]
+expect.state = [{ at = "5s", node = "n1", role = "follower", leader = "none" }]
+"#,
+        ),
+        (
+            "a node that is down refuses at once",
+            r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "fail", error = "refused", within = "0ms" } },
+    { at = "1s", client = "v", get = { key = "a", from = "n1" }, expect = { status = "fail", error = "refused", within = "0ms" } },
+]
+fault = [{ at = "500ms", for = "1s", crash = "n1" }]
+"#,
+        ),
+        (
+            "retried until the leader is back: the others, asked in turn, lead back to it",
+            r#"
+cluster = { nodes = 3, initial-leader = "n2" }
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, retries = 9, backoff = "100ms", expect = { status = "ok", after = "900ms", within = "900ms" } }]
+fault = [{ at = "500ms", for = "1400ms", crash = "n2" }]
+expect.state = [{ at = "5s", node = "n3", key = "a", value = "x" }]
+"#,
+        ),
+        (
+            "an attempt that times out may have happened: a write ends unknown, a read fails",
+            r#"
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, timeout = "100ms", expect = { status = "info", error = "timeout", after = "100ms", within = "100ms" } },
+    { at = "1s", client = "v", get = { key = "a" }, timeout = "100ms", expect = { status = "fail", error = "timeout", after = "100ms", within = "100ms" } },
+]
+fault = [{ at = "500ms", for = "1s", pause = "n1" }]
+expect.state = [{ at = "2s", node = "n1", key = "a", value = "x" }]
+"#,
+        ),
+        (
+            "cut off from the leader, it asks another, is sent back, and gets through when the cut is healed",
+            r#"
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, timeout = "100ms", retries = 5, backoff = "10ms", expect = { status = "ok", after = "330ms", within = "330ms" } }]
+fault = [{ at = "500ms", for = "750ms", partition = [["n1"], ["n2", "n3", "u"]] }]
+"#,
+        ),
+    ]);
+}
+
+#[test]
+fn a_follower_that_missed_a_write() {
+    let missed = |protocol: &str, expected: &str| {
+        format!(
+            r#"
+protocol.leader-follower = {{ {protocol} }}
+operation = [
+    {{ at = "1s", client = "u", put = {{ key = "a", value = "x" }} }},
+    {{ at = "4s", client = "u", put = {{ key = "b", value = "y" }} }},
+]
+fault = [{{ at = "500ms", for = "2500ms", block = {{ from = "n1", to = "n2" }} }}]
+{expected}"#
+        )
+    };
+    let stays = r#"
+expect.state = [
+    { at = "20s", node = "n2", key = "a", absent = true },
+    { at = "20s", node = "n2", key = "b", value = "y" },
+]
+expect.convergence = "allowed""#;
+    play("stays behind", &missed("", stays));
+    let next = r#"
+expect.state = [
+    { at = "3900ms", node = "n2", key = "a", absent = true },
+    { at = "4001ms", node = "n2", key = "a", value = "x" },
+    { at = "4001ms", node = "n2", key = "b", value = "y" },
+]
+expect.convergence = "valid""#;
+    play("has it with the next full state", &missed("replication = \"full-state\"", next));
+    let again = r#"
+expect.state = [
+    { at = "3s", node = "n2", key = "a", absent = true },
+    { at = "3101ms", node = "n2", key = "a", value = "x" },
+]
+expect.convergence = "valid""#;
+    play("is sent it again", &missed("resend = \"100ms\"", again));
+    play_all(&[
+        (
+            "each write is sent again when its own interval is over, not that of an older one",
+            r#"
+protocol.leader-follower = { resend = "1s" }
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" } },
+    { at = "1100ms", client = "u", put = { key = "b", value = "y" } },
+]
+fault = [{ at = "500ms", for = "1s", block = { from = "n1", to = "n2" } }]
+expect.state = [
+    { at = "2000ms", node = "n2", key = "a", absent = true },
+    { at = "2001ms", node = "n2", key = "a", value = "x" },
+    { at = "2100ms", node = "n2", key = "b", absent = true },
+    { at = "2101ms", node = "n2", key = "b", value = "y" },
+]
+"#,
+        ),
+        (
+            "a follower that was down is sent what it missed, but not what it had confirmed and forgot",
+            r#"
+protocol.leader-follower = { resend = "100ms" }
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" } },
+    { at = "3s", client = "u", put = { key = "b", value = "y" } },
+]
+fault = [{ at = "2s", for = "2s", crash = "n2" }]
+expect.state = [
+    { at = "3s", node = "n2", role = "down" },
+    { at = "5s", node = "n2", key = "a", absent = true },
+    { at = "5s", node = "n2", key = "b", value = "y" },
+]
+expect.convergence = "allowed"
+"#,
+        ),
+        (
+            "an older full state that arrives late is dropped",
+            r#"
+protocol.leader-follower = { replication = "full-state" }
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" } },
+    { at = "1500ms", client = "u", put = { key = "b", value = "y" } },
+]
+fault = [{ at = "900ms", for = "200ms", slow = { from = "n1", to = "n2", by = "1s" } }]
+expect.state = [{ at = "3s", node = "n2", key = "b", value = "y" }]
+expect.convergence = "valid"
+"#,
+        ),
+        // States used to be ordered by stamps, and followers confirmed and dropped every state until the leader's
+        // clock had caught up with itself.
+        (
+            "a full state after the leader's clock went back is no old one",
+            r#"
+protocol.leader-follower = { mode = "sync", replication = "full-state" }
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" } },
+    { at = "3s", client = "u", put = { key = "b", value = "y" }, expect = { confirmations = "2 of 2" } },
+]
+fault = [{ at = "2s", clock-jump = { node = "n1", by = "-1h" } }]
+expect.state = [{ at = "4s", node = "n2", key = "b", value = "y" }]
+expect.convergence = "valid"
+expect.durability = "valid"
+"#,
+        ),
+    ]);
+}
+
+#[test]
+fn resending_ends_when_all_have_confirmed() {
+    let result = play(
+        "acknowledgements are lost for a while",
+        r#"
+protocol.leader-follower = { resend = "100ms" }
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" } }]
+fault = [{ at = "0s", for = "1950ms", drop = { kind = "ack" } }]
+expect.convergence = "valid"
+"#,
+    );
+    // To two followers: at once and nine times again in vain, and a tenth time; as many acknowledgements; and the
+    // client's request and answer.
+    assert_eq!((result.messages.sent, result.messages.blocked), (2 * 11 + 2 * 11 + 2, 2 * 10));
+    assert!(matches!(result.settlement, Settlement::Settled { .. }), "{:?}", result.settlement);
+}
+
+#[test]
+fn a_node_tells_its_status() {
+    let result = play(
+        "who it is, whom it follows, and how",
+        r#"
+cluster = { nodes = 3, initial-leader = "n2" }
+protocol.leader-follower = { mode = "semi-sync", write-quorum = 1 }
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" } }]
+fault = [{ at = "2s", forever = true, crash = "n3" }]
+expect.state = [
+    { at = "0s", node = "n2", role = "leader", term = 1, leader = "n2" },
+    { at = "0s", node = "n1", role = "follower", term = 1, leader = "n2" },
+    { at = "3s", node = "n3", role = "down" },
+]
+"#,
+    );
+    let [n1, n2, n3] = &result.finals[..] else { panic!("three nodes") };
+    assert_eq!((n1.node, n1.up, n1.role, n1.term), (NodeId(0), true, Role::Follower, 1));
+    assert_eq!((n1.leader, n1.mode), (Some(NodeId(1)), "semi-sync"));
+    assert_eq!((n2.role, n2.leader), (Role::Leader, Some(NodeId(1))));
+    assert_eq!(n2.peers, [NodeId(0), NodeId(2)]);
+    assert_eq!((&n2.blocked[..], &n2.pending[..]), (&[][..], &[][..]));
+    assert_eq!((n1.data.len(), &n1.data), (1, &n2.data));
+    assert_eq!((n3.node, n3.up, n3.data.len()), (NodeId(2), false, 0));
+    let put: &Entry = &result.history.entries()[0];
+    assert_eq!((put.node, put.confirmations, put.followers), (Some(NodeId(1)), 1, 2));
+    let leaders: Vec<_> = result.leaderships.iter().map(|l| (l.term, l.node, l.until)).collect();
+    assert_eq!(leaders, [(1, NodeId(1), None)]);
+    let leader = result.checks.iter().find(|check| check.property == Property::SingleLeader);
+    assert_eq!(leader.map(|check| check.judged), Some(ExpectedVerdict::Valid));
+}
