@@ -131,3 +131,94 @@ fn writes_that_arrive_together_share_a_sync_and_one_alone_has_its_own() {
     assert!((195.0..225.0).contains(&queued), "{queued}");
     assert!((20.0..50.0).contains(&shared), "{shared}");
 }
+
+/// Ten writes, one every 100 ms, to three nodes that sync each; and what else is said.
+fn ten_writes(more: &str) -> String {
+    let writes: String = (1..=10)
+        .map(|i| {
+            format!(
+                "[[operation]]\nat = \"{}ms\"\nclient = \"writer\"\n\
+                 put = {{ key = \"r{i}\", value = \"{i}\" }}\ntimeout = \"90ms\"\n",
+                100 * i
+            )
+        })
+        .collect();
+    format!(
+        "duration = \"3s\"\nsettle = \"5s\"\n[cluster]\nnodes = 3\n\
+         [protocol.leader-follower]\nmode = \"sync\"\nresend = \"100ms\"\n\
+         wal = {{ policy = \"fsync\" }}\n{writes}{more}"
+    )
+}
+
+fn acts(result: &RunResult) -> Vec<&str> {
+    result.history.nemesis().iter().map(|event| event.what.as_str()).collect()
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_the_node_lives() {
+    let full = "[[fault]]\nat = \"350ms\"\nfor = \"300ms\"\ndisk-full = \"n1\"\n";
+    let result = run(&scenario(&ten_writes(full), &[]), 1);
+    let failures: Vec<_> = result.history.entries().iter().map(|entry| entry.failure).collect();
+    let disk = Some(splitbrain::history::Failure::Disk);
+    assert_eq!(failures[..3], [None; 3]);
+    assert_eq!(failures[3..6], [disk; 3]);
+    assert_eq!(failures[6..], [None; 4]);
+    assert!(result.checks.iter().all(|check| check.judged == ExpectedVerdict::Valid));
+    assert_eq!(acts(&result)[..2], ["the disk of n1 is full", "the disk of n1 is as before"]);
+}
+
+/// A follower that cannot write confirms nothing, and has everything soon after it can.
+#[test]
+fn a_follower_with_a_full_disk_confirms_nothing() {
+    let full = "[[fault]]\nat = \"350ms\"\nfor = \"1s\"\ndisk-full = \"n3\"\n";
+    let result = run(&scenario(&ten_writes(full), &[]), 1);
+    let ok = result.history.entries().iter().filter(|entry| entry.is_ok()).count();
+    assert_eq!(ok, 3);
+    assert!(matches!(result.settlement, Settlement::Settled { .. }), "{:?}", result.settlement);
+    assert_eq!(result.finals[2].data.len(), 10);
+}
+
+#[test]
+fn a_disk_that_lied_loses_what_it_called_durable_and_takes_the_blame() {
+    let lie = "[[fault]]\nat = \"0s\"\nlost-write = \"all\"\n\
+               [[fault]]\nat = \"1500ms\"\nfor = \"100ms\"\npower-loss = \"all\"\n";
+    let lies = scenario(&ten_writes(lie), &[]);
+    let judged = |seed| judged(&run(&lies, seed), Property::Durability);
+    let verdicts: Vec<ExpectedVerdict> = (0..20).map(judged).collect();
+    let lost = verdicts.iter().filter(|verdict| **verdict == ExpectedVerdict::Allowed).count();
+    assert!(lost > 10 && !verdicts.contains(&ExpectedVerdict::Violation), "{verdicts:?}");
+    // Without the lie nothing is lost, torn writes or not.
+    let honest = scenario(&ten_writes(&lie.replace("lost-write", "torn-write")), &[]);
+    for seed in 0..20 {
+        assert!(run(&honest, seed).checks.iter().all(|c| c.judged == ExpectedVerdict::Valid));
+    }
+}
+
+#[test]
+fn a_node_that_cannot_read_its_disk_is_down_until_it_can() {
+    let error = "[[fault]]\nat = \"1500ms\"\nread-error = \"n1\"\n\
+                 [[fault]]\nat = \"1600ms\"\nfor = \"100ms\"\ncrash = \"n1\"\n\
+                 [[expect.state]]\nat = \"2s\"\nnode = \"n2\"\nkey = \"r10\"\nvalue = \"10\"\n";
+    let result = run(&scenario(&ten_writes(error), &[]), 1);
+    assert!(acts(&result).contains(&"n1 stops: its disk cannot be read"), "{:?}", acts(&result));
+    assert!(result.checks.iter().all(|check| check.judged == ExpectedVerdict::Valid));
+    assert_eq!((result.finals[0].up, result.finals[0].data.len()), (true, 10));
+}
+
+#[test]
+fn a_damaged_log_stops_its_node_and_a_careless_one_is_caught() {
+    let flip = "[[fault]]\nat = \"1500ms\"\nflip-bit = { node = \"n2\", byte = 130 }\n\
+                [[fault]]\nat = \"1600ms\"\nfor = \"100ms\"\ncrash = \"n2\"\n";
+    for seed in 0..20 {
+        let result = run(&scenario(&ten_writes(flip), &[]), seed);
+        let stops =
+            acts(&result).iter().any(|what| what.starts_with("n2 stops: the log is damaged"));
+        assert!(stops && !result.finals[1].up, "{:?}", acts(&result));
+        assert!(result.checks.iter().all(|check| check.judged == ExpectedVerdict::Valid));
+
+        let careless = scenario(&ten_writes(flip), &["defects=[\"truncate-corruption\"]"]);
+        let result = run(&careless, seed);
+        assert_eq!(judged(&result, Property::Convergence), ExpectedVerdict::Allowed);
+        assert_eq!(result.finals[1].data.len(), 2);
+    }
+}

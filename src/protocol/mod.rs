@@ -552,6 +552,7 @@ pub struct Context<'a, P: Protocol> {
     pub(crate) next_ticket: &'a mut u64,
     /// Whether anybody wants to know what happens to single writes: a trace, or a second look at a lost one.
     pub(crate) observed: bool,
+    pub(crate) disk_is_full: bool,
     pub(crate) effects: &'a mut Effects<P>,
 }
 
@@ -643,6 +644,13 @@ impl<P: Protocol> Context<'_, P> {
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Append { start, end });
         (end - start) as u64
+    }
+
+    /// Whether the disk has no room: an [`Context::append`] or a [`Context::replace`] of this step writes nothing, and
+    /// [`Input::Persisted`] brings [`DiskError::Full`] with its ticket.
+    #[must_use]
+    pub const fn disk_is_full(&self) -> bool {
+        self.disk_is_full
     }
 
     /// Makes everything written to `file` so far durable; [`Input::Persisted`] with this ticket says when.

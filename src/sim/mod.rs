@@ -181,7 +181,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                     self.handle(node, id, Input::Timer(timer));
                 }
             }
-            What::Disk { node, boot, ticket } => {
+            What::Disk { node, boot, ticket, .. } => {
                 self.slots[node.index()].disk.complete(ticket);
                 self.persisted(Event { id, what }, (node, boot));
             }
@@ -307,8 +307,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             slot.backlog.push(event);
             return;
         }
-        let What::Disk { ticket, .. } = event.what else { return };
-        self.handle(node, event.id, Input::Persisted(ticket, Ok(())));
+        let What::Disk { ticket, result, .. } = event.what else { return };
+        self.handle(node, event.id, Input::Persisted(ticket, result));
     }
 
     /// Builds a node from its disk.
@@ -317,6 +317,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         slot.boot += 1;
         slot.paused = false;
         slot.timers.clear();
+        if slot.disk.is_unreadable() {
+            return self.stop((node, false), "its disk cannot be read", id);
+        }
         let (settings, image) = (self.settings, slot.disk.image());
         self.step(node, id, |state, cx| *state = Some(P::recover(settings, &image, cx)));
     }
@@ -351,6 +354,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             drawn: 0,
             next_ticket: &mut slot.next_ticket,
             observed: self.observed,
+            disk_is_full: slot.disk.is_full(),
             effects: &mut self.effects,
         };
         act(&mut slot.state, &mut cx);
@@ -376,7 +380,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                     id = origin;
                     self.ordinals.next_step();
                 }
-                Effect::Stop(why) => self.stop(node, &why, id),
+                Effect::Stop(why) => self.stop((node, true), &why, id),
                 Effect::SetTimer { timer, after } => {
                     let slot = &mut self.slots[node.index()];
                     let due = self.kernel.now + slot.clock.true_span(after);
@@ -397,7 +401,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                     let done = slot.disk.perform(named, &operation, bytes, (now, id), latency);
                     if let Some(done) = done {
                         let boot = slot.boot;
-                        self.kernel.schedule(done, id, What::Disk { node, boot, ticket });
+                        let what = What::Disk { node, boot, ticket, result: done.result };
+                        self.kernel.schedule(done.at, id, what);
                     }
                 }
             }
@@ -406,10 +411,10 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         self.effects.bytes.clear();
     }
 
-    /// A node's process gives up.
+    /// A node's process gives up, for good or until the faults are over.
     #[cold]
-    fn stop(&mut self, node: NodeId, why: &str, id: CausalId) {
-        self.crash(node, (false, true), id);
+    fn stop(&mut self, (node, for_good): (NodeId, bool), why: &str, id: CausalId) {
+        self.crash(node, (false, for_good), id);
         let what = format!("{node} stops: {why}");
         if self.kernel.trace.wanted() {
             self.kernel.trace.line(self.kernel.now, &node.to_string(), ". stop", why);

@@ -137,6 +137,13 @@ impl LeaderFollower {
         self.leader == Some(self.me)
     }
 
+    /// Whether a log is kept and its disk is full. The node lives on: it answers reads, refuses writes, and as
+    /// follower takes in nothing that it could not confirm.
+    #[inline]
+    fn cannot_write(&self, cx: &Context<'_, Self>) -> bool {
+        self.journal.is_some() && cx.disk_is_full()
+    }
+
     fn pending(&self) -> Vec<String> {
         let mut pending = self.leading.pending();
         let waiting = self.journal.as_ref().map_or(0, Journal::waiting);
@@ -148,6 +155,9 @@ impl LeaderFollower {
 
     #[inline]
     fn receive(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
+        if !matches!(message, Message::Ack { .. }) && self.cannot_write(cx) {
+            return;
+        }
         let version = match message {
             Message::Ack { version } => return self.confirmed(from, version, cx),
             Message::Replicate { entry } => {
@@ -217,6 +227,9 @@ impl LeaderFollower {
             Operation::List | Operation::ReadAll => {
                 let items = self.store.items(operation == Operation::ReadAll);
                 cx.reply(request, Reply::of(Outcome::Ok(Response::Contents(items))));
+            }
+            _ if self.cannot_write(cx) => {
+                cx.reply(request, Reply::of(Outcome::Refused(Failure::Disk)));
             }
             _ if self.leads() => self.lead_write(request, operation, cx),
             // A clear sent to a follower empties that follower alone, as in the Python store.

@@ -9,8 +9,8 @@
 //! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node forgets or a wall clock is set wrong; never when followers are read |
 //!
 //! What makes a node forget what it confirmed depends on the policy of its log: without one a crash, a power loss
-//! and an empty disk; with a buffered one a power loss and an empty disk; with `fsync` and `group-commit` an empty
-//! disk alone. Monotonic reads are void after a power loss under every policy: a write is read before it is durable.
+//! and an empty disk; with `fsync` and `group-commit` an empty disk, one that lies or flips a bit, and a node that
+//! does not come back; with a buffered log these and a power loss. Monotonic reads are void after a power loss under every policy: a write is read before it is durable.
 
 use crate::config::{Config as Scenario, Operation, ScriptedOperation};
 use crate::property::{Hazard, Hazards, Promise, Promises, Property};
@@ -74,8 +74,10 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
 fn forgets(policy: Policy) -> Hazards {
     match policy {
         Policy::Off => Hazards::of(&[Hazard::Crash, Hazard::PowerLoss, Hazard::EmptyDisk]),
-        Policy::Buffered { .. } => Hazards::of(&[Hazard::PowerLoss, Hazard::EmptyDisk]),
-        Policy::Fsync | Policy::GroupCommit => Hazards::of(&[Hazard::EmptyDisk]),
+        Policy::Buffered { .. } => with(forgets(Policy::Fsync), Hazard::PowerLoss),
+        Policy::Fsync | Policy::GroupCommit => {
+            Hazards::of(&[Hazard::EmptyDisk, Hazard::StayedDown, Hazard::LostWrite, Hazard::BitRot])
+        }
     }
 }
 
@@ -138,7 +140,7 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
         },
         // A leader may crash between its sync and its sending, and then nothing was lost on the way.
         (None, _) => Promise::Unless {
-            hazards: with(forgets(Policy::Off), Hazard::MessageLost),
+            hazards: with(with(forgets(Policy::Off), Hazard::MessageLost), Hazard::DiskFull),
             why: "what is lost is not sent again, so a follower that missed a write stays behind",
         },
     }
