@@ -112,7 +112,7 @@ impl Disk {
             if let DiskFault::Slow(longer) = what {
                 let id = id.child(Cause::Fault, fault.get(), 0);
                 let longer = longer.sample(|index| draws.draw(Purpose::FaultDelay, id, index));
-                self.busy_until = self.busy_until + longer;
+                self.busy_until += longer;
             }
         }
         Some(Done { at: self.busy_until, result: Ok(()) })
@@ -239,6 +239,9 @@ impl Contents {
         }
     }
 }
+
+#[cfg(test)]
+mod twin;
 
 #[cfg(test)]
 mod tests {
