@@ -172,6 +172,15 @@ fn header(bytes: &[u8]) -> Option<((u32, u32), Stamp)> {
     Some(((short(0), short(4)), Stamp { term: long(8), sequence: long(16), durable: long(24) }))
 }
 
+/// Mistakes of real systems in opening a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carelessness {
+    /// Corruption is cut off like a torn tail, without a word (nodedb #164).
+    pub truncates_corruption: bool,
+    /// A torn tail is left where it is, and what is appended behind it is never read again (cqlite #1390).
+    pub keeps_torn_tail: bool,
+}
+
 /// A log in a file, as the process that writes it sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -198,19 +207,20 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// When the log is corrupt: the node must not serve. With `careless` it is cut off there like a torn tail
-    /// instead, and whatever was promised on the strength of what followed is broken.
+    /// When the log is corrupt: the node must not serve.
     pub fn open<P: Protocol>(
-        (file, careless): (File, bool),
+        (file, careless): (File, Carelessness),
         disk: &DiskImage,
         cx: &mut Context<'_, P>,
     ) -> Result<(Self, Vec<P::Record>), Corruption> {
         let bytes = disk.bytes(file);
-        let replayed = if careless { salvage(bytes) } else { replay(bytes)? };
-        if replayed.torn > 0 {
+        let replayed = if careless.truncates_corruption { salvage(bytes) } else { replay(bytes)? };
+        let mut written = Position { bytes: replayed.length, sequence: replayed.sequence };
+        if careless.keeps_torn_tail {
+            written.bytes += replayed.torn;
+        } else if replayed.torn > 0 {
             cx.truncate_suffix(file, replayed.length);
         }
-        let written = Position { bytes: replayed.length, sequence: replayed.sequence };
         let (asked, durable) = (Position::default(), Position::default());
         Ok((Self { file, written, asked, durable, syncs: VecDeque::new() }, replayed.records))
     }

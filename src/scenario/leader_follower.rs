@@ -19,6 +19,7 @@ const DELETES: [(&str, Deletes); 2] =
     [("tombstone", Deletes::Tombstone), ("erase", Deletes::Erase)];
 
 const TRUNCATE_CORRUPTION: &str = "truncate-corruption";
+const KEEP_TORN_TAIL: &str = "keep-torn-tail";
 
 impl ScenarioProtocol for LeaderFollower {
     const NAME: &'static str = "leader-follower";
@@ -71,8 +72,10 @@ impl ScenarioProtocol for LeaderFollower {
             wal.insert("sync-every".to_owned(), sync_every.to_string().into());
         }
         set("wal", wal.into());
-        let truncate = config.defects.truncate_corruption.then(|| TRUNCATE_CORRUPTION.into());
-        set("defects", toml::Value::Array(truncate.into_iter().collect()));
+        let Defects { truncate_corruption, keep_torn_tail } = config.defects;
+        let all = [(truncate_corruption, TRUNCATE_CORRUPTION), (keep_torn_tail, KEEP_TORN_TAIL)];
+        let names = all.into_iter().filter(|(is_on, _)| *is_on).map(|(_, name)| name.into());
+        set("defects", toml::Value::Array(names.collect()));
         table
     }
 
@@ -138,7 +141,7 @@ impl ScenarioProtocol for LeaderFollower {
                 "defects": {
                     "description": "Mistakes of real systems, built in on purpose.",
                     "type": "array",
-                    "items": { "enum": [TRUNCATE_CORRUPTION] },
+                    "items": { "enum": [TRUNCATE_CORRUPTION, KEEP_TORN_TAIL] },
                     "default": []
                 }
             }
@@ -174,8 +177,10 @@ fn wal_settings(table: &mut TableDecoder<'_>) -> Option<Wal> {
 fn defects(list: &Element<'_>) -> Option<Defects> {
     let mut defects = Defects::default();
     list.list(|name| {
-        name.choice(&[(TRUNCATE_CORRUPTION, ())])?;
-        defects.truncate_corruption = true;
+        match name.choice(&[(TRUNCATE_CORRUPTION, true), (KEEP_TORN_TAIL, false)])? {
+            true => defects.truncate_corruption = true,
+            false => defects.keep_torn_tail = true,
+        }
         Some(())
     })?;
     Some(defects)

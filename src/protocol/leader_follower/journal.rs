@@ -82,7 +82,7 @@ impl Journal {
         if policy == Policy::Off {
             return Ok(None);
         }
-        let (mut log, records) = Log::open((LOG, config.defects.truncate_corruption), disk, cx)?;
+        let (mut log, records) = Log::open((LOG, config.defects.carelessness()), disk, cx)?;
         log.sync(cx);
         let journal = Self { policy, log, waiting: VecDeque::new(), flush_is_set: false };
         Ok(Some((journal, records)))
