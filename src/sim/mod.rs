@@ -66,6 +66,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     leaderships: Vec<Leadership>,
     settle: Settle,
     states: StateWatch,
+    /// Whether any node is paused.
+    any_paused: bool,
     /// Whether anybody wants to know what happens to single writes.
     observed: bool,
     /// The write whose life is noted.
@@ -107,6 +109,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             leaderships: Vec::new(),
             settle: Settle::new(),
             states: StateWatch::new(&config.expect.states),
+            any_paused: false,
             observed: notes.trace || notes.watched.is_some(),
             watched: notes.watched,
             sightings: Vec::new(),
@@ -164,10 +167,28 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
 
     /// Plays one event; how the run ended, if it ended it.
     fn dispatch(&mut self, event: Event<P>) -> Option<Settlement> {
-        let Event { id, what } = event;
-        match what {
+        if self.any_paused { self.play_unless_held(event) } else { self.play(event) }
+    }
+
+    /// Plays an event in a run in which some node is paused.
+    #[cold]
+    #[inline(never)]
+    fn play_unless_held(&mut self, event: Event<P>) -> Option<Settlement> {
+        let event = self.hold(event)?;
+        self.play(event)
+    }
+
+    // Always inlined: there is one hot caller, beside cold ones.
+    #[inline(always)]
+    fn play(&mut self, event: Event<P>) -> Option<Settlement> {
+        // The event is taken apart where it lies: moving its content out as a whole would cost as much as a
+        // follower's part of a write.
+        let id = event.id;
+        match event.what {
             What::Message { to, from, message } => self.deliver(id, (from, to), message),
-            What::Request { .. } => self.request(id, what),
+            What::Request { node, client, request, operation } => {
+                self.request(id, node, Input::Request { client, request, operation });
+            }
             What::Answer { client, node, request, reply } => {
                 self.kernel.counts.delivered += 1;
                 let (clients, mut world) = self.clients();
@@ -175,15 +196,16 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             }
             What::Timer { node, boot, generation, timer } => {
                 let slot = &mut self.slots[node.index()];
-                if slot.paused && slot.boot == boot {
-                    slot.backlog.push(Event { id, what });
-                } else if slot.boot == boot && slot.timers.expire(&timer, generation) {
+                if slot.boot == boot && slot.timers.expire(&timer, generation) {
                     self.handle(node, id, Input::Timer(timer));
                 }
             }
-            What::Disk { node, boot, ticket, .. } => {
-                self.slots[node.index()].disk.complete(ticket);
-                self.persisted(Event { id, what }, (node, boot));
+            What::Disk { node, boot, ticket, result } => {
+                let slot = &mut self.slots[node.index()];
+                slot.disk.complete(ticket);
+                if slot.boot == boot {
+                    self.handle(node, id, Input::Persisted(ticket, result));
+                }
             }
             What::Invoke { client, due_at } => {
                 let (clients, mut world) = self.clients();
@@ -220,13 +242,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     /// A message reaches its receiver.
     #[inline]
     fn deliver(&mut self, id: CausalId, (from, to): (NodeId, NodeId), message: P::Message) {
-        let slot = &mut self.slots[to.index()];
-        if slot.paused {
-            slot.backlog.push(Event { id, what: What::Message { to, from, message } });
-            return;
-        }
         self.kernel.in_flight -= u64::from(!message.is_background());
-        if slot.is_up() {
+        if self.slots[to.index()].is_up() {
             self.kernel.counts.delivered += 1;
             self.handle(to, id, Input::Message { from, message });
         } else {
@@ -248,25 +265,18 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
     }
 
-    /// What reached a node while it was paused reaches its process now that it goes on.
+    /// Puts an event aside, in order, if it reaches a paused node; gives it back if not.
     #[cold]
-    fn replay(&mut self, event: Event<P>) {
-        if self.kernel.trace.wanted() {
-            let (who, what, content) = describe(&event.what, &self.config.names);
-            let content = format!("{what}: {content}");
-            self.kernel.trace.line(self.kernel.now, &who, ". resume", &content);
-        }
-        let Event { id, what } = event;
-        match what {
-            What::Message { to, from, message } => self.deliver(id, (from, to), message),
-            What::Request { .. } => self.request(id, what),
-            What::Disk { node, boot, .. } => self.persisted(Event { id, what }, (node, boot)),
-            What::Timer { node, generation, timer, .. } => {
-                if self.slots[node.index()].timers.expire(&timer, generation) {
-                    self.handle(node, id, Input::Timer(timer));
-                }
+    fn hold(&mut self, event: Event<P>) -> Option<Event<P>> {
+        let (node, boot) = match &event.what {
+            What::Message { to, .. } => (*to, None),
+            What::Request { node, .. } => (*node, None),
+            What::Timer { node, boot, .. } => (*node, Some(*boot)),
+            What::Disk { node, boot, ticket, .. } => {
+                // The disk works on while the process does not.
+                self.slots[node.index()].disk.complete(*ticket);
+                (*node, Some(*boot))
             }
-            // Nothing else happens to a node.
             What::Answer { .. }
             | What::Invoke { .. }
             | What::Arrival { .. }
@@ -275,20 +285,34 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             | What::Fault { .. }
             | What::Change { .. }
             | What::Heal
-            | What::SettleCheck => {}
+            | What::SettleCheck => return Some(event),
+        };
+        let slot = &mut self.slots[node.index()];
+        if slot.paused && boot.is_none_or(|boot| boot == slot.boot) {
+            slot.backlog.push(event);
+            return None;
         }
+        Some(event)
+    }
+
+    /// What reached a node while it was paused reaches its process now that it goes on.
+    #[cold]
+    fn replay(&mut self, event: Event<P>) {
+        if self.kernel.trace.wanted() {
+            let (who, what, content) = describe(&event.what, &self.config.names);
+            let content = format!("{what}: {content}");
+            self.kernel.trace.line(self.kernel.now, &who, ". resume", &content);
+        }
+        // The node is no longer paused, and no event of a node ends a run.
+        self.play_unless_held(event);
     }
 
     /// A client's request reaches a node.
-    fn request(&mut self, id: CausalId, what: What<P>) {
-        let What::Request { node, client, request, operation } = what else { return };
-        let slot = &mut self.slots[node.index()];
-        if slot.paused {
-            slot.backlog.push(Event { id, what });
-        } else if slot.is_up() {
+    fn request(&mut self, id: CausalId, node: NodeId, input: Input<P>) {
+        if self.slots[node.index()].is_up() {
             self.kernel.counts.delivered += 1;
-            self.handle(node, id, Input::Request { client, request, operation });
-        } else {
+            self.handle(node, id, input);
+        } else if let Input::Request { request, .. } = input {
             // The connection is refused: the one thing a client learns of a node that is down.
             self.kernel.counts.lost += 1;
             self.note_down(node);
@@ -297,25 +321,10 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
     }
 
-    /// A disk has finished something that the node's boot number `boot` asked for.
-    fn persisted(&mut self, event: Event<P>, (node, boot): (NodeId, u32)) {
-        let slot = &mut self.slots[node.index()];
-        if slot.boot != boot || !slot.is_up() {
-            return;
-        }
-        if slot.paused {
-            slot.backlog.push(event);
-            return;
-        }
-        let What::Disk { ticket, result, .. } = event.what else { return };
-        self.handle(node, event.id, Input::Persisted(ticket, result));
-    }
-
     /// Builds a node from its disk.
     fn boot(&mut self, node: NodeId, id: CausalId) {
         let slot = &mut self.slots[node.index()];
         slot.boot += 1;
-        slot.paused = false;
         slot.timers.clear();
         if slot.disk.is_unreadable() {
             return self.stop((node, false), "its disk cannot be read", id);

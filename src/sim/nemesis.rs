@@ -165,6 +165,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 let hit = self.resolve(target, id);
                 for node in &hit {
                     self.slots[node.index()].paused = true;
+                    self.any_paused = true;
                 }
                 let text = format!("pause {}", names(&hit));
                 (Some(Undo::Resume(hit)), text)
@@ -289,6 +290,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         slot.lost_memory = true;
         slot.down_for_good |= for_good;
         let backlog = std::mem::take(&mut slot.backlog);
+        self.any_paused = self.slots.iter().any(|slot| slot.paused);
         self.forget_pauses(node);
         self.kernel.hazards.insert(Hazard::Crash);
         if for_good {
@@ -325,8 +327,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     fn resume(&mut self, node: NodeId) {
         let slot = &mut self.slots[node.index()];
         slot.paused = false;
+        let backlog = std::mem::take(&mut slot.backlog);
+        self.any_paused = self.slots.iter().any(|slot| slot.paused);
         // At once and in order: what reaches the node at this very instant comes after what waited.
-        for event in std::mem::take(&mut slot.backlog) {
+        for event in backlog {
             self.replay(event);
         }
     }

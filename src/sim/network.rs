@@ -129,6 +129,14 @@ impl Network {
         ends(from).flat_map(|from| ends(to).map(move |to| (from, to))).collect()
     }
 
+    #[inline]
+    fn link(&self, pair: usize) -> &Link {
+        match self.link_of.get(pair) {
+            None => &self.links[0],
+            Some(link) => &self.links[usize::from(*link)],
+        }
+    }
+
     /// Decides what becomes of a message handed to the network at `now`.
     #[inline]
     pub(crate) fn decide(&mut self, packet: Packet, now: Time, draws: &Draws) -> Fate {
@@ -142,10 +150,7 @@ impl Network {
                 Hindrance::None { slower, held } => (extra, held_by) = (slower, held),
             }
         }
-        let link = match self.link_of.get(pair) {
-            None => &self.links[0],
-            Some(link) => &self.links[usize::from(*link)],
-        };
+        let link = self.link(pair);
         if draws.happens(Purpose::Loss, packet.id, 0, link.loss) {
             return Fate::Lost;
         }
@@ -157,7 +162,8 @@ impl Network {
     }
 
     /// When a message that nothing stops arrives, and its copy if it has one.
-    #[inline]
+    // Always inlined: the hot caller is one of two.
+    #[inline(always)]
     pub(crate) fn travel(
         &mut self,
         packet: Packet,
@@ -166,10 +172,7 @@ impl Network {
         draws: &Draws,
     ) -> (Time, Option<Time>) {
         let pair = packet.from.index() * self.nodes + packet.to.index();
-        let link = match self.link_of.get(pair) {
-            None => &self.links[0],
-            Some(link) => &self.links[usize::from(*link)],
-        };
+        let link = self.link(pair);
         let takes = link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, i)) + extra;
         let duplicated = draws.happens(Purpose::Duplication, packet.id, 0, link.duplication);
         let copy_takes = duplicated

@@ -88,6 +88,18 @@ impl Leading {
         }
     }
 
+    /// The unanswered write of this version. Timestamps may go back; sequences rise, nearly always by one.
+    #[inline]
+    fn find(&mut self, version: Version) -> Option<&mut Pending> {
+        let first = self.unanswered.front()?.version.sequence;
+        let guess = version.sequence.checked_sub(first)? as usize;
+        let place = match self.unanswered.get(guess) {
+            Some(pending) if pending.version == version => guess,
+            _ => self.unanswered.partition_point(|other| other.version.sequence < version.sequence),
+        };
+        self.unanswered.get_mut(place).filter(|pending| pending.version == version)
+    }
+
     /// What the leader still means to do.
     pub(super) fn pending(&self) -> Vec<String> {
         let mut pending = Vec::new();
@@ -230,13 +242,7 @@ impl LeaderFollower {
         if self.config.resend.is_some() {
             self.forget_confirmed(from, version);
         }
-        // Timestamps may go back; sequences rise.
-        let unanswered = &mut self.leading.unanswered;
-        let place =
-            unanswered.partition_point(|pending| pending.version.sequence < version.sequence);
-        let Some(pending) = unanswered.get_mut(place).filter(|p| p.version == version) else {
-            return;
-        };
+        let Some(pending) = self.leading.find(version) else { return };
         if pending.answered || !pending.confirmed.insert(from) {
             return;
         }

@@ -54,30 +54,25 @@ pub enum Message {
 impl Hash for Message {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let small = |version: &Version| {
-            u64::from(version.sequence) << 32
+        let wide = |high: u64, low: u64| u128::from(high) << 64 | u128::from(low);
+        let head = |version: &Version| {
+            let small = u64::from(version.sequence) << 32
                 | u64::from(version.node.0) << 16
-                | u64::from(self.kind())
+                | u64::from(self.kind());
+            wide(small, version.timestamp.cast_unsigned())
         };
         match self {
             Self::Replicate { entry: Entry { key, stored: Stored { value, version } } } => {
-                state.write_u64(small(version));
-                state.write_i64(version.timestamp);
-                state.write_u64(value.map_or(0, Value::bits));
-                state.write_u32(key.0);
+                state.write_u128(head(version));
+                state.write_u128(wide(value.map_or(0, Value::bits), key.0.into()));
             }
-            Self::Ack { version } => {
-                state.write_u64(small(version));
-                state.write_i64(version.timestamp);
-            }
+            Self::Ack { version } => state.write_u128(head(version)),
             Self::ReplicateMany { version, entries } => {
-                state.write_u64(small(version));
-                state.write_i64(version.timestamp);
+                state.write_u128(head(version));
                 entries.hash(state);
             }
             Self::State { life, version, entries } => {
-                state.write_u64(small(version));
-                state.write_i64(version.timestamp);
+                state.write_u128(head(version));
                 (life, entries).hash(state);
             }
         }
