@@ -10,6 +10,8 @@ use crate::time::Time;
 use super::event::{Event, What};
 use super::network::{self, Ends, NetworkFault};
 use super::queue::EventQueue;
+mod disks;
+
 use super::{Sighting, SightingKind, Simulation};
 
 /// What ends a fault that is on.
@@ -25,6 +27,8 @@ pub(super) enum Undo {
     Jump(Vec<NodeId>, i64),
     /// Give these clocks back the drift they would have without it.
     Drift(Vec<NodeId>),
+    /// These disks are as they were.
+    Disk(Vec<NodeId>),
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
@@ -94,6 +98,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 let (ends, text) = self.ends(route, id);
                 let fault = NetworkFault::Drop(ends, *kind, *probability);
                 self.on_network(index, fault, format!("drop messages {text}"))
+            }
+            FaultAction::Disk { target, fault } => {
+                self.inflict_on_disks((index, id), (target, fault))
             }
             FaultAction::Heal(HealWhat::Network) => {
                 for index in self.network.active() {
@@ -220,6 +227,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 self.jump(&hit, -by_ns);
                 format!("clock of {} jumps back", names(&hit))
             }
+            Undo::Disk(hit) => self.mend_disks(&hit, index),
             Undo::Drift(hit) => {
                 for node in &hit {
                     self.slots[node.index()].drifts.retain(|(fault, _)| *fault != index);
@@ -251,6 +259,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         for index in self.network.active() {
             self.end_network_fault(index);
         }
+        for index in 0..u32::try_from(self.undo.len()).expect("a file of at most 16 MiB") {
+            if matches!(self.undo[index as usize], Some(Undo::Disk(_))) {
+                self.end_fault(index, id);
+            }
+        }
         for node in NodeId::all(self.config.cluster.nodes) {
             if self.slots[node.index()].paused {
                 self.resume(node);
@@ -268,7 +281,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     }
 
     /// A node's process dies, and with `power` its machine.
-    fn crash(&mut self, node: NodeId, (power, for_good): (bool, bool), id: CausalId) {
+    pub(super) fn crash(&mut self, node: NodeId, (power, for_good): (bool, bool), id: CausalId) {
         let slot = &mut self.slots[node.index()];
         slot.state = None;
         slot.role = None;
@@ -280,6 +293,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.any_paused = self.slots.iter().any(|slot| slot.paused);
         self.forget_pauses(node);
         self.kernel.hazards.insert(Hazard::Crash);
+        if for_good {
+            self.kernel.hazards.insert(Hazard::StayedDown);
+        }
         if power {
             self.slots[node.index()].disk.lose_power(&self.kernel.draws, id);
             self.kernel.hazards.insert(Hazard::PowerLoss);
