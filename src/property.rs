@@ -136,7 +136,7 @@ impl Hazard {
     #[must_use]
     pub const fn phrase(self) -> &'static str {
         match self {
-            Self::MessageLost => "a message was lost",
+            Self::MessageLost => "a message was lost or blocked",
             Self::Crash => "a node crashed",
             Self::PowerLoss => "a node lost power",
             Self::EmptyDisk => "a node came back with an empty disk",

@@ -42,6 +42,7 @@ mod ordinals;
 pub mod queue;
 mod settle;
 mod trace;
+mod workload;
 
 /// The events at one instant that any scenario may have; see [`events_an_instant`].
 const EVENTS_AN_INSTANT: u64 = 500_000;
