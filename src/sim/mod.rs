@@ -3,7 +3,7 @@
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
 //! `network`, `client`, `nemesis`, `settle`, `observe`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
 
-use crate::config::{Config, Workload};
+use crate::config::Config;
 use crate::digest::{DigestValue, name_hash};
 use crate::history::Failure;
 use crate::id::{FaultId, NodeId};
@@ -23,7 +23,7 @@ use network::{Fate, Network, Packet};
 use node::Slot;
 use ordinals::Ordinals;
 use queue::EventQueue;
-use settle::{Settle, StateWatch};
+use settle::{Settle, StateWatch, events_an_instant};
 use trace::Trace;
 
 pub(crate) use finish::Finished;
@@ -43,9 +43,6 @@ pub mod queue;
 mod settle;
 mod trace;
 mod workload;
-
-/// The events at one instant that any scenario may have; see [`events_an_instant`].
-const EVENTS_AN_INSTANT: u64 = 500_000;
 
 /// One run under way.
 pub(crate) struct Simulation<'a, P: Protocol, Q> {
@@ -475,30 +472,6 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
     }
 
-    /// The clog of this index is over: what it held back travels on, in the order in which it was sent.
-    #[cold]
-    fn release(&mut self, index: u32) {
-        for (fault, event, slower) in std::mem::take(&mut self.held) {
-            let Event { id, what: What::Message { to, from, message } } = event else { continue };
-            let packet = Packet { from, to, kind: message.kind(), size: message.size(), id };
-            let held_by = if fault == index { self.network.clog_on(from, to) } else { Some(fault) };
-            if let Some(fault) = held_by {
-                let event = Event { id, what: What::Message { to, from, message } };
-                self.held.push((fault, event, slower));
-                continue;
-            }
-            let (at, copy) =
-                self.network.travel(packet, slower, self.kernel.now, &self.kernel.draws);
-            if let Some(copy_at) = copy {
-                self.kernel.counts.duplicated += 1;
-                self.kernel.in_flight += u64::from(!message.is_background());
-                let what = What::Message { to, from, message: message.clone() };
-                self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
-            }
-            self.kernel.schedule(at, id, What::Message { to, from, message });
-        }
-    }
-
     /// Sends an answer to a client.
     fn reply(&mut self, node: NodeId, id: CausalId, request: RequestId, reply: Reply) {
         let client = self.kernel.history.entry(request.operation).client;
@@ -513,14 +486,6 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         self.kernel.schedule_after(takes, id, What::Answer { client, node, request, reply });
     }
 
-    fn change(&mut self, index: u32) {
-        let change = &self.config.changes[index as usize];
-        self.network.configure(&change.network);
-        if let Some(workload) = &change.workload {
-            self.clients.configure(workload);
-        }
-    }
-
     /// A node as it stands, with what only the simulation knows of it.
     fn snapshot(&self, node: NodeId) -> NodeSnapshot {
         let mut snapshot = self.slots[node.index()].snapshot(node);
@@ -533,14 +498,4 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
 /// nothing.
 fn fault_id(config: &Config, fault: FaultId) -> CausalId {
     CausalId::root(Root::Fault, name_hash(config.names.fault(fault)), 0)
-}
-
-/// How many events an instant may have before they count as a loop without progress: what any scenario may have,
-/// and what the clients of this one can set off if all they may ever ask falls on one instant. A closed loop
-/// without a limit may ask once a client.
-fn events_an_instant(config: &Config) -> u64 {
-    let asked =
-        |workload: &Workload| workload.operations.unwrap_or_else(|| workload.clients.into());
-    let operations = config.workload.as_ref().map_or(0, asked) + config.script.len() as u64;
-    EVENTS_AN_INSTANT + operations * 8 * u64::from(config.cluster.nodes)
 }

@@ -8,7 +8,7 @@ use crate::rng::{CausalId, Cause, Purpose};
 use crate::time::{Span, Time};
 
 use super::event::{Event, What};
-use super::network::{self, Ends, NetworkFault};
+use super::network::{self, Ends, NetworkFault, Packet};
 use super::queue::EventQueue;
 mod disks;
 
@@ -313,6 +313,39 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.undo.fill_with(|| None);
         self.clients.stop(self.kernel.now);
         self.begin_settling(id);
+    }
+
+    /// The clog of this index is over: what it held back travels on, in the order in which it was sent.
+    #[cold]
+    fn release(&mut self, index: u32) {
+        for (fault, event, slower) in std::mem::take(&mut self.held) {
+            let Event { id, what: What::Message { to, from, message } } = event else { continue };
+            let packet = Packet { from, to, kind: message.kind(), size: message.size(), id };
+            let held_by = if fault == index { self.network.clog_on(from, to) } else { Some(fault) };
+            if let Some(fault) = held_by {
+                let event = Event { id, what: What::Message { to, from, message } };
+                self.held.push((fault, event, slower));
+                continue;
+            }
+            let (at, copy) =
+                self.network.travel(packet, slower, self.kernel.now, &self.kernel.draws);
+            if let Some(copy_at) = copy {
+                self.kernel.counts.duplicated += 1;
+                self.kernel.in_flight += u64::from(!message.is_background());
+                let what = What::Message { to, from, message: message.clone() };
+                self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
+            }
+            self.kernel.schedule(at, id, What::Message { to, from, message });
+        }
+    }
+
+    /// Settings change.
+    pub(super) fn change(&mut self, index: u32) {
+        let change = &self.config.changes[index as usize];
+        self.network.configure(&change.network);
+        if let Some(workload) = &change.workload {
+            self.clients.configure(workload);
+        }
     }
 
     fn is_up(&self, node: NodeId) -> bool {

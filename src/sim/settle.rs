@@ -2,9 +2,9 @@
 //!
 //! After `duration` everything heals and nobody invokes anything more. From then on the simulation looks, ever
 //! less often, whether the cluster has settled: no operation under way, nothing that a node still means to do, no
-//! message on its way, replicas equal.
+//! message on its way, replicas equal. And the guard against time that never advances.
 
-use crate::config::{Config, ExpectedState};
+use crate::config::{Config, ExpectedState, Workload};
 use crate::id::NodeId;
 use crate::metrics::Settlement;
 use crate::protocol::{NodeSnapshot, Protocol};
@@ -14,6 +14,19 @@ use crate::time::{Span, Time};
 use super::Simulation;
 use super::event::{Event, What};
 use super::queue::EventQueue;
+
+/// The events at one instant that any scenario may have; see [`events_an_instant`].
+const EVENTS_AN_INSTANT: u64 = 500_000;
+
+/// How many events an instant may have before they count as a loop without progress: what any scenario may have,
+/// and what the clients of this one can set off if all they may ever ask falls on one instant. A closed loop
+/// without a limit may ask once a client.
+pub(super) fn events_an_instant(config: &Config) -> u64 {
+    let asked =
+        |workload: &Workload| workload.operations.unwrap_or_else(|| workload.clients.into());
+    let operations = config.workload.as_ref().map_or(0, asked) + config.script.len() as u64;
+    EVENTS_AN_INSTANT + operations * 8 * u64::from(config.cluster.nodes)
+}
 
 /// When the fault phase ended.
 #[derive(Debug)]
@@ -124,7 +137,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 .extend(snapshot.pending.iter().map(|what| format!("{}: {what}", snapshot.node)));
         }
         if self.kernel.in_flight > 0 {
-            waiting.push(format!("{} messages are on their way", self.kernel.in_flight));
+            waiting.push(match self.kernel.in_flight {
+                1 => "a message is on its way".to_owned(),
+                many => format!("{many} messages are on their way"),
+            });
         }
         waiting.extend(unequal(&snapshots, self.config));
         waiting
