@@ -7,6 +7,7 @@ use splitbrain::scenario::{Registry, Scenario, schema};
 use splitbrain::config::{Cluster, Config};
 use splitbrain::property::Promises;
 use splitbrain::protocol::{Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Protocol};
+use splitbrain::run::RunOptions;
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::{Element, ScenarioProtocol, TableDecoder, encode_distribution};
 use splitbrain::time::Span;
@@ -143,6 +144,39 @@ fn distributions_are_what_their_texts_say() {
     for (text, distribution) in cases {
         assert_eq!(read(text), distribution, "{text}");
         assert_eq!(read(&encode_distribution(&distribution).to_string()), distribution, "{text}");
+    }
+}
+
+#[test]
+fn the_longest_scenario_with_the_fastest_clocks_runs_to_its_end() {
+    let text = "\
+duration = \"87600h\"
+settle = \"87600h\"
+[cluster]
+nodes = 3
+[protocol.leader-follower]
+ack-timeout = \"87600h\"
+[network]
+delay = { exponential = \"87600h\" }
+[[clock]]
+node = \"*\"
+drift = \"100%\"
+offset = \"87599h\"
+[[operation]]
+at = \"87600h\"
+client = \"x\"
+put = { key = \"a\", value = \"1\" }
+timeout = \"87600h\"
+[[fault]]
+at = \"87600h\"
+slow = { by = { pareto = { scale = \"87600h\", shape = 0.001 } } }
+[[fault]]
+at = \"87600h\"
+clock-jump = { node = \"all\", by = \"1h\" }
+";
+    let scenario = parse(text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    for seed in 0..20 {
+        let _ = scenario.run(seed, RunOptions::default());
     }
 }
 
