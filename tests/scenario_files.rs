@@ -103,6 +103,23 @@ fn a_scenario_is_named_by_its_file() {
 }
 
 #[test]
+fn what_has_no_id_is_named_by_what_it_is_whatever_stands_beside_it() {
+    let ids = |faults: &[&str]| {
+        let text =
+            format!("{}{}", "[cluster]\nnodes = 9\n[protocol.leader-follower]\n", faults.concat());
+        parse(&text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}")).config.names.faults
+    };
+    let one = "[[fault]]\nat = \"1s\"\ncrash = \"follower\"\n";
+    let late = "[[fault]]\nat = \"1.5s\"\ncrash = \"follower\"\n";
+    let pause = "[[fault]]\nat = \"1000ms\"\npause = \"follower\"\n";
+    let named = "[[fault]]\nid = \"crash-1s-2\"\nat = \"3s\"\npause = \"follower\"\n";
+    assert_eq!(ids(&[one, pause, late]), ["crash-1s", "pause-1s", "crash-1500ms"]);
+    assert_eq!(ids(&[late]), ["crash-1500ms"]);
+    assert_eq!(ids(&[one, late, one]), ["crash-1s", "crash-1500ms", "crash-1s-2"]);
+    assert_eq!(ids(&[one, one, named]), ["crash-1s", "crash-1s-3", "crash-1s-2"]);
+}
+
+#[test]
 fn distributions_are_what_their_texts_say() {
     let ms = Span::from_millis;
     let cases = [

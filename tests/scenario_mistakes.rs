@@ -446,7 +446,13 @@ fn arguments_set_what_they_name() {
         (closed, &["network.link.0.loss=33%"], &["loss = \"33%\""]),
         (faults, &["fault.cut.at=17s"], &["at = \"17s\""]),
         (faults, &["fault.cut.isolate=n1"], &["isolate = \"n1\""]),
-        (faults, &["fault.fault-2.at=17s"], &["at = \"17s\""]),
+        (
+            faults,
+            &["fault.majorities-ring-1s.at=17s"],
+            &["at = \"17s\"", "id = \"majorities-ring-1s\""],
+        ),
+        (faults, &["fault.clog-1s-2.for=7s", "fault.5.at=8s"], &["for = \"7s\"", "at = \"8s\""]),
+        (open, &["operation.get-2s-2.at=1500ms"], &["id = \"get-2s-2\"\nat = \"1.5s\""]),
         (open, &["operation.first.delete.key=z"], &["delete = { key = \"z\" }"]),
         (" ", &["cluster.nodes=3", "protocol.leader-follower={}"], &["nodes = 3"]),
     ];

@@ -58,7 +58,7 @@ pub(super) fn faults(
     clocks: Option<&[Clock]>,
 ) -> Option<Vec<Fault>> {
     let Some(list) = table.get("fault") else { return Some(Vec::new()) };
-    let ids = ids(&list, "fault")?;
+    let ids = ids(&list, &ACTIONS)?;
     if let Some(index) = ids.iter().position(|id| id == "network")
         && let Some(element) = list.items()?.get(index)
     {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::decode::{Element, TableDecoder, list_of, node_named, word_for};
 use super::diagnostics::Problem;
-use super::names::Interned;
-use super::tree::Tree;
+use super::names::{self, Interned};
+use super::tree::Node;
 use super::workload::patience;
 use crate::config::{
     Answer, Expect, ExpectedState, ExpectedStatus, ExpectedValue, ExpectedVerdict, Operation,
@@ -49,7 +49,7 @@ pub(super) fn operations(
     names: &mut Interned,
 ) -> Option<Vec<ScriptedOperation>> {
     let Some(list) = table.get("operation") else { return Some(Vec::new()) };
-    let ids = ids(&list, "op")?;
+    let ids = ids(&list, &OPERATIONS)?;
     let mut index = 0;
     list.list(|element| {
         let id = ids.get(index).cloned().unwrap_or_default();
@@ -58,24 +58,19 @@ pub(super) fn operations(
     })
 }
 
-/// The ids of a list's tables: those given, the others by place. A repeated one is a mistake.
-pub(super) fn ids(list: &Element<'_>, prefix: &str) -> Option<Vec<String>> {
-    let mut ids: Vec<String> = Vec::new();
+/// The ids of a list's tables: those given, the others by what they are. A repeated one is a mistake.
+pub(super) fn ids(list: &Element<'_>, kinds: &[&str]) -> Option<Vec<String>> {
+    let elements = list.items()?;
+    let nodes: Vec<&Node> = elements.iter().map(|element| element.node).collect();
+    let ids = names::ids_of(&nodes, kinds);
     let mut seen = BTreeMap::new();
-    for (index, element) in list.items()?.iter().enumerate() {
-        let given = element.node.get("id");
-        let at = given.map_or(element.at(), |id| id.at);
-        // One that is no name is reported where the table is decoded.
-        let id = match given.map(|id| &id.value) {
-            Some(Tree::Text(text)) => text.clone(),
-            _ => format!("{prefix}-{}", index + 1),
-        };
-        if let Some(first) = seen.insert(id.clone(), at) {
+    for (element, id) in elements.iter().zip(&ids) {
+        let at = element.node.get("id").map_or(element.at(), |id| id.at);
+        if let Some(first) = seen.insert(id, at) {
             let title = format!("the id `{}` is given twice", id.escape_debug());
             let problem = Problem::new(at, title, "given again here");
             element.sink.push(problem.and(first, "given first here"));
         }
-        ids.push(id);
     }
     Some(ids)
 }

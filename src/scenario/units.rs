@@ -128,6 +128,14 @@ pub(super) fn show_signed(ns: i64) -> String {
     format!("{sign}{}", Span::from_nanos(ns.unsigned_abs()))
 }
 
+/// A length of time in the largest unit in which it is whole: `1500ms`, without the point that a path has between keys.
+pub(super) fn show_whole(span: Span) -> String {
+    let units = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+    let ns = span.nanos();
+    let fitting = units.iter().find(|(_, size)| ns.is_multiple_of(*size));
+    fitting.map_or_else(|| format!("{ns}ns"), |(name, size)| format!("{}{name}", ns / size))
+}
+
 /// `0.5%`.
 pub(super) fn percentage(text: &str) -> Result<Probability, NotThat> {
     let (number, unit) = Decimal::split(text)?;
