@@ -516,13 +516,13 @@ fn definitions() -> Value {
     json!({
         "duration": {
             "type": "string",
-            "description": "A length of time: a number and a unit.",
+            "description": "A length of time: a number and a unit; at most ten years, 87600h.",
             "pattern": format!("^(\\+?[0-9]+(\\.[0-9]+)?|-0+(\\.0+)?)\\s*{UNITS}$"),
             "examples": ["150ms", "1.5s"],
         },
         "signed-duration": {
             "type": "string",
-            "description": "A length of time that may be negative.",
+            "description": "A length of time that may be negative; at most ten years, 87600h, either way.",
             "pattern": format!("^[-+]?[0-9]+(\\.[0-9]+)?\\s*{UNITS}$"),
             "examples": ["-5s"],
         },
