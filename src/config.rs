@@ -475,8 +475,35 @@ pub enum FaultAction {
         /// Parts per billion faster than true time; above -1,000,000,000.
         ppb: i64,
     },
+    /// Something is wrong with disks.
+    Disk {
+        /// Whose.
+        target: Target,
+        /// What.
+        fault: DiskFault,
+    },
     /// Ends faults before their time.
     Heal(HealWhat),
+}
+
+/// What is wrong with a disk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DiskFault {
+    /// A power loss keeps all that was not synced but for a hole, instead of a part that ends somewhere.
+    TornWrite,
+    /// Syncs complete and make nothing durable, until one that completes after the fault does.
+    LostWrite,
+    /// A bit flips, once and for good.
+    FlipBit {
+        /// The byte it is in, counted through the files of the disk; `None` for one that is drawn.
+        byte: Option<u64>,
+    },
+    /// A process that starts cannot read it, and gives up until it is started again.
+    ReadError,
+    /// Nothing more can be written.
+    Full,
+    /// Syncs take this much longer.
+    Slow(Distribution),
 }
 
 /// Which faults a heal ends.

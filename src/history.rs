@@ -264,7 +264,7 @@ pub struct History {
     entries: Vec<Entry>,
     nemesis: Vec<NemesisEvent>,
     contents: BTreeMap<OpId, Box<[Item]>>,
-    earlier_versions: Vec<(OpId, Version)>,
+    other_versions: Vec<(OpId, Version)>,
     cleared: Vec<(OpId, KeyId, Version)>,
     events: u32,
 }
@@ -280,7 +280,7 @@ impl History {
     ///
     /// # Panics
     ///
-    /// At 2^31 operations.
+    /// At 2^32 operations.
     pub fn invoke(
         &mut self,
         at: Time,
@@ -337,13 +337,17 @@ impl History {
     /// retries there may be several.
     pub fn accept(&mut self, op: OpId, version: Version) {
         let entry = &mut self.entries[op.0 as usize];
-        match entry.version {
-            Some(earlier) if entry.is_write() && earlier != version => {
-                self.earlier_versions.push((op, earlier));
-            }
-            _ => {}
+        let Some(held) = entry.version.filter(|held| *held != version) else {
+            entry.version = Some(version);
+            return;
+        };
+        if entry.status == Status::Pending {
+            self.other_versions.push((op, held));
+            entry.version = Some(version);
+        } else {
+            // An attempt that the client had given up: what it was told stands.
+            self.other_versions.push((op, version));
         }
-        entry.version = Some(version);
     }
 
     /// Notes that the clear `op` removed `key` with a delete of `version`.
@@ -392,10 +396,10 @@ impl History {
         self.contents.get(&op).map(AsRef::as_ref)
     }
 
-    /// Versions that earlier attempts of retried writes were given, besides [`Entry::version`].
+    /// Versions that other attempts of retried writes were given, besides [`Entry::version`].
     #[must_use]
-    pub fn earlier_versions(&self) -> &[(OpId, Version)] {
-        &self.earlier_versions
+    pub fn other_versions(&self) -> &[(OpId, Version)] {
+        &self.other_versions
     }
 
     /// What each clear removed, by key.
@@ -411,18 +415,25 @@ impl History {
     }
 
     /// Every event in event order.
-    #[must_use]
-    pub fn events(&self) -> Vec<HistoryEvent> {
-        let mut events = vec![None; self.events as usize];
+    pub fn events(&self) -> impl Iterator<Item = HistoryEvent> + '_ {
+        // A million operations have two million events: four bytes each, and not the sixteen of an event.
+        const NEMESIS: u32 = u32::MAX;
+        let mut operations = vec![NEMESIS; self.events as usize];
         for (id, entry) in self.iter() {
-            events[entry.invoked_seq as usize] = Some(HistoryEvent::Invoke(id));
+            operations[entry.invoked_seq as usize] = id.0;
             if entry.status != Status::Pending {
-                events[entry.completed_seq as usize] = Some(HistoryEvent::Complete(id));
+                operations[entry.completed_seq as usize] = id.0;
             }
         }
-        for (i, act) in self.nemesis.iter().enumerate() {
-            events[act.seq as usize] = Some(HistoryEvent::Nemesis(i));
-        }
-        events.into_iter().flatten().collect()
+        let mut acts = 0..;
+        (0..).zip(operations).filter_map(move |(seq, op)| {
+            if op == NEMESIS {
+                acts.next().map(HistoryEvent::Nemesis)
+            } else if self.entries[op as usize].invoked_seq == seq {
+                Some(HistoryEvent::Invoke(OpId(op)))
+            } else {
+                Some(HistoryEvent::Complete(OpId(op)))
+            }
+        })
     }
 }

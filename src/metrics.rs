@@ -31,6 +31,15 @@ pub struct Leadership {
     pub until: Option<Time>,
 }
 
+/// Arrivals of an open loop that found no free client before the fault phase ended, and were never invoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unserved {
+    /// How many.
+    pub count: u64,
+    /// How long the first of them had waited.
+    pub longest_wait: Span,
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {

@@ -107,36 +107,52 @@ pub enum Hazard {
     ClockSkew,
     /// A node's clocks ran at another rate than true time.
     ClockDrift,
+    /// A node stayed down: it was to, or its process gave up.
+    StayedDown,
+    /// A disk called something durable that it had not written.
+    LostWrite,
+    /// A bit of a disk flipped.
+    BitRot,
+    /// A disk had no space.
+    DiskFull,
 }
 
 impl Hazard {
     /// All hazards.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::MessageLost,
         Self::Crash,
         Self::PowerLoss,
         Self::EmptyDisk,
         Self::ClockSkew,
         Self::ClockDrift,
+        Self::StayedDown,
+        Self::LostWrite,
+        Self::BitRot,
+        Self::DiskFull,
     ];
 
     /// What happened, as the end of "because ..".
     #[must_use]
     pub const fn phrase(self) -> &'static str {
         match self {
-            Self::MessageLost => "a message was lost",
+            Self::MessageLost => "a message was lost or blocked",
             Self::Crash => "a node crashed",
             Self::PowerLoss => "a node lost power",
             Self::EmptyDisk => "a node came back with an empty disk",
             Self::ClockSkew => "a wall clock was set wrong",
             Self::ClockDrift => "a clock drifted",
+            Self::StayedDown => "a node stayed down",
+            Self::LostWrite => "a disk lied about a sync",
+            Self::BitRot => "a bit of a disk flipped",
+            Self::DiskFull => "a disk was full",
         }
     }
 }
 
 /// Some hazards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Hazards(u8);
+pub struct Hazards(u16);
 
 impl Hazards {
     /// None.

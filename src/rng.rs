@@ -120,9 +120,11 @@ pub enum Purpose {
     Backoff,
     /// The order of events at one instant, where a scenario asks for random ties.
     Tie,
+    /// What a fault of a disk damages.
+    DiskFault,
 }
 
-const PURPOSES: usize = Purpose::Tie as usize + 1;
+const PURPOSES: usize = Purpose::DiskFault as usize + 1;
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 const SILVER: u64 = 0xd6e8_feb8_6659_fd93;
 

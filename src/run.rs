@@ -5,7 +5,7 @@ use crate::check::{self, CheckReport, Evidence, Verdict};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
-use crate::metrics::{Leadership, MessageCounts, Settlement};
+use crate::metrics::{Leadership, MessageCounts, Settlement, Unserved};
 use crate::property::Property;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::sim::event::Event;
@@ -88,10 +88,14 @@ pub struct RunResult {
     pub history: History,
     /// Every node at the end, in node order.
     pub finals: Vec<NodeSnapshot>,
+    /// The nodes of which a state was expected, each at its time, in file order.
+    pub states: Vec<(Time, NodeSnapshot)>,
     /// How it ended.
     pub settlement: Settlement,
     /// Messages by fate.
     pub messages: MessageCounts,
+    /// Arrivals of an open loop that were never invoked.
+    pub unserved: Unserved,
     /// Who led when.
     pub leaderships: Vec<Leadership>,
     /// Every property, in the order of [`crate::property::Property::ALL`].
@@ -151,8 +155,10 @@ pub fn run<P: Protocol>(
         events: finished.events,
         history: finished.history,
         finals: finished.finals,
+        states: config.expect.states.iter().map(|state| state.at).zip(finished.states).collect(),
         settlement: finished.settlement,
         messages: finished.messages,
+        unserved: finished.unserved,
         leaderships: finished.leaderships,
         checks,
         expectations,

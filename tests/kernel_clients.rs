@@ -186,3 +186,20 @@ fn reads_ask_whom_they_should_and_writes_the_leader() {
         assert_share(count, total, 1.0 / 6.0);
     }
 }
+
+/// Arrivals that were still waiting for a client when the fault phase ended used to be forgotten without a word.
+#[test]
+fn arrivals_that_no_client_ever_took_are_counted() {
+    let mut config = with_workload(1, 100, |workload| {
+        workload.pace =
+            Pace::Open { interval: Distribution::Constant(Span::from_millis(10)), burst: 1 };
+    });
+    // One client, an operation of two seconds, one second in all: the first arrival is served.
+    config.network.client_delay = Distribution::Constant(Span::from_secs(1));
+    config.duration = Span::from_secs(1);
+    let result = play(&config);
+    assert_eq!(result.history.entries().len(), 1);
+    // Arrivals at 20, 30 .. 990 ms; the one at one second comes after the end of the phase.
+    assert_eq!(result.unserved.count, 98);
+    assert_eq!(result.unserved.longest_wait, Span::from_millis(980));
+}

@@ -307,6 +307,23 @@ fn the_end_of_a_crash_restarts_nobody_out_of_another() {
     );
 }
 
+/// Faults that outlast the fault phase used to end in the middle of settling: a clock jumped back, and a node that
+/// had resumed was said to resume again.
+#[test]
+fn what_outlasts_the_fault_phase_ends_with_it() {
+    let rest = "[[fault]]\nat = '9s'\nfor = '3s'\nclock-jump = { node = 'n1', by = '5s' }\n\
+        [[fault]]\nat = '9s'\nfor = '3s'\npause = 'n3'\n[[fault]]\nat = '9s'\nfor = '5s'\ncrash = 'n2'\n";
+    let expected = [
+        "9.000000000 clock of n1 jumps by 5s",
+        "9.000000000 pause n3",
+        "9.000000000 crash n2",
+        "10.000000000 the fault phase ends",
+        "10.000000000 resume n3",
+        "10.000000000 restart n2",
+    ];
+    assert_eq!(acts(&play(rest)), expected);
+}
+
 /// With random ties a fault at the last instant used to come after the healing, and to stay for ever.
 #[test]
 fn faults_at_the_first_and_the_last_instant() {
@@ -320,6 +337,8 @@ fn faults_at_the_first_and_the_last_instant() {
         "10.000000000 pause n3",
         "10.000000000 the fault phase ends",
         "10.000000000 partition-10s heals",
+        "10.000000000 resume n3",
+        "10.000000000 restart n1 n2",
     ];
     assert_eq!(acts(&result), expected);
     let ties = scenario("mode = 'async'", rest);

@@ -147,7 +147,7 @@ fn random_ties_explore_orders_that_constant_delays_hide() {
                     HistoryEvent::Complete(op) => Some(result.history.entry(*op).client),
                     _ => None,
                 };
-                result.history.events().iter().find_map(first)
+                result.history.events().collect::<Vec<_>>().iter().find_map(first)
             })
             .collect();
         digests.sort();
@@ -170,7 +170,7 @@ fn the_history_is_in_event_order() {
         HistoryEvent::Complete(op) => result.history.entry(*op).completed_at,
         HistoryEvent::Nemesis(index) => result.history.nemesis()[*index].at,
     };
-    let events = result.history.events();
+    let events: Vec<HistoryEvent> = result.history.events().collect();
     assert_eq!(events.len(), 2 * 200 + 1, "and the end of the fault phase");
     assert!(events.is_sorted_by_key(at));
     // A client has one operation under way: its completions and invocations take turns.

@@ -381,11 +381,12 @@ type Settings = Vec<String>;
 
 /// Every combination of them, with what it promises.
 fn combinations() -> Vec<(Settings, Scenario)> {
-    let choices: [(&str, &[&str]); 6] = [
+    let choices: [(&str, &[&str]); 7] = [
         ("mode", &["async", "semi-sync", "sync"]),
         ("replication", &["entry", "full-state"]),
         ("resend", &["off", "100ms"]),
         ("deletes", &["tombstone", "erase"]),
+        ("wal.policy", &["off", "buffered", "fsync", "group-commit"]),
         ("read-from", &["leader", "any"]),
         ("retries", &["0", "3"]),
     ];

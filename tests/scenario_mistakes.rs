@@ -345,6 +345,18 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("[[fault]]\nat = \"1s\"\npartition = [[\"alice\"]]", &["no node or client `alice`"]),
     ("[[fault]]\nat = \"1s\"\ndrop = { kind = \"akc\" }", &["did you mean `ack`?"]),
     ("[[fault]]\nat = \"1s\"\nheal = \"cut\"", &["there is no fault `cut`"]),
+    ("[[fault]]\nat = \"1s\"\nslow-disk = { node = \"n1\" }", &["`by`"]),
+    (
+        "[[fault]]\nat = \"1s\"\nfor = \"1s\"\nflip-bit = { node = \"n1\" }",
+        &["`flip-bit` has no end"],
+    ),
+    ("[[fault]]\nat = \"1s\"\ndisk-full = { node = \"n1\" }", &["found a table"]),
+    ("wal = { policy = \"fsyncs\" }", &["did you mean `fsync`?"]),
+    (
+        "wal = { policy = \"fsync\", sync-every = \"1s\" }",
+        &["`sync-every` needs the policy `buffered`"],
+    ),
+    ("defects = [\"truncate-corruptions\"]", &["did you mean `truncate-corruption`?"]),
     ("[[change]]\nat = \"1s\"\nset = { \"network.los\" = 1 }", &["unknown key `los`"]),
     ("[[change]]\nat = \"1s\"\nset = { \"network.loss\" = \"200%\" }", &["over 100%"]),
     (

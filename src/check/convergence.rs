@@ -20,7 +20,10 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     keys.dedup();
     let figures =
         vec![("differing_keys", keys.len() as u64), ("live_replicas", facts.live.len() as u64)];
-    if facts.live.len() < 2 {
+    if facts.live.is_empty() {
+        return Finding { verdict: Verdict::Unknown("no node is up".to_owned()), figures };
+    }
+    if facts.live.len() == 1 {
         return Finding::of(None, figures);
     }
     if let Settlement::Stuck { at, .. } = facts.evidence.settlement {
@@ -147,7 +150,7 @@ mod tests {
         story.holds(1, "city", "Raleigh", 9).down(2);
         assert_eq!(story.witness(Convergence).nodes, [NodeId(2)]);
         story.down(3).assert_valid(Convergence);
-        story.down(1).assert_valid(Convergence);
+        assert_eq!(story.down(1).unknown(Convergence), "no node is up");
     }
 
     #[test]

@@ -66,7 +66,7 @@ struct Removal {
 impl<'a> Facts<'a> {
     pub(super) fn of(evidence: &Evidence<'a>) -> Self {
         let keys = evidence.names().keys.len();
-        let mut attempts = evidence.history.earlier_versions().to_vec();
+        let mut attempts = evidence.history.other_versions().to_vec();
         attempts.sort_unstable();
         let mut cleared = evidence.history.cleared().to_vec();
         cleared.sort_unstable();

@@ -123,7 +123,7 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, Accepted)> {
             (_, None) => {}
         }
     }
-    for (op, version) in history.earlier_versions() {
+    for (op, version) in history.other_versions() {
         accept(*op, history.entry(*op).key, *version);
     }
 

@@ -498,7 +498,7 @@ pub(super) fn versions(history: &History, op: OpId, key: KeyId) -> Vec<Version> 
     let mut versions: Vec<Version> = Vec::new();
     if entry.function != Function::Clear && entry.key == key {
         versions.extend(entry.version);
-        let attempts = history.earlier_versions().iter();
+        let attempts = history.other_versions().iter();
         versions.extend(attempts.filter(|(other, _)| *other == op).map(|(_, version)| *version));
     }
     let cleared = history.cleared().iter().filter(|(other, k, _)| (*other, *k) == (op, key));

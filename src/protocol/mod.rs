@@ -81,7 +81,7 @@ use crate::config::{Config, Names, Operation};
 use crate::history::{Failure, Item};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
 use crate::property::Promises;
-use crate::rng::{CausalId, Draws, Purpose};
+use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::time::{Span, Time, Wall};
 
 pub mod leader_follower;
@@ -182,6 +182,10 @@ pub struct RequestId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
+/// The step that made something wait, as the cause of what happens when the wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin(CausalId);
+
 /// A file of a node's disk; what each is for is the protocol's affair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct File(pub u8);
@@ -218,10 +222,11 @@ impl DiskImage {
         self.files.get(&file).map_or(&[], Vec::as_slice)
     }
 
-    /// The records of `file`, up to a torn tail.
+    /// The records of `file`, up to the first that is not whole. A log that has to know a torn tail from damage to
+    /// what was durable is opened by [`wal::Log::open`].
     #[must_use]
     pub fn records<R: DeserializeOwned>(&self, file: File) -> wal::Replay<R> {
-        wal::replay(self.bytes(file))
+        wal::salvage(self.bytes(file))
     }
 }
 
@@ -485,12 +490,31 @@ impl DiscardReason {
 /// An effect of a protocol's step, as the simulation finds it in the buffer.
 #[derive(Debug)]
 pub(crate) enum Effect<P: Protocol> {
-    Send { to: NodeId, message: P::Message },
-    SetTimer { timer: P::Timer, after: Span },
-    CancelTimer { timer: P::Timer },
-    Disk { ticket: Ticket, file: File, operation: DiskOperation },
-    Reply { request: RequestId, reply: Reply },
+    Send {
+        to: NodeId,
+        message: P::Message,
+    },
+    SetTimer {
+        timer: P::Timer,
+        after: Span,
+    },
+    CancelTimer {
+        timer: P::Timer,
+    },
+    Disk {
+        ticket: Ticket,
+        file: File,
+        operation: DiskOperation,
+    },
+    Reply {
+        request: RequestId,
+        reply: Reply,
+    },
     Observe(Observation),
+    /// Effects from here on are caused by this instead of the step.
+    Continue(CausalId),
+    /// The process gives up, and why.
+    Stop(String),
 }
 
 /// What a protocol asks of its disk. `Append` takes its bytes from the effects' byte buffer.
@@ -528,6 +552,7 @@ pub struct Context<'a, P: Protocol> {
     pub(crate) next_ticket: &'a mut u64,
     /// Whether anybody wants to know what happens to single writes: a trace, or a second look at a lost one.
     pub(crate) observed: bool,
+    pub(crate) disk_is_full: bool,
     pub(crate) effects: &'a mut Effects<P>,
 }
 
@@ -607,9 +632,25 @@ impl<P: Protocol> Context<'_, P> {
     /// When the record's `Serialize` fails; one of plain data does not.
     pub fn append(&mut self, file: File, record: &P::Record) -> Ticket {
         let start = self.effects.bytes.len();
-        wal::encode(record, &mut self.effects.bytes);
+        wal::encode(wal::Stamp::default(), record, &mut self.effects.bytes);
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Append { start, end })
+    }
+
+    /// Appends a record of a [`wal::Log`]; how many bytes that takes.
+    fn append_stamped(&mut self, file: File, stamp: wal::Stamp, record: &P::Record) -> u64 {
+        let start = self.effects.bytes.len();
+        wal::encode(stamp, record, &mut self.effects.bytes);
+        let end = self.effects.bytes.len();
+        self.disk(file, DiskOperation::Append { start, end });
+        (end - start) as u64
+    }
+
+    /// Whether the disk has no room: an [`Context::append`] or a [`Context::replace`] of this step writes nothing, and
+    /// [`Input::Persisted`] brings [`DiskError::Full`] with its ticket.
+    #[must_use]
+    pub const fn disk_is_full(&self) -> bool {
+        self.disk_is_full
     }
 
     /// Makes everything written to `file` so far durable; [`Input::Persisted`] with this ticket says when.
@@ -627,7 +668,7 @@ impl<P: Protocol> Context<'_, P> {
     pub fn replace(&mut self, file: File, records: &[P::Record]) -> Ticket {
         let start = self.effects.bytes.len();
         for record in records {
-            wal::encode(record, &mut self.effects.bytes);
+            wal::encode(wal::Stamp::default(), record, &mut self.effects.bytes);
         }
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Replace { start, end })
@@ -638,6 +679,23 @@ impl<P: Protocol> Context<'_, P> {
         *self.next_ticket += 1;
         self.effects.list.push(Effect::Disk { ticket, file, operation });
         ticket
+    }
+
+    /// This step, to be named by [`Context::continue_from`] when what it leaves to wait goes on.
+    #[must_use]
+    pub const fn origin(&self) -> Origin {
+        Origin(self.cause.child(Cause::Disk, u64::MAX, 0))
+    }
+
+    /// Goes on with what an earlier step left to wait: the effects that follow are caused by that step and not by
+    /// this one, so that their luck does not depend on what they shared a sync with.
+    pub fn continue_from(&mut self, origin: Origin) {
+        self.effects.list.push(Effect::Continue(origin.0));
+    }
+
+    /// Gives up: the process ends, says why, and does not start again by itself.
+    pub fn stop(&mut self, why: impl Into<String>) {
+        self.effects.list.push(Effect::Stop(why.into()));
     }
 
     /// Answers a client's request; answers after the first are ignored by the client.

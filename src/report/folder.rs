@@ -39,7 +39,10 @@ pub fn write(
         out.write_all(b"\n")
     })?;
     file(&folder.join("nodes.json"), |out| {
-        serde_json::to_writer_pretty(&mut *out, &nodes::nodes(&result.finals, names))?;
+        serde_json::to_writer_pretty(
+            &mut *out,
+            &nodes::nodes(&result.finals, &result.states, names),
+        )?;
         out.write_all(b"\n")
     })?;
     file(&folder.join("history.jsonl"), |out| history::write(&result.history, names, out))?;

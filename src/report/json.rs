@@ -5,7 +5,7 @@
 //! - one file, one seed: [`run`], also the content of `result.json`
 //!
 //!   `{scenario, title, seed, digest, verdict, verified, virtual_time_ns, events, operations{invoked, ok, fail,
-//!   info, degraded, errors{NAME: count}}, latency_ns{FUNCTION{count, mean, p50, p95, p99, p999, max}},
+//!   info, degraded, unserved, errors{NAME: count}}, latency_ns{FUNCTION{count, mean, p50, p95, p99, p999, max}},
 //!   checks{NAME{verdict, expected, promise, why, voided_by[], reason, witness{summary, count, operations[],
 //!   nodes[], write}, figures{}}}, network{sent, delivered, lost, duplicated, blocked}, leaders[{term, node,
 //!   from_ns, until_ns}], faults[{fault, event, at_ns, what}], settled{outcome, after_ns, waiting_for[], stuck_at_ns,
@@ -126,6 +126,7 @@ fn operations(counts: &OperationCounts) -> Value {
         "fail": counts.fail,
         "info": counts.info,
         "degraded": counts.degraded,
+        "unserved": counts.unserved.count,
         "errors": errors,
     })
 }
@@ -244,7 +245,7 @@ mod tests {
              network leaders faults settled expectations"
         );
         assert_eq!(document["digest"], "0123456789abcdef");
-        assert_eq!(keys(&document["operations"]), "invoked ok fail info degraded errors");
+        assert_eq!(keys(&document["operations"]), "invoked ok fail info degraded unserved errors");
         assert_eq!(document["operations"]["invoked"], 6);
         assert_eq!(document["operations"]["info"], 2, "pending is unknown");
         assert_eq!(document["operations"]["errors"]["not-leader"], 1);
@@ -262,7 +263,10 @@ mod tests {
         );
         assert_eq!(durability["witness"]["write"], "0.001000000@n1#1");
         assert_eq!(durability["figures"]["lost"], 3);
-        assert_eq!(document["checks"]["staleness"]["voided_by"][0], "a message was lost");
+        assert_eq!(
+            document["checks"]["staleness"]["voided_by"][0],
+            "a message was lost or blocked"
+        );
         assert_eq!(keys(&document["network"]), "sent delivered lost duplicated blocked");
         assert_eq!(keys(&document["leaders"][1]), "term node from_ns until_ns");
         assert_eq!(document["leaders"][1]["until_ns"], Value::Null);

@@ -7,7 +7,7 @@ use crate::check::CheckReport;
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Failure, Function, History, NemesisEvent, Status};
-use crate::metrics::{Latency, Leadership, MessageCounts, Settlement};
+use crate::metrics::{Latency, Leadership, MessageCounts, Settlement, Unserved};
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
 
@@ -91,13 +91,15 @@ pub struct OperationCounts {
     pub info: u64,
     /// Ok, but with fewer confirmations than asked for.
     pub degraded: u64,
+    /// Arrivals of an open loop that found no free client, and were never invoked.
+    pub unserved: Unserved,
     /// How often each reason was given, in the order of [`Failure::ALL`].
     pub failures: [u64; Failure::ALL.len()],
 }
 
 impl OperationCounts {
-    fn of(history: &History) -> Self {
-        let mut counts = Self::default();
+    fn of(history: &History, unserved: Unserved) -> Self {
+        let mut counts = Self { unserved, ..Self::default() };
         for entry in history.entries() {
             counts.invoked += 1;
             counts.degraded += u64::from(entry.degraded);
@@ -120,6 +122,8 @@ impl OperationCounts {
         self.fail += other.fail;
         self.info += other.info;
         self.degraded += other.degraded;
+        self.unserved.count += other.unserved.count;
+        self.unserved.longest_wait = self.unserved.longest_wait.max(other.unserved.longest_wait);
         for (mine, theirs) in self.failures.iter_mut().zip(other.failures) {
             *mine += theirs;
         }
@@ -184,7 +188,7 @@ impl Report {
             verdict: result.verdict,
             ended_at: result.ended_at,
             events: result.events,
-            operations: OperationCounts::of(&result.history),
+            operations: OperationCounts::of(&result.history, result.unserved),
             latencies: lengths.latencies(),
             checks: result.checks.iter().map(check).collect(),
             messages: result.messages,

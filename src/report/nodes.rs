@@ -1,19 +1,32 @@
-//! `nodes.json`: every node as it stood at the end of a run, as its status page would show it.
+//! `nodes.json`: every node as its status page would show it, at the end of a run and wherever the scenario expects
+//! a state.
 //!
-//! A list of `{node, up, role, term, leader, mode, peers[], blocked[], pending[], data[{key, value, version}]}`, in
-//! node order. `pending` is what the node still meant to do, in words; a deleted key that left a tombstone has the
-//! value null. A node that is down has its id alone, and no data.
+//! `{end[STATUS], states[{at_ns, ..STATUS}]}`, where STATUS is `{node, up, role, term, leader, mode, peers[],
+//! blocked[], pending[], data[{key, value, version}]}`; `end` is in node order, `states` in file order. `pending` is
+//! what the node still meant to do, in words; a deleted key that left a tombstone has the value null. A node that is
+//! down has its id alone, and no data.
 
 use serde_json::{Value, json};
 
 use crate::config::Names;
 use crate::id::{KeyId, NodeId};
 use crate::protocol::{NodeSnapshot, Stored};
+use crate::time::Time;
 
-/// The status of `nodes`.
+/// The status of the nodes at the `end`, and of those looked at on the way.
 #[must_use]
-pub fn nodes(nodes: &[NodeSnapshot], names: &Names) -> Value {
-    nodes.iter().map(|node| status(node, names)).collect()
+pub fn nodes(end: &[NodeSnapshot], states: &[(Time, NodeSnapshot)], names: &Names) -> Value {
+    let state = |(at, node): &(Time, NodeSnapshot)| {
+        let mut state = json!({ "at_ns": at.nanos() });
+        if let (Some(state), Value::Object(status)) = (state.as_object_mut(), status(node, names)) {
+            state.extend(status);
+        }
+        state
+    };
+    json!({
+        "end": end.iter().map(|node| status(node, names)).collect::<Vec<_>>(),
+        "states": states.iter().map(state).collect::<Vec<_>>(),
+    })
 }
 
 fn status(node: &NodeSnapshot, names: &Names) -> Value {
@@ -59,7 +72,7 @@ mod tests {
         up.data.insert(KeyId(0), Stored { value: Some(Stamp::text(0)), version });
         up.data.insert(KeyId(1), Stored { value: None, version });
         let down = NodeSnapshot { up: false, ..NodeSnapshot::new(NodeId(1), Role::Follower) };
-        let expected = json!([
+        let expected = json!({ "states": [], "end": [
             {
                 "node": "n1", "up": true, "role": "leader", "term": 2, "leader": "n1", "mode": "sync",
                 "peers": ["n2"], "blocked": ["n2"], "pending": [],
@@ -72,7 +85,10 @@ mod tests {
                 "node": "n2", "up": false, "role": null, "term": null, "leader": null, "mode": "",
                 "peers": [], "blocked": [], "pending": [], "data": [],
             },
-        ]);
-        assert_eq!(nodes(&[up, down], &names), expected);
+        ] });
+        assert_eq!(nodes(&[up.clone(), down], &[], &names), expected);
+        let states = nodes(&[], &[(Time::from_nanos(7), up)], &names);
+        assert_eq!(states["states"][0]["at_ns"], json!(7));
+        assert_eq!(states["states"][0]["blocked"], json!(["n2"]));
     }
 }

@@ -8,7 +8,7 @@ use crate::config::{
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, Version};
-use crate::metrics::{Leadership, MessageCounts, Settlement};
+use crate::metrics::{Leadership, MessageCounts, Settlement, Unserved};
 use crate::property::{Hazard, Hazards, Promise, Property};
 use crate::rng::Probability;
 use crate::run::{Expectation, RunResult, RunVerdict};
@@ -71,7 +71,9 @@ pub(crate) fn run() -> (Config, RunResult) {
         events: 1234,
         history: history(),
         finals: Vec::new(),
+        states: Vec::new(),
         settlement: Settlement::Settled { after: Span::from_millis(1200) },
+        unserved: Unserved::default(),
         messages: MessageCounts {
             sent: 1200,
             delivered: 1100,

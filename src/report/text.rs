@@ -251,6 +251,14 @@ impl Page {
             let many = grouped(counts.degraded);
             lines.push(format!("{many} answered with fewer confirmations than asked for"));
         }
+        if counts.unserved.count > 0 {
+            let (many, wait) =
+                (counted(counts.unserved.count, "arrival"), counts.unserved.longest_wait);
+            lines.push(format!(
+                "{many} found no free client and were never invoked; the first had waited {}",
+                wait.short()
+            ));
+        }
         let why: Vec<_> = counts
             .reasons()
             .map(|(failure, count)| format!("{} {}", grouped(count), failure.name()))
@@ -375,7 +383,9 @@ fn leaders(leaderships: &[Leadership]) -> Vec<String> {
 fn faults(acts: &[FaultAct]) -> Vec<String> {
     let rows = acts.iter().map(|act| {
         let event = if act.starts { "start" } else { "end" };
-        format!("{:>8}  {event:5}  {}", moment(act.at), act.what)
+        let unnamed = act.fault.as_ref().filter(|id| !act.what.starts_with(id.as_str()));
+        let id = unnamed.map_or_else(String::new, |id| format!("{id}: "));
+        format!("{:>8}  {event:5}  {id}{}", moment(act.at), act.what)
     });
     shortened(rows, "faults")
 }
@@ -434,8 +444,8 @@ PASS  A partition, and what it costs             seed 1  digest 0123456789abcdef
              Promised: Every write waits for a majority.
   allowed    staleness
              A read missed a write.
-             Not promised in this run, because a message was lost (A follower
-             applies what reaches it.)
+             Not promised in this run, because a message was lost or blocked (A
+             follower applies what reaches it.)
   valid      convergence, lww-maximum, single-leader, read-your-writes,
              monotonic-reads, monotonic-writes, writes-follow-reads
 
@@ -451,8 +461,8 @@ Operations    6 invoked: 3 ok, 1 failed, 2 unknown
 Messages      1,200 sent: 1,100 delivered, 60 lost, 40 blocked
 Leaders       n1  term 1    0.000s to 12.400s
               n2  term 2   13.000s to the end
-Faults         10.000s  start  partition n1 | n2 n3
-               15.000s  end    partition n1 | n2 n3
+Faults         10.000s  start  split: partition n1 | n2 n3
+               15.000s  end    split: partition n1 | n2 n3
 End           at 31.200s, after 1,234 events; settled in 1.2s
 Expectations  met
 

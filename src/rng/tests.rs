@@ -24,6 +24,7 @@ const ALL: [Purpose; PURPOSES] = [
     Purpose::Replica,
     Purpose::Backoff,
     Purpose::Tie,
+    Purpose::DiskFault,
 ];
 
 /// Families of identities as a run has them, of 65,536 each: regular where anything could be too regular.

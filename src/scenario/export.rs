@@ -13,8 +13,8 @@ use super::script::status_word;
 use super::sections::TIES;
 use super::units;
 use crate::config::{
-    Answer, Change, ClientLeg, Clock, Config, Expect, ExpectedState, ExpectedValue, Fault,
-    FaultAction, Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom, Route,
+    Answer, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState, ExpectedValue,
+    Fault, FaultAction, Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom, Route,
     ScriptedOperation, Skew, Target, Workload,
 };
 use crate::id::NodeId;
@@ -348,8 +348,30 @@ fn action(action: &FaultAction, names: &Names, kinds: &[&str]) -> (&'static str,
             set(&mut table, "drift", units::show_drift(*ppb));
             ("clock-drift", table.into())
         }
+        FaultAction::Disk { target: nodes, fault } => disk_fault(nodes, fault),
         FaultAction::Heal(HealWhat::Network) => ("heal", "network".into()),
         FaultAction::Heal(HealWhat::Fault(id)) => ("heal", names.fault(*id).into()),
+    }
+}
+
+fn disk_fault(nodes: &Target, fault: &DiskFault) -> (&'static str, Value) {
+    match fault {
+        DiskFault::TornWrite => ("torn-write", target(nodes)),
+        DiskFault::LostWrite => ("lost-write", target(nodes)),
+        DiskFault::ReadError => ("read-error", target(nodes)),
+        DiskFault::Full => ("disk-full", target(nodes)),
+        DiskFault::FlipBit { byte } => {
+            let mut table = one("node", target(nodes));
+            if let Some(byte) = byte {
+                set(&mut table, "byte", i64::try_from(*byte).unwrap_or(i64::MAX));
+            }
+            ("flip-bit", table.into())
+        }
+        DiskFault::Slow(by) => {
+            let mut table = one("node", target(nodes));
+            set(&mut table, "by", encode_distribution(by));
+            ("slow-disk", table.into())
+        }
     }
 }
 

@@ -7,11 +7,11 @@ use super::diagnostics::{Loc, Problem};
 use super::names::Interned;
 use super::script::{Frame, ids};
 use super::units;
-use crate::config::{Clock, Fault, FaultAction, Group, HealWhat, Route, Target};
+use crate::config::{Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Route, Target};
 use crate::id::{FaultId, NodeId};
 
 /// What a fault may do; one is given.
-pub(super) const ACTIONS: [&str; 16] = [
+pub(super) const ACTIONS: [&str; 22] = [
     "partition",
     "majorities-ring",
     "bridge",
@@ -27,6 +27,12 @@ pub(super) const ACTIONS: [&str; 16] = [
     "resume",
     "clock-jump",
     "clock-drift",
+    "torn-write",
+    "lost-write",
+    "flip-bit",
+    "read-error",
+    "disk-full",
+    "slow-disk",
     "heal",
 ];
 
@@ -125,7 +131,8 @@ fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<
         }
         return None;
     };
-    if matches!(lasts, Some(Some(_))) && matches!(kind, "restart" | "resume" | "heal") {
+    if matches!(lasts, Some(Some(_))) && matches!(kind, "restart" | "resume" | "flip-bit" | "heal")
+    {
         let at = table.key_at("for");
         let title = format!("`{kind}` has no end");
         table.sink().push(Problem::new(at, title, "it happens once, and cannot last"));
@@ -188,8 +195,34 @@ fn action(kind: &str, value: &Element<'_>, scene: Scene<'_>) -> Option<FaultActi
             let ppb = table.required("drift", Element::drift);
             Some(FaultAction::ClockDrift { target: target?, ppb: ppb? })
         })?,
+        "torn-write" | "lost-write" | "flip-bit" | "read-error" | "disk-full" | "slow-disk" => {
+            disk(kind, value, nodes)?
+        }
         _ => FaultAction::Heal(heal(value, scene)?),
     })
+}
+
+/// What is wrong with disks: a target, or a table with one.
+fn disk(kind: &str, value: &Element<'_>, nodes: u16) -> Option<FaultAction> {
+    let fault = match kind {
+        "torn-write" => DiskFault::TornWrite,
+        "lost-write" => DiskFault::LostWrite,
+        "read-error" => DiskFault::ReadError,
+        "disk-full" => DiskFault::Full,
+        _ => {
+            return value.table(|table| {
+                let target = table.required("node", |node| node.target(nodes));
+                let fault = if kind == "flip-bit" {
+                    let byte = table.optional("byte", |byte| byte.integer(0..=u64::MAX));
+                    byte.map(|byte| DiskFault::FlipBit { byte })
+                } else {
+                    table.required("by", Element::distribution).map(DiskFault::Slow)
+                };
+                Some(FaultAction::Disk { target: target?, fault: fault? })
+            });
+        }
+    };
+    Some(FaultAction::Disk { target: value.target(nodes)?, fault })
 }
 
 /// `[["n1"], ["n2", "c1"]]`: no node or client on two sides.

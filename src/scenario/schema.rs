@@ -445,6 +445,18 @@ fn fault() -> Value {
                 "node": target("Whose."),
                 "drift": refer("drift", "How much faster.", None),
             })),
+            "torn-write": target("A power loss leaves a hole in what was not synced, and the rest of it."),
+            "lost-write": target("Syncs complete and make nothing durable: a power loss takes what they covered."),
+            "flip-bit": object("A bit of a disk flips, for good.", &["node"], json!({
+                "node": target("Whose."),
+                "byte": integer("The byte it is in, counted through the files of the disk; else a drawn one.", 0, i64::MAX.unsigned_abs(), None),
+            })),
+            "read-error": target("A process that starts cannot read its disk, and gives up."),
+            "disk-full": target("Nothing more can be written: writes are refused, the node lives."),
+            "slow-disk": object("Syncs take longer.", &["node", "by"], json!({
+                "node": target("Whose."),
+                "by": distribution("How much longer.", None),
+            })),
             "heal": name("Ends faults before their time: `network` for all that are on the network, or a fault's id."),
         }),
     );

@@ -6,19 +6,21 @@
 //! it may have happened. A read without an answer ends `fail`: it has no effect to be unsure of.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
-use crate::config::{Config, Operation, Pace, ReadFrom, Skew, Workload};
+use crate::config::{Config, Operation, Pace, Workload};
 use crate::history::{Failure, Status};
-use crate::id::{ClientId, KeyId, NodeId, OpId, Value};
+use crate::id::{ClientId, NodeId, OpId, Value};
+use crate::metrics::Unserved;
 use crate::protocol::{Outcome, Protocol, Reply, RequestId, Response};
-use crate::rng::{CausalId, Cause, Draws, Purpose, Root};
+use crate::rng::{CausalId, Cause, Purpose, Root};
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
 use super::event::{Event, Kernel, What};
 use super::network::Network;
 use super::queue::EventQueue;
+use super::workload::{Generator, arrival_index, operation_id};
 
 /// All clients: the workload's first, then the script's.
 pub(crate) struct Clients {
@@ -82,17 +84,6 @@ pub(crate) struct World<'a, P: Protocol, Q> {
     pub(crate) config: &'a Config,
     pub(crate) kernel: &'a mut Kernel<P, Q>,
     pub(crate) network: &'a Network,
-}
-
-/// The workload's settings in the form that drawing needs.
-struct Generator {
-    settings: Workload,
-    /// Cumulative weights of keys, scaled to 64 bits; empty for uniform keys.
-    zipf: Vec<u64>,
-    /// Open loop: arrivals that wait for a client, by arrival time and place.
-    waiting: VecDeque<(u64, Time)>,
-    /// Open loop: clients with nothing to do, lowest first.
-    idle: BinaryHeap<Reverse<u32>>,
 }
 
 impl Clients {
@@ -542,130 +533,19 @@ impl Clients {
     }
 
     /// The fault phase is over: nobody invokes anything more.
-    pub(crate) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self, now: Time) {
         if let Some(generator) = &mut self.workload {
-            generator.settings.operations = Some(0);
-            generator.waiting.clear();
+            generator.stop(now);
         }
     }
-}
 
-fn arrival_index(index: u64) -> u32 {
-    u32::try_from(index).expect("fewer than 2^32 operations")
-}
-
-fn operation_id(source: ClientId, index: u32) -> CausalId {
-    CausalId::root(Root::Operation, source.0.into(), index.into())
+    /// Arrivals of an open loop that found no client in time.
+    pub(crate) fn unserved(&self) -> Unserved {
+        self.workload.as_ref().map_or_else(Unserved::default, |generator| generator.unserved)
+    }
 }
 
 /// By the operation's id and not by its place: taking out one before it changes nothing.
 fn scripted_id(config: &Config, place: usize) -> CausalId {
     CausalId::root(Root::Scripted, crate::digest::name_hash(&config.script[place].id), 0)
-}
-
-impl Generator {
-    fn new(settings: &Workload) -> Self {
-        let zipf = match settings.skew {
-            Skew::Uniform => Vec::new(),
-            Skew::Zipf { exponent } => crate::sampler::zipf_table(settings.keys, exponent),
-        };
-        let settings = settings.clone();
-        Self { settings, zipf, waiting: VecDeque::new(), idle: BinaryHeap::new() }
-    }
-
-    /// How many operations a client of a closed loop has in all.
-    fn share(&self, client: ClientId) -> u64 {
-        let clients = u64::from(self.settings.clients);
-        match self.settings.operations {
-            None => u64::MAX,
-            Some(all) => all / clients + u64::from(u64::from(client.0) < all % clients),
-        }
-    }
-
-    /// Closed loop: schedules the client's operation number `index`, after it has thought.
-    fn schedule_next<P: Protocol, Q: EventQueue<Event<P>>>(
-        &self,
-        client: ClientId,
-        index: u32,
-        kernel: &mut Kernel<P, Q>,
-    ) {
-        let Pace::Closed { think } = &self.settings.pace else { return };
-        if u64::from(index) >= self.share(client) {
-            return;
-        }
-        let id = operation_id(client, index);
-        let thinks = think.sample(|i| kernel.draws.draw(Purpose::Pace, id, i));
-        let due_at = kernel.now + thinks;
-        kernel.schedule(due_at, id, What::Invoke { client, due_at });
-    }
-
-    /// Open loop: schedules the arrival whose first operation is number `index`.
-    fn schedule_arrival<P: Protocol, Q: EventQueue<Event<P>>>(
-        &self,
-        index: u64,
-        kernel: &mut Kernel<P, Q>,
-    ) {
-        let Pace::Open { interval, .. } = &self.settings.pace else { return };
-        if self.settings.operations.is_some_and(|all| index >= all) {
-            return;
-        }
-        let id = operation_id(ClientId::ARRIVALS, arrival_index(index));
-        let until = interval.sample(|i| kernel.draws.draw(Purpose::Pace, id, i));
-        kernel.schedule_after(until, id, What::Arrival { index });
-    }
-
-    /// Draws what an operation asks.
-    fn operation(&self, id: CausalId, value: Value, draws: &Draws) -> Operation {
-        let mix = self.settings.mix;
-        let weights = [mix.put, mix.get, mix.delete, mix.list, mix.read_all];
-        let total: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
-        let mut at = draws.below(Purpose::Mix, id, 0, total);
-        let chosen = weights.iter().position(|weight| {
-            let inside = at < u64::from(*weight);
-            if !inside {
-                at -= u64::from(*weight);
-            }
-            inside
-        });
-        let key = self.key(id, draws);
-        match chosen {
-            Some(1) => Operation::Get { key },
-            Some(2) => Operation::Delete { key, quorum: None },
-            Some(3) => Operation::List,
-            Some(4) => Operation::ReadAll,
-            _ => Operation::Put { key, value, quorum: None },
-        }
-    }
-
-    fn key(&self, id: CausalId, draws: &Draws) -> KeyId {
-        if self.zipf.is_empty() {
-            let keys = u64::from(self.settings.keys);
-            return KeyId(u32::try_from(draws.below(Purpose::Key, id, 0, keys)).unwrap_or(0));
-        }
-        let draw = draws.draw(Purpose::Key, id, 0);
-        let rank = self.zipf.partition_point(|cumulative| *cumulative <= draw);
-        KeyId(u32::try_from(rank.min(self.zipf.len() - 1)).unwrap_or(0))
-    }
-
-    /// Whom a read asks; `None` for the leader.
-    fn replica(
-        &self,
-        client: ClientId,
-        id: CausalId,
-        nodes: u16,
-        draws: &Draws,
-        network: &Network,
-    ) -> Option<NodeId> {
-        match self.settings.read_from {
-            ReadFrom::Leader => None,
-            ReadFrom::Node(node) => Some(node),
-            ReadFrom::Any => {
-                let index = draws.below(Purpose::Replica, id, 0, nodes.into());
-                Some(NodeId(u16::try_from(index).unwrap_or(0)))
-            }
-            ReadFrom::Nearest => {
-                NodeId::all(nodes).min_by_key(|node| network.client_leg(client, *node).median())
-            }
-        }
-    }
 }

@@ -5,13 +5,21 @@
 //! order in which they were asked for. A power loss keeps what was synced and, of the bytes appended since, a
 //! drawn prefix that may end in the middle of a record (a torn tail). Truncations and replacements that were not
 //! yet durable happened up to one that a draw chooses, and what a sync before them made durable stays durable.
+//!
+//! Faults ([`DiskFault`]): a full disk takes no append and no replacement, and says so; a lying one completes syncs
+//! that make nothing durable; a torn write leaves a hole of zeros in what a power loss found unsynced, and all the
+//! rest of it; a bit flips in what was written; a disk that cannot be read fails those that start from it.
 
 use std::collections::BTreeMap;
 
-use crate::protocol::{DiskImage, DiskOperation, File, Ticket};
-use crate::rng::{CausalId, Draws, Purpose};
+use crate::config::DiskFault;
+use crate::protocol::{DiskError, DiskImage, DiskOperation, File, Ticket};
+use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::sampler::Distribution;
 use crate::time::Time;
+
+/// The longest hole of a torn write, in bytes.
+const SECTOR: u64 = 512;
 
 /// The disk of one node.
 #[derive(Debug, Default)]
@@ -20,6 +28,15 @@ pub(crate) struct Disk {
     /// When the last sync that was asked for completes.
     busy_until: Time,
     syncs: Vec<Sync>,
+    /// What is wrong with it: the index of each fault, its name, and what it does.
+    faults: Vec<(u32, CausalId, DiskFault)>,
+}
+
+/// The end of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Done {
+    pub(crate) at: Time,
+    pub(crate) result: Result<(), DiskError>,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +77,12 @@ impl Disk {
         bytes: &[u8],
         (now, id): (Time, CausalId),
         (draws, latency): (&Draws, &Distribution),
-    ) -> Option<Time> {
+    ) -> Option<Done> {
+        let writes =
+            matches!(operation, DiskOperation::Append { .. } | DiskOperation::Replace { .. });
+        if writes && self.is_full() {
+            return Some(Done { at: now, result: Err(DiskError::Full) });
+        }
         let contents = self.files.entry(file).or_default();
         match *operation {
             DiskOperation::Append { start, end } => {
@@ -86,7 +108,52 @@ impl Disk {
         self.syncs.push(Sync { ticket, file, edition, covers });
         let takes = latency.sample(|index| draws.draw(Purpose::Sync, id, index));
         self.busy_until = self.busy_until.max(now) + takes;
-        Some(self.busy_until)
+        for (_, fault, what) in &self.faults {
+            if let DiskFault::Slow(longer) = what {
+                let id = id.child(Cause::Fault, fault.get(), 0);
+                let longer = longer.sample(|index| draws.draw(Purpose::FaultDelay, id, index));
+                self.busy_until += longer;
+            }
+        }
+        Some(Done { at: self.busy_until, result: Ok(()) })
+    }
+
+    /// A fault starts.
+    pub(crate) fn begin(&mut self, index: u32, name: CausalId, fault: DiskFault) {
+        self.faults.push((index, name, fault));
+    }
+
+    /// The fault of this index is over.
+    pub(crate) fn end(&mut self, index: u32) {
+        self.faults.retain(|(other, ..)| *other != index);
+    }
+
+    fn has(&self, fault: &DiskFault) -> bool {
+        self.faults.iter().any(|(.., other)| other == fault)
+    }
+
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        !self.faults.is_empty() && self.has(&DiskFault::Full)
+    }
+
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.has(&DiskFault::ReadError)
+    }
+
+    /// Flips a drawn bit of this byte, or of a drawn one, counted through all files; which one it was.
+    pub(crate) fn flip_bit(
+        &mut self,
+        byte: Option<u64>,
+        draws: &Draws,
+        id: CausalId,
+    ) -> Option<(u64, u64)> {
+        let bytes = self.files.values_mut().flat_map(|file| &mut file.now.written);
+        let mut bytes: Vec<&mut u8> = bytes.collect();
+        let drawn = draws.below(Purpose::DiskFault, id, 0, bytes.len() as u64);
+        let (at, bit) = (byte.unwrap_or(drawn), draws.below(Purpose::DiskFault, id, 1, 8));
+        **bytes.get_mut(usize::try_from(at).ok()?)? ^= 1 << bit;
+        Some((at, bit))
     }
 
     /// A sync completes, whether or not the process that asked for it still lives.
@@ -94,6 +161,9 @@ impl Disk {
         // A power loss forgets the syncs under way, and their completions come all the same.
         let Some(at) = self.syncs.iter().position(|sync| sync.ticket == ticket) else { return };
         let Sync { file, edition, covers, .. } = self.syncs.remove(at);
+        if self.has(&DiskFault::LostWrite) {
+            return;
+        }
         self.files.entry(file).or_default().settle(edition, covers);
     }
 
@@ -101,6 +171,7 @@ impl Disk {
     pub(crate) fn lose_power(&mut self, draws: &Draws, id: CausalId) {
         self.syncs.clear();
         self.busy_until = Time::ZERO;
+        let torn = self.has(&DiskFault::TornWrite);
         for (index, contents) in (0..).zip(self.files.values_mut()) {
             // Every edition since the last one that is durable may be the one that the platter has.
             let editions = contents.before.len() as u64 + 1;
@@ -113,8 +184,20 @@ impl Disk {
             contents.before.clear();
             let Edition { written, synced, .. } = &mut contents.now;
             let unsynced = (written.len() - *synced) as u64;
-            let kept = draws.below(Purpose::PowerLoss, id, 2 * index + 1, unsynced + 1);
-            written.truncate(*synced + usize::try_from(kept).expect("at most what was written"));
+            if torn {
+                let draw = |i, below| {
+                    let drawn = draws.below(Purpose::DiskFault, id, 2 * index + i, below);
+                    usize::try_from(drawn).expect("at most what was written")
+                };
+                let start = *synced + draw(0, unsynced);
+                let end = start + 1 + draw(1, SECTOR);
+                let end = end.min(written.len());
+                written[start.min(end)..end].fill(0);
+            } else {
+                let kept = draws.below(Purpose::PowerLoss, id, 2 * index + 1, unsynced + 1);
+                written
+                    .truncate(*synced + usize::try_from(kept).expect("at most what was written"));
+            }
             // What is read back after a power loss is on the platter.
             *synced = written.len();
             contents.now.number = number + 1;
@@ -158,6 +241,9 @@ impl Contents {
 }
 
 #[cfg(test)]
+mod twin;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::Root;
@@ -184,7 +270,12 @@ mod tests {
             let at = (Time::ZERO, CausalId::root(Root::Run, 0, 0));
             let done =
                 self.disk.perform((ticket, FILE), operation, bytes, at, (&self.draws, &latency));
-            (ticket, done)
+            assert!(done.is_none_or(|done| done.result == Ok(())));
+            (ticket, done.map(|done| done.at))
+        }
+
+        fn has(&mut self, fault: DiskFault) {
+            self.disk.begin(0, CausalId::root(Root::Fault, 0, 0), fault);
         }
 
         fn append(&mut self, bytes: &[u8]) {
@@ -237,6 +328,78 @@ mod tests {
         assert_eq!(bench.disk.files[&FILE].now.synced, 1);
         bench.disk.complete(second);
         assert_eq!(bench.disk.files[&FILE].now.synced, 2);
+    }
+
+    #[test]
+    fn a_torn_write_is_a_hole_in_what_was_not_synced() {
+        let mut seen = std::collections::BTreeSet::new();
+        for event in 0..200 {
+            let mut bench = Bench::new();
+            bench.append(b"ab");
+            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
+            bench.disk.complete(ticket);
+            bench.append(b"cde");
+            bench.has(DiskFault::TornWrite);
+            seen.insert(bench.after_power_loss(event));
+        }
+        // A hole of one byte is one draw of 512, so most reach the end.
+        assert!(seen.contains(&b"ab\0\0\0"[..]) && seen.contains(&b"abc\0\0"[..]), "{seen:?}");
+        assert!(seen.iter().all(|left| left.len() == 5 && left.starts_with(b"ab")), "{seen:?}");
+    }
+
+    #[test]
+    fn a_sync_that_lied_is_made_good_by_an_honest_one() {
+        let mut bench = Bench::new();
+        bench.append(b"ab");
+        bench.has(DiskFault::LostWrite);
+        let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
+        bench.disk.complete(ticket);
+        assert_eq!(bench.disk.files[&FILE].now.synced, 0);
+        bench.disk.end(0);
+        let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
+        bench.disk.complete(ticket);
+        assert_eq!(bench.disk.files[&FILE].now.synced, 2);
+    }
+
+    #[test]
+    fn a_full_disk_takes_nothing_and_says_so_until_it_has_room() {
+        let mut bench = Bench::new();
+        bench.append(b"ab");
+        bench.has(DiskFault::Full);
+        let latency = Distribution::Constant(Span::from_millis(1));
+        let (at, id) = (Time::ZERO, CausalId::root(Root::Run, 0, 0));
+        for operation in [
+            DiskOperation::Append { start: 0, end: 1 },
+            DiskOperation::Replace { start: 0, end: 1 },
+        ] {
+            let named = (Ticket(7), FILE);
+            let done =
+                bench.disk.perform(named, &operation, b"x", (at, id), (&bench.draws, &latency));
+            assert_eq!(done, Some(Done { at, result: Err(DiskError::Full) }));
+        }
+        assert_eq!(bench.disk.image().bytes(FILE), b"ab");
+        bench.disk.end(0);
+        bench.append(b"c");
+        assert_eq!(bench.disk.image().bytes(FILE), b"abc");
+    }
+
+    #[test]
+    fn a_slow_disk_takes_longer() {
+        let mut bench = Bench::new();
+        bench.has(DiskFault::Slow(Distribution::Constant(Span::from_millis(9))));
+        let (_, done) = bench.perform(&DiskOperation::Sync, b"");
+        assert_eq!(done, Some(Time::ZERO + Span::from_millis(10)));
+    }
+
+    #[test]
+    fn one_bit_of_the_byte_named_flips() {
+        let mut bench = Bench::new();
+        bench.append(b"abc");
+        let id = CausalId::root(Root::Fault, 0, 0);
+        let (at, bit) = bench.disk.flip_bit(Some(1), &bench.draws, id).expect("it is there");
+        let expected = [b'a', b'b' ^ 1 << bit, b'c'];
+        assert_eq!((at, bench.disk.image().bytes(FILE)), (1, &expected[..]));
+        assert_eq!(bench.disk.flip_bit(Some(3), &bench.draws, id), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::history::History;
 use crate::id::{ClientId, NodeId};
 use crate::metrics::MessageCounts;
 use crate::property::{Hazard, Hazards};
-use crate::protocol::{Message, Protocol, Reply, RequestId, Ticket};
+use crate::protocol::{DiskError, Message, Protocol, Reply, RequestId, Ticket};
 use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
 
@@ -34,7 +34,7 @@ pub(crate) enum What<P: Protocol> {
     /// A timer of the node's boot number `boot` runs out.
     Timer { node: NodeId, boot: u32, generation: u32, timer: P::Timer },
     /// A disk finishes an operation that the node's boot number `boot` asked for.
-    Disk { node: NodeId, boot: u32, ticket: Ticket },
+    Disk { node: NodeId, boot: u32, ticket: Ticket, result: Result<(), DiskError> },
     /// A client invokes its next operation, due at an instant.
     Invoke { client: ClientId, due_at: Time },
     /// Operations of an open loop arrive.
@@ -81,9 +81,12 @@ impl<P: Protocol> What<P> {
                 head(node.0.into(), 4);
                 (boot, generation, timer).hash(digest);
             }
-            Self::Disk { node, boot, ticket } => {
+            Self::Disk { node, boot, ticket, result } => {
                 head(node.0.into(), 5);
                 (boot, ticket).hash(digest);
+                if let Err(error) = result {
+                    error.hash(digest);
+                }
             }
             Self::Invoke { client, due_at } => {
                 head(client.0 | CLIENT, 6);
@@ -248,8 +251,9 @@ pub(crate) fn describe<P: Protocol>(
             format!("from {node}: {}", describe_reply(reply, names)),
         ),
         What::Timer { node, timer, .. } => (node.to_string(), "timer", format!("{timer:?}")),
-        What::Disk { node, ticket, .. } => {
-            (node.to_string(), "persisted", format!("ticket {}", ticket.0))
+        What::Disk { node, ticket, result, .. } => {
+            let error = result.err().map_or_else(String::new, |error| format!(": {error}"));
+            (node.to_string(), "persisted", format!("ticket {}{error}", ticket.0))
         }
         What::Invoke { client, due_at } => {
             (names.client(*client).to_owned(), "invoke", format!("due at {due_at}"))

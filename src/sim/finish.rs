@@ -3,7 +3,7 @@
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Status};
 use crate::id::{NodeId, NodeSet, OpId};
-use crate::metrics::{Leadership, MessageCounts, Settlement};
+use crate::metrics::{Leadership, MessageCounts, Settlement, Unserved};
 use crate::property::Hazards;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::time::Time;
@@ -22,6 +22,8 @@ pub(crate) struct Finished {
     pub(crate) finals: Vec<NodeSnapshot>,
     pub(crate) settlement: Settlement,
     pub(crate) messages: MessageCounts,
+    /// Arrivals that were never invoked.
+    pub(crate) unserved: Unserved,
     pub(crate) leaderships: Vec<Leadership>,
     pub(crate) hazards: Hazards,
     /// Nodes that are up and never lost what was in their memory.
@@ -64,6 +66,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             finals,
             settlement,
             messages: self.kernel.counts,
+            unserved: self.clients.unserved(),
             leaderships: self.leaderships,
             hazards: self.kernel.hazards,
             states: self.states.into_snapshots(),

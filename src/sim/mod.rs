@@ -42,6 +42,7 @@ mod ordinals;
 pub mod queue;
 mod settle;
 mod trace;
+mod workload;
 
 /// The events at one instant that any scenario may have; see [`events_an_instant`].
 const EVENTS_AN_INSTANT: u64 = 500_000;
@@ -200,11 +201,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                     self.handle(node, id, Input::Timer(timer));
                 }
             }
-            What::Disk { node, boot, ticket } => {
+            What::Disk { node, boot, ticket, result } => {
                 let slot = &mut self.slots[node.index()];
                 slot.disk.complete(ticket);
                 if slot.boot == boot {
-                    self.handle(node, id, Input::Persisted(ticket, Ok(())));
+                    self.handle(node, id, Input::Persisted(ticket, result));
                 }
             }
             What::Invoke { client, due_at } => {
@@ -272,7 +273,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             What::Message { to, .. } => (*to, None),
             What::Request { node, .. } => (*node, None),
             What::Timer { node, boot, .. } => (*node, Some(*boot)),
-            What::Disk { node, boot, ticket } => {
+            What::Disk { node, boot, ticket, .. } => {
                 // The disk works on while the process does not.
                 self.slots[node.index()].disk.complete(*ticket);
                 (*node, Some(*boot))
@@ -326,6 +327,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let slot = &mut self.slots[node.index()];
         slot.boot += 1;
         slot.timers.clear();
+        if slot.disk.is_unreadable() {
+            return self.stop((node, false), "its disk cannot be read", id);
+        }
         let (settings, image) = (self.settings, slot.disk.image());
         self.step(node, id, |state, cx| *state = Some(P::recover(settings, &image, cx)));
     }
@@ -360,6 +364,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             drawn: 0,
             next_ticket: &mut slot.next_ticket,
             observed: self.observed,
+            disk_is_full: slot.disk.is_full(),
             effects: &mut self.effects,
         };
         act(&mut slot.state, &mut cx);
@@ -368,7 +373,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
 
     /// Plays the effects of a node's step, in the order in which the node asked for them.
     #[inline]
-    fn drain(&mut self, node: NodeId, id: CausalId) {
+    fn drain(&mut self, node: NodeId, mut id: CausalId) {
         if self.effects.list.is_empty() {
             return;
         }
@@ -381,6 +386,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 Effect::Send { to, message } => self.send((node, to), id, message),
                 Effect::Observe(observation) => self.observe(node, observation),
                 Effect::Reply { request, reply } => self.reply(node, id, request, reply),
+                Effect::Continue(origin) => {
+                    id = origin;
+                    self.ordinals.next_step();
+                }
+                Effect::Stop(why) => self.stop((node, true), &why, id),
                 Effect::SetTimer { timer, after } => {
                     let slot = &mut self.slots[node.index()];
                     let due = self.kernel.now + slot.clock.true_span(after);
@@ -401,13 +411,25 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                     let done = slot.disk.perform(named, &operation, bytes, (now, id), latency);
                     if let Some(done) = done {
                         let boot = slot.boot;
-                        self.kernel.schedule(done, id, What::Disk { node, boot, ticket });
+                        let what = What::Disk { node, boot, ticket, result: done.result };
+                        self.kernel.schedule(done.at, id, what);
                     }
                 }
             }
         }
         self.effects.list = list;
         self.effects.bytes.clear();
+    }
+
+    /// A node's process gives up, for good or until the faults are over.
+    #[cold]
+    fn stop(&mut self, (node, for_good): (NodeId, bool), why: &str, id: CausalId) {
+        self.crash(node, (false, for_good), id);
+        let what = format!("{node} stops: {why}");
+        if self.kernel.trace.wanted() {
+            self.kernel.trace.line(self.kernel.now, &node.to_string(), ". stop", why);
+        }
+        self.kernel.history.act(self.kernel.now, None, true, what);
     }
 
     /// Hands a message to the network.

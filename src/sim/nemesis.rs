@@ -5,11 +5,13 @@ use crate::id::{ClientId, FaultId, NodeId, NodeSet};
 use crate::property::Hazard;
 use crate::protocol::{Message, Protocol, Role};
 use crate::rng::{CausalId, Cause, Purpose};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 use super::event::{Event, What};
 use super::network::{self, Ends, NetworkFault};
 use super::queue::EventQueue;
+mod disks;
+
 use super::{Sighting, SightingKind, Simulation};
 
 /// What ends a fault that is on.
@@ -25,6 +27,8 @@ pub(super) enum Undo {
     Jump(Vec<NodeId>, i64),
     /// Give these clocks back the drift they would have without it.
     Drift(Vec<NodeId>),
+    /// These disks are as they were.
+    Disk(Vec<NodeId>),
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
@@ -93,7 +97,15 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             FaultAction::Drop { route, kind, probability } => {
                 let (ends, text) = self.ends(route, id);
                 let fault = NetworkFault::Drop(ends, *kind, *probability);
-                self.on_network(index, fault, format!("drop messages {text}"))
+                let ppm = probability.parts_per_billion() / 1_000;
+                let share = format!("{}.{:04}", ppm / 10_000, ppm % 10_000);
+                let share = share.trim_end_matches('0').trim_end_matches('.');
+                let what = kind.map_or("message", |kind| P::Message::KINDS[usize::from(kind)]);
+                let text = format!("drop {share}% of {what} messages {text}");
+                self.on_network(index, fault, text.replace("message messages", "messages"))
+            }
+            FaultAction::Disk { target, fault } => {
+                self.inflict_on_disks((index, id), (target, fault))
             }
             FaultAction::Heal(HealWhat::Network) => {
                 for index in self.network.active() {
@@ -105,54 +117,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 self.end_fault(healed.0, id);
                 (None, format!("heal {}", self.config.names.fault(*healed)))
             }
-            FaultAction::Crash(_)
-            | FaultAction::PowerLoss(_)
-            | FaultAction::Restart { .. }
-            | FaultAction::Pause(_)
-            | FaultAction::Resume(_) => self.inflict_on_processes(index, id),
-            FaultAction::ClockJump { target, by_ns } => {
-                let hit = self.resolve(target, id);
-                self.jump(&hit, *by_ns);
-                let text = format!("clock of {} jumps by {by_ns} ns", names(&hit));
-                (Some(Undo::Jump(hit, *by_ns)), text)
-            }
-            FaultAction::ClockDrift { target, ppb } => {
-                let hit = self.resolve(target, id);
-                for node in &hit {
-                    self.slots[node.index()].drifts.push((index, *ppb));
-                    self.set_drift(*node, id);
-                }
-                let text = format!("clock of {} drifts by {ppb} ppb", names(&hit));
-                (Some(Undo::Drift(hit)), text)
-            }
-        }
-    }
-
-    fn inflict_on_processes(&mut self, index: u32, id: CausalId) -> (Option<Undo>, String) {
-        let fault = &self.config.faults[index as usize];
-        match &fault.action {
-            FaultAction::Crash(target) | FaultAction::PowerLoss(target) => {
-                let power = matches!(fault.action, FaultAction::PowerLoss(_));
-                let hit = self.resolve(target, id);
-                for node in &hit {
-                    self.crash(*node, (power, fault.forever), id);
-                }
-                let verb = if power { "power loss of" } else { "crash" };
-                let text = format!("{verb} {}", names(&hit));
-                (Some(Undo::Restart(hit)), text)
-            }
+            FaultAction::Crash(target) => self.bring_down(target, (false, fault.forever), id),
+            FaultAction::PowerLoss(target) => self.bring_down(target, (true, fault.forever), id),
             FaultAction::Restart { target, empty_disk } => {
-                let down = |node: NodeId, sim: &Self| !sim.slots[node.index()].is_up();
-                let hit = self.resolve_among(target, id, down);
-                for node in &hit {
-                    if *empty_disk {
-                        self.slots[node.index()].disk.wipe();
-                        self.kernel.hazards.insert(Hazard::EmptyDisk);
-                    }
-                    self.restart(*node, id);
-                }
-                let disk = if *empty_disk { " with an empty disk" } else { "" };
-                (None, format!("restart {}{disk}", names(&hit)))
+                (None, self.bring_up(target, *empty_disk, id))
             }
             FaultAction::Pause(target) => {
                 let hit = self.resolve(target, id);
@@ -172,8 +140,76 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 }
                 (None, format!("resume {}", names(&hit)))
             }
-            _ => (None, String::new()),
+            FaultAction::ClockJump { target, by_ns } => {
+                let hit = self.resolve(target, id);
+                self.jump(&hit, *by_ns);
+                let (sign, by) = (if *by_ns < 0 { "-" } else { "" }, by_ns.unsigned_abs());
+                let text =
+                    format!("clock of {} jumps by {sign}{}", names(&hit), Span::from_nanos(by));
+                (Some(Undo::Jump(hit, *by_ns)), text)
+            }
+            FaultAction::ClockDrift { target, ppb } => {
+                let hit = self.resolve(target, id);
+                for node in &hit {
+                    self.slots[node.index()].drifts.push((index, *ppb));
+                    self.set_drift(*node, id);
+                }
+                let (sign, by) = (if *ppb < 0 { "-" } else { "" }, ppb.unsigned_abs());
+                let ppm = format!("{}.{:03}", by / 1_000, by % 1_000);
+                let ppm = ppm.trim_end_matches('0').trim_end_matches('.');
+                let text = format!("clock of {} drifts by {sign}{ppm}ppm", names(&hit));
+                (Some(Undo::Drift(hit)), text)
+            }
         }
+    }
+
+    /// Crashes nodes, and with `power` their machines: those lose what their disks had not synced even where the
+    /// process was down already.
+    fn bring_down(
+        &mut self,
+        target: &Target,
+        (power, for_good): (bool, bool),
+        id: CausalId,
+    ) -> (Option<Undo>, String) {
+        let hit = self.resolve(target, id);
+        for node in &hit {
+            self.crash(*node, (power, for_good), id);
+        }
+        if !power {
+            let text = format!("crash {}", names(&hit));
+            return (Some(Undo::Restart(hit)), text);
+        }
+        let also = match target {
+            Target::Nodes(_) | Target::Majority | Target::All => self.resolve_any(target, id),
+            // These are described by what only a live node can be.
+            Target::Leader | Target::Follower | Target::LowestId | Target::HighestId => Vec::new(),
+        };
+        let also: Vec<NodeId> = also.into_iter().filter(|node| !hit.contains(node)).collect();
+        for node in &also {
+            self.slots[node.index()].disk.lose_power(&self.kernel.draws, id);
+            self.kernel.hazards.insert(Hazard::PowerLoss);
+        }
+        let text = match (&hit[..], &also[..]) {
+            (_, []) => format!("power loss of {}", names(&hit)),
+            ([], _) => format!("power loss of {}, down already", names(&also)),
+            _ => format!("power loss of {}, and of {}, down already", names(&hit), names(&also)),
+        };
+        (Some(Undo::Restart(hit)), text)
+    }
+
+    /// Restarts nodes that are down; what was done, in words.
+    fn bring_up(&mut self, target: &Target, empty_disk: bool, id: CausalId) -> String {
+        let down = |node: NodeId, sim: &Self| !sim.slots[node.index()].is_up();
+        let hit = self.resolve_among(target, id, down);
+        for node in &hit {
+            if empty_disk {
+                self.slots[node.index()].disk.wipe();
+                self.kernel.hazards.insert(Hazard::EmptyDisk);
+            }
+            self.restart(*node, id);
+        }
+        let disk = if empty_disk { " with an empty disk" } else { "" };
+        format!("restart {}{disk}", names(&hit))
     }
 
     fn on_network(
@@ -220,6 +256,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 self.jump(&hit, -by_ns);
                 format!("clock of {} jumps back", names(&hit))
             }
+            Undo::Disk(hit) => self.mend_disks(&hit, index),
             Undo::Drift(hit) => {
                 for node in &hit {
                     self.slots[node.index()].drifts.retain(|(fault, _)| *fault != index);
@@ -251,15 +288,30 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         for index in self.network.active() {
             self.end_network_fault(index);
         }
-        for node in NodeId::all(self.config.cluster.nodes) {
-            if self.slots[node.index()].paused {
-                self.resume(node);
-            }
-            if !self.is_up(node) && !self.slots[node.index()].down_for_good {
-                self.restart(node, id);
+        for index in 0..u32::try_from(self.undo.len()).expect("a file of at most 16 MiB") {
+            if matches!(self.undo[index as usize], Some(Undo::Disk(_))) {
+                self.end_fault(index, id);
             }
         }
-        self.clients.stop();
+        let nodes = || NodeId::all(self.config.cluster.nodes);
+        let paused: Vec<NodeId> = nodes().filter(|n| self.slots[n.index()].paused).collect();
+        if !paused.is_empty() {
+            self.act(None, false, format!("resume {}", names(&paused)));
+        }
+        for node in paused {
+            self.resume(node);
+        }
+        let stays = |node: &NodeId| self.slots[node.index()].down_for_good;
+        let down: Vec<NodeId> = nodes().filter(|n| !self.is_up(*n) && !stays(n)).collect();
+        if !down.is_empty() {
+            self.act(None, false, format!("restart {}", names(&down)));
+        }
+        for node in down {
+            self.restart(node, id);
+        }
+        // What would have ended a fault later has nothing left to end: clocks keep what they have.
+        self.undo.fill_with(|| None);
+        self.clients.stop(self.kernel.now);
         self.begin_settling(id);
     }
 
@@ -268,7 +320,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     }
 
     /// A node's process dies, and with `power` its machine.
-    fn crash(&mut self, node: NodeId, (power, for_good): (bool, bool), id: CausalId) {
+    pub(super) fn crash(&mut self, node: NodeId, (power, for_good): (bool, bool), id: CausalId) {
         let slot = &mut self.slots[node.index()];
         slot.state = None;
         slot.role = None;
@@ -280,6 +332,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.any_paused = self.slots.iter().any(|slot| slot.paused);
         self.forget_pauses(node);
         self.kernel.hazards.insert(Hazard::Crash);
+        if for_good {
+            self.kernel.hazards.insert(Hazard::StayedDown);
+        }
         if power {
             self.slots[node.index()].disk.lose_power(&self.kernel.draws, id);
             self.kernel.hazards.insert(Hazard::PowerLoss);
@@ -292,7 +347,18 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 }
                 // The process took it and died: the client hears nothing.
                 What::Request { .. } => self.kernel.counts.lost += 1,
-                _ => {}
+                // Timers and syncs of a process that is no more; nothing else waits for a node.
+                What::Timer { .. }
+                | What::Disk { .. }
+                | What::Answer { .. }
+                | What::Invoke { .. }
+                | What::Arrival { .. }
+                | What::Alarm { .. }
+                | What::Retry { .. }
+                | What::Fault { .. }
+                | What::Change { .. }
+                | What::Heal
+                | What::SettleCheck => {}
             }
         }
         self.end_leadership(node);

@@ -8,8 +8,9 @@ use splitbrain::config::{
 };
 use splitbrain::id::NodeId;
 use splitbrain::protocol::leader_follower::{
-    Config as LeaderFollower, Deletes, Mode, OnAckTimeout, Replication,
+    Config as LeaderFollower, Defects, Deletes, Mode, OnAckTimeout, Replication, Wal,
 };
+use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
 use splitbrain::sampler::Distribution;
 use splitbrain::time::Span;
@@ -91,5 +92,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         replication: Replication::Entry,
         resend: None,
         deletes: Deletes::Tombstone,
+        wal: Wal { policy: Policy::Off },
+        defects: Defects::default(),
     }
 }

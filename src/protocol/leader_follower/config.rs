@@ -1,5 +1,6 @@
 //! The settings of leader-follower replication.
 
+use crate::protocol::wal::{Carelessness, Policy};
 use crate::time::Span;
 
 /// Settings of [`super::LeaderFollower`].
@@ -18,6 +19,35 @@ pub struct Config {
     pub resend: Option<Span>,
     /// What a delete leaves.
     pub deletes: Deletes,
+    /// What a node writes to its disk.
+    pub wal: Wal,
+    /// Mistakes of real systems, built in on purpose.
+    pub defects: Defects,
+}
+
+/// The write-ahead log under the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wal {
+    /// When a write to it is durable, and what waits for that.
+    pub policy: Policy,
+}
+
+/// Mistakes of real systems, each off unless a scenario names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Defects {
+    /// Damage in the middle of a log is taken for a torn tail: what follows it is dropped without a word (nodedb
+    /// #164).
+    pub truncate_corruption: bool,
+    /// A torn tail is not cut off, and what is appended behind it is never read again (cqlite #1390).
+    pub keep_torn_tail: bool,
+}
+
+impl Defects {
+    /// Those of opening a log.
+    pub(super) const fn carelessness(self) -> Carelessness {
+        let Self { truncate_corruption, keep_torn_tail } = self;
+        Carelessness { truncates_corruption: truncate_corruption, keeps_torn_tail: keep_torn_tail }
+    }
 }
 
 /// When a write is answered.

@@ -13,6 +13,7 @@ use crate::protocol::{
 use crate::time::{Span, Time};
 
 use super::config::{Deletes, OnAckTimeout, Replication};
+use super::journal::{Record, Then};
 use super::message::{Entry, Message};
 use super::{LeaderFollower, Timer};
 
@@ -44,6 +45,17 @@ struct Pending {
     answered: bool,
 }
 
+/// A write that the leader has accepted and not yet sent.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    request: RequestId,
+    version: Version,
+    payload: Payload,
+    response: Response,
+    /// How many confirmations it awaits.
+    wanted: u16,
+}
+
 /// What a write sends to every follower.
 #[derive(Clone, Debug)]
 pub(super) enum Payload {
@@ -67,6 +79,13 @@ impl Leading {
     pub(super) fn boot(random: u64) -> Self {
         let life = u32::try_from(random >> 32).expect("32 bits");
         Self { life, ..Self::default() }
+    }
+
+    /// The log has a write of this version: the versions of later ones of the same node go on from there.
+    pub(super) fn has_stamped(&mut self, version: Version, me: NodeId) {
+        if version.node == me {
+            self.sequence = self.sequence.max(version.sequence);
+        }
     }
 
     /// The unanswered write of this version. Timestamps may go back; sequences rise, nearly always by one.
@@ -112,7 +131,8 @@ impl LeaderFollower {
                 let response = Response::Written { version, existed: None };
                 let wanted = quorum.unwrap_or(self.config.mode.quorum(followers));
                 let payload = Payload::One(Entry { key, stored });
-                self.replicate(request, (version, payload), (response, wanted), cx);
+                let accepted = Accepted { request, version, payload, response, wanted };
+                self.commit(accepted, cx);
             }
             Operation::Delete { key, quorum } => {
                 let (stored, existed) = self.accept(request, key, None, cx);
@@ -120,7 +140,8 @@ impl LeaderFollower {
                 let response = Response::Written { version, existed: Some(existed) };
                 let wanted = quorum.unwrap_or(self.config.mode.quorum(followers));
                 let payload = Payload::One(Entry { key, stored });
-                self.replicate(request, (version, payload), (response, wanted), cx);
+                let accepted = Accepted { request, version, payload, response, wanted };
+                self.commit(accepted, cx);
             }
             Operation::Clear => {
                 let keys: Vec<KeyId> =
@@ -132,7 +153,9 @@ impl LeaderFollower {
                 let version = last.unwrap_or_else(|| self.stamp(cx));
                 let wanted = self.config.mode.quorum(followers);
                 let payload = Payload::Many(entries);
-                self.replicate(request, (version, payload), (Response::Cleared, wanted), cx);
+                let accepted =
+                    Accepted { request, version, payload, response: Response::Cleared, wanted };
+                self.commit(accepted, cx);
             }
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {}
         }
@@ -164,18 +187,23 @@ impl LeaderFollower {
         (stored, existed)
     }
 
+    /// An accepted write goes on to the followers once its record is durable; at once without a log.
+    #[inline]
+    fn commit(&mut self, mut accepted: Accepted, cx: &mut Context<'_, Self>) {
+        if self.config.replication == Replication::FullState {
+            accepted.payload = Payload::State(self.everything());
+        }
+        if self.journal.is_none() {
+            self.replicate(accepted, cx);
+        } else {
+            self.once_durable(Then::Replicate(Box::new(accepted)), cx);
+        }
+    }
+
     /// Sends an accepted write to every follower at once, and answers it or waits for confirmations.
-    fn replicate(
-        &mut self,
-        request: RequestId,
-        (version, payload): (Version, Payload),
-        (response, wanted): (Response, u16),
-        cx: &mut Context<'_, Self>,
-    ) {
-        let payload = match self.config.replication {
-            Replication::Entry => payload,
-            Replication::FullState => Payload::State(self.everything()),
-        };
+    #[inline]
+    pub(super) fn replicate(&mut self, accepted: Accepted, cx: &mut Context<'_, Self>) {
+        let Accepted { request, version, payload, response, wanted } = accepted;
         let life = self.leading.life;
         for follower in cx.peers() {
             cx.send(follower, payload.message(life, version));
@@ -286,6 +314,24 @@ impl LeaderFollower {
         self.leading.shipped.insert(version, (payload, cx.nodes() - 1));
     }
 
+    /// After a start: what the log has is unconfirmed once more, for what followers confirmed before is forgotten.
+    pub(super) fn replicate_all(&mut self, cx: &mut Context<'_, Self>) {
+        let Some(interval) = self.config.resend else { return };
+        let everything = self.everything();
+        match self.config.replication {
+            Replication::Entry => {
+                for entry in &*everything {
+                    let version = entry.stored.version;
+                    self.expect_confirmations(version, Payload::One(*entry), interval, cx);
+                }
+            }
+            Replication::FullState => {
+                let version = self.stamp(cx);
+                self.expect_confirmations(version, Payload::State(everything), interval, cx);
+            }
+        }
+    }
+
     fn forget_confirmed(&mut self, from: NodeId, version: Version) {
         if self.leading.unconfirmed.remove(&(from, version)).is_none() {
             return;
@@ -321,7 +367,9 @@ impl LeaderFollower {
         let Entry { key, stored } = entry;
         let version = stored.version;
         if stored.value.is_none() && self.config.deletes == Deletes::Erase {
-            self.store.erase(key, version);
+            if self.store.erase(key, version) {
+                self.log(|| Record::Write(entry), cx);
+            }
             let observation = if self.store.stored(key).is_none() {
                 Observation::Apply { key, version }
             } else {
@@ -331,7 +379,10 @@ impl LeaderFollower {
             return;
         }
         match self.store.apply(key, stored) {
-            Applied::Newest { .. } => cx.observe(Observation::Apply { key, version }),
+            Applied::Newest { .. } => {
+                self.log(|| Record::Write(entry), cx);
+                cx.observe(Observation::Apply { key, version });
+            }
             Applied::Known => {}
             Applied::Older => {
                 let reason = DiscardReason::Older;

@@ -6,10 +6,14 @@
 //! (last write wins) and confirms. A write that waits too long is answered anyway and marked degraded, or its
 //! outcome is unknown. Nothing repairs a follower that missed a write unless resending is on.
 //!
-//! Reads are answered by the node asked, from what it has. The store lives in memory alone: a node that crashes
-//! comes back with nothing.
+//! Reads are answered by the node asked, from what it has. The store lives in memory, and without a write-ahead
+//! log a node that crashes comes back with nothing. With one, what a store takes is written first to the log; under
+//! the policies `fsync` and `group-commit` the leader replicates a write, and a follower confirms it, only when its
+//! record is durable. A write can be read as soon as the node has accepted it, as in stores that apply and then
+//! sync: after a power loss a value that was read, and not yet acknowledged, may be gone. A leader that starts again
+//! sends everything to its followers once more, if resending is on.
 //!
-//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `promises`.
+//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `journal`, `promises`.
 
 use crate::config::{Config as Scenario, Operation};
 use crate::history::Failure;
@@ -20,15 +24,18 @@ use crate::protocol::{
     RequestId, Response, Role,
 };
 
+use self::journal::{Journal, Then};
 use self::leader::Leading;
 use super::store::Store;
 
 mod config;
+mod journal;
 mod leader;
 mod message;
 mod promises;
 
-pub use config::{Config, Deletes, Mode, OnAckTimeout, Replication};
+pub use config::{Config, Defects, Deletes, Mode, OnAckTimeout, Replication, Wal};
+pub use journal::Record;
 pub use message::{Entry, Message};
 
 /// A node of a leader-follower cluster.
@@ -42,6 +49,8 @@ pub struct LeaderFollower {
     leading: Leading,
     /// As follower under full-state replication: the last state taken; an older one that arrives late is dropped.
     last_state: Option<(u32, Version)>,
+    /// The write-ahead log; `None` when nothing is logged.
+    journal: Option<Journal>,
 }
 
 /// The timers of a node.
@@ -51,19 +60,19 @@ pub enum Timer {
     AckTimeout,
     /// Leader: time to send unconfirmed writes again.
     Resend,
+    /// Buffered log: what was written has been left unsynced for long enough.
+    Flush,
 }
 
 impl Protocol for LeaderFollower {
     type Config = Config;
     type Message = Message;
-    type Record = Entry;
+    type Record = Record;
     type Timer = Timer;
 
-    fn recover(config: &Config, _: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
+    fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         let leader = cx.initial_leader();
-        let role = if leader == Some(cx.node()) { Role::Leader } else { Role::Follower };
-        cx.observe(Observation::Role { role, term: 1 });
-        Self {
+        let mut node = Self {
             config: *config,
             me: cx.node(),
             nodes: cx.nodes(),
@@ -71,7 +80,23 @@ impl Protocol for LeaderFollower {
             store: Store::default(),
             leading: Leading::boot(cx.random()),
             last_state: None,
+            journal: None,
+        };
+        let role = if node.leads() { Role::Leader } else { Role::Follower };
+        match Journal::open(config, disk, cx) {
+            Err(corruption) => cx.stop(corruption.to_string()),
+            Ok(None) => cx.observe(Observation::Role { role, term: 1 }),
+            Ok(Some((journal, records))) => {
+                cx.observe(Observation::Role { role, term: 1 });
+                let is_new = records.is_empty();
+                node.take_records(records, cx);
+                node.journal = Some(journal);
+                if node.leads() && !is_new && config.resend.is_some() {
+                    node.once_durable(Then::ReplicateAll, cx);
+                }
+            }
         }
+        node
     }
 
     #[inline]
@@ -81,8 +106,12 @@ impl Protocol for LeaderFollower {
             Input::Request { request, operation, .. } => self.serve(request, operation, cx),
             Input::Timer(Timer::AckTimeout) => self.ack_timeout(cx),
             Input::Timer(Timer::Resend) => self.resend(cx),
-            // Nothing is written to the disk.
-            Input::Persisted(..) => {}
+            Input::Timer(Timer::Flush) => {
+                if let Some(journal) = &mut self.journal {
+                    journal.flush(cx);
+                }
+            }
+            Input::Persisted(ticket, _) => self.persisted(ticket, cx),
         }
     }
 
@@ -92,7 +121,7 @@ impl Protocol for LeaderFollower {
             leader: self.leader,
             mode: self.config.mode.name(),
             peers: NodeId::all(self.nodes).filter(|node| *node != self.me).collect(),
-            pending: self.leading.pending(),
+            pending: self.pending(),
             data: self.store.to_map(),
             ..NodeSnapshot::new(self.me, if self.leads() { Role::Leader } else { Role::Follower })
         }
@@ -108,8 +137,27 @@ impl LeaderFollower {
         self.leader == Some(self.me)
     }
 
+    /// Whether a log is kept and its disk is full. The node lives on: it answers reads, refuses writes, and as
+    /// follower takes in nothing that it could not confirm.
+    #[inline]
+    fn cannot_write(&self, cx: &Context<'_, Self>) -> bool {
+        self.journal.is_some() && cx.disk_is_full()
+    }
+
+    fn pending(&self) -> Vec<String> {
+        let mut pending = self.leading.pending();
+        let waiting = self.journal.as_ref().map_or(0, Journal::waiting);
+        if waiting > 0 {
+            pending.push(format!("{waiting} records await their sync"));
+        }
+        pending
+    }
+
     #[inline]
     fn receive(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
+        if !matches!(message, Message::Ack { .. }) && self.cannot_write(cx) {
+            return;
+        }
         let version = match message {
             Message::Ack { version } => return self.confirmed(from, version, cx),
             Message::Replicate { entry } => {
@@ -127,7 +175,16 @@ impl LeaderFollower {
                 version
             }
         };
-        cx.send(from, Message::Ack { version });
+        if self.journal.is_none() {
+            self.acknowledge(from, version, cx);
+        } else {
+            self.once_durable(Then::Acknowledge { to: from, version }, cx);
+        }
+    }
+
+    #[inline]
+    fn acknowledge(&self, leader: NodeId, version: Version, cx: &mut Context<'_, Self>) {
+        cx.send(leader, Message::Ack { version });
     }
 
     /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
@@ -147,6 +204,7 @@ impl LeaderFollower {
             return;
         }
         self.last_state = Some((life, version));
+        self.log(|| Record::State { life, version, entries: entries.to_vec() }, cx);
         let before = std::mem::take(&mut self.store);
         for entry in entries {
             let (key, version) = (entry.key, entry.stored.version);
@@ -169,6 +227,9 @@ impl LeaderFollower {
             Operation::List | Operation::ReadAll => {
                 let items = self.store.items(operation == Operation::ReadAll);
                 cx.reply(request, Reply::of(Outcome::Ok(Response::Contents(items))));
+            }
+            _ if self.cannot_write(cx) => {
+                cx.reply(request, Reply::of(Outcome::Refused(Failure::Disk)));
             }
             _ if self.leads() => self.lead_write(request, operation, cx),
             // A clear sent to a follower empties that follower alone, as in the Python store.
@@ -201,6 +262,11 @@ impl LeaderFollower {
             cx.observe(Observation::Discard { key, version, reason });
         }
         self.store.clear();
+        self.log(|| Record::Clear, cx);
+        self.once_durable(Then::Cleared(request), cx);
+    }
+
+    fn answer_clear(request: RequestId, cx: &mut Context<'_, Self>) {
         cx.reply(request, Reply::of(Outcome::Ok(Response::Cleared)));
     }
 }

@@ -3,20 +3,25 @@
 //! | property | promised |
 //! |---|---|
 //! | single-leader | always: the leader is fixed |
-//! | convergence, lww-maximum | with resending, unless a node crashes; without, unless a message is lost or a node crashes; never when a follower is cleared, and never lww-maximum when deletes erase |
-//! | durability | unless a node crashes (the store is in memory) or a wall clock is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message is lost |
-//! | monotonic writes, writes follow reads | unless a node crashes or a wall clock is set wrong |
-//! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node crashes or a wall clock is set wrong; never when followers are read |
+//! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message is lost or a node crashes; never when a follower is cleared, and never lww-maximum when deletes erase |
+//! | durability | unless a node forgets or a wall clock is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message is lost |
+//! | monotonic writes, writes follow reads | unless a node forgets or a wall clock is set wrong |
+//! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node forgets or a wall clock is set wrong; never when followers are read |
+//!
+//! What makes a node forget what it confirmed depends on the policy of its log: without one a crash, a power loss
+//! and an empty disk; with `fsync` and `group-commit` an empty disk, one that lies or flips a bit, and a node that
+//! does not come back; with a buffered log these and a power loss. Monotonic reads are void after a power loss under every policy: a write is read before it is durable.
 
 use crate::config::{Config as Scenario, Operation, ScriptedOperation};
 use crate::property::{Hazard, Hazards, Promise, Promises, Property};
+use crate::protocol::wal::Policy;
 
 use super::config::{Config, Deletes, Replication};
 
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
-    let crash_or_clock =
-        Hazards::of(&[Hazard::Crash, Hazard::PowerLoss, Hazard::EmptyDisk, Hazard::ClockSkew]);
-    let durability = durability(config, crash_or_clock);
+    let policy = config.wal.policy;
+    let forgets = forgets(policy);
+    let durability = durability(config, with(forgets, Hazard::ClockSkew));
     let convergence = convergence(config, scenario);
     let lww_maximum = match config.deletes {
         Deletes::Tombstone => convergence,
@@ -24,16 +29,33 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
             why: "an erased key forgets its delete, and an older write that arrives late comes back",
         },
     };
-    let session = if scenario.reads_only_leader() {
-        Promise::Unless {
-            hazards: crash_or_clock,
-            why: "every read asks the leader, which has every write it accepted, in memory",
+    let session = |hazards, why| {
+        if scenario.reads_only_leader() {
+            Promise::Unless { hazards: with(hazards, Hazard::ClockSkew), why }
+        } else {
+            Promise::Never { why: "followers answer reads from what has reached them so far" }
         }
-    } else {
-        Promise::Never { why: "followers answer reads from what has reached them so far" }
+    };
+    let from_leader = session(
+        forgets,
+        match policy {
+            Policy::Off => {
+                "every read asks the leader, which has every write it accepted, in memory"
+            }
+            Policy::Buffered { .. } | Policy::Fsync | Policy::GroupCommit => {
+                "every read asks the leader, which has every write it acknowledged, in its log"
+            }
+        },
+    );
+    let monotonic_reads = match policy {
+        Policy::Off | Policy::Buffered { .. } => from_leader,
+        Policy::Fsync | Policy::GroupCommit => session(
+            with(forgets, Hazard::PowerLoss),
+            "every read asks the leader, which shows a write before it is durable",
+        ),
     };
     let writes = Promise::Unless {
-        hazards: crash_or_clock,
+        hazards: with(forgets, Hazard::ClockSkew),
         why: "one leader stamps all writes, in the order of its wall clock",
     };
     Promises::default()
@@ -41,17 +63,43 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::Convergence, convergence)
         .with(Property::LwwMaximum, lww_maximum)
         .with(Property::Durability, durability)
-        .with(Property::ReadYourWrites, session)
-        .with(Property::MonotonicReads, session)
+        .with(Property::ReadYourWrites, from_leader)
+        .with(Property::MonotonicReads, monotonic_reads)
         .with(Property::MonotonicWrites, writes)
         .with(Property::WritesFollowReads, writes)
-        .with(Property::Staleness, session)
+        .with(Property::Staleness, from_leader)
+}
+
+/// What makes a node lose what it has confirmed or acknowledged.
+fn forgets(policy: Policy) -> Hazards {
+    match policy {
+        Policy::Off => Hazards::of(&[Hazard::Crash, Hazard::PowerLoss, Hazard::EmptyDisk]),
+        Policy::Buffered { .. } => with(forgets(Policy::Fsync), Hazard::PowerLoss),
+        Policy::Fsync | Policy::GroupCommit => {
+            Hazards::of(&[Hazard::EmptyDisk, Hazard::StayedDown, Hazard::LostWrite, Hazard::BitRot])
+        }
+    }
+}
+
+fn with(mut hazards: Hazards, hazard: Hazard) -> Hazards {
+    hazards.insert(hazard);
+    hazards
 }
 
 /// A delete is a write like any other, and one that leaves no tombstone is easily lost.
 fn durability(config: &Config, mut hazards: Hazards) -> Promise {
     if config.deletes == Deletes::Tombstone {
-        let why = "the store is in memory, and last write wins drops what is stamped in the past";
+        let why = match config.wal.policy {
+            Policy::Off => {
+                "the store is in memory, and last write wins drops what is stamped in the past"
+            }
+            Policy::Buffered { .. } => {
+                "no answer waits for a sync, and last write wins drops what is stamped in the past"
+            }
+            Policy::Fsync | Policy::GroupCommit => {
+                "the leader syncs a write before it is sent or answered, and last write wins drops what is stamped in the past"
+            }
+        };
         return Promise::Unless { hazards, why };
     }
     match config.replication {
@@ -81,14 +129,18 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
             why: "an erased key forgets its delete, so replicas depend on the order of arrival",
         };
     }
-    let crash = [Hazard::Crash, Hazard::PowerLoss, Hazard::EmptyDisk];
-    match config.resend {
-        Some(_) => Promise::Unless {
-            hazards: Hazards::of(&crash),
+    match (config.resend, config.wal.policy) {
+        (Some(_), Policy::Off) => Promise::Unless {
+            hazards: forgets(Policy::Off),
             why: "what a follower has not confirmed is sent again, but a crash empties a node's memory",
         },
-        None => Promise::Unless {
-            hazards: Hazards::of(&[&crash[..], &[Hazard::MessageLost]].concat()),
+        (Some(_), policy) => Promise::Unless {
+            hazards: forgets(policy),
+            why: "what a follower has not confirmed is sent again, and what it has is in its log",
+        },
+        // A leader may crash between its sync and its sending, and then nothing was lost on the way.
+        (None, _) => Promise::Unless {
+            hazards: with(with(forgets(Policy::Off), Hazard::MessageLost), Hazard::DiskFull),
             why: "what is lost is not sent again, so a follower that missed a write stays behind",
         },
     }

@@ -1,0 +1,65 @@
+//! Faults of disks: what the nemesis does to the disk of a node, and takes back.
+
+use crate::config::{DiskFault, Target};
+use crate::id::NodeId;
+use crate::property::Hazard;
+use crate::protocol::Protocol;
+use crate::rng::CausalId;
+
+use super::super::Simulation;
+use super::super::event::Event;
+use super::super::queue::EventQueue;
+use super::{Undo, names};
+
+impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
+    /// Does a fault to the disks of `target`, whether their nodes are up or not.
+    pub(super) fn inflict_on_disks(
+        &mut self,
+        (index, id): (u32, CausalId),
+        (target, fault): (&Target, &DiskFault),
+    ) -> (Option<Undo>, String) {
+        let hit = self.resolve_any(target, id);
+        let whose = names(&hit);
+        let what = match fault {
+            DiskFault::FlipBit { byte } => return (None, self.flip_bits(&hit, *byte, id)),
+            DiskFault::TornWrite => "will tear what is not synced",
+            DiskFault::LostWrite => {
+                self.kernel.hazards.insert(Hazard::LostWrite);
+                "lies about syncs"
+            }
+            DiskFault::ReadError => "cannot be read",
+            DiskFault::Full => {
+                self.kernel.hazards.insert(Hazard::DiskFull);
+                "is full"
+            }
+            DiskFault::Slow(_) => "is slow",
+        };
+        let name = super::super::fault_id(self.config, self.config.faults[index as usize].id);
+        for node in &hit {
+            self.slots[node.index()].disk.begin(index, name, fault.clone());
+        }
+        (Some(Undo::Disk(hit)), format!("the disk of {whose} {what}"))
+    }
+
+    fn flip_bits(&mut self, hit: &[NodeId], byte: Option<u64>, id: CausalId) -> String {
+        let mut flipped = Vec::new();
+        for node in hit {
+            let found = self.slots[node.index()].disk.flip_bit(byte, &self.kernel.draws, id);
+            let Some((byte, bit)) = found else { continue };
+            self.kernel.hazards.insert(Hazard::BitRot);
+            flipped.push(format!("bit {bit} of byte {byte} on the disk of {node} flips"));
+        }
+        if flipped.is_empty() {
+            return "no bit flips: nothing is written there".to_owned();
+        }
+        flipped.join(", ")
+    }
+
+    /// The fault of this index is over on these disks.
+    pub(super) fn mend_disks(&mut self, hit: &[NodeId], index: u32) -> String {
+        for node in hit {
+            self.slots[node.index()].disk.end(index);
+        }
+        format!("the disk of {} is as before", names(hit))
+    }
+}

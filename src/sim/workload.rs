@@ -1,0 +1,152 @@
+//! The generated workload: what each operation asks, of whom and when, from keyed draws.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use crate::config::{Operation, Pace, ReadFrom, Skew, Workload};
+use crate::id::{ClientId, KeyId, NodeId, Value};
+use crate::metrics::Unserved;
+use crate::protocol::Protocol;
+use crate::rng::{CausalId, Draws, Purpose, Root};
+use crate::time::{Span, Time};
+
+use super::event::{Event, Kernel, What};
+use super::network::Network;
+use super::queue::EventQueue;
+
+/// The workload's settings in the form that drawing needs.
+pub(super) struct Generator {
+    pub(super) settings: Workload,
+    /// Cumulative weights of keys, scaled to 64 bits; empty for uniform keys.
+    zipf: Vec<u64>,
+    /// Open loop: arrivals that wait for a client, by arrival time and place.
+    pub(super) waiting: VecDeque<(u64, Time)>,
+    /// Open loop: clients with nothing to do, lowest first.
+    pub(super) idle: BinaryHeap<Reverse<u32>>,
+    /// Open loop: arrivals that had found no client when the fault phase ended.
+    pub(super) unserved: Unserved,
+}
+
+impl Generator {
+    pub(super) fn new(settings: &Workload) -> Self {
+        let zipf = match settings.skew {
+            Skew::Uniform => Vec::new(),
+            Skew::Zipf { exponent } => crate::sampler::zipf_table(settings.keys, exponent),
+        };
+        let settings = settings.clone();
+        let unserved = Unserved::default();
+        Self { settings, zipf, waiting: VecDeque::new(), idle: BinaryHeap::new(), unserved }
+    }
+
+    /// How many operations a client of a closed loop has in all.
+    pub(super) fn share(&self, client: ClientId) -> u64 {
+        let clients = u64::from(self.settings.clients);
+        match self.settings.operations {
+            None => u64::MAX,
+            Some(all) => all / clients + u64::from(u64::from(client.0) < all % clients),
+        }
+    }
+
+    /// Closed loop: schedules the client's operation number `index`, after it has thought.
+    pub(super) fn schedule_next<P: Protocol, Q: EventQueue<Event<P>>>(
+        &self,
+        client: ClientId,
+        index: u32,
+        kernel: &mut Kernel<P, Q>,
+    ) {
+        let Pace::Closed { think } = &self.settings.pace else { return };
+        if u64::from(index) >= self.share(client) {
+            return;
+        }
+        let id = operation_id(client, index);
+        let thinks = think.sample(|i| kernel.draws.draw(Purpose::Pace, id, i));
+        let due_at = kernel.now + thinks;
+        kernel.schedule(due_at, id, What::Invoke { client, due_at });
+    }
+
+    /// Open loop: schedules the arrival whose first operation is number `index`.
+    pub(super) fn schedule_arrival<P: Protocol, Q: EventQueue<Event<P>>>(
+        &self,
+        index: u64,
+        kernel: &mut Kernel<P, Q>,
+    ) {
+        let Pace::Open { interval, .. } = &self.settings.pace else { return };
+        if self.settings.operations.is_some_and(|all| index >= all) {
+            return;
+        }
+        let id = operation_id(ClientId::ARRIVALS, arrival_index(index));
+        let until = interval.sample(|i| kernel.draws.draw(Purpose::Pace, id, i));
+        kernel.schedule_after(until, id, What::Arrival { index });
+    }
+
+    /// Draws what an operation asks.
+    pub(super) fn operation(&self, id: CausalId, value: Value, draws: &Draws) -> Operation {
+        let mix = self.settings.mix;
+        let weights = [mix.put, mix.get, mix.delete, mix.list, mix.read_all];
+        let total: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
+        let mut at = draws.below(Purpose::Mix, id, 0, total);
+        let chosen = weights.iter().position(|weight| {
+            let inside = at < u64::from(*weight);
+            if !inside {
+                at -= u64::from(*weight);
+            }
+            inside
+        });
+        let key = self.key(id, draws);
+        match chosen {
+            Some(1) => Operation::Get { key },
+            Some(2) => Operation::Delete { key, quorum: None },
+            Some(3) => Operation::List,
+            Some(4) => Operation::ReadAll,
+            _ => Operation::Put { key, value, quorum: None },
+        }
+    }
+
+    fn key(&self, id: CausalId, draws: &Draws) -> KeyId {
+        if self.zipf.is_empty() {
+            let keys = u64::from(self.settings.keys);
+            return KeyId(u32::try_from(draws.below(Purpose::Key, id, 0, keys)).unwrap_or(0));
+        }
+        let draw = draws.draw(Purpose::Key, id, 0);
+        let rank = self.zipf.partition_point(|cumulative| *cumulative <= draw);
+        KeyId(u32::try_from(rank.min(self.zipf.len() - 1)).unwrap_or(0))
+    }
+
+    /// Whom a read asks; `None` for the leader.
+    pub(super) fn replica(
+        &self,
+        client: ClientId,
+        id: CausalId,
+        nodes: u16,
+        draws: &Draws,
+        network: &Network,
+    ) -> Option<NodeId> {
+        match self.settings.read_from {
+            ReadFrom::Leader => None,
+            ReadFrom::Node(node) => Some(node),
+            ReadFrom::Any => {
+                let index = draws.below(Purpose::Replica, id, 0, nodes.into());
+                Some(NodeId(u16::try_from(index).unwrap_or(0)))
+            }
+            ReadFrom::Nearest => {
+                NodeId::all(nodes).min_by_key(|node| network.client_leg(client, *node).median())
+            }
+        }
+    }
+
+    /// Nothing is invoked any more: what still waited for a client never will be.
+    pub(super) fn stop(&mut self, now: Time) {
+        self.settings.operations = Some(0);
+        let longest_wait = self.waiting.front().map_or(Span::ZERO, |(_, since)| now.since(*since));
+        self.unserved = Unserved { count: self.waiting.len() as u64, longest_wait };
+        self.waiting.clear();
+    }
+}
+
+pub(super) fn arrival_index(index: u64) -> u32 {
+    u32::try_from(index).expect("fewer than 2^32 operations")
+}
+
+pub(super) fn operation_id(source: ClientId, index: u32) -> CausalId {
+    CausalId::root(Root::Operation, source.0.into(), index.into())
+}
