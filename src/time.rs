@@ -48,8 +48,7 @@ impl Time {
 impl Span {
     /// No time at all.
     pub const ZERO: Self = Self(0);
-    /// The longest length a scenario may ask for and a sampler may return: about 146 years, so that sums of a
-    /// few of them still fit.
+    /// The longest length a sampler may return: about 146 years, so that sums of a few of them still fit.
     pub const MAX: Self = Self(1 << 62);
 
     /// A length of `ns` nanoseconds.

@@ -336,7 +336,7 @@ fn faults_at_the_first_and_the_last_instant() {
         "10.000000000 partition n1 | n2 n3",
         "10.000000000 pause n3",
         "10.000000000 the fault phase ends",
-        "10.000000000 fault-3 heals",
+        "10.000000000 partition-10s heals",
         "10.000000000 resume n3",
         "10.000000000 restart n1 n2",
     ];

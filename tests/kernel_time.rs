@@ -54,7 +54,7 @@ fn the_trace_of_one_write_over_a_bad_link() {
     for line in [
         "    0.050000000  n1        . blocked   replicate to n2: city=Rome 0.050000000@n1#2",
         "    0.080000000  ann       answer      from n1: ok, version 0.050000000@n1#2, confirmed by 0 of 1, degraded",
-        "    0.900000000  nemesis   fault       fault-2 starts",
+        "    0.900000000  nemesis   fault       crash-900ms starts",
         "    1.000000000  nemesis   heal        the fault phase ends",
         "    1.000000000  n2        . role      follower of term 1",
         "    1.000000000  nemesis   settled?",

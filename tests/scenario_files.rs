@@ -7,6 +7,7 @@ use splitbrain::scenario::{Registry, Scenario, schema};
 use splitbrain::config::{Cluster, Config};
 use splitbrain::property::Promises;
 use splitbrain::protocol::{Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Protocol};
+use splitbrain::run::RunOptions;
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::{Element, ScenarioProtocol, TableDecoder, encode_distribution};
 use splitbrain::time::Span;
@@ -102,6 +103,23 @@ fn a_scenario_is_named_by_its_file() {
 }
 
 #[test]
+fn what_has_no_id_is_named_by_what_it_is_whatever_stands_beside_it() {
+    let ids = |faults: &[&str]| {
+        let text =
+            format!("{}{}", "[cluster]\nnodes = 9\n[protocol.leader-follower]\n", faults.concat());
+        parse(&text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}")).config.names.faults
+    };
+    let one = "[[fault]]\nat = \"1s\"\ncrash = \"follower\"\n";
+    let late = "[[fault]]\nat = \"1.5s\"\ncrash = \"follower\"\n";
+    let pause = "[[fault]]\nat = \"1000ms\"\npause = \"follower\"\n";
+    let named = "[[fault]]\nid = \"crash-1s-2\"\nat = \"3s\"\npause = \"follower\"\n";
+    assert_eq!(ids(&[one, pause, late]), ["crash-1s", "pause-1s", "crash-1500ms"]);
+    assert_eq!(ids(&[late]), ["crash-1500ms"]);
+    assert_eq!(ids(&[one, late, one]), ["crash-1s", "crash-1500ms", "crash-1s-2"]);
+    assert_eq!(ids(&[one, one, named]), ["crash-1s", "crash-1s-3", "crash-1s-2"]);
+}
+
+#[test]
 fn distributions_are_what_their_texts_say() {
     let ms = Span::from_millis;
     let cases = [
@@ -143,6 +161,39 @@ fn distributions_are_what_their_texts_say() {
     for (text, distribution) in cases {
         assert_eq!(read(text), distribution, "{text}");
         assert_eq!(read(&encode_distribution(&distribution).to_string()), distribution, "{text}");
+    }
+}
+
+#[test]
+fn the_longest_scenario_with_the_fastest_clocks_runs_to_its_end() {
+    let text = "\
+duration = \"87600h\"
+settle = \"87600h\"
+[cluster]
+nodes = 3
+[protocol.leader-follower]
+ack-timeout = \"87600h\"
+[network]
+delay = { exponential = \"87600h\" }
+[[clock]]
+node = \"*\"
+drift = \"100%\"
+offset = \"87599h\"
+[[operation]]
+at = \"87600h\"
+client = \"x\"
+put = { key = \"a\", value = \"1\" }
+timeout = \"87600h\"
+[[fault]]
+at = \"87600h\"
+slow = { by = { pareto = { scale = \"87600h\", shape = 0.001 } } }
+[[fault]]
+at = \"87600h\"
+clock-jump = { node = \"all\", by = \"1h\" }
+";
+    let scenario = parse(text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    for seed in 0..20 {
+        let _ = scenario.run(seed, RunOptions::default());
     }
 }
 

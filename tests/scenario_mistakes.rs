@@ -122,6 +122,56 @@ convergance = \"valid\"
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}\n{shown}");
 }
 
+#[test]
+fn what_excludes_each_other_is_read_all_the_same() {
+    let operation = "[[operation]]\nat = \"1s\"\nclient = \"a\"\n";
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "[workload]\nthink = { exponential = \"-1ms\", uniform = [\"5ms\", \"1ms\"] }\nopen = { rate = \"5\" }",
+            &[
+                "it is negative",
+                "5ms is above",
+                "the distribution is given 2",
+                "is not a rate",
+                "both a closed",
+            ],
+        ),
+        (
+            "[workload]\nopen = { rate = \"5\", interval = 1, burst = 0 }",
+            &["is not a rate", "found an integer", "0 is out of range", "pace is given 2 times"],
+        ),
+        (
+            "[[fault]]\nat = \"1s\"\ncrash = \"n9\"\npause = \"n8\"",
+            &["no node `n9`", "no node `n8`", "what goes wrong is given 2 times"],
+        ),
+        (
+            "[[fault]]\nat = \"1s\"\nfor = \"2s\"\nforever = true",
+            &["what goes wrong is missing", "the fault ends, and lasts forever"],
+        ),
+        (
+            &format!("{operation}put = {{ key = \"a\" }}\nget = {{ key = 5 }}"),
+            &["`value` is missing", "found an integer", "the operation is given 2 times"],
+        ),
+        (
+            &format!(
+                "{operation}get = {{ key = \"a\" }}\nexpect = {{ value = 1, absent = false }}"
+            ),
+            &["found an integer", "this can only be `true`", "a value is expected, and none"],
+        ),
+        (
+            "[network]\ndelay = { mixture = [{ weight = 0, constant = 1, exponential = \"0s\" }] }",
+            &["found an integer", "is zero", "the part's distribution is given 2 times"],
+        ),
+    ];
+    for (text, fragments) in cases {
+        let (shown, count) = shown(&format!("{BASE}{text}\n"), &[]);
+        assert_eq!(count, fragments.len(), "{text}\n{shown}");
+        for fragment in *fragments {
+            assert!(shown.contains(fragment), "`{fragment}` is not in\n{shown}");
+        }
+    }
+}
+
 /// A text behind [`BASE`], and what its only mistake must be shown with.
 const MISTAKES: &[(&str, &[&str])] = &[
     ("[netwrok]\nloss = 0.1", &["unknown key `netwrok`", "did you mean `network`?"]),
@@ -129,7 +179,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("ack-timeout = \"5\"", &["the unit is missing"]),
     ("ack-timeout = \"0s\"", &["more than 0"]),
     ("ack-timeout = \"-1s\"", &["it is negative"]),
-    ("ack-timeout = \"99999999999999999999s\"", &["longer than 146 years"]),
+    ("ack-timeout = \"99999999999999999999s\"", &["longer than 10 years"]),
+    ("ack-timeout = \"87601h\"", &["longer than 10 years (87600h)", ":5:15"]),
     ("ack-timeout = \"1e9s\"", &["`e9s` is no unit of time"]),
     ("ack-timeout = [1]", &["found an array"]),
     ("mode = \"semi-sync\"", &["needs a `write-quorum`"]),
@@ -195,7 +246,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["a value that the workload writes"],
     ),
     (
-        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nlist = {}\nexpect = { confirmations = \"3 of 2\" }",
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\ndelete = { key = \"x\" }\nexpect = { confirmations = \"3 of 2\" }",
         &["up to \"2 of 2\""],
     ),
     (
@@ -203,7 +254,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["did you mean `not-leader`?"],
     ),
     (
-        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nlist = {}\nexpect = { value = \"x\", absent = true }",
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nget = { key = \"x\" }\nexpect = { value = \"x\", absent = true }",
         &["a value is expected, and none"],
     ),
     (
@@ -213,6 +264,55 @@ const MISTAKES: &[(&str, &[&str])] = &[
     (
         "[[operation]]\nid = \"x\"\nat = \"1s\"\nclient = \"a\"\nlist = {}\n[[operation]]\nid = \"x\"\nat = \"1s\"\nclient = \"a\"\nlist = {}",
         &["the id `x` is given twice", "given first here"],
+    ),
+    (
+        "[[clock]]\nnode = \"n2\"\noffset = \"-87599h\"\n[[fault]]\nat = \"1s\"\nclock-jump = { node = \"n1\", by = \"2h\" }\n[[fault]]\nat = \"1s\"\nclock-jump = { node = \"all\", by = \"2h\" }",
+        &["the offset and the jumps of n2's clock exceed 10 years together", "s.toml:13"],
+    ),
+    (
+        "[[fault]]\nat = \"1s\"\nclock-jump = { node = \"leader\", by = \"87601h\" }",
+        &["longer than 10 years"],
+    ),
+    ("[workload]\nopen = { rate = \"1/h\", burst = 87601 }", &["from 1ns to 10 years"]),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nput = { key = \"x\", value = \"y\" }\nexpect = { value = \"y\" }",
+        &["the answer to a `put` has no `value`", "only that to `get` has it"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nlist = {}\nexpect = { absent = true }",
+        &["the answer to a `list` has no `absent`", "`within`, `after` or `keys`"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nget = { key = \"x\" }\nexpect = { existed = true }",
+        &["the answer to a `get` has no `existed`", "only that to `delete`"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nget = { key = \"x\" }\nexpect = { keys = [] }",
+        &["has no `keys`", "only that to `list`"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nlist = {}\nexpect = { all = {} }",
+        &["has no `all`", "only that to `read-all`"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nread-all = {}\nexpect = { degraded = true }",
+        &["has no `degraded`", "`put`, `delete` or `clear`"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nget = { key = \"x\" }\nexpect = { confirmations = \"1 of 2\" }",
+        &["has no `confirmations`"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"nemesis\"\nlist = {}",
+        &["`nemesis` cannot be a client's name", "the history calls the faults so"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"c#1\"\nlist = {}",
+        &["`c#1` cannot be a client's name", "in the history"],
+    ),
+    (
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nput = { key = \"x\", value = \"\\u001b[31m\" }",
+        &["control characters"],
     ),
     ("[[fault]]\nat = \"1s\"", &["what goes wrong is missing"]),
     ("[[fault]]\nat = \"40s\"\ncrash = \"n1\"", &["40s is after the end"]),
@@ -301,15 +401,16 @@ fn what_is_no_scenario_at_all_is_refused() {
     let deep = "[".repeat(20_000);
     let tables = "{a=".repeat(20_000);
     let dotted = format!("{}a = 1", "a.".repeat(20_000));
-    let texts: [(&str, &str); 8] = [
+    let texts: [(&str, &str); 9] = [
         ("", "the scenario is empty"),
         ("# nothing\n", "the scenario is empty"),
         ("\u{feff}", "the scenario is empty"),
         ("this is no TOML", "s.toml:1"),
         ("{\"json\": true}", "s.toml:1"),
-        (&format!("a = {deep}"), "s.toml:1"),
-        (&format!("a = {tables}"), "s.toml:1"),
-        (&dotted, "s.toml:1"),
+        (&format!("a = {deep}"), "nested too deeply"),
+        (&format!("a = {tables}"), "expected at most 80 tables or arrays inside each other"),
+        (&dotted, "nested too deeply"),
+        ("title = \"a\\u001b[31mred\\nline\"", "the text has control characters"),
     ];
     for (text, fragment) in texts {
         let (shown, _) = shown(text, &[]);
@@ -357,8 +458,14 @@ fn arguments_set_what_they_name() {
         (closed, &["network.link.0.loss=33%"], &["loss = \"33%\""]),
         (faults, &["fault.cut.at=17s"], &["at = \"17s\""]),
         (faults, &["fault.cut.isolate=n1"], &["isolate = \"n1\""]),
-        (faults, &["fault.fault-2.at=17s"], &["at = \"17s\""]),
-        (open, &["operation.first.get.key=z"], &["get = { key = \"z\" }"]),
+        (
+            faults,
+            &["fault.majorities-ring-1s.at=17s"],
+            &["at = \"17s\"", "id = \"majorities-ring-1s\""],
+        ),
+        (faults, &["fault.clog-1s-2.for=7s", "fault.5.at=8s"], &["for = \"7s\"", "at = \"8s\""]),
+        (open, &["operation.get-2s-2.at=1500ms"], &["id = \"get-2s-2\"\nat = \"1.5s\""]),
+        (open, &["operation.first.delete.key=z"], &["delete = { key = \"z\" }"]),
         (" ", &["cluster.nodes=3", "protocol.leader-follower={}"], &["nodes = 3"]),
     ];
     for (text, sets, fragments) in cases {
@@ -392,6 +499,8 @@ fn wrong_arguments_are_pointed_at() {
             assert!(shown.contains(fragment), "{argument}: `{fragment}` is not in\n{shown}");
         }
     }
+    let (unknown, count) = shown(BASE, &["protocol.raft.x=1"]);
+    assert!(count == 1 && unknown.contains("--set:1:10"), "{unknown}");
     let (shown, _) = shown(MAXIMAL[2], &["fault.nope.at=1s"]);
     assert!(shown.contains("there is no item `nope`"), "{shown}");
 }

@@ -73,10 +73,12 @@ impl<'a> TableDecoder<'a> {
             self.sink.push(problem.suggest(&entry.key, known(), "the keys here are"));
         }
         let clean = unknown.is_empty() && self.missing.is_empty();
+        // A protocol that nobody knows is one mistake, not two.
+        let is_unknown_protocol = self.path == "protocol" && !unknown.is_empty();
         for (keys, problem) in self.missing {
             // A key that is there but misspelt is one mistake, not two.
             let names = || keys.iter().map(String::as_str);
-            if !unknown.iter().any(|entry| is_near(&entry.key, names())) {
+            if !is_unknown_protocol && !unknown.iter().any(|entry| is_near(&entry.key, names())) {
                 self.sink.push(problem);
             }
         }
@@ -180,15 +182,20 @@ impl<'a> TableDecoder<'a> {
         self.entries.iter().find(|entry| entry.key == key).map_or(self.at, |entry| entry.key_at)
     }
 
-    /// The only one of `keys` that is there, by its place in `keys`, with its value. None or several is a mistake;
-    /// `what` says of what there has to be one.
-    pub fn exactly_one(&mut self, keys: &[&str], what: &str) -> Option<(usize, Element<'a>)> {
-        let mut found: Vec<(usize, Element<'a>)> = Vec::new();
+    /// The only one of `keys` that is there, read by `read`, which is told its place in `keys`. None or several is a
+    /// mistake; `what` says of what there has to be one. Of several each is read all the same, for its own mistakes.
+    pub fn exactly_one<T>(
+        &mut self,
+        keys: &[&str],
+        what: &str,
+        mut read: impl FnMut(usize, &Element<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let mut found: Vec<(usize, Option<T>)> = Vec::new();
         for (index, key) in keys.iter().enumerate() {
-            found.extend(self.get(key).map(|element| (index, element)));
+            found.extend(self.get(key).map(|element| (index, read(index, &element))));
         }
         if found.len() == 1 {
-            return found.pop();
+            return found.pop().and_then(|(_, read)| read);
         }
         let list = list_of(keys);
         // In the order of the file, so that the first is "first".
@@ -312,6 +319,16 @@ impl<'a> Element<'a> {
     #[must_use]
     pub fn is_text(&self, text: &str) -> bool {
         matches!(&self.node.value, Tree::Text(found) if found == text)
+    }
+
+    /// Reads it as a text that shows as one line: without control characters, though it may be empty.
+    pub fn line(&self) -> Option<&'a str> {
+        let text = self.text()?;
+        if text.chars().any(char::is_control) {
+            return self
+                .wrong("the text has control characters", "expected one line of visible text");
+        }
+        Some(text)
     }
 
     /// Reads it as a name: a string that is not empty and has no control characters.
@@ -514,7 +531,7 @@ pub fn word_for<T: PartialEq>(choices: &[(&'static str, T)], value: &T) -> &'sta
 }
 
 /// "`a`, `b` or `c`".
-fn list_of(words: &[&str]) -> String {
+pub(super) fn list_of(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),

@@ -18,12 +18,13 @@ impl<'a> Element<'a> {
             return self.duration().map(Distribution::Constant);
         }
         self.table(|table| {
-            let (variant, value) = table.exactly_one(&VARIANTS, "the distribution")?;
-            if VARIANTS[variant] == "mixture" {
-                mixture(&value)
-            } else {
-                simple(VARIANTS[variant], &value)
-            }
+            table.exactly_one(&VARIANTS, "the distribution", |variant, value| {
+                if VARIANTS[variant] == "mixture" {
+                    mixture(value)
+                } else {
+                    simple(VARIANTS[variant], value)
+                }
+            })
         })
     }
 }
@@ -65,8 +66,9 @@ fn uniform(value: &Element<'_>) -> Option<Distribution> {
 fn mixture(value: &Element<'_>) -> Option<Distribution> {
     let part = |table: &mut TableDecoder<'_>| {
         let weight = table.required("weight", |weight| weight.integer_u32(0..=1_000_000_000));
-        let (variant, value) = table.exactly_one(&PARTS, "the part's distribution")?;
-        Some((weight?, simple(PARTS[variant], &value)?))
+        let read = |variant: usize, value: &Element<'_>| simple(PARTS[variant], value);
+        let part = table.exactly_one(&PARTS, "the part's distribution", read);
+        Some((weight?, part?))
     };
     let parts = value.list(|element| element.table(part))?;
     if parts.iter().all(|(weight, _)| *weight == 0) {

@@ -6,7 +6,8 @@ use super::decode::{Element, TableDecoder};
 use super::diagnostics::{Loc, Problem};
 use super::names::Interned;
 use super::script::{Frame, ids};
-use crate::config::{DiskFault, Fault, FaultAction, Group, HealWhat, Route, Target};
+use super::units;
+use crate::config::{Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Route, Target};
 use crate::id::{FaultId, NodeId};
 
 /// What a fault may do; one is given.
@@ -54,15 +55,16 @@ struct Scene<'a> {
     kinds: Option<&'static [&'static str]>,
 }
 
-/// Every `[[fault]]`; `kinds` are the protocol's kinds of message, if it is known.
+/// Every `[[fault]]`; `kinds` are the protocol's kinds of message and `clocks` those of the nodes, if they are known.
 pub(super) fn faults(
     table: &mut TableDecoder<'_>,
     frame: Frame,
     names: &mut Interned,
     kinds: Option<&'static [&'static str]>,
+    clocks: Option<&[Clock]>,
 ) -> Option<Vec<Fault>> {
     let Some(list) = table.get("fault") else { return Some(Vec::new()) };
-    let ids = ids(&list, "fault")?;
+    let ids = ids(&list, &ACTIONS)?;
     if let Some(index) = ids.iter().position(|id| id == "network")
         && let Some(element) = list.items()?.get(index)
     {
@@ -73,12 +75,44 @@ pub(super) fn faults(
     names.set_faults(ids);
     let scene = Scene { frame, names, kinds };
     let mut index = 0;
-    list.list(|element| {
+    let faults = list.list(|element| {
         // A file of at most 16 MiB, so the count fits.
         let id = FaultId(index);
         index += 1;
         element.table(|table| fault(table, id, scene))
-    })
+    })?;
+    bounded_jumps(&list, &faults, clocks.unwrap_or_default(), frame.nodes)?;
+    Some(faults)
+}
+
+/// Refuses jumps that add up to more than a clock may be off. A target that is found when the fault starts may be any
+/// node.
+fn bounded_jumps(list: &Element<'_>, faults: &[Fault], clocks: &[Clock], nodes: u16) -> Option<()> {
+    let mut off = vec![0_u64; usize::from(nodes)];
+    for (sum, clock) in off.iter_mut().zip(clocks) {
+        *sum = clock.offset_ns.unsigned_abs();
+    }
+    for (fault, element) in faults.iter().zip(list.items()?) {
+        let FaultAction::ClockJump { target, by_ns } = &fault.action else { continue };
+        let jumping: Vec<NodeId> = match target {
+            Target::Nodes(nodes) => nodes.clone(),
+            _ => NodeId::all(nodes).collect(),
+        };
+        for node in jumping {
+            // Each part is ten years at most and the first sum above that ends it, so nothing overflows.
+            off[node.index()] += by_ns.unsigned_abs();
+            if off[node.index()] > units::MAX_JUMPS {
+                let by = element.node.get("clock-jump").and_then(|jump| jump.get("by"));
+                let at = by.map_or(element.at(), |by| by.at);
+                let title =
+                    format!("the offset and the jumps of {node}'s clock exceed 10 years together");
+                let problem = Problem::new(at, title, "with this jump it is too much");
+                list.sink.push(problem.help("they may add up to 87600h, whatever their signs"));
+                return None;
+            }
+        }
+    }
+    Some(())
 }
 
 fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<Fault> {
@@ -88,10 +122,15 @@ fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<
     let forever = table.get("forever");
     let is_forever =
         forever.as_ref().map_or(Some(false), |forever| forever.only_true().map(|()| true));
-    let found = table.exactly_one(&ACTIONS, "what goes wrong");
-    let kind = found.as_ref().map(|(index, _)| ACTIONS[*index]);
-    let action = found.and_then(|(index, value)| action(ACTIONS[index], &value, scene));
-    let kind = kind?;
+    let found = table.exactly_one(&ACTIONS, "what goes wrong", |index, value| {
+        Some((ACTIONS[index], action(ACTIONS[index], value, scene)))
+    });
+    let Some((kind, action)) = found else {
+        if forever.is_some() && matches!(lasts, Some(Some(_))) {
+            ends_and_lasts(table);
+        }
+        return None;
+    };
     if matches!(lasts, Some(Some(_))) && matches!(kind, "restart" | "resume" | "flip-bit" | "heal")
     {
         let at = table.key_at("for");
@@ -106,12 +145,16 @@ fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<
         return None;
     }
     if forever.is_some() && matches!(lasts, Some(Some(_))) {
-        let help = "leave one of them out";
-        table.contradiction("for", "forever", "the fault ends, and lasts forever", help);
+        ends_and_lasts(table);
         return None;
     }
     given_id?;
     Some(Fault { id, at: at?, lasts: lasts?, action: action?, forever: is_forever? })
+}
+
+fn ends_and_lasts(table: &mut TableDecoder<'_>) {
+    let help = "leave one of them out";
+    table.contradiction("for", "forever", "the fault ends, and lasts forever", help);
 }
 
 fn action(kind: &str, value: &Element<'_>, scene: Scene<'_>) -> Option<FaultAction> {

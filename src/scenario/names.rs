@@ -1,10 +1,51 @@
-//! Interning: each text of the file once, by a small id.
+//! Interning: each text of the file once, by a small id; and the ids of what the file does not name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::numbered;
+use super::tree::{Node, Tree};
+use super::units;
 use crate::config::Names;
 use crate::id::{ClientId, FaultId, KeyId, Value};
+
+/// The ids of faults or operations: those given, the others by kind and time, `crash-4s`, with a number from the second
+/// on: `crash-4s-2`. What stands before and after in the file does not matter, for an id keys random draws: with one
+/// fault left out, the others must meet the same luck.
+pub(super) fn ids_of(items: &[&Node], kinds: &[&str]) -> Vec<String> {
+    // One that is no name is reported where the table is decoded.
+    let given = |item: &Node| match item.get("id").map(|id| &id.value) {
+        Some(Tree::Text(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let mut taken: BTreeSet<String> = items.iter().filter_map(|item| given(item)).collect();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let id = |item: &&Node| {
+        given(item).unwrap_or_else(|| {
+            let what = what_and_when(item, kinds);
+            let count = counts.entry(what.clone()).or_default();
+            loop {
+                *count += 1;
+                let id = if *count == 1 { what.clone() } else { format!("{what}-{count}") };
+                if taken.insert(id.clone()) {
+                    return id;
+                }
+            }
+        })
+    };
+    items.iter().map(id).collect()
+}
+
+/// `crash-4s`; of a table with mistakes what is right of it.
+fn what_and_when(item: &Node, kinds: &[&str]) -> String {
+    let kind = kinds.iter().find(|kind| item.get(kind).is_some()).unwrap_or(&"unknown");
+    match item.get("at").map(|at| &at.value) {
+        Some(Tree::Text(at)) => match units::duration(at) {
+            Ok(at) => format!("{kind}-{}", units::show_whole(at)),
+            Err(_) => (*kind).to_owned(),
+        },
+        _ => (*kind).to_owned(),
+    }
+}
 
 /// Texts by id: `made` of them named by a letter and a number, the rest as they come.
 #[derive(Clone, Debug)]

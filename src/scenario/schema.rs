@@ -337,7 +337,7 @@ fn operation() -> Value {
         "An operation; exactly one of `put`, `get`, `delete`, `list`, `read-all`, `clear`.",
         &["at", "client"],
         json!({
-            "id": name("A stable id; by default its place: op-1, op-2 and so on."),
+            "id": name("A stable id, which keys its random draws; by default its kind and time, such as put-1s, and put-1s-2 for a second one."),
             "at": duration("When it is invoked, or later, when its client has completed its previous one.", None),
             "client": name("Who invokes it; not a client of the workload."),
             "put": object("Set a key.", &["key", "value"], json!({
@@ -420,7 +420,7 @@ fn fault() -> Value {
         "A fault: exactly one thing that goes wrong.",
         &["at"],
         json!({
-            "id": name("A stable id; by default its place: fault-1, fault-2 and so on."),
+            "id": name("A stable id, which keys its random draws; by default its kind and time, such as crash-4s, and crash-4s-2 for a second one."),
             "at": duration("When it starts.", None),
             "for": duration("After how long it ends by itself.", None),
             "forever": only_true("Whether a node that it takes down stays down even for the settling phase."),
@@ -528,13 +528,13 @@ fn definitions() -> Value {
     json!({
         "duration": {
             "type": "string",
-            "description": "A length of time: a number and a unit.",
+            "description": "A length of time: a number and a unit; at most ten years, 87600h.",
             "pattern": format!("^(\\+?[0-9]+(\\.[0-9]+)?|-0+(\\.0+)?)\\s*{UNITS}$"),
             "examples": ["150ms", "1.5s"],
         },
         "signed-duration": {
             "type": "string",
-            "description": "A length of time that may be negative.",
+            "description": "A length of time that may be negative; at most ten years, 87600h, either way.",
             "pattern": format!("^[-+]?[0-9]+(\\.[0-9]+)?\\s*{UNITS}$"),
             "examples": ["-5s"],
         },

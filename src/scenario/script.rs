@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::decode::{Element, TableDecoder, node_named, word_for};
+use super::decode::{Element, TableDecoder, list_of, node_named, word_for};
 use super::diagnostics::Problem;
-use super::names::Interned;
-use super::tree::Tree;
+use super::names::{self, Interned};
+use super::tree::Node;
 use super::workload::patience;
 use crate::config::{
     Answer, Expect, ExpectedState, ExpectedStatus, ExpectedValue, ExpectedVerdict, Operation,
@@ -49,7 +49,7 @@ pub(super) fn operations(
     names: &mut Interned,
 ) -> Option<Vec<ScriptedOperation>> {
     let Some(list) = table.get("operation") else { return Some(Vec::new()) };
-    let ids = ids(&list, "op")?;
+    let ids = ids(&list, &OPERATIONS)?;
     let mut index = 0;
     list.list(|element| {
         let id = ids.get(index).cloned().unwrap_or_default();
@@ -58,24 +58,19 @@ pub(super) fn operations(
     })
 }
 
-/// The ids of a list's tables: those given, the others by place. A repeated one is a mistake.
-pub(super) fn ids(list: &Element<'_>, prefix: &str) -> Option<Vec<String>> {
-    let mut ids: Vec<String> = Vec::new();
+/// The ids of a list's tables: those given, the others by what they are. A repeated one is a mistake.
+pub(super) fn ids(list: &Element<'_>, kinds: &[&str]) -> Option<Vec<String>> {
+    let elements = list.items()?;
+    let nodes: Vec<&Node> = elements.iter().map(|element| element.node).collect();
+    let ids = names::ids_of(&nodes, kinds);
     let mut seen = BTreeMap::new();
-    for (index, element) in list.items()?.iter().enumerate() {
-        let given = element.node.get("id");
-        let at = given.map_or(element.at(), |id| id.at);
-        // One that is no name is reported where the table is decoded.
-        let id = match given.map(|id| &id.value) {
-            Some(Tree::Text(text)) => text.clone(),
-            _ => format!("{prefix}-{}", index + 1),
-        };
-        if let Some(first) = seen.insert(id.clone(), at) {
+    for (element, id) in elements.iter().zip(&ids) {
+        let at = element.node.get("id").map_or(element.at(), |id| id.at);
+        if let Some(first) = seen.insert(id, at) {
             let title = format!("the id `{}` is given twice", id.escape_debug());
             let problem = Problem::new(at, title, "given again here");
             element.sink.push(problem.and(first, "given first here"));
         }
-        ids.push(id);
     }
     Some(ids)
 }
@@ -89,13 +84,15 @@ fn operation(
     let given_id = table.optional("id", Element::name);
     let at = table.required("at", |at| frame.time(at));
     let client = table.required("client", |client| script_client(client, names));
-    let asked = table.exactly_one(&OPERATIONS, "the operation").and_then(|(kind, value)| {
-        value.table(|table| asked(table, OPERATIONS[kind], frame, names))
+    let found = table.exactly_one(&OPERATIONS, "the operation", |kind, value| {
+        let kind = OPERATIONS[kind];
+        Some((kind, value.table(|table| asked(table, kind, frame, names))))
     });
+    let (kind, asked) = found.unzip();
     let patience = patience(table);
-    let expect = table.table("expect", |table| answer(table, frame.nodes, names));
+    let expect = table.table("expect", |table| answer(table, kind, frame.nodes, names));
     given_id?;
-    let (operation, node) = asked?;
+    let (operation, node) = asked??;
     Some(ScriptedOperation {
         id,
         at: at?,
@@ -115,11 +112,14 @@ fn script_client(element: &Element<'_>, names: &mut Interned) -> Option<ClientId
             "a script needs a client of its own: give it another name",
         );
     }
-    if node_named(name).is_some() || name == "*" {
-        return element.wrong(
-            format!("`{name}` cannot be a client's name"),
-            "it would be mistaken for a node",
-        );
+    let mistaken_for = match name {
+        "nemesis" => Some("the history calls the faults so"),
+        _ if name.contains('#') => Some("`#` numbers a client's processes in the history"),
+        _ if node_named(name).is_some() || name == "*" => Some("it would be mistaken for a node"),
+        _ => None,
+    };
+    if let Some(why) = mistaken_for {
+        return element.wrong(format!("`{name}` cannot be a client's name"), why);
     }
     Some(names.script_client(name))
 }
@@ -155,7 +155,7 @@ fn asked(
 }
 
 fn put_value(element: &Element<'_>, names: &mut Interned) -> Option<Value> {
-    let text = element.text()?;
+    let text = element.line()?;
     if names.made_value(text).is_some() {
         return element.wrong(
             format!("`{text}` is a value that the workload writes"),
@@ -187,8 +187,45 @@ pub(super) fn status_word(status: ExpectedStatus) -> &'static str {
     word_for(&STATUS, &status)
 }
 
-/// What the client must be told.
-fn answer(table: &mut TableDecoder<'_>, nodes: u16, names: &mut Interned) -> Option<Answer> {
+/// The parts of an answer that only some operations can have, and which.
+const PARTS_OF_ANSWERS: [(&str, &[&str]); 7] = [
+    ("value", &["get"]),
+    ("absent", &["get"]),
+    ("degraded", &["put", "delete", "clear"]),
+    ("confirmations", &["put", "delete", "clear"]),
+    ("existed", &["delete"]),
+    ("keys", &["list"]),
+    ("all", &["read-all"]),
+];
+
+/// Refuses to expect of an operation what its answers never have.
+fn fits(table: &mut TableDecoder<'_>, kind: &str) -> bool {
+    let mut fits = true;
+    for (part, kinds) in PARTS_OF_ANSWERS {
+        if table.get(part).is_some() && !kinds.contains(&kind) {
+            let title = format!("the answer to a `{kind}` has no `{part}`");
+            let label = format!("only that to {} has it", list_of(kinds));
+            let fitting = PARTS_OF_ANSWERS.iter().filter(|(_, kinds)| kinds.contains(&kind));
+            let fitting: Vec<&str> = ["status", "error", "leader", "within", "after"]
+                .into_iter()
+                .chain(fitting.map(|(part, _)| *part))
+                .collect();
+            let problem = Problem::new(table.key_at(part), title, label);
+            table.sink().push(problem.help(format!("a `{kind}` can expect {}", list_of(&fitting))));
+            fits = false;
+        }
+    }
+    fits
+}
+
+/// What the client must be told of an operation of this kind; of any kind when it is not known.
+fn answer(
+    table: &mut TableDecoder<'_>,
+    kind: Option<&str>,
+    nodes: u16,
+    names: &mut Interned,
+) -> Option<Answer> {
+    let fits = kind.is_none_or(|kind| fits(table, kind));
     let status = table.optional("status", |status| status.choice(&STATUS));
     let value = expected_value(table, names);
     let degraded = table.optional("degraded", Element::boolean);
@@ -221,6 +258,9 @@ fn answer(table: &mut TableDecoder<'_>, nodes: u16, names: &mut Interned) -> Opt
         );
         return None;
     }
+    if !fits {
+        return None;
+    }
     Some(Answer {
         status: status?,
         value: value?,
@@ -241,17 +281,19 @@ fn expected_value(
     table: &mut TableDecoder<'_>,
     names: &mut Interned,
 ) -> Option<Option<ExpectedValue>> {
-    let value = table.get("value");
-    let absent = table.get("absent");
-    match (value, absent) {
-        (Some(_), Some(_)) => {
+    let (value, absent) = (table.get("value"), table.get("absent"));
+    let is_given = (value.is_some(), absent.is_some());
+    let value = value.and_then(|value| value.line()).map(|value| names.value(value));
+    let absent = absent.and_then(|absent| absent.only_true());
+    match is_given {
+        (true, true) => {
             let help = "give `value`, or `absent = true`";
             table.contradiction("value", "absent", "a value is expected, and none", help);
             None
         }
-        (Some(value), None) => Some(Some(ExpectedValue::Is(names.value(value.text()?)))),
-        (None, Some(absent)) => absent.only_true().map(|()| Some(ExpectedValue::Absent)),
-        (None, None) => Some(None),
+        (true, false) => value.map(|value| Some(ExpectedValue::Is(value))),
+        (false, true) => absent.map(|()| Some(ExpectedValue::Absent)),
+        (false, false) => Some(None),
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn asked_keys(text: &str, registry: &Registry) -> std::collections::B
 }
 
 fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> Option<Decoded> {
-    let title = table.or("title", "", |title| title.text());
+    let title = table.or("title", "", Element::line);
     let seed = table.or("seed", 1, |seed| seed.integer(0..=i64::MAX.unsigned_abs()));
     let duration = table.or("duration", Span::from_secs(30), Element::positive_duration);
     let settle = table.or("settle", Span::from_secs(30), Element::duration);
@@ -100,7 +100,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     let network = table.table("network", |table| network::network(table, frame.nodes, &names));
     let clocks = network::clocks(table, frame.nodes);
     let disk = table.table("disk", network::disk);
-    let faults = faults::faults(table, frame, &mut names, kinds);
+    let faults = faults::faults(table, frame, &mut names, kinds, clocks.as_deref());
     let bounds = table.table("check", bounds);
     let expect = table.table("expect", |table| script::expect(table, frame, &mut names));
     let changes = changes::written(table, root.get("workload").is_some(), frame);
@@ -155,8 +155,9 @@ fn protocol(
     registry: &Registry,
 ) -> Option<Box<dyn ConfiguredProtocol>> {
     let names: Vec<&str> = registry.names().collect();
-    let (index, element) = table.exactly_one(&names, "the protocol")?;
-    element.table(|table| (registry.protocols[index].decode)(table, cluster))
+    table.exactly_one(&names, "the protocol", |index, element| {
+        element.table(|table| (registry.protocols[index].decode)(table, cluster))
+    })
 }
 
 /// `[check]`.

@@ -3,6 +3,7 @@
 use super::diagnostics::{Loc, Problem, Sink, Sources};
 use super::distribution;
 use super::faults::ACTIONS;
+use super::names;
 use super::script::OPERATIONS;
 use super::tree::{Entry, Node, Tree, parse_value};
 
@@ -133,18 +134,27 @@ fn item<'a>(
     segment: &Segment,
     walked: &[&str],
 ) -> Result<&'a mut Node, Box<Problem>> {
-    let prefix = if walked == ["operation"] { "op" } else { "fault" };
-    let id_of = |(index, item): (usize, &Node)| match item.get("id").map(|id| &id.value) {
-        Some(Tree::Text(id)) => id.clone(),
-        _ => format!("{prefix}-{}", index + 1),
+    let kinds: Option<&[&str]> = match walked {
+        ["operation"] => Some(&OPERATIONS),
+        ["fault"] => Some(&ACTIONS),
+        _ => None,
     };
-    let has_ids = matches!(walked, ["operation" | "fault"]);
-    let ids: Vec<String> =
-        if has_ids { items.iter().enumerate().map(id_of).collect() } else { Vec::new() };
+    let ids = kinds.map_or_else(Vec::new, |kinds| {
+        let items: Vec<&Node> = items.iter().collect();
+        names::ids_of(&items, kinds)
+    });
     let found = match segment.key.parse::<usize>() {
         Ok(index) => Some(index),
         Err(_) => ids.iter().position(|id| *id == segment.key),
     };
+    if let Some((index, id)) = found.and_then(|index| Some((index, ids.get(index)?)))
+        && let Tree::Table(entries) = &mut items[index].value
+        && !entries.iter().any(|entry| entry.key == "id")
+    {
+        // It keeps its id, and with that its luck, also when the argument changes its kind or its time.
+        let node = Node { value: Tree::Text(id.clone()), at: segment.at };
+        entries.push(Entry { key: "id".to_owned(), key_at: segment.at, node });
+    }
     let count = items.len();
     found.and_then(|index| items.get_mut(index)).ok_or_else(|| {
         let title = format!("there is no item `{}`", segment.key.escape_debug());

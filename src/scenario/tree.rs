@@ -143,6 +143,9 @@ pub(super) fn parse(
     errors.is_empty().then_some(root)
 }
 
+/// How deep the parser lets tables and arrays nest.
+const MAX_DEPTH: usize = 80;
+
 /// A syntax error; a key given twice names both places.
 fn syntax_problem(at: Loc, message: &str, text: &str, root: &Node) -> Problem {
     if message == "duplicate key" {
@@ -153,6 +156,11 @@ fn syntax_problem(at: Loc, message: &str, text: &str, root: &Node) -> Problem {
             Some(first) => problem.and(first, "given first here"),
             None => problem,
         };
+    }
+    // The parser's two words for it: one for values, one for keys and headers.
+    if message.contains("max recursion depth") || message == "recursion limit" {
+        let label = format!("expected at most {MAX_DEPTH} tables or arrays inside each other");
+        return Problem::new(at, "nested too deeply", label);
     }
     match message.split_once(", expected ") {
         Some((what, expected)) => Problem::new(at, what, format!("expected {expected}")),

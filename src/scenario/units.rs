@@ -89,13 +89,20 @@ fn unit_of(unit: &str, units: &[(&str, u128)], what: &str) -> Result<u128, NotTh
     not(format!("`{shown}` is no unit of {what}: expected one of {names}"))
 }
 
+/// The longest length of time that a scenario may name: ten years. A run of twice that, on clocks that drift at most
+/// as fast again and jump at most [`MAX_JUMPS`], stays far inside the 292 years of a signed clock.
+pub(super) const LONGEST: Span = Span::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// The most that a node's clock may be off and jump, all jumps together, in nanoseconds.
+pub(super) const MAX_JUMPS: u64 = LONGEST.nanos();
+
 /// A length of time, with the sign apart.
 fn nanoseconds(text: &str) -> Result<(bool, u64), NotThat> {
     let (number, unit) = Decimal::split(text)?;
     let ns = number.times(unit_of(unit, &TIMES, "time")?, "a nanosecond")?;
     match u64::try_from(ns) {
-        Ok(ns) if ns <= Span::MAX.nanos() => Ok((number.negative, ns)),
-        _ => not("it is longer than 146 years"),
+        Ok(ns) if ns <= LONGEST.nanos() => Ok((number.negative, ns)),
+        _ => not("it is longer than 10 years (87600h), the most that any length may be"),
     }
 }
 
@@ -110,7 +117,7 @@ pub(super) fn duration(text: &str) -> Result<Span, NotThat> {
 /// `-5s`, in nanoseconds.
 pub(super) fn signed_duration(text: &str) -> Result<i64, NotThat> {
     let (negative, ns) = nanoseconds(text)?;
-    // At most Span::MAX, which is 2^62.
+    // At most LONGEST, so it fits.
     let ns = i64::try_from(ns).unwrap_or(i64::MAX);
     Ok(if negative { -ns } else { ns })
 }
@@ -119,6 +126,14 @@ pub(super) fn signed_duration(text: &str) -> Result<i64, NotThat> {
 pub(super) fn show_signed(ns: i64) -> String {
     let sign = if ns < 0 { "-" } else { "" };
     format!("{sign}{}", Span::from_nanos(ns.unsigned_abs()))
+}
+
+/// A length of time in the largest unit in which it is whole: `1500ms`, without the point that a path has between keys.
+pub(super) fn show_whole(span: Span) -> String {
+    let units = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+    let ns = span.nanos();
+    let fitting = units.iter().find(|(_, size)| ns.is_multiple_of(*size));
+    fitting.map_or_else(|| format!("{ns}ns"), |(name, size)| format!("{}{name}", ns / size))
 }
 
 /// `0.5%`.
@@ -201,7 +216,7 @@ impl Rate {
     pub(super) fn interval(self, burst: u32) -> Option<Span> {
         let ns = (self.per * u128::from(burst) + self.count / 2) / self.count;
         let ns = u64::try_from(ns).ok()?;
-        (1..=Span::MAX.nanos()).contains(&ns).then(|| Span::from_nanos(ns))
+        (1..=LONGEST.nanos()).contains(&ns).then(|| Span::from_nanos(ns))
     }
 }
 
@@ -239,6 +254,7 @@ mod tests {
             ("1 s", 1_000_000_000),
             ("-0s", 0),
             ("0.000000001s", 1),
+            ("87600h", LONGEST.nanos()),
         ];
         for (text, ns) in cases {
             assert_eq!(duration(text), Ok(Span::from_nanos(ns)), "{text}");
@@ -253,6 +269,7 @@ mod tests {
             ".5s",
             "5.s",
             "99999999999999999999s",
+            "87600.0001h",
             "1e3s",
             "0.5ns",
             "NaN",
@@ -270,7 +287,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back() {
-        for ns in [0, 1, -1, 1_500, -3_000_000_000, 1_000_000_001, 1 << 62] {
+        for ns in [0, 1, -1, 1_500, -3_000_000_000, 1_000_000_001, LONGEST.nanos() as i64] {
             assert_eq!(signed_duration(&show_signed(ns)), Ok(ns));
         }
         for parts in [0, 1, 10_000_000, 5_000_001, 1_000_000_000] {

@@ -46,8 +46,12 @@ pub(super) fn workload(table: &mut TableDecoder<'_>, nodes: u16) -> Option<Workl
 fn pace(table: &mut TableDecoder<'_>) -> Option<Pace> {
     let think = table.get("think");
     let open = table.get("open");
-    match (think, open) {
-        (Some(_), Some(_)) => {
+    // Both are read even where they exclude each other: each may have mistakes of its own.
+    let is_given = (think.is_some(), open.is_some());
+    let think = think.map(|think| think.distribution());
+    let open = open.map(|open| open.table(arrivals));
+    match is_given {
+        (true, true) => {
             table.contradiction(
                 "think",
                 "open",
@@ -56,9 +60,9 @@ fn pace(table: &mut TableDecoder<'_>) -> Option<Pace> {
             );
             None
         }
-        (_, Some(open)) => open.table(arrivals),
-        (Some(think), None) => think.distribution().map(|think| Pace::Closed { think }),
-        (None, None) => Some(Pace::Closed { think: Distribution::Constant(Span::ZERO) }),
+        (_, true) => open?,
+        (true, false) => think?.map(|think| Pace::Closed { think }),
+        (false, false) => Some(Pace::Closed { think: Distribution::Constant(Span::ZERO) }),
     }
 }
 
@@ -68,32 +72,50 @@ fn arrivals(table: &mut TableDecoder<'_>) -> Option<Pace> {
     let words = [("poisson", true), ("constant", false)];
     let arrivals = table.get("arrivals");
     let poisson = arrivals.as_ref().map_or(Some(true), |arrivals| arrivals.choice(&words));
-    let (source, value) = table.exactly_one(&["rate", "interval"], "the open loop's pace")?;
-    if source == 1 {
-        if arrivals.is_some() {
-            table.contradiction(
-                "arrivals",
-                "interval",
-                "`arrivals` goes with `rate`",
-                "an interval is a distribution already",
-            );
+    let read = |source: usize, value: &Element<'_>| match source {
+        0 => {
+            let mean = mean_interval(value, burst)?;
+            let poisson = poisson?;
+            Some(if poisson {
+                Distribution::Exponential { mean }
+            } else {
+                Distribution::Constant(mean)
+            })
         }
-        let interval = value.distribution()?;
-        if interval == Distribution::Constant(Span::ZERO) {
-            return value.wrong("arrivals without time between them", "expected more than 0");
-        }
-        return Some(Pace::Open { interval, burst: burst? });
-    }
-    let (rate, burst) = (value.rate()?, burst?);
-    let Some(mean) = rate.interval(burst) else {
-        return value.wrong(
-            "the rate cannot be had",
-            "expected a mean time between arrivals from 1ns to 146 years",
-        );
+        _ => interval(value),
     };
-    let interval =
-        if poisson? { Distribution::Exponential { mean } } else { Distribution::Constant(mean) };
-    Some(Pace::Open { interval, burst })
+    let interval = table.exactly_one(&["rate", "interval"], "the open loop's pace", read);
+    if arrivals.is_some() && table.get("interval").is_some() && table.get("rate").is_none() {
+        table.contradiction(
+            "arrivals",
+            "interval",
+            "`arrivals` goes with `rate`",
+            "an interval is a distribution already",
+        );
+        return None;
+    }
+    Some(Pace::Open { interval: interval?, burst: burst? })
+}
+
+/// `rate`: the mean time between arrivals of `burst` each.
+fn mean_interval(element: &Element<'_>, burst: Option<u32>) -> Option<Span> {
+    let rate = element.rate()?;
+    let mean = rate.interval(burst?);
+    if mean.is_none() {
+        return element.wrong(
+            "the rate cannot be had",
+            "expected a mean time between arrivals from 1ns to 10 years",
+        );
+    }
+    mean
+}
+
+fn interval(value: &Element<'_>) -> Option<Distribution> {
+    let interval = value.distribution()?;
+    if interval == Distribution::Constant(Span::ZERO) {
+        return value.wrong("arrivals without time between them", "expected more than 0");
+    }
+    Some(interval)
 }
 
 fn skew(element: &Element<'_>) -> Option<Skew> {

@@ -202,6 +202,8 @@ impl Network {
             let transmission = u64::try_from(transmission).unwrap_or(u64::MAX);
             let transmission = Span::from_nanos(transmission.min(Span::MAX.nanos()));
             leaves = self.free_at[pair].max(now) + transmission;
+            // A run ends long before: a link that is not free by then never is, and its queue grows no further.
+            leaves = leaves.min(Time::ZERO + Span::MAX);
             self.free_at[pair] = leaves;
         }
         let mut at = leaves + takes;

@@ -378,6 +378,19 @@ fn messages_queue_for_bandwidth_and_the_queue_drains() {
 }
 
 #[test]
+fn a_queue_longer_than_time_is_no_overflow() {
+    for order in [LinkOrder::Reordering, LinkOrder::Fifo] {
+        let delay = Distribution::Constant(Span::MAX);
+        let mut bench = Bench::over(Link { bandwidth: Some(1), delay, order, ..link() });
+        for _ in 0..10 {
+            let large = bench.send((1, 2), (0, u64::MAX), Time::ZERO);
+            let Fate::Arrives { at, .. } = large else { panic!("lost") };
+            assert!(at >= Time::ZERO + Span::MAX + Span::MAX);
+        }
+    }
+}
+
+#[test]
 fn a_clog_holds_and_what_it_held_travels_in_order_of_a_fifo_link() {
     let delay = Distribution::Uniform { low: ms(0), high: ms(50) };
     let mut bench = Bench::over(Link { delay, order: LinkOrder::Fifo, ..link() });
