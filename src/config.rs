@@ -251,6 +251,12 @@ pub struct Mix {
 }
 
 impl Mix {
+    /// Whether anything is written.
+    #[must_use]
+    pub const fn has_writes(&self) -> bool {
+        self.put > 0 || self.delete > 0
+    }
+
     /// Whether anything is read.
     #[must_use]
     pub const fn has_reads(&self) -> bool {
@@ -638,8 +644,7 @@ impl Config {
     /// it for the leader from then on.
     #[must_use]
     pub fn reads_only_leader(&self) -> bool {
-        let changed = self.changes.iter().filter_map(|change| change.workload.as_ref());
-        let workloads: Vec<&Workload> = self.workload.iter().chain(changed).collect();
+        let workloads: Vec<&Workload> = self.workloads().collect();
         let reading: Vec<&&Workload> =
             workloads.iter().filter(|workload| workload.mix.has_reads()).collect();
         let workload_reads_leader = reading.is_empty()
@@ -651,5 +656,35 @@ impl Config {
             scripted.patience.retries == 0 && (scripted.operation.is_write() || asks_leader)
         });
         workload_reads_leader && script_reads_leader
+    }
+
+    /// Whether any write of the run may be tried again.
+    ///
+    /// An attempt that was given up may still arrive, after writes that were answered since.
+    #[must_use]
+    pub fn retries_writes(&self) -> bool {
+        let workload_does = self
+            .workloads()
+            .any(|workload| workload.mix.has_writes() && workload.patience.retries > 0);
+        let script_does = self
+            .script
+            .iter()
+            .any(|scripted| scripted.operation.is_write() && scripted.patience.retries > 0);
+        workload_does || script_does
+    }
+
+    /// Whether an operation without a node may ask one that does not lead, and have it answer: another attempt asks
+    /// the next node in turn, and its client takes that one for the leader from then on.
+    #[must_use]
+    pub fn may_ask_around(&self, scripted: &ScriptedOperation) -> bool {
+        let of_client = |other: &&ScriptedOperation| other.client == scripted.client;
+        scripted.node.is_none()
+            && self.script.iter().filter(of_client).any(|other| other.patience.retries > 0)
+    }
+
+    /// The workload, and what changes make of it.
+    fn workloads(&self) -> impl Iterator<Item = &Workload> {
+        let changed = self.changes.iter().filter_map(|change| change.workload.as_ref());
+        self.workload.iter().chain(changed)
     }
 }

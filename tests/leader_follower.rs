@@ -7,7 +7,7 @@ use splitbrain::config::ExpectedVerdict;
 use splitbrain::history::Entry;
 use splitbrain::id::NodeId;
 use splitbrain::metrics::Settlement;
-use splitbrain::property::Property;
+use splitbrain::property::{Promise, Property};
 use splitbrain::protocol::Role;
 use splitbrain::run::{QueueKind, RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario};
@@ -608,6 +608,159 @@ expect.convergence = "valid"
     // client's request and answer.
     assert_eq!((result.messages.sent, result.messages.blocked), (2 * 11 + 2 * 11 + 2, 2 * 10));
     assert!(matches!(result.settlement, Settlement::Settled { .. }), "{:?}", result.settlement);
+}
+
+#[test]
+fn of_one_key_the_newest_is_sent_again_and_confirms_the_older() {
+    let story = |replication: &str, more: &str| {
+        format!(
+            r#"
+protocol.leader-follower = {{ mode = "sync", ack-timeout = "5s", resend = "1s", replication = "{replication}" }}
+fault = [
+    {{ at = "0s", for = "1800ms", block = {{ from = "n1", to = "n2" }} }},
+    {more}"#
+        )
+    };
+    // The second is sent again a second after it was sent in vain; the first never.
+    let newest = r#"
+]
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok", degraded = false, confirmations = "2 of 2", after = "1502ms", within = "1502ms" } },
+    { at = "1500ms", client = "v", put = { key = "a", value = "y" }, expect = { status = "ok", degraded = false, confirmations = "2 of 2", after = "1002ms", within = "1002ms" } },
+]
+expect.state = [
+    { at = "2500ms", node = "n2", key = "a", absent = true },
+    { at = "2501ms", node = "n2", key = "a", value = "y" },
+]
+expect.convergence = "valid"
+"#;
+    for replication in ["entry", "full-state"] {
+        play("two writes of one key in vain", &(story(replication, "") + newest));
+    }
+    let older = r#"{ at = "1200ms", clock-jump = { node = "n1", by = "-1h" } },
+]
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok", confirmations = "2 of 2", after = "1002ms", within = "1002ms" } },
+    { at = "1500ms", client = "v", put = { key = "a", value = "y" }, expect = { status = "ok", confirmations = "2 of 2", after = "502ms", within = "502ms" } },
+]
+expect.state = [{ at = "2001ms", node = "n2", key = "a", value = "x" }]
+expect.convergence = "valid"
+"#;
+    play("the later one has the older stamp", &story("entry", older));
+}
+
+/// Sending again touches what is due, not all that is unconfirmed: else the second of these would take minutes.
+#[test]
+fn a_long_outage_is_no_burden() {
+    for (keys, most_messages) in [(10, 150_000), (100_000, 700_000)] {
+        let text = format!(
+            r#"
+duration = "60s"
+cluster.nodes = 3
+protocol.leader-follower = {{ resend = "1s" }}
+network.client-delay = "1ms"
+workload = {{ clients = 100, open = {{ rate = "400/s" }}, keys = {keys}, mix = {{ put = 1 }} }}
+fault = [{{ at = "5s", for = "50s", block = {{ from = "n1", to = "n2" }} }}]
+"#
+        );
+        let scenario = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let result = scenario.run(1, RunOptions::default());
+        assert_eq!(result.verdict, RunVerdict::Pass, "{:#?}", result.checks);
+        assert!(matches!(result.settlement, Settlement::Settled { .. }));
+        let sent = result.messages.sent;
+        assert!(sent < most_messages, "{keys} keys: {sent} messages");
+    }
+}
+
+/// The first attempt of `x` is given up and arrives after `y` was acknowledged: it wins by its stamp.
+#[test]
+fn a_write_that_is_tried_again_may_undo_a_later_one() {
+    let story = |retries: u32, end: &str| {
+        format!(
+            r#"
+network.client-delay = "3s"
+operation = [
+    {{ at = "1s", client = "u", put = {{ key = "a", value = "x" }}, timeout = "100ms", retries = {retries}, backoff = "0ms", {end}
+    {{ at = "2s", client = "v", put = {{ key = "a", value = "y" }}, expect = {{ status = "ok" }} }},
+]
+change = [{{ at = "1050ms", set = {{ "network.client-delay" = "0ms" }} }}]
+"#
+        )
+    };
+    let late = r#"
+[expect]
+state = [
+    { at = "3s", node = "n1", key = "a", value = "y" },
+    { at = "5s", node = "n1", key = "a", value = "x" },
+]
+"#;
+    let retried = story(1, r#"expect = { status = "ok" } },"#);
+    play("tried again", &format!("{retried}{late}durability = \"allowed\""));
+    let once = story(0, r#"expect = { status = "info" } },"#);
+    play("tried once", &format!("{once}{late}durability = \"valid\""));
+}
+
+#[test]
+fn what_is_tried_again_is_promised_less() {
+    let promised = |property, scenario: &str| {
+        let text = format!("{NODES}protocol.leader-follower = {{ resend = \"1s\" }}\n{scenario}");
+        let scenario = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let promise = scenario.protocol.promises(&scenario.config).of(property);
+        !matches!(promise, Promise::Never { .. })
+    };
+    for (expected, scenario) in [
+        (true, "workload.mix = { put = 1, get = 1 }"),
+        (false, "workload = { mix = { delete = 1 }, retries = 1 }"),
+        (true, "workload = { mix = { get = 1 }, retries = 1 }"),
+        (
+            false,
+            r#"
+workload.mix = { put = 1 }
+change = [{ at = "1s", set = { "workload.retries" = 1 } }]"#,
+        ),
+        (false, r#"operation = [{ at = "1s", client = "u", clear = { }, retries = 1 }]"#),
+        (true, r#"operation = [{ at = "1s", client = "u", list = { }, retries = 1 }]"#),
+    ] {
+        assert_eq!(promised(Property::Durability, scenario), expected, "{scenario}");
+    }
+    for (expected, scenario) in [
+        (true, r#"{ at = "1s", client = "u", clear = { } }"#),
+        (true, r#"{ at = "1s", client = "u", clear = { from = "n1" }, retries = 1 }"#),
+        (false, r#"{ at = "1s", client = "u", clear = { from = "n2" } }"#),
+        (false, r#"{ at = "1s", client = "u", clear = { }, retries = 1 }"#),
+        (
+            false,
+            r#"{ at = "1s", client = "u", list = { }, retries = 1 }, { at = "2s", client = "u", clear = { } }"#,
+        ),
+        (
+            true,
+            r#"{ at = "1s", client = "u", list = { }, retries = 1 }, { at = "2s", client = "v", clear = { } }"#,
+        ),
+    ] {
+        let scenario = format!("operation = [{scenario}]");
+        for property in [Property::Convergence, Property::LwwMaximum] {
+            assert_eq!(promised(property, &scenario), expected, "{property}: {scenario}");
+        }
+    }
+    play(
+        "a clear finds another node when it is tried again, and that one empties itself",
+        r#"
+protocol.leader-follower = { resend = "200ms" }
+operation = [
+    { at = "1s", client = "u", put = { key = "a", value = "x" } },
+    { at = "3s", client = "u", clear = { }, timeout = "100ms", retries = 2, expect = { status = "ok" } },
+]
+fault = [{ at = "2s", for = "5s", partition = [["u", "n2"], ["n1", "n3"]] }]
+expect.state = [
+    { at = "4s", node = "n1", key = "a", value = "x" },
+    { at = "4s", node = "n2", key = "a", absent = true },
+]
+expect.convergence = "allowed"
+expect.lww-maximum = "allowed"
+"#,
+    );
 }
 
 #[test]

@@ -15,7 +15,8 @@ pub struct Config {
     /// What it sends to followers.
     pub replication: Replication,
     /// How long after a write was sent it is sent again to a follower that has not confirmed it; `None`: never, so
-    /// a follower that missed a write stays behind until that key is written again.
+    /// a follower that missed a write stays behind until that key is written again. Of several unconfirmed writes of
+    /// one key only the newest is sent again, and a confirmation of it counts for the older ones.
     pub resend: Option<Span>,
     /// What a delete leaves.
     pub deletes: Deletes,

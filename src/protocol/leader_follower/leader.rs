@@ -1,6 +1,6 @@
 //! The leader's side: accept a write, replicate it, count acknowledgements, answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::config::Operation;
@@ -15,6 +15,7 @@ use crate::time::{Span, Time};
 use super::config::{Deletes, OnAckTimeout, Replication};
 use super::journal::{Record, Then};
 use super::message::{Entry, Message};
+use super::resend::Unconfirmed;
 use super::{LeaderFollower, Timer};
 
 /// What only a leader keeps.
@@ -26,10 +27,8 @@ pub(super) struct Leading {
     sequence: u32,
     /// Writes not yet answered, the oldest first: the sequences of their versions rise.
     unanswered: VecDeque<Pending>,
-    /// With resending: what each follower has not confirmed, by write, with the time it was last sent.
-    unconfirmed: BTreeMap<(NodeId, Version), Time>,
-    /// With resending: what those writes were.
-    shipped: BTreeMap<Version, (Payload, u16)>,
+    /// With resending: what each follower has not confirmed.
+    unconfirmed: Unconfirmed,
 }
 
 /// A write that its client waits for.
@@ -105,11 +104,13 @@ impl Leading {
         let mut pending = Vec::new();
         let unanswered = self.unanswered.iter().filter(|pending| !pending.answered).count();
         if unanswered > 0 {
-            pending.push(format!("{unanswered} writes await confirmations"));
+            let what = if unanswered == 1 { "write awaits" } else { "writes await" };
+            pending.push(format!("{unanswered} {what} confirmations"));
         }
         if !self.unconfirmed.is_empty() {
             let count = self.unconfirmed.len();
-            pending.push(format!("{count} unconfirmed writes are to be sent again"));
+            let what = if count == 1 { "write is" } else { "writes are" };
+            pending.push(format!("{count} unconfirmed {what} to be sent again"));
         }
         pending
     }
@@ -209,7 +210,7 @@ impl LeaderFollower {
             cx.send(follower, payload.message(life, version));
         }
         if let Some(interval) = self.config.resend {
-            self.expect_confirmations(version, payload, interval, cx);
+            self.expect_confirmations(version, &payload, interval, cx);
         }
         if wanted == 0 {
             let confirmations = Some((0, cx.nodes() - 1));
@@ -240,8 +241,16 @@ impl LeaderFollower {
     /// A follower confirms a write.
     pub(super) fn confirmed(&mut self, from: NodeId, version: Version, cx: &mut Context<'_, Self>) {
         if self.config.resend.is_some() {
-            self.forget_confirmed(from, version);
+            for older in self.leading.unconfirmed.remove(from, version) {
+                self.count_confirmation(from, older, cx);
+            }
         }
+        self.count_confirmation(from, version, cx);
+    }
+
+    /// One more follower has a write, or what has replaced it there: its client may have waited for that.
+    #[inline]
+    fn count_confirmation(&mut self, from: NodeId, version: Version, cx: &mut Context<'_, Self>) {
         let Some(pending) = self.leading.find(version) else { return };
         if pending.answered || !pending.confirmed.insert(from) {
             return;
@@ -297,7 +306,7 @@ impl LeaderFollower {
     fn expect_confirmations(
         &mut self,
         version: Version,
-        payload: Payload,
+        payload: &Payload,
         interval: Span,
         cx: &mut Context<'_, Self>,
     ) {
@@ -308,10 +317,11 @@ impl LeaderFollower {
             cx.set_timer(Timer::Resend, interval);
         }
         let now = cx.monotonic();
+        let oldest_awaited = self.leading.unanswered.front().map(|write| write.version.sequence);
         for follower in cx.peers() {
-            self.leading.unconfirmed.insert((follower, version), now);
+            let payload = payload.clone();
+            self.leading.unconfirmed.insert((follower, version), payload, now, oldest_awaited);
         }
-        self.leading.shipped.insert(version, (payload, cx.nodes() - 1));
     }
 
     /// After a start: what the log has is unconfirmed once more, for what followers confirmed before is forgotten.
@@ -322,24 +332,12 @@ impl LeaderFollower {
             Replication::Entry => {
                 for entry in &*everything {
                     let version = entry.stored.version;
-                    self.expect_confirmations(version, Payload::One(*entry), interval, cx);
+                    self.expect_confirmations(version, &Payload::One(*entry), interval, cx);
                 }
             }
             Replication::FullState => {
                 let version = self.stamp(cx);
-                self.expect_confirmations(version, Payload::State(everything), interval, cx);
-            }
-        }
-    }
-
-    fn forget_confirmed(&mut self, from: NodeId, version: Version) {
-        if self.leading.unconfirmed.remove(&(from, version)).is_none() {
-            return;
-        }
-        if let Some((_, missing)) = self.leading.shipped.get_mut(&version) {
-            *missing -= 1;
-            if *missing == 0 {
-                self.leading.shipped.remove(&version);
+                self.expect_confirmations(version, &Payload::State(everything), interval, cx);
             }
         }
     }
@@ -348,17 +346,11 @@ impl LeaderFollower {
     pub(super) fn resend(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
         let (now, life) = (cx.monotonic(), self.leading.life);
-        for ((follower, version), sent_at) in &mut self.leading.unconfirmed {
-            if now.since(*sent_at) < interval {
-                continue;
-            }
-            if let Some((payload, _)) = self.leading.shipped.get(version) {
-                cx.send(*follower, payload.message(life, *version));
-                *sent_at = now;
-            }
-        }
-        if let Some(oldest) = self.leading.unconfirmed.values().min() {
-            cx.set_timer(Timer::Resend, (*oldest + interval).since(now));
+        self.leading.unconfirmed.send_due(now, interval, |follower, version, payload| {
+            cx.send(follower, payload.message(life, version));
+        });
+        if let Some(oldest) = self.leading.unconfirmed.oldest() {
+            cx.set_timer(Timer::Resend, (oldest + interval).since(now));
         }
     }
 

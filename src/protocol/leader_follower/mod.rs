@@ -13,7 +13,7 @@
 //! sync: after a power loss a value that was read, and not yet acknowledged, may be gone. A leader that starts again
 //! sends everything to its followers once more, if resending is on.
 //!
-//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `journal`, `promises`.
+//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `resend`, `journal`, `promises`.
 
 use crate::config::{Config as Scenario, Operation};
 use crate::history::Failure;
@@ -33,6 +33,7 @@ mod journal;
 mod leader;
 mod message;
 mod promises;
+mod resend;
 
 pub use config::{Config, Defects, Deletes, Mode, OnAckTimeout, Replication, Wal};
 pub use journal::Record;
@@ -148,7 +149,8 @@ impl LeaderFollower {
         let mut pending = self.leading.pending();
         let waiting = self.journal.as_ref().map_or(0, Journal::waiting);
         if waiting > 0 {
-            pending.push(format!("{waiting} records await their sync"));
+            let what = if waiting == 1 { "record awaits its" } else { "records await their" };
+            pending.push(format!("{waiting} {what} sync"));
         }
         pending
     }
@@ -232,7 +234,7 @@ impl LeaderFollower {
                 cx.reply(request, Reply::of(Outcome::Refused(Failure::Disk)));
             }
             _ if self.leads() => self.lead_write(request, operation, cx),
-            // A clear sent to a follower empties that follower alone, as in the Python store.
+            // A follower does not refuse a clear and does not pass it on: it empties itself alone.
             Operation::Clear => self.clear_alone(request, cx),
             Operation::Put { .. } | Operation::Delete { .. } => {
                 let failure = match self.leader {

@@ -3,8 +3,8 @@
 //! | property | promised |
 //! |---|---|
 //! | single-leader | always: the leader is fixed |
-//! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message is lost or a node crashes; never when a follower is cleared, and never lww-maximum when deletes erase |
-//! | durability | unless a node forgets or a wall clock is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message is lost |
+//! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message is lost or a node crashes; never when a clear may reach a follower (sent there, or tried again at the next node), and never lww-maximum when deletes erase |
+//! | durability | never when writes are tried again: an attempt that was given up may arrive late and win by its stamp over what was acknowledged since; else unless a node forgets or a wall clock is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message is lost |
 //! | monotonic writes, writes follow reads | unless a node forgets or a wall clock is set wrong |
 //! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node forgets or a wall clock is set wrong; never when followers are read |
 //!
@@ -21,7 +21,13 @@ use super::config::{Config, Deletes, Replication};
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let policy = config.wal.policy;
     let forgets = forgets(policy);
-    let durability = durability(config, with(forgets, Hazard::ClockSkew));
+    let durability = if scenario.retries_writes() {
+        Promise::Never {
+            why: "an attempt that its client gave up may arrive late, and its later stamp wins over what was acknowledged since",
+        }
+    } else {
+        durability(config, with(forgets, Hazard::ClockSkew))
+    };
     let convergence = convergence(config, scenario);
     let lww_maximum = match config.deletes {
         Deletes::Tombstone => convergence,
@@ -115,14 +121,18 @@ fn durability(config: &Config, mut hazards: Hazards) -> Promise {
 }
 
 fn convergence(config: &Config, scenario: &Scenario) -> Promise {
-    let clears_follower = |scripted: &ScriptedOperation| {
-        let asked = scripted.node;
-        scripted.operation == Operation::Clear
-            && (asked.is_some() || scenario.cluster.initial_leader.is_none())
-            && asked != scenario.cluster.initial_leader
+    let leader = scenario.cluster.initial_leader;
+    let may_clear_follower = |scripted: &ScriptedOperation| {
+        let asks_leader = match scripted.node {
+            Some(node) => leader == Some(node),
+            None => leader.is_some() && !scenario.may_ask_around(scripted),
+        };
+        scripted.operation == Operation::Clear && !asks_leader
     };
-    if scenario.script.iter().any(clears_follower) {
-        return Promise::Never { why: "a clear sent to a follower empties that follower alone" };
+    if scenario.script.iter().any(may_clear_follower) {
+        return Promise::Never {
+            why: "a clear that reaches a follower, sent there or tried again there, empties that follower alone",
+        };
     }
     if config.deletes == Deletes::Erase && config.replication == Replication::Entry {
         return Promise::Never {

@@ -1,0 +1,136 @@
+//! The leader's memory of what followers have not confirmed, for sending it again.
+//!
+//! To each follower at most one write of a key, and one full state, is to be sent again: the newest. A follower that
+//! confirms it has no use for the older ones any more, so its confirmation counts for them as well.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::id::{KeyId, NodeId, Version};
+use crate::time::{Span, Time};
+
+use super::leader::Payload;
+
+/// What each follower has not confirmed.
+#[derive(Debug, Default)]
+pub(super) struct Unconfirmed {
+    sent: BTreeMap<(NodeId, Version), Sent>,
+    /// The same, by the time it was last sent.
+    by_time: BTreeSet<(Time, NodeId, Version)>,
+    /// The same, by what a newer write makes needless.
+    newest: BTreeMap<(NodeId, Subject), Version>,
+}
+
+/// What a write is about: of two about the same, a follower needs only the newer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Key(KeyId),
+    Everything,
+}
+
+#[derive(Debug)]
+struct Sent {
+    at: Time,
+    payload: Payload,
+    /// Older writes about the same that a client may still wait for; their sequences rise but for a clock that went
+    /// back.
+    covers: VecDeque<Version>,
+}
+
+impl Payload {
+    /// `None`: as many keys as a clear has; it stays until it is confirmed.
+    fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::One(entry) => Some(Subject::Key(entry.key)),
+            Self::Many(_) => None,
+            Self::State(_) => Some(Subject::Everything),
+        }
+    }
+}
+
+impl Unconfirmed {
+    pub(super) fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// A write was sent to a follower. No client waits for one with a sequence below `oldest_awaited`, if for any.
+    pub(super) fn insert(
+        &mut self,
+        (follower, version): (NodeId, Version),
+        payload: Payload,
+        at: Time,
+        oldest_awaited: Option<u32>,
+    ) {
+        let mut covers = VecDeque::new();
+        if let Some(subject) = payload.subject() {
+            if let Some(other) = self.newest.get(&(follower, subject)).copied() {
+                // States replace one another in the order of their sequences, writes of a key by their stamps.
+                let stays = subject != Subject::Everything && other > version;
+                let Some(sent) = self.sent.get_mut(&(follower, other)) else { return };
+                forget_unawaited(&mut sent.covers, oldest_awaited);
+                if stays {
+                    sent.covers.push_back(version);
+                    return;
+                }
+                covers = std::mem::take(&mut sent.covers);
+                if oldest_awaited.is_some_and(|oldest| other.sequence >= oldest) {
+                    covers.push_back(other);
+                }
+                let sent_at = sent.at;
+                self.sent.remove(&(follower, other));
+                self.by_time.remove(&(sent_at, follower, other));
+            }
+            self.newest.insert((follower, subject), version);
+        }
+        self.sent.insert((follower, version), Sent { at, payload, covers });
+        self.by_time.insert((at, follower, version));
+    }
+
+    /// A follower has confirmed a write: the older ones that this confirms too.
+    pub(super) fn remove(&mut self, follower: NodeId, version: Version) -> VecDeque<Version> {
+        let Some(sent) = self.sent.remove(&(follower, version)) else { return VecDeque::new() };
+        self.by_time.remove(&(sent.at, follower, version));
+        if let Some(subject) = sent.payload.subject() {
+            self.newest.remove(&(follower, subject));
+        }
+        sent.covers
+    }
+
+    /// Calls `send` with everything that was last sent `interval` ago or earlier, in that order: it is sent now.
+    pub(super) fn send_due(
+        &mut self,
+        now: Time,
+        interval: Span,
+        mut send: impl FnMut(NodeId, Version, &Payload),
+    ) {
+        let mut due = Vec::new();
+        while let Some((at, follower, version)) = self.by_time.first().copied()
+            && now.since(at) >= interval
+        {
+            self.by_time.pop_first();
+            due.push((follower, version));
+        }
+        for (follower, version) in due {
+            if let Some(sent) = self.sent.get_mut(&(follower, version)) {
+                sent.at = now;
+                self.by_time.insert((now, follower, version));
+                send(follower, version, &sent.payload);
+            }
+        }
+    }
+
+    /// When the one was sent that has waited longest.
+    pub(super) fn oldest(&self) -> Option<Time> {
+        self.by_time.first().map(|(at, _, _)| *at)
+    }
+}
+
+fn forget_unawaited(covers: &mut VecDeque<Version>, oldest_awaited: Option<u32>) {
+    match oldest_awaited {
+        None => covers.clear(),
+        Some(oldest) => while covers.pop_front_if(|version| version.sequence < oldest).is_some() {},
+    }
+}
