@@ -54,6 +54,8 @@ fn ours(followers: u32, writes: u64, seed: u64, queue: QueueKind) -> Outcome {
 }
 
 fn main() {
+    // First, because what the process ever held is all that the system tells.
+    memory();
     println!(
         "replicated write, {ROUNDS} rounds in turns, CPU time; ratio: to the first row, by round\n"
     );
@@ -70,6 +72,26 @@ fn main() {
     println!("|---|---|---|");
     for (writes, repeats) in [(1, 20_000), (1_000, 200)] {
         short_runs(writes, repeats);
+    }
+}
+
+/// What an operation costs in memory: how far the most that the process ever held rises with a million writes.
+fn memory() {
+    const WRITES: u64 = 1_000_000;
+    let most_held = || -> Option<f64> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    };
+    std::hint::black_box(ours(5, 10, 0, QueueKind::Calendar));
+    let before = most_held();
+    std::hint::black_box(ours(5, WRITES, 0, QueueKind::Calendar));
+    match (before, most_held()) {
+        (Some(before), Some(after)) => {
+            let bytes = (after - before) * 1024.0 / WRITES as f64;
+            println!("memory: {bytes:.0} bytes an operation, over {WRITES} writes\n");
+        }
+        _ => println!("memory: this system does not say\n"),
     }
 }
 

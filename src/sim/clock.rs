@@ -41,9 +41,15 @@ impl Clock {
     }
 
     /// The wall clock at true time `now`.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn wall(&self, now: Time) -> Wall {
-        let monotonic = self.monotonic(now).nanos();
+        self.wall_when(self.monotonic(now))
+    }
+
+    /// What the wall clock shows when the monotonic clock shows `monotonic`.
+    #[inline]
+    pub(crate) fn wall_when(&self, monotonic: Time) -> Wall {
+        let monotonic = monotonic.nanos();
         let monotonic = i64::try_from(monotonic).expect("a run is shorter than 292 years");
         Wall(monotonic.saturating_add(self.offset_ns))
     }

@@ -350,12 +350,13 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         act: impl FnOnce(&mut Option<P>, &mut Context<'_, P>),
     ) {
         let slot = &mut self.slots[node.index()];
+        let monotonic = slot.clock.monotonic(self.kernel.now);
         let mut cx = Context {
             node,
             nodes: self.config.cluster.nodes,
             initial_leader: self.config.cluster.initial_leader,
-            wall: slot.clock.wall(self.kernel.now),
-            monotonic: slot.clock.monotonic(self.kernel.now),
+            wall: slot.clock.wall_when(monotonic),
+            monotonic,
             cause: id,
             draws: &self.kernel.draws,
             drawn: 0,
