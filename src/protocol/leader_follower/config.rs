@@ -33,21 +33,61 @@ pub struct Wal {
     pub policy: Policy,
 }
 
-/// Mistakes of real systems, each off unless a scenario names it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Defects {
+/// A mistake of a real system, built in on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Defect {
     /// Damage in the middle of a log is taken for a torn tail: what follows it is dropped without a word (nodedb
     /// #164).
-    pub truncate_corruption: bool,
+    TruncateCorruption,
     /// A torn tail is not cut off, and what is appended behind it is never read again (cqlite #1390).
-    pub keep_torn_tail: bool,
+    KeepTornTail,
 }
 
+impl Defect {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::TruncateCorruption, Self::KeepTornTail];
+
+    /// The name in scenario files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TruncateCorruption => "truncate-corruption",
+            Self::KeepTornTail => "keep-torn-tail",
+        }
+    }
+}
+
+/// Some defects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Defects(u32);
+
 impl Defects {
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// Builds one in.
+    pub const fn insert(&mut self, defect: Defect) {
+        self.0 |= 1 << defect as u8;
+    }
+
+    /// Whether it is built in.
+    #[must_use]
+    pub const fn has(self, defect: Defect) -> bool {
+        self.0 & (1 << defect as u8) != 0
+    }
+
+    /// Those built in, in the order of [`Defect::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Defect> {
+        Defect::ALL.into_iter().filter(move |defect| self.has(*defect))
+    }
+
     /// Those of opening a log.
     pub(super) const fn carelessness(self) -> Carelessness {
-        let Self { truncate_corruption, keep_torn_tail } = self;
-        Carelessness { truncates_corruption: truncate_corruption, keeps_torn_tail: keep_torn_tail }
+        Carelessness {
+            truncates_corruption: self.has(Defect::TruncateCorruption),
+            keeps_torn_tail: self.has(Defect::KeepTornTail),
+        }
     }
 }
 

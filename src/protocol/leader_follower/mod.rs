@@ -35,7 +35,7 @@ mod message;
 mod promises;
 mod resend;
 
-pub use config::{Config, Defects, Deletes, Mode, OnAckTimeout, Replication, Wal};
+pub use config::{Config, Defect, Defects, Deletes, Mode, OnAckTimeout, Replication, Wal};
 pub use journal::Record;
 pub use message::{Entry, Message};
 

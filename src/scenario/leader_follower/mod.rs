@@ -6,10 +6,11 @@ use super::decode::{Element, word_for};
 use super::{ScenarioProtocol, TableDecoder};
 use crate::config::Cluster;
 use crate::protocol::leader_follower::{
-    Config, Defects, Deletes, LeaderFollower, Mode, OnAckTimeout, Replication, Wal,
+    Config, Defect, Defects, Deletes, LeaderFollower, Mode, OnAckTimeout, Replication,
 };
-use crate::protocol::wal::Policy;
 use crate::time::Span;
+
+mod wal;
 
 const ON_ACK_TIMEOUT: [(&str, OnAckTimeout); 2] =
     [("succeed", OnAckTimeout::Succeed), ("fail", OnAckTimeout::Fail)];
@@ -17,9 +18,6 @@ const REPLICATION: [(&str, Replication); 2] =
     [("entry", Replication::Entry), ("full-state", Replication::FullState)];
 const DELETES: [(&str, Deletes); 2] =
     [("tombstone", Deletes::Tombstone), ("erase", Deletes::Erase)];
-
-const TRUNCATE_CORRUPTION: &str = "truncate-corruption";
-const KEEP_TORN_TAIL: &str = "keep-torn-tail";
 
 impl ScenarioProtocol for LeaderFollower {
     const NAME: &'static str = "leader-follower";
@@ -36,11 +34,8 @@ impl ScenarioProtocol for LeaderFollower {
             if value.is_text("off") { Some(None) } else { value.positive_duration().map(Some) }
         });
         let deletes = table.or("deletes", Deletes::Tombstone, |value| value.choice(&DELETES));
-        let wal = match table.get("wal") {
-            Some(wal) => wal.table(wal_settings),
-            None => Some(Wal { policy: Policy::Off }),
-        };
-        let defects = table.or("defects", Defects::default(), defects);
+        let wal = table.or("wal", wal::DEFAULT, |wal| wal.table(wal::decode));
+        let defects = table.or("defects", Defects::NONE, defects);
         Some(Config {
             mode: mode?,
             ack_timeout: ack_timeout?,
@@ -66,15 +61,8 @@ impl ScenarioProtocol for LeaderFollower {
         let resend = config.resend.map_or_else(|| "off".to_owned(), |every| every.to_string());
         set("resend", resend.into());
         set("deletes", word_for(&DELETES, &config.deletes).into());
-        let mut wal = toml::Table::new();
-        wal.insert("policy".to_owned(), config.wal.policy.name().into());
-        if let Policy::Buffered { sync_every } = config.wal.policy {
-            wal.insert("sync-every".to_owned(), sync_every.to_string().into());
-        }
-        set("wal", wal.into());
-        let Defects { truncate_corruption, keep_torn_tail } = config.defects;
-        let all = [(truncate_corruption, TRUNCATE_CORRUPTION), (keep_torn_tail, KEEP_TORN_TAIL)];
-        let names = all.into_iter().filter(|(is_on, _)| *is_on).map(|(_, name)| name.into());
+        set("wal", wal::encode(&config.wal).into());
+        let names = config.defects.iter().map(|defect| defect.name().into());
         set("defects", toml::Value::Array(names.collect()));
         table
     }
@@ -112,7 +100,7 @@ impl ScenarioProtocol for LeaderFollower {
                     "default": "entry"
                 },
                 "resend": {
-                    "description": "After how long a write is sent again to a follower that has not confirmed it.",
+                    "description": "After how long what a follower has not confirmed is sent to it again: of each key the newest write.",
                     "anyOf": [{ "const": "off" }, { "$ref": "#/$defs/duration" }],
                     "default": "off"
                 },
@@ -121,27 +109,11 @@ impl ScenarioProtocol for LeaderFollower {
                     "enum": ["tombstone", "erase"],
                     "default": "tombstone"
                 },
-                "wal": {
-                    "description": "The write-ahead log under the store.",
-                    "type": "object",
-                    "additionalProperties": false,
-                    "properties": {
-                        "policy": {
-                            "description": "When a write is durable, and whether anything waits for it.",
-                            "enum": ["off", "buffered", "fsync", "group-commit"],
-                            "default": "off"
-                        },
-                        "sync-every": {
-                            "description": "With policy `buffered`: how long a write is left unsynced.",
-                            "$ref": "#/$defs/duration",
-                            "default": "1s"
-                        }
-                    }
-                },
+                "wal": wal::schema(),
                 "defects": {
                     "description": "Mistakes of real systems, built in on purpose.",
                     "type": "array",
-                    "items": { "enum": [TRUNCATE_CORRUPTION, KEEP_TORN_TAIL] },
+                    "items": { "enum": Defect::ALL.map(Defect::name) },
                     "default": []
                 }
             }
@@ -149,38 +121,12 @@ impl ScenarioProtocol for LeaderFollower {
     }
 }
 
-/// `[protocol.leader-follower.wal]`.
-fn wal_settings(table: &mut TableDecoder<'_>) -> Option<Wal> {
-    let buffered = Policy::Buffered { sync_every: Span::from_secs(1) };
-    let words = [Policy::Off, buffered, Policy::Fsync, Policy::GroupCommit];
-    let words = words.map(|policy| (policy.name(), policy));
-    let given = table.get("policy");
-    let policy = given.as_ref().map_or(Some(Policy::Off), |policy| policy.choice(&words));
-    let every = table.get("sync-every");
-    let policy = match (policy?, every) {
-        (Policy::Buffered { .. }, Some(every)) => {
-            Policy::Buffered { sync_every: every.positive_duration()? }
-        }
-        // An argument that changes the policy leaves the file's interval behind: that is no mistake.
-        (_, Some(every)) if !given.is_some_and(|policy| policy.is_from_argument()) => {
-            return every.wrong(
-                "`sync-every` needs the policy `buffered`",
-                "no other policy syncs by the clock",
-            );
-        }
-        (policy, _) => policy,
-    };
-    Some(Wal { policy })
-}
-
 /// A list of defects by name.
 fn defects(list: &Element<'_>) -> Option<Defects> {
-    let mut defects = Defects::default();
+    let words = Defect::ALL.map(|defect| (defect.name(), defect));
+    let mut defects = Defects::NONE;
     list.list(|name| {
-        match name.choice(&[(TRUNCATE_CORRUPTION, true), (KEEP_TORN_TAIL, false)])? {
-            true => defects.truncate_corruption = true,
-            false => defects.keep_torn_tail = true,
-        }
+        defects.insert(name.choice(&words)?);
         Some(())
     })?;
     Some(defects)
