@@ -633,6 +633,8 @@ pub struct ExpectedState {
     pub term: Option<u64>,
     /// Whom the node takes for the leader; `Some(None)`: nobody.
     pub leader: Option<Option<NodeId>>,
+    /// Whom the node waits for to lead, while it knows of no leader; `Some(None)`: nobody in particular.
+    pub awaits: Option<Option<NodeId>>,
     /// The nodes to which the network blocks its messages, lowest id first.
     pub blocked: Option<Vec<NodeId>>,
 }
@@ -671,6 +673,19 @@ impl Config {
             .iter()
             .any(|scripted| scripted.operation.is_write() && scripted.patience.retries > 0);
         workload_does || script_does
+    }
+
+    /// Whether a scripted write asks for fewer acknowledgements of followers than `wanted`.
+    #[must_use]
+    pub fn asks_for_fewer_than(&self, wanted: u16) -> bool {
+        self.script.iter().any(|scripted| match scripted.operation {
+            Operation::Put { quorum, .. } | Operation::Delete { quorum, .. } => {
+                quorum.is_some_and(|quorum| quorum < wanted)
+            }
+            Operation::Get { .. } | Operation::List | Operation::ReadAll | Operation::Clear => {
+                false
+            }
+        })
     }
 
     /// Whether an operation without a node may ask one that does not lead, and have it answer: another attempt asks

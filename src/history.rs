@@ -54,13 +54,17 @@ pub enum Failure {
     Unsupported,
     /// The node cannot serve: its disk is full or damaged.
     Disk,
+    /// The leader gave up the lead before enough followers had confirmed.
+    SteppedDown,
+    /// The in-sync set has too few nodes.
+    TooFewInSync,
     /// The run ended first.
     Unfinished,
 }
 
 impl Failure {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Timeout,
         Self::NotLeader,
         Self::NoLeader,
@@ -68,6 +72,8 @@ impl Failure {
         Self::TooFewConfirmations,
         Self::Unsupported,
         Self::Disk,
+        Self::SteppedDown,
+        Self::TooFewInSync,
         Self::Unfinished,
     ];
 
@@ -82,6 +88,8 @@ impl Failure {
             Self::TooFewConfirmations => "too-few-confirmations",
             Self::Unsupported => "unsupported",
             Self::Disk => "disk",
+            Self::SteppedDown => "stepped-down",
+            Self::TooFewInSync => "too-few-in-sync",
             Self::Unfinished => "unfinished",
         }
     }

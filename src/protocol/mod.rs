@@ -329,6 +329,8 @@ pub struct NodeSnapshot {
     pub term: u64,
     /// Whom it takes for the leader.
     pub leader: Option<NodeId>,
+    /// Whom it waits for to lead, while it knows of no leader.
+    pub awaits: Option<NodeId>,
     /// The replication mode in the words of the scenario file.
     pub mode: &'static str,
     /// The other nodes it knows.
@@ -351,6 +353,7 @@ impl NodeSnapshot {
             role,
             term: 0,
             leader: None,
+            awaits: None,
             mode: "",
             peers: Vec::new(),
             blocked: Vec::new(),
@@ -473,6 +476,8 @@ pub enum DiscardReason {
     Cleared,
     /// A full state without it replaced the store.
     Replaced,
+    /// It was cut off: it is not in the new leader's log.
+    Truncated,
 }
 
 impl DiscardReason {
@@ -483,6 +488,7 @@ impl DiscardReason {
             Self::Older => "older than what it has",
             Self::Cleared => "cleared on this node alone",
             Self::Replaced => "replaced by a full state without it",
+            Self::Truncated => "cut off: it is not in the new leader's log",
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `nodes.json`: every node as its status page would show it, at the end of a run and wherever the scenario expects
 //! a state.
 //!
-//! `{end[STATUS], states[{at_ns, ..STATUS}]}`, where STATUS is `{node, up, role, term, leader, mode, peers[],
-//! blocked[], pending[], data[{key, value, version}]}`; `end` is in node order, `states` in file order. `pending` is
+//! `{end[STATUS], states[{at_ns, ..STATUS}]}`, where STATUS is `{node, up, role, term, leader, awaits, mode, peers[],
+//! blocked[], pending[], data[{key, value, version}]}`; `end` is in node order, `states` in file order. `awaits` is the
+//! node that it waits for to lead; `pending` is
 //! what the node still meant to do, in words; a deleted key that left a tombstone has the value null. A node that is
 //! down has its id alone, and no data.
 
@@ -44,6 +45,7 @@ fn status(node: &NodeSnapshot, names: &Names) -> Value {
         "role": node.up.then(|| node.role.name()),
         "term": node.up.then_some(node.term),
         "leader": node.leader.map(|leader| leader.to_string()),
+        "awaits": node.awaits.map(|awaited| awaited.to_string()),
         "mode": node.mode,
         "peers": ids(&node.peers),
         "blocked": ids(&node.blocked),
@@ -74,7 +76,8 @@ mod tests {
         let down = NodeSnapshot { up: false, ..NodeSnapshot::new(NodeId(1), Role::Follower) };
         let expected = json!({ "states": [], "end": [
             {
-                "node": "n1", "up": true, "role": "leader", "term": 2, "leader": "n1", "mode": "sync",
+                "node": "n1", "up": true, "role": "leader", "term": 2, "leader": "n1",
+                "awaits": null, "mode": "sync",
                 "peers": ["n2"], "blocked": ["n2"], "pending": [],
                 "data": [
                     { "key": "city", "value": "Raleigh", "version": "1.000000000@n1#1" },
@@ -82,7 +85,8 @@ mod tests {
                 ],
             },
             {
-                "node": "n2", "up": false, "role": null, "term": null, "leader": null, "mode": "",
+                "node": "n2", "up": false, "role": null, "term": null, "leader": null,
+                "awaits": null, "mode": "",
                 "peers": [], "blocked": [], "pending": [], "data": [],
             },
         ] });

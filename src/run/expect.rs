@@ -61,11 +61,14 @@ fn state(
     if let Some(term) = expected.term {
         compare("term", &term.to_string(), &snapshot.term.to_string());
     }
+    let text = |node: Option<crate::id::NodeId>| {
+        node.map_or_else(|| "none".to_owned(), |node| node.to_string())
+    };
     if let Some(leader) = expected.leader {
-        let text = |node: Option<crate::id::NodeId>| {
-            node.map_or_else(|| "none".to_owned(), |node| node.to_string())
-        };
         compare("leader", &text(leader), &text(snapshot.leader));
+    }
+    if let Some(awaits) = expected.awaits {
+        compare("awaits", &text(awaits), &text(snapshot.awaits));
     }
     if let Some(blocked) = &expected.blocked {
         let text = |nodes: &[crate::id::NodeId]| sorted(nodes.iter().map(ToString::to_string));

@@ -429,6 +429,9 @@ fn state(state: &ExpectedState, names: &Names) -> Table {
     if let Some(leader) = state.leader {
         set(&mut table, "leader", node_or("none", leader));
     }
+    if let Some(awaits) = state.awaits {
+        set(&mut table, "awaits", node_or("none", awaits));
+    }
     if let Some(blocked) = &state.blocked {
         let nodes: Vec<Value> = blocked.iter().map(|node| node.to_string().into()).collect();
         set(&mut table, "blocked", nodes);

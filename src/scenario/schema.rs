@@ -500,6 +500,7 @@ fn expect() -> Value {
             "role": { "enum": ["leader", "follower", "candidate", "down"], "description": "The node's role." },
             "term": integer("The node's term.", 0, i64::MAX.unsigned_abs(), None),
             "leader": { "description": "Whom the node takes for the leader.", "anyOf": [{ "const": "none" }, { "$ref": "#/$defs/node" }] },
+            "awaits": { "description": "Whom the node waits for to lead, while it knows of no leader.", "anyOf": [{ "const": "none" }, { "$ref": "#/$defs/node" }] },
             "blocked": array("The nodes to which the network blocks its messages.", node("One of them.")),
         }),
     );

@@ -366,9 +366,10 @@ fn state(
     let role = table.optional("role", |role| role.choice(&roles));
     let term = table.optional("term", |term| term.integer(0..=i64::MAX.unsigned_abs()));
     let leader = table.optional("leader", |leader| leader.node_or("none", frame.nodes));
+    let awaits = table.optional("awaits", |awaits| awaits.node_or("none", frame.nodes));
     let blocked = table.optional("blocked", |blocked| blocked.node_list(frame.nodes));
     let (key, value, role, term, leader) = (key?, value?, role?, term?, leader?);
-    let blocked = blocked?;
+    let (awaits, blocked) = (awaits?, blocked?);
     let key = match (key, value) {
         (Some(key), Some(value)) => Some((names.key(key), value)),
         (None, None) => None,
@@ -377,11 +378,15 @@ fn state(
         }
         (None, Some(_)) => return table.wrong("`key` is missing", "a value of which key?"),
     };
-    let says_more = role.is_some() || term.is_some() || leader.is_some() || blocked.is_some();
+    let says_more = role.is_some()
+        || term.is_some()
+        || leader.is_some()
+        || awaits.is_some()
+        || blocked.is_some();
     if key.is_none() && !says_more {
-        let needs = "needs `key`, `role`, `term`, `leader` or `blocked`";
+        let needs = "needs `key`, `role`, `term`, `leader`, `awaits` or `blocked`";
         return table.wrong("a state of nothing", needs);
     }
     let role = role.map(str::to_owned);
-    Some(ExpectedState { at: at?, node: node?, key, role, term, leader, blocked })
+    Some(ExpectedState { at: at?, node: node?, key, role, term, leader, awaits, blocked })
 }

@@ -8,7 +8,7 @@ use splitbrain::config::{
 };
 use splitbrain::id::NodeId;
 use splitbrain::protocol::leader_follower::{
-    Config as LeaderFollower, Defects, Deletes, Mode, OnAckTimeout, Replication, Wal,
+    Config as LeaderFollower, Defects, Deletes, Failover, Mode, OnAckTimeout, Replication, Wal,
 };
 use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
@@ -93,6 +93,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         resend: None,
         deletes: Deletes::Tombstone,
         wal: Wal { policy: Policy::Off },
+        failover: Failover::NONE,
         defects: Defects::default(),
     }
 }

@@ -22,6 +22,8 @@ pub struct Config {
     pub deletes: Deletes,
     /// What a node writes to its disk.
     pub wal: Wal,
+    /// How a cluster gets a leader, and what becomes of the data of those that were away.
+    pub failover: Failover,
     /// Mistakes of real systems, built in on purpose.
     pub defects: Defects,
 }
@@ -33,6 +35,135 @@ pub struct Wal {
     pub policy: Policy,
 }
 
+/// How a cluster gets a leader when it has none, and what becomes of the data of those that were away.
+///
+/// Without an election and without catch-up nobody sends heartbeats, and the leader of the scenario leads for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failover {
+    /// Who leads next.
+    pub election: Election,
+    /// How often a heartbeat is sent.
+    pub heartbeat: Span,
+    /// For how long a node hears nothing of another before it takes it for dead.
+    pub timeout: Span,
+    /// What is added to the timeout of a node that waits for an election: uniform between nothing and this, drawn anew
+    /// for each wait.
+    pub jitter: Span,
+    /// Whether messages of a lower term are refused.
+    pub fencing: bool,
+    /// How a follower that was away gets what it missed.
+    pub catch_up: CatchUp,
+    /// What becomes of writes that a node has and its new leader lacks.
+    pub tail: Tail,
+    /// What becomes of requests while no leader is known.
+    pub without_leader: WithoutLeader,
+    /// Whether a node outside the in-sync set may lead.
+    pub unclean: bool,
+}
+
+impl Failover {
+    /// A leader for ever, and nobody is brought up to date.
+    pub const NONE: Self = Self {
+        election: Election::None,
+        heartbeat: Span::from_secs(2),
+        timeout: Span::from_secs(6),
+        jitter: Span::ZERO,
+        fencing: true,
+        catch_up: CatchUp::None,
+        tail: Tail::Discard,
+        without_leader: WithoutLeader::Refuse,
+        unclean: false,
+    };
+
+    /// Whether nodes send heartbeats and listen for them.
+    pub(super) fn is_on(&self) -> bool {
+        self.election != Election::None || self.catch_up != CatchUp::None
+    }
+
+    /// Whether writes are replicated in the order of one log.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.catch_up == CatchUp::Log
+    }
+}
+
+/// Who leads next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Election {
+    /// Nobody but the leader of the scenario.
+    None,
+    /// Of the nodes that a node has heard from within the timeout, itself included, the one with the lowest id.
+    /// There are no votes: each node judges for itself, and two that hear different nodes judge differently.
+    LowestId {
+        /// Whether a node that hears a leader with a higher id than its own takes over, up to date or not.
+        pre_empt: bool,
+    },
+    /// The bully algorithm (Garcia-Molina 1982): a candidate asks every node; one with a higher id refuses and stands
+    /// itself, one with a lower id grants; a candidate that nobody refuses within a heartbeat leads.
+    HighestId,
+    /// A candidate needs the votes of a majority of all nodes (Raft section 5.2).
+    MajorityVote {
+        /// Whether a candidate first asks whether it would win, without raising its term (Raft thesis section 9.6).
+        pre_vote: bool,
+        /// Whether a vote is refused to a candidate whose last (term, index) is older than the voter's (Raft
+        /// section 5.4.1).
+        check_log: bool,
+        /// Whether term and vote are durable before a vote leaves (Raft figure 2).
+        persist_vote: bool,
+    },
+    /// Of a majority that hear one another, the node whose newest write has the highest timestamp; a leader that
+    /// hears of another with older writes takes over. (MongoDB's first protocol; anomaly: a clock that is ahead wins.)
+    NewestTimestamp,
+}
+
+impl Election {
+    /// The name in scenario files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::LowestId { .. } => "lowest-id",
+            Self::HighestId => "highest-id",
+            Self::MajorityVote { .. } => "majority-vote",
+            Self::NewestTimestamp => "newest-timestamp",
+        }
+    }
+
+    /// Whether every node sends heartbeats, and not the leader alone.
+    pub(super) const fn all_heartbeat(self) -> bool {
+        matches!(self, Self::LowestId { .. } | Self::NewestTimestamp)
+    }
+}
+
+/// How a follower that was away gets what it missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CatchUp {
+    /// Not at all.
+    None,
+    /// The leader sends everything it stores.
+    FullState,
+    /// Writes are a log: a follower takes them in order, and is sent those behind the last (term, index) that it
+    /// has in common with the leader (Raft section 5.3).
+    Log,
+}
+
+/// What becomes of writes that a node has and its new leader lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// They are gone.
+    Discard,
+    /// They are offered to the leader, who takes those that win by last write wins.
+    Merge,
+}
+
+/// What becomes of requests while no leader is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutLeader {
+    /// They are refused.
+    Refuse,
+    /// They wait at the node until one is known, or their client gives up.
+    Wait,
+}
+
 /// A mistake of a real system, built in on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -42,11 +173,22 @@ pub enum Defect {
     TruncateCorruption,
     /// A torn tail is not cut off, and what is appended behind it is never read again (cqlite #1390).
     KeepTornTail,
+    /// With election by lowest id: the lowest configured id is waited for, dead or alive, so nobody takes over (a
+    /// three-node teaching store).
+    WaitForLowestConfigured,
+    /// With election by lowest id: a node that waits for another to lead raises its own term every time its patience
+    /// ends, and then refuses that leader as one of an older term (the same store).
+    RaiseTermWhileWaiting,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::TruncateCorruption, Self::KeepTornTail];
+    pub const ALL: [Self; 4] = [
+        Self::TruncateCorruption,
+        Self::KeepTornTail,
+        Self::WaitForLowestConfigured,
+        Self::RaiseTermWhileWaiting,
+    ];
 
     /// The name in scenario files.
     #[must_use]
@@ -54,6 +196,8 @@ impl Defect {
         match self {
             Self::TruncateCorruption => "truncate-corruption",
             Self::KeepTornTail => "keep-torn-tail",
+            Self::WaitForLowestConfigured => "wait-for-lowest-configured",
+            Self::RaiseTermWhileWaiting => "raise-term-while-waiting",
         }
     }
 }
@@ -103,6 +247,14 @@ pub enum Mode {
     },
     /// When every follower has confirmed it.
     Sync,
+    /// When every follower of the in-sync set has confirmed it. A follower leaves the set when it has not been up to
+    /// date for a while and comes back when it is (Kafka's ISR).
+    InSync {
+        /// How many nodes the set must have for writes to be accepted, the leader included.
+        min: u16,
+        /// How long a follower may be behind before it leaves the set.
+        lag: Span,
+    },
 }
 
 impl Mode {
@@ -113,16 +265,18 @@ impl Mode {
             Self::Async => "async",
             Self::SemiSync { .. } => "semi-sync",
             Self::Sync => "sync",
+            Self::InSync { .. } => "in-sync",
         }
     }
 
-    /// How many of `followers` have to confirm a write before it is answered.
+    /// How many of `followers` have to confirm a write before it is answered; with an in-sync set, how many at least.
     #[must_use]
     pub const fn quorum(self, followers: u16) -> u16 {
         match self {
             Self::Async => 0,
             Self::SemiSync { write_quorum } => write_quorum,
             Self::Sync => followers,
+            Self::InSync { min, .. } => min.saturating_sub(1),
         }
     }
 }

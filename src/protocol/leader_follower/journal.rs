@@ -11,15 +11,14 @@ use std::collections::VecDeque;
 
 use crate::id::{NodeId, Version};
 use crate::protocol::wal::{Corruption, Log, Policy};
-use crate::protocol::{Context, DiskImage, File, Origin, RequestId, Ticket};
+use crate::protocol::{Context, DiskError, DiskImage, File, Origin, RequestId, Ticket};
 
 use super::leader::Accepted;
-use super::message::Entry;
+use super::log::{LogEntry, Position};
+use super::message::{Entry, InSync};
 use super::{Config, LeaderFollower, Timer};
 
 const LOG: File = File(0);
-/// The leader is fixed, and so is the term.
-const TERM: u64 = 1;
 
 /// What a node writes to its log.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -37,6 +36,29 @@ pub enum Record {
     },
     /// A clear that emptied this replica alone.
     Clear,
+    /// An entry of the replicated log.
+    Entry(LogEntry),
+    /// The replicated log was cut behind an index.
+    Cut {
+        /// The last index that stayed.
+        behind: u64,
+    },
+    /// A state at a position of the replicated log took the place of log and store.
+    Install {
+        /// The position.
+        position: Position,
+        /// Everything in it.
+        entries: Vec<Entry>,
+    },
+    /// Term and vote, in a file of their own.
+    Ballot {
+        /// The term.
+        term: u32,
+        /// Whom the node voted for in it.
+        vote: Option<NodeId>,
+        /// The in-sync set that it believes in.
+        in_sync: Option<InSync>,
+    },
 }
 
 /// What a node does once its log is durable up to here.
@@ -50,6 +72,18 @@ pub(super) enum Then {
     Acknowledge { to: NodeId, version: Version },
     /// Answer a clear of this replica alone.
     Cleared(RequestId),
+    /// New leader: send everybody everything.
+    ShareState,
+    /// Leader of a term: send everybody the log up to an index.
+    ShareLog { term: u32, index: u64 },
+    /// Leader: send a write that no client waits for.
+    Spread(Entry),
+    /// Follower: confirm the leader's log up to an index.
+    Confirm { to: NodeId, term: u32, index: u64 },
+    /// Candidate: ask for votes.
+    RequestVotes { term: u32, pre: bool },
+    /// Answer a candidate.
+    Vote { to: NodeId, term: u32, granted: bool },
 }
 
 /// The log, and what waits for it.
@@ -89,8 +123,13 @@ impl Journal {
     }
 
     /// Writes a record.
-    pub(super) fn append(&mut self, record: &Record, cx: &mut Context<'_, LeaderFollower>) {
-        self.log.append(TERM, record, cx);
+    pub(super) fn append(
+        &mut self,
+        term: u32,
+        record: &Record,
+        cx: &mut Context<'_, LeaderFollower>,
+    ) {
+        self.log.append(term.into(), record, cx);
     }
 
     /// Hands `then` back when it may be done now; else it waits until all that is written so far is durable.
@@ -164,18 +203,30 @@ impl LeaderFollower {
                     self.take(entry, cx);
                 }
                 Record::State { life, version, entries } => {
-                    self.take_state((life, version), &entries, cx);
+                    self.take_state(self.me, (life, version), &entries, cx);
                 }
                 Record::Clear => self.store.clear(),
+                Record::Entry(entry) => {
+                    self.leading.has_stamped(entry.entry.stored.version, self.me);
+                    self.recover_entry(entry, cx);
+                }
+                Record::Cut { behind } => self.recover_cut(behind),
+                Record::Install { position, entries } => self.recover_install(position, &entries),
+                Record::Ballot { .. } => {}
             }
         }
     }
 
     /// Writes a record, if there is a log.
     #[inline]
-    pub(super) fn log(&mut self, record: impl FnOnce() -> Record, cx: &mut Context<'_, Self>) {
+    pub(super) fn log_record(
+        &mut self,
+        term: u32,
+        record: impl FnOnce() -> Record,
+        cx: &mut Context<'_, Self>,
+    ) {
         if let Some(journal) = &mut self.journal {
-            journal.append(&record(), cx);
+            journal.append(term, &record(), cx);
         }
     }
 
@@ -191,7 +242,16 @@ impl LeaderFollower {
     }
 
     /// The disk has finished a sync.
-    pub(super) fn persisted(&mut self, ticket: Ticket, cx: &mut Context<'_, Self>) {
+    pub(super) fn persisted(
+        &mut self,
+        ticket: Ticket,
+        result: Result<(), DiskError>,
+        cx: &mut Context<'_, Self>,
+    ) {
+        self.ballot.persisted(ticket, result.is_ok());
+        while let Some(then) = self.ballot.next_ready(cx) {
+            self.proceed(then, cx);
+        }
         if let Some(journal) = &mut self.journal {
             journal.persisted(ticket, cx);
         }
@@ -200,12 +260,22 @@ impl LeaderFollower {
         }
     }
 
-    fn proceed(&mut self, then: Then, cx: &mut Context<'_, Self>) {
+    pub(super) fn proceed(&mut self, then: Then, cx: &mut Context<'_, Self>) {
         match then {
             Then::Replicate(accepted) => self.replicate(*accepted, cx),
             Then::ReplicateAll => self.replicate_all(cx),
             Then::Acknowledge { to, version } => self.acknowledge(to, version, cx),
             Then::Cleared(request) => Self::answer_clear(request, cx),
+            Then::ShareState => self.share_state(cx),
+            Then::ShareLog { term, index } => {
+                if self.leads() && term == self.term() {
+                    self.ship_all(index, cx);
+                }
+            }
+            Then::Spread(entry) => self.spread(entry, cx),
+            Then::Confirm { to, term, index } => self.send_confirmation((to, term, index), cx),
+            Then::RequestVotes { term, pre } => self.request_votes(term, pre, cx),
+            Then::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
         }
     }
 }

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use crate::config::Operation;
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId, NodeSet, Value, Version};
-use crate::protocol::store::Applied;
+use crate::protocol::store::{Applied, Store};
 use crate::protocol::{
     Context, DiscardReason, Observation, Outcome, Reply, RequestId, Response, Stored,
 };
 use crate::time::{Span, Time};
 
-use super::config::{Deletes, OnAckTimeout, Replication};
+use super::config::{Deletes, Mode, OnAckTimeout, Replication};
 use super::journal::{Record, Then};
+use super::log::LogEntry;
 use super::message::{Entry, Message};
+use super::ordered::Progress;
 use super::resend::Unconfirmed;
 use super::{LeaderFollower, Timer};
 
@@ -29,12 +31,18 @@ pub(super) struct Leading {
     unanswered: VecDeque<Pending>,
     /// With resending: what each follower has not confirmed.
     unconfirmed: Unconfirmed,
+    /// With an ordered log: how far each follower is, by node.
+    pub(super) progress: Vec<Progress>,
+    /// With an ordered log: up to which index entries may be sent.
+    pub(super) released: u64,
 }
 
 /// A write that its client waits for.
 #[derive(Debug)]
 struct Pending {
     version: Version,
+    /// Its place in the log, where there is one.
+    index: u64,
     request: RequestId,
     response: Response,
     deadline: Time,
@@ -47,6 +55,10 @@ struct Pending {
 /// A write that the leader has accepted and not yet sent.
 #[derive(Debug)]
 pub(super) struct Accepted {
+    /// The term in which it was accepted.
+    term: u32,
+    /// Its place in the log, where there is one.
+    index: u64,
     request: RequestId,
     version: Version,
     payload: Payload,
@@ -64,11 +76,15 @@ pub(super) enum Payload {
 }
 
 impl Payload {
-    fn message(&self, life: u32, version: Version) -> Message {
+    fn message(&self, (term, life): (u32, u32), version: Version) -> Message {
         match self {
-            Self::One(entry) => Message::Replicate { entry: *entry },
-            Self::Many(entries) => Message::ReplicateMany { version, entries: Arc::clone(entries) },
-            Self::State(entries) => Message::State { life, version, entries: Arc::clone(entries) },
+            Self::One(entry) => Message::Replicate { term, entry: *entry },
+            Self::Many(entries) => {
+                Message::ReplicateMany { term, version, entries: Arc::clone(entries) }
+            }
+            Self::State(entries) => {
+                Message::State { term, life, version, entries: Arc::clone(entries) }
+            }
         }
     }
 }
@@ -78,6 +94,10 @@ impl Leading {
     pub(super) fn boot(random: u64) -> Self {
         let life = u32::try_from(random >> 32).expect("32 bits");
         Self { life, ..Self::default() }
+    }
+
+    pub(super) const fn life(&self) -> u32 {
+        self.life
     }
 
     /// The log has a write of this version: the versions of later ones of the same node go on from there.
@@ -124,7 +144,11 @@ impl LeaderFollower {
         operation: Operation,
         cx: &mut Context<'_, Self>,
     ) {
+        if self.too_few_in_sync() {
+            return cx.reply(request, Reply::of(Outcome::Refused(Failure::TooFewInSync)));
+        }
         let followers = cx.nodes() - 1;
+        let term = self.term();
         match operation {
             Operation::Put { key, value, quorum } => {
                 let (stored, _) = self.accept(request, key, Some(value), cx);
@@ -132,7 +156,9 @@ impl LeaderFollower {
                 let response = Response::Written { version, existed: None };
                 let wanted = quorum.unwrap_or(self.config.mode.quorum(followers));
                 let payload = Payload::One(Entry { key, stored });
-                let accepted = Accepted { request, version, payload, response, wanted };
+                let index = self.log.last().index;
+                let accepted =
+                    Accepted { term, index, request, version, payload, response, wanted };
                 self.commit(accepted, cx);
             }
             Operation::Delete { key, quorum } => {
@@ -141,7 +167,9 @@ impl LeaderFollower {
                 let response = Response::Written { version, existed: Some(existed) };
                 let wanted = quorum.unwrap_or(self.config.mode.quorum(followers));
                 let payload = Payload::One(Entry { key, stored });
-                let accepted = Accepted { request, version, payload, response, wanted };
+                let index = self.log.last().index;
+                let accepted =
+                    Accepted { term, index, request, version, payload, response, wanted };
                 self.commit(accepted, cx);
             }
             Operation::Clear => {
@@ -154,8 +182,10 @@ impl LeaderFollower {
                 let version = last.unwrap_or_else(|| self.stamp(cx));
                 let wanted = self.config.mode.quorum(followers);
                 let payload = Payload::Many(entries);
+                let index = self.log.last().index;
+                let response = Response::Cleared;
                 let accepted =
-                    Accepted { request, version, payload, response: Response::Cleared, wanted };
+                    Accepted { term, index, request, version, payload, response, wanted };
                 self.commit(accepted, cx);
             }
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {}
@@ -163,7 +193,7 @@ impl LeaderFollower {
     }
 
     /// The version of the next write: this node's wall clock, and how many writes it has stamped.
-    fn stamp(&mut self, cx: &Context<'_, Self>) -> Version {
+    pub(super) fn stamp(&mut self, cx: &Context<'_, Self>) -> Version {
         self.leading.sequence += 1;
         let sequence = self.leading.sequence;
         Version { timestamp: cx.wall().0, node: cx.node(), sequence }
@@ -184,7 +214,12 @@ impl LeaderFollower {
         let stored = Stored { value, version };
         cx.observe(Observation::Accept { request, key, version });
         let existed = self.store.get(key).is_some();
-        self.take(Entry { key, stored }, cx);
+        let entry = Entry { key, stored };
+        if self.config.failover.is_ordered() {
+            self.append(LogEntry { term: self.term(), entry }, cx);
+        } else {
+            self.take(entry, cx);
+        }
         (stored, existed)
     }
 
@@ -204,15 +239,17 @@ impl LeaderFollower {
     /// Sends an accepted write to every follower at once, and answers it or waits for confirmations.
     #[inline]
     pub(super) fn replicate(&mut self, accepted: Accepted, cx: &mut Context<'_, Self>) {
-        let Accepted { request, version, payload, response, wanted } = accepted;
-        let life = self.leading.life;
-        for follower in cx.peers() {
-            cx.send(follower, payload.message(life, version));
+        let Accepted { term, index, request, version, payload, response, wanted } = accepted;
+        if !self.leads() || term != self.term() {
+            // It was deposed while the record was on its way to the disk.
+            return cx.reply(request, Reply::of(Outcome::Unknown(Failure::SteppedDown)));
         }
-        if let Some(interval) = self.config.resend {
-            self.expect_confirmations(version, &payload, interval, cx);
+        if self.config.failover.is_ordered() {
+            self.ship_all(index, cx);
+        } else {
+            self.send_payload(version, &payload, cx);
         }
-        if wanted == 0 {
+        if wanted == 0 && !matches!(self.config.mode, Mode::InSync { .. }) {
             let confirmations = Some((0, cx.nodes() - 1));
             cx.reply(request, Reply { confirmations, ..Reply::of(Outcome::Ok(response)) });
             return;
@@ -223,6 +260,7 @@ impl LeaderFollower {
         }
         self.leading.unanswered.push_back(Pending {
             version,
+            index,
             request,
             response,
             deadline,
@@ -231,15 +269,63 @@ impl LeaderFollower {
             confirmations: 0,
             answered: false,
         });
+        if let Mode::InSync { .. } = self.config.mode {
+            self.answer_in_sync(cx);
+        }
+    }
+
+    /// Sends a write to every follower, and with resending remembers what they have to confirm.
+    #[inline]
+    pub(super) fn send_payload(
+        &mut self,
+        version: Version,
+        payload: &Payload,
+        cx: &mut Context<'_, Self>,
+    ) {
+        let sender = (self.term(), self.leading.life);
+        for follower in cx.peers() {
+            cx.send(follower, payload.message(sender, version));
+        }
+        if let Some(interval) = self.config.resend {
+            self.expect_confirmations(version, payload, interval, cx);
+        }
+    }
+
+    /// Begins to lead: nothing is known of what followers have.
+    pub(super) fn take_office(&mut self, cx: &mut Context<'_, Self>) {
+        if self.config.failover.is_ordered() {
+            let (last, now) = (self.log.last().index, cx.monotonic());
+            self.leading.begin_progress(self.nodes, last, now);
+            self.leading.released = 0;
+        }
+        self.begin_in_sync(cx);
+    }
+
+    /// No longer leads: nobody knows what will become of the writes that wait for confirmations.
+    pub(super) fn leave_office(&mut self, cx: &mut Context<'_, Self>) {
+        let followers = cx.nodes() - 1;
+        for pending in std::mem::take(&mut self.leading.unanswered) {
+            if !pending.answered {
+                let confirmations = Some((pending.confirmations, followers));
+                let outcome = Outcome::Unknown(Failure::SteppedDown);
+                cx.reply(pending.request, Reply { confirmations, ..Reply::of(outcome) });
+            }
+        }
+        self.leading.unconfirmed = Unconfirmed::default();
+        cx.cancel_timer(Timer::AckTimeout);
+        cx.cancel_timer(Timer::Resend);
     }
 
     /// Everything the leader stores, as a full-state message carries it.
-    fn everything(&self) -> Arc<[Entry]> {
+    pub(super) fn everything(&self) -> Arc<[Entry]> {
         self.store.iter().map(|(key, stored)| Entry { key, stored }).collect()
     }
 
     /// A follower confirms a write.
     pub(super) fn confirmed(&mut self, from: NodeId, version: Version, cx: &mut Context<'_, Self>) {
+        if !self.leads() {
+            return;
+        }
         if self.config.resend.is_some() {
             for older in self.leading.unconfirmed.remove(from, version) {
                 self.count_confirmation(from, older, cx);
@@ -265,6 +351,46 @@ impl LeaderFollower {
             ..Reply::of(Outcome::Ok(std::mem::replace(&mut pending.response, Response::Cleared)))
         };
         cx.reply(pending.request, reply);
+        self.drop_answered(cx);
+    }
+
+    /// A follower has everything up to an index: the writes among that which it had not confirmed before.
+    pub(super) fn count_confirmed_entries(
+        &mut self,
+        from: NodeId,
+        (known, index): (u64, u64),
+        cx: &mut Context<'_, Self>,
+    ) {
+        if let Mode::InSync { .. } = self.config.mode {
+            return self.answer_in_sync(cx);
+        }
+        let unanswered = &self.leading.unanswered;
+        let first = unanswered.partition_point(|pending| pending.index <= known);
+        let newly = unanswered.iter().skip(first).take_while(|pending| pending.index <= index);
+        let versions: Vec<Version> = newly.map(|pending| pending.version).collect();
+        for version in versions {
+            self.count_confirmation(from, version, cx);
+        }
+    }
+
+    /// Answers the writes that every follower of the in-sync set has.
+    pub(super) fn answer_in_sync(&mut self, cx: &mut Context<'_, Self>) {
+        let Some(set) = self.in_sync.shared() else { return };
+        let others = || set.nodes.iter().filter(|node| **node != self.me);
+        let matched = |node: &NodeId| {
+            self.leading.progress.get(node.index()).map_or(0, |progress| progress.matched)
+        };
+        let index = others().map(matched).min().unwrap_or(u64::MAX);
+        let confirmations = u16::try_from(others().count()).unwrap_or(u16::MAX);
+        while let Some(pending) =
+            self.leading.unanswered.pop_front_if(|pending| pending.index <= index)
+        {
+            if !pending.answered {
+                let confirmations = Some((confirmations, cx.nodes() - 1));
+                let ok = Reply::of(Outcome::Ok(pending.response));
+                cx.reply(pending.request, Reply { confirmations, ..ok });
+            }
+        }
         self.drop_answered(cx);
     }
 
@@ -345,41 +471,54 @@ impl LeaderFollower {
     /// Sends every write again that a follower has left unconfirmed for the interval.
     pub(super) fn resend(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
-        let (now, life) = (cx.monotonic(), self.leading.life);
+        let (now, sender) = (cx.monotonic(), (self.term(), self.leading.life));
         self.leading.unconfirmed.send_due(now, interval, |follower, version, payload| {
-            cx.send(follower, payload.message(life, version));
+            cx.send(follower, payload.message(sender, version));
         });
         if let Some(oldest) = self.leading.unconfirmed.oldest() {
             cx.set_timer(Timer::Resend, (oldest + interval).since(now));
         }
     }
 
-    /// Takes a write into the store, as leader or follower, and says what became of it.
+    /// Takes a write into the store, as leader or follower, and into the log if it changes the store.
     pub(super) fn take(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
-        let Entry { key, stored } = entry;
-        let version = stored.version;
-        if stored.value.is_none() && self.config.deletes == Deletes::Erase {
-            if self.store.erase(key, version) {
-                self.log(|| Record::Write(entry), cx);
-            }
-            let observation = if self.store.stored(key).is_none() {
-                Observation::Apply { key, version }
-            } else {
-                Observation::Discard { key, version, reason: DiscardReason::Older }
-            };
-            cx.observe(observation);
-            return;
+        if self.apply_observed(entry, cx) {
+            self.log_record(self.term(), || Record::Write(entry), cx);
         }
-        match self.store.apply(key, stored) {
+    }
+
+    /// Applies a write to the store and says what became of it; whether it changed the store.
+    pub(super) fn apply_observed(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
+        let (key, version) = (entry.key, entry.stored.version);
+        let applied = apply(&mut self.store, entry, self.config.deletes);
+        match applied {
             Applied::Newest { .. } => {
-                self.log(|| Record::Write(entry), cx);
+                self.newest = self.newest.max(version.timestamp);
                 cx.observe(Observation::Apply { key, version });
+                true
             }
-            Applied::Known => {}
+            Applied::Known => false,
             Applied::Older => {
                 let reason = DiscardReason::Older;
                 cx.observe(Observation::Discard { key, version, reason });
+                false
             }
         }
+    }
+}
+
+/// Applies a write to a store: last write wins, and a delete leaves a tombstone or nothing.
+pub(super) fn apply(store: &mut Store, entry: Entry, deletes: Deletes) -> Applied {
+    let Entry { key, stored } = entry;
+    if stored.value.is_some() || deletes == Deletes::Tombstone {
+        return store.apply(key, stored);
+    }
+    let before = store.get(key).map(|(value, _)| value);
+    if store.erase(key, stored.version) {
+        Applied::Newest { before }
+    } else if store.stored(key).is_none() {
+        Applied::Known
+    } else {
+        Applied::Older
     }
 }

@@ -1,11 +1,13 @@
-//! What leader and followers send one another.
+//! What nodes send one another.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::config::Names;
-use crate::id::{KeyId, Value, Version};
+use crate::id::{KeyId, NodeId, Value, Version};
 use crate::protocol::{Message as Contract, Stored};
+
+use super::log::{LogEntry, Position};
 
 /// A write as it travels: the key and what it is to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -16,16 +18,20 @@ pub struct Entry {
     pub stored: Stored,
 }
 
-/// A message between leader and followers.
+/// A message between nodes. Each carries the term in which its sender was when it left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// Leader to follower: apply this write.
     Replicate {
+        /// The leader's term.
+        term: u32,
         /// The write.
         entry: Entry,
     },
     /// Leader to follower: apply these, all part of one write (a clear).
     ReplicateMany {
+        /// The leader's term.
+        term: u32,
         /// What to name in the acknowledgement.
         version: Version,
         /// The deletes.
@@ -33,6 +39,8 @@ pub enum Message {
     },
     /// Leader to follower: this is all there is.
     State {
+        /// The leader's term.
+        term: u32,
         /// Drawn when the leader boots: tells its lives apart.
         life: u32,
         /// The version of the write that it follows, and what to name in the acknowledgement.
@@ -45,9 +53,161 @@ pub enum Message {
     /// A version names a write for good: the timestamp tells the lives of a leader apart, so that an
     /// acknowledgement of an earlier life confirms nothing.
     Ack {
+        /// The follower's term.
+        term: u32,
         /// Which.
         version: Version,
     },
+    /// "I am here", and what the others need to know to judge who leads and who is behind.
+    Heartbeat {
+        /// The sender's term.
+        term: u32,
+        /// Whether it leads.
+        leads: bool,
+        /// Where its log ends.
+        last: Position,
+        /// The highest timestamp of a write that it stores.
+        newest: i64,
+        /// The in-sync set that it believes in, where there is one.
+        in_sync: Option<Arc<InSync>>,
+    },
+    /// A candidate asks for a vote, or whether it would get one.
+    RequestVote {
+        /// The term in which it wants to lead.
+        term: u32,
+        /// Where its log ends.
+        last: Position,
+        /// Whether it only asks: a pre-vote raises no term.
+        pre: bool,
+    },
+    /// The answer.
+    Vote {
+        /// The voter's term.
+        term: u32,
+        /// Whether it is for the candidate.
+        granted: bool,
+        /// Whether it answers a pre-vote.
+        pre: bool,
+    },
+    /// Follower to leader: send me everything.
+    Join {
+        /// The follower's term.
+        term: u32,
+    },
+    /// Leader to follower: these come behind `previous` in the log. None: does your log end there?
+    Append {
+        /// The leader's term.
+        term: u32,
+        /// What comes before them.
+        previous: Position,
+        /// The entries.
+        entries: Arc<[LogEntry]>,
+    },
+    /// Follower to leader: my log is as yours up to here, durably.
+    Appended {
+        /// The follower's term.
+        term: u32,
+        /// The index.
+        index: u64,
+    },
+    /// Follower to leader: my log does not have what came before.
+    Behind {
+        /// The follower's term.
+        term: u32,
+        /// The last position that it may have in common with the leader; `None`: it needs the whole state.
+        last: Option<Position>,
+    },
+    /// Leader to follower: the state at a position of the log, in place of what you have.
+    Install {
+        /// The leader's term.
+        term: u32,
+        /// The position.
+        position: Position,
+        /// Everything the leader stored there, tombstones included.
+        entries: Arc<[Entry]>,
+    },
+    /// Follower to leader: I had these, and your state or log does not.
+    Offer {
+        /// The follower's term.
+        term: u32,
+        /// The writes.
+        entries: Arc<[Entry]>,
+    },
+}
+
+/// Who is in sync, as one leader saw it.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub struct InSync {
+    /// The leader's term.
+    pub term: u32,
+    /// Counts the changes in a term.
+    pub epoch: u32,
+    /// The nodes, lowest id first.
+    pub nodes: Vec<NodeId>,
+}
+
+impl Message {
+    /// The sender's term; of a request for a vote the term it asks for.
+    #[inline]
+    pub(super) const fn term(&self) -> u32 {
+        match self {
+            Self::Replicate { term, .. }
+            | Self::ReplicateMany { term, .. }
+            | Self::State { term, .. }
+            | Self::Ack { term, .. }
+            | Self::Heartbeat { term, .. }
+            | Self::RequestVote { term, .. }
+            | Self::Vote { term, .. }
+            | Self::Join { term }
+            | Self::Append { term, .. }
+            | Self::Appended { term, .. }
+            | Self::Behind { term, .. }
+            | Self::Install { term, .. }
+            | Self::Offer { term, .. } => *term,
+        }
+    }
+
+    /// Whether only a leader sends it.
+    #[inline]
+    pub(super) const fn is_from_leader(&self) -> bool {
+        match self {
+            Self::Heartbeat { leads, .. } => *leads,
+            Self::Replicate { .. }
+            | Self::ReplicateMany { .. }
+            | Self::State { .. }
+            | Self::Append { .. }
+            | Self::Install { .. } => true,
+            Self::Ack { .. }
+            | Self::RequestVote { .. }
+            | Self::Vote { .. }
+            | Self::Join { .. }
+            | Self::Appended { .. }
+            | Self::Behind { .. }
+            | Self::Offer { .. } => false,
+        }
+    }
+
+    /// Whether it brings writes that a node without room on its disk cannot take in.
+    #[inline]
+    pub(super) const fn brings_writes(&self) -> bool {
+        match self {
+            Self::Replicate { .. }
+            | Self::ReplicateMany { .. }
+            | Self::State { .. }
+            | Self::Append { .. }
+            | Self::Install { .. }
+            | Self::Offer { .. } => true,
+            Self::Heartbeat { .. }
+            | Self::Ack { .. }
+            | Self::RequestVote { .. }
+            | Self::Vote { .. }
+            | Self::Join { .. }
+            | Self::Appended { .. }
+            | Self::Behind { .. } => false,
+        }
+    }
 }
 
 /// Written out, because nine messages of ten are of two kinds: as few and as wide words as their content allows.
@@ -62,25 +222,58 @@ impl Hash for Message {
             wide(small, version.timestamp.cast_unsigned())
         };
         match self {
-            Self::Replicate { entry: Entry { key, stored: Stored { value, version } } } => {
+            Self::Replicate { term, entry: Entry { key, stored: Stored { value, version } } } => {
                 state.write_u128(head(version));
-                state.write_u128(wide(value.map_or(0, Value::bits), key.0.into()));
+                let place = u64::from(*term) << 32 | u64::from(key.0);
+                state.write_u128(wide(value.map_or(0, Value::bits), place));
             }
-            Self::Ack { version } => state.write_u128(head(version)),
-            Self::ReplicateMany { version, entries } => {
+            Self::Ack { term, version } => {
                 state.write_u128(head(version));
-                entries.hash(state);
+                state.write_u32(*term);
             }
-            Self::State { life, version, entries } => {
+            Self::ReplicateMany { term, version, entries } => {
                 state.write_u128(head(version));
-                (life, entries).hash(state);
+                (term, entries).hash(state);
             }
+            Self::State { term, life, version, entries } => {
+                state.write_u128(head(version));
+                (term, life, entries).hash(state);
+            }
+            Self::Heartbeat { term, leads, last, newest, in_sync } => {
+                (self.kind(), term, leads, last, newest, in_sync).hash(state);
+            }
+            Self::RequestVote { term, last, pre } => (self.kind(), term, last, pre).hash(state),
+            Self::Vote { term, granted, pre } => (self.kind(), term, granted, pre).hash(state),
+            Self::Join { term } => (self.kind(), term).hash(state),
+            Self::Append { term, previous, entries } => {
+                (self.kind(), term, previous, entries).hash(state);
+            }
+            Self::Appended { term, index } => (self.kind(), term, index).hash(state),
+            Self::Behind { term, last } => (self.kind(), term, last).hash(state),
+            Self::Install { term, position, entries } => {
+                (self.kind(), term, position, entries).hash(state);
+            }
+            Self::Offer { term, entries } => (self.kind(), term, entries).hash(state),
         }
     }
 }
 
 impl Contract for Message {
-    const KINDS: &'static [&'static str] = &["replicate", "replicate-many", "state", "ack"];
+    const KINDS: &'static [&'static str] = &[
+        "replicate",
+        "replicate-many",
+        "state",
+        "ack",
+        "heartbeat",
+        "request-vote",
+        "vote",
+        "join",
+        "append",
+        "appended",
+        "behind",
+        "install",
+        "offer",
+    ];
 
     #[inline]
     fn kind(&self) -> u8 {
@@ -89,29 +282,74 @@ impl Contract for Message {
             Self::ReplicateMany { .. } => 1,
             Self::State { .. } => 2,
             Self::Ack { .. } => 3,
+            Self::Heartbeat { .. } => 4,
+            Self::RequestVote { .. } => 5,
+            Self::Vote { .. } => 6,
+            Self::Join { .. } => 7,
+            Self::Append { .. } => 8,
+            Self::Appended { .. } => 9,
+            Self::Behind { .. } => 10,
+            Self::Install { .. } => 11,
+            Self::Offer { .. } => 12,
         }
     }
 
     /// A header of 32 bytes, and 64 an entry.
     #[inline]
     fn size(&self) -> u64 {
-        match self {
-            Self::Replicate { .. } => 32 + 64,
-            Self::ReplicateMany { entries, .. } | Self::State { entries, .. } => {
-                32 + 64 * entries.len() as u64
-            }
-            Self::Ack { .. } => 32,
-        }
+        let entries = match self {
+            Self::Replicate { .. } => 1,
+            Self::ReplicateMany { entries, .. }
+            | Self::State { entries, .. }
+            | Self::Install { entries, .. }
+            | Self::Offer { entries, .. } => entries.len(),
+            Self::Append { entries, .. } => entries.len(),
+            Self::Ack { .. }
+            | Self::Heartbeat { .. }
+            | Self::RequestVote { .. }
+            | Self::Vote { .. }
+            | Self::Join { .. }
+            | Self::Appended { .. }
+            | Self::Behind { .. } => 0,
+        };
+        32 + 64 * entries as u64
+    }
+
+    #[inline]
+    fn is_background(&self) -> bool {
+        matches!(self, Self::Heartbeat { .. })
     }
 
     fn describe(&self, names: &Names) -> String {
+        let list = |texts: Vec<String>| format!("[{}]", texts.join(", "));
         match self {
-            Self::Replicate { entry } => entry_text(entry, names),
-            Self::ReplicateMany { entries, .. } | Self::State { entries, .. } => {
-                let texts: Vec<String> = entries.iter().map(|e| entry_text(e, names)).collect();
-                format!("[{}]", texts.join(", "))
+            Self::Replicate { entry, .. } => entry_text(entry, names),
+            Self::ReplicateMany { entries, .. }
+            | Self::State { entries, .. }
+            | Self::Offer { entries, .. } => {
+                list(entries.iter().map(|e| entry_text(e, names)).collect())
             }
-            Self::Ack { version } => version.to_string(),
+            Self::Install { position, entries, .. } => {
+                let entries = list(entries.iter().map(|e| entry_text(e, names)).collect());
+                format!("{entries} at {position}")
+            }
+            Self::Ack { version, .. } => version.to_string(),
+            Self::Heartbeat { term, leads, last, .. } => {
+                let role = if *leads { ", leads" } else { "" };
+                format!("term {term}{role}, log to {last}")
+            }
+            Self::RequestVote { term, last, .. } => format!("term {term}, log to {last}"),
+            Self::Vote { term, granted, .. } => {
+                format!("term {term}: {}", if *granted { "yes" } else { "no" })
+            }
+            Self::Join { term } => format!("term {term}"),
+            Self::Append { previous, entries, .. } => {
+                let texts = entries.iter().map(|e| entry_text(&e.entry, names)).collect();
+                format!("{} behind {previous}", list(texts))
+            }
+            Self::Appended { index, .. } => format!("up to index {index}"),
+            Self::Behind { last: Some(last), .. } => format!("has up to {last}"),
+            Self::Behind { last: None, .. } => "needs the whole state".to_owned(),
         }
     }
 }

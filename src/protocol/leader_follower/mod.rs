@@ -13,7 +13,16 @@
 //! sync: after a power loss a value that was read, and not yet acknowledged, may be gone. A leader that starts again
 //! sends everything to its followers once more, if resending is on.
 //!
-//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `resend`, `journal`, `promises`.
+//! By default the scenario's leader leads for ever. With an election ([`Election`]) every node watches the others and
+//! a new leader takes over in the next term; with a catch-up ([`CatchUp`]) a follower that was away gets what it
+//! missed, as a full state or as the part of one log that it lacks. In that last case replication itself goes in the
+//! order of the log, as in Raft.
+//!
+//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `resend`, `journal`; then
+//! `election` and `ballot` (who leads), `catch_up` (full state), `log` and `ordered` (one log), `in_sync`; `promises`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::config::{Config as Scenario, Operation};
 use crate::history::Failure;
@@ -24,20 +33,34 @@ use crate::protocol::{
     RequestId, Response, Role,
 };
 
+use self::ballot::Ballot;
+use self::election::Watch;
+use self::in_sync::Membership;
 use self::journal::{Journal, Then};
 use self::leader::Leading;
+use self::log::Log;
 use super::store::Store;
 
+mod ballot;
+mod catch_up;
 mod config;
+mod election;
+mod in_sync;
 mod journal;
 mod leader;
+mod log;
 mod message;
+mod ordered;
 mod promises;
 mod resend;
 
-pub use config::{Config, Defect, Defects, Deletes, Mode, OnAckTimeout, Replication, Wal};
+pub use config::{
+    CatchUp, Config, Defect, Defects, Deletes, Election, Failover, Mode, OnAckTimeout, Replication,
+    Tail, Wal, WithoutLeader,
+};
 pub use journal::Record;
-pub use message::{Entry, Message};
+pub use log::{LogEntry, Position};
+pub use message::{Entry, InSync, Message};
 
 /// A node of a leader-follower cluster.
 #[derive(Debug)]
@@ -47,11 +70,25 @@ pub struct LeaderFollower {
     nodes: u16,
     leader: Option<NodeId>,
     store: Store,
+    /// The highest timestamp of a write that it has stored.
+    newest: i64,
     leading: Leading,
-    /// As follower under full-state replication: the last state taken; an older one that arrives late is dropped.
-    last_state: Option<(u32, Version)>,
+    /// As follower, the last full state taken, with its term and its leader's life; an older one that arrives late is
+    /// dropped.
+    last_state: Option<(u32, u32, Version)>,
     /// The write-ahead log; `None` when nothing is logged.
     journal: Option<Journal>,
+    ballot: Ballot,
+    watch: Watch,
+    in_sync: Membership,
+    /// The replicated log, under catch-up by log.
+    log: Log,
+    /// As follower under catch-up by log: entries that came before those that they follow.
+    early: BTreeMap<Position, Arc<[LogEntry]>>,
+    /// As follower under catch-up by full state: whether it has had the state of the leader that it follows.
+    joined: bool,
+    /// Requests that wait for a leader.
+    parked: Vec<(RequestId, Operation)>,
 }
 
 /// The timers of a node.
@@ -63,6 +100,12 @@ pub enum Timer {
     Resend,
     /// Buffered log: what was written has been left unsynced for long enough.
     Flush,
+    /// Time to send heartbeats.
+    Heartbeat,
+    /// Who does not lead: the patience with a silent leader, or with having none, may be at its end.
+    Watch,
+    /// Leader: time to see who is in sync.
+    InSync,
 }
 
 impl Protocol for LeaderFollower {
@@ -72,29 +115,33 @@ impl Protocol for LeaderFollower {
     type Timer = Timer;
 
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
-        let leader = cx.initial_leader();
+        let (ballot, in_sync) = Ballot::recover(config, disk);
         let mut node = Self {
             config: *config,
             me: cx.node(),
             nodes: cx.nodes(),
-            leader,
+            leader: None,
             store: Store::default(),
+            newest: i64::MIN,
             leading: Leading::boot(cx.random()),
             last_state: None,
             journal: None,
+            ballot,
+            watch: Watch::new(cx.nodes()),
+            in_sync: Membership::boot(config.mode, in_sync, cx.nodes()),
+            log: Log::default(),
+            early: BTreeMap::new(),
+            joined: false,
+            parked: Vec::new(),
         };
-        let role = if node.leads() { Role::Leader } else { Role::Follower };
         match Journal::open(config, disk, cx) {
             Err(corruption) => cx.stop(corruption.to_string()),
-            Ok(None) => cx.observe(Observation::Role { role, term: 1 }),
+            Ok(None) => node.start(true, cx),
             Ok(Some((journal, records))) => {
-                cx.observe(Observation::Role { role, term: 1 });
                 let is_new = records.is_empty();
                 node.take_records(records, cx);
                 node.journal = Some(journal);
-                if node.leads() && !is_new && config.resend.is_some() {
-                    node.once_durable(Then::ReplicateAll, cx);
-                }
+                node.start(is_new, cx);
             }
         }
         node
@@ -112,19 +159,23 @@ impl Protocol for LeaderFollower {
                     journal.flush(cx);
                 }
             }
-            Input::Persisted(ticket, _) => self.persisted(ticket, cx),
+            Input::Timer(Timer::Heartbeat) => self.heartbeat(cx),
+            Input::Timer(Timer::Watch) => self.watch(cx),
+            Input::Timer(Timer::InSync) => self.review_in_sync(cx),
+            Input::Persisted(ticket, result) => self.persisted(ticket, result, cx),
         }
     }
 
     fn snapshot(&self) -> NodeSnapshot {
         NodeSnapshot {
-            term: 1,
+            term: self.term().into(),
             leader: self.leader,
+            awaits: self.awaited(),
             mode: self.config.mode.name(),
             peers: NodeId::all(self.nodes).filter(|node| *node != self.me).collect(),
             pending: self.pending(),
             data: self.store.to_map(),
-            ..NodeSnapshot::new(self.me, if self.leads() { Role::Leader } else { Role::Follower })
+            ..NodeSnapshot::new(self.me, self.role())
         }
     }
 
@@ -134,8 +185,30 @@ impl Protocol for LeaderFollower {
 }
 
 impl LeaderFollower {
+    /// Takes up its role after its records have been read back.
+    fn start(&mut self, is_new: bool, cx: &mut Context<'_, Self>) {
+        if self.config.failover.is_on() {
+            return self.take_place(is_new && self.ballot.term() == 0, cx);
+        }
+        self.ballot.was_in(1);
+        self.leader = cx.initial_leader();
+        cx.observe(Observation::Role { role: self.role(), term: 1 });
+        if self.leads() && !is_new && self.config.resend.is_some() {
+            self.once_durable(Then::ReplicateAll, cx);
+        }
+    }
+
+    #[inline]
     fn leads(&self) -> bool {
         self.leader == Some(self.me)
+    }
+
+    fn role(&self) -> Role {
+        match self.leader {
+            Some(leader) if leader == self.me => Role::Leader,
+            None if self.config.failover.is_on() => Role::Candidate,
+            _ => Role::Follower,
+        }
     }
 
     /// Whether a log is kept and its disk is full. The node lives on: it answers reads, refuses writes, and as
@@ -147,7 +220,8 @@ impl LeaderFollower {
 
     fn pending(&self) -> Vec<String> {
         let mut pending = self.leading.pending();
-        let waiting = self.journal.as_ref().map_or(0, Journal::waiting);
+        pending.extend(self.awaits_leader());
+        let waiting = self.journal.as_ref().map_or(0, Journal::waiting) + self.ballot.waiting();
         if waiting > 0 {
             let what = if waiting == 1 { "record awaits its" } else { "records await their" };
             pending.push(format!("{waiting} {what} sync"));
@@ -157,25 +231,29 @@ impl LeaderFollower {
 
     #[inline]
     fn receive(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
-        if !matches!(message, Message::Ack { .. }) && self.cannot_write(cx) {
+        if message.brings_writes() && self.cannot_write(cx) {
+            return;
+        }
+        if self.config.failover.is_on() && !self.admit(from, &message, cx) {
             return;
         }
         let version = match message {
-            Message::Ack { version } => return self.confirmed(from, version, cx),
-            Message::Replicate { entry } => {
+            Message::Ack { version, .. } => return self.confirmed(from, version, cx),
+            Message::Replicate { entry, .. } => {
                 self.take(entry, cx);
                 entry.stored.version
             }
-            Message::ReplicateMany { version, entries } => {
+            Message::ReplicateMany { version, entries, .. } => {
                 for entry in &*entries {
                     self.take(*entry, cx);
                 }
                 version
             }
-            Message::State { life, version, entries } => {
-                self.take_state((life, version), &entries, cx);
+            Message::State { life, version, entries, .. } => {
+                self.take_state(from, (life, version), &entries, cx);
                 version
             }
+            rare => return self.receive_rare(from, rare, cx),
         };
         if self.journal.is_none() {
             self.acknowledge(from, version, cx);
@@ -184,43 +262,32 @@ impl LeaderFollower {
         }
     }
 
-    #[inline]
-    fn acknowledge(&self, leader: NodeId, version: Version, cx: &mut Context<'_, Self>) {
-        cx.send(leader, Message::Ack { version });
+    /// Messages that only elections and catching up need.
+    fn receive_rare(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
+        match message {
+            Message::Heartbeat { leads, last, .. } => self.compare(from, (leads, last), cx),
+            Message::RequestVote { term, last, pre } => self.vote(from, (term, last, pre), cx),
+            Message::Vote { term, granted, pre } => self.voted(from, (term, granted, pre), cx),
+            Message::Join { .. } => self.admit_follower(from, cx),
+            Message::Append { previous, entries, .. } => {
+                self.take_entries(from, (previous, entries), cx);
+            }
+            Message::Appended { index, .. } => self.appended(from, index, cx),
+            Message::Behind { last, .. } => self.behind(from, last, cx),
+            Message::Install { position, entries, .. } => {
+                self.take_install(from, (position, &entries), cx);
+            }
+            Message::Offer { entries, .. } => self.take_offer(&entries, cx),
+            Message::Replicate { .. }
+            | Message::ReplicateMany { .. }
+            | Message::State { .. }
+            | Message::Ack { .. } => {}
+        }
     }
 
-    /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
-    ///
-    /// The states of one life of the leader are ordered by their sequence, since its clock may go back; those of two
-    /// lives can only be ordered by their stamps.
-    fn take_state(
-        &mut self,
-        (life, version): (u32, Version),
-        entries: &[Entry],
-        cx: &mut Context<'_, Self>,
-    ) {
-        let is_late = |(last_life, last): (u32, Version)| {
-            if last_life == life { last.sequence >= version.sequence } else { last > version }
-        };
-        if self.last_state.is_some_and(is_late) {
-            return;
-        }
-        self.last_state = Some((life, version));
-        self.log(|| Record::State { life, version, entries: entries.to_vec() }, cx);
-        let before = std::mem::take(&mut self.store);
-        for entry in entries {
-            let (key, version) = (entry.key, entry.stored.version);
-            if before.stored(key).is_none_or(|held| held.version != version) {
-                cx.observe(Observation::Apply { key, version });
-            }
-            self.store.apply(key, entry.stored);
-        }
-        for (key, held) in before.iter() {
-            if self.store.stored(key).is_none_or(|now| now.version < held.version) {
-                let (version, reason) = (held.version, DiscardReason::Replaced);
-                cx.observe(Observation::Discard { key, version, reason });
-            }
-        }
+    #[inline]
+    fn acknowledge(&self, leader: NodeId, version: Version, cx: &mut Context<'_, Self>) {
+        cx.send(leader, Message::Ack { term: self.term(), version });
     }
 
     fn serve(&mut self, request: RequestId, operation: Operation, cx: &mut Context<'_, Self>) {
@@ -234,6 +301,7 @@ impl LeaderFollower {
                 cx.reply(request, Reply::of(Outcome::Refused(Failure::Disk)));
             }
             _ if self.leads() => self.lead_write(request, operation, cx),
+            _ if self.parks() => self.parked.push((request, operation)),
             // A follower does not refuse a clear and does not pass it on: it empties itself alone.
             Operation::Clear => self.clear_alone(request, cx),
             Operation::Put { .. } | Operation::Delete { .. } => {
@@ -264,7 +332,7 @@ impl LeaderFollower {
             cx.observe(Observation::Discard { key, version, reason });
         }
         self.store.clear();
-        self.log(|| Record::Clear, cx);
+        self.log_record(self.term(), || Record::Clear, cx);
         self.once_durable(Then::Cleared(request), cx);
     }
 

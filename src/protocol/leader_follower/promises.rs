@@ -1,4 +1,4 @@
-//! What each mode promises, and why.
+//! What each mode promises, and why; with elections see [`elected`].
 //!
 //! | property | promised |
 //! |---|---|
@@ -16,15 +16,20 @@ use crate::config::{Config as Scenario, Operation, ScriptedOperation};
 use crate::property::{Hazard, Hazards, Promise, Promises, Property};
 use crate::protocol::wal::Policy;
 
-use super::config::{Config, Deletes, Replication};
+use super::config::{CatchUp, Config, Deletes, Election, Replication};
+
+mod elected;
+
+const RETRIED: &str = "an attempt that its client gave up may arrive late, and its later stamp wins over what was acknowledged since";
 
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
+    if config.failover.election != Election::None {
+        return elected::promises(config, scenario);
+    }
     let policy = config.wal.policy;
     let forgets = forgets(policy);
     let durability = if scenario.retries_writes() {
-        Promise::Never {
-            why: "an attempt that its client gave up may arrive late, and its later stamp wins over what was acknowledged since",
-        }
+        Promise::Never { why: RETRIED }
     } else {
         durability(config, with(forgets, Hazard::ClockSkew))
     };
@@ -137,6 +142,12 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
     if config.deletes == Deletes::Erase && config.replication == Replication::Entry {
         return Promise::Never {
             why: "an erased key forgets its delete, so replicas depend on the order of arrival",
+        };
+    }
+    if config.failover.catch_up == CatchUp::Log {
+        return Promise::Unless {
+            hazards: forgets(config.wal.policy),
+            why: "what a follower lacks of the leader's log is sent to it, but a node may forget what it had",
         };
     }
     match (config.resend, config.wal.policy) {

@@ -6,10 +6,12 @@ use super::decode::{Element, word_for};
 use super::{ScenarioProtocol, TableDecoder};
 use crate::config::Cluster;
 use crate::protocol::leader_follower::{
-    Config, Defect, Defects, Deletes, LeaderFollower, Mode, OnAckTimeout, Replication,
+    CatchUp, Config, Defect, Defects, Deletes, Failover, LeaderFollower, Mode, OnAckTimeout,
+    Replication,
 };
 use crate::time::Span;
 
+mod failover;
 mod wal;
 
 const ON_ACK_TIMEOUT: [(&str, OnAckTimeout); 2] =
@@ -35,8 +37,10 @@ impl ScenarioProtocol for LeaderFollower {
         });
         let deletes = table.or("deletes", Deletes::Tombstone, |value| value.choice(&DELETES));
         let wal = table.or("wal", wal::DEFAULT, |wal| wal.table(wal::decode));
+        let failover =
+            table.or("failover", Failover::NONE, |failover| failover.table(failover::decode));
         let defects = table.or("defects", Defects::NONE, defects);
-        Some(Config {
+        let config = Config {
             mode: mode?,
             ack_timeout: ack_timeout?,
             on_ack_timeout: on_ack_timeout?,
@@ -44,16 +48,28 @@ impl ScenarioProtocol for LeaderFollower {
             resend: resend?,
             deletes: deletes?,
             wal: wal?,
+            failover: failover?,
             defects: defects?,
-        })
+        };
+        contradiction(&config, table)?;
+        Some(config)
     }
 
     fn encode(config: &Config) -> toml::Table {
         let mut table = toml::Table::new();
         let mut set = |key: &str, value: toml::Value| table.insert(key.to_owned(), value);
         set("mode", config.mode.name().into());
-        if let Mode::SemiSync { write_quorum } = config.mode {
-            set("write-quorum", i64::from(write_quorum).into());
+        match config.mode {
+            Mode::SemiSync { write_quorum } => {
+                set("write-quorum", i64::from(write_quorum).into());
+            }
+            Mode::InSync { min, lag } => {
+                let mut table = toml::Table::new();
+                table.insert("min".to_owned(), i64::from(min).into());
+                table.insert("lag".to_owned(), lag.to_string().into());
+                set("in-sync", table.into());
+            }
+            Mode::Async | Mode::Sync => {}
         }
         set("ack-timeout", config.ack_timeout.to_string().into());
         set("on-ack-timeout", word_for(&ON_ACK_TIMEOUT, &config.on_ack_timeout).into());
@@ -61,6 +77,7 @@ impl ScenarioProtocol for LeaderFollower {
         let resend = config.resend.map_or_else(|| "off".to_owned(), |every| every.to_string());
         set("resend", resend.into());
         set("deletes", word_for(&DELETES, &config.deletes).into());
+        set("failover", failover::encode(&config.failover).into());
         set("wal", wal::encode(&config.wal).into());
         let names = config.defects.iter().map(|defect| defect.name().into());
         set("defects", toml::Value::Array(names.collect()));
@@ -74,8 +91,8 @@ impl ScenarioProtocol for LeaderFollower {
             "additionalProperties": false,
             "properties": {
                 "mode": {
-                    "description": "When a write is answered: at once, when `write-quorum` followers have confirmed it, or when all have.",
-                    "enum": ["async", "semi-sync", "sync"],
+                    "description": "When a write is answered: at once, when `write-quorum` followers have confirmed it, when all have, or when all have that are in sync.",
+                    "enum": ["async", "semi-sync", "sync", "in-sync"],
                     "default": "async"
                 },
                 "write-quorum": {
@@ -83,6 +100,25 @@ impl ScenarioProtocol for LeaderFollower {
                     "type": "integer",
                     "minimum": 1,
                     "maximum": crate::id::MAX_NODES - 1
+                },
+                "in-sync": {
+                    "description": "With mode `in-sync`: who is in sync.",
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": {
+                        "min": {
+                            "description": "How many nodes must be in sync for writes to be accepted, the leader included.",
+                            "type": "integer",
+                            "minimum": 1,
+                            "maximum": crate::id::MAX_NODES,
+                            "default": 1
+                        },
+                        "lag": {
+                            "description": "How long a follower may be behind before it is out of sync.",
+                            "$ref": "#/$defs/duration",
+                            "default": "10s"
+                        }
+                    }
                 },
                 "ack-timeout": {
                     "description": "How long the leader waits for confirmations.",
@@ -110,6 +146,7 @@ impl ScenarioProtocol for LeaderFollower {
                     "default": "tombstone"
                 },
                 "wal": wal::schema(),
+                "failover": failover::schema(),
                 "defects": {
                     "description": "Mistakes of real systems, built in on purpose.",
                     "type": "array",
@@ -132,6 +169,30 @@ fn defects(list: &Element<'_>) -> Option<Defects> {
     Some(defects)
 }
 
+/// Settings that each make sense, but not together.
+fn contradiction(config: &Config, table: &TableDecoder<'_>) -> Option<()> {
+    let is_log = config.failover.catch_up == CatchUp::Log;
+    if is_log && config.replication == Replication::FullState {
+        return table.wrong(
+            "catch-up by `log` sends single writes, and replication `full-state` sends none",
+            "expected replication `entry`, or another `catch-up`",
+        );
+    }
+    if is_log && config.resend.is_some() {
+        return table.wrong(
+            "with catch-up by `log` what is missing is asked for after a heartbeat, and `resend` has no say",
+            "expected `resend` to be off, or another `catch-up`",
+        );
+    }
+    if !is_log && matches!(config.mode, Mode::InSync { .. }) {
+        return table.wrong(
+            "mode `in-sync` needs catch-up by `log`: without one nobody knows who has everything",
+            "expected `failover.catch-up = \"log\"`",
+        );
+    }
+    Some(())
+}
+
 /// The mode, and its write quorum: semi-synchronous needs one, the others have none.
 fn mode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Mode> {
     #[derive(Clone, Copy, PartialEq)]
@@ -139,11 +200,19 @@ fn mode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Mode> {
         Async,
         SemiSync,
         Sync,
+        InSync,
     }
-    let words = [("async", Word::Async), ("semi-sync", Word::SemiSync), ("sync", Word::Sync)];
+    let words = [
+        ("async", Word::Async),
+        ("semi-sync", Word::SemiSync),
+        ("sync", Word::Sync),
+        ("in-sync", Word::InSync),
+    ];
     let mode = table.get("mode");
     let word = mode.as_ref().map_or(Some(Word::Async), |mode| mode.choice(&words));
     let quorum = table.get("write-quorum");
+    let is_stale = mode.as_ref().is_some_and(|mode| mode.is_from_argument());
+    let in_sync = in_sync(table, cluster, is_stale || word == Some(Word::InSync));
     let followers = cluster.nodes.saturating_sub(1);
     match word? {
         Word::SemiSync => {
@@ -165,7 +234,6 @@ fn mode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Mode> {
             Some(Mode::SemiSync { write_quorum })
         }
         word => {
-            let is_stale = mode.is_some_and(|mode| mode.is_from_argument());
             if let Some(quorum) = quorum
                 && !is_stale
             {
@@ -175,7 +243,25 @@ fn mode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Mode> {
                     "no other mode counts a quorum",
                 );
             }
-            Some(if word == Word::Sync { Mode::Sync } else { Mode::Async })
+            match word {
+                Word::InSync => in_sync,
+                Word::Sync => Some(Mode::Sync),
+                Word::Async | Word::SemiSync => Some(Mode::Async),
+            }
         }
     }
+}
+
+/// The in-sync set, as mode; nothing where another mode was asked for.
+fn in_sync(table: &mut TableDecoder<'_>, cluster: &Cluster, is_wanted: bool) -> Option<Mode> {
+    let default = Mode::InSync { min: 1, lag: Span::from_secs(10) };
+    let Some(given) = table.get("in-sync") else { return Some(default) };
+    if !is_wanted {
+        return given.wrong("`in-sync` needs mode `in-sync`", "no other mode has an in-sync set");
+    }
+    given.table(|table| {
+        let min = table.or("min", 1, |min| min.integer_u16(1..=cluster.nodes));
+        let lag = table.or("lag", Span::from_secs(10), |lag| lag.positive_duration());
+        Some(Mode::InSync { min: min?, lag: lag? })
+    })
 }

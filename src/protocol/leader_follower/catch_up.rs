@@ -1,0 +1,171 @@
+//! Catch-up by full state: what a leader sends a follower that was away, and what becomes of what that one had.
+
+use std::sync::Arc;
+
+use crate::id::{NodeId, Version};
+use crate::protocol::store::Store;
+use crate::protocol::{Context, DiscardReason, Observation};
+
+use super::LeaderFollower;
+use super::config::{Replication, Tail};
+use super::journal::{Record, Then};
+use super::leader::{Payload, apply};
+use super::log::LogEntry;
+use super::message::{Entry, Message};
+
+impl LeaderFollower {
+    /// Leader: sends everybody everything.
+    pub(super) fn share_state(&mut self, cx: &mut Context<'_, Self>) {
+        if !self.leads() {
+            return;
+        }
+        let state = self.state(cx);
+        for follower in cx.peers() {
+            cx.send(follower, state.clone());
+        }
+    }
+
+    /// Leader: a follower asks for everything.
+    pub(super) fn admit_follower(&mut self, from: NodeId, cx: &mut Context<'_, Self>) {
+        if self.leads() {
+            let state = self.state(cx);
+            cx.send(from, state);
+        }
+    }
+
+    fn state(&mut self, cx: &Context<'_, Self>) -> Message {
+        let version = self.stamp(cx);
+        let (term, life) = (self.term(), self.leading.life());
+        Message::State { term, life, version, entries: self.everything() }
+    }
+
+    /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
+    ///
+    /// The states of one life of the leader are ordered by their sequence, since its clock may go back; those of two
+    /// lives can only be ordered by their stamps, and those of two terms by the terms.
+    pub(super) fn take_state(
+        &mut self,
+        from: NodeId,
+        (life, version): (u32, Version),
+        entries: &[Entry],
+        cx: &mut Context<'_, Self>,
+    ) {
+        let term = self.term();
+        let is_late = |(last_term, last_life, last): (u32, u32, Version)| {
+            if last_term != term {
+                last_term > term
+            } else if last_life == life {
+                last.sequence >= version.sequence
+            } else {
+                last > version
+            }
+        };
+        if self.last_state.is_some_and(is_late) {
+            return;
+        }
+        self.last_state = Some((term, life, version));
+        let mut store = Store::default();
+        for entry in entries {
+            apply(&mut store, *entry, self.config.deletes);
+        }
+        self.keep_what_came_after(from, version, &mut store);
+        if self.config.failover.is_on() && !self.joined && from != self.me {
+            self.joined = true;
+            if self.config.failover.tail == Tail::Merge {
+                self.merge_into(from, &mut store, cx);
+            }
+        }
+        self.log_record(term, || Record::State { life, version, entries: entries_of(&store) }, cx);
+        self.replace_store(store, cx);
+    }
+
+    /// Writes that the leader stamped after the state may have overtaken it on the way.
+    fn keep_what_came_after(&self, leader: NodeId, state: Version, store: &mut Store) {
+        // What is read back at boot comes from this node itself, and was in order when it was written.
+        if self.config.replication == Replication::FullState || leader == self.me {
+            return;
+        }
+        for (key, stored) in self.store.iter() {
+            let version = stored.version;
+            if version.node == leader && version.sequence > state.sequence {
+                apply(store, Entry { key, stored }, self.config.deletes);
+            }
+        }
+    }
+
+    /// Keeps what this node has and the leader's state lacks, and offers it to the leader.
+    fn merge_into(&self, leader: NodeId, store: &mut Store, cx: &mut Context<'_, Self>) {
+        let is_newer = |entry: &Entry| {
+            let theirs = store.stored(entry.key);
+            theirs.is_none_or(|theirs| theirs.version < entry.stored.version)
+        };
+        let mine = self.store.iter().map(|(key, stored)| Entry { key, stored });
+        let entries: Arc<[Entry]> = mine.filter(is_newer).collect();
+        if entries.is_empty() {
+            return;
+        }
+        for entry in &*entries {
+            apply(store, *entry, self.config.deletes);
+        }
+        cx.send(leader, Message::Offer { term: self.term(), entries });
+    }
+
+    /// Puts `store` in the place of this node's, and says what that changes.
+    pub(super) fn replace_store(&mut self, store: Store, cx: &mut Context<'_, Self>) {
+        let before = std::mem::replace(&mut self.store, store);
+        for (key, stored) in self.store.iter() {
+            let version = stored.version;
+            self.newest = self.newest.max(version.timestamp);
+            if before.stored(key).is_none_or(|held| held.version != version) {
+                cx.observe(Observation::Apply { key, version });
+            }
+        }
+        for (key, held) in before.iter() {
+            if self.store.stored(key).is_none_or(|now| now.version < held.version) {
+                let (version, reason) = (held.version, DiscardReason::Replaced);
+                cx.observe(Observation::Discard { key, version, reason });
+            }
+        }
+    }
+
+    /// Leader: a follower has writes that the leader's state or log lacked; those that win are replicated.
+    pub(super) fn take_offer(&mut self, entries: &[Entry], cx: &mut Context<'_, Self>) {
+        if !self.leads() {
+            return;
+        }
+        let wins = |entry: &&Entry| {
+            let held = self.store.stored(entry.key);
+            held.is_none_or(|held| held.version < entry.stored.version)
+        };
+        let winners: Vec<Entry> = entries.iter().filter(wins).copied().collect();
+        for entry in winners {
+            if self.config.failover.is_ordered() {
+                self.append(LogEntry { term: self.term(), entry }, cx);
+            } else {
+                self.take(entry, cx);
+                self.once_durable(Then::Spread(entry), cx);
+            }
+        }
+        if self.config.failover.is_ordered() {
+            let (term, index) = (self.term(), self.log.last().index);
+            self.once_durable(Then::ShareLog { term, index }, cx);
+        }
+    }
+
+    /// Leader: sends a write that no client waits for.
+    pub(super) fn spread(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+        if !self.leads() {
+            return;
+        }
+        let version = entry.stored.version;
+        let payload = match self.config.replication {
+            Replication::Entry => Payload::One(entry),
+            Replication::FullState => return self.share_state(cx),
+        };
+        self.send_payload(version, &payload, cx);
+    }
+}
+
+fn entries_of(store: &Store) -> Vec<Entry> {
+    store.iter().map(|(key, stored)| Entry { key, stored }).collect()
+}

@@ -1,0 +1,568 @@
+//! Who leads: terms, heartbeats, and the policies by which nodes find a leader.
+//!
+//! A node *leads*, *follows* a leader, or does neither: then it *waits*, for a node that it expects to lead or for
+//! its own patience to end, or it *canvasses* for votes. Hearing of a higher term takes it there, and out of office.
+//! What is sent in a lower term is refused, if fencing is on, and the sender told of the higher one.
+//!
+//! One timer serves all waits, [`Timer::Watch`]: while a leader is heard it does no more than look again later.
+
+use crate::id::{NodeId, NodeSet};
+use crate::protocol::{Context, Observation, Role};
+use crate::time::{Span, Time};
+
+use super::config::{CatchUp, Defect, Election, WithoutLeader};
+use super::journal::Then;
+use super::log::Position;
+use super::message::Message;
+use super::{LeaderFollower, Timer};
+
+/// What a node knows of the others, and what it does while nobody leads.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// When each node was last heard of, on this node's monotonic clock.
+    heard: Vec<Option<Time>>,
+    /// With election by newest timestamp: the newest write that each node has told of.
+    newest: Vec<i64>,
+    /// For how long the next silence is borne.
+    patience: Span,
+    /// Since when this node waits.
+    since: Time,
+    pub(super) standing: Standing,
+}
+
+/// What a node does while it knows of no leader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It waits, for this node to lead or for its patience to end.
+    Waits(Option<NodeId>),
+    /// It asks for votes.
+    Canvasses {
+        /// Whether it only asks whether it would get them.
+        pre: bool,
+        granted: NodeSet,
+        /// Whether a node with a higher id has refused.
+        refused: bool,
+    },
+}
+
+impl Watch {
+    pub(super) fn new(nodes: u16) -> Self {
+        let nodes = usize::from(nodes);
+        Self {
+            heard: vec![None; nodes],
+            newest: vec![i64::MIN; nodes],
+            patience: Span::ZERO,
+            since: Time::ZERO,
+            standing: Standing::Waits(None),
+        }
+    }
+}
+
+impl LeaderFollower {
+    pub(super) const fn term(&self) -> u32 {
+        self.ballot.term()
+    }
+
+    /// Takes its place at boot. `is_first` says that nothing was found on the disk.
+    pub(super) fn take_place(&mut self, is_first: bool, cx: &mut Context<'_, Self>) {
+        let settings = self.config.failover;
+        let now = cx.monotonic();
+        self.watch.since = now;
+        if settings.election.all_heartbeat() {
+            self.heartbeat(cx);
+        }
+        let resumes = is_first || settings.election == Election::None;
+        if resumes && let Some(leader) = cx.initial_leader() {
+            let term = self.term().max(1);
+            if leader == self.me {
+                return self.lead(term, cx);
+            }
+            self.ballot.set((term, Some(leader)), self.in_sync.believed(), cx);
+            self.watch.heard[leader.index()] = Some(now);
+            self.leader = Some(leader);
+            cx.observe(Observation::Role { role: Role::Follower, term: term.into() });
+        } else {
+            let term = self.term().into();
+            cx.observe(Observation::Role { role: Role::Candidate, term });
+            if settings.election == Election::HighestId && !is_first {
+                return self.canvass(false, cx);
+            }
+        }
+        self.be_patient(cx);
+    }
+
+    /// Draws how long the next silence is borne, and starts waiting for it to end.
+    fn be_patient(&mut self, cx: &mut Context<'_, Self>) {
+        if self.config.failover.election == Election::None {
+            return;
+        }
+        self.watch.patience = self.patience(cx);
+        cx.set_timer(Timer::Watch, self.watch.patience);
+    }
+
+    fn patience(&self, cx: &mut Context<'_, Self>) -> Span {
+        let settings = &self.config.failover;
+        let jitter = u128::from(settings.jitter.nanos());
+        if jitter == 0 {
+            return settings.timeout;
+        }
+        let drawn = (u128::from(cx.random()) * (jitter + 1)) >> 64;
+        settings.timeout + Span::from_nanos(u64::try_from(drawn).unwrap_or(u64::MAX))
+    }
+
+    /// Hears a message: whether it is to be acted on.
+    pub(super) fn admit(
+        &mut self,
+        from: NodeId,
+        message: &Message,
+        cx: &mut Context<'_, Self>,
+    ) -> bool {
+        self.watch.heard[from.index()] = Some(cx.monotonic());
+        let term = message.term();
+        if let Message::Heartbeat { newest, in_sync, .. } = message {
+            self.watch.newest[from.index()] = *newest;
+            if let Some(in_sync) = in_sync
+                && self.in_sync.learn(in_sync)
+            {
+                self.ballot.write(self.in_sync.believed(), cx);
+            }
+        }
+        // Whether a candidate may raise this node's term is decided where its request is answered.
+        if matches!(message, Message::RequestVote { .. }) {
+            return true;
+        }
+        if term > self.term() {
+            if self.leads() && self.config.failover.election == Election::NewestTimestamp {
+                // Which of the two has the newer writes is told by a heartbeat, and by nothing else.
+                match message {
+                    Message::Heartbeat { leads: true, .. } if self.outranks(from) => {
+                        self.lead(term + 1, cx);
+                        return false;
+                    }
+                    Message::Heartbeat { .. } => {}
+                    _ => return false,
+                }
+            }
+            self.adopt(term, cx);
+        } else if term < self.term() && self.config.failover.fencing {
+            if message.is_from_leader() {
+                self.send_heartbeat(from, cx);
+            }
+            return false;
+        }
+        if message.is_from_leader() && self.leader != Some(from) && term == self.term() {
+            return self.meet_leader(from, cx);
+        }
+        true
+    }
+
+    /// Election by newest timestamp: whether this leader has newer writes than the leader `other`.
+    fn outranks(&self, other: NodeId) -> bool {
+        self.newest > self.watch.newest[other.index()]
+    }
+
+    /// Goes to a higher term, in which it knows of no leader yet.
+    fn adopt(&mut self, term: u32, cx: &mut Context<'_, Self>) {
+        self.ballot.set((term, None), self.in_sync.believed(), cx);
+        if self.leads() {
+            self.step_down(cx);
+        }
+        self.leader = None;
+        self.wait_for(None, cx);
+        self.be_patient(cx);
+    }
+
+    /// A node says that it leads this node's own term: whether this node follows it from now on.
+    fn meet_leader(&mut self, other: NodeId, cx: &mut Context<'_, Self>) -> bool {
+        let yields = match self.leader {
+            None => true,
+            // Two leaders of one term: without votes each node judges for itself, and one of the two gives way.
+            Some(known) => self.precedes(other, known),
+        };
+        if !yields {
+            if self.leads() {
+                self.send_heartbeat(other, cx);
+            }
+            return false;
+        }
+        if self.leads() {
+            self.step_down(cx);
+        }
+        self.follow(other, cx);
+        true
+    }
+
+    /// Of two leaders of one term, whether `one` is to be followed rather than `other`.
+    fn precedes(&self, one: NodeId, other: NodeId) -> bool {
+        match self.config.failover.election {
+            Election::HighestId => one > other,
+            Election::None
+            | Election::LowestId { .. }
+            | Election::MajorityVote { .. }
+            | Election::NewestTimestamp => one < other,
+        }
+    }
+
+    fn follow(&mut self, leader: NodeId, cx: &mut Context<'_, Self>) {
+        self.leader = Some(leader);
+        self.joined = false;
+        self.early.clear();
+        cx.observe(Observation::Role { role: Role::Follower, term: self.term().into() });
+        self.be_patient(cx);
+        if let Election::LowestId { pre_empt: true } = self.config.failover.election
+            && self.me < leader
+            && self.first_of_the_live(cx) == Some(self.me)
+        {
+            return self.lead(self.term() + 1, cx);
+        }
+        self.serve_parked(cx);
+    }
+
+    /// Gives up the lead: writes that still wait for confirmations may or may not survive.
+    fn step_down(&mut self, cx: &mut Context<'_, Self>) {
+        self.leave_office(cx);
+        self.leader = None;
+        if !self.config.failover.election.all_heartbeat() {
+            cx.cancel_timer(Timer::Heartbeat);
+        }
+    }
+
+    /// Takes the lead in `term`, and says so at once.
+    pub(super) fn lead(&mut self, term: u32, cx: &mut Context<'_, Self>) {
+        if self.leads() {
+            self.leave_office(cx);
+        }
+        if (term, Some(self.me)) != (self.term(), self.ballot.vote()) {
+            self.ballot.set((term, Some(self.me)), self.in_sync.believed(), cx);
+        }
+        self.leader = Some(self.me);
+        cx.cancel_timer(Timer::Watch);
+        cx.observe(Observation::Role { role: Role::Leader, term: term.into() });
+        self.take_office(cx);
+        self.heartbeat(cx);
+        match self.config.failover.catch_up {
+            CatchUp::None => self.replicate_all(cx),
+            CatchUp::FullState => self.once_durable(Then::ShareState, cx),
+            CatchUp::Log => {
+                let (term, index) = (self.term(), self.log.last().index);
+                self.once_durable(Then::ShareLog { term, index }, cx);
+            }
+        }
+        self.serve_parked(cx);
+    }
+
+    /// Waits for `awaited` to lead, or for nobody in particular.
+    fn wait_for(&mut self, awaited: Option<NodeId>, cx: &mut Context<'_, Self>) {
+        self.watch.standing = Standing::Waits(awaited);
+        self.watch.since = cx.monotonic();
+        cx.observe(Observation::Role { role: Role::Candidate, term: self.term().into() });
+    }
+
+    /// Time to send heartbeats.
+    pub(super) fn heartbeat(&mut self, cx: &mut Context<'_, Self>) {
+        for peer in cx.peers() {
+            self.send_heartbeat(peer, cx);
+        }
+        cx.set_timer(Timer::Heartbeat, self.config.failover.heartbeat);
+    }
+
+    pub(super) fn send_heartbeat(&self, to: NodeId, cx: &mut Context<'_, Self>) {
+        let (term, leads, last) = (self.term(), self.leads(), self.log.last());
+        let in_sync = self.in_sync.shared();
+        cx.send(to, Message::Heartbeat { term, leads, last, newest: self.newest, in_sync });
+    }
+
+    /// The patience of a node that does not lead may be at its end.
+    pub(super) fn watch(&mut self, cx: &mut Context<'_, Self>) {
+        let now = cx.monotonic();
+        if self.leads() {
+            return;
+        }
+        if let Some(leader) = self.leader {
+            let heard = self.watch.heard[leader.index()].unwrap_or(self.watch.since);
+            let silent = now.since(heard);
+            if silent < self.watch.patience {
+                let rest = Span::from_nanos(self.watch.patience.nanos() - silent.nanos());
+                return cx.set_timer(Timer::Watch, rest);
+            }
+            self.leader = None;
+            self.wait_for(None, cx);
+        }
+        self.elect(cx);
+    }
+
+    fn elect(&mut self, cx: &mut Context<'_, Self>) {
+        match self.config.failover.election {
+            Election::None => {}
+            Election::LowestId { .. } | Election::NewestTimestamp => self.judge(cx),
+            Election::HighestId => match &self.watch.standing {
+                Standing::Canvasses { refused: false, .. } => self.lead(self.term(), cx),
+                Standing::Canvasses { .. } => {
+                    self.wait_for(None, cx);
+                    self.be_patient(cx);
+                }
+                Standing::Waits(_) => self.canvass(false, cx),
+            },
+            Election::MajorityVote { pre_vote, .. } => self.canvass(pre_vote, cx),
+        }
+    }
+
+    /// Without votes: leads if it is this node's turn among those it hears; else waits for the one whose turn it is.
+    fn judge(&mut self, cx: &mut Context<'_, Self>) {
+        let next = if self.config.defects.has(Defect::WaitForLowestConfigured) {
+            Some(NodeId(0))
+        } else if self.config.failover.election == Election::NewestTimestamp {
+            self.newest_of_a_majority(cx)
+        } else {
+            self.first_of_the_live(cx)
+        };
+        if next == Some(self.me) {
+            return self.lead(self.term() + 1, cx);
+        }
+        if self.watch.standing != Standing::Waits(next) || next.is_none() {
+            self.wait_for(next, cx);
+        }
+        if self.config.defects.has(Defect::RaiseTermWhileWaiting) {
+            self.ballot.set((self.term() + 1, None), self.in_sync.believed(), cx);
+        }
+        cx.set_timer(Timer::Watch, self.config.failover.heartbeat);
+    }
+
+    /// The nodes heard from within the timeout, this one included, that may lead.
+    fn live(&self, cx: &Context<'_, Self>) -> impl Iterator<Item = NodeId> + '_ {
+        let (now, timeout) = (cx.monotonic(), self.config.failover.timeout);
+        let is_live = move |node: &NodeId| {
+            let heard = self.watch.heard[node.index()];
+            *node == self.me || heard.is_some_and(|heard| now.since(heard) < timeout)
+        };
+        NodeId::all(self.nodes).filter(is_live)
+    }
+
+    fn first_of_the_live(&self, cx: &Context<'_, Self>) -> Option<NodeId> {
+        self.live(cx).find(|node| self.may_lead(*node))
+    }
+
+    fn newest_of_a_majority(&self, cx: &Context<'_, Self>) -> Option<NodeId> {
+        let live: Vec<NodeId> = self.live(cx).collect();
+        if live.len() * 2 <= usize::from(self.nodes) {
+            return None;
+        }
+        let newest = |node: &NodeId| {
+            if *node == self.me { self.newest } else { self.watch.newest[node.index()] }
+        };
+        let may_lead = live.into_iter().filter(|node| self.may_lead(*node));
+        may_lead.max_by_key(|node| (newest(node), std::cmp::Reverse(*node)))
+    }
+
+    /// Whether the in-sync set allows it.
+    fn may_lead(&self, node: NodeId) -> bool {
+        self.config.failover.unclean || self.in_sync.has(node)
+    }
+
+    /// Asks for votes in the next term, or whether it would get them.
+    fn canvass(&mut self, pre: bool, cx: &mut Context<'_, Self>) {
+        if !self.may_lead(self.me) {
+            self.wait_for(None, cx);
+            return self.be_patient(cx);
+        }
+        if !pre {
+            self.ballot.set((self.term() + 1, Some(self.me)), self.in_sync.believed(), cx);
+        }
+        self.watch.standing = Standing::Canvasses { pre, granted: NodeSet::EMPTY, refused: false };
+        self.watch.since = cx.monotonic();
+        cx.observe(Observation::Role { role: Role::Candidate, term: self.term().into() });
+        if self.config.failover.election == Election::HighestId {
+            cx.set_timer(Timer::Watch, self.config.failover.heartbeat);
+        } else {
+            self.be_patient(cx);
+        }
+        let request = Then::RequestVotes { term: self.term() + u32::from(pre), pre };
+        self.once_voted(request, cx);
+    }
+
+    /// Does `then` once term and vote are durable.
+    fn once_voted(&mut self, then: Then, cx: &mut Context<'_, Self>) {
+        if let Some(then) = self.ballot.once_durable(then, cx) {
+            self.proceed(then, cx);
+        }
+    }
+
+    /// Its own vote is durable: asks for the others'.
+    pub(super) fn request_votes(&mut self, term: u32, pre: bool, cx: &mut Context<'_, Self>) {
+        let is_current = self.term() + u32::from(pre) == term && self.is_canvassing(pre);
+        if !is_current {
+            return;
+        }
+        let last = self.last_written();
+        for peer in cx.peers() {
+            cx.send(peer, Message::RequestVote { term, last, pre });
+        }
+        self.count_votes(cx);
+    }
+
+    fn is_canvassing(&self, wanted: bool) -> bool {
+        self.leader.is_none()
+            && matches!(self.watch.standing, Standing::Canvasses { pre, .. } if pre == wanted)
+    }
+
+    /// Where the writes of this node end, as votes compare it: the last (term, index), or without one log the newest
+    /// timestamp.
+    fn last_written(&self) -> Position {
+        if self.config.failover.is_ordered() {
+            return self.log.last();
+        }
+        Position { term: 0, index: u64::try_from(self.newest).unwrap_or(0) }
+    }
+
+    /// A candidate asks for a vote.
+    pub(super) fn vote(
+        &mut self,
+        candidate: NodeId,
+        (term, last, pre): (u32, Position, bool),
+        cx: &mut Context<'_, Self>,
+    ) {
+        let is_bully = self.config.failover.election == Election::HighestId;
+        if is_bully && self.me > candidate {
+            return self.bully(candidate, cx);
+        }
+        let up_to_date = match self.config.failover.election {
+            Election::MajorityVote { check_log: true, .. } => last >= self.last_written(),
+            _ => true,
+        };
+        let may = up_to_date && self.may_lead(candidate);
+        if pre {
+            // While a leader is heard nobody would win (Raft thesis section 9.6).
+            let granted = may && term > self.term() && !self.hears_leader(cx);
+            let answer = Message::Vote { term: self.term(), granted, pre };
+            return cx.send(candidate, answer);
+        }
+        if term > self.term() {
+            self.adopt(term, cx);
+        }
+        let free = self.ballot.vote().is_none_or(|vote| vote == candidate);
+        let granted = may && free && term == self.term() && !self.leads();
+        if granted {
+            if self.ballot.vote().is_none() {
+                self.ballot.set((term, Some(candidate)), self.in_sync.believed(), cx);
+            }
+            if self.leader.is_none() {
+                self.wait_for(Some(candidate), cx);
+                self.be_patient(cx);
+            }
+        }
+        self.once_voted(Then::Vote { to: candidate, term, granted }, cx);
+    }
+
+    /// Election by highest id: a candidate with a lower id is refused, and this node stands itself.
+    fn bully(&mut self, candidate: NodeId, cx: &mut Context<'_, Self>) {
+        let answer = Message::Vote { term: self.term(), granted: false, pre: false };
+        cx.send(candidate, answer);
+        if self.leads() {
+            self.send_heartbeat(candidate, cx);
+        } else if !self.is_canvassing(false) {
+            if self.leader.take().is_some() {
+                self.wait_for(None, cx);
+            }
+            self.canvass(false, cx);
+        }
+    }
+
+    fn hears_leader(&self, cx: &Context<'_, Self>) -> bool {
+        let heard = self.leader.and_then(|leader| self.watch.heard[leader.index()]);
+        self.leads()
+            || heard.is_some_and(|at| cx.monotonic().since(at) < self.config.failover.timeout)
+    }
+
+    /// Its vote is durable: tells the candidate, unless the term is over.
+    pub(super) fn send_vote(
+        &self,
+        (to, term, granted): (NodeId, u32, bool),
+        cx: &mut Context<'_, Self>,
+    ) {
+        let granted = granted && term == self.term();
+        cx.send(to, Message::Vote { term: self.term(), granted, pre: false });
+    }
+
+    /// A vote reaches a candidate.
+    pub(super) fn voted(
+        &mut self,
+        voter: NodeId,
+        (term, is_granted, for_pre): (u32, bool, bool),
+        cx: &mut Context<'_, Self>,
+    ) {
+        if !self.is_canvassing(for_pre) || (!for_pre && term != self.term() && is_granted) {
+            return;
+        }
+        let Standing::Canvasses { granted, refused, .. } = &mut self.watch.standing else { return };
+        if is_granted {
+            granted.insert(voter);
+        } else {
+            *refused |= voter > self.me;
+        }
+        self.count_votes(cx);
+    }
+
+    fn count_votes(&mut self, cx: &mut Context<'_, Self>) {
+        let Standing::Canvasses { pre, granted, .. } = &self.watch.standing else { return };
+        let has_majority = (granted.len() + 1) * 2 > usize::from(self.nodes);
+        let by_majority = matches!(self.config.failover.election, Election::MajorityVote { .. });
+        if !by_majority || !has_majority {
+            return;
+        }
+        if *pre {
+            self.canvass(false, cx);
+        } else {
+            self.lead(self.term(), cx);
+        }
+    }
+
+    /// A follower compares itself with the leader whose heartbeat it hears.
+    pub(super) fn compare(
+        &mut self,
+        from: NodeId,
+        (leads, last): (bool, Position),
+        cx: &mut Context<'_, Self>,
+    ) {
+        if !leads || self.leader != Some(from) {
+            return;
+        }
+        match self.config.failover.catch_up {
+            CatchUp::None => {}
+            CatchUp::FullState if self.joined => {}
+            CatchUp::FullState => cx.send(from, Message::Join { term: self.term() }),
+            CatchUp::Log => self.compare_log(from, last, cx),
+        }
+    }
+
+    /// What this node waits for before there can be a leader, in words.
+    pub(super) fn awaits_leader(&self) -> Option<String> {
+        if !self.config.failover.is_on() || self.leader.is_some() {
+            return None;
+        }
+        Some(match &self.watch.standing {
+            Standing::Waits(Some(node)) => format!("waits for {node} to lead"),
+            Standing::Waits(None) => "waits for a leader".to_owned(),
+            Standing::Canvasses { .. } => "asks for votes".to_owned(),
+        })
+    }
+
+    /// Whom it waits for.
+    pub(super) const fn awaited(&self) -> Option<NodeId> {
+        match self.watch.standing {
+            Standing::Waits(awaited) if self.leader.is_none() => awaited,
+            Standing::Waits(_) | Standing::Canvasses { .. } => None,
+        }
+    }
+
+    /// Serves the requests that waited for a leader.
+    fn serve_parked(&mut self, cx: &mut Context<'_, Self>) {
+        for (request, operation) in std::mem::take(&mut self.parked) {
+            self.serve(request, operation, cx);
+        }
+    }
+
+    /// Whether requests wait while no leader is known.
+    pub(super) fn parks(&self) -> bool {
+        self.leader.is_none() && self.config.failover.without_leader == WithoutLeader::Wait
+    }
+}

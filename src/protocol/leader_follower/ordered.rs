@@ -1,0 +1,307 @@
+//! Replication in the order of one log: what a leader ships, and how a follower takes it in (Raft section 5.3).
+//!
+//! The leader sends each entry with the position before it. A follower that has that position takes the entry, and
+//! cuts off what it has in its place; one that lacks it keeps the entry for when the gap is filled, or says how far
+//! its log goes, and the leader steps back to the last position that both can have. Heartbeats tell where the
+//! leader's log ends, so that what was lost on the way is asked for again.
+
+use std::sync::Arc;
+
+use crate::id::NodeId;
+use crate::protocol::store::Store;
+use crate::protocol::{Context, DiscardReason, Observation};
+use crate::time::{Span, Time};
+
+use super::LeaderFollower;
+use super::config::{Deletes, Tail};
+use super::journal::{Record, Then};
+use super::leader::{Leading, apply};
+use super::log::{Log, LogEntry, Position};
+use super::message::{Entry, Message};
+
+/// How many entries that came too early a follower keeps.
+const EARLY: usize = 4096;
+
+/// How far a follower is, as its leader knows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// Behind which index the next entries go.
+    shipped: u64,
+    /// Up to which index it has confirmed to have what the leader has.
+    pub(super) matched: u64,
+    /// When it last had everything.
+    pub(super) caught_up_at: Time,
+}
+
+impl Leading {
+    /// A new leader knows nothing of its followers, and guesses that they have all that it has.
+    pub(super) fn begin_progress(&mut self, nodes: u16, last: u64, now: Time) {
+        let unknown = Progress { shipped: last, matched: 0, caught_up_at: now };
+        self.progress = vec![unknown; usize::from(nodes)];
+    }
+
+    pub(super) fn lags(&self, follower: NodeId, now: Time, lag: Span) -> bool {
+        self.progress
+            .get(follower.index())
+            .is_some_and(|progress| super::in_sync::lags(progress.caught_up_at, now, lag))
+    }
+}
+
+impl LeaderFollower {
+    /// Appends an entry to the log and applies it, as leader or follower.
+    pub(super) fn append(&mut self, entry: LogEntry, cx: &mut Context<'_, Self>) {
+        self.log_record(entry.term, || Record::Entry(entry), cx);
+        self.log.push(entry);
+        let index = self.log.last().index;
+        cx.observe(Observation::Append { index, term: entry.term.into() });
+        self.apply_observed(entry.entry, cx);
+    }
+
+    /// Leader: everything up to `index` may be sent.
+    pub(super) fn ship_all(&mut self, index: u64, cx: &mut Context<'_, Self>) {
+        self.leading.released = self.leading.released.max(index);
+        for follower in cx.peers() {
+            self.ship(follower, cx);
+        }
+    }
+
+    /// Sends a follower what it was not sent yet, or asks whether its log ends there.
+    fn ship(&mut self, follower: NodeId, cx: &mut Context<'_, Self>) {
+        let term = self.term();
+        let until = self.leading.released;
+        let Some(progress) = self.leading.progress.get_mut(follower.index()) else { return };
+        let Some(previous) = self.log.at(progress.shipped) else {
+            return self.install(follower, cx);
+        };
+        let entries: Arc<[LogEntry]> = self.log.between(previous.index, until).into();
+        progress.shipped = previous.index + entries.len() as u64;
+        cx.send(follower, Message::Append { term, previous, entries });
+    }
+
+    /// Sends a follower the whole state, for want of the entries that it lacks.
+    fn install(&mut self, follower: NodeId, cx: &mut Context<'_, Self>) {
+        let (term, position) = (self.term(), self.log.last());
+        if let Some(progress) = self.leading.progress.get_mut(follower.index()) {
+            progress.shipped = position.index;
+        }
+        cx.send(follower, Message::Install { term, position, entries: self.everything() });
+    }
+
+    /// Follower: entries behind `previous` reach it.
+    pub(super) fn take_entries(
+        &mut self,
+        from: NodeId,
+        (previous, entries): (Position, Arc<[LogEntry]>),
+        cx: &mut Context<'_, Self>,
+    ) {
+        if !self.log.has(previous) {
+            return self.refuse_entries(from, previous, entries, cx);
+        }
+        let mut until = self.extend_log(from, previous, &entries, cx);
+        // Each stashed message was sent behind a position; those whose gap is filled now follow.
+        while let Some((before, entries)) =
+            self.early.first_key_value().map(|(k, v)| (*k, v.clone()))
+        {
+            if before.index > self.log.last().index {
+                break;
+            }
+            self.early.remove(&before);
+            if self.log.has(before) {
+                until = until.max(self.extend_log(from, before, &entries, cx));
+            }
+        }
+        self.confirm_log(from, until, cx);
+    }
+
+    fn refuse_entries(
+        &mut self,
+        from: NodeId,
+        previous: Position,
+        entries: Arc<[LogEntry]>,
+        cx: &mut Context<'_, Self>,
+    ) {
+        let is_gap = previous.index > self.log.last().index;
+        if is_gap && !entries.is_empty() && self.early.len() < EARLY {
+            self.early.insert(previous, entries);
+            return;
+        }
+        let below =
+            Position { index: previous.index.saturating_sub(u64::from(!is_gap)), ..previous };
+        let last = self.log.last_up_to(below);
+        cx.send(from, Message::Behind { term: self.term(), last });
+    }
+
+    /// Makes the log go on behind `previous` as the leader's does; up to which index the two are equal then.
+    fn extend_log(
+        &mut self,
+        from: NodeId,
+        previous: Position,
+        entries: &[LogEntry],
+        cx: &mut Context<'_, Self>,
+    ) -> u64 {
+        let mut index = previous.index;
+        for entry in entries {
+            index += 1;
+            match self.log.at(index) {
+                Some(held) if held.term == entry.term => continue,
+                Some(_) => self.cut_log(index - 1, Some(from), cx),
+                None => {}
+            }
+            self.append(*entry, cx);
+        }
+        index
+    }
+
+    fn confirm_log(&mut self, leader: NodeId, index: u64, cx: &mut Context<'_, Self>) {
+        let term = self.term();
+        self.once_durable(Then::Confirm { to: leader, term, index }, cx);
+    }
+
+    /// What was confirmed in a term that is over may have been cut off since.
+    pub(super) fn send_confirmation(
+        &self,
+        (to, term, index): (NodeId, u32, u64),
+        cx: &mut Context<'_, Self>,
+    ) {
+        if term == self.term() {
+            cx.send(to, Message::Appended { term, index });
+        }
+    }
+
+    /// Cuts off everything behind `index`: gone, or offered to the leader.
+    fn cut_log(&mut self, index: u64, leader: Option<NodeId>, cx: &mut Context<'_, Self>) {
+        self.log_record(self.term(), || Record::Cut { behind: index }, cx);
+        let cut = self.log.cut_behind(index);
+        cx.observe(Observation::Truncate { from: index + 1 });
+        for LogEntry { entry, .. } in &cut {
+            let (key, version) = (entry.key, entry.stored.version);
+            cx.observe(Observation::Discard { key, version, reason: DiscardReason::Truncated });
+        }
+        self.rebuild();
+        if let (Some(leader), Tail::Merge) = (leader, self.config.failover.tail) {
+            let entries = cut.iter().map(|cut| cut.entry).collect();
+            cx.send(leader, Message::Offer { term: self.term(), entries });
+        }
+    }
+
+    /// Makes the store what the log says.
+    fn rebuild(&mut self) {
+        let (before, entries) = self.log.parts();
+        self.store = store_of(before, entries, self.config.deletes);
+    }
+
+    /// Follower: the whole state at a position, in place of what it has.
+    pub(super) fn take_install(
+        &mut self,
+        from: NodeId,
+        (position, entries): (Position, &[Entry]),
+        cx: &mut Context<'_, Self>,
+    ) {
+        if !self.log.has(position) {
+            let record = || Record::Install { position, entries: entries.to_vec() };
+            self.log_record(self.term(), record, cx);
+            let mut store = Store::default();
+            for entry in entries {
+                apply(&mut store, *entry, Deletes::Tombstone);
+            }
+            self.replace_store(store.clone(), cx);
+            self.log = Log::from_state(position, store);
+            self.early.clear();
+        }
+        self.confirm_log(from, position.index, cx);
+    }
+
+    /// Leader: a follower has everything up to `index`.
+    pub(super) fn appended(&mut self, from: NodeId, index: u64, cx: &mut Context<'_, Self>) {
+        if !self.leads() {
+            return;
+        }
+        let last = self.log.last().index;
+        let Some(progress) = self.leading.progress.get_mut(from.index()) else { return };
+        let known = progress.matched;
+        progress.matched = known.max(index);
+        if progress.matched >= last {
+            progress.caught_up_at = cx.monotonic();
+            self.caught_up(from, cx);
+        }
+        if index > known {
+            self.count_confirmed_entries(from, (known, index), cx);
+        }
+    }
+
+    /// Leader: a follower lacks what came before the entries that it was sent.
+    pub(super) fn behind(
+        &mut self,
+        from: NodeId,
+        last: Option<Position>,
+        cx: &mut Context<'_, Self>,
+    ) {
+        if !self.leads() {
+            return;
+        }
+        let Some(common) = last.and_then(|last| self.log.last_up_to(last)) else {
+            return self.install(from, cx);
+        };
+        if let Some(progress) = self.leading.progress.get_mut(from.index()) {
+            progress.shipped = common.index;
+        }
+        self.ship(from, cx);
+    }
+
+    /// Follower: the leader's log ends at `last`. What this one has of earlier terms behind that is in no log that
+    /// the leader will ever have.
+    pub(super) fn compare_log(
+        &mut self,
+        leader: NodeId,
+        last: Position,
+        cx: &mut Context<'_, Self>,
+    ) {
+        let mine = self.log.last();
+        if mine == last {
+            return;
+        }
+        if self.log.has(last) {
+            let next = self.log.at(last.index + 1);
+            if next.is_some_and(|next| next.term < self.term()) {
+                self.cut_log(last.index, Some(leader), cx);
+                self.confirm_log(leader, last.index, cx);
+            }
+            return;
+        }
+        let last = self.log.last_up_to(last);
+        cx.send(leader, Message::Behind { term: self.term(), last });
+    }
+
+    /// At boot: an entry of the log is read back.
+    pub(super) fn recover_entry(&mut self, entry: LogEntry, cx: &mut Context<'_, Self>) {
+        self.ballot.was_in(entry.term);
+        self.log.push(entry);
+        self.apply_observed(entry.entry, cx);
+    }
+
+    /// At boot: the log was cut.
+    pub(super) fn recover_cut(&mut self, behind: u64) {
+        self.log.cut_behind(behind);
+        self.rebuild();
+    }
+
+    /// At boot: a state was installed.
+    pub(super) fn recover_install(&mut self, position: Position, entries: &[Entry]) {
+        self.ballot.was_in(position.term);
+        let mut store = Store::default();
+        for entry in entries {
+            apply(&mut store, *entry, Deletes::Tombstone);
+        }
+        self.store.clone_from(&store);
+        self.log = Log::from_state(position, store);
+    }
+}
+
+/// The store that `entries` make of the one before them.
+fn store_of(before: &Store, entries: &[LogEntry], deletes: Deletes) -> Store {
+    let mut store = before.clone();
+    for entry in entries {
+        apply(&mut store, entry.entry, deletes);
+    }
+    store
+}

@@ -1,0 +1,140 @@
+//! What a cluster promises that elects its leaders.
+//!
+//! | property | promised |
+//! |---|---|
+//! | single-leader | by majority vote, while votes are not forgotten; never by any other election: each node judges by whom it hears |
+//! | durability | when an acknowledged write is on a majority and no leader can be elected or obeyed without it: all of the safeguards of [`missing_safeguard`]; never with one of them missing |
+//! | convergence | with the same safeguards as far as they concern the log; with catch-up by full state unless a message is lost or a node crashes; never without catch-up |
+//! | lww-maximum | never: a write that a new leader lacks is gone, however high its stamp |
+//! | sessions, staleness | never: a deposed leader answers reads until it hears of the next one; the order of one client's writes with the safeguards of durability |
+
+use crate::config::Config as Scenario;
+use crate::property::{Hazard, Hazards, Promise, Promises, Property};
+use crate::protocol::leader_follower::config::{CatchUp, Config, Election, Mode, OnAckTimeout};
+use crate::protocol::wal::Policy;
+
+pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
+    let kept = Hazards::of(&[Hazard::EmptyDisk, Hazard::LostWrite, Hazard::BitRot]);
+    let disks = Hazards::of(&[
+        Hazard::EmptyDisk,
+        Hazard::LostWrite,
+        Hazard::BitRot,
+        Hazard::StayedDown,
+        Hazard::ClockSkew,
+        Hazard::ClockDrift,
+    ]);
+    let never = |why| Promise::Never { why };
+    let safe = missing_safeguard(config, scenario);
+    let reads = never("a deposed leader answers reads from what it has until it hears of the next");
+    let writes = match safe {
+        None => Promise::Unless {
+            hazards: disks,
+            why: "what a leader acknowledged is in the log of every later one, before what that one accepts",
+        },
+        Some(why) => never(why),
+    };
+    let durability = if scenario.retries_writes() { never(super::RETRIED) } else { writes };
+    Promises::default()
+        .with(Property::SingleLeader, single_leader(config, kept))
+        .with(Property::Convergence, convergence(config, safe, kept))
+        .with(
+            Property::LwwMaximum,
+            never("a write that a new leader lacks is gone, however high its stamp"),
+        )
+        .with(Property::Durability, durability)
+        .with(Property::ReadYourWrites, reads)
+        .with(Property::MonotonicReads, reads)
+        .with(Property::MonotonicWrites, writes)
+        .with(Property::WritesFollowReads, writes)
+        .with(Property::Staleness, reads)
+}
+
+fn single_leader(config: &Config, kept: Hazards) -> Promise {
+    match config.failover.election {
+        Election::MajorityVote { persist_vote: true, .. } if config.wal.policy != Policy::Off => {
+            Promise::Unless {
+                hazards: kept,
+                why: "a node votes once a term and does not forget it, and two majorities share a node",
+            }
+        }
+        Election::MajorityVote { .. } => {
+            let mut hazards = kept;
+            hazards.insert(Hazard::Crash);
+            hazards.insert(Hazard::PowerLoss);
+            Promise::Unless {
+                hazards,
+                why: "a node that crashes forgets its vote and may vote again",
+            }
+        }
+        Election::None
+        | Election::LowestId { .. }
+        | Election::HighestId
+        | Election::NewestTimestamp => Promise::Never {
+            why: "each node judges by whom it hears, and two may judge differently",
+        },
+    }
+}
+
+/// Why an acknowledged write may be lost although no disk failed; `None`: it may not.
+fn missing_safeguard(config: &Config, scenario: &Scenario) -> Option<&'static str> {
+    let followers = scenario.cluster.nodes - 1;
+    let asks_less = scenario.asks_for_fewer_than(followers.div_ceil(2));
+    let quorum = match config.mode {
+        Mode::InSync { .. } => 0,
+        mode => mode.quorum(followers),
+    };
+    let (check_log, persist_vote) = match config.failover.election {
+        Election::MajorityVote { check_log, persist_vote, .. } => (check_log, persist_vote),
+        Election::None
+        | Election::LowestId { .. }
+        | Election::HighestId
+        | Election::NewestTimestamp => {
+            return Some("who leads next need not have what was acknowledged");
+        }
+    };
+    if quorum < followers.div_ceil(2) || asks_less {
+        return Some("a write is acknowledged that no majority has");
+    }
+    if config.on_ack_timeout == OnAckTimeout::Succeed {
+        return Some("a write that too few confirm is acknowledged all the same");
+    }
+    if !matches!(config.wal.policy, Policy::Fsync | Policy::GroupCommit) {
+        return Some("a node confirms what it has not synced, and may forget it");
+    }
+    if config.failover.catch_up != CatchUp::Log {
+        return Some("a follower may have a later write and lack an earlier one");
+    }
+    if !check_log {
+        return Some("a node may be elected that lacks what was acknowledged");
+    }
+    if !persist_vote {
+        return Some("a node that forgets its vote may elect two leaders of one term");
+    }
+    if !config.failover.fencing {
+        return Some("a deposed leader is still obeyed");
+    }
+    None
+}
+
+fn convergence(config: &Config, safe: Option<&'static str>, kept: Hazards) -> Promise {
+    match config.failover.catch_up {
+        CatchUp::Log if safe.is_none() => Promise::Unless {
+            hazards: kept,
+            why: "every follower's log is made the leader's, and the store is what the log says",
+        },
+        CatchUp::Log => Promise::Never {
+            why: "with two leaders of one term, or one that is obeyed too long, logs may differ where they look alike",
+        },
+        CatchUp::FullState => Promise::Unless {
+            hazards: Hazards::of(&[
+                Hazard::MessageLost,
+                Hazard::Crash,
+                Hazard::PowerLoss,
+                Hazard::EmptyDisk,
+                Hazard::DiskFull,
+            ]),
+            why: "a follower is sent the whole state when it meets its leader, and single writes after that",
+        },
+        CatchUp::None => Promise::Never { why: "nobody brings a node up to date that was away" },
+    }
+}
