@@ -286,6 +286,17 @@ pub struct Patience {
     pub retries: u32,
     /// How long to wait before that.
     pub backoff: Distribution,
+    /// Whether a client that gives up an operation without learning of a leader asks the next node in turn from then
+    /// on.
+    pub ask_next: bool,
+}
+
+impl Patience {
+    /// Whether a client asks whom it believes to lead, and nobody else unless a refusal names another.
+    #[must_use]
+    pub const fn stays(&self) -> bool {
+        self.retries == 0 && !self.ask_next
+    }
 }
 
 /// What a client asks of a node.
@@ -642,7 +653,7 @@ pub struct ExpectedState {
 impl Config {
     /// Whether every read of the run asks the leader, whatever happens.
     ///
-    /// Not so with retries: another attempt asks the next node in turn, which may answer a read, and the client takes
+    /// Not so with retries or `ask_next`: another attempt, or operation, asks the next node in turn, which may answer a read, and the client takes
     /// it for the leader from then on.
     #[must_use]
     pub fn reads_only_leader(&self) -> bool {
@@ -651,11 +662,11 @@ impl Config {
             workloads.iter().filter(|workload| workload.mix.has_reads()).collect();
         let workload_reads_leader = reading.is_empty()
             || (reading.iter().all(|workload| workload.read_from == ReadFrom::Leader)
-                && workloads.iter().all(|workload| workload.patience.retries == 0));
+                && workloads.iter().all(|workload| workload.patience.stays()));
         let script_reads_leader = self.script.iter().all(|scripted| {
             let asks_leader =
                 scripted.node.is_none() || scripted.node == self.cluster.initial_leader;
-            scripted.patience.retries == 0 && (scripted.operation.is_write() || asks_leader)
+            scripted.patience.stays() && (scripted.operation.is_write() || asks_leader)
         });
         workload_reads_leader && script_reads_leader
     }
@@ -694,7 +705,7 @@ impl Config {
     pub fn may_ask_around(&self, scripted: &ScriptedOperation) -> bool {
         let of_client = |other: &&ScriptedOperation| other.client == scripted.client;
         scripted.node.is_none()
-            && self.script.iter().filter(of_client).any(|other| other.patience.retries > 0)
+            && self.script.iter().filter(of_client).any(|other| !other.patience.stays())
     }
 
     /// The workload, and what changes make of it.

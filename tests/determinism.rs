@@ -254,7 +254,7 @@ fn any_run() -> impl Strategy<Value = (Config, Settings, u64)> {
                     ReadFrom::Nearest,
                 ][read_from];
                 let (timeout, retries, backoff) = patience;
-                load.patience = Patience { timeout, retries, backoff };
+                load.patience = Patience { timeout, retries, backoff, ask_next: retries == 1 };
                 config.clocks = clocks
                     .into_iter()
                     .map(|(offset_ns, drift_ppb)| Clock { offset_ns, drift_ppb })

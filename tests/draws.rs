@@ -216,6 +216,7 @@ fn taking_out_a_scripted_operation_leaves_the_others_as_they_were() {
         patience: Patience {
             timeout: Span::from_secs(1),
             retries: 0,
+            ask_next: false,
             backoff: Distribution::Constant(Span::ZERO),
         },
         expect: splitbrain::config::Answer::default(),

@@ -233,6 +233,7 @@ fn a_scripted_operation_waits_for_its_clients_previous_one() {
         patience: splitbrain::config::Patience {
             timeout: Span::from_secs(9),
             retries: 0,
+            ask_next: false,
             backoff: Distribution::Constant(Span::ZERO),
         },
         expect: splitbrain::config::Answer::default(),

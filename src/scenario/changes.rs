@@ -15,8 +15,8 @@ use crate::config::{Change, Config, Network, Workload};
 use crate::time::Time;
 
 /// The settings of the workload that may change.
-pub(super) const WORKLOAD: [&str; 7] =
-    ["mix", "think", "open", "read-from", "timeout", "retries", "backoff"];
+pub(super) const WORKLOAD: [&str; 8] =
+    ["mix", "think", "open", "read-from", "timeout", "retries", "backoff", "ask-next"];
 
 /// A change as written.
 pub(super) struct Written<'a> {

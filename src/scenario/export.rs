@@ -200,6 +200,7 @@ fn workload(load: &Workload) -> Table {
 fn patience(table: &mut Table, patience: &Patience) {
     set(table, "timeout", patience.timeout.to_string());
     set(table, "retries", i64::from(patience.retries));
+    set(table, "ask-next", patience.ask_next);
     set(table, "backoff", encode_distribution(&patience.backoff));
 }
 

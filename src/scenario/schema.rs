@@ -252,6 +252,14 @@ fn patience() -> Map<String, Value> {
             ),
         ),
         ("backoff", distribution("How long to wait before that.", Some("10ms"))),
+        (
+            "ask-next",
+            json!({
+                "description": "Whether a client that gives up an operation without learning of a leader asks the next node from then on.",
+                "type": "boolean",
+                "default": false
+            }),
+        ),
     ];
     patience.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect()
 }

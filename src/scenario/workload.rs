@@ -151,11 +151,12 @@ fn read_from(element: &Element<'_>, nodes: u16) -> Option<ReadFrom> {
     element.word_or_node(&words.map(|(word, _)| word), nodes).map(ReadFrom::Node)
 }
 
-/// `timeout`, `retries` and `backoff`.
+/// `timeout`, `retries`, `backoff` and `ask-next`.
 pub(super) fn patience(table: &mut TableDecoder<'_>) -> Option<Patience> {
     let timeout = table.or("timeout", Span::from_secs(10), Element::positive_duration);
     let retries = table.or("retries", 0, |retries| retries.integer_u32(0..=1_000_000));
     let backoff =
         table.or("backoff", Distribution::Constant(Span::from_millis(10)), Element::distribution);
-    Some(Patience { timeout: timeout?, retries: retries?, backoff: backoff? })
+    let ask_next = table.or("ask-next", false, Element::boolean);
+    Some(Patience { timeout: timeout?, retries: retries?, backoff: backoff?, ask_next: ask_next? })
 }

@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
-use crate::config::{Config, Operation, Pace, Workload};
+use crate::config::{Config, Operation, Pace, Patience, Workload};
 use crate::history::{Failure, Status};
 use crate::id::{ClientId, NodeId, OpId, Value};
 use crate::metrics::Unserved;
@@ -65,6 +65,8 @@ struct Current {
     deadline: Time,
     /// Whether an earlier attempt may have had an effect.
     unsure: bool,
+    /// Whether the client asks the next node from then on when it gives this operation up.
+    ask_next: bool,
     /// The script's entry, for its patience; `None`: the workload's.
     scripted: Option<usize>,
 }
@@ -77,6 +79,21 @@ struct Invocation {
     fixed: Option<NodeId>,
     scripted: Option<usize>,
     due_at: Time,
+}
+
+/// Of an operation's patience what is needed while it is under way.
+#[derive(Clone, Copy)]
+struct Limits {
+    timeout: Span,
+    retries: u32,
+    ask_next: bool,
+}
+
+impl Limits {
+    const fn of(patience: &Patience) -> Self {
+        let Patience { timeout, retries, ask_next, .. } = *patience;
+        Self { timeout, retries, ask_next }
+    }
 }
 
 /// What clients act in.
@@ -199,7 +216,7 @@ impl Clients {
                 scripted: Some(place),
                 due_at: world.kernel.now,
             };
-            let patience = (scripted.patience.timeout, scripted.patience.retries);
+            let patience = Limits::of(&scripted.patience);
             let op = self.begin(client, invocation, patience, world);
             self.script[place] = Some(op);
             return;
@@ -231,7 +248,7 @@ impl Clients {
             }
             Operation::Put { .. } | Operation::Delete { .. } | Operation::Clear => None,
         };
-        let patience = (generator.settings.patience.timeout, generator.settings.patience.retries);
+        let patience = Limits::of(&generator.settings.patience);
         let invocation = Invocation { id, operation, fixed, scripted: None, due_at };
         self.begin(client, invocation, patience, world);
     }
@@ -240,7 +257,7 @@ impl Clients {
         &mut self,
         client: ClientId,
         invocation: Invocation,
-        (timeout, retries_left): (Span, u32),
+        limits: Limits,
         world: &mut World<'_, P, Q>,
     ) -> OpId {
         let state = &mut self.list[client.0 as usize];
@@ -265,8 +282,9 @@ impl Clients {
             asked: fixed.unwrap_or(state.leader),
             attempt: 0,
             redirects: 0,
-            retries_left,
-            timeout,
+            retries_left: limits.retries,
+            timeout: limits.timeout,
+            ask_next: limits.ask_next,
             deadline: Time::MAX,
             unsure: false,
             scripted,
@@ -366,6 +384,10 @@ impl Clients {
                     }
                 }
                 if failure == Failure::Unsupported || current.retries_left == 0 {
+                    if reply.leader.is_none() {
+                        self.turn_to_next(client);
+                    }
+                    let Some(current) = &self.list[client.0 as usize].current else { return };
                     let status = if current.unsure { Status::Info } else { Status::Fail };
                     self.complete(client, status, Some((node, reply)), Some(failure), world);
                 } else {
@@ -387,6 +409,8 @@ impl Clients {
         let state = &mut self.list[client.0 as usize];
         let Some(current) = &mut state.current else { return };
         if current.retries_left == 0 {
+            self.turn_to_next(client);
+            let Some(current) = &self.list[client.0 as usize].current else { return };
             let status = if current.unsure { Status::Info } else { Status::Fail };
             self.complete(client, status, None, Some(failure), world);
             return self.go_on(client, world);
@@ -413,6 +437,17 @@ impl Clients {
         let wait = backoff.sample(|i| world.kernel.draws.draw(Purpose::Backoff, id, i));
         let request = RequestId { operation: current.op, attempt: current.attempt };
         world.kernel.schedule_after(wait, id, What::Retry { client, request });
+    }
+
+    /// An operation is given up, and its client knows of no better node to ask.
+    fn turn_to_next(&mut self, client: ClientId) {
+        let state = &mut self.list[client.0 as usize];
+        if let Some(current) = &state.current
+            && current.ask_next
+            && current.fixed.is_none()
+        {
+            state.leader = NodeId((current.asked.0 + 1) % self.nodes);
+        }
     }
 
     /// The wait before another attempt is over.

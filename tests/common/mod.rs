@@ -51,6 +51,7 @@ pub(crate) fn config(nodes: u16) -> Config {
             patience: Patience {
                 timeout: Span::from_secs(10),
                 retries: 0,
+                ask_next: false,
                 backoff: Distribution::Constant(Span::from_millis(10)),
             },
         }),
