@@ -2,7 +2,8 @@
 //!
 //! A node *leads*, *follows* a leader, or does neither: then it *waits*, for a node that it expects to lead or for
 //! its own patience to end, or it *canvasses* for votes. Hearing of a higher term takes it there, and out of office.
-//! What is sent in a lower term is refused, if fencing is on, and the sender told of the higher one.
+//! What is sent in a lower term is refused, if fencing is on, and the sender told of the higher one. Without fencing a
+//! deposed leader is obeyed, and counts what it is answered, until it hears of the next leader.
 //!
 //! One timer serves all waits, [`Timer::Watch`]: while a leader is heard it does no more than look again later.
 
@@ -131,7 +132,12 @@ impl LeaderFollower {
         if matches!(message, Message::RequestVote { .. }) {
             return true;
         }
+        let fencing = self.config.failover.fencing;
         if term > self.term() {
+            if !fencing && self.leads() && !message.is_from_leader() {
+                // Without fencing nothing deposes a leader but another.
+                return true;
+            }
             if self.leads() && self.config.failover.election == Election::NewestTimestamp {
                 // Which of the two has the newer writes is told by a heartbeat, and by nothing else.
                 match message {
@@ -144,7 +150,7 @@ impl LeaderFollower {
                 }
             }
             self.adopt(term, cx);
-        } else if term < self.term() && self.config.failover.fencing {
+        } else if term < self.term() && fencing {
             if message.is_from_leader() {
                 self.send_heartbeat(from, cx);
             }

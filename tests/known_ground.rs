@@ -1,0 +1,158 @@
+//! Sound and complete on known ground: with every safeguard nothing is lost under crashes, power losses and
+//! partitions, and with any one of them taken away the checker that should tell tells.
+//!
+//! The schedules are drawn: a case is a pure function of its seed.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use rayon::prelude::*;
+
+use splitbrain::config::{ExpectedVerdict, Fault, FaultAction, Group, Target};
+use splitbrain::id::{FaultId, NodeId};
+use splitbrain::property::Property;
+use splitbrain::run::{RunOptions, RunResult};
+use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::time::{Span, Time};
+
+/// Every safeguard, over heartbeats of 50 ms.
+const SAFE: &str = r#"
+title = "every safeguard"
+duration = "3s"
+settle = "20s"
+
+[protocol.leader-follower]
+mode = "semi-sync"
+on-ack-timeout = "fail"
+ack-timeout = "400ms"
+
+wal.policy = "fsync"
+
+[protocol.leader-follower.failover]
+election = "majority-vote"
+heartbeat = "50ms"
+timeout = "150ms"
+jitter = "150ms"
+catch-up = "log"
+
+[network]
+delay = { uniform = ["1ms", "15ms"] }
+client-delay = "1ms"
+
+[disk]
+sync = { uniform = ["1ms", "4ms"] }
+
+[workload]
+clients = 4
+operations = 100
+keys = 25
+mix = { put = 8, get = 1, delete = 1 }
+think = { exponential = "60ms" }
+timeout = "500ms"
+ask-next = true
+"#;
+
+/// The scenario with some settings changed.
+fn ground(nodes: u16, sets: &[&str]) -> Scenario {
+    let quorum = nodes / 2;
+    let mut all = vec![
+        format!("cluster.nodes={nodes}"),
+        format!("protocol.leader-follower.write-quorum={quorum}"),
+    ];
+    all.extend(sets.iter().map(|set| format!("protocol.leader-follower.{set}")));
+    Scenario::parse("ground.toml", SAFE.as_bytes(), &Registry::new(), &all)
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+/// A number below `bound`.
+fn below(rng: &mut ChaCha8Rng, bound: u64) -> u64 {
+    rng.next_u64() % bound
+}
+
+/// Up to eight faults: crashes, power losses of one node or all, partitions, each over after a while.
+fn draw_faults(scenario: &mut Scenario, seed: u64) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let nodes = scenario.config.cluster.nodes;
+    let count = 2 + below(&mut rng, 7);
+    for index in 0..u32::try_from(count).expect("a few") {
+        let rng = &mut rng;
+        let at = Time::ZERO + Span::from_millis(100 + below(rng, 2_600));
+        let lasts = Span::from_millis(5 + below(rng, 600));
+        let node = NodeId(u16::try_from(below(rng, nodes.into())).expect("a node"));
+        let action = match below(rng, 10) {
+            0 => FaultAction::Crash(Target::Leader),
+            1 => FaultAction::PowerLoss(Target::Leader),
+            2 => FaultAction::Crash(Target::Nodes(vec![node])),
+            3 => FaultAction::PowerLoss(Target::Nodes(vec![node])),
+            4 => FaultAction::PowerLoss(Target::All),
+            5 => FaultAction::PowerLoss(Target::Majority),
+            6 | 7 => FaultAction::Isolate(Target::Leader),
+            _ => {
+                let side = NodeId::all(nodes).filter(|_| below(rng, 2) == 0).collect();
+                FaultAction::Partition(vec![Group { nodes: side, clients: Vec::new() }])
+            }
+        };
+        let id = FaultId(index);
+        scenario.config.names.faults.push(format!("f{index}"));
+        scenario.config.faults.push(Fault { id, at, lasts: Some(lasts), action, forever: false });
+    }
+}
+
+fn play(nodes: u16, sets: &[&str], seed: u64) -> RunResult {
+    let mut scenario = ground(nodes, sets);
+    draw_faults(&mut scenario, seed);
+    scenario.run(seed, RunOptions::default())
+}
+
+/// Whether `property` was broken, promised or not.
+fn is_broken(result: &RunResult, property: Property) -> bool {
+    let broken = [ExpectedVerdict::Violation, ExpectedVerdict::Allowed];
+    let report = result.checks.iter().find(|report| report.property == property);
+    report.is_some_and(|report| broken.contains(&report.judged))
+}
+
+const JUDGED: [Property; 3] = [Property::Durability, Property::SingleLeader, Property::Convergence];
+
+#[test]
+fn nothing_is_lost_with_every_safeguard() {
+    let seeds = 10_000_u64;
+    let written: u64 = (0..seeds)
+        .into_par_iter()
+        .map(|seed| {
+            let nodes = if seed % 2 == 0 { 3 } else { 5 };
+            let result = play(nodes, &[], seed);
+            for property in JUDGED {
+                let report = result.checks.iter().find(|report| report.property == property);
+                assert!(
+                    !is_broken(&result, property),
+                    "seed {seed} with {nodes} nodes breaks {property}: {report:#?}"
+                );
+            }
+            result.history.iter().filter(|(_, entry)| entry.is_ok() && entry.is_write()).count() as u64
+        })
+        .sum();
+    // Silence is worth something only if there was something to lose.
+    assert!(written > seeds * 40, "{written} writes were acknowledged");
+}
+
+/// Each safeguard, how to take it away, and the property that breaks without it.
+const SAFEGUARDS: [(&str, &[&str], Property); 7] = [
+    ("fsync", &["wal.policy=buffered"], Property::Durability),
+    ("persisted vote", &["failover.persist-vote=false"], Property::SingleLeader),
+    ("up-to-date check", &["failover.check-log=false"], Property::Durability),
+    ("fencing", &["failover.fencing=false"], Property::Durability),
+    ("catch-up", &["failover.catch-up=none"], Property::Convergence),
+    ("quorum", &["write-quorum=1", "mode=async"], Property::Durability),
+    ("timestamps", &["deletes=erase"], Property::Durability),
+];
+
+#[test]
+fn without_a_safeguard_the_checker_that_should_tell_tells() {
+    for (safeguard, sets, property) in SAFEGUARDS {
+        let found = (0..2_000_u64).into_par_iter().find_first(|seed| {
+            let nodes = if seed % 2 == 0 { 3 } else { 5 };
+            is_broken(&play(nodes, sets, *seed), property)
+        });
+        println!("without {safeguard}: {property} breaks first under seed {found:?}");
+        assert!(found.is_some(), "without {safeguard} {property} holds for 2,000 seeds");
+    }
+}
