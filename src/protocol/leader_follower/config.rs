@@ -1,5 +1,7 @@
 //! The settings of leader-follower replication.
 
+use std::num::NonZeroU32;
+
 use crate::protocol::wal::{Carelessness, Policy};
 use crate::time::Span;
 
@@ -31,6 +33,8 @@ pub struct Config {
 pub struct Wal {
     /// When a write to it is durable, and what waits for that.
     pub policy: Policy,
+    /// After how many records the store is written down and the log cut; `None`: never.
+    pub checkpoint_every: Option<NonZeroU32>,
 }
 
 /// A mistake of a real system, built in on purpose.
@@ -42,11 +46,14 @@ pub enum Defect {
     TruncateCorruption,
     /// A torn tail is not cut off, and what is appended behind it is never read again (cqlite #1390).
     KeepTornTail,
+    /// The log is cut before the checkpoint that stands for it is written (VelesDB #898, holt #15, nodedb #160).
+    TruncateBeforeCheckpoint,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::TruncateCorruption, Self::KeepTornTail];
+    pub const ALL: [Self; 3] =
+        [Self::TruncateCorruption, Self::KeepTornTail, Self::TruncateBeforeCheckpoint];
 
     /// The name in scenario files.
     #[must_use]
@@ -54,6 +61,7 @@ impl Defect {
         match self {
             Self::TruncateCorruption => "truncate-corruption",
             Self::KeepTornTail => "keep-torn-tail",
+            Self::TruncateBeforeCheckpoint => "truncate-before-checkpoint",
         }
     }
 }
@@ -87,6 +95,7 @@ impl Defects {
         Carelessness {
             truncates_corruption: self.has(Defect::TruncateCorruption),
             keeps_torn_tail: self.has(Defect::KeepTornTail),
+            ignores_gaps: self.has(Defect::TruncateBeforeCheckpoint),
         }
     }
 }

@@ -6,13 +6,16 @@
 //! | buffered | when it is written; what was written is synced every so often |
 //! | fsync | when a sync of its own has made it durable |
 //! | group commit | when a sync has made it durable, which it shares with all that arrived while one was under way |
+//!
+//! Every so often the log is cut: see [`super::checkpoint`].
 
 use std::collections::VecDeque;
 
 use crate::id::{NodeId, Version};
-use crate::protocol::wal::{Corruption, Log, Policy};
+use crate::protocol::wal::{Log, Policy};
 use crate::protocol::{Context, DiskImage, File, Origin, RequestId, Ticket};
 
+use super::checkpoint::{Checkpoints, Snapshot, Unreadable};
 use super::leader::Accepted;
 use super::message::Entry;
 use super::{Config, LeaderFollower, Timer};
@@ -37,6 +40,8 @@ pub enum Record {
     },
     /// A clear that emptied this replica alone.
     Clear,
+    /// What a node stored, in the place of the records up to one; in the file of the checkpoint.
+    Checkpoint(Snapshot),
 }
 
 /// What a node does once its log is durable up to here.
@@ -61,6 +66,7 @@ pub(super) struct Journal {
     waiting: VecDeque<Waiting>,
     /// Whether the timer of the buffered policy runs.
     flush_is_set: bool,
+    pub(super) checkpoints: Checkpoints,
 }
 
 #[derive(Debug)]
@@ -72,25 +78,50 @@ struct Waiting {
 }
 
 impl Journal {
-    /// The log as the disk kept it, with its records, synced from now on; `None` when nothing is logged.
+    /// The log as the disk kept it, with its records from the checkpoint on, synced from now on; `None` when nothing
+    /// is logged.
     pub(super) fn open(
         config: &Config,
         disk: &DiskImage,
         cx: &mut Context<'_, LeaderFollower>,
-    ) -> Result<Option<(Self, Vec<Record>)>, Corruption> {
+    ) -> Result<Option<(Self, Vec<Record>)>, Unreadable> {
         let policy = config.wal.policy;
         if policy == Policy::Off {
             return Ok(None);
         }
-        let (mut log, records) = Log::open((LOG, config.defects.carelessness()), disk, cx)?;
+        let (checkpoints, checkpoint) = Checkpoints::open(config, disk)?;
+        let (careless, covers) = (config.defects.carelessness(), checkpoints.covers());
+        let (mut log, beyond) = Log::open((LOG, covers), careless, disk, cx)?;
         log.sync(cx);
-        let journal = Self { policy, log, waiting: VecDeque::new(), flush_is_set: false };
-        Ok(Some((journal, records)))
+        let records = checkpoint.into_iter().chain(beyond).collect();
+        let (waiting, flush_is_set) = (VecDeque::new(), false);
+        Ok(Some((Self { policy, log, waiting, flush_is_set, checkpoints }, records)))
     }
 
     /// Writes a record.
     pub(super) fn append(&mut self, record: &Record, cx: &mut Context<'_, LeaderFollower>) {
         self.log.append(TERM, record, cx);
+        self.checkpoints.appended(TERM, record);
+    }
+
+    /// Whether enough was written since the last checkpoint for another one.
+    #[inline]
+    pub(super) fn is_checkpoint_due(&self) -> bool {
+        self.checkpoints.is_due(self.log.written())
+    }
+
+    /// Begins a checkpoint with what the node stores.
+    pub(super) fn checkpoint(&mut self, snapshot: Snapshot, cx: &mut Context<'_, LeaderFollower>) {
+        if let Policy::Buffered { .. } = self.policy {
+            // Nobody waits for a sync under this policy but the checkpoint itself.
+            self.log.sync(cx);
+        }
+        self.checkpoints.begin(snapshot, &mut self.log, cx);
+    }
+
+    /// The sequence of the last record written.
+    pub(super) fn written(&self) -> u64 {
+        self.log.written()
     }
 
     /// Hands `then` back when it may be done now; else it waits until all that is written so far is durable.
@@ -129,6 +160,7 @@ impl Journal {
     /// A sync has completed. What arrived meanwhile shares the next one, which is caused by the first of them.
     pub(super) fn persisted(&mut self, ticket: Ticket, cx: &mut Context<'_, LeaderFollower>) {
         self.log.persisted(ticket);
+        self.checkpoints.persisted(ticket, &mut self.log, cx);
         if self.policy != Policy::GroupCommit || self.log.is_syncing() {
             return;
         }
@@ -167,6 +199,7 @@ impl LeaderFollower {
                     self.take_state((life, version), &entries, cx);
                 }
                 Record::Clear => self.store.clear(),
+                Record::Checkpoint(snapshot) => self.restore(snapshot, cx),
             }
         }
     }
@@ -185,6 +218,10 @@ impl LeaderFollower {
             Some(journal) => journal.once_durable(then, cx),
             None => Some(then),
         };
+        // Whatever a step writes it has written, and stored, by now.
+        if self.journal.as_ref().is_some_and(Journal::is_checkpoint_due) {
+            self.checkpoint(cx);
+        }
         if let Some(then) = then {
             self.proceed(then, cx);
         }

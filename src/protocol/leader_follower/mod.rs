@@ -13,7 +13,8 @@
 //! sync: after a power loss a value that was read, and not yet acknowledged, may be gone. A leader that starts again
 //! sends everything to its followers once more, if resending is on.
 //!
-//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `resend`, `journal`, `promises`.
+//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `resend`, `journal`, `checkpoint`,
+//! `promises`.
 
 use crate::config::{Config as Scenario, Operation};
 use crate::history::Failure;
@@ -28,6 +29,7 @@ use self::journal::{Journal, Then};
 use self::leader::Leading;
 use super::store::Store;
 
+mod checkpoint;
 mod config;
 mod journal;
 mod leader;
@@ -35,6 +37,7 @@ mod message;
 mod promises;
 mod resend;
 
+pub use checkpoint::Snapshot;
 pub use config::{Config, Defect, Defects, Deletes, Mode, OnAckTimeout, Replication, Wal};
 pub use journal::Record;
 pub use message::{Entry, Message};
@@ -70,6 +73,8 @@ impl Protocol for LeaderFollower {
     type Message = Message;
     type Record = Record;
     type Timer = Timer;
+
+    const REPLAY_RESTORES_DATA: bool = true;
 
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         let leader = cx.initial_leader();
