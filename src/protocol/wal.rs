@@ -261,7 +261,8 @@ impl Log {
             cx.truncate_suffix(file, replayed.length);
         }
         if replayed.sequence < covers {
-            // The end of what the checkpoint covers is missing: never mind, but what comes next belongs behind it.
+            // The checkpoint was durable before the records it covers were. It has all that is left here, and what
+            // comes next belongs behind it.
             if written.bytes > 0 {
                 cx.truncate_suffix(file, 0);
             }
@@ -289,6 +290,7 @@ impl Log {
     ) -> u64 {
         self.written.sequence += 1;
         let sequence = self.written.sequence;
+        debug_assert!(self.durable.bytes <= self.written.bytes, "what is durable is written");
         let stamp = Stamp { term, sequence, durable: self.durable.bytes };
         self.written.bytes += cx.append_stamped(self.file, stamp, record);
         sequence

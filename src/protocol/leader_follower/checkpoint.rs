@@ -1,19 +1,18 @@
 //! Checkpoints: the store is written down every so often, and the log cut to what came after.
 //!
-//! | step | on disk once it is durable | a crash before that finds |
+//! | step | a crash before it is done finds | once it is done |
 //! |---|---|---|
-//! | 1. take a snapshot in memory, and wait until the log is durable up to there | the old checkpoint, the whole log | the same, and perhaps less of the log that nobody relied on |
-//! | 2. put the snapshot in the place of the old checkpoint | the new checkpoint, the whole log | the old checkpoint, or the new one and a log of which it covers the first part |
-//! | 3. put the records since the snapshot in the place of the log | the new checkpoint, the rest of the log | the new checkpoint, and the log whole or cut |
+//! | 1. put a snapshot in the place of the old checkpoint | the old checkpoint or the new one, and the whole log | the new checkpoint and the whole log |
+//! | 2. put the records since the snapshot in the place of the log | the new checkpoint, and the log whole or cut | the new checkpoint and the rest of the log |
 //!
-//! Recovery loads the checkpoint and replays what the log has beyond the record that it covers, so every state in the
-//! table comes to the same. Both files change by [`Context::replace`], whole or not at all: there is no half cut, and
-//! no third file to look for. Step 1 waits so that the log on disk always reaches as far as the checkpoint: a process
-//! that finds a checkpoint which a power loss may still take back need not touch the log beneath it. Writes go on
-//! through all of it; what is written after the snapshot was taken is kept in memory until the log is cut.
+//! Recovery loads the checkpoint and replays what the log has beyond the record that it covers, so all of these come
+//! to the same. Both files change by [`Context::replace`], whole or not at all: there is no half cut, and no third file
+//! to look for. Step 2 begins when step 1 is durable. Writes go on meanwhile; what is written after the snapshot was
+//! taken is kept in memory until the log is cut. A snapshot may be durable before the records that it covers are: a log
+//! that a power loss leaves shorter than its checkpoint has nothing that the checkpoint lacks, and begins anew.
 //!
 //! No checkpoint starts while one is under way, or while the disk is full: a log that is not cut is merely long. With
-//! the defect `truncate-before-checkpoint` steps 2 and 3 change places.
+//! the defect `truncate-before-checkpoint` the two steps change places.
 
 use std::num::NonZeroU32;
 
@@ -67,8 +66,6 @@ pub(super) struct Checkpoints {
 enum Step {
     /// None is under way.
     Idle,
-    /// The log to be durable up to what the snapshot covers.
-    Taken(Snapshot),
     /// The snapshot to be durable.
     Writing(Ticket),
     /// The shorter log to be durable; and then, where that came first, the snapshot.
@@ -111,7 +108,7 @@ impl Checkpoints {
     /// A record was written.
     #[inline]
     pub(super) fn appended(&mut self, term: u64, record: &Record) {
-        if matches!(self.step, Step::Taken(_) | Step::Writing(_)) && !self.cuts_first {
+        if matches!(self.step, Step::Writing(_)) && !self.cuts_first {
             self.since.push((term, record.clone()));
         }
     }
@@ -124,12 +121,11 @@ impl Checkpoints {
         cx: &mut Context<'_, LeaderFollower>,
     ) {
         self.covers = snapshot.covers;
-        if self.cuts_first {
-            self.step = Step::Cutting(log.rewrite(&[], cx), Some(snapshot));
-            return;
-        }
-        self.step = Step::Taken(snapshot);
-        self.go_on(log, cx);
+        self.step = if self.cuts_first {
+            Step::Cutting(log.rewrite(&[], cx), Some(snapshot))
+        } else {
+            Step::Writing(write(snapshot, cx))
+        };
     }
 
     /// The disk finished something: perhaps what the checkpoint waits for.
@@ -140,8 +136,6 @@ impl Checkpoints {
         cx: &mut Context<'_, LeaderFollower>,
     ) {
         match &mut self.step {
-            Step::Idle => {}
-            Step::Taken(_) => self.go_on(log, cx),
             // The snapshot is durable, and the log may lose what it covers.
             Step::Writing(wanted) if *wanted == ticket => {
                 let since = std::mem::take(&mut self.since);
@@ -157,21 +151,7 @@ impl Checkpoints {
                     Some(_) | None => Step::Idle,
                 };
             }
-            Step::Writing(_) | Step::Cutting(..) => {}
-        }
-    }
-
-    /// Writes the snapshot down if the log is durable up to what it covers.
-    fn go_on(&mut self, log: &Log, cx: &mut Context<'_, LeaderFollower>) {
-        if log.durable() < self.covers {
-            return;
-        }
-        if let Step::Taken(snapshot) = std::mem::replace(&mut self.step, Step::Idle) {
-            if cx.disk_is_full() {
-                self.since.clear();
-            } else {
-                self.step = Step::Writing(write(snapshot, cx));
-            }
+            Step::Idle | Step::Writing(_) | Step::Cutting(..) => {}
         }
     }
 }

@@ -66,7 +66,7 @@ pub(super) struct Journal {
     waiting: VecDeque<Waiting>,
     /// Whether the timer of the buffered policy runs.
     flush_is_set: bool,
-    pub(super) checkpoints: Checkpoints,
+    checkpoints: Checkpoints,
 }
 
 #[derive(Debug)]
@@ -112,10 +112,6 @@ impl Journal {
 
     /// Begins a checkpoint with what the node stores.
     pub(super) fn checkpoint(&mut self, snapshot: Snapshot, cx: &mut Context<'_, LeaderFollower>) {
-        if let Policy::Buffered { .. } = self.policy {
-            // Nobody waits for a sync under this policy but the checkpoint itself.
-            self.log.sync(cx);
-        }
         self.checkpoints.begin(snapshot, &mut self.log, cx);
     }
 
