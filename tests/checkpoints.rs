@@ -230,3 +230,35 @@ fn a_log_that_does_not_join_on_to_its_checkpoint_stops_its_node() {
     }
     assert!((1..20).contains(&stopped), "{stopped}");
 }
+
+/// A state that was overtaken on its way stays overtaken when its follower has started from a checkpoint since.
+#[test]
+fn a_checkpoint_remembers_which_state_was_the_last() {
+    let text = r#"
+duration = "1s"
+[cluster]
+nodes = 2
+[protocol.leader-follower]
+replication = "full-state"
+wal = { policy = "fsync", checkpoint-every = 1 }
+[[fault]]
+at = "0s"
+for = "150ms"
+slow = { from = "n1", to = "n2", by = "500ms" }
+[[operation]]
+at = "100ms"
+client = "writer"
+put = { key = "r1", value = "1" }
+[[operation]]
+at = "200ms"
+client = "writer"
+put = { key = "r2", value = "2" }
+[[fault]]
+at = "400ms"
+for = "50ms"
+crash = "n2"
+"#;
+    let result = run(text, 1);
+    assert_eq!(figure(&result, "from_checkpoints"), 1);
+    assert_eq!(result.finals[1].data.len(), 2);
+}
