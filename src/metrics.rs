@@ -1,4 +1,4 @@
-//! Counts and spans of a run that are no client's business: messages, leaders, how it settled.
+//! Counts and spans of a run that are no client's business: messages, leaders, recoveries, how it settled.
 
 use crate::id::NodeId;
 use crate::time::{Span, Time};
@@ -29,6 +29,29 @@ pub struct Leadership {
     pub from: Time,
     /// Until when; `None` when it led to the end of the run.
     pub until: Option<Time>,
+}
+
+/// A start of a node from its write-ahead log: what it read, and what it ought to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// Who.
+    pub node: NodeId,
+    /// When.
+    pub at: Time,
+    /// The last record that the checkpoint it started from covers; 0 for none.
+    pub covers: u64,
+    /// How many records it read from the log, those that the checkpoint covers included.
+    pub records: u64,
+    /// The sequence of the last of them.
+    pub last: u64,
+    /// The last record that its disk had called durable.
+    pub synced: u64,
+    /// The last record that it had written.
+    pub written: u64,
+    /// Whether the records read are those that were written under these sequences.
+    pub same_records: bool,
+    /// Whether it stores what it stored before; `None` when that is not to be expected, or not known.
+    pub same_data: Option<bool>,
 }
 
 /// Arrivals of an open loop that found no free client before the fault phase ended, and were never invoked.

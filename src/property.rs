@@ -23,6 +23,8 @@ pub enum Property {
     WritesFollowReads,
     /// No read misses a write acknowledged longer before it than the bound.
     Staleness,
+    /// A node that starts again reads back all that was durable, and nothing that it did not write.
+    Replay,
 }
 
 /// When a property has to hold.
@@ -36,7 +38,7 @@ pub enum Kind {
 
 impl Property {
     /// All properties, in the order in which they are reported.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Convergence,
         Self::LwwMaximum,
         Self::Durability,
@@ -46,6 +48,7 @@ impl Property {
         Self::MonotonicWrites,
         Self::WritesFollowReads,
         Self::Staleness,
+        Self::Replay,
     ];
 
     /// The name in files and JSON.
@@ -61,6 +64,7 @@ impl Property {
             Self::MonotonicWrites => "monotonic-writes",
             Self::WritesFollowReads => "writes-follow-reads",
             Self::Staleness => "staleness",
+            Self::Replay => "replay",
         }
     }
 
@@ -80,7 +84,8 @@ impl Property {
             | Self::MonotonicReads
             | Self::MonotonicWrites
             | Self::WritesFollowReads
-            | Self::Staleness => Kind::Always,
+            | Self::Staleness
+            | Self::Replay => Kind::Always,
         }
     }
 }

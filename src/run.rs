@@ -127,6 +127,7 @@ pub fn run<P: Protocol>(
         history: &finished.history,
         finals: &finished.finals,
         leaderships: &finished.leaderships,
+        recoveries: &finished.recoveries,
         settlement: &finished.settlement,
         ended_at: finished.ended_at,
         survivors: &finished.survivors,

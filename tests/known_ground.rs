@@ -127,7 +127,8 @@ fn nothing_is_lost_with_every_safeguard() {
                     "seed {seed} with {nodes} nodes breaks {property}: {report:#?}"
                 );
             }
-            result.history.iter().filter(|(_, entry)| entry.is_ok() && entry.is_write()).count() as u64
+            result.history.iter().filter(|(_, entry)| entry.is_ok() && entry.is_write()).count()
+                as u64
         })
         .sum();
     // Silence is worth something only if there was something to lose.

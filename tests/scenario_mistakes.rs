@@ -356,6 +356,11 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "wal = { policy = \"fsync\", sync-every = \"1s\" }",
         &["`sync-every` needs the policy `buffered`"],
     ),
+    ("wal = { checkpoint-every = 100 }", &["`checkpoint-every` needs a log"]),
+    (
+        "wal = { policy = \"fsync\", checkpoint-every = 0 }",
+        &["0 is out of range", "expected a whole number from 1"],
+    ),
     ("defects = [\"truncate-corruptions\"]", &["did you mean `truncate-corruption`?"]),
     ("[[change]]\nat = \"1s\"\nset = { \"network.los\" = 1 }", &["unknown key `los`"]),
     ("[[change]]\nat = \"1s\"\nset = { \"network.loss\" = \"200%\" }", &["over 100%"]),

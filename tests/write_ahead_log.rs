@@ -71,25 +71,33 @@ fn judged(result: &RunResult, property: Property) -> ExpectedVerdict {
 #[test]
 fn what_was_synced_before_it_was_answered_survives_crashes_and_power_losses() {
     let text = HARD.replace("FIRST", "power-loss");
-    for policy in ["fsync", "group-commit"] {
-        for replication in ["entry", "full-state"] {
-            let sets = [format!("wal.policy={policy}"), format!("replication={replication}")];
-            let scenario = scenario(&text, &[&sets[0], &sets[1]]);
-            for seed in 0..25 {
-                let result = run(&scenario, seed);
-                let at = format!("{policy}, {replication}, seed {seed}");
-                let settled = matches!(result.settlement, Settlement::Settled { .. });
-                assert!(settled, "{at}: {:?}", result.settlement);
-                for check in &result.checks {
-                    let void = check.property == Property::MonotonicReads;
-                    let fine = check.judged == ExpectedVerdict::Valid
-                        || void && check.judged == ExpectedVerdict::Allowed;
-                    assert!(fine, "{at}: {check:#?}");
-                }
-                let entries = result.history.entries().iter();
-                let writes = entries.filter(|entry| entry.is_ok() && entry.is_write()).count();
-                assert!(writes > 30, "{at}: {writes} writes");
+    for (policy, replication, checkpoint_every) in [
+        ("fsync", "entry", "off"),
+        ("fsync", "full-state", "7"),
+        ("group-commit", "entry", "1"),
+        ("group-commit", "entry", "20"),
+        ("group-commit", "full-state", "off"),
+    ] {
+        let sets = [
+            format!("wal.policy={policy}"),
+            format!("replication={replication}"),
+            format!("wal.checkpoint-every={checkpoint_every}"),
+        ];
+        let scenario = scenario(&text, &[&sets[0], &sets[1], &sets[2]]);
+        for seed in 0..25 {
+            let result = run(&scenario, seed);
+            let at = format!("{policy}, {replication}, {checkpoint_every}, seed {seed}");
+            let settled = matches!(result.settlement, Settlement::Settled { .. });
+            assert!(settled, "{at}: {:?}", result.settlement);
+            for check in &result.checks {
+                let void = check.property == Property::MonotonicReads;
+                let fine = check.judged == ExpectedVerdict::Valid
+                    || void && check.judged == ExpectedVerdict::Allowed;
+                assert!(fine, "{at}: {check:#?}");
             }
+            let entries = result.history.entries().iter();
+            let writes = entries.filter(|entry| entry.is_ok() && entry.is_write()).count();
+            assert!(writes > 30, "{at}: {writes} writes");
         }
     }
 }
@@ -99,7 +107,12 @@ fn what_was_only_written_survives_crashes_of_the_process_alone() {
     let sets = ["wal.policy=buffered", "wal.sync-every=700ms"];
     let of_seeds = |fault: &str| -> Vec<ExpectedVerdict> {
         let scenario = scenario(&HARD.replace("FIRST", fault), &sets);
-        (0..10).map(|seed| judged(&run(&scenario, seed), Property::Durability)).collect()
+        let judge = |seed| {
+            let result = run(&scenario, seed);
+            assert_eq!(judged(&result, Property::Replay), ExpectedVerdict::Valid, "seed {seed}");
+            judged(&result, Property::Durability)
+        };
+        (0..10).map(judge).collect()
     };
     assert_eq!(of_seeds("crash"), [ExpectedVerdict::Valid; 10]);
     assert_eq!(of_seeds("power-loss"), [ExpectedVerdict::Allowed; 10]);
@@ -218,6 +231,7 @@ fn a_damaged_log_stops_its_node_and_a_careless_one_is_caught() {
 
         let careless = scenario(&ten_writes(flip), &["defects=[\"truncate-corruption\"]"]);
         let result = run(&careless, seed);
+        assert_eq!(judged(&result, Property::Replay), ExpectedVerdict::Allowed);
         assert_eq!(judged(&result, Property::Convergence), ExpectedVerdict::Allowed);
         assert_eq!(result.finals[1].data.len(), 2);
     }

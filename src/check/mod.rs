@@ -1,13 +1,14 @@
 //! Checkers: what a run's evidence says of each property.
 //!
-//! A checker is a pure function of the history, the final snapshots and the leaderships; none sees a simulation.
+//! A checker is a pure function of the history, the final snapshots, the leaderships and the recoveries; none sees a
+//! simulation.
 //! It answers in three values ([`Verdict`]); [`judge`] then holds the answer against what the configuration
 //! promised. History checkers are linear or n log n in the operations.
 
 use crate::config::{Config, ExpectedVerdict, Names};
 use crate::history::History;
 use crate::id::{NodeId, NodeSet, OpId, Version};
-use crate::metrics::{Leadership, Settlement};
+use crate::metrics::{Leadership, Recovery, Settlement};
 use crate::property::{Hazards, Promise, Promises, Property};
 use crate::protocol::NodeSnapshot;
 use crate::time::Time;
@@ -18,6 +19,7 @@ mod convergence;
 mod durability;
 mod facts;
 mod lww_maximum;
+mod replay;
 mod session;
 mod single_leader;
 mod staleness;
@@ -36,6 +38,8 @@ pub struct Evidence<'a> {
     pub finals: &'a [NodeSnapshot],
     /// Who led when, by the order in which they began.
     pub leaderships: &'a [Leadership],
+    /// Every start of a node from its write-ahead log, in order of time.
+    pub recoveries: &'a [Recovery],
     /// How the run ended.
     pub settlement: &'a Settlement,
     /// When the run ended.
@@ -126,6 +130,7 @@ pub fn judge(evidence: &Evidence<'_>, promises: &Promises, hazards: Hazards) -> 
         | Property::MonotonicWrites
         | Property::WritesFollowReads => sessions.finding(&facts, property),
         Property::Staleness => staleness::check(&facts),
+        Property::Replay => replay::check(evidence),
     };
     let report = |property| hold(property, find(property), promises.of(property), hazards);
     Property::ALL.into_iter().map(report).collect()

@@ -112,7 +112,8 @@ impl Scan {
             | Property::LwwMaximum
             | Property::Durability
             | Property::SingleLeader
-            | Property::Staleness => Breaks::default(),
+            | Property::Staleness
+            | Property::Replay => Breaks::default(),
         };
         let figures = Vec::new();
         let witness = breaks.first.map(|first| witness(facts, property, breaks.count, first));

@@ -10,7 +10,7 @@ use crate::config::{
 };
 use crate::history::{Entry, Function, History, Item, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
-use crate::metrics::{Leadership, Settlement};
+use crate::metrics::{Leadership, Recovery, Settlement};
 use crate::property::{Hazards, Promises, Property};
 use crate::protocol::{NodeSnapshot, Role, Stored};
 use crate::rng::Probability;
@@ -19,7 +19,7 @@ use crate::time::{Span, Time};
 
 use super::{CheckReport, Evidence, Verdict, Witness, judge};
 
-pub(super) fn ms(ms: u64) -> Time {
+pub(super) const fn ms(ms: u64) -> Time {
     Time::from_nanos(ms * 1_000_000)
 }
 
@@ -98,6 +98,7 @@ pub(super) struct Story {
     told: Vec<Told>,
     finals: Vec<NodeSnapshot>,
     leaderships: Vec<Leadership>,
+    recoveries: Vec<Recovery>,
     settlement: Settlement,
     survivors: NodeSet,
 }
@@ -109,6 +110,7 @@ impl Story {
             told: Vec::new(),
             finals: (1..=nodes).map(|n| NodeSnapshot::new(node(n), Role::Follower)).collect(),
             leaderships: Vec::new(),
+            recoveries: Vec::new(),
             settlement: Settlement::Settled { after: Span::ZERO },
             survivors: NodeId::all(nodes).collect(),
         }
@@ -223,6 +225,11 @@ impl Story {
         self
     }
 
+    pub(super) fn recovers(&mut self, recovery: Recovery) -> &mut Self {
+        self.recoveries.push(recovery);
+        self
+    }
+
     /// The version of this timestamp: its node is the one that answers the write it belongs to, else the first.
     pub(super) fn stamp(&self, timestamp: i64) -> Version {
         let is_writer = |told: &&Told| {
@@ -294,6 +301,7 @@ impl Story {
             history: &history,
             finals: &self.finals,
             leaderships: &self.leaderships,
+            recoveries: &self.recoveries,
             settlement: &self.settlement,
             ended_at: ms(ended_at.unwrap_or(1_000)),
             survivors: &self.survivors,

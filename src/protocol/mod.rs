@@ -99,6 +99,10 @@ pub trait Protocol: Sized + 'static {
     /// The names of its timers; at most one timer of each name runs on a node.
     type Timer: Copy + Eq + Hash + fmt::Debug + Send + 'static;
 
+    /// Whether a node that reads its whole log back stores what it stored before: nothing that it stores waits, after
+    /// a start, for others to say that it is committed. The replay checker then compares the two.
+    const REPLAY_RESTORES_DATA: bool = false;
+
     /// Builds the node from what its disk kept; on first boot that is nothing.
     fn recover(config: &Self::Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self;
 
@@ -432,6 +436,19 @@ pub enum Observation {
         /// The last index committed.
         index: u64,
     },
+    /// A node that starts read its write-ahead log back; said by [`wal::Log::open`].
+    Replay {
+        /// The file of the log.
+        file: File,
+        /// The last record that the checkpoint it starts from covers; 0 for none.
+        covers: u64,
+        /// How many records the log had, those that the checkpoint covers included.
+        records: u64,
+        /// The sequence of the last of them; that of the checkpoint's end when there are none.
+        last: u64,
+        /// Their checksums, chained.
+        digest: u64,
+    },
 }
 
 impl Observation {
@@ -445,7 +462,8 @@ impl Observation {
             Self::Role { .. }
             | Self::Append { .. }
             | Self::Truncate { .. }
-            | Self::Commit { .. } => None,
+            | Self::Commit { .. }
+            | Self::Replay { .. } => None,
         }
     }
 
@@ -463,6 +481,17 @@ impl Observation {
             Self::Append { index, term } => (". append", format!("index {index} of term {term}")),
             Self::Truncate { from } => (". truncate", format!("from index {from}")),
             Self::Commit { index } => (". commit", format!("up to index {index}")),
+            Self::Replay { covers, records, last, .. } => {
+                let from = match covers {
+                    0 => String::new(),
+                    _ => format!("a checkpoint up to record {covers}, "),
+                };
+                let log = match records {
+                    0 => "an empty log".to_owned(),
+                    _ => format!("records {} to {last}", last + 1 - records),
+                };
+                (". replay", from + &log)
+            }
         }
     }
 }
@@ -526,10 +555,20 @@ pub(crate) enum Effect<P: Protocol> {
 /// What a protocol asks of its disk. `Append` takes its bytes from the effects' byte buffer.
 #[derive(Debug)]
 pub(crate) enum DiskOperation {
-    Append { start: usize, end: usize },
+    /// A record; its sequence in a numbered log, else 0.
+    Append {
+        start: usize,
+        end: usize,
+        sequence: u64,
+    },
     Sync,
-    TruncateSuffix { length: u64 },
-    Replace { start: usize, end: usize },
+    TruncateSuffix {
+        length: u64,
+    },
+    Replace {
+        start: usize,
+        end: usize,
+    },
 }
 
 /// The buffer a protocol pushes its effects into; the simulation owns it, drains it and uses it again.
@@ -640,7 +679,7 @@ impl<P: Protocol> Context<'_, P> {
         let start = self.effects.bytes.len();
         wal::encode(wal::Stamp::default(), record, &mut self.effects.bytes);
         let end = self.effects.bytes.len();
-        self.disk(file, DiskOperation::Append { start, end })
+        self.disk(file, DiskOperation::Append { start, end, sequence: 0 })
     }
 
     /// Appends a record of a [`wal::Log`]; how many bytes that takes.
@@ -648,7 +687,7 @@ impl<P: Protocol> Context<'_, P> {
         let start = self.effects.bytes.len();
         wal::encode(stamp, record, &mut self.effects.bytes);
         let end = self.effects.bytes.len();
-        self.disk(file, DiskOperation::Append { start, end });
+        self.disk(file, DiskOperation::Append { start, end, sequence: stamp.sequence });
         (end - start) as u64
     }
 
@@ -678,6 +717,26 @@ impl<P: Protocol> Context<'_, P> {
         }
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Replace { start, end })
+    }
+
+    /// Puts the last records of a [`wal::Log`] with their terms, the last of all of this sequence, in the place of
+    /// all; how many bytes that takes.
+    fn replace_stamped(
+        &mut self,
+        (file, last): (File, u64),
+        records: &[(u64, P::Record)],
+    ) -> (Ticket, u64) {
+        let start = self.effects.bytes.len();
+        let first = last + 1 - records.len() as u64;
+        for (sequence, (term, record)) in (first..).zip(records) {
+            // What is there whole or not at all is durable before any of its bytes.
+            let durable = (self.effects.bytes.len() - start) as u64;
+            let stamp = wal::Stamp { term: *term, sequence, durable };
+            wal::encode(stamp, record, &mut self.effects.bytes);
+        }
+        let end = self.effects.bytes.len();
+        let ticket = self.disk(file, DiskOperation::Replace { start, end });
+        (ticket, (end - start) as u64)
     }
 
     fn disk(&mut self, file: File, operation: DiskOperation) -> Ticket {
@@ -714,7 +773,9 @@ impl<P: Protocol> Context<'_, P> {
     #[inline]
     pub fn observe(&mut self, observation: Observation) {
         let always = match observation {
-            Observation::Role { .. } | Observation::Accept { .. } => true,
+            Observation::Role { .. } | Observation::Accept { .. } | Observation::Replay { .. } => {
+                true
+            }
             Observation::Apply { .. }
             | Observation::Discard { .. }
             | Observation::Append { .. }

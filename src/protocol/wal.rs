@@ -9,6 +9,10 @@
 //! below an offset that any later header calls durable is *corruption*: cutting there would throw away records that
 //! promises were made on. (cqlite #1390 and nodedb #164 are stores that could not tell, and dropped them.) The last
 //! batch has no header behind it to vouch for it: a bit that flips there cannot be told from a torn tail.
+//!
+//! A log does not grow for ever: once a checkpoint has what its first records brought about, [`Log::rewrite`] puts
+//! those that the checkpoint lacks in the place of all. A rewritten log is there whole or not at all, so its first
+//! header after that vouches for all of it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,7 +20,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Context, DiskImage, File, Protocol, Ticket};
+use super::{Context, DiskImage, File, Observation, Protocol, Ticket};
 use crate::time::Span;
 
 const HEADER: usize = 36;
@@ -61,6 +65,8 @@ pub struct Replay<R> {
     pub torn: u64,
     /// The sequence of the last record; 0 for none, or for records that were not numbered.
     pub sequence: u64,
+    /// The checksums of the records, chained.
+    pub digest: u64,
 }
 
 /// Damage to what had been durable.
@@ -133,7 +139,7 @@ pub fn replay<R: DeserializeOwned>(bytes: &[u8]) -> Result<Replay<R>, Corruption
 /// Reads records until the end of `bytes` or the first that is not whole, whether that had been durable or not.
 pub(crate) fn salvage<R: DeserializeOwned>(bytes: &[u8]) -> Replay<R> {
     let mut records = Vec::new();
-    let (mut rest, mut last) = (bytes, 0);
+    let (mut rest, mut last, mut digest) = (bytes, 0, 0);
     while let Some((stamp, record, after)) = decode_first(rest) {
         // A record out of its place is what is left of an older file.
         if !records.is_empty() && stamp.sequence != 0 && stamp.sequence != last + 1 {
@@ -141,10 +147,22 @@ pub(crate) fn salvage<R: DeserializeOwned>(bytes: &[u8]) -> Replay<R> {
         }
         last = stamp.sequence;
         records.push(record);
+        digest = chain(digest, checksum(rest));
         rest = after;
     }
     let torn = rest.len() as u64;
-    Replay { records, length: bytes.len() as u64 - torn, torn, sequence: last }
+    Replay { records, length: bytes.len() as u64 - torn, torn, sequence: last, digest }
+}
+
+/// The checksum of the record whose frame `bytes` start with.
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])
+}
+
+/// The digest of records that end in one of this checksum, from the digest of those before it.
+pub(crate) const fn chain(digest: u64, checksum: u32) -> u64 {
+    // Odd, so that nothing is multiplied away, and large, so that the order of records counts.
+    (digest ^ checksum as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
 }
 
 fn decode_first<R: DeserializeOwned>(bytes: &[u8]) -> Option<(Stamp, R, &[u8])> {
@@ -179,6 +197,24 @@ pub struct Carelessness {
     pub truncates_corruption: bool,
     /// A torn tail is left where it is, and what is appended behind it is never read again (cqlite #1390).
     pub keeps_torn_tail: bool,
+    /// Records that are missing between a checkpoint and the log are not missed.
+    pub ignores_gaps: bool,
+}
+
+/// Why a log cannot be gone on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Unusable {
+    /// What had been durable is damaged.
+    #[error(transparent)]
+    Corrupt(#[from] Corruption),
+    /// The log starts behind the end of the checkpoint.
+    #[error("the log starts at record {first}, and the checkpoint ends with record {covers}")]
+    Gap {
+        /// The first record of the log.
+        first: u64,
+        /// The last record that the checkpoint covers; 0 for none.
+        covers: u64,
+    },
 }
 
 /// A log in a file, as the process that writes it sees it.
@@ -187,8 +223,8 @@ pub struct Log {
     file: File,
     /// Bytes, and the sequence of the last record.
     written: Position,
-    /// Up to where syncs were asked for.
-    asked: Position,
+    /// Up to which sequence syncs were asked for.
+    asked: u64,
     /// Up to where it is known to be durable.
     durable: Position,
     /// Syncs under way, the oldest first, and what each makes durable.
@@ -203,26 +239,46 @@ struct Position {
 
 impl Log {
     /// The log in `file` with its records, after a start: a torn tail is cut off. What is read back is written, and
-    /// durable only after a [`Log::sync`].
+    /// durable only after a [`Log::sync`]. Records up to the sequence `covers` are in a checkpoint, and left out; 0
+    /// where there is none.
     ///
     /// # Errors
     ///
-    /// When the log is corrupt: the node must not serve.
+    /// When the log is corrupt, or does not join on to the checkpoint: the node must not serve.
     pub fn open<P: Protocol>(
-        (file, careless): (File, Carelessness),
+        (file, covers): (File, u64),
+        careless: Carelessness,
         disk: &DiskImage,
         cx: &mut Context<'_, P>,
-    ) -> Result<(Self, Vec<P::Record>), Corruption> {
+    ) -> Result<(Self, Vec<P::Record>), Unusable> {
         let bytes = disk.bytes(file);
-        let replayed = if careless.truncates_corruption { salvage(bytes) } else { replay(bytes)? };
+        let mut replayed =
+            if careless.truncates_corruption { salvage(bytes) } else { replay(bytes)? };
         let mut written = Position { bytes: replayed.length, sequence: replayed.sequence };
         if careless.keeps_torn_tail {
             written.bytes += replayed.torn;
         } else if replayed.torn > 0 {
             cx.truncate_suffix(file, replayed.length);
         }
-        let (asked, durable) = (Position::default(), Position::default());
-        Ok((Self { file, written, asked, durable, syncs: VecDeque::new() }, replayed.records))
+        if replayed.sequence < covers {
+            // The checkpoint was durable before the records it covers were. It has all that is left here, and what
+            // comes next belongs behind it.
+            if written.bytes > 0 {
+                cx.truncate_suffix(file, 0);
+            }
+            written = Position { bytes: 0, sequence: covers };
+            replayed = Replay { sequence: covers, ..salvage(&[]) };
+        }
+        let (records, last) = (replayed.records.len() as u64, replayed.sequence);
+        let first = last + 1 - records;
+        if first > covers + 1 && !careless.ignores_gaps {
+            return Err(Unusable::Gap { first, covers });
+        }
+        cx.observe(Observation::Replay { file, covers, records, last, digest: replayed.digest });
+        let known = usize::try_from((covers + 1).saturating_sub(first)).expect("records in memory");
+        let beyond = replayed.records.split_off(known.min(replayed.records.len()));
+        let (asked, durable) = (0, Position::default());
+        Ok((Self { file, written, asked, durable, syncs: VecDeque::new() }, beyond))
     }
 
     /// Writes a record; its sequence.
@@ -234,6 +290,7 @@ impl Log {
     ) -> u64 {
         self.written.sequence += 1;
         let sequence = self.written.sequence;
+        debug_assert!(self.durable.bytes <= self.written.bytes, "what is durable is written");
         let stamp = Stamp { term, sequence, durable: self.durable.bytes };
         self.written.bytes += cx.append_stamped(self.file, stamp, record);
         sequence
@@ -241,10 +298,32 @@ impl Log {
 
     /// Asks for everything written to be durable, unless that was asked for before.
     pub fn sync<P: Protocol>(&mut self, cx: &mut Context<'_, P>) {
-        if self.asked != self.written {
-            self.asked = self.written;
+        if self.asked != self.written.sequence {
+            self.asked = self.written.sequence;
             self.syncs.push_back((cx.sync(self.file), self.written));
         }
+    }
+
+    /// Puts `rest`, the last records written with their terms, in the place of all: a checkpoint has what is before
+    /// them. Whole or not at all, and durable like after a [`Log::sync`]; the ticket of that.
+    ///
+    /// The disk must not be full.
+    pub fn rewrite<P: Protocol>(
+        &mut self,
+        rest: &[(u64, P::Record)],
+        cx: &mut Context<'_, P>,
+    ) -> Ticket {
+        let last = self.written.sequence;
+        let (ticket, bytes) = cx.replace_stamped((self.file, last), rest);
+        self.written.bytes = bytes;
+        self.asked = last;
+        // Who reads a header behind the rewritten part has that part. Of the log before nothing is left to measure.
+        self.durable.bytes = bytes;
+        for (_, position) in &mut self.syncs {
+            position.bytes = bytes;
+        }
+        self.syncs.push_back((ticket, self.written));
+        ticket
     }
 
     /// A ticket came back from the disk.
@@ -370,12 +449,13 @@ mod tests {
             cut in proptest::option::of(any::<prop::sample::Index>()),
         ) {
             let (mut bytes, starts) = log(&records, durable);
-            let mut first = bytes.len();
+            let whole = bytes.clone();
             for (at, flip) in damage {
-                let at = at.index(bytes.len());
-                bytes[at] ^= flip;
-                first = first.min(at);
+                bytes[at.index(whole.len())] ^= flip;
             }
+            // What is flipped twice may be whole again.
+            let damaged = whole.iter().zip(&bytes).position(|(before, now)| before != now);
+            let mut first = damaged.unwrap_or(whole.len());
             if let Some(cut) = cut {
                 bytes.truncate(cut.index(bytes.len() + 1));
                 first = first.min(bytes.len());

@@ -447,7 +447,7 @@ PASS  A partition, and what it costs             seed 1  digest 0123456789abcdef
              Not promised in this run, because a message was lost or blocked (A
              follower applies what reaches it.)
   valid      convergence, lww-maximum, single-leader, read-your-writes,
-             monotonic-reads, monotonic-writes, writes-follow-reads
+             monotonic-reads, monotonic-writes, writes-follow-reads, replay
 
   (allowed: it was broken, and this configuration does not promise it)
 

@@ -13,10 +13,12 @@
 use std::collections::BTreeMap;
 
 use crate::config::DiskFault;
-use crate::protocol::{DiskError, DiskImage, DiskOperation, File, Ticket};
+use crate::protocol::{DiskError, DiskImage, DiskOperation, File, Ticket, wal};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::sampler::Distribution;
 use crate::time::Time;
+
+use ledger::Ledger;
 
 /// The longest hole of a torn write, in bytes.
 const SECTOR: u64 = 512;
@@ -45,6 +47,8 @@ struct Contents {
     now: Edition,
     /// What it was before each truncation or replacement that is not yet durable, the oldest first.
     before: Vec<Edition>,
+    /// What a numbered log in it ought to have.
+    ledger: Ledger,
 }
 
 /// A file between two truncations or replacements.
@@ -66,6 +70,8 @@ struct Sync {
     /// The edition of the file that it makes durable, and how much of it.
     edition: u64,
     covers: usize,
+    /// The last record of a numbered log that it makes durable.
+    sequence: u64,
 }
 
 impl Disk {
@@ -85,8 +91,11 @@ impl Disk {
         }
         let contents = self.files.entry(file).or_default();
         match *operation {
-            DiskOperation::Append { start, end } => {
+            DiskOperation::Append { start, end, sequence } => {
                 contents.now.written.extend_from_slice(&bytes[start..end]);
+                if sequence > 0 {
+                    contents.ledger.append(sequence, wal::checksum(&bytes[start..end]));
+                }
                 return None;
             }
             DiskOperation::TruncateSuffix { length } => {
@@ -105,7 +114,8 @@ impl Disk {
             DiskOperation::Sync => {}
         }
         let (edition, covers) = (contents.now.number, contents.now.written.len());
-        self.syncs.push(Sync { ticket, file, edition, covers });
+        let sequence = contents.ledger.written();
+        self.syncs.push(Sync { ticket, file, edition, covers, sequence });
         let takes = latency.sample(|index| draws.draw(Purpose::Sync, id, index));
         self.busy_until = self.busy_until.max(now) + takes;
         for (_, fault, what) in &self.faults {
@@ -160,11 +170,18 @@ impl Disk {
     pub(crate) fn complete(&mut self, ticket: Ticket) {
         // A power loss forgets the syncs under way, and their completions come all the same.
         let Some(at) = self.syncs.iter().position(|sync| sync.ticket == ticket) else { return };
-        let Sync { file, edition, covers, .. } = self.syncs.remove(at);
-        if self.has(&DiskFault::LostWrite) {
-            return;
+        let Sync { file, edition, covers, sequence, .. } = self.syncs.remove(at);
+        let lies = self.has(&DiskFault::LostWrite);
+        let contents = self.files.entry(file).or_default();
+        contents.ledger.sync(sequence);
+        if !lies {
+            contents.settle(edition, covers);
         }
-        self.files.entry(file).or_default().settle(edition, covers);
+    }
+
+    /// What the numbered log in `file` ought to have, as its node starts from it.
+    pub(crate) fn ledger(&mut self, file: File) -> &mut Ledger {
+        &mut self.files.entry(file).or_default().ledger
     }
 
     /// The machine dies: what was not durable is gone, but for what the draws of `id` leave.
@@ -240,6 +257,7 @@ impl Contents {
     }
 }
 
+pub(super) mod ledger;
 #[cfg(test)]
 mod twin;
 
@@ -250,6 +268,10 @@ mod tests {
     use crate::time::Span;
 
     const FILE: File = File(1);
+
+    const fn appends(bytes: &[u8]) -> DiskOperation {
+        DiskOperation::Append { start: 0, end: bytes.len(), sequence: 0 }
+    }
 
     /// A disk, and the calls of a protocol on it, with syncs of one millisecond.
     struct Bench {
@@ -279,10 +301,7 @@ mod tests {
         }
 
         fn append(&mut self, bytes: &[u8]) {
-            assert_eq!(
-                self.perform(&DiskOperation::Append { start: 0, end: bytes.len() }, bytes).1,
-                None
-            );
+            assert_eq!(self.perform(&appends(bytes), bytes).1, None);
         }
 
         fn after_power_loss(&mut self, event: u64) -> Vec<u8> {
@@ -368,10 +387,7 @@ mod tests {
         bench.has(DiskFault::Full);
         let latency = Distribution::Constant(Span::from_millis(1));
         let (at, id) = (Time::ZERO, CausalId::root(Root::Run, 0, 0));
-        for operation in [
-            DiskOperation::Append { start: 0, end: 1 },
-            DiskOperation::Replace { start: 0, end: 1 },
-        ] {
+        for operation in [appends(b"x"), DiskOperation::Replace { start: 0, end: 1 }] {
             let named = (Ticket(7), FILE);
             let done =
                 bench.disk.perform(named, &operation, b"x", (at, id), (&bench.draws, &latency));

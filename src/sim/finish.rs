@@ -3,7 +3,7 @@
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Status};
 use crate::id::{NodeId, NodeSet, OpId};
-use crate::metrics::{Leadership, MessageCounts, Settlement, Unserved};
+use crate::metrics::{Leadership, MessageCounts, Recovery, Settlement, Unserved};
 use crate::property::Hazards;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::time::Time;
@@ -25,6 +25,7 @@ pub(crate) struct Finished {
     /// Arrivals that were never invoked.
     pub(crate) unserved: Unserved,
     pub(crate) leaderships: Vec<Leadership>,
+    pub(crate) recoveries: Vec<Recovery>,
     pub(crate) hazards: Hazards,
     /// Nodes that are up and never lost what was in their memory.
     pub(crate) survivors: NodeSet,
@@ -68,6 +69,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             messages: self.kernel.counts,
             unserved: self.clients.unserved(),
             leaderships: self.leaderships,
+            recoveries: self.recoveries,
             hazards: self.kernel.hazards,
             states: self.states.into_snapshots(),
             script: self.clients.script_operations().to_vec(),

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::digest::{DigestValue, name_hash};
 use crate::history::Failure;
 use crate::id::{FaultId, NodeId};
-use crate::metrics::{Leadership, Settlement};
+use crate::metrics::{Leadership, Recovery, Settlement};
 use crate::property::Hazard;
 use crate::protocol::{
     Context, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply, RequestId,
@@ -62,6 +62,7 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     /// More events than this at one instant are a loop without progress.
     events_an_instant: u64,
     leaderships: Vec<Leadership>,
+    recoveries: Vec<Recovery>,
     settle: Settle,
     states: StateWatch,
     /// Whether any node is paused.
@@ -105,6 +106,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             held: Vec::new(),
             events_an_instant: events_an_instant(config),
             leaderships: Vec::new(),
+            recoveries: Vec::new(),
             settle: Settle::new(),
             states: StateWatch::new(&config.expect.states),
             any_paused: false,

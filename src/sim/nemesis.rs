@@ -204,6 +204,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         for node in &hit {
             if empty_disk {
                 self.slots[node.index()].disk.wipe();
+                self.slots[node.index()].last_data = None;
                 self.kernel.hazards.insert(Hazard::EmptyDisk);
             }
             self.restart(*node, id);
@@ -355,6 +356,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// A node's process dies, and with `power` its machine.
     pub(super) fn crash(&mut self, node: NodeId, (power, for_good): (bool, bool), id: CausalId) {
         let slot = &mut self.slots[node.index()];
+        if P::REPLAY_RESTORES_DATA
+            && let Some(state) = &slot.state
+        {
+            slot.last_data = Some(state.snapshot().data);
+        }
         slot.state = None;
         slot.role = None;
         slot.paused = false;

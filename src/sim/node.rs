@@ -4,12 +4,14 @@
 //! is down are lost, and a client is told that the connection was refused. A paused node keeps its state; what
 //! reaches it waits, in order, and timers that ran out meanwhile fire when it resumes.
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasherDefault;
 
 use indexmap::IndexMap;
 
 use crate::digest::NameHasher;
-use crate::protocol::{NodeSnapshot, Protocol, Role};
+use crate::id::KeyId;
+use crate::protocol::{NodeSnapshot, Protocol, Role, Stored};
 use crate::time::Time;
 
 use super::clock::Clock;
@@ -37,6 +39,8 @@ pub(crate) struct Slot<P: Protocol> {
     pub(crate) role: Option<(Role, u64)>,
     /// Whether it ever lost what was in its memory.
     pub(crate) lost_memory: bool,
+    /// What it stored when its process died, to be held against what it reads back.
+    pub(crate) last_data: Option<BTreeMap<KeyId, Stored>>,
 }
 
 impl<P: Protocol> Slot<P> {
@@ -54,6 +58,7 @@ impl<P: Protocol> Slot<P> {
             backlog: Vec::new(),
             role: None,
             lost_memory: false,
+            last_data: None,
         }
     }
 

@@ -1,11 +1,12 @@
-//! What the simulation takes note of: observations of nodes, leaderships, the life of a watched write.
+//! What the simulation takes note of: observations of nodes, leaderships, recoveries, the life of a watched write.
 
 use crate::id::NodeId;
-use crate::metrics::Leadership;
-use crate::protocol::{Observation, Protocol, Role};
+use crate::metrics::{Leadership, Recovery};
+use crate::protocol::{File, Observation, Protocol, Role};
 use crate::time::Time;
 
 use super::Simulation;
+use super::disk::ledger::{Account, Read};
 use super::event::Event;
 use super::queue::EventQueue;
 
@@ -44,6 +45,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             | Observation::Append { .. }
             | Observation::Truncate { .. }
             | Observation::Commit { .. } => {}
+            Observation::Replay { file, covers, records, last, digest } => {
+                self.note_recovery((node, file), covers, Read { records, last, digest });
+            }
         }
         if self.watched.is_some() && self.watched == observation.version() {
             let (at, what) = (self.kernel.now, SightingKind::Observed(observation));
@@ -53,6 +57,32 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let (what, text) = observation.describe(&self.config.names);
             self.kernel.trace.line(self.kernel.now, &node.to_string(), what, &text);
         }
+    }
+
+    /// Holds what a node read of its log against what it ought to have.
+    #[cold]
+    fn note_recovery(&mut self, (node, file): (NodeId, File), covers: u64, read: Read) {
+        let slot = &mut self.slots[node.index()];
+        let Account { written, synced, same } = slot.disk.ledger(file).resume(read);
+        if written == 0 && read.last == 0 {
+            return;
+        }
+        let Read { records, last, .. } = read;
+        // With all that it wrote it stores what it stored; with less, nobody knows what that would be.
+        let before = slot.last_data.take().filter(|_| last == written);
+        let same_data = before.map(|data| slot.snapshot(node).data == data);
+        let (at, same_records) = (self.kernel.now, same);
+        self.recoveries.push(Recovery {
+            node,
+            at,
+            covers,
+            records,
+            last,
+            synced,
+            written,
+            same_records,
+            same_data,
+        });
     }
 
     fn note_role(&mut self, node: NodeId, role: Role, term: u64) {

@@ -93,7 +93,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         replication: Replication::Entry,
         resend: None,
         deletes: Deletes::Tombstone,
-        wal: Wal { policy: Policy::Off },
+        wal: Wal { policy: Policy::Off, checkpoint_every: None },
         failover: Failover::NONE,
         defects: Defects::default(),
     }

@@ -46,11 +46,10 @@ impl LeaderFollower {
     pub(super) fn take_state(
         &mut self,
         from: NodeId,
-        (life, version): (u32, Version),
+        (term, life, version): (u32, u32, Version),
         entries: &[Entry],
         cx: &mut Context<'_, Self>,
     ) {
-        let term = self.term();
         let is_late = |(last_term, last_life, last): (u32, u32, Version)| {
             if last_term != term {
                 last_term > term
@@ -75,7 +74,11 @@ impl LeaderFollower {
                 self.merge_into(from, &mut store, cx);
             }
         }
-        self.log_record(term, || Record::State { life, version, entries: entries_of(&store) }, cx);
+        self.log_record(
+            term,
+            || Record::State { term, life, version, entries: entries_of(&store) },
+            cx,
+        );
         self.replace_store(store, cx);
     }
 

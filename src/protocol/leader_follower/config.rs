@@ -1,5 +1,7 @@
 //! The settings of leader-follower replication.
 
+use std::num::NonZeroU32;
+
 use crate::protocol::wal::{Carelessness, Policy};
 use crate::time::Span;
 
@@ -33,6 +35,8 @@ pub struct Config {
 pub struct Wal {
     /// When a write to it is durable, and what waits for that.
     pub policy: Policy,
+    /// After how many records the store is written down and the log cut; `None`: never.
+    pub checkpoint_every: Option<NonZeroU32>,
 }
 
 /// How a cluster gets a leader when it has none, and what becomes of the data of those that were away.
@@ -173,6 +177,8 @@ pub enum Defect {
     TruncateCorruption,
     /// A torn tail is not cut off, and what is appended behind it is never read again (cqlite #1390).
     KeepTornTail,
+    /// The log is cut before the checkpoint that stands for it is written (VelesDB #898, holt #15, nodedb #160).
+    TruncateBeforeCheckpoint,
     /// With election by lowest id: the lowest configured id is waited for, dead or alive, so nobody takes over (a
     /// three-node teaching store).
     WaitForLowestConfigured,
@@ -183,9 +189,10 @@ pub enum Defect {
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::TruncateCorruption,
         Self::KeepTornTail,
+        Self::TruncateBeforeCheckpoint,
         Self::WaitForLowestConfigured,
         Self::RaiseTermWhileWaiting,
     ];
@@ -196,6 +203,7 @@ impl Defect {
         match self {
             Self::TruncateCorruption => "truncate-corruption",
             Self::KeepTornTail => "keep-torn-tail",
+            Self::TruncateBeforeCheckpoint => "truncate-before-checkpoint",
             Self::WaitForLowestConfigured => "wait-for-lowest-configured",
             Self::RaiseTermWhileWaiting => "raise-term-while-waiting",
         }
@@ -231,6 +239,7 @@ impl Defects {
         Carelessness {
             truncates_corruption: self.has(Defect::TruncateCorruption),
             keeps_torn_tail: self.has(Defect::KeepTornTail),
+            ignores_gaps: self.has(Defect::TruncateBeforeCheckpoint),
         }
     }
 }

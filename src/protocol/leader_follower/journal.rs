@@ -6,13 +6,16 @@
 //! | buffered | when it is written; what was written is synced every so often |
 //! | fsync | when a sync of its own has made it durable |
 //! | group commit | when a sync has made it durable, which it shares with all that arrived while one was under way |
+//!
+//! Every so often the log is cut: see [`super::checkpoint`].
 
 use std::collections::VecDeque;
 
 use crate::id::{NodeId, Version};
-use crate::protocol::wal::{Corruption, Log, Policy};
+use crate::protocol::wal::{Log, Policy};
 use crate::protocol::{Context, DiskError, DiskImage, File, Origin, RequestId, Ticket};
 
+use super::checkpoint::{Checkpoints, Snapshot, Unreadable};
 use super::leader::Accepted;
 use super::log::{LogEntry, Position};
 use super::message::{Entry, InSync};
@@ -27,6 +30,8 @@ pub enum Record {
     Write(Entry),
     /// A full state that a follower took in the place of its store.
     State {
+        /// The term in which it was taken.
+        term: u32,
         /// The life of the leader that sent it.
         life: u32,
         /// The version of the write that it followed.
@@ -59,6 +64,8 @@ pub enum Record {
         /// The in-sync set that it believes in.
         in_sync: Option<InSync>,
     },
+    /// What a node stored, in the place of the records up to one; in the file of the checkpoint.
+    Checkpoint(Snapshot),
 }
 
 /// What a node does once its log is durable up to here.
@@ -95,6 +102,7 @@ pub(super) struct Journal {
     waiting: VecDeque<Waiting>,
     /// Whether the timer of the buffered policy runs.
     flush_is_set: bool,
+    checkpoints: Checkpoints,
 }
 
 #[derive(Debug)]
@@ -106,20 +114,24 @@ struct Waiting {
 }
 
 impl Journal {
-    /// The log as the disk kept it, with its records, synced from now on; `None` when nothing is logged.
+    /// The log as the disk kept it, with its records from the checkpoint on, synced from now on; `None` when nothing
+    /// is logged.
     pub(super) fn open(
         config: &Config,
         disk: &DiskImage,
         cx: &mut Context<'_, LeaderFollower>,
-    ) -> Result<Option<(Self, Vec<Record>)>, Corruption> {
+    ) -> Result<Option<(Self, Vec<Record>)>, Unreadable> {
         let policy = config.wal.policy;
         if policy == Policy::Off {
             return Ok(None);
         }
-        let (mut log, records) = Log::open((LOG, config.defects.carelessness()), disk, cx)?;
+        let (checkpoints, checkpoint) = Checkpoints::open(config, disk)?;
+        let (careless, covers) = (config.defects.carelessness(), checkpoints.covers());
+        let (mut log, beyond) = Log::open((LOG, covers), careless, disk, cx)?;
         log.sync(cx);
-        let journal = Self { policy, log, waiting: VecDeque::new(), flush_is_set: false };
-        Ok(Some((journal, records)))
+        let records = checkpoint.into_iter().chain(beyond).collect();
+        let (waiting, flush_is_set) = (VecDeque::new(), false);
+        Ok(Some((Self { policy, log, waiting, flush_is_set, checkpoints }, records)))
     }
 
     /// Writes a record.
@@ -130,6 +142,23 @@ impl Journal {
         cx: &mut Context<'_, LeaderFollower>,
     ) {
         self.log.append(term.into(), record, cx);
+        self.checkpoints.appended(term.into(), record);
+    }
+
+    /// Whether enough was written since the last checkpoint for another one.
+    #[inline]
+    pub(super) fn is_checkpoint_due(&self) -> bool {
+        self.checkpoints.is_due(self.log.written())
+    }
+
+    /// Begins a checkpoint with what the node stores.
+    pub(super) fn checkpoint(&mut self, snapshot: Snapshot, cx: &mut Context<'_, LeaderFollower>) {
+        self.checkpoints.begin(snapshot, &mut self.log, cx);
+    }
+
+    /// The sequence of the last record written.
+    pub(super) fn written(&self) -> u64 {
+        self.log.written()
     }
 
     /// Hands `then` back when it may be done now; else it waits until all that is written so far is durable.
@@ -168,6 +197,7 @@ impl Journal {
     /// A sync has completed. What arrived meanwhile shares the next one, which is caused by the first of them.
     pub(super) fn persisted(&mut self, ticket: Ticket, cx: &mut Context<'_, LeaderFollower>) {
         self.log.persisted(ticket);
+        self.checkpoints.persisted(ticket, &mut self.log, cx);
         if self.policy != Policy::GroupCommit || self.log.is_syncing() {
             return;
         }
@@ -202,8 +232,8 @@ impl LeaderFollower {
                     self.leading.has_stamped(entry.stored.version, self.me);
                     self.take(entry, cx);
                 }
-                Record::State { life, version, entries } => {
-                    self.take_state(self.me, (life, version), &entries, cx);
+                Record::State { term, life, version, entries } => {
+                    self.take_state(self.me, (term, life, version), &entries, cx);
                 }
                 Record::Clear => self.store.clear(),
                 Record::Entry(entry) => {
@@ -213,6 +243,7 @@ impl LeaderFollower {
                 Record::Cut { behind } => self.recover_cut(behind),
                 Record::Install { position, entries } => self.recover_install(position, &entries),
                 Record::Ballot { .. } => {}
+                Record::Checkpoint(snapshot) => self.restore(snapshot, cx),
             }
         }
     }
@@ -236,6 +267,10 @@ impl LeaderFollower {
             Some(journal) => journal.once_durable(then, cx),
             None => Some(then),
         };
+        // Whatever a step writes it has written, and stored, by now.
+        if self.journal.as_ref().is_some_and(Journal::is_checkpoint_due) {
+            self.checkpoint(cx);
+        }
         if let Some(then) = then {
             self.proceed(then, cx);
         }

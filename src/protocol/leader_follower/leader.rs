@@ -107,6 +107,11 @@ impl Leading {
         }
     }
 
+    /// How many writes this node has stamped.
+    pub(super) const fn stamped(&self) -> u32 {
+        self.sequence
+    }
+
     /// The unanswered write of this version. Timestamps may go back; sequences rise, nearly always by one.
     #[inline]
     fn find(&mut self, version: Version) -> Option<&mut Pending> {

@@ -18,8 +18,8 @@
 //! missed, as a full state or as the part of one log that it lacks. In that last case replication itself goes in the
 //! order of the log, as in Raft.
 //!
-//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `resend`, `journal`; then
-//! `election` and `ballot` (who leads), `catch_up` (full state), `log` and `ordered` (one log), `in_sync`; `promises`.
+//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `resend`, `journal`, `checkpoint`;
+//! then `election` and `ballot` (who leads), `catch_up` (full state), `log` and `ordered` (one log), `in_sync`; `promises`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +43,7 @@ use super::store::Store;
 
 mod ballot;
 mod catch_up;
+mod checkpoint;
 mod config;
 mod election;
 mod in_sync;
@@ -54,6 +55,7 @@ mod ordered;
 mod promises;
 mod resend;
 
+pub use checkpoint::Snapshot;
 pub use config::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, Mode, OnAckTimeout, Replication,
     Tail, Wal, WithoutLeader,
@@ -113,6 +115,8 @@ impl Protocol for LeaderFollower {
     type Message = Message;
     type Record = Record;
     type Timer = Timer;
+
+    const REPLAY_RESTORES_DATA: bool = true;
 
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         let (ballot, in_sync) = Ballot::recover(config, disk);
@@ -249,8 +253,8 @@ impl LeaderFollower {
                 }
                 version
             }
-            Message::State { life, version, entries, .. } => {
-                self.take_state(from, (life, version), &entries, cx);
+            Message::State { term, life, version, entries } => {
+                self.take_state(from, (term, life, version), &entries, cx);
                 version
             }
             rare => return self.receive_rare(from, rare, cx),

@@ -3,6 +3,7 @@
 //! | property | promised |
 //! |---|---|
 //! | single-leader | always: the leader is fixed |
+//! | replay | with a log, unless a disk lies or flips a bit: a bit of the last batch that flips looks like a torn tail |
 //! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message is lost or a node crashes; never when a clear may reach a follower (sent there, or tried again at the next node), and never lww-maximum when deletes erase |
 //! | durability | never when writes are tried again: an attempt that was given up may arrive late and win by its stamp over what was acknowledged since; else unless a node forgets or a wall clock is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message is lost |
 //! | monotonic writes, writes follow reads | unless a node forgets or a wall clock is set wrong |
@@ -79,6 +80,17 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::MonotonicWrites, writes)
         .with(Property::WritesFollowReads, writes)
         .with(Property::Staleness, from_leader)
+        .with(Property::Replay, replay(policy))
+}
+
+fn replay(policy: Policy) -> Promise {
+    match policy {
+        Policy::Off => Promise::Always { why: "nothing is written, and nothing read back" },
+        Policy::Buffered { .. } | Policy::Fsync | Policy::GroupCommit => Promise::Unless {
+            hazards: Hazards::of(&[Hazard::LostWrite, Hazard::BitRot]),
+            why: "what a sync covered is read back, whole, or the node does not start",
+        },
+    }
 }
 
 /// What makes a node lose what it has confirmed or acknowledged.

@@ -1,5 +1,7 @@
 //! `[protocol.leader-follower.wal]`.
 
+use std::num::NonZeroU32;
+
 use serde_json::json;
 
 use crate::protocol::leader_follower::Wal;
@@ -8,7 +10,7 @@ use crate::scenario::TableDecoder;
 use crate::time::Span;
 
 /// What holds when the table is not there.
-pub(super) const DEFAULT: Wal = Wal { policy: Policy::Off };
+pub(super) const DEFAULT: Wal = Wal { policy: Policy::Off, checkpoint_every: None };
 
 /// Reads the table.
 pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Wal> {
@@ -18,12 +20,22 @@ pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Wal> {
     let given = table.get("policy");
     let policy = given.as_ref().map_or(Some(Policy::Off), |policy| policy.choice(&words));
     let every = table.get("sync-every");
+    // An argument that changes the policy leaves the rest of the file's table behind: that is no mistake.
+    let is_stale = given.as_ref().is_some_and(|policy| policy.is_from_argument());
+    let checkpoint_every = table.or("checkpoint-every", None, |value| match policy {
+        _ if value.is_text("off") => Some(None),
+        Some(Policy::Off) if is_stale => Some(None),
+        Some(Policy::Off) => value.wrong(
+            "`checkpoint-every` needs a log",
+            "the policy is `off`: there is nothing to cut",
+        ),
+        _ => value.integer_u32(1..=u32::MAX).map(NonZeroU32::new),
+    });
     let policy = match (policy?, every) {
         (Policy::Buffered { .. }, Some(every)) => {
             Policy::Buffered { sync_every: every.positive_duration()? }
         }
-        // An argument that changes the policy leaves the file's interval behind: that is no mistake.
-        (_, Some(every)) if !given.is_some_and(|policy| policy.is_from_argument()) => {
+        (_, Some(every)) if !is_stale => {
             return every.wrong(
                 "`sync-every` needs the policy `buffered`",
                 "no other policy syncs by the clock",
@@ -31,7 +43,7 @@ pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Wal> {
         }
         (policy, _) => policy,
     };
-    Some(Wal { policy })
+    Some(Wal { policy, checkpoint_every: checkpoint_every? })
 }
 
 /// Writes it back.
@@ -41,6 +53,11 @@ pub(super) fn encode(wal: &Wal) -> toml::Table {
     if let Policy::Buffered { sync_every } = wal.policy {
         table.insert("sync-every".to_owned(), sync_every.to_string().into());
     }
+    let checkpoint_every = match wal.checkpoint_every {
+        Some(records) => i64::from(records.get()).into(),
+        None => "off".into(),
+    };
+    table.insert("checkpoint-every".to_owned(), checkpoint_every);
     table
 }
 
@@ -60,6 +77,11 @@ pub(super) fn schema() -> serde_json::Value {
                 "description": "With policy `buffered`: how long a write is left unsynced.",
                 "$ref": "#/$defs/duration",
                 "default": "1s"
+            },
+            "checkpoint-every": {
+                "description": "After how many records what is stored is written down and the log cut.",
+                "anyOf": [{ "const": "off" }, { "type": "integer", "minimum": 1, "maximum": u32::MAX }],
+                "default": "off"
             }
         }
     })

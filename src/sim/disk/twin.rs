@@ -108,7 +108,8 @@ proptest! {
                 Step::Change(change) => {
                     let done = match &change {
                         Change::Append(bytes) => {
-                            perform(DiskOperation::Append { start: 0, end: bytes.len() }, bytes)
+                            let end = bytes.len();
+                            perform(DiskOperation::Append { start: 0, end, sequence: 0 }, bytes)
                         }
                         Change::Truncate(length) => {
                             let length = *length as u64;

@@ -1,0 +1,198 @@
+//! Checkpoints: the store is written down every so often, and the log cut to what came after.
+//!
+//! | step | a crash before it is done finds | once it is done |
+//! |---|---|---|
+//! | 1. put a snapshot in the place of the old checkpoint | the old checkpoint or the new one, and the whole log | the new checkpoint and the whole log |
+//! | 2. put the records since the snapshot in the place of the log | the new checkpoint, and the log whole or cut | the new checkpoint and the rest of the log |
+//!
+//! Recovery loads the checkpoint and replays what the log has beyond the record that it covers, so all of these come
+//! to the same. Both files change by [`Context::replace`], whole or not at all: there is no half cut, and no third file
+//! to look for. Step 2 begins when step 1 is durable. Writes go on meanwhile; what is written after the snapshot was
+//! taken is kept in memory until the log is cut. A snapshot may be durable before the records that it covers are: a log
+//! that a power loss leaves shorter than its checkpoint has nothing that the checkpoint lacks, and begins anew.
+//!
+//! No checkpoint starts while one is under way, or while the disk is full: a log that is not cut is merely long. With
+//! the defect `truncate-before-checkpoint` the two steps change places.
+
+use std::num::NonZeroU32;
+
+use crate::id::Version;
+use crate::protocol::wal::{Log, Unusable};
+use crate::protocol::{Context, DiskImage, File, Observation, Ticket};
+
+use super::journal::Record;
+use super::log::{Log as ReplicatedLog, Position};
+use super::message::Entry;
+use super::{Config, Defect, LeaderFollower};
+
+const CHECKPOINT: File = File(2);
+
+/// All that a node has to know again after a start, up to a record of its log.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Snapshot {
+    /// The last record that it covers.
+    pub covers: u64,
+    /// How many writes the node had stamped.
+    pub stamped: u32,
+    /// The last full state that it had taken as follower: its term, the life of its leader, and the write that it
+    /// followed.
+    pub last_state: Option<(u32, u32, Version)>,
+    /// Where the replicated log ended, if there is one.
+    pub position: Position,
+    /// What it stored.
+    pub entries: Vec<Entry>,
+}
+
+/// Why a node cannot start from its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error(transparent)]
+    Log(#[from] Unusable),
+    /// It was put there whole: damage to it is none that a crash did.
+    #[error("the checkpoint is damaged")]
+    Checkpoint,
+}
+
+/// The checkpoint of a node, and the next one under way.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    every: Option<NonZeroU32>,
+    cuts_first: bool,
+    /// The last record that the last one taken covers.
+    covers: u64,
+    step: Step,
+    /// What was written since the snapshot under way was taken, with its terms.
+    since: Vec<(u64, Record)>,
+}
+
+/// What a checkpoint waits for.
+#[derive(Debug)]
+enum Step {
+    /// None is under way.
+    Idle,
+    /// The snapshot to be durable.
+    Writing(Ticket),
+    /// The shorter log to be durable; and then, where that came first, the snapshot.
+    Cutting(Ticket, Option<Snapshot>),
+}
+
+impl Checkpoints {
+    /// The checkpoint as the disk kept it, to be taken in before the records of the log.
+    pub(super) fn open(
+        config: &Config,
+        disk: &DiskImage,
+    ) -> Result<(Self, Option<Record>), Unreadable> {
+        let mut replayed = disk.records(CHECKPOINT);
+        let (checkpoint, covers) = match replayed.records.pop() {
+            Some(Record::Checkpoint(snapshot)) if replayed.torn == 0 => {
+                let covers = snapshot.covers;
+                (Some(Record::Checkpoint(snapshot)), covers)
+            }
+            None if replayed.torn == 0 => (None, 0),
+            _ => return Err(Unreadable::Checkpoint),
+        };
+        let every = config.wal.checkpoint_every;
+        let cuts_first = config.defects.has(Defect::TruncateBeforeCheckpoint);
+        let (step, since) = (Step::Idle, Vec::new());
+        Ok((Self { every, cuts_first, covers, step, since }, checkpoint))
+    }
+
+    /// The last record that the last checkpoint covers; 0 for none.
+    pub(super) const fn covers(&self) -> u64 {
+        self.covers
+    }
+
+    /// Whether the log, written up to this record, is long enough for another.
+    #[inline]
+    pub(super) fn is_due(&self, written: u64) -> bool {
+        self.every.is_some_and(|every| written - self.covers >= every.get().into())
+            && matches!(self.step, Step::Idle)
+    }
+
+    /// A record was written.
+    #[inline]
+    pub(super) fn appended(&mut self, term: u64, record: &Record) {
+        if matches!(self.step, Step::Writing(_)) && !self.cuts_first {
+            self.since.push((term, record.clone()));
+        }
+    }
+
+    /// A snapshot of the node was taken.
+    pub(super) fn begin(
+        &mut self,
+        snapshot: Snapshot,
+        log: &mut Log,
+        cx: &mut Context<'_, LeaderFollower>,
+    ) {
+        self.covers = snapshot.covers;
+        self.step = if self.cuts_first {
+            Step::Cutting(log.rewrite(&[], cx), Some(snapshot))
+        } else {
+            Step::Writing(write(snapshot, cx))
+        };
+    }
+
+    /// The disk finished something: perhaps what the checkpoint waits for.
+    pub(super) fn persisted(
+        &mut self,
+        ticket: Ticket,
+        log: &mut Log,
+        cx: &mut Context<'_, LeaderFollower>,
+    ) {
+        match &mut self.step {
+            // The snapshot is durable, and the log may lose what it covers.
+            Step::Writing(wanted) if *wanted == ticket => {
+                let since = std::mem::take(&mut self.since);
+                self.step = if self.cuts_first || cx.disk_is_full() {
+                    Step::Idle
+                } else {
+                    Step::Cutting(log.rewrite(&since, cx), None)
+                };
+            }
+            Step::Cutting(wanted, snapshot) if *wanted == ticket => {
+                self.step = match snapshot.take() {
+                    Some(snapshot) if !cx.disk_is_full() => Step::Writing(write(snapshot, cx)),
+                    Some(_) | None => Step::Idle,
+                };
+            }
+            Step::Idle | Step::Writing(_) | Step::Cutting(..) => {}
+        }
+    }
+}
+
+impl LeaderFollower {
+    /// Begins a checkpoint of what the node stores, which is what its log says up to here.
+    #[cold]
+    pub(super) fn checkpoint(&mut self, cx: &mut Context<'_, Self>) {
+        let Some(journal) = &mut self.journal else { return };
+        if cx.disk_is_full() {
+            return;
+        }
+        let entries = self.store.iter().map(|(key, stored)| Entry { key, stored }).collect();
+        let (stamped, last_state) = (self.leading.stamped(), self.last_state);
+        let (covers, position) = (journal.written(), self.log.last());
+        let snapshot = Snapshot { covers, stamped, last_state, position, entries };
+        journal.checkpoint(snapshot, cx);
+    }
+
+    /// Takes in what a checkpoint has.
+    pub(super) fn restore(&mut self, snapshot: Snapshot, cx: &mut Context<'_, Self>) {
+        let Snapshot { stamped, last_state, position, entries, covers: _ } = snapshot;
+        let last_stamp = Version { timestamp: 0, node: self.me, sequence: stamped };
+        self.leading.has_stamped(last_stamp, self.me);
+        self.last_state = last_state;
+        for Entry { key, stored } in entries {
+            cx.observe(Observation::Apply { key, version: stored.version });
+            self.store.apply(key, stored);
+            self.newest = self.newest.max(stored.version.timestamp);
+        }
+        if self.config.failover.is_ordered() {
+            self.ballot.was_in(position.term);
+            self.log = ReplicatedLog::from_state(position, self.store.clone());
+        }
+    }
+}
+
+fn write(snapshot: Snapshot, cx: &mut Context<'_, LeaderFollower>) -> Ticket {
+    cx.replace(CHECKPOINT, &[Record::Checkpoint(snapshot)])
+}
