@@ -578,6 +578,14 @@ pub struct Change {
 pub struct Bounds {
     /// How long after a write was acknowledged a read may still miss it.
     pub staleness: Span,
+    /// The least share of operations that complete ok.
+    pub availability: Probability,
+    /// How long after the loss of a leader a write may wait to be acknowledged; `None` for any time.
+    pub recovery: Option<Span>,
+    /// How long nobody may lead; `None` for any time.
+    pub leaderless: Option<Span>,
+    /// How long a write may take from the first node to a live replica; `None` when that is not to be measured.
+    pub replication_lag: Option<Span>,
 }
 
 /// What the scenario expects.

@@ -23,6 +23,16 @@ pub enum Property {
     WritesFollowReads,
     /// No read misses a write acknowledged longer before it than the bound.
     Staleness,
+    /// No two nodes both believe that they lead and both acknowledge writes.
+    SplitBrain,
+    /// As much is answered, and a lost leader replaced as soon, as the bounds ask for.
+    Availability,
+    /// Once the faults are over, all that was begun comes to an end, and somebody leads.
+    Liveness,
+    /// No acknowledged write reaches a live replica later than the bound.
+    ReplicationLag,
+    /// What an acknowledged delete removed does not show again.
+    Resurrection,
 }
 
 /// When a property has to hold.
@@ -36,7 +46,7 @@ pub enum Kind {
 
 impl Property {
     /// All properties, in the order in which they are reported.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Convergence,
         Self::LwwMaximum,
         Self::Durability,
@@ -46,6 +56,11 @@ impl Property {
         Self::MonotonicWrites,
         Self::WritesFollowReads,
         Self::Staleness,
+        Self::SplitBrain,
+        Self::Availability,
+        Self::Liveness,
+        Self::ReplicationLag,
+        Self::Resurrection,
     ];
 
     /// The name in files and JSON.
@@ -61,6 +76,11 @@ impl Property {
             Self::MonotonicWrites => "monotonic-writes",
             Self::WritesFollowReads => "writes-follow-reads",
             Self::Staleness => "staleness",
+            Self::SplitBrain => "split-brain",
+            Self::Availability => "availability",
+            Self::Liveness => "liveness",
+            Self::ReplicationLag => "replication-lag",
+            Self::Resurrection => "resurrection",
         }
     }
 
@@ -74,13 +94,19 @@ impl Property {
     #[must_use]
     pub const fn kind(self) -> Kind {
         match self {
-            Self::Convergence | Self::LwwMaximum | Self::Durability => Kind::Eventually,
+            Self::Convergence | Self::LwwMaximum | Self::Durability | Self::Liveness => {
+                Kind::Eventually
+            }
             Self::SingleLeader
             | Self::ReadYourWrites
             | Self::MonotonicReads
             | Self::MonotonicWrites
             | Self::WritesFollowReads
-            | Self::Staleness => Kind::Always,
+            | Self::Staleness
+            | Self::SplitBrain
+            | Self::Availability
+            | Self::ReplicationLag
+            | Self::Resurrection => Kind::Always,
         }
     }
 }

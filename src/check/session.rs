@@ -112,7 +112,12 @@ impl Scan {
             | Property::LwwMaximum
             | Property::Durability
             | Property::SingleLeader
-            | Property::Staleness => Breaks::default(),
+            | Property::Staleness
+            | Property::SplitBrain
+            | Property::Availability
+            | Property::Liveness
+            | Property::ReplicationLag
+            | Property::Resurrection => Breaks::default(),
         };
         let figures = Vec::new();
         let witness = breaks.first.map(|first| witness(facts, property, breaks.count, first));

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use crate::config::{
     Bounds, Cluster, Config, Disk, Expect, Link, LinkOrder, Names, Network, Operation, Ties,
 };
-use crate::history::{Entry, Function, History, Item, Status};
+use crate::history::{Entry, Failure, Function, History, Item, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
-use crate::metrics::{Leadership, Settlement};
+use crate::metrics::{Application, Leadership, Settlement};
 use crate::property::{Hazards, Promises, Property};
 use crate::protocol::{NodeSnapshot, Role, Stored};
 use crate::rng::Probability;
@@ -48,6 +48,7 @@ pub(super) struct Told {
     finds: Vec<(KeyId, Value, i64)>,
     confirmations: (u16, u16),
     degraded: bool,
+    failure: Option<Failure>,
 }
 
 impl Told {
@@ -85,6 +86,10 @@ impl Told {
         self.confirmations = (by, of);
         self
     }
+    pub(super) fn because(&mut self, failure: Failure) -> &mut Self {
+        self.failure = Some(failure);
+        self
+    }
     pub(super) fn degraded(&mut self) -> &mut Self {
         self.degraded = true;
         self
@@ -100,6 +105,7 @@ pub(super) struct Story {
     leaderships: Vec<Leadership>,
     settlement: Settlement,
     survivors: NodeSet,
+    applications: Option<Vec<Application>>,
 }
 
 impl Story {
@@ -111,6 +117,7 @@ impl Story {
             leaderships: Vec::new(),
             settlement: Settlement::Settled { after: Span::ZERO },
             survivors: NodeId::all(nodes).collect(),
+            applications: None,
         }
     }
 
@@ -136,6 +143,7 @@ impl Story {
             finds: Vec::new(),
             confirmations: (0, 0),
             degraded: false,
+            failure: None,
         });
         self.told.last_mut().expect("pushed above")
     }
@@ -213,7 +221,30 @@ impl Story {
     }
 
     pub(super) fn bound(&mut self, ms: u64) -> &mut Self {
-        self.config.bounds = Bounds { staleness: Span::from_millis(ms) };
+        self.bounds(Bounds { staleness: Span::from_millis(ms), ..Bounds::default() })
+    }
+
+    pub(super) fn bounds(&mut self, bounds: Bounds) -> &mut Self {
+        self.config.bounds = bounds;
+        self
+    }
+
+    pub(super) fn without_settling(&mut self) -> &mut Self {
+        self.config.settle = Span::ZERO;
+        self
+    }
+
+    /// A node applies a write; what is told first is noted first.
+    pub(super) fn applies(&mut self, on: u16, key: &str, version: i64, at: u64) -> &mut Self {
+        let (key, version) = (self.key(key), self.stamp(version));
+        let application = Application { at: ms(at), node: node(on), key, version };
+        self.applications.get_or_insert_default().push(application);
+        self
+    }
+
+    /// What nodes apply was to be noted, and no node said anything.
+    pub(super) fn applies_nothing(&mut self) -> &mut Self {
+        self.applications = Some(Vec::new());
         self
     }
 
@@ -266,6 +297,7 @@ impl Story {
                 entry.node = Some(node(told.node));
                 (entry.confirmations, entry.followers) = told.confirmations;
                 entry.degraded = told.degraded;
+                entry.failure = told.failure;
                 if let (Function::Get, Some((_, value, version))) =
                     (entry.function, told.finds.first())
                 {
@@ -297,6 +329,7 @@ impl Story {
             settlement: &self.settlement,
             ended_at: ms(ended_at.unwrap_or(1_000)),
             survivors: &self.survivors,
+            applications: self.applications.as_deref(),
         })
     }
 

@@ -13,9 +13,9 @@ use super::script::status_word;
 use super::sections::TIES;
 use super::units;
 use crate::config::{
-    Answer, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState, ExpectedValue,
-    Fault, FaultAction, Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom, Route,
-    ScriptedOperation, Skew, Target, Workload,
+    Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
+    ExpectedValue, Fault, FaultAction, Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom,
+    Route, ScriptedOperation, Skew, Target, Workload,
 };
 use crate::id::NodeId;
 
@@ -56,8 +56,7 @@ pub(super) fn export(config: &Config, protocol: &dyn ConfiguredProtocol) -> Stri
     for scheduled in &config.changes {
         file.section("[[change]]", &change(scheduled));
     }
-    let staleness = config.bounds.staleness.to_string();
-    file.section("[check]", &one("staleness-bound", staleness));
+    file.section("[check]", &bounds(&config.bounds));
     file.expect(&config.expect, &config.names);
     file.text
 }
@@ -124,6 +123,24 @@ fn set(table: &mut Table, key: &str, value: impl Into<Value>) {
 fn one(key: &str, value: impl Into<Value>) -> Table {
     let mut table = Table::new();
     set(&mut table, key, value);
+    table
+}
+
+fn bounds(bounds: &Bounds) -> Table {
+    let Bounds { staleness, availability, recovery, leaderless, replication_lag } = *bounds;
+    let mut table = one("staleness-bound", staleness.to_string());
+    let share = units::show_percentage(availability.parts_per_billion());
+    set(&mut table, "availability-bound", share);
+    let optional = [
+        ("recovery-bound", recovery),
+        ("leaderless-bound", leaderless),
+        ("replication-lag-bound", replication_lag),
+    ];
+    for (key, bound) in optional {
+        if let Some(bound) = bound {
+            set(&mut table, key, bound.to_string());
+        }
+    }
     table
 }
 

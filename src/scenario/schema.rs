@@ -46,6 +46,10 @@ pub fn schema(registry: &Registry) -> Value {
             "change": array("Settings that change on the way.", change()),
             "check": object("The bounds that checkers need.", &[], json!({
                 "staleness-bound": duration("How long after a write was acknowledged a read may still miss it.", Some("0ms")),
+                "availability-bound": refer("percentage", "The least share of operations that complete ok.", Some("0%")),
+                "recovery-bound": duration("How long after the loss of a leader a write may wait to be acknowledged.", None),
+                "leaderless-bound": duration("How long nobody may lead.", None),
+                "replication-lag-bound": duration("How long a write may take from the first node to a live replica; setting it has the lag measured.", None),
             })),
             "expect": expect(),
         }),

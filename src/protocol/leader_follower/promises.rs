@@ -2,11 +2,14 @@
 //!
 //! | property | promised |
 //! |---|---|
-//! | single-leader | always: the leader is fixed |
+//! | single-leader, split-brain | always: the leader is fixed |
 //! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message is lost or a node crashes; never when a clear may reach a follower (sent there, or tried again at the next node), and never lww-maximum when deletes erase |
 //! | durability | never when writes are tried again: an attempt that was given up may arrive late and win by its stamp over what was acknowledged since; else unless a node forgets or a wall clock is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message is lost |
 //! | monotonic writes, writes follow reads | unless a node forgets or a wall clock is set wrong |
 //! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node forgets or a wall clock is set wrong; never when followers are read |
+//! | resurrection | as durability when every read asks the leader and nothing is tried again elsewhere, else never |
+//! | liveness | unless a node stays down: what waits is answered in the end, and the leader is back once the faults are over |
+//! | availability, replication lag | never: nobody takes the place of the leader, and no answer waits for every follower for longer than `ack-timeout` |
 //!
 //! What makes a node forget what it confirmed depends on the policy of its log: without one a crash, a power loss
 //! and an empty disk; with `fsync` and `group-commit` an empty disk, one that lies or flips a bit, and a node that
@@ -64,6 +67,11 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         hazards: with(forgets, Hazard::ClockSkew),
         why: "one leader stamps all writes, in the order of its wall clock",
     };
+    let resurrection = if scenario.reads_only_leader() {
+        durability
+    } else {
+        Promise::Never { why: "followers answer reads from what has reached them so far" }
+    };
     Promises::default()
         .with(Property::SingleLeader, Promise::Always { why: "the leader is fixed" })
         .with(Property::Convergence, convergence)
@@ -74,6 +82,24 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::MonotonicWrites, writes)
         .with(Property::WritesFollowReads, writes)
         .with(Property::Staleness, from_leader)
+        .with(Property::SplitBrain, Promise::Always { why: "the leader is fixed" })
+        .with(Property::Availability, AVAILABILITY)
+        .with(Property::Liveness, liveness())
+        .with(Property::ReplicationLag, REPLICATION_LAG)
+        .with(Property::Resurrection, resurrection)
+}
+
+const AVAILABILITY: Promise =
+    Promise::Never { why: "nobody takes the place of a leader that is down, paused or cut off" };
+
+const REPLICATION_LAG: Promise =
+    Promise::Never { why: "a follower takes in a write when the network brings it" };
+
+fn liveness() -> Promise {
+    Promise::Unless {
+        hazards: Hazards::of(&[Hazard::StayedDown]),
+        why: "no write waits for longer than ack-timeout, and the leader is back once the faults are over",
+    }
 }
 
 /// What makes a node lose what it has confirmed or acknowledged.
