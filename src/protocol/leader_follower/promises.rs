@@ -8,7 +8,7 @@
 //! | monotonic writes, writes follow reads | unless a node forgets or a wall clock is set wrong |
 //! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node forgets or a wall clock is set wrong; never when followers are read |
 //! | resurrection | as durability when every read asks the leader and nothing is tried again elsewhere, else never |
-//! | liveness | unless a node stays down: what waits is answered in the end, and the leader is back once the faults are over |
+//! | liveness | never without a leader from the start, else unless a node stays down: what waits is answered in the end, and the leader is back once the faults are over |
 //! | availability, replication lag | never: nobody takes the place of the leader, and no answer waits for every follower for longer than `ack-timeout` |
 //!
 //! What makes a node forget what it confirmed depends on the policy of its log: without one a crash, a power loss
@@ -84,7 +84,7 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::Staleness, from_leader)
         .with(Property::SplitBrain, Promise::Always { why: "the leader is fixed" })
         .with(Property::Availability, AVAILABILITY)
-        .with(Property::Liveness, liveness())
+        .with(Property::Liveness, liveness(scenario))
         .with(Property::ReplicationLag, REPLICATION_LAG)
         .with(Property::Resurrection, resurrection)
 }
@@ -95,7 +95,10 @@ const AVAILABILITY: Promise =
 const REPLICATION_LAG: Promise =
     Promise::Never { why: "a follower takes in a write when the network brings it" };
 
-fn liveness() -> Promise {
+fn liveness(scenario: &Scenario) -> Promise {
+    if scenario.cluster.initial_leader.is_none() {
+        return Promise::Never { why: "no node leads from the start, and none is elected" };
+    }
     Promise::Unless {
         hazards: Hazards::of(&[Hazard::StayedDown]),
         why: "no write waits for longer than ack-timeout, and the leader is back once the faults are over",
