@@ -248,13 +248,15 @@ pub struct Mix {
     pub list: u32,
     /// Reads of everything.
     pub read_all: u32,
+    /// Appends of a unique value to a key's list.
+    pub append: u32,
 }
 
 impl Mix {
     /// Whether anything is written.
     #[must_use]
     pub const fn has_writes(&self) -> bool {
-        self.put > 0 || self.delete > 0
+        self.put > 0 || self.delete > 0 || self.append > 0
     }
 
     /// Whether anything is read.
@@ -318,6 +320,15 @@ pub enum Operation {
     ReadAll,
     /// Remove every key.
     Clear,
+    /// Add an element to a key's list. The element is the key's value from then on; a put or a delete ends the list.
+    Append {
+        /// The key.
+        key: KeyId,
+        /// The element.
+        value: Value,
+        /// As in a put.
+        quorum: Option<u16>,
+    },
 }
 
 impl Operation {
@@ -325,7 +336,10 @@ impl Operation {
     #[must_use]
     pub const fn key(self) -> Option<KeyId> {
         match self {
-            Self::Put { key, .. } | Self::Get { key } | Self::Delete { key, .. } => Some(key),
+            Self::Put { key, .. }
+            | Self::Get { key }
+            | Self::Delete { key, .. }
+            | Self::Append { key, .. } => Some(key),
             Self::List | Self::ReadAll | Self::Clear => None,
         }
     }
@@ -333,7 +347,7 @@ impl Operation {
     /// Whether it changes the store.
     #[must_use]
     pub const fn is_write(self) -> bool {
-        matches!(self, Self::Put { .. } | Self::Delete { .. } | Self::Clear)
+        matches!(self, Self::Put { .. } | Self::Delete { .. } | Self::Clear | Self::Append { .. })
     }
 }
 
@@ -679,6 +693,17 @@ impl Config {
             .iter()
             .any(|scripted| scripted.operation.is_write() && scripted.patience.retries > 0);
         workload_does || script_does
+    }
+
+    /// Whether everything that the run writes is appended.
+    #[must_use]
+    pub fn only_appends(&self) -> bool {
+        let appends = |operation: Operation| matches!(operation, Operation::Append { .. });
+        self.workloads().all(|workload| workload.mix.put == 0 && workload.mix.delete == 0)
+            && self
+                .script
+                .iter()
+                .all(|scripted| !scripted.operation.is_write() || appends(scripted.operation))
     }
 
     /// Whether an operation without a node may ask one that does not lead, and have it answer: another attempt asks

@@ -33,6 +33,8 @@ pub enum Property {
     ReplicationLag,
     /// What an acknowledged delete removed does not show again.
     Resurrection,
+    /// Every acknowledged append is in its list once, and nothing is in it twice.
+    AppendUniqueness,
 }
 
 /// When a property has to hold.
@@ -46,7 +48,7 @@ pub enum Kind {
 
 impl Property {
     /// All properties, in the order in which they are reported.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Convergence,
         Self::LwwMaximum,
         Self::Durability,
@@ -61,6 +63,7 @@ impl Property {
         Self::Liveness,
         Self::ReplicationLag,
         Self::Resurrection,
+        Self::AppendUniqueness,
     ];
 
     /// The name in files and JSON.
@@ -81,6 +84,7 @@ impl Property {
             Self::Liveness => "liveness",
             Self::ReplicationLag => "replication-lag",
             Self::Resurrection => "resurrection",
+            Self::AppendUniqueness => "append-uniqueness",
         }
     }
 
@@ -106,7 +110,8 @@ impl Property {
             | Self::SplitBrain
             | Self::Availability
             | Self::ReplicationLag
-            | Self::Resurrection => Kind::Always,
+            | Self::Resurrection
+            | Self::AppendUniqueness => Kind::Always,
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         }
         acknowledged += 1;
         let is_lost = |key: KeyId| match &thresholds[key.0 as usize] {
-            Some(threshold) if entry.function == Function::Put => {
+            Some(threshold) if matches!(entry.function, Function::Put | Function::Append) => {
                 threshold.put <= entry.invoked_seq
             }
             Some(threshold) => threshold.removal <= entry.invoked_seq,
@@ -116,7 +116,8 @@ fn thresholds(facts: &Facts<'_>) -> Vec<Option<Thresholds>> {
             | Function::Delete
             | Function::List
             | Function::ReadAll
-            | Function::Clear => {}
+            | Function::Clear
+            | Function::Append => {}
         }
     }
     let of_key = |(newest, removed_until): (&Option<super::facts::Holding>, u32)| {

@@ -14,6 +14,7 @@ use crate::time::Time;
 
 use facts::Facts;
 
+mod append_uniqueness;
 mod availability;
 mod convergence;
 mod durability;
@@ -138,6 +139,7 @@ pub fn judge(evidence: &Evidence<'_>, promises: &Promises, hazards: Hazards) -> 
         Property::Liveness => liveness::check(&facts),
         Property::ReplicationLag => replication_lag::check(&facts),
         Property::Resurrection => resurrection::check(&facts),
+        Property::AppendUniqueness => append_uniqueness::check(&facts),
     };
     let report = |property| hold(property, find(property), promises.of(property), hazards);
     Property::ALL.into_iter().map(report).collect()

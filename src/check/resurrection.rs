@@ -89,7 +89,11 @@ impl Graves {
             match entry.function {
                 Function::Delete => bury(entry.key),
                 Function::Clear => facts.cleared(op).iter().for_each(|(_, key, _)| bury(*key)),
-                Function::Put | Function::Get | Function::List | Function::ReadAll => {}
+                Function::Put
+                | Function::Get
+                | Function::List
+                | Function::ReadAll
+                | Function::Append => {}
             }
         }
         if !any {
@@ -105,7 +109,8 @@ impl Graves {
             }
         }
         let has_deletes = |key: KeyId| !deletes[key.0 as usize].is_empty();
-        let put = |op: OpId| Some(history.entry(op)).filter(|e| e.function == Function::Put);
+        let leaves_value = |e: &&Entry| matches!(e.function, Function::Put | Function::Append);
+        let put = |op: OpId| Some(history.entry(op)).filter(leaves_value);
         let mut writers = Vec::new();
         let last = history.iter().filter_map(|(op, entry)| Some((op, entry.version?)));
         for (op, version) in last.chain(history.other_versions().iter().copied()) {
@@ -129,7 +134,11 @@ impl Graves {
                 let mut items = facts.evidence.history.contents(op)?.iter();
                 items.find_map(|item| seen(item.key, item.value.and(item.version)?))
             }
-            Function::Put | Function::Delete | Function::List | Function::Clear => None,
+            Function::Put
+            | Function::Delete
+            | Function::List
+            | Function::Clear
+            | Function::Append => None,
         }
     }
 

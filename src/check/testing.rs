@@ -49,6 +49,7 @@ pub(super) struct Told {
     confirmations: (u16, u16),
     degraded: bool,
     failure: Option<Failure>,
+    elements: Option<Vec<Value>>,
 }
 
 impl Told {
@@ -84,6 +85,11 @@ impl Told {
     }
     pub(super) fn confirmed(&mut self, by: u16, of: u16) -> &mut Self {
         self.confirmations = (by, of);
+        self
+    }
+    /// A get finds a list of these values, by the order in which the story first told them.
+    pub(super) fn finds_list(&mut self, values: &[usize]) -> &mut Self {
+        self.elements = Some(values.iter().map(|index| Value::text(*index)).collect());
         self
     }
     pub(super) fn because(&mut self, failure: Failure) -> &mut Self {
@@ -144,6 +150,7 @@ impl Story {
             confirmations: (0, 0),
             degraded: false,
             failure: None,
+            elements: None,
         });
         self.told.last_mut().expect("pushed above")
     }
@@ -151,6 +158,11 @@ impl Story {
     pub(super) fn put(&mut self, client: &str, key: &str, value: &str) -> &mut Told {
         let (key, value) = (self.key(key), self.value(value));
         self.tell(client, Operation::Put { key, value, quorum: None })
+    }
+
+    pub(super) fn append(&mut self, client: &str, key: &str, value: &str) -> &mut Told {
+        let (key, value) = (self.key(key), self.value(value));
+        self.tell(client, Operation::Append { key, value, quorum: None })
     }
 
     pub(super) fn delete(&mut self, client: &str, key: &str) -> &mut Told {
@@ -192,6 +204,21 @@ impl Story {
     pub(super) fn holds(&mut self, on: u16, key: &str, value: &str, version: i64) -> &mut Self {
         let value = self.value(value);
         self.store(on, key, Some(value), version)
+    }
+
+    /// The elements of a list that a node holds at the end, in order.
+    pub(super) fn lists(&mut self, on: u16, key: &str, elements: &[(&str, i64)]) -> &mut Self {
+        let elements: Vec<(Version, Value)> = elements
+            .iter()
+            .map(|(value, version)| (self.stamp(*version), self.value(value)))
+            .collect();
+        let key = self.key(key);
+        let snapshot = &mut self.finals[node(on).index()];
+        if let Some((version, value)) = elements.last().copied() {
+            snapshot.data.insert(key, Stored { value: Some(value), version });
+        }
+        snapshot.lists.insert(key, elements);
+        self
     }
 
     pub(super) fn tombstone(&mut self, on: u16, key: &str, version: i64) -> &mut Self {
@@ -305,6 +332,9 @@ impl Story {
                     entry.version = Some(self.stamp(*version));
                 }
             });
+            if let Some(elements) = &told.elements {
+                history.set_elements(op, elements.clone().into());
+            }
             if told.operation == Operation::ReadAll {
                 let item = |(key, value, version): &(KeyId, Value, i64)| Item {
                     key: *key,

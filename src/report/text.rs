@@ -493,7 +493,8 @@ PASS  A partition, and what it costs             seed 1  digest 0123456789abcdef
              follower applies what reaches it.)
   valid      convergence, lww-maximum, single-leader, read-your-writes,
              monotonic-reads, monotonic-writes, writes-follow-reads,
-             split-brain, availability, liveness, replication-lag, resurrection
+             split-brain, availability, liveness, replication-lag, resurrection,
+             append-uniqueness
 
   (allowed: it was broken, and this configuration does not promise it)
 

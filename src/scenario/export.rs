@@ -190,6 +190,7 @@ fn workload(load: &Workload) -> Table {
         ("delete", load.mix.delete),
         ("list", load.mix.list),
         ("read-all", load.mix.read_all),
+        ("append", load.mix.append),
     ];
     for (key, weight) in weights {
         set(&mut mix, key, i64::from(weight));
@@ -238,12 +239,16 @@ fn operation(scripted: &ScriptedOperation, names: &Names) -> Table {
         Operation::List => ("list", None),
         Operation::ReadAll => ("read-all", None),
         Operation::Clear => ("clear", None),
+        Operation::Append { value, quorum, .. } => {
+            set(&mut asked, "value", names.value(value));
+            ("append", quorum)
+        }
     };
     if let Some(quorum) = quorum {
         set(&mut asked, "w", i64::from(quorum));
     }
     if let Some(node) = scripted.node {
-        let whom = if matches!(kind, "put" | "delete") { "to" } else { "from" };
+        let whom = if matches!(kind, "put" | "delete" | "append") { "to" } else { "from" };
         set(&mut asked, whom, node.to_string());
     }
     set(&mut table, kind, asked);

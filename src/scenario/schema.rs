@@ -308,6 +308,7 @@ fn workload() -> Value {
                 "delete": weight("Deletes of a key."),
                 "list": weight("Lists of all keys."),
                 "read-all": weight("Reads of everything."),
+                "append": weight("Appends of a unique value to a list."),
             })),
             "think": distribution("Closed loop: how long a client waits after an answer.", Some("0ms")),
             "open": exactly_one(open, &["rate", "interval"]),
@@ -338,7 +339,7 @@ fn operation() -> Value {
     let to = || node("The node to ask; else the leader is looked for.");
     let whole = |description: &str| object(description, &[], json!({ "from": to() }));
     let operation = object(
-        "An operation; exactly one of `put`, `get`, `delete`, `list`, `read-all`, `clear`.",
+        "An operation; exactly one of `put`, `get`, `delete`, `list`, `read-all`, `clear`, `append`.",
         &["at", "client"],
         json!({
             "id": name("A stable id, which keys its random draws; by default its kind and time, such as put-1s, and put-1s-2 for a second one."),
@@ -352,6 +353,9 @@ fn operation() -> Value {
             "list": whole("The keys that exist."),
             "read-all": whole("Every key with its value."),
             "clear": whole("Remove every key."),
+            "append": object("Add an element to a key's list.", &["key", "value"], json!({
+                "key": key(), "value": json!({ "type": "string", "description": "The element." }), "w": quorum(), "to": to(),
+            })),
             "expect": answer(),
         }),
     );

@@ -92,6 +92,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         replication: Replication::Entry,
         resend: None,
         deletes: Deletes::Tombstone,
+        deduplicate: false,
         wal: Wal { policy: Policy::Off },
         defects: Defects::default(),
     }

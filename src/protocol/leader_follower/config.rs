@@ -20,6 +20,8 @@ pub struct Config {
     pub resend: Option<Span>,
     /// What a delete leaves.
     pub deletes: Deletes,
+    /// Whether the leader knows an append that is tried again, by its element, and does not append twice.
+    pub deduplicate: bool,
     /// What a node writes to its disk.
     pub wal: Wal,
     /// Mistakes of real systems, built in on purpose.

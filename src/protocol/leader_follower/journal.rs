@@ -37,6 +37,8 @@ pub enum Record {
     },
     /// A clear that emptied this replica alone.
     Clear,
+    /// An element that a list of the store took.
+    Append(Entry),
 }
 
 /// What a node does once its log is durable up to here.
@@ -50,6 +52,8 @@ pub(super) enum Then {
     Acknowledge { to: NodeId, version: Version },
     /// Answer a clear of this replica alone.
     Cleared(RequestId),
+    /// Leader: answer a retried append, which has been accepted before.
+    Repeated(RequestId, Version),
 }
 
 /// The log, and what waits for it.
@@ -164,9 +168,13 @@ impl LeaderFollower {
                     self.take(entry, cx);
                 }
                 Record::State { life, version, entries } => {
-                    self.take_state((life, version), &entries, cx);
+                    self.take_state((life, version), &entries, &[], cx);
                 }
                 Record::Clear => self.store.clear(),
+                Record::Append(entry) => {
+                    self.leading.has_stamped(entry.stored.version, self.me);
+                    self.take_element(entry, cx);
+                }
             }
         }
     }
@@ -206,6 +214,7 @@ impl LeaderFollower {
             Then::ReplicateAll => self.replicate_all(cx),
             Then::Acknowledge { to, version } => self.acknowledge(to, version, cx),
             Then::Cleared(request) => Self::answer_clear(request, cx),
+            Then::Repeated(request, version) => self.answer_repeated(request, version, cx),
         }
     }
 }

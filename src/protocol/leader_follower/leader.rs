@@ -60,7 +60,8 @@ pub(super) struct Accepted {
 pub(super) enum Payload {
     One(Entry),
     Many(Arc<[Entry]>),
-    State(Arc<[Entry]>),
+    State { entries: Arc<[Entry]>, elements: Arc<[Entry]> },
+    Element(Entry),
 }
 
 impl Payload {
@@ -68,7 +69,11 @@ impl Payload {
         match self {
             Self::One(entry) => Message::Replicate { entry: *entry },
             Self::Many(entries) => Message::ReplicateMany { version, entries: Arc::clone(entries) },
-            Self::State(entries) => Message::State { life, version, entries: Arc::clone(entries) },
+            Self::State { entries, elements } => {
+                let (entries, elements) = (Arc::clone(entries), Arc::clone(elements));
+                Message::State { life, version, entries, elements }
+            }
+            Self::Element(entry) => Message::Append { entry: *entry },
         }
     }
 }
@@ -158,8 +163,52 @@ impl LeaderFollower {
                     Accepted { request, version, payload, response: Response::Cleared, wanted };
                 self.commit(accepted, cx);
             }
+            Operation::Append { key, value, quorum } => {
+                let wanted = quorum.unwrap_or(self.config.mode.quorum(followers));
+                self.lead_append(request, (key, value), wanted, cx);
+            }
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {}
         }
+    }
+
+    /// An element for a list; with `deduplicate` one that the list has is not added again.
+    fn lead_append(
+        &mut self,
+        request: RequestId,
+        (key, value): (KeyId, Value),
+        wanted: u16,
+        cx: &mut Context<'_, Self>,
+    ) {
+        let known = self.store.elements(key).iter().find(|(_, element)| *element == value);
+        if let Some((version, _)) = known.copied().filter(|_| self.config.deduplicate) {
+            // The first attempt, while it still waits, is answered as this one: its client has given it up.
+            if let Some(pending) = self.leading.find(version).filter(|pending| !pending.answered) {
+                pending.request = request;
+                return;
+            }
+            self.once_durable(Then::Repeated(request, version), cx);
+            return;
+        }
+        let version = self.stamp(cx);
+        cx.observe(Observation::Accept { request, key, version });
+        let entry = Entry { key, stored: Stored { value: Some(value), version } };
+        self.take_element(entry, cx);
+        let response = Response::Written { version, existed: None };
+        let payload = Payload::Element(entry);
+        self.commit(Accepted { request, version, payload, response, wanted }, cx);
+    }
+
+    /// Answers an append that was accepted before and answered, to a client that did not learn of it. How many
+    /// followers confirmed it is forgotten, so where that was to be waited for the answer is marked degraded.
+    pub(super) fn answer_repeated(
+        &self,
+        request: RequestId,
+        version: Version,
+        cx: &mut Context<'_, Self>,
+    ) {
+        let degraded = self.config.mode.quorum(cx.nodes() - 1) > 0;
+        let response = Response::Written { version, existed: None };
+        cx.reply(request, Reply { degraded, ..Reply::of(Outcome::Ok(response)) });
     }
 
     /// The version of the next write: this node's wall clock, and how many writes it has stamped.
@@ -192,7 +241,7 @@ impl LeaderFollower {
     #[inline]
     fn commit(&mut self, mut accepted: Accepted, cx: &mut Context<'_, Self>) {
         if self.config.replication == Replication::FullState {
-            accepted.payload = Payload::State(self.everything());
+            accepted.payload = self.everything();
         }
         if self.journal.is_none() {
             self.replicate(accepted, cx);
@@ -234,8 +283,11 @@ impl LeaderFollower {
     }
 
     /// Everything the leader stores, as a full-state message carries it.
-    fn everything(&self) -> Arc<[Entry]> {
-        self.store.iter().map(|(key, stored)| Entry { key, stored }).collect()
+    fn everything(&self) -> Payload {
+        let entry = |(key, stored)| Entry { key, stored };
+        let entries = self.store.all_but_elements().map(entry).collect();
+        let elements = self.store.all_elements().map(entry).collect();
+        Payload::State { entries, elements }
     }
 
     /// A follower confirms a write.
@@ -328,16 +380,22 @@ impl LeaderFollower {
     pub(super) fn replicate_all(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
         let everything = self.everything();
-        match self.config.replication {
-            Replication::Entry => {
-                for entry in &*everything {
+        match &everything {
+            Payload::State { entries, elements }
+                if self.config.replication == Replication::Entry =>
+            {
+                for entry in &**entries {
                     let version = entry.stored.version;
                     self.expect_confirmations(version, &Payload::One(*entry), interval, cx);
                 }
+                for entry in &**elements {
+                    let version = entry.stored.version;
+                    self.expect_confirmations(version, &Payload::Element(*entry), interval, cx);
+                }
             }
-            Replication::FullState => {
+            everything => {
                 let version = self.stamp(cx);
-                self.expect_confirmations(version, &Payload::State(everything), interval, cx);
+                self.expect_confirmations(version, everything, interval, cx);
             }
         }
     }
@@ -373,6 +431,22 @@ impl LeaderFollower {
         match self.store.apply(key, stored) {
             Applied::Newest { .. } => {
                 self.log(|| Record::Write(entry), cx);
+                cx.observe(Observation::Apply { key, version });
+            }
+            Applied::Known | Applied::Within => {}
+            Applied::Older => {
+                let reason = DiscardReason::Older;
+                cx.observe(Observation::Discard { key, version, reason });
+            }
+        }
+    }
+
+    /// Takes an element into a list of the store, as leader or follower, and says what became of it.
+    pub(super) fn take_element(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+        let Entry { key, stored: Stored { value: Some(value), version } } = entry else { return };
+        match self.store.append(key, value, version) {
+            Applied::Newest { .. } | Applied::Within => {
+                self.log(|| Record::Append(entry), cx);
                 cx.observe(Observation::Apply { key, version });
             }
             Applied::Known => {}

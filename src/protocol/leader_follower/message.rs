@@ -37,8 +37,10 @@ pub enum Message {
         life: u32,
         /// The version of the write that it follows, and what to name in the acknowledgement.
         version: Version,
-        /// Everything the leader stores, tombstones included.
+        /// Everything the leader stores but elements of lists, tombstones included.
         entries: Arc<[Entry]>,
+        /// The elements of its lists.
+        elements: Arc<[Entry]>,
     },
     /// Follower to leader: the write of this version is applied.
     ///
@@ -47,6 +49,11 @@ pub enum Message {
     Ack {
         /// Which.
         version: Version,
+    },
+    /// Leader to follower: add this element to its key's list.
+    Append {
+        /// The element.
+        entry: Entry,
     },
 }
 
@@ -62,7 +69,8 @@ impl Hash for Message {
             wide(small, version.timestamp.cast_unsigned())
         };
         match self {
-            Self::Replicate { entry: Entry { key, stored: Stored { value, version } } } => {
+            Self::Replicate { entry: Entry { key, stored: Stored { value, version } } }
+            | Self::Append { entry: Entry { key, stored: Stored { value, version } } } => {
                 state.write_u128(head(version));
                 state.write_u128(wide(value.map_or(0, Value::bits), key.0.into()));
             }
@@ -71,16 +79,20 @@ impl Hash for Message {
                 state.write_u128(head(version));
                 entries.hash(state);
             }
-            Self::State { life, version, entries } => {
+            Self::State { life, version, entries, elements } => {
                 state.write_u128(head(version));
                 (life, entries).hash(state);
+                if !elements.is_empty() {
+                    elements.hash(state);
+                }
             }
         }
     }
 }
 
 impl Contract for Message {
-    const KINDS: &'static [&'static str] = &["replicate", "replicate-many", "state", "ack"];
+    const KINDS: &'static [&'static str] =
+        &["replicate", "replicate-many", "state", "ack", "append"];
 
     #[inline]
     fn kind(&self) -> u8 {
@@ -89,6 +101,7 @@ impl Contract for Message {
             Self::ReplicateMany { .. } => 1,
             Self::State { .. } => 2,
             Self::Ack { .. } => 3,
+            Self::Append { .. } => 4,
         }
     }
 
@@ -96,9 +109,10 @@ impl Contract for Message {
     #[inline]
     fn size(&self) -> u64 {
         match self {
-            Self::Replicate { .. } => 32 + 64,
-            Self::ReplicateMany { entries, .. } | Self::State { entries, .. } => {
-                32 + 64 * entries.len() as u64
+            Self::Replicate { .. } | Self::Append { .. } => 32 + 64,
+            Self::ReplicateMany { entries, .. } => 32 + 64 * entries.len() as u64,
+            Self::State { entries, elements, .. } => {
+                32 + 64 * (entries.len() + elements.len()) as u64
             }
             Self::Ack { .. } => 32,
         }
@@ -106,9 +120,14 @@ impl Contract for Message {
 
     fn describe(&self, names: &Names) -> String {
         match self {
-            Self::Replicate { entry } => entry_text(entry, names),
-            Self::ReplicateMany { entries, .. } | Self::State { entries, .. } => {
+            Self::Replicate { entry } | Self::Append { entry } => entry_text(entry, names),
+            Self::ReplicateMany { entries, .. } => {
                 let texts: Vec<String> = entries.iter().map(|e| entry_text(e, names)).collect();
+                format!("[{}]", texts.join(", "))
+            }
+            Self::State { entries, elements, .. } => {
+                let all = entries.iter().chain(&**elements);
+                let texts: Vec<String> = all.map(|e| entry_text(e, names)).collect();
                 format!("[{}]", texts.join(", "))
             }
             Self::Ack { version } => version.to_string(),

@@ -20,8 +20,8 @@ use crate::history::Failure;
 use crate::id::{KeyId, NodeId, Version};
 use crate::property::Promises;
 use crate::protocol::{
-    Context, DiscardReason, DiskImage, Input, NodeSnapshot, Observation, Outcome, Protocol, Reply,
-    RequestId, Response, Role,
+    Context, DiscardReason, DiskImage, FoundList, Input, NodeSnapshot, Observation, Outcome,
+    Protocol, Reply, RequestId, Response, Role,
 };
 
 use self::journal::{Journal, Then};
@@ -124,6 +124,7 @@ impl Protocol for LeaderFollower {
             peers: NodeId::all(self.nodes).filter(|node| *node != self.me).collect(),
             pending: self.pending(),
             data: self.store.to_map(),
+            lists: self.store.to_lists(),
             ..NodeSnapshot::new(self.me, if self.leads() { Role::Leader } else { Role::Follower })
         }
     }
@@ -172,8 +173,12 @@ impl LeaderFollower {
                 }
                 version
             }
-            Message::State { life, version, entries } => {
-                self.take_state((life, version), &entries, cx);
+            Message::Append { entry } => {
+                self.take_element(entry, cx);
+                entry.stored.version
+            }
+            Message::State { life, version, entries, elements } => {
+                self.take_state((life, version), &entries, &elements, cx);
                 version
             }
         };
@@ -197,6 +202,7 @@ impl LeaderFollower {
         &mut self,
         (life, version): (u32, Version),
         entries: &[Entry],
+        elements: &[Entry],
         cx: &mut Context<'_, Self>,
     ) {
         let is_late = |(last_life, last): (u32, Version)| {
@@ -214,6 +220,9 @@ impl LeaderFollower {
                 cx.observe(Observation::Apply { key, version });
             }
             self.store.apply(key, entry.stored);
+        }
+        for entry in elements {
+            self.take_element(*entry, cx);
         }
         for (key, held) in before.iter() {
             if self.store.stored(key).is_none_or(|now| now.version < held.version) {
@@ -236,7 +245,7 @@ impl LeaderFollower {
             _ if self.leads() => self.lead_write(request, operation, cx),
             // A follower does not refuse a clear and does not pass it on: it empties itself alone.
             Operation::Clear => self.clear_alone(request, cx),
-            Operation::Put { .. } | Operation::Delete { .. } => {
+            Operation::Put { .. } | Operation::Delete { .. } | Operation::Append { .. } => {
                 let failure = match self.leader {
                     Some(_) => Failure::NotLeader,
                     None => Failure::NoLeader,
@@ -249,6 +258,12 @@ impl LeaderFollower {
 
     fn read(&self, key: KeyId) -> Reply {
         match self.store.get(key) {
+            Some((value, version)) if !self.store.elements(key).is_empty() => {
+                let elements =
+                    self.store.elements(key).iter().map(|(_, element)| *element).collect();
+                let found = Box::new(FoundList { value, version, elements });
+                Reply::of(Outcome::Ok(Response::List(found)))
+            }
             Some((value, version)) => Reply::of(Outcome::Ok(Response::Found { value, version })),
             // A follower that lacks a key says so, and whom to ask: the write may not have reached it yet.
             None => {

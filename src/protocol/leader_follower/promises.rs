@@ -8,6 +8,7 @@
 //! | monotonic writes, writes follow reads | unless a node forgets or a wall clock is set wrong |
 //! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node forgets or a wall clock is set wrong; never when followers are read |
 //! | resurrection | as durability when every read asks the leader and nothing is tried again elsewhere, else never |
+//! | append uniqueness | never when appends are tried again and not deduplicated, or other writes are tried again; else unless a node forgets or a wall clock is set wrong |
 //! | liveness | never without a leader from the start, else unless a node stays down: what waits is answered in the end, and the leader is back once the faults are over |
 //! | availability, replication lag | never: nobody takes the place of the leader, and no answer waits for every follower for longer than `ack-timeout` |
 //!
@@ -87,6 +88,24 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::Liveness, liveness(scenario))
         .with(Property::ReplicationLag, REPLICATION_LAG)
         .with(Property::Resurrection, resurrection)
+        .with(Property::AppendUniqueness, append_uniqueness(config, scenario))
+}
+
+fn append_uniqueness(config: &Config, scenario: &Scenario) -> Promise {
+    if scenario.retries_writes() && !config.deduplicate {
+        return Promise::Never {
+            why: "an append that is tried again is appended again, if the first attempt had come to the leader",
+        };
+    }
+    if scenario.retries_writes() && !scenario.only_appends() {
+        return Promise::Never {
+            why: "a put or a delete that its client gave up may arrive late and end a list",
+        };
+    }
+    Promise::Unless {
+        hazards: with(forgets(config.wal.policy), Hazard::ClockSkew),
+        why: "the leader appends each element once, above what its clock has stamped before",
+    }
 }
 
 const AVAILABILITY: Promise =

@@ -37,12 +37,12 @@ struct Sent {
 }
 
 impl Payload {
-    /// `None`: as many keys as a clear has; it stays until it is confirmed.
+    /// `None`: as many keys as a clear has, or one element of many; it stays until it is confirmed.
     fn subject(&self) -> Option<Subject> {
         match self {
             Self::One(entry) => Some(Subject::Key(entry.key)),
-            Self::Many(_) => None,
-            Self::State(_) => Some(Subject::Everything),
+            Self::Many(_) | Self::Element(_) => None,
+            Self::State { .. } => Some(Subject::Everything),
         }
     }
 }

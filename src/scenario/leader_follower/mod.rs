@@ -34,6 +34,7 @@ impl ScenarioProtocol for LeaderFollower {
             if value.is_text("off") { Some(None) } else { value.positive_duration().map(Some) }
         });
         let deletes = table.or("deletes", Deletes::Tombstone, |value| value.choice(&DELETES));
+        let deduplicate = table.or("deduplicate", false, |value| value.boolean());
         let wal = table.or("wal", wal::DEFAULT, |wal| wal.table(wal::decode));
         let defects = table.or("defects", Defects::NONE, defects);
         Some(Config {
@@ -43,6 +44,7 @@ impl ScenarioProtocol for LeaderFollower {
             replication: replication?,
             resend: resend?,
             deletes: deletes?,
+            deduplicate: deduplicate?,
             wal: wal?,
             defects: defects?,
         })
@@ -61,6 +63,7 @@ impl ScenarioProtocol for LeaderFollower {
         let resend = config.resend.map_or_else(|| "off".to_owned(), |every| every.to_string());
         set("resend", resend.into());
         set("deletes", word_for(&DELETES, &config.deletes).into());
+        set("deduplicate", config.deduplicate.into());
         set("wal", wal::encode(&config.wal).into());
         let names = config.defects.iter().map(|defect| defect.name().into());
         set("defects", toml::Value::Array(names.collect()));
@@ -108,6 +111,11 @@ impl ScenarioProtocol for LeaderFollower {
                     "description": "What a delete leaves: a tombstone, so that an older write that arrives late loses, or nothing.",
                     "enum": ["tombstone", "erase"],
                     "default": "tombstone"
+                },
+                "deduplicate": {
+                    "description": "Whether the leader knows an append that is tried again, by its element, and does not append twice.",
+                    "type": "boolean",
+                    "default": false
                 },
                 "wal": wal::schema(),
                 "defects": {
