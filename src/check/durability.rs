@@ -9,6 +9,9 @@
 //! - An acknowledged delete is lost when the key shows a value whose write had completed before the delete was invoked.
 //!   So is a clear, for the keys that it removed ([`super::facts`]).
 //!
+//! An append counts as a put: its element is the key's value. What became of the other elements of a list says
+//! [`super::append_uniqueness`].
+//!
 //! A write whose outcome is unknown never completes: it may take effect at any time and so proves no loss. So does
 //! one that failed and survives all the same, which is a defect of another kind ([`super::lww_maximum`]). A write that
 //! a later or concurrent one replaced is not lost. A degraded acknowledgement is an acknowledgement.

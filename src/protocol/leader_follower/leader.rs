@@ -14,7 +14,7 @@ use crate::time::{Span, Time};
 
 use super::config::{Deletes, OnAckTimeout, Replication};
 use super::journal::{Record, Then};
-use super::message::{Entry, Message};
+use super::message::{Content, Entry, Message};
 use super::resend::Unconfirmed;
 use super::{LeaderFollower, Timer};
 
@@ -60,7 +60,7 @@ pub(super) struct Accepted {
 pub(super) enum Payload {
     One(Entry),
     Many(Arc<[Entry]>),
-    State { entries: Arc<[Entry]>, elements: Arc<[Entry]> },
+    State(Arc<Content>),
     Element(Entry),
 }
 
@@ -69,10 +69,7 @@ impl Payload {
         match self {
             Self::One(entry) => Message::Replicate { entry: *entry },
             Self::Many(entries) => Message::ReplicateMany { version, entries: Arc::clone(entries) },
-            Self::State { entries, elements } => {
-                let (entries, elements) = (Arc::clone(entries), Arc::clone(elements));
-                Message::State { life, version, entries, elements }
-            }
+            Self::State(content) => Message::State { life, version, content: Arc::clone(content) },
             Self::Element(entry) => Message::Append { entry: *entry },
         }
     }
@@ -241,7 +238,7 @@ impl LeaderFollower {
     #[inline]
     fn commit(&mut self, mut accepted: Accepted, cx: &mut Context<'_, Self>) {
         if self.config.replication == Replication::FullState {
-            accepted.payload = self.everything();
+            accepted.payload = Payload::State(self.everything());
         }
         if self.journal.is_none() {
             self.replicate(accepted, cx);
@@ -283,11 +280,11 @@ impl LeaderFollower {
     }
 
     /// Everything the leader stores, as a full-state message carries it.
-    fn everything(&self) -> Payload {
+    fn everything(&self) -> Arc<Content> {
         let entry = |(key, stored)| Entry { key, stored };
         let entries = self.store.all_but_elements().map(entry).collect();
         let elements = self.store.all_elements().map(entry).collect();
-        Payload::State { entries, elements }
+        Arc::new(Content { entries, elements })
     }
 
     /// A follower confirms a write.
@@ -380,22 +377,20 @@ impl LeaderFollower {
     pub(super) fn replicate_all(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
         let everything = self.everything();
-        match &everything {
-            Payload::State { entries, elements }
-                if self.config.replication == Replication::Entry =>
-            {
-                for entry in &**entries {
+        match self.config.replication {
+            Replication::Entry => {
+                for entry in &everything.entries {
                     let version = entry.stored.version;
                     self.expect_confirmations(version, &Payload::One(*entry), interval, cx);
                 }
-                for entry in &**elements {
+                for entry in &everything.elements {
                     let version = entry.stored.version;
                     self.expect_confirmations(version, &Payload::Element(*entry), interval, cx);
                 }
             }
-            everything => {
+            Replication::FullState => {
                 let version = self.stamp(cx);
-                self.expect_confirmations(version, everything, interval, cx);
+                self.expect_confirmations(version, &Payload::State(everything), interval, cx);
             }
         }
     }

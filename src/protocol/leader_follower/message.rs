@@ -16,6 +16,15 @@ pub struct Entry {
     pub stored: Stored,
 }
 
+/// Everything that a leader stores; behind one pointer, so that no other message is larger for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// All but the elements of lists, tombstones included.
+    pub entries: Box<[Entry]>,
+    /// The elements of lists.
+    pub elements: Box<[Entry]>,
+}
+
 /// A message between leader and followers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -37,10 +46,8 @@ pub enum Message {
         life: u32,
         /// The version of the write that it follows, and what to name in the acknowledgement.
         version: Version,
-        /// Everything the leader stores but elements of lists, tombstones included.
-        entries: Arc<[Entry]>,
-        /// The elements of its lists.
-        elements: Arc<[Entry]>,
+        /// Everything the leader stores.
+        content: Arc<Content>,
     },
     /// Follower to leader: the write of this version is applied.
     ///
@@ -79,7 +86,8 @@ impl Hash for Message {
                 state.write_u128(head(version));
                 entries.hash(state);
             }
-            Self::State { life, version, entries, elements } => {
+            Self::State { life, version, content } => {
+                let Content { entries, elements } = &**content;
                 state.write_u128(head(version));
                 (life, entries).hash(state);
                 if !elements.is_empty() {
@@ -111,8 +119,8 @@ impl Contract for Message {
         match self {
             Self::Replicate { .. } | Self::Append { .. } => 32 + 64,
             Self::ReplicateMany { entries, .. } => 32 + 64 * entries.len() as u64,
-            Self::State { entries, elements, .. } => {
-                32 + 64 * (entries.len() + elements.len()) as u64
+            Self::State { content, .. } => {
+                32 + 64 * (content.entries.len() + content.elements.len()) as u64
             }
             Self::Ack { .. } => 32,
         }
@@ -125,8 +133,8 @@ impl Contract for Message {
                 let texts: Vec<String> = entries.iter().map(|e| entry_text(e, names)).collect();
                 format!("[{}]", texts.join(", "))
             }
-            Self::State { entries, elements, .. } => {
-                let all = entries.iter().chain(&**elements);
+            Self::State { content, .. } => {
+                let all = content.entries.iter().chain(&content.elements);
                 let texts: Vec<String> = all.map(|e| entry_text(e, names)).collect();
                 format!("[{}]", texts.join(", "))
             }

@@ -37,7 +37,7 @@ mod resend;
 
 pub use config::{Config, Defect, Defects, Deletes, Mode, OnAckTimeout, Replication, Wal};
 pub use journal::Record;
-pub use message::{Entry, Message};
+pub use message::{Content, Entry, Message};
 
 /// A node of a leader-follower cluster.
 #[derive(Debug)]
@@ -177,8 +177,8 @@ impl LeaderFollower {
                 self.take_element(entry, cx);
                 entry.stored.version
             }
-            Message::State { life, version, entries, elements } => {
-                self.take_state((life, version), &entries, &elements, cx);
+            Message::State { life, version, content } => {
+                self.take_state((life, version), &content.entries, &content.elements, cx);
                 version
             }
         };

@@ -42,7 +42,7 @@ impl Payload {
         match self {
             Self::One(entry) => Some(Subject::Key(entry.key)),
             Self::Many(_) | Self::Element(_) => None,
-            Self::State { .. } => Some(Subject::Everything),
+            Self::State(_) => Some(Subject::Everything),
         }
     }
 }
