@@ -248,13 +248,15 @@ pub struct Mix {
     pub list: u32,
     /// Reads of everything.
     pub read_all: u32,
+    /// Appends of a unique value to a key's list.
+    pub append: u32,
 }
 
 impl Mix {
     /// Whether anything is written.
     #[must_use]
     pub const fn has_writes(&self) -> bool {
-        self.put > 0 || self.delete > 0
+        self.put > 0 || self.delete > 0 || self.append > 0
     }
 
     /// Whether anything is read.
@@ -329,6 +331,15 @@ pub enum Operation {
     ReadAll,
     /// Remove every key.
     Clear,
+    /// Add an element to a key's list. The element is the key's value from then on; a put or a delete ends the list.
+    Append {
+        /// The key.
+        key: KeyId,
+        /// The element.
+        value: Value,
+        /// As in a put.
+        quorum: Option<u16>,
+    },
 }
 
 impl Operation {
@@ -336,7 +347,10 @@ impl Operation {
     #[must_use]
     pub const fn key(self) -> Option<KeyId> {
         match self {
-            Self::Put { key, .. } | Self::Get { key } | Self::Delete { key, .. } => Some(key),
+            Self::Put { key, .. }
+            | Self::Get { key }
+            | Self::Delete { key, .. }
+            | Self::Append { key, .. } => Some(key),
             Self::List | Self::ReadAll | Self::Clear => None,
         }
     }
@@ -344,7 +358,7 @@ impl Operation {
     /// Whether it changes the store.
     #[must_use]
     pub const fn is_write(self) -> bool {
-        matches!(self, Self::Put { .. } | Self::Delete { .. } | Self::Clear)
+        matches!(self, Self::Put { .. } | Self::Delete { .. } | Self::Clear | Self::Append { .. })
     }
 }
 
@@ -589,6 +603,14 @@ pub struct Change {
 pub struct Bounds {
     /// How long after a write was acknowledged a read may still miss it.
     pub staleness: Span,
+    /// The least share of operations that complete ok.
+    pub availability: Probability,
+    /// How long after the loss of a leader a write may wait to be acknowledged; `None` for any time.
+    pub recovery: Option<Span>,
+    /// How long nobody may lead; `None` for any time.
+    pub leaderless: Option<Span>,
+    /// How long a write may take from the first node to a live replica; `None` when that is not to be measured.
+    pub replication_lag: Option<Span>,
 }
 
 /// What the scenario expects.
@@ -690,13 +712,24 @@ impl Config {
     #[must_use]
     pub fn asks_for_fewer_than(&self, wanted: u16) -> bool {
         self.script.iter().any(|scripted| match scripted.operation {
-            Operation::Put { quorum, .. } | Operation::Delete { quorum, .. } => {
-                quorum.is_some_and(|quorum| quorum < wanted)
-            }
+            Operation::Put { quorum, .. }
+            | Operation::Delete { quorum, .. }
+            | Operation::Append { quorum, .. } => quorum.is_some_and(|quorum| quorum < wanted),
             Operation::Get { .. } | Operation::List | Operation::ReadAll | Operation::Clear => {
                 false
             }
         })
+    }
+
+    /// Whether everything that the run writes is appended.
+    #[must_use]
+    pub fn only_appends(&self) -> bool {
+        let appends = |operation: Operation| matches!(operation, Operation::Append { .. });
+        self.workloads().all(|workload| workload.mix.put == 0 && workload.mix.delete == 0)
+            && self
+                .script
+                .iter()
+                .all(|scripted| !scripted.operation.is_write() || appends(scripted.operation))
     }
 
     /// Whether an operation without a node may ask one that does not lead, and have it answer: another attempt asks

@@ -111,12 +111,14 @@ pub enum Function {
     ReadAll,
     /// Remove every key.
     Clear,
+    /// Add an element to a key's list.
+    Append,
 }
 
 impl Function {
     /// All of them, in the order of reports.
-    pub const ALL: [Self; 6] =
-        [Self::Put, Self::Get, Self::Delete, Self::List, Self::ReadAll, Self::Clear];
+    pub const ALL: [Self; 7] =
+        [Self::Put, Self::Get, Self::Delete, Self::List, Self::ReadAll, Self::Clear, Self::Append];
 
     /// The name in files and JSON.
     #[must_use]
@@ -128,6 +130,7 @@ impl Function {
             Self::List => "list",
             Self::ReadAll => "read-all",
             Self::Clear => "clear",
+            Self::Append => "append",
         }
     }
 
@@ -141,6 +144,7 @@ impl Function {
             Operation::List => Self::List,
             Operation::ReadAll => Self::ReadAll,
             Operation::Clear => Self::Clear,
+            Operation::Append { .. } => Self::Append,
         }
     }
 }
@@ -156,7 +160,7 @@ pub struct Entry {
     pub completed_at: Time,
     /// When it was due: the arrival in an open loop, else the invocation. Latency counts from here.
     pub due_at: Time,
-    /// A put's value, or the value that a completed get found.
+    /// The value of a put, the element of an append, or the value that a completed get found.
     pub value: Option<Value>,
     /// The version that a write was given (even when its client never learned of it), or that a get found.
     pub version: Option<Version>,
@@ -219,13 +223,16 @@ impl Entry {
     /// Whether it is on one key, [`Entry::key`], and not on the whole store.
     #[must_use]
     pub const fn is_on_one_key(&self) -> bool {
-        matches!(self.function, Function::Put | Function::Get | Function::Delete)
+        matches!(self.function, Function::Put | Function::Get | Function::Delete | Function::Append)
     }
 
-    /// Whether it writes: a put, a delete or a clear.
+    /// Whether it writes: a put, an append, a delete or a clear.
     #[must_use]
     pub const fn is_write(&self) -> bool {
-        matches!(self.function, Function::Put | Function::Delete | Function::Clear)
+        matches!(
+            self.function,
+            Function::Put | Function::Delete | Function::Clear | Function::Append
+        )
     }
 }
 
@@ -272,6 +279,7 @@ pub struct History {
     entries: Vec<Entry>,
     nemesis: Vec<NemesisEvent>,
     contents: BTreeMap<OpId, Box<[Item]>>,
+    elements: BTreeMap<OpId, Box<[Value]>>,
     other_versions: Vec<(OpId, Version)>,
     cleared: Vec<(OpId, KeyId, Version)>,
     events: u32,
@@ -298,7 +306,7 @@ impl History {
     ) -> OpId {
         let id = OpId(u32::try_from(self.entries.len()).expect("fewer than 2^32 operations"));
         let value = match operation {
-            Operation::Put { value, .. } => Some(value),
+            Operation::Put { value, .. } | Operation::Append { value, .. } => Some(value),
             _ => None,
         };
         let invoked_seq = self.next_seq();
@@ -368,6 +376,11 @@ impl History {
         self.contents.insert(op, items);
     }
 
+    /// Notes the elements of the list that a get found.
+    pub fn set_elements(&mut self, op: OpId, elements: Box<[Value]>) {
+        self.elements.insert(op, elements);
+    }
+
     /// Notes an act of the nemesis.
     pub fn act(&mut self, at: Time, fault: Option<FaultId>, starts: bool, what: String) {
         let seq = self.next_seq();
@@ -402,6 +415,12 @@ impl History {
     #[must_use]
     pub fn contents(&self, op: OpId) -> Option<&[Item]> {
         self.contents.get(&op).map(AsRef::as_ref)
+    }
+
+    /// The elements of the list that a get found, in the order of their versions; `None` where it found no list.
+    #[must_use]
+    pub fn elements(&self, op: OpId) -> Option<&[Value]> {
+        self.elements.get(&op).map(AsRef::as_ref)
     }
 
     /// Versions that other attempts of retried writes were given, besides [`Entry::version`].

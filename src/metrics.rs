@@ -1,6 +1,6 @@
 //! Counts and spans of a run that are no client's business: messages, leaders, recoveries, how it settled.
 
-use crate::id::NodeId;
+use crate::id::{KeyId, NodeId, Version};
 use crate::time::{Span, Time};
 
 /// Messages between nodes, and between clients and nodes, by what became of them.
@@ -52,6 +52,19 @@ pub struct Recovery {
     pub same_records: bool,
     /// Whether it stores what it stored before; `None` when that is not to be expected, or not known.
     pub same_data: Option<bool>,
+}
+
+/// A node applied a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// When.
+    pub at: Time,
+    /// Which node.
+    pub node: NodeId,
+    /// The key of the write.
+    pub key: KeyId,
+    /// The version of the write.
+    pub version: Version,
 }
 
 /// Arrivals of an open loop that found no free client before the fault phase ended, and were never invoked.

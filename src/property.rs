@@ -25,6 +25,18 @@ pub enum Property {
     Staleness,
     /// A node that starts again reads back all that was durable, and nothing that it did not write.
     Replay,
+    /// No two nodes both believe that they lead and both acknowledge writes.
+    SplitBrain,
+    /// As much is answered, and a lost leader replaced as soon, as the bounds ask for.
+    Availability,
+    /// Once the faults are over, all that was begun comes to an end, and somebody leads.
+    Liveness,
+    /// No acknowledged write reaches a live replica later than the bound.
+    ReplicationLag,
+    /// What an acknowledged delete removed does not show again.
+    Resurrection,
+    /// Every acknowledged append is in its list once, and nothing is in it twice.
+    AppendUniqueness,
 }
 
 /// When a property has to hold.
@@ -38,7 +50,7 @@ pub enum Kind {
 
 impl Property {
     /// All properties, in the order in which they are reported.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::Convergence,
         Self::LwwMaximum,
         Self::Durability,
@@ -49,6 +61,12 @@ impl Property {
         Self::WritesFollowReads,
         Self::Staleness,
         Self::Replay,
+        Self::SplitBrain,
+        Self::Availability,
+        Self::Liveness,
+        Self::ReplicationLag,
+        Self::Resurrection,
+        Self::AppendUniqueness,
     ];
 
     /// The name in files and JSON.
@@ -65,6 +83,12 @@ impl Property {
             Self::WritesFollowReads => "writes-follow-reads",
             Self::Staleness => "staleness",
             Self::Replay => "replay",
+            Self::SplitBrain => "split-brain",
+            Self::Availability => "availability",
+            Self::Liveness => "liveness",
+            Self::ReplicationLag => "replication-lag",
+            Self::Resurrection => "resurrection",
+            Self::AppendUniqueness => "append-uniqueness",
         }
     }
 
@@ -78,14 +102,21 @@ impl Property {
     #[must_use]
     pub const fn kind(self) -> Kind {
         match self {
-            Self::Convergence | Self::LwwMaximum | Self::Durability => Kind::Eventually,
+            Self::Convergence | Self::LwwMaximum | Self::Durability | Self::Liveness => {
+                Kind::Eventually
+            }
             Self::SingleLeader
             | Self::ReadYourWrites
             | Self::MonotonicReads
             | Self::MonotonicWrites
             | Self::WritesFollowReads
             | Self::Staleness
-            | Self::Replay => Kind::Always,
+            | Self::Replay
+            | Self::SplitBrain
+            | Self::Availability
+            | Self::ReplicationLag
+            | Self::Resurrection
+            | Self::AppendUniqueness => Kind::Always,
         }
     }
 }

@@ -131,6 +131,7 @@ pub fn run<P: Protocol>(
         settlement: &finished.settlement,
         ended_at: finished.ended_at,
         survivors: &finished.survivors,
+        applications: finished.applications.as_deref(),
     };
     let promises = P::promises(settings, config);
     let mut checks = check::judge(&evidence, &promises, finished.hazards);

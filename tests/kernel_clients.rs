@@ -129,7 +129,7 @@ fn keys_follow_their_law_and_values_are_unique() {
 #[test]
 fn the_mix_is_what_was_asked_for() {
     const OPERATIONS: usize = 10_000;
-    let mix = Mix { put: 50, get: 30, delete: 10, list: 7, read_all: 3 };
+    let mix = Mix { put: 50, get: 30, delete: 10, list: 7, read_all: 3, ..Mix::default() };
     let result = play(&with_workload(5, OPERATIONS as u64, |load| load.mix = mix));
     for (function, share) in [
         (Function::Put, 0.50),

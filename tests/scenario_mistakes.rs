@@ -296,7 +296,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\nread-all = {}\nexpect = { degraded = true }",
-        &["has no `degraded`", "`put`, `delete` or `clear`"],
+        &["has no `degraded`", "`put`, `delete`, `clear` or `append`"],
     ),
     (
         "[[operation]]\nat = \"1s\"\nclient = \"a\"\nget = { key = \"x\" }\nexpect = { confirmations = \"1 of 2\" }",

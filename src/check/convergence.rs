@@ -41,17 +41,21 @@ fn witness(facts: &Facts<'_>, key: KeyId, count: u64) -> Witness {
     on_any.sort_unstable();
     on_any.dedup();
 
+    let data = |node| facts.evidence.finals.iter().find(|snapshot| snapshot.node == node);
+    let list = |node| match data(node).and_then(|snapshot| snapshot.lists.get(&key)) {
+        Some(list) => format!(", a list of {}", list.len()),
+        None => String::new(),
+    };
     let newest = facts.newest[key.0 as usize];
     let mut summary = String::new();
     if let Some(newest) = newest {
         let held = words::holds(names, key, Some(newest.stored));
-        summary = format!("{} holds {held}", newest.node);
+        summary = format!("{} holds {held}{}", newest.node, list(newest.node));
     }
-    let data = |node| facts.evidence.finals.iter().find(|snapshot| snapshot.node == node);
     let mut groups: Vec<(String, Vec<NodeId>)> = Vec::new();
     for node in on_key {
         let stored = data(node).and_then(|snapshot| snapshot.data.get(&key)).copied();
-        let held = words::holds(names, key, stored);
+        let held = words::holds(names, key, stored) + &list(node);
         match groups.iter_mut().find(|(other, _)| *other == held) {
             Some((_, nodes)) => nodes.push(node),
             None => groups.push((held, vec![node])),

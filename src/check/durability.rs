@@ -9,6 +9,9 @@
 //! - An acknowledged delete is lost when the key shows a value whose write had completed before the delete was invoked.
 //!   So is a clear, for the keys that it removed ([`super::facts`]).
 //!
+//! An append counts as a put: its element is the key's value. What became of the other elements of a list says
+//! [`super::append_uniqueness`].
+//!
 //! A write whose outcome is unknown never completes: it may take effect at any time and so proves no loss. So does
 //! one that failed and survives all the same, which is a defect of another kind ([`super::lww_maximum`]). A write that
 //! a later or concurrent one replaced is not lost. A degraded acknowledgement is an acknowledgement.
@@ -45,7 +48,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         }
         acknowledged += 1;
         let is_lost = |key: KeyId| match &thresholds[key.0 as usize] {
-            Some(threshold) if entry.function == Function::Put => {
+            Some(threshold) if matches!(entry.function, Function::Put | Function::Append) => {
                 threshold.put <= entry.invoked_seq
             }
             Some(threshold) => threshold.removal <= entry.invoked_seq,
@@ -116,7 +119,8 @@ fn thresholds(facts: &Facts<'_>) -> Vec<Option<Thresholds>> {
             | Function::Delete
             | Function::List
             | Function::ReadAll
-            | Function::Clear => {}
+            | Function::Clear
+            | Function::Append => {}
         }
     }
     let of_key = |(newest, removed_until): (&Option<super::facts::Holding>, u32)| {

@@ -12,8 +12,10 @@
 //! - **A clear** removes the keys whose removal a node accepted ([`crate::history::History::cleared`]). One that
 //!   accepted none may have emptied a single replica, any key of it: it explains every absence, and promises none.
 
+use std::collections::BTreeMap;
+
 use crate::history::{Entry, Function, Status};
-use crate::id::{KeyId, NodeId, OpId, Version};
+use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::protocol::{NodeSnapshot, Stored};
 
 use super::Evidence;
@@ -48,7 +50,8 @@ pub(super) struct Facts<'a> {
     pub(super) newest: Vec<Option<Holding>>,
     /// What live replicas hold beside [`Facts::newest`], each version and value once, by key and version.
     pub(super) others: Vec<(KeyId, Holding)>,
-    /// The live replicas to which a key shows something else than the newest version does, by key.
+    /// The live replicas to which a key shows something else than the newest version does, or another list than the
+    /// longest, by key.
     pub(super) behind: Vec<(KeyId, NodeId)>,
     removals: Vec<Vec<Removal>>,
     blind_from: u32,
@@ -116,12 +119,30 @@ impl<'a> Facts<'a> {
                 }
             }
         }
+        self.compare_lists(finals);
         self.behind.sort_unstable();
+        self.behind.dedup();
         let content = |(key, holding): &(KeyId, Holding)| {
             (*key, holding.stored.version, holding.stored.value)
         };
         self.others.sort_by_key(content);
         self.others.dedup_by_key(|other| content(other));
+    }
+
+    /// Against the longest list of each key: whoever lacks an element has a shorter one.
+    fn compare_lists(&mut self, finals: &[NodeSnapshot]) {
+        let live = || finals.iter().filter(|snapshot| snapshot.up);
+        let mut longest: BTreeMap<KeyId, &Vec<(Version, Value)>> = BTreeMap::new();
+        for (key, list) in live().flat_map(|snapshot| &snapshot.lists) {
+            let longest = longest.entry(*key).or_insert(list);
+            if longest.len() < list.len() {
+                *longest = list;
+            }
+        }
+        for (key, longest) in longest {
+            let differs = |snapshot: &&NodeSnapshot| snapshot.lists.get(&key) != Some(longest);
+            self.behind.extend(live().filter(differs).map(|snapshot| (key, snapshot.node)));
+        }
     }
 
     fn read_history(&mut self) {
@@ -130,7 +151,7 @@ impl<'a> Facts<'a> {
                 self.clients = self.clients.max(entry.client.0 as usize + 1);
             }
             match entry.function {
-                Function::Put => {}
+                Function::Put | Function::Append => {}
                 Function::Get | Function::ReadAll => self.reads += u64::from(entry.is_ok()),
                 Function::Delete => {
                     let version =
@@ -150,7 +171,7 @@ impl<'a> Facts<'a> {
                 }
                 Function::List => {}
             }
-            if let (Function::Put | Function::Delete, Some(version)) =
+            if let (Function::Put | Function::Delete | Function::Append, Some(version)) =
                 (entry.function, entry.version)
             {
                 self.note_writer(op, entry.key, version);

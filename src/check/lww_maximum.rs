@@ -81,7 +81,8 @@ fn holdings(facts: &Facts<'_>) -> impl Iterator<Item = (KeyId, Holding)> {
 /// The value that `op` left behind; `None` for a removal.
 fn written(facts: &Facts<'_>, op: OpId) -> Option<Value> {
     let entry = facts.evidence.history.entry(op);
-    if entry.function == Function::Put { entry.value } else { None }
+    let leaves_value = matches!(entry.function, Function::Put | Function::Append);
+    entry.value.filter(|_| leaves_value)
 }
 
 fn is_made_up(facts: &Facts<'_>, held: &Holding) -> bool {

@@ -8,20 +8,26 @@
 use crate::config::{Config, ExpectedVerdict, Names};
 use crate::history::History;
 use crate::id::{NodeId, NodeSet, OpId, Version};
-use crate::metrics::{Leadership, Recovery, Settlement};
+use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::property::{Hazards, Promise, Promises, Property};
 use crate::protocol::NodeSnapshot;
 use crate::time::Time;
 
 use facts::Facts;
 
+mod append_uniqueness;
+mod availability;
 mod convergence;
 mod durability;
 mod facts;
+mod liveness;
 mod lww_maximum;
 mod replay;
+mod replication_lag;
+mod resurrection;
 mod session;
 mod single_leader;
+mod split_brain;
 mod staleness;
 #[cfg(test)]
 mod testing;
@@ -47,6 +53,8 @@ pub struct Evidence<'a> {
     /// The nodes that are up and have been all along: they never crashed, lost power or started again, so what
     /// they once took in they have not forgotten for want of a memory.
     pub survivors: &'a NodeSet,
+    /// What each node applied, in event order; `None` when nobody asked for it to be noted.
+    pub applications: Option<&'a [Application]>,
 }
 
 impl<'a> Evidence<'a> {
@@ -131,6 +139,12 @@ pub fn judge(evidence: &Evidence<'_>, promises: &Promises, hazards: Hazards) -> 
         | Property::WritesFollowReads => sessions.finding(&facts, property),
         Property::Staleness => staleness::check(&facts),
         Property::Replay => replay::check(evidence),
+        Property::SplitBrain => split_brain::check(evidence),
+        Property::Availability => availability::check(evidence),
+        Property::Liveness => liveness::check(&facts),
+        Property::ReplicationLag => replication_lag::check(&facts),
+        Property::Resurrection => resurrection::check(&facts),
+        Property::AppendUniqueness => append_uniqueness::check(&facts),
     };
     let report = |property| hold(property, find(property), promises.of(property), hazards);
     Property::ALL.into_iter().map(report).collect()

@@ -113,7 +113,13 @@ impl Scan {
             | Property::Durability
             | Property::SingleLeader
             | Property::Staleness
-            | Property::Replay => Breaks::default(),
+            | Property::Replay
+            | Property::SplitBrain
+            | Property::Availability
+            | Property::Liveness
+            | Property::ReplicationLag
+            | Property::Resurrection
+            | Property::AppendUniqueness => Breaks::default(),
         };
         let figures = Vec::new();
         let witness = breaks.first.map(|first| witness(facts, property, breaks.count, first));
@@ -127,7 +133,7 @@ impl Scan {
         (op, entry): (OpId, &Entry),
     ) {
         match entry.function {
-            Function::Put | Function::Delete => {
+            Function::Put | Function::Delete | Function::Append => {
                 if let Some(version) = entry.version {
                     let known = session.entry(entry.key).or_default();
                     let versions = (facts.least(op, version), facts.greatest(op, version));
@@ -276,7 +282,9 @@ fn version_on(facts: &Facts<'_>, op: OpId, key: KeyId) -> Option<Version> {
             let items = facts.evidence.history.contents(op).unwrap_or_default();
             items.iter().find(|item| item.key == key).and_then(|item| item.version)
         }
-        Function::Put | Function::Get | Function::Delete | Function::List => entry.version,
+        Function::Put | Function::Get | Function::Delete | Function::List | Function::Append => {
+            entry.version
+        }
     }
 }
 

@@ -113,7 +113,11 @@ fn reads(facts: &Facts<'_>) -> (Vec<Read>, Vec<OpId>) {
                     }
                 }
             }
-            Function::Put | Function::Delete | Function::List | Function::Clear => {}
+            Function::Put
+            | Function::Delete
+            | Function::List
+            | Function::Clear
+            | Function::Append => {}
         }
     }
     reads.sort_unstable_by_key(|read| (read.key, read.op));

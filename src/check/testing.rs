@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use crate::config::{
     Bounds, Cluster, Config, Disk, Expect, Link, LinkOrder, Names, Network, Operation, Ties,
 };
-use crate::history::{Entry, Function, History, Item, Status};
+use crate::history::{Entry, Failure, Function, History, Item, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
-use crate::metrics::{Leadership, Recovery, Settlement};
+use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::property::{Hazards, Promises, Property};
 use crate::protocol::{NodeSnapshot, Role, Stored};
 use crate::rng::Probability;
@@ -48,6 +48,8 @@ pub(super) struct Told {
     finds: Vec<(KeyId, Value, i64)>,
     confirmations: (u16, u16),
     degraded: bool,
+    failure: Option<Failure>,
+    elements: Option<Vec<Value>>,
 }
 
 impl Told {
@@ -85,6 +87,15 @@ impl Told {
         self.confirmations = (by, of);
         self
     }
+    /// A get finds a list of these values, by the order in which the story first told them.
+    pub(super) fn finds_list(&mut self, values: &[usize]) -> &mut Self {
+        self.elements = Some(values.iter().map(|index| Value::text(*index)).collect());
+        self
+    }
+    pub(super) fn because(&mut self, failure: Failure) -> &mut Self {
+        self.failure = Some(failure);
+        self
+    }
     pub(super) fn degraded(&mut self) -> &mut Self {
         self.degraded = true;
         self
@@ -101,6 +112,7 @@ pub(super) struct Story {
     recoveries: Vec<Recovery>,
     settlement: Settlement,
     survivors: NodeSet,
+    applications: Option<Vec<Application>>,
 }
 
 impl Story {
@@ -113,6 +125,7 @@ impl Story {
             recoveries: Vec::new(),
             settlement: Settlement::Settled { after: Span::ZERO },
             survivors: NodeId::all(nodes).collect(),
+            applications: None,
         }
     }
 
@@ -138,6 +151,8 @@ impl Story {
             finds: Vec::new(),
             confirmations: (0, 0),
             degraded: false,
+            failure: None,
+            elements: None,
         });
         self.told.last_mut().expect("pushed above")
     }
@@ -145,6 +160,11 @@ impl Story {
     pub(super) fn put(&mut self, client: &str, key: &str, value: &str) -> &mut Told {
         let (key, value) = (self.key(key), self.value(value));
         self.tell(client, Operation::Put { key, value, quorum: None })
+    }
+
+    pub(super) fn append(&mut self, client: &str, key: &str, value: &str) -> &mut Told {
+        let (key, value) = (self.key(key), self.value(value));
+        self.tell(client, Operation::Append { key, value, quorum: None })
     }
 
     pub(super) fn delete(&mut self, client: &str, key: &str) -> &mut Told {
@@ -188,6 +208,21 @@ impl Story {
         self.store(on, key, Some(value), version)
     }
 
+    /// The elements of a list that a node holds at the end, in order.
+    pub(super) fn lists(&mut self, on: u16, key: &str, elements: &[(&str, i64)]) -> &mut Self {
+        let elements: Vec<(Version, Value)> = elements
+            .iter()
+            .map(|(value, version)| (self.stamp(*version), self.value(value)))
+            .collect();
+        let key = self.key(key);
+        let snapshot = &mut self.finals[node(on).index()];
+        if let Some((version, value)) = elements.last().copied() {
+            snapshot.data.insert(key, Stored { value: Some(value), version });
+        }
+        snapshot.lists.insert(key, elements);
+        self
+    }
+
     pub(super) fn tombstone(&mut self, on: u16, key: &str, version: i64) -> &mut Self {
         self.store(on, key, None, version)
     }
@@ -215,7 +250,30 @@ impl Story {
     }
 
     pub(super) fn bound(&mut self, ms: u64) -> &mut Self {
-        self.config.bounds = Bounds { staleness: Span::from_millis(ms) };
+        self.bounds(Bounds { staleness: Span::from_millis(ms), ..Bounds::default() })
+    }
+
+    pub(super) fn bounds(&mut self, bounds: Bounds) -> &mut Self {
+        self.config.bounds = bounds;
+        self
+    }
+
+    pub(super) fn without_settling(&mut self) -> &mut Self {
+        self.config.settle = Span::ZERO;
+        self
+    }
+
+    /// A node applies a write; what is told first is noted first.
+    pub(super) fn applies(&mut self, on: u16, key: &str, version: i64, at: u64) -> &mut Self {
+        let (key, version) = (self.key(key), self.stamp(version));
+        let application = Application { at: ms(at), node: node(on), key, version };
+        self.applications.get_or_insert_default().push(application);
+        self
+    }
+
+    /// What nodes apply was to be noted, and no node said anything.
+    pub(super) fn applies_nothing(&mut self) -> &mut Self {
+        self.applications = Some(Vec::new());
         self
     }
 
@@ -273,6 +331,7 @@ impl Story {
                 entry.node = Some(node(told.node));
                 (entry.confirmations, entry.followers) = told.confirmations;
                 entry.degraded = told.degraded;
+                entry.failure = told.failure;
                 if let (Function::Get, Some((_, value, version))) =
                     (entry.function, told.finds.first())
                 {
@@ -280,6 +339,9 @@ impl Story {
                     entry.version = Some(self.stamp(*version));
                 }
             });
+            if let Some(elements) = &told.elements {
+                history.set_elements(op, elements.clone().into());
+            }
             if told.operation == Operation::ReadAll {
                 let item = |(key, value, version): &(KeyId, Value, i64)| Item {
                     key: *key,
@@ -305,6 +367,7 @@ impl Story {
             settlement: &self.settlement,
             ended_at: ms(ended_at.unwrap_or(1_000)),
             survivors: &self.survivors,
+            applications: self.applications.as_deref(),
         })
     }
 

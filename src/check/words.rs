@@ -15,7 +15,10 @@ pub(super) fn call(names: &Names, entry: &Entry) -> String {
         (Function::Put, Some(value)) => {
             format!("{function} {}={}", names.key(entry.key), names.value(value))
         }
-        (Function::Put | Function::Get | Function::Delete, _) => {
+        (Function::Append, Some(value)) => {
+            format!("{function} {} to {}", names.value(value), names.key(entry.key))
+        }
+        (Function::Put | Function::Get | Function::Delete | Function::Append, _) => {
             format!("{function} {}", names.key(entry.key))
         }
         (Function::List | Function::ReadAll | Function::Clear, _) => function.to_owned(),

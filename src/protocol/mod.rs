@@ -295,6 +295,19 @@ pub enum Response {
     Contents(Box<[Item]>),
     /// A clear was done.
     Cleared,
+    /// A get found a list.
+    List(Box<FoundList>),
+}
+
+/// A list that a get found; apart from [`Response`], which travels with every reply and stays small.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FoundList {
+    /// The last element, which is the key's value.
+    pub value: Value,
+    /// Its version.
+    pub version: Version,
+    /// Every element, in the order of their versions.
+    pub elements: Box<[Value]>,
 }
 
 /// What a node takes itself for.
@@ -345,6 +358,8 @@ pub struct NodeSnapshot {
     pub pending: Vec<String>,
     /// What it stores.
     pub data: BTreeMap<KeyId, Stored>,
+    /// The lists among it: the elements of each key that was appended to, in the order of their versions.
+    pub lists: BTreeMap<KeyId, Vec<(Version, Value)>>,
 }
 
 impl NodeSnapshot {
@@ -363,6 +378,7 @@ impl NodeSnapshot {
             blocked: Vec::new(),
             pending: Vec::new(),
             data: BTreeMap::new(),
+            lists: BTreeMap::new(),
         }
     }
 

@@ -1,4 +1,8 @@
-//! A replica's store: last write wins per key.
+//! A replica's store: last write wins per key, and lists that are appended to.
+//!
+//! A list is kept beside its key, whose value is the last element. It is a set of elements ordered by version, so that
+//! replicas that have taken the same writes hold the same list in whatever order these came. A put or a delete ends
+//! a list: elements with lower versions go, and those that arrive later are not taken.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +15,23 @@ use super::Stored;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Store {
     slots: Vec<Option<Stored>>,
+    lists: BTreeMap<KeyId, List>,
+}
+
+/// The elements of a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct List {
+    /// The greatest version of a put or a delete of the key: what is not greater is no element.
+    floor: Option<Version>,
+    /// By version.
+    elements: Vec<(Version, Value)>,
+}
+
+impl List {
+    fn end(&mut self, version: Version) {
+        self.floor = self.floor.max(Some(version));
+        self.elements.retain(|(element, _)| *element > version);
+    }
 }
 
 /// What became of a write that a store was given.
@@ -25,11 +46,40 @@ pub enum Applied {
     Known,
     /// The key holds a write of a higher version.
     Older,
+    /// It is an element of the key's list, and not the newest.
+    Within,
 }
 
 impl Store {
     /// Takes a write if it is the key's newest: last write wins by version. A tombstone is a write without value.
     pub fn apply(&mut self, key: KeyId, stored: Stored) -> Applied {
+        if !self.lists.is_empty()
+            && let Some(list) = self.lists.get_mut(&key)
+        {
+            list.end(stored.version);
+        }
+        self.win(key, stored)
+    }
+
+    /// Adds an element to a key's list, unless a put or a delete of a greater version has ended that.
+    pub fn append(&mut self, key: KeyId, value: Value, version: Version) -> Applied {
+        let floor = self.stored(key).map(|held| held.version);
+        let list = self.lists.entry(key).or_insert(List { floor, elements: Vec::new() });
+        if list.floor.is_some_and(|floor| floor >= version) {
+            return Applied::Older;
+        }
+        let place = list.elements.partition_point(|(element, _)| *element < version);
+        if list.elements.get(place).is_some_and(|(element, _)| *element == version) {
+            return Applied::Known;
+        }
+        list.elements.insert(place, (version, value));
+        match self.win(key, Stored { value: Some(value), version }) {
+            newest @ Applied::Newest { .. } => newest,
+            Applied::Known | Applied::Older | Applied::Within => Applied::Within,
+        }
+    }
+
+    fn win(&mut self, key: KeyId, stored: Stored) -> Applied {
         let slot = self.slot(key);
         match slot {
             Some(held) if held.version == stored.version => Applied::Known,
@@ -44,6 +94,12 @@ impl Store {
 
     /// Removes a key without a trace, if what it holds is not newer than `version`; whether it did.
     pub fn erase(&mut self, key: KeyId, version: Version) -> bool {
+        if let Some(list) = self.lists.get_mut(&key) {
+            list.end(version);
+            if list.elements.is_empty() {
+                self.lists.remove(&key);
+            }
+        }
         let slot = self.slot(key);
         let removes = slot.is_some_and(|held| held.version <= version);
         if removes {
@@ -72,6 +128,42 @@ impl Store {
         self.stored(key).and_then(|stored| stored.value.map(|value| (value, stored.version)))
     }
 
+    /// A key's elements, in the order of their versions; empty where the key holds no list.
+    #[must_use]
+    pub fn elements(&self, key: KeyId) -> &[(Version, Value)] {
+        self.lists.get(&key).map_or(&[], |list| &list.elements)
+    }
+
+    /// Every element of every list, by key and version.
+    pub fn all_elements(&self) -> impl Iterator<Item = (KeyId, Stored)> + '_ {
+        let stored =
+            |(version, value): &(Version, Value)| Stored { value: Some(*value), version: *version };
+        let of_key = move |(key, list): (&KeyId, &'_ List)| {
+            let key = *key;
+            let elements: Vec<Stored> = list.elements.iter().map(stored).collect();
+            elements.into_iter().map(move |element| (key, element))
+        };
+        self.lists.iter().flat_map(of_key)
+    }
+
+    /// For each key what its newest put or delete left, where an element has not taken its place; of those that
+    /// elements did, a tombstone, which ends a list as well as the write did.
+    pub fn all_but_elements(&self) -> impl Iterator<Item = (KeyId, Stored)> + '_ {
+        self.iter().filter_map(|(key, stored)| match self.lists.get(&key) {
+            Some(list) if list.floor != Some(stored.version) => {
+                list.floor.map(|version| (key, Stored { value: None, version }))
+            }
+            _ => Some((key, stored)),
+        })
+    }
+
+    /// The lists, by key.
+    #[must_use]
+    pub fn to_lists(&self) -> BTreeMap<KeyId, Vec<(Version, Value)>> {
+        let held = self.lists.iter().filter(|(_, list)| !list.elements.is_empty());
+        held.map(|(key, list)| (*key, list.elements.clone())).collect()
+    }
+
     /// Every key that holds something, tombstones included, in key order.
     pub fn iter(&self) -> impl Iterator<Item = (KeyId, Stored)> + '_ {
         let keys = (0..).map(KeyId);
@@ -93,6 +185,7 @@ impl Store {
     /// Forgets everything, tombstones included.
     pub fn clear(&mut self) {
         self.slots.clear();
+        self.lists.clear();
     }
 
     /// Everything, tombstones included.
@@ -129,10 +222,52 @@ mod tests {
         assert!(
             !store.erase(key, stored(5, None).version) && store.erase(key, stored(6, None).version)
         );
-        assert_eq!(store, Store { slots: vec![None; 4] });
+        assert_eq!(store, Store { slots: vec![None; 4], lists: BTreeMap::new() });
     }
 
     proptest! {
+        /// The twin keeps all writes, and looks for those that nothing ended when asked.
+        #[test]
+        fn a_list_is_the_elements_above_the_last_put_or_delete_in_any_order(
+            writes in proptest::collection::vec((0..20_i64, 0..3_u8), 0..20)
+        ) {
+            let mut store = Store::default();
+            let mut twin: BTreeMap<i64, u8> = BTreeMap::new();
+            let key = KeyId(1);
+            for (timestamp, kind) in writes {
+                let kind = *twin.entry(timestamp).or_insert(kind);
+                match kind {
+                    0 => {
+                        let Stored { value, version } = stored(timestamp, Some(timestamp as u64));
+                        store.append(key, value.expect("given"), version);
+                    }
+                    1 => { store.apply(key, stored(timestamp, Some(timestamp as u64))); }
+                    _ => { store.apply(key, stored(timestamp, None)); }
+                }
+            }
+            let floor = twin.iter().filter(|(_, kind)| **kind > 0).map(|(at, _)| *at).max();
+            let expected: Vec<i64> = twin
+                .iter()
+                .filter(|(at, kind)| **kind == 0 && floor.is_none_or(|floor| floor < **at))
+                .map(|(at, _)| *at)
+                .collect();
+            let found: Vec<i64> =
+                store.elements(key).iter().map(|(version, _)| version.timestamp).collect();
+            prop_assert_eq!(&found, &expected);
+            let newest = twin.iter().next_back().map(|(at, kind)| (*at, *kind < 2));
+            let held = store.stored(key).map(|held| (held.version.timestamp, held.value.is_some()));
+            prop_assert_eq!(held, newest);
+            // What a replica is told that knows nothing leaves it the same.
+            let mut other = Store::default();
+            for (key, stored) in store.all_but_elements() {
+                other.apply(key, stored);
+            }
+            for (key, Stored { value, version }) in store.all_elements() {
+                other.append(key, value.expect("an element"), version);
+            }
+            prop_assert_eq!((other.to_map(), other.to_lists()), (store.to_map(), store.to_lists()));
+        }
+
         /// The twin keeps all writes and picks the maximum when asked.
         #[test]
         fn agrees_with_the_maximum_of_all_writes(

@@ -8,7 +8,8 @@
 //! - `process` is the client's name. A process whose operation ended unknown cannot invoke another, so the client
 //!   goes on as `c1#1`, `c1#2` ..
 //! - `op` numbers the operations by invocation, from 0; witnesses name them by it.
-//! - `value` is the value written or found, for `list` an array of keys, for `read-all` an object.
+//! - `value` is the value written or found, for `list` an array of keys, for `read-all` an object, for a `get`
+//!   of a list an array of its elements.
 //! - `version` is `timestamp@node#sequence`. A write has one when a node accepted it, even if its client never
 //!   learned of that.
 //! - `node` answered; `degraded` says whether a write was answered with fewer confirmations than it asked for.
@@ -27,7 +28,7 @@ use serde_json::Value as Json;
 
 use crate::config::Names;
 use crate::history::{Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status};
-use crate::id::{NodeId, OpId, Version};
+use crate::id::{NodeId, OpId, Value, Version};
 
 /// The most of a history that is held as text before it is written.
 const CHUNK: usize = 64 * 1024;
@@ -85,7 +86,8 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
             HistoryEvent::Complete(op) => {
                 let entry = history.entry(op);
                 name_process(entry, names, &mut process);
-                completion(op, entry, history.contents(op), names, &process)
+                let found = (history.contents(op), history.elements(op));
+                completion(op, entry, found, names, &process)
             }
             HistoryEvent::Nemesis(index) => act(&history.nemesis()[index], names),
         };
@@ -109,8 +111,9 @@ fn name_process(entry: &Entry, names: &Names, process: &mut String) {
 }
 
 fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -> Line<'a> {
-    // The entry's value is by now what a get found; at its invocation only a put had one.
-    let written = entry.value.filter(|_| entry.function == Function::Put);
+    // The entry's value is by now what a get found; at its invocation only what is written was there.
+    let written =
+        entry.value.filter(|_| matches!(entry.function, Function::Put | Function::Append));
     Line {
         time_ns: entry.invoked_at.nanos(),
         event: "invoke",
@@ -134,7 +137,7 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
 fn completion<'a>(
     op: OpId,
     entry: &Entry,
-    contents: Option<&[Item]>,
+    (contents, elements): (Option<&[Item]>, Option<&[Value]>),
     names: &'a Names,
     process: &'a str,
 ) -> Line<'a> {
@@ -142,7 +145,10 @@ fn completion<'a>(
         Function::List | Function::ReadAll => {
             contents.map(|items| contents_value(entry.function, items, names))
         }
-        Function::Put | Function::Get | Function::Delete | Function::Clear => {
+        Function::Get if elements.is_some() => elements.map(|elements| {
+            elements.iter().map(|element| Json::String(names.value(*element))).collect()
+        }),
+        Function::Put | Function::Get | Function::Delete | Function::Clear | Function::Append => {
             entry.value.map(|value| Json::String(names.value(value)))
         }
     };
@@ -191,7 +197,9 @@ fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> Line<'a> {
 
 fn key_of<'a>(entry: &Entry, names: &'a Names) -> Option<&'a str> {
     match entry.function {
-        Function::Put | Function::Get | Function::Delete => Some(names.key(entry.key)),
+        Function::Put | Function::Get | Function::Delete | Function::Append => {
+            Some(names.key(entry.key))
+        }
         Function::List | Function::ReadAll | Function::Clear => None,
     }
 }

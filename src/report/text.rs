@@ -9,12 +9,12 @@ use crate::check::{CheckReport, Verdict};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::{Latency, Leadership, MessageCounts, Settlement};
-use crate::property::{Hazard, Promise};
+use crate::property::{Hazard, Promise, Property};
 use crate::report::layout::{WIDTH, counted, grouped, moment, width, wrap};
 use crate::report::tally::{Notable, Tally};
 use crate::report::{Check, FaultAct, OperationCounts, Report};
 use crate::run::RunVerdict;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// Where the text of a section starts.
 const LABEL: usize = 14;
@@ -61,6 +61,7 @@ pub fn run(report: &Report, notes: &Notes, color: bool) -> String {
     page.gap();
     page.latencies("Latency", &report.latencies);
     page.operations(&report.operations);
+    page.section("Availability", &availability(&report.checks));
     page.messages(&report.messages);
     page.section("Leaders", &leaders(&report.leaderships));
     page.section("Faults", &faults(&report.faults));
@@ -369,6 +370,31 @@ fn promise(report: &CheckReport) -> String {
     }
 }
 
+/// What was measured of availability, when anything was asked.
+fn availability(checks: &[Check]) -> Vec<String> {
+    let of_availability = |check: &&Check| check.report.property == Property::Availability;
+    let figures = checks.iter().find(of_availability).map(|check| &check.report.figures[..]);
+    let figure = |name| {
+        let found = figures?.iter().find(|(other, _)| *other == name);
+        found.map(|(_, figure)| *figure)
+    };
+    let Some(ppm) = figure("availability_ppm") else { return Vec::new() };
+    let span = |name| Span::from_nanos(figure(name).unwrap_or(0)).short();
+    let share = format!("{}.{:02}% answered", ppm / 10_000, ppm % 10_000 / 100);
+    let mut line = format!("{share}; longest gap {}", span("longest_gap_ns"));
+    match (figure("leaders_lost"), figure("unrecovered")) {
+        (None | Some(0), _) => {}
+        (Some(lost), Some(1..)) => {
+            line += &format!("; {}, not all recovered from", counted(lost, "lost leader"));
+        }
+        (Some(lost), None | Some(0)) => {
+            let (lost, recovery) = (counted(lost, "lost leader"), span("longest_recovery_ns"));
+            line += &format!("; {lost}, recovery within {recovery}");
+        }
+    }
+    vec![line]
+}
+
 fn leaders(leaderships: &[Leadership]) -> Vec<String> {
     let node_width = leaderships.iter().map(|one| one.node.to_string().len()).max().unwrap_or(0);
     let term_width = leaderships.iter().map(|one| one.term.to_string().len()).max().unwrap_or(0);
@@ -431,6 +457,25 @@ mod tests {
     }
 
     #[test]
+    fn availability_is_told_when_something_was_asked() {
+        let (config, result) = sample::run();
+        let (mut report, _) = Report::of("quickstart", &config, &result);
+        assert_eq!(availability(&report.checks), [""; 0]);
+        let check = |check: &&mut Check| check.report.property == Property::Availability;
+        let figures =
+            &mut report.checks.iter_mut().find(check).expect("it is there").report.figures;
+        figures.extend([("availability_ppm", 990_599), ("longest_gap_ns", 1_200_000_000)]);
+        assert_eq!(availability(&report.checks), ["99.05% answered; longest gap 1.2s"]);
+        let figures =
+            &mut report.checks.iter_mut().find(check).expect("it is there").report.figures;
+        figures.extend([("leaders_lost", 2), ("longest_recovery_ns", 300_000_000)]);
+        assert_eq!(
+            availability(&report.checks),
+            ["99.05% answered; longest gap 1.2s; 2 lost leaders, recovery within 300ms"]
+        );
+    }
+
+    #[test]
     fn a_run_is_told_in_full() {
         let (config, result) = sample::run();
         let (report, _) = Report::of("quickstart", &config, &result);
@@ -447,7 +492,9 @@ PASS  A partition, and what it costs             seed 1  digest 0123456789abcdef
              Not promised in this run, because a message was lost or blocked (A
              follower applies what reaches it.)
   valid      convergence, lww-maximum, single-leader, read-your-writes,
-             monotonic-reads, monotonic-writes, writes-follow-reads, replay
+             monotonic-reads, monotonic-writes, writes-follow-reads, replay,
+             split-brain, availability, liveness, replication-lag, resurrection,
+             append-uniqueness
 
   (allowed: it was broken, and this configuration does not promise it)
 

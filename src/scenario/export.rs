@@ -13,9 +13,9 @@ use super::script::status_word;
 use super::sections::TIES;
 use super::units;
 use crate::config::{
-    Answer, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState, ExpectedValue,
-    Fault, FaultAction, Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom, Route,
-    ScriptedOperation, Skew, Target, Workload,
+    Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
+    ExpectedValue, Fault, FaultAction, Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom,
+    Route, ScriptedOperation, Skew, Target, Workload,
 };
 use crate::id::NodeId;
 
@@ -56,8 +56,7 @@ pub(super) fn export(config: &Config, protocol: &dyn ConfiguredProtocol) -> Stri
     for scheduled in &config.changes {
         file.section("[[change]]", &change(scheduled));
     }
-    let staleness = config.bounds.staleness.to_string();
-    file.section("[check]", &one("staleness-bound", staleness));
+    file.section("[check]", &bounds(&config.bounds));
     file.expect(&config.expect, &config.names);
     file.text
 }
@@ -127,6 +126,24 @@ fn one(key: &str, value: impl Into<Value>) -> Table {
     table
 }
 
+fn bounds(bounds: &Bounds) -> Table {
+    let Bounds { staleness, availability, recovery, leaderless, replication_lag } = *bounds;
+    let mut table = one("staleness-bound", staleness.to_string());
+    let share = units::show_percentage(availability.parts_per_billion());
+    set(&mut table, "availability-bound", share);
+    let optional = [
+        ("recovery-bound", recovery),
+        ("leaderless-bound", leaderless),
+        ("replication-lag-bound", replication_lag),
+    ];
+    for (key, bound) in optional {
+        if let Some(bound) = bound {
+            set(&mut table, key, bound.to_string());
+        }
+    }
+    table
+}
+
 fn top(config: &Config) -> Table {
     let mut table = one("title", config.title.clone());
     // Decoded from an integer of TOML, which has 63 bits; a larger one was set by a program.
@@ -173,6 +190,7 @@ fn workload(load: &Workload) -> Table {
         ("delete", load.mix.delete),
         ("list", load.mix.list),
         ("read-all", load.mix.read_all),
+        ("append", load.mix.append),
     ];
     for (key, weight) in weights {
         set(&mut mix, key, i64::from(weight));
@@ -222,12 +240,16 @@ fn operation(scripted: &ScriptedOperation, names: &Names) -> Table {
         Operation::List => ("list", None),
         Operation::ReadAll => ("read-all", None),
         Operation::Clear => ("clear", None),
+        Operation::Append { value, quorum, .. } => {
+            set(&mut asked, "value", names.value(value));
+            ("append", quorum)
+        }
     };
     if let Some(quorum) = quorum {
         set(&mut asked, "w", i64::from(quorum));
     }
     if let Some(node) = scripted.node {
-        let whom = if matches!(kind, "put" | "delete") { "to" } else { "from" };
+        let whom = if matches!(kind, "put" | "delete" | "append") { "to" } else { "from" };
         set(&mut asked, whom, node.to_string());
     }
     set(&mut table, kind, asked);

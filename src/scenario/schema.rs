@@ -46,6 +46,10 @@ pub fn schema(registry: &Registry) -> Value {
             "change": array("Settings that change on the way.", change()),
             "check": object("The bounds that checkers need.", &[], json!({
                 "staleness-bound": duration("How long after a write was acknowledged a read may still miss it.", Some("0ms")),
+                "availability-bound": refer("percentage", "The least share of operations that complete ok.", Some("0%")),
+                "recovery-bound": duration("How long after the loss of a leader a write may wait to be acknowledged.", None),
+                "leaderless-bound": duration("How long nobody may lead.", None),
+                "replication-lag-bound": duration("How long a write may take from the first node to a live replica; setting it has the lag measured.", None),
             })),
             "expect": expect(),
         }),
@@ -312,6 +316,7 @@ fn workload() -> Value {
                 "delete": weight("Deletes of a key."),
                 "list": weight("Lists of all keys."),
                 "read-all": weight("Reads of everything."),
+                "append": weight("Appends of a unique value to a list."),
             })),
             "think": distribution("Closed loop: how long a client waits after an answer.", Some("0ms")),
             "open": exactly_one(open, &["rate", "interval"]),
@@ -342,7 +347,7 @@ fn operation() -> Value {
     let to = || node("The node to ask; else the leader is looked for.");
     let whole = |description: &str| object(description, &[], json!({ "from": to() }));
     let operation = object(
-        "An operation; exactly one of `put`, `get`, `delete`, `list`, `read-all`, `clear`.",
+        "An operation; exactly one of `put`, `get`, `delete`, `list`, `read-all`, `clear`, `append`.",
         &["at", "client"],
         json!({
             "id": name("A stable id, which keys its random draws; by default its kind and time, such as put-1s, and put-1s-2 for a second one."),
@@ -356,6 +361,9 @@ fn operation() -> Value {
             "list": whole("The keys that exist."),
             "read-all": whole("Every key with its value."),
             "clear": whole("Remove every key."),
+            "append": object("Add an element to a key's list.", &["key", "value"], json!({
+                "key": key(), "value": json!({ "type": "string", "description": "The element." }), "w": quorum(), "to": to(),
+            })),
             "expect": answer(),
         }),
     );

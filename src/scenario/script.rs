@@ -18,7 +18,8 @@ use crate::protocol::Role;
 use crate::time::{Span, Time};
 
 /// What a scripted operation may be; one is given.
-pub(super) const OPERATIONS: [&str; 6] = ["put", "get", "delete", "list", "read-all", "clear"];
+pub(super) const OPERATIONS: [&str; 7] =
+    ["put", "get", "delete", "list", "read-all", "clear", "append"];
 
 /// What the parts of a script have to be checked against.
 #[derive(Clone, Copy, Debug)]
@@ -131,20 +132,21 @@ fn asked(
     frame: Frame,
     names: &mut Interned,
 ) -> Option<(Operation, Option<NodeId>)> {
-    let takes_key = matches!(kind, "put" | "get" | "delete");
+    let takes_key = matches!(kind, "put" | "get" | "delete" | "append");
     let key = if takes_key { table.required("key", Element::name) } else { Some("") };
-    let value = if kind == "put" {
+    let value = if matches!(kind, "put" | "append") {
         table.required("value", |value| put_value(value, names)).map(Some)
     } else {
         Some(None)
     };
-    let writes = matches!(kind, "put" | "delete");
+    let writes = matches!(kind, "put" | "delete" | "append");
     let quorum = if writes { table.optional("w", |w| write_quorum(w, frame)) } else { Some(None) };
     let whom = if writes { "to" } else { "from" };
     let node = table.optional(whom, |node| node.node(frame.nodes));
     let (key, value, quorum, node) = (key?, value?, quorum?, node?);
     let operation = match (kind, value) {
         ("put", Some(value)) => Operation::Put { key: names.key(key), value, quorum },
+        ("append", Some(value)) => Operation::Append { key: names.key(key), value, quorum },
         ("get", _) => Operation::Get { key: names.key(key) },
         ("delete", _) => Operation::Delete { key: names.key(key), quorum },
         ("list", _) => Operation::List,
@@ -191,8 +193,8 @@ pub(super) fn status_word(status: ExpectedStatus) -> &'static str {
 const PARTS_OF_ANSWERS: [(&str, &[&str]); 7] = [
     ("value", &["get"]),
     ("absent", &["get"]),
-    ("degraded", &["put", "delete", "clear"]),
-    ("confirmations", &["put", "delete", "clear"]),
+    ("degraded", &["put", "delete", "clear", "append"]),
+    ("confirmations", &["put", "delete", "clear", "append"]),
     ("existed", &["delete"]),
     ("keys", &["list"]),
     ("all", &["read-all"]),

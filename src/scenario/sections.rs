@@ -10,6 +10,7 @@ use super::{
 };
 use crate::config::{Bounds, Cluster, Config, Ties};
 use crate::id::{MAX_NODES, NodeId};
+use crate::rng::Probability;
 use crate::time::Span;
 
 /// The words for the order of events of one instant.
@@ -163,5 +164,15 @@ fn protocol(
 /// `[check]`.
 fn bounds(table: &mut TableDecoder<'_>) -> Option<Bounds> {
     let staleness = table.or("staleness-bound", Span::ZERO, Element::duration);
-    Some(Bounds { staleness: staleness? })
+    let availability = table.or("availability-bound", Probability::ZERO, Element::probability);
+    let recovery = table.optional("recovery-bound", Element::duration);
+    let leaderless = table.optional("leaderless-bound", Element::duration);
+    let replication_lag = table.optional("replication-lag-bound", Element::duration);
+    Some(Bounds {
+        staleness: staleness?,
+        availability: availability?,
+        recovery: recovery?,
+        leaderless: leaderless?,
+        replication_lag: replication_lag?,
+    })
 }

@@ -133,8 +133,15 @@ fn mix(element: &Element<'_>) -> Option<Mix> {
         let mut weight =
             |key: &str| table.or(key, 0, |weight| weight.integer_u32(0..=1_000_000_000));
         let (put, get, delete) = (weight("put"), weight("get"), weight("delete"));
-        let (list, read_all) = (weight("list"), weight("read-all"));
-        Some(Mix { put: put?, get: get?, delete: delete?, list: list?, read_all: read_all? })
+        let (list, read_all, append) = (weight("list"), weight("read-all"), weight("append"));
+        Some(Mix {
+            put: put?,
+            get: get?,
+            delete: delete?,
+            list: list?,
+            read_all: read_all?,
+            append: append?,
+        })
     })?;
     if mix == Mix::default() {
         return element.wrong("the mix asks for nothing", "expected a weight above 0");

@@ -246,7 +246,10 @@ impl Clients {
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {
                 generator.replica(client, id, self.nodes, &world.kernel.draws, world.network)
             }
-            Operation::Put { .. } | Operation::Delete { .. } | Operation::Clear => None,
+            Operation::Put { .. }
+            | Operation::Delete { .. }
+            | Operation::Clear
+            | Operation::Append { .. } => None,
         };
         let patience = Limits::of(&generator.settings.patience);
         let invocation = Invocation { id, operation, fixed, scripted: None, due_at };
@@ -475,7 +478,7 @@ impl Clients {
         let Some(current) = state.current.take() else { return };
         self.busy -= 1;
         state.incarnation += u32::from(status == Status::Info);
-        let mut contents = None;
+        let (mut contents, mut elements) = (None, None);
         if let Some((_, Reply { outcome: Outcome::Ok(Response::Written { version, .. }), .. })) =
             &answer
         {
@@ -496,6 +499,11 @@ impl Clients {
                     entry.version = Some(version);
                 }
                 Outcome::Ok(Response::Contents(items)) => contents = Some(items),
+                Outcome::Ok(Response::List(list)) => {
+                    entry.value = Some(list.value);
+                    entry.version = Some(list.version);
+                    elements = Some(list.elements);
+                }
                 Outcome::Ok(Response::Absent | Response::Cleared)
                 | Outcome::Refused(_)
                 | Outcome::Unknown(_) => {}
@@ -503,6 +511,9 @@ impl Clients {
         });
         if let Some(items) = contents {
             world.kernel.history.set_contents(current.op, items);
+        }
+        if let Some(elements) = elements {
+            world.kernel.history.set_elements(current.op, elements);
         }
     }
 

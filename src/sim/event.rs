@@ -285,6 +285,9 @@ pub(crate) fn describe_operation(operation: Operation, names: &Names) -> String 
         Operation::List => "list".into(),
         Operation::ReadAll => "read-all".into(),
         Operation::Clear => "clear".into(),
+        Operation::Append { key, value, quorum } => {
+            format!("append {} to {}{}", names.value(value), names.key(key), wanted(quorum))
+        }
     }
 }
 
@@ -301,6 +304,10 @@ fn describe_reply(reply: &Reply, names: &Names) -> String {
         Outcome::Ok(Response::Absent) => "no such key".into(),
         Outcome::Ok(Response::Contents(items)) => format!("{} keys", items.len()),
         Outcome::Ok(Response::Cleared) => "cleared".into(),
+        Outcome::Ok(Response::List(list)) => {
+            let elements: Vec<String> = list.elements.iter().map(|v| names.value(*v)).collect();
+            format!("[{}], version {}", elements.join(", "), list.version)
+        }
         Outcome::Refused(failure) => format!("refused: {}", failure.name()),
         Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
     };

@@ -3,7 +3,7 @@
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Status};
 use crate::id::{NodeId, NodeSet, OpId};
-use crate::metrics::{Leadership, MessageCounts, Recovery, Settlement, Unserved};
+use crate::metrics::{Application, Leadership, MessageCounts, Recovery, Settlement, Unserved};
 use crate::property::Hazards;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::time::Time;
@@ -36,6 +36,7 @@ pub(crate) struct Finished {
     pub(crate) trace: Option<String>,
     pub(crate) steps: Vec<(Time, DigestValue)>,
     pub(crate) sightings: Vec<Sighting>,
+    pub(crate) applications: Option<Vec<Application>>,
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
@@ -77,6 +78,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             trace: self.kernel.trace.into_text(),
             steps: self.steps.unwrap_or_default(),
             sightings: self.sightings,
+            applications: self.applications,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::digest::{DigestValue, name_hash};
 use crate::history::Failure;
 use crate::id::{FaultId, NodeId};
-use crate::metrics::{Leadership, Recovery, Settlement};
+use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::property::Hazard;
 use crate::protocol::{
     Context, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply, RequestId,
@@ -72,6 +72,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     /// The write whose life is noted.
     watched: Option<crate::id::Version>,
     sightings: Vec<Sighting>,
+    /// What each node applied, when the scenario bounds the replication lag.
+    applications: Option<Vec<Application>>,
     steps: Option<Vec<(Time, DigestValue)>>,
 }
 
@@ -90,6 +92,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         seed: u64,
         notes: Notes,
     ) -> Self {
+        let measures_lag = config.bounds.replication_lag.is_some();
         let generated = config.workload.as_ref().and_then(|workload| workload.operations);
         // What the scenario promises to invoke, up to a few million; beyond that growing costs nothing.
         let operations = generated.unwrap_or(0).min(4_000_000) as usize + config.script.len();
@@ -110,9 +113,10 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             settle: Settle::new(),
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
-            observed: notes.trace || notes.watched.is_some(),
+            observed: notes.trace || notes.watched.is_some() || measures_lag,
             watched: notes.watched,
             sightings: Vec::new(),
+            applications: measures_lag.then(Vec::new),
             steps: notes.steps.then(Vec::new),
         }
     }

@@ -1,7 +1,7 @@
 //! What the simulation takes note of: observations of nodes, leaderships, recoveries, the life of a watched write.
 
 use crate::id::NodeId;
-use crate::metrics::{Leadership, Recovery};
+use crate::metrics::{Application, Leadership, Recovery};
 use crate::protocol::{File, Observation, Protocol, Role};
 use crate::time::Time;
 
@@ -40,8 +40,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                     self.kernel.history.accept_clear(op, key, version);
                 }
             }
-            Observation::Apply { .. }
-            | Observation::Discard { .. }
+            Observation::Apply { key, version } => {
+                if let Some(applications) = &mut self.applications {
+                    let at = self.kernel.now;
+                    applications.push(Application { at, node, key, version });
+                }
+            }
+            Observation::Discard { .. }
             | Observation::Append { .. }
             | Observation::Truncate { .. }
             | Observation::Commit { .. } => {}

@@ -5,7 +5,7 @@
 //! message on its way, replicas equal. And the guard against time that never advances.
 
 use crate::config::{Config, ExpectedState, Workload};
-use crate::id::NodeId;
+use crate::id::{KeyId, NodeId};
 use crate::metrics::Settlement;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::rng::{CausalId, Cause};
@@ -151,13 +151,29 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
 fn unequal(snapshots: &[NodeSnapshot], config: &Config) -> Option<String> {
     let mut live = snapshots.iter().filter(|snapshot| snapshot.up);
     let first = live.next()?;
-    let differs = |other: &&NodeSnapshot| !first.visible().eq(other.visible());
+    let differs =
+        |other: &&NodeSnapshot| !first.visible().eq(other.visible()) || first.lists != other.lists;
     let other = live.find(differs)?;
     let holds = |snapshot: &NodeSnapshot, key| {
         snapshot.data.get(&key).and_then(|stored| stored.value.map(|value| (value, stored.version)))
     };
     let keys = first.data.keys().chain(other.data.keys());
-    let key = keys.copied().filter(|key| holds(first, *key) != holds(other, *key)).min()?;
+    let list = |snapshot: &'_ NodeSnapshot, key| snapshot.lists.get(&key).cloned();
+    let differ = |key: &KeyId| {
+        holds(first, *key) != holds(other, *key) || list(first, *key) != list(other, *key)
+    };
+    let key = keys.copied().filter(differ).min()?;
+    if holds(first, key) == holds(other, key) {
+        let text = |snapshot| list(snapshot, key).map_or(0, |elements| elements.len());
+        return Some(format!(
+            "{} and {} differ: the list {} has {} and {} elements",
+            first.node,
+            other.node,
+            config.names.key(key),
+            text(first),
+            text(other)
+        ));
+    }
     let text = |snapshot| match holds(snapshot, key) {
         Some((value, _)) => config.names.value(value),
         None => "nothing".to_owned(),

@@ -82,7 +82,7 @@ impl Generator {
     /// Draws what an operation asks.
     pub(super) fn operation(&self, id: CausalId, value: Value, draws: &Draws) -> Operation {
         let mix = self.settings.mix;
-        let weights = [mix.put, mix.get, mix.delete, mix.list, mix.read_all];
+        let weights = [mix.put, mix.get, mix.delete, mix.list, mix.read_all, mix.append];
         let total: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
         let mut at = draws.below(Purpose::Mix, id, 0, total);
         let chosen = weights.iter().position(|weight| {
@@ -98,6 +98,7 @@ impl Generator {
             Some(2) => Operation::Delete { key, quorum: None },
             Some(3) => Operation::List,
             Some(4) => Operation::ReadAll,
+            Some(5) => Operation::Append { key, value, quorum: None },
             _ => Operation::Put { key, value, quorum: None },
         }
     }

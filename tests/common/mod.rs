@@ -93,6 +93,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         replication: Replication::Entry,
         resend: None,
         deletes: Deletes::Tombstone,
+        deduplicate: false,
         wal: Wal { policy: Policy::Off, checkpoint_every: None },
         failover: Failover::NONE,
         defects: Defects::default(),

@@ -276,7 +276,9 @@ impl Chain {
             },
             Operation::List => Response::Contents(self.store.items(false)),
             Operation::ReadAll => Response::Contents(self.store.items(true)),
-            Operation::Clear => return cx.reply(request, Reply::unsupported()),
+            Operation::Clear | Operation::Append { .. } => {
+                return cx.reply(request, Reply::unsupported());
+            }
         };
         cx.reply(request, Reply::of(Outcome::Ok(found)));
     }

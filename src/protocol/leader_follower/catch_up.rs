@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::id::{NodeId, Version};
-use crate::protocol::store::Store;
+use crate::protocol::store::{Applied, Store};
 use crate::protocol::{Context, DiscardReason, Observation};
 
 use super::LeaderFollower;
 use super::config::{Replication, Tail};
 use super::journal::{Record, Then};
-use super::leader::{Payload, apply};
+use super::leader::{Payload, apply, contents};
 use super::log::LogEntry;
 use super::message::{Entry, Message};
 
@@ -76,7 +76,7 @@ impl LeaderFollower {
         }
         self.log_record(
             term,
-            || Record::State { term, life, version, entries: entries_of(&store) },
+            || Record::State { term, life, version, entries: contents(&store).collect() },
             cx,
         );
         self.replace_store(store, cx);
@@ -88,10 +88,10 @@ impl LeaderFollower {
         if self.config.replication == Replication::FullState || leader == self.me {
             return;
         }
-        for (key, stored) in self.store.iter() {
-            let version = stored.version;
+        for entry in contents(&self.store) {
+            let version = entry.stored.version;
             if version.node == leader && version.sequence > state.sequence {
-                apply(store, Entry { key, stored }, self.config.deletes);
+                apply(store, entry, self.config.deletes);
             }
         }
     }
@@ -99,11 +99,13 @@ impl LeaderFollower {
     /// Keeps what this node has and the leader's state lacks, and offers it to the leader.
     fn merge_into(&self, leader: NodeId, store: &mut Store, cx: &mut Context<'_, Self>) {
         let is_newer = |entry: &Entry| {
-            let theirs = store.stored(entry.key);
-            theirs.is_none_or(|theirs| theirs.version < entry.stored.version)
+            let mut theirs = store.clone();
+            matches!(
+                apply(&mut theirs, *entry, self.config.deletes),
+                Applied::Newest { .. } | Applied::Within
+            )
         };
-        let mine = self.store.iter().map(|(key, stored)| Entry { key, stored });
-        let entries: Arc<[Entry]> = mine.filter(is_newer).collect();
+        let entries: Arc<[Entry]> = contents(&self.store).filter(is_newer).collect();
         if entries.is_empty() {
             return;
         }
@@ -123,6 +125,18 @@ impl LeaderFollower {
                 cx.observe(Observation::Apply { key, version });
             }
         }
+        for (key, element) in before.all_elements().chain(self.store.all_elements()) {
+            let version = element.version;
+            let has = |store: &Store| store.elements(key).iter().any(|(held, _)| *held == version);
+            match (has(&before), has(&self.store)) {
+                (false, true) => cx.observe(Observation::Apply { key, version }),
+                (true, false) => {
+                    let reason = DiscardReason::Replaced;
+                    cx.observe(Observation::Discard { key, version, reason });
+                }
+                (true, true) | (false, false) => {}
+            }
+        }
         for (key, held) in before.iter() {
             if self.store.stored(key).is_none_or(|now| now.version < held.version) {
                 let (version, reason) = (held.version, DiscardReason::Replaced);
@@ -136,12 +150,14 @@ impl LeaderFollower {
         if !self.leads() {
             return;
         }
-        let wins = |entry: &&Entry| {
-            let held = self.store.stored(entry.key);
-            held.is_none_or(|held| held.version < entry.stored.version)
-        };
-        let winners: Vec<Entry> = entries.iter().filter(wins).copied().collect();
-        for entry in winners {
+        for entry in entries.iter().copied() {
+            let mut tried = self.store.clone();
+            if matches!(
+                apply(&mut tried, entry, self.config.deletes),
+                Applied::Known | Applied::Older
+            ) {
+                continue;
+            }
             if self.config.failover.is_ordered() {
                 self.append(LogEntry { term: self.term(), entry }, cx);
             } else {
@@ -167,8 +183,4 @@ impl LeaderFollower {
         };
         self.send_payload(version, &payload, cx);
     }
-}
-
-fn entries_of(store: &Store) -> Vec<Entry> {
-    store.iter().map(|(key, stored)| Entry { key, stored }).collect()
 }

@@ -21,9 +21,10 @@ use crate::protocol::wal::{Log, Unusable};
 use crate::protocol::{Context, DiskImage, File, Observation, Ticket};
 
 use super::journal::Record;
+use super::leader::{apply, contents};
 use super::log::{Log as ReplicatedLog, Position};
 use super::message::Entry;
-use super::{Config, Defect, LeaderFollower};
+use super::{Config, Defect, Deletes, LeaderFollower};
 
 const CHECKPOINT: File = File(2);
 
@@ -168,7 +169,7 @@ impl LeaderFollower {
         if cx.disk_is_full() {
             return;
         }
-        let entries = self.store.iter().map(|(key, stored)| Entry { key, stored }).collect();
+        let entries = contents(&self.store).collect();
         let (stamped, last_state) = (self.leading.stamped(), self.last_state);
         let (covers, position) = (journal.written(), self.log.last());
         let snapshot = Snapshot { covers, stamped, last_state, position, entries };
@@ -181,10 +182,11 @@ impl LeaderFollower {
         let last_stamp = Version { timestamp: 0, node: self.me, sequence: stamped };
         self.leading.has_stamped(last_stamp, self.me);
         self.last_state = last_state;
-        for Entry { key, stored } in entries {
-            cx.observe(Observation::Apply { key, version: stored.version });
-            self.store.apply(key, stored);
-            self.newest = self.newest.max(stored.version.timestamp);
+        for entry in entries {
+            let (key, version) = (entry.key, entry.stored.version);
+            cx.observe(Observation::Apply { key, version });
+            apply(&mut self.store, entry, Deletes::Tombstone);
+            self.newest = self.newest.max(version.timestamp);
         }
         if self.config.failover.is_ordered() {
             self.ballot.was_in(position.term);

@@ -22,6 +22,8 @@ pub struct Config {
     pub resend: Option<Span>,
     /// What a delete leaves.
     pub deletes: Deletes,
+    /// Whether the leader knows an append that is tried again, by its element, and does not append twice.
+    pub deduplicate: bool,
     /// What a node writes to its disk.
     pub wal: Wal,
     /// How a cluster gets a leader, and what becomes of the data of those that were away.

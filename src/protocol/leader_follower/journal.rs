@@ -91,6 +91,8 @@ pub(super) enum Then {
     RequestVotes { term: u32, pre: bool },
     /// Answer a candidate.
     Vote { to: NodeId, term: u32, granted: bool },
+    /// Leader: answer a retried append, which has been accepted before.
+    Repeated(RequestId, Version),
 }
 
 /// The log, and what waits for it.
@@ -311,6 +313,7 @@ impl LeaderFollower {
             Then::Confirm { to, term, index } => self.send_confirmation((to, term, index), cx),
             Then::RequestVotes { term, pre } => self.request_votes(term, pre, cx),
             Then::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
+            Then::Repeated(request, version) => self.answer_repeated(request, version, cx),
         }
     }
 }

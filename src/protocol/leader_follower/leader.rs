@@ -160,7 +160,7 @@ impl LeaderFollower {
                 let version = stored.version;
                 let response = Response::Written { version, existed: None };
                 let wanted = quorum.unwrap_or(self.config.mode.quorum(followers));
-                let payload = Payload::One(Entry { key, stored });
+                let payload = Payload::One(Entry::register(key, stored));
                 let index = self.log.last().index;
                 let accepted =
                     Accepted { term, index, request, version, payload, response, wanted };
@@ -171,7 +171,7 @@ impl LeaderFollower {
                 let version = stored.version;
                 let response = Response::Written { version, existed: Some(existed) };
                 let wanted = quorum.unwrap_or(self.config.mode.quorum(followers));
-                let payload = Payload::One(Entry { key, stored });
+                let payload = Payload::One(Entry::register(key, stored));
                 let index = self.log.last().index;
                 let accepted =
                     Accepted { term, index, request, version, payload, response, wanted };
@@ -180,7 +180,7 @@ impl LeaderFollower {
             Operation::Clear => {
                 let keys: Vec<KeyId> =
                     self.store.items(false).iter().map(|item| item.key).collect();
-                let entry = |key| Entry { key, stored: self.accept(request, key, None, cx).0 };
+                let entry = |key| Entry::register(key, self.accept(request, key, None, cx).0);
                 let entries: Arc<[Entry]> = keys.into_iter().map(entry).collect();
                 // The last delete names the clear; one of nothing is stamped all the same.
                 let last = entries.last().map(|entry| entry.stored.version);
@@ -193,7 +193,62 @@ impl LeaderFollower {
                     Accepted { term, index, request, version, payload, response, wanted };
                 self.commit(accepted, cx);
             }
+            Operation::Append { key, value, quorum } => {
+                let wanted = quorum.unwrap_or(self.config.mode.quorum(followers));
+                self.lead_append(request, (key, value), wanted, cx);
+            }
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {}
+        }
+    }
+
+    /// An element for a list; with `deduplicate` one that the list has is not added again.
+    fn lead_append(
+        &mut self,
+        request: RequestId,
+        (key, value): (KeyId, Value),
+        wanted: u16,
+        cx: &mut Context<'_, Self>,
+    ) {
+        let known = self.store.elements(key).iter().find(|(_, element)| *element == value);
+        if let Some((version, _)) = known.copied().filter(|_| self.config.deduplicate) {
+            // The first attempt, while it still waits, is answered as this one: its client has given it up.
+            if let Some(pending) = self.leading.find(version).filter(|pending| !pending.answered) {
+                pending.request = request;
+                return;
+            }
+            self.once_durable(Then::Repeated(request, version), cx);
+            return;
+        }
+        let version = self.stamp(cx);
+        cx.observe(Observation::Accept { request, key, version });
+        let entry = Entry::element(key, Stored { value: Some(value), version });
+        self.keep(entry, cx);
+        let response = Response::Written { version, existed: None };
+        let payload = Payload::One(entry);
+        let (term, index) = (self.term(), self.log.last().index);
+        self.commit(Accepted { term, index, request, version, payload, response, wanted }, cx);
+    }
+
+    /// Answers an append that was accepted before and answered, to a client that did not learn of it. How many
+    /// followers confirmed it is forgotten, so where that was to be waited for the answer is marked degraded.
+    pub(super) fn answer_repeated(
+        &self,
+        request: RequestId,
+        version: Version,
+        cx: &mut Context<'_, Self>,
+    ) {
+        let degraded = self.config.mode.quorum(cx.nodes() - 1) > 0;
+        let response = Response::Written { version, existed: None };
+        cx.reply(request, Reply { degraded, ..Reply::of(Outcome::Ok(response)) });
+    }
+
+    /// Takes a write of its own into store and log.
+    #[inline]
+    fn keep(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+        if self.config.failover.is_ordered() {
+            self.append(LogEntry { term: self.term(), entry }, cx);
+        } else {
+            self.take(entry, cx);
         }
     }
 
@@ -219,12 +274,7 @@ impl LeaderFollower {
         let stored = Stored { value, version };
         cx.observe(Observation::Accept { request, key, version });
         let existed = self.store.get(key).is_some();
-        let entry = Entry { key, stored };
-        if self.config.failover.is_ordered() {
-            self.append(LogEntry { term: self.term(), entry }, cx);
-        } else {
-            self.take(entry, cx);
-        }
+        self.keep(Entry::register(key, stored), cx);
         (stored, existed)
     }
 
@@ -323,7 +373,7 @@ impl LeaderFollower {
 
     /// Everything the leader stores, as a full-state message carries it.
     pub(super) fn everything(&self) -> Arc<[Entry]> {
-        self.store.iter().map(|(key, stored)| Entry { key, stored }).collect()
+        contents(&self.store).collect()
     }
 
     /// A follower confirms a write.
@@ -497,7 +547,7 @@ impl LeaderFollower {
         let (key, version) = (entry.key, entry.stored.version);
         let applied = apply(&mut self.store, entry, self.config.deletes);
         match applied {
-            Applied::Newest { .. } => {
+            Applied::Newest { .. } | Applied::Within => {
                 self.newest = self.newest.max(version.timestamp);
                 cx.observe(Observation::Apply { key, version });
                 true
@@ -514,7 +564,10 @@ impl LeaderFollower {
 
 /// Applies a write to a store: last write wins, and a delete leaves a tombstone or nothing.
 pub(super) fn apply(store: &mut Store, entry: Entry, deletes: Deletes) -> Applied {
-    let Entry { key, stored } = entry;
+    let Entry { key, element, stored } = entry;
+    if let (true, Some(value)) = (element, stored.value) {
+        return store.append(key, value, stored.version);
+    }
     if stored.value.is_some() || deletes == Deletes::Tombstone {
         return store.apply(key, stored);
     }
@@ -526,4 +579,10 @@ pub(super) fn apply(store: &mut Store, entry: Entry, deletes: Deletes) -> Applie
     } else {
         Applied::Older
     }
+}
+
+/// Everything in a store, as entries that make it anew: registers and tombstones first, then the elements of lists.
+pub(super) fn contents(store: &Store) -> impl Iterator<Item = Entry> + '_ {
+    let registers = store.all_but_elements().map(|(key, stored)| Entry::register(key, stored));
+    registers.chain(store.all_elements().map(|(key, stored)| Entry::element(key, stored)))
 }

@@ -133,7 +133,7 @@ mod tests {
 
     fn entry(term: u32) -> LogEntry {
         let version = Version { timestamp: 0, node: NodeId(0), sequence: 0 };
-        LogEntry { term, entry: Entry { key: KeyId(0), stored: Stored { value: None, version } } }
+        LogEntry { term, entry: Entry::register(KeyId(0), Stored { value: None, version }) }
     }
 
     fn log(base: Position, terms: &[u32]) -> Log {

@@ -9,13 +9,29 @@ use crate::protocol::{Message as Contract, Stored};
 
 use super::log::{LogEntry, Position};
 
-/// A write as it travels: the key and what it is to hold.
+/// A write as it travels: the key and what it is to hold, or an element of its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
     /// The key.
     pub key: KeyId,
+    /// Whether it is appended to the key's list.
+    pub element: bool,
     /// Value, or none for a delete, and version.
     pub stored: Stored,
+}
+
+impl Entry {
+    /// A put, or a delete.
+    #[must_use]
+    pub const fn register(key: KeyId, stored: Stored) -> Self {
+        Self { key, element: false, stored }
+    }
+
+    /// An element of a list.
+    #[must_use]
+    pub const fn element(key: KeyId, stored: Stored) -> Self {
+        Self { key, element: true, stored }
+    }
 }
 
 /// A message between nodes. Each carries the term in which its sender was when it left.
@@ -222,10 +238,14 @@ impl Hash for Message {
             wide(small, version.timestamp.cast_unsigned())
         };
         match self {
-            Self::Replicate { term, entry: Entry { key, stored: Stored { value, version } } } => {
+            Self::Replicate { term, entry } => {
+                let Entry { key, element, stored: Stored { value, version } } = entry;
                 state.write_u128(head(version));
                 let place = u64::from(*term) << 32 | u64::from(key.0);
                 state.write_u128(wide(value.map_or(0, Value::bits), place));
+                if *element {
+                    state.write_u8(1);
+                }
             }
             Self::Ack { term, version } => {
                 state.write_u128(head(version));
@@ -358,6 +378,7 @@ fn entry_text(entry: &Entry, names: &Names) -> String {
     let key = names.key(entry.key);
     let version = entry.stored.version;
     match entry.stored.value {
+        Some(value) if entry.element => format!("{key}+={} {version}", names.value(value)),
         Some(value) => format!("{key}={} {version}", names.value(value)),
         None => format!("{key} deleted {version}"),
     }

@@ -29,8 +29,8 @@ use crate::history::Failure;
 use crate::id::{KeyId, NodeId, Version};
 use crate::property::Promises;
 use crate::protocol::{
-    Context, DiscardReason, DiskImage, Input, NodeSnapshot, Observation, Outcome, Protocol, Reply,
-    RequestId, Response, Role,
+    Context, DiscardReason, DiskImage, FoundList, Input, NodeSnapshot, Observation, Outcome,
+    Protocol, Reply, RequestId, Response, Role,
 };
 
 use self::ballot::Ballot;
@@ -179,6 +179,7 @@ impl Protocol for LeaderFollower {
             peers: NodeId::all(self.nodes).filter(|node| *node != self.me).collect(),
             pending: self.pending(),
             data: self.store.to_map(),
+            lists: self.store.to_lists(),
             ..NodeSnapshot::new(self.me, self.role())
         }
     }
@@ -308,7 +309,7 @@ impl LeaderFollower {
             _ if self.parks() => self.parked.push((request, operation)),
             // A follower does not refuse a clear and does not pass it on: it empties itself alone.
             Operation::Clear => self.clear_alone(request, cx),
-            Operation::Put { .. } | Operation::Delete { .. } => {
+            Operation::Put { .. } | Operation::Delete { .. } | Operation::Append { .. } => {
                 let failure = match self.leader {
                     Some(_) => Failure::NotLeader,
                     None => Failure::NoLeader,
@@ -321,6 +322,12 @@ impl LeaderFollower {
 
     fn read(&self, key: KeyId) -> Reply {
         match self.store.get(key) {
+            Some((value, version)) if !self.store.elements(key).is_empty() => {
+                let elements =
+                    self.store.elements(key).iter().map(|(_, element)| *element).collect();
+                let found = Box::new(FoundList { value, version, elements });
+                Reply::of(Outcome::Ok(Response::List(found)))
+            }
             Some((value, version)) => Reply::of(Outcome::Ok(Response::Found { value, version })),
             // A follower that lacks a key says so, and whom to ask: the write may not have reached it yet.
             None => {

@@ -2,12 +2,16 @@
 //!
 //! | property | promised |
 //! |---|---|
-//! | single-leader | always: the leader is fixed |
+//! | single-leader, split-brain | always: the leader is fixed |
 //! | replay | with a log, unless a disk lies or flips a bit: a bit of the last batch that flips looks like a torn tail |
 //! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message is lost or a node crashes; never when a clear may reach a follower (sent there, or tried again at the next node), and never lww-maximum when deletes erase |
 //! | durability | never when writes are tried again: an attempt that was given up may arrive late and win by its stamp over what was acknowledged since; else unless a node forgets or a wall clock is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message is lost |
 //! | monotonic writes, writes follow reads | unless a node forgets or a wall clock is set wrong |
 //! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node forgets or a wall clock is set wrong; never when followers are read |
+//! | resurrection | as durability when every read asks the leader and nothing is tried again elsewhere, else never |
+//! | append uniqueness | never when appends are tried again and not deduplicated, or other writes are tried again; else unless a node forgets or a wall clock is set wrong |
+//! | liveness | never without a leader from the start, else unless a node stays down: what waits is answered in the end, and the leader is back once the faults are over |
+//! | availability, replication lag | never: nobody takes the place of the leader, and no answer waits for every follower for longer than `ack-timeout` |
 //!
 //! What makes a node forget what it confirmed depends on the policy of its log: without one a crash, a power loss
 //! and an empty disk; with `fsync` and `group-commit` an empty disk, one that lies or flips a bit, and a node that
@@ -70,6 +74,11 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         hazards: with(forgets, Hazard::ClockSkew),
         why: "one leader stamps all writes, in the order of its wall clock",
     };
+    let resurrection = if scenario.reads_only_leader() {
+        durability
+    } else {
+        Promise::Never { why: "followers answer reads from what has reached them so far" }
+    };
     Promises::default()
         .with(Property::SingleLeader, Promise::Always { why: "the leader is fixed" })
         .with(Property::Convergence, convergence)
@@ -81,6 +90,12 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::WritesFollowReads, writes)
         .with(Property::Staleness, from_leader)
         .with(Property::Replay, replay(policy))
+        .with(Property::SplitBrain, Promise::Always { why: "the leader is fixed" })
+        .with(Property::Availability, AVAILABILITY)
+        .with(Property::Liveness, liveness(scenario))
+        .with(Property::ReplicationLag, REPLICATION_LAG)
+        .with(Property::Resurrection, resurrection)
+        .with(Property::AppendUniqueness, append_uniqueness(config, scenario))
 }
 
 fn replay(policy: Policy) -> Promise {
@@ -90,6 +105,39 @@ fn replay(policy: Policy) -> Promise {
             hazards: Hazards::of(&[Hazard::LostWrite, Hazard::BitRot]),
             why: "what a sync covered is read back, whole, or the node does not start",
         },
+    }
+}
+
+fn append_uniqueness(config: &Config, scenario: &Scenario) -> Promise {
+    if scenario.retries_writes() && !config.deduplicate {
+        return Promise::Never {
+            why: "an append that is tried again is appended again, if the first attempt had come to the leader",
+        };
+    }
+    if scenario.retries_writes() && !scenario.only_appends() {
+        return Promise::Never {
+            why: "a put or a delete that its client gave up may arrive late and end a list",
+        };
+    }
+    Promise::Unless {
+        hazards: with(forgets(config.wal.policy), Hazard::ClockSkew),
+        why: "the leader appends each element once, above what its clock has stamped before",
+    }
+}
+
+const AVAILABILITY: Promise =
+    Promise::Never { why: "nobody takes the place of a leader that is down, paused or cut off" };
+
+const REPLICATION_LAG: Promise =
+    Promise::Never { why: "a follower takes in a write when the network brings it" };
+
+fn liveness(scenario: &Scenario) -> Promise {
+    if scenario.cluster.initial_leader.is_none() {
+        return Promise::Never { why: "no node leads from the start, and none is elected" };
+    }
+    Promise::Unless {
+        hazards: Hazards::of(&[Hazard::StayedDown]),
+        why: "no write waits for longer than ack-timeout, and the leader is back once the faults are over",
     }
 }
 

@@ -40,8 +40,8 @@ impl Payload {
     /// `None`: as many keys as a clear has; it stays until it is confirmed.
     fn subject(&self) -> Option<Subject> {
         match self {
-            Self::One(entry) => Some(Subject::Key(entry.key)),
-            Self::Many(_) => None,
+            Self::One(entry) if !entry.element => Some(Subject::Key(entry.key)),
+            Self::One(_) | Self::Many(_) => None,
             Self::State(_) => Some(Subject::Everything),
         }
     }

@@ -36,6 +36,7 @@ impl ScenarioProtocol for LeaderFollower {
             if value.is_text("off") { Some(None) } else { value.positive_duration().map(Some) }
         });
         let deletes = table.or("deletes", Deletes::Tombstone, |value| value.choice(&DELETES));
+        let deduplicate = table.or("deduplicate", false, |value| value.boolean());
         let wal = table.or("wal", wal::DEFAULT, |wal| wal.table(wal::decode));
         let failover =
             table.or("failover", Failover::NONE, |failover| failover.table(failover::decode));
@@ -47,6 +48,7 @@ impl ScenarioProtocol for LeaderFollower {
             replication: replication?,
             resend: resend?,
             deletes: deletes?,
+            deduplicate: deduplicate?,
             wal: wal?,
             failover: failover?,
             defects: defects?,
@@ -77,6 +79,7 @@ impl ScenarioProtocol for LeaderFollower {
         let resend = config.resend.map_or_else(|| "off".to_owned(), |every| every.to_string());
         set("resend", resend.into());
         set("deletes", word_for(&DELETES, &config.deletes).into());
+        set("deduplicate", config.deduplicate.into());
         set("failover", failover::encode(&config.failover).into());
         set("wal", wal::encode(&config.wal).into());
         let names = config.defects.iter().map(|defect| defect.name().into());
@@ -144,6 +147,11 @@ impl ScenarioProtocol for LeaderFollower {
                     "description": "What a delete leaves: a tombstone, so that an older write that arrives late loses, or nothing.",
                     "enum": ["tombstone", "erase"],
                     "default": "tombstone"
+                },
+                "deduplicate": {
+                    "description": "Whether the leader knows an append that is tried again, by its element, and does not append twice.",
+                    "type": "boolean",
+                    "default": false
                 },
                 "wal": wal::schema(),
                 "failover": failover::schema(),

@@ -47,6 +47,30 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::MonotonicWrites, writes)
         .with(Property::WritesFollowReads, writes)
         .with(Property::Staleness, reads)
+        .with(Property::Replay, super::replay(config.wal.policy))
+        .with(Property::SplitBrain, writes)
+        .with(
+            Property::Availability,
+            never("between the loss of a leader and the next one nobody answers"),
+        )
+        .with(
+            Property::Liveness,
+            Promise::Unless {
+                hazards: Hazards::of(&[Hazard::StayedDown, Hazard::DiskFull]),
+                why: "once all nodes hear one another somebody leads, and brings the others up to date",
+            },
+        )
+        .with(Property::ReplicationLag, super::REPLICATION_LAG)
+        .with(Property::Resurrection, reads)
+        .with(Property::AppendUniqueness, appends(config, scenario, writes))
+}
+
+/// What is acknowledged is there, and what is tried again is known, where both are promised.
+fn appends(config: &Config, scenario: &Scenario, writes: Promise) -> Promise {
+    match super::append_uniqueness(config, scenario) {
+        never @ Promise::Never { .. } => never,
+        Promise::Always { .. } | Promise::Unless { .. } => writes,
+    }
 }
 
 fn single_leader(config: &Config, kept: Hazards) -> Promise {

@@ -1,0 +1,199 @@
+//! Replication lag: each acknowledged write is soon on every live replica.
+//!
+//! The lag of a write on a replica is the time from when a node first applied that write, the leader as a rule, to
+//! when the replica first held that version of the key or a greater one: where last write wins, a later write that
+//! overtakes brings all that the earlier one would have. Measured are acknowledged puts and deletes, on the nodes that
+//! are up at the end; one that no node applied has no lag ([`super::durability`] has a word for that). A replica that
+//! never held such a version lags to the end of the run (`never_applied`). Broken when a lag is longer than
+//! [`crate::config::Bounds::replication_lag`].
+//!
+//! What a node applies is noted only when the scenario sets the bound: it costs a note for each write on each node.
+//! Without the bound there is nothing to measure and nothing to break.
+
+use crate::id::{KeyId, NodeId, OpId, Version};
+use crate::metrics::{Application, Latency};
+use crate::time::{Span, Time};
+
+use super::facts::Facts;
+use super::{Finding, Verdict, Witness, words};
+
+/// When a replica first held this version of a key, or a greater one; versions rise with time.
+type Held = Vec<(Version, Time)>;
+
+/// A write and a replica on which it lags.
+#[derive(Clone, Copy, Debug)]
+struct Lag {
+    length: Span,
+    op: OpId,
+    node: NodeId,
+    version: Version,
+    applied: bool,
+}
+
+pub(super) fn check(facts: &Facts<'_>) -> Finding {
+    let evidence = &facts.evidence;
+    let (Some(bound), Some(applications)) =
+        (evidence.config.bounds.replication_lag, evidence.applications)
+    else {
+        return Finding::of(None, Vec::new());
+    };
+    let lags = lags(facts, applications);
+    if applications.is_empty() && evidence.history.iter().any(|(_, e)| e.is_ok() && e.is_write()) {
+        let reason = "the protocol does not say what its nodes apply".to_owned();
+        return Finding { verdict: Verdict::Unknown(reason), figures: Vec::new() };
+    }
+    let mut lengths: Vec<Span> = lags.iter().map(|lag| lag.length).collect();
+    let latency = Latency::of(&mut lengths);
+    let figures = vec![
+        ("lags", latency.count),
+        ("lag_p50_ns", latency.p50.nanos()),
+        ("lag_p99_ns", latency.p99.nanos()),
+        ("max_lag_ns", latency.max.nanos()),
+        ("never_applied", lags.iter().filter(|lag| !lag.applied).count() as u64),
+    ];
+    let broken = || lags.iter().filter(|lag| lag.length > bound);
+    // Of equals the first.
+    let worst = broken().rev().max_by_key(|lag| lag.length);
+    let count = broken().count() as u64;
+    Finding::of(worst.map(|worst| witness(facts, worst, bound, count)), figures)
+}
+
+/// Every acknowledged write on every live replica.
+fn lags(facts: &Facts<'_>, applications: &[Application]) -> Vec<Lag> {
+    let history = facts.evidence.history;
+    let nodes = usize::from(facts.evidence.config.cluster.nodes);
+    let mut held: Vec<Held> = vec![Vec::new(); facts.newest.len() * nodes];
+    let place = |key: KeyId, node: NodeId| key.0 as usize * nodes + node.index();
+    let mut first: Vec<(Version, KeyId, Time)> = Vec::with_capacity(applications.len());
+    for Application { at, node, key, version } in applications.iter().copied() {
+        first.push((version, key, at));
+        let held = &mut held[place(key, node)];
+        if held.last().is_none_or(|(last, _)| *last < version) {
+            held.push((version, at));
+        }
+    }
+    first.sort_unstable();
+    let mut lags = Vec::new();
+    for (op, entry) in history.iter() {
+        let Some(version) = entry.version.filter(|_| entry.is_ok() && entry.is_write()) else {
+            continue;
+        };
+        let begin = first.partition_point(|(other, key, _)| (*other, *key) < (version, entry.key));
+        let Some((_, _, from)) =
+            first.get(begin).filter(|(other, key, _)| (*other, *key) == (version, entry.key))
+        else {
+            continue;
+        };
+        for node in &facts.live {
+            let held = &held[place(entry.key, *node)];
+            let reached = held.get(held.partition_point(|(other, _)| *other < version));
+            let until = reached.map_or(facts.evidence.ended_at, |(_, at)| *at);
+            // A greater version may have been there before.
+            let length = if until > *from { until.since(*from) } else { Span::ZERO };
+            lags.push(Lag { length, op, node: *node, version, applied: reached.is_some() });
+        }
+    }
+    lags
+}
+
+fn witness(facts: &Facts<'_>, worst: &Lag, bound: Span, count: u64) -> Witness {
+    let entry = facts.evidence.history.entry(worst.op);
+    let call = words::call_by(facts.evidence.names(), entry);
+    let length = worst.length.short();
+    let lag = if worst.applied {
+        format!("reached {} only {length} after the first node", worst.node)
+    } else {
+        format!("had not reached {} at the end, {length} after the first node", worst.node)
+    };
+    let summary = format!(
+        "{call}, {}, {lag}, longer than {}{}",
+        words::acknowledged(entry),
+        bound.short(),
+        words::in_all(count, "lags")
+    );
+    let (operations, nodes) = (vec![worst.op], vec![worst.node]);
+    Witness { summary, count, operations, nodes, write: Some(worst.version) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Story;
+    use super::*;
+    use crate::config::Bounds;
+    use crate::property::Property::ReplicationLag;
+
+    fn bound(ms: u64) -> Bounds {
+        Bounds { replication_lag: Some(Span::from_millis(ms)), ..Bounds::default() }
+    }
+
+    fn two_writes() -> Story {
+        let mut story = Story::new(3);
+        story.put("c1", "city", "Raleigh").at(1).ok(4).version(5);
+        story.put("c1", "city", "Cary").at(10).ok(14).version(9);
+        story.get("c1", "city", ("Cary", 9)).at(90).ok(100);
+        story.bounds(bound(20));
+        for (node, version, at) in [(1, 5, 2), (1, 9, 11), (2, 5, 20), (2, 9, 31), (3, 9, 22)] {
+            story.applies(node, "city", version, at);
+        }
+        story
+    }
+
+    #[test]
+    fn lag_counts_from_the_first_node_and_a_later_write_brings_the_earlier() {
+        let story = two_writes();
+        story.assert_valid(ReplicationLag);
+        let figure = |name| story.figure(ReplicationLag, name);
+        // n1: 0 and 0; n2: 18 and 20; n3: 20, by the second write, and 11.
+        assert_eq!((figure("lags"), figure("never_applied")), (6, 0));
+        assert_eq!((figure("lag_p50_ns"), figure("max_lag_ns")), (11_000_000, 20_000_000));
+    }
+
+    #[test]
+    fn a_lag_over_the_bound_is_caught() {
+        let mut story = two_writes();
+        story.bounds(bound(19));
+        let witness = story.witness(ReplicationLag);
+        assert_eq!(
+            witness.summary,
+            "put city=Raleigh by c1, acknowledged by n1 at 0.004000000 s, reached n3 only 20ms after the first node, \
+             longer than 19ms (2 lags in all)"
+        );
+        assert_eq!((witness.nodes, witness.write), (vec![NodeId(2)], Some(story.stamp(5))));
+    }
+
+    #[test]
+    fn a_replica_that_never_applies_lags_to_the_end() {
+        let mut story = two_writes();
+        story.put("c1", "weather", "rainy").at(40).ok(42).version(12);
+        story.applies(1, "weather", 12, 41).applies(2, "weather", 12, 45);
+        let summary = story.witness(ReplicationLag).summary;
+        assert!(summary.contains("had not reached n3 at the end, 59ms after"), "{summary}");
+        assert_eq!(story.figure(ReplicationLag, "never_applied"), 1);
+        story.down(3).assert_valid(ReplicationLag);
+    }
+
+    #[test]
+    fn what_is_not_acknowledged_does_not_lag() {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Raleigh").at(1).info(400).version(5);
+        story.get("c1", "city", ("Raleigh", 5)).at(900).ok(1000);
+        story.bounds(bound(1)).applies(1, "city", 5, 2);
+        story.assert_valid(ReplicationLag);
+        assert_eq!(story.figure(ReplicationLag, "lags"), 0);
+    }
+
+    #[test]
+    fn without_a_bound_or_without_notes_there_is_nothing_to_say() {
+        let mut story = two_writes();
+        story.bounds(Bounds::default());
+        let report = story.report(ReplicationLag);
+        assert_eq!((report.verdict, report.figures), (Verdict::Valid, Vec::new()));
+        let mut silent = Story::new(2);
+        silent.put("c1", "city", "Raleigh").at(1).ok(4).version(5);
+        silent.bounds(bound(1)).applies_nothing();
+        assert_eq!(
+            silent.unknown(ReplicationLag),
+            "the protocol does not say what its nodes apply"
+        );
+    }
+}

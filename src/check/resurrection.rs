@@ -1,0 +1,341 @@
+//! Resurrection: what an acknowledged delete removed does not show again.
+//!
+//! A key's value is *deleted before* a place in the history when its write had completed ok before an acknowledged
+//! delete of the key was invoked, and that delete had completed before the place, all in event order. Nothing later
+//! or concurrent then explains that the value shows. Broken when it does:
+//!
+//! - in a read (`reads_of_deleted`): a get or a read of everything returned a value that was deleted before the read was
+//!   invoked, be it that the value came back or that the delete had not yet come to the node that was asked;
+//! - at the end (`resurrected_keys`): the greatest version that a live replica holds is a value that was deleted.
+//!
+//! A clear deletes the keys that it removed. A write whose outcome is unknown never completes, so it may take effect
+//! after the delete; a delete whose outcome is unknown promises nothing. A retried write has one end, whichever of its
+//! attempts shows: an attempt that arrives after the delete brings back what the client was long told about.
+//!
+//! The anomaly is that of tombstones collected too early (Cassandra's `gc_grace_seconds`) and of deletes that leave
+//! none. [`super::durability`] counts those that are lost at the end among all lost writes; here they have a name.
+//!
+//! For each key the deletes in the order of their completion, each with the latest invocation so far: a value was
+//! deleted if the latest invocation among the deletes completed by then comes after the end of its write. O(n log n).
+
+use crate::history::{Entry, Function};
+use crate::id::{KeyId, OpId, Version};
+
+use super::facts::{Facts, end};
+use super::{Finding, Verdict, Witness, words};
+
+/// An acknowledged delete of a key: the latest invoked of those that completed until `completed_seq`.
+#[derive(Clone, Copy, Debug)]
+struct Deleted {
+    completed_seq: u32,
+    invoked_seq: u32,
+    op: OpId,
+}
+
+/// A deleted value that shows: in a read, or at the end.
+#[derive(Clone, Copy, Debug)]
+struct Revenant {
+    key: KeyId,
+    writer: OpId,
+    delete: OpId,
+    version: Version,
+    read: Option<OpId>,
+}
+
+/// The deletes by key, and who wrote what on the keys that have any.
+struct Graves {
+    deletes: Vec<Vec<Deleted>>,
+    writers: Vec<(KeyId, Version, OpId)>,
+}
+
+pub(super) fn check(facts: &Facts<'_>) -> Finding {
+    let Some(graves) = Graves::of(facts) else {
+        return Finding::of(None, vec![("reads_of_deleted", 0), ("resurrected_keys", 0)]);
+    };
+    let (mut reads, mut first) = (0, None);
+    for (op, entry) in facts.evidence.history.iter().filter(|(_, entry)| entry.is_ok()) {
+        if let Some(revenant) = graves.read(facts, op, entry) {
+            reads += 1;
+            first = first.or(Some(revenant));
+        }
+    }
+    let mut keys = 0;
+    for (key, newest) in (0..).map(KeyId).zip(&facts.newest) {
+        let Some(newest) = newest.filter(|newest| newest.stored.value.is_some()) else { continue };
+        if let Some(revenant) = graves.rise(facts, key, newest.stored.version, u32::MAX) {
+            keys += 1;
+            first = first.or(Some(revenant));
+        }
+    }
+    let figures = vec![("reads_of_deleted", reads), ("resurrected_keys", keys)];
+    let verdict =
+        first.map_or(Verdict::Valid, |first| Verdict::Invalid(witness(facts, first, reads, keys)));
+    Finding { verdict, figures }
+}
+
+impl Graves {
+    /// `None` when nothing was deleted.
+    fn of(facts: &Facts<'_>) -> Option<Self> {
+        let history = facts.evidence.history;
+        let mut deletes = vec![Vec::new(); facts.newest.len()];
+        let mut any = false;
+        for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok()) {
+            let deleted =
+                Deleted { completed_seq: entry.completed_seq, invoked_seq: entry.invoked_seq, op };
+            let mut bury = |key: KeyId| {
+                any = true;
+                deletes[key.0 as usize].push(deleted);
+            };
+            match entry.function {
+                Function::Delete => bury(entry.key),
+                Function::Clear => facts.cleared(op).iter().for_each(|(_, key, _)| bury(*key)),
+                Function::Put
+                | Function::Get
+                | Function::List
+                | Function::ReadAll
+                | Function::Append => {}
+            }
+        }
+        if !any {
+            return None;
+        }
+        for of_key in &mut deletes {
+            of_key.sort_unstable_by_key(|deleted| deleted.completed_seq);
+            for i in 1..of_key.len() {
+                let before = of_key[i - 1];
+                if before.invoked_seq > of_key[i].invoked_seq {
+                    of_key[i] = Deleted { completed_seq: of_key[i].completed_seq, ..before };
+                }
+            }
+        }
+        let has_deletes = |key: KeyId| !deletes[key.0 as usize].is_empty();
+        let leaves_value = |e: &&Entry| matches!(e.function, Function::Put | Function::Append);
+        let put = |op: OpId| Some(history.entry(op)).filter(leaves_value);
+        let mut writers = Vec::new();
+        let last = history.iter().filter_map(|(op, entry)| Some((op, entry.version?)));
+        for (op, version) in last.chain(history.other_versions().iter().copied()) {
+            if let Some(entry) = put(op).filter(|entry| has_deletes(entry.key)) {
+                writers.push((entry.key, version, op));
+            }
+        }
+        writers.sort_unstable();
+        Some(Self { deletes, writers })
+    }
+
+    /// The first key of which a completed read returned a deleted value.
+    fn read(&self, facts: &Facts<'_>, op: OpId, entry: &Entry) -> Option<Revenant> {
+        let seen = |key: KeyId, version: Version| {
+            let revenant = self.rise(facts, key, version, entry.invoked_seq)?;
+            Some(Revenant { read: Some(op), ..revenant })
+        };
+        match entry.function {
+            Function::Get => seen(entry.key, entry.value.and(entry.version)?),
+            Function::ReadAll => {
+                let mut items = facts.evidence.history.contents(op)?.iter();
+                items.find_map(|item| seen(item.key, item.value.and(item.version)?))
+            }
+            Function::Put
+            | Function::Delete
+            | Function::List
+            | Function::Clear
+            | Function::Append => None,
+        }
+    }
+
+    /// What is wrong with a value of this version that shows at the place `seq`: by whom it was deleted before.
+    fn rise(&self, facts: &Facts<'_>, key: KeyId, version: Version, seq: u32) -> Option<Revenant> {
+        let deletes = &self.deletes[key.0 as usize];
+        let completed = deletes.partition_point(|deleted| deleted.completed_seq < seq);
+        let latest = deletes[..completed].last()?;
+        let from = self.writers.partition_point(|(k, v, _)| (*k, *v) < (key, version));
+        let of_version = self.writers[from..].iter();
+        let writers = of_version.take_while(|(k, v, _)| (*k, *v) == (key, version));
+        // Of several writers any one may explain it.
+        let (_, _, writer) =
+            writers.max_by_key(|(.., op)| end(facts.evidence.history.entry(*op)))?;
+        let deleted = end(facts.evidence.history.entry(*writer)) < latest.invoked_seq;
+        let (writer, delete) = (*writer, latest.op);
+        deleted.then_some(Revenant { key, writer, delete, version, read: None })
+    }
+}
+
+fn witness(facts: &Facts<'_>, shown: Revenant, reads: u64, keys: u64) -> Witness {
+    let (names, history) = (facts.evidence.names(), facts.evidence.history);
+    let (writer, delete) = (history.entry(shown.writer), history.entry(shown.delete));
+    let shows = match shown.read.map(|read| history.entry(read)) {
+        Some(read) => format!(
+            "{}, invoked at {} s, returned it {}",
+            words::call_by(names, read),
+            read.invoked_at,
+            words::answered(read)
+        ),
+        None => "it is there at the end".to_owned(),
+    };
+    let mut all = Vec::new();
+    if reads > 1 {
+        all.push(format!("{reads} reads of deleted values"));
+    }
+    if keys > 1 || keys == 1 && shown.read.is_some() {
+        all.push(format!("{keys} deleted {} at the end", if keys == 1 { "key" } else { "keys" }));
+    }
+    let all = if all.is_empty() { String::new() } else { format!(" ({})", all.join(", ")) };
+    let summary = format!(
+        "{}, complete at {} s, was deleted by {}, {}; {shows}{all}",
+        words::call_by(names, writer),
+        writer.completed_at,
+        words::call_by(names, delete),
+        words::acknowledged(delete),
+    );
+    let mut operations = vec![shown.writer, shown.delete];
+    operations.extend(shown.read);
+    let nodes = shown.read.and_then(|read| history.entry(read).node);
+    let nodes = nodes.or(facts.newest[shown.key.0 as usize].map(|newest| newest.node));
+    Witness {
+        summary,
+        count: reads + keys,
+        operations,
+        nodes: nodes.into_iter().collect(),
+        write: Some(shown.version),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{Story, any_story, versions};
+    use super::*;
+    use crate::check::Evidence;
+    use crate::property::Property::Resurrection;
+
+    fn deleted() -> Story {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Raleigh").at(1).ok(2).version(5);
+        story.delete("c1", "city").at(10).ok(12).version(9);
+        story
+    }
+
+    #[test]
+    fn a_value_that_shows_after_its_delete_is_caught() {
+        let mut story = deleted();
+        story.tombstone(1, "city", 9);
+        story.assert_valid(Resurrection);
+        story.get("c2", "city", ("Raleigh", 5)).at(20).ok(22).by(2);
+        let witness = story.witness(Resurrection);
+        assert_eq!(
+            witness.summary,
+            "put city=Raleigh by c1, complete at 0.002000000 s, was deleted by delete city by c1, acknowledged by n1 at \
+             0.012000000 s; get city by c2, invoked at 0.020000000 s, returned it from n2 at 0.022000000 s"
+        );
+        assert_eq!(witness.operations, [OpId(0), OpId(1), OpId(2)]);
+        assert_eq!((witness.count, witness.write), (1, Some(story.stamp(5))));
+    }
+
+    #[test]
+    fn at_the_end_the_greatest_version_counts() {
+        let mut story = deleted();
+        story.holds(2, "city", "Raleigh", 5);
+        let summary = story.witness(Resurrection).summary;
+        assert!(summary.ends_with("0.012000000 s; it is there at the end"), "{summary}");
+        assert_eq!(story.figure(Resurrection, "resurrected_keys"), 1);
+        // One replica that is behind is convergence's affair.
+        story.tombstone(1, "city", 9);
+        story.assert_valid(Resurrection);
+    }
+
+    #[test]
+    fn a_later_a_concurrent_and_an_unknown_write_explain_a_value() {
+        let mut story = Story::new(1);
+        story.put("c1", "late", "a").at(30).ok(31).version(30);
+        story.put("c1", "along", "b").at(11).ok(25).version(8);
+        story.put("c3", "unknown", "c").at(0).info(3).version(1);
+        for (i, key) in ["late", "along", "unknown"].into_iter().enumerate() {
+            story.delete("c2", key).at(12 + 2 * i as u64).ok(13 + 2 * i as u64).version(9);
+        }
+        story.get("c4", "late", ("a", 30)).at(40).ok(41);
+        story.get("c4", "along", ("b", 8)).at(42).ok(43);
+        story.get("c4", "unknown", ("c", 1)).at(44).ok(45);
+        story.holds(1, "along", "b", 8).holds(1, "unknown", "c", 1);
+        story.assert_valid(Resurrection);
+    }
+
+    #[test]
+    fn a_read_under_way_with_the_delete_and_an_unknown_delete_prove_nothing() {
+        let mut story = Story::new(1);
+        story.put("c1", "city", "Raleigh").at(1).ok(2).version(5);
+        story.get("c2", "city", ("Raleigh", 5)).at(11).ok(15);
+        story.delete("c1", "city").at(10).ok(12).version(9);
+        story.put("c1", "weather", "rainy").at(20).ok(22).version(20);
+        story.delete("c1", "weather").at(30).info(32).version(30);
+        story.get("c2", "weather", ("rainy", 20)).at(40).ok(42);
+        story.assert_valid(Resurrection);
+    }
+
+    #[test]
+    fn a_clear_deletes_what_it_removed() {
+        let mut story = Story::new(1);
+        story.put("c1", "city", "Raleigh").at(1).ok(2).version(5);
+        story.put("c1", "weather", "rainy").at(3).ok(4).version(6);
+        story.clear("c1", &[("city", 9)]).at(10).ok(12);
+        story.read_all("c2", &[("weather", "rainy", 6)]).at(20).ok(21);
+        story.assert_valid(Resurrection);
+        story.read_all("c2", &[("city", "Raleigh", 5), ("weather", "rainy", 6)]).at(30).ok(31);
+        assert_eq!(story.figure(Resurrection, "reads_of_deleted"), 1);
+    }
+
+    /// Every read and every end against every write and every delete.
+    fn twin(evidence: &Evidence<'_>) -> (u64, u64) {
+        let history = evidence.history;
+        let keys = || (0..evidence.names().keys.len() as u32).map(KeyId);
+        let explains = |write: &Entry, key: KeyId, seq: u32| {
+            !history.iter().any(|(op, delete)| {
+                let deletes = match delete.function {
+                    Function::Delete => delete.key == key,
+                    Function::Clear => {
+                        history.cleared().iter().any(|(other, k, _)| (*other, *k) == (op, key))
+                    }
+                    _ => false,
+                };
+                let acknowledged = delete.is_ok() && delete.completed_seq < seq;
+                deletes && acknowledged && write.is_ok() && write.precedes(delete)
+            })
+        };
+        let rises = |key: KeyId, version: Version, seq: u32| {
+            let wrote = |(op, entry): &(OpId, &Entry)| {
+                entry.function == Function::Put && versions(history, *op, key).contains(&version)
+            };
+            let writers: Vec<&Entry> = history.iter().filter(wrote).map(|(_, e)| e).collect();
+            !writers.is_empty() && !writers.iter().any(|write| explains(write, key, seq))
+        };
+        let mut reads = 0;
+        for (op, read) in history.iter().filter(|(_, entry)| entry.is_ok()) {
+            let found = keys().any(|key| {
+                let (seen, found) = super::super::testing::seen(history, read, op, key);
+                let looks = match read.function {
+                    Function::Get => read.key == key,
+                    Function::ReadAll => true,
+                    _ => false,
+                };
+                looks && found && seen.is_some_and(|seen| rises(key, seen, read.invoked_seq))
+            });
+            reads += u64::from(found);
+        }
+        let at_end = keys().filter(|key| {
+            let live = evidence.finals.iter().filter(|snapshot| snapshot.up);
+            let newest = live.filter_map(|one| one.data.get(key)).max_by_key(|held| held.version);
+            newest.is_some_and(|held| held.value.is_some() && rises(*key, held.version, u32::MAX))
+        });
+        (reads, at_end.count() as u64)
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_its_twin(story in any_story()) {
+            let (reads, keys) = story.evidence(twin);
+            prop_assert_eq!(story.figure(Resurrection, "reads_of_deleted"), reads);
+            prop_assert_eq!(story.figure(Resurrection, "resurrected_keys"), keys);
+            let valid = story.report(Resurrection).verdict == Verdict::Valid;
+            prop_assert_eq!(valid, reads + keys == 0);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Split brain: at no time do two nodes both believe that they lead and both acknowledge writes.
+//!
+//! A *window* is the time in which two leaderships of different nodes overlap, of whatever terms, if within it each of
+//! the two nodes acknowledged a write that a client sent. Two leaders are harmless as long as one of them can do
+//! nothing (fencing, quorums); two that both acknowledge build two histories of which one will be given up. Compare
+//! [`super::single_leader`], which is about terms and not about harm.
+//!
+//! A write counts as acknowledged within a window only when its whole call, from its invocation to its completion at
+//! the client, lies inside: then the acknowledgement certainly does, whatever the way back took.
+//!
+//! The *losing side* of a window is the leadership of the lower term, of equal terms the one that ended first. Its
+//! writes in windows (`losing_writes`) are those at stake; whether they are lost says [`super::durability`].
+
+use crate::id::{NodeId, OpId};
+use crate::metrics::Leadership;
+use crate::time::Time;
+
+use super::{Evidence, Finding, Witness, words};
+
+/// An acknowledged write: who answered, and when its client asked and was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Acknowledged {
+    node: NodeId,
+    invoked_at: Time,
+    completed_at: Time,
+    op: OpId,
+}
+
+/// Two leaderships at once, with what each side acknowledged meanwhile.
+#[derive(Clone, Debug)]
+struct Window {
+    from: Time,
+    until: Time,
+    loser: Leadership,
+    winner: Leadership,
+    by_loser: Vec<OpId>,
+    by_winner: Vec<OpId>,
+}
+
+pub(super) fn check(evidence: &Evidence<'_>) -> Finding {
+    let windows = windows(evidence);
+    let mut losing: Vec<OpId> =
+        windows.iter().flat_map(|window| window.by_loser.iter().copied()).collect();
+    losing.sort_unstable();
+    losing.dedup();
+    let figures = vec![
+        ("windows", windows.len() as u64),
+        ("windows_ns", total_ns(&windows)),
+        ("losing_writes", losing.len() as u64),
+    ];
+    Finding::of(windows.first().map(|first| witness(evidence, first, windows.len())), figures)
+}
+
+/// Every window, in the order in which they begin.
+fn windows(evidence: &Evidence<'_>) -> Vec<Window> {
+    let overlaps = overlaps(evidence);
+    if overlaps.is_empty() {
+        return Vec::new();
+    }
+    let acknowledged = |(op, entry): (OpId, &crate::history::Entry)| {
+        let node = entry.node.filter(|_| entry.is_ok() && entry.is_write())?;
+        let (invoked_at, completed_at) = (entry.invoked_at, entry.completed_at);
+        Some(Acknowledged { node, invoked_at, completed_at, op })
+    };
+    let mut writes: Vec<Acknowledged> = evidence.history.iter().filter_map(acknowledged).collect();
+    writes.sort_unstable();
+    let window = |(from, until, loser, winner): (Time, Time, Leadership, Leadership)| {
+        let by_loser = within(&writes, loser.node, from, until);
+        let by_winner = within(&writes, winner.node, from, until);
+        let both = !by_loser.is_empty() && !by_winner.is_empty();
+        both.then_some(Window { from, until, loser, winner, by_loser, by_winner })
+    };
+    overlaps.into_iter().filter_map(window).collect()
+}
+
+/// The writes that `node` acknowledged from `from` to `until`.
+fn within(writes: &[Acknowledged], node: NodeId, from: Time, until: Time) -> Vec<OpId> {
+    let first = writes.partition_point(|write| (write.node, write.invoked_at) < (node, from));
+    let inside = |write: &&Acknowledged| write.node == node && write.invoked_at <= until;
+    let candidates = writes[first..].iter().take_while(inside);
+    candidates.filter(|write| write.completed_at <= until).map(|write| write.op).collect()
+}
+
+/// Every two leaderships of different nodes that overlap: from when until when, the losing one, the other.
+fn overlaps(evidence: &Evidence<'_>) -> Vec<(Time, Time, Leadership, Leadership)> {
+    let until = |led: &Leadership| led.until.unwrap_or(evidence.ended_at);
+    let mut leaderships = evidence.leaderships.to_vec();
+    leaderships.sort_by_key(|led| led.from);
+    let mut leading: Vec<Leadership> = Vec::new();
+    let mut overlaps = Vec::new();
+    for led in leaderships {
+        leading.retain(|earlier| until(earlier) > led.from);
+        for earlier in leading.iter().filter(|earlier| earlier.node != led.node) {
+            let end = until(earlier).min(until(&led));
+            if led.from == end {
+                continue;
+            }
+            let rank = |led: &Leadership| (led.term, until(led));
+            let (loser, winner) =
+                if rank(earlier) <= rank(&led) { (*earlier, led) } else { (led, *earlier) };
+            overlaps.push((led.from, end, loser, winner));
+        }
+        leading.push(led);
+    }
+    overlaps
+}
+
+/// How long there was a window, in nanoseconds; where several lie over one another the time counts once.
+fn total_ns(windows: &[Window]) -> u64 {
+    let mut covered = Time::ZERO;
+    let mut total = 0;
+    for window in windows {
+        let from = window.from.max(covered);
+        if from < window.until {
+            total += window.until.since(from).nanos();
+            covered = window.until;
+        }
+    }
+    total
+}
+
+fn witness(evidence: &Evidence<'_>, window: &Window, count: usize) -> Witness {
+    let Window { from, until, loser, winner, by_loser, by_winner } = window;
+    let (names, history) = (evidence.names(), evidence.history);
+    let led = |led: &Leadership| match led.term {
+        0 => led.node.to_string(),
+        term => format!("{} (term {term})", led.node),
+    };
+    let first = |side: &[OpId]| words::call_by(names, history.entry(side[0]));
+    let writes = |side: &[OpId]| match side.len() {
+        1 => "1 write".to_owned(),
+        many => format!("{many} writes"),
+    };
+    let count = count as u64;
+    let summary = format!(
+        "from {from} s to {until} s {} and {} both led and both acknowledged writes: {} {} (the first: {}), {} {} (the \
+         first: {}){}",
+        led(loser),
+        led(winner),
+        loser.node,
+        writes(by_loser),
+        first(by_loser),
+        winner.node,
+        writes(by_winner),
+        first(by_winner),
+        words::in_all(count, "windows"),
+    );
+    let mut nodes = vec![loser.node, winner.node];
+    nodes.sort_unstable();
+    let operations = vec![by_loser[0], by_winner[0]];
+    Witness { summary, count, operations, nodes, write: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{Story, any_story};
+    use super::*;
+    use crate::property::Property::SplitBrain;
+
+    #[test]
+    fn two_leaders_that_both_acknowledge_are_caught() {
+        let mut story = Story::new(3);
+        story.leads(1, 1, 0, Some(400)).leads(2, 2, 250, None);
+        story.put("c1", "city", "Raleigh").at(260).ok(270).by(1);
+        story.put("c1", "city", "Cary").at(280).ok(290).by(1);
+        story.put("c2", "city", "Durham").at(300).ok(310).by(2);
+        story.get("c3", "city", ("Durham", 1)).at(990).ok(1000).by(2);
+        let witness = story.witness(SplitBrain);
+        assert_eq!(
+            witness.summary,
+            "from 0.250000000 s to 0.400000000 s n1 (term 1) and n2 (term 2) both led and both acknowledged writes: n1 \
+             2 writes (the first: put city=Raleigh by c1), n2 1 write (the first: put city=Durham by c2)"
+        );
+        assert_eq!((witness.count, witness.operations), (1, vec![OpId(0), OpId(2)]));
+        assert_eq!(witness.nodes, [NodeId(0), NodeId(1)]);
+        assert_eq!(story.figure(SplitBrain, "windows"), 1);
+        assert_eq!(story.figure(SplitBrain, "windows_ns"), 150_000_000);
+        assert_eq!(story.figure(SplitBrain, "losing_writes"), 2);
+    }
+
+    #[test]
+    fn a_deposed_leader_that_acknowledges_nothing_is_harmless() {
+        let mut story = Story::new(3);
+        story.leads(1, 1, 0, Some(400)).leads(2, 2, 250, None);
+        // Before the other led, on the way as it began to, and not acknowledged; a read does no harm.
+        story.put("c1", "city", "Raleigh").at(100).ok(110).by(1);
+        story.put("c1", "city", "Cary").at(245).ok(255).by(1);
+        story.put("c1", "city", "Apex").at(260).info(390).by(1);
+        story.get("c3", "city", ("Cary", 3)).at(300).ok(301).by(1);
+        story.put("c2", "city", "Durham").at(300).ok(310).by(2);
+        story.assert_valid(SplitBrain);
+        assert_eq!(story.figure(SplitBrain, "windows"), 0);
+        assert_eq!(story.figure(SplitBrain, "losing_writes"), 0);
+    }
+
+    #[test]
+    fn one_after_the_other_is_no_split_brain() {
+        let mut story = Story::new(2);
+        story.leads(1, 1, 0, Some(400)).leads(2, 2, 400, None);
+        story.put("c1", "city", "Raleigh").at(390).ok(400).by(1);
+        story.put("c2", "city", "Durham").at(400).ok(410).by(2);
+        story.assert_valid(SplitBrain);
+    }
+
+    #[test]
+    fn time_counts_once_where_three_lead() {
+        let mut story = Story::new(3);
+        story.leads(1, 1, 0, Some(300)).leads(2, 2, 100, Some(400)).leads(3, 3, 200, Some(500));
+        for (client, node) in [("c1", 1), ("c2", 2), ("c3", 3)] {
+            story.put(client, "city", client).at(250).ok(260).by(node);
+        }
+        assert_eq!(story.figure(SplitBrain, "windows"), 3);
+        assert_eq!(story.figure(SplitBrain, "windows_ns"), 300_000_000);
+        assert_eq!(story.figure(SplitBrain, "losing_writes"), 2);
+    }
+
+    /// Every pair of leaderships against every pair of writes.
+    fn twin(evidence: &Evidence<'_>) -> (u64, u64) {
+        let (mut windows, mut losing) = (0, std::collections::BTreeSet::new());
+        let until = |led: &Leadership| led.until.unwrap_or(evidence.ended_at);
+        let led = evidence.leaderships;
+        for (i, a) in led.iter().enumerate() {
+            for b in &led[..i] {
+                let (from, end) = (a.from.max(b.from), until(a).min(until(b)));
+                if a.node == b.node || from >= end {
+                    continue;
+                }
+                let by = |node| {
+                    let inside = move |(_, entry): &(OpId, &crate::history::Entry)| {
+                        entry.node == Some(node)
+                            && entry.is_ok()
+                            && entry.is_write()
+                            && entry.invoked_at >= from
+                            && entry.completed_at <= end
+                    };
+                    evidence.history.iter().filter(inside).map(|(op, _)| op)
+                };
+                if by(a.node).count() > 0 && by(b.node).count() > 0 {
+                    windows += 1;
+                    // In the test below terms rise.
+                    losing.extend(by(if a.term < b.term { a.node } else { b.node }));
+                }
+            }
+        }
+        (windows, losing.len() as u64)
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_its_twin(
+            mut story in any_story(),
+            led in prop::collection::vec((1..=2_u16, 0..60_u64, 1..80_u64), 0..6),
+        ) {
+            for (term, (node, from, length)) in (1..).zip(led) {
+                story.leads(node, term, from, Some(from + length));
+            }
+            let (windows, losing) = story.evidence(twin);
+            prop_assert_eq!(story.figure(SplitBrain, "windows"), windows);
+            prop_assert_eq!(story.figure(SplitBrain, "losing_writes"), losing);
+        }
+    }
+}

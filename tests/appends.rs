@@ -1,0 +1,158 @@
+//! Lists that are appended to: what reads return, what replicas, logs and retries make of them.
+
+use splitbrain::config::ExpectedVerdict;
+use splitbrain::history::Function;
+use splitbrain::id::NodeId;
+use splitbrain::property::Property;
+use splitbrain::run::{QueueKind, RunOptions, RunResult};
+use splitbrain::scenario::{Registry, Scenario};
+
+fn play(scenario: &str) -> (Scenario, RunResult) {
+    let text = format!("cluster.nodes = 3\n{scenario}");
+    let scenario = Scenario::parse("appends.toml", text.as_bytes(), &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let run = |queue| scenario.run(1, RunOptions { queue, ..RunOptions::default() });
+    let (result, other) = (run(QueueKind::Calendar), run(QueueKind::Heap));
+    assert_eq!(result.digest, other.digest, "the queues differ");
+    (scenario, result)
+}
+
+fn judged(result: &RunResult, property: Property) -> ExpectedVerdict {
+    let of = |check: &&splitbrain::check::CheckReport| check.property == property;
+    result.checks.iter().find(of).expect("every property is reported").judged
+}
+
+fn figure(result: &RunResult, name: &str) -> u64 {
+    let figures = result.checks.iter().flat_map(|check| &check.figures);
+    figures.clone().find(|(other, _)| *other == name).expect("such a figure").1
+}
+
+/// The elements of the list that a node holds at the end, by name.
+fn list(scenario: &Scenario, result: &RunResult, node: u16) -> Vec<String> {
+    let snapshot = result.finals.iter().find(|one| one.node == NodeId(node - 1)).expect("a node");
+    let lists: Vec<_> = snapshot.lists.values().collect();
+    let elements = lists.iter().flat_map(|list| list.iter());
+    elements.map(|(_, value)| scenario.config.names.value(*value)).collect()
+}
+
+const THREE_APPENDS: &str = r#"
+operation = [
+    { at = "1s", client = "u", append = { key = "log", value = "a" } },
+    { at = "2s", client = "u", append = { key = "log", value = "b" } },
+    { at = "3s", client = "u", append = { key = "log", value = "c" } },
+    { at = "4s", client = "u", get = { key = "log" }, expect = { value = "c" } },
+]
+"#;
+
+#[test]
+fn a_get_returns_the_list_and_every_replica_holds_it() {
+    let text =
+        format!("protocol.leader-follower = {{ }}\nnetwork.delay = \"5ms\"\n{THREE_APPENDS}");
+    let (scenario, result) = play(&text);
+    for node in 1..=3 {
+        assert_eq!(list(&scenario, &result, node), ["a", "b", "c"]);
+    }
+    let (op, read) = result.history.iter().last().expect("four operations");
+    assert_eq!(read.function, Function::Get);
+    let elements = result.history.elements(op).expect("a list was found");
+    let names: Vec<_> = elements.iter().map(|value| scenario.config.names.value(*value)).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    assert!(result.expectations.iter().all(|expectation| expectation.met));
+    assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Valid);
+    assert_eq!(figure(&result, "appends"), 3);
+}
+
+#[test]
+fn a_delete_ends_a_list_and_an_append_begins_another() {
+    let (scenario, result) = play(
+        r#"
+protocol.leader-follower = { }
+operation = [
+    { at = "1s", client = "u", append = { key = "log", value = "a" } },
+    { at = "2s", client = "u", delete = { key = "log" }, expect = { existed = true } },
+    { at = "3s", client = "u", get = { key = "log" }, expect = { absent = true } },
+    { at = "4s", client = "u", append = { key = "log", value = "b" } },
+]
+"#,
+    );
+    assert_eq!(list(&scenario, &result, 3), ["b"]);
+    assert!(result.expectations.iter().all(|expectation| expectation.met));
+    assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Valid);
+}
+
+#[test]
+fn a_log_brings_lists_back_and_without_one_they_are_lost() {
+    let crash = "fault = [{ at = \"3500ms\", for = \"100ms\", power-loss = \"n1\" }]\n";
+    let protocol =
+        "protocol.leader-follower = { wal = { policy = \"fsync\" }, resend = \"50ms\" }\n";
+    let (scenario, result) = play(&format!("{protocol}{THREE_APPENDS}{crash}"));
+    for node in 1..=3 {
+        assert_eq!(list(&scenario, &result, node), ["a", "b", "c"]);
+    }
+    assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Valid);
+    assert_eq!(judged(&result, Property::Convergence), ExpectedVerdict::Valid);
+
+    let all = "fault = [{ at = \"3500ms\", for = \"100ms\", crash = \"all\" }]\n";
+    let appends = THREE_APPENDS.replace(", expect = { value = \"c\" }", "");
+    let (_, result) = play(&format!("protocol.leader-follower = {{ }}\n{appends}{all}"));
+    assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Allowed);
+    assert_eq!(figure(&result, "lost_appends"), 3);
+}
+
+#[test]
+fn lists_converge_over_a_lossy_network_in_both_ways_of_replication() {
+    for replication in ["entry", "full-state"] {
+        let (_, result) = play(&format!(
+            r#"
+duration = "5s"
+protocol.leader-follower = {{ replication = "{replication}", resend = "50ms" }}
+network = {{ delay = {{ uniform = ["1ms", "40ms"] }}, loss = "20%", duplication = "10%" }}
+[workload]
+clients = 5
+keys = 4
+think = "20ms"
+mix = {{ append = 8, get = 4, delete = 1, put = 1 }}
+[expect]
+"#
+        ));
+        let verdicts = [Property::Convergence, Property::LwwMaximum, Property::Durability];
+        for property in verdicts.into_iter().chain([Property::AppendUniqueness]) {
+            assert_eq!(judged(&result, property), ExpectedVerdict::Valid, "{replication}");
+        }
+        assert!(figure(&result, "appends") > 100);
+        assert!(result.finals.iter().any(|snapshot| snapshot.lists.values().any(|l| l.len() > 1)));
+    }
+}
+
+/// Confirmations take 20 ms, and a client waits 15 ms before it tries again.
+fn impatient(deduplicate: bool) -> (Scenario, RunResult) {
+    play(&format!(
+        r#"
+network.delay = "10ms"
+protocol.leader-follower = {{ mode = "sync", deduplicate = {deduplicate} }}
+operation = [
+    {{ at = "1s", client = "u", append = {{ key = "log", value = "a", to = "n1" }}, timeout = "15ms", retries = 9 }},
+    {{ at = "3s", client = "u", get = {{ key = "log" }} }},
+]
+"#
+    ))
+}
+
+#[test]
+fn an_append_that_is_tried_again_is_appended_again() {
+    let (scenario, result) = impatient(false);
+    assert!(list(&scenario, &result, 1).len() > 1);
+    assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Allowed);
+    assert_eq!((figure(&result, "reads_of_repeated"), figure(&result, "repeated_at_end")), (1, 1));
+}
+
+#[test]
+fn unless_the_leader_knows_it_by_its_element() {
+    let (scenario, result) = impatient(true);
+    for node in 1..=3 {
+        assert_eq!(list(&scenario, &result, node), ["a"]);
+    }
+    assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Valid);
+    let append = &result.history.entries()[0];
+    assert!(append.is_ok(), "{append:?}");
+}
