@@ -4,6 +4,9 @@
 //! refused every contradiction. What the file said, and where, stays up there. The settings of the protocol itself
 //! are the protocol's own type, [`crate::protocol::Protocol::Config`].
 
+use std::hash::{Hash, Hasher};
+use std::mem::discriminant;
+
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, ValueKind};
 use crate::property::Property;
 use crate::rng::Probability;
@@ -31,6 +34,8 @@ pub struct Config {
     pub network: Network,
     /// Each node's clock, in node order.
     pub clocks: Vec<Clock>,
+    /// The clocks of clients that err, in client order.
+    pub client_clocks: Vec<(ClientId, Clock)>,
     /// Every node's disk.
     pub disk: Disk,
     /// The generated workload, if there is one.
@@ -168,7 +173,7 @@ pub struct ClientLeg {
     pub delay: Distribution,
 }
 
-/// How a node's clock errs from the start.
+/// How a node's or a client's clock errs from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Clock {
     /// How far the wall clock is ahead at the start, in nanoseconds.
@@ -201,6 +206,8 @@ pub struct Workload {
     pub mix: Mix,
     /// Whom a read asks.
     pub read_from: ReadFrom,
+    /// How many replicas a read of a key asks; `None`: the node asked answers from what it has.
+    pub read_quorum: Option<ReadQuorum>,
     /// How an attempt is given up and tried again.
     pub patience: Patience,
 }
@@ -288,8 +295,17 @@ pub struct Patience {
     pub backoff: Distribution,
 }
 
-/// What a client asks of a node.
+/// A read that its coordinator, the node asked, answers from several replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReadQuorum {
+    /// How many replicas have to answer, the coordinator included: 1 to the number of nodes.
+    pub replicas: u16,
+    /// Whether the newest answer is written back to the replicas that gave an older one.
+    pub repair: bool,
+}
+
+/// What a client asks of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Set a key.
     Put {
@@ -304,6 +320,8 @@ pub enum Operation {
     Get {
         /// The key.
         key: KeyId,
+        /// The replicas to ask; `None`: the node asked answers from what it has.
+        quorum: Option<ReadQuorum>,
     },
     /// Remove a key.
     Delete {
@@ -325,7 +343,7 @@ impl Operation {
     #[must_use]
     pub const fn key(self) -> Option<KeyId> {
         match self {
-            Self::Put { key, .. } | Self::Get { key } | Self::Delete { key, .. } => Some(key),
+            Self::Put { key, .. } | Self::Get { key, .. } | Self::Delete { key, .. } => Some(key),
             Self::List | Self::ReadAll | Self::Clear => None,
         }
     }
@@ -334,6 +352,21 @@ impl Operation {
     #[must_use]
     pub const fn is_write(self) -> bool {
         matches!(self, Self::Put { .. } | Self::Delete { .. } | Self::Clear)
+    }
+}
+
+/// As derived, but that a read of one replica alone is hashed by its key: digests of runs that know no other reads
+/// stay what they were.
+impl Hash for Operation {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        discriminant(self).hash(state);
+        match *self {
+            Self::Put { key, value, quorum } => (key, value, quorum).hash(state),
+            Self::Get { key, quorum: None } => key.hash(state),
+            Self::Get { key, quorum: Some(quorum) } => (key, quorum).hash(state),
+            Self::Delete { key, quorum } => (key, quorum).hash(state),
+            Self::List | Self::ReadAll | Self::Clear => {}
+        }
     }
 }
 
@@ -369,6 +402,8 @@ pub struct Answer {
     pub confirmations: Option<(u16, u16)>,
     /// The name of the error, as in the history (`not-leader`, `timeout` ..).
     pub error: Option<String>,
+    /// Whether the key read was absent on a node that had never heard of it and named the leader.
+    pub not_yet_replicated: Option<bool>,
     /// The leader that the answer named.
     pub leader: Option<NodeId>,
     /// Whether the deleted key had existed.

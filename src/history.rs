@@ -56,11 +56,13 @@ pub enum Failure {
     Disk,
     /// The run ended first.
     Unfinished,
+    /// Too few replicas answered a read, or confirmed its repair, in time.
+    TooFewReplies,
 }
 
 impl Failure {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Timeout,
         Self::NotLeader,
         Self::NoLeader,
@@ -69,6 +71,7 @@ impl Failure {
         Self::Unsupported,
         Self::Disk,
         Self::Unfinished,
+        Self::TooFewReplies,
     ];
 
     /// The name in files and JSON.
@@ -83,6 +86,7 @@ impl Failure {
             Self::Unsupported => "unsupported",
             Self::Disk => "disk",
             Self::Unfinished => "unfinished",
+            Self::TooFewReplies => "too-few-replies",
         }
     }
 }
@@ -206,6 +210,16 @@ impl Entry {
     #[must_use]
     pub const fn may_have_happened(&self) -> bool {
         !matches!(self.status, Status::Fail)
+    }
+
+    /// Whether it is a read that found nothing where the answer named a leader to ask instead: the node that answered
+    /// had never heard of the key, and a write of it may not have been replicated there yet.
+    #[must_use]
+    pub const fn is_not_yet_replicated(&self) -> bool {
+        matches!(self.function, Function::Get)
+            && self.is_ok()
+            && self.value.is_none()
+            && self.leader.is_some()
     }
 
     /// Whether it is on one key, [`Entry::key`], and not on the whole store.

@@ -53,7 +53,7 @@
 //!                 self.data.insert(key, (value, version));
 //!                 Response::Written { version, existed: None }
 //!             }
-//!             Operation::Get { key } => match self.data.get(&key) {
+//!             Operation::Get { key, .. } => match self.data.get(&key) {
 //!                 Some((value, version)) => Response::Found { value: *value, version: *version },
 //!                 None => Response::Absent,
 //!             },
@@ -162,6 +162,8 @@ pub enum Input<P: Protocol> {
         request: RequestId,
         /// What is asked.
         operation: Operation,
+        /// What the client's wall clock showed when it invoked this, whichever attempt it is.
+        stamped: Wall,
     },
     /// A timer ran out.
     Timer(P::Timer),
@@ -473,6 +475,8 @@ pub enum DiscardReason {
     Cleared,
     /// A full state without it replaced the store.
     Replaced,
+    /// It was a tombstone past its grace period.
+    Purged,
 }
 
 impl DiscardReason {
@@ -483,6 +487,7 @@ impl DiscardReason {
             Self::Older => "older than what it has",
             Self::Cleared => "cleared on this node alone",
             Self::Replaced => "replaced by a full state without it",
+            Self::Purged => "a tombstone past its grace period",
         }
     }
 }

@@ -159,13 +159,21 @@ fn completion<'a>(
         version: entry.version.map(Shown),
         node: entry.node.map(Shown),
         degraded: (entry.is_write() && entry.status == Status::Ok).then_some(entry.degraded),
-        error: entry.failure.map(crate::history::Failure::name),
+        error: error(entry),
         due_ns: None,
         confirmations,
         existed: entry.existed,
         leader: entry.leader.map(Shown),
         fault: None,
     }
+}
+
+/// Why it did not complete ok, or what an ok answer falls short of.
+fn error(entry: &Entry) -> Option<&'static str> {
+    if entry.is_not_yet_replicated() {
+        return Some("not-yet-replicated");
+    }
+    entry.failure.map(crate::history::Failure::name)
 }
 
 fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> Line<'a> {

@@ -15,8 +15,17 @@ use crate::config::{Change, Config, Network, Workload};
 use crate::time::Time;
 
 /// The settings of the workload that may change.
-pub(super) const WORKLOAD: [&str; 7] =
-    ["mix", "think", "open", "read-from", "timeout", "retries", "backoff"];
+pub(super) const WORKLOAD: [&str; 9] = [
+    "mix",
+    "think",
+    "open",
+    "read-from",
+    "read-quorum",
+    "read-repair",
+    "timeout",
+    "retries",
+    "backoff",
+];
 
 /// A change as written.
 pub(super) struct Written<'a> {

@@ -3,6 +3,9 @@
 use crate::protocol::wal::{Carelessness, Policy};
 use crate::time::Span;
 
+use super::repair::Reads;
+use super::timestamps::Timestamps;
+
 /// Settings of [`super::LeaderFollower`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -20,6 +23,14 @@ pub struct Config {
     pub resend: Option<Span>,
     /// What a delete leaves.
     pub deletes: Deletes,
+    /// How long a node keeps a tombstone; `None`: for ever.
+    pub tombstone_grace: Option<Span>,
+    /// How writes are stamped.
+    pub timestamps: Timestamps,
+    /// How reads of several replicas are coordinated.
+    pub reads: Reads,
+    /// How often each node compares what it stores with another; `None`: never.
+    pub anti_entropy: Option<Span>,
     /// What a node writes to its disk.
     pub wal: Wal,
     /// Mistakes of real systems, built in on purpose.
@@ -42,11 +53,14 @@ pub enum Defect {
     TruncateCorruption,
     /// A torn tail is not cut off, and what is appended behind it is never read again (cqlite #1390).
     KeepTornTail,
+    /// A replica takes a repair whatever its version, even over a newer write.
+    RepairIgnoresStamps,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::TruncateCorruption, Self::KeepTornTail];
+    pub const ALL: [Self; 3] =
+        [Self::TruncateCorruption, Self::KeepTornTail, Self::RepairIgnoresStamps];
 
     /// The name in scenario files.
     #[must_use]
@@ -54,6 +68,7 @@ impl Defect {
         match self {
             Self::TruncateCorruption => "truncate-corruption",
             Self::KeepTornTail => "keep-torn-tail",
+            Self::RepairIgnoresStamps => "repair-ignores-stamps",
         }
     }
 }

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use crate::id::{NodeId, Version};
+use crate::id::{KeyId, NodeId, Version};
 use crate::protocol::wal::{Corruption, Log, Policy};
 use crate::protocol::{Context, DiskImage, File, Origin, RequestId, Ticket};
 
@@ -37,6 +37,15 @@ pub enum Record {
     },
     /// A clear that emptied this replica alone.
     Clear,
+    /// A tombstone that was purged.
+    Purge {
+        /// The key.
+        key: KeyId,
+        /// The delete's version.
+        version: Version,
+    },
+    /// A write that the store took in the place of a newer one: a defect of repair.
+    Overwrite(Entry),
 }
 
 /// What a node does once its log is durable up to here.
@@ -50,6 +59,8 @@ pub(super) enum Then {
     Acknowledge { to: NodeId, version: Version },
     /// Answer a clear of this replica alone.
     Cleared(RequestId),
+    /// Replica: tell the coordinator of a read that what it wrote back is here.
+    Repaired { coordinator: NodeId, read: RequestId },
 }
 
 /// The log, and what waits for it.
@@ -167,6 +178,10 @@ impl LeaderFollower {
                     self.take_state((life, version), &entries, cx);
                 }
                 Record::Clear => self.store.clear(),
+                Record::Purge { key, version } => {
+                    self.store.erase(key, version);
+                }
+                Record::Overwrite(entry) => self.overwrite(entry, cx),
             }
         }
     }
@@ -206,6 +221,7 @@ impl LeaderFollower {
             Then::ReplicateAll => self.replicate_all(cx),
             Then::Acknowledge { to, version } => self.acknowledge(to, version, cx),
             Then::Cleared(request) => Self::answer_clear(request, cx),
+            Then::Repaired { coordinator, read } => self.confirm_repair(coordinator, read, cx),
         }
     }
 }

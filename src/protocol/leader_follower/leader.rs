@@ -162,11 +162,11 @@ impl LeaderFollower {
         }
     }
 
-    /// The version of the next write: this node's wall clock, and how many writes it has stamped.
+    /// The version of the next write: a timestamp, and how many writes this node has stamped.
     fn stamp(&mut self, cx: &Context<'_, Self>) -> Version {
         self.leading.sequence += 1;
         let sequence = self.leading.sequence;
-        Version { timestamp: cx.wall().0, node: cx.node(), sequence }
+        Version { timestamp: self.timestamp(sequence, cx), node: cx.node(), sequence }
     }
 
     /// Stamps a write and applies it here; whether the key existed before.
@@ -358,8 +358,10 @@ impl LeaderFollower {
     pub(super) fn take(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
         let Entry { key, stored } = entry;
         let version = stored.version;
+        let ties = self.config.timestamps.ties;
+        self.stamping.sees(version);
         if stored.value.is_none() && self.config.deletes == Deletes::Erase {
-            if self.store.erase(key, version) {
+            if self.store.erase_under(ties, key, version) {
                 self.log(|| Record::Write(entry), cx);
             }
             let observation = if self.store.stored(key).is_none() {
@@ -370,10 +372,13 @@ impl LeaderFollower {
             cx.observe(observation);
             return;
         }
-        match self.store.apply(key, stored) {
+        match self.store.apply_under(ties, key, stored) {
             Applied::Newest { .. } => {
                 self.log(|| Record::Write(entry), cx);
                 cx.observe(Observation::Apply { key, version });
+                if stored.value.is_none() {
+                    self.bury(version, cx);
+                }
             }
             Applied::Known => {}
             Applied::Older => {

@@ -7,6 +7,9 @@ use crate::config::Names;
 use crate::id::{KeyId, Value, Version};
 use crate::protocol::{Message as Contract, Stored};
 
+use super::anti_entropy::AntiEntropy;
+use super::repair::Repair;
+
 /// A write as it travels: the key and what it is to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
@@ -48,7 +51,14 @@ pub enum Message {
         /// Which.
         version: Version,
     },
+    /// Of a read of several replicas.
+    Repair(Repair),
+    /// Of the comparison of two replicas.
+    AntiEntropy(AntiEntropy),
 }
+
+// Every write pays for the size of its messages: what reads and comparisons carry must not add to it.
+const _: () = assert!(size_of::<Message>() <= 40);
 
 /// Written out, because nine messages of ten are of two kinds: as few and as wide words as their content allows.
 impl Hash for Message {
@@ -75,12 +85,26 @@ impl Hash for Message {
                 state.write_u128(head(version));
                 (life, entries).hash(state);
             }
+            Self::Repair(message) => (self.kind(), message).hash(state),
+            Self::AntiEntropy(message) => (self.kind(), message).hash(state),
         }
     }
 }
 
 impl Contract for Message {
-    const KINDS: &'static [&'static str] = &["replicate", "replicate-many", "state", "ack"];
+    const KINDS: &'static [&'static str] = &[
+        "replicate",
+        "replicate-many",
+        "state",
+        "ack",
+        Repair::KINDS[0],
+        Repair::KINDS[1],
+        Repair::KINDS[2],
+        Repair::KINDS[3],
+        AntiEntropy::KINDS[0],
+        AntiEntropy::KINDS[1],
+        AntiEntropy::KINDS[2],
+    ];
 
     #[inline]
     fn kind(&self) -> u8 {
@@ -89,6 +113,8 @@ impl Contract for Message {
             Self::ReplicateMany { .. } => 1,
             Self::State { .. } => 2,
             Self::Ack { .. } => 3,
+            Self::Repair(message) => 4 + message.kind(),
+            Self::AntiEntropy(message) => 8 + message.kind(),
         }
     }
 
@@ -101,7 +127,15 @@ impl Contract for Message {
                 32 + 64 * entries.len() as u64
             }
             Self::Ack { .. } => 32,
+            Self::Repair(message) => 32 + 64 * message.entries() as u64,
+            Self::AntiEntropy(message) => message.size(),
         }
+    }
+
+    /// Digests are sent whether or not anything differs; what differs is not.
+    #[inline]
+    fn is_background(&self) -> bool {
+        matches!(self, Self::AntiEntropy(AntiEntropy::Digests(_)))
     }
 
     fn describe(&self, names: &Names) -> String {
@@ -112,11 +146,14 @@ impl Contract for Message {
                 format!("[{}]", texts.join(", "))
             }
             Self::Ack { version } => version.to_string(),
+            Self::Repair(message) => message.describe(names),
+            Self::AntiEntropy(message) => message.describe(names),
         }
     }
 }
 
-fn entry_text(entry: &Entry, names: &Names) -> String {
+/// A write in words.
+pub(super) fn entry_text(entry: &Entry, names: &Names) -> String {
     let key = names.key(entry.key);
     let version = entry.stored.version;
     match entry.stored.value {

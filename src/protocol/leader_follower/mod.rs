@@ -4,20 +4,22 @@
 //! it, sends it to all followers at once, and answers at once (asynchronous), when enough followers have
 //! confirmed (semi-synchronous) or when all have (synchronous). A follower applies what is newer than what it has
 //! (last write wins) and confirms. A write that waits too long is answered anyway and marked degraded, or its
-//! outcome is unknown. Nothing repairs a follower that missed a write unless resending is on.
+//! outcome is unknown. Nothing repairs a follower that missed a write unless resending or anti-entropy is on, or a
+//! read repairs it.
 //!
-//! Reads are answered by the node asked, from what it has. The store lives in memory, and without a write-ahead
+//! Reads are answered by the node asked, from what it has, unless they ask for several replicas. The store lives in memory, and without a write-ahead
 //! log a node that crashes comes back with nothing. With one, what a store takes is written first to the log; under
 //! the policies `fsync` and `group-commit` the leader replicates a write, and a follower confirms it, only when its
 //! record is durable. A write can be read as soon as the node has accepted it, as in stores that apply and then
 //! sync: after a power loss a value that was read, and not yet acknowledged, may be gone. A leader that starts again
 //! sends everything to its followers once more, if resending is on.
 //!
-//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `resend`, `journal`, `promises`.
+//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `timestamps`, `resend`, `journal`, `repair`,
+//! `anti_entropy`, `tombstones`, `promises`.
 
 use crate::config::{Config as Scenario, Operation};
 use crate::history::Failure;
-use crate::id::{KeyId, NodeId, Version};
+use crate::id::{NodeId, Version};
 use crate::property::Promises;
 use crate::protocol::{
     Context, DiscardReason, DiskImage, Input, NodeSnapshot, Observation, Outcome, Protocol, Reply,
@@ -26,18 +28,27 @@ use crate::protocol::{
 
 use self::journal::{Journal, Then};
 use self::leader::Leading;
+use self::repair::Coordinating;
+use self::timestamps::Stamping;
 use super::store::Store;
 
+mod anti_entropy;
 mod config;
 mod journal;
 mod leader;
 mod message;
 mod promises;
+mod repair;
 mod resend;
+mod timestamps;
+mod tombstones;
 
+pub use anti_entropy::{AntiEntropy, RangeDigest};
 pub use config::{Config, Defect, Defects, Deletes, Mode, OnAckTimeout, Replication, Wal};
 pub use journal::Record;
 pub use message::{Entry, Message};
+pub use repair::{Reads, Repair, RepairAnswer};
+pub use timestamps::{TimestampSource, Timestamps};
 
 /// A node of a leader-follower cluster.
 #[derive(Debug)]
@@ -52,6 +63,12 @@ pub struct LeaderFollower {
     last_state: Option<(u32, Version)>,
     /// The write-ahead log; `None` when nothing is logged.
     journal: Option<Journal>,
+    stamping: Stamping,
+    coordinating: Coordinating,
+    /// How many times this node has begun a comparison by anti-entropy: whose turn it is.
+    comparisons: u32,
+    /// What the wall clock shows when the next tombstones are purged; `None` when none is to be.
+    purge_at: Option<i64>,
 }
 
 /// The timers of a node.
@@ -63,6 +80,12 @@ pub enum Timer {
     Resend,
     /// Buffered log: what was written has been left unsynced for long enough.
     Flush,
+    /// Coordinator: the oldest read of several replicas has waited long enough.
+    ReadTimeout,
+    /// Time to compare with another replica.
+    AntiEntropy,
+    /// A tombstone's grace period is over.
+    Purge,
 }
 
 impl Protocol for LeaderFollower {
@@ -82,7 +105,14 @@ impl Protocol for LeaderFollower {
             leading: Leading::boot(cx.random()),
             last_state: None,
             journal: None,
+            stamping: Stamping::default(),
+            coordinating: Coordinating::default(),
+            comparisons: 0,
+            purge_at: None,
         };
+        if let Some(interval) = config.anti_entropy {
+            cx.set_timer(Timer::AntiEntropy, interval);
+        }
         let role = if node.leads() { Role::Leader } else { Role::Follower };
         match Journal::open(config, disk, cx) {
             Err(corruption) => cx.stop(corruption.to_string()),
@@ -104,7 +134,10 @@ impl Protocol for LeaderFollower {
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
             Input::Message { from, message } => self.receive(from, message, cx),
-            Input::Request { request, operation, .. } => self.serve(request, operation, cx),
+            Input::Request { request, operation, stamped, .. } => {
+                self.stamping.serves(stamped);
+                self.serve(request, operation, cx);
+            }
             Input::Timer(Timer::AckTimeout) => self.ack_timeout(cx),
             Input::Timer(Timer::Resend) => self.resend(cx),
             Input::Timer(Timer::Flush) => {
@@ -112,6 +145,9 @@ impl Protocol for LeaderFollower {
                     journal.flush(cx);
                 }
             }
+            Input::Timer(Timer::ReadTimeout) => self.read_timeout(cx),
+            Input::Timer(Timer::AntiEntropy) => self.compare_with_next_peer(cx),
+            Input::Timer(Timer::Purge) => self.purge(cx),
             Input::Persisted(ticket, _) => self.persisted(ticket, cx),
         }
     }
@@ -134,6 +170,15 @@ impl Protocol for LeaderFollower {
 }
 
 impl LeaderFollower {
+    /// The term that this node stamps in: the leader is fixed, and so is the term.
+    #[expect(
+        clippy::unused_self,
+        reason = "a node of a protocol with elections has a term of its own"
+    )]
+    const fn term(&self) -> u64 {
+        1
+    }
+
     fn leads(&self) -> bool {
         self.leader == Some(self.me)
     }
@@ -147,6 +192,7 @@ impl LeaderFollower {
 
     fn pending(&self) -> Vec<String> {
         let mut pending = self.leading.pending();
+        pending.extend(self.coordinating.pending());
         let waiting = self.journal.as_ref().map_or(0, Journal::waiting);
         if waiting > 0 {
             let what = if waiting == 1 { "record awaits its" } else { "records await their" };
@@ -157,11 +203,15 @@ impl LeaderFollower {
 
     #[inline]
     fn receive(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
-        if !matches!(message, Message::Ack { .. }) && self.cannot_write(cx) {
+        let stores_nothing =
+            matches!(message, Message::Ack { .. } | Message::Repair(_) | Message::AntiEntropy(_));
+        if !stores_nothing && self.cannot_write(cx) {
             return;
         }
         let version = match message {
             Message::Ack { version } => return self.confirmed(from, version, cx),
+            Message::Repair(message) => return self.receive_repair(from, message, cx),
+            Message::AntiEntropy(message) => return self.receive_anti_entropy(from, message, cx),
             Message::Replicate { entry } => {
                 self.take(entry, cx);
                 entry.stored.version
@@ -214,6 +264,10 @@ impl LeaderFollower {
                 cx.observe(Observation::Apply { key, version });
             }
             self.store.apply(key, entry.stored);
+            self.stamping.sees(version);
+            if entry.stored.value.is_none() {
+                self.bury(version, cx);
+            }
         }
         for (key, held) in before.iter() {
             if self.store.stored(key).is_none_or(|now| now.version < held.version) {
@@ -225,7 +279,12 @@ impl LeaderFollower {
 
     fn serve(&mut self, request: RequestId, operation: Operation, cx: &mut Context<'_, Self>) {
         match operation {
-            Operation::Get { key } => cx.reply(request, self.read(key)),
+            Operation::Get { key, quorum: Some(quorum) } if quorum.replicas > 1 => {
+                self.coordinate(request, (key, quorum), cx);
+            }
+            Operation::Get { key, .. } => {
+                cx.reply(request, self.answer_read(self.store.stored(key), self.leads()));
+            }
             Operation::List | Operation::ReadAll => {
                 let items = self.store.items(operation == Operation::ReadAll);
                 cx.reply(request, Reply::of(Outcome::Ok(Response::Contents(items))));
@@ -243,17 +302,6 @@ impl LeaderFollower {
                 };
                 let refusal = Reply::of(Outcome::Refused(failure));
                 cx.reply(request, Reply { leader: self.leader, ..refusal });
-            }
-        }
-    }
-
-    fn read(&self, key: KeyId) -> Reply {
-        match self.store.get(key) {
-            Some((value, version)) => Reply::of(Outcome::Ok(Response::Found { value, version })),
-            // A follower that lacks a key says so, and whom to ask: the write may not have reached it yet.
-            None => {
-                let leader = if self.leads() { None } else { self.leader };
-                Reply { leader, ..Reply::of(Outcome::Ok(Response::Absent)) }
             }
         }
     }

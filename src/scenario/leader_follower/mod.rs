@@ -10,6 +10,8 @@ use crate::protocol::leader_follower::{
 };
 use crate::time::Span;
 
+mod read;
+mod timestamps;
 mod wal;
 
 const ON_ACK_TIMEOUT: [(&str, OnAckTimeout); 2] =
@@ -34,6 +36,11 @@ impl ScenarioProtocol for LeaderFollower {
             if value.is_text("off") { Some(None) } else { value.positive_duration().map(Some) }
         });
         let deletes = table.or("deletes", Deletes::Tombstone, |value| value.choice(&DELETES));
+        let timestamps = timestamps::decode(table);
+        let tombstone_grace = timestamps::decode_grace(table, timestamps, deletes);
+        let reads = table.or("read", read::DEFAULT, |reads| reads.table(read::decode));
+        let anti_entropy =
+            table.or("anti-entropy", None, |table| table.table(read::decode_anti_entropy));
         let wal = table.or("wal", wal::DEFAULT, |wal| wal.table(wal::decode));
         let defects = table.or("defects", Defects::NONE, defects);
         Some(Config {
@@ -43,6 +50,10 @@ impl ScenarioProtocol for LeaderFollower {
             replication: replication?,
             resend: resend?,
             deletes: deletes?,
+            tombstone_grace: tombstone_grace?,
+            timestamps: timestamps?,
+            reads: reads?,
+            anti_entropy: anti_entropy?,
             wal: wal?,
             defects: defects?,
         })
@@ -61,14 +72,17 @@ impl ScenarioProtocol for LeaderFollower {
         let resend = config.resend.map_or_else(|| "off".to_owned(), |every| every.to_string());
         set("resend", resend.into());
         set("deletes", word_for(&DELETES, &config.deletes).into());
+        set("read", read::encode(&config.reads).into());
+        set("anti-entropy", read::encode_anti_entropy(config.anti_entropy).into());
         set("wal", wal::encode(&config.wal).into());
         let names = config.defects.iter().map(|defect| defect.name().into());
         set("defects", toml::Value::Array(names.collect()));
+        table.extend(timestamps::encode(&config.timestamps, config.tombstone_grace));
         table
     }
 
     fn schema() -> serde_json::Value {
-        json!({
+        let mut schema = json!({
             "type": "object",
             "description": "One node leads and sends each write to the others, which follow it.",
             "additionalProperties": false,
@@ -109,6 +123,8 @@ impl ScenarioProtocol for LeaderFollower {
                     "enum": ["tombstone", "erase"],
                     "default": "tombstone"
                 },
+                "read": read::schema(),
+                "anti-entropy": read::schema_of_anti_entropy(),
                 "wal": wal::schema(),
                 "defects": {
                     "description": "Mistakes of real systems, built in on purpose.",
@@ -117,7 +133,11 @@ impl ScenarioProtocol for LeaderFollower {
                     "default": []
                 }
             }
-        })
+        });
+        if let Some(properties) = schema["properties"].as_object_mut() {
+            properties.extend(timestamps::schema());
+        }
+        schema
     }
 }
 
