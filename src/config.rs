@@ -693,6 +693,45 @@ impl Config {
         workload_reads_leader && script_reads_leader
     }
 
+    /// The weakest of the reads of several replicas, when every read of the run is one: the fewest replicas that one
+    /// asks, and whether all repair. A read of all keys asks one node.
+    #[must_use]
+    pub fn weakest_read_quorum(&self) -> Option<ReadQuorum> {
+        let mut quorums = Vec::new();
+        for workload in self.workloads().filter(|workload| workload.mix.has_reads()) {
+            let asks_one = workload.mix.list > 0 || workload.mix.read_all > 0;
+            quorums.push(workload.read_quorum.filter(|_| !asks_one));
+        }
+        for scripted in &self.script {
+            match scripted.operation {
+                Operation::Get { quorum, .. } => quorums.push(quorum),
+                Operation::List | Operation::ReadAll => quorums.push(None),
+                Operation::Put { .. } | Operation::Delete { .. } | Operation::Clear => {}
+            }
+        }
+        let weaker = |a: ReadQuorum, b: ReadQuorum| ReadQuorum {
+            replicas: a.replicas.min(b.replicas),
+            repair: a.repair && b.repair,
+        };
+        quorums.into_iter().collect::<Option<Vec<_>>>()?.into_iter().reduce(weaker)
+    }
+
+    /// Whether any read of the run repairs.
+    #[must_use]
+    pub fn repairs_reads(&self) -> bool {
+        let repairs = |quorum: Option<ReadQuorum>| quorum.is_some_and(|quorum| quorum.repair);
+        let scripted = |scripted: &ScriptedOperation| match scripted.operation {
+            Operation::Get { quorum, .. } => repairs(quorum),
+            Operation::Put { .. }
+            | Operation::Delete { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear => false,
+        };
+        self.workloads().any(|workload| repairs(workload.read_quorum))
+            || self.script.iter().any(scripted)
+    }
+
     /// Whether any write of the run may be tried again.
     ///
     /// An attempt that was given up may still arrive, after writes that were answered since.
