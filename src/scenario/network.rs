@@ -145,7 +145,7 @@ pub(super) fn clocks(table: &mut TableDecoder<'_>, nodes: u16, names: &Interned)
 }
 
 fn clock(table: &mut TableDecoder<'_>, nodes: u16, names: &Interned) -> Option<(Whose, Clock)> {
-    let whose = table.exactly_one(&["node", "client"], "whose clock it is", |place, whose| {
+    let whose = table.exactly_one(&["node", "client"], "the owner of the clock", |place, whose| {
         if place == 0 {
             let node = whose.node_or("*", nodes)?;
             return Some(node.map_or(Whose::EveryNode, Whose::Node));
