@@ -402,7 +402,7 @@ pub struct Answer {
     pub confirmations: Option<(u16, u16)>,
     /// The name of the error, as in the history (`not-leader`, `timeout` ..).
     pub error: Option<String>,
-    /// Whether the key read was absent on a node that had never heard of it and named the leader.
+    /// Whether the key read was absent on a follower that named the leader: a write may not have reached it yet.
     pub not_yet_replicated: Option<bool>,
     /// The leader that the answer named.
     pub leader: Option<NodeId>,

@@ -213,7 +213,8 @@ impl Entry {
     }
 
     /// Whether it is a read that found nothing where the answer named a leader to ask instead: the node that answered
-    /// had never heard of the key, and a write of it may not have been replicated there yet.
+    /// follows, and a write of the key may not have been replicated there yet. A follower says so of a key that it knows
+    /// to be deleted, too: it cannot know what came after.
     #[must_use]
     pub const fn is_not_yet_replicated(&self) -> bool {
         matches!(self.function, Function::Get)

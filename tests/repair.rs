@@ -62,7 +62,7 @@ operation = [
 fn a_read_repairs_before_or_after_it_answers() {
     let read = |within: &str| {
         format!(
-            r#"{{ at = "3s", client = "r", get = {{ key = "x", from = "n3", r = "all", repair = true }}, expect = {{ value = "new", after = "{within}", within = "{within}" }} }},"#
+            r#"{{ at = "3s", client = "r", get = {{ key = "x", r = "all", repair = true }}, expect = {{ value = "new", after = "{within}", within = "{within}" }} }},"#
         )
     };
     let states = r#"
@@ -112,7 +112,7 @@ operation = [
     { at = "2s", client = "u", delete = { key = "x" } },
     { at = "3s", client = "u", get = { key = "x", from = "n2" }, expect = { value = "a" } },
     { at = "4s", client = "u", get = { key = "x", from = "n2", r = 3, repair = true }, expect = { absent = true, not-yet-replicated = false } },
-    { at = "5s", client = "u", get = { key = "x", from = "n2" }, expect = { absent = true, not-yet-replicated = false } },
+    { at = "5s", client = "u", get = { key = "x", from = "n2" }, expect = { absent = true } },
 ]
 fault = [{ at = "1500ms", for = "1s", block = { from = "n1", to = "n2" } }]
 "#,
@@ -134,18 +134,21 @@ fault = [{ at = "500ms", for = "6s", disk-full = "n2" }]
 }
 
 #[test]
-fn a_follower_tells_what_it_never_heard_of_from_what_is_gone() {
+fn a_follower_that_finds_nothing_says_that_it_may_not_know_yet() {
     play(
-        "not yet replicated, replicated, deleted",
+        "not yet replicated, replicated, deleted: for all that a follower knows, written again since",
         r#"
 network.delay = "100ms"
+network.link = [{ from = "n1", to = "n2", delay = "300ms" }]
 operation = [
     { at = "1s", client = "w", put = { key = "x", value = "a" } },
     { at = "1050ms", client = "r", get = { key = "x", from = "n2" }, expect = { status = "ok", absent = true, not-yet-replicated = true, leader = "n1" } },
     { at = "1060ms", client = "r", get = { key = "y", from = "n1" }, expect = { absent = true, not-yet-replicated = false } },
     { at = "2s", client = "r", get = { key = "x", from = "n2" }, expect = { value = "a", not-yet-replicated = false } },
     { at = "3s", client = "w", delete = { key = "x" } },
-    { at = "4s", client = "r", get = { key = "x", from = "n2" }, expect = { absent = true, not-yet-replicated = false } },
+    { at = "4s", client = "r", get = { key = "x", from = "n2" }, expect = { absent = true, not-yet-replicated = true, leader = "n1" } },
+    { at = "5s", client = "r", get = { key = "x", from = "n2", r = 2 }, expect = { absent = true, not-yet-replicated = true } },
+    { at = "6s", client = "r", get = { key = "x", from = "n2", r = 3 }, expect = { absent = true, not-yet-replicated = false } },
 ]"#,
     );
 }
@@ -176,7 +179,7 @@ protocol.leader-follower.anti-entropy = { interval = "100ms" }
 operation = [{ at = "1s", client = "u", put = { key = "x", value = "a" } }]
 fault = [{ at = "2s", for = "500ms", crash = "n1" }, { at = "4s", for = "500ms", crash = ["n2", "n3"] }]
 expect.state = [
-    { at = "2550ms", node = "n1", key = "x", absent = true },
+    { at = "2500ms", node = "n1", key = "x", absent = true },
     { at = "3s", node = "n1", key = "x", value = "a" },
     { at = "5s", node = "n2", key = "x", value = "a" },
     { at = "5s", node = "n3", key = "x", value = "a" },

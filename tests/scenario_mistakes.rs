@@ -90,10 +90,10 @@ fn mistakes_of_reads_clocks_and_tombstones_are_shown() {
         text,
         "\
 error: the read asks 4 replicas, but there are 3 nodes
- --> s.toml:8:23
+ --> s.toml:8:24
   |
 8 | get = { key = \"x\", r = 4 }
-  |                       ^ expected at most 3, or `all`"
+  |                        ^ expected at most 3, or `all`"
     );
     let grace = "tombstone-grace = \"1s\"\n";
     let clock = "[[clock]]\noffset = \"1s\"\n";
@@ -109,7 +109,7 @@ error: the read asks 4 replicas, but there are 3 nodes
         (format!("{BASE}[protocol.leader-follower.read]\nrepair = \"never\"\n"), "before-answer"),
         (format!("{BASE}[protocol.leader-follower.anti-entropy]\nevery = \"1s\"\n"), "`every`"),
         (format!("{BASE}{clock}"), "the owner of the clock is missing"),
-        (format!("{BASE}{clock}node = \"n1\"\nclient = \"u\"\n"), "is given 2 times"),
+        (format!("{BASE}{clock}node = \"n1\"\nclient = \"*\"\n"), "is given 2 times"),
         (format!("{BASE}{clock}client = \"nobody\"\n"), "there is no client `nobody`"),
     ];
     for (text, expected) in cases {

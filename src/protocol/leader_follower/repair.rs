@@ -245,9 +245,9 @@ impl LeaderFollower {
         let found = newest.and_then(|stored| stored.value.map(|value| (value, stored.version)));
         match found {
             Some((value, version)) => Reply::of(Outcome::Ok(Response::Found { value, version })),
-            // Followers that have never heard of a key say whom to ask: a write may not have reached them yet.
+            // Followers that find nothing say whom to ask: a write may not have reached them yet.
             None => {
-                let leader = if asked_leader { None } else { self.leader };
+                let leader = self.leader.filter(|_| !asked_leader);
                 Reply { leader, ..Reply::of(Outcome::Ok(Response::Absent)) }
             }
         }
