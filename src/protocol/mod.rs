@@ -53,7 +53,7 @@
 //!                 self.data.insert(key, (value, version));
 //!                 Response::Written { version, existed: None }
 //!             }
-//!             Operation::Get { key } => match self.data.get(&key) {
+//!             Operation::Get { key, .. } => match self.data.get(&key) {
 //!                 Some((value, version)) => Response::Found { value: *value, version: *version },
 //!                 None => Response::Absent,
 //!             },
@@ -166,6 +166,8 @@ pub enum Input<P: Protocol> {
         request: RequestId,
         /// What is asked.
         operation: Operation,
+        /// What the client's wall clock showed when it invoked this, whichever attempt it is.
+        stamped: Wall,
     },
     /// A timer ran out.
     Timer(P::Timer),
@@ -523,6 +525,8 @@ pub enum DiscardReason {
     Replaced,
     /// It was cut off: it is not in the new leader's log.
     Truncated,
+    /// It was a tombstone past its grace period.
+    Purged,
 }
 
 impl DiscardReason {
@@ -534,6 +538,7 @@ impl DiscardReason {
             Self::Cleared => "cleared on this node alone",
             Self::Replaced => "replaced by a full state without it",
             Self::Truncated => "cut off: it is not in the new leader's log",
+            Self::Purged => "a tombstone past its grace period",
         }
     }
 }

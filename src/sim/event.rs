@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use crate::config::{Names, Operation, Ties};
+use crate::config::{Names, Operation, ReadQuorum, Ties};
 use crate::digest::{Digest, DigestValue};
 use crate::history::History;
 use crate::id::{ClientId, NodeId};
@@ -280,7 +280,12 @@ pub(crate) fn describe_operation(operation: Operation, names: &Names) -> String 
         Operation::Put { key, value, quorum } => {
             format!("put {}={}{}", names.key(key), names.value(value), wanted(quorum))
         }
-        Operation::Get { key } => format!("get {}", names.key(key)),
+        Operation::Get { key, quorum } => {
+            let text = format!("get {}", names.key(key));
+            let Some(ReadQuorum { replicas, repair }) = quorum else { return text };
+            let repair = if repair { " repair" } else { "" };
+            format!("{text} r={replicas}{repair}")
+        }
         Operation::Delete { key, quorum } => format!("delete {}{}", names.key(key), wanted(quorum)),
         Operation::List => "list".into(),
         Operation::ReadAll => "read-all".into(),

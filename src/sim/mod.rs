@@ -6,14 +6,14 @@
 use crate::config::Config;
 use crate::digest::{DigestValue, name_hash};
 use crate::history::Failure;
-use crate::id::{FaultId, NodeId};
+use crate::id::{ClientId, FaultId, NodeId};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::property::Hazard;
 use crate::protocol::{
     Context, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply, RequestId,
 };
 use crate::rng::{CausalId, Cause, Root};
-use crate::time::Time;
+use crate::time::{Time, Wall};
 
 use client::{Clients, World};
 use clock::Clock;
@@ -147,10 +147,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     }
 
     fn start(&mut self) {
-        if self.config.clocks.iter().any(|clock| clock.offset_ns != 0) {
+        let of_clients = self.config.client_clocks.iter().map(|(_, clock)| clock);
+        if self.config.clocks.iter().chain(of_clients.clone()).any(|clock| clock.offset_ns != 0) {
             self.kernel.hazards.insert(Hazard::ClockSkew);
         }
-        if self.config.clocks.iter().any(|clock| clock.drift_ppb != 0) {
+        if self.config.clocks.iter().chain(of_clients).any(|clock| clock.drift_ppb != 0) {
             self.kernel.hazards.insert(Hazard::ClockDrift);
         }
         for (index, fault) in (0..).zip(&self.config.faults) {
@@ -191,7 +192,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         match event.what {
             What::Message { to, from, message } => self.deliver(id, (from, to), message),
             What::Request { node, client, request, operation } => {
-                self.request(id, node, Input::Request { client, request, operation });
+                let stamped = self.stamped(client, request);
+                self.request(id, node, Input::Request { client, request, operation, stamped });
             }
             What::Answer { client, node, request, reply } => {
                 self.kernel.counts.delivered += 1;
@@ -323,6 +325,15 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             let refusal = crate::protocol::Outcome::Refused(Failure::Refused);
             self.reply(node, id, request, Reply::of(refusal));
         }
+    }
+
+    /// What a client's wall clock showed when it invoked what `request` is an attempt at.
+    fn stamped(&self, client: ClientId, request: RequestId) -> Wall {
+        let invoked_at = self.kernel.history.entry(request.operation).invoked_at;
+        let clocks = &self.config.client_clocks;
+        let place = clocks.binary_search_by_key(&client, |(client, _)| *client);
+        let clock = Clock::new(place.map_or_else(|_| Default::default(), |place| clocks[place].1));
+        clock.wall_when(clock.monotonic(invoked_at))
     }
 
     /// Builds a node from its disk.

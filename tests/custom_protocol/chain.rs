@@ -270,7 +270,7 @@ impl Chain {
         let found = match operation {
             Operation::Put { key, value, .. } => return self.lead(request, (key, Some(value)), cx),
             Operation::Delete { key, .. } => return self.lead(request, (key, None), cx),
-            Operation::Get { key } => match self.store.get(key) {
+            Operation::Get { key, .. } => match self.store.get(key) {
                 Some((value, version)) => Response::Found { value, version },
                 None => Response::Absent,
             },
