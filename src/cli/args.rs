@@ -27,6 +27,10 @@ pub(super) struct CommandLine {
 pub(super) enum Command {
     /// Run scenarios and say which promises held
     Run(RunArgs),
+    /// Tell what became of one write, or of each lost one, as a causal chain
+    #[command(after_help = "Exit status: 0 explained, whatever became of the write; 2 bad usage, a bad scenario \
+                            or no such write.")]
+    Explain(ExplainArgs),
     /// Show the scenarios of a folder: names, titles, expected verdicts
     List(ListArgs),
     /// Print the JSON schema of scenario files, for editors
@@ -73,6 +77,27 @@ pub(super) struct RunArgs {
     /// How many runs at a time [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The scenario file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+    /// The seed of the run, in place of the scenario's own
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Explain this write, lost or not [default: those that were acknowledged and lost]
+    ///
+    /// By its value as reports show it (Raleigh, c3.17), by key and value (city=Raleigh) or as a call (delete city).
+    #[arg(long, value_name = "VALUE")]
+    pub(super) write: Option<String>,
+    /// Set something in the scenario, as in network.loss=1%
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(super) sets: Vec<String>,
+    /// Print one JSON document to standard output
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,8 +10,8 @@ use crate::time::Time;
 
 use super::Simulation;
 use super::event::Event;
-use super::observe::Sighting;
 use super::queue::EventQueue;
+use super::watch::{Sighting, Watch};
 
 /// What a run left.
 pub(crate) struct Finished {
@@ -74,7 +74,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             history: self.kernel.history,
             trace: self.kernel.trace.into_text(),
             steps: self.steps.unwrap_or_default(),
-            sightings: self.sightings,
+            sightings: self.watch.map_or_else(Vec::new, |watch| Watch::into_sightings(*watch)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::Names;
 use crate::id::{KeyId, Value, Version};
-use crate::protocol::{Message as Contract, Stored};
+use crate::protocol::{Cargo, Message as Contract, Stored};
 
 /// A write as it travels: the key and what it is to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -101,6 +101,16 @@ impl Contract for Message {
                 32 + 64 * entries.len() as u64
             }
             Self::Ack { .. } => 32,
+        }
+    }
+
+    fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
+        match self {
+            Self::Replicate { entry } => note(entry.stored.version, Cargo::Write),
+            Self::ReplicateMany { entries, .. } | Self::State { entries, .. } => {
+                entries.iter().for_each(|entry| note(entry.stored.version, Cargo::Write));
+            }
+            Self::Ack { version } => note(*version, Cargo::Confirmation),
         }
     }
 
