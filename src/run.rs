@@ -14,6 +14,7 @@ use crate::sim::queue::{CalendarQueue, HeapQueue};
 use crate::sim::{Finished, Notes, Simulation};
 use crate::time::Time;
 
+pub mod diff;
 pub mod explain;
 pub mod mechanism;
 pub mod story;

@@ -1,19 +1,19 @@
 //! Explanations: the lives of single writes, as text that fits a screen and as JSON.
 //!
 //! The document: `{scenario, seed, digest, durability, lost, mechanisms{NAME: count}, writes[{operation, call, status,
-//! version, mechanism, phrase, decisive{node, at_ns}, steps[{at_ns, who, kind, text}], left_out}], untold}`.
+//! version, mechanism, phrase, decisive{node, at_ns}, steps[{at_ns, who[], kind, text}], left_out}], untold}`.
 //! `mechanism`, `phrase` and `decisive` are null for a write that was not lost; `untold` is how many more writes were
 //! asked for.
 
 use serde_json::{Map, Value, json};
 
-use crate::report::layout::{counted, moment, wrap};
+use crate::report::layout::{counted, moment, width, wrap};
 use crate::run::explain::{Asked, Explanation};
 use crate::run::mechanism::Mechanism;
 use crate::run::story::{Step, Story};
 
-/// Columns before the text of a step.
-const MARGIN: usize = 13;
+/// As many nodes are named beside a step.
+const MOST_NAMED: usize = 4;
 
 /// The explanation for people.
 #[must_use]
@@ -53,24 +53,34 @@ fn story_text(story: &Story) -> String {
         None => story.status.name().to_owned(),
     };
     let mut out = format!("{}  {fate}\n", story.call);
-    for Step { at, text, .. } in &story.steps {
-        // The time stands in the margin of the first line.
-        let lines = wrap(text, MARGIN, false);
-        out.push_str(&format!("{:>10}   {}\n", moment(*at), lines.trim_start()));
+    let wide = story.steps.iter().map(|step| width(&doers(step))).max().unwrap_or(0);
+    for step in &story.steps {
+        // Time and doer stand in the margin of the first line.
+        let lines = wrap(&step.text, 10 + 2 + wide + 2, false);
+        let (at, who) = (moment(step.at), doers(step));
+        out.push_str(&format!("{at:>10}  {who:<wide$}  {}\n", lines.trim_start()));
     }
     if story.left_out > 0 {
         let what = counted(story.left_out, "lesser or repeated step");
-        out.push_str(&format!("{:>10}   ({what} left out)\n", ""));
+        out.push_str(&format!("{:>10}  ({what} left out)\n", ""));
     }
     out
+}
+
+/// Who does a step: `n1`, `n2 n3`, `n2 n3 n4 +2`.
+fn doers(step: &Step) -> String {
+    if step.who.len() <= MOST_NAMED {
+        return step.who.join(" ");
+    }
+    let named = &step.who[..MOST_NAMED - 1];
+    format!("{} +{}", named.join(" "), step.who.len() - named.len())
 }
 
 /// The explanation as a document.
 #[must_use]
 pub fn document(scenario: &str, explanation: &Explanation) -> Value {
-    let count = |(mechanism, count): &(Mechanism, u64)| {
-        (mechanism.name().to_owned(), Value::from(*count))
-    };
+    let count =
+        |(mechanism, count): &(Mechanism, u64)| (mechanism.name().to_owned(), Value::from(*count));
     json!({
         "scenario": scenario,
         "seed": explanation.seed,
@@ -92,9 +102,8 @@ fn story_document(story: &Story) -> Value {
             "text": step.text,
         })
     };
-    let decisive = story
-        .decisive
-        .map(|(node, at)| json!({ "node": node.to_string(), "at_ns": at.nanos() }));
+    let decisive =
+        story.decisive.map(|(node, at)| json!({ "node": node.to_string(), "at_ns": at.nanos() }));
     json!({
         "operation": story.operation.0,
         "call": story.call,

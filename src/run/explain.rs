@@ -75,8 +75,7 @@ pub fn explain<P: Protocol>(
     let mut durability = checks.iter().filter(|check| check.property == Property::Durability);
     let durability = durability.next().map_or(ExpectedVerdict::Unknown, |check| check.judged);
     let is_lossy = matches!(durability, ExpectedVerdict::Violation | ExpectedVerdict::Allowed);
-    let (lost, all_lost) =
-        if is_lossy { losses::lost(config, &finished) } else { (Vec::new(), 0) };
+    let (lost, all_lost) = if is_lossy { losses::lost(config, &finished) } else { (Vec::new(), 0) };
     let asked_for = match asked {
         Asked::Lost => Vec::new(),
         Asked::Write(wanted) => find(&finished.history, config, wanted)?,
@@ -90,11 +89,13 @@ pub fn explain<P: Protocol>(
     let causes: Vec<_> =
         lost.iter().zip(&seen).map(|(write, seen)| write.cause(seen, &finished.finals)).collect();
     let told: Vec<(&Written, &[Sighting])> = match asked {
-        Asked::Lost => first_of_each(&causes.iter().map(|cause| cause.mechanism).collect::<Vec<_>>())
-            .into_iter()
-            .take(MOST_TOLD)
-            .map(|index| (&lost[index], seen[index].as_slice()))
-            .collect(),
+        Asked::Lost => {
+            first_of_each(&causes.iter().map(|cause| cause.mechanism).collect::<Vec<_>>())
+                .into_iter()
+                .take(MOST_TOLD)
+                .map(|index| (&lost[index], seen[index].as_slice()))
+                .collect()
+        }
         Asked::Write(_) => {
             let seen = seen[lost.len()..].iter().map(Vec::as_slice);
             writes[lost.len()..].iter().zip(seen).collect()

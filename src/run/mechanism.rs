@@ -323,3 +323,6 @@ const fn of_discard(reason: DiscardReason) -> Mechanism {
         DiscardReason::Truncated => Mechanism::Truncated,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,11 +46,11 @@ pub struct Story {
 pub struct Step {
     /// When.
     pub at: Time,
-    /// The node or the client it happened to; empty for the end of the run.
-    pub who: String,
+    /// The nodes or the client that did it; nobody for the end of the run.
+    pub who: Vec<String>,
     /// What kind of step it is.
     pub kind: StepKind,
-    /// In words.
+    /// What they did, in words.
     pub text: String,
 }
 
@@ -136,7 +136,7 @@ pub(super) fn tell(
         left_out: 0,
     };
     let client = config.names.client(entry.client);
-    let text = format!("{client} asks to {}", words::call(&config.names, entry));
+    let text = format!("asks to {}", words::call(&config.names, entry));
     teller.step(entry.invoked_at, client, StepKind::Invoked, text);
     let mut answered = (entry.status != Status::Pending).then_some(entry.completed_at);
     let mut leaders = run.leaderships.iter().filter(|led| led.from > entry.invoked_at).peekable();
@@ -178,8 +178,13 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
+    /// Adds a step, to one of others that do the same at the same time if there is one.
     fn step(&mut self, at: Time, who: impl ToString, kind: StepKind, text: String) {
-        self.steps.push(Step { at, who: who.to_string(), kind, text });
+        let same = |step: &&mut Step| step.at == at && step.kind == kind && step.text == text;
+        match self.steps.iter_mut().rev().find(same) {
+            Some(step) => step.who.push(who.to_string()),
+            None => self.steps.push(Step { at, who: vec![who.to_string()], kind, text }),
+        }
     }
 
     /// Tells a step only once for these nodes; whether it was the first time.
@@ -208,12 +213,12 @@ impl Teller<'_> {
         }
         let at = group[0].at;
         for (node, sends) in sends {
-            let text = format!("{node} sends it {}", self.passages_text(&sends));
+            let text = format!("sends it {}", self.passages_text(&sends));
             self.step(at, node, StepKind::Sent, text);
         }
         for (node, by) in confirmed {
             let have = if by.len() == 1 { "has" } else { "have" };
-            let text = format!("{node} learns that {} {have} it", words::nodes(&by));
+            let text = format!("learns that {} {have} it", words::nodes(&by));
             self.step(at, node, StepKind::Confirmed, text);
         }
     }
@@ -236,7 +241,7 @@ impl Teller<'_> {
             (Cargo::Confirmation, Passage::Travels | Passage::Held(_)) => {}
             (Cargo::Confirmation, Passage::Lost | Passage::Blocked(_)) => {
                 let how = self.passage_text(passage);
-                let text = format!("{from} confirms it to {to}, {how}");
+                let text = format!("confirms it to {to}, {how}");
                 self.step(at, from, StepKind::ConfirmationLost, text);
             }
         }
@@ -268,9 +273,9 @@ impl Teller<'_> {
         match passage {
             Passage::Travels => "on its way".to_owned(),
             Passage::Lost => "lost on the way".to_owned(),
-            Passage::Blocked(Some(index)) => format!("blocked by {}", fault(index)),
+            Passage::Blocked(Some(index)) => format!("blocked ({})", fault(index)),
             Passage::Blocked(None) => "blocked by a fault".to_owned(),
-            Passage::Held(index) => format!("held back by {}", fault(index)),
+            Passage::Held(index) => format!("held back ({})", fault(index)),
         }
     }
 
@@ -281,53 +286,51 @@ impl Teller<'_> {
             SightingKind::Observed(Observation::Accept { version, .. }) => {
                 self.held.insert(node);
                 let term = self.term(node, at);
-                let text = format!("{node} accepts it{term}, as version {version}");
+                let text = format!("accepts it{term}, as version {version}");
                 (StepKind::Accepted, text)
             }
             SightingKind::Observed(Observation::Apply { .. }) => {
                 self.held.insert(node);
                 let accepts = |other: &Sighting| {
-                    let accepted = matches!(
-                        other.what,
-                        SightingKind::Observed(Observation::Accept { .. })
-                    );
+                    let accepted =
+                        matches!(other.what, SightingKind::Observed(Observation::Accept { .. }));
                     other.node == node && accepted
                 };
                 if before.iter().any(accepts) {
                     return;
                 }
-                (StepKind::Applied, format!("{node} takes it"))
+                (StepKind::Applied, "takes it".to_owned())
             }
             SightingKind::Observed(Observation::Discard { reason, .. }) => {
                 self.held.remove(node);
                 if !self.once(StepKind::Discarded, node, node) {
                     return;
                 }
-                (StepKind::Discarded, format!("{node} drops it: {}", reason.phrase()))
+                (StepKind::Discarded, format!("drops it: {}", reason.phrase()))
             }
             SightingKind::Superseded { by } => {
                 if !self.once(StepKind::Superseded, node, node) {
                     return;
                 }
-                (StepKind::Superseded, format!("{node} takes {} in its place", self.other(by)))
+                (StepKind::Superseded, format!("takes {} in its place", self.other(by)))
             }
             SightingKind::Undelivered { from, .. } => {
                 if !self.once(StepKind::Undelivered, node, from) {
                     return;
                 }
-                (StepKind::Undelivered, format!("a message of {from} about it finds {node} down"))
+                (StepKind::Undelivered, format!("is down when it comes from {from}"))
             }
             SightingKind::Crashed(crash) => {
                 self.held.remove(node);
                 let kind = if crash.power { StepKind::PowerLost } else { StepKind::Crashed };
-                (kind, format!("{node} {}", crash_text(crash)))
+                (kind, crash_text(crash).to_owned())
             }
             SightingKind::PowerCut { tail } => {
                 let what = if tail { "; the write was not synced and goes" } else { "" };
-                (StepKind::PowerLost, format!("{node}, which is down, loses power{what}"))
+                (StepKind::PowerLost, format!("loses power too{what}"))
             }
             SightingKind::DiskReplaced => {
-                (StepKind::DiskReplaced, format!("{node} is given an empty disk"))
+                (StepKind::DiskReplaced, "is given an empty disk".to_owned())
             }
             SightingKind::Started { has_it, up } => {
                 if has_it {
@@ -338,7 +341,7 @@ impl Teller<'_> {
                     (false, true) => "starts again, without it",
                     (false, false) => "tries to start, and stops at once",
                 };
-                (StepKind::Restarted, format!("{node} {how}"))
+                (StepKind::Restarted, how.to_owned())
             }
             SightingKind::Observed(_)
             | SightingKind::Sent { .. }
@@ -372,7 +375,7 @@ impl Teller<'_> {
             return;
         }
         let with = if self.held.contains(led.node) { "with" } else { "without" };
-        let text = format!("{} leads in term {}, {with} it", led.node, led.term);
+        let text = format!("leads in term {}, {with} it", led.term);
         self.step(led.from, led.node, StepKind::Leads, text);
     }
 
@@ -387,12 +390,13 @@ impl Teller<'_> {
                     (some, all) => format!(", when {some} of {all} followers have confirmed it"),
                 };
                 let degraded = if entry.degraded { " (degraded)" } else { "" };
-                format!("{client} is told ok{by}{with}{degraded}")
+                format!("is told ok{by}{with}{degraded}")
             }
             Status::Fail | Status::Info | Status::Pending => {
                 let why = entry.failure.map_or_else(String::new, |f| format!(": {}", f.name()));
-                let what = if entry.status == Status::Fail { "failed" } else { "may have happened" };
-                format!("{client} is told{by} that it {what}{why}")
+                let what =
+                    if entry.status == Status::Fail { "failed" } else { "may have happened" };
+                format!("is told{by} that it {what}{why}")
             }
         };
         self.step(entry.completed_at, client, StepKind::Completed, text);
@@ -410,15 +414,18 @@ impl Teller<'_> {
         let newest = live.filter_map(|snapshot| snapshot.data.get(&self.write.key));
         let newest = newest.max_by_key(|stored| stored.version);
         let shown = words::holds(&self.config.names, self.write.key, newest.copied());
-        let text = match cause {
-            Some(cause) => format!("lost: {}; what is left is {shown}", cause.mechanism.phrase()),
-            None if !keepers.is_empty() => format!("{} at the end: kept", words::nodes(&keepers)),
-            None => match newest {
-                Some(_) => format!("gone from every node that is up, where {shown} is newer"),
-                None => format!("no node that is up has {key}"),
-            },
+        let left = match newest {
+            Some(_) => format!("{shown} is what is left"),
+            None => format!("no node that is up has {key}"),
         };
-        self.step(self.run.ended_at, "", StepKind::End, text);
+        let text = match cause {
+            Some(cause) => format!("lost: {}; {left}", cause.mechanism.phrase()),
+            None if !keepers.is_empty() => "at the end it is there".to_owned(),
+            None => format!("at the end {left}"),
+        };
+        let who = if cause.is_none() { keepers } else { Vec::new() };
+        let who = who.iter().map(ToString::to_string).collect();
+        self.steps.push(Step { at: self.run.ended_at, who, kind: StepKind::End, text });
     }
 
     fn finish(mut self, entry: &Entry, cause: Option<Cause>) -> Story {

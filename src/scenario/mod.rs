@@ -11,6 +11,7 @@ use crate::config::{Cluster, Config};
 use crate::property::Promises;
 use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::{Message, Protocol};
+use crate::run::diff::Account;
 use crate::run::explain::{Asked, Explanation, NoSuchWrite};
 use crate::run::{RunOptions, RunResult};
 
@@ -60,6 +61,8 @@ pub trait ConfiguredProtocol: Send + Sync {
     fn name(&self) -> &'static str;
     /// Runs it.
     fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult;
+    /// Runs it and notes every event, for a comparison with another run.
+    fn account(&self, config: &Config, seed: u64) -> Account;
     /// Runs it and tells the lives of some writes.
     ///
     /// # Errors
@@ -88,6 +91,10 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
 
     fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult {
         crate::run::run::<P>(config, &self.0, seed, options)
+    }
+
+    fn account(&self, config: &Config, seed: u64) -> Account {
+        crate::run::diff::account::<P>(config, &self.0, seed)
     }
 
     fn explain(

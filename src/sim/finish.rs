@@ -33,6 +33,10 @@ pub(crate) struct Finished {
     /// The operation that each entry of the script became.
     pub(crate) script: Vec<Option<OpId>>,
     pub(crate) trace: Option<String>,
+    /// Where the lines of each event begin in the trace.
+    pub(crate) marks: Vec<usize>,
+    /// The event that caused each one, where the queue keeps that.
+    pub(crate) parents: Vec<Option<usize>>,
     pub(crate) steps: Vec<(Time, DigestValue)>,
     pub(crate) sightings: Vec<Sighting>,
 }
@@ -58,6 +62,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let slot = &self.slots[node.index()];
             slot.is_up() && !slot.lost_memory
         };
+        let (marks, parents) = (self.kernel.trace.marks(), self.kernel.parents());
         Finished {
             survivors: nodes.filter(survives).collect(),
             digest: self.kernel.digest(),
@@ -72,6 +77,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             states: self.states.into_snapshots(),
             script: self.clients.script_operations().to_vec(),
             history: self.kernel.history,
+            marks,
+            parents,
             trace: self.kernel.trace.into_text(),
             steps: self.steps.unwrap_or_default(),
             sightings: self.watch.map_or_else(Vec::new, |watch| Watch::into_sightings(*watch)),

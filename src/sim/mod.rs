@@ -28,6 +28,7 @@ use trace::Trace;
 use watch::Watch;
 
 pub(crate) use finish::Finished;
+pub(crate) use lineage::Lineage;
 pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target};
 
 pub(crate) mod client;
@@ -35,6 +36,7 @@ mod clock;
 mod disk;
 pub(crate) mod event;
 mod finish;
+mod lineage;
 mod nemesis;
 mod network;
 mod node;
@@ -235,6 +237,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     #[inline(never)]
     fn look_at(&mut self, what: &What<P>) {
         if self.kernel.trace.wanted() {
+            self.kernel.trace.mark();
             let (who, what, content) = describe(what, &self.config.names);
             self.kernel.trace.line(self.kernel.now, &who, what, &content);
         }

@@ -122,12 +122,8 @@ impl Watch {
         for (write, target) in (0..).zip(&targets) {
             of_version.extend(target.versions.iter().map(|version| (*version, write)));
         }
-        let follow = |target| Followed {
-            target,
-            key: None,
-            held: NodeSet::EMPTY,
-            down: NodeSet::EMPTY,
-        };
+        let follow =
+            |target| Followed { target, key: None, held: NodeSet::EMPTY, down: NodeSet::EMPTY };
         Some(Box::new(Self {
             of_version,
             of_key: BTreeMap::new(),
@@ -181,14 +177,7 @@ impl Watch {
     }
 
     /// A node took a write of `key`: those of it that it had are no longer what it shows.
-    fn superseded(
-        &mut self,
-        at: Time,
-        node: NodeId,
-        key: KeyId,
-        by: Version,
-        itself: Option<u32>,
-    ) {
+    fn superseded(&mut self, at: Time, node: NodeId, key: KeyId, by: Version, itself: Option<u32>) {
         let Some(writes) = self.of_key.get(&key) else { return };
         let had = |write: &&u32| {
             Some(**write) != itself && self.writes[**write as usize].held.contains(node)
@@ -311,9 +300,7 @@ impl Followed {
             let after = power.after.bytes(file);
             let same = before.iter().zip(after).take_while(|(before, after)| before == after);
             // What was torn in two went too.
-            if among(&before[same.count().saturating_sub(MOST_OF_A_VERSION)..])
-                && !among(after)
-            {
+            if among(&before[same.count().saturating_sub(MOST_OF_A_VERSION)..]) && !among(after) {
                 return true;
             }
             is_there |= among(after);
