@@ -182,12 +182,13 @@ fn tell_fates<P: Protocol>(
         None => (Vec::new(), 0),
     };
     let lost = writes.len();
-    writes.extend(differing.map(|version| Written {
-        op: OpId(0),
-        key: KeyId::default(),
-        versions: vec![version],
-        removes: false,
-    }));
+    // A version is followed once.
+    let lost_too = differing
+        .and_then(|version| writes.iter().position(|write| write.versions.contains(&version)));
+    if let (Some(version), None) = (differing, lost_too) {
+        let (op, key) = (OpId(0), KeyId::default());
+        writes.push(Written { op, key, versions: vec![version], removes: false });
+    }
     if writes.is_empty() {
         return;
     }
@@ -201,7 +202,7 @@ fn tell_fates<P: Protocol>(
         let Verdict::Invalid(witness) = &mut report.verdict else { continue };
         match report.property {
             Property::Convergence if differing.is_some() => {
-                witness.summary += &fate::of_write(&seen[lost], config);
+                witness.summary += &fate::of_write(&seen[lost_too.unwrap_or(lost)], config);
             }
             Property::Durability if lost > 0 => {
                 let mechanism = causes[0].mechanism;

@@ -7,7 +7,7 @@ use crate::history::History;
 use crate::id::{KeyId, OpId};
 use crate::property::Property;
 use crate::protocol::Protocol;
-use crate::sim::{Notes, Sighting};
+use crate::sim::Notes;
 
 use super::losses::{self, Written};
 use super::mechanism::Mechanism;
@@ -80,35 +80,33 @@ pub fn explain<P: Protocol>(
         Asked::Lost => Vec::new(),
         Asked::Write(wanted) => find(&finished.history, config, wanted)?,
     };
+    // A lost write that is asked for is followed once.
+    let is_lost = |op: OpId| lost.iter().position(|write| write.op == op);
     let mut writes = lost.clone();
-    writes.extend(asked_for.iter().take(MOST_TOLD).cloned());
+    let mut places = Vec::new();
+    for write in asked_for.iter().take(MOST_TOLD) {
+        places.push(is_lost(write.op).unwrap_or(writes.len()));
+        if is_lost(write.op).is_none() {
+            writes.push(write.clone());
+        }
+    }
     let seen = match writes[..] {
         [] => Vec::new(),
         _ => losses::follow::<P>(config, settings, (seed, queue), &writes),
     };
     let causes: Vec<_> =
         lost.iter().zip(&seen).map(|(write, seen)| write.cause(seen, &finished.finals)).collect();
-    let told: Vec<(&Written, &[Sighting])> = match asked {
-        Asked::Lost => {
-            first_of_each(&causes.iter().map(|cause| cause.mechanism).collect::<Vec<_>>())
-                .into_iter()
-                .take(MOST_TOLD)
-                .map(|index| (&lost[index], seen[index].as_slice()))
-                .collect()
-        }
-        Asked::Write(_) => {
-            let seen = seen[lost.len()..].iter().map(Vec::as_slice);
-            writes[lost.len()..].iter().zip(seen).collect()
-        }
-    };
-    let cause_of = |write: &Written| lost.iter().position(|other| other.op == write.op);
-    let stories: Vec<Story> = told
-        .into_iter()
-        .map(|(write, seen)| {
-            let cause = cause_of(write).map(|index| causes[index]);
-            story::tell(config, &finished, write, seen, cause)
-        })
-        .collect();
+    if *asked == Asked::Lost {
+        let mechanisms: Vec<Mechanism> = causes.iter().map(|cause| cause.mechanism).collect();
+        places = first_of_each(&mechanisms);
+        places.truncate(MOST_TOLD);
+    }
+    let told = places.into_iter().map(|place| {
+        // Those that were lost come first.
+        let cause = causes.get(place).copied();
+        story::tell(config, &finished, &writes[place], &seen[place], cause)
+    });
+    let stories: Vec<Story> = told.collect();
     let candidates = match asked {
         Asked::Lost => all_lost,
         Asked::Write(_) => asked_for.len() as u64,

@@ -137,7 +137,7 @@ pub(super) fn tell(
     };
     let client = config.names.client(entry.client);
     let text = format!("asks to {}", words::call(&config.names, entry));
-    teller.step(entry.invoked_at, client, StepKind::Invoked, text);
+    teller.step(entry.invoked_at, &client, StepKind::Invoked, text);
     let mut answered = (entry.status != Status::Pending).then_some(entry.completed_at);
     let mut leaders = run.leaderships.iter().filter(|led| led.from > entry.invoked_at).peekable();
     let groups = sightings.chunk_by(|a, b| a.at == b.at);
@@ -179,7 +179,7 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     /// Adds a step, to one of others that do the same at the same time if there is one.
-    fn step(&mut self, at: Time, who: impl ToString, kind: StepKind, text: String) {
+    fn step(&mut self, at: Time, who: &impl ToString, kind: StepKind, text: String) {
         let same = |step: &&mut Step| step.at == at && step.kind == kind && step.text == text;
         match self.steps.iter_mut().rev().find(same) {
             Some(step) => step.who.push(who.to_string()),
@@ -214,12 +214,12 @@ impl Teller<'_> {
         let at = group[0].at;
         for (node, sends) in sends {
             let text = format!("sends it {}", self.passages_text(&sends));
-            self.step(at, node, StepKind::Sent, text);
+            self.step(at, &node, StepKind::Sent, text);
         }
         for (node, by) in confirmed {
             let have = if by.len() == 1 { "has" } else { "have" };
             let text = format!("learns that {} {have} it", words::nodes(&by));
-            self.step(at, node, StepKind::Confirmed, text);
+            self.step(at, &node, StepKind::Confirmed, text);
         }
     }
 
@@ -242,7 +242,7 @@ impl Teller<'_> {
             (Cargo::Confirmation, Passage::Lost | Passage::Blocked(_)) => {
                 let how = self.passage_text(passage);
                 let text = format!("confirms it to {to}, {how}");
-                self.step(at, from, StepKind::ConfirmationLost, text);
+                self.step(at, &from, StepKind::ConfirmationLost, text);
             }
         }
     }
@@ -347,7 +347,7 @@ impl Teller<'_> {
             | SightingKind::Sent { .. }
             | SightingKind::Delivered { .. } => return,
         };
-        self.step(at, node, kind, text);
+        self.step(at, &node, kind, text);
     }
 
     /// ` in term 2`, when the node leads then.
@@ -376,7 +376,7 @@ impl Teller<'_> {
         }
         let with = if self.held.contains(led.node) { "with" } else { "without" };
         let text = format!("leads in term {}, {with} it", led.term);
-        self.step(led.from, led.node, StepKind::Leads, text);
+        self.step(led.from, &led.node, StepKind::Leads, text);
     }
 
     fn completed(&mut self, entry: &Entry) {
@@ -399,7 +399,7 @@ impl Teller<'_> {
                 format!("is told{by} that it {what}{why}")
             }
         };
-        self.step(entry.completed_at, client, StepKind::Completed, text);
+        self.step(entry.completed_at, &client, StepKind::Completed, text);
     }
 
     /// The last step: where it is at the end.
