@@ -137,11 +137,28 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
         false
     }
 
+    /// Tells `note` every write it has to do with, by version, so that a write can be followed from node to node.
+    ///
+    /// Asked only where a single write is looked at, never on the common path. A protocol that leaves it out is
+    /// explained by its [`Observation`]s alone.
+    fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
+        let _ = note;
+    }
+
     /// The content in words, for the trace; the kind is shown beside it.
     fn describe(&self, names: &Names) -> String {
         let _ = names;
         format!("{self:?}")
     }
+}
+
+/// What a message has to do with a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cargo {
+    /// It brings the write: whoever takes it in has the write.
+    Write,
+    /// It says that its sender has the write.
+    Confirmation,
 }
 
 /// The timer names of a protocol without timers.
@@ -226,6 +243,16 @@ impl DiskImage {
     #[must_use]
     pub fn bytes(&self, file: File) -> &[u8] {
         self.files.get(&file).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every file with its bytes.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (File, &[u8])> {
+        self.files.iter().map(|(file, bytes)| (*file, bytes.as_slice()))
+    }
+
+    /// Whether nothing is written in any file.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.values().all(Vec::is_empty)
     }
 
     /// The records of `file`, up to the first that is not whole. A log that has to know a torn tail from damage to

@@ -206,6 +206,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         self.events_now
     }
 
+    /// The event that caused each one played, where the queue keeps that.
+    pub(crate) fn parents(&mut self) -> Vec<Option<usize>> {
+        self.queue.parents()
+    }
+
     pub(crate) fn pending_events(&self) -> usize {
         self.queue.len()
     }

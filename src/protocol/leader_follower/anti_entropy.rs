@@ -53,6 +53,14 @@ impl AntiEntropy {
         }
     }
 
+    /// The writes that it brings.
+    pub(super) fn entries(&self) -> &[Entry] {
+        match self {
+            Self::Digests(_) => &[],
+            Self::Differences { entries, .. } | Self::Newer(entries) => entries,
+        }
+    }
+
     /// A header of 32 bytes, 8 a digest and 64 an entry.
     pub(super) fn size(&self) -> u64 {
         match self {

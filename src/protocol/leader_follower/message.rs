@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::Names;
 use crate::id::{KeyId, NodeId, Value, Version};
-use crate::protocol::{Message as Contract, Stored};
+use crate::protocol::{Cargo, Message as Contract, Stored};
 
 use super::anti_entropy::AntiEntropy;
 use super::log::{LogEntry, Position};
@@ -372,6 +372,31 @@ impl Contract for Message {
     #[inline]
     fn is_background(&self) -> bool {
         matches!(self, Self::Heartbeat { .. } | Self::AntiEntropy(AntiEntropy::Digests(_)))
+    }
+
+    fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
+        let mut writes = |entries: &[Entry]| {
+            entries.iter().for_each(|entry| note(entry.stored.version, Cargo::Write));
+        };
+        match self {
+            Self::Replicate { entry, .. } => writes(&[*entry]),
+            Self::ReplicateMany { entries, .. }
+            | Self::Install { entries, .. }
+            | Self::Offer { entries, .. } => writes(entries),
+            Self::State { state, .. } => writes(&state.entries),
+            Self::Append { entries, .. } => {
+                entries.iter().for_each(|entry| writes(&[entry.entry]));
+            }
+            Self::Repair(message) => message.written().into_iter().for_each(|e| writes(&[*e])),
+            Self::AntiEntropy(message) => writes(message.entries()),
+            Self::Ack { version, .. } => note(*version, Cargo::Confirmation),
+            Self::Heartbeat { .. }
+            | Self::RequestVote { .. }
+            | Self::Vote { .. }
+            | Self::Join { .. }
+            | Self::Appended { .. }
+            | Self::Behind { .. } => {}
+        }
     }
 
     fn describe(&self, names: &Names) -> String {

@@ -87,6 +87,14 @@ impl Repair {
         }
     }
 
+    /// The write that it brings to a stale replica.
+    pub(super) fn written(&self) -> Option<&Entry> {
+        match self {
+            Self::Write { entry, .. } => Some(entry),
+            Self::Read { .. } | Self::Answer { .. } | Self::Written { .. } => None,
+        }
+    }
+
     /// How many entries it carries.
     pub(super) const fn entries(&self) -> usize {
         match self {
