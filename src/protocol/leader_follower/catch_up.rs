@@ -62,12 +62,13 @@ impl LeaderFollower {
         if self.last_state.is_some_and(is_late) {
             return;
         }
+        let known_life = self.last_state.is_some_and(|(_, last_life, _)| last_life == life);
         self.last_state = Some((term, life, version));
         let mut store = Store::default();
         for entry in entries {
             apply(&mut store, *entry, self.config.deletes);
         }
-        self.keep_what_came_after(from, version, &mut store);
+        self.keep_what_came_after(from, (version, known_life), &mut store);
         if self.config.failover.is_on() && !self.joined && from != self.me {
             self.joined = true;
             if self.config.failover.tail == Tail::Merge {
@@ -82,15 +83,22 @@ impl LeaderFollower {
         self.replace_store(store, cx);
     }
 
-    /// Writes that the leader stamped after the state may have overtaken it on the way.
-    fn keep_what_came_after(&self, leader: NodeId, state: Version, store: &mut Store) {
+    /// Writes that the leader stamped after the state may have overtaken it on the way. A leader without a log counts
+    /// anew in each life, so against the first state of a life its stamps have to be later too.
+    fn keep_what_came_after(
+        &self,
+        leader: NodeId,
+        (state, known_life): (Version, bool),
+        store: &mut Store,
+    ) {
         // What is read back at boot comes from this node itself, and was in order when it was written.
         if self.config.replication == Replication::FullState || leader == self.me {
             return;
         }
         for entry in contents(&self.store) {
             let version = entry.stored.version;
-            if version.node == leader && version.sequence > state.sequence {
+            let is_later = known_life || version.timestamp >= state.timestamp;
+            if version.node == leader && version.sequence > state.sequence && is_later {
                 apply(store, entry, self.config.deletes);
             }
         }
