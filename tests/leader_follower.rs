@@ -762,3 +762,47 @@ expect.state = [
     let leader = result.checks.iter().find(|check| check.property == Property::SingleLeader);
     assert_eq!(leader.map(|check| check.judged), Some(ExpectedVerdict::Valid));
 }
+
+#[test]
+fn an_empty_leader_that_starts_again_leaves_its_followers_nothing() {
+    play(
+        "what a leader counted before it crashed is not later than what it counts anew",
+        r#"
+duration = "1s"
+settle = "1s"
+protocol.leader-follower.failover = { election = "lowest-id", heartbeat = "50ms", timeout = "150ms" }
+
+[[operation]]
+at = "10ms"
+client = "writer"
+put = { key = "a", value = "1" }
+
+[[operation]]
+at = "20ms"
+client = "writer"
+put = { key = "b", value = "2" }
+
+[[expect.state]]
+at = "90ms"
+node = "n3"
+key = "b"
+value = "2"
+
+[[fault]]
+at = "100ms"
+for = "20ms"
+crash = "n1"
+
+[[expect.state]]
+at = "200ms"
+node = "n3"
+leader = "n1"
+key = "b"
+absent = true
+
+[expect]
+durability = "allowed"
+convergence = "valid"
+"#,
+    );
+}

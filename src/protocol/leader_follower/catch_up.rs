@@ -42,19 +42,20 @@ impl LeaderFollower {
     pub(super) fn take_state(
         &mut self,
         from: NodeId,
-        order: StateOrder,
+        (order, timestamp): (StateOrder, i64),
         entries: &[Entry],
         cx: &mut Context<'_, Self>,
     ) {
         if self.last_state.is_some_and(|last| last.outdates(order, self.config.failover.fencing)) {
             return;
         }
+        let known_life = self.last_state.is_some_and(|last| last.life == order.life);
         self.last_state = Some(order);
         let mut store = Store::default();
         for entry in entries {
             apply(&mut store, *entry, self.config.rules());
         }
-        self.keep_what_came_after(from, order.sequence, &mut store);
+        self.keep_what_came_after(from, (order.sequence, timestamp, known_life), &mut store);
         if self.config.failover.is_on() && !self.joined && from != self.me {
             self.joined = true;
             if self.config.failover.tail == Tail::Merge {
@@ -69,15 +70,22 @@ impl LeaderFollower {
         self.replace_store(store, cx);
     }
 
-    /// Writes that the leader stamped after the state may have overtaken it on the way.
-    fn keep_what_came_after(&self, leader: NodeId, sequence: u32, store: &mut Store) {
+    /// Writes that the leader stamped after the state may have overtaken it on the way. A leader without a log counts
+    /// anew in each life, so against the first state of a life its stamps have to be later too.
+    fn keep_what_came_after(
+        &self,
+        leader: NodeId,
+        (sequence, timestamp, known_life): (u32, i64, bool),
+        store: &mut Store,
+    ) {
         // What is read back at boot comes from this node itself, and was in order when it was written.
         if self.config.replication == Replication::FullState || leader == self.me {
             return;
         }
         for entry in contents(&self.store) {
             let version = entry.stored.version;
-            if version.node == leader && version.sequence > sequence {
+            let is_later = known_life || version.timestamp >= timestamp;
+            if version.node == leader && version.sequence > sequence && is_later {
                 apply(store, entry, self.config.rules());
             }
         }

@@ -243,7 +243,7 @@ impl LeaderFollower {
                 }
                 Record::State { order, entries } => {
                     self.ballot.was_in(order.term);
-                    self.take_state(self.me, order, &entries, cx);
+                    self.take_state(self.me, (order, i64::MIN), &entries, cx);
                 }
                 Record::Clear => self.store.clear(),
                 Record::Entry(entry) => {

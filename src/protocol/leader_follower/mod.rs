@@ -299,12 +299,8 @@ impl LeaderFollower {
             }
             Message::State { term, version, state } => {
                 let (life, sequence) = (state.life.nanos(), version.sequence);
-                self.take_state(
-                    from,
-                    StateOrder { term, leader: from, life, sequence },
-                    &state.entries,
-                    cx,
-                );
+                let order = StateOrder { term, leader: from, life, sequence };
+                self.take_state(from, (order, version.timestamp), &state.entries, cx);
                 version
             }
             rare => return self.receive_rare(from, rare, cx),

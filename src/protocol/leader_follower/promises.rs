@@ -242,7 +242,12 @@ const AVAILABILITY: Promise =
 const REPLICATION_LAG: Promise =
     Promise::Never { why: "a follower takes in a write when the network brings it" };
 
+const LEADERLESS: &str = "for how long nobody leads depends on what went wrong";
+
 fn liveness(scenario: &Scenario) -> Promise {
+    if scenario.bounds.leaderless.is_some() {
+        return Promise::Never { why: LEADERLESS };
+    }
     if scenario.cluster.initial_leader.is_none() {
         return Promise::Never { why: "no node leads from the start, and none is elected" };
     }

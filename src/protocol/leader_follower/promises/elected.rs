@@ -52,7 +52,7 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
             Property::Availability,
             never("between the loss of a leader and the next one nobody answers"),
         )
-        .with(Property::Liveness, liveness(config))
+        .with(Property::Liveness, liveness(config, scenario))
         .with(Property::ReplicationLag, super::REPLICATION_LAG)
         .with(Property::Resurrection, reads)
         .with(Property::AppendUniqueness, appends(config, scenario, writes));
@@ -67,7 +67,10 @@ fn appends(config: &Config, scenario: &Scenario, writes: Promise) -> Promise {
     }
 }
 
-fn liveness(config: &Config) -> Promise {
+fn liveness(config: &Config, scenario: &Scenario) -> Promise {
+    if scenario.bounds.leaderless.is_some() {
+        return Promise::Never { why: super::LEADERLESS };
+    }
     if matches!(config.mode, Mode::InSync { .. }) && !config.failover.unclean {
         return Promise::Never {
             why: "nobody leads who is out of sync, be there nobody else who could",
