@@ -4,6 +4,9 @@
 //! refused every contradiction. What the file said, and where, stays up there. The settings of the protocol itself
 //! are the protocol's own type, [`crate::protocol::Protocol::Config`].
 
+use std::hash::{Hash, Hasher};
+use std::mem::discriminant;
+
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, ValueKind};
 use crate::property::Property;
 use crate::rng::Probability;
@@ -31,6 +34,8 @@ pub struct Config {
     pub network: Network,
     /// Each node's clock, in node order.
     pub clocks: Vec<Clock>,
+    /// The clocks of clients that err, in client order.
+    pub client_clocks: Vec<(ClientId, Clock)>,
     /// Every node's disk.
     pub disk: Disk,
     /// The generated workload, if there is one.
@@ -168,7 +173,7 @@ pub struct ClientLeg {
     pub delay: Distribution,
 }
 
-/// How a node's clock errs from the start.
+/// How a node's or a client's clock errs from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Clock {
     /// How far the wall clock is ahead at the start, in nanoseconds.
@@ -201,6 +206,8 @@ pub struct Workload {
     pub mix: Mix,
     /// Whom a read asks.
     pub read_from: ReadFrom,
+    /// How many replicas a read of a key asks; `None`: the node asked answers from what it has.
+    pub read_quorum: Option<ReadQuorum>,
     /// How an attempt is given up and tried again.
     pub patience: Patience,
 }
@@ -301,8 +308,17 @@ impl Patience {
     }
 }
 
-/// What a client asks of a node.
+/// A read that its coordinator, the node asked, answers from several replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReadQuorum {
+    /// How many replicas have to answer, the coordinator included: 1 to the number of nodes.
+    pub replicas: u16,
+    /// Whether the newest answer is written back to the replicas that gave an older one.
+    pub repair: bool,
+}
+
+/// What a client asks of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Set a key.
     Put {
@@ -317,6 +333,8 @@ pub enum Operation {
     Get {
         /// The key.
         key: KeyId,
+        /// The replicas to ask; `None`: the node asked answers from what it has.
+        quorum: Option<ReadQuorum>,
     },
     /// Remove a key.
     Delete {
@@ -348,7 +366,7 @@ impl Operation {
     pub const fn key(self) -> Option<KeyId> {
         match self {
             Self::Put { key, .. }
-            | Self::Get { key }
+            | Self::Get { key, .. }
             | Self::Delete { key, .. }
             | Self::Append { key, .. } => Some(key),
             Self::List | Self::ReadAll | Self::Clear => None,
@@ -359,6 +377,22 @@ impl Operation {
     #[must_use]
     pub const fn is_write(self) -> bool {
         matches!(self, Self::Put { .. } | Self::Delete { .. } | Self::Clear | Self::Append { .. })
+    }
+}
+
+/// As derived, but that a read of one replica alone is hashed by its key: digests of runs that know no other reads
+/// stay what they were.
+impl Hash for Operation {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        discriminant(self).hash(state);
+        match *self {
+            Self::Put { key, value, quorum } => (key, value, quorum).hash(state),
+            Self::Get { key, quorum: None } => key.hash(state),
+            Self::Get { key, quorum: Some(quorum) } => (key, quorum).hash(state),
+            Self::Delete { key, quorum } => (key, quorum).hash(state),
+            Self::Append { key, value, quorum } => (key, value, quorum).hash(state),
+            Self::List | Self::ReadAll | Self::Clear => {}
+        }
     }
 }
 
@@ -394,6 +428,8 @@ pub struct Answer {
     pub confirmations: Option<(u16, u16)>,
     /// The name of the error, as in the history (`not-leader`, `timeout` ..).
     pub error: Option<String>,
+    /// Whether the key read was absent on a follower that named the leader: a write may not have reached it yet.
+    pub not_yet_replicated: Option<bool>,
     /// The leader that the answer named.
     pub leader: Option<NodeId>,
     /// Whether the deleted key had existed.
@@ -691,6 +727,49 @@ impl Config {
             scripted.patience.stays() && (scripted.operation.is_write() || asks_leader)
         });
         workload_reads_leader && script_reads_leader
+    }
+
+    /// The weakest of the reads of several replicas, when every read of the run is one: the fewest replicas that one
+    /// asks, and whether all repair. A read of all keys asks one node.
+    #[must_use]
+    pub fn weakest_read_quorum(&self) -> Option<ReadQuorum> {
+        let mut quorums = Vec::new();
+        for workload in self.workloads().filter(|workload| workload.mix.has_reads()) {
+            let asks_one = workload.mix.list > 0 || workload.mix.read_all > 0;
+            quorums.push(workload.read_quorum.filter(|_| !asks_one));
+        }
+        for scripted in &self.script {
+            match scripted.operation {
+                Operation::Get { quorum, .. } => quorums.push(quorum),
+                Operation::List | Operation::ReadAll => quorums.push(None),
+                Operation::Put { .. }
+                | Operation::Delete { .. }
+                | Operation::Append { .. }
+                | Operation::Clear => {}
+            }
+        }
+        let weaker = |a: ReadQuorum, b: ReadQuorum| ReadQuorum {
+            replicas: a.replicas.min(b.replicas),
+            repair: a.repair && b.repair,
+        };
+        quorums.into_iter().collect::<Option<Vec<_>>>()?.into_iter().reduce(weaker)
+    }
+
+    /// Whether any read of the run repairs.
+    #[must_use]
+    pub fn repairs_reads(&self) -> bool {
+        let repairs = |quorum: Option<ReadQuorum>| quorum.is_some_and(|quorum| quorum.repair);
+        let scripted = |scripted: &ScriptedOperation| match scripted.operation {
+            Operation::Get { quorum, .. } => repairs(quorum),
+            Operation::Put { .. }
+            | Operation::Delete { .. }
+            | Operation::Append { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear => false,
+        };
+        self.workloads().any(|workload| repairs(workload.read_quorum))
+            || self.script.iter().any(scripted)
     }
 
     /// Whether any write of the run may be tried again.

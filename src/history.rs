@@ -60,11 +60,13 @@ pub enum Failure {
     TooFewInSync,
     /// The run ended first.
     Unfinished,
+    /// Too few replicas answered a read, or confirmed its repair, in time.
+    TooFewReplies,
 }
 
 impl Failure {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Timeout,
         Self::NotLeader,
         Self::NoLeader,
@@ -75,6 +77,7 @@ impl Failure {
         Self::SteppedDown,
         Self::TooFewInSync,
         Self::Unfinished,
+        Self::TooFewReplies,
     ];
 
     /// The name in files and JSON.
@@ -91,6 +94,7 @@ impl Failure {
             Self::SteppedDown => "stepped-down",
             Self::TooFewInSync => "too-few-in-sync",
             Self::Unfinished => "unfinished",
+            Self::TooFewReplies => "too-few-replies",
         }
     }
 }
@@ -218,6 +222,17 @@ impl Entry {
     #[must_use]
     pub const fn may_have_happened(&self) -> bool {
         !matches!(self.status, Status::Fail)
+    }
+
+    /// Whether it is a read that found nothing where the answer named a leader to ask instead: the node that answered
+    /// follows, and a write of the key may not have been replicated there yet. A follower says so of a key that it knows
+    /// to be deleted, too: it cannot know what came after.
+    #[must_use]
+    pub const fn is_not_yet_replicated(&self) -> bool {
+        matches!(self.function, Function::Get)
+            && self.is_ok()
+            && self.value.is_none()
+            && self.leader.is_some()
     }
 
     /// Whether it is on one key, [`Entry::key`], and not on the whole store.

@@ -1,10 +1,11 @@
 //! One run, from settings and a seed to everything that is known of it: simulate, check, hold against what the
 //! scenario expects.
 
-use crate::check::{self, CheckReport, Evidence, Verdict};
+use crate::check::{self, CheckReport, Verdict};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
+use crate::id::{KeyId, OpId};
 use crate::metrics::{Leadership, MessageCounts, Settlement, Unserved};
 use crate::property::Property;
 use crate::protocol::{NodeSnapshot, Protocol};
@@ -13,8 +14,17 @@ use crate::sim::queue::{CalendarQueue, HeapQueue};
 use crate::sim::{Finished, Notes, Simulation};
 use crate::time::Time;
 
+pub mod diff;
+pub mod explain;
+pub mod mechanism;
+pub mod story;
+
 mod expect;
 mod fate;
+mod losses;
+
+pub use losses::MOST_FOLLOWED;
+use losses::Written;
 
 /// What to do besides simulating.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,8 +121,8 @@ pub struct RunResult {
 /// Runs `config` with a protocol's `settings` under `seed`, checks the run and holds it against what the scenario
 /// expects.
 ///
-/// The result depends on these three alone. When a write is found lost, the run is simulated a second time to note
-/// what became of that write on every node.
+/// The result depends on these three alone. When writes are found lost, the run is simulated a second time to note
+/// what became of them on every node.
 #[must_use]
 pub fn run<P: Protocol>(
     config: &Config,
@@ -120,33 +130,12 @@ pub fn run<P: Protocol>(
     seed: u64,
     options: RunOptions,
 ) -> RunResult {
-    let notes = Notes { trace: options.trace, steps: options.steps, watched: None };
+    let notes = Notes { trace: options.trace, steps: options.steps, watched: Vec::new() };
     let finished = simulate::<P>(config, settings, seed, options.queue, notes);
-    let evidence = Evidence {
-        config,
-        history: &finished.history,
-        finals: &finished.finals,
-        leaderships: &finished.leaderships,
-        recoveries: &finished.recoveries,
-        settlement: &finished.settlement,
-        ended_at: finished.ended_at,
-        survivors: &finished.survivors,
-        applications: finished.applications.as_deref(),
-    };
     let promises = P::promises(settings, config);
+    let evidence = losses::evidence(config, &finished);
     let mut checks = check::judge(&evidence, &promises, finished.hazards);
-    for report in &mut checks {
-        // Where replicas or what they kept are at stake; a session's break is told by the reads themselves.
-        let tells = matches!(report.property, Property::Convergence | Property::Durability);
-        if let Verdict::Invalid(witness) = &mut report.verdict
-            && tells
-            && let Some(version) = witness.write
-        {
-            let watched = Notes { watched: Some(version), ..Notes::default() };
-            let again = simulate::<P>(config, settings, seed, options.queue, watched);
-            witness.summary += &fate::of_write(&again.sightings, config);
-        }
-    }
+    tell_fates::<P>(&mut checks, config, settings, (seed, options.queue), &finished);
     let expectations = expect::evaluate(config, &finished, &checks);
     let verdict = verdict(config, &finished.settlement, &checks, &expectations);
     RunResult {
@@ -166,6 +155,67 @@ pub fn run<P: Protocol>(
         expectations,
         trace: finished.trace,
         steps: finished.steps,
+    }
+}
+
+/// Says what became of the writes that broke a property, from a second run that follows them: of every lost one by
+/// which mechanism it was lost.
+///
+/// Where replicas or what they kept are at stake; a session's break is told by the reads themselves.
+fn tell_fates<P: Protocol>(
+    checks: &mut [CheckReport],
+    config: &Config,
+    settings: &P::Config,
+    (seed, queue): (u64, QueueKind),
+    finished: &Finished,
+) {
+    let is_broken = |property| {
+        let broken = |report: &&CheckReport| matches!(report.verdict, Verdict::Invalid(_));
+        checks.iter().filter(broken).find(|report| report.property == property)
+    };
+    let differing = is_broken(Property::Convergence).and_then(|report| match &report.verdict {
+        Verdict::Invalid(witness) => witness.write,
+        Verdict::Valid | Verdict::Unknown(_) => None,
+    });
+    let (mut writes, all_lost) = match is_broken(Property::Durability) {
+        Some(_) => losses::lost(config, finished),
+        None => (Vec::new(), 0),
+    };
+    let lost = writes.len();
+    // A version is followed once.
+    let lost_too = differing
+        .and_then(|version| writes.iter().position(|write| write.versions.contains(&version)));
+    if let (Some(version), None) = (differing, lost_too) {
+        let (op, key) = (OpId(0), KeyId::default());
+        writes.push(Written { op, key, versions: vec![version], removes: false });
+    }
+    if writes.is_empty() {
+        return;
+    }
+    let seen = losses::follow::<P>(config, settings, (seed, queue), &writes);
+    let causes: Vec<_> = writes[..lost]
+        .iter()
+        .zip(&seen)
+        .map(|(write, sightings)| write.cause(sightings, &finished.finals))
+        .collect();
+    for report in checks {
+        let Verdict::Invalid(witness) = &mut report.verdict else { continue };
+        match report.property {
+            Property::Convergence if differing.is_some() => {
+                witness.summary += &fate::of_write(&seen[lost_too.unwrap_or(lost)], config);
+            }
+            Property::Durability if lost > 0 => {
+                let mechanism = causes[0].mechanism;
+                witness.summary += &fate::of_write(&seen[0], config);
+                witness.summary += &format!("; lost as {mechanism}: {}", mechanism.phrase());
+                let counts = losses::count(&causes);
+                report.figures.extend(counts.iter().map(|(how, count)| (how.figure(), *count)));
+                if all_lost > lost as u64 {
+                    report.figures.push(("lost_not_followed", all_lost - lost as u64));
+                }
+            }
+            _ => {}
+        }
     }
 }
 

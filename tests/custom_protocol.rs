@@ -13,6 +13,9 @@ use splitbrain::cli::{self, Console, Exit};
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::Settlement;
 use splitbrain::property::Property;
+use splitbrain::run::explain::Asked;
+use splitbrain::run::mechanism::Mechanism;
+use splitbrain::run::story::StepKind;
 use splitbrain::run::{QueueKind, RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario};
 
@@ -137,6 +140,24 @@ fn an_answer_before_the_sync_is_caught_under_power_loss_and_only_there() {
     let mut sets: Vec<&str> = crashes.iter().map(String::as_str).collect();
     sets.push(defect);
     assert_eq!(of_seeds(&sets), [ExpectedVerdict::Valid; 10]);
+}
+
+/// What the planted defect costs is explained from what the chain says of itself.
+#[test]
+fn a_lost_write_is_explained_from_outside_the_crate() {
+    let scenario = scenario(&["protocol.chain.answer=written"]);
+    let mut explained = (0..10).map(|seed| {
+        scenario.protocol.explain(&scenario.config, seed, &Asked::Lost).expect("lost ones exist")
+    });
+    let explained = explained.find(|explained| explained.lost > 0).expect("the defect loses one");
+    let story = &explained.stories[0];
+    assert_eq!(story.mechanism, Some(Mechanism::UnsyncedTailLost), "{story:#?}");
+    let kinds: Vec<StepKind> = story.steps.iter().map(|step| step.kind).collect();
+    assert_eq!(kinds[..2], [StepKind::Invoked, StepKind::Accepted]);
+    assert!(kinds.contains(&StepKind::PowerLost), "{story:#?}");
+    let unknown = Asked::Write("never-written".to_owned());
+    let none = scenario.protocol.explain(&scenario.config, 0, &unknown).unwrap_err();
+    assert_eq!(none.wanted, "never-written");
 }
 
 #[test]

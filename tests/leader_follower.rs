@@ -1,7 +1,5 @@
 //! Leader-follower replication, behaviour by behaviour: each a short story as a scenario, whose every expectation has
 //! to be met.
-//!
-//! Unless a story says otherwise there are three nodes, `n1` leads, a message takes a millisecond, and a client none.
 
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::history::Entry;
@@ -9,41 +7,11 @@ use splitbrain::id::NodeId;
 use splitbrain::metrics::Settlement;
 use splitbrain::property::{Promise, Property};
 use splitbrain::protocol::Role;
-use splitbrain::run::{QueueKind, RunOptions, RunResult, RunVerdict};
+use splitbrain::run::{RunOptions, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario};
 
-const NODES: &str = "cluster.nodes = 3\n";
-const DELAY: &str = "network.delay = \"1ms\"\n";
-const PROTOCOL: &str = "protocol.leader-follower = { }\n";
-
-/// Runs a story: a scenario with what it leaves unsaid. Panics when it is not read or an expectation is not met.
-fn play(story: &str, scenario: &str) -> RunResult {
-    let mut text = String::new();
-    for (key, line) in [("cluster", NODES), ("network", DELAY), ("protocol", PROTOCOL)] {
-        if !scenario.lines().any(|line| line.trim_start().starts_with(key)) {
-            text += line;
-        }
-    }
-    text += scenario;
-    let scenario = Scenario::parse("story.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{story}:\n{mistakes}"));
-    let run = |queue| scenario.run(1, RunOptions { queue, ..RunOptions::default() });
-    let (result, other) = (run(QueueKind::Calendar), run(QueueKind::Heap));
-    assert_eq!(result.digest, other.digest, "{story}: the queues differ");
-    let unmet: Vec<String> = (result.expectations.iter().filter(|expectation| !expectation.met))
-        .map(|expectation| format!("{}, found {}", expectation.name, expectation.found))
-        .collect();
-    assert!(unmet.is_empty(), "{story}:\n{}", unmet.join("\n"));
-    assert!(!result.expectations.is_empty(), "{story}: nothing is expected");
-    assert_eq!(result.verdict, RunVerdict::Pass, "{story}: {:#?}", result.checks);
-    result
-}
-
-fn play_all(stories: &[(&str, &str)]) {
-    for (story, scenario) in stories {
-        play(story, scenario);
-    }
-}
+mod stories;
+use stories::{NODES, play, play_all};
 
 /// Four nodes, of which n2, n3 and n4 confirm after 10, 20 and 30 ms.
 const LABORATORY: &str = r#"

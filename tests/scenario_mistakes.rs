@@ -82,6 +82,46 @@ error: unknown key `los`
 }
 
 #[test]
+fn mistakes_of_reads_clocks_and_tombstones_are_shown() {
+    let get =
+        |get: &str| format!("{BASE}[[operation]]\nat = \"1s\"\nclient = \"u\"\nget = {get}\n");
+    let (text, _) = shown(&get("{ key = \"x\", r = 4 }"), &[]);
+    assert_eq!(
+        text,
+        "\
+error: the read asks 4 replicas, but there are 3 nodes
+ --> s.toml:8:24
+  |
+8 | get = { key = \"x\", r = 4 }
+  |                        ^ expected at most 3, or `all`"
+    );
+    let grace = "tombstone-grace = \"1s\"\n";
+    let clock = "[[clock]]\noffset = \"1s\"\n";
+    let cases = [
+        (get("{ key = \"x\", r = 0 }"), "0 is out of range"),
+        (get("{ key = \"x\", r = \"most\" }"), "expected a number, or `all`"),
+        (get("{ key = \"x\", repair = 1 }"), "expected `true` or `false`"),
+        (format!("{BASE}[workload]\nread-quorum = 9\n"), "the read asks 9 replicas"),
+        (format!("{BASE}deletes = \"erase\"\n{grace}"), "`tombstone-grace` needs tombstones"),
+        (format!("{BASE}timestamps = \"term-sequence\"\n{grace}"), "needs timestamps of a clock"),
+        (format!("{BASE}timestamps = \"walls\"\n"), "did you mean `wall`?"),
+        (format!("{BASE}timestamp-resolution = \"0ms\"\n"), "timestamp-resolution"),
+        (format!("{BASE}[protocol.leader-follower.read]\nrepair = \"never\"\n"), "before-answer"),
+        (format!("{BASE}[protocol.leader-follower.anti-entropy]\nevery = \"1s\"\n"), "`every`"),
+        (format!("{BASE}{clock}"), "the owner of the clock is missing"),
+        (format!("{BASE}{clock}node = \"n1\"\nclient = \"*\"\n"), "is given 2 times"),
+        (format!("{BASE}{clock}client = \"nobody\"\n"), "there is no client `nobody`"),
+    ];
+    for (text, expected) in cases {
+        let (shown, count) = shown(&text, &[]);
+        assert_eq!(count, 1, "{shown}");
+        assert!(shown.contains(expected), "{expected} is not in:\n{shown}");
+    }
+    let text = format!("{BASE}{grace}");
+    assert!(load(text.as_bytes(), &["protocol.leader-follower.deletes=erase".to_owned()]).is_ok());
+}
+
+#[test]
 fn all_mistakes_of_a_file_are_shown_in_its_order() {
     let text = "\
 seed = -1

@@ -47,22 +47,10 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
             continue;
         }
         acknowledged += 1;
-        let is_lost = |key: KeyId| match &thresholds[key.0 as usize] {
-            Some(threshold) if matches!(entry.function, Function::Put | Function::Append) => {
-                threshold.put <= entry.invoked_seq
-            }
-            Some(threshold) => threshold.removal <= entry.invoked_seq,
-            None => false,
-        };
-        let lost_key = if entry.function == Function::Clear {
-            facts.cleared(op).iter().map(|(_, key, _)| *key).find(|key| is_lost(*key))
-        } else {
-            if thresholds[entry.key.0 as usize].is_none() {
-                unjudged = unjudged.or(Some(entry.key));
-            }
-            is_lost(entry.key).then_some(entry.key)
-        };
-        if let Some(key) = lost_key {
+        if entry.is_on_one_key() && thresholds[entry.key.0 as usize].is_none() {
+            unjudged = unjudged.or(Some(entry.key));
+        }
+        if let Some(key) = lost_key(facts, &thresholds, (op, entry)) {
             lost += 1;
             first = first.or(Some((op, key)));
         }
@@ -90,6 +78,34 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         return unknown(format!("{} holds {shown}, a version that no write was given", held.node));
     }
     Finding::of(first.map(|(op, key)| witness(facts, op, key, lost)), figures)
+}
+
+/// Every acknowledged write that is lost, in the order of invocation, with the key on which it is: of a clear the
+/// first.
+pub(super) fn lost_writes(facts: &Facts<'_>) -> Vec<(OpId, KeyId)> {
+    let thresholds = thresholds(facts);
+    let writes = facts.evidence.history.iter().filter(|(_, e)| e.is_ok() && e.is_write());
+    let lost = |(op, entry)| Some((op, lost_key(facts, &thresholds, (op, entry))?));
+    writes.filter_map(lost).collect()
+}
+
+/// The key on which an acknowledged write is lost, if it is.
+fn lost_key(
+    facts: &Facts<'_>,
+    thresholds: &[Option<Thresholds>],
+    (op, entry): (OpId, &Entry),
+) -> Option<KeyId> {
+    let is_lost = |key: KeyId| match &thresholds[key.0 as usize] {
+        Some(threshold) if matches!(entry.function, Function::Put | Function::Append) => {
+            threshold.put <= entry.invoked_seq
+        }
+        Some(threshold) => threshold.removal <= entry.invoked_seq,
+        None => false,
+    };
+    if entry.function == Function::Clear {
+        return facts.cleared(op).iter().map(|(_, key, _)| *key).find(|key| is_lost(*key));
+    }
+    is_lost(entry.key).then_some(entry.key)
 }
 
 /// By key; `None` where what is held was written by no known operation.

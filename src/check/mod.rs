@@ -7,7 +7,7 @@
 
 use crate::config::{Config, ExpectedVerdict, Names};
 use crate::history::History;
-use crate::id::{NodeId, NodeSet, OpId, Version};
+use crate::id::{KeyId, NodeId, NodeSet, OpId, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::property::{Hazards, Promise, Promises, Property};
 use crate::protocol::NodeSnapshot;
@@ -31,7 +31,7 @@ mod split_brain;
 mod staleness;
 #[cfg(test)]
 mod testing;
-mod words;
+pub(crate) mod words;
 
 /// Everything a checker may look at.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +148,13 @@ pub fn judge(evidence: &Evidence<'_>, promises: &Promises, hazards: Hazards) -> 
     };
     let report = |property| hold(property, find(property), promises.of(property), hazards);
     Property::ALL.into_iter().map(report).collect()
+}
+
+/// Every acknowledged write that [`Property::Durability`] finds lost, in the order of invocation, with the key on
+/// which it is: of a clear the first.
+#[must_use]
+pub fn lost_writes(evidence: &Evidence<'_>) -> Vec<(OpId, KeyId)> {
+    durability::lost_writes(&Facts::of(evidence))
 }
 
 /// Holds what was found against what was promised.

@@ -183,7 +183,7 @@ impl Story {
     /// A get that finds a value of a version.
     pub(super) fn get(&mut self, client: &str, key: &str, found: (&str, i64)) -> &mut Told {
         let (key, value) = (self.key(key), self.value(found.0));
-        let told = self.tell(client, Operation::Get { key });
+        let told = self.tell(client, Operation::Get { key, quorum: None });
         told.finds.push((key, value, found.1));
         told
     }
@@ -191,7 +191,7 @@ impl Story {
     /// A get that finds nothing.
     pub(super) fn miss(&mut self, client: &str, key: &str) -> &mut Told {
         let key = self.key(key);
-        self.tell(client, Operation::Get { key })
+        self.tell(client, Operation::Get { key, quorum: None })
     }
 
     pub(super) fn read_all(&mut self, client: &str, found: &[(&str, &str, i64)]) -> &mut Told {
@@ -426,6 +426,7 @@ fn config(nodes: u16) -> Config {
             client_legs: Vec::new(),
         },
         clocks: vec![crate::config::Clock::default(); nodes.into()],
+        client_clocks: vec![],
         disk: Disk { sync: none() },
         workload: None,
         script: Vec::new(),

@@ -9,7 +9,7 @@ use crate::protocol::Stored;
 const NAMED: usize = 5;
 
 /// An operation with its arguments: `put city=Raleigh`, `delete city`, `clear`.
-pub(super) fn call(names: &Names, entry: &Entry) -> String {
+pub(crate) fn call(names: &Names, entry: &Entry) -> String {
     let function = entry.function.name();
     match (entry.function, entry.value) {
         (Function::Put, Some(value)) => {
@@ -49,7 +49,7 @@ pub(super) fn answered(entry: &Entry) -> String {
 }
 
 /// What a key holds: `city=Raleigh (version ..)`, `city deleted (version ..)`, `no city`.
-pub(super) fn holds(names: &Names, key: KeyId, stored: Option<Stored>) -> String {
+pub(crate) fn holds(names: &Names, key: KeyId, stored: Option<Stored>) -> String {
     let key = names.key(key);
     match stored {
         Some(Stored { value: Some(value), version }) => {
@@ -61,7 +61,7 @@ pub(super) fn holds(names: &Names, key: KeyId, stored: Option<Stored>) -> String
 }
 
 /// `n1`, `n1 and n2`, `n1, n2 and n3`, `n1, n2, n3, n4, n5 and 3 more`.
-pub(super) fn nodes(nodes: &[NodeId]) -> String {
+pub(crate) fn nodes(nodes: &[NodeId]) -> String {
     let mut parts: Vec<String> = nodes.iter().take(NAMED).map(ToString::to_string).collect();
     if nodes.len() > NAMED {
         parts.push(format!("{} more", nodes.len() - NAMED));

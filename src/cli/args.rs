@@ -27,6 +27,19 @@ pub(super) struct CommandLine {
 pub(super) enum Command {
     /// Run scenarios and say which promises held
     Run(RunArgs),
+    /// Tell what became of one write, or of each lost one, as a causal chain
+    #[command(
+        after_help = "Exit status: 0 explained, whatever became of the write; 2 bad usage, a bad scenario \
+                            or no such write."
+    )]
+    Explain(ExplainArgs),
+    /// Name the first event in which two runs differ, and what caused it
+    #[command(
+        after_help = "One --seed and some --set compare the run with and without the settings; two --seed \
+                            compare two seeds.\n\
+                            Exit status: 0 the runs are the same; 1 they differ; 2 bad usage or a bad scenario."
+    )]
+    Diff(DiffArgs),
     /// Show the scenarios of a folder: names, titles, expected verdicts
     List(ListArgs),
     /// Print the JSON schema of scenario files, for editors
@@ -73,6 +86,43 @@ pub(super) struct RunArgs {
     /// How many runs at a time [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The scenario file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+    /// The seed of the run, in place of the scenario's own
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Explain this write, lost or not [default: those that were acknowledged and lost]
+    ///
+    /// By its value as reports show it (Raleigh, c3.17), by key and value (city=Raleigh) or as a call (delete city).
+    #[arg(long, value_name = "VALUE")]
+    pub(super) write: Option<String>,
+    /// Set something in the scenario, as in network.loss=1%
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(super) sets: Vec<String>,
+    /// Print one JSON document to standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// The scenario file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+    /// The seed of both runs, in place of the scenario's own; given twice, of the first and of the second
+    #[arg(long = "seed", value_name = "N")]
+    pub(super) seeds: Vec<u64>,
+    /// Set something in the scenario of the second run alone, as in network.loss=1%
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(super) sets: Vec<String>,
+    /// Print one JSON document to standard output
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -21,7 +21,9 @@ use crate::scenario::{self, Registry};
 
 mod args;
 mod console;
+mod diff;
 mod exit;
+mod explain;
 mod list;
 mod run;
 
@@ -59,6 +61,8 @@ pub fn run_with(
 fn dispatch(command: &Command, program: &str, registry: &Registry, console: &mut Console) -> Exit {
     match command {
         Command::Run(args) => run::run(args, program, registry, console),
+        Command::Diff(args) => diff::run(args, registry, console),
+        Command::Explain(args) => explain::run(args, registry, console),
         Command::List(args) => list::run(args, registry, console),
         Command::Schema => {
             console.json(&scenario::schema(registry));

@@ -53,7 +53,7 @@
 //!                 self.data.insert(key, (value, version));
 //!                 Response::Written { version, existed: None }
 //!             }
-//!             Operation::Get { key } => match self.data.get(&key) {
+//!             Operation::Get { key, .. } => match self.data.get(&key) {
 //!                 Some((value, version)) => Response::Found { value: *value, version: *version },
 //!                 None => Response::Absent,
 //!             },
@@ -137,11 +137,28 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
         false
     }
 
+    /// Tells `note` every write it has to do with, by version, so that a write can be followed from node to node.
+    ///
+    /// Asked only where a single write is looked at, never on the common path. A protocol that leaves it out is
+    /// explained by its [`Observation`]s alone.
+    fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
+        let _ = note;
+    }
+
     /// The content in words, for the trace; the kind is shown beside it.
     fn describe(&self, names: &Names) -> String {
         let _ = names;
         format!("{self:?}")
     }
+}
+
+/// What a message has to do with a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cargo {
+    /// It brings the write: whoever takes it in has the write.
+    Write,
+    /// It says that its sender has the write.
+    Confirmation,
 }
 
 /// The timer names of a protocol without timers.
@@ -166,6 +183,8 @@ pub enum Input<P: Protocol> {
         request: RequestId,
         /// What is asked.
         operation: Operation,
+        /// What the client's wall clock showed when it invoked this, whichever attempt it is.
+        stamped: Wall,
     },
     /// A timer ran out.
     Timer(P::Timer),
@@ -224,6 +243,16 @@ impl DiskImage {
     #[must_use]
     pub fn bytes(&self, file: File) -> &[u8] {
         self.files.get(&file).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every file with its bytes.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (File, &[u8])> {
+        self.files.iter().map(|(file, bytes)| (*file, bytes.as_slice()))
+    }
+
+    /// Whether nothing is written in any file.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.values().all(Vec::is_empty)
     }
 
     /// The records of `file`, up to the first that is not whole. A log that has to know a torn tail from damage to
@@ -523,6 +552,8 @@ pub enum DiscardReason {
     Replaced,
     /// It was cut off: it is not in the new leader's log.
     Truncated,
+    /// It was a tombstone past its grace period.
+    Purged,
 }
 
 impl DiscardReason {
@@ -534,6 +565,7 @@ impl DiscardReason {
             Self::Cleared => "cleared on this node alone",
             Self::Replaced => "replaced by a full state without it",
             Self::Truncated => "cut off: it is not in the new leader's log",
+            Self::Purged => "a tombstone past its grace period",
         }
     }
 }

@@ -50,15 +50,43 @@ pub enum Applied {
     Within,
 }
 
+/// Which of two writes with the same timestamp is the newer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ties {
+    /// That of the higher node id, and of one node the later one: replicas agree, whatever arrived first.
+    NodeId,
+    /// The one that a replica has already: replicas that were told in another order disagree for good.
+    KeepExisting,
+}
+
+impl Ties {
+    /// Whether a write of version `new` replaces one of version `held`.
+    #[must_use]
+    #[inline]
+    pub fn replaces(self, new: Version, held: Version) -> bool {
+        match self {
+            Self::NodeId => new > held,
+            Self::KeepExisting => new.timestamp > held.timestamp,
+        }
+    }
+}
+
 impl Store {
     /// Takes a write if it is the key's newest: last write wins by version. A tombstone is a write without value.
+    #[inline]
     pub fn apply(&mut self, key: KeyId, stored: Stored) -> Applied {
+        self.apply_under(Ties::NodeId, key, stored)
+    }
+
+    /// The same, by another rule for equal timestamps.
+    #[inline]
+    pub fn apply_under(&mut self, ties: Ties, key: KeyId, stored: Stored) -> Applied {
         if !self.lists.is_empty()
             && let Some(list) = self.lists.get_mut(&key)
         {
             list.end(stored.version);
         }
-        self.win(key, stored)
+        self.win(ties, key, stored)
     }
 
     /// Adds an element to a key's list, unless a put or a delete of a greater version has ended that.
@@ -73,17 +101,18 @@ impl Store {
             return Applied::Known;
         }
         list.elements.insert(place, (version, value));
-        match self.win(key, Stored { value: Some(value), version }) {
+        match self.win(Ties::NodeId, key, Stored { value: Some(value), version }) {
             newest @ Applied::Newest { .. } => newest,
             Applied::Known | Applied::Older | Applied::Within => Applied::Within,
         }
     }
 
-    fn win(&mut self, key: KeyId, stored: Stored) -> Applied {
+    #[inline]
+    fn win(&mut self, ties: Ties, key: KeyId, stored: Stored) -> Applied {
         let slot = self.slot(key);
         match slot {
             Some(held) if held.version == stored.version => Applied::Known,
-            Some(held) if held.version > stored.version => Applied::Older,
+            Some(held) if !ties.replaces(stored.version, held.version) => Applied::Older,
             _ => {
                 let before = slot.and_then(|held| held.value);
                 *slot = Some(stored);
@@ -92,8 +121,18 @@ impl Store {
         }
     }
 
+    /// Takes a write whatever the key holds.
+    pub fn overwrite(&mut self, key: KeyId, stored: Stored) {
+        *self.slot(key) = Some(stored);
+    }
+
     /// Removes a key without a trace, if what it holds is not newer than `version`; whether it did.
     pub fn erase(&mut self, key: KeyId, version: Version) -> bool {
+        self.erase_under(Ties::NodeId, key, version)
+    }
+
+    /// The same, by another rule for equal timestamps.
+    pub fn erase_under(&mut self, ties: Ties, key: KeyId, version: Version) -> bool {
         if let Some(list) = self.lists.get_mut(&key) {
             list.end(version);
             if list.elements.is_empty() {
@@ -101,7 +140,8 @@ impl Store {
             }
         }
         let slot = self.slot(key);
-        let removes = slot.is_some_and(|held| held.version <= version);
+        let removes = slot
+            .is_some_and(|held| held.version == version || ties.replaces(version, held.version));
         if removes {
             *slot = None;
         }
@@ -223,6 +263,26 @@ mod tests {
             !store.erase(key, stored(5, None).version) && store.erase(key, stored(6, None).version)
         );
         assert_eq!(store, Store { slots: vec![None; 4], lists: BTreeMap::new() });
+    }
+
+    #[test]
+    fn a_tie_goes_to_the_higher_node_or_to_what_is_there() {
+        let key = KeyId(0);
+        let by = |node: u16| Stored {
+            value: Some(Value::text(node.into())),
+            version: Version { timestamp: 7, node: NodeId(node), sequence: 1 },
+        };
+        for (ties, first, second, left) in [
+            (Ties::NodeId, 1, 2, 2),
+            (Ties::NodeId, 2, 1, 2),
+            (Ties::KeepExisting, 1, 2, 1),
+            (Ties::KeepExisting, 2, 1, 2),
+        ] {
+            let mut store = Store::default();
+            store.apply_under(ties, key, by(first));
+            store.apply_under(ties, key, by(second));
+            assert_eq!(store.stored(key), Some(by(left)), "{ties:?}: {first}, then {second}");
+        }
     }
 
     proptest! {

@@ -165,13 +165,21 @@ fn completion<'a>(
         version: entry.version.map(Shown),
         node: entry.node.map(Shown),
         degraded: (entry.is_write() && entry.status == Status::Ok).then_some(entry.degraded),
-        error: entry.failure.map(crate::history::Failure::name),
+        error: error(entry),
         due_ns: None,
         confirmations,
         existed: entry.existed,
         leader: entry.leader.map(Shown),
         fault: None,
     }
+}
+
+/// Why it did not complete ok, or what an ok answer falls short of.
+fn error(entry: &Entry) -> Option<&'static str> {
+    if entry.is_not_yet_replicated() {
+        return Some("not-yet-replicated");
+    }
+    entry.failure.map(crate::history::Failure::name)
 }
 
 fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> Line<'a> {
@@ -251,5 +259,27 @@ mod tests {
             let fixed = "time_ns event process op f key value version node degraded error";
             assert!(keys.join(" ").starts_with(fixed));
         }
+    }
+
+    #[test]
+    fn a_read_that_found_nothing_where_the_leader_was_named_says_so() {
+        use crate::id::{ClientId, KeyId};
+        let (config, _) = sample::run();
+        let mut history = History::with_capacity(2);
+        for leader in [Some(NodeId(0)), None] {
+            let get = crate::config::Operation::Get { key: KeyId(0), quorum: None };
+            let at = crate::time::Time::ZERO;
+            let op = history.invoke(at, at, (ClientId(0), 0), get);
+            history.complete(op, at, Status::Ok, |entry| entry.leader = leader);
+        }
+        let mut out = Vec::new();
+        write(&history, &config.names, &mut out).unwrap();
+        let errors: Vec<Json> = String::from_utf8(out)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str::<Json>(line).unwrap()["error"].clone())
+            .collect();
+        let said = Json::String("not-yet-replicated".to_owned());
+        assert_eq!(errors, [Json::Null, said, Json::Null, Json::Null]);
     }
 }

@@ -11,6 +11,8 @@ use crate::metrics::{Latency, Leadership, MessageCounts, Settlement, Unserved};
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
 
+pub mod diff;
+pub mod explain;
 pub mod folder;
 pub mod history;
 pub mod json;

@@ -47,6 +47,7 @@ pub(crate) fn config() -> Config {
             client_legs: Vec::new(),
         },
         clocks: vec![Clock::default(); 3],
+        client_clocks: vec![],
         disk: Disk { sync: Distribution::Constant(Span::ZERO) },
         workload: None,
         script: Vec::new(),
@@ -129,7 +130,7 @@ fn history() -> History {
         op
     };
     let (c1, c2) = ((ClientId(0), 0), (ClientId(1), 0));
-    complete(10_100, c2, Operation::Get { key: CITY }, Status::Info, &|entry| {
+    complete(10_100, c2, Operation::Get { key: CITY, quorum: None }, Status::Info, &|entry| {
         entry.failure = Some(Failure::Timeout);
     });
     complete(10_200, c1, put, Status::Fail, &|entry| {
@@ -144,7 +145,12 @@ fn history() -> History {
     history.set_contents(all, Box::new([item]));
     history.act(ms(15_000), Some(FaultId(0)), false, "partition n1 | n2 n3".to_owned());
     // Due before its client was free, and pending to the end.
-    history.invoke(ms(15_100), ms(15_050), (ClientId(1), 1), Operation::Get { key: CITY });
+    history.invoke(
+        ms(15_100),
+        ms(15_050),
+        (ClientId(1), 1),
+        Operation::Get { key: CITY, quorum: None },
+    );
     history
 }
 

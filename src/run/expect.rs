@@ -130,6 +130,10 @@ fn answer(
     if let Some(error) = &expect.error {
         compare("error", error, entry.failure.map_or("none", |failure| failure.name()));
     }
+    if let Some(wanted) = expect.not_yet_replicated {
+        let found = entry.is_not_yet_replicated();
+        compare("not-yet-replicated", &wanted.to_string(), &found.to_string());
+    }
     if let Some(leader) = expect.leader {
         let found = entry.leader.map_or_else(|| "none".to_owned(), |node| node.to_string());
         compare("leader", &leader.to_string(), &found);

@@ -21,10 +21,21 @@ pub(super) fn of_write(sightings: &[Sighting], config: &Config) -> String {
                 let verb = if held { "held it until it dropped it" } else { "dropped it" };
                 fate.ended = Some(format!("{verb} at {at} ({why})"));
             }
-            SightingKind::Crashed if fate.held_since.take().is_some() => {
+            SightingKind::Crashed(_) if fate.held_since.is_some() => {
+                fate.held_before = fate.held_since.take();
                 fate.ended = Some(format!("held it until it crashed at {at}"));
             }
-            SightingKind::Crashed | SightingKind::Observed(_) => {}
+            // Its log still had it.
+            SightingKind::Started { has_it: true, .. } => fate.held_since = fate.held_before.take(),
+            SightingKind::Crashed(_)
+            | SightingKind::PowerCut { .. }
+            | SightingKind::DiskReplaced
+            | SightingKind::Started { has_it: false, .. }
+            | SightingKind::Superseded { .. }
+            | SightingKind::Sent { .. }
+            | SightingKind::Delivered { .. }
+            | SightingKind::Undelivered { .. }
+            | SightingKind::Observed(_) => {}
         }
     }
     let mut parts = Vec::new();
@@ -48,5 +59,7 @@ pub(super) fn of_write(sightings: &[Sighting], config: &Config) -> String {
 #[derive(Debug, Default)]
 struct Fate {
     held_since: Option<String>,
+    /// Since when it had held the write when it crashed.
+    held_before: Option<String>,
     ended: Option<String>,
 }

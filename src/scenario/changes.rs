@@ -15,8 +15,18 @@ use crate::config::{Change, Config, Network, Workload};
 use crate::time::Time;
 
 /// The settings of the workload that may change.
-pub(super) const WORKLOAD: [&str; 8] =
-    ["mix", "think", "open", "read-from", "timeout", "retries", "backoff", "ask-next"];
+pub(super) const WORKLOAD: [&str; 10] = [
+    "mix",
+    "think",
+    "open",
+    "read-from",
+    "read-quorum",
+    "read-repair",
+    "timeout",
+    "retries",
+    "backoff",
+    "ask-next",
+];
 
 /// A change as written.
 pub(super) struct Written<'a> {

@@ -131,7 +131,10 @@ impl Problem {
 }
 
 /// The name nearest to `wrong`, if it is near enough to be meant.
-fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    wrong: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     // A name of novel length is no misspelling, and comparing it would take the square of it.
     if wrong.len() > 64 {
         return None;

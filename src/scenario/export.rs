@@ -15,7 +15,7 @@ use super::units;
 use crate::config::{
     Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
     ExpectedValue, Fault, FaultAction, Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom,
-    Route, ScriptedOperation, Skew, Target, Workload,
+    ReadQuorum, Route, ScriptedOperation, Skew, Target, Workload,
 };
 use crate::id::NodeId;
 
@@ -37,11 +37,11 @@ pub(super) fn export(config: &Config, protocol: &dyn ConfiguredProtocol) -> Stri
     let clocks = NodeId::all(config.cluster.nodes).zip(&config.clocks);
     // A clock without an entry is right; a thousand entries that say so would hide the others.
     for (node, clock) in clocks.filter(|(_, clock)| **clock != Clock::default()) {
-        let mut table = Table::new();
-        set(&mut table, "node", node.to_string());
-        set(&mut table, "offset", units::show_signed(clock.offset_ns));
-        set(&mut table, "drift", units::show_drift(clock.drift_ppb));
-        file.section("[[clock]]", &table);
+        file.section("[[clock]]", &self::clock(("node", node.to_string()), clock));
+    }
+    for (client, clock) in &config.client_clocks {
+        let name = config.names.client(*client).to_owned();
+        file.section("[[clock]]", &self::clock(("client", name), clock));
     }
     file.section("[disk]", &one("sync", encode_distribution(&config.disk.sync)));
     if let Some(load) = &config.workload {
@@ -172,6 +172,21 @@ fn client_leg(leg: &ClientLeg, names: &Names) -> Table {
     table
 }
 
+fn clock((kind, whose): (&str, String), clock: &Clock) -> Table {
+    let mut table = one(kind, whose);
+    set(&mut table, "offset", units::show_signed(clock.offset_ns));
+    set(&mut table, "drift", units::show_drift(clock.drift_ppb));
+    table
+}
+
+/// A read of several replicas, at these keys.
+fn read_quorum(table: &mut Table, [replicas, repair]: [&str; 2], quorum: Option<ReadQuorum>) {
+    if let Some(quorum) = quorum {
+        set(table, replicas, i64::from(quorum.replicas));
+        set(table, repair, quorum.repair);
+    }
+}
+
 fn workload(load: &Workload) -> Table {
     let mut table = one("clients", i64::from(load.clients));
     match load.operations.map(i64::try_from) {
@@ -211,6 +226,7 @@ fn workload(load: &Workload) -> Table {
         ReadFrom::Node(node) => node.to_string(),
     };
     set(&mut table, "read-from", read_from);
+    read_quorum(&mut table, ["read-quorum", "read-repair"], load.read_quorum);
     patience(&mut table, &load.patience);
     table
 }
@@ -235,7 +251,10 @@ fn operation(scripted: &ScriptedOperation, names: &Names) -> Table {
             set(&mut asked, "value", names.value(value));
             ("put", quorum)
         }
-        Operation::Get { .. } => ("get", None),
+        Operation::Get { quorum, .. } => {
+            read_quorum(&mut asked, ["r", "repair"], quorum);
+            ("get", None)
+        }
         Operation::Delete { quorum, .. } => ("delete", quorum),
         Operation::List => ("list", None),
         Operation::ReadAll => ("read-all", None),
@@ -281,6 +300,9 @@ fn answer(answer: &Answer, names: &Names) -> Table {
     }
     if let Some(error) = &answer.error {
         set(&mut table, "error", error.clone());
+    }
+    if let Some(not_yet_replicated) = answer.not_yet_replicated {
+        set(&mut table, "not-yet-replicated", not_yet_replicated);
     }
     if let Some(leader) = answer.leader {
         set(&mut table, "leader", leader.to_string());

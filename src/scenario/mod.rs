@@ -11,6 +11,8 @@ use crate::config::{Cluster, Config};
 use crate::property::Promises;
 use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::{Message, Protocol};
+use crate::run::diff::Account;
+use crate::run::explain::{Asked, Explanation, NoSuchWrite};
 use crate::run::{RunOptions, RunResult};
 
 mod changes;
@@ -32,6 +34,7 @@ mod workload;
 
 pub use decode::{Element, TableDecoder, word_for};
 pub use diagnostics::Diagnostics;
+pub(crate) use diagnostics::nearest;
 pub use distribution::encode_distribution;
 pub use schema::schema;
 
@@ -58,6 +61,19 @@ pub trait ConfiguredProtocol: Send + Sync {
     fn name(&self) -> &'static str;
     /// Runs it.
     fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult;
+    /// Runs it and notes every event, for a comparison with another run.
+    fn account(&self, config: &Config, seed: u64) -> Account;
+    /// Runs it and tells the lives of some writes.
+    ///
+    /// # Errors
+    ///
+    /// When nobody wrote what was asked for.
+    fn explain(
+        &self,
+        config: &Config,
+        seed: u64,
+        asked: &Asked,
+    ) -> Result<Explanation, NoSuchWrite>;
     /// What it promises in this scenario.
     fn promises(&self, config: &Config) -> Promises;
     /// Its settings, as in a scenario file.
@@ -75,6 +91,19 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
 
     fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult {
         crate::run::run::<P>(config, &self.0, seed, options)
+    }
+
+    fn account(&self, config: &Config, seed: u64) -> Account {
+        crate::run::diff::account::<P>(config, &self.0, seed)
+    }
+
+    fn explain(
+        &self,
+        config: &Config,
+        seed: u64,
+        asked: &Asked,
+    ) -> Result<Explanation, NoSuchWrite> {
+        crate::run::explain::explain::<P>(config, &self.0, seed, asked)
     }
 
     fn promises(&self, config: &Config) -> Promises {

@@ -127,6 +127,11 @@ impl Interned {
         self.clients.find(text).map(ClientId)
     }
 
+    /// How many clients there are.
+    pub(super) fn client_count(&self) -> usize {
+        self.clients.made as usize + self.clients.extra.len()
+    }
+
     /// Names of clients for a list of what exists: the script's, and the ends of the workload's.
     pub(super) fn some_clients(&self) -> Vec<String> {
         let mut names = self.clients.extra.clone();

@@ -109,24 +109,55 @@ impl Element<'_> {
     }
 }
 
-/// `[[clock]]`: every clock, in node order.
-pub(super) fn clocks(table: &mut TableDecoder<'_>, nodes: u16) -> Option<Vec<Clock>> {
-    let given = table.list("clock", |element| element.table(|table| clock(table, nodes)))?;
-    let mut clocks = vec![Clock::default(); usize::from(nodes)];
-    for (node, clock) in given {
-        match node {
-            Some(node) => clocks[node.index()] = clock,
-            None => clocks.fill(clock),
-        }
-    }
-    Some(clocks)
+/// The clocks of a scenario.
+#[derive(Debug)]
+pub(super) struct Clocks {
+    /// Every node's, in node order.
+    pub(super) nodes: Vec<Clock>,
+    /// Those of clients that err.
+    pub(super) clients: Vec<(ClientId, Clock)>,
 }
 
-fn clock(table: &mut TableDecoder<'_>, nodes: u16) -> Option<(Option<NodeId>, Clock)> {
-    let node = table.required("node", |node| node.node_or("*", nodes));
+/// Whose clock an entry of `[[clock]]` is.
+enum Whose {
+    Node(NodeId),
+    EveryNode,
+    Client(ClientId),
+    EveryClient,
+}
+
+/// `[[clock]]`.
+pub(super) fn clocks(table: &mut TableDecoder<'_>, nodes: u16, names: &Interned) -> Option<Clocks> {
+    let given = table.list("clock", |element| element.table(|table| clock(table, nodes, names)))?;
+    let mut of_nodes = vec![Clock::default(); usize::from(nodes)];
+    let mut of_clients = vec![Clock::default(); names.client_count()];
+    for (whose, clock) in given {
+        match whose {
+            Whose::Node(node) => of_nodes[node.index()] = clock,
+            Whose::EveryNode => of_nodes.fill(clock),
+            Whose::Client(client) => of_clients[client.0 as usize] = clock,
+            Whose::EveryClient => of_clients.fill(clock),
+        }
+    }
+    let clients = (0..).map(ClientId).zip(of_clients);
+    let clients = clients.filter(|(_, clock)| *clock != Clock::default()).collect();
+    Some(Clocks { nodes: of_nodes, clients })
+}
+
+fn clock(table: &mut TableDecoder<'_>, nodes: u16, names: &Interned) -> Option<(Whose, Clock)> {
+    let whose = table.exactly_one(&["node", "client"], "the owner of the clock", |place, whose| {
+        if place == 0 {
+            let node = whose.node_or("*", nodes)?;
+            return Some(node.map_or(Whose::EveryNode, Whose::Node));
+        }
+        if whose.is_text("*") {
+            return Some(Whose::EveryClient);
+        }
+        whose.client(names).map(Whose::Client)
+    });
     let offset_ns = table.or("offset", 0, Element::signed_duration);
     let drift_ppb = table.or("drift", 0, Element::drift);
-    Some((node?, Clock { offset_ns: offset_ns?, drift_ppb: drift_ppb? }))
+    Some((whose?, Clock { offset_ns: offset_ns?, drift_ppb: drift_ppb? }))
 }
 
 /// `[disk]`.

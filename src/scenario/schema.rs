@@ -228,15 +228,24 @@ fn network() -> Value {
 }
 
 fn clock() -> Value {
-    object(
-        "How a node's clock errs.",
-        &["node"],
+    let clock = object(
+        "How the clock of a node, or of a client, errs.",
+        &[],
         json!({
-            "node": node_or_any("Whose clock."),
+            "node": node_or_any("Which node's."),
+            "client": name("Which client's; `*` for every one."),
             "offset": refer("signed-duration", "How far the wall clock is ahead at the start.", Some("0ms")),
             "drift": refer("drift", "How much faster both clocks run.", Some("0ppm")),
         }),
-    )
+    );
+    exactly_one(clock, &["node", "client"])
+}
+
+fn replicas(description: &str) -> Value {
+    json!({
+        "description": description,
+        "anyOf": [{ "const": "all" }, integer("A number.", 1, u64::from(NODES), None)],
+    })
 }
 
 /// Timeout, retries and backoff.
@@ -325,6 +334,8 @@ fn workload() -> Value {
                 "anyOf": [{ "enum": ["leader", "any", "nearest"] }, { "$ref": "#/$defs/node" }],
                 "default": "leader",
             },
+            "read-quorum": replicas("How many replicas a read of a key asks, that one included; by default that one alone, or all when it repairs."),
+            "read-repair": boolean("Whether a read writes the newest value back to the replicas it asked that have an older one."),
         }),
     );
     extend(workload, patience())
@@ -356,7 +367,11 @@ fn operation() -> Value {
             "put": object("Set a key.", &["key", "value"], json!({
                 "key": key(), "value": json!({ "type": "string", "description": "The value." }), "w": quorum(), "to": to(),
             })),
-            "get": object("Read a key.", &["key"], json!({ "key": key(), "from": to() })),
+            "get": object("Read a key.", &["key"], json!({
+                "key": key(), "from": to(),
+                "r": replicas("How many replicas to ask, that one included; by default that one alone, or all for a repair."),
+                "repair": boolean("Whether the newest value is written back to the replicas asked that have an older one."),
+            })),
             "delete": object("Remove a key.", &["key"], json!({ "key": key(), "w": quorum(), "to": to() })),
             "list": whole("The keys that exist."),
             "read-all": whole("Every key with its value."),
@@ -382,6 +397,7 @@ fn answer() -> Value {
             "degraded": boolean("Whether the answer was marked degraded."),
             "confirmations": { "type": "string", "description": "How many followers had confirmed, of how many.", "pattern": "^[0-9]+ of [0-9]+$", "examples": ["2 of 5"] },
             "error": { "enum": failures, "description": "Why it did not complete ok." },
+            "not-yet-replicated": boolean("Whether the key was absent on a follower that named the leader: a write may not have reached it yet."),
             "leader": node("The leader that the answer named."),
             "existed": boolean("Whether the deleted key had existed."),
             "keys": { "type": "array", "items": name("A key."), "description": "The keys listed, in any order." },

@@ -6,7 +6,7 @@ use super::decode::{Element, TableDecoder, list_of, node_named, word_for};
 use super::diagnostics::Problem;
 use super::names::{self, Interned};
 use super::tree::Node;
-use super::workload::patience;
+use super::workload::{patience, read_quorum};
 use crate::config::{
     Answer, Expect, ExpectedState, ExpectedStatus, ExpectedValue, ExpectedVerdict, Operation,
     ScriptedOperation,
@@ -141,13 +141,15 @@ fn asked(
     };
     let writes = matches!(kind, "put" | "delete" | "append");
     let quorum = if writes { table.optional("w", |w| write_quorum(w, frame)) } else { Some(None) };
+    let read =
+        if kind == "get" { read_quorum(table, ["r", "repair"], frame.nodes) } else { Some(None) };
     let whom = if writes { "to" } else { "from" };
     let node = table.optional(whom, |node| node.node(frame.nodes));
-    let (key, value, quorum, node) = (key?, value?, quorum?, node?);
+    let (key, value, quorum, read, node) = (key?, value?, quorum?, read?, node?);
     let operation = match (kind, value) {
         ("put", Some(value)) => Operation::Put { key: names.key(key), value, quorum },
         ("append", Some(value)) => Operation::Append { key: names.key(key), value, quorum },
-        ("get", _) => Operation::Get { key: names.key(key) },
+        ("get", _) => Operation::Get { key: names.key(key), quorum: read },
         ("delete", _) => Operation::Delete { key: names.key(key), quorum },
         ("list", _) => Operation::List,
         ("read-all", _) => Operation::ReadAll,
@@ -190,9 +192,10 @@ pub(super) fn status_word(status: ExpectedStatus) -> &'static str {
 }
 
 /// The parts of an answer that only some operations can have, and which.
-const PARTS_OF_ANSWERS: [(&str, &[&str]); 7] = [
+const PARTS_OF_ANSWERS: [(&str, &[&str]); 8] = [
     ("value", &["get"]),
     ("absent", &["get"]),
+    ("not-yet-replicated", &["get"]),
     ("degraded", &["put", "delete", "clear", "append"]),
     ("confirmations", &["put", "delete", "clear", "append"]),
     ("existed", &["delete"]),
@@ -234,6 +237,7 @@ fn answer(
     let confirmations = table.optional("confirmations", |element| confirmations(element, nodes));
     let failures = Failure::ALL.map(|failure| (failure.name(), failure));
     let error = table.optional("error", |error| error.choice(&failures));
+    let not_yet_replicated = table.optional("not-yet-replicated", Element::boolean);
     let leader = table.optional("leader", |leader| leader.node(nodes));
     let existed = table.optional("existed", Element::boolean);
     let keys = table.optional("keys", |keys| keys.list(|key| key.name().map(|key| names.key(key))));
@@ -269,6 +273,7 @@ fn answer(
         degraded: degraded?,
         confirmations: confirmations?,
         error: error?.map(|failure| failure.name().to_owned()),
+        not_yet_replicated: not_yet_replicated?,
         leader: leader?,
         existed: existed?,
         keys: keys?,

@@ -99,13 +99,20 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     let kinds = protocol.as_ref().map(|protocol| protocol.message_kinds());
     let script = script::operations(table, frame, &mut names);
     let network = table.table("network", |table| network::network(table, frame.nodes, &names));
-    let clocks = network::clocks(table, frame.nodes);
+    let clocks = network::clocks(table, frame.nodes, &names);
     let disk = table.table("disk", network::disk);
-    let faults = faults::faults(table, frame, &mut names, kinds, clocks.as_deref());
+    let faults = faults::faults(
+        table,
+        frame,
+        &mut names,
+        kinds,
+        clocks.as_ref().map(|c| c.nodes.as_slice()),
+    );
     let bounds = table.table("check", bounds);
     let expect = table.table("expect", |table| script::expect(table, frame, &mut names));
     let changes = changes::written(table, root.get("workload").is_some(), frame);
 
+    let clocks = clocks?;
     let mut config = Config {
         title: title?.to_owned(),
         seed: seed?,
@@ -115,7 +122,8 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         names: crate::config::Names::default(),
         cluster: nodes_given?,
         network: network?,
-        clocks: clocks?,
+        clocks: clocks.nodes,
+        client_clocks: clocks.clients,
         disk: disk?,
         workload: workload?,
         script: script?,

@@ -1,7 +1,7 @@
 //! `[workload]`: clients that generate operations.
 
 use super::decode::{Element, TableDecoder};
-use crate::config::{Mix, Pace, Patience, ReadFrom, Skew, Workload};
+use crate::config::{Mix, Pace, Patience, ReadFrom, ReadQuorum, Skew, Workload};
 use crate::sampler::Distribution;
 use crate::time::Span;
 
@@ -29,6 +29,7 @@ pub(super) fn workload(table: &mut TableDecoder<'_>, nodes: u16) -> Option<Workl
     let mix = table.or("mix", Mix { put: 100, ..Mix::default() }, mix);
     let read_from =
         table.or("read-from", ReadFrom::Leader, |read_from| self::read_from(read_from, nodes));
+    let read_quorum = read_quorum(table, ["read-quorum", "read-repair"], nodes);
     let patience = patience(table);
     Some(Workload {
         clients: clients?,
@@ -38,6 +39,7 @@ pub(super) fn workload(table: &mut TableDecoder<'_>, nodes: u16) -> Option<Workl
         skew: skew?,
         mix: mix?,
         read_from: read_from?,
+        read_quorum: read_quorum?,
         patience: patience?,
     })
 }
@@ -156,6 +158,35 @@ fn read_from(element: &Element<'_>, nodes: u16) -> Option<ReadFrom> {
         return element.choice(&words);
     }
     element.word_or_node(&words.map(|(word, _)| word), nodes).map(ReadFrom::Node)
+}
+
+/// How many replicas a read asks, and whether it repairs them, at these keys. A repair without a number asks all.
+pub(super) fn read_quorum(
+    table: &mut TableDecoder<'_>,
+    [replicas, repair]: [&str; 2],
+    nodes: u16,
+) -> Option<Option<ReadQuorum>> {
+    let replicas = table.optional(replicas, |replicas| replica_count(replicas, nodes));
+    let repair = table.or(repair, false, Element::boolean);
+    let (replicas, repair) = (replicas?, repair?);
+    let all_to_repair = repair.then_some(nodes);
+    Some(replicas.or(all_to_repair).map(|replicas| ReadQuorum { replicas, repair }))
+}
+
+/// A number of replicas, or `all`.
+fn replica_count(element: &Element<'_>, nodes: u16) -> Option<u16> {
+    if element.is_text("all") {
+        return Some(nodes);
+    }
+    if element.is_string() {
+        return element.wrong("this is no number of replicas", "expected a number, or `all`");
+    }
+    let replicas = element.integer_u16(1..=u16::MAX)?;
+    if replicas > nodes {
+        let title = format!("the read asks {replicas} replicas, but there are {nodes} nodes");
+        return element.wrong(title, format!("expected at most {nodes}, or `all`"));
+    }
+    Some(replicas)
 }
 
 /// `timeout`, `retries`, `backoff` and `ask-next`.

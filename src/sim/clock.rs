@@ -1,4 +1,4 @@
-//! A node's clocks.
+//! A node's clocks, and a client's.
 //!
 //! Fault model: the wall clock has an offset and jumps; both clocks drift together. The monotonic clock never
 //! jumps and never goes back. A jump changes what is read from then on and moves no timer; a change of drift
@@ -9,7 +9,7 @@ use crate::time::{Span, Time, Wall};
 
 const BILLION: i128 = 1_000_000_000;
 
-/// Wall and monotonic clock of one node.
+/// Wall and monotonic clock of one node or client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     /// True time of the last change of drift, and what the monotonic clock showed then.

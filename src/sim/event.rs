@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use crate::config::{Names, Operation, Ties};
+use crate::config::{Names, Operation, ReadQuorum, Ties};
 use crate::digest::{Digest, DigestValue};
 use crate::history::History;
 use crate::id::{ClientId, NodeId};
@@ -206,6 +206,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         self.events_now
     }
 
+    /// The event that caused each one played, where the queue keeps that.
+    pub(crate) fn parents(&mut self) -> Vec<Option<usize>> {
+        self.queue.parents()
+    }
+
     pub(crate) fn pending_events(&self) -> usize {
         self.queue.len()
     }
@@ -280,7 +285,12 @@ pub(crate) fn describe_operation(operation: Operation, names: &Names) -> String 
         Operation::Put { key, value, quorum } => {
             format!("put {}={}{}", names.key(key), names.value(value), wanted(quorum))
         }
-        Operation::Get { key } => format!("get {}", names.key(key)),
+        Operation::Get { key, quorum } => {
+            let text = format!("get {}", names.key(key));
+            let Some(ReadQuorum { replicas, repair }) = quorum else { return text };
+            let repair = if repair { " repair" } else { "" };
+            format!("{text} r={replicas}{repair}")
+        }
         Operation::Delete { key, quorum } => format!("delete {}{}", names.key(key), wanted(quorum)),
         Operation::List => "list".into(),
         Operation::ReadAll => "read-all".into(),

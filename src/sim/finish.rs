@@ -10,8 +10,8 @@ use crate::time::Time;
 
 use super::Simulation;
 use super::event::Event;
-use super::observe::Sighting;
 use super::queue::EventQueue;
+use super::watch::{Sighting, Watch};
 
 /// What a run left.
 pub(crate) struct Finished {
@@ -34,6 +34,10 @@ pub(crate) struct Finished {
     /// The operation that each entry of the script became.
     pub(crate) script: Vec<Option<OpId>>,
     pub(crate) trace: Option<String>,
+    /// Where the lines of each event begin in the trace.
+    pub(crate) marks: Vec<usize>,
+    /// The event that caused each one, where the queue keeps that.
+    pub(crate) parents: Vec<Option<usize>>,
     pub(crate) steps: Vec<(Time, DigestValue)>,
     pub(crate) sightings: Vec<Sighting>,
     pub(crate) applications: Option<Vec<Application>>,
@@ -60,6 +64,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let slot = &self.slots[node.index()];
             slot.is_up() && !slot.lost_memory
         };
+        let (marks, parents) = (self.kernel.trace.marks(), self.kernel.parents());
         Finished {
             survivors: nodes.filter(survives).collect(),
             digest: self.kernel.digest(),
@@ -75,9 +80,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             states: self.states.into_snapshots(),
             script: self.clients.script_operations().to_vec(),
             history: self.kernel.history,
+            marks,
+            parents,
             trace: self.kernel.trace.into_text(),
             steps: self.steps.unwrap_or_default(),
-            sightings: self.sightings,
+            sightings: self.watch.map_or_else(Vec::new, |watch| Watch::into_sightings(*watch)),
             applications: self.applications,
         }
     }

@@ -1,19 +1,19 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `client`, `nemesis`, `settle`, `observe`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
+//! `network`, `client`, `nemesis`, `settle`, `observe`, `watch`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
 
 use crate::config::Config;
 use crate::digest::{DigestValue, name_hash};
 use crate::history::Failure;
-use crate::id::{FaultId, NodeId};
+use crate::id::{ClientId, FaultId, NodeId};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::property::Hazard;
 use crate::protocol::{
     Context, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply, RequestId,
 };
 use crate::rng::{CausalId, Cause, Root};
-use crate::time::Time;
+use crate::time::{Time, Wall};
 
 use client::{Clients, World};
 use clock::Clock;
@@ -25,15 +25,18 @@ use ordinals::Ordinals;
 use queue::EventQueue;
 use settle::{Settle, StateWatch, events_an_instant};
 use trace::Trace;
+use watch::Watch;
 
 pub(crate) use finish::Finished;
-pub(crate) use observe::{Sighting, SightingKind};
+pub(crate) use lineage::Lineage;
+pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target};
 
 pub(crate) mod client;
 mod clock;
 mod disk;
 pub(crate) mod event;
 mod finish;
+mod lineage;
 mod nemesis;
 mod network;
 mod node;
@@ -42,6 +45,7 @@ mod ordinals;
 pub mod queue;
 mod settle;
 mod trace;
+mod watch;
 mod workload;
 
 /// One run under way.
@@ -70,19 +74,20 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     /// Whether anybody wants to know what happens to single writes.
     observed: bool,
     /// The write whose life is noted.
-    watched: Option<crate::id::Version>,
-    sightings: Vec<Sighting>,
     /// What each node applied, when the scenario bounds the replication lag.
     applications: Option<Vec<Application>>,
+    /// The writes whose lives are noted.
+    watch: Option<Box<Watch>>,
     steps: Option<Vec<(Time, DigestValue)>>,
 }
 
 /// What to note besides the outcome.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) trace: bool,
     pub(crate) steps: bool,
-    pub(crate) watched: Option<crate::id::Version>,
+    /// The writes to follow; a sighting names one by its place here.
+    pub(crate) watched: Vec<Target>,
 }
 
 impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
@@ -113,9 +118,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             settle: Settle::new(),
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
-            observed: notes.trace || notes.watched.is_some() || measures_lag,
-            watched: notes.watched,
-            sightings: Vec::new(),
+            observed: notes.trace || !notes.watched.is_empty() || measures_lag,
+            watch: Watch::of(notes.watched),
             applications: measures_lag.then(Vec::new),
             steps: notes.steps.then(Vec::new),
         }
@@ -130,9 +134,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 self.look_at_states();
             }
             let Some(event) = self.kernel.pop() else { break };
-            if self.kernel.trace.wanted() {
-                let (who, what, content) = describe(&event.what, &self.config.names);
-                self.kernel.trace.line(self.kernel.now, &who, what, &content);
+            if self.observed {
+                self.look_at(&event.what);
             }
             settlement = self.dispatch(event);
             if let Some(steps) = &mut self.steps {
@@ -147,10 +150,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     }
 
     fn start(&mut self) {
-        if self.config.clocks.iter().any(|clock| clock.offset_ns != 0) {
+        let of_clients = self.config.client_clocks.iter().map(|(_, clock)| clock);
+        if self.config.clocks.iter().chain(of_clients.clone()).any(|clock| clock.offset_ns != 0) {
             self.kernel.hazards.insert(Hazard::ClockSkew);
         }
-        if self.config.clocks.iter().any(|clock| clock.drift_ppb != 0) {
+        if self.config.clocks.iter().chain(of_clients).any(|clock| clock.drift_ppb != 0) {
             self.kernel.hazards.insert(Hazard::ClockDrift);
         }
         for (index, fault) in (0..).zip(&self.config.faults) {
@@ -191,7 +195,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         match event.what {
             What::Message { to, from, message } => self.deliver(id, (from, to), message),
             What::Request { node, client, request, operation } => {
-                self.request(id, node, Input::Request { client, request, operation });
+                let stamped = self.stamped(client, request);
+                self.request(id, node, Input::Request { client, request, operation, stamped });
             }
             What::Answer { client, node, request, reply } => {
                 self.kernel.counts.delivered += 1;
@@ -234,6 +239,21 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             What::SettleCheck => return self.check_settled(id),
         }
         None
+    }
+
+    /// Before an event is played: its line in the trace, and what it means to the writes that are followed.
+    #[cold]
+    #[inline(never)]
+    fn look_at(&mut self, what: &What<P>) {
+        if self.kernel.trace.wanted() {
+            self.kernel.trace.mark();
+            let (who, what, content) = describe(what, &self.config.names);
+            self.kernel.trace.line(self.kernel.now, &who, what, &content);
+        }
+        if let (Some(watch), What::Message { to, from, message }) = (&mut self.watch, what) {
+            let up = self.slots[to.index()].is_up();
+            watch.arrives(self.kernel.now, (*from, *to), message, up);
+        }
     }
 
     /// The clients, and what they act in.
@@ -325,6 +345,15 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
     }
 
+    /// What a client's wall clock showed when it invoked what `request` is an attempt at.
+    fn stamped(&self, client: ClientId, request: RequestId) -> Wall {
+        let invoked_at = self.kernel.history.entry(request.operation).invoked_at;
+        let clocks = &self.config.client_clocks;
+        let place = clocks.binary_search_by_key(&client, |(client, _)| *client);
+        let clock = Clock::new(place.map_or_else(|_| Default::default(), |place| clocks[place].1));
+        clock.wall_when(clock.monotonic(invoked_at))
+    }
+
     /// Builds a node from its disk.
     fn boot(&mut self, node: NodeId, id: CausalId) {
         let slot = &mut self.slots[node.index()];
@@ -334,7 +363,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             return self.stop((node, false), "its disk cannot be read", id);
         }
         let (settings, image) = (self.settings, slot.disk.image());
+        self.watch_boots();
         self.step(node, id, |state, cx| *state = Some(P::recover(settings, &image, cx)));
+        self.watch_booted(node);
     }
 
     /// Hands an input to a node, if it is up.
@@ -450,7 +481,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             return;
         }
         let packet = Packet { from, to, kind, size: message.size(), id };
-        match self.network.decide(packet, self.kernel.now, &self.kernel.draws) {
+        let fate = self.network.decide(packet, self.kernel.now, &self.kernel.draws);
+        if self.observed {
+            self.watch_sent((from, to), &message, fate);
+        }
+        match fate {
             Fate::Arrives { at, copy } => {
                 self.kernel.in_flight += counted;
                 if let Some(copy_at) = copy {

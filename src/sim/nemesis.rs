@@ -10,9 +10,10 @@ use crate::time::{Span, Time};
 use super::event::{Event, What};
 use super::network::{self, Ends, NetworkFault, Packet};
 use super::queue::EventQueue;
+use super::watch::PowerLoss;
 mod disks;
 
-use super::{Sighting, SightingKind, Simulation};
+use super::Simulation;
 
 /// What ends a fault that is on.
 #[derive(Debug)]
@@ -186,8 +187,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         };
         let also: Vec<NodeId> = also.into_iter().filter(|node| !hit.contains(node)).collect();
         for node in &also {
-            self.slots[node.index()].disk.lose_power(&self.kernel.draws, id);
-            self.kernel.hazards.insert(Hazard::PowerLoss);
+            let lost = self.cut_power(*node, id);
+            if let (Some(watch), Some(lost)) = (&mut self.watch, lost) {
+                watch.power_cut(self.kernel.now, *node, &lost);
+            }
         }
         let text = match (&hit[..], &also[..]) {
             (_, []) => format!("power loss of {}", names(&hit)),
@@ -206,6 +209,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 self.slots[node.index()].disk.wipe();
                 self.slots[node.index()].last_data = None;
                 self.kernel.hazards.insert(Hazard::EmptyDisk);
+                if let Some(watch) = &mut self.watch {
+                    watch.disk_replaced(self.kernel.now, *node);
+                }
             }
             self.restart(*node, id);
         }
@@ -374,10 +380,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         if for_good {
             self.kernel.hazards.insert(Hazard::StayedDown);
         }
-        if power {
-            self.slots[node.index()].disk.lose_power(&self.kernel.draws, id);
-            self.kernel.hazards.insert(Hazard::PowerLoss);
-        }
+        let lost = if power { self.cut_power(node, id) } else { None };
         for event in backlog {
             match event.what {
                 What::Message { message, .. } => {
@@ -401,10 +404,19 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             }
         }
         self.end_leadership(node);
-        if self.watched.is_some() {
-            let (at, what) = (self.kernel.now, SightingKind::Crashed);
-            self.sightings.push(Sighting { at, node, what });
+        if let Some(watch) = &mut self.watch {
+            let left = self.slots[node.index()].disk.image();
+            watch.crashed(self.kernel.now, node, lost.as_ref(), &left);
         }
+    }
+
+    /// A machine loses power; its disk before and after, where writes are followed.
+    fn cut_power(&mut self, node: NodeId, id: CausalId) -> Option<PowerLoss> {
+        let disk = &mut self.slots[node.index()].disk;
+        let before = self.watch.is_some().then(|| disk.image());
+        disk.lose_power(&self.kernel.draws, id);
+        self.kernel.hazards.insert(Hazard::PowerLoss);
+        before.map(|before| PowerLoss { before, after: disk.image() })
     }
 
     fn restart(&mut self, node: NodeId, id: CausalId) {

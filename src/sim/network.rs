@@ -291,6 +291,19 @@ impl Network {
         self.active.iter().find(|(_, _, fault)| clogs(fault)).map(|(index, ..)| *index)
     }
 
+    /// The first fault that may have stopped a message of this kind, for those who ask why.
+    #[cold]
+    pub(crate) fn blocker(&self, from: NodeId, to: NodeId, kind: u8) -> Option<u32> {
+        let stops = |fault: &NetworkFault| match fault {
+            NetworkFault::Cut { pairs, .. } => pairs.contains(&(from, to)),
+            NetworkFault::Drop(ends, meant, _) => {
+                meant.is_none_or(|meant| meant == kind) && ends.cover(from, to)
+            }
+            NetworkFault::Clog(_) | NetworkFault::Slow(..) => false,
+        };
+        self.active.iter().find(|(_, _, fault)| stops(fault)).map(|(index, ..)| *index)
+    }
+
     /// The nodes to which messages of `from` are blocked.
     pub(crate) fn blocked_from(&self, from: NodeId) -> Vec<NodeId> {
         if self.cuts.is_empty() {

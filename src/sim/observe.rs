@@ -1,30 +1,13 @@
-//! What the simulation takes note of: observations of nodes, leaderships, recoveries, the life of a watched write.
+//! What the simulation takes note of: observations of nodes, leaderships and recoveries.
 
 use crate::id::NodeId;
 use crate::metrics::{Application, Leadership, Recovery};
 use crate::protocol::{File, Observation, Protocol, Role};
-use crate::time::Time;
 
 use super::Simulation;
 use super::disk::ledger::{Account, Read};
 use super::event::Event;
 use super::queue::EventQueue;
-
-/// A moment in the life of a watched write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sighting {
-    pub(crate) at: Time,
-    pub(crate) node: NodeId,
-    pub(crate) what: SightingKind,
-}
-
-/// What happened to a watched write, or to a node that may have held it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SightingKind {
-    Observed(Observation),
-    /// The node's process died.
-    Crashed,
-}
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// Takes note of what happened inside a node.
@@ -54,9 +37,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 self.note_recovery((node, file), covers, Read { records, last, digest });
             }
         }
-        if self.watched.is_some() && self.watched == observation.version() {
-            let (at, what) = (self.kernel.now, SightingKind::Observed(observation));
-            self.sightings.push(Sighting { at, node, what });
+        if let Some(watch) = &mut self.watch {
+            watch.observed(self.kernel.now, node, observation);
         }
         if self.kernel.trace.wanted() {
             let (what, text) = observation.describe(&self.config.names);

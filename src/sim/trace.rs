@@ -16,12 +16,14 @@ use crate::time::Time;
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     lines: Option<String>,
+    /// Where the lines of each event begin.
+    marks: Vec<usize>,
 }
 
 impl Trace {
     pub(crate) fn new(wanted: bool) -> Self {
         let head = format!("{:>15}  {:<9} {:<11} {}\n", "time (s)", "who", "what", "content");
-        Self { lines: wanted.then_some(head) }
+        Self { lines: wanted.then_some(head), marks: Vec::new() }
     }
 
     /// Whether lines are wanted: text is made only behind this.
@@ -41,6 +43,16 @@ impl Trace {
             lines.truncate(start + trimmed);
             lines.push('\n');
         }
+    }
+
+    /// The lines of the next event begin here.
+    pub(crate) fn mark(&mut self) {
+        self.marks.push(self.lines.as_ref().map_or(0, String::len));
+    }
+
+    /// Where the lines of each event begin in the text.
+    pub(crate) fn marks(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.marks)
     }
 
     pub(crate) fn into_text(self) -> Option<String> {

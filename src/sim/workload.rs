@@ -94,7 +94,7 @@ impl Generator {
         });
         let key = self.key(id, draws);
         match chosen {
-            Some(1) => Operation::Get { key },
+            Some(1) => Operation::Get { key, quorum: self.settings.read_quorum },
             Some(2) => Operation::Delete { key, quorum: None },
             Some(3) => Operation::List,
             Some(4) => Operation::ReadAll,

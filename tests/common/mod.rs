@@ -8,8 +8,10 @@ use splitbrain::config::{
 };
 use splitbrain::id::NodeId;
 use splitbrain::protocol::leader_follower::{
-    Config as LeaderFollower, Defects, Deletes, Failover, Mode, OnAckTimeout, Replication, Wal,
+    Config as LeaderFollower, Defects, Deletes, Failover, Mode, OnAckTimeout, Reads, RepairAnswer,
+    Replication, TimestampSource, Timestamps, Wal,
 };
+use splitbrain::protocol::store::Ties as StoreTies;
 use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
 use splitbrain::sampler::Distribution;
@@ -39,6 +41,7 @@ pub(crate) fn config(nodes: u16) -> Config {
             client_legs: vec![],
         },
         clocks: vec![Clock::default(); nodes.into()],
+        client_clocks: vec![],
         disk: Disk { sync: Distribution::Constant(Span::ZERO) },
         workload: Some(Workload {
             clients,
@@ -48,6 +51,7 @@ pub(crate) fn config(nodes: u16) -> Config {
             skew: Skew::Uniform,
             mix: Mix { put: 1, ..Mix::default() },
             read_from: ReadFrom::Leader,
+            read_quorum: None,
             patience: Patience {
                 timeout: Span::from_secs(10),
                 retries: 0,
@@ -93,6 +97,14 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         replication: Replication::Entry,
         resend: None,
         deletes: Deletes::Tombstone,
+        tombstone_grace: None,
+        timestamps: Timestamps {
+            source: TimestampSource::Wall,
+            resolution: Span::from_nanos(1),
+            ties: StoreTies::NodeId,
+        },
+        reads: Reads { timeout: Span::from_secs(5), answer: RepairAnswer::AfterRepair },
+        anti_entropy: None,
         deduplicate: false,
         wal: Wal { policy: Policy::Off, checkpoint_every: None },
         failover: Failover::NONE,

@@ -26,8 +26,8 @@ use splitbrain::id::{KeyId, NodeId, Value, Version};
 use splitbrain::property::{Hazard, Hazards, Promise, Promises, Property};
 use splitbrain::protocol::store::Store;
 use splitbrain::protocol::{
-    Context, DiskError, DiskImage, File, Input, Message as Contract, NodeSnapshot, Observation,
-    Outcome, Protocol, Reply, RequestId, Response, Role, Stored, Ticket,
+    Cargo, Context, DiskError, DiskImage, File, Input, Message as Contract, NodeSnapshot,
+    Observation, Outcome, Protocol, Reply, RequestId, Response, Role, Stored, Ticket,
 };
 use splitbrain::scenario::{ScenarioProtocol, TableDecoder, word_for};
 use splitbrain::time::Span;
@@ -101,6 +101,17 @@ impl Contract for Message {
         match self {
             Self::Write(_) | Self::Ack { .. } => 64,
             Self::CatchUp(records) => 64 * (1 + records.len() as u64),
+        }
+    }
+
+    /// `explain` follows writes by this; an acknowledgement names no single one.
+    fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
+        match self {
+            Self::Write(record) => note(record.stored.version, Cargo::Write),
+            Self::CatchUp(records) => {
+                records.iter().for_each(|record| note(record.stored.version, Cargo::Write));
+            }
+            Self::Ack { .. } => {}
         }
     }
 
@@ -270,7 +281,7 @@ impl Chain {
         let found = match operation {
             Operation::Put { key, value, .. } => return self.lead(request, (key, Some(value)), cx),
             Operation::Delete { key, .. } => return self.lead(request, (key, None), cx),
-            Operation::Get { key } => match self.store.get(key) {
+            Operation::Get { key, .. } => match self.store.get(key) {
                 Some((value, version)) => Response::Found { value, version },
                 None => Response::Absent,
             },

@@ -1,12 +1,8 @@
 //! `--verify`: the same run twice must be the same run.
 
-use crate::digest::DigestValue;
 use crate::report::layout::moment;
+use crate::run::diff::{Step, first_difference};
 use crate::run::{RunOptions, RunResult};
-use crate::time::Time;
-
-/// The digest after an event, and when that was.
-type Step = (Time, DigestValue);
 
 /// What a run done twice showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,11 +45,6 @@ pub(super) fn verify(
     let traced = || play(RunOptions { trace: true, ..options }).trace.unwrap_or_default();
     let lines = first_differing_line(&traced(), &traced());
     Verification::Differs(Box::new(Difference { event, steps, lines }))
-}
-
-fn first_difference(a: &[Step], b: &[Step]) -> (usize, [Option<Step>; 2]) {
-    let common = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    (common, [a.get(common).copied(), b.get(common).copied()])
 }
 
 fn first_differing_line(a: &str, b: &str) -> Option<[String; 2]> {
@@ -99,7 +90,9 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::digest::DigestValue;
     use crate::report::sample;
+    use crate::time::Time;
 
     fn run_that(steps: &[(u64, u64)], trace: &str) -> RunResult {
         let mut result = sample::run().1;

@@ -35,8 +35,7 @@ impl LeaderFollower {
 
     fn state(&mut self, cx: &Context<'_, Self>) -> Message {
         let version = self.stamp(cx);
-        let (term, life) = (self.term(), self.leading.life());
-        Message::State { term, life, version, entries: self.everything() }
+        Message::State { term: self.term(), version, state: self.full_state() }
     }
 
     /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
@@ -65,7 +64,7 @@ impl LeaderFollower {
         self.last_state = Some((term, life, version));
         let mut store = Store::default();
         for entry in entries {
-            apply(&mut store, *entry, self.config.deletes);
+            apply(&mut store, *entry, self.config.rules());
         }
         self.keep_what_came_after(from, version, &mut store);
         if self.config.failover.is_on() && !self.joined && from != self.me {
@@ -91,7 +90,7 @@ impl LeaderFollower {
         for entry in contents(&self.store) {
             let version = entry.stored.version;
             if version.node == leader && version.sequence > state.sequence {
-                apply(store, entry, self.config.deletes);
+                apply(store, entry, self.config.rules());
             }
         }
     }
@@ -101,7 +100,7 @@ impl LeaderFollower {
         let is_newer = |entry: &Entry| {
             let mut theirs = store.clone();
             matches!(
-                apply(&mut theirs, *entry, self.config.deletes),
+                apply(&mut theirs, *entry, self.config.rules()),
                 Applied::Newest { .. } | Applied::Within
             )
         };
@@ -110,7 +109,7 @@ impl LeaderFollower {
             return;
         }
         for entry in &*entries {
-            apply(store, *entry, self.config.deletes);
+            apply(store, *entry, self.config.rules());
         }
         cx.send(leader, Message::Offer { term: self.term(), entries });
     }
@@ -118,9 +117,13 @@ impl LeaderFollower {
     /// Puts `store` in the place of this node's, and says what that changes.
     pub(super) fn replace_store(&mut self, store: Store, cx: &mut Context<'_, Self>) {
         let before = std::mem::replace(&mut self.store, store);
+        let tombstones = self.store.iter().filter(|(_, stored)| stored.value.is_none());
+        if let Some(oldest) = tombstones.map(|(_, stored)| stored.version).min() {
+            self.bury(oldest, cx);
+        }
         for (key, stored) in self.store.iter() {
             let version = stored.version;
-            self.newest = self.newest.max(version.timestamp);
+            self.stamping.sees(version);
             if before.stored(key).is_none_or(|held| held.version != version) {
                 cx.observe(Observation::Apply { key, version });
             }
@@ -153,7 +156,7 @@ impl LeaderFollower {
         for entry in entries.iter().copied() {
             let mut tried = self.store.clone();
             if matches!(
-                apply(&mut tried, entry, self.config.deletes),
+                apply(&mut tried, entry, self.config.rules()),
                 Applied::Known | Applied::Older
             ) {
                 continue;

@@ -20,11 +20,12 @@ use crate::id::Version;
 use crate::protocol::wal::{Log, Unusable};
 use crate::protocol::{Context, DiskImage, File, Observation, Ticket};
 
+use super::config::Rules;
 use super::journal::Record;
 use super::leader::{apply, contents};
 use super::log::{Log as ReplicatedLog, Position};
 use super::message::Entry;
-use super::{Config, Defect, Deletes, LeaderFollower};
+use super::{Config, Defect, LeaderFollower};
 
 const CHECKPOINT: File = File(2);
 
@@ -172,6 +173,7 @@ impl LeaderFollower {
         let entries = contents(&self.store).collect();
         let (stamped, last_state) = (self.leading.stamped(), self.last_state);
         let (covers, position) = (journal.written(), self.log.last());
+        self.checkpointed = position.index;
         let snapshot = Snapshot { covers, stamped, last_state, position, entries };
         journal.checkpoint(snapshot, cx);
     }
@@ -185,11 +187,12 @@ impl LeaderFollower {
         for entry in entries {
             let (key, version) = (entry.key, entry.stored.version);
             cx.observe(Observation::Apply { key, version });
-            apply(&mut self.store, entry, Deletes::Tombstone);
-            self.newest = self.newest.max(version.timestamp);
+            apply(&mut self.store, entry, Rules::RESTORE);
+            self.stamping.sees(version);
         }
         if self.config.failover.is_ordered() {
             self.ballot.was_in(position.term);
+            self.checkpointed = position.index;
             self.log = ReplicatedLog::from_state(position, self.store.clone());
         }
     }

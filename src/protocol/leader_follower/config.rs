@@ -2,8 +2,12 @@
 
 use std::num::NonZeroU32;
 
+use crate::protocol::store::Ties;
 use crate::protocol::wal::{Carelessness, Policy};
 use crate::time::Span;
+
+use super::repair::Reads;
+use super::timestamps::Timestamps;
 
 /// Settings of [`super::LeaderFollower`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +28,39 @@ pub struct Config {
     pub deletes: Deletes,
     /// Whether the leader knows an append that is tried again, by its element, and does not append twice.
     pub deduplicate: bool,
+    /// How long a node keeps a tombstone; `None`: for ever.
+    pub tombstone_grace: Option<Span>,
+    /// How writes are stamped.
+    pub timestamps: Timestamps,
+    /// How reads of several replicas are coordinated.
+    pub reads: Reads,
+    /// How often each node compares what it stores with another; `None`: never.
+    pub anti_entropy: Option<Span>,
     /// What a node writes to its disk.
     pub wal: Wal,
     /// How a cluster gets a leader, and what becomes of the data of those that were away.
     pub failover: Failover,
     /// Mistakes of real systems, built in on purpose.
     pub defects: Defects,
+}
+
+/// How a store takes a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rules {
+    pub(super) deletes: Deletes,
+    pub(super) ties: Ties,
+}
+
+impl Rules {
+    /// Of what a store had before: it is taken as it is.
+    pub(super) const RESTORE: Self = Self { deletes: Deletes::Tombstone, ties: Ties::NodeId };
+}
+
+impl Config {
+    #[inline]
+    pub(super) const fn rules(&self) -> Rules {
+        Rules { deletes: self.deletes, ties: self.timestamps.ties }
+    }
 }
 
 /// The write-ahead log under the store.
@@ -187,14 +218,17 @@ pub enum Defect {
     /// With election by lowest id: a node that waits for another to lead raises its own term every time its patience
     /// ends, and then refuses that leader as one of an older term (the same store).
     RaiseTermWhileWaiting,
+    /// A replica takes a repair whatever its version, even over a newer write.
+    RepairIgnoresStamps,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::TruncateCorruption,
         Self::KeepTornTail,
         Self::TruncateBeforeCheckpoint,
+        Self::RepairIgnoresStamps,
         Self::WaitForLowestConfigured,
         Self::RaiseTermWhileWaiting,
     ];
@@ -208,6 +242,7 @@ impl Defect {
             Self::TruncateBeforeCheckpoint => "truncate-before-checkpoint",
             Self::WaitForLowestConfigured => "wait-for-lowest-configured",
             Self::RaiseTermWhileWaiting => "raise-term-while-waiting",
+            Self::RepairIgnoresStamps => "repair-ignores-stamps",
         }
     }
 }

@@ -165,7 +165,7 @@ impl LeaderFollower {
 
     /// Election by newest timestamp: whether this leader has newer writes than `other`.
     fn outranks(&self, other: NodeId) -> bool {
-        self.newest > self.watch.newest[other.index()]
+        self.stamping.newest_seen > self.watch.newest[other.index()]
     }
 
     /// Goes to a higher term, in which it knows of no leader yet.
@@ -276,7 +276,10 @@ impl LeaderFollower {
     pub(super) fn send_heartbeat(&self, to: NodeId, cx: &mut Context<'_, Self>) {
         let (term, leads, last) = (self.term(), self.leads(), self.log.last());
         let in_sync = self.in_sync.shared();
-        cx.send(to, Message::Heartbeat { term, leads, last, newest: self.newest, in_sync });
+        cx.send(
+            to,
+            Message::Heartbeat { term, leads, last, newest: self.stamping.newest_seen, in_sync },
+        );
     }
 
     /// The patience of a node that does not lead may be at its end.
@@ -355,7 +358,11 @@ impl LeaderFollower {
             return None;
         }
         let newest = |node: &NodeId| {
-            if *node == self.me { self.newest } else { self.watch.newest[node.index()] }
+            if *node == self.me {
+                self.stamping.newest_seen
+            } else {
+                self.watch.newest[node.index()]
+            }
         };
         let may_lead = live.into_iter().filter(|node| self.may_lead(*node));
         may_lead.max_by_key(|node| (newest(node), std::cmp::Reverse(*node)))
@@ -418,7 +425,7 @@ impl LeaderFollower {
         if self.config.failover.is_ordered() {
             return self.log.last();
         }
-        Position { term: 0, index: u64::try_from(self.newest).unwrap_or(0) }
+        Position { term: 0, index: u64::try_from(self.stamping.newest_seen).unwrap_or(0) }
     }
 
     /// A candidate asks for a vote.
@@ -530,7 +537,9 @@ impl LeaderFollower {
         (leads, last): (bool, Position),
         cx: &mut Context<'_, Self>,
     ) {
-        if !leads || self.leader != Some(from) {
+        // Without fencing a follower does as it is told by whoever says that it leads.
+        let obeys = self.leader == Some(from) || (!self.config.failover.fencing && !self.leads());
+        if !leads || !obeys {
             return;
         }
         match self.config.failover.catch_up {
@@ -563,7 +572,8 @@ impl LeaderFollower {
 
     /// Serves the requests that waited for a leader.
     fn serve_parked(&mut self, cx: &mut Context<'_, Self>) {
-        for (request, operation) in std::mem::take(&mut self.parked) {
+        for (request, operation, stamped) in std::mem::take(&mut self.parked) {
+            self.stamping.serves(stamped);
             self.serve(request, operation, cx);
         }
     }

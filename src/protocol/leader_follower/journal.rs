@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 
-use crate::id::{NodeId, Version};
+use crate::id::{KeyId, NodeId, Version};
 use crate::protocol::wal::{Log, Policy};
 use crate::protocol::{Context, DiskError, DiskImage, File, Origin, RequestId, Ticket};
 
@@ -66,6 +66,15 @@ pub enum Record {
     },
     /// What a node stored, in the place of the records up to one; in the file of the checkpoint.
     Checkpoint(Snapshot),
+    /// A tombstone that was purged.
+    Purge {
+        /// The key.
+        key: KeyId,
+        /// The delete's version.
+        version: Version,
+    },
+    /// A write that the store took in the place of a newer one: a defect of repair.
+    Overwrite(Entry),
 }
 
 /// What a node does once its log is durable up to here.
@@ -93,6 +102,8 @@ pub(super) enum Then {
     Vote { to: NodeId, term: u32, granted: bool },
     /// Leader: answer a retried append, which has been accepted before.
     Repeated(RequestId, Version),
+    /// Replica: tell the coordinator of a read that what it wrote back is here.
+    Repaired { coordinator: NodeId, read: RequestId },
 }
 
 /// The log, and what waits for it.
@@ -246,6 +257,10 @@ impl LeaderFollower {
                 Record::Install { position, entries } => self.recover_install(position, &entries),
                 Record::Ballot { .. } => {}
                 Record::Checkpoint(snapshot) => self.restore(snapshot, cx),
+                Record::Purge { key, version } => {
+                    self.store.erase(key, version);
+                }
+                Record::Overwrite(entry) => self.overwrite(entry, cx),
             }
         }
     }
@@ -314,6 +329,7 @@ impl LeaderFollower {
             Then::RequestVotes { term, pre } => self.request_votes(term, pre, cx),
             Then::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
             Then::Repeated(request, version) => self.answer_repeated(request, version, cx),
+            Then::Repaired { coordinator, read } => self.confirm_repair(coordinator, read, cx),
         }
     }
 }

@@ -12,10 +12,10 @@ use crate::protocol::{
 };
 use crate::time::{Span, Time};
 
-use super::config::{Deletes, Mode, OnAckTimeout, Replication};
+use super::config::{Deletes, Mode, OnAckTimeout, Replication, Rules};
 use super::journal::{Record, Then};
 use super::log::LogEntry;
-use super::message::{Entry, Message};
+use super::message::{Entry, FullState, Message};
 use super::ordered::Progress;
 use super::resend::Unconfirmed;
 use super::{LeaderFollower, Timer};
@@ -72,19 +72,17 @@ pub(super) struct Accepted {
 pub(super) enum Payload {
     One(Entry),
     Many(Arc<[Entry]>),
-    State(Arc<[Entry]>),
+    State(Arc<FullState>),
 }
 
 impl Payload {
-    fn message(&self, (term, life): (u32, u32), version: Version) -> Message {
+    fn message(&self, term: u32, version: Version) -> Message {
         match self {
             Self::One(entry) => Message::Replicate { term, entry: *entry },
             Self::Many(entries) => {
                 Message::ReplicateMany { term, version, entries: Arc::clone(entries) }
             }
-            Self::State(entries) => {
-                Message::State { term, life, version, entries: Arc::clone(entries) }
-            }
+            Self::State(state) => Message::State { term, version, state: Arc::clone(state) },
         }
     }
 }
@@ -94,10 +92,6 @@ impl Leading {
     pub(super) fn boot(random: u64) -> Self {
         let life = u32::try_from(random >> 32).expect("32 bits");
         Self { life, ..Self::default() }
-    }
-
-    pub(super) const fn life(&self) -> u32 {
-        self.life
     }
 
     /// The log has a write of this version: the versions of later ones of the same node go on from there.
@@ -252,11 +246,11 @@ impl LeaderFollower {
         }
     }
 
-    /// The version of the next write: this node's wall clock, and how many writes it has stamped.
+    /// The version of the next write: a timestamp, and how many writes this node has stamped.
     pub(super) fn stamp(&mut self, cx: &Context<'_, Self>) -> Version {
         self.leading.sequence += 1;
         let sequence = self.leading.sequence;
-        Version { timestamp: cx.wall().0, node: cx.node(), sequence }
+        Version { timestamp: self.timestamp(sequence, cx), node: cx.node(), sequence }
     }
 
     /// Stamps a write and applies it here; whether the key existed before.
@@ -282,7 +276,7 @@ impl LeaderFollower {
     #[inline]
     fn commit(&mut self, mut accepted: Accepted, cx: &mut Context<'_, Self>) {
         if self.config.replication == Replication::FullState {
-            accepted.payload = Payload::State(self.everything());
+            accepted.payload = Payload::State(self.full_state());
         }
         if self.journal.is_none() {
             self.replicate(accepted, cx);
@@ -337,9 +331,9 @@ impl LeaderFollower {
         payload: &Payload,
         cx: &mut Context<'_, Self>,
     ) {
-        let sender = (self.term(), self.leading.life);
+        let term = self.term();
         for follower in cx.peers() {
-            cx.send(follower, payload.message(sender, version));
+            cx.send(follower, payload.message(term, version));
         }
         if let Some(interval) = self.config.resend {
             self.expect_confirmations(version, payload, interval, cx);
@@ -374,6 +368,12 @@ impl LeaderFollower {
     /// Everything the leader stores, as a full-state message carries it.
     pub(super) fn everything(&self) -> Arc<[Entry]> {
         contents(&self.store).collect()
+    }
+
+    /// The same with this life of the leader.
+    pub(super) fn full_state(&self) -> Arc<FullState> {
+        let entries = contents(&self.store).collect();
+        Arc::new(FullState { life: self.leading.life, entries })
     }
 
     /// A follower confirms a write.
@@ -508,17 +508,21 @@ impl LeaderFollower {
     /// After a start: what the log has is unconfirmed once more, for what followers confirmed before is forgotten.
     pub(super) fn replicate_all(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
-        let everything = self.everything();
         match self.config.replication {
             Replication::Entry => {
-                for entry in &*everything {
+                for entry in &*self.everything() {
                     let version = entry.stored.version;
                     self.expect_confirmations(version, &Payload::One(*entry), interval, cx);
                 }
             }
             Replication::FullState => {
                 let version = self.stamp(cx);
-                self.expect_confirmations(version, &Payload::State(everything), interval, cx);
+                self.expect_confirmations(
+                    version,
+                    &Payload::State(self.full_state()),
+                    interval,
+                    cx,
+                );
             }
         }
     }
@@ -526,9 +530,9 @@ impl LeaderFollower {
     /// Sends every write again that a follower has left unconfirmed for the interval.
     pub(super) fn resend(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
-        let (now, sender) = (cx.monotonic(), (self.term(), self.leading.life));
+        let (now, term) = (cx.monotonic(), self.term());
         self.leading.unconfirmed.send_due(now, interval, |follower, version, payload| {
-            cx.send(follower, payload.message(sender, version));
+            cx.send(follower, payload.message(term, version));
         });
         if let Some(oldest) = self.leading.unconfirmed.oldest() {
             cx.set_timer(Timer::Resend, (oldest + interval).since(now));
@@ -545,11 +549,14 @@ impl LeaderFollower {
     /// Applies a write to the store and says what became of it; whether it changed the store.
     pub(super) fn apply_observed(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
         let (key, version) = (entry.key, entry.stored.version);
-        let applied = apply(&mut self.store, entry, self.config.deletes);
+        self.stamping.sees(version);
+        let applied = apply(&mut self.store, entry, self.config.rules());
         match applied {
             Applied::Newest { .. } | Applied::Within => {
-                self.newest = self.newest.max(version.timestamp);
                 cx.observe(Observation::Apply { key, version });
+                if entry.stored.value.is_none() {
+                    self.bury(version, cx);
+                }
                 true
             }
             Applied::Known => false,
@@ -563,16 +570,17 @@ impl LeaderFollower {
 }
 
 /// Applies a write to a store: last write wins, and a delete leaves a tombstone or nothing.
-pub(super) fn apply(store: &mut Store, entry: Entry, deletes: Deletes) -> Applied {
+pub(super) fn apply(store: &mut Store, entry: Entry, rules: Rules) -> Applied {
     let Entry { key, element, stored } = entry;
     if let (true, Some(value)) = (element, stored.value) {
         return store.append(key, value, stored.version);
     }
+    let Rules { deletes, ties } = rules;
     if stored.value.is_some() || deletes == Deletes::Tombstone {
-        return store.apply(key, stored);
+        return store.apply_under(ties, key, stored);
     }
     let before = store.get(key).map(|(value, _)| value);
-    if store.erase(key, stored.version) {
+    if store.erase_under(ties, key, stored.version) {
         Applied::Newest { before }
     } else if store.stored(key).is_none() {
         Applied::Known

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use crate::config::Names;
 use crate::id::{KeyId, NodeId, Value, Version};
-use crate::protocol::{Message as Contract, Stored};
+use crate::protocol::{Cargo, Message as Contract, Stored};
 
+use super::anti_entropy::AntiEntropy;
 use super::log::{LogEntry, Position};
+use super::repair::Repair;
 
 /// A write as it travels: the key and what it is to hold, or an element of its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -34,6 +36,15 @@ impl Entry {
     }
 }
 
+/// Everything that a leader stores; behind one pointer, so that no other message is larger for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FullState {
+    /// Drawn when the leader boots: tells its lives apart.
+    pub life: u32,
+    /// Registers, tombstones included, and elements of lists.
+    pub entries: Box<[Entry]>,
+}
+
 /// A message between nodes. Each carries the term in which its sender was when it left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -57,12 +68,10 @@ pub enum Message {
     State {
         /// The leader's term.
         term: u32,
-        /// Drawn when the leader boots: tells its lives apart.
-        life: u32,
         /// The version of the write that it follows, and what to name in the acknowledgement.
         version: Version,
-        /// Everything the leader stores, tombstones included.
-        entries: Arc<[Entry]>,
+        /// What the leader stores.
+        state: Arc<FullState>,
     },
     /// Follower to leader: the write of this version is applied.
     ///
@@ -149,6 +158,10 @@ pub enum Message {
         /// The writes.
         entries: Arc<[Entry]>,
     },
+    /// Of a read of several replicas.
+    Repair(Repair),
+    /// Of the comparison of two replicas.
+    AntiEntropy(AntiEntropy),
 }
 
 /// Who is in sync, as one leader saw it.
@@ -165,7 +178,7 @@ pub struct InSync {
 }
 
 impl Message {
-    /// The sender's term; of a request for a vote the term it asks for.
+    /// The sender's term; of a request for a vote the term it asks for; 0 where terms have no say.
     #[inline]
     pub(super) const fn term(&self) -> u32 {
         match self {
@@ -182,6 +195,7 @@ impl Message {
             | Self::Behind { term, .. }
             | Self::Install { term, .. }
             | Self::Offer { term, .. } => *term,
+            Self::Repair(_) | Self::AntiEntropy(_) => 0,
         }
     }
 
@@ -201,7 +215,9 @@ impl Message {
             | Self::Join { .. }
             | Self::Appended { .. }
             | Self::Behind { .. }
-            | Self::Offer { .. } => false,
+            | Self::Offer { .. }
+            | Self::Repair(_)
+            | Self::AntiEntropy(_) => false,
         }
     }
 
@@ -221,10 +237,15 @@ impl Message {
             | Self::Vote { .. }
             | Self::Join { .. }
             | Self::Appended { .. }
-            | Self::Behind { .. } => false,
+            | Self::Behind { .. }
+            | Self::Repair(_)
+            | Self::AntiEntropy(_) => false,
         }
     }
 }
+
+// Every write pays for the size of its messages: what reads and comparisons carry must not add to it.
+const _: () = assert!(size_of::<Message>() <= 40);
 
 /// Written out, because nine messages of ten are of two kinds: as few and as wide words as their content allows.
 impl Hash for Message {
@@ -255,9 +276,9 @@ impl Hash for Message {
                 state.write_u128(head(version));
                 (term, entries).hash(state);
             }
-            Self::State { term, life, version, entries } => {
+            Self::State { term, version, state: content } => {
                 state.write_u128(head(version));
-                (term, life, entries).hash(state);
+                (term, &**content).hash(state);
             }
             Self::Heartbeat { term, leads, last, newest, in_sync } => {
                 (self.kind(), term, leads, last, newest, in_sync).hash(state);
@@ -274,6 +295,8 @@ impl Hash for Message {
                 (self.kind(), term, position, entries).hash(state);
             }
             Self::Offer { term, entries } => (self.kind(), term, entries).hash(state),
+            Self::Repair(message) => (self.kind(), message).hash(state),
+            Self::AntiEntropy(message) => (self.kind(), message).hash(state),
         }
     }
 }
@@ -293,6 +316,13 @@ impl Contract for Message {
         "behind",
         "install",
         "offer",
+        Repair::KINDS[0],
+        Repair::KINDS[1],
+        Repair::KINDS[2],
+        Repair::KINDS[3],
+        AntiEntropy::KINDS[0],
+        AntiEntropy::KINDS[1],
+        AntiEntropy::KINDS[2],
     ];
 
     #[inline]
@@ -311,6 +341,8 @@ impl Contract for Message {
             Self::Behind { .. } => 10,
             Self::Install { .. } => 11,
             Self::Offer { .. } => 12,
+            Self::Repair(message) => 13 + message.kind(),
+            Self::AntiEntropy(message) => 17 + message.kind(),
         }
     }
 
@@ -320,9 +352,9 @@ impl Contract for Message {
         let entries = match self {
             Self::Replicate { .. } => 1,
             Self::ReplicateMany { entries, .. }
-            | Self::State { entries, .. }
             | Self::Install { entries, .. }
             | Self::Offer { entries, .. } => entries.len(),
+            Self::State { state, .. } => state.entries.len(),
             Self::Append { entries, .. } => entries.len(),
             Self::Ack { .. }
             | Self::Heartbeat { .. }
@@ -331,23 +363,51 @@ impl Contract for Message {
             | Self::Join { .. }
             | Self::Appended { .. }
             | Self::Behind { .. } => 0,
+            Self::Repair(message) => message.entries(),
+            Self::AntiEntropy(message) => return message.size(),
         };
         32 + 64 * entries as u64
     }
 
     #[inline]
     fn is_background(&self) -> bool {
-        matches!(self, Self::Heartbeat { .. })
+        matches!(self, Self::Heartbeat { .. } | Self::AntiEntropy(AntiEntropy::Digests(_)))
+    }
+
+    fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
+        let mut writes = |entries: &[Entry]| {
+            entries.iter().for_each(|entry| note(entry.stored.version, Cargo::Write));
+        };
+        match self {
+            Self::Replicate { entry, .. } => writes(&[*entry]),
+            Self::ReplicateMany { entries, .. }
+            | Self::Install { entries, .. }
+            | Self::Offer { entries, .. } => writes(entries),
+            Self::State { state, .. } => writes(&state.entries),
+            Self::Append { entries, .. } => {
+                entries.iter().for_each(|entry| writes(&[entry.entry]));
+            }
+            Self::Repair(message) => message.written().into_iter().for_each(|e| writes(&[*e])),
+            Self::AntiEntropy(message) => writes(message.entries()),
+            Self::Ack { version, .. } => note(*version, Cargo::Confirmation),
+            Self::Heartbeat { .. }
+            | Self::RequestVote { .. }
+            | Self::Vote { .. }
+            | Self::Join { .. }
+            | Self::Appended { .. }
+            | Self::Behind { .. } => {}
+        }
     }
 
     fn describe(&self, names: &Names) -> String {
         let list = |texts: Vec<String>| format!("[{}]", texts.join(", "));
         match self {
             Self::Replicate { entry, .. } => entry_text(entry, names),
-            Self::ReplicateMany { entries, .. }
-            | Self::State { entries, .. }
-            | Self::Offer { entries, .. } => {
+            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => {
                 list(entries.iter().map(|e| entry_text(e, names)).collect())
+            }
+            Self::State { state, .. } => {
+                list(state.entries.iter().map(|e| entry_text(e, names)).collect())
             }
             Self::Install { position, entries, .. } => {
                 let entries = list(entries.iter().map(|e| entry_text(e, names)).collect());
@@ -370,11 +430,14 @@ impl Contract for Message {
             Self::Appended { index, .. } => format!("up to index {index}"),
             Self::Behind { last: Some(last), .. } => format!("has up to {last}"),
             Self::Behind { last: None, .. } => "needs the whole state".to_owned(),
+            Self::Repair(message) => message.describe(names),
+            Self::AntiEntropy(message) => message.describe(names),
         }
     }
 }
 
-fn entry_text(entry: &Entry, names: &Names) -> String {
+/// A write in words.
+pub(super) fn entry_text(entry: &Entry, names: &Names) -> String {
     let key = names.key(entry.key);
     let version = entry.stored.version;
     match entry.stored.value {

@@ -4,9 +4,10 @@
 //! it, sends it to all followers at once, and answers at once (asynchronous), when enough followers have
 //! confirmed (semi-synchronous) or when all have (synchronous). A follower applies what is newer than what it has
 //! (last write wins) and confirms. A write that waits too long is answered anyway and marked degraded, or its
-//! outcome is unknown. Nothing repairs a follower that missed a write unless resending is on.
+//! outcome is unknown. Nothing repairs a follower that missed a write unless resending or anti-entropy is on, or a
+//! read repairs it.
 //!
-//! Reads are answered by the node asked, from what it has. The store lives in memory, and without a write-ahead
+//! Reads are answered by the node asked, from what it has, unless they ask for several replicas. The store lives in memory, and without a write-ahead
 //! log a node that crashes comes back with nothing. With one, what a store takes is written first to the log; under
 //! the policies `fsync` and `group-commit` the leader replicates a write, and a follower confirms it, only when its
 //! record is durable. A write can be read as soon as the node has accepted it, as in stores that apply and then
@@ -18,8 +19,9 @@
 //! missed, as a full state or as the part of one log that it lacks. In that last case replication itself goes in the
 //! order of the log, as in Raft.
 //!
-//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `resend`, `journal`, `checkpoint`;
-//! then `election` and `ballot` (who leads), `catch_up` (full state), `log` and `ordered` (one log), `in_sync`; `promises`.
+//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `timestamps`, `resend`, `journal`, `checkpoint`;
+//! then `election` and `ballot` (who leads), `catch_up` (full state), `log` and `ordered` (one log), `in_sync`; `repair`,
+//! `anti_entropy`, `tombstones`; `promises`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,14 +35,19 @@ use crate::protocol::{
     Protocol, Reply, RequestId, Response, Role,
 };
 
+use crate::time::Wall;
+
 use self::ballot::Ballot;
 use self::election::Watch;
 use self::in_sync::Membership;
 use self::journal::{Journal, Then};
 use self::leader::Leading;
 use self::log::Log;
+use self::repair::Coordinating;
+use self::timestamps::Stamping;
 use super::store::Store;
 
+mod anti_entropy;
 mod ballot;
 mod catch_up;
 mod checkpoint;
@@ -53,8 +60,12 @@ mod log;
 mod message;
 mod ordered;
 mod promises;
+mod repair;
 mod resend;
+mod timestamps;
+mod tombstones;
 
+pub use anti_entropy::{AntiEntropy, RangeDigest};
 pub use checkpoint::Snapshot;
 pub use config::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, Mode, OnAckTimeout, Replication,
@@ -62,7 +73,9 @@ pub use config::{
 };
 pub use journal::Record;
 pub use log::{LogEntry, Position};
-pub use message::{Entry, InSync, Message};
+pub use message::{Entry, FullState, InSync, Message};
+pub use repair::{Reads, Repair, RepairAnswer};
+pub use timestamps::{TimestampSource, Timestamps};
 
 /// A node of a leader-follower cluster.
 #[derive(Debug)]
@@ -72,8 +85,6 @@ pub struct LeaderFollower {
     nodes: u16,
     leader: Option<NodeId>,
     store: Store,
-    /// The highest timestamp of a write that it has stored.
-    newest: i64,
     leading: Leading,
     /// As follower, the last full state taken, with its term and its leader's life; an older one that arrives late is
     /// dropped.
@@ -85,12 +96,20 @@ pub struct LeaderFollower {
     in_sync: Membership,
     /// The replicated log, under catch-up by log.
     log: Log,
+    /// Up to which index of the replicated log the last checkpoint reaches.
+    checkpointed: u64,
     /// As follower under catch-up by log: entries that came before those that they follow.
     early: BTreeMap<Position, Arc<[LogEntry]>>,
     /// As follower under catch-up by full state: whether it has had the state of the leader that it follows.
     joined: bool,
     /// Requests that wait for a leader.
-    parked: Vec<(RequestId, Operation)>,
+    parked: Vec<(RequestId, Operation, Wall)>,
+    stamping: Stamping,
+    coordinating: Coordinating,
+    /// How many times this node has begun a comparison by anti-entropy: whose turn it is.
+    comparisons: u32,
+    /// What the wall clock shows when the next tombstones are purged; `None` when none is to be.
+    purge_at: Option<i64>,
 }
 
 /// The timers of a node.
@@ -108,6 +127,12 @@ pub enum Timer {
     Watch,
     /// Leader: time to see who is in sync.
     InSync,
+    /// Coordinator: the oldest read of several replicas has waited long enough.
+    ReadTimeout,
+    /// Time to compare with another replica.
+    AntiEntropy,
+    /// A tombstone's grace period is over.
+    Purge,
 }
 
 impl Protocol for LeaderFollower {
@@ -126,7 +151,6 @@ impl Protocol for LeaderFollower {
             nodes: cx.nodes(),
             leader: None,
             store: Store::default(),
-            newest: i64::MIN,
             leading: Leading::boot(cx.random()),
             last_state: None,
             journal: None,
@@ -134,10 +158,18 @@ impl Protocol for LeaderFollower {
             watch: Watch::new(cx.nodes()),
             in_sync: Membership::boot(config.mode, in_sync, cx.nodes()),
             log: Log::default(),
+            checkpointed: 0,
             early: BTreeMap::new(),
             joined: false,
             parked: Vec::new(),
+            stamping: Stamping::default(),
+            coordinating: Coordinating::default(),
+            comparisons: 0,
+            purge_at: None,
         };
+        if let Some(interval) = config.anti_entropy {
+            cx.set_timer(Timer::AntiEntropy, interval);
+        }
         match Journal::open(config, disk, cx) {
             Err(corruption) => cx.stop(corruption.to_string()),
             Ok(None) => node.start(true, cx),
@@ -155,7 +187,10 @@ impl Protocol for LeaderFollower {
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
             Input::Message { from, message } => self.receive(from, message, cx),
-            Input::Request { request, operation, .. } => self.serve(request, operation, cx),
+            Input::Request { request, operation, stamped, .. } => {
+                self.stamping.serves(stamped);
+                self.serve(request, operation, cx);
+            }
             Input::Timer(Timer::AckTimeout) => self.ack_timeout(cx),
             Input::Timer(Timer::Resend) => self.resend(cx),
             Input::Timer(Timer::Flush) => {
@@ -163,6 +198,9 @@ impl Protocol for LeaderFollower {
                     journal.flush(cx);
                 }
             }
+            Input::Timer(Timer::ReadTimeout) => self.read_timeout(cx),
+            Input::Timer(Timer::AntiEntropy) => self.compare_with_next_peer(cx),
+            Input::Timer(Timer::Purge) => self.purge(cx),
             Input::Timer(Timer::Heartbeat) => self.heartbeat(cx),
             Input::Timer(Timer::Watch) => self.watch(cx),
             Input::Timer(Timer::InSync) => self.review_in_sync(cx),
@@ -226,6 +264,7 @@ impl LeaderFollower {
     fn pending(&self) -> Vec<String> {
         let mut pending = self.leading.pending();
         pending.extend(self.awaits_leader());
+        pending.extend(self.coordinating.pending());
         let waiting = self.journal.as_ref().map_or(0, Journal::waiting) + self.ballot.waiting();
         if waiting > 0 {
             let what = if waiting == 1 { "record awaits its" } else { "records await their" };
@@ -238,6 +277,11 @@ impl LeaderFollower {
     fn receive(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
         if message.brings_writes() && self.cannot_write(cx) {
             return;
+        }
+        match message {
+            Message::Repair(message) => return self.receive_repair(from, message, cx),
+            Message::AntiEntropy(message) => return self.receive_anti_entropy(from, message, cx),
+            _ => {}
         }
         if self.config.failover.is_on() && !self.admit(from, &message, cx) {
             return;
@@ -254,8 +298,8 @@ impl LeaderFollower {
                 }
                 version
             }
-            Message::State { term, life, version, entries } => {
-                self.take_state(from, (term, life, version), &entries, cx);
+            Message::State { term, version, state } => {
+                self.take_state(from, (term, state.life, version), &state.entries, cx);
                 version
             }
             rare => return self.receive_rare(from, rare, cx),
@@ -286,7 +330,9 @@ impl LeaderFollower {
             Message::Replicate { .. }
             | Message::ReplicateMany { .. }
             | Message::State { .. }
-            | Message::Ack { .. } => {}
+            | Message::Ack { .. }
+            | Message::Repair(_)
+            | Message::AntiEntropy(_) => {}
         }
     }
 
@@ -297,7 +343,15 @@ impl LeaderFollower {
 
     fn serve(&mut self, request: RequestId, operation: Operation, cx: &mut Context<'_, Self>) {
         match operation {
-            Operation::Get { key } => cx.reply(request, self.read(key)),
+            Operation::Get { key, .. } if !self.store.elements(key).is_empty() => {
+                cx.reply(request, self.read_list(key));
+            }
+            Operation::Get { key, quorum: Some(quorum) } if quorum.replicas > 1 => {
+                self.coordinate(request, (key, quorum), cx);
+            }
+            Operation::Get { key, .. } => {
+                cx.reply(request, self.answer_read(self.store.stored(key), self.leads()));
+            }
             Operation::List | Operation::ReadAll => {
                 let items = self.store.items(operation == Operation::ReadAll);
                 cx.reply(request, Reply::of(Outcome::Ok(Response::Contents(items))));
@@ -306,7 +360,7 @@ impl LeaderFollower {
                 cx.reply(request, Reply::of(Outcome::Refused(Failure::Disk)));
             }
             _ if self.leads() => self.lead_write(request, operation, cx),
-            _ if self.parks() => self.parked.push((request, operation)),
+            _ if self.parks() => self.parked.push((request, operation, self.stamping.client)),
             // A follower does not refuse a clear and does not pass it on: it empties itself alone.
             Operation::Clear => self.clear_alone(request, cx),
             Operation::Put { .. } | Operation::Delete { .. } | Operation::Append { .. } => {
@@ -320,20 +374,15 @@ impl LeaderFollower {
         }
     }
 
-    fn read(&self, key: KeyId) -> Reply {
+    /// A list is read from the node asked alone.
+    fn read_list(&self, key: KeyId) -> Reply {
+        let elements = self.store.elements(key).iter().map(|(_, element)| *element).collect();
         match self.store.get(key) {
-            Some((value, version)) if !self.store.elements(key).is_empty() => {
-                let elements =
-                    self.store.elements(key).iter().map(|(_, element)| *element).collect();
+            Some((value, version)) => {
                 let found = Box::new(FoundList { value, version, elements });
                 Reply::of(Outcome::Ok(Response::List(found)))
             }
-            Some((value, version)) => Reply::of(Outcome::Ok(Response::Found { value, version })),
-            // A follower that lacks a key says so, and whom to ask: the write may not have reached it yet.
-            None => {
-                let leader = if self.leads() { None } else { self.leader };
-                Reply { leader, ..Reply::of(Outcome::Ok(Response::Absent)) }
-            }
+            None => Reply::of(Outcome::Ok(Response::Absent)),
         }
     }
 

@@ -13,9 +13,9 @@ use crate::protocol::{Context, DiscardReason, Observation};
 use crate::time::{Span, Time};
 
 use super::LeaderFollower;
-use super::config::{Deletes, Mode, Tail};
+use super::config::{Mode, Rules, Tail};
 use super::journal::{Record, Then};
-use super::leader::{Leading, apply};
+use super::leader::{Leading, apply, contents};
 use super::log::{Log, LogEntry, Position};
 use super::message::{Entry, Message};
 
@@ -170,7 +170,6 @@ impl LeaderFollower {
 
     /// Cuts off everything behind `index`: gone, or offered to the leader.
     fn cut_log(&mut self, index: u64, leader: Option<NodeId>, cx: &mut Context<'_, Self>) {
-        self.log_record(self.term(), || Record::Cut { behind: index }, cx);
         let cut = self.log.cut_behind(index);
         cx.observe(Observation::Truncate { from: index + 1 });
         for LogEntry { entry, .. } in &cut {
@@ -178,6 +177,13 @@ impl LeaderFollower {
             cx.observe(Observation::Discard { key, version, reason: DiscardReason::Truncated });
         }
         self.rebuild();
+        if index >= self.checkpointed {
+            self.log_record(self.term(), || Record::Cut { behind: index }, cx);
+        } else {
+            // Replay begins with the checkpoint, from which nothing can be cut: what is left is written whole.
+            let (position, entries) = (self.log.last(), contents(&self.store).collect());
+            self.log_record(self.term(), || Record::Install { position, entries }, cx);
+        }
         if let (Some(leader), Tail::Merge) = (leader, self.config.failover.tail) {
             let entries = cut.iter().map(|cut| cut.entry).collect();
             cx.send(leader, Message::Offer { term: self.term(), entries });
@@ -187,7 +193,7 @@ impl LeaderFollower {
     /// Makes the store what the log says.
     fn rebuild(&mut self) {
         let (before, entries) = self.log.parts();
-        self.store = store_of(before, entries, self.config.deletes);
+        self.store = store_of(before, entries, self.config.rules());
     }
 
     /// Follower: the whole state at a position, in place of what it has.
@@ -202,7 +208,7 @@ impl LeaderFollower {
             self.log_record(self.term(), record, cx);
             let mut store = Store::default();
             for entry in entries {
-                apply(&mut store, *entry, Deletes::Tombstone);
+                apply(&mut store, *entry, Rules::RESTORE);
             }
             self.replace_store(store.clone(), cx);
             self.log = Log::from_state(position, store);
@@ -294,7 +300,7 @@ impl LeaderFollower {
         self.ballot.was_in(position.term);
         let mut store = Store::default();
         for entry in entries {
-            apply(&mut store, *entry, Deletes::Tombstone);
+            apply(&mut store, *entry, Rules::RESTORE);
         }
         self.store.clone_from(&store);
         self.log = Log::from_state(position, store);
@@ -302,10 +308,10 @@ impl LeaderFollower {
 }
 
 /// The store that `entries` make of the one before them.
-fn store_of(before: &Store, entries: &[LogEntry], deletes: Deletes) -> Store {
+fn store_of(before: &Store, entries: &[LogEntry], rules: Rules) -> Store {
     let mut store = before.clone();
     for entry in entries {
-        apply(&mut store, entry.entry, deletes);
+        apply(&mut store, entry.entry, rules);
     }
     store
 }

@@ -13,6 +13,19 @@
 //! | liveness | never without a leader from the start, else unless a node stays down: what waits is answered in the end, and the leader is back once the faults are over |
 //! | availability, replication lag | never: nobody takes the place of the leader, and no answer waits for every follower for longer than `ack-timeout` |
 //!
+//! What a wrong wall clock voids it voids with timestamps of the wall clock or, a drift too, of clients; a hybrid clock
+//! and (term, sequence) order the writes of one leader whatever its clock shows. Ties left to what is there void all
+//! but single-leader and monotonic reads: of two writes with one timestamp the second is acknowledged and dropped.
+//! Tombstones that are purged void convergence, lww-maximum and durability: a message that takes longer than their
+//! grace brings back what they deleted. Where replicas fill one another in (read repair, anti-entropy), a delete that
+//! leaves nothing, or is purged, may come back even to the leader, and the promises of its reads go too.
+//!
+//! With anti-entropy, tombstones that stay and time enough to settle, replicas converge whatever was lost.
+//!
+//! When every read asks R of N replicas and an acknowledged write is on W (one more than the followers it waited for,
+//! and one alone if it may be answered degraded), R + W > N promises read your writes and staleness; 2R > N with
+//! repair before the answer promises monotonic reads. Tried-again writes and clears void both.
+//!
 //! What makes a node forget what it confirmed depends on the policy of its log: without one a crash, a power loss
 //! and an empty disk; with `fsync` and `group-commit` an empty disk, one that lies or flips a bit, and a node that
 //! does not come back; with a buffered log these and a power loss. Monotonic reads are void after a power loss under every policy: a write is read before it is durable.
@@ -21,7 +34,11 @@ use crate::config::{Config as Scenario, Operation, ScriptedOperation};
 use crate::property::{Hazard, Hazards, Promise, Promises, Property};
 use crate::protocol::wal::Policy;
 
-use super::config::{CatchUp, Config, Deletes, Election, Replication};
+use crate::protocol::store::Ties;
+
+use super::config::{CatchUp, Config, Deletes, Election, OnAckTimeout, Replication};
+use super::repair::RepairAnswer;
+use super::timestamps::TimestampSource;
 
 mod elected;
 
@@ -36,7 +53,7 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let durability = if scenario.retries_writes() {
         Promise::Never { why: RETRIED }
     } else {
-        durability(config, with(forgets, Hazard::ClockSkew))
+        durability(config, misordered(config, forgets))
     };
     let convergence = convergence(config, scenario);
     let lww_maximum = match config.deletes {
@@ -47,7 +64,7 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     };
     let session = |hazards, why| {
         if scenario.reads_only_leader() {
-            Promise::Unless { hazards: with(hazards, Hazard::ClockSkew), why }
+            Promise::Unless { hazards: misordered(config, hazards), why }
         } else {
             Promise::Never { why: "followers answer reads from what has reached them so far" }
         }
@@ -71,15 +88,21 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         ),
     };
     let writes = Promise::Unless {
-        hazards: with(forgets, Hazard::ClockSkew),
-        why: "one leader stamps all writes, in the order of its wall clock",
+        hazards: misordered(config, forgets),
+        why: match config.timestamps.source {
+            TimestampSource::Wall => "one leader stamps all writes, in the order of its wall clock",
+            TimestampSource::Client => "writes are stamped in the order of their clients' clocks",
+            TimestampSource::Hybrid | TimestampSource::TermSequence => {
+                "one leader stamps all writes, each above the one before"
+            }
+        },
     };
     let resurrection = if scenario.reads_only_leader() {
         durability
     } else {
         Promise::Never { why: "followers answer reads from what has reached them so far" }
     };
-    Promises::default()
+    let promises = Promises::default()
         .with(Property::SingleLeader, Promise::Always { why: "the leader is fixed" })
         .with(Property::Convergence, convergence)
         .with(Property::LwwMaximum, lww_maximum)
@@ -95,7 +118,95 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::Liveness, liveness(scenario))
         .with(Property::ReplicationLag, REPLICATION_LAG)
         .with(Property::Resurrection, resurrection)
-        .with(Property::AppendUniqueness, append_uniqueness(config, scenario))
+        .with(Property::AppendUniqueness, append_uniqueness(config, scenario));
+    without(config, scenario, with_quorums(config, scenario, promises))
+}
+
+/// What makes writes win that came first: a clock that is wrong where it stamps.
+fn misordered(config: &Config, hazards: Hazards) -> Hazards {
+    match config.timestamps.source {
+        TimestampSource::Wall => with(hazards, Hazard::ClockSkew),
+        TimestampSource::Client => with(with(hazards, Hazard::ClockSkew), Hazard::ClockDrift),
+        TimestampSource::Hybrid | TimestampSource::TermSequence => hazards,
+    }
+}
+
+/// How many replicas have a write that was acknowledged, at the least.
+fn least_written(config: &Config, scenario: &Scenario) -> u16 {
+    if config.on_ack_timeout == OnAckTimeout::Succeed {
+        return 1;
+    }
+    let asked = scenario.script.iter().filter_map(|scripted| match scripted.operation {
+        Operation::Put { quorum, .. }
+        | Operation::Delete { quorum, .. }
+        | Operation::Append { quorum, .. } => quorum,
+        Operation::Get { .. } | Operation::List | Operation::ReadAll | Operation::Clear => None,
+    });
+    1 + asked.fold(config.mode.quorum(scenario.cluster.nodes - 1), u16::min)
+}
+
+/// What quorums of reads and writes that overlap promise besides, where reads ask others than the leader.
+fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) -> Promises {
+    let Some(quorum) = scenario.weakest_read_quorum() else { return promises };
+    let clears = scenario.script.iter().any(|scripted| scripted.operation == Operation::Clear);
+    let asks_leader = scenario.reads_only_leader();
+    if asks_leader || scenario.retries_writes() || clears || config.deletes == Deletes::Erase {
+        return promises;
+    }
+    let nodes = scenario.cluster.nodes;
+    let hazards = misordered(config, forgets(config.wal.policy));
+    if quorum.replicas + least_written(config, scenario) > nodes {
+        let why = "of the replicas that a read asks one has every write that was acknowledged";
+        let promise = Promise::Unless { hazards, why };
+        promises = promises.with(Property::ReadYourWrites, promise);
+        promises = promises.with(Property::Staleness, promise);
+    }
+    let waits = quorum.repair && config.reads.answer == RepairAnswer::AfterRepair;
+    if waits && 2 * quorum.replicas > nodes {
+        let hazards = with(hazards, Hazard::PowerLoss);
+        let why = "what a read answered is on so many replicas that a later one asks one of them";
+        promises = promises.with(Property::MonotonicReads, Promise::Unless { hazards, why });
+    }
+    promises
+}
+
+/// Takes back what a rule for equal timestamps, or the loss of tombstones, leaves of the promises.
+fn without(config: &Config, scenario: &Scenario, mut promises: Promises) -> Promises {
+    let state =
+        [Property::Convergence, Property::LwwMaximum, Property::Durability, Property::Resurrection];
+    let reads = [Property::ReadYourWrites, Property::MonotonicReads, Property::Staleness];
+    let writes = [Property::MonotonicWrites, Property::WritesFollowReads];
+    let mut never = |properties: &[Property], why| {
+        for property in properties {
+            promises = std::mem::take(&mut promises).with(*property, Promise::Never { why });
+        }
+    };
+    let fills_in = config.anti_entropy.is_some() || scenario.repairs_reads();
+    if config.timestamps.ties == Ties::KeepExisting {
+        let why = "of two writes with one timestamp a replica keeps the one that came first";
+        never(&state, why);
+        never(&writes, why);
+        never(&[Property::ReadYourWrites, Property::Staleness], why);
+    }
+    if config.tombstone_grace.is_some() {
+        never(&state, "what takes longer than the grace period brings back what was deleted");
+    }
+    if fills_in && (config.tombstone_grace.is_some() || config.deletes == Deletes::Erase) {
+        let why = "a replica that missed a delete brings the value back to those that forgot it";
+        never(&state, why);
+        never(&reads, why);
+        never(&writes, why);
+    }
+    promises
+}
+
+/// Whether anti-entropy has the time to bring all replicas together while the cluster settles: every node in turn with
+/// every other, and as often again for what that brought.
+fn compares_in_time(config: &Config, scenario: &Scenario) -> bool {
+    config.anti_entropy.is_some_and(|interval| {
+        let rounds = 4 * u64::from(scenario.cluster.nodes);
+        interval.nanos().saturating_mul(rounds) <= scenario.settle.nanos()
+    })
 }
 
 fn replay(policy: Policy) -> Promise {
@@ -120,7 +231,7 @@ fn append_uniqueness(config: &Config, scenario: &Scenario) -> Promise {
         };
     }
     Promise::Unless {
-        hazards: with(forgets(config.wal.policy), Hazard::ClockSkew),
+        hazards: misordered(config, forgets(config.wal.policy)),
         why: "the leader appends each element once, above what its clock has stamped before",
     }
 }
@@ -208,6 +319,16 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
         return Promise::Unless {
             hazards: forgets(config.wal.policy),
             why: "what a follower lacks of the leader's log is sent to it, but a node may forget what it had",
+        };
+    }
+    if compares_in_time(config, scenario) {
+        let hazards = Hazards::of(&[Hazard::DiskFull, Hazard::ClockDrift]);
+        // Whoever forgets is filled in, but a leader that forgot its sequence gives a version twice.
+        let forgets = forgets(config.wal.policy).iter();
+        let forgets = forgets.filter(|_| config.timestamps.source == TimestampSource::TermSequence);
+        return Promise::Unless {
+            hazards: forgets.fold(hazards, with),
+            why: "replicas compare what they store, and each takes what the other has newer",
         };
     }
     match (config.resend, config.wal.policy) {

@@ -12,6 +12,8 @@ use crate::protocol::leader_follower::{
 use crate::time::Span;
 
 mod failover;
+mod read;
+mod timestamps;
 mod wal;
 
 const ON_ACK_TIMEOUT: [(&str, OnAckTimeout); 2] =
@@ -37,6 +39,11 @@ impl ScenarioProtocol for LeaderFollower {
         });
         let deletes = table.or("deletes", Deletes::Tombstone, |value| value.choice(&DELETES));
         let deduplicate = table.or("deduplicate", false, |value| value.boolean());
+        let timestamps = timestamps::decode(table);
+        let tombstone_grace = timestamps::decode_grace(table, timestamps, deletes);
+        let reads = table.or("read", read::DEFAULT, |reads| reads.table(read::decode));
+        let anti_entropy =
+            table.or("anti-entropy", None, |table| table.table(read::decode_anti_entropy));
         let wal = table.or("wal", wal::DEFAULT, |wal| wal.table(wal::decode));
         let failover =
             table.or("failover", Failover::NONE, |failover| failover.table(failover::decode));
@@ -49,6 +56,10 @@ impl ScenarioProtocol for LeaderFollower {
             resend: resend?,
             deletes: deletes?,
             deduplicate: deduplicate?,
+            tombstone_grace: tombstone_grace?,
+            timestamps: timestamps?,
+            reads: reads?,
+            anti_entropy: anti_entropy?,
             wal: wal?,
             failover: failover?,
             defects: defects?,
@@ -81,14 +92,17 @@ impl ScenarioProtocol for LeaderFollower {
         set("deletes", word_for(&DELETES, &config.deletes).into());
         set("deduplicate", config.deduplicate.into());
         set("failover", failover::encode(&config.failover).into());
+        set("read", read::encode(&config.reads).into());
+        set("anti-entropy", read::encode_anti_entropy(config.anti_entropy).into());
         set("wal", wal::encode(&config.wal).into());
         let names = config.defects.iter().map(|defect| defect.name().into());
         set("defects", toml::Value::Array(names.collect()));
+        table.extend(timestamps::encode(&config.timestamps, config.tombstone_grace));
         table
     }
 
     fn schema() -> serde_json::Value {
-        json!({
+        let mut schema = json!({
             "type": "object",
             "description": "One node leads and sends each write to the others, which follow it.",
             "additionalProperties": false,
@@ -153,6 +167,8 @@ impl ScenarioProtocol for LeaderFollower {
                     "type": "boolean",
                     "default": false
                 },
+                "read": read::schema(),
+                "anti-entropy": read::schema_of_anti_entropy(),
                 "wal": wal::schema(),
                 "failover": failover::schema(),
                 "defects": {
@@ -162,7 +178,11 @@ impl ScenarioProtocol for LeaderFollower {
                     "default": []
                 }
             }
-        })
+        });
+        if let Some(properties) = schema["properties"].as_object_mut() {
+            properties.extend(timestamps::schema());
+        }
+        schema
     }
 }
 
@@ -190,6 +210,12 @@ fn contradiction(config: &Config, table: &TableDecoder<'_>) -> Option<()> {
         return table.wrong(
             "with catch-up by `log` what is missing is asked for after a heartbeat, and `resend` has no say",
             "expected `resend` to be off, or another `catch-up`",
+        );
+    }
+    if is_log && config.anti_entropy.is_some() {
+        return table.wrong(
+            "with catch-up by `log` only the leader fills a follower in, and `anti-entropy` fills in behind its back",
+            "expected no `anti-entropy`, or another `catch-up`",
         );
     }
     if !is_log && matches!(config.mode, Mode::InSync { .. }) {

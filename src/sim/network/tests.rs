@@ -67,6 +67,7 @@ impl Bench {
             cluster: Cluster { nodes, initial_leader: None },
             network,
             clocks: vec![Clock::default(); nodes.into()],
+            client_clocks: vec![],
             disk: Disk { sync: constant(0) },
             workload: None,
             script: vec![],

@@ -53,6 +53,12 @@ pub trait EventQueue<T> {
     #[must_use]
     fn len(&self) -> usize;
 
+    /// For each item popped, in order, the place of the one popped last when it was pushed, if there was one: what
+    /// caused it. Nothing, unless the queue is made to keep that.
+    fn parents(&mut self) -> Vec<Option<usize>> {
+        Vec::new()
+    }
+
     /// Whether nothing is pending.
     #[must_use]
     fn is_empty(&self) -> bool {

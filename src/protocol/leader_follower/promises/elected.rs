@@ -11,18 +11,17 @@
 use crate::config::Config as Scenario;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property};
 use crate::protocol::leader_follower::config::{CatchUp, Config, Election, Mode, OnAckTimeout};
+use crate::protocol::leader_follower::timestamps::TimestampSource;
 use crate::protocol::wal::Policy;
 
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let kept = Hazards::of(&[Hazard::EmptyDisk, Hazard::LostWrite, Hazard::BitRot]);
-    let disks = Hazards::of(&[
-        Hazard::EmptyDisk,
-        Hazard::LostWrite,
-        Hazard::BitRot,
-        Hazard::StayedDown,
-        Hazard::ClockSkew,
-        Hazard::ClockDrift,
-    ]);
+    let mut disks = super::misordered(config, kept);
+    disks.insert(Hazard::StayedDown);
+    if config.timestamps.source == TimestampSource::Wall {
+        // Two leaders stamp, and the clocks of both have to agree.
+        disks.insert(Hazard::ClockDrift);
+    }
     let never = |why| Promise::Never { why };
     let safe = missing_safeguard(config, scenario);
     let reads = never("a deposed leader answers reads from what it has until it hears of the next");
@@ -34,7 +33,7 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         Some(why) => never(why),
     };
     let durability = if scenario.retries_writes() { never(super::RETRIED) } else { writes };
-    Promises::default()
+    let promises = Promises::default()
         .with(Property::SingleLeader, single_leader(config, kept))
         .with(Property::Convergence, convergence(config, safe, kept))
         .with(
@@ -62,7 +61,8 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         )
         .with(Property::ReplicationLag, super::REPLICATION_LAG)
         .with(Property::Resurrection, reads)
-        .with(Property::AppendUniqueness, appends(config, scenario, writes))
+        .with(Property::AppendUniqueness, appends(config, scenario, writes));
+    super::without(config, scenario, promises)
 }
 
 /// What is acknowledged is there, and what is tried again is known, where both are promised.

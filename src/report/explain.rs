@@ -1,0 +1,118 @@
+//! Explanations: the lives of single writes, as text that fits a screen and as JSON.
+//!
+//! The document: `{scenario, seed, digest, durability, lost, mechanisms{NAME: count}, writes[{operation, call, status,
+//! version, mechanism, phrase, decisive{node, at_ns}, steps[{at_ns, who[], kind, text}], left_out}], untold}`.
+//! `mechanism`, `phrase` and `decisive` are null for a write that was not lost; `untold` is how many more writes were
+//! asked for.
+
+use serde_json::{Map, Value, json};
+
+use crate::report::layout::{counted, moment, width, wrap};
+use crate::run::explain::{Asked, Explanation};
+use crate::run::mechanism::Mechanism;
+use crate::run::story::{Step, Story};
+
+/// As many nodes are named beside a step.
+const MOST_NAMED: usize = 4;
+
+/// The explanation for people.
+#[must_use]
+pub fn text(scenario: &str, asked: &Asked, explanation: &Explanation) -> String {
+    let Explanation { seed, digest, durability, lost, .. } = explanation;
+    let mut out = format!("{scenario}  seed {seed}  digest {digest}\n");
+    let by: Vec<String> = explanation
+        .mechanisms
+        .iter()
+        .map(|(mechanism, count)| format!("{count} {mechanism}"))
+        .collect();
+    let losses = match lost {
+        0 => "no acknowledged write was lost".to_owned(),
+        1 => format!("1 acknowledged write was lost ({})", by.join(", ")),
+        _ => format!("{} were lost: {}", counted(*lost, "acknowledged write"), by.join(", ")),
+    };
+    out.push_str(&wrap(&format!("durability {}: {losses}", durability.name()), 0, false));
+    out.push('\n');
+    for story in &explanation.stories {
+        out.push('\n');
+        out.push_str(&story_text(story));
+    }
+    if explanation.untold > 0 {
+        let how = match asked {
+            Asked::Lost => "the first by each mechanism is told; --write VALUE tells another",
+            Asked::Write(_) => "--write KEY=VALUE tells fewer",
+        };
+        let more = format!("and {}: {how}", counted(explanation.untold, "more write"));
+        out.push_str(&format!("\n{}\n", wrap(&more, 0, false)));
+    }
+    out
+}
+
+fn story_text(story: &Story) -> String {
+    let fate = match story.mechanism {
+        Some(mechanism) => format!("lost: {mechanism}"),
+        None => story.status.name().to_owned(),
+    };
+    let mut out = format!("{}  {fate}\n", story.call);
+    let wide = story.steps.iter().map(|step| width(&doers(step))).max().unwrap_or(0);
+    for step in &story.steps {
+        // Time and doer stand in the margin of the first line.
+        let lines = wrap(&step.text, 10 + 2 + wide + 2, false);
+        let (at, who) = (moment(step.at), doers(step));
+        out.push_str(&format!("{at:>10}  {who:<wide$}  {}\n", lines.trim_start()));
+    }
+    if story.left_out > 0 {
+        let what = counted(story.left_out, "lesser or repeated step");
+        out.push_str(&format!("{:>10}  ({what} left out)\n", ""));
+    }
+    out
+}
+
+/// Who does a step: `n1`, `n2 n3`, `n2 n3 n4 +2`.
+fn doers(step: &Step) -> String {
+    if step.who.len() <= MOST_NAMED {
+        return step.who.join(" ");
+    }
+    let named = &step.who[..MOST_NAMED - 1];
+    format!("{} +{}", named.join(" "), step.who.len() - named.len())
+}
+
+/// The explanation as a document.
+#[must_use]
+pub fn document(scenario: &str, explanation: &Explanation) -> Value {
+    let count =
+        |(mechanism, count): &(Mechanism, u64)| (mechanism.name().to_owned(), Value::from(*count));
+    json!({
+        "scenario": scenario,
+        "seed": explanation.seed,
+        "digest": explanation.digest.to_string(),
+        "durability": explanation.durability.name(),
+        "lost": explanation.lost,
+        "mechanisms": explanation.mechanisms.iter().map(count).collect::<Map<_, _>>(),
+        "writes": explanation.stories.iter().map(story_document).collect::<Value>(),
+        "untold": explanation.untold,
+    })
+}
+
+fn story_document(story: &Story) -> Value {
+    let step = |step: &Step| {
+        json!({
+            "at_ns": step.at.nanos(),
+            "who": step.who,
+            "kind": step.kind.name(),
+            "text": step.text,
+        })
+    };
+    let decisive =
+        story.decisive.map(|(node, at)| json!({ "node": node.to_string(), "at_ns": at.nanos() }));
+    json!({
+        "operation": story.operation.0,
+        "call": story.call,
+        "status": story.status.name(),
+        "version": story.version.map(|version| version.to_string()),
+        "mechanism": story.mechanism.map(Mechanism::name),
+        "phrase": story.mechanism.map(Mechanism::phrase),
+        "decisive": decisive,
+        "steps": story.steps.iter().map(step).collect::<Value>(),
+        "left_out": story.left_out,
+    })
+}

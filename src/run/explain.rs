@@ -1,0 +1,155 @@
+//! Why: what became of one write, or of those that a run lost.
+
+use crate::check::{self, words};
+use crate::config::{Config, ExpectedVerdict};
+use crate::digest::DigestValue;
+use crate::history::History;
+use crate::id::{KeyId, OpId};
+use crate::property::Property;
+use crate::protocol::Protocol;
+use crate::sim::Notes;
+
+use super::losses::{self, Written};
+use super::mechanism::Mechanism;
+use super::story::{self, Story};
+use super::{QueueKind, simulate};
+
+/// So many writes are told in full; the rest are counted.
+const MOST_TOLD: usize = 3;
+
+/// Which writes to explain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Those that were acknowledged and lost.
+    Lost,
+    /// The one of this value, `KEY=VALUE`, or call (`delete city`).
+    Write(String),
+}
+
+/// What became of the writes that were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The seed.
+    pub seed: u64,
+    /// The digest of every event: it is that run which is explained.
+    pub digest: DigestValue,
+    /// The verdict on durability.
+    pub durability: ExpectedVerdict,
+    /// How many acknowledged writes the run lost.
+    pub lost: u64,
+    /// How often each mechanism lost one; together fewer than `lost` where there are more than
+    /// [`super::MOST_FOLLOWED`].
+    pub mechanisms: Vec<(Mechanism, u64)>,
+    /// The lives of some of the writes that were asked for: of lost ones the first by each mechanism.
+    pub stories: Vec<Story>,
+    /// How many more there are.
+    pub untold: u64,
+}
+
+/// Nobody wrote what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoSuchWrite {
+    /// What was asked for.
+    pub wanted: String,
+    /// A write that may be meant.
+    pub near: Option<String>,
+    /// Some of the writes that there are.
+    pub examples: Vec<String>,
+}
+
+/// Runs the scenario under `seed` and tells the lives of the writes that are asked for.
+///
+/// # Errors
+///
+/// When no client of this run wrote what was asked for.
+pub fn explain<P: Protocol>(
+    config: &Config,
+    settings: &P::Config,
+    seed: u64,
+    asked: &Asked,
+) -> Result<Explanation, NoSuchWrite> {
+    let queue = QueueKind::default();
+    let finished = simulate::<P>(config, settings, seed, queue, Notes::default());
+    let promises = P::promises(settings, config);
+    let checks = check::judge(&losses::evidence(config, &finished), &promises, finished.hazards);
+    let mut durability = checks.iter().filter(|check| check.property == Property::Durability);
+    let durability = durability.next().map_or(ExpectedVerdict::Unknown, |check| check.judged);
+    let is_lossy = matches!(durability, ExpectedVerdict::Violation | ExpectedVerdict::Allowed);
+    let (lost, all_lost) = if is_lossy { losses::lost(config, &finished) } else { (Vec::new(), 0) };
+    let asked_for = match asked {
+        Asked::Lost => Vec::new(),
+        Asked::Write(wanted) => find(&finished.history, config, wanted)?,
+    };
+    // A lost write that is asked for is followed once.
+    let is_lost = |op: OpId| lost.iter().position(|write| write.op == op);
+    let mut writes = lost.clone();
+    let mut places = Vec::new();
+    for write in asked_for.iter().take(MOST_TOLD) {
+        places.push(is_lost(write.op).unwrap_or(writes.len()));
+        if is_lost(write.op).is_none() {
+            writes.push(write.clone());
+        }
+    }
+    let seen = match writes[..] {
+        [] => Vec::new(),
+        _ => losses::follow::<P>(config, settings, (seed, queue), &writes),
+    };
+    let causes: Vec<_> =
+        lost.iter().zip(&seen).map(|(write, seen)| write.cause(seen, &finished.finals)).collect();
+    if *asked == Asked::Lost {
+        let mechanisms: Vec<Mechanism> = causes.iter().map(|cause| cause.mechanism).collect();
+        places = first_of_each(&mechanisms);
+        places.truncate(MOST_TOLD);
+    }
+    let told = places.into_iter().map(|place| {
+        // Those that were lost come first.
+        let cause = causes.get(place).copied();
+        story::tell(config, &finished, &writes[place], &seen[place], cause)
+    });
+    let stories: Vec<Story> = told.collect();
+    let candidates = match asked {
+        Asked::Lost => all_lost,
+        Asked::Write(_) => asked_for.len() as u64,
+    };
+    Ok(Explanation {
+        seed,
+        digest: finished.digest,
+        durability,
+        lost: all_lost,
+        mechanisms: losses::count(&causes),
+        untold: candidates - stories.len() as u64,
+        stories,
+    })
+}
+
+/// The places of the first of each mechanism.
+fn first_of_each(mechanisms: &[Mechanism]) -> Vec<usize> {
+    let is_first = |index: &usize| !mechanisms[..*index].contains(&mechanisms[*index]);
+    (0..mechanisms.len()).filter(is_first).collect()
+}
+
+/// The writes of this value, key and value, or call.
+fn find(history: &History, config: &Config, wanted: &str) -> Result<Vec<Written>, NoSuchWrite> {
+    let names = &config.names;
+    let mut found: Vec<(OpId, KeyId)> = Vec::new();
+    let mut known: Vec<String> = Vec::new();
+    for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
+        let call = words::call(names, entry);
+        let value = entry.value.map(|value| names.value(value));
+        let pair = call.strip_prefix("put ").unwrap_or(&call);
+        if value.as_deref() == Some(wanted) || pair == wanted || call == wanted {
+            let mut cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
+            let first = cleared.next().map_or(entry.key, |(_, key, _)| *key);
+            found.push((op, first));
+        }
+        known.push(value.unwrap_or(call));
+    }
+    if !found.is_empty() {
+        return Ok(losses::written(history, &found));
+    }
+    let near = crate::scenario::nearest(wanted, known.iter().map(String::as_str));
+    let near = near.map(str::to_owned);
+    known.dedup();
+    known.truncate(8);
+    Err(NoSuchWrite { wanted: wanted.to_owned(), near, examples: known })
+}

@@ -1,0 +1,246 @@
+//! The classifier on lives written by hand.
+
+use super::*;
+use crate::id::{OpId, Value};
+use crate::protocol::{RequestId, Role, Stored};
+
+const KEY: KeyId = KeyId(0);
+const N1: NodeId = NodeId(0);
+const N2: NodeId = NodeId(1);
+const N3: NodeId = NodeId(2);
+
+fn version(timestamp: i64) -> Version {
+    Version { timestamp, node: N1, sequence: 0 }
+}
+
+/// The write of version 10, on three nodes.
+#[derive(Default)]
+struct Life {
+    sightings: Vec<Sighting>,
+    removes: bool,
+    /// What live nodes hold at the end: a version.
+    held: BTreeMap<NodeId, i64>,
+    down: Vec<NodeId>,
+}
+
+impl Life {
+    fn accepted() -> Self {
+        let mut life = Self::default();
+        let request = RequestId { operation: OpId(0), attempt: 0 };
+        life.see(
+            0,
+            N1,
+            SightingKind::Observed(Observation::Accept { request, key: KEY, version: version(10) }),
+        );
+        life.applied(0, N1)
+    }
+
+    fn see(&mut self, at: u64, node: NodeId, what: SightingKind) {
+        self.sightings.push(Sighting { at: Time::from_nanos(at), node, write: 0, what });
+    }
+
+    fn then(mut self, at: u64, node: NodeId, what: SightingKind) -> Self {
+        self.see(at, node, what);
+        self
+    }
+
+    fn applied(self, at: u64, node: NodeId) -> Self {
+        let version = version(10);
+        self.then(at, node, SightingKind::Observed(Observation::Apply { key: KEY, version }))
+    }
+
+    fn dropped(self, at: u64, node: NodeId, reason: DiscardReason) -> Self {
+        let version = version(10);
+        let dropped = Observation::Discard { key: KEY, version, reason };
+        self.then(at, node, SightingKind::Observed(dropped))
+    }
+
+    /// The process dies; what was logged stays.
+    fn crashed(self, at: u64, node: NodeId, logged: bool) -> Self {
+        let crash = Crash { power: false, tail: false, logged };
+        self.then(at, node, SightingKind::Crashed(crash))
+    }
+
+    fn lost_power(self, at: u64, node: NodeId, tail: bool) -> Self {
+        let crash = Crash { power: true, tail, logged: true };
+        self.then(at, node, SightingKind::Crashed(crash))
+    }
+
+    fn started(self, at: u64, node: NodeId, has_it: bool) -> Self {
+        self.then(at, node, SightingKind::Started { has_it, up: true })
+    }
+
+    fn holds(mut self, node: NodeId, timestamp: i64) -> Self {
+        self.held.insert(node, timestamp);
+        self
+    }
+
+    fn down(mut self, node: NodeId) -> Self {
+        self.down.push(node);
+        self
+    }
+
+    fn cause(&self) -> Cause {
+        let snapshot = |node: NodeId| {
+            let mut snapshot = NodeSnapshot::new(node, Role::Follower);
+            snapshot.up = !self.down.contains(&node);
+            if let Some(timestamp) = self.held.get(&node) {
+                let stored = Stored { value: Some(Value::text(0)), version: version(*timestamp) };
+                snapshot.data.insert(KEY, stored);
+            }
+            snapshot
+        };
+        let finals: Vec<NodeSnapshot> = NodeId::all(3).map(snapshot).collect();
+        let subject = Subject {
+            key: KEY,
+            version: Some(version(10)),
+            removes: self.removes,
+            finals: &finals,
+        };
+        classify(&self.sightings, subject)
+    }
+
+    #[track_caller]
+    fn was_lost(&self, mechanism: Mechanism, node: NodeId, at: u64) {
+        let decisive = Some((node, Time::from_nanos(at)));
+        assert_eq!(self.cause(), Cause { mechanism, decisive });
+    }
+}
+
+#[test]
+fn what_nobody_else_had_was_never_shipped() {
+    Life::accepted().crashed(5, N1, false).started(9, N1, false).was_lost(
+        Mechanism::NeverShipped,
+        N1,
+        5,
+    );
+    // Its log may have it, and never comes back.
+    Life::accepted().crashed(5, N1, true).down(N1).was_lost(Mechanism::NeverShipped, N1, 5);
+}
+
+#[test]
+fn copies_without_a_log_are_lost_with_the_last_memory() {
+    let life = Life::accepted().applied(2, N2).crashed(5, N1, false).crashed(7, N2, false);
+    life.was_lost(Mechanism::MemoryLost, N2, 7);
+}
+
+#[test]
+fn a_tail_counts_as_lost_only_where_the_write_was_in_it() {
+    let alone = |tail| Life::accepted().lost_power(5, N1, tail).started(9, N1, false);
+    alone(true).was_lost(Mechanism::UnsyncedTailLost, N1, 5);
+    alone(false).was_lost(Mechanism::LogDamage, N1, 5);
+    // The process died first, and then the machine.
+    Life::accepted()
+        .crashed(5, N1, true)
+        .then(6, N1, SightingKind::PowerCut { tail: true })
+        .started(9, N1, false)
+        .was_lost(Mechanism::UnsyncedTailLost, N1, 5);
+}
+
+#[test]
+fn of_ends_at_one_instant_the_accepting_nodes_counts() {
+    Life::accepted()
+        .applied(2, N2)
+        .lost_power(5, N1, true)
+        .lost_power(5, N2, false)
+        .started(9, N1, false)
+        .started(9, N2, false)
+        .was_lost(Mechanism::UnsyncedTailLost, N1, 5);
+}
+
+#[test]
+fn a_restart_with_the_write_undoes_the_crash() {
+    Life::accepted()
+        .crashed(5, N1, true)
+        .started(6, N1, true)
+        .dropped(8, N1, DiscardReason::Truncated)
+        .was_lost(Mechanism::Truncated, N1, 8);
+}
+
+#[test]
+fn a_replaced_disk_is_named_over_the_crash_before_it() {
+    Life::accepted()
+        .crashed(5, N1, true)
+        .then(7, N1, SightingKind::DiskReplaced)
+        .started(7, N1, false)
+        .was_lost(Mechanism::DiskReplaced, N1, 5);
+}
+
+#[test]
+fn a_drop_is_named_by_its_reason() {
+    let rows = [
+        (DiscardReason::Older, Mechanism::OlderTimestamp),
+        (DiscardReason::Cleared, Mechanism::Cleared),
+        (DiscardReason::Replaced, Mechanism::FullStateOverwrite),
+        (DiscardReason::Truncated, Mechanism::Truncated),
+    ];
+    for (reason, mechanism) in rows {
+        Life::accepted()
+            .applied(2, N2)
+            .crashed(3, N1, false)
+            .dropped(6, N2, reason)
+            .was_lost(mechanism, N2, 6);
+    }
+}
+
+#[test]
+fn a_drop_on_arrival_decides_where_only_the_acceptor_ever_had_it() {
+    let life = Life::accepted().dropped(2, N2, DiscardReason::Older).crashed(5, N1, false);
+    life.was_lost(Mechanism::OlderTimestamp, N2, 2);
+    // A third node took it: then its end is what counts.
+    let life = Life::accepted()
+        .dropped(2, N2, DiscardReason::Older)
+        .applied(3, N3)
+        .crashed(5, N1, false)
+        .crashed(6, N3, false);
+    life.was_lost(Mechanism::MemoryLost, N3, 6);
+}
+
+#[test]
+fn a_live_copy_is_beaten_by_a_higher_version_alone() {
+    let life = Life::accepted().dropped(2, N2, DiscardReason::Older).holds(N1, 10).holds(N2, 99);
+    life.was_lost(Mechanism::OlderTimestamp, N2, 2);
+    let unexplained = Life::accepted().holds(N1, 10).cause();
+    assert_eq!(unexplained.mechanism, Mechanism::Unexplained);
+}
+
+#[test]
+fn an_older_write_in_its_place_is_told_from_a_newer_one() {
+    let superseded = |by| {
+        let by = SightingKind::Superseded { by: version(by) };
+        Life::accepted().then(4, N1, by).crashed(8, N1, false)
+    };
+    superseded(99).was_lost(Mechanism::NeverShipped, N1, 8);
+    let mut replaced =
+        Life::accepted().then(4, N1, SightingKind::Superseded { by: version(1) }).holds(N1, 1);
+    replaced.was_lost(Mechanism::OverwrittenByOlder, N1, 4);
+    replaced.removes = true;
+    replaced.was_lost(Mechanism::Resurrected, N1, 4);
+}
+
+#[test]
+fn a_copy_on_a_node_that_stays_down_was_left_behind() {
+    let life = Life::accepted()
+        .applied(2, N2)
+        .crashed(3, N1, false)
+        .started(4, N1, false)
+        .crashed(6, N2, true)
+        .then(7, N2, SightingKind::Started { has_it: false, up: false })
+        .down(N2);
+    life.was_lost(Mechanism::LeftBehind, N2, 6);
+}
+
+#[test]
+fn silence_is_unexplained() {
+    let cause = Life::default().cause();
+    assert_eq!(cause, Cause { mechanism: Mechanism::Unexplained, decisive: None });
+}
+
+#[test]
+fn names_and_figures_agree_and_are_unique() {
+    for (place, mechanism) in Mechanism::ALL.into_iter().enumerate() {
+        let figure = format!("lost_{}", mechanism.name().replace('-', "_"));
+        assert_eq!(mechanism.figure(), figure);
+        assert!(Mechanism::ALL[..place].iter().all(|other| other.name() != mechanism.name()));
+    }
+}

@@ -1,0 +1,463 @@
+//! The life of one write as a causal chain in plain words: who took it, to whom it was sent, what became of the
+//! messages, who confirmed, who crashed, who led without it, where it ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::check::words;
+use crate::config::Config;
+use crate::history::{Entry, Function, Status};
+use crate::id::{NodeId, NodeSet, OpId, Version};
+use crate::metrics::Leadership;
+use crate::protocol::{Cargo, Observation};
+use crate::sim::{Finished, Passage, Sighting, SightingKind};
+use crate::time::Time;
+
+use super::losses::Written;
+use super::mechanism::{Cause, Mechanism};
+
+/// No story has more steps, so that it fits a screen; of a longer one the middle is left out.
+const MOST_STEPS: usize = 20;
+/// Of a longer story, so many steps at its end are told: there is the reason.
+const LAST_STEPS: usize = 9;
+
+/// The life of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Story {
+    /// The operation in the history.
+    pub operation: OpId,
+    /// What was asked, and by whom: `put city=Raleigh by c1`.
+    pub call: String,
+    /// What became of the operation.
+    pub status: Status,
+    /// The version that it was given.
+    pub version: Option<Version>,
+    /// How it was lost; `None` when it was not.
+    pub mechanism: Option<Mechanism>,
+    /// The node whose copy's end made the loss certain, and when.
+    pub decisive: Option<(NodeId, Time)>,
+    /// What happened, in order.
+    pub steps: Vec<Step>,
+    /// How many repeated or lesser steps are not told.
+    pub left_out: u64,
+}
+
+/// A step of a story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// When.
+    pub at: Time,
+    /// The nodes or the client that did it; nobody for the end of the run.
+    pub who: Vec<String>,
+    /// What kind of step it is.
+    pub kind: StepKind,
+    /// What they did, in words.
+    pub text: String,
+}
+
+/// What kind of step it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StepKind {
+    /// A client asked for it.
+    Invoked,
+    /// A node took it from the client and stamped it.
+    Accepted,
+    /// A replica's store took it.
+    Applied,
+    /// A replica dropped it.
+    Discarded,
+    /// Another write of the key took its place on a replica.
+    Superseded,
+    /// A node sent it to others.
+    Sent,
+    /// It reached a node that was down.
+    Undelivered,
+    /// A node learned that another has it.
+    Confirmed,
+    /// A confirmation never arrived.
+    ConfirmationLost,
+    /// The client learned what came of it.
+    Completed,
+    /// A node that had it crashed.
+    Crashed,
+    /// A node that had it lost power.
+    PowerLost,
+    /// A node that had had it was given an empty disk.
+    DiskReplaced,
+    /// A node that had had it started again.
+    Restarted,
+    /// A node began to lead.
+    Leads,
+    /// The end of the run.
+    End,
+}
+
+impl StepKind {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Invoked => "invoked",
+            Self::Accepted => "accepted",
+            Self::Applied => "applied",
+            Self::Discarded => "discarded",
+            Self::Superseded => "superseded",
+            Self::Sent => "sent",
+            Self::Undelivered => "undelivered",
+            Self::Confirmed => "confirmed",
+            Self::ConfirmationLost => "confirmation-lost",
+            Self::Completed => "completed",
+            Self::Crashed => "crashed",
+            Self::PowerLost => "power-lost",
+            Self::DiskReplaced => "disk-replaced",
+            Self::Restarted => "restarted",
+            Self::Leads => "leads",
+            Self::End => "end",
+        }
+    }
+}
+
+/// Tells the life of `write`, given what was seen of it and, when it was lost, how.
+pub(super) fn tell(
+    config: &Config,
+    run: &Finished,
+    write: &Written,
+    sightings: &[Sighting],
+    cause: Option<Cause>,
+) -> Story {
+    let entry = run.history.entry(write.op);
+    let mut teller = Teller {
+        config,
+        run,
+        write,
+        steps: Vec::new(),
+        held: NodeSet::EMPTY,
+        told: BTreeSet::new(),
+        passages: BTreeMap::new(),
+        left_out: 0,
+    };
+    let client = config.names.client(entry.client);
+    let text = format!("asks to {}", words::call(&config.names, entry));
+    teller.step(entry.invoked_at, &client, StepKind::Invoked, text);
+    let mut answered = (entry.status != Status::Pending).then_some(entry.completed_at);
+    let mut leaders = run.leaderships.iter().filter(|led| led.from > entry.invoked_at).peekable();
+    let groups = sightings.chunk_by(|a, b| a.at == b.at);
+    for group in groups {
+        let now = group[0].at;
+        while let Some(led) = leaders.next_if(|led| led.from < now) {
+            teller.leads(led);
+        }
+        if answered.is_some_and(|at| at < now) {
+            answered = None;
+            teller.completed(entry);
+        }
+        teller.instant(group);
+    }
+    if answered.is_some() {
+        teller.completed(entry);
+    }
+    leaders.for_each(|led| teller.leads(led));
+    teller.end(cause);
+    teller.finish(entry, cause)
+}
+
+/// What tells two messages about a write apart.
+type Leg = (NodeId, NodeId, Cargo);
+
+struct Teller<'a> {
+    config: &'a Config,
+    run: &'a Finished,
+    write: &'a Written,
+    steps: Vec<Step>,
+    /// The nodes that are up and have it.
+    held: NodeSet,
+    /// What is told once.
+    told: BTreeSet<(StepKind, NodeId, NodeId)>,
+    /// What became of the last message of each leg.
+    passages: BTreeMap<Leg, Passage>,
+    left_out: u64,
+}
+
+impl Teller<'_> {
+    /// Adds a step, to one of others that do the same at the same time if there is one.
+    fn step(&mut self, at: Time, who: &impl ToString, kind: StepKind, text: String) {
+        let same = |step: &&mut Step| step.at == at && step.kind == kind && step.text == text;
+        match self.steps.iter_mut().rev().find(same) {
+            Some(step) => step.who.push(who.to_string()),
+            None => self.steps.push(Step { at, who: vec![who.to_string()], kind, text }),
+        }
+    }
+
+    /// Tells a step only once for these nodes; whether it was the first time.
+    fn once(&mut self, kind: StepKind, of: NodeId, with: NodeId) -> bool {
+        let first = self.told.insert((kind, of, with));
+        self.left_out += u64::from(!first);
+        first
+    }
+
+    /// Everything seen at one instant.
+    fn instant(&mut self, group: &[Sighting]) {
+        let mut sends: BTreeMap<NodeId, Vec<(NodeId, Passage)>> = BTreeMap::new();
+        let mut confirmed: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
+        for (place, sighting) in group.iter().enumerate() {
+            match sighting.what {
+                SightingKind::Sent { to, cargo, passage } => {
+                    self.sent((sighting.node, to, cargo), passage, sighting.at, &mut sends);
+                }
+                SightingKind::Delivered { from, cargo: Cargo::Confirmation } => {
+                    if self.once(StepKind::Confirmed, sighting.node, from) {
+                        confirmed.entry(sighting.node).or_default().push(from);
+                    }
+                }
+                _ => self.seen(sighting, &group[..place]),
+            }
+        }
+        let at = group[0].at;
+        for (node, sends) in sends {
+            let text = format!("sends it {}", self.passages_text(&sends));
+            self.step(at, &node, StepKind::Sent, text);
+        }
+        for (node, by) in confirmed {
+            let have = if by.len() == 1 { "has" } else { "have" };
+            let text = format!("learns that {} {have} it", words::nodes(&by));
+            self.step(at, &node, StepKind::Confirmed, text);
+        }
+    }
+
+    fn sent(
+        &mut self,
+        leg: Leg,
+        passage: Passage,
+        at: Time,
+        sends: &mut BTreeMap<NodeId, Vec<(NodeId, Passage)>>,
+    ) {
+        let (from, to, cargo) = leg;
+        if self.passages.insert(leg, passage) == Some(passage) {
+            self.left_out += 1;
+            return;
+        }
+        match (cargo, passage) {
+            (Cargo::Write, _) => sends.entry(from).or_default().push((to, passage)),
+            // That it arrives is what is told.
+            (Cargo::Confirmation, Passage::Travels | Passage::Held(_)) => {}
+            (Cargo::Confirmation, Passage::Lost | Passage::Blocked(_)) => {
+                let how = self.passage_text(passage);
+                let text = format!("confirms it to {to}, {how}");
+                self.step(at, &from, StepKind::ConfirmationLost, text);
+            }
+        }
+    }
+
+    /// `to n2 and n3; to n4, lost on the way`.
+    fn passages_text(&self, sends: &[(NodeId, Passage)]) -> String {
+        let mut by_passage: Vec<(Passage, Vec<NodeId>)> = Vec::new();
+        for (to, passage) in sends {
+            match by_passage.iter_mut().find(|(other, _)| other == passage) {
+                Some((_, nodes)) => nodes.push(*to),
+                None => by_passage.push((*passage, vec![*to])),
+            }
+        }
+        let part = |(passage, nodes): &(Passage, Vec<NodeId>)| match passage {
+            Passage::Travels => format!("to {}", words::nodes(nodes)),
+            Passage::Lost | Passage::Blocked(_) | Passage::Held(_) => {
+                format!("to {}, {}", words::nodes(nodes), self.passage_text(*passage))
+            }
+        };
+        by_passage.iter().map(part).collect::<Vec<_>>().join("; ")
+    }
+
+    fn passage_text(&self, passage: Passage) -> String {
+        let fault = |index: u32| {
+            let fault = &self.config.faults[index as usize];
+            self.config.names.fault(fault.id).to_owned()
+        };
+        match passage {
+            Passage::Travels => "on its way".to_owned(),
+            Passage::Lost => "lost on the way".to_owned(),
+            Passage::Blocked(Some(index)) => format!("blocked ({})", fault(index)),
+            Passage::Blocked(None) => "blocked by a fault".to_owned(),
+            Passage::Held(index) => format!("held back ({})", fault(index)),
+        }
+    }
+
+    /// Something seen that is no message on its way; `before` is what was seen at this instant already.
+    fn seen(&mut self, sighting: &Sighting, before: &[Sighting]) {
+        let Sighting { at, node, what, .. } = *sighting;
+        let (kind, text) = match what {
+            SightingKind::Observed(Observation::Accept { version, .. }) => {
+                self.held.insert(node);
+                let term = self.term(node, at);
+                let text = format!("accepts it{term}, as version {version}");
+                (StepKind::Accepted, text)
+            }
+            SightingKind::Observed(Observation::Apply { .. }) => {
+                self.held.insert(node);
+                let accepts = |other: &Sighting| {
+                    let accepted =
+                        matches!(other.what, SightingKind::Observed(Observation::Accept { .. }));
+                    other.node == node && accepted
+                };
+                if before.iter().any(accepts) {
+                    return;
+                }
+                (StepKind::Applied, "takes it".to_owned())
+            }
+            SightingKind::Observed(Observation::Discard { reason, .. }) => {
+                self.held.remove(node);
+                if !self.once(StepKind::Discarded, node, node) {
+                    return;
+                }
+                (StepKind::Discarded, format!("drops it: {}", reason.phrase()))
+            }
+            SightingKind::Superseded { by } => {
+                if !self.once(StepKind::Superseded, node, node) {
+                    return;
+                }
+                (StepKind::Superseded, format!("takes {} in its place", self.other(by)))
+            }
+            SightingKind::Undelivered { from, .. } => {
+                if !self.once(StepKind::Undelivered, node, from) {
+                    return;
+                }
+                (StepKind::Undelivered, format!("is down when it comes from {from}"))
+            }
+            SightingKind::Crashed(crash) => {
+                self.held.remove(node);
+                let kind = if crash.power { StepKind::PowerLost } else { StepKind::Crashed };
+                (kind, crash_text(crash).to_owned())
+            }
+            SightingKind::PowerCut { tail } => {
+                let what = if tail { "; the write was not synced and goes" } else { "" };
+                (StepKind::PowerLost, format!("loses power too{what}"))
+            }
+            SightingKind::DiskReplaced => {
+                (StepKind::DiskReplaced, "is given an empty disk".to_owned())
+            }
+            SightingKind::Started { has_it, up } => {
+                if has_it {
+                    self.held.insert(node);
+                }
+                let how = match (has_it, up) {
+                    (true, _) => "starts again, with it",
+                    (false, true) => "starts again, without it",
+                    (false, false) => "tries to start, and stops at once",
+                };
+                (StepKind::Restarted, how.to_owned())
+            }
+            SightingKind::Observed(_)
+            | SightingKind::Sent { .. }
+            | SightingKind::Delivered { .. } => return,
+        };
+        self.step(at, &node, kind, text);
+    }
+
+    /// ` in term 2`, when the node leads then.
+    fn term(&self, node: NodeId, at: Time) -> String {
+        let leads = |led: &&Leadership| {
+            led.node == node && led.from <= at && led.until.is_none_or(|until| at <= until)
+        };
+        let led = self.run.leaderships.iter().rev().find(leads);
+        led.map_or_else(String::new, |led| format!(" in term {}", led.term))
+    }
+
+    /// The write of a version: `put city=Durham by c2`.
+    fn other(&self, version: Version) -> String {
+        let names = &self.config.names;
+        let mut entries = self.run.history.entries().iter();
+        let writer = entries.find(|entry| entry.is_write() && entry.version == Some(version));
+        writer.map_or_else(
+            || format!("version {version}"),
+            |entry| format!("{} by {}", words::call(names, entry), names.client(entry.client)),
+        )
+    }
+
+    fn leads(&mut self, led: &Leadership) {
+        if !self.once(StepKind::Leads, led.node, led.node) {
+            return;
+        }
+        let with = if self.held.contains(led.node) { "with" } else { "without" };
+        let text = format!("leads in term {}, {with} it", led.term);
+        self.step(led.from, &led.node, StepKind::Leads, text);
+    }
+
+    fn completed(&mut self, entry: &Entry) {
+        let client = self.config.names.client(entry.client).to_owned();
+        let by = entry.node.map_or_else(String::new, |node| format!(" by {node}"));
+        let text = match entry.status {
+            Status::Ok => {
+                let with = match (entry.confirmations, entry.followers) {
+                    (_, 0) => String::new(),
+                    (0, _) => ", before any follower has confirmed it".to_owned(),
+                    (some, all) => format!(", when {some} of {all} followers have confirmed it"),
+                };
+                let degraded = if entry.degraded { " (degraded)" } else { "" };
+                format!("is told ok{by}{with}{degraded}")
+            }
+            Status::Fail | Status::Info | Status::Pending => {
+                let why = entry.failure.map_or_else(String::new, |f| format!(": {}", f.name()));
+                let what =
+                    if entry.status == Status::Fail { "failed" } else { "may have happened" };
+                format!("is told{by} that it {what}{why}")
+            }
+        };
+        self.step(entry.completed_at, &client, StepKind::Completed, text);
+    }
+
+    /// The last step: where it is at the end.
+    fn end(&mut self, cause: Option<Cause>) {
+        let key = self.config.names.key(self.write.key);
+        let live = self.run.finals.iter().filter(|snapshot| snapshot.up);
+        let held = |snapshot: &&crate::protocol::NodeSnapshot| {
+            let stored = snapshot.data.get(&self.write.key);
+            stored.is_some_and(|stored| self.write.versions.contains(&stored.version))
+        };
+        let keepers: Vec<NodeId> = live.clone().filter(held).map(|s| s.node).collect();
+        let newest = live.filter_map(|snapshot| snapshot.data.get(&self.write.key));
+        let newest = newest.max_by_key(|stored| stored.version);
+        let shown = words::holds(&self.config.names, self.write.key, newest.copied());
+        let left = match newest {
+            Some(_) => format!("{shown} is what is left"),
+            None => format!("no node that is up has {key}"),
+        };
+        let text = match cause {
+            Some(cause) => format!("lost: {}; {left}", cause.mechanism.phrase()),
+            None if !keepers.is_empty() => "at the end it is there".to_owned(),
+            None => format!("at the end {left}"),
+        };
+        let who = if cause.is_none() { keepers } else { Vec::new() };
+        let who = who.iter().map(ToString::to_string).collect();
+        self.steps.push(Step { at: self.run.ended_at, who, kind: StepKind::End, text });
+    }
+
+    fn finish(mut self, entry: &Entry, cause: Option<Cause>) -> Story {
+        if self.steps.len() > MOST_STEPS {
+            let middle = MOST_STEPS - LAST_STEPS..self.steps.len() - LAST_STEPS;
+            self.left_out += middle.len() as u64;
+            self.steps.drain(middle);
+        }
+        let names = &self.config.names;
+        let key = match entry.function {
+            Function::Clear => format!(" ({})", names.key(self.write.key)),
+            _ => String::new(),
+        };
+        Story {
+            operation: self.write.op,
+            call: format!("{}{key} by {}", words::call(names, entry), names.client(entry.client)),
+            status: entry.status,
+            version: self.write.versions.iter().max().copied(),
+            mechanism: cause.map(|cause| cause.mechanism),
+            decisive: cause.and_then(|cause| cause.decisive),
+            steps: self.steps,
+            left_out: self.left_out,
+        }
+    }
+}
+
+const fn crash_text(crash: crate::sim::Crash) -> &'static str {
+    match (crash.power, crash.tail, crash.logged) {
+        (true, true, _) => "loses power, and the write, not yet synced, goes from its disk",
+        (true, false, true) => "loses power; its disk keeps what was synced",
+        (true, false, false) => "loses power, with nothing on its disk",
+        (false, _, true) => "crashes; its disk keeps what was written",
+        (false, _, false) => "crashes, with nothing on its disk",
+    }
+}
