@@ -57,7 +57,7 @@ operation = [
 ]
 fault = [
     { at = "200ms", for = "1s", isolate = "n1" },
-    { at = "1200ms", for = "200ms", block = { from = "n2", to = "n1" } },
+    { at = "1200ms", for = "60ms", block = { from = "n2", to = "n1" } },
 ]
 expect.state = [
     { at = "1100ms", node = "n2", role = "leader", term = 2 },
