@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench replicated_write`
 
+use std::num::NonZeroU32;
+
 #[path = "bare.rs"]
 mod bare;
 #[path = "measure.rs"]
@@ -13,7 +15,10 @@ mod settings;
 use bare::{Event, Outcome, StdHeap};
 use measure::{median, timed};
 use splitbrain::history::Entry;
-use splitbrain::protocol::leader_follower::{LeaderFollower, Mode};
+use splitbrain::protocol::leader_follower::{
+    CatchUp, Config as Settings, Election, Failover, LeaderFollower, Mode,
+};
+use splitbrain::protocol::wal::Policy;
 use splitbrain::run::{QueueKind, RunOptions, RunVerdict, run};
 use splitbrain::sim::queue::{CalendarQueue, HeapQueue};
 use splitbrain::time::Span;
@@ -37,14 +42,25 @@ const ROWS: &[Row] = &[
 
 /// The same model in the simulator, with everything on that a run has: digest, history, checkers.
 fn ours(followers: u32, writes: u64, seed: u64, queue: QueueKind) -> Outcome {
+    simulate((followers, writes, seed), queue, |_| {})
+}
+
+/// The same with other settings.
+fn simulate(
+    (followers, writes, seed): (u32, u64, u64),
+    queue: QueueKind,
+    change: impl FnOnce(&mut Settings),
+) -> Outcome {
     let nodes = u16::try_from(followers + 1).expect("a cluster has at most 1024 nodes");
     let mut config = settings::config(nodes);
     config.network.default = settings::link(settings::uniform_ms(0, 1_000));
     config.network.client_delay = settings::uniform_ms(0, 1_000);
-    config.duration = Span::from_secs(10_000_000);
+    // Ten writers, each done with a write after two seconds in the mean, and some time to spare.
+    config.duration = Span::from_secs(writes / 5 + writes / 50 + 1_000);
     settings::set_clients(&mut config, 10, writes);
     let write_quorum = u16::try_from(followers / 2 + 1).expect("a quorum of the followers");
-    let protocol = settings::settings(Mode::SemiSync { write_quorum });
+    let mut protocol = settings::settings(Mode::SemiSync { write_quorum });
+    change(&mut protocol);
     let options = RunOptions { queue, ..RunOptions::default() };
     let result = run::<LeaderFollower>(&config, &protocol, seed, options);
     assert_eq!(result.verdict, RunVerdict::Pass);
@@ -67,6 +83,7 @@ fn main() {
     for (followers, writes) in cases {
         compare(followers, writes);
     }
+    durable_and_elected();
     println!("\nwhole runs, F = 5, from nothing to the result\n");
     println!("| writes | model | us/run |");
     println!("|---|---|---|");
@@ -122,6 +139,54 @@ fn compare(followers: u32, writes: u64) {
             latency[row],
         );
     }
+}
+
+/// What logs, checkpoints, heartbeats and the timers of failover add to a write.
+fn durable_and_elected() {
+    const WRITES: u64 = 100_000;
+    type Way = (&'static str, fn(&mut Settings));
+    const WAYS: [Way; 4] = [
+        ("in memory, a leader for ever", |_| {}),
+        ("buffered log", logged),
+        ("buffered log, checkpoints, majority vote", |settings| {
+            logged(settings);
+            elected(settings, MAJORITY_VOTE);
+        }),
+        ("buffered log, checkpoints, lowest id", |settings| {
+            logged(settings);
+            elected(settings, Election::LowestId { pre_empt: false });
+        }),
+    ];
+    println!("\nlogs and elections, F = 5, {WRITES} writes; ratio: to the first row, by round\n");
+    println!("| model | us/write | ratio (least .. most) |");
+    println!("|---|---|---|");
+    let mut costs = vec![Vec::new(); WAYS.len()];
+    for round in 0..ROUNDS {
+        for (row, (_, change)) in WAYS.iter().enumerate() {
+            let case = (5, WRITES, round as u64);
+            let (cost, _) = timed(|| simulate(case, QueueKind::Calendar, change));
+            costs[row].push(cost / WRITES as f64 / 1e3);
+        }
+    }
+    for ((name, _), of_row) in WAYS.iter().zip(&costs) {
+        let ratios: Vec<f64> = of_row.iter().zip(&costs[0]).map(|(a, b)| a / b).collect();
+        let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = ratios.iter().copied().fold(0.0, f64::max);
+        let cost = median(of_row.clone());
+        println!("| {name} | {cost:.2} | {:.2} ({least:.2} .. {most:.2}) |", median(ratios));
+    }
+}
+
+const MAJORITY_VOTE: Election =
+    Election::MajorityVote { pre_vote: false, check_log: true, persist_vote: true };
+
+fn logged(settings: &mut Settings) {
+    settings.wal.policy = Policy::Buffered { sync_every: Span::from_secs(1) };
+}
+
+fn elected(settings: &mut Settings, election: Election) {
+    settings.wal.checkpoint_every = NonZeroU32::new(10_000);
+    settings.failover = Failover { election, catch_up: CatchUp::FullState, ..Failover::NONE };
 }
 
 fn short_runs(writes: u64, repeats: u64) {

@@ -174,3 +174,63 @@ fn without_a_safeguard_the_checker_that_should_tell_tells() {
         assert!(found.is_some(), "without {safeguard} {property} holds for 2,000 seeds");
     }
 }
+
+/// Settings of every kind, drawn: what such a cluster promises it keeps, whatever it is.
+fn draw_settings(rng: &mut ChaCha8Rng, nodes: u16) -> Vec<String> {
+    fn one_of<'a>(rng: &mut ChaCha8Rng, choices: &[&'a str]) -> &'a str {
+        choices[usize::try_from(below(rng, choices.len() as u64)).expect("an index")]
+    }
+    let mut sets = Vec::new();
+    let mut set = |key: &str, value: &str| sets.push(format!("{key}={value}"));
+    let quorum = (1 + below(rng, u64::from(nodes) - 1)).to_string();
+    let catch_up = one_of(rng, &["none", "full-state", "log", "log"]);
+    let election = one_of(
+        rng,
+        &["none", "lowest-id", "highest-id", "majority-vote", "majority-vote", "newest-timestamp"],
+    );
+    let mode = one_of(rng, &["async", "semi-sync", "sync", "in-sync"]);
+    let is_log = catch_up == "log";
+    match mode {
+        "in-sync" if is_log => set("in-sync.lag", "300ms"),
+        _ => set("write-quorum", &quorum),
+    }
+    set("mode", if mode == "in-sync" && !is_log { "semi-sync" } else { mode });
+    set("on-ack-timeout", one_of(rng, &["succeed", "fail", "fail"]));
+    set("deletes", one_of(rng, &["tombstone", "tombstone", "erase"]));
+    set("timestamps", one_of(rng, &["wall", "hybrid", "client", "term-sequence"]));
+    set("wal.policy", one_of(rng, &["off", "buffered", "fsync", "group-commit"]));
+    set("failover.election", election);
+    set("failover.catch-up", catch_up);
+    set("failover.fencing", one_of(rng, &["true", "true", "false"]));
+    set("failover.without-leader", one_of(rng, &["refuse", "wait"]));
+    if !is_log {
+        set("replication", one_of(rng, &["entry", "full-state"]));
+        set("resend", one_of(rng, &["off", "100ms"]));
+        if below(rng, 3) == 0 {
+            set("anti-entropy.interval", "100ms");
+        }
+    }
+    if catch_up != "none" {
+        set("failover.tail", one_of(rng, &["discard", "merge"]));
+    }
+    if election == "majority-vote" {
+        set("failover.pre-vote", one_of(rng, &["false", "true"]));
+        set("failover.check-log", one_of(rng, &["true", "true", "false"]));
+        set("failover.persist-vote", one_of(rng, &["true", "true", "false"]));
+    }
+    sets
+}
+
+#[test]
+fn whatever_is_promised_is_kept() {
+    (0..10_000_u64).into_par_iter().for_each(|seed| {
+        let nodes = [2, 3, 3, 4, 5][usize::try_from(seed % 5).expect("small")];
+        let mut rng = ChaCha8Rng::seed_from_u64(!seed);
+        let sets = draw_settings(&mut rng, nodes);
+        let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+        let result = play(nodes, &sets, seed);
+        let promised = |report: &&CheckReport| report.judged == ExpectedVerdict::Violation;
+        let broken: Vec<_> = result.checks.iter().filter(promised).collect();
+        assert!(broken.is_empty(), "seed {seed} with {nodes} nodes and {sets:?}: {broken:#?}");
+    });
+}

@@ -32,11 +32,9 @@ pub(super) struct Ballot {
 impl Ballot {
     /// What the disk kept, and the in-sync set with it; nothing on first boot.
     pub(super) fn recover(config: &Config, disk: &DiskImage) -> (Self, Option<InSync>) {
-        let keeps = !matches!(
-            config.failover.election,
-            Election::None | Election::MajorityVote { persist_vote: false, .. }
-        );
-        let persists = keeps && config.wal.policy != Policy::Off;
+        let forgets =
+            matches!(config.failover.election, Election::MajorityVote { persist_vote: false, .. });
+        let persists = config.failover.is_on() && !forgets && config.wal.policy != Policy::Off;
         let mut ballot = Self { persists, ..Self::default() };
         let mut kept = None;
         if persists

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::id::{NodeId, Version};
+use crate::id::NodeId;
 use crate::protocol::store::{Applied, Store};
 use crate::protocol::{Context, DiscardReason, Observation};
 
@@ -11,7 +11,7 @@ use super::config::{Replication, Tail};
 use super::journal::{Record, Then};
 use super::leader::{Payload, apply, contents};
 use super::log::LogEntry;
-use super::message::{Entry, Message};
+use super::message::{Entry, Message, StateOrder};
 
 impl LeaderFollower {
     /// Leader: sends everybody everything.
@@ -39,34 +39,22 @@ impl LeaderFollower {
     }
 
     /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
-    ///
-    /// The states of one life of the leader are ordered by their sequence, since its clock may go back; those of two
-    /// lives can only be ordered by their stamps, and those of two terms by the terms.
     pub(super) fn take_state(
         &mut self,
         from: NodeId,
-        (term, life, version): (u32, u32, Version),
+        order: StateOrder,
         entries: &[Entry],
         cx: &mut Context<'_, Self>,
     ) {
-        let is_late = |(last_term, last_life, last): (u32, u32, Version)| {
-            if last_term != term {
-                last_term > term
-            } else if last_life == life {
-                last.sequence >= version.sequence
-            } else {
-                last > version
-            }
-        };
-        if self.last_state.is_some_and(is_late) {
+        if self.last_state.is_some_and(|last| last.outdates(order, self.config.failover.fencing)) {
             return;
         }
-        self.last_state = Some((term, life, version));
+        self.last_state = Some(order);
         let mut store = Store::default();
         for entry in entries {
             apply(&mut store, *entry, self.config.rules());
         }
-        self.keep_what_came_after(from, version, &mut store);
+        self.keep_what_came_after(from, order.sequence, &mut store);
         if self.config.failover.is_on() && !self.joined && from != self.me {
             self.joined = true;
             if self.config.failover.tail == Tail::Merge {
@@ -74,22 +62,22 @@ impl LeaderFollower {
             }
         }
         self.log_record(
-            term,
-            || Record::State { term, life, version, entries: contents(&store).collect() },
+            order.term,
+            || Record::State { order, entries: contents(&store).collect() },
             cx,
         );
         self.replace_store(store, cx);
     }
 
     /// Writes that the leader stamped after the state may have overtaken it on the way.
-    fn keep_what_came_after(&self, leader: NodeId, state: Version, store: &mut Store) {
+    fn keep_what_came_after(&self, leader: NodeId, sequence: u32, store: &mut Store) {
         // What is read back at boot comes from this node itself, and was in order when it was written.
         if self.config.replication == Replication::FullState || leader == self.me {
             return;
         }
         for entry in contents(&self.store) {
             let version = entry.stored.version;
-            if version.node == leader && version.sequence > state.sequence {
+            if version.node == leader && version.sequence > sequence {
                 apply(store, entry, self.config.rules());
             }
         }

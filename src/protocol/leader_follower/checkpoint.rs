@@ -24,7 +24,7 @@ use super::config::Rules;
 use super::journal::Record;
 use super::leader::{apply, contents};
 use super::log::{Log as ReplicatedLog, Position};
-use super::message::Entry;
+use super::message::{Entry, StateOrder};
 use super::{Config, Defect, LeaderFollower};
 
 const CHECKPOINT: File = File(2);
@@ -36,9 +36,8 @@ pub struct Snapshot {
     pub covers: u64,
     /// How many writes the node had stamped.
     pub stamped: u32,
-    /// The last full state that it had taken as follower: its term, the life of its leader, and the write that it
-    /// followed.
-    pub last_state: Option<(u32, u32, Version)>,
+    /// The place of the last full state that it had taken as follower.
+    pub last_state: Option<StateOrder>,
     /// Where the replicated log ended, if there is one.
     pub position: Position,
     /// What it stored.
@@ -184,6 +183,9 @@ impl LeaderFollower {
         let last_stamp = Version { timestamp: 0, node: self.me, sequence: stamped };
         self.leading.has_stamped(last_stamp, self.me);
         self.last_state = last_state;
+        if let Some(StateOrder { term, .. }) = last_state {
+            self.ballot.was_in(term);
+        }
         for entry in entries {
             let (key, version) = (entry.key, entry.stored.version);
             cx.observe(Observation::Apply { key, version });

@@ -22,6 +22,9 @@ use super::{LeaderFollower, Timer};
 pub(super) struct Watch {
     /// When each node was last heard of, on this node's monotonic clock.
     heard: Vec<Option<Time>>,
+    /// When the leader that this node follows last said something as leader: a node that no longer leads, or came back
+    /// from a crash, may still be heard.
+    leader_heard: Time,
     /// With election by newest timestamp: the newest write that each node has told of.
     newest: Vec<i64>,
     /// For how long the next silence is borne.
@@ -51,6 +54,7 @@ impl Watch {
         let nodes = usize::from(nodes);
         Self {
             heard: vec![None; nodes],
+            leader_heard: Time::ZERO,
             newest: vec![i64::MIN; nodes],
             patience: Span::ZERO,
             since: Time::ZERO,
@@ -74,12 +78,14 @@ impl LeaderFollower {
         }
         let resumes = is_first || settings.election == Election::None;
         if resumes && let Some(leader) = cx.initial_leader() {
-            let term = self.term().max(1);
             if leader == self.me {
-                return self.lead(term, cx);
+                // A leader that comes back leads anew: what it stamped and forgot it is not to stamp again.
+                return self.lead(self.term() + 1, cx);
             }
+            let term = self.term().max(1);
             self.ballot.set((term, Some(leader)), self.in_sync.believed(), cx);
             self.watch.heard[leader.index()] = Some(now);
+            self.watch.leader_heard = now;
             self.leader = Some(leader);
             cx.observe(Observation::Role { role: Role::Follower, term: term.into() });
         } else {
@@ -157,7 +163,15 @@ impl LeaderFollower {
             }
             return false;
         }
-        if message.is_from_leader() && self.leader != Some(from) && term == self.term() {
+        if !message.is_from_leader() {
+            return true;
+        }
+        if self.leader == Some(from) {
+            self.watch.leader_heard = cx.monotonic();
+            return true;
+        }
+        // Without fencing whoever knows of no leader follows the one it hears, be its term over.
+        if term == self.term() || (!fencing && self.leader.is_none()) {
             return self.meet_leader(from, cx);
         }
         true
@@ -212,6 +226,7 @@ impl LeaderFollower {
 
     fn follow(&mut self, leader: NodeId, cx: &mut Context<'_, Self>) {
         self.leader = Some(leader);
+        self.watch.leader_heard = cx.monotonic();
         self.joined = false;
         self.early.clear();
         cx.observe(Observation::Role { role: Role::Follower, term: self.term().into() });
@@ -288,9 +303,8 @@ impl LeaderFollower {
         if self.leads() {
             return;
         }
-        if let Some(leader) = self.leader {
-            let heard = self.watch.heard[leader.index()].unwrap_or(self.watch.since);
-            let silent = now.since(heard);
+        if self.leader.is_some() {
+            let silent = now.since(self.watch.leader_heard);
             if silent < self.watch.patience {
                 let rest = Span::from_nanos(self.watch.patience.nanos() - silent.nanos());
                 return cx.set_timer(Timer::Watch, rest);
@@ -482,9 +496,8 @@ impl LeaderFollower {
     }
 
     fn hears_leader(&self, cx: &Context<'_, Self>) -> bool {
-        let heard = self.leader.and_then(|leader| self.watch.heard[leader.index()]);
-        self.leads()
-            || heard.is_some_and(|at| cx.monotonic().since(at) < self.config.failover.timeout)
+        let silent = cx.monotonic().since(self.watch.leader_heard);
+        self.leads() || (self.leader.is_some() && silent < self.config.failover.timeout)
     }
 
     /// Its vote is durable: tells the candidate, unless the term is over.

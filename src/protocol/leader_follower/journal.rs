@@ -18,7 +18,7 @@ use crate::protocol::{Context, DiskError, DiskImage, File, Origin, RequestId, Ti
 use super::checkpoint::{Checkpoints, Snapshot, Unreadable};
 use super::leader::Accepted;
 use super::log::{LogEntry, Position};
-use super::message::{Entry, InSync};
+use super::message::{Entry, InSync, StateOrder};
 use super::{Config, LeaderFollower, Timer};
 
 const LOG: File = File(0);
@@ -30,12 +30,8 @@ pub enum Record {
     Write(Entry),
     /// A full state that a follower took in the place of its store.
     State {
-        /// The term in which it was taken.
-        term: u32,
-        /// The life of the leader that sent it.
-        life: u32,
-        /// The version of the write that it followed.
-        version: Version,
+        /// Its place among all states.
+        order: StateOrder,
         /// Everything in it.
         entries: Vec<Entry>,
     },
@@ -245,8 +241,9 @@ impl LeaderFollower {
                     self.leading.has_stamped(entry.stored.version, self.me);
                     self.take(entry, cx);
                 }
-                Record::State { term, life, version, entries } => {
-                    self.take_state(self.me, (term, life, version), &entries, cx);
+                Record::State { order, entries } => {
+                    self.ballot.was_in(order.term);
+                    self.take_state(self.me, order, &entries, cx);
                 }
                 Record::Clear => self.store.clear(),
                 Record::Entry(entry) => {

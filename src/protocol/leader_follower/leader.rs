@@ -23,8 +23,8 @@ use super::{LeaderFollower, Timer};
 /// What only a leader keeps.
 #[derive(Debug, Default)]
 pub(super) struct Leading {
-    /// Drawn at boot: tells this life of the leader from another.
-    life: u32,
+    /// When this life of the node began.
+    life: Time,
     /// Writes stamped so far.
     sequence: u32,
     /// Writes not yet answered, the oldest first: the sequences of their versions rise.
@@ -88,9 +88,8 @@ impl Payload {
 }
 
 impl Leading {
-    /// A leader that has just booted, in a drawn life of its own.
-    pub(super) fn boot(random: u64) -> Self {
-        let life = u32::try_from(random >> 32).expect("32 bits");
+    /// A node that has just booted.
+    pub(super) fn boot(life: Time) -> Self {
         Self { life, ..Self::default() }
     }
 

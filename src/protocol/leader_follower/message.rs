@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::Names;
 use crate::id::{KeyId, NodeId, Value, Version};
 use crate::protocol::{Cargo, Message as Contract, Stored};
+use crate::time::Time;
 
 use super::anti_entropy::AntiEntropy;
 use super::log::{LogEntry, Position};
@@ -39,10 +40,34 @@ impl Entry {
 /// Everything that a leader stores; behind one pointer, so that no other message is larger for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FullState {
-    /// Drawn when the leader boots: tells its lives apart.
-    pub life: u32,
+    /// When the leader booted, on its monotonic clock: puts its lives in order.
+    pub life: Time,
     /// Registers, tombstones included, and elements of lists.
     pub entries: Box<[Entry]>,
+}
+
+/// The place of a full state among all that leaders sent: the term, the life of the leader in it, and the number of
+/// the write that the state follows. Stamps have no say, for clocks may go back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct StateOrder {
+    /// The leader's term.
+    pub term: u32,
+    /// The leader.
+    pub leader: NodeId,
+    /// When the leader booted, on its monotonic clock in nanoseconds.
+    pub life: u64,
+    /// How many writes it had stamped.
+    pub sequence: u32,
+}
+
+impl StateOrder {
+    /// Whether a follower that has taken the state at this place has no use for the one at `other`. Without fencing a
+    /// term that is over is as good as another.
+    pub(super) fn outdates(self, other: Self, fencing: bool) -> bool {
+        let same_leader = (self.term, self.leader) == (other.term, other.leader);
+        let came_before = (self.life, self.sequence) >= (other.life, other.sequence);
+        (fencing && self.term > other.term) || (same_leader && came_before)
+    }
 }
 
 /// A message between nodes. Each carries the term in which its sender was when it left.

@@ -73,7 +73,7 @@ pub use config::{
 };
 pub use journal::Record;
 pub use log::{LogEntry, Position};
-pub use message::{Entry, FullState, InSync, Message};
+pub use message::{Entry, FullState, InSync, Message, StateOrder};
 pub use repair::{Reads, Repair, RepairAnswer};
 pub use timestamps::{TimestampSource, Timestamps};
 
@@ -86,9 +86,8 @@ pub struct LeaderFollower {
     leader: Option<NodeId>,
     store: Store,
     leading: Leading,
-    /// As follower, the last full state taken, with its term and its leader's life; an older one that arrives late is
-    /// dropped.
-    last_state: Option<(u32, u32, Version)>,
+    /// As follower, the place of the last full state taken; an older one that arrives late is dropped.
+    last_state: Option<StateOrder>,
     /// The write-ahead log; `None` when nothing is logged.
     journal: Option<Journal>,
     ballot: Ballot,
@@ -151,7 +150,7 @@ impl Protocol for LeaderFollower {
             nodes: cx.nodes(),
             leader: None,
             store: Store::default(),
-            leading: Leading::boot(cx.random()),
+            leading: Leading::boot(cx.monotonic()),
             last_state: None,
             journal: None,
             ballot,
@@ -299,7 +298,13 @@ impl LeaderFollower {
                 version
             }
             Message::State { term, version, state } => {
-                self.take_state(from, (term, state.life, version), &state.entries, cx);
+                let (life, sequence) = (state.life.nanos(), version.sequence);
+                self.take_state(
+                    from,
+                    StateOrder { term, leader: from, life, sequence },
+                    &state.entries,
+                    cx,
+                );
                 version
             }
             rare => return self.receive_rare(from, rare, cx),

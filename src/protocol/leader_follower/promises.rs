@@ -331,13 +331,21 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
             why: "replicas compare what they store, and each takes what the other has newer",
         };
     }
+    // A leader that forgot how many writes it had stamped gives a version twice.
+    let counts = config.timestamps.source == TimestampSource::TermSequence;
+    let forgets_count = |mut hazards: Hazards| {
+        if counts && config.failover.catch_up == CatchUp::None {
+            hazards = with(with(hazards, Hazard::PowerLoss), Hazard::Crash);
+        }
+        hazards
+    };
     match (config.resend, config.wal.policy) {
         (Some(_), Policy::Off) => Promise::Unless {
             hazards: forgets(Policy::Off),
             why: "what a follower has not confirmed is sent again, but a crash empties a node's memory",
         },
         (Some(_), policy) => Promise::Unless {
-            hazards: forgets(policy),
+            hazards: forgets_count(forgets(policy)),
             why: "what a follower has not confirmed is sent again, and what it has is in its log",
         },
         // A leader may crash between its sync and its sending, and then nothing was lost on the way.

@@ -52,13 +52,7 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
             Property::Availability,
             never("between the loss of a leader and the next one nobody answers"),
         )
-        .with(
-            Property::Liveness,
-            Promise::Unless {
-                hazards: Hazards::of(&[Hazard::StayedDown, Hazard::DiskFull]),
-                why: "once all nodes hear one another somebody leads, and brings the others up to date",
-            },
-        )
+        .with(Property::Liveness, liveness(config))
         .with(Property::ReplicationLag, super::REPLICATION_LAG)
         .with(Property::Resurrection, reads)
         .with(Property::AppendUniqueness, appends(config, scenario, writes));
@@ -70,6 +64,18 @@ fn appends(config: &Config, scenario: &Scenario, writes: Promise) -> Promise {
     match super::append_uniqueness(config, scenario) {
         never @ Promise::Never { .. } => never,
         Promise::Always { .. } | Promise::Unless { .. } => writes,
+    }
+}
+
+fn liveness(config: &Config) -> Promise {
+    if matches!(config.mode, Mode::InSync { .. }) && !config.failover.unclean {
+        return Promise::Never {
+            why: "nobody leads who is out of sync, be there nobody else who could",
+        };
+    }
+    Promise::Unless {
+        hazards: Hazards::of(&[Hazard::StayedDown, Hazard::DiskFull]),
+        why: "once all nodes hear one another somebody leads, and brings the others up to date",
     }
 }
 
