@@ -145,9 +145,10 @@ impl LeaderFollower {
                 return true;
             }
             if self.leads() && self.config.failover.election == Election::NewestTimestamp {
-                // Which of the two has the newer writes is told by a heartbeat, and by nothing else.
+                // Who has the newer writes is told by a heartbeat, of a leader or of one that follows it, and by nothing
+                // else.
                 match message {
-                    Message::Heartbeat { leads: true, .. } if self.outranks(from) => {
+                    Message::Heartbeat { .. } if self.outranks(from) => {
                         self.lead(term + 1, cx);
                         return false;
                     }
@@ -176,7 +177,7 @@ impl LeaderFollower {
         true
     }
 
-    /// Election by newest timestamp: whether this leader has newer writes than the leader `other`.
+    /// Election by newest timestamp: whether this leader has newer writes than `other`.
     fn outranks(&self, other: NodeId) -> bool {
         self.stamping.newest_seen > self.watch.newest[other.index()]
     }

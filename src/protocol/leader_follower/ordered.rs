@@ -13,7 +13,7 @@ use crate::protocol::{Context, DiscardReason, Observation};
 use crate::time::{Span, Time};
 
 use super::LeaderFollower;
-use super::config::{Rules, Tail};
+use super::config::{Mode, Rules, Tail};
 use super::journal::{Record, Then};
 use super::leader::{Leading, apply, contents};
 use super::log::{Log, LogEntry, Position};
@@ -264,6 +264,10 @@ impl LeaderFollower {
     ) {
         let mine = self.log.last();
         if mine == last {
+            // Who is in sync says so, or an idle cluster would look like one whose followers are gone.
+            if let Mode::InSync { .. } = self.config.mode {
+                self.confirm_log(leader, last.index, cx);
+            }
             return;
         }
         if self.log.has(last) {
