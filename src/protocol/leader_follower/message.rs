@@ -394,9 +394,15 @@ impl Contract for Message {
         32 + 64 * entries as u64
     }
 
+    /// A confirmation of the log answers heartbeats too: who waits for one says so by what is unanswered.
     #[inline]
     fn is_background(&self) -> bool {
-        matches!(self, Self::Heartbeat { .. } | Self::AntiEntropy(AntiEntropy::Digests(_)))
+        matches!(
+            self,
+            Self::Heartbeat { .. }
+                | Self::Appended { .. }
+                | Self::AntiEntropy(AntiEntropy::Digests(_))
+        )
     }
 
     fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
