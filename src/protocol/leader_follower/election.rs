@@ -135,16 +135,20 @@ impl LeaderFollower {
             }
         }
         // Whether a candidate may raise this node's term is decided where its request is answered.
-        if matches!(message, Message::RequestVote { .. }) {
+        // A pre-vote is granted from whatever term the voter is in.
+        if let Message::RequestVote { .. } | Message::Vote { pre: true, granted: true, .. } =
+            message
+        {
             return true;
         }
-        let fencing = self.config.failover.fencing;
+        let settings = self.config.failover;
+        let fencing = settings.fencing;
         if term > self.term() {
             if !fencing && self.leads() && !message.is_from_leader() {
                 // Without fencing nothing deposes a leader but another.
                 return true;
             }
-            if self.leads() && self.config.failover.election == Election::NewestTimestamp {
+            if self.leads() && settings.election == Election::NewestTimestamp {
                 // Which of the two has the newer writes is told by a heartbeat, and by nothing else.
                 match message {
                     Message::Heartbeat { leads: true, .. } if self.outranks(from) => {
@@ -154,6 +158,11 @@ impl LeaderFollower {
                     Message::Heartbeat { .. } => {}
                     _ => return false,
                 }
+            }
+            if settings.election == Election::None && cx.initial_leader() == Some(self.me) {
+                // Nobody else ever leads: it was in that term itself, and its disk forgot it.
+                self.lead(term + 1, cx);
+                return false;
             }
             self.adopt(term, cx);
         } else if term < self.term() && fencing {
@@ -469,7 +478,7 @@ impl LeaderFollower {
         let free = self.ballot.vote().is_none_or(|vote| vote == candidate);
         let granted = may && free && term == self.term() && !self.leads();
         if granted {
-            if self.ballot.vote().is_none() {
+            if self.ballot.vote().is_none() || !self.ballot.is_written() {
                 self.ballot.set((term, Some(candidate)), self.in_sync.believed(), cx);
             }
             if self.leader.is_none() {
