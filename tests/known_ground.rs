@@ -8,10 +8,11 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
 
 use splitbrain::check::CheckReport;
-use splitbrain::config::{ExpectedVerdict, Fault, FaultAction, Group, Route, Target};
+use splitbrain::config::{DiskFault, ExpectedVerdict, Fault, FaultAction, Group, Route, Target};
 use splitbrain::id::{FaultId, NodeId};
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
+use splitbrain::sampler::Distribution;
 use splitbrain::scenario::{Registry, Scenario};
 use splitbrain::time::{Span, Time};
 
@@ -59,7 +60,12 @@ fn ground(nodes: u16, sets: &[&str]) -> Scenario {
         format!("cluster.nodes={nodes}"),
         format!("protocol.leader-follower.write-quorum={quorum}"),
     ];
-    all.extend(sets.iter().map(|set| format!("protocol.leader-follower.{set}")));
+    let tables = ["workload.", "network."];
+    let path = |set: &&str| {
+        let is_whole = tables.iter().any(|table| set.starts_with(table));
+        if is_whole { (*set).to_owned() } else { format!("protocol.leader-follower.{set}") }
+    };
+    all.extend(sets.iter().map(path));
     Scenario::parse("ground.toml", SAFE.as_bytes(), &Registry::new(), &all)
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
@@ -232,5 +238,121 @@ fn whatever_is_promised_is_kept() {
         let promised = |report: &&CheckReport| report.judged == ExpectedVerdict::Violation;
         let broken: Vec<_> = result.checks.iter().filter(promised).collect();
         assert!(broken.is_empty(), "seed {seed} with {nodes} nodes and {sets:?}: {broken:#?}");
+    });
+}
+
+/// One to four faults that the known ground does not have: pauses, clocks that jump or run at another rate, disks that
+/// are full, slow, lying or damaged, and nodes that come back with an empty disk.
+fn draw_rare_faults(scenario: &mut Scenario, rng: &mut ChaCha8Rng) {
+    let nodes = scenario.config.cluster.nodes;
+    for _ in 0..1 + below(rng, 4) {
+        let at = Time::ZERO + Span::from_millis(100 + below(rng, 2_600));
+        let lasts = Span::from_millis(5 + below(rng, 900));
+        let target = match below(rng, 4) {
+            0 => Target::Leader,
+            1 => Target::All,
+            _ => Target::Nodes(vec![NodeId(
+                u16::try_from(below(rng, nodes.into())).expect("a node"),
+            )]),
+        };
+        let on_disk = |fault| FaultAction::Disk { target: target.clone(), fault };
+        let by_ns = i64::try_from(below(rng, 2_000_000_000)).expect("two seconds") - 1_000_000_000;
+        let action = match below(rng, 12) {
+            0 | 1 => FaultAction::Pause(target),
+            2 => FaultAction::ClockJump { target, by_ns },
+            3 => FaultAction::ClockDrift { target, ppb: by_ns / 2 },
+            4..=6 => on_disk(DiskFault::Full),
+            7 => on_disk(DiskFault::Slow(Distribution::Constant(Span::from_millis(50)))),
+            8 => on_disk(DiskFault::TornWrite),
+            9 => on_disk(DiskFault::LostWrite),
+            10 => on_disk(DiskFault::FlipBit { byte: None }),
+            _ => FaultAction::PowerLoss(target),
+        };
+        let mut add = |at, lasts, action| {
+            let id = FaultId(u32::try_from(scenario.config.faults.len()).expect("a few"));
+            scenario.config.names.faults.push(format!("f{}", id.0));
+            scenario.config.faults.push(Fault { id, at, lasts, action, forever: false });
+        };
+        match &action {
+            FaultAction::PowerLoss(target) => {
+                let target = target.clone();
+                let again = FaultAction::Restart { target, empty_disk: true };
+                add(at, None, action);
+                add(at + lasts, None, again);
+            }
+            _ => add(at, Some(lasts), action),
+        }
+    }
+}
+
+/// Settings besides those of [`draw_settings`].
+fn draw_more_settings(rng: &mut ChaCha8Rng, sets: &mut Vec<String>) {
+    let mut maybe = |rng: &mut ChaCha8Rng, one_in: u64, set: &str| {
+        if below(rng, one_in) == 0 {
+            sets.push(set.to_owned());
+        }
+    };
+    maybe(rng, 2, "wal.checkpoint-every=5");
+    maybe(rng, 3, "tombstone-grace=200ms");
+    maybe(rng, 4, "ties=keep-existing");
+    maybe(rng, 3, "deduplicate=true");
+    maybe(rng, 3, "read.repair=after-answer");
+    maybe(rng, 2, "failover.unclean=true");
+    maybe(rng, 3, "workload.read-from=any");
+    maybe(rng, 3, "workload.read-quorum=2");
+    maybe(rng, 3, "workload.read-repair=true");
+    maybe(rng, 3, "workload.retries=3");
+    match below(rng, 3) {
+        0 => maybe(rng, 1, "workload.mix={ append = 8, get = 2 }"),
+        1 => maybe(
+            rng,
+            1,
+            "workload.mix={ put = 4, append = 4, get = 4, delete = 1, list = 1, read-all = 1 }",
+        ),
+        _ => {}
+    }
+    maybe(rng, 4, "network.loss=5%");
+    maybe(rng, 4, "network.duplication=20%");
+    maybe(rng, 4, "network.delay={ uniform = [\"1ms\", \"60ms\"] }");
+}
+
+/// A `Cut` of the replicated log on a full disk once left a hole in the numbered log, and the simulation panicked.
+#[test]
+fn whatever_is_promised_is_kept_whatever_happens() {
+    (0..5_000_u64).into_par_iter().for_each(|seed| {
+        let nodes = [2, 3, 3, 4, 5][usize::try_from(seed % 5).expect("small")];
+        let mut rng = ChaCha8Rng::seed_from_u64(!seed);
+        let mut sets = draw_settings(&mut rng, nodes);
+        draw_more_settings(&mut rng, &mut sets);
+        let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+        let mut scenario = ground(nodes, &sets);
+        draw_faults(&mut scenario, seed);
+        draw_rare_faults(&mut scenario, &mut rng);
+        let result = scenario.run(seed, RunOptions::default());
+        let promised = |report: &&CheckReport| report.judged == ExpectedVerdict::Violation;
+        let broken: Vec<_> = result.checks.iter().filter(promised).collect();
+        assert!(broken.is_empty(), "seed {seed} with {nodes} nodes and {sets:?}: {broken:#?}");
+    });
+}
+
+/// A leader answered an append that it knew at once, though no follower had it, and the next leader cut it off.
+#[test]
+fn an_append_that_is_tried_again_waits_like_the_first() {
+    (0..2_000_u64).into_par_iter().for_each(|seed| {
+        let nodes = if seed % 2 == 0 { 3 } else { 5 };
+        let sets = [
+            "deduplicate=true",
+            "ack-timeout=60ms",
+            "workload.mix={ append = 8, get = 2 }",
+            "workload.timeout=40ms",
+            "workload.retries=9",
+            "network.loss=5%",
+        ];
+        let result = play(nodes, &sets, seed);
+        assert!(
+            !is_broken(&result, Property::AppendUniqueness),
+            "seed {seed} with {nodes} nodes: {:#?}",
+            result.checks
+        );
     });
 }

@@ -25,6 +25,8 @@ pub(super) struct Ballot {
     persists: bool,
     /// Writes under way, the oldest first.
     writing: VecDeque<Ticket>,
+    /// Whether the disk was full when term and vote were last to be written.
+    is_unwritten: bool,
     /// What waits for the last of them.
     waiting: VecDeque<(Ticket, Origin, Then)>,
 }
@@ -77,6 +79,7 @@ impl Ballot {
     pub(super) fn write(&mut self, in_sync: Option<&InSync>, cx: &mut Context<'_, LeaderFollower>) {
         if self.persists {
             let (term, vote, in_sync) = (self.term, self.vote, in_sync.cloned());
+            self.is_unwritten = false;
             let ticket = cx.replace(BALLOT, &[Record::Ballot { term, vote, in_sync }]);
             self.writing.push_back(ticket);
         }
@@ -97,12 +100,22 @@ impl Ballot {
         }
     }
 
-    /// The disk has finished what `ticket` names. One that was full wrote nothing, and what waits waits on.
-    pub(super) fn persisted(&mut self, ticket: Ticket, written: bool) {
+    /// The disk has finished what `ticket` names.
+    pub(super) fn persisted(&mut self, ticket: Ticket) {
         while self.writing.pop_front_if(|write| *write <= ticket).is_some() {}
-        if !written {
-            self.waiting.retain(|(awaited, ..)| *awaited != ticket);
-        }
+    }
+
+    /// The disk was full, and what waits for this write is never told. It says so at once: what was asked of it before
+    /// may still be under way.
+    pub(super) fn refused(&mut self, ticket: Ticket) {
+        self.writing.retain(|write| *write != ticket);
+        self.waiting.retain(|(awaited, ..)| *awaited != ticket);
+        self.is_unwritten = true;
+    }
+
+    /// Whether term and vote are what the disk has, or will have when it is done.
+    pub(super) const fn is_written(&self) -> bool {
+        !self.is_unwritten
     }
 
     /// The next of what need not wait any longer.

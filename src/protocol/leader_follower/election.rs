@@ -135,16 +135,20 @@ impl LeaderFollower {
             }
         }
         // Whether a candidate may raise this node's term is decided where its request is answered.
-        if matches!(message, Message::RequestVote { .. }) {
+        // A pre-vote is granted from whatever term the voter is in.
+        if let Message::RequestVote { .. } | Message::Vote { pre: true, granted: true, .. } =
+            message
+        {
             return true;
         }
-        let fencing = self.config.failover.fencing;
+        let settings = self.config.failover;
+        let fencing = settings.fencing;
         if term > self.term() {
             if !fencing && self.leads() && !message.is_from_leader() {
                 // Without fencing nothing deposes a leader but another.
                 return true;
             }
-            if self.leads() && self.config.failover.election == Election::NewestTimestamp {
+            if self.leads() && settings.election == Election::NewestTimestamp {
                 // Who has the newer writes is told by a heartbeat, of a leader or of one that follows it, and by nothing
                 // else.
                 match message {
@@ -155,6 +159,11 @@ impl LeaderFollower {
                     Message::Heartbeat { .. } => {}
                     _ => return false,
                 }
+            }
+            if settings.election == Election::None && cx.initial_leader() == Some(self.me) {
+                // Nobody else ever leads: it was in that term itself, and its disk forgot it.
+                self.lead(term + 1, cx);
+                return false;
             }
             self.adopt(term, cx);
         } else if term < self.term() && fencing {
@@ -172,7 +181,7 @@ impl LeaderFollower {
         }
         // Without fencing whoever knows of no leader follows the one it hears, be its term over.
         if term == self.term() || (!fencing && self.leader.is_none()) {
-            return self.meet_leader(from, cx);
+            return self.meet_leader((from, term), cx);
         }
         true
     }
@@ -194,11 +203,13 @@ impl LeaderFollower {
     }
 
     /// A node says that it leads this node's own term: whether this node follows it from now on.
-    fn meet_leader(&mut self, other: NodeId, cx: &mut Context<'_, Self>) -> bool {
+    fn meet_leader(&mut self, (other, term): (NodeId, u32), cx: &mut Context<'_, Self>) -> bool {
         let is_bully = self.config.failover.election == Election::HighestId && self.me > other;
         if is_bully && !self.leads() {
             // The next term is above that of the leader, who gives way to a candidate with a higher id.
-            self.canvass(false, cx);
+            if term == self.term() || !self.is_canvassing(false) {
+                self.canvass(false, cx);
+            }
             return false;
         }
         let yields = match self.leader {
@@ -476,7 +487,7 @@ impl LeaderFollower {
         let free = self.ballot.vote().is_none_or(|vote| vote == candidate);
         let granted = may && free && term == self.term() && !self.leads();
         if granted {
-            if self.ballot.vote().is_none() {
+            if self.ballot.vote().is_none() || !self.ballot.is_written() {
                 self.ballot.set((term, Some(candidate)), self.in_sync.believed(), cx);
             }
             if self.leader.is_none() {

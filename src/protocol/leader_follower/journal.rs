@@ -297,7 +297,11 @@ impl LeaderFollower {
         result: Result<(), DiskError>,
         cx: &mut Context<'_, Self>,
     ) {
-        self.ballot.persisted(ticket, result.is_ok());
+        if result.is_err() {
+            // Only the ballot is ever written to a disk that may be full.
+            return self.ballot.refused(ticket);
+        }
+        self.ballot.persisted(ticket);
         while let Some(then) = self.ballot.next_ready(cx) {
             self.proceed(then, cx);
         }

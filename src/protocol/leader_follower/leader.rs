@@ -203,21 +203,28 @@ impl LeaderFollower {
         cx: &mut Context<'_, Self>,
     ) {
         let known = self.store.elements(key).iter().find(|(_, element)| *element == value);
-        if let Some((version, _)) = known.copied().filter(|_| self.config.deduplicate) {
+        let known = known.copied().filter(|_| self.config.deduplicate);
+        if let Some((version, _)) = known {
             // The first attempt, while it still waits, is answered as this one: its client has given it up.
             if let Some(pending) = self.leading.find(version).filter(|pending| !pending.answered) {
                 pending.request = request;
                 return;
             }
-            self.once_durable(Then::Repeated(request, version), cx);
-            return;
+            if !self.config.failover.is_ordered() {
+                return self.once_durable(Then::Repeated(request, version), cx);
+            }
         }
-        let version = self.stamp(cx);
-        cx.observe(Observation::Accept { request, key, version });
-        let entry = Entry::element(key, Stored { value: Some(value), version });
+        let stamp = self.stamp(cx);
+        if known.is_none() {
+            cx.observe(Observation::Accept { request, key, version: stamp });
+        }
+        // In one log an element that is there, but that followers may lack, or a next leader cut off, gets another
+        // place, and its client waits until that is confirmed. The list has it once all the same.
+        let element = known.map_or(stamp, |(version, _)| version);
+        let entry = Entry::element(key, Stored { value: Some(value), version: element });
         self.keep(entry, cx);
-        let response = Response::Written { version, existed: None };
-        let payload = Payload::One(entry);
+        let response = Response::Written { version: element, existed: None };
+        let (version, payload) = (stamp, Payload::One(entry));
         let (term, index) = (self.term(), self.log.last().index);
         self.commit(Accepted { term, index, request, version, payload, response, wanted }, cx);
     }

@@ -203,7 +203,7 @@ impl LeaderFollower {
         (position, entries): (Position, &[Entry]),
         cx: &mut Context<'_, Self>,
     ) {
-        if !self.log.has(position) {
+        if !self.is_overtaken(position) && !self.log.has(position) {
             let record = || Record::Install { position, entries: entries.to_vec() };
             self.log_record(self.term(), record, cx);
             let mut store = Store::default();
@@ -215,6 +215,15 @@ impl LeaderFollower {
             self.early.clear();
         }
         self.confirm_log(from, position.index, cx);
+    }
+
+    /// Whether what a leader said of `position` came late: this node has a state of a later one, and an entry of the
+    /// leader's own term, so all that the leader had before that.
+    fn is_overtaken(&self, position: Position) -> bool {
+        let mine = self.log.last();
+        mine.term == self.term()
+            && position.index <= mine.index
+            && self.log.at(position.index).is_none()
     }
 
     /// Leader: a follower has everything up to `index`.
@@ -262,8 +271,10 @@ impl LeaderFollower {
         last: Position,
         cx: &mut Context<'_, Self>,
     ) {
-        let mine = self.log.last();
-        if mine == last {
+        if self.is_overtaken(last) {
+            return;
+        }
+        if self.log.last() == last {
             // Who is in sync says so, or an idle cluster would look like one whose followers are gone.
             if let Mode::InSync { .. } = self.config.mode {
                 self.confirm_log(leader, last.index, cx);
@@ -272,7 +283,7 @@ impl LeaderFollower {
         }
         if self.log.has(last) {
             let next = self.log.at(last.index + 1);
-            if next.is_some_and(|next| next.term < self.term()) {
+            if next.is_some_and(|next| next.term < self.term()) && !self.cannot_write(cx) {
                 self.cut_log(last.index, Some(leader), cx);
                 self.confirm_log(leader, last.index, cx);
             }

@@ -42,6 +42,8 @@ use super::timestamps::TimestampSource;
 
 mod elected;
 
+const ERASED: &str = "an erased key forgets its delete, so replicas depend on the order of arrival";
+
 const RETRIED: &str = "an attempt that its client gave up may arrive late, and its later stamp wins over what was acknowledged since";
 
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
@@ -316,9 +318,7 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
         };
     }
     if config.deletes == Deletes::Erase && config.replication == Replication::Entry {
-        return Promise::Never {
-            why: "an erased key forgets its delete, so replicas depend on the order of arrival",
-        };
+        return Promise::Never { why: ERASED };
     }
     if config.failover.catch_up == CatchUp::Log {
         return Promise::Unless {

@@ -4,13 +4,15 @@
 //! |---|---|
 //! | single-leader | by majority vote, while votes are not forgotten; never by any other election: each node judges by whom it hears |
 //! | durability | when an acknowledged write is on a majority and no leader can be elected or obeyed without it: all of the safeguards of [`missing_safeguard`]; never with one of them missing |
-//! | convergence | with the same safeguards as far as they concern the log; with catch-up by full state unless a message is lost or a node crashes; never without catch-up |
+//! | convergence | with the same safeguards as far as they concern the log; with catch-up by full state unless a message is lost or a node crashes, and deletes of single entries leave tombstones; never without catch-up |
 //! | lww-maximum | never: a write that a new leader lacks is gone, however high its stamp |
 //! | sessions, staleness | never: a deposed leader answers reads until it hears of the next one; the order of one client's writes with the safeguards of durability |
 
 use crate::config::Config as Scenario;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property};
-use crate::protocol::leader_follower::config::{CatchUp, Config, Election, Mode, OnAckTimeout};
+use crate::protocol::leader_follower::config::{
+    CatchUp, Config, Deletes, Election, Mode, OnAckTimeout, Replication,
+};
 use crate::protocol::leader_follower::timestamps::TimestampSource;
 use crate::protocol::wal::Policy;
 
@@ -158,6 +160,11 @@ fn convergence(config: &Config, safe: Option<&'static str>, kept: Hazards) -> Pr
         CatchUp::Log => Promise::Never {
             why: "with two leaders of one term, or one that is obeyed too long, logs may differ where they look alike",
         },
+        CatchUp::FullState
+            if config.deletes == Deletes::Erase && config.replication == Replication::Entry =>
+        {
+            Promise::Never { why: super::ERASED }
+        }
         CatchUp::FullState => Promise::Unless {
             hazards: Hazards::of(&[
                 Hazard::MessageLost,
