@@ -149,7 +149,7 @@ fn what_died_with_its_leader_was_never_shipped_even_if_it_comes_back() {
     life(10, 20).was_lost(Mechanism::Truncated, N1, 11);
     // It was shipped in time.
     let life = life(7, 20).applied(8, N2).dropped(10, N2, DiscardReason::Older);
-    life.was_lost(Mechanism::OlderTimestamp, N2, 10);
+    life.was_lost(Mechanism::Truncated, N1, 11);
 }
 
 #[test]
