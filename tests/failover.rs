@@ -72,3 +72,89 @@ timeout = "150ms"
 "#,
     ));
 }
+
+/// The bully: n3 has the highest id, so it leads although n2 is tired of the silence at the same time; and when n3 comes
+/// back after a crash it takes over again.
+#[test]
+fn by_highest_id_the_highest_leads_and_takes_over_when_it_comes_back() {
+    all_met(&play(
+        r#"
+duration = "5s"
+cluster.nodes = 3
+network.delay = "5ms"
+fault = [
+    { at = "1s", for = "3s", crash = "n1" },
+    { at = "2s", for = "1s", crash = "n3" },
+]
+expect.state = [
+    { at = "1900ms", node = "n3", role = "leader" },
+    { at = "1900ms", node = "n2", role = "follower", leader = "n3" },
+    { at = "2900ms", node = "n2", role = "leader" },
+    { at = "3900ms", node = "n3", role = "leader" },
+    { at = "3900ms", node = "n2", role = "follower", leader = "n3" },
+    { at = "4900ms", node = "n1", role = "follower", leader = "n3" },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "highest-id", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// While nobody leads a write is refused, or waits until somebody does.
+#[test]
+fn without_a_leader_a_write_is_refused_or_waits() {
+    for (without_leader, expect) in [
+        ("refuse", r#"{ status = "fail", error = "no-leader", within = "1ms" }"#),
+        ("wait", r#"{ status = "ok", after = "100ms", within = "300ms" }"#),
+    ] {
+        all_met(&play(&format!(
+            r#"
+duration = "3s"
+cluster = {{ nodes = 3, initial-leader = "none" }}
+network.delay = "5ms"
+operation = [
+    {{ at = "20ms", client = "u", put = {{ key = "k", value = "1", to = "n1" }}, expect = {expect} }},
+]
+
+[protocol.leader-follower.failover]
+election = "lowest-id"
+heartbeat = "50ms"
+timeout = "150ms"
+without-leader = "{without_leader}"
+"#,
+        )));
+    }
+}
+
+/// n1 is cut off with a write that nobody else has. When it comes back as a follower, that tail is gone or merged, and
+/// where a log decides it is cut off or offered as much as where a full state does.
+#[test]
+fn the_tail_of_a_leader_that_comes_back_is_gone_or_merged() {
+    for catch_up in ["full-state", "log"] {
+        for (tail, found) in [("discard", "absent = true"), ("merge", r#"value = "alone""#)] {
+            all_met(&play(&format!(
+                r#"
+duration = "3s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    {{ at = "200ms", client = "u", put = {{ key = "k", value = "alone", to = "n1" }}, expect = {{ status = "ok" }} }},
+    {{ at = "2s", client = "u", get = {{ key = "k", from = "n1" }}, expect = {{ {found} }} }},
+    {{ at = "2s", client = "v", get = {{ key = "k", from = "n3" }}, expect = {{ {found} }} }},
+]
+fault = [{{ at = "100ms", for = "1s", isolate = "n1" }}]
+expect.convergence = "valid"
+
+[protocol.leader-follower.failover]
+election = "lowest-id"
+heartbeat = "50ms"
+timeout = "150ms"
+catch-up = "{catch_up}"
+tail = "{tail}"
+"#,
+            )));
+        }
+    }
+}

@@ -195,6 +195,12 @@ impl LeaderFollower {
 
     /// A node says that it leads this node's own term: whether this node follows it from now on.
     fn meet_leader(&mut self, other: NodeId, cx: &mut Context<'_, Self>) -> bool {
+        let is_bully = self.config.failover.election == Election::HighestId && self.me > other;
+        if is_bully && !self.leads() {
+            // The next term is above that of the leader, who gives way to a candidate with a higher id.
+            self.canvass(false, cx);
+            return false;
+        }
         let yields = match self.leader {
             None => true,
             // Two leaders of one term: without votes each node judges for itself, and one of the two gives way.

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::config::Names;
-use crate::id::{KeyId, NodeId, Value, Version};
+use crate::id::{KeyId, MAX_NODES, NodeId, Value, Version};
 use crate::protocol::{Cargo, Message as Contract, Stored};
 use crate::time::Time;
 
@@ -276,52 +276,71 @@ const _: () = assert!(size_of::<Message>() <= 40);
 impl Hash for Message {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let wide = |high: u64, low: u64| u128::from(high) << 64 | u128::from(low);
-        let head = |version: &Version| {
-            let small = u64::from(version.sequence) << 32
-                | u64::from(version.node.0) << 16
-                | u64::from(self.kind());
-            wide(small, version.timestamp.cast_unsigned())
-        };
         match self {
             Self::Replicate { term, entry } => {
                 let Entry { key, element, stored: Stored { value, version } } = entry;
-                state.write_u128(head(version));
-                let place = u64::from(*term) << 32 | u64::from(key.0);
-                state.write_u128(wide(value.map_or(0, Value::bits), place));
-                if *element {
-                    state.write_u8(1);
+                let kind = if *element { ELEMENT } else { self.kind() };
+                state.write_u128(head(kind, *term, version));
+                state.write_u128(wide(value.map_or(0, Value::bits), key.0.into()));
+                if *term >= MANY_TERMS {
+                    state.write_u32(*term);
                 }
             }
             Self::Ack { term, version } => {
-                state.write_u128(head(version));
-                state.write_u32(*term);
+                state.write_u128(head(self.kind(), *term, version));
+                if *term >= MANY_TERMS {
+                    state.write_u32(*term);
+                }
             }
-            Self::ReplicateMany { term, version, entries } => {
-                state.write_u128(head(version));
-                (term, entries).hash(state);
-            }
+            rare => rare.hash_rare(state),
+        }
+    }
+}
+
+/// The kind of a [`Message::Replicate`] that brings an element, in the digest.
+const ELEMENT: u8 = 63;
+/// A term that the head of a message has no room for.
+const MANY_TERMS: u32 = 0xffff;
+
+const fn wide(high: u64, low: u64) -> u128 {
+    (high as u128) << 64 | low as u128
+}
+
+/// What the most frequent messages have in common: 32 bits of sequence, 16 of the term, 10 of the node, 6 of the kind.
+#[inline]
+fn head(kind: u8, term: u32, version: &Version) -> u128 {
+    const { assert!(MAX_NODES <= 1 << 10 && Message::KINDS.len() <= ELEMENT as usize) };
+    let small = u64::from(version.sequence) << 32
+        | u64::from(term.min(MANY_TERMS)) << 16
+        | u64::from(version.node.0) << 6
+        | u64::from(kind);
+    wide(small, version.timestamp.cast_unsigned())
+}
+
+impl Message {
+    /// The rest of [`Message::hash`], out of the way of the messages that every write sends.
+    #[inline(never)]
+    fn hash_rare<H: Hasher>(&self, state: &mut H) {
+        self.kind().hash(state);
+        match self {
+            Self::Replicate { .. } | Self::Ack { .. } => {}
+            Self::ReplicateMany { term, version, entries } => (term, version, entries).hash(state),
             Self::State { term, version, state: content } => {
-                state.write_u128(head(version));
-                (term, &**content).hash(state);
+                (term, version, &**content).hash(state);
             }
             Self::Heartbeat { term, leads, last, newest, in_sync } => {
-                (self.kind(), term, leads, last, newest, in_sync).hash(state);
+                (term, leads, last, newest, in_sync).hash(state);
             }
-            Self::RequestVote { term, last, pre } => (self.kind(), term, last, pre).hash(state),
-            Self::Vote { term, granted, pre } => (self.kind(), term, granted, pre).hash(state),
-            Self::Join { term } => (self.kind(), term).hash(state),
-            Self::Append { term, previous, entries } => {
-                (self.kind(), term, previous, entries).hash(state);
-            }
-            Self::Appended { term, index } => (self.kind(), term, index).hash(state),
-            Self::Behind { term, last } => (self.kind(), term, last).hash(state),
-            Self::Install { term, position, entries } => {
-                (self.kind(), term, position, entries).hash(state);
-            }
-            Self::Offer { term, entries } => (self.kind(), term, entries).hash(state),
-            Self::Repair(message) => (self.kind(), message).hash(state),
-            Self::AntiEntropy(message) => (self.kind(), message).hash(state),
+            Self::RequestVote { term, last, pre } => (term, last, pre).hash(state),
+            Self::Vote { term, granted, pre } => (term, granted, pre).hash(state),
+            Self::Join { term } => term.hash(state),
+            Self::Append { term, previous, entries } => (term, previous, entries).hash(state),
+            Self::Appended { term, index } => (term, index).hash(state),
+            Self::Behind { term, last } => (term, last).hash(state),
+            Self::Install { term, position, entries } => (term, position, entries).hash(state),
+            Self::Offer { term, entries } => (term, entries).hash(state),
+            Self::Repair(message) => message.hash(state),
+            Self::AntiEntropy(message) => message.hash(state),
         }
     }
 }

@@ -35,6 +35,7 @@ use crate::protocol::{
     Protocol, Reply, RequestId, Response, Role,
 };
 
+use crate::protocol::wal::Policy;
 use crate::time::Wall;
 
 use self::ballot::Ballot;
@@ -90,6 +91,8 @@ pub struct LeaderFollower {
     last_state: Option<StateOrder>,
     /// The write-ahead log; `None` when nothing is logged.
     journal: Option<Journal>,
+    /// Whether there is neither a log nor an election: what a message says is all that there is to do.
+    is_plain: bool,
     ballot: Ballot,
     watch: Watch,
     in_sync: Membership,
@@ -153,6 +156,7 @@ impl Protocol for LeaderFollower {
             leading: Leading::boot(cx.monotonic()),
             last_state: None,
             journal: None,
+            is_plain: config.wal.policy == Policy::Off && !config.failover.is_on(),
             ballot,
             watch: Watch::new(cx.nodes()),
             in_sync: Membership::boot(config.mode, in_sync, cx.nodes()),
@@ -274,6 +278,22 @@ impl LeaderFollower {
 
     #[inline]
     fn receive(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
+        // Two messages are all that a store in memory with a leader for ever sends: they go the shortest way.
+        if self.is_plain {
+            match message {
+                Message::Replicate { entry, .. } => {
+                    self.take(entry, cx);
+                    return self.acknowledge(from, entry.stored.version, cx);
+                }
+                Message::Ack { version, .. } => return self.confirmed(from, version, cx),
+                other => return self.receive_any(from, other, cx),
+            }
+        }
+        self.receive_any(from, message, cx);
+    }
+
+    #[inline(never)]
+    fn receive_any(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
         if message.brings_writes() && self.cannot_write(cx) {
             return;
         }
