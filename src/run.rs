@@ -196,7 +196,7 @@ fn tell_fates<P: Protocol>(
     let causes: Vec<_> = writes[..lost]
         .iter()
         .zip(&seen)
-        .map(|(write, sightings)| write.cause(sightings, &finished.finals))
+        .map(|(write, sightings)| write.cause(sightings, finished))
         .collect();
     for report in checks {
         let Verdict::Invalid(witness) = &mut report.verdict else { continue };

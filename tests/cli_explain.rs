@@ -54,17 +54,121 @@ fn mechanisms(document: &Value) -> String {
 }
 
 /// Scenarios of this repository that lose writes: file, seed, and by which mechanism how many.
-const LOSING: [(&str, &str, &str); 2] = [
-    ("scenarios/anomalies/35-fsync-every-t-power-loss.toml", "1", "unsynced-tail-lost: 687"),
-    (TORN, "1", "log-damage: 2"),
+const LOSING: [(&str, &str, &str); 24] = [
+    ("anomalies/01-async-failover-loses-the-tail.toml", "1", "never-shipped: 10"),
+    ("anomalies/02-split-brain-minority-leader.toml", "1", "full-state-overwrite: 2"),
+    ("anomalies/03-split-brain-merged-by-timestamp.toml", "1", "older-timestamp: 1"),
+    ("anomalies/04-lowest-id-picks-the-stalest.toml", "1", "full-state-overwrite: 6"),
+    ("anomalies/05-two-leaders-of-one-term.toml", "1", "full-state-overwrite: 3"),
+    ("anomalies/07-flapping-link.toml", "1", "full-state-overwrite: 114"),
+    ("anomalies/08-failback-with-old-data.toml", "1", "full-state-overwrite: 4"),
+    ("anomalies/09-empty-leader-wipes-followers.toml", "1", "full-state-overwrite: 4"),
+    ("anomalies/10-semi-sync-falls-back-to-async.toml", "1", "never-shipped: 3"),
+    ("anomalies/13-an-error-mapped-to-success.toml", "1", "never-shipped: 1"),
+    ("anomalies/15-newest-timestamp-leads.toml", "1", "truncated: 1"),
+    ("anomalies/16-unclean-election.toml", "1", "never-shipped: 2"),
+    ("anomalies/17-last-replica-standing.toml", "1", "unsynced-tail-lost: 1"),
+    ("anomalies/18-replication-in-order-of-arrival.toml", "1", "resurrected: 1"),
+    ("anomalies/28-clock-behind-drops-writes.toml", "1", "older-timestamp: 1"),
+    ("anomalies/29-future-stamp-poisons-a-key.toml", "1", "older-timestamp: 1"),
+    ("anomalies/32-tombstone-collected-too-early.toml", "1", "tombstone-purged: 1"),
+    ("anomalies/33-delete-without-tombstone.toml", "1", "resurrected: 1"),
+    ("anomalies/34-mixed-stamp-sources.toml", "1", "older-timestamp: 1"),
+    ("anomalies/35-fsync-every-t-power-loss.toml", "1", "unsynced-tail-lost: 687"),
+    ("anomalies/36-power-loss-forgets-a-quorum.toml", "1", "unsynced-tail-lost: 1"),
+    ("anomalies/37-append-after-a-torn-tail.toml", "1", "log-damage: 2"),
+    ("anomalies/39-log-cut-before-the-checkpoint.toml", "1", "log-cut: 5"),
+    ("systems/failover-resurrected-delete.toml", "1", "resurrected: 1"),
 ];
 
 #[test]
 fn every_losing_scenario_is_lost_by_the_mechanism_it_is_about() {
     for (file, seed, expected) in LOSING {
-        let explained = document(0, &["explain", file, "--seed", seed]);
+        let file = format!("scenarios/{file}");
+        let explained = document(0, &["explain", &file, "--seed", seed]);
         assert_eq!(mechanisms(&explained), expected, "{file}");
+        for write in explained["writes"].as_array().unwrap() {
+            assert!(!write["decisive"].is_null(), "{file}: {write}");
+        }
+        let story = said(0, &["explain", &file, "--seed", seed]);
+        assert!(story.lines().count() <= 40, "{file}: {story}");
     }
+}
+
+#[test]
+fn no_losing_scenario_is_left_out() {
+    for folder in ["anomalies", "systems"] {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(folder);
+        for entry in fs::read_dir(root).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            let loses = ["allowed", "violation"]
+                .iter()
+                .any(|verdict| text.contains(&format!("\ndurability = \"{verdict}\"")));
+            let name = format!("{folder}/{}", path.file_name().unwrap().to_str().unwrap());
+            let is_listed = LOSING.iter().any(|(file, ..)| *file == name);
+            assert!(is_listed || !loses, "{name} loses writes: by which mechanism?");
+        }
+    }
+}
+
+/// What stories of failovers must say: file, value, words.
+const TOLD: [(&str, &str, &str); 7] = [
+    ("01-async-failover-loses-the-tail", "11", "n2 leads in term 2, without it"),
+    ("02-split-brain-minority-leader", "west-1", "n3 leads in term 2"),
+    (
+        "02-split-brain-minority-leader",
+        "west-1",
+        "n1 takes the full state of n3, leader of term 2, with put a=east-1 by east in its place",
+    ),
+    (
+        "03-split-brain-merged-by-timestamp",
+        "west-1",
+        "n1 takes put a=east-1 by east, from n3, in its place, for its version 0.400000000@n3#3 \
+         is higher",
+    ),
+    (
+        "15-newest-timestamp-leads",
+        "committed",
+        "n2 cuts it off its log, for it is not in that of n1, leader of term 3",
+    ),
+    (
+        "33-delete-without-tombstone",
+        "delete k",
+        "n2 takes put k=old by u, from n3, in its place, though it is older",
+    ),
+    (
+        "39-log-cut-before-the-checkpoint",
+        "r1=1",
+        "n1 crashes, with its log cut and nothing else on its disk",
+    ),
+];
+
+#[test]
+fn a_failover_is_told_with_who_led_and_what_it_took_from_whom() {
+    for (file, write, words) in TOLD {
+        let file = format!("scenarios/anomalies/{file}.toml");
+        let explained = document(0, &["explain", &file, "--write", write]);
+        let steps = explained["writes"][0]["steps"].as_array().unwrap();
+        let says = |step: &Value| {
+            let who = step["who"].as_array().unwrap();
+            let text = step["text"].as_str().unwrap();
+            who.iter().any(|who| format!("{} {text}", who.as_str().unwrap()) == words)
+        };
+        assert!(steps.iter().any(says), "{file}: {words}: {steps:?}");
+        let at = |step: &Value| step["at_ns"].as_u64().unwrap();
+        assert!(steps.is_sorted_by_key(at), "{file}: {steps:?}");
+    }
+}
+
+#[test]
+fn a_delete_that_finds_nothing_to_erase_has_reached_the_follower() {
+    let (_folder, path) = file(&format!(
+        "{CLUSTER}[[operation]]\nat = '5s'\nclient = 'c1'\ndelete = {{ key = 'nothing' }}\n\
+         [protocol.leader-follower]\ndeletes = 'erase'\n"
+    ));
+    let story = said(0, &["explain", path.to_str().unwrap(), "--write", "delete nothing"]);
+    assert!(story.contains("n2 n3  takes it\n"), "{story}");
 }
 
 /// A cluster of three without a log, in which one client writes `city` twice.

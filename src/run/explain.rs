@@ -95,7 +95,7 @@ pub fn explain<P: Protocol>(
         _ => losses::follow::<P>(config, settings, (seed, queue), &writes),
     };
     let causes: Vec<_> =
-        lost.iter().zip(&seen).map(|(write, seen)| write.cause(seen, &finished.finals)).collect();
+        lost.iter().zip(&seen).map(|(write, seen)| write.cause(seen, &finished)).collect();
     if *asked == Asked::Lost {
         let mechanisms: Vec<Mechanism> = causes.iter().map(|cause| cause.mechanism).collect();
         places = first_of_each(&mechanisms);

@@ -16,7 +16,8 @@ pub(super) fn of_write(sightings: &[Sighting], config: &Config) -> String {
         let at = format!("{} s", sighting.at);
         match sighting.what {
             SightingKind::Observed(Observation::Apply { .. }) => fate.held_since = Some(at),
-            SightingKind::Observed(Observation::Discard { reason, .. }) => {
+            SightingKind::Observed(Observation::Discard { reason, .. })
+            | SightingKind::Uncovered { reason } => {
                 let (held, why) = (fate.held_since.take().is_some(), reason.phrase());
                 let verb = if held { "held it until it dropped it" } else { "dropped it" };
                 fate.ended = Some(format!("{verb} at {at} ({why})"));

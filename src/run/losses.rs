@@ -6,7 +6,7 @@ use crate::check::{self, Evidence};
 use crate::config::Config;
 use crate::history::{Function, History};
 use crate::id::{KeyId, OpId, Version};
-use crate::protocol::{NodeSnapshot, Protocol};
+use crate::protocol::Protocol;
 use crate::sim::{Finished, Notes, Sighting, Target};
 
 use super::mechanism::{Cause, Mechanism, Subject, classify};
@@ -31,9 +31,15 @@ impl Written {
     }
 
     /// How it was lost, given what was seen of it.
-    pub(super) fn cause(&self, sightings: &[Sighting], finals: &[NodeSnapshot]) -> Cause {
-        let version = self.versions.iter().max().copied();
-        classify(sightings, Subject { key: self.key, version, removes: self.removes, finals })
+    pub(super) fn cause(&self, sightings: &[Sighting], run: &Finished) -> Cause {
+        let subject = Subject {
+            key: self.key,
+            version: self.versions.iter().max().copied(),
+            removes: self.removes,
+            finals: &run.finals,
+            leaderships: &run.leaderships,
+        };
+        classify(sightings, subject)
     }
 }
 

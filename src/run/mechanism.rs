@@ -6,16 +6,24 @@
 //! 1. Where a live node still has the write, or has had it replaced, and a higher version is shown all the same,
 //!    last write wins decided.
 //! 2. Where only the node that accepted it ever had it and another dropped it on arrival, that drop decided.
-//! 3. Else the end of the last copy, by time: until then the write could have been saved. Of ends at one instant it
+//! 3. Where nobody else ever had it, and another led while the node that accepted it was down: the crash decided, even
+//!    if its disk kept the write until the node came back and followed. It was never shipped.
+//! 4. Else the end of the last copy, by time: until then the write could have been saved. Of ends at one instant it
 //!    is the accepting node's.
+//! 5. Where that end was the work of a leader (a full state, a truncation), and that leader had had the write and its
+//!    disk had lost it: how that disk lost it. So too where so many had the write that no majority could elect a
+//!    leader but with one whose disk had lost it. A memory without a log promises nothing: there the overwriting is
+//!    what counts.
 //!
-//! A crash is named by what it took: the unsynced tail of a log, a log that could not be read up to the write, or a
-//! memory with no log behind it; where nobody else ever had the write, it was never shipped.
+//! A crash is named by what it took: the unsynced tail of a log, a log that could not be read up to the write or was
+//! cut before a checkpoint had it, or a memory with no log behind it; where nobody else ever had the write, it was
+//! never shipped.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::id::{KeyId, NodeId, Version};
+use crate::metrics::Leadership;
 use crate::protocol::{DiscardReason, NodeSnapshot, Observation};
 use crate::sim::{Crash, Sighting, SightingKind};
 use crate::time::Time;
@@ -31,6 +39,8 @@ pub enum Mechanism {
     UnsyncedTailLost,
     /// The log was there after the crash, and could not be read as far as the write.
     LogDamage,
+    /// The log was cut, and no checkpoint had the write.
+    LogCut,
     /// The disk that had it was replaced by an empty one.
     DiskReplaced,
     /// Last write wins dropped it for a write of a higher version.
@@ -55,11 +65,12 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NeverShipped,
         Self::MemoryLost,
         Self::UnsyncedTailLost,
         Self::LogDamage,
+        Self::LogCut,
         Self::DiskReplaced,
         Self::OlderTimestamp,
         Self::Truncated,
@@ -80,6 +91,7 @@ impl Mechanism {
             Self::MemoryLost => "memory-lost",
             Self::UnsyncedTailLost => "unsynced-tail-lost",
             Self::LogDamage => "log-damage",
+            Self::LogCut => "log-cut",
             Self::DiskReplaced => "disk-replaced",
             Self::OlderTimestamp => "older-timestamp",
             Self::Truncated => "truncated",
@@ -101,6 +113,7 @@ impl Mechanism {
             Self::MemoryLost => "lost_memory_lost",
             Self::UnsyncedTailLost => "lost_unsynced_tail_lost",
             Self::LogDamage => "lost_log_damage",
+            Self::LogCut => "lost_log_cut",
             Self::DiskReplaced => "lost_disk_replaced",
             Self::OlderTimestamp => "lost_older_timestamp",
             Self::Truncated => "lost_truncated",
@@ -122,6 +135,7 @@ impl Mechanism {
             Self::MemoryLost => "only in the memory of nodes that crashed",
             Self::UnsyncedTailLost => "in the unsynced tail of a log that lost power",
             Self::LogDamage => "behind the place up to which the log could be read",
+            Self::LogCut => "cut from the log before a checkpoint had it",
             Self::DiskReplaced => "on a disk that was replaced by an empty one",
             Self::OlderTimestamp => "dropped by last write wins, for a higher version",
             Self::Truncated => "truncated, as the new leader's log does not have it",
@@ -154,6 +168,8 @@ pub(super) struct Subject<'a> {
     pub(super) removes: bool,
     /// Every node at the end.
     pub(super) finals: &'a [NodeSnapshot],
+    /// Who led, and when.
+    pub(super) leaderships: &'a [Leadership],
 }
 
 /// How a write was lost, and where and when that was certain.
@@ -182,6 +198,8 @@ enum Copied {
     Dropped {
         at: Time,
         how: Mechanism,
+        /// At whose message.
+        from: Option<NodeId>,
     },
 }
 
@@ -190,8 +208,12 @@ enum Copied {
 struct Copies {
     acceptor: Option<NodeId>,
     by_node: BTreeMap<NodeId, Copied>,
+    /// When the acceptor died, and when it was back with the write.
+    absences: Vec<(Time, Option<Time>)>,
     /// The last drop by a node that never had the write.
     refused: Option<(NodeId, Time, Mechanism)>,
+    /// The last time that a write of a higher version took its place.
+    overtaken: Option<(NodeId, Time, Version)>,
 }
 
 /// Names the mechanism by which the write of these sightings was lost.
@@ -212,15 +234,24 @@ pub(super) fn classify(sightings: &[Sighting], subject: Subject<'_>) -> Cause {
         let (at, how) = copied.end(alone)?;
         Some((at, Some(*node) == copies.acceptor, *node, how))
     });
-    match ends.max_by_key(|(at, accepted, node, _)| (*at, *accepted, std::cmp::Reverse(*node))) {
-        Some((at, _, node, mechanism)) => Cause { mechanism, decisive: Some((node, at)) },
-        None => Cause { mechanism: Mechanism::Unexplained, decisive: None },
-    }
+    let last =
+        ends.max_by_key(|(at, accepted, node, _)| (*at, *accepted, std::cmp::Reverse(*node)));
+    let Some((at, _, node, mechanism)) = last else {
+        return Cause { mechanism: Mechanism::Unexplained, decisive: None };
+    };
+    let earlier = match mechanism {
+        Mechanism::FullStateOverwrite | Mechanism::Truncated if !others => copies.outlived(subject),
+        Mechanism::FullStateOverwrite | Mechanism::Truncated => {
+            copies.lost_before((node, at), subject)
+        }
+        _ => None,
+    };
+    earlier.unwrap_or(Cause { mechanism, decisive: Some((node, at)) })
 }
 
 impl Copies {
     fn see(&mut self, sighting: &Sighting, subject: Subject<'_>) {
-        let Sighting { at, node, what, .. } = *sighting;
+        let Sighting { at, node, from, what, .. } = *sighting;
         let copied = self.by_node.get(&node).copied();
         let now = match what {
             SightingKind::Observed(Observation::Accept { .. }) => {
@@ -234,10 +265,14 @@ impl Copies {
                     self.refused = Some((node, at, how));
                     return;
                 }
-                Copied::Dropped { at, how }
+                Copied::Dropped { at, how, from }
             }
             SightingKind::Superseded { by } => {
-                if copied != Some(Copied::Has) || subject.version.is_none_or(|mine| by > mine) {
+                if subject.version.is_none_or(|mine| by > mine) {
+                    self.overtaken = Some((node, at, by));
+                    return;
+                }
+                if copied != Some(Copied::Has) {
                     return;
                 }
                 let how = if subject.removes {
@@ -245,9 +280,17 @@ impl Copies {
                 } else {
                     Mechanism::OverwrittenByOlder
                 };
-                Copied::Dropped { at, how }
+                Copied::Dropped { at, how, from }
             }
-            SightingKind::Crashed(crash) => Copied::Down { at, crash, replaced: false },
+            SightingKind::Uncovered { reason } => {
+                Copied::Dropped { at, how: of_discard(reason), from }
+            }
+            SightingKind::Crashed(crash) => {
+                if self.acceptor == Some(node) {
+                    self.absences.push((at, None));
+                }
+                Copied::Down { at, crash, replaced: false }
+            }
             SightingKind::PowerCut { tail } => match copied {
                 Some(Copied::Down { at, crash, replaced }) => {
                     let crash = Crash { tail: crash.tail || tail, ..crash };
@@ -259,7 +302,14 @@ impl Copies {
                 Some(Copied::Down { at, crash, .. }) => Copied::Down { at, crash, replaced: true },
                 _ => return,
             },
-            SightingKind::Started { has_it: true, .. } => Copied::Has,
+            SightingKind::Started { has_it: true, .. } => {
+                if let (Some((_, back)), true) =
+                    (self.absences.last_mut(), self.acceptor == Some(node))
+                {
+                    *back = Some(at);
+                }
+                Copied::Has
+            }
             SightingKind::Started { has_it: false, up } => match copied {
                 Some(Copied::Down { at, crash, replaced }) if up => {
                     Copied::Forgotten { at, crash, replaced }
@@ -274,6 +324,49 @@ impl Copies {
         self.by_node.insert(node, now);
     }
 
+    /// Where only the acceptor ever had the write: the crash during which another led.
+    fn outlived(&self, subject: Subject<'_>) -> Option<Cause> {
+        let acceptor = self.acceptor?;
+        let is_led = |(crash, back): &&(Time, Option<Time>)| {
+            subject.leaderships.iter().any(|led| {
+                let begins = back.is_none_or(|back| led.from < back);
+                let goes_on = led.until.is_none_or(|until| until > *crash);
+                led.node != acceptor && begins && goes_on
+            })
+        };
+        let (crash, _) = self.absences.iter().find(is_led)?;
+        let decisive = Some((acceptor, *crash));
+        Some(Cause { mechanism: Mechanism::NeverShipped, decisive })
+    }
+
+    /// How the disk of the leader whose word made `node` drop the write at `end`, or of one whose vote it cannot have
+    /// done without, had lost it.
+    fn lost_before(&self, (node, end): (NodeId, Time), subject: Subject<'_>) -> Option<Cause> {
+        let lost = |(node, copied): (&NodeId, &Copied)| {
+            let Copied::Forgotten { .. } = copied else { return None };
+            let (at, mechanism) = copied.end(false)?;
+            let is_of_disk = matches!(
+                mechanism,
+                Mechanism::UnsyncedTailLost
+                    | Mechanism::LogDamage
+                    | Mechanism::LogCut
+                    | Mechanism::DiskReplaced
+            );
+            (is_of_disk && at < end).then_some((at, *node, mechanism))
+        };
+        let nodes = subject.finals.len();
+        let is_needed = nodes - self.by_node.len() <= nodes / 2;
+        let leader = match self.by_node.get(&node) {
+            Some(Copied::Dropped { from, .. }) => *from,
+            _ => None,
+        };
+        let cases = self.by_node.iter().filter_map(lost);
+        let counts = cases.filter(|(_, node, _)| is_needed || Some(*node) == leader);
+        let (at, node, mechanism) =
+            counts.max_by_key(|(at, node, _)| (Some(*node) == leader, *at))?;
+        Some(Cause { mechanism, decisive: Some((node, at)) })
+    }
+
     /// Where a live node has had the write to the end and it is lost all the same: what beat it.
     fn beaten(&self, subject: Subject<'_>) -> Option<Cause> {
         let is_live = |node: NodeId| subject.finals.get(node.index()).is_some_and(|f| f.up);
@@ -282,18 +375,33 @@ impl Copies {
         let live = subject.finals.iter().filter(|snapshot| snapshot.up);
         let held = live.filter_map(|snapshot| Some((snapshot.data.get(&subject.key)?, snapshot)));
         let newest = held.max_by_key(|(stored, _)| stored.version);
-        let (mechanism, node) = match (newest, subject.version) {
+        let (mechanism, decisive) = match (newest, subject.version) {
             (Some((stored, snapshot)), Some(version)) if stored.version > version => {
-                (Mechanism::OlderTimestamp, snapshot.node)
+                let refused = self.refused.map(|(_, at, _)| (snapshot.node, at));
+                let by = |(_, _, by): &(NodeId, Time, Version)| *by == stored.version;
+                let overtaken = self.overtaken.filter(by).map(|(node, at, _)| (node, at));
+                (Mechanism::OlderTimestamp, refused.or(overtaken))
             }
-            _ if subject.removes => (Mechanism::Resurrected, *keeper),
-            _ => (Mechanism::Unexplained, *keeper),
+            _ if subject.removes => {
+                (Mechanism::Resurrected, self.resurrection().or_else(|| self.refusal_on(*keeper)))
+            }
+            _ => (Mechanism::Unexplained, self.refusal_on(*keeper)),
         };
-        let at = match self.refused {
-            Some((_, at, _)) => at,
-            None => return Some(Cause { mechanism, decisive: None }),
-        };
-        Some(Cause { mechanism, decisive: Some((node, at)) })
+        Some(Cause { mechanism, decisive })
+    }
+
+    /// The first node that took an older write in the place of a removal.
+    fn resurrection(&self) -> Option<(NodeId, Time)> {
+        let nodes = self.by_node.iter();
+        let back = nodes.filter_map(|(node, copied)| match copied {
+            Copied::Dropped { at, how: Mechanism::Resurrected, .. } => Some((*at, *node)),
+            _ => None,
+        });
+        back.min().map(|(at, node)| (node, at))
+    }
+
+    fn refusal_on(&self, keeper: NodeId) -> Option<(NodeId, Time)> {
+        self.refused.map(|(_, at, _)| (keeper, at))
     }
 }
 
@@ -302,7 +410,7 @@ impl Copied {
     fn end(self, alone: bool) -> Option<(Time, Mechanism)> {
         let (at, crash, replaced, down) = match self {
             Self::Has => return None,
-            Self::Dropped { at, how } => return Some((at, how)),
+            Self::Dropped { at, how, .. } => return Some((at, how)),
             Self::Down { at, crash, replaced } => (at, crash, replaced, true),
             Self::Forgotten { at, crash, replaced } => (at, crash, replaced, false),
         };
@@ -310,6 +418,8 @@ impl Copied {
             Mechanism::DiskReplaced
         } else if crash.tail {
             Mechanism::UnsyncedTailLost
+        } else if crash.cut {
+            Mechanism::LogCut
         } else if alone && (down || !crash.logged) {
             Mechanism::NeverShipped
         } else if !crash.logged {

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::history::{Entry, Function, Status};
 use crate::id::{NodeId, NodeSet, OpId, Version};
 use crate::metrics::Leadership;
-use crate::protocol::{Cargo, Observation};
+use crate::protocol::{Cargo, DiscardReason, Observation};
 use crate::sim::{Finished, Passage, Sighting, SightingKind};
 use crate::time::Time;
 
@@ -132,32 +132,50 @@ pub(super) fn tell(
         steps: Vec::new(),
         held: NodeSet::EMPTY,
         told: BTreeSet::new(),
+        led: None,
         passages: BTreeMap::new(),
         left_out: 0,
     };
+    let is_acceptance =
+        |s: &&Sighting| matches!(s.what, SightingKind::Observed(Observation::Accept { .. }));
+    let acceptor = sightings.iter().find(is_acceptance).map(|sighting| sighting.node);
+    // Who led already, beside the node that accepts it.
+    let led_then = |led: &&Leadership| {
+        let goes_on = led.until.is_none_or(|until| until > entry.invoked_at);
+        led.from <= entry.invoked_at && goes_on && acceptor.is_some_and(|node| node != led.node)
+    };
+    for led in run.leaderships.iter().filter(led_then) {
+        let text = format!("leads in term {}", led.term);
+        teller.step(led.from, &led.node, StepKind::Leads, text);
+    }
     let client = config.names.client(entry.client);
     let text = format!("asks to {}", words::call(&config.names, entry));
     teller.step(entry.invoked_at, &client, StepKind::Invoked, text);
     let mut answered = (entry.status != Status::Pending).then_some(entry.completed_at);
     let mut leaders = run.leaderships.iter().filter(|led| led.from > entry.invoked_at).peekable();
-    let groups = sightings.chunk_by(|a, b| a.at == b.at);
-    for group in groups {
-        let now = group[0].at;
-        while let Some(led) = leaders.next_if(|led| led.from < now) {
-            teller.leads(led);
-        }
-        if answered.is_some_and(|at| at < now) {
-            answered = None;
-            teller.completed(entry);
-        }
+    let ended =
+        sightings.iter().rev().find(|sighting| is_end(sighting)).map(|sighting| sighting.at);
+    for group in sightings.chunk_by(|a, b| a.at == b.at) {
+        teller.before(group[0].at, &mut answered, &mut leaders, (entry, ended));
         teller.instant(group);
     }
-    if answered.is_some() {
-        teller.completed(entry);
-    }
-    leaders.for_each(|led| teller.leads(led));
+    teller.before(Time::MAX, &mut answered, &mut leaders, (entry, ended));
     teller.end(cause);
     teller.finish(entry, cause)
+}
+
+/// Whether a copy ends here.
+const fn is_end(sighting: &Sighting) -> bool {
+    matches!(
+        sighting.what,
+        SightingKind::Observed(Observation::Discard { .. })
+            | SightingKind::Uncovered { .. }
+            | SightingKind::Superseded { .. }
+            | SightingKind::Crashed(_)
+            | SightingKind::PowerCut { .. }
+            | SightingKind::DiskReplaced
+            | SightingKind::Started { .. }
+    )
 }
 
 /// What tells two messages about a write apart.
@@ -172,6 +190,8 @@ struct Teller<'a> {
     held: NodeSet,
     /// What is told once.
     told: BTreeSet<(StepKind, NodeId, NodeId)>,
+    /// Who led last, and whether that node had the write, as told.
+    led: Option<(NodeId, bool)>,
     /// What became of the last message of each leg.
     passages: BTreeMap<Leg, Passage>,
     left_out: u64,
@@ -194,6 +214,31 @@ impl Teller<'_> {
         first
     }
 
+    /// What is told of the time before `now`: who began to lead, and the answer.
+    fn before<'l>(
+        &mut self,
+        now: Time,
+        answered: &mut Option<Time>,
+        leaders: &mut std::iter::Peekable<impl Iterator<Item = &'l Leadership>>,
+        (entry, ended): (&Entry, Option<Time>),
+    ) {
+        loop {
+            let led = leaders.peek().map(|led| led.from).filter(|from| *from < now);
+            let answer = answered.filter(|at| *at < now);
+            match (led, answer) {
+                (Some(from), _) if answer.is_none_or(|at| from < at) => {
+                    let led = leaders.next().expect("it was looked at");
+                    self.leads(led, ended);
+                }
+                (_, Some(_)) => {
+                    *answered = None;
+                    self.completed(entry);
+                }
+                (_, None) => return,
+            }
+        }
+    }
+
     /// Everything seen at one instant.
     fn instant(&mut self, group: &[Sighting]) {
         let mut sends: BTreeMap<NodeId, Vec<(NodeId, Passage)>> = BTreeMap::new();
@@ -208,7 +253,7 @@ impl Teller<'_> {
                         confirmed.entry(sighting.node).or_default().push(from);
                     }
                 }
-                _ => self.seen(sighting, &group[..place]),
+                _ => self.seen(sighting, group.split_at(place)),
             }
         }
         let at = group[0].at;
@@ -217,8 +262,8 @@ impl Teller<'_> {
             self.step(at, &node, StepKind::Sent, text);
         }
         for (node, by) in confirmed {
-            let have = if by.len() == 1 { "has" } else { "have" };
-            let text = format!("learns that {} {have} it", words::nodes(&by));
+            let verb = if by.len() == 1 { "confirms" } else { "confirm" };
+            let text = format!("hears that {} {verb} it", words::nodes(&by));
             self.step(at, &node, StepKind::Confirmed, text);
         }
     }
@@ -279,8 +324,9 @@ impl Teller<'_> {
         }
     }
 
-    /// Something seen that is no message on its way; `before` is what was seen at this instant already.
-    fn seen(&mut self, sighting: &Sighting, before: &[Sighting]) {
+    /// Something seen that is no message on its way; besides it, what was seen at this instant
+    /// `before` and from it on.
+    fn seen(&mut self, sighting: &Sighting, (before, on): (&[Sighting], &[Sighting])) {
         let Sighting { at, node, what, .. } = *sighting;
         let (kind, text) = match what {
             SightingKind::Observed(Observation::Accept { version, .. }) => {
@@ -301,18 +347,24 @@ impl Teller<'_> {
                 }
                 (StepKind::Applied, "takes it".to_owned())
             }
-            SightingKind::Observed(Observation::Discard { reason, .. }) => {
+            SightingKind::Observed(Observation::Discard { reason, .. })
+            | SightingKind::Uncovered { reason } => {
                 self.held.remove(node);
                 if !self.once(StepKind::Discarded, node, node) {
                     return;
                 }
-                (StepKind::Discarded, format!("drops it: {}", reason.phrase()))
+                let successor = before.iter().rev().find_map(|other| match other.what {
+                    SightingKind::Superseded { by } if other.node == node => Some(by),
+                    _ => None,
+                });
+                (StepKind::Discarded, self.discard_text(sighting, reason, successor))
             }
             SightingKind::Superseded { by } => {
-                if !self.once(StepKind::Superseded, node, node) {
+                let is_dropped = on.iter().any(|other| other.node == node && drops_state(other));
+                if is_dropped || !self.once(StepKind::Superseded, node, node) {
                     return;
                 }
-                (StepKind::Superseded, format!("takes {} in its place", self.other(by)))
+                (StepKind::Superseded, self.superseded_text(sighting, by))
             }
             SightingKind::Undelivered { from, .. } => {
                 if !self.once(StepKind::Undelivered, node, from) {
@@ -350,6 +402,53 @@ impl Teller<'_> {
         self.step(at, &node, kind, text);
     }
 
+    /// What took the place of the write; where that is no later write, from whom and why.
+    fn superseded_text(&self, sighting: &Sighting, by: Version) -> String {
+        let other = self.other(by);
+        let entries = self.run.history.entries();
+        let invoked_at = self.run.history.entry(self.write.op).invoked_at;
+        let is_earlier = entries.iter().any(|entry| {
+            entry.is_write() && entry.version == Some(by) && entry.invoked_at < invoked_at
+        });
+        let from = sighting.from.map_or_else(String::new, |from| format!(", from {from},"));
+        if self.write.versions.iter().max().is_some_and(|mine| by < *mine) {
+            format!("takes {other}{from} in its place, though it is older")
+        } else if is_earlier {
+            format!("takes {other}{from} in its place, for its version {by} is higher")
+        } else {
+            format!("takes {other} in its place")
+        }
+    }
+
+    /// Why a node dropped the write, and on whose word.
+    fn discard_text(
+        &self,
+        sighting: &Sighting,
+        reason: DiscardReason,
+        successor: Option<Version>,
+    ) -> String {
+        let leader = sighting.from.filter(|from| *from != sighting.node).map(|from| {
+            let term = self.term(from, sighting.at).replace(" in ", ", leader of ");
+            format!("{from}{term}")
+        });
+        match (reason, leader) {
+            (DiscardReason::Replaced, Some(leader)) => {
+                let with = successor.map_or_else(
+                    || "without it".to_owned(),
+                    |by| format!("with {} in its place", self.other(by)),
+                );
+                format!("takes the full state of {leader}, {with}")
+            }
+            (DiscardReason::Truncated, Some(leader)) => {
+                format!("cuts it off its log, for it is not in that of {leader}")
+            }
+            (DiscardReason::Truncated, None) => {
+                "cuts it off its log, for it is not in that of the new leader".to_owned()
+            }
+            _ => format!("drops it: {}", reason.phrase()),
+        }
+    }
+
     /// ` in term 2`, when the node leads then.
     fn term(&self, node: NodeId, at: Time) -> String {
         let leads = |led: &&Leadership| {
@@ -370,11 +469,17 @@ impl Teller<'_> {
         )
     }
 
-    fn leads(&mut self, led: &Leadership) {
-        if !self.once(StepKind::Leads, led.node, led.node) {
+    /// A node began to lead. Once all copies have ended only the first who leads without the write is told.
+    fn leads(&mut self, led: &Leadership, ended: Option<Time>) {
+        let has_it = self.held.contains(led.node);
+        let is_over = ended.is_none_or(|ended| led.from > ended);
+        let is_told = matches!(self.led, Some((_, false)));
+        if self.led == Some((led.node, has_it)) || (is_over && is_told) {
+            self.left_out += 1;
             return;
         }
-        let with = if self.held.contains(led.node) { "with" } else { "without" };
+        self.led = Some((led.node, has_it));
+        let with = if has_it { "with" } else { "without" };
         let text = format!("leads in term {}, {with} it", led.term);
         self.step(led.from, &led.node, StepKind::Leads, text);
     }
@@ -452,7 +557,19 @@ impl Teller<'_> {
     }
 }
 
+/// Whether a node drops here what it took the full state of another for.
+const fn drops_state(sighting: &Sighting) -> bool {
+    matches!(
+        sighting.what,
+        SightingKind::Observed(Observation::Discard { reason: DiscardReason::Replaced, .. })
+            | SightingKind::Uncovered { reason: DiscardReason::Replaced }
+    )
+}
+
 const fn crash_text(crash: crate::sim::Crash) -> &'static str {
+    if crash.cut {
+        return "crashes, with its log cut and nothing else on its disk";
+    }
     match (crash.power, crash.tail, crash.logged) {
         (true, true, _) => "loses power, and the write, not yet synced, goes from its disk",
         (true, false, true) => "loses power; its disk keeps what was synced",

@@ -184,6 +184,11 @@ impl Disk {
         &mut self.files.entry(file).or_default().ledger
     }
 
+    /// Whether any numbered log on it had records.
+    pub(crate) fn had_records(&self) -> bool {
+        self.files.values().any(|file| file.ledger.written() > 0)
+    }
+
     /// The machine dies: what was not durable is gone, but for what the draws of `id` leave.
     pub(crate) fn lose_power(&mut self, draws: &Draws, id: CausalId) {
         self.syncs.clear();

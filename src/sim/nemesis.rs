@@ -405,8 +405,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         }
         self.end_leadership(node);
         if let Some(watch) = &mut self.watch {
-            let left = self.slots[node.index()].disk.image();
-            watch.crashed(self.kernel.now, node, lost.as_ref(), &left);
+            let disk = &self.slots[node.index()].disk;
+            let left = (&disk.image(), disk.had_records());
+            watch.crashed(self.kernel.now, node, lost.as_ref(), left);
         }
     }
 
@@ -550,7 +551,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     fn ends(&self, route: &Route, id: CausalId) -> (Ends, String) {
         let (from, to) = (self.resolve_any(&route.from, id), self.resolve_any(&route.to, id));
         let arrow = if route.both_ways { "<->" } else { "->" };
-        let text = format!("{} {arrow} {}", names(&from), names(&to));
+        // Nothing goes from a node to itself.
+        let others = |to: &NodeId| from.len() != 1 || to != &from[0];
+        let named: Vec<NodeId> = to.iter().copied().filter(others).collect();
+        let text = format!("{} {arrow} {}", names(&from), names(&named));
         let set = |nodes: Vec<NodeId>| nodes.into_iter().collect::<NodeSet>();
         (Ends { from: set(from), to: set(to), both_ways: route.both_ways }, text)
     }

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::id::{KeyId, NodeId, NodeSet, Version};
-use crate::protocol::{Cargo, DiskImage, Message, NodeSnapshot, Observation, Protocol};
+use crate::protocol::{
+    Cargo, DiscardReason, DiskImage, Message, NodeSnapshot, Observation, Protocol,
+};
 use crate::time::Time;
 
 use super::Simulation;
@@ -30,6 +32,8 @@ pub(crate) struct Sighting {
     pub(crate) node: NodeId,
     /// Its place among those that are followed.
     pub(crate) write: u32,
+    /// Whose message the node was taking in.
+    pub(crate) from: Option<NodeId>,
     pub(crate) what: SightingKind,
 }
 
@@ -40,6 +44,8 @@ pub(crate) enum SightingKind {
     Observed(Observation),
     /// The node, which had it, took another write of its key.
     Superseded { by: Version },
+    /// The node, which had had it until another write took its place, dropped that one.
+    Uncovered { reason: DiscardReason },
     /// The node sent a message about it.
     Sent { to: NodeId, cargo: Cargo, passage: Passage },
     /// A message about it reached the node.
@@ -65,6 +71,8 @@ pub(crate) struct Crash {
     pub(crate) tail: bool,
     /// Whether anything is left on its disk.
     pub(crate) logged: bool,
+    /// Whether nothing is left of a log that had records: it was cut, and no checkpoint has them.
+    pub(crate) cut: bool,
 }
 
 /// A disk before and after its machine lost power.
@@ -98,6 +106,8 @@ pub(crate) struct Watch {
     writes: Vec<Followed>,
     /// Whether a node starts: what it reads from its disk is told by the start as a whole.
     starting: bool,
+    /// The last message that reached anybody: when, from whom, whom.
+    arrived: Option<(Time, NodeId, NodeId)>,
     sightings: Vec<Sighting>,
 }
 
@@ -110,6 +120,8 @@ struct Followed {
     held: NodeSet,
     /// The nodes that had it when they died, and are down.
     down: NodeSet,
+    /// The nodes that had it and forgot that it removed the key.
+    purged: NodeSet,
 }
 
 impl Watch {
@@ -122,13 +134,19 @@ impl Watch {
         for (write, target) in (0..).zip(&targets) {
             of_version.extend(target.versions.iter().map(|version| (*version, write)));
         }
-        let follow =
-            |target| Followed { target, key: None, held: NodeSet::EMPTY, down: NodeSet::EMPTY };
+        let follow = |target| Followed {
+            target,
+            key: None,
+            held: NodeSet::EMPTY,
+            down: NodeSet::EMPTY,
+            purged: NodeSet::EMPTY,
+        };
         Some(Box::new(Self {
             of_version,
             of_key: BTreeMap::new(),
             writes: targets.into_iter().map(follow).collect(),
             starting: false,
+            arrived: None,
             sightings: Vec::new(),
         }))
     }
@@ -139,7 +157,9 @@ impl Watch {
     }
 
     fn see(&mut self, at: Time, node: NodeId, write: u32, what: SightingKind) {
-        self.sightings.push(Sighting { at, node, write, what });
+        let arrived = self.arrived.filter(|(when, _, to)| (*when, *to) == (at, node));
+        let from = arrived.map(|(_, from, _)| from);
+        self.sightings.push(Sighting { at, node, write, from, what });
     }
 
     /// A node said something.
@@ -158,6 +178,9 @@ impl Watch {
         if matches!(observation, Observation::Apply { .. }) && !self.starting {
             self.superseded(at, node, key, version, this);
         }
+        if let Observation::Discard { reason, .. } = observation {
+            self.uncovered(at, node, (key, version), reason);
+        }
         let Some(write) = this else { return };
         let followed = &mut self.writes[write as usize];
         if followed.key.replace(key).is_none() {
@@ -165,11 +188,15 @@ impl Watch {
         }
         let followed = &mut self.writes[write as usize];
         match observation {
-            Observation::Discard { .. } => {
+            Observation::Discard { reason, .. } => {
                 followed.held.remove(node);
+                if reason == DiscardReason::Purged {
+                    followed.purged.insert(node);
+                }
             }
             _ => {
                 followed.held.insert(node);
+                followed.purged.remove(node);
             }
         }
         if !self.starting {
@@ -179,13 +206,36 @@ impl Watch {
 
     /// A node took a write of `key`: those of it that it had are no longer what it shows.
     fn superseded(&mut self, at: Time, node: NodeId, key: KeyId, by: Version, itself: Option<u32>) {
-        let Some(writes) = self.of_key.get(&key) else { return };
-        let had = |write: &&u32| {
-            Some(**write) != itself && self.writes[**write as usize].held.contains(node)
-        };
-        for write in writes.iter().filter(had) {
-            let what = SightingKind::Superseded { by };
-            self.sightings.push(Sighting { at, node, write: *write, what });
+        let writes = self.of_key.get(&key).cloned().unwrap_or_default();
+        for write in writes.into_iter().filter(|write| Some(*write) != itself) {
+            let followed = &self.writes[write as usize];
+            let comes_back = followed.purged.contains(node) && followed.is_above(by);
+            if followed.held.contains(node) || comes_back {
+                self.see(at, node, write, SightingKind::Superseded { by });
+            }
+        }
+    }
+
+    /// A node dropped the write of `key` that it showed, and with it those that this one had replaced.
+    fn uncovered(
+        &mut self,
+        at: Time,
+        node: NodeId,
+        (key, dropped): (KeyId, Version),
+        reason: DiscardReason,
+    ) {
+        match reason {
+            DiscardReason::Replaced | DiscardReason::Cleared | DiscardReason::Purged => {}
+            // It was never shown; of a log, what came before it stays.
+            DiscardReason::Older | DiscardReason::Truncated => return,
+        }
+        let writes = self.of_key.get(&key).cloned().unwrap_or_default();
+        for write in writes {
+            let followed = &mut self.writes[write as usize];
+            let mine = followed.target.versions.iter().max();
+            if mine.is_some_and(|mine| *mine < dropped) && followed.held.remove(node) {
+                self.see(at, node, write, SightingKind::Uncovered { reason });
+            }
         }
     }
 
@@ -197,6 +247,7 @@ impl Watch {
         message: &impl Message,
         up: bool,
     ) {
+        self.arrived = Some((at, from, to));
         self.about(message, to, |watch, write, cargo| {
             let what = if up {
                 SightingKind::Delivered { from, cargo }
@@ -223,13 +274,14 @@ impl Watch {
         });
     }
 
-    /// A node's process died, and with `power` its machine; what that left on its disk.
+    /// A node's process died, and with `power` its machine; what that left on its disk, and
+    /// whether its log ever had records.
     pub(crate) fn crashed(
         &mut self,
         at: Time,
         node: NodeId,
         power: Option<&PowerLoss>,
-        left: &DiskImage,
+        (left, had_records): (&DiskImage, bool),
     ) {
         for write in 0..self.writes.len() {
             let followed = &mut self.writes[write];
@@ -238,7 +290,10 @@ impl Watch {
             }
             followed.down.insert(node);
             let tail = power.is_some_and(|power| followed.went_with(power));
-            let crash = Crash { power: power.is_some(), tail, logged: !left.is_empty() };
+            let logged = !left.is_empty();
+            let was_empty = power.is_none_or(|power| power.before.is_empty());
+            let cut = had_records && !logged && was_empty;
+            let crash = Crash { power: power.is_some(), tail, logged, cut };
             if !self.starting {
                 self.see(at, node, index(write), SightingKind::Crashed(crash));
             }
@@ -307,6 +362,11 @@ impl Followed {
             is_there |= among(after);
         }
         !is_there && power.before != power.after
+    }
+
+    /// Whether the write has a higher version than `other`.
+    fn is_above(&self, other: Version) -> bool {
+        self.target.versions.iter().max().is_some_and(|mine| *mine > other)
     }
 
     /// Whether a node shows this write, or one that has replaced it by a higher version.

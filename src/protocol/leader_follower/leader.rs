@@ -565,7 +565,13 @@ impl LeaderFollower {
                 }
                 true
             }
-            Applied::Known => false,
+            Applied::Known => {
+                // A delete that finds nothing to erase is applied all the same.
+                if entry.stored.value.is_none() && self.store.stored(key).is_none() {
+                    cx.observe(Observation::Apply { key, version });
+                }
+                false
+            }
             Applied::Older => {
                 let reason = DiscardReason::Older;
                 cx.observe(Observation::Discard { key, version, reason });

@@ -433,7 +433,13 @@ impl Contract for Message {
             Self::ReplicateMany { entries, .. }
             | Self::Install { entries, .. }
             | Self::Offer { entries, .. } => writes(entries),
-            Self::State { state, .. } => writes(&state.entries),
+            Self::State { version, state, .. } => {
+                writes(&state.entries);
+                // A delete that erases is in the state by what is not there.
+                if state.entries.iter().all(|entry| entry.stored.version != *version) {
+                    note(*version, Cargo::Write);
+                }
+            }
             Self::Append { entries, .. } => {
                 entries.iter().for_each(|entry| writes(&[entry.entry]));
             }

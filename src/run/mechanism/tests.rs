@@ -21,6 +21,7 @@ struct Life {
     /// What live nodes hold at the end: a version.
     held: BTreeMap<NodeId, i64>,
     down: Vec<NodeId>,
+    leaderships: Vec<Leadership>,
 }
 
 impl Life {
@@ -36,7 +37,8 @@ impl Life {
     }
 
     fn see(&mut self, at: u64, node: NodeId, what: SightingKind) {
-        self.sightings.push(Sighting { at: Time::from_nanos(at), node, write: 0, what });
+        let at = Time::from_nanos(at);
+        self.sightings.push(Sighting { at, node, write: 0, from: None, what });
     }
 
     fn then(mut self, at: u64, node: NodeId, what: SightingKind) -> Self {
@@ -57,17 +59,30 @@ impl Life {
 
     /// The process dies; what was logged stays.
     fn crashed(self, at: u64, node: NodeId, logged: bool) -> Self {
-        let crash = Crash { power: false, tail: false, logged };
+        let crash = Crash { power: false, tail: false, logged, cut: false };
         self.then(at, node, SightingKind::Crashed(crash))
     }
 
     fn lost_power(self, at: u64, node: NodeId, tail: bool) -> Self {
-        let crash = Crash { power: true, tail, logged: true };
+        let crash = Crash { power: true, tail, logged: true, cut: false };
         self.then(at, node, SightingKind::Crashed(crash))
     }
 
     fn started(self, at: u64, node: NodeId, has_it: bool) -> Self {
         self.then(at, node, SightingKind::Started { has_it, up: true })
+    }
+
+    /// Drops it at the message of another.
+    fn told_to_drop(mut self, at: u64, node: NodeId, by: NodeId, reason: DiscardReason) -> Self {
+        self = self.dropped(at, node, reason);
+        self.sightings.last_mut().unwrap().from = Some(by);
+        self
+    }
+
+    fn led(mut self, node: NodeId, from: u64, until: u64) -> Self {
+        let [from, until] = [from, until].map(Time::from_nanos);
+        self.leaderships.push(Leadership { term: 1, node, from, until: Some(until) });
+        self
     }
 
     fn holds(mut self, node: NodeId, timestamp: i64) -> Self {
@@ -96,6 +111,7 @@ impl Life {
             version: Some(version(10)),
             removes: self.removes,
             finals: &finals,
+            leaderships: &self.leaderships,
         };
         classify(&self.sightings, subject)
     }
@@ -116,6 +132,69 @@ fn what_nobody_else_had_was_never_shipped() {
     );
     // Its log may have it, and never comes back.
     Life::accepted().crashed(5, N1, true).down(N1).was_lost(Mechanism::NeverShipped, N1, 5);
+}
+
+#[test]
+fn what_died_with_its_leader_was_never_shipped_even_if_it_comes_back() {
+    let life = |led_from, led_until| {
+        Life::accepted()
+            .crashed(5, N1, true)
+            .led(N2, led_from, led_until)
+            .started(9, N1, true)
+            .dropped(11, N1, DiscardReason::Truncated)
+    };
+    life(7, 20).was_lost(Mechanism::NeverShipped, N1, 5);
+    // Led before it, and after it.
+    life(2, 4).was_lost(Mechanism::Truncated, N1, 11);
+    life(10, 20).was_lost(Mechanism::Truncated, N1, 11);
+    // It was shipped in time.
+    let life = life(7, 20).applied(8, N2).dropped(10, N2, DiscardReason::Older);
+    life.was_lost(Mechanism::Truncated, N1, 11);
+}
+
+#[test]
+fn what_the_leader_lost_from_its_disk_is_not_put_down_to_those_who_follow_it() {
+    let life = |by, tail| {
+        Life::accepted().applied(2, N2).lost_power(4, N2, tail).started(5, N2, false).told_to_drop(
+            8,
+            N1,
+            by,
+            DiscardReason::Replaced,
+        )
+    };
+    life(N2, true).was_lost(Mechanism::UnsyncedTailLost, N2, 4);
+    life(N2, false).was_lost(Mechanism::LogDamage, N2, 4);
+    // The third never had it, and needed the vote of one who had.
+    life(N3, true).was_lost(Mechanism::UnsyncedTailLost, N2, 4);
+    // Without a log nothing was promised.
+    Life::accepted()
+        .applied(2, N2)
+        .crashed(4, N2, false)
+        .started(5, N2, false)
+        .told_to_drop(8, N1, N2, DiscardReason::Replaced)
+        .was_lost(Mechanism::FullStateOverwrite, N1, 8);
+}
+
+#[test]
+fn a_write_goes_with_the_later_one_that_had_replaced_it() {
+    Life::accepted()
+        .applied(2, N2)
+        .then(3, N1, SightingKind::Superseded { by: version(20) })
+        .crashed(4, N1, false)
+        .then(5, N2, SightingKind::Superseded { by: version(20) })
+        .then(6, N2, SightingKind::Superseded { by: version(1) })
+        .then(6, N2, SightingKind::Uncovered { reason: DiscardReason::Replaced })
+        .was_lost(Mechanism::FullStateOverwrite, N2, 6);
+}
+
+#[test]
+fn a_log_that_was_cut_too_early_is_no_mere_memory() {
+    let crash = Crash { power: false, tail: false, logged: false, cut: true };
+    Life::accepted().then(5, N1, SightingKind::Crashed(crash)).started(6, N1, false).was_lost(
+        Mechanism::LogCut,
+        N1,
+        5,
+    );
 }
 
 #[test]
