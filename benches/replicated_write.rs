@@ -181,7 +181,7 @@ const MAJORITY_VOTE: Election =
     Election::MajorityVote { pre_vote: false, check_log: true, persist_vote: true };
 
 fn logged(settings: &mut Settings) {
-    settings.wal.policy = Policy::Buffered { sync_every: Span::from_secs(1) };
+    settings.wal.policy = Policy::Buffered { sync_every: Span::from_secs(10) };
 }
 
 fn elected(settings: &mut Settings, election: Election) {

@@ -349,6 +349,10 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     fn stamped(&self, client: ClientId, request: RequestId) -> Wall {
         let invoked_at = self.kernel.history.entry(request.operation).invoked_at;
         let clocks = &self.config.client_clocks;
+        if clocks.is_empty() {
+            // A clock without error.
+            return Clock::new(crate::config::Clock::default()).wall_when(invoked_at);
+        }
         let place = clocks.binary_search_by_key(&client, |(client, _)| *client);
         let clock = Clock::new(place.map_or_else(|_| Default::default(), |place| clocks[place].1));
         clock.wall_when(clock.monotonic(invoked_at))

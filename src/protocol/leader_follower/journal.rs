@@ -176,25 +176,34 @@ impl Journal {
         then: Then,
         cx: &mut Context<'_, LeaderFollower>,
     ) -> Option<Then> {
-        let sequence = self.log.written();
-        if self.log.durable() == sequence {
+        if self.lets_pass(cx) {
             return Some(then);
         }
+        if self.policy == Policy::Fsync || !self.log.is_syncing() {
+            self.log.sync(cx);
+        }
+        let sequence = self.log.written();
+        self.waiting.push_back(Waiting { sequence, origin: cx.origin(), then });
+        None
+    }
+
+    /// Whether what depends on all that is written need not wait for a sync; what is merely buffered is synced in time.
+    #[inline]
+    fn lets_pass(&mut self, cx: &mut Context<'_, LeaderFollower>) -> bool {
+        if self.log.durable() == self.log.written() {
+            return true;
+        }
         match self.policy {
-            Policy::Off => return Some(then),
+            Policy::Off => true,
             Policy::Buffered { sync_every } => {
                 if !self.flush_is_set {
                     self.flush_is_set = true;
                     cx.set_timer(Timer::Flush, sync_every);
                 }
-                return Some(then);
+                true
             }
-            Policy::Fsync => self.log.sync(cx),
-            Policy::GroupCommit if self.log.is_syncing() => {}
-            Policy::GroupCommit => self.log.sync(cx),
+            Policy::Fsync | Policy::GroupCommit => false,
         }
-        self.waiting.push_back(Waiting { sequence, origin: cx.origin(), then });
-        None
     }
 
     /// The buffered policy: time to sync.
@@ -281,12 +290,28 @@ impl LeaderFollower {
             Some(journal) => journal.once_durable(then, cx),
             None => Some(then),
         };
-        // Whatever a step writes it has written, and stored, by now.
-        if self.journal.as_ref().is_some_and(Journal::is_checkpoint_due) {
-            self.checkpoint(cx);
-        }
+        self.checkpoint_if_due(cx);
         if let Some(then) = then {
             self.proceed(then, cx);
+        }
+    }
+
+    /// Whether what a step leads to need not wait for its records: nothing is to be put aside then.
+    #[inline]
+    pub(super) fn need_not_wait(&mut self, cx: &mut Context<'_, Self>) -> bool {
+        let Some(journal) = &mut self.journal else { return true };
+        let passes = journal.lets_pass(cx);
+        if passes {
+            self.checkpoint_if_due(cx);
+        }
+        passes
+    }
+
+    /// Whatever a step writes it has written, and stored, when it asks what comes next.
+    #[inline]
+    fn checkpoint_if_due(&mut self, cx: &mut Context<'_, Self>) {
+        if self.journal.as_ref().is_some_and(Journal::is_checkpoint_due) {
+            self.checkpoint(cx);
         }
     }
 

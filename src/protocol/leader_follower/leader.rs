@@ -284,7 +284,7 @@ impl LeaderFollower {
         if self.config.replication == Replication::FullState {
             accepted.payload = Payload::State(self.full_state());
         }
-        if self.journal.is_none() {
+        if self.need_not_wait(cx) {
             self.replicate(accepted, cx);
         } else {
             self.once_durable(Then::Replicate(Box::new(accepted)), cx);

@@ -325,7 +325,7 @@ impl LeaderFollower {
             }
             rare => return self.receive_rare(from, rare, cx),
         };
-        if self.journal.is_none() {
+        if self.need_not_wait(cx) {
             self.acknowledge(from, version, cx);
         } else {
             self.once_durable(Then::Acknowledge { to: from, version }, cx);
