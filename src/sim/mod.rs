@@ -10,7 +10,8 @@ use crate::id::{ClientId, FaultId, NodeId};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::property::Hazard;
 use crate::protocol::{
-    Context, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply, RequestId,
+    Context, DiskOperation, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply,
+    RequestId,
 };
 use crate::rng::{CausalId, Cause, Root};
 use crate::time::{Time, Wall};
@@ -443,7 +444,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 Effect::Disk { ticket, file, operation } => {
                     let slot = &mut self.slots[node.index()];
                     let ordinal = self.ordinals.disk(file);
-                    let id = id.child(Cause::Disk, file.0.into(), ordinal);
+                    // What is appended has no event of its own, and no luck to be drawn.
+                    let is_silent =
+                        matches!(operation, DiskOperation::Append { .. }) && !slot.disk.is_full();
+                    let id =
+                        if is_silent { id } else { id.child(Cause::Disk, file.0.into(), ordinal) };
                     let latency = (&self.kernel.draws, &self.config.disk.sync);
                     let (bytes, now) = (&self.effects.bytes, self.kernel.now);
                     let named = (ticket, file);
