@@ -73,6 +73,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
+use std::iter;
+use std::mem::ManuallyDrop;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -630,6 +632,13 @@ impl<P: Protocol> Effects<P> {
     pub(crate) const fn new() -> Self {
         Self { list: Vec::new(), bytes: Vec::new() }
     }
+
+    /// Nobody drops the effect if there is no memory for it: so it is put together in its place, and not beside it.
+    #[inline]
+    fn push(&mut self, effect: Effect<P>) {
+        let effect = ManuallyDrop::new(effect);
+        self.list.extend(iter::once_with(|| ManuallyDrop::into_inner(effect)));
+    }
 }
 
 /// What a node may do while it takes an input.
@@ -703,18 +712,18 @@ impl<P: Protocol> Context<'_, P> {
     /// Sends `message` to another node, or to itself.
     #[inline]
     pub fn send(&mut self, to: NodeId, message: P::Message) {
-        self.effects.list.push(Effect::Send { to, message });
+        self.effects.push(Effect::Send { to, message });
     }
 
     /// Starts `timer`, in place of one of that name already running; `after` is measured on the node's monotonic
     /// clock.
     pub fn set_timer(&mut self, timer: P::Timer, after: Span) {
-        self.effects.list.push(Effect::SetTimer { timer, after });
+        self.effects.push(Effect::SetTimer { timer, after });
     }
 
     /// Stops `timer` if it runs.
     pub fn cancel_timer(&mut self, timer: P::Timer) {
-        self.effects.list.push(Effect::CancelTimer { timer });
+        self.effects.push(Effect::CancelTimer { timer });
     }
 
     /// Appends `record` to `file`, framed by length and checksum. Not durable until a [`Context::sync`] that
@@ -790,7 +799,7 @@ impl<P: Protocol> Context<'_, P> {
     fn disk(&mut self, file: File, operation: DiskOperation) -> Ticket {
         let ticket = Ticket(*self.next_ticket);
         *self.next_ticket += 1;
-        self.effects.list.push(Effect::Disk { ticket, file, operation });
+        self.effects.push(Effect::Disk { ticket, file, operation });
         ticket
     }
 
@@ -803,18 +812,18 @@ impl<P: Protocol> Context<'_, P> {
     /// Goes on with what an earlier step left to wait: the effects that follow are caused by that step and not by
     /// this one, so that their luck does not depend on what they shared a sync with.
     pub fn continue_from(&mut self, origin: Origin) {
-        self.effects.list.push(Effect::Continue(origin.0));
+        self.effects.push(Effect::Continue(origin.0));
     }
 
     /// Gives up: the process ends, says why, and does not start again by itself.
     pub fn stop(&mut self, why: impl Into<String>) {
-        self.effects.list.push(Effect::Stop(why.into()));
+        self.effects.push(Effect::Stop(why.into()));
     }
 
     /// Answers a client's request; answers after the first are ignored by the client.
     #[inline]
     pub fn reply(&mut self, request: RequestId, reply: Reply) {
-        self.effects.list.push(Effect::Reply { request, reply });
+        self.effects.push(Effect::Reply { request, reply });
     }
 
     /// Says what happened inside the node.
@@ -831,7 +840,7 @@ impl<P: Protocol> Context<'_, P> {
             | Observation::Commit { .. } => false,
         };
         if always || self.observed {
-            self.effects.list.push(Effect::Observe(observation));
+            self.effects.push(Effect::Observe(observation));
         }
     }
 }

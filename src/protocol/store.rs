@@ -126,6 +126,18 @@ impl Store {
         *self.slot(key) = Some(stored);
     }
 
+    /// Whether [`Store::append`] would add an element of `version`.
+    #[must_use]
+    pub fn lacks_element(&self, key: KeyId, version: Version) -> bool {
+        match self.lists.get(&key) {
+            Some(list) => {
+                list.floor.is_none_or(|floor| floor < version)
+                    && list.elements.iter().all(|(element, _)| *element != version)
+            }
+            None => self.stored(key).is_none_or(|held| held.version < version),
+        }
+    }
+
     /// Removes a key without a trace, if what it holds is not newer than `version`; whether it did.
     pub fn erase(&mut self, key: KeyId, version: Version) -> bool {
         self.erase_under(Ties::NodeId, key, version)

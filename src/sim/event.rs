@@ -24,6 +24,9 @@ pub(crate) struct Event<P: Protocol> {
 }
 
 /// What happens.
+// A tag of a whole word: taken apart behind one of a byte, an event is copied at odd addresses, in pieces that the
+// next copy cannot be fed from.
+#[repr(u64)]
 pub(crate) enum What<P: Protocol> {
     /// A message reaches a node.
     Message { to: NodeId, from: NodeId, message: P::Message },
@@ -58,6 +61,26 @@ const NOBODY: u32 = u32::MAX;
 const CLIENT: u32 = 1 << 31;
 
 impl<P: Protocol> What<P> {
+    /// The node whose process the event reaches, and of which boot where it is meant for one alone.
+    pub(crate) const fn process(&self) -> Option<(NodeId, Option<u32>)> {
+        match self {
+            Self::Message { to, .. } => Some((*to, None)),
+            Self::Request { node, .. } => Some((*node, None)),
+            Self::Timer { node, boot, .. } | Self::Disk { node, boot, .. } => {
+                Some((*node, Some(*boot)))
+            }
+            Self::Answer { .. }
+            | Self::Invoke { .. }
+            | Self::Arrival { .. }
+            | Self::Alarm { .. }
+            | Self::Retry { .. }
+            | Self::Fault { .. }
+            | Self::Change { .. }
+            | Self::Heal
+            | Self::SettleCheck => None,
+        }
+    }
+
     /// Feeds (time, actor, kind, content) to the digest.
     #[inline]
     fn feed(&self, at: Time, digest: &mut Digest) {
@@ -187,7 +210,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         self.queue.next_time()
     }
 
-    /// Takes the next event, moves the clock to it and digests it.
+    /// Takes the next event and moves the clock to it. The digest is due before it is played.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Event<P>> {
         let (time, event) = self.queue.pop()?;
@@ -197,8 +220,14 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         }
         self.events += 1;
         self.events_now += 1;
-        event.what.feed(time, &mut self.digest);
         Some(event)
+    }
+
+    /// Digests the event just taken.
+    // Not part of `pop`, so that the event need not move once more behind it.
+    #[inline]
+    pub(crate) fn feed(&mut self, event: &Event<P>) {
+        event.what.feed(self.now, &mut self.digest);
     }
 
     /// How many events the present instant has had.

@@ -69,6 +69,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     leaderships: Vec<Leadership>,
     recoveries: Vec<Recovery>,
     settle: Settle,
+    /// How the run ended, once it has.
+    settlement: Option<Settlement>,
     states: StateWatch,
     /// Whether any node is paused.
     any_paused: bool,
@@ -117,6 +119,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             leaderships: Vec::new(),
             recoveries: Vec::new(),
             settle: Settle::new(),
+            settlement: None,
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
             observed: notes.trace || !notes.watched.is_empty() || measures_lag,
@@ -129,24 +132,30 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     /// Plays the run to its end.
     pub(crate) fn run(mut self) -> Finished {
         self.start();
-        let mut settlement = None;
-        while settlement.is_none() {
+        while self.settlement.is_none() {
             if self.states.pending() {
                 self.look_at_states();
             }
             let Some(event) = self.kernel.pop() else { break };
+            self.kernel.feed(&event);
             if self.observed {
                 self.look_at(&event.what);
             }
-            settlement = self.dispatch(event);
+            // The hot caller of `play` has the event to itself.
+            if self.any_paused {
+                self.play_unless_held(event);
+            } else {
+                self.play(event);
+            }
             if let Some(steps) = &mut self.steps {
                 steps.push((self.kernel.now, self.kernel.digest()));
             }
             if self.kernel.events_now() > self.events_an_instant {
                 let (at, events) = (self.kernel.now, self.kernel.events_now());
-                settlement = Some(Settlement::Stuck { at, events });
+                self.settlement = Some(Settlement::Stuck { at, events });
             }
         }
+        let settlement = self.settlement.take();
         self.finish(settlement)
     }
 
@@ -174,22 +183,21 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         self.clients.start(self.config, &mut self.kernel);
     }
 
-    /// Plays one event; how the run ended, if it ended it.
-    fn dispatch(&mut self, event: Event<P>) -> Option<Settlement> {
-        if self.any_paused { self.play_unless_held(event) } else { self.play(event) }
-    }
-
-    /// Plays an event in a run in which some node is paused.
+    /// Plays an event in a run in which some node is paused, or was a moment ago.
     #[cold]
     #[inline(never)]
-    fn play_unless_held(&mut self, event: Event<P>) -> Option<Settlement> {
-        let event = self.hold(event)?;
-        self.play(event)
+    fn play_unless_held(&mut self, event: Event<P>) {
+        if self.is_held(&event.what) {
+            self.hold(event);
+        } else {
+            self.play(event);
+        }
     }
 
+    /// Plays one event.
     // Always inlined: there is one hot caller, beside cold ones.
     #[inline(always)]
-    fn play(&mut self, event: Event<P>) -> Option<Settlement> {
+    fn play(&mut self, event: Event<P>) {
         // The event is taken apart where it lies: moving its content out as a whole would cost as much as a
         // follower's part of a write.
         let id = event.id;
@@ -237,9 +245,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             What::Fault { index, starts: false } => self.end_fault(index, id),
             What::Change { index } => self.change(index),
             What::Heal => self.heal_all(id),
-            What::SettleCheck => return self.check_settled(id),
+            What::SettleCheck => self.settlement = self.check_settled(id),
         }
-        None
     }
 
     /// Before an event is played: its line in the trace, and what it means to the writes that are followed.
@@ -270,7 +277,12 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         self.kernel.in_flight -= u64::from(!message.is_background());
         if self.slots[to.index()].is_up() {
             self.kernel.counts.delivered += 1;
-            self.handle(to, id, Input::Message { from, message });
+            // Not through `handle`, so that the message moves once less.
+            self.step(to, id, |state, cx| {
+                if let Some(state) = state {
+                    state.handle(Input::Message { from, message }, cx);
+                }
+            });
         } else {
             self.kernel.lose(false);
             self.note_down(to);
@@ -290,34 +302,24 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
     }
 
-    /// Puts an event aside, in order, if it reaches a paused node; gives it back if not.
+    /// Whether an event reaches the process of a paused node.
     #[cold]
-    fn hold(&mut self, event: Event<P>) -> Option<Event<P>> {
-        let (node, boot) = match &event.what {
-            What::Message { to, .. } => (*to, None),
-            What::Request { node, .. } => (*node, None),
-            What::Timer { node, boot, .. } => (*node, Some(*boot)),
-            What::Disk { node, boot, ticket, .. } => {
-                // The disk works on while the process does not.
-                self.slots[node.index()].disk.complete(*ticket);
-                (*node, Some(*boot))
-            }
-            What::Answer { .. }
-            | What::Invoke { .. }
-            | What::Arrival { .. }
-            | What::Alarm { .. }
-            | What::Retry { .. }
-            | What::Fault { .. }
-            | What::Change { .. }
-            | What::Heal
-            | What::SettleCheck => return Some(event),
-        };
+    fn is_held(&self, what: &What<P>) -> bool {
+        let Some((node, boot)) = what.process() else { return false };
+        let slot = &self.slots[node.index()];
+        slot.paused && boot.is_none_or(|boot| boot == slot.boot)
+    }
+
+    /// Puts an event of a paused node aside, in order.
+    #[cold]
+    fn hold(&mut self, event: Event<P>) {
+        let Some((node, _)) = event.what.process() else { return };
         let slot = &mut self.slots[node.index()];
-        if slot.paused && boot.is_none_or(|boot| boot == slot.boot) {
-            slot.backlog.push(event);
-            return None;
+        if let What::Disk { ticket, .. } = &event.what {
+            // The disk works on while the process does not.
+            slot.disk.complete(*ticket);
         }
-        Some(event)
+        slot.backlog.push(event);
     }
 
     /// What reached a node while it was paused reaches its process now that it goes on.
@@ -328,7 +330,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             let content = format!("{what}: {content}");
             self.kernel.trace.line(self.kernel.now, &who, ". resume", &content);
         }
-        // The node is no longer paused, and no event of a node ends a run.
+        // The node is no longer paused.
         self.play_unless_held(event);
     }
 

@@ -390,17 +390,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 // The process took it and died: the client hears nothing.
                 What::Request { .. } => self.kernel.counts.lost += 1,
                 // Timers and syncs of a process that is no more; nothing else waits for a node.
-                What::Timer { .. }
-                | What::Disk { .. }
-                | What::Answer { .. }
-                | What::Invoke { .. }
-                | What::Arrival { .. }
-                | What::Alarm { .. }
-                | What::Retry { .. }
-                | What::Fault { .. }
-                | What::Change { .. }
-                | What::Heal
-                | What::SettleCheck => {}
+                _ => {}
             }
         }
         self.end_leadership(node);

@@ -14,7 +14,7 @@ use crate::digest::NameHasher;
 use crate::id::{KeyId, NodeId, Version};
 use crate::protocol::Context;
 
-use super::leader::contents;
+use super::apply::contents;
 use super::message::{Entry, Message, entry_text};
 use super::{LeaderFollower, Timer};
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::id::NodeId;
-use crate::protocol::store::{Applied, Store};
+use crate::protocol::store::Store;
 use crate::protocol::{Context, DiscardReason, Observation};
 
 use super::LeaderFollower;
+use super::apply::{apply, contents, would_change};
 use super::config::{Replication, Tail};
 use super::journal::{Record, Then};
-use super::leader::{Payload, apply, contents};
+use super::leader::Payload;
 use super::log::LogEntry;
 use super::message::{Entry, Message, StateOrder};
 
@@ -93,13 +94,7 @@ impl LeaderFollower {
 
     /// Keeps what this node has and the leader's state lacks, and offers it to the leader.
     fn merge_into(&self, leader: NodeId, store: &mut Store, cx: &mut Context<'_, Self>) {
-        let is_newer = |entry: &Entry| {
-            let mut theirs = store.clone();
-            matches!(
-                apply(&mut theirs, *entry, self.config.rules()),
-                Applied::Newest { .. } | Applied::Within
-            )
-        };
+        let is_newer = |entry: &Entry| would_change(store, entry, self.config.rules());
         let entries: Arc<[Entry]> = contents(&self.store).filter(is_newer).collect();
         if entries.is_empty() {
             return;
@@ -150,11 +145,7 @@ impl LeaderFollower {
             return;
         }
         for entry in entries.iter().copied() {
-            let mut tried = self.store.clone();
-            if matches!(
-                apply(&mut tried, entry, self.config.rules()),
-                Applied::Known | Applied::Older
-            ) {
+            if !would_change(&self.store, &entry, self.config.rules()) {
                 continue;
             }
             if self.config.failover.is_ordered() {

@@ -20,9 +20,9 @@ use crate::id::Version;
 use crate::protocol::wal::{Log, Unusable};
 use crate::protocol::{Context, DiskImage, File, Observation, Ticket};
 
+use super::apply::{apply, contents};
 use super::config::Rules;
 use super::journal::Record;
-use super::leader::{apply, contents};
 use super::log::{Log as ReplicatedLog, Position};
 use super::message::{Entry, StateOrder};
 use super::{Config, Defect, LeaderFollower};

@@ -29,8 +29,6 @@ pub(super) struct Watch {
     newest: Vec<i64>,
     /// For how long the next silence is borne.
     patience: Span,
-    /// Since when this node waits.
-    since: Time,
     pub(super) standing: Standing,
 }
 
@@ -57,7 +55,6 @@ impl Watch {
             leader_heard: Time::ZERO,
             newest: vec![i64::MIN; nodes],
             patience: Span::ZERO,
-            since: Time::ZERO,
             standing: Standing::Waits(None),
         }
     }
@@ -72,7 +69,6 @@ impl LeaderFollower {
     pub(super) fn take_place(&mut self, is_first: bool, cx: &mut Context<'_, Self>) {
         let settings = self.config.failover;
         let now = cx.monotonic();
-        self.watch.since = now;
         if settings.election.all_heartbeat() {
             self.heartbeat(cx);
         }
@@ -293,7 +289,6 @@ impl LeaderFollower {
     /// Waits for `awaited` to lead, or for nobody in particular.
     fn wait_for(&mut self, awaited: Option<NodeId>, cx: &mut Context<'_, Self>) {
         self.watch.standing = Standing::Waits(awaited);
-        self.watch.since = cx.monotonic();
         cx.observe(Observation::Role { role: Role::Candidate, term: self.term().into() });
     }
 
@@ -414,7 +409,6 @@ impl LeaderFollower {
             self.ballot.set((self.term() + 1, Some(self.me)), self.in_sync.believed(), cx);
         }
         self.watch.standing = Standing::Canvasses { pre, granted: NodeSet::EMPTY, refused: false };
-        self.watch.since = cx.monotonic();
         cx.observe(Observation::Role { role: Role::Candidate, term: self.term().into() });
         if self.config.failover.election == Election::HighestId {
             cx.set_timer(Timer::Watch, self.config.failover.heartbeat);

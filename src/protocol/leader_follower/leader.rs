@@ -6,14 +6,12 @@ use std::sync::Arc;
 use crate::config::Operation;
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId, NodeSet, Value, Version};
-use crate::protocol::store::{Applied, Store};
-use crate::protocol::{
-    Context, DiscardReason, Observation, Outcome, Reply, RequestId, Response, Stored,
-};
+use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
 use crate::time::{Span, Time};
 
-use super::config::{Deletes, Mode, OnAckTimeout, Replication, Rules};
-use super::journal::{Record, Then};
+use super::apply::contents;
+use super::config::{Mode, OnAckTimeout, Replication};
+use super::journal::Then;
 use super::log::LogEntry;
 use super::message::{Entry, FullState, Message};
 use super::ordered::Progress;
@@ -324,8 +322,28 @@ impl LeaderFollower {
             confirmations: 0,
             answered: false,
         });
-        if let Mode::InSync { .. } = self.config.mode {
-            self.answer_in_sync(cx);
+        match self.config.mode {
+            Mode::InSync { .. } => self.answer_in_sync(cx),
+            _ if self.config.failover.is_ordered() => {
+                self.count_early_confirmations(version, index, cx);
+            }
+            _ => {}
+        }
+    }
+
+    /// A state that the leader installed may have brought a follower a write before it was durable here, and so before
+    /// anybody waited for confirmations.
+    fn count_early_confirmations(
+        &mut self,
+        version: Version,
+        index: u64,
+        cx: &mut Context<'_, Self>,
+    ) {
+        for follower in cx.peers() {
+            let matched = self.leading.progress.get(follower.index()).map_or(0, |p| p.matched);
+            if matched >= index {
+                self.count_confirmation(follower, version, cx);
+            }
         }
     }
 
@@ -544,65 +562,4 @@ impl LeaderFollower {
             cx.set_timer(Timer::Resend, (oldest + interval).since(now));
         }
     }
-
-    /// Takes a write into the store, as leader or follower, and into the log if it changes the store.
-    pub(super) fn take(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
-        if self.apply_observed(entry, cx) {
-            self.log_record(self.term(), || Record::Write(entry), cx);
-        }
-    }
-
-    /// Applies a write to the store and says what became of it; whether it changed the store.
-    pub(super) fn apply_observed(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
-        let (key, version) = (entry.key, entry.stored.version);
-        self.stamping.sees(version);
-        let applied = apply(&mut self.store, entry, self.config.rules());
-        match applied {
-            Applied::Newest { .. } | Applied::Within => {
-                cx.observe(Observation::Apply { key, version });
-                if entry.stored.value.is_none() {
-                    self.bury(version, cx);
-                }
-                true
-            }
-            Applied::Known => {
-                // A delete that finds nothing to erase is applied all the same.
-                if entry.stored.value.is_none() && self.store.stored(key).is_none() {
-                    cx.observe(Observation::Apply { key, version });
-                }
-                false
-            }
-            Applied::Older => {
-                let reason = DiscardReason::Older;
-                cx.observe(Observation::Discard { key, version, reason });
-                false
-            }
-        }
-    }
-}
-
-/// Applies a write to a store: last write wins, and a delete leaves a tombstone or nothing.
-pub(super) fn apply(store: &mut Store, entry: Entry, rules: Rules) -> Applied {
-    let Entry { key, element, stored } = entry;
-    if let (true, Some(value)) = (element, stored.value) {
-        return store.append(key, value, stored.version);
-    }
-    let Rules { deletes, ties } = rules;
-    if stored.value.is_some() || deletes == Deletes::Tombstone {
-        return store.apply_under(ties, key, stored);
-    }
-    let before = store.get(key).map(|(value, _)| value);
-    if store.erase_under(ties, key, stored.version) {
-        Applied::Newest { before }
-    } else if store.stored(key).is_none() {
-        Applied::Known
-    } else {
-        Applied::Older
-    }
-}
-
-/// Everything in a store, as entries that make it anew: registers and tombstones first, then the elements of lists.
-pub(super) fn contents(store: &Store) -> impl Iterator<Item = Entry> + '_ {
-    let registers = store.all_but_elements().map(|(key, stored)| Entry::register(key, stored));
-    registers.chain(store.all_elements().map(|(key, stored)| Entry::element(key, stored)))
 }

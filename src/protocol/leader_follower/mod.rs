@@ -19,7 +19,8 @@
 //! missed, as a full state or as the part of one log that it lacks. In that last case replication itself goes in the
 //! order of the log, as in Raft.
 //!
-//! Reading order: `config`, `message`, this file (dispatch and the follower), `leader`, `timestamps`, `resend`, `journal`, `checkpoint`;
+//! Reading order: `config`, `message`, this file (dispatch and the follower), `apply`, `leader`, `timestamps`,
+//! `resend`, `journal`, `checkpoint`;
 //! then `election` and `ballot` (who leads), `catch_up` (full state), `log` and `ordered` (one log), `in_sync`; `repair`,
 //! `anti_entropy`, `tombstones`; `promises`.
 
@@ -49,6 +50,7 @@ use self::timestamps::Stamping;
 use super::store::Store;
 
 mod anti_entropy;
+mod apply;
 mod ballot;
 mod catch_up;
 mod checkpoint;

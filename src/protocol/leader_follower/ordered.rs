@@ -13,9 +13,10 @@ use crate::protocol::{Context, DiscardReason, Observation};
 use crate::time::{Span, Time};
 
 use super::LeaderFollower;
+use super::apply::{apply, contents};
 use super::config::{Mode, Rules, Tail};
 use super::journal::{Record, Then};
-use super::leader::{Leading, apply, contents};
+use super::leader::Leading;
 use super::log::{Log, LogEntry, Position};
 use super::message::{Entry, Message};
 

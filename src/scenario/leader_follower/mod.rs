@@ -218,6 +218,17 @@ fn contradiction(config: &Config, table: &TableDecoder<'_>) -> Option<()> {
             "expected no `anti-entropy`, or another `catch-up`",
         );
     }
+    if let Mode::InSync { lag, .. } = config.mode
+        && lag <= config.failover.heartbeat
+    {
+        return table.wrong(
+            format!("a follower is out of sync after {lag}, and says that it is there no sooner"),
+            format!(
+                "expected an `in-sync.lag` above the heartbeat of {}",
+                config.failover.heartbeat
+            ),
+        );
+    }
     if !is_log && matches!(config.mode, Mode::InSync { .. }) {
         return table.wrong(
             "mode `in-sync` needs catch-up by `log`: without one nobody knows who has everything",

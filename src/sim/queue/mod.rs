@@ -19,6 +19,8 @@
 //! | within the calendar | the end of its bucket | 1 |
 //! | beyond the calendar | a heap of the far future | log n |
 
+use std::mem::{self, ManuallyDrop};
+
 use crate::time::Time;
 
 mod calendar;
@@ -111,7 +113,11 @@ impl<T> Slab<T> {
     #[inline]
     fn insert(&mut self, item: T) -> u32 {
         if let Some(slot) = self.free.pop() {
-            self.items[slot as usize] = Some(item);
+            // Nobody drops the item where it stands, whatever fails on the way, nor the nothing that it replaces: so
+            // it is put together in its slot, and not beside it.
+            let item = ManuallyDrop::new(item);
+            let place = &mut self.items[slot as usize];
+            mem::forget(place.replace(ManuallyDrop::into_inner(item)));
             slot
         } else {
             self.extend(item)
@@ -140,9 +146,8 @@ impl<T> Slab<T> {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "slots have 24 bits")]
     fn take(&mut self, slot: usize) -> T {
-        let item = self.items[slot].take().expect("a queued key's slot is full");
         self.free.push(slot as u32);
-        item
+        self.items[slot].take().expect("a queued key's slot is full")
     }
 
     fn len(&self) -> usize {

@@ -1,0 +1,134 @@
+//! Taking a write in: into the store by last write wins, and into the log if that changes the store.
+
+use crate::protocol::store::{Applied, Store};
+use crate::protocol::{Context, DiscardReason, Observation, Stored};
+
+use super::LeaderFollower;
+use super::config::{Deletes, Rules};
+use super::journal::Record;
+use super::message::Entry;
+
+impl LeaderFollower {
+    /// Takes a write into the store, as leader or follower, and into the log if it changes the store.
+    pub(super) fn take(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+        if self.apply_observed(entry, cx) {
+            self.log_record(self.term(), || Record::Write(entry), cx);
+        }
+    }
+
+    /// Applies a write to the store and says what became of it; whether it changed the store.
+    pub(super) fn apply_observed(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
+        let (key, version) = (entry.key, entry.stored.version);
+        self.stamping.sees(version);
+        let applied = apply(&mut self.store, entry, self.config.rules());
+        match applied {
+            Applied::Newest { .. } | Applied::Within => {
+                cx.observe(Observation::Apply { key, version });
+                if entry.stored.value.is_none() {
+                    self.bury(version, cx);
+                }
+                true
+            }
+            Applied::Known => {
+                // A delete that finds nothing to erase is applied all the same.
+                if entry.stored.value.is_none() && self.store.stored(key).is_none() {
+                    cx.observe(Observation::Apply { key, version });
+                }
+                false
+            }
+            Applied::Older => {
+                let reason = DiscardReason::Older;
+                cx.observe(Observation::Discard { key, version, reason });
+                false
+            }
+        }
+    }
+}
+
+/// Applies a write to a store: last write wins, and a delete leaves a tombstone or nothing.
+pub(super) fn apply(store: &mut Store, entry: Entry, rules: Rules) -> Applied {
+    let Entry { key, element, stored } = entry;
+    if let (true, Some(value)) = (element, stored.value) {
+        return store.append(key, value, stored.version);
+    }
+    let Rules { deletes, ties } = rules;
+    if stored.value.is_some() || deletes == Deletes::Tombstone {
+        return store.apply_under(ties, key, stored);
+    }
+    let before = store.get(key).map(|(value, _)| value);
+    if store.erase_under(ties, key, stored.version) {
+        Applied::Newest { before }
+    } else if store.stored(key).is_none() {
+        Applied::Known
+    } else {
+        Applied::Older
+    }
+}
+
+/// Whether [`apply`] would change the store.
+pub(super) fn would_change(store: &Store, entry: &Entry, rules: Rules) -> bool {
+    let Entry { key, element, stored: Stored { value, version } } = *entry;
+    if element {
+        return store.lacks_element(key, version);
+    }
+    let leaves_nothing = value.is_none() && rules.deletes == Deletes::Erase;
+    match store.stored(key) {
+        Some(held) if leaves_nothing => {
+            held.version == version || rules.ties.replaces(version, held.version)
+        }
+        Some(held) => rules.ties.replaces(version, held.version),
+        None => !leaves_nothing,
+    }
+}
+
+/// Everything in a store, as entries that make it anew: registers and tombstones first, then the elements of lists.
+pub(super) fn contents(store: &Store) -> impl Iterator<Item = Entry> + '_ {
+    let registers = store.all_but_elements().map(|(key, stored)| Entry::register(key, stored));
+    registers.chain(store.all_elements().map(|(key, stored)| Entry::element(key, stored)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::id::{KeyId, NodeId, Value, Version};
+    use crate::protocol::store::Ties;
+
+    fn entries() -> impl Strategy<Value = Entry> {
+        let version = (0..4_i64, 0..2_u16, 0..3_u32).prop_map(|(timestamp, node, sequence)| {
+            Version { timestamp, node: NodeId(node), sequence }
+        });
+        (0..2_u32, 0..3_u8, version).prop_map(|(key, kind, version)| {
+            let value = (kind > 0).then(|| Value::text(version.sequence as usize));
+            Entry { key: KeyId(key), element: kind == 2, stored: Stored { value, version } }
+        })
+    }
+
+    fn rules() -> impl Strategy<Value = Rules> {
+        let deletes = prop_oneof![Just(Deletes::Tombstone), Just(Deletes::Erase)];
+        let ties = prop_oneof![Just(Ties::NodeId), Just(Ties::KeepExisting)];
+        (deletes, ties).prop_map(|(deletes, ties)| Rules { deletes, ties })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
+
+        /// Whether a write would change a store is what applying it to a copy says.
+        #[test]
+        fn a_write_would_change_a_store_exactly_when_it_does(
+            before in proptest::collection::vec(entries(), 0..6),
+            entry in entries(),
+            rules in rules(),
+        ) {
+            let mut store = Store::default();
+            for entry in before {
+                apply(&mut store, entry, rules);
+            }
+            let would = would_change(&store, &entry, rules);
+            let applied = apply(&mut store, entry, rules);
+            let changes = matches!(applied, Applied::Newest { .. } | Applied::Within);
+            prop_assert_eq!(would, changes, "{:?}", applied);
+        }
+    }
+}
