@@ -30,6 +30,7 @@ mod sections;
 mod set;
 mod tree;
 mod units;
+mod vary;
 mod workload;
 
 pub use decode::{Element, TableDecoder, word_for};
@@ -37,6 +38,7 @@ pub use diagnostics::Diagnostics;
 pub(crate) use diagnostics::nearest;
 pub use distribution::encode_distribution;
 pub use schema::schema;
+pub use vary::Axis;
 
 /// A protocol that can be named in a scenario file, as `[protocol.NAME]`.
 pub trait ScenarioProtocol: Protocol {
@@ -175,6 +177,23 @@ impl std::fmt::Debug for Registry {
     }
 }
 
+/// What is set from outside before a file is decoded, in this order. Mistakes point into the arguments.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overrides<'a> {
+    /// `PATH=VALUE` of `--set`.
+    pub sets: &'a [String],
+    /// `PATH=VALUE` of one configuration of a comparison, `--with`.
+    pub with: &'a [String],
+    /// A point of a sweep: of each axis the index of the value that it takes.
+    pub point: &'a [(&'a Axis, usize)],
+}
+
+impl Overrides<'_> {
+    const fn is_empty(&self) -> bool {
+        self.sets.is_empty() && self.with.is_empty() && self.point.is_empty()
+    }
+}
+
 /// A scenario: settings, with a protocol and its settings.
 pub struct Scenario {
     /// The file's name without folder and ending.
@@ -203,9 +222,22 @@ impl Scenario {
     ///
     /// Every mistake found in the file and in the arguments.
     pub fn load(path: &Path, registry: &Registry, sets: &[String]) -> Result<Self, Diagnostics> {
+        Self::load_with(path, registry, &Overrides { sets, ..Overrides::default() })
+    }
+
+    /// The same with settings from several places.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake found in the file and in the arguments.
+    pub fn load_with(
+        path: &Path,
+        registry: &Registry,
+        overrides: &Overrides<'_>,
+    ) -> Result<Self, Diagnostics> {
         let origin = path.display().to_string();
         let text = tree::read(path).map_err(|why| Diagnostics::unreadable(&origin, &why))?;
-        Self::parse(&origin, &text, registry, sets)
+        Self::parse_with(&origin, &text, registry, overrides)
     }
 
     /// The same for text already at hand; `origin` is what diagnostics call the file.
@@ -219,9 +251,23 @@ impl Scenario {
         registry: &Registry,
         sets: &[String],
     ) -> Result<Self, Diagnostics> {
+        Self::parse_with(origin, text, registry, &Overrides { sets, ..Overrides::default() })
+    }
+
+    /// The same with settings from several places.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake found in the text and in the arguments.
+    pub fn parse_with(
+        origin: &str,
+        text: &[u8],
+        registry: &Registry,
+        overrides: &Overrides<'_>,
+    ) -> Result<Self, Diagnostics> {
         let stem = Path::new(origin).file_stem();
         let name = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        let (config, protocol) = sections::decode(origin, text, registry, sets)?;
+        let (config, protocol) = sections::decode(origin, text, registry, overrides)?;
         Ok(Self { name, config, protocol })
     }
 

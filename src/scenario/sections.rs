@@ -6,7 +6,8 @@ use super::names::Interned;
 use super::script::Frame;
 use super::tree::{Node, Tree};
 use super::{
-    ConfiguredProtocol, Diagnostics, Registry, changes, faults, network, script, set, tree,
+    ConfiguredProtocol, Diagnostics, Overrides, Registry, changes, faults, network, script, set,
+    tree, vary,
 };
 use crate::config::{Bounds, Cluster, Config, Ties};
 use crate::id::{MAX_NODES, NodeId};
@@ -26,10 +27,10 @@ pub(super) fn decode(
     origin: &str,
     text: &[u8],
     registry: &Registry,
-    sets: &[String],
+    overrides: &Overrides<'_>,
 ) -> Result<Decoded, Diagnostics> {
     let sink = Sink::default();
-    decode_into(origin, text, registry, sets, sink).0
+    decode_into(origin, text, registry, overrides, sink).0
 }
 
 /// The same, with the sink back when there was no mistake.
@@ -37,21 +38,23 @@ fn decode_into(
     origin: &str,
     text: &[u8],
     registry: &Registry,
-    sets: &[String],
+    overrides: &Overrides<'_>,
     sink: Sink,
 ) -> (Result<Decoded, Diagnostics>, Option<Sink>) {
     let mut sources = Sources::default();
     let Some(mut root) = tree::parse(origin, text, &mut sources, &sink) else {
         return (Err(Diagnostics::new(sources, sink)), None);
     };
-    if sets.is_empty() && matches!(&root.value, Tree::Table(entries) if entries.is_empty()) {
+    if overrides.is_empty() && matches!(&root.value, Tree::Table(entries) if entries.is_empty()) {
         let title = "the scenario is empty";
         let problem =
             Problem::new(root.at, title, "expected at least [cluster] and a [protocol] table");
         sink.push(problem.help("see the scenarios that come with splitbrain"));
         return (Err(Diagnostics::new(sources, sink)), None);
     }
-    set::apply_arguments(&mut root, sets, &mut sources, &sink);
+    set::apply_arguments(&mut root, ("--set", overrides.sets), &mut sources, &sink);
+    set::apply_arguments(&mut root, ("--with", overrides.with), &mut sources, &sink);
+    vary::apply(&mut root, overrides, &mut sources, &sink);
     let decoded = Element::new(&root, &sink, "").table(|table| scenario(table, &root, registry));
     match decoded {
         Some(decoded) if sink.is_clean() => (Ok(decoded), Some(sink)),
@@ -64,7 +67,7 @@ fn decode_into(
 pub(super) fn asked_keys(text: &str, registry: &Registry) -> std::collections::BTreeSet<String> {
     let sink = Sink::default();
     sink.record_keys();
-    let (decoded, sink) = decode_into("test.toml", text.as_bytes(), registry, &[], sink);
+    let (decoded, sink) = decode_into("test.toml", text.as_bytes(), registry, &Overrides::default(), sink);
     decoded.expect("the text is a valid scenario");
     sink.expect("kept when valid").into_keys()
 }

@@ -14,15 +14,15 @@ pub(super) struct Segment {
     pub(super) at: Loc,
 }
 
-/// Applies the arguments to the tree, in order. Mistakes point into the argument.
+/// Applies the arguments of a flag to the tree, in order. Mistakes point into the argument.
 pub(super) fn apply_arguments(
     root: &mut Node,
-    sets: &[String],
+    (flag, arguments): (&str, &[String]),
     sources: &mut Sources,
     sink: &Sink,
 ) {
-    for argument in sets {
-        let source = sources.add("--set", argument);
+    for argument in arguments {
+        let source = sources.add(flag, argument);
         if let Err(problem) = apply_argument(root, argument, source) {
             sink.push(*problem);
         }
@@ -46,7 +46,7 @@ fn apply_argument(root: &mut Node, argument: &str, source: usize) -> Result<(), 
     set(root, &path, node)
 }
 
-fn find_outside_quotes(text: &str, wanted: char) -> Option<usize> {
+pub(super) fn find_outside_quotes(text: &str, wanted: char) -> Option<usize> {
     let mut quoted = false;
     text.char_indices().find_map(|(index, character)| {
         quoted ^= character == '"';

@@ -1,0 +1,219 @@
+//! One scenario, many settings: `--vary PATH=VALUES`, an axis of a sweep.
+
+use std::ops::Range;
+
+use super::diagnostics::{Loc, Problem, Sink, Sources};
+use super::set::{self, find_outside_quotes};
+use super::tree::{Node, Tree, parse_value};
+use super::{Diagnostics, Overrides};
+
+/// The most values of one axis.
+const MAX_VALUES: usize = 10_000;
+
+/// A setting and the values that it takes in turn: `network.loss=0%,1%,5%`.
+///
+/// Values are separated by commas outside brackets and quotes. `A..B` stands for the integers from A up to but
+/// without B, `A..=B` for those with B. A value reads as one of `--set` does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Axis {
+    argument: String,
+    path: Range<usize>,
+    values: Vec<Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Value {
+    text: String,
+    /// Where it stands in the argument; all numbers of a range stand where the range does.
+    at: Range<usize>,
+}
+
+impl Axis {
+    /// Reads the argument of a `--vary`. Whether the path and the values make sense shows when a point is decoded.
+    ///
+    /// # Errors
+    ///
+    /// When it is not `PATH=VALUES`, a value is empty or given twice, or a range is empty or too long.
+    pub fn parse(argument: &str) -> Result<Self, Diagnostics> {
+        let (mut sources, sink) = (Sources::default(), Sink::default());
+        let source = sources.add("--vary", argument);
+        match Self::read(argument, source) {
+            Ok(axis) => Ok(axis),
+            Err(problem) => {
+                sink.push(*problem);
+                Err(Diagnostics::new(sources, sink))
+            }
+        }
+    }
+
+    fn read(argument: &str, source: usize) -> Result<Self, Box<Problem>> {
+        let at = |range: &Range<usize>| Loc { source, start: range.start, end: range.end };
+        let Some(equals) = find_outside_quotes(argument, '=') else {
+            let whole = at(&(0..argument.len()));
+            let problem = Problem::new(whole, "the argument has no `=`", "expected PATH=VALUES");
+            return Err(Box::new(problem.help("for example network.loss=0%,1%,5%")));
+        };
+        set::path(&argument[..equals], at(&(0..equals)))?;
+        let mut values: Vec<Value> = Vec::new();
+        for item in items(argument, equals + 1) {
+            let text = &argument[item.clone()];
+            if text.is_empty() {
+                let problem = Problem::new(at(&item), "a value is missing", "expected a value");
+                return Err(Box::new(problem.help("for example 1..=5 or 0ms,50ms,500ms")));
+            }
+            let read = match range(text) {
+                Some(Ok(numbers)) => numbers,
+                Some(Err(why)) => return Err(Box::new(Problem::new(at(&item), why.0, why.1))),
+                None => vec![text.to_owned()],
+            };
+            for text in read {
+                if values.iter().any(|value| value.text == text) {
+                    let title = format!("`{}` is given twice", text.escape_debug());
+                    return Err(Box::new(Problem::new(at(&item), title, "a point of its own?")));
+                }
+                if values.len() == MAX_VALUES {
+                    let label = format!("at most {MAX_VALUES}");
+                    return Err(Box::new(Problem::new(at(&item), "too many values", label)));
+                }
+                values.push(Value { text, at: item.clone() });
+            }
+        }
+        Ok(Self { argument: argument.to_owned(), path: 0..equals, values })
+    }
+
+    /// The path of the setting, as it was given.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.argument[self.path.clone()].trim()
+    }
+
+    /// The values, in the order in which they were given; at least one.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &str> + '_ {
+        self.values.iter().map(|value| value.text.as_str())
+    }
+
+    /// The argument that it was read from.
+    #[must_use]
+    pub fn argument(&self) -> &str {
+        &self.argument
+    }
+
+    /// Puts the value of this index in its place.
+    pub(super) fn apply(
+        &self,
+        index: usize,
+        root: &mut Node,
+        sources: &mut Sources,
+    ) -> Result<(), Box<Problem>> {
+        let source = sources.add("--vary", &self.argument);
+        let at = |range: &Range<usize>| Loc { source, start: range.start, end: range.end };
+        let path = set::path(&self.argument[self.path.clone()], at(&self.path))?;
+        let value = &self.values[index];
+        let is_range = self.argument[value.at.clone()] != value.text;
+        let node = parse_value(&value.text, source, value.at.start)
+            .map(|node| if is_range { Node { at: at(&value.at), ..node } } else { node });
+        let text = || Node { value: Tree::Text(value.text.clone()), at: at(&value.at) };
+        set::set(root, &path, node.unwrap_or_else(text))
+    }
+}
+
+/// The comma-separated items of `text` from `start` on, trimmed; commas inside brackets and quotes separate nothing.
+pub(super) fn items(text: &str, start: usize) -> Vec<Range<usize>> {
+    let (mut items, mut from) = (Vec::new(), start);
+    let (mut depth, mut quoted) = (0_u32, false);
+    let mut end_at = |from: usize, to: usize| {
+        let raw = &text[from..to];
+        let begin = from + (raw.len() - raw.trim_start().len());
+        items.push(begin..begin + raw.trim().len());
+    };
+    for (index, character) in text[start..].char_indices() {
+        match character {
+            '"' => quoted = !quoted,
+            '[' | '{' if !quoted => depth += 1,
+            ']' | '}' if !quoted => depth = depth.saturating_sub(1),
+            ',' if !quoted && depth == 0 => {
+                end_at(from, start + index);
+                from = start + index + 1;
+            }
+            _ => {}
+        }
+    }
+    end_at(from, text.len());
+    items
+}
+
+/// The numbers of a range, or title and label of what is wrong with it; `None` when it is none.
+fn range(text: &str) -> Option<Result<Vec<String>, (String, &'static str)>> {
+    let (low, high) = text.split_once("..")?;
+    let (high, inclusive) = high.strip_prefix('=').map_or((high, false), |high| (high, true));
+    let (low, high) = (low.trim().parse::<i64>().ok()?, high.trim().parse::<i64>().ok()?);
+    let Some(last) = (if inclusive { Some(high) } else { high.checked_sub(1) }) else {
+        return Some(Err(("the range is empty".to_owned(), "nothing is below its end")));
+    };
+    if last < low {
+        return Some(Err(("the range is empty".to_owned(), "expected it to end after its start")));
+    }
+    if last.abs_diff(low) >= MAX_VALUES as u64 {
+        return Some(Err((format!("the range has more than {MAX_VALUES} values"), "too many")));
+    }
+    Some(Ok((low..=last).map(|number| number.to_string()).collect()))
+}
+
+/// Applies the chosen values of all axes. Mistakes point into the arguments.
+pub(super) fn apply(root: &mut Node, overrides: &Overrides<'_>, sources: &mut Sources, sink: &Sink) {
+    for (axis, index) in overrides.point {
+        if let Err(problem) = axis.apply(*index, root, sources) {
+            sink.push(*problem);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(argument: &str) -> Vec<String> {
+        let axis = Axis::parse(argument).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        axis.values().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn lists_and_ranges_are_read_and_commas_in_brackets_do_not_separate() {
+        let cases = [
+            ("a.b=1..=5", vec!["1", "2", "3", "4", "5"]),
+            ("a=-1..2", vec!["-1", "0", "1"]),
+            ("a=0ms, 50ms,500ms", vec!["0ms", "50ms", "500ms"]),
+            ("a=async,semi-sync", vec!["async", "semi-sync"]),
+            ("a=1..3,7", vec!["1", "2", "7"]),
+            ("a={ uniform = [0, 1] },{ constant = 5 }", vec![
+                "{ uniform = [0, 1] }",
+                "{ constant = 5 }",
+            ]),
+            (r#"a="x,y",z"#, vec![r#""x,y""#, "z"]),
+            ("a=1s..2s", vec!["1s..2s"]),
+        ];
+        for (argument, expected) in cases {
+            assert_eq!(values(argument), expected, "{argument}");
+        }
+        assert_eq!(Axis::parse(" a.b =1").map(|axis| axis.path().to_owned()), Ok("a.b".to_owned()));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_argument_is_pointed_at() {
+        let cases = [
+            ("network.loss", "has no `=`", "expected PATH=VALUES"),
+            ("a=", "a value is missing", "expected a value"),
+            ("a=1,,2", "a value is missing", "expected a value"),
+            ("a=5..=1", "the range is empty", "expected it to end after its start"),
+            ("a=1..1", "the range is empty", "expected it to end after its start"),
+            ("a=0..999999", "more than 10000 values", "too many"),
+            ("a=1..=3,2", "`2` is given twice", "a point of its own?"),
+            ("a..b=1", "a part of the path is empty", "expected a key"),
+        ];
+        for (argument, title, label) in cases {
+            let shown = Axis::parse(argument).expect_err(argument).render(false);
+            assert!(shown.contains(title) && shown.contains(label), "{argument}: {shown}");
+            assert!(shown.contains("--vary") && shown.contains(argument), "{shown}");
+        }
+    }
+}
