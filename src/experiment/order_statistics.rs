@@ -74,7 +74,7 @@ struct Order {
 
 impl Order {
     /// Which of n counted from the greatest, from 1.
-    const fn from_above(self) -> u32 {
+    const fn rank_from_above(self) -> u32 {
         self.n - self.k + 1
     }
 
@@ -82,7 +82,7 @@ impl Order {
     fn closed_form(self, shape: Shape, origin: f64) -> Option<Moments> {
         let (n, k) = (f64::from(self.n), f64::from(self.k));
         // Spacings of exponentials: independent ones, of rates from n down to n + 1 - k.
-        let rates = || (self.from_above()..=self.n).map(f64::from);
+        let rates = || (self.rank_from_above()..=self.n).map(f64::from);
         let (mean, deviation) = match shape {
             Shape::Point => (0.0, 0.0),
             Shape::Uniform(width) => {
@@ -95,7 +95,7 @@ impl Order {
             }
             Shape::LogNormal { .. } => return None,
             Shape::Pareto { scale, shape } => {
-                let index = shape * f64::from(self.from_above());
+                let index = shape * f64::from(self.rank_from_above());
                 let whole: f64 = rates().map(|rate| rate / (rate - 1.0 / shape)).product();
                 // The second moment over the squared first, as logarithms near 0.
                 let excess = |rate: f64| 1.0 / (shape * shape * rate * (rate - 2.0 / shape));
@@ -113,12 +113,12 @@ impl Order {
     /// The probability that fewer than `k` of `n` happened, each of probability `p`, `q` = 1 - `p`: the
     /// (n + 1 - k)-th that did not came before the k-th that did.
     fn fewer(self, p: f64, q: f64) -> f64 {
-        negative_binomial(self.k, self.from_above(), p, q)
+        negative_binomial(self.k, self.rank_from_above(), p, q)
     }
 
     /// The probability that `k` of `n` or more happened.
     fn enough(self, p: f64, q: f64) -> f64 {
-        negative_binomial(self.from_above(), self.k, q, p)
+        negative_binomial(self.rank_from_above(), self.k, q, p)
     }
 }
 
@@ -172,7 +172,7 @@ impl Wait {
             Shape::Pareto { shape, .. } => Some(*shape),
             _ => None,
         });
-        index.fold(f64::INFINITY, f64::min) * f64::from(self.order.from_above())
+        index.fold(f64::INFINITY, f64::min) * f64::from(self.order.rank_from_above())
     }
 
     /// The least possible wait.
