@@ -249,6 +249,16 @@ pub enum Promise {
     },
 }
 
+impl Promise {
+    /// Why, in a sentence.
+    #[must_use]
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Always { why } | Self::Unless { why, .. } | Self::Never { why } => why,
+        }
+    }
+}
+
 /// What a configuration promises, per property.
 ///
 /// A property that nothing is said of is not promised.

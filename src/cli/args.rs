@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
-use crate::cli::run::seeds::Seeds;
+use crate::cli::seeds::{Seeds, SeedsOrCount};
 
 /// A deterministic simulator of replicated key-value stores.
 ///
@@ -27,6 +27,18 @@ pub(super) struct CommandLine {
 pub(super) enum Command {
     /// Run scenarios and say which promises held
     Run(RunArgs),
+    /// Play a scenario with many settings, each under the same seeds: a table, pictures and a conclusion
+    #[command(
+        after_help = "Results do not depend on the number of cores. An interrupted sweep goes on where it was when \
+                      it is started again.\n\
+                      Exit status: 0 every run as expected; 1 some run failed; 2 bad usage or a bad scenario; \
+                      3 some run is unknown."
+    )]
+    Sweep(SweepArgs),
+    /// Play a scenario under several configurations, side by side, with the same luck
+    #[command(after_help = "The file as it is comes first, and differences are told from it.\n\
+                            Exit status: as for sweep.")]
+    Compare(CompareArgs),
     /// Tell what became of one write, or of each lost one, as a causal chain
     #[command(
         after_help = "Exit status: 0 explained, whatever became of the write; 2 bad usage, a bad scenario \
@@ -86,6 +98,56 @@ pub(super) struct RunArgs {
     /// How many runs at a time [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
+}
+
+/// What a sweep and a comparison have in common.
+#[derive(Debug, Args)]
+pub(super) struct ManyArgs {
+    /// The scenario file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+    /// How many seeds, from 1 on; or which, as in 1..=200
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(super) seeds: SeedsOrCount,
+    /// Set something in the scenario of every point, as in network.loss=1%
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(super) sets: Vec<String>,
+    /// Where to write the table, the document and the pictures [default: output/SCENARIO/COMMAND]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) out: Option<PathBuf>,
+    /// Print one JSON document to standard output, and the text to standard error
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Print no progress, and with --json no text
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    /// How many runs at a time [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SweepArgs {
+    #[command(flatten)]
+    pub(super) many: ManyArgs,
+    /// A setting and its values: network.loss=0%,1%,5% or cluster.nodes=3..=7; several make a grid
+    #[arg(long, required = true, value_name = "PATH=VALUES")]
+    pub(super) vary: Vec<String>,
+    /// Recommend a point, as in "p99 under 800ms and no loss when one node dies"
+    #[arg(long, value_name = "WISH")]
+    pub(super) wish: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    #[command(flatten)]
+    pub(super) many: ManyArgs,
+    /// A configuration: PATH=VALUE, several separated by commas
+    #[arg(long, required = true, value_name = "SETTINGS")]
+    pub(super) with: Vec<String>,
+    /// Recommend a configuration, as in "p99 under 800ms and no loss when one node dies"
+    #[arg(long, value_name = "WISH")]
+    pub(super) wish: Option<String>,
 }
 
 #[derive(Debug, Args)]

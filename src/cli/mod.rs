@@ -16,6 +16,7 @@ use std::path::{Component, Path};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::scenario::{self, Registry};
 
@@ -26,6 +27,8 @@ mod exit;
 mod explain;
 mod list;
 mod run;
+mod seeds;
+mod sweep;
 
 pub use console::Console;
 pub use exit::Exit;
@@ -63,6 +66,8 @@ fn dispatch(command: &Command, program: &str, registry: &Registry, console: &mut
         Command::Run(args) => run::run(args, program, registry, console),
         Command::Diff(args) => diff::run(args, registry, console),
         Command::Explain(args) => explain::run(args, registry, console),
+        Command::Sweep(args) => sweep::sweep(args, registry, console),
+        Command::Compare(args) => sweep::compare(args, registry, console),
         Command::List(args) => list::run(args, registry, console),
         Command::Schema => {
             console.json(&scenario::schema(registry));
@@ -88,6 +93,17 @@ fn show(answer: &clap::Error, console: &mut Console) -> Exit {
         console.out(&paint(console.out_color()));
         Exit::Pass
     }
+}
+
+/// A progress bar on a terminal, else one that is never drawn.
+fn progress(total: u64, quiet: bool, console: &Console) -> ProgressBar {
+    if total <= 1 || quiet || !console.draws_progress() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let style =
+        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} runs, {eta} left");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// The name of the scenario in the file at `path`: where it lies beneath a folder `scenarios`, the path from there

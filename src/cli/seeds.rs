@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 /// Seeds from the first to the last, both taken in; at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) struct Seeds {
+pub(super) struct Seeds {
     first: u64,
     last: u64,
 }
 
 /// A range of seeds that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::cli) enum SeedsError {
+pub(super) enum SeedsError {
     /// It has no `..`.
     #[error("write A..B, which leaves B out, or A..=B, which takes it in")]
     Form,
@@ -22,6 +22,9 @@ pub(in crate::cli) enum SeedsError {
     /// Nothing lies between.
     #[error("there is no seed in it")]
     Empty,
+    /// More than anybody waits for.
+    #[error("at most {MAX_COUNT} seeds")]
+    TooMany,
 }
 
 impl Seeds {
@@ -38,6 +41,39 @@ impl Seeds {
     /// How many; `u64::MAX` for all there are, which is one too few.
     pub(super) const fn count(self) -> u64 {
         (self.last - self.first).saturating_add(1)
+    }
+}
+
+/// `--seeds` where a mere number says how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SeedsOrCount(Seeds);
+
+/// The most seeds of a sweep.
+const MAX_COUNT: u64 = 10_000_000;
+
+impl SeedsOrCount {
+    /// The seeds, rising.
+    pub(super) fn iter(self) -> impl Iterator<Item = u64> {
+        self.0.iter()
+    }
+}
+
+impl FromStr for SeedsOrCount {
+    type Err = SeedsError;
+
+    fn from_str(text: &str) -> Result<Self, SeedsError> {
+        let seeds = match text.parse::<u64>() {
+            Ok(0) => return Err(SeedsError::Empty),
+            Ok(count) => Seeds { first: 1, last: count },
+            Err(_) => text.parse()?,
+        };
+        if seeds.count() > MAX_COUNT { Err(SeedsError::TooMany) } else { Ok(Self(seeds)) }
+    }
+}
+
+impl fmt::Display for SeedsOrCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -84,5 +120,15 @@ mod tests {
             assert_eq!(seeds(text), Err(SeedsError::Empty), "{text}");
         }
         assert_eq!("1..4".parse::<Seeds>().unwrap().to_string(), "1..=3");
+    }
+
+    #[test]
+    fn a_mere_number_counts_from_one() {
+        let shown = |text: &str| text.parse::<SeedsOrCount>().map(|seeds| seeds.to_string());
+        assert_eq!(shown("200"), Ok("1..=200".to_owned()));
+        assert_eq!(shown("7..9"), Ok("7..=8".to_owned()));
+        assert_eq!(shown("0"), Err(SeedsError::Empty));
+        assert_eq!(shown("many"), Err(SeedsError::Form));
+        assert_eq!(shown("10000001"), Err(SeedsError::TooMany));
     }
 }

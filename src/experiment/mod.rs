@@ -1,7 +1,64 @@
-//! What a sweep says: its statistics over many seeds, and the closed forms that they ought to agree with.
+//! Many runs and their statistics: sweeps over settings, and comparisons of configurations.
 //!
-//! A sweep plays points (configurations) under the same seeds. [`statistics`] says what the runs of a point show and
-//! how far to trust it; [`order_statistics`] says what a quorum's wait must be when nothing but delays matters.
+//! The path of a sweep: [`points`] makes a scenario of every combination of values; [`play`] runs each under the same
+//! seeds on all cores; [`measure`] reduces a run to what its point needs; [`summary`] pools the runs of a point, with
+//! intervals by [`statistics`]; [`store`] keeps what is finished; [`closed_form`] says what theory expects, where it
+//! does, by [`order_statistics`]; [`analysis`] explains in words, for a [`wish`] too; [`table`], [`document`] and
+//! [`text`] write it all down.
 
+use crate::experiment::order_statistics::Moments;
+use crate::experiment::points::Point;
+use crate::experiment::summary::Summary;
+
+pub mod analysis;
+pub mod closed_form;
+pub mod document;
+pub mod measure;
 pub mod order_statistics;
+pub mod play;
+pub mod points;
 pub mod statistics;
+pub mod store;
+pub mod summary;
+pub mod table;
+pub mod text;
+pub mod wish;
+
+/// A sweep or a comparison that was played.
+#[derive(Debug)]
+pub struct Sweep<'a> {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The scenario's title.
+    pub title: String,
+    /// The paths of what was varied; of a comparison the one word `configuration`.
+    pub keys: Vec<String>,
+    /// Whether the points are configurations, each to be held against the first.
+    pub is_comparison: bool,
+    /// The seeds, as they were asked for.
+    pub seeds: String,
+    /// The points.
+    pub points: &'a [Point],
+    /// What tells each from the others, in a line.
+    pub labels: Vec<String>,
+    /// What each came to.
+    pub summaries: Vec<Summary>,
+    /// What theory says of each one's puts, where it says anything.
+    pub theory: Vec<Option<Moments>>,
+}
+
+impl<'a> Sweep<'a> {
+    /// Points with what they came to.
+    #[must_use]
+    pub fn new(
+        (scenario, title): (String, String),
+        keys: Vec<String>,
+        is_comparison: bool,
+        seeds: String,
+        (points, summaries): (&'a [Point], Vec<Summary>),
+    ) -> Self {
+        let labels = points.iter().map(Point::label).collect();
+        let theory = points.iter().map(|point| closed_form::put_latency(&point.scenario)).collect();
+        Self { scenario, title, keys, is_comparison, seeds, points, labels, summaries, theory }
+    }
+}

@@ -106,6 +106,12 @@ impl Pooled {
         (!self.sorted.is_empty()).then(|| sum as f64 / self.sorted.len() as f64)
     }
 
+    /// The longest of the completed operations, in nanoseconds; `None` without any.
+    #[must_use]
+    pub fn max(&self) -> Option<u64> {
+        self.sorted.last().map(|(latency, _)| *latency)
+    }
+
     /// The sample standard deviation (over count - 1) of the completed operations, in nanoseconds; `None` with fewer
     /// than two.
     #[must_use]

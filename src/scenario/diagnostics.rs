@@ -215,6 +215,20 @@ impl Diagnostics {
         Self { sources, problems }
     }
 
+    /// A mistake in an argument of a flag: where it is, what it is with a label for the place, and what would help.
+    pub(crate) fn of_argument(
+        (flag, text): (&str, &str),
+        at: std::ops::Range<usize>,
+        (title, label): (&str, &str),
+        help: &str,
+    ) -> Self {
+        let mut sources = Sources::default();
+        let source = sources.add(flag, text);
+        let at = Loc { source, start: at.start, end: at.end };
+        let problem = Problem::new(at, title, label).help(help);
+        Self { sources, problems: vec![problem] }
+    }
+
     /// A file that could not be read.
     pub(super) fn unreadable(origin: &str, why: &str) -> Self {
         let problem = Problem::nowhere(format!("cannot read `{origin}`: {why}"));

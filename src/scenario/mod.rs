@@ -38,7 +38,8 @@ pub use diagnostics::Diagnostics;
 pub(crate) use diagnostics::nearest;
 pub use distribution::encode_distribution;
 pub use schema::schema;
-pub use vary::Axis;
+pub use units::{read_duration as duration, read_percentage as percentage};
+pub use vary::{Axis, settings};
 
 /// A protocol that can be named in a scenario file, as `[protocol.NAME]`.
 pub trait ScenarioProtocol: Protocol {
@@ -52,9 +53,25 @@ pub trait ScenarioProtocol: Protocol {
     /// Writes settings back as a table that [`ScenarioProtocol::decode`] reads as equal settings, every one explicit.
     fn encode(config: &Self::Config) -> toml::Table;
 
+    /// What a put waits for before it is answered, when that is a number of confirmations of equal standing and nothing
+    /// else: what a closed form of its latency needs. `None` where there is no such rule.
+    fn awaited(config: &Self::Config, scenario: &Config) -> Option<Awaited> {
+        let _ = (config, scenario);
+        None
+    }
+
     /// The JSON schema (draft 2020-12) of the table; `#/$defs/duration`, `#/$defs/percentage`,
     /// `#/$defs/distribution`, `#/$defs/node` and `#/$defs/target` may be referred to.
     fn schema() -> serde_json::Value;
+}
+
+/// What a put waits for: the k fastest confirmations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// How many other nodes have to confirm.
+    pub confirmations: u16,
+    /// How long the leader waits for them.
+    pub patience: crate::time::Span,
 }
 
 /// A protocol with its settings, whatever its type: the one dynamic call a run.
@@ -78,6 +95,8 @@ pub trait ConfiguredProtocol: Send + Sync {
     ) -> Result<Explanation, NoSuchWrite>;
     /// What it promises in this scenario.
     fn promises(&self, config: &Config) -> Promises;
+    /// What a put waits for, where that is a number of confirmations.
+    fn awaited(&self, config: &Config) -> Option<Awaited>;
     /// Its settings, as in a scenario file.
     fn encode(&self) -> toml::Table;
     /// The names of its kinds of message, by index.
@@ -110,6 +129,10 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
 
     fn promises(&self, config: &Config) -> Promises {
         P::promises(&self.0, config)
+    }
+
+    fn awaited(&self, config: &Config) -> Option<Awaited> {
+        P::awaited(&self.0, config)
     }
 
     fn encode(&self) -> toml::Table {

@@ -67,7 +67,8 @@ fn decode_into(
 pub(super) fn asked_keys(text: &str, registry: &Registry) -> std::collections::BTreeSet<String> {
     let sink = Sink::default();
     sink.record_keys();
-    let (decoded, sink) = decode_into("test.toml", text.as_bytes(), registry, &Overrides::default(), sink);
+    let (decoded, sink) =
+        decode_into("test.toml", text.as_bytes(), registry, &Overrides::default(), sink);
     decoded.expect("the text is a valid scenario");
     sink.expect("kept when valid").into_keys()
 }

@@ -89,6 +89,18 @@ fn unit_of(unit: &str, units: &[(&str, u128)], what: &str) -> Result<u128, NotTh
     not(format!("`{shown}` is no unit of {what}: expected one of {names}"))
 }
 
+/// A length of time as scenario files write it, `150ms`; `None` for anything else.
+#[must_use]
+pub fn read_duration(text: &str) -> Option<Span> {
+    duration(text).ok()
+}
+
+/// A share as scenario files write it, `1.5%`; `None` for anything else.
+#[must_use]
+pub fn read_percentage(text: &str) -> Option<Probability> {
+    percentage(text).ok()
+}
+
 /// The longest length of time that a scenario may name: ten years. A run of twice that, on clocks that drift at most
 /// as fast again and jump at most [`MAX_JUMPS`], stays far inside the 292 years of a signed clock.
 pub(super) const LONGEST: Span = Span::from_secs(10 * 365 * 24 * 60 * 60);

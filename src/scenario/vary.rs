@@ -118,7 +118,7 @@ impl Axis {
 }
 
 /// The comma-separated items of `text` from `start` on, trimmed; commas inside brackets and quotes separate nothing.
-pub(super) fn items(text: &str, start: usize) -> Vec<Range<usize>> {
+fn items(text: &str, start: usize) -> Vec<Range<usize>> {
     let (mut items, mut from) = (Vec::new(), start);
     let (mut depth, mut quoted) = (0_u32, false);
     let mut end_at = |from: usize, to: usize| {
@@ -142,6 +142,12 @@ pub(super) fn items(text: &str, start: usize) -> Vec<Range<usize>> {
     items
 }
 
+/// The settings of a configuration, `PATH=VALUE` separated by commas outside brackets and quotes.
+#[must_use]
+pub fn settings(text: &str) -> Vec<String> {
+    items(text, 0).into_iter().map(|item| text[item].to_owned()).collect()
+}
+
 /// The numbers of a range, or title and label of what is wrong with it; `None` when it is none.
 fn range(text: &str) -> Option<Result<Vec<String>, (String, &'static str)>> {
     let (low, high) = text.split_once("..")?;
@@ -160,7 +166,12 @@ fn range(text: &str) -> Option<Result<Vec<String>, (String, &'static str)>> {
 }
 
 /// Applies the chosen values of all axes. Mistakes point into the arguments.
-pub(super) fn apply(root: &mut Node, overrides: &Overrides<'_>, sources: &mut Sources, sink: &Sink) {
+pub(super) fn apply(
+    root: &mut Node,
+    overrides: &Overrides<'_>,
+    sources: &mut Sources,
+    sink: &Sink,
+) {
     for (axis, index) in overrides.point {
         if let Err(problem) = axis.apply(*index, root, sources) {
             sink.push(*problem);
@@ -185,17 +196,18 @@ mod tests {
             ("a=0ms, 50ms,500ms", vec!["0ms", "50ms", "500ms"]),
             ("a=async,semi-sync", vec!["async", "semi-sync"]),
             ("a=1..3,7", vec!["1", "2", "7"]),
-            ("a={ uniform = [0, 1] },{ constant = 5 }", vec![
-                "{ uniform = [0, 1] }",
-                "{ constant = 5 }",
-            ]),
+            (
+                "a={ uniform = [0, 1] },{ constant = 5 }",
+                vec!["{ uniform = [0, 1] }", "{ constant = 5 }"],
+            ),
             (r#"a="x,y",z"#, vec![r#""x,y""#, "z"]),
             ("a=1s..2s", vec!["1s..2s"]),
         ];
         for (argument, expected) in cases {
             assert_eq!(values(argument), expected, "{argument}");
         }
-        assert_eq!(Axis::parse(" a.b =1").map(|axis| axis.path().to_owned()), Ok("a.b".to_owned()));
+        let spaced = Axis::parse(" a.b =1").unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        assert_eq!(spaced.path(), "a.b");
     }
 
     #[test]

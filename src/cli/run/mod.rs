@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::cli::args::RunArgs;
-use crate::cli::{Console, Exit, scenario_name};
+use crate::cli::seeds::Seeds;
+use crate::cli::{Console, Exit, progress, scenario_name};
 use crate::scenario::{Registry, Scenario};
 
 mod play;
-pub(super) mod seeds;
 mod tell;
 mod verify;
 
 use play::{Plan, Wishes, play};
-use seeds::Seeds;
 use tell::Teller;
 
 /// How many runs a thread has before it: enough that none waits long for the slowest, few enough to keep.
@@ -133,17 +131,6 @@ fn pool(args: &RunArgs, total: u64) -> Result<Option<ThreadPool>, rayon::ThreadP
 
 fn chunk_length(pool: Option<&ThreadPool>) -> usize {
     pool.map_or(1, |pool| pool.current_num_threads() * RUNS_A_THREAD)
-}
-
-/// A progress bar on a terminal, else one that is never drawn.
-fn progress(total: u64, quiet: bool, console: &Console) -> ProgressBar {
-    if total <= 1 || quiet || !console.draws_progress() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    let style =
-        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} runs, {eta} left");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// The folder of a run: the default, or `--out` with whatever tells several runs apart.

@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use super::decode::{Element, word_for};
-use super::{ScenarioProtocol, TableDecoder};
-use crate::config::Cluster;
+use super::{Awaited, ScenarioProtocol, TableDecoder};
+use crate::config::{Cluster, Config as Scenario};
 use crate::protocol::leader_follower::{
     CatchUp, Config, Defect, Defects, Deletes, Failover, LeaderFollower, Mode, OnAckTimeout,
     Replication,
 };
+use crate::protocol::wal::Policy;
 use crate::time::Span;
 
 mod failover;
@@ -66,6 +67,15 @@ impl ScenarioProtocol for LeaderFollower {
         };
         contradiction(&config, table)?;
         Some(config)
+    }
+
+    fn awaited(config: &Config, scenario: &Scenario) -> Option<Awaited> {
+        let waits_for_disk = matches!(config.wal.policy, Policy::Fsync | Policy::GroupCommit);
+        let is_plain = !waits_for_disk && config.failover == Failover::NONE;
+        let counts = !matches!(config.mode, Mode::InSync { .. });
+        let confirmations = config.mode.quorum(scenario.cluster.nodes - 1);
+        let patience = config.ack_timeout;
+        (is_plain && counts).then_some(Awaited { confirmations, patience })
     }
 
     fn encode(config: &Config) -> toml::Table {

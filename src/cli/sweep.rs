@@ -1,0 +1,187 @@
+//! `sweep` and `compare`: one scenario under many settings and seeds, as a table, pictures and a conclusion.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::ThreadPoolBuilder;
+
+use crate::cli::args::{CompareArgs, ManyArgs, SweepArgs};
+use crate::cli::{Console, Exit, progress, scenario_name};
+use crate::experiment::analysis::Analysis;
+use crate::experiment::play::{self, Plan};
+use crate::experiment::points::{self, MAX_POINTS, Point};
+use crate::experiment::store::Store;
+use crate::experiment::summary::Summary;
+use crate::experiment::wish::Wish;
+use crate::experiment::{Sweep, document, table, text};
+use crate::scenario::{Axis, Diagnostics, Registry};
+
+/// What a command makes of its points.
+struct Task<'a> {
+    many: &'a ManyArgs,
+    keys: Vec<String>,
+    /// The last part of the default folder, and the stem of the files.
+    stem: &'static str,
+    is_comparison: bool,
+    wish: Option<Wish>,
+}
+
+/// Why a task ended before its end.
+enum Trouble {
+    /// A bad argument or scenario.
+    Usage(Diagnostics),
+    /// Anything else, told in a line.
+    Told(String),
+}
+
+impl From<Diagnostics> for Trouble {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::Usage(diagnostics)
+    }
+}
+
+/// Plays every combination of the varied values.
+pub(super) fn sweep(args: &SweepArgs, registry: &Registry, console: &mut Console) -> Exit {
+    let prepared = || -> Result<(Task<'_>, Vec<Point>), Trouble> {
+        let axes = args.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        for (place, axis) in axes.iter().enumerate() {
+            if axes[..place].iter().any(|other| other.path() == axis.path()) {
+                return Err(Trouble::Told(format!("{} is varied twice", axis.path())));
+            }
+        }
+        let count = axes.iter().try_fold(1_usize, |all, axis| all.checked_mul(axis.values().len()));
+        if count.is_none_or(|count| count > MAX_POINTS) {
+            return Err(Trouble::Told(format!("more than {MAX_POINTS} points: vary less")));
+        }
+        let wish = args.wish.as_deref().map(Wish::parse).transpose()?;
+        let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
+        let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
+        let task = Task { many: &args.many, keys, stem: "sweep", is_comparison: false, wish };
+        Ok((task, points))
+    };
+    finish(prepared().and_then(|(task, points)| perform(&task, &points, console)), console)
+}
+
+/// Plays the file as it is and with each list of settings.
+pub(super) fn compare(args: &CompareArgs, registry: &Registry, console: &mut Console) -> Exit {
+    let prepared = || -> Result<(Task<'_>, Vec<Point>), Trouble> {
+        let wish = args.wish.as_deref().map(Wish::parse).transpose()?;
+        let many = &args.many;
+        let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
+        let keys = vec!["configuration".to_owned()];
+        let task = Task { many, keys, stem: "compare", is_comparison: true, wish };
+        Ok((task, points))
+    };
+    finish(prepared().and_then(|(task, points)| perform(&task, &points, console)), console)
+}
+
+fn finish(outcome: Result<Exit, Trouble>, console: &mut Console) -> Exit {
+    match outcome {
+        Ok(exit) => exit,
+        Err(Trouble::Usage(diagnostics)) => {
+            let text = diagnostics.render(console.err_color());
+            console.err(&format!("{}\n", text.trim_end()));
+            Exit::Usage
+        }
+        Err(Trouble::Told(why)) => {
+            console.error(&why);
+            Exit::Usage
+        }
+    }
+}
+
+fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<Exit, Trouble> {
+    let many = task.many;
+    let name = scenario_name(&many.file);
+    let folder =
+        many.out.clone().unwrap_or_else(|| Path::new("output").join(&name).join(task.stem));
+    let seeds: Vec<u64> = many.seeds.iter().collect();
+    let summaries = played(&Plan { points, seeds: &seeds }, many, &folder, console)?;
+    let title =
+        points.first().map_or_else(String::new, |point| point.scenario.config.title.clone());
+    let seeds = many.seeds.to_string();
+    let sweep = Sweep::new(
+        (name, title),
+        task.keys.clone(),
+        task.is_comparison,
+        seeds,
+        (points, summaries),
+    );
+    let analysis = Analysis::of(&sweep, task.wish.as_ref());
+    let document = document::document(&sweep, &analysis);
+    let files = write(&folder, task.stem, &sweep, &document)
+        .map_err(|(path, why)| Trouble::Told(format!("cannot write {}: {why}", path.display())))?;
+    if many.json {
+        console.json(&document);
+    }
+    if !(many.quiet && many.json) {
+        let files = if many.quiet { Vec::new() } else { files };
+        let text = text::text(&sweep, &analysis, &files);
+        if many.json { console.err(&text) } else { console.out(&text) }
+    }
+    Ok(exit(&sweep.summaries))
+}
+
+/// Plays the points with progress, and goes on where an interrupted sweep stopped.
+fn played(
+    plan: &Plan<'_>,
+    many: &ManyArgs,
+    folder: &Path,
+    console: &mut Console,
+) -> Result<Vec<Summary>, Trouble> {
+    let told =
+        |error: io::Error| Trouble::Told(format!("cannot write {}: {error}", folder.display()));
+    let (store, done) = Store::open::<Summary>(folder, play::fingerprint(plan)).map_err(told)?;
+    let total = (plan.points.len() * plan.seeds.len()) as u64;
+    if !done.is_empty() && !many.quiet {
+        let of = plan.points.len();
+        console.err(&format!("going on: {} of {of} points were finished before\n", done.len()));
+    }
+    let bar = progress(total, many.quiet, console);
+    bar.inc((done.len() * plan.seeds.len()) as u64);
+    bar.reset_eta();
+    // 0 is rayon's word for RAYON_NUM_THREADS, or else the number of cores.
+    let threads = many.jobs.map_or(0, std::num::NonZeroUsize::get);
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Trouble::Told(format!("cannot start threads: {error}")))?;
+    let summaries =
+        pool.install(|| play::play(plan, done, &store, &|| bar.inc(1))).map_err(told)?;
+    bar.finish_and_clear();
+    store.remove().map_err(told)?;
+    Ok(summaries)
+}
+
+/// Writes table and document; their paths.
+fn write(
+    folder: &Path,
+    stem: &str,
+    sweep: &Sweep<'_>,
+    document: &serde_json::Value,
+) -> Result<Vec<String>, (PathBuf, io::Error)> {
+    let files = [
+        (format!("{stem}.csv"), table::csv(sweep).into_bytes()),
+        (format!("{stem}.json"), format!("{document:#}\n").into_bytes()),
+    ];
+    let mut written = Vec::new();
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        let beside = path.with_extension("partial");
+        let result = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &path));
+        result.map_err(|why| (path.clone(), why))?;
+        written.push(path.display().to_string());
+    }
+    Ok(written)
+}
+
+/// A run that failed at any point makes the whole fail, as it would by itself.
+fn exit(summaries: &[Summary]) -> Exit {
+    let any = |wanted: fn(&Summary) -> u64| summaries.iter().any(|summary| wanted(summary) > 0);
+    match (any(|summary| summary.fail), any(|summary| summary.unknown)) {
+        (true, _) => Exit::Violation,
+        (_, true) => Exit::Unknown,
+        _ => Exit::Pass,
+    }
+}

@@ -1,0 +1,335 @@
+//! A sweep in words: whether replicas match and why, what shape the curve has and why, and what to choose.
+
+use super::Sweep;
+use super::summary::{Estimate, Summary};
+use super::wish::{Grant, Wish};
+use crate::config::ExpectedVerdict;
+use crate::property::Property;
+use crate::time::Span;
+
+/// How far a measured mean may be from the closed form to be called in agreement.
+const AGREEMENT: f64 = 0.02;
+
+/// What a sweep comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Analysis {
+    /// Whether the replicas matched in the end at every point, and why or why not.
+    pub replicas: String,
+    /// How the write latency follows what was varied, and why; empty when nothing was written.
+    pub shape: String,
+    /// What was lost, if anything.
+    pub losses: String,
+    /// Which point to choose for what was wished, and why not the others; `None` without a wish.
+    pub choice: Option<String>,
+}
+
+impl Analysis {
+    /// Of a sweep, for a wish.
+    #[must_use]
+    pub fn of(sweep: &Sweep<'_>, wish: Option<&Wish>) -> Self {
+        Self {
+            replicas: replicas(sweep),
+            shape: shape(sweep),
+            losses: losses(sweep),
+            choice: wish.map(|wish| choice(sweep, wish)),
+        }
+    }
+
+    /// The paragraphs, in order.
+    pub fn paragraphs(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.replicas, &self.losses, &self.shape].into_iter().chain(&self.choice);
+        all.map(String::as_str).filter(|text| !text.is_empty())
+    }
+}
+
+fn replicas(sweep: &Sweep<'_>) -> String {
+    let valid = |s: &Summary| s.judged(Property::Convergence, ExpectedVerdict::Valid);
+    let runs: u64 = sweep.summaries.iter().map(|s| s.runs).sum();
+    let undelivered: u64 = sweep.summaries.iter().map(|s| s.undelivered).sum();
+    let Some((place, worst)) =
+        sweep.summaries.iter().enumerate().min_by_key(|(_, s)| valid(s) * 1000 / s.runs.max(1))
+    else {
+        return String::new();
+    };
+    if valid(worst) == worst.runs {
+        let why = match undelivered {
+            0 => "No message was lost, so every write reached every replica sooner or later, and the newest won: \
+                  what is varied here decides how long a client waits, not who gets the write in the end."
+                .to_owned(),
+            lost => format!(
+                "{lost} messages were lost or blocked on the way, and what they brought came again another way."
+            ),
+        };
+        return format!("Replicas match in all {runs} runs of every point. {why}");
+    }
+    let differing: u64 = sweep.summaries.iter().map(|s| s.runs - valid(s)).sum();
+    let what = worst.diverged.first().map_or("", |(what, _)| what.as_str());
+    let promise =
+        sweep.points[place].scenario.protocol.promises(&sweep.points[place].scenario.config);
+    let why = promise.of(Property::Convergence).why();
+    format!(
+        "Replicas do not match in {differing} of {runs} runs, most at {}, {} of {}: {what}. {}",
+        sweep.labels[place],
+        worst.runs - valid(worst),
+        worst.runs,
+        sentence(why),
+    )
+}
+
+fn losses(sweep: &Sweep<'_>) -> String {
+    let lost = |s: &Summary| s.lost_allowed + s.lost_violating;
+    let all: u64 = sweep.summaries.iter().map(lost).sum();
+    let acknowledged: u64 = sweep.summaries.iter().map(|s| s.acknowledged).sum();
+    if acknowledged == 0 {
+        return String::new();
+    }
+    if all == 0 {
+        return "No acknowledged write was lost at any point.".to_owned();
+    }
+    let violating: u64 = sweep.summaries.iter().map(|s| s.lost_violating).sum();
+    let share = |s: &&Summary| s.lost_share.map_or(0.0, |share| share.value);
+    let most =
+        sweep.summaries.iter().enumerate().max_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)));
+    let most = most.map_or_else(String::new, |(place, summary)| {
+        let share = summary.lost_share.map_or_else(String::new, percent);
+        format!(", most at {}: {share} of its acknowledged writes", sweep.labels[place])
+    });
+    let free: Vec<&str> = places(sweep, |s| lost(s) == 0);
+    let free = match free.len() {
+        0 => String::new(),
+        _ => format!(" Nothing was lost at {}.", list(&free)),
+    };
+    let kept = match violating {
+        0 => "none of them where they were promised to last".to_owned(),
+        some => format!("{some} of them although they were promised to last"),
+    };
+    format!("{all} of {acknowledged} acknowledged writes were lost, {kept}{most}.{free}")
+}
+
+/// How the mean latency goes from the first point to the last.
+fn shape(sweep: &Sweep<'_>) -> String {
+    let means: Option<Vec<Estimate>> =
+        sweep.summaries.iter().map(|s| Some(s.main_function()?.latency.as_ref()?.mean)).collect();
+    let Some(means) = means else { return String::new() };
+    let (Some(first), Some(last)) = (means.first(), means.last()) else { return String::new() };
+    let name = sweep.summaries[0].main_function().map_or("", |function| &function.function);
+    if sweep.summaries.len() == 1 {
+        return format!(
+            "A {name} takes {} in the mean. {}",
+            length(first.value),
+            theory(sweep, &means)
+        );
+    }
+    if sweep.is_comparison {
+        return against_the_first(sweep, name, *first);
+    }
+    if sweep.keys.len() != 1 {
+        let least = extreme(&means, |a, b| a < b);
+        let most = extreme(&means, |a, b| a > b);
+        return format!(
+            "A {name} takes from {} in the mean ({}) to {} ({}). {}",
+            length(means[least].value),
+            sweep.labels[least],
+            length(means[most].value),
+            sweep.labels[most],
+            theory(sweep, &means),
+        );
+    }
+    let steps: Vec<Step> =
+        sweep.summaries.windows(2).map(|pair| Step::of(&pair[0], &pair[1])).collect();
+    let course = if steps.iter().all(|step| *step == Step::Up) {
+        "each step surely slower than the one before (paired 95% intervals)"
+    } else if steps.iter().all(|step| *step == Step::Down) {
+        "each step surely faster than the one before (paired 95% intervals)"
+    } else if steps.iter().all(|step| *step == Step::Level) {
+        "no step surely faster or slower than the one before (paired 95% intervals)"
+    } else if steps.iter().all(|step| *step != Step::Down) {
+        "never surely faster from one step to the next (paired 95% intervals)"
+    } else if steps.iter().all(|step| *step != Step::Up) {
+        "never surely slower from one step to the next (paired 95% intervals)"
+    } else {
+        "faster at some steps and slower at others (paired 95% intervals)"
+    };
+    format!(
+        "With {} from {} to {} the mean {name} goes from {} to {}, {course}. {}",
+        sweep.keys[0],
+        sweep.labels.first().map_or("", String::as_str),
+        sweep.labels.last().map_or("", String::as_str),
+        length(first.value),
+        length(last.value),
+        theory(sweep, &means),
+    )
+}
+
+/// What each configuration adds to the mean latency of the first, and whether that is sure.
+fn against_the_first(sweep: &Sweep<'_>, name: &str, first: Estimate) -> String {
+    let base = &sweep.summaries[0];
+    let one = |(label, summary): (&String, &Summary)| {
+        let difference = summary.slower_than(base)?;
+        let size = length(difference.value.abs());
+        let direction = if difference.value < 0.0 { "less" } else { "more" };
+        let sure = match (difference.low, difference.high) {
+            (Some(low), Some(high)) if low > 0.0 || high < 0.0 => "",
+            _ => ", which may be chance",
+        };
+        Some(format!("{label} {size} {direction}{sure}"))
+    };
+    let others: Vec<String> =
+        sweep.labels.iter().zip(&sweep.summaries).skip(1).filter_map(one).collect();
+    format!(
+        "A {name} takes {} in the mean as the file is; {} (paired over the same seeds).",
+        length(first.value),
+        others.join("; "),
+    )
+}
+
+/// How measured means and closed forms agree, and what the closed form is.
+fn theory(sweep: &Sweep<'_>, means: &[Estimate]) -> String {
+    let theory = &sweep.theory;
+    let known: Vec<(usize, f64, f64)> = theory
+        .iter()
+        .zip(means)
+        .enumerate()
+        .filter_map(|(place, (moments, mean))| Some((place, moments.as_ref()?.mean, mean.value)))
+        .collect();
+    if known.is_empty() {
+        return String::new();
+    }
+    let error = |(_, expected, measured): &(usize, f64, f64)| {
+        if *expected > 0.0 { (measured / expected - 1.0).abs() } else { *measured }
+    };
+    let worst = known.iter().map(error).fold(0.0, f64::max);
+    let verdict = if worst <= AGREEMENT { "agrees with" } else { "differs from" };
+    let reason = "a write is answered by its k-th fastest confirmation of n, so it takes the k-th order statistic \
+                  of n delays: the more confirmations it waits for, the further into the slow tail of the delays it \
+                  reaches";
+    format!("That {verdict} the closed form, within {} ({reason}).", Share(worst),)
+}
+
+/// A point that grants the wish, the fastest of them, and what the others lack.
+fn choice(sweep: &Sweep<'_>, wish: &Wish) -> String {
+    let judged: Vec<Vec<(&str, Grant)>> = sweep.summaries.iter().map(|s| wish.judge(s)).collect();
+    let lacks =
+        |grants: &[(&str, Grant)]| grants.iter().any(|(_, grant)| matches!(grant, Grant::No(_)));
+    let doubts = |grants: &[(&str, Grant)]| {
+        grants.iter().any(|(_, grant)| matches!(grant, Grant::Perhaps(_)))
+    };
+    let mean = |place: usize| {
+        let latency = sweep.summaries[place].main_function().and_then(|f| f.latency.as_ref());
+        latency.map_or(f64::INFINITY, |latency| latency.mean.value)
+    };
+    let best = (0..judged.len()).filter(|place| !lacks(&judged[*place])).min_by(|a, b| {
+        (doubts(&judged[*a]), mean(*a))
+            .partial_cmp(&(doubts(&judged[*b]), mean(*b)))
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
+    let why = |place: &usize| {
+        let lacking = judged[*place].iter().filter_map(|(part, grant)| match grant {
+            Grant::No(why) => Some(format!("{part}: {why}")),
+            Grant::Yes | Grant::Perhaps(_) => None,
+        });
+        format!("{} ({})", sweep.labels[*place], lacking.collect::<Vec<_>>().join("; "))
+    };
+    let Some(best) = best else {
+        let all: Vec<String> = (0..judged.len()).map(|place| why(&place)).collect();
+        return format!("For \"{}\" no point will do: {}.", wish.text(), short_list(&all));
+    };
+    let lacking: Vec<usize> = (0..judged.len()).filter(|place| lacks(&judged[*place])).collect();
+    let others = match lacking.len() {
+        0 => "All points would do; this one is the fastest.".to_owned(),
+        _ => {
+            let why: Vec<String> = lacking.iter().map(why).collect();
+            format!("It is the fastest that will do. Not {}.", short_list(&why))
+        }
+    };
+    let doubt = judged[best].iter().find_map(|(part, grant)| match grant {
+        Grant::Perhaps(why) => {
+            Some(format!(" It is not sure ({part}: {why}); more seeds would tell."))
+        }
+        Grant::Yes | Grant::No(_) => None,
+    });
+    format!(
+        "For \"{}\" choose {}. {others}{}",
+        wish.text(),
+        sweep.labels[best],
+        doubt.unwrap_or_default()
+    )
+}
+
+/// From one point to the next, under the same seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Up,
+    Down,
+    Level,
+}
+
+impl Step {
+    fn of(before: &Summary, after: &Summary) -> Self {
+        let Some(difference) = after.slower_than(before) else { return Self::Level };
+        match (difference.low, difference.high) {
+            (Some(low), _) if low > 0.0 => Self::Up,
+            (_, Some(high)) if high < 0.0 => Self::Down,
+            _ => Self::Level,
+        }
+    }
+}
+
+fn extreme(means: &[Estimate], better: fn(f64, f64) -> bool) -> usize {
+    let keep = |best: usize, place: usize| {
+        if better(means[place].value, means[best].value) { place } else { best }
+    };
+    (0..means.len()).reduce(keep).unwrap_or(0)
+}
+
+fn places<'a>(sweep: &'a Sweep<'_>, wanted: impl Fn(&Summary) -> bool) -> Vec<&'a str> {
+    let fitting = sweep.labels.iter().zip(&sweep.summaries).filter(|(_, s)| wanted(s));
+    fitting.map(|(label, _)| label.as_str()).collect()
+}
+
+/// Up to five of them, and how many more there are.
+fn short_list(items: &[String]) -> String {
+    let items: Vec<&str> = items.iter().map(String::as_str).collect();
+    list(&items)
+}
+
+fn list(items: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    let shown = items[..items.len().min(SHOWN)].join(", ");
+    match items.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}
+
+fn length(ns: f64) -> String {
+    Span::from_nanos(libm::round(ns) as u64).short()
+}
+
+fn percent(share: Estimate) -> String {
+    Share(share.value).to_string()
+}
+
+/// A share, as a percentage with two digits that count.
+pub(super) struct Share(pub(super) f64);
+
+impl std::fmt::Display for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let percent = self.0 * 100.0;
+        let decimals = if percent >= 10.0 || percent == 0.0 {
+            0
+        } else if percent >= 0.1 {
+            1
+        } else {
+            3
+        };
+        write!(f, "{percent:.decimals$}%")
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let Some(first) = letters.next() else { return String::new() };
+    let rest = letters.as_str().trim_end_matches('.');
+    format!("{}{rest}.", first.to_uppercase())
+}

@@ -1,0 +1,200 @@
+//! What one run contributes to its point of a sweep.
+
+use std::collections::BTreeMap;
+
+use crate::config::ExpectedVerdict;
+use crate::history::{Entry, Failure, Function, History, Status};
+use crate::id::{KeyId, Version};
+use crate::metrics::Settlement;
+use crate::property::{Hazard, Property};
+use crate::run::{RunResult, RunVerdict};
+
+/// A run, reduced to what its point needs: latencies and counts.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Its verdict.
+    pub verdict: RunVerdict,
+    /// How every property was judged, in the order of [`Property::ALL`].
+    pub checks: Vec<ExpectedVerdict>,
+    /// Operations by function, in the order of [`Function::ALL`].
+    pub functions: Vec<FunctionSample>,
+    /// Writes that were acknowledged, and how many of them were lost.
+    pub acknowledged: u64,
+    /// Acknowledged writes that were lost.
+    pub lost: u64,
+    /// The least number of followers that had confirmed a write when it was acknowledged; `None` where no answer tells.
+    pub least_confirmations: Option<u16>,
+    /// Completed reads.
+    pub reads: u64,
+    /// Reads that missed a write acknowledged before them.
+    pub stale_reads: u64,
+    /// The longest that a missed write had been acknowledged, in nanoseconds.
+    pub longest_staleness: u64,
+    /// The longest time in which somebody asked and nobody was answered, in nanoseconds.
+    pub longest_gap: u64,
+    /// Leaders that were lost.
+    pub leaders_lost: u64,
+    /// How long the longest wait for another leader's answer took, in nanoseconds.
+    pub longest_recovery: u64,
+    /// Lost leaders from whom the cluster did not recover.
+    pub unrecovered: u64,
+    /// Messages handed to the network.
+    pub messages: u64,
+    /// Messages lost or blocked.
+    pub undelivered: u64,
+    /// Whether the cluster settled.
+    pub settled: bool,
+    /// What happened that a promise to converge does not cover; empty where replicas match.
+    pub divergence: Vec<Hazard>,
+    /// Of each read of a key written before: how long before it the newest such write was acknowledged, in
+    /// nanoseconds, and whether the read saw it.
+    pub sightings: Vec<(u64, bool)>,
+}
+
+/// The operations of one function.
+#[derive(Clone, Debug, Default)]
+pub struct FunctionSample {
+    /// Completed ok.
+    pub ok: u64,
+    /// Did not happen.
+    pub fail: u64,
+    /// Nobody knows.
+    pub info: u64,
+    /// Ok, with fewer confirmations than asked for.
+    pub degraded: u64,
+    /// How long each took that completed ok, in nanoseconds.
+    pub latencies: Vec<u64>,
+    /// Those without an answer in time: their latency is not known, only that it is longer than the client waited.
+    pub censored: u64,
+}
+
+impl Sample {
+    /// Reduces a run.
+    #[must_use]
+    pub fn of(result: &RunResult) -> Self {
+        let report = |property| result.checks.iter().find(|check| check.property == property);
+        let figure = |property, name| {
+            let figures = report(property).map_or(&[][..], |check| &check.figures);
+            figures.iter().find(|(other, _)| *other == name).map_or(0, |(_, figure)| *figure)
+        };
+        let judged = |property| report(property).map_or(ExpectedVerdict::Unknown, |c| c.judged);
+        let divergence = report(Property::Convergence)
+            .filter(|check| check.judged != ExpectedVerdict::Valid)
+            .map_or_else(Vec::new, |check| check.voided_by.iter().collect());
+        let reads = figure(Property::Staleness, "reads");
+        Self {
+            verdict: result.verdict,
+            checks: Property::ALL.into_iter().map(judged).collect(),
+            functions: functions(&result.history),
+            acknowledged: figure(Property::Durability, "acknowledged_writes"),
+            lost: figure(Property::Durability, "lost_writes"),
+            least_confirmations: least_confirmations(&result.history),
+            reads,
+            stale_reads: figure(Property::Staleness, "stale_reads"),
+            longest_staleness: figure(Property::Staleness, "max_staleness_ns"),
+            longest_gap: figure(Property::Availability, "longest_gap_ns"),
+            leaders_lost: figure(Property::Availability, "leaders_lost"),
+            longest_recovery: figure(Property::Availability, "longest_recovery_ns"),
+            unrecovered: figure(Property::Availability, "unrecovered"),
+            messages: result.messages.sent,
+            undelivered: result.messages.lost + result.messages.blocked,
+            settled: matches!(result.settlement, Settlement::Settled { .. }),
+            divergence,
+            sightings: if reads > 0 { sightings(&result.history) } else { Vec::new() },
+        }
+    }
+
+    /// Operations that were invoked.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.functions.iter().map(|one| one.ok + one.fail + one.info).sum()
+    }
+
+    /// Operations that completed ok.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.functions.iter().map(|one| one.ok).sum()
+    }
+}
+
+fn functions(history: &History) -> Vec<FunctionSample> {
+    let mut functions = vec![FunctionSample::default(); Function::ALL.len()];
+    for entry in history.entries() {
+        let function = &mut functions[entry.function as usize];
+        function.degraded += u64::from(entry.degraded);
+        function.censored += u64::from(is_censored(entry));
+        match entry.status {
+            Status::Ok => {
+                function.ok += 1;
+                function.latencies.extend(entry.latency().map(crate::time::Span::nanos));
+            }
+            Status::Fail => function.fail += 1,
+            Status::Info | Status::Pending => function.info += 1,
+        }
+    }
+    functions
+}
+
+/// Whether somebody gave up waiting for it: a refusal is an answer, and not a slow one.
+const fn is_censored(entry: &Entry) -> bool {
+    match entry.status {
+        Status::Ok => false,
+        Status::Info | Status::Pending => true,
+        Status::Fail => matches!(
+            entry.failure,
+            Some(Failure::Timeout | Failure::TooFewReplies | Failure::Unfinished)
+        ),
+    }
+}
+
+/// How many nodes besides the one that answered surely have every acknowledged write, whatever became of it later.
+fn least_confirmations(history: &History) -> Option<u16> {
+    let tells = |entry: &&Entry| entry.is_ok() && entry.is_write() && entry.followers > 0;
+    history.entries().iter().filter(tells).map(|entry| entry.confirmations).min()
+}
+
+/// What became of each key's acknowledged writes, as one pass over the events knows it.
+#[derive(Default)]
+struct Newest {
+    version: Option<Version>,
+    acknowledged_at: u64,
+    /// Whether anything ever removed the key: a read of nothing may then have seen that.
+    removed: bool,
+}
+
+/// How long before each get of a key the newest write acknowledged by then was acknowledged, and whether the get saw
+/// that write or a newer one (t-visibility; Bailis et al., VLDB 2012).
+///
+/// A get of nothing counts where nothing ever removed the key; else nobody can tell what it saw.
+fn sightings(history: &History) -> Vec<(u64, bool)> {
+    let entries = history.entries();
+    let mut newest: BTreeMap<KeyId, Newest> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry.is_write()) {
+        let removes = matches!(entry.function, Function::Delete | Function::Clear);
+        newest.entry(entry.key).or_default().removed |= removes;
+    }
+    let cleared = entries.iter().any(|entry| entry.function == Function::Clear);
+    // Acknowledgements and invocations of gets, in event order.
+    let acknowledged = entries.iter().filter(|entry| entry.is_ok() && entry.is_write());
+    let mut events: Vec<(u32, &Entry)> =
+        acknowledged.map(|entry| (entry.completed_seq, entry)).collect();
+    let gets = entries.iter().filter(|entry| entry.is_ok() && entry.function == Function::Get);
+    events.extend(gets.map(|entry| (entry.invoked_seq, entry)));
+    events.sort_unstable_by_key(|(place, _)| *place);
+    let mut sightings = Vec::new();
+    for (_, entry) in events {
+        let known = newest.entry(entry.key).or_default();
+        if entry.is_write() {
+            if entry.version > known.version {
+                known.version = entry.version;
+                known.acknowledged_at = entry.completed_at.nanos();
+            }
+        } else if known.version.is_some()
+            && (entry.version.is_some() || !(known.removed || cleared))
+        {
+            let since = entry.invoked_at.nanos() - known.acknowledged_at;
+            sightings.push((since, entry.version >= known.version));
+        }
+    }
+    sightings
+}

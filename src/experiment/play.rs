@@ -1,0 +1,71 @@
+//! Playing points: every point under every seed, on all cores, with the same result however many there are.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Mutex;
+
+use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
+
+use super::measure::Sample;
+use super::points::Point;
+use super::store::Store;
+use super::summary::Summary;
+use crate::run::RunOptions;
+
+/// What is played at every point.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// The points.
+    pub points: &'a [Point],
+    /// The seeds, the same for every point: differences between points are no luck.
+    pub seeds: &'a [u64],
+}
+
+/// Everything that the results of a plan depend on, in 64 bits.
+#[must_use]
+pub fn fingerprint(plan: &Plan<'_>) -> u64 {
+    let mut text = format!("{} {:?}\n", env!("CARGO_PKG_VERSION"), plan.seeds);
+    for point in plan.points {
+        text += &point.label();
+        text.push('\n');
+        text += &point.scenario.export();
+    }
+    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+}
+
+/// Plays all points but those `done` before; the summaries in the order of the points.
+///
+/// `on_run` is called after each run, on whatever thread played it. What is finished is kept in the store at once.
+///
+/// # Errors
+///
+/// When the store cannot be written.
+pub fn play(
+    plan: &Plan<'_>,
+    done: BTreeMap<usize, Summary>,
+    store: &Store,
+    on_run: &(dyn Fn() + Sync),
+) -> io::Result<Vec<Summary>> {
+    let done = Mutex::new(done);
+    let take = |index| done.lock().ok().and_then(|mut done| done.remove(&index));
+    // Points go on side by side, so that no core waits at the end of each for the slowest run.
+    let play_one = |index: usize| {
+        if let Some(summary) = take(index) {
+            return Ok(summary);
+        }
+        let point = &plan.points[index];
+        let samples: Vec<Sample> = plan
+            .seeds
+            .par_iter()
+            .map(|seed| {
+                let sample = Sample::of(&point.scenario.run(*seed, RunOptions::default()));
+                on_run();
+                sample
+            })
+            .collect();
+        let summary = Summary::of(index, &samples);
+        store.keep(index, &summary)?;
+        Ok(summary)
+    };
+    (0..plan.points.len()).into_par_iter().map(play_one).collect()
+}

@@ -1,0 +1,110 @@
+//! The points of a sweep: every combination of the axes' values, and the configurations of a comparison.
+
+use std::path::Path;
+
+use crate::config::{Answer, Expect};
+use crate::scenario::{Axis, Diagnostics, Overrides, Registry, Scenario};
+
+/// The most points of one sweep.
+pub const MAX_POINTS: usize = 100_000;
+
+/// One configuration, ready to be played under many seeds.
+#[derive(Debug)]
+pub struct Point {
+    /// What tells it from the others: of each axis the value that it takes, or the settings of a configuration.
+    pub values: Vec<String>,
+    /// The scenario with them.
+    pub scenario: Scenario,
+}
+
+impl Point {
+    /// What tells it from the others, in a line.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.values.join(", ")
+    }
+}
+
+/// The combinations of all axes, the last axis fastest: all are decoded, so that nothing runs when one is wrong.
+///
+/// # Errors
+///
+/// The mistakes of the first point that has some.
+pub fn grid(
+    path: &Path,
+    registry: &Registry,
+    sets: &[String],
+    axes: &[Axis],
+) -> Result<Vec<Point>, Diagnostics> {
+    let count = axes.iter().map(|axis| axis.values().len()).product();
+    (0..count)
+        .map(|number| {
+            let chosen = choice(axes, number);
+            let overrides = Overrides { sets, point: &chosen, ..Overrides::default() };
+            let scenario = expecting_nothing(Scenario::load_with(path, registry, &overrides)?);
+            let value = |(axis, index): &(&Axis, usize)| {
+                axis.values().nth(*index).unwrap_or_default().to_owned()
+            };
+            Ok(Point { values: chosen.iter().map(value).collect(), scenario })
+        })
+        .collect()
+}
+
+/// The scenario without its expectations: they are of the file as it is, and other settings are played to see what
+/// comes of them. What a configuration promises it is held to all the same.
+fn expecting_nothing(mut scenario: Scenario) -> Scenario {
+    scenario.config.expect = Expect::default();
+    for scripted in &mut scenario.config.script {
+        scripted.expect = Answer::default();
+    }
+    scenario
+}
+
+/// The values of point `number`, by axis.
+fn choice(axes: &[Axis], number: usize) -> Vec<(&Axis, usize)> {
+    let mut rest = number;
+    let mut chosen: Vec<(&Axis, usize)> = axes
+        .iter()
+        .rev()
+        .map(|axis| {
+            let count = axis.values().len();
+            let index = rest % count;
+            rest /= count;
+            (axis, index)
+        })
+        .collect();
+    chosen.reverse();
+    chosen
+}
+
+/// The file as it is, and with each of these lists of settings.
+///
+/// # Errors
+///
+/// The mistakes of the first configuration that has some.
+pub fn configurations(
+    path: &Path,
+    registry: &Registry,
+    sets: &[String],
+    with: &[String],
+) -> Result<Vec<Point>, Diagnostics> {
+    let as_it_is = expecting_nothing(Scenario::load(path, registry, sets)?);
+    let mut points = vec![Point { values: vec!["as in the file".to_owned()], scenario: as_it_is }];
+    for settings in with {
+        let list = crate::scenario::settings(settings);
+        let overrides = Overrides { sets, with: &list, ..Overrides::default() };
+        let scenario = expecting_nothing(Scenario::load_with(path, registry, &overrides)?);
+        points.push(Point { values: vec![short(&list)], scenario });
+    }
+    Ok(points)
+}
+
+/// Settings by the last parts of their paths: `mode=sync, write-quorum=2`.
+fn short(settings: &[String]) -> String {
+    let last = |setting: &String| {
+        let (path, value) = setting.split_once('=').unwrap_or((setting, ""));
+        let key = path.trim().rsplit('.').next().unwrap_or(path);
+        format!("{key}={}", value.trim())
+    };
+    settings.iter().map(last).collect::<Vec<_>>().join(", ")
+}

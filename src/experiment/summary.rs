@@ -1,0 +1,405 @@
+//! What the runs of one point come to: pooled latencies, counts and shares, each with its 95% confidence interval.
+
+use serde::{Deserialize, Serialize};
+
+use super::measure::Sample;
+use super::statistics::{self, Interval, Pooled, Resamples, RunSample, Tally};
+use crate::config::ExpectedVerdict;
+use crate::history::Function;
+use crate::property::Property;
+use crate::run::RunVerdict;
+
+/// The per-mille of the percentiles that are told: p50, p90, p95, p99 and p99.9.
+pub const PERCENTILES: [u32; 5] = [500, 900, 950, 990, 999];
+
+/// How many steps a cumulative curve is reduced to.
+const STEPS: usize = 240;
+
+/// Times after an acknowledgement for which visibility is told, a factor of 10^(1/8) apart, from 1 us to 1,000 s.
+const DECADES: (u32, u32) = (3, 12);
+
+/// A figure with its 95% confidence interval, as far as there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// From all runs together.
+    pub value: f64,
+    /// The interval's lower end; `None` when there are too few runs for one.
+    pub low: Option<f64>,
+    /// Its upper end; `None` also where it lies among operations that timed out.
+    pub high: Option<f64>,
+}
+
+impl Estimate {
+    fn new(value: f64, interval: Option<Interval>) -> Self {
+        let finite = |end: f64| end.is_finite().then_some(end);
+        Self {
+            value,
+            low: interval.and_then(|interval| finite(interval.low)),
+            high: interval.and_then(|interval| finite(interval.high)),
+        }
+    }
+
+    /// The interval; the figure itself where there is none.
+    #[must_use]
+    pub fn ends(&self) -> (f64, f64) {
+        (self.low.unwrap_or(self.value), self.high.unwrap_or(self.value))
+    }
+}
+
+/// What the runs of one point come to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// How many runs.
+    pub runs: u64,
+    /// Runs that passed.
+    pub pass: u64,
+    /// Runs that failed.
+    pub fail: u64,
+    /// Runs of which nobody knows.
+    pub unknown: u64,
+    /// Operations by function, those that occurred, in the order of reports.
+    pub functions: Vec<FunctionSummary>,
+    /// How many runs were judged valid, allowed, violation and unknown, by property.
+    pub checks: Vec<(String, [u64; 4])>,
+    /// Writes that were acknowledged.
+    pub acknowledged: u64,
+    /// Acknowledged writes that were lost in runs where nothing else was promised.
+    pub lost_allowed: u64,
+    /// Acknowledged writes that were lost although they were promised to last.
+    pub lost_violating: u64,
+    /// The share of acknowledged writes that were lost; `None` without any.
+    pub lost_share: Option<Estimate>,
+    /// The least number of followers that had confirmed any write when it was acknowledged; `None` where no answer
+    /// tells.
+    pub least_confirmations: Option<u16>,
+    /// Reads that completed.
+    pub reads: u64,
+    /// Reads that missed a write acknowledged before them.
+    pub stale_reads: u64,
+    /// Their share; `None` without reads.
+    pub stale_share: Option<Estimate>,
+    /// The longest that a missed write had been acknowledged, in nanoseconds.
+    pub longest_staleness: u64,
+    /// By how long after the acknowledgement of a write (nanoseconds), how likely a read sees it.
+    pub visibility: Vec<(u64, Estimate)>,
+    /// The share of operations that completed ok.
+    pub availability: Option<Estimate>,
+    /// The longest time without an answer to anybody, in nanoseconds.
+    pub longest_gap: u64,
+    /// Leaders that were lost.
+    pub leaders_lost: u64,
+    /// The mean of each run's longest recovery from the loss of a leader, in nanoseconds; of runs that lost one.
+    pub recovery: Option<Estimate>,
+    /// The longest of all.
+    pub longest_recovery: u64,
+    /// Lost leaders from whom the cluster did not recover.
+    pub unrecovered: u64,
+    /// Messages handed to the network.
+    pub messages: u64,
+    /// Messages lost or blocked.
+    pub undelivered: u64,
+    /// Messages for each operation.
+    pub messages_per_operation: Option<Estimate>,
+    /// Runs in which the cluster settled.
+    pub settled: u64,
+    /// Runs in which replicas differed at the end, and what happened there, in words.
+    pub diverged: Vec<(String, u64)>,
+    /// What differences between points need of each run, in the order of the seeds.
+    pub by_run: Vec<RunFigures>,
+}
+
+/// What differences between points need of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunFigures {
+    /// Writes that completed ok, and the sum of their latencies in nanoseconds.
+    pub writes: (u64, f64),
+    /// Acknowledged writes, and how many of them were lost.
+    pub acknowledged: (u64, u64),
+}
+
+/// The operations of one function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionSummary {
+    /// The function's name in reports.
+    pub function: String,
+    /// Completed ok.
+    pub ok: u64,
+    /// Did not happen.
+    pub fail: u64,
+    /// Nobody knows.
+    pub info: u64,
+    /// Ok, with fewer confirmations than asked for.
+    pub degraded: u64,
+    /// Given up without an answer: their latency is longer than anything told here.
+    pub censored: u64,
+    /// The latencies of those that completed ok; `None` without any.
+    pub latency: Option<LatencySummary>,
+    /// The cumulative curve: a length in nanoseconds, and the share of all that took no longer, censored ones counted
+    /// as longer than any.
+    pub curve: Vec<(u64, f64)>,
+}
+
+/// How long operations took, in nanoseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencySummary {
+    /// The mean of those that completed.
+    pub mean: Estimate,
+    /// The sample standard deviation; `None` of a single one.
+    pub deviation: Option<f64>,
+    /// The percentiles of [`PERCENTILES`]; `None` where fewer than ten operations lie in the tail.
+    pub percentiles: Vec<Option<Estimate>>,
+    /// The longest of those that completed.
+    pub max: u64,
+}
+
+impl Summary {
+    /// Sums up the runs of the point of this index, in the order of its seeds.
+    #[must_use]
+    pub fn of(point: usize, samples: &[Sample]) -> Self {
+        let resamples = Resamples::draw(u32::try_from(point).unwrap_or(u32::MAX), samples.len());
+        let sum = |figure: fn(&Sample) -> u64| samples.iter().map(figure).sum::<u64>();
+        let most = |figure: fn(&Sample) -> u64| samples.iter().map(figure).max().unwrap_or(0);
+        let verdicts = |verdict| samples.iter().filter(|s| s.verdict == verdict).count() as u64;
+        let share = |part: fn(&Sample) -> u64, whole: fn(&Sample) -> u64| {
+            let tallies = tallies(samples, part, whole);
+            ratio_of(&tallies).map(|value| Estimate::new(value, statistics::share(&tallies)))
+        };
+        let judged = |sample: &Sample| sample.checks[Property::Durability as usize];
+        let lost = |wanted: fn(ExpectedVerdict) -> bool| {
+            samples.iter().filter(|s| wanted(judged(s))).map(|sample| sample.lost).sum()
+        };
+        let messages = tallies(samples, |s| s.messages, Sample::operations);
+        let recovering: Vec<Tally> = samples
+            .iter()
+            .map(|sample| match sample.leaders_lost {
+                0 => Tally::default(),
+                _ => Tally { part: sample.longest_recovery as f64, whole: 1.0 },
+            })
+            .collect();
+        let ratio = |tallies: &[Tally]| {
+            let interval = statistics::ratio(tallies, &resamples);
+            ratio_of(tallies).map(|value| Estimate::new(value, interval))
+        };
+        Self {
+            runs: samples.len() as u64,
+            pass: verdicts(RunVerdict::Pass),
+            fail: verdicts(RunVerdict::Fail),
+            unknown: verdicts(RunVerdict::Unknown),
+            functions: functions(samples, &resamples),
+            checks: checks(samples),
+            acknowledged: sum(|s| s.acknowledged),
+            lost_allowed: lost(|verdict| verdict != ExpectedVerdict::Violation),
+            lost_violating: lost(|verdict| verdict == ExpectedVerdict::Violation),
+            lost_share: share(|s| s.lost, |s| s.acknowledged),
+            least_confirmations: samples.iter().filter_map(|s| s.least_confirmations).min(),
+            reads: sum(|s| s.reads),
+            stale_reads: sum(|s| s.stale_reads),
+            stale_share: share(|s| s.stale_reads, |s| s.reads),
+            longest_staleness: most(|s| s.longest_staleness),
+            visibility: visibility(samples),
+            availability: share(Sample::answered, Sample::operations),
+            longest_gap: most(|s| s.longest_gap),
+            leaders_lost: sum(|s| s.leaders_lost),
+            recovery: ratio(&recovering),
+            longest_recovery: most(|s| s.longest_recovery),
+            unrecovered: sum(|s| s.unrecovered),
+            messages: sum(|s| s.messages),
+            undelivered: sum(|s| s.undelivered),
+            messages_per_operation: ratio(&messages),
+            settled: sum(|s| u64::from(s.settled)),
+            diverged: diverged(samples),
+            by_run: samples.iter().map(RunFigures::of).collect(),
+        }
+    }
+
+    /// What became of the operations of a function.
+    #[must_use]
+    pub fn function(&self, function: Function) -> Option<&FunctionSummary> {
+        self.functions.iter().find(|one| one.function == function.name())
+    }
+
+    /// The latencies of puts; where nobody put anything, those of whatever was asked first in the order of reports.
+    #[must_use]
+    pub fn main_function(&self) -> Option<&FunctionSummary> {
+        self.function(Function::Put).or_else(|| self.functions.first())
+    }
+
+    /// How many runs gave a property this verdict.
+    #[must_use]
+    pub fn judged(&self, property: Property, verdict: ExpectedVerdict) -> u64 {
+        let place = ExpectedVerdict::ALL.iter().position(|one| *one == verdict);
+        let counts = self.checks.iter().find(|(name, _)| name == property.name());
+        counts.zip(place).map_or(0, |((_, counts), place)| counts[place])
+    }
+
+    /// By how much the mean latency of writes exceeds that of `other`, in nanoseconds, under the same seeds.
+    #[must_use]
+    pub fn slower_than(&self, other: &Self) -> Option<Estimate> {
+        let tally =
+            |figures: &RunFigures| Tally { part: figures.writes.1, whole: figures.writes.0 as f64 };
+        difference(self, other, tally)
+    }
+
+    /// By how much the share of lost writes exceeds that of `other`, under the same seeds.
+    #[must_use]
+    pub fn loses_more_than(&self, other: &Self) -> Option<Estimate> {
+        let tally = |figures: &RunFigures| Tally {
+            part: figures.acknowledged.1 as f64,
+            whole: figures.acknowledged.0 as f64,
+        };
+        difference(self, other, tally)
+    }
+}
+
+impl RunFigures {
+    fn of(sample: &Sample) -> Self {
+        let put = &sample.functions[Function::Put as usize].latencies;
+        Self {
+            writes: (put.len() as u64, put.iter().map(|latency| *latency as f64).sum()),
+            acknowledged: (sample.acknowledged, sample.lost),
+        }
+    }
+}
+
+impl LatencySummary {
+    /// A percentile by its per-mille, one of [`PERCENTILES`].
+    #[must_use]
+    pub fn percentile(&self, per_mille: u32) -> Option<Estimate> {
+        let place = PERCENTILES.iter().position(|one| *one == per_mille)?;
+        self.percentiles.get(place).copied().flatten()
+    }
+}
+
+/// A difference of two ratios over runs that used the same seeds.
+fn difference(
+    left: &Summary,
+    right: &Summary,
+    tally: fn(&RunFigures) -> Tally,
+) -> Option<Estimate> {
+    let of = |summary: &Summary| -> Vec<Tally> { summary.by_run.iter().map(tally).collect() };
+    let (left, right) = (of(left), of(right));
+    let value = ratio_of(&left)? - ratio_of(&right)?;
+    let resamples = Resamples::draw(0, left.len());
+    Some(Estimate::new(value, statistics::ratio_difference(&left, &right, &resamples)))
+}
+
+fn tallies(samples: &[Sample], part: fn(&Sample) -> u64, whole: fn(&Sample) -> u64) -> Vec<Tally> {
+    let tally = |s: &Sample| Tally { part: part(s) as f64, whole: whole(s) as f64 };
+    samples.iter().map(tally).collect()
+}
+
+fn ratio_of(tallies: &[Tally]) -> Option<f64> {
+    let whole: f64 = tallies.iter().map(|tally| tally.whole).sum();
+    let part: f64 = tallies.iter().map(|tally| tally.part).sum();
+    (whole > 0.0).then(|| part / whole)
+}
+
+fn functions(samples: &[Sample], resamples: &Resamples) -> Vec<FunctionSummary> {
+    let mut functions = Vec::new();
+    for function in Function::ALL {
+        let place = function as usize;
+        let of = |figure: fn(&super::measure::FunctionSample) -> u64| {
+            samples.iter().map(|sample| figure(&sample.functions[place])).sum::<u64>()
+        };
+        let (ok, fail, info) = (of(|f| f.ok), of(|f| f.fail), of(|f| f.info));
+        if ok + fail + info == 0 {
+            continue;
+        }
+        let run = |sample: &Sample| {
+            let one = &sample.functions[place];
+            RunSample { latencies: one.latencies.clone(), censored: one.censored }
+        };
+        let runs: Vec<RunSample> = samples.iter().map(run).collect();
+        functions.push(FunctionSummary {
+            function: function.name().to_owned(),
+            ok,
+            fail,
+            info,
+            degraded: of(|f| f.degraded),
+            censored: of(|f| f.censored),
+            latency: latency(&Pooled::of(&runs), resamples),
+            curve: curve(&runs),
+        });
+    }
+    functions
+}
+
+fn latency(pooled: &Pooled, resamples: &Resamples) -> Option<LatencySummary> {
+    let percentile = |per_mille: u32| {
+        let value = pooled.quantile(per_mille)? as f64;
+        Some(Estimate::new(value, pooled.quantile_interval(per_mille, resamples)))
+    };
+    Some(LatencySummary {
+        mean: Estimate::new(pooled.mean()?, pooled.mean_interval(resamples)),
+        deviation: pooled.deviation(),
+        percentiles: PERCENTILES.into_iter().map(percentile).collect(),
+        max: pooled.max()?,
+    })
+}
+
+/// The cumulative curve of all runs' latencies: every step where there are few, else as many as a picture shows.
+fn curve(runs: &[RunSample]) -> Vec<(u64, f64)> {
+    let mut sorted: Vec<u64> = runs.iter().flat_map(|run| &run.latencies).copied().collect();
+    sorted.sort_unstable();
+    let all = sorted.len() as u64 + runs.iter().map(|run| run.censored).sum::<u64>();
+    let mut steps: Vec<(u64, f64)> = Vec::new();
+    let count = sorted.len().min(STEPS);
+    for step in 1..=count {
+        let rank = (sorted.len() * step).div_ceil(count);
+        let (length, share) = (sorted[rank - 1], rank as f64 / all as f64);
+        match steps.last_mut() {
+            Some(last) if last.0 == length => last.1 = share,
+            _ => steps.push((length, share)),
+        }
+    }
+    steps
+}
+
+fn checks(samples: &[Sample]) -> Vec<(String, [u64; 4])> {
+    let count = |property: Property| {
+        let judged = |verdict: ExpectedVerdict| {
+            samples.iter().filter(|s| s.checks[property as usize] == verdict).count() as u64
+        };
+        (property.name().to_owned(), ExpectedVerdict::ALL.map(judged))
+    };
+    Property::ALL.into_iter().map(count).collect()
+}
+
+/// What happened in the runs whose replicas differ, most frequent first.
+fn diverged(samples: &[Sample]) -> Vec<(String, u64)> {
+    let mut counts: Vec<(String, u64)> = Vec::new();
+    let judged =
+        |sample: &&Sample| sample.checks[Property::Convergence as usize] != ExpectedVerdict::Valid;
+    for sample in samples.iter().filter(judged) {
+        let phrases: Vec<&str> = sample.divergence.iter().map(|hazard| hazard.phrase()).collect();
+        let what =
+            if phrases.is_empty() { "nothing that explains it".into() } else { phrases.join("; ") };
+        match counts.iter_mut().find(|(other, _)| *other == what) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((what, 1)),
+        }
+    }
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
+}
+
+/// By how long after an acknowledgement, how likely a read sees the write; runs, not reads, are independent.
+fn visibility(samples: &[Sample]) -> Vec<(u64, Estimate)> {
+    let bins: Vec<u64> = (DECADES.0 * 8..=DECADES.1 * 8)
+        .map(|eighth| libm::round(libm::pow(10.0, f64::from(eighth) / 8.0)) as u64)
+        .collect();
+    let place = |since: u64| bins.partition_point(|bin| *bin < since).min(bins.len() - 1);
+    let mut tallies = vec![vec![Tally::default(); samples.len()]; bins.len()];
+    for (run, sample) in samples.iter().enumerate() {
+        for (since, seen) in &sample.sightings {
+            let tally = &mut tallies[place(*since)][run];
+            tally.part += f64::from(u8::from(*seen));
+            tally.whole += 1.0;
+        }
+    }
+    let estimate = |(bin, tallies): (&u64, &Vec<Tally>)| {
+        let value = ratio_of(tallies)?;
+        Some((*bin, Estimate::new(value, statistics::share(tallies))))
+    };
+    bins.iter().zip(&tallies).filter_map(estimate).collect()
+}

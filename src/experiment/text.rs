@@ -1,0 +1,147 @@
+//! A sweep or a comparison as people read it: a table, then what it means.
+
+use super::Sweep;
+use super::analysis::{Analysis, Share};
+use super::summary::{Estimate, Summary};
+use crate::report::layout::{grouped, width, wrap};
+use crate::time::Span;
+
+/// A column: its head, and its field of a point.
+struct Column {
+    head: &'static str,
+    fields: Vec<String>,
+}
+
+/// The whole text. `files` are what was written, and where.
+#[must_use]
+pub fn text(sweep: &Sweep<'_>, analysis: &Analysis, files: &[String]) -> String {
+    let runs = sweep.summaries.first().map_or(0, |summary| summary.runs);
+    let mut out = format!("{}\n", sweep.title);
+    let what = if sweep.is_comparison { "configurations" } else { "points" };
+    out += &format!(
+        "{} {what}, {} runs each (seeds {}); 95% intervals over runs\n\n",
+        grouped(sweep.summaries.len() as u64),
+        grouped(runs),
+        sweep.seeds
+    );
+    out += &table(sweep);
+    for paragraph in analysis.paragraphs() {
+        out.push('\n');
+        out += &wrap(paragraph, 0, false);
+        out.push('\n');
+    }
+    if !files.is_empty() {
+        out.push('\n');
+    }
+    for file in files {
+        out += &format!("written  {file}\n");
+    }
+    out
+}
+
+/// Columns that say something, aligned; the first to the left, the others to the right.
+fn table(sweep: &Sweep<'_>) -> String {
+    let columns = columns(sweep);
+    let widths: Vec<usize> = columns
+        .iter()
+        .map(|column| {
+            column.fields.iter().map(|f| width(f)).max().unwrap_or(0).max(width(column.head))
+        })
+        .collect();
+    let line = |fields: &mut dyn Iterator<Item = &str>| {
+        let mut line = String::new();
+        for (place, (field, wide)) in fields.zip(&widths).enumerate() {
+            let pad = " ".repeat(wide - width(field));
+            line += &if place == 0 { format!("{field}{pad}") } else { format!("  {pad}{field}") };
+        }
+        format!("{}\n", line.trim_end())
+    };
+    let mut out = line(&mut columns.iter().map(|column| column.head));
+    for row in 0..sweep.summaries.len() {
+        out += &line(&mut columns.iter().map(|column| column.fields[row].as_str()));
+    }
+    out
+}
+
+fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
+    let column = |head, field: &dyn Fn(&Summary) -> String| Column {
+        head,
+        fields: sweep.summaries.iter().map(field).collect(),
+    };
+    let percentile = |per_mille: u32| {
+        move |s: &Summary| {
+            let latency = s.main_function().and_then(|function| function.latency.as_ref());
+            let estimate = latency.and_then(|latency| latency.percentile(per_mille));
+            estimate.map_or_else(|| "-".to_owned(), |estimate| length(estimate.value))
+        }
+    };
+    let theory: Vec<String> = sweep
+        .theory
+        .iter()
+        .map(|moments| moments.map_or_else(|| "-".to_owned(), |moments| length(moments.mean)))
+        .collect();
+    let any = |wanted: fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
+    let mut columns = vec![
+        Column { head: "", fields: sweep.labels.clone() },
+        column("mean", &|s| mean(s, |mean| length(mean.value))),
+        column("95% interval", &|s| mean(s, interval)),
+    ];
+    if sweep.theory.iter().any(Option::is_some) {
+        columns.push(Column { head: "theory", fields: theory });
+    }
+    columns.push(column("p50", &percentile(500)));
+    columns.push(column("p95", &percentile(950)));
+    columns.push(column("p99", &percentile(990)));
+    if any(|s| s.functions.iter().any(|function| function.censored > 0)) {
+        columns.push(column("timed out", &|s| {
+            grouped(s.functions.iter().map(|function| function.censored).sum())
+        }));
+    }
+    columns.push(column("lost", &|s| grouped(s.lost_allowed)));
+    if any(|s| s.lost_violating > 0) {
+        columns.push(column("lost against promise", &|s| grouped(s.lost_violating)));
+    }
+    if any(|s| s.reads > 0) {
+        columns.push(column("stale reads", &|s| share(s.stale_share)));
+    }
+    columns.push(column("available", &|s| share(s.availability)));
+    if any(|s| s.leaders_lost > 0) {
+        columns.push(column("recovery", &|s| {
+            s.recovery.map_or_else(|| "-".to_owned(), |recovery| length(recovery.value))
+        }));
+    }
+    columns.push(column("messages/op", &|s| {
+        s.messages_per_operation.map_or_else(|| "-".to_owned(), |e| format!("{:.2}", e.value))
+    }));
+    if any(|s| s.fail > 0) {
+        columns.push(column("broke a promise", &|s| of_runs(s.fail, s)));
+    }
+    if any(|s| s.unknown > 0) {
+        columns.push(column("unknown", &|s| of_runs(s.unknown, s)));
+    }
+    columns
+}
+
+fn of_runs(count: u64, summary: &Summary) -> String {
+    format!("{}/{}", grouped(count), grouped(summary.runs))
+}
+
+fn mean(summary: &Summary, show: impl Fn(Estimate) -> String) -> String {
+    let latency = summary.main_function().and_then(|function| function.latency.as_ref());
+    latency.map_or_else(|| "-".to_owned(), |latency| show(latency.mean))
+}
+
+fn interval(estimate: Estimate) -> String {
+    match (estimate.low, estimate.high) {
+        (Some(low), Some(high)) => format!("{}..{}", length(low), length(high)),
+        _ => "-".to_owned(),
+    }
+}
+
+fn share(estimate: Option<Estimate>) -> String {
+    estimate.map_or_else(|| "-".to_owned(), |estimate| Share(estimate.value).to_string())
+}
+
+fn length(ns: f64) -> String {
+    Span::from_nanos(libm::round(ns) as u64).short()
+}

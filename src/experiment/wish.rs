@@ -1,0 +1,287 @@
+//! What somebody wishes of a configuration, and which points grant it: `p99 under 800ms and no loss when one node dies`.
+
+use std::ops::Range;
+
+use super::summary::{Estimate, Summary};
+use crate::scenario::{Diagnostics, duration, percentage};
+use crate::time::Span;
+
+/// What is wished, all of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    text: String,
+    clauses: Vec<Clause>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Clause {
+    text: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    /// The mean latency of puts is at most this many nanoseconds.
+    Mean(f64),
+    /// A percentile, by its per-mille, is.
+    Percentile(u32, f64),
+    /// The longest put is.
+    Longest(f64),
+    /// No acknowledged write is lost in any run.
+    NoLoss,
+    /// Every acknowledged write is on this many nodes besides the one that answered, when it answers.
+    Survives(u16),
+    /// At most this share of the reads is stale.
+    Stale(f64),
+    /// At least this share of the operations completes ok.
+    Availability(f64),
+    /// The longest recovery from the loss of a leader takes at most this many nanoseconds.
+    Recovery(f64),
+}
+
+/// How well a point grants a clause.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Grant {
+    /// It does.
+    Yes,
+    /// The estimate does, and its interval reaches beyond.
+    Perhaps(String),
+    /// It does not, and why.
+    No(String),
+}
+
+const FORMS: &str = "a wish is one or more of these, joined by `and`: `p99 under 800ms` (mean, p50, p90, p95, p99, \
+                     p99.9, max), `no loss`, `no loss when one node dies` (one to nine), `no stale reads`, `stale reads \
+                     under 1%`, `availability above 99%`, `recovery under 5s`";
+
+impl Wish {
+    /// Reads a wish.
+    ///
+    /// # Errors
+    ///
+    /// When a part of it is none of the known forms.
+    pub fn parse(text: &str) -> Result<Self, Diagnostics> {
+        let mut clauses = Vec::new();
+        for part in parts(text) {
+            let clause = &text[part.clone()];
+            let kind = Kind::parse(clause).ok_or_else(|| {
+                Diagnostics::of_argument(
+                    ("--wish", text),
+                    part,
+                    ("this is no wish that can be granted", "not understood"),
+                    FORMS,
+                )
+            })?;
+            clauses.push(Clause { text: clause.to_owned(), kind });
+        }
+        Ok(Self { text: text.to_owned(), clauses })
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What a point makes of each part of it.
+    #[must_use]
+    pub fn judge(&self, summary: &Summary) -> Vec<(&str, Grant)> {
+        let judge = |clause: &Clause| clause.kind.judge(summary);
+        self.clauses.iter().map(|clause| (clause.text.as_str(), judge(clause))).collect()
+    }
+}
+
+/// The parts between `and` and commas, trimmed.
+fn parts(text: &str) -> Vec<Range<usize>> {
+    let mut ends: Vec<(usize, usize)> =
+        text.match_indices(" and ").map(|(at, found)| (at, at + found.len())).collect();
+    ends.extend(text.match_indices(',').map(|(at, found)| (at, at + found.len())));
+    ends.sort_unstable();
+    ends.push((text.len(), text.len()));
+    let mut from = 0;
+    ends.into_iter()
+        .map(|(to, next)| {
+            let raw = &text[from.min(to)..to];
+            let start = from.min(to) + (raw.len() - raw.trim_start().len());
+            from = next;
+            start..start + raw.trim().len()
+        })
+        .collect()
+}
+
+impl Kind {
+    fn parse(clause: &str) -> Option<Self> {
+        let lower = clause.to_lowercase();
+        let words: Vec<&str> = lower.split_whitespace().filter(|word| *word != "latency").collect();
+        let bound = |words: &[&str], lower: bool| -> Option<String> {
+            let (under, over): (&[&str], &[&str]) = (
+                &["under", "below", "at most", "<", "<=", "within"],
+                &["above", "over", "at least", ">", ">="],
+            );
+            let text = words.join(" ");
+            let known = if lower { over } else { under };
+            let value = known.iter().filter_map(|word| text.strip_prefix(word)).map(str::trim);
+            value.filter(|value| !value.is_empty()).max_by_key(|value| value.len()).map(tight)
+        };
+        let length =
+            |words: &[&str]| duration(&bound(words, false)?).map(|span| span.nanos() as f64);
+        let share = |words: &[&str], lower| {
+            let parts = percentage(&bound(words, lower)?)?.parts_per_billion();
+            Some(f64::from(parts) / 1e9)
+        };
+        match words.as_slice() {
+            ["no", "loss"] | ["no", "lost", "writes"] => Some(Self::NoLoss),
+            ["no", "loss", "when", count, "node" | "nodes", "dies" | "die"] => {
+                Some(Self::Survives(number(count)?))
+            }
+            ["no", "stale", "reads"] => Some(Self::Stale(0.0)),
+            ["stale", "reads", rest @ ..] => share(rest, false).map(Self::Stale),
+            ["availability", rest @ ..] => share(rest, true).map(Self::Availability),
+            ["recovery", rest @ ..] => length(rest).map(Self::Recovery),
+            ["mean", rest @ ..] => length(rest).map(Self::Mean),
+            ["max", rest @ ..] => length(rest).map(Self::Longest),
+            [percentile, rest @ ..] => {
+                let per_mille = match *percentile {
+                    "p50" | "median" => 500,
+                    "p90" => 900,
+                    "p95" => 950,
+                    "p99" => 990,
+                    "p99.9" | "p999" => 999,
+                    _ => return None,
+                };
+                length(rest).map(|bound| Self::Percentile(per_mille, bound))
+            }
+            [] => None,
+        }
+    }
+
+    fn judge(self, summary: &Summary) -> Grant {
+        let latency = summary.main_function().and_then(|function| function.latency.as_ref());
+        match self {
+            Self::Mean(bound) => at_most(latency.map(|latency| latency.mean), bound, span),
+            Self::Percentile(per_mille, bound) => {
+                at_most(latency.and_then(|latency| latency.percentile(per_mille)), bound, span)
+            }
+            Self::Longest(bound) => {
+                let censored = summary.main_function().map_or(0, |function| function.censored);
+                let max = latency.map(|latency| latency.max as f64);
+                match max {
+                    _ if censored > 0 => Grant::No(format!("{censored} got no answer in time")),
+                    Some(max) if max <= bound => Grant::Yes,
+                    Some(max) => Grant::No(span(max)),
+                    None => Grant::No("nothing completed".to_owned()),
+                }
+            }
+            Self::NoLoss => match summary.lost_allowed + summary.lost_violating {
+                0 => Grant::Yes,
+                lost => Grant::No(format!("{lost} of {} are lost", summary.acknowledged)),
+            },
+            Self::Survives(nodes) => match summary.least_confirmations {
+                Some(least) if least >= nodes => Grant::Yes,
+                Some(least) => Grant::No(format!(
+                    "a write is acknowledged with {least} other {} having it",
+                    if least == 1 { "node" } else { "nodes" }
+                )),
+                None => Grant::No("no answer tells who has a write".to_owned()),
+            },
+            Self::Stale(bound) => match summary.stale_share {
+                Some(share) => at_most(Some(share), bound, percent),
+                None => Grant::No("nothing was read".to_owned()),
+            },
+            Self::Availability(bound) => match summary.availability {
+                Some(share) if share.value < bound => Grant::No(percent(share.value)),
+                Some(share) if share.ends().0 < bound => {
+                    Grant::Perhaps(format!("its interval reaches {}", percent(share.ends().0)))
+                }
+                Some(_) => Grant::Yes,
+                None => Grant::No("nothing was asked".to_owned()),
+            },
+            Self::Recovery(bound) => match (summary.unrecovered, summary.longest_recovery as f64) {
+                (0, longest) if longest <= bound => Grant::Yes,
+                (0, longest) => Grant::No(span(longest)),
+                (some, _) => Grant::No(format!("{some} lost leaders were never replaced")),
+            },
+        }
+    }
+}
+
+/// Whether an estimate is at most a bound, and surely so.
+fn at_most(estimate: Option<Estimate>, bound: f64, show: fn(f64) -> String) -> Grant {
+    match estimate {
+        None => Grant::No("too few operations completed to tell".to_owned()),
+        Some(estimate) if estimate.value > bound => Grant::No(show(estimate.value)),
+        // None of many seen is as good as none: an interval around a share of 0 is never empty.
+        Some(estimate) if bound > 0.0 && estimate.ends().1 > bound => {
+            Grant::Perhaps(format!("its interval reaches {}", show(estimate.ends().1)))
+        }
+        Some(_) => Grant::Yes,
+    }
+}
+
+fn span(ns: f64) -> String {
+    Span::from_nanos(libm::round(ns) as u64).short()
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2}%", share * 100.0)
+}
+
+/// `800 ms` as a scenario file writes it.
+fn tight(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+fn number(word: &str) -> Option<u16> {
+    const NUMBERS: [&str; 9] =
+        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    let named = NUMBERS.iter().position(|number| *number == word).map(|place| place as u16 + 1);
+    named.or_else(|| word.parse().ok().filter(|number| (1..=9).contains(number)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes_are_read_part_by_part() {
+        let kinds = |text: &str| -> Vec<Kind> {
+            let wish = Wish::parse(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+            wish.clauses.iter().map(|clause| clause.kind).collect()
+        };
+        assert_eq!(
+            kinds("p99 under 800 ms and no loss when one node dies"),
+            [Kind::Percentile(990, 8e8), Kind::Survives(1)]
+        );
+        assert_eq!(
+            kinds("mean latency below 1.5s, availability at least 99.9%, no loss, p99.9 <= 2s"),
+            [
+                Kind::Mean(1.5e9),
+                Kind::Availability(0.999),
+                Kind::NoLoss,
+                Kind::Percentile(999, 2e9)
+            ]
+        );
+        assert_eq!(
+            kinds(
+                "no stale reads and stale reads under 1% and recovery within 5s and max under 1s"
+            ),
+            [Kind::Stale(0.0), Kind::Stale(0.01), Kind::Recovery(5e9), Kind::Longest(1e9)]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_granted_is_pointed_at() {
+        for (wish, part) in [
+            ("p99 under 800ms and peace on earth", "peace on earth"),
+            ("p98 under 1s", "p98 under 1s"),
+            ("p99 under fast", "p99 under fast"),
+            ("p99 above 1s", "p99 above 1s"),
+            ("no loss when ten nodes die", "no loss when ten nodes die"),
+            ("", ""),
+        ] {
+            let shown = Wish::parse(wish).expect_err(wish).render(false);
+            assert!(shown.contains("no wish that can be granted"), "{shown}");
+            assert!(shown.contains("^") && shown.contains(part), "{shown}");
+        }
+    }
+}

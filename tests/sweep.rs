@@ -1,0 +1,291 @@
+//! Sweeps and comparisons: right to the percent, honest about what they do not know, the same on one core or many, and
+//! not lost when they are interrupted.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+use std::{fs, thread};
+
+use splitbrain::experiment::closed_form;
+use splitbrain::experiment::play::{self, Plan};
+use splitbrain::experiment::points::{self, Point};
+use splitbrain::experiment::store::Store;
+use splitbrain::experiment::summary::Summary;
+use splitbrain::scenario::{Axis, Registry};
+
+const QUORUMS: &str = "protocol.leader-follower.write-quorum=1..=5";
+
+fn scenario(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name)
+}
+
+fn grid(file: &str, vary: &[&str], sets: &[&str]) -> Vec<Point> {
+    let axes: Vec<Axis> = vary.iter().map(|text| Axis::parse(text).expect("an axis")).collect();
+    let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
+    points::grid(&scenario(file), &Registry::new(), &sets, &axes).expect("good points")
+}
+
+fn play(points: &[Point], seeds: &[u64]) -> Vec<Summary> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = Plan { points, seeds };
+    let (store, done) = Store::open(folder.path(), 1).expect("a store");
+    play::play(&plan, done, &store, &|| ()).expect("played")
+}
+
+fn splitbrain(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
+    let home = env!("CARGO_MANIFEST_DIR");
+    command.current_dir(home).env("NO_COLOR", "1").args(args).output().expect("it starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Every row of a table, by its column's name.
+fn rows(csv: &str) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    reader.deserialize().map(|row| row.expect("a row")).collect()
+}
+
+#[test]
+fn latencies_are_the_order_statistics_of_the_delays() {
+    // Uniform up to a second on the way out; the same there and back; exponential with a mean of 200 ms.
+    let uniform = [166.667, 333.333, 500.0, 666.667, 833.333];
+    let there_and_back = [522.817, 787.698, 1000.0, 1212.302, 1477.183];
+    let harmonic = |n: u32| (1..=n).map(|i| 1.0 / f64::from(i)).sum::<f64>();
+    let exponential: Vec<f64> = (1..=5).map(|k| 200.0 * (harmonic(5) - harmonic(5 - k))).collect();
+    let cases: [(&[&str], &[f64]); 3] = [
+        (&[], &uniform),
+        (&[r#"network.delay={ uniform = ["0ms", "1000ms"] }"#], &there_and_back),
+        (&[r#"network.link.0.delay={ exponential = "200ms" }"#], &exponential),
+    ];
+    let seeds: Vec<u64> = (1..=200).collect();
+    for (sets, expected) in cases {
+        let points = grid("quorum-latency.toml", &[QUORUMS], sets);
+        for ((point, summary), expected) in points.iter().zip(play(&points, &seeds)).zip(expected) {
+            let theory = closed_form::put_latency(&point.scenario).expect("a closed form");
+            assert!((theory.mean / 1e6 - expected).abs() < 0.001, "{theory:?} {expected}");
+            let latency = summary.main_function().and_then(|f| f.latency.clone()).expect("puts");
+            let error = latency.mean.value / theory.mean - 1.0;
+            assert!(error.abs() < 0.02, "{sets:?} {}: {error}", point.label());
+            let error = latency.deviation.expect("many puts") / theory.deviation - 1.0;
+            assert!(error.abs() < 0.05, "{sets:?} {}: deviation {error}", point.label());
+            assert_eq!(summary.runs, 200);
+            assert!(summary.diverged.is_empty(), "replicas match");
+        }
+    }
+}
+
+/// Where something besides delay decides, theory says nothing rather than something wrong.
+#[test]
+fn there_is_no_closed_form_where_more_than_delay_decides() {
+    let theory = |sets: &[&str]| {
+        let points = grid("quorum-latency.toml", &["seed=1"], sets);
+        closed_form::put_latency(&points[0].scenario).map(|moments| moments.mean / 1e6)
+    };
+    assert!((theory(&[]).expect("known") - 333.333).abs() < 0.001);
+    let with_clients = theory(&["network.client-delay=10ms"]).expect("known");
+    assert!((with_clients - 353.333).abs() < 0.001, "to the leader and back: {with_clients}");
+    let asynchronous = theory(&["protocol.leader-follower.mode=async"]).expect("known");
+    assert!(asynchronous.abs() < 1e-9);
+    for sets in [
+        "network.loss=1%",
+        "network.link.0.duplication=1%",
+        "network.link.0.order=fifo",
+        "network.client-delay={ uniform = [\"0ms\", \"1ms\"] }",
+        "protocol.leader-follower.ack-timeout=1s",
+        "protocol.leader-follower.wal.policy=fsync",
+        "protocol.leader-follower.failover.election=lowest-id",
+        "fault=[{ at = \"1s\", crash = \"n3\" }]",
+        "network.link.0.to=n2",
+    ] {
+        assert_eq!(theory(&[sets]), None, "{sets}");
+    }
+}
+
+/// The intervals keep their word: of 200 repetitions with other seeds, 95% ought to cover the truth.
+#[test]
+fn intervals_of_the_mean_cover_the_closed_form() {
+    let points = grid("quorum-latency.toml", &["seed=1"], &["workload.operations=20"]);
+    let truth = closed_form::put_latency(&points[0].scenario).expect("known").mean;
+    let covers = |repetition: u64| {
+        let seeds: Vec<u64> = (1..=30).map(|seed| repetition * 1000 + seed).collect();
+        let summary = play(&points, &seeds).remove(0);
+        let mean = summary.main_function().and_then(|f| f.latency.clone()).expect("puts").mean;
+        let (low, high) = mean.ends();
+        low < high && (low..=high).contains(&truth)
+    };
+    let covered = (0..200).filter(|repetition| covers(*repetition)).count();
+    assert!((180..=198).contains(&covered), "{covered} of 200 intervals cover the closed form");
+}
+
+#[test]
+fn the_same_seeds_make_differences_sharper_than_their_ends() {
+    let points = grid("quorum-latency.toml", &["protocol.leader-follower.write-quorum=2,3"], &[]);
+    let summaries = play(&points, &(1..=50).collect::<Vec<_>>());
+    let mean = |summary: &Summary| {
+        summary.main_function().and_then(|f| f.latency.clone()).expect("puts").mean
+    };
+    let difference = summaries[1].slower_than(&summaries[0]).expect("paired");
+    let (low, high) = difference.ends();
+    assert!(low < 166.667e6 && 166.667e6 < high, "{difference:?}");
+    let apart = |summary: &Summary| {
+        let (low, high) = mean(summary).ends();
+        high - low
+    };
+    let unpaired = apart(&summaries[0]).hypot(apart(&summaries[1]));
+    assert!(high - low < 0.8 * unpaired, "{} against {unpaired}", high - low);
+}
+
+/// All that a sweep writes, by name.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+    let read = |entry: fs::DirEntry| {
+        (entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path()).expect("read"))
+    };
+    entries.map(read).collect()
+}
+
+#[test]
+fn one_core_and_two_write_the_same_bytes() {
+    let sweep = |jobs: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path().to_str().expect("UTF-8");
+        let args = ["sweep", "scenarios/quickstart.toml", "--vary", "network.loss=0%,20%"];
+        let more = ["--vary", "cluster.nodes=3,4", "--seeds", "12", "--out", out, "--jobs", jobs];
+        let output = splitbrain(&[&args[..], &more[..]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        files(folder.path())
+    };
+    let (one, two) = (sweep("1"), sweep("2"));
+    assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
+    for (name, bytes) in &one {
+        assert!(two[name] == *bytes, "{name} differs");
+    }
+    let table = text(&one["sweep.csv"]);
+    assert!(table.starts_with("network.loss,cluster.nodes,seeds,runs_pass,"), "{table}");
+    let rows = rows(&table);
+    let points: Vec<(&str, &str)> = rows
+        .iter()
+        .map(|row| (row["network.loss"].as_str(), row["cluster.nodes"].as_str()))
+        .collect();
+    assert_eq!(points, [("0%", "3"), ("0%", "4"), ("20%", "3"), ("20%", "4")]);
+    assert!(rows.iter().all(|row| row["seeds"] == "12"));
+    assert_eq!(rows[0]["stale_reads"].parse::<u64>().expect("a count") > 0, true);
+    // Ten runs of a handful of operations have no tail to tell of.
+    assert_eq!(rows[0]["put_latency_p999_ns"], "");
+}
+
+/// Killed in the middle and started again, a sweep ends with the files of one that was left alone.
+#[test]
+fn a_killed_sweep_goes_on_where_it_was() {
+    let args = |out: &str| -> Vec<String> {
+        let words = ["sweep", "scenarios/quorum-latency.toml", "--vary", QUORUMS, "--seeds", "60"];
+        let more = ["--set", "workload.operations=2000", "--jobs", "1", "--out", out];
+        words.iter().chain(&more).map(|&word| word.to_owned()).collect()
+    };
+    let whole = tempfile::tempdir().expect("a folder");
+    let killed = tempfile::tempdir().expect("a folder");
+    let out = killed.path().to_str().expect("UTF-8");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_splitbrain"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(args(out))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    // Until a point is done, and before all are.
+    let unfinished = || {
+        let parts = files(killed.path()).into_iter();
+        parts.filter(|(name, _)| name.starts_with("unfinished")).map(|(_, bytes)| bytes).next()
+    };
+    for _ in 0..2_000 {
+        if unfinished().is_some_and(|bytes| bytes.contains(&b'\n')) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let kept = unfinished().expect("killed before its end");
+    let done = kept.iter().filter(|byte| **byte == b'\n').count();
+    assert!((1..5).contains(&done), "{done} points were done");
+
+    let words = args(out);
+    let again = splitbrain(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
+    let said = text(&again.stderr);
+    assert!(said.contains(&format!("going on: {done} of 5 points")), "{said}");
+    let words = args(whole.path().to_str().expect("UTF-8"));
+    splitbrain(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let (again, whole) = (files(killed.path()), files(whole.path()));
+    assert_eq!(again.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>());
+    assert!(whole.iter().all(|(name, bytes)| again[name] == *bytes), "some file differs");
+}
+
+#[test]
+fn a_comparison_holds_every_configuration_against_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().to_str().expect("UTF-8");
+    let output = splitbrain(&[
+        "compare",
+        "scenarios/quorum-latency.toml",
+        "--with",
+        "protocol.leader-follower.mode=async",
+        "--with",
+        "protocol.leader-follower.mode=semi-sync,protocol.leader-follower.write-quorum=5",
+        "--seeds",
+        "20",
+        "--wish",
+        "p99 under 900ms and no loss when one node dies",
+        "--json",
+        "--out",
+        out,
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let labels: Vec<&str> =
+        (0..3).map(|i| document["points"][i]["label"].as_str().expect("a label")).collect();
+    assert_eq!(labels, ["as in the file", "mode=async", "mode=semi-sync, write-quorum=5"]);
+    assert_eq!(document["keys"][0], "configuration");
+    let difference = &document["differences"][1];
+    assert_eq!(difference["from"], "as in the file");
+    let slower = difference["mean_latency_ns"]["value"].as_f64().expect("a difference") / 1e6;
+    assert!((slower - 500.0).abs() < 20.0, "five of five is 500 ms slower than two: {slower}");
+    let choice = document["analysis"]["choice"].as_str().expect("a choice");
+    assert!(choice.contains("choose as in the file"), "{choice}");
+    let because =
+        "mode=async (no loss when one node dies: a write is acknowledged with 0 other nodes";
+    assert!(choice.contains(because), "{choice}");
+    assert!(text(&output.stderr).contains("configurations, 20 runs each"));
+}
+
+/// What goes wrong is said with a place, and nothing runs.
+#[test]
+fn mistakes_point_into_the_argument() {
+    let cases: [(&[&str], &[&str]); 8] = [
+        (&["--vary", "network.loss=0%,x"], &["--vary:1:17", "is not a percentage"]),
+        (&["--vary", "network.los=0%"], &["--vary:1:9", "did you mean `loss`"]),
+        (&["--vary", "cluster.nodes=0..3"], &["--vary:1:15", "a whole number from 1 to 1024"]),
+        (&["--vary", "cluster.nodes=3..3"], &["the range is empty"]),
+        (&["--vary", "network.loss"], &["has no `=`"]),
+        (&["--vary", "network.loss=0%", "--vary", "network.loss=1%"], &["varied twice"]),
+        (&["--vary", "network.loss=0%", "--wish", "p99 under"], &["--wish:1:1", "no wish"]),
+        (&["--vary", "network.loss=0%", "--seeds", "0"], &["there is no seed in it"]),
+    ];
+    for (args, expected) in cases {
+        let output = splitbrain(&[&["sweep", "scenarios/quickstart.toml"], args].concat());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        for part in expected {
+            assert!(said.contains(part), "{args:?} does not say `{part}`:\n{said}");
+        }
+        assert_eq!(text(&output.stdout), "");
+    }
+    let output = splitbrain(&["compare", "scenarios/quickstart.toml", "--with", "network.loss=2"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("--with:1:14"), "{said}");
+}
