@@ -211,6 +211,14 @@ impl Axis {
         }
     }
 
+    /// The same with 0 at its start, where a logarithmic axis cannot reach it.
+    #[must_use]
+    pub fn with_zero(mut self) -> Self {
+        self.ticks.retain(|tick| tick.value > self.low * (1.0 + 1e-9));
+        self.ticks.insert(0, Tick { value: self.low, label: "0".to_owned() });
+        self
+    }
+
     /// An axis of names at equal distances, the first at 0, the next at 1.
     #[must_use]
     pub fn categories(title: &str, names: &[String]) -> Self {

@@ -53,6 +53,8 @@ pub enum Sample {
     Hollow(Stroke, Marker),
     /// A marker alone.
     Spot(Color, Marker),
+    /// A share in percent.
+    Share(Color),
 }
 
 /// One line of a legend.
@@ -98,6 +100,25 @@ pub fn legend(canvas: &mut Canvas, area: Area, entries: &[Entry]) -> Area {
     Area { right: left - 2.0 * GAP, ..area }
 }
 
+/// Draws a legend in rows at the top of `area`, and returns what is left of it.
+pub fn legend_row(canvas: &mut Canvas, area: Area, entries: &[Entry]) -> Area {
+    let step = LABEL * LEADING * 1.15;
+    let (mut left, mut top) = (area.left, area.top + step / 2.0);
+    for entry in entries {
+        let letters = area.width() - SAMPLE - GAP;
+        let label = shortened(&entry.label, LABEL, Weight::Regular, letters);
+        let width = SAMPLE + GAP / 2.0 + text_width(&label, LABEL, Weight::Regular);
+        if left > area.left && left + width > area.right {
+            (left, top) = (area.left, top + step);
+        }
+        sample(canvas, entry.sample, at(left, top));
+        let lettering = Lettering::new(LABEL, INK).anchored(Along::Start, Across::Middle);
+        canvas.text(label, at(left + SAMPLE + GAP / 2.0, top), lettering);
+        left += width + 2.0 * GAP;
+    }
+    Area { top: top + step / 2.0 + GAP, ..area }
+}
+
 /// Draws a sample whose left end is at `start`.
 fn sample(canvas: &mut Canvas, sample: Sample, start: Point) {
     let end = at(start.x + SAMPLE, start.y);
@@ -123,6 +144,10 @@ fn sample(canvas: &mut Canvas, sample: Sample, start: Point) {
             canvas.hollow(marker, middle, MARK + 1.5, stroke);
         }
         Sample::Spot(color, marker) => canvas.spot(marker, middle, MARK, color),
+        Sample::Share(color) => {
+            let lettering = Lettering::new(SMALL, color).anchored(Along::Middle, Across::Middle);
+            canvas.text("n%", middle, lettering);
+        }
     }
 }
 
