@@ -3,10 +3,12 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use crate::cli::seeds::{Seeds, SeedsOrCount};
+use crate::experiment::charts::Kind;
 
 /// A deterministic simulator of replicated key-value stores.
 ///
@@ -100,6 +102,27 @@ pub(super) struct RunArgs {
     pub(super) jobs: Option<NonZeroUsize>,
 }
 
+/// Which pictures of a sweep to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plot {
+    /// None.
+    None,
+    /// Every one that there is anything to draw for.
+    All,
+    /// This one.
+    One(Kind),
+}
+
+impl Plot {
+    fn parser() -> impl TypedValueParser<Value = Self> {
+        let names = Kind::ALL.into_iter().map(Kind::name).chain(["all", "none"]);
+        PossibleValuesParser::new(names).map(|name| match name.as_str() {
+            "none" => Self::None,
+            name => Kind::from_name(name).map_or(Self::All, Self::One),
+        })
+    }
+}
+
 /// What a sweep and a comparison have in common.
 #[derive(Debug, Args)]
 pub(super) struct ManyArgs {
@@ -115,6 +138,9 @@ pub(super) struct ManyArgs {
     /// Where to write the table, the document and the pictures [default: output/SCENARIO/COMMAND]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
+    /// Draw these pictures, and no others [default: those that fit what was varied]
+    #[arg(long, value_name = "KIND", value_parser = Plot::parser())]
+    pub(super) plot: Vec<Plot>,
     /// Print one JSON document to standard output, and the text to standard error
     #[arg(long)]
     pub(super) json: bool,

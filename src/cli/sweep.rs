@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use rayon::ThreadPoolBuilder;
 
-use crate::cli::args::{CompareArgs, ManyArgs, SweepArgs};
+use crate::cli::args::{CompareArgs, ManyArgs, Plot, SweepArgs};
 use crate::cli::{Console, Exit, progress, scenario_name};
 use crate::experiment::analysis::Analysis;
+use crate::experiment::charts::Kind;
 use crate::experiment::play::{self, Plan};
 use crate::experiment::points::{self, MAX_POINTS, Point};
 use crate::experiment::store::Store;
@@ -110,7 +111,17 @@ fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<E
     );
     let analysis = Analysis::of(&sweep, task.wish.as_ref());
     let document = document::document(&sweep, &analysis);
-    let files = write(&folder, task.stem, &sweep, &document)
+    let kinds = pictures(&many.plot, &sweep)?;
+    let mut files = vec![
+        (format!("{}.csv", task.stem), table::csv(&sweep).into_bytes()),
+        (format!("{}.json", task.stem), format!("{document:#}\n").into_bytes()),
+    ];
+    for kind in kinds {
+        let (stem, picture) = (kind.stem(&sweep), kind.draw(&sweep, &analysis));
+        files.push((format!("{stem}.png"), picture.png));
+        files.push((format!("{stem}.svg"), picture.svg.into_bytes()));
+    }
+    let files = write(&folder, files)
         .map_err(|(path, why)| Trouble::Told(format!("cannot write {}: {why}", path.display())))?;
     if many.json {
         console.json(&document);
@@ -154,21 +165,38 @@ fn played(
     Ok(summaries)
 }
 
-/// Writes table and document; their paths.
+/// Which pictures to draw: those asked for, or those that fit.
+fn pictures(wanted: &[Plot], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
+    if wanted.is_empty() {
+        return Ok(Kind::ALL.into_iter().filter(|kind| kind.fits(sweep)).collect());
+    }
+    let mut kinds = Vec::new();
+    for plot in wanted {
+        match plot {
+            Plot::None => {}
+            Plot::All => kinds.extend(Kind::ALL.into_iter().filter(|kind| kind.is_possible(sweep))),
+            Plot::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
+            Plot::One(kind) => {
+                let why = "no run has what it would show";
+                return Err(Trouble::Told(format!("cannot draw `{}`: {why}", kind.name())));
+            }
+        }
+    }
+    kinds.sort_unstable();
+    kinds.dedup();
+    Ok(kinds)
+}
+
+/// Writes files, each whole or not at all; their paths.
 fn write(
     folder: &Path,
-    stem: &str,
-    sweep: &Sweep<'_>,
-    document: &serde_json::Value,
+    files: Vec<(String, Vec<u8>)>,
 ) -> Result<Vec<String>, (PathBuf, io::Error)> {
-    let files = [
-        (format!("{stem}.csv"), table::csv(sweep).into_bytes()),
-        (format!("{stem}.json"), format!("{document:#}\n").into_bytes()),
-    ];
     let mut written = Vec::new();
     for (name, bytes) in files {
         let path = folder.join(name);
-        let beside = path.with_extension("partial");
+        let mut beside = path.clone().into_os_string();
+        beside.push(".partial");
         let result = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &path));
         result.map_err(|why| (path.clone(), why))?;
         written.push(path.display().to_string());

@@ -68,7 +68,7 @@ fn replicas(sweep: &Sweep<'_>) -> String {
         sweep.points[place].scenario.protocol.promises(&sweep.points[place].scenario.config);
     let why = promise.of(Property::Convergence).why();
     format!(
-        "Replicas do not match in {differing} of {runs} runs, most at {}, {} of {}: {what}. {}",
+        "Replicas do not match in {differing} of {runs} runs, most with {}, {} of {}: {what}. {}",
         sweep.labels[place],
         worst.runs - valid(worst),
         worst.runs,
@@ -92,12 +92,12 @@ fn losses(sweep: &Sweep<'_>) -> String {
         sweep.summaries.iter().enumerate().max_by(|(_, a), (_, b)| share(a).total_cmp(&share(b)));
     let most = most.map_or_else(String::new, |(place, summary)| {
         let share = summary.lost_share.map_or_else(String::new, percent);
-        format!(", most at {}: {share} of its acknowledged writes", sweep.labels[place])
+        format!(", most with {}: {share} of its acknowledged writes", sweep.labels[place])
     });
     let free: Vec<&str> = places(sweep, |s| lost(s) == 0);
     let free = match free.len() {
         0 => String::new(),
-        _ => format!(" Nothing was lost at {}.", list(&free)),
+        _ => format!(" Nothing was lost with {}.", list(&free)),
     };
     let kept = match violating {
         0 => "none of them where they were promised to last".to_owned(),
@@ -124,6 +124,10 @@ fn shape(sweep: &Sweep<'_>) -> String {
         return against_the_first(sweep, name, *first);
     }
     if sweep.keys.len() != 1 {
+        if means.iter().all(|mean| length(mean.value) == length(first.value)) {
+            let name = capital(name);
+            return format!("{name}s take {} in the mean at every point.", length(first.value));
+        }
         let least = extreme(&means, |a, b| a < b);
         let most = extreme(&means, |a, b| a > b);
         return format!(
@@ -152,7 +156,7 @@ fn shape(sweep: &Sweep<'_>) -> String {
     };
     format!(
         "With {} from {} to {} the mean {name} goes from {} to {}, {course}. {}",
-        sweep.keys[0],
+        short_key(&sweep.keys[0]),
         sweep.labels.first().map_or("", String::as_str),
         sweep.labels.last().map_or("", String::as_str),
         length(first.value),
@@ -295,7 +299,7 @@ fn short_list(items: &[String]) -> String {
 
 fn list(items: &[&str]) -> String {
     const SHOWN: usize = 5;
-    let shown = items[..items.len().min(SHOWN)].join(", ");
+    let shown = items[..items.len().min(SHOWN)].join("; ");
     match items.len().checked_sub(SHOWN) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         _ => shown,
@@ -308,6 +312,11 @@ fn length(ns: f64) -> String {
 
 fn percent(share: Estimate) -> String {
     Share(share.value).to_string()
+}
+
+/// The last part of a path: what people call the setting.
+pub(super) fn short_key(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
 }
 
 /// A share, as a percentage with two digits that count.
@@ -327,9 +336,12 @@ impl std::fmt::Display for Share {
     }
 }
 
-fn sentence(text: &str) -> String {
+fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let Some(first) = letters.next() else { return String::new() };
-    let rest = letters.as_str().trim_end_matches('.');
-    format!("{}{rest}.", first.to_uppercase())
+    format!("{}{}", first.to_uppercase(), letters.as_str())
+}
+
+fn sentence(text: &str) -> String {
+    format!("{}.", capital(text.trim_end_matches('.')))
 }

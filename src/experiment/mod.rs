@@ -11,6 +11,7 @@ use crate::experiment::points::Point;
 use crate::experiment::summary::Summary;
 
 pub mod analysis;
+pub mod charts;
 pub mod closed_form;
 pub mod document;
 pub mod measure;

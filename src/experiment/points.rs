@@ -89,7 +89,8 @@ pub fn configurations(
     with: &[String],
 ) -> Result<Vec<Point>, Diagnostics> {
     let as_it_is = expecting_nothing(Scenario::load(path, registry, sets)?);
-    let mut points = vec![Point { values: vec!["as in the file".to_owned()], scenario: as_it_is }];
+    let mut points =
+        vec![Point { values: vec!["the file as it is".to_owned()], scenario: as_it_is }];
     for settings in with {
         let list = crate::scenario::settings(settings);
         let overrides = Overrides { sets, with: &list, ..Overrides::default() };

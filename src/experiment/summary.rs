@@ -12,6 +12,9 @@ use crate::run::RunVerdict;
 /// The per-mille of the percentiles that are told: p50, p90, p95, p99 and p99.9.
 pub const PERCENTILES: [u32; 5] = [500, 900, 950, 990, 999];
 
+/// Reads that it takes to tell how likely one sees a write.
+const FEWEST_READS: f64 = 100.0;
+
 /// How many steps a cumulative curve is reduced to.
 const STEPS: usize = 240;
 
@@ -384,6 +387,8 @@ fn diverged(samples: &[Sample]) -> Vec<(String, u64)> {
 }
 
 /// By how long after an acknowledgement, how likely a read sees the write; runs, not reads, are independent.
+///
+/// Neighbouring times are taken together until there are enough reads to tell; each is named by its longest.
 fn visibility(samples: &[Sample]) -> Vec<(u64, Estimate)> {
     let bins: Vec<u64> = (DECADES.0 * 8..=DECADES.1 * 8)
         .map(|eighth| libm::round(libm::pow(10.0, f64::from(eighth) / 8.0)) as u64)
@@ -397,9 +402,20 @@ fn visibility(samples: &[Sample]) -> Vec<(u64, Estimate)> {
             tally.whole += 1.0;
         }
     }
-    let estimate = |(bin, tallies): (&u64, &Vec<Tally>)| {
-        let value = ratio_of(tallies)?;
-        Some((*bin, Estimate::new(value, statistics::share(tallies))))
-    };
-    bins.iter().zip(&tallies).filter_map(estimate).collect()
+    let mut curve: Vec<(u64, Estimate)> = Vec::new();
+    let mut together = vec![Tally::default(); samples.len()];
+    for (bin, tallies) in bins.iter().zip(&tallies) {
+        for (sum, tally) in together.iter_mut().zip(tallies) {
+            sum.part += tally.part;
+            sum.whole += tally.whole;
+        }
+        if together.iter().map(|tally| tally.whole).sum::<f64>() < FEWEST_READS {
+            continue;
+        }
+        if let Some(value) = ratio_of(&together) {
+            curve.push((*bin, Estimate::new(value, statistics::share(&together))));
+        }
+        together.fill(Tally::default());
+    }
+    curve
 }

@@ -1,0 +1,267 @@
+//! The pictures of a sweep: which fit what was varied, and what is in each.
+
+use super::Sweep;
+use super::analysis::{Analysis, short_key};
+use super::summary::{Estimate, FunctionSummary, Summary};
+use crate::report::plot::comparison::{ComparisonChart, Measure, Unit};
+use crate::report::plot::consistency::{ConsistencyChart, ConsistencyCurve};
+use crate::report::plot::distribution::{Curve, DistributionChart};
+use crate::report::plot::latency::{LatencyChart, LatencyPoint};
+use crate::report::plot::tradeoff::{TradeoffChart, TradeoffPoint};
+use crate::report::plot::{Caption, Interval, Picture};
+
+/// More curves than this in one picture are no help.
+const CURVES: usize = 24;
+/// More points than this on one axis are no help.
+const POINTS: usize = 60;
+
+/// A picture of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Mean and percentiles of the write latency by point, with the closed form.
+    Latency,
+    /// Cumulative latency curves, one a point.
+    Distribution,
+    /// How likely a read sees a write, by how long after its acknowledgement.
+    Consistency,
+    /// Writes lost against the time a write takes.
+    Durability,
+    /// Everything side by side.
+    Comparison,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Latency, Self::Distribution, Self::Consistency, Self::Durability, Self::Comparison];
+
+    /// The name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Latency => "latency",
+            Self::Distribution => "distribution",
+            Self::Consistency => "consistency",
+            Self::Durability => "durability",
+            Self::Comparison => "comparison",
+        }
+    }
+
+    /// Whether it shows something of this sweep that a reader would want to see.
+    #[must_use]
+    pub fn fits(self, sweep: &Sweep<'_>) -> bool {
+        let points = sweep.summaries.len();
+        let any = |wanted: fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
+        match self {
+            Self::Latency => {
+                (2..=POINTS).contains(&points)
+                    && !sweep.is_comparison
+                    && any(|s| writes(s).is_some())
+            }
+            Self::Distribution => points <= CURVES && any(|s| writes(s).is_some()),
+            Self::Consistency => points <= CURVES && any(|s| s.visibility.len() > 1),
+            Self::Durability => {
+                (2..=POINTS).contains(&points) && any(|s| s.lost_allowed + s.lost_violating > 0)
+            }
+            Self::Comparison => sweep.is_comparison,
+        }
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether there is anything at all to draw.
+    #[must_use]
+    pub fn is_possible(self, sweep: &Sweep<'_>) -> bool {
+        let any = |wanted: fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
+        match self {
+            Self::Latency | Self::Distribution => any(|s| writes(s).is_some()),
+            Self::Consistency => any(|s| !s.visibility.is_empty()),
+            Self::Durability => any(|s| s.lost_share.is_some() && writes(s).is_some()),
+            Self::Comparison => true,
+        }
+    }
+
+    /// The stem of its files.
+    #[must_use]
+    pub fn stem(self, sweep: &Sweep<'_>) -> String {
+        match self {
+            Self::Latency => {
+                let key = |path: &String| {
+                    let last = short_key(path);
+                    let last = if last == "write-quorum" { "quorum" } else { last };
+                    last.replace('-', "_")
+                };
+                let keys: Vec<String> = sweep.keys.iter().map(key).collect();
+                format!("latency_vs_{}", keys.join("_and_"))
+            }
+            Self::Distribution => "latency_distribution".to_owned(),
+            Self::Consistency => "consistency_vs_time".to_owned(),
+            Self::Durability => "durability_vs_latency".to_owned(),
+            Self::Comparison => "comparison".to_owned(),
+        }
+    }
+
+    /// Draws it.
+    #[must_use]
+    pub fn draw(self, sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
+        match self {
+            Self::Latency => latency(sweep, analysis),
+            Self::Distribution => distribution(sweep),
+            Self::Consistency => consistency(sweep),
+            Self::Durability => durability(sweep, analysis),
+            Self::Comparison => comparison(sweep, analysis),
+        }
+    }
+}
+
+fn caption(sweep: &Sweep<'_>, title: String, explanation: String) -> Caption {
+    let runs = sweep.summaries.first().map_or(0, |summary| summary.runs);
+    let small_print = format!(
+        "scenario {} \u{b7} seeds {} ({runs} runs a point) \u{b7} bands and whiskers: 95% confidence over runs \u{b7} \
+         splitbrain {}",
+        sweep.scenario,
+        sweep.seeds,
+        env!("CARGO_PKG_VERSION")
+    );
+    Caption { title, explanation, small_print }
+}
+
+/// What was varied, as people call it.
+fn short_keys(sweep: &Sweep<'_>) -> String {
+    let keys: Vec<&str> = sweep.keys.iter().map(|key| short_key(key)).collect();
+    keys.join(" and ")
+}
+
+/// The writes of a point, or what else was asked, if any completed.
+fn writes(summary: &Summary) -> Option<&FunctionSummary> {
+    summary.main_function().filter(|function| function.latency.is_some())
+}
+
+/// What the latencies are of, in the title of an axis.
+fn function_name<'a>(sweep: &'a Sweep<'_>) -> &'a str {
+    sweep.summaries.iter().find_map(writes).map_or("operation", |function| &function.function)
+}
+
+fn interval(estimate: Estimate) -> Interval {
+    let (low, high) = estimate.ends();
+    Interval { value: estimate.value, low, high }
+}
+
+/// The share of a function's operations that got no answer in time.
+fn censored(function: &FunctionSummary) -> f64 {
+    let all = function.ok + function.fail + function.info;
+    if all == 0 { 0.0 } else { function.censored as f64 / all as f64 }
+}
+
+fn latency(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
+    let point = |((label, summary), theory): (
+        (&String, &Summary),
+        &Option<super::order_statistics::Moments>,
+    )| {
+        let function = writes(summary)?;
+        let latency = function.latency.as_ref()?;
+        let percentile = |per_mille| {
+            latency.percentile(per_mille).map(|estimate| libm::round(estimate.value) as u64)
+        };
+        Some(LatencyPoint {
+            label: label.clone(),
+            mean: interval(latency.mean),
+            p50: percentile(500),
+            p95: percentile(950),
+            p99: percentile(990),
+            closed_form: theory.map(|moments| moments.mean),
+            censored: censored(function),
+        })
+    };
+    let points = sweep.labels.iter().zip(&sweep.summaries).zip(&sweep.theory).filter_map(point);
+    let title = format!("How long a {} takes, by {}", function_name(sweep), short_keys(sweep));
+    LatencyChart {
+        caption: caption(sweep, title, analysis.shape.clone()),
+        x_label: sweep.keys.join(", "),
+        points: points.collect(),
+    }
+    .draw()
+}
+
+fn distribution(sweep: &Sweep<'_>) -> Picture {
+    let curve = |(label, summary): (&String, &Summary)| {
+        let function = writes(summary)?;
+        let steps = function.curve.clone();
+        Some(Curve { label: label.clone(), steps, censored: censored(function) })
+    };
+    let curves = sweep.labels.iter().zip(&sweep.summaries).filter_map(curve).collect();
+    let name = function_name(sweep);
+    let title = format!("How many {name}s are done after how long, by {}", short_keys(sweep));
+    let explanation = format!(
+        "Each curve is the share of a point's {name}s that took no longer than the time below it, all runs pooled. \
+         A curve that ends below 100% never got the rest of its answers in time."
+    );
+    DistributionChart { caption: caption(sweep, title, explanation), curves }.draw()
+}
+
+fn consistency(sweep: &Sweep<'_>) -> Picture {
+    let curve = |(label, summary): (&String, &Summary)| ConsistencyCurve {
+        label: label.clone(),
+        points: summary.visibility.iter().map(|(t, seen)| (*t, interval(*seen))).collect(),
+    };
+    let seen = sweep.labels.iter().zip(&sweep.summaries);
+    let curves = seen.filter(|(_, summary)| !summary.visibility.is_empty()).map(curve).collect();
+    let title = format!("How soon a read sees a write, by {}", short_keys(sweep));
+    let explanation = "The share of reads, started so long after the newest write of their key was acknowledged, that \
+                       returned it or a newer one (t-visibility, Bailis et al., VLDB 2012)."
+        .to_owned();
+    ConsistencyChart { caption: caption(sweep, title, explanation), curves }.draw()
+}
+
+fn durability(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
+    let point = |(label, summary): (&String, &Summary)| {
+        let latency = writes(summary)?.latency.as_ref()?;
+        Some(TradeoffPoint {
+            label: label.clone(),
+            latency: interval(latency.mean),
+            lost: interval(summary.lost_share?),
+        })
+    };
+    let points = sweep.labels.iter().zip(&sweep.summaries).filter_map(point).collect();
+    let title = format!("What a {} costs, and what of it is lost", function_name(sweep));
+    TradeoffChart { caption: caption(sweep, title, analysis.losses.clone()), points }.draw()
+}
+
+fn comparison(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
+    let measure = |name: &str, unit, value: &dyn Fn(&Summary) -> Option<Estimate>| Measure {
+        name: name.to_owned(),
+        unit,
+        values: sweep.summaries.iter().map(|s| value(s).map(interval)).collect(),
+    };
+    let count = |value: u64| Some(Estimate { value: value as f64, low: None, high: None });
+    let latency = |s: &Summary| writes(s).and_then(|function| function.latency.as_ref()).cloned();
+    let name = function_name(sweep);
+    let any = |wanted: fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
+    let mut measures = vec![
+        measure(&format!("{name}, mean"), Unit::Nanoseconds, &|s| latency(s).map(|l| l.mean)),
+        measure(&format!("{name}, p99"), Unit::Nanoseconds, &|s| latency(s)?.percentile(990)),
+        measure("operations answered", Unit::Share, &|s| s.availability),
+        measure("acknowledged writes lost", Unit::Share, &|s| s.lost_share),
+    ];
+    if any(|s| s.lost_violating > 0) {
+        measures
+            .push(measure("lost against the promise", Unit::Count, &|s| count(s.lost_violating)));
+    }
+    if any(|s| s.reads > 0) {
+        measures.push(measure("stale reads", Unit::Share, &|s| s.stale_share));
+    }
+    measures.push(measure("messages an operation", Unit::Count, &|s| s.messages_per_operation));
+    if any(|s| s.leaders_lost > 0) {
+        measures.push(measure("recovery, mean", Unit::Nanoseconds, &|s| s.recovery));
+    }
+    ComparisonChart {
+        caption: caption(sweep, sweep.title.clone(), analysis.losses.clone()),
+        configurations: sweep.labels.clone(),
+        measures,
+    }
+    .draw()
+}
