@@ -3,7 +3,7 @@
 use super::axis::{digits, duration, percent};
 use super::canvas::{Across, Along, Area, Canvas, Lettering, Stroke, at};
 use super::frame::{HEIGHT, WIDTH, captioned};
-use super::lettering::{LEADING, Weight, text_width, wrapped};
+use super::lettering::{LEADING, Weight, abridged, text_width, wrapped};
 use super::style::{AXIS, BODY, Color, GRID, INK, LABEL, MUTED, curve_color};
 use super::{Caption, Interval, Picture};
 use crate::report::layout::grouped;
@@ -116,7 +116,7 @@ impl ComparisonChart {
         let names: Vec<_> = self
             .configurations
             .iter()
-            .map(|name| wrapped(name, size, Weight::Regular, NAMES, most))
+            .map(|name| abridged(name, size, Weight::Regular, NAMES, most))
             .collect();
         let widths = names.iter().flatten().map(|line| text_width(line, size, Weight::Regular));
         let end = area.left + widths.fold(0.0, f64::max);

@@ -96,7 +96,7 @@ impl DistributionChart {
 
 /// The curve as it climbs from step to step; one that ends below the top goes on to the right edge.
 fn steps(plot: &Plot, curve: &Curve) -> Vec<Point> {
-    /// Steps of fewer pixels are drawn as a slope: as stairs they would be a knurled line.
+    /// Steps that rise by fewer pixels are drawn as a slope: as stairs they would be a knurled line.
     const FINE: f64 = 6.0;
     let Some((first, _)) = curve.steps.first() else { return Vec::new() };
     let mut points = vec![plot.at(*first as f64, 0.0)];
@@ -114,7 +114,7 @@ fn steps(plot: &Plot, curve: &Curve) -> Vec<Point> {
         if run + rise < 0.5 {
             continue;
         }
-        if run > FINE || rise > FINE {
+        if run > 5.0 * FINE || rise > FINE {
             points.push(before);
         }
         points.push(after);

@@ -3,7 +3,7 @@
 use super::Caption;
 use super::axis::{Axis, Tick};
 use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at};
-use super::lettering::{LEADING, Weight, shortened, text_width, wrapped};
+use super::lettering::{LEADING, Weight, abridged, shortened, text_width, wrapped};
 use super::style::{
     AXIS, BODY, CURVE, Color, GRID, INK, LABEL, MARK, MUTED, Marker, PALETTE, SMALL, TITLE,
 };
@@ -96,7 +96,7 @@ pub fn legend(canvas: &mut Canvas, area: Area, entries: &[Entry]) -> Area {
     let room = area.bottom - top;
     let of = |most| -> Vec<Vec<String>> {
         let labels = entries.iter();
-        labels.map(|entry| wrapped(&entry.label, LABEL, Weight::Regular, letters, most)).collect()
+        labels.map(|entry| abridged(&entry.label, LABEL, Weight::Regular, letters, most)).collect()
     };
     let high = |labels: &[Vec<String>]| step * labels.iter().map(Vec::len).sum::<usize>() as f64;
     // Every curve is named, if in fewer words.
@@ -161,7 +161,9 @@ fn sample(canvas: &mut Canvas, sample: Sample, start: Point) {
             canvas.rect(area, fill);
         }
         Sample::Hollow(stroke) => {
-            canvas.line(start, end, Stroke { dash: Dash::Dashed, ..stroke });
+            let dashed = Stroke { dash: Dash::Dashed, ..stroke };
+            canvas.line(start, at(middle.x - HOLLOW, middle.y), dashed);
+            canvas.line(end, at(middle.x + HOLLOW, middle.y), dashed);
             canvas.hollow_diamond(middle, HOLLOW, stroke);
         }
         Sample::Spot(color, marker) => canvas.spot(marker, middle, MARK, color),
@@ -214,7 +216,7 @@ impl Names {
         };
         let level = |most| -> Vec<Vec<String>> {
             let labels = labels.iter();
-            labels.map(|label| wrapped(label, LABEL, Weight::Regular, room, most)).collect()
+            labels.map(|label| abridged(label, LABEL, Weight::Regular, room, most)).collect()
         };
         if widest <= room {
             return thinned(1, false, room);
@@ -241,7 +243,7 @@ impl Names {
         }
         let most = ((slot / (LABEL * LEADING)) as usize).clamp(1, 3);
         let labels = labels.iter();
-        let lines = labels.map(|label| wrapped(label, LABEL, Weight::Regular, LONGEST, most));
+        let lines = labels.map(|label| abridged(label, LABEL, Weight::Regular, LONGEST, most));
         Self { lines: lines.collect(), upwards: true }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::axis::Axis;
 use super::canvas::{Across, Along, Area, Canvas, Lettering, Point, Stroke, at};
-use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, legend_row};
+use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, legend, legend_row};
 use super::lettering::{FALL, LEADING, RISE, Weight, text_width, wrapped};
-use super::style::{AXIS, BLUE, CURVE, INK, LABEL, MARK, MUTED, Marker, ORANGE, WHITE};
+use super::style::{AXIS, BLUE, CURVE, Color, INK, LABEL, MARK, MUTED, Marker, ORANGE, WHITE};
 use super::{Caption, Interval, Picture, wide};
 
 /// The widest label beside a point, in pixels.
@@ -69,6 +69,7 @@ impl TradeoffChart {
         self.canvas().finish()
     }
 
+    /// With every name beside its point where there is room for that, else with numbers that a legend explains.
     pub(super) fn canvas(&self) -> Canvas {
         let (mut canvas, area) = captioned(&self.caption, WIDTH, HEIGHT);
         let entry = |label: &str, sample| Entry { label: label.to_owned(), sample };
@@ -81,24 +82,43 @@ impl TradeoffChart {
             entry("confidence interval", Sample::Line(Stroke::solid(AXIS, 2.0), None)),
         ];
         let area = legend_row(&mut canvas, area, &entries);
-        let plot =
-            Plot::new(&mut canvas, area, self.x_axis(area.width()), self.y_axis(area.height()));
         let front = front(&self.points);
-        let line = front_line(&plot, &self.points, &front);
-        draw_front(&mut canvas, &plot, &line);
+        let mut named = canvas.clone();
+        let names: Vec<_> = self.points.iter().map(|point| point.label.clone()).collect();
+        if self.draw_plot(&mut named, area, &front, &names) {
+            return named;
+        }
+        let entry = |(i, name): (usize, &String)| {
+            let (marker, color) = look(front.contains(&i));
+            Entry { label: format!("{}: {name}", i + 1), sample: Sample::Spot(color, marker) }
+        };
+        let entries: Vec<_> = names.iter().enumerate().map(entry).collect();
+        let area = legend(&mut canvas, area, &entries);
+        let numbers: Vec<_> = (1..=names.len()).map(|number| number.to_string()).collect();
+        self.draw_plot(&mut canvas, area, &front, &numbers);
+        canvas
+    }
+
+    /// Draws the plot with `labels` at its points, and says whether each has room and crosses nothing.
+    fn draw_plot(
+        &self,
+        canvas: &mut Canvas,
+        area: Area,
+        front: &[usize],
+        labels: &[String],
+    ) -> bool {
+        let plot = Plot::new(canvas, area, self.x_axis(area.width()), self.y_axis(area.height()));
+        let line = front_line(&plot, &self.points, front);
+        draw_front(canvas, &plot, &line);
         for point in &self.points {
-            draw_intervals(&mut canvas, &plot, point);
+            draw_intervals(canvas, &plot, point);
         }
         for (i, point) in self.points.iter().enumerate() {
             let place = plot.at(point.latency.value, point.lost.value);
-            let (marker, color) = match front.contains(&i) {
-                true => (Marker::Circle, BLUE),
-                false => (Marker::Square, ORANGE),
-            };
+            let (marker, color) = look(front.contains(&i));
             canvas.spot(marker, place, MARK + 1.5, color);
         }
-        self.draw_labels(&mut canvas, &plot, &line);
-        canvas
+        self.draw_labels(canvas, &plot, &line, labels)
     }
 
     fn x_axis(&self, width: f64) -> Axis {
@@ -126,8 +146,16 @@ impl TradeoffChart {
         Axis::shares(TITLE, 0.0, high, Axis::ticks_up(height))
     }
 
-    /// Labels every point where there is room, and leads a line to those that are far from theirs.
-    fn draw_labels(&self, canvas: &mut Canvas, plot: &Plot, front: &[Point]) {
+    /// Labels every point, and leads a line to those that are far from theirs; a point without room stays without.
+    ///
+    /// Says whether every label has room and crosses nothing.
+    fn draw_labels(
+        &self,
+        canvas: &mut Canvas,
+        plot: &Plot,
+        front: &[Point],
+        labels: &[String],
+    ) -> bool {
         let place = |point: &TradeoffPoint| plot.at(point.latency.value, point.lost.value);
         let places: Vec<_> = self.points.iter().map(place).collect();
         let whiskers = self.points.iter().flat_map(|point| intervals(plot, point));
@@ -138,37 +166,38 @@ impl TradeoffChart {
             labels: Vec::new(),
             lines: whiskers.chain(steps).collect(),
         };
-        let mut labels = Vec::new();
-        for (point, place) in self.points.iter().zip(places) {
-            // The label gets shorter until it fits; where nothing does, the point stays without.
-            let found = [usize::MAX, 24, 12, 6].into_iter().find_map(|letters| {
-                let label = clipped(&point.label, letters);
-                let lines = wrapped(&label, LABEL, Weight::Regular, WIDEST, 3);
-                room.find(place, &lines).map(|found| (lines, found))
-            });
-            let Some((lines, (area, leader))) = found else { continue };
-            room.labels.push(area.grown(3.0));
-            if let Some(leader) = leader {
+        let mut clean = true;
+        let mut found = Vec::new();
+        for (label, place) in labels.iter().zip(places) {
+            let lines = wrapped(label, LABEL, Weight::Regular, WIDEST, usize::MAX);
+            let Some(spot) = room.find(place, &lines).filter(|_| lines.len() <= 3) else {
+                clean = false;
+                continue;
+            };
+            clean &= spot.crossings == 0;
+            room.labels.push(spot.area.grown(3.0));
+            if let Some(leader) = spot.leader {
                 room.lines.push(leader);
                 canvas.line(leader.0, leader.1, Stroke::solid(MUTED, 1.2));
             }
-            labels.push((lines, area));
+            found.push((lines, spot.area));
         }
         // Above all leaders, on a ground that dims what lies below.
-        for (lines, area) in labels {
+        for (lines, area) in found {
             canvas.rect(area.grown(2.0), WHITE.with_alpha(0.7));
             let lettering = Lettering::new(LABEL, INK).anchored(Along::Start, Across::Top);
             canvas.text_lines(&lines, at(area.left, area.top), lettering);
         }
+        clean
     }
 }
 
-/// `text`, or its first letters with an ellipsis.
-fn clipped(text: &str, letters: usize) -> String {
-    if text.chars().count() <= letters {
-        return text.to_owned();
+/// How a point on the front looks, or one that is beaten.
+fn look(unbeaten: bool) -> (Marker, Color) {
+    match unbeaten {
+        true => (Marker::Circle, BLUE),
+        false => (Marker::Square, ORANGE),
     }
-    text.chars().take(letters - 1).chain(['…']).collect()
 }
 
 /// What a marker at `place` covers.
@@ -191,13 +220,25 @@ struct Room {
     lines: Vec<Segment>,
 }
 
+/// Where a label may go.
+#[derive(Clone, Copy)]
+struct Spot {
+    area: Area,
+    /// The line to its point, where that is not beside it.
+    leader: Option<Segment>,
+    /// How many lines it crosses, its leader's crossings with them.
+    crossings: usize,
+}
+
 impl Room {
-    /// The best area for `lines` of a label near `place`, and the line that leads there if it is far.
-    fn find(&self, place: Point, lines: &[String]) -> Option<(Area, Option<Segment>)> {
+    /// The best spot for `lines` of a label near `place`.
+    fn find(&self, place: Point, lines: &[String]) -> Option<Spot> {
+        /// What a crossing costs, in pixels: a label that is crossed out is worse than one far away.
+        const COST: f64 = 90.0;
         let widths = lines.iter().map(|line| text_width(line, LABEL, Weight::Regular));
         let width = widths.fold(0.0, f64::max);
         let height = LABEL * (LEADING * (lines.len() as f64 - 1.0) + RISE + FALL);
-        let mut best: Option<(f64, Area, Option<Segment>)> = None;
+        let mut best: Option<(f64, Spot)> = None;
         for distance in DISTANCES {
             for (rank, direction) in DIRECTIONS.into_iter().enumerate() {
                 let area = beside(place, distance + MARK, direction, width, height);
@@ -206,26 +247,25 @@ impl Room {
                     continue;
                 }
                 let leader = (distance > DISTANCES[1]).then(|| leader(place, area));
-                let cost = distance + rank as f64 * 2.0 + self.crossings(place, area, leader);
-                if best.is_none_or(|(least, ..)| cost < least) {
-                    best = Some((cost, area, leader));
+                let crossings = self.crossings(place, area, leader);
+                let cost = distance + rank as f64 * 2.0 + COST * crossings as f64;
+                if best.is_none_or(|(least, _)| cost < least) {
+                    best = Some((cost, Spot { area, leader, crossings }));
                 }
             }
         }
-        best.map(|(_, area, leader)| (area, leader))
+        best.map(|(_, spot)| spot)
     }
 
-    /// What it costs in distance that a label and its leader cross what is there.
-    fn crossings(&self, place: Point, area: Area, leader: Option<Segment>) -> f64 {
-        /// A label that is crossed out is worse than one that is far away.
-        const COST: f64 = 90.0;
+    /// How many lines a label at `area` lies on, and how many labels and markers its leader crosses.
+    fn crossings(&self, place: Point, area: Area, leader: Option<Segment>) -> usize {
         let crossed = self.lines.iter().filter(|line| crosses(**line, &area.grown(2.0))).count();
         let led = leader.map_or(0, |leader| {
             let own = around(place);
             let others = self.markers.iter().filter(|marker| **marker != own).chain(&self.labels);
             others.filter(|one| crosses(leader, one)).count()
         });
-        COST * (crossed + led) as f64
+        crossed + led
     }
 }
 
