@@ -211,11 +211,11 @@ impl Axis {
         }
     }
 
-    /// The same with 0 at its start, where a logarithmic axis cannot reach it.
+    /// The same with 0, written as `label`, at its start, where a logarithmic axis cannot reach it.
     #[must_use]
-    pub fn with_zero(mut self) -> Self {
+    pub fn with_zero(mut self, label: &str) -> Self {
         self.ticks.retain(|tick| tick.value > self.low * (1.0 + 1e-9));
-        self.ticks.insert(0, Tick { value: self.low, label: "0".to_owned() });
+        self.ticks.insert(0, Tick { value: self.low, label: label.to_owned() });
         self
     }
 

@@ -3,7 +3,7 @@
 use super::axis::{digits, duration, percent};
 use super::canvas::{Across, Along, Area, Canvas, Lettering, Stroke, at};
 use super::frame::{HEIGHT, WIDTH, captioned};
-use super::lettering::{LEADING, Weight, text_width, wrapped};
+use super::lettering::{LEADING, Weight, abridged, text_width, wrapped};
 use super::style::{AXIS, BODY, Color, GRID, INK, LABEL, MUTED, curve_color};
 use super::{Caption, Interval, Picture};
 use crate::report::layout::grouped;
@@ -15,7 +15,7 @@ const NAMES: f64 = 330.0;
 /// The space between panels, in pixels.
 const GAP: f64 = 36.0;
 /// The thickest bar, in pixels.
-const THICKEST: f64 = 34.0;
+const THICKEST: f64 = 46.0;
 
 /// Configurations compared by several measures.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +85,10 @@ impl ComparisonChart {
 
     /// Draws the names of the configurations, and a panel for each of `measures` at their right.
     fn draw_band(&self, canvas: &mut Canvas, area: Area, measures: &[Measure], abreast: usize) {
-        let room = (area.width() - NAMES) / abreast as f64 - GAP;
+        let widths =
+            self.configurations.iter().map(|name| text_width(name, LABEL, Weight::Regular));
+        let names = widths.fold(0.0, f64::max).min(NAMES);
+        let room = (area.width() - names) / abreast as f64 - GAP;
         let titles: Vec<_> = measures
             .iter()
             .map(|measure| wrapped(&measure.name, BODY, Weight::Bold, room, 2))
@@ -93,7 +96,7 @@ impl ComparisonChart {
         let lines = titles.iter().map(Vec::len).max().unwrap_or(0);
         let top = area.top + BODY * LEADING * lines as f64 + 8.0;
         // Few configurations stay together at the top: bars far apart are hard to compare.
-        let pitch = ((area.bottom - top) / self.configurations.len().max(1) as f64).min(92.0);
+        let pitch = ((area.bottom - top) / self.configurations.len().max(1) as f64).min(140.0);
         let size = LABEL.min(pitch * 0.8);
         let names = self.draw_names(canvas, Area { top, ..area }, pitch, size);
         let width = (area.right - names) / abreast as f64;
@@ -113,7 +116,7 @@ impl ComparisonChart {
         let names: Vec<_> = self
             .configurations
             .iter()
-            .map(|name| wrapped(name, size, Weight::Regular, NAMES, most))
+            .map(|name| abridged(name, size, Weight::Regular, NAMES, most))
             .collect();
         let widths = names.iter().flatten().map(|line| text_width(line, size, Weight::Regular));
         let end = area.left + widths.fold(0.0, f64::max);

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Canvas, Point, at};
-use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, curve_stroke, legend};
+use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, curve_stroke, legend, named};
 use super::style::{MARK, Marker, PALETTE, curve_color};
 use super::{Caption, Interval, Picture, wide};
 
@@ -34,12 +34,12 @@ impl ConsistencyChart {
     pub(super) fn canvas(&self) -> Canvas {
         let (mut canvas, area) = captioned(&self.caption, WIDTH, HEIGHT);
         let count = self.curves.len();
-        let entry = |(i, curve): (usize, &ConsistencyCurve)| {
+        let entry = |i: usize| {
             let marker = (count <= PALETTE.len()).then(|| Marker::of(i));
             let sample = Sample::Line(curve_stroke(i, count), marker);
-            Entry { label: curve.label.clone(), sample }
+            Entry { label: self.curves[i].label.clone(), sample }
         };
-        let entries: Vec<_> = self.curves.iter().enumerate().map(entry).collect();
+        let entries: Vec<_> = named(count).into_iter().map(entry).collect();
         let area = legend(&mut canvas, area, &entries);
         let y = self.y_axis(area.height());
         let plot = Plot::new(&mut canvas, area, self.x_axis(area.width()), y);
@@ -47,7 +47,8 @@ impl ConsistencyChart {
             let edge = |of: fn(&Interval) -> f64| -> Vec<Point> {
                 curve.points.iter().map(|(t, seen)| plot.at(*t as f64, of(seen))).collect()
             };
-            let fill = curve_color(i, count).with_alpha(0.18);
+            // Many bands over one another would hide the curves.
+            let fill = curve_color(i, count).with_alpha(0.18 / (count as f64 / 5.0).max(1.0));
             canvas.band(&edge(|seen| seen.high), &edge(|seen| seen.low), fill);
         }
         for (i, curve) in self.curves.iter().enumerate() {
@@ -69,7 +70,7 @@ impl ConsistencyChart {
         if times().all(|t| t > 0) {
             return Axis::nanoseconds_by_decades(TITLE, low, high);
         }
-        Axis::nanoseconds_by_decades(TITLE, low / 2.0, high).with_zero()
+        Axis::nanoseconds_by_decades(TITLE, low / 2.0, high).with_zero("0")
     }
 
     /// From 0 to 100 %, or the upper end of that where nothing is below.

@@ -2,14 +2,12 @@
 
 use super::axis::{Axis, percent};
 use super::canvas::{Canvas, Point, Stroke};
-use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, curve_stroke, legend};
+use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, curve_stroke, legend, named};
 use super::style::{MARK, Marker, PALETTE};
 use super::{Caption, Picture, wide};
 
 /// The shares at which a curve carries its marker.
 const MARKED: [f64; 4] = [0.25, 0.5, 0.75, 0.95];
-/// The most curves that a legend names, where there are too many for the palette.
-const NAMED: usize = 10;
 
 /// Cumulative distributions of latency.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,16 +64,10 @@ impl DistributionChart {
         canvas
     }
 
-    /// The curves by name; where there are too many, the first, the last and some between.
     fn entries(&self) -> Vec<Entry> {
         let count = self.curves.len();
-        let every = if count <= PALETTE.len() { 1 } else { count.div_ceil(NAMED) };
-        let named = |i: usize| {
-            // One beside the last would only repeat its colour.
-            i + 1 == count || (i.is_multiple_of(every) && (every == 1 || i + every / 2 + 1 < count))
-        };
-        let curves = self.curves.iter().enumerate().filter(|(i, _)| named(*i));
-        let entry = |(i, curve): (usize, &Curve)| {
+        let entry = |i: usize| {
+            let curve = &self.curves[i];
             let mut label = curve.label.clone();
             if curve.censored > 0.0 {
                 label += &format!(" ({} timed out)", percent(curve.censored));
@@ -83,7 +75,7 @@ impl DistributionChart {
             let marker = (count <= PALETTE.len()).then(|| Marker::of(i));
             Entry { label, sample: Sample::Line(curve_stroke(i, count), marker) }
         };
-        curves.map(entry).collect()
+        named(count).into_iter().map(entry).collect()
     }
 
     /// By decades where almost all of the lengths span too much for a linear axis.
@@ -102,9 +94,12 @@ impl DistributionChart {
     }
 }
 
-/// The curve as it climbs from step to step, to the right edge of the plot.
+/// The curve as it climbs from step to step; one that ends below the top goes on to the right edge.
 fn steps(plot: &Plot, curve: &Curve) -> Vec<Point> {
-    let mut points = vec![plot.at(plot.x.low, 0.0)];
+    /// Steps that rise by fewer pixels are drawn as a slope: as stairs they would be a knurled line.
+    const FINE: f64 = 6.0;
+    let Some((first, _)) = curve.steps.first() else { return Vec::new() };
+    let mut points = vec![plot.at(*first as f64, 0.0)];
     let mut height = 0.0;
     for (length, share) in &curve.steps {
         let x = *length as f64;
@@ -113,13 +108,21 @@ fn steps(plot: &Plot, curve: &Curve) -> Vec<Point> {
         }
         let (before, after) = (plot.at(x, height), plot.at(x, *share));
         height = *share;
-        // Steps too small to be seen would only make the files long.
         let last = points[points.len() - 1];
-        if (after.x - last.x).abs() + (after.y - last.y).abs() >= 0.5 {
-            points.extend([before, after]);
+        let (run, rise) = (after.x - last.x, last.y - after.y);
+        // Steps too small to be seen would only make the files long.
+        if run + rise < 0.5 {
+            continue;
         }
+        if run > 5.0 * FINE || rise > FINE {
+            points.push(before);
+        }
+        points.push(after);
     }
-    points.push(plot.at(plot.x.high, height));
+    let top = plot.at(plot.x.high, height);
+    if height < 1.0 && curve.censored > 0.0 || points[points.len() - 1].y > top.y {
+        points.push(top);
+    }
     points
 }
 

@@ -27,9 +27,9 @@ fn show(name: &str, canvas: &Canvas) {
 fn caption(title: &str) -> Caption {
     Caption {
         title: title.to_owned(),
-        explanation: "Each point pools the writes of 20 runs. The band is the 95% confidence interval of the \
-                      mean over the runs. Operations that timed out have no length; their share is written above \
-                      the point, and they are not in the figures."
+        explanation: "Each point pools the operations of 20 runs of the same scenario, which differ in the seed \
+                      alone. Intervals hold 95% of what other seeds would show. Operations that timed out have \
+                      no length: their share is written beside what it belongs to."
             .to_owned(),
         small_print: "scenario quorum/w-of-n, seeds 1 to 20, splitbrain 0.1.0".to_owned(),
     }

@@ -1,10 +1,10 @@
 //! Latency over a parameter: the mean with its confidence band, quantiles, and the closed form beside them.
 
 use super::axis::{Axis, percent};
-use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at};
-use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, legend};
+use super::canvas::{Across, Along, Canvas, Dash, Lettering, Point, Stroke, at};
+use super::frame::{Entry, HEIGHT, HOLLOW, Plot, Sample, WIDTH, captioned, legend};
 use super::lettering::{Weight, text_width};
-use super::style::{BLUE, CURVE, Color, GREEN, INK, MARK, Marker, ORANGE, SMALL, VERMILLION};
+use super::style::{BLUE, CURVE, Color, GREEN, INK, LABEL, MARK, Marker, ORANGE, VERMILLION};
 use super::{Caption, Interval, Picture, wide};
 
 /// How much of the plot's height is kept free above the data for shares of operations that timed out.
@@ -106,7 +106,7 @@ impl LatencyChart {
         entries.push(entry("mean", line(BLUE, Marker::Circle)));
         entries.push(entry("confidence interval of the mean", Sample::Band(band())));
         if self.has_closed_form() {
-            let sample = Sample::Hollow(Stroke::solid(INK, 2.0), Marker::Diamond);
+            let sample = Sample::Hollow(Stroke::solid(INK, 2.0));
             entries.push(entry("mean by the closed form", sample));
         }
         if self.has_censored() {
@@ -156,34 +156,38 @@ impl LatencyChart {
         for run in runs(plot, &values) {
             canvas.polyline(run.clone(), Stroke { dash: Dash::Dashed, ..stroke });
             for point in run {
-                canvas.hollow(Marker::Diamond, point, MARK + 2.0, stroke);
-                // What the closed form is compared with must stay visible inside it.
-                canvas.circle(point, 2.0, BLUE);
+                canvas.hollow_diamond(point, HOLLOW * radius(plot, values.len()) / MARK, stroke);
             }
         }
     }
 
-    /// Writes the shares of operations that timed out above their points, at the top of the plot.
+    /// Writes the shares of operations that timed out above the highest mark of their points.
     fn draw_censored(&self, canvas: &mut Canvas, plot: &Plot) {
+        const SIZE: f64 = LABEL - 2.0;
         let slot = plot.area.width() / self.points.len().max(1) as f64;
         let shares: Vec<_> = self.points.iter().map(|point| percent(point.censored)).collect();
-        let widest = shares
-            .iter()
-            .map(|share| text_width(share, SMALL, Weight::Regular))
-            .fold(0.0, f64::max);
-        let lettering = Lettering::new(SMALL, PURPLE_INK);
+        let widest =
+            shares.iter().map(|share| text_width(share, SIZE, Weight::Regular)).fold(0.0, f64::max);
+        let lettering = Lettering::new(SIZE, PURPLE_INK);
         let mut free = f64::NEG_INFINITY;
         for (i, (point, share)) in self.points.iter().zip(&shares).enumerate() {
             let x = plot.across(i as f64);
             if point.censored <= 0.0 || x < free {
                 continue;
             }
-            let top = at(x, plot.area.top + 4.0);
+            let quantiles = [point.p50, point.p95, point.p99].into_iter().flatten();
+            let marks = quantiles.map(|ns| ns as f64).chain(point.closed_form);
+            let above = marks.fold(point.mean.high, f64::max);
+            let foot = at(x, plot.up(above) - 2.0 * MARK - 2.0);
             if widest + 8.0 <= slot {
-                canvas.text(share, top, lettering.anchored(Along::Middle, Across::Top));
+                canvas.text(share, foot, lettering.anchored(Along::Middle, Across::Bottom));
             } else {
-                canvas.text(share, top, lettering.anchored(Along::End, Across::Middle).upwards());
-                free = x + SMALL * 1.1;
+                canvas.text(
+                    share,
+                    foot,
+                    lettering.anchored(Along::Start, Across::Middle).upwards(),
+                );
+                free = x + SIZE * 1.1;
             }
         }
     }
@@ -209,11 +213,13 @@ fn runs(plot: &Plot, values: &[Option<f64>]) -> Vec<Vec<Point>> {
     runs
 }
 
+/// The radius of a marker where `count` points share the plot: close markers would make a line into beads.
+fn radius(plot: &Plot, count: usize) -> f64 {
+    MARK.min(plot.area.width() / count.max(1) as f64 / 6.5).max(3.5)
+}
+
 fn draw_series(canvas: &mut Canvas, plot: &Plot, series: &Series) {
-    let Area { left, right, .. } = plot.area;
-    let slot = (right - left) / series.values.len().max(1) as f64;
-    // Where the points are close the markers shrink, or the line would be beads.
-    let radius = MARK.min(slot / 6.0).max(3.5);
+    let radius = radius(plot, series.values.len());
     for run in runs(plot, &series.values) {
         canvas.polyline(run.clone(), Stroke::solid(series.color, CURVE));
         for point in run {

@@ -2,9 +2,9 @@
 
 use super::axis::Axis;
 use super::canvas::{Across, Along, Area, Canvas, Lettering, Point, Stroke, at};
-use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, legend_row};
-use super::lettering::{LEADING, RISE, Weight, text_width, wrapped};
-use super::style::{AXIS, BLUE, CURVE, INK, LABEL, MARK, Marker, ORANGE};
+use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, legend, legend_row};
+use super::lettering::{FALL, LEADING, RISE, Weight, text_width, wrapped};
+use super::style::{AXIS, BLUE, CURVE, Color, INK, LABEL, MARK, MUTED, Marker, ORANGE, WHITE};
 use super::{Caption, Interval, Picture, wide};
 
 /// The widest label beside a point, in pixels.
@@ -12,7 +12,7 @@ const WIDEST: f64 = 250.0;
 /// How far labels are tried from their point, in pixels; beyond the first a line leads to the point.
 const DISTANCES: [f64; 7] = [12.0, 26.0, 46.0, 72.0, 104.0, 150.0, 210.0];
 /// The directions in which labels are tried, the best first: right, left, up, down, then aslant.
-const DIRECTIONS: [(f64, f64); 8] = [
+const DIRECTIONS: [(f64, f64); 12] = [
     (1.0, 0.0),
     (-1.0, 0.0),
     (0.0, -1.0),
@@ -21,6 +21,10 @@ const DIRECTIONS: [(f64, f64); 8] = [
     (0.7, 0.7),
     (-0.7, -0.7),
     (-0.7, 0.7),
+    (0.3, -0.95),
+    (0.3, 0.95),
+    (-0.3, -0.95),
+    (-0.3, 0.95),
 ];
 
 /// What durability costs in latency.
@@ -65,6 +69,7 @@ impl TradeoffChart {
         self.canvas().finish()
     }
 
+    /// With every name beside its point where there is room for that, else with numbers that a legend explains.
     pub(super) fn canvas(&self) -> Canvas {
         let (mut canvas, area) = captioned(&self.caption, WIDTH, HEIGHT);
         let entry = |label: &str, sample| Entry { label: label.to_owned(), sample };
@@ -77,23 +82,43 @@ impl TradeoffChart {
             entry("confidence interval", Sample::Line(Stroke::solid(AXIS, 2.0), None)),
         ];
         let area = legend_row(&mut canvas, area, &entries);
-        let plot =
-            Plot::new(&mut canvas, area, self.x_axis(area.width()), self.y_axis(area.height()));
         let front = front(&self.points);
-        draw_front(&mut canvas, &plot, &self.points, &front);
+        let mut named = canvas.clone();
+        let names: Vec<_> = self.points.iter().map(|point| point.label.clone()).collect();
+        if self.draw_plot(&mut named, area, &front, &names) {
+            return named;
+        }
+        let entry = |(i, name): (usize, &String)| {
+            let (marker, color) = look(front.contains(&i));
+            Entry { label: format!("{}: {name}", i + 1), sample: Sample::Spot(color, marker) }
+        };
+        let entries: Vec<_> = names.iter().enumerate().map(entry).collect();
+        let area = legend(&mut canvas, area, &entries);
+        let numbers: Vec<_> = (1..=names.len()).map(|number| number.to_string()).collect();
+        self.draw_plot(&mut canvas, area, &front, &numbers);
+        canvas
+    }
+
+    /// Draws the plot with `labels` at its points, and says whether each has room and crosses nothing.
+    fn draw_plot(
+        &self,
+        canvas: &mut Canvas,
+        area: Area,
+        front: &[usize],
+        labels: &[String],
+    ) -> bool {
+        let plot = Plot::new(canvas, area, self.x_axis(area.width()), self.y_axis(area.height()));
+        let line = front_line(&plot, &self.points, front);
+        draw_front(canvas, &plot, &line);
         for point in &self.points {
-            draw_intervals(&mut canvas, &plot, point);
+            draw_intervals(canvas, &plot, point);
         }
         for (i, point) in self.points.iter().enumerate() {
             let place = plot.at(point.latency.value, point.lost.value);
-            let (marker, color) = match front.contains(&i) {
-                true => (Marker::Circle, BLUE),
-                false => (Marker::Square, ORANGE),
-            };
+            let (marker, color) = look(front.contains(&i));
             canvas.spot(marker, place, MARK + 1.5, color);
         }
-        self.draw_labels(&mut canvas, &plot);
-        canvas
+        self.draw_labels(canvas, &plot, &line, labels)
     }
 
     fn x_axis(&self, width: f64) -> Axis {
@@ -113,51 +138,66 @@ impl TradeoffChart {
         let values = self.points.iter().map(|point| point.lost.value);
         let low = values.filter(|lost| *lost > 0.0).fold(high, f64::min);
         if wide(low, high) {
-            return Axis::shares_by_decades(TITLE, low / 4.0, (high * 1.3).min(1.0)).with_zero();
+            return Axis::shares_by_decades(TITLE, low / 4.0, (high * 1.3).min(1.0))
+                .with_zero("0%");
         }
         // Nothing lost at all still wants an axis that says of what.
         let high = if high > 0.0 { (high * 1.1).min(1.0) } else { 0.01 };
         Axis::shares(TITLE, 0.0, high, Axis::ticks_up(height))
     }
 
-    /// Labels every point where there is room, and leads a line to those that are far from theirs.
-    fn draw_labels(&self, canvas: &mut Canvas, plot: &Plot) {
-        let places: Vec<_> = self
-            .points
-            .iter()
-            .map(|point| plot.at(point.latency.value, point.lost.value))
-            .collect();
-        let markers: Vec<_> = places.iter().map(|place| around(*place)).collect();
-        let lines: Vec<_> = self.points.iter().flat_map(|point| intervals(plot, point)).collect();
-        let mut room = Room { area: plot.area.grown(-4.0), taken: markers, lines };
-        for (point, place) in self.points.iter().zip(places) {
-            // The label gets narrower until it fits; where nothing does, the point stays without.
-            let found = [usize::MAX, 24, 12, 6].into_iter().find_map(|letters| {
-                let label = clipped(&point.label, letters);
-                let lines = wrapped(&label, LABEL, Weight::Regular, WIDEST, 3);
-                room.find(place, &lines).map(|found| (lines, found))
-            });
-            let Some((lines, (area, distance))) = found else { continue };
-            if distance > DISTANCES[1] {
-                let near =
-                    at(place.x.clamp(area.left, area.right), place.y.clamp(area.top, area.bottom));
-                canvas.line(place, near, Stroke::solid(AXIS, 1.2));
-                let marker = around(place);
-                canvas.circle(place, (marker.width() / 6.0).min(2.5), INK);
+    /// Labels every point, and leads a line to those that are far from theirs; a point without room stays without.
+    ///
+    /// Says whether every label has room and crosses nothing.
+    fn draw_labels(
+        &self,
+        canvas: &mut Canvas,
+        plot: &Plot,
+        front: &[Point],
+        labels: &[String],
+    ) -> bool {
+        let place = |point: &TradeoffPoint| plot.at(point.latency.value, point.lost.value);
+        let places: Vec<_> = self.points.iter().map(place).collect();
+        let whiskers = self.points.iter().flat_map(|point| intervals(plot, point));
+        let steps = front.windows(2).map(|ends| (ends[0], ends[1]));
+        let mut room = Room {
+            area: plot.area.grown(-4.0),
+            markers: places.iter().map(|place| around(*place)).collect(),
+            labels: Vec::new(),
+            lines: whiskers.chain(steps).collect(),
+        };
+        let mut clean = true;
+        let mut found = Vec::new();
+        for (label, place) in labels.iter().zip(places) {
+            let lines = wrapped(label, LABEL, Weight::Regular, WIDEST, usize::MAX);
+            let Some(spot) = room.find(place, &lines).filter(|_| lines.len() <= 3) else {
+                clean = false;
+                continue;
+            };
+            clean &= spot.crossings == 0;
+            room.labels.push(spot.area.grown(3.0));
+            if let Some(leader) = spot.leader {
+                room.lines.push(leader);
+                canvas.line(leader.0, leader.1, Stroke::solid(MUTED, 1.2));
             }
+            found.push((lines, spot.area));
+        }
+        // Above all leaders, on a ground that dims what lies below.
+        for (lines, area) in found {
+            canvas.rect(area.grown(2.0), WHITE.with_alpha(0.7));
             let lettering = Lettering::new(LABEL, INK).anchored(Along::Start, Across::Top);
             canvas.text_lines(&lines, at(area.left, area.top), lettering);
-            room.taken.push(area.grown(3.0));
         }
+        clean
     }
 }
 
-/// `text`, or its first letters with an ellipsis.
-fn clipped(text: &str, letters: usize) -> String {
-    if text.chars().count() <= letters {
-        return text.to_owned();
+/// How a point on the front looks, or one that is beaten.
+fn look(unbeaten: bool) -> (Marker, Color) {
+    match unbeaten {
+        true => (Marker::Circle, BLUE),
+        false => (Marker::Square, ORANGE),
     }
-    text.chars().take(letters - 1).chain(['…']).collect()
 }
 
 /// What a marker at `place` covers.
@@ -165,96 +205,150 @@ fn around(place: Point) -> Area {
     Area { left: place.x, right: place.x, top: place.y, bottom: place.y }.grown(MARK + 3.0)
 }
 
+/// Two ends of a straight line.
+type Segment = (Point, Point);
+
 /// Where labels may be.
 struct Room {
     /// No label leaves this.
     area: Area,
-    /// No label touches any of these.
-    taken: Vec<Area>,
+    /// No label touches any of these, and leaders avoid them.
+    markers: Vec<Area>,
+    /// Nor these.
+    labels: Vec<Area>,
     /// Labels avoid these where they can.
-    lines: Vec<Area>,
+    lines: Vec<Segment>,
+}
+
+/// Where a label may go.
+#[derive(Clone, Copy)]
+struct Spot {
+    area: Area,
+    /// The line to its point, where that is not beside it.
+    leader: Option<Segment>,
+    /// How many lines it crosses, its leader's crossings with them.
+    crossings: usize,
 }
 
 impl Room {
-    /// The best area for `lines` of a label near `place`, and how far it is.
-    fn find(&self, place: Point, lines: &[String]) -> Option<(Area, f64)> {
+    /// The best spot for `lines` of a label near `place`.
+    fn find(&self, place: Point, lines: &[String]) -> Option<Spot> {
+        /// What a crossing costs, in pixels: a label that is crossed out is worse than one far away.
+        const COST: f64 = 90.0;
         let widths = lines.iter().map(|line| text_width(line, LABEL, Weight::Regular));
         let width = widths.fold(0.0, f64::max);
-        let height = LABEL * (LEADING * (lines.len() as f64 - 1.0) + RISE + 0.22);
-        let mut best: Option<(f64, Area, f64)> = None;
+        let height = LABEL * (LEADING * (lines.len() as f64 - 1.0) + RISE + FALL);
+        let mut best: Option<(f64, Spot)> = None;
         for distance in DISTANCES {
-            for (rank, (dx, dy)) in DIRECTIONS.into_iter().enumerate() {
-                let (dx, dy): (f64, f64) = (dx, dy);
-                let x = place.x + dx * (distance + MARK);
-                let y = place.y + dy * (distance + MARK);
-                // The side of the label that faces the point is at the distance, not its middle.
-                let left = x - width * (1.0 - dx.signum() * f64::from(dx != 0.0)) / 2.0;
-                let top = y - height * (1.0 - dy.signum() * f64::from(dy != 0.0)) / 2.0;
-                let area = Area { left, top, right: left + width, bottom: top + height };
-                if !self.area.contains(&area) || self.taken.iter().any(|one| one.overlaps(&area)) {
+            for (rank, direction) in DIRECTIONS.into_iter().enumerate() {
+                let area = beside(place, distance + MARK, direction, width, height);
+                let mut taken = self.markers.iter().chain(&self.labels);
+                if !self.area.contains(&area) || taken.any(|one| one.overlaps(&area)) {
                     continue;
                 }
-                let crossed = self.lines.iter().filter(|line| line.overlaps(&area)).count() as f64;
-                let cost = distance + rank as f64 * 2.0 + crossed * 40.0;
-                if best.is_none_or(|(least, ..)| cost < least) {
-                    best = Some((cost, area, distance));
+                let leader = (distance > DISTANCES[1]).then(|| leader(place, area));
+                let crossings = self.crossings(place, area, leader);
+                let cost = distance + rank as f64 * 2.0 + COST * crossings as f64;
+                if best.is_none_or(|(least, _)| cost < least) {
+                    best = Some((cost, Spot { area, leader, crossings }));
                 }
             }
         }
-        best.map(|(_, area, distance)| (area, distance))
+        best.map(|(_, spot)| spot)
+    }
+
+    /// How many lines a label at `area` lies on, and how many labels and markers its leader crosses.
+    fn crossings(&self, place: Point, area: Area, leader: Option<Segment>) -> usize {
+        let crossed = self.lines.iter().filter(|line| crosses(**line, &area.grown(2.0))).count();
+        let led = leader.map_or(0, |leader| {
+            let own = around(place);
+            let others = self.markers.iter().filter(|marker| **marker != own).chain(&self.labels);
+            others.filter(|one| crosses(leader, one)).count()
+        });
+        crossed + led
     }
 }
 
-/// What the two intervals of a point cover.
-fn intervals(plot: &Plot, point: &TradeoffPoint) -> [Area; 2] {
-    let (x, y) = (plot.across(point.latency.value), plot.up(point.lost.value));
-    let level = Area {
-        left: plot.across(point.latency.low),
-        right: plot.across(point.latency.high),
-        top: y,
-        bottom: y,
+/// The area of a label whose side that faces `place` is `distance` away in `direction`.
+fn beside(place: Point, distance: f64, direction: (f64, f64), width: f64, height: f64) -> Area {
+    // How much of the label is before the point: none, half or all.
+    let before = |part: f64| match part {
+        part if part > 0.0 => 0.0,
+        part if part < 0.0 => 1.0,
+        _ => 0.5,
     };
-    let upright =
-        Area { left: x, right: x, top: plot.up(point.lost.high), bottom: plot.up(point.lost.low) };
-    [level.grown(2.0), upright.grown(2.0)]
+    let left = place.x + direction.0 * distance - width * before(direction.0);
+    let top = place.y + direction.1 * distance - height * before(direction.1);
+    Area { left, top, right: left + width, bottom: top + height }
+}
+
+/// The line from a marker's edge to the nearest point of its label.
+fn leader(place: Point, area: Area) -> Segment {
+    let near = at(place.x.clamp(area.left, area.right), place.y.clamp(area.top, area.bottom));
+    let (dx, dy) = (near.x - place.x, near.y - place.y);
+    let length = (dx * dx + dy * dy).sqrt().max(1.0);
+    let (start, end) = ((MARK + 4.0) / length, 1.0 - 4.0 / length);
+    let along = |share: f64| at(place.x + dx * share, place.y + dy * share);
+    (along(start), along(end))
+}
+
+/// Whether a line has a point in `area`.
+fn crosses(line: Segment, area: &Area) -> bool {
+    // The part of the line, from 0 to 1, that is between both pairs of edges.
+    let between = |from: f64, to: f64, low: f64, high: f64| match to - from {
+        0.0 if from > low && from < high => Some((0.0, 1.0)),
+        0.0 => None,
+        span => {
+            let (a, b) = ((low - from) / span, (high - from) / span);
+            Some((f64::min(a, b), f64::max(a, b)))
+        }
+    };
+    let across = between(line.0.x, line.1.x, area.left, area.right);
+    let down = between(line.0.y, line.1.y, area.top, area.bottom);
+    across.zip(down).is_some_and(|((a, b), (c, d))| a.max(c).max(0.0) < b.min(d).min(1.0))
+}
+
+/// The two intervals of a point.
+fn intervals(plot: &Plot, point: &TradeoffPoint) -> [Segment; 2] {
+    let (x, y) = (plot.across(point.latency.value), plot.up(point.lost.value));
+    [
+        (at(plot.across(point.latency.low), y), at(plot.across(point.latency.high), y)),
+        (at(x, plot.up(point.lost.low)), at(x, plot.up(point.lost.high))),
+    ]
 }
 
 fn draw_intervals(canvas: &mut Canvas, plot: &Plot, point: &TradeoffPoint) {
-    let stroke = Stroke::solid(AXIS, 2.0);
-    let (x, y) = (plot.across(point.latency.value), plot.up(point.lost.value));
-    let ends = [
-        (at(plot.across(point.latency.low), y), at(plot.across(point.latency.high), y)),
-        (at(x, plot.up(point.lost.low)), at(x, plot.up(point.lost.high))),
-    ];
-    for (from, to) in ends {
-        canvas.line(from, to, stroke);
+    for (from, to) in intervals(plot, point) {
+        canvas.line(from, to, Stroke::solid(AXIS, 2.0));
     }
 }
 
-/// Draws the front as a step line: what is up and right of it is beaten.
-fn draw_front(canvas: &mut Canvas, plot: &Plot, points: &[TradeoffPoint], front: &[usize]) {
+/// The front as a step line, from the top of the plot to its right edge; empty without points.
+fn front_line(plot: &Plot, points: &[TradeoffPoint], front: &[usize]) -> Vec<Point> {
     let place = |i: &usize| plot.at(points[*i].latency.value, points[*i].lost.value);
     let (Some(first), Some(last)) = (front.first().map(place), front.last().map(place)) else {
-        return;
+        return Vec::new();
     };
     let mut line = vec![at(first.x, plot.area.top)];
     for next in front.iter().map(place) {
         let before = line[line.len() - 1];
+        // From the top of the plot the line falls straight onto the first point.
         line.extend([at(next.x, before.y), next]);
     }
     line.push(at(plot.area.right, last.y));
-    for corner in line.windows(2) {
-        let area = Area {
-            left: corner[0].x,
-            right: corner[1].x,
-            top: plot.area.top,
-            bottom: corner[0].y.max(corner[1].y),
-        };
+    line
+}
+
+/// Draws the front, and shades what is beaten by it: above and to the right.
+fn draw_front(canvas: &mut Canvas, plot: &Plot, line: &[Point]) {
+    for ends in line.windows(2) {
+        let (left, right) = (ends[0].x, ends[1].x);
+        let area = Area { left, right, top: plot.area.top, bottom: ends[1].y };
         if area.width() > 0.0 && area.height() > 0.0 {
             canvas.rect(area, BLUE.with_alpha(0.05));
         }
     }
-    canvas.polyline(line, Stroke::solid(BLUE.toward(super::style::WHITE, 0.35), CURVE));
+    canvas.polyline(line.to_vec(), Stroke::solid(BLUE.toward(WHITE, 0.45), CURVE));
 }
 
 #[cfg(test)]
