@@ -158,3 +158,45 @@ tail = "{tail}"
         }
     }
 }
+
+/// n3 is gone, and n2 asks n1 for its vote while the disk of n1 is full: n1 says nothing. The request comes a second
+
+/// time when there is room again; a vote that it wins then is known to n1 after a crash.
+#[test]
+fn a_ballot_that_a_full_disk_refused_is_written_before_it_is_told() {
+    let text = r#"
+duration = "1s"
+cluster = { nodes = 3, initial-leader = "n3" }
+network.delay = "5ms"
+network.link = [
+    { from = "n3", to = "n1", delay = "60ms" },
+    { from = "n2", to = "n1", delay = { uniform = ["1ms", "100ms"] }, duplication = "100%" },
+]
+disk.sync = "1ms"
+fault = [
+    { at = "200ms", crash = "n3", forever = true },
+    { at = "310ms", for = "55ms", disk-full = "n1" },
+    { at = "480ms", isolate = "n1" },
+    { at = "490ms", for = "1ms", crash = "n1" },
+]
+expect.state = [
+    { at = "479ms", node = "n2", role = "leader", term = 2 },
+    { at = "500ms", node = "n1", term = 2 },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
+"#;
+    let scenario = Scenario::parse("failover.toml", text.as_bytes(), &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let mut elected = 0;
+    for seed in 0..40 {
+        let result = scenario.run(seed, RunOptions::default());
+        let [leads, in_term, remembers] = &result.expectations[..] else { panic!("of three") };
+        let is_elected = leads.met && in_term.met;
+        elected += u32::from(is_elected);
+        assert!(!is_elected || remembers.met, "seed {seed}: {remembers:?}");
+    }
+    assert!((10..40).contains(&elected), "{elected}");
+}
