@@ -200,3 +200,29 @@ failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", 
     }
     assert!((10..40).contains(&elected), "{elected}");
 }
+
+/// n2 leads term 2 while n3 is down. When n2 dies and n3 comes back, still in term 1, its pre-vote is all that n1 needs.
+#[test]
+fn a_pre_vote_counts_from_a_voter_in_a_lower_term() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+fault = [
+    { at = "100ms", for = "920ms", crash = "n3" },
+    { at = "200ms", for = "50ms", crash = "n1" },
+    { at = "1s", for = "900ms", crash = "n2" },
+]
+expect.state = [
+    { at = "990ms", node = "n2", role = "leader", term = 2 },
+    { at = "1030ms", node = "n3", role = "candidate", term = 1 },
+    { at = "1200ms", node = "n1", role = "leader", term = 3 },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", pre-vote = true, heartbeat = "50ms", timeout = "150ms", jitter = "0ms" }
+"#,
+    ));
+}
