@@ -226,3 +226,34 @@ failover = { election = "majority-vote", pre-vote = true, heartbeat = "50ms", ti
 "#,
     ));
 }
+
+/// n1 comes back from a checkpoint and sends n3, which was away, its state; that is slow, and a later state with one
+/// more write overtakes it.
+#[test]
+fn a_state_that_comes_late_does_not_undo_a_later_one() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "200ms", client = "u", put = { key = "k", value = "old" }, expect = { status = "ok" } },
+    { at = "630ms", client = "u", put = { key = "k", value = "new" }, expect = { status = "ok" } },
+]
+fault = [
+    { at = "100ms", for = "490ms", crash = "n3" },
+    { at = "400ms", for = "50ms", crash = "n1" },
+    { at = "607ms", for = "10ms", slow = { from = "n1", to = "n3", by = "300ms" } },
+]
+expect.state = [
+    { at = "629ms", node = "n3", key = "k", absent = true },
+    { at = "914ms", node = "n3", key = "k", value = "new" },
+    { at = "916ms", node = "n3", key = "k", value = "new" },
+]
+
+[protocol.leader-follower]
+wal = { policy = "fsync", checkpoint-every = 1 }
+failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
