@@ -306,3 +306,27 @@ fault = [
     }
     assert!(judged > 10_000, "{judged} operations are no test");
 }
+
+/// Of a list a read finds the newest element. It was once written back as a put, which ends a list, and anti-entropy told
+/// everybody.
+#[test]
+fn a_list_that_a_replica_lacks_is_not_ended_by_its_repair() {
+    for settings in ["anti-entropy.interval = \"500ms\"", "resend = \"700ms\""] {
+        play(
+            settings,
+            &format!(
+                r#"
+protocol.leader-follower = {{ {settings} }}
+operation = [
+    {{ at = "1s", client = "w", append = {{ key = "log", value = "a" }} }},
+    {{ at = "1100ms", client = "w", append = {{ key = "log", value = "b" }} }},
+    {{ at = "1200ms", client = "r", get = {{ key = "log", from = "n2", r = 2, repair = true }}, expect = {{ value = "b" }} }},
+    {{ at = "5s", client = "r", get = {{ key = "log", from = "n2" }}, expect = {{ value = "b" }} }},
+]
+fault = [{{ at = "900ms", for = "400ms", block = {{ from = "n1", to = "n2" }} }}]
+expect = {{ convergence = "valid", append-uniqueness = "valid" }}
+"#
+            ),
+        );
+    }
+}
