@@ -307,6 +307,23 @@ fault = [
     assert!(judged > 10_000, "{judged} operations are no test");
 }
 
+#[test]
+fn a_read_that_repairs_waits_for_every_stale_replica() {
+    play(
+        "two are stale, and the way back from one is long",
+        r#"
+duration = "5s"
+network.link = [{ from = "n3", to = "n1", delay = "20ms" }]
+fault = [{ at = "1500ms", for = "1s", drop = { kind = "replicate" } }]
+operation = [
+    { at = "1s", client = "w", put = { key = "x", value = "old" } },
+    { at = "2s", client = "w", put = { key = "x", value = "new" } },
+    { at = "3s", client = "r", get = { key = "x", r = "all", repair = true }, expect = { value = "new", after = "42ms", within = "42ms" } },
+]
+"#,
+    );
+}
+
 /// Of a list a read finds the newest element. It was once written back as a put, which ends a list, and anti-entropy told
 /// everybody.
 #[test]
