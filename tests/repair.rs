@@ -324,6 +324,23 @@ operation = [
     );
 }
 
+#[test]
+fn an_answer_that_comes_twice_counts_once() {
+    play(
+        "two nodes are up, and three have to answer",
+        r#"
+duration = "5s"
+network.duplication = "100%"
+protocol.leader-follower = { read.timeout = "100ms" }
+fault = [{ at = "1500ms", for = "3s", crash = "n3" }]
+operation = [
+    { at = "1s", client = "w", put = { key = "x", value = "a" } },
+    { at = "2s", client = "r", get = { key = "x", r = 3 }, expect = { status = "fail", error = "too-few-replies" } },
+]
+"#,
+    );
+}
+
 /// Of a list a read finds the newest element. It was once written back as a put, which ends a list, and anti-entropy told
 /// everybody.
 #[test]
