@@ -364,3 +364,38 @@ expect = {{ convergence = "valid", append-uniqueness = "valid" }}
         );
     }
 }
+
+/// n2 and n3 miss the only key of the last range, and of two keys of one range the change of the first; n1 asks n2, which
+/// has n1 tell.
+#[test]
+fn anti_entropy_compares_every_key_of_every_range() {
+    let writes = (0..17).map(|i| {
+        let at = 100 + i;
+        format!(
+            "{{ at = \"{at}ms\", client = \"w\", put = {{ key = \"k{i}\", value = \"old\" }} }},"
+        )
+    });
+    let writes: String = writes.collect();
+    play(
+        "within one interval",
+        &format!(
+            r#"
+protocol.leader-follower = {{ anti-entropy.interval = "500ms" }}
+operation = [
+    {writes}
+    {{ at = "200ms", client = "w", put = {{ key = "k0", value = "new" }} }},
+]
+fault = [
+    {{ at = "114500us", for = "1ms", drop = {{ kind = "replicate" }} }},
+    {{ at = "190ms", for = "20ms", drop = {{ kind = "replicate" }} }},
+]
+expect.state = [
+    {{ at = "499ms", node = "n2", key = "k15", absent = true }},
+    {{ at = "510ms", node = "n2", key = "k15", value = "old" }},
+    {{ at = "510ms", node = "n2", key = "k0", value = "new" }},
+    {{ at = "510ms", node = "n3", key = "k0", value = "new" }},
+]
+"#
+        ),
+    );
+}
