@@ -399,3 +399,23 @@ expect.state = [
         ),
     );
 }
+
+#[test]
+fn a_tombstone_is_told_of_until_its_grace_is_over() {
+    play(
+        "n2 misses a delete",
+        r#"
+duration = "3s"
+protocol.leader-follower = { anti-entropy.interval = "300ms", tombstone-grace = "2s" }
+operation = [
+    { at = "100ms", client = "u", put = { key = "x", value = "a" } },
+    { at = "200ms", client = "u", delete = { key = "x" } },
+]
+fault = [{ at = "190ms", for = "20ms", drop = { to = "n2", kind = "replicate" } }]
+expect.state = [
+    { at = "250ms", node = "n2", key = "x", value = "a" },
+    { at = "1s", node = "n2", key = "x", absent = true },
+]
+"#,
+    );
+}
