@@ -419,3 +419,26 @@ expect.state = [
 "#,
     );
 }
+
+/// A purge that the log cannot take would leave a gap in it.
+#[test]
+fn a_full_disk_takes_no_purge() {
+    play(
+        "the grace is over while the disk is full",
+        r#"
+cluster.nodes = 1
+duration = "2s"
+protocol.leader-follower = { wal.policy = "fsync", tombstone-grace = "500ms" }
+operation = [
+    { at = "100ms", client = "u", put = { key = "k", value = "1" } },
+    { at = "200ms", client = "u", delete = { key = "k" } },
+    { at = "1s", client = "u", put = { key = "j", value = "1" } },
+]
+fault = [
+    { at = "600ms", for = "200ms", disk-full = "n1" },
+    { at = "1200ms", for = "100ms", crash = "n1" },
+]
+expect.replay = "valid"
+"#,
+    );
+}
