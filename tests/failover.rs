@@ -257,3 +257,31 @@ failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
 "#,
     ));
 }
+
+/// n3 is gone. n1 has been writing down an entry for long when n2 asks it for its vote, and its disk is full by then. That
+/// the entry is durable says nothing of the vote.
+#[test]
+fn a_vote_that_a_full_disk_refused_is_not_told_when_something_else_is_durable() {
+    all_met(&play(
+        r#"
+duration = "1s"
+cluster = { nodes = 3, initial-leader = "n3" }
+network.delay = "5ms"
+network.link = [{ from = "n3", to = "n1", delay = "60ms" }]
+disk.sync = "1ms"
+operation = [{ at = "190ms", client = "u", put = { key = "k", value = "1" } }]
+fault = [
+    { at = "200ms", for = "700ms", crash = "n3" },
+    { at = "240ms", for = "30ms", slow-disk = { node = "n1", by = "150ms" } },
+    { at = "310ms", for = "140ms", disk-full = "n1" },
+]
+expect.state = [
+    { at = "440ms", node = "n2", role = "candidate", term = 2 },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
+"#,
+    ));
+}
