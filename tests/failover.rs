@@ -285,3 +285,31 @@ failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", 
 "#,
     ));
 }
+
+/// A write reaches n3 within the state that n3 asked for, and its confirmation reaches n1 long before the write is
+/// durable there.
+#[test]
+fn a_confirmation_that_comes_before_the_leader_waits_for_it_counts() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "200ms", client = "u", put = { key = "k", value = "old", w = 1 } },
+    { at = "608ms", client = "u", put = { key = "k", value = "new" }, expect = { status = "ok", confirmations = "2 of 2", within = "100ms" } },
+]
+fault = [
+    { at = "100ms", for = "490ms", crash = "n3" },
+    { at = "400ms", for = "50ms", crash = "n1" },
+    { at = "600ms", for = "20ms", slow-disk = { node = "n1", by = "50ms" } },
+]
+
+[protocol.leader-follower]
+mode = "sync"
+ack-timeout = "500ms"
+wal = { policy = "fsync", checkpoint-every = 1 }
+failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
