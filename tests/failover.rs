@@ -313,3 +313,30 @@ failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
 "#,
     ));
 }
+
+/// n1 knows of no leader and can reach nobody. One client turns to the next node for its next operation, the other asks n1
+/// for ever.
+#[test]
+fn a_client_that_is_told_of_no_leader_asks_the_next_node_if_it_is_to() {
+    all_met(&play(
+        r#"
+duration = "3s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "1s", client = "u", put = { key = "k", value = "1" }, ask-next = true, expect = { error = "no-leader" } },
+    { at = "1100ms", client = "u", put = { key = "k", value = "2" }, expect = { status = "ok" } },
+    { at = "1s", client = "v", put = { key = "k", value = "3" }, expect = { error = "no-leader" } },
+    { at = "1100ms", client = "v", put = { key = "k", value = "4" }, expect = { error = "no-leader" } },
+]
+fault = [
+    { at = "90ms", for = "1800ms", isolate = "n1" },
+    { at = "100ms", for = "50ms", crash = "n1" },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }
+"#,
+    ));
+}
