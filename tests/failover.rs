@@ -340,3 +340,37 @@ failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", 
 "#,
     ));
 }
+
+/// n3 falls behind and comes back; then n1 does, and n2, which has another write by then, is gone when n1 comes back. n1
+/// believes that it is in sync, until n3 tells it.
+#[test]
+fn a_node_that_fell_out_of_sync_does_not_lead_before_it_has_caught_up() {
+    all_met(&play(
+        r#"
+duration = "4s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "550ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2", after = "150ms", within = "400ms" } },
+    { at = "1400ms", client = "u", put = { key = "k", value = "2" }, expect = { status = "ok", confirmations = "2 of 2", within = "15ms" } },
+    { at = "2300ms", client = "v", put = { key = "k", value = "3", to = "n2" }, expect = { status = "ok", confirmations = "1 of 2", within = "15ms" } },
+    { at = "3s", client = "w", get = { key = "k", from = "n1" }, expect = { value = "3" } },
+]
+fault = [
+    { at = "500ms", for = "500ms", crash = "n3" },
+    { at = "1500ms", for = "1s", crash = "n1" },
+    { at = "2400ms", for = "1s", crash = "n2" },
+]
+expect.state = [
+    { at = "2s", node = "n2", role = "leader", term = 2 },
+    { at = "2900ms", node = "n3", role = "leader" },
+]
+
+[protocol.leader-follower]
+mode = "in-sync"
+in-sync = { min = 1, lag = "200ms" }
+wal.policy = "fsync"
+failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
