@@ -374,3 +374,31 @@ failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeo
 "#,
     ));
 }
+
+/// n3 has missed a write and knows that it is not in sync. It leads all the same when nobody else is there, and waits for
+/// nobody.
+#[test]
+fn an_unclean_leader_is_in_sync_with_itself_alone() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "100ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2" } },
+    { at = "850ms", client = "v", put = { key = "l", value = "2", to = "n3" }, expect = { status = "ok", confirmations = "0 of 2", within = "0ms" } },
+]
+fault = [
+    { at = "50ms", for = "1s", drop = { from = "n1", to = "n3", kind = "append" } },
+    { at = "600ms", for = "1s", crash = ["n1", "n2"] },
+]
+expect.state = [{ at = "840ms", node = "n3", role = "leader" }]
+
+[protocol.leader-follower]
+mode = "in-sync"
+in-sync = { min = 1, lag = "200ms" }
+wal.policy = "fsync"
+failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms", unclean = true }
+"#,
+    ));
+}
