@@ -156,3 +156,42 @@ fn unless_the_leader_knows_it_by_its_element() {
     let append = &result.history.entries()[0];
     assert!(append.is_ok(), "{append:?}");
 }
+
+/// Confirmations take 20 ms, a sync 50 ms, an answer 10 ms more than its client waits for it.
+#[test]
+fn an_append_that_is_tried_again_is_answered_as_the_first_would_be() {
+    let stories = [
+        // Its answer goes to the attempt that still waits.
+        r#"
+network.delay = "10ms"
+protocol.leader-follower = { mode = "sync", deduplicate = true }
+operation = [
+    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "15ms", retries = 9, backoff = "0ms", expect = { status = "ok", after = "20ms", within = "20ms" } },
+]
+"#,
+        // It waits for the record of the first.
+        r#"
+network.delay = "1ms"
+disk.sync = "50ms"
+protocol.leader-follower = { deduplicate = true, wal.policy = "fsync" }
+operation = [
+    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "30ms", retries = 9, expect = { status = "ok", after = "50ms", within = "50ms" } },
+]
+"#,
+        // In one log it has a place of its own, and is in the list once.
+        r#"
+network = { delay = "1ms", client-delay = "10ms" }
+protocol.leader-follower = { deduplicate = true, failover.catch-up = "log" }
+operation = [
+    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "15ms", retries = 1, backoff = "0ms", expect = { status = "info" } },
+]
+expect.append-uniqueness = "valid"
+"#,
+    ];
+    for story in stories {
+        let (scenario, result) = play(story);
+        let unmet: Vec<_> = result.expectations.iter().filter(|one| !one.met).collect();
+        assert!(unmet.is_empty(), "{story}{unmet:?}");
+        assert_eq!(list(&scenario, &result, 1), ["a"], "{story}");
+    }
+}

@@ -87,10 +87,10 @@ expect.convergence = "valid"
 
 #[test]
 fn what_a_log_has_is_not_stamped_below() {
-    let restarted = |source: &str| {
+    let restarted = |source: &str, every: &str| {
         format!(
             r#"
-protocol.leader-follower = {{ wal.policy = "fsync", timestamps = "{source}" }}
+protocol.leader-follower = {{ wal = {{ policy = "fsync", checkpoint-every = {every} }}, timestamps = "{source}" }}
 operation = [
     {{ at = "1s", client = "u", put = {{ key = "x", value = "a" }} }},
     {{ at = "3s", client = "u", put = {{ key = "x", value = "b" }} }},
@@ -101,13 +101,14 @@ fault = [{{ at = "1500ms", for = "1s", crash = "n1" }}, {{ at = "2700ms", clock-
 "#
         )
     };
-    let hour = 3600 * SECOND;
-    assert_eq!(
-        stamps("hybrid", &restarted("hybrid")),
-        [(hour + SECOND, 1), (hour + SECOND + 1, 2)]
-    );
-    let term = 1_i64 << 32;
-    assert_eq!(stamps("counted", &restarted("term-sequence")), [(term + 1, 1), (term + 2, 2)]);
+    let (hour, term) = (3600 * SECOND, 1_i64 << 32);
+    // From the records of the log, and from a checkpoint.
+    for every in ["\"off\"", "1"] {
+        let hybrid = stamps("hybrid", &restarted("hybrid", every));
+        assert_eq!(hybrid, [(hour + SECOND, 1), (hour + SECOND + 1, 2)], "{every}");
+        let counted = stamps("counted", &restarted("term-sequence", every));
+        assert_eq!(counted, [(term + 1, 1), (term + 2, 2)], "{every}");
+    }
 }
 
 #[test]
@@ -132,4 +133,31 @@ operation = [
     assert_eq!(stamps("the later one", &later), expected);
     let earlier = within_a_millisecond("keep-existing", "a", "value = \"c\"");
     assert_eq!(stamps("the one that is there", &earlier), expected);
+}
+
+/// n1's clock is an hour ahead. n2, which takes over, has heard of its writes in another order than they were made, or
+/// in a full state.
+#[test]
+fn a_hybrid_clock_is_above_all_that_was_received() {
+    let found = |story: &str, fault: &str| {
+        let text = format!(
+            r#"
+protocol.leader-follower = {{ timestamps = "hybrid", failover = {{ election = "lowest-id", heartbeat = "50ms", timeout = "150ms" }} }}
+clock = [{{ node = "n1", offset = "1h" }}]
+operation = [
+    {{ at = "1000ms", client = "u", put = {{ key = "j", value = "1" }} }},
+    {{ at = "1010ms", client = "u", put = {{ key = "k", value = "1" }} }},
+    {{ at = "2s", client = "u", put = {{ key = "k", value = "2", to = "n2" }}, expect = {{ status = "ok" }} }},
+    {{ at = "2500ms", client = "u", get = {{ key = "k", from = "n3" }}, expect = {{ value = "2" }} }},
+]
+fault = [{fault}, {{ at = "1500ms", for = "2s", crash = "n1" }}]
+"#
+        );
+        play(story, &text);
+    };
+    found(
+        "the later first",
+        r#"{ at = "999ms", for = "5ms", slow = { from = "n1", to = "n2", by = "50ms" } }"#,
+    );
+    found("in a full state", r#"{ at = "1020ms", for = "50ms", crash = "n2" }"#);
 }

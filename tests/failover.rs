@@ -158,3 +158,247 @@ tail = "{tail}"
         }
     }
 }
+
+/// n3 is gone, and n2 asks n1 for its vote while the disk of n1 is full: n1 says nothing. The request comes a second
+
+/// time when there is room again; a vote that it wins then is known to n1 after a crash.
+#[test]
+fn a_ballot_that_a_full_disk_refused_is_written_before_it_is_told() {
+    let text = r#"
+duration = "1s"
+cluster = { nodes = 3, initial-leader = "n3" }
+network.delay = "5ms"
+network.link = [
+    { from = "n3", to = "n1", delay = "60ms" },
+    { from = "n2", to = "n1", delay = { uniform = ["1ms", "100ms"] }, duplication = "100%" },
+]
+disk.sync = "1ms"
+fault = [
+    { at = "200ms", crash = "n3", forever = true },
+    { at = "310ms", for = "55ms", disk-full = "n1" },
+    { at = "480ms", isolate = "n1" },
+    { at = "490ms", for = "1ms", crash = "n1" },
+]
+expect.state = [
+    { at = "479ms", node = "n2", role = "leader", term = 2 },
+    { at = "500ms", node = "n1", term = 2 },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
+"#;
+    let scenario = Scenario::parse("failover.toml", text.as_bytes(), &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let mut elected = 0;
+    for seed in 0..40 {
+        let result = scenario.run(seed, RunOptions::default());
+        let [leads, in_term, remembers] = &result.expectations[..] else { panic!("of three") };
+        let is_elected = leads.met && in_term.met;
+        elected += u32::from(is_elected);
+        assert!(!is_elected || remembers.met, "seed {seed}: {remembers:?}");
+    }
+    assert!((10..40).contains(&elected), "{elected}");
+}
+
+/// n2 leads term 2 while n3 is down. When n2 dies and n3 comes back, still in term 1, its pre-vote is all that n1 needs.
+#[test]
+fn a_pre_vote_counts_from_a_voter_in_a_lower_term() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+fault = [
+    { at = "100ms", for = "920ms", crash = "n3" },
+    { at = "200ms", for = "50ms", crash = "n1" },
+    { at = "1s", for = "900ms", crash = "n2" },
+]
+expect.state = [
+    { at = "990ms", node = "n2", role = "leader", term = 2 },
+    { at = "1030ms", node = "n3", role = "candidate", term = 1 },
+    { at = "1200ms", node = "n1", role = "leader", term = 3 },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", pre-vote = true, heartbeat = "50ms", timeout = "150ms", jitter = "0ms" }
+"#,
+    ));
+}
+
+/// n1 comes back from a checkpoint and sends n3, which was away, its state; that is slow, and a later state with one
+/// more write overtakes it.
+#[test]
+fn a_state_that_comes_late_does_not_undo_a_later_one() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "200ms", client = "u", put = { key = "k", value = "old" }, expect = { status = "ok" } },
+    { at = "630ms", client = "u", put = { key = "k", value = "new" }, expect = { status = "ok" } },
+]
+fault = [
+    { at = "100ms", for = "490ms", crash = "n3" },
+    { at = "400ms", for = "50ms", crash = "n1" },
+    { at = "607ms", for = "10ms", slow = { from = "n1", to = "n3", by = "300ms" } },
+]
+expect.state = [
+    { at = "629ms", node = "n3", key = "k", absent = true },
+    { at = "914ms", node = "n3", key = "k", value = "new" },
+    { at = "916ms", node = "n3", key = "k", value = "new" },
+]
+
+[protocol.leader-follower]
+wal = { policy = "fsync", checkpoint-every = 1 }
+failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// n3 is gone. n1 has been writing down an entry for long when n2 asks it for its vote, and its disk is full by then. That
+/// the entry is durable says nothing of the vote.
+#[test]
+fn a_vote_that_a_full_disk_refused_is_not_told_when_something_else_is_durable() {
+    all_met(&play(
+        r#"
+duration = "1s"
+cluster = { nodes = 3, initial-leader = "n3" }
+network.delay = "5ms"
+network.link = [{ from = "n3", to = "n1", delay = "60ms" }]
+disk.sync = "1ms"
+operation = [{ at = "190ms", client = "u", put = { key = "k", value = "1" } }]
+fault = [
+    { at = "200ms", for = "700ms", crash = "n3" },
+    { at = "240ms", for = "30ms", slow-disk = { node = "n1", by = "150ms" } },
+    { at = "310ms", for = "140ms", disk-full = "n1" },
+]
+expect.state = [
+    { at = "440ms", node = "n2", role = "candidate", term = 2 },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
+"#,
+    ));
+}
+
+/// A write reaches n3 within the state that n3 asked for, and its confirmation reaches n1 long before the write is
+/// durable there.
+#[test]
+fn a_confirmation_that_comes_before_the_leader_waits_for_it_counts() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "200ms", client = "u", put = { key = "k", value = "old", w = 1 } },
+    { at = "608ms", client = "u", put = { key = "k", value = "new" }, expect = { status = "ok", confirmations = "2 of 2", within = "100ms" } },
+]
+fault = [
+    { at = "100ms", for = "490ms", crash = "n3" },
+    { at = "400ms", for = "50ms", crash = "n1" },
+    { at = "600ms", for = "20ms", slow-disk = { node = "n1", by = "50ms" } },
+]
+
+[protocol.leader-follower]
+mode = "sync"
+ack-timeout = "500ms"
+wal = { policy = "fsync", checkpoint-every = 1 }
+failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// n1 knows of no leader and can reach nobody. One client turns to the next node for its next operation, the other asks n1
+/// for ever.
+#[test]
+fn a_client_that_is_told_of_no_leader_asks_the_next_node_if_it_is_to() {
+    all_met(&play(
+        r#"
+duration = "3s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "1s", client = "u", put = { key = "k", value = "1" }, ask-next = true, expect = { error = "no-leader" } },
+    { at = "1100ms", client = "u", put = { key = "k", value = "2" }, expect = { status = "ok" } },
+    { at = "1s", client = "v", put = { key = "k", value = "3" }, expect = { error = "no-leader" } },
+    { at = "1100ms", client = "v", put = { key = "k", value = "4" }, expect = { error = "no-leader" } },
+]
+fault = [
+    { at = "90ms", for = "1800ms", isolate = "n1" },
+    { at = "100ms", for = "50ms", crash = "n1" },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }
+"#,
+    ));
+}
+
+/// n3 falls behind and comes back; then n1 does, and n2, which has another write by then, is gone when n1 comes back. n1
+/// believes that it is in sync, until n3 tells it.
+#[test]
+fn a_node_that_fell_out_of_sync_does_not_lead_before_it_has_caught_up() {
+    all_met(&play(
+        r#"
+duration = "4s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "550ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2", after = "150ms", within = "400ms" } },
+    { at = "1400ms", client = "u", put = { key = "k", value = "2" }, expect = { status = "ok", confirmations = "2 of 2", within = "15ms" } },
+    { at = "2300ms", client = "v", put = { key = "k", value = "3", to = "n2" }, expect = { status = "ok", confirmations = "1 of 2", within = "15ms" } },
+    { at = "3s", client = "w", get = { key = "k", from = "n1" }, expect = { value = "3" } },
+]
+fault = [
+    { at = "500ms", for = "500ms", crash = "n3" },
+    { at = "1500ms", for = "1s", crash = "n1" },
+    { at = "2400ms", for = "1s", crash = "n2" },
+]
+expect.state = [
+    { at = "2s", node = "n2", role = "leader", term = 2 },
+    { at = "2900ms", node = "n3", role = "leader" },
+]
+
+[protocol.leader-follower]
+mode = "in-sync"
+in-sync = { min = 1, lag = "200ms" }
+wal.policy = "fsync"
+failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// n3 has missed a write and knows that it is not in sync. It leads all the same when nobody else is there, and waits for
+/// nobody.
+#[test]
+fn an_unclean_leader_is_in_sync_with_itself_alone() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "100ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2" } },
+    { at = "850ms", client = "v", put = { key = "l", value = "2", to = "n3" }, expect = { status = "ok", confirmations = "0 of 2", within = "0ms" } },
+]
+fault = [
+    { at = "50ms", for = "1s", drop = { from = "n1", to = "n3", kind = "append" } },
+    { at = "600ms", for = "1s", crash = ["n1", "n2"] },
+]
+expect.state = [{ at = "840ms", node = "n3", role = "leader" }]
+
+[protocol.leader-follower]
+mode = "in-sync"
+in-sync = { min = 1, lag = "200ms" }
+wal.policy = "fsync"
+failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms", unclean = true }
+"#,
+    ));
+}

@@ -306,3 +306,139 @@ fault = [
     }
     assert!(judged > 10_000, "{judged} operations are no test");
 }
+
+#[test]
+fn a_read_that_repairs_waits_for_every_stale_replica() {
+    play(
+        "two are stale, and the way back from one is long",
+        r#"
+duration = "5s"
+network.link = [{ from = "n3", to = "n1", delay = "20ms" }]
+fault = [{ at = "1500ms", for = "1s", drop = { kind = "replicate" } }]
+operation = [
+    { at = "1s", client = "w", put = { key = "x", value = "old" } },
+    { at = "2s", client = "w", put = { key = "x", value = "new" } },
+    { at = "3s", client = "r", get = { key = "x", r = "all", repair = true }, expect = { value = "new", after = "42ms", within = "42ms" } },
+]
+"#,
+    );
+}
+
+#[test]
+fn an_answer_that_comes_twice_counts_once() {
+    play(
+        "two nodes are up, and three have to answer",
+        r#"
+duration = "5s"
+network.duplication = "100%"
+protocol.leader-follower = { read.timeout = "100ms" }
+fault = [{ at = "1500ms", for = "3s", crash = "n3" }]
+operation = [
+    { at = "1s", client = "w", put = { key = "x", value = "a" } },
+    { at = "2s", client = "r", get = { key = "x", r = 3 }, expect = { status = "fail", error = "too-few-replies" } },
+]
+"#,
+    );
+}
+
+/// Of a list a read finds the newest element. It was once written back as a put, which ends a list, and anti-entropy told
+/// everybody.
+#[test]
+fn a_list_that_a_replica_lacks_is_not_ended_by_its_repair() {
+    for settings in ["anti-entropy.interval = \"500ms\"", "resend = \"700ms\""] {
+        play(
+            settings,
+            &format!(
+                r#"
+protocol.leader-follower = {{ {settings} }}
+operation = [
+    {{ at = "1s", client = "w", append = {{ key = "log", value = "a" }} }},
+    {{ at = "1100ms", client = "w", append = {{ key = "log", value = "b" }} }},
+    {{ at = "1200ms", client = "r", get = {{ key = "log", from = "n2", r = 2, repair = true }}, expect = {{ value = "b" }} }},
+    {{ at = "5s", client = "r", get = {{ key = "log", from = "n2" }}, expect = {{ value = "b" }} }},
+]
+fault = [{{ at = "900ms", for = "400ms", block = {{ from = "n1", to = "n2" }} }}]
+expect = {{ convergence = "valid", append-uniqueness = "valid" }}
+"#
+            ),
+        );
+    }
+}
+
+/// n2 and n3 miss the only key of the last range, and of two keys of one range the change of the first; n1 asks n2, which
+/// has n1 tell.
+#[test]
+fn anti_entropy_compares_every_key_of_every_range() {
+    let writes = (0..17).map(|i| {
+        let at = 100 + i;
+        format!(
+            "{{ at = \"{at}ms\", client = \"w\", put = {{ key = \"k{i}\", value = \"old\" }} }},"
+        )
+    });
+    let writes: String = writes.collect();
+    play(
+        "within one interval",
+        &format!(
+            r#"
+protocol.leader-follower = {{ anti-entropy.interval = "500ms" }}
+operation = [
+    {writes}
+    {{ at = "200ms", client = "w", put = {{ key = "k0", value = "new" }} }},
+]
+fault = [
+    {{ at = "114500us", for = "1ms", drop = {{ kind = "replicate" }} }},
+    {{ at = "190ms", for = "20ms", drop = {{ kind = "replicate" }} }},
+]
+expect.state = [
+    {{ at = "499ms", node = "n2", key = "k15", absent = true }},
+    {{ at = "510ms", node = "n2", key = "k15", value = "old" }},
+    {{ at = "510ms", node = "n2", key = "k0", value = "new" }},
+    {{ at = "510ms", node = "n3", key = "k0", value = "new" }},
+]
+"#
+        ),
+    );
+}
+
+#[test]
+fn a_tombstone_is_told_of_until_its_grace_is_over() {
+    play(
+        "n2 misses a delete",
+        r#"
+duration = "3s"
+protocol.leader-follower = { anti-entropy.interval = "300ms", tombstone-grace = "2s" }
+operation = [
+    { at = "100ms", client = "u", put = { key = "x", value = "a" } },
+    { at = "200ms", client = "u", delete = { key = "x" } },
+]
+fault = [{ at = "190ms", for = "20ms", drop = { to = "n2", kind = "replicate" } }]
+expect.state = [
+    { at = "250ms", node = "n2", key = "x", value = "a" },
+    { at = "1s", node = "n2", key = "x", absent = true },
+]
+"#,
+    );
+}
+
+/// A purge that the log cannot take would leave a gap in it.
+#[test]
+fn a_full_disk_takes_no_purge() {
+    play(
+        "the grace is over while the disk is full",
+        r#"
+cluster.nodes = 1
+duration = "2s"
+protocol.leader-follower = { wal.policy = "fsync", tombstone-grace = "500ms" }
+operation = [
+    { at = "100ms", client = "u", put = { key = "k", value = "1" } },
+    { at = "200ms", client = "u", delete = { key = "k" } },
+    { at = "1s", client = "u", put = { key = "j", value = "1" } },
+]
+fault = [
+    { at = "600ms", for = "200ms", disk-full = "n1" },
+    { at = "1200ms", for = "100ms", crash = "n1" },
+]
+expect.replay = "valid"
+"#,
+    );
+}

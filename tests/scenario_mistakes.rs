@@ -230,6 +230,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     ("mode = \"semi-sync\"\nwrite-quorum = 99999999999999999999", &["number"]),
     ("write-quorum = 1", &["`write-quorum` needs mode `semi-sync`"]),
+    (
+        "mode = \"in-sync\"\nin-sync.lag = \"2s\"\nfailover.catch-up = \"log\"",
+        &["out of sync after 2s", "an `in-sync.lag` above the heartbeat of 2s"],
+    ),
     ("[protocol.raft]", &["unknown key `raft`"]),
     ("[network]\nloss = nan", &["NaN is no probability"]),
     ("[network]\nloss = 1.5", &["1.5 is no probability"]),

@@ -315,6 +315,15 @@ mod tests {
     }
 
     #[test]
+    fn an_old_answer_of_a_leader_that_leads_again_is_no_recovery() {
+        let mut story = Story::new(2);
+        story.leads(1, 1, 0, Some(100)).leads(1, 2, 150, None);
+        story.put("c1", "city", "Raleigh").at(95).ok(160).by(1);
+        story.put("c2", "city", "Durham").at(155).ok(200).by(1);
+        assert_eq!(story.figure(Availability, "longest_recovery_ns"), 100_000_000);
+    }
+
+    #[test]
     fn a_cluster_that_never_recovers_is_down_until_the_last_write_gives_up() {
         let mut story = Story::new(2);
         story.leads(1, 1, 0, Some(100));

@@ -183,6 +183,14 @@ mod tests {
     }
 
     #[test]
+    fn half_of_the_nodes_are_no_majority() {
+        let mut story = Story::new(4);
+        story.leads(1, 1, 0, Some(100));
+        story.down(1).witness(Liveness);
+        story.down(2).assert_valid(Liveness);
+    }
+
+    #[test]
     fn nobody_ever_led_although_nodes_ask_for_a_leader() {
         let mut story = Story::new(3);
         story.put("c1", "city", "Raleigh").at(1).fail(2);
@@ -204,6 +212,13 @@ mod tests {
             story.witness(Liveness).summary,
             "nobody led for 150ms from 0.300000000 s on, longer than 149ms"
         );
+    }
+
+    #[test]
+    fn who_leads_within_anothers_time_leaves_nobody_without_a_leader() {
+        let mut story = Story::new(3);
+        story.leads(1, 1, 0, Some(500)).leads(2, 2, 100, Some(200)).leads(3, 3, 500, None);
+        assert_eq!(story.figure(Liveness, "longest_leaderless_ns"), 0);
     }
 
     #[test]

@@ -119,6 +119,10 @@ mod tests {
                 "without records 1 to 8 of its log, which its disk had called durable",
             ),
             (
+                Recovery { last: 7, records: 5, ..FINE },
+                "without record 8 of its log, which its disk had called durable",
+            ),
+            (
                 Recovery { last: 11, records: 11, ..FINE },
                 "with record 11 of its log, which it never wrote",
             ),

@@ -271,6 +271,27 @@ mod tests {
         story.assert_valid(Resurrection);
     }
 
+    /// Raleigh is complete before the second delete is invoked; the first, which was under way all along, ends last.
+    #[test]
+    fn of_two_deletes_the_one_invoked_last_counts() {
+        let mut story = Story::new(1);
+        story.delete("c1", "city").at(1).ok(30).version(1);
+        story.put("c2", "city", "Raleigh").at(5).ok(6).version(5);
+        story.delete("c3", "city").at(10).ok(12).version(9);
+        story.get("c2", "city", ("Raleigh", 5)).at(20).ok(21);
+        story.get("c2", "city", ("Raleigh", 5)).at(40).ok(41);
+        assert_eq!(story.figure(Resurrection, "reads_of_deleted"), 2);
+    }
+
+    /// Two nodes without a log may give two writes one version.
+    #[test]
+    fn of_two_writes_of_one_version_either_explains_a_value() {
+        let mut story = deleted();
+        story.put("c2", "city", "Raleigh").at(3).ok(30).version(5);
+        story.get("c2", "city", ("Raleigh", 5)).at(40).ok(41);
+        story.assert_valid(Resurrection);
+    }
+
     #[test]
     fn a_clear_deletes_what_it_removed() {
         let mut story = Story::new(1);

@@ -204,6 +204,21 @@ mod tests {
         story.assert_valid(SplitBrain);
     }
 
+    /// Whichever began first.
+    #[test]
+    fn of_equal_terms_the_one_that_ended_first_loses() {
+        for (first, second) in [((0, Some(300)), (250, None)), ((0, None), (250, Some(300)))] {
+            let mut story = Story::new(2);
+            story.leads(1, 1, first.0, first.1).leads(2, 1, second.0, second.1);
+            story.put("c1", "city", "Raleigh").at(260).ok(270).by(1);
+            story.put("c2", "city", "Durham").at(260).ok(270).by(2);
+            story.put("c2", "city", "Apex").at(280).ok(290).by(2);
+            story.get("c3", "city", ("Durham", 1)).at(990).ok(1000).by(2);
+            let by_loser = if first.1.is_some() { 1 } else { 2 };
+            assert_eq!(story.figure(SplitBrain, "losing_writes"), by_loser);
+        }
+    }
+
     #[test]
     fn time_counts_once_where_three_lead() {
         let mut story = Story::new(3);

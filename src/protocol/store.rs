@@ -297,6 +297,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn of_equal_timestamps_that_of_the_higher_node_wins_before_the_later_one() {
+        let version = |node, sequence| Version { timestamp: 7, node: NodeId(node), sequence };
+        assert!(Ties::NodeId.replaces(version(1, 1), version(0, 9)));
+        assert!(Ties::NodeId.replaces(version(0, 9), version(0, 8)));
+        assert!(!Ties::NodeId.replaces(version(0, 9), version(1, 1)));
+        assert!(!Ties::KeepExisting.replaces(version(1, 1), version(0, 9)));
+    }
+
     proptest! {
         /// The twin keeps all writes, and looks for those that nothing ended when asked.
         #[test]

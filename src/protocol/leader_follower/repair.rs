@@ -72,6 +72,13 @@ pub enum Repair {
         /// Which read.
         read: RequestId,
     },
+    /// Replica to coordinator: a list, and this is its newest element.
+    AnswerList {
+        /// Which read.
+        read: RequestId,
+        /// The newest element.
+        stored: Box<Stored>,
+    },
 }
 
 impl Repair {
@@ -81,7 +88,7 @@ impl Repair {
     pub(super) const fn kind(&self) -> u8 {
         match self {
             Self::Read { .. } => 0,
-            Self::Answer { .. } => 1,
+            Self::Answer { .. } | Self::AnswerList { .. } => 1,
             Self::Write { .. } => 2,
             Self::Written { .. } => 3,
         }
@@ -91,7 +98,10 @@ impl Repair {
     pub(super) fn written(&self) -> Option<&Entry> {
         match self {
             Self::Write { entry, .. } => Some(entry),
-            Self::Read { .. } | Self::Answer { .. } | Self::Written { .. } => None,
+            Self::Read { .. }
+            | Self::Answer { .. }
+            | Self::AnswerList { .. }
+            | Self::Written { .. } => None,
         }
     }
 
@@ -100,7 +110,7 @@ impl Repair {
         match self {
             Self::Read { .. } | Self::Written { .. } => 0,
             Self::Answer { stored, .. } => stored.is_some() as usize,
-            Self::Write { .. } => 1,
+            Self::Write { .. } | Self::AnswerList { .. } => 1,
         }
     }
 
@@ -108,10 +118,12 @@ impl Repair {
         match self {
             Self::Read { key, .. } => names.key(*key).to_owned(),
             Self::Answer { stored: None, .. } => "nothing".to_owned(),
-            Self::Answer { stored: Some(stored), .. } => match stored.value {
-                Some(value) => format!("{} {}", names.value(value), stored.version),
-                None => format!("deleted {}", stored.version),
-            },
+            Self::Answer { stored: Some(stored), .. } | Self::AnswerList { stored, .. } => {
+                match stored.value {
+                    Some(value) => format!("{} {}", names.value(value), stored.version),
+                    None => format!("deleted {}", stored.version),
+                }
+            }
             Self::Write { entry, .. } => entry_text(entry, names),
             Self::Written { read } => format!("read of operation {}", read.operation.0),
         }
@@ -131,7 +143,7 @@ struct Reading {
     key: KeyId,
     quorum: ReadQuorum,
     /// What each replica holds that has answered, in the order of the answers.
-    answers: Vec<(NodeId, Option<Stored>)>,
+    answers: Vec<(NodeId, Option<Entry>)>,
     /// Once enough have answered: what the client is to be told, and the stale replicas that have not confirmed.
     repairing: Option<(Reply, NodeSet)>,
 }
@@ -155,7 +167,7 @@ impl LeaderFollower {
         (key, quorum): (KeyId, ReadQuorum),
         cx: &mut Context<'_, Self>,
     ) {
-        let answers = vec![(self.me, self.store.stored(key))];
+        let answers = vec![(self.me, self.held(key))];
         let reading = Reading { key, quorum, answers, repairing: None };
         self.coordinating.reads.insert(read, reading);
         if self.coordinating.deadlines.is_empty() {
@@ -168,6 +180,14 @@ impl LeaderFollower {
         }
     }
 
+    /// What a key holds here: a put, a delete, or the newest element of a list.
+    fn held(&self, key: KeyId) -> Option<Entry> {
+        let stored = self.store.stored(key)?;
+        let newest = self.store.elements(key).last();
+        let is_element = newest.is_some_and(|(version, _)| *version == stored.version);
+        Some(Entry { key, element: is_element, stored })
+    }
+
     /// A message of a read arrives.
     pub(super) fn receive_repair(
         &mut self,
@@ -177,10 +197,25 @@ impl LeaderFollower {
     ) {
         match message {
             Repair::Read { read, key } => {
-                let stored = self.store.stored(key).map(Box::new);
-                cx.send(from, Message::Repair(Repair::Answer { read, stored }));
+                let answer = match self.held(key) {
+                    Some(Entry { element: true, stored, .. }) => {
+                        Repair::AnswerList { read, stored: Box::new(stored) }
+                    }
+                    held => {
+                        let stored = held.map(|held| Box::new(held.stored));
+                        Repair::Answer { read, stored }
+                    }
+                };
+                cx.send(from, Message::Repair(answer));
             }
-            Repair::Answer { read, stored } => self.replica_answers((from, read), stored, cx),
+            Repair::Answer { read, stored } => {
+                let register = |key| stored.map(|stored| Entry::register(key, *stored));
+                self.replica_answers((from, read), register, cx);
+            }
+            Repair::AnswerList { read, stored } => {
+                let element = |key| Some(Entry::element(key, *stored));
+                self.replica_answers((from, read), element, cx);
+            }
             // A node that cannot write does not confirm.
             Repair::Write { .. } if self.cannot_write(cx) => {}
             Repair::Write { read, entry } => self.take_repair((from, read), *entry, cx),
@@ -191,7 +226,7 @@ impl LeaderFollower {
     fn replica_answers(
         &mut self,
         (from, read): (NodeId, RequestId),
-        stored: Option<Box<Stored>>,
+        held: impl FnOnce(KeyId) -> Option<Entry>,
         cx: &mut Context<'_, Self>,
     ) {
         let Some(reading) = self.coordinating.reads.get_mut(&read) else { return };
@@ -199,7 +234,7 @@ impl LeaderFollower {
         if is_known || reading.repairing.is_some() {
             return;
         }
-        reading.answers.push((from, stored.map(|stored| *stored)));
+        reading.answers.push((from, held(reading.key)));
         if reading.answers.len() >= usize::from(reading.quorum.replicas) {
             self.enough_answers(read, cx);
         }
@@ -208,20 +243,20 @@ impl LeaderFollower {
     /// Enough replicas have answered: repairs those that are stale, and answers the client before or after.
     fn enough_answers(&mut self, read: RequestId, cx: &mut Context<'_, Self>) {
         let Some(reading) = self.coordinating.reads.get(&read) else { return };
-        let (key, quorum) = (reading.key, reading.quorum);
+        let quorum = reading.quorum;
         let ties = self.config.timestamps.ties;
-        let replaces = |new: Stored, held: Option<Stored>| {
-            held.is_none_or(|held| ties.replaces(new.version, held.version))
+        let replaces = |new: Entry, held: Option<Entry>| {
+            held.is_none_or(|held| ties.replaces(new.stored.version, held.stored.version))
         };
-        let newest = reading.answers.iter().fold(None, |newest, (_, stored)| match *stored {
-            Some(stored) if replaces(stored, newest) => Some(stored),
+        let newest = reading.answers.iter().fold(None, |newest, (_, held)| match *held {
+            Some(held) if replaces(held, newest) => Some(held),
             _ => newest,
         });
         let asked_leader = reading.answers.iter().any(|(node, _)| Some(*node) == self.leader);
-        let reply = self.answer_read(newest, asked_leader);
+        let reply = self.answer_read(newest.map(|newest| newest.stored), asked_leader);
         let stale: Vec<NodeId> = match newest {
             Some(newest) if quorum.repair => {
-                let is_stale = |(_, held): &&(NodeId, Option<Stored>)| replaces(newest, *held);
+                let is_stale = |(_, held): &&(NodeId, Option<Entry>)| replaces(newest, *held);
                 reading.answers.iter().filter(is_stale).map(|(node, _)| *node).collect()
             }
             _ => Vec::new(),
@@ -236,8 +271,7 @@ impl LeaderFollower {
             self.close_read(read, cx);
             cx.reply(read, reply);
         }
-        let Some(stored) = newest else { return };
-        let entry = Entry::register(key, stored);
+        let Some(entry) = newest else { return };
         for node in stale {
             if node != self.me {
                 let entry = Box::new(entry);
@@ -268,7 +302,8 @@ impl LeaderFollower {
         entry: Entry,
         cx: &mut Context<'_, Self>,
     ) {
-        // What a list holds is more than its newest element, and a log is repaired by its leader alone.
+        // What a list holds is more than its newest element, which begins one where there is none and mends no other; and
+        // a log is repaired by its leader alone.
         let is_repaired =
             self.store.elements(entry.key).is_empty() && !self.config.failover.is_ordered();
         if is_repaired && self.config.defects.has(Defect::RepairIgnoresStamps) {

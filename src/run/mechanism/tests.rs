@@ -26,14 +26,18 @@ struct Life {
 
 impl Life {
     fn accepted() -> Self {
+        Self::accepted_by(N1)
+    }
+
+    fn accepted_by(node: NodeId) -> Self {
         let mut life = Self::default();
         let request = RequestId { operation: OpId(0), attempt: 0 };
         life.see(
             0,
-            N1,
+            node,
             SightingKind::Observed(Observation::Accept { request, key: KEY, version: version(10) }),
         );
-        life.applied(0, N1)
+        life.applied(0, node)
     }
 
     fn see(&mut self, at: u64, node: NodeId, what: SightingKind) {
@@ -218,13 +222,15 @@ fn a_tail_counts_as_lost_only_where_the_write_was_in_it() {
 
 #[test]
 fn of_ends_at_one_instant_the_accepting_nodes_counts() {
-    Life::accepted()
-        .applied(2, N2)
-        .lost_power(5, N1, true)
-        .lost_power(5, N2, false)
-        .started(9, N1, false)
-        .started(9, N2, false)
-        .was_lost(Mechanism::UnsyncedTailLost, N1, 5);
+    for (acceptor, other) in [(N1, N2), (N2, N1)] {
+        Life::accepted_by(acceptor)
+            .applied(2, other)
+            .lost_power(5, acceptor, true)
+            .lost_power(5, other, false)
+            .started(9, acceptor, false)
+            .started(9, other, false)
+            .was_lost(Mechanism::UnsyncedTailLost, acceptor, 5);
+    }
 }
 
 #[test]
