@@ -54,7 +54,7 @@ fn replicas(sweep: &Sweep<'_>) -> String {
     if valid(worst) == worst.runs {
         let why = match undelivered {
             0 => "No message was lost, so every write reached every replica sooner or later, and the newest won: \
-                  what is varied here decides how long a client waits, not who gets the write in the end."
+                  how many confirmations a client waits for decides how long it waits, not who gets the write in the end."
                 .to_owned(),
             lost => format!(
                 "{lost} messages were lost or blocked on the way, and what they brought came again another way."
@@ -123,11 +123,10 @@ fn shape(sweep: &Sweep<'_>) -> String {
     if sweep.is_comparison {
         return against_the_first(sweep, name, *first);
     }
+    if means.iter().all(|mean| length(mean.value) == length(first.value)) {
+        return format!("A {name} takes {} in the mean at every point.", length(first.value));
+    }
     if sweep.keys.len() != 1 {
-        if means.iter().all(|mean| length(mean.value) == length(first.value)) {
-            let name = capital(name);
-            return format!("{name}s take {} in the mean at every point.", length(first.value));
-        }
         let least = extreme(&means, |a, b| a < b);
         let most = extreme(&means, |a, b| a > b);
         return format!(
