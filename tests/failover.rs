@@ -402,3 +402,29 @@ failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeo
 "#,
     ));
 }
+
+/// n1, which alone may lead, comes back from an empty disk in a term below that of its followers.
+#[test]
+fn an_appointed_leader_that_forgot_its_term_leads_on_above_it() {
+    all_met(&play(
+        r#"
+duration = "3s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "1500ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "2 of 2", within = "20ms" } },
+]
+fault = [
+    { at = "300ms", for = "50ms", crash = "n1" },
+    { at = "600ms", power-loss = "n1" },
+    { at = "650ms", restart = { target = "n1", disk = "empty" } },
+]
+expect.state = [{ at = "1s", node = "n1", role = "leader", term = 3 }]
+
+[protocol.leader-follower]
+mode = "sync"
+wal.policy = "fsync"
+failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}

@@ -442,3 +442,25 @@ expect.replay = "valid"
 "#,
     );
 }
+
+/// Each tombstone is purged in its time, be it not the first, and those that came in a full state too.
+#[test]
+fn no_tombstone_outlives_its_grace() {
+    let result = play(
+        "two deletes; n3 has them from the leader's state",
+        r#"
+duration = "3s"
+protocol.leader-follower = { tombstone-grace = "1s", failover = { election = "lowest-id", heartbeat = "50ms", timeout = "150ms" } }
+operation = [
+    { at = "100ms", client = "u", put = { key = "x", value = "a" } },
+    { at = "110ms", client = "u", put = { key = "y", value = "a" } },
+    { at = "200ms", client = "u", delete = { key = "x" } },
+    { at = "600ms", client = "u", delete = { key = "y" }, expect = { existed = true } },
+]
+fault = [{ at = "700ms", for = "50ms", crash = "n3" }]
+"#,
+    );
+    for snapshot in &result.finals {
+        assert!(snapshot.data.is_empty(), "{snapshot:#?}");
+    }
+}

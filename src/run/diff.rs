@@ -215,6 +215,16 @@ mod tests {
     }
 
     #[test]
+    fn of_two_causes_the_later_one_is_named() {
+        let one = [(1, 1, "1 a", None), (2, 2, "2 b", Some(0)), (5, 3, "5 x", Some(0))];
+        let other = [(1, 1, "1 a", None), (2, 2, "2 b", Some(0)), (5, 4, "5 y", Some(1))];
+        for (first, second) in [(one, other), (other, one)] {
+            let parting = compare(&account(&first), &account(&second)).unwrap();
+            assert_eq!(parting.cause.unwrap().event.line, "2 b");
+        }
+    }
+
+    #[test]
     fn a_run_that_ends_first_has_no_side() {
         let long = account(&[(1, 1, "a", None), (2, 2, "b", Some(0)), (3, 3, "c", Some(1))]);
         let short = account(&[(1, 1, "a", None)]);
