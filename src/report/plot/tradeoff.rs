@@ -74,10 +74,7 @@ impl TradeoffChart {
         let (mut canvas, area) = captioned(&self.caption, WIDTH, HEIGHT);
         let entry = |label: &str, sample| Entry { label: label.to_owned(), sample };
         let entries = [
-            entry(
-                "on the Pareto front: no other is better at both",
-                Sample::Spot(BLUE, Marker::Circle),
-            ),
+            entry("on the Pareto front: beaten by no other", Sample::Spot(BLUE, Marker::Circle)),
             entry("beaten by another", Sample::Spot(ORANGE, Marker::Square)),
             entry("confidence interval", Sample::Line(Stroke::solid(AXIS, 2.0), None)),
         ];
