@@ -117,7 +117,10 @@ impl Axis {
         let decimals = usize::try_from(-libm::floor(libm::log10(step) + 1e-9) as i32).unwrap_or(0);
         let tick = |i: i64| Tick {
             value: i as f64 * step * length,
-            label: format!("{:.decimals$}", i as f64 * step),
+            label: match i {
+                0 => "0".to_owned(),
+                _ => format!("{:.decimals$}", i as f64 * step),
+            },
         };
         Self {
             title,

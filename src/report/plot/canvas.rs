@@ -321,10 +321,9 @@ impl Canvas {
 
     /// The area between an upper and a lower line, both from left to right.
     pub fn band(&mut self, upper: &[Point], lower: &[Point], fill: Color) {
-        // Piece by piece: where the two lines meet, one polygon would touch itself.
-        for (above, below) in upper.windows(2).zip(lower.windows(2)) {
-            self.polygon(vec![above[0], above[1], below[1], below[0]], fill);
-        }
+        // In one piece: between pieces that cover only in part, viewers leave seams.
+        let back = lower.iter().rev();
+        self.polygon(upper.iter().chain(back).copied().collect(), fill);
     }
 
     /// A filled circle.

@@ -91,7 +91,7 @@ impl ComparisonChart {
         let room = (area.width() - names) / abreast as f64 - GAP;
         let titles: Vec<_> = measures
             .iter()
-            .map(|measure| wrapped(&measure.name, BODY, Weight::Bold, room, 2))
+            .map(|measure| wrapped(&measure.name, BODY, Weight::Bold, room, 3))
             .collect();
         let lines = titles.iter().map(Vec::len).max().unwrap_or(0);
         let top = area.top + BODY * LEADING * lines as f64 + 8.0;

@@ -6,8 +6,10 @@ use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, curve_stroke, 
 use super::style::{MARK, Marker, PALETTE};
 use super::{Caption, Picture, wide};
 
-/// The shares at which a curve carries its marker.
-const MARKED: [f64; 4] = [0.25, 0.5, 0.75, 0.95];
+/// The shares at which the first curve carries its marker.
+const MARKED: [f64; 4] = [0.15, 0.38, 0.61, 0.84];
+/// How much higher the next curve carries its own, so that curves alike show both.
+const STAGGER: f64 = 0.02;
 
 /// Cumulative distributions of latency.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,7 +130,7 @@ fn steps(plot: &Plot, curve: &Curve) -> Vec<Point> {
 
 fn draw_markers(canvas: &mut Canvas, plot: &Plot, curve: &Curve, index: usize, count: usize) {
     let Stroke { color, .. } = curve_stroke(index, count);
-    for share in MARKED {
+    for share in MARKED.map(|share| share + STAGGER * index as f64) {
         let step = curve.steps.iter().find(|(_, reached)| *reached >= share);
         if let Some((length, _)) = step
             && *length as f64 <= plot.x.high

@@ -38,7 +38,7 @@ pub fn captioned(caption: &Caption, width: u32, height: u32) -> (Canvas, Area) {
     let lines = wrapped(&caption.explanation, BODY, Weight::Regular, across, 5);
     area.top += 4.0;
     area.top += canvas.text_lines(&lines, at(area.left, area.top), body);
-    area.top += GAP;
+    area.top += 1.5 * GAP;
     let lines = wrapped(&caption.small_print, SMALL, Weight::Regular, across, 3);
     let high = SMALL * LEADING * lines.len() as f64;
     area.bottom = f64::from(height) - MARGIN / 2.0 - high;

@@ -4,11 +4,13 @@
 
 use std::path::PathBuf;
 
-use super::canvas::Canvas;
+use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Stroke, at};
 use super::comparison::{ComparisonChart, Measure, Unit};
 use super::consistency::{ConsistencyChart, ConsistencyCurve};
 use super::distribution::{Curve, DistributionChart};
+use super::frame::captioned;
 use super::latency::{LatencyChart, LatencyPoint};
+use super::style::{INK, LABEL, Marker, PALETTE, VERMILLION};
 use super::tradeoff::{TradeoffChart, TradeoffPoint};
 use super::{Caption, Interval};
 
@@ -240,6 +242,36 @@ fn comparison_charts_are_sound() {
     show("comparison-full", &chart.canvas());
     show("comparison-one", &comparison(vec!["Raft".to_owned()], 1).canvas());
     show("comparison-none", &comparison(Vec::new(), 0).canvas());
+}
+
+#[test]
+fn every_shape_can_be_drawn() {
+    let (mut canvas, area) = captioned(&caption("What diagrams are made of"), 1600, 600);
+    let right = |share: f64| area.left + share * area.width();
+    let down = |share: f64| area.top + share * area.height();
+    for (i, color) in PALETTE.into_iter().enumerate() {
+        let x = right(0.05 + 0.1 * i as f64);
+        canvas.spot(Marker::of(i), at(x, down(0.1)), 12.0, color);
+        canvas.arrow(at(x, down(0.2)), at(x + 60.0, down(0.4)), Stroke::solid(color, 2.0), 14.0);
+        canvas.rect(
+            Area { left: x, right: x + 60.0, top: down(0.5), bottom: down(0.6) },
+            color.with_alpha(0.3),
+        );
+        canvas.text(format!("n{i}"), at(x - 20.0, down(0.6)), Lettering::new(LABEL, INK).upwards());
+    }
+    let stroke = Stroke::solid(VERMILLION, 3.0);
+    canvas.cross(at(right(0.9), down(0.1)), 10.0, stroke);
+    canvas.ring(at(right(0.9), down(0.3)), 10.0, stroke);
+    canvas.hollow_diamond(at(right(0.9), down(0.5)), 12.0, stroke);
+    for (dash, y) in [(Dash::Solid, 0.7), (Dash::Dashed, 0.75), (Dash::Dotted, 0.8)] {
+        let bent =
+            vec![at(right(0.0), down(y)), at(right(0.5), down(y + 0.05)), at(right(1.0), down(y))];
+        canvas.polyline(bent, Stroke { dash, ..stroke });
+    }
+    canvas.frame(Area { top: down(0.9), ..area }, Stroke::solid(INK, 1.0));
+    let lettering = Lettering::new(LABEL, INK).bold().anchored(Along::Middle, Across::Middle);
+    canvas.text("in the middle of its frame", at(right(0.5), down(0.95)), lettering);
+    show("shapes", &canvas);
 }
 
 #[test]

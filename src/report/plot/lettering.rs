@@ -105,9 +105,13 @@ pub fn abridged(text: &str, size: f64, weight: Weight, width: f64, lines: usize)
     const MOST: usize = 240;
     let letters: Vec<char> = text.chars().collect();
     let without_middle = |kept: usize| -> String {
-        let (head, tail) = (kept.div_ceil(2), kept / 2);
-        let end = &letters[letters.len() - tail..];
-        letters[..head].iter().chain(&['…']).chain(end).collect()
+        let (mut head, mut tail) = (kept.div_ceil(2), letters.len() - kept / 2);
+        // Between words, unless that would cost a long one.
+        let space = |letter: &char| letter.is_whitespace();
+        head = letters[..head].iter().rposition(space).filter(|at| 2 * at > head).unwrap_or(head);
+        let after = letters[tail..].iter().position(space);
+        tail += after.filter(|skipped| 4 * skipped < kept).unwrap_or(0);
+        letters[..head].iter().chain(&[' ', '…', ' ']).chain(&letters[tail..]).collect()
     };
     let whole = (letters.len() <= MOST).then(|| text.to_owned());
     let shorter = (1..letters.len().min(MOST)).rev().map(without_middle);

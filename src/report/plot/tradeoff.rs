@@ -74,10 +74,7 @@ impl TradeoffChart {
         let (mut canvas, area) = captioned(&self.caption, WIDTH, HEIGHT);
         let entry = |label: &str, sample| Entry { label: label.to_owned(), sample };
         let entries = [
-            entry(
-                "on the Pareto front: no other is better at both",
-                Sample::Spot(BLUE, Marker::Circle),
-            ),
+            entry("on the Pareto front: beaten by no other", Sample::Spot(BLUE, Marker::Circle)),
             entry("beaten by another", Sample::Spot(ORANGE, Marker::Square)),
             entry("confidence interval", Sample::Line(Stroke::solid(AXIS, 2.0), None)),
         ];
@@ -341,13 +338,8 @@ fn front_line(plot: &Plot, points: &[TradeoffPoint], front: &[usize]) -> Vec<Poi
 
 /// Draws the front, and shades what is beaten by it: above and to the right.
 fn draw_front(canvas: &mut Canvas, plot: &Plot, line: &[Point]) {
-    for ends in line.windows(2) {
-        let (left, right) = (ends[0].x, ends[1].x);
-        let area = Area { left, right, top: plot.area.top, bottom: ends[1].y };
-        if area.width() > 0.0 && area.height() > 0.0 {
-            canvas.rect(area, BLUE.with_alpha(0.05));
-        }
-    }
+    let corner = at(plot.area.right, plot.area.top);
+    canvas.polygon([line, &[corner]].concat(), BLUE.with_alpha(0.05));
     canvas.polyline(line.to_vec(), Stroke::solid(BLUE.toward(WHITE, 0.45), CURVE));
 }
 
