@@ -160,7 +160,13 @@ fn run_line(folder: &Path, line: &str) -> Option<String> {
     }
     let args = words.strip_prefix("cargo run --release -- ").or(words.strip_prefix("splitbrain "));
     let args = args.unwrap_or_else(|| panic!("README.md: what is `{line}`?"));
-    let output = splitbrain(folder, &args.split_whitespace().collect::<Vec<_>>());
+    // Words as a shell has them, as far as the page needs it: double quotes keep blanks.
+    let quoted = args.split('"').enumerate();
+    let words = quoted.flat_map(|(place, part)| match place % 2 {
+        0 => part.split_whitespace().collect(),
+        _ => vec![part],
+    });
+    let output = splitbrain(folder, &words.collect::<Vec<_>>());
     let status = remark.trim().strip_prefix("exit status ").unwrap_or("0");
     let found = output.status.code().map_or_else(String::new, |code| code.to_string());
     let said = String::from_utf8_lossy(&output.stderr);

@@ -121,7 +121,7 @@ impl Kind {
 fn caption(sweep: &Sweep<'_>, title: String, explanation: String) -> Caption {
     let runs = sweep.summaries.first().map_or(0, |summary| summary.runs);
     let small_print = format!(
-        "scenario {} \u{b7} seeds {} ({runs} runs a point) \u{b7} bands and whiskers: 95% confidence over runs \u{b7} \
+        "scenario {} \u{b7} seeds {} ({runs} runs a point) \u{b7} bands and whiskers: 95% confidence over runs, where anything was seen \u{b7} \
          splitbrain {}",
         sweep.scenario,
         sweep.seeds,
@@ -149,6 +149,12 @@ fn function_name<'a>(sweep: &'a Sweep<'_>) -> &'a str {
 fn interval(estimate: Estimate) -> Interval {
     let (low, high) = estimate.ends();
     Interval { value: estimate.value, low, high }
+}
+
+/// The same for a share of bad things. Where none was seen the interval reaches up to what so few runs may have missed,
+/// far beyond what any other configuration shows: it would be all that the picture shows, and is left to the table.
+fn seen(estimate: Estimate) -> Interval {
+    if estimate.value == 0.0 { Interval::exact(0.0) } else { interval(estimate) }
 }
 
 /// The share of a function's operations that got no answer in time.
@@ -223,7 +229,7 @@ fn durability(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
         Some(TradeoffPoint {
             label: label.clone(),
             latency: interval(latency.mean),
-            lost: interval(summary.lost_share?),
+            lost: seen(summary.lost_share?),
         })
     };
     let points = sweep.labels.iter().zip(&sweep.summaries).filter_map(point).collect();
@@ -235,7 +241,11 @@ fn comparison(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
     let measure = |name: &str, unit, value: &dyn Fn(&Summary) -> Option<Estimate>| Measure {
         name: name.to_owned(),
         unit,
-        values: sweep.summaries.iter().map(|s| value(s).map(interval)).collect(),
+        values: sweep
+            .summaries
+            .iter()
+            .map(|s| value(s).map(if unit == Unit::Share { seen } else { interval }))
+            .collect(),
     };
     let count = |value: u64| Some(Estimate { value: value as f64, low: None, high: None });
     let latency = |s: &Summary| writes(s).and_then(|function| function.latency.as_ref()).cloned();
