@@ -160,7 +160,6 @@ tail = "{tail}"
 }
 
 /// n3 is gone, and n2 asks n1 for its vote while the disk of n1 is full: n1 says nothing. The request comes a second
-
 /// time when there is room again; a vote that it wins then is known to n1 after a crash.
 #[test]
 fn a_ballot_that_a_full_disk_refused_is_written_before_it_is_told() {

@@ -122,8 +122,21 @@ fn its_links_lead_somewhere() {
     let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let local: Vec<_> = links.filter(|link| !link.contains("://")).collect();
     assert!(local.len() > 5, "{local:?}");
-    let missing: Vec<_> = local.iter().filter(|link| !home().join(link).exists()).collect();
+    let anchors: BTreeSet<String> =
+        text.lines().filter(|line| line.starts_with('#')).map(anchor).collect();
+    let leads = |link: &str| match link.strip_prefix('#') {
+        Some(heading) => anchors.contains(heading),
+        None => home().join(link).exists(),
+    };
+    let missing: Vec<_> = local.iter().filter(|link| !leads(link)).collect();
     assert!(missing.is_empty(), "README.md links to {missing:?}");
+}
+
+/// What a heading is linked to by: its words in lower case, with hyphens between.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || "-_ ".contains(*c);
+    let text: String = heading.trim_start_matches('#').trim().chars().filter(kept).collect();
+    text.to_lowercase().replace(' ', "-")
 }
 
 // --- Commands and their outputs ---

@@ -1,14 +1,14 @@
 //! A sweep or a comparison as people read it: a table, then what it means.
 
 use super::Sweep;
-use super::analysis::{Analysis, Share};
+use super::analysis::{Analysis, Share, short_key};
 use super::summary::{Estimate, Summary};
 use crate::report::layout::{grouped, width, wrap};
 use crate::time::Span;
 
 /// A column: its head, and its field of a point.
 struct Column {
-    head: &'static str,
+    head: String,
     fields: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ fn table(sweep: &Sweep<'_>) -> String {
     let widths: Vec<usize> = columns
         .iter()
         .map(|column| {
-            column.fields.iter().map(|f| width(f)).max().unwrap_or(0).max(width(column.head))
+            column.fields.iter().map(|f| width(f)).max().unwrap_or(0).max(width(&column.head))
         })
         .collect();
     let line = |fields: &mut dyn Iterator<Item = &str>| {
@@ -56,7 +56,7 @@ fn table(sweep: &Sweep<'_>) -> String {
         }
         format!("{}\n", line.trim_end())
     };
-    let mut out = line(&mut columns.iter().map(|column| column.head));
+    let mut out = line(&mut columns.iter().map(|column| column.head.as_str()));
     for row in 0..sweep.summaries.len() {
         out += &line(&mut columns.iter().map(|column| column.fields[row].as_str()));
     }
@@ -64,8 +64,8 @@ fn table(sweep: &Sweep<'_>) -> String {
 }
 
 fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
-    let column = |head, field: &dyn Fn(&Summary) -> String| Column {
-        head,
+    let column = |head: &str, field: &dyn Fn(&Summary) -> String| Column {
+        head: head.to_owned(),
         fields: sweep.summaries.iter().map(field).collect(),
     };
     let percentile = |per_mille: u32| {
@@ -81,13 +81,15 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
         .map(|moments| moments.map_or_else(|| "-".to_owned(), |moments| length(moments.mean)))
         .collect();
     let any = |wanted: fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
+    let keys: Vec<&str> = sweep.keys.iter().map(|key| short_key(key)).collect();
+    let keys = keys.join(", ");
     let mut columns = vec![
-        Column { head: "", fields: sweep.labels.clone() },
+        Column { head: keys, fields: sweep.labels.clone() },
         column("mean", &|s| mean(s, |mean| length(mean.value))),
         column("95% interval", &|s| mean(s, interval)),
     ];
     if sweep.theory.iter().any(Option::is_some) {
-        columns.push(Column { head: "theory", fields: theory });
+        columns.push(Column { head: "theory".to_owned(), fields: theory });
     }
     columns.push(column("p50", &percentile(500)));
     columns.push(column("p95", &percentile(950)));
