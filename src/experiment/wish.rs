@@ -121,7 +121,7 @@ impl Kind {
             let text = words.join(" ");
             let known = if lower { over } else { under };
             let value = known.iter().filter_map(|word| text.strip_prefix(word)).map(str::trim);
-            value.filter(|value| !value.is_empty()).max_by_key(|value| value.len()).map(tight)
+            value.filter(|value| !value.is_empty()).min_by_key(|value| value.len()).map(tight)
         };
         let length =
             |words: &[&str]| duration(&bound(words, false)?).map(|span| span.nanos() as f64);
