@@ -6,7 +6,7 @@ use crate::config::{Answer, Expect};
 use crate::scenario::{Axis, Diagnostics, Overrides, Registry, Scenario};
 
 /// The most points of one sweep.
-pub const MAX_POINTS: usize = 100_000;
+pub const MAX_POINTS: usize = 10_000;
 
 /// One configuration, ready to be played under many seeds.
 #[derive(Debug)]

@@ -52,7 +52,15 @@ pub struct Pooled {
     sums: Vec<Tally>,
     /// Per run: operations, censored ones included.
     operations: Vec<u64>,
+    /// At every so many samples, how many of each run come before: a resample's quantile is then looked for from the
+    /// last mark below it, and not from the start.
+    marks: Vec<Vec<u32>>,
+    /// How many samples lie between two marks.
+    stride: usize,
 }
+
+/// Marks among the samples of a point.
+const MARKS: usize = 64;
 
 impl Pooled {
     /// Pools `runs`, which stay in this order: under common random numbers the i-th runs of two points share a seed.
@@ -71,6 +79,14 @@ impl Pooled {
             pooled.operations.push(run.latencies.len() as u64 + run.censored);
         }
         pooled.sorted.sort_unstable();
+        pooled.stride = pooled.sorted.len().div_ceil(MARKS).max(1);
+        let mut before = vec![0; runs.len()];
+        for samples in pooled.sorted.chunks(pooled.stride) {
+            pooled.marks.push(before.clone());
+            for (_, run) in samples {
+                before[*run as usize] += 1;
+            }
+        }
         pooled
     }
 
@@ -170,8 +186,13 @@ impl Pooled {
     fn resampled_quantile(&self, per_mille: u32, counts: &[u32]) -> f64 {
         let weigh = |(count, operations): (&u32, &u64)| u64::from(*count) * operations;
         let rank = rank(counts.iter().zip(&self.operations).map(weigh).sum(), per_mille);
-        let mut below = 0;
-        for (latency, run) in &self.sorted {
+        let drawn = |mark: &Vec<u32>| -> u64 {
+            mark.iter().zip(counts).map(|(before, count)| u64::from(*before) * u64::from(*count)).sum()
+        };
+        // Nothing is before the first mark, so there is always one below the rank.
+        let mark = self.marks.partition_point(|mark| drawn(mark) < rank).saturating_sub(1);
+        let mut below = self.marks.get(mark).map_or(0, drawn);
+        for (latency, run) in self.sorted.iter().skip(mark * self.stride) {
             below += u64::from(counts[*run as usize]);
             if below >= rank {
                 return *latency as f64;

@@ -118,7 +118,7 @@ proptest! {
 
     #[test]
     fn a_resampled_quantile_is_that_of_the_runs_written_out(
-        runs in prop::collection::vec((prop::collection::vec(0_u64..500, 0..9), 0_u64..3), 2..8),
+        runs in prop::collection::vec((prop::collection::vec(0_u64..500, 0..60), 0_u64..3), 2..8),
         point in 0_u32..100,
     ) {
         let samples: Vec<RunSample> = runs.iter().map(|(run, c)| self::run(run, *c)).collect();
