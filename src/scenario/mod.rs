@@ -11,9 +11,11 @@ use crate::config::{Cluster, Config};
 use crate::property::Promises;
 use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::{Message, Protocol};
+use crate::run::chronicle::{Chronicle, Window};
 use crate::run::diff::Account;
 use crate::run::explain::{Asked, Explanation, NoSuchWrite};
 use crate::run::{RunOptions, RunResult};
+use crate::time::Span;
 
 mod changes;
 mod decode;
@@ -37,6 +39,15 @@ pub use diagnostics::Diagnostics;
 pub(crate) use diagnostics::nearest;
 pub use distribution::encode_distribution;
 pub use schema::schema;
+
+/// A length of time as scenario files write it: `150ms`, `1.5s`.
+///
+/// # Errors
+///
+/// Why it is none, in words.
+pub(crate) fn duration(text: &str) -> Result<Span, String> {
+    units::duration(text).map_err(|not| not.why)
+}
 
 /// A protocol that can be named in a scenario file, as `[protocol.NAME]`.
 pub trait ScenarioProtocol: Protocol {
@@ -74,6 +85,8 @@ pub trait ConfiguredProtocol: Send + Sync {
         seed: u64,
         asked: &Asked,
     ) -> Result<Explanation, NoSuchWrite>;
+    /// Runs it and notes what happens on every node and, where a window is asked for, every message of it.
+    fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle;
     /// What it promises in this scenario.
     fn promises(&self, config: &Config) -> Promises;
     /// Its settings, as in a scenario file.
@@ -104,6 +117,10 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
         asked: &Asked,
     ) -> Result<Explanation, NoSuchWrite> {
         crate::run::explain::explain::<P>(config, &self.0, seed, asked)
+    }
+
+    fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle {
+        crate::run::chronicle::chronicle::<P>(config, &self.0, seed, window)
     }
 
     fn promises(&self, config: &Config) -> Promises {
