@@ -1,0 +1,506 @@
+//! A display list: shapes are noted once, in pixels from the top left corner, and rendered to SVG and to PNG.
+//!
+//! The list can be asked whether a text leaves the picture or lies on another, which is how every chart is tested.
+
+use super::Picture;
+use super::lettering::{FALL, RISE, Weight, text_width};
+use super::render;
+use super::style::{Color, Marker, WHITE};
+
+/// A place, in pixels from the top left corner.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// To the right.
+    pub x: f64,
+    /// Down.
+    pub y: f64,
+}
+
+/// The point at `x` and `y`.
+#[must_use]
+pub const fn at(x: f64, y: f64) -> Point {
+    Point { x, y }
+}
+
+/// An upright rectangle, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Area {
+    /// The left edge.
+    pub left: f64,
+    /// The upper edge.
+    pub top: f64,
+    /// The right edge.
+    pub right: f64,
+    /// The lower edge.
+    pub bottom: f64,
+}
+
+impl Area {
+    /// From the left edge to the right.
+    #[must_use]
+    pub fn width(&self) -> f64 {
+        self.right - self.left
+    }
+
+    /// From the upper edge to the lower.
+    #[must_use]
+    pub fn height(&self) -> f64 {
+        self.bottom - self.top
+    }
+
+    /// Whether the two have more than an edge in common.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.left < other.right
+            && other.left < self.right
+            && self.top < other.bottom
+            && other.top < self.bottom
+    }
+
+    /// Whether `other` is inside.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        self.left <= other.left
+            && other.right <= self.right
+            && self.top <= other.top
+            && other.bottom <= self.bottom
+    }
+
+    /// The area with `margin` pixels more on every side.
+    #[must_use]
+    pub fn grown(&self, margin: f64) -> Self {
+        Self {
+            left: self.left - margin,
+            top: self.top - margin,
+            right: self.right + margin,
+            bottom: self.bottom + margin,
+        }
+    }
+}
+
+/// How a line is interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dash {
+    /// Not at all.
+    Solid,
+    /// In long pieces.
+    Dashed,
+    /// In short pieces.
+    Dotted,
+}
+
+/// How a line is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stroke {
+    /// Its colour; lines are opaque, whatever the colour's alpha.
+    pub color: Color,
+    /// Its width in pixels.
+    pub width: f64,
+    /// Its pieces.
+    pub dash: Dash,
+}
+
+impl Stroke {
+    /// A line in one piece.
+    #[must_use]
+    pub const fn solid(color: Color, width: f64) -> Self {
+        Self { color, width, dash: Dash::Solid }
+    }
+}
+
+/// Which part of a text lies at its point, along the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Along {
+    /// Its start.
+    Start,
+    /// Its middle.
+    Middle,
+    /// Its end.
+    End,
+}
+
+/// Which part of a text lies at its point, across the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Across {
+    /// The top of its capitals.
+    Top,
+    /// The middle of its capitals.
+    Middle,
+    /// Its baseline.
+    Baseline,
+    /// The bottom of its descenders.
+    Bottom,
+}
+
+/// Which way a text runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// From left to right.
+    Level,
+    /// From the bottom up.
+    Up,
+}
+
+/// How a text is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lettering {
+    /// Pixels to the em.
+    pub size: f64,
+    /// The colour.
+    pub color: Color,
+    /// The weight.
+    pub weight: Weight,
+    /// What of it lies at the point, along it.
+    pub along: Along,
+    /// What of it lies at the point, across it.
+    pub across: Across,
+    /// The way it runs.
+    pub turn: Turn,
+}
+
+impl Lettering {
+    /// Regular letters that start at their point and stand on it.
+    #[must_use]
+    pub const fn new(size: f64, color: Color) -> Self {
+        Self {
+            size,
+            color,
+            weight: Weight::Regular,
+            along: Along::Start,
+            across: Across::Baseline,
+            turn: Turn::Level,
+        }
+    }
+
+    /// The same, with what lies at the point.
+    #[must_use]
+    pub const fn anchored(mut self, along: Along, across: Across) -> Self {
+        (self.along, self.across) = (along, across);
+        self
+    }
+
+    /// The same in bold.
+    #[must_use]
+    pub const fn bold(mut self) -> Self {
+        self.weight = Weight::Bold;
+        self
+    }
+
+    /// The same from the bottom up.
+    #[must_use]
+    pub const fn upwards(mut self) -> Self {
+        self.turn = Turn::Up;
+        self
+    }
+
+    /// How far the baseline is from the point across the text, in pixels.
+    pub(super) fn drop(&self) -> f64 {
+        self.size
+            * match self.across {
+                Across::Top => RISE,
+                Across::Middle => RISE / 2.0,
+                Across::Baseline => 0.0,
+                Across::Bottom => -FALL,
+            }
+    }
+
+    /// What `text` at `point` covers.
+    #[must_use]
+    pub fn area(&self, text: &str, point: Point) -> Area {
+        let width = text_width(text, self.size, self.weight);
+        let start = match self.along {
+            Along::Start => 0.0,
+            Along::Middle => -width / 2.0,
+            Along::End => -width,
+        };
+        let (rise, fall) = (self.drop() - RISE * self.size, self.drop() + FALL * self.size);
+        match self.turn {
+            Turn::Level => Area {
+                left: point.x + start,
+                right: point.x + start + width,
+                top: point.y + rise,
+                bottom: point.y + fall,
+            },
+            Turn::Up => Area {
+                left: point.x + rise,
+                right: point.x + fall,
+                top: point.y - start - width,
+                bottom: point.y - start,
+            },
+        }
+    }
+}
+
+/// What can be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// A line through points.
+    Line {
+        /// Where it goes.
+        points: Vec<Point>,
+        /// How it looks.
+        stroke: Stroke,
+    },
+    /// A filled polygon whose sides do not cross.
+    Polygon {
+        /// Its corners.
+        corners: Vec<Point>,
+        /// What fills it.
+        fill: Color,
+    },
+    /// A filled circle.
+    Circle {
+        /// Its centre.
+        center: Point,
+        /// Its radius in pixels.
+        radius: f64,
+        /// What fills it.
+        fill: Color,
+    },
+    /// A text in one line.
+    Text {
+        /// What it says.
+        text: String,
+        /// Where it is.
+        point: Point,
+        /// How it looks.
+        lettering: Lettering,
+    },
+}
+
+/// The shapes of one picture, the hindmost first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Canvas {
+    width: u32,
+    height: u32,
+    shapes: Vec<Shape>,
+}
+
+impl Canvas {
+    /// An empty white picture of a size in pixels.
+    #[must_use]
+    pub const fn new(width: u32, height: u32) -> Self {
+        Self { width, height, shapes: Vec::new() }
+    }
+
+    /// All of the picture.
+    #[must_use]
+    pub fn area(&self) -> Area {
+        Area { left: 0.0, top: 0.0, right: f64::from(self.width), bottom: f64::from(self.height) }
+    }
+
+    /// A line from one point to another.
+    pub fn line(&mut self, from: Point, to: Point, stroke: Stroke) {
+        self.polyline(vec![from, to], stroke);
+    }
+
+    /// A line through `points`.
+    pub fn polyline(&mut self, points: Vec<Point>, stroke: Stroke) {
+        self.shapes.push(Shape::Line { points, stroke });
+    }
+
+    /// A filled rectangle.
+    pub fn rect(&mut self, area: Area, fill: Color) {
+        let Area { left, top, right, bottom } = area;
+        let corners = vec![at(left, top), at(right, top), at(right, bottom), at(left, bottom)];
+        self.polygon(corners, fill);
+    }
+
+    /// The edges of a rectangle.
+    pub fn frame(&mut self, area: Area, stroke: Stroke) {
+        let Area { left, top, right, bottom } = area;
+        let start = at(left, top);
+        let points = vec![start, at(right, top), at(right, bottom), at(left, bottom), start];
+        self.polyline(points, stroke);
+    }
+
+    /// A filled polygon, whose sides must not cross.
+    pub fn polygon(&mut self, corners: Vec<Point>, fill: Color) {
+        self.shapes.push(Shape::Polygon { corners, fill });
+    }
+
+    /// The area between an upper and a lower line, both from left to right.
+    pub fn band(&mut self, upper: &[Point], lower: &[Point], fill: Color) {
+        // Piece by piece: where the two lines meet, one polygon would touch itself.
+        for (above, below) in upper.windows(2).zip(lower.windows(2)) {
+            self.polygon(vec![above[0], above[1], below[1], below[0]], fill);
+        }
+    }
+
+    /// A filled circle.
+    pub fn circle(&mut self, center: Point, radius: f64, fill: Color) {
+        self.shapes.push(Shape::Circle { center, radius, fill });
+    }
+
+    /// A circle with a white inside.
+    pub fn ring(&mut self, center: Point, radius: f64, stroke: Stroke) {
+        self.circle(center, radius + stroke.width / 2.0, stroke.color);
+        self.circle(center, radius - stroke.width / 2.0, WHITE);
+    }
+
+    /// A lying cross, `radius` pixels from the centre to a tip's height.
+    pub fn cross(&mut self, center: Point, radius: f64, stroke: Stroke) {
+        let Point { x, y } = center;
+        self.line(at(x - radius, y - radius), at(x + radius, y + radius), stroke);
+        self.line(at(x - radius, y + radius), at(x + radius, y - radius), stroke);
+    }
+
+    /// A line with a filled head of `head` pixels, whose tip is at `to`.
+    pub fn arrow(&mut self, from: Point, to: Point, stroke: Stroke, head: f64) {
+        let (dx, dy) = (to.x - from.x, to.y - from.y);
+        let length = (dx * dx + dy * dy).sqrt();
+        if length == 0.0 {
+            return;
+        }
+        let (ux, uy) = (dx / length, dy / length);
+        let head = head.min(length);
+        let neck = at(to.x - ux * head, to.y - uy * head);
+        let half = head * 0.42;
+        self.line(from, neck, stroke);
+        let wings = [
+            at(neck.x - uy * half, neck.y + ux * half),
+            at(neck.x + uy * half, neck.y - ux * half),
+        ];
+        self.polygon(vec![to, wings[0], wings[1]], stroke.color.opaque());
+    }
+
+    /// A filled marker, `radius` pixels from its centre to its edge.
+    pub fn marker(&mut self, marker: Marker, center: Point, radius: f64, fill: Color) {
+        match marker.corners() {
+            None => self.circle(center, radius, fill),
+            Some(corners) => {
+                let place = |corner: &(f64, f64)| {
+                    at(center.x + corner.0 * radius, center.y + corner.1 * radius)
+                };
+                self.polygon(corners.iter().map(place).collect(), fill);
+            }
+        }
+    }
+
+    /// A marker with a white edge that parts it from what lies below.
+    pub fn spot(&mut self, marker: Marker, center: Point, radius: f64, fill: Color) {
+        self.marker(marker, center, radius + 2.0, WHITE);
+        self.marker(marker, center, radius, fill);
+    }
+
+    /// A marker with a white inside.
+    pub fn hollow(&mut self, marker: Marker, center: Point, radius: f64, stroke: Stroke) {
+        self.marker(marker, center, radius, stroke.color);
+        self.marker(marker, center, radius - 1.4 * stroke.width, WHITE);
+    }
+
+    /// A text in one line; an empty one is nothing.
+    pub fn text(&mut self, text: impl Into<String>, point: Point, lettering: Lettering) {
+        let text = text.into();
+        if !text.is_empty() {
+            self.shapes.push(Shape::Text { text, point, lettering });
+        }
+    }
+
+    /// Lines of text below one another, the first at `point`; returns the height of all of them in pixels.
+    pub fn text_lines(&mut self, lines: &[String], point: Point, lettering: Lettering) -> f64 {
+        let step = lettering.size * super::lettering::LEADING;
+        for (i, line) in lines.iter().enumerate() {
+            self.text(line.as_str(), at(point.x, point.y + step * i as f64), lettering);
+        }
+        step * lines.len() as f64
+    }
+
+    /// The shapes so far.
+    #[must_use]
+    pub fn shapes(&self) -> &[Shape] {
+        &self.shapes
+    }
+
+    /// The picture, rendered twice.
+    #[must_use]
+    pub fn finish(&self) -> Picture {
+        render::picture(self.width, self.height, &self.shapes)
+    }
+
+    /// Every shape that leaves the picture and every pair of texts that overlap, in words.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let whole = self.area();
+        let mut faults = Vec::new();
+        let mut texts: Vec<(&str, Area)> = Vec::new();
+        for shape in &self.shapes {
+            let bounds = shape.bounds();
+            if !whole.contains(&bounds) {
+                faults.push(format!("leaves the picture: {shape:?}"));
+            }
+            if let Shape::Text { text, .. } = shape {
+                let over = texts.iter().filter(|(_, other)| other.overlaps(&bounds));
+                faults.extend(over.map(|(other, _)| format!("`{text}` lies on `{other}`")));
+                texts.push((text, bounds));
+            }
+        }
+        faults
+    }
+}
+
+impl Shape {
+    /// What the shape covers, its line's width left out.
+    #[must_use]
+    pub fn bounds(&self) -> Area {
+        match self {
+            Self::Line { points, .. } | Self::Polygon { corners: points, .. } => around(points),
+            Self::Circle { center, radius, .. } => around(&[*center]).grown(*radius),
+            Self::Text { text, point, lettering } => lettering.area(text, *point),
+        }
+    }
+}
+
+/// The smallest area around `points`; NaN stays in it, so that no comparison hides it.
+fn around(points: &[Point]) -> Area {
+    let first = points.first().copied().unwrap_or(at(0.0, 0.0));
+    let mut area = Area { left: first.x, top: first.y, right: first.x, bottom: first.y };
+    for Point { x, y } in points {
+        if x.is_nan() || y.is_nan() {
+            return Area { left: f64::NAN, ..area };
+        }
+        area.left = area.left.min(*x);
+        area.right = area.right.max(*x);
+        area.top = area.top.min(*y);
+        area.bottom = area.bottom.max(*y);
+    }
+    area
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::plot::style::INK;
+
+    #[test]
+    fn texts_that_overlap_or_leave_are_found() {
+        let level = Lettering::new(20.0, INK);
+        let mut canvas = Canvas::new(400, 200);
+        canvas.text("alone", at(10.0, 30.0), level);
+        canvas.text("upright", at(300.0, 150.0), level.upwards());
+        assert_eq!(canvas.faults(), Vec::<String>::new());
+        canvas.text("beside", at(20.0, 35.0), level);
+        canvas.text("outside", at(380.0, 190.0), level);
+        canvas.line(at(f64::NAN, 0.0), at(1.0, 1.0), Stroke::solid(INK, 1.0));
+        let faults = canvas.faults();
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        assert_eq!(faults[0], "`beside` lies on `alone`");
+    }
+
+    #[test]
+    fn the_same_shapes_give_the_same_bytes_in_both_formats() {
+        let mut canvas = Canvas::new(200, 100);
+        canvas.text("R + W > N & <so on>", at(5.0, 90.0), Lettering::new(16.0, INK));
+        canvas.arrow(at(10.0, 10.0), at(150.0, 40.0), Stroke::solid(INK, 2.0), 12.0);
+        canvas.cross(at(100.0, 50.0), 6.0, Stroke::solid(INK, 2.0));
+        let dashed = Stroke { dash: Dash::Dashed, ..Stroke::solid(INK, 2.0) };
+        canvas.line(at(10.0, 60.0), at(190.0, 60.0), dashed);
+        let (one, two) = (canvas.finish(), canvas.clone().finish());
+        assert!(one == two);
+        assert!(one.svg.contains("R + W &gt; N &amp; &lt;so on&gt;"));
+        assert!(one.svg.starts_with("<svg width=\"200\" height=\"100\""));
+        let decoder = png::Decoder::new(std::io::Cursor::new(&one.png));
+        let info = decoder.read_info().unwrap();
+        assert_eq!((info.info().width, info.info().height), (200, 100));
+    }
+}

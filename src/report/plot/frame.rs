@@ -1,0 +1,317 @@
+//! What every chart has around its data: the caption, the legend, the axes with their grid.
+
+use super::Caption;
+use super::axis::{Axis, Tick};
+use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at};
+use super::lettering::{LEADING, Weight, shortened, text_width, wrapped};
+use super::style::{AXIS, BODY, CURVE, Color, GRID, INK, LABEL, MARK, MUTED, Marker, SMALL, TITLE};
+
+/// The width of a chart in pixels.
+pub const WIDTH: u32 = 1600;
+/// The height of a chart in pixels.
+pub const HEIGHT: u32 = 1000;
+/// The white around everything, in pixels.
+const MARGIN: f64 = 40.0;
+/// The widest legend in pixels.
+const LEGEND: f64 = 360.0;
+/// The length of a line's sample in the legend, in pixels.
+const SAMPLE: f64 = 44.0;
+/// How far below its title an axis or a legend begins, in pixels.
+const GAP: f64 = 14.0;
+
+/// A canvas of `width` and `height` with the caption on it, and the area that is left for what it explains.
+#[must_use]
+pub fn captioned(caption: &Caption, width: u32, height: u32) -> (Canvas, Area) {
+    let mut canvas = Canvas::new(width, height);
+    let mut area = canvas.area().grown(-MARGIN);
+    let across = area.width();
+    let title = Lettering::new(TITLE, INK).bold().anchored(Along::Start, Across::Top);
+    let lines = wrapped(&caption.title, TITLE, Weight::Bold, across, 2);
+    area.top += canvas.text_lines(&lines, at(area.left, area.top), title);
+    let body = Lettering::new(BODY, MUTED).anchored(Along::Start, Across::Top);
+    let lines = wrapped(&caption.explanation, BODY, Weight::Regular, across, 5);
+    area.top += 4.0;
+    area.top += canvas.text_lines(&lines, at(area.left, area.top), body);
+    area.top += GAP;
+    let lines = wrapped(&caption.small_print, SMALL, Weight::Regular, across, 3);
+    let high = SMALL * LEADING * lines.len() as f64;
+    area.bottom = f64::from(height) - MARGIN / 2.0 - high;
+    let small = Lettering::new(SMALL, MUTED).anchored(Along::Start, Across::Top);
+    canvas.text_lines(&lines, at(area.left, area.bottom + SMALL * 0.3), small);
+    area.bottom -= GAP;
+    (canvas, area)
+}
+
+/// What stands for a curve in the legend.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sample {
+    /// A line, with its marker if it has one.
+    Line(Stroke, Option<Marker>),
+    /// A band.
+    Band(Color),
+    /// A marker with a white inside, on its line.
+    Hollow(Stroke, Marker),
+    /// A marker alone.
+    Spot(Color, Marker),
+}
+
+/// One line of a legend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// What it says.
+    pub label: String,
+    /// What stands beside it.
+    pub sample: Sample,
+}
+
+/// Draws a legend at the right of `area`, and returns what is left of it.
+pub fn legend(canvas: &mut Canvas, area: Area, entries: &[Entry]) -> Area {
+    if entries.is_empty() {
+        return area;
+    }
+    let letters = LEGEND - SAMPLE - GAP;
+    let labels: Vec<_> = entries
+        .iter()
+        .map(|entry| wrapped(&entry.label, LABEL, Weight::Regular, letters, 3))
+        .collect();
+    let widest = labels
+        .iter()
+        .flatten()
+        .map(|line| text_width(line, LABEL, Weight::Regular))
+        .fold(0.0, f64::max);
+    let left = area.right - widest - SAMPLE - GAP;
+    // Below the height of an axis title, so that the first entry is level with the top of the plot.
+    let mut top = area.top + BODY * LEADING + GAP;
+    let step = LABEL * LEADING;
+    let lines: usize = labels.iter().map(Vec::len).sum();
+    let room = area.bottom - top - step * lines as f64;
+    let gap = (room / entries.len() as f64).clamp(0.0, LABEL * 0.6);
+    for (entry, lines) in entries.iter().zip(&labels) {
+        if top + step * lines.len() as f64 > area.bottom {
+            break;
+        }
+        sample(canvas, entry.sample, at(left, top + step * 0.35));
+        let lettering = Lettering::new(LABEL, INK).anchored(Along::Start, Across::Middle);
+        let point = at(left + SAMPLE + GAP, top + step * 0.35);
+        top += canvas.text_lines(lines, point, lettering) + gap;
+    }
+    Area { right: left - 2.0 * GAP, ..area }
+}
+
+/// Draws a sample whose left end is at `start`.
+fn sample(canvas: &mut Canvas, sample: Sample, start: Point) {
+    let end = at(start.x + SAMPLE, start.y);
+    let middle = at(start.x + SAMPLE / 2.0, start.y);
+    match sample {
+        Sample::Line(stroke, marker) => {
+            canvas.line(start, end, stroke);
+            if let Some(marker) = marker {
+                canvas.spot(marker, middle, MARK, stroke.color);
+            }
+        }
+        Sample::Band(fill) => {
+            let area = Area {
+                left: start.x,
+                right: end.x,
+                top: start.y - LABEL * 0.4,
+                bottom: start.y + LABEL * 0.4,
+            };
+            canvas.rect(area, fill);
+        }
+        Sample::Hollow(stroke, marker) => {
+            canvas.line(start, end, Stroke { dash: Dash::Dashed, ..stroke });
+            canvas.hollow(marker, middle, MARK + 1.5, stroke);
+        }
+        Sample::Spot(color, marker) => canvas.spot(marker, middle, MARK, color),
+    }
+}
+
+/// How names are written below an axis.
+#[derive(Clone, Debug, PartialEq)]
+struct Names {
+    /// The lines of each name; none where it is left out.
+    lines: Vec<Vec<String>>,
+    /// Whether they run from the bottom up.
+    upwards: bool,
+}
+
+impl Names {
+    /// The tallest name, in pixels.
+    fn height(&self) -> f64 {
+        let widths = self.lines.iter().flatten();
+        match self.upwards {
+            true => widths.map(|line| text_width(line, LABEL, Weight::Regular)).fold(0.0, f64::max),
+            false => {
+                LABEL * LEADING * self.lines.iter().map(Vec::len).max().unwrap_or_default() as f64
+            }
+        }
+    }
+
+    /// The way to write `labels` that shows most of them where each has `slot` pixels.
+    fn of(labels: &[&str], slot: f64) -> Self {
+        /// The longest name that runs upwards, in pixels.
+        const LONGEST: f64 = 220.0;
+        let width = |text: &str| text_width(text, LABEL, Weight::Regular);
+        let widest = labels.iter().map(|label| width(label)).fold(0.0, f64::max);
+        let room = slot - LABEL * 0.6;
+        let thinned = |every: usize, upwards: bool, longest: f64| {
+            let line = |(i, label): (usize, &&str)| match i.is_multiple_of(every) {
+                true => vec![shortened(label, LABEL, Weight::Regular, longest)],
+                false => Vec::new(),
+            };
+            Self { lines: labels.iter().enumerate().map(line).collect(), upwards }
+        };
+        if widest <= room {
+            return thinned(1, false, room);
+        }
+        let words = labels.iter().flat_map(|label| label.split_whitespace());
+        if words.map(width).fold(0.0, f64::max) <= room {
+            let lines: Vec<_> = labels
+                .iter()
+                .map(|label| wrapped(label, LABEL, Weight::Regular, room, usize::MAX))
+                .collect();
+            if lines.iter().all(|lines| lines.len() <= 4) {
+                return Self { lines, upwards: false };
+            }
+        }
+        // Numbers can be left out: their neighbours tell what they would say.
+        let numeric = labels.iter().all(|label| label.starts_with(|c: char| c.is_ascii_digit()));
+        if numeric && widest < LONGEST / 2.0 {
+            let every = ((widest + LABEL * 0.6) / slot).ceil().max(1.0) as usize;
+            return thinned(every, false, widest);
+        }
+        let every = (LABEL * 1.15 / slot).ceil().max(1.0) as usize;
+        thinned(every, true, LONGEST)
+    }
+}
+
+/// A plot with two axes, ready for its data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plot {
+    /// Where the data goes, in pixels.
+    pub area: Area,
+    /// The axis from left to right.
+    pub x: Axis,
+    /// The axis from the bottom up.
+    pub y: Axis,
+}
+
+impl Plot {
+    /// Draws both axes and the grid into `area`.
+    #[must_use]
+    pub fn new(canvas: &mut Canvas, area: Area, x: Axis, y: Axis) -> Self {
+        let title = Lettering::new(BODY, INK).anchored(Along::Start, Across::Top);
+        let heading = shortened(&y.title, BODY, Weight::Regular, area.width());
+        canvas.text(heading, at(area.left, area.top), title);
+        let widest = |axis: &Axis| {
+            let widths =
+                axis.ticks.iter().map(|tick| text_width(&tick.label, LABEL, Weight::Regular));
+            widths.fold(0.0, f64::max)
+        };
+        let left = area.left + widest(&y) + GAP;
+        // Half of the last number may stand out at the right.
+        let overhang = if x.categories { 0.0 } else { widest(&x) / 2.0 };
+        let right = area.right - overhang;
+        let names = x.categories.then(|| {
+            let labels: Vec<_> = x.ticks.iter().map(|tick| tick.label.as_str()).collect();
+            Names::of(&labels, (right - left) / labels.len().max(1) as f64)
+        });
+        let high = names.as_ref().map_or(LABEL * LEADING, Names::height);
+        let below = GAP + high + if x.title.is_empty() { 0.0 } else { BODY * LEADING + 4.0 };
+        let top = area.top + if y.title.is_empty() { LABEL / 2.0 } else { BODY * LEADING + GAP };
+        let plot = Self { area: Area { left, right, top, bottom: area.bottom - below }, x, y };
+        plot.draw_y(canvas);
+        match names {
+            Some(names) => plot.draw_names(canvas, &names),
+            None => plot.draw_x(canvas),
+        }
+        let base = at(plot.area.left, plot.area.bottom);
+        canvas.line(base, at(plot.area.right, base.y), Stroke::solid(AXIS, 1.5));
+        let title = shortened(&plot.x.title, BODY, Weight::Regular, plot.area.width());
+        let lettering = Lettering::new(BODY, INK).anchored(Along::Middle, Across::Bottom);
+        let middle = f64::midpoint(plot.area.left, plot.area.right);
+        canvas.text(title, at(middle, area.bottom), lettering);
+        plot
+    }
+
+    /// Where a pair of values lies.
+    #[must_use]
+    pub fn at(&self, x: f64, y: f64) -> Point {
+        at(self.across(x), self.up(y))
+    }
+
+    /// How far to the right `x` lies, in pixels.
+    #[must_use]
+    pub fn across(&self, x: f64) -> f64 {
+        self.area.left + self.x.share(x) * self.area.width()
+    }
+
+    /// How far down `y` lies, in pixels.
+    #[must_use]
+    pub fn up(&self, y: f64) -> f64 {
+        self.area.bottom - self.y.share(y) * self.area.height()
+    }
+
+    fn draw_y(&self, canvas: &mut Canvas) {
+        let Area { left, right, .. } = self.area;
+        let lettering = Lettering::new(LABEL, MUTED).anchored(Along::End, Across::Middle);
+        let mut taken: Option<Area> = None;
+        for Tick { value, label } in &self.y.ticks {
+            let y = self.up(*value);
+            canvas.line(at(left, y), at(right, y), grid(label));
+            let point = at(left - GAP, y);
+            let area = lettering.area(label, point);
+            if taken.is_none_or(|taken| !taken.overlaps(&area)) {
+                canvas.text(label.as_str(), point, lettering);
+                taken = if label.is_empty() { taken } else { Some(area.grown(2.0)) };
+            }
+        }
+    }
+
+    fn draw_x(&self, canvas: &mut Canvas) {
+        let Area { top, bottom, .. } = self.area;
+        let lettering = Lettering::new(LABEL, MUTED).anchored(Along::Middle, Across::Top);
+        let mut taken: Option<Area> = None;
+        for Tick { value, label } in &self.x.ticks {
+            let x = self.across(*value);
+            canvas.line(at(x, top), at(x, bottom), grid(label));
+            let point = at(x, bottom + GAP);
+            let area = lettering.area(label, point);
+            if taken.is_none_or(|taken| !taken.overlaps(&area)) {
+                canvas.text(label.as_str(), point, lettering);
+                taken = if label.is_empty() { taken } else { Some(area.grown(LABEL * 0.4)) };
+            }
+        }
+    }
+
+    fn draw_names(&self, canvas: &mut Canvas, names: &Names) {
+        for (tick, lines) in self.x.ticks.iter().zip(&names.lines) {
+            let x = self.across(tick.value);
+            if !lines.is_empty() {
+                let bottom = self.area.bottom;
+                canvas.line(at(x, bottom), at(x, bottom + 6.0), Stroke::solid(AXIS, 1.5));
+            }
+            let lettering = Lettering::new(LABEL, MUTED);
+            let point = at(x, self.area.bottom + GAP);
+            if names.upwards {
+                let lettering = lettering.anchored(Along::End, Across::Middle).upwards();
+                canvas.text_lines(lines, point, lettering);
+            } else {
+                let lettering = lettering.anchored(Along::Middle, Across::Top);
+                canvas.text_lines(lines, point, lettering);
+            }
+        }
+    }
+}
+
+/// The grid's line at a tick: one with a number is stronger.
+fn grid(label: &str) -> Stroke {
+    let color = if label.is_empty() { GRID.toward(super::style::WHITE, 0.45) } else { GRID };
+    Stroke::solid(color, 1.3)
+}
+
+/// A line for curve `index` of `count`.
+#[must_use]
+pub fn curve_stroke(index: usize, count: usize) -> Stroke {
+    Stroke::solid(super::style::curve_color(index, count), CURVE)
+}

@@ -1,0 +1,141 @@
+//! Text by its measured width: how wide it is, where it breaks, how it is shortened.
+//!
+//! Every width comes from the font that is compiled in, so a picture is laid out alike on every machine.
+
+use std::sync::Once;
+
+use plotters::style::{FontDesc, FontFamily, FontStyle, register_font};
+
+/// The family by which SVG names the font, with what a viewer takes where DejaVu Sans is missing.
+pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+/// How far capitals rise above the baseline, in em.
+pub(super) const RISE: f64 = 0.73;
+/// How far letters fall below the baseline, in em.
+pub(super) const FALL: f64 = 0.21;
+/// The distance from one baseline to the next, in em.
+pub(super) const LEADING: f64 = 1.3;
+/// The font's own height in em; it is by its height that the bitmap backend scales a font.
+pub(super) const HEIGHT: f64 = 1.164;
+
+/// The weight of letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// For everything but titles.
+    Regular,
+    /// For titles.
+    Bold,
+}
+
+impl Weight {
+    pub(super) fn style(self) -> FontStyle {
+        match self {
+            Self::Regular => FontStyle::Normal,
+            Self::Bold => FontStyle::Bold,
+        }
+    }
+}
+
+/// The compiled-in font in `weight`, `size` units high.
+pub(super) fn font(weight: Weight, size: f64) -> FontDesc<'static> {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        let fonts =
+            [(FontStyle::Normal, dejavu::sans::regular()), (FontStyle::Bold, dejavu::sans::bold())];
+        for (style, bytes) in fonts {
+            assert!(register_font(FAMILY, style, bytes).is_ok(), "the compiled-in font is sound");
+        }
+    });
+    FontDesc::new(FontFamily::Name(FAMILY), size, weight.style())
+}
+
+/// How wide `text` is in letters of `size` pixels to the em, in pixels.
+#[must_use]
+pub fn text_width(text: &str, size: f64, weight: Weight) -> f64 {
+    /// Widths come in whole units: at a thousand to the em the rounding is out of sight.
+    const UNITS: f64 = 1000.0;
+    let ((left, _), (right, _)) = font(weight, UNITS * HEIGHT)
+        .layout_box(text)
+        .expect("the compiled-in font has been registered");
+    f64::from(right - left) / UNITS * size
+}
+
+/// `text` in lines no wider than `width` pixels, at most `lines` of them; what is left over ends in an ellipsis.
+///
+/// Lines break between words, and inside a word only where it is wider than a whole line.
+#[must_use]
+pub fn wrapped(text: &str, size: f64, weight: Weight, width: f64, lines: usize) -> Vec<String> {
+    let fits = |line: &str| text_width(line, size, weight) <= width;
+    let mut out: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let joined = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+        if fits(&joined) {
+            line = joined;
+            continue;
+        }
+        if !line.is_empty() {
+            out.push(std::mem::take(&mut line));
+        }
+        for letter in word.chars() {
+            line.push(letter);
+            if !fits(&line) && line.chars().count() > 1 {
+                line.pop();
+                out.push(std::mem::replace(&mut line, letter.to_string()));
+            }
+        }
+    }
+    if !line.is_empty() {
+        out.push(line);
+    }
+    if out.len() > lines {
+        let rest = out.split_off(lines.saturating_sub(1)).join(" ");
+        if lines > 0 {
+            out.push(shortened(&rest, size, weight, width));
+        }
+    }
+    out
+}
+
+/// `text`, or as much of its start as fits `width` pixels with an ellipsis after it.
+#[must_use]
+pub fn shortened(text: &str, size: f64, weight: Weight, width: f64) -> String {
+    if text_width(text, size, weight) <= width {
+        return text.to_owned();
+    }
+    let mut kept = text.to_owned();
+    while kept.pop().is_some() {
+        let candidate = format!("{}…", kept.trim_end());
+        if text_width(&candidate, size, weight) <= width {
+            return candidate;
+        }
+    }
+    "…".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn widths_grow_with_the_text_the_size_and_the_weight() {
+        let width = |text, size, weight| text_width(text, size, weight);
+        assert!(width("mm", 20.0, Weight::Regular) > width("m", 20.0, Weight::Regular));
+        assert!(width("mm", 20.0, Weight::Bold) > width("mm", 20.0, Weight::Regular));
+        let (small, large) =
+            (width("quorum", 10.0, Weight::Regular), width("quorum", 20.0, Weight::Regular));
+        assert!((large - 2.0 * small).abs() < 1e-9);
+    }
+
+    #[test]
+    fn lines_keep_to_the_width_and_lose_nothing_unless_they_say_so() {
+        let text = format!("a quorum of replicas {} acknowledged", "x".repeat(80));
+        let fits = |line: &String| text_width(line, 20.0, Weight::Regular) <= 300.0;
+        let all = wrapped(&text, 20.0, Weight::Regular, 300.0, 99);
+        assert!(all.len() > 4 && all.iter().all(fits));
+        let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
+        assert_eq!(letters(&all.concat()), letters(&text));
+        let three = wrapped(&text, 20.0, Weight::Regular, 300.0, 3);
+        assert!(three.len() == 3 && three.iter().all(fits) && three[2].ends_with('…'));
+        assert_eq!(shortened("short", 20.0, Weight::Regular, 300.0), "short");
+    }
+}

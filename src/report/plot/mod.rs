@@ -1,0 +1,52 @@
+//! Pictures: one chart a file, all of them with one look, as SVG and as PNG.
+//!
+//! A chart notes its shapes on a [`canvas::Canvas`], which renders them twice. The same data gives the same bytes on
+//! every machine: the font is compiled in, and nothing here asks the clock or the order of a hash map. A picture
+//! explains itself: under its title are the sentences that say how to read it, and at its foot, in small print,
+//! what was run.
+
+pub mod axis;
+pub mod canvas;
+pub mod frame;
+pub mod lettering;
+mod render;
+pub mod style;
+
+/// What a picture says in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caption {
+    /// What the picture shows, in a line.
+    pub title: String,
+    /// How to read it, in sentences.
+    pub explanation: String,
+    /// What was run: the scenario, the seeds, the version.
+    pub small_print: String,
+}
+
+/// A finished picture, twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// As SVG.
+    pub svg: String,
+    /// As PNG.
+    pub png: Vec<u8>,
+}
+
+/// A measured value and the bounds of its confidence interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// The value.
+    pub value: f64,
+    /// The lower bound.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
+
+impl Interval {
+    /// A value that is known exactly.
+    #[must_use]
+    pub const fn exact(value: f64) -> Self {
+        Self { value, low: value, high: value }
+    }
+}
