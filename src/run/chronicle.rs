@@ -1,6 +1,7 @@
 //! A second look at a run, for pictures: every message's flight, who was up and who led, how far followers were behind.
 
 use crate::config::{Config, FaultAction};
+use crate::digest::DigestValue;
 use crate::history::History;
 use crate::id::NodeId;
 use crate::protocol::{Protocol, Role};
@@ -13,6 +14,8 @@ pub use crate::sim::{End, Flight, Happening, HappeningKind, Landing};
 pub use lag::{Lag, lags};
 
 mod lag;
+#[cfg(test)]
+mod tests;
 
 /// A stretch of virtual time, both ends taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ impl Window {
 /// What a second run of the same seed noted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chronicle {
+    /// The digest of every event, by which it is the same run; `None` of no run.
+    pub digest: Option<DigestValue>,
     /// When the run ended, in virtual time.
     pub ended_at: Time,
     /// What happened on every node, in event order.
@@ -69,7 +74,12 @@ pub fn chronicle<P: Protocol>(
                 .run_noting_flights((window.from, window.until))
         }
     };
-    Chronicle { ended_at: finished.ended_at, happenings: finished.happenings, flights }
+    Chronicle {
+        digest: Some(finished.digest),
+        ended_at: finished.ended_at,
+        happenings: finished.happenings,
+        flights,
+    }
 }
 
 /// What a node was, for a while.

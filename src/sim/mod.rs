@@ -24,8 +24,8 @@ use network::{Fate, Network, Packet};
 use node::Slot;
 use ordinals::Ordinals;
 use queue::EventQueue;
-use settle::{Settle, StateWatch, events_an_instant};
 use record::Record;
+use settle::{Settle, StateWatch, events_an_instant};
 use trace::Trace;
 use watch::Watch;
 

@@ -324,7 +324,12 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Flights<Q>> {
         let grounded = self.kernel.grounded.take().unwrap_or_default();
         let queue = self.kernel.queue();
         let mut flown = std::mem::take(&mut queue.landed);
-        flown.extend(std::mem::take(&mut queue.pending));
+        let (from, _) = window;
+        let pending = std::mem::take(&mut queue.pending).into_iter();
+        flown.extend(pending.filter(|(_, flight)| match flight.landing {
+            Landing::UnderWay(at) => at >= from,
+            _ => false,
+        }));
         let undelivered = match &mut self.record {
             Some(record) => std::mem::take(&mut record.undelivered),
             None => Vec::new(),

@@ -6,11 +6,14 @@
 //! what was run.
 
 pub mod axis;
+mod bands;
 pub mod canvas;
+pub mod diagram;
 pub mod frame;
 pub mod lettering;
 mod render;
 pub mod style;
+pub mod timeline;
 
 /// What a picture says in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -36,6 +36,8 @@ struct Replica {
     leads: Option<u64>,
     down: bool,
     held: BTreeMap<KeyId, BTreeSet<Version>>,
+    /// What it took at an instant: when it drops the write that this replaced, this stays.
+    fresh: (Time, Vec<(KeyId, Version)>),
     /// By key how many writes of the leader it lacks.
     lacks: BTreeMap<KeyId, u64>,
     lag: u64,
@@ -90,6 +92,10 @@ impl Book {
             }
             HappeningKind::Applied { key, version } => {
                 replica.held.entry(*key).or_default().insert(*version);
+                if replica.fresh.0 != *at {
+                    replica.fresh = (*at, Vec::new());
+                }
+                replica.fresh.1.push((*key, *version));
                 Some(*key)
             }
             HappeningKind::Discarded { reason: DiscardReason::Older, .. }
@@ -101,7 +107,12 @@ impl Book {
             }
             // With the write that it showed go those that this one had replaced.
             HappeningKind::Discarded { key, version, .. } => {
-                replica.held.entry(*key).or_default().retain(|other| other > version);
+                let (when, taken) = &replica.fresh;
+                let is_fresh = |other: &Version| {
+                    when == at && other != version && taken.contains(&(*key, *other))
+                };
+                let held = replica.held.entry(*key).or_default();
+                held.retain(|other| other > version || is_fresh(other));
                 Some(*key)
             }
         };
@@ -217,6 +228,22 @@ mod tests {
             (9, None),
         ];
         assert_eq!(lags[1], expected);
+    }
+
+    #[test]
+    fn a_write_that_takes_the_place_of_a_higher_one_stays() {
+        use HappeningKind::{Discarded, Role as Took};
+        let (key, reason) = (KeyId(0), DiscardReason::Replaced);
+        let lags = play(&[
+            (1, 0, Took { role: Role::Leader, term: 1 }),
+            (2, 1, applied(0, 8)),
+            (3, 1, applied(0, 9)),
+            (4, 0, applied(0, 5)),
+            (5, 1, applied(0, 5)),
+            (5, 1, Discarded { key, version: version(9), reason }),
+            (6, 0, applied(0, 6)),
+        ]);
+        assert_eq!(lags[1], [(0, None), (1, Some(0)), (6, Some(1))]);
     }
 
     #[test]
