@@ -54,3 +54,47 @@ pub fn draw(
     });
     Drawn { timeline, diagram }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::report::plot::canvas::Canvas;
+    use crate::run::RunOptions;
+    use crate::scenario::{Registry, Scenario};
+
+    fn sketches(path: &Path) -> [Canvas; 2] {
+        let scenario = Scenario::load(path, &Registry::new(), &[]).unwrap();
+        let seed = scenario.config.seed;
+        let named = ("x", &scenario.config);
+        let result = scenario.run(seed, RunOptions::default());
+        let again = |window| scenario.protocol.chronicle(&scenario.config, seed, window);
+        let whole = again(None);
+        let faults = chronicle::faults(&scenario.config, &result.history, &whole);
+        let focus = focus::focus(&scenario.config, &result, &whole, &faults);
+        let chronicle = again(Some(focus.window));
+        [
+            Timeline::of(named, &result, &whole, &faults).sketch(),
+            Diagram::of(named, &result, (&chronicle, &faults), &focus).sketch(),
+        ]
+    }
+
+    #[test]
+    fn in_the_pictures_of_every_scenario_nothing_leaves_or_lies_on_anything() {
+        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        let mut drawn = 0;
+        for folder in [home.clone(), home.join("anomalies"), home.join("systems")] {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "toml") {
+                    for canvas in sketches(&path) {
+                        assert_eq!(canvas.faults(), Vec::<String>::new(), "{}", path.display());
+                    }
+                    drawn += 1;
+                }
+            }
+        }
+        assert!(drawn > 50, "{drawn}");
+    }
+}

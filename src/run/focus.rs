@@ -101,11 +101,13 @@ fn around(fault: &FaultSpan, history: &History) -> Focus {
 
 /// The first operations of a run.
 fn start(history: &History, ended_at: Time) -> Focus {
-    let ends = history.entries().iter().take(FIRST_OPERATIONS).map(|entry| entry.completed_at);
+    let first = || history.iter().take(FIRST_OPERATIONS);
+    let ends = first().map(|(_, entry)| entry.completed_at);
     let until = ends.max().unwrap_or(ended_at).min(ended_at);
+    let operations = first().map(|(op, _)| op).collect();
     let window = Window { from: Time::ZERO, until };
     let why = "the start of the run".to_owned();
-    Focus { window, why, moment: None, operations: Vec::new(), versions: Vec::new() }
+    Focus { window, why, moment: None, operations, versions: Vec::new() }
 }
 
 /// A twentieth more on either side, but neither nothing nor so much that other things come in.

@@ -420,7 +420,10 @@ impl Sketch<'_> {
 
     /// From where to where a message is drawn.
     fn flight(&self, arrow: &Arrow) -> (Point, Point) {
-        let start = at(self.warp.beyond(arrow.sent_at), self.lines[arrow.from]);
+        // What waits at its sender is drawn from the edge on, and not from before it.
+        let waits = arrow.held_until.is_some() || arrow.landing == Landing::Held;
+        let sent = if waits { self.warp.x(arrow.sent_at) } else { self.warp.beyond(arrow.sent_at) };
+        let start = at(sent, self.lines[arrow.from]);
         let full = self.lines[arrow.to];
         let end = match arrow.landing {
             Landing::Arrived(time) | Landing::UnderWay(time) | Landing::Undelivered(time) => {

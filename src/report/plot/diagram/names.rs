@@ -80,7 +80,7 @@ impl Sketch<'_> {
                 let point = at(on.x + side, on.y);
                 let area = lettering.area(&arrow.label, point).grown(2.0);
                 let inside = area.left >= self.area.left && area.right <= self.area.right;
-                let clear = over || !self.crossed(&area, arrow);
+                let clear = over || !self.crossed(&area, Some(arrow));
                 if inside && clear && self.labels.take(area) {
                     if over {
                         self.canvas.rect(area, WHITE.with_alpha(0.8));
@@ -93,9 +93,10 @@ impl Sketch<'_> {
         false
     }
 
-    /// Whether another arrow goes through an area.
-    fn crossed(&self, area: &Area, but: &Arrow) -> bool {
-        self.diagram.arrows.iter().filter(|other| !std::ptr::eq(*other, but)).any(|other| {
+    /// Whether an arrow goes through an area, one left out.
+    fn crossed(&self, area: &Area, but: Option<&Arrow>) -> bool {
+        let is_it = |other: &Arrow| but.is_some_and(|but| std::ptr::eq(other, but));
+        self.diagram.arrows.iter().filter(|other| !is_it(other)).any(|other| {
             let (start, end) = self.flight(other);
             labels::meets(area, start, end)
         })
@@ -122,14 +123,20 @@ impl Sketch<'_> {
             let start = (from + 4.0).min(self.area.right - wide);
             let places =
                 [(start, -16.0), (start, 16.0), (f64::midpoint(from, until) - wide / 2.0, -16.0)];
-            for (x, drop) in places {
+            // Rather where no arrow goes, else over some.
+            let tries = places
+                .iter()
+                .map(|place| (place, false))
+                .chain(places.iter().map(|place| (place, true)));
+            for ((x, drop), over) in tries {
                 let lettering = lettering.anchored(Along::Start, Across::Middle);
-                let area = lettering.area(&text, at(x, y + drop)).grown(1.0);
+                let area = lettering.area(&text, at(*x, y + drop)).grown(1.0);
                 let inside =
                     area.left >= self.area.left - 1.0 && area.right <= self.area.right + 1.0;
-                if inside && self.labels.take(area) {
+                let clear = over || !self.crossed(&area, None);
+                if inside && clear && self.labels.take(area) {
                     self.canvas.rect(area, WHITE.with_alpha(0.75));
-                    self.canvas.text(text.as_str(), at(x, y + drop), lettering);
+                    self.canvas.text(text.as_str(), at(*x, y + drop), lettering);
                     break;
                 }
             }
