@@ -1,4 +1,4 @@
-//! What a run is told as: text for people, JSON for programs, files to keep.
+//! What a run is told as: text for people, JSON for programs, files to keep, pictures of many.
 //!
 //! [`Report`] is the part of a [`RunResult`] that is worth telling, small enough to keep thousands of; everything
 //! here reads it, but for [`history`], which writes out the operations themselves. Nothing in this layer prints.

@@ -117,7 +117,10 @@ impl Axis {
         let decimals = usize::try_from(-libm::floor(libm::log10(step) + 1e-9) as i32).unwrap_or(0);
         let tick = |i: i64| Tick {
             value: i as f64 * step * length,
-            label: format!("{:.decimals$}", i as f64 * step),
+            label: match i {
+                0 => "0".to_owned(),
+                _ => format!("{:.decimals$}", i as f64 * step),
+            },
         };
         Self {
             title,
@@ -209,6 +212,14 @@ impl Axis {
             ticks: ticks.collect(),
             categories: false,
         }
+    }
+
+    /// The same with 0, written as `label`, at its start, where a logarithmic axis cannot reach it.
+    #[must_use]
+    pub fn with_zero(mut self, label: &str) -> Self {
+        self.ticks.retain(|tick| tick.value > self.low * (1.0 + 1e-9));
+        self.ticks.insert(0, Tick { value: self.low, label: label.to_owned() });
+        self
     }
 
     /// An axis of names at equal distances, the first at 0, the next at 1.

@@ -321,10 +321,9 @@ impl Canvas {
 
     /// The area between an upper and a lower line, both from left to right.
     pub fn band(&mut self, upper: &[Point], lower: &[Point], fill: Color) {
-        // Piece by piece: where the two lines meet, one polygon would touch itself.
-        for (above, below) in upper.windows(2).zip(lower.windows(2)) {
-            self.polygon(vec![above[0], above[1], below[1], below[0]], fill);
-        }
+        // In one piece: between pieces that cover only in part, viewers leave seams.
+        let back = lower.iter().rev();
+        self.polygon(upper.iter().chain(back).copied().collect(), fill);
     }
 
     /// A filled circle.
@@ -383,10 +382,12 @@ impl Canvas {
         self.marker(marker, center, radius, fill);
     }
 
-    /// A marker with a white inside.
-    pub fn hollow(&mut self, marker: Marker, center: Point, radius: f64, stroke: Stroke) {
-        self.marker(marker, center, radius, stroke.color);
-        self.marker(marker, center, radius - 1.4 * stroke.width, WHITE);
+    /// A diamond's edge, through which one sees what lies below.
+    pub fn hollow_diamond(&mut self, center: Point, radius: f64, stroke: Stroke) {
+        let Point { x, y } = center;
+        let corners = [at(x, y - radius), at(x + radius, y), at(x, y + radius), at(x - radius, y)];
+        // The line goes on past its start, or the last corner would stay open.
+        self.polyline([corners.as_slice(), &corners[..2]].concat(), stroke);
     }
 
     /// A text in one line; an empty one is nothing.
@@ -397,11 +398,16 @@ impl Canvas {
         }
     }
 
-    /// Lines of text below one another, the first at `point`; returns the height of all of them in pixels.
+    /// Lines of text after one another, the first at `point`; returns how many pixels all of them take.
     pub fn text_lines(&mut self, lines: &[String], point: Point, lettering: Lettering) -> f64 {
         let step = lettering.size * super::lettering::LEADING;
         for (i, line) in lines.iter().enumerate() {
-            self.text(line.as_str(), at(point.x, point.y + step * i as f64), lettering);
+            let beyond = step * i as f64;
+            let start = match lettering.turn {
+                Turn::Level => at(point.x, point.y + beyond),
+                Turn::Up => at(point.x + beyond, point.y),
+            };
+            self.text(line.as_str(), start, lettering);
         }
         step * lines.len() as f64
     }

@@ -3,8 +3,10 @@
 use super::Caption;
 use super::axis::{Axis, Tick};
 use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at};
-use super::lettering::{LEADING, Weight, shortened, text_width, wrapped};
-use super::style::{AXIS, BODY, CURVE, Color, GRID, INK, LABEL, MARK, MUTED, Marker, SMALL, TITLE};
+use super::lettering::{LEADING, Weight, abridged, shortened, text_width, wrapped};
+use super::style::{
+    AXIS, BODY, CURVE, Color, GRID, INK, LABEL, MARK, MUTED, Marker, PALETTE, SMALL, TITLE,
+};
 
 /// The width of a chart in pixels.
 pub const WIDTH: u32 = 1600;
@@ -18,6 +20,10 @@ const LEGEND: f64 = 360.0;
 const SAMPLE: f64 = 44.0;
 /// How far below its title an axis or a legend begins, in pixels.
 const GAP: f64 = 14.0;
+/// The radius of a hollow diamond in pixels: a full marker fits inside.
+pub(super) const HOLLOW: f64 = 11.0;
+/// The most curves that a legend names, where there are too many for the palette.
+const NAMED: usize = 10;
 
 /// A canvas of `width` and `height` with the caption on it, and the area that is left for what it explains.
 #[must_use]
@@ -32,7 +38,7 @@ pub fn captioned(caption: &Caption, width: u32, height: u32) -> (Canvas, Area) {
     let lines = wrapped(&caption.explanation, BODY, Weight::Regular, across, 5);
     area.top += 4.0;
     area.top += canvas.text_lines(&lines, at(area.left, area.top), body);
-    area.top += GAP;
+    area.top += 1.5 * GAP;
     let lines = wrapped(&caption.small_print, SMALL, Weight::Regular, across, 3);
     let high = SMALL * LEADING * lines.len() as f64;
     area.bottom = f64::from(height) - MARGIN / 2.0 - high;
@@ -49,10 +55,12 @@ pub enum Sample {
     Line(Stroke, Option<Marker>),
     /// A band.
     Band(Color),
-    /// A marker with a white inside, on its line.
-    Hollow(Stroke, Marker),
+    /// A diamond's edge on a dashed line.
+    Hollow(Stroke),
     /// A marker alone.
     Spot(Color, Marker),
+    /// A share in percent.
+    Share(Color),
 }
 
 /// One line of a legend.
@@ -64,28 +72,43 @@ pub struct Entry {
     pub sample: Sample,
 }
 
+/// Which of `count` curves a legend names: all, or where they are many the first, the last and some between.
+#[must_use]
+pub fn named(count: usize) -> Vec<usize> {
+    if count <= PALETTE.len() {
+        return (0..count).collect();
+    }
+    let every = count.div_ceil(NAMED);
+    // One beside the last would only repeat its colour.
+    let kept = |i: &usize| i + 1 == count || (i.is_multiple_of(every) && i + every / 2 + 1 < count);
+    (0..count).filter(kept).collect()
+}
+
 /// Draws a legend at the right of `area`, and returns what is left of it.
 pub fn legend(canvas: &mut Canvas, area: Area, entries: &[Entry]) -> Area {
     if entries.is_empty() {
         return area;
     }
     let letters = LEGEND - SAMPLE - GAP;
-    let labels: Vec<_> = entries
-        .iter()
-        .map(|entry| wrapped(&entry.label, LABEL, Weight::Regular, letters, 3))
-        .collect();
+    // Below the height of an axis title, so that the first entry is level with the top of the plot.
+    let mut top = area.top + BODY * LEADING + GAP;
+    let step = LABEL * LEADING;
+    let room = area.bottom - top;
+    let of = |most| -> Vec<Vec<String>> {
+        let labels = entries.iter();
+        labels.map(|entry| abridged(&entry.label, LABEL, Weight::Regular, letters, most)).collect()
+    };
+    let high = |labels: &[Vec<String>]| step * labels.iter().map(Vec::len).sum::<usize>() as f64;
+    // Every curve is named, if in fewer words.
+    let labels =
+        [3, 2].into_iter().map(of).find(|labels| high(labels) <= room).unwrap_or_else(|| of(1));
     let widest = labels
         .iter()
         .flatten()
         .map(|line| text_width(line, LABEL, Weight::Regular))
         .fold(0.0, f64::max);
     let left = area.right - widest - SAMPLE - GAP;
-    // Below the height of an axis title, so that the first entry is level with the top of the plot.
-    let mut top = area.top + BODY * LEADING + GAP;
-    let step = LABEL * LEADING;
-    let lines: usize = labels.iter().map(Vec::len).sum();
-    let room = area.bottom - top - step * lines as f64;
-    let gap = (room / entries.len() as f64).clamp(0.0, LABEL * 0.6);
+    let gap = ((room - high(&labels)) / entries.len() as f64).clamp(0.0, LABEL * 0.6);
     for (entry, lines) in entries.iter().zip(&labels) {
         if top + step * lines.len() as f64 > area.bottom {
             break;
@@ -96,6 +119,25 @@ pub fn legend(canvas: &mut Canvas, area: Area, entries: &[Entry]) -> Area {
         top += canvas.text_lines(lines, point, lettering) + gap;
     }
     Area { right: left - 2.0 * GAP, ..area }
+}
+
+/// Draws a legend in rows at the top of `area`, and returns what is left of it.
+pub fn legend_row(canvas: &mut Canvas, area: Area, entries: &[Entry]) -> Area {
+    let step = LABEL * LEADING * 1.15;
+    let (mut left, mut top) = (area.left, area.top + step / 2.0);
+    for entry in entries {
+        let letters = area.width() - SAMPLE - GAP;
+        let label = shortened(&entry.label, LABEL, Weight::Regular, letters);
+        let width = SAMPLE + GAP / 2.0 + text_width(&label, LABEL, Weight::Regular);
+        if left > area.left && left + width > area.right {
+            (left, top) = (area.left, top + step);
+        }
+        sample(canvas, entry.sample, at(left, top));
+        let lettering = Lettering::new(LABEL, INK).anchored(Along::Start, Across::Middle);
+        canvas.text(label, at(left + SAMPLE + GAP / 2.0, top), lettering);
+        left += width + 2.0 * GAP;
+    }
+    Area { top: top + step / 2.0 + 1.5 * GAP, ..area }
 }
 
 /// Draws a sample whose left end is at `start`.
@@ -118,11 +160,17 @@ fn sample(canvas: &mut Canvas, sample: Sample, start: Point) {
             };
             canvas.rect(area, fill);
         }
-        Sample::Hollow(stroke, marker) => {
-            canvas.line(start, end, Stroke { dash: Dash::Dashed, ..stroke });
-            canvas.hollow(marker, middle, MARK + 1.5, stroke);
+        Sample::Hollow(stroke) => {
+            let dashed = Stroke { dash: Dash::Dashed, ..stroke };
+            canvas.line(start, at(middle.x - HOLLOW, middle.y), dashed);
+            canvas.line(end, at(middle.x + HOLLOW, middle.y), dashed);
+            canvas.hollow_diamond(middle, HOLLOW, stroke);
         }
         Sample::Spot(color, marker) => canvas.spot(marker, middle, MARK, color),
+        Sample::Share(color) => {
+            let lettering = Lettering::new(SMALL, color).anchored(Along::Middle, Across::Middle);
+            canvas.text("n%", middle, lettering);
+        }
     }
 }
 
@@ -140,7 +188,10 @@ impl Names {
     fn height(&self) -> f64 {
         let widths = self.lines.iter().flatten();
         match self.upwards {
-            true => widths.map(|line| text_width(line, LABEL, Weight::Regular)).fold(0.0, f64::max),
+            true => {
+                widths.map(|line| text_width(line, LABEL, Weight::Regular)).fold(0.0, f64::max)
+                    + 4.0
+            }
             false => {
                 LABEL * LEADING * self.lines.iter().map(Vec::len).max().unwrap_or_default() as f64
             }
@@ -151,6 +202,8 @@ impl Names {
     fn of(labels: &[&str], slot: f64) -> Self {
         /// The longest name that runs upwards, in pixels.
         const LONGEST: f64 = 220.0;
+        /// The narrowest slot in which words are set level whatever they are, in pixels.
+        const ROOMY: f64 = 110.0;
         let width = |text: &str| text_width(text, LABEL, Weight::Regular);
         let widest = labels.iter().map(|label| width(label)).fold(0.0, f64::max);
         let room = slot - LABEL * 0.6;
@@ -161,18 +214,22 @@ impl Names {
             };
             Self { lines: labels.iter().enumerate().map(line).collect(), upwards }
         };
+        let level = |most| -> Vec<Vec<String>> {
+            let labels = labels.iter();
+            labels.map(|label| abridged(label, LABEL, Weight::Regular, room, most)).collect()
+        };
         if widest <= room {
             return thinned(1, false, room);
         }
         let words = labels.iter().flat_map(|label| label.split_whitespace());
         if words.map(width).fold(0.0, f64::max) <= room {
-            let lines: Vec<_> = labels
-                .iter()
-                .map(|label| wrapped(label, LABEL, Weight::Regular, room, usize::MAX))
-                .collect();
+            let lines = level(usize::MAX);
             if lines.iter().all(|lines| lines.len() <= 4) {
                 return Self { lines, upwards: false };
             }
+        }
+        if slot >= ROOMY {
+            return Self { lines: level(4), upwards: false };
         }
         // Numbers can be left out: their neighbours tell what they would say.
         let numeric = labels.iter().all(|label| label.starts_with(|c: char| c.is_ascii_digit()));
@@ -181,7 +238,13 @@ impl Names {
             return thinned(every, false, widest);
         }
         let every = (LABEL * 1.15 / slot).ceil().max(1.0) as usize;
-        thinned(every, true, LONGEST)
+        if every > 1 {
+            return thinned(every, true, LONGEST);
+        }
+        let most = ((slot / (LABEL * LEADING)) as usize).clamp(1, 3);
+        let labels = labels.iter();
+        let lines = labels.map(|label| abridged(label, LABEL, Weight::Regular, LONGEST, most));
+        Self { lines: lines.collect(), upwards: true }
     }
 }
 
@@ -295,7 +358,8 @@ impl Plot {
             let point = at(x, self.area.bottom + GAP);
             if names.upwards {
                 let lettering = lettering.anchored(Along::End, Across::Middle).upwards();
-                canvas.text_lines(lines, point, lettering);
+                let first = x - LABEL * LEADING * (lines.len() as f64 - 1.0) / 2.0;
+                canvas.text_lines(lines, at(first, point.y), lettering);
             } else {
                 let lettering = lettering.anchored(Along::Middle, Across::Top);
                 canvas.text_lines(lines, point, lettering);

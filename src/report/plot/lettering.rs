@@ -96,6 +96,33 @@ pub fn wrapped(text: &str, size: f64, weight: Weight, width: f64, lines: usize) 
     out
 }
 
+/// `text` in at most `lines` lines no wider than `width` pixels; what does not fit is left out of its middle.
+///
+/// This is for names: they differ at their ends, and are told apart by what is left.
+#[must_use]
+pub fn abridged(text: &str, size: f64, weight: Weight, width: f64, lines: usize) -> Vec<String> {
+    /// More letters than any label has room for.
+    const MOST: usize = 240;
+    let letters: Vec<char> = text.chars().collect();
+    let without_middle = |kept: usize| -> String {
+        let (mut head, mut tail) = (kept.div_ceil(2), letters.len() - kept / 2);
+        // Between words, unless that would cost a long one.
+        let space = |letter: &char| letter.is_whitespace();
+        head = letters[..head].iter().rposition(space).filter(|at| 2 * at > head).unwrap_or(head);
+        let after = letters[tail..].iter().position(space);
+        tail += after.filter(|skipped| 4 * skipped < kept).unwrap_or(0);
+        letters[..head].iter().chain(&[' ', '…', ' ']).chain(&letters[tail..]).collect()
+    };
+    let whole = (letters.len() <= MOST).then(|| text.to_owned());
+    let shorter = (1..letters.len().min(MOST)).rev().map(without_middle);
+    whole
+        .into_iter()
+        .chain(shorter)
+        .map(|candidate| wrapped(&candidate, size, weight, width, usize::MAX))
+        .find(|found| found.len() <= lines)
+        .unwrap_or_else(|| wrapped(text, size, weight, width, lines))
+}
+
 /// `text`, or as much of its start as fits `width` pixels with an ellipsis after it.
 #[must_use]
 pub fn shortened(text: &str, size: f64, weight: Weight, width: f64) -> String {
@@ -136,6 +163,8 @@ mod tests {
         assert_eq!(letters(&all.concat()), letters(&text));
         let three = wrapped(&text, 20.0, Weight::Regular, 300.0, 3);
         assert!(three.len() == 3 && three.iter().all(fits) && three[2].ends_with('…'));
+        let ends = abridged("first and some words and last", 20.0, Weight::Regular, 150.0, 1);
+        assert!(ends.len() == 1 && ends[0].starts_with("first") && ends[0].ends_with("last"));
         assert_eq!(shortened("short", 20.0, Weight::Regular, 300.0), "short");
     }
 }

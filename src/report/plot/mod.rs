@@ -8,12 +8,19 @@
 pub mod axis;
 mod bands;
 pub mod canvas;
+pub mod comparison;
+pub mod consistency;
 pub mod diagram;
+pub mod distribution;
 pub mod frame;
+#[cfg(test)]
+mod gallery;
+pub mod latency;
 pub mod lettering;
 mod render;
 pub mod style;
 pub mod timeline;
+pub mod tradeoff;
 
 /// What a picture says in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,4 +59,11 @@ impl Interval {
     pub const fn exact(value: f64) -> Self {
         Self { value, low: value, high: value }
     }
+}
+
+/// Whether positive values from `low` to `high` are too far apart for a linear axis.
+fn wide(low: f64, high: f64) -> bool {
+    /// Beyond this ratio the least value is lost in the line of the axis.
+    const RATIO: f64 = 50.0;
+    low > 0.0 && high.is_finite() && high / low > RATIO
 }
