@@ -295,7 +295,7 @@ impl Sketch<'_> {
                 }
                 Key::Spot(marker, color) => self.canvas.marker(*marker, middle, MARK, *color),
                 Key::Hollow(marker, color) => {
-                    self.canvas.hollow(*marker, middle, MARK, Stroke::solid(*color, 1.5));
+                    hollow(&mut self.canvas, *marker, middle, *color);
                 }
             }
             let is_last = place + 1 == room && entries.len() > room;
@@ -388,7 +388,7 @@ impl Sketch<'_> {
         for (center, function, censored) in marks {
             let (marker, color) = look(function);
             if censored {
-                self.canvas.hollow(marker, center, 5.0, Stroke::solid(color, 1.5));
+                hollow(&mut self.canvas, marker, center, color);
             } else {
                 self.canvas.marker(marker, center, radius, color.with_alpha(0.7));
             }
@@ -540,6 +540,12 @@ enum Key {
 /// The marker and the colour of a function.
 fn look(function: Function) -> (Marker, Color) {
     (Marker::of(function as usize), PALETTE[function as usize % PALETTE.len()])
+}
+
+/// A marker with a white inside.
+fn hollow(canvas: &mut Canvas, marker: Marker, center: super::canvas::Point, color: Color) {
+    canvas.marker(marker, center, MARK, color);
+    canvas.marker(marker, center, MARK - 2.4, WHITE);
 }
 
 /// The least of 1, 2 and 5 times a power of ten that is at least `ns`.
