@@ -14,7 +14,7 @@ use super::RunResult;
 use super::chronicle::{Chronicle, FaultSpan, Happening, HappeningKind, Window};
 
 /// So many operations are shown of a run in which nothing goes wrong.
-const FIRST_OPERATIONS: usize = 4;
+const FIRST_OPERATIONS: usize = 3;
 
 /// What to show of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,11 +86,12 @@ fn of_case(config: &Config, history: &History, case: Case) -> Focus {
     Focus { window, why, moment, operations, versions }
 }
 
-/// A fault, the last operation before it and the first after it.
+/// A fault, with the last write before it and the first operation after it.
 fn around(fault: &FaultSpan, history: &History) -> Focus {
     let Window { from, until } = fault.window;
-    let before =
-        history.entries().iter().rev().find(|entry| entry.is_ok() && entry.completed_at <= from);
+    let is_before = |entry: &&Entry| entry.is_ok() && entry.completed_at <= from;
+    let before = || history.entries().iter().rev().filter(is_before);
+    let before = before().find(|entry| entry.is_write()).or_else(|| before().next());
     let after = history.entries().iter().find(|entry| entry.is_ok() && entry.invoked_at >= until);
     let from = before.map_or(from, |entry| entry.invoked_at);
     let until = after.map_or(until, |entry| entry.completed_at);

@@ -43,6 +43,8 @@ const FOOT: f64 = 78.0;
 const SCALE: f64 = 92.0;
 /// Room at the right for the legends, in pixels.
 const LEGEND: f64 = 200.0;
+/// The height that the legend of leaders needs, in pixels.
+const LEAST_LEGEND: f64 = 140.0;
 /// So many bars at most, over the whole run.
 const MOST_BARS: u64 = 100;
 /// So many nodes have a row.
@@ -268,7 +270,7 @@ impl Sketch<'_> {
             let area = lettering.area(&tick.label, point).grown(2.0);
             if taken.is_none_or(|taken| !taken.overlaps(&area)) {
                 self.canvas.text(tick.label.as_str(), point, lettering);
-                taken = Some(area);
+                taken = if tick.label.is_empty() { taken } else { Some(area) };
             }
         }
         let base = at(panel.left, panel.bottom);
@@ -361,7 +363,12 @@ impl Sketch<'_> {
         let axis = if longest / least > 30 {
             Axis::nanoseconds_by_decades("", least as f64, longest as f64)
         } else {
-            Axis::nanoseconds("", 0.0, longest.max(1) as f64, Axis::ticks_up(plot.height()).min(5))
+            Axis::nanoseconds(
+                "",
+                0.0,
+                longest.max(1_000_000) as f64,
+                Axis::ticks_up(plot.height()).min(5),
+            )
         };
         let unit = axis.title.trim();
         self.frame(plot, &axis, "");
@@ -498,7 +505,11 @@ impl Sketch<'_> {
                 entries.push((key, label.to_owned()));
             }
         }
-        self.legend(panel, &entries);
+        let order = ["leads", "follows", "candidate", "paused", "down"];
+        entries.sort_by_key(|(_, label)| order.iter().position(|other| other == label));
+        // Nothing else stands below the last panel at its right.
+        let tall = Area { bottom: panel.bottom.max(panel.top + LEAST_LEGEND), ..panel };
+        self.legend(tall, &entries);
     }
 
     fn spell(&mut self, spell: &Spell, y: f64) {

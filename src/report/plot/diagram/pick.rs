@@ -109,6 +109,11 @@ impl Stage<'_> {
         at.nanos().abs_diff(center.nanos())
     }
 
+    /// Whether nothing went wrong, so that what is shown are some operations and no more.
+    fn is_start(&self) -> bool {
+        self.focus.moment.is_none() && !self.focus.operations.is_empty()
+    }
+
     fn is_subject(&self, op: OpId) -> bool {
         self.focus.operations.contains(&op)
     }
@@ -127,6 +132,9 @@ impl Stage<'_> {
             })
             .collect();
         ranked.sort_unstable();
+        if self.is_start() {
+            ranked.retain(|(other, ..)| !other);
+        }
         if ranked.len() > MOST_OPERATIONS && !keys.is_empty() {
             ranked.retain(|(other, other_key, ..)| !other || !other_key);
         }
@@ -188,7 +196,7 @@ impl Stage<'_> {
         if ranked.len() > MOST_MESSAGES {
             ranked.retain(|(rank, ..)| *rank != BACKGROUND);
         }
-        if ranked.len() > MOST_MESSAGES {
+        if ranked.len() > MOST_MESSAGES || self.is_start() {
             ranked.retain(|(rank, ..)| *rank != OF_OTHERS);
         }
         ranked.sort_unstable();
