@@ -434,7 +434,7 @@ impl Sketch<'_> {
                 let down = if full > start.y { 1.0 } else { -1.0 };
                 // Stumps to several receivers lie side by side.
                 let further = arrow.from.abs_diff(arrow.to).min(5) as f64 - 1.0;
-                let x = start.x + 11.0 + 15.0 * further;
+                let x = start.x + 18.0 + 15.0 * further;
                 at(x.min(self.area.right - 8.0), start.y + down * 32.0)
             }
         };

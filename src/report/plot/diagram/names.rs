@@ -121,8 +121,16 @@ impl Sketch<'_> {
             let lettering = Lettering::new(14.0, color.toward(INK, 0.35)).bold();
             let wide = text_width(&text, 14.0, Weight::Bold);
             let start = (from + 4.0).min(self.area.right - wide);
-            let places =
-                [(start, -16.0), (start, 16.0), (f64::midpoint(from, until) - wide / 2.0, -16.0)];
+            let middle = f64::midpoint(from, until) - wide / 2.0;
+            let places = [
+                (start, -16.0),
+                (start, 16.0),
+                (start + 50.0, -16.0),
+                (start + 50.0, 16.0),
+                (start + 110.0, -16.0),
+                (start + 110.0, 16.0),
+                (middle, -16.0),
+            ];
             // Rather where no arrow goes, else over some.
             let tries = places
                 .iter()
@@ -131,8 +139,10 @@ impl Sketch<'_> {
             for ((x, drop), over) in tries {
                 let lettering = lettering.anchored(Along::Start, Across::Middle);
                 let area = lettering.area(&text, at(*x, y + drop)).grown(1.0);
+                let moved = *x > start && area.right > until;
                 let inside =
                     area.left >= self.area.left - 1.0 && area.right <= self.area.right + 1.0;
+                let inside = inside && !moved;
                 let clear = over || !self.crossed(&area, None);
                 if inside && clear && self.labels.take(area) {
                     self.canvas.rect(area, WHITE.with_alpha(0.75));

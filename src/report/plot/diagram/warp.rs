@@ -37,8 +37,11 @@ impl Warp {
         let gaps = if wide * typical / whole >= SLANT {
             Vec::new()
         } else {
-            // A break that leaves out next to nothing only disturbs.
-            gaps(&instants(diagram), typical, (4.0 * typical).max(whole / 80.0))
+            let instants = instants(diagram);
+            let all = gaps(&instants, typical, 4.0 * typical);
+            let kept = whole - all.iter().map(|gap| length(*gap)).sum::<f64>();
+            // A break that is hardly shorter than what it leaves out only disturbs.
+            gaps(&instants, typical, (4.0 * typical).max(kept / wide * 3.0 * BREAK))
         };
         let kept = whole - gaps.iter().map(|gap| length(*gap)).sum::<f64>();
         let scale = (wide - BREAK * gaps.len() as f64) / kept.max(1.0);
