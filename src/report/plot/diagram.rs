@@ -35,6 +35,8 @@ const WIDTH: u32 = 1800;
 const NODE_ROW: f64 = 104.0;
 /// From one client's line to the next, in pixels.
 const CLIENT_ROW: f64 = 88.0;
+/// The height of the stump of a message that was lost when it was sent, in pixels.
+const STUMP: f64 = 32.0;
 /// A height in which every caption has room, in pixels.
 const ROOM: u32 = 2000;
 
@@ -434,8 +436,8 @@ impl Sketch<'_> {
                 let down = if full > start.y { 1.0 } else { -1.0 };
                 // Stumps to several receivers lie side by side.
                 let further = arrow.from.abs_diff(arrow.to).min(5) as f64 - 1.0;
-                let x = start.x + 18.0 + 15.0 * further;
-                at(x.min(self.area.right - 8.0), start.y + down * 32.0)
+                let x = start.x + self.lean(arrow, down) + 15.0 * further;
+                at(x.min(self.area.right - 8.0), start.y + down * STUMP)
             }
         };
         // A node's line is thick: arrows begin and end at its edge.
@@ -445,6 +447,24 @@ impl Sketch<'_> {
         let start = at(start.x, start.y + down * edge(arrow.from));
         let end = if end.y == full { at(end.x, end.y - down * edge(arrow.to)) } else { end };
         (start, end)
+    }
+
+    /// How far a stump leans to the right, in pixels, so that it lies on no message that left with it and arrived.
+    fn lean(&self, stump: &Arrow, down: f64) -> f64 {
+        let siblings = self.diagram.arrows.iter().filter_map(|other| {
+            let (from, to) = (self.lines[other.from], self.lines[other.to]);
+            let is_sibling = (other.from, other.sent_at) == (stump.from, stump.sent_at);
+            match other.landing {
+                Landing::Arrived(at) if is_sibling && (to - from) * down > 0.0 => {
+                    let wide = self.warp.beyond(at) - self.warp.beyond(other.sent_at);
+                    Some(wide / (to - from).abs())
+                }
+                _ => None,
+            }
+        });
+        let slants: Vec<f64> = siblings.collect();
+        let is_free = |lean: &&f64| slants.iter().all(|slant| (slant - **lean / STUMP).abs() > 0.3);
+        [18.0, 3.0, 34.0].iter().find(is_free).copied().unwrap_or(18.0)
     }
 
     /// The part of a line that lies in the picture, and whether its end does.
