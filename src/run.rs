@@ -14,8 +14,10 @@ use crate::sim::queue::{CalendarQueue, HeapQueue};
 use crate::sim::{Finished, Notes, Simulation};
 use crate::time::Time;
 
+pub mod chronicle;
 pub mod diff;
 pub mod explain;
+pub mod focus;
 pub mod mechanism;
 pub mod story;
 
@@ -130,7 +132,7 @@ pub fn run<P: Protocol>(
     seed: u64,
     options: RunOptions,
 ) -> RunResult {
-    let notes = Notes { trace: options.trace, steps: options.steps, watched: Vec::new() };
+    let notes = Notes { trace: options.trace, steps: options.steps, ..Notes::default() };
     let finished = simulate::<P>(config, settings, seed, options.queue, notes);
     let promises = P::promises(settings, config);
     let evidence = losses::evidence(config, &finished);

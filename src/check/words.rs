@@ -26,7 +26,7 @@ pub(crate) fn call(names: &Names, entry: &Entry) -> String {
 }
 
 /// An operation and who invoked it: `put city=Raleigh by c1`.
-pub(super) fn call_by(names: &Names, entry: &Entry) -> String {
+pub(crate) fn call_by(names: &Names, entry: &Entry) -> String {
     format!("{} by {}", call(names, entry), names.client(entry.client))
 }
 

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use crate::cli::run::window::WindowArg;
 use crate::cli::seeds::{Seeds, SeedsOrCount};
 use crate::experiment::charts::Kind;
 
@@ -85,6 +86,20 @@ pub(super) struct RunArgs {
     /// Write trace.txt too, a line an event
     #[arg(long)]
     pub(super) trace: bool,
+    /// Draw the run over time: timeline.png and timeline.svg beside result.json
+    ///
+    /// Operations by outcome, latencies, replication lag and who led, with the faults through all of them.
+    #[arg(long)]
+    pub(super) plot: bool,
+    /// Draw who sent what to whom: diagram.png and diagram.svg beside result.json
+    ///
+    /// A space-time diagram around the first violation; where there is none around the first fault, or else of the
+    /// start.
+    #[arg(long)]
+    pub(super) diagram: bool,
+    /// Draw this stretch of virtual time in the diagram, as in 1s..2500ms
+    #[arg(long, value_name = "A..B", requires = "diagram")]
+    pub(super) window: Option<WindowArg>,
     /// Print one JSON document to standard output, and the text to standard error
     #[arg(long)]
     pub(super) json: bool,

@@ -187,7 +187,10 @@ impl Pooled {
         let weigh = |(count, operations): (&u32, &u64)| u64::from(*count) * operations;
         let rank = rank(counts.iter().zip(&self.operations).map(weigh).sum(), per_mille);
         let drawn = |mark: &Vec<u32>| -> u64 {
-            mark.iter().zip(counts).map(|(before, count)| u64::from(*before) * u64::from(*count)).sum()
+            mark.iter()
+                .zip(counts)
+                .map(|(before, count)| u64::from(*before) * u64::from(*count))
+                .sum()
         };
         // Nothing is before the first mark, so there is always one below the rank.
         let mark = self.marks.partition_point(|mark| drawn(mark) < rank).saturating_sub(1);

@@ -124,7 +124,7 @@ impl Kind {
             value.filter(|value| !value.is_empty()).min_by_key(|value| value.len()).map(tight)
         };
         let length =
-            |words: &[&str]| duration(&bound(words, false)?).map(|span| span.nanos() as f64);
+            |words: &[&str]| duration(&bound(words, false)?).ok().map(|span| span.nanos() as f64);
         let share = |words: &[&str], lower| {
             let parts = percentage(&bound(words, lower)?)?.parts_per_billion();
             Some(f64::from(parts) / 1e9)

@@ -1,14 +1,16 @@
-//! The folder of a run: `result.json`, `nodes.json`, `history.jsonl` and, when there is a trace, `trace.txt`.
+//! The folder of a run: `result.json`, `nodes.json`, `history.jsonl` and, where they are asked for, `trace.txt` and
+//! pictures.
 //!
 //! Two runs of one scenario, seed and version write the same bytes. A file appears whole or not at all: it is
-//! written beside its name and renamed. Nothing is deleted but the trace of an earlier run, which would otherwise
-//! stand beside a result it does not belong to.
+//! written beside its name and renamed. Nothing is deleted but the trace and the pictures of an earlier run,
+//! which would otherwise stand beside a result they do not belong to.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::config::Names;
+use crate::report::pictures::Drawn;
 use crate::report::{Report, history, json, nodes};
 use crate::run::RunResult;
 
@@ -49,12 +51,44 @@ pub fn write(
     let trace = folder.join("trace.txt");
     match &result.trace {
         Some(text) => file(&trace, |out| out.write_all(text.as_bytes())),
-        None => match fs::remove_file(&trace) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(FolderError { path: trace, source })
+        None => remove(trace),
+    }
+}
+
+/// The files of a timeline: PNG, then SVG.
+pub const TIMELINE: [&str; 2] = ["timeline.png", "timeline.svg"];
+/// The files of a space-time diagram: PNG, then SVG.
+pub const DIAGRAM: [&str; 2] = ["diagram.png", "diagram.svg"];
+
+/// Writes the pictures of a run, and takes away those of an earlier run that are not drawn again.
+///
+/// # Errors
+///
+/// When one of the files cannot be written; those before it are.
+pub fn write_pictures(folder: &Path, drawn: &Drawn) -> Result<(), FolderError> {
+    for ([png, svg], picture) in [(TIMELINE, &drawn.timeline), (DIAGRAM, &drawn.diagram)] {
+        let (png, svg) = (folder.join(png), folder.join(svg));
+        match picture {
+            Some(picture) => {
+                file(&png, |out| out.write_all(&picture.png))?;
+                file(&svg, |out| out.write_all(picture.svg.as_bytes()))?;
             }
-            _ => Ok(()),
-        },
+            None => {
+                remove(png)?;
+                remove(svg)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes what an earlier run may have left.
+fn remove(path: PathBuf) -> Result<(), FolderError> {
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(FolderError { path, source })
+        }
+        _ => Ok(()),
     }
 }
 

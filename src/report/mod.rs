@@ -18,6 +18,7 @@ pub mod history;
 pub mod json;
 pub(crate) mod layout;
 pub mod nodes;
+pub mod pictures;
 pub mod plot;
 #[cfg(test)]
 pub(crate) mod sample;

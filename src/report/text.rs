@@ -30,6 +30,8 @@ pub struct Notes {
     pub commands: Vec<String>,
     /// Where its files are, when it left any.
     pub written: Option<String>,
+    /// The pictures among them.
+    pub pictures: Vec<&'static str>,
     /// What doing it twice showed, when that was asked for.
     pub verified: Option<String>,
 }
@@ -324,6 +326,9 @@ impl Page {
         }
         if let Some(written) = &notes.written {
             self.line(&format!("{:LABEL$}{written}", "Written to"));
+            if !notes.pictures.is_empty() {
+                self.line(&format!("{:LABEL$}{}", "Pictures", notes.pictures.join(", ")));
+            }
         }
     }
 }
@@ -452,6 +457,7 @@ mod tests {
         Notes {
             commands: vec!["splitbrain run scenarios/quickstart.toml --seed 1".to_owned()],
             written: Some("output/quickstart/1".to_owned()),
+            pictures: Vec::new(),
             verified: None,
         }
     }

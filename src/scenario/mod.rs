@@ -11,9 +11,11 @@ use crate::config::{Cluster, Config};
 use crate::property::Promises;
 use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::{Message, Protocol};
+use crate::run::chronicle::{Chronicle, Window};
 use crate::run::diff::Account;
 use crate::run::explain::{Asked, Explanation, NoSuchWrite};
 use crate::run::{RunOptions, RunResult};
+use crate::time::Span;
 
 mod changes;
 mod decode;
@@ -38,8 +40,17 @@ pub use diagnostics::Diagnostics;
 pub(crate) use diagnostics::nearest;
 pub use distribution::encode_distribution;
 pub use schema::schema;
-pub use units::{read_duration as duration, read_percentage as percentage};
+pub use units::read_percentage as percentage;
 pub use vary::{Axis, settings};
+
+/// A length of time as scenario files write it: `150ms`, `1.5s`.
+///
+/// # Errors
+///
+/// Why it is none, in words.
+pub(crate) fn duration(text: &str) -> Result<Span, String> {
+    units::duration(text).map_err(|not| not.why)
+}
 
 /// A protocol that can be named in a scenario file, as `[protocol.NAME]`.
 pub trait ScenarioProtocol: Protocol {
@@ -71,7 +82,7 @@ pub struct Awaited {
     /// How many other nodes have to confirm.
     pub confirmations: u16,
     /// How long the leader waits for them.
-    pub patience: crate::time::Span,
+    pub patience: Span,
 }
 
 /// A protocol with its settings, whatever its type: the one dynamic call a run.
@@ -93,6 +104,8 @@ pub trait ConfiguredProtocol: Send + Sync {
         seed: u64,
         asked: &Asked,
     ) -> Result<Explanation, NoSuchWrite>;
+    /// Runs it and notes what happens on every node and, where a window is asked for, every message of it.
+    fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle;
     /// What it promises in this scenario.
     fn promises(&self, config: &Config) -> Promises;
     /// What a put waits for, where that is a number of confirmations.
@@ -125,6 +138,10 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
         asked: &Asked,
     ) -> Result<Explanation, NoSuchWrite> {
         crate::run::explain::explain::<P>(config, &self.0, seed, asked)
+    }
+
+    fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle {
+        crate::run::chronicle::chronicle::<P>(config, &self.0, seed, window)
     }
 
     fn promises(&self, config: &Config) -> Promises {

@@ -89,12 +89,6 @@ fn unit_of(unit: &str, units: &[(&str, u128)], what: &str) -> Result<u128, NotTh
     not(format!("`{shown}` is no unit of {what}: expected one of {names}"))
 }
 
-/// A length of time as scenario files write it, `150ms`; `None` for anything else.
-#[must_use]
-pub fn read_duration(text: &str) -> Option<Span> {
-    duration(text).ok()
-}
-
 /// A share as scenario files write it, `1.5%`; `None` for anything else.
 #[must_use]
 pub fn read_percentage(text: &str) -> Option<Probability> {

@@ -323,6 +323,9 @@ impl Clients {
             );
         } else {
             world.kernel.counts.blocked += 1;
+            if let Some(grounded) = &mut world.kernel.grounded {
+                grounded.request(world.kernel.now, client, node, request);
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
 
 use super::queue::EventQueue;
+use super::record::Grounded;
 use super::trace::Trace;
 
 /// Something that happens at an instant.
@@ -154,6 +155,8 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     pub(crate) hazards: Hazards,
     /// A line an event, if asked for.
     pub(crate) trace: Trace,
+    /// Messages that were stopped, if asked for.
+    pub(crate) grounded: Option<Grounded>,
     /// Events played.
     pub(crate) events: u64,
     /// How many of them at `now`.
@@ -175,6 +178,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
             in_flight: 0,
             hazards: Hazards::NONE,
             trace,
+            grounded: None,
             events: 0,
             events_now: 0,
             digest: Digest::new(),
@@ -238,6 +242,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
     /// The event that caused each one played, where the queue keeps that.
     pub(crate) fn parents(&mut self) -> Vec<Option<usize>> {
         self.queue.parents()
+    }
+
+    pub(crate) const fn queue(&mut self) -> &mut Q {
+        &mut self.queue
     }
 
     pub(crate) fn pending_events(&self) -> usize {

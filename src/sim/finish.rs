@@ -11,6 +11,7 @@ use crate::time::Time;
 use super::Simulation;
 use super::event::Event;
 use super::queue::EventQueue;
+use super::record::{Happening, Record};
 use super::watch::{Sighting, Watch};
 
 /// What a run left.
@@ -41,6 +42,8 @@ pub(crate) struct Finished {
     pub(crate) steps: Vec<(Time, DigestValue)>,
     pub(crate) sightings: Vec<Sighting>,
     pub(crate) applications: Option<Vec<Application>>,
+    /// What happened on every node, in event order, where a picture is to be made.
+    pub(crate) happenings: Vec<Happening>,
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
@@ -86,6 +89,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             steps: self.steps.unwrap_or_default(),
             sightings: self.watch.map_or_else(Vec::new, |watch| Watch::into_sightings(*watch)),
             applications: self.applications,
+            happenings: self
+                .record
+                .map_or_else(Vec::new, |record| Record::into_happenings(*record)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `client`, `nemesis`, `settle`, `observe`, `watch`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
+//! `network`, `client`, `nemesis`, `settle`, `observe`, `watch`, `record`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
 
 use crate::config::Config;
 use crate::digest::{DigestValue, name_hash};
@@ -24,12 +24,15 @@ use network::{Fate, Network, Packet};
 use node::Slot;
 use ordinals::Ordinals;
 use queue::EventQueue;
+use record::Record;
 use settle::{Settle, StateWatch, events_an_instant};
 use trace::Trace;
 use watch::Watch;
 
 pub(crate) use finish::Finished;
 pub(crate) use lineage::Lineage;
+pub(crate) use record::Flights;
+pub use record::{End, Flight, Happening, HappeningKind, Landing};
 pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target};
 
 pub(crate) mod client;
@@ -44,6 +47,7 @@ mod node;
 mod observe;
 mod ordinals;
 pub mod queue;
+mod record;
 mod settle;
 mod trace;
 mod watch;
@@ -76,11 +80,12 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     any_paused: bool,
     /// Whether anybody wants to know what happens to single writes.
     observed: bool,
-    /// The write whose life is noted.
     /// What each node applied, when the scenario bounds the replication lag.
     applications: Option<Vec<Application>>,
     /// The writes whose lives are noted.
     watch: Option<Box<Watch>>,
+    /// What happens on every node, for a picture.
+    record: Option<Box<Record>>,
     steps: Option<Vec<(Time, DigestValue)>>,
 }
 
@@ -89,6 +94,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
 pub(crate) struct Notes {
     pub(crate) trace: bool,
     pub(crate) steps: bool,
+    /// What happens on every node, for a picture.
+    pub(crate) record: bool,
     /// The writes to follow; a sighting names one by its place here.
     pub(crate) watched: Vec<Target>,
 }
@@ -122,8 +129,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             settlement: None,
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
-            observed: notes.trace || !notes.watched.is_empty() || measures_lag,
+            observed: notes.trace || notes.record || !notes.watched.is_empty() || measures_lag,
             watch: Watch::of(notes.watched),
+            record: notes.record.then(Box::default),
             applications: measures_lag.then(Vec::new),
             steps: notes.steps.then(Vec::new),
         }
@@ -131,6 +139,15 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
 
     /// Plays the run to its end.
     pub(crate) fn run(mut self) -> Finished {
+        self.play_all();
+        let settlement = self.settlement.take();
+        self.finish(settlement)
+    }
+
+    /// Plays every event.
+    // Always inlined: there is one hot caller, beside a cold one.
+    #[inline(always)]
+    fn play_all(&mut self) {
         self.start();
         while self.settlement.is_none() {
             if self.states.pending() {
@@ -139,7 +156,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             let Some(event) = self.kernel.pop() else { break };
             self.kernel.feed(&event);
             if self.observed {
-                self.look_at(&event.what);
+                self.look_at(&event);
             }
             // The hot caller of `play` has the event to itself.
             if self.any_paused {
@@ -155,8 +172,6 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 self.settlement = Some(Settlement::Stuck { at, events });
             }
         }
-        let settlement = self.settlement.take();
-        self.finish(settlement)
     }
 
     fn start(&mut self) {
@@ -252,7 +267,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     /// Before an event is played: its line in the trace, and what it means to the writes that are followed.
     #[cold]
     #[inline(never)]
-    fn look_at(&mut self, what: &What<P>) {
+    fn look_at(&mut self, event: &Event<P>) {
+        let what = &event.what;
         if self.kernel.trace.wanted() {
             self.kernel.trace.mark();
             let (who, what, content) = describe(what, &self.config.names);
@@ -261,6 +277,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         if let (Some(watch), What::Message { to, from, message }) = (&mut self.watch, what) {
             let up = self.slots[to.index()].is_up();
             watch.arrives(self.kernel.now, (*from, *to), message, up);
+        }
+        if let (Some(record), What::Message { to, .. }) = (&mut self.record, what)
+            && !self.slots[to.index()].is_up()
+        {
+            record.undelivered(event.id);
         }
     }
 
@@ -495,6 +516,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let fate = self.network.decide(packet, self.kernel.now, &self.kernel.draws);
         if self.observed {
             self.watch_sent((from, to), &message, fate);
+            self.ground((from, to, id), &message, fate);
         }
         match fate {
             Fate::Arrives { at, copy } => {
@@ -531,6 +553,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         self.kernel.counts.sent += 1;
         if !self.network.client_reaches(client, node) {
             self.kernel.counts.blocked += 1;
+            if let Some(grounded) = &mut self.kernel.grounded {
+                grounded.answer(self.kernel.now, node, client, request);
+            }
             return;
         }
         let attempt = self.clients.attempt_id(client, request).unwrap_or(id);

@@ -10,6 +10,7 @@ use crate::time::{Span, Time};
 use super::event::{Event, What};
 use super::network::{self, Ends, NetworkFault, Packet};
 use super::queue::EventQueue;
+use super::record::HappeningKind;
 use super::watch::PowerLoss;
 mod disks;
 
@@ -128,6 +129,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 for node in &hit {
                     self.slots[node.index()].paused = true;
                     self.any_paused = true;
+                    self.record(*node, HappeningKind::Paused);
                 }
                 let text = format!("pause {}", names(&hit));
                 (Some(Undo::Resume(hit)), text)
@@ -399,6 +401,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let left = (&disk.image(), disk.had_records());
             watch.crashed(self.kernel.now, node, lost.as_ref(), left);
         }
+        self.record(node, HappeningKind::Down);
     }
 
     /// A machine loses power; its disk before and after, where writes are followed.
@@ -417,6 +420,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     }
 
     fn resume(&mut self, node: NodeId) {
+        self.record(node, HappeningKind::Resumed);
         let slot = &mut self.slots[node.index()];
         slot.paused = false;
         let backlog = std::mem::take(&mut slot.backlog);

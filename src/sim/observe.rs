@@ -37,12 +37,23 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 self.note_recovery((node, file), covers, Read { records, last, digest });
             }
         }
-        if let Some(watch) = &mut self.watch {
-            watch.observed(self.kernel.now, node, observation);
+        if self.observed {
+            self.look_into(node, observation);
         }
         if self.kernel.trace.wanted() {
             let (what, text) = observation.describe(&self.config.names);
             self.kernel.trace.line(self.kernel.now, &node.to_string(), what, &text);
+        }
+    }
+
+    /// What an observation means to those who follow single writes or keep a record.
+    #[cold]
+    fn look_into(&mut self, node: NodeId, observation: Observation) {
+        if let Some(watch) = &mut self.watch {
+            watch.observed(self.kernel.now, node, observation);
+        }
+        if let Some(record) = &mut self.record {
+            record.observed(self.kernel.now, node, observation);
         }
     }
 

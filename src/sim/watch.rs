@@ -415,10 +415,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
 
     /// A node has started, or given up at once.
     pub(super) fn watch_booted(&mut self, node: NodeId) {
-        if self.watch.is_none() {
+        if self.watch.is_none() && self.record.is_none() {
             return;
         }
         let snapshot = self.snapshot(node);
+        if let Some(record) = &mut self.record {
+            record.booted(self.kernel.now, node, &snapshot);
+        }
         if let Some(watch) = &mut self.watch {
             watch.started(self.kernel.now, node, &snapshot);
         }

@@ -14,9 +14,11 @@ use crate::scenario::{Registry, Scenario};
 mod play;
 mod tell;
 mod verify;
+pub(super) mod window;
 
 use play::{Plan, Wishes, play};
 use tell::Teller;
+use window::WindowArg;
 
 /// How many runs a thread has before it: enough that none waits long for the slowest, few enough to keep.
 const RUNS_A_THREAD: usize = 32;
@@ -38,6 +40,9 @@ pub(super) fn run(
             name: scenario_name(file),
             config: &scenario.config,
             play: Box::new(|seed, options| scenario.run(seed, options)),
+            chronicle: Box::new(|seed, window| {
+                scenario.protocol.chronicle(&scenario.config, seed, window)
+            }),
         })
         .collect();
     if let Err(clash) = distinct_names(&plans) {
@@ -91,8 +96,14 @@ fn run_all(plans: &[Plan<'_>], args: &RunArgs, program: &str, console: &mut Cons
             return Exit::Usage;
         }
     };
-    let wishes =
-        Wishes { verify: args.verify, trace: args.trace, only_notable: args.seeds.is_some() };
+    let wishes = Wishes {
+        verify: args.verify,
+        trace: args.trace,
+        only_notable: args.seeds.is_some(),
+        plot: args.plot,
+        diagram: args.diagram,
+        window: args.window.map(|WindowArg(window)| window),
+    };
     let bar = progress(total, args.quiet, console);
     let one = |(plan, seed)| {
         let played = play(plan, seed, wishes, folder(args, plan, seed, plans.len()));

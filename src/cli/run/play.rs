@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::cli::run::verify::{Verification, verify};
 use crate::config::Config;
 use crate::report::folder::{self, FolderError};
+use crate::report::pictures::{self, Wanted};
 use crate::report::{Lengths, Report};
+use crate::run::chronicle::{Chronicle, Window};
 use crate::run::{RunOptions, RunResult, RunVerdict};
 
 /// A scenario that is ready to run.
@@ -18,6 +20,8 @@ pub(super) struct Plan<'a> {
     pub(super) config: &'a Config,
     /// Runs it under a seed.
     pub(super) play: Box<dyn Fn(u64, RunOptions) -> RunResult + Sync + 'a>,
+    /// Runs it once more for a picture.
+    pub(super) chronicle: Box<dyn Fn(u64, Option<Window>) -> Chronicle + Sync + 'a>,
 }
 
 /// What to do with a run besides telling it.
@@ -29,6 +33,12 @@ pub(super) struct Wishes {
     pub(super) trace: bool,
     /// Leave a folder only when it did not pass.
     pub(super) only_notable: bool,
+    /// Draw its timeline.
+    pub(super) plot: bool,
+    /// Draw its space-time diagram.
+    pub(super) diagram: bool,
+    /// Which part of it; `None`: what went wrong.
+    pub(super) window: Option<Window>,
 }
 
 /// A run that was played, without its history: small enough to wait for its turn.
@@ -64,7 +74,11 @@ pub(super) fn play(plan: &Plan<'_>, seed: u64, wishes: Wishes, folder: PathBuf) 
         if wishes.trace && result.trace.is_none() {
             result = again(RunOptions { trace: true, ..RunOptions::default() });
         }
-        let written = folder::write(&folder, &played.report, &result, &plan.config.names);
+        let again = |window| (plan.chronicle)(seed, window);
+        let wanted = Wanted { plot: wishes.plot, diagram: wishes.diagram, window: wishes.window };
+        let drawn = pictures::draw((&plan.name, plan.config), &result, wanted, &again);
+        let written = folder::write(&folder, &played.report, &result, &plan.config.names)
+            .and_then(|()| folder::write_pictures(&folder, &drawn));
         played.written = Some(written.map(|()| folder));
     }
     played

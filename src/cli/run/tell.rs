@@ -8,10 +8,11 @@ use crate::cli::args::RunArgs;
 use crate::cli::run::play::{Plan, Played};
 use crate::cli::run::verify::Verification;
 use crate::cli::{Console, Exit};
+use crate::report::folder::{self, FolderError};
+use crate::report::json;
 use crate::report::layout::counted;
 use crate::report::tally::Tally;
 use crate::report::text::{self, Notes};
-use crate::report::{folder::FolderError, json};
 use crate::run::RunVerdict;
 
 /// How many files that could not be written are named; a full disk fails them all.
@@ -122,6 +123,7 @@ impl<'a> Teller<'a> {
                 Some(Ok(folder)) => Some(folder.display().to_string()),
                 Some(Err(_)) | None => None,
             },
+            pictures: pictures(self.args),
             verified: played.verification.as_ref().map(|verification| match verification {
                 Verification::Same => "two runs, one digest".to_owned(),
                 Verification::Differs(_) => "no, two runs that differ".to_owned(),
@@ -148,6 +150,7 @@ impl<'a> Teller<'a> {
         let notes = Notes {
             commands,
             written: sum.written(),
+            pictures: pictures(self.args),
             verified: self.args.verify.then(|| match sum.differing {
                 0 => "every run twice, one digest each".to_owned(),
                 some => format!("no, {} came out differently", counted(some, "run")),
@@ -228,6 +231,12 @@ impl<'a> Teller<'a> {
         }
         format!("{command} {seeds}")
     }
+}
+
+/// The pictures that each folder has.
+fn pictures(args: &RunArgs) -> Vec<&'static str> {
+    let files = |asked, files: [&'static str; 2]| files.into_iter().filter(move |_| asked);
+    files(args.plot, folder::TIMELINE).chain(files(args.diagram, folder::DIAGRAM)).collect()
 }
 
 /// The document of a run.

@@ -16,6 +16,7 @@ use crate::cli::{Console, Exit};
 use crate::config::Config;
 use crate::digest::DigestValue;
 use crate::report::sample;
+use crate::run::chronicle::Chronicle;
 use crate::run::{RunOptions, RunResult, RunVerdict};
 
 /// What was printed, readable while the console holds it too.
@@ -58,7 +59,13 @@ fn plan<'a>(
     play: impl Fn(u64, RunOptions) -> RunResult + Sync + 'a,
 ) -> Plan<'a> {
     let file = Path::new(file);
-    Plan { file, name: crate::cli::scenario_name(file), config, play: Box::new(play) }
+    Plan {
+        file,
+        name: crate::cli::scenario_name(file),
+        config,
+        play: Box::new(play),
+        chronicle: Box::new(|_, _| Chronicle::default()),
+    }
 }
 
 /// A run whose digest is its seed; every third seed fails, and 7 is unknown.
@@ -248,4 +255,44 @@ fn a_folder_that_cannot_be_written_is_a_usage_error_after_the_report() {
     assert_eq!(done.exit, Exit::Usage);
     assert!(done.out.starts_with("PASS") && !done.out.contains("Written to"));
     assert!(done.err.starts_with("error: cannot write "), "{}", done.err);
+}
+
+#[test]
+fn pictures_lie_beside_the_result_and_go_when_they_are_not_drawn_again() {
+    let config = sample::config();
+    let plans = [plan("scenarios/quickstart.toml", &config, some_fail)];
+    let (_home, out, line) = with_out("scenarios/quickstart.toml --plot --diagram --window 0s..1s");
+    let both = done(&plans, &line);
+    assert_eq!(both.exit, Exit::Pass);
+    let named = "\nPictures      timeline.png, timeline.svg, diagram.png, diagram.svg\n";
+    assert!(both.out.contains(named), "{}", both.out);
+    let files = ["history.jsonl", "nodes.json", "result.json"];
+    let pictures = ["diagram.png", "diagram.svg", "timeline.png", "timeline.svg"];
+    let mut all: Vec<&str> = files.into_iter().chain(pictures).collect();
+    all.sort_unstable();
+    assert_eq!(names_in(&out), all);
+    assert!(fs::read(out.join("diagram.png")).unwrap().starts_with(b"\x89PNG"));
+    assert!(fs::read_to_string(out.join("timeline.svg")).unwrap().starts_with("<svg"));
+    let none = done(&plans, &line.replace(" --plot --diagram --window 0s..1s", ""));
+    assert!(!none.out.contains("Pictures"), "{}", none.out);
+    assert_eq!(names_in(&out), files);
+}
+
+#[test]
+fn with_seeds_only_the_runs_that_have_a_folder_are_drawn() {
+    let config = sample::config();
+    let plans = [plan("scenarios/quickstart.toml", &config, some_fail)];
+    let (_home, out, line) = with_out("scenarios/quickstart.toml --seeds 1..=3 --plot");
+    assert_eq!(done(&plans, &line).exit, Exit::Violation);
+    assert_eq!(names_in(&out), ["3"]);
+    assert!(names_in(&out.join("3")).contains(&"timeline.png".to_owned()));
+}
+
+#[test]
+fn a_window_without_a_diagram_or_without_sense_is_a_mistake() {
+    for line in ["--window 1s..2s", "--diagram --window 5s..1s", "--diagram --window 1..2s"] {
+        let words = ["splitbrain", "run", "x.toml"].into_iter().chain(line.split_whitespace());
+        let mistake = CommandLine::try_parse_from(words).unwrap_err();
+        assert_eq!(mistake.exit_code(), 2, "{line}");
+    }
 }

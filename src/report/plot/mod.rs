@@ -6,9 +6,11 @@
 //! what was run.
 
 pub mod axis;
+mod bands;
 pub mod canvas;
 pub mod comparison;
 pub mod consistency;
+pub mod diagram;
 pub mod distribution;
 pub mod frame;
 #[cfg(test)]
@@ -17,6 +19,7 @@ pub mod latency;
 pub mod lettering;
 mod render;
 pub mod style;
+pub mod timeline;
 pub mod tradeoff;
 
 /// What a picture says in words.

@@ -1,0 +1,519 @@
+//! The space-time diagram of a run: a line for each client and node, messages as arrows between them, what was lost
+//! as crosses, faults as bands.
+//!
+//! Time runs to the right. Where nothing that is shown happens for long, the axis is broken, so that the slant of
+//! every arrow stays visible; all that is between two breaks has one scale.
+
+use crate::id::NodeId;
+use crate::run::chronicle::{FaultSpan, Landing, Life, Spell, Window};
+use crate::time::Time;
+
+use super::bands::{self, LANE};
+use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at};
+use super::frame::captioned;
+use super::lettering::{Weight, shortened, text_width};
+use super::style::{
+    AXIS, BLUE, Color, GREEN, GRID, INK, LABEL, MUTED, ORANGE, PURPLE, SKY, SMALL, VERMILLION,
+    WHITE,
+};
+use super::{Caption, Picture};
+
+use labels::Labels;
+use warp::Warp;
+
+mod labels;
+mod legend;
+mod names;
+mod pick;
+#[cfg(test)]
+mod tests;
+mod warp;
+
+/// The width of a diagram in pixels.
+const WIDTH: u32 = 1800;
+/// From one node's line to the next, in pixels.
+const NODE_ROW: f64 = 104.0;
+/// From one client's line to the next, in pixels.
+const CLIENT_ROW: f64 = 88.0;
+/// The height of the stump of a message that was lost when it was sent, in pixels.
+const STUMP: f64 = 32.0;
+/// A height in which every caption has room, in pixels.
+const ROOM: u32 = 2000;
+
+/// What a message is about, which gives its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// It brings writes.
+    Write,
+    /// It confirms writes.
+    Confirmation,
+    /// A client's request, or the answer to one.
+    Client,
+    /// Anything else between nodes: votes, heartbeats.
+    Other,
+}
+
+impl Class {
+    /// All of them, in the order of the legend.
+    pub const ALL: [Self; 4] = [Self::Write, Self::Confirmation, Self::Client, Self::Other];
+
+    /// Its colour.
+    const fn color(self) -> Color {
+        match self {
+            Self::Write => BLUE,
+            Self::Confirmation => SKY,
+            Self::Client => AXIS,
+            Self::Other => PURPLE,
+        }
+    }
+}
+
+/// A message to draw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrow {
+    /// The row that it leaves.
+    pub from: usize,
+    /// The row that it goes to.
+    pub to: usize,
+    /// When it was sent, in virtual time.
+    pub sent_at: Time,
+    /// What became of it.
+    pub landing: Landing,
+    /// Until when a clog held it back, in virtual time.
+    pub held_until: Option<Time>,
+    /// What it is about.
+    pub class: Class,
+    /// What to write beside it.
+    pub label: String,
+    /// Whether the diagram is about it.
+    pub subject: bool,
+}
+
+/// How an operation ended, which gives its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It happened.
+    Ok,
+    /// It happened with fewer confirmations than it asked for.
+    Degraded,
+    /// It did not happen.
+    Fail,
+    /// Nobody knows.
+    Info,
+}
+
+impl Outcome {
+    /// All of them, in the order of the legend.
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Degraded, Self::Fail, Self::Info];
+
+    /// Its colour.
+    #[must_use]
+    pub const fn color(self) -> Color {
+        match self {
+            Self::Ok => GREEN,
+            Self::Degraded => ORANGE,
+            Self::Fail => VERMILLION,
+            Self::Info => PURPLE,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Fail => "fail",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// A client's operation to draw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The client's row.
+    pub row: usize,
+    /// From its invocation to its completion, in virtual time.
+    pub window: Window,
+    /// What was asked and answered.
+    pub text: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Whether the diagram is about it.
+    pub subject: bool,
+}
+
+/// A row of the diagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// A client, by its name.
+    Client(String),
+    /// A node.
+    Node(NodeId),
+}
+
+/// A space-time diagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagram {
+    /// The words around it; what is left out is among them.
+    pub caption: Caption,
+    /// What it shows, in virtual time.
+    pub window: Window,
+    /// When what it is about went wrong, in virtual time.
+    pub moment: Option<Time>,
+    /// Its rows: clients, then nodes.
+    pub rows: Vec<Row>,
+    /// The lives of its nodes.
+    pub spells: Vec<Spell>,
+    /// The faults that are on in the window.
+    pub faults: Vec<FaultSpan>,
+    /// The messages, in the order of sending.
+    pub arrows: Vec<Arrow>,
+    /// The operations, in the order of invocation.
+    pub operations: Vec<Asked>,
+}
+
+/// A diagram under way.
+struct Sketch<'a> {
+    diagram: &'a Diagram,
+    canvas: Canvas,
+    warp: Warp,
+    /// How far down each row's line is, in pixels.
+    lines: Vec<f64>,
+    /// Where the rows are.
+    area: Area,
+    labels: Labels,
+}
+
+impl Diagram {
+    /// The picture.
+    #[must_use]
+    pub fn draw(&self) -> Picture {
+        self.sketch().finish()
+    }
+
+    /// The shapes of the picture.
+    #[must_use]
+    pub fn sketch(&self) -> Canvas {
+        let (_, bare) = captioned(&self.caption, WIDTH, ROOM);
+        let names = self.rows.iter().map(|row| text_width(&row.name(), LABEL, Weight::Bold));
+        let left = bare.left + names.fold(60.0, f64::max) + 26.0;
+        let warp = Warp::new(self, (left, bare.right));
+        let ends = |fault: &FaultSpan| (warp.x(fault.window.from), warp.x(fault.window.until));
+        let (lanes, lane_count) = bands::lanes(&self.faults, ends, bare.right);
+        let height_of = |row: &Row| match row {
+            Row::Client(_) => CLIENT_ROW,
+            Row::Node(_) => NODE_ROW,
+        };
+        let rows: f64 = self.rows.iter().map(height_of).sum();
+        let words = f64::from(ROOM) - bare.height();
+        let height = words + LANE * lane_count as f64 + rows + 100.0;
+        let (canvas, area) = captioned(&self.caption, WIDTH, height.ceil() as u32);
+        let legend_top = area.bottom - 30.0;
+        let body = Area {
+            left,
+            right: area.right,
+            top: area.top + LANE * lane_count as f64,
+            bottom: legend_top - 62.0,
+        };
+        let step = body.height() / rows;
+        let mut top = body.top;
+        let lines = self.rows.iter().map(|row| {
+            let high = height_of(row) * step;
+            top += high;
+            // A client's texts stand above its line.
+            top - high * if matches!(row, Row::Client(_)) { 0.3 } else { 0.5 }
+        });
+        let lines = lines.collect();
+        let labels = Labels::default();
+        let mut sketch = Sketch { diagram: self, canvas, warp, lines, area: body, labels };
+        sketch.axis();
+        sketch.bands(&lanes, area.top);
+        sketch.rows(area.left);
+        sketch.moment();
+        sketch.arrows();
+        sketch.operations();
+        sketch.arrow_labels();
+        sketch.role_labels();
+        legend::draw(&mut sketch.canvas, self, at(area.left, legend_top + 14.0), area.right);
+        sketch.canvas
+    }
+}
+
+impl Row {
+    fn name(&self) -> String {
+        match self {
+            Self::Client(name) => name.clone(),
+            Self::Node(node) => node.to_string(),
+        }
+    }
+}
+
+/// Whether a message never reached anybody.
+const fn is_lost(landing: Landing) -> bool {
+    matches!(landing, Landing::Lost | Landing::Blocked | Landing::Undelivered(_))
+}
+
+impl Sketch<'_> {
+    /// The times below the rows, and the breaks of the axis.
+    fn axis(&mut self) {
+        let Area { top, bottom, left, right } = self.area;
+        let lettering = Lettering::new(SMALL, MUTED).anchored(Along::Middle, Across::Top);
+        for (time, label) in self.warp.ticks() {
+            let x = self.warp.x(time);
+            let point = at(x, bottom + 14.0);
+            let area = lettering.area(&label, point).grown(5.0);
+            if area.left < left - 30.0 || area.right > right + 30.0 || !self.labels.take(area) {
+                continue;
+            }
+            self.canvas.line(at(x, top), at(x, bottom + 8.0), Stroke::solid(GRID, 1.0));
+            self.canvas.text(label, point, lettering);
+        }
+        for (from, until, _) in self.warp.breaks() {
+            let hatch = Area { left: from, right: until, top, bottom };
+            self.canvas.rect(hatch, GRID.with_alpha(0.35));
+        }
+        self.canvas.line(at(left, bottom), at(right, bottom), Stroke::solid(AXIS, 1.5));
+        for (from, until, length) in self.warp.breaks() {
+            let middle = f64::midpoint(from, until);
+            let strip = Area {
+                left: middle - 5.0,
+                right: middle + 5.0,
+                top: bottom - 6.0,
+                bottom: bottom + 6.0,
+            };
+            self.canvas.rect(strip, WHITE);
+            for side in [-5.0, 5.0] {
+                let x = middle + side;
+                let stroke = Stroke::solid(AXIS, 1.5);
+                self.canvas.line(at(x - 3.0, bottom + 7.0), at(x + 3.0, bottom - 7.0), stroke);
+            }
+            let point = at(middle, bottom + 40.0);
+            if self.labels.take(lettering.area(&length, point).grown(3.0)) {
+                self.canvas.text(length, point, lettering);
+            }
+        }
+    }
+
+    /// Faults as bands, with their names above.
+    fn bands(&mut self, lanes: &[usize], top: f64) {
+        for (fault, lane) in self.diagram.faults.iter().zip(lanes) {
+            let (from, until) = self.ends(fault.window);
+            let y = top + LANE * *lane as f64;
+            let color = bands::color(fault);
+            if fault.stops.is_empty() {
+                let band = Area { left: from, right: until, top: y, bottom: self.area.bottom };
+                self.canvas.rect(band, color.with_alpha(0.13));
+            } else {
+                let band = Area { left: from, right: until, top: y, bottom: y + LANE - 3.0 };
+                self.canvas.rect(band, color.with_alpha(0.13));
+                for node in &fault.stops {
+                    let Some(line) = self.line_of(*node) else { continue };
+                    let band =
+                        Area { left: from, right: until, top: line - 18.0, bottom: line + 18.0 };
+                    self.canvas.rect(band, color.with_alpha(0.13));
+                }
+            }
+            let bottom = if fault.stops.is_empty() { self.area.bottom } else { y + LANE - 3.0 };
+            for (edge, time) in [(from, fault.window.from), (until, fault.window.until)] {
+                if self.diagram.window.contains(time) {
+                    let stroke = Stroke { color, width: 1.5, dash: Dash::Dashed };
+                    self.canvas.line(at(edge, y), at(edge, bottom), stroke);
+                }
+            }
+            let Area { left, right, .. } = self.area;
+            let what = bands::named(fault);
+            let wide = text_width(&what, SMALL, Weight::Bold);
+            let start = (from + 6.0).min(right - wide).max(left);
+            let what = shortened(&what, SMALL, Weight::Bold, right - left);
+            let lettering = bands::lettering(fault);
+            let point = at(start, y + LANE / 2.0 - 1.0);
+            if self.labels.take(lettering.area(&what, point)) {
+                self.canvas.text(what, point, lettering);
+            }
+        }
+    }
+
+    /// The lines of clients and nodes.
+    fn rows(&mut self, left: f64) {
+        let Area { left: begin, right, .. } = self.area;
+        for (row, y) in self.diagram.rows.iter().zip(self.lines.clone()) {
+            let lettering = Lettering::new(LABEL, INK).bold();
+            let lettering = lettering.anchored(Along::Start, Across::Middle);
+            self.canvas.text(row.name(), at(left, y), lettering);
+            match row {
+                Row::Client(_) => {
+                    self.canvas.line(at(begin, y), at(right, y), Stroke::solid(AXIS, 1.2));
+                }
+                Row::Node(node) => self.life(*node, y),
+            }
+        }
+    }
+
+    /// A node's line: who leads is thick and coloured, who is down has none.
+    fn life(&mut self, node: NodeId, y: f64) {
+        let mine = self.diagram.spells.iter().filter(|spell| spell.node == node);
+        for spell in mine.filter(|spell| spell.window.meets(self.diagram.window)) {
+            let (from, until) = self.ends(spell.window);
+            let line = |color, width, dash| Stroke { color, width, dash };
+            let stroke = match spell.life {
+                Life::Leads(_) => line(GREEN, 9.0, Dash::Solid),
+                Life::Follows => line(MUTED, 3.0, Dash::Solid),
+                Life::Candidate => line(ORANGE, 4.0, Dash::Solid),
+                Life::Paused => line(AXIS, 3.0, Dash::Dotted),
+                Life::Down => {
+                    let stroke = Stroke::solid(VERMILLION, 3.0);
+                    if self.diagram.window.contains(spell.window.from) {
+                        self.canvas.line(at(from, y - 12.0), at(from, y + 12.0), stroke);
+                    }
+                    continue;
+                }
+            };
+            self.canvas.line(at(from, y), at(until, y), stroke);
+        }
+    }
+
+    /// The messages, those that the diagram is about in front.
+    fn arrows(&mut self) {
+        for subject in [false, true] {
+            for arrow in self.diagram.arrows.iter().filter(|arrow| arrow.subject == subject) {
+                self.arrow(arrow);
+            }
+        }
+    }
+
+    fn arrow(&mut self, arrow: &Arrow) {
+        let width = if arrow.subject { 2.8 } else { 1.5 };
+        let mut stroke = Stroke::solid(arrow.class.color(), width);
+        let (start, end) = self.flight(arrow);
+        let lost = Stroke::solid(VERMILLION, 3.0);
+        match arrow.landing {
+            Landing::Arrived(_) | Landing::UnderWay(_) | Landing::Undelivered(_) => {
+                let start = match arrow.held_until {
+                    // It waits on its sender's side of the link.
+                    Some(until) => {
+                        stroke.dash = Dash::Dashed;
+                        let wait = at(self.warp.x(until), start.y + (end.y - start.y) * 0.12);
+                        self.canvas.polyline(vec![start, at(start.x, wait.y), wait], stroke);
+                        stroke.dash = Dash::Solid;
+                        wait
+                    }
+                    None => start,
+                };
+                let (start, end, whole) = self.clipped(start, end);
+                match whole {
+                    true => self.canvas.arrow(start, end, stroke, 11.0),
+                    false => self.canvas.line(start, end, stroke),
+                }
+                if is_lost(arrow.landing) && whole {
+                    self.canvas.cross(end, 7.0, lost);
+                }
+            }
+            Landing::Lost | Landing::Blocked | Landing::Held => {
+                stroke.dash = Dash::Dashed;
+                self.canvas.line(start, end, stroke);
+                if is_lost(arrow.landing) {
+                    self.canvas.cross(end, 7.0, lost);
+                }
+            }
+        }
+    }
+
+    /// From where to where a message is drawn.
+    fn flight(&self, arrow: &Arrow) -> (Point, Point) {
+        // What waits at its sender is drawn from the edge on, and not from before it.
+        let waits = arrow.held_until.is_some() || arrow.landing == Landing::Held;
+        let sent = if waits { self.warp.x(arrow.sent_at) } else { self.warp.beyond(arrow.sent_at) };
+        let start = at(sent, self.lines[arrow.from]);
+        let full = self.lines[arrow.to];
+        let end = match arrow.landing {
+            Landing::Arrived(time) | Landing::UnderWay(time) | Landing::Undelivered(time) => {
+                at(self.warp.beyond(time), full)
+            }
+            // It never got on its way: a stump in the direction of its receiver.
+            Landing::Lost | Landing::Blocked | Landing::Held => {
+                let down = if full > start.y { 1.0 } else { -1.0 };
+                // Stumps to several receivers lie side by side.
+                let further = arrow.from.abs_diff(arrow.to).min(5) as f64 - 1.0;
+                let x = start.x + self.lean(arrow, down) + 15.0 * further;
+                at(x.min(self.area.right - 8.0), start.y + down * STUMP)
+            }
+        };
+        // A node's line is thick: arrows begin and end at its edge.
+        let edge =
+            |row: usize| if matches!(self.diagram.rows[row], Row::Node(_)) { 5.0 } else { 1.0 };
+        let down = if full > start.y { 1.0 } else { -1.0 };
+        let start = at(start.x, start.y + down * edge(arrow.from));
+        let end = if end.y == full { at(end.x, end.y - down * edge(arrow.to)) } else { end };
+        (start, end)
+    }
+
+    /// How far a stump leans to the right, in pixels, so that it lies on no message that left with it and arrived.
+    fn lean(&self, stump: &Arrow, down: f64) -> f64 {
+        let siblings = self.diagram.arrows.iter().filter_map(|other| {
+            let (from, to) = (self.lines[other.from], self.lines[other.to]);
+            let is_sibling = (other.from, other.sent_at) == (stump.from, stump.sent_at);
+            match other.landing {
+                Landing::Arrived(at) if is_sibling && (to - from) * down > 0.0 => {
+                    let wide = self.warp.beyond(at) - self.warp.beyond(other.sent_at);
+                    Some(wide / (to - from).abs())
+                }
+                _ => None,
+            }
+        });
+        let slants: Vec<f64> = siblings.collect();
+        let is_free = |lean: &&f64| slants.iter().all(|slant| (slant - **lean / STUMP).abs() > 0.3);
+        [18.0, 3.0, 34.0].iter().find(is_free).copied().unwrap_or(18.0)
+    }
+
+    /// The part of a line that lies in the picture, and whether its end does.
+    fn clipped(&self, start: Point, end: Point) -> (Point, Point, bool) {
+        let Area { left, right, .. } = self.area;
+        let cut = |x: f64| at(x, start.y + (end.y - start.y) * (x - start.x) / (end.x - start.x));
+        let from = if start.x < left && end.x > start.x { cut(left) } else { start };
+        let whole = end.x <= right;
+        (from, if whole { end } else { cut(right) }, whole)
+    }
+
+    /// What clients asked and were answered.
+    fn operations(&mut self) {
+        for asked in &self.diagram.operations {
+            let y = self.lines[asked.row];
+            let (from, until) = self.ends(asked.window);
+            let (from, until) = (from, until.max(from + 6.0).min(self.area.right));
+            let color = asked.outcome.color();
+            let bar =
+                Area { left: from.min(until - 6.0), right: until, top: y - 7.0, bottom: y + 7.0 };
+            self.canvas.rect(bar, WHITE);
+            self.canvas.rect(bar, color.with_alpha(if asked.subject { 0.75 } else { 0.35 }));
+            self.canvas.frame(bar, Stroke::solid(color, 1.5));
+        }
+        for subject in [true, false] {
+            for asked in self.diagram.operations.iter().filter(|asked| asked.subject == subject) {
+                self.operation_text(asked);
+            }
+        }
+    }
+
+    /// When it went wrong.
+    fn moment(&mut self) {
+        let Some(moment) = self.diagram.moment else { return };
+        if !self.diagram.window.contains(moment) {
+            return;
+        }
+        let x = self.warp.x(moment);
+        let stroke = Stroke { color: VERMILLION, width: 2.0, dash: Dash::Dotted };
+        self.canvas.line(at(x, self.area.top), at(x, self.area.bottom), stroke);
+    }
+
+    /// Where a stretch of time begins and ends in the picture.
+    fn ends(&self, window: Window) -> (f64, f64) {
+        (self.warp.x(window.from), self.warp.x(window.until))
+    }
+
+    fn line_of(&self, node: NodeId) -> Option<f64> {
+        let place = self.diagram.rows.iter().position(|row| *row == Row::Node(node))?;
+        Some(self.lines[place])
+    }
+}

@@ -1,0 +1,95 @@
+//! What the colours of a diagram mean: of those that it has.
+
+use crate::report::plot::canvas::{
+    Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at,
+};
+use crate::report::plot::lettering::{Weight, text_width};
+use crate::report::plot::style::{AXIS, GREEN, INK, MUTED, ORANGE, SMALL, VERMILLION};
+use crate::run::chronicle::Life;
+
+use super::{Class, Diagram, Outcome};
+
+/// The width of a sample in pixels.
+const SAMPLE: f64 = 34.0;
+
+/// One entry.
+#[derive(Clone, Copy)]
+enum Sample {
+    Arrow(Class),
+    Line(Stroke),
+    Cross,
+    Bar(Outcome),
+}
+
+/// Draws the legend in one line from `start` on, as far as there is room up to `right`.
+pub(super) fn draw(canvas: &mut Canvas, diagram: &Diagram, start: Point, right: f64) {
+    let mut x = start.x;
+    for (sample, label) in entries(diagram) {
+        let wide = SAMPLE + 8.0 + text_width(label, SMALL, Weight::Regular);
+        if x + wide > right {
+            break;
+        }
+        let (from, to) = (at(x, start.y), at(x + SAMPLE, start.y));
+        match sample {
+            Sample::Arrow(class) => canvas.arrow(from, to, Stroke::solid(class.color(), 2.2), 10.0),
+            Sample::Line(stroke) => canvas.line(from, to, stroke),
+            Sample::Cross => {
+                let center = at(x + SAMPLE / 2.0, start.y);
+                canvas.cross(center, 7.0, Stroke::solid(VERMILLION, 3.0));
+            }
+            Sample::Bar(outcome) => {
+                let bar = Area { left: x, right: to.x, top: start.y - 7.0, bottom: start.y + 7.0 };
+                canvas.rect(bar, outcome.color().with_alpha(0.5));
+                canvas.frame(bar, Stroke::solid(outcome.color(), 1.5));
+            }
+        }
+        let lettering = Lettering::new(SMALL, INK).anchored(Along::Start, Across::Middle);
+        canvas.text(label, at(x + SAMPLE + 8.0, start.y), lettering);
+        x += wide + 24.0;
+    }
+}
+
+fn entries(diagram: &Diagram) -> Vec<(Sample, &'static str)> {
+    let mut entries = Vec::new();
+    let lives = [
+        (Stroke::solid(GREEN, 9.0), "leads"),
+        (Stroke::solid(MUTED, 3.0), "follows"),
+        (Stroke::solid(ORANGE, 4.0), "candidate"),
+        (Stroke { color: AXIS, width: 3.0, dash: Dash::Dotted }, "paused"),
+    ];
+    let shown = diagram.spells.iter().filter(|spell| spell.window.meets(diagram.window));
+    let has = |name: &str| {
+        shown.clone().any(|spell| {
+            name == match spell.life {
+                Life::Leads(_) => "leads",
+                Life::Follows => "follows",
+                Life::Candidate => "candidate",
+                Life::Paused => "paused",
+                Life::Down => "down",
+            }
+        })
+    };
+    entries.extend(
+        lives.iter().filter(|(_, name)| has(name)).map(|(s, name)| (Sample::Line(*s), *name)),
+    );
+    for class in Class::ALL {
+        let label = match class {
+            Class::Write => "brings a write",
+            Class::Confirmation => "confirms one",
+            Class::Client => "request, answer",
+            Class::Other => "other message",
+        };
+        if diagram.arrows.iter().any(|arrow| arrow.class == class) {
+            entries.push((Sample::Arrow(class), label));
+        }
+    }
+    if diagram.arrows.iter().any(|arrow| super::is_lost(arrow.landing)) {
+        entries.push((Sample::Cross, "lost"));
+    }
+    for outcome in Outcome::ALL {
+        if diagram.operations.iter().any(|asked| asked.outcome == outcome) {
+            entries.push((Sample::Bar(outcome), outcome.name()));
+        }
+    }
+    entries
+}

@@ -1,0 +1,373 @@
+//! What of a run is drawn: everything where that is little, else what matters most to what the diagram is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::check::words;
+use crate::config::{Config, Names};
+use crate::history::{Entry, Function, History, Status};
+use crate::id::{ClientId, NodeId, OpId, Version};
+use crate::protocol::Cargo;
+use crate::report::layout::counted;
+use crate::report::plot::Caption;
+use crate::run::RunResult;
+use crate::run::chronicle::{Chronicle, End, FaultSpan, Flight, Window};
+use crate::run::focus::Focus;
+use crate::time::Time;
+
+use super::{Arrow, Asked, Class, Diagram, Outcome, Row};
+
+/// So many messages are drawn at most.
+const MOST_MESSAGES: usize = 60;
+/// So many operations.
+const MOST_OPERATIONS: usize = 12;
+/// So many clients.
+const MOST_CLIENTS: usize = 5;
+/// So many nodes, unless more take part in what the diagram is about.
+const MOST_NODES: usize = 9;
+/// So many letters of an answer.
+const MOST_LETTERS: usize = 40;
+
+/// The rank of a message that says no more than "I am here".
+const BACKGROUND: u8 = 5;
+/// The rank of a message about writes that are not drawn.
+const OF_OTHERS: u8 = 4;
+
+/// What there is to choose from.
+struct Stage<'a> {
+    config: &'a Config,
+    result: &'a RunResult,
+    focus: &'a Focus,
+    /// The operation that each version belongs to.
+    owners: BTreeMap<Version, OpId>,
+}
+
+impl Diagram {
+    /// The diagram of `result`, the run of the scenario `name`, where `focus` says; `chronicle` has the messages of
+    /// that window.
+    #[must_use]
+    pub fn of(
+        (name, config): (&str, &Config),
+        result: &RunResult,
+        (chronicle, faults): (&Chronicle, &[FaultSpan]),
+        focus: &Focus,
+    ) -> Self {
+        let stage = Stage { config, result, focus, owners: owners(&result.history) };
+        let operations = stage.operations();
+        let flights = stage.flights(&chronicle.flights, &operations);
+        let rows = stage.rows(&operations, &flights);
+        let row_of = |end: End| match end {
+            End::Node(node) => rows.iter().position(|row| *row == Row::Node(node)),
+            End::Client(client) => {
+                let name = config.names.client(client);
+                rows.iter().position(|row| matches!(row, Row::Client(other) if other == name))
+            }
+        };
+        let arrow =
+            |flight: &&Flight| Some(stage.arrow(flight, row_of(flight.from)?, row_of(flight.to)?));
+        let arrows: Vec<Arrow> = flights.iter().filter_map(arrow).collect();
+        let asked = |op: &OpId| {
+            let row = row_of(End::Client(result.history.entry(*op).client))?;
+            Some(stage.asked(*op, row))
+        };
+        let explanation = stage.explanation(&chronicle.flights, &flights, operations.len());
+        Self {
+            caption: Caption {
+                title: config.title.clone(),
+                explanation,
+                small_print: format!(
+                    "{name}, seed {}, digest {}, splitbrain {}",
+                    result.seed,
+                    result.digest,
+                    env!("CARGO_PKG_VERSION")
+                ),
+            },
+            window: focus.window,
+            moment: focus.moment,
+            spells: chronicle.spells(config.cluster.nodes),
+            faults: faults.iter().filter(|f| f.window.meets(focus.window)).cloned().collect(),
+            operations: operations.iter().filter_map(asked).collect(),
+            rows,
+            arrows,
+        }
+    }
+}
+
+/// The operation of each version.
+fn owners(history: &History) -> BTreeMap<Version, OpId> {
+    let of_entries = history.iter().filter(|(_, entry)| entry.is_write());
+    let mut owners: BTreeMap<Version, OpId> =
+        of_entries.filter_map(|(op, entry)| Some((entry.version?, op))).collect();
+    owners.extend(history.other_versions().iter().map(|(op, version)| (*version, *op)));
+    owners.extend(history.cleared().iter().map(|(op, _, version)| (*version, *op)));
+    owners
+}
+
+impl Stage<'_> {
+    /// How far from what went wrong, in nanoseconds; from the begin of the window where nothing did.
+    fn distance(&self, at: Time) -> u64 {
+        let center = self.focus.moment.unwrap_or(self.focus.window.from);
+        at.nanos().abs_diff(center.nanos())
+    }
+
+    /// Whether nothing went wrong, so that what is shown are some operations and no more.
+    fn is_start(&self) -> bool {
+        self.focus.moment.is_none() && !self.focus.operations.is_empty()
+    }
+
+    fn is_subject(&self, op: OpId) -> bool {
+        self.focus.operations.contains(&op)
+    }
+
+    /// The operations to draw: those that it is about, those on their keys, then those nearest to what went wrong.
+    fn operations(&self) -> Vec<OpId> {
+        let history = &self.result.history;
+        let keys: BTreeSet<_> =
+            self.focus.operations.iter().map(|op| history.entry(*op).key).collect();
+        let in_window =
+            history.iter().filter(|(_, entry)| span(entry, self.result).meets(self.focus.window));
+        let mut ranked: Vec<(bool, bool, u64, OpId)> = in_window
+            .map(|(op, entry)| {
+                let other_key = !(entry.is_on_one_key() && keys.contains(&entry.key));
+                (!self.is_subject(op), other_key, self.distance(entry.invoked_at), op)
+            })
+            .collect();
+        ranked.sort_unstable();
+        if self.is_start() {
+            ranked.retain(|(other, ..)| !other);
+        }
+        if ranked.len() > MOST_OPERATIONS && !keys.is_empty() {
+            ranked.retain(|(other, other_key, ..)| !other || !other_key);
+        }
+        let mut clients: Vec<ClientId> = Vec::new();
+        let mut kept: Vec<OpId> = Vec::new();
+        for (.., op) in ranked {
+            let client = history.entry(op).client;
+            if !clients.contains(&client) {
+                if clients.len() == MOST_CLIENTS {
+                    continue;
+                }
+                clients.push(client);
+            }
+            kept.push(op);
+            if kept.len() == MOST_OPERATIONS {
+                break;
+            }
+        }
+        kept.sort_unstable();
+        kept
+    }
+
+    /// How much a message matters, the most first; `None`: it belongs to an operation that is not drawn.
+    fn rank(&self, flight: &Flight, operations: &[OpId]) -> Option<u8> {
+        if let Some(request) = flight.request {
+            let drawn = operations.contains(&request.operation);
+            return drawn.then(|| if self.is_subject(request.operation) { 0 } else { 2 });
+        }
+        Some(if self.about_subject(flight) {
+            0
+        } else if flight.background {
+            BACKGROUND
+        } else if flight.cargo.is_empty() {
+            1
+        } else if self.cargo_of(flight).any(|op| operations.contains(&op)) {
+            3
+        } else {
+            OF_OTHERS
+        })
+    }
+
+    fn cargo_of<'a>(&'a self, flight: &'a Flight) -> impl Iterator<Item = OpId> + 'a {
+        flight.cargo.iter().filter_map(|(version, _)| self.owners.get(version).copied())
+    }
+
+    fn about_subject(&self, flight: &Flight) -> bool {
+        flight.cargo.iter().any(|(version, _)| self.focus.versions.contains(version))
+            || self.cargo_of(flight).any(|op| self.is_subject(op))
+            || flight.request.is_some_and(|request| self.is_subject(request.operation))
+    }
+
+    /// The messages to draw, in the order of sending.
+    fn flights<'a>(&self, all: &'a [Flight], operations: &[OpId]) -> Vec<&'a Flight> {
+        let ranked = all.iter().enumerate().filter_map(|(place, flight)| {
+            let rank = self.rank(flight, operations)?;
+            Some((rank, self.distance(flight.sent_at), place))
+        });
+        let mut ranked: Vec<(u8, u64, usize)> = ranked.collect();
+        if ranked.len() > MOST_MESSAGES {
+            ranked.retain(|(rank, ..)| *rank != BACKGROUND);
+        }
+        if ranked.len() > MOST_MESSAGES || self.is_start() {
+            ranked.retain(|(rank, ..)| *rank != OF_OTHERS);
+        }
+        ranked.sort_unstable();
+        ranked.truncate(MOST_MESSAGES);
+        let mut places: Vec<usize> = ranked.into_iter().map(|(.., place)| place).collect();
+        places.sort_unstable();
+        places.into_iter().map(|place| &all[place]).collect()
+    }
+
+    /// The rows: clients in the order in which they first ask, then nodes.
+    fn rows(&self, operations: &[OpId], flights: &[&Flight]) -> Vec<Row> {
+        let mut clients: Vec<ClientId> = Vec::new();
+        for op in operations {
+            let client = self.result.history.entry(*op).client;
+            if !clients.contains(&client) {
+                clients.push(client);
+            }
+        }
+        let names: &Names = &self.config.names;
+        let clients =
+            clients.into_iter().map(|client| Row::Client(names.client(client).to_owned()));
+        let all = self.config.cluster.nodes;
+        let takes_part = |node: &NodeId| {
+            usize::from(all) <= MOST_NODES
+                || flights.iter().any(|flight| {
+                    [flight.from, flight.to].contains(&End::Node(*node))
+                        && self.about_subject(flight)
+                })
+        };
+        let mut nodes: Vec<NodeId> = NodeId::all(all).filter(takes_part).collect();
+        if nodes.is_empty() {
+            nodes = NodeId::all(all).take(MOST_NODES).collect();
+        }
+        clients.chain(nodes.into_iter().map(Row::Node)).collect()
+    }
+
+    fn arrow(&self, flight: &Flight, from: usize, to: usize) -> Arrow {
+        let brings = flight.cargo.iter().any(|(_, cargo)| *cargo == Cargo::Write);
+        let class = match (flight.request, &flight.cargo[..]) {
+            (Some(_), _) => Class::Client,
+            (None, []) => Class::Other,
+            (None, _) if brings => Class::Write,
+            (None, _) => Class::Confirmation,
+        };
+        let label = match (class, &flight.cargo[..]) {
+            (Class::Client, _) => String::new(),
+            (Class::Write, [(version, _)]) => match self.owners.get(version) {
+                Some(op) => format!("{} {}", flight.kind, self.short_name(*op)),
+                None => flight.kind.to_owned(),
+            },
+            _ => flight.kind.to_owned(),
+        };
+        Arrow {
+            from,
+            to,
+            sent_at: flight.sent_at,
+            landing: flight.landing,
+            held_until: flight.held_until,
+            class,
+            label,
+            subject: self.about_subject(flight),
+        }
+    }
+
+    /// A write in a few letters: its key and value.
+    fn short_name(&self, op: OpId) -> String {
+        let call = words::call(&self.config.names, self.result.history.entry(op));
+        cut(call.strip_prefix("put ").unwrap_or(&call), 18)
+    }
+
+    fn asked(&self, op: OpId, row: usize) -> Asked {
+        let entry = self.result.history.entry(op);
+        let outcome = match entry.status {
+            Status::Ok if entry.degraded => Outcome::Degraded,
+            Status::Ok => Outcome::Ok,
+            Status::Fail => Outcome::Fail,
+            Status::Info | Status::Pending => Outcome::Info,
+        };
+        let names = &self.config.names;
+        let answer = match (entry.failure, entry.function) {
+            (Some(failure), _) => format!("{}, {}", entry.status.name(), failure.name()),
+            (None, Function::Get) => {
+                entry.value.map_or_else(|| "nothing".to_owned(), |value| names.value(value))
+            }
+            (None, Function::List | Function::ReadAll) => {
+                let items = self.result.history.contents(op).map_or(0, <[_]>::len);
+                counted(items as u64, "key")
+            }
+            (None, _) if entry.degraded => "ok, degraded".to_owned(),
+            (None, _) => entry.status.name().to_owned(),
+        };
+        // What a get found is its value: the question has none.
+        let question = match entry.function {
+            Function::Get => format!("get {}", names.key(entry.key)),
+            _ => words::call(names, entry),
+        };
+        Asked {
+            row,
+            window: span(entry, self.result),
+            text: format!("{} → {}", cut(&question, MOST_LETTERS), cut(&answer, MOST_LETTERS)),
+            outcome,
+            subject: self.is_subject(op),
+        }
+    }
+
+    /// What the diagram shows, and what it leaves out.
+    fn explanation(&self, all: &[Flight], shown: &[&Flight], operations: usize) -> String {
+        let Window { from, until } = self.focus.window;
+        let mut text =
+            format!("Around {}, from {} to {} s.", self.focus.why, seconds(from), seconds(until));
+        if let Some(moment) = self.focus.moment {
+            text +=
+                &format!(" The dotted red line is at {} s, when it went wrong.", seconds(moment));
+        }
+        let mut left_out: BTreeMap<&str, usize> = BTreeMap::new();
+        for flight in all {
+            *left_out.entry(flight.kind).or_default() += 1;
+        }
+        for flight in shown {
+            if let Some(count) = left_out.get_mut(flight.kind) {
+                *count -= 1;
+            }
+        }
+        let mut left_out: Vec<(usize, &str)> = left_out
+            .into_iter()
+            .map(|(kind, count)| (count, kind))
+            .filter(|(c, _)| *c > 0)
+            .collect();
+        left_out.sort_unstable_by(|a, b| b.cmp(a));
+        if left_out.is_empty() {
+            text += &format!(" All {} are shown.", counted(all.len() as u64, "message"));
+        } else {
+            let kinds = left_out.iter().map(|(count, kind)| format!("{kind} ×{count}"));
+            let kinds: Vec<String> = kinds.collect();
+            text += &format!(
+                " Of {} {} are shown; left out: {}.",
+                counted(all.len() as u64, "message"),
+                shown.len(),
+                kinds.join(", ")
+            );
+        }
+        let entries = self.result.history.entries().iter();
+        let asked = entries.filter(|e| span(e, self.result).meets(self.focus.window)).count();
+        if asked > operations {
+            text += &format!(" Of {} {operations} are shown.", counted(asked as u64, "operation"));
+        }
+        text
+    }
+}
+
+/// When an operation was under way.
+fn span(entry: &Entry, result: &RunResult) -> Window {
+    let until = match entry.status {
+        Status::Pending => result.ended_at,
+        Status::Ok | Status::Fail | Status::Info => entry.completed_at,
+    };
+    Window { from: entry.invoked_at, until }
+}
+
+/// Seconds to the millisecond, rounded down, without zeros at the end.
+fn seconds(at: Time) -> String {
+    let ms = at.nanos() / 1_000_000;
+    let text = format!("{}.{:03}", ms / 1000, ms % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// At most so many letters of a text.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most - 1).collect();
+    kept + "…"
+}

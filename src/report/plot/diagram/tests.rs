@@ -1,0 +1,152 @@
+//! Diagrams of runs that are known: what is in them, and that nothing lies on anything.
+
+use super::*;
+use crate::report::plot::canvas::Shape;
+use crate::run::chronicle::{self, Chronicle};
+use crate::run::focus;
+use crate::run::{RunOptions, RunResult};
+use crate::scenario::{Registry, Scenario};
+
+/// A leader that is cut off takes a write, which dies with it.
+const PLANTED: &str = r#"
+title = "A leader is cut off with a write, and dies"
+duration = "2s"
+[cluster]
+nodes = 3
+[network]
+delay = "5ms"
+client-delay = "2ms"
+[protocol.leader-follower]
+mode = "async"
+[protocol.leader-follower.failover]
+election = "lowest-id"
+heartbeat = "50ms"
+timeout = "150ms"
+[[operation]]
+at = "500ms"
+client = "a"
+put = { key = "k", value = "kept" }
+[[fault]]
+id = "split"
+at = "600ms"
+for = "1s"
+partition = [["n1", "a"], ["n2", "n3"]]
+[[operation]]
+at = "610ms"
+client = "a"
+put = { key = "k", value = "lost" }
+[[fault]]
+id = "stop"
+at = "650ms"
+for = "500ms"
+crash = "n1"
+"#;
+
+/// Far more than one picture has room for.
+const BUSY: &str = r#"
+title = "A busy cluster"
+duration = "5s"
+[cluster]
+nodes = 5
+[network]
+delay = { uniform = ["2ms", "9ms"] }
+loss = "3%"
+[protocol.leader-follower]
+mode = "async"
+[workload]
+clients = 8
+operations = 1000
+keys = 10
+mix = { put = 50, get = 50 }
+think = { exponential = "10ms" }
+[[fault]]
+id = "split"
+at = "1s"
+for = "1s"
+partition = [["n1"], ["n2", "n3", "n4", "n5"]]
+"#;
+
+fn diagram(text: &str, chosen: Option<Window>) -> (Diagram, RunResult, Chronicle) {
+    let scenario = Scenario::parse("x.toml", text.as_bytes(), &Registry::new(), &[]).unwrap();
+    let result = scenario.run(1, RunOptions::default());
+    let again = |window| scenario.protocol.chronicle(&scenario.config, 1, window);
+    let whole = again(None);
+    let faults = chronicle::faults(&scenario.config, &result.history, &whole);
+    let focus = match chosen {
+        Some(window) => focus::chosen(window),
+        None => focus::focus(&scenario.config, &result, &whole, &faults),
+    };
+    let chronicle = again(Some(focus.window));
+    let of = Diagram::of(("x", &scenario.config), &result, (&chronicle, &faults), &focus);
+    (of, result, chronicle)
+}
+
+fn ms(ms: u64) -> Time {
+    Time::from_nanos(ms * 1_000_000)
+}
+
+#[test]
+fn a_lost_write_is_drawn_from_its_client_to_its_crosses() {
+    let (diagram, _, _) = diagram(PLANTED, None);
+    assert_eq!(diagram.moment, Some(ms(650)));
+    let rows = ["a", "n1", "n2", "n3"];
+    assert_eq!(diagram.rows.iter().map(Row::name).collect::<Vec<_>>(), rows);
+    let subject = |wanted: fn(Landing) -> bool| {
+        diagram.arrows.iter().filter(|arrow| arrow.subject && wanted(arrow.landing)).count()
+    };
+    assert_eq!(subject(|landing| landing == Landing::Blocked), 2, "to n2 and to n3");
+    let lost = diagram.operations.iter().find(|asked| asked.text == "put k=lost → ok").unwrap();
+    assert!(lost.subject && lost.window == Window { from: ms(610), until: ms(614) });
+    let names: Vec<_> = diagram.faults.iter().map(|fault| fault.name.as_str()).collect();
+    assert_eq!(names, ["split", "stop"]);
+    assert!(diagram.caption.explanation.starts_with("Around durability: put k=lost by a"));
+    let canvas = diagram.sketch();
+    let said = |text: &str| {
+        let is_it =
+            |shape: &&Shape| matches!(shape, Shape::Text { text: said, .. } if said == text);
+        canvas.shapes().iter().filter(is_it).count()
+    };
+    assert_eq!(said("split: partition n1 a | n2 n3"), 1);
+    assert_eq!(said("stop: crash n1"), 1);
+    assert_eq!(said("replicate k=lost"), 1, "one name for both");
+    assert_eq!(said("leads term 1"), 1);
+    let crosses = canvas.shapes().iter().filter(|shape| match shape {
+        Shape::Line { points, stroke } => {
+            let slanted = points.len() == 2 && (points[1].x - points[0].x).abs() == 14.0;
+            slanted && stroke.color == VERMILLION
+        }
+        _ => false,
+    });
+    let lost = diagram.arrows.iter().filter(|arrow| is_lost(arrow.landing)).count();
+    assert_eq!(crosses.count(), 2 * (lost + 1), "two strokes a cross, and one in the legend");
+    assert_eq!(canvas.faults(), Vec::<String>::new());
+}
+
+#[test]
+fn of_too_much_the_most_relevant_is_shown_and_the_rest_is_counted() {
+    let (diagram, _, chronicle) = diagram(BUSY, None);
+    assert!(chronicle.flights.len() > 200, "{}", chronicle.flights.len());
+    assert!(diagram.arrows.len() <= 60 && !diagram.arrows.is_empty());
+    assert!(diagram.arrows.iter().any(|arrow| arrow.subject));
+    let said = format!(
+        "Of {} messages {} are shown; left out: ",
+        chronicle.flights.len(),
+        diagram.arrows.len()
+    );
+    let explanation = diagram.caption.explanation.replace(',', "");
+    assert!(explanation.contains(&said), "{explanation}");
+    assert_eq!(diagram.sketch().faults(), Vec::<String>::new());
+}
+
+#[test]
+fn a_chosen_window_is_what_is_drawn_and_twice_the_same() {
+    let window = Window { from: ms(990), until: ms(1010) };
+    let (one, ..) = diagram(BUSY, Some(window));
+    let (other, ..) = diagram(BUSY, Some(window));
+    assert_eq!((one.window, one.moment), (window, None));
+    assert_eq!(one.draw(), other.draw());
+    assert_eq!(one.sketch().faults(), Vec::<String>::new());
+    let (empty, ..) = diagram(PLANTED, Some(Window { from: ms(90_000), until: ms(91_000) }));
+    assert_eq!((empty.arrows.len(), empty.operations.len()), (0, 0));
+    assert_eq!(empty.sketch().faults(), Vec::<String>::new());
+}

@@ -1,0 +1,232 @@
+//! A second look at a run, for pictures: every message's flight, who was up and who led, how far followers were behind.
+
+use crate::config::{Config, FaultAction};
+use crate::digest::DigestValue;
+use crate::history::History;
+use crate::id::NodeId;
+use crate::protocol::{Protocol, Role};
+use crate::sim::event::Event;
+use crate::sim::queue::CalendarQueue;
+use crate::sim::{Flights, Notes, Simulation};
+use crate::time::Time;
+
+pub use crate::sim::{End, Flight, Happening, HappeningKind, Landing};
+pub use lag::{Lag, lags};
+
+mod lag;
+#[cfg(test)]
+mod tests;
+
+/// A stretch of virtual time, both ends taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its begin.
+    pub from: Time,
+    /// Its end, at or after the begin.
+    pub until: Time,
+}
+
+impl Window {
+    /// Whether the two share an instant.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        self.from <= other.until && other.from <= self.until
+    }
+
+    /// Whether `at` lies in it.
+    #[must_use]
+    pub fn contains(self, at: Time) -> bool {
+        self.from <= at && at <= self.until
+    }
+}
+
+/// What a second run of the same seed noted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chronicle {
+    /// The digest of every event, by which it is the same run; `None` of no run.
+    pub digest: Option<DigestValue>,
+    /// When the run ended, in virtual time.
+    pub ended_at: Time,
+    /// What happened on every node, in event order.
+    pub happenings: Vec<Happening>,
+    /// The messages that were asked for, in the order of sending.
+    pub flights: Vec<Flight>,
+}
+
+/// Runs the scenario under `seed` and notes what happens on every node and, where a window is asked for, every message
+/// that is under way at some time of it.
+#[must_use]
+pub fn chronicle<P: Protocol>(
+    config: &Config,
+    settings: &P::Config,
+    seed: u64,
+    window: Option<Window>,
+) -> Chronicle {
+    let notes = Notes { record: true, ..Notes::default() };
+    let (finished, flights) = match window {
+        None => {
+            type Queue<P> = CalendarQueue<Event<P>>;
+            (Simulation::<P, Queue<P>>::new(config, settings, seed, notes).run(), Vec::new())
+        }
+        Some(window) => {
+            type Queue<P> = Flights<CalendarQueue<Event<P>>>;
+            Simulation::<P, Queue<P>>::new(config, settings, seed, notes)
+                .run_noting_flights((window.from, window.until))
+        }
+    };
+    Chronicle {
+        digest: Some(finished.digest),
+        ended_at: finished.ended_at,
+        happenings: finished.happenings,
+        flights,
+    }
+}
+
+/// What a node was, for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// Its process did not run.
+    Down,
+    /// Its process was not scheduled.
+    Paused,
+    /// It took itself for the leader of a term.
+    Leads(u64),
+    /// It wanted to lead, or waited for somebody to.
+    Candidate,
+    /// It followed.
+    Follows,
+}
+
+/// A while in a node's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spell {
+    /// Which node.
+    pub node: NodeId,
+    /// From when until when, in virtual time.
+    pub window: Window,
+    /// What it was.
+    pub life: Life,
+}
+
+impl Chronicle {
+    /// The lives of `nodes` nodes without gaps, node after node and in order of time; spells of no length left out.
+    #[must_use]
+    pub fn spells(&self, nodes: u16) -> Vec<Spell> {
+        let of_node = |node| {
+            let mine = self.happenings.iter().filter(move |happening| happening.node == node);
+            lives(node, mine, self.ended_at)
+        };
+        NodeId::all(nodes).flat_map(of_node).collect()
+    }
+
+    /// The nodes whose process died, or was paused, at `at`, and when the last of them went on.
+    fn stopped(&self, at: Time) -> (Vec<NodeId>, Time) {
+        let stops =
+            |what: &HappeningKind| matches!(what, HappeningKind::Down | HappeningKind::Paused);
+        let stopped = self.happenings.iter().filter(|happening| happening.at == at);
+        let mut nodes: Vec<NodeId> =
+            stopped.filter(|happening| stops(&happening.what)).map(|stop| stop.node).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        let goes_on = |node: &NodeId| {
+            let is_end = |happening: &&Happening| {
+                let goes_on =
+                    matches!(happening.what, HappeningKind::Up(_) | HappeningKind::Resumed);
+                goes_on && happening.node == *node && happening.at > at
+            };
+            self.happenings.iter().find(is_end).map_or(self.ended_at, |happening| happening.at)
+        };
+        let until = nodes.iter().map(goes_on).max().unwrap_or(at);
+        (nodes, until)
+    }
+}
+
+/// The life of one node.
+fn lives<'a>(
+    node: NodeId,
+    happenings: impl Iterator<Item = &'a Happening>,
+    ended_at: Time,
+) -> Vec<Spell> {
+    let mut spells: Vec<Spell> = Vec::new();
+    let (mut role, mut up, mut paused) = (Life::Follows, true, false);
+    let mut now = (Time::ZERO, Life::Follows);
+    let mut turn = |at: Time, life: Life, now: &mut (Time, Life)| {
+        if at > now.0 {
+            spells.push(Spell { node, window: Window { from: now.0, until: at }, life: now.1 });
+        }
+        *now = (at, life);
+    };
+    for Happening { at, what, .. } in happenings {
+        match what {
+            HappeningKind::Role { role: Role::Leader, term } => role = Life::Leads(*term),
+            HappeningKind::Role { role: Role::Candidate, .. } => role = Life::Candidate,
+            HappeningKind::Role { role: Role::Follower, .. } => role = Life::Follows,
+            HappeningKind::Down => (up, paused, role) = (false, false, Life::Follows),
+            HappeningKind::Up(_) => up = true,
+            HappeningKind::Paused => paused = true,
+            HappeningKind::Resumed => paused = false,
+            HappeningKind::Applied { .. } | HappeningKind::Discarded { .. } => continue,
+        }
+        let life = match (up, paused) {
+            (false, _) => Life::Down,
+            (true, true) => Life::Paused,
+            (true, false) => role,
+        };
+        if life != now.1 {
+            turn(*at, life, &mut now);
+        }
+    }
+    turn(ended_at, Life::Down, &mut now);
+    spells
+}
+
+/// A fault, from when to when it was on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultSpan {
+    /// Its id in the scenario.
+    pub name: String,
+    /// What it did, in words: `partition n1 | n2 n3`.
+    pub what: String,
+    /// From when until when, in virtual time; of no length for what happens at once, such as a jump of a clock.
+    pub window: Window,
+    /// The nodes whose processes it stopped; none for a fault of the network, of clocks or of disks.
+    pub stops: Vec<NodeId>,
+}
+
+/// The faults of a run in the order in which they began; what only ends others (`heal`, `restart`, `resume`) left
+/// out.
+#[must_use]
+pub fn faults(config: &Config, history: &History, chronicle: &Chronicle) -> Vec<FaultSpan> {
+    let acts = history.nemesis();
+    let healed_at = Time::ZERO + config.duration;
+    let mut spans = Vec::new();
+    for act in acts.iter().filter(|act| act.starts) {
+        let Some(id) = act.fault else { continue };
+        let Some(fault) = config.faults.iter().find(|fault| fault.id == id) else { continue };
+        let mut ends = acts.iter().filter(|end| end.seq > act.seq && end.fault == act.fault);
+        let ends_at = ends.find(|end| !end.starts).map(|end| end.at);
+        let (mut stops, mut until) = (Vec::new(), ends_at.unwrap_or(healed_at).max(act.at));
+        match fault.action {
+            FaultAction::Heal(_) | FaultAction::Restart { .. } | FaultAction::Resume(_) => continue,
+            FaultAction::Crash(_) | FaultAction::PowerLoss(_) | FaultAction::Pause(_) => {
+                (stops, until) = chronicle.stopped(act.at);
+            }
+            // Clocks keep what they have when the fault phase ends.
+            FaultAction::ClockJump { .. } | FaultAction::ClockDrift { .. } => {
+                until = ends_at.unwrap_or(act.at);
+            }
+            FaultAction::Partition(_)
+            | FaultAction::MajoritiesRing
+            | FaultAction::Bridge(_)
+            | FaultAction::Isolate(_)
+            | FaultAction::Block(_)
+            | FaultAction::Clog(_)
+            | FaultAction::Slow { .. }
+            | FaultAction::Drop { .. }
+            | FaultAction::Disk { .. } => {}
+        }
+        let (name, what) = (config.names.fault(id).to_owned(), act.what.clone());
+        spans.push(FaultSpan { name, what, window: Window { from: act.at, until }, stops });
+    }
+    spans
+}

@@ -1,0 +1,130 @@
+//! A second look at small runs: every message accounted for, every spell and every fault in its place.
+
+use super::*;
+use crate::run::{RunOptions, RunResult};
+use crate::scenario::{Registry, Scenario};
+
+const SCENARIO: &str = r#"
+title = "One fault of each kind"
+duration = "2s"
+[cluster]
+nodes = 3
+[network]
+delay = "5ms"
+loss = "5%"
+duplication = "5%"
+client-delay = "1ms"
+[protocol.leader-follower]
+mode = "async"
+[workload]
+clients = 2
+operations = 120
+keys = 5
+mix = { put = 1 }
+think = { constant = "20ms" }
+[[fault]]
+id = "split"
+at = "200ms"
+for = "200ms"
+partition = [["n1", "c1"], ["n2", "n3"]]
+[[fault]]
+id = "stop"
+at = "500ms"
+for = "100ms"
+crash = "n2"
+[[fault]]
+id = "nap"
+at = "700ms"
+for = "50ms"
+pause = "n3"
+[[fault]]
+id = "clog"
+at = "900ms"
+for = "100ms"
+clog = { from = "n1", to = "n2" }
+"#;
+
+fn played(window: Option<Window>) -> (Scenario, RunResult, Chronicle) {
+    let scenario = Scenario::parse("x.toml", SCENARIO.as_bytes(), &Registry::new(), &[]).unwrap();
+    let result = scenario.run(7, RunOptions::default());
+    let chronicle = scenario.protocol.chronicle(&scenario.config, 7, window);
+    (scenario, result, chronicle)
+}
+
+fn ms(ms: u64) -> Time {
+    Time::from_nanos(ms * 1_000_000)
+}
+
+fn window(from: u64, until: u64) -> Window {
+    Window { from: ms(from), until: ms(until) }
+}
+
+#[test]
+fn every_message_is_there_once_and_its_fate_is_the_one_that_was_counted() {
+    let all = Window { from: Time::ZERO, until: Time::MAX };
+    let (_, result, chronicle) = played(Some(all));
+    assert_eq!(chronicle.digest, Some(result.digest), "it is the same run");
+    let count = |wanted: fn(&Landing) -> bool| {
+        chronicle.flights.iter().filter(|flight| wanted(&flight.landing)).count() as u64
+    };
+    let counts = result.messages;
+    assert_eq!(chronicle.flights.len() as u64, counts.sent + counts.duplicated);
+    assert_eq!(count(|landing| matches!(landing, Landing::Arrived(_))), counts.delivered);
+    assert_eq!(count(|landing| *landing == Landing::Blocked), counts.blocked);
+    let lost = |landing: &Landing| matches!(landing, Landing::Lost | Landing::Undelivered(_));
+    assert_eq!(count(lost), counts.lost);
+    assert!(count(|landing| matches!(landing, Landing::Undelivered(_))) > 0, "n2 was down");
+    assert!(counts.blocked > 0 && counts.duplicated > 0);
+    let held: Vec<_> =
+        chronicle.flights.iter().filter(|flight| flight.held_until.is_some()).collect();
+    assert!(!held.is_empty());
+    assert!(held.iter().all(|flight| flight.held_until == Some(ms(1000))));
+    let writes = chronicle.flights.iter().filter(|flight| flight.kind == "replicate");
+    assert!(writes.clone().count() > 0 && writes.clone().all(|flight| flight.cargo.len() == 1));
+}
+
+#[test]
+fn a_window_has_the_messages_that_are_under_way_in_it() {
+    let (_, _, all) = played(Some(Window { from: Time::ZERO, until: Time::MAX }));
+    let part = window(300, 420);
+    let (_, _, some) = played(Some(part));
+    let touches = |flight: &&Flight| {
+        let until = match flight.landing {
+            Landing::Arrived(at) | Landing::Undelivered(at) | Landing::UnderWay(at) => at,
+            Landing::Lost | Landing::Blocked | Landing::Held => flight.sent_at,
+        };
+        part.meets(Window { from: flight.sent_at, until })
+    };
+    let expected: Vec<&Flight> = all.flights.iter().filter(touches).collect();
+    assert!(expected.len() > 10);
+    assert_eq!(some.flights.iter().collect::<Vec<_>>(), expected);
+    let (_, _, none) = played(None);
+    assert_eq!((none.flights.len(), none.happenings.len()), (0, all.happenings.len()));
+}
+
+#[test]
+fn lives_have_no_gaps_and_faults_last_as_long_as_what_they_did() {
+    let (scenario, result, chronicle) = played(None);
+    let spells = chronicle.spells(3);
+    for node in NodeId::all(3) {
+        let mine: Vec<_> = spells.iter().filter(|spell| spell.node == node).collect();
+        assert_eq!(mine[0].window.from, Time::ZERO);
+        assert_eq!(mine[mine.len() - 1].window.until, chronicle.ended_at);
+        assert!(mine.windows(2).all(|two| two[0].window.until == two[1].window.from));
+    }
+    let down: Vec<_> = spells.iter().filter(|spell| spell.life == Life::Down).collect();
+    assert_eq!((down.len(), down[0].node, down[0].window), (1, NodeId(1), window(500, 600)));
+    let paused: Vec<_> = spells.iter().filter(|spell| spell.life == Life::Paused).collect();
+    assert_eq!((paused.len(), paused[0].window), (1, window(700, 750)));
+    let faults = faults(&scenario.config, &result.history, &chronicle);
+    let told: Vec<_> =
+        faults.iter().map(|fault| (fault.name.as_str(), fault.window, fault.stops.len())).collect();
+    let expected = [
+        ("split", window(200, 400), 0),
+        ("stop", window(500, 600), 1),
+        ("nap", window(700, 750), 1),
+        ("clog", window(900, 1000), 0),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(faults[0].what, "partition n1 c1 | n2 n3");
+}

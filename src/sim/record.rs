@@ -1,0 +1,406 @@
+//! A record of a whole run, for pictures: what became of every message, what every node did.
+//!
+//! Only a run that is played again to be drawn keeps one. Messages on their way are noted by a queue of their own
+//! ([`Flights`]), so that the simulation's common path knows nothing of them; what never got on its way is noted
+//! where it was stopped.
+
+use std::collections::BTreeMap;
+
+use crate::id::{ClientId, KeyId, NodeId, Version};
+use crate::protocol::{
+    Cargo, DiscardReason, Message, NodeSnapshot, Observation, Protocol, RequestId, Role,
+};
+use crate::rng::CausalId;
+use crate::time::Time;
+
+use super::event::{Event, What};
+use super::network::Fate;
+use super::queue::EventQueue;
+use super::{Finished, Simulation};
+
+/// One end of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum End {
+    /// A node.
+    Node(NodeId),
+    /// A client.
+    Client(ClientId),
+}
+
+/// A message from its sending to wherever it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flight {
+    /// Who sent it.
+    pub from: End,
+    /// To whom.
+    pub to: End,
+    /// Its kind as scenario files name it; `request` and `answer` between a client and a node.
+    pub kind: &'static str,
+    /// When it was sent, in virtual time.
+    pub sent_at: Time,
+    /// What became of it.
+    pub landing: Landing,
+    /// Until when a clog held it back, in virtual time; `None` when none did.
+    pub held_until: Option<Time>,
+    /// Whether it says no more than "I am here".
+    pub background: bool,
+    /// The writes that it has to do with.
+    pub cargo: Vec<(Version, Cargo)>,
+    /// The client's request that it is, or answers.
+    pub request: Option<RequestId>,
+}
+
+/// What became of a message; times are virtual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landing {
+    /// It reached its receiver then.
+    Arrived(Time),
+    /// It reached its receiver's machine then, and the process was down.
+    Undelivered(Time),
+    /// It would have arrived then; the run ended first.
+    UnderWay(Time),
+    /// Lost by chance, when it was sent.
+    Lost,
+    /// A fault stood in its way, when it was sent.
+    Blocked,
+    /// A clog held it back to the end of the run.
+    Held,
+}
+
+/// Something that a node did, or that was done to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening {
+    /// When, in virtual time.
+    pub at: Time,
+    /// Which node.
+    pub node: NodeId,
+    /// What.
+    pub what: HappeningKind,
+}
+
+/// What happened on a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HappeningKind {
+    /// It took a role.
+    Role {
+        /// The role.
+        role: Role,
+        /// The term.
+        term: u64,
+    },
+    /// Its store took a write.
+    Applied {
+        /// The key.
+        key: KeyId,
+        /// The version.
+        version: Version,
+    },
+    /// It dropped a write that it was sent or had.
+    Discarded {
+        /// The key.
+        key: KeyId,
+        /// The version.
+        version: Version,
+        /// Why.
+        reason: DiscardReason,
+    },
+    /// Its process died.
+    Down,
+    /// Its process has started, with these writes from its disk.
+    Up(Vec<(KeyId, Version)>),
+    /// Its process is no longer scheduled.
+    Paused,
+    /// It goes on.
+    Resumed,
+}
+
+/// What is noted while a run is played.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    happenings: Vec<Happening>,
+    /// Messages that reached a process that was down.
+    undelivered: Vec<CausalId>,
+}
+
+impl Record {
+    pub(super) fn note(&mut self, at: Time, node: NodeId, what: HappeningKind) {
+        self.happenings.push(Happening { at, node, what });
+    }
+
+    pub(super) fn undelivered(&mut self, id: CausalId) {
+        self.undelivered.push(id);
+    }
+
+    pub(super) fn observed(&mut self, at: Time, node: NodeId, observation: Observation) {
+        let what = match observation {
+            Observation::Role { role, term } => HappeningKind::Role { role, term },
+            Observation::Apply { key, version } => HappeningKind::Applied { key, version },
+            Observation::Discard { key, version, reason } => {
+                HappeningKind::Discarded { key, version, reason }
+            }
+            Observation::Accept { .. }
+            | Observation::Append { .. }
+            | Observation::Truncate { .. }
+            | Observation::Commit { .. }
+            | Observation::Replay { .. } => return,
+        };
+        self.note(at, node, what);
+    }
+
+    pub(super) fn booted(&mut self, at: Time, node: NodeId, snapshot: &NodeSnapshot) {
+        let what = if snapshot.up {
+            let data = snapshot.data.iter().map(|(key, stored)| (*key, stored.version));
+            HappeningKind::Up(data.collect())
+        } else {
+            HappeningKind::Down
+        };
+        self.note(at, node, what);
+    }
+}
+
+/// Messages that did not get on their way at once.
+#[derive(Debug, Default)]
+pub(crate) struct Grounded {
+    /// Those that never will.
+    stopped: Vec<Flight>,
+    /// Those that a clog holds back, or held back before it let them go.
+    held: BTreeMap<CausalId, Flight>,
+}
+
+impl Grounded {
+    /// A message of a node that was stopped when it was sent.
+    fn message(
+        &mut self,
+        at: Time,
+        (from, to, id): (NodeId, NodeId, CausalId),
+        message: &impl Message,
+        landing: Landing,
+    ) {
+        let flight = flight_of(at, (from, to), message, landing);
+        if landing == Landing::Held {
+            self.held.insert(id, flight);
+        } else {
+            self.stopped.push(flight);
+        }
+    }
+
+    /// A client's request that was stopped.
+    #[cold]
+    pub(super) fn request(&mut self, at: Time, client: ClientId, node: NodeId, of: RequestId) {
+        let ends = (End::Client(client), End::Node(node));
+        self.stopped.push(of_client(at, ends, "request", of, Landing::Blocked));
+    }
+
+    /// The answer to one.
+    #[cold]
+    pub(super) fn answer(&mut self, at: Time, node: NodeId, client: ClientId, of: RequestId) {
+        let ends = (End::Node(node), End::Client(client));
+        self.stopped.push(of_client(at, ends, "answer", of, Landing::Blocked));
+    }
+}
+
+fn of_client(
+    sent_at: Time,
+    (from, to): (End, End),
+    kind: &'static str,
+    request: RequestId,
+    landing: Landing,
+) -> Flight {
+    Flight {
+        from,
+        to,
+        kind,
+        sent_at,
+        landing,
+        held_until: None,
+        background: false,
+        cargo: Vec::new(),
+        request: Some(request),
+    }
+}
+
+fn flight_of<M: Message>(
+    sent_at: Time,
+    (from, to): (NodeId, NodeId),
+    message: &M,
+    landing: Landing,
+) -> Flight {
+    let mut cargo = Vec::new();
+    message.carries(&mut |version, what| cargo.push((version, what)));
+    Flight {
+        from: End::Node(from),
+        to: End::Node(to),
+        kind: M::KINDS[usize::from(message.kind())],
+        sent_at,
+        landing,
+        held_until: None,
+        background: message.is_background(),
+        cargo,
+        request: None,
+    }
+}
+
+/// Another queue, which notes every message that goes through it.
+#[derive(Debug)]
+pub(crate) struct Flights<Q> {
+    inner: Q,
+    /// The instant being played.
+    now: Time,
+    /// Only those that are under way at some time between these are kept.
+    window: (Time, Time),
+    pending: BTreeMap<CausalId, Flight>,
+    landed: Vec<(CausalId, Flight)>,
+}
+
+impl<Q> Flights<Q> {
+    fn keep(&mut self, id: CausalId, flight: Flight) {
+        if let Landing::Arrived(at) = flight.landing
+            && at >= self.window.0
+        {
+            self.landed.push((id, flight));
+        }
+    }
+}
+
+impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Flights<Q> {
+    fn new() -> Self {
+        Self {
+            inner: Q::new(),
+            now: Time::ZERO,
+            window: (Time::ZERO, Time::MAX),
+            pending: BTreeMap::new(),
+            landed: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, time: Time, order: u64, event: Event<P>) {
+        let (now, landing) = (self.now, Landing::UnderWay(time));
+        let flight = match &event.what {
+            _ if now > self.window.1 => None,
+            What::Message { to, from, .. } if to == from => None,
+            What::Message { to, from, message } => {
+                Some(flight_of(now, (*from, *to), message, landing))
+            }
+            What::Request { node, client, request, .. } => {
+                let ends = (End::Client(*client), End::Node(*node));
+                Some(of_client(now, ends, "request", *request, landing))
+            }
+            What::Answer { client, node, request, .. } => {
+                let ends = (End::Node(*node), End::Client(*client));
+                Some(of_client(now, ends, "answer", *request, landing))
+            }
+            _ => None,
+        };
+        if let Some(flight) = flight {
+            self.pending.insert(event.id, flight);
+        }
+        self.inner.push(time, order, event);
+    }
+
+    fn pop(&mut self) -> Option<(Time, Event<P>)> {
+        let (time, event) = self.inner.pop()?;
+        self.now = time;
+        if let Some(flight) = self.pending.remove(&event.id) {
+            self.keep(event.id, Flight { landing: Landing::Arrived(time), ..flight });
+        }
+        Some((time, event))
+    }
+
+    fn next_time(&mut self) -> Option<Time> {
+        self.inner.next_time()
+    }
+
+    fn len(&self) -> usize {
+        self.inner.len()
+    }
+}
+
+impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Flights<Q>> {
+    /// Plays the run to its end and keeps every message that is under way at some time of `window`, by sending.
+    pub(crate) fn run_noting_flights(mut self, window: (Time, Time)) -> (Finished, Vec<Flight>) {
+        self.kernel.queue().window = window;
+        self.kernel.grounded = Some(Grounded::default());
+        self.play_all();
+        let grounded = self.kernel.grounded.take().unwrap_or_default();
+        let queue = self.kernel.queue();
+        let mut flown = std::mem::take(&mut queue.landed);
+        let (from, _) = window;
+        let pending = std::mem::take(&mut queue.pending).into_iter();
+        flown.extend(pending.filter(|(_, flight)| match flight.landing {
+            Landing::UnderWay(at) => at >= from,
+            _ => false,
+        }));
+        let undelivered = match &mut self.record {
+            Some(record) => std::mem::take(&mut record.undelivered),
+            None => Vec::new(),
+        };
+        let flights = merge(flown, grounded, undelivered, window);
+        let settlement = self.settlement.take();
+        (self.finish(settlement), flights)
+    }
+}
+
+/// Puts together what was noted of messages on their way and of those that were stopped.
+fn merge(
+    flown: Vec<(CausalId, Flight)>,
+    Grounded { stopped, mut held }: Grounded,
+    mut undelivered: Vec<CausalId>,
+    (from, until): (Time, Time),
+) -> Vec<Flight> {
+    undelivered.sort_unstable();
+    let mut flights: Vec<Flight> = Vec::with_capacity(flown.len() + stopped.len());
+    for (id, mut flight) in flown {
+        if let Some(before) = held.remove(&id) {
+            flight.held_until = Some(flight.sent_at);
+            flight.sent_at = before.sent_at;
+        }
+        if let Landing::Arrived(at) = flight.landing
+            && undelivered.binary_search(&id).is_ok()
+        {
+            flight.landing = Landing::Undelivered(at);
+        }
+        flights.push(flight);
+    }
+    let never_on_its_way = stopped.into_iter().chain(held.into_values());
+    let of_window = |flight: &Flight| {
+        flight.sent_at <= until && (flight.landing == Landing::Held || flight.sent_at >= from)
+    };
+    flights.extend(never_on_its_way.filter(of_window));
+    flights.sort_by_key(|flight| flight.sent_at);
+    flights
+}
+
+impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
+    /// A message was handed to the network, which stops it for now or for good.
+    #[cold]
+    pub(super) fn ground(
+        &mut self,
+        ends: (NodeId, NodeId, CausalId),
+        message: &P::Message,
+        fate: Fate,
+    ) {
+        let Some(grounded) = &mut self.kernel.grounded else { return };
+        let landing = match fate {
+            Fate::Arrives { .. } => return,
+            Fate::Lost => Landing::Lost,
+            Fate::Blocked => Landing::Blocked,
+            Fate::Held { .. } => Landing::Held,
+        };
+        grounded.message(self.kernel.now, ends, message, landing);
+    }
+
+    /// Notes what was done to a node, where that is noted.
+    #[cold]
+    pub(super) fn record(&mut self, node: NodeId, what: HappeningKind) {
+        if let Some(record) = &mut self.record {
+            record.note(self.kernel.now, node, what);
+        }
+    }
+}
+
+impl Record {
+    /// Everything noted, in event order.
+    pub(super) fn into_happenings(self) -> Vec<Happening> {
+        self.happenings
+    }
+}
