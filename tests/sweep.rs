@@ -289,3 +289,89 @@ fn mistakes_point_into_the_argument() {
     assert_eq!(output.status.code(), Some(2));
     assert!(said.contains("--with:1:14"), "{said}");
 }
+
+/// Who reads the table by its columns finds them under the same names in every version.
+#[test]
+fn the_columns_of_the_table_stay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().to_str().expect("UTF-8");
+    let args = ["sweep", "scenarios/quickstart.toml", "--vary", "network.loss=0%", "--seeds", "3"];
+    let output = splitbrain(&[&args[..], &["--plot", "none", "--out", out]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let table = fs::read_to_string(folder.path().join("sweep.csv")).expect("a table");
+    let head: Vec<&str> = table.lines().next().expect("a head").split(',').collect();
+    let mut expected: Vec<String> =
+        ["network.loss", "seeds", "runs_pass", "runs_fail", "runs_unknown", "runs_settled"]
+            .map(str::to_owned)
+            .to_vec();
+    let with_ends = |name: &str, unit: &str| {
+        ["", "_low", "_high"].map(|end| format!("{name}{end}{unit}")).to_vec()
+    };
+    for function in ["put", "get"] {
+        for outcome in ["ok", "fail", "info", "degraded", "censored"] {
+            expected.push(format!("{function}_{outcome}"));
+        }
+        expected.extend(with_ends(&format!("{function}_latency_mean"), "_ns"));
+        expected.push(format!("{function}_latency_deviation_ns"));
+        for percentile in ["p50", "p90", "p95", "p99", "p999"] {
+            expected.extend(with_ends(&format!("{function}_latency_{percentile}"), "_ns"));
+        }
+        expected.push(format!("{function}_latency_max_ns"));
+        if function == "put" {
+            expected.push("put_latency_theory_mean_ns".to_owned());
+            expected.push("put_latency_theory_deviation_ns".to_owned());
+        }
+    }
+    let plain = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    expected.extend(plain(&[
+        "acknowledged_writes",
+        "lost_writes_allowed",
+        "lost_writes_violating",
+    ]));
+    expected.extend(with_ends("lost_share", ""));
+    expected.extend(plain(&["least_confirmations", "reads", "stale_reads"]));
+    expected.extend(with_ends("stale_share", ""));
+    expected.push("max_staleness_ns".to_owned());
+    expected.extend(with_ends("availability", ""));
+    expected.extend(plain(&["longest_gap_ns", "leaders_lost"]));
+    expected.extend(with_ends("recovery_mean", "_ns"));
+    expected.extend(plain(&["recovery_max_ns", "unrecovered", "messages", "messages_undelivered"]));
+    expected.extend(with_ends("messages_per_operation", ""));
+    let (told, checks) = head.split_at(expected.len());
+    assert_eq!(told, expected);
+    // Then four columns for each property.
+    assert_eq!(
+        checks[..4],
+        [
+            "convergence_valid",
+            "convergence_allowed",
+            "convergence_violation",
+            "convergence_unknown"
+        ]
+    );
+    assert_eq!(checks.len(), 4 * splitbrain::property::Property::ALL.len());
+}
+
+/// What the text says of replicas and losses is so, and why.
+#[test]
+fn replicas_that_differ_are_told_with_the_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().to_str().expect("UTF-8");
+    let args = ["sweep", "scenarios/quorum-latency.toml", "--vary", "network.link.0.loss=0%,5%"];
+    let output =
+        splitbrain(&[&args[..], &["--seeds", "10", "--plot", "none", "--out", out]].concat());
+    let said = text(&output.stdout).replace('\n', " ");
+    assert!(
+        said.contains("Replicas do not match in 9 of 20 runs, most with 5%, 9 of 10"),
+        "{said}"
+    );
+    assert!(said.contains("What is lost is not sent again"), "{said}");
+    let resending = "protocol.leader-follower.resend=500ms";
+    let output = splitbrain(
+        &[&args[..], &["--seeds", "10", "--plot", "none", "--out", out, "--set", resending]]
+            .concat(),
+    );
+    let said = text(&output.stdout).replace('\n', " ");
+    assert!(said.contains("Replicas match in all 20 runs of every point."), "{said}");
+    assert!(said.contains("no replica lacks what they brought"), "{said}");
+}

@@ -30,7 +30,11 @@ pub fn put_latency(scenario: &Scenario) -> Option<Moments> {
         return None;
     }
     let there = 2.0 * leg.nanos() as f64;
-    if awaited.confirmations == 0 || followers == 0 {
+    if u32::from(awaited.confirmations) > followers {
+        // It waits for more than there are, and in vain.
+        return None;
+    }
+    if awaited.confirmations == 0 {
         return Some(Moments { mean: there, deviation: 0.0 });
     }
     let (out, back) = (same_link(config, leader, true)?, same_link(config, leader, false)?);

@@ -68,6 +68,14 @@ pub struct FunctionSample {
     pub censored: u64,
 }
 
+impl FunctionSample {
+    /// Those that were invoked.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.ok + self.fail + self.info
+    }
+}
+
 impl Sample {
     /// Reduces a run.
     #[must_use]
@@ -107,7 +115,7 @@ impl Sample {
     /// Operations that were invoked.
     #[must_use]
     pub fn operations(&self) -> u64 {
-        self.functions.iter().map(|one| one.ok + one.fail + one.info).sum()
+        self.functions.iter().map(FunctionSample::count).sum()
     }
 
     /// Operations that completed ok.

@@ -114,8 +114,8 @@ pub struct Summary {
 /// What differences between points need of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunFigures {
-    /// Writes that completed ok, and the sum of their latencies in nanoseconds.
-    pub writes: (u64, f64),
+    /// Operations of [`Summary::main_function`] that completed ok, and the sum of their latencies in nanoseconds.
+    pub completed: (u64, f64),
     /// Acknowledged writes, and how many of them were lost.
     pub acknowledged: (u64, u64),
 }
@@ -172,6 +172,10 @@ impl Summary {
             samples.iter().filter(|s| wanted(judged(s))).map(|sample| sample.lost).sum()
         };
         let messages = tallies(samples, |s| s.messages, Sample::operations);
+        let invoked = |function: &Function| {
+            samples.iter().any(|s| s.functions[*function as usize].count() > 0)
+        };
+        let main = Function::ALL.into_iter().find(invoked).unwrap_or(Function::Put);
         let recovering: Vec<Tally> = samples
             .iter()
             .map(|sample| match sample.leaders_lost {
@@ -211,7 +215,7 @@ impl Summary {
             messages_per_operation: ratio(&messages),
             settled: sum(|s| u64::from(s.settled)),
             diverged: diverged(samples),
-            by_run: samples.iter().map(RunFigures::of).collect(),
+            by_run: samples.iter().map(|sample| RunFigures::of(sample, main)).collect(),
         }
     }
 
@@ -235,11 +239,13 @@ impl Summary {
         counts.zip(place).map_or(0, |((_, counts), place)| counts[place])
     }
 
-    /// By how much the mean latency of writes exceeds that of `other`, in nanoseconds, under the same seeds.
+    /// By how much the mean latency of the main function exceeds that of `other`, in nanoseconds, under the same seeds.
     #[must_use]
     pub fn slower_than(&self, other: &Self) -> Option<Estimate> {
-        let tally =
-            |figures: &RunFigures| Tally { part: figures.writes.1, whole: figures.writes.0 as f64 };
+        let tally = |figures: &RunFigures| Tally {
+            part: figures.completed.1,
+            whole: figures.completed.0 as f64,
+        };
         difference(self, other, tally)
     }
 
@@ -255,10 +261,10 @@ impl Summary {
 }
 
 impl RunFigures {
-    fn of(sample: &Sample) -> Self {
-        let put = &sample.functions[Function::Put as usize].latencies;
+    fn of(sample: &Sample, main: Function) -> Self {
+        let all = &sample.functions[main as usize].latencies;
         Self {
-            writes: (put.len() as u64, put.iter().map(|latency| *latency as f64).sum()),
+            completed: (all.len() as u64, all.iter().map(|latency| *latency as f64).sum()),
             acknowledged: (sample.acknowledged, sample.lost),
         }
     }
