@@ -154,7 +154,7 @@ pub(super) struct ManyArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Draw these pictures, and no others [default: those that fit what was varied]
-    #[arg(long, value_name = "KIND", value_parser = Plot::parser())]
+    #[arg(long, value_name = "KIND", value_parser = Plot::parser(), value_delimiter = ',')]
     pub(super) plot: Vec<Plot>,
     /// Print one JSON document to standard output, and the text to standard error
     #[arg(long)]

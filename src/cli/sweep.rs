@@ -47,8 +47,15 @@ pub(super) fn sweep(args: &SweepArgs, registry: &Registry, console: &mut Console
     let prepared = || -> Result<(Task<'_>, Vec<Point>), Trouble> {
         let axes = args.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
         for (place, axis) in axes.iter().enumerate() {
-            if axes[..place].iter().any(|other| other.path() == axis.path()) {
+            let bare = |axis: &Axis| axis.path().replace(['"', ' '], "");
+            if axes[..place].iter().any(|other| bare(other) == bare(axis)) {
                 return Err(Trouble::Told(format!("{} is varied twice", axis.path())));
+            }
+            if let Some(why) = idle(&bare(axis)) {
+                return Err(Trouble::Told(format!(
+                    "{} makes no difference here: {why}",
+                    axis.path()
+                )));
             }
         }
         let count = axes.iter().try_fold(1_usize, |all, axis| all.checked_mul(axis.values().len()));
@@ -77,6 +84,16 @@ pub(super) fn compare(args: &CompareArgs, registry: &Registry, console: &mut Con
     finish(prepared().and_then(|(task, points)| perform(&task, &points, console)), console)
 }
 
+/// Why varying a setting would change nothing.
+fn idle(path: &str) -> Option<&'static str> {
+    match path.split('.').next()? {
+        "seed" => Some("every point is played under the seeds of --seeds"),
+        "expect" => Some("points are not held to what the file expects"),
+        "title" => Some("it is what the scenario is called"),
+        _ => None,
+    }
+}
+
 fn finish(outcome: Result<Exit, Trouble>, console: &mut Console) -> Exit {
     match outcome {
         Ok(exit) => exit,
@@ -98,7 +115,7 @@ fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<E
     let folder =
         many.out.clone().unwrap_or_else(|| Path::new("output").join(&name).join(task.stem));
     let seeds: Vec<u64> = many.seeds.iter().collect();
-    let summaries = played(&Plan { points, seeds: &seeds }, many, &folder, console)?;
+    let (store, summaries) = played(&Plan { points, seeds: &seeds }, many, &folder, console)?;
     let title =
         points.first().map_or_else(String::new, |point| point.scenario.config.title.clone());
     let seeds = many.seeds.to_string();
@@ -111,18 +128,23 @@ fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<E
     );
     let analysis = Analysis::of(&sweep, task.wish.as_ref());
     let document = document::document(&sweep, &analysis);
-    let kinds = pictures(&many.plot, &sweep)?;
-    let mut files = vec![
+    let told = |(path, why): (PathBuf, io::Error)| {
+        Trouble::Told(format!("cannot write {}: {why}", path.display()))
+    };
+    let tables = vec![
         (format!("{}.csv", task.stem), table::csv(&sweep).into_bytes()),
         (format!("{}.json", task.stem), format!("{document:#}\n").into_bytes()),
     ];
-    for kind in kinds {
+    // What took long is safe before anything else can go wrong.
+    let mut files = write(&folder, tables).map_err(told)?;
+    store.remove().map_err(|why| told((folder.clone(), why)))?;
+    let mut drawn = Vec::new();
+    for kind in pictures(&many.plot, &sweep)? {
         let (stem, picture) = (kind.stem(&sweep), kind.draw(&sweep, &analysis));
-        files.push((format!("{stem}.png"), picture.png));
-        files.push((format!("{stem}.svg"), picture.svg.into_bytes()));
+        drawn.push((format!("{stem}.png"), picture.png));
+        drawn.push((format!("{stem}.svg"), picture.svg.into_bytes()));
     }
-    let files = write(&folder, files)
-        .map_err(|(path, why)| Trouble::Told(format!("cannot write {}: {why}", path.display())))?;
+    files.extend(write(&folder, drawn).map_err(told)?);
     if many.json {
         console.json(&document);
     }
@@ -140,7 +162,7 @@ fn played(
     many: &ManyArgs,
     folder: &Path,
     console: &mut Console,
-) -> Result<Vec<Summary>, Trouble> {
+) -> Result<(Store, Vec<Summary>), Trouble> {
     let told =
         |error: io::Error| Trouble::Told(format!("cannot write {}: {error}", folder.display()));
     let (store, done) = Store::open::<Summary>(folder, play::fingerprint(plan)).map_err(told)?;
@@ -161,8 +183,7 @@ fn played(
     let summaries =
         pool.install(|| play::play(plan, done, &store, &|| bar.inc(1))).map_err(told)?;
     bar.finish_and_clear();
-    store.remove().map_err(told)?;
-    Ok(summaries)
+    Ok((store, summaries))
 }
 
 /// Which pictures to draw: those asked for, or those that fit.
@@ -177,7 +198,7 @@ fn pictures(wanted: &[Plot], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
             Plot::All => kinds.extend(Kind::ALL.into_iter().filter(|kind| kind.is_possible(sweep))),
             Plot::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
             Plot::One(kind) => {
-                let why = "no run has what it would show";
+                let why = "there is nothing that it would show, or more than it can";
                 return Err(Trouble::Told(format!("cannot draw `{}`: {why}", kind.name())));
             }
         }
@@ -198,7 +219,11 @@ fn write(
         let mut beside = path.clone().into_os_string();
         beside.push(".partial");
         let result = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &path));
-        result.map_err(|why| (path.clone(), why))?;
+        if let Err(why) = result {
+            // Half a file helps nobody; that it cannot be removed either is no news.
+            let _ = fs::remove_file(&beside);
+            return Err((path, why));
+        }
         written.push(path.display().to_string());
     }
     Ok(written)

@@ -1,9 +1,11 @@
 //! A sweep in words: whether replicas match and why, what shape the curve has and why, and what to choose.
 
 use super::Sweep;
+use super::points::short_key;
 use super::summary::{Estimate, Summary};
 use super::wish::{Grant, Wish};
 use crate::config::ExpectedVerdict;
+use crate::history::Function;
 use crate::property::Property;
 use crate::time::Span;
 
@@ -52,15 +54,19 @@ fn replicas(sweep: &Sweep<'_>) -> String {
         return String::new();
     };
     if valid(worst) == worst.runs {
-        let why = match undelivered {
-            0 => "No message was lost, so every write reached every replica sooner or later, and the newest won: \
-                  how many confirmations a client waits for decides how long it waits, not who gets the write in the end."
+        let lost: u64 = sweep.summaries.iter().map(|s| s.lost_allowed + s.lost_violating).sum();
+        let why = match (undelivered, lost) {
+            (0, 0) => "No message was lost, so every write reached every replica sooner or later, and the newest \
+                       won: how many confirmations a client waits for decides how long it waits, not who gets the \
+                       write in the end."
                 .to_owned(),
-            lost => format!(
-                "{lost} messages were lost or blocked on the way, and in the end no replica lacks what they brought."
+            (0, _) => "No message was lost.".to_owned(),
+            (some, 0) => format!(
+                "{some} messages were lost or blocked on the way, and in the end no replica lacks what they brought."
             ),
+            (some, _) => format!("{some} messages were lost or blocked on the way."),
         };
-        return format!("Replicas match in all {runs} runs of every point. {why}");
+        return format!("Replicas match in all {runs} runs, at every point. {why}");
     }
     let differing: u64 = sweep.summaries.iter().map(|s| s.runs - valid(s)).sum();
     let what = worst.diverged.first().map_or("", |(what, _)| what.as_str());
@@ -118,10 +124,10 @@ fn losses(sweep: &Sweep<'_>) -> String {
 /// How the mean latency goes from the first point to the last.
 fn shape(sweep: &Sweep<'_>) -> String {
     let means: Option<Vec<Estimate>> =
-        sweep.summaries.iter().map(|s| Some(s.main_function()?.latency.as_ref()?.mean)).collect();
+        sweep.summaries.iter().map(|s| Some(sweep.told(s)?.latency.as_ref()?.mean)).collect();
     let Some(means) = means else { return String::new() };
     let (Some(first), Some(last)) = (means.first(), means.last()) else { return String::new() };
-    let name = sweep.summaries[0].main_function().map_or("", |function| &function.function);
+    let name = sweep.function.name();
     if sweep.summaries.len() == 1 {
         return format!(
             "A {name} takes {} in the mean. {}",
@@ -147,8 +153,11 @@ fn shape(sweep: &Sweep<'_>) -> String {
             theory(sweep, &means),
         );
     }
-    let steps: Vec<Step> =
-        sweep.summaries.windows(2).map(|pair| Step::of(&pair[0], &pair[1])).collect();
+    let steps: Vec<Step> = sweep
+        .summaries
+        .windows(2)
+        .map(|pair| Step::of(&pair[0], &pair[1], sweep.function))
+        .collect();
     let course = if steps.iter().all(|step| *step == Step::Up) {
         "each step surely slower than the one before (paired 95% intervals)"
     } else if steps.iter().all(|step| *step == Step::Down) {
@@ -177,7 +186,7 @@ fn shape(sweep: &Sweep<'_>) -> String {
 fn against_the_first(sweep: &Sweep<'_>, name: &str, first: Estimate) -> String {
     let base = &sweep.summaries[0];
     let one = |(label, summary): (&String, &Summary)| {
-        let difference = summary.slower_than(base)?;
+        let difference = summary.slower_than(base, sweep.function)?;
         let size = length(difference.value.abs());
         let direction = if difference.value < 0.0 { "less" } else { "more" };
         let sure = match (difference.low, difference.high) {
@@ -204,7 +213,8 @@ fn theory(sweep: &Sweep<'_>, means: &[Estimate]) -> String {
         .filter_map(|(moments, mean)| Some((moments.as_ref()?.mean, *mean)))
         .filter(|(expected, _)| *expected > 0.0)
         .collect();
-    if known.is_empty() {
+    // Of a single run nobody can say how far off it may be.
+    if known.is_empty() || known.iter().any(|(_, mean)| mean.low.is_none()) {
         return String::new();
     }
     let error = |(expected, mean): &(f64, Estimate)| (mean.value / expected - 1.0).abs();
@@ -230,14 +240,15 @@ fn theory(sweep: &Sweep<'_>, means: &[Estimate]) -> String {
 
 /// A point that grants the wish, the fastest of them, and what the others lack.
 fn choice(sweep: &Sweep<'_>, wish: &Wish) -> String {
-    let judged: Vec<Vec<(&str, Grant)>> = sweep.summaries.iter().map(|s| wish.judge(s)).collect();
+    let judged: Vec<Vec<(&str, Grant)>> =
+        sweep.summaries.iter().map(|s| wish.judge(s, sweep.function)).collect();
     let lacks =
         |grants: &[(&str, Grant)]| grants.iter().any(|(_, grant)| matches!(grant, Grant::No(_)));
     let doubts = |grants: &[(&str, Grant)]| {
         grants.iter().any(|(_, grant)| matches!(grant, Grant::Perhaps(_)))
     };
     let mean = |place: usize| {
-        let latency = sweep.summaries[place].main_function().and_then(|f| f.latency.as_ref());
+        let latency = sweep.told(&sweep.summaries[place]).and_then(|f| f.latency.as_ref());
         latency.map_or(f64::INFINITY, |latency| latency.mean.value)
     };
     let best = (0..judged.len()).filter(|place| !lacks(&judged[*place])).min_by(|a, b| {
@@ -258,11 +269,19 @@ fn choice(sweep: &Sweep<'_>, wish: &Wish) -> String {
     };
     let lacking: Vec<usize> = (0..judged.len()).filter(|place| lacks(&judged[*place])).collect();
     let others = match lacking.len() {
-        0 => "All points would do; this one is the fastest.".to_owned(),
+        0 => "All points will do, as far as these runs tell.".to_owned(),
         _ => {
             let why: Vec<String> = lacking.iter().map(why).collect();
-            format!("It is the fastest that will do. Not {}.", short_list(&why))
+            format!("Not {}.", short_list(&why))
         }
+    };
+    let faster: Vec<&str> = (0..judged.len())
+        .filter(|place| !lacks(&judged[*place]) && mean(*place) < mean(best))
+        .map(|place| sweep.labels[place].as_str())
+        .collect();
+    let fastest = match faster.len() {
+        0 => "It is the fastest that will do.".to_owned(),
+        _ => format!("Faster, but not sure to do: {}.", list(&faster)),
     };
     let doubt = judged[best].iter().find_map(|(part, grant)| match grant {
         Grant::Perhaps(why) => {
@@ -271,7 +290,7 @@ fn choice(sweep: &Sweep<'_>, wish: &Wish) -> String {
         Grant::Yes | Grant::No(_) => None,
     });
     format!(
-        "For \"{}\" choose {}. {others}{}",
+        "For \"{}\" choose {}. {fastest} {others}{}",
         wish.text(),
         sweep.labels[best],
         doubt.unwrap_or_default()
@@ -287,8 +306,8 @@ enum Step {
 }
 
 impl Step {
-    fn of(before: &Summary, after: &Summary) -> Self {
-        let Some(difference) = after.slower_than(before) else { return Self::Level };
+    fn of(before: &Summary, after: &Summary, function: Function) -> Self {
+        let Some(difference) = after.slower_than(before, function) else { return Self::Level };
         match (difference.low, difference.high) {
             (Some(low), _) if low > 0.0 => Self::Up,
             (_, Some(high)) if high < 0.0 => Self::Down,
@@ -330,11 +349,6 @@ fn length(ns: f64) -> String {
 
 fn percent(share: Estimate) -> String {
     Share(share.value).to_string()
-}
-
-/// The last part of a path: what people call the setting.
-pub(super) fn short_key(path: &str) -> &str {
-    path.rsplit('.').next().unwrap_or(path)
 }
 
 /// A share, as a percentage with two digits that count.

@@ -1,7 +1,8 @@
 //! The pictures of a sweep: which fit what was varied, and what is in each.
 
 use super::Sweep;
-use super::analysis::{Analysis, short_key};
+use super::analysis::Analysis;
+use super::points::short_key;
 use super::summary::{Estimate, FunctionSummary, Summary};
 use crate::report::plot::comparison::{ComparisonChart, Measure, Unit};
 use crate::report::plot::consistency::{ConsistencyChart, ConsistencyCurve};
@@ -51,17 +52,18 @@ impl Kind {
     #[must_use]
     pub fn fits(self, sweep: &Sweep<'_>) -> bool {
         let points = sweep.summaries.len();
-        let any = |wanted: fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
+        let any = |wanted: &dyn Fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
         match self {
             Self::Latency => {
                 (2..=POINTS).contains(&points)
+                    && sweep.keys.len() == 1
                     && !sweep.is_comparison
-                    && any(|s| writes(s).is_some())
+                    && any(&|s| told(sweep, s).is_some())
             }
-            Self::Distribution => points <= CURVES && any(|s| writes(s).is_some()),
-            Self::Consistency => points <= CURVES && any(|s| s.visibility.len() > 1),
+            Self::Distribution => points <= CURVES && any(&|s| told(sweep, s).is_some()),
+            Self::Consistency => points <= CURVES && any(&|s| s.visibility.len() > 1),
             Self::Durability => {
-                (2..=POINTS).contains(&points) && any(|s| s.lost_allowed + s.lost_violating > 0)
+                (2..=POINTS).contains(&points) && any(&|s| s.lost_allowed + s.lost_violating > 0)
             }
             Self::Comparison => sweep.is_comparison,
         }
@@ -73,15 +75,19 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether there is anything at all to draw.
+    /// Whether there is anything at all to draw, and not more than a picture can show.
     #[must_use]
     pub fn is_possible(self, sweep: &Sweep<'_>) -> bool {
-        let any = |wanted: fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
+        let points = sweep.summaries.len();
+        let any = |wanted: &dyn Fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
         match self {
-            Self::Latency | Self::Distribution => any(|s| writes(s).is_some()),
-            Self::Consistency => any(|s| !s.visibility.is_empty()),
-            Self::Durability => any(|s| s.lost_share.is_some() && writes(s).is_some()),
-            Self::Comparison => true,
+            Self::Latency => points <= POINTS && any(&|s| told(sweep, s).is_some()),
+            Self::Distribution => points <= CURVES && any(&|s| told(sweep, s).is_some()),
+            Self::Consistency => points <= CURVES && any(&|s| !s.visibility.is_empty()),
+            Self::Durability => {
+                points <= POINTS && any(&|s| s.lost_share.is_some() && told(sweep, s).is_some())
+            }
+            Self::Comparison => points <= CURVES,
         }
     }
 
@@ -137,13 +143,13 @@ fn short_keys(sweep: &Sweep<'_>) -> String {
 }
 
 /// The writes of a point, or what else was asked, if any completed.
-fn writes(summary: &Summary) -> Option<&FunctionSummary> {
-    summary.main_function().filter(|function| function.latency.is_some())
+fn told<'s>(sweep: &Sweep<'_>, summary: &'s Summary) -> Option<&'s FunctionSummary> {
+    sweep.told(summary).filter(|function| function.latency.is_some())
 }
 
 /// What the latencies are of, in the title of an axis.
-fn function_name<'a>(sweep: &'a Sweep<'_>) -> &'a str {
-    sweep.summaries.iter().find_map(writes).map_or("operation", |function| &function.function)
+fn function_name(sweep: &Sweep<'_>) -> &'static str {
+    sweep.function.name()
 }
 
 fn interval(estimate: Estimate) -> Interval {
@@ -168,7 +174,7 @@ fn latency(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
         (&String, &Summary),
         &Option<super::order_statistics::Moments>,
     )| {
-        let function = writes(summary)?;
+        let function = told(sweep, summary)?;
         let latency = function.latency.as_ref()?;
         let percentile = |per_mille| {
             latency.percentile(per_mille).map(|estimate| libm::round(estimate.value) as u64)
@@ -195,7 +201,7 @@ fn latency(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
 
 fn distribution(sweep: &Sweep<'_>) -> Picture {
     let curve = |(label, summary): (&String, &Summary)| {
-        let function = writes(summary)?;
+        let function = told(sweep, summary)?;
         let steps = function.curve.clone();
         Some(Curve { label: label.clone(), steps, censored: censored(function) })
     };
@@ -225,7 +231,7 @@ fn consistency(sweep: &Sweep<'_>) -> Picture {
 
 fn durability(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
     let point = |(label, summary): (&String, &Summary)| {
-        let latency = writes(summary)?.latency.as_ref()?;
+        let latency = told(sweep, summary)?.latency.as_ref()?;
         Some(TradeoffPoint {
             label: label.clone(),
             latency: interval(latency.mean),
@@ -248,25 +254,28 @@ fn comparison(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
             .collect(),
     };
     let count = |value: u64| Some(Estimate { value: value as f64, low: None, high: None });
-    let latency = |s: &Summary| writes(s).and_then(|function| function.latency.as_ref()).cloned();
+    let latency =
+        |s: &Summary| told(sweep, s).and_then(|function| function.latency.as_ref()).cloned();
     let name = function_name(sweep);
-    let any = |wanted: fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
+    let any = |wanted: &dyn Fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
     let mut measures = vec![
         measure(&format!("{name}, mean"), Unit::Nanoseconds, &|s| latency(s).map(|l| l.mean)),
         measure(&format!("{name}, p99"), Unit::Nanoseconds, &|s| latency(s)?.percentile(990)),
         measure("operations answered", Unit::Share, &|s| s.availability),
         measure("acknowledged writes lost", Unit::Share, &|s| s.lost_share),
     ];
-    if any(|s| s.lost_violating > 0) {
+    if any(&|s| s.lost_violating > 0) {
         measures
             .push(measure("lost against the promise", Unit::Count, &|s| count(s.lost_violating)));
     }
-    if any(|s| s.reads > 0) {
+    if any(&|s| s.reads > 0) {
         measures.push(measure("stale reads", Unit::Share, &|s| s.stale_share));
     }
     measures.push(measure("messages an operation", Unit::Count, &|s| s.messages_per_operation));
-    if any(|s| s.leaders_lost > 0) {
-        measures.push(measure("recovery, mean", Unit::Nanoseconds, &|s| s.recovery));
+    if any(&|s| s.leaders_lost > 0) {
+        // Who never recovered has no time of recovery.
+        let recovery = |s: &Summary| s.recovery.filter(|_| s.unrecovered == 0);
+        measures.push(measure("recovery, mean", Unit::Nanoseconds, &recovery));
     }
     ComparisonChart {
         caption: caption(sweep, sweep.title.clone(), analysis.losses.clone()),

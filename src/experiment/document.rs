@@ -58,7 +58,7 @@ fn differences(sweep: &Sweep<'_>) -> Value {
         json!({
             "from": sweep.labels[before],
             "to": sweep.labels[after],
-            "mean_latency_ns": estimate(left.slower_than(right)),
+            "mean_latency_ns": estimate(left.slower_than(right, sweep.function)),
             "lost_share": estimate(left.loses_more_than(right)),
         })
     };

@@ -8,7 +8,8 @@
 
 use crate::experiment::order_statistics::Moments;
 use crate::experiment::points::Point;
-use crate::experiment::summary::Summary;
+use crate::experiment::summary::{FunctionSummary, Summary};
+use crate::history::Function;
 
 pub mod analysis;
 pub mod charts;
@@ -44,11 +45,19 @@ pub struct Sweep<'a> {
     pub labels: Vec<String>,
     /// What each came to.
     pub summaries: Vec<Summary>,
-    /// What theory says of each one's puts, where it says anything.
+    /// Whose latency is told: puts where any point has some, else what was asked first in the order of reports.
+    pub function: Function,
+    /// What theory says of each one's puts, where it says anything and puts are what is told.
     pub theory: Vec<Option<Moments>>,
 }
 
 impl<'a> Sweep<'a> {
+    /// What a point came to in the function whose latency is told.
+    #[must_use]
+    pub fn told<'s>(&self, summary: &'s Summary) -> Option<&'s FunctionSummary> {
+        summary.function(self.function)
+    }
+
     /// Points with what they came to.
     #[must_use]
     pub fn new(
@@ -59,7 +68,26 @@ impl<'a> Sweep<'a> {
         (points, summaries): (&'a [Point], Vec<Summary>),
     ) -> Self {
         let labels = points.iter().map(Point::label).collect();
-        let theory = points.iter().map(|point| closed_form::put_latency(&point.scenario)).collect();
-        Self { scenario, title, keys, is_comparison, seeds, points, labels, summaries, theory }
+        let occurs = |function: &Function| {
+            summaries.iter().any(|summary| summary.function(*function).is_some())
+        };
+        let function = Function::ALL.into_iter().find(occurs).unwrap_or(Function::Put);
+        let theory = |point: &Point| {
+            let is_told = function == Function::Put;
+            closed_form::put_latency(&point.scenario).filter(|_| is_told)
+        };
+        let theory = points.iter().map(theory).collect();
+        Self {
+            scenario,
+            title,
+            keys,
+            is_comparison,
+            seeds,
+            points,
+            labels,
+            summaries,
+            function,
+            theory,
+        }
     }
 }

@@ -63,7 +63,7 @@ pub fn play(
                 sample
             })
             .collect();
-        let summary = Summary::of(index, &samples);
+        let summary = Summary::of(&samples);
         store.keep(index, &summary)?;
         Ok(summary)
     };

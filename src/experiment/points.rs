@@ -41,7 +41,14 @@ pub fn grid(
         .map(|number| {
             let chosen = choice(axes, number);
             let overrides = Overrides { sets, point: &chosen, ..Overrides::default() };
-            let scenario = expecting_nothing(Scenario::load_with(path, registry, &overrides)?);
+            let at = |(axis, index): &(&Axis, usize)| {
+                format!("{}={}", axis.path(), axis.values().nth(*index).unwrap_or_default())
+            };
+            let place: Vec<String> = chosen.iter().map(at).collect();
+            let loaded = Scenario::load_with(path, registry, &overrides).map_err(|mistakes| {
+                mistakes.noting(&format!("at the point {}", place.join(", ")))
+            })?;
+            let scenario = expecting_nothing(loaded);
             let value = |(axis, index): &(&Axis, usize)| {
                 axis.values().nth(*index).unwrap_or_default().to_owned()
             };
@@ -97,15 +104,30 @@ pub fn configurations(
         let scenario = expecting_nothing(Scenario::load_with(path, registry, &overrides)?);
         points.push(Point { values: vec![short(&list)], scenario });
     }
+    // Short names that two configurations share tell nothing.
+    let names: Vec<String> = points.iter().map(Point::label).collect();
+    for (place, settings) in with.iter().enumerate() {
+        if names.iter().filter(|name| **name == names[place + 1]).count() > 1 {
+            points[place + 1].values = vec![settings.trim().to_owned()];
+        }
+    }
     Ok(points)
+}
+
+/// What people call the setting at a path: its last part, and one more where that is a mere number.
+pub(super) fn short_key(path: &str) -> &str {
+    let place = path.rfind('.').map_or(0, |dot| dot + 1);
+    if path[place..].parse::<u64>().is_err() {
+        return &path[place..];
+    }
+    path[..place.saturating_sub(1)].rfind('.').map_or(path, |dot| &path[dot + 1..])
 }
 
 /// Settings by the last parts of their paths: `mode=sync, write-quorum=2`.
 fn short(settings: &[String]) -> String {
     let last = |setting: &String| {
         let (path, value) = setting.split_once('=').unwrap_or((setting, ""));
-        let key = path.trim().rsplit('.').next().unwrap_or(path);
-        format!("{key}={}", value.trim())
+        format!("{}={}", short_key(path.trim()), value.trim())
     };
     settings.iter().map(last).collect::<Vec<_>>().join(", ")
 }

@@ -75,7 +75,11 @@ impl Store {
     ///
     /// When the file cannot be removed.
     pub fn remove(self) -> io::Result<()> {
-        std::fs::remove_file(self.path)
+        // Another process may have played the same sweep at the same time, and been done first.
+        match std::fs::remove_file(self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 

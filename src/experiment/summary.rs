@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::measure::Sample;
+use super::measure::{FunctionSample, Sample};
 use super::statistics::{self, Interval, Pooled, Resamples, RunSample, Tally};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
@@ -112,10 +112,11 @@ pub struct Summary {
 }
 
 /// What differences between points need of one run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunFigures {
-    /// Operations of [`Summary::main_function`] that completed ok, and the sum of their latencies in nanoseconds.
-    pub completed: (u64, f64),
+    /// By function, in the order of [`Function::ALL`]: operations that completed ok, and the sum of their latencies in
+    /// nanoseconds.
+    pub completed: Vec<(u64, f64)>,
     /// Acknowledged writes, and how many of them were lost.
     pub acknowledged: (u64, u64),
 }
@@ -156,10 +157,11 @@ pub struct LatencySummary {
 }
 
 impl Summary {
-    /// Sums up the runs of the point of this index, in the order of its seeds.
+    /// Sums up the runs of a point, in the order of its seeds.
     #[must_use]
-    pub fn of(point: usize, samples: &[Sample]) -> Self {
-        let resamples = Resamples::draw(u32::try_from(point).unwrap_or(u32::MAX), samples.len());
+    pub fn of(samples: &[Sample]) -> Self {
+        // The same resamples at every point: points that are alike have intervals that are.
+        let resamples = Resamples::draw(0, samples.len());
         let sum = |figure: fn(&Sample) -> u64| samples.iter().map(figure).sum::<u64>();
         let most = |figure: fn(&Sample) -> u64| samples.iter().map(figure).max().unwrap_or(0);
         let verdicts = |verdict| samples.iter().filter(|s| s.verdict == verdict).count() as u64;
@@ -172,10 +174,6 @@ impl Summary {
             samples.iter().filter(|s| wanted(judged(s))).map(|sample| sample.lost).sum()
         };
         let messages = tallies(samples, |s| s.messages, Sample::operations);
-        let invoked = |function: &Function| {
-            samples.iter().any(|s| s.functions[*function as usize].count() > 0)
-        };
-        let main = Function::ALL.into_iter().find(invoked).unwrap_or(Function::Put);
         let recovering: Vec<Tally> = samples
             .iter()
             .map(|sample| match sample.leaders_lost {
@@ -215,7 +213,7 @@ impl Summary {
             messages_per_operation: ratio(&messages),
             settled: sum(|s| u64::from(s.settled)),
             diverged: diverged(samples),
-            by_run: samples.iter().map(|sample| RunFigures::of(sample, main)).collect(),
+            by_run: samples.iter().map(RunFigures::of).collect(),
         }
     }
 
@@ -223,12 +221,6 @@ impl Summary {
     #[must_use]
     pub fn function(&self, function: Function) -> Option<&FunctionSummary> {
         self.functions.iter().find(|one| one.function == function.name())
-    }
-
-    /// The latencies of puts; where nobody put anything, those of whatever was asked first in the order of reports.
-    #[must_use]
-    pub fn main_function(&self) -> Option<&FunctionSummary> {
-        self.function(Function::Put).or_else(|| self.functions.first())
     }
 
     /// How many runs gave a property this verdict.
@@ -239,12 +231,13 @@ impl Summary {
         counts.zip(place).map_or(0, |((_, counts), place)| counts[place])
     }
 
-    /// By how much the mean latency of the main function exceeds that of `other`, in nanoseconds, under the same seeds.
+    /// By how much the mean latency of a function exceeds that of `other`, in nanoseconds, under the same seeds.
     #[must_use]
-    pub fn slower_than(&self, other: &Self) -> Option<Estimate> {
-        let tally = |figures: &RunFigures| Tally {
-            part: figures.completed.1,
-            whole: figures.completed.0 as f64,
+    pub fn slower_than(&self, other: &Self, function: Function) -> Option<Estimate> {
+        let tally = |figures: &RunFigures| {
+            let (count, sum) =
+                figures.completed.get(function as usize).copied().unwrap_or_default();
+            Tally { part: sum, whole: count as f64 }
         };
         difference(self, other, tally)
     }
@@ -261,10 +254,13 @@ impl Summary {
 }
 
 impl RunFigures {
-    fn of(sample: &Sample, main: Function) -> Self {
-        let all = &sample.functions[main as usize].latencies;
+    fn of(sample: &Sample) -> Self {
+        let completed = |function: &FunctionSample| {
+            let all = &function.latencies;
+            (all.len() as u64, all.iter().map(|latency| *latency as f64).sum())
+        };
         Self {
-            completed: (all.len() as u64, all.iter().map(|latency| *latency as f64).sum()),
+            completed: sample.functions.iter().map(completed).collect(),
             acknowledged: (sample.acknowledged, sample.lost),
         }
     }
@@ -283,9 +279,9 @@ impl LatencySummary {
 fn difference(
     left: &Summary,
     right: &Summary,
-    tally: fn(&RunFigures) -> Tally,
+    tally: impl Fn(&RunFigures) -> Tally,
 ) -> Option<Estimate> {
-    let of = |summary: &Summary| -> Vec<Tally> { summary.by_run.iter().map(tally).collect() };
+    let of = |summary: &Summary| -> Vec<Tally> { summary.by_run.iter().map(&tally).collect() };
     let (left, right) = (of(left), of(right));
     let value = ratio_of(&left)? - ratio_of(&right)?;
     let resamples = Resamples::draw(0, left.len());
@@ -307,7 +303,7 @@ fn functions(samples: &[Sample], resamples: &Resamples) -> Vec<FunctionSummary> 
     let mut functions = Vec::new();
     for function in Function::ALL {
         let place = function as usize;
-        let of = |figure: fn(&super::measure::FunctionSample) -> u64| {
+        let of = |figure: fn(&FunctionSample) -> u64| {
             samples.iter().map(|sample| figure(&sample.functions[place])).sum::<u64>()
         };
         let (ok, fail, info) = (of(|f| f.ok), of(|f| f.fail), of(|f| f.info));

@@ -3,7 +3,7 @@
 //! The varied keys come first, then `seeds`, then what the runs came to. Times are integer nanoseconds (`_ns`), shares
 //! are between 0 and 1, a field is empty where nothing can be told: a percentile with fewer than ten operations
 //! beyond it, an interval of a single run, the latency of what never completed. `_low` and `_high` are the ends of a
-//! 95% confidence interval by a bootstrap over runs.
+//! 95% confidence interval: by a bootstrap over runs, and of shares by Wilson's formula.
 //!
 //! | columns | what |
 //! |---|---|

@@ -1,9 +1,10 @@
 //! A sweep or a comparison as people read it: a table, then what it means.
 
 use super::Sweep;
-use super::analysis::{Analysis, Share, short_key};
+use super::analysis::{Analysis, Share};
+use super::points::short_key;
 use super::summary::{Estimate, Summary};
-use crate::report::layout::{grouped, width, wrap};
+use crate::report::layout::{counted, grouped, width, wrap};
 use crate::time::Span;
 
 /// A column: its head, and its field of a point.
@@ -17,11 +18,11 @@ struct Column {
 pub fn text(sweep: &Sweep<'_>, analysis: &Analysis, files: &[String]) -> String {
     let runs = sweep.summaries.first().map_or(0, |summary| summary.runs);
     let mut out = format!("{}\n", sweep.title);
-    let what = if sweep.is_comparison { "configurations" } else { "points" };
+    let what = if sweep.is_comparison { "configuration" } else { "point" };
     out += &format!(
-        "{} {what}, {} runs each (seeds {}); 95% intervals over runs\n\n",
-        grouped(sweep.summaries.len() as u64),
-        grouped(runs),
+        "{}, {} each (seeds {}); 95% intervals over runs\n\n",
+        counted(sweep.summaries.len() as u64, what),
+        counted(runs, "run"),
         sweep.seeds
     );
     out += &table(sweep);
@@ -70,7 +71,7 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
     };
     let percentile = |per_mille: u32| {
         move |s: &Summary| {
-            let latency = s.main_function().and_then(|function| function.latency.as_ref());
+            let latency = sweep.told(s).and_then(|function| function.latency.as_ref());
             let estimate = latency.and_then(|latency| latency.percentile(per_mille));
             estimate.map_or_else(|| "-".to_owned(), |estimate| length(estimate.value))
         }
@@ -85,8 +86,8 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
     let keys = keys.join(", ");
     let mut columns = vec![
         Column { head: keys, fields: sweep.labels.clone() },
-        column("mean", &|s| mean(s, |mean| length(mean.value))),
-        column("95% interval", &|s| mean(s, interval)),
+        column("mean", &|s| mean(sweep, s, |mean| length(mean.value))),
+        column("95% interval", &|s| mean(sweep, s, interval)),
     ];
     if sweep.theory.iter().any(Option::is_some) {
         columns.push(Column { head: "theory".to_owned(), fields: theory });
@@ -99,6 +100,11 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
             grouped(s.functions.iter().map(|function| function.censored).sum())
         }));
     }
+    if any(|s| s.functions.iter().any(|function| function.degraded > 0)) {
+        columns.push(column("degraded", &|s| {
+            grouped(s.functions.iter().map(|function| function.degraded).sum())
+        }));
+    }
     columns.push(column("lost", &|s| grouped(s.lost_allowed)));
     if any(|s| s.lost_violating > 0) {
         columns.push(column("lost against promise", &|s| grouped(s.lost_violating)));
@@ -109,7 +115,12 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
     columns.push(column("available", &|s| share(s.availability)));
     if any(|s| s.leaders_lost > 0) {
         columns.push(column("recovery", &|s| {
-            s.recovery.map_or_else(|| "-".to_owned(), |recovery| length(recovery.value))
+            let never = if s.unrecovered > 0 {
+                format!(", {} never", s.unrecovered)
+            } else {
+                String::new()
+            };
+            s.recovery.map_or_else(|| "-".to_owned(), |recovery| length(recovery.value) + &never)
         }));
     }
     columns.push(column("messages/op", &|s| {
@@ -128,8 +139,8 @@ fn of_runs(count: u64, summary: &Summary) -> String {
     format!("{}/{}", grouped(count), grouped(summary.runs))
 }
 
-fn mean(summary: &Summary, show: impl Fn(Estimate) -> String) -> String {
-    let latency = summary.main_function().and_then(|function| function.latency.as_ref());
+fn mean(sweep: &Sweep<'_>, summary: &Summary, show: impl Fn(Estimate) -> String) -> String {
+    let latency = sweep.told(summary).and_then(|function| function.latency.as_ref());
     latency.map_or_else(|| "-".to_owned(), |latency| show(latency.mean))
 }
 

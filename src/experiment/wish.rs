@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::summary::{Estimate, Summary};
+use crate::history::Function;
 use crate::scenario::{Diagnostics, duration, percentage};
 use crate::time::Span;
 
@@ -21,7 +22,7 @@ struct Clause {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
-    /// The mean latency of puts is at most this many nanoseconds.
+    /// The mean latency of the main function is at most this many nanoseconds.
     Mean(f64),
     /// A percentile, by its per-mille, is.
     Percentile(u32, f64),
@@ -29,7 +30,8 @@ enum Kind {
     Longest(f64),
     /// No acknowledged write is lost in any run.
     NoLoss,
-    /// Every acknowledged write is on this many nodes besides the one that answered, when it answers.
+    /// No acknowledged write is lost in any run, and each is on this many nodes besides the one that answered, when it
+    /// answers.
     Survives(u16),
     /// At most this share of the reads is stale.
     Stale(f64),
@@ -85,16 +87,17 @@ impl Wish {
 
     /// What a point makes of each part of it.
     #[must_use]
-    pub fn judge(&self, summary: &Summary) -> Vec<(&str, Grant)> {
-        let judge = |clause: &Clause| clause.kind.judge(summary);
+    pub fn judge(&self, summary: &Summary, main: Function) -> Vec<(&str, Grant)> {
+        let judge = |clause: &Clause| clause.kind.judge(summary, main);
         self.clauses.iter().map(|clause| (clause.text.as_str(), judge(clause))).collect()
     }
 }
 
 /// The parts between `and` and commas, trimmed.
 fn parts(text: &str) -> Vec<Range<usize>> {
+    let lower = text.to_ascii_lowercase();
     let mut ends: Vec<(usize, usize)> =
-        text.match_indices(" and ").map(|(at, found)| (at, at + found.len())).collect();
+        lower.match_indices(" and ").map(|(at, found)| (at, at + found.len())).collect();
     ends.extend(text.match_indices(',').map(|(at, found)| (at, at + found.len())));
     ends.sort_unstable();
     ends.push((text.len(), text.len()));
@@ -155,15 +158,24 @@ impl Kind {
         }
     }
 
-    fn judge(self, summary: &Summary) -> Grant {
-        let latency = summary.main_function().and_then(|function| function.latency.as_ref());
+    fn judge(self, summary: &Summary, main: Function) -> Grant {
+        let main = summary.function(main);
+        let latency = main.and_then(|function| function.latency.as_ref());
+        let censored = main.map_or(0, |function| function.censored);
         match self {
-            Self::Mean(bound) => at_most(latency.map(|latency| latency.mean), bound, span),
+            Self::Mean(bound) => match at_most(latency.map(|latency| latency.mean), bound, span) {
+                Grant::Yes if censored > 0 => {
+                    Grant::Perhaps(format!("{censored} got no answer in time"))
+                }
+                grant => grant,
+            },
             Self::Percentile(per_mille, bound) => {
-                at_most(latency.and_then(|latency| latency.percentile(per_mille)), bound, span)
+                match latency.and_then(|latency| latency.percentile(per_mille)) {
+                    None if censored > 0 => Grant::No(format!("{censored} got no answer in time")),
+                    estimate => at_most(estimate, bound, span),
+                }
             }
             Self::Longest(bound) => {
-                let censored = summary.main_function().map_or(0, |function| function.censored);
                 let max = latency.map(|latency| latency.max as f64);
                 match max {
                     _ if censored > 0 => Grant::No(format!("{censored} got no answer in time")),
@@ -172,10 +184,9 @@ impl Kind {
                     None => Grant::No("nothing completed".to_owned()),
                 }
             }
-            Self::NoLoss => match summary.lost_allowed + summary.lost_violating {
-                0 => Grant::Yes,
-                lost => Grant::No(format!("{lost} of {} are lost", summary.acknowledged)),
-            },
+            Self::NoLoss => no_loss(summary),
+            // A copy is no help to a leader that does not have it: what these runs lost says more than who had it.
+            Self::Survives(_) if no_loss(summary) != Grant::Yes => no_loss(summary),
             Self::Survives(nodes) => match summary.least_confirmations {
                 Some(least) if least >= nodes => Grant::Yes,
                 Some(least) => Grant::No(format!(
@@ -196,12 +207,23 @@ impl Kind {
                 Some(_) => Grant::Yes,
                 None => Grant::No("nothing was asked".to_owned()),
             },
+            Self::Recovery(_) if summary.leaders_lost == 0 => {
+                Grant::No("no leader was lost".to_owned())
+            }
             Self::Recovery(bound) => match (summary.unrecovered, summary.longest_recovery as f64) {
                 (0, longest) if longest <= bound => Grant::Yes,
                 (0, longest) => Grant::No(span(longest)),
                 (some, _) => Grant::No(format!("{some} lost leaders were never replaced")),
             },
         }
+    }
+}
+
+fn no_loss(summary: &Summary) -> Grant {
+    match summary.lost_allowed + summary.lost_violating {
+        _ if summary.acknowledged == 0 => Grant::No("nothing was acknowledged".to_owned()),
+        0 => Grant::Yes,
+        lost => Grant::No(format!("{lost} of {} are lost", summary.acknowledged)),
     }
 }
 

@@ -229,6 +229,12 @@ impl Diagnostics {
         Self { sources, problems: vec![problem] }
     }
 
+    /// The same mistakes, each with a note of where they come from.
+    pub(crate) fn noting(mut self, note: &str) -> Self {
+        self.problems = self.problems.into_iter().map(|problem| problem.help(note)).collect();
+        self
+    }
+
     /// A file that could not be read.
     pub(super) fn unreadable(origin: &str, why: &str) -> Self {
         let problem = Problem::nowhere(format!("cannot read `{origin}`: {why}"));

@@ -71,7 +71,8 @@ impl ScenarioProtocol for LeaderFollower {
 
     fn awaited(config: &Config, scenario: &Scenario) -> Option<Awaited> {
         let waits_for_disk = matches!(config.wal.policy, Policy::Fsync | Policy::GroupCommit);
-        let is_plain = !waits_for_disk && config.failover == Failover::NONE;
+        let is_plain =
+            !waits_for_disk && config.failover == Failover::NONE && config.resend.is_none();
         let counts = !matches!(config.mode, Mode::InSync { .. });
         let confirmations = config.mode.quorum(scenario.cluster.nodes - 1);
         let patience = config.ack_timeout;
