@@ -266,6 +266,46 @@ fn a_comparison_holds_every_configuration_against_the_file() {
     assert!(text(&output.stderr).contains("configurations, 20 runs each"));
 }
 
+/// In a grid each point was once held against the one in the row before it, which may differ in every setting.
+#[test]
+fn points_of_a_grid_are_held_against_their_neighbours_along_each_setting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = splitbrain(&[
+        "sweep",
+        "scenarios/quorum-latency.toml",
+        "--vary",
+        "protocol.leader-follower.write-quorum=1..=2",
+        "--vary",
+        "workload.clients=1,2,3",
+        "--seeds",
+        "3",
+        "--plot",
+        "none",
+        "--json",
+        "--out",
+        folder.path().to_str().expect("UTF-8"),
+    ]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let differences = document["differences"].as_array().expect("a list");
+    let text = |difference: &serde_json::Value, key: &str| {
+        difference[key].as_str().expect("a text").rsplit('.').next().expect("a word").to_owned()
+    };
+    let pairs: Vec<(String, &str, &str)> = differences
+        .iter()
+        .map(|d| (text(d, "key"), d["from"].as_str().expect("from"), d["to"].as_str().expect("to")))
+        .collect();
+    let expected = [
+        ("clients", "1, 1", "1, 2"),
+        ("clients", "1, 2", "1, 3"),
+        ("write-quorum", "1, 1", "2, 1"),
+        ("write-quorum", "1, 2", "2, 2"),
+        ("clients", "2, 1", "2, 2"),
+        ("write-quorum", "1, 3", "2, 3"),
+        ("clients", "2, 2", "2, 3"),
+    ];
+    assert_eq!(pairs, expected.map(|(key, from, to)| (key.to_owned(), from, to)));
+}
+
 /// What goes wrong is said with a place, and nothing runs.
 #[test]
 fn mistakes_point_into_the_argument() {

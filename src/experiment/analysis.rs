@@ -1,13 +1,13 @@
 //! A sweep in words: whether replicas match and why, what shape the curve has and why, and what to choose.
 
 use super::Sweep;
+use super::length;
 use super::points::short_key;
 use super::summary::{Estimate, Summary};
 use super::wish::{Grant, Wish};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::property::Property;
-use crate::time::Span;
 
 /// How far a measured mean may be from the closed form to be called in agreement.
 const AGREEMENT: f64 = 0.02;
@@ -341,10 +341,6 @@ fn list(items: &[&str]) -> String {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         _ => shown,
     }
-}
-
-fn length(ns: f64) -> String {
-    Span::from_nanos(libm::round(ns) as u64).short()
 }
 
 fn percent(share: Estimate) -> String {

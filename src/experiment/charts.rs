@@ -7,9 +7,10 @@ use super::summary::{Estimate, FunctionSummary, Summary};
 use crate::report::plot::comparison::{ComparisonChart, Measure, Unit};
 use crate::report::plot::consistency::{ConsistencyChart, ConsistencyCurve};
 use crate::report::plot::distribution::{Curve, DistributionChart};
-use crate::report::plot::latency::{LatencyChart, LatencyPoint};
+use crate::report::plot::latency::{LatencyChart, LatencyPoint, Places};
 use crate::report::plot::tradeoff::{TradeoffChart, TradeoffPoint};
 use crate::report::plot::{Caption, Interval, Picture};
+use crate::scenario;
 
 /// More curves than this in one picture are no help.
 const CURVES: usize = 24;
@@ -127,7 +128,7 @@ impl Kind {
 fn caption(sweep: &Sweep<'_>, title: String, explanation: String) -> Caption {
     let runs = sweep.summaries.first().map_or(0, |summary| summary.runs);
     let small_print = format!(
-        "scenario {} \u{b7} seeds {} ({runs} runs a point) \u{b7} bands and whiskers: 95% confidence over runs, where anything was seen \u{b7} \
+        "scenario {} \u{b7} seeds {} ({runs} runs a point) \u{b7} bands and whiskers: 95% confidence over runs, but for shares of 0 and 100% \u{b7} \
          splitbrain {}",
         sweep.scenario,
         sweep.seeds,
@@ -157,10 +158,14 @@ fn interval(estimate: Estimate) -> Interval {
     Interval { value: estimate.value, low, high }
 }
 
-/// The same for a share of bad things. Where none was seen the interval reaches up to what so few runs may have missed,
-/// far beyond what any other configuration shows: it would be all that the picture shows, and is left to the table.
+/// The same for a share. Where all were alike the interval reaches as far as so few runs may err, far beyond what any
+/// other configuration shows: it would be all that the picture shows, and is left to the table.
 fn seen(estimate: Estimate) -> Interval {
-    if estimate.value == 0.0 { Interval::exact(0.0) } else { interval(estimate) }
+    if estimate.value <= 0.0 || estimate.value >= 1.0 {
+        Interval::exact(estimate.value)
+    } else {
+        interval(estimate)
+    }
 }
 
 /// The share of a function's operations that got no answer in time.
@@ -194,9 +199,40 @@ fn latency(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
     LatencyChart {
         caption: caption(sweep, title, analysis.shape.clone()),
         x_label: sweep.keys.join(", "),
+        places: places(sweep),
         points: points.collect(),
     }
     .draw()
+}
+
+/// Where the values of a single setting lie, if they are numbers that rise: at equal distances each has its label, and
+/// else they lie where they are.
+fn places(sweep: &Sweep<'_>) -> Places {
+    let each = |read: fn(&str) -> Option<f64>| -> Option<Vec<f64>> {
+        let values: Option<Vec<f64>> = sweep.labels.iter().map(|label| read(label)).collect();
+        values.filter(|all| all.windows(2).all(|pair| pair[0] < pair[1]))
+    };
+    let uneven = |all: &Vec<f64>| {
+        let steps = || all.windows(2).map(|pair| pair[1] - pair[0]);
+        let (least, most) = (steps().fold(f64::INFINITY, f64::min), steps().fold(0.0, f64::max));
+        most > least * 1.001
+    };
+    let number = |text: &str| text.parse().ok().filter(|number: &f64| number.is_finite());
+    let length = |text: &str| scenario::duration(text).ok().map(|span| span.nanos() as f64);
+    let share = |text: &str| {
+        scenario::percentage(text).map(|share| f64::from(share.parts_per_billion()) / 1e9)
+    };
+    let numbers = each(number).map(Places::Numbers);
+    let lengths = || each(length).map(Places::Lengths);
+    let places = numbers.or_else(lengths).or_else(|| each(share).map(Places::Shares));
+    match places {
+        Some(Places::Numbers(all) | Places::Lengths(all) | Places::Shares(all))
+            if !uneven(&all) =>
+        {
+            Places::Labels
+        }
+        places => places.unwrap_or(Places::Labels),
+    }
 }
 
 fn distribution(sweep: &Sweep<'_>) -> Picture {
@@ -218,7 +254,7 @@ fn distribution(sweep: &Sweep<'_>) -> Picture {
 fn consistency(sweep: &Sweep<'_>) -> Picture {
     let curve = |(label, summary): (&String, &Summary)| ConsistencyCurve {
         label: label.clone(),
-        points: summary.visibility.iter().map(|(t, seen)| (*t, interval(*seen))).collect(),
+        points: summary.visibility.iter().map(|(t, share)| (*t, seen(*share))).collect(),
     };
     let seen = sweep.labels.iter().zip(&sweep.summaries);
     let curves = seen.filter(|(_, summary)| !summary.visibility.is_empty()).map(curve).collect();

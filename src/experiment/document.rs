@@ -1,9 +1,10 @@
 //! `sweep.json`: everything that `sweep.csv` has, and the analysis and the differences between points.
 //!
 //! `{scenario, title, version, seeds, keys[], points[{values[], label, theory{mean_ns, deviation_ns}, summary{..}}],
-//! differences[{from, to, mean_latency_ns{value, low, high}, lost_share{..}}], analysis{replicas, losses, shape, choice}}`.
+//! differences[{key, from, to, mean_latency_ns{value, low, high}, lost_share{..}}], analysis{replicas, losses, shape, choice}}`.
 //! A summary's keys are the fields of [`super::summary::Summary`]; an estimate is `{value, low, high}`. Differences
-//! are of each point less the one before it (of a comparison: less the file as it is), under the same seeds.
+//! are of each point less the one before it along one setting (of a comparison: less the file as it is), under the same
+//! seeds; `value` of a length is in nanoseconds.
 
 use serde_json::{Value, json};
 
@@ -52,17 +53,21 @@ fn without_runs(summary: &Summary) -> Value {
 }
 
 fn differences(sweep: &Sweep<'_>) -> Value {
-    let difference = |after: usize| {
-        let before = if sweep.is_comparison { 0 } else { after - 1 };
+    let difference = |after: usize, (key, before): (usize, usize)| {
         let (left, right) = (&sweep.summaries[after], &sweep.summaries[before]);
         json!({
+            "key": sweep.keys[key],
             "from": sweep.labels[before],
             "to": sweep.labels[after],
             "mean_latency_ns": estimate(left.slower_than(right, sweep.function)),
             "lost_share": estimate(left.loses_more_than(right)),
         })
     };
-    (1..sweep.summaries.len()).map(difference).collect()
+    let places = 0..sweep.summaries.len();
+    places
+        .flat_map(|after| sweep.before(after).into_iter().map(move |before| (after, before)))
+        .map(|(after, before)| difference(after, before))
+        .collect()
 }
 
 fn estimate(estimate: Option<Estimate>) -> Value {

@@ -6,10 +6,13 @@
 //! does, by [`order_statistics`]; [`analysis`] explains in words, for a [`wish`] too; [`table`], [`document`] and
 //! [`text`] write it all down.
 
+use std::collections::BTreeSet;
+
 use crate::experiment::order_statistics::Moments;
 use crate::experiment::points::Point;
 use crate::experiment::summary::{FunctionSummary, Summary};
 use crate::history::Function;
+use crate::time::Span;
 
 pub mod analysis;
 pub mod charts;
@@ -25,6 +28,11 @@ pub mod summary;
 pub mod table;
 pub mod text;
 pub mod wish;
+
+/// A length of time in nanoseconds as people read it.
+fn length(ns: f64) -> String {
+    Span::from_nanos(libm::round(ns) as u64).short()
+}
 
 /// A sweep or a comparison that was played.
 #[derive(Debug)]
@@ -52,6 +60,31 @@ pub struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
+    /// The points that a point is held against: of a comparison the first; of a sweep, for each setting of which it has
+    /// not the first value, the one with the value before and all else alike. With the setting's place among the keys.
+    #[must_use]
+    pub fn before(&self, place: usize) -> Vec<(usize, usize)> {
+        if self.is_comparison {
+            return if place == 0 { Vec::new() } else { vec![(0, 0)] };
+        }
+        let values = |key: usize| -> usize {
+            let all = self.points.iter().map(|point| point.values[key].as_str());
+            all.collect::<BTreeSet<_>>().len()
+        };
+        // The last setting varies fastest.
+        let mut stride = 1;
+        let mut before = Vec::new();
+        for key in (0..self.keys.len()).rev() {
+            let count = values(key);
+            if !(place / stride).is_multiple_of(count) {
+                before.push((key, place - stride));
+            }
+            stride *= count;
+        }
+        before.reverse();
+        before
+    }
+
     /// What a point came to in the function whose latency is told.
     #[must_use]
     pub fn told<'s>(&self, summary: &'s Summary) -> Option<&'s FunctionSummary> {

@@ -14,6 +14,7 @@
 use crate::experiment::statistics::resample::{central, difference_of, interval_of, student};
 
 pub use crate::experiment::statistics::resample::{Resamples, Tally};
+pub use crate::report::plot::Interval;
 
 mod resample;
 
@@ -22,17 +23,6 @@ const NORMAL: f64 = 1.959_963_984_540_054;
 
 /// Samples that have to lie beyond a quantile for it to be told.
 const TAIL: u64 = 10;
-
-/// An estimate and its 95% confidence interval, `low <= value <= high`, in the unit of what is estimated.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Interval {
-    /// The estimate from all runs.
-    pub value: f64,
-    /// The lower end.
-    pub low: f64,
-    /// The upper end; infinite for a quantile whose resamples reach into what is censored.
-    pub high: f64,
-}
 
 /// What one run contributes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,13 +96,6 @@ impl Pooled {
     #[must_use]
     pub fn censored(&self) -> u64 {
         self.operations.iter().sum::<u64>() - self.completed()
-    }
-
-    /// The share of operations that did not complete, in 0 to 1; `None` without operations.
-    #[must_use]
-    pub fn censored_share(&self) -> Option<f64> {
-        let all: u64 = self.operations.iter().sum();
-        (all > 0).then(|| self.censored() as f64 / all as f64)
     }
 
     /// The mean of the completed operations, in nanoseconds; `None` without any.
@@ -268,69 +251,6 @@ pub fn ratio_difference(
     resamples: &Resamples,
 ) -> Option<Interval> {
     difference_of(left, right, resamples)
-}
-
-/// The interval of the difference of the means of two points that were played under the same seeds, `left` less
-/// `right`; as [`ratio_difference`].
-///
-/// # Panics
-///
-/// If both and `resamples` are not of the same number of runs.
-#[must_use]
-pub fn mean_difference(left: &Pooled, right: &Pooled, resamples: &Resamples) -> Option<Interval> {
-    ratio_difference(&left.sums, &right.sums, resamples)
-}
-
-/// The interval of the difference of a quantile of two points that were played under the same seeds, `left` less
-/// `right`, by the percentiles of its resamples. `None` with fewer than two runs, where either quantile is, and where
-/// both fall among the censored in the same resample: nothing is known of the difference then.
-///
-/// # Panics
-///
-/// If both and `resamples` are not of the same number of runs.
-#[must_use]
-pub fn quantile_difference(
-    left: &Pooled,
-    right: &Pooled,
-    per_mille: u32,
-    resamples: &Resamples,
-) -> Option<Interval> {
-    assert_eq!(left.runs(), resamples.runs(), "resamples of other runs");
-    assert_eq!(right.runs(), resamples.runs(), "points of different runs");
-    let value = left.quantile(per_mille)? as f64 - right.quantile(per_mille)? as f64;
-    if resamples.runs() < 2 {
-        return None;
-    }
-    let drawn = resamples.iter().map(|counts| {
-        left.resampled_quantile(per_mille, counts) - right.resampled_quantile(per_mille, counts)
-    });
-    percentiles(value, drawn.collect())
-}
-
-/// t-visibility: the probability that a read sees a write, by how long after the write's acknowledgement it started.
-/// Each of `pairs` is such a time in nanoseconds and whether the read saw the write; it counts for the nearest of
-/// `bins` (the earlier of two as near), which ascend. Bins that nothing counts for are left out.
-///
-/// The intervals are Wilson's (Journal of the American Statistical Association 22 (1927), 209-212), for pairs that
-/// are independent of one another: one a run, or far apart in it. For others, tally by run and take [`share`].
-///
-/// The term and its meaning are of Bailis et al., "Probabilistically Bounded Staleness", VLDB 2012.
-#[must_use]
-pub fn visibility(pairs: &[(u64, bool)], bins: &[u64]) -> Vec<(u64, Interval)> {
-    let mut counts = vec![(0_u64, 0_u64); bins.len()];
-    for (time, seen) in pairs {
-        let next = bins.partition_point(|bin| bin < time);
-        let nearest = match (next.checked_sub(1), bins.get(next)) {
-            (Some(before), Some(after)) if time - bins[before] > after - time => next,
-            (Some(before), _) => before,
-            (None, Some(_)) => next,
-            (None, None) => continue,
-        };
-        counts[nearest].0 += u64::from(*seen);
-        counts[nearest].1 += 1;
-    }
-    let some = bins.iter().zip(counts).filter(|(_, (_, all))| *all > 0);
-    some.map(|(bin, (seen, all))| (*bin, wilson(seen as f64 / all as f64, all as f64))).collect()
 }
 
 /// The place, from 1, of a quantile among `count` samples.

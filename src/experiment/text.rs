@@ -2,10 +2,10 @@
 
 use super::Sweep;
 use super::analysis::{Analysis, Share};
+use super::length;
 use super::points::short_key;
 use super::summary::{Estimate, Summary};
 use crate::report::layout::{counted, grouped, width, wrap};
-use crate::time::Span;
 
 /// A column: its head, and its field of a point.
 struct Column {
@@ -153,8 +153,4 @@ fn interval(estimate: Estimate) -> String {
 
 fn share(estimate: Option<Estimate>) -> String {
     estimate.map_or_else(|| "-".to_owned(), |estimate| Share(estimate.value).to_string())
-}
-
-fn length(ns: f64) -> String {
-    Span::from_nanos(libm::round(ns) as u64).short()
 }

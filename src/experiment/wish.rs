@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use super::length;
 use super::summary::{Estimate, Summary};
 use crate::history::Function;
 use crate::scenario::{Diagnostics, duration, percentage};
-use crate::time::Span;
 
 /// What is wished, all of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,16 +163,18 @@ impl Kind {
         let latency = main.and_then(|function| function.latency.as_ref());
         let censored = main.map_or(0, |function| function.censored);
         match self {
-            Self::Mean(bound) => match at_most(latency.map(|latency| latency.mean), bound, span) {
-                Grant::Yes if censored > 0 => {
-                    Grant::Perhaps(format!("{censored} got no answer in time"))
+            Self::Mean(bound) => {
+                match at_most(latency.map(|latency| latency.mean), bound, length) {
+                    Grant::Yes if censored > 0 => {
+                        Grant::Perhaps(format!("{censored} got no answer in time"))
+                    }
+                    grant => grant,
                 }
-                grant => grant,
-            },
+            }
             Self::Percentile(per_mille, bound) => {
                 match latency.and_then(|latency| latency.percentile(per_mille)) {
                     None if censored > 0 => Grant::No(format!("{censored} got no answer in time")),
-                    estimate => at_most(estimate, bound, span),
+                    estimate => at_most(estimate, bound, length),
                 }
             }
             Self::Longest(bound) => {
@@ -180,7 +182,7 @@ impl Kind {
                 match max {
                     _ if censored > 0 => Grant::No(format!("{censored} got no answer in time")),
                     Some(max) if max <= bound => Grant::Yes,
-                    Some(max) => Grant::No(span(max)),
+                    Some(max) => Grant::No(length(max)),
                     None => Grant::No("nothing completed".to_owned()),
                 }
             }
@@ -212,7 +214,7 @@ impl Kind {
             }
             Self::Recovery(bound) => match (summary.unrecovered, summary.longest_recovery as f64) {
                 (0, longest) if longest <= bound => Grant::Yes,
-                (0, longest) => Grant::No(span(longest)),
+                (0, longest) => Grant::No(length(longest)),
                 (some, _) => Grant::No(format!("{some} lost leaders were never replaced")),
             },
         }
@@ -238,10 +240,6 @@ fn at_most(estimate: Option<Estimate>, bound: f64, show: fn(f64) -> String) -> G
         }
         Some(_) => Grant::Yes,
     }
-}
-
-fn span(ns: f64) -> String {
-    Span::from_nanos(libm::round(ns) as u64).short()
 }
 
 fn percent(share: f64) -> String {

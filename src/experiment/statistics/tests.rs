@@ -20,6 +20,11 @@ fn tallies(of: &[(u32, u32)]) -> Vec<Tally> {
         .collect()
 }
 
+/// By how much the mean of one point exceeds that of another.
+fn mean_difference(left: &Pooled, right: &Pooled, resamples: &Resamples) -> Option<Interval> {
+    ratio_difference(&left.sums, &right.sums, resamples)
+}
+
 fn near(found: f64, expected: f64) {
     assert!((found - expected).abs() <= 1e-9 * expected.abs().max(1.0), "{found}, not {expected}");
 }
@@ -28,7 +33,6 @@ fn near(found: f64, expected: f64) {
 fn runs_are_pooled_not_averaged() {
     let pooled = Pooled::of(&[run(&[10, 20, 30], 1), run(&[], 0), run(&[100], 3)]);
     assert_eq!((pooled.runs(), pooled.completed(), pooled.censored()), (3, 4, 4));
-    assert_eq!(pooled.censored_share(), Some(0.5));
     assert_eq!(pooled.mean(), Some(40.0));
     // Squares of -30, -20, -10 and 60 over three.
     near(pooled.deviation().unwrap(), (5000.0_f64 / 3.0).sqrt());
@@ -38,7 +42,7 @@ fn runs_are_pooled_not_averaged() {
 fn nothing_has_no_statistics() {
     let nothing = Pooled::of(&[run(&[], 0), run(&[], 0)]);
     let resamples = Resamples::draw(0, 2);
-    assert_eq!((nothing.mean(), nothing.deviation(), nothing.censored_share()), (None, None, None));
+    assert_eq!((nothing.mean(), nothing.deviation()), (None, None));
     assert_eq!((nothing.quantile(500), nothing.mean_interval(&resamples)), (None, None));
     assert_eq!(Pooled::of(&[]).mean_interval(&Resamples::draw(0, 0)), None);
     assert_eq!(share(&tallies(&[(0, 0), (0, 0)])), None);
@@ -53,7 +57,6 @@ fn one_run_has_no_interval() {
     assert_eq!(pooled.mean_interval(&resamples), None);
     assert_eq!(pooled.quantile_interval(500, &resamples), None);
     assert_eq!(mean_difference(&pooled, &pooled, &resamples), None);
-    assert_eq!(quantile_difference(&pooled, &pooled, 500, &resamples), None);
     assert_eq!(share(&tallies(&[(1, 2)])), None);
 }
 
@@ -245,30 +248,6 @@ fn common_luck_cancels_in_a_difference() {
     assert!(difference.high - difference.low < 1e-6, "{difference:?}");
     let alone = far_point.mean_interval(&resamples).unwrap();
     assert!(alone.high - alone.low > 100.0, "{alone:?}");
-    let median = quantile_difference(&far_point, &near_point, 500, &resamples).unwrap();
-    assert!(median.low > 0.0 && median.high < 40.0, "{median:?}");
-}
-
-#[test]
-fn a_difference_between_two_that_are_censored_is_unknown() {
-    let done: Vec<u64> = (1..=30).collect();
-    let runs = [run(&done, 0), run(&done, 0), run(&[], 20), run(&[], 20), run(&done, 0)];
-    let pooled = Pooled::of(&runs);
-    assert_eq!(pooled.quantile(500), Some(22));
-    assert_eq!(quantile_difference(&pooled, &pooled, 500, &Resamples::draw(0, 5)), None);
-}
-
-#[test]
-fn visibility_counts_each_read_for_the_nearest_time() {
-    let pairs = [(0, false), (4, true), (5, false), (6, true), (90, true), (14, true)];
-    let found = visibility(&pairs, &[0, 10, 20, 50]);
-    let shares: Vec<_> = found.iter().map(|(bin, interval)| (*bin, interval.value)).collect();
-    assert_eq!(shares, [(0, 1.0 / 3.0), (10, 1.0), (50, 1.0)]);
-    assert_eq!(visibility(&pairs, &[]), []);
-    // Wilson's interval of 81 of 263, as in Newcombe, Statistics in Medicine 17 (1998), 857-872, table I.
-    let pairs: Vec<_> = (0..263).map(|i| (7, i < 81)).collect();
-    let (_, interval) = visibility(&pairs, &[7])[0];
-    assert!((interval.low - 0.2553).abs() < 5e-5 && (interval.high - 0.3662).abs() < 5e-5);
 }
 
 /// In how many of 200 experiments the interval covers the truth: `experiment` makes one of the generator that it is

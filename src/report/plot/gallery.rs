@@ -9,7 +9,7 @@ use super::comparison::{ComparisonChart, Measure, Unit};
 use super::consistency::{ConsistencyChart, ConsistencyCurve};
 use super::distribution::{Curve, DistributionChart};
 use super::frame::captioned;
-use super::latency::{LatencyChart, LatencyPoint};
+use super::latency::{LatencyChart, LatencyPoint, Places};
 use super::style::{INK, LABEL, Marker, PALETTE, VERMILLION};
 use super::tradeoff::{TradeoffChart, TradeoffPoint};
 use super::{Caption, Interval};
@@ -64,7 +64,25 @@ fn latency_point(label: String, mean: f64, censored: f64) -> LatencyPoint {
 
 fn latency(points: Vec<LatencyPoint>) -> LatencyChart {
     let caption = caption("A write waits for its slowest replica: latency by write quorum");
-    LatencyChart { caption, x_label: "Replicas that must acknowledge (W)".to_owned(), points }
+    let x_label = "Replicas that must acknowledge (W)".to_owned();
+    LatencyChart { caption, x_label, places: Places::Labels, points }
+}
+
+/// Values far apart, near together, and by decades: each where it lies.
+#[test]
+fn latency_charts_have_points_where_their_values_are() {
+    let shown = |name, places: Places, values: &[f64]| {
+        let points = values.iter().map(|value| latency_point(value.to_string(), 1e6 + value, 0.02));
+        let chart = LatencyChart { places, ..latency(points.collect()) };
+        show(name, &chart.canvas());
+    };
+    let shares = [0.0, 0.01, 0.02, 0.05, 0.4];
+    shown("latency-shares", Places::Shares(shares.to_vec()), &shares);
+    let lengths = [1e3, 1e4, 1e8, 1e9];
+    shown("latency-lengths", Places::Lengths(lengths.to_vec()), &lengths);
+    let numbers = [1.0, 2.0, 3.0, 100.0];
+    shown("latency-numbers", Places::Numbers(numbers.to_vec()), &numbers);
+    shown("latency-number", Places::Numbers(vec![7.0]), &[7.0]);
 }
 
 #[test]

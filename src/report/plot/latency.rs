@@ -17,8 +17,23 @@ pub struct LatencyChart {
     pub caption: Caption,
     /// The parameter.
     pub x_label: String,
+    /// Where the values of the parameter lie.
+    pub places: Places,
     /// What was measured at each value of the parameter, in its order.
     pub points: Vec<LatencyPoint>,
+}
+
+/// Where the values of a parameter lie along the axis: a number for each point, rising.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Places {
+    /// At equal distances, each above its label.
+    Labels,
+    /// Where these numbers are.
+    Numbers(Vec<f64>),
+    /// Where these lengths of time are, in nanoseconds.
+    Lengths(Vec<f64>),
+    /// Where these shares are, from 0 to 1.
+    Shares(Vec<f64>),
 }
 
 /// Latency at one value of the parameter, in nanoseconds.
@@ -60,19 +75,54 @@ impl LatencyChart {
         let quantiles: Vec<_> =
             self.quantiles().into_iter().filter(|s| s.values.iter().any(Option::is_some)).collect();
         let area = legend(&mut canvas, area, &self.entries(&quantiles));
-        let labels: Vec<_> = self.points.iter().map(|point| point.label.clone()).collect();
-        let x = Axis::categories(&self.x_label, &labels);
-        let plot = Plot::new(&mut canvas, area, x, self.y_axis(&quantiles, area.height()));
+        let (x, y) = (self.x_axis(area.width()), self.y_axis(&quantiles, area.height()));
+        let plot = Plot::new(&mut canvas, area, x, y);
         self.draw_band(&mut canvas, &plot);
         for series in &quantiles {
-            draw_series(&mut canvas, &plot, series);
+            self.draw_series(&mut canvas, &plot, series);
         }
         let values = self.points.iter().map(|point| Some(point.mean.value)).collect();
         let mean = Series { label: "mean", color: BLUE, marker: Marker::Circle, values };
-        draw_series(&mut canvas, &plot, &mean);
+        self.draw_series(&mut canvas, &plot, &mean);
         self.draw_closed_form(&mut canvas, &plot);
         self.draw_censored(&mut canvas, &plot);
         canvas
+    }
+
+    /// Where the point of this index lies.
+    fn place(&self, index: usize) -> f64 {
+        let places = match &self.places {
+            Places::Labels => None,
+            Places::Numbers(all) | Places::Lengths(all) | Places::Shares(all) => all.get(index),
+        };
+        places.copied().unwrap_or(index as f64)
+    }
+
+    fn x_axis(&self, width: f64) -> Axis {
+        let ends = |all: &[f64]| match all {
+            [first, .., last] => (*first, *last),
+            [only] => (*only, *only),
+            [] => (0.0, 0.0),
+        };
+        let (title, count) = (self.x_label.as_str(), Axis::ticks_across(width));
+        match &self.places {
+            Places::Labels => {
+                let labels: Vec<_> = self.points.iter().map(|point| point.label.clone()).collect();
+                Axis::categories(title, &labels)
+            }
+            Places::Numbers(all) => {
+                let (low, high) = ends(all);
+                Axis::numbers(title, low, high, count)
+            }
+            Places::Shares(all) => {
+                let (low, high) = ends(all);
+                Axis::shares(title, low, high, count)
+            }
+            Places::Lengths(all) => match ends(all) {
+                (low, high) if wide(low, high) => Axis::nanoseconds_by_decades(title, low, high),
+                (low, high) => Axis::nanoseconds(title, low, high, count),
+            },
+        }
     }
 
     /// The quantiles, the greatest first, as they lie above one another.
@@ -135,7 +185,7 @@ impl LatencyChart {
     fn draw_band(&self, canvas: &mut Canvas, plot: &Plot) {
         let edge = |of: fn(&Interval) -> f64| -> Vec<Point> {
             let points = self.points.iter().enumerate();
-            points.map(|(i, point)| plot.at(i as f64, of(&point.mean))).collect()
+            points.map(|(i, point)| plot.at(self.place(i), of(&point.mean))).collect()
         };
         let (upper, lower) = (edge(|mean| mean.high), edge(|mean| mean.low));
         canvas.band(&upper, &lower, band());
@@ -153,7 +203,7 @@ impl LatencyChart {
     fn draw_closed_form(&self, canvas: &mut Canvas, plot: &Plot) {
         let values: Vec<_> = self.points.iter().map(|point| point.closed_form).collect();
         let stroke = Stroke::solid(INK, 2.0);
-        for run in runs(plot, &values) {
+        for run in self.runs(plot, &values) {
             canvas.polyline(run.clone(), Stroke { dash: Dash::Dashed, ..stroke });
             for point in run {
                 canvas.hollow_diamond(point, HOLLOW * radius(plot, values.len()) / MARK, stroke);
@@ -161,17 +211,48 @@ impl LatencyChart {
         }
     }
 
+    /// The room of a point across the plot: of those nearest to one another, unless all have the same.
+    fn slot(&self, plot: &Plot) -> f64 {
+        let even = plot.area.width() / self.points.len().max(1) as f64;
+        let across = |i: usize| plot.across(self.place(i));
+        let gaps = (1..self.points.len()).map(|i| across(i) - across(i - 1));
+        gaps.fold(even, f64::min)
+    }
+
+    /// The stretches of points that have a value.
+    fn runs(&self, plot: &Plot, values: &[Option<f64>]) -> Vec<Vec<Point>> {
+        let mut runs = vec![Vec::new()];
+        for (i, value) in values.iter().enumerate() {
+            match (value, runs.last_mut()) {
+                (Some(value), Some(run)) => run.push(plot.at(self.place(i), *value)),
+                _ => runs.push(Vec::new()),
+            }
+        }
+        runs.retain(|run| !run.is_empty());
+        runs
+    }
+
+    fn draw_series(&self, canvas: &mut Canvas, plot: &Plot, series: &Series) {
+        let radius = radius(plot, series.values.len());
+        for run in self.runs(plot, &series.values) {
+            canvas.polyline(run.clone(), Stroke::solid(series.color, CURVE));
+            for point in run {
+                canvas.spot(series.marker, point, radius, series.color);
+            }
+        }
+    }
+
     /// Writes the shares of operations that timed out above the highest mark of their points.
     fn draw_censored(&self, canvas: &mut Canvas, plot: &Plot) {
         const SIZE: f64 = LABEL - 2.0;
-        let slot = plot.area.width() / self.points.len().max(1) as f64;
+        let slot = self.slot(plot);
         let shares: Vec<_> = self.points.iter().map(|point| percent(point.censored)).collect();
         let widest =
             shares.iter().map(|share| text_width(share, SIZE, Weight::Regular)).fold(0.0, f64::max);
         let lettering = Lettering::new(SIZE, PURPLE_INK);
         let mut free = f64::NEG_INFINITY;
         for (i, (point, share)) in self.points.iter().zip(&shares).enumerate() {
-            let x = plot.across(i as f64);
+            let x = plot.across(self.place(i));
             if point.censored <= 0.0 || x < free {
                 continue;
             }
@@ -200,30 +281,7 @@ fn band() -> Color {
     BLUE.with_alpha(0.2)
 }
 
-/// The stretches of points that have a value.
-fn runs(plot: &Plot, values: &[Option<f64>]) -> Vec<Vec<Point>> {
-    let mut runs = vec![Vec::new()];
-    for (i, value) in values.iter().enumerate() {
-        match (value, runs.last_mut()) {
-            (Some(value), Some(run)) => run.push(plot.at(i as f64, *value)),
-            _ => runs.push(Vec::new()),
-        }
-    }
-    runs.retain(|run| !run.is_empty());
-    runs
-}
-
 /// The radius of a marker where `count` points share the plot: close markers would make a line into beads.
 fn radius(plot: &Plot, count: usize) -> f64 {
     MARK.min(plot.area.width() / count.max(1) as f64 / 6.5).max(3.5)
-}
-
-fn draw_series(canvas: &mut Canvas, plot: &Plot, series: &Series) {
-    let radius = radius(plot, series.values.len());
-    for run in runs(plot, &series.values) {
-        canvas.polyline(run.clone(), Stroke::solid(series.color, CURVE));
-        for point in run {
-            canvas.spot(series.marker, point, radius, series.color);
-        }
-    }
 }

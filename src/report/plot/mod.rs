@@ -42,7 +42,7 @@ pub struct Picture {
     pub png: Vec<u8>,
 }
 
-/// A measured value and the bounds of its confidence interval.
+/// A measured value and the bounds of its 95% confidence interval, `low <= value <= high`, in the unit of what is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// The value.
