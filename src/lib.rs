@@ -26,7 +26,7 @@
 //! | 3 | [`check`]: one file a checker |
 //! | 4 | [`sim`]: queue, event, node, clock, disk, network, client, nemesis, settle, trace |
 //! | 5 | [`run`], [`scenario`] |
-//! | 6 | [`report`]: text, JSON, files, pictures; [`experiment`]: sweeps and comparisons, many runs and their statistics |
+//! | 6 | [`report`]: text, JSON, files, pictures; [`experiment`]: sweeps and comparisons, many runs and their statistics; [`fuzz`]: random schedules, campaigns, shrinking |
 //! | 7 | [`cli`]: one file a command; the only code that prints |
 //!
 //! Start with [`protocol`] for the contract that a protocol meets, or with [`sim`] for the loop that plays one.
@@ -67,6 +67,8 @@ pub mod scenario;
 pub mod report;
 
 pub mod experiment;
+
+pub mod fuzz;
 
 pub mod cli;
 

@@ -1,6 +1,6 @@
 //! Counts and spans of a run that are no client's business: messages, leaders, recoveries, how it settled.
 
-use crate::id::{KeyId, NodeId, Version};
+use crate::id::{FaultId, KeyId, NodeId, Version};
 use crate::time::{Span, Time};
 
 /// Messages between nodes, and between clients and nodes, by what became of them.
@@ -29,6 +29,90 @@ pub struct Leadership {
     pub from: Time,
     /// Until when; `None` when it led to the end of the run.
     pub until: Option<Time>,
+}
+
+/// A fault that struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strike {
+    /// Which.
+    pub fault: FaultId,
+    /// When.
+    pub at: Time,
+    /// What the nodes that it hit were like the instant before.
+    pub states: NodeStates,
+}
+
+/// What a node is like when a fault strikes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum NodeState {
+    /// It leads.
+    Leader,
+    /// It follows.
+    Follower,
+    /// It stands for election.
+    Candidate,
+    /// Its process is not running.
+    Down,
+    /// Its process is not being scheduled.
+    Paused,
+    /// Its disk has something that is not synced yet.
+    Unsynced,
+    /// A client waits for it to answer a write.
+    WriteInFlight,
+    /// Nobody leads.
+    Leaderless,
+}
+
+impl NodeState {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Leader,
+        Self::Follower,
+        Self::Candidate,
+        Self::Down,
+        Self::Paused,
+        Self::Unsynced,
+        Self::WriteInFlight,
+        Self::Leaderless,
+    ];
+
+    /// The name in tables and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Leader => "leader",
+            Self::Follower => "follower",
+            Self::Candidate => "candidate",
+            Self::Down => "down",
+            Self::Paused => "paused",
+            Self::Unsynced => "unsynced",
+            Self::WriteInFlight => "write-in-flight",
+            Self::Leaderless => "leaderless",
+        }
+    }
+}
+
+/// Some states: of several nodes whatever any of them is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeStates(u8);
+
+impl NodeStates {
+    /// Puts one in.
+    pub const fn insert(&mut self, state: NodeState) {
+        self.0 |= 1 << state as u8;
+    }
+
+    /// Whether it is in.
+    #[must_use]
+    pub const fn contains(self, state: NodeState) -> bool {
+        self.0 & (1 << state as u8) != 0
+    }
+
+    /// Those in it, in the order of [`NodeState::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = NodeState> {
+        NodeState::ALL.into_iter().filter(move |state| self.contains(*state))
+    }
 }
 
 /// A start of a node from its write-ahead log: what it read, and what it ought to have.

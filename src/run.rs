@@ -6,7 +6,7 @@ use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
 use crate::id::{KeyId, OpId};
-use crate::metrics::{Leadership, MessageCounts, Settlement, Unserved};
+use crate::metrics::{Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved};
 use crate::property::Property;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::sim::event::Event;
@@ -27,6 +27,7 @@ mod losses;
 
 pub use losses::MOST_FOLLOWED;
 use losses::Written;
+use mechanism::Mechanism;
 
 /// What to do besides simulating.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,14 +111,28 @@ pub struct RunResult {
     pub unserved: Unserved,
     /// Who led when.
     pub leaderships: Vec<Leadership>,
+    /// Every start of a node from its write-ahead log, in order of time.
+    pub recoveries: Vec<Recovery>,
+    /// Every fault that struck, in order of time.
+    pub strikes: Vec<Strike>,
     /// Every property, in the order of [`crate::property::Property::ALL`].
     pub checks: Vec<CheckReport>,
+    /// How what was broken came to be broken, where the run tells: of a lost write how it was lost.
+    pub mechanisms: Vec<(Property, Mechanism)>,
     /// Every expectation, in file order: checks, states, answers.
     pub expectations: Vec<Expectation>,
     /// With [`RunOptions::trace`], a line an event.
     pub trace: Option<String>,
     /// With [`RunOptions::steps`], each event's time and the digest up to and including it.
     pub steps: Vec<(Time, DigestValue)>,
+}
+
+impl RunResult {
+    /// How `property` came to be broken, where the run tells.
+    #[must_use]
+    pub fn mechanism(&self, property: Property) -> Option<Mechanism> {
+        self.mechanisms.iter().find(|(broken, _)| *broken == property).map(|(_, how)| *how)
+    }
 }
 
 /// Runs `config` with a protocol's `settings` under `seed`, checks the run and holds it against what the scenario
@@ -137,7 +152,8 @@ pub fn run<P: Protocol>(
     let promises = P::promises(settings, config);
     let evidence = losses::evidence(config, &finished);
     let mut checks = check::judge(&evidence, &promises, finished.hazards);
-    tell_fates::<P>(&mut checks, config, settings, (seed, options.queue), &finished);
+    let mechanisms =
+        tell_fates::<P>(&mut checks, config, settings, (seed, options.queue), &finished);
     let expectations = expect::evaluate(config, &finished, &checks);
     let verdict = verdict(config, &finished.settlement, &checks, &expectations);
     RunResult {
@@ -153,7 +169,10 @@ pub fn run<P: Protocol>(
         messages: finished.messages,
         unserved: finished.unserved,
         leaderships: finished.leaderships,
+        recoveries: finished.recoveries,
+        strikes: finished.strikes,
         checks,
+        mechanisms,
         expectations,
         trace: finished.trace,
         steps: finished.steps,
@@ -170,7 +189,7 @@ fn tell_fates<P: Protocol>(
     settings: &P::Config,
     (seed, queue): (u64, QueueKind),
     finished: &Finished,
-) {
+) -> Vec<(Property, Mechanism)> {
     let is_broken = |property| {
         let broken = |report: &&CheckReport| matches!(report.verdict, Verdict::Invalid(_));
         checks.iter().filter(broken).find(|report| report.property == property)
@@ -191,8 +210,9 @@ fn tell_fates<P: Protocol>(
         let (op, key) = (OpId(0), KeyId::default());
         writes.push(Written { op, key, versions: vec![version], removes: false });
     }
+    let mut mechanisms = Vec::new();
     if writes.is_empty() {
-        return;
+        return mechanisms;
     }
     let seen = losses::follow::<P>(config, settings, (seed, queue), &writes);
     let causes: Vec<_> = writes[..lost]
@@ -208,6 +228,7 @@ fn tell_fates<P: Protocol>(
             }
             Property::Durability if lost > 0 => {
                 let mechanism = causes[0].mechanism;
+                mechanisms.push((Property::Durability, mechanism));
                 witness.summary += &fate::of_write(&seen[0], config);
                 witness.summary += &format!("; lost as {mechanism}: {}", mechanism.phrase());
                 let counts = losses::count(&causes);
@@ -219,6 +240,7 @@ fn tell_fates<P: Protocol>(
             _ => {}
         }
     }
+    mechanisms
 }
 
 fn simulate<P: Protocol>(

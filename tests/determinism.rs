@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use splitbrain::config::{
     Clock, Config, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix, Pace,
-    Patience, ReadFrom, Route, Skew, Target, Ties,
+    Patience, ReadFrom, Route, Skew, Start, Target, Ties,
 };
 use splitbrain::digest::DigestValue;
 use splitbrain::history::Status;
@@ -263,7 +263,7 @@ fn any_run() -> impl Strategy<Value = (Config, Settings, u64)> {
                     config.names.faults.push(format!("fault-{index}"));
                     config.faults.push(Fault {
                         id: FaultId(index),
-                        at: Time::ZERO + Span::from_millis(at),
+                        start: Start::At(Time::ZERO + Span::from_millis(at)),
                         lasts: lasts.map(Span::from_millis),
                         action,
                         forever,

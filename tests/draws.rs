@@ -6,7 +6,8 @@ mod common;
 use std::collections::BTreeSet;
 
 use splitbrain::config::{
-    Config, Fault, FaultAction, Mix, Operation, Pace, Patience, Route, ScriptedOperation, Target,
+    Config, Fault, FaultAction, Mix, Operation, Pace, Patience, Route, ScriptedOperation, Start,
+    Target,
 };
 use splitbrain::history::Entry;
 use splitbrain::id::{ClientId, FaultId, KeyId, NodeId, Value, Version};
@@ -260,7 +261,7 @@ fn taking_out_a_fault_leaves_what_it_did_not_cause_as_it_was() {
         for (name, action, ms) in actions.iter().filter(|(name, ..)| kept(name)) {
             config.faults.push(Fault {
                 id: FaultId(u32::try_from(config.faults.len()).expect("few")),
-                at: Time::ZERO + Span::from_millis(20),
+                start: Start::At(Time::ZERO + Span::from_millis(20)),
                 lasts: Some(Span::from_millis(*ms)),
                 action: action.clone(),
                 forever: false,

@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use splitbrain::config::{Config, Fault, FaultAction, Operation, Target};
+use splitbrain::config::{Config, Fault, FaultAction, Operation, Start, Target};
 use splitbrain::id::{FaultId, KeyId, NodeId, Value, Version};
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
@@ -105,7 +105,7 @@ fn play(careful: bool, action: FaultAction, more: Option<FaultAction>, seed: u64
     let mut add = |at: u64, lasts: Option<u64>, action| {
         let id = FaultId(u32::try_from(config.faults.len()).expect("few"));
         let (at, lasts) = (Time::ZERO + Span::from_millis(at), lasts.map(Span::from_millis));
-        config.faults.push(Fault { id, at, lasts, action, forever: false });
+        config.faults.push(Fault { id, start: Start::At(at), lasts, action, forever: false });
         config.names.faults.push(format!("fault-{}", id.0));
     };
     // Not a multiple of a client's round trip, so that the fault meets writes at every stage.

@@ -8,7 +8,9 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
 
 use splitbrain::check::CheckReport;
-use splitbrain::config::{DiskFault, ExpectedVerdict, Fault, FaultAction, Group, Route, Target};
+use splitbrain::config::{
+    DiskFault, ExpectedVerdict, Fault, FaultAction, Group, Route, Start, Target,
+};
 use splitbrain::id::{FaultId, NodeId};
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
@@ -110,7 +112,13 @@ fn draw_faults(scenario: &mut Scenario, seed: u64) {
         };
         let id = FaultId(index);
         scenario.config.names.faults.push(format!("f{index}"));
-        scenario.config.faults.push(Fault { id, at, lasts: Some(lasts), action, forever: false });
+        scenario.config.faults.push(Fault {
+            id,
+            start: Start::At(at),
+            lasts: Some(lasts),
+            action,
+            forever: false,
+        });
     }
 }
 
@@ -271,7 +279,13 @@ fn draw_rare_faults(scenario: &mut Scenario, rng: &mut ChaCha8Rng) {
         let mut add = |at, lasts, action| {
             let id = FaultId(u32::try_from(scenario.config.faults.len()).expect("a few"));
             scenario.config.names.faults.push(format!("f{}", id.0));
-            scenario.config.faults.push(Fault { id, at, lasts, action, forever: false });
+            scenario.config.faults.push(Fault {
+                id,
+                start: Start::At(at),
+                lasts,
+                action,
+                forever: false,
+            });
         };
         match &action {
             FaultAction::PowerLoss(target) => {

@@ -82,6 +82,9 @@ pub(crate) fn run() -> (Config, RunResult) {
             duplicated: 0,
             blocked: 40,
         },
+        mechanisms: Vec::new(),
+        recoveries: Vec::new(),
+        strikes: Vec::new(),
         leaderships: vec![
             Leadership {
                 term: 1,

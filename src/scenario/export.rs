@@ -15,7 +15,7 @@ use super::units;
 use crate::config::{
     Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
     ExpectedValue, Fault, FaultAction, Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom,
-    ReadQuorum, Route, ScriptedOperation, Skew, Target, Workload,
+    ReadQuorum, Route, ScriptedOperation, Skew, Start, Target, Workload,
 };
 use crate::id::NodeId;
 
@@ -337,7 +337,9 @@ fn expected_value(table: &mut Table, value: ExpectedValue, names: &Names) {
 
 fn fault(fault: &Fault, names: &Names, kinds: &[&str]) -> Table {
     let mut table = one("id", names.fault(fault.id));
-    set(&mut table, "at", time(fault.at));
+    if let Start::At(at) = fault.start {
+        set(&mut table, "at", time(at));
+    }
     if let Some(lasts) = fault.lasts {
         set(&mut table, "for", lasts.to_string());
     }

@@ -7,34 +7,11 @@ use super::diagnostics::{Loc, Problem};
 use super::names::Interned;
 use super::script::{Frame, ids};
 use super::units;
-use crate::config::{Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Route, Target};
+use crate::config::{Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Route, Start, Target};
 use crate::id::{FaultId, NodeId};
 
 /// What a fault may do; one is given.
-pub(super) const ACTIONS: [&str; 22] = [
-    "partition",
-    "majorities-ring",
-    "bridge",
-    "isolate",
-    "block",
-    "clog",
-    "slow",
-    "drop",
-    "crash",
-    "power-loss",
-    "restart",
-    "pause",
-    "resume",
-    "clock-jump",
-    "clock-drift",
-    "torn-write",
-    "lost-write",
-    "flip-bit",
-    "read-error",
-    "disk-full",
-    "slow-disk",
-    "heal",
-];
+pub(super) const ACTIONS: [&str; 22] = FaultAction::KINDS;
 
 /// The words for nodes that are found when the fault starts.
 pub(super) const TARGETS: [(&str, Target); 6] = [
@@ -149,7 +126,8 @@ fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<
         return None;
     }
     given_id?;
-    Some(Fault { id, at: at?, lasts: lasts?, action: action?, forever: is_forever? })
+    let start = Start::At(at?);
+    Some(Fault { id, start, lasts: lasts?, action: action?, forever: is_forever? })
 }
 
 fn ends_and_lasts(table: &mut TableDecoder<'_>) {

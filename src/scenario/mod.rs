@@ -23,6 +23,7 @@ mod diagnostics;
 mod distribution;
 mod export;
 mod faults;
+pub mod fuzz;
 mod leader_follower;
 mod names;
 mod network;
@@ -71,6 +72,13 @@ pub trait ScenarioProtocol: Protocol {
         None
     }
 
+    /// The lengths of time on which the protocol turns: heartbeats, timeouts, intervals. Fuzzing lets faults begin and
+    /// last about as long as these, where they do the most harm.
+    fn rhythm(config: &Self::Config) -> Vec<Span> {
+        let _ = config;
+        Vec::new()
+    }
+
     /// The JSON schema (draft 2020-12) of the table; `#/$defs/duration`, `#/$defs/percentage`,
     /// `#/$defs/distribution`, `#/$defs/node` and `#/$defs/target` may be referred to.
     fn schema() -> serde_json::Value;
@@ -110,6 +118,8 @@ pub trait ConfiguredProtocol: Send + Sync {
     fn promises(&self, config: &Config) -> Promises;
     /// What a put waits for, where that is a number of confirmations.
     fn awaited(&self, config: &Config) -> Option<Awaited>;
+    /// The lengths of time on which it turns.
+    fn rhythm(&self) -> Vec<Span>;
     /// Its settings, as in a scenario file.
     fn encode(&self) -> toml::Table;
     /// The names of its kinds of message, by index.
@@ -150,6 +160,10 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
 
     fn awaited(&self, config: &Config) -> Option<Awaited> {
         P::awaited(&self.0, config)
+    }
+
+    fn rhythm(&self) -> Vec<Span> {
+        P::rhythm(&self.0)
     }
 
     fn encode(&self) -> toml::Table {
@@ -242,6 +256,8 @@ pub struct Scenario {
     pub config: Config,
     /// The protocol with its settings, ready to run.
     pub protocol: Box<dyn ConfiguredProtocol>,
+    /// What a campaign may draw, if the file says so.
+    pub fuzz: Option<fuzz::Fuzz>,
 }
 
 impl std::fmt::Debug for Scenario {
@@ -308,7 +324,7 @@ impl Scenario {
         let stem = Path::new(origin).file_stem();
         let name = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let (config, protocol) = sections::decode(origin, text, registry, overrides)?;
-        Ok(Self { name, config, protocol })
+        Ok(Self { name, config, protocol, fuzz: None })
     }
 
     /// The scenario as TOML that parses back to equal settings, every setting explicit.

@@ -3,7 +3,9 @@
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Status};
 use crate::id::{NodeId, NodeSet, OpId};
-use crate::metrics::{Application, Leadership, MessageCounts, Recovery, Settlement, Unserved};
+use crate::metrics::{
+    Application, Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved,
+};
 use crate::property::Hazards;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::time::Time;
@@ -27,6 +29,8 @@ pub(crate) struct Finished {
     pub(crate) unserved: Unserved,
     pub(crate) leaderships: Vec<Leadership>,
     pub(crate) recoveries: Vec<Recovery>,
+    /// Every fault that struck, in order of time.
+    pub(crate) strikes: Vec<Strike>,
     pub(crate) hazards: Hazards,
     /// Nodes that are up and never lost what was in their memory.
     pub(crate) survivors: NodeSet,
@@ -79,6 +83,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             unserved: self.clients.unserved(),
             leaderships: self.leaderships,
             recoveries: self.recoveries,
+            strikes: self.strikes,
             hazards: self.kernel.hazards,
             states: self.states.into_snapshots(),
             script: self.clients.script_operations().to_vec(),

@@ -3,11 +3,11 @@
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
 //! `network`, `client`, `nemesis`, `settle`, `observe`, `watch`, `record`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
 
-use crate::config::Config;
+use crate::config::{Config, Start};
 use crate::digest::{DigestValue, name_hash};
 use crate::history::Failure;
 use crate::id::{ClientId, FaultId, NodeId};
-use crate::metrics::{Application, Leadership, Recovery, Settlement};
+use crate::metrics::{Application, Leadership, Recovery, Settlement, Strike};
 use crate::property::Hazard;
 use crate::protocol::{
     Context, DiskOperation, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply,
@@ -72,6 +72,7 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     events_an_instant: u64,
     leaderships: Vec<Leadership>,
     recoveries: Vec<Recovery>,
+    strikes: Vec<Strike>,
     settle: Settle,
     /// How the run ended, once it has.
     settlement: Option<Settlement>,
@@ -125,6 +126,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             events_an_instant: events_an_instant(config),
             leaderships: Vec::new(),
             recoveries: Vec::new(),
+            strikes: Vec::new(),
             settle: Settle::new(),
             settlement: None,
             states: StateWatch::new(&config.expect.states),
@@ -184,7 +186,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
         for (index, fault) in (0..).zip(&self.config.faults) {
             let id = fault_id(self.config, fault.id);
-            self.kernel.schedule(fault.at, id, What::Fault { index, starts: true });
+            if let Start::At(at) = fault.start {
+                self.kernel.schedule(at, id, What::Fault { index, starts: true });
+            }
         }
         for (index, change) in (0..).zip(&self.config.changes) {
             let id = CausalId::root(Root::Change, index.into(), 0);

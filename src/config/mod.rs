@@ -13,6 +13,12 @@ use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
+pub use fault::{
+    DiskFault, Fault, FaultAction, Group, HealWhat, Milestone, Moment, Route, Start, Target,
+};
+
+mod fault;
+
 /// One run, but for its seed and its protocol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -462,163 +468,6 @@ pub enum ExpectedValue {
     Absent,
     /// This value.
     Is(Value),
-}
-
-/// Something that goes wrong.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fault {
-    /// Its place in the file; its name is in [`Names::faults`].
-    pub id: FaultId,
-    /// When it starts.
-    pub at: Time,
-    /// After how long it ends by itself: a partition heals, a crashed node restarts, a paused one resumes, a drift
-    /// returns to what it was. `None`: when something else ends it, or the settling phase.
-    pub lasts: Option<Span>,
-    /// What goes wrong.
-    pub action: FaultAction,
-    /// Whether a node that it takes down stays down even for the settling phase.
-    pub forever: bool,
-}
-
-/// What goes wrong. A message is judged when it is sent: one already on its way arrives.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FaultAction {
-    /// Nodes of different groups cannot reach each other; nodes named in no group form one more. A client named in
-    /// a group reaches only that group's nodes; others reach all.
-    Partition(Vec<Group>),
-    /// Each node reaches only its neighbours in a ring, near enough to be a majority with them: every node sees a
-    /// majority, no two the same (Jepsen's `majorities-ring`). At least four nodes.
-    MajoritiesRing,
-    /// Two halves that only this node connects.
-    Bridge(Target),
-    /// These nodes reach no other node and are reached by none; clients still reach them.
-    Isolate(Target),
-    /// Messages from some nodes to some nodes are lost, one way.
-    Block(Route),
-    /// Messages are held back, and all delivered when it ends.
-    Clog(Route),
-    /// Messages take longer.
-    Slow {
-        /// Which messages.
-        route: Route,
-        /// How much longer.
-        extra: Distribution,
-    },
-    /// Messages of one kind, or all, are lost with some probability.
-    Drop {
-        /// Which messages.
-        route: Route,
-        /// The kind's index in [`crate::protocol::Message::KINDS`]; `None` for all.
-        kind: Option<u8>,
-        /// How likely each is lost.
-        probability: Probability,
-    },
-    /// The process dies; what was written to the disk survives, synced or not.
-    Crash(Target),
-    /// The machine dies; what was not synced is gone, torn or out of order.
-    PowerLoss(Target),
-    /// Crashed nodes start again.
-    Restart {
-        /// Who.
-        target: Target,
-        /// Whether the disk was replaced by an empty one.
-        empty_disk: bool,
-    },
-    /// The process stops being scheduled; what reaches it waits.
-    Pause(Target),
-    /// Paused nodes go on.
-    Resume(Target),
-    /// The wall clock jumps by this many nanoseconds, for good or until the fault ends.
-    ClockJump {
-        /// Whose.
-        target: Target,
-        /// By how much, in nanoseconds; may be negative.
-        by_ns: i64,
-    },
-    /// Wall and monotonic clock run at another rate.
-    ClockDrift {
-        /// Whose.
-        target: Target,
-        /// Parts per billion faster than true time; above -1,000,000,000.
-        ppb: i64,
-    },
-    /// Something is wrong with disks.
-    Disk {
-        /// Whose.
-        target: Target,
-        /// What.
-        fault: DiskFault,
-    },
-    /// Ends faults before their time.
-    Heal(HealWhat),
-}
-
-/// What is wrong with a disk.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DiskFault {
-    /// A power loss keeps all that was not synced but for a hole, instead of a part that ends somewhere.
-    TornWrite,
-    /// Syncs complete and make nothing durable, until one that completes after the fault does.
-    LostWrite,
-    /// A bit flips, once and for good.
-    FlipBit {
-        /// The byte it is in, counted through the files of the disk; `None` for one that is drawn.
-        byte: Option<u64>,
-    },
-    /// A process that starts cannot read it, and gives up until it is started again.
-    ReadError,
-    /// Nothing more can be written.
-    Full,
-    /// Syncs take this much longer.
-    Slow(Distribution),
-}
-
-/// Which faults a heal ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HealWhat {
-    /// All that are on the network.
-    Network,
-    /// This one.
-    Fault(FaultId),
-}
-
-/// One side of a partition.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Group {
-    /// Nodes on this side.
-    pub nodes: Vec<NodeId>,
-    /// Clients that reach only this side.
-    pub clients: Vec<ClientId>,
-}
-
-/// Some messages between nodes, by sender and receiver.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Route {
-    /// Senders.
-    pub from: Target,
-    /// Receivers.
-    pub to: Target,
-    /// Whether the way back is meant too.
-    pub both_ways: bool,
-}
-
-/// Some nodes, named or described; a description is resolved when the fault starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// These, lowest id first.
-    Nodes(Vec<NodeId>),
-    /// The live node that leads: of several the one with the highest term, then the lowest id.
-    Leader,
-    /// One live node that does not lead, drawn.
-    Follower,
-    /// The live node with the lowest id.
-    LowestId,
-    /// The live node with the highest id.
-    HighestId,
-    /// A drawn majority of all nodes.
-    Majority,
-    /// Every node.
-    All,
 }
 
 /// Settings that change on the way.

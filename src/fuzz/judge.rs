@@ -1,0 +1,93 @@
+//! What of a run counts as a find.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::{CheckReport, Verdict};
+use crate::config::{Config, ExpectedVerdict};
+use crate::metrics::Settlement;
+use crate::property::Property;
+use crate::run::RunResult;
+
+/// What tells one kind of failure from another: finds of the same signature are taken for the same defect.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Signature {
+    /// The property that was broken, by name; `stuck` for a run in which time stood still, `panic` for a protocol
+    /// that panicked, `determinism` for a case that played differently the second time.
+    pub check: String,
+    /// How, where the run tells: of a lost write how it was lost ([`crate::run::mechanism::Mechanism`]).
+    pub mechanism: Option<String>,
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.mechanism {
+            Some(mechanism) => write!(f, "{}, {mechanism}", self.check),
+            None => f.write_str(&self.check),
+        }
+    }
+}
+
+/// Something that must not have happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What kind of failure it is.
+    pub signature: Signature,
+    /// The verdict of the check, by name.
+    pub verdict: String,
+    /// The witness, in words.
+    pub summary: String,
+}
+
+/// What a run must not have done: promises broken that the scenario does not expect to be, and properties broken that
+/// it expects to hold, promised or not. With `safety_only` liveness and availability do not count.
+#[must_use]
+pub fn findings(config: &Config, result: &RunResult, safety_only: bool) -> Vec<Finding> {
+    let of_progress = |property| matches!(property, Property::Liveness | Property::Availability);
+    let counted = |report: &&CheckReport| {
+        !(safety_only && of_progress(report.property)) && counts(config, report)
+    };
+    let mut findings: Vec<Finding> =
+        result.checks.iter().filter(counted).map(|report| finding(report, result)).collect();
+    if let Settlement::Stuck { at, events } = &result.settlement {
+        findings.push(Finding {
+            signature: Signature { check: "stuck".to_owned(), mechanism: None },
+            verdict: ExpectedVerdict::Unknown.name().to_owned(),
+            summary: format!("time stood still at {at} s: {events} events at one instant"),
+        });
+    }
+    findings
+}
+
+/// Whether a checker could not tell what the run was to be told of.
+#[must_use]
+pub fn is_unknown(result: &RunResult) -> bool {
+    result.checks.iter().any(|report| report.judged == ExpectedVerdict::Unknown)
+}
+
+fn counts(config: &Config, report: &CheckReport) -> bool {
+    let mut expected = config.expect.checks.iter().filter(|(p, _)| *p == report.property);
+    let expected = expected.next().map(|(_, verdict)| *verdict);
+    match report.judged {
+        ExpectedVerdict::Violation => expected != Some(ExpectedVerdict::Violation),
+        ExpectedVerdict::Allowed => expected == Some(ExpectedVerdict::Valid),
+        ExpectedVerdict::Valid | ExpectedVerdict::Unknown => false,
+    }
+}
+
+fn finding(report: &CheckReport, result: &RunResult) -> Finding {
+    let summary = match &report.verdict {
+        Verdict::Invalid(witness) => witness.summary.clone(),
+        Verdict::Unknown(why) => why.clone(),
+        Verdict::Valid => String::new(),
+    };
+    Finding {
+        signature: Signature {
+            check: report.property.name().to_owned(),
+            mechanism: result.mechanism(report.property).map(|how| how.name().to_owned()),
+        },
+        verdict: report.judged.name().to_owned(),
+        summary,
+    }
+}

@@ -1,0 +1,42 @@
+//! One case, played.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::judge::{self, Finding, Signature};
+use super::subject::Subject;
+use crate::run::{RunOptions, RunResult};
+
+/// What a case came to.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// Which case.
+    pub case: u64,
+    /// What must not have happened, in the order of checks.
+    pub findings: Vec<Finding>,
+    /// The run; `None` when the protocol panicked.
+    pub result: Option<RunResult>,
+}
+
+/// Plays case `case` of the campaign of this seed. A protocol that panics is a find and no end of the campaign.
+#[must_use]
+pub fn play(subject: &Subject, seed: u64, case: u64) -> Played {
+    let run = || {
+        let drawn = subject.case(seed, case);
+        let result = drawn.run(RunOptions::default());
+        let findings = judge::findings(drawn.config(), &result, drawn.safety_only());
+        (findings, result)
+    };
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok((findings, result)) => Played { case, findings, result: Some(result) },
+        Err(payload) => {
+            let text = payload.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string));
+            let finding = Finding {
+                signature: Signature { check: "panic".to_owned(), mechanism: None },
+                verdict: "violation".to_owned(),
+                summary: text.unwrap_or_else(|| "the protocol panicked".to_owned()),
+            };
+            Played { case, findings: vec![finding], result: None }
+        }
+    }
+}
