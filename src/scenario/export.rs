@@ -1,7 +1,5 @@
 //! Settings back to TOML, every one explicit (but for clocks that are right): what [`super::Scenario::parse`] reads as equal settings.
 
-use std::fmt::Write;
-
 use toml::{Table, Value};
 
 use super::ConfiguredProtocol;
@@ -19,100 +17,66 @@ use crate::config::{
 };
 use crate::id::NodeId;
 
-/// The scenario as TOML.
-pub(super) fn export(config: &Config, protocol: &dyn ConfiguredProtocol) -> String {
-    let mut file = File::default();
-    file.lines(&top(config));
-    file.section("[cluster]", &cluster(config));
-    file.nested(&format!("protocol.{}", protocol.name()), &protocol.encode());
+/// The scenario as one table of TOML, in the order of a file.
+pub(super) fn encode(config: &Config, protocol: &dyn ConfiguredProtocol) -> Table {
+    let mut file = top(config);
+    let kinds = protocol.message_kinds();
+    set(&mut file, "cluster", cluster(config));
+    set(&mut file, "protocol", one(protocol.name(), protocol.encode()));
+    set(&mut file, "network", network(config));
+    set_list(&mut file, "clock", clocks(config));
+    set(&mut file, "disk", one("sync", encode_distribution(&config.disk.sync)));
+    if let Some(load) = &config.workload {
+        set(&mut file, "workload", workload(load));
+    }
+    let operations = config.script.iter().map(|scripted| operation(scripted, &config.names));
+    set_list(&mut file, "operation", operations);
+    let faults = config.faults.iter().map(|scheduled| fault(scheduled, &config.names, kinds));
+    set_list(&mut file, "fault", faults);
+    set_list(&mut file, "change", config.changes.iter().map(change));
+    set(&mut file, "check", bounds(&config.bounds));
+    let expect = expect(&config.expect, &config.names);
+    if !expect.is_empty() {
+        set(&mut file, "expect", expect);
+    }
+    file
+}
+
+fn network(config: &Config) -> Table {
     let mut network = encode_link(&config.network.default);
     set(&mut network, "client-delay", encode_distribution(&config.network.client_delay));
-    file.section("[network]", &network);
-    for link in &config.network.links {
-        file.section("[[network.link]]", &encode_link_override(link));
-    }
-    for leg in &config.network.client_legs {
-        file.section("[[network.client]]", &client_leg(leg, &config.names));
-    }
-    let clocks = NodeId::all(config.cluster.nodes).zip(&config.clocks);
+    set_list(&mut network, "link", config.network.links.iter().map(encode_link_override));
+    let legs = config.network.client_legs.iter().map(|leg| client_leg(leg, &config.names));
+    set_list(&mut network, "client", legs);
+    network
+}
+
+/// Every clock that errs.
+fn clocks(config: &Config) -> Vec<Table> {
+    let nodes = NodeId::all(config.cluster.nodes).zip(&config.clocks);
     // A clock without an entry is right; a thousand entries that say so would hide the others.
-    for (node, clock) in clocks.filter(|(_, clock)| **clock != Clock::default()) {
-        file.section("[[clock]]", &self::clock(("node", node.to_string()), clock));
-    }
-    for (client, clock) in &config.client_clocks {
-        let name = config.names.client(*client).to_owned();
-        file.section("[[clock]]", &self::clock(("client", name), clock));
-    }
-    file.section("[disk]", &one("sync", encode_distribution(&config.disk.sync)));
-    if let Some(load) = &config.workload {
-        file.section("[workload]", &workload(load));
-    }
-    for scripted in &config.script {
-        file.section("[[operation]]", &operation(scripted, &config.names));
-    }
-    for scheduled in &config.faults {
-        file.section("[[fault]]", &fault(scheduled, &config.names, protocol.message_kinds()));
-    }
-    for scheduled in &config.changes {
-        file.section("[[change]]", &change(scheduled));
-    }
-    file.section("[check]", &bounds(&config.bounds));
-    file.expect(&config.expect, &config.names);
-    file.text
+    let nodes = nodes.filter(|(_, clock)| **clock != Clock::default());
+    let nodes = nodes.map(|(node, clock)| self::clock(("node", node.to_string()), clock));
+    let clients = config.client_clocks.iter().map(|(client, clock)| {
+        self::clock(("client", config.names.client(*client).to_owned()), clock)
+    });
+    nodes.chain(clients).collect()
 }
 
-/// The text so far.
-#[derive(Default)]
-struct File {
-    text: String,
+fn expect(expect: &Expect, names: &Names) -> Table {
+    let checks = expect.checks.iter();
+    let mut table: Table = checks
+        .map(|(property, verdict)| (property.name().to_owned(), verdict.name().into()))
+        .collect();
+    set_list(&mut table, "state", expect.states.iter().map(|expected| state(expected, names)));
+    table
 }
 
-impl File {
-    fn lines(&mut self, table: &Table) {
-        for (key, value) in table {
-            // Writing to a string does not fail.
-            let _ = writeln!(self.text, "{} = {value}", bare_or_quoted(key));
-        }
-    }
-
-    fn section(&mut self, header: &str, table: &Table) {
-        let _ = writeln!(self.text, "\n{header}");
-        self.lines(table);
-    }
-
-    /// A section whose inner tables are sections of their own.
-    fn nested(&mut self, path: &str, table: &Table) {
-        let (inner, plain): (Table, Table) =
-            table.clone().into_iter().partition(|(_, value)| value.is_table());
-        self.section(&format!("[{path}]"), &plain);
-        for (key, value) in &inner {
-            if let Value::Table(table) = value {
-                self.nested(&format!("{path}.{}", bare_or_quoted(key)), table);
-            }
-        }
-    }
-
-    fn expect(&mut self, expect: &Expect, names: &Names) {
-        if !expect.checks.is_empty() {
-            let checks = expect.checks.iter();
-            let table = checks
-                .map(|(property, verdict)| (property.name().to_owned(), verdict.name().into()))
-                .collect();
-            self.section("[expect]", &table);
-        }
-        for expected in &expect.states {
-            self.section("[[expect.state]]", &state(expected, names));
-        }
-    }
-}
-
-/// A key as TOML writes it.
-fn bare_or_quoted(key: &str) -> String {
-    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !key.is_empty() && key.bytes().all(bare) {
-        key.to_owned()
-    } else {
-        Value::String(key.to_owned()).to_string()
+/// Tables at `key`, if there are any.
+fn set_list(table: &mut Table, key: &str, items: impl IntoIterator<Item = Table>) {
+    let items: Vec<Value> = items.into_iter().map(Value::Table).collect();
+    if !items.is_empty() {
+        set(table, key, items);
     }
 }
 

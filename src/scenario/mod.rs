@@ -21,6 +21,7 @@ mod changes;
 mod decode;
 mod diagnostics;
 mod distribution;
+mod document;
 mod export;
 mod faults;
 pub mod fuzz;
@@ -40,6 +41,7 @@ pub use decode::{Element, TableDecoder, word_for};
 pub use diagnostics::Diagnostics;
 pub(crate) use diagnostics::nearest;
 pub use distribution::encode_distribution;
+pub use document::{Document, LISTS};
 pub use schema::schema;
 pub use units::read_percentage as percentage;
 pub use vary::{Axis, settings};
@@ -321,16 +323,20 @@ impl Scenario {
         registry: &Registry,
         overrides: &Overrides<'_>,
     ) -> Result<Self, Diagnostics> {
+        let decoded = sections::decode(origin, text, registry, overrides)?;
+        Ok(Self::of_decoded(origin, decoded))
+    }
+
+    fn of_decoded(origin: &str, (config, protocol, fuzz): sections::Decoded) -> Self {
         let stem = Path::new(origin).file_stem();
         let name = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        let (config, protocol) = sections::decode(origin, text, registry, overrides)?;
-        Ok(Self { name, config, protocol, fuzz: None })
+        Self { name, config, protocol, fuzz }
     }
 
     /// The scenario as TOML that parses back to equal settings, every setting explicit.
     #[must_use]
     pub fn export(&self) -> String {
-        export::export(&self.config, self.protocol.as_ref())
+        Document::of(self).render()
     }
 
     /// Runs it.

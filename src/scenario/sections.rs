@@ -2,6 +2,7 @@
 
 use super::decode::{Element, TableDecoder};
 use super::diagnostics::{Problem, Sink, Sources};
+use super::fuzz::Fuzz;
 use super::names::Interned;
 use super::script::Frame;
 use super::tree::{Node, Tree};
@@ -20,7 +21,8 @@ pub(super) const TIES: [(&str, Ties); 2] = [("causal", Ties::Causal), ("random",
 /// The most nodes, in the type of [`Cluster::nodes`].
 pub(super) const NODES: u16 = MAX_NODES as u16;
 
-type Decoded = (Config, Box<dyn ConfiguredProtocol>);
+/// The settings, the protocol with its own, and what a campaign may draw.
+pub(super) type Decoded = (Config, Box<dyn ConfiguredProtocol>, Option<Fuzz>);
 
 /// Parses and decodes a file with its arguments.
 pub(super) fn decode(
@@ -60,6 +62,13 @@ fn decode_into(
         Some(decoded) if sink.is_clean() => (Ok(decoded), Some(sink)),
         _ => (Err(Diagnostics::new(sources, sink)), None),
     }
+}
+
+/// Decodes a tree that was never text; nothing when there is a mistake.
+pub(super) fn decode_tree(root: &Node, registry: &Registry) -> Option<Decoded> {
+    let sink = Sink::default();
+    let decoded = Element::new(root, &sink, "").table(|table| scenario(table, root, registry));
+    decoded.filter(|_| sink.is_clean())
 }
 
 /// The paths of all keys that decoding `text` asks for; items of an array are `[]`, free keys `*`.
@@ -139,7 +148,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     // Changes are decoded on top of settings that are right.
     config.changes = changes::apply(&changes?, root, &config, &names, table.sink())?;
     config.names = names.into_names();
-    Some((config, protocol?))
+    Some((config, protocol?, None))
 }
 
 fn cluster(table: &mut TableDecoder<'_>) -> Option<Cluster> {

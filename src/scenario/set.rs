@@ -172,7 +172,7 @@ fn item<'a>(
 }
 
 /// The keys that exclude `key` in a table at the path `walked`.
-fn siblings(key: &str, walked: &[&str]) -> &'static [&'static str] {
+pub(super) fn siblings(key: &str, walked: &[&str]) -> &'static [&'static str] {
     const PACE: &[&str] = &["think", "open"];
     const INTERVAL: &[&str] = &["interval"];
     const RATE: &[&str] = &["rate", "arrivals"];
