@@ -10,15 +10,16 @@ use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use rayon::prelude::*;
 
 use splitbrain::config::{
-    Clock, Config, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix, Pace,
-    Patience, ReadFrom, Route, Skew, Start, Target, Ties,
+    Clock, Config, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Milestone, Mix,
+    Moment, Pace, Patience, ReadFrom, Route, Skew, Start, Target, Ties,
 };
 use splitbrain::digest::DigestValue;
 use splitbrain::history::Status;
 use splitbrain::id::{ClientId, FaultId, NodeId};
 use splitbrain::protocol::leader_follower::{
-    Config as Settings, LeaderFollower, Mode, Replication,
+    Config as Settings, LeaderFollower, Mode, Replication, Wal,
 };
+use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
 use splitbrain::run::{QueueKind, RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
@@ -174,12 +175,28 @@ fn action(nodes: u16) -> impl Strategy<Value = FaultAction> {
     prop_oneof![links, processes]
 }
 
-/// (at in ms, for in ms, action, forever).
-type Planned = (u64, Option<u64>, FaultAction, bool);
+/// (start, for in ms, action, forever).
+type Planned = (Start, Option<u64>, FaultAction, bool);
+
+fn start(nodes: u16) -> impl Strategy<Value = Start> {
+    let at = prop_oneof![4 => 0_u64..=2_000, 1 => Just(0), 1 => Just(2_000)]
+        .prop_map(|at| Start::At(Time::from_nanos(at * 1_000_000)));
+    let what = prop_oneof![
+        Just(Milestone::Elected),
+        Just(Milestone::Appends),
+        Just(Milestone::Persists),
+        Just(Milestone::Acknowledges),
+        proptest::option::of(0_u8..4).prop_map(Milestone::Receives),
+        Just(Milestone::Restarts),
+    ];
+    let after = prop_oneof![2 => Just(Span::ZERO), 1 => lengths()];
+    let when = (what, proptest::option::of((0..nodes).prop_map(NodeId)), 1_u32..20, after)
+        .prop_map(|(what, node, nth, after)| Start::When(Moment { what, node, nth, after }));
+    prop_oneof![2 => at, 1 => when]
+}
 
 fn planned(nodes: u16) -> impl Strategy<Value = Vec<Planned>> {
-    let at = prop_oneof![4 => 0_u64..=2_000, 1 => Just(0), 1 => Just(2_000)];
-    let fault = (at, proptest::option::of(1_u64..3_000), action(nodes), any::<bool>());
+    let fault = (start(nodes), proptest::option::of(1_u64..3_000), action(nodes), any::<bool>());
     // At least three, so that a heal finds its fault.
     prop::collection::vec(fault, 3..9)
 }
@@ -200,10 +217,15 @@ fn settings(nodes: u16) -> impl Strategy<Value = Settings> {
         (1..=nodes.max(2) - 1).prop_map(|write_quorum| Mode::SemiSync { write_quorum }),
         Just(Mode::Sync),
     ];
-    (mode, any::<bool>(), proptest::option::of(positive())).prop_map(|(mode, full, resend)| {
-        let replication = if full { Replication::FullState } else { Replication::Entry };
-        Settings { replication, resend, ..common::settings(mode) }
-    })
+    let logs = any::<bool>();
+    (mode, any::<bool>(), proptest::option::of(positive()), logs).prop_map(
+        |(mode, full, resend, logs)| {
+            let replication = if full { Replication::FullState } else { Replication::Entry };
+            let policy = if logs { Policy::Fsync } else { Policy::Off };
+            let wal = Wal { policy, checkpoint_every: None };
+            Settings { replication, resend, wal, ..common::settings(mode) }
+        },
+    )
 }
 
 /// A small cluster, with any network, any workload and any faults.
@@ -259,11 +281,11 @@ fn any_run() -> impl Strategy<Value = (Config, Settings, u64)> {
                     .into_iter()
                     .map(|(offset_ns, drift_ppb)| Clock { offset_ns, drift_ppb })
                     .collect();
-                for (index, (at, lasts, action, forever)) in (0..).zip(planned) {
+                for (index, (start, lasts, action, forever)) in (0..).zip(planned) {
                     config.names.faults.push(format!("fault-{index}"));
                     config.faults.push(Fault {
                         id: FaultId(index),
-                        start: Start::At(Time::ZERO + Span::from_millis(at)),
+                        start,
                         lasts: lasts.map(Span::from_millis),
                         action,
                         forever,

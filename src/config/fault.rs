@@ -30,14 +30,15 @@ pub enum Start {
     When(Moment),
 }
 
-/// A moment of a run: the `nth` time that something happens, and some time after.
+/// A moment of a run: the `nth` time that something happens, and some time after. It is counted from the start until
+/// the fault phase ends; a fault whose moment comes no earlier never starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Moment {
     /// What happens.
     pub what: Milestone,
     /// On which node; `None` for whichever: they are counted together.
     pub node: Option<NodeId>,
-    /// The how-manieth time; 1 for the first.
+    /// The how-manieth time, from 1 for the first; 0 is taken for 1.
     pub nth: u32,
     /// How long after it. Zero is the very instant: before what [`Milestone::Persists`] and
     /// [`Milestone::Receives`] name, and right after what the others do.
@@ -47,18 +48,20 @@ pub struct Moment {
 /// Something that happens on a node and that a fault can be tied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Milestone {
-    /// The node begins to lead.
+    /// The node begins to lead, by whatever it does: the leader of the scenario begins at its boot.
     Elected,
     /// The node has handed a record to its disk, which is not durable yet.
     Appends,
-    /// A record of the node's log is about to become durable: the fault comes first.
+    /// A record that the node appended is about to become durable, as far as its disk says (one that lies counts):
+    /// the fault comes first. Records are counted one by one, though a sync completes many at once.
     Persists,
     /// The node has answered a client's write with ok; the answer is on its way.
     Acknowledges,
     /// A message of this kind, by its index in [`crate::protocol::Message::KINDS`], or of any, is about to reach the
-    /// node: the fault comes first.
+    /// node from another one: the fault comes first. A paused node counts, for the message will reach its process; one
+    /// that is down does not.
     Receives(Option<u8>),
-    /// The node has started again.
+    /// The node has started again, and is up.
     Restarts,
 }
 

@@ -405,7 +405,9 @@ impl Hash for Operation {
 /// An operation at an exact time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScriptedOperation {
-    /// A stable id: keys its draws, kept by export and shrinking.
+    /// A stable id: keys its draws, kept by export and shrinking. One such as `c3.17` (client 3, its 17th operation)
+    /// or `a.17` (the 17th arrival of an open loop) stands for that operation of a workload and has its draws; numbers
+    /// are decimal, from 1 and without leading zeros, and client numbers fit 30 bits, else it is an id like any other.
     pub id: String,
     /// When it is invoked, or later, when its client has completed its previous one.
     pub at: Time,

@@ -17,6 +17,7 @@ pub mod folder;
 pub mod history;
 pub mod json;
 pub(crate) mod layout;
+mod never;
 pub mod nodes;
 pub mod pictures;
 pub mod plot;
@@ -24,6 +25,9 @@ pub mod plot;
 pub(crate) mod sample;
 pub mod tally;
 pub mod text;
+
+pub use never::NeverStarted;
+use never::never_started;
 
 /// One run, as it is reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub struct Report {
     pub leaderships: Vec<Leadership>,
     /// What the nemesis did.
     pub faults: Vec<FaultAct>,
+    /// The faults that never started, in file order: of those tied to a moment, the ones whose moment never came.
+    pub never: Vec<NeverStarted>,
     /// How the run ended.
     pub settlement: Settlement,
     /// What the scenario expected, and what was found.
@@ -198,6 +204,7 @@ impl Report {
             messages: result.messages,
             leaderships: result.leaderships.clone(),
             faults: result.history.nemesis().iter().map(fault).collect(),
+            never: never_started(config, &result.history),
             settlement: result.settlement.clone(),
             expectations: result.expectations.clone(),
         };

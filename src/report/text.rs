@@ -12,7 +12,7 @@ use crate::metrics::{Latency, Leadership, MessageCounts, Settlement};
 use crate::property::{Hazard, Promise, Property};
 use crate::report::layout::{WIDTH, counted, grouped, moment, width, wrap};
 use crate::report::tally::{Notable, Tally};
-use crate::report::{Check, FaultAct, OperationCounts, Report};
+use crate::report::{Check, FaultAct, NeverStarted, OperationCounts, Report};
 use crate::run::RunVerdict;
 use crate::time::{Span, Time};
 
@@ -66,7 +66,7 @@ pub fn run(report: &Report, notes: &Notes, color: bool) -> String {
     page.section("Availability", &availability(&report.checks));
     page.messages(&report.messages);
     page.section("Leaders", &leaders(&report.leaderships));
-    page.section("Faults", &faults(&report.faults));
+    page.section("Faults", &faults(&report.faults, &report.never));
     page.section("End", &[ending(report)]);
     if let Settlement::Unsettled { waiting_for } = &report.settlement {
         page.section("Waiting for", waiting_for);
@@ -411,14 +411,18 @@ fn leaders(leaderships: &[Leadership]) -> Vec<String> {
     shortened(rows, "leaders")
 }
 
-fn faults(acts: &[FaultAct]) -> Vec<String> {
+fn faults(acts: &[FaultAct], never: &[NeverStarted]) -> Vec<String> {
     let rows = acts.iter().map(|act| {
         let event = if act.starts { "start" } else { "end" };
         let unnamed = act.fault.as_ref().filter(|id| !act.what.starts_with(id.as_str()));
         let id = unnamed.map_or_else(String::new, |id| format!("{id}: "));
         format!("{:>8}  {event:5}  {id}{}", moment(act.at), act.what)
     });
-    shortened(rows, "faults")
+    let mut lines = shortened(rows, "faults");
+    lines.extend(
+        never.iter().map(|one| format!("{:>8}  start  {}: {}", "never", one.fault, one.why)),
+    );
+    lines
 }
 
 /// The first of `rows`, and where to find the rest.

@@ -5,15 +5,15 @@ use toml::{Table, Value};
 use super::ConfiguredProtocol;
 use super::decode::word_for;
 use super::distribution::encode_distribution;
-use super::faults::TARGETS;
+use super::faults::{MILESTONES, TARGETS};
 use super::network::{encode_link, encode_link_override};
 use super::script::status_word;
 use super::sections::TIES;
 use super::units;
 use crate::config::{
     Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
-    ExpectedValue, Fault, FaultAction, Group, HealWhat, Names, Operation, Pace, Patience, ReadFrom,
-    ReadQuorum, Route, ScriptedOperation, Skew, Start, Target, Workload,
+    ExpectedValue, Fault, FaultAction, Group, HealWhat, Milestone, Moment, Names, Operation, Pace,
+    Patience, ReadFrom, ReadQuorum, Route, ScriptedOperation, Skew, Start, Target, Workload,
 };
 use crate::id::NodeId;
 
@@ -301,8 +301,9 @@ fn expected_value(table: &mut Table, value: ExpectedValue, names: &Names) {
 
 fn fault(fault: &Fault, names: &Names, kinds: &[&str]) -> Table {
     let mut table = one("id", names.fault(fault.id));
-    if let Start::At(at) = fault.start {
-        set(&mut table, "at", time(at));
+    match fault.start {
+        Start::At(at) => set(&mut table, "at", time(at)),
+        Start::When(moment) => set(&mut table, "when", when(&moment, kinds)),
     }
     if let Some(lasts) = fault.lasts {
         set(&mut table, "for", lasts.to_string());
@@ -312,6 +313,22 @@ fn fault(fault: &Fault, names: &Names, kinds: &[&str]) -> Table {
     }
     let (kind, value) = action(&fault.action, names, kinds);
     set(&mut table, kind, value);
+    table
+}
+
+fn when(moment: &Moment, kinds: &[&str]) -> Table {
+    let (milestone, kind) = match moment.what {
+        Milestone::Receives(kind) => (Milestone::Receives(None), kind),
+        other => (other, None),
+    };
+    let mut table = one(word_for(&MILESTONES, &milestone), i64::from(moment.nth));
+    if let Some(kind) = kind.and_then(|kind| kinds.get(usize::from(kind))) {
+        set(&mut table, "kind", *kind);
+    }
+    if let Some(node) = moment.node {
+        set(&mut table, "node", node.to_string());
+    }
+    set(&mut table, "after", moment.after.to_string());
     table
 }
 

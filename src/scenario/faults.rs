@@ -7,8 +7,11 @@ use super::diagnostics::{Loc, Problem};
 use super::names::Interned;
 use super::script::{Frame, ids};
 use super::units;
-use crate::config::{Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Route, Start, Target};
+use crate::config::{
+    Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Milestone, Moment, Route, Start, Target,
+};
 use crate::id::{FaultId, NodeId};
+use crate::time::Span;
 
 /// What a fault may do; one is given.
 pub(super) const ACTIONS: [&str; 22] = FaultAction::KINDS;
@@ -22,6 +25,19 @@ pub(super) const TARGETS: [(&str, Target); 6] = [
     ("majority", Target::Majority),
     ("all", Target::All),
 ];
+
+/// What a fault may be tied to; one is given.
+pub(super) const MILESTONES: [(&str, Milestone); 6] = [
+    ("elected", Milestone::Elected),
+    ("appends", Milestone::Appends),
+    ("persists", Milestone::Persists),
+    ("acknowledges", Milestone::Acknowledges),
+    ("receives", Milestone::Receives(None)),
+    ("restarts", Milestone::Restarts),
+];
+
+/// The most that a milestone may be counted to.
+pub(super) const MOST_MILESTONES: u32 = 1_000_000;
 
 /// What faults are decoded with.
 #[derive(Clone, Copy)]
@@ -94,7 +110,13 @@ fn bounded_jumps(list: &Element<'_>, faults: &[Fault], clocks: &[Clock], nodes: 
 
 fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<Fault> {
     let given_id = table.optional("id", Element::name);
-    let at = table.required("at", |at| scene.frame.time(at));
+    let start = table.exactly_one(&["at", "when"], "when the fault starts", |key, value| {
+        if key == 0 {
+            scene.frame.time(value).map(Start::At)
+        } else {
+            value.table(|table| moment(table, scene)).map(Start::When)
+        }
+    });
     let lasts = table.optional("for", Element::positive_duration);
     let forever = table.get("forever");
     let is_forever =
@@ -126,8 +148,51 @@ fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<
         return None;
     }
     given_id?;
-    let start = Start::At(at?);
-    Some(Fault { id, start, lasts: lasts?, action: action?, forever: is_forever? })
+    Some(Fault { id, start: start?, lasts: lasts?, action: action?, forever: is_forever? })
+}
+
+/// `{ persists = 5, node = "n1", after = "2ms" }`.
+fn moment(table: &mut TableDecoder<'_>, scene: Scene<'_>) -> Option<Moment> {
+    let node = table.optional("node", |node| node.node(scene.frame.nodes));
+    let after = table.or("after", Span::ZERO, |after| {
+        let span = after.duration()?;
+        if span > scene.frame.duration {
+            let label =
+                format!("faults start before `duration`, {}, is over", scene.frame.duration);
+            return after.wrong("the fault could never start", label);
+        }
+        Some(span)
+    });
+    let kind = table.optional("kind", |kind| message_kind(kind, scene));
+    let words = MILESTONES.map(|(word, _)| word);
+    let found = table.exactly_one(&words, "what the fault is tied to", |index, value| {
+        Some((index, value.integer_u32(1..=MOST_MILESTONES)))
+    });
+    let (index, nth) = found?;
+    let (word, mut what) = MILESTONES[index];
+    let has_kind = table.get("kind").is_some();
+    match &mut what {
+        Milestone::Receives(of) => *of = kind?,
+        _ if has_kind => {
+            let at = table.key_at("kind");
+            let title = format!("`{word}` has no kind of message");
+            table.sink().push(Problem::new(at, title, "only `receives` has one"));
+            return None;
+        }
+        _ => {}
+    }
+    Some(Moment { what, node: node?, nth: nth?, after: after? })
+}
+
+/// A kind of message, as the protocol names it.
+fn message_kind(kind: &Element<'_>, scene: Scene<'_>) -> Option<u8> {
+    match scene.kinds {
+        Some(kinds) => {
+            let choices: Vec<(&str, u8)> = kinds.iter().copied().zip(0..=u8::MAX).collect();
+            kind.choice(&choices)
+        }
+        None => kind.text().map(|_| 0),
+    }
 }
 
 fn ends_and_lasts(table: &mut TableDecoder<'_>) {
@@ -268,13 +333,7 @@ fn route(table: &mut TableDecoder<'_>, nodes: u16) -> Option<Route> {
 
 fn drop_messages(table: &mut TableDecoder<'_>, scene: Scene<'_>) -> Option<FaultAction> {
     let route = route(table, scene.frame.nodes);
-    let kind = table.optional("kind", |kind| match scene.kinds {
-        Some(kinds) => {
-            let choices: Vec<(&str, u8)> = kinds.iter().copied().zip(0..=u8::MAX).collect();
-            kind.choice(&choices)
-        }
-        None => kind.text().map(|_| 0),
-    });
+    let kind = table.optional("kind", |kind| message_kind(kind, scene));
     let probability = table.or("probability", crate::rng::Probability::ONE, Element::probability);
     Some(FaultAction::Drop { route: route?, kind: kind?, probability: probability? })
 }

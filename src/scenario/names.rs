@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::numbered;
+use super::faults::MILESTONES;
 use super::tree::{Node, Tree};
 use super::units;
 use crate::config::Names;
 use crate::id::{ClientId, FaultId, KeyId, Value};
 
-/// The ids of faults or operations: those given, the others by kind and time, `crash-4s`, with a number from the second
-/// on: `crash-4s-2`. What stands before and after in the file does not matter, for an id keys random draws: with one
+/// The ids of faults or operations: those given, the others by kind and time, `crash-4s`, or by kind and moment,
+/// `crash-persists-5`, with a number from the second on: `crash-4s-2`. What stands before and after in the file does not matter, for an id keys random draws: with one
 /// fault left out, the others must meet the same luck.
 pub(super) fn ids_of(items: &[&Node], kinds: &[&str]) -> Vec<String> {
     // One that is no name is reported where the table is decoded.
@@ -35,9 +36,16 @@ pub(super) fn ids_of(items: &[&Node], kinds: &[&str]) -> Vec<String> {
     items.iter().map(id).collect()
 }
 
-/// `crash-4s`; of a table with mistakes what is right of it.
+/// `crash-4s` or `crash-persists-5`; of a table with mistakes what is right of it.
 fn what_and_when(item: &Node, kinds: &[&str]) -> String {
     let kind = kinds.iter().find(|kind| item.get(kind).is_some()).unwrap_or(&"unknown");
+    if let Some(when) = item.get("when") {
+        let milestone = MILESTONES.iter().find_map(|(word, _)| match when.get(word)?.value {
+            Tree::Integer(Some(nth)) => Some(format!("{kind}-{word}-{nth}")),
+            _ => None,
+        });
+        return milestone.unwrap_or_else(|| (*kind).to_owned());
+    }
     match item.get("at").map(|at| &at.value) {
         Some(Tree::Text(at)) => match units::duration(at) {
             Ok(at) => format!("{kind}-{}", units::show_whole(at)),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Registry;
 use super::changes;
-use super::faults::TARGETS;
+use super::faults::{MILESTONES, MOST_MILESTONES, TARGETS};
 use super::sections::NODES;
 use super::workload::{MAX_BURST, MAX_CLIENTS, MAX_KEYS, MAX_OPERATIONS};
 use crate::config::ExpectedVerdict;
@@ -449,11 +449,12 @@ fn fault() -> Value {
         }),
     );
     let fault = object(
-        "A fault: exactly one thing that goes wrong.",
-        &["at"],
+        "A fault: exactly one thing that goes wrong, at a time or at a moment.",
+        &[],
         json!({
-            "id": name("A stable id, which keys its random draws; by default its kind and time, such as crash-4s, and crash-4s-2 for a second one."),
+            "id": name("A stable id, which keys its random draws; by default its kind and time or moment, such as crash-4s or crash-persists-5, and crash-4s-2 for a second one."),
             "at": duration("When it starts.", None),
+            "when": moment(),
             "for": duration("After how long it ends by itself.", None),
             "forever": only_true("Whether a node that it takes down stays down even for the settling phase."),
             "partition": { "type": "array", "minItems": 1, "items": { "type": "array", "minItems": 1, "items": name("A node or a client.") }, "description": "Nodes of different groups cannot reach each other; nodes named in no group form one more." },
@@ -492,7 +493,30 @@ fn fault() -> Value {
             "heal": name("Ends faults before their time: `network` for all that are on the network, or a fault's id."),
         }),
     );
-    exactly_one(fault, &super::faults::ACTIONS)
+    let mut fault = exactly_one(fault, &super::faults::ACTIONS);
+    fault["allOf"] = json!([exactly_one(json!({}), &["at", "when"])]);
+    fault
+}
+
+/// The moment at which a fault starts.
+fn moment() -> Value {
+    let nth = |description: &str| integer(description, 1, u64::from(MOST_MILESTONES), None);
+    let moment = object(
+        "The moment at which it starts: the how-manieth time that exactly one of these happens.",
+        &[],
+        json!({
+            "elected": nth("Right after a node begins to lead."),
+            "appends": nth("Right after a node hands a record to its disk."),
+            "persists": nth("Just before a record becomes durable."),
+            "acknowledges": nth("Right after a node answers a client's write with ok."),
+            "receives": nth("Just before a message reaches a node."),
+            "restarts": nth("Right after a node starts again."),
+            "kind": name("With `receives`, the kind of message, as the protocol names it; else any."),
+            "node": node("On which node; else on any, counted together."),
+            "after": duration("How much later it starts.", Some("0ms")),
+        }),
+    );
+    exactly_one(moment, &MILESTONES.map(|(word, _)| word))
 }
 
 fn change() -> Value {

@@ -20,7 +20,7 @@ use crate::time::{Span, Time};
 use super::event::{Event, Kernel, What};
 use super::network::Network;
 use super::queue::EventQueue;
-use super::workload::{Generator, arrival_index, operation_id};
+use super::workload::{Generator, arrival_index, generated, operation_id};
 
 /// All clients: the workload's first, then the script's.
 pub(crate) struct Clients {
@@ -172,6 +172,15 @@ impl Clients {
     /// The operation that each entry of the script became, if it was invoked.
     pub(crate) fn script_operations(&self) -> &[Option<OpId>] {
         &self.script
+    }
+
+    /// The nodes that clients wait for to answer a write, one for each such client.
+    pub(crate) fn asked_to_write(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let under_way = self.list.iter().filter_map(|client| client.current.as_ref());
+        // Who waits before another attempt has no deadline, and asks nobody.
+        let asks =
+            |current: &&Current| current.operation.is_write() && current.deadline < Time::MAX;
+        under_way.filter(asks).map(|current| current.asked)
     }
 
     /// The identity of an attempt, while its client still waits for the answer.
@@ -594,7 +603,12 @@ impl Clients {
     }
 }
 
-/// By the operation's id and not by its place: taking out one before it changes nothing.
+/// By the operation's id and not by its place: taking out one before it changes nothing. An id that names an
+/// operation of a workload stands for it and has its luck.
 fn scripted_id(config: &Config, place: usize) -> CausalId {
-    CausalId::root(Root::Scripted, crate::digest::name_hash(&config.script[place].id), 0)
+    let id = &config.script[place].id;
+    match generated(id) {
+        Some((source, index)) => operation_id(source, index),
+        None => CausalId::root(Root::Scripted, crate::digest::name_hash(id), 0),
+    }
 }

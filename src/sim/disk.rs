@@ -49,6 +49,10 @@ struct Contents {
     before: Vec<Edition>,
     /// What a numbered log in it ought to have.
     ledger: Ledger,
+    /// How many records were appended to it, and how many of these are no longer to become durable: they have, or
+    /// a power loss decided over them.
+    appended: u64,
+    decided: u64,
 }
 
 /// A file between two truncations or replacements.
@@ -72,6 +76,8 @@ struct Sync {
     covers: usize,
     /// The last record of a numbered log that it makes durable.
     sequence: u64,
+    /// How many records had been appended when it was asked for.
+    appended: u64,
 }
 
 impl Disk {
@@ -93,6 +99,7 @@ impl Disk {
         match *operation {
             DiskOperation::Append { start, end, sequence } => {
                 contents.now.written.extend_from_slice(&bytes[start..end]);
+                contents.appended += 1;
                 if sequence > 0 {
                     contents.ledger.append(sequence, wal::checksum(&bytes[start..end]));
                 }
@@ -114,8 +121,8 @@ impl Disk {
             DiskOperation::Sync => {}
         }
         let (edition, covers) = (contents.now.number, contents.now.written.len());
-        let sequence = contents.ledger.written();
-        self.syncs.push(Sync { ticket, file, edition, covers, sequence });
+        let (sequence, appended) = (contents.ledger.written(), contents.appended);
+        self.syncs.push(Sync { ticket, file, edition, covers, sequence, appended });
         let takes = latency.sample(|index| draws.draw(Purpose::Sync, id, index));
         self.busy_until = self.busy_until.max(now) + takes;
         for (_, fault, what) in &self.faults {
@@ -170,13 +177,28 @@ impl Disk {
     pub(crate) fn complete(&mut self, ticket: Ticket) {
         // A power loss forgets the syncs under way, and their completions come all the same.
         let Some(at) = self.syncs.iter().position(|sync| sync.ticket == ticket) else { return };
-        let Sync { file, edition, covers, sequence, .. } = self.syncs.remove(at);
+        let Sync { file, edition, covers, sequence, appended, .. } = self.syncs.remove(at);
         let lies = self.has(&DiskFault::LostWrite);
         let contents = self.files.entry(file).or_default();
         contents.ledger.sync(sequence);
+        contents.decided = contents.decided.max(appended);
         if !lies {
             contents.settle(edition, covers);
         }
+    }
+
+    /// How many records become durable when this sync completes, as far as the disk says: one that lies counts.
+    pub(crate) fn records_of(&self, ticket: Ticket) -> u64 {
+        let Some(sync) = self.syncs.iter().find(|sync| sync.ticket == ticket) else { return 0 };
+        let decided = self.files.get(&sync.file).map_or(0, |contents| contents.decided);
+        sync.appended.saturating_sub(decided)
+    }
+
+    /// Whether anything on it would not surely survive a power loss.
+    pub(crate) fn has_unsynced(&self) -> bool {
+        let is_durable =
+            |file: &Contents| file.before.is_empty() && file.now.synced == file.now.written.len();
+        !self.files.values().all(is_durable)
     }
 
     /// What the numbered log in `file` ought to have, as its node starts from it.
@@ -222,6 +244,7 @@ impl Disk {
             }
             // What is read back after a power loss is on the platter.
             *synced = written.len();
+            contents.decided = contents.appended;
             contents.now.number = number + 1;
         }
     }

@@ -203,6 +203,17 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         self.queue.push(at, order, Event { id, what });
     }
 
+    /// Keeps the first `orders` orders of every instant for [`Self::schedule_first`]. Before anything is scheduled.
+    pub(crate) fn reserve_orders(&mut self, orders: u64) {
+        debug_assert_eq!(self.sequence, 0, "orders are reserved first");
+        self.sequence = orders;
+    }
+
+    /// Schedules an event before all that is pending at its instant, but for those of a lower reserved order.
+    pub(crate) fn schedule_first(&mut self, at: Time, order: u32, id: CausalId, what: What<P>) {
+        self.queue.push(at, order.into(), Event { id, what });
+    }
+
     #[inline]
     pub(crate) fn schedule_after(&mut self, after: Span, id: CausalId, what: What<P>) {
         self.schedule(self.now + after, id, what);
@@ -212,6 +223,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
     #[inline]
     pub(crate) fn next_time(&mut self) -> Option<Time> {
         self.queue.next_time()
+    }
+
+    /// The next event and its time, left where it is.
+    pub(crate) fn peek(&mut self) -> Option<(Time, &Event<P>)> {
+        self.queue.peek()
     }
 
     /// Takes the next event and moves the clock to it. The digest is due before it is played.

@@ -38,6 +38,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Lineage<Q> {
         self.inner.next_time()
     }
 
+    fn peek(&mut self) -> Option<(Time, &Event<P>)> {
+        self.inner.peek()
+    }
+
     fn len(&self) -> usize {
         self.inner.len()
     }

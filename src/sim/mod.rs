@@ -1,9 +1,9 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `client`, `nemesis`, `settle`, `observe`, `watch`, `record`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
+//! `network`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `observe`, `watch`, `record`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
 
-use crate::config::{Config, Start};
+use crate::config::{Config, Milestone, Start};
 use crate::digest::{DigestValue, name_hash};
 use crate::history::Failure;
 use crate::id::{ClientId, FaultId, NodeId};
@@ -19,6 +19,7 @@ use crate::time::{Time, Wall};
 use client::{Clients, World};
 use clock::Clock;
 use event::{Event, Kernel, What, describe};
+use moments::Moments;
 use nemesis::Undo;
 use network::{Fate, Network, Packet};
 use node::Slot;
@@ -41,6 +42,7 @@ mod disk;
 pub(crate) mod event;
 mod finish;
 mod lineage;
+mod moments;
 mod nemesis;
 mod network;
 mod node;
@@ -49,6 +51,7 @@ mod ordinals;
 pub mod queue;
 mod record;
 mod settle;
+mod strikes;
 mod trace;
 mod watch;
 mod workload;
@@ -73,6 +76,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     leaderships: Vec<Leadership>,
     recoveries: Vec<Recovery>,
     strikes: Vec<Strike>,
+    /// The faults that are tied to moments still to come; `None` when there are none.
+    moments: Option<Box<Moments>>,
     settle: Settle,
     /// How the run ended, once it has.
     settlement: Option<Settlement>,
@@ -81,6 +86,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     any_paused: bool,
     /// Whether anybody wants to know what happens to single writes.
     observed: bool,
+    /// Whether events are looked at before they are played: for those, or for the faults that are tied to moments.
+    watchful: bool,
     /// What each node applied, when the scenario bounds the replication lag.
     applications: Option<Vec<Application>>,
     /// The writes whose lives are noted.
@@ -112,10 +119,16 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let generated = config.workload.as_ref().and_then(|workload| workload.operations);
         // What the scenario promises to invoke, up to a few million; beyond that growing costs nothing.
         let operations = generated.unwrap_or(0).min(4_000_000) as usize + config.script.len();
+        let mut kernel = Kernel::new(seed, config.ties, operations, Trace::new(notes.trace));
+        let moments = Moments::of(config);
+        if moments.is_some() {
+            kernel.reserve_orders(config.faults.len() as u64);
+        }
+        let observed = notes.trace || notes.record || !notes.watched.is_empty() || measures_lag;
         Self {
             config,
             settings,
-            kernel: Kernel::new(seed, config.ties, operations, Trace::new(notes.trace)),
+            kernel,
             slots: config.clocks.iter().map(|clock| Slot::new(Clock::new(*clock))).collect(),
             network: Network::new(config),
             clients: Clients::new(config),
@@ -127,11 +140,13 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             leaderships: Vec::new(),
             recoveries: Vec::new(),
             strikes: Vec::new(),
+            watchful: observed || moments.is_some(),
+            moments,
             settle: Settle::new(),
             settlement: None,
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
-            observed: notes.trace || notes.record || !notes.watched.is_empty() || measures_lag,
+            observed,
             watch: Watch::of(notes.watched),
             record: notes.record.then(Box::default),
             applications: measures_lag.then(Vec::new),
@@ -152,12 +167,13 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     fn play_all(&mut self) {
         self.start();
         while self.settlement.is_none() {
-            if self.states.pending() {
-                self.look_at_states();
+            // One branch for both: hardly any run has either.
+            if self.states.pending() | self.moments.is_some() {
+                self.look_ahead();
             }
             let Some(event) = self.kernel.pop() else { break };
             self.kernel.feed(&event);
-            if self.observed {
+            if self.watchful {
                 self.look_at(&event);
             }
             // The hot caller of `play` has the event to itself.
@@ -273,6 +289,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     #[inline(never)]
     fn look_at(&mut self, event: &Event<P>) {
         let what = &event.what;
+        if self.moments.is_some() {
+            self.count_before(what);
+        }
         if self.kernel.trace.wanted() {
             self.kernel.trace.mark();
             let (who, what, content) = describe(what, &self.config.names);
@@ -485,6 +504,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                         let what = What::Disk { node, boot, ticket, result: done.result };
                         self.kernel.schedule(done.at, id, what);
                     }
+                    if is_silent && self.moments.is_some() {
+                        self.happens(node, Milestone::Appends, 1);
+                    }
                 }
             }
         }
@@ -561,6 +583,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 grounded.answer(self.kernel.now, node, client, request);
             }
             return;
+        }
+        if self.moments.is_some() {
+            self.answers(node, request, &reply);
         }
         let attempt = self.clients.attempt_id(client, request).unwrap_or(id);
         let takes = self.network.client_takes(client, node, (attempt, 1), &self.kernel.draws);

@@ -1,6 +1,6 @@
 //! The nemesis: plays the scenario's faults, ends them, and heals everything when the fault phase is over.
 
-use crate::config::{FaultAction, Group, HealWhat, Route, Target};
+use crate::config::{FaultAction, Group, HealWhat, Milestone, Route, Target};
 use crate::id::{ClientId, FaultId, NodeId, NodeSet};
 use crate::property::Hazard;
 use crate::protocol::{Message, Protocol, Role};
@@ -47,6 +47,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             return;
         }
         let fault = &self.config.faults[index as usize];
+        self.note_strike(index, id);
         let (undo, what) = self.inflict(index, id);
         self.act(Some(fault.id), true, what);
         if undo.is_some() {
@@ -293,6 +294,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// The fault phase is over: the network heals, nodes resume and restart unless they are down for good. Clocks
     /// keep what they have.
     pub(super) fn heal_all(&mut self, id: CausalId) {
+        self.disarm();
         self.act(None, false, "the fault phase ends".to_owned());
         for index in self.network.active() {
             self.end_network_fault(index);
@@ -357,7 +359,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         }
     }
 
-    fn is_up(&self, node: NodeId) -> bool {
+    pub(super) fn is_up(&self, node: NodeId) -> bool {
         self.slots[node.index()].is_up()
     }
 
@@ -417,6 +419,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.slots[node.index()].down_for_good = false;
         self.forget_crashes(node);
         self.boot(node, id.child(Cause::Boot, node.0.into(), 0));
+        if self.moments.is_some() && self.is_up(node) {
+            self.happens(node, Milestone::Restarts, 1);
+        }
     }
 
     fn resume(&mut self, node: NodeId) {
@@ -484,11 +489,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     }
 
     /// The nodes that a target means now, lowest id first: those that are up.
-    fn resolve(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
+    pub(super) fn resolve(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
         self.resolve_among(target, id, |node, sim| sim.is_up(node))
     }
 
-    fn resolve_among(
+    pub(super) fn resolve_among(
         &self,
         target: &Target,
         id: CausalId,
@@ -533,7 +538,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     }
 
     /// The live node that leads: of several the one with the highest term, then the lowest id.
-    fn leader(&self) -> Option<NodeId> {
+    pub(super) fn leader(&self) -> Option<NodeId> {
         let leads = |node: &NodeId| match self.slots[node.index()].role {
             Some((Role::Leader, term)) => Some((term, *node)),
             _ => None,
@@ -554,7 +559,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     }
 
     /// As [`Self::resolve`], but a link's end may be a node that is down.
-    fn resolve_any(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
+    pub(super) fn resolve_any(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
         self.resolve_among(target, id, |_, _| true)
     }
 

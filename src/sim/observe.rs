@@ -1,5 +1,6 @@
 //! What the simulation takes note of: observations of nodes, leaderships and recoveries.
 
+use crate::config::Milestone;
 use crate::id::NodeId;
 use crate::metrics::{Application, Leadership, Recovery};
 use crate::protocol::{File, Observation, Protocol, Role};
@@ -95,6 +96,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         if let Some(term) = now_leads {
             let from = self.kernel.now;
             self.leaderships.push(Leadership { term, node, from, until: None });
+            if self.moments.is_some() {
+                self.happens(node, Milestone::Elected, 1);
+            }
         }
     }
 

@@ -310,6 +310,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Flights<Q> {
         self.inner.next_time()
     }
 
+    fn peek(&mut self) -> Option<(Time, &Event<P>)> {
+        self.inner.peek()
+    }
+
     fn len(&self) -> usize {
         self.inner.len()
     }

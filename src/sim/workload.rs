@@ -151,3 +151,59 @@ pub(super) fn arrival_index(index: u64) -> u32 {
 pub(super) fn operation_id(source: ClientId, index: u32) -> CausalId {
     CausalId::root(Root::Operation, source.0.into(), index.into())
 }
+
+/// The operation of a workload that is named as the value that it writes would be: `c3.17`, the 17th of client c3, or
+/// `a.17`, the 17th arrival. `None` for any other text.
+pub(super) fn generated(id: &str) -> Option<(ClientId, u32)> {
+    let (source, number) = id.split_once('.')?;
+    let index = place(number)?;
+    if source == "a" {
+        return Some((ClientId::ARRIVALS, index));
+    }
+    let client = ClientId(place(source.strip_prefix('c')?)?);
+    (client < ClientId::ARRIVALS).then_some((client, index))
+}
+
+/// A number from 1, in decimal without leading zeros, as a place from 0.
+fn place(text: &str) -> Option<u32> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    if is_plain { text.parse::<u32>().ok()?.checked_sub(1) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_of_a_workload_has_one_name() {
+        let arrival = |index| Some((ClientId::ARRIVALS, index));
+        let of = |client, index| Some((ClientId(client), index));
+        let cases = [
+            ("c1.1", of(0, 0)),
+            ("c3.17", of(2, 16)),
+            ("c1073741823.4294967295", of(0x3fff_fffe, u32::MAX - 1)),
+            ("a.1", arrival(0)),
+            ("a.40", arrival(39)),
+            // The next client would be the arrivals themselves.
+            ("c1073741824.1", None),
+            ("c1.4294967296", None),
+            ("c0.1", None),
+            ("c1.0", None),
+            ("c01.1", None),
+            ("c1.01", None),
+            ("c1.+1", None),
+            ("c1.", None),
+            ("c.1", None),
+            ("c1", None),
+            ("c1.1.1", None),
+            ("a1.1", None),
+            ("C1.1", None),
+            ("k1.1", None),
+            ("put-1.5s", None),
+            ("", None),
+        ];
+        for (id, expected) in cases {
+            assert_eq!(generated(id), expected, "{id}");
+        }
+    }
+}

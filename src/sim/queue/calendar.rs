@@ -124,11 +124,12 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
 
     #[inline]
     fn next_time(&mut self) -> Option<Time> {
-        if self.run.len() == self.head && self.late.len() == 0 && !self.turn() {
-            return None;
-        }
-        let first = self.run.get(self.head).copied();
-        first.into_iter().chain(self.late.first()).min().map(Key::time)
+        self.first().map(Key::time)
+    }
+
+    fn peek(&mut self) -> Option<(Time, &T)> {
+        let key = self.first()?;
+        Some((key.time(), self.slab.get(key.slot())))
     }
 
     fn len(&self) -> usize {
@@ -137,6 +138,15 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
 }
 
 impl<T> CalendarQueue<T> {
+    #[inline]
+    fn first(&mut self) -> Option<Key> {
+        if self.run.len() == self.head && self.late.len() == 0 && !self.turn() {
+            return None;
+        }
+        let first = self.run.get(self.head).copied();
+        first.into_iter().chain(self.late.first()).min()
+    }
+
     fn pop_slow(&mut self) -> Option<Key> {
         if self.run.len() == self.head && self.late.len() == 0 && !self.turn() {
             return None;

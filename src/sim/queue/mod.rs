@@ -51,6 +51,9 @@ pub trait EventQueue<T> {
     /// The time of the first event; the queue may sort itself to find out.
     fn next_time(&mut self) -> Option<Time>;
 
+    /// The first event and its time, left where it is; the queue may sort itself to find out.
+    fn peek(&mut self) -> Option<(Time, &T)>;
+
     /// How many events are pending.
     #[must_use]
     fn len(&self) -> usize;
@@ -148,6 +151,10 @@ impl<T> Slab<T> {
     fn take(&mut self, slot: usize) -> T {
         self.free.push(slot as u32);
         self.items[slot].take().expect("a queued key's slot is full")
+    }
+
+    fn get(&self, slot: usize) -> &T {
+        self.items[slot].as_ref().expect("a queued key's slot is full")
     }
 
     fn len(&self) -> usize {
@@ -256,6 +263,11 @@ impl<T> EventQueue<T> for HeapQueue<T> {
     #[inline]
     fn next_time(&mut self) -> Option<Time> {
         self.heap.first().map(Key::time)
+    }
+
+    fn peek(&mut self) -> Option<(Time, &T)> {
+        let key = self.heap.first()?;
+        Some((key.time(), self.slab.get(key.slot())))
     }
 
     fn len(&self) -> usize {

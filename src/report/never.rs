@@ -1,0 +1,54 @@
+//! Faults that never started, and why: those whose moment did not come.
+
+use crate::config::{Config, Milestone, Moment, Start};
+use crate::history::History;
+use crate::id::NodeId;
+use crate::report::layout::moment as time;
+use crate::time::Time;
+
+/// A fault whose moment never came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeverStarted {
+    /// The fault's id in the scenario.
+    pub fault: String,
+    /// What it waited for, in words: `n1 persisted fewer than 5 records by 10.000s`.
+    pub why: String,
+}
+
+/// Those of a run, in file order.
+pub(super) fn never_started(config: &Config, history: &History) -> Vec<NeverStarted> {
+    let waiting = config.faults.iter().filter_map(|fault| match fault.start {
+        Start::At(_) => None,
+        Start::When(moment) => Some((fault.id, moment)),
+    });
+    let started = |id| history.nemesis().iter().any(|act| act.starts && act.fault == Some(id));
+    let never = waiting.filter(|(id, _)| !started(*id)).map(|(id, moment)| NeverStarted {
+        fault: config.names.fault(id).to_owned(),
+        why: why(&moment, config),
+    });
+    never.collect()
+}
+
+fn why(moment: &Moment, config: &Config) -> String {
+    let who = moment.node.as_ref().map_or_else(|| "the nodes".to_owned(), NodeId::to_string);
+    let some = |did: &str, what: &str| match moment.nth {
+        0 | 1 => format!("{who} {did} no {what}"),
+        nth => format!("{who} {did} fewer than {nth} {what}s"),
+    };
+    let often = |did: &str| match moment.nth {
+        0 | 1 => format!("{who} never {did}"),
+        nth => format!("{who} {did} fewer than {nth} times"),
+    };
+    let missed = match moment.what {
+        Milestone::Elected => often("began to lead"),
+        Milestone::Appends => some("appended", "record"),
+        Milestone::Persists => some("persisted", "record"),
+        Milestone::Acknowledges => some("acknowledged", "write"),
+        Milestone::Receives(None) => some("received", "message"),
+        Milestone::Receives(Some(_)) => some("received", "such message"),
+        Milestone::Restarts => often("started again"),
+    };
+    // A moment that came later would have had its fault after the end.
+    let last = config.duration.nanos().saturating_sub(moment.after.nanos());
+    format!("{missed} by {}", time(Time::from_nanos(last)))
+}

@@ -1,0 +1,95 @@
+//! What faults find: the states of the nodes that each hits, the instant before.
+
+use crate::config::{FaultAction, Route, Target};
+use crate::id::NodeId;
+use crate::metrics::{NodeState, NodeStates, Strike};
+use crate::protocol::{Protocol, Role};
+use crate::rng::CausalId;
+
+use super::Simulation;
+use super::event::Event;
+use super::queue::EventQueue;
+
+impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
+    /// Notes a fault that is about to do its harm.
+    pub(super) fn note_strike(&mut self, index: u32, id: CausalId) {
+        let fault = &self.config.faults[index as usize];
+        let hit = self.hit_by(&fault.action, id);
+        let (at, states) = (self.kernel.now, self.states_of(&hit));
+        self.strikes.push(Strike { fault: fault.id, at, states });
+    }
+
+    /// The nodes that a fault hits if it starts now.
+    fn hit_by(&self, action: &FaultAction, id: CausalId) -> Vec<NodeId> {
+        match action {
+            // Who is named in no group is in one of its own.
+            FaultAction::Partition(_) | FaultAction::MajoritiesRing => {
+                NodeId::all(self.config.cluster.nodes).collect()
+            }
+            FaultAction::Bridge(target) => self.resolve(target, id).into_iter().take(1).collect(),
+            FaultAction::Block(route)
+            | FaultAction::Clog(route)
+            | FaultAction::Slow { route, .. }
+            | FaultAction::Drop { route, .. } => self.both_ends(route, id),
+            FaultAction::Isolate(target)
+            | FaultAction::Crash(target)
+            | FaultAction::Pause(target)
+            | FaultAction::ClockJump { target, .. }
+            | FaultAction::ClockDrift { target, .. } => self.resolve(target, id),
+            FaultAction::PowerLoss(target) => match target {
+                Target::Nodes(_) | Target::Majority | Target::All => self.resolve_any(target, id),
+                // Described by what only a live node can be.
+                Target::Leader | Target::Follower | Target::LowestId | Target::HighestId => {
+                    self.resolve(target, id)
+                }
+            },
+            FaultAction::Restart { target, .. } => {
+                self.resolve_among(target, id, |node, sim| !sim.is_up(node))
+            }
+            FaultAction::Resume(target) => {
+                self.resolve_among(target, id, |node, sim| sim.slots[node.index()].paused)
+            }
+            FaultAction::Disk { target, .. } => self.resolve_any(target, id),
+            FaultAction::Heal(_) => Vec::new(),
+        }
+    }
+
+    fn both_ends(&self, route: &Route, id: CausalId) -> Vec<NodeId> {
+        let mut ends = self.resolve_any(&route.from, id);
+        ends.extend(self.resolve_any(&route.to, id));
+        ends
+    }
+
+    /// What these nodes are like now, all together.
+    fn states_of(&self, nodes: &[NodeId]) -> NodeStates {
+        let mut states = NodeStates::default();
+        if nodes.is_empty() {
+            return states;
+        }
+        if self.leader().is_none() {
+            states.insert(NodeState::Leaderless);
+        }
+        for node in nodes {
+            let slot = &self.slots[node.index()];
+            match slot.role {
+                Some((Role::Leader, _)) => states.insert(NodeState::Leader),
+                Some((Role::Follower, _)) => states.insert(NodeState::Follower),
+                Some((Role::Candidate, _)) => states.insert(NodeState::Candidate),
+                None => {}
+            }
+            if !slot.is_up() {
+                states.insert(NodeState::Down);
+            }
+            if slot.paused {
+                states.insert(NodeState::Paused);
+            }
+            if slot.disk.has_unsynced() {
+                states.insert(NodeState::Unsynced);
+            }
+        }
+        if self.clients.asked_to_write().any(|node| nodes.contains(&node)) {
+            states.insert(NodeState::WriteInFlight);
+        }
+        states
+    }
+}
