@@ -20,6 +20,7 @@ pub mod explain;
 pub mod focus;
 pub mod mechanism;
 pub mod story;
+pub mod written_out;
 
 mod expect;
 mod fate;

@@ -48,6 +48,11 @@ pub(super) enum Command {
                             or no such write."
     )]
     Explain(ExplainArgs),
+    /// Make a failing scenario as small as it can be and still fail in the same way
+    #[command(
+        after_help = "Exit status: 0 shrunk; 2 bad usage, a bad scenario or nothing that is broken."
+    )]
+    Shrink(ShrinkArgs),
     /// Name the first event in which two runs differ, and what caused it
     #[command(
         after_help = "One --seed and some --set compare the run with and without the settings; two --seed \
@@ -208,6 +213,25 @@ pub(super) struct ExplainArgs {
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) sets: Vec<String>,
     /// Print one JSON document to standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShrinkArgs {
+    /// The scenario file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+    /// The seed under which it fails, in place of the scenario's own
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Set something in the scenario, as in network.loss=1%
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(super) sets: Vec<String>,
+    /// Where to write the small scenario [default: output/shrink/SCENARIO.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) out: Option<PathBuf>,
+    /// Print one JSON document to standard output, and the text to standard error
     #[arg(long)]
     pub(super) json: bool,
 }

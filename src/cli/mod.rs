@@ -28,6 +28,7 @@ mod explain;
 mod list;
 mod run;
 mod seeds;
+mod shrink;
 mod sweep;
 
 pub use console::Console;
@@ -66,6 +67,7 @@ fn dispatch(command: &Command, program: &str, registry: &Registry, console: &mut
         Command::Run(args) => run::run(args, program, registry, console),
         Command::Diff(args) => diff::run(args, registry, console),
         Command::Explain(args) => explain::run(args, registry, console),
+        Command::Shrink(args) => shrink::run(args, registry, console),
         Command::Sweep(args) => sweep::sweep(args, registry, console),
         Command::Compare(args) => sweep::compare(args, registry, console),
         Command::List(args) => list::run(args, registry, console),

@@ -8,16 +8,30 @@ use crate::check::{CheckReport, Verdict};
 use crate::config::{Config, ExpectedVerdict};
 use crate::metrics::Settlement;
 use crate::property::Property;
-use crate::run::RunResult;
+use crate::run::{Expectation, RunResult};
 
 /// What tells one kind of failure from another: finds of the same signature are taken for the same defect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Signature {
     /// The property that was broken, by name; `stuck` for a run in which time stood still, `panic` for a protocol
-    /// that panicked, `determinism` for a case that played differently the second time.
+    /// that panicked, `determinism` for a case that played differently the second time, `expectation` for a state or an
+    /// answer that the scenario expects and did not get.
     pub check: String,
-    /// How, where the run tells: of a lost write how it was lost ([`crate::run::mechanism::Mechanism`]).
+    /// How, where the run tells: of a lost write how it was lost ([`crate::run::mechanism::Mechanism`]); of an
+    /// expectation which.
     pub mechanism: Option<String>,
+}
+
+impl Signature {
+    fn of(check: &str) -> Self {
+        Self { check: check.to_owned(), mechanism: None }
+    }
+
+    /// Of a case that played differently the second time.
+    #[must_use]
+    pub fn determinism() -> Self {
+        Self::of("determinism")
+    }
 }
 
 impl fmt::Display for Signature {
@@ -45,19 +59,62 @@ pub struct Finding {
 #[must_use]
 pub fn findings(config: &Config, result: &RunResult, safety_only: bool) -> Vec<Finding> {
     let of_progress = |property| matches!(property, Property::Liveness | Property::Availability);
-    let counted = |report: &&CheckReport| {
+    broken(result, |report| {
         !(safety_only && of_progress(report.property)) && counts(config, report)
-    };
-    let mut findings: Vec<Finding> =
-        result.checks.iter().filter(counted).map(|report| finding(report, result)).collect();
+    })
+}
+
+/// Everything that a run broke, whether it was promised or expected or neither.
+#[must_use]
+pub fn all_broken(result: &RunResult) -> Vec<Finding> {
+    broken(result, |report| matches!(report.verdict, Verdict::Invalid(_)))
+}
+
+fn broken(result: &RunResult, counted: impl Fn(&CheckReport) -> bool) -> Vec<Finding> {
+    let reports = result.checks.iter().filter(|report| counted(report));
+    let mut findings: Vec<Finding> = reports.map(|report| finding(report, result)).collect();
     if let Settlement::Stuck { at, events } = &result.settlement {
         findings.push(Finding {
-            signature: Signature { check: "stuck".to_owned(), mechanism: None },
+            signature: Signature::of("stuck"),
             verdict: ExpectedVerdict::Unknown.name().to_owned(),
             summary: format!("time stood still at {at} s: {events} events at one instant"),
         });
     }
     findings
+}
+
+/// A protocol panicked, with these words.
+pub(super) fn panicked(words: &str) -> Finding {
+    Finding {
+        signature: Signature::of("panic"),
+        verdict: ExpectedVerdict::Violation.name().to_owned(),
+        summary: format!("the protocol panicked: {words}"),
+    }
+}
+
+/// A case played differently the second time.
+pub(super) fn nondeterministic() -> Finding {
+    Finding {
+        signature: Signature::determinism(),
+        verdict: ExpectedVerdict::Violation.name().to_owned(),
+        summary: "the same run, played twice, has two digests".to_owned(),
+    }
+}
+
+/// What the scenario expects of states and answers and did not get.
+pub(super) fn unmet(config: &Config, result: &RunResult) -> Vec<Finding> {
+    // Expectations of checks come first, one each; what they find broken has a finding of its own.
+    let of_schedule = result.expectations.iter().skip(config.expect.checks.len());
+    let unmet = of_schedule.filter(|expectation| !expectation.met);
+    let finding = |expectation: &Expectation| Finding {
+        signature: Signature {
+            check: "expectation".to_owned(),
+            mechanism: Some(expectation.name.clone()),
+        },
+        verdict: "unmet".to_owned(),
+        summary: format!("expected {}, found {}", expectation.name, expectation.found),
+    };
+    unmet.map(finding).collect()
 }
 
 /// Whether a checker could not tell what the run was to be told of.

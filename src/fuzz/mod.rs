@@ -5,6 +5,8 @@
 //! its signature), [`play`] (one case, played), `coverage` (what was exercised), `campaign` (many cases), `shrink` (a
 //! find, made small).
 
+mod generate;
 pub mod judge;
 pub mod play;
+pub mod shrink;
 pub mod subject;

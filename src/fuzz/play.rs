@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::judge::{self, Finding, Signature};
+use super::judge::{self, Finding};
 use super::subject::Subject;
 use crate::run::{RunOptions, RunResult};
 
@@ -20,23 +20,22 @@ pub struct Played {
 /// Plays case `case` of the campaign of this seed. A protocol that panics is a find and no end of the campaign.
 #[must_use]
 pub fn play(subject: &Subject, seed: u64, case: u64) -> Played {
-    let run = || {
-        let drawn = subject.case(seed, case);
-        let result = drawn.run(RunOptions::default());
-        let findings = judge::findings(drawn.config(), &result, drawn.safety_only());
-        (findings, result)
-    };
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok((findings, result)) => Played { case, findings, result: Some(result) },
-        Err(payload) => {
-            let text = payload.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string));
-            let finding = Finding {
-                signature: Signature { check: "panic".to_owned(), mechanism: None },
-                verdict: "violation".to_owned(),
-                summary: text.unwrap_or_else(|| "the protocol panicked".to_owned()),
-            };
-            Played { case, findings: vec![finding], result: None }
+    let drawn = subject.case(seed, case);
+    match caught_run(|| drawn.run(RunOptions::default())) {
+        Ok(result) => {
+            let findings = judge::findings(drawn.config(), &result, drawn.safety_only());
+            Played { case, findings, result: Some(result) }
         }
+        Err(panicked) => Played { case, findings: vec![panicked], result: None },
     }
+}
+
+/// A run, or the find that the protocol panicked in it.
+pub(super) fn caught_run(play: impl FnOnce() -> RunResult) -> Result<RunResult, Finding> {
+    // A simulation is built and dropped inside: what a panic leaves of it nobody sees.
+    catch_unwind(AssertUnwindSafe(play)).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        judge::panicked(text.unwrap_or("without a word"))
+    })
 }

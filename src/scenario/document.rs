@@ -10,7 +10,8 @@ use toml::{Table, Value};
 use super::diagnostics::{Diagnostics, Loc};
 use super::distribution::VARIANTS;
 use super::tree::{Entry, Node, Tree};
-use super::{Registry, Scenario, export, sections, set};
+use super::{ConfiguredProtocol, Registry, Scenario, export, sections, set};
+use crate::config::Config;
 
 mod brief;
 mod render;
@@ -39,8 +40,13 @@ impl Document {
     /// The scenario with every setting explicit, but for clocks that are right.
     #[must_use]
     pub fn of(scenario: &Scenario) -> Self {
-        let file = export::encode(&scenario.config, scenario.protocol.as_ref());
-        Self { comment: Vec::new(), file }
+        Self::of_settings(&scenario.config, scenario.protocol.as_ref())
+    }
+
+    /// The same of settings that no file was read for.
+    #[must_use]
+    pub fn of_settings(config: &Config, protocol: &dyn ConfiguredProtocol) -> Self {
+        Self { comment: Vec::new(), file: export::encode(config, protocol) }
     }
 
     /// The text of the file.

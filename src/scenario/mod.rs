@@ -11,6 +11,7 @@ use crate::config::{Cluster, Config};
 use crate::property::Promises;
 use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::{Message, Protocol};
+use crate::rng::Probability;
 use crate::run::chronicle::{Chronicle, Window};
 use crate::run::diff::Account;
 use crate::run::explain::{Asked, Explanation, NoSuchWrite};
@@ -53,6 +54,11 @@ pub use vary::{Axis, settings};
 /// Why it is none, in words.
 pub(crate) fn duration(text: &str) -> Result<Span, String> {
     units::duration(text).map_err(|not| not.why)
+}
+
+/// A share as scenario files write it: `5%`.
+pub(crate) fn percentage_text(share: Probability) -> String {
+    units::show_percentage(share.parts_per_billion())
 }
 
 /// A protocol that can be named in a scenario file, as `[protocol.NAME]`.

@@ -35,6 +35,7 @@ pub(crate) use lineage::Lineage;
 pub(crate) use record::Flights;
 pub use record::{End, Flight, Happening, HappeningKind, Landing};
 pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target};
+pub(crate) use workload::{operation_id, replica_asked};
 
 pub(crate) mod client;
 mod clock;

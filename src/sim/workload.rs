@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use crate::config::{Operation, Pace, ReadFrom, Skew, Workload};
+use crate::config::{Config, Operation, Pace, ReadFrom, Skew, Workload};
 use crate::id::{ClientId, KeyId, NodeId, Value};
 use crate::metrics::Unserved;
 use crate::protocol::Protocol;
@@ -148,7 +148,18 @@ pub(super) fn arrival_index(index: u64) -> u32 {
     u32::try_from(index).expect("fewer than 2^32 operations")
 }
 
-pub(super) fn operation_id(source: ClientId, index: u32) -> CausalId {
+/// Whom a generated read of this client asks; `None` for whom the client believes to lead.
+pub(crate) fn replica_asked(
+    config: &Config,
+    load: &Workload,
+    (client, id): (ClientId, CausalId),
+    draws: &Draws,
+) -> Option<NodeId> {
+    Generator::new(load).replica(client, id, config.cluster.nodes, draws, &Network::new(config))
+}
+
+/// The identity of an operation that the workload generates: the `index`th of a client, or of all arrivals.
+pub(crate) fn operation_id(source: ClientId, index: u32) -> CausalId {
     CausalId::root(Root::Operation, source.0.into(), index.into())
 }
 

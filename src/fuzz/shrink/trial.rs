@@ -1,0 +1,94 @@
+//! The question that shrinking asks again and again: does this still fail in the same way?
+
+use std::collections::BTreeSet;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::config::Config;
+use crate::fuzz::judge::{self, Finding, Signature};
+use crate::fuzz::play::caught_run;
+use crate::run::{RunOptions, RunResult};
+use crate::scenario::{Document, Registry, Scenario};
+
+/// The find that has to stay: its signature and its verdict, that is; its witness may change.
+pub(super) struct Trial<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) finding: Finding,
+    /// How many runs were asked.
+    pub(super) runs: u64,
+    /// Hashes of the files that did not fail so.
+    refuted: BTreeSet<u64>,
+}
+
+impl<'a> Trial<'a> {
+    pub(super) const fn new(registry: &'a Registry, finding: Finding) -> Self {
+        Self { registry, finding, runs: 0, refuted: BTreeSet::new() }
+    }
+
+    /// Whether the file fails in the same way, under its own seed.
+    pub(super) fn fails(&mut self, document: &Document) -> bool {
+        let hash = xxh3_64(document.render().as_bytes());
+        if self.refuted.contains(&hash) {
+            return false;
+        }
+        // What is no scenario fails in another way.
+        let fails = document
+            .try_scenario("shrinking.toml", self.registry)
+            .is_some_and(|scenario| self.finds(&scenario.config, || played(&scenario)));
+        if !fails {
+            self.refuted.insert(hash);
+        }
+        fails
+    }
+
+    /// Whether the run of this configuration fails in the same way.
+    pub(super) fn finds(&mut self, config: &Config, play: impl Fn() -> RunResult) -> bool {
+        self.runs += 1;
+        broken(&self.finding.signature, config, play).iter().any(|found| self.is_same(found))
+    }
+
+    pub(super) fn is_same(&self, found: &Finding) -> bool {
+        found.signature == self.finding.signature && found.verdict == self.finding.verdict
+    }
+}
+
+/// The run of a scenario under its own seed.
+pub(super) fn played(scenario: &Scenario) -> RunResult {
+    scenario.run(scenario.config.seed, RunOptions::default())
+}
+
+/// A run; `None` when the protocol panics.
+pub(super) fn caught(play: impl Fn() -> RunResult) -> Option<RunResult> {
+    caught_run(play).ok()
+}
+
+/// All that a run breaks, promised or not. Whether it is the same a second time is looked at only if that is `wanted`.
+pub(super) fn broken(
+    wanted: &Signature,
+    config: &Config,
+    play: impl Fn() -> RunResult,
+) -> Vec<Finding> {
+    let result = match caught_run(&play) {
+        Ok(result) => result,
+        Err(panicked) => return vec![panicked],
+    };
+    if *wanted == Signature::determinism() {
+        let differs = caught(&play).is_none_or(|again| again.digest != result.digest);
+        return differs.then(judge::nondeterministic).into_iter().collect();
+    }
+    let mut broken = judge::all_broken(&result);
+    broken.extend(judge::unmet(config, &result));
+    broken
+}
+
+/// What is worst about a run: a broken promise or expectation, else anything that is broken.
+pub(super) fn worst(config: &Config, play: impl Fn() -> RunResult) -> Option<Finding> {
+    let result = match caught_run(play) {
+        Ok(result) => result,
+        Err(panicked) => return Some(panicked),
+    };
+    let mut found = judge::findings(config, &result, false);
+    found.extend(judge::unmet(config, &result));
+    found.extend(judge::all_broken(&result));
+    found.into_iter().next()
+}
