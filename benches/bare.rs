@@ -92,6 +92,10 @@ impl<T> EventQueue<T> for StdHeap<T> {
         self.heap.peek().map(|entry| entry.time)
     }
 
+    fn peek(&mut self) -> Option<(Time, &T)> {
+        self.heap.peek().map(|entry| (entry.time, &entry.item))
+    }
+
     fn len(&self) -> usize {
         self.heap.len()
     }

@@ -353,3 +353,31 @@ fn protocols_are_registered_by_name() {
     let names: Vec<_> = registry().with::<Chain>().names().collect();
     assert_eq!(names, ["leader-follower", "chain"]);
 }
+
+/// Every milestone that a chain has, seen by the simulation alone.
+#[test]
+fn faults_may_be_tied_to_moments_of_a_chain() {
+    let start = |when: &str| {
+        let text = SCENARIO.replacen("at = \"1s\"", &format!("when = {{ {when} }}"), 1);
+        let scenario = Scenario::parse("chain.toml", text.as_bytes(), &registry(), &[])
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let (result, heap) = (
+            run(&scenario, 5),
+            scenario.run(5, RunOptions { queue: QueueKind::Heap, ..RunOptions::default() }),
+        );
+        assert_eq!(result.digest, heap.digest, "{when}");
+        assert_eq!(judged(&result, Property::Durability), ExpectedVerdict::Valid, "{when}");
+        let strike = result.strikes.iter().find(|strike| strike.fault.0 == 0);
+        strike.map(|strike| strike.at.nanos())
+    };
+    let [head, tail] = ["appends = 4, node = 'n1'", "appends = 4, node = 'n4'"].map(start);
+    let [written, durable] = ["persists = 4, node = 'n1'", "persists = 4, node = 'n4'"].map(start);
+    let [sent, told] =
+        ["receives = 4, kind = 'write', node = 'n2'", "acknowledges = 4, node = 'n1'"].map(start);
+    // Down the chain and back: each write is on every disk before its client hears of it.
+    let way = [head, written, sent, tail, durable, told];
+    assert!(way.iter().all(Option::is_some) && way.is_sorted(), "{way:?}");
+    assert_eq!(start("restarts = 2, node = 'n2'").map(|at| at > 2_300_000_000), Some(true));
+    assert_eq!(start("elected = 1"), Some(0));
+    assert_eq!(start("acknowledges = 1, node = 'n4'"), None, "the head answers all");
+}

@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use splitbrain::config::{Config, Fault, FaultAction, Operation, Start, Target};
+use splitbrain::config::{Config, Fault, FaultAction, Milestone, Moment, Operation, Start, Target};
 use splitbrain::id::{FaultId, KeyId, NodeId, Value, Version};
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
@@ -96,23 +96,30 @@ impl Protocol for Diary {
 
 /// One node, writes for a second with syncs of 1 to 20 ms, and a fault at 700 ms that ends 100 ms later.
 fn play(careful: bool, action: FaultAction, more: Option<FaultAction>, seed: u64) -> RunResult {
+    // Not a multiple of a client's round trip, so that the fault meets writes at every stage.
+    let at = 700 + seed % 50;
+    let start = |at| Start::At(Time::ZERO + Span::from_millis(at));
+    let mut faults = vec![(start(at), more.is_none().then_some(100), action)];
+    faults.extend(more.map(|more| (start(at + 100), None, more)));
+    play_with(careful, faults, seed)
+}
+
+/// With faults that start and last so, in milliseconds.
+fn play_with(
+    careful: bool,
+    faults: Vec<(Start, Option<u64>, FaultAction)>,
+    seed: u64,
+) -> RunResult {
     let mut config = common::config(1);
     common::set_clients(&mut config, 1, 1_000);
     config.names.keys = (1..=1_000).map(|key| format!("k{key}")).collect();
     (config.duration, config.settle) = (Span::from_secs(1), Span::from_secs(1));
     config.disk.sync = common::uniform_ms(1, 20);
     config.network.client_delay = Distribution::Constant(Span::from_millis(1));
-    let mut add = |at: u64, lasts: Option<u64>, action| {
-        let id = FaultId(u32::try_from(config.faults.len()).expect("few"));
-        let (at, lasts) = (Time::ZERO + Span::from_millis(at), lasts.map(Span::from_millis));
-        config.faults.push(Fault { id, start: Start::At(at), lasts, action, forever: false });
+    for (id, (start, lasts, action)) in (0..).map(FaultId).zip(faults) {
+        let lasts = lasts.map(Span::from_millis);
+        config.faults.push(Fault { id, start, lasts, action, forever: false });
         config.names.faults.push(format!("fault-{}", id.0));
-    };
-    // Not a multiple of a client's round trip, so that the fault meets writes at every stage.
-    let at = 700 + seed % 50;
-    add(at, more.is_none().then_some(100), action);
-    if let Some(more) = more {
-        add(at + 100, None, more);
     }
     // Refusals while the node is down end operations, or there would be a thousand of them at one instant.
     let workload = config.workload.as_mut().expect("a workload");
@@ -168,5 +175,31 @@ fn a_restart_may_find_an_empty_disk() {
         assert_eq!(acknowledged.is_subset(&kept), finds);
         assert_eq!(acknowledged.is_disjoint(&kept), !finds);
         assert!(!kept.is_empty());
+    }
+}
+
+/// The records of any protocol are counted, numbered or not.
+#[test]
+fn a_moment_finds_the_records_of_a_diary() {
+    let when = |what, nth| Start::When(Moment { what, node: None, nth, after: Span::ZERO });
+    let lost = |careful, start, seed| {
+        let result =
+            play_with(careful, vec![(start, Some(100), FaultAction::PowerLoss(n1()))], seed);
+        let acts = result.history.nemesis();
+        let at = acts.iter().find(|act| act.fault.is_some())?.at;
+        let entries = result.history.entries().iter();
+        // A client learns of its write a millisecond after the node has answered.
+        let ok = entries.filter(|e| e.is_ok() && e.completed_at <= at + Span::from_millis(1));
+        Some((at, ok.count()))
+    };
+    for seed in 0..10 {
+        // One client: the fifth record is written when the fourth write has been answered, and durable before the fifth.
+        let (appended, before) = lost(true, when(Milestone::Appends, 5), seed).expect("appended");
+        let (durable, answered) =
+            lost(true, when(Milestone::Persists, 5), seed).expect("persisted");
+        let (told, five) = lost(true, when(Milestone::Acknowledges, 5), seed).expect("answered");
+        assert!(appended < durable && durable == told, "{appended} {durable} {told}");
+        assert_eq!((before, answered, five), (4, 4, 5), "seed {seed}");
+        assert_eq!(lost(false, when(Milestone::Persists, 1), seed), None, "it never syncs");
     }
 }

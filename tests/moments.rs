@@ -9,12 +9,15 @@ use splitbrain::report::{Report, text};
 use splitbrain::run::{QueueKind, RunOptions, RunResult};
 use splitbrain::scenario::{Registry, Scenario};
 
+const LOGGED: &str = "resend = '500ms'\nwal = { policy = 'fsync' }";
+
+/// `more` settings of the protocol; those of [`LOGGED`] when it is empty.
 fn scenario(more: &str, rest: &str) -> Scenario {
     scenario_with(more, rest, &[])
 }
 
 fn scenario_with(more: &str, rest: &str, sets: &[&str]) -> Scenario {
-    let more = if more.is_empty() { "resend = \"500ms\"" } else { more };
+    let more = if more.is_empty() { LOGGED } else { more };
     let writes: String = (1..=10)
         .map(|i| {
             format!(
@@ -26,7 +29,7 @@ fn scenario_with(more: &str, rest: &str, sets: &[&str]) -> Scenario {
     let text = format!(
         "title = \"ten writes\"\nduration = \"3s\"\nsettle = \"5s\"\n[cluster]\nnodes = 3\n\
          [protocol.leader-follower]\nmode = \"sync\"\n\
-         wal = {{ policy = \"fsync\" }}\n{more}\n[network]\ndelay = \"1ms\"\n\
+         {more}\n[network]\ndelay = \"1ms\"\n\
          [disk]\nsync = \"4ms\"\n{writes}{rest}"
     );
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
@@ -137,7 +140,8 @@ fn each_milestone_is_counted_on_its_node_and_struck_before_or_after() {
 
 #[test]
 fn a_node_is_elected_and_starts_again_as_often_as_is_said() {
-    let elects = "failover = { election = 'majority-vote', heartbeat = '20ms', timeout = '100ms', catch-up = 'log' }";
+    let elects = "wal = { policy = 'fsync' }\n\
+                  failover = { election = 'majority-vote', heartbeat = '20ms', timeout = '100ms', catch-up = 'log' }";
     let faults = "[[fault]]\nid = 'one'\nwhen = { elected = 1 }\nfor = '400ms'\ncrash = 'leader'\n\
                   [[fault]]\nid = 'two'\nwhen = { elected = 2, after = '5ms' }\npause = 'leader'\n\
                   [[fault]]\nid = 'back'\nwhen = { restarts = 1, node = 'n1' }\nclock-jump = { node = 'n1', by = '1s' }\n\
@@ -238,6 +242,26 @@ fn a_fault_whose_moment_never_comes_is_told_of() {
     }
 }
 
+/// A sync makes all durable that was written before it, and comes after each of these.
+#[test]
+fn each_record_of_a_sync_counts() {
+    let slow = "resend = '500ms'\nwal = { policy = 'buffered', sync-every = '350ms' }";
+    let syncs = play(&scenario(slow, ""), 1);
+    let trace = trace(&syncs);
+    let at = |nth| trace[line(&trace, nth, &["n1 persisted"])].split(' ').next().map(str::to_owned);
+    let [first, second] = [1, 2].map(at).map(|at| at.expect("a time"));
+    // Records 1 to 4 are on disk at 454 ms, 5 to 8 at 854 ms.
+    assert_eq!((first.as_str(), second.as_str()), ("0.454000000", "0.854000000"));
+    for (nth, syncs, synced) in [(1, &first, 0), (4, &first, 0), (5, &second, 4), (8, &second, 4)] {
+        let fault = format!(
+            "[[fault]]\nwhen = {{ persists = {nth}, node = 'n1' }}\nfor = '10ms'\npower-loss = 'n1'\n"
+        );
+        let result = play(&scenario(slow, &fault), 1);
+        assert_eq!(acts(&result)[0], format!("{syncs} power loss of n1"), "{nth}");
+        assert_eq!(result.recoveries[0].synced, synced, "{nth}");
+    }
+}
+
 /// The healing at the end restarts n2, and counts no more.
 #[test]
 fn nothing_is_counted_once_the_fault_phase_has_ended() {
@@ -246,6 +270,8 @@ fn nothing_is_counted_once_the_fault_phase_has_ended() {
     let result = play(&scenario("", faults), 1);
     assert_eq!(acts(&result), ["1.000000000 crash n2"]);
     assert!(result.finals[1].up);
+    let without = play(&scenario("", "[[fault]]\nat = '1s'\ncrash = 'n2'\n"), 1);
+    assert_eq!(known(&result), known(&without));
 }
 
 /// What reaches a node that is down is no milestone; what reaches a paused one is, though it waits.

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use splitbrain::scenario::{Registry, Scenario, schema};
 
-use splitbrain::config::{Cluster, Config};
+use splitbrain::config::{Cluster, Config, Milestone, Moment, Start};
+use splitbrain::id::NodeId;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Protocol};
 use splitbrain::run::RunOptions;
@@ -270,4 +271,57 @@ fn a_protocol_of_another_crate_has_a_table_of_its_own() {
     assert!(mistakes.to_string().contains("did you mean `fanout`?"), "{mistakes}");
     let mistakes = load(&text.replace("fanout = 2", "fanout = 4")).expect_err("too many");
     assert!(mistakes.to_string().contains("from 1 to 3"), "{mistakes}");
+}
+
+#[test]
+fn a_fault_tied_to_a_moment_is_named_by_it_and_exported_whole() {
+    let fault = |when: &str| format!("[[fault]]\nwhen = {{ {when} }}\ncrash = \"n1\"\n");
+    let read = |faults: &str| {
+        let base = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n";
+        parse(&format!("{base}{faults}"), &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    };
+    let kind = |name: &str| {
+        let kinds = read("").protocol.message_kinds();
+        u8::try_from(kinds.iter().position(|kind| *kind == name).expect("a kind")).ok()
+    };
+    let moment = |what, node: Option<u16>, nth, after_ms| {
+        let (node, after) = (node.map(NodeId), Span::from_millis(after_ms));
+        Start::When(Moment { what, node, nth, after })
+    };
+    let cases = [
+        ("elected = 1", "crash-elected-1", moment(Milestone::Elected, None, 1, 0)),
+        (
+            "appends = 2, node = \"n3\"",
+            "crash-appends-2",
+            moment(Milestone::Appends, Some(2), 2, 0),
+        ),
+        (
+            "node = \"n1\", after = \"2ms\", persists = 5",
+            "crash-persists-5",
+            moment(Milestone::Persists, Some(0), 5, 2),
+        ),
+        (
+            "acknowledges = 1000000",
+            "crash-acknowledges-1000000",
+            moment(Milestone::Acknowledges, None, 1_000_000, 0),
+        ),
+        ("receives = 3", "crash-receives-3", moment(Milestone::Receives(None), None, 3, 0)),
+        (
+            "receives = 3, kind = \"append\"",
+            "crash-receives-3-2",
+            moment(Milestone::Receives(kind("append")), None, 3, 0),
+        ),
+        (
+            "restarts = 1, after = \"30s\"",
+            "crash-restarts-1",
+            moment(Milestone::Restarts, None, 1, 30_000),
+        ),
+    ];
+    let all: String = cases.iter().map(|(when, ..)| fault(when)).collect();
+    let scenario = read(&all);
+    for ((when, id, start), found) in cases.iter().zip(&scenario.config.faults) {
+        assert_eq!(found.start, *start, "{when}");
+        assert_eq!(scenario.config.names.fault(found.id), *id, "{when}");
+    }
+    round_trips(&scenario, "moments");
 }

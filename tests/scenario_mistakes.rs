@@ -67,6 +67,21 @@ error: `n1` is in the partition twice
   |
   = help: groups share no member"
     );
+    let twice = "[[fault]]\nat = \"1s\"\nwhen = { elected = 2 }\ncrash = \"n1\"\n";
+    let (text, _) = shown(&format!("{BASE}{twice}"), &[]);
+    assert_eq!(
+        text,
+        "\
+error: when the fault starts is given 2 times
+ --> s.toml:7:1
+  |
+6 | at = \"1s\"
+  | -- `at` is given here
+7 | when = { elected = 2 }
+  | ^^^^ `when` contradicts it
+  |
+  = help: give one of `at` or `when`"
+    );
     let (text, _) = shown(BASE, &["network.los=5%"]);
     assert_eq!(
         text,
@@ -373,6 +388,46 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["there is no node `leadre`", "did you mean `leader`?"],
     ),
     ("[[fault]]\nat = \"1s\"\ncrash = []", &["nobody is meant"]),
+    (
+        "[[fault]]\ncrash = \"n1\"",
+        &["when the fault starts is missing", "needs one of `at` or `when`"],
+    ),
+    (
+        "[[fault]]\nat = \"1s\"\nwhen = { elected = 1 }\ncrash = \"n1\"",
+        &["when the fault starts is given 2 times", "`when` contradicts it"],
+    ),
+    (
+        "[[fault]]\nwhen = { node = \"n1\" }\ncrash = \"n1\"",
+        &["what the fault is tied to is missing", "`elected`, `appends`"],
+    ),
+    (
+        "[[fault]]\nwhen = { elected = 1, restarts = 2 }\ncrash = \"n1\"",
+        &["what the fault is tied to is given 2 times", "`restarts` contradicts it"],
+    ),
+    ("[[fault]]\nwhen = \"elected\"\ncrash = \"n1\"", &["`when` takes a table"]),
+    ("[[fault]]\nwhen = { persist = 1 }\ncrash = \"n1\"", &["did you mean `persists`?"]),
+    (
+        "[[fault]]\nwhen = { persists = 0 }\ncrash = \"n1\"",
+        &["0 is out of range", "from 1 to 1000000"],
+    ),
+    ("[[fault]]\nwhen = { persists = 1000001 }\ncrash = \"n1\"", &["1000001 is out of range"]),
+    ("[[fault]]\nwhen = { elected = 1, node = \"n4\" }\ncrash = \"n1\"", &["no node `n4`"]),
+    (
+        "[[fault]]\nwhen = { elected = 1, node = \"leader\" }\ncrash = \"n1\"",
+        &["there is no node `leader`"],
+    ),
+    (
+        "[[fault]]\nwhen = { elected = 1, after = \"31s\" }\ncrash = \"n1\"",
+        &["the fault could never start", "before `duration`, 30s, is over"],
+    ),
+    (
+        "[[fault]]\nwhen = { receives = 1, kind = \"apend\" }\ncrash = \"n1\"",
+        &["`apend` is none of the choices", "did you mean `append`?"],
+    ),
+    (
+        "[[fault]]\nwhen = { elected = 1, kind = \"append\" }\ncrash = \"n1\"",
+        &["`elected` has no kind of message", "only `receives` has one"],
+    ),
     ("[[fault]]\nat = \"1s\"\ncrash = [\"n1\", \"n1\"]", &["`n1` is given twice"]),
     (
         "[[fault]]\nat = \"1s\"\nfor = \"1s\"\nforever = true\ncrash = \"n1\"",

@@ -10,8 +10,8 @@ use crate::config::Names;
 use crate::id::{ClientId, FaultId, KeyId, Value};
 
 /// The ids of faults or operations: those given, the others by kind and time, `crash-4s`, or by kind and moment,
-/// `crash-persists-5`, with a number from the second on: `crash-4s-2`. What stands before and after in the file does not matter, for an id keys random draws: with one
-/// fault left out, the others must meet the same luck.
+/// `crash-persists-5`, with a number from the second on: `crash-4s-2`. What stands before and after in the file does not
+/// matter, for an id keys random draws: with one fault left out, the others must meet the same luck.
 pub(super) fn ids_of(items: &[&Node], kinds: &[&str]) -> Vec<String> {
     // One that is no name is reported where the table is decoded.
     let given = |item: &Node| match item.get("id").map(|id| &id.value) {

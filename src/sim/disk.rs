@@ -378,6 +378,34 @@ mod tests {
     }
 
     #[test]
+    fn a_sync_is_told_of_the_records_that_it_makes_durable() {
+        let mut bench = Bench::new();
+        assert!(!bench.disk.has_unsynced());
+        bench.append(b"a");
+        bench.append(b"b");
+        let (first, _) = bench.perform(&DiskOperation::Sync, b"");
+        bench.append(b"c");
+        let (second, _) = bench.perform(&DiskOperation::Sync, b"");
+        let records = |bench: &Bench| [first, second].map(|sync| bench.disk.records_of(sync));
+        assert_eq!(records(&bench), [2, 3]);
+        bench.disk.complete(first);
+        assert_eq!((records(&bench), bench.disk.has_unsynced()), ([0, 1], true));
+        bench.disk.complete(second);
+        assert_eq!((records(&bench), bench.disk.has_unsynced()), ([0, 0], false));
+        // A power loss decides over what was not synced: the next sync makes only what is new durable.
+        bench.append(b"d");
+        let _ = bench.after_power_loss(1);
+        assert!(!bench.disk.has_unsynced());
+        bench.append(b"e");
+        let (third, _) = bench.perform(&DiskOperation::Sync, b"");
+        assert_eq!(bench.disk.records_of(third), 1);
+        // What was cut off may come back until that is synced.
+        bench.disk.complete(third);
+        assert_eq!(bench.perform(&DiskOperation::TruncateSuffix { length: 1 }, b"").1, None);
+        assert!(bench.disk.has_unsynced());
+    }
+
+    #[test]
     fn a_torn_write_is_a_hole_in_what_was_not_synced() {
         let mut seen = std::collections::BTreeSet::new();
         for event in 0..200 {

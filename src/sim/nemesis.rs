@@ -183,12 +183,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let text = format!("crash {}", names(&hit));
             return (Some(Undo::Restart(hit)), text);
         }
-        let also = match target {
-            Target::Nodes(_) | Target::Majority | Target::All => self.resolve_any(target, id),
-            // These are described by what only a live node can be.
-            Target::Leader | Target::Follower | Target::LowestId | Target::HighestId => Vec::new(),
-        };
-        let also: Vec<NodeId> = also.into_iter().filter(|node| !hit.contains(node)).collect();
+        let machines = self.machines(target, id).into_iter();
+        let also: Vec<NodeId> = machines.filter(|node| !hit.contains(node)).collect();
         for node in &also {
             let lost = self.cut_power(*node, id);
             if let (Some(watch), Some(lost)) = (&mut self.watch, lost) {
@@ -561,6 +557,17 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// As [`Self::resolve`], but a link's end may be a node that is down.
     pub(super) fn resolve_any(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
         self.resolve_among(target, id, |_, _| true)
+    }
+
+    /// The nodes whose machines a target means now, whether their processes are up or not.
+    pub(super) fn machines(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
+        match target {
+            Target::Nodes(_) | Target::Majority | Target::All => self.resolve_any(target, id),
+            // These are described by what only a live node can be.
+            Target::Leader | Target::Follower | Target::LowestId | Target::HighestId => {
+                self.resolve(target, id)
+            }
+        }
     }
 
     fn groups_text(&self, groups: &[Group]) -> String {

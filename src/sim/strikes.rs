@@ -1,6 +1,6 @@
 //! What faults find: the states of the nodes that each hits, the instant before.
 
-use crate::config::{FaultAction, Route, Target};
+use crate::config::{FaultAction, Route};
 use crate::id::NodeId;
 use crate::metrics::{NodeState, NodeStates, Strike};
 use crate::protocol::{Protocol, Role};
@@ -36,13 +36,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             | FaultAction::Pause(target)
             | FaultAction::ClockJump { target, .. }
             | FaultAction::ClockDrift { target, .. } => self.resolve(target, id),
-            FaultAction::PowerLoss(target) => match target {
-                Target::Nodes(_) | Target::Majority | Target::All => self.resolve_any(target, id),
-                // Described by what only a live node can be.
-                Target::Leader | Target::Follower | Target::LowestId | Target::HighestId => {
-                    self.resolve(target, id)
-                }
-            },
+            FaultAction::PowerLoss(target) => self.machines(target, id),
             FaultAction::Restart { target, .. } => {
                 self.resolve_among(target, id, |node, sim| !sim.is_up(node))
             }

@@ -50,6 +50,9 @@ impl<T: Clone + PartialEq + std::fmt::Debug> Twins<T> {
         let expected = self.map.first_key_value().map(|(&(time, _), _)| time);
         assert_eq!(self.heap.next_time(), expected);
         assert_eq!(self.calendar.next_time(), expected);
+        let expected = self.map.first_key_value().map(|((time, _), item)| (*time, item));
+        assert_eq!(self.heap.peek(), expected);
+        assert_eq!(self.calendar.peek(), expected);
     }
 
     fn drain(&mut self) {

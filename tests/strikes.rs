@@ -1,0 +1,119 @@
+//! What a fault finds: the states of the nodes that it hits, the instant before.
+//!
+//! Three nodes a millisecond apart; n1 leads. At 300 ms a client asks n1 for a write. n1 has it on disk at 304 ms, the
+//! followers have it at 305 ms and on disk at 309 ms, and at 310 ms the client has its answer.
+
+use splitbrain::metrics::NodeState;
+use splitbrain::run::{RunOptions, RunResult};
+use splitbrain::scenario::{Registry, Scenario};
+
+const QUIET: &str = "mode = 'sync', resend = '500ms', wal = { policy = 'fsync' }";
+const WRITE: &str = "{ at = '300ms', client = 'writer', put = { key = 'k', value = 'v' } }";
+
+fn play(settings: &str, operation: &str, faults: &str) -> RunResult {
+    let text = format!(
+        "duration = '3s'\nsettle = '5s'\ncluster.nodes = 3\nnetwork.delay = '1ms'\ndisk.sync = '4ms'\n\
+         protocol.leader-follower = {{ {settings} }}\noperation = [{operation}]\nfault = [{faults}]\n"
+    );
+    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
+        .run(1, RunOptions::default())
+}
+
+/// The states that the last fault to strike found.
+#[track_caller]
+fn last_found(result: &RunResult) -> String {
+    let strikes = &result.strikes;
+    assert!(strikes.is_sorted_by_key(|strike| strike.at), "{strikes:?}");
+    let acts = result.history.nemesis().iter().filter(|act| act.starts && act.fault.is_some());
+    let told: Vec<_> = acts.map(|act| (act.fault, act.at)).collect();
+    let struck: Vec<_> = strikes.iter().map(|strike| (Some(strike.fault), strike.at)).collect();
+    assert_eq!(struck, told, "each start of a fault is a strike");
+    let states = strikes.last().expect("something struck").states;
+    states.iter().map(NodeState::name).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_fault_finds_its_nodes_as_they_were() {
+    let cases = [
+        ("{ at = '250ms', crash = 'n1' }", "leader"),
+        ("{ at = '250ms', crash = 'n3' }", "follower"),
+        ("{ at = '250ms', crash = 'all' }", "leader follower"),
+        ("{ at = '302ms', crash = 'n1' }", "leader unsynced write-in-flight"),
+        ("{ at = '307ms', crash = ['n2', 'n3'] }", "follower unsynced"),
+        ("{ when = { persists = 1 }, crash = 'n1' }", "leader unsynced write-in-flight"),
+        // The client waits for n1 to hear of the followers, which waits for nothing on its disk.
+        ("{ at = '307ms', crash = 'n1' }", "leader write-in-flight"),
+        ("{ at = '311ms', crash = 'all' }", "leader follower"),
+        // A read in flight is no write.
+        ("{ when = { appends = 1, node = 'n1', after = '200ms' }, crash = 'n1' }", "leader"),
+        // All are on one side or the other.
+        ("{ at = '307ms', partition = [['n2']] }", "leader follower unsynced write-in-flight"),
+        ("{ at = '250ms', isolate = 'n2' }", "follower"),
+        ("{ at = '250ms', bridge = 'n2' }", "follower"),
+        ("{ at = '250ms', block = { from = 'n1', to = 'n2' } }", "leader follower"),
+        ("{ at = '250ms', drop = { from = 'n2', to = 'n3' } }", "follower"),
+        ("{ at = '250ms', clock-jump = { node = 'leader', by = '1s' } }", "leader"),
+        ("{ at = '302ms', torn-write = 'leader' }", "leader unsynced write-in-flight"),
+        // Of those that are down already.
+        ("{ at = '150ms', crash = 'n2' }, { at = '250ms', power-loss = 'n2' }", "down"),
+        ("{ at = '150ms', crash = 'n2' }, { at = '250ms', restart = 'all' }", "down"),
+        (
+            "{ at = '150ms', crash = 'n2' }, { at = '250ms', slow = { from = 'n2', by = '1s' } }",
+            "leader follower down",
+        ),
+        ("{ at = '150ms', pause = 'n2' }, { at = '250ms', resume = 'all' }", "follower paused"),
+        ("{ at = '150ms', crash = 'n1' }, { at = '250ms', pause = 'n2' }", "follower leaderless"),
+        (
+            "{ at = '150ms', crash = 'n1' }, { at = '250ms', power-loss = 'all' }",
+            "follower down leaderless",
+        ),
+        // Written, and the machine died with it: what the disk still has is on its platter.
+        (
+            "{ at = '302ms', power-loss = 'n1' }, { at = '303ms', restart = 'n1' }",
+            "down write-in-flight leaderless",
+        ),
+        (
+            "{ at = '302ms', crash = 'n1' }, { at = '303ms', restart = 'n1' }",
+            "down unsynced write-in-flight leaderless",
+        ),
+        // Nobody is hit.
+        ("{ at = '150ms', crash = 'n1' }, { at = '250ms', crash = 'leader' }", ""),
+        ("{ at = '150ms', crash = 'n1' }, { at = '250ms', crash = 'n1' }", ""),
+        ("{ at = '302ms', restart = 'n1' }", ""),
+        ("{ at = '302ms', resume = 'n1' }", ""),
+        ("{ at = '302ms', heal = 'network' }", ""),
+    ];
+    let read = "{ at = '500ms', client = 'reader', get = { key = 'k', from = 'n1' } }";
+    let operations = format!("{WRITE}, {read}");
+    for (faults, states) in cases {
+        let result = play(QUIET, &operations, faults);
+        assert_eq!(last_found(&result), states, "{faults}");
+    }
+}
+
+#[test]
+fn who_stands_for_election_is_a_candidate() {
+    let elects = "mode = 'sync', failover = { election = 'majority-vote', heartbeat = '20ms', \
+                  timeout = '100ms', catch-up = 'log' }";
+    let faults = "{ at = '150ms', crash = 'n1' }, \
+                  { when = { receives = 1, kind = 'request-vote' }, pause = ['n2', 'n3'] }";
+    let result = play(elects, WRITE, faults);
+    assert_eq!(last_found(&result), "follower candidate leaderless");
+}
+
+/// A client that waits before it tries again asks nobody.
+#[test]
+fn a_write_between_two_attempts_is_not_in_flight() {
+    let write = "{ at = '200ms', client = 'patient', retries = 1, backoff = '50ms', \
+                 put = { key = 'p', value = 'v', to = 'n1' } }";
+    let found = |at: &str| {
+        let slow = format!("{{ at = '{at}', slow-disk = {{ node = 'n1', by = '1ms' }} }}");
+        let crash = "{ at = '150ms', for = '75ms', crash = 'n1' }";
+        last_found(&play(QUIET, write, &format!("{crash}, {slow}")))
+    };
+    assert_eq!(found("220ms"), "down leaderless");
+    assert_eq!(found("230ms"), "leader");
+    // The second attempt is being written.
+    assert_eq!(found("252ms"), "leader unsynced write-in-flight");
+}
