@@ -39,7 +39,7 @@ impl Document {
     /// The scenario with every setting explicit, but for clocks that are right.
     #[must_use]
     pub fn of(scenario: &Scenario) -> Self {
-        let file = export::encode(&scenario.config, scenario.protocol.as_ref());
+        let file = export::encode(scenario);
         Self { comment: Vec::new(), file }
     }
 
@@ -202,7 +202,8 @@ fn joined<S: AsRef<str>>(parts: &[S]) -> String {
     parts.iter().fold(String::new(), |path, part| below(&path, &bare_or_quoted(part.as_ref())))
 }
 
-fn value_of(text: &str) -> Value {
+/// The value of this text, as `--set` reads it: what is no value of TOML is a string.
+pub(super) fn value_of(text: &str) -> Value {
     text.parse().unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
