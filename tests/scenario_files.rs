@@ -8,8 +8,10 @@ use splitbrain::config::{Cluster, Config, Milestone, Moment, Start};
 use splitbrain::id::NodeId;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Protocol};
+use splitbrain::rng::Probability;
 use splitbrain::run::RunOptions;
 use splitbrain::sampler::Distribution;
+use splitbrain::scenario::fuzz::{Choice, Fuzz, Kind};
 use splitbrain::scenario::{Element, ScenarioProtocol, TableDecoder, encode_distribution};
 use splitbrain::time::Span;
 
@@ -26,6 +28,7 @@ fn assert_same(a: &Scenario, b: &Scenario, what: &str) {
     assert_eq!(a.config, b.config, "{what}");
     assert_eq!(a.protocol.name(), b.protocol.name(), "{what}");
     assert_eq!(a.protocol.encode(), b.protocol.encode(), "{what}");
+    assert_eq!(a.fuzz, b.fuzz, "{what}");
 }
 
 fn round_trips(scenario: &Scenario, what: &str) {
@@ -118,6 +121,81 @@ fn what_has_no_id_is_named_by_what_it_is_whatever_stands_beside_it() {
     assert_eq!(ids(&[late]), ["crash-1500ms"]);
     assert_eq!(ids(&[one, late, one]), ["crash-1s", "crash-1500ms", "crash-1s-2"]);
     assert_eq!(ids(&[one, one, named]), ["crash-1s", "crash-1s-3", "crash-1s-2"]);
+}
+
+#[test]
+fn what_may_be_drawn_is_read_and_changes_nothing_of_the_run() {
+    let plain = "duration = \"3s\"\n[cluster]\nnodes = 3\n[protocol.leader-follower]\n\
+        mode = \"semi-sync\"\nwrite-quorum = 2\n[workload]\nthink = \"10ms\"\n";
+    let read = |more: &str| {
+        parse(&format!("{plain}{more}"), &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    };
+    assert_eq!(read("").fuzz, None);
+    let standard = Fuzz::standard(Span::from_secs(3));
+    assert_eq!(standard.lasts, (Span::from_millis(5), Span::from_secs(1)));
+    assert_eq!(read("[fuzz]\n").fuzz, Some(standard.clone()));
+    // What belongs to one mode is left behind where another is drawn, as with `--set`.
+    let drawing = read(
+        "[fuzz]\nfaults = 4\nfor = [\"1ms\", \"1s\"]\nkinds = [\"pause\", \"crash\"]\nmax-down = 1\n\
+         [fuzz.settings]\n\"protocol.leader-follower.mode\" = [\"async\", \"sync\"]\n\
+         \"cluster.nodes\" = { from = 3, to = 5 }\n\"network.loss\" = { from = \"0%\", to = \"5%\" }\n\
+         \"workload.think\" = { from = \"1ms\", to = \"1s\" }\n",
+    );
+    let percent = |number: u32| Probability::from_parts_per_billion(number * 10_000_000);
+    let expected = Fuzz {
+        faults: (4, 4),
+        lasts: (Span::from_millis(1), Span::from_secs(1)),
+        kinds: vec![Kind::Crash, Kind::Pause],
+        max_down: Some(1),
+        settings: vec![
+            (
+                "protocol.leader-follower.mode".to_owned(),
+                Choice::OneOf(vec!["\"async\"".to_owned(), "\"sync\"".to_owned()]),
+            ),
+            ("cluster.nodes".to_owned(), Choice::Integer(3, 5)),
+            (
+                "network.loss".to_owned(),
+                Choice::Share(percent(0).expect("0%"), percent(5).expect("5%")),
+            ),
+            (
+                "workload.think".to_owned(),
+                Choice::Duration(Span::from_millis(1), Span::from_secs(1)),
+            ),
+        ],
+        ..standard
+    };
+    assert_eq!(drawing.fuzz.as_ref(), Some(&expected));
+    round_trips(&drawing, "drawing");
+    let digest = |scenario: &Scenario| scenario.run(7, RunOptions::default()).digest;
+    assert_eq!(digest(&drawing), digest(&read("")));
+}
+
+#[test]
+fn a_protocol_turns_on_the_lengths_that_are_set() {
+    let ms = Span::from_millis;
+    let rhythm = |settings: &str| {
+        let text = format!("[cluster]\nnodes = 3\n[protocol.leader-follower]\n{settings}\n");
+        parse(&text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}")).protocol.rhythm()
+    };
+    let cases = [
+        ("", vec![]),
+        ("mode = \"sync\"\nack-timeout = \"70ms\"\nresend = \"20ms\"", vec![ms(20), ms(70)]),
+        (
+            "failover = { election = \"lowest-id\", heartbeat = \"50ms\", timeout = \"200ms\" }",
+            vec![ms(50), ms(200)],
+        ),
+        (
+            "failover = { election = \"majority-vote\", heartbeat = \"50ms\", timeout = \"200ms\", jitter = \"90ms\" }",
+            vec![ms(50), ms(90), ms(200)],
+        ),
+        (
+            "wal = { policy = \"buffered\", sync-every = \"30ms\" }\nanti-entropy = { interval = \"40ms\" }\ntombstone-grace = \"10ms\"",
+            vec![ms(10), ms(30), ms(40)],
+        ),
+    ];
+    for (settings, lengths) in cases {
+        assert_eq!(rhythm(settings), lengths, "{settings}");
+    }
 }
 
 #[test]

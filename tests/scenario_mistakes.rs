@@ -97,6 +97,79 @@ error: unknown key `los`
 }
 
 #[test]
+fn mistakes_of_what_may_be_drawn_are_shown() {
+    let fuzz = |lines: &str| format!("{BASE}[fuzz]\n{lines}\n");
+    let settings = |lines: &str| format!("{BASE}[fuzz.settings]\n{lines}\n");
+    let (text, count) = shown(&settings("\"network.loss\" = [\"1%\", \"150%\"]"), &[]);
+    assert_eq!(count, 1);
+    assert_eq!(
+        text,
+        "\
+error: `150%` is not a percentage
+ --> s.toml:6:25
+  |
+6 | \"network.loss\" = [\"1%\", \"150%\"]
+  |                         ^^^^^^ it is over 100%
+  |
+  = help: write a percentage such as \"0.5%\""
+    );
+    let (text, count) = shown(&settings("\"network.los\" = { from = \"0%\", to = \"5%\" }"), &[]);
+    assert_eq!(count, 1);
+    assert_eq!(
+        text,
+        "\
+error: unknown key `los`
+ --> s.toml:6:10
+  |
+6 | \"network.los\" = { from = \"0%\", to = \"5%\" }
+  |          ^^^ there is no such key in `network`
+  |
+  = help: did you mean `loss`?"
+    );
+    let fault = "[[fault]]\nat = \"1s\"\npause = \"n3\"\n";
+    let (text, _) = shown(&format!("{}{fault}", settings("\"cluster.nodes\" = [2]")), &[]);
+    assert!(text.contains("there is no node `n3`") && text.contains("- with this value"), "{text}");
+    let cases = [
+        (fuzz("faults = [5, 1]"), "the first end is above the second"),
+        (fuzz("faults = [1, 2, 3]"), "expected two ends, found 3"),
+        (fuzz("faults = 1001"), "1001 is out of range"),
+        (fuzz("for = \"0s\""), "a length of time is zero"),
+        (fuzz("for = [\"2s\", \"1s\"]"), "the first end is above the second"),
+        (fuzz("kinds = []"), "no kind of fault is listed"),
+        (fuzz("kinds = \"some\""), "expected a list of kinds, or `all`"),
+        (fuzz("kinds = [\"pauze\"]"), "did you mean `pause`?"),
+        (fuzz("kinds = [\"pause\", \"pause\"]"), "`pause` is listed twice"),
+        (fuzz("kinds = [\"majorities-ring\"]"), "on 3 nodes none of these faults is possible"),
+        (fuzz("max-down = 0"), "0 is out of range"),
+        (fuzz("max-down = 4"), "from 1 to 3"),
+        (fuzz("max-down = \"most\""), "expected a number, or `unlimited`"),
+        (fuzz("clock-drift = \"-1%\""), "expected above 0% and below 100%"),
+        (fuzz("clock-drift = \"100%\""), "expected above 0% and below 100%"),
+        (fuzz("clock-jump = \"8760h\""), "10 times 31536000s"),
+        (fuzz("clock-offset = \"43801h\""), "expected at most 5 years"),
+        (fuzz("slow = \"0ms\""), "expected more than 0"),
+        (fuzz("loss = \"0%\""), "expected more than 0%"),
+        (fuzz("fault = 3"), "did you mean `faults`?"),
+        (settings("seed = [1, 2]"), "`seed` cannot be drawn"),
+        (settings("\"fault.0.for\" = [\"1s\"]"), "`fault.0.for` cannot be drawn"),
+        (settings("\"fuzz.swarm\" = [true]"), "`fuzz.swarm` cannot be drawn"),
+        (settings("\"a..b\" = [1]"), "a part of the path is empty"),
+        (settings("cluster.nodes = [3, 5]"), "quote a path with dots"),
+        (settings("\"cluster.nodes\" = []"), "there is nothing to draw"),
+        (settings("\"cluster.nodes\" = [3, 3]"), "3 is given twice"),
+        (settings("\"cluster.nodes\" = 3"), "expected an array, found an integer"),
+        (settings("\"cluster.nodes\" = { from = 5, to = 3 }"), "the range ends before it starts"),
+        (settings("\"cluster.nodes\" = { from = 5 }"), "`to` is missing"),
+        (settings("\"cluster.nodes\" = { from = 3, to = \"5s\" }"), "nothing can be drawn between"),
+        (settings("\"cluster.nodes\" = { from = 0, to = 5 }"), "0 is out of range"),
+    ];
+    for (text, title) in cases {
+        let (shown, count) = shown(&text, &[]);
+        assert!(shown.contains(title) && count == 1, "{text}\n{shown}");
+    }
+}
+
+#[test]
 fn mistakes_of_reads_clocks_and_tombstones_are_shown() {
     let get =
         |get: &str| format!("{BASE}[[operation]]\nat = \"1s\"\nclient = \"u\"\nget = {get}\n");

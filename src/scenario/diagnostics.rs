@@ -41,6 +41,12 @@ impl Sources {
         self.0.push(Source { origin: origin.to_owned(), text: text.to_owned() });
         self.0.len() - 1
     }
+
+    /// Adds the first text once more; what to call the copy in a [`Loc`]. A mistake there is shown as in the first.
+    pub(super) fn copy_of_first(&mut self) -> usize {
+        self.0.extend(self.0.first().cloned());
+        self.0.len().saturating_sub(1)
+    }
 }
 
 /// One mistake.

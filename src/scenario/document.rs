@@ -40,13 +40,13 @@ impl Document {
     /// The scenario with every setting explicit, but for clocks that are right.
     #[must_use]
     pub fn of(scenario: &Scenario) -> Self {
-        Self::of_settings(&scenario.config, scenario.protocol.as_ref())
+        Self { comment: Vec::new(), file: export::encode(scenario) }
     }
 
-    /// The same of settings that no file was read for.
+    /// The same of settings that no file was read for; without a `[fuzz]`.
     #[must_use]
     pub fn of_settings(config: &Config, protocol: &dyn ConfiguredProtocol) -> Self {
-        Self { comment: Vec::new(), file: export::encode(config, protocol) }
+        Self { comment: Vec::new(), file: export::encode_settings(config, protocol, None) }
     }
 
     /// The text of the file.
@@ -208,7 +208,8 @@ fn joined<S: AsRef<str>>(parts: &[S]) -> String {
     parts.iter().fold(String::new(), |path, part| below(&path, &bare_or_quoted(part.as_ref())))
 }
 
-fn value_of(text: &str) -> Value {
+/// The value of this text, as `--set` reads it: what is no value of TOML is a string.
+pub(super) fn value_of(text: &str) -> Value {
     text.parse().unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 

@@ -2,10 +2,11 @@
 
 use toml::{Table, Value};
 
-use super::ConfiguredProtocol;
+use super::{ConfiguredProtocol, Scenario};
 use super::decode::word_for;
 use super::distribution::encode_distribution;
 use super::faults::{MILESTONES, TARGETS};
+use super::fuzz::{self, Fuzz};
 use super::network::{encode_link, encode_link_override};
 use super::script::status_word;
 use super::sections::TIES;
@@ -18,7 +19,17 @@ use crate::config::{
 use crate::id::NodeId;
 
 /// The scenario as one table of TOML, in the order of a file.
-pub(super) fn encode(config: &Config, protocol: &dyn ConfiguredProtocol) -> Table {
+pub(super) fn encode(scenario: &Scenario) -> Table {
+    let Scenario { config, protocol, fuzz, .. } = scenario;
+    encode_settings(config, protocol.as_ref(), fuzz.as_ref())
+}
+
+/// The same of settings that no file was read for.
+pub(super) fn encode_settings(
+    config: &Config,
+    protocol: &dyn ConfiguredProtocol,
+    drawn: Option<&Fuzz>,
+) -> Table {
     let mut file = top(config);
     let kinds = protocol.message_kinds();
     set(&mut file, "cluster", cluster(config));
@@ -34,6 +45,9 @@ pub(super) fn encode(config: &Config, protocol: &dyn ConfiguredProtocol) -> Tabl
     let faults = config.faults.iter().map(|scheduled| fault(scheduled, &config.names, kinds));
     set_list(&mut file, "fault", faults);
     set_list(&mut file, "change", config.changes.iter().map(change));
+    if let Some(drawn) = drawn {
+        set(&mut file, "fuzz", fuzz::encode(drawn));
+    }
     set(&mut file, "check", bounds(&config.bounds));
     let expect = expect(&config.expect, &config.names);
     if !expect.is_empty() {

@@ -3,6 +3,10 @@
 use crate::rng::Probability;
 use crate::time::Span;
 
+mod decode;
+
+pub(super) use decode::{MOST_FAULTS, check_settings, decode, encode};
+
 /// What a campaign may draw.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fuzz {
@@ -147,11 +151,43 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether so many nodes can meet it: nothing comes between the nodes of a cluster of one.
+    #[must_use]
+    pub const fn is_possible(self, nodes: u16) -> bool {
+        let fewest = match self {
+            Self::MajoritiesRing => 4,
+            Self::Bridge => 3,
+            Self::Partition
+            | Self::Isolate
+            | Self::Block
+            | Self::Clog
+            | Self::Slow
+            | Self::Drop => 2,
+            Self::Crash
+            | Self::PowerLoss
+            | Self::EmptyDisk
+            | Self::Pause
+            | Self::ClockOffset
+            | Self::ClockJump
+            | Self::ClockDrift
+            | Self::TornWrite
+            | Self::LostWrite
+            | Self::FlipBit
+            | Self::ReadError
+            | Self::DiskFull
+            | Self::SlowDisk => 1,
+        };
+        nodes >= fewest
+    }
+}
+
 impl Fuzz {
     /// What a campaign draws of a scenario of this `duration` that says nothing: processes, machines and links fail;
     /// clocks are right and disks keep their word.
     #[must_use]
     pub fn standard(duration: Span) -> Self {
+        let longest = Span::from_nanos((duration.nanos() / 3).max(1));
         Self {
             kinds: vec![
                 Kind::Crash,
@@ -168,7 +204,7 @@ impl Fuzz {
                 Kind::SlowDisk,
             ],
             faults: (1, 10),
-            lasts: (Span::from_millis(5).min(duration), Span::from_nanos(duration.nanos() / 3)),
+            lasts: (Span::from_millis(5).min(longest), longest),
             max_down: None,
             swarm: true,
             moments: true,

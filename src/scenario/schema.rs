@@ -5,11 +5,13 @@ use serde_json::{Map, Value, json};
 use super::Registry;
 use super::changes;
 use super::faults::{MILESTONES, MOST_MILESTONES, TARGETS};
+use super::fuzz::{Fuzz, Kind, MOST_FAULTS};
 use super::sections::NODES;
 use super::workload::{MAX_BURST, MAX_CLIENTS, MAX_KEYS, MAX_OPERATIONS};
 use crate::config::ExpectedVerdict;
 use crate::history::Failure;
 use crate::property::Property;
+use crate::time::Span;
 
 /// The JSON schema of scenario files with the protocols of `registry`.
 #[must_use]
@@ -44,6 +46,7 @@ pub fn schema(registry: &Registry) -> Value {
             "operation": array("Operations at exact times.", operation()),
             "fault": array("What goes wrong.", fault()),
             "change": array("Settings that change on the way.", change()),
+            "fuzz": fuzz(),
             "check": object("The bounds that checkers need.", &[], json!({
                 "staleness-bound": duration("How long after a write was acknowledged a read may still miss it.", Some("0ms")),
                 "availability-bound": refer("percentage", "The least share of operations that complete ok.", Some("0%")),
@@ -533,6 +536,63 @@ fn change() -> Value {
             },
         }),
     )
+}
+
+fn fuzz() -> Value {
+    let standard = Fuzz::standard(Span::from_secs(30));
+    let names = |kinds: &[Kind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>();
+    let ends = |description: &str, end: &Value, default: Option<Value>| {
+        let two = json!({ "type": "array", "minItems": 2, "maxItems": 2, "items": end });
+        let mut schema = json!({ "description": description, "anyOf": [end, two] });
+        if let Some(default) = default {
+            schema["default"] = default;
+        }
+        schema
+    };
+    let count = json!({ "type": "integer", "minimum": 0, "maximum": MOST_FAULTS });
+    let end = json!({ "anyOf": [{ "type": "integer" }, { "type": "string" }] });
+    let range = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["from", "to"],
+        "properties": { "from": end, "to": end },
+    });
+    object(
+        "What a campaign may draw.",
+        &[],
+        json!({
+            "faults": ends("The fewest and the most faults of a case, or how many.", &count, Some(json!([standard.faults.0, standard.faults.1]))),
+            "for": ends("The shortest and the longest that a fault lasts, or how long; by default 5ms to a third of `duration`.", &json!({ "$ref": "#/$defs/duration" }), None),
+            "kinds": {
+                "description": "The kinds of fault, each as likely as any other.",
+                "anyOf": [
+                    { "const": "all" },
+                    { "type": "array", "minItems": 1, "uniqueItems": true, "items": { "enum": names(&Kind::ALL) } },
+                ],
+            },
+            "max-down": {
+                "description": "How many nodes may be down or paused at once.",
+                "anyOf": [{ "const": "unlimited" }, { "type": "integer", "minimum": 1, "maximum": NODES }],
+                "default": "unlimited",
+            },
+            "swarm": switch("Whether whole kinds are switched off at random, case by case.", standard.swarm),
+            "moments": switch("Whether faults may be tied to moments of the run.", standard.moments),
+            "clock-offset": duration("The most by which a clock is off from the start, either way.", Some("500ms")),
+            "clock-jump": duration("The most by which a clock jumps, either way.", Some("1s")),
+            "clock-drift": refer("drift", "The most by which a clock's rate is wrong, either way.", Some("10%")),
+            "slow": duration("The most by which a slow link or disk is slower.", Some("200ms")),
+            "loss": refer("percentage", "The largest share of messages that a dropping link loses.", Some("100%")),
+            "settings": {
+                "type": "object",
+                "description": "Keys of the scenario that are drawn case by case: a path, and a list of values or a range of whole numbers, lengths of time or percentages.",
+                "additionalProperties": { "anyOf": [{ "type": "array", "minItems": 1 }, range] },
+            },
+        }),
+    )
+}
+
+fn switch(description: &str, default: bool) -> Value {
+    json!({ "type": "boolean", "description": description, "default": default })
 }
 
 fn expect() -> Value {

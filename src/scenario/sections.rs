@@ -2,7 +2,7 @@
 
 use super::decode::{Element, TableDecoder};
 use super::diagnostics::{Problem, Sink, Sources};
-use super::fuzz::Fuzz;
+use super::fuzz::{self, Fuzz};
 use super::names::Interned;
 use super::script::Frame;
 use super::tree::{Node, Tree};
@@ -57,7 +57,12 @@ fn decode_into(
     set::apply_arguments(&mut root, ("--set", overrides.sets), &mut sources, &sink);
     set::apply_arguments(&mut root, ("--with", overrides.with), &mut sources, &sink);
     vary::apply(&mut root, overrides, &mut sources, &sink);
-    let decoded = Element::new(&root, &sink, "").table(|table| scenario(table, &root, registry));
+    let decoded = decode_whole(&root, registry, &sink);
+    if decoded.is_some() && sink.is_clean() {
+        fuzz::check_settings(&root, &mut sources, &sink, |tree, sink| {
+            let _ = decode_whole(tree, registry, sink);
+        });
+    }
     match decoded {
         Some(decoded) if sink.is_clean() => (Ok(decoded), Some(sink)),
         _ => (Err(Diagnostics::new(sources, sink)), None),
@@ -67,8 +72,17 @@ fn decode_into(
 /// Decodes a tree that was never text; nothing when there is a mistake.
 pub(super) fn decode_tree(root: &Node, registry: &Registry) -> Option<Decoded> {
     let sink = Sink::default();
-    let decoded = Element::new(root, &sink, "").table(|table| scenario(table, root, registry));
-    decoded.filter(|_| sink.is_clean())
+    let decoded = decode_whole(root, registry, &sink)?;
+    if sink.is_clean() && decoded.2.is_some() {
+        fuzz::check_settings(root, &mut Sources::default(), &sink, |tree, sink| {
+            let _ = decode_whole(tree, registry, sink);
+        });
+    }
+    sink.is_clean().then_some(decoded)
+}
+
+fn decode_whole(root: &Node, registry: &Registry, sink: &Sink) -> Option<Decoded> {
+    Element::new(root, sink, "").table(|table| scenario(table, root, registry))
 }
 
 /// The paths of all keys that decoding `text` asks for; items of an array are `[]`, free keys `*`.
@@ -121,6 +135,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         kinds,
         clocks.as_ref().map(|c| c.nodes.as_slice()),
     );
+    let fuzz = table.optional("fuzz", |fuzz| fuzz.table(|table| fuzz::decode(table, frame)));
     let bounds = table.table("check", bounds);
     let expect = table.table("expect", |table| script::expect(table, frame, &mut names));
     let changes = changes::written(table, root.get("workload").is_some(), frame);
@@ -148,7 +163,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     // Changes are decoded on top of settings that are right.
     config.changes = changes::apply(&changes?, root, &config, &names, table.sink())?;
     config.names = names.into_names();
-    Some((config, protocol?, None))
+    Some((config, protocol?, fuzz?))
 }
 
 fn cluster(table: &mut TableDecoder<'_>) -> Option<Cluster> {

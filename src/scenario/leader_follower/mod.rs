@@ -6,8 +6,8 @@ use super::decode::{Element, word_for};
 use super::{Awaited, ScenarioProtocol, TableDecoder};
 use crate::config::{Cluster, Config as Scenario};
 use crate::protocol::leader_follower::{
-    CatchUp, Config, Defect, Defects, Deletes, Failover, LeaderFollower, Mode, OnAckTimeout,
-    Replication,
+    CatchUp, Config, Defect, Defects, Deletes, Election, Failover, LeaderFollower, Mode,
+    OnAckTimeout, Replication,
 };
 use crate::protocol::wal::Policy;
 use crate::time::Span;
@@ -77,6 +77,38 @@ impl ScenarioProtocol for LeaderFollower {
         let confirmations = config.mode.quorum(scenario.cluster.nodes - 1);
         let patience = config.ack_timeout;
         (is_plain && counts).then_some(Awaited { confirmations, patience })
+    }
+
+    fn rhythm(config: &Config) -> Vec<Span> {
+        let Failover { election, heartbeat, timeout, jitter, .. } = config.failover;
+        let elects = election != Election::None;
+        let sync_every = match config.wal.policy {
+            Policy::Buffered { sync_every } => Some(sync_every),
+            Policy::Off | Policy::Fsync | Policy::GroupCommit => None,
+        };
+        let lag = match config.mode {
+            Mode::InSync { lag, .. } => Some(lag),
+            Mode::Async | Mode::SemiSync { .. } | Mode::Sync => None,
+        };
+        let waits = config.mode != Mode::Async;
+        // Nodes that do not elect still say that they are there where they catch up after it.
+        let beats = elects || config.failover.catch_up != CatchUp::None;
+        let lengths = [
+            beats.then_some(heartbeat),
+            elects.then_some(timeout),
+            elects.then_some(jitter),
+            waits.then_some(config.ack_timeout),
+            config.resend,
+            config.anti_entropy,
+            config.tombstone_grace,
+            sync_every,
+            lag,
+        ];
+        let mut rhythm: Vec<Span> =
+            lengths.into_iter().flatten().filter(|length| !length.is_zero()).collect();
+        rhythm.sort_unstable();
+        rhythm.dedup();
+        rhythm
     }
 
     fn encode(config: &Config) -> toml::Table {
