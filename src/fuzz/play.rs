@@ -13,6 +13,8 @@ pub struct Played {
     pub case: u64,
     /// What must not have happened, in the order of checks.
     pub findings: Vec<Finding>,
+    /// The kind of each of its faults, by the fault's id: an index in [`crate::config::FaultAction::KINDS`].
+    pub kinds: Vec<u8>,
     /// The run; `None` when the protocol panicked.
     pub result: Option<RunResult>,
 }
@@ -24,10 +26,11 @@ pub fn play(subject: &Subject, seed: u64, case: u64) -> Played {
         let drawn = subject.case(seed, case);
         let result = drawn.run(RunOptions::default());
         let findings = judge::findings(drawn.config(), &result, drawn.safety_only());
-        (findings, result)
+        let kinds = drawn.config().faults.iter().map(|fault| fault.action.kind() as u8).collect();
+        (findings, kinds, result)
     };
     match catch_unwind(AssertUnwindSafe(run)) {
-        Ok((findings, result)) => Played { case, findings, result: Some(result) },
+        Ok((findings, kinds, result)) => Played { case, findings, kinds, result: Some(result) },
         Err(payload) => {
             let text = payload.downcast_ref::<String>().cloned();
             let text = text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string));
@@ -36,7 +39,7 @@ pub fn play(subject: &Subject, seed: u64, case: u64) -> Played {
                 verdict: "violation".to_owned(),
                 summary: text.unwrap_or_else(|| "the protocol panicked".to_owned()),
             };
-            Played { case, findings: vec![finding], result: None }
+            Played { case, findings: vec![finding], kinds: Vec::new(), result: None }
         }
     }
 }

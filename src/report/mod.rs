@@ -13,6 +13,7 @@ use crate::time::{Span, Time};
 
 pub mod diff;
 pub mod explain;
+pub mod files;
 pub mod folder;
 pub mod history;
 pub mod json;
@@ -24,6 +25,7 @@ pub mod plot;
 pub(crate) mod sample;
 pub mod tally;
 pub mod text;
+pub(crate) mod verify;
 
 /// One run, as it is reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
