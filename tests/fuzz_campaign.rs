@@ -15,9 +15,11 @@ use faulty::Faulty;
 use serde_json::Value;
 use splitbrain::cli::{self, Console, Exit};
 use splitbrain::fuzz::campaign::{self, Length, Plan};
+use splitbrain::fuzz::coverage::Sometimes;
 use splitbrain::fuzz::merge::Parts;
 use splitbrain::fuzz::store::{CASES, Identity, Shard, Store, StoreError};
 use splitbrain::fuzz::subject::Subject;
+use splitbrain::metrics::NodeState;
 use splitbrain::rng::Probability;
 use splitbrain::scenario::Registry;
 use tempfile::TempDir;
@@ -388,9 +390,8 @@ fn parts_that_are_not_the_whole_are_refused_by_name() {
         (Box::new(|home| line(home, &|lines| _ = lines.pop())), &["it has 3 cases of 4"]),
         (
             Box::new(|home| {
-                line(home, &|lines| {
-                    lines.push(r#"{"case":9,"digest":null,"events":0,"virtual_ns":0,"covered":{"strikes":[],"sometimes":0}}"#)
-                })
+                let surplus = r#"{"case":9,"digest":null,"events":0,"virtual_ns":0,"covered":{"strikes":[],"sometimes":0}}"#;
+                line(home, &|lines| lines.push(surplus));
             }),
             &["line 6 has case 9, which is one too many"],
         ),
@@ -524,6 +525,32 @@ fn a_campaign_of_which_nobody_knows_says_so() {
     let done = home.fuzz("gone.toml", "out", &["--runs", "20"]);
     assert_eq!(done.exit, Exit::Unknown, "{done:?}");
     assert!(done.out.contains("of 20 runs a checker could not tell\n"), "{}", done.out);
+}
+
+#[test]
+fn the_page_names_every_option_and_everything_that_is_counted() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    let page = page.expect("README.md is there");
+    let section = page.split("\n### Fuzzing: ").nth(1).expect("a section");
+    let section = section.split("\n### ").next().expect("its text");
+    for help in [command(&["fuzz", "--help"]), command(&["merge", "--help"])] {
+        let words = help.out.split_whitespace().filter(|word| word.starts_with("--"));
+        let options: Vec<&str> = words.map(|word| word.trim_matches(['.', ',', ')'])).collect();
+        assert!(options.len() > 3, "{options:?}");
+        for option in options.into_iter().filter(|option| !["--help", "--set"].contains(option)) {
+            assert!(section.contains(&format!("`{option}")), "the page lacks {option}");
+        }
+    }
+    for what in Sometimes::ALL {
+        assert!(section.contains(&format!("`{}`", what.name())), "the page lacks {}", what.name());
+    }
+    for state in NodeState::ALL {
+        assert!(
+            section.contains(&format!("`{}`", state.name())),
+            "the page lacks {}",
+            state.name()
+        );
+    }
 }
 
 #[test]

@@ -49,7 +49,10 @@ impl Protocol for Faulty {
         if self.defect == 1 && counted % 7 == 6 {
             return cx.reply(request, Reply::unsupported());
         }
-        assert!(self.defect != 2 || cx.random() % 100 > 0, "a number that must not come up");
+        assert!(
+            self.defect != 2 || !cx.random().is_multiple_of(100),
+            "a number that must not come up"
+        );
         let response = match operation {
             Operation::Put { key, value, .. } => {
                 let version = Version { timestamp: cx.wall().0, node: self.me, sequence: 0 };
