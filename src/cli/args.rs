@@ -2,6 +2,8 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -10,6 +12,9 @@ use clap_complete::Shell;
 use crate::cli::run::window::WindowArg;
 use crate::cli::seeds::{Seeds, SeedsOrCount};
 use crate::experiment::charts::Kind;
+use crate::fuzz::store::Shard;
+use crate::rng::Probability;
+use crate::scenario;
 
 /// A deterministic simulator of replicated key-value stores.
 ///
@@ -42,6 +47,22 @@ pub(super) enum Command {
     #[command(after_help = "The file as it is comes first, and differences are told from it.\n\
                             Exit status: as for sweep.")]
     Compare(CompareArgs),
+    /// Play a scenario with random faults, many times over, and make what is found small
+    #[command(
+        after_help = "Case i depends on the scenario, the seed and i alone. Results do not depend on the number of \
+                      cores. An interrupted campaign goes on where it was when it is started again, and one that is \
+                      done goes on from there when more runs are asked for.\n\
+                      Exit status: 0 nothing was found; 1 something was; 2 bad usage or a bad scenario; \
+                      3 nothing was found, but of some run a checker could not tell."
+    )]
+    Fuzz(FuzzArgs),
+    /// Make the parts of a campaign that was played with --shard the whole
+    #[command(
+        after_help = "The folder gets the very files that the campaign would have written in one piece. Parts that \
+                      are missing, doubled, not done or of several campaigns are refused.\n\
+                      Exit status: as for fuzz."
+    )]
+    Merge(MergeArgs),
     /// Tell what became of one write, or of each lost one, as a causal chain
     #[command(
         after_help = "Exit status: 0 explained, whatever became of the write; 2 bad usage, a bad scenario \
@@ -196,6 +217,105 @@ pub(super) struct CompareArgs {
     pub(super) wish: Option<String>,
 }
 
+/// `--shard I/N`.
+fn shard(text: &str) -> Result<Shard, String> {
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let parts =
+        text.split_once('/').and_then(|(index, count)| Some((number(index)?, number(count)?)));
+    let shard = parts.and_then(|(index, count)| Shard::new(index, count));
+    shard.ok_or_else(|| {
+        format!("write I/N with I from 1 to N, and N up to {}, as in 2/7", Shard::MOST)
+    })
+}
+
+/// `--for LENGTH`.
+fn length(text: &str) -> Result<Duration, String> {
+    match scenario::duration(text)?.nanos() {
+        0 => Err("that is no time at all".to_owned()),
+        ns => Ok(Duration::from_nanos(ns)),
+    }
+}
+
+/// `--verify SHARE`.
+fn share(text: &str) -> Result<Probability, String> {
+    scenario::percentage(text).ok_or_else(|| "write a share from 0% to 100%, as in 5%".to_owned())
+}
+
+/// `--stop-after first|N|never`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StopAfter(pub(super) Option<NonZeroUsize>);
+
+impl FromStr for StopAfter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "never" => Ok(Self(None)),
+            "first" => Ok(Self(Some(NonZeroUsize::MIN))),
+            number => match number.parse() {
+                Ok(kinds) => Ok(Self(Some(kinds))),
+                Err(_) => Err("write first, never, or a number of kinds from 1 on".to_owned()),
+            },
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FuzzArgs {
+    /// The scenario file; its table [fuzz] says what may be drawn
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+    /// How many cases [default: 1000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(super) runs: Option<u64>,
+    /// As many cases as there is time for, as in 60s
+    #[arg(long = "for", value_name = "TIME", value_parser = length, conflicts_with = "runs")]
+    pub(super) lasts: Option<Duration>,
+    /// The campaign's seed, in place of the scenario's own
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// How many runs at a time [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
+    /// Play the I-th of N parts of the campaign, every N-th case; `merge` makes the parts the whole
+    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with_all = ["lasts", "stop_after"])]
+    pub(super) shard: Option<Shard>,
+    /// Stop after the first find, after N kinds of find, or never
+    #[arg(long, value_name = "first|N|never", default_value = "never")]
+    pub(super) stop_after: StopAfter,
+    /// Play this share of the cases twice, and find those that are not the same both times
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value = "5%")]
+    pub(super) verify: Probability,
+    /// Set something in the scenario, as in network.loss=1%
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(super) sets: Vec<String>,
+    /// Where to write the cases, the summary and the small scenarios [default: output/fuzz/SCENARIO]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) out: Option<PathBuf>,
+    /// Print one JSON document to standard output, and the text to standard error
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Print no progress, and with --json no text
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// The folder that has the folders of the parts; the whole is written into it
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) dir: PathBuf,
+    /// Print one JSON document to standard output, and the text to standard error
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Print no progress, and with --json no text
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    /// How many finds are made small at a time [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// The scenario file
@@ -266,8 +386,27 @@ pub(super) struct ListArgs {
 mod tests {
     use clap::CommandFactory as _;
 
+    use super::*;
+
+    #[test]
+    fn shards_and_stops_are_read_as_they_are_meant() {
+        assert_eq!(shard("2/7"), Ok(Shard::new(2, 7).expect("one")));
+        for text in ["0/7", "8/7", "1", "1/0", "/", "-1/2", "1/10001", "a/b", "1/2/3"] {
+            assert!(shard(text).expect_err(text).starts_with("write I/N"), "{text}");
+        }
+        let stop = |text: &str| text.parse::<StopAfter>().ok().map(|stop| stop.0.map(usize::from));
+        assert_eq!(
+            [stop("never"), stop("first"), stop("3")],
+            [Some(None), Some(Some(1)), Some(Some(3))]
+        );
+        assert_eq!([stop("0"), stop("-1"), stop("second"), stop("")], [None; 4]);
+        assert_eq!(length("1500ms"), Ok(Duration::from_millis(1500)));
+        assert!(length("0s").is_err() && length("60").is_err());
+        assert!(share("101%").is_err() && share("5").is_err() && share("0%").is_ok());
+    }
+
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {
-        super::CommandLine::command().debug_assert();
+        CommandLine::command().debug_assert();
     }
 }

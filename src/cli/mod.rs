@@ -25,7 +25,9 @@ mod console;
 mod diff;
 mod exit;
 mod explain;
+mod fuzz;
 mod list;
+mod merge;
 mod run;
 mod seeds;
 mod shrink;
@@ -70,6 +72,8 @@ fn dispatch(command: &Command, program: &str, registry: &Registry, console: &mut
         Command::Shrink(args) => shrink::run(args, registry, console),
         Command::Sweep(args) => sweep::sweep(args, registry, console),
         Command::Compare(args) => sweep::compare(args, registry, console),
+        Command::Fuzz(args) => fuzz::run(args, program, registry, console),
+        Command::Merge(args) => merge::run(args, program, registry, console),
         Command::List(args) => list::run(args, registry, console),
         Command::Schema => {
             console.json(&scenario::schema(registry));
@@ -128,6 +132,16 @@ fn scenario_name(path: &Path) -> String {
     if texts.is_empty() { "scenario".to_owned() } else { texts.join("/") }
 }
 
+/// `text` as a shell takes it for one word.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +161,13 @@ mod tests {
         for (path, name) in cases {
             assert_eq!(scenario_name(Path::new(path)), name, "{path}");
         }
+    }
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_take_them_apart() {
+        assert_eq!(quoted("network.loss=1%"), "network.loss=1%");
+        assert_eq!(quoted("mix={ put = 1 }"), "'mix={ put = 1 }'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
     }
 }

@@ -1,7 +1,6 @@
 //! `sweep` and `compare`: one scenario under many settings and seeds, as a table, pictures and a conclusion.
 
-use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use rayon::ThreadPoolBuilder;
@@ -16,6 +15,7 @@ use crate::experiment::store::Store;
 use crate::experiment::summary::Summary;
 use crate::experiment::wish::Wish;
 use crate::experiment::{Sweep, document, table, text};
+use crate::report::files;
 use crate::scenario::{Axis, Diagnostics, Registry};
 
 /// What a command makes of its points.
@@ -216,12 +216,7 @@ fn write(
     let mut written = Vec::new();
     for (name, bytes) in files {
         let path = folder.join(name);
-        let mut beside = path.clone().into_os_string();
-        beside.push(".partial");
-        let result = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &path));
-        if let Err(why) = result {
-            // Half a file helps nobody; that it cannot be removed either is no news.
-            let _ = fs::remove_file(&beside);
+        if let Err(why) = files::whole(&path, |out| out.write_all(&bytes)) {
             return Err((path, why));
         }
         written.push(path.display().to_string());

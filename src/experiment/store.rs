@@ -5,20 +5,17 @@
 //! is no line. Whoever is done with the sweep removes the file.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::io;
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::report::files::Lines;
+
 /// The file of a sweep under way.
 #[derive(Debug)]
-pub struct Store {
-    path: PathBuf,
-    file: Mutex<File>,
-}
+pub struct Store(Lines);
 
 #[derive(Serialize, Deserialize)]
 struct Line<T> {
@@ -38,23 +35,16 @@ impl Store {
         fingerprint: u64,
     ) -> io::Result<(Self, BTreeMap<usize, T>)> {
         std::fs::create_dir_all(folder)?;
-        let path = folder.join(format!("unfinished-{fingerprint:016x}.jsonl"));
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let lines = Lines::open(folder.join(format!("unfinished-{fingerprint:016x}.jsonl")))?;
         let mut done = BTreeMap::new();
-        for line in text[..whole].split(|byte| *byte == b'\n') {
+        lines.each(|_, line| {
             // What no longer reads as a result is played again.
             if let Ok(Line { point, result }) = serde_json::from_slice(line) {
                 done.insert(point, result);
             }
-        }
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
-        file.set_len(whole as u64)?;
-        Ok((Self { path, file: Mutex::new(file) }, done))
+            Ok(())
+        })?;
+        Ok((Self(lines), done))
     }
 
     /// Keeps a finished point.
@@ -63,10 +53,7 @@ impl Store {
     ///
     /// When the file cannot be written.
     pub fn keep<T: Serialize>(&self, point: usize, result: &T) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&Line { point, result })?;
-        line.push(b'\n');
-        let mut file = self.file.lock().map_err(|_| io::Error::other("a thread has failed"))?;
-        file.write_all(&line)
+        self.0.append(serde_json::to_vec(&Line { point, result })?).map(|_| ())
     }
 
     /// The sweep is done, and its results are written elsewhere.
@@ -75,11 +62,7 @@ impl Store {
     ///
     /// When the file cannot be removed.
     pub fn remove(self) -> io::Result<()> {
-        // Another process may have played the same sweep at the same time, and been done first.
-        match std::fs::remove_file(self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        self.0.remove()
     }
 }
 

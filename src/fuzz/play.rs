@@ -13,6 +13,8 @@ pub struct Played {
     pub case: u64,
     /// What must not have happened, in the order of checks.
     pub findings: Vec<Finding>,
+    /// The kind of each of its faults, by the fault's id: an index in [`crate::config::FaultAction::KINDS`].
+    pub kinds: Vec<u8>,
     /// The run; `None` when the protocol panicked.
     pub result: Option<RunResult>,
 }
@@ -21,12 +23,13 @@ pub struct Played {
 #[must_use]
 pub fn play(subject: &Subject, seed: u64, case: u64) -> Played {
     let drawn = subject.case(seed, case);
+    let kinds = drawn.config().faults.iter().map(|fault| fault.action.kind() as u8).collect();
     match caught_run(|| drawn.run(RunOptions::default())) {
         Ok(result) => {
             let findings = judge::findings(drawn.config(), &result, drawn.safety_only());
-            Played { case, findings, result: Some(result) }
+            Played { case, findings, kinds, result: Some(result) }
         }
-        Err(panicked) => Played { case, findings: vec![panicked], result: None },
+        Err(panicked) => Played { case, findings: vec![panicked], kinds, result: None },
     }
 }
 

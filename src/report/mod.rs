@@ -13,6 +13,7 @@ use crate::time::{Span, Time};
 
 pub mod diff;
 pub mod explain;
+pub mod files;
 pub mod folder;
 pub mod history;
 pub mod json;
@@ -25,6 +26,7 @@ pub mod plot;
 pub(crate) mod sample;
 pub mod tally;
 pub mod text;
+pub(crate) mod verify;
 
 pub use never::NeverStarted;
 use never::never_started;

@@ -2,7 +2,6 @@
 
 use toml::{Table, Value};
 
-use super::{ConfiguredProtocol, Scenario};
 use super::decode::word_for;
 use super::distribution::encode_distribution;
 use super::faults::{MILESTONES, TARGETS};
@@ -11,6 +10,7 @@ use super::network::{encode_link, encode_link_override};
 use super::script::status_word;
 use super::sections::TIES;
 use super::units;
+use super::{ConfiguredProtocol, Scenario};
 use crate::config::{
     Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
     ExpectedValue, Fault, FaultAction, Group, HealWhat, Milestone, Moment, Names, Operation, Pace,

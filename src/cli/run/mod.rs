@@ -13,7 +13,6 @@ use crate::scenario::{Registry, Scenario};
 
 mod play;
 mod tell;
-mod verify;
 pub(super) mod window;
 
 use play::{Plan, Wishes, play};

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::run::verify::{Verification, verify};
 use crate::config::Config;
 use crate::report::folder::{self, FolderError};
 use crate::report::pictures::{self, Wanted};
+use crate::report::verify::{Verification, verify};
 use crate::report::{Lengths, Report};
 use crate::run::chronicle::{Chronicle, Window};
 use crate::run::{RunOptions, RunResult, RunVerdict};

@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::cli::args::RunArgs;
 use crate::cli::run::play::{Plan, Played};
-use crate::cli::run::verify::Verification;
-use crate::cli::{Console, Exit};
+use crate::cli::{Console, Exit, quoted};
 use crate::report::folder::{self, FolderError};
 use crate::report::json;
 use crate::report::layout::counted;
 use crate::report::tally::Tally;
 use crate::report::text::{self, Notes};
+use crate::report::verify::Verification;
 use crate::run::RunVerdict;
 
 /// How many files that could not be written are named; a full disk fails them all.
@@ -244,27 +244,4 @@ fn document(played: &Played) -> Value {
     let report = &played.report;
     let verified = played.verification.as_ref().map(Verification::is_same);
     verified.map_or_else(|| json::run(report), |same| json::verified(report, same))
-}
-
-/// `text` as a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_take_them_apart() {
-        assert_eq!(quoted("network.loss=1%"), "network.loss=1%");
-        assert_eq!(quoted("mix={ put = 1 }"), "'mix={ put = 1 }'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
-    }
 }

@@ -1,4 +1,4 @@
-//! `--verify`: the same run twice must be the same run.
+//! The same run twice must be the same run; where it is not, the first event that differs.
 
 use crate::report::layout::moment;
 use crate::run::diff::{Step, first_difference};
@@ -6,7 +6,7 @@ use crate::run::{RunOptions, RunResult};
 
 /// What a run done twice showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verification {
+pub(crate) enum Verification {
     /// Two runs, one digest.
     Same,
     /// Two runs that differ.
@@ -14,14 +14,14 @@ pub(super) enum Verification {
 }
 
 impl Verification {
-    pub(super) const fn is_same(&self) -> bool {
+    pub(crate) const fn is_same(&self) -> bool {
         matches!(self, Self::Same)
     }
 }
 
 /// Where two runs part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Difference {
+pub(crate) struct Difference {
     /// The first event that differs, counted from 0; one past the last when only the digests of the whole do.
     event: usize,
     /// Each run's step there; `None` for a run that had ended.
@@ -31,7 +31,7 @@ pub(super) struct Difference {
 }
 
 /// Does the run again and compares: `first` must have been run with the same `options`, steps among them.
-pub(super) fn verify(
+pub(crate) fn verify(
     first: &RunResult,
     options: RunOptions,
     play: &dyn Fn(RunOptions) -> RunResult,
@@ -62,8 +62,19 @@ fn first_differing_line(a: &str, b: &str) -> Option<[String; 2]> {
 }
 
 impl Difference {
+    /// The difference in a sentence.
+    pub(crate) fn sentence(&self) -> String {
+        let when = self.steps.iter().flatten().map(|(at, _)| *at).min();
+        let when = when.map_or_else(String::new, |at| format!(", at {}", moment(at)));
+        let what = match &self.lines {
+            Some([a, b]) => format!("`{}` in the one, `{}` in the other", a.trim(), b.trim()),
+            None => "with a trace they were the same".to_owned(),
+        };
+        format!("first in event {}{when}: {what}", self.event)
+    }
+
     /// The difference in words, several lines.
-    pub(super) fn describe(&self, scenario: &str, seed: u64) -> String {
+    pub(crate) fn describe(&self, scenario: &str, seed: u64) -> String {
         let step = |step: Option<Step>| match step {
             Some((at, digest)) => format!("at {at}s, digest {digest}"),
             None => "no such event".to_owned(),
@@ -127,6 +138,8 @@ mod tests {
         let text = difference.describe("quickstart", 7);
         assert!(text.starts_with("two runs of quickstart with seed 7 differ, first in event 1"));
         assert!(text.contains("  first   two\n  second  zwei\n"), "{text}");
+        let sentence = difference.sentence();
+        assert_eq!(sentence, "first in event 1, at 0.000s: `two` in the one, `zwei` in the other");
     }
 
     #[test]

@@ -1,0 +1,471 @@
+//! What a campaign exercised: which faults struck nodes in which states, and what happened at least once.
+//!
+//! A campaign that finds nothing says little unless it says what it tried. Two things are counted: every strike of a
+//! fault, by its kind and by what the nodes that it hit were like the instant before; and the runs in which each of
+//! some things happened that ought to happen in some run ([`Sometimes`]), or else the campaign was vacuous.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::check::Verdict;
+use crate::config::FaultAction;
+use crate::history::{Entry, Function, Status};
+use crate::id::NodeId;
+use crate::metrics::{Leadership, NodeState, NodeStates, Settlement};
+use crate::property::Property;
+use crate::run::RunResult;
+use crate::time::Time;
+
+/// Something that ought to happen in some run of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Sometimes {
+    /// A client was told that its write was done.
+    WriteAcknowledged,
+    /// A write was acknowledged with fewer confirmations than it asked for.
+    WriteDegraded,
+    /// A client never learned whether its write was done.
+    WriteUnknown,
+    /// An operation was refused.
+    OperationRefused,
+    /// A node led after another had.
+    LeaderReplaced,
+    /// Two nodes led at one time.
+    TwoLeaders,
+    /// A node started again from a log that had something in it.
+    RestartedFromLog,
+    /// A node started from a log that lacked the end of what it had written.
+    LogTailLost,
+    /// A node that did not lead answered a read.
+    ReadElsewhere,
+    /// A read missed a write that had been acknowledged before it began.
+    StaleRead,
+    /// A message was lost or blocked.
+    MessageLost,
+    /// An acknowledged write was lost.
+    WriteLost,
+    /// Replicas differed at the end.
+    ReplicasDiffered,
+    /// The cluster did not settle.
+    Unsettled,
+}
+
+impl Sometimes {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 14] = [
+        Self::WriteAcknowledged,
+        Self::WriteDegraded,
+        Self::WriteUnknown,
+        Self::OperationRefused,
+        Self::LeaderReplaced,
+        Self::TwoLeaders,
+        Self::RestartedFromLog,
+        Self::LogTailLost,
+        Self::ReadElsewhere,
+        Self::StaleRead,
+        Self::MessageLost,
+        Self::WriteLost,
+        Self::ReplicasDiffered,
+        Self::Unsettled,
+    ];
+
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WriteAcknowledged => "write-acknowledged",
+            Self::WriteDegraded => "write-degraded",
+            Self::WriteUnknown => "write-unknown",
+            Self::OperationRefused => "operation-refused",
+            Self::LeaderReplaced => "leader-replaced",
+            Self::TwoLeaders => "two-leaders",
+            Self::RestartedFromLog => "restarted-from-log",
+            Self::LogTailLost => "log-tail-lost",
+            Self::ReadElsewhere => "read-elsewhere",
+            Self::StaleRead => "stale-read",
+            Self::MessageLost => "message-lost",
+            Self::WriteLost => "write-lost",
+            Self::ReplicasDiffered => "replicas-differed",
+            Self::Unsettled => "unsettled",
+        }
+    }
+
+    /// What happens, in a sentence without its end.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::WriteAcknowledged => "a write was acknowledged",
+            Self::WriteDegraded => "a write was acknowledged degraded",
+            Self::WriteUnknown => "a write's outcome stayed unknown",
+            Self::OperationRefused => "an operation was refused",
+            Self::LeaderReplaced => "a leader was replaced",
+            Self::TwoLeaders => "two nodes led at once",
+            Self::RestartedFromLog => "a node started again from its log",
+            Self::LogTailLost => "a node's log had lost the end of what it had written",
+            Self::ReadElsewhere => "a read was answered by a node that did not lead",
+            Self::StaleRead => "a read missed an acknowledged write",
+            Self::MessageLost => "a message was lost or blocked",
+            Self::WriteLost => "an acknowledged write was lost",
+            Self::ReplicasDiffered => "replicas differed at the end",
+            Self::Unsettled => "the cluster did not settle",
+        }
+    }
+
+    fn happened(self, result: &RunResult) -> bool {
+        let any = |wanted: &dyn Fn(&Entry) -> bool| result.history.entries().iter().any(wanted);
+        let is_broken = |property| {
+            let broken = |report: &&crate::check::CheckReport| report.property == property;
+            let report = result.checks.iter().find(broken);
+            report.is_some_and(|report| matches!(report.verdict, Verdict::Invalid(_)))
+        };
+        let leads = &result.leaderships;
+        match self {
+            Self::WriteAcknowledged => any(&|op| op.is_write() && op.is_ok()),
+            Self::WriteDegraded => any(&|op| op.is_write() && op.is_ok() && op.degraded),
+            Self::WriteUnknown => {
+                any(&|op| op.is_write() && matches!(op.status, Status::Info | Status::Pending))
+            }
+            Self::OperationRefused => any(&|op| op.status == Status::Fail),
+            Self::LeaderReplaced => leads.windows(2).any(|pair| pair[0].node != pair[1].node),
+            Self::TwoLeaders => two_led_at_once(leads),
+            Self::RestartedFromLog => {
+                result.recoveries.iter().any(|start| start.at > Time::ZERO && start.last > 0)
+            }
+            Self::LogTailLost => result.recoveries.iter().any(|start| start.last < start.written),
+            Self::ReadElsewhere => any(&|op| {
+                let is_read = op.function == Function::Get && op.is_ok();
+                is_read && op.node.is_some_and(|node| !led(leads, node, op))
+            }),
+            Self::StaleRead => is_broken(Property::Staleness),
+            Self::MessageLost => result.messages.lost + result.messages.blocked > 0,
+            Self::WriteLost => is_broken(Property::Durability),
+            Self::ReplicasDiffered => is_broken(Property::Convergence),
+            Self::Unsettled => !matches!(result.settlement, Settlement::Settled { .. }),
+        }
+    }
+}
+
+/// Leaderships are in the order in which they began.
+fn two_led_at_once(leads: &[Leadership]) -> bool {
+    leads.iter().enumerate().any(|(place, first)| {
+        let overlaps = |second: &Leadership| {
+            second.node != first.node && first.until.is_none_or(|until| second.from < until)
+        };
+        leads[place + 1..].iter().any(overlaps)
+    })
+}
+
+/// Whether `node` led at some time while `op` was under way.
+fn led(leads: &[Leadership], node: NodeId, op: &Entry) -> bool {
+    leads.iter().any(|lead| {
+        let ended = lead.until.is_some_and(|until| until < op.invoked_at);
+        lead.node == node && lead.from <= op.completed_at && !ended
+    })
+}
+
+/// What one run exercised: few bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Covered {
+    /// Strikes alike, counted: the fault's kind (its index in [`FaultAction::KINDS`]), the states of the nodes that it
+    /// hit (bit `i` for `NodeState::ALL[i]`; 0 where it hit nobody), how often.
+    strikes: Vec<(u8, u8, u32)>,
+    /// Bit `i` for `Sometimes::ALL[i]`.
+    sometimes: u16,
+}
+
+impl Covered {
+    /// What `result` exercised; `kinds` has the kind of every fault by its id.
+    #[must_use]
+    pub fn of(kinds: &[u8], result: &RunResult) -> Self {
+        let mut counts: BTreeMap<(u8, u8), u32> = BTreeMap::new();
+        for strike in &result.strikes {
+            let kind = kinds[strike.fault.0 as usize];
+            *counts.entry((kind, bits(strike.states))).or_default() += 1;
+        }
+        let happened = Sometimes::ALL.into_iter().filter(|what| what.happened(result));
+        Self {
+            strikes: counts
+                .into_iter()
+                .map(|((kind, states), count)| (kind, states, count))
+                .collect(),
+            sometimes: happened.fold(0, |all, what| all | 1 << what as u8),
+        }
+    }
+
+    /// Whether this happened.
+    #[must_use]
+    pub const fn happened(&self, what: Sometimes) -> bool {
+        self.sometimes & (1 << what as u8) != 0
+    }
+}
+
+fn bits(states: NodeStates) -> u8 {
+    states.iter().fold(0, |all, state| all | 1 << state as u8)
+}
+
+/// How often faults of a kind struck.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strikes {
+    /// In all.
+    pub all: u64,
+    /// Without hitting any node.
+    pub nobody: u64,
+    /// Nodes in each state, in the order of [`NodeState::ALL`]. A node is in several at once, and of several nodes
+    /// whatever any of them is in counts, so these add up to more than all.
+    pub states: [u64; NodeState::ALL.len()],
+}
+
+/// What many runs exercised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    strikes: [Strikes; FaultAction::KINDS.len()],
+    sometimes: [u64; Sometimes::ALL.len()],
+}
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self {
+            strikes: [Strikes::default(); FaultAction::KINDS.len()],
+            sometimes: [0; Sometimes::ALL.len()],
+        }
+    }
+}
+
+impl Coverage {
+    /// Adds a run. What names a kind of fault that there is not counts nowhere.
+    pub fn add(&mut self, covered: &Covered) {
+        for (kind, states, count) in &covered.strikes {
+            let Some(strikes) = self.strikes.get_mut(usize::from(*kind)) else { continue };
+            let count = u64::from(*count);
+            strikes.all += count;
+            if *states == 0 {
+                strikes.nobody += count;
+            }
+            for (bit, cell) in strikes.states.iter_mut().enumerate() {
+                *cell += count * u64::from(states >> bit & 1);
+            }
+        }
+        for (what, count) in Sometimes::ALL.into_iter().zip(&mut self.sometimes) {
+            *count += u64::from(covered.happened(what));
+        }
+    }
+
+    /// Adds other runs.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.strikes.iter_mut().zip(&other.strikes) {
+            mine.all += theirs.all;
+            mine.nobody += theirs.nobody;
+            for (mine, theirs) in mine.states.iter_mut().zip(&theirs.states) {
+                *mine += theirs;
+            }
+        }
+        for (mine, theirs) in self.sometimes.iter_mut().zip(&other.sometimes) {
+            *mine += theirs;
+        }
+    }
+
+    /// The kinds of fault that struck, by name, in the order of [`FaultAction::KINDS`].
+    pub fn strikes(&self) -> impl Iterator<Item = (&'static str, &Strikes)> {
+        FaultAction::KINDS.into_iter().zip(&self.strikes).filter(|(_, strikes)| strikes.all > 0)
+    }
+
+    /// In how many runs each thing happened.
+    pub fn sometimes(&self) -> impl Iterator<Item = (Sometimes, u64)> {
+        Sometimes::ALL.into_iter().zip(self.sometimes)
+    }
+
+    /// The strikes as JSON: of each kind that struck the states that it met, without zeros.
+    #[must_use]
+    pub fn strikes_document(&self) -> Value {
+        let row = |strikes: &Strikes| {
+            let mut row = Map::new();
+            row.insert("strikes".to_owned(), json!(strikes.all));
+            row.insert("nobody".to_owned(), json!(strikes.nobody));
+            let states = NodeState::ALL.into_iter().zip(strikes.states);
+            row.extend(states.map(|(state, count)| (state.name().to_owned(), json!(count))));
+            row.retain(|_, count| *count != 0);
+            Value::Object(row)
+        };
+        let rows = self.strikes().map(|(kind, strikes)| (kind.to_owned(), row(strikes)));
+        Value::Object(rows.collect())
+    }
+
+    /// What happened as JSON, in how many runs each; zeros too.
+    #[must_use]
+    pub fn sometimes_document(&self) -> Value {
+        let counts = self.sometimes().map(|(what, count)| (what.name().to_owned(), json!(count)));
+        Value::Object(counts.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Witness;
+    use crate::id::FaultId;
+    use crate::metrics::{Recovery, Strike};
+    use crate::report::sample;
+    use crate::time::Span;
+
+    /// The sample with nothing in it that is asked for here.
+    fn quiet() -> RunResult {
+        let (_, mut result) = sample::run();
+        result.history = crate::history::History::with_capacity(0);
+        result.leaderships.clear();
+        result.messages = crate::metrics::MessageCounts::default();
+        result.settlement = Settlement::Settled { after: Span::ZERO };
+        result.checks.clear();
+        result
+    }
+
+    fn with_op(change: fn(&mut Entry)) -> RunResult {
+        use crate::config::Operation;
+        use crate::id::{ClientId, KeyId, Value};
+        let mut result = quiet();
+        let key = KeyId(0);
+        let put = Operation::Put { key, value: Value::text(0), quorum: None };
+        let at = Time::from_nanos(5);
+        let op = result.history.invoke(at, at, (ClientId(0), 0), put);
+        result.history.complete(op, Time::from_nanos(9), Status::Ok, change);
+        result
+    }
+
+    fn lead(node: u16, from: u64, until: Option<u64>) -> Leadership {
+        let until = until.map(Time::from_nanos);
+        Leadership { term: 1, node: NodeId(node), from: Time::from_nanos(from), until }
+    }
+
+    fn with_leads(leads: &[Leadership]) -> RunResult {
+        RunResult { leaderships: leads.to_vec(), ..quiet() }
+    }
+
+    fn recovery(last: u64, written: u64) -> RunResult {
+        let recovery = Recovery {
+            node: NodeId(0),
+            at: Time::from_nanos(7),
+            covers: 0,
+            records: last,
+            last,
+            synced: last,
+            written,
+            same_records: true,
+            same_data: None,
+        };
+        RunResult { recoveries: vec![recovery], ..quiet() }
+    }
+
+    fn broken(property: Property) -> RunResult {
+        let (_, sample) = sample::run();
+        let mut report = sample.checks[0].clone();
+        report.property = property;
+        report.verdict = Verdict::Invalid(Witness::default());
+        RunResult { checks: vec![report], ..quiet() }
+    }
+
+    #[test]
+    fn each_thing_is_told_from_a_run_in_which_it_happened() {
+        use Sometimes as S;
+        let get = |entry: &mut Entry| {
+            entry.function = Function::Get;
+            entry.node = Some(NodeId(1));
+        };
+        let mut led = with_op(get);
+        led.leaderships = vec![lead(1, 0, None)];
+        let mut lossy = quiet();
+        lossy.messages.blocked = 1;
+        let mut open = quiet();
+        open.settlement = Settlement::Unsettled { waiting_for: Vec::new() };
+        let cases: Vec<(&str, RunResult, Vec<Sometimes>)> = vec![
+            ("nothing", quiet(), vec![]),
+            ("a put", with_op(|_| ()), vec![S::WriteAcknowledged]),
+            (
+                "a degraded put",
+                with_op(|op| op.degraded = true),
+                vec![S::WriteAcknowledged, S::WriteDegraded],
+            ),
+            (
+                "a put without an answer",
+                with_op(|op| op.status = Status::Info),
+                vec![S::WriteUnknown],
+            ),
+            ("a refusal", with_op(|op| op.status = Status::Fail), vec![S::OperationRefused]),
+            ("a read elsewhere", with_op(get), vec![S::ReadElsewhere]),
+            ("a read at the leader", led, vec![]),
+            (
+                "one after the other",
+                with_leads(&[lead(0, 1, Some(5)), lead(1, 5, None)]),
+                vec![S::LeaderReplaced],
+            ),
+            (
+                "two at once",
+                with_leads(&[lead(0, 1, Some(6)), lead(1, 5, None)]),
+                vec![S::LeaderReplaced, S::TwoLeaders],
+            ),
+            ("one twice", with_leads(&[lead(0, 1, Some(6)), lead(0, 5, None)]), vec![]),
+            ("a start from the log", recovery(3, 3), vec![S::RestartedFromLog]),
+            ("a start without the tail", recovery(3, 4), vec![S::RestartedFromLog, S::LogTailLost]),
+            ("a start with nothing left", recovery(0, 4), vec![S::LogTailLost]),
+            ("stale", broken(Property::Staleness), vec![S::StaleRead]),
+            ("lossy", lossy, vec![S::MessageLost]),
+            ("lost", broken(Property::Durability), vec![S::WriteLost]),
+            ("differing", broken(Property::Convergence), vec![S::ReplicasDiffered]),
+            ("unsettled", open, vec![S::Unsettled]),
+        ];
+        for (what, result, expected) in cases {
+            let covered = Covered::of(&[], &result);
+            let happened: Vec<Sometimes> =
+                S::ALL.into_iter().filter(|what| covered.happened(*what)).collect();
+            assert_eq!(happened, expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn names_are_in_order_and_no_two_are_alike() {
+        for (place, what) in Sometimes::ALL.into_iter().enumerate() {
+            assert_eq!(what as usize, place);
+        }
+        let names: std::collections::BTreeSet<_> =
+            Sometimes::ALL.into_iter().flat_map(|what| [what.name(), what.sentence()]).collect();
+        assert_eq!(names.len(), 2 * Sometimes::ALL.len());
+    }
+
+    /// `crash` is kind 8 and `heal` kind 21; faults 0 and 1 are crashes, fault 2 heals.
+    fn struck(strikes: &[(u32, &[NodeState])]) -> Covered {
+        let strike = |(fault, states): &(u32, &[NodeState])| {
+            let mut all = NodeStates::default();
+            states.iter().for_each(|state| all.insert(*state));
+            Strike { fault: FaultId(*fault), at: Time::ZERO, states: all }
+        };
+        let strikes = strikes.iter().map(strike).collect();
+        Covered::of(&[8, 8, 21], &RunResult { strikes, ..quiet() })
+    }
+
+    #[test]
+    fn strikes_are_counted_by_kind_and_state() {
+        use NodeState::{Follower, Leader, Unsynced};
+        let one = struck(&[(0, &[Leader, Unsynced]), (1, &[Leader, Unsynced]), (2, &[])]);
+        assert_eq!(one.strikes, [(8, 0b10_0001, 2), (21, 0, 1)]);
+        let two = struck(&[(1, &[Follower])]);
+        let mut coverage = Coverage::default();
+        coverage.add(&one);
+        coverage.add(&two);
+        let expected = json!({
+            "crash": { "strikes": 3, "leader": 2, "follower": 1, "unsynced": 2 },
+            "heal": { "strikes": 1, "nobody": 1 },
+        });
+        assert_eq!(coverage.strikes_document(), expected);
+        let mut merged = Coverage::default();
+        for covered in [&two, &one] {
+            let mut part = Coverage::default();
+            part.add(covered);
+            merged.merge(&part);
+        }
+        assert_eq!(merged, coverage, "in parts and in another order");
+        let text = serde_json::to_string(&one).expect("JSON");
+        assert_eq!(serde_json::from_str::<Covered>(&text).expect("read"), one);
+        assert_eq!(text, r#"{"strikes":[[8,33,2],[21,0,1]],"sometimes":0}"#);
+    }
+}

@@ -1,0 +1,97 @@
+//! A campaign for people.
+
+use super::coverage::Coverage;
+use super::tally::Tally;
+use super::violation::Violation;
+use crate::metrics::NodeState;
+use crate::report::layout::{counted, grouped, width, wrap};
+
+/// What a campaign came to; `run` makes the command that plays a small scenario of its file's name.
+#[must_use]
+pub fn text(tally: &Tally, violations: &[Violation], run: &dyn Fn(&str) -> String) -> String {
+    let mut out = violations.iter().map(|one| violation(one, run)).collect::<String>();
+    let runs = counted(tally.cases, "run");
+    out += &match violations.len() as u64 {
+        0 => format!("no violation in {runs}\n"),
+        kinds => format!("{} of violation in {runs}\n", counted(kinds, "kind")),
+    };
+    if tally.unknown > 0 {
+        out += &format!("of {} a checker could not tell\n", counted(tally.unknown, "run"));
+    }
+    out + &coverage(&tally.coverage, tally.cases)
+}
+
+/// A kind of find: what it is, how small it got, and how to see it.
+#[must_use]
+pub fn violation(violation: &Violation, run: &dyn Fn(&str) -> String) -> String {
+    let size = |faults: Option<usize>, operations: Option<usize>| {
+        let count = |number: Option<usize>, noun| counted(number.unwrap_or(0) as u64, noun);
+        format!("{}, {}", count(faults, "fault"), count(operations, "operation"))
+    };
+    let head = format!("violation in run {} ({})", violation.case, violation.signature());
+    let mut out = match &violation.not_shrunk {
+        Some(why) => format!("{head}: not shrunk: {why}\n"),
+        None => format!(
+            "{head}: shrunk from {} to {}\n",
+            size(violation.faults_before, violation.operations_before),
+            size(violation.faults, violation.operations),
+        ),
+    };
+    if let Some(file) = &violation.scenario {
+        out += &format!("  {}\n", run(file));
+    }
+    let count = counted(violation.count, "run");
+    out + &wrap(&format!("in {count}; {}", violation.summary), 4, false) + "\n"
+}
+
+/// What was exercised: a matrix of strikes, and what happened in how many runs.
+#[must_use]
+pub fn coverage(coverage: &Coverage, cases: u64) -> String {
+    let mut rows: Vec<Vec<String>> = coverage
+        .strikes()
+        .map(|(kind, strikes)| {
+            let counts = [strikes.all, strikes.nobody].into_iter().chain(strikes.states);
+            let cell = |count| if count == 0 { "-".to_owned() } else { grouped(count) };
+            [kind.to_owned()].into_iter().chain(counts.map(cell)).collect()
+        })
+        .collect();
+    let mut out = String::new();
+    if rows.is_empty() {
+        out += "\nNo fault struck.\n";
+    } else {
+        let states = NodeState::ALL.into_iter().map(NodeState::name);
+        let head = ["fault", "strikes", "nobody"].into_iter().chain(states);
+        rows.insert(0, head.map(str::to_owned).collect());
+        out += "\nWhat faults struck, and what the nodes that they hit were like just before:\n\n";
+        out += &table(&rows);
+    }
+    let (never, some): (Vec<_>, Vec<_>) = coverage.sometimes().partition(|(_, count)| *count == 0);
+    if !some.is_empty() {
+        out += &format!("\nIn how many of {} it happened that\n\n", counted(cases, "run"));
+        let wide = some.iter().map(|(_, count)| grouped(*count).len()).max().unwrap_or(0);
+        for (what, count) in &some {
+            out += &format!("  {:>wide$}  {}\n", grouped(*count), what.sentence());
+        }
+    }
+    if !never.is_empty() {
+        let named: Vec<&str> = never.iter().map(|(what, _)| what.sentence()).collect();
+        let named = format!("It never happened that {}.", named.join("; "));
+        out += &format!("\n{}\n", wrap(&named, 0, false));
+    }
+    out
+}
+
+/// Rows in columns, the first to the left and numbers to the right.
+fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let wide = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(wide).collect();
+    let line = |row: &Vec<String>| {
+        let mut line = format!("{:<wide$}", row[0], wide = widths[0]);
+        for (cell, wide) in row.iter().zip(&widths).skip(1) {
+            line += &format!("  {cell:>wide$}");
+        }
+        line + "\n"
+    };
+    rows.iter().map(line).collect()
+}

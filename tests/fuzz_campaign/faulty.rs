@@ -1,0 +1,92 @@
+//! A store of another crate whose nodes answer from their own memory, with defects of the kind that a campaign has to
+//! survive: it counts over all runs of the process, and it panics.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use splitbrain::config::{Cluster, Config, Operation};
+use splitbrain::id::{KeyId, NodeId, Value, Version};
+use splitbrain::property::Promises;
+use splitbrain::protocol::{
+    Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply, Response,
+    Role,
+};
+use splitbrain::scenario::{ScenarioProtocol, TableDecoder};
+
+/// Never the same twice, whichever run asks.
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
+
+#[derive(Clone, Debug, Hash)]
+pub(crate) enum Never {}
+
+impl Message for Never {
+    const KINDS: &'static [&'static str] = &[];
+    fn kind(&self) -> u8 {
+        match *self {}
+    }
+}
+
+pub(crate) struct Faulty {
+    defect: u16,
+    me: NodeId,
+    data: BTreeMap<KeyId, (Value, Version)>,
+}
+
+impl Protocol for Faulty {
+    /// 0 for none, 1 for a count that outlives the run, 2 for a panic in some runs.
+    type Config = u16;
+    type Message = Never;
+    type Record = ();
+    type Timer = NoTimer;
+
+    fn recover(defect: &u16, _: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
+        Self { defect: *defect, me: cx.node(), data: BTreeMap::new() }
+    }
+
+    fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
+        let Input::Request { request, operation, .. } = input else { return };
+        let counted = REQUESTS.fetch_add(1, Ordering::Relaxed);
+        if self.defect == 1 && counted % 7 == 6 {
+            return cx.reply(request, Reply::unsupported());
+        }
+        assert!(
+            self.defect != 2 || !cx.random().is_multiple_of(100),
+            "a number that must not come up"
+        );
+        let response = match operation {
+            Operation::Put { key, value, .. } => {
+                let version = Version { timestamp: cx.wall().0, node: self.me, sequence: 0 };
+                self.data.insert(key, (value, version));
+                Response::Written { version, existed: None }
+            }
+            _ => return cx.reply(request, Reply::unsupported()),
+        };
+        cx.reply(request, Reply::of(Outcome::Ok(response)));
+    }
+
+    fn snapshot(&self) -> NodeSnapshot {
+        NodeSnapshot::new(self.me, Role::Leader)
+    }
+
+    fn promises(_: &u16, _: &Config) -> Promises {
+        Promises::default()
+    }
+}
+
+impl ScenarioProtocol for Faulty {
+    const NAME: &'static str = "faulty";
+
+    fn decode(table: &mut TableDecoder<'_>, _: &Cluster) -> Option<u16> {
+        table.required("defect", |defect| defect.integer_u16(0..=2))
+    }
+
+    fn encode(defect: &u16) -> toml::Table {
+        let mut table = toml::Table::new();
+        table.insert("defect".to_owned(), i64::from(*defect).into());
+        table
+    }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({ "type": "object", "properties": { "defect": { "type": "integer" } } })
+    }
+}
