@@ -15,7 +15,7 @@
 //!    leader but with one whose disk had lost it. A memory without a log promises nothing: there the overwriting is
 //!    what counts.
 //!
-//! Where replicas differ, the question is not how all lost a write but how one came to lack it ([`lacking`]): the end of
+//! Where replicas differ, the question is not how all lost a write but how one came to lack it (`lacking`): the end of
 //! its own copy, or that it never got one.
 //!
 //! A crash is named by what it took: the unsynced tail of a log, a log that could not be read up to the write or was
