@@ -1,11 +1,10 @@
 //! One run, from settings and a seed to everything that is known of it: simulate, check, hold against what the
 //! scenario expects.
 
-use crate::check::{self, CheckReport, Verdict};
+use crate::check::{self, CheckReport};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
-use crate::id::{KeyId, OpId};
 use crate::metrics::{Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved};
 use crate::property::Property;
 use crate::protocol::{NodeSnapshot, Protocol};
@@ -22,12 +21,12 @@ pub mod mechanism;
 pub mod story;
 pub mod written_out;
 
+mod causes;
 mod expect;
 mod fate;
 mod losses;
 
 pub use losses::MOST_FOLLOWED;
-use losses::Written;
 use mechanism::Mechanism;
 
 /// What to do besides simulating.
@@ -118,7 +117,9 @@ pub struct RunResult {
     pub strikes: Vec<Strike>,
     /// Every property, in the order of [`crate::property::Property::ALL`].
     pub checks: Vec<CheckReport>,
-    /// How what was broken came to be broken, where the run tells: of a lost write how it was lost.
+    /// How what was broken came to be broken, where the run tells: of a lost write how it was lost; of replicas that
+    /// differ why one lacks the newest write; of a deleted key that came back what became of the delete; of a stale
+    /// read that is a violation how the replica read had lost the write that it missed.
     pub mechanisms: Vec<(Property, Mechanism)>,
     /// Every expectation, in file order: checks, states, answers.
     pub expectations: Vec<Expectation>,
@@ -154,7 +155,7 @@ pub fn run<P: Protocol>(
     let evidence = losses::evidence(config, &finished);
     let mut checks = check::judge(&evidence, &promises, finished.hazards);
     let mechanisms =
-        tell_fates::<P>(&mut checks, config, settings, (seed, options.queue), &finished);
+        causes::tell::<P>(&mut checks, config, settings, (seed, options.queue), &finished);
     let expectations = expect::evaluate(config, &finished, &checks);
     let verdict = verdict(config, &finished.settlement, &checks, &expectations);
     RunResult {
@@ -178,70 +179,6 @@ pub fn run<P: Protocol>(
         trace: finished.trace,
         steps: finished.steps,
     }
-}
-
-/// Says what became of the writes that broke a property, from a second run that follows them: of every lost one by
-/// which mechanism it was lost.
-///
-/// Where replicas or what they kept are at stake; a session's break is told by the reads themselves.
-fn tell_fates<P: Protocol>(
-    checks: &mut [CheckReport],
-    config: &Config,
-    settings: &P::Config,
-    (seed, queue): (u64, QueueKind),
-    finished: &Finished,
-) -> Vec<(Property, Mechanism)> {
-    let is_broken = |property| {
-        let broken = |report: &&CheckReport| matches!(report.verdict, Verdict::Invalid(_));
-        checks.iter().filter(broken).find(|report| report.property == property)
-    };
-    let differing = is_broken(Property::Convergence).and_then(|report| match &report.verdict {
-        Verdict::Invalid(witness) => witness.write,
-        Verdict::Valid | Verdict::Unknown(_) => None,
-    });
-    let (mut writes, all_lost) = match is_broken(Property::Durability) {
-        Some(_) => losses::lost(config, finished),
-        None => (Vec::new(), 0),
-    };
-    let lost = writes.len();
-    // A version is followed once.
-    let lost_too = differing
-        .and_then(|version| writes.iter().position(|write| write.versions.contains(&version)));
-    if let (Some(version), None) = (differing, lost_too) {
-        let (op, key) = (OpId(0), KeyId::default());
-        writes.push(Written { op, key, versions: vec![version], removes: false });
-    }
-    let mut mechanisms = Vec::new();
-    if writes.is_empty() {
-        return mechanisms;
-    }
-    let seen = losses::follow::<P>(config, settings, (seed, queue), &writes);
-    let causes: Vec<_> = writes[..lost]
-        .iter()
-        .zip(&seen)
-        .map(|(write, sightings)| write.cause(sightings, finished))
-        .collect();
-    for report in checks {
-        let Verdict::Invalid(witness) = &mut report.verdict else { continue };
-        match report.property {
-            Property::Convergence if differing.is_some() => {
-                witness.summary += &fate::of_write(&seen[lost_too.unwrap_or(lost)], config);
-            }
-            Property::Durability if lost > 0 => {
-                let mechanism = causes[0].mechanism;
-                mechanisms.push((Property::Durability, mechanism));
-                witness.summary += &fate::of_write(&seen[0], config);
-                witness.summary += &format!("; lost as {mechanism}: {}", mechanism.phrase());
-                let counts = losses::count(&causes);
-                report.figures.extend(counts.iter().map(|(how, count)| (how.figure(), *count)));
-                if all_lost > lost as u64 {
-                    report.figures.push(("lost_not_followed", all_lost - lost as u64));
-                }
-            }
-            _ => {}
-        }
-    }
-    mechanisms
 }
 
 fn simulate<P: Protocol>(

@@ -7,7 +7,7 @@
 //!   `{scenario, title, seed, digest, verdict, verified, virtual_time_ns, events, operations{invoked, ok, fail,
 //!   info, degraded, unserved, errors{NAME: count}}, latency_ns{FUNCTION{count, mean, p50, p95, p99, p999, max}},
 //!   checks{NAME{verdict, expected, promise, why, voided_by[], reason, witness{summary, count, operations[],
-//!   nodes[], write}, figures{}}}, network{sent, delivered, lost, duplicated, blocked}, leaders[{term, node,
+//!   nodes[], write}, mechanism, figures{}}}, network{sent, delivered, lost, duplicated, blocked}, leaders[{term, node,
 //!   from_ns, until_ns}], faults[{fault, event, at_ns, what}], settled{outcome, after_ns, waiting_for[], stuck_at_ns,
 //!   stuck_events}, expectations[{name, met, found}]}`
 //! - `--seeds`: [`runs`], `{scenario, title, verdict, summary{runs, pass, fail, unknown, checks{NAME{valid, allowed,
@@ -29,6 +29,7 @@ use crate::property::{Hazard, Promise};
 use crate::report::tally::Tally;
 use crate::report::{Check, FaultAct, OperationCounts, Report};
 use crate::run::RunVerdict;
+use crate::run::mechanism::Mechanism;
 
 /// One run.
 #[must_use]
@@ -157,7 +158,7 @@ fn network(counts: &MessageCounts) -> Value {
     })
 }
 
-fn check(Check { report, expected }: &Check) -> (String, Value) {
+fn check(Check { report, expected, mechanism }: &Check) -> (String, Value) {
     let (promise, why) = match report.promise {
         Promise::Always { why } => ("always", why),
         Promise::Unless { why, .. } => ("unless", why),
@@ -181,6 +182,7 @@ fn check(Check { report, expected }: &Check) -> (String, Value) {
         "voided_by": report.voided_by.iter().map(Hazard::phrase).collect::<Vec<_>>(),
         "reason": reason,
         "witness": witness,
+        "mechanism": mechanism.map(Mechanism::name),
         "figures": figures,
     });
     (report.property.name().to_owned(), document)
@@ -255,7 +257,7 @@ mod tests {
         let durability = &document["checks"]["durability"];
         assert_eq!(
             keys(durability),
-            "verdict expected promise why voided_by reason witness figures"
+            "verdict expected promise why voided_by reason witness mechanism figures"
         );
         assert_eq!(
             (&durability["verdict"], &durability["expected"]),

@@ -8,6 +8,7 @@ use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Failure, Function, History, NemesisEvent, Status};
 use crate::metrics::{Latency, Leadership, MessageCounts, Settlement, Unserved};
+use crate::run::mechanism::Mechanism;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
 
@@ -75,6 +76,8 @@ pub struct Check {
     pub report: CheckReport,
     /// What `[expect]` names; `None` when it is silent.
     pub expected: Option<ExpectedVerdict>,
+    /// How it came to be broken, where the run tells.
+    pub mechanism: Option<Mechanism>,
 }
 
 /// An act of the nemesis, with its fault named.
@@ -184,7 +187,11 @@ impl Report {
         let check = |report: &CheckReport| {
             let mut said = config.expect.checks.iter();
             let expected = said.find(|(property, _)| *property == report.property);
-            Check { report: report.clone(), expected: expected.map(|(_, verdict)| *verdict) }
+            Check {
+                report: report.clone(),
+                expected: expected.map(|(_, verdict)| *verdict),
+                mechanism: result.mechanism(report.property),
+            }
         };
         let fault = |act: &NemesisEvent| FaultAct {
             fault: act.fault.map(|id| config.names.fault(id).to_owned()),
@@ -220,7 +227,7 @@ impl Report {
         if self.verdict == RunVerdict::Pass {
             return reasons;
         }
-        for Check { report, expected } in &self.checks {
+        for Check { report, expected, .. } in &self.checks {
             match (report.judged, expected) {
                 // An expectation that names the check is told with the expectations, met or not.
                 (_, Some(_)) => {}

@@ -175,7 +175,7 @@ impl Page {
         }
     }
 
-    fn check(&mut self, Check { report, expected }: &Check) {
+    fn check(&mut self, Check { report, expected, .. }: &Check) {
         let mut title = report.property.name().to_owned();
         let explanation = match &report.verdict {
             Verdict::Valid => None,

@@ -30,16 +30,20 @@ impl Written {
         Target { versions: self.versions.clone(), removes: self.removes }
     }
 
-    /// How it was lost, given what was seen of it.
-    pub(super) fn cause(&self, sightings: &[Sighting], run: &Finished) -> Cause {
-        let subject = Subject {
+    /// What it is to those who ask how it was lost.
+    pub(super) fn subject<'a>(&self, run: &'a Finished) -> Subject<'a> {
+        Subject {
             key: self.key,
             version: self.versions.iter().max().copied(),
             removes: self.removes,
             finals: &run.finals,
             leaderships: &run.leaderships,
-        };
-        classify(sightings, subject)
+        }
+    }
+
+    /// How it was lost, given what was seen of it.
+    pub(super) fn cause(&self, sightings: &[Sighting], run: &Finished) -> Cause {
+        classify(sightings, self.subject(run))
     }
 }
 

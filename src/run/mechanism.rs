@@ -15,6 +15,9 @@
 //!    leader but with one whose disk had lost it. A memory without a log promises nothing: there the overwriting is
 //!    what counts.
 //!
+//! Where replicas differ, the question is not how all lost a write but how one came to lack it (`lacking`): the end of
+//! its own copy, or that it never got one.
+//!
 //! A crash is named by what it took: the unsynced tail of a log, a log that could not be read up to the write or was
 //! cut before a checkpoint had it, or a memory with no log behind it; where nobody else ever had the write, it was
 //! never shipped.
@@ -24,7 +27,7 @@ use std::fmt;
 
 use crate::id::{KeyId, NodeId, Version};
 use crate::metrics::Leadership;
-use crate::protocol::{DiscardReason, NodeSnapshot, Observation};
+use crate::protocol::{Cargo, DiscardReason, NodeSnapshot, Observation};
 use crate::sim::{Crash, Sighting, SightingKind};
 use crate::time::Time;
 
@@ -59,13 +62,16 @@ pub enum Mechanism {
     TombstonePurged,
     /// The nodes that have it are down.
     LeftBehind,
+    /// No message that brings it ever reached a replica that lacks it, though others have it: it was not lost, but one
+    /// replica is behind.
+    NeverArrived,
     /// What the protocol says of itself does not tell.
     Unexplained,
 }
 
 impl Mechanism {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NeverShipped,
         Self::MemoryLost,
         Self::UnsyncedTailLost,
@@ -80,6 +86,7 @@ impl Mechanism {
         Self::Resurrected,
         Self::TombstonePurged,
         Self::LeftBehind,
+        Self::NeverArrived,
         Self::Unexplained,
     ];
 
@@ -101,6 +108,7 @@ impl Mechanism {
             Self::Resurrected => "resurrected",
             Self::TombstonePurged => "tombstone-purged",
             Self::LeftBehind => "left-behind",
+            Self::NeverArrived => "never-arrived",
             Self::Unexplained => "unexplained",
         }
     }
@@ -123,6 +131,7 @@ impl Mechanism {
             Self::Resurrected => "lost_resurrected",
             Self::TombstonePurged => "lost_tombstone_purged",
             Self::LeftBehind => "lost_left_behind",
+            Self::NeverArrived => "lost_never_arrived",
             Self::Unexplained => "lost_unexplained",
         }
     }
@@ -147,6 +156,7 @@ impl Mechanism {
                 "a removal whose tombstone was purged before all had heard of it"
             }
             Self::LeftBehind => "left behind on nodes that are down",
+            Self::NeverArrived => "never delivered to a replica that lacks it",
             Self::Unexplained => "the protocol's observations do not tell how",
         }
     }
@@ -247,6 +257,45 @@ pub(super) fn classify(sightings: &[Sighting], subject: Subject<'_>) -> Cause {
         _ => None,
     };
     earlier.unwrap_or(Cause { mechanism, decisive: Some((node, at)) })
+}
+
+/// How `node` came to lack the write of these sightings, by the time `until` where one is given; nothing where it has
+/// the write, or got it and the sightings do not tell what became of it.
+pub(super) fn lacking(
+    sightings: &[Sighting],
+    subject: Subject<'_>,
+    (node, until): (NodeId, Option<Time>),
+) -> Option<Mechanism> {
+    let mut copies = Copies::default();
+    let mut arrived = false;
+    let mut refused = None;
+    let here = |sighting: &&Sighting| sighting.node == node;
+    let then = |sighting: &&Sighting| until.is_none_or(|until| sighting.at <= until);
+    for sighting in sightings.iter().filter(here).filter(then) {
+        copies.see(sighting, subject);
+        match sighting.what {
+            SightingKind::Delivered { cargo: Cargo::Write, .. } => arrived = true,
+            SightingKind::Observed(Observation::Discard { reason, .. }) => {
+                refused = Some(of_discard(reason));
+            }
+            _ => {}
+        }
+    }
+    match copies.by_node.get(&node) {
+        Some(copied) => copied.end(false).map(|(_, how)| how),
+        None if refused.is_some() => refused,
+        None => (!arrived).then_some(Mechanism::NeverArrived),
+    }
+}
+
+/// How what a removal had removed came back, given how the removal itself was lost: a tombstone that was purged
+/// anywhere is the reason, for with it the older write would have lost.
+pub(super) fn came_back(sightings: &[Sighting], lost: Mechanism) -> Mechanism {
+    let purges = |sighting: &Sighting| {
+        let reason = DiscardReason::Purged;
+        matches!(sighting.what, SightingKind::Observed(Observation::Discard { reason: r, .. }) if r == reason)
+    };
+    if sightings.iter().any(purges) { Mechanism::TombstonePurged } else { lost }
 }
 
 impl Copies {

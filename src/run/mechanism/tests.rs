@@ -329,3 +329,46 @@ fn names_and_figures_agree_and_are_unique() {
         assert!(Mechanism::ALL[..place].iter().all(|other| other.name() != mechanism.name()));
     }
 }
+
+/// How `node` came to lack the write of a life, by the end or by a time.
+fn lacked(life: &Life, node: NodeId, until: Option<u64>) -> Option<Mechanism> {
+    let subject = Subject {
+        key: KEY,
+        version: Some(version(10)),
+        removes: life.removes,
+        finals: &[],
+        leaderships: &[],
+    };
+    lacking(&life.sightings, subject, (node, until.map(Time::from_nanos)))
+}
+
+#[test]
+fn a_replica_lacks_what_never_arrived_what_it_refused_and_what_it_forgot() {
+    let brought = SightingKind::Delivered { from: N1, cargo: Cargo::Write };
+    let confirmed = SightingKind::Delivered { from: N1, cargo: Cargo::Confirmation };
+    let life = Life::accepted()
+        .then(2, N2, confirmed)
+        .then(3, N3, brought)
+        .applied(3, N3)
+        .crashed(6, N3, false)
+        .started(7, N3, false);
+    assert_eq!(lacked(&life, N1, None), None, "it has the write");
+    assert_eq!(lacked(&life, N2, None), Some(Mechanism::NeverArrived));
+    assert_eq!(lacked(&life, N3, None), Some(Mechanism::MemoryLost));
+    assert_eq!(lacked(&life, N3, Some(5)), None, "until then it had the write");
+    assert_eq!(lacked(&life, N3, Some(2)), Some(Mechanism::NeverArrived));
+
+    let refusing = Life::accepted().then(3, N2, brought).dropped(3, N2, DiscardReason::Older);
+    assert_eq!(lacked(&refusing, N2, None), Some(Mechanism::OlderTimestamp));
+    let silent = Life::accepted().then(3, N2, brought);
+    assert_eq!(lacked(&silent, N2, None), None, "it got the write, and says no more");
+}
+
+#[test]
+fn what_came_back_after_a_purge_came_back_because_of_it() {
+    let mut purged = Life::accepted().applied(2, N2).dropped(9, N2, DiscardReason::Purged);
+    purged.removes = true;
+    assert_eq!(came_back(&purged.sightings, Mechanism::Resurrected), Mechanism::TombstonePurged);
+    let erased = Life::accepted();
+    assert_eq!(came_back(&erased.sightings, Mechanism::Resurrected), Mechanism::Resurrected);
+}
