@@ -407,3 +407,101 @@ pub(super) fn header(lines: &Lines) -> io::Result<Option<Header>> {
     })?;
     Ok(serde_json::from_slice(&found).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Registry;
+
+    fn record(case: u64) -> Record {
+        let covered = Covered::default();
+        let digest = Some(format!("{case:016x}"));
+        Record { case, digest, events: 2, virtual_ns: 3, findings: vec![], unknown: false, covered }
+    }
+
+    fn identity(seed: u64) -> Identity {
+        let text = b"[cluster]\nnodes = 3\n[protocol.leader-follower]\n".to_vec();
+        let subject = Subject::new("/some/where/s.toml", text, &Registry::new(), &[]);
+        Identity::new(&subject.expect("good"), "s", seed, Probability::ZERO)
+    }
+
+    fn open(folder: &Path, shard: Shard) -> Store {
+        Store::open(folder, identity(7), shard).expect("opens")
+    }
+
+    #[test]
+    fn the_first_case_that_is_missing_is_found_in_every_shard() {
+        let cases: [(Shard, &[u64], u64); 6] = [
+            (Shard::WHOLE, &[], 0),
+            (Shard::WHOLE, &[0, 1, 2], 3),
+            (Shard::WHOLE, &[2, 0, 3], 1),
+            (Shard::WHOLE, &[5], 0),
+            (Shard { index: 2, count: 3 }, &[1, 4], 7),
+            (Shard { index: 2, count: 3 }, &[1, 7], 4),
+        ];
+        for (shard, kept, expected) in cases {
+            let folder = tempfile::tempdir().expect("a folder");
+            let store = open(folder.path(), shard);
+            kept.iter().for_each(|case| store.keep(&record(*case)).expect("kept"));
+            assert_eq!(store.first_missing(), expected, "{shard:?} {kept:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_kept_is_there_again_in_order_and_only_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let read = |store: &Store| {
+            let mut cases = Vec::new();
+            let each = store.each(|record, _| {
+                cases.push((record.case, record.events));
+                Ok(())
+            });
+            each.expect("read");
+            cases
+        };
+        let mut store = open(folder.path(), Shard::WHOLE);
+        for case in [1, 0, 2] {
+            store.keep(&record(case)).expect("kept");
+        }
+        assert_eq!(store.finish(3).expect("written").cases, 3);
+        store.keep(&Record { events: 9, ..record(1) }).expect("kept");
+        drop(store);
+        store = open(folder.path(), Shard::WHOLE);
+        assert_eq!(read(&store), [(0, 2), (1, 9), (2, 2)], "the last line of a case counts");
+        assert_eq!((store.kept(2), store.kept(9)), (2, 3));
+        store.forget();
+        assert_eq!(read(&store), []);
+        store.keep(&record(0)).expect("kept");
+        assert_eq!(store.finish(1).expect("written").cases, 1);
+        store.close().expect("closed");
+        let text = std::fs::read_to_string(folder.path().join(CASES)).expect("there");
+        assert_eq!(text.lines().count(), 2);
+        assert!(!text.contains("where"), "no folder of this machine: {text}");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn a_campaign_is_told_from_another_by_all_that_it_depends_on() {
+        let base = identity(7);
+        let changes: [fn(&mut Identity); 7] = [
+            |of| of.version.push('1'),
+            |of| of.scenario.push('1'),
+            |of| of.file.push('1'),
+            |of| of.text.push(' '),
+            |of| of.sets.push("a=1".to_owned()),
+            |of| of.seed += 1,
+            |of| of.verify_ppb += 1,
+        ];
+        let fingerprints = changes.map(|change| {
+            let mut of = base.clone();
+            change(&mut of);
+            of.fingerprint()
+        });
+        let mut all = fingerprints.to_vec();
+        all.push(base.fingerprint());
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 8);
+        assert_eq!(base.fingerprint(), identity(7).fingerprint());
+    }
+}

@@ -95,3 +95,85 @@ fn table(rows: &[Vec<String>]) -> String {
     };
     rows.iter().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzz::coverage::Covered;
+    use crate::fuzz::judge::{Finding, Signature};
+    use crate::fuzz::store::Record;
+
+    fn record(case: u64, covered: &str) -> Record {
+        let covered: Covered = serde_json::from_str(covered).expect("covered");
+        let digest = Some("0".to_owned());
+        Record { case, digest, events: 1, virtual_ns: 1, findings: vec![], unknown: false, covered }
+    }
+
+    #[test]
+    fn strikes_are_a_table_and_what_never_happened_is_named() {
+        let mut tally = Tally::new(1200);
+        // Crashes (8) of a leader with something unsynced and of a follower, and a heal (21) that hit nobody.
+        let covered = r#"{"strikes":[[8,33,2],[8,2,1500],[21,0,1]],"sometimes":16383}"#;
+        tally.add(&record(0, covered));
+        // All but two leaders (bit 5) once more.
+        tally.add(&record(1, r#"{"strikes":[],"sometimes":16351}"#));
+        let told = text(&tally, &[], &|file| file.to_owned());
+        let expected = "\
+no violation in 2 runs
+
+What faults struck, and what the nodes that they hit were like just before:
+
+fault  strikes  nobody  leader  follower  candidate  down  paused  unsynced  write-in-flight  leaderless
+crash    1,502       -       2     1,500          -     -       -         2                -           -
+heal         1       1       -         -          -     -       -         -                -           -
+
+In how many of 2 runs it happened that
+
+  2  a write was acknowledged
+";
+        assert!(told.starts_with(expected), "{told}");
+        assert!(told.contains("\n  1  two nodes led at once\n"), "{told}");
+        assert!(!told.contains("never"), "{told}");
+        let mut vacuous = Tally::new(1);
+        vacuous.add(&record(0, r#"{"strikes":[],"sometimes":16351}"#));
+        let told = text(&vacuous, &[], &|file| file.to_owned());
+        assert!(told.contains("\nNo fault struck.\n"), "{told}");
+        assert!(told.ends_with("\nIt never happened that two nodes led at once.\n"), "{told}");
+    }
+
+    #[test]
+    fn a_find_has_its_sizes_its_command_and_its_witness() {
+        let finding = Finding {
+            signature: Signature {
+                check: "durability".to_owned(),
+                mechanism: Some("never-shipped".to_owned()),
+            },
+            verdict: "violation".to_owned(),
+            summary: "put k1=c1.1 is gone".to_owned(),
+        };
+        let mut tally = Tally::new(100);
+        for case in [90, 37, 64] {
+            let covered = record(case, r#"{"strikes":[],"sometimes":0}"#);
+            tally.add(&Record { findings: vec![finding.clone()], ..covered });
+        }
+        let kind = tally.found()[0];
+        assert_eq!((kind.case, kind.count), (37, 3), "the lowest, in whatever order");
+        let mut found = Violation::new(kind);
+        found.scenario = Some("0037.toml".to_owned());
+        (found.faults_before, found.operations_before) = (Some(14), Some(100));
+        (found.faults, found.operations) = (Some(1), Some(2));
+        let run = |file: &str| format!("splitbrain run out/{file}");
+        let expected = "\
+violation in run 37 (durability, never-shipped): shrunk from 14 faults, 100 operations to 1 fault, 2 operations
+  splitbrain run out/0037.toml
+    in 3 runs; put k1=c1.1 is gone
+";
+        assert_eq!(violation(&found, &run), expected);
+        found.scenario = None;
+        found.not_shrunk = Some("it did not fail again".to_owned());
+        let told = violation(&found, &run);
+        assert!(
+            told.starts_with("violation in run 37 (durability, never-shipped): not shrunk: it did")
+        );
+    }
+}

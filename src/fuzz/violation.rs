@@ -58,7 +58,7 @@ impl Violation {
         Signature { check: self.check.clone(), mechanism: self.mechanism.clone() }
     }
 
-    fn new(kind: &Kind) -> Self {
+    pub(super) fn new(kind: &Kind) -> Self {
         let Finding { signature, verdict, summary } = kind.finding.clone();
         Self {
             case: kind.case,
