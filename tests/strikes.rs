@@ -3,7 +3,9 @@
 //! Three nodes a millisecond apart; n1 leads. At 300 ms a client asks n1 for a write. n1 has it on disk at 304 ms, the
 //! followers have it at 305 ms and on disk at 309 ms, and at 310 ms the client has its answer.
 
+use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::NodeState;
+use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::{Registry, Scenario};
 
@@ -116,4 +118,19 @@ fn a_write_between_two_attempts_is_not_in_flight() {
     assert_eq!(found("230ms"), "leader");
     // The second attempt is being written.
     assert_eq!(found("252ms"), "leader unsynced write-in-flight");
+}
+
+/// Once the follower whose power was lost was down, "a follower" was looked for again to find machines that were down
+/// already: the disk of another node lost what it had called durable, and the node ran on.
+#[test]
+fn a_power_loss_takes_one_machine_where_it_names_one() {
+    for target in ["leader", "follower", "lowest-id", "highest-id"] {
+        let fault = format!("{{ id = 'cut', at = '311ms', power-loss = '{target}' }}");
+        let result = play(QUIET, WRITE, &fault);
+        let act = result.history.nemesis().iter().find(|act| act.starts).expect("it struck");
+        let one = act.what.strip_prefix("power loss of n").expect(&act.what);
+        assert!(matches!(one, "1" | "2" | "3"), "{target}: {}", act.what);
+        let broken = result.checks.iter().find(|check| check.property == Property::Replay);
+        assert_eq!(broken.map(|check| check.judged), Some(ExpectedVerdict::Valid), "{target}");
+    }
 }

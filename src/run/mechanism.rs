@@ -338,6 +338,10 @@ impl Copies {
                 if self.acceptor == Some(node) {
                     self.absences.push((at, None));
                 }
+                // What it had dropped already no crash takes from it.
+                if matches!(copied, Some(Copied::Dropped { .. })) {
+                    return;
+                }
                 Copied::Down { at, crash, replaced: false }
             }
             SightingKind::PowerCut { tail } => match copied {

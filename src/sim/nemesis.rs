@@ -175,6 +175,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         (power, for_good): (bool, bool),
         id: CausalId,
     ) -> (Option<Undo>, String) {
+        // Looked up before anybody is down: what describes a live node would describe the next one then.
+        let machines = self.machines(target, id);
         let hit = self.resolve(target, id);
         for node in &hit {
             self.crash(*node, (power, for_good), id);
@@ -183,8 +185,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let text = format!("crash {}", names(&hit));
             return (Some(Undo::Restart(hit)), text);
         }
-        let machines = self.machines(target, id).into_iter();
-        let also: Vec<NodeId> = machines.filter(|node| !hit.contains(node)).collect();
+        let also: Vec<NodeId> = machines.into_iter().filter(|n| !hit.contains(n)).collect();
         for node in &also {
             let lost = self.cut_power(*node, id);
             if let (Some(watch), Some(lost)) = (&mut self.watch, lost) {

@@ -268,6 +268,13 @@ fn a_drop_is_named_by_its_reason() {
     }
 }
 
+/// A node that had cut a write off its log crashed later, and its disk was blamed for what it had rightly dropped.
+#[test]
+fn a_crash_takes_nothing_that_was_dropped_before() {
+    let life = Life::accepted().dropped(5, N1, DiscardReason::Truncated);
+    life.crashed(9, N1, true).started(12, N1, false).was_lost(Mechanism::Truncated, N1, 5);
+}
+
 #[test]
 fn a_drop_on_arrival_decides_where_only_the_acceptor_ever_had_it() {
     let life = Life::accepted().dropped(2, N2, DiscardReason::Older).crashed(5, N1, false);
