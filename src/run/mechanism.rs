@@ -491,6 +491,7 @@ const fn of_discard(reason: DiscardReason) -> Mechanism {
         DiscardReason::Older => Mechanism::OlderTimestamp,
         DiscardReason::Cleared => Mechanism::Cleared,
         DiscardReason::Replaced => Mechanism::FullStateOverwrite,
+        DiscardReason::Overwritten => Mechanism::OverwrittenByOlder,
         DiscardReason::Truncated => Mechanism::Truncated,
         DiscardReason::Purged => Mechanism::TombstonePurged,
     }

@@ -257,6 +257,7 @@ fn a_drop_is_named_by_its_reason() {
         (DiscardReason::Older, Mechanism::OlderTimestamp),
         (DiscardReason::Cleared, Mechanism::Cleared),
         (DiscardReason::Replaced, Mechanism::FullStateOverwrite),
+        (DiscardReason::Overwritten, Mechanism::OverwrittenByOlder),
         (DiscardReason::Truncated, Mechanism::Truncated),
     ];
     for (reason, mechanism) in rows {
