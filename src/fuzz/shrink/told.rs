@@ -3,6 +3,7 @@
 use super::trial::{Trial, caught, played};
 use super::{Shrunk, Size};
 use crate::check::Verdict;
+use crate::config::ExpectedVerdict;
 use crate::fuzz::judge::{Finding, Signature};
 use crate::history::Function;
 use crate::report::explain;
@@ -35,6 +36,7 @@ pub(super) fn tell(
         .find(|found| trial.is_same(found))
         .ok_or_else(|| format!("the shrunk file of {origin} does not fail as the find does"))?;
     let result = caught(|| played(&scenario));
+    let file = result.iter().fold(file, expecting_the_rest);
     let mut lines = vec![format!("Found by splitbrain {}: {origin}.", env!("CARGO_PKG_VERSION"))];
     lines.push(String::new());
     lines.extend(wrap(&finding.summary, 0, false).lines().map(|line| line.trim_start().to_owned()));
@@ -65,6 +67,16 @@ fn expecting(file: &Document, check: &str, verdict: &str) -> Document {
         bare = bare.without_key(path);
     }
     bare.set(&format!("expect.{check}"), verdict)
+}
+
+/// The file expecting whatever else it breaks of what is promised, so that it passes as a test of the one find.
+fn expecting_the_rest(file: Document, result: &RunResult) -> Document {
+    let expects = |name: &str| file.get(&format!("expect.{name}")).is_some();
+    let names = result.checks.iter().filter(|report| report.judged == ExpectedVerdict::Violation);
+    let rest: Vec<&str> =
+        names.map(|report| report.property.name()).filter(|n| !expects(n)).collect();
+    let verdict = ExpectedVerdict::Violation.name();
+    rest.iter().fold(file, |file, name| file.set(&format!("expect.{name}"), verdict))
 }
 
 /// What is wrong, in a line.
