@@ -249,6 +249,14 @@ impl OneFault<'_> {
         }
     }
 
+    /// One node, named or described.
+    fn single(&self, dice: &mut Dice<'_>) -> Target {
+        match self.target(dice) {
+            Target::Majority | Target::All => Target::Nodes(vec![self.node(dice)]),
+            one => one,
+        }
+    }
+
     /// One link, mostly; or all of a node.
     fn route(&self, dice: &mut Dice<'_>, both_ways: bool) -> Route {
         let nodes = u64::from(self.scene.nodes);
@@ -278,7 +286,7 @@ impl OneFault<'_> {
             Kind::Pause => FaultAction::Pause(self.target(dice)),
             Kind::Partition => FaultAction::Partition(self.groups(dice)),
             Kind::MajoritiesRing => FaultAction::MajoritiesRing,
-            Kind::Bridge => FaultAction::Bridge(self.target(dice)),
+            Kind::Bridge => FaultAction::Bridge(self.single(dice)),
             Kind::Isolate => FaultAction::Isolate(self.target(dice)),
             Kind::Block => FaultAction::Block(self.route(dice, false)),
             Kind::Clog => {
@@ -409,11 +417,13 @@ fn takes_down(action: &FaultAction, nodes: u16) -> u16 {
 }
 
 fn put_one(plan: &Plan, (begins, lasts): (u64, u64), config: &mut Config) {
-    let begins = Span::from_nanos(begins.min(config.duration.nanos()));
+    let duration = config.duration;
+    let begins = Span::from_nanos(begins.min(duration.nanos()));
     let lasts = Span::from_nanos(lasts.max(1));
     let start = |after: Span| match plan.moment {
-        Some(moment) => Start::When(Moment { after: moment.after + after, ..moment }),
-        None => Start::At((Time::ZERO + after).min(Time::ZERO + config.duration)),
+        // No fault starts after the fault phase, nor does what ends one.
+        Some(moment) => Start::When(Moment { after: after.min(duration), ..moment }),
+        None => Start::At(Time::ZERO + after.min(duration)),
     };
     let (start, again) = (start(begins), start(begins + lasts));
     let has_end =
