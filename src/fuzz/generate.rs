@@ -45,17 +45,6 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn new(config: &Config, protocol: &dyn ConfiguredProtocol, fuzz: &Fuzz) -> Self {
         let nodes = config.cluster.nodes;
-        let possible = |kind: &Kind| match kind {
-            Kind::MajoritiesRing => nodes >= 4,
-            Kind::Bridge => nodes >= 3,
-            Kind::Partition
-            | Kind::Isolate
-            | Kind::Block
-            | Kind::Clog
-            | Kind::Slow
-            | Kind::Drop => nodes >= 2,
-            _ => true,
-        };
         let mut beats: Vec<u64> = protocol.rhythm().into_iter().map(Span::nanos).collect();
         beats.push(config.network.default.delay.median().nanos());
         beats.push(config.disk.sync.median().nanos());
@@ -70,7 +59,7 @@ impl Scene {
         Self {
             nodes,
             duration: config.duration,
-            kinds: fuzz.kinds.iter().copied().filter(possible).collect(),
+            kinds: fuzz.kinds.iter().copied().filter(|kind| kind.is_possible(nodes)).collect(),
             beats,
             messages: u8::try_from(protocol.message_kinds().len()).unwrap_or(u8::MAX),
             operations: (generated + config.script.len() as u64).clamp(1, 1_000),
