@@ -191,14 +191,16 @@ fn a_find_is_told_with_the_command_that_shows_it() {
     assert!(first.contains(" (durability, ") && first.contains("): shrunk from "), "{first}");
     assert!(second.starts_with(&format!("  splitbrain run {}/00", home.path("out"))), "{second}");
     assert!(done.out.contains("\nIn how many of 40 runs it happened that\n\n"), "{}", done.out);
-    assert!(done.out.contains("  40  a write was acknowledged\n"), "{}", done.out);
     let words = done.out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("It never happened that a write was acknowledged degraded"), "{words}");
     let json = home.fuzz("async.toml", "out", &["--runs", "40", "--json", "--quiet"]);
     assert_eq!((json.err.as_str(), json.exit), ("", Exit::Violation));
     let document = json.json();
     assert!(document["seconds"].is_number());
-    assert_eq!(document["sometimes"]["write-acknowledged"], 40);
+    let acknowledged = document["sometimes"]["write-acknowledged"].as_u64().expect("a count");
+    assert!((30..=40).contains(&acknowledged), "{acknowledged}");
+    let line = format!("  {acknowledged}  a write was acknowledged\n");
+    assert!(done.out.contains(&line), "{line}{}", done.out);
     let violation = document["violations"][0].as_object().expect("an object");
     for key in ["case", "check", "mechanism", "faults", "operations", "scenario", "digest"] {
         assert!(!violation[key].is_null(), "{key}: {violation:?}");
@@ -520,7 +522,9 @@ fn a_campaign_that_finds_nothing_passes() {
 #[test]
 fn a_campaign_of_which_nobody_knows_says_so() {
     let home = Home::new();
-    let all_gone = "\n[[fault]]\nat = \"100ms\"\ncrash = \"all\"\nforever = true\n";
+    // Nothing is drawn: a drawn crash may come first, and its end brings nodes back.
+    let all_gone =
+        "\n[fuzz]\nfaults = 0\n[[fault]]\nat = \"100ms\"\ncrash = \"all\"\nforever = true\n";
     fs::write(home.path("gone.toml"), FAULTY.to_owned() + all_gone).expect("written");
     let done = home.fuzz("gone.toml", "out", &["--runs", "20"]);
     assert_eq!(done.exit, Exit::Unknown, "{done:?}");

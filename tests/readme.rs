@@ -210,6 +210,7 @@ fn with_outputs(text: &str) -> String {
                 let lines = file.split_inclusive('\n').take(number(last)).skip(number(first) - 1);
                 lines.collect()
             }
+            ["toml", "file", path] => fs::read_to_string(folder.path().join(path)).expect(path),
             ["toml", ..] | ["rust,no_run"] => continue,
             _ => panic!("README.md: what is a block of `{info}`?"),
         };

@@ -12,7 +12,7 @@ use crate::config::{Clock, Config};
 use crate::rng::Probability;
 use crate::run::{RunOptions, RunResult};
 use crate::scenario::fuzz::{Choice, Fuzz, Kind};
-use crate::scenario::{Diagnostics, Registry, Scenario, percentage_text};
+use crate::scenario::{Diagnostics, Registry, Scenario, Template, percentage_text};
 use crate::time::Span;
 
 /// So often are settings drawn that have to fit one another.
@@ -33,6 +33,7 @@ pub struct Subject {
     pub scenario: Arc<Scenario>,
     /// What may be drawn.
     pub fuzz: Fuzz,
+    template: Template,
     scene: Scene,
 }
 
@@ -48,7 +49,8 @@ impl Subject {
         registry: &Registry,
         sets: &[String],
     ) -> Result<Self, Diagnostics> {
-        let scenario = bare(Scenario::parse(origin, &text, registry, sets)?);
+        let (scenario, template) = Template::parse(origin, &text, registry, sets)?;
+        let scenario = bare(scenario);
         let fuzz = scenario.fuzz.clone();
         let fuzz = fuzz.unwrap_or_else(|| Fuzz::standard(scenario.config.duration));
         Ok(Self {
@@ -59,6 +61,7 @@ impl Subject {
             scene: Scene::new(&scenario.config, scenario.protocol.as_ref(), &fuzz),
             scenario: Arc::new(scenario),
             fuzz,
+            template,
         })
     }
 
@@ -108,8 +111,7 @@ impl Subject {
         let drawn = (0..ATTEMPTS).find_map(|_| {
             let drawn = self.fuzz.settings.iter();
             let drawn = drawn.map(|(path, choice)| format!("{path}={}", pick(choice, stream)));
-            let sets: Vec<String> = self.sets.iter().cloned().chain(drawn).collect();
-            Scenario::parse(&self.origin, &self.text, &self.registry, &sets).ok()
+            self.template.with(&drawn.collect::<Vec<String>>())
         });
         drawn.map(bare)
     }

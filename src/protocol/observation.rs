@@ -126,6 +126,8 @@ pub enum DiscardReason {
     Cleared,
     /// A full state without it replaced the store.
     Replaced,
+    /// An older write was put in its place, whatever their versions.
+    Overwritten,
     /// It was cut off: it is not in the new leader's log.
     Truncated,
     /// It was a tombstone past its grace period.
@@ -140,6 +142,7 @@ impl DiscardReason {
             Self::Older => "older than what it has",
             Self::Cleared => "cleared on this node alone",
             Self::Replaced => "replaced by a full state without it",
+            Self::Overwritten => "overwritten by an older write",
             Self::Truncated => "cut off: it is not in the new leader's log",
             Self::Purged => "a tombstone past its grace period",
         }

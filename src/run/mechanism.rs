@@ -335,12 +335,12 @@ impl Copies {
                 Copied::Dropped { at, how: of_discard(reason), from }
             }
             SightingKind::Crashed(crash) => {
-                if self.acceptor == Some(node) {
-                    self.absences.push((at, None));
-                }
                 // What it had dropped already no crash takes from it.
                 if matches!(copied, Some(Copied::Dropped { .. })) {
                     return;
+                }
+                if self.acceptor == Some(node) {
+                    self.absences.push((at, None));
                 }
                 Copied::Down { at, crash, replaced: false }
             }
@@ -491,6 +491,7 @@ const fn of_discard(reason: DiscardReason) -> Mechanism {
         DiscardReason::Older => Mechanism::OlderTimestamp,
         DiscardReason::Cleared => Mechanism::Cleared,
         DiscardReason::Replaced => Mechanism::FullStateOverwrite,
+        DiscardReason::Overwritten => Mechanism::OverwrittenByOlder,
         DiscardReason::Truncated => Mechanism::Truncated,
         DiscardReason::Purged => Mechanism::TombstonePurged,
     }

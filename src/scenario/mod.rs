@@ -33,6 +33,7 @@ mod schema;
 mod script;
 mod sections;
 mod set;
+mod template;
 mod tree;
 mod units;
 mod vary;
@@ -44,6 +45,7 @@ pub(crate) use diagnostics::nearest;
 pub use distribution::encode_distribution;
 pub use document::{Document, LISTS};
 pub use schema::schema;
+pub use template::Template;
 pub use units::read_percentage as percentage;
 pub use vary::{Axis, settings};
 

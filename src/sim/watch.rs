@@ -225,7 +225,10 @@ impl Watch {
         reason: DiscardReason,
     ) {
         match reason {
-            DiscardReason::Replaced | DiscardReason::Cleared | DiscardReason::Purged => {}
+            DiscardReason::Replaced
+            | DiscardReason::Overwritten
+            | DiscardReason::Cleared
+            | DiscardReason::Purged => {}
             // It was never shown; of a log, what came before it stays.
             DiscardReason::Older | DiscardReason::Truncated => return,
         }

@@ -6,6 +6,7 @@ use crate::check::Verdict;
 use crate::config::ExpectedVerdict;
 use crate::fuzz::judge::{Finding, Signature};
 use crate::history::Function;
+use crate::property::Property;
 use crate::report::explain;
 use crate::report::layout::wrap;
 use crate::run::RunResult;
@@ -19,37 +20,29 @@ pub(super) fn tell(
     trial: &Trial<'_>,
     before: Size,
 ) -> Result<Shrunk, String> {
-    let Finding { signature, verdict, .. } = &trial.finding;
-    let mut file = document.set("title", &title(signature));
-    if crate::property::Property::from_name(&signature.check).is_some() {
-        file = expecting(&file, &signature.check, verdict);
-    }
+    let signature = &trial.finding.signature;
     let parse = |file: &Document| {
         Scenario::parse("shrunk.toml", file.render().as_bytes(), trial.registry, &[])
             .map_err(|mistakes| format!("the shrunk file of {origin} is no scenario: {mistakes}"))
     };
+    let mut file = document.set("title", &title(signature));
+    let result = parse(&file).map(|scenario| caught(|| played(&scenario)))?;
+    if Property::from_name(&signature.check).is_some() {
+        file = expecting(&file, &trial.finding, result.as_ref());
+    }
     // By way of the settings, so that keys stand in the order of the documentation whatever was changed first.
     let file = Document::of(&parse(&file)?).brief(trial.registry);
+    let lines = comment(origin, &parse(&file)?, trial, result.as_ref())?;
+    let file = file.with_comment(&lines);
+    // From here on it is the file that is judged, as whoever runs it will see it.
     let scenario = parse(&file)?;
     let finding = super::trial::broken(signature, &scenario.config, || played(&scenario))
         .into_iter()
         .find(|found| trial.is_same(found))
         .ok_or_else(|| format!("the shrunk file of {origin} does not fail as the find does"))?;
-    let result = caught(|| played(&scenario));
-    let file = result.iter().fold(file, expecting_the_rest);
-    let mut lines = vec![format!("Found by splitbrain {}: {origin}.", env!("CARGO_PKG_VERSION"))];
-    lines.push(String::new());
-    lines.extend(wrap(&finding.summary, 0, false).lines().map(|line| line.trim_start().to_owned()));
-    if let Some(story) = result.as_ref().and_then(|result| story(&scenario, signature, result)) {
-        lines.push(String::new());
-        lines.extend(story.lines().map(|line| line.trim_end().to_owned()));
-    }
-    let file = file.with_comment(&lines);
-    let scenario = parse(&file)?;
-    let played = caught(|| played(&scenario));
     Ok(Shrunk {
         text: file.render(),
-        digest: played.map(|result| result.digest),
+        digest: caught(|| played(&scenario)).map(|result| result.digest),
         faults_before: before.faults,
         operations_before: before.operations,
         faults: file.count("fault"),
@@ -65,24 +58,46 @@ fn operations(scenario: &Scenario) -> usize {
     scenario.config.script.len() + generated.map_or(0, |generated| generated as usize)
 }
 
-/// The file with no expectation but that this check comes out as it does.
-fn expecting(file: &Document, check: &str, verdict: &str) -> Document {
+/// The file with no expectation but that the check comes out as it does, and that what else the run breaks against its
+/// promises is broken: who plays it is told of nothing new.
+fn expecting(file: &Document, finding: &Finding, result: Option<&RunResult>) -> Document {
     let states: Vec<usize> = (0..file.count("expect.state")).collect();
     let mut bare = file.without("expect.state", &states);
     for path in file.leaves().iter().filter(|path| path.starts_with("expect.")) {
         bare = bare.without_key(path);
     }
-    bare.set(&format!("expect.{check}"), verdict)
+    for place in 0..file.count("operation") {
+        bare = bare.without_in("operation", place, "expect");
+    }
+    bare = bare.set(&format!("expect.{}", finding.signature.check), &finding.verdict);
+    let reports = result.iter().flat_map(|result| &result.checks);
+    reports
+        .filter(|report| report.judged == ExpectedVerdict::Violation)
+        .fold(bare, |bare, report| {
+            bare.set(&format!("expect.{}", report.property), report.judged.name())
+        })
 }
 
-/// The file expecting whatever else it breaks of what is promised, so that it passes as a test of the one find.
-fn expecting_the_rest(file: Document, result: &RunResult) -> Document {
-    let expects = |name: &str| file.get(&format!("expect.{name}")).is_some();
-    let names = result.checks.iter().filter(|report| report.judged == ExpectedVerdict::Violation);
-    let rest: Vec<&str> =
-        names.map(|report| report.property.name()).filter(|n| !expects(n)).collect();
-    let verdict = ExpectedVerdict::Violation.name();
-    rest.iter().fold(file, |file, name| file.set(&format!("expect.{name}"), verdict))
+/// What the file shows, and how it comes to that.
+fn comment(
+    origin: &str,
+    scenario: &Scenario,
+    trial: &Trial<'_>,
+    result: Option<&RunResult>,
+) -> Result<Vec<String>, String> {
+    let signature = &trial.finding.signature;
+    let found = super::trial::broken(signature, &scenario.config, || played(scenario));
+    let Some(finding) = found.into_iter().find(|found| trial.is_same(found)) else {
+        return Err(format!("{origin}: what its shrunk file breaks is broken in another way"));
+    };
+    let mut lines = vec![format!("Found by splitbrain {}: {origin}.", env!("CARGO_PKG_VERSION"))];
+    lines.push(String::new());
+    lines.extend(wrap(&finding.summary, 0, false).lines().map(|line| line.trim_start().to_owned()));
+    if let Some(story) = result.and_then(|result| story(scenario, signature, result)) {
+        lines.push(String::new());
+        lines.extend(story.lines().map(|line| line.trim_end().to_owned()));
+    }
+    Ok(lines)
 }
 
 /// What is wrong, in a line.

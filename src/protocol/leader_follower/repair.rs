@@ -321,8 +321,8 @@ impl LeaderFollower {
         if held == Some(stored) {
             return;
         }
-        if let Some(held) = held {
-            let (version, reason) = (held.version, DiscardReason::Replaced);
+        if let Some(held) = held.filter(|held| held.version > stored.version) {
+            let (version, reason) = (held.version, DiscardReason::Overwritten);
             cx.observe(Observation::Discard { key, version, reason });
         }
         self.store.overwrite(key, stored);

@@ -257,6 +257,7 @@ fn a_drop_is_named_by_its_reason() {
         (DiscardReason::Older, Mechanism::OlderTimestamp),
         (DiscardReason::Cleared, Mechanism::Cleared),
         (DiscardReason::Replaced, Mechanism::FullStateOverwrite),
+        (DiscardReason::Overwritten, Mechanism::OverwrittenByOlder),
         (DiscardReason::Truncated, Mechanism::Truncated),
     ];
     for (reason, mechanism) in rows {
@@ -272,7 +273,8 @@ fn a_drop_is_named_by_its_reason() {
 #[test]
 fn a_crash_takes_nothing_that_was_dropped_before() {
     let life = Life::accepted().dropped(5, N1, DiscardReason::Truncated);
-    life.crashed(9, N1, true).started(12, N1, false).was_lost(Mechanism::Truncated, N1, 5);
+    let life = life.crashed(9, N1, true).started(12, N1, false).led(N2, 4, 20);
+    life.was_lost(Mechanism::Truncated, N1, 5);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | single-leader | by majority vote, while votes are not forgotten; never by any other election: each node judges by whom it hears |
 //! | durability | when an acknowledged write is on a majority and no leader can be elected or obeyed without it: all of the safeguards of [`missing_safeguard`]; never with one of them missing |
-//! | convergence | with the same safeguards as far as they concern the log; with catch-up by full state unless a message is lost or a node crashes, and deletes of single entries leave tombstones; never without catch-up |
+//! | convergence | with the same safeguards as far as they concern the log; with catch-up by full state and fencing unless a message is lost or a node crashes, and deletes of single entries leave tombstones; never without catch-up |
 //! | lww-maximum | never: a write that a new leader lacks is gone, however high its stamp |
 //! | sessions, staleness | never: a deposed leader answers reads until it hears of the next one; the order of one client's writes with the safeguards of durability |
 
@@ -165,6 +165,10 @@ fn convergence(config: &Config, safe: Option<&'static str>, kept: Hazards) -> Pr
         {
             Promise::Never { why: super::ERASED }
         }
+        // No message need be lost for it: a slow link is enough.
+        CatchUp::FullState if !config.failover.fencing => Promise::Never {
+            why: "a leader that takes a late write of the one before it passes it on to nobody",
+        },
         CatchUp::FullState => Promise::Unless {
             hazards: Hazards::of(&[
                 Hazard::MessageLost,

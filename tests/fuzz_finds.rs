@@ -1,0 +1,122 @@
+//! Fuzzing finds what is weak and is silent on what is not: the campaigns of `scenarios/fuzz`.
+//!
+//! Each file leaves one safeguard out. Whatever seed a campaign has, the case that shows it comes soon, and is made so
+//! small that it is read at a glance.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use splitbrain::fuzz::judge::Signature;
+use splitbrain::fuzz::play::play;
+use splitbrain::fuzz::shrink::{Shrunk, shrink_case};
+use splitbrain::fuzz::subject::Subject;
+use splitbrain::run::{RunOptions, RunVerdict};
+use splitbrain::scenario::{Registry, Scenario};
+
+/// What each configuration lacks: the file, the properties that break, and how if it is always told.
+const WEAK: [(&str, &[&str], &[&str]); 6] = [
+    ("async-failover", &["durability"], &["never-shipped", "truncated"]),
+    ("lowest-id-without-fencing", &["durability"], &["full-state-overwrite"]),
+    ("buffered-wal-power-loss", &["durability"], &["unsynced-tail-lost"]),
+    ("wall-clock-skew", &["durability"], &["older-timestamp"]),
+    (
+        "read-repair-without-timestamps",
+        &[
+            "convergence",
+            "lww-maximum",
+            "durability",
+            "staleness",
+            "read-your-writes",
+            "monotonic-reads",
+        ],
+        // A read that came in between saw it before the end did, and does not tell how it came to that.
+        &[],
+    ),
+    ("tombstones-without-grace", &["resurrection"], &["tombstone-purged"]),
+];
+
+/// The configurations that keep what they promise.
+const SAFE: [&str; 3] = ["every-safeguard", "every-safeguard-varied", "fixed-leader"];
+
+fn subject(name: &str) -> Subject {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/fuzz/{name}.toml"));
+    let text = std::fs::read(&path).expect("the file is there");
+    Subject::new(name, text, &Registry::new(), &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+/// The first find of a campaign, by its first thousand cases.
+fn first_find(subject: &Subject, seed: u64) -> Option<(u64, Signature)> {
+    (0..1_000).find_map(|case| {
+        let found = play(subject, seed, case).findings.into_iter().next();
+        found.map(|found| (case, found.signature))
+    })
+}
+
+fn middle(mut numbers: Vec<usize>) -> usize {
+    numbers.sort_unstable();
+    numbers[numbers.len() / 2]
+}
+
+#[test]
+fn every_weakness_is_found_whatever_the_campaigns_seed_and_made_small() {
+    let mut all: Vec<Shrunk> = Vec::new();
+    for (name, checks, mechanisms) in WEAK {
+        let subject = subject(name);
+        let found: Vec<(u64, Shrunk)> = (1..=10_u64)
+            .into_par_iter()
+            .map(|seed| {
+                let find = first_find(&subject, seed);
+                let (case, signature) =
+                    find.unwrap_or_else(|| panic!("{name}: nothing in 1,000 cases of seed {seed}"));
+                let Signature { check, mechanism } = &signature;
+                let how = mechanism.as_deref().unwrap_or("nobody knows how");
+                assert!(checks.contains(&check.as_str()), "{name}: {signature} in case {case}");
+                assert!(
+                    mechanisms.is_empty() || mechanisms.contains(&how),
+                    "{name}: {signature} in case {case}"
+                );
+                let shrunk = shrink_case(&subject, seed, case, &signature);
+                let shrunk = shrunk.unwrap_or_else(|why| panic!("{name}: {why}"));
+                assert_eq!(shrunk.finding.signature, signature, "{name}");
+                (case, shrunk)
+            })
+            .collect();
+        let cases: Vec<u64> = found.iter().map(|(case, _)| *case).collect();
+        println!("{name}: first found in {cases:?}");
+        for (_, shrunk) in &found {
+            reproduces(shrunk);
+        }
+        all.extend(found.into_iter().map(|(_, shrunk)| shrunk));
+    }
+    let faults = middle(all.iter().map(|shrunk| shrunk.faults).collect());
+    let operations = middle(all.iter().map(|shrunk| shrunk.operations).collect());
+    println!("in the median {faults} faults and {operations} operations are left");
+    assert!(faults <= 3 && operations <= 5, "{faults} faults, {operations} operations");
+}
+
+/// The file alone shows the find: read and played it has the digest told, breaks what it is named after, and passes, for
+/// it expects no better.
+fn reproduces(shrunk: &Shrunk) {
+    let scenario = Scenario::parse("found.toml", shrunk.text.as_bytes(), &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{}", shrunk.text));
+    let result = scenario.run(scenario.config.seed, RunOptions::default());
+    assert_eq!(Some(result.digest), shrunk.digest, "{}", shrunk.text);
+    assert_eq!(result.verdict, RunVerdict::Pass, "{}", shrunk.text);
+    let broken = &shrunk.finding.signature.check;
+    let report = result.checks.iter().find(|report| report.property.name() == broken);
+    let report = report.expect("every property is checked");
+    assert_eq!(report.judged.name(), shrunk.finding.verdict, "{}", shrunk.text);
+    assert!(shrunk.text.contains(env!("CARGO_PKG_VERSION")), "the version is in the comment");
+    assert_eq!(scenario.config.workload, None, "operations are explicit: {}", shrunk.text);
+}
+
+#[test]
+fn what_is_safe_is_silent() {
+    for name in SAFE {
+        let subject = subject(name);
+        (0..2_000_u64).into_par_iter().for_each(|case| {
+            let found = play(&subject, 1, case).findings;
+            assert!(found.is_empty(), "{name}, case {case}: {found:#?}");
+        });
+    }
+}
