@@ -381,3 +381,73 @@ fn faults_may_be_tied_to_moments_of_a_chain() {
     assert_eq!(start("elected = 1"), Some(0));
     assert_eq!(start("acknowledges = 1, node = 'n4'"), None, "the head answers all");
 }
+
+/// What a campaign needs of a scenario: nothing is scripted, and any power may fail.
+const FUZZED: &str = r#"
+title = "A chain that answers too early"
+duration = "3s"
+settle = "20s"
+[cluster]
+nodes = 3
+[protocol.chain]
+retransmit = "50ms"
+answer = "written"
+[network]
+delay = { uniform = ["1ms", "10ms"] }
+[disk]
+sync = { uniform = ["1ms", "20ms"] }
+[workload]
+clients = 3
+operations = 60
+keys = 30
+mix = { put = 8, get = 1, delete = 1 }
+think = { exponential = "80ms" }
+[fuzz]
+kinds = ["crash", "power-loss", "isolate", "slow-disk", "drop"]
+"#;
+
+/// Fuzzed, shrunk and run again by its name, from files alone.
+#[test]
+fn a_campaign_finds_the_defect_and_shrinks_it_to_a_file_that_reproduces_it() {
+    let (folder, _, out) = on_disk();
+    let file = folder.path().join("early.toml").to_str().expect("UTF-8").to_owned();
+    fs::write(&file, FUZZED).expect("written");
+    let args = ["fuzz", &file, "--runs", "200", "--seed", "3", "--json"];
+    let done = command(&[&args[..], &["--out", &out]].concat());
+    assert_eq!(done.exit, Exit::Violation, "{}{}", done.out, done.err);
+    let document = json(&done.out);
+    let violations = document["violations"].as_array().expect("a list");
+    let found = violations.iter().find(|found| found["check"] == "durability").expect("a loss");
+    assert_eq!(found["verdict"], "violation");
+    assert_eq!(found["mechanism"], Mechanism::UnsyncedTailLost.name());
+    let count = |what: &str| found[what].as_u64().expect("a number");
+    assert!(count("faults") <= 3 && count("operations") <= 5, "{found}");
+
+    let small = found["scenario"].as_str().expect("a file");
+    let text = fs::read_to_string(small).expect("there");
+    assert!(text.contains("[protocol.chain]\nanswer = \"written\"\n"), "{text}");
+    let again = command(&["run", small, "--json", "--quiet", "--out", &out]);
+    assert_eq!(again.exit, Exit::Pass, "what it expects is what it shows: {}", again.err);
+    let run = json(&again.out);
+    assert_eq!(run["digest"], found["digest"]);
+    assert_eq!(run["checks"]["durability"]["verdict"], "violation");
+    // Nobody else can read it.
+    let foreign = Scenario::parse(small, text.as_bytes(), &Registry::new(), &[]);
+    let foreign = foreign.expect_err("`chain` is not known there").to_string();
+    assert!(foreign.contains("chain"), "{foreign}");
+
+    // The same by hand: of the scenario under the seed that the campaign drew.
+    let seed = text.lines().find_map(|line| line.strip_prefix("seed = ")).expect("a seed");
+    let smaller = folder.path().join("smaller.toml").to_str().expect("UTF-8").to_owned();
+    let done = command(&["shrink", small, "--seed", seed, "--out", &smaller]);
+    assert_eq!(done.exit, Exit::Pass, "{}", done.err);
+    assert!(done.out.starts_with("durability, unsynced-tail-lost: shrunk from "), "{}", done.out);
+
+    // A chain that waits for its disks is fuzzed in vain.
+    let out = format!("{out}-sound");
+    let set = "protocol.chain.answer=acknowledged";
+    let done =
+        command(&["fuzz", &file, "--runs", "200", "--seed", "3", "--set", set, "--out", &out]);
+    assert_eq!(done.exit, Exit::Pass, "{}{}", done.out, done.err);
+    assert!(done.out.starts_with("no violation in 200 runs\n"), "{}", done.out);
+}

@@ -27,6 +27,7 @@ pub(super) fn reduce(document: Document, trial: &mut Trial<'_>) -> Document {
         now.plainer_items();
         now.fewer_nodes();
         now.smaller_numbers();
+        now.fewer_operations();
         now.one_client();
         now.one_key();
         now.simpler_faults();
@@ -97,7 +98,8 @@ impl Reduction<'_, '_> {
     /// Settings back to their defaults.
     fn without_settings(&mut self) {
         for path in self.document.leaves() {
-            let is_settled = ["title", "seed", "duration"].contains(&path.as_str());
+            let settled = ["title", "seed", "duration", "workload.operations"];
+            let is_settled = settled.contains(&path.as_str());
             if !is_settled && !path.starts_with("expect.") {
                 self.keep(self.document.without_key(&path));
             }
@@ -165,6 +167,16 @@ impl Reduction<'_, '_> {
                 if self.keep(self.document.set(&path, &less.to_string())) {
                     break;
                 }
+            }
+        }
+    }
+
+    /// Fewer operations of a workload that could not be written out: nobody has the history of a run that panicked.
+    fn fewer_operations(&mut self) {
+        let path = "workload.operations";
+        while let Some(operations) = self.number(path).filter(|operations| *operations > 1) {
+            if !self.keep(self.document.set(path, &(operations - 1).to_string())) {
+                return;
             }
         }
     }

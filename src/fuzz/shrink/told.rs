@@ -46,10 +46,16 @@ pub(super) fn tell(
         faults_before: before.faults,
         operations_before: before.operations,
         faults: file.count("fault"),
-        operations: file.count("operation"),
+        operations: operations(&scenario),
         runs: trial.runs,
         finding,
     })
+}
+
+/// How many operations are asked, at the most.
+fn operations(scenario: &Scenario) -> usize {
+    let generated = scenario.config.workload.as_ref().and_then(|load| load.operations);
+    scenario.config.script.len() + generated.map_or(0, |generated| generated as usize)
 }
 
 /// The file with no expectation but that the check comes out as it does, and that what else the run breaks against its

@@ -1,0 +1,76 @@
+//! Every find that was worth keeping: the scenarios under `scenarios/regressions/`, small files that fuzzing came to. Each
+//! stands alone, says what it shows, and shows it; `tests/golden.rs` holds their digests.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use splitbrain::fuzz::shrink::shrink_scenario;
+use splitbrain::run::{RunOptions, RunVerdict};
+use splitbrain::scenario::{Registry, Scenario};
+
+fn regressions() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/regressions");
+    let entries =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut paths: Vec<PathBuf> = entries.collect();
+    paths.sort();
+    let name =
+        |path: &PathBuf| path.file_name().and_then(|n| n.to_str()).expect("UTF-8").to_owned();
+    paths.iter().map(|path| (name(path), fs::read_to_string(path).expect("text"))).collect()
+}
+
+fn parse(name: &str, text: &str) -> Scenario {
+    Scenario::parse(name, text.as_bytes(), &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+#[test]
+fn every_regression_shows_what_it_says() {
+    let all = regressions();
+    assert!(all.len() >= 5, "they were not found: {all:?}");
+    for (name, text) in all {
+        assert!(name.ends_with(".toml"), "{name}");
+        let story = text.lines().take_while(|line| line.starts_with('#')).count();
+        assert!(story >= 3, "{name} tells no story");
+        let scenario = parse(&name, &text);
+        let config = &scenario.config;
+        assert!(
+            config.workload.is_none() && !config.script.is_empty(),
+            "{name}: explicit operations"
+        );
+        assert!(config.faults.len() <= 3 && config.script.len() <= 5, "{name} is not small");
+        assert!(!config.expect.checks.is_empty(), "{name} expects nothing");
+        let result = scenario.run(config.seed, RunOptions::default());
+        for (property, verdict) in &config.expect.checks {
+            let report = result.checks.iter().find(|report| report.property == *property);
+            let report = report.expect("every property is judged");
+            assert_eq!(report.judged, *verdict, "{name}: {property}: {:#?}", report.verdict);
+        }
+        assert_eq!(result.verdict, RunVerdict::Pass, "{name}: {:#?}", result.expectations);
+    }
+}
+
+/// What shows a loss shows it without help: what was shrunk once cannot be shrunk much further.
+#[test]
+fn no_regression_has_a_fault_or_an_operation_to_spare() {
+    let mut broken = 0;
+    for (name, text) in regressions() {
+        let scenario = parse(&name, &text);
+        let config = &scenario.config;
+        let valid = config.expect.checks.iter().all(|(_, verdict)| verdict.name() == "valid");
+        if valid {
+            continue;
+        }
+        broken += 1;
+        let shrunk = shrink_scenario(&scenario, config.seed, &Registry::new());
+        let shrunk = shrunk.unwrap_or_else(|why| panic!("{name}: {why}"));
+        let (faults, operations) = (config.faults.len(), config.script.len());
+        assert_eq!(
+            (shrunk.faults, shrunk.operations),
+            (faults, operations),
+            "{name}:\n{}",
+            shrunk.text
+        );
+    }
+    assert!(broken >= 4, "{broken} of them show a loss");
+}
