@@ -243,7 +243,10 @@ impl Store {
     /// Everything, tombstones included.
     #[must_use]
     pub fn to_map(&self) -> BTreeMap<KeyId, Stored> {
-        self.iter().collect()
+        // All at once: an iterator that leaves some out does not say how many there are.
+        let mut all = Vec::with_capacity(self.slots.len());
+        all.extend(self.iter());
+        all.into_iter().collect()
     }
 }
 

@@ -23,6 +23,9 @@ use ledger::Ledger;
 /// The longest hole of a torn write, in bytes.
 const SECTOR: u64 = 512;
 
+/// The room that a file is given with its first record, in bytes.
+const FIRST_ROOM: usize = 4096;
+
 /// The disk of one node.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
@@ -98,6 +101,10 @@ impl Disk {
         let contents = self.files.entry(file).or_default();
         match *operation {
             DiskOperation::Append { start, end, sequence } => {
+                if contents.now.written.capacity() == 0 {
+                    // A file that is written to is written to often: its first doublings would only be moved about.
+                    contents.now.written.reserve(FIRST_ROOM);
+                }
                 contents.now.written.extend_from_slice(&bytes[start..end]);
                 contents.appended += 1;
                 if sequence > 0 {

@@ -231,7 +231,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
     }
 
     /// Takes the next event and moves the clock to it. The digest is due before it is played.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Event<P>> {
         let (time, event) = self.queue.pop()?;
         if time > self.now {

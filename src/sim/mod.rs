@@ -87,8 +87,6 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     any_paused: bool,
     /// Whether anybody wants to know what happens to single writes.
     observed: bool,
-    /// Whether events are looked at before they are played: for those, or for the faults that are tied to moments.
-    watchful: bool,
     /// What each node applied, when the scenario bounds the replication lag.
     applications: Option<Vec<Application>>,
     /// The writes whose lives are noted.
@@ -141,7 +139,6 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             leaderships: Vec::new(),
             recoveries: Vec::new(),
             strikes: Vec::new(),
-            watchful: observed || moments.is_some(),
             moments,
             settle: Settle::new(),
             settlement: None,
@@ -174,7 +171,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             }
             let Some(event) = self.kernel.pop() else { break };
             self.kernel.feed(&event);
-            if self.watchful {
+            if self.observed {
                 self.look_at(&event);
             }
             // The hot caller of `play` has the event to itself.
@@ -290,9 +287,6 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     #[inline(never)]
     fn look_at(&mut self, event: &Event<P>) {
         let what = &event.what;
-        if self.moments.is_some() {
-            self.count_before(what);
-        }
         if self.kernel.trace.wanted() {
             self.kernel.trace.mark();
             let (who, what, content) = describe(what, &self.config.names);

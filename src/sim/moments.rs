@@ -22,6 +22,8 @@ use super::queue::EventQueue;
 #[derive(Debug)]
 pub(super) struct Moments {
     armed: Vec<Armed>,
+    /// Whether any of them has to come before what it waits for, so that events are looked at before they are taken.
+    looks_ahead: bool,
 }
 
 /// A fault that waits for its moment.
@@ -44,7 +46,8 @@ impl Moments {
             Start::When(moment) => Some(Armed { index, moment, seen: 0 }),
         });
         let armed: Vec<Armed> = armed.collect();
-        (!armed.is_empty()).then(|| Box::new(Self { armed }))
+        let looks_ahead = armed.iter().any(Armed::comes_before);
+        (!armed.is_empty()).then(|| Box::new(Self { armed, looks_ahead }))
     }
 
     /// Takes out those that wait for the last of `count` more of `what` on `node`, or for one before it.
@@ -52,7 +55,12 @@ impl Moments {
         let reached = |armed: &mut Armed| {
             armed.counts(node, what) && armed.seen + count >= armed.moment.nth.into()
         };
-        self.armed.extract_if(.., reached).map(|armed| (armed.index, armed.moment.after)).collect()
+        let due = self.armed.extract_if(.., reached);
+        let due: Vec<Due> = due.map(|armed| (armed.index, armed.moment.after)).collect();
+        if !due.is_empty() {
+            self.looks_ahead = self.armed.iter().any(Armed::comes_before);
+        }
+        due
     }
 
     fn count(&mut self, node: NodeId, what: Milestone, count: u64) {
@@ -63,6 +71,11 @@ impl Moments {
 }
 
 impl Armed {
+    /// Whether the fault strikes before what it waits for, and not after.
+    const fn comes_before(&self) -> bool {
+        matches!(self.moment.what, Milestone::Receives(_) | Milestone::Persists)
+    }
+
     fn counts(&self, node: NodeId, what: Milestone) -> bool {
         let is_meant = match (self.moment.what, what) {
             (Milestone::Receives(None), Milestone::Receives(_)) => true,
@@ -96,18 +109,18 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         if self.states.pending() {
             self.look_at_states();
         }
-        let Some(moments) = &mut self.moments else { return };
+        let Some(moments) = self.moments.as_mut().filter(|moments| moments.looks_ahead) else {
+            return;
+        };
         let Some((at, event)) = self.kernel.peek() else { return };
         let Some((node, what, count)) = about_to(&self.slots, &event.what) else { return };
         let due = moments.take(node, what, count);
-        self.strike_all(due, at);
-    }
-
-    /// An event is played, faults or not: counts what those that were not due had to come before.
-    pub(super) fn count_before(&mut self, what: &What<P>) {
-        let Some((node, what, count)) = about_to(&self.slots, what) else { return };
-        if let Some(moments) = &mut self.moments {
+        if !due.iter().any(|(_, after)| after.is_zero()) {
+            // Nothing comes before it now, so it is the next to be played: those that were not due have seen it.
             moments.count(node, what, count);
+        }
+        if !due.is_empty() {
+            self.strike_all(due, at);
         }
     }
 
@@ -117,8 +130,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let Some(moments) = &mut self.moments else { return };
         let due = moments.take(node, what, count);
         moments.count(node, what, count);
-        let now = self.kernel.now;
-        self.strike_all(due, now);
+        if !due.is_empty() {
+            let now = self.kernel.now;
+            self.strike_all(due, now);
+        }
     }
 
     /// An answer leaves a node.
@@ -133,7 +148,6 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// Nothing is waited for any more.
     pub(super) fn disarm(&mut self) {
         self.moments = None;
-        self.watchful = self.observed;
     }
 
     fn strike_all(&mut self, due: Vec<Due>, at: Time) {

@@ -108,7 +108,8 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
         }
     }
 
-    #[inline]
+    // Always inlined: a call hands the item back in memory, from where it is copied twice more, out of step.
+    #[inline(always)]
     fn pop(&mut self) -> Option<(Time, T)> {
         let key = if self.late.len() == 0
             && let Some(&key) = self.run.get(self.head)
@@ -147,6 +148,7 @@ impl<T> CalendarQueue<T> {
         first.into_iter().chain(self.late.first()).min()
     }
 
+    #[inline(never)]
     fn pop_slow(&mut self) -> Option<Key> {
         if self.run.len() == self.head && self.late.len() == 0 && !self.turn() {
             return None;
