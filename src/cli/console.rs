@@ -4,6 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use crate::cli::exit::Exit;
+use crate::scenario::Diagnostics;
 
 /// Standard output and standard error.
 ///
@@ -79,6 +80,12 @@ impl Console {
     /// Prints a mistake of usage to standard error.
     pub(crate) fn error(&mut self, message: &str) {
         self.err(&format!("error: {message}\n"));
+    }
+
+    /// Shows the mistakes of a scenario on standard error.
+    pub(crate) fn mistakes(&mut self, diagnostics: &Diagnostics) {
+        let text = diagnostics.render(self.err.color);
+        self.err(&format!("{}\n", text.trim_end()));
     }
 
     /// Whether standard output is coloured.

@@ -16,8 +16,7 @@ pub(super) fn run(args: &DiffArgs, registry: &Registry, console: &mut Console) -
     let (plain, set) = match scenarios {
         Ok(scenarios) => scenarios,
         Err(diagnostics) => {
-            let text = diagnostics.render(console.err_color());
-            console.err(&format!("{}\n", text.trim_end()));
+            console.mistakes(&diagnostics);
             return Exit::Usage;
         }
     };

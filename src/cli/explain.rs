@@ -10,8 +10,7 @@ pub(super) fn run(args: &ExplainArgs, registry: &Registry, console: &mut Console
     let scenario = match Scenario::load(&args.file, registry, &args.sets) {
         Ok(scenario) => scenario,
         Err(diagnostics) => {
-            let text = diagnostics.render(console.err_color());
-            console.err(&format!("{}\n", text.trim_end()));
+            console.mistakes(&diagnostics);
             return Exit::Usage;
         }
     };

@@ -52,8 +52,7 @@ impl Trouble {
     pub(super) fn tell(self, console: &mut Console) -> Exit {
         match self {
             Self::Scenario(diagnostics) => {
-                let text = diagnostics.render(console.err_color());
-                console.err(&format!("{}\n", text.trim_end()));
+                console.mistakes(&diagnostics);
             }
             Self::Told(why) => console.error(&why),
         }

@@ -34,8 +34,7 @@ pub(super) fn run(args: &ListArgs, registry: &Registry, console: &mut Console) -
             console.out(&entry);
         }
         if let Err(diagnostics) = loaded {
-            let text = diagnostics.render(console.err_color());
-            console.err(&format!("{}\n", text.trim_end()));
+            console.mistakes(&diagnostics);
         }
     }
     if args.json {

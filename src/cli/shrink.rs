@@ -1,12 +1,15 @@
 //! `shrink`: of a failing scenario the smallest that fails in the same way.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use serde_json::json;
 
 use crate::cli::args::ShrinkArgs;
 use crate::cli::{Console, Exit, scenario_name};
 use crate::fuzz::shrink::{Shrunk, shrink_scenario};
+use crate::report::files;
 use crate::report::layout::counted;
 use crate::scenario::{Registry, Scenario};
 
@@ -14,8 +17,7 @@ pub(super) fn run(args: &ShrinkArgs, registry: &Registry, console: &mut Console)
     let scenario = match Scenario::load(&args.file, registry, &args.sets) {
         Ok(scenario) => scenario,
         Err(diagnostics) => {
-            let text = diagnostics.render(console.err_color());
-            console.err(&format!("{}\n", text.trim_end()));
+            console.mistakes(&diagnostics);
             return Exit::Usage;
         }
     };
@@ -40,16 +42,11 @@ pub(super) fn run(args: &ShrinkArgs, registry: &Registry, console: &mut Console)
     Exit::Pass
 }
 
-/// Writes the file, whole or not at all.
-fn write(path: &Path, shrunk: &Shrunk) -> std::io::Result<()> {
+fn write(path: &Path, shrunk: &Shrunk) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder)?;
     }
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".draft");
-    let draft = PathBuf::from(draft);
-    std::fs::write(&draft, &shrunk.text)?;
-    std::fs::rename(&draft, path)
+    files::whole(path, |out| out.write_all(shrunk.text.as_bytes()))
 }
 
 fn tell(args: &ShrinkArgs, shrunk: &Shrunk, path: &Path, console: &mut Console) {

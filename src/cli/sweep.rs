@@ -98,8 +98,7 @@ fn finish(outcome: Result<Exit, Trouble>, console: &mut Console) -> Exit {
     match outcome {
         Ok(exit) => exit,
         Err(Trouble::Usage(diagnostics)) => {
-            let text = diagnostics.render(console.err_color());
-            console.err(&format!("{}\n", text.trim_end()));
+            console.mistakes(&diagnostics);
             Exit::Usage
         }
         Err(Trouble::Told(why)) => {
