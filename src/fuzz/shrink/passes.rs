@@ -9,13 +9,16 @@ use crate::run::written_out::written_out;
 use crate::scenario::{Document, duration};
 use crate::time::Span;
 
+/// So often all passes are gone through, at most. A handful of rounds is usual.
+const ROUNDS: usize = 40;
+
 /// Of lists that are longer, pairs are not tried: their number grows with the square.
 const PAIRS: usize = 24;
 
 /// The document with everything taken away that can go.
 pub(super) fn reduce(document: Document, trial: &mut Trial<'_>) -> Document {
     let mut now = Reduction { document, trial };
-    loop {
+    for _ in 0..ROUNDS {
         let before = now.document.clone();
         now.write_out();
         now.thin("operation");
