@@ -374,6 +374,7 @@ fn varied() -> Vec<(&'static str, Subject)> {
         ("settings drawn", subject_of(&format!("{GROUND}{settings}"), &["fuzz.swarm=true"])),
         ("appends and lists", subject(&[mix, "workload.read-from=any", "workload.retries=2"])),
         ("open loop", subject(&[mix, "workload.open={ rate = '100/s', burst = 3 }"])),
+        ("a short phase", subject(&["duration=170ms", "fuzz.for=['5ms', '150ms']"])),
         ("changes", subject(&[change, "network.delay={ exponential = '5ms' }", "fuzz.max-down=2"])),
     ]
 }
