@@ -38,6 +38,31 @@ pub struct RunOptions {
     pub steps: bool,
     /// Which event queue to use; the digest is the same.
     pub queue: QueueKind,
+    /// Of which broken properties to find out how they came to be broken.
+    pub causes: Causes,
+}
+
+/// Of which broken properties it is found out how they came to be broken. That takes a second run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Causes {
+    /// Of all.
+    #[default]
+    OfAll,
+    /// Of those that must not have been broken: see [`is_unexpected`].
+    OfTheUnexpected,
+}
+
+/// Whether a property must not have been broken: it was promised, and the scenario does not expect it to be broken; or
+/// the scenario expects it to hold, promised or not.
+#[must_use]
+pub fn is_unexpected(config: &Config, report: &CheckReport) -> bool {
+    let mut expected = config.expect.checks.iter().filter(|(p, _)| *p == report.property);
+    let expected = expected.next().map(|(_, verdict)| *verdict);
+    match report.judged {
+        ExpectedVerdict::Violation => expected != Some(ExpectedVerdict::Violation),
+        ExpectedVerdict::Allowed => expected == Some(ExpectedVerdict::Valid),
+        ExpectedVerdict::Valid | ExpectedVerdict::Unknown => false,
+    }
 }
 
 /// Which event queue a simulation uses.
@@ -154,8 +179,7 @@ pub fn run<P: Protocol>(
     let promises = P::promises(settings, config);
     let evidence = losses::evidence(config, &finished);
     let mut checks = check::judge(&evidence, &promises, finished.hazards);
-    let mechanisms =
-        causes::tell::<P>(&mut checks, config, settings, (seed, options.queue), &finished);
+    let mechanisms = causes::tell::<P>(&mut checks, config, settings, (seed, options), &finished);
     let expectations = expect::evaluate(config, &finished, &checks);
     let verdict = verdict(config, &finished.settlement, &checks, &expectations);
     RunResult {

@@ -21,14 +21,16 @@ use splitbrain::protocol::leader_follower::{
 };
 use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
-use splitbrain::run::{QueueKind, RunOptions, RunResult, run};
+use splitbrain::run::{Causes, QueueKind, RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::{Registry, Scenario};
 use splitbrain::time::{Span, Time};
 
-const PLAIN: RunOptions = RunOptions { trace: false, steps: false, queue: QueueKind::Calendar };
+const PLAIN: RunOptions =
+    RunOptions { trace: false, steps: false, queue: QueueKind::Calendar, causes: Causes::OfAll };
 const HEAP: RunOptions = RunOptions { queue: QueueKind::Heap, ..PLAIN };
-const WATCHED: RunOptions = RunOptions { trace: true, steps: true, queue: QueueKind::Calendar };
+const WATCHED: RunOptions =
+    RunOptions { trace: true, steps: true, queue: QueueKind::Calendar, causes: Causes::OfAll };
 const WATCHED_HEAP: RunOptions = RunOptions { queue: QueueKind::Heap, ..WATCHED };
 
 /// Plays a run in every way there is, and holds the outcomes against each other.

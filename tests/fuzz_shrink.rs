@@ -294,7 +294,7 @@ value = "Bergen"
 #[test]
 fn an_unmet_expectation_is_what_has_to_stay_unmet() {
     let scenario = parse(UNMET);
-    let shrunk = shrink_scenario(&scenario, 1, &registry()).expect("it is not met");
+    let shrunk = shrink_scenario(&scenario, 1, &registry(), None).expect("it is not met");
     let signature = &shrunk.finding.signature;
     assert_eq!(signature.check, "expectation", "{}", shrunk.text);
     let mechanism = signature.mechanism.as_deref().expect("which");
@@ -324,12 +324,12 @@ fn cut_off(crash: &str) -> String {
 fn a_moment_stays_where_no_time_does_the_same() {
     // At the instant of the answer, and after it: a fault of that time comes before everything else of that time.
     let tied = cut_off("when = { acknowledges = 1, node = \"n1\" }");
-    let shrunk = shrink_scenario(&parse(&tied), 1, &registry()).expect("it loses a write");
+    let shrunk = shrink_scenario(&parse(&tied), 1, &registry(), None).expect("it loses a write");
     check(&shrunk);
     assert!(shrunk.text.contains("when = { acknowledges = 1"), "{}", shrunk.text);
     // Later any time will do.
     let tied = cut_off("when = { acknowledges = 2, node = \"n1\", after = \"7ms\" }");
-    let shrunk = shrink_scenario(&parse(&tied), 1, &registry()).expect("it loses a write");
+    let shrunk = shrink_scenario(&parse(&tied), 1, &registry(), None).expect("it loses a write");
     check(&shrunk);
     assert!(!shrunk.text.contains("when ="), "{}", shrunk.text);
     assert_eq!((shrunk.faults, shrunk.operations), (2, 1), "{}", shrunk.text);
@@ -338,7 +338,7 @@ fn a_moment_stays_where_no_time_does_the_same() {
 #[test]
 fn a_scenario_that_breaks_nothing_is_not_shrunk() {
     let fine = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n[workload]\noperations = 5\n";
-    let why = shrink_scenario(&parse(fine), 7, &registry()).expect_err("nothing is broken");
+    let why = shrink_scenario(&parse(fine), 7, &registry(), None).expect_err("nothing is broken");
     assert!(why.contains("breaks nothing under seed 7"), "{why}");
     let subject = subject(fine, &[]);
     let durability = Signature { check: "durability".to_owned(), mechanism: None };

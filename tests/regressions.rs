@@ -62,7 +62,7 @@ fn no_regression_has_a_fault_or_an_operation_to_spare() {
             continue;
         }
         broken += 1;
-        let shrunk = shrink_scenario(&scenario, config.seed, &Registry::new());
+        let shrunk = shrink_scenario(&scenario, config.seed, &Registry::new(), None);
         let shrunk = shrunk.unwrap_or_else(|why| panic!("{name}: {why}"));
         let (faults, operations) = (config.faults.len(), config.script.len());
         assert_eq!(

@@ -13,6 +13,7 @@ use crate::cli::run::window::WindowArg;
 use crate::cli::seeds::{Seeds, SeedsOrCount};
 use crate::experiment::charts::Kind;
 use crate::fuzz::store::Shard;
+use crate::property::Property;
 use crate::rng::Probability;
 use crate::scenario;
 
@@ -337,14 +338,23 @@ pub(super) struct ExplainArgs {
     pub(super) json: bool,
 }
 
+/// The name of a property.
+fn property() -> impl TypedValueParser<Value = Property> {
+    let names = Property::ALL.map(Property::name);
+    PossibleValuesParser::new(names).try_map(|name| Property::from_name(&name).ok_or("no property"))
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ShrinkArgs {
     /// The scenario file
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) file: PathBuf,
     /// The seed under which it fails, in place of the scenario's own
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
+    /// Keep how it breaks this property [default: what was promised or is expected, else the first that is broken]
+    #[arg(long, value_name = "PROPERTY", value_parser = property())]
+    pub(super) check: Option<Property>,
     /// Set something in the scenario, as in network.loss=1%
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) sets: Vec<String>,

@@ -22,7 +22,7 @@ pub(super) fn run(args: &ShrinkArgs, registry: &Registry, console: &mut Console)
         }
     };
     let seed = args.seed.unwrap_or(scenario.config.seed);
-    let shrunk = match shrink_scenario(&scenario, seed, registry) {
+    let shrunk = match shrink_scenario(&scenario, seed, registry, args.check) {
         Ok(shrunk) => shrunk,
         Err(why) => {
             console.error(&format!(

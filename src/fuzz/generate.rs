@@ -17,6 +17,7 @@ use proptest::test_runner::{Config as RunnerConfig, RngAlgorithm, RngSeed, TestR
 use proptest::tuple::TupleValueTree;
 use rand_chacha::rand_core::Rng as _;
 
+use super::budget;
 use crate::config::{
     Config, DiskFault, Fault, FaultAction, Group, Milestone, Moment, Route, Start, Target,
 };
@@ -270,7 +271,9 @@ impl OneFault<'_> {
         let disk =
             |dice: &mut Dice<'_>, fault| FaultAction::Disk { target: self.target(dice), fault };
         match kind {
-            Kind::Crash | Kind::EmptyDisk => FaultAction::Crash(self.target(dice)),
+            Kind::Crash => FaultAction::Crash(self.target(dice)),
+            // Whoever led or followed would not be found by that name when it is to come back.
+            Kind::EmptyDisk => FaultAction::Crash(Target::Nodes(vec![self.node(dice)])),
             Kind::PowerLoss => FaultAction::PowerLoss(self.target(dice)),
             Kind::Pause => FaultAction::Pause(self.target(dice)),
             Kind::Partition => FaultAction::Partition(self.groups(dice)),
@@ -366,42 +369,17 @@ const fn whole(ns: u64) -> u64 {
     if ns < 1_000 { ns } else { ns / 1_000 * 1_000 }
 }
 
-/// Puts what was drawn into `config`, without what would take more nodes down at once than `max_down`.
+/// Puts what was drawn into `config`, without what would stop more nodes at once than `max_down`, those that the faults
+/// of the scenario itself stop included.
 pub(super) fn put(drawn: &[Drawn], max_down: Option<u16>, config: &mut Config) {
-    let mut down = Vec::new();
     for (plan, begins, lasts) in drawn {
-        let takes = takes_down(&plan.action, config.cluster.nodes);
-        if let (Some(most), 1..) = (max_down, takes) {
-            // A moment may come at any time.
-            let window = match plan.moment {
-                Some(_) => (0, u64::MAX),
-                None => (*begins, begins + lasts),
-            };
-            let overlaps =
-                |other: &&((u64, u64), u16)| other.0.0 <= window.1 && window.0 <= other.0.1;
-            let others: u16 = down.iter().filter(overlaps).map(|(_, nodes)| *nodes).sum();
-            if others + takes > most {
-                continue;
-            }
-            down.push((window, takes));
-        }
+        let before = config.faults.len();
         put_one(plan, (*begins, *lasts), config);
-    }
-}
-
-/// How many nodes it stops.
-fn takes_down(action: &FaultAction, nodes: u16) -> u16 {
-    let target = match action {
-        FaultAction::Crash(target)
-        | FaultAction::PowerLoss(target)
-        | FaultAction::Pause(target) => target,
-        _ => return 0,
-    };
-    match target {
-        Target::Nodes(named) => u16::try_from(named.len()).unwrap_or(u16::MAX),
-        Target::Leader | Target::Follower | Target::LowestId | Target::HighestId => 1,
-        Target::Majority => nodes / 2 + 1,
-        Target::All => nodes,
+        let is_bounded = max_down.filter(|_| budget::stops(&plan.action));
+        if is_bounded.is_some_and(|most| !budget::keeps(config, most)) {
+            config.faults.truncate(before);
+            config.names.faults.truncate(before);
+        }
     }
 }
 
@@ -426,11 +404,7 @@ fn put_one(plan: &Plan, (begins, lasts): (u64, u64), config: &mut Config) {
         forever: false,
     });
     if let (true, FaultAction::Crash(target)) = (plan.replaced, &plan.action) {
-        // Whoever led is not found by that name any more: all that are down come back so.
-        let target = match target {
-            Target::Nodes(_) => target.clone(),
-            _ => Target::All,
-        };
+        let target = target.clone();
         push(config, format!("f{}-again", plan.number), |id| Fault {
             id,
             start: again,

@@ -8,7 +8,7 @@ use crate::check::{CheckReport, Verdict};
 use crate::config::{Config, ExpectedVerdict};
 use crate::metrics::Settlement;
 use crate::property::Property;
-use crate::run::{Expectation, RunResult};
+use crate::run::{Expectation, RunResult, is_unexpected};
 
 /// What tells one kind of failure from another: finds of the same signature are taken for the same defect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ pub struct Finding {
 pub fn findings(config: &Config, result: &RunResult, safety_only: bool) -> Vec<Finding> {
     let of_progress = |property| matches!(property, Property::Liveness | Property::Availability);
     broken(result, |report| {
-        !(safety_only && of_progress(report.property)) && counts(config, report)
+        !(safety_only && of_progress(report.property)) && is_unexpected(config, report)
     })
 }
 
@@ -121,16 +121,6 @@ pub(super) fn unmet(config: &Config, result: &RunResult) -> Vec<Finding> {
 #[must_use]
 pub fn is_unknown(result: &RunResult) -> bool {
     result.checks.iter().any(|report| report.judged == ExpectedVerdict::Unknown)
-}
-
-fn counts(config: &Config, report: &CheckReport) -> bool {
-    let mut expected = config.expect.checks.iter().filter(|(p, _)| *p == report.property);
-    let expected = expected.next().map(|(_, verdict)| *verdict);
-    match report.judged {
-        ExpectedVerdict::Violation => expected != Some(ExpectedVerdict::Violation),
-        ExpectedVerdict::Allowed => expected == Some(ExpectedVerdict::Valid),
-        ExpectedVerdict::Valid | ExpectedVerdict::Unknown => false,
-    }
 }
 
 fn finding(report: &CheckReport, result: &RunResult) -> Finding {

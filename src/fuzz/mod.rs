@@ -6,6 +6,7 @@
 //! (what is kept of them), [`tally`] (what they came to), [`shrink`] (a find, made small), [`violation`] (a kind of
 //! find, with its small scenario), [`merge`] (parts of a campaign made one), [`text`] (for people).
 
+mod budget;
 pub mod campaign;
 pub mod coverage;
 mod generate;

@@ -4,7 +4,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::judge::{self, Finding};
 use super::subject::Subject;
-use crate::run::{RunOptions, RunResult};
+use crate::run::{Causes, QueueKind, RunOptions, RunResult};
+
+/// What a campaign does not ask for costs it nothing.
+const OPTIONS: RunOptions = RunOptions {
+    trace: false,
+    steps: false,
+    queue: QueueKind::Calendar,
+    causes: Causes::OfTheUnexpected,
+};
 
 /// What a case came to.
 #[derive(Clone, Debug)]
@@ -24,7 +32,7 @@ pub struct Played {
 pub fn play(subject: &Subject, seed: u64, case: u64) -> Played {
     let drawn = subject.case(seed, case);
     let kinds = drawn.config().faults.iter().map(|fault| fault.action.kind() as u8).collect();
-    match caught_run(|| drawn.run(RunOptions::default())) {
+    match caught_run(|| drawn.run(OPTIONS)) {
         Ok(result) => {
             let findings = judge::findings(drawn.config(), &result, drawn.safety_only());
             Played { case, findings, kinds, result: Some(result) }

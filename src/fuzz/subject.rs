@@ -42,7 +42,8 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// Every mistake found in the text and in the arguments.
+    /// Every mistake found in the text and in the arguments; or that none of the settings that may be drawn fit one
+    /// another.
     pub fn new(
         origin: &str,
         text: Vec<u8>,
@@ -53,7 +54,7 @@ impl Subject {
         let scenario = bare(scenario);
         let fuzz = scenario.fuzz.clone();
         let fuzz = fuzz.unwrap_or_else(|| Fuzz::standard(scenario.config.duration));
-        Ok(Self {
+        let subject = Self {
             origin: origin.to_owned(),
             text,
             sets: sets.to_vec(),
@@ -62,7 +63,17 @@ impl Subject {
             scenario: Arc::new(scenario),
             fuzz,
             template,
-        })
+        };
+        if !subject.fuzz.settings.is_empty() && subject.with_settings(&mut stream(0, 0)).is_none() {
+            return Err(Diagnostics::of_file(
+                origin,
+                &format!(
+                    "no {ATTEMPTS} draws of [fuzz.settings] make a scenario: the values do not fit one another"
+                ),
+                "draw together what depends on one another: for example write-quorum where cluster.nodes is drawn",
+            ));
+        }
+        Ok(subject)
     }
 
     /// Case `index` of the campaign of this seed: a pure function of the scenario and the two.

@@ -11,11 +11,14 @@ use serde_json::{Value, json};
 
 use super::campaign::playing;
 use super::judge::{Finding, Signature};
+use super::play;
 use super::shrink::shrink_case;
 use super::store::{Identity, Shard};
 use super::subject::Subject;
 use super::tally::{Kind, Tally};
 use crate::report::files;
+use crate::run::RunOptions;
+use crate::scenario::Scenario;
 
 /// The file that says what a campaign came to.
 pub const CAMPAIGN: &str = "campaign.json";
@@ -109,8 +112,8 @@ pub fn write(
             other.case == kind.case && other.signature() == kind.finding.signature
         };
         let before = earlier.violations.iter().find(same)?;
-        let is_there = folder.join(before.scenario.as_ref()?).is_file();
-        is_there.then(|| Violation { count: kind.count, ..before.clone() })
+        let is_so = shows(subject, &folder.join(before.scenario.as_ref()?), before);
+        is_so.then(|| Violation { count: kind.count, ..before.clone() })
     };
     let one = |kind: &&Kind| {
         let violation = match shrunk_before(kind) {
@@ -133,6 +136,17 @@ pub fn write(
         }
     }
     Ok(violations)
+}
+
+/// Whether the file is there and its run is the one told: it may be of an earlier build of the protocol.
+fn shows(subject: &Subject, path: &Path, told: &Violation) -> bool {
+    let Ok(text) = fs::read(path) else { return false };
+    let Ok(scenario) = Scenario::parse("kept.toml", &text, &subject.registry, &[]) else {
+        return false;
+    };
+    let play = || scenario.run(scenario.config.seed, RunOptions::default());
+    let digest = playing(|| play::caught_run(play)).ok().map(|result| result.digest.to_string());
+    digest == told.digest
 }
 
 fn shrink(

@@ -15,7 +15,7 @@ use crate::time::Time;
 
 use super::losses::{self, Written};
 use super::mechanism::{Cause, Mechanism, came_back, lacking};
-use super::{QueueKind, fate};
+use super::{Causes, RunOptions, fate, is_unexpected};
 
 /// A broken property, and the write to ask about.
 struct Question {
@@ -50,14 +50,18 @@ pub(super) fn tell<P: Protocol>(
     checks: &mut [CheckReport],
     config: &Config,
     settings: &P::Config,
-    (seed, queue): (u64, QueueKind),
+    (seed, options): (u64, RunOptions),
     finished: &Finished,
 ) -> Vec<(Property, Mechanism)> {
-    let followed = Followed::of(checks, config, finished);
+    let wanted = |report: &CheckReport| match options.causes {
+        Causes::OfAll => true,
+        Causes::OfTheUnexpected => is_unexpected(config, report),
+    };
+    let followed = Followed::of(checks, config, finished, wanted);
     if followed.writes.is_empty() {
         return Vec::new();
     }
-    let seen = losses::follow::<P>(config, settings, (seed, queue), &followed.writes);
+    let seen = losses::follow::<P>(config, settings, (seed, options.queue), &followed.writes);
     let lost = followed.writes[..followed.lost].iter().zip(&seen);
     let causes: Vec<Cause> =
         lost.map(|(write, sightings)| write.cause(sightings, finished)).collect();
@@ -119,16 +123,21 @@ fn told(how: Mechanism) -> Option<Mechanism> {
 }
 
 impl Followed {
-    fn of(checks: &[CheckReport], config: &Config, finished: &Finished) -> Self {
-        let is_broken = |report: &CheckReport| matches!(report.verdict, Verdict::Invalid(_));
-        let loses = checks
-            .iter()
-            .any(|report| report.property == Property::Durability && is_broken(report));
+    fn of(
+        checks: &[CheckReport],
+        config: &Config,
+        finished: &Finished,
+        wanted: impl Fn(&CheckReport) -> bool,
+    ) -> Self {
+        let asked_for =
+            |report: &&CheckReport| matches!(report.verdict, Verdict::Invalid(_)) && wanted(report);
+        let mut broken = checks.iter().filter(asked_for);
+        let loses = broken.any(|report| report.property == Property::Durability);
         let (writes, all_lost) =
             if loses { losses::lost(config, finished) } else { (Vec::new(), 0) };
         let lost = writes.len();
         let mut followed = Self { writes, lost, all_lost, questions: Vec::new() };
-        for report in checks {
+        for report in checks.iter().filter(asked_for) {
             if let Verdict::Invalid(witness) = &report.verdict
                 && let Some((write, asked)) = question(report, witness, finished)
             {

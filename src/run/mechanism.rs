@@ -377,14 +377,15 @@ impl Copies {
         self.by_node.insert(node, now);
     }
 
-    /// Where only the acceptor ever had the write: the crash during which another led.
+    /// Where only the acceptor ever had the write: the crash during which another began to lead.
     fn outlived(&self, subject: Subject<'_>) -> Option<Cause> {
         let acceptor = self.acceptor?;
         let is_led = |(crash, back): &&(Time, Option<Time>)| {
             subject.leaderships.iter().any(|led| {
-                let begins = back.is_none_or(|back| led.from < back);
-                let goes_on = led.until.is_none_or(|until| until > *crash);
-                led.node != acceptor && begins && goes_on
+                // Who led already before the crash had deposed it before the crash.
+                led.node != acceptor
+                    && *crash <= led.from
+                    && back.is_none_or(|back| led.from < back)
             })
         };
         let (crash, _) = self.absences.iter().find(is_led)?;
@@ -467,7 +468,8 @@ impl Copied {
             Self::Down { at, crash, replaced } => (at, crash, replaced, true),
             Self::Forgotten { at, crash, replaced } => (at, crash, replaced, false),
         };
-        let how = if replaced {
+        let was_on_disk = crash.logged && !crash.tail && !crash.cut;
+        let how = if replaced && was_on_disk {
             Mechanism::DiskReplaced
         } else if crash.tail {
             Mechanism::UnsyncedTailLost

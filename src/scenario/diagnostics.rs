@@ -247,6 +247,12 @@ impl Diagnostics {
         Self { sources: Sources::default(), problems: vec![problem] }
     }
 
+    /// A mistake of a file as a whole, and what would help.
+    pub(crate) fn of_file(origin: &str, title: &str, help: &str) -> Self {
+        let problem = Problem::nowhere(format!("{origin}: {title}")).help(help);
+        Self { sources: Sources::default(), problems: vec![problem] }
+    }
+
     /// How many mistakes there are; at least one.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "there is always a mistake")]

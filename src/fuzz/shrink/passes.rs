@@ -12,6 +12,9 @@ use crate::time::Span;
 /// So often all passes are gone through, at most. A handful of rounds is usual.
 const ROUNDS: usize = 40;
 
+/// So many items of a list are made simpler one by one; of more all at once or none.
+const MANY: usize = 100;
+
 /// Of lists that are longer, pairs are not tried: their number grows with the square.
 const PAIRS: usize = 24;
 
@@ -104,9 +107,19 @@ impl Reduction<'_, '_> {
             let settled = ["title", "seed", "duration", "workload.operations"];
             let is_settled = settled.contains(&path.as_str());
             if !is_settled && !path.starts_with("expect.") {
-                self.keep(self.document.without_key(&path));
+                self.keep_promises(self.document.without_key(&path));
             }
         }
+    }
+
+    /// Takes the candidate if the configuration promises what it did, too: without a log or an election a find would be
+    /// another store's.
+    fn keep_promises(&mut self, candidate: Document) -> bool {
+        let promises = |document: &Document| {
+            let scenario = document.try_scenario("shrinking.toml", self.trial.registry)?;
+            Some(scenario.protocol.promises(&scenario.config))
+        };
+        promises(&candidate) == promises(&self.document) && self.keep(candidate)
     }
 
     /// What operations and links say beyond what they have to: from all of a list at once, else one by one.
@@ -132,7 +145,7 @@ impl Reduction<'_, '_> {
         if self.keep(places.clone().fold(self.document.clone(), without)) {
             return;
         }
-        for place in places {
+        for place in places.take(MANY) {
             self.keep(without(self.document.clone(), place));
         }
     }
@@ -167,7 +180,7 @@ impl Reduction<'_, '_> {
             let Some(number) = self.number(&path).filter(|_| !is_settled) else { continue };
             let powers = std::iter::successors(Some(1_i64), |power| power.checked_mul(2));
             for less in powers.take_while(|less| *less < number) {
-                if self.keep(self.document.set(&path, &less.to_string())) {
+                if self.keep_promises(self.document.set(&path, &less.to_string())) {
                     break;
                 }
             }
@@ -227,7 +240,7 @@ impl Reduction<'_, '_> {
         if self.keep(others.iter().fold(self.document.clone(), changed)) {
             return;
         }
-        for place in others {
+        for place in others.iter().take(MANY) {
             self.keep(changed(self.document.clone(), place));
         }
     }
@@ -241,13 +254,14 @@ impl Reduction<'_, '_> {
             }
             self.fewer_targets(place);
             self.keep(self.document.without_in("fault", place, "for"));
+            self.earlier_moment(place);
             self.time_for_moment(place);
         }
     }
 
-    /// One node where all or a majority are hit.
+    /// One node, by name, where all, a majority or a follower that is drawn are hit.
     fn fewer_targets(&mut self, place: usize) {
-        let many = |text: &str| text == "\"all\"" || text == "\"majority\"";
+        let many = |text: &str| ["\"all\"", "\"majority\"", "\"follower\""].contains(&text);
         let nodes = self.number("cluster.nodes").unwrap_or(0);
         for (path, value) in self.document.item("fault", place) {
             if !many(&value) {
@@ -256,6 +270,19 @@ impl Reduction<'_, '_> {
             for node in 1..=nodes {
                 let one = self.document.set_in("fault", place, &path, &format!("\"n{node}\""));
                 if self.keep(one) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// An earlier of the times that something happens.
+    fn earlier_moment(&mut self, place: usize) {
+        for (path, value) in self.document.item("fault", place) {
+            let count = value.parse::<u64>().ok().filter(|_| path.starts_with("when."));
+            let powers = std::iter::successors(Some(1_u64), |power| power.checked_mul(2));
+            for less in powers.take_while(|less| count.is_some_and(|count| *less < count)) {
+                if self.keep(self.document.set_in("fault", place, &path, &less.to_string())) {
                     break;
                 }
             }
@@ -297,23 +324,30 @@ impl Reduction<'_, '_> {
         let Some(now) = self.document.get("duration").and_then(|text| span(&text)) else { return };
         for ms in [100, 200, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000] {
             let shorter = Span::from_millis(ms);
+            // What strikes at the very end lasts no time.
+            let strikes = |list: &str, at: Span| list == "fault" && at >= shorter;
+            if self.times().iter().any(|(list, _, at)| strikes(list, *at)) {
+                continue;
+            }
             if shorter < now && self.keep(self.document.set("duration", &quoted(shorter))) {
                 return;
             }
         }
     }
 
-    /// Times as round as they can be: whole seconds, tenths, hundredths, thousandths.
+    /// Times and lengths as round as they can be: whole seconds, tenths, hundredths, thousandths.
     fn rounder_times(&mut self) {
-        let lists = ["operation", "fault", "change"];
-        for (list, keys) in lists.map(|list| (list, ["at", "for", "when.after"])) {
-            for place in 0..self.document.count(list) {
-                for key in keys {
-                    let time = self.document.get_in(list, place, key);
-                    let Some(time) = time.and_then(|text| span(&text)) else { continue };
-                    for rounder in rounder(time) {
+        let end = self.document.get("duration").and_then(|text| span(&text));
+        for list in ["operation", "fault", "change"] {
+            let places = 0..self.document.count(list);
+            for place in places.take(MANY) {
+                for (path, value) in self.document.item(list, place) {
+                    let Some(time) = span(&value) else { continue };
+                    let strikes = list == "fault" && path == "at";
+                    let is_late = |at: &Span| strikes && end.is_some_and(|end| *at >= end);
+                    for rounder in rounder(time).filter(|rounder| !is_late(rounder)) {
                         let text = quoted(rounder);
-                        if self.keep(self.document.set_in(list, place, key, &text)) {
+                        if self.keep(self.document.set_in(list, place, &path, &text)) {
                             break;
                         }
                     }

@@ -25,7 +25,7 @@ pub(super) fn tell(
         Scenario::parse("shrunk.toml", file.render().as_bytes(), trial.registry, &[])
             .map_err(|mistakes| format!("the shrunk file of {origin} is no scenario: {mistakes}"))
     };
-    let mut file = document.set("title", &title(signature));
+    let mut file = document.set("title", &title(&trial.finding));
     let result = parse(&file).map(|scenario| caught(|| played(&scenario)))?;
     if Property::from_name(&signature.check).is_some() {
         file = expecting(&file, &trial.finding, result.as_ref());
@@ -101,11 +101,13 @@ fn comment(
 }
 
 /// What is wrong, in a line.
-fn title(signature: &Signature) -> String {
-    match &signature.mechanism {
-        Some(mechanism) if signature.check == "expectation" => format!("Not met: {mechanism}"),
-        Some(mechanism) => format!("{} is broken: {mechanism}", signature.check),
-        None => format!("{} is broken", signature.check),
+fn title(finding: &Finding) -> String {
+    let Signature { check, mechanism } = &finding.signature;
+    let how = mechanism.as_ref().map_or_else(String::new, |how| format!(": {how}"));
+    match finding.verdict.as_str() {
+        "unmet" => format!("Not met{how}"),
+        "allowed" => format!("{check} does not hold, and is not promised{how}"),
+        _ => format!("{check} is broken{how}"),
     }
 }
 

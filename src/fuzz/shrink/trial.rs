@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::config::Config;
+use crate::config::{Config, ExpectedVerdict};
+use crate::fuzz::budget;
 use crate::fuzz::judge::{self, Finding, Signature};
 use crate::fuzz::play::caught_run;
+use crate::property::Property;
 use crate::run::{RunOptions, RunResult};
 use crate::scenario::{Document, Registry, Scenario};
 
@@ -14,6 +16,9 @@ use crate::scenario::{Document, Registry, Scenario};
 pub(super) struct Trial<'a> {
     pub(super) registry: &'a Registry,
     pub(super) finding: Finding,
+    /// How many nodes may be stopped at once, if that is bounded: what is left of a find keeps to what it was found
+    /// within.
+    pub(super) max_down: Option<u16>,
     /// How many runs were asked.
     pub(super) runs: u64,
     /// Hashes of the files that were asked about.
@@ -21,8 +26,12 @@ pub(super) struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    pub(super) const fn new(registry: &'a Registry, finding: Finding) -> Self {
-        Self { registry, finding, runs: 0, asked: BTreeSet::new() }
+    pub(super) const fn new(
+        registry: &'a Registry,
+        finding: Finding,
+        max_down: Option<u16>,
+    ) -> Self {
+        Self { registry, finding, max_down, runs: 0, asked: BTreeSet::new() }
     }
 
     /// Whether the file fails in the same way, under its own seed. Of a file that was asked about before it is said that
@@ -39,6 +48,9 @@ impl<'a> Trial<'a> {
 
     /// Whether the run of this configuration fails in the same way.
     pub(super) fn finds(&mut self, config: &Config, play: impl Fn() -> RunResult) -> bool {
+        if self.max_down.is_some_and(|most| !budget::keeps(config, most)) {
+            return false;
+        }
         self.runs += 1;
         broken(&self.finding.signature, config, play).iter().any(|found| self.is_same(found))
     }
@@ -81,14 +93,27 @@ pub(super) fn broken(
     broken
 }
 
-/// What is worst about a run: a broken promise or expectation, else anything that is broken.
-pub(super) fn worst(config: &Config, play: impl Fn() -> RunResult) -> Option<Finding> {
+/// What is worst about a run: a broken promise or expectation, else anything that is broken; of this property, if one is
+/// wanted.
+pub(super) fn worst(
+    config: &Config,
+    check: Option<Property>,
+    play: impl Fn() -> RunResult,
+) -> Option<Finding> {
     let result = match caught_run(play) {
         Ok(result) => result,
         Err(panicked) => return Some(panicked),
     };
     let mut found = judge::findings(config, &result, false);
     found.extend(judge::unmet(config, &result));
-    found.extend(judge::all_broken(&result));
-    found.into_iter().next()
+    // Of what may be broken first what the file is about.
+    let (named, others): (Vec<_>, Vec<_>) =
+        judge::all_broken(&result).into_iter().partition(|one| {
+            let is_named = |(property, _): &(Property, ExpectedVerdict)| {
+                property.name() == one.signature.check
+            };
+            config.expect.checks.iter().any(is_named)
+        });
+    found.extend(named.into_iter().chain(others));
+    found.into_iter().find(|one| check.is_none_or(|check| one.signature.check == check.name()))
 }
