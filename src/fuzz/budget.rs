@@ -74,3 +74,57 @@ fn restarted(stopped: &Target, at: Time, config: &Config) -> Time {
     });
     restarts.min().unwrap_or(Time::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Registry, Scenario};
+
+    /// Whether these faults on five nodes keep one, two and so on nodes at most down: the least that does.
+    fn least(faults: &str) -> u16 {
+        let text = format!(
+            "duration = '10s'\ncluster.nodes = 5\nprotocol.leader-follower = {{}}\nfault = [{faults}]\n"
+        );
+        let scenario = Scenario::parse("b.toml", text.as_bytes(), &Registry::new(), &[])
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        (0..=99).find(|most| keeps(&scenario.config, *most)).expect("some number does")
+    }
+
+    #[test]
+    fn as_many_are_down_as_outages_overlap_at_one_moment() {
+        let cases = [
+            ("", 0),
+            ("{ at = '1s', partition = [['n1']] }", 0),
+            (
+                "{ at = '1s', for = '1s', crash = 'n1' }, { at = '3s', for = '1s', pause = 'leader' }",
+                1,
+            ),
+            ("{ at = '1s', for = '2s', crash = 'n1' }, { at = '3s', for = '1s', crash = 'n2' }", 2),
+            // Each overlaps the first, and they do not overlap one another.
+            (
+                "{ at = '1s', for = '8s', crash = 'n1' }, { at = '2s', for = '1s', crash = 'n2' }, \
+                 { at = '5s', for = '1s', crash = 'n3' }",
+                2,
+            ),
+            ("{ at = '1s', crash = 'n1' }, { at = '5s', for = '1s', crash = 'n2' }", 2),
+            (
+                "{ at = '1s', crash = 'n1' }, { at = '2s', restart = 'n1' }, { at = '5s', for = '1s', crash = 'n2' }",
+                1,
+            ),
+            ("{ at = '1s', for = '1s', power-loss = 'majority' }", 3),
+            ("{ at = '1s', for = '1s', power-loss = 'all' }", 5),
+            // What keeps a node from starting may keep it down to the end.
+            (
+                "{ at = '1s', for = '1s', read-error = 'n1' }, { at = '8s', for = '1s', crash = 'n2' }",
+                2,
+            ),
+            (
+                "{ when = { persists = 3 }, for = '1s', crash = 'n1' }, { at = '8s', for = '1s', crash = 'n2' }",
+                2,
+            ),
+        ];
+        for (faults, nodes) in cases {
+            assert_eq!(least(faults), nodes, "{faults}");
+        }
+    }
+}

@@ -251,6 +251,24 @@ fn a_replaced_disk_is_named_over_the_crash_before_it() {
         .was_lost(Mechanism::DiskReplaced, N1, 5);
 }
 
+/// A store without a log was said to have lost its writes with a disk that never had them.
+#[test]
+fn a_replaced_disk_is_no_reason_where_nothing_was_on_it() {
+    let replaced = SightingKind::DiskReplaced;
+    let life = Life::accepted().applied(3, N2).crashed(5, N1, false).crashed(9, N2, false);
+    let life = life.then(10, N2, replaced).started(12, N2, false).started(12, N1, false);
+    life.was_lost(Mechanism::MemoryLost, N2, 9);
+}
+
+/// A node that was deposed, crashed and came back with its write before it heard of the next leader: the crash had
+/// nothing to do with it.
+#[test]
+fn a_crash_after_another_leads_is_not_how_a_write_was_lost() {
+    let life = Life::accepted().led(N2, 4, 30).crashed(9, N1, true).started(10, N1, true);
+    let life = life.told_to_drop(14, N1, N2, DiscardReason::Replaced);
+    life.was_lost(Mechanism::FullStateOverwrite, N1, 14);
+}
+
 #[test]
 fn a_drop_is_named_by_its_reason() {
     let rows = [
