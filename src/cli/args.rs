@@ -290,7 +290,7 @@ pub(super) struct FuzzArgs {
     /// Set something in the scenario, as in network.loss=1%
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) sets: Vec<String>,
-    /// Where to write the cases, the summary and the small scenarios [default: output/fuzz/SCENARIO]
+    /// Where to write the cases, the summary and the small scenarios [default: output/fuzz/SCENARIO, with --seed seed-N beneath it]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Print one JSON document to standard output, and the text to standard error

@@ -86,7 +86,7 @@ fn perform(
     let seed = args.seed.unwrap_or(subject.scenario.config.seed);
     let identity = Identity::new(&subject, &name, seed, args.verify);
     let shard = args.shard.unwrap_or(Shard::WHOLE);
-    let folder = args.out.clone().unwrap_or_else(|| default_folder(&name, args.shard));
+    let folder = args.out.clone().unwrap_or_else(|| default_folder(&name, args.seed, args.shard));
     let store = Store::open(&folder, identity, shard);
     let mut store = store.map_err(|error| Trouble::Told(error.to_string()))?;
     let length = args.lasts.map_or_else(|| Length::Runs(args.runs.unwrap_or(RUNS)), Length::For);
@@ -113,8 +113,12 @@ fn perform(
 }
 
 /// Where a campaign lies when nobody says. Scenarios that are there to be fuzzed need not say so twice.
-fn default_folder(name: &str, shard: Option<Shard>) -> PathBuf {
-    let folder = Path::new("output/fuzz").join(name.strip_prefix("fuzz/").unwrap_or(name));
+fn default_folder(name: &str, seed: Option<u64>, shard: Option<Shard>) -> PathBuf {
+    let mut folder = Path::new("output/fuzz").join(name.strip_prefix("fuzz/").unwrap_or(name));
+    // Another seed is another campaign, and takes nobody's place.
+    if let Some(seed) = seed {
+        folder.push(format!("seed-{seed}"));
+    }
     match shard {
         Some(shard) => folder.join(format!("shard-{}-of-{}", shard.index(), shard.count())),
         None => folder,
