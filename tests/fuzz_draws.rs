@@ -467,3 +467,17 @@ fn no_environment_variable_of_proptest_has_a_say() {
     ];
     assert!(campaign("set", &variables) == plain);
 }
+
+/// Settings that never fit one another were once left out without a word, and a campaign said that it found nothing.
+#[test]
+fn settings_that_never_fit_one_another_are_refused() {
+    let text = "[cluster]\nnodes = 5\n[protocol.leader-follower]\nmode = 'semi-sync'\nwrite-quorum = 1\n\
+                [fuzz.settings]\n'cluster.nodes' = [3]\n'protocol.leader-follower.write-quorum' = [4]\n";
+    let refused =
+        Subject::new("s.toml", text.into(), &Registry::new(), &[]).expect_err("four of two");
+    let shown = refused.render(false);
+    assert!(shown.contains("the values do not fit one another"), "{shown}");
+    let fits = text.replace("nodes' = [3]", "nodes' = [3, 5]");
+    let subject = Subject::new("s.toml", fits.into(), &Registry::new(), &[]).expect("four of four");
+    assert!((0..20).all(|case| subject.case(1, case).config().cluster.nodes == 5));
+}

@@ -9,15 +9,18 @@ use std::process::{Command, Output};
 
 use moody::Moody;
 use serde_json::Value;
+use splitbrain::config::{Fault, FaultAction, Start};
 use splitbrain::fuzz::campaign::{self, Length, Plan};
 use splitbrain::fuzz::judge::{self, Finding, Signature};
 use splitbrain::fuzz::play::play;
 use splitbrain::fuzz::shrink::{Shrunk, shrink_case, shrink_scenario};
 use splitbrain::fuzz::store::{Identity, Shard, Store};
 use splitbrain::fuzz::subject::Subject;
+use splitbrain::property::Property;
 use splitbrain::rng::Probability;
 use splitbrain::run::{RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Document, Registry, Scenario};
+use splitbrain::time::Time;
 
 #[path = "fuzz_shrink/moody.rs"]
 mod moody;
@@ -478,4 +481,65 @@ fn the_command_says_what_it_cannot_shrink() {
         assert!(err.contains(expected), "{file}: {err}");
         assert!(!home.path().join("output").exists(), "{file}: nothing is written");
     }
+}
+
+/// Whatever is first in the order of checks was once taken, and the small file showed something else than the large one.
+#[test]
+fn a_file_is_shrunk_by_what_it_says_is_broken() {
+    let path = "scenarios/regressions/answered-before-anybody-had-it.toml";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let scenario = Scenario::load(&path, &Registry::new(), &[]).expect("it is right");
+    let seed = scenario.config.seed;
+    let broken = |check: Option<Property>| {
+        let shrunk = shrink_scenario(&scenario, seed, &Registry::new(), check);
+        shrunk.map(|shrunk| shrunk.finding.signature.check)
+    };
+    assert_eq!(broken(None).as_deref(), Ok("durability"));
+    assert_eq!(broken(Some(Property::LwwMaximum)).as_deref(), Ok("lww-maximum"));
+    let kept = broken(Some(Property::Replay)).expect_err("its log is fine");
+    assert!(kept.ends_with(&format!("keeps replay under seed {seed}")), "{kept}");
+}
+
+/// A find of a campaign in which one node may be down was once made small by having two down.
+#[test]
+fn what_is_left_keeps_to_the_budget() {
+    let path = "scenarios/fuzz/buffered-wal-power-loss.toml";
+    let text = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("it is there");
+    let sets = ["fuzz.max-down=1".to_owned(), "fuzz.moments=false".to_owned()];
+    let subject = Subject::new(path, text, &Registry::new(), &sets).expect("it is right");
+    let mut finds = 0;
+    for seed in 1..=3 {
+        let found = (0..3_000).find_map(|case| {
+            let found = play(&subject, seed, case).findings.into_iter().next();
+            found.map(|found| (case, found.signature))
+        });
+        let Some((case, signature)) = found else { continue };
+        let shrunk = shrink_case(&subject, seed, case, &signature).expect("it is a find");
+        let scenario = parse(&shrunk.text);
+        let mut until = Time::ZERO;
+        let mut outages: Vec<_> =
+            scenario.config.faults.iter().filter(|fault| stops(fault)).collect();
+        outages.sort_by_key(|fault| begins(fault));
+        for fault in outages {
+            assert!(
+                fault.start == Start::At(Time::ZERO) || begins(fault) > until,
+                "{}",
+                shrunk.text
+            );
+            until = fault.lasts.map_or(Time::MAX, |lasts| begins(fault) + lasts);
+        }
+        finds += 1;
+    }
+    assert!(finds > 0, "one node down at a time is enough to lose what is on no disk");
+}
+
+fn begins(fault: &Fault) -> Time {
+    match fault.start {
+        Start::At(at) => at,
+        Start::When(_) => Time::ZERO,
+    }
+}
+
+fn stops(fault: &Fault) -> bool {
+    matches!(fault.action, FaultAction::Crash(_) | FaultAction::PowerLoss(_))
 }
