@@ -9,17 +9,26 @@ use super::journal::Record;
 use super::message::Entry;
 
 impl LeaderFollower {
-    /// Takes a write into the store, as leader or follower, and into the log if it changes the store.
-    pub(super) fn take(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+    /// Takes a write into the store, as leader or follower, and into the log if it changes the store; whether the log
+    /// shows its stamp then.
+    pub(super) fn take(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
+        let known = self.stamping.newest_seen;
         if self.apply_observed(entry, cx) {
             self.log_record(self.term(), || Record::Write(entry), cx);
+            return true;
         }
+        // A delete that found nothing to erase has left nothing, and was there.
+        let is_new = self.stamping.newest_seen > known;
+        if is_new {
+            self.log_stamps(cx);
+        }
+        is_new
     }
 
     /// Applies a write to the store and says what became of it; whether it changed the store.
     pub(super) fn apply_observed(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
         let (key, version) = (entry.key, entry.stored.version);
-        self.stamping.sees(version);
+        self.note(version);
         let applied = apply(&mut self.store, entry, self.config.rules());
         match applied {
             Applied::Newest { .. } | Applied::Within => {

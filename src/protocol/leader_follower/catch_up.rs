@@ -34,6 +34,7 @@ impl LeaderFollower {
         }
     }
 
+    /// A leader that forgets this stamp leads in another term, where no answer to the state counts.
     fn state(&mut self, cx: &Context<'_, Self>) -> Message {
         let version = self.stamp(cx);
         Message::State { term: self.term(), version, state: self.full_state() }
@@ -114,10 +115,14 @@ impl LeaderFollower {
         }
         for (key, stored) in self.store.iter() {
             let version = stored.version;
-            self.stamping.sees(version);
+            self.stamping.sees(version.timestamp);
+            self.leading.has_stamped(version, self.me);
             if before.stored(key).is_none_or(|held| held.version != version) {
                 cx.observe(Observation::Apply { key, version });
             }
+        }
+        for (_, element) in self.store.all_elements() {
+            self.leading.has_stamped(element.version, self.me);
         }
         for (key, element) in before.all_elements().chain(self.store.all_elements()) {
             let version = element.version;
@@ -146,6 +151,7 @@ impl LeaderFollower {
         }
         for entry in entries.iter().copied() {
             if !would_change(&self.store, &entry, self.config.rules()) {
+                self.note_apart(entry.stored.version, cx);
                 continue;
             }
             if self.config.failover.is_ordered() {

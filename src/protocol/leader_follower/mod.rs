@@ -76,7 +76,7 @@ pub use config::{
 };
 pub use journal::Record;
 pub use log::{LogEntry, Position};
-pub use message::{Entry, FullState, InSync, Message, StateOrder};
+pub use message::{Entry, FullState, InSync, Installed, Message, StateOrder};
 pub use repair::{Reads, Repair, RepairAnswer};
 pub use timestamps::{TimestampSource, Timestamps};
 
@@ -317,12 +317,19 @@ impl LeaderFollower {
                 for entry in &*entries {
                     self.take(*entry, cx);
                 }
+                if entries.is_empty() {
+                    self.note_apart(version, cx);
+                }
                 version
             }
             Message::State { term, version, state } => {
                 let (life, sequence) = (state.life.nanos(), version.sequence);
                 let order = StateOrder { term, leader: from, life, sequence };
                 self.take_state(from, (order, version.timestamp), &state.entries, cx);
+                if self.config.timestamps.source == TimestampSource::Hybrid {
+                    // It is above all that the leader has seen, and the state need not show that.
+                    self.note_apart(version, cx);
+                }
                 version
             }
             rare => return self.receive_rare(from, rare, cx),
@@ -346,8 +353,8 @@ impl LeaderFollower {
             }
             Message::Appended { index, .. } => self.appended(from, index, cx),
             Message::Behind { last, .. } => self.behind(from, last, cx),
-            Message::Install { position, entries, .. } => {
-                self.take_install(from, (position, &entries), cx);
+            Message::Install { position, state, .. } => {
+                self.take_install(from, (position, &state), cx);
             }
             Message::Offer { entries, .. } => self.take_offer(&entries, cx),
             Message::Replicate { .. }

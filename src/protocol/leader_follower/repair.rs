@@ -321,6 +321,7 @@ impl LeaderFollower {
         if held == Some(stored) {
             return;
         }
+        self.note(stored.version);
         if let Some(held) = held.filter(|held| held.version > stored.version) {
             let (version, reason) = (held.version, DiscardReason::Overwritten);
             cx.observe(Observation::Discard { key, version, reason });
