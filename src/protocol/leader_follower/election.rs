@@ -573,7 +573,9 @@ impl LeaderFollower {
     ) {
         // Without fencing a follower does as it is told by whoever says that it leads.
         let obeys = self.leader == Some(from) || (!self.config.failover.fencing && !self.leads());
-        if !leads || !obeys {
+        // A node without room for what it lacks does not ask for it, over and over, until it has.
+        let must_wait = self.cannot_write(cx) && self.log.last() != last;
+        if !leads || !obeys || must_wait {
             return;
         }
         match self.config.failover.catch_up {

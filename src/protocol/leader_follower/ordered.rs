@@ -114,7 +114,17 @@ impl LeaderFollower {
                 until = until.max(self.extend_log(from, before, &entries, cx));
             }
         }
+        self.pass_on(cx);
         self.confirm_log(from, until, cx);
+    }
+
+    /// Without fencing a leader too takes in what a deposed one sends: what it has then it sends its followers, who
+    /// would ask for it for ever.
+    fn pass_on(&mut self, cx: &mut Context<'_, Self>) {
+        let (term, index) = (self.term(), self.log.last().index);
+        if self.leads() && index > self.leading.released {
+            self.once_durable(Then::ShareLog { term, index }, cx);
+        }
     }
 
     fn refuse_entries(
@@ -224,6 +234,7 @@ impl LeaderFollower {
                 self.stamping.sees(seen);
                 self.log_stamps(cx);
             }
+            self.pass_on(cx);
         }
         self.confirm_log(from, position.index, cx);
     }
