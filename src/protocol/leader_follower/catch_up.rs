@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::id::NodeId;
 use crate::protocol::store::Store;
-use crate::protocol::{Context, DiscardReason, Observation};
+use crate::protocol::{Context, DiscardReason, Observation, Stored};
 
 use super::LeaderFollower;
 use super::apply::{apply, contents, would_change};
@@ -113,16 +113,15 @@ impl LeaderFollower {
         if let Some(oldest) = tombstones.map(|(_, stored)| stored.version).min() {
             self.bury(oldest, cx);
         }
-        for (key, stored) in self.store.iter() {
-            let version = stored.version;
+        for Entry { stored: Stored { version, .. }, .. } in contents(&self.store) {
             self.stamping.sees(version.timestamp);
             self.leading.has_stamped(version, self.me);
+        }
+        for (key, stored) in self.store.iter() {
+            let version = stored.version;
             if before.stored(key).is_none_or(|held| held.version != version) {
                 cx.observe(Observation::Apply { key, version });
             }
-        }
-        for (_, element) in self.store.all_elements() {
-            self.leading.has_stamped(element.version, self.me);
         }
         for (key, element) in before.all_elements().chain(self.store.all_elements()) {
             let version = element.version;

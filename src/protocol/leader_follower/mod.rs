@@ -65,6 +65,8 @@ mod ordered;
 mod promises;
 mod repair;
 mod resend;
+#[cfg(test)]
+mod stamps_kept;
 mod timestamps;
 mod tombstones;
 
