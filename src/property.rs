@@ -98,6 +98,17 @@ impl Property {
         Self::ALL.into_iter().find(|property| property.name() == name)
     }
 
+    /// The keys of `[check]` one of which has to be set for it to be checked at all: without, it is a measurement, and
+    /// nothing that was measured would break it. Empty for what is right or wrong by itself.
+    #[must_use]
+    pub const fn needed_bounds(self) -> &'static [&'static str] {
+        match self {
+            Self::Availability => &["availability-bound", "recovery-bound"],
+            Self::ReplicationLag => &["replication-lag-bound"],
+            _ => &[],
+        }
+    }
+
     /// When it has to hold.
     #[must_use]
     pub const fn kind(self) -> Kind {

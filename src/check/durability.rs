@@ -58,8 +58,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
 
     let acked = ("acknowledged_writes", acknowledged);
     let figures = vec![acked, ("lost_writes", lost)];
-    let unknown =
-        |reason: String| Finding { verdict: Verdict::Unknown(reason), figures: vec![acked] };
+    let unknown = |reason: String| Finding::new(Verdict::Unknown(reason), vec![acked]);
     if acknowledged == 0 {
         return Finding::of(None, figures);
     }
@@ -496,7 +495,9 @@ mod tests {
                     prop_assert_eq!(witness.operations[0], lost[0]);
                     prop_assert_eq!(witness.count, lost.len() as u64);
                 }
-                Verdict::Unknown(reason) => prop_assert!(false, "{}", reason),
+                Verdict::Unknown(reason) | Verdict::Unchecked(reason) => {
+                    prop_assert!(false, "{}", reason);
+                }
             }
         }
     }

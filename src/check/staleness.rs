@@ -6,7 +6,8 @@
 //! returned. A read that misses a write is stale:
 //!
 //! - **t-visibility**: by the time from the acknowledgement of the first write it misses to the read's invocation. The
-//!   property is broken when that is longer than [`crate::config::Bounds::staleness`]; equal is not.
+//!   property is broken when that is longer than [`crate::config::Bounds::staleness`]; equal is not. Without a bound
+//!   no read may miss a write at all.
 //! - **k-staleness**: by the number of writes it misses.
 //!
 //! The figures count reads as operations (`reads`, `stale_reads`) and give the worst of both measures
@@ -26,7 +27,7 @@ use crate::id::{KeyId, OpId, Version};
 use crate::time::Span;
 
 use super::facts::{Facts, UNWRITTEN};
-use super::{Finding, Witness, words};
+use super::{Demand, Finding, Witness, words};
 
 /// An acknowledged write of a key.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +92,13 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         ("reads_of_failed_writes", reads_of_failed_writes(facts)),
     ];
     let broken = tally.worst.filter(|_| !tally.too_stale.is_empty());
+    let demand = facts.evidence.config.bounds.staleness.map(|bound| Demand {
+        bound: format!("staleness-bound = {bound}"),
+        found: format!("a read missed a write of {} before", longest.short()),
+        met: broken.is_none(),
+    });
     Finding::of(broken.map(|worst| witness(facts, worst, tally.too_stale.len() as u64)), figures)
+        .demanding(demand.into_iter().collect())
 }
 
 /// The reads of single keys, by key and then in order, and the reads of everything, in order.
@@ -223,7 +230,7 @@ impl Tally {
             let invoked_at = history.entry(one.read.op).invoked_at;
             let length = invoked_at.since(history.entry(one.missed.op).completed_at);
             self.stale.push(one.read.op);
-            if length > facts.evidence.config.bounds.staleness {
+            if length > facts.evidence.config.bounds.staleness.unwrap_or_default() {
                 self.too_stale.push(one.read.op);
             }
             self.versions_behind = self.versions_behind.max(behind);
@@ -312,7 +319,7 @@ fn witness(facts: &Facts<'_>, (length, behind, stale): (Span, u64, Stale), count
         words::call_by(names, write),
         words::acknowledged(write),
         length.short(),
-        facts.evidence.config.bounds.staleness,
+        facts.evidence.config.bounds.staleness.unwrap_or_default(),
         if behind == 1 { "write" } else { "writes" },
         words::in_all(count, "reads beyond the bound"),
     );
@@ -505,7 +512,9 @@ mod tests {
                     let worst = broken.iter().find(|(_, t, _)| *t == longest);
                     prop_assert_eq!(Some(witness.operations[1]), worst.map(|(op, ..)| *op));
                 }
-                Verdict::Unknown(reason) => prop_assert!(false, "{}", reason),
+                Verdict::Unknown(reason) | Verdict::Unchecked(reason) => {
+                    prop_assert!(false, "{}", reason);
+                }
             }
         }
     }

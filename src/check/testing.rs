@@ -40,6 +40,8 @@ pub(super) struct Told {
     client: ClientId,
     operation: Operation,
     invoked: u64,
+    /// How long it had been due when it was invoked.
+    waited: u64,
     completed: Option<(u64, Status)>,
     node: u16,
     version: Option<i64>,
@@ -55,6 +57,11 @@ pub(super) struct Told {
 impl Told {
     pub(super) fn at(&mut self, ms: u64) -> &mut Self {
         self.invoked = ms;
+        self
+    }
+    /// It had been due for so long when it was invoked.
+    pub(super) fn waited(&mut self, ms: u64) -> &mut Self {
+        self.waited = ms;
         self
     }
     pub(super) fn ok(&mut self, ms: u64) -> &mut Self {
@@ -111,6 +118,7 @@ pub(super) struct Story {
     leaderships: Vec<Leadership>,
     recoveries: Vec<Recovery>,
     settlement: Settlement,
+    never_served: u64,
     survivors: NodeSet,
     applications: Option<Vec<Application>>,
 }
@@ -124,6 +132,7 @@ impl Story {
             leaderships: Vec::new(),
             recoveries: Vec::new(),
             settlement: Settlement::Settled { after: Span::ZERO },
+            never_served: 0,
             survivors: NodeId::all(nodes).collect(),
             applications: None,
         }
@@ -143,6 +152,7 @@ impl Story {
             client,
             operation,
             invoked: 0,
+            waited: 0,
             completed: None,
             node: 1,
             version: None,
@@ -250,11 +260,24 @@ impl Story {
     }
 
     pub(super) fn bound(&mut self, ms: u64) -> &mut Self {
-        self.bounds(Bounds { staleness: Span::from_millis(ms), ..Bounds::default() })
+        self.bounds(Bounds { staleness: Some(Span::from_millis(ms)), ..Bounds::default() })
     }
 
     pub(super) fn bounds(&mut self, bounds: Bounds) -> &mut Self {
         self.config.bounds = bounds;
+        self
+    }
+
+    /// How long each operation had been due when it was invoked.
+    pub(super) fn waits(&mut self, waits: &[u64]) -> &mut Self {
+        for (told, waited) in self.told.iter_mut().zip(waits) {
+            told.waited = *waited;
+        }
+        self
+    }
+
+    pub(super) fn never_served(&mut self, operations: u64) -> &mut Self {
+        self.never_served = operations;
         self
     }
 
@@ -315,7 +338,8 @@ impl Story {
         for (at, completes, i) in events {
             let told = &self.told[i];
             if !completes {
-                let op = history.invoke(ms(at), ms(at), (told.client, 0), told.operation);
+                let due_at = ms(at.saturating_sub(told.waited));
+                let op = history.invoke(ms(at), due_at, (told.client, 0), told.operation);
                 ids[i] = Some(op);
                 for version in told.attempts.iter().chain(&told.version) {
                     history.accept(op, self.stamp(*version));
@@ -366,6 +390,7 @@ impl Story {
             recoveries: &self.recoveries,
             settlement: &self.settlement,
             ended_at: ms(ended_at.unwrap_or(1_000)),
+            never_served: self.never_served,
             survivors: &self.survivors,
             applications: self.applications.as_deref(),
         })
@@ -381,7 +406,7 @@ impl Story {
     pub(super) fn witness(&self, property: Property) -> Witness {
         match self.report(property).verdict {
             Verdict::Invalid(witness) => witness,
-            verdict @ (Verdict::Valid | Verdict::Unknown(_)) => panic!("{property}: {verdict:?}"),
+            verdict => panic!("{property}: {verdict:?}"),
         }
     }
 
@@ -393,7 +418,7 @@ impl Story {
     pub(super) fn unknown(&self, property: Property) -> String {
         match self.report(property).verdict {
             Verdict::Unknown(reason) => reason,
-            verdict @ (Verdict::Valid | Verdict::Invalid(_)) => panic!("{property}: {verdict:?}"),
+            verdict => panic!("{property}: {verdict:?}"),
         }
     }
 

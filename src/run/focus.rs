@@ -54,7 +54,7 @@ pub fn focus(
     let holders = || Looker { result, chronicle, faults };
     let broken = result.checks.iter().filter_map(|check| match &check.verdict {
         Verdict::Invalid(witness) => Some(holders().case(check.property, check.judged, witness)),
-        Verdict::Valid | Verdict::Unknown(_) => None,
+        Verdict::Valid | Verdict::Unknown(_) | Verdict::Unchecked(_) => None,
     });
     let mut focus = match broken.min_by_key(|case| (case.rank, case.moment.unwrap_or(Time::MAX))) {
         Some(case) => of_case(config, &result.history, case),

@@ -94,8 +94,16 @@ pub(super) fn evidence<'a>(config: &'a Config, finished: &'a Finished) -> Eviden
         applications: finished.applications.as_deref(),
         settlement: &finished.settlement,
         ended_at: finished.ended_at,
+        never_served: finished.unserved.count + never_invoked(config, finished),
         survivors: &finished.survivors,
     }
+}
+
+/// How many scripted operations were due and never invoked: their client was still busy as the run ended.
+fn never_invoked(config: &Config, finished: &Finished) -> u64 {
+    let entries = config.script.iter().zip(&finished.script);
+    let was_due = |at| at <= finished.ended_at;
+    entries.filter(|(scripted, op)| op.is_none() && was_due(scripted.at)).count() as u64
 }
 
 /// The lost writes of a run, up to [`MOST_FOLLOWED`], and how many there are.

@@ -1,0 +1,155 @@
+//! Bounds: without one that it needs a property is unchecked, one that is set is a demand, and what is counted against
+//! it is everything that was asked.
+
+use splitbrain::check::CheckReport;
+use splitbrain::property::Property;
+use splitbrain::run::{RunOptions, RunResult, RunVerdict};
+use splitbrain::scenario::{Registry, Scenario};
+
+/// One client serves the arrivals of an open loop, and hangs on a leader that is paused for half of them.
+const HALF_IS_NEVER_SERVED: &str = r#"
+duration = "10s"
+settle = "5s"
+cluster.nodes = 3
+protocol.leader-follower = {}
+network.delay = "1ms"
+[workload]
+clients = 1
+open = { rate = "100/s", arrivals = "constant" }
+timeout = "8s"
+mix = { put = 1 }
+[[fault]]
+at = "5s"
+pause = "n1"
+"#;
+
+/// Two nodes are down for a second each, one after the other; nothing is answered until a leader follows the second.
+const ROLLING_RESTART: &str = r#"
+duration = "6s"
+settle = "20s"
+[cluster]
+nodes = 3
+[protocol.leader-follower]
+mode = "semi-sync"
+write-quorum = 1
+on-ack-timeout = "fail"
+wal.policy = "group-commit"
+failover = { election = "majority-vote", heartbeat = "100ms", timeout = "500ms", catch-up = "log" }
+[disk]
+sync = "1ms"
+[network]
+delay = "500us"
+client-delay = "500us"
+[workload]
+clients = 8
+mix = { put = 50, get = 50 }
+open = { rate = "200/s" }
+timeout = "300ms"
+[[fault]]
+at = "1s"
+for = "1s"
+crash = "n3"
+[[fault]]
+at = "4s"
+for = "1s"
+crash = "n1"
+"#;
+
+fn load(text: &str, sets: &[&str]) -> Scenario {
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &sets)
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+fn run(text: &str, sets: &[&str]) -> RunResult {
+    let scenario = load(text, sets);
+    scenario.run(scenario.config.seed, RunOptions::default())
+}
+
+fn report(result: &RunResult, property: Property) -> &CheckReport {
+    let report = result.checks.iter().find(|report| report.property == property);
+    report.expect("every property is reported")
+}
+
+fn figure(result: &RunResult, name: &str) -> u64 {
+    let figures = &report(result, Property::Availability).figures;
+    figures.iter().find(|(other, _)| *other == name).expect("such a figure").1
+}
+
+fn unmet(result: &RunResult) -> Vec<String> {
+    let unmet = result.expectations.iter().filter(|expectation| !expectation.met);
+    unmet.map(|unmet| format!("{}; found {}", unmet.name, unmet.found)).collect()
+}
+
+#[test]
+fn arrivals_that_no_client_was_free_for_were_not_answered() {
+    let result = run(HALF_IS_NEVER_SERVED, &["check.availability-bound=99%"]);
+    assert_eq!(figure(&result, "operations"), 999);
+    assert_eq!((figure(&result, "answered"), figure(&result, "never_served")), (500, 499));
+    assert_eq!(result.verdict, RunVerdict::Fail);
+    assert_eq!(unmet(&result), ["availability-bound = 99%; found 50.05% answered, 500 of 999"]);
+    // As many as were answered is enough.
+    let result = run(HALF_IS_NEVER_SERVED, &["check.availability-bound=50.05%"]);
+    assert_eq!((result.verdict, unmet(&result)), (RunVerdict::Pass, Vec::new()));
+}
+
+/// Nobody is told of a property that nothing was held against that it is valid, at whatever share.
+#[test]
+fn without_a_bound_availability_and_lag_are_unchecked_and_the_run_passes() {
+    let result = run(HALF_IS_NEVER_SERVED, &[]);
+    for property in [Property::Availability, Property::ReplicationLag] {
+        assert_eq!(report(&result, property).judged.name(), "unchecked");
+    }
+    assert_eq!((result.verdict, figure(&result, "availability_ppm")), (RunVerdict::Pass, 500_500));
+    // A scenario may say so.
+    let said = ["expect.availability=unchecked", "expect.replication-lag=unchecked"];
+    assert_eq!(run(HALF_IS_NEVER_SERVED, &said).verdict, RunVerdict::Pass);
+}
+
+#[test]
+fn a_bound_is_a_demand_unless_the_scenario_expects_something_else() {
+    let bounds = ["check.availability-bound=99.9%", "check.recovery-bound=2s"];
+    let result = run(ROLLING_RESTART, &bounds);
+    assert_eq!(result.verdict, RunVerdict::Fail);
+    // The configuration promises nothing of it, and is not blamed.
+    let availability = report(&result, Property::Availability);
+    assert_eq!(availability.judged.name(), "allowed");
+    let met = availability.demands.iter().map(|demand| demand.met);
+    assert_eq!(met.collect::<Vec<_>>(), [false, true], "{availability:#?}");
+    let unmet = unmet(&result);
+    assert_eq!(unmet.len(), 1, "{unmet:?}");
+    assert!(unmet[0].starts_with("availability-bound = 99.9%; found "), "{unmet:?}");
+
+    for (said, verdict) in [("allowed", RunVerdict::Pass), ("valid", RunVerdict::Fail)] {
+        let said = format!("expect.availability={said}");
+        assert_eq!(run(ROLLING_RESTART, &[bounds[0], &said]).verdict, verdict, "{said}");
+    }
+}
+
+/// Whatever the property, and whether or not it is promised.
+#[test]
+fn every_bound_is_a_demand() {
+    let bounds = [
+        ("staleness-bound=1ms", Property::Staleness),
+        ("availability-bound=100%", Property::Availability),
+        ("recovery-bound=1ms", Property::Availability),
+        ("leaderless-bound=1ms", Property::Liveness),
+        ("replication-lag-bound=1us", Property::ReplicationLag),
+    ];
+    for (bound, property) in bounds {
+        let bound = format!("check.{bound}");
+        let stale = ["workload.read-from=any", "workload.keys=1", "network.delay=20ms"];
+        let sets = [&stale[..], &[bound.as_str()]].concat();
+        let result = run(ROLLING_RESTART, &sets);
+        assert!(report(&result, property).misses_a_bound(), "{bound}");
+        let named = unmet(&result).iter().any(|unmet| {
+            let bound = bound.trim_start_matches("check.").replace('=', " = ");
+            unmet.starts_with(&bound)
+        });
+        assert!(named && result.verdict == RunVerdict::Fail, "{bound}: {:?}", unmet(&result));
+        let judged = report(&result, property).judged.name();
+        let said = format!("expect.{property}={judged}");
+        let result = run(ROLLING_RESTART, &[&sets[..], &[said.as_str()]].concat());
+        assert_eq!((result.verdict, unmet(&result)), (RunVerdict::Pass, Vec::new()), "{bound}");
+    }
+}
