@@ -153,3 +153,42 @@ fn every_bound_is_a_demand() {
         assert_eq!((result.verdict, unmet(&result)), (RunVerdict::Pass, Vec::new()), "{bound}");
     }
 }
+
+/// Two leaders answer everybody, half a second away: what counts is when they did.
+#[test]
+fn a_split_brain_does_not_hide_behind_the_distance_of_clients() {
+    let text = r#"
+duration = "6s"
+settle = "20s"
+cluster.nodes = 3
+[protocol.leader-follower]
+timestamps = "wall"
+failover = { election = "lowest-id", heartbeat = "50ms", timeout = "200ms" }
+[network]
+delay = "1ms"
+client-delay = "250ms"
+[[fault]]
+at = "1s"
+for = "700ms"
+isolate = "n1"
+[[operation]]
+at = "1100ms"
+client = "a"
+put = { key = "x", value = "a1", to = "n1" }
+[[operation]]
+at = "1150ms"
+client = "b"
+put = { key = "x", value = "b1", to = "n2" }
+"#;
+    let judged = |sets: &[&str]| report(&run(text, sets), Property::SplitBrain).judged.name();
+    assert_eq!(judged(&[]), "allowed");
+    // However far away, and whether or not they still wait for the answer.
+    assert_eq!(
+        judged(&["network.client-delay=1ms", "operation.0.at=1300ms", "operation.1.at=1300ms"]),
+        "allowed"
+    );
+    assert_eq!(judged(&["operation.0.timeout=300ms", "operation.1.timeout=300ms"]), "allowed");
+    // Answered before the other led, or accepted after this one was deposed.
+    assert_eq!(judged(&["operation.0.at=800ms"]), "valid");
+    assert_eq!(judged(&["operation.0.at=1600ms"]), "valid");
+}

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::config::{
     Bounds, Cluster, Config, Disk, Expect, Link, LinkOrder, Names, Network, Operation, Ties,
 };
-use crate::history::{Entry, Failure, Function, History, Item, Status};
+use crate::history::{ContestedWrite, Entry, Failure, Function, History, Item, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::property::{Hazards, Promises, Property};
@@ -43,6 +43,8 @@ pub(super) struct Told {
     /// How long it had been due when it was invoked.
     waited: u64,
     completed: Option<(u64, Status)>,
+    /// When its node accepted and answered it while another led too.
+    handled: Option<(u64, u64)>,
     node: u16,
     version: Option<i64>,
     attempts: Vec<i64>,
@@ -66,6 +68,11 @@ impl Told {
     }
     pub(super) fn ok(&mut self, ms: u64) -> &mut Self {
         self.completed = Some((ms, Status::Ok));
+        self
+    }
+    /// Its node accepted and answered it then, while another led too.
+    pub(super) fn handled(&mut self, accepted: u64, answered: u64) -> &mut Self {
+        self.handled = Some((accepted, answered));
         self
     }
     pub(super) fn info(&mut self, ms: u64) -> &mut Self {
@@ -154,6 +161,7 @@ impl Story {
             invoked: 0,
             waited: 0,
             completed: None,
+            handled: None,
             node: 1,
             version: None,
             attempts: Vec::new(),
@@ -268,6 +276,14 @@ impl Story {
         self
     }
 
+    /// When each operation was accepted, and how long it took to be answered, while several led.
+    pub(super) fn handles(&mut self, handled: &[Option<(u64, u64)>]) -> &mut Self {
+        for (told, handled) in self.told.iter_mut().zip(handled) {
+            told.handled = handled.map(|(accepted, took)| (accepted, accepted + took));
+        }
+        self
+    }
+
     /// How long each operation had been due when it was invoked.
     pub(super) fn waits(&mut self, waits: &[u64]) -> &mut Self {
         for (told, waited) in self.told.iter_mut().zip(waits) {
@@ -341,6 +357,11 @@ impl Story {
                 let due_at = ms(at.saturating_sub(told.waited));
                 let op = history.invoke(ms(at), due_at, (told.client, 0), told.operation);
                 ids[i] = Some(op);
+                if let Some((accepted, answered)) = told.handled {
+                    let (accepted_at, answered_at) = (ms(accepted), ms(answered));
+                    let node = node(told.node);
+                    history.contest(ContestedWrite { op, node, accepted_at, answered_at });
+                }
                 for version in told.attempts.iter().chain(&told.version) {
                     history.accept(op, self.stamp(*version));
                 }

@@ -15,19 +15,24 @@
 //! - `node` answered; `degraded` says whether a write was answered with fewer confirmations than it asked for.
 //!
 //! A line has further keys only where they mean something: `due_ns`, an invocation that came later than it was due
-//! (latency counts from there); `confirmations`, `"2 of 5"` followers; `existed`, of a deleted key; `leader`, the
+//! (latency counts from there); `contested`, a write's
+//! `[{node, accepted_ns, answered_ns}]` where nodes accepted and answered it, ok, while they and another led, whether or
+//! not its client heard; `confirmations`, `"2 of 5"` followers; `existed`, of a deleted key; `leader`, the
 //! one a refusal named.
 //!
 //! An act of the nemesis has process `nemesis`, event `info`, `start` or `end` as `f`, the act as `value`, and the
 //! id of its fault as `fault`.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::config::Names;
-use crate::history::{Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status};
+use crate::history::{
+    ContestedWrite, Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status,
+};
 use crate::id::{NodeId, OpId, Value, Version};
 
 /// The most of a history that is held as text before it is written.
@@ -49,6 +54,8 @@ struct Line<'a> {
     error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     due_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    contested: Vec<Contested>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmations: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +64,14 @@ struct Line<'a> {
     leader: Option<Shown<NodeId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<&'a str>,
+}
+
+/// What a node did with a write while it and another led.
+#[derive(Serialize)]
+struct Contested {
+    node: Shown<NodeId>,
+    accepted_ns: u64,
+    answered_ns: u64,
 }
 
 /// Something written as people read it.
@@ -76,6 +91,12 @@ impl<T: std::fmt::Display> Serialize for Shown<T> {
 pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::Result<()> {
     let mut text = Vec::with_capacity(CHUNK + 1024);
     let mut process = String::new();
+    let mut contested: BTreeMap<OpId, Vec<Contested>> = BTreeMap::new();
+    for ContestedWrite { op, node, accepted_at, answered_at } in history.contested() {
+        let (accepted_ns, answered_ns) = (accepted_at.nanos(), answered_at.nanos());
+        let one = Contested { node: Shown(*node), accepted_ns, answered_ns };
+        contested.entry(*op).or_default().push(one);
+    }
     for event in history.events() {
         let line = match event {
             HistoryEvent::Invoke(op) => {
@@ -87,7 +108,8 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
                 let entry = history.entry(op);
                 name_process(entry, names, &mut process);
                 let found = (history.contents(op), history.elements(op));
-                completion(op, entry, found, names, &process)
+                let contested = contested.remove(&op).unwrap_or_default();
+                Line { contested, ..completion(op, entry, found, names, &process) }
             }
             HistoryEvent::Nemesis(index) => act(&history.nemesis()[index], names),
         };
@@ -127,6 +149,7 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
         degraded: None,
         error: None,
         due_ns: (entry.due_at != entry.invoked_at).then(|| entry.due_at.nanos()),
+        contested: Vec::new(),
         confirmations: None,
         existed: None,
         leader: None,
@@ -167,6 +190,7 @@ fn completion<'a>(
         degraded: (entry.is_write() && entry.status == Status::Ok).then_some(entry.degraded),
         error: error(entry),
         due_ns: None,
+        contested: Vec::new(),
         confirmations,
         existed: entry.existed,
         leader: entry.leader.map(Shown),
@@ -196,6 +220,7 @@ fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> Line<'a> {
         degraded: None,
         error: None,
         due_ns: None,
+        contested: Vec::new(),
         confirmations: None,
         existed: None,
         leader: None,

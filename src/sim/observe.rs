@@ -18,6 +18,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             Observation::Role { role, term } => self.note_role(node, role, term),
             Observation::Accept { request, key, version } => {
                 let op = request.operation;
+                if self.contest.is_on() {
+                    self.note_contested(node, op);
+                }
                 if self.kernel.history.entry(op).is_on_one_key() {
                     self.kernel.history.accept(op, version);
                 } else {
@@ -95,6 +98,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.end_leadership(node);
         if let Some(term) = now_leads {
             let from = self.kernel.now;
+            self.contest.begin();
             self.leaderships.push(Leadership { term, node, from, until: None });
             if self.moments.is_some() {
                 self.happens(node, Milestone::Elected, 1);
@@ -106,6 +110,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let open = |led: &&mut Leadership| led.node == node && led.until.is_none();
         if let Some(leadership) = self.leaderships.iter_mut().rev().find(open) {
             leadership.until = Some(self.kernel.now);
+            self.contest.end(node);
         }
     }
 }
