@@ -2,6 +2,9 @@
 //! it is everything that was asked.
 
 use splitbrain::check::CheckReport;
+use splitbrain::experiment::points;
+use splitbrain::fuzz::judge;
+use splitbrain::fuzz::shrink::shrink_scenario;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario};
@@ -152,6 +155,54 @@ fn every_bound_is_a_demand() {
         let result = run(ROLLING_RESTART, &[&sets[..], &[said.as_str()]].concat());
         assert_eq!((result.verdict, unmet(&result)), (RunVerdict::Pass, Vec::new()), "{bound}");
     }
+}
+
+/// A missed bound is a find, is shrunk as one, and the file that is left says what comes of it.
+#[test]
+fn fuzzing_takes_a_missed_bound_for_a_find() {
+    let demanding =
+        load(ROLLING_RESTART, &["check.availability-bound=100%", "workload.operations=40"]);
+    let result = demanding.run(1, RunOptions::default());
+    let found = judge::findings(&demanding.config, &result, false);
+    let checks: Vec<&str> = found.iter().map(|found| found.signature.check.as_str()).collect();
+    assert_eq!(checks, ["availability"]);
+    assert!(judge::unmet(&demanding.config, &result).is_empty(), "one find, not two");
+
+    let shrunk = shrink_scenario(&demanding, 1, &Registry::new(), None).expect("it is shrunk");
+    assert!(shrunk.text.contains("availability-bound"), "{}", shrunk.text);
+    assert!(shrunk.text.contains("availability = \"allowed\""), "{}", shrunk.text);
+    assert_eq!(run(&shrunk.text, &[]).verdict, RunVerdict::Pass, "{}", shrunk.text);
+
+    let content =
+        load(ROLLING_RESTART, &["check.availability-bound=100%", "expect.availability=allowed"]);
+    let result = content.run(1, RunOptions::default());
+    assert_eq!(judge::findings(&content.config, &result, false), []);
+}
+
+/// What a file exports demands what the file does, and no more.
+#[test]
+fn an_export_sets_no_bound_that_the_file_does_not() {
+    let scenario = load(ROLLING_RESTART, &["check.recovery-bound=2s"]);
+    let again = load(&scenario.export(), &[]);
+    assert_eq!(again.config.bounds, scenario.config.bounds);
+    assert_eq!(load(&load(ROLLING_RESTART, &[]).export(), &[]).config.bounds, Default::default());
+}
+
+/// The points of a sweep are held to the bounds of the file, but not where it expects them to be missed.
+#[test]
+fn a_sweep_is_held_to_bounds_but_for_those_that_the_file_expects_to_be_missed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("s.toml");
+    std::fs::write(&path, ROLLING_RESTART).expect("written");
+    let verdict = |sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        let points = points::grid(&path, &Registry::new(), &sets, &[]).expect("it is right");
+        points[0].scenario.run(1, RunOptions::default()).verdict
+    };
+    let bound = "check.availability-bound=100%";
+    assert_eq!(verdict(&[]), RunVerdict::Pass);
+    assert_eq!(verdict(&[bound]), RunVerdict::Fail);
+    assert_eq!(verdict(&[bound, "expect.availability=allowed"]), RunVerdict::Pass);
 }
 
 /// Two leaders answer everybody, half a second away: what counts is when they did.

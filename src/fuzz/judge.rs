@@ -102,7 +102,8 @@ pub(super) fn nondeterministic() -> Finding {
 }
 
 /// What the scenario expects of states and answers and did not get.
-pub(super) fn unmet(config: &Config, result: &RunResult) -> Vec<Finding> {
+#[must_use]
+pub fn unmet(config: &Config, result: &RunResult) -> Vec<Finding> {
     // Expectations of checks come first, one each; what they and bounds find broken has a finding of its own.
     let of_schedule = result.expectations.iter().skip(config.expect.checks.len());
     let unmet =
