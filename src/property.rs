@@ -105,7 +105,20 @@ impl Property {
         match self {
             Self::Availability => &["availability-bound", "recovery-bound"],
             Self::ReplicationLag => &["replication-lag-bound"],
-            _ => &[],
+            Self::Convergence
+            | Self::LwwMaximum
+            | Self::Durability
+            | Self::SingleLeader
+            | Self::ReadYourWrites
+            | Self::MonotonicReads
+            | Self::MonotonicWrites
+            | Self::WritesFollowReads
+            | Self::Staleness
+            | Self::Replay
+            | Self::SplitBrain
+            | Self::Liveness
+            | Self::Resurrection
+            | Self::AppendUniqueness => &[],
         }
     }
 

@@ -519,7 +519,20 @@ impl Bounds {
         match property {
             Property::Availability => self.availability.is_some() || self.recovery.is_some(),
             Property::ReplicationLag => self.replication_lag.is_some(),
-            _ => true,
+            Property::Convergence
+            | Property::LwwMaximum
+            | Property::Durability
+            | Property::SingleLeader
+            | Property::ReadYourWrites
+            | Property::MonotonicReads
+            | Property::MonotonicWrites
+            | Property::WritesFollowReads
+            | Property::Staleness
+            | Property::Replay
+            | Property::SplitBrain
+            | Property::Liveness
+            | Property::Resurrection
+            | Property::AppendUniqueness => true,
         }
     }
 }
