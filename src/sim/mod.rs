@@ -34,7 +34,7 @@ pub(crate) use finish::Finished;
 pub(crate) use lineage::Lineage;
 pub(crate) use record::Flights;
 pub use record::{End, Flight, Happening, HappeningKind, Landing};
-pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target};
+pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target, TargetEffect};
 pub(crate) use workload::{operation_id, replica_asked};
 
 pub(crate) mod client;
@@ -572,6 +572,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     fn reply(&mut self, node: NodeId, id: CausalId, request: RequestId, reply: Reply) {
         let client = self.kernel.history.entry(request.operation).client;
         self.kernel.counts.sent += 1;
+        if let Some(watch) = &mut self.watch {
+            watch.answers(self.kernel.now, node, request.operation);
+        }
         if !self.network.client_reaches(client, node) {
             self.kernel.counts.blocked += 1;
             if let Some(grounded) = &mut self.kernel.grounded {
