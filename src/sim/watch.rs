@@ -612,3 +612,6 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -200,7 +200,7 @@ impl Witness<'_> {
             let Sighting { at, node: on, what, .. } = *sighting;
             let what = match what {
                 SightingKind::Delivered { from, cargo: Cargo::Write } if on == node => {
-                    format!("that write had come from {from} at {at} s and was not taken in yet")
+                    format!("that write had come from {from} at {at} s and was not taken in")
                 }
                 SightingKind::Undelivered { from, cargo: Cargo::Write } if on == node => {
                     format!("it was down when that write came from {from} at {at} s")

@@ -25,6 +25,8 @@ struct Life {
     removes: bool,
     /// What live nodes hold at the end: a version.
     held: BTreeMap<NodeId, i64>,
+    /// What they hold there, if it is not what the write wrote.
+    value: Option<Value>,
     down: Vec<NodeId>,
     leaderships: Vec<Leadership>,
 }
@@ -122,7 +124,8 @@ impl Life {
             let mut snapshot = NodeSnapshot::new(node, Role::Follower);
             snapshot.up = !self.down.contains(&node);
             if let Some(timestamp) = self.held.get(&node) {
-                snapshot.data.insert(KEY, stored(*timestamp));
+                let value = self.value.or(stored(*timestamp).value);
+                snapshot.data.insert(KEY, Stored { value, version: version(*timestamp) });
             }
             snapshot
         };
@@ -340,6 +343,19 @@ fn an_older_write_in_its_place_is_told_from_a_newer_one() {
     replaced.was_lost(Mechanism::OverwrittenByOlder, N1, 4);
     replaced.removes = true;
     replaced.was_lost(Mechanism::Resurrected, N1, 4);
+}
+
+#[test]
+fn a_write_that_others_take_for_another_of_its_version_is_lost_by_that() {
+    let mistaken = Life::accepted().dropped(3, N2, DiscardReason::SameVersion);
+    mistaken.crashed(6, N1, false).down(N1).was_lost(Mechanism::VersionReused, N2, 3);
+    // The node that has it is up, and yet what is shown is the other.
+    let mut shown = Life::accepted().dropped(3, N2, DiscardReason::SameVersion).holds(N1, 10);
+    shown.value = Some(Value::text(1));
+    shown.was_lost(Mechanism::VersionReused, N1, 3);
+    let replaced = SightingKind::Superseded { by: stored(10) };
+    let replaced = Life::accepted().then(4, N1, replaced);
+    replaced.was_lost(Mechanism::VersionReused, N1, 4);
 }
 
 #[test]
