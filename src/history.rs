@@ -332,7 +332,7 @@ pub struct History {
     elements: BTreeMap<OpId, Box<[Value]>>,
     other_versions: Vec<(OpId, Version)>,
     cleared: Vec<(OpId, KeyId, Version)>,
-    also_over: Vec<(OpId, Option<Value>)>,
+    also_over: BTreeMap<OpId, Vec<Option<Value>>>,
     over_unsaid: bool,
     events: u32,
 }
@@ -448,7 +448,7 @@ impl History {
         if is_first {
             self.entries[op.0 as usize].over = held;
         } else {
-            self.also_over.push((op, held));
+            self.also_over.entry(op).or_default().push(held);
         }
     }
 
@@ -521,10 +521,10 @@ impl History {
         !self.over_unsaid
     }
 
-    /// What retried writes were written over where other attempts were accepted, besides [`Entry::over`].
-    #[must_use]
-    pub fn also_over(&self) -> &[(OpId, Option<Value>)] {
-        &self.also_over
+    /// What a write was written over, by attempt that a node accepted: the value that the key held there.
+    pub fn over(&self, op: OpId) -> impl Iterator<Item = Option<Value>> + '_ {
+        let others = self.also_over.get(&op).into_iter().flatten().copied();
+        std::iter::once(self.entry(op).over).chain(others)
     }
 
     /// What each clear removed, by key.

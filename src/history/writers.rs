@@ -55,6 +55,17 @@ impl<'a> Writers<'a> {
         }
     }
 
+    /// Every operation that may have written `value` to `key`: one where the value carries it, else all that wrote this
+    /// text.
+    pub fn candidates(&self, key: KeyId, value: Value) -> impl Iterator<Item = OpId> + '_ {
+        let is_known = value.writer().is_some() || matches!(value.kind(), ValueKind::Made(..));
+        let known = is_known.then(|| self.writer(key, Some(value), Version::default())).flatten();
+        let texts = if is_known { &[] } else { self.texts() };
+        let from = texts.partition_point(|(k, v, _)| (*k, *v) < (key, value));
+        let of_text = texts[from..].iter().take_while(move |t| (t.0, t.1) == (key, value));
+        known.into_iter().chain(of_text.map(|(.., op)| *op))
+    }
+
     /// The delete or clear that removed `key` with this version.
     fn remover(&self, key: KeyId, version: Version) -> Option<OpId> {
         let removes = |op: &OpId| {
