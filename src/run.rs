@@ -48,6 +48,9 @@ pub enum Causes {
     /// Of all.
     #[default]
     OfAll,
+    /// Of all but reads that nobody promised anything of: where reads may be stale they often are, and a table of many
+    /// runs does not say how.
+    OfAllButAllowedReads,
     /// Of those that must not have been broken: see [`is_unexpected`].
     OfTheUnexpected,
 }
@@ -148,8 +151,8 @@ pub struct RunResult {
     /// Every property, in the order of [`crate::property::Property::ALL`].
     pub checks: Vec<CheckReport>,
     /// How what was broken came to be broken, where the run tells: of a lost write how it was lost; of replicas that
-    /// differ why one lacks the newest write; of a deleted key that came back what became of the delete; of a stale
-    /// read that is a violation how the replica read had lost the write that it missed.
+    /// differ why one lacks the newest write; of a deleted key that came back what became of the delete; of a read
+    /// that missed a write what the replica that answered had of it then.
     pub mechanisms: Vec<(Property, Mechanism)>,
     /// Every expectation, in file order: checks, bounds of properties that no expected check names, states, answers.
     pub expectations: Vec<Expectation>,

@@ -73,7 +73,7 @@ fn lags(facts: &Facts<'_>, applications: &[Application]) -> Vec<Lag> {
     let mut held: Vec<Held> = vec![Vec::new(); facts.newest.len() * nodes];
     let place = |key: KeyId, node: NodeId| key.0 as usize * nodes + node.index();
     let mut first: Vec<(Version, KeyId, Time)> = Vec::with_capacity(applications.len());
-    for Application { at, node, key, version } in applications.iter().copied() {
+    for Application { at, node, key, version, .. } in applications.iter().copied() {
         first.push((version, key, at));
         let held = &mut held[place(key, node)];
         if held.last().is_none_or(|(last, _)| *last < version) {

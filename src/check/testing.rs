@@ -326,7 +326,7 @@ impl Story {
     /// A node applies a write; what is told first is noted first.
     pub(super) fn applies(&mut self, on: u16, key: &str, version: i64, at: u64) -> &mut Self {
         let (key, version) = (self.key(key), self.stamp(version));
-        let application = Application { at: ms(at), node: node(on), key, version };
+        let application = Application { at: ms(at), node: node(on), key, version, value: None };
         self.applications.get_or_insert_default().push(application);
         self
     }

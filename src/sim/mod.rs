@@ -35,7 +35,7 @@ pub(crate) use finish::Finished;
 pub(crate) use lineage::Lineage;
 pub(crate) use record::Flights;
 pub use record::{End, Flight, Happening, HappeningKind, Landing};
-pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target};
+pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target, TargetEffect};
 pub(crate) use workload::{operation_id, replica_asked};
 
 pub(crate) mod client;
@@ -578,6 +578,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         self.kernel.counts.sent += 1;
         if self.contest.is_open() {
             self.note_answered(node, request, &reply);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.answers(self.kernel.now, node, request.operation);
         }
         if !self.network.client_reaches(client, node) {
             self.kernel.counts.blocked += 1;

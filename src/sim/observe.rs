@@ -3,7 +3,7 @@
 use crate::config::Milestone;
 use crate::id::NodeId;
 use crate::metrics::{Application, Leadership, Recovery};
-use crate::protocol::{File, Observation, Protocol, Role};
+use crate::protocol::{File, Observation, Protocol, Role, Stored};
 
 use super::Simulation;
 use super::disk::ledger::{Account, Read};
@@ -28,10 +28,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                     self.kernel.history.accept_clear(op, key, version);
                 }
             }
-            Observation::Apply { key, version } => {
+            Observation::Apply { key, stored: Stored { value, version } } => {
                 if let Some(applications) = &mut self.applications {
                     let at = self.kernel.now;
-                    applications.push(Application { at, node, key, version });
+                    applications.push(Application { at, node, key, version, value });
                 }
             }
             Observation::Discard { .. }
