@@ -6,7 +6,8 @@
 //! timer runs on the node's own clock. The duties of an implementation:
 //!
 //! 1. **Crash is drop.** A node that crashes is dropped; [`Protocol::recover`] builds it again from what its disk
-//!    kept, and from nothing else. First boot is a recovery from an empty disk.
+//!    kept, and from nothing else. First boot is a recovery from a new disk; what the scenario appoints (a leader)
+//!    it appoints then, and [`DiskImage::origin`] tells a new disk from one with nothing on it.
 //! 2. **No promise leaves before its record is durable.** [`Context::append`] only writes; a vote, an
 //!    acknowledgement or a reply that depends on a record leaves when [`Input::Persisted`] brings the ticket of a
 //!    [`Context::sync`] that covers it.
@@ -269,6 +270,18 @@ pub enum DiskError {
     Full,
 }
 
+/// Where the disk is from that a node starts with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DiskOrigin {
+    /// It is new, and so is the cluster: the node's first boot of the run.
+    #[default]
+    New,
+    /// The node had it before. It may be empty all the same: nothing was written, or nothing of that was durable.
+    Kept,
+    /// An empty one was put in its place: whatever the node knew and promised is gone.
+    Replaced,
+}
+
 /// What a disk kept: each file's bytes as a restarted process reads them.
 ///
 /// After a crash of the process alone these are all bytes ever written, durable or not: what a node is to promise
@@ -277,14 +290,21 @@ pub enum DiskError {
 /// nothing behind it can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DiskImage {
+    origin: DiskOrigin,
     files: BTreeMap<File, Vec<u8>>,
 }
 
 impl DiskImage {
-    /// An image of these files.
+    /// An image of these files on a disk from there.
     #[must_use]
-    pub const fn new(files: BTreeMap<File, Vec<u8>>) -> Self {
-        Self { files }
+    pub const fn new(origin: DiskOrigin, files: BTreeMap<File, Vec<u8>>) -> Self {
+        Self { origin, files }
+    }
+
+    /// Where the disk is from. Only a node whose disk is new is at its first boot.
+    #[must_use]
+    pub const fn origin(&self) -> DiskOrigin {
+        self.origin
     }
 
     /// The bytes of `file`; none when it was never written.

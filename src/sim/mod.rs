@@ -413,6 +413,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             return self.stop((node, false), "its disk cannot be read", id);
         }
         let (settings, image) = (self.settings, slot.disk.image());
+        slot.disk.is_taken();
         self.watch_boots();
         self.step(node, id, |state, cx| *state = Some(P::recover(settings, &image, cx)));
         self.watch_booted(node);

@@ -34,6 +34,7 @@ impl LeaderFollower {
         }
     }
 
+    /// A leader that forgets this stamp leads in another term, where no answer to the state counts.
     fn state(&mut self, cx: &Context<'_, Self>) -> Message {
         let version = self.stamp(cx);
         Message::State { term: self.term(), version, state: self.full_state() }
@@ -112,8 +113,11 @@ impl LeaderFollower {
         if let Some(oldest) = tombstones.map(|(_, stored)| stored.version).min() {
             self.bury(oldest, cx);
         }
+        for Entry { stored: Stored { version, .. }, .. } in contents(&self.store) {
+            self.stamping.sees(version.timestamp);
+            self.leading.has_stamped(version, self.me);
+        }
         for (key, stored) in self.store.iter() {
-            self.stamping.sees(stored.version);
             if before.stored(key) != Some(stored) {
                 cx.observe(Observation::Apply { key, stored });
             }
@@ -146,6 +150,7 @@ impl LeaderFollower {
         }
         for entry in entries.iter().copied() {
             if !would_change(&self.store, &entry, self.config.rules()) {
+                self.note_apart(entry.stored.version, cx);
                 continue;
             }
             if self.config.failover.is_ordered() {

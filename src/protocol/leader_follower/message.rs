@@ -46,6 +46,25 @@ pub struct FullState {
     pub entries: Box<[Entry]>,
 }
 
+/// What a leader has at a position of the log, for a follower that lacks what came before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// Registers, tombstones included, and elements of lists.
+    pub entries: Box<[Entry]>,
+    /// The newest timestamp that the leader has seen, where the entries do not show it.
+    pub seen: Option<i64>,
+}
+
+impl Hash for Installed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { entries, seen } = self;
+        entries.hash(state);
+        if let Some(seen) = seen {
+            seen.hash(state);
+        }
+    }
+}
+
 /// The place of a full state among all that leaders sent: the term, the life of the leader in it, and the number of
 /// the write that the state follows. Stamps have no say, for clocks may go back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -173,8 +192,8 @@ pub enum Message {
         term: u32,
         /// The position.
         position: Position,
-        /// Everything the leader stored there, tombstones included.
-        entries: Arc<[Entry]>,
+        /// Everything the leader stored there.
+        state: Arc<Installed>,
     },
     /// Follower to leader: I had these, and your state or log does not.
     Offer {
@@ -337,7 +356,9 @@ impl Message {
             Self::Append { term, previous, entries } => (term, previous, entries).hash(state),
             Self::Appended { term, index } => (term, index).hash(state),
             Self::Behind { term, last } => (term, last).hash(state),
-            Self::Install { term, position, entries } => (term, position, entries).hash(state),
+            Self::Install { term, position, state: content } => {
+                (term, position, &**content).hash(state);
+            }
             Self::Offer { term, entries } => (term, entries).hash(state),
             Self::Repair(message) => message.hash(state),
             Self::AntiEntropy(message) => message.hash(state),
@@ -395,9 +416,8 @@ impl Contract for Message {
     fn size(&self) -> u64 {
         let entries = match self {
             Self::Replicate { .. } => 1,
-            Self::ReplicateMany { entries, .. }
-            | Self::Install { entries, .. }
-            | Self::Offer { entries, .. } => entries.len(),
+            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => entries.len(),
+            Self::Install { state, .. } => state.entries.len(),
             Self::State { state, .. } => state.entries.len(),
             Self::Append { entries, .. } => entries.len(),
             Self::Ack { .. }
@@ -430,9 +450,8 @@ impl Contract for Message {
         };
         match self {
             Self::Replicate { entry, .. } => writes(&[*entry]),
-            Self::ReplicateMany { entries, .. }
-            | Self::Install { entries, .. }
-            | Self::Offer { entries, .. } => writes(entries),
+            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => writes(entries),
+            Self::Install { state, .. } => writes(&state.entries),
             Self::State { version, state, .. } => {
                 writes(&state.entries);
                 // A delete that erases is in the state by what is not there.
@@ -485,8 +504,8 @@ impl Contract for Message {
             Self::State { state, .. } => {
                 list(state.entries.iter().map(|e| entry_text(e, names)).collect())
             }
-            Self::Install { position, entries, .. } => {
-                let entries = list(entries.iter().map(|e| entry_text(e, names)).collect());
+            Self::Install { position, state, .. } => {
+                let entries = list(state.entries.iter().map(|e| entry_text(e, names)).collect());
                 format!("{entries} at {position}")
             }
             Self::Ack { version, .. } => version.to_string(),

@@ -329,6 +329,7 @@ impl LeaderFollower {
         if held == Some(stored) {
             return;
         }
+        self.note(stored.version);
         if let Some(held) = held.filter(|held| held.version >= stored.version) {
             let reason = DiscardReason::Overwritten;
             cx.observe(Observation::Discard { key, stored: held, reason });
