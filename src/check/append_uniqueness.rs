@@ -19,7 +19,7 @@ use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Value};
 use crate::metrics::Settlement;
 
-use super::facts::{Facts, end};
+use super::facts::Facts;
 use super::{Finding, Verdict, Witness, words};
 
 /// An element that a list has too often.
@@ -61,7 +61,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
             _ => facts.live.is_empty().then(|| "no node is up".to_owned()),
         };
         if let Some(reason) = reason {
-            return Finding { verdict: Verdict::Unknown(reason), figures };
+            return Finding::new(Verdict::Unknown(reason), figures);
         }
     }
     let count = (in_reads.len() + at_end.len() + lost.len()) as u64;
@@ -149,9 +149,9 @@ fn lost(facts: &Facts<'_>) -> Vec<OpId> {
         match entry.function {
             Function::Put | Function::Delete => {
                 let until = &mut ended_until[entry.key.0 as usize];
-                *until = end(entry).max(*until);
+                *until = entry.end().max(*until);
             }
-            Function::Clear => all_ended_until = end(entry).max(all_ended_until),
+            Function::Clear => all_ended_until = entry.end().max(all_ended_until),
             Function::Get | Function::List | Function::ReadAll | Function::Append => {}
         }
     }

@@ -85,6 +85,7 @@ use crate::property::Promises;
 use crate::rng::CausalId;
 use crate::time::Wall;
 
+pub use crate::history::Over;
 pub use context::Context;
 pub(crate) use effect::{DiskOperation, Effect, Effects};
 pub use observation::{DiscardReason, Observation};
@@ -145,12 +146,19 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
         false
     }
 
-    /// Tells `note` every write it has to do with, by version, so that a write can be followed from node to node.
+    /// Tells `note` every write it has to do with, so that a write can be followed from node to node.
     ///
     /// Asked only where a single write is looked at, never on the common path. A protocol that leaves it out is
     /// explained by its [`Observation`]s alone.
-    fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
+    fn carries(&self, note: &mut dyn FnMut(Carried)) {
         let _ = note;
+    }
+
+    /// The client's read that it answers, by what its sender holds, to the node that coordinates it.
+    ///
+    /// Asked only where a single read is looked at.
+    fn answers(&self) -> Option<OpId> {
+        None
     }
 
     /// The content in words, for the trace; the kind is shown beside it.
@@ -167,6 +175,39 @@ pub enum Cargo {
     Write,
     /// It says that its sender has the write.
     Confirmation,
+}
+
+/// A write that a message has to do with, as far as the message names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// The version.
+    pub version: Version,
+    /// The key, and what the write leaves there, nothing for a removal; `None` where the message names no more than the
+    /// version.
+    pub content: Option<(KeyId, Option<Value>)>,
+    /// What the message has to do with it.
+    pub cargo: Cargo,
+}
+
+impl Carried {
+    /// The message brings the write `stored` of `key`.
+    #[must_use]
+    pub const fn write(key: KeyId, stored: Stored) -> Self {
+        let content = Some((key, stored.value));
+        Self { version: stored.version, content, cargo: Cargo::Write }
+    }
+
+    /// The message brings the write of `version`, though its content does not show which that is.
+    #[must_use]
+    pub const fn write_of(version: Version) -> Self {
+        Self { version, content: None, cargo: Cargo::Write }
+    }
+
+    /// The message says that its sender has the write of `version`.
+    #[must_use]
+    pub const fn confirmation(version: Version) -> Self {
+        Self { version, content: None, cargo: Cargo::Confirmation }
+    }
 }
 
 /// The timer names of a protocol without timers.

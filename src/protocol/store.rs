@@ -206,6 +206,15 @@ impl Store {
         self.lists.get(&key).map(|list| list.is_ended_by(ties, version))
     }
 
+    /// Whether the key's list has this element.
+    #[must_use]
+    pub fn has_element(&self, key: KeyId, element: Stored) -> bool {
+        let same = |(version, value): &(Version, Value)| {
+            (*version, Some(*value)) == (element.version, element.value)
+        };
+        self.elements(key).iter().any(same)
+    }
+
     fn slot(&mut self, key: KeyId) -> &mut Option<Stored> {
         let index = key.0 as usize;
         if index >= self.slots.len() {

@@ -27,27 +27,38 @@ impl LeaderFollower {
 
     /// Applies a write to the store and says what became of it; whether it changed the store.
     pub(super) fn apply_observed(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
-        let (key, version) = (entry.key, entry.stored.version);
+        let Entry { key, stored, element } = entry;
+        let version = stored.version;
         self.note(version);
         let applied = apply(&mut self.store, entry, self.config.rules());
         match applied {
             Applied::Newest { .. } | Applied::Within => {
-                cx.observe(Observation::Apply { key, version });
-                if entry.stored.value.is_none() {
+                cx.observe(Observation::Apply { key, stored });
+                if stored.value.is_none() {
                     self.bury(version, cx);
                 }
                 true
             }
             Applied::Known => {
-                // A delete that finds nothing to erase is applied all the same.
-                if entry.stored.value.is_none() && self.store.stored(key).is_none() {
-                    cx.observe(Observation::Apply { key, version });
+                let held = self.store.stored(key);
+                let is_another = match held {
+                    // An element that is there need not be the key's newest.
+                    Some(_) if element => !self.store.has_element(key, stored),
+                    Some(held) => held != stored,
+                    None => false,
+                };
+                if is_another {
+                    let reason = DiscardReason::SameVersion;
+                    cx.observe(Observation::Discard { key, stored, reason });
+                } else if stored.value.is_none() && held.is_none() {
+                    // A delete that finds nothing to erase is applied all the same.
+                    cx.observe(Observation::Apply { key, stored });
                 }
                 false
             }
             Applied::Older | Applied::Below => {
                 let reason = DiscardReason::Older;
-                cx.observe(Observation::Discard { key, version, reason });
+                cx.observe(Observation::Discard { key, stored, reason });
                 applied == Applied::Below
             }
         }

@@ -118,27 +118,27 @@ impl LeaderFollower {
             self.leading.has_stamped(version, self.me);
         }
         for (key, stored) in self.store.iter() {
-            let version = stored.version;
-            if before.stored(key).is_none_or(|held| held.version != version) {
-                cx.observe(Observation::Apply { key, version });
+            if before.stored(key) != Some(stored) {
+                cx.observe(Observation::Apply { key, stored });
             }
         }
         for (key, element) in before.all_elements().chain(self.store.all_elements()) {
-            let version = element.version;
-            let has = |store: &Store| store.elements(key).iter().any(|(held, _)| *held == version);
-            match (has(&before), has(&self.store)) {
-                (false, true) => cx.observe(Observation::Apply { key, version }),
+            match (before.has_element(key, element), self.store.has_element(key, element)) {
+                (false, true) => cx.observe(Observation::Apply { key, stored: element }),
                 (true, false) => {
                     let reason = DiscardReason::Replaced;
-                    cx.observe(Observation::Discard { key, version, reason });
+                    cx.observe(Observation::Discard { key, stored: element, reason });
                 }
                 (true, true) | (false, false) => {}
             }
         }
         for (key, held) in before.iter() {
-            if self.store.stored(key).is_none_or(|now| now.version < held.version) {
-                let (version, reason) = (held.version, DiscardReason::Replaced);
-                cx.observe(Observation::Discard { key, version, reason });
+            let is_gone = |now: Stored| {
+                now.version < held.version || now.version == held.version && now != held
+            };
+            if self.store.stored(key).is_none_or(is_gone) {
+                let reason = DiscardReason::Replaced;
+                cx.observe(Observation::Discard { key, stored: held, reason });
             }
         }
     }

@@ -187,10 +187,10 @@ impl LeaderFollower {
             self.ballot.was_in(term);
         }
         for entry in entries {
-            let (key, version) = (entry.key, entry.stored.version);
-            cx.observe(Observation::Apply { key, version });
+            let Entry { key, stored, .. } = entry;
+            cx.observe(Observation::Apply { key, stored });
             apply(&mut self.store, entry, Rules::RESTORE);
-            self.note(version);
+            self.note(stored.version);
         }
         if self.config.failover.is_ordered() {
             self.ballot.was_in(position.term);

@@ -4,8 +4,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::config::Names;
-use crate::id::{KeyId, MAX_NODES, NodeId, Value, Version};
-use crate::protocol::{Cargo, Message as Contract, Stored};
+use crate::id::{KeyId, MAX_NODES, NodeId, OpId, Value, Version};
+use crate::protocol::{Carried, Message as Contract, Stored};
 use crate::time::Time;
 
 use super::anti_entropy::AntiEntropy;
@@ -444,9 +444,9 @@ impl Contract for Message {
         )
     }
 
-    fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
+    fn carries(&self, note: &mut dyn FnMut(Carried)) {
         let mut writes = |entries: &[Entry]| {
-            entries.iter().for_each(|entry| note(entry.stored.version, Cargo::Write));
+            entries.iter().for_each(|entry| note(Carried::write(entry.key, entry.stored)));
         };
         match self {
             Self::Replicate { entry, .. } => writes(&[*entry]),
@@ -456,7 +456,7 @@ impl Contract for Message {
                 writes(&state.entries);
                 // A delete that erases is in the state by what is not there.
                 if state.entries.iter().all(|entry| entry.stored.version != *version) {
-                    note(*version, Cargo::Write);
+                    note(Carried::write_of(*version));
                 }
             }
             Self::Append { entries, .. } => {
@@ -464,13 +464,33 @@ impl Contract for Message {
             }
             Self::Repair(message) => message.written().into_iter().for_each(|e| writes(&[*e])),
             Self::AntiEntropy(message) => writes(message.entries()),
-            Self::Ack { version, .. } => note(*version, Cargo::Confirmation),
+            Self::Ack { version, .. } => note(Carried::confirmation(*version)),
             Self::Heartbeat { .. }
             | Self::RequestVote { .. }
             | Self::Vote { .. }
             | Self::Join { .. }
             | Self::Appended { .. }
             | Self::Behind { .. } => {}
+        }
+    }
+
+    fn answers(&self) -> Option<OpId> {
+        match self {
+            Self::Repair(message) => message.answers(),
+            Self::Replicate { .. }
+            | Self::ReplicateMany { .. }
+            | Self::State { .. }
+            | Self::Ack { .. }
+            | Self::Heartbeat { .. }
+            | Self::RequestVote { .. }
+            | Self::Vote { .. }
+            | Self::Join { .. }
+            | Self::Append { .. }
+            | Self::Appended { .. }
+            | Self::Behind { .. }
+            | Self::Install { .. }
+            | Self::Offer { .. }
+            | Self::AntiEntropy(_) => None,
         }
     }
 

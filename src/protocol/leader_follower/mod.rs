@@ -425,8 +425,8 @@ impl LeaderFollower {
 
     fn clear_alone(&mut self, request: RequestId, cx: &mut Context<'_, Self>) {
         for (key, held) in self.store.iter() {
-            let (version, reason) = (held.version, DiscardReason::Cleared);
-            cx.observe(Observation::Discard { key, version, reason });
+            let reason = DiscardReason::Cleared;
+            cx.observe(Observation::Discard { key, stored: held, reason });
         }
         self.store.clear();
         self.log_record(self.term(), || Record::Clear, cx);

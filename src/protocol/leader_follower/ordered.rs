@@ -187,8 +187,8 @@ impl LeaderFollower {
         let cut = self.log.cut_behind(index);
         cx.observe(Observation::Truncate { from: index + 1 });
         for LogEntry { entry, .. } in &cut {
-            let (key, version) = (entry.key, entry.stored.version);
-            cx.observe(Observation::Discard { key, version, reason: DiscardReason::Truncated });
+            let (key, stored, reason) = (entry.key, entry.stored, DiscardReason::Truncated);
+            cx.observe(Observation::Discard { key, stored, reason });
         }
         self.rebuild();
         if index >= self.checkpointed {

@@ -53,7 +53,7 @@ impl LeaderFollower {
                 self.store.purge(key, version);
                 self.log_record(self.term(), || Record::Purge { key, version }, cx);
                 let reason = DiscardReason::Purged;
-                cx.observe(Observation::Discard { key, version, reason });
+                cx.observe(Observation::Discard { key, stored, reason });
             }
         }
     }
