@@ -3,6 +3,7 @@
 use super::Sweep;
 use super::length;
 use super::points::short_key;
+use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, Summary};
 use super::wish::{Grant, Wish};
 use crate::config::ExpectedVerdict;
@@ -158,7 +159,9 @@ fn shape(sweep: &Sweep<'_>) -> String {
         .windows(2)
         .map(|pair| Step::of(&pair[0], &pair[1], sweep.function))
         .collect();
-    let course = if steps.iter().all(|step| *step == Step::Up) {
+    let course = if sweep.summaries.iter().all(|s| s.runs < FEWEST_RUNS as u64) {
+        "and with fewer than 5 runs a point nobody can say how surely"
+    } else if steps.iter().all(|step| *step == Step::Up) {
         "each step surely slower than the one before (paired 95% intervals)"
     } else if steps.iter().all(|step| *step == Step::Down) {
         "each step surely faster than the one before (paired 95% intervals)"

@@ -15,6 +15,9 @@ pub const PERCENTILES: [u32; 5] = [500, 900, 950, 990, 999];
 /// Reads that it takes to tell how likely one sees a write.
 const FEWEST_READS: f64 = 100.0;
 
+/// The fewest runs that lost a leader of whose recoveries there is an interval.
+pub const FEWEST_RECOVERIES: usize = 10;
+
 /// How many steps a cumulative curve is reduced to.
 const STEPS: usize = 240;
 
@@ -26,9 +29,9 @@ const DECADES: (u32, u32) = (3, 12);
 pub struct Estimate {
     /// From all runs together.
     pub value: f64,
-    /// The interval's lower end; `None` when there are too few runs for one.
+    /// The interval's lower end; `None` when there are too few runs for one (see [`statistics::FEWEST_RUNS`]).
     pub low: Option<f64>,
-    /// Its upper end; `None` also where it lies among operations that timed out.
+    /// Its upper end; `None` also where it lies among operations that timed out, or beyond all that was seen.
     pub high: Option<f64>,
 }
 
@@ -174,13 +177,6 @@ impl Summary {
             samples.iter().filter(|s| wanted(judged(s))).map(|sample| sample.lost).sum()
         };
         let messages = tallies(samples, |s| s.messages, Sample::operations);
-        let recovering: Vec<Tally> = samples
-            .iter()
-            .map(|sample| match sample.leaders_lost {
-                0 => Tally::default(),
-                _ => Tally { part: sample.longest_recovery as f64, whole: 1.0 },
-            })
-            .collect();
         let ratio = |tallies: &[Tally]| {
             let interval = statistics::ratio(tallies, &resamples);
             ratio_of(tallies).map(|value| Estimate::new(value, interval))
@@ -205,7 +201,7 @@ impl Summary {
             availability: share(Sample::answered, Sample::operations),
             longest_gap: most(|s| s.longest_gap),
             leaders_lost: sum(|s| s.leaders_lost),
-            recovery: ratio(&recovering),
+            recovery: recovery(samples),
             longest_recovery: most(|s| s.longest_recovery),
             unrecovered: sum(|s| s.unrecovered),
             messages: sum(|s| s.messages),
@@ -299,6 +295,18 @@ fn ratio_of(tallies: &[Tally]) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }
 
+/// The mean of the longest recoveries of the runs that lost a leader. Elections that take a second round are few and
+/// far slower than others, so fewer runs than [`FEWEST_RECOVERIES`] often show none, and would be too sure.
+fn recovery(samples: &[Sample]) -> Option<Estimate> {
+    let lost_one = samples.iter().filter(|sample| sample.leaders_lost > 0);
+    let tally = |s: &Sample| Tally { part: s.longest_recovery as f64, whole: 1.0 };
+    let tallies: Vec<Tally> = lost_one.map(tally).collect();
+    let value = ratio_of(&tallies)?;
+    let resamples = Resamples::draw(0, tallies.len());
+    let interval = statistics::ratio(&tallies, &resamples);
+    Some(Estimate::new(value, interval.filter(|_| tallies.len() >= FEWEST_RECOVERIES)))
+}
+
 fn functions(samples: &[Sample], resamples: &Resamples) -> Vec<FunctionSummary> {
     let mut functions = Vec::new();
     for function in Function::ALL {
@@ -332,7 +340,7 @@ fn functions(samples: &[Sample], resamples: &Resamples) -> Vec<FunctionSummary> 
 fn latency(pooled: &Pooled, resamples: &Resamples) -> Option<LatencySummary> {
     let percentile = |per_mille: u32| {
         let value = pooled.quantile(per_mille)? as f64;
-        Some(Estimate::new(value, pooled.quantile_interval(per_mille, resamples)))
+        Some(Estimate::new(value, pooled.quantile_interval(per_mille)))
     };
     Some(LatencySummary {
         mean: Estimate::new(pooled.mean()?, pooled.mean_interval(resamples)),

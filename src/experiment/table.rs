@@ -2,8 +2,9 @@
 //!
 //! The varied keys come first, then `seeds`, then what the runs came to. Times are integer nanoseconds (`_ns`), shares
 //! are between 0 and 1, a field is empty where nothing can be told: a percentile with fewer than ten operations
-//! beyond it, an interval of a single run, the latency of what never completed. `_low` and `_high` are the ends of a
-//! 95% confidence interval: by a bootstrap over runs, and of shares by Wilson's formula.
+//! beyond it, an interval of fewer than five runs (of recoveries ten), an end of one that lies beyond all that was seen,
+//! the latency of what never completed. `_low` and `_high` are the ends of a 95% confidence interval over runs: of means
+//! by a bootstrap, of shares by Wilson's formula, of percentiles by the interval of the share that took no longer.
 //!
 //! | columns | what |
 //! |---|---|

@@ -4,8 +4,12 @@ use super::Sweep;
 use super::analysis::{Analysis, Share};
 use super::length;
 use super::points::short_key;
+use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, Summary};
 use crate::report::layout::{counted, grouped, width, wrap};
+
+/// What is said where there are too few runs for intervals.
+const FROM_HOW_MANY: &str = " are given from 5 runs on";
 
 /// A column: its head, and its field of a point.
 struct Column {
@@ -20,10 +24,11 @@ pub fn text(sweep: &Sweep<'_>, analysis: &Analysis, files: &[String]) -> String 
     let mut out = format!("{}\n", sweep.title);
     let what = if sweep.is_comparison { "configuration" } else { "point" };
     out += &format!(
-        "{}, {} each (seeds {}); 95% intervals over runs\n\n",
+        "{}, {} each (seeds {}); 95% intervals over runs{}\n\n",
         counted(sweep.summaries.len() as u64, what),
         counted(runs, "run"),
-        sweep.seeds
+        sweep.seeds,
+        if runs < FEWEST_RUNS as u64 { FROM_HOW_MANY } else { "" },
     );
     out += &table(sweep);
     for paragraph in analysis.paragraphs() {
