@@ -381,7 +381,11 @@ fn the_columns_of_the_table_stay() {
     expected.extend(with_ends("availability", ""));
     expected.extend(plain(&["longest_gap_ns", "leaders_lost"]));
     expected.extend(with_ends("recovery_mean", "_ns"));
-    expected.extend(plain(&["recovery_max_ns", "unrecovered", "messages", "messages_undelivered"]));
+    expected.extend(plain(&["recovery_max_ns", "unrecovered"]));
+    expected.extend(with_ends("differing_replica_keys", ""));
+    expected.push("replica_keys".to_owned());
+    expected.extend(with_ends("agreement_mean", "_ns"));
+    expected.extend(plain(&["never_agreed", "messages", "messages_undelivered"]));
     expected.extend(with_ends("messages_per_operation", ""));
     let (told, checks) = head.split_at(expected.len());
     assert_eq!(told, expected);

@@ -6,8 +6,10 @@ use super::measure::{FunctionSample, Sample};
 use super::statistics::{self, Interval, Pooled, Resamples, RunSample, Tally};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
+use crate::metrics::LastWrite;
 use crate::property::Property;
 use crate::run::RunVerdict;
+use crate::time::Span;
 
 /// The per-mille of the percentiles that are told: p50, p90, p95, p99 and p99.9.
 pub const PERCENTILES: [u32; 5] = [500, 900, 950, 990, 999];
@@ -100,6 +102,15 @@ pub struct Summary {
     pub longest_recovery: u64,
     /// Lost leaders from whom the cluster did not recover.
     pub unrecovered: u64,
+    /// How many replicas of keys there were when the last write was answered: live followers by keys, the mean of the runs
+    /// that tell.
+    pub replica_keys: Option<f64>,
+    /// How many of them differed from the leader then, the mean of those runs.
+    pub differing: Option<Estimate>,
+    /// How long after that nothing differed any more, in nanoseconds: the mean of the runs in which that came.
+    pub agreement: Option<Estimate>,
+    /// Runs in which something differed to the end.
+    pub never_agreed: u64,
     /// Messages handed to the network.
     pub messages: u64,
     /// Messages lost or blocked.
@@ -204,6 +215,10 @@ impl Summary {
             recovery: recovery(samples),
             longest_recovery: most(|s| s.longest_recovery),
             unrecovered: sum(|s| s.unrecovered),
+            replica_keys: ratio_of(&last(samples, |last| Some(last.replica_keys()))),
+            differing: mean_of(&last(samples, |last| Some(last.differing))),
+            agreement: mean_of(&last(samples, |last| last.agreed_after().map(Span::nanos))),
+            never_agreed: sum(|s| u64::from(s.last_write.is_some_and(|l| l.agreed_at.is_none()))),
             messages: sum(|s| s.messages),
             undelivered: sum(|s| s.undelivered),
             messages_per_operation: ratio(&messages),
@@ -217,6 +232,12 @@ impl Summary {
     #[must_use]
     pub fn function(&self, function: Function) -> Option<&FunctionSummary> {
         self.functions.iter().find(|one| one.function == function.name())
+    }
+
+    /// Whether any follower differed from the leader when the last write was answered, in any run.
+    #[must_use]
+    pub fn differs(&self) -> bool {
+        self.differing.is_some_and(|differing| differing.value > 0.0)
     }
 
     /// How many runs gave a property this verdict.
@@ -293,6 +314,18 @@ fn ratio_of(tallies: &[Tally]) -> Option<f64> {
     let whole: f64 = tallies.iter().map(|tally| tally.whole).sum();
     let part: f64 = tallies.iter().map(|tally| tally.part).sum();
     (whole > 0.0).then(|| part / whole)
+}
+
+/// A figure of each run's last write, of the runs that have it.
+fn last(samples: &[Sample], figure: fn(LastWrite) -> Option<u64>) -> Vec<Tally> {
+    let figures = samples.iter().filter_map(|sample| figure(sample.last_write?));
+    figures.map(|figure| Tally { part: figure as f64, whole: 1.0 }).collect()
+}
+
+/// The mean of one figure a run.
+fn mean_of(runs: &[Tally]) -> Option<Estimate> {
+    let interval = statistics::ratio(runs, &Resamples::draw(0, runs.len()));
+    ratio_of(runs).map(|value| Estimate::new(value, interval))
 }
 
 /// The mean of the longest recoveries of the runs that lost a leader. Elections that take a second round are few and

@@ -2,10 +2,10 @@
 
 use super::Sweep;
 use super::analysis::{Analysis, Share};
-use super::length;
 use super::points::short_key;
 use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, Summary};
+use super::{length, whole};
 use crate::report::layout::{counted, grouped, width, wrap};
 
 /// What is said where there are too few runs for intervals.
@@ -128,6 +128,16 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
             s.recovery.map_or_else(|| "-".to_owned(), |recovery| length(recovery.value) + &never)
         }));
     }
+    if any(Summary::differs) {
+        columns.push(column("differ", &differing));
+        columns.push(column("agreed after", &|s| {
+            let never = match s.never_agreed {
+                0 => String::new(),
+                runs => format!(", {} never", grouped(runs)),
+            };
+            s.agreement.map_or_else(|| "-".to_owned(), |after| length(after.value) + &never)
+        }));
+    }
     columns.push(column("messages/op", &|s| {
         s.messages_per_operation.map_or_else(|| "-".to_owned(), |e| format!("{:.2}", e.value))
     }));
@@ -138,6 +148,14 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
         columns.push(column("unknown", &|s| of_runs(s.unknown, s)));
     }
     columns
+}
+
+/// How many replicas of keys differed from the leader when the last write was answered.
+fn differing(summary: &Summary) -> String {
+    match (summary.differing, summary.replica_keys) {
+        (Some(differing), Some(all)) => format!("{:.1} of {}", differing.value, whole(all)),
+        _ => "-".to_owned(),
+    }
 }
 
 fn of_runs(count: u64, summary: &Summary) -> String {
