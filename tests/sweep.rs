@@ -379,7 +379,7 @@ fn the_columns_of_the_table_stay() {
     expected.extend(with_ends("stale_share", ""));
     expected.push("max_staleness_ns".to_owned());
     expected.extend(with_ends("availability", ""));
-    expected.extend(plain(&["longest_gap_ns", "leaders_lost"]));
+    expected.extend(plain(&["longest_gap_ns", "longest_write_gap_ns", "leaders_lost"]));
     expected.extend(with_ends("recovery_mean", "_ns"));
     expected.extend(plain(&["recovery_max_ns", "unrecovered"]));
     expected.extend(with_ends("differing_replica_keys", ""));

@@ -120,7 +120,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     pub(super) fn differs_less(&mut self, node: NodeId, observation: Observation) {
         let Agreement::Differ(last, differences) = &mut self.agreement else { return };
         let (key, version) = match observation {
-            Observation::Apply { key, version } => (key, Some(version)),
+            Observation::Apply { key, stored } => (key, Some(stored.version)),
             Observation::Discard { key, .. } => (key, None),
             Observation::Role { .. }
             | Observation::Accept { .. }
