@@ -389,17 +389,18 @@ fn the_columns_of_the_table_stay() {
     expected.extend(with_ends("messages_per_operation", ""));
     let (told, checks) = head.split_at(expected.len());
     assert_eq!(told, expected);
-    // Then four columns for each property.
+    // Then five columns for each property.
     assert_eq!(
-        checks[..4],
+        checks[..5],
         [
             "convergence_valid",
             "convergence_allowed",
             "convergence_violation",
-            "convergence_unknown"
+            "convergence_unknown",
+            "convergence_unchecked"
         ]
     );
-    assert_eq!(checks.len(), 4 * splitbrain::property::Property::ALL.len());
+    assert_eq!(checks.len(), 5 * splitbrain::property::Property::ALL.len());
 }
 
 /// What the text says of replicas and losses is so, and why.
