@@ -7,7 +7,7 @@ use crate::check::CheckReport;
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Failure, Function, History, NemesisEvent, Status};
-use crate::metrics::{Latency, Leadership, MessageCounts, Settlement, Unserved};
+use crate::metrics::{LastWrite, Latency, Leadership, MessageCounts, Settlement, Unserved};
 use crate::run::mechanism::Mechanism;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
@@ -68,6 +68,8 @@ pub struct Report {
     pub faults: Vec<FaultAct>,
     /// The faults that never started, in file order: of those tied to a moment, the ones whose moment never came.
     pub never: Vec<NeverStarted>,
+    /// How far followers were from the leader when the last write was answered.
+    pub last_write: Option<LastWrite>,
     /// How the run ended.
     pub settlement: Settlement,
     /// What the scenario expected, and what was found.
@@ -220,6 +222,7 @@ impl Report {
             strayed: Strayed::of(config, &result.history, &result.leaderships),
             faults: result.history.nemesis().iter().map(fault).collect(),
             never: never_started(config, &result.history),
+            last_write: result.last_write,
             settlement: result.settlement.clone(),
             expectations: result.expectations.clone(),
         };

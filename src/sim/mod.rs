@@ -1,7 +1,7 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `observe`, `watch`, `record`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
+//! `network`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `agreement`, `observe`, `watch`, `record`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
 
 use crate::config::{Config, Milestone, Start};
 use crate::digest::{DigestValue, name_hash};
@@ -16,6 +16,7 @@ use crate::protocol::{
 use crate::rng::{CausalId, Cause, Root};
 use crate::time::{Time, Wall};
 
+use agreement::Agreement;
 use client::{Clients, World};
 use clock::Clock;
 use contest::Contest;
@@ -38,6 +39,7 @@ pub use record::{End, Flight, Happening, HappeningKind, Landing};
 pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target, TargetEffect};
 pub(crate) use workload::{operation_id, replica_asked};
 
+mod agreement;
 pub(crate) mod client;
 mod clock;
 mod contest;
@@ -90,6 +92,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     any_paused: bool,
     /// Whether anybody wants to know what happens to single writes.
     observed: bool,
+    /// How far followers are from the leader since the last write was answered.
+    agreement: Agreement,
     /// What each node applied, when the scenario bounds the replication lag.
     applications: Option<Vec<Application>>,
     /// The writes whose lives are noted.
@@ -104,6 +108,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
 pub(crate) struct Notes {
     pub(crate) trace: bool,
     pub(crate) steps: bool,
+    /// How far followers were from the leader when the last write was answered.
+    pub(crate) last_write: bool,
     /// What happens on every node, for a picture.
     pub(crate) record: bool,
     /// The writes to follow; a sighting names one by its place here.
@@ -149,11 +155,18 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
             observed,
+            agreement: if notes.last_write { Agreement::ToCome } else { Agreement::Over(None) },
             watch: Watch::of(notes.watched),
             record: notes.record.then(Box::default),
             applications: measures_lag.then(Vec::new),
             steps: notes.steps.then(Vec::new),
         }
+    }
+
+    /// Whether anybody but [`Agreement`] wants to know what happens to single writes.
+    fn observes_anyway(&self) -> bool {
+        let noted = self.record.is_some() || self.watch.is_some() || self.applications.is_some();
+        noted || self.kernel.trace.wanted()
     }
 
     /// Plays the run to its end.
@@ -248,6 +261,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 self.kernel.counts.delivered += 1;
                 let (clients, mut world) = self.clients();
                 clients.answer((client, node), request, reply, &mut world);
+                self.look_for_the_last_write();
             }
             What::Timer { node, boot, generation, timer } => {
                 let slot = &mut self.slots[node.index()];
@@ -264,7 +278,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             }
             What::Invoke { client, due_at } => {
                 let (clients, mut world) = self.clients();
-                clients.invoke(client, due_at, &mut world);
+                clients.turn(client, due_at, &mut world);
             }
             What::Arrival { index } => {
                 let (clients, mut world) = self.clients();
@@ -273,6 +287,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             What::Alarm { client } => {
                 let (clients, mut world) = self.clients();
                 clients.alarm(client, &mut world);
+                self.look_for_the_last_write();
             }
             What::Retry { client, request } => {
                 let (clients, mut world) = self.clients();

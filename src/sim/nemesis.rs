@@ -320,6 +320,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         // What would have ended a fault later has nothing left to end: clocks keep what they have.
         self.undo.fill_with(|| None);
         self.clients.stop(self.kernel.now);
+        self.look_for_the_last_write();
         self.begin_settling(id);
     }
 
