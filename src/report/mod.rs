@@ -7,7 +7,7 @@ use crate::check::CheckReport;
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Failure, Function, History, NemesisEvent, Status};
-use crate::metrics::{Latency, Leadership, MessageCounts, Settlement, Unserved};
+use crate::metrics::{Latency, Leadership, MessageCounts, Settlement, Standstill, Unserved};
 use crate::run::mechanism::Mechanism;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
@@ -17,6 +17,7 @@ pub mod explain;
 pub mod files;
 pub mod folder;
 pub mod history;
+mod idle;
 pub mod json;
 pub(crate) mod layout;
 mod never;
@@ -63,6 +64,8 @@ pub struct Report {
     pub faults: Vec<FaultAct>,
     /// The faults that never started, in file order: of those tied to a moment, the ones whose moment never came.
     pub never: Vec<NeverStarted>,
+    /// What whoever wrote the scenario ought to know, a line each: faults that struck nobody.
+    pub warnings: Vec<String>,
     /// How the run ended.
     pub settlement: Settlement,
     /// What the scenario expected, and what was found.
@@ -214,6 +217,7 @@ impl Report {
             leaderships: result.leaderships.clone(),
             faults: result.history.nemesis().iter().map(fault).collect(),
             never: never_started(config, &result.history),
+            warnings: idle::idle_faults(config, &result.strikes),
             settlement: result.settlement.clone(),
             expectations: result.expectations.clone(),
         };
@@ -242,8 +246,12 @@ impl Report {
         }
         let unmet = self.expectations.iter().filter(|expectation| !expectation.met);
         reasons.extend(unmet.map(|expectation| format!("not met: {}", expectation.name)));
-        if let Settlement::Stuck { at, .. } = self.settlement {
-            reasons.push(format!("virtual time stood still at {}", layout::moment(at)));
+        if let Settlement::Stuck { at, why } = self.settlement {
+            let at = layout::moment(at);
+            reasons.push(match why {
+                Standstill::Loop { .. } => format!("virtual time stood still at {at}"),
+                Standstill::Crowd { .. } => format!("too many events were pending at {at}"),
+            });
         }
         reasons
     }

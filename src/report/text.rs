@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use crate::check::{CheckReport, Verdict};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
-use crate::metrics::{Latency, Leadership, MessageCounts, Settlement};
+use crate::metrics::{Latency, Leadership, MessageCounts, Settlement, Standstill};
 use crate::property::{Hazard, Promise, Property};
 use crate::report::layout::{WIDTH, counted, grouped, moment, width, wrap};
 use crate::report::tally::{Notable, Tally};
@@ -67,6 +67,7 @@ pub fn run(report: &Report, notes: &Notes, color: bool) -> String {
     page.messages(&report.messages);
     page.section("Leaders", &leaders(&report.leaderships));
     page.section("Faults", &faults(&report.faults, &report.never));
+    page.section("Warnings", &shortened(report.warnings.iter().cloned(), "warnings"));
     page.section("End", &[ending(report)]);
     if let Settlement::Unsettled { waiting_for } = &report.settlement {
         page.section("Waiting for", waiting_for);
@@ -442,13 +443,22 @@ fn ending(report: &Report) -> String {
         Settlement::Settled { after } if after.is_zero() => "settled at once".to_owned(),
         Settlement::Settled { after } => format!("settled in {}", after.short()),
         Settlement::Unsettled { .. } => "not settled".to_owned(),
-        Settlement::Stuck { at, events } => stuck(*at, *events),
+        Settlement::Stuck { at, why } => stuck(*at, *why),
     };
     format!("at {ended}, after {events}; {how}")
 }
 
-fn stuck(at: Time, events: u64) -> String {
-    format!("virtual time stood still at {} for {}", moment(at), counted(events, "event"))
+fn stuck(at: Time, why: Standstill) -> String {
+    match why {
+        Standstill::Loop { events } => {
+            format!("virtual time stood still at {} for {}", moment(at), counted(events, "event"))
+        }
+        Standstill::Crowd { pending } => format!(
+            "stopped at {}: more than {} were pending, and there is room for no more",
+            moment(at),
+            counted(pending, "event")
+        ),
+    }
 }
 
 #[cfg(test)]
