@@ -38,7 +38,7 @@ fn a_disk_that_is_busy_for_ever_ends_no_run() {
                 assert!(syncs, "{waiting_for:?}");
             }
             other => {
-                assert_eq!((disk, matches!(other, Settlement::Settled { .. })), ("'1ms'", true))
+                assert_eq!((disk, matches!(other, Settlement::Settled { .. })), ("'1ms'", true));
             }
         }
     }
