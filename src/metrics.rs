@@ -40,6 +40,8 @@ pub struct Strike {
     pub at: Time,
     /// What the nodes that it hit were like the instant before.
     pub states: NodeStates,
+    /// Whether it did nothing, because there was nobody of the kind that it is meant for.
+    pub hits_nobody: bool,
 }
 
 /// What a node is like when a fault strikes it.
@@ -207,12 +209,27 @@ pub enum Settlement {
         /// What the cluster was still waiting for, a line each.
         waiting_for: Vec<String>,
     },
-    /// Events at one instant without progress: the simulation itself cannot go on.
+    /// The simulation itself cannot go on.
     Stuck {
         /// The instant.
         at: Time,
-        /// How many events it had.
+        /// Why.
+        why: Standstill,
+    },
+}
+
+/// Why a simulation cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standstill {
+    /// As many events at one instant, without progress.
+    Loop {
+        /// How many.
         events: u64,
+    },
+    /// More pending events than there is room for.
+    Crowd {
+        /// How many there were.
+        pending: u64,
     },
 }
 

@@ -10,7 +10,7 @@
 //!   nodes[], write}, mechanism, figures{}}}, network{sent, delivered, lost, duplicated, blocked}, leaders[{term, node,
 //!   from_ns, until_ns}], faults[{fault, event, at_ns, what}], last_write{answered_at_ns, leader,
 //!   followers, replica_keys, differing, agreed_after_ns}, settled{outcome, after_ns, waiting_for[], stuck_at_ns,
-//!   stuck_events}, expectations[{name, met, found}]}`
+//!   stuck_events, stuck_pending}, expectations[{name, met, found}], warnings[]}`
 //! - `--seeds`: [`runs`], `{scenario, title, verdict, summary{runs, pass, fail, unknown, checks{NAME{valid, allowed,
 //!   violation, unknown, unchecked}}, operations{..}, latency_ns{..}, network{..}}, runs[..]}`
 //! - several files: [`scenarios`], `{verdict, scenarios[..]}` with a document of the first or second kind a file
@@ -25,7 +25,7 @@ use serde_json::{Map, Value, json};
 use crate::check::{Verdict, Witness};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
-use crate::metrics::{LastWrite, Latency, MessageCounts, Settlement};
+use crate::metrics::{LastWrite, Latency, MessageCounts, Settlement, Standstill};
 use crate::property::{Hazard, Promise};
 use crate::report::tally::Tally;
 use crate::report::{Check, FaultAct, OperationCounts, Report};
@@ -64,6 +64,7 @@ pub fn run(report: &Report) -> Value {
         "last_write": report.last_write.map(last_write),
         "settled": settled(&report.settlement),
         "expectations": report.expectations.iter().map(expectation).collect::<Value>(),
+        "warnings": report.warnings,
     })
 }
 
@@ -227,14 +228,20 @@ fn settled(settlement: &Settlement) -> Value {
     let (outcome, after, waiting_for, stuck) = match settlement {
         Settlement::Settled { after } => ("settled", Some(after.nanos()), &nothing, None),
         Settlement::Unsettled { waiting_for } => ("unsettled", None, waiting_for, None),
-        Settlement::Stuck { at, events } => ("stuck", None, &nothing, Some((at.nanos(), *events))),
+        Settlement::Stuck { at, why } => ("stuck", None, &nothing, Some((at.nanos(), *why))),
+    };
+    let (events, pending) = match stuck {
+        Some((_, Standstill::Loop { events })) => (Some(events), None),
+        Some((_, Standstill::Crowd { pending })) => (None, Some(pending)),
+        None => (None, None),
     };
     json!({
         "outcome": outcome,
         "after_ns": after,
         "waiting_for": waiting_for,
         "stuck_at_ns": stuck.map(|(at, _)| at),
-        "stuck_events": stuck.map(|(_, events)| events),
+        "stuck_events": events,
+        "stuck_pending": pending,
     })
 }
 
@@ -259,7 +266,7 @@ mod tests {
         assert_eq!(
             keys(&document),
             "scenario title seed digest verdict virtual_time_ns events operations latency_ns checks \
-             network leaders faults last_write settled expectations"
+             network leaders faults last_write settled expectations warnings"
         );
         assert_eq!(document["digest"], "0123456789abcdef");
         assert_eq!(keys(&document["operations"]), "invoked ok fail info degraded unserved errors");

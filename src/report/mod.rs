@@ -7,7 +7,9 @@ use crate::check::CheckReport;
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Failure, Function, History, NemesisEvent, Status};
-use crate::metrics::{LastWrite, Latency, Leadership, MessageCounts, Settlement, Unserved};
+use crate::metrics::{
+    LastWrite, Latency, Leadership, MessageCounts, Settlement, Standstill, Unserved,
+};
 use crate::run::mechanism::Mechanism;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
@@ -18,6 +20,7 @@ pub mod explain;
 pub mod files;
 pub mod folder;
 pub mod history;
+mod idle;
 pub mod json;
 pub(crate) mod layout;
 mod never;
@@ -70,6 +73,8 @@ pub struct Report {
     pub never: Vec<NeverStarted>,
     /// How far followers were from the leader when the last write was answered.
     pub last_write: Option<LastWrite>,
+    /// What whoever wrote the scenario ought to know, a line each: faults that struck nobody.
+    pub warnings: Vec<String>,
     /// How the run ended.
     pub settlement: Settlement,
     /// What the scenario expected, and what was found.
@@ -223,6 +228,7 @@ impl Report {
             faults: result.history.nemesis().iter().map(fault).collect(),
             never: never_started(config, &result.history),
             last_write: result.last_write,
+            warnings: idle::idle_faults(config, &result.strikes),
             settlement: result.settlement.clone(),
             expectations: result.expectations.clone(),
         };
@@ -260,8 +266,12 @@ impl Report {
                 None => format!("not met: {name}"),
             },
         ));
-        if let Settlement::Stuck { at, .. } = self.settlement {
-            reasons.push(format!("virtual time stood still at {}", layout::moment(at)));
+        if let Settlement::Stuck { at, why } = self.settlement {
+            let at = layout::moment(at);
+            reasons.push(match why {
+                Standstill::Loop { .. } => format!("virtual time stood still at {at}"),
+                Standstill::Crowd { .. } => format!("too many events were pending at {at}"),
+            });
         }
         reasons
     }

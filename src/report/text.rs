@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use crate::check::{CheckReport, Verdict};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
-use crate::metrics::{LastWrite, Latency, Leadership, MessageCounts, Settlement};
+use crate::metrics::{LastWrite, Latency, Leadership, MessageCounts, Settlement, Standstill};
 use crate::property::{Hazard, Promise};
 use crate::report::availability;
 use crate::report::layout::{WIDTH, counted, grouped, moment, width, wrap};
@@ -70,6 +70,7 @@ pub fn run(report: &Report, notes: &Notes, color: bool) -> String {
     page.section("Leaders", &leaders(&report.leaderships));
     page.section("Last write", report.last_write.map(last_write).as_slice());
     page.section("Faults", &faults(&report.faults, &report.never));
+    page.section("Warnings", &shortened(report.warnings.iter().cloned(), "warnings"));
     page.section("End", &[ending(report)]);
     if let Settlement::Unsettled { waiting_for } = &report.settlement {
         page.section("Waiting for", waiting_for);
@@ -451,13 +452,22 @@ fn ending(report: &Report) -> String {
         Settlement::Settled { after } if after.is_zero() => "settled at once".to_owned(),
         Settlement::Settled { after } => format!("settled in {}", after.short()),
         Settlement::Unsettled { .. } => "not settled".to_owned(),
-        Settlement::Stuck { at, events } => stuck(*at, *events),
+        Settlement::Stuck { at, why } => stuck(*at, *why),
     };
     format!("at {ended}, after {events}; {how}")
 }
 
-fn stuck(at: Time, events: u64) -> String {
-    format!("virtual time stood still at {} for {}", moment(at), counted(events, "event"))
+fn stuck(at: Time, why: Standstill) -> String {
+    match why {
+        Standstill::Loop { events } => {
+            format!("virtual time stood still at {} for {}", moment(at), counted(events, "event"))
+        }
+        Standstill::Crowd { pending } => format!(
+            "stopped at {}: more than {} were pending, and there is room for no more",
+            moment(at),
+            counted(pending, "event")
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -202,6 +202,20 @@ impl Clients {
         under_way.filter(asks).map(|current| current.asked)
     }
 
+    /// Whether the attempt under way has taken too long by now, the time of an alarm.
+    pub(crate) fn is_out_of_patience(&self, client: ClientId, now: Time) -> bool {
+        let state = &self.list[client.0 as usize];
+        let current = state.current.as_ref();
+        state.alarm_at == Some(now) && current.is_some_and(|current| current.deadline <= now)
+    }
+
+    /// Whether a client whose turn it is has an operation to invoke.
+    pub(crate) fn has_more_to_ask(&self, client: ClientId) -> bool {
+        let state = &self.list[client.0 as usize];
+        let share = self.workload.as_ref().map_or(0, |generator| generator.share(client));
+        !state.script.is_empty() || u64::from(state.begun) < share
+    }
+
     /// The identity of an attempt, while its client still waits for the answer.
     #[inline]
     pub(crate) fn attempt_id(&self, client: ClientId, request: RequestId) -> Option<CausalId> {

@@ -12,7 +12,7 @@ use crate::protocol::{DiskError, Message, Protocol, Reply, RequestId, Ticket};
 use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
 
-use super::queue::EventQueue;
+use super::queue::{EventQueue, Handle};
 use super::record::Grounded;
 use super::trace::Trace;
 
@@ -193,14 +193,31 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
     /// random one drawn from their identities where the scenario asks for that.
     #[inline]
     pub(crate) fn schedule(&mut self, at: Time, id: CausalId, what: What<P>) {
+        let order = self.order(id);
+        self.queue.push(at, order, Event { id, what });
+    }
+
+    /// Schedules an event that may be taken back; by what it is known then.
+    pub(crate) fn schedule_revocable(&mut self, at: Time, id: CausalId, what: What<P>) -> Handle {
+        let order = self.order(id);
+        self.queue.push_revocable(at, order, Event { id, what })
+    }
+
+    /// Takes an event back that has not come; nothing when it has.
+    pub(crate) fn revoke(&mut self, handle: Handle) -> Option<Event<P>> {
+        self.queue.revoke(handle)
+    }
+
+    /// The place of the next event to be scheduled among those of its instant.
+    #[inline]
+    fn order(&mut self, id: CausalId) -> u64 {
         let sequence = self.sequence;
         self.sequence += 1;
-        let order = match self.ties {
+        match self.ties {
             Ties::Causal => sequence,
             // Forty bits in all: sixteen of chance before the last twenty-four of the sequence.
             Ties::Random => self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff,
-        };
-        self.queue.push(at, order, Event { id, what });
+        }
     }
 
     /// Keeps the first `orders` orders of every instant for [`Self::schedule_first`]. Before anything is scheduled.
@@ -262,6 +279,12 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
 
     pub(crate) const fn queue(&mut self) -> &mut Q {
         &mut self.queue
+    }
+
+    /// Whether there was no room for an event: the run cannot go on.
+    #[inline]
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.queue.is_overfull()
     }
 
     pub(crate) fn pending_events(&self) -> usize {
