@@ -182,6 +182,13 @@ pub enum Input<P: Protocol> {
         /// What it says.
         message: P::Message,
     },
+    /// A message to `to` came back: its machine is there, and no process that would take it. What came back is
+    /// [`Context::returned`]. Only with `network.refuse`, and never to be relied on: the refusal is lost where the way
+    /// back is, and a process that hangs refuses nothing. A protocol may ignore it.
+    Refused {
+        /// Whom the message was for.
+        to: NodeId,
+    },
     /// A client asks for something.
     Request {
         /// Who asks.

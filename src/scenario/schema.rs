@@ -224,6 +224,7 @@ fn network() -> Value {
         json!({
             "link": array("Links that differ.", extend(between, inherited)),
             "client-delay": distribution("One-way latency between any client and any node.", Some("0ms")),
+            "refuse": switch("Whether a message to a node that is down comes back to its sender as refused.", false),
             "client": array("Client legs that differ.", client),
         }),
     );

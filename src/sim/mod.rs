@@ -1,7 +1,7 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `observe`, `watch`, `record`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
+//! `network`, `refusal`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `observe`, `watch`, `record`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
 
 use crate::config::{Config, Milestone, Start};
 use crate::digest::{DigestValue, name_hash};
@@ -51,6 +51,7 @@ mod observe;
 mod ordinals;
 pub mod queue;
 mod record;
+mod refusal;
 mod settle;
 mod strikes;
 mod trace;
@@ -235,7 +236,12 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         // follower's part of a write.
         let id = event.id;
         match event.what {
-            What::Message { to, from, message } => self.deliver(id, (from, to), message),
+            What::Message { to, from, boot, message } => {
+                self.deliver(id, (from, to), boot, message);
+            }
+            What::Refused { to, from, boot, message } => {
+                self.come_back(id, (from, to), boot, message);
+            }
             What::Request { node, client, request, operation } => {
                 let stamped = self.stamped(client, request);
                 self.request(id, node, Input::Request { client, request, operation, stamped });
@@ -292,7 +298,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             let (who, what, content) = describe(what, &self.config.names);
             self.kernel.trace.line(self.kernel.now, &who, what, &content);
         }
-        if let (Some(watch), What::Message { to, from, message }) = (&mut self.watch, what) {
+        if let (Some(watch), What::Message { to, from, message, .. }) = (&mut self.watch, what) {
             let up = self.slots[to.index()].is_up();
             watch.arrives(self.kernel.now, (*from, *to), message, up);
         }
@@ -312,7 +318,13 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
 
     /// A message reaches its receiver.
     #[inline]
-    fn deliver(&mut self, id: CausalId, (from, to): (NodeId, NodeId), message: P::Message) {
+    fn deliver(
+        &mut self,
+        id: CausalId,
+        (from, to): (NodeId, NodeId),
+        boot: u32,
+        message: P::Message,
+    ) {
         self.kernel.in_flight -= u64::from(!message.is_background());
         if self.slots[to.index()].is_up() {
             self.kernel.counts.delivered += 1;
@@ -325,6 +337,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         } else {
             self.kernel.lose(false);
             self.note_down(to);
+            self.refuse(id, (from, to), boot, message);
         }
     }
 
@@ -528,9 +541,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let id = id.child(Cause::Send, u64::from(to.0) | u64::from(kind) << 16, ordinal);
         self.kernel.counts.sent += 1;
         let counted = u64::from(!message.is_background());
+        let boot = self.slots[from.index()].boot;
         if from == to {
             self.kernel.in_flight += counted;
-            self.kernel.schedule(self.kernel.now, id, What::Message { to, from, message });
+            let what = What::Message { to, from, boot, message };
+            self.kernel.schedule(self.kernel.now, id, what);
             return;
         }
         let packet = Packet { from, to, kind, size: message.size(), id };
@@ -545,10 +560,10 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 if let Some(copy_at) = copy {
                     self.kernel.counts.duplicated += 1;
                     self.kernel.in_flight += counted;
-                    let what = What::Message { to, from, message: message.clone() };
+                    let what = What::Message { to, from, boot, message: message.clone() };
                     self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
                 }
-                self.kernel.schedule(at, id, What::Message { to, from, message });
+                self.kernel.schedule(at, id, What::Message { to, from, boot, message });
             }
             fate @ (Fate::Lost | Fate::Blocked) => {
                 self.kernel.lose(fate == Fate::Blocked);
@@ -562,7 +577,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             }
             Fate::Held { fault, slower } => {
                 self.kernel.in_flight += counted;
-                let event = Event { id, what: What::Message { to, from, message } };
+                let event = Event { id, what: What::Message { to, from, boot, message } };
                 self.held.push((fault, event, slower));
             }
         }

@@ -327,11 +327,15 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     #[cold]
     fn release(&mut self, index: u32) {
         for (fault, event, slower) in std::mem::take(&mut self.held) {
-            let Event { id, what: What::Message { to, from, message } } = event else { continue };
+            let What::Message { to, from, boot, message } = event.what else {
+                self.release_refusal((fault, index), event, slower);
+                continue;
+            };
+            let id = event.id;
             let packet = Packet { from, to, kind: message.kind(), size: message.size(), id };
             let held_by = if fault == index { self.network.clog_on(from, to) } else { Some(fault) };
             if let Some(fault) = held_by {
-                let event = Event { id, what: What::Message { to, from, message } };
+                let event = Event { id, what: What::Message { to, from, boot, message } };
                 self.held.push((fault, event, slower));
                 continue;
             }
@@ -340,10 +344,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             if let Some(copy_at) = copy {
                 self.kernel.counts.duplicated += 1;
                 self.kernel.in_flight += u64::from(!message.is_background());
-                let what = What::Message { to, from, message: message.clone() };
+                let what = What::Message { to, from, boot, message: message.clone() };
                 self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
             }
-            self.kernel.schedule(at, id, What::Message { to, from, message });
+            self.kernel.schedule(at, id, What::Message { to, from, boot, message });
         }
     }
 
@@ -384,9 +388,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let lost = if power { self.cut_power(node, id) } else { None };
         for event in backlog {
             match event.what {
+                // The process took it and died: its sender hears nothing.
                 What::Message { message, .. } => {
                     self.kernel.in_flight -= u64::from(!message.is_background());
                     self.kernel.lose(false);
+                }
+                What::Refused { message, .. } => {
+                    self.kernel.in_flight -= u64::from(!message.is_background());
                 }
                 // The process took it and died: the client hears nothing.
                 What::Request { .. } => self.kernel.counts.lost += 1,

@@ -4,7 +4,9 @@
 //! message is lost, blocked, held back or slowed is decided when it is sent; one that is already on its way
 //! arrives, if its receiver is up. A blocked message is lost; a clogged one is held and sent on when the clog
 //! ends. Faults on the network add up: a link is open when no fault closes it. A client reaches a node with the
-//! latency of its leg, without loss, unless a partition that names the client lies between.
+//! latency of its leg, without loss, unless a partition that names the client lies between. Where the scenario says
+//! so, a message that reaches a machine whose process is down comes back as refused, over the link that leads back and
+//! under all that is on it (`refusal`); a message that was lost or blocked reached no machine and does not.
 
 use crate::config::{Config, Group, Link, LinkOrder, Network as Settings};
 use crate::id::{ClientId, NodeId, NodeSet};
@@ -70,6 +72,8 @@ pub(crate) struct Network {
     last_arrival: Vec<Time>,
     free_at: Vec<Time>,
     client_delay: Distribution,
+    /// Whether a message to a node that is down comes back.
+    pub(crate) refuses: bool,
     client_legs: Vec<crate::config::ClientLeg>,
 }
 
@@ -94,6 +98,7 @@ impl Network {
             last_arrival: Vec::new(),
             free_at: Vec::new(),
             client_delay: config.network.client_delay.clone(),
+            refuses: false,
             client_legs: Vec::new(),
         };
         network.configure(&config.network);
@@ -103,6 +108,7 @@ impl Network {
     /// Takes new settings; faults that are on stay on.
     pub(crate) fn configure(&mut self, settings: &Settings) {
         self.client_delay = settings.client_delay.clone();
+        self.refuses = settings.refuse;
         self.client_legs.clone_from(&settings.client_legs);
         self.links = vec![settings.default.clone()];
         self.links.extend(settings.links.iter().map(|over| over.link.clone()));

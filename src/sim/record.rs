@@ -278,7 +278,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Flights<Q> {
         let flight = match &event.what {
             _ if now > self.window.1 => None,
             What::Message { to, from, .. } if to == from => None,
-            What::Message { to, from, message } => {
+            What::Message { to, from, message, .. } => {
                 Some(flight_of(now, (*from, *to), message, landing))
             }
             What::Request { node, client, request, .. } => {

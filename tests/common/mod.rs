@@ -38,6 +38,7 @@ pub(crate) fn config(nodes: u16) -> Config {
             default: link(Distribution::Constant(Span::from_millis(1))),
             links: vec![],
             client_delay: Distribution::Constant(Span::ZERO),
+            refuse: false,
             client_legs: vec![],
         },
         clocks: vec![Clock::default(); nodes.into()],

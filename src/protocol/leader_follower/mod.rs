@@ -22,7 +22,7 @@
 //! Reading order: `config`, `message`, this file (dispatch and the follower), `apply`, `leader`, `timestamps`,
 //! `resend`, `journal`, `checkpoint`;
 //! then `election` and `ballot` (who leads), `catch_up` (full state), `log` and `ordered` (one log), `in_sync`; `repair`,
-//! `anti_entropy`, `tombstones`; `promises`.
+//! `anti_entropy`, `tombstones`, `refused`; `promises`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,6 +63,7 @@ mod log;
 mod message;
 mod ordered;
 mod promises;
+mod refused;
 mod repair;
 mod resend;
 mod timestamps;
@@ -192,6 +193,7 @@ impl Protocol for LeaderFollower {
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
             Input::Message { from, message } => self.receive(from, message, cx),
+            Input::Refused { to } => self.came_back(to, cx),
             Input::Request { request, operation, stamped, .. } => {
                 self.stamping.serves(stamped);
                 self.serve(request, operation, cx);

@@ -146,6 +146,8 @@ struct Reading {
     answers: Vec<(NodeId, Option<Entry>)>,
     /// Once enough have answered: what the client is to be told, and the stale replicas that have not confirmed.
     repairing: Option<(Reply, NodeSet)>,
+    /// The replicas whose processes are not there.
+    refused: NodeSet,
 }
 
 impl Coordinating {
@@ -168,7 +170,7 @@ impl LeaderFollower {
         cx: &mut Context<'_, Self>,
     ) {
         let answers = vec![(self.me, self.held(key))];
-        let reading = Reading { key, quorum, answers, repairing: None };
+        let reading = Reading { key, quorum, answers, repairing: None, refused: NodeSet::EMPTY };
         self.coordinating.reads.insert(read, reading);
         if self.coordinating.deadlines.is_empty() {
             cx.set_timer(Timer::ReadTimeout, self.config.reads.timeout);
@@ -237,6 +239,37 @@ impl LeaderFollower {
         reading.answers.push((from, held(reading.key)));
         if reading.answers.len() >= usize::from(reading.quorum.replicas) {
             self.enough_answers(read, cx);
+        } else if !reading.refused.is_empty() {
+            self.give_up_read_if_hopeless(read, cx);
+        }
+    }
+
+    /// A question, or a repair, has come back from a replica whose process is not there.
+    pub(super) fn read_refused_by(
+        &mut self,
+        replica: NodeId,
+        read: RequestId,
+        cx: &mut Context<'_, Self>,
+    ) {
+        if let Some(reading) = self.coordinating.reads.get_mut(&read) {
+            reading.refused.insert(replica);
+            self.give_up_read_if_hopeless(read, cx);
+        }
+    }
+
+    /// Gives a read up when nobody is left to wait for.
+    #[cold]
+    fn give_up_read_if_hopeless(&mut self, read: RequestId, cx: &mut Context<'_, Self>) {
+        let Some(reading) = self.coordinating.reads.get(&read) else { return };
+        let is_gone = |node: NodeId| reading.refused.contains(node);
+        let answered = |node| reading.answers.iter().any(|(replica, _)| *replica == node);
+        let hopeless = match &reading.repairing {
+            None => cx.peers().all(|node| is_gone(node) || answered(node)),
+            Some((_, unrepaired)) => unrepaired.iter().all(is_gone),
+        };
+        if hopeless {
+            self.close_read(read, cx);
+            cx.reply(read, Reply::of(Outcome::Refused(Failure::TooFewReplies)));
         }
     }
 
@@ -354,6 +387,8 @@ impl LeaderFollower {
             let reply = reply.clone();
             self.close_read(read, cx);
             cx.reply(read, reply);
+        } else if !reading.refused.is_empty() {
+            self.give_up_read_if_hopeless(read, cx);
         }
     }
 
