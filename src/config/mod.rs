@@ -440,8 +440,8 @@ pub struct Answer {
     pub error: Option<String>,
     /// Whether the key read was absent on a follower that named the leader: a write may not have reached it yet.
     pub not_yet_replicated: Option<bool>,
-    /// The leader that the answer named.
-    pub leader: Option<NodeId>,
+    /// The leader that the answer named; `Some(None)`: nobody.
+    pub leader: Option<Option<NodeId>>,
     /// Whether the deleted key had existed.
     pub existed: Option<bool>,
     /// The keys listed, in any order.

@@ -284,7 +284,7 @@ fn answer(answer: &Answer, names: &Names) -> Table {
         set(&mut table, "not-yet-replicated", not_yet_replicated);
     }
     if let Some(leader) = answer.leader {
-        set(&mut table, "leader", leader.to_string());
+        set(&mut table, "leader", node_or("none", leader));
     }
     if let Some(existed) = answer.existed {
         set(&mut table, "existed", existed);

@@ -8,8 +8,8 @@ use splitbrain::config::{
 };
 use splitbrain::id::NodeId;
 use splitbrain::protocol::leader_follower::{
-    Config as LeaderFollower, Defects, Deletes, Failover, Mode, OnAckTimeout, Reads, RepairAnswer,
-    Replication, TimestampSource, Timestamps, Wal,
+    Config as LeaderFollower, Defects, Deletes, Failover, FullStateIs, Mode, OnAckTimeout, Reads,
+    RepairAnswer, Replication, TimestampSource, Timestamps, Wal,
 };
 use splitbrain::protocol::store::Ties as StoreTies;
 use splitbrain::protocol::wal::Policy;
@@ -96,6 +96,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         ack_timeout: Span::from_secs(5),
         on_ack_timeout: OnAckTimeout::Succeed,
         replication: Replication::Entry,
+        full_state: FullStateIs::Replacing,
         resend: None,
         deletes: Deletes::Tombstone,
         tombstone_grace: None,

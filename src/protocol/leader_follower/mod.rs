@@ -72,8 +72,8 @@ mod tombstones;
 pub use anti_entropy::{AntiEntropy, RangeDigest};
 pub use checkpoint::Snapshot;
 pub use config::{
-    CatchUp, Config, Defect, Defects, Deletes, Election, Failover, Mode, OnAckTimeout, Replication,
-    Tail, Wal, WithoutLeader,
+    CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, Mode, OnAckTimeout,
+    Replication, Tail, Wal, WithoutLeader,
 };
 pub use journal::Record;
 pub use log::{LogEntry, Position};
@@ -218,8 +218,8 @@ impl Protocol for LeaderFollower {
     fn snapshot(&self) -> NodeSnapshot {
         NodeSnapshot {
             term: self.term().into(),
-            leader: self.leader,
-            awaits: self.awaited(),
+            leader: self.named_leader(),
+            awaits: if self.follows_the_awaited() { None } else { self.awaited() },
             mode: self.config.mode.name(),
             peers: NodeId::all(self.nodes).filter(|node| *node != self.me).collect(),
             pending: self.pending(),
@@ -256,8 +256,20 @@ impl LeaderFollower {
     fn role(&self) -> Role {
         match self.leader {
             Some(leader) if leader == self.me => Role::Leader,
-            None if self.config.failover.is_on() => Role::Candidate,
+            None if self.config.failover.is_on() && !self.follows_the_awaited() => Role::Candidate,
             _ => Role::Follower,
+        }
+    }
+
+    fn follows_the_awaited(&self) -> bool {
+        self.config.defects.has(Defect::FollowTheAwaited)
+    }
+
+    /// Whom it names to others as the leader.
+    fn named_leader(&self) -> Option<NodeId> {
+        match self.leader {
+            None if self.follows_the_awaited() => self.awaited(),
+            leader => leader,
         }
     }
 
@@ -389,12 +401,16 @@ impl LeaderFollower {
             // A follower does not refuse a clear and does not pass it on: it empties itself alone.
             Operation::Clear => self.clear_alone(request, cx),
             Operation::Put { .. } | Operation::Delete { .. } | Operation::Append { .. } => {
-                let failure = match self.leader {
-                    Some(_) => Failure::NotLeader,
-                    None => Failure::NoLeader,
+                let failure = match self.role() {
+                    Role::Candidate => Failure::NoLeader,
+                    // A leader for ever that nobody is.
+                    _ if !self.config.failover.is_on() && self.leader.is_none() => {
+                        Failure::NoLeader
+                    }
+                    Role::Follower | Role::Leader => Failure::NotLeader,
                 };
                 let refusal = Reply::of(Outcome::Refused(failure));
-                cx.reply(request, Reply { leader: self.leader, ..refusal });
+                cx.reply(request, Reply { leader: self.named_leader(), ..refusal });
             }
         }
     }

@@ -322,7 +322,7 @@ impl LeaderFollower {
             Some((value, version)) => Reply::of(Outcome::Ok(Response::Found { value, version })),
             // Followers that find nothing say whom to ask: a write may not have reached them yet.
             None => {
-                let leader = self.leader.filter(|_| !asked_leader);
+                let leader = self.named_leader().filter(|_| !asked_leader);
                 Reply { leader, ..Reply::of(Outcome::Ok(Response::Absent)) }
             }
         }
