@@ -224,7 +224,7 @@ fn settings(nodes: u16) -> impl Strategy<Value = Settings> {
         |(mode, full, resend, logs)| {
             let replication = if full { Replication::FullState } else { Replication::Entry };
             let policy = if logs { Policy::Fsync } else { Policy::Off };
-            let wal = Wal { policy, checkpoint_every: None };
+            let wal = Wal { policy, checkpoint_every: None, on: WalOn::All };
             Settings { replication, resend, wal, ..common::settings(mode) }
         },
     )

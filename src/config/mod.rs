@@ -90,6 +90,23 @@ impl Names {
         &self.faults[fault.0 as usize]
     }
 
+    /// How many bytes the key has.
+    #[must_use]
+    pub fn key_length(&self, key: KeyId) -> u64 {
+        self.key(key).len() as u64
+    }
+
+    /// How many bytes the value has, as [`Names::value`] shows it.
+    #[must_use]
+    pub fn value_length(&self, value: Value) -> u64 {
+        let digits = |index: u32| u64::from((u64::from(index) + 1).ilog10()) + 1;
+        match value.kind() {
+            ValueKind::Text(index) => self.values[index].len() as u64,
+            ValueKind::Made(ClientId::ARRIVALS, index) => 2 + digits(index),
+            ValueKind::Made(client, index) => self.client(client).len() as u64 + 1 + digits(index),
+        }
+    }
+
     /// The value's text; a value made by the workload is shown as `client.index`, counted from 1:
     /// `c3.17`, or `a.17` for the seventeenth arrival of an open loop.
     #[must_use]

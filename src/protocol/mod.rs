@@ -134,9 +134,16 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
     /// Which of [`Message::KINDS`] this is.
     fn kind(&self) -> u8;
 
-    /// The size on the wire in bytes, for links with a bandwidth.
+    /// The size on the wire in bytes, for links with a bandwidth, where keys and values have no say in it.
     fn size(&self) -> u64 {
         64
+    }
+
+    /// The size on the wire in bytes, with the lengths of the keys and values in it. Asked only where a link has a
+    /// bandwidth.
+    fn wire_size(&self, names: &Names) -> u64 {
+        let _ = names;
+        self.size()
     }
 
     /// Whether it says no more than "I am here": a heartbeat. A cluster settles without waiting for these.
@@ -383,6 +390,8 @@ pub struct NodeSnapshot {
     pub node: NodeId,
     /// Whether the process runs; set by the simulation.
     pub up: bool,
+    /// Whether the process runs and is not scheduled; set by the simulation.
+    pub paused: bool,
     /// What it takes itself for.
     pub role: Role,
     /// Its term; 0 where the protocol has none.
@@ -412,6 +421,7 @@ impl NodeSnapshot {
         Self {
             node,
             up: true,
+            paused: false,
             role,
             term: 0,
             leader: None,

@@ -548,7 +548,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             self.kernel.schedule(self.kernel.now, id, what);
             return;
         }
-        let packet = Packet { from, to, kind, size: message.size(), id };
+        let size = self.weigh(&message);
+        let packet = Packet { from, to, kind, size, id };
         let fate = self.network.decide(packet, self.kernel.now, &self.kernel.draws);
         if self.observed {
             self.watch_sent((from, to), &message, fate);
@@ -583,6 +584,12 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
     }
 
+    /// How large a message is on the wire, where that matters.
+    #[inline]
+    fn weigh(&self, message: &P::Message) -> u64 {
+        if self.network.weighs() { message.wire_size(&self.config.names) } else { 0 }
+    }
+
     /// Sends an answer to a client.
     fn reply(&mut self, node: NodeId, id: CausalId, request: RequestId, reply: Reply) {
         let client = self.kernel.history.entry(request.operation).client;
@@ -606,6 +613,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     /// A node as it stands, with what only the simulation knows of it.
     fn snapshot(&self, node: NodeId) -> NodeSnapshot {
         let mut snapshot = self.slots[node.index()].snapshot(node);
+        snapshot.paused = self.slots[node.index()].paused;
         snapshot.blocked = self.network.blocked_from(node);
         snapshot
     }

@@ -332,7 +332,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 continue;
             };
             let id = event.id;
-            let packet = Packet { from, to, kind: message.kind(), size: message.size(), id };
+            let size = self.weigh(&message);
+            let packet = Packet { from, to, kind: message.kind(), size, id };
             let held_by = if fault == index { self.network.clog_on(from, to) } else { Some(fault) };
             if let Some(fault) = held_by {
                 let event = Event { id, what: What::Message { to, from, boot, message } };

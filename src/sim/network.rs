@@ -105,6 +105,12 @@ impl Network {
         network
     }
 
+    /// Whether the sizes of messages have a say in anything.
+    #[inline]
+    pub(crate) const fn weighs(&self) -> bool {
+        !self.free_at.is_empty()
+    }
+
     /// Takes new settings; faults that are on stay on.
     pub(crate) fn configure(&mut self, settings: &Settings) {
         self.client_delay = settings.client_delay.clone();

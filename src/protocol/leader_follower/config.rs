@@ -72,6 +72,32 @@ pub struct Wal {
     pub policy: Policy,
     /// After how many records the store is written down and the log cut; `None`: never.
     pub checkpoint_every: Option<NonZeroU32>,
+    /// Which nodes keep one.
+    pub on: WalOn,
+}
+
+/// Which nodes keep a write-ahead log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WalOn {
+    /// Every node.
+    All,
+    /// The leader alone, who is the same for ever; a follower that crashes comes back with nothing.
+    Leader,
+}
+
+impl Wal {
+    /// When a write is durable on a node; `leads_for_ever` says whether it is the leader of the scenario.
+    pub(super) fn policy_on(&self, leads_for_ever: bool) -> Policy {
+        match self.on {
+            WalOn::Leader if !leads_for_ever => Policy::Off,
+            WalOn::All | WalOn::Leader => self.policy,
+        }
+    }
+
+    /// When a write is durable on the followers.
+    pub(super) fn policy_on_followers(&self) -> Policy {
+        self.policy_on(false)
+    }
 }
 
 /// How a cluster gets a leader when it has none, and what becomes of the data of those that were away.

@@ -73,7 +73,7 @@ pub use anti_entropy::{AntiEntropy, RangeDigest};
 pub use checkpoint::Snapshot;
 pub use config::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, Mode, OnAckTimeout,
-    Replication, Tail, Wal, WithoutLeader,
+    Replication, Tail, Wal, WalOn, WithoutLeader,
 };
 pub use journal::Record;
 pub use log::{LogEntry, Position};
@@ -149,6 +149,10 @@ impl Protocol for LeaderFollower {
     const REPLAY_RESTORES_DATA: bool = true;
 
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
+        // A node without a log has settings of its own.
+        let leads_for_ever = cx.initial_leader() == Some(cx.node());
+        let policy = config.wal.policy_on(leads_for_ever);
+        let config = &Config { wal: Wal { policy, ..config.wal }, ..*config };
         let (ballot, in_sync) = Ballot::recover(config, disk);
         let mut node = Self {
             config: *config,

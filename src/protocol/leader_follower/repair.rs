@@ -20,7 +20,7 @@ use crate::time::{Span, Time};
 
 use super::config::Defect;
 use super::journal::{Record, Then};
-use super::message::{Entry, Message, entry_text};
+use super::message::{Entry, Message, STAMP, entry_text};
 use super::{LeaderFollower, Timer};
 
 /// How a node coordinates reads of several replicas.
@@ -105,12 +105,15 @@ impl Repair {
         }
     }
 
-    /// How many entries it carries.
-    pub(super) const fn entries(&self) -> usize {
+    /// What it takes on the wire besides the header: the key that is asked for, or what is held or written.
+    pub(super) fn content_size(&self, names: &Names) -> u64 {
         match self {
-            Self::Read { .. } | Self::Written { .. } => 0,
-            Self::Answer { stored, .. } => stored.is_some() as usize,
-            Self::Write { .. } | Self::AnswerList { .. } => 1,
+            Self::Read { key, .. } => names.key_length(*key),
+            Self::Answer { stored: None, .. } | Self::Written { .. } => 0,
+            Self::Answer { stored: Some(stored), .. } | Self::AnswerList { stored, .. } => {
+                STAMP + stored.value.map_or(0, |value| names.value_length(value))
+            }
+            Self::Write { entry, .. } => entry.wire_size(names),
         }
     }
 

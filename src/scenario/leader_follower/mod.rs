@@ -7,7 +7,7 @@ use super::{Awaited, ScenarioProtocol, TableDecoder};
 use crate::config::{Cluster, Config as Scenario};
 use crate::protocol::leader_follower::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, LeaderFollower,
-    Mode, OnAckTimeout, Replication,
+    Mode, OnAckTimeout, Replication, WalOn,
 };
 use crate::protocol::wal::Policy;
 use crate::time::Span;
@@ -71,6 +71,7 @@ impl ScenarioProtocol for LeaderFollower {
             defects: defects?,
         };
         contradiction(&config, table)?;
+        log_on_the_leader_alone(&config, cluster, table)?;
         Some(config)
     }
 
@@ -306,6 +307,30 @@ fn contradiction(config: &Config, table: &mut TableDecoder<'_>) -> Option<()> {
         );
     }
     Some(())
+}
+
+/// The leader alone keeps a log only where it is the same for ever: a node that led next would have to write down what it
+/// took without one, and what it read back later would be of a time when it led.
+fn log_on_the_leader_alone(
+    config: &Config,
+    cluster: &Cluster,
+    table: &mut TableDecoder<'_>,
+) -> Option<()> {
+    if config.wal.on == WalOn::All {
+        return Some(());
+    }
+    let why = if config.failover.election != Election::None {
+        "with an election another node may lead, which has kept no log"
+    } else if cluster.initial_leader.is_none() {
+        "nobody leads from the start, so nobody would keep a log"
+    } else {
+        return Some(());
+    };
+    table.get("wal")?.table(|wal| {
+        let help =
+            "expected `all`, or a leader for ever: the election `none` and an `initial-leader`";
+        wal.get("on")?.wrong(format!("only the leader keeps a log, and {why}"), help)
+    })
 }
 
 /// The mode, and its write quorum: semi-synchronous needs one, the others have none.
