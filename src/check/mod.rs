@@ -22,6 +22,7 @@ mod durability;
 mod facts;
 mod liveness;
 mod lww_maximum;
+mod order;
 mod replay;
 mod replication_lag;
 mod resurrection;
@@ -155,6 +156,13 @@ pub fn judge(evidence: &Evidence<'_>, promises: &Promises, hazards: Hazards) -> 
 #[must_use]
 pub fn lost_writes(evidence: &Evidence<'_>) -> Vec<(OpId, KeyId)> {
     durability::lost_writes(&Facts::of(evidence))
+}
+
+/// Every acknowledged write that was thrown away before its key was written again, in the order of invocation: not
+/// lost at the end, and hidden by what came after.
+#[must_use]
+pub fn discarded_writes(evidence: &Evidence<'_>) -> Vec<OpId> {
+    durability::discarded_writes(&Facts::of(evidence))
 }
 
 /// Holds what was found against what was promised.
