@@ -17,7 +17,7 @@ use splitbrain::digest::DigestValue;
 use splitbrain::history::Status;
 use splitbrain::id::{ClientId, FaultId, NodeId};
 use splitbrain::protocol::leader_follower::{
-    Config as Settings, LeaderFollower, Mode, Replication, Wal,
+    Config as Settings, LeaderFollower, Mode, Replication, Wal, WalOn,
 };
 use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;

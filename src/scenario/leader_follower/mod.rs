@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::decode::{Element, word_for};
+use super::diagnostics::Problem;
 use super::{Awaited, ScenarioProtocol, TableDecoder};
 use crate::config::{Cluster, Config as Scenario};
 use crate::protocol::leader_follower::{
@@ -326,11 +327,11 @@ fn log_on_the_leader_alone(
     } else {
         return Some(());
     };
-    table.get("wal")?.table(|wal| {
-        let help =
-            "expected `all`, or a leader for ever: the election `none` and an `initial-leader`";
-        wal.get("on")?.wrong(format!("only the leader keeps a log, and {why}"), help)
-    })
+    let wal = table.get("wal")?;
+    let at = wal.node.get("on").map_or(wal.at(), |on| on.at);
+    let label = "expected `all`, or a leader for ever: the election `none` and an `initial-leader`";
+    wal.sink.push(Problem::new(at, format!("only the leader keeps a log, and {why}"), label));
+    None
 }
 
 /// The mode, and its write quorum: semi-synchronous needs one, the others have none.
