@@ -332,9 +332,23 @@ pub struct History {
     elements: BTreeMap<OpId, Box<[Value]>>,
     other_versions: Vec<(OpId, Version)>,
     cleared: Vec<(OpId, KeyId, Version)>,
-    also_over: Vec<(OpId, Option<Value>)>,
+    contested: Vec<ContestedWrite>,
+    also_over: BTreeMap<OpId, Vec<Option<Value>>>,
     over_unsaid: bool,
     events: u32,
+}
+
+/// A write that a node accepted and answered, ok, while it and another node led.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContestedWrite {
+    /// Which.
+    pub op: OpId,
+    /// Who answered. Of a write that is tried again it may not be the node that its client heard.
+    pub node: NodeId,
+    /// When it accepted the write.
+    pub accepted_at: Time,
+    /// When it answered, whether or not its client ever heard.
+    pub answered_at: Time,
 }
 
 impl History {
@@ -448,13 +462,18 @@ impl History {
         if is_first {
             self.entries[op.0 as usize].over = held;
         } else {
-            self.also_over.push((op, held));
+            self.also_over.entry(op).or_default().push(held);
         }
     }
 
     /// Notes that the clear `op` removed `key` with a delete of `version`.
     pub fn accept_clear(&mut self, op: OpId, key: KeyId, version: Version) {
         self.cleared.push((op, key, version));
+    }
+
+    /// Notes that a node acknowledged a write while another led too.
+    pub fn contest(&mut self, write: ContestedWrite) {
+        self.contested.push(write);
     }
 
     /// Notes what a list or a read of everything answered.
@@ -521,16 +540,22 @@ impl History {
         !self.over_unsaid
     }
 
-    /// What retried writes were written over where other attempts were accepted, besides [`Entry::over`].
-    #[must_use]
-    pub fn also_over(&self) -> &[(OpId, Option<Value>)] {
-        &self.also_over
+    /// What a write was written over, by attempt that a node accepted: the value that the key held there.
+    pub fn over(&self, op: OpId) -> impl Iterator<Item = Option<Value>> + '_ {
+        let others = self.also_over.get(&op).into_iter().flatten().copied();
+        std::iter::once(self.entry(op).over).chain(others)
     }
 
     /// What each clear removed, by key.
     #[must_use]
     pub fn cleared(&self) -> &[(OpId, KeyId, Version)] {
         &self.cleared
+    }
+
+    /// Every write that a node acknowledged while another led too, in the order of the answers.
+    #[must_use]
+    pub fn contested(&self) -> &[ContestedWrite] {
+        &self.contested
     }
 
     /// Every act of the nemesis, in event order.

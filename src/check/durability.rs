@@ -66,9 +66,9 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     let mut figures = vec![acked, ("lost_writes", lost)];
     if let Some(discarded) = discarded::discarded(facts, |op| is_lost(facts, &thresholds, op)) {
         figures.push(("discarded_writes", discarded.len() as u64));
+        figures.push(("written_keys", written_keys(facts)));
     }
-    let unknown =
-        |reason: String| Finding { verdict: Verdict::Unknown(reason), figures: vec![acked] };
+    let unknown = |reason: String| Finding::new(Verdict::Unknown(reason), vec![acked]);
     if acknowledged == 0 {
         return Finding::of(None, figures);
     }
@@ -87,6 +87,16 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         return unknown(format!("{} holds {shown}, a version that no write was given", held.node));
     }
     Finding::of(first.map(|(op, key)| witness(facts, op, key, lost)), figures)
+}
+
+/// How many keys have an acknowledged write.
+fn written_keys(facts: &Facts<'_>) -> u64 {
+    let mut written = vec![false; facts.newest.len()];
+    let writes = facts.evidence.history.entries().iter().filter(|e| e.is_ok() && e.is_write());
+    for entry in writes.filter(|entry| entry.is_on_one_key()) {
+        written[entry.key.0 as usize] = true;
+    }
+    written.into_iter().filter(|written| *written).count() as u64
 }
 
 fn is_lost(facts: &Facts<'_>, thresholds: &[Option<Thresholds>], op: OpId) -> bool {
@@ -599,7 +609,9 @@ mod tests {
                     prop_assert_eq!(witness.operations[0], lost[0]);
                     prop_assert_eq!(witness.count, lost.len() as u64);
                 }
-                Verdict::Unknown(reason) => prop_assert!(false, "{}", reason),
+                Verdict::Unknown(reason) | Verdict::Unchecked(reason) => {
+                    prop_assert!(false, "{}", reason);
+                }
             }
         }
     }

@@ -57,7 +57,7 @@ pub(crate) fn config() -> Config {
         bounds: Bounds::default(),
         expect: Expect {
             checks: vec![(Property::Durability, ExpectedVerdict::Violation)],
-            states: Vec::new(),
+            ..Expect::default()
         },
     }
 }
@@ -105,6 +105,7 @@ pub(crate) fn run() -> (Config, RunResult) {
             name: "durability = violation".to_owned(),
             met: true,
             found: String::new(),
+            demanded_of: None,
         }],
         trace: None,
         steps: Vec::new(),
@@ -175,6 +176,7 @@ fn checks() -> Vec<CheckReport> {
             promise: Promise::Always { why: "Every write waits for a majority." },
             voided_by: Hazards::NONE,
             judged: ExpectedVerdict::Violation,
+            demands: Vec::new(),
             figures: vec![("lost", 3)],
         },
         Property::Staleness => CheckReport {
@@ -190,6 +192,16 @@ fn checks() -> Vec<CheckReport> {
             },
             voided_by: Hazards::of(&[Hazard::MessageLost]),
             judged: ExpectedVerdict::Allowed,
+            demands: Vec::new(),
+            figures: Vec::new(),
+        },
+        Property::Availability | Property::ReplicationLag => CheckReport {
+            property,
+            verdict: Verdict::Unchecked("no bound is set".to_owned()),
+            promise: Promise::Never { why: "the protocol says nothing about it" },
+            voided_by: Hazards::NONE,
+            judged: ExpectedVerdict::Unchecked,
+            demands: Vec::new(),
             figures: Vec::new(),
         },
         _ => CheckReport {
@@ -198,6 +210,7 @@ fn checks() -> Vec<CheckReport> {
             promise: Promise::Never { why: "the protocol says nothing about it" },
             voided_by: Hazards::NONE,
             judged: ExpectedVerdict::Valid,
+            demands: Vec::new(),
             figures: Vec::new(),
         },
     };

@@ -64,8 +64,6 @@ impl Kept {
                 );
             }
         }
-        let mut also = history.also_over().to_vec();
-        also.sort_by_key(|(op, _)| *op);
         while let Some(op) = next.pop() {
             if std::mem::replace(&mut kept.operations[op.0 as usize], true) {
                 continue;
@@ -75,9 +73,7 @@ impl Kept {
                 // A clear leads back to whatever it removed.
                 continue;
             }
-            let from = also.partition_point(|(other, _)| *other < op);
-            let others = also[from..].iter().take_while(|(other, _)| *other == op);
-            for over in std::iter::once(entry.over).chain(others.map(|(_, over)| *over)) {
+            for over in history.over(op) {
                 match over {
                     None => kept.empty(entry.key, entry.completed_seq),
                     // Read back from a disk, it may be the value of any that wrote this text.
