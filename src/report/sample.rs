@@ -44,6 +44,7 @@ pub(crate) fn config() -> Config {
             default: link,
             links: Vec::new(),
             client_delay: Distribution::Constant(Span::ZERO),
+            refuse: false,
             client_legs: Vec::new(),
         },
         clocks: vec![Clock::default(); 3],

@@ -29,8 +29,10 @@ pub(crate) struct Event<P: Protocol> {
 // next copy cannot be fed from.
 #[repr(u64)]
 pub(crate) enum What<P: Protocol> {
-    /// A message reaches a node.
-    Message { to: NodeId, from: NodeId, message: P::Message },
+    /// A message reaches a node; `boot` says which boot of its sender it is of.
+    Message { to: NodeId, from: NodeId, boot: u32, message: P::Message },
+    /// A message to `to` comes back to the boot of its sender that sent it.
+    Refused { to: NodeId, from: NodeId, boot: u32, message: P::Message },
     /// A client's request reaches a node.
     Request { node: NodeId, client: ClientId, request: RequestId, operation: Operation },
     /// An answer reaches a client.
@@ -67,9 +69,9 @@ impl<P: Protocol> What<P> {
         match self {
             Self::Message { to, .. } => Some((*to, None)),
             Self::Request { node, .. } => Some((*node, None)),
-            Self::Timer { node, boot, .. } | Self::Disk { node, boot, .. } => {
-                Some((*node, Some(*boot)))
-            }
+            Self::Refused { from: node, boot, .. }
+            | Self::Timer { node, boot, .. }
+            | Self::Disk { node, boot, .. } => Some((*node, Some(*boot))),
             Self::Answer { .. }
             | Self::Invoke { .. }
             | Self::Arrival { .. }
@@ -89,8 +91,12 @@ impl<P: Protocol> What<P> {
             digest.write_pair(at.nanos(), u64::from(actor) << 8 | u64::from(kind));
         };
         match self {
-            Self::Message { to, from, message } => {
+            Self::Message { to, from, message, .. } => {
                 head(u32::from(to.0) << 16 | u32::from(from.0), 1);
+                message.hash(digest);
+            }
+            Self::Refused { to, from, message, .. } => {
+                head(u32::from(to.0) << 16 | u32::from(from.0), 14);
                 message.hash(digest);
             }
             Self::Request { node, client, request, operation } => {
@@ -313,9 +319,13 @@ pub(crate) fn describe<P: Protocol>(
 ) -> (String, &'static str, String) {
     let operation_text = |operation: &Operation| describe_operation(*operation, names);
     match what {
-        What::Message { to, from, message } => {
+        What::Message { to, from, message, .. } => {
             let kind = P::Message::KINDS[usize::from(message.kind())];
             (to.to_string(), "deliver", format!("{kind} from {from}: {}", message.describe(names)))
+        }
+        What::Refused { to, from, message, .. } => {
+            let kind = P::Message::KINDS[usize::from(message.kind())];
+            (from.to_string(), "refused", format!("{kind} to {to}: {}", message.describe(names)))
         }
         What::Request { node, client, request, operation } => {
             let text = operation_text(operation);

@@ -22,7 +22,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 self.trace_event(what);
             }
         }
-        if let (Some(watch), What::Message { to, from, message }) = (&mut self.watch, what) {
+        if let (Some(watch), What::Message { to, from, message, .. }) = (&mut self.watch, what) {
             let up = self.slots[to.index()].is_up();
             watch.arrives(self.kernel.now, (*from, *to), message, up);
         }
@@ -82,6 +82,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             What::Request { client, .. } => {
                 format!("a request of {}", self.config.names.client(*client))
             }
+            What::Refused { to, message, .. } => {
+                let kind = P::Message::KINDS[usize::from(message.kind())];
+                format!("a refusal of {to}: {kind}")
+            }
             What::Disk { ticket, .. } => format!("the disk, with ticket {}", ticket.0),
             What::Timer { .. } => "a timer".to_owned(),
             What::Answer { .. }
@@ -115,6 +119,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             What::Fault { starts: true, .. } => self.settling(),
             What::Fault { index, starts: false } => self.undo[*index as usize].is_none(),
             What::Message { .. }
+            | What::Refused { .. }
             | What::Request { .. }
             | What::Answer { .. }
             | What::Arrival { .. }

@@ -1,7 +1,7 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `agreement`, `observe`, `watch`, `record`, `trace`, `lines`, `finish`. The head of each file that can go wrong states its fault model.
+//! `network`, `refusal`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `agreement`, `observe`, `watch`, `record`, `trace`, `lines`, `finish`. The head of each file that can go wrong states its fault model.
 
 use crate::config::{Config, Milestone, Start};
 use crate::digest::{DigestValue, name_hash};
@@ -57,6 +57,7 @@ mod observe;
 mod ordinals;
 pub mod queue;
 mod record;
+mod refusal;
 mod settle;
 mod strikes;
 mod trace;
@@ -253,7 +254,12 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         // follower's part of a write.
         let id = event.id;
         match event.what {
-            What::Message { to, from, message } => self.deliver(id, (from, to), message),
+            What::Message { to, from, boot, message } => {
+                self.deliver(id, (from, to), boot, message);
+            }
+            What::Refused { to, from, boot, message } => {
+                self.come_back(id, (from, to), boot, message);
+            }
             What::Request { node, client, request, operation } => {
                 let stamped = self.stamped(client, request);
                 self.request(id, node, Input::Request { client, request, operation, stamped });
@@ -311,7 +317,13 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
 
     /// A message reaches its receiver.
     #[inline]
-    fn deliver(&mut self, id: CausalId, (from, to): (NodeId, NodeId), message: P::Message) {
+    fn deliver(
+        &mut self,
+        id: CausalId,
+        (from, to): (NodeId, NodeId),
+        boot: u32,
+        message: P::Message,
+    ) {
         self.kernel.in_flight -= u64::from(!message.is_background());
         if self.slots[to.index()].is_up() {
             self.kernel.counts.delivered += 1;
@@ -324,6 +336,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         } else {
             self.kernel.lose(false);
             self.note_down(to);
+            self.refuse(id, (from, to), boot, message);
         }
     }
 
@@ -535,12 +548,15 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let id = id.child(Cause::Send, u64::from(to.0) | u64::from(kind) << 16, ordinal);
         self.kernel.counts.sent += 1;
         let counted = u64::from(!message.is_background());
+        let boot = self.slots[from.index()].boot;
         if from == to {
             self.kernel.in_flight += counted;
-            self.kernel.schedule(self.kernel.now, id, What::Message { to, from, message });
+            let what = What::Message { to, from, boot, message };
+            self.kernel.schedule(self.kernel.now, id, what);
             return;
         }
-        let packet = Packet { from, to, kind, size: message.size(), id };
+        let size = self.weigh(&message);
+        let packet = Packet { from, to, kind, size, id };
         let fate = self.network.decide(packet, self.kernel.now, &self.kernel.draws);
         if self.observed {
             self.watch_sent((from, to), &message, fate);
@@ -549,7 +565,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         match fate {
             Fate::Arrives { .. } | Fate::Slowed { .. } => {
                 self.kernel.in_flight += counted;
-                self.put_on_its_way((from, to), id, message, fate);
+                self.put_on_its_way((from, to, boot), id, message, fate);
             }
             fate @ (Fate::Lost | Fate::Blocked) => {
                 self.kernel.lose(fate == Fate::Blocked);
@@ -563,7 +579,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             }
             Fate::Held { fault } => {
                 self.kernel.in_flight += counted;
-                let event = Event { id, what: What::Message { to, from, message } };
+                let event = Event { id, what: What::Message { to, from, boot, message } };
                 self.held.push((fault, event, self.network.take_slowness()));
             }
         }
@@ -573,7 +589,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     #[inline]
     fn put_on_its_way(
         &mut self,
-        (from, to): (NodeId, NodeId),
+        (from, to, boot): (NodeId, NodeId, u32),
         id: CausalId,
         message: P::Message,
         fate: Fate,
@@ -583,12 +599,14 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 if let Some(copy_at) = copy {
                     self.kernel.counts.duplicated += 1;
                     self.kernel.in_flight += u64::from(!message.is_background());
-                    let what = What::Message { to, from, message: message.clone() };
+                    let what = What::Message { to, from, boot, message: message.clone() };
                     self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
                 }
-                self.kernel.schedule(at, id, What::Message { to, from, message });
+                self.kernel.schedule(at, id, What::Message { to, from, boot, message });
             }
-            Fate::Slowed { at, copy } => self.send_slowed((from, to), id, message, (at, copy)),
+            Fate::Slowed { at, copy } => {
+                self.send_slowed((from, to, boot), id, message, (at, copy))
+            }
             Fate::Lost | Fate::Blocked | Fate::Held { .. } => {}
         }
     }
@@ -597,7 +615,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     #[cold]
     fn send_slowed(
         &mut self,
-        (from, to): (NodeId, NodeId),
+        (from, to, boot): (NodeId, NodeId, u32),
         id: CausalId,
         message: P::Message,
         (at, copy): (Time, Option<Time>),
@@ -605,13 +623,19 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let copy = copy.map(|copy_at| {
             self.kernel.counts.duplicated += 1;
             self.kernel.in_flight += u64::from(!message.is_background());
-            let what = What::Message { to, from, message: message.clone() };
+            let what = What::Message { to, from, boot, message: message.clone() };
             let id = id.child(Cause::Duplicate, 0, 0);
             self.kernel.schedule_revocable(copy_at, id, what)
         });
-        let what = What::Message { to, from, message };
+        let what = What::Message { to, from, boot, message };
         let event = self.kernel.schedule_revocable(at, id, what);
         self.network.arrives_by(event, copy);
+    }
+
+    /// How large a message is on the wire, where that matters.
+    #[inline]
+    fn weigh(&self, message: &P::Message) -> u64 {
+        if self.network.weighs() { message.wire_size(&self.config.names) } else { 0 }
     }
 
     /// Sends an answer to a client.
@@ -643,6 +667,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     /// A node as it stands, with what only the simulation knows of it.
     fn snapshot(&self, node: NodeId) -> NodeSnapshot {
         let mut snapshot = self.slots[node.index()].snapshot(node);
+        snapshot.paused = self.slots[node.index()].paused;
         snapshot.blocked = self.network.blocked_from(node);
         snapshot
     }

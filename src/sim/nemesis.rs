@@ -329,16 +329,21 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     #[cold]
     fn release(&mut self, index: u32) {
         for (fault, event, slower) in std::mem::take(&mut self.held) {
-            let Event { id, what: What::Message { to, from, message } } = event else { continue };
-            let packet = Packet { from, to, kind: message.kind(), size: message.size(), id };
+            let What::Message { to, from, boot, message } = event.what else {
+                self.release_refusal((fault, index), event, slower);
+                continue;
+            };
+            let id = event.id;
+            let size = self.weigh(&message);
+            let packet = Packet { from, to, kind: message.kind(), size, id };
             let held_by = if fault == index { self.network.clog_on(from, to) } else { Some(fault) };
             if let Some(fault) = held_by {
-                let event = Event { id, what: What::Message { to, from, message } };
+                let event = Event { id, what: What::Message { to, from, boot, message } };
                 self.held.push((fault, event, slower));
                 continue;
             }
             let fate = self.network.depart(packet, slower, self.kernel.now, &self.kernel.draws);
-            self.put_on_its_way((from, to), id, message, fate);
+            self.put_on_its_way((from, to, boot), id, message, fate);
         }
     }
 
@@ -392,9 +397,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 self.trace_never_resumed(&event.what);
             }
             match event.what {
+                // The process took it and died: its sender hears nothing.
                 What::Message { message, .. } => {
                     self.kernel.in_flight -= u64::from(!message.is_background());
                     self.kernel.lose(false);
+                }
+                What::Refused { message, .. } => {
+                    self.kernel.in_flight -= u64::from(!message.is_background());
                 }
                 // The process took it and died: the client hears nothing.
                 What::Request { .. } => self.kernel.counts.lost += 1,

@@ -3,8 +3,11 @@
 //! Fault model: each link has, per direction, a delay, a loss, a duplication, an order and a bandwidth. Whether a
 //! message is lost, blocked, held back or slowed is decided when it is sent; one that is already on its way
 //! arrives, if its receiver is up. A blocked message is lost; a clogged one is held and sent on when the clog
-//! ends; a slowed one arrives when the slowness ends, or when it would have without it, if that is later. Faults on the network add up: a link is open when no fault closes it. A client reaches a node with the
-//! latency of its leg, without loss, unless a partition that names the client lies between.
+//! ends; a slowed one arrives when the slowness ends, or when it would have without it, if that is later. Faults on the
+//! network add up: a link is open when no fault closes it. A client reaches a node with the latency of its leg, without
+//! loss, unless a partition that names the client lies between. Where the scenario says so, a message that reaches a
+//! machine whose process is down comes back as refused, over the link that leads back and under all that is on it
+//! (`refusal`); a message that was lost or blocked reached no machine and does not.
 
 use std::collections::BTreeMap;
 
@@ -107,6 +110,8 @@ pub(crate) struct Network {
     /// How many of them there may be before those that have arrived are looked for.
     most_delayed: usize,
     client_delay: Distribution,
+    /// Whether a message to a node that is down comes back.
+    pub(crate) refuses: bool,
     client_legs: Vec<crate::config::ClientLeg>,
 }
 
@@ -134,15 +139,23 @@ impl Network {
             delayed: Vec::new(),
             most_delayed: 64,
             client_delay: config.network.client_delay.clone(),
+            refuses: false,
             client_legs: Vec::new(),
         };
         network.configure(&config.network);
         network
     }
 
+    /// Whether the sizes of messages have a say in anything.
+    #[inline]
+    pub(crate) const fn weighs(&self) -> bool {
+        !self.free_at.is_empty()
+    }
+
     /// Takes new settings; faults that are on stay on.
     pub(crate) fn configure(&mut self, settings: &Settings) {
         self.client_delay = settings.client_delay.clone();
+        self.refuses = settings.refuse;
         self.client_legs.clone_from(&settings.client_legs);
         self.links = vec![settings.default.clone()];
         self.links.extend(settings.links.iter().map(|over| over.link.clone()));

@@ -269,7 +269,7 @@ impl<Q> Flights<Q> {
         let flight = match &event.what {
             _ if now > self.window.1 => None,
             What::Message { to, from, .. } if to == from => None,
-            What::Message { to, from, message } => {
+            What::Message { to, from, message, .. } => {
                 Some(flight_of(now, (*from, *to), message, landing))
             }
             What::Request { node, client, request, .. } => {

@@ -36,13 +36,16 @@ use crate::protocol::wal::Policy;
 
 use crate::protocol::store::Ties;
 
-use super::config::{CatchUp, Config, Deletes, Election, OnAckTimeout, Replication};
+use super::config::{CatchUp, Config, Deletes, Election, FullStateIs, OnAckTimeout, Replication};
 use super::repair::RepairAnswer;
 use super::timestamps::TimestampSource;
 
 mod elected;
 
 const ERASED: &str = "an erased key forgets its delete, so replicas depend on the order of arrival";
+
+const MERGED: &str =
+    "a state that is merged says of no key that it was erased, so followers keep what was deleted";
 
 const RETRIED: &str = "an attempt that its client gave up may arrive late, and its later stamp wins over what was acknowledged since";
 
@@ -156,7 +159,7 @@ fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) ->
         return promises;
     }
     let nodes = scenario.cluster.nodes;
-    let hazards = misordered(config, forgets(config.wal.policy));
+    let hazards = misordered(config, forgets(config.wal.policy_on_followers()));
     if quorum.replicas + least_written(config, scenario) > nodes {
         let why = "of the replicas that a read asks one has every write that was acknowledged";
         let promise = Promise::Unless { hazards, why };
@@ -295,6 +298,9 @@ fn durability(config: &Config, mut hazards: Hazards) -> Promise {
         Replication::Entry => Promise::Never {
             why: "an erased key forgets its delete, and an older write that arrives late comes back",
         },
+        Replication::FullState if config.full_state == FullStateIs::Merged => {
+            Promise::Never { why: MERGED }
+        }
         Replication::FullState => {
             hazards.insert(Hazard::MessageLost);
             let why = "nothing but the state that was lost says that a key was erased";
@@ -320,6 +326,9 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
     if config.deletes == Deletes::Erase && config.replication == Replication::Entry {
         return Promise::Never { why: ERASED };
     }
+    if config.deletes == Deletes::Erase && config.full_state == FullStateIs::Merged {
+        return Promise::Never { why: MERGED };
+    }
     if config.failover.catch_up == CatchUp::Log {
         return Promise::Unless {
             hazards: forgets(config.wal.policy),
@@ -344,7 +353,7 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
         }
         hazards
     };
-    match (config.resend, config.wal.policy) {
+    match (config.resend, config.wal.policy_on_followers()) {
         (Some(_), Policy::Off) => Promise::Unless {
             hazards: forgets(Policy::Off),
             why: "what a follower has not confirmed is sent again, but a crash empties a node's memory",

@@ -45,7 +45,7 @@ fn over(from: Option<u16>, to: Option<u16>, delay: u64) -> LinkOverride {
 }
 
 fn settings(default: Link, links: Vec<LinkOverride>) -> Settings {
-    Settings { default, links, client_delay: constant(0), client_legs: vec![] }
+    Settings { default, links, client_delay: constant(0), refuse: false, client_legs: vec![] }
 }
 
 /// A network under test, and the next message's identity.
