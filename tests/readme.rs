@@ -18,7 +18,7 @@ use std::process::{Command, Output};
 use std::{env, fs};
 
 use serde_json::Value;
-use splitbrain::property::{Hazard, Promise, Property};
+use splitbrain::property::{Promise, Property};
 use splitbrain::run::{RunOptions, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario, schema};
 
@@ -446,8 +446,7 @@ fn told(promise: Promise) -> (String, String) {
         Promise::Always { why } => ("always".to_owned(), why.to_owned()),
         Promise::Never { why } => ("never".to_owned(), why.to_owned()),
         Promise::Unless { hazards, why } => {
-            let phrases: Vec<_> = hazards.iter().map(|hazard: Hazard| hazard.phrase()).collect();
-            (format!("unless {}", phrases.join(", ")), why.to_owned())
+            (format!("unless {}", hazards.phrases().join(", ")), why.to_owned())
         }
     }
 }

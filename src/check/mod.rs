@@ -9,7 +9,7 @@ use crate::config::{Config, ExpectedVerdict, Names};
 use crate::history::History;
 use crate::id::{KeyId, NodeId, NodeSet, OpId, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
-use crate::property::{Hazards, Promise, Promises, Property};
+use crate::property::{Incident, Incidents, Promise, Promises, Property};
 use crate::protocol::NodeSnapshot;
 use crate::time::Time;
 
@@ -100,8 +100,8 @@ pub struct CheckReport {
     pub verdict: Verdict,
     /// What the configuration promised.
     pub promise: Promise,
-    /// Which of the hazards that void the promise happened.
-    pub voided_by: Hazards,
+    /// What happened that voids the promise, in order of time.
+    pub voided_by: Vec<Incident>,
     /// The two held together, as `[expect]` and JSON name it.
     pub judged: ExpectedVerdict,
     /// Figures that the checker measured, by name: in JSON beside the verdict.
@@ -123,9 +123,13 @@ impl Finding {
 }
 
 /// Runs every checker, in the order of [`Property::ALL`], and holds what each finds against `promises`, given the
-/// `hazards` that happened in the run.
+/// `incidents` of the run.
 #[must_use]
-pub fn judge(evidence: &Evidence<'_>, promises: &Promises, hazards: Hazards) -> Vec<CheckReport> {
+pub fn judge(
+    evidence: &Evidence<'_>,
+    promises: &Promises,
+    incidents: &Incidents,
+) -> Vec<CheckReport> {
     let facts = Facts::of(evidence);
     let sessions = session::scan(&facts);
     let find = |property| match property {
@@ -146,7 +150,15 @@ pub fn judge(evidence: &Evidence<'_>, promises: &Promises, hazards: Hazards) -> 
         Property::Resurrection => resurrection::check(&facts),
         Property::AppendUniqueness => append_uniqueness::check(&facts),
     };
-    let report = |property| hold(property, find(property), promises.of(property), hazards);
+    let led = |node| evidence.leaderships.iter().any(|leadership| leadership.node == node);
+    let report = |property| {
+        let promise = promises.of(property);
+        let voided_by = match promise {
+            Promise::Unless { hazards, .. } => hazards.voided_by(incidents, led),
+            Promise::Always { .. } | Promise::Never { .. } => Vec::new(),
+        };
+        hold(property, find(property), promise, voided_by)
+    };
     Property::ALL.into_iter().map(report).collect()
 }
 
@@ -157,15 +169,16 @@ pub fn lost_writes(evidence: &Evidence<'_>) -> Vec<(OpId, KeyId)> {
     durability::lost_writes(&Facts::of(evidence))
 }
 
-/// Holds what was found against what was promised.
-fn hold(property: Property, finding: Finding, promise: Promise, happened: Hazards) -> CheckReport {
-    let voided_by = match promise {
-        Promise::Unless { hazards, .. } => hazards.intersection(happened),
-        Promise::Always { .. } | Promise::Never { .. } => Hazards::NONE,
-    };
+/// Holds what was found against what was promised, and against what voids that.
+fn hold(
+    property: Property,
+    finding: Finding,
+    promise: Promise,
+    voided_by: Vec<Incident>,
+) -> CheckReport {
     let promised = match promise {
         Promise::Always { .. } => true,
-        Promise::Unless { .. } => voided_by == Hazards::NONE,
+        Promise::Unless { .. } => voided_by.is_empty(),
         Promise::Never { .. } => false,
     };
     let judged = match finding.verdict {
@@ -182,41 +195,37 @@ fn hold(property: Property, finding: Finding, promise: Promise, happened: Hazard
 mod tests {
     use super::testing::Story;
     use super::*;
-    use crate::property::Hazard;
+    use crate::property::{Befallen, Hazard, Hazards};
 
-    fn held(verdict: Verdict, promise: Promise, happened: &[Hazard]) -> (ExpectedVerdict, Hazards) {
+    fn held(verdict: Verdict, promise: Promise, voided_by: &[Incident]) -> ExpectedVerdict {
         let finding = Finding { verdict, figures: vec![("figure", 7)] };
-        let report = hold(Property::Durability, finding, promise, Hazards::of(happened));
+        let report = hold(Property::Durability, finding, promise, voided_by.to_vec());
         assert_eq!((report.property, report.figures), (Property::Durability, vec![("figure", 7)]));
-        (report.judged, report.voided_by)
+        assert_eq!(report.voided_by, voided_by);
+        report.judged
     }
 
     #[test]
     fn a_broken_property_is_judged_by_its_promise() {
         let (always, never) = (Promise::Always { why: "" }, Promise::Never { why: "" });
-        let hazards = Hazards::of(&[Hazard::Crash, Hazard::PowerLoss]);
-        let unless = Promise::Unless { hazards, why: "" };
+        let unless = Promise::Unless { hazards: Hazards::of(&[Hazard::Crash]), why: "" };
         let broken = || Verdict::Invalid(Witness::default());
-        let crash = [Hazard::Crash, Hazard::MessageLost];
+        let crash =
+            [Incident { hazard: Hazard::Crash, befell: Befallen::Node(NodeId(0)), at: Time::ZERO }];
 
-        assert_eq!(held(broken(), always, &crash), (ExpectedVerdict::Violation, Hazards::NONE));
-        assert_eq!(held(broken(), never, &[]), (ExpectedVerdict::Allowed, Hazards::NONE));
-        assert_eq!(
-            held(broken(), unless, &[Hazard::MessageLost]),
-            (ExpectedVerdict::Violation, Hazards::NONE)
-        );
-        assert_eq!(
-            held(broken(), unless, &crash),
-            (ExpectedVerdict::Allowed, Hazards::of(&[Hazard::Crash]))
-        );
-        assert_eq!(held(Verdict::Valid, never, &crash).0, ExpectedVerdict::Valid);
+        assert_eq!(held(broken(), always, &[]), ExpectedVerdict::Violation);
+        assert_eq!(held(broken(), never, &[]), ExpectedVerdict::Allowed);
+        assert_eq!(held(broken(), unless, &[]), ExpectedVerdict::Violation);
+        assert_eq!(held(broken(), unless, &crash), ExpectedVerdict::Allowed);
+        assert_eq!(held(Verdict::Valid, never, &[]), ExpectedVerdict::Valid);
         let unknown = Verdict::Unknown("no node is up".to_owned());
-        assert_eq!(held(unknown, always, &crash).0, ExpectedVerdict::Unknown);
+        assert_eq!(held(unknown, always, &[]), ExpectedVerdict::Unknown);
     }
 
     #[test]
     fn every_property_is_judged_in_order_and_nothing_happened_is_valid() {
-        let judge = |evidence: &Evidence<'_>| judge(evidence, &Promises::default(), Hazards::NONE);
+        let judge =
+            |evidence: &Evidence<'_>| judge(evidence, &Promises::default(), &Incidents::NONE);
         let reports = Story::new(3).evidence(judge);
         let properties: Vec<Property> = reports.iter().map(|report| report.property).collect();
         assert_eq!(properties, Property::ALL);

@@ -662,6 +662,14 @@ impl Config {
                 .all(|scripted| !scripted.operation.is_write() || appends(scripted.operation))
     }
 
+    /// Whether anything that the run writes is appended.
+    #[must_use]
+    pub fn appends(&self) -> bool {
+        let appends = |operation: Operation| matches!(operation, Operation::Append { .. });
+        self.workloads().any(|workload| workload.mix.append > 0)
+            || self.script.iter().any(|scripted| appends(scripted.operation))
+    }
+
     /// Whether an operation without a node may ask one that does not lead, and have it answer: another attempt asks
     /// the next node in turn, and its client takes that one for the leader from then on.
     #[must_use]

@@ -15,7 +15,7 @@
 //! - several files: [`scenarios`], `{verdict, scenarios[..]}` with a document of the first or second kind a file
 //!
 //! `verified` is there with `--verify` only, and in no file. A function without an operation that completed ok has
-//! no latency. `voided_by` says what happened in the run that the promise does not cover; `reason` is why a verdict
+//! no latency. `voided_by` says what happened in the run, to whom and when, that the promise does not cover; `reason` is why a verdict
 //! is unknown; `operations` of a witness are `op` in `history.jsonl`. Times and lengths are integer nanoseconds,
 //! digests and versions strings.
 
@@ -25,7 +25,7 @@ use crate::check::{Verdict, Witness};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::{Latency, MessageCounts, Settlement};
-use crate::property::{Hazard, Promise};
+use crate::property::Promise;
 use crate::report::tally::Tally;
 use crate::report::{Check, FaultAct, OperationCounts, Report};
 use crate::run::RunVerdict;
@@ -158,7 +158,7 @@ fn network(counts: &MessageCounts) -> Value {
     })
 }
 
-fn check(Check { report, expected, mechanism }: &Check) -> (String, Value) {
+fn check(Check { report, expected, mechanism, voided }: &Check) -> (String, Value) {
     let (promise, why) = match report.promise {
         Promise::Always { why } => ("always", why),
         Promise::Unless { why, .. } => ("unless", why),
@@ -179,7 +179,7 @@ fn check(Check { report, expected, mechanism }: &Check) -> (String, Value) {
         "expected": expected.map(ExpectedVerdict::name),
         "promise": promise,
         "why": why,
-        "voided_by": report.voided_by.iter().map(Hazard::phrase).collect::<Vec<_>>(),
+        "voided_by": voided,
         "reason": reason,
         "witness": witness,
         "mechanism": mechanism.map(Mechanism::name),
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(durability["figures"]["lost"], 3);
         assert_eq!(
             document["checks"]["staleness"]["voided_by"][0],
-            "a message was lost or blocked"
+            "a message from n1 to n2 was lost or blocked at 5.000000000 s"
         );
         assert_eq!(keys(&document["network"]), "sent delivered lost duplicated blocked");
         assert_eq!(keys(&document["leaders"][1]), "term node from_ns until_ns");

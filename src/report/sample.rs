@@ -9,7 +9,7 @@ use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, Version};
 use crate::metrics::{Leadership, MessageCounts, Settlement, Unserved};
-use crate::property::{Hazard, Hazards, Promise, Property};
+use crate::property::{Befallen, Hazard, Hazards, Incident, Promise, Property};
 use crate::rng::Probability;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::sampler::Distribution;
@@ -172,7 +172,7 @@ fn checks() -> Vec<CheckReport> {
                 write: Some(version()),
             }),
             promise: Promise::Always { why: "Every write waits for a majority." },
-            voided_by: Hazards::NONE,
+            voided_by: Vec::new(),
             judged: ExpectedVerdict::Violation,
             figures: vec![("lost", 3)],
         },
@@ -187,7 +187,11 @@ fn checks() -> Vec<CheckReport> {
                 hazards: Hazards::of(&[Hazard::MessageLost, Hazard::Crash]),
                 why: "A follower applies what reaches it.",
             },
-            voided_by: Hazards::of(&[Hazard::MessageLost]),
+            voided_by: vec![Incident {
+                hazard: Hazard::MessageLost,
+                befell: Befallen::Link(NodeId(0), NodeId(1)),
+                at: Time::ZERO + Span::from_secs(5),
+            }],
             judged: ExpectedVerdict::Allowed,
             figures: Vec::new(),
         },
@@ -195,7 +199,7 @@ fn checks() -> Vec<CheckReport> {
             property,
             verdict: Verdict::Valid,
             promise: Promise::Never { why: "the protocol says nothing about it" },
-            voided_by: Hazards::NONE,
+            voided_by: Vec::new(),
             judged: ExpectedVerdict::Valid,
             figures: Vec::new(),
         },

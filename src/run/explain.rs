@@ -71,7 +71,7 @@ pub fn explain<P: Protocol>(
     let queue = QueueKind::default();
     let finished = simulate::<P>(config, settings, seed, queue, Notes::default());
     let promises = P::promises(settings, config);
-    let checks = check::judge(&losses::evidence(config, &finished), &promises, finished.hazards);
+    let checks = check::judge(&losses::evidence(config, &finished), &promises, &finished.incidents);
     let mut durability = checks.iter().filter(|check| check.property == Property::Durability);
     let durability = durability.next().map_or(ExpectedVerdict::Unknown, |check| check.judged);
     let is_lossy = matches!(durability, ExpectedVerdict::Violation | ExpectedVerdict::Allowed);
