@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::time::Span;
+
 pub use hazard::{Befallen, Condition, Hazard, Hazards, Incident, Incidents, Whose};
 
 mod hazard;
@@ -159,6 +161,33 @@ impl Promise {
     pub const fn why(self) -> &'static str {
         match self {
             Self::Always { why } | Self::Unless { why, .. } | Self::Never { why } => why,
+        }
+    }
+}
+
+/// How long a cluster may need to settle once everything has healed, whatever went wrong before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettlesWithin {
+    /// So long at the most, but for a chance that is as good as none.
+    Span(Span),
+    /// That cannot be said.
+    Unsaid {
+        /// Why not, in words.
+        why: &'static str,
+    },
+}
+
+impl SettlesWithin {
+    /// The shortest whole number of seconds that is long enough; `None` when that cannot be said.
+    #[must_use]
+    pub fn whole_seconds(self) -> Option<Span> {
+        const SECOND: u64 = 1_000_000_000;
+        match self {
+            Self::Span(span) => {
+                let seconds = span.nanos().div_ceil(SECOND).min(Span::MAX.nanos() / SECOND);
+                Some(Span::from_secs(seconds))
+            }
+            Self::Unsaid { .. } => None,
         }
     }
 }

@@ -178,7 +178,8 @@ pub fn run<P: Protocol>(
     let finished = simulate::<P>(config, settings, seed, options.queue, notes);
     let promises = P::promises(settings, config);
     let evidence = losses::evidence(config, &finished);
-    let mut checks = check::judge(&evidence, &promises, &finished.incidents);
+    let settles = P::settles_within(settings, config);
+    let mut checks = check::judge(&evidence, &promises, &finished.incidents, settles);
     let mechanisms = causes::tell::<P>(&mut checks, config, settings, (seed, options), &finished);
     let expectations = expect::evaluate(config, &finished, &checks);
     let verdict = verdict(config, &finished.settlement, &checks, &expectations);

@@ -606,6 +606,23 @@ impl Config {
         quorums.into_iter().collect::<Option<Vec<_>>>()?.into_iter().reduce(weaker)
     }
 
+    /// Whether any read of the run asks several replicas.
+    #[must_use]
+    pub fn asks_several_replicas(&self) -> bool {
+        let several = |quorum: Option<ReadQuorum>| quorum.is_some_and(|quorum| quorum.replicas > 1);
+        let scripted = |scripted: &ScriptedOperation| match scripted.operation {
+            Operation::Get { quorum, .. } => several(quorum),
+            Operation::Put { .. }
+            | Operation::Delete { .. }
+            | Operation::Append { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear => false,
+        };
+        self.workloads().any(|workload| several(workload.read_quorum))
+            || self.script.iter().any(scripted)
+    }
+
     /// Whether any read of the run repairs.
     #[must_use]
     pub fn repairs_reads(&self) -> bool {

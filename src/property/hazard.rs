@@ -138,7 +138,6 @@ impl Condition {
 
     /// In words, each as the end of "unless ..".
     fn phrases(self) -> Vec<String> {
-        let of = |whose: &str| self.hazards().map(|h| format!("{whose} {}", h.befell())).collect();
         let any_of = || {
             let all: Vec<_> = self.hazards().map(Hazard::befell).collect();
             match all.split_last() {
@@ -148,8 +147,8 @@ impl Condition {
         };
         match self.whose {
             Whose::Anyone => self.hazards().map(|hazard| hazard.phrase().to_owned()).collect(),
-            Whose::Leader => of("a leader"),
-            Whose::Client => of("a client"),
+            Whose::Leader => vec![format!("a leader {}", any_of())],
+            Whose::Client => vec![format!("a client {}", any_of())],
             Whose::MoreThan(1) => vec![format!("more than 1 node {}", any_of())],
             Whose::MoreThan(many) => vec![format!("more than {many} nodes {}", any_of())],
             Whose::LeaderAnd(1) => vec![format!("a leader and another node {}", any_of())],

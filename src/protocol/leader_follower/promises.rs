@@ -192,7 +192,7 @@ fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) ->
     }
     let nodes = scenario.cluster.nodes;
     let unless = |shared: u16, more: &[Hazard], why| {
-        let hazards = Hazards::NONE.and(Whose::MoreThan(shared - 1), forgets(config.wal.policy));
+        let hazards = all_forget(config, Whose::MoreThan(shared - 1));
         let hazards = hazards.and(Whose::MoreThan(shared - 1), more);
         Promise::Unless { hazards: misordered(config, hazards), why }
     };
@@ -311,40 +311,42 @@ const fn forgets(policy: Policy) -> &'static [Hazard] {
     }
 }
 
-/// How many nodes besides the leader have to forget before an acknowledged write is lost.
-fn others_that_have_it(config: &Config, scenario: &Scenario) -> u16 {
+/// When nobody has any more what so many had: when those forget it, or, where it is the leader that decides what others
+/// have, the leader.
+fn all_forget(config: &Config, whose: Whose) -> Hazards {
+    let forgets = forgets(config.wal.policy);
+    let hazards = Hazards::NONE.and(whose, forgets);
     let is_made_like_its_leader =
         config.replication == Replication::FullState || config.failover.catch_up != CatchUp::None;
-    if is_made_like_its_leader {
-        return 0;
+    if whose == Whose::Leader || is_made_like_its_leader || stamps_again(config) {
+        return hazards.and(Whose::Leader, forgets);
     }
-    least_written(config, scenario) - 1
+    match config.timestamps.source {
+        // A clock that was ahead, and that a leader which forgot is behind of.
+        TimestampSource::Hybrid => {
+            hazards.and(Whose::Leader, &[Hazard::ClockSkew, Hazard::ClockDrift])
+        }
+        TimestampSource::Wall | TimestampSource::Client | TimestampSource::TermSequence => hazards,
+    }
 }
 
-/// Whether a leader that forgot what it stamped stamps below it.
-fn stamps_again(config: &Config) -> bool {
-    let is_coarse = config.timestamps.resolution.nanos() > 1;
+/// Whether a leader that forgot what it stamped stamps below it, or the same again.
+const fn stamps_again(config: &Config) -> bool {
     match config.timestamps.source {
         TimestampSource::TermSequence => true,
-        TimestampSource::Hybrid => is_coarse,
         // Within one reading the sequence decides, which begins anew.
-        TimestampSource::Wall | TimestampSource::Client => is_coarse,
+        TimestampSource::Wall | TimestampSource::Client | TimestampSource::Hybrid => {
+            config.timestamps.resolution.nanos() > 1
+        }
     }
 }
 
 /// A delete is a write like any other, and one that leaves no tombstone is easily lost.
 fn durability(config: &Config, scenario: &Scenario) -> Promise {
     let policy = config.wal.policy;
-    let others = others_that_have_it(config, scenario);
-    let mut hazards = Hazards::NONE.and(Whose::LeaderAnd(others), forgets(policy));
-    if others > 0 && stamps_again(config) {
-        hazards = hazards.and(Whose::Leader, forgets(policy));
-    }
-    if others > 0 && config.timestamps.source == TimestampSource::Hybrid {
-        // A clock that was ahead, and that a leader which forgot is behind of.
-        hazards = hazards.and(Whose::Leader, &[Hazard::ClockSkew, Hazard::ClockDrift]);
-    }
-    let hazards = misordered(config, hazards);
+    let others = least_written(config, scenario) - 1;
+    let whose = if others == 0 { Whose::Leader } else { Whose::LeaderAnd(others) };
+    let hazards = misordered(config, all_forget(config, whose));
     if config.deletes == Deletes::Tombstone {
         let why = match policy {
             Policy::Off if others > 0 => {
@@ -404,7 +406,7 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
         };
     }
     // A leader that forgot how many writes it had stamped gives a version twice.
-    let counts = config.timestamps.source == TimestampSource::TermSequence;
+    let counts = stamps_again(config) || config.timestamps.source == TimestampSource::Client;
     if config.anti_entropy.is_some() {
         let hazards = Hazards::NONE;
         // Whoever forgets is filled in, but for that.
