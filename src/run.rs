@@ -6,7 +6,7 @@ use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
 use crate::metrics::{Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved};
-use crate::property::Property;
+use crate::property::{Incidents, Property};
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::sim::event::Event;
 use crate::sim::queue::{CalendarQueue, HeapQueue};
@@ -140,6 +140,8 @@ pub struct RunResult {
     pub recoveries: Vec<Recovery>,
     /// Every fault that struck, in order of time.
     pub strikes: Vec<Strike>,
+    /// What befell whom that may void a promise.
+    pub incidents: Incidents,
     /// Every property, in the order of [`crate::property::Property::ALL`].
     pub checks: Vec<CheckReport>,
     /// How what was broken came to be broken, where the run tells: of a lost write how it was lost; of replicas that
@@ -198,6 +200,7 @@ pub fn run<P: Protocol>(
         leaderships: finished.leaderships,
         recoveries: finished.recoveries,
         strikes: finished.strikes,
+        incidents: finished.incidents,
         checks,
         mechanisms,
         expectations,

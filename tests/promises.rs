@@ -686,6 +686,80 @@ crash = ["n1", "n2"]
     assert_ne!(report(&result, Durability).judged, Violation);
 }
 
+/// A leader that waits for one confirmation less than it says, by the settings of another.
+///
+/// What such a run loses is a violation of what the honest settings promise: none of what happened in it voids that.
+struct Hasty {
+    honest: Scenario,
+    hasty: Scenario,
+}
+
+impl Hasty {
+    fn of(text: &str) -> Self {
+        let early =
+            ["protocol.leader-follower.mode=semi-sync", "protocol.leader-follower.write-quorum=1"];
+        let load = |sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+            Scenario::parse("story.toml", text.as_bytes(), &Registry::new(), &sets)
+                .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+        };
+        Self { honest: load(&[]), hasty: load(&early) }
+    }
+
+    /// Whether a run loses a write against the promise of the honest settings.
+    fn violates(&self, config: &splitbrain::config::Config, seed: u64) -> bool {
+        let result = self.hasty.protocol.run(config, seed, RunOptions::default());
+        let led = |node| result.leaderships.iter().any(|leadership| leadership.node == node);
+        let lost = matches!(report(&result, Durability).verdict, Verdict::Invalid(_));
+        let voided = match self.honest.protocol.promises(config).of(Durability) {
+            Promise::Always { .. } => false,
+            Promise::Unless { hazards, .. } => {
+                !hazards.voided_by(&result.incidents, led).is_empty()
+            }
+            Promise::Never { .. } => true,
+        };
+        lost && !voided
+    }
+}
+
+#[test]
+fn a_leader_that_answers_one_confirmation_early_breaks_its_promise_and_fuzzing_finds_it() {
+    let story = r#"
+duration = "5s"
+cluster.nodes = 3
+[protocol.leader-follower]
+mode = "sync"
+on-ack-timeout = "fail"
+[network]
+delay = "10ms"
+[[operation]]
+at = "1s"
+client = "w"
+put = { key = "k", value = "one" }
+[[fault]]
+at = "900ms"
+for = "3s"
+drop = { from = "n1", to = "n3" }
+[[fault]]
+when = { acknowledges = 1 }
+for = "500ms"
+crash = ["n1", "n2"]
+"#;
+    let early = Hasty::of(story);
+    assert!(early.violates(&early.hasty.config, 1));
+
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = file.join("scenarios/fuzz/sync-in-memory.toml");
+    let text = std::fs::read_to_string(file).expect("a file");
+    let early = Hasty::of(&text);
+    let subject =
+        splitbrain::fuzz::subject::Subject::new("s.toml", text.into_bytes(), &Registry::new(), &[]);
+    let subject = subject.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let cases = (0..1000).map(|index| subject.case(1, index));
+    let found = cases.filter(|case| early.violates(case.config(), case.seed())).count();
+    assert!(found > 0, "fuzzing does not find it");
+}
+
 /// R + W > N through lost messages, and a protocol that breaks it all the same.
 ///
 /// n3 misses "v2", n2 misses "v3", and each time the other has it. But a replica that looks at no stamp takes a late

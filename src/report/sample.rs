@@ -9,7 +9,7 @@ use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, Version};
 use crate::metrics::{Leadership, MessageCounts, Settlement, Unserved};
-use crate::property::{Befallen, Hazard, Hazards, Incident, Promise, Property};
+use crate::property::{Befallen, Hazard, Hazards, Incident, Incidents, Promise, Property};
 use crate::rng::Probability;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::sampler::Distribution;
@@ -85,6 +85,7 @@ pub(crate) fn run() -> (Config, RunResult) {
         mechanisms: Vec::new(),
         recoveries: Vec::new(),
         strikes: Vec::new(),
+        incidents: Incidents::NONE,
         leaderships: vec![
             Leadership {
                 term: 1,
