@@ -9,6 +9,10 @@ use crate::config::Operation;
 use crate::id::{ClientId, FaultId, KeyId, NodeId, OpId, Value, Version};
 use crate::time::{Span, Time};
 
+pub use writers::Writers;
+
+mod writers;
+
 /// What became of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -168,6 +172,9 @@ pub struct Entry {
     pub value: Option<Value>,
     /// The version that a write was given (even when its client never learned of it), or that a get found.
     pub version: Option<Version>,
+    /// Of a write on one key, the value that the key held where and when a node first accepted it: what it was written
+    /// over. See [`History::tells_over`].
+    pub over: Option<Value>,
     /// The key; `KeyId(0)` where the function is on the whole store.
     pub key: KeyId,
     /// Who invoked it.
@@ -210,6 +217,16 @@ impl Entry {
     #[must_use]
     pub const fn precedes(&self, other: &Self) -> bool {
         self.completed_seq < other.invoked_seq
+    }
+
+    /// The place in the history after which a write cannot take effect any more: its completion if that was ok. One
+    /// whose outcome is unknown may take effect at any time, and so may one that failed yet shows an effect.
+    #[must_use]
+    pub const fn end(&self) -> u32 {
+        match self.status {
+            Status::Ok => self.completed_seq,
+            Status::Pending | Status::Fail | Status::Info => u32::MAX,
+        }
     }
 
     /// Whether it completed ok.
@@ -262,6 +279,24 @@ pub struct Item {
     pub version: Option<Version>,
 }
 
+/// What a node's key held when the node accepted a write of it: which write the new one was written over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Over {
+    /// The protocol does not say.
+    #[default]
+    Unsaid,
+    /// No value.
+    Nothing,
+    /// This value.
+    Value(Value),
+}
+
+impl From<Option<Value>> for Over {
+    fn from(held: Option<Value>) -> Self {
+        held.map_or(Self::Nothing, Self::Value)
+    }
+}
+
 /// Something that the nemesis did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NemesisEvent {
@@ -297,6 +332,8 @@ pub struct History {
     elements: BTreeMap<OpId, Box<[Value]>>,
     other_versions: Vec<(OpId, Version)>,
     cleared: Vec<(OpId, KeyId, Version)>,
+    also_over: BTreeMap<OpId, Vec<Option<Value>>>,
+    over_unsaid: bool,
     events: u32,
 }
 
@@ -321,8 +358,14 @@ impl History {
     ) -> OpId {
         let id = OpId(u32::try_from(self.entries.len()).expect("fewer than 2^32 operations"));
         let value = match operation {
-            Operation::Put { value, .. } | Operation::Append { value, .. } => Some(value),
-            _ => None,
+            Operation::Put { value, .. } | Operation::Append { value, .. } => {
+                Some(value.written_by(id))
+            }
+            Operation::Get { .. }
+            | Operation::Delete { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear => None,
         };
         let invoked_seq = self.next_seq();
         self.entries.push(Entry {
@@ -331,6 +374,7 @@ impl History {
             due_at,
             value,
             version: None,
+            over: None,
             key: operation.key().unwrap_or_default(),
             client,
             invoked_seq,
@@ -378,6 +422,33 @@ impl History {
         } else {
             // An attempt that the client had given up: what it was told stands.
             self.other_versions.push((op, version));
+        }
+    }
+
+    /// Notes the version that the answer to a write names. With retries it may not be the last that a node gave it.
+    pub fn answered(&mut self, op: OpId, version: Version) {
+        let entry = &self.entries[op.0 as usize];
+        // An element that the list had is accepted by nobody.
+        self.over_unsaid |= entry.version.is_none() && entry.function != Function::Append;
+        self.accept(op, version);
+    }
+
+    /// Notes what the key of a write held where a node accepted it; once an attempt that is accepted, after
+    /// [`History::accept`].
+    pub fn written_over(&mut self, op: OpId, over: Over) {
+        let held = match over {
+            Over::Unsaid => {
+                self.over_unsaid = true;
+                return;
+            }
+            Over::Nothing => None,
+            Over::Value(value) => Some(value),
+        };
+        let is_first = self.other_versions.last().is_none_or(|(other, _)| *other != op);
+        if is_first {
+            self.entries[op.0 as usize].over = held;
+        } else {
+            self.also_over.entry(op).or_default().push(held);
         }
     }
 
@@ -442,6 +513,18 @@ impl History {
     #[must_use]
     pub fn other_versions(&self) -> &[(OpId, Version)] {
         &self.other_versions
+    }
+
+    /// Whether nodes said of every write that they accepted what it was written over.
+    #[must_use]
+    pub const fn tells_over(&self) -> bool {
+        !self.over_unsaid
+    }
+
+    /// What a write was written over, by attempt that a node accepted: the value that the key held there.
+    pub fn over(&self, op: OpId) -> impl Iterator<Item = Option<Value>> + '_ {
+        let others = self.also_over.get(&op).into_iter().flatten().copied();
+        std::iter::once(self.entry(op).over).chain(others)
     }
 
     /// What each clear removed, by key.

@@ -2,10 +2,12 @@
 //!
 //! Below the scenario layer nothing is named by a string: texts live once, in [`crate::config::Names`].
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The most nodes a cluster may have; [`NodeSet`] is a bit a node.
 pub const MAX_NODES: usize = 1024;
@@ -37,7 +39,12 @@ pub struct FaultId(pub u32);
 ///
 /// A made value depends on nothing but its client and that client's operation index, so taking one client or
 /// operation out of a run leaves the values of all others as they were.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Debug)]
+///
+/// A value knows **which operation wrote it**, as ghost state: checkers judge by that, because two writes may bear one
+/// version. A made value belongs to one operation anyway; a text, which several operations may write, carries the
+/// operation's number out of sight. Equality, order, hash and the bytes of a record leave it out, and no protocol can
+/// ask for it. What is read back from a disk has lost it, and is told by key, version and text.
+#[derive(Clone, Copy)]
 pub struct Value(NonZeroU64);
 
 /// What a [`Value`] stands for.
@@ -53,15 +60,45 @@ impl Value {
     // One of the two high bits is always set, so that an optional value takes no more room than a value.
     const TEXT: u64 = 1 << 63;
     const MADE: u64 = 1 << 62;
+    // Of a text: its index, and above it one more than the number of the operation that wrote it, 0 for unknown.
+    const INDEX: u64 = (1 << 32) - 1;
+    const WRITER: u64 = Self::MADE - 1 - Self::INDEX;
 
     fn tagged(tag: u64, bits: u64) -> Self {
         Self(NonZeroU64::new(tag | bits).expect("a tag is not zero"))
     }
 
     /// The value whose text is at `index` of the interned values.
+    ///
+    /// # Panics
+    ///
+    /// At 2^32 texts.
     #[must_use]
     pub fn text(index: usize) -> Self {
-        Self::tagged(Self::TEXT, index as u64)
+        let index = u32::try_from(index).expect("fewer than 2^32 texts");
+        Self::tagged(Self::TEXT, index.into())
+    }
+
+    /// The same value, as `op` writes it. A run of more than 2^30 operations does not tell the last of them apart.
+    #[must_use]
+    pub(crate) fn written_by(self, op: OpId) -> Self {
+        let writer = u64::from(op.0) + 1;
+        if self.0.get() & Self::TEXT == 0 || writer > Self::WRITER >> 32 {
+            return self;
+        }
+        Self::tagged(self.bits(), writer << 32)
+    }
+
+    /// The operation that wrote this text; `None` where that is not known, and of a made value, which tells it by
+    /// itself.
+    #[must_use]
+    pub(crate) fn writer(self) -> Option<OpId> {
+        let bits = self.0.get();
+        if bits & Self::TEXT == 0 {
+            return None;
+        }
+        let writer = u32::try_from((bits & Self::WRITER) >> 32).expect("30 bits");
+        writer.checked_sub(1).map(OpId)
     }
 
     /// The unique value that the workload's `client` writes in its operation number `index`.
@@ -75,10 +112,12 @@ impl Value {
         Self::tagged(Self::MADE, u64::from(client.0) << 32 | u64::from(index))
     }
 
-    /// The value as a number that is never 0, for a digest.
+    /// The value as a number that is never 0, for a digest; without the operation that wrote it.
     #[must_use]
+    #[inline]
     pub const fn bits(self) -> u64 {
-        self.0.get()
+        let bits = self.0.get();
+        if bits & Self::TEXT == 0 { bits } else { bits & !Self::WRITER }
     }
 
     /// What the value stands for.
@@ -87,10 +126,57 @@ impl Value {
     pub fn kind(self) -> ValueKind {
         let bits = self.0.get();
         if bits & Self::TEXT != 0 {
-            ValueKind::Text((bits & !Self::TEXT) as usize)
+            ValueKind::Text((bits & Self::INDEX) as usize)
         } else {
             ValueKind::Made(ClientId((bits >> 32) as u32 & ClientId::ARRIVALS.0), bits as u32)
         }
+    }
+}
+
+impl PartialEq for Value {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.bits() == other.bits()
+    }
+}
+
+impl Eq for Value {}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Value {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bits().cmp(&other.bits())
+    }
+}
+
+impl Hash for Value {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bits().hash(state);
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Value").field(&self.bits()).finish()
+    }
+}
+
+impl Serialize for Value {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.bits())
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        NonZeroU64::deserialize(deserializer).map(Self)
     }
 }
 
@@ -274,6 +360,25 @@ mod tests {
         assert_eq!(Value::text(7).kind(), ValueKind::Text(7));
         assert_eq!(Value::made(ClientId(3), 9).kind(), ValueKind::Made(ClientId(3), 9));
         assert_ne!(Value::text(9), Value::made(ClientId(0), 9));
+    }
+
+    #[test]
+    fn who_wrote_a_text_is_known_and_makes_no_difference() {
+        let (text, made) = (Value::text(7), Value::made(ClientId(3), 9));
+        let (by_first, by_later) = (text.written_by(OpId(0)), text.written_by(OpId(12)));
+        let writers = [text, by_first, by_later, by_first.written_by(OpId(5)), made];
+        let of = writers.map(Value::writer);
+        assert_eq!(of, [None, Some(OpId(0)), Some(OpId(12)), Some(OpId(5)), None]);
+        assert_eq!((by_first, by_first.bits()), (by_later, text.bits()));
+        assert_eq!(by_first.cmp(&by_later), Ordering::Equal);
+        assert_eq!(by_later.kind(), ValueKind::Text(7));
+        assert_eq!(format!("{by_later:?}"), format!("{text:?}"));
+        assert_eq!(made.written_by(OpId(4)), made);
+        let bytes = |value: &Value| postcard::to_stdvec(value).expect("a number");
+        assert_eq!((bytes(&by_later), bytes(&made)), (bytes(&text), bytes(&made)));
+        let read: Value = postcard::from_bytes(&bytes(&by_later)).expect("the same number");
+        assert_eq!((read, read.writer()), (text, None));
+        assert_eq!(text.written_by(OpId(u32::MAX)).writer(), None, "too many to tell apart");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use splitbrain::fuzz::shrink::shrink_scenario;
+use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario};
 
@@ -73,4 +74,17 @@ fn no_regression_has_a_fault_or_an_operation_to_spare() {
         );
     }
     assert!(broken >= 4, "{broken} of them show a loss");
+}
+
+/// What no `[expect]` can say: the figure that tells what a verdict hides.
+#[test]
+fn what_is_thrown_away_and_written_over_is_counted() {
+    let name = "scenarios/verdicts/thrown-away-and-written-over.toml";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let scenario = parse(name, &fs::read_to_string(path).expect("text"));
+    let result = scenario.run(scenario.config.seed, RunOptions::default());
+    let durability = result.checks.iter().find(|check| check.property == Property::Durability);
+    let figures = &durability.expect("every property is judged").figures;
+    assert!(figures.contains(&("discarded_writes", 1)), "{figures:?}");
+    assert!(figures.contains(&("lost_writes", 0)), "{figures:?}");
 }

@@ -19,7 +19,7 @@ use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Value};
 use crate::metrics::Settlement;
 
-use super::facts::{Facts, end};
+use super::facts::Facts;
 use super::{Finding, Verdict, Witness, words};
 
 /// An element that a list has too often.
@@ -149,9 +149,9 @@ fn lost(facts: &Facts<'_>) -> Vec<OpId> {
         match entry.function {
             Function::Put | Function::Delete => {
                 let until = &mut ended_until[entry.key.0 as usize];
-                *until = end(entry).max(*until);
+                *until = entry.end().max(*until);
             }
-            Function::Clear => all_ended_until = end(entry).max(all_ended_until),
+            Function::Clear => all_ended_until = entry.end().max(all_ended_until),
             Function::Get | Function::List | Function::ReadAll | Function::Append => {}
         }
     }

@@ -1,16 +1,17 @@
 //! Durability: no acknowledged write is lost.
 //!
 //! Decided at the end of the run by real time, the event order of the history, never by stamps: stamps are what a
-//! wrong clock gets wrong. For each key let the *surviving write* be the one whose version is the greatest that any
-//! live replica holds.
+//! wrong clock gets wrong. For each key let the *surviving write* be the one that a client can be told at the end: what the
+//! leader holds where one leads and knows the key, else the one whose version is the greatest that any live replica holds.
+//! It is known by the operation that wrote it, for two writes may bear one version ([`crate::history::Writers`]).
 //!
 //! - An acknowledged put is lost when the key shows a value whose write had completed before the put was invoked, or
 //!   when the key shows nothing and every delete or clear of it that may have happened had completed before then.
 //! - An acknowledged delete is lost when the key shows a value whose write had completed before the delete was invoked.
 //!   So is a clear, for the keys that it removed ([`super::facts`]).
 //!
-//! An append counts as a put: its element is the key's value. What became of the other elements of a list says
-//! [`super::append_uniqueness`].
+//! An append counts as a put: its element is the key's value. One whose element is in the list that the key shows is not
+//! lost, whoever appended it last. What became of the other elements of a list says [`super::append_uniqueness`].
 //!
 //! A write whose outcome is unknown never completes: it may take effect at any time and so proves no loss. So does
 //! one that failed and survives all the same, which is a defect of another kind ([`super::lww_maximum`]). A write that
@@ -19,14 +20,19 @@
 //! The definition follows Jepsen's lost updates for registers ("acknowledged, then never seen again", Kingsbury,
 //! "Call me maybe"), made exact for last write wins by the real-time order of Herlihy and Wing (1990).
 //!
+//! What was thrown away and then written over breaks nothing at the end, and is counted apart ([`discarded`]).
+//!
 //! One pass, two thresholds a key: the lost writes of a key are those invoked after a place in the history.
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Version};
 use crate::metrics::Settlement;
+use crate::protocol::Stored;
 
-use super::facts::{Facts, end};
+use super::facts::{Facts, Holding};
 use super::{Finding, Verdict, Witness, words};
+
+mod discarded;
 
 /// The places in the history from which on an acknowledged write of a key is lost, when it was invoked there; none is
 /// from `u32::MAX` on. (An invocation and a completion never share a place, so "at or after" is "after".)
@@ -57,7 +63,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     }
 
     let acked = ("acknowledged_writes", acknowledged);
-    let figures = vec![acked, ("lost_writes", lost)];
+    let mut figures = vec![acked, ("lost_writes", lost)];
+    if let Some(discarded) = discarded::discarded(facts, |op| is_lost(facts, &thresholds, op)) {
+        figures.push(("discarded_writes", discarded.len() as u64));
+        figures.push(("written_keys", written_keys(facts)));
+    }
     let unknown =
         |reason: String| Finding { verdict: Verdict::Unknown(reason), figures: vec![acked] };
     if acknowledged == 0 {
@@ -72,12 +82,33 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         return unknown("no node is up".to_owned());
     }
     if let (None, Some(key), Some(held)) =
-        (first, unjudged, unjudged.and_then(|key| facts.newest[key.0 as usize]))
+        (first, unjudged, unjudged.and_then(|key| facts.shown[key.0 as usize]))
     {
         let shown = words::holds(facts.evidence.names(), key, Some(held.stored));
         return unknown(format!("{} holds {shown}, a version that no write was given", held.node));
     }
     Finding::of(first.map(|(op, key)| witness(facts, op, key, lost)), figures)
+}
+
+/// How many keys have an acknowledged write.
+fn written_keys(facts: &Facts<'_>) -> u64 {
+    let mut written = vec![false; facts.newest.len()];
+    let writes = facts.evidence.history.entries().iter().filter(|e| e.is_ok() && e.is_write());
+    for entry in writes.filter(|entry| entry.is_on_one_key()) {
+        written[entry.key.0 as usize] = true;
+    }
+    written.into_iter().filter(|written| *written).count() as u64
+}
+
+fn is_lost(facts: &Facts<'_>, thresholds: &[Option<Thresholds>], op: OpId) -> bool {
+    lost_key(facts, thresholds, (op, facts.evidence.history.entry(op))).is_some()
+}
+
+/// Every acknowledged write that was thrown away before its key was written again, in the order of invocation; none
+/// where the protocol does not say what its writes are written over.
+pub(super) fn discarded_writes(facts: &Facts<'_>) -> Vec<OpId> {
+    let thresholds = thresholds(facts);
+    discarded::discarded(facts, |op| is_lost(facts, &thresholds, op)).unwrap_or_default()
 }
 
 /// Every acknowledged write that is lost, in the order of invocation, with the key on which it is: of a clear the
@@ -97,7 +128,7 @@ fn lost_key(
 ) -> Option<KeyId> {
     let is_lost = |key: KeyId| match &thresholds[key.0 as usize] {
         Some(threshold) if matches!(entry.function, Function::Put | Function::Append) => {
-            threshold.put <= entry.invoked_seq
+            threshold.put <= entry.invoked_seq && !is_element(facts, entry)
         }
         Some(threshold) => threshold.removal <= entry.invoked_seq,
         None => false,
@@ -108,26 +139,35 @@ fn lost_key(
     is_lost(entry.key).then_some(entry.key)
 }
 
+/// Whether the append `entry` has its element in the list that the key shows.
+fn is_element(facts: &Facts<'_>, entry: &Entry) -> bool {
+    let (Function::Append, Some(element)) = (entry.function, entry.value) else { return false };
+    let is_shown = |node: NodeId| facts.leader.is_none_or(|leader| leader == node);
+    let live = facts.evidence.finals.iter().filter(|node| node.up && is_shown(node.node));
+    let mut lists = live.filter_map(|node| node.lists.get(&entry.key));
+    lists.any(|list| list.iter().any(|(_, value)| *value == element))
+}
+
 /// By key; `None` where what is held was written by no known operation.
 fn thresholds(facts: &Facts<'_>) -> Vec<Option<Thresholds>> {
     let history = facts.evidence.history;
     // By key, the place until which a removal may have taken effect.
-    let mut removed_until = vec![0; facts.newest.len()];
+    let mut removed_until = vec![0; facts.shown.len()];
     let mut all_removed_until = 0;
     for (op, entry) in history.iter() {
         match entry.function {
             Function::Delete if entry.may_have_happened() => {
                 let until = &mut removed_until[entry.key.0 as usize];
-                *until = end(entry).max(*until);
+                *until = entry.end().max(*until);
             }
             Function::Clear if entry.may_have_happened() => {
                 let cleared = facts.cleared(op);
                 for (_, key, _) in cleared {
                     let until = &mut removed_until[key.0 as usize];
-                    *until = end(entry).max(*until);
+                    *until = entry.end().max(*until);
                 }
                 if cleared.is_empty() {
-                    all_removed_until = end(entry).max(all_removed_until);
+                    all_removed_until = entry.end().max(all_removed_until);
                 }
             }
             Function::Put
@@ -139,23 +179,23 @@ fn thresholds(facts: &Facts<'_>) -> Vec<Option<Thresholds>> {
             | Function::Append => {}
         }
     }
-    let of_key = |(newest, removed_until): (&Option<super::facts::Holding>, u32)| {
+    let of_key = |(newest, removed_until): (&Option<Holding>, u32)| {
         let removed = Thresholds { put: removed_until.max(all_removed_until), removal: u32::MAX };
         let Some(newest) = newest else { return Some(removed) };
-        let survived = end(history.entry(newest.writer?));
+        let survived = history.entry(newest.writer?).end();
         Some(match newest.stored.value {
             Some(_) => Thresholds { put: survived, removal: survived },
             None => Thresholds { put: removed.put.max(survived), ..removed },
         })
     };
-    facts.newest.iter().zip(removed_until).map(of_key).collect()
+    facts.shown.iter().zip(removed_until).map(of_key).collect()
 }
 
 fn witness(facts: &Facts<'_>, op: OpId, key: KeyId, count: u64) -> Witness {
     let names = facts.evidence.names();
     let history = facts.evidence.history;
     let entry = history.entry(op);
-    let newest = facts.newest[key.0 as usize];
+    let newest = facts.shown[key.0 as usize];
     let survivor = newest.and_then(|newest| newest.writer).map(|writer| history.entry(writer));
     let key_name = names.key(key);
     let now = match (newest.and_then(|newest| newest.stored.value), survivor) {
@@ -203,14 +243,10 @@ fn removal_or_put_version(
 
 /// The nodes, up or down, that still have the write `op` of `key`.
 fn keepers(facts: &Facts<'_>, op: OpId, key: KeyId) -> Vec<(NodeId, bool)> {
-    let entry = facts.evidence.history.entry(op);
-    let is_kept = |held: Version| {
-        entry.version.is_some_and(|version| version == held || (facts.least(op, version) == held))
-            || facts.cleared(op).iter().any(|(_, other, version)| *other == key && *version == held)
-    };
+    let is_kept = |held: &Stored| facts.writers.writer(key, held.value, held.version) == Some(op);
     let finals = facts.evidence.finals.iter();
     finals
-        .filter(|snapshot| snapshot.data.get(&key).is_some_and(|stored| is_kept(stored.version)))
+        .filter(|snapshot| snapshot.data.get(&key).is_some_and(is_kept))
         .map(|snapshot| (snapshot.node, snapshot.up))
         .collect()
 }
@@ -229,12 +265,16 @@ fn last_seen(facts: &Facts<'_>, op: OpId, entry: &Entry, keepers: &[(NodeId, boo
             .collect();
         return format!("; last seen {}", parts.join("; "));
     }
-    let Some(version) = entry.version else { return String::new() };
+    if entry.version.is_none() {
+        return String::new();
+    }
     let found = |(_, read): &(OpId, &Entry)| {
         read.function == Function::Get
             && read.is_ok()
             && read.key == entry.key
-            && read.version.is_some_and(|read| read == version || read == facts.least(op, version))
+            && read.value.zip(read.version).is_some_and(|(value, version)| {
+                facts.writers.writer(read.key, Some(value), version) == Some(op)
+            })
     };
     let last =
         facts.evidence.history.iter().filter(found).max_by_key(|(_, read)| read.completed_seq);
@@ -248,7 +288,7 @@ fn last_seen(facts: &Facts<'_>, op: OpId, entry: &Entry, keepers: &[(NodeId, boo
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{Story, any_story, removal_versions, versions};
+    use super::super::testing::{Story, any_story, removal_versions, shown, versions, writer};
     use super::super::{Evidence, Verdict};
     use super::*;
     use crate::history::Status;
@@ -444,20 +484,94 @@ mod tests {
         assert!(story.unknown(Durability).contains("stuck at 0.007000000 s"));
     }
 
+    #[test]
+    fn a_write_is_not_its_version() {
+        // The leader forgot what it had stamped, and gave the version again: followers kept the first write.
+        let mut story = Story::new(3);
+        story.put("c1", "city", "Durham").at(1).ok(2).version(5);
+        story.put("c1", "city", "Raleigh").at(3).ok(4).version(5);
+        story.holds(2, "city", "Durham", 5).holds(3, "city", "Durham", 5).down(1);
+        let witness = story.witness(Durability);
+        assert_eq!((witness.count, witness.operations), (1, vec![OpId(1), OpId(0)]));
+        // Where a live replica has the second one, nobody can say that it is gone.
+        story.holds(3, "city", "Raleigh", 5);
+        story.assert_valid(Durability);
+    }
+
+    #[test]
+    fn the_leader_tells_what_is_there_at_the_end() {
+        let mut story = two_writes();
+        story.holds(1, "city", "Raleigh", 9).holds(2, "city", "Durham", 20).led_by(1);
+        story.put("c3", "city", "Durham").at(1).version(20);
+        story.assert_valid(Durability);
+        // The other way round: a follower has what the leader lacks.
+        let mut story = two_writes();
+        story.holds(1, "city", "Durham", 5).holds(2, "city", "Raleigh", 9).led_by(1);
+        assert_eq!(story.witness(Durability).count, 1);
+        // Two leaders of one term tell this and that; and what the leader has never heard of others may still tell.
+        story.led_by(2);
+        story.assert_valid(Durability);
+        let mut story = two_writes();
+        story.holds(2, "city", "Raleigh", 9).led_by(1);
+        story.assert_valid(Durability);
+        let mut story = two_writes();
+        story.holds(1, "city", "Durham", 5).holds(2, "city", "Raleigh", 9).led_by(1).down(1);
+        story.assert_valid(Durability);
+    }
+
+    #[test]
+    fn an_element_appended_again_and_known_is_not_lost() {
+        let mut story = Story::new(2);
+        story.append("c1", "city", "x").at(1).ok(2).version(1);
+        story.append("c1", "city", "y").at(3).ok(4).version(2);
+        story.append("c1", "city", "x").at(5).ok(6).version(1);
+        let mut kept = story.clone();
+        kept.lists(1, "city", &[("x", 1), ("y", 2)]).assert_valid(Durability);
+        story.lists(1, "city", &[("y", 2)]);
+        assert_eq!(story.witness(Durability).operations[0], OpId(2));
+    }
+
+    #[test]
+    fn what_is_thrown_away_and_written_over_is_counted() {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Durham").at(1).ok(2).version(1).over(None);
+        story.put("c1", "city", "Raleigh").at(3).ok(4).version(2).over(Some(0));
+        // The next leader did not have it.
+        story.put("c2", "city", "Apex").at(5).ok(6).version(3).by(2).over(Some(0));
+        story.put("c2", "city", "Cary").at(7).ok(8).version(4).by(2).over(Some(2));
+        story.holds(1, "city", "Cary", 4).holds(2, "city", "Cary", 4);
+        story.assert_valid(Durability);
+        assert_eq!(story.figure(Durability, "discarded_writes"), 1);
+        assert_eq!(story.evidence(|evidence| discarded_writes(&Facts::of(evidence))), [OpId(1)]);
+
+        // What is lost is not discarded, and what a removal explains is neither.
+        let mut lost = story.clone();
+        lost.holds(1, "city", "Durham", 1).holds(2, "city", "Durham", 1);
+        assert_eq!(lost.figure(Durability, "lost_writes"), 3);
+        assert_eq!(lost.figure(Durability, "discarded_writes"), 0);
+        let mut removed = Story::new(2);
+        removed.put("c1", "city", "Durham").at(1).ok(2).version(1).over(None);
+        removed.delete("c1", "city").at(3).ok(4).version(2).over(Some(0));
+        removed.put("c1", "city", "Apex").at(5).ok(6).version(3).over(None);
+        removed.put("c1", "city", "Cary").at(7).ok(8).version(4).over(Some(1));
+        removed.holds(1, "city", "Cary", 4);
+        assert_eq!(removed.figure(Durability, "discarded_writes"), 0);
+    }
+
+    #[test]
+    fn a_protocol_that_does_not_say_what_it_writes_over_has_no_count() {
+        let figures = two_writes().report(Durability).figures;
+        assert!(figures.iter().all(|(name, _)| *name != "discarded_writes"), "{figures:?}");
+    }
+
     /// The definition word by word: quadratic, one write at a time. The lost writes in order.
     fn lost(evidence: &Evidence<'_>) -> Vec<OpId> {
         let history = evidence.history;
         let is_lost = |entry: &Entry, key: KeyId| {
-            let live = evidence.finals.iter().filter(|snapshot| snapshot.up);
-            let held = live.filter_map(|snapshot| snapshot.data.get(&key));
-            let newest = held.max_by_key(|stored| stored.version);
+            let newest = shown(evidence, key);
             let had_completed = |other: &Entry| other.is_ok() && other.precedes(entry);
-            let writer = newest.and_then(|newest| {
-                let wrote = |(op, _): &(OpId, &Entry)| {
-                    versions(history, *op, key).contains(&newest.version)
-                };
-                history.iter().find(wrote).map(|(_, entry)| entry)
-            });
+            let writer = newest.and_then(|newest| writer(history, key, newest));
+            let writer = writer.map(|op| history.entry(op));
             if newest.is_some_and(|newest| newest.value.is_some()) {
                 return writer.is_some_and(had_completed);
             }

@@ -1,30 +1,28 @@
 //! What several checkers need to know of the evidence, gathered once.
 //!
-//! Writes are told apart by [`Version`]. Three things make that less than simple, and are settled here for all:
+//! **A write is not its version**: two writes may bear one. Whatever a replica holds or a read found is told by the
+//! operation that wrote it ([`crate::history::Writers`]), and writes are ordered by [`super::order`]. Three things make
+//! that less than simple, and are settled here for all:
 //!
 //! - **A retried write may have several versions**, one for each attempt that a node accepted. A checker counts it
 //!   with the version that *claims least*: the least when the write sets a bound for others ([`Facts::least`]), the
 //!   greatest when it is held against one ([`Facts::greatest`]).
-//! - **A read that finds nothing has no version.** It counts as having seen the highest removal (delete or clear)
-//!   of the key that it can have seen: one that was invoked before the read completed and did not fail. With no
-//!   such removal it counts as below every write, [`UNWRITTEN`]; when the version of one is not known, as above
-//!   every write, [`UNKNOWN_REMOVAL`]. So a read of nothing is held against a bound only where no removal explains it.
+//! - **A read that finds nothing** is explained by a removal (delete or clear) of the key that was invoked before the read
+//!   completed and did not fail. What is explained is not missed: a write that is older than such a removal, or may be.
+//!   So an excuse ends when the removal has completed and something acknowledged came after. In the same way a key that is
+//!   in a list of keys is explained by a put or an append, and an element that is not in a list by whatever ends a list.
 //! - **A clear** removes the keys whose removal a node accepted ([`crate::history::History::cleared`]). One that
 //!   accepted none may have emptied a single replica, any key of it: it explains every absence, and promises none.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::history::{Entry, Function, Status};
+use crate::history::{Entry, Function, Writers};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
-use crate::protocol::{NodeSnapshot, Stored};
+use crate::protocol::{NodeSnapshot, Role, Stored};
 
 use super::Evidence;
-
-/// Below the version of every write.
-pub(super) const UNWRITTEN: Version = Version { timestamp: i64::MIN, node: NodeId(0), sequence: 0 };
-/// Above the version of every write: what a removal counts as whose version nobody knows.
-pub(super) const UNKNOWN_REMOVAL: Version =
-    Version { timestamp: i64::MAX, node: NodeId(u16::MAX), sequence: u32::MAX };
+use super::order::{Explaining, UNKNOWN_REMOVAL, Write};
 
 /// What a live replica holds for a key, and the operation that wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +30,27 @@ pub(super) struct Holding {
     pub(super) stored: Stored,
     /// One of the replicas that hold it.
     pub(super) node: NodeId,
-    /// Who was given that version; `None` when no operation was.
+    /// Who wrote it; `None` when no operation did.
     pub(super) writer: Option<OpId>,
+}
+
+/// What a completed read found for a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Seen {
+    /// This write's value.
+    Value(Write),
+    /// The key, and not its value.
+    Key,
+    /// No such key.
+    Nothing,
 }
 
 /// The evidence, with what is derived from it.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
     pub(super) evidence: Evidence<'a>,
-    /// Completed gets and reads of everything.
+    pub(super) writers: Writers<'a>,
+    /// Completed gets, lists of keys and reads of everything.
     pub(super) reads: u64,
     /// One more than the highest client that completed an operation.
     pub(super) clients: usize,
@@ -48,22 +58,27 @@ pub(super) struct Facts<'a> {
     pub(super) live: Vec<NodeId>,
     /// By key, the highest version that a live replica holds.
     pub(super) newest: Vec<Option<Holding>>,
+    /// By key, what a client can be told at the end: what the leader holds where one leads and knows the key, else the
+    /// newest.
+    pub(super) shown: Vec<Option<Holding>>,
+    /// Who leads at the end: of several the one of the highest term, none of several of one term.
+    pub(super) leader: Option<NodeId>,
     /// What live replicas hold beside [`Facts::newest`], each version and value once, by key and version.
     pub(super) others: Vec<(KeyId, Holding)>,
     /// The live replicas to which a key shows something else than the newest version does, or another list than the
     /// longest, by key.
     pub(super) behind: Vec<(KeyId, NodeId)>,
-    removals: Vec<Vec<Removal>>,
-    blind_from: u32,
+    /// By key, its deletes and the clears that removed it.
+    removals: Vec<Explaining>,
+    /// The clears that may have removed any key.
+    clears: Explaining,
+    /// By key, its puts and appends; made when a list of keys is judged.
+    creations: OnceCell<Vec<Explaining>>,
+    /// By key, its puts; made when a list of elements is judged.
+    puts: OnceCell<Vec<Explaining>>,
     attempts: Vec<(OpId, Version)>,
     cleared: Vec<(OpId, KeyId, Version)>,
-}
-
-/// A removal higher than all removals of its key that were invoked before it.
-#[derive(Clone, Copy, Debug)]
-struct Removal {
-    invoked_seq: u32,
-    version: Version,
+    repeated: OnceCell<Vec<OpId>>,
 }
 
 impl<'a> Facts<'a> {
@@ -75,20 +90,31 @@ impl<'a> Facts<'a> {
         cleared.sort_unstable();
         let mut facts = Self {
             evidence: *evidence,
+            writers: Writers::of(evidence.history),
             reads: 0,
             clients: 0,
             live: Vec::new(),
             newest: vec![None; keys],
+            shown: Vec::new(),
+            leader: leader(evidence.finals),
             others: Vec::new(),
             behind: Vec::new(),
-            removals: vec![Vec::new(); keys],
-            blind_from: u32::MAX,
+            removals: vec![Explaining::default(); keys],
+            clears: Explaining::default(),
+            creations: OnceCell::new(),
+            puts: OnceCell::new(),
             attempts,
             cleared,
+            repeated: OnceCell::new(),
         };
         facts.compare_replicas(evidence.finals);
         facts.read_history();
         facts
+    }
+
+    fn holding(&self, key: KeyId, stored: Stored, node: NodeId) -> Holding {
+        let writer = self.writers.writer(key, stored.value, stored.version);
+        Holding { stored, node, writer }
     }
 
     fn compare_replicas(&mut self, finals: &[NodeSnapshot]) {
@@ -115,7 +141,8 @@ impl<'a> Facts<'a> {
                 if let Some(stored) = stored
                     && newest.is_some_and(|newest| newest.stored != stored)
                 {
-                    self.others.push((key, Holding { stored, node: snapshot.node, writer: None }));
+                    let held = Holding { stored, node: snapshot.node, writer: None };
+                    self.others.push((key, held));
                 }
             }
         }
@@ -127,6 +154,48 @@ impl<'a> Facts<'a> {
         };
         self.others.sort_by_key(content);
         self.others.dedup_by_key(|other| content(other));
+        self.name_writers();
+    }
+
+    /// Says of all that is held who wrote it, and what clients are shown.
+    fn name_writers(&mut self) {
+        let name = |(key, held): (KeyId, &Holding)| self.holding(key, held.stored, held.node);
+        let newest = (0..).map(KeyId).zip(&self.newest);
+        let newest: Vec<_> =
+            newest.map(|(key, held)| held.as_ref().map(|held| name((key, held)))).collect();
+        let others: Vec<_> =
+            self.others.iter().map(|(key, held)| (*key, name((*key, held)))).collect();
+        let leads = |snapshot: &&NodeSnapshot| Some(snapshot.node) == self.leader;
+        let shown = match self.evidence.finals.iter().find(leads) {
+            None => {
+                // Of several writes of one version a client may be told any: the one that may take effect last.
+                let mut shown = newest.clone();
+                let end = |held: &Holding| {
+                    held.writer.map_or(u32::MAX, |op| self.evidence.history.entry(op).end())
+                };
+                for (key, held) in &others {
+                    if let Some(shown) = &mut shown[key.0 as usize]
+                        && shown.stored.version == held.stored.version
+                        && end(shown) < end(held)
+                    {
+                        *shown = *held;
+                    }
+                }
+                shown
+            }
+            Some(leader) => {
+                let newest = (0..).map(KeyId).zip(&newest);
+                let of_leader = |(key, newest): (KeyId, &Option<Holding>)| {
+                    let Some(stored) = leader.data.get(&key).copied() else { return *newest };
+                    // Nearly always it is the newest.
+                    newest
+                        .filter(|newest| newest.stored == stored)
+                        .or_else(|| Some(self.holding(key, stored, leader.node)))
+                };
+                newest.map(of_leader).collect()
+            }
+        };
+        (self.newest, self.others, self.shown) = (newest, others, shown);
     }
 
     /// Against the longest list of each key: whoever lacks an element has a shorter one.
@@ -152,60 +221,54 @@ impl<'a> Facts<'a> {
             }
             match entry.function {
                 Function::Put | Function::Append => {}
-                Function::Get | Function::ReadAll => self.reads += u64::from(entry.is_ok()),
-                Function::Delete => {
-                    let version =
-                        entry.version.map_or(UNKNOWN_REMOVAL, |version| self.greatest(op, version));
-                    self.note_removal(entry, entry.key, version);
+                Function::Get | Function::ReadAll | Function::List => {
+                    self.reads += u64::from(entry.is_ok());
                 }
-                Function::Clear => {
+                Function::Delete => {
+                    if let Some(removal) = self.explaining(op, entry) {
+                        self.removals[entry.key.0 as usize].push(removal);
+                    }
+                }
+                Function::Clear if entry.may_have_happened() => {
                     let removed = self.cleared_range(op);
-                    if removed.is_empty() && entry.may_have_happened() {
-                        self.blind_from = self.blind_from.min(entry.invoked_seq);
+                    let clear = |version| Write { version, ..place(op, entry) };
+                    if removed.is_empty() {
+                        self.clears.push(clear(UNKNOWN_REMOVAL));
                     }
                     for i in removed {
                         let (_, key, version) = self.cleared[i];
-                        self.note_removal(entry, key, version);
-                        self.note_writer(op, key, version);
+                        self.removals[key.0 as usize].push(clear(version));
                     }
                 }
-                Function::List => {}
+                Function::Clear => {}
             }
-            if let (Function::Put | Function::Delete | Function::Append, Some(version)) =
-                (entry.function, entry.version)
-            {
-                self.note_writer(op, entry.key, version);
-            }
-        }
-        for i in 0..self.attempts.len() {
-            let (op, version) = self.attempts[i];
-            self.note_writer(op, self.evidence.history.entry(op).key, version);
         }
     }
 
-    fn note_removal(&mut self, entry: &Entry, key: KeyId, version: Version) {
-        let removals = &mut self.removals[key.0 as usize];
-        if entry.may_have_happened() && removals.last().is_none_or(|last| last.version < version) {
-            removals.push(Removal { invoked_seq: entry.invoked_seq, version });
-        }
+    /// A write on one key as it explains what a read found: with the greatest version it was given.
+    fn explaining(&self, op: OpId, entry: &Entry) -> Option<Write> {
+        let version = entry.version.map_or(UNKNOWN_REMOVAL, |version| self.greatest(op, version));
+        entry.may_have_happened().then(|| Write { version, ..place(op, entry) })
     }
 
-    fn note_writer(&mut self, op: OpId, key: KeyId, version: Version) {
-        let Some(newest) = &mut self.newest[key.0 as usize] else { return };
-        if newest.stored.version == version {
-            newest.writer = Some(op);
-        }
-        if self.others.is_empty() {
-            return;
-        }
-        let place = |(key, holding): &(KeyId, Holding)| (*key, holding.stored.version);
-        let from = self.others.partition_point(|other| place(other) < (key, version));
-        for other in &mut self.others[from..] {
-            if place(other) != (key, version) {
-                break;
+    fn by_key(&self, wanted: impl Fn(Function) -> bool) -> Vec<Explaining> {
+        let mut by_key = vec![Explaining::default(); self.newest.len()];
+        for (op, entry) in self.evidence.history.iter().filter(|(_, e)| wanted(e.function)) {
+            if let Some(write) = self.explaining(op, entry) {
+                by_key[entry.key.0 as usize].push(write);
             }
-            other.1.writer = Some(op);
         }
+        by_key
+    }
+
+    fn creations(&self, key: KeyId) -> &Explaining {
+        let creates = |function| matches!(function, Function::Put | Function::Append);
+        &self.creations.get_or_init(|| self.by_key(creates))[key.0 as usize]
+    }
+
+    fn puts(&self, key: KeyId) -> &Explaining {
+        let puts = |function| matches!(function, Function::Put);
+        &self.puts.get_or_init(|| self.by_key(puts))[key.0 as usize]
     }
 
     fn cleared_range(&self, op: OpId) -> std::ops::Range<usize> {
@@ -239,30 +302,157 @@ impl<'a> Facts<'a> {
         self.attempts(op).iter().fold(version, |greatest, (_, attempt)| greatest.max(*attempt))
     }
 
-    /// What a read of `key` that found nothing and completed at `completed_seq` counts as having seen.
-    pub(super) fn seen_in_nothing(&self, key: KeyId, completed_seq: u32) -> Version {
-        if self.blind_from < completed_seq {
-            return UNKNOWN_REMOVAL;
-        }
-        let removals = &self.removals[key.0 as usize];
-        let before = removals.partition_point(|removal| removal.invoked_seq < completed_seq);
-        before.checked_sub(1).map_or(UNWRITTEN, |last| removals[last].version)
+    /// Whether the write `op` was given `version` for `key`, in one of its attempts.
+    pub(super) fn gave(&self, op: OpId, key: KeyId, version: Version) -> bool {
+        let entry = self.evidence.history.entry(op);
+        let mut cleared = self.cleared(op).iter();
+        entry.is_on_one_key() && entry.version == Some(version)
+            || self.attempts(op).iter().any(|(_, attempt)| *attempt == version)
+            || cleared.any(|(_, other, removed)| (*other, *removed) == (key, version))
     }
 
-    /// What a completed get counts as having seen, and whether it found a value.
-    pub(super) fn seen(&self, entry: &Entry) -> (Version, bool) {
-        match (entry.value, entry.version) {
-            (Some(_), Some(version)) => (version, true),
-            _ => (self.seen_in_nothing(entry.key, entry.completed_seq), false),
+    /// Whether `op` appended an element that its list had: it was answered with the version of the operation that had
+    /// appended it, and wrote nothing.
+    pub(super) fn is_repeated(&self, op: OpId) -> bool {
+        let repeated = self.repeated.get_or_init(|| {
+            let appends = self.evidence.history.iter();
+            let appends = appends.filter(|(_, entry)| entry.function == Function::Append);
+            let element =
+                |(op, entry): (OpId, &Entry)| Some((entry.key, entry.value?, entry.version?, op));
+            let mut elements: Vec<_> = appends.filter_map(element).collect();
+            elements.sort_unstable();
+            let of_one = elements.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2));
+            let mut repeated: Vec<OpId> =
+                of_one.flat_map(|of| of[1..].iter().map(|e| e.3)).collect();
+            repeated.sort_unstable();
+            repeated
+        });
+        repeated.binary_search(&op).is_ok()
+    }
+
+    /// The acknowledged writes that `op` brought about, by key: a clear has several, a repeated append none. With the
+    /// least version that each was given.
+    pub(super) fn for_each_write(
+        &self,
+        op: OpId,
+        entry: &Entry,
+        mut note: impl FnMut(KeyId, Write),
+    ) {
+        match entry.function {
+            Function::Clear => {
+                // Sorted by key, then version: a retried clear has a key several times.
+                for removed in self.cleared(op).chunk_by(|a, b| a.1 == b.1) {
+                    let (_, key, version) = removed[0];
+                    note(key, Write { version, ..place(op, entry) });
+                }
+            }
+            Function::Append if self.is_repeated(op) => {}
+            Function::Put | Function::Delete | Function::Append => {
+                if let Some(version) = entry.version {
+                    let version = self.least(op, version);
+                    note(entry.key, Write { version, ..place(op, entry) });
+                }
+            }
+            Function::Get | Function::List | Function::ReadAll => {}
         }
+    }
+
+    /// The write of a value that was found with this version.
+    pub(super) fn found(&self, key: KeyId, value: Value, version: Version) -> Write {
+        match self.writers.writer(key, Some(value), version) {
+            Some(op) => Write { version, ..place(op, self.evidence.history.entry(op)) },
+            None => Write::unknown(version),
+        }
+    }
+
+    /// The write of an element of a list.
+    pub(super) fn element(&self, key: KeyId, value: Value) -> Write {
+        let history = self.evidence.history;
+        let writer = self.writers.writer(key, Some(value), Version::default());
+        let known = writer.and_then(|op| {
+            let version = self.least(op, history.entry(op).version?);
+            Some(Write { version, ..place(op, history.entry(op)) })
+        });
+        known.unwrap_or_else(|| Write::unknown(Version::default()))
+    }
+
+    /// What a completed get found.
+    pub(super) fn seen(&self, entry: &Entry) -> Seen {
+        match (entry.value, entry.version) {
+            (Some(value), Some(version)) => Seen::Value(self.found(entry.key, value, version)),
+            _ => Seen::Nothing,
+        }
+    }
+
+    /// Whether a read of `key` that completed at the place `completed` misses `write`: what it found is older, or it
+    /// found nothing and no removal explains that.
+    pub(super) fn misses(&self, (key, seen): (KeyId, Seen), write: &Write, completed: u32) -> bool {
+        match seen {
+            Seen::Value(found) => found.is_older_than(write),
+            Seen::Nothing => !self.is_removed(key, write, completed),
+            Seen::Key => self.removes(write) && !self.is_created(key, write, completed),
+        }
+    }
+
+    /// Whether a removal of `key` that was invoked before `before` may have come after `write`.
+    pub(super) fn is_removed(&self, key: KeyId, write: &Write, before: u32) -> bool {
+        self.removals[key.0 as usize].explains(write, before) || self.clears.explains(write, before)
+    }
+
+    /// Whether anything may ever have removed `key`.
+    pub(super) fn was_removed(&self, key: KeyId) -> bool {
+        let ever = |removals: &Explaining| removals.last_invoked(u32::MAX).is_some();
+        ever(&self.removals[key.0 as usize]) || ever(&self.clears)
+    }
+
+    /// Whether a put or an append of `key` that was invoked before `before` may have come after `write`.
+    pub(super) fn is_created(&self, key: KeyId, write: &Write, before: u32) -> bool {
+        self.creations(key).explains(write, before)
+    }
+
+    /// Whether something that was invoked before `before` may have ended the list of which `element` was.
+    pub(super) fn is_ended(&self, key: KeyId, element: &Write, before: u32) -> bool {
+        self.is_removed(key, element, before) || self.puts(key).explains(element, before)
+    }
+
+    /// Whether `write` is a delete or a clear.
+    pub(super) fn removes(&self, write: &Write) -> bool {
+        let function = write.op.map(|op| self.evidence.history.entry(op).function);
+        matches!(function, Some(Function::Delete | Function::Clear))
+    }
+
+    /// When the last removal that may explain a read of nothing, or the last creation that may explain a key in a list of
+    /// keys, was invoked before the place `before`.
+    pub(super) fn last_explaining(&self, key: KeyId, seen: Seen, before: u32) -> Option<u32> {
+        match seen {
+            Seen::Value(_) => None,
+            Seen::Nothing => {
+                let removed = self.removals[key.0 as usize].last_invoked(before);
+                removed.max(self.clears.last_invoked(before))
+            }
+            Seen::Key => self.creations(key).last_invoked(before),
+        }
+    }
+
+    /// Whether a read of nothing at the place `before` may have come before `shown`, given that `write` had been there:
+    /// whether a removal fits in between.
+    pub(super) fn may_return(&self, key: KeyId, write: &Write, shown: &Write, before: u32) -> bool {
+        self.removals[key.0 as usize].allows(write, shown, before)
+            || self.clears.allows(write, shown, before)
     }
 }
 
-/// The place in the history after which a write cannot take effect any more: its completion if that was ok. One
-/// whose outcome is unknown may take effect at any time, and so may one that failed yet shows an effect.
-pub(super) const fn end(entry: &Entry) -> u32 {
-    match entry.status {
-        Status::Ok => entry.completed_seq,
-        Status::Pending | Status::Fail | Status::Info => u32::MAX,
-    }
+/// The place of `op` among the writes, without a version.
+pub(super) fn place(op: OpId, entry: &Entry) -> Write {
+    let version = Version::default();
+    Write { op: Some(op), invoked: entry.invoked_seq, end: entry.end(), version }
+}
+
+/// Who leads at the end.
+fn leader(finals: &[NodeSnapshot]) -> Option<NodeId> {
+    let leads = |node: &&NodeSnapshot| node.up && node.role == Role::Leader;
+    let term = finals.iter().filter(leads).map(|node| node.term).max()?;
+    let mut leaders = finals.iter().filter(leads).filter(|node| node.term == term);
+    let leader = leaders.next().map(|node| node.node);
+    leader.filter(|_| leaders.next().is_none())
 }

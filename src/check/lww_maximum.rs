@@ -21,7 +21,7 @@ use crate::history::Function;
 use crate::id::{KeyId, OpId, Value, Version};
 use crate::metrics::Settlement;
 
-use super::facts::{Facts, Holding, end};
+use super::facts::{Facts, Holding};
 use super::{Finding, Verdict, Witness, words};
 
 /// The greatest write of a key that a survivor accepted.
@@ -51,7 +51,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     let missing = missing(facts);
     let mut broken: Vec<KeyId> = missing.iter().map(|(key, _)| *key).collect();
     let made_up: Vec<(KeyId, Holding)> =
-        holdings(facts).filter(|(_, held)| is_made_up(facts, held)).collect();
+        holdings(facts).filter(|(key, held)| is_made_up(facts, *key, held)).collect();
     broken.extend(made_up.iter().map(|(key, _)| *key));
     broken.extend(facts.behind.iter().map(|(key, _)| *key));
     broken.sort_unstable();
@@ -85,8 +85,9 @@ fn written(facts: &Facts<'_>, op: OpId) -> Option<Value> {
     entry.value.filter(|_| leaves_value)
 }
 
-fn is_made_up(facts: &Facts<'_>, held: &Holding) -> bool {
-    held.writer.is_none_or(|op| written(facts, op) != held.stored.value)
+fn is_made_up(facts: &Facts<'_>, key: KeyId, held: &Holding) -> bool {
+    let (value, version) = (held.stored.value, held.stored.version);
+    held.writer.is_none_or(|op| written(facts, op) != value || !facts.gave(op, key, version))
 }
 
 /// The keys of which no live replica holds the greatest write that a survivor accepted.
@@ -110,7 +111,7 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, Accepted)> {
             (Function::Clear, _) => {
                 let cleared = facts.cleared(op);
                 if cleared.is_empty() && entry.may_have_happened() {
-                    all_erased_until = end(entry).max(all_erased_until);
+                    all_erased_until = entry.end().max(all_erased_until);
                 }
                 for (op, key, version) in cleared {
                     accept(*op, *key, *version);
@@ -119,7 +120,7 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, Accepted)> {
             (_, Some(version)) => accept(op, entry.key, version),
             (Function::Delete, None) if entry.may_have_happened() => {
                 let until = &mut erased_until[entry.key.0 as usize];
-                *until = end(entry).max(*until);
+                *until = entry.end().max(*until);
             }
             (_, None) => {}
         }
@@ -147,19 +148,25 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, Accepted)> {
 fn made_up_witness(facts: &Facts<'_>, key: KeyId, held: &Holding, count: u64) -> Witness {
     let names = facts.evidence.names();
     let shown = words::holds(names, key, Some(held.stored));
-    let summary = match held.writer {
-        Some(op) => {
+    let version = held.stored.version;
+    let given = facts.writers.of_version(key, version).next();
+    let summary = match (held.writer, given) {
+        (_, Some(op)) => {
             let call = words::call_by(names, facts.evidence.history.entry(op));
             format!("{} holds {shown}, but that is the version of {call}", held.node)
         }
-        None => format!("{} holds {shown}, a version that no write was given", held.node),
+        (Some(op), None) => {
+            let call = words::call_by(names, facts.evidence.history.entry(op));
+            format!("{} holds {shown}, a version that {call} was not given", held.node)
+        }
+        (None, None) => format!("{} holds {shown}, a version that no write was given", held.node),
     };
     Witness {
         summary: summary + &words::in_all(count, "keys"),
         count,
-        operations: held.writer.into_iter().collect(),
+        operations: held.writer.or(given).into_iter().collect(),
         nodes: vec![held.node],
-        write: Some(held.stored.version),
+        write: Some(version),
     }
 }
 
@@ -287,6 +294,13 @@ mod tests {
         );
         let mut story = two_writes();
         story.holds(1, "city", "Raleigh", 11).holds(2, "city", "Raleigh", 11);
+        let summary = story.witness(LwwMaximum).summary;
+        assert!(
+            summary.ends_with("a version that put city=Raleigh by c2 was not given"),
+            "{summary}"
+        );
+        let mut story = two_writes();
+        story.holds(1, "city", "Apex", 11).holds(2, "city", "Apex", 11);
         let summary = story.witness(LwwMaximum).summary;
         assert!(summary.ends_with("a version that no write was given"), "{summary}");
         // Beneath a good one, too: a tombstone that no delete left.

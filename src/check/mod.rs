@@ -22,6 +22,7 @@ mod durability;
 mod facts;
 mod liveness;
 mod lww_maximum;
+mod order;
 mod replay;
 mod replication_lag;
 mod resurrection;
@@ -173,6 +174,13 @@ pub fn lost_writes(evidence: &Evidence<'_>) -> Vec<(OpId, KeyId)> {
     durability::lost_writes(&Facts::of(evidence))
 }
 
+/// Every acknowledged write that was thrown away before its key was written again, in the order of invocation: not
+/// lost at the end, and hidden by what came after.
+#[must_use]
+pub fn discarded_writes(evidence: &Evidence<'_>) -> Vec<OpId> {
+    durability::discarded_writes(&Facts::of(evidence))
+}
+
 /// Why it is too soon to say that something will not hold in the end: the cluster was still settling as `settle` ran
 /// out, and that is less than it may need. One that has settled, or has nothing more to come, will not change.
 fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<String> {
@@ -184,20 +192,17 @@ fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<Str
     let needs = match (settles, settles.whole_seconds()) {
         (SettlesWithin::Span(_), Some(needed)) if needed > settle => {
             format!(
-                "less than these settings may need; with `settle = \"{needed}\"` it could be told"
+                "which is less than these settings may need; with `settle = \"{needed}\"` it could be told"
             )
         }
         (SettlesWithin::Span(_), _) => return None,
         (SettlesWithin::Unsaid { why }, _) => {
-            format!("and how long these settings may need cannot be said: {why}")
+            format!("and how long these settings may need cannot be said, because {why}")
         }
     };
     let rest = words::in_all(waiting_for.len() as u64, "things under way");
     let under_way = waiting_for.first().map_or("something was under way", String::as_str);
-    Some(format!(
-        "after {} the cluster was still settling ({under_way}{rest}), {needs}",
-        settle.short()
-    ))
+    Some(format!("{} after the faults, {needs}; still settling: {under_way}{rest}", settle.short()))
 }
 
 /// Holds what was found against what was promised, and against what voids that; `too_soon` says why a property may yet

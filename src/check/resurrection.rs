@@ -6,7 +6,8 @@
 //!
 //! - in a read (`reads_of_deleted`): a get or a read of everything returned a value that was deleted before the read was
 //!   invoked, be it that the value came back or that the delete had not yet come to the node that was asked;
-//! - at the end (`resurrected_keys`): the greatest version that a live replica holds is a value that was deleted.
+//! - at the end (`resurrected_keys`): what the leader holds where one leads, else the greatest version that a live replica
+//!   holds, is a value that was deleted.
 //!
 //! A clear deletes the keys that it removed. A write whose outcome is unknown never completes, so it may take effect
 //! after the delete; a delete whose outcome is unknown promises nothing. A retried write has one end, whichever of its
@@ -19,9 +20,10 @@
 //! deleted if the latest invocation among the deletes completed by then comes after the end of its write. O(n log n).
 
 use crate::history::{Entry, Function};
-use crate::id::{KeyId, OpId, Version};
+use crate::id::{KeyId, OpId, Value, Version};
+use crate::protocol::Stored;
 
-use super::facts::{Facts, end};
+use super::facts::Facts;
 use super::{Finding, Verdict, Witness, words};
 
 /// An acknowledged delete of a key: the latest invoked of those that completed until `completed_seq`.
@@ -42,10 +44,9 @@ struct Revenant {
     read: Option<OpId>,
 }
 
-/// The deletes by key, and who wrote what on the keys that have any.
+/// The deletes by key.
 struct Graves {
     deletes: Vec<Vec<Deleted>>,
-    writers: Vec<(KeyId, Version, OpId)>,
 }
 
 pub(super) fn check(facts: &Facts<'_>) -> Finding {
@@ -60,9 +61,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         }
     }
     let mut keys = 0;
-    for (key, newest) in (0..).map(KeyId).zip(&facts.newest) {
-        let Some(newest) = newest.filter(|newest| newest.stored.value.is_some()) else { continue };
-        if let Some(revenant) = graves.rise(facts, key, newest.stored.version, u32::MAX) {
+    for (key, shown) in (0..).map(KeyId).zip(&facts.shown) {
+        let Some(Stored { value: Some(value), version }) = shown.map(|shown| shown.stored) else {
+            continue;
+        };
+        if let Some(revenant) = graves.rise(facts, (key, value, version), u32::MAX) {
             keys += 1;
             first = first.or(Some(revenant));
         }
@@ -108,31 +111,20 @@ impl Graves {
                 }
             }
         }
-        let has_deletes = |key: KeyId| !deletes[key.0 as usize].is_empty();
-        let leaves_value = |e: &&Entry| matches!(e.function, Function::Put | Function::Append);
-        let put = |op: OpId| Some(history.entry(op)).filter(leaves_value);
-        let mut writers = Vec::new();
-        let last = history.iter().filter_map(|(op, entry)| Some((op, entry.version?)));
-        for (op, version) in last.chain(history.other_versions().iter().copied()) {
-            if let Some(entry) = put(op).filter(|entry| has_deletes(entry.key)) {
-                writers.push((entry.key, version, op));
-            }
-        }
-        writers.sort_unstable();
-        Some(Self { deletes, writers })
+        Some(Self { deletes })
     }
 
     /// The first key of which a completed read returned a deleted value.
     fn read(&self, facts: &Facts<'_>, op: OpId, entry: &Entry) -> Option<Revenant> {
-        let seen = |key: KeyId, version: Version| {
-            let revenant = self.rise(facts, key, version, entry.invoked_seq)?;
+        let seen = |key: KeyId, value: Option<Value>, version: Option<Version>| {
+            let revenant = self.rise(facts, (key, value?, version?), entry.invoked_seq)?;
             Some(Revenant { read: Some(op), ..revenant })
         };
         match entry.function {
-            Function::Get => seen(entry.key, entry.value.and(entry.version)?),
+            Function::Get => seen(entry.key, entry.value, entry.version),
             Function::ReadAll => {
                 let mut items = facts.evidence.history.contents(op)?.iter();
-                items.find_map(|item| seen(item.key, item.value.and(item.version)?))
+                items.find_map(|item| seen(item.key, item.value, item.version))
             }
             Function::Put
             | Function::Delete
@@ -142,19 +134,19 @@ impl Graves {
         }
     }
 
-    /// What is wrong with a value of this version that shows at the place `seq`: by whom it was deleted before.
-    fn rise(&self, facts: &Facts<'_>, key: KeyId, version: Version, seq: u32) -> Option<Revenant> {
+    /// What is wrong with a value that shows at the place `seq`: by whom it was deleted before.
+    fn rise(
+        &self,
+        facts: &Facts<'_>,
+        (key, value, version): (KeyId, Value, Version),
+        seq: u32,
+    ) -> Option<Revenant> {
         let deletes = &self.deletes[key.0 as usize];
         let completed = deletes.partition_point(|deleted| deleted.completed_seq < seq);
         let latest = deletes[..completed].last()?;
-        let from = self.writers.partition_point(|(k, v, _)| (*k, *v) < (key, version));
-        let of_version = self.writers[from..].iter();
-        let writers = of_version.take_while(|(k, v, _)| (*k, *v) == (key, version));
-        // Of several writers any one may explain it.
-        let (_, _, writer) =
-            writers.max_by_key(|(.., op)| end(facts.evidence.history.entry(*op)))?;
-        let deleted = end(facts.evidence.history.entry(*writer)) < latest.invoked_seq;
-        let (writer, delete) = (*writer, latest.op);
+        let writer = facts.writers.writer(key, Some(value), version)?;
+        let deleted = facts.evidence.history.entry(writer).end() < latest.invoked_seq;
+        let delete = latest.op;
         deleted.then_some(Revenant { key, writer, delete, version, read: None })
     }
 }
@@ -203,7 +195,7 @@ fn witness(facts: &Facts<'_>, shown: Revenant, reads: u64, keys: u64) -> Witness
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{Story, any_story, versions};
+    use super::super::testing::{Found, Story, any_story, found, shown, writer};
     use super::*;
     use crate::check::Evidence;
     use crate::property::Property::Resurrection;
@@ -321,30 +313,21 @@ mod tests {
                 deletes && acknowledged && write.is_ok() && write.precedes(delete)
             })
         };
-        let rises = |key: KeyId, version: Version, seq: u32| {
-            let wrote = |(op, entry): &(OpId, &Entry)| {
-                entry.function == Function::Put && versions(history, *op, key).contains(&version)
-            };
-            let writers: Vec<&Entry> = history.iter().filter(wrote).map(|(_, e)| e).collect();
-            !writers.is_empty() && !writers.iter().any(|write| explains(write, key, seq))
+        let rises = |key: KeyId, writer: Option<OpId>, seq: u32| {
+            writer.is_some_and(|op| !explains(history.entry(op), key, seq))
         };
         let mut reads = 0;
         for (op, read) in history.iter().filter(|(_, entry)| entry.is_ok()) {
             let found = keys().any(|key| {
-                let (seen, found) = super::super::testing::seen(history, read, op, key);
-                let looks = match read.function {
-                    Function::Get => read.key == key,
-                    Function::ReadAll => true,
-                    _ => false,
-                };
-                looks && found && seen.is_some_and(|seen| rises(key, seen, read.invoked_seq))
+                let found = found(history, op, key).and_then(Found::write);
+                found.is_some_and(|(writer, _)| rises(key, writer, read.invoked_seq))
             });
             reads += u64::from(found);
         }
         let at_end = keys().filter(|key| {
-            let live = evidence.finals.iter().filter(|snapshot| snapshot.up);
-            let newest = live.filter_map(|one| one.data.get(key)).max_by_key(|held| held.version);
-            newest.is_some_and(|held| held.value.is_some() && rises(*key, held.version, u32::MAX))
+            shown(evidence, *key).is_some_and(|held| {
+                held.value.is_some() && rises(*key, writer(history, *key, held), u32::MAX)
+            })
         });
         (reads, at_end.count() as u64)
     }

@@ -1,33 +1,45 @@
 //! The four session guarantees: read your writes, monotonic reads, monotonic writes, writes follow reads.
 //!
 //! Terry et al., "Session guarantees for weakly consistent replicated data" (1994). There they speak of the sets of
-//! writes that a server holds; here they are checked on each key alone, by the versions that last write wins orders:
+//! writes that a server holds; here they are checked on each key alone:
 //!
-//! - **read your writes**: a read returns no version below one of an earlier acknowledged write of its session;
-//! - **monotonic reads**: a read returns no version below one that an earlier read of its session returned, nor, once
-//!   a read has found the key removed, the value from before the removal;
+//! - **read your writes**: a read returns nothing older than an earlier acknowledged write of its session;
+//! - **monotonic reads**: a read returns nothing older than what an earlier read of its session returned, nor, once
+//!   a read has found the key removed, a value from before the removal;
 //! - **monotonic writes**: an acknowledged write gets a version above those of the session's earlier ones;
 //! - **writes follow reads**: an acknowledged write gets a version above those that the session had read.
 //!
-//! So the last two say what order the writes *have*, not in what order each replica takes them in: under last write
-//! wins the first decides what a key ends up with. Order across keys is not checked.
+//! What is *older* is said by [`super::order`]: real time orders two writes where one completed before the other was
+//! invoked, versions order only what was concurrent. The last two guarantees say what order the writes *have* under
+//! last write wins, by version, which decides what a key ends up with; not in what order each replica takes them in.
+//! Order across keys is not checked.
 //!
 //! **A session is a client**, across operations whose outcome it never learned. Only operations that completed ok are
 //! compared, and those of one client never overlap, so the reason for which a *process* of a history ends with an
 //! unknown outcome (it may still be under way) does not arise, while the person behind the client remembers what they
 //! were told. A client has at most one operation under way.
 //!
-//! A read of everything is a read of every key, those it lacks found absent; a list of keys has no versions and is left
-//! out. A read of nothing breaks a guarantee unless a removal explains it, and retried writes count with the version
-//! that claims least ([`super::facts`]). Operations that failed never happened.
+//! **Elements.** A read of a list that lacks an element breaks read your writes where the session had appended it, and
+//! monotonic reads where the session had read it, unless something that may have come later ended the list. An append
+//! of an element that the list had writes nothing.
+//!
+//! A read of everything, and a list of keys, is a read of every key: those it lacks were found absent, and of those in a
+//! list of keys it is only known that they were there. A read of nothing breaks a guarantee unless a removal explains it,
+//! and retried writes count with the version that claims least ([`super::facts`]). Operations that failed never happened.
+//!
+//! **A read of nothing leaves its mark** where it had to be explained by a removal: the session had read a value before, or
+//! the node that answers had acknowledged one. The session has then seen that removal, and a value older than every removal
+//! that it can have been is no monotonic read.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::history::{Entry, Function};
-use crate::id::{KeyId, OpId, Version};
+use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::property::Property;
 
-use super::facts::Facts;
+use super::facts::{Facts, Seen, place};
+use super::order::{Front, Write};
 use super::{Finding, Witness, words};
 
 /// A version with the operation that wrote or read it.
@@ -37,16 +49,29 @@ struct Mark {
     op: OpId,
 }
 
-/// What a session has done with a key.
-#[derive(Clone, Copy, Debug, Default)]
+/// Writes that a session has to see again, those of registers and those of elements apart: a list is compared element
+/// by element.
+#[derive(Clone, Debug, Default)]
 struct Known {
-    /// The greatest version it wrote.
-    wrote: Option<Mark>,
-    /// The greatest version it read.
-    read: Option<Mark>,
-    /// Whether it has since found that version removed.
-    removed: bool,
-    /// The last read of everything that had the key.
+    registers: Front,
+    appended: Front,
+    /// Elements that have to be in a list.
+    elements: Vec<(Value, Write)>,
+}
+
+/// What a session has done with a key.
+#[derive(Clone, Debug, Default)]
+struct OnKey {
+    /// The write of the greatest version.
+    wrote_greatest: Option<Mark>,
+    /// The read of the greatest version.
+    read_greatest: Option<Mark>,
+    wrote: Known,
+    read: Known,
+    /// The reads of nothing that a removal had to explain, each with a write that had been there. Of reads that have to
+    /// explain the same the first, for it leaves the fewest removals.
+    nothing: Vec<(OpId, Write)>,
+    /// The last read of the whole store that had the key.
     listed: Option<OpId>,
 }
 
@@ -61,10 +86,35 @@ struct Breaks {
 #[derive(Clone, Copy, Debug)]
 struct Break {
     later: OpId,
-    earlier: OpId,
+    /// What it does not fit; of a read by what that had found, which is looked up for those that are shown.
+    earlier: Earlier,
     key: KeyId,
-    /// What the later read returned or the later write was given; `None` when it found nothing.
-    version: Option<Version>,
+    what: Broken,
+    /// The write at fault: the one that came too low, or that was not seen.
+    write: Version,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Earlier {
+    Operation(OpId),
+    ReadOf(Option<OpId>),
+}
+
+/// How the later operation does not fit.
+#[derive(Clone, Copy, Debug)]
+enum Broken {
+    /// It was given a version that is not above that of the earlier one.
+    Low { version: Version, below: Version },
+    /// It returned something older.
+    Older,
+    /// It found nothing.
+    Absent,
+    /// It found the key listed although it was removed.
+    Listed,
+    /// It found a value from before a removal.
+    Returned,
+    /// It found a list without this element.
+    Lacks(Value),
 }
 
 impl Breaks {
@@ -85,16 +135,33 @@ pub(super) struct Scan {
     writes_follow_reads: Breaks,
 }
 
+/// A read of a key.
+#[derive(Clone, Copy)]
+struct Read<'a> {
+    op: OpId,
+    entry: &'a Entry,
+    key: KeyId,
+    seen: Seen,
+    version: Option<Version>,
+    /// The elements, where it found a list.
+    list: Option<&'a [Value]>,
+}
+
+/// Puts and appends by key, node that acknowledged them and place of the acknowledgement.
+type AnsweredBy = OnceCell<Vec<(KeyId, NodeId, u32, OpId)>>;
+
 /// Reads every session once, for all guarantees.
 ///
 /// In the order of the history and not session by session: the history is read as it lies in memory, which is what
 /// this costs. What a session knows takes room by the keys it used.
 pub(super) fn scan(facts: &Facts<'_>) -> Scan {
     let mut scan = Scan::default();
+    let answered_by = AnsweredBy::new();
     let mut sessions = vec![BTreeMap::new(); facts.clients];
     for (op, entry) in facts.evidence.history.iter() {
         if entry.is_ok() {
-            scan.step(facts, &mut sessions[entry.client.0 as usize], (op, entry));
+            let session = &mut sessions[entry.client.0 as usize];
+            scan.step(facts, &answered_by, session, (op, entry));
         }
     }
     scan
@@ -122,136 +189,268 @@ impl Scan {
             | Property::AppendUniqueness => Breaks::default(),
         };
         let figures = Vec::new();
-        let witness = breaks.first.map(|first| witness(facts, property, breaks.count, first));
+        let witness = breaks.first.map(|first| witness(facts, breaks.count, first));
         Finding::of(witness, figures)
     }
 
     fn step(
         &mut self,
         facts: &Facts<'_>,
-        session: &mut BTreeMap<KeyId, Known>,
+        answered_by: &AnsweredBy,
+        session: &mut BTreeMap<KeyId, OnKey>,
         (op, entry): (OpId, &Entry),
     ) {
+        let history = facts.evidence.history;
         match entry.function {
-            Function::Put | Function::Delete | Function::Append => {
-                if let Some(version) = entry.version {
-                    let known = session.entry(entry.key).or_default();
-                    let versions = (facts.least(op, version), facts.greatest(op, version));
-                    self.write(known, op, entry.key, versions);
-                }
-            }
-            Function::Clear => {
-                // Sorted by key, then version: a retried clear has a key several times.
-                for removed in facts.cleared(op).chunk_by(|a, b| a.1 == b.1) {
-                    let (_, key, least) = removed[0];
-                    let (.., greatest) = removed[removed.len() - 1];
-                    self.write(session.entry(key).or_default(), op, key, (least, greatest));
-                }
+            Function::Put | Function::Delete | Function::Append | Function::Clear => {
+                facts.for_each_write(op, entry, |key, write| {
+                    let greatest = match entry.function {
+                        Function::Clear => {
+                            let removed = facts.cleared(op).iter().filter(|(_, k, _)| *k == key);
+                            removed.map(|(.., version)| *version).max()
+                        }
+                        _ => entry.version.map(|version| facts.greatest(op, version)),
+                    };
+                    let greatest = greatest.unwrap_or(write.version);
+                    self.write(
+                        session.entry(key).or_default(),
+                        (op, entry),
+                        key,
+                        (write, greatest),
+                    );
+                });
             }
             Function::Get => {
-                let (seen, found) = facts.seen(entry);
-                self.read(session.entry(entry.key).or_default(), op, entry.key, (seen, found));
+                let (key, seen, version) = (entry.key, facts.seen(entry), entry.version);
+                let list = history.elements(op);
+                let read = Read { op, entry, key, seen, version, list };
+                self.read(facts, answered_by, session.entry(key).or_default(), read);
             }
-            Function::ReadAll => {
-                let Some(items) = facts.evidence.history.contents(op) else { return };
+            Function::ReadAll | Function::List => {
+                let Some(items) = history.contents(op) else { return };
+                let read = |key, seen, version| Read { op, entry, key, seen, version, list: None };
                 for item in items {
-                    let Some(version) = item.version else { continue };
-                    let known = session.entry(item.key).or_default();
-                    known.listed = Some(op);
-                    self.read(known, op, item.key, (version, true));
+                    let seen = match (item.value, item.version) {
+                        (Some(value), Some(v)) => Seen::Value(facts.found(item.key, value, v)),
+                        _ => Seen::Key,
+                    };
+                    let on_key = session.entry(item.key).or_default();
+                    on_key.listed = Some(op);
+                    self.read(facts, answered_by, on_key, read(item.key, seen, item.version));
                 }
-                for (key, known) in session.iter_mut() {
-                    if known.listed != Some(op) {
-                        let seen = facts.seen_in_nothing(*key, entry.completed_seq);
-                        self.read(known, op, *key, (seen, false));
+                for key in (0..facts.newest.len()).map(|key| KeyId(key as u32)) {
+                    // A key that the session does not know may leave its mark, where it was ever removed.
+                    let on_key = match session.get_mut(&key) {
+                        Some(on_key) => on_key,
+                        None if facts.was_removed(key) => session.entry(key).or_default(),
+                        None => continue,
+                    };
+                    if on_key.listed != Some(op) {
+                        self.read(facts, answered_by, on_key, read(key, Seen::Nothing, None));
                     }
                 }
             }
-            Function::List => {}
         }
     }
 
     fn write(
         &mut self,
-        known: &mut Known,
-        op: OpId,
+        on_key: &mut OnKey,
+        (op, entry): (OpId, &Entry),
         key: KeyId,
-        (least, greatest): (Version, Version),
+        (write, greatest): (Write, Version),
     ) {
-        let break_of =
-            |mark: Mark| Break { later: op, earlier: mark.op, key, version: Some(greatest) };
-        if let Some(wrote) = known.wrote
-            && greatest <= wrote.version
-        {
+        let break_of = |mark: Mark| {
+            let what = Broken::Low { version: greatest, below: mark.version };
+            let earlier = Earlier::Operation(mark.op);
+            Break { later: op, earlier, key, what, write: greatest }
+        };
+        if let Some(wrote) = on_key.wrote_greatest.filter(|wrote| greatest <= wrote.version) {
             self.monotonic_writes.note(break_of(wrote));
         }
-        if let Some(read) = known.read
-            && greatest <= read.version
-        {
+        if let Some(read) = on_key.read_greatest.filter(|read| greatest <= read.version) {
             self.writes_follow_reads.note(break_of(read));
         }
-        if known.wrote.is_none_or(|wrote| wrote.version < least) {
-            known.wrote = Some(Mark { version: least, op });
+        if on_key.wrote_greatest.is_none_or(|wrote| wrote.version < write.version) {
+            on_key.wrote_greatest = Some(Mark { version: write.version, op });
+        }
+        match entry.value.filter(|_| entry.function == Function::Append) {
+            Some(value) => {
+                on_key.wrote.appended.insert(write);
+                on_key.wrote.elements.push((value, write));
+            }
+            None => on_key.wrote.registers.insert(write),
         }
     }
 
-    fn read(&mut self, known: &mut Known, op: OpId, key: KeyId, (seen, found): (Version, bool)) {
-        let break_of =
-            |mark: Mark| Break { later: op, earlier: mark.op, key, version: found.then_some(seen) };
-        if let Some(wrote) = known.wrote
-            && seen < wrote.version
-        {
-            self.read_your_writes.note(break_of(wrote));
+    fn read(
+        &mut self,
+        facts: &Facts<'_>,
+        answered_by: &AnsweredBy,
+        on_key: &mut OnKey,
+        read: Read<'_>,
+    ) {
+        let Read { op, entry, key, seen, .. } = read;
+        let found = |(what, write): (Broken, Write), earlier: Earlier| Break {
+            later: op,
+            earlier,
+            key,
+            what,
+            write: write.version,
+        };
+        if let Some((what, write)) = missed(facts, &mut on_key.wrote, read) {
+            let earlier = Earlier::Operation(write.op.unwrap_or(op));
+            self.read_your_writes.note(found((what, write), earlier));
         }
-        match known.read {
-            Some(read) if seen < read.version => self.monotonic_reads.note(break_of(read)),
-            Some(read) if found && seen == read.version => {
-                if known.removed {
-                    self.monotonic_reads.note(break_of(read));
+        if let Some((what, write)) = missed(facts, &mut on_key.read, read) {
+            self.monotonic_reads.note(found((what, write), Earlier::ReadOf(write.op)));
+        } else if let Seen::Value(shown) = seen {
+            let completed = |op: &OpId| facts.evidence.history.entry(*op).completed_seq;
+            let contradicts = |(nothing, had): &&(OpId, Write)| {
+                !facts.may_return(key, had, &shown, completed(nothing))
+            };
+            if let Some((nothing, _)) = on_key.nothing.iter().find(contradicts) {
+                let earlier = Earlier::Operation(*nothing);
+                self.monotonic_reads.note(found((Broken::Returned, shown), earlier));
+            }
+        }
+        match seen {
+            Seen::Nothing => {
+                for had in had_been_there(facts, answered_by, on_key, (key, entry)) {
+                    // Unexplained it broke something, and says nothing of a removal.
+                    let explained = facts.is_removed(key, &had, entry.completed_seq);
+                    if explained && on_key.nothing.iter().all(|(_, other)| *other != had) {
+                        on_key.nothing.push((op, had));
+                    }
                 }
             }
-            Some(_) if !found => known.removed = true,
-            None | Some(_) if found => {
-                known.read = Some(Mark { version: seen, op });
-                known.removed = false;
-            }
-            None | Some(_) => {}
+            Seen::Key => {}
+            Seen::Value(write) => on_key.take(facts, read, write),
         }
     }
 }
 
-fn witness(facts: &Facts<'_>, property: Property, count: u64, first: Break) -> Witness {
+impl OnKey {
+    /// The session has read `write`, and with a list its elements.
+    fn take(&mut self, facts: &Facts<'_>, read: Read<'_>, write: Write) {
+        let version = read.version.unwrap_or(write.version);
+        if self.read_greatest.is_none_or(|greatest| greatest.version < version) {
+            self.read_greatest = Some(Mark { version, op: read.op });
+        }
+        let function = write.op.map(|op| facts.evidence.history.entry(op).function);
+        let front = match function {
+            Some(Function::Append) => &mut self.read.appended,
+            _ => &mut self.read.registers,
+        };
+        front.insert(write);
+        if let Some(list) = read.list {
+            let element = |value: &Value| (*value, facts.element(read.key, *value));
+            self.read.elements = list.iter().map(element).collect();
+        }
+    }
+}
+
+/// The first of the writes that a session has to see that a read misses, and how.
+fn missed(facts: &Facts<'_>, known: &mut Known, read: Read<'_>) -> Option<(Broken, Write)> {
+    let Read { key, seen, entry, .. } = read;
+    let completed = entry.completed_seq;
+    let what = match seen {
+        Seen::Value(_) => Broken::Older,
+        Seen::Nothing => Broken::Absent,
+        Seen::Key => Broken::Listed,
+    };
+    let misses = |seen, write: &&Write| facts.misses((key, seen), write, completed);
+    let Some(list) = read.list else {
+        let mut all = known.registers.iter().chain(known.appended.iter());
+        return all.find(|write| misses(seen, write)).map(|write| (what, *write));
+    };
+    // Whatever ends a list ends its first element before the others.
+    let first = list.first().map_or(seen, |value| Seen::Value(facts.element(key, *value)));
+    let mut registers = known.registers.iter();
+    if let Some(write) = registers.find(|write| misses(first, write)) {
+        return Some((what, *write));
+    }
+    let mut there: Vec<Value> = Vec::new();
+    if !known.elements.is_empty() {
+        there.extend(list);
+        there.sort_unstable();
+    }
+    let is_there = |value: &Value| there.binary_search(value).is_ok();
+    known
+        .elements
+        .retain(|(value, write)| is_there(value) || !facts.is_ended(key, write, completed));
+    let lacks = known.elements.iter().find(|(value, _)| !is_there(value));
+    lacks.map(|(value, write)| (Broken::Lacks(*value), *write))
+}
+
+/// Writes that had certainly been where a read finds nothing: the session had read them, or else the node that answers
+/// had acknowledged one before the read was invoked.
+fn had_been_there(
+    facts: &Facts<'_>,
+    answered_by: &AnsweredBy,
+    on_key: &OnKey,
+    (key, read): (KeyId, &Entry),
+) -> Vec<Write> {
+    let known = on_key.read.registers.iter().chain(on_key.read.appended.iter());
+    let known: Vec<Write> = known.copied().collect();
+    if !known.is_empty() {
+        return known;
+    }
+    let history = facts.evidence.history;
+    let answered = answered_by.get_or_init(|| {
+        let creates = |e: &Entry| matches!(e.function, Function::Put | Function::Append);
+        let acknowledged = history.iter().filter(|(_, e)| e.is_ok() && creates(e));
+        let by = |(op, e): (OpId, &Entry)| Some((e.key, e.node?, e.completed_seq, op));
+        let mut answered: Vec<_> = acknowledged.filter_map(by).collect();
+        answered.sort_unstable();
+        answered
+    });
+    let Some(node) = read.node else { return known };
+    let before = (key, node, read.invoked_seq);
+    let until = answered.partition_point(|(k, n, seq, _)| (*k, *n, *seq) < before);
+    let last = answered[..until].last().filter(|(k, n, ..)| (*k, *n) == (key, node));
+    let write = last.and_then(|(.., op)| {
+        let entry = history.entry(*op);
+        Some(Write { version: facts.least(*op, entry.version?), ..place(*op, entry) })
+    });
+    write.into_iter().collect()
+}
+
+fn witness(facts: &Facts<'_>, count: u64, first: Break) -> Witness {
     let names = facts.evidence.names();
     let history = facts.evidence.history;
-    let (earlier, later) = (history.entry(first.earlier), history.entry(first.later));
+    let earlier_op = match first.earlier {
+        Earlier::Operation(op) => op,
+        Earlier::ReadOf(write) => reader(facts, first, write),
+    };
+    let (earlier, later) = (history.entry(earlier_op), history.entry(first.later));
     let key = names.key(first.key);
-    let version_of = |op: OpId| version_on(facts, op, first.key);
+    let answered = words::answered(later);
     let before = if earlier.is_write() {
         format!("{}, {}", words::call(names, earlier), words::acknowledged(earlier))
+    } else if matches!(first.what, Broken::Returned) {
+        format!("found {key} removed {}", words::answered(earlier))
     } else {
-        let value = value_on(facts, first.earlier, first.key);
+        let value = value_on(facts, earlier_op, first.key);
         format!("read {key}={value} {}", words::answered(earlier))
     };
-    let after = if later.is_write() {
-        let stamps = match (first.version, version_of(first.earlier)) {
-            (Some(later), Some(earlier)) => format!("{later} below {earlier}"),
-            (Some(_), None) | (None, _) => String::new(),
-        };
-        format!(
-            "{}, {}, with the lower version {stamps}",
+    let value = || value_on(facts, first.later, first.key);
+    let after = match first.what {
+        Broken::Low { version, below } => format!(
+            "{}, {}, with the lower version {version} below {below}",
             words::call(names, later),
             words::acknowledged(later)
-        )
-    } else {
-        let answered = words::answered(later);
-        let value = value_on(facts, first.later, first.key);
-        if first.version.is_none() {
-            format!("found no {key} {answered}, and no delete explains that")
-        } else if first.version == version_of(first.earlier) {
-            format!("found {key} removed, then read {value} again {answered}")
-        } else {
-            format!("read the older {key}={value} {answered}")
+        ),
+        Broken::Older => format!("read the older {key}={} {answered}", value()),
+        Broken::Absent => format!("found no {key} {answered}, and no delete explains that"),
+        Broken::Listed => {
+            format!("found {key} among the keys {answered}, and no put explains that")
         }
+        Broken::Returned => format!("read {} again, from before the removal, {answered}", value()),
+        Broken::Lacks(element) => format!(
+            "read a list of {key} without {} {answered}, and nothing that ends a list explains that",
+            names.value(element)
+        ),
     };
     let summary = format!(
         "{}: {before}; then {after}{}",
@@ -261,31 +460,44 @@ fn witness(facts: &Facts<'_>, property: Property, count: u64, first: Break) -> W
     Witness {
         summary,
         count,
-        operations: vec![first.earlier, first.later],
+        operations: vec![earlier_op, first.later],
         nodes: [earlier.node, later.node].into_iter().flatten().collect(),
-        write: version_of(match property {
-            // The write at fault is the one that came too low; else the one that was not seen.
-            Property::MonotonicWrites | Property::WritesFollowReads => first.later,
-            _ => first.earlier,
-        }),
+        write: Some(first.write),
     }
 }
 
-/// The version that `op` gave or found for `key`.
-fn version_on(facts: &Facts<'_>, op: OpId, key: KeyId) -> Option<Version> {
-    let entry = facts.evidence.history.entry(op);
-    match entry.function {
-        Function::Clear => {
-            facts.cleared(op).iter().find(|(_, other, _)| *other == key).map(|(.., v)| *v)
+/// The last read of the session before the one that broke it that had found `write`.
+fn reader(facts: &Facts<'_>, first: Break, write: Option<OpId>) -> OpId {
+    let history = facts.evidence.history;
+    let client = history.entry(first.later).client;
+    let found = |(op, entry): &(OpId, &Entry)| {
+        if !entry.is_ok() || entry.client != client || *op >= first.later {
+            return false;
         }
-        Function::ReadAll => {
-            let items = facts.evidence.history.contents(op).unwrap_or_default();
-            items.iter().find(|item| item.key == key).and_then(|item| item.version)
+        let wrote = |value: Value, version: Version| {
+            facts.writers.writer(first.key, Some(value), version) == write
+        };
+        match entry.function {
+            Function::Get if entry.key == first.key => {
+                let elements = history.elements(*op).unwrap_or_default().iter();
+                let mut elements = elements.map(|value| (*value, Version::default()));
+                entry.value.zip(entry.version).is_some_and(|(value, v)| wrote(value, v))
+                    || elements.any(|(value, version)| wrote(value, version))
+            }
+            Function::ReadAll => {
+                let items = history.contents(*op).unwrap_or_default().iter();
+                let mut of_key = items.filter(|item| item.key == first.key);
+                of_key.any(|item| item.value.zip(item.version).is_some_and(|(v, at)| wrote(v, at)))
+            }
+            Function::Get
+            | Function::Put
+            | Function::Delete
+            | Function::List
+            | Function::Clear
+            | Function::Append => false,
         }
-        Function::Put | Function::Get | Function::Delete | Function::List | Function::Append => {
-            entry.version
-        }
-    }
+    };
+    history.iter().filter(found).last().map_or(first.later, |(op, _)| op)
 }
 
 /// The value that the read `op` found for `key`, in words.
@@ -302,9 +514,12 @@ fn value_on(facts: &Facts<'_>, op: OpId, key: KeyId) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{Story, any_story, seen, versions};
+    use super::super::testing::{
+        Found, Story, Told, any_story, found, is_older, misses, removals, versions,
+    };
     use super::super::{Evidence, Verdict};
     use super::*;
+    use crate::history::History;
     use crate::id::NodeId;
     use crate::property::Property::{
         MonotonicReads, MonotonicWrites, ReadYourWrites, WritesFollowReads,
@@ -455,10 +670,10 @@ mod tests {
         all_valid(&story);
         story.get("c1", "city", ("Durham", 1)).at(9).ok(10).by(3);
         let summary = only(&story, MonotonicReads).summary;
-        assert!(
-            summary
-                .ends_with("found city removed, then read Durham again from n3 at 0.010000000 s"),
-            "{summary}"
+        assert_eq!(
+            summary,
+            "c1: found city removed from n1 at 0.008000000 s; then read Durham again, from before the removal, from n3 \
+             at 0.010000000 s"
         );
     }
 
@@ -519,6 +734,150 @@ mod tests {
         all_valid(&story);
     }
 
+    #[test]
+    fn a_wrong_clock_excuses_no_read_of_the_value_before() {
+        // Told ok, and the value with the higher stamp from before is read: the clock had gone back.
+        let mut story = Story::new(1);
+        story.put("c1", "city", "Durham").at(1).ok(2).version(9);
+        story.get("c1", "city", ("Durham", 9)).at(3).ok(4);
+        story.put("c2", "city", "Raleigh").at(5).ok(6).version(5);
+        story.get("c1", "city", ("Raleigh", 5)).at(7).ok(8);
+        all_valid(&story);
+        story.get("c2", "city", ("Durham", 9)).at(9).ok(10);
+        only(&story, ReadYourWrites);
+        let mut story = story.clone();
+        story.get("c1", "city", ("Durham", 9)).at(11).ok(12);
+        assert_eq!(story.witness(MonotonicReads).count, 1);
+    }
+
+    #[test]
+    fn writes_of_one_version_are_two_writes() {
+        let mut story = Story::new(1);
+        story.put("c2", "city", "Durham").at(1).ok(2).version(5);
+        story.get("c1", "city", ("Durham", 5)).at(3).ok(4);
+        story.put("c2", "city", "Raleigh").at(5).ok(6).version(5);
+        story.get("c1", "city", ("Raleigh", 5)).at(7).ok(8);
+        assert_eq!(story.witness(MonotonicWrites).count, 1);
+        story.assert_valid(MonotonicReads);
+        story.get("c1", "city", ("Durham", 5)).at(9).ok(10);
+        story.get("c2", "city", ("Durham", 5)).at(11).ok(12);
+        let summary = story.witness(MonotonicReads).summary;
+        assert!(summary.contains("read city=Raleigh"), "{summary}");
+        assert!(summary.contains("then read the older city=Durham"), "{summary}");
+        assert_eq!(story.witness(ReadYourWrites).count, 1);
+    }
+
+    #[test]
+    fn a_clear_excuses_no_read_of_nothing_once_something_came_after() {
+        let mut story = Story::new(2);
+        story.clear("c2", &[]).at(1).ok(2);
+        story.miss("c1", "city").at(1).ok(2);
+        story.put("c1", "city", "Durham").at(3).ok(5).version(5);
+        let mut under_way = story.clone();
+        under_way.clear("c2", &[]).at(4).ok(6);
+        under_way.miss("c1", "city").at(7).ok(8);
+        all_valid(&under_way);
+        let mut unknown = story.clone();
+        unknown.clear("c2", &[]).at(4).info(6);
+        unknown.miss("c1", "city").at(107).ok(108);
+        all_valid(&unknown);
+        story.miss("c1", "city").at(7).ok(8);
+        only(&story, ReadYourWrites);
+    }
+
+    #[test]
+    fn a_read_of_nothing_that_a_delete_explains_leaves_its_mark() {
+        // The node that answers had the value: only the delete explains that it finds nothing.
+        let mut story = Story::new(3);
+        story.put("c2", "city", "Durham").at(1).ok(2).version(5);
+        story.delete("c2", "city").at(3).version(7);
+        story.miss("c1", "city").at(4).ok(5);
+        all_valid(&story);
+        let mut newer = story.clone();
+        newer.put("c3", "city", "Apex").at(6).ok(7).version(9);
+        newer.get("c1", "city", ("Apex", 9)).at(8).ok(9);
+        all_valid(&newer);
+        story.get("c1", "city", ("Durham", 5)).at(6).ok(7).by(2);
+        let summary = only(&story, MonotonicReads).summary;
+        assert!(summary.starts_with("c1: found city removed from n1"), "{summary}");
+
+        // One that never had it may simply be behind.
+        let mut story = Story::new(3);
+        story.put("c2", "city", "Durham").at(1).ok(2).version(5);
+        story.delete("c2", "city").at(3).version(7);
+        story.miss("c1", "city").at(4).ok(5).by(3);
+        story.get("c1", "city", ("Durham", 5)).at(6).ok(7).by(2);
+        all_valid(&story);
+    }
+
+    #[test]
+    fn a_list_has_every_element_that_the_session_knows() {
+        let mut story = Story::new(2);
+        story.append("c1", "city", "e1").at(1).ok(2).version(1);
+        story.append("c1", "city", "e2").at(3).ok(4).version(2);
+        story.append("c2", "city", "e3").at(5).ok(6).version(3);
+        let whole = |story: &mut Story, list: &[usize]| {
+            story.get("c1", "city", ("e3", 3)).at(7).ok(8).finds_list(list);
+        };
+        let mut all = story.clone();
+        whole(&mut all, &[0, 1, 2]);
+        all_valid(&all);
+        // A list without an element that it read before.
+        all.get("c1", "city", ("e2", 2)).at(9).ok(10).finds_list(&[0, 1]);
+        let summary = only(&all, MonotonicReads).summary;
+        assert!(summary.contains("then read a list of city without e3"), "{summary}");
+
+        let mut hole = story.clone();
+        whole(&mut hole, &[1, 2]);
+        let summary = only(&hole, ReadYourWrites).summary;
+        assert!(summary.contains("then read a list of city without e1"), "{summary}");
+
+        // A delete that may have come later ends the list; one that was over before explains nothing.
+        let mut ended = story.clone();
+        ended.delete("c3", "city").at(2).ok(5).version(2);
+        ended.get("c1", "city", ("e3", 3)).at(7).ok(8).finds_list(&[2]);
+        all_valid(&ended);
+        let mut before = story.clone();
+        before.delete("c3", "city").at(0).ok(0).version(0);
+        before.get("c1", "city", ("e3", 3)).at(7).ok(8).finds_list(&[2]);
+        only(&before, ReadYourWrites);
+    }
+
+    #[test]
+    fn an_element_that_the_list_had_is_written_by_nobody_again() {
+        let mut story = Story::new(2);
+        story.append("c1", "city", "x").at(1).ok(2).version(1);
+        story.append("c1", "city", "y").at(3).ok(4).version(2);
+        story.append("c1", "city", "x").at(5).ok(6).version(1);
+        story.get("c1", "city", ("y", 2)).at(7).ok(8).finds_list(&[0, 1]);
+        all_valid(&story);
+    }
+
+    #[test]
+    fn a_list_of_keys_reads_every_key() {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Durham").at(1).ok(2).version(1);
+        let mut there = story.clone();
+        there.list("c1", &["city"]).at(3).ok(4);
+        all_valid(&there);
+        there.delete("c1", "city").at(5).ok(6).version(2);
+        there.list("c1", &["city"]).at(7).ok(8);
+        let summary = only(&there, ReadYourWrites).summary;
+        assert!(summary.contains("then found city among the keys"), "{summary}");
+        let mut put_again = there.clone();
+        put_again.put("c2", "city", "Apex").at(6).info(7).version(3);
+        all_valid(&put_again);
+
+        let mut missing = story.clone();
+        missing.list("c1", &[]).at(3).ok(4);
+        only(&missing, ReadYourWrites);
+        let mut read = Story::new(2);
+        read.put("c2", "city", "Durham").at(1).ok(2).version(1);
+        read.get("c1", "city", ("Durham", 1)).at(3).ok(4);
+        read.list("c1", &[]).at(5).ok(6);
+        only(&read, MonotonicReads);
+    }
+
     /// The definitions word by word, an operation and those before it at a time: how often each is broken.
     fn breaks(evidence: &Evidence<'_>) -> [u64; 4] {
         let history = evidence.history;
@@ -529,40 +888,60 @@ mod tests {
                     .iter()
                     .filter(|(_, e)| e.is_ok() && e.client == entry.client && e.precedes(entry))
                     .collect();
-                let reads = |e: &Entry| {
-                    e.function == Function::ReadAll || e.function == Function::Get && e.key == key
-                };
-                let wrote: Vec<Version> = before
+                let wrote: Vec<Told> = before
                     .iter()
-                    .filter_map(|(op, _)| versions(history, *op, key).into_iter().min())
+                    .filter_map(|(op, _)| {
+                        Some((Some(*op), versions(history, *op, key).into_iter().min()?))
+                    })
                     .collect();
-                // By place: (what was seen, whether it was a value).
-                let read: Vec<(Option<Version>, bool)> = before
-                    .iter()
-                    .filter(|(_, e)| reads(e))
-                    .map(|(op, e)| seen(history, e, *op, key))
-                    .collect();
-                let values = |read: &[(Option<Version>, bool)]| {
-                    read.iter().filter(|(_, found)| *found).filter_map(|(v, _)| *v).max()
+                let values = |reads: &[(OpId, &Entry)]| -> Vec<Told> {
+                    let found = |(op, _): &(OpId, &Entry)| found(history, *op, key);
+                    reads.iter().filter_map(found).filter_map(Found::write).collect()
                 };
-                if reads(entry) {
-                    let (now, found) = seen(history, entry, later, key);
-                    let back = now < values(&read);
-                    let removed = |i: &usize| {
-                        let (seen, found) = read[*i];
-                        !found && values(&read[..*i]).is_some_and(|v| Some(v) < seen)
+                let read = values(&before);
+                if let Some(now) = found(history, later, key) {
+                    let missed = |writes: &[Told]| {
+                        writes.iter().any(|write| misses(history, (later, key, now), *write))
                     };
-                    let again =
-                        found && (0..read.len()).filter(removed).any(|i| now <= values(&read[..i]));
-                    breaks[0] += u64::from(wrote.iter().any(|wrote| now < Some(*wrote)));
-                    breaks[1] += u64::from(back || again);
+                    // A read of nothing before, that only a removal after a write explains.
+                    let returned = |i: usize| {
+                        let (nothing, nothing_entry) = before[i];
+                        if !matches!(found(history, nothing, key), Some(Found::Nothing)) {
+                            return false;
+                        }
+                        let Some(shown) = now.write() else { return false };
+                        let mut had = values(&before[..i]);
+                        if had.is_empty() {
+                            had.extend(last_acknowledged(history, key, nothing_entry));
+                        }
+                        had.into_iter().any(|had| {
+                            let explains: Vec<Told> =
+                                removals(history, key, nothing_entry.completed_seq)
+                                    .filter(|removal| !is_older(history, *removal, had))
+                                    .collect();
+                            !explains.is_empty()
+                                && explains.iter().all(|removal| is_older(history, shown, *removal))
+                        })
+                    };
+                    breaks[0] += u64::from(missed(&wrote));
+                    breaks[1] += u64::from(missed(&read) || (0..before.len()).any(returned));
                 } else if let Some(now) = versions(history, later, key).into_iter().max() {
-                    breaks[2] += u64::from(wrote.iter().any(|wrote| now <= *wrote));
-                    breaks[3] += u64::from(values(&read).is_some_and(|read| now <= read));
+                    breaks[2] += u64::from(wrote.iter().any(|(_, wrote)| now <= *wrote));
+                    breaks[3] += u64::from(read.iter().any(|(_, read)| now <= *read));
                 }
             }
         }
         breaks
+    }
+
+    /// The last put of `key` that the node that answers `read` had acknowledged before it.
+    fn last_acknowledged(history: &History, key: KeyId, read: &Entry) -> Option<Told> {
+        let put = |(_, e): &(OpId, &Entry)| {
+            e.function == Function::Put && e.key == key && e.is_ok() && e.node == read.node
+        };
+        let before = history.iter().filter(put).filter(|(_, e)| e.precedes(read));
+        let (op, _) = before.max_by_key(|(_, e)| e.completed_seq)?;
+        Some((Some(op), versions(history, op, key).into_iter().min()?))
     }
 
     proptest! {

@@ -2,57 +2,58 @@
 //!
 //! The two measures of probabilistically bounded staleness (Bailis et al., "Probabilistically bounded staleness for
 //! practical partial quorums", VLDB 2012), here of a run that happened. A read *misses* a write of its key when the
-//! write was acknowledged before the read was invoked, in event order, and has a greater version than the read
-//! returned. A read that misses a write is stale:
+//! write was acknowledged before the read was invoked, in event order, and what the read returned is older ([`order`]:
+//! real time orders two writes where one completed before the other was invoked, versions order only what was concurrent).
+//! A read that misses a write is stale:
 //!
 //! - **t-visibility**: by the time from the acknowledgement of the first write it misses to the read's invocation. The
 //!   property is broken when that is longer than [`crate::config::Bounds::staleness`]; equal is not.
 //! - **k-staleness**: by the number of writes it misses.
 //!
 //! The figures count reads as operations (`reads`, `stale_reads`) and give the worst of both measures
-//! (`max_staleness_ns`, `max_versions_behind`). A read of everything is one operation and a read of every key; it is as
-//! stale as its stalest. `reads_of_failed_writes` counts the gets that returned what a failed write wrote: such a
-//! write never happened, so it makes nothing stale, but somebody saw it.
+//! (`max_staleness_ns`, `max_versions_behind`). A read of everything and a list of keys are one operation and a read of
+//! every key; it is as stale as its stalest. `reads_of_failed_writes` counts the gets that returned what a failed write
+//! wrote: such a write never happened, so it makes nothing stale, but somebody saw it.
 //!
-//! A read of nothing is stale only as far as no removal explains it, and a retried write counts with its least
-//! version ([`super::facts`]).
+//! A read of nothing is stale only as far as no removal explains it; a list of keys that has a key, only as far as it
+//! should have gone and no put or append explains that it is there. A read of a list misses the elements that are not in
+//! it, unless something that may have come later ended the list; and a put or a delete that should have ended it.
+//! A retried write counts with its least version ([`super::facts`]).
 //!
-//! Key by key, in event order. The first write missed is the first of those that set a record (a monotone stack,
-//! searched by halving); how many are missed is counted by a Fenwick tree over the versions, built only for keys that
-//! have a stale read. O(n log n), and next to nothing when there are no reads.
+//! Key by key, in event order. O(n log n), and next to nothing when there are no reads.
+//!
+//! [`order`]: super::order
+
+use std::cell::OnceCell;
 
 use crate::history::Function;
-use crate::id::{KeyId, OpId, Version};
+use crate::id::{KeyId, OpId, Value};
 use crate::time::Span;
 
-use super::facts::{Facts, UNWRITTEN};
+use super::facts::{Facts, Seen};
+use super::order::Write;
 use super::{Finding, Witness, words};
 
-/// An acknowledged write of a key.
-#[derive(Clone, Copy, Debug)]
-struct Acknowledged {
-    key: KeyId,
-    completed_seq: u32,
-    op: OpId,
-    version: Version,
-}
+use missed::{Acknowledged, Missed};
 
-/// A read of a key: a get, or what a read of everything found there.
+mod missed;
+
+/// A read of a key: a get, or what a read of the whole store found there.
 #[derive(Clone, Copy, Debug)]
 struct Read {
     key: KeyId,
     op: OpId,
-    seen: Version,
+    seen: Seen,
 }
 
 /// A read that misses a write of its key.
 #[derive(Clone, Copy, Debug)]
 struct Stale {
     read: Read,
-    /// How many writes of the key had been acknowledged before the read.
-    before: usize,
-    /// The first of them that it misses.
-    missed: Acknowledged,
+    /// The first write that it misses.
+    missed: Write,
+    /// How many it misses.
+    behind: u64,
 }
 
 /// What the stale reads come to.
@@ -61,20 +62,21 @@ struct Tally {
     stale: Vec<OpId>,
     too_stale: Vec<OpId>,
     versions_behind: u64,
-    worst: Option<(Span, u64, Stale)>,
+    worst: Option<(Span, Stale)>,
 }
 
 pub(super) fn check(facts: &Facts<'_>) -> Finding {
     let mut tally = Tally::default();
     if facts.reads > 0 {
-        let (reads, reads_of_all) = reads(facts);
-        let writes = acknowledged(facts, &reads, !reads_of_all.is_empty());
+        let (reads, of_all) = reads(facts);
+        let writes = acknowledged(facts, &reads, !of_all.is_empty());
         let mut reads = reads.as_slice();
-        for writes in writes.chunk_by(|a, b| a.key == b.key) {
-            let key = writes[0].key;
+        for writes in writes.chunk_by(|a, b| a.0 == b.0) {
+            let key = writes[0].0;
             let until = reads.partition_point(|read| read.key <= key);
             let from = reads[..until].partition_point(|read| read.key < key);
-            tally.add(facts, writes, &stale(facts, writes, &reads[from..until], &reads_of_all));
+            let of_key = OnKey::of(facts, key, writes.iter().map(|(_, write)| *write).collect());
+            tally.add(facts, &of_key.stale(&with_absent(key, &reads[from..until], &of_all)));
             reads = &reads[until..];
         }
         for operations in [&mut tally.stale, &mut tally.too_stale] {
@@ -82,7 +84,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
             operations.dedup();
         }
     }
-    let longest = tally.worst.map_or(Span::ZERO, |(longest, ..)| longest);
+    let longest = tally.worst.map_or(Span::ZERO, |(longest, _)| longest);
     let figures = vec![
         ("reads", facts.reads),
         ("stale_reads", tally.stale.len() as u64),
@@ -94,38 +96,46 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     Finding::of(broken.map(|worst| witness(facts, worst, tally.too_stale.len() as u64)), figures)
 }
 
-/// The reads of single keys, by key and then in order, and the reads of everything, in order.
+/// The reads of single keys, by key and then in order, and the reads of the whole store, in order.
 fn reads(facts: &Facts<'_>) -> (Vec<Read>, Vec<OpId>) {
     let history = facts.evidence.history;
     let (mut reads, mut of_all) = (Vec::new(), Vec::new());
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok()) {
         match entry.function {
-            Function::Get => {
-                let (seen, _) = facts.seen(entry);
-                reads.push(Read { key: entry.key, op, seen });
-            }
-            Function::ReadAll => {
+            Function::Get => reads.push(Read { key: entry.key, op, seen: facts.seen(entry) }),
+            Function::ReadAll | Function::List => {
                 let Some(items) = history.contents(op) else { continue };
                 of_all.push(op);
                 for item in items {
-                    if let Some(seen) = item.version {
-                        reads.push(Read { key: item.key, op, seen });
-                    }
+                    let seen = match (item.value, item.version) {
+                        (Some(value), Some(v)) => Seen::Value(facts.found(item.key, value, v)),
+                        _ => Seen::Key,
+                    };
+                    reads.push(Read { key: item.key, op, seen });
                 }
             }
-            Function::Put
-            | Function::Delete
-            | Function::List
-            | Function::Clear
-            | Function::Append => {}
+            Function::Put | Function::Delete | Function::Clear | Function::Append => {}
         }
     }
     reads.sort_unstable_by_key(|read| (read.key, read.op));
     (reads, of_all)
 }
 
-/// The acknowledged writes of keys that are read, by key and then in the order of their acknowledgements.
-fn acknowledged(facts: &Facts<'_>, reads: &[Read], all: bool) -> Vec<Acknowledged> {
+/// The reads of one key in order, with those of the whole store that lack it.
+fn with_absent(key: KeyId, reads: &[Read], of_all: &[OpId]) -> Vec<Read> {
+    if of_all.is_empty() {
+        return reads.to_vec();
+    }
+    let lacks = |op: &&OpId| reads.binary_search_by_key(*op, |read| read.op).is_err();
+    let absent = of_all.iter().filter(lacks);
+    let mut all = reads.to_vec();
+    all.extend(absent.map(|op| Read { key, op: *op, seen: Seen::Nothing }));
+    all.sort_unstable_by_key(|read| read.op);
+    all
+}
+
+/// The acknowledged writes of keys that are read, by key.
+fn acknowledged(facts: &Facts<'_>, reads: &[Read], all: bool) -> Vec<(KeyId, Write)> {
     let mut is_read = vec![all; facts.newest.len()];
     for read in reads {
         is_read[read.key.0 as usize] = true;
@@ -133,165 +143,216 @@ fn acknowledged(facts: &Facts<'_>, reads: &[Read], all: bool) -> Vec<Acknowledge
     let mut writes = Vec::new();
     let history = facts.evidence.history;
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok() && entry.is_write()) {
-        let completed_seq = entry.completed_seq;
-        if entry.function == Function::Clear {
-            // Sorted by key, then version: a retried clear has a key several times.
-            for removed in facts.cleared(op).chunk_by(|a, b| a.1 == b.1) {
-                let (_, key, version) = removed[0];
-                if !is_read[key.0 as usize] {
-                    continue;
-                }
-                writes.push(Acknowledged { key, completed_seq, op, version });
+        facts.for_each_write(op, entry, |key, write| {
+            if is_read[key.0 as usize] {
+                writes.push((key, write));
             }
-        } else if let Some(version) = entry.version
-            && is_read[entry.key.0 as usize]
-        {
-            let version = facts.least(op, version);
-            writes.push(Acknowledged { key: entry.key, completed_seq, op, version });
-        }
+        });
     }
-    writes.sort_unstable_by_key(|write| (write.key, write.completed_seq));
+    writes.sort_by_key(|(key, _)| *key);
     writes
 }
 
-/// The stale reads of one key, in order.
-fn stale(
-    facts: &Facts<'_>,
-    writes: &[Acknowledged],
-    reads: &[Read],
-    reads_of_all: &[OpId],
-) -> Vec<Stale> {
-    let history = facts.evidence.history;
-    let key = writes[0].key;
-    // The writes that exceed all acknowledged before them.
-    let mut records: Vec<Acknowledged> = Vec::new();
-    let mut before = 0;
-    let mut stale = Vec::new();
-    let (mut reads, mut reads_of_all) = (reads.iter().peekable(), reads_of_all.iter().peekable());
-    loop {
-        // A read of everything that lacks the key has no read among `reads`; in order of invocation.
-        let of_all = reads_of_all.peek().map(|op| **op);
-        let read = match (reads.peek(), of_all) {
-            (Some(read), Some(op)) if op < read.op => None,
-            (Some(_), _) => reads.next().copied(),
-            (None, Some(_)) => None,
-            (None, None) => break,
-        };
-        let read = read.or_else(|| {
-            reads_of_all.next().map(|op| {
-                let seen = facts.seen_in_nothing(key, history.entry(*op).completed_seq);
-                Read { key, op: *op, seen }
-            })
-        });
-        let Some(read) = read else { break };
-        reads_of_all.next_if(|op| **op == read.op);
+/// The acknowledged writes of one key, and what reads of it may miss.
+struct OnKey<'a> {
+    facts: &'a Facts<'a>,
+    key: KeyId,
+    all: Acknowledged,
+    /// What a read of nothing and a list with the key may miss: by place, how many of the writes before it nothing
+    /// explains that was concurrent with them.
+    unexplained: [OnceCell<Vec<u32>>; 2],
+    lists: OnceCell<Lists>,
+}
 
-        let invoked_seq = history.entry(read.op).invoked_seq;
-        while before < writes.len() && writes[before].completed_seq < invoked_seq {
-            let highest = records.last().map_or(UNWRITTEN, |record| record.version);
-            if writes[before].version > highest {
-                records.push(writes[before]);
+/// The writes of a key of which lists are read: registers, each with the latest invocation so far, and elements.
+struct Lists {
+    registers: Acknowledged,
+    latest: Vec<u32>,
+    elements: Vec<(Write, Value)>,
+}
+
+impl<'a> OnKey<'a> {
+    fn of(facts: &'a Facts<'a>, key: KeyId, writes: Vec<Write>) -> Self {
+        let unexplained = [OnceCell::new(), OnceCell::new()];
+        Self { facts, key, all: Acknowledged::of(writes), unexplained, lists: OnceCell::new() }
+    }
+
+    /// The stale reads among `reads`, which come in order.
+    fn stale(&self, reads: &[Read]) -> Vec<Stale> {
+        let history = self.facts.evidence.history;
+        let (mut stale, mut uncounted) = (Vec::new(), Vec::new());
+        let (mut places, mut of_lists) = (Vec::new(), Vec::new());
+        for read in reads {
+            let entry = history.entry(read.op);
+            let until = self.all.before(entry.invoked_seq);
+            if until == 0 {
+                continue;
             }
-            before += 1;
+            match (read.seen, history.elements(read.op)) {
+                (Seen::Value(_), Some(list)) => {
+                    if let Some(found) = self.missed_by_list(*read, list, &mut of_lists) {
+                        stale.push(found);
+                    }
+                }
+                (Seen::Value(found), None) => {
+                    if let Some(missed) = self.all.missed_by(&found, until) {
+                        places.push(stale.len());
+                        uncounted.push(missed);
+                        let missed = self.all.writes()[missed.first];
+                        stale.push(Stale { read: *read, missed, behind: 0 });
+                    }
+                }
+                (Seen::Nothing | Seen::Key, _) => {
+                    stale.extend(self.missed_by_place(*read, until, entry.completed_seq));
+                }
+            }
         }
-        let first_missed = records.partition_point(|record| record.version <= read.seen);
-        if let Some(missed) = records.get(first_missed) {
-            stale.push(Stale { read, before, missed: *missed });
+        for (place, count) in places.into_iter().zip(self.all.count(&uncounted)) {
+            stale[place].behind = count;
+        }
+        self.add_registers(&mut stale, &of_lists);
+        stale
+    }
+
+    /// What a read of nothing, or a list with the key, misses.
+    fn missed_by_place(&self, read: Read, until: usize, completed: u32) -> Option<Stale> {
+        let (facts, key) = (self.facts, self.key);
+        let which = usize::from(matches!(read.seen, Seen::Key));
+        // What was invoked after a write explains it, whatever its version.
+        let from = facts.last_explaining(key, read.seen, completed);
+        let from = from.map_or(0, |invoked| self.all.before(invoked));
+        let counts = self.unexplained[which].get_or_init(|| {
+            let misses = |write: &Write| facts.misses((key, read.seen), write, write.end);
+            let mut counts = vec![0];
+            for write in self.all.writes() {
+                counts.push(counts[counts.len() - 1] + u32::from(misses(write)));
+            }
+            counts
+        });
+        if from >= until || counts[from] == counts[until] {
+            return None;
+        }
+        let first = counts.partition_point(|count| *count <= counts[from]) - 1;
+        let behind = u64::from(counts[until] - counts[from]);
+        Some(Stale { read, missed: self.all.writes()[first], behind })
+    }
+
+    fn lists(&self) -> &Lists {
+        self.lists.get_or_init(|| {
+            let history = self.facts.evidence.history;
+            let element = |write: &Write| {
+                let entry = history.entry(write.op?);
+                let value = entry.value.filter(|_| entry.function == Function::Append)?;
+                Some((*write, value))
+            };
+            let writes = self.all.writes().iter();
+            let elements = writes.clone().filter_map(element).collect();
+            let registers = writes.filter(|write| element(write).is_none()).copied().collect();
+            let registers = Acknowledged::of(registers);
+            let latest = registers.writes().iter().scan(0, |latest, write| {
+                *latest = write.invoked.max(*latest);
+                Some(*latest)
+            });
+            let latest = latest.collect();
+            Lists { registers, latest, elements }
+        })
+    }
+
+    /// What a read of a list misses: elements, counted here, and registers, which are left in `of_lists` to be counted.
+    fn missed_by_list(
+        &self,
+        read: Read,
+        list: &[Value],
+        of_lists: &mut Vec<(OpId, Missed)>,
+    ) -> Option<Stale> {
+        let (facts, key) = (self.facts, self.key);
+        let Lists { registers, latest, elements } = self.lists();
+        let entry = facts.evidence.history.entry(read.op);
+        let until = registers.before(entry.invoked_seq);
+        // Whatever ends a list ends its first element before the others.
+        let first = list.first().map(|value| facts.element(key, *value));
+        let by_register = first.and_then(|first| registers.missed_by(&first, until));
+        if let Some(missed) = by_register {
+            of_lists.push((read.op, missed));
+        }
+        // What had ended before something that ends a list was invoked, and that was acknowledged, is over.
+        let over = until.checked_sub(1).map_or(0, |last| latest[last]);
+        let from = elements.partition_point(|(write, _)| write.end < over);
+        let until = elements.partition_point(|(write, _)| write.end < entry.invoked_seq);
+        let mut there = list.to_vec();
+        there.sort_unstable();
+        let lacks = |(write, value): &&(Write, Value)| {
+            there.binary_search(value).is_err() && !facts.is_ended(key, write, entry.completed_seq)
+        };
+        let mut lacking = elements[from..until.max(from)].iter().filter(lacks);
+        let first_element = lacking.next().map(|(write, _)| *write);
+        let behind = u64::from(first_element.is_some()) + lacking.count() as u64;
+        let first_register = by_register.map(|missed| registers.writes()[missed.first]);
+        let first = first_element.into_iter().chain(first_register);
+        let missed = first.min_by_key(|write| write.end)?;
+        Some(Stale { read, missed, behind })
+    }
+
+    fn add_registers(&self, stale: &mut [Stale], of_lists: &[(OpId, Missed)]) {
+        if of_lists.is_empty() {
+            return;
+        }
+        let missed: Vec<Missed> = of_lists.iter().map(|(_, missed)| *missed).collect();
+        for ((op, _), count) in of_lists.iter().zip(self.lists().registers.count(&missed)) {
+            // In the order of the reads.
+            if let Ok(place) = stale.binary_search_by_key(op, |one| one.read.op) {
+                stale[place].behind += count;
+            }
         }
     }
-    stale
 }
 
 impl Tally {
-    /// Takes in the stale reads of one key; `before` never falls from one to the next.
-    fn add(&mut self, facts: &Facts<'_>, writes: &[Acknowledged], stale: &[Stale]) {
-        if stale.is_empty() {
-            return;
-        }
+    /// Takes in the stale reads of one key.
+    fn add(&mut self, facts: &Facts<'_>, stale: &[Stale]) {
         let history = facts.evidence.history;
-        let mut versions: Vec<Version> = writes.iter().map(|write| write.version).collect();
-        versions.sort_unstable();
-        let rank = |version| versions.partition_point(|other| *other <= version);
-        let mut counted = Fenwick::new(versions.len());
-        let mut writes = writes.iter();
         for one in stale {
-            let missing = one.before - counted.total();
-            for write in writes.by_ref().take(missing) {
-                counted.add(rank(write.version));
-            }
-            let behind = (counted.total() - counted.up_to(rank(one.read.seen))) as u64;
             let invoked_at = history.entry(one.read.op).invoked_at;
-            let length = invoked_at.since(history.entry(one.missed.op).completed_at);
+            let acknowledged_at = one.missed.op.map(|op| history.entry(op).completed_at);
+            let length = acknowledged_at.map_or(Span::ZERO, |at| invoked_at.since(at));
             self.stale.push(one.read.op);
             if length > facts.evidence.config.bounds.staleness {
                 self.too_stale.push(one.read.op);
             }
-            self.versions_behind = self.versions_behind.max(behind);
+            self.versions_behind = self.versions_behind.max(one.behind);
             // Of equals the first in the history, whatever its key.
-            let is_worse = |(longest, _, worst): (Span, u64, Stale)| {
+            let is_worse = |(longest, worst): (Span, Stale)| {
                 longest < length || longest == length && one.read.op < worst.read.op
             };
             if self.worst.is_none_or(is_worse) {
-                self.worst = Some((length, behind, *one));
+                self.worst = Some((length, *one));
             }
         }
-    }
-}
-
-/// Counts of ranks, with the count up to a rank in logarithmic time (Fenwick, 1994).
-#[derive(Debug)]
-struct Fenwick {
-    counts: Vec<u32>,
-    total: usize,
-}
-
-impl Fenwick {
-    /// No count, for ranks from 1 to `ranks`.
-    fn new(ranks: usize) -> Self {
-        Self { counts: vec![0; ranks + 1], total: 0 }
-    }
-
-    fn total(&self) -> usize {
-        self.total
-    }
-
-    fn add(&mut self, rank: usize) {
-        self.total += 1;
-        let mut i = rank;
-        while i < self.counts.len() {
-            self.counts[i] += 1;
-            i += i & i.wrapping_neg();
-        }
-    }
-
-    fn up_to(&self, rank: usize) -> usize {
-        let (mut i, mut sum) = (rank, 0);
-        while i > 0 {
-            sum += self.counts[i] as usize;
-            i &= i - 1;
-        }
-        sum
     }
 }
 
 fn reads_of_failed_writes(facts: &Facts<'_>) -> u64 {
     let history = facts.evidence.history;
-    let failed =
-        history.entries().iter().filter(|entry| entry.is_write() && !entry.may_have_happened());
-    let mut versions: Vec<Version> = failed.filter_map(|entry| entry.version).collect();
-    if versions.is_empty() {
+    let failed = |op: OpId| !history.entry(op).may_have_happened();
+    if !history
+        .entries()
+        .iter()
+        .any(|e| e.is_write() && !e.may_have_happened() && e.version.is_some())
+    {
         return 0;
     }
-    versions.sort_unstable();
-    let gets = history.entries().iter().filter(|entry| entry.function == Function::Get);
-    let found = gets.filter(|entry| entry.is_ok()).filter_map(|entry| entry.version);
-    found.filter(|version| versions.binary_search(version).is_ok()).count() as u64
+    let gets = history.entries().iter().filter(|e| e.function == Function::Get && e.is_ok());
+    let found = gets.filter_map(|e| Some((e.key, e.value?, e.version?)));
+    let written = found.filter_map(|(key, value, v)| facts.writers.writer(key, Some(value), v));
+    written.filter(|op| failed(*op)).count() as u64
 }
 
-fn witness(facts: &Facts<'_>, (length, behind, stale): (Span, u64, Stale), count: u64) -> Witness {
+fn witness(facts: &Facts<'_>, (length, stale): (Span, Stale), count: u64) -> Witness {
     let names = facts.evidence.names();
     let history = facts.evidence.history;
-    let (read, write) = (history.entry(stale.read.op), history.entry(stale.missed.op));
+    let read = history.entry(stale.read.op);
+    let missed = stale.missed.op.unwrap_or(stale.read.op);
+    let (write, behind) = (history.entry(missed), stale.behind);
     let value = match history.contents(stale.read.op) {
         Some(items) => {
             items.iter().find(|item| item.key == stale.read.key).and_then(|item| item.value)
@@ -319,7 +380,7 @@ fn witness(facts: &Facts<'_>, (length, behind, stale): (Span, u64, Stale), count
     Witness {
         summary,
         count,
-        operations: vec![stale.missed.op, stale.read.op],
+        operations: vec![missed, stale.read.op],
         nodes: read.node.into_iter().collect(),
         write: Some(stale.missed.version),
     }
@@ -329,7 +390,7 @@ fn witness(facts: &Facts<'_>, (length, behind, stale): (Span, u64, Stale), count
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{Story, any_story, seen, versions};
+    use super::super::testing::{Story, any_story, found, misses, versions};
     use super::super::{Evidence, Verdict};
     use super::*;
     use crate::id::NodeId;
@@ -454,22 +515,66 @@ mod tests {
         assert_eq!(story.figure(Staleness, "max_staleness_ns"), 40_000_000);
     }
 
+    #[test]
+    fn real_time_tells_what_is_stale_and_not_the_stamps() {
+        let mut story = Story::new(1);
+        story.put("c1", "city", "Durham").at(1).ok(2).version(9);
+        story.put("c1", "city", "Raleigh").at(3).ok(4).version(5);
+        story.get("c2", "city", ("Raleigh", 5)).at(5).ok(6);
+        assert_eq!(story.figure(Staleness, "stale_reads"), 0);
+        story.get("c2", "city", ("Durham", 9)).at(7).ok(8);
+        let figure = |name| story.figure(Staleness, name);
+        assert_eq!((figure("stale_reads"), figure("max_versions_behind")), (1, 1));
+        assert_eq!(figure("max_staleness_ns"), 3_000_000);
+    }
+
+    #[test]
+    fn a_list_is_stale_by_the_elements_that_it_lacks() {
+        let mut story = Story::new(2);
+        story.append("c1", "city", "e1").at(1).ok(2).version(1);
+        story.append("c1", "city", "e2").at(3).ok(4).version(2);
+        story.append("c1", "city", "e3").at(5).ok(6).version(3);
+        story.get("c2", "city", ("e3", 3)).at(7).ok(8).finds_list(&[0, 1, 2]);
+        assert_eq!(story.figure(Staleness, "stale_reads"), 0);
+        story.get("c2", "city", ("e3", 3)).at(10).ok(11).finds_list(&[2]);
+        let figure = |name| story.figure(Staleness, name);
+        assert_eq!((figure("stale_reads"), figure("max_versions_behind")), (1, 2));
+        assert_eq!(figure("max_staleness_ns"), 8_000_000);
+        // What ended the list explains what is not in it, and is missed by a list that shows what it ended.
+        let mut ended = story.clone();
+        ended.put("c1", "city", "Apex").at(4).ok(5).version(2);
+        assert_eq!(ended.figure(Staleness, "stale_reads"), 1);
+        assert_eq!(ended.figure(Staleness, "max_versions_behind"), 1);
+    }
+
+    #[test]
+    fn a_list_of_keys_is_stale_by_a_key_that_it_lacks_or_should() {
+        let mut story = Story::new(2);
+        story.put("c1", "city", "Durham").at(1).ok(2).version(1);
+        story.list("c2", &["city"]).at(3).ok(4);
+        assert_eq!(story.figure(Staleness, "stale_reads"), 0);
+        story.list("c2", &[]).at(5).ok(6);
+        story.delete("c1", "city").at(7).ok(8).version(2);
+        story.list("c2", &[]).at(9).ok(10);
+        assert_eq!(story.figure(Staleness, "stale_reads"), 1);
+        story.list("c2", &["city"]).at(11).ok(12);
+        assert_eq!(story.figure(Staleness, "stale_reads"), 2);
+        assert_eq!(story.figure(Staleness, "reads"), 4);
+    }
+
     /// The definition word by word, a read and a write at a time: the stale reads with their (t, k).
     fn stale_reads(evidence: &Evidence<'_>) -> Vec<(OpId, u64, u64)> {
         let history = evidence.history;
         let mut stale = Vec::new();
         for (op, read) in history.iter().filter(|(_, read)| read.is_ok()) {
-            let keys: Vec<KeyId> = match read.function {
-                Function::Get => vec![read.key],
-                Function::ReadAll => (0..2).map(KeyId).collect(),
-                _ => continue,
-            };
             let (mut t, mut k) = (None, 0);
-            for key in keys {
-                let (seen, _) = seen(history, read, op, key);
-                let missed = |(op, write): &(OpId, &crate::history::Entry)| {
-                    let least = versions(history, *op, key).into_iter().min();
-                    write.is_ok() && write.precedes(read) && least.is_some_and(|v| Some(v) > seen)
+            for key in (0..2).map(KeyId) {
+                let Some(found) = found(history, op, key) else { continue };
+                let missed = |(write, entry): &(OpId, &crate::history::Entry)| {
+                    let least = versions(history, *write, key).into_iter().min();
+                    let misses =
+                        |version| misses(history, (op, key, found), (Some(*write), version));
+                    entry.is_ok() && entry.precedes(read) && least.is_some_and(misses)
                 };
                 let missed: Vec<_> = history.iter().filter(missed).collect();
                 if let Some((_, first)) = missed.iter().min_by_key(|(_, w)| w.completed_seq) {

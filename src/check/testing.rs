@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::config::{
     Bounds, Cluster, Config, Disk, Expect, Link, LinkOrder, Names, Network, Operation, Ties,
 };
-use crate::history::{Entry, Failure, Function, History, Item, Status};
+use crate::history::{Entry, Failure, Function, History, Item, Over, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::property::{Incidents, Promises, Property, SettlesWithin};
@@ -36,7 +36,7 @@ fn intern(names: &mut Vec<String>, name: &str) -> usize {
 
 /// An operation as it is told.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(super) struct Line {
     client: ClientId,
     operation: Operation,
     invoked: u64,
@@ -50,9 +50,10 @@ pub(super) struct Told {
     degraded: bool,
     failure: Option<Failure>,
     elements: Option<Vec<Value>>,
+    over: Over,
 }
 
-impl Told {
+impl Line {
     pub(super) fn at(&mut self, ms: u64) -> &mut Self {
         self.invoked = ms;
         self
@@ -92,6 +93,11 @@ impl Told {
         self.elements = Some(values.iter().map(|index| Value::text(*index)).collect());
         self
     }
+    /// The value that the key held where the write was accepted, by the order in which the story first told values.
+    pub(super) fn over(&mut self, value: Option<usize>) -> &mut Self {
+        self.over = value.map(Value::text).into();
+        self
+    }
     pub(super) fn because(&mut self, failure: Failure) -> &mut Self {
         self.failure = Some(failure);
         self
@@ -106,7 +112,7 @@ impl Told {
 #[derive(Clone, Debug)]
 pub(super) struct Story {
     config: Config,
-    told: Vec<Told>,
+    told: Vec<Line>,
     finals: Vec<NodeSnapshot>,
     leaderships: Vec<Leadership>,
     recoveries: Vec<Recovery>,
@@ -137,9 +143,9 @@ impl Story {
         Value::text(intern(&mut self.config.names.values, value))
     }
 
-    fn tell(&mut self, client: &str, operation: Operation) -> &mut Told {
+    fn tell(&mut self, client: &str, operation: Operation) -> &mut Line {
         let client = ClientId(intern(&mut self.config.names.clients, client) as u32);
-        self.told.push(Told {
+        self.told.push(Line {
             client,
             operation,
             invoked: 0,
@@ -153,27 +159,28 @@ impl Story {
             degraded: false,
             failure: None,
             elements: None,
+            over: Over::Unsaid,
         });
         self.told.last_mut().expect("pushed above")
     }
 
-    pub(super) fn put(&mut self, client: &str, key: &str, value: &str) -> &mut Told {
+    pub(super) fn put(&mut self, client: &str, key: &str, value: &str) -> &mut Line {
         let (key, value) = (self.key(key), self.value(value));
         self.tell(client, Operation::Put { key, value, quorum: None })
     }
 
-    pub(super) fn append(&mut self, client: &str, key: &str, value: &str) -> &mut Told {
+    pub(super) fn append(&mut self, client: &str, key: &str, value: &str) -> &mut Line {
         let (key, value) = (self.key(key), self.value(value));
         self.tell(client, Operation::Append { key, value, quorum: None })
     }
 
-    pub(super) fn delete(&mut self, client: &str, key: &str) -> &mut Told {
+    pub(super) fn delete(&mut self, client: &str, key: &str) -> &mut Line {
         let key = self.key(key);
         self.tell(client, Operation::Delete { key, quorum: None })
     }
 
     /// A clear that removes these keys with these versions.
-    pub(super) fn clear(&mut self, client: &str, removes: &[(&str, i64)]) -> &mut Told {
+    pub(super) fn clear(&mut self, client: &str, removes: &[(&str, i64)]) -> &mut Line {
         let removes = removes.iter().map(|(key, version)| (self.key(key), *version)).collect();
         let told = self.tell(client, Operation::Clear);
         told.removes = removes;
@@ -181,7 +188,7 @@ impl Story {
     }
 
     /// A get that finds a value of a version.
-    pub(super) fn get(&mut self, client: &str, key: &str, found: (&str, i64)) -> &mut Told {
+    pub(super) fn get(&mut self, client: &str, key: &str, found: (&str, i64)) -> &mut Line {
         let (key, value) = (self.key(key), self.value(found.0));
         let told = self.tell(client, Operation::Get { key, quorum: None });
         told.finds.push((key, value, found.1));
@@ -189,16 +196,24 @@ impl Story {
     }
 
     /// A get that finds nothing.
-    pub(super) fn miss(&mut self, client: &str, key: &str) -> &mut Told {
+    pub(super) fn miss(&mut self, client: &str, key: &str) -> &mut Line {
         let key = self.key(key);
         self.tell(client, Operation::Get { key, quorum: None })
     }
 
-    pub(super) fn read_all(&mut self, client: &str, found: &[(&str, &str, i64)]) -> &mut Told {
+    pub(super) fn read_all(&mut self, client: &str, found: &[(&str, &str, i64)]) -> &mut Line {
         let finds = found.iter().map(|(key, value, v)| (self.key(key), self.value(value), *v));
         let finds = finds.collect();
         let told = self.tell(client, Operation::ReadAll);
         told.finds = finds;
+        told
+    }
+
+    /// A list of keys.
+    pub(super) fn list(&mut self, client: &str, keys: &[&str]) -> &mut Line {
+        let keys: Vec<KeyId> = keys.iter().map(|key| self.key(key)).collect();
+        let told = self.tell(client, Operation::List);
+        told.finds = keys.into_iter().map(|key| (key, Value::text(0), 0)).collect();
         told
     }
 
@@ -231,6 +246,12 @@ impl Story {
         let key = self.key(key);
         let version = self.stamp(version);
         self.finals[node(on).index()].data.insert(key, Stored { value, version });
+        self
+    }
+
+    /// This node leads at the end.
+    pub(super) fn led_by(&mut self, on: u16) -> &mut Self {
+        self.finals[node(on).index()].role = Role::Leader;
         self
     }
 
@@ -290,7 +311,7 @@ impl Story {
 
     /// The version of this timestamp: its node is the one that answers the write it belongs to, else the first.
     pub(super) fn stamp(&self, timestamp: i64) -> Version {
-        let is_writer = |told: &&Told| {
+        let is_writer = |told: &&Line| {
             told.operation.is_write()
                 && (told.version == Some(timestamp)
                     || told.attempts.contains(&timestamp)
@@ -319,6 +340,7 @@ impl Story {
                 ids[i] = Some(op);
                 for version in told.attempts.iter().chain(&told.version) {
                     history.accept(op, self.stamp(*version));
+                    history.written_over(op, told.over);
                 }
                 for (key, version) in &told.removes {
                     history.accept_clear(op, *key, self.stamp(*version));
@@ -341,6 +363,14 @@ impl Story {
             });
             if let Some(elements) = &told.elements {
                 history.set_elements(op, elements.clone().into());
+            }
+            if told.operation == Operation::List {
+                let item = |(key, ..): &(KeyId, Value, i64)| Item {
+                    key: *key,
+                    value: None,
+                    version: None,
+                };
+                history.set_contents(op, told.finds.iter().map(item).collect());
             }
             if told.operation == Operation::ReadAll {
                 let item = |(key, value, version): &(KeyId, Value, i64)| Item {
@@ -440,8 +470,8 @@ fn config(nodes: u16) -> Config {
     }
 }
 
-/// Any story: three clients, two keys, two nodes, every kind of operation and outcome; versions in no order, reads of
-/// any write, ends with any write on each node.
+/// Any story: three clients, two keys, two nodes, every kind of operation and outcome; versions in no order and now and
+/// then given twice, reads of any write, ends with any write on each node.
 pub(super) fn any_story() -> impl Strategy<Value = Story> {
     let operation = (0..3_u8, 0..2_u8, 0..14_u8, 1..6_u64, 0..8_u64, 0..10_u8, any::<u32>());
     let end = prop::collection::vec(any::<u32>(), 4);
@@ -454,7 +484,7 @@ pub(super) fn any_story() -> impl Strategy<Value = Story> {
         // By key, what there is to be read: (value, version).
         let mut written: [Vec<(Option<String>, i64)>; 2] = Default::default();
         let stamp =
-            |i: usize, luck: u32, part: i64| i64::from(luck % 16) * 1_000 + i as i64 * 4 + part;
+            |i: usize, luck: u32, part: i64| i64::from(luck % 16) * 1_000 + i as i64 / 4 * 4 + part;
         for (i, (_, key, kind, .., luck)) in operations.iter().enumerate() {
             match kind {
                 0..5 => {
@@ -486,6 +516,11 @@ pub(super) fn any_story() -> impl Strategy<Value = Story> {
                 }
                 7 if luck / 16 % 2 == 0 => story.clear(&name, &[]),
                 7 => story.clear(&name, &[(keys[key], version)]),
+                8 if luck / 16 % 2 == 0 => {
+                    let there = |key: &usize| luck >> (20 + key) & 1 == 0;
+                    let there: Vec<&str> = (0..2).filter(there).map(|key| keys[key]).collect();
+                    story.list(&name, &there)
+                }
                 8 => {
                     let pick = |key| pick(key, luck.rotate_right(key as u32 * 3));
                     let found: Vec<(&str, String, i64)> = (0..2)
@@ -521,36 +556,130 @@ pub(super) fn any_story() -> impl Strategy<Value = Story> {
     })
 }
 
-/// The dumb twin of [`super::facts::Facts::seen`]: what a read of `key` counts as having seen.
-pub(super) fn seen(
-    history: &History,
-    read: &Entry,
-    op: OpId,
-    key: KeyId,
-) -> (Option<Version>, bool) {
-    let found = match history.contents(op) {
-        Some(items) => items.iter().find(|item| item.key == key).and_then(|item| item.version),
-        None => read.value.and(read.version),
+/// A write as definitions speak of it: the operation, if any is known, and a version it was given.
+pub(super) type Told = (Option<OpId>, Version);
+
+/// What a read found for a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Found {
+    Value(Told),
+    Key,
+    Nothing,
+}
+
+impl Found {
+    pub(super) fn write(self) -> Option<Told> {
+        match self {
+            Self::Value(write) => Some(write),
+            Self::Key | Self::Nothing => None,
+        }
+    }
+}
+
+/// What `op` found for `key`; `None` when it does not read it.
+pub(super) fn found(history: &History, op: OpId, key: KeyId) -> Option<Found> {
+    let read = history.entry(op);
+    let (value, version) = match read.function {
+        Function::Get if read.key == key => (read.value, read.version),
+        Function::ReadAll | Function::List => {
+            let items = history.contents(op).unwrap_or_default();
+            let Some(item) = items.iter().find(|item| item.key == key) else {
+                return Some(Found::Nothing);
+            };
+            if item.value.is_none() {
+                return Some(Found::Key);
+            }
+            (item.value, item.version)
+        }
+        _ => return None,
     };
-    if found.is_some() {
-        return (found, true);
-    }
-    let mut highest = None;
-    for (op, entry) in history.iter() {
-        if !entry.may_have_happened() || entry.invoked_seq > read.completed_seq {
-            continue;
+    let Some(version) = value.and(version) else { return Some(Found::Nothing) };
+    let wrote = |(_, e): &(OpId, &Entry)| e.function == Function::Put && e.value == value;
+    let writer = history.iter().find(wrote).map(|(op, _)| op);
+    Some(Found::Value((writer, version)))
+}
+
+/// Whether `a` comes before `b`: by real time, or by version where they were concurrent.
+pub(super) fn is_older(history: &History, a: Told, b: Told) -> bool {
+    let precedes = |a: Option<OpId>, b: Option<OpId>| match (a, b) {
+        (Some(a), Some(b)) => {
+            history.entry(a).is_ok() && history.entry(a).precedes(history.entry(b))
         }
-        for version in removal_versions(history, op, key) {
-            highest = highest.max(Some(version));
+        (None, _) | (_, None) => false,
+    };
+    if a.0.is_some() && a.0 == b.0 || precedes(b.0, a.0) {
+        return false;
+    }
+    precedes(a.0, b.0) || a.1 < b.1
+}
+
+/// Every removal of `key` that may have happened and was invoked before `seq`, with its greatest version.
+pub(super) fn removals(history: &History, key: KeyId, seq: u32) -> impl Iterator<Item = Told> {
+    let invoked = history.iter().filter(move |(_, e)| e.may_have_happened() && e.invoked_seq < seq);
+    invoked.filter_map(move |(op, _)| {
+        let greatest = removal_versions(history, op, key).into_iter().max()?;
+        Some((Some(op), greatest))
+    })
+}
+
+/// Whether a read misses a write: what it found is older, or nothing explains that it found nothing, or the key.
+pub(super) fn misses(
+    history: &History,
+    (op, key, found): (OpId, KeyId, Found),
+    write: Told,
+) -> bool {
+    let read = history.entry(op);
+    match found {
+        Found::Value(found) => is_older(history, found, write),
+        Found::Nothing => {
+            removals(history, key, read.completed_seq).all(|e| is_older(history, e, write))
+        }
+        Found::Key => {
+            let Some(removal) = write.0.filter(|op| history.entry(*op).function != Function::Put)
+            else {
+                return false;
+            };
+            let puts = history.iter().filter(|(_, e)| {
+                e.function == Function::Put
+                    && e.key == key
+                    && e.may_have_happened()
+                    && e.invoked_seq < read.completed_seq
+            });
+            let greatest = |op| versions(history, op, key).into_iter().max();
+            let mut puts = puts
+                .map(|(op, _)| (Some(op), greatest(op).unwrap_or(super::order::UNKNOWN_REMOVAL)));
+            puts.all(|put| is_older(history, put, (Some(removal), write.1)))
         }
     }
-    (highest, false)
+}
+
+/// The write that left what is held: by value, a removal by version; of several removals the one that ends last.
+pub(super) fn writer(history: &History, key: KeyId, held: Stored) -> Option<OpId> {
+    if held.value.is_some() {
+        let wrote = |(_, e): &(OpId, &Entry)| e.function == Function::Put && e.value == held.value;
+        return history.iter().find(wrote).map(|(op, _)| op);
+    }
+    let removed = history
+        .iter()
+        .filter(|(op, _)| removal_versions(history, *op, key).contains(&held.version));
+    removed.max_by_key(|(_, e)| (e.may_have_happened(), e.end())).map(|(op, _)| op)
+}
+
+/// What a client can be told of `key` at the end, where nobody leads: of the greatest version what ends last.
+pub(super) fn shown(evidence: &Evidence<'_>, key: KeyId) -> Option<Stored> {
+    let live = evidence.finals.iter().rev().filter(|snapshot| snapshot.up);
+    let held = live.filter_map(|snapshot| snapshot.data.get(&key).copied());
+    let end = |stored: &Stored| {
+        writer(evidence.history, key, *stored)
+            .map_or(u32::MAX, |op| evidence.history.entry(op).end())
+    };
+    held.max_by_key(|stored| (stored.version, end(stored)))
 }
 
 /// The versions with which `op` may have removed `key`; the greatest there can be where none is known.
 pub(super) fn removal_versions(history: &History, op: OpId, key: KeyId) -> Vec<Version> {
     let entry = history.entry(op);
-    let unknown = vec![super::facts::UNKNOWN_REMOVAL];
+    let unknown = vec![super::order::UNKNOWN_REMOVAL];
     match entry.function {
         Function::Delete if entry.key == key => {
             let versions = versions(history, op, key);

@@ -7,7 +7,7 @@
 use std::hash::{Hash, Hasher};
 use std::mem::discriminant;
 
-use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, ValueKind};
+use crate::id::{ClientId, FaultId, KeyId, NodeId, OpId, Value, ValueKind};
 use crate::property::Property;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
@@ -377,6 +377,15 @@ impl Operation {
             | Self::Append { key, .. } => Some(key),
             Self::List | Self::ReadAll | Self::Clear => None,
         }
+    }
+
+    /// The same operation, its value marked as written by `op`: see [`Value`].
+    #[must_use]
+    pub(crate) fn written_by(mut self, op: OpId) -> Self {
+        if let Self::Put { value, .. } | Self::Append { value, .. } = &mut self {
+            *value = value.written_by(op);
+        }
+        self
     }
 
     /// Whether it changes the store.

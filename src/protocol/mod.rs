@@ -84,6 +84,7 @@ use crate::property::{Promises, SettlesWithin};
 use crate::rng::CausalId;
 use crate::time::Wall;
 
+pub use crate::history::Over;
 pub use context::Context;
 pub(crate) use effect::{DiskOperation, Effect, Effects};
 pub use observation::{DiscardReason, Observation};

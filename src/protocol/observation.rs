@@ -1,6 +1,7 @@
 //! What a node says of itself: invariants, metrics, trace and explanations read nothing else.
 
 use crate::config::Names;
+use crate::history::Over;
 use crate::id::{KeyId, Version};
 
 use super::{File, RequestId, Role};
@@ -23,6 +24,8 @@ pub enum Observation {
         key: KeyId,
         /// The version it gave the write.
         version: Version,
+        /// What the key held there before.
+        over: Over,
     },
     /// A replica's store took a write.
     Apply {

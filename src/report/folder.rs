@@ -43,7 +43,7 @@ pub fn write(
     file(&folder.join("nodes.json"), |out| {
         serde_json::to_writer_pretty(
             &mut *out,
-            &nodes::nodes(&result.finals, &result.states, names),
+            &nodes::nodes(&result.finals, &result.states, (&result.history, names)),
         )?;
         out.write_all(b"\n")
     })?;

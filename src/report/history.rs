@@ -16,7 +16,9 @@
 //!
 //! A line has further keys only where they mean something: `due_ns`, an invocation that came later than it was due
 //! (latency counts from there); `confirmations`, `"2 of 5"` followers; `existed`, of a deleted key; `leader`, the
-//! one a refusal named.
+//! one a refusal named; `written_by`, of a read the operations that wrote what it found, shaped as `value` is (two writes
+//! may bear one version); `over`, of a put, a delete or an append the operations that had written what the key held where
+//! and when a node accepted it, one an attempt, null for nothing; left out where the protocol does not say.
 //!
 //! An act of the nemesis has process `nemesis`, event `info`, `start` or `end` as `f`, the act as `value`, and the
 //! id of its fault as `fault`.
@@ -27,8 +29,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::config::Names;
-use crate::history::{Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status};
-use crate::id::{NodeId, OpId, Value, Version};
+use crate::history::{Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status, Writers};
+use crate::id::{KeyId, NodeId, OpId, Value, Version};
 
 /// The most of a history that is held as text before it is written.
 const CHUNK: usize = 64 * 1024;
@@ -56,6 +58,10 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     leader: Option<Shown<NodeId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    written_by: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    over: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<&'a str>,
 }
 
@@ -74,6 +80,7 @@ impl<T: std::fmt::Display> Serialize for Shown<T> {
 ///
 /// When `out` does not take it.
 pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::Result<()> {
+    let writers = Writers::of(history);
     let mut text = Vec::with_capacity(CHUNK + 1024);
     let mut process = String::new();
     for event in history.events() {
@@ -86,8 +93,7 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
             HistoryEvent::Complete(op) => {
                 let entry = history.entry(op);
                 name_process(entry, names, &mut process);
-                let found = (history.contents(op), history.elements(op));
-                completion(op, entry, found, names, &process)
+                completion(op, entry, (history, &writers), names, &process)
             }
             HistoryEvent::Nemesis(index) => act(&history.nemesis()[index], names),
         };
@@ -130,6 +136,8 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
         confirmations: None,
         existed: None,
         leader: None,
+        written_by: None,
+        over: None,
         fault: None,
     }
 }
@@ -137,10 +145,12 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
 fn completion<'a>(
     op: OpId,
     entry: &Entry,
-    (contents, elements): (Option<&[Item]>, Option<&[Value]>),
+    (history, writers): (&History, &Writers<'_>),
     names: &'a Names,
     process: &'a str,
 ) -> Line<'a> {
+    let found = (history.contents(op), history.elements(op));
+    let (contents, elements) = found;
     let value = match entry.function {
         Function::List | Function::ReadAll => {
             contents.map(|items| contents_value(entry.function, items, names))
@@ -170,8 +180,58 @@ fn completion<'a>(
         confirmations,
         existed: entry.existed,
         leader: entry.leader.map(Shown),
+        written_by: written_by(entry, found, (writers, names)),
+        over: over(op, entry, history, writers),
         fault: None,
     }
+}
+
+/// The operations that wrote what a read found, in the shape of its value.
+fn written_by(
+    entry: &Entry,
+    (contents, elements): (Option<&[Item]>, Option<&[Value]>),
+    (writers, names): (&Writers<'_>, &Names),
+) -> Option<Json> {
+    let by = |key: KeyId, value: Value, version: Version| -> Json {
+        writers.writer(key, Some(value), version).map(|op| op.0).into()
+    };
+    match (entry.function, elements) {
+        (Function::ReadAll, _) => {
+            let item = |item: &Item| {
+                let by = by(item.key, item.value?, item.version?);
+                Some((names.key(item.key).to_owned(), by))
+            };
+            Some(Json::Object(contents?.iter().filter_map(item).collect()))
+        }
+        (Function::Get, Some(elements)) => {
+            let version = entry.version.unwrap_or_default();
+            Some(elements.iter().map(|element| by(entry.key, *element, version)).collect())
+        }
+        (Function::Get, None) => Some(by(entry.key, entry.value?, entry.version?)),
+        (
+            Function::Put | Function::Delete | Function::List | Function::Clear | Function::Append,
+            _,
+        ) => None,
+    }
+}
+
+/// The operations that a write was written over, an attempt each.
+fn over(op: OpId, entry: &Entry, history: &History, writers: &Writers<'_>) -> Option<Json> {
+    if !entry.is_write()
+        || !entry.is_on_one_key()
+        || entry.version.is_none()
+        || !history.tells_over()
+    {
+        return None;
+    }
+    let by = |value: Value| writers.writer(entry.key, Some(value), Version::default());
+    Some(
+        history
+            .over(op)
+            .map(|value| value.and_then(by).map(|op| op.0).into())
+            .collect::<Vec<Json>>()
+            .into(),
+    )
 }
 
 /// Why it did not complete ok, or what an ok answer falls short of.
@@ -199,6 +259,8 @@ fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> Line<'a> {
         confirmations: None,
         existed: None,
         leader: None,
+        written_by: None,
+        over: None,
         fault: act.fault.map(|id| names.fault(id)),
     }
 }
@@ -239,7 +301,7 @@ mod tests {
         );
         assert_eq!(
             lines[1],
-            r#"{"time_ns":101000000,"event":"ok","process":"c1","op":0,"f":"put","key":"city","value":"Raleigh","version":"0.001000000@n1#1","node":"n1","degraded":false,"error":null,"confirmations":"1 of 2"}"#
+            r#"{"time_ns":101000000,"event":"ok","process":"c1","op":0,"f":"put","key":"city","value":"Raleigh","version":"0.001000000@n1#1","node":"n1","degraded":false,"error":null,"confirmations":"1 of 2","over":[null]}"#
         );
         assert_eq!(
             lines[2],

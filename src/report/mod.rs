@@ -24,6 +24,7 @@ mod never;
 pub mod nodes;
 pub mod pictures;
 pub mod plot;
+mod remark;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod tally;

@@ -2,42 +2,63 @@
 //! a state.
 //!
 //! `{end[STATUS], states[{at_ns, ..STATUS}]}`, where STATUS is `{node, up, role, term, leader, awaits, mode, peers[],
-//! blocked[], pending[], data[{key, value, version}]}`; `end` is in node order, `states` in file order. `awaits` is the
-//! node that it waits for to lead; `pending` is
-//! what the node still meant to do, in words; a deleted key that left a tombstone has the value null. A node that is
+//! blocked[], pending[], data[{key, value, version, op, elements[{value, version, op}]}]}`; `end` is in node order,
+//! `states` in file order. `awaits` is the node that it waits for to lead; `pending` is what the node still meant to do, in
+//! words; a deleted key that left a tombstone has the value null. `op` is the operation of `history.jsonl` that wrote it,
+//! null where none did; a key that holds a list has `elements`, whole and in the order of their versions. A node that is
 //! down has its id alone, and no data.
 
 use serde_json::{Value, json};
 
 use crate::config::Names;
-use crate::id::{KeyId, NodeId};
+use crate::history::{History, Writers};
+use crate::id::{KeyId, NodeId, Value as Element, Version};
 use crate::protocol::{NodeSnapshot, Stored};
 use crate::time::Time;
 
 /// The status of the nodes at the `end`, and of those looked at on the way.
 #[must_use]
-pub fn nodes(end: &[NodeSnapshot], states: &[(Time, NodeSnapshot)], names: &Names) -> Value {
+pub fn nodes(
+    end: &[NodeSnapshot],
+    states: &[(Time, NodeSnapshot)],
+    (history, names): (&History, &Names),
+) -> Value {
+    let writers = Writers::of(history);
+    let status = |node: &NodeSnapshot| status(node, &writers, names);
     let state = |(at, node): &(Time, NodeSnapshot)| {
         let mut state = json!({ "at_ns": at.nanos() });
-        if let (Some(state), Value::Object(status)) = (state.as_object_mut(), status(node, names)) {
+        if let (Some(state), Value::Object(status)) = (state.as_object_mut(), status(node)) {
             state.extend(status);
         }
         state
     };
     json!({
-        "end": end.iter().map(|node| status(node, names)).collect::<Vec<_>>(),
+        "end": end.iter().map(status).collect::<Vec<_>>(),
         "states": states.iter().map(state).collect::<Vec<_>>(),
     })
 }
 
-fn status(node: &NodeSnapshot, names: &Names) -> Value {
+fn status(node: &NodeSnapshot, writers: &Writers<'_>, names: &Names) -> Value {
     let ids = |nodes: &[NodeId]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let stored = |(key, stored): (&KeyId, &Stored)| {
+    let held = |key: KeyId, Stored { value, version }: Stored| {
         json!({
-            "key": names.key(*key),
-            "value": stored.value.map(|value| names.value(value)),
-            "version": stored.version.to_string(),
+            "value": value.map(|value| names.value(value)),
+            "version": version.to_string(),
+            "op": writers.writer(key, value, version).map(|op| op.0),
         })
+    };
+    let stored = |(key, stored): (&KeyId, &Stored)| {
+        let mut shown = json!({ "key": names.key(*key) });
+        if let (Some(shown), Value::Object(held)) = (shown.as_object_mut(), held(*key, *stored)) {
+            shown.extend(held);
+        }
+        if let Some(list) = node.lists.get(key) {
+            let element = |(version, value): &(Version, Element)| {
+                held(*key, Stored { value: Some(*value), version: *version })
+            };
+            shown["elements"] = list.iter().map(element).collect();
+        }
+        shown
     };
     json!({
         "node": node.node.to_string(),
@@ -57,7 +78,8 @@ fn status(node: &NodeSnapshot, names: &Names) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{Value as Stamp, Version};
+    use crate::config::Operation;
+    use crate::id::{ClientId, Value as Stamp};
     use crate::protocol::Role;
 
     #[test]
@@ -73,6 +95,7 @@ mod tests {
         (up.peers, up.blocked) = (vec![NodeId(1)], vec![NodeId(1)]);
         up.data.insert(KeyId(0), Stored { value: Some(Stamp::text(0)), version });
         up.data.insert(KeyId(1), Stored { value: None, version });
+        up.lists.insert(KeyId(0), vec![(version, Stamp::text(0))]);
         let down = NodeSnapshot { up: false, ..NodeSnapshot::new(NodeId(1), Role::Follower) };
         let expected = json!({ "states": [], "end": [
             {
@@ -80,8 +103,13 @@ mod tests {
                 "awaits": null, "mode": "sync",
                 "peers": ["n2"], "blocked": ["n2"], "pending": [],
                 "data": [
-                    { "key": "city", "value": "Raleigh", "version": "1.000000000@n1#1" },
-                    { "key": "gone", "value": null, "version": "1.000000000@n1#1" },
+                    {
+                        "key": "city", "value": "Raleigh", "version": "1.000000000@n1#1", "op": 0,
+                        "elements": [
+                            { "value": "Raleigh", "version": "1.000000000@n1#1", "op": 0 },
+                        ],
+                    },
+                    { "key": "gone", "value": null, "version": "1.000000000@n1#1", "op": null },
                 ],
             },
             {
@@ -90,8 +118,12 @@ mod tests {
                 "peers": [], "blocked": [], "pending": [], "data": [],
             },
         ] });
-        assert_eq!(nodes(&[up.clone(), down], &[], &names), expected);
-        let states = nodes(&[], &[(Time::from_nanos(7), up)], &names);
+        let mut history = History::default();
+        let put = Operation::Put { key: KeyId(0), value: Stamp::text(0), quorum: None };
+        let put = history.invoke(Time::ZERO, Time::ZERO, (ClientId(0), 0), put);
+        history.accept(put, version);
+        assert_eq!(nodes(&[up.clone(), down], &[], (&history, &names)), expected);
+        let states = nodes(&[], &[(Time::from_nanos(7), up)], (&history, &names));
         assert_eq!(states["states"][0]["at_ns"], json!(7));
         assert_eq!(states["states"][0]["blocked"], json!(["n2"]));
     }

@@ -11,6 +11,7 @@ use crate::history::Function;
 use crate::metrics::{Latency, Leadership, MessageCounts, Settlement};
 use crate::property::{Promise, Property};
 use crate::report::layout::{WIDTH, counted, grouped, moment, width, wrap};
+use crate::report::remark::discarded;
 use crate::report::tally::{Notable, Tally};
 use crate::report::{Check, FaultAct, NeverStarted, OperationCounts, Report};
 use crate::run::RunVerdict;
@@ -163,7 +164,15 @@ impl Page {
             }
         }
         let valid = checks.iter().filter(|check| check.report.judged == ExpectedVerdict::Valid);
-        let names: Vec<_> = valid.map(|check| check.report.property.name()).collect();
+        let (remarked, plain): (Vec<&Check>, Vec<&Check>) =
+            valid.partition(|check| discarded(&check.report).is_some());
+        for check in remarked {
+            let name = check.report.property.name();
+            let remark = discarded(&check.report).unwrap_or_default();
+            self.verdict(ExpectedVerdict::Valid, &format!("{name}, at the end"));
+            self.line(&wrap(&remark, VERDICT, false));
+        }
+        let names: Vec<_> = plain.iter().map(|check| check.report.property.name()).collect();
         if !names.is_empty() {
             self.verdict(ExpectedVerdict::Valid, &names.join(", "));
         }

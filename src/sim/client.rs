@@ -276,6 +276,7 @@ impl Clients {
         let Invocation { id, operation, fixed, scripted, due_at } = invocation;
         let process = (client, state.incarnation);
         let op = world.kernel.history.invoke(world.kernel.now, due_at, process, operation);
+        let operation = operation.written_by(op);
         if world.kernel.trace.wanted() {
             let text = super::event::describe_operation(operation, &world.config.names);
             world.kernel.trace.line(
@@ -494,8 +495,7 @@ impl Clients {
         if let Some((_, Reply { outcome: Outcome::Ok(Response::Written { version, .. }), .. })) =
             &answer
         {
-            // With retries it may not be the last version that a node gave this write.
-            world.kernel.history.accept(current.op, *version);
+            world.kernel.history.answered(current.op, *version);
         }
         world.kernel.history.complete(current.op, world.kernel.now, status, |entry| {
             entry.failure = failure;

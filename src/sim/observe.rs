@@ -16,10 +16,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     pub(super) fn observe(&mut self, node: NodeId, observation: Observation) {
         match observation {
             Observation::Role { role, term } => self.note_role(node, role, term),
-            Observation::Accept { request, key, version } => {
+            Observation::Accept { request, key, version, over } => {
                 let op = request.operation;
                 if self.kernel.history.entry(op).is_on_one_key() {
                     self.kernel.history.accept(op, version);
+                    self.kernel.history.written_over(op, over);
                 } else {
                     self.kernel.history.accept_clear(op, key, version);
                 }

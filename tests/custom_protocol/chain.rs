@@ -304,7 +304,8 @@ impl Chain {
         let existed = value.is_none().then(|| self.newest(key).is_some_and(|s| s.value.is_some()));
         let index = self.written + 1;
         let version = Version { timestamp: index, node: self.me, sequence: self.life };
-        cx.observe(Observation::Accept { request, key, version });
+        let over = self.newest(key).and_then(|held| held.value).into();
+        cx.observe(Observation::Accept { request, key, version, over });
         let response = Response::Written { version, existed };
         match self.config.answer {
             Answer::Acknowledged => self.unanswered.push_back((index, request, response)),

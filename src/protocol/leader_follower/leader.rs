@@ -214,7 +214,8 @@ impl LeaderFollower {
         }
         let stamp = self.stamp(cx);
         if known.is_none() {
-            cx.observe(Observation::Accept { request, key, version: stamp });
+            let over = self.store.get(key).map(|(value, _)| value).into();
+            cx.observe(Observation::Accept { request, key, version: stamp, over });
         }
         // In one log an element that is there, but that followers may lack, or a next leader cut off, gets another
         // place, and its client waits until that is confirmed. The list has it once all the same.
@@ -270,8 +271,9 @@ impl LeaderFollower {
     ) -> (Stored, bool) {
         let version = self.stamp(cx);
         let stored = Stored { value, version };
-        cx.observe(Observation::Accept { request, key, version });
-        let existed = self.store.get(key).is_some();
+        let held = self.store.get(key).map(|(value, _)| value);
+        cx.observe(Observation::Accept { request, key, version, over: held.into() });
+        let existed = held.is_some();
         self.keep(Entry::register(key, stored), cx);
         (stored, existed)
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::id::{OpId, Value};
-use crate::protocol::{RequestId, Role, Stored};
+use crate::protocol::{Over, RequestId, Role, Stored};
 
 const KEY: KeyId = KeyId(0);
 const N1: NodeId = NodeId(0);
@@ -35,7 +35,12 @@ impl Life {
         life.see(
             0,
             node,
-            SightingKind::Observed(Observation::Accept { request, key: KEY, version: version(10) }),
+            SightingKind::Observed(Observation::Accept {
+                request,
+                key: KEY,
+                version: version(10),
+                over: Over::Unsaid,
+            }),
         );
         life.applied(0, node)
     }

@@ -1,0 +1,97 @@
+//! Acknowledged writes that were thrown away before their key was written again.
+//!
+//! Such a write is not lost at the end, for something newer is there; but what is newer was written by a node that did not
+//! have it, and any client that had asked meanwhile would have missed it. Where keys are rewritten often, that is how
+//! losses hide.
+//!
+//! Every write that a node accepts says which value its key held there ([`crate::history::Over`]). From what is held at
+//! the end this leads back through all that was written over something: an acknowledged put or delete that is not on
+//! the way, and not lost, was *discarded*. Where the way ends, at a write over nothing or a key that shows nothing, a
+//! removal explains what lies behind it. A clear, and an element of a list, are not counted.
+
+use crate::check::facts::{Facts, place};
+use crate::check::order::Write;
+use crate::history::{Entry, Function};
+use crate::id::{KeyId, OpId};
+
+/// The discarded writes in the order of invocation, those that `is_lost` tells left out; `None` where the protocol
+/// does not say what its writes are written over.
+pub(super) fn discarded(facts: &Facts<'_>, is_lost: impl Fn(OpId) -> bool) -> Option<Vec<OpId>> {
+    let history = facts.evidence.history;
+    if !history.tells_over() {
+        return None;
+    }
+    let kept = Kept::of(facts);
+    let counts = |entry: &Entry| matches!(entry.function, Function::Put | Function::Delete);
+    let acknowledged = history.iter().filter(|(_, entry)| entry.is_ok() && counts(entry));
+    let is_discarded = |(op, entry): (OpId, &Entry)| {
+        let version = facts.least(op, entry.version?);
+        let write = Write { version, ..place(op, entry) };
+        let is_kept = kept.operations[op.0 as usize] || kept.is_removed(facts, entry.key, &write);
+        (!is_kept && !is_lost(op)).then_some(op)
+    };
+    Some(acknowledged.filter_map(is_discarded).collect())
+}
+
+/// What leads to what is held at the end.
+struct Kept {
+    operations: Vec<bool>,
+    /// By key, the place in the history until which a removal may have emptied it; `None` where it was never empty.
+    empty_until: Vec<Option<u32>>,
+}
+
+impl Kept {
+    fn of(facts: &Facts<'_>) -> Self {
+        let history = facts.evidence.history;
+        let operations = vec![false; history.entries().len()];
+        let mut kept = Self { operations, empty_until: vec![None; facts.newest.len()] };
+        let mut next: Vec<OpId> = Vec::new();
+        for (key, shown) in (0..).map(KeyId).zip(&facts.shown) {
+            if shown.is_none_or(|shown| shown.stored.value.is_none()) {
+                kept.empty(key, u32::MAX);
+            }
+        }
+        for snapshot in facts.evidence.finals.iter().filter(|snapshot| snapshot.up) {
+            for (key, stored) in &snapshot.data {
+                match stored.value {
+                    Some(value) => next.extend(facts.writers.candidates(*key, value)),
+                    None => next.extend(facts.writers.writer(*key, None, stored.version)),
+                }
+            }
+            for (key, list) in &snapshot.lists {
+                next.extend(
+                    list.iter().flat_map(|(_, value)| facts.writers.candidates(*key, *value)),
+                );
+            }
+        }
+        while let Some(op) = next.pop() {
+            if std::mem::replace(&mut kept.operations[op.0 as usize], true) {
+                continue;
+            }
+            let entry = history.entry(op);
+            if !entry.is_on_one_key() {
+                // A clear leads back to whatever it removed.
+                continue;
+            }
+            for over in history.over(op) {
+                match over {
+                    None => kept.empty(entry.key, entry.completed_seq),
+                    // Read back from a disk, it may be the value of any that wrote this text.
+                    Some(value) => next.extend(facts.writers.candidates(entry.key, value)),
+                }
+            }
+        }
+        kept
+    }
+
+    fn empty(&mut self, key: KeyId, until: u32) {
+        let empty = &mut self.empty_until[key.0 as usize];
+        *empty = (*empty).max(Some(until));
+    }
+
+    /// Whether a removal may have come after `write` before its key was empty.
+    fn is_removed(&self, facts: &Facts<'_>, key: KeyId, write: &Write) -> bool {
+        let until = self.empty_until[key.0 as usize];
+        until.is_some_and(|until| facts.is_removed(key, write, until))
+    }
+}

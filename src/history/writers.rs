@@ -1,0 +1,223 @@
+//! Which operation wrote what a replica holds or a read found.
+//!
+//! Two writes may bear one version: without a log a leader that starts again counts from the beginning, and coarse
+//! clocks give one timestamp twice. So a write is known by the operation that its value carries ([`Value`]). Where the
+//! value carries none (it was read back from a disk, or a protocol made it), it is looked for by its key, version and
+//! text, then by key and text. A removal has no value and is told by its version alone. Of several operations that
+//! cannot be told apart it is the one that may take effect last, which proves least.
+
+use std::cell::OnceCell;
+
+use crate::id::{ClientId, KeyId, OpId, Value, ValueKind, Version};
+
+use super::{Function, History};
+
+/// The operations of a history, to be found by what they wrote.
+#[derive(Debug)]
+pub struct Writers<'a> {
+    history: &'a History,
+    /// By client and operation index of that client, the operation that made a value; those of arrivals last.
+    made: OnceCell<Vec<Vec<Option<OpId>>>>,
+    /// By key and version.
+    versions: OnceCell<Vec<(KeyId, Version, OpId)>>,
+    /// By key and text.
+    texts: OnceCell<Vec<(KeyId, Value, OpId)>>,
+}
+
+impl<'a> Writers<'a> {
+    /// Those of `history`. Each index is made when it is first needed.
+    #[must_use]
+    pub fn of(history: &'a History) -> Self {
+        let (made, versions, texts) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { history, made, versions, texts }
+    }
+
+    /// The operation that wrote `value` to `key` as `version`; a removal where there is no value. `None` when no
+    /// operation did.
+    #[must_use]
+    pub fn writer(&self, key: KeyId, value: Option<Value>, version: Version) -> Option<OpId> {
+        let Some(value) = value else { return self.remover(key, version) };
+        let wrote = |op: &OpId| {
+            let entry = self.history.entry(*op);
+            entry.key == key && entry.value == Some(value) && leaves_value(entry.function)
+        };
+        match value.kind() {
+            ValueKind::Made(client, index) => self.maker(client, index).filter(wrote),
+            ValueKind::Text(_) => match value.writer() {
+                Some(op) => Some(op).filter(wrote),
+                None => self.latest(self.of_version(key, version).filter(wrote)).or_else(|| {
+                    let texts = self.texts();
+                    let from = texts.partition_point(|(k, v, _)| (*k, *v) < (key, value));
+                    let of_text = texts[from..].iter().take_while(|t| (t.0, t.1) == (key, value));
+                    self.latest(of_text.map(|(.., op)| *op))
+                }),
+            },
+        }
+    }
+
+    /// Every operation that may have written `value` to `key`: one where the value carries it, else all that wrote this
+    /// text.
+    pub fn candidates(&self, key: KeyId, value: Value) -> impl Iterator<Item = OpId> + '_ {
+        let is_known = value.writer().is_some() || matches!(value.kind(), ValueKind::Made(..));
+        let known = is_known.then(|| self.writer(key, Some(value), Version::default())).flatten();
+        let texts = if is_known { &[] } else { self.texts() };
+        let from = texts.partition_point(|(k, v, _)| (*k, *v) < (key, value));
+        let of_text = texts[from..].iter().take_while(move |t| (t.0, t.1) == (key, value));
+        known.into_iter().chain(of_text.map(|(.., op)| *op))
+    }
+
+    /// The delete or clear that removed `key` with this version.
+    fn remover(&self, key: KeyId, version: Version) -> Option<OpId> {
+        let removes = |op: &OpId| {
+            matches!(self.history.entry(*op).function, Function::Delete | Function::Clear)
+        };
+        self.latest(self.of_version(key, version).filter(removes))
+    }
+
+    fn latest(&self, ops: impl Iterator<Item = OpId>) -> Option<OpId> {
+        ops.max_by_key(|op| {
+            let entry = self.history.entry(*op);
+            (entry.may_have_happened(), entry.end())
+        })
+    }
+
+    /// Every write of `key` that was given `version`.
+    pub fn of_version(&self, key: KeyId, version: Version) -> impl Iterator<Item = OpId> + '_ {
+        let versions = self.versions();
+        let from = versions.partition_point(|(k, v, _)| (*k, *v) < (key, version));
+        let same = move |(k, v, _): &&(KeyId, Version, OpId)| (*k, *v) == (key, version);
+        versions[from..].iter().take_while(same).map(|(.., op)| *op)
+    }
+
+    fn versions(&self) -> &[(KeyId, Version, OpId)] {
+        self.versions.get_or_init(|| {
+            let history = self.history;
+            let last = history.iter().filter(|(_, entry)| entry.is_write());
+            let last = last.filter_map(|(op, entry)| Some((entry.key, entry.version?, op)));
+            let others = history.other_versions().iter();
+            let others = others.map(|(op, version)| (history.entry(*op).key, *version, *op));
+            let cleared = history.cleared().iter().map(|(op, key, version)| (*key, *version, *op));
+            let on_one_key = |(.., op): &(KeyId, Version, OpId)| history.entry(*op).is_on_one_key();
+            let mut versions: Vec<_> = last.chain(others).filter(on_one_key).collect();
+            versions.extend(cleared);
+            versions.sort_unstable();
+            versions
+        })
+    }
+
+    fn texts(&self) -> &[(KeyId, Value, OpId)] {
+        self.texts.get_or_init(|| {
+            let writes = self.history.iter().filter(|(_, entry)| leaves_value(entry.function));
+            let text = |(op, entry): (OpId, &super::Entry)| Some((entry.key, entry.value?, op));
+            let mut texts: Vec<_> = writes.filter_map(text).collect();
+            texts.sort_unstable();
+            texts
+        })
+    }
+
+    fn maker(&self, client: ClientId, index: u32) -> Option<OpId> {
+        let made = self.made.get_or_init(|| {
+            let history = self.history;
+            let clients = history.entries().iter().map(|entry| entry.client.0 as usize + 1).max();
+            let arrivals = clients.unwrap_or(0);
+            let mut made: Vec<Vec<Option<OpId>>> = vec![Vec::new(); arrivals + 1];
+            for (op, entry) in history.iter().filter(|(_, entry)| leaves_value(entry.function)) {
+                let Some(ValueKind::Made(client, index)) = entry.value.map(Value::kind) else {
+                    continue;
+                };
+                let place = (client.0 as usize).min(arrivals);
+                let (of_client, index) = (&mut made[place], index as usize);
+                if of_client.len() <= index {
+                    of_client.resize(index + 1, None);
+                }
+                of_client[index] = Some(op);
+            }
+            made
+        });
+        let place = (client.0 as usize).min(made.len() - 1);
+        made[place].get(index as usize).copied().flatten()
+    }
+}
+
+const fn leaves_value(function: Function) -> bool {
+    matches!(function, Function::Put | Function::Append)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Operation;
+    use crate::history::Status;
+    use crate::id::NodeId;
+    use crate::time::Time;
+
+    const KEY: KeyId = KeyId(3);
+
+    fn version(timestamp: i64) -> Version {
+        Version { timestamp, node: NodeId(0), sequence: 1 }
+    }
+
+    /// Invokes, gives a version, and completes.
+    fn told(history: &mut History, operation: Operation, stamp: i64, status: Status) -> OpId {
+        let at = Time::ZERO;
+        let op = history.invoke(at, at, (ClientId(0), 0), operation);
+        history.accept(op, version(stamp));
+        if status != Status::Pending {
+            history.complete(op, at, status, |_| {});
+        }
+        op
+    }
+
+    fn put(value: Value) -> Operation {
+        Operation::Put { key: KEY, value, quorum: None }
+    }
+
+    #[test]
+    fn writes_of_one_version_are_told_apart_by_the_operation_that_the_value_carries() {
+        let mut history = History::default();
+        let (first, second) = (Value::text(0), Value::text(1));
+        let a = told(&mut history, put(first), 7, Status::Ok);
+        let b = told(&mut history, put(second), 7, Status::Ok);
+        let c = told(&mut history, put(first), 7, Status::Ok);
+        let writers = Writers::of(&history);
+        let writer = |value: Value| writers.writer(KEY, Some(value), version(7));
+        assert_eq!(writer(first.written_by(a)), Some(a));
+        assert_eq!(writer(second.written_by(b)), Some(b));
+        assert_eq!(writer(first.written_by(c)), Some(c));
+        // Read back from a disk: the text tells, and of two with the same text the later proves less.
+        assert_eq!((writer(second), writer(first)), (Some(b), Some(c)));
+        // A value that carries another operation than its own was mixed up.
+        assert_eq!(writer(second.written_by(a)), None);
+        assert_eq!(writers.writer(KeyId(0), Some(first.written_by(a)), version(7)), None);
+        // Of an unknown version the text tells.
+        assert_eq!(writers.writer(KEY, Some(second), version(9)), Some(b));
+        assert_eq!(writers.writer(KEY, Some(Value::text(9)), version(7)), None);
+    }
+
+    #[test]
+    fn a_made_value_tells_its_operation_by_itself() {
+        let mut history = History::default();
+        let of_client = told(&mut history, put(Value::made(ClientId(0), 5)), 1, Status::Ok);
+        let arrival = told(&mut history, put(Value::made(ClientId::ARRIVALS, 2)), 2, Status::Info);
+        let writers = Writers::of(&history);
+        let writer =
+            |client, index| writers.writer(KEY, Some(Value::made(client, index)), version(99));
+        assert_eq!(writer(ClientId(0), 5), Some(of_client));
+        assert_eq!(writer(ClientId::ARRIVALS, 2), Some(arrival));
+        assert_eq!((writer(ClientId(0), 2), writer(ClientId(0), 6)), (None, None));
+    }
+
+    #[test]
+    fn a_removal_is_told_by_its_version_and_proves_as_little_as_it_can() {
+        let mut history = History::default();
+        let delete = Operation::Delete { key: KEY, quorum: None };
+        told(&mut history, put(Value::text(0)), 7, Status::Ok);
+        let pending = told(&mut history, delete, 7, Status::Pending);
+        told(&mut history, delete, 7, Status::Ok);
+        let clear = history.invoke(Time::ZERO, Time::ZERO, (ClientId(0), 0), Operation::Clear);
+        history.accept_clear(clear, KEY, version(8));
+        let writers = Writers::of(&history);
+        let remover = |stamp| writers.writer(KEY, None, version(stamp));
+        assert_eq!([remover(7), remover(8), remover(9)], [Some(pending), Some(clear), None]);
+    }
+}
