@@ -33,6 +33,8 @@ const NONE: u64 = 100;
 /// What keeps the time from being said.
 type Unsaid = &'static str;
 
+const ALL_LOST: Unsaid = "every message may be lost";
+
 pub(super) fn settles_within(config: &Config, scenario: &Scenario) -> SettlesWithin {
     match Settling::of(config, scenario).and_then(Settling::total) {
         Ok(span) => SettlesWithin::Span(span),
@@ -96,16 +98,14 @@ impl<'a> Settling<'a> {
     }
 
     fn total(self) -> Result<Span, Unsaid> {
+        let pauses = "a client may wait for longer than an hour before it tries again";
         let parts = [
-            Some(
-                self.clients()
-                    .ok_or("a client may wait for longer than an hour before it tries again")?,
-            ),
-            Some(self.waits()),
-            Some(self.election()?),
-            Some(self.replication().ok_or("every message may be lost")?),
+            self.clients().ok_or(pauses)?,
+            self.waits(),
+            self.election()?,
+            self.replication().ok_or(ALL_LOST)?,
         ];
-        Ok(parts.into_iter().flatten().fold(Span::ZERO, plus))
+        Ok(parts.into_iter().fold(Span::ZERO, plus))
     }
 
     /// What a node's timer of this length may take.
@@ -188,7 +188,7 @@ impl<'a> Settling<'a> {
         let nodes = u64::from(self.scenario.cluster.nodes);
         let silence = self.timer(plus(failover.timeout, failover.jitter));
         let exchange = plus(times(self.hop, 2), self.sync);
-        let heard = self.tries(self.lost).ok_or("every message may be lost")?;
+        let heard = tries(self.lost).ok_or(ALL_LOST)?;
         let known = plus(times(self.timer(failover.heartbeat), heard), exchange);
         let rounds = match failover.election {
             Election::None => Span::ZERO,
@@ -219,7 +219,7 @@ impl<'a> Settling<'a> {
         }
         let majority = nodes / 2 + 1;
         // Who stands next has to hear of the first before its own patience ends.
-        let lead = plus(plus(self.usual_hop, self.config_sync()), Span::from_nanos(1)).nanos();
+        let lead = plus(plus(self.usual_hop, self.vote_sync()), Span::from_nanos(1)).nanos();
         let jitter = self.config.failover.jitter.nanos();
         if lead >= jitter {
             return Err(
@@ -239,7 +239,7 @@ impl<'a> Settling<'a> {
         for _ in 0..messages {
             wins = share(wins, kept);
         }
-        self.tries(ALL - wins).ok_or("votes are lost or split too often")
+        tries(ALL - wins).ok_or("votes are lost or split too often")
     }
 
     /// How long it may take, with a leader, until all replicas hold the same.
@@ -247,7 +247,7 @@ impl<'a> Settling<'a> {
         let answered = ALL - share(ALL - self.lost, ALL - self.lost);
         let exchange = plus(times(self.hop, 2), times(self.sync, 2));
         let resent = match self.config.resend {
-            Some(interval) => times(self.timer(interval), self.tries(answered)?),
+            Some(interval) => times(self.timer(interval), tries(answered)?),
             None => Span::ZERO,
         };
         let caught_up = match self.config.failover.catch_up {
@@ -255,39 +255,39 @@ impl<'a> Settling<'a> {
             // Back to what both have, and forth.
             CatchUp::FullState | CatchUp::Log => times(
                 plus(self.timer(self.config.failover.heartbeat), exchange),
-                2 * self.tries(answered)?,
+                2 * tries(answered)?,
             ),
         };
         let compared = match self.config.anti_entropy {
             Some(interval) => {
                 let rounds = 4 * u64::from(self.scenario.cluster.nodes);
                 let both = ALL - share(ALL - answered, ALL - self.lost);
-                times(plus(self.timer(interval), exchange), rounds * self.tries(both)?)
+                times(plus(self.timer(interval), exchange), rounds * tries(both)?)
             }
             None => Span::ZERO,
         };
         Some([exchange, resent, caught_up, compared].into_iter().fold(Span::ZERO, plus))
     }
 
-    /// How often something has to be tried that fails with this chance, in parts per billion; `None`: too often.
-    fn tries(self, fails: u64) -> Option<u64> {
-        let mut left = fails;
-        for tries in 1..=2_000 {
-            if left <= NONE {
-                return Some(tries);
-            }
-            left = share(left, fails);
-        }
-        None
-    }
-
     /// How long it usually takes to make a vote durable.
-    fn config_sync(self) -> Span {
+    fn vote_sync(self) -> Span {
         match self.config.failover.election {
             Election::MajorityVote { persist_vote: true, .. } => self.scenario.disk.sync.usual(),
             _ => Span::ZERO,
         }
     }
+}
+
+/// How often something has to be tried that fails with this chance, in parts per billion; `None`: too often.
+fn tries(fails: u64) -> Option<u64> {
+    let mut left = fails;
+    for tries in 1..=2_000 {
+        if left <= NONE {
+            return Some(tries);
+        }
+        left = share(left, fails);
+    }
+    None
 }
 
 /// The slowest sync, behind all that may be under way.
