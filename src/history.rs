@@ -332,9 +332,23 @@ pub struct History {
     elements: BTreeMap<OpId, Box<[Value]>>,
     other_versions: Vec<(OpId, Version)>,
     cleared: Vec<(OpId, KeyId, Version)>,
+    contested: Vec<ContestedWrite>,
     also_over: BTreeMap<OpId, Vec<Option<Value>>>,
     over_unsaid: bool,
     events: u32,
+}
+
+/// A write that a node accepted and answered, ok, while it and another node led.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContestedWrite {
+    /// Which.
+    pub op: OpId,
+    /// Who answered. Of a write that is tried again it may not be the node that its client heard.
+    pub node: NodeId,
+    /// When it accepted the write.
+    pub accepted_at: Time,
+    /// When it answered, whether or not its client ever heard.
+    pub answered_at: Time,
 }
 
 impl History {
@@ -457,6 +471,11 @@ impl History {
         self.cleared.push((op, key, version));
     }
 
+    /// Notes that a node acknowledged a write while another led too.
+    pub fn contest(&mut self, write: ContestedWrite) {
+        self.contested.push(write);
+    }
+
     /// Notes what a list or a read of everything answered.
     pub fn set_contents(&mut self, op: OpId, items: Box<[Item]>) {
         self.contents.insert(op, items);
@@ -531,6 +550,12 @@ impl History {
     #[must_use]
     pub fn cleared(&self) -> &[(OpId, KeyId, Version)] {
         &self.cleared
+    }
+
+    /// Every write that a node acknowledged while another led too, in the order of the answers.
+    #[must_use]
+    pub fn contested(&self) -> &[ContestedWrite] {
+        &self.contested
     }
 
     /// Every act of the nemesis, in event order.

@@ -1,6 +1,6 @@
 //! Counts and spans of a run that are no client's business: messages, leaders, recoveries, how it settled.
 
-use crate::id::{FaultId, KeyId, NodeId, Version};
+use crate::id::{FaultId, KeyId, NodeId, Value, Version};
 use crate::time::{Span, Time};
 
 /// Messages between nodes, and between clients and nodes, by what became of them.
@@ -149,6 +149,8 @@ pub struct Application {
     pub key: KeyId,
     /// The version of the write.
     pub version: Version,
+    /// What it left there, which tells the operation that wrote it; nothing for a removal.
+    pub value: Option<Value>,
 }
 
 /// Arrivals of an open loop that found no free client before the fault phase ended, and were never invoked.

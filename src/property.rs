@@ -104,6 +104,30 @@ impl Property {
         Self::ALL.into_iter().find(|property| property.name() == name)
     }
 
+    /// The keys of `[check]` one of which has to be set for it to be checked at all: without, it is a measurement, and
+    /// nothing that was measured would break it. Empty for what is right or wrong by itself.
+    #[must_use]
+    pub const fn needed_bounds(self) -> &'static [&'static str] {
+        match self {
+            Self::Availability => &["availability-bound", "recovery-bound"],
+            Self::ReplicationLag => &["replication-lag-bound"],
+            Self::Convergence
+            | Self::LwwMaximum
+            | Self::Durability
+            | Self::SingleLeader
+            | Self::ReadYourWrites
+            | Self::MonotonicReads
+            | Self::MonotonicWrites
+            | Self::WritesFollowReads
+            | Self::Staleness
+            | Self::Replay
+            | Self::SplitBrain
+            | Self::Liveness
+            | Self::Resurrection
+            | Self::AppendUniqueness => &[],
+        }
+    }
+
     /// When it has to hold.
     #[must_use]
     pub const fn kind(self) -> Kind {

@@ -48,20 +48,26 @@ pub enum Causes {
     /// Of all.
     #[default]
     OfAll,
+    /// Of all but reads that nobody promised anything of: where reads may be stale they often are, and a table of many
+    /// runs does not say how.
+    OfAllButAllowedReads,
     /// Of those that must not have been broken: see [`is_unexpected`].
     OfTheUnexpected,
 }
 
 /// Whether a property must not have been broken: it was promised, and the scenario does not expect it to be broken; or
-/// the scenario expects it to hold, promised or not.
+/// the scenario expects it to hold, or sets a bound that was missed, promised or not.
 #[must_use]
 pub fn is_unexpected(config: &Config, report: &CheckReport) -> bool {
     let mut expected = config.expect.checks.iter().filter(|(p, _)| *p == report.property);
     let expected = expected.next().map(|(_, verdict)| *verdict);
     match report.judged {
         ExpectedVerdict::Violation => expected != Some(ExpectedVerdict::Violation),
-        ExpectedVerdict::Allowed => expected == Some(ExpectedVerdict::Valid),
-        ExpectedVerdict::Valid | ExpectedVerdict::Unknown => false,
+        ExpectedVerdict::Allowed => {
+            expected == Some(ExpectedVerdict::Valid)
+                || (report.misses_a_bound() && config.expect.demands(report.property))
+        }
+        ExpectedVerdict::Valid | ExpectedVerdict::Unknown | ExpectedVerdict::Unchecked => false,
     }
 }
 
@@ -107,6 +113,8 @@ pub struct Expectation {
     pub met: bool,
     /// What was found instead; empty when it was met.
     pub found: String,
+    /// The property whose bound it is, where the bound is the expectation.
+    pub demanded_of: Option<Property>,
 }
 
 /// Everything that is known of a run.
@@ -145,10 +153,10 @@ pub struct RunResult {
     /// Every property, in the order of [`crate::property::Property::ALL`].
     pub checks: Vec<CheckReport>,
     /// How what was broken came to be broken, where the run tells: of a lost write how it was lost; of replicas that
-    /// differ why one lacks the newest write; of a deleted key that came back what became of the delete; of a stale
-    /// read that is a violation how the replica read had lost the write that it missed.
+    /// differ why one lacks the newest write; of a deleted key that came back what became of the delete; of a read
+    /// that missed a write what the replica that answered had of it then.
     pub mechanisms: Vec<(Property, Mechanism)>,
-    /// Every expectation, in file order: checks, states, answers.
+    /// Every expectation, in file order: checks, bounds of properties that no expected check names, states, answers.
     pub expectations: Vec<Expectation>,
     /// With [`RunOptions::trace`], a line an event.
     pub trace: Option<String>,

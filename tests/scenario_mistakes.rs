@@ -782,3 +782,44 @@ proptest! {
         survives(lines.join("\n").as_bytes(), &[]);
     }
 }
+
+/// What is held against a bound comes to nothing but `unchecked` without one.
+#[test]
+fn a_verdict_that_needs_a_bound_needs_the_bound() {
+    let (text, count) = shown(&format!("{BASE}[expect]\navailability = \"valid\"\n"), &[]);
+    assert_eq!(
+        (text.as_str(), count),
+        (
+            "\
+error: `availability` is held against a bound, and the file sets none
+ --> s.toml:6:16
+  |
+6 | availability = \"valid\"
+  |                ^^^^^^^ expected `unchecked`, which is what comes of it without a bound
+  |
+  = help: set `check.availability-bound` or `check.recovery-bound`: under [check], `availability-bound = \"99%\"`
+  = help: a bound that is set is a demand: a run that misses it fails without this line",
+            1
+        )
+    );
+    for verdict in ["allowed", "violation", "unknown"] {
+        for property in ["availability", "replication-lag"] {
+            let (text, _) = shown(BASE, &[&format!("expect.{property}={verdict}")]);
+            assert!(text.contains("is held against a bound, and the file sets none"), "{text}");
+        }
+    }
+    let bounds = ["check.recovery-bound=1s", "check.replication-lag-bound=1s"];
+    for (property, title) in [
+        ("availability", "`availability` is checked: the file sets a bound for it"),
+        ("replication-lag", "`replication-lag` is checked: the file sets a bound for it"),
+        ("durability", "`durability` is never unchecked"),
+        ("staleness", "`staleness` is never unchecked"),
+    ] {
+        let set = format!("expect.{property}=unchecked");
+        let (text, count) = shown(BASE, &[bounds[0], bounds[1], &set]);
+        assert!(text.contains(title) && count == 1, "{text}");
+    }
+    // A bound that is wrong is one mistake, not two.
+    let sets = ["check.availability-bound=150%", "expect.availability=valid"];
+    assert_eq!(shown(BASE, &sets).1, 1);
+}

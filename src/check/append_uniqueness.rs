@@ -61,7 +61,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
             _ => facts.live.is_empty().then(|| "no node is up".to_owned()),
         };
         if let Some(reason) = reason {
-            return Finding { verdict: Verdict::Unknown(reason), figures };
+            return Finding::new(Verdict::Unknown(reason), figures);
         }
     }
     let count = (in_reads.len() + at_end.len() + lost.len()) as u64;

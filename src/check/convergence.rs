@@ -21,14 +21,14 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     let figures =
         vec![("differing_keys", keys.len() as u64), ("live_replicas", facts.live.len() as u64)];
     if facts.live.is_empty() {
-        return Finding { verdict: Verdict::Unknown("no node is up".to_owned()), figures };
+        return Finding::new(Verdict::Unknown("no node is up".to_owned()), figures);
     }
     if facts.live.len() == 1 {
         return Finding::of(None, figures);
     }
     if let Settlement::Stuck { at, .. } = facts.evidence.settlement {
         let reason = format!("the simulation got stuck at {at} s, before replicas could settle");
-        return Finding { verdict: Verdict::Unknown(reason), figures };
+        return Finding::new(Verdict::Unknown(reason), figures);
     }
     Finding::of(keys.first().map(|first| witness(facts, *first, keys.len() as u64)), figures)
 }

@@ -68,8 +68,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         figures.push(("discarded_writes", discarded.len() as u64));
         figures.push(("written_keys", written_keys(facts)));
     }
-    let unknown =
-        |reason: String| Finding { verdict: Verdict::Unknown(reason), figures: vec![acked] };
+    let unknown = |reason: String| Finding::new(Verdict::Unknown(reason), vec![acked]);
     if acknowledged == 0 {
         return Finding::of(None, figures);
     }
@@ -610,7 +609,9 @@ mod tests {
                     prop_assert_eq!(witness.operations[0], lost[0]);
                     prop_assert_eq!(witness.count, lost.len() as u64);
                 }
-                Verdict::Unknown(reason) => prop_assert!(false, "{}", reason),
+                Verdict::Unknown(reason) | Verdict::Unchecked(reason) => {
+                    prop_assert!(false, "{}", reason);
+                }
             }
         }
     }

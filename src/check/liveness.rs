@@ -19,13 +19,13 @@ use crate::metrics::{Leadership, Settlement};
 use crate::time::{Span, Time};
 
 use super::facts::Facts;
-use super::{Evidence, Finding, Verdict, Witness, words};
+use super::{Demand, Evidence, Finding, Verdict, Witness, words};
 
 pub(super) fn check(facts: &Facts<'_>) -> Finding {
     let evidence = &facts.evidence;
     let left = left_to_do(facts);
     let mut figures = vec![("left_to_do", left.len() as u64)];
-    let mut parts = Vec::new();
+    let (mut parts, mut demands) = (Vec::new(), Vec::new());
     let mut nodes = Vec::new();
     if let Some(first) = left.first() {
         let settle = evidence.config.settle.short();
@@ -44,10 +44,15 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
             parts.push(summary);
         }
         let bound = evidence.config.bounds.leaderless;
+        demands.extend(bound.map(|bound| Demand {
+            bound: format!("leaderless-bound = {bound}"),
+            found: format!("nobody led for {}", longest.1.short()),
+            met: longest.1 <= bound,
+        }));
         if let Some(bound) = bound.filter(|bound| longest.1 > *bound) {
             let long = stretches.iter().filter(|(from, until)| until.since(*from) > bound).count();
             parts.push(format!(
-                "nobody led for {} from {} s on, longer than {}{}",
+                "nobody led for {} from {} s on, longer than the bound of {}{}",
                 longest.1.short(),
                 longest.0,
                 bound.short(),
@@ -60,11 +65,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     {
         let reason =
             format!("the simulation got stuck at {at} s, before anything could come to an end");
-        return Finding { verdict: Verdict::Unknown(reason), figures };
+        return Finding::new(Verdict::Unknown(reason), figures);
     }
     let count = parts.len() as u64;
     let witness = Witness { summary: parts.join("; "), count, nodes, ..Witness::default() };
-    Finding::of((count > 0).then_some(witness), figures)
+    Finding::of((count > 0).then_some(witness), figures).demanding(demands)
 }
 
 /// What the cluster still waited for as the settling phase ran out, but for equal replicas.
@@ -207,11 +212,13 @@ mod tests {
         story.assert_valid(Liveness);
         story.bounds(Bounds { leaderless: Some(Span::from_millis(150)), ..Bounds::default() });
         story.assert_valid(Liveness);
+        assert!(!story.report(Liveness).misses_a_bound());
         story.bounds(Bounds { leaderless: Some(Span::from_millis(149)), ..Bounds::default() });
         assert_eq!(
             story.witness(Liveness).summary,
-            "nobody led for 150ms from 0.300000000 s on, longer than 149ms"
+            "nobody led for 150ms from 0.300000000 s on, longer than the bound of 149ms"
         );
+        assert!(story.report(Liveness).misses_a_bound());
     }
 
     #[test]

@@ -37,8 +37,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         .filter(|(_, held)| held.writer.is_some_and(|op| !history.entry(op).may_have_happened()))
         .count();
     let figures = vec![("surviving_failed_writes", failed as u64)];
-    let unknown =
-        |reason: String| Finding { verdict: Verdict::Unknown(reason), figures: figures.clone() };
+    let unknown = |reason: String| Finding::new(Verdict::Unknown(reason), figures.clone());
     if let Settlement::Stuck { at, .. } = facts.evidence.settlement {
         return unknown(format!(
             "the simulation got stuck at {at} s, before replicas could settle"

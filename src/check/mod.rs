@@ -5,7 +5,7 @@
 //! It answers in three values ([`Verdict`]); [`judge`] then holds the answer against what the configuration
 //! promised. History checkers are linear or n log n in the operations.
 
-use crate::config::{Config, ExpectedVerdict, Names};
+use crate::config::{Bounds, Config, ExpectedVerdict, Names};
 use crate::history::History;
 use crate::id::{KeyId, NodeId, NodeSet, OpId, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
@@ -51,6 +51,9 @@ pub struct Evidence<'a> {
     pub settlement: &'a Settlement,
     /// When the run ended.
     pub ended_at: Time,
+    /// Operations that were due and never invoked: arrivals of an open loop that found no free client, and entries of
+    /// the script whose client was still busy as the run ended.
+    pub never_served: u64,
     /// The nodes that are up and have been all along: they never crashed, lost power or started again, so what
     /// they once took in they have not forgotten for want of a memory.
     pub survivors: &'a NodeSet,
@@ -75,6 +78,8 @@ pub enum Verdict {
     Invalid(Witness),
     /// The checker cannot tell, and why.
     Unknown(String),
+    /// It was not looked at, for want of a bound: which.
+    Unchecked(String),
 }
 
 /// Proof that a property was broken.
@@ -92,6 +97,17 @@ pub struct Witness {
     pub write: Option<Version>,
 }
 
+/// A bound that the scenario sets, held against what was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// The bound with its value: `availability-bound = 99.9%`.
+    pub bound: String,
+    /// What was found, in words: `98.41% answered`.
+    pub found: String,
+    /// Whether the bound was met.
+    pub met: bool,
+}
+
 /// A property with what was promised, what was found, and how the two compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckReport {
@@ -105,8 +121,18 @@ pub struct CheckReport {
     pub voided_by: Vec<Incident>,
     /// The two held together, as `[expect]` and JSON name it.
     pub judged: ExpectedVerdict,
+    /// The bounds that the scenario sets for it. Empty where the checker cannot tell.
+    pub demands: Vec<Demand>,
     /// Figures that the checker measured, by name: in JSON beside the verdict.
     pub figures: Vec<(&'static str, u64)>,
+}
+
+impl CheckReport {
+    /// Whether a bound that the scenario sets was missed.
+    #[must_use]
+    pub fn misses_a_bound(&self) -> bool {
+        self.demands.iter().any(|demand| !demand.met)
+    }
 }
 
 /// What a checker hands back.
@@ -114,12 +140,34 @@ pub struct CheckReport {
 pub(crate) struct Finding {
     verdict: Verdict,
     figures: Vec<(&'static str, u64)>,
+    demands: Vec<Demand>,
 }
 
 impl Finding {
+    /// What was found, of a property without bounds.
+    const fn new(verdict: Verdict, figures: Vec<(&'static str, u64)>) -> Self {
+        Self { verdict, figures, demands: Vec::new() }
+    }
+
     /// Valid, unless there is a witness.
     fn of(witness: Option<Witness>, figures: Vec<(&'static str, u64)>) -> Self {
-        Self { verdict: witness.map_or(Verdict::Valid, Verdict::Invalid), figures }
+        Self::new(witness.map_or(Verdict::Valid, Verdict::Invalid), figures)
+    }
+
+    /// With the bounds that the scenario sets.
+    fn demanding(self, demands: Vec<Demand>) -> Self {
+        Self { demands, ..self }
+    }
+
+    /// Unchecked, where the bounds do not suffice.
+    fn if_bounded(self, property: Property, bounds: &Bounds) -> Self {
+        if bounds.suffice(property) {
+            return self;
+        }
+        let keys: Vec<String> =
+            property.needed_bounds().iter().map(|key| format!("`check.{key}`")).collect();
+        let why = format!("the scenario does not set {}", keys.join(" or "));
+        Self { verdict: Verdict::Unchecked(why), ..self }
     }
 }
 
@@ -218,7 +266,7 @@ fn hold(
         Promise::Unless { .. } => voided_by.is_empty(),
         Promise::Never { .. } => false,
     };
-    let Finding { verdict, figures } = finding;
+    let Finding { verdict, figures, demands } = finding;
     let verdict = match (verdict, too_soon) {
         (Verdict::Invalid(Witness { summary, .. }), Some(why)) if promised => {
             Verdict::Unknown(format!("{summary}; {why}"))
@@ -230,8 +278,9 @@ fn hold(
         Verdict::Invalid(_) if promised => ExpectedVerdict::Violation,
         Verdict::Invalid(_) => ExpectedVerdict::Allowed,
         Verdict::Unknown(_) => ExpectedVerdict::Unknown,
+        Verdict::Unchecked(_) => ExpectedVerdict::Unchecked,
     };
-    CheckReport { property, verdict, promise, voided_by, judged, figures }
+    CheckReport { property, verdict, promise, voided_by, judged, demands, figures }
 }
 
 #[cfg(test)]
@@ -242,7 +291,7 @@ mod tests {
     use crate::time::Span;
 
     fn held(verdict: Verdict, promise: Promise, voided_by: &[Incident]) -> ExpectedVerdict {
-        let finding = Finding { verdict, figures: vec![("figure", 7)] };
+        let finding = Finding::new(verdict, vec![("figure", 7)]);
         let promised = (promise, voided_by.to_vec());
         let report = hold(Property::Durability, finding, promised, None);
         assert_eq!((report.property, report.figures), (Property::Durability, vec![("figure", 7)]));
@@ -265,6 +314,8 @@ mod tests {
         assert_eq!(held(Verdict::Valid, never, &[]), ExpectedVerdict::Valid);
         let unknown = Verdict::Unknown("no node is up".to_owned());
         assert_eq!(held(unknown, always, &[]), ExpectedVerdict::Unknown);
+        let unchecked = Verdict::Unchecked("no bound is set".to_owned());
+        assert_eq!(held(unchecked, always, &[]), ExpectedVerdict::Unchecked);
     }
 
     #[test]
@@ -273,7 +324,7 @@ mod tests {
         let held = |promise, too_soon| {
             let verdict =
                 Verdict::Invalid(Witness { summary: "n2 lacks k".into(), ..Witness::default() });
-            let finding = Finding { verdict, figures: Vec::new() };
+            let finding = Finding::new(verdict, Vec::new());
             hold(Property::Convergence, finding, (promise, Vec::new()), too_soon)
         };
         let unknown = held(always, Some("a message is on its way"));
@@ -294,6 +345,10 @@ mod tests {
         let reports = Story::new(3).evidence(judge);
         let properties: Vec<Property> = reports.iter().map(|report| report.property).collect();
         assert_eq!(properties, Property::ALL);
-        assert!(reports.iter().all(|report| report.judged == ExpectedVerdict::Valid));
+        for report in reports {
+            let bounded = report.property.needed_bounds().is_empty();
+            let judged = if bounded { ExpectedVerdict::Valid } else { ExpectedVerdict::Unchecked };
+            assert_eq!(report.judged, judged, "{}", report.property);
+        }
     }
 }

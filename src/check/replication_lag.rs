@@ -8,14 +8,15 @@
 //! [`crate::config::Bounds::replication_lag`].
 //!
 //! What a node applies is noted only when the scenario sets the bound: it costs a note for each write on each node.
-//! Without the bound there is nothing to measure and nothing to break.
+//! Without the bound there is nothing to measure and nothing to break: the property is unchecked.
 
 use crate::id::{KeyId, NodeId, OpId, Version};
 use crate::metrics::{Application, Latency};
+use crate::property::Property;
 use crate::time::{Span, Time};
 
 use super::facts::Facts;
-use super::{Finding, Verdict, Witness, words};
+use super::{Demand, Finding, Verdict, Witness, words};
 
 /// When a replica first held this version of a key, or a greater one; versions rise with time.
 type Held = Vec<(Version, Time)>;
@@ -35,12 +36,13 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     let (Some(bound), Some(applications)) =
         (evidence.config.bounds.replication_lag, evidence.applications)
     else {
-        return Finding::of(None, Vec::new());
+        return Finding::of(None, Vec::new())
+            .if_bounded(Property::ReplicationLag, &evidence.config.bounds);
     };
     let lags = lags(facts, applications);
     if applications.is_empty() && evidence.history.iter().any(|(_, e)| e.is_ok() && e.is_write()) {
         let reason = "the protocol does not say what its nodes apply".to_owned();
-        return Finding { verdict: Verdict::Unknown(reason), figures: Vec::new() };
+        return Finding::new(Verdict::Unknown(reason), Vec::new());
     }
     let mut lengths: Vec<Span> = lags.iter().map(|lag| lag.length).collect();
     let latency = Latency::of(&mut lengths);
@@ -55,7 +57,13 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     // Of equals the first.
     let worst = broken().rev().max_by_key(|lag| lag.length);
     let count = broken().count() as u64;
+    let demand = Demand {
+        bound: format!("replication-lag-bound = {bound}"),
+        found: format!("a write lagged by {}", latency.max.short()),
+        met: count == 0,
+    };
     Finding::of(worst.map(|worst| witness(facts, worst, bound, count)), figures)
+        .demanding(vec![demand])
 }
 
 /// Every acknowledged write on every live replica.
@@ -65,7 +73,7 @@ fn lags(facts: &Facts<'_>, applications: &[Application]) -> Vec<Lag> {
     let mut held: Vec<Held> = vec![Vec::new(); facts.newest.len() * nodes];
     let place = |key: KeyId, node: NodeId| key.0 as usize * nodes + node.index();
     let mut first: Vec<(Version, KeyId, Time)> = Vec::with_capacity(applications.len());
-    for Application { at, node, key, version } in applications.iter().copied() {
+    for Application { at, node, key, version, .. } in applications.iter().copied() {
         first.push((version, key, at));
         let held = &mut held[place(key, node)];
         if held.last().is_none_or(|(last, _)| *last < version) {
@@ -106,7 +114,7 @@ fn witness(facts: &Facts<'_>, worst: &Lag, bound: Span, count: u64) -> Witness {
         format!("had not reached {} at the end, {length} after the first node", worst.node)
     };
     let summary = format!(
-        "{call}, {}, {lag}, longer than {}{}",
+        "{call}, {}, {lag}, longer than the bound of {}{}",
         words::acknowledged(entry),
         bound.short(),
         words::in_all(count, "lags")
@@ -156,7 +164,7 @@ mod tests {
         assert_eq!(
             witness.summary,
             "put city=Raleigh by c1, acknowledged by n1 at 0.004000000 s, reached n3 only 20ms after the first node, \
-             longer than 19ms (2 lags in all)"
+             longer than the bound of 19ms (2 lags in all)"
         );
         assert_eq!((witness.nodes, witness.write), (vec![NodeId(2)], Some(story.stamp(5))));
     }
@@ -187,7 +195,9 @@ mod tests {
         let mut story = two_writes();
         story.bounds(Bounds::default());
         let report = story.report(ReplicationLag);
-        assert_eq!((report.verdict, report.figures), (Verdict::Valid, Vec::new()));
+        let unchecked = "the scenario does not set `check.replication-lag-bound`".to_owned();
+        assert_eq!(report.verdict, Verdict::Unchecked(unchecked));
+        assert_eq!((report.figures, report.demands), (Vec::new(), Vec::new()));
         let mut silent = Story::new(2);
         silent.put("c1", "city", "Raleigh").at(1).ok(4).version(5);
         silent.bounds(bound(1)).applies_nothing();

@@ -73,7 +73,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     let figures = vec![("reads_of_deleted", reads), ("resurrected_keys", keys)];
     let verdict =
         first.map_or(Verdict::Valid, |first| Verdict::Invalid(witness(facts, first, reads, keys)));
-    Finding { verdict, figures }
+    Finding::new(verdict, figures)
 }
 
 impl Graves {

@@ -5,24 +5,29 @@
 //! nothing (fencing, quorums); two that both acknowledge build two histories of which one will be given up. Compare
 //! [`super::single_leader`], which is about terms and not about harm.
 //!
-//! A write counts as acknowledged within a window only when its whole call, from its invocation to its completion at
-//! the client, lies inside: then the acknowledgement certainly does, whatever the way back took.
+//! A write counts within a window when the node accepted it and answered it, ok, inside. The times are the node's: when
+//! a client far away asked, and when it heard or whether it still waited, has no part in what two leaders did. One that
+//! was accepted before the window, and answered within, counts for nobody: what it waited for it may have had before
+//! the other began. Of a protocol that does not say what its nodes accept, a write counts whose whole call, from its
+//! invocation to its completion at the client, lies inside: then what the node did certainly does.
 //!
 //! The *losing side* of a window is the leadership of the lower term, of equal terms the one that ended first. Its
 //! writes in windows (`losing_writes`) are those at stake; whether they are lost says [`super::durability`].
 
+use crate::history::ContestedWrite;
 use crate::id::{NodeId, OpId};
 use crate::metrics::Leadership;
 use crate::time::Time;
 
 use super::{Evidence, Finding, Witness, words};
 
-/// An acknowledged write: who answered, and when its client asked and was told.
+/// An acknowledged write: who answered, and when it took it in and answered it; of a protocol that does not say, when
+/// its client asked and was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Acknowledged {
     node: NodeId,
-    invoked_at: Time,
-    completed_at: Time,
+    begun_at: Time,
+    ended_at: Time,
     op: OpId,
 }
 
@@ -57,12 +62,18 @@ fn windows(evidence: &Evidence<'_>) -> Vec<Window> {
     if overlaps.is_empty() {
         return Vec::new();
     }
-    let acknowledged = |(op, entry): (OpId, &crate::history::Entry)| {
+    let called = |(op, entry): (OpId, &crate::history::Entry)| {
         let node = entry.node.filter(|_| entry.is_ok() && entry.is_write())?;
-        let (invoked_at, completed_at) = (entry.invoked_at, entry.completed_at);
-        Some(Acknowledged { node, invoked_at, completed_at, op })
+        let (begun_at, ended_at) = (entry.invoked_at, entry.completed_at);
+        Some(Acknowledged { node, begun_at, ended_at, op })
     };
-    let mut writes: Vec<Acknowledged> = evidence.history.iter().filter_map(acknowledged).collect();
+    let noted = |write: &ContestedWrite| {
+        let ContestedWrite { op, node, accepted_at: begun_at, answered_at: ended_at } = *write;
+        Acknowledged { node, begun_at, ended_at, op }
+    };
+    // Where both are known the call lies around what the node did, and adds nothing.
+    let mut writes: Vec<Acknowledged> = evidence.history.iter().filter_map(called).collect();
+    writes.extend(evidence.history.contested().iter().map(noted));
     writes.sort_unstable();
     let window = |(from, until, loser, winner): (Time, Time, Leadership, Leadership)| {
         let by_loser = within(&writes, loser.node, from, until);
@@ -73,12 +84,16 @@ fn windows(evidence: &Evidence<'_>) -> Vec<Window> {
     overlaps.into_iter().filter_map(window).collect()
 }
 
-/// The writes that `node` acknowledged from `from` to `until`.
+/// The writes that `node` acknowledged from `from` to `until`, in the order of their invocations.
 fn within(writes: &[Acknowledged], node: NodeId, from: Time, until: Time) -> Vec<OpId> {
-    let first = writes.partition_point(|write| (write.node, write.invoked_at) < (node, from));
-    let inside = |write: &&Acknowledged| write.node == node && write.invoked_at <= until;
+    let first = writes.partition_point(|write| (write.node, write.begun_at) < (node, from));
+    let inside = |write: &&Acknowledged| write.node == node && write.begun_at <= until;
     let candidates = writes[first..].iter().take_while(inside);
-    candidates.filter(|write| write.completed_at <= until).map(|write| write.op).collect()
+    let inside = candidates.filter(|write| write.ended_at <= until);
+    let mut operations: Vec<OpId> = inside.map(|write| write.op).collect();
+    operations.sort_unstable();
+    operations.dedup();
+    operations
 }
 
 /// Every two leaderships of different nodes that overlap: from when until when, the losing one, the other.
@@ -195,6 +210,36 @@ mod tests {
         assert_eq!(story.figure(SplitBrain, "losing_writes"), 0);
     }
 
+    /// Clients are a second away: each asked long before the window, and heard long after it, or had given up.
+    #[test]
+    fn what_counts_is_when_nodes_accept_and_answer() {
+        let story = |by_second: (u64, u64)| {
+            let mut story = Story::new(3);
+            story.leads(1, 1, 1000, Some(1400)).leads(2, 2, 1250, None);
+            story.put("c1", "city", "Raleigh").at(300).ok(2300).by(1).handled(1260, 1270);
+            story.put("c2", "city", "Cary").at(300).info(1290).by(1).handled(1280, 1285);
+            story
+                .put("c3", "city", "Durham")
+                .at(310)
+                .ok(2310)
+                .by(2)
+                .handled(by_second.0, by_second.1);
+            story
+        };
+        let inside = story((1300, 1400));
+        let witness = inside.witness(SplitBrain);
+        assert!(
+            witness.summary.contains("n1 2 writes (the first: put city=Raleigh by c1), n2 1 write"),
+            "{}",
+            witness.summary
+        );
+        assert_eq!(inside.figure(SplitBrain, "losing_writes"), 2);
+        // Accepted before n2 led, or answered when n1 no longer did.
+        for outside in [(1249, 1300), (1300, 1401), (1401, 1402)] {
+            story(outside).assert_valid(SplitBrain);
+        }
+    }
+
     #[test]
     fn one_after_the_other_is_no_split_brain() {
         let mut story = Story::new(2);
@@ -243,16 +288,24 @@ mod tests {
                     continue;
                 }
                 let by = |node| {
-                    let inside = move |(_, entry): &(OpId, &crate::history::Entry)| {
-                        entry.node == Some(node)
+                    let inside = |op: OpId, entry: &crate::history::Entry| {
+                        let called = entry.node == Some(node)
                             && entry.is_ok()
                             && entry.is_write()
                             && entry.invoked_at >= from
-                            && entry.completed_at <= end
+                            && entry.completed_at <= end;
+                        let handled = evidence.history.contested().iter().any(|write| {
+                            (write.op, write.node) == (op, node)
+                                && write.accepted_at >= from
+                                && write.answered_at <= end
+                        });
+                        called || handled
                     };
-                    evidence.history.iter().filter(inside).map(|(op, _)| op)
+                    let all = evidence.history.iter();
+                    let inside = all.filter(|(op, entry)| inside(*op, entry)).map(|(op, _)| op);
+                    inside.collect::<Vec<OpId>>()
                 };
-                if by(a.node).count() > 0 && by(b.node).count() > 0 {
+                if !by(a.node).is_empty() && !by(b.node).is_empty() {
                     windows += 1;
                     // In the test below terms rise.
                     losing.extend(by(if a.term < b.term { a.node } else { b.node }));
@@ -267,7 +320,9 @@ mod tests {
         fn it_agrees_with_its_twin(
             mut story in any_story(),
             led in prop::collection::vec((1..=2_u16, 0..60_u64, 1..80_u64), 0..6),
+            handled in prop::collection::vec(prop::option::of((0..100_u64, 0..20_u64)), 24),
         ) {
+            story.handles(&handled);
             for (term, (node, from, length)) in (1..).zip(led) {
                 story.leads(node, term, from, Some(from + length));
             }

@@ -7,7 +7,8 @@
 //! A read that misses a write is stale:
 //!
 //! - **t-visibility**: by the time from the acknowledgement of the first write it misses to the read's invocation. The
-//!   property is broken when that is longer than [`crate::config::Bounds::staleness`]; equal is not.
+//!   property is broken when that is longer than [`crate::config::Bounds::staleness`]; equal is not. Without a bound
+//!   no read may miss a write at all.
 //! - **k-staleness**: by the number of writes it misses.
 //!
 //! The figures count reads as operations (`reads`, `stale_reads`) and give the worst of both measures
@@ -32,7 +33,7 @@ use crate::time::Span;
 
 use super::facts::{Facts, Seen};
 use super::order::Write;
-use super::{Finding, Witness, words};
+use super::{Demand, Finding, Witness, words};
 
 use missed::{Acknowledged, Missed};
 
@@ -93,7 +94,13 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         ("reads_of_failed_writes", reads_of_failed_writes(facts)),
     ];
     let broken = tally.worst.filter(|_| !tally.too_stale.is_empty());
+    let demand = facts.evidence.config.bounds.staleness.map(|bound| Demand {
+        bound: format!("staleness-bound = {bound}"),
+        found: format!("a read missed a write of {} before", longest.short()),
+        met: broken.is_none(),
+    });
     Finding::of(broken.map(|worst| witness(facts, worst, tally.too_stale.len() as u64)), figures)
+        .demanding(demand.into_iter().collect())
 }
 
 /// The reads of single keys, by key and then in order, and the reads of the whole store, in order.
@@ -316,7 +323,7 @@ impl Tally {
             let acknowledged_at = one.missed.op.map(|op| history.entry(op).completed_at);
             let length = acknowledged_at.map_or(Span::ZERO, |at| invoked_at.since(at));
             self.stale.push(one.read.op);
-            if length > facts.evidence.config.bounds.staleness {
+            if length > facts.evidence.config.bounds.staleness.unwrap_or_default() {
                 self.too_stale.push(one.read.op);
             }
             self.versions_behind = self.versions_behind.max(one.behind);
@@ -373,7 +380,7 @@ fn witness(facts: &Facts<'_>, (length, stale): (Span, Stale), count: u64) -> Wit
         words::call_by(names, write),
         words::acknowledged(write),
         length.short(),
-        facts.evidence.config.bounds.staleness,
+        facts.evidence.config.bounds.staleness.unwrap_or_default(),
         if behind == 1 { "write" } else { "writes" },
         words::in_all(count, "reads beyond the bound"),
     );
@@ -610,7 +617,9 @@ mod tests {
                     let worst = broken.iter().find(|(_, t, _)| *t == longest);
                     prop_assert_eq!(Some(witness.operations[1]), worst.map(|(op, ..)| *op));
                 }
-                Verdict::Unknown(reason) => prop_assert!(false, "{}", reason),
+                Verdict::Unknown(reason) | Verdict::Unchecked(reason) => {
+                    prop_assert!(false, "{}", reason);
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::config::{
     Bounds, Cluster, Config, Disk, Expect, Link, LinkOrder, Names, Network, Operation, Ties,
 };
-use crate::history::{Entry, Failure, Function, History, Item, Over, Status};
+use crate::history::{ContestedWrite, Entry, Failure, Function, History, Item, Over, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::property::{Incidents, Promises, Property, SettlesWithin};
@@ -40,7 +40,11 @@ pub(super) struct Line {
     client: ClientId,
     operation: Operation,
     invoked: u64,
+    /// How long it had been due when it was invoked.
+    waited: u64,
     completed: Option<(u64, Status)>,
+    /// When its node accepted and answered it while another led too.
+    handled: Option<(u64, u64)>,
     node: u16,
     version: Option<i64>,
     attempts: Vec<i64>,
@@ -58,8 +62,18 @@ impl Line {
         self.invoked = ms;
         self
     }
+    /// It had been due for so long when it was invoked.
+    pub(super) fn waited(&mut self, ms: u64) -> &mut Self {
+        self.waited = ms;
+        self
+    }
     pub(super) fn ok(&mut self, ms: u64) -> &mut Self {
         self.completed = Some((ms, Status::Ok));
+        self
+    }
+    /// Its node accepted and answered it then, while another led too.
+    pub(super) fn handled(&mut self, accepted: u64, answered: u64) -> &mut Self {
+        self.handled = Some((accepted, answered));
         self
     }
     pub(super) fn info(&mut self, ms: u64) -> &mut Self {
@@ -117,6 +131,7 @@ pub(super) struct Story {
     leaderships: Vec<Leadership>,
     recoveries: Vec<Recovery>,
     settlement: Settlement,
+    never_served: u64,
     survivors: NodeSet,
     applications: Option<Vec<Application>>,
 }
@@ -130,6 +145,7 @@ impl Story {
             leaderships: Vec::new(),
             recoveries: Vec::new(),
             settlement: Settlement::Settled { after: Span::ZERO },
+            never_served: 0,
             survivors: NodeId::all(nodes).collect(),
             applications: None,
         }
@@ -149,7 +165,9 @@ impl Story {
             client,
             operation,
             invoked: 0,
+            waited: 0,
             completed: None,
+            handled: None,
             node: 1,
             version: None,
             attempts: Vec::new(),
@@ -271,11 +289,32 @@ impl Story {
     }
 
     pub(super) fn bound(&mut self, ms: u64) -> &mut Self {
-        self.bounds(Bounds { staleness: Span::from_millis(ms), ..Bounds::default() })
+        self.bounds(Bounds { staleness: Some(Span::from_millis(ms)), ..Bounds::default() })
     }
 
     pub(super) fn bounds(&mut self, bounds: Bounds) -> &mut Self {
         self.config.bounds = bounds;
+        self
+    }
+
+    /// When each operation was accepted, and how long it took to be answered, while several led.
+    pub(super) fn handles(&mut self, handled: &[Option<(u64, u64)>]) -> &mut Self {
+        for (told, handled) in self.told.iter_mut().zip(handled) {
+            told.handled = handled.map(|(accepted, took)| (accepted, accepted + took));
+        }
+        self
+    }
+
+    /// How long each operation had been due when it was invoked.
+    pub(super) fn waits(&mut self, waits: &[u64]) -> &mut Self {
+        for (told, waited) in self.told.iter_mut().zip(waits) {
+            told.waited = *waited;
+        }
+        self
+    }
+
+    pub(super) fn never_served(&mut self, operations: u64) -> &mut Self {
+        self.never_served = operations;
         self
     }
 
@@ -287,7 +326,7 @@ impl Story {
     /// A node applies a write; what is told first is noted first.
     pub(super) fn applies(&mut self, on: u16, key: &str, version: i64, at: u64) -> &mut Self {
         let (key, version) = (self.key(key), self.stamp(version));
-        let application = Application { at: ms(at), node: node(on), key, version };
+        let application = Application { at: ms(at), node: node(on), key, version, value: None };
         self.applications.get_or_insert_default().push(application);
         self
     }
@@ -336,8 +375,14 @@ impl Story {
         for (at, completes, i) in events {
             let told = &self.told[i];
             if !completes {
-                let op = history.invoke(ms(at), ms(at), (told.client, 0), told.operation);
+                let due_at = ms(at.saturating_sub(told.waited));
+                let op = history.invoke(ms(at), due_at, (told.client, 0), told.operation);
                 ids[i] = Some(op);
+                if let Some((accepted, answered)) = told.handled {
+                    let (accepted_at, answered_at) = (ms(accepted), ms(answered));
+                    let node = node(told.node);
+                    history.contest(ContestedWrite { op, node, accepted_at, answered_at });
+                }
                 for version in told.attempts.iter().chain(&told.version) {
                     history.accept(op, self.stamp(*version));
                     history.written_over(op, told.over);
@@ -396,6 +441,7 @@ impl Story {
             recoveries: &self.recoveries,
             settlement: &self.settlement,
             ended_at: ms(ended_at.unwrap_or(1_000)),
+            never_served: self.never_served,
             survivors: &self.survivors,
             applications: self.applications.as_deref(),
         })
@@ -414,7 +460,7 @@ impl Story {
     pub(super) fn witness(&self, property: Property) -> Witness {
         match self.report(property).verdict {
             Verdict::Invalid(witness) => witness,
-            verdict @ (Verdict::Valid | Verdict::Unknown(_)) => panic!("{property}: {verdict:?}"),
+            verdict => panic!("{property}: {verdict:?}"),
         }
     }
 
@@ -426,7 +472,7 @@ impl Story {
     pub(super) fn unknown(&self, property: Property) -> String {
         match self.report(property).verdict {
             Verdict::Unknown(reason) => reason,
-            verdict @ (Verdict::Valid | Verdict::Invalid(_)) => panic!("{property}: {verdict:?}"),
+            verdict => panic!("{property}: {verdict:?}"),
         }
     }
 

@@ -77,3 +77,19 @@ pub(crate) fn nodes(nodes: &[NodeId]) -> String {
 pub(super) fn in_all(count: u64, what: &str) -> String {
     if count > 1 { format!(" ({count} {what} in all)") } else { String::new() }
 }
+
+/// Parts in a billion as a percentage: `99.95%`.
+pub(super) fn percent(parts: u64) -> String {
+    let decimals = format!("{:07}", parts % 10_000_000);
+    let decimals = decimals.trim_end_matches('0');
+    let dot = if decimals.is_empty() { "" } else { "." };
+    format!("{}{dot}{decimals}%", parts / 10_000_000)
+}
+
+/// `part` of `whole` as a percentage with at most four decimals, rounded down: what misses a bound never looks as if it
+/// met it. Nothing of nothing.
+pub(super) fn share(part: u64, whole: u64) -> Option<String> {
+    let parts = (u128::from(part) * 1_000_000).checked_div(u128::from(whole))?;
+    // A part is at most the whole.
+    Some(percent(parts as u64 * 1_000))
+}

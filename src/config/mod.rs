@@ -494,19 +494,47 @@ pub struct Change {
     pub workload: Option<Workload>,
 }
 
-/// The bounds that checkers need.
+/// The bounds that checkers hold figures against. One that the scenario sets is a demand: a run that misses it fails,
+/// unless `[expect]` says what is to come of the property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Bounds {
-    /// How long after a write was acknowledged a read may still miss it.
-    pub staleness: Span,
-    /// The least share of operations that complete ok.
-    pub availability: Probability,
+    /// How long after a write was acknowledged a read may still miss it; `None` is checked as no time, and demands
+    /// nothing.
+    pub staleness: Option<Span>,
+    /// The least share of operations that complete ok; `None` for any.
+    pub availability: Option<Probability>,
     /// How long after the loss of a leader a write may wait to be acknowledged; `None` for any time.
     pub recovery: Option<Span>,
     /// How long nobody may lead; `None` for any time.
     pub leaderless: Option<Span>,
     /// How long a write may take from the first node to a live replica; `None` when that is not to be measured.
     pub replication_lag: Option<Span>,
+}
+
+impl Bounds {
+    /// Whether `property` has all the bounds that it needs: of those that it can be held against one at least, where
+    /// without any there is nothing that could break it.
+    #[must_use]
+    pub const fn suffice(&self, property: Property) -> bool {
+        match property {
+            Property::Availability => self.availability.is_some() || self.recovery.is_some(),
+            Property::ReplicationLag => self.replication_lag.is_some(),
+            Property::Convergence
+            | Property::LwwMaximum
+            | Property::Durability
+            | Property::SingleLeader
+            | Property::ReadYourWrites
+            | Property::MonotonicReads
+            | Property::MonotonicWrites
+            | Property::WritesFollowReads
+            | Property::Staleness
+            | Property::Replay
+            | Property::SplitBrain
+            | Property::Liveness
+            | Property::Resurrection
+            | Property::AppendUniqueness => true,
+        }
+    }
 }
 
 /// What the scenario expects.
@@ -516,6 +544,18 @@ pub struct Expect {
     pub checks: Vec<(Property, ExpectedVerdict)>,
     /// The state of a node at a time, in file order.
     pub states: Vec<ExpectedState>,
+    /// The properties whose bounds demand nothing though `checks` does not name them, as it did in the file: of a
+    /// sweep, which is not held to what the file expects.
+    pub excused: Vec<Property>,
+}
+
+impl Expect {
+    /// Whether the bounds of `property` that the scenario sets are demands.
+    #[must_use]
+    pub fn demands(&self, property: Property) -> bool {
+        !self.checks.iter().any(|(named, _)| *named == property)
+            && !self.excused.contains(&property)
+    }
 }
 
 /// A check's verdict, as `[expect]` and JSON name it.
@@ -529,11 +569,14 @@ pub enum ExpectedVerdict {
     Violation,
     /// The checker could not tell.
     Unknown,
+    /// Nothing was set that it could be held against.
+    Unchecked,
 }
 
 impl ExpectedVerdict {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 4] = [Self::Valid, Self::Allowed, Self::Violation, Self::Unknown];
+    pub const ALL: [Self; 5] =
+        [Self::Valid, Self::Allowed, Self::Violation, Self::Unknown, Self::Unchecked];
 
     /// The name in files and JSON.
     #[must_use]
@@ -543,6 +586,7 @@ impl ExpectedVerdict {
             Self::Allowed => "allowed",
             Self::Violation => "violation",
             Self::Unknown => "unknown",
+            Self::Unchecked => "unchecked",
         }
     }
 }

@@ -30,8 +30,12 @@ pub struct Sample {
     pub stale_reads: u64,
     /// The longest that a missed write had been acknowledged, in nanoseconds.
     pub longest_staleness: u64,
+    /// Operations that were due and never invoked: they were not answered either.
+    pub never_served: u64,
     /// The longest time in which somebody asked and nobody was answered, in nanoseconds.
     pub longest_gap: u64,
+    /// The longest time in which somebody asked to write and no write was acknowledged, in nanoseconds.
+    pub longest_write_gap: u64,
     /// Leaders that were lost.
     pub leaders_lost: u64,
     /// How long the longest wait for another leader's answer took, in nanoseconds.
@@ -103,7 +107,9 @@ impl Sample {
             reads,
             stale_reads: figure(Property::Staleness, "stale_reads"),
             longest_staleness: figure(Property::Staleness, "max_staleness_ns"),
+            never_served: figure(Property::Availability, "never_served"),
             longest_gap: figure(Property::Availability, "longest_gap_ns"),
+            longest_write_gap: figure(Property::Availability, "longest_write_gap_ns"),
             leaders_lost: figure(Property::Availability, "leaders_lost"),
             longest_recovery: figure(Property::Availability, "longest_recovery_ns"),
             unrecovered: figure(Property::Availability, "unrecovered"),

@@ -10,7 +10,15 @@ use super::measure::Sample;
 use super::points::Point;
 use super::store::Store;
 use super::summary::Summary;
-use crate::run::RunOptions;
+use crate::run::{Causes, QueueKind, RunOptions};
+
+/// How a run is played that is to be a line of a table.
+const OPTIONS: RunOptions = RunOptions {
+    trace: false,
+    steps: false,
+    queue: QueueKind::Calendar,
+    causes: Causes::OfAllButAllowedReads,
+};
 
 /// What is played at every point.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +66,7 @@ pub fn play(
             .seeds
             .par_iter()
             .map(|seed| {
-                let sample = Sample::of(&point.scenario.run(*seed, RunOptions::default()));
+                let sample = Sample::of(&point.scenario.run(*seed, OPTIONS));
                 on_run();
                 sample
             })

@@ -63,7 +63,7 @@ pub struct Summary {
     /// Operations by function, those that occurred, in the order of reports.
     pub functions: Vec<FunctionSummary>,
     /// How many runs were judged valid, allowed, violation and unknown, by property.
-    pub checks: Vec<(String, [u64; 4])>,
+    pub checks: Vec<(String, [u64; ExpectedVerdict::ALL.len()])>,
     /// Writes that were acknowledged.
     pub acknowledged: u64,
     /// Acknowledged writes that were lost in runs where nothing else was promised.
@@ -89,6 +89,8 @@ pub struct Summary {
     pub availability: Option<Estimate>,
     /// The longest time without an answer to anybody, in nanoseconds.
     pub longest_gap: u64,
+    /// The longest time in which somebody asked to write and no write was acknowledged, in nanoseconds.
+    pub longest_write_gap: u64,
     /// Leaders that were lost.
     pub leaders_lost: u64,
     /// The mean of each run's longest recovery from the loss of a leader, in nanoseconds; of runs that lost one.
@@ -202,8 +204,9 @@ impl Summary {
             stale_share: share(|s| s.stale_reads, |s| s.reads),
             longest_staleness: most(|s| s.longest_staleness),
             visibility: visibility(samples),
-            availability: share(Sample::answered, Sample::operations),
+            availability: share(Sample::answered, |s| s.operations() + s.never_served),
             longest_gap: most(|s| s.longest_gap),
+            longest_write_gap: most(|s| s.longest_write_gap),
             leaders_lost: sum(|s| s.leaders_lost),
             recovery: ratio(&recovering),
             longest_recovery: most(|s| s.longest_recovery),
@@ -360,7 +363,7 @@ fn curve(runs: &[RunSample]) -> Vec<(u64, f64)> {
     steps
 }
 
-fn checks(samples: &[Sample]) -> Vec<(String, [u64; 4])> {
+fn checks(samples: &[Sample]) -> Vec<(String, [u64; ExpectedVerdict::ALL.len()])> {
     let count = |property: Property| {
         let judged = |verdict: ExpectedVerdict| {
             samples.iter().filter(|s| s.checks[property as usize] == verdict).count() as u64

@@ -15,10 +15,10 @@
 //! | `put_latency_theory_mean_ns put_latency_theory_deviation_ns` | the closed form, where there is one |
 //! | `acknowledged_writes lost_writes_allowed lost_writes_violating lost_share lost_share_low lost_share_high least_confirmations` | durability |
 //! | `reads stale_reads stale_share stale_share_low stale_share_high max_staleness_ns` | staleness |
-//! | `availability availability_low availability_high longest_gap_ns` | share of operations that completed ok |
+//! | `availability availability_low availability_high longest_gap_ns longest_write_gap_ns` | share of operations that completed ok |
 //! | `leaders_lost recovery_mean_ns recovery_mean_low_ns recovery_mean_high_ns recovery_max_ns unrecovered` | failover |
 //! | `messages messages_undelivered messages_per_operation _low _high` | the network |
-//! | `CHECK_valid CHECK_allowed CHECK_violation CHECK_unknown` | in how many runs a property was judged so |
+//! | `CHECK_valid CHECK_allowed CHECK_violation CHECK_unknown CHECK_unchecked` | in how many runs a property was judged so |
 //!
 //! FUNCTION is `put get delete list read_all clear append`, those that any point invoked; CHECK is a property's name
 //! with underscores.
@@ -123,6 +123,7 @@ fn row(sweep: &Sweep<'_>, place: usize, summary: &Summary, functions: &[Function
     row.put("max_staleness_ns", summary.longest_staleness);
     row.put_ratio("availability", summary.availability);
     row.put("longest_gap_ns", summary.longest_gap);
+    row.put("longest_write_gap_ns", summary.longest_write_gap);
     row.put("leaders_lost", summary.leaders_lost);
     row.put_length("recovery_mean", summary.recovery);
     row.put("recovery_max_ns", summary.longest_recovery);

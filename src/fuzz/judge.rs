@@ -55,7 +55,7 @@ pub struct Finding {
 }
 
 /// What a run must not have done: promises broken that the scenario does not expect to be, and properties broken that
-/// it expects to hold, promised or not. With `safety_only` liveness and availability do not count.
+/// it expects to hold or bounds missed that it sets, promised or not. With `safety_only` liveness and availability do not count.
 #[must_use]
 pub fn findings(config: &Config, result: &RunResult, safety_only: bool) -> Vec<Finding> {
     let of_progress = |property| matches!(property, Property::Liveness | Property::Availability);
@@ -102,10 +102,12 @@ pub(super) fn nondeterministic() -> Finding {
 }
 
 /// What the scenario expects of states and answers and did not get.
-pub(super) fn unmet(config: &Config, result: &RunResult) -> Vec<Finding> {
-    // Expectations of checks come first, one each; what they find broken has a finding of its own.
+#[must_use]
+pub fn unmet(config: &Config, result: &RunResult) -> Vec<Finding> {
+    // Expectations of checks come first, one each; what they and bounds find broken has a finding of its own.
     let of_schedule = result.expectations.iter().skip(config.expect.checks.len());
-    let unmet = of_schedule.filter(|expectation| !expectation.met);
+    let unmet =
+        of_schedule.filter(|expectation| !expectation.met && expectation.demanded_of.is_none());
     let finding = |expectation: &Expectation| Finding {
         signature: Signature {
             check: "expectation".to_owned(),
@@ -126,7 +128,7 @@ pub fn is_unknown(result: &RunResult) -> bool {
 fn finding(report: &CheckReport, result: &RunResult) -> Finding {
     let summary = match &report.verdict {
         Verdict::Invalid(witness) => witness.summary.clone(),
-        Verdict::Unknown(why) => why.clone(),
+        Verdict::Unknown(why) | Verdict::Unchecked(why) => why.clone(),
         Verdict::Valid => String::new(),
     };
     Finding {

@@ -53,7 +53,8 @@ impl<P: Protocol> Context<'_, P> {
         NodeId::all(self.nodes).filter(move |node| *node != me)
     }
 
-    /// The leader that the scenario set from the start; `None` when leaders are elected.
+    /// The leader that the scenario appoints; `None` when all are elected. Where leaders are elected the appointment is
+    /// for a node's first boot ([`super::DiskOrigin::New`]): whoever starts again has to be told, or elected.
     #[must_use]
     pub const fn initial_leader(&self) -> Option<NodeId> {
         self.initial_leader

@@ -6,7 +6,8 @@
 //! timer runs on the node's own clock. The duties of an implementation:
 //!
 //! 1. **Crash is drop.** A node that crashes is dropped; [`Protocol::recover`] builds it again from what its disk
-//!    kept, and from nothing else. First boot is a recovery from an empty disk.
+//!    kept, and from nothing else. First boot is a recovery from a new disk; what the scenario appoints (a leader)
+//!    it appoints then, and [`DiskImage::origin`] tells a new disk from one with nothing on it.
 //! 2. **No promise leaves before its record is durable.** [`Context::append`] only writes; a vote, an
 //!    acknowledgement or a reply that depends on a record leaves when [`Input::Persisted`] brings the ticket of a
 //!    [`Context::sync`] that covers it.
@@ -154,12 +155,19 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
         false
     }
 
-    /// Tells `note` every write it has to do with, by version, so that a write can be followed from node to node.
+    /// Tells `note` every write it has to do with, so that a write can be followed from node to node.
     ///
     /// Asked only where a single write is looked at, never on the common path. A protocol that leaves it out is
     /// explained by its [`Observation`]s alone.
-    fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
+    fn carries(&self, note: &mut dyn FnMut(Carried)) {
         let _ = note;
+    }
+
+    /// The client's read that it answers, by what its sender holds, to the node that coordinates it.
+    ///
+    /// Asked only where a single read is looked at.
+    fn answers(&self) -> Option<OpId> {
+        None
     }
 
     /// The content in words, for the trace; the kind is shown beside it.
@@ -176,6 +184,39 @@ pub enum Cargo {
     Write,
     /// It says that its sender has the write.
     Confirmation,
+}
+
+/// A write that a message has to do with, as far as the message names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// The version.
+    pub version: Version,
+    /// The key, and what the write leaves there, nothing for a removal; `None` where the message names no more than the
+    /// version.
+    pub content: Option<(KeyId, Option<Value>)>,
+    /// What the message has to do with it.
+    pub cargo: Cargo,
+}
+
+impl Carried {
+    /// The message brings the write `stored` of `key`.
+    #[must_use]
+    pub const fn write(key: KeyId, stored: Stored) -> Self {
+        let content = Some((key, stored.value));
+        Self { version: stored.version, content, cargo: Cargo::Write }
+    }
+
+    /// The message brings the write of `version`, though its content does not show which that is.
+    #[must_use]
+    pub const fn write_of(version: Version) -> Self {
+        Self { version, content: None, cargo: Cargo::Write }
+    }
+
+    /// The message says that its sender has the write of `version`.
+    #[must_use]
+    pub const fn confirmation(version: Version) -> Self {
+        Self { version, content: None, cargo: Cargo::Confirmation }
+    }
 }
 
 /// The timer names of a protocol without timers.
@@ -238,6 +279,18 @@ pub enum DiskError {
     Full,
 }
 
+/// Where the disk is from that a node starts with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DiskOrigin {
+    /// It is new, and so is the cluster: the node's first boot of the run.
+    #[default]
+    New,
+    /// The node had it before. It may be empty all the same: nothing was written, or nothing of that was durable.
+    Kept,
+    /// An empty one was put in its place: whatever the node knew and promised is gone.
+    Replaced,
+}
+
 /// What a disk kept: each file's bytes as a restarted process reads them.
 ///
 /// After a crash of the process alone these are all bytes ever written, durable or not: what a node is to promise
@@ -246,14 +299,21 @@ pub enum DiskError {
 /// nothing behind it can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DiskImage {
+    origin: DiskOrigin,
     files: BTreeMap<File, Vec<u8>>,
 }
 
 impl DiskImage {
-    /// An image of these files.
+    /// An image of these files on a disk from there.
     #[must_use]
-    pub const fn new(files: BTreeMap<File, Vec<u8>>) -> Self {
-        Self { files }
+    pub const fn new(origin: DiskOrigin, files: BTreeMap<File, Vec<u8>>) -> Self {
+        Self { origin, files }
+    }
+
+    /// Where the disk is from. Only a node whose disk is new is at its first boot.
+    #[must_use]
+    pub const fn origin(&self) -> DiskOrigin {
+        self.origin
     }
 
     /// The bytes of `file`; none when it was never written.

@@ -4,7 +4,7 @@ use crate::config::Names;
 use crate::history::Over;
 use crate::id::{KeyId, Version};
 
-use super::{File, RequestId, Role};
+use super::{File, RequestId, Role, Stored};
 
 /// Something that happened inside a node: what invariants, metrics, trace and explanations read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,15 +31,15 @@ pub enum Observation {
     Apply {
         /// The key.
         key: KeyId,
-        /// The version.
-        version: Version,
+        /// The write: what it leaves there, and its version.
+        stored: Stored,
     },
     /// A replica dropped a write it was sent or had.
     Discard {
         /// The key.
         key: KeyId,
-        /// The version dropped.
-        version: Version,
+        /// The write that was dropped.
+        stored: Stored,
         /// Why.
         reason: DiscardReason,
     },
@@ -80,9 +80,8 @@ impl Observation {
     #[must_use]
     pub const fn version(&self) -> Option<Version> {
         match self {
-            Self::Accept { version, .. }
-            | Self::Apply { version, .. }
-            | Self::Discard { version, .. } => Some(*version),
+            Self::Accept { version, .. } => Some(*version),
+            Self::Apply { stored, .. } | Self::Discard { stored, .. } => Some(stored.version),
             Self::Role { .. }
             | Self::Append { .. }
             | Self::Truncate { .. }
@@ -98,9 +97,12 @@ impl Observation {
             Self::Accept { key, version, .. } => {
                 (". accept", format!("{} {version}", names.key(*key)))
             }
-            Self::Apply { key, version } => (". apply", format!("{} {version}", names.key(*key))),
-            Self::Discard { key, version, reason } => {
-                (". discard", format!("{} {version}: {}", names.key(*key), reason.phrase()))
+            Self::Apply { key, stored } => {
+                (". apply", format!("{} {}", names.key(*key), stored.version))
+            }
+            Self::Discard { key, stored, reason } => {
+                let why = reason.phrase();
+                (". discard", format!("{} {}: {why}", names.key(*key), stored.version))
             }
             Self::Append { index, term } => (". append", format!("index {index} of term {term}")),
             Self::Truncate { from } => (". truncate", format!("from index {from}")),
@@ -125,6 +127,8 @@ impl Observation {
 pub enum DiscardReason {
     /// It has a write of a higher version for the key: last write wins.
     Older,
+    /// It has another write of this very version, and takes the two for one.
+    SameVersion,
     /// A clear emptied this replica alone.
     Cleared,
     /// A full state without it replaced the store.
@@ -143,6 +147,7 @@ impl DiscardReason {
     pub const fn phrase(self) -> &'static str {
         match self {
             Self::Older => "older than what it has",
+            Self::SameVersion => "taken for another write of the same version, which it has",
             Self::Cleared => "cleared on this node alone",
             Self::Replaced => "replaced by a full state without it",
             Self::Overwritten => "overwritten by an older write",

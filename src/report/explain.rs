@@ -1,14 +1,15 @@
 //! Explanations: the lives of single writes, as text that fits a screen and as JSON.
 //!
 //! The document: `{scenario, seed, digest, durability, lost, mechanisms{NAME: count}, writes[{operation, call, status,
-//! version, mechanism, phrase, decisive{node, at_ns}, steps[{at_ns, who[], kind, text}], left_out}], untold}`.
+//! version, mechanism, phrase, decisive{node, at_ns}, steps[{at_ns, who[], kind, text}], left_out}], untold, reads[{check,
+//! verdict, operation, summary, mechanism, phrase, text}]}`.
 //! `mechanism`, `phrase` and `decisive` are null for a write that was not lost; `untold` is how many more writes were
 //! asked for.
 
 use serde_json::{Map, Value, json};
 
 use crate::report::layout::{counted, moment, width, wrap};
-use crate::run::explain::{Asked, Explanation};
+use crate::run::explain::{Asked, BrokenRead, Explanation};
 use crate::run::mechanism::Mechanism;
 use crate::run::story::{Step, Story};
 
@@ -44,7 +45,24 @@ pub fn text(scenario: &str, asked: &Asked, explanation: &Explanation) -> String 
         let more = format!("and {}: {how}", counted(explanation.untold, "more write"));
         out.push_str(&format!("\n{}\n", wrap(&more, 0, false)));
     }
+    for (place, read) in explanation.reads.iter().enumerate() {
+        out.push('\n');
+        out.push_str(&read_text(read, explanation.reads[..place].last()));
+    }
     out
+}
+
+/// How a read missed a write; one that breaks another property too is told once.
+fn read_text(read: &BrokenRead, before: Option<&BrokenRead>) -> String {
+    let BrokenRead { property, judged, .. } = read;
+    let how = read.mechanism.map_or_else(String::new, |how| format!(" ({how})"));
+    let head = format!("{property} {}{how}: {}", judged.name(), read.summary);
+    let text = match &read.text {
+        Some(_) if before.is_some_and(|before| before.text == read.text) => "the same read",
+        Some(text) => text.as_str(),
+        None => "how the replica that answered came to lack that write is not known",
+    };
+    format!("{}\n{}\n", wrap(&head, 0, false), wrap(text, 4, false))
 }
 
 fn story_text(story: &Story) -> String {
@@ -90,6 +108,19 @@ pub fn document(scenario: &str, explanation: &Explanation) -> Value {
         "mechanisms": explanation.mechanisms.iter().map(count).collect::<Map<_, _>>(),
         "writes": explanation.stories.iter().map(story_document).collect::<Value>(),
         "untold": explanation.untold,
+        "reads": explanation.reads.iter().map(read_document).collect::<Value>(),
+    })
+}
+
+fn read_document(read: &BrokenRead) -> Value {
+    json!({
+        "check": read.property.name(),
+        "verdict": read.judged.name(),
+        "operation": read.operation.0,
+        "summary": read.summary,
+        "mechanism": read.mechanism.map(Mechanism::name),
+        "phrase": read.mechanism.map(Mechanism::phrase),
+        "text": read.text,
     })
 }
 

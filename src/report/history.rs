@@ -15,21 +15,26 @@
 //! - `node` answered; `degraded` says whether a write was answered with fewer confirmations than it asked for.
 //!
 //! A line has further keys only where they mean something: `due_ns`, an invocation that came later than it was due
-//! (latency counts from there); `confirmations`, `"2 of 5"` followers; `existed`, of a deleted key; `leader`, the
-//! one a refusal named; `written_by`, of a read the operations that wrote what it found, shaped as `value` is (two writes
-//! may bear one version); `over`, of a put, a delete or an append the operations that had written what the key held where
-//! and when a node accepted it, one an attempt, null for nothing; left out where the protocol does not say.
+//! (latency counts from there); `contested`, of a write a list of `node`, `accepted_ns` and `answered_ns`
+//! where nodes accepted and answered it, ok, while they and another led, whether or not its client heard;
+//! `confirmations`, `"2 of 5"` followers; `existed`, of a deleted key; `leader`, the one a refusal named; `written_by`, of
+//! a read the operations that wrote what it found, shaped as `value` is (two writes may bear one version); `over`, of
+//! a put, a delete or an append the operations that had written what the key held where and when a node accepted it, one
+//! an attempt, null for nothing; left out where the protocol does not say.
 //!
 //! An act of the nemesis has process `nemesis`, event `info`, `start` or `end` as `f`, the act as `value`, and the
 //! id of its fault as `fault`.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::config::Names;
-use crate::history::{Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status, Writers};
+use crate::history::{
+    ContestedWrite, Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status, Writers,
+};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
 
 /// The most of a history that is held as text before it is written.
@@ -51,6 +56,8 @@ struct Line<'a> {
     error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     due_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    contested: Vec<Contested>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmations: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +70,14 @@ struct Line<'a> {
     over: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<&'a str>,
+}
+
+/// What a node did with a write while it and another led.
+#[derive(Serialize)]
+struct Contested {
+    node: Shown<NodeId>,
+    accepted_ns: u64,
+    answered_ns: u64,
 }
 
 /// Something written as people read it.
@@ -83,6 +98,12 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
     let writers = Writers::of(history);
     let mut text = Vec::with_capacity(CHUNK + 1024);
     let mut process = String::new();
+    let mut contested: BTreeMap<OpId, Vec<Contested>> = BTreeMap::new();
+    for ContestedWrite { op, node, accepted_at, answered_at } in history.contested() {
+        let (accepted_ns, answered_ns) = (accepted_at.nanos(), answered_at.nanos());
+        let one = Contested { node: Shown(*node), accepted_ns, answered_ns };
+        contested.entry(*op).or_default().push(one);
+    }
     for event in history.events() {
         let line = match event {
             HistoryEvent::Invoke(op) => {
@@ -93,7 +114,9 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
             HistoryEvent::Complete(op) => {
                 let entry = history.entry(op);
                 name_process(entry, names, &mut process);
-                completion(op, entry, (history, &writers), names, &process)
+                let contested = contested.remove(&op).unwrap_or_default();
+                let line = completion(op, entry, (history, &writers), names, &process);
+                Line { contested, ..line }
             }
             HistoryEvent::Nemesis(index) => act(&history.nemesis()[index], names),
         };
@@ -133,6 +156,7 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
         degraded: None,
         error: None,
         due_ns: (entry.due_at != entry.invoked_at).then(|| entry.due_at.nanos()),
+        contested: Vec::new(),
         confirmations: None,
         existed: None,
         leader: None,
@@ -177,6 +201,7 @@ fn completion<'a>(
         degraded: (entry.is_write() && entry.status == Status::Ok).then_some(entry.degraded),
         error: error(entry),
         due_ns: None,
+        contested: Vec::new(),
         confirmations,
         existed: entry.existed,
         leader: entry.leader.map(Shown),
@@ -256,6 +281,7 @@ fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> Line<'a> {
         degraded: None,
         error: None,
         due_ns: None,
+        contested: Vec::new(),
         confirmations: None,
         existed: None,
         leader: None,

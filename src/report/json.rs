@@ -11,12 +11,12 @@
 //!   from_ns, until_ns}], faults[{fault, event, at_ns, what}], settled{outcome, after_ns, waiting_for[], stuck_at_ns,
 //!   stuck_events}, expectations[{name, met, found}]}`
 //! - `--seeds`: [`runs`], `{scenario, title, verdict, summary{runs, pass, fail, unknown, checks{NAME{valid, allowed,
-//!   violation, unknown}}, operations{..}, latency_ns{..}, network{..}}, runs[..]}`
+//!   violation, unknown, unchecked}}, operations{..}, latency_ns{..}, network{..}}, runs[..]}`
 //! - several files: [`scenarios`], `{verdict, scenarios[..]}` with a document of the first or second kind a file
 //!
 //! `verified` is there with `--verify` only, and in no file. A function without an operation that completed ok has
-//! no latency. `voided_by` says what happened in the run, to whom and when, that the promise does not cover; `reason` is why a verdict
-//! is unknown; `operations` of a witness are `op` in `history.jsonl`. Times and lengths are integer nanoseconds,
+//! no latency. `voided_by` says what happened in the run, to whom and when, that the promise does not cover; `reason` is
+//! why a verdict is unknown or unchecked; `operations` of a witness are `op` in `history.jsonl`. Times and lengths are integer nanoseconds,
 //! digests and versions strings.
 
 use serde_json::{Map, Value, json};
@@ -83,12 +83,14 @@ pub fn verified(report: &Report, same: bool) -> Value {
 /// One scenario under several seeds; `runs` are documents of single runs, in seed order.
 #[must_use]
 pub fn runs(tally: &mut Tally, verdict: RunVerdict, runs: Vec<Value>) -> Value {
-    let check = |(property, counts): &(crate::property::Property, [u64; 4])| {
-        let counts = ExpectedVerdict::ALL.into_iter().zip(counts);
-        let counts: Map<_, _> =
-            counts.map(|(verdict, count)| (verdict.name().to_owned(), (*count).into())).collect();
-        (property.name().to_owned(), Value::Object(counts))
-    };
+    let check =
+        |(property, counts): &(crate::property::Property, [u64; ExpectedVerdict::ALL.len()])| {
+            let counts = ExpectedVerdict::ALL.into_iter().zip(counts);
+            let counts: Map<_, _> = counts
+                .map(|(verdict, count)| (verdict.name().to_owned(), (*count).into()))
+                .collect();
+            (property.name().to_owned(), Value::Object(counts))
+        };
     let pooled = tally.latencies();
     let mut document = json!({
         "scenario": tally.scenario,
@@ -167,7 +169,7 @@ fn check(Check { report, expected, mechanism, voided }: &Check) -> (String, Valu
     let (reason, witness) = match &report.verdict {
         Verdict::Valid => (None, None),
         Verdict::Invalid(witness) => (None, Some(self::witness(witness))),
-        Verdict::Unknown(reason) => (Some(reason), None),
+        Verdict::Unknown(reason) | Verdict::Unchecked(reason) => (Some(reason), None),
     };
     let figures: Map<_, _> = report
         .figures
@@ -298,7 +300,10 @@ mod tests {
         assert_eq!(keys(summary), "runs pass fail unknown checks operations latency_ns network");
         assert_eq!((&summary["runs"], &summary["pass"]), (&3.into(), &3.into()));
         assert_eq!(summary["checks"]["durability"]["violation"], 3);
-        assert_eq!(keys(&summary["checks"]["durability"]), "valid allowed violation unknown");
+        assert_eq!(
+            keys(&summary["checks"]["durability"]),
+            "valid allowed violation unknown unchecked"
+        );
         assert_eq!(summary["latency_ns"]["put"]["count"], 3);
         assert_eq!(summary["operations"]["invoked"], 18);
     }

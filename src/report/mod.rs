@@ -13,6 +13,7 @@ use crate::run::mechanism::Mechanism;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
 
+pub(crate) mod availability;
 pub mod diff;
 pub mod explain;
 pub mod files;
@@ -31,6 +32,7 @@ pub mod tally;
 pub mod text;
 pub(crate) mod verify;
 
+pub use availability::Strayed;
 pub use never::NeverStarted;
 use never::never_started;
 
@@ -61,6 +63,8 @@ pub struct Report {
     pub messages: MessageCounts,
     /// Who led when.
     pub leaderships: Vec<Leadership>,
+    /// What clients asked of a node that was down while another led.
+    pub strayed: Option<Strayed>,
     /// What the nemesis did.
     pub faults: Vec<FaultAct>,
     /// The faults that never started, in file order: of those tied to a moment, the ones whose moment never came.
@@ -218,6 +222,7 @@ impl Report {
             checks: result.checks.iter().map(check).collect(),
             messages: result.messages,
             leaderships: result.leaderships.clone(),
+            strayed: Strayed::of(config, &result.history, &result.leaderships),
             faults: result.history.nemesis().iter().map(fault).collect(),
             never: never_started(config, &result.history),
             settlement: result.settlement.clone(),
@@ -243,11 +248,20 @@ impl Report {
                 (ExpectedVerdict::Unknown, None) => {
                     reasons.push(format!("{} could not be told", report.property));
                 }
-                (ExpectedVerdict::Valid | ExpectedVerdict::Allowed, None) => {}
+                // A bound that was missed is told with the expectations.
+                (
+                    ExpectedVerdict::Valid | ExpectedVerdict::Allowed | ExpectedVerdict::Unchecked,
+                    None,
+                ) => {}
             }
         }
         let unmet = self.expectations.iter().filter(|expectation| !expectation.met);
-        reasons.extend(unmet.map(|expectation| format!("not met: {}", expectation.name)));
+        reasons.extend(unmet.map(
+            |Expectation { name, found, demanded_of, .. }| match demanded_of {
+                Some(property) => format!("{property} missed its bound: {name}, found: {found}"),
+                None => format!("not met: {name}"),
+            },
+        ));
         if let Settlement::Stuck { at, .. } = self.settlement {
             reasons.push(format!("virtual time stood still at {}", layout::moment(at)));
         }

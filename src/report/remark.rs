@@ -50,6 +50,7 @@ mod tests {
             promise: Promise::Never { why: "" },
             voided_by: Hazards::NONE,
             judged: ExpectedVerdict::Valid,
+            demands: Vec::new(),
             figures: figures.to_vec(),
         })
     }

@@ -56,7 +56,7 @@ pub(crate) fn config() -> Config {
         bounds: Bounds::default(),
         expect: Expect {
             checks: vec![(Property::Durability, ExpectedVerdict::Violation)],
-            states: Vec::new(),
+            ..Expect::default()
         },
     }
 }
@@ -105,6 +105,7 @@ pub(crate) fn run() -> (Config, RunResult) {
             name: "durability = violation".to_owned(),
             met: true,
             found: String::new(),
+            demanded_of: None,
         }],
         trace: None,
         steps: Vec::new(),
@@ -175,6 +176,7 @@ fn checks() -> Vec<CheckReport> {
             promise: Promise::Always { why: "Every write waits for a majority." },
             voided_by: Vec::new(),
             judged: ExpectedVerdict::Violation,
+            demands: Vec::new(),
             figures: vec![("lost", 3)],
         },
         Property::Staleness => CheckReport {
@@ -194,6 +196,16 @@ fn checks() -> Vec<CheckReport> {
                 at: Time::ZERO + Span::from_secs(5),
             }],
             judged: ExpectedVerdict::Allowed,
+            demands: Vec::new(),
+            figures: Vec::new(),
+        },
+        Property::Availability | Property::ReplicationLag => CheckReport {
+            property,
+            verdict: Verdict::Unchecked("no bound is set".to_owned()),
+            promise: Promise::Never { why: "the protocol says nothing about it" },
+            voided_by: Hazards::NONE,
+            judged: ExpectedVerdict::Unchecked,
+            demands: Vec::new(),
             figures: Vec::new(),
         },
         _ => CheckReport {
@@ -202,6 +214,7 @@ fn checks() -> Vec<CheckReport> {
             promise: Promise::Never { why: "the protocol says nothing about it" },
             voided_by: Vec::new(),
             judged: ExpectedVerdict::Valid,
+            demands: Vec::new(),
             figures: Vec::new(),
         },
     };

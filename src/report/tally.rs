@@ -24,7 +24,7 @@ pub struct Tally {
     /// Runs of which nobody knows.
     pub unknown: u64,
     /// How often each verdict was given, in the order of [`ExpectedVerdict::ALL`], by property.
-    pub checks: Vec<(Property, [u64; 4])>,
+    pub checks: Vec<(Property, [u64; ExpectedVerdict::ALL.len()])>,
     /// Operations of all runs.
     pub operations: OperationCounts,
     /// Messages of all runs.
@@ -55,7 +55,10 @@ impl Tally {
             pass: 0,
             fail: 0,
             unknown: 0,
-            checks: Property::ALL.into_iter().map(|property| (property, [0; 4])).collect(),
+            checks: Property::ALL
+                .into_iter()
+                .map(|property| (property, [0; ExpectedVerdict::ALL.len()]))
+                .collect(),
             operations: OperationCounts::default(),
             messages: MessageCounts::default(),
             notable: Vec::new(),

@@ -9,13 +9,14 @@ use crate::check::{CheckReport, Verdict};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::{Latency, Leadership, MessageCounts, Settlement};
-use crate::property::{Promise, Property};
+use crate::property::Promise;
+use crate::report::availability;
 use crate::report::layout::{WIDTH, counted, grouped, moment, width, wrap};
 use crate::report::remark::discarded;
 use crate::report::tally::{Notable, Tally};
 use crate::report::{Check, FaultAct, NeverStarted, OperationCounts, Report};
 use crate::run::RunVerdict;
-use crate::time::{Span, Time};
+use crate::time::Time;
 
 /// Where the text of a section starts.
 const LABEL: usize = 14;
@@ -64,7 +65,7 @@ pub fn run(report: &Report, notes: &Notes, color: bool) -> String {
     page.gap();
     page.latencies("Latency", &report.latencies);
     page.operations(&report.operations);
-    page.section("Availability", &availability(&report.checks));
+    page.section("Availability", &availability::lines(report));
     page.messages(&report.messages);
     page.section("Leaders", &leaders(&report.leaderships));
     page.section("Faults", &faults(&report.faults, &report.never));
@@ -176,6 +177,13 @@ impl Page {
         if !names.is_empty() {
             self.verdict(ExpectedVerdict::Valid, &names.join(", "));
         }
+        let unchecked =
+            checks.iter().filter(|check| check.report.judged == ExpectedVerdict::Unchecked);
+        let names: Vec<_> = unchecked.map(|check| check.report.property.name()).collect();
+        if !names.is_empty() {
+            let names = format!("{} (no bound is set)", names.join(", "));
+            self.verdict(ExpectedVerdict::Unchecked, &names);
+        }
         let met = |verdict| checks.iter().any(|check| check.report.judged == verdict);
         // A reader meets "allowed" in every second report and must not take it for "held".
         if met(ExpectedVerdict::Allowed) {
@@ -188,11 +196,13 @@ impl Page {
         let mut title = report.property.name().to_owned();
         let explanation = match &report.verdict {
             Verdict::Valid => None,
-            Verdict::Unknown(reason) => Some(reason),
+            Verdict::Unknown(reason) | Verdict::Unchecked(reason) => Some(reason),
             Verdict::Invalid(witness) => Some(&witness.summary),
         };
         if *expected == Some(report.judged) {
             title.push_str(", as the scenario expects");
+        } else if report.misses_a_bound() && expected.is_none() {
+            title.push_str(", though the scenario sets a bound");
         }
         self.verdict(report.judged, &title);
         if let Some(explanation) = explanation {
@@ -208,7 +218,9 @@ impl Page {
         let paint = match verdict {
             ExpectedVerdict::Valid => GREEN,
             ExpectedVerdict::Violation => RED,
-            ExpectedVerdict::Allowed | ExpectedVerdict::Unknown => YELLOW,
+            ExpectedVerdict::Allowed | ExpectedVerdict::Unknown | ExpectedVerdict::Unchecked => {
+                YELLOW
+            }
         };
         let fill = " ".repeat(VERDICT - 2 - name.len());
         let text = wrap(text, VERDICT, true);
@@ -391,31 +403,6 @@ fn promise(report: &CheckReport, voided: &[String]) -> String {
     }
 }
 
-/// What was measured of availability, when anything was asked.
-fn availability(checks: &[Check]) -> Vec<String> {
-    let of_availability = |check: &&Check| check.report.property == Property::Availability;
-    let figures = checks.iter().find(of_availability).map(|check| &check.report.figures[..]);
-    let figure = |name| {
-        let found = figures?.iter().find(|(other, _)| *other == name);
-        found.map(|(_, figure)| *figure)
-    };
-    let Some(ppm) = figure("availability_ppm") else { return Vec::new() };
-    let span = |name| Span::from_nanos(figure(name).unwrap_or(0)).short();
-    let share = format!("{}.{:02}% answered", ppm / 10_000, ppm % 10_000 / 100);
-    let mut line = format!("{share}; longest gap {}", span("longest_gap_ns"));
-    match (figure("leaders_lost"), figure("unrecovered")) {
-        (None | Some(0), _) => {}
-        (Some(lost), Some(1..)) => {
-            line += &format!("; {}, not all recovered from", counted(lost, "lost leader"));
-        }
-        (Some(lost), None | Some(0)) => {
-            let (lost, recovery) = (counted(lost, "lost leader"), span("longest_recovery_ns"));
-            line += &format!("; {lost}, recovery within {recovery}");
-        }
-    }
-    vec![line]
-}
-
 fn leaders(leaderships: &[Leadership]) -> Vec<String> {
     let node_width = leaderships.iter().map(|one| one.node.to_string().len()).max().unwrap_or(0);
     let term_width = leaderships.iter().map(|one| one.term.to_string().len()).max().unwrap_or(0);
@@ -470,6 +457,7 @@ fn stuck(at: Time, events: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::property::Property;
     use crate::report::sample;
     use crate::run::Expectation;
 
@@ -480,25 +468,6 @@ mod tests {
             pictures: Vec::new(),
             verified: None,
         }
-    }
-
-    #[test]
-    fn availability_is_told_when_something_was_asked() {
-        let (config, result) = sample::run();
-        let (mut report, _) = Report::of("quickstart", &config, &result);
-        assert_eq!(availability(&report.checks), [""; 0]);
-        let check = |check: &&mut Check| check.report.property == Property::Availability;
-        let figures =
-            &mut report.checks.iter_mut().find(check).expect("it is there").report.figures;
-        figures.extend([("availability_ppm", 990_599), ("longest_gap_ns", 1_200_000_000)]);
-        assert_eq!(availability(&report.checks), ["99.05% answered; longest gap 1.2s"]);
-        let figures =
-            &mut report.checks.iter_mut().find(check).expect("it is there").report.figures;
-        figures.extend([("leaders_lost", 2), ("longest_recovery_ns", 300_000_000)]);
-        assert_eq!(
-            availability(&report.checks),
-            ["99.05% answered; longest gap 1.2s; 2 lost leaders, recovery within 300ms"]
-        );
     }
 
     #[test]
@@ -519,8 +488,8 @@ PASS  A partition, and what it costs             seed 1  digest 0123456789abcdef
              or blocked at 5.000000000 s (A follower applies what reaches it.)
   valid      convergence, lww-maximum, single-leader, read-your-writes,
              monotonic-reads, monotonic-writes, writes-follow-reads, replay,
-             split-brain, availability, liveness, replication-lag, resurrection,
-             append-uniqueness
+             split-brain, liveness, resurrection, append-uniqueness
+  unchecked  availability, replication-lag (no bound is set)
 
   (allowed: it was broken, and this configuration does not promise it)
 
@@ -557,6 +526,13 @@ Written to    output/quickstart/1
             name: "at 12s n2 city = Raleigh".to_owned(),
             met: false,
             found: "absent".to_owned(),
+            demanded_of: None,
+        });
+        result.expectations.push(Expectation {
+            name: "availability-bound = 99.9%".to_owned(),
+            met: false,
+            found: "98.41% answered, 9841 of 10000".to_owned(),
+            demanded_of: Some(Property::Availability),
         });
         let (report, _) = Report::of("quickstart", &config, &result);
         let text = run(&report, &notes(), false);
@@ -565,15 +541,19 @@ FAIL  A title that is much too long to stand on one line with the seed
       seed 1  digest 0123456789abcdef
       durability was promised and broken
       not met: at 12s n2 city = Raleigh
+      availability missed its bound: availability-bound = 99.9%, found: 98.41%
+      answered, 9841 of 10000
 
 ";
         assert!(text.starts_with(head), "{text}");
         let tail = "\
 End           at 31.200s, after 1,234 events; not settled
 Waiting for   n3 lacks city
-Expectations  1 of 2 not met
+Expectations  2 of 3 not met
               not met: at 12s n2 city = Raleigh
                 found: absent
+              not met: availability-bound = 99.9%
+                found: 98.41% answered, 9841 of 10000
 
 ";
         assert!(text.contains(tail), "{text}");
@@ -587,7 +567,7 @@ Expectations  1 of 2 not met
         assert!(
             colored.contains("\x1b[32mPASS\x1b[0m") && colored.contains("\x1b[31mviolation\x1b[0m")
         );
-        assert_eq!(colored.matches("\x1b[0m").count(), 4);
+        assert_eq!(colored.matches("\x1b[0m").count(), 5);
         let stripped = [GREEN, RED, YELLOW, "\x1b[0m"]
             .iter()
             .fold(colored, |text, code| text.replace(code, ""));
@@ -609,9 +589,9 @@ Expectations  1 of 2 not met
         let aside = "14 runs: 2 pass, 12 fail\n\n";
         assert!(text.starts_with(head) && text.contains(aside), "{text}");
         assert!(text.lines().all(|line| width(line) <= WIDTH), "{text}");
-        assert!(
-            text.contains("  durability                    -          -         14          -")
-        );
+        assert!(text.contains(
+            "  durability                    -          -         14          -          -"
+        ));
         assert!(text.contains("Not passed    seed  3  fail"), "{text}");
         assert!(text.contains("              and 2 more runs\n"), "{text}");
         assert_eq!(closing(&[RunVerdict::Pass, RunVerdict::Fail]), "2 scenarios: 1 pass, 1 fail\n");

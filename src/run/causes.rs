@@ -1,20 +1,19 @@
 //! How what is broken came to be broken: the writes at fault, followed through a second run of the same seed.
 //!
 //! Of durability these are the lost writes; of replicas that differ the write that one of them lacks; of a
-//! resurrection the delete that did not last; of a read that breaks what it promises the write that the replica read
-//! had had and lost. Only where the run shows how that write was lost there is a mechanism: a write that is late has
-//! none.
+//! resurrection the delete that did not last; of a read that breaks what it promises the write that it missed, and what
+//! the replica that answered had of it at that moment.
 
 use crate::check::{CheckReport, Verdict, Witness};
 use crate::config::{Config, ExpectedVerdict};
-use crate::id::{KeyId, NodeId, OpId, Version};
+use crate::history::{Entry, History, Writers};
+use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::property::Property;
 use crate::protocol::Protocol;
-use crate::sim::{Finished, Sighting};
-use crate::time::Time;
+use crate::sim::Finished;
 
 use super::losses::{self, Written};
-use super::mechanism::{Cause, Mechanism, came_back, lacking};
+use super::mechanism::{Cause, Mechanism, came_back, lacking, missed};
 use super::{Causes, RunOptions, fate, is_unexpected};
 
 /// A broken property, and the write to ask about.
@@ -29,10 +28,12 @@ struct Question {
 enum Asked {
     /// How no live replica shows it.
     Lost,
-    /// How this node came to lack it, until a time.
-    LackedBy(NodeId, Option<Time>),
+    /// How this node came to lack it.
+    LackedBy(NodeId),
     /// How what it removed came back.
     CameBack,
+    /// How this read came to miss it.
+    MissedBy(OpId),
 }
 
 /// The writes that are followed.
@@ -55,6 +56,9 @@ pub(super) fn tell<P: Protocol>(
 ) -> Vec<(Property, Mechanism)> {
     let wanted = |report: &CheckReport| match options.causes {
         Causes::OfAll => true,
+        Causes::OfAllButAllowedReads => {
+            report.judged != ExpectedVerdict::Allowed || !is_of_reads(report.property)
+        }
         Causes::OfTheUnexpected => is_unexpected(config, report),
     };
     let followed = Followed::of(checks, config, finished, wanted);
@@ -84,38 +88,28 @@ pub(super) fn tell<P: Protocol>(
             }
             (property, Some(question)) => {
                 let sightings = &seen[question.write];
+                let write = &followed.writes[question.write];
                 if property == Property::Convergence {
                     witness.summary += &fate::of_write(sightings, config);
                 }
-                let write = &followed.writes[question.write];
-                let how = question.asked.answer(write, sightings, finished);
+                let how = match question.asked {
+                    Asked::MissedBy(read) => missed(config, finished, write, (sightings, read))
+                        .map(|missed| {
+                            witness.summary += &format!(". {}", missed.text);
+                            missed.mechanism
+                        }),
+                    Asked::Lost => told(write.cause(sightings, finished).mechanism),
+                    Asked::LackedBy(node) => lacking(sightings, write.subject(finished), node),
+                    Asked::CameBack => {
+                        told(came_back(sightings, write.cause(sightings, finished).mechanism))
+                    }
+                };
                 mechanisms.extend(how.map(|how| (property, how)));
             }
             _ => {}
         }
     }
     mechanisms
-}
-
-impl Asked {
-    fn answer(
-        &self,
-        write: &Written,
-        sightings: &[Sighting],
-        finished: &Finished,
-    ) -> Option<Mechanism> {
-        match self {
-            Self::Lost => told(write.cause(sightings, finished).mechanism),
-            Self::LackedBy(node, until) => {
-                let how = lacking(sightings, write.subject(finished), (*node, *until));
-                // That a write had not arrived by the time of a read is a lag, and no loss.
-                how.filter(|how| until.is_none() || *how != Mechanism::NeverArrived)
-            }
-            Self::CameBack => {
-                told(came_back(sightings, write.cause(sightings, finished).mechanism))
-            }
-        }
-    }
 }
 
 fn told(how: Mechanism) -> Option<Mechanism> {
@@ -141,20 +135,11 @@ impl Followed {
             if let Verdict::Invalid(witness) = &report.verdict
                 && let Some((write, asked)) = question(report, witness, finished)
             {
-                let write = followed.place_of(write);
+                let write = losses::add(&mut followed.writes, write);
                 followed.questions.push(Question { property: report.property, write, asked });
             }
         }
         followed
-    }
-
-    /// The place of a write; a version is followed once.
-    fn place_of(&mut self, write: Written) -> usize {
-        let same = |other: &Written| write.versions.iter().any(|one| other.versions.contains(one));
-        self.writes.iter().position(same).unwrap_or_else(|| {
-            self.writes.push(write);
-            self.writes.len() - 1
-        })
     }
 }
 
@@ -164,46 +149,103 @@ fn question(
     witness: &Witness,
     finished: &Finished,
 ) -> Option<(Written, Asked)> {
+    let history = &finished.history;
     match report.property {
         Property::Convergence | Property::LwwMaximum => of_replicas(witness, finished),
         Property::Resurrection => {
             let delete = *witness.operations.get(1)?;
-            let key = finished.history.entry(*witness.operations.first()?).key;
-            let write = losses::written(&finished.history, &[(delete, key)]).pop()?;
-            (!write.versions.is_empty()).then_some((write, Asked::CameBack))
+            let key = history.entry(*witness.operations.first()?).key;
+            let write = losses::written(history, &[(delete, key)]).pop()?;
+            (!write.target.versions.is_empty()).then_some((write, Asked::CameBack))
         }
-        // Where stale reads are no violation they are the rule, and not worth a second run.
-        Property::Staleness | Property::ReadYourWrites | Property::MonotonicReads
-            if report.judged == ExpectedVerdict::Violation =>
-        {
-            let read = finished.history.entry(*witness.operations.last()?);
-            let write = of_version(witness.write?, read.key);
-            Some((write, Asked::LackedBy(read.node?, Some(read.completed_at))))
+        property if is_of_reads(property) => {
+            let (write, read) = missed_by(witness, history)?;
+            Some((write, Asked::MissedBy(read)))
         }
         _ => None,
     }
 }
 
+/// Whether it is reads that break the property, each by missing a write.
+pub(super) const fn is_of_reads(property: Property) -> bool {
+    matches!(property, Property::Staleness | Property::ReadYourWrites | Property::MonotonicReads)
+}
+
+/// The write that a read missed, and the read: of a witness that shows the write, or a read that had found it, and then
+/// the read.
+pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(Written, OpId)> {
+    let (earlier, read) = (*witness.operations.first()?, *witness.operations.last()?);
+    let [before, after] = [earlier, read].map(|op| history.entry(op));
+    let key = [after, before].into_iter().find(|entry| entry.is_on_one_key());
+    let key = key.map(|entry| entry.key).or_else(|| key_of(history, earlier, witness.write?))?;
+    let op = if before.is_write() {
+        Some(earlier)
+    } else {
+        let version = witness.write?;
+        let writers = Writers::of(history);
+        let found = found(history, (earlier, before), (key, version));
+        let of_version = || writers.of_version(key, version).next();
+        found.and_then(|value| writers.writer(key, Some(value), version)).or_else(of_version)
+    };
+    let mut write = match op {
+        Some(op) => losses::written(history, &[(op, key)]).pop()?,
+        None => Written::of_version(witness.write?, key),
+    };
+    write.target.reads.push(read);
+    Some((write, read))
+}
+
+/// On which key a clear, or a read of everything, has this version.
+fn key_of(history: &History, op: OpId, version: Version) -> Option<KeyId> {
+    let cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
+    let cleared = cleared.map(|(_, key, version)| (*key, Some(*version)));
+    let items = history.contents(op).unwrap_or_default().iter();
+    let items = items.map(|item| (item.key, item.version));
+    cleared.chain(items).find(|(_, of_key)| *of_key == Some(version)).map(|(key, _)| key)
+}
+
+/// The value that a read found of this version.
+fn found(
+    history: &History,
+    (op, read): (OpId, &Entry),
+    (key, version): (KeyId, Version),
+) -> Option<Value> {
+    if read.version == Some(version) {
+        return read.value;
+    }
+    let mut items = history.contents(op).unwrap_or_default().iter();
+    items.find(|item| (item.key, item.version) == (key, Some(version)))?.value
+}
+
 /// Of replicas that differ: the first that is behind lacks the write, or all live ones do.
 fn of_replicas(witness: &Witness, finished: &Finished) -> Option<(Written, Asked)> {
     let version = witness.write?;
+    let history = &finished.history;
     let live = || finished.finals.iter().filter(|snapshot| snapshot.up);
     let mut held = live().flat_map(|snapshot| &snapshot.data);
-    let Some((key, _)) = held.find(|(_, stored)| stored.version == version) else {
-        let writer = finished.history.entry(*witness.operations.first()?);
-        return Some((of_version(version, writer.key), Asked::Lost));
+    let Some((key, stored)) = held.find(|(_, stored)| stored.version == version) else {
+        let writer = *witness.operations.first()?;
+        let entry = history.entry(writer);
+        let write = if entry.is_write() && entry.is_on_one_key() {
+            losses::written(history, &[(writer, entry.key)]).pop()?
+        } else {
+            Written::of_version(version, entry.key)
+        };
+        return Some((write, Asked::Lost));
     };
     let lacks = |node: &&NodeId| {
         let mut snapshot = live().filter(|snapshot| snapshot.node == **node);
-        snapshot.any(|snapshot| snapshot.data.get(key).is_none_or(|one| one.version < version))
+        let is_another = |one: &crate::protocol::Stored| {
+            one.version < version || one.version == version && one != stored
+        };
+        snapshot.any(|snapshot| snapshot.data.get(key).is_none_or(is_another))
     };
     // A list of all replicas that differ on any key: not each of them has to lack this write.
     let behind = witness.nodes.iter().find(lacks);
     let behind = behind.or_else(|| witness.nodes.first())?;
-    Some((of_version(version, *key), Asked::LackedBy(*behind, None)))
-}
-
-/// A write of which only its version is known: followed, but never told by its operation.
-fn of_version(version: Version, key: KeyId) -> Written {
-    Written { op: OpId(0), key, versions: vec![version], removes: false }
+    let write = match Writers::of(history).writer(*key, stored.value, version) {
+        Some(op) => losses::written(history, &[(op, *key)]).pop()?,
+        None => Written::of_version(version, *key),
+    };
+    Some((write, Asked::LackedBy(*behind)))
 }

@@ -1,6 +1,6 @@
 //! What a scenario expects of a run, held against what was found.
 
-use crate::check::CheckReport;
+use crate::check::{CheckReport, Demand};
 use crate::config::{
     Answer, Config, ExpectedState, ExpectedStatus, ExpectedValue, Names, ScriptedOperation,
 };
@@ -11,7 +11,7 @@ use crate::sim::Finished;
 
 use super::Expectation;
 
-/// Every expectation of the scenario, in the order checks, states, answers.
+/// Every expectation of the scenario, in the order checks, bounds, states, answers.
 pub(super) fn evaluate(
     config: &Config,
     finished: &Finished,
@@ -22,6 +22,15 @@ pub(super) fn evaluate(
         let report = checks.iter().find(|report| report.property == *property);
         let found = report.map_or("nothing", |report| report.judged.name());
         all.push(expectation(format!("{property} = {}", expected.name()), expected.name(), found));
+    }
+    for report in checks.iter().filter(|report| config.expect.demands(report.property)) {
+        let demanded_of = Some(report.property);
+        all.extend(report.demands.iter().map(|Demand { bound, found, met }| Expectation {
+            name: bound.clone(),
+            met: *met,
+            found: if *met { String::new() } else { found.clone() },
+            demanded_of,
+        }));
     }
     for (expected, snapshot) in config.expect.states.iter().zip(&finished.states) {
         state(expected, snapshot, &config.names, &mut all);
@@ -34,7 +43,8 @@ pub(super) fn evaluate(
 
 fn expectation(name: String, expected: &str, found: &str) -> Expectation {
     let met = expected == found;
-    Expectation { name, met, found: if met { String::new() } else { found.to_owned() } }
+    let found = if met { String::new() } else { found.to_owned() };
+    Expectation { name, met, found, demanded_of: None }
 }
 
 /// Compares each part of a node's expected state.
@@ -101,7 +111,8 @@ fn answer(
     let id = &scripted.id;
     let Some(op) = op else {
         let found = "it was never invoked".to_owned();
-        all.push(Expectation { name: format!("{id} is answered"), met: false, found });
+        let name = format!("{id} is answered");
+        all.push(Expectation { name, met: false, found, demanded_of: None });
         return;
     };
     let entry = history.entry(op);
@@ -162,7 +173,7 @@ fn timing(scripted: &ScriptedOperation, entry: &Entry, all: &mut Vec<Expectation
     let found = took.map_or_else(|| "no answer".to_owned(), |took| format!("after {took}"));
     let mut bound = |name: String, met: bool| {
         let found = if met { String::new() } else { found.clone() };
-        all.push(Expectation { name, met, found });
+        all.push(Expectation { name, met, found, demanded_of: None });
     };
     if let Some(most) = scripted.expect.within {
         bound(format!("{id} within {most}"), took.is_some_and(|took| took <= most));

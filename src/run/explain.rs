@@ -1,6 +1,6 @@
-//! Why: what became of one write, or of those that a run lost.
+//! Why: what became of one write, or of those that a run lost; and how reads came to miss one.
 
-use crate::check::{self, words};
+use crate::check::{self, CheckReport, Verdict, words};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
@@ -9,8 +9,9 @@ use crate::property::Property;
 use crate::protocol::Protocol;
 use crate::sim::Notes;
 
+use super::causes;
 use super::losses::{self, Written};
-use super::mechanism::Mechanism;
+use super::mechanism::{Mechanism, missed};
 use super::story::{self, Story};
 use super::{QueueKind, simulate};
 
@@ -44,6 +45,25 @@ pub struct Explanation {
     pub stories: Vec<Story>,
     /// How many more there are.
     pub untold: u64,
+    /// Of each property that reads broke the case that its verdict shows; none where a write is asked for.
+    pub reads: Vec<BrokenRead>,
+}
+
+/// A read that missed a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenRead {
+    /// Which property it broke.
+    pub property: Property,
+    /// The verdict.
+    pub judged: ExpectedVerdict,
+    /// The operation in the history.
+    pub operation: OpId,
+    /// What happened, in the words of the verdict.
+    pub summary: String,
+    /// How it came to miss the write; `None` where what nodes say of themselves does not tell.
+    pub mechanism: Option<Mechanism>,
+    /// What the replica that answered had of the write at that moment, in words.
+    pub text: Option<String>,
 }
 
 /// Nobody wrote what was asked for.
@@ -92,6 +112,12 @@ pub fn explain<P: Protocol>(
             writes.push(write.clone());
         }
     }
+    let broken = match asked {
+        Asked::Lost => broken_reads(&checks, &finished.history),
+        Asked::Write(_) => Vec::new(),
+    };
+    let missing: Vec<usize> =
+        broken.iter().map(|(_, _, write)| losses::add(&mut writes, write.clone())).collect();
     let seen = match writes[..] {
         [] => Vec::new(),
         _ => losses::follow::<P>(config, settings, (seed, queue), &writes),
@@ -113,6 +139,14 @@ pub fn explain<P: Protocol>(
         Asked::Lost => all_lost,
         Asked::Write(_) => asked_for.len() as u64,
     };
+    let reads = broken.into_iter().zip(missing).map(|((report, summary, write), place)| {
+        let operation = write.target.reads[0];
+        let how = missed(config, &finished, &write, (&seen[place], operation));
+        let (mechanism, text) = how.map(|how| (how.mechanism, how.text)).unzip();
+        let CheckReport { property, judged, .. } = *report;
+        BrokenRead { property, judged, operation, summary: summary.to_owned(), mechanism, text }
+    });
+    let reads = reads.collect();
     Ok(Explanation {
         seed,
         digest: finished.digest,
@@ -121,7 +155,24 @@ pub fn explain<P: Protocol>(
         mechanisms: losses::count(&causes),
         untold: candidates - stories.len() as u64,
         stories,
+        reads,
     })
+}
+
+/// Of each property that a read broke by missing a write: its report, what happened, and that write.
+fn broken_reads<'a>(
+    checks: &'a [CheckReport],
+    history: &History,
+) -> Vec<(&'a CheckReport, &'a str, Written)> {
+    let broken = checks.iter().filter(|report| causes::is_of_reads(report.property));
+    let shown = broken.filter_map(|report| match &report.verdict {
+        Verdict::Invalid(witness) => {
+            let (write, _) = causes::missed_by(witness, history)?;
+            Some((report, witness.summary.as_str(), write))
+        }
+        Verdict::Valid | Verdict::Unknown(_) | Verdict::Unchecked(_) => None,
+    });
+    shown.collect()
 }
 
 /// The places of the first of each mechanism.

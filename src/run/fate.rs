@@ -36,6 +36,9 @@ pub(super) fn of_write(sightings: &[Sighting], config: &Config) -> String {
             | SightingKind::Sent { .. }
             | SightingKind::Delivered { .. }
             | SightingKind::Undelivered { .. }
+            | SightingKind::Answered { .. }
+            | SightingKind::Replied { .. }
+            | SightingKind::Heard { .. }
             | SightingKind::Observed(_) => {}
         }
     }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::check::{Verdict, Witness};
 use crate::config::{Config, ExpectedVerdict};
-use crate::history::{Entry, History, Status};
+use crate::history::{Entry, History, Status, Writers};
 use crate::id::{KeyId, NodeId, OpId, Version};
 use crate::metrics::Leadership;
 use crate::property::Property;
+use crate::protocol::Stored;
 use crate::time::{Span, Time};
 
-use super::RunResult;
 use super::chronicle::{Chronicle, FaultSpan, Happening, HappeningKind, Window};
+use super::{RunResult, losses};
 
 /// So many operations are shown of a run in which nothing goes wrong.
 const FIRST_OPERATIONS: usize = 3;
@@ -27,7 +28,7 @@ pub struct Focus {
     pub moment: Option<Time>,
     /// The operations that it is about.
     pub operations: Vec<OpId>,
-    /// The writes that it is about.
+    /// The writes that it is about of which no more than the version is known.
     pub versions: Vec<Version>,
 }
 
@@ -54,7 +55,7 @@ pub fn focus(
     let holders = || Looker { result, chronicle, faults };
     let broken = result.checks.iter().filter_map(|check| match &check.verdict {
         Verdict::Invalid(witness) => Some(holders().case(check.property, check.judged, witness)),
-        Verdict::Valid | Verdict::Unknown(_) => None,
+        Verdict::Valid | Verdict::Unknown(_) | Verdict::Unchecked(_) => None,
     });
     let mut focus = match broken.min_by_key(|case| (case.rank, case.moment.unwrap_or(Time::MAX))) {
         Some(case) => of_case(config, &result.history, case),
@@ -131,8 +132,9 @@ impl Looker<'_> {
     fn case(&self, property: Property, judged: ExpectedVerdict, witness: &Witness) -> Case {
         let history = &self.result.history;
         let mut operations = witness.operations.clone();
-        let mut versions: Vec<Version> = witness.write.into_iter().collect();
-        let owner = witness.write.and_then(|version| owner(history, version));
+        let owner = witness.write.and_then(|version| owner(history, &operations, version));
+        let versions: Vec<Version> =
+            witness.write.filter(|_| owner.is_none()).into_iter().collect();
         if let Some(op) = owner.filter(|op| !operations.contains(op)) {
             operations.insert(0, op);
         }
@@ -153,9 +155,6 @@ impl Looker<'_> {
             // A read shows it, and a read is answered.
             _ => answered,
         };
-        if property == Property::SplitBrain || property == Property::SingleLeader {
-            versions.extend(entries().filter(|entry| entry.is_write()).filter_map(|e| e.version));
-        }
         let from =
             [began, moment].into_iter().flatten().chain(overlap.filter(|_| began.is_none())).min();
         let until = [answered, moment].into_iter().flatten().max();
@@ -184,14 +183,20 @@ impl Looker<'_> {
 
     /// When the last node that showed a write no longer did; `None` where some node always does.
     fn vanished(&self, owner: Option<OpId>, version: Version) -> Option<Time> {
-        let key = owner.map(|op| self.result.history.entry(op).key);
-        let mut newest: BTreeMap<NodeId, Vec<Version>> = BTreeMap::new();
+        let history = &self.result.history;
+        let key = owner.map(|op| history.entry(op).key);
+        let target = owner.and_then(|op| losses::written(history, &[(op, key?)]).pop());
+        let is_it = |(of, stored): &(KeyId, Stored)| match &target {
+            Some(write) => write.target.is(*of, *stored),
+            None => stored.version == version,
+        };
+        let mut newest: BTreeMap<NodeId, Vec<(KeyId, Stored)>> = BTreeMap::new();
         let mut vanished = None;
         for Happening { at, node, what } in &self.chronicle.happenings {
             let held = newest.entry(*node).or_default();
-            let showed = held.last() == Some(&version);
+            let showed = held.last().is_some_and(is_it);
             take(held, what, key);
-            if showed && held.last() != Some(&version) {
+            if showed && !held.last().is_some_and(is_it) {
                 vanished = Some(*at);
             }
         }
@@ -200,21 +205,22 @@ impl Looker<'_> {
 }
 
 /// What a node holds of a key, lowest version first, after something happened on it.
-fn take(held: &mut Vec<Version>, what: &HappeningKind, key: Option<KeyId>) {
+fn take(held: &mut Vec<(KeyId, Stored)>, what: &HappeningKind, key: Option<KeyId>) {
     let of_key = |other: KeyId| key.is_none_or(|key| key == other);
     match what {
-        HappeningKind::Applied { key, version } if of_key(*key) => {
-            if let Err(place) = held.binary_search(version) {
-                held.insert(place, *version);
-            }
+        HappeningKind::Applied { key, stored } if of_key(*key) => {
+            // The later of two writes of one version stands after the other.
+            held.retain(|other| *other != (*key, *stored));
+            let place = held.partition_point(|(_, other)| other.version <= stored.version);
+            held.insert(place, (*key, *stored));
         }
-        HappeningKind::Discarded { key, version, .. } if of_key(*key) => {
-            held.retain(|other| other != version);
+        HappeningKind::Discarded { key, stored, .. } if of_key(*key) => {
+            held.retain(|other| *other != (*key, *stored));
         }
         HappeningKind::Down => held.clear(),
         HappeningKind::Up(data) => {
-            held.extend(data.iter().filter(|(key, _)| of_key(*key)).map(|(_, version)| *version));
-            held.sort_unstable();
+            held.extend(data.iter().filter(|(key, _)| of_key(*key)));
+            held.sort_by_key(|(_, stored)| stored.version);
         }
         HappeningKind::Applied { .. }
         | HappeningKind::Discarded { .. }
@@ -224,8 +230,17 @@ fn take(held: &mut Vec<Version>, what: &HappeningKind, key: Option<KeyId>) {
     }
 }
 
-/// The operation that was given this version.
-fn owner(history: &History, version: Version) -> Option<OpId> {
+/// The operation that was given this version: of several the one that the witness shows.
+fn owner(history: &History, shown: &[OpId], version: Version) -> Option<OpId> {
+    let key = shown.first().map(|op| history.entry(*op).key)?;
+    let writers = Writers::of(history);
+    let of_version: Vec<OpId> = writers.of_version(key, version).collect();
+    let is_shown = of_version.iter().find(|op| shown.contains(op));
+    is_shown.or_else(|| of_version.first()).copied().or_else(|| any_owner(history, version))
+}
+
+/// The operation that was given this version, on whatever key.
+fn any_owner(history: &History, version: Version) -> Option<OpId> {
     let is_it = |entry: &Entry| entry.is_write() && entry.version == Some(version);
     let first = history.iter().find(|(_, entry)| is_it(entry)).map(|(op, _)| op);
     let others = || history.other_versions().iter().find(|(_, other)| *other == version);
@@ -303,7 +318,7 @@ crash = "n1"
             "with what survived: {focus:?}"
         );
         assert!(focus.window.until > ms(650) && focus.window.until < ms(660), "{focus:?}");
-        assert_eq!(focus.versions.len(), 1);
+        assert_eq!(focus.versions, [], "its operation is known");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::history::{Function, History};
 use crate::id::{KeyId, OpId, Version};
 use crate::protocol::Protocol;
-use crate::sim::{Finished, Notes, Sighting, Target};
+use crate::sim::{Finished, Notes, Sighting, Target, TargetEffect};
 
 use super::mechanism::{Cause, Mechanism, Subject, classify};
 use super::{QueueKind, simulate};
@@ -19,32 +19,44 @@ pub const MOST_FOLLOWED: usize = 1000;
 #[derive(Clone, Debug)]
 pub(super) struct Written {
     pub(super) op: OpId,
-    pub(super) key: KeyId,
-    /// Every version that it was given, in the order in which they are known.
-    pub(super) versions: Vec<Version>,
-    pub(super) removes: bool,
+    /// What is followed: its versions are in the order in which they are known.
+    pub(super) target: Target,
 }
 
 impl Written {
-    fn target(&self) -> Target {
-        Target { versions: self.versions.clone(), removes: self.removes }
+    /// A write of which only its version is known: followed, but never told by its operation.
+    pub(super) fn of_version(version: Version, key: KeyId) -> Self {
+        let (versions, reads) = (vec![version], Vec::new());
+        let target = Target { op: None, key, versions, effect: TargetEffect::Unknown, reads };
+        Self { op: OpId(0), target }
+    }
+
+    /// Whether the two are one write.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let one = |write: &Self| (write.target.op, write.target.key);
+        one(self) == one(other)
+            && (self.target.op.is_some() || self.target.versions == other.target.versions)
     }
 
     /// What it is to those who ask how it was lost.
-    pub(super) fn subject<'a>(&self, run: &'a Finished) -> Subject<'a> {
-        Subject {
-            key: self.key,
-            version: self.versions.iter().max().copied(),
-            removes: self.removes,
-            finals: &run.finals,
-            leaderships: &run.leaderships,
-        }
+    pub(super) fn subject<'a>(&'a self, run: &'a Finished) -> Subject<'a> {
+        Subject { write: &self.target, finals: &run.finals, leaderships: &run.leaderships }
     }
 
     /// How it was lost, given what was seen of it.
     pub(super) fn cause(&self, sightings: &[Sighting], run: &Finished) -> Cause {
         classify(sightings, self.subject(run))
     }
+}
+
+/// Adds a write to those that are followed, once; its place among them.
+pub(super) fn add(followed: &mut Vec<Written>, write: Written) -> usize {
+    if let Some(place) = followed.iter().position(|other| other.is_same(&write)) {
+        followed[place].target.reads.extend(write.target.reads);
+        return place;
+    }
+    followed.push(write);
+    followed.len() - 1
 }
 
 /// What of `writes` is known: their versions.
@@ -61,8 +73,14 @@ pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Writte
         let entry = history.entry(*op);
         let others = others.get(op).into_iter().chain(cleared.get(&(*op, *key))).flatten();
         let versions = entry.version.iter().chain(others).copied().collect();
-        let removes = entry.function != Function::Put;
-        Written { op: *op, key: *key, versions, removes }
+        let effect = match (entry.function, entry.value) {
+            (Function::Put, Some(value)) => TargetEffect::Put(value),
+            (Function::Append, Some(value)) => TargetEffect::Append(value),
+            _ => TargetEffect::Remove,
+        };
+        let asked = Some((*op, entry.invoked_at));
+        let target = Target { op: asked, key: *key, versions, effect, reads: Vec::new() };
+        Written { op: *op, target }
     };
     writes.iter().map(one).collect()
 }
@@ -74,7 +92,7 @@ pub(super) fn follow<P: Protocol>(
     (seed, queue): (u64, QueueKind),
     writes: &[Written],
 ) -> Vec<Vec<Sighting>> {
-    let watched = writes.iter().map(Written::target).collect();
+    let watched = writes.iter().map(|write| write.target.clone()).collect();
     let notes = Notes { watched, ..Notes::default() };
     let mut by_write = vec![Vec::new(); writes.len()];
     for sighting in simulate::<P>(config, settings, seed, queue, notes).sightings {
@@ -94,8 +112,16 @@ pub(super) fn evidence<'a>(config: &'a Config, finished: &'a Finished) -> Eviden
         applications: finished.applications.as_deref(),
         settlement: &finished.settlement,
         ended_at: finished.ended_at,
+        never_served: finished.unserved.count + never_invoked(config, finished),
         survivors: &finished.survivors,
     }
+}
+
+/// How many scripted operations were due and never invoked: their client was still busy as the run ended.
+fn never_invoked(config: &Config, finished: &Finished) -> u64 {
+    let entries = config.script.iter().zip(&finished.script);
+    let was_due = |at| at <= finished.ended_at;
+    entries.filter(|(scripted, op)| op.is_none() && was_due(scripted.at)).count() as u64
 }
 
 /// The lost writes of a run, up to [`MOST_FOLLOWED`], and how many there are.

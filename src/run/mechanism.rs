@@ -18,6 +18,8 @@
 //! Where replicas differ, the question is not how all lost a write but how one came to lack it (`lacking`): the end of
 //! its own copy, or that it never got one.
 //!
+//! Where a read missed a write, the question is what the replica that answered had of it at that moment (`missed`).
+//!
 //! A crash is named by what it took: the unsynced tail of a log, a log that could not be read up to the write or was
 //! cut before a checkpoint had it, or a memory with no log behind it; where nobody else ever had the write, it was
 //! never shipped.
@@ -25,10 +27,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::id::{KeyId, NodeId, Version};
+pub(super) use missed::missed;
+
+use crate::id::NodeId;
 use crate::metrics::Leadership;
-use crate::protocol::{Cargo, DiscardReason, NodeSnapshot, Observation};
-use crate::sim::{Crash, Sighting, SightingKind};
+use crate::protocol::{Cargo, DiscardReason, NodeSnapshot, Observation, Stored};
+use crate::sim::{Crash, Sighting, SightingKind, Target};
 use crate::time::Time;
 
 /// How a write was lost.
@@ -48,6 +52,8 @@ pub enum Mechanism {
     DiskReplaced,
     /// Last write wins dropped it for a write of a higher version.
     OlderTimestamp,
+    /// Another write bears its version, and a replica that had that took the two for one.
+    VersionReused,
     /// Cut off the log of a node that followed another leader.
     Truncated,
     /// A full state without it replaced the store.
@@ -65,13 +71,19 @@ pub enum Mechanism {
     /// No message that brings it ever reached a replica that lacks it, though others have it: it was not lost, but one
     /// replica is behind.
     NeverArrived,
+    /// Of a read: the replica that answered had not got the write yet.
+    NotYetThere,
+    /// Of a read: a leader answered that had been deposed without having heard of it.
+    DeposedLeader,
+    /// Of a read of several replicas: none of those that were counted had the write.
+    QuorumMissed,
     /// What the protocol says of itself does not tell.
     Unexplained,
 }
 
 impl Mechanism {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::NeverShipped,
         Self::MemoryLost,
         Self::UnsyncedTailLost,
@@ -79,6 +91,7 @@ impl Mechanism {
         Self::LogCut,
         Self::DiskReplaced,
         Self::OlderTimestamp,
+        Self::VersionReused,
         Self::Truncated,
         Self::FullStateOverwrite,
         Self::OverwrittenByOlder,
@@ -87,6 +100,9 @@ impl Mechanism {
         Self::TombstonePurged,
         Self::LeftBehind,
         Self::NeverArrived,
+        Self::NotYetThere,
+        Self::DeposedLeader,
+        Self::QuorumMissed,
         Self::Unexplained,
     ];
 
@@ -101,6 +117,7 @@ impl Mechanism {
             Self::LogCut => "log-cut",
             Self::DiskReplaced => "disk-replaced",
             Self::OlderTimestamp => "older-timestamp",
+            Self::VersionReused => "version-reused",
             Self::Truncated => "truncated",
             Self::FullStateOverwrite => "full-state-overwrite",
             Self::OverwrittenByOlder => "overwritten-by-older",
@@ -109,6 +126,9 @@ impl Mechanism {
             Self::TombstonePurged => "tombstone-purged",
             Self::LeftBehind => "left-behind",
             Self::NeverArrived => "never-arrived",
+            Self::NotYetThere => "not-yet-there",
+            Self::DeposedLeader => "deposed-leader",
+            Self::QuorumMissed => "quorum-missed",
             Self::Unexplained => "unexplained",
         }
     }
@@ -124,6 +144,7 @@ impl Mechanism {
             Self::LogCut => "lost_log_cut",
             Self::DiskReplaced => "lost_disk_replaced",
             Self::OlderTimestamp => "lost_older_timestamp",
+            Self::VersionReused => "lost_version_reused",
             Self::Truncated => "lost_truncated",
             Self::FullStateOverwrite => "lost_full_state_overwrite",
             Self::OverwrittenByOlder => "lost_overwritten_by_older",
@@ -132,6 +153,9 @@ impl Mechanism {
             Self::TombstonePurged => "lost_tombstone_purged",
             Self::LeftBehind => "lost_left_behind",
             Self::NeverArrived => "lost_never_arrived",
+            Self::NotYetThere => "lost_not_yet_there",
+            Self::DeposedLeader => "lost_deposed_leader",
+            Self::QuorumMissed => "lost_quorum_missed",
             Self::Unexplained => "lost_unexplained",
         }
     }
@@ -147,6 +171,7 @@ impl Mechanism {
             Self::LogCut => "cut from the log before a checkpoint had it",
             Self::DiskReplaced => "on a disk that was replaced by an empty one",
             Self::OlderTimestamp => "dropped by last write wins, for a higher version",
+            Self::VersionReused => "taken for another write that bears the same version",
             Self::Truncated => "truncated, as the new leader's log does not have it",
             Self::FullStateOverwrite => "overwritten by a full state without it",
             Self::OverwrittenByOlder => "overwritten by an older write",
@@ -157,6 +182,9 @@ impl Mechanism {
             }
             Self::LeftBehind => "left behind on nodes that are down",
             Self::NeverArrived => "never delivered to a replica that lacks it",
+            Self::NotYetThere => "not there yet when the replica answered",
+            Self::DeposedLeader => "unheard of by a deposed leader, which answered",
+            Self::QuorumMissed => "on none of the replicas that the read counted",
             Self::Unexplained => "the protocol's observations do not tell how",
         }
     }
@@ -171,11 +199,7 @@ impl fmt::Display for Mechanism {
 /// What a write is, to those who ask how it was lost.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject<'a> {
-    pub(super) key: KeyId,
-    /// The highest version that it was given.
-    pub(super) version: Option<Version>,
-    /// Whether it removes the key.
-    pub(super) removes: bool,
+    pub(super) write: &'a Target,
     /// Every node at the end.
     pub(super) finals: &'a [NodeSnapshot],
     /// Who led, and when.
@@ -223,7 +247,7 @@ struct Copies {
     /// The last drop by a node that never had the write.
     refused: Option<(NodeId, Time, Mechanism)>,
     /// The last time that a write of a higher version took its place.
-    overtaken: Option<(NodeId, Time, Version)>,
+    overtaken: Option<(NodeId, Time, Stored)>,
 }
 
 /// Names the mechanism by which the write of these sightings was lost.
@@ -259,19 +283,18 @@ pub(super) fn classify(sightings: &[Sighting], subject: Subject<'_>) -> Cause {
     earlier.unwrap_or(Cause { mechanism, decisive: Some((node, at)) })
 }
 
-/// How `node` came to lack the write of these sightings, by the time `until` where one is given; nothing where it has
-/// the write, or got it and the sightings do not tell what became of it.
+/// How `node` came to lack the write of these sightings; nothing where it has the write, or got it and the sightings do
+/// not tell what became of it.
 pub(super) fn lacking(
     sightings: &[Sighting],
     subject: Subject<'_>,
-    (node, until): (NodeId, Option<Time>),
+    node: NodeId,
 ) -> Option<Mechanism> {
     let mut copies = Copies::default();
     let mut arrived = false;
     let mut refused = None;
     let here = |sighting: &&Sighting| sighting.node == node;
-    let then = |sighting: &&Sighting| until.is_none_or(|until| sighting.at <= until);
-    for sighting in sightings.iter().filter(here).filter(then) {
+    for sighting in sightings.iter().filter(here) {
         copies.see(sighting, subject);
         match sighting.what {
             SightingKind::Delivered { cargo: Cargo::Write, .. } => arrived = true,
@@ -317,14 +340,16 @@ impl Copies {
                 Copied::Dropped { at, how, from }
             }
             SightingKind::Superseded { by } => {
-                if subject.version.is_none_or(|mine| by > mine) {
+                if subject.write.version().is_none_or(|mine| by.version > mine) {
                     self.overtaken = Some((node, at, by));
                     return;
                 }
                 if copied != Some(Copied::Has) {
                     return;
                 }
-                let how = if subject.removes {
+                let how = if subject.write.version() == Some(by.version) {
+                    Mechanism::VersionReused
+                } else if subject.write.removes() {
                     Mechanism::Resurrected
                 } else {
                     Mechanism::OverwrittenByOlder
@@ -372,7 +397,10 @@ impl Copies {
             SightingKind::Observed(_)
             | SightingKind::Sent { .. }
             | SightingKind::Delivered { .. }
-            | SightingKind::Undelivered { .. } => return,
+            | SightingKind::Undelivered { .. }
+            | SightingKind::Answered { .. }
+            | SightingKind::Replied { .. }
+            | SightingKind::Heard { .. } => return,
         };
         self.by_node.insert(node, now);
     }
@@ -427,16 +455,22 @@ impl Copies {
         let mut kept = self.by_node.iter().filter(|(_, copied)| **copied == Copied::Has);
         let (keeper, _) = kept.find(|(node, _)| is_live(**node))?;
         let live = subject.finals.iter().filter(|snapshot| snapshot.up);
-        let held = live.filter_map(|snapshot| Some((snapshot.data.get(&subject.key)?, snapshot)));
+        let Target { key, versions, .. } = subject.write;
+        let held = live.filter_map(|snapshot| Some((snapshot.data.get(key)?, snapshot)));
         let newest = held.max_by_key(|(stored, _)| stored.version);
-        let (mechanism, decisive) = match (newest, subject.version) {
+        let (mechanism, decisive) = match (newest, subject.write.version()) {
             (Some((stored, snapshot)), Some(version)) if stored.version > version => {
                 let refused = self.refused.map(|(_, at, _)| (snapshot.node, at));
-                let by = |(_, _, by): &(NodeId, Time, Version)| *by == stored.version;
+                let by = |(_, _, by): &(NodeId, Time, Stored)| by.version == stored.version;
                 let overtaken = self.overtaken.filter(by).map(|(node, at, _)| (node, at));
                 (Mechanism::OlderTimestamp, refused.or(overtaken))
             }
-            _ if subject.removes => {
+            (Some((stored, _)), _)
+                if versions.contains(&stored.version) && !subject.write.is(*key, *stored) =>
+            {
+                (Mechanism::VersionReused, self.refusal_on(*keeper))
+            }
+            _ if subject.write.removes() => {
                 (Mechanism::Resurrected, self.resurrection().or_else(|| self.refusal_on(*keeper)))
             }
             _ => (Mechanism::Unexplained, self.refusal_on(*keeper)),
@@ -491,6 +525,7 @@ impl Copied {
 const fn of_discard(reason: DiscardReason) -> Mechanism {
     match reason {
         DiscardReason::Older => Mechanism::OlderTimestamp,
+        DiscardReason::SameVersion => Mechanism::VersionReused,
         DiscardReason::Cleared => Mechanism::Cleared,
         DiscardReason::Replaced => Mechanism::FullStateOverwrite,
         DiscardReason::Overwritten => Mechanism::OverwrittenByOlder,
@@ -499,5 +534,6 @@ const fn of_discard(reason: DiscardReason) -> Mechanism {
     }
 }
 
+mod missed;
 #[cfg(test)]
 mod tests;

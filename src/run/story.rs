@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::words;
 use crate::config::Config;
-use crate::history::{Entry, Function, Status};
+use crate::history::{Entry, Function, Status, Writers};
 use crate::id::{NodeId, NodeSet, OpId, Version};
 use crate::metrics::Leadership;
-use crate::protocol::{Cargo, DiscardReason, Observation};
+use crate::protocol::{Cargo, DiscardReason, Observation, Stored};
 use crate::sim::{Finished, Passage, Sighting, SightingKind};
 use crate::time::Time;
 
@@ -129,6 +129,7 @@ pub(super) fn tell(
         config,
         run,
         write,
+        writers: Writers::of(&run.history),
         steps: Vec::new(),
         held: NodeSet::EMPTY,
         told: BTreeSet::new(),
@@ -185,6 +186,7 @@ struct Teller<'a> {
     config: &'a Config,
     run: &'a Finished,
     write: &'a Written,
+    writers: Writers<'a>,
     steps: Vec<Step>,
     /// The nodes that are up and have it.
     held: NodeSet,
@@ -285,7 +287,7 @@ impl Teller<'_> {
             // That it arrives is what is told.
             (Cargo::Confirmation, Passage::Travels | Passage::Held(_)) => {}
             (Cargo::Confirmation, Passage::Lost | Passage::Blocked(_)) => {
-                let how = self.passage_text(passage);
+                let how = passage.text(self.config);
                 let text = format!("confirms it to {to}, {how}");
                 self.step(at, &from, StepKind::ConfirmationLost, text);
             }
@@ -304,24 +306,10 @@ impl Teller<'_> {
         let part = |(passage, nodes): &(Passage, Vec<NodeId>)| match passage {
             Passage::Travels => format!("to {}", words::nodes(nodes)),
             Passage::Lost | Passage::Blocked(_) | Passage::Held(_) => {
-                format!("to {}, {}", words::nodes(nodes), self.passage_text(*passage))
+                format!("to {}, {}", words::nodes(nodes), passage.text(self.config))
             }
         };
         by_passage.iter().map(part).collect::<Vec<_>>().join("; ")
-    }
-
-    fn passage_text(&self, passage: Passage) -> String {
-        let fault = |index: u32| {
-            let fault = &self.config.faults[index as usize];
-            self.config.names.fault(fault.id).to_owned()
-        };
-        match passage {
-            Passage::Travels => "on its way".to_owned(),
-            Passage::Lost => "lost on the way".to_owned(),
-            Passage::Blocked(Some(index)) => format!("blocked ({})", fault(index)),
-            Passage::Blocked(None) => "blocked by a fault".to_owned(),
-            Passage::Held(index) => format!("held back ({})", fault(index)),
-        }
     }
 
     /// Something seen that is no message on its way; besides it, what was seen at this instant
@@ -397,24 +385,29 @@ impl Teller<'_> {
             }
             SightingKind::Observed(_)
             | SightingKind::Sent { .. }
-            | SightingKind::Delivered { .. } => return,
+            | SightingKind::Delivered { .. }
+            | SightingKind::Answered { .. }
+            | SightingKind::Replied { .. }
+            | SightingKind::Heard { .. } => return,
         };
         self.step(at, &node, kind, text);
     }
 
     /// What took the place of the write; where that is no later write, from whom and why.
-    fn superseded_text(&self, sighting: &Sighting, by: Version) -> String {
+    fn superseded_text(&self, sighting: &Sighting, by: Stored) -> String {
         let other = self.other(by);
-        let entries = self.run.history.entries();
-        let invoked_at = self.run.history.entry(self.write.op).invoked_at;
-        let is_earlier = entries.iter().any(|entry| {
-            entry.is_write() && entry.version == Some(by) && entry.invoked_at < invoked_at
-        });
+        let history = &self.run.history;
+        let writer = self.writers.writer(self.write.target.key, by.value, by.version);
+        let invoked_at = history.entry(self.write.op).invoked_at;
+        let is_earlier = writer.is_some_and(|op| history.entry(op).invoked_at < invoked_at);
         let from = sighting.from.map_or_else(String::new, |from| format!(", from {from},"));
-        if self.write.versions.iter().max().is_some_and(|mine| by < *mine) {
+        let Stored { version, .. } = by;
+        if self.write.target.version().is_some_and(|mine| version < mine) {
             format!("takes {other}{from} in its place, though it is older")
+        } else if self.write.target.versions.contains(&version) {
+            format!("takes {other}{from} in its place, which bears the same version {version}")
         } else if is_earlier {
-            format!("takes {other}{from} in its place, for its version {by} is higher")
+            format!("takes {other}{from} in its place, for its version {version} is higher")
         } else {
             format!("takes {other} in its place")
         }
@@ -425,7 +418,7 @@ impl Teller<'_> {
         &self,
         sighting: &Sighting,
         reason: DiscardReason,
-        successor: Option<Version>,
+        successor: Option<Stored>,
     ) -> String {
         let leader = sighting.from.filter(|from| *from != sighting.node).map(|from| {
             let term = self.term(from, sighting.at).replace(" in ", ", leader of ");
@@ -458,14 +451,13 @@ impl Teller<'_> {
         led.map_or_else(String::new, |led| format!(" in term {}", led.term))
     }
 
-    /// The write of a version: `put city=Durham by c2`.
-    fn other(&self, version: Version) -> String {
+    /// Another write of the key: `put city=Durham by c2`.
+    fn other(&self, Stored { value, version }: Stored) -> String {
         let names = &self.config.names;
-        let mut entries = self.run.history.entries().iter();
-        let writer = entries.find(|entry| entry.is_write() && entry.version == Some(version));
+        let writer = self.writers.writer(self.write.target.key, value, version);
         writer.map_or_else(
             || format!("version {version}"),
-            |entry| format!("{} by {}", words::call(names, entry), names.client(entry.client)),
+            |op| words::call_by(names, self.run.history.entry(op)),
         )
     }
 
@@ -509,16 +501,20 @@ impl Teller<'_> {
 
     /// The last step: where it is at the end.
     fn end(&mut self, cause: Option<Cause>) {
-        let key = self.config.names.key(self.write.key);
+        let key = self.config.names.key(self.write.target.key);
         let live = self.run.finals.iter().filter(|snapshot| snapshot.up);
         let held = |snapshot: &&crate::protocol::NodeSnapshot| {
-            let stored = snapshot.data.get(&self.write.key);
-            stored.is_some_and(|stored| self.write.versions.contains(&stored.version))
+            let target = &self.write.target;
+            let list = snapshot.lists.get(&target.key).into_iter().flatten();
+            let elements =
+                list.map(|(version, value)| Stored { value: Some(*value), version: *version });
+            let stored = snapshot.data.get(&target.key).copied();
+            stored.into_iter().chain(elements).any(|stored| target.is(target.key, stored))
         };
         let keepers: Vec<NodeId> = live.clone().filter(held).map(|s| s.node).collect();
-        let newest = live.filter_map(|snapshot| snapshot.data.get(&self.write.key));
+        let newest = live.filter_map(|snapshot| snapshot.data.get(&self.write.target.key));
         let newest = newest.max_by_key(|stored| stored.version);
-        let shown = words::holds(&self.config.names, self.write.key, newest.copied());
+        let shown = words::holds(&self.config.names, self.write.target.key, newest.copied());
         let left = match newest {
             Some(_) => format!("{shown} is what is left"),
             None => format!("no node that is up has {key}"),
@@ -541,14 +537,14 @@ impl Teller<'_> {
         }
         let names = &self.config.names;
         let key = match entry.function {
-            Function::Clear => format!(" ({})", names.key(self.write.key)),
+            Function::Clear => format!(" ({})", names.key(self.write.target.key)),
             _ => String::new(),
         };
         Story {
             operation: self.write.op,
             call: format!("{}{key} by {}", words::call(names, entry), names.client(entry.client)),
             status: entry.status,
-            version: self.write.versions.iter().max().copied(),
+            version: self.write.target.version(),
             mechanism: cause.map(|cause| cause.mechanism),
             decisive: cause.and_then(|cause| cause.decisive),
             steps: self.steps,

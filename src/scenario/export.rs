@@ -48,7 +48,10 @@ pub(super) fn encode_settings(
     if let Some(drawn) = drawn {
         set(&mut file, "fuzz", fuzz::encode(drawn));
     }
-    set(&mut file, "check", bounds(&config.bounds));
+    let bounds = bounds(&config.bounds);
+    if !bounds.is_empty() {
+        set(&mut file, "check", bounds);
+    }
     let expect = expect(&config.expect, &config.names);
     if !expect.is_empty() {
         set(&mut file, "expect", expect);
@@ -106,9 +109,14 @@ fn one(key: &str, value: impl Into<Value>) -> Table {
 
 fn bounds(bounds: &Bounds) -> Table {
     let Bounds { staleness, availability, recovery, leaderless, replication_lag } = *bounds;
-    let mut table = one("staleness-bound", staleness.to_string());
-    let share = units::show_percentage(availability.parts_per_billion());
-    set(&mut table, "availability-bound", share);
+    let mut table = Table::new();
+    if let Some(bound) = staleness {
+        set(&mut table, "staleness-bound", bound.to_string());
+    }
+    if let Some(share) = availability {
+        let share = units::show_percentage(share.parts_per_billion());
+        set(&mut table, "availability-bound", share);
+    }
     let optional = [
         ("recovery-bound", recovery),
         ("leaderless-bound", leaderless),

@@ -47,9 +47,9 @@ pub fn schema(registry: &Registry) -> Value {
             "fault": array("What goes wrong.", fault()),
             "change": array("Settings that change on the way.", change()),
             "fuzz": fuzz(),
-            "check": object("The bounds that checkers need.", &[], json!({
-                "staleness-bound": duration("How long after a write was acknowledged a read may still miss it.", Some("0ms")),
-                "availability-bound": refer("percentage", "The least share of operations that complete ok.", Some("0%")),
+            "check": object("The bounds that checkers need. One that is set is a demand: a run that misses it fails, unless `expect` says otherwise.", &[], json!({
+                "staleness-bound": duration("How long after a write was acknowledged a read may still miss it. Checked as 0ms without, which demands nothing.", None),
+                "availability-bound": refer("percentage", "The least share of operations that complete ok.", None),
                 "recovery-bound": duration("How long after the loss of a leader a write may wait to be acknowledged.", None),
                 "leaderless-bound": duration("How long nobody may lead.", None),
                 "replication-lag-bound": duration("How long a write may take from the first node to a live replica; setting it has the lag measured.", None),
@@ -596,11 +596,23 @@ fn switch(description: &str, default: bool) -> Value {
 }
 
 fn expect() -> Value {
-    let verdicts: Vec<&str> = ExpectedVerdict::ALL.iter().map(|verdict| verdict.name()).collect();
+    let can_come_of = |property: &Property| {
+        let unchecked = !property.needed_bounds().is_empty();
+        let verdicts = ExpectedVerdict::ALL.iter();
+        let verdicts = verdicts.filter(|one| unchecked || **one != ExpectedVerdict::Unchecked);
+        verdicts.map(|verdict| verdict.name()).collect::<Vec<_>>()
+    };
     let mut properties: Map<String, Value> = Property::ALL
         .iter()
         .map(|property| {
-            let description = format!("The verdict expected of the check `{property}`.");
+            let description = match property.needed_bounds() {
+                [] => format!("The verdict expected of the check `{property}`."),
+                bounds => format!(
+                    "The verdict expected of the check `{property}`; `unchecked` unless `check` has {}.",
+                    bounds.join(" or ")
+                ),
+            };
+            let verdicts = can_come_of(property);
             (property.name().to_owned(), json!({ "enum": verdicts, "description": description }))
         })
         .collect();

@@ -8,8 +8,8 @@ use super::names::{self, Interned};
 use super::tree::Node;
 use super::workload::{patience, read_quorum};
 use crate::config::{
-    Answer, Expect, ExpectedState, ExpectedStatus, ExpectedValue, ExpectedVerdict, Operation,
-    ScriptedOperation,
+    Answer, Bounds, Expect, ExpectedState, ExpectedStatus, ExpectedValue, ExpectedVerdict,
+    Operation, ScriptedOperation,
 };
 use crate::history::Failure;
 use crate::id::{ClientId, NodeId, Value};
@@ -326,17 +326,18 @@ fn confirmations(element: &Element<'_>, nodes: u16) -> Option<(u16, u16)> {
     }
 }
 
-/// `[expect]`, a verdict a property, and `[[expect.state]]`.
+/// `[expect]`, a verdict a property, and `[[expect.state]]`. Without `bounds`, which were wrong, nobody can say what
+/// they suffice for.
 pub(super) fn expect(
     table: &mut TableDecoder<'_>,
     frame: Frame,
+    bounds: Option<&Bounds>,
     names: &mut Interned,
 ) -> Option<Expect> {
-    let verdicts = ExpectedVerdict::ALL.map(|verdict| (verdict.name(), verdict));
     let mut checks = Vec::new();
     for property in Property::ALL {
         if let Some(element) = table.get(property.name()) {
-            let verdict = element.choice(&verdicts);
+            let verdict = expected_verdict(&element, property, bounds);
             checks
                 .push((table.key_at(property.name()), verdict.map(|verdict| (property, verdict))));
         }
@@ -344,7 +345,51 @@ pub(super) fn expect(
     checks.sort_by_key(|(at, _)| *at);
     let states = table.list("state", |element| element.table(|table| state(table, frame, names)));
     let checks: Option<Vec<_>> = checks.into_iter().map(|(_, check)| check).collect();
-    Some(Expect { checks: checks?, states: states? })
+    Some(Expect { checks: checks?, states: states?, excused: Vec::new() })
+}
+
+/// One of the verdicts to which `property` can come.
+fn expected_verdict(
+    element: &Element<'_>,
+    property: Property,
+    bounds: Option<&Bounds>,
+) -> Option<ExpectedVerdict> {
+    let verdict = element.choice(&ExpectedVerdict::ALL.map(|verdict| (verdict.name(), verdict)))?;
+    let needed = property.needed_bounds();
+    let is_checked = bounds.map(|bounds| bounds.suffice(property));
+    let problem = match (verdict, is_checked) {
+        (ExpectedVerdict::Unchecked, Some(true)) if needed.is_empty() => element
+            .problem(
+                format!("`{property}` is never unchecked"),
+                "expected a verdict to which it can come",
+            )
+            .help("it needs no bound: expect `valid`, `allowed`, `violation` or `unknown`"),
+        (ExpectedVerdict::Unchecked, Some(true)) => element
+            .problem(
+                format!("`{property}` is checked: the file sets a bound for it"),
+                "expected `valid`, `allowed`, `violation` or `unknown`",
+            )
+            .help(format!("without `check.{}` it is unchecked", needed.join("` and `check."))),
+        (ExpectedVerdict::Unchecked, _) | (_, Some(true) | None) => return Some(verdict),
+        (_, Some(false)) => {
+            let example = match property {
+                Property::Availability => "availability-bound = \"99%\"",
+                _ => "replication-lag-bound = \"1s\"",
+            };
+            let title = format!("`{property}` is held against a bound, and the file sets none");
+            element
+                .problem(title, "expected `unchecked`, which is what comes of it without a bound")
+                .help(format!(
+                    "set `check.{}`: under [check], `{example}`",
+                    needed.join("` or `check.")
+                ))
+                .help(
+                    "a bound that is set is a demand: a run that misses it fails without this line",
+                )
+        }
+    };
+    element.sink.push(problem);
+    None
 }
 
 fn state(

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::config::{Bounds, Cluster, Config, Ties};
 use crate::id::{MAX_NODES, NodeId};
-use crate::rng::Probability;
 use crate::time::Span;
 
 /// The words for the order of events of one instant.
@@ -148,7 +147,8 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     );
     let fuzz = table.optional("fuzz", |fuzz| fuzz.table(|table| fuzz::decode(table, frame)));
     let bounds = table.table("check", bounds);
-    let expect = table.table("expect", |table| script::expect(table, frame, &mut names));
+    let expect =
+        table.table("expect", |table| script::expect(table, frame, bounds.as_ref(), &mut names));
     let changes = changes::written(table, root.get("workload").is_some(), frame);
 
     let clocks = clocks?;
@@ -233,8 +233,8 @@ fn protocol(
 
 /// `[check]`.
 fn bounds(table: &mut TableDecoder<'_>) -> Option<Bounds> {
-    let staleness = table.or("staleness-bound", Span::ZERO, Element::duration);
-    let availability = table.or("availability-bound", Probability::ZERO, Element::probability);
+    let staleness = table.optional("staleness-bound", Element::duration);
+    let availability = table.optional("availability-bound", Element::probability);
     let recovery = table.optional("recovery-bound", Element::duration);
     let leaderless = table.optional("leaderless-bound", Element::duration);
     let replication_lag = table.optional("replication-lag-bound", Element::duration);

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::DiskFault;
-use crate::protocol::{DiskError, DiskImage, DiskOperation, File, Ticket, wal};
+use crate::protocol::{DiskError, DiskImage, DiskOperation, DiskOrigin, File, Ticket, wal};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::sampler::Distribution;
 use crate::time::Time;
@@ -29,6 +29,7 @@ const FIRST_ROOM: usize = 4096;
 /// The disk of one node.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
+    origin: DiskOrigin,
     files: BTreeMap<File, Contents>,
     /// When the last sync that was asked for completes.
     busy_until: Time,
@@ -258,13 +259,19 @@ impl Disk {
 
     /// Puts an empty disk in its place.
     pub(crate) fn wipe(&mut self) {
-        *self = Self::default();
+        *self = Self { origin: DiskOrigin::Replaced, ..Self::default() };
+    }
+
+    /// A node has started with it: the next start is one with a disk that the node had before.
+    pub(crate) fn is_taken(&mut self) {
+        self.origin = DiskOrigin::Kept;
     }
 
     /// What a restarted process reads.
     pub(crate) fn image(&self) -> DiskImage {
         let files = self.files.iter();
         DiskImage::new(
+            self.origin,
             files.map(|(file, contents)| (*file, contents.now.written.clone())).collect(),
         )
     }

@@ -58,6 +58,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         });
         self.look_at_all_states();
         let now = self.kernel.now;
+        // Of a run that ended before its faults were over: what still waits for a client never gets one.
+        self.clients.stop(now);
         let pending = self.kernel.history.iter().filter(|(_, e)| e.status == Status::Pending);
         let pending: Vec<OpId> = pending.map(|(op, _)| op).collect();
         for op in pending {

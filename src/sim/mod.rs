@@ -18,6 +18,7 @@ use crate::time::{Time, Wall};
 
 use client::{Clients, World};
 use clock::Clock;
+use contest::Contest;
 use event::{Event, Kernel, What, describe};
 use moments::Moments;
 use nemesis::Undo;
@@ -34,11 +35,12 @@ pub(crate) use finish::Finished;
 pub(crate) use lineage::Lineage;
 pub(crate) use record::Flights;
 pub use record::{End, Flight, Happening, HappeningKind, Landing};
-pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target};
+pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target, TargetEffect};
 pub(crate) use workload::{operation_id, replica_asked};
 
 pub(crate) mod client;
 mod clock;
+mod contest;
 mod disk;
 pub(crate) mod event;
 mod finish;
@@ -75,6 +77,7 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     /// More events than this at one instant are a loop without progress.
     events_an_instant: u64,
     leaderships: Vec<Leadership>,
+    contest: Contest,
     recoveries: Vec<Recovery>,
     strikes: Vec<Strike>,
     /// The faults that are tied to moments still to come; `None` when there are none.
@@ -137,6 +140,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             held: Vec::new(),
             events_an_instant: events_an_instant(config),
             leaderships: Vec::new(),
+            contest: Contest::default(),
             recoveries: Vec::new(),
             strikes: Vec::new(),
             moments,
@@ -419,6 +423,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             return self.stop((node, false), "its disk cannot be read", id);
         }
         let (settings, image) = (self.settings, slot.disk.image());
+        slot.disk.is_taken();
         self.watch_boots();
         self.step(node, id, |state, cx| *state = Some(P::recover(settings, &image, cx)));
         self.watch_booted(node);
@@ -582,6 +587,12 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     fn reply(&mut self, node: NodeId, id: CausalId, request: RequestId, reply: Reply) {
         let client = self.kernel.history.entry(request.operation).client;
         self.kernel.counts.sent += 1;
+        if self.contest.is_open() {
+            self.note_answered(node, request, &reply);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.answers(self.kernel.now, node, request.operation);
+        }
         if !self.network.client_reaches(client, node) {
             self.kernel.counts.blocked += 1;
             if let Some(grounded) = &mut self.kernel.grounded {

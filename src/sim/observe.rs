@@ -3,7 +3,7 @@
 use crate::config::Milestone;
 use crate::id::NodeId;
 use crate::metrics::{Application, Leadership, Recovery};
-use crate::protocol::{File, Observation, Protocol, Role};
+use crate::protocol::{File, Observation, Protocol, Role, Stored};
 
 use super::Simulation;
 use super::disk::ledger::{Account, Read};
@@ -18,6 +18,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             Observation::Role { role, term } => self.note_role(node, role, term),
             Observation::Accept { request, key, version, over } => {
                 let op = request.operation;
+                if self.contest.is_on() {
+                    self.note_contested(node, op);
+                }
                 if self.kernel.history.entry(op).is_on_one_key() {
                     self.kernel.history.accept(op, version);
                     self.kernel.history.written_over(op, over);
@@ -25,10 +28,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                     self.kernel.history.accept_clear(op, key, version);
                 }
             }
-            Observation::Apply { key, version } => {
+            Observation::Apply { key, stored: Stored { value, version } } => {
                 if let Some(applications) = &mut self.applications {
                     let at = self.kernel.now;
-                    applications.push(Application { at, node, key, version });
+                    applications.push(Application { at, node, key, version, value });
                 }
             }
             Observation::Discard { .. }
@@ -96,6 +99,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.end_leadership(node);
         if let Some(term) = now_leads {
             let from = self.kernel.now;
+            self.contest.begin();
             self.leaderships.push(Leadership { term, node, from, until: None });
             if self.moments.is_some() {
                 self.happens(node, Milestone::Elected, 1);
@@ -107,6 +111,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let open = |led: &&mut Leadership| led.node == node && led.until.is_none();
         if let Some(leadership) = self.leaderships.iter_mut().rev().find(open) {
             leadership.until = Some(self.kernel.now);
+            self.contest.end(node);
         }
     }
 }

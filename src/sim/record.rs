@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::id::{ClientId, KeyId, NodeId, Version};
+use crate::id::{ClientId, KeyId, NodeId};
 use crate::protocol::{
-    Cargo, DiscardReason, Message, NodeSnapshot, Observation, Protocol, RequestId, Role,
+    Carried, DiscardReason, Message, NodeSnapshot, Observation, Protocol, RequestId, Role, Stored,
 };
 use crate::rng::CausalId;
 use crate::time::Time;
@@ -45,7 +45,7 @@ pub struct Flight {
     /// Whether it says no more than "I am here".
     pub background: bool,
     /// The writes that it has to do with.
-    pub cargo: Vec<(Version, Cargo)>,
+    pub cargo: Vec<Carried>,
     /// The client's request that it is, or answers.
     pub request: Option<RequestId>,
 }
@@ -92,22 +92,22 @@ pub enum HappeningKind {
     Applied {
         /// The key.
         key: KeyId,
-        /// The version.
-        version: Version,
+        /// The write.
+        stored: Stored,
     },
     /// It dropped a write that it was sent or had.
     Discarded {
         /// The key.
         key: KeyId,
-        /// The version.
-        version: Version,
+        /// The write.
+        stored: Stored,
         /// Why.
         reason: DiscardReason,
     },
     /// Its process died.
     Down,
     /// Its process has started, with these writes from its disk.
-    Up(Vec<(KeyId, Version)>),
+    Up(Vec<(KeyId, Stored)>),
     /// Its process is no longer scheduled.
     Paused,
     /// It goes on.
@@ -134,9 +134,9 @@ impl Record {
     pub(super) fn observed(&mut self, at: Time, node: NodeId, observation: Observation) {
         let what = match observation {
             Observation::Role { role, term } => HappeningKind::Role { role, term },
-            Observation::Apply { key, version } => HappeningKind::Applied { key, version },
-            Observation::Discard { key, version, reason } => {
-                HappeningKind::Discarded { key, version, reason }
+            Observation::Apply { key, stored } => HappeningKind::Applied { key, stored },
+            Observation::Discard { key, stored, reason } => {
+                HappeningKind::Discarded { key, stored, reason }
             }
             Observation::Accept { .. }
             | Observation::Append { .. }
@@ -149,7 +149,7 @@ impl Record {
 
     pub(super) fn booted(&mut self, at: Time, node: NodeId, snapshot: &NodeSnapshot) {
         let what = if snapshot.up {
-            let data = snapshot.data.iter().map(|(key, stored)| (*key, stored.version));
+            let data = snapshot.data.iter().map(|(key, stored)| (*key, *stored));
             HappeningKind::Up(data.collect())
         } else {
             HappeningKind::Down
@@ -226,7 +226,7 @@ fn flight_of<M: Message>(
     landing: Landing,
 ) -> Flight {
     let mut cargo = Vec::new();
-    message.carries(&mut |version, what| cargo.push((version, what)));
+    message.carries(&mut |carried| cargo.push(carried));
     Flight {
         from: End::Node(from),
         to: End::Node(to),

@@ -2,12 +2,18 @@
 //!
 //! Only a run that is played again to look at some writes does this; every other one pays a branch that is never
 //! taken. What a node has is tracked here from its observations, and checked against a snapshot after each start.
+//!
+//! **A write is not its version**: two may bear one. What a node says of a write, and what a message brings, is told by
+//! the operation that the value carries; where it carries none, because it was read back from a disk, by its text and
+//! version. A removal has no value, and a confirmation names no more than a version: of several writes of one version
+//! these mean the one that was accepted last, and none before its operation was invoked.
 
 use std::collections::BTreeMap;
 
-use crate::id::{KeyId, NodeId, NodeSet, Version};
+use crate::config::Config;
+use crate::id::{KeyId, NodeId, NodeSet, OpId, Value, ValueKind, Version};
 use crate::protocol::{
-    Cargo, DiscardReason, DiskImage, Message, NodeSnapshot, Observation, Protocol,
+    Cargo, Carried, DiscardReason, DiskImage, Message, NodeSnapshot, Observation, Protocol, Stored,
 };
 use crate::time::Time;
 
@@ -16,13 +22,67 @@ use super::event::Event;
 use super::network::Fate;
 use super::queue::EventQueue;
 
-/// A write to follow.
+/// A write to follow, on one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
+    /// The operation and when it was invoked; `None` of a write of which only the version is known.
+    pub(crate) op: Option<(OpId, Time)>,
+    /// The key.
+    pub(crate) key: KeyId,
     /// Every version that it was given: retries are given several.
     pub(crate) versions: Vec<Version>,
-    /// Whether it removes a key: then a node that lacks the key has it.
-    pub(crate) removes: bool,
+    /// What it does to the key.
+    pub(crate) effect: TargetEffect,
+    /// The reads that are asked about it: when a node answers one, that is seen too.
+    pub(crate) reads: Vec<OpId>,
+}
+
+/// What a write that is followed does to its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TargetEffect {
+    /// It sets it to this value.
+    Put(Value),
+    /// It adds this element to its list.
+    Append(Value),
+    /// It removes it: then a node that lacks the key has the write.
+    Remove,
+    /// Nobody knows, as its operation is not known.
+    Unknown,
+}
+
+impl Target {
+    /// The highest version that it was given.
+    pub(crate) fn version(&self) -> Option<Version> {
+        self.versions.iter().max().copied()
+    }
+
+    /// Whether it removes the key.
+    pub(crate) fn removes(&self) -> bool {
+        self.effect == TargetEffect::Remove
+    }
+
+    /// Whether `stored`, of `key`, is this write, and not another of its version.
+    pub(crate) fn is(&self, key: KeyId, stored: Stored) -> bool {
+        let bears_it = self.versions.contains(&stored.version);
+        key == self.key
+            && match (self.effect, stored.value) {
+                (TargetEffect::Put(mine) | TargetEffect::Append(mine), Some(value)) => {
+                    let is_its_own = match (value.kind(), value.writer()) {
+                        (ValueKind::Made(..), _) => true,
+                        (ValueKind::Text(_), Some(writer)) => mine.writer() == Some(writer),
+                        (ValueKind::Text(_), None) => bears_it,
+                    };
+                    mine == value && is_its_own
+                }
+                (TargetEffect::Remove, None) | (TargetEffect::Unknown, _) => bears_it,
+                (TargetEffect::Put(_) | TargetEffect::Append(_), None)
+                | (TargetEffect::Remove, Some(_)) => false,
+            }
+    }
+
+    fn is_invoked(&self, now: Time) -> bool {
+        self.op.is_none_or(|(_, at)| at <= now)
+    }
 }
 
 /// A moment in the life of a write that is followed.
@@ -43,7 +103,7 @@ pub(crate) enum SightingKind {
     /// The node said something about it.
     Observed(Observation),
     /// The node, which had it, took another write of its key.
-    Superseded { by: Version },
+    Superseded { by: Stored },
     /// The node, which had had it until another write took its place, dropped that one.
     Uncovered { reason: DiscardReason },
     /// The node sent a message about it.
@@ -60,6 +120,12 @@ pub(crate) enum SightingKind {
     DiskReplaced,
     /// The node, which had it when it died, started again; whether it still has it, and whether it stayed up.
     Started { has_it: bool, up: bool },
+    /// The node answered this read.
+    Answered { read: OpId },
+    /// The node told another, which coordinates this read, what it holds.
+    Replied { read: OpId },
+    /// What this node told it of what it holds reached the coordinator of this read.
+    Heard { read: OpId, from: NodeId },
 }
 
 /// What died with a process.
@@ -98,11 +164,30 @@ pub(crate) enum Passage {
     Held(u32),
 }
 
+impl Passage {
+    /// In words: `lost on the way`, `held back (clog)`.
+    pub(crate) fn text(self, config: &Config) -> String {
+        let fault = |index: u32| config.names.fault(config.faults[index as usize].id);
+        match self {
+            Self::Travels => "on its way".to_owned(),
+            Self::Lost => "lost on the way".to_owned(),
+            Self::Blocked(Some(index)) => format!("blocked ({})", fault(index)),
+            Self::Blocked(None) => "blocked by a fault".to_owned(),
+            Self::Held(index) => format!("held back ({})", fault(index)),
+        }
+    }
+}
+
 /// The writes that are followed, and what was seen of them.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    of_version: BTreeMap<Version, u32>,
+    of_version: BTreeMap<Version, Vec<u32>>,
+    of_value: BTreeMap<(KeyId, Value), Vec<u32>>,
     of_key: BTreeMap<KeyId, Vec<u32>>,
+    of_op: BTreeMap<(OpId, KeyId), u32>,
+    of_read: BTreeMap<OpId, Vec<u32>>,
+    /// Of versions that are followed, the operation that was given it last.
+    accepted: BTreeMap<Version, OpId>,
     writes: Vec<Followed>,
     /// Whether a node starts: what it reads from its disk is told by the start as a whole.
     starting: bool,
@@ -114,8 +199,6 @@ pub(crate) struct Watch {
 #[derive(Debug)]
 struct Followed {
     target: Target,
-    /// Known from the first observation on.
-    key: Option<KeyId>,
     /// The nodes that are up and have it.
     held: NodeSet,
     /// The nodes that had it when they died, and are down.
@@ -130,25 +213,72 @@ impl Watch {
         if targets.is_empty() {
             return None;
         }
-        let mut of_version = BTreeMap::new();
-        for (write, target) in (0..).zip(&targets) {
-            of_version.extend(target.versions.iter().map(|version| (*version, write)));
-        }
-        let follow = |target| Followed {
-            target,
-            key: None,
-            held: NodeSet::EMPTY,
-            down: NodeSet::EMPTY,
-            purged: NodeSet::EMPTY,
-        };
-        Some(Box::new(Self {
-            of_version,
+        let mut watch = Self {
+            of_version: BTreeMap::new(),
+            of_value: BTreeMap::new(),
             of_key: BTreeMap::new(),
-            writes: targets.into_iter().map(follow).collect(),
+            of_op: BTreeMap::new(),
+            of_read: BTreeMap::new(),
+            accepted: BTreeMap::new(),
+            writes: Vec::with_capacity(targets.len()),
             starting: false,
             arrived: None,
             sightings: Vec::new(),
-        }))
+        };
+        for (write, target) in (0..).zip(targets) {
+            watch.follow(write, target);
+        }
+        Some(Box::new(watch))
+    }
+
+    fn follow(&mut self, write: u32, target: Target) {
+        for version in &target.versions {
+            self.of_version.entry(*version).or_default().push(write);
+        }
+        if let TargetEffect::Put(value) | TargetEffect::Append(value) = target.effect {
+            self.of_value.entry((target.key, value)).or_default().push(write);
+        }
+        self.of_key.entry(target.key).or_default().push(write);
+        for read in &target.reads {
+            self.of_read.entry(*read).or_default().push(write);
+        }
+        if let Some((op, _)) = target.op {
+            self.of_op.insert((op, target.key), write);
+        }
+        let (held, down, purged) = (NodeSet::EMPTY, NodeSet::EMPTY, NodeSet::EMPTY);
+        self.writes.push(Followed { target, held, down, purged });
+    }
+
+    /// The place of the followed write that `stored`, of `key`, is.
+    fn write_of(&self, now: Time, key: KeyId, stored: Stored) -> Option<u32> {
+        let of_value = stored.value.and_then(|value| self.of_value.get(&(key, value)));
+        let of_version = self.of_version.get(&stored.version);
+        let mut candidates = of_value.into_iter().chain(of_version).flatten().copied();
+        let is_known = stored.value.is_some_and(|value| {
+            matches!(value.kind(), ValueKind::Made(..)) || value.writer().is_some()
+        });
+        candidates.find(|write| {
+            let target = &self.writes[*write as usize].target;
+            target.is(key, stored)
+                && target.is_invoked(now)
+                && (is_known || self.is_the_last_of(stored.version, target))
+        })
+    }
+
+    /// The place of the followed write that a message names by nothing but its version.
+    fn write_of_version(&self, now: Time, version: Version) -> Option<u32> {
+        self.of_version.get(&version)?.iter().copied().find(|write| {
+            let target = &self.writes[*write as usize].target;
+            target.is_invoked(now) && self.is_the_last_of(version, target)
+        })
+    }
+
+    /// Whether no other write has been given `version` since it was given to this one.
+    fn is_the_last_of(&self, version: Version, target: &Target) -> bool {
+        let (Some(last), Some((op, _))) = (self.accepted.get(&version), target.op) else {
+            return true;
+        };
+        *last == op
     }
 
     /// Everything seen, in event order.
@@ -164,28 +294,32 @@ impl Watch {
 
     /// A node said something.
     pub(crate) fn observed(&mut self, at: Time, node: NodeId, observation: Observation) {
-        let (key, version) = match observation {
-            Observation::Accept { key, version, .. }
-            | Observation::Apply { key, version }
-            | Observation::Discard { key, version, .. } => (key, version),
+        let write = match observation {
+            Observation::Accept { key, version, request, .. } => {
+                if self.of_version.contains_key(&version) {
+                    self.accepted.insert(version, request.operation);
+                }
+                let of_op = self.of_op.get(&(request.operation, key)).copied();
+                of_op.or_else(|| self.unknown_of(key, version))
+            }
+            Observation::Apply { key, stored } => {
+                let this = self.write_of(at, key, stored);
+                if !self.starting {
+                    self.superseded(at, node, (key, stored), this);
+                }
+                this
+            }
+            Observation::Discard { key, stored, reason } => {
+                self.uncovered(at, node, (key, stored.version), reason);
+                self.write_of(at, key, stored)
+            }
             Observation::Role { .. }
             | Observation::Append { .. }
             | Observation::Truncate { .. }
             | Observation::Commit { .. }
             | Observation::Replay { .. } => return,
         };
-        let this = self.of_version.get(&version).copied();
-        if matches!(observation, Observation::Apply { .. }) && !self.starting {
-            self.superseded(at, node, key, version, this);
-        }
-        if let Observation::Discard { reason, .. } = observation {
-            self.uncovered(at, node, (key, version), reason);
-        }
-        let Some(write) = this else { return };
-        let followed = &mut self.writes[write as usize];
-        if followed.key.replace(key).is_none() {
-            self.of_key.entry(key).or_default().push(write);
-        }
+        let Some(write) = write else { return };
         let followed = &mut self.writes[write as usize];
         match observation {
             Observation::Discard { reason, .. } => {
@@ -204,12 +338,41 @@ impl Watch {
         }
     }
 
+    /// The followed write of this version whose operation is not known.
+    fn unknown_of(&self, key: KeyId, version: Version) -> Option<u32> {
+        self.of_version.get(&version)?.iter().copied().find(|write| {
+            let target = &self.writes[*write as usize].target;
+            target.effect == TargetEffect::Unknown && target.key == key
+        })
+    }
+
+    /// A node answers a client.
+    pub(crate) fn answers(&mut self, at: Time, node: NodeId, read: OpId) {
+        self.asked(at, node, read, SightingKind::Answered { read });
+    }
+
+    fn asked(&mut self, at: Time, node: NodeId, read: OpId, what: SightingKind) {
+        for write in self.of_read.get(&read).cloned().unwrap_or_default() {
+            self.see(at, node, write, what);
+        }
+    }
+
     /// A node took a write of `key`: those of it that it had are no longer what it shows.
-    fn superseded(&mut self, at: Time, node: NodeId, key: KeyId, by: Version, itself: Option<u32>) {
+    fn superseded(
+        &mut self,
+        at: Time,
+        node: NodeId,
+        (key, by): (KeyId, Stored),
+        itself: Option<u32>,
+    ) {
         let writes = self.of_key.get(&key).cloned().unwrap_or_default();
         for write in writes.into_iter().filter(|write| Some(*write) != itself) {
             let followed = &self.writes[write as usize];
-            let comes_back = followed.purged.contains(node) && followed.is_above(by);
+            // Beside an element of a list there is room for others.
+            if matches!(followed.target.effect, TargetEffect::Append(_)) && by.value.is_some() {
+                continue;
+            }
+            let comes_back = followed.purged.contains(node) && followed.is_above(by.version);
             if followed.held.contains(node) || comes_back {
                 self.see(at, node, write, SightingKind::Superseded { by });
             }
@@ -230,7 +393,7 @@ impl Watch {
             | DiscardReason::Cleared
             | DiscardReason::Purged => {}
             // It was never shown; of a log, what came before it stays.
-            DiscardReason::Older | DiscardReason::Truncated => return,
+            DiscardReason::Older | DiscardReason::SameVersion | DiscardReason::Truncated => return,
         }
         let writes = self.of_key.get(&key).cloned().unwrap_or_default();
         for write in writes {
@@ -251,7 +414,10 @@ impl Watch {
         up: bool,
     ) {
         self.arrived = Some((at, from, to));
-        self.about(message, to, |watch, write, cargo| {
+        if let (true, Some(read)) = (up, message.answers()) {
+            self.asked(at, to, read, SightingKind::Heard { read, from });
+        }
+        self.about(at, message, to, |watch, write, cargo| {
             let what = if up {
                 SightingKind::Delivered { from, cargo }
             } else {
@@ -264,12 +430,17 @@ impl Watch {
     /// Calls `tell` for every followed write that `message` brings to somebody who lacks it, or confirms.
     fn about(
         &mut self,
+        now: Time,
         message: &impl Message,
         to: NodeId,
         mut tell: impl FnMut(&mut Self, u32, Cargo),
     ) {
-        message.carries(&mut |version, cargo| {
-            let Some(write) = self.of_version.get(&version).copied() else { return };
+        message.carries(&mut |Carried { version, content, cargo }| {
+            let write = match content {
+                Some((key, value)) => self.write_of(now, key, Stored { value, version }),
+                None => self.write_of_version(now, version),
+            };
+            let Some(write) = write else { return };
             // A full state brings again what everybody has had for long.
             if cargo == Cargo::Confirmation || !self.writes[write as usize].held.contains(to) {
                 tell(self, write, cargo);
@@ -369,15 +540,23 @@ impl Followed {
 
     /// Whether the write has a higher version than `other`.
     fn is_above(&self, other: Version) -> bool {
-        self.target.versions.iter().max().is_some_and(|mine| *mine > other)
+        self.target.version().is_some_and(|mine| mine > other)
     }
 
     /// Whether a node shows this write, or one that has replaced it by a higher version.
     fn is_in(&self, snapshot: &NodeSnapshot) -> bool {
-        let Some(key) = self.key else { return false };
-        match snapshot.data.get(&key) {
-            Some(stored) => self.target.versions.iter().any(|mine| *mine <= stored.version),
-            None => self.target.removes,
+        let Target { key, versions, effect, .. } = &self.target;
+        if let (TargetEffect::Append(_), Some(list)) = (effect, snapshot.lists.get(key)) {
+            let element = |(version, value): &(Version, Value)| {
+                self.target.is(*key, Stored { value: Some(*value), version: *version })
+            };
+            return list.iter().any(element);
+        }
+        match snapshot.data.get(key) {
+            Some(stored) => {
+                self.target.is(*key, *stored) || versions.iter().any(|mine| *mine < stored.version)
+            }
+            None => self.target.removes(),
         }
     }
 }
@@ -398,7 +577,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     ) {
         let Some(watch) = &mut self.watch else { return };
         let (at, network) = (self.kernel.now, &self.network);
-        watch.about(message, to, |watch, write, cargo| {
+        if let Some(read) = message.answers() {
+            watch.asked(at, from, read, SightingKind::Replied { read });
+        }
+        watch.about(at, message, to, |watch, write, cargo| {
             let passage = match fate {
                 Fate::Arrives { .. } => Passage::Travels,
                 Fate::Lost => Passage::Lost,
@@ -430,3 +612,6 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

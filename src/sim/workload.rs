@@ -139,7 +139,9 @@ impl Generator {
     pub(super) fn stop(&mut self, now: Time) {
         self.settings.operations = Some(0);
         let longest_wait = self.waiting.front().map_or(Span::ZERO, |(_, since)| now.since(*since));
-        self.unserved = Unserved { count: self.waiting.len() as u64, longest_wait };
+        let count = self.unserved.count + self.waiting.len() as u64;
+        self.unserved =
+            Unserved { count, longest_wait: self.unserved.longest_wait.max(longest_wait) };
         self.waiting.clear();
     }
 }

@@ -26,7 +26,7 @@ use splitbrain::id::{KeyId, NodeId, Value, Version};
 use splitbrain::property::{Hazard, Hazards, Promise, Promises, Property};
 use splitbrain::protocol::store::Store;
 use splitbrain::protocol::{
-    Cargo, Context, DiskError, DiskImage, File, Input, Message as Contract, NodeSnapshot,
+    Carried, Context, DiskError, DiskImage, File, Input, Message as Contract, NodeSnapshot,
     Observation, Outcome, Protocol, Reply, RequestId, Response, Role, Stored, Ticket,
 };
 use splitbrain::scenario::{ScenarioProtocol, TableDecoder, word_for};
@@ -105,12 +105,11 @@ impl Contract for Message {
     }
 
     /// `explain` follows writes by this; an acknowledgement names no single one.
-    fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
+    fn carries(&self, note: &mut dyn FnMut(Carried)) {
+        let mut brings = |record: &Record| note(Carried::write(record.key, record.stored));
         match self {
-            Self::Write(record) => note(record.stored.version, Cargo::Write),
-            Self::CatchUp(records) => {
-                records.iter().for_each(|record| note(record.stored.version, Cargo::Write));
-            }
+            Self::Write(record) => brings(record),
+            Self::CatchUp(records) => records.iter().for_each(brings),
             Self::Ack { .. } => {}
         }
     }
@@ -354,7 +353,7 @@ impl Chain {
         while let Some(batch) = self.syncing.pop_front_if(|batch| batch.ticket <= ticket) {
             for Record { key, stored } in &batch.records {
                 self.store.apply(*key, *stored);
-                cx.observe(Observation::Apply { key: *key, version: stored.version });
+                cx.observe(Observation::Apply { key: *key, stored: *stored });
             }
             let last = batch.records.iter().map(Record::index).max();
             self.durable = self.durable.max(last.unwrap_or(0));

@@ -59,7 +59,7 @@ fn operations(scenario: &Scenario) -> usize {
 }
 
 /// The file with no expectation but that the check comes out as it does, and that what else the run breaks against its
-/// promises is broken: who plays it is told of nothing new.
+/// promises or its bounds is broken: who plays it is told of nothing new.
 fn expecting(file: &Document, finding: &Finding, result: Option<&RunResult>) -> Document {
     let states: Vec<usize> = (0..file.count("expect.state")).collect();
     let mut bare = file.without("expect.state", &states);
@@ -72,7 +72,7 @@ fn expecting(file: &Document, finding: &Finding, result: Option<&RunResult>) -> 
     bare = bare.set(&format!("expect.{}", finding.signature.check), &finding.verdict);
     let reports = result.iter().flat_map(|result| &result.checks);
     reports
-        .filter(|report| report.judged == ExpectedVerdict::Violation)
+        .filter(|report| report.judged == ExpectedVerdict::Violation || report.misses_a_bound())
         .fold(bare, |bare, report| {
             bare.set(&format!("expect.{}", report.property), report.judged.name())
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::id::NodeId;
 use crate::protocol::store::Store;
-use crate::protocol::{Context, DiscardReason, Observation};
+use crate::protocol::{Context, DiscardReason, Observation, Stored};
 
 use super::LeaderFollower;
 use super::apply::{apply, contents, would_change};
@@ -34,6 +34,7 @@ impl LeaderFollower {
         }
     }
 
+    /// A leader that forgets this stamp leads in another term, where no answer to the state counts.
     fn state(&mut self, cx: &Context<'_, Self>) -> Message {
         let version = self.stamp(cx);
         Message::State { term: self.term(), version, state: self.full_state() }
@@ -112,29 +113,32 @@ impl LeaderFollower {
         if let Some(oldest) = tombstones.map(|(_, stored)| stored.version).min() {
             self.bury(oldest, cx);
         }
+        for Entry { stored: Stored { version, .. }, .. } in contents(&self.store) {
+            self.stamping.sees(version.timestamp);
+            self.leading.has_stamped(version, self.me);
+        }
         for (key, stored) in self.store.iter() {
-            let version = stored.version;
-            self.stamping.sees(version);
-            if before.stored(key).is_none_or(|held| held.version != version) {
-                cx.observe(Observation::Apply { key, version });
+            if before.stored(key) != Some(stored) {
+                cx.observe(Observation::Apply { key, stored });
             }
         }
         for (key, element) in before.all_elements().chain(self.store.all_elements()) {
-            let version = element.version;
-            let has = |store: &Store| store.elements(key).iter().any(|(held, _)| *held == version);
-            match (has(&before), has(&self.store)) {
-                (false, true) => cx.observe(Observation::Apply { key, version }),
+            match (before.has_element(key, element), self.store.has_element(key, element)) {
+                (false, true) => cx.observe(Observation::Apply { key, stored: element }),
                 (true, false) => {
                     let reason = DiscardReason::Replaced;
-                    cx.observe(Observation::Discard { key, version, reason });
+                    cx.observe(Observation::Discard { key, stored: element, reason });
                 }
                 (true, true) | (false, false) => {}
             }
         }
         for (key, held) in before.iter() {
-            if self.store.stored(key).is_none_or(|now| now.version < held.version) {
-                let (version, reason) = (held.version, DiscardReason::Replaced);
-                cx.observe(Observation::Discard { key, version, reason });
+            let is_gone = |now: Stored| {
+                now.version < held.version || now.version == held.version && now != held
+            };
+            if self.store.stored(key).is_none_or(is_gone) {
+                let reason = DiscardReason::Replaced;
+                cx.observe(Observation::Discard { key, stored: held, reason });
             }
         }
     }
@@ -146,6 +150,7 @@ impl LeaderFollower {
         }
         for entry in entries.iter().copied() {
             if !would_change(&self.store, &entry, self.config.rules()) {
+                self.note_apart(entry.stored.version, cx);
                 continue;
             }
             if self.config.failover.is_ordered() {

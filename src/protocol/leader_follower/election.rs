@@ -65,15 +65,17 @@ impl LeaderFollower {
         self.ballot.term()
     }
 
-    /// Takes its place at boot. `is_first` says that nothing was found on the disk.
+    /// Takes its place at boot. The scenario's leader is appointed at the first boot, and never again: with its memory
+    /// or its disk a node that comes back may have lost what it acknowledged, and others may have led since. Where
+    /// nobody is elected that node is the leader all the same, for there is no other.
     pub(super) fn take_place(&mut self, is_first: bool, cx: &mut Context<'_, Self>) {
         let settings = self.config.failover;
         let now = cx.monotonic();
         if settings.election.all_heartbeat() {
             self.heartbeat(cx);
         }
-        let resumes = is_first || settings.election == Election::None;
-        if resumes && let Some(leader) = cx.initial_leader() {
+        let is_appointed = is_first || settings.election == Election::None;
+        if is_appointed && let Some(leader) = cx.initial_leader() {
             if leader == self.me {
                 // A leader that comes back leads anew: what it stamped and forgot it is not to stamp again.
                 return self.lead(self.term() + 1, cx);
@@ -85,6 +87,10 @@ impl LeaderFollower {
             self.leader = Some(leader);
             cx.observe(Observation::Role { role: Role::Follower, term: term.into() });
         } else {
+            if !is_first && cx.initial_leader().is_some() {
+                // Term 1 is that of the appointed leader, whatever this node has forgotten: nobody is elected in it.
+                self.ballot.was_in(1);
+            }
             let term = self.term().into();
             cx.observe(Observation::Role { role: Role::Candidate, term });
             if settings.election == Election::HighestId && !is_first {
@@ -200,8 +206,7 @@ impl LeaderFollower {
 
     /// A node says that it leads this node's own term: whether this node follows it from now on.
     fn meet_leader(&mut self, (other, term): (NodeId, u32), cx: &mut Context<'_, Self>) -> bool {
-        let is_bully = self.config.failover.election == Election::HighestId && self.me > other;
-        if is_bully && !self.leads() {
+        if self.bullies(other) && !self.leads() {
             // The next term is above that of the leader, who gives way to a candidate with a higher id.
             if term == self.term() || !self.is_canvassing(false) {
                 self.canvass(false, cx);
@@ -460,8 +465,7 @@ impl LeaderFollower {
         (term, last, pre): (u32, Position, bool),
         cx: &mut Context<'_, Self>,
     ) {
-        let is_bully = self.config.failover.election == Election::HighestId;
-        if is_bully && self.me > candidate {
+        if self.bullies(candidate) {
             return self.bully(candidate, cx);
         }
         let up_to_date = match self.config.failover.election {
@@ -490,6 +494,12 @@ impl LeaderFollower {
             }
         }
         self.once_voted(Then::Vote { to: candidate, term, granted }, cx);
+    }
+
+    /// Election by highest id: whether this node is to lead rather than `other`. One that may not lead itself follows.
+    fn bullies(&self, other: NodeId) -> bool {
+        let by_id = self.config.failover.election == Election::HighestId && self.me > other;
+        by_id && self.may_lead(self.me)
     }
 
     /// Election by highest id: a candidate with a lower id is refused, and this node stands itself.
@@ -563,7 +573,9 @@ impl LeaderFollower {
     ) {
         // Without fencing a follower does as it is told by whoever says that it leads.
         let obeys = self.leader == Some(from) || (!self.config.failover.fencing && !self.leads());
-        if !leads || !obeys {
+        // A node without room for what it lacks does not ask for it, over and over, until it has.
+        let must_wait = self.cannot_write(cx) && self.log.last() != last;
+        if !leads || !obeys || must_wait {
             return;
         }
         match self.config.failover.catch_up {

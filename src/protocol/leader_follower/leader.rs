@@ -16,6 +16,7 @@ use super::log::LogEntry;
 use super::message::{Entry, FullState, Message};
 use super::ordered::Progress;
 use super::resend::Unconfirmed;
+use super::timestamps::TimestampSource;
 use super::{LeaderFollower, Timer};
 
 /// What only a leader keeps.
@@ -91,11 +92,17 @@ impl Leading {
         Self { life, ..Self::default() }
     }
 
-    /// The log has a write of this version: the versions of later ones of the same node go on from there.
+    /// There is a write of this version: the versions of later ones of the same node go on from there.
+    #[inline]
     pub(super) fn has_stamped(&mut self, version: Version, me: NodeId) {
         if version.node == me {
-            self.sequence = self.sequence.max(version.sequence);
+            self.has_numbered(version.sequence);
         }
+    }
+
+    /// The node has stamped so many writes, whatever became of them.
+    pub(super) fn has_numbered(&mut self, sequence: u32) {
+        self.sequence = self.sequence.max(sequence);
     }
 
     /// How many writes this node has stamped.
@@ -175,7 +182,7 @@ impl LeaderFollower {
                 let entries: Arc<[Entry]> = keys.into_iter().map(entry).collect();
                 // The last delete names the clear; one of nothing is stamped all the same.
                 let last = entries.last().map(|entry| entry.stored.version);
-                let version = last.unwrap_or_else(|| self.stamp(cx));
+                let version = last.unwrap_or_else(|| self.stamp_apart(cx));
                 let wanted = self.config.mode.quorum(followers);
                 let payload = Payload::Many(entries);
                 let index = self.log.last().index;
@@ -212,7 +219,7 @@ impl LeaderFollower {
                 return self.once_durable(Then::Repeated(request, version), cx);
             }
         }
-        let stamp = self.stamp(cx);
+        let stamp = if known.is_some() { self.stamp_apart(cx) } else { self.stamp(cx) };
         if known.is_none() {
             let over = self.store.get(key).map(|(value, _)| value).into();
             cx.observe(Observation::Accept { request, key, version: stamp, over });
@@ -246,8 +253,9 @@ impl LeaderFollower {
     fn keep(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
         if self.config.failover.is_ordered() {
             self.append(LogEntry { term: self.term(), entry }, cx);
-        } else {
-            self.take(entry, cx);
+        } else if !self.take(entry, cx) {
+            // It changes nothing, and is answered: its stamp is not to be given again.
+            self.log_stamps(cx);
         }
     }
 
@@ -255,7 +263,11 @@ impl LeaderFollower {
     pub(super) fn stamp(&mut self, cx: &Context<'_, Self>) -> Version {
         self.leading.sequence += 1;
         let sequence = self.leading.sequence;
-        Version { timestamp: self.timestamp(sequence, cx), node: cx.node(), sequence }
+        let timestamp = self.timestamp(sequence, cx);
+        if self.config.timestamps.source == TimestampSource::Hybrid {
+            self.stamping.sees(timestamp);
+        }
+        Version { timestamp, node: cx.node(), sequence }
     }
 
     /// Stamps a write and applies it here; whether the key existed before.
@@ -542,15 +554,21 @@ impl LeaderFollower {
                 }
             }
             Replication::FullState => {
-                let version = self.stamp(cx);
-                self.expect_confirmations(
-                    version,
-                    &Payload::State(self.full_state()),
-                    interval,
-                    cx,
-                );
+                let version = self.stamp_apart(cx);
+                let state = self.full_state();
+                self.once_durable(Then::ResendState { version, state }, cx);
             }
         }
+    }
+
+    /// What the leader stores is to be confirmed by everybody, and is sent until it is.
+    pub(super) fn resend_state(
+        &mut self,
+        (version, state): (Version, Arc<FullState>),
+        cx: &mut Context<'_, Self>,
+    ) {
+        let Some(interval) = self.config.resend.filter(|_| self.leads()) else { return };
+        self.expect_confirmations(version, &Payload::State(state), interval, cx);
     }
 
     /// Sends every write again that a follower has left unconfirmed for the interval.

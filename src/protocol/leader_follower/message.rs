@@ -4,8 +4,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::config::Names;
-use crate::id::{KeyId, MAX_NODES, NodeId, Value, Version};
-use crate::protocol::{Cargo, Message as Contract, Stored};
+use crate::id::{KeyId, MAX_NODES, NodeId, OpId, Value, Version};
+use crate::protocol::{Carried, Message as Contract, Stored};
 use crate::time::Time;
 
 use super::anti_entropy::AntiEntropy;
@@ -44,6 +44,25 @@ pub struct FullState {
     pub life: Time,
     /// Registers, tombstones included, and elements of lists.
     pub entries: Box<[Entry]>,
+}
+
+/// What a leader has at a position of the log, for a follower that lacks what came before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// Registers, tombstones included, and elements of lists.
+    pub entries: Box<[Entry]>,
+    /// The newest timestamp that the leader has seen, where the entries do not show it.
+    pub seen: Option<i64>,
+}
+
+impl Hash for Installed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { entries, seen } = self;
+        entries.hash(state);
+        if let Some(seen) = seen {
+            seen.hash(state);
+        }
+    }
 }
 
 /// The place of a full state among all that leaders sent: the term, the life of the leader in it, and the number of
@@ -173,8 +192,8 @@ pub enum Message {
         term: u32,
         /// The position.
         position: Position,
-        /// Everything the leader stored there, tombstones included.
-        entries: Arc<[Entry]>,
+        /// Everything the leader stored there.
+        state: Arc<Installed>,
     },
     /// Follower to leader: I had these, and your state or log does not.
     Offer {
@@ -337,7 +356,9 @@ impl Message {
             Self::Append { term, previous, entries } => (term, previous, entries).hash(state),
             Self::Appended { term, index } => (term, index).hash(state),
             Self::Behind { term, last } => (term, last).hash(state),
-            Self::Install { term, position, entries } => (term, position, entries).hash(state),
+            Self::Install { term, position, state: content } => {
+                (term, position, &**content).hash(state);
+            }
             Self::Offer { term, entries } => (term, entries).hash(state),
             Self::Repair(message) => message.hash(state),
             Self::AntiEntropy(message) => message.hash(state),
@@ -395,9 +416,8 @@ impl Contract for Message {
     fn size(&self) -> u64 {
         let entries = match self {
             Self::Replicate { .. } => 1,
-            Self::ReplicateMany { entries, .. }
-            | Self::Install { entries, .. }
-            | Self::Offer { entries, .. } => entries.len(),
+            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => entries.len(),
+            Self::Install { state, .. } => state.entries.len(),
             Self::State { state, .. } => state.entries.len(),
             Self::Append { entries, .. } => entries.len(),
             Self::Ack { .. }
@@ -424,20 +444,19 @@ impl Contract for Message {
         )
     }
 
-    fn carries(&self, note: &mut dyn FnMut(Version, Cargo)) {
+    fn carries(&self, note: &mut dyn FnMut(Carried)) {
         let mut writes = |entries: &[Entry]| {
-            entries.iter().for_each(|entry| note(entry.stored.version, Cargo::Write));
+            entries.iter().for_each(|entry| note(Carried::write(entry.key, entry.stored)));
         };
         match self {
             Self::Replicate { entry, .. } => writes(&[*entry]),
-            Self::ReplicateMany { entries, .. }
-            | Self::Install { entries, .. }
-            | Self::Offer { entries, .. } => writes(entries),
+            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => writes(entries),
+            Self::Install { state, .. } => writes(&state.entries),
             Self::State { version, state, .. } => {
                 writes(&state.entries);
                 // A delete that erases is in the state by what is not there.
                 if state.entries.iter().all(|entry| entry.stored.version != *version) {
-                    note(*version, Cargo::Write);
+                    note(Carried::write_of(*version));
                 }
             }
             Self::Append { entries, .. } => {
@@ -445,13 +464,33 @@ impl Contract for Message {
             }
             Self::Repair(message) => message.written().into_iter().for_each(|e| writes(&[*e])),
             Self::AntiEntropy(message) => writes(message.entries()),
-            Self::Ack { version, .. } => note(*version, Cargo::Confirmation),
+            Self::Ack { version, .. } => note(Carried::confirmation(*version)),
             Self::Heartbeat { .. }
             | Self::RequestVote { .. }
             | Self::Vote { .. }
             | Self::Join { .. }
             | Self::Appended { .. }
             | Self::Behind { .. } => {}
+        }
+    }
+
+    fn answers(&self) -> Option<OpId> {
+        match self {
+            Self::Repair(message) => message.answers(),
+            Self::Replicate { .. }
+            | Self::ReplicateMany { .. }
+            | Self::State { .. }
+            | Self::Ack { .. }
+            | Self::Heartbeat { .. }
+            | Self::RequestVote { .. }
+            | Self::Vote { .. }
+            | Self::Join { .. }
+            | Self::Append { .. }
+            | Self::Appended { .. }
+            | Self::Behind { .. }
+            | Self::Install { .. }
+            | Self::Offer { .. }
+            | Self::AntiEntropy(_) => None,
         }
     }
 
@@ -465,8 +504,8 @@ impl Contract for Message {
             Self::State { state, .. } => {
                 list(state.entries.iter().map(|e| entry_text(e, names)).collect())
             }
-            Self::Install { position, entries, .. } => {
-                let entries = list(entries.iter().map(|e| entry_text(e, names)).collect());
+            Self::Install { position, state, .. } => {
+                let entries = list(state.entries.iter().map(|e| entry_text(e, names)).collect());
                 format!("{entries} at {position}")
             }
             Self::Ack { version, .. } => version.to_string(),

@@ -32,8 +32,8 @@ use crate::history::Failure;
 use crate::id::{KeyId, NodeId, Version};
 use crate::property::{Promises, SettlesWithin};
 use crate::protocol::{
-    Context, DiscardReason, DiskImage, FoundList, Input, NodeSnapshot, Observation, Outcome,
-    Protocol, Reply, RequestId, Response, Role,
+    Context, DiscardReason, DiskImage, DiskOrigin, FoundList, Input, NodeSnapshot, Observation,
+    Outcome, Protocol, Reply, RequestId, Response, Role,
 };
 
 use crate::protocol::wal::Policy;
@@ -66,6 +66,8 @@ mod promises;
 mod repair;
 mod resend;
 mod settling;
+#[cfg(test)]
+mod stamps_kept;
 mod timestamps;
 mod tombstones;
 
@@ -77,7 +79,7 @@ pub use config::{
 };
 pub use journal::Record;
 pub use log::{LogEntry, Position};
-pub use message::{Entry, FullState, InSync, Message, StateOrder};
+pub use message::{Entry, FullState, InSync, Installed, Message, StateOrder};
 pub use repair::{Reads, Repair, RepairAnswer};
 pub use timestamps::{TimestampSource, Timestamps};
 
@@ -150,6 +152,11 @@ impl Protocol for LeaderFollower {
 
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         let (ballot, in_sync) = Ballot::recover(config, disk);
+        let forgotten = match disk.origin() {
+            DiskOrigin::New => false,
+            DiskOrigin::Kept => !ballot.persists(),
+            DiskOrigin::Replaced => true,
+        };
         let mut node = Self {
             config: *config,
             me: cx.node(),
@@ -162,7 +169,7 @@ impl Protocol for LeaderFollower {
             is_plain: config.wal.policy == Policy::Off && !config.failover.is_on(),
             ballot,
             watch: Watch::new(cx.nodes()),
-            in_sync: Membership::boot(config.mode, in_sync, cx.nodes()),
+            in_sync: Membership::boot(config.mode, in_sync, forgotten, cx.nodes()),
             log: Log::default(),
             checkpointed: 0,
             early: BTreeMap::new(),
@@ -178,12 +185,12 @@ impl Protocol for LeaderFollower {
         }
         match Journal::open(config, disk, cx) {
             Err(corruption) => cx.stop(corruption.to_string()),
-            Ok(None) => node.start(true, cx),
+            Ok(None) => node.start(disk.origin(), false, cx),
             Ok(Some((journal, records))) => {
-                let is_new = records.is_empty();
+                let has_records = !records.is_empty();
                 node.take_records(records, cx);
                 node.journal = Some(journal);
-                node.start(is_new, cx);
+                node.start(disk.origin(), has_records, cx);
             }
         }
         node
@@ -239,14 +246,14 @@ impl Protocol for LeaderFollower {
 
 impl LeaderFollower {
     /// Takes up its role after its records have been read back.
-    fn start(&mut self, is_new: bool, cx: &mut Context<'_, Self>) {
+    fn start(&mut self, disk: DiskOrigin, has_records: bool, cx: &mut Context<'_, Self>) {
         if self.config.failover.is_on() {
-            return self.take_place(is_new && self.ballot.term() == 0, cx);
+            return self.take_place(disk == DiskOrigin::New, cx);
         }
         self.ballot.was_in(1);
         self.leader = cx.initial_leader();
         cx.observe(Observation::Role { role: self.role(), term: 1 });
-        if self.leads() && !is_new && self.config.resend.is_some() {
+        if self.leads() && has_records && self.config.resend.is_some() {
             self.once_durable(Then::ReplicateAll, cx);
         }
     }
@@ -322,12 +329,19 @@ impl LeaderFollower {
                 for entry in &*entries {
                     self.take(*entry, cx);
                 }
+                if entries.is_empty() {
+                    self.note_apart(version, cx);
+                }
                 version
             }
             Message::State { term, version, state } => {
                 let (life, sequence) = (state.life.nanos(), version.sequence);
                 let order = StateOrder { term, leader: from, life, sequence };
                 self.take_state(from, (order, version.timestamp), &state.entries, cx);
+                if self.config.timestamps.source == TimestampSource::Hybrid {
+                    // It is above all that the leader has seen, and the state need not show that.
+                    self.note_apart(version, cx);
+                }
                 version
             }
             rare => return self.receive_rare(from, rare, cx),
@@ -351,8 +365,8 @@ impl LeaderFollower {
             }
             Message::Appended { index, .. } => self.appended(from, index, cx),
             Message::Behind { last, .. } => self.behind(from, last, cx),
-            Message::Install { position, entries, .. } => {
-                self.take_install(from, (position, &entries), cx);
+            Message::Install { position, state, .. } => {
+                self.take_install(from, (position, &state), cx);
             }
             Message::Offer { entries, .. } => self.take_offer(&entries, cx),
             Message::Replicate { .. }
@@ -416,8 +430,8 @@ impl LeaderFollower {
 
     fn clear_alone(&mut self, request: RequestId, cx: &mut Context<'_, Self>) {
         for (key, held) in self.store.iter() {
-            let (version, reason) = (held.version, DiscardReason::Cleared);
-            cx.observe(Observation::Discard { key, version, reason });
+            let reason = DiscardReason::Cleared;
+            cx.observe(Observation::Discard { key, stored: held, reason });
         }
         self.store.clear();
         self.log_record(self.term(), || Record::Clear, cx);

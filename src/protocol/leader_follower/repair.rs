@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::config::{Names, ReadQuorum};
 use crate::history::Failure;
-use crate::id::{KeyId, NodeId, NodeSet};
+use crate::id::{KeyId, NodeId, NodeSet, OpId};
 use crate::protocol::{
     Context, DiscardReason, Observation, Outcome, Reply, RequestId, Response, Stored,
 };
@@ -102,6 +102,14 @@ impl Repair {
             | Self::Answer { .. }
             | Self::AnswerList { .. }
             | Self::Written { .. } => None,
+        }
+    }
+
+    /// The client's read that it answers.
+    pub(super) const fn answers(&self) -> Option<OpId> {
+        match self {
+            Self::Answer { read, .. } | Self::AnswerList { read, .. } => Some(read.operation),
+            Self::Read { .. } | Self::Write { .. } | Self::Written { .. } => None,
         }
     }
 
@@ -321,14 +329,14 @@ impl LeaderFollower {
         if held == Some(stored) {
             return;
         }
-        if let Some(held) = held.filter(|held| held.version > stored.version) {
-            let (version, reason) = (held.version, DiscardReason::Overwritten);
-            cx.observe(Observation::Discard { key, version, reason });
+        self.note(stored.version);
+        if let Some(held) = held.filter(|held| held.version >= stored.version) {
+            let reason = DiscardReason::Overwritten;
+            cx.observe(Observation::Discard { key, stored: held, reason });
         }
         self.store.overwrite(key, stored);
         self.log_record(self.term(), || Record::Overwrite(entry), cx);
-        let version = stored.version;
-        cx.observe(Observation::Apply { key, version });
+        cx.observe(Observation::Apply { key, stored });
     }
 
     /// A repair is durable here: its coordinator is told.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{KeyId, NodeId, Version};
-use crate::protocol::{DiscardReason, Role};
+use crate::id::{KeyId, NodeId, Value, Version};
+use crate::protocol::{DiscardReason, Role, Stored};
 use crate::time::Time;
 
 use super::{Chronicle, Happening, HappeningKind};
@@ -29,15 +29,18 @@ pub fn lags(chronicle: &Chronicle, nodes: u16) -> Vec<Lag> {
     NodeId::all(nodes).zip(book.steps).map(|(node, steps)| Lag { node, steps }).collect()
 }
 
+/// A write of a key, in the order of versions: two may bear one.
+type Write = (Version, Option<Value>);
+
 /// What a node has, and how far that is behind.
 #[derive(Debug, Default)]
 struct Replica {
     /// The term that it leads.
     leads: Option<u64>,
     down: bool,
-    held: BTreeMap<KeyId, BTreeSet<Version>>,
+    held: BTreeMap<KeyId, BTreeSet<Write>>,
     /// What it took at an instant: when it drops the write that this replaced, this stays.
-    fresh: (Time, Vec<(KeyId, Version)>),
+    fresh: (Time, Vec<(KeyId, Write)>),
     /// By key how many writes of the leader it lacks.
     lacks: BTreeMap<KeyId, u64>,
     lag: u64,
@@ -45,15 +48,22 @@ struct Replica {
 
 impl Replica {
     /// Counts anew what of `leader`'s writes of a key this one lacks.
-    fn recount(&mut self, key: KeyId, leader: Option<&BTreeSet<Version>>) {
-        let newest = self.held.get(&key).and_then(|held| held.last());
-        let lacks = leader.map_or(0, |all| {
-            all.iter().rev().take_while(|version| newest.is_none_or(|mine| *version > mine)).count()
-        }) as u64;
+    fn recount(&mut self, key: KeyId, leader: Option<&BTreeSet<Write>>) {
+        let held = self.held.get(&key);
+        let newest = held.and_then(|held| held.last()).map(|(version, _)| *version);
+        let is_lacked = |write: &&Write| {
+            newest.is_none_or(|mine| write.0 > mine)
+                || newest == Some(write.0) && held.is_some_and(|held| !held.contains(*write))
+        };
+        let lacks = leader.map_or(0, |all| all.iter().rev().take_while(is_lacked).count()) as u64;
         let before =
             if lacks == 0 { self.lacks.remove(&key) } else { self.lacks.insert(key, lacks) };
         self.lag = self.lag + lacks - before.unwrap_or(0);
     }
+}
+
+const fn write(stored: Stored) -> Write {
+    (stored.version, stored.value)
 }
 
 #[derive(Debug)]
@@ -85,34 +95,38 @@ impl Book {
             HappeningKind::Up(data) => {
                 replica.down = false;
                 replica.held.clear();
-                for (key, version) in data {
-                    replica.held.entry(*key).or_default().insert(*version);
+                for (key, stored) in data {
+                    replica.held.entry(*key).or_default().insert(write(*stored));
                 }
                 None
             }
-            HappeningKind::Applied { key, version } => {
-                replica.held.entry(*key).or_default().insert(*version);
+            HappeningKind::Applied { key, stored } => {
+                replica.held.entry(*key).or_default().insert(write(*stored));
                 if replica.fresh.0 != *at {
                     replica.fresh = (*at, Vec::new());
                 }
-                replica.fresh.1.push((*key, *version));
+                replica.fresh.1.push((*key, write(*stored)));
                 Some(*key)
             }
-            HappeningKind::Discarded { reason: DiscardReason::Older, .. }
+            HappeningKind::Discarded {
+                reason: DiscardReason::Older | DiscardReason::SameVersion,
+                ..
+            }
             | HappeningKind::Paused
             | HappeningKind::Resumed => return,
-            HappeningKind::Discarded { key, version, reason: DiscardReason::Truncated } => {
-                replica.held.entry(*key).or_default().remove(version);
+            HappeningKind::Discarded { key, stored, reason: DiscardReason::Truncated } => {
+                replica.held.entry(*key).or_default().remove(&write(*stored));
                 Some(*key)
             }
             // With the write that it showed go those that this one had replaced.
-            HappeningKind::Discarded { key, version, .. } => {
+            HappeningKind::Discarded { key, stored, .. } => {
                 let (when, taken) = &replica.fresh;
-                let is_fresh = |other: &Version| {
-                    when == at && other != version && taken.contains(&(*key, *other))
+                let dropped = write(*stored);
+                let is_fresh = |other: &Write| {
+                    when == at && *other != dropped && taken.contains(&(*key, *other))
                 };
                 let held = replica.held.entry(*key).or_default();
-                held.retain(|other| other > version || is_fresh(other));
+                held.retain(|other| other.0 > dropped.0 || is_fresh(other));
                 Some(*key)
             }
         };
@@ -179,8 +193,9 @@ impl Book {
 mod tests {
     use super::*;
 
-    fn version(timestamp: i64) -> Version {
-        Version { timestamp, node: NodeId(0), sequence: 0 }
+    fn stored(timestamp: i64) -> Stored {
+        let version = Version { timestamp, node: NodeId(0), sequence: 0 };
+        Stored { value: Some(Value::text(0)), version }
     }
 
     fn play(happenings: &[(u64, u16, HappeningKind)]) -> Vec<Vec<(u64, Option<u64>)>> {
@@ -196,7 +211,7 @@ mod tests {
     }
 
     fn applied(key: u32, at: i64) -> HappeningKind {
-        HappeningKind::Applied { key: KeyId(key), version: version(at) }
+        HappeningKind::Applied { key: KeyId(key), stored: stored(at) }
     }
 
     #[test]
@@ -211,7 +226,7 @@ mod tests {
             (5, 1, applied(0, 2)),
             (6, 1, applied(1, 3)),
             (7, 1, Down),
-            (8, 1, Up(vec![(KeyId(0), version(2))])),
+            (8, 1, Up(vec![(KeyId(0), stored(2))])),
             (9, 0, Down),
         ]);
         assert_eq!(lags[0], [(0, None)], "the leader has no lag");
@@ -240,7 +255,7 @@ mod tests {
             (3, 1, applied(0, 9)),
             (4, 0, applied(0, 5)),
             (5, 1, applied(0, 5)),
-            (5, 1, Discarded { key, version: version(9), reason }),
+            (5, 1, Discarded { key, stored: stored(9), reason }),
             (6, 0, applied(0, 6)),
         ]);
         assert_eq!(lags[1], [(0, None), (1, Some(0)), (6, Some(1))]);

@@ -1,8 +1,9 @@
 //! The classifier on lives written by hand.
 
 use super::*;
-use crate::id::{OpId, Value};
+use crate::id::{KeyId, OpId, Value, Version};
 use crate::protocol::{Over, RequestId, Role, Stored};
+use crate::sim::TargetEffect;
 
 const KEY: KeyId = KeyId(0);
 const N1: NodeId = NodeId(0);
@@ -13,6 +14,10 @@ fn version(timestamp: i64) -> Version {
     Version { timestamp, node: N1, sequence: 0 }
 }
 
+fn stored(timestamp: i64) -> Stored {
+    Stored { value: Some(Value::text(0)), version: version(timestamp) }
+}
+
 /// The write of version 10, on three nodes.
 #[derive(Default)]
 struct Life {
@@ -20,6 +25,8 @@ struct Life {
     removes: bool,
     /// What live nodes hold at the end: a version.
     held: BTreeMap<NodeId, i64>,
+    /// What they hold there, if it is not what the write wrote.
+    value: Option<Value>,
     down: Vec<NodeId>,
     leaderships: Vec<Leadership>,
 }
@@ -56,13 +63,12 @@ impl Life {
     }
 
     fn applied(self, at: u64, node: NodeId) -> Self {
-        let version = version(10);
-        self.then(at, node, SightingKind::Observed(Observation::Apply { key: KEY, version }))
+        let apply = Observation::Apply { key: KEY, stored: stored(10) };
+        self.then(at, node, SightingKind::Observed(apply))
     }
 
     fn dropped(self, at: u64, node: NodeId, reason: DiscardReason) -> Self {
-        let version = version(10);
-        let dropped = Observation::Discard { key: KEY, version, reason };
+        let dropped = Observation::Discard { key: KEY, stored: stored(10), reason };
         self.then(at, node, SightingKind::Observed(dropped))
     }
 
@@ -104,24 +110,28 @@ impl Life {
         self
     }
 
+    fn target(&self) -> Target {
+        let effect = match self.removes {
+            true => TargetEffect::Remove,
+            false => TargetEffect::Put(Value::text(0)),
+        };
+        let op = Some((OpId(0), Time::ZERO));
+        Target { op, key: KEY, versions: vec![version(10)], effect, reads: Vec::new() }
+    }
+
     fn cause(&self) -> Cause {
         let snapshot = |node: NodeId| {
             let mut snapshot = NodeSnapshot::new(node, Role::Follower);
             snapshot.up = !self.down.contains(&node);
             if let Some(timestamp) = self.held.get(&node) {
-                let stored = Stored { value: Some(Value::text(0)), version: version(*timestamp) };
-                snapshot.data.insert(KEY, stored);
+                let value = self.value.or(stored(*timestamp).value);
+                snapshot.data.insert(KEY, Stored { value, version: version(*timestamp) });
             }
             snapshot
         };
         let finals: Vec<NodeSnapshot> = NodeId::all(3).map(snapshot).collect();
-        let subject = Subject {
-            key: KEY,
-            version: Some(version(10)),
-            removes: self.removes,
-            finals: &finals,
-            leaderships: &self.leaderships,
-        };
+        let target = self.target();
+        let subject = Subject { write: &target, finals: &finals, leaderships: &self.leaderships };
         classify(&self.sightings, subject)
     }
 
@@ -188,10 +198,10 @@ fn what_the_leader_lost_from_its_disk_is_not_put_down_to_those_who_follow_it() {
 fn a_write_goes_with_the_later_one_that_had_replaced_it() {
     Life::accepted()
         .applied(2, N2)
-        .then(3, N1, SightingKind::Superseded { by: version(20) })
+        .then(3, N1, SightingKind::Superseded { by: stored(20) })
         .crashed(4, N1, false)
-        .then(5, N2, SightingKind::Superseded { by: version(20) })
-        .then(6, N2, SightingKind::Superseded { by: version(1) })
+        .then(5, N2, SightingKind::Superseded { by: stored(20) })
+        .then(6, N2, SightingKind::Superseded { by: stored(1) })
         .then(6, N2, SightingKind::Uncovered { reason: DiscardReason::Replaced })
         .was_lost(Mechanism::FullStateOverwrite, N2, 6);
 }
@@ -324,15 +334,28 @@ fn a_live_copy_is_beaten_by_a_higher_version_alone() {
 #[test]
 fn an_older_write_in_its_place_is_told_from_a_newer_one() {
     let superseded = |by| {
-        let by = SightingKind::Superseded { by: version(by) };
+        let by = SightingKind::Superseded { by: stored(by) };
         Life::accepted().then(4, N1, by).crashed(8, N1, false)
     };
     superseded(99).was_lost(Mechanism::NeverShipped, N1, 8);
     let mut replaced =
-        Life::accepted().then(4, N1, SightingKind::Superseded { by: version(1) }).holds(N1, 1);
+        Life::accepted().then(4, N1, SightingKind::Superseded { by: stored(1) }).holds(N1, 1);
     replaced.was_lost(Mechanism::OverwrittenByOlder, N1, 4);
     replaced.removes = true;
     replaced.was_lost(Mechanism::Resurrected, N1, 4);
+}
+
+#[test]
+fn a_write_that_others_take_for_another_of_its_version_is_lost_by_that() {
+    let mistaken = Life::accepted().dropped(3, N2, DiscardReason::SameVersion);
+    mistaken.crashed(6, N1, false).down(N1).was_lost(Mechanism::VersionReused, N2, 3);
+    // The node that has it is up, and yet what is shown is the other.
+    let mut shown = Life::accepted().dropped(3, N2, DiscardReason::SameVersion).holds(N1, 10);
+    shown.value = Some(Value::text(1));
+    shown.was_lost(Mechanism::VersionReused, N1, 3);
+    let replaced = SightingKind::Superseded { by: stored(10) };
+    let replaced = Life::accepted().then(4, N1, replaced);
+    replaced.was_lost(Mechanism::VersionReused, N1, 4);
 }
 
 #[test]
@@ -362,16 +385,11 @@ fn names_and_figures_agree_and_are_unique() {
     }
 }
 
-/// How `node` came to lack the write of a life, by the end or by a time.
-fn lacked(life: &Life, node: NodeId, until: Option<u64>) -> Option<Mechanism> {
-    let subject = Subject {
-        key: KEY,
-        version: Some(version(10)),
-        removes: life.removes,
-        finals: &[],
-        leaderships: &[],
-    };
-    lacking(&life.sightings, subject, (node, until.map(Time::from_nanos)))
+/// How `node` came to lack the write of a life.
+fn lacked(life: &Life, node: NodeId) -> Option<Mechanism> {
+    let target = life.target();
+    let subject = Subject { write: &target, finals: &[], leaderships: &[] };
+    lacking(&life.sightings, subject, node)
 }
 
 #[test]
@@ -384,16 +402,14 @@ fn a_replica_lacks_what_never_arrived_what_it_refused_and_what_it_forgot() {
         .applied(3, N3)
         .crashed(6, N3, false)
         .started(7, N3, false);
-    assert_eq!(lacked(&life, N1, None), None, "it has the write");
-    assert_eq!(lacked(&life, N2, None), Some(Mechanism::NeverArrived));
-    assert_eq!(lacked(&life, N3, None), Some(Mechanism::MemoryLost));
-    assert_eq!(lacked(&life, N3, Some(5)), None, "until then it had the write");
-    assert_eq!(lacked(&life, N3, Some(2)), Some(Mechanism::NeverArrived));
+    assert_eq!(lacked(&life, N1), None, "it has the write");
+    assert_eq!(lacked(&life, N2), Some(Mechanism::NeverArrived));
+    assert_eq!(lacked(&life, N3), Some(Mechanism::MemoryLost));
 
     let refusing = Life::accepted().then(3, N2, brought).dropped(3, N2, DiscardReason::Older);
-    assert_eq!(lacked(&refusing, N2, None), Some(Mechanism::OlderTimestamp));
+    assert_eq!(lacked(&refusing, N2), Some(Mechanism::OlderTimestamp));
     let silent = Life::accepted().then(3, N2, brought);
-    assert_eq!(lacked(&silent, N2, None), None, "it got the write, and says no more");
+    assert_eq!(lacked(&silent, N2), None, "it got the write, and says no more");
 }
 
 #[test]

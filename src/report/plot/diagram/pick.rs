@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::words;
 use crate::config::{Config, Names};
-use crate::history::{Entry, Function, History, Status};
+use crate::history::{Entry, Function, History, Status, Writers};
 use crate::id::{ClientId, NodeId, OpId, Version};
-use crate::protocol::Cargo;
+use crate::protocol::{Cargo, Carried};
 use crate::report::layout::counted;
 use crate::report::plot::Caption;
 use crate::run::RunResult;
@@ -37,8 +37,9 @@ struct Stage<'a> {
     config: &'a Config,
     result: &'a RunResult,
     focus: &'a Focus,
-    /// The operation that each version belongs to.
-    owners: BTreeMap<Version, OpId>,
+    writers: Writers<'a>,
+    /// The operations that each version was given to, in the order of invocation.
+    owners: BTreeMap<Version, Vec<OpId>>,
 }
 
 impl Diagram {
@@ -51,7 +52,8 @@ impl Diagram {
         (chronicle, faults): (&Chronicle, &[FaultSpan]),
         focus: &Focus,
     ) -> Self {
-        let stage = Stage { config, result, focus, owners: owners(&result.history) };
+        let writers = Writers::of(&result.history);
+        let stage = Stage { config, result, focus, writers, owners: owners(&result.history) };
         let operations = stage.operations();
         let flights = stage.flights(&chronicle.flights, &operations);
         let rows = stage.rows(&operations, &flights);
@@ -92,13 +94,17 @@ impl Diagram {
     }
 }
 
-/// The operation of each version.
-fn owners(history: &History) -> BTreeMap<Version, OpId> {
+/// The operations of each version.
+fn owners(history: &History) -> BTreeMap<Version, Vec<OpId>> {
     let of_entries = history.iter().filter(|(_, entry)| entry.is_write());
-    let mut owners: BTreeMap<Version, OpId> =
-        of_entries.filter_map(|(op, entry)| Some((entry.version?, op))).collect();
-    owners.extend(history.other_versions().iter().map(|(op, version)| (*version, *op)));
-    owners.extend(history.cleared().iter().map(|(op, _, version)| (*version, *op)));
+    let of_entries = of_entries.filter_map(|(op, entry)| Some((entry.version?, op)));
+    let others = history.other_versions().iter().map(|(op, version)| (*version, *op));
+    let cleared = history.cleared().iter().map(|(op, _, version)| (*version, *op));
+    let mut owners: BTreeMap<Version, Vec<OpId>> = BTreeMap::new();
+    for (version, op) in of_entries.chain(others).chain(cleared) {
+        owners.entry(version).or_default().push(op);
+    }
+    owners.values_mut().for_each(|ops| ops.sort_unstable());
     owners
 }
 
@@ -177,11 +183,23 @@ impl Stage<'_> {
     }
 
     fn cargo_of<'a>(&'a self, flight: &'a Flight) -> impl Iterator<Item = OpId> + 'a {
-        flight.cargo.iter().filter_map(|(version, _)| self.owners.get(version).copied())
+        flight.cargo.iter().filter_map(|carried| self.owner(flight, *carried))
+    }
+
+    /// The operation of a write that a message has to do with: where it names a version alone, the last that was asked
+    /// for by then.
+    fn owner(&self, flight: &Flight, Carried { version, content, .. }: Carried) -> Option<OpId> {
+        let owners = self.owners.get(&version)?;
+        let is_asked = |op: &&OpId| self.result.history.entry(**op).invoked_at <= flight.sent_at;
+        let last = || owners.iter().rev().find(is_asked).copied();
+        match content {
+            Some((key, value @ Some(_))) => self.writers.writer(key, value, version),
+            Some((_, None)) | None => last(),
+        }
     }
 
     fn about_subject(&self, flight: &Flight) -> bool {
-        flight.cargo.iter().any(|(version, _)| self.focus.versions.contains(version))
+        flight.cargo.iter().any(|carried| self.focus.versions.contains(&carried.version))
             || self.cargo_of(flight).any(|op| self.is_subject(op))
             || flight.request.is_some_and(|request| self.is_subject(request.operation))
     }
@@ -234,7 +252,7 @@ impl Stage<'_> {
     }
 
     fn arrow(&self, flight: &Flight, from: usize, to: usize) -> Arrow {
-        let brings = flight.cargo.iter().any(|(_, cargo)| *cargo == Cargo::Write);
+        let brings = flight.cargo.iter().any(|carried| carried.cargo == Cargo::Write);
         let class = match (flight.request, &flight.cargo[..]) {
             (Some(_), _) => Class::Client,
             (None, []) => Class::Other,
@@ -243,8 +261,8 @@ impl Stage<'_> {
         };
         let label = match (class, &flight.cargo[..]) {
             (Class::Client, _) => String::new(),
-            (Class::Write, [(version, _)]) => match self.owners.get(version) {
-                Some(op) => format!("{} {}", flight.kind, self.short_name(*op)),
+            (Class::Write, [carried]) => match self.owner(flight, *carried) {
+                Some(op) => format!("{} {}", flight.kind, self.short_name(op)),
                 None => flight.kind.to_owned(),
             },
             _ => flight.kind.to_owned(),

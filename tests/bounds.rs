@@ -1,0 +1,245 @@
+//! Bounds: without one that it needs a property is unchecked, one that is set is a demand, and what is counted against
+//! it is everything that was asked.
+
+use splitbrain::check::CheckReport;
+use splitbrain::experiment::points;
+use splitbrain::fuzz::judge;
+use splitbrain::fuzz::shrink::shrink_scenario;
+use splitbrain::property::Property;
+use splitbrain::run::{RunOptions, RunResult, RunVerdict};
+use splitbrain::scenario::{Registry, Scenario};
+
+/// One client serves the arrivals of an open loop, and hangs on a leader that is paused for half of them.
+const HALF_IS_NEVER_SERVED: &str = r#"
+duration = "10s"
+settle = "5s"
+cluster.nodes = 3
+protocol.leader-follower = {}
+network.delay = "1ms"
+[workload]
+clients = 1
+open = { rate = "100/s", arrivals = "constant" }
+timeout = "8s"
+mix = { put = 1 }
+[[fault]]
+at = "5s"
+pause = "n1"
+"#;
+
+/// Two nodes are down for a second each, one after the other; nothing is answered until a leader follows the second.
+const ROLLING_RESTART: &str = r#"
+duration = "6s"
+settle = "20s"
+[cluster]
+nodes = 3
+[protocol.leader-follower]
+mode = "semi-sync"
+write-quorum = 1
+on-ack-timeout = "fail"
+wal.policy = "group-commit"
+failover = { election = "majority-vote", heartbeat = "100ms", timeout = "500ms", catch-up = "log" }
+[disk]
+sync = "1ms"
+[network]
+delay = "500us"
+client-delay = "500us"
+[workload]
+clients = 8
+mix = { put = 50, get = 50 }
+open = { rate = "200/s" }
+timeout = "300ms"
+[[fault]]
+at = "1s"
+for = "1s"
+crash = "n3"
+[[fault]]
+at = "4s"
+for = "1s"
+crash = "n1"
+"#;
+
+fn load(text: &str, sets: &[&str]) -> Scenario {
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &sets)
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+fn run(text: &str, sets: &[&str]) -> RunResult {
+    let scenario = load(text, sets);
+    scenario.run(scenario.config.seed, RunOptions::default())
+}
+
+fn report(result: &RunResult, property: Property) -> &CheckReport {
+    let report = result.checks.iter().find(|report| report.property == property);
+    report.expect("every property is reported")
+}
+
+fn figure(result: &RunResult, name: &str) -> u64 {
+    let figures = &report(result, Property::Availability).figures;
+    figures.iter().find(|(other, _)| *other == name).expect("such a figure").1
+}
+
+fn unmet(result: &RunResult) -> Vec<String> {
+    let unmet = result.expectations.iter().filter(|expectation| !expectation.met);
+    unmet.map(|unmet| format!("{}; found {}", unmet.name, unmet.found)).collect()
+}
+
+#[test]
+fn arrivals_that_no_client_was_free_for_were_not_answered() {
+    let result = run(HALF_IS_NEVER_SERVED, &["check.availability-bound=99%"]);
+    assert_eq!(figure(&result, "operations"), 999);
+    assert_eq!((figure(&result, "answered"), figure(&result, "never_served")), (500, 499));
+    assert_eq!(result.verdict, RunVerdict::Fail);
+    assert_eq!(unmet(&result), ["availability-bound = 99%; found 50.05% answered, 500 of 999"]);
+    // As many as were answered is enough.
+    let result = run(HALF_IS_NEVER_SERVED, &["check.availability-bound=50.05%"]);
+    assert_eq!((result.verdict, unmet(&result)), (RunVerdict::Pass, Vec::new()));
+}
+
+/// Nobody is told of a property that nothing was held against that it is valid, at whatever share.
+#[test]
+fn without_a_bound_availability_and_lag_are_unchecked_and_the_run_passes() {
+    let result = run(HALF_IS_NEVER_SERVED, &[]);
+    for property in [Property::Availability, Property::ReplicationLag] {
+        assert_eq!(report(&result, property).judged.name(), "unchecked");
+    }
+    assert_eq!((result.verdict, figure(&result, "availability_ppm")), (RunVerdict::Pass, 500_500));
+    // A scenario may say so.
+    let said = ["expect.availability=unchecked", "expect.replication-lag=unchecked"];
+    assert_eq!(run(HALF_IS_NEVER_SERVED, &said).verdict, RunVerdict::Pass);
+}
+
+#[test]
+fn a_bound_is_a_demand_unless_the_scenario_expects_something_else() {
+    let bounds = ["check.availability-bound=99.9%", "check.recovery-bound=2s"];
+    let result = run(ROLLING_RESTART, &bounds);
+    assert_eq!(result.verdict, RunVerdict::Fail);
+    // The configuration promises nothing of it, and is not blamed.
+    let availability = report(&result, Property::Availability);
+    assert_eq!(availability.judged.name(), "allowed");
+    let met = availability.demands.iter().map(|demand| demand.met);
+    assert_eq!(met.collect::<Vec<_>>(), [false, true], "{availability:#?}");
+    let unmet = unmet(&result);
+    assert_eq!(unmet.len(), 1, "{unmet:?}");
+    assert!(unmet[0].starts_with("availability-bound = 99.9%; found "), "{unmet:?}");
+
+    for (said, verdict) in [("allowed", RunVerdict::Pass), ("valid", RunVerdict::Fail)] {
+        let said = format!("expect.availability={said}");
+        assert_eq!(run(ROLLING_RESTART, &[bounds[0], &said]).verdict, verdict, "{said}");
+    }
+}
+
+/// Whatever the property, and whether or not it is promised.
+#[test]
+fn every_bound_is_a_demand() {
+    let bounds = [
+        ("staleness-bound=1ms", Property::Staleness),
+        ("availability-bound=100%", Property::Availability),
+        ("recovery-bound=1ms", Property::Availability),
+        ("leaderless-bound=1ms", Property::Liveness),
+        ("replication-lag-bound=1us", Property::ReplicationLag),
+    ];
+    for (bound, property) in bounds {
+        let bound = format!("check.{bound}");
+        let stale = ["workload.read-from=any", "workload.keys=1", "network.delay=20ms"];
+        let sets = [&stale[..], &[bound.as_str()]].concat();
+        let result = run(ROLLING_RESTART, &sets);
+        assert!(report(&result, property).misses_a_bound(), "{bound}");
+        let named = unmet(&result).iter().any(|unmet| {
+            let bound = bound.trim_start_matches("check.").replace('=', " = ");
+            unmet.starts_with(&bound)
+        });
+        assert!(named && result.verdict == RunVerdict::Fail, "{bound}: {:?}", unmet(&result));
+        let judged = report(&result, property).judged.name();
+        let said = format!("expect.{property}={judged}");
+        let result = run(ROLLING_RESTART, &[&sets[..], &[said.as_str()]].concat());
+        assert_eq!((result.verdict, unmet(&result)), (RunVerdict::Pass, Vec::new()), "{bound}");
+    }
+}
+
+/// A missed bound is a find, is shrunk as one, and the file that is left says what comes of it.
+#[test]
+fn fuzzing_takes_a_missed_bound_for_a_find() {
+    let demanding =
+        load(ROLLING_RESTART, &["check.availability-bound=100%", "workload.operations=40"]);
+    let result = demanding.run(1, RunOptions::default());
+    let found = judge::findings(&demanding.config, &result, false);
+    let checks: Vec<&str> = found.iter().map(|found| found.signature.check.as_str()).collect();
+    assert_eq!(checks, ["availability"]);
+    assert!(judge::unmet(&demanding.config, &result).is_empty(), "one find, not two");
+
+    let shrunk = shrink_scenario(&demanding, 1, &Registry::new(), None).expect("it is shrunk");
+    assert!(shrunk.text.contains("availability-bound"), "{}", shrunk.text);
+    assert!(shrunk.text.contains("availability = \"allowed\""), "{}", shrunk.text);
+    assert_eq!(run(&shrunk.text, &[]).verdict, RunVerdict::Pass, "{}", shrunk.text);
+
+    let content =
+        load(ROLLING_RESTART, &["check.availability-bound=100%", "expect.availability=allowed"]);
+    let result = content.run(1, RunOptions::default());
+    assert_eq!(judge::findings(&content.config, &result, false), []);
+}
+
+/// What a file exports demands what the file does, and no more.
+#[test]
+fn an_export_sets_no_bound_that_the_file_does_not() {
+    let scenario = load(ROLLING_RESTART, &["check.recovery-bound=2s"]);
+    let again = load(&scenario.export(), &[]);
+    assert_eq!(again.config.bounds, scenario.config.bounds);
+    assert_eq!(load(&load(ROLLING_RESTART, &[]).export(), &[]).config.bounds, Default::default());
+}
+
+/// The points of a sweep are held to the bounds of the file, but not where it expects them to be missed.
+#[test]
+fn a_sweep_is_held_to_bounds_but_for_those_that_the_file_expects_to_be_missed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("s.toml");
+    std::fs::write(&path, ROLLING_RESTART).expect("written");
+    let verdict = |sets: &[&str]| {
+        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+        let points = points::grid(&path, &Registry::new(), &sets, &[]).expect("it is right");
+        points[0].scenario.run(1, RunOptions::default()).verdict
+    };
+    let bound = "check.availability-bound=100%";
+    assert_eq!(verdict(&[]), RunVerdict::Pass);
+    assert_eq!(verdict(&[bound]), RunVerdict::Fail);
+    assert_eq!(verdict(&[bound, "expect.availability=allowed"]), RunVerdict::Pass);
+}
+
+/// Two leaders answer everybody, half a second away: what counts is when they did.
+#[test]
+fn a_split_brain_does_not_hide_behind_the_distance_of_clients() {
+    let text = r#"
+duration = "6s"
+settle = "20s"
+cluster.nodes = 3
+[protocol.leader-follower]
+timestamps = "wall"
+failover = { election = "lowest-id", heartbeat = "50ms", timeout = "200ms" }
+[network]
+delay = "1ms"
+client-delay = "250ms"
+[[fault]]
+at = "1s"
+for = "700ms"
+isolate = "n1"
+[[operation]]
+at = "1100ms"
+client = "a"
+put = { key = "x", value = "a1", to = "n1" }
+[[operation]]
+at = "1150ms"
+client = "b"
+put = { key = "x", value = "b1", to = "n2" }
+"#;
+    let judged = |sets: &[&str]| report(&run(text, sets), Property::SplitBrain).judged.name();
+    assert_eq!(judged(&[]), "allowed");
+    // However far away, and whether or not they still wait for the answer.
+    assert_eq!(
+        judged(&["network.client-delay=1ms", "operation.0.at=1300ms", "operation.1.at=1300ms"]),
+        "allowed"
+    );
+    assert_eq!(judged(&["operation.0.timeout=300ms", "operation.1.timeout=300ms"]), "allowed");
+    // Answered before the other led, or accepted after this one was deposed.
+    assert_eq!(judged(&["operation.0.at=800ms"]), "valid");
+    assert_eq!(judged(&["operation.0.at=1600ms"]), "valid");
+}
