@@ -203,7 +203,7 @@ fn checks() -> Vec<CheckReport> {
             property,
             verdict: Verdict::Unchecked("no bound is set".to_owned()),
             promise: Promise::Never { why: "the protocol says nothing about it" },
-            voided_by: Hazards::NONE,
+            voided_by: Vec::new(),
             judged: ExpectedVerdict::Unchecked,
             demands: Vec::new(),
             figures: Vec::new(),
