@@ -492,7 +492,7 @@ put = { key = "k", value = "v" }
 #[test]
 fn what_a_settled_cluster_has_lost_is_lost_however_little_time_it_had() {
     let story = r#"
-duration = "4s"
+duration = "8s"
 settle = "1s"
 [protocol.leader-follower]
 mode = "semi-sync"
@@ -889,7 +889,7 @@ fn promises_tells_what_the_settings_of_a_file_promise_and_why() {
         "promised durability unless a leader and 2 other nodes crashed, lost power or came back with an empty disk, or a \
          leader had its wall clock set wrong because",
         "never availability because nobody takes the place of a leader",
-        "may need 6s after everything has healed, and `settle` is 1m.",
+        "may need 6s after everything has healed, and `settle` is 60s.",
     ] {
         assert!(words.contains(told), "{told}: {out}");
     }

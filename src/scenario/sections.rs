@@ -29,13 +29,16 @@ const MOST_SETTLE: Span = Span::from_secs(600);
 /// The settings, the protocol with its own, and what a campaign may draw.
 pub(super) type Decoded = (Config, Box<dyn ConfiguredProtocol>, Option<Fuzz>);
 
+/// The same, and what may not be meant.
+pub(super) type Warned = (Decoded, Option<Diagnostics>);
+
 /// Parses and decodes a file with its arguments, and says what may not be meant.
 pub(super) fn decode(
     origin: &str,
     text: &[u8],
     registry: &Registry,
     overrides: &Overrides<'_>,
-) -> Result<(Decoded, Option<Diagnostics>), Diagnostics> {
+) -> Result<Warned, Diagnostics> {
     let sink = Sink::default();
     decode_into(origin, text, registry, overrides, sink).0
 }
@@ -47,7 +50,7 @@ fn decode_into(
     registry: &Registry,
     overrides: &Overrides<'_>,
     sink: Sink,
-) -> (Result<(Decoded, Option<Diagnostics>), Diagnostics>, Option<Sink>) {
+) -> (Result<Warned, Diagnostics>, Option<Sink>) {
     let mut sources = Sources::default();
     let Some(mut root) = tree::parse(origin, text, &mut sources, &sink) else {
         return (Err(Diagnostics::new(sources, sink)), None);
