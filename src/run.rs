@@ -8,7 +8,7 @@ use crate::history::History;
 use crate::metrics::{
     LastWrite, Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved,
 };
-use crate::property::Property;
+use crate::property::{Incidents, Property};
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::sim::event::Event;
 use crate::sim::queue::{CalendarQueue, HeapQueue};
@@ -155,6 +155,8 @@ pub struct RunResult {
     pub recoveries: Vec<Recovery>,
     /// Every fault that struck, in order of time.
     pub strikes: Vec<Strike>,
+    /// What befell whom that may void a promise.
+    pub incidents: Incidents,
     /// Every property, in the order of [`crate::property::Property::ALL`].
     pub checks: Vec<CheckReport>,
     /// How what was broken came to be broken, where the run tells: of a lost write how it was lost; of replicas that
@@ -198,7 +200,8 @@ pub fn run<P: Protocol>(
     let finished = simulate::<P>(config, settings, seed, options.queue, notes);
     let promises = P::promises(settings, config);
     let evidence = losses::evidence(config, &finished);
-    let mut checks = check::judge(&evidence, &promises, finished.hazards);
+    let settles = P::settles_within(settings, config);
+    let mut checks = check::judge(&evidence, &promises, &finished.incidents, settles);
     let mechanisms = causes::tell::<P>(&mut checks, config, settings, (seed, options), &finished);
     let expectations = expect::evaluate(config, &finished, &checks);
     let verdict = verdict(config, &finished.settlement, &checks, &expectations);
@@ -218,6 +221,7 @@ pub fn run<P: Protocol>(
         leaderships: finished.leaderships,
         recoveries: finished.recoveries,
         strikes: finished.strikes,
+        incidents: finished.incidents,
         checks,
         mechanisms,
         expectations,

@@ -1,6 +1,6 @@
 //! What one run contributes to its point of a sweep.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::ExpectedVerdict;
 use crate::history::{Entry, Failure, Function, History, Status};
@@ -94,7 +94,10 @@ impl Sample {
         let judged = |property| report(property).map_or(ExpectedVerdict::Unknown, |c| c.judged);
         let divergence = report(Property::Convergence)
             .filter(|check| check.judged != ExpectedVerdict::Valid)
-            .map_or_else(Vec::new, |check| check.voided_by.iter().collect());
+            .map_or_else(Vec::new, |check| {
+                let hazards = check.voided_by.iter().map(|incident| incident.hazard);
+                hazards.collect::<BTreeSet<_>>().into_iter().collect()
+            });
         let reads = figure(Property::Staleness, "reads");
         Self {
             verdict: result.verdict,

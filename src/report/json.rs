@@ -16,8 +16,8 @@
 //! - several files: [`scenarios`], `{verdict, scenarios[..]}` with a document of the first or second kind a file
 //!
 //! `verified` is there with `--verify` only, and in no file. A function without an operation that completed ok has
-//! no latency. `voided_by` says what happened in the run that the promise does not cover; `reason` is why a verdict
-//! is unknown or unchecked; `operations` of a witness are `op` in `history.jsonl`. Times and lengths are integer nanoseconds,
+//! no latency. `voided_by` says what happened in the run, to whom and when, that the promise does not cover; `reason` is
+//! why a verdict is unknown or unchecked; `operations` of a witness are `op` in `history.jsonl`. Times and lengths are integer nanoseconds,
 //! digests and versions strings.
 
 use serde_json::{Map, Value, json};
@@ -26,7 +26,7 @@ use crate::check::{Verdict, Witness};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::{LastWrite, Latency, MessageCounts, Settlement, Standstill};
-use crate::property::{Hazard, Promise};
+use crate::property::Promise;
 use crate::report::tally::Tally;
 use crate::report::{Check, FaultAct, OperationCounts, Report};
 use crate::run::RunVerdict;
@@ -163,7 +163,7 @@ fn network(counts: &MessageCounts) -> Value {
     })
 }
 
-fn check(Check { report, expected, mechanism }: &Check) -> (String, Value) {
+fn check(Check { report, expected, mechanism, voided }: &Check) -> (String, Value) {
     let (promise, why) = match report.promise {
         Promise::Always { why } => ("always", why),
         Promise::Unless { why, .. } => ("unless", why),
@@ -184,7 +184,7 @@ fn check(Check { report, expected, mechanism }: &Check) -> (String, Value) {
         "expected": expected.map(ExpectedVerdict::name),
         "promise": promise,
         "why": why,
-        "voided_by": report.voided_by.iter().map(Hazard::phrase).collect::<Vec<_>>(),
+        "voided_by": voided,
         "reason": reason,
         "witness": witness,
         "mechanism": mechanism.map(Mechanism::name),
@@ -289,7 +289,7 @@ mod tests {
         assert_eq!(durability["figures"]["lost"], 3);
         assert_eq!(
             document["checks"]["staleness"]["voided_by"][0],
-            "a message was lost or blocked"
+            "a message from n1 to n2 was lost or blocked at 5.000000000 s"
         );
         assert_eq!(keys(&document["network"]), "sent delivered lost duplicated blocked");
         assert_eq!(keys(&document["leaders"][1]), "term node from_ns until_ns");

@@ -10,6 +10,7 @@ use crate::history::{Failure, Function, History, NemesisEvent, Status};
 use crate::metrics::{
     LastWrite, Latency, Leadership, MessageCounts, Settlement, Standstill, Unserved,
 };
+use crate::property::Incident;
 use crate::run::mechanism::Mechanism;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
@@ -90,6 +91,8 @@ pub struct Check {
     pub expected: Option<ExpectedVerdict>,
     /// How it came to be broken, where the run tells.
     pub mechanism: Option<Mechanism>,
+    /// What voided the promise, in words: what happened to whom, and when.
+    pub voided: Vec<String>,
 }
 
 /// An act of the nemesis, with its fault named.
@@ -196,6 +199,7 @@ impl Report {
     #[must_use]
     pub fn of(scenario: &str, config: &Config, result: &RunResult) -> (Self, Lengths) {
         let mut lengths = Lengths::of(&result.history);
+        let voided = |incident: &Incident| incident.phrase(|id| config.names.client(id));
         let check = |report: &CheckReport| {
             let mut said = config.expect.checks.iter();
             let expected = said.find(|(property, _)| *property == report.property);
@@ -203,6 +207,7 @@ impl Report {
                 report: report.clone(),
                 expected: expected.map(|(_, verdict)| *verdict),
                 mechanism: result.mechanism(report.property),
+                voided: report.voided_by.iter().map(voided).collect(),
             }
         };
         let fault = |act: &NemesisEvent| FaultAct {

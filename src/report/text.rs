@@ -9,7 +9,7 @@ use crate::check::{CheckReport, Verdict};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::{LastWrite, Latency, Leadership, MessageCounts, Settlement, Standstill};
-use crate::property::{Hazard, Promise};
+use crate::property::Promise;
 use crate::report::availability;
 use crate::report::layout::{WIDTH, counted, grouped, moment, width, wrap};
 use crate::report::remark::discarded;
@@ -194,7 +194,7 @@ impl Page {
         }
     }
 
-    fn check(&mut self, Check { report, expected, .. }: &Check) {
+    fn check(&mut self, Check { report, expected, voided, .. }: &Check) {
         let mut title = report.property.name().to_owned();
         let explanation = match &report.verdict {
             Verdict::Valid => None,
@@ -211,7 +211,7 @@ impl Page {
             self.line(&wrap(explanation, VERDICT, false));
         }
         if report.judged != ExpectedVerdict::Unknown {
-            self.line(&wrap(&promise(report), VERDICT, false));
+            self.line(&wrap(&promise(report, voided), VERDICT, false));
         }
     }
 
@@ -385,14 +385,21 @@ fn outcomes(tally: &Tally) -> String {
     format!("{}: {}", counted(tally.runs(), "run"), nonzero(&outcomes))
 }
 
+/// How much of what voided a promise is told; JSON has all of it.
+const CAUSES_SHOWN: usize = 3;
+
 /// What the configuration promises of a broken property, and whether that covers the run.
-fn promise(report: &CheckReport) -> String {
-    let voided: Vec<_> = report.voided_by.iter().map(Hazard::phrase).collect();
+fn promise(report: &CheckReport, voided: &[String]) -> String {
     match report.promise {
         Promise::Always { why } => format!("Promised: {why}"),
         Promise::Unless { why, .. } if voided.is_empty() => format!("Promised: {why}"),
         Promise::Unless { why, .. } => {
-            format!("Not promised in this run, because {} ({why})", voided.join(" and "))
+            let (shown, rest) = voided.split_at(voided.len().min(CAUSES_SHOWN));
+            let mut because = shown.join(" and ");
+            if !rest.is_empty() {
+                because += &format!(" and {} more", rest.len());
+            }
+            format!("Not promised in this run, because {because} ({why})")
         }
         Promise::Never { why } => format!("Not promised: {why}"),
     }
@@ -500,8 +507,8 @@ PASS  A partition, and what it costs             seed 1  digest 0123456789abcdef
              Promised: Every write waits for a majority.
   allowed    staleness
              A read missed a write.
-             Not promised in this run, because a message was lost or blocked (A
-             follower applies what reaches it.)
+             Not promised in this run, because a message from n1 to n2 was lost
+             or blocked at 5.000000000 s (A follower applies what reaches it.)
   valid      convergence, lww-maximum, single-leader, read-your-writes,
              monotonic-reads, monotonic-writes, writes-follow-reads, replay,
              split-brain, liveness, resurrection, append-uniqueness

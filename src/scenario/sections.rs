@@ -21,16 +21,25 @@ pub(super) const TIES: [(&str, Ties); 2] = [("causal", Ties::Causal), ("random",
 /// The most nodes, in the type of [`Cluster::nodes`].
 pub(super) const NODES: u16 = MAX_NODES as u16;
 
+/// How long a cluster may settle where a file is silent: so long, or longer where its settings need it, but not longer
+/// than [`MOST_SETTLE`].
+const SETTLE: Span = Span::from_secs(30);
+
+const MOST_SETTLE: Span = Span::from_secs(600);
+
 /// The settings, the protocol with its own, and what a campaign may draw.
 pub(super) type Decoded = (Config, Box<dyn ConfiguredProtocol>, Option<Fuzz>);
 
-/// Parses and decodes a file with its arguments.
+/// The same, and what may not be meant.
+pub(super) type Warned = (Decoded, Option<Diagnostics>);
+
+/// Parses and decodes a file with its arguments, and says what may not be meant.
 pub(super) fn decode(
     origin: &str,
     text: &[u8],
     registry: &Registry,
     overrides: &Overrides<'_>,
-) -> Result<Decoded, Diagnostics> {
+) -> Result<Warned, Diagnostics> {
     let sink = Sink::default();
     decode_into(origin, text, registry, overrides, sink).0
 }
@@ -42,7 +51,7 @@ fn decode_into(
     registry: &Registry,
     overrides: &Overrides<'_>,
     sink: Sink,
-) -> (Result<Decoded, Diagnostics>, Option<Sink>) {
+) -> (Result<Warned, Diagnostics>, Option<Sink>) {
     let mut sources = Sources::default();
     let Some(mut root) = tree::parse(origin, text, &mut sources, &sink) else {
         return (Err(Diagnostics::new(sources, sink)), None);
@@ -64,7 +73,11 @@ fn decode_into(
         });
     }
     match decoded {
-        Some(decoded) if sink.is_clean() => (Ok(decoded), Some(sink)),
+        Some(decoded) if sink.is_clean() => {
+            let warning = short_settle(&root, &decoded);
+            let warnings = warning.map(|warning| Diagnostics::warning(sources, warning));
+            (Ok((decoded, warnings)), Some(sink))
+        }
         _ => (Err(Diagnostics::new(sources, sink)), None),
     }
 }
@@ -100,7 +113,8 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     let title = table.or("title", "", Element::line);
     let seed = table.or("seed", 1, |seed| seed.integer(0..=i64::MAX.unsigned_abs()));
     let duration = table.or("duration", Span::from_secs(30), Element::positive_duration);
-    let settle = table.or("settle", Span::from_secs(30), Element::duration);
+    let settle_given = table.optional("settle", Element::duration);
+    let settle = settle_given.map(|given| given.unwrap_or(SETTLE));
     let ties = table.or("ties", Ties::Causal, |ties| ties.choice(&TIES));
     let nodes_given = table.required("cluster", |cluster| cluster.table(self::cluster));
     // With a wrong cluster everything else is read all the same, as if it had all nodes there can be.
@@ -176,6 +190,11 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         );
         return None;
     }
+    if settle_given == Some(None)
+        && let Some(needed) = protocol.settles_within(&config).whole_seconds()
+    {
+        config.settle = needed.clamp(SETTLE, MOST_SETTLE);
+    }
     Some((config, protocol, fuzz?))
 }
 
@@ -190,6 +209,23 @@ fn stands_still(config: &Config, protocol: &dyn ConfiguredProtocol) -> bool {
     let answers_at_once =
         || protocol.awaited(config).is_some_and(|awaited| awaited.confirmations == 0);
     load.operations.is_none() && !thinks && !takes_time && answers_at_once()
+}
+
+/// What is said of a `settle` that is shorter than the settings may need.
+fn short_settle(root: &Node, (config, protocol, _): &Decoded) -> Option<Problem> {
+    let needed = protocol.settles_within(config).whole_seconds()?;
+    if config.settle >= needed {
+        return None;
+    }
+    let title = format!("`settle` is shorter than these settings may need, {needed}");
+    let help = "a property that is to hold in the end and does not is `unknown` in such a run, and no violation";
+    let problem = match root.get("settle") {
+        Some(settle) => {
+            Problem::new(settle.at, title, format!("{needed} would do, whatever goes wrong before"))
+        }
+        None => Problem::nowhere(format!("{title}: it is {} by default", config.settle)),
+    };
+    Some(problem.help(help))
 }
 
 fn cluster(table: &mut TableDecoder<'_>) -> Option<Cluster> {

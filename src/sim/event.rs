@@ -7,7 +7,7 @@ use crate::digest::{Digest, DigestValue};
 use crate::history::History;
 use crate::id::{ClientId, NodeId};
 use crate::metrics::MessageCounts;
-use crate::property::{Hazard, Hazards};
+use crate::property::{Befallen, Hazard, Incidents};
 use crate::protocol::{DiskError, Message, Protocol, Reply, RequestId, Ticket};
 use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
@@ -157,8 +157,8 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     pub(crate) counts: MessageCounts,
     /// Messages between nodes that are on their way and mean something besides "I am here".
     pub(crate) in_flight: u64,
-    /// What happened that may void a promise.
-    pub(crate) hazards: Hazards,
+    /// What befell whom that may void a promise.
+    pub(crate) incidents: Incidents,
     /// A line an event, if asked for.
     pub(crate) trace: Trace,
     /// Messages that were stopped, if asked for.
@@ -182,7 +182,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
             history: History::with_capacity(operations),
             counts: MessageCounts::default(),
             in_flight: 0,
-            hazards: Hazards::NONE,
+            incidents: Incidents::NONE,
             trace,
             grounded: None,
             events: 0,
@@ -301,14 +301,19 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         self.digest.value()
     }
 
+    /// Notes that a hazard befell a node.
+    pub(crate) fn befalls(&mut self, node: NodeId, hazard: Hazard) {
+        self.incidents.note(hazard, Befallen::Node(node), self.now);
+    }
+
     /// Notes that a message between nodes will not arrive.
-    pub(crate) fn lose(&mut self, blocked: bool) {
+    pub(crate) fn lose(&mut self, (from, to): (NodeId, NodeId), blocked: bool) {
         if blocked {
             self.counts.blocked += 1;
         } else {
             self.counts.lost += 1;
         }
-        self.hazards.insert(Hazard::MessageLost);
+        self.incidents.note_lost_message(from, to, self.now);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::id::{NodeId, NodeSet, OpId};
 use crate::metrics::{
     Application, LastWrite, Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved,
 };
-use crate::property::Hazards;
+use crate::property::Incidents;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::time::Time;
 
@@ -33,7 +33,7 @@ pub(crate) struct Finished {
     pub(crate) recoveries: Vec<Recovery>,
     /// Every fault that struck, in order of time.
     pub(crate) strikes: Vec<Strike>,
-    pub(crate) hazards: Hazards,
+    pub(crate) incidents: Incidents,
     /// Nodes that are up and never lost what was in their memory.
     pub(crate) survivors: NodeSet,
     /// What each expected state looked like at its time, in file order.
@@ -90,7 +90,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             leaderships: self.leaderships,
             recoveries: self.recoveries,
             strikes: self.strikes,
-            hazards: self.kernel.hazards,
+            incidents: self.kernel.incidents,
             states: self.states.into_snapshots(),
             script: self.clients.script_operations().to_vec(),
             history: self.kernel.history,

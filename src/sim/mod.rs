@@ -8,7 +8,7 @@ use crate::digest::{DigestValue, name_hash};
 use crate::history::Failure;
 use crate::id::{ClientId, FaultId, NodeId};
 use crate::metrics::{Application, Leadership, Recovery, Settlement, Strike};
-use crate::property::Hazard;
+use crate::property::{Befallen, Hazard};
 use crate::protocol::{
     Context, DiskOperation, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply,
     RequestId,
@@ -210,13 +210,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     }
 
     fn start(&mut self) {
-        let of_clients = self.config.client_clocks.iter().map(|(_, clock)| clock);
-        if self.config.clocks.iter().chain(of_clients.clone()).any(|clock| clock.offset_ns != 0) {
-            self.kernel.hazards.insert(Hazard::ClockSkew);
-        }
-        if self.config.clocks.iter().chain(of_clients).any(|clock| clock.drift_ppb != 0) {
-            self.kernel.hazards.insert(Hazard::ClockDrift);
-        }
+        self.note_clocks();
         for (index, fault) in (0..).zip(&self.config.faults) {
             let id = fault_id(self.config, fault.id);
             if let Start::At(at) = fault.start {
@@ -233,6 +227,22 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             self.boot(node, CausalId::root(Root::Boot, node.0.into(), 0));
         }
         self.clients.start(self.config, &mut self.kernel);
+    }
+
+    /// Which clocks are wrong from the start.
+    fn note_clocks(&mut self) {
+        let nodes = NodeId::all(self.config.cluster.nodes).map(Befallen::Node);
+        let clients = self.config.client_clocks.iter();
+        let clocks = nodes.zip(&self.config.clocks);
+        let of_clients = clients.map(|(client, clock)| (Befallen::Client(*client), clock));
+        for (befell, clock) in clocks.chain(of_clients) {
+            if clock.offset_ns != 0 {
+                self.kernel.incidents.note(Hazard::ClockSkew, befell, Time::ZERO);
+            }
+            if clock.drift_ppb != 0 {
+                self.kernel.incidents.note(Hazard::ClockDrift, befell, Time::ZERO);
+            }
+        }
     }
 
     /// Plays an event in a run in which some node is paused, or was a moment ago.
@@ -334,7 +344,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 }
             });
         } else {
-            self.kernel.lose(false);
+            self.kernel.lose((from, to), false);
             self.note_down(to);
             self.refuse(id, (from, to), boot, message);
         }
@@ -568,7 +578,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 self.put_on_its_way((from, to, boot), id, message, fate);
             }
             fate @ (Fate::Lost | Fate::Blocked) => {
-                self.kernel.lose(fate == Fate::Blocked);
+                self.kernel.lose((from, to), fate == Fate::Blocked);
                 if self.kernel.trace.wanted() {
                     let what = if fate == Fate::Lost { ". lost" } else { ". blocked" };
                     let text = message.describe(&self.config.names);

@@ -208,7 +208,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             if empty_disk {
                 self.slots[node.index()].disk.wipe();
                 self.slots[node.index()].last_data = None;
-                self.kernel.hazards.insert(Hazard::EmptyDisk);
+                self.kernel.befalls(*node, Hazard::EmptyDisk);
                 if let Some(watch) = &mut self.watch {
                     watch.disk_replaced(self.kernel.now, *node);
                 }
@@ -387,9 +387,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.stop_timers(node);
         self.any_paused = self.slots.iter().any(|slot| slot.paused);
         self.forget_pauses(node);
-        self.kernel.hazards.insert(Hazard::Crash);
+        self.kernel.befalls(node, Hazard::Crash);
         if for_good {
-            self.kernel.hazards.insert(Hazard::StayedDown);
+            self.kernel.befalls(node, Hazard::StayedDown);
         }
         let lost = if power { self.cut_power(node, id) } else { None };
         for event in backlog {
@@ -398,9 +398,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             }
             match event.what {
                 // The process took it and died: its sender hears nothing.
-                What::Message { message, .. } => {
+                What::Message { to, from, message, .. } => {
                     self.kernel.in_flight -= u64::from(!message.is_background());
-                    self.kernel.lose(false);
+                    self.kernel.lose((from, to), false);
                 }
                 What::Refused { message, .. } => {
                     self.kernel.in_flight -= u64::from(!message.is_background());
@@ -425,7 +425,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let disk = &mut self.slots[node.index()].disk;
         let before = self.watch.is_some().then(|| disk.image());
         disk.lose_power(&self.kernel.draws, id);
-        self.kernel.hazards.insert(Hazard::PowerLoss);
+        self.kernel.befalls(node, Hazard::PowerLoss);
         before.map(|before| PowerLoss { before, after: disk.image() })
     }
 
@@ -472,7 +472,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     fn jump(&mut self, nodes: &[NodeId], by_ns: i64) {
         for node in nodes {
             self.slots[node.index()].clock.jump(by_ns);
-            self.kernel.hazards.insert(Hazard::ClockSkew);
+            self.kernel.befalls(*node, Hazard::ClockSkew);
         }
     }
 
@@ -481,7 +481,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     fn set_drift(&mut self, node: NodeId, id: CausalId) {
         let own = self.config.clocks[node.index()].drift_ppb;
         let ppb = self.slots[node.index()].drifts.last().map_or(own, |(_, ppb)| *ppb);
-        self.kernel.hazards.insert(Hazard::ClockDrift);
+        self.kernel.befalls(node, Hazard::ClockDrift);
         let now = self.kernel.now;
         let slot = &mut self.slots[node.index()];
         let local_left = |due: Time, slot: &super::Slot<P>| {

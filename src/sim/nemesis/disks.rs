@@ -23,19 +23,24 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let what = match fault {
             DiskFault::FlipBit { byte } => return (None, self.flip_bits(&hit, *byte, id)),
             DiskFault::TornWrite => "will tear what is not synced",
-            DiskFault::LostWrite => {
-                self.kernel.hazards.insert(Hazard::LostWrite);
-                "lies about syncs"
-            }
+            DiskFault::LostWrite => "lies about syncs",
             DiskFault::ReadError => "cannot be read",
-            DiskFault::Full => {
-                self.kernel.hazards.insert(Hazard::DiskFull);
-                "is full"
-            }
+            DiskFault::Full => "is full",
             DiskFault::Slow(_) => "is slow",
         };
         let name = super::super::fault_id(self.config, self.config.faults[index as usize].id);
+        let hazard = match fault {
+            DiskFault::LostWrite => Some(Hazard::LostWrite),
+            DiskFault::Full => Some(Hazard::DiskFull),
+            DiskFault::FlipBit { .. }
+            | DiskFault::TornWrite
+            | DiskFault::ReadError
+            | DiskFault::Slow(_) => None,
+        };
         for node in &hit {
+            if let Some(hazard) = hazard {
+                self.kernel.befalls(*node, hazard);
+            }
             self.slots[node.index()].disk.begin(index, name, fault.clone());
         }
         (Some(Undo::Disk(hit)), format!("the disk of {whose} {what}"))
@@ -46,7 +51,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         for node in hit {
             let found = self.slots[node.index()].disk.flip_bit(byte, &self.kernel.draws, id);
             let Some((byte, bit)) = found else { continue };
-            self.kernel.hazards.insert(Hazard::BitRot);
+            self.kernel.befalls(*node, Hazard::BitRot);
             flipped.push(format!("bit {bit} of byte {byte} on the disk of {node} flips"));
         }
         if flipped.is_empty() {
