@@ -542,7 +542,13 @@ fn its_tables_list_every_key_of_the_files() {
     let output = splitbrain(folder.path(), &[&args[..], &["--out", "out"]].concat());
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
+    // Two leaders at once are another story.
+    let contested = "scenarios/regressions/two-leaders-and-clients-far-away.toml";
+    let output = splitbrain(folder.path(), &["run", contested, "--quiet", "--out", "contested"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let read = |name: &str| fs::read_to_string(folder.path().join("out").join(name)).expect(name);
+    let contested = fs::read_to_string(folder.path().join("contested/history.jsonl"));
+    let contested = contested.expect("a history");
     for (file, rows) in tables(&readme(), "json") {
         let listed: BTreeSet<_> =
             rows.iter().flat_map(|row| names(&row[0])).map(str::to_owned).collect();
@@ -553,7 +559,7 @@ fn its_tables_list_every_key_of_the_files() {
             let output = splitbrain(folder.path(), &["promises", "eventful.toml", "--json"]);
             paths(&json(&output.stdout), "", &mut found);
         } else {
-            for line in read(&file).lines() {
+            for line in read(&file).lines().chain(contested.lines()) {
                 let line: Value = json(line.as_bytes());
                 found.extend(line.as_object().expect("an object").keys().cloned());
             }
