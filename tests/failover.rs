@@ -242,7 +242,10 @@ operation = [
 fault = [
     { at = "100ms", for = "490ms", crash = "n3" },
     { at = "400ms", for = "50ms", crash = "n1" },
-    { at = "607ms", for = "10ms", slow = { from = "n1", to = "n3", by = "300ms" } },
+]
+change = [
+    { at = "607ms", set = { "network.link" = [{ from = "n1", to = "n3", delay = "305ms" }] } },
+    { at = "617ms", set = { "network.link" = [] } },
 ]
 expect.state = [
     { at = "629ms", node = "n3", key = "k", absent = true },
@@ -271,7 +274,7 @@ disk.sync = "1ms"
 operation = [{ at = "190ms", client = "u", put = { key = "k", value = "1" } }]
 fault = [
     { at = "200ms", for = "700ms", crash = "n3" },
-    { at = "240ms", for = "30ms", slow-disk = { node = "n1", by = "150ms" } },
+    { at = "240ms", for = "200ms", slow-disk = { node = "n1", by = "150ms" } },
     { at = "310ms", for = "140ms", disk-full = "n1" },
 ]
 expect.state = [
@@ -301,7 +304,7 @@ operation = [
 fault = [
     { at = "100ms", for = "490ms", crash = "n3" },
     { at = "400ms", for = "50ms", crash = "n1" },
-    { at = "600ms", for = "20ms", slow-disk = { node = "n1", by = "50ms" } },
+    { at = "600ms", for = "60ms", slow-disk = { node = "n1", by = "50ms" } },
 ]
 
 [protocol.leader-follower]

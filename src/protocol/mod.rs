@@ -81,7 +81,7 @@ use serde::de::DeserializeOwned;
 use crate::config::{Config, Names, Operation};
 use crate::history::{Failure, Item};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
-use crate::property::Promises;
+use crate::property::{Promises, SettlesWithin};
 use crate::rng::CausalId;
 use crate::time::Wall;
 
@@ -123,6 +123,15 @@ pub trait Protocol: Sized + 'static {
 
     /// What these settings promise of each property, given the scenario (who is read from, say).
     fn promises(config: &Self::Config, scenario: &Config) -> Promises;
+
+    /// How long these settings may need, after everything has healed, until all that was begun has ended and replicas
+    /// hold the same: the longest of timeouts, intervals of repeating, elections and delays that can follow one another,
+    /// with losses and slow clocks counted in. A property that is to hold in the end, and does not, is a violation only
+    /// where the run had that long.
+    fn settles_within(config: &Self::Config, scenario: &Config) -> SettlesWithin {
+        let _ = (config, scenario);
+        SettlesWithin::Unsaid { why: "the protocol does not say" }
+    }
 }
 
 /// A message between nodes.
@@ -136,9 +145,16 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
     /// Which of [`Message::KINDS`] this is.
     fn kind(&self) -> u8;
 
-    /// The size on the wire in bytes, for links with a bandwidth.
+    /// The size on the wire in bytes, for links with a bandwidth, where keys and values have no say in it.
     fn size(&self) -> u64 {
         64
+    }
+
+    /// The size on the wire in bytes, with the lengths of the keys and values in it. Asked only where a link has a
+    /// bandwidth.
+    fn wire_size(&self, names: &Names) -> u64 {
+        let _ = names;
+        self.size()
     }
 
     /// Whether it says no more than "I am here": a heartbeat. A cluster settles without waiting for these.
@@ -223,6 +239,13 @@ pub enum Input<P: Protocol> {
         from: NodeId,
         /// What it says.
         message: P::Message,
+    },
+    /// A message to `to` came back: its machine is there, and no process that would take it. What came back is
+    /// [`Context::returned`]. Only with `network.refuse`, and never to be relied on: the refusal is lost where the way
+    /// back is, and a process that hangs refuses nothing. A protocol may ignore it.
+    Refused {
+        /// Whom the message was for.
+        to: NodeId,
     },
     /// A client asks for something.
     Request {
@@ -437,6 +460,8 @@ pub struct NodeSnapshot {
     pub node: NodeId,
     /// Whether the process runs; set by the simulation.
     pub up: bool,
+    /// Whether the process runs and is not scheduled; set by the simulation.
+    pub paused: bool,
     /// What it takes itself for.
     pub role: Role,
     /// Its term; 0 where the protocol has none.
@@ -466,6 +491,7 @@ impl NodeSnapshot {
         Self {
             node,
             up: true,
+            paused: false,
             role,
             term: 0,
             leader: None,
