@@ -168,7 +168,7 @@ fn broken_reads<'a>(
             let (write, _) = causes::missed_by(witness, history)?;
             Some((report, witness.summary.as_str(), write))
         }
-        Verdict::Valid | Verdict::Unknown(_) => None,
+        Verdict::Valid | Verdict::Unknown(_) | Verdict::Unchecked(_) => None,
     });
     shown.collect()
 }
