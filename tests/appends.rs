@@ -195,3 +195,49 @@ expect.append-uniqueness = "valid"
         assert_eq!(list(&scenario, &result, 1), ["a"], "{story}");
     }
 }
+
+/// A put that ties with an element, under a rule that keeps what is there, is acknowledged and dropped: it ends no list.
+/// One that is older than an element and newer than others is below it. Replicas that are told all of it hold what the
+/// leader holds, and no delete that nobody asked for.
+#[test]
+fn no_replica_holds_a_delete_that_nobody_wrote() {
+    for (settings, found) in [
+        (r#"ties = "keep-existing", timestamp-resolution = "100s""#, "e1"),
+        (r#"ties = "keep-existing""#, "e2"),
+        (r#"ties = "node-id""#, "e2"),
+        (r#"ties = "node-id", timestamp-resolution = "100s""#, "e2"),
+    ] {
+        for replication in ["entry", "full-state"] {
+            for wal in ["off", "fsync"] {
+                let (_, result) = play(&format!(
+                    r#"
+duration = "5s"
+settle = "5s"
+network.delay = "1ms"
+operation = [
+    {{ at = "1s", client = "a", append = {{ key = "k", value = "e1" }} }},
+    {{ at = "2s", client = "a", put = {{ key = "k", value = "v" }} }},
+    {{ at = "2500ms", client = "a", append = {{ key = "k", value = "{found}" }} }},
+    {{ at = "3s", client = "a", put = {{ key = "l", value = "w" }} }},
+    {{ at = "3500ms", client = "b", get = {{ key = "k", from = "n1" }}, expect = {{ value = "{found}" }} }},
+    {{ at = "3500ms", client = "c", get = {{ key = "k", from = "n2" }}, expect = {{ value = "{found}" }} }},
+]
+fault = [{{ at = "4s", for = "100ms", crash = "n2" }}]
+[protocol.leader-follower]
+replication = "{replication}"
+wal.policy = "{wal}"
+resend = "200ms"
+{}
+"#,
+                    settings.replace(", ", "\n")
+                ));
+                let unmet: Vec<_> = result.expectations.iter().filter(|one| !one.met).collect();
+                assert!(unmet.is_empty(), "{settings}, {replication}, {wal}: {unmet:?}");
+                for node in &result.finals {
+                    let deletes = node.data.values().filter(|stored| stored.value.is_none());
+                    assert_eq!(deletes.count(), 0, "{settings}, {replication}, {wal}: {node:?}");
+                }
+            }
+        }
+    }
+}

@@ -242,7 +242,10 @@ operation = [
 fault = [
     { at = "100ms", for = "490ms", crash = "n3" },
     { at = "400ms", for = "50ms", crash = "n1" },
-    { at = "607ms", for = "10ms", slow = { from = "n1", to = "n3", by = "300ms" } },
+]
+change = [
+    { at = "607ms", set = { "network.link" = [{ from = "n1", to = "n3", delay = "305ms" }] } },
+    { at = "617ms", set = { "network.link" = [] } },
 ]
 expect.state = [
     { at = "629ms", node = "n3", key = "k", absent = true },
@@ -271,7 +274,7 @@ disk.sync = "1ms"
 operation = [{ at = "190ms", client = "u", put = { key = "k", value = "1" } }]
 fault = [
     { at = "200ms", for = "700ms", crash = "n3" },
-    { at = "240ms", for = "30ms", slow-disk = { node = "n1", by = "150ms" } },
+    { at = "240ms", for = "200ms", slow-disk = { node = "n1", by = "150ms" } },
     { at = "310ms", for = "140ms", disk-full = "n1" },
 ]
 expect.state = [
@@ -301,7 +304,7 @@ operation = [
 fault = [
     { at = "100ms", for = "490ms", crash = "n3" },
     { at = "400ms", for = "50ms", crash = "n1" },
-    { at = "600ms", for = "20ms", slow-disk = { node = "n1", by = "50ms" } },
+    { at = "600ms", for = "60ms", slow-disk = { node = "n1", by = "50ms" } },
 ]
 
 [protocol.leader-follower]
@@ -426,4 +429,164 @@ wal.policy = "fsync"
 failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
 "#,
     ));
+}
+
+const MAJORITY: &str = r#"
+mode = "semi-sync"
+write-quorum = 2
+on-ack-timeout = "fail"
+timestamps = "term-sequence"
+wal.policy = "fsync"
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }
+"#;
+
+/// n1 was appointed, and comes back with nothing before anybody has missed it. It asks for votes like any other, and
+/// nobody gives it one: the others have more. So it is when it comes back twice.
+#[test]
+fn an_appointed_leader_that_comes_back_with_nothing_is_not_appointed_again() {
+    let wiped = |faults: &str| {
+        all_met(&play(&format!(
+            r#"
+duration = "4s"
+cluster.nodes = 3
+operation = [
+    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }}, expect = {{ status = "ok" }} }},
+    {{ at = "3s", client = "a", get = {{ key = "k", from = "n1" }}, expect = {{ value = "1" }} }},
+]
+fault = [{{ at = "500ms", crash = "n1" }}, {faults}]
+[expect]
+convergence = "valid"
+durability = "valid"
+state = [
+    {{ at = "580ms", node = "n1", role = "candidate", term = 1 }},
+    {{ at = "3s", node = "n1", role = "follower", key = "k", value = "1" }},
+]
+[protocol.leader-follower]
+{MAJORITY}
+"#
+        )));
+    };
+    let wipe = r#"{ at = "550ms", restart = { target = "n1", disk = "empty" } }"#;
+    wiped(wipe);
+    wiped(&format!(
+        r#"{wipe}, {{ at = "560ms", crash = "n1" }}, {{ at = "570ms", restart = "n1" }}"#
+    ));
+}
+
+/// Without a log every start is one with nothing. n1 leads again, when it is its turn, in a term of its own.
+#[test]
+fn without_a_log_an_appointed_leader_that_comes_back_waits_for_its_turn() {
+    for election in ["lowest-id", "majority-vote", "newest-timestamp"] {
+        let result = play(&format!(
+            r#"
+duration = "3s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }}, expect = {{ status = "ok" }} }},
+]
+fault = [{{ at = "500ms", for = "20ms", crash = "n1" }}]
+expect.state = [{{ at = "540ms", node = "n1", role = "candidate", term = 1 }}]
+
+[protocol.leader-follower]
+wal.policy = "off"
+failover = {{ election = "{election}", heartbeat = "50ms", timeout = "150ms", jitter = "50ms" }}
+"#
+        ));
+        all_met(&result);
+        let of_one = result.leaderships.iter().filter(|leadership| leadership.term == 1).count();
+        assert_eq!(of_one, 1, "{election}: {:?}", result.leaderships);
+        assert!(result.leaderships.len() > 1, "{election}: somebody leads again");
+    }
+}
+
+/// n1 comes back with an empty disk while nobody else is there. It cannot say that it is in sync, and does not lead.
+#[test]
+fn a_node_that_forgot_who_is_in_sync_does_not_lead() {
+    all_met(&play(
+        r#"
+duration = "4s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "100ms", client = "a", put = { key = "k", value = "1" }, expect = { status = "ok" } },
+    { at = "1s", client = "a", put = { key = "k", value = "2", to = "n1" }, expect = { status = "fail", error = "no-leader" } },
+]
+fault = [
+    { at = "500ms", for = "1s", crash = ["n2", "n3"] },
+    { at = "500ms", crash = "n1" },
+    { at = "600ms", restart = { target = "n1", disk = "empty" } },
+]
+expect.state = [{ at = "1400ms", node = "n1", role = "candidate" }]
+
+[protocol.leader-follower]
+mode = "in-sync"
+in-sync = { min = 1, lag = "200ms" }
+wal.policy = "fsync"
+failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// n3 has the highest id, and knows that it is not in sync: it may not lead. It lets n2 lead and follows it, and is brought
+/// up to date, instead of refusing everybody else for ever.
+#[test]
+fn by_highest_id_a_node_that_may_not_lead_follows() {
+    all_met(&play(
+        r#"
+duration = "3s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "200ms", client = "a", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2" } },
+]
+fault = [
+    { at = "100ms", for = "800ms", drop = { from = "n1", to = "n3", kind = "append" } },
+    { at = "700ms", for = "2s", crash = "n1" },
+]
+expect.state = [
+    { at = "650ms", node = "n3", key = "k", absent = true },
+    { at = "2s", node = "n2", role = "leader" },
+    { at = "2s", node = "n3", role = "follower", key = "k", value = "1" },
+]
+
+[protocol.leader-follower]
+mode = "in-sync"
+in-sync = { min = 1, lag = "200ms" }
+wal.policy = "fsync"
+failover = { election = "highest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// What n1 writes while n2 leads already is held back on its way there. Without fencing n2 takes it in, and tells its
+/// followers how long its log is: they ask for the rest once, and have it.
+#[test]
+fn without_fencing_a_leader_passes_on_what_a_deposed_one_sent_it() {
+    let result = play(
+        r#"
+duration = "2s"
+settle = "20s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "100ms", client = "a", put = { key = "k", value = "1", to = "n1" }, expect = { status = "ok" } },
+    { at = "500ms", client = "a", put = { key = "k", value = "2", to = "n1" }, expect = { status = "ok" } },
+    { at = "520ms", client = "a", put = { key = "l", value = "3", to = "n1" }, expect = { status = "ok" } },
+]
+fault = [{ at = "200ms", for = "500ms", clog = { from = "n1", to = "n2", both-ways = true } }]
+expect.state = [
+    { at = "1900ms", node = "n2", role = "leader", key = "k", value = "2" },
+    { at = "1900ms", node = "n1", role = "follower", key = "k", value = "2" },
+    { at = "1900ms", node = "n3", key = "k", value = "2" },
+    { at = "1900ms", node = "n3", key = "l", value = "3" },
+]
+
+[protocol.leader-follower]
+wal.policy = "off"
+failover = { election = "lowest-id", catch-up = "log", fencing = false, heartbeat = "20ms", timeout = "120ms" }
+"#,
+    );
+    all_met(&result);
+    assert!(result.messages.sent < 1500, "they ask for ever: {} messages", result.messages.sent);
 }

@@ -18,7 +18,7 @@ use std::process::{Command, Output};
 use std::{env, fs};
 
 use serde_json::Value;
-use splitbrain::property::{Hazard, Promise, Property};
+use splitbrain::property::{Promise, Property};
 use splitbrain::run::{RunOptions, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario, schema};
 
@@ -435,7 +435,7 @@ fn scenario_with(settings: &Settings) -> Scenario {
     if settings[0] == "mode = semi-sync" {
         sets.push("protocol.leader-follower.write-quorum=1".to_owned());
     }
-    let file = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n[workload]\nmix = { put = 1, get = 1 }\n";
+    let file = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n[workload]\nthink = '1ms'\nmix = { put = 1, get = 1 }\n";
     Scenario::parse("promises", file.as_bytes(), &Registry::new(), &sets)
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
@@ -446,8 +446,7 @@ fn told(promise: Promise) -> (String, String) {
         Promise::Always { why } => ("always".to_owned(), why.to_owned()),
         Promise::Never { why } => ("never".to_owned(), why.to_owned()),
         Promise::Unless { hazards, why } => {
-            let phrases: Vec<_> = hazards.iter().map(|hazard: Hazard| hazard.phrase()).collect();
-            (format!("unless {}", phrases.join(", ")), why.to_owned())
+            (format!("unless {}", hazards.phrases().join(", ")), why.to_owned())
         }
     }
 }
@@ -501,7 +500,7 @@ fn paths(value: &Value, path: &str, into: &mut BTreeSet<String>) {
             items.iter().for_each(|item| paths(item, path, into));
         }
         // Where a table or a list of them may stand and there is none.
-        Value::Null if path == "checks.*.witness" => {}
+        Value::Null if matches!(path, "checks.*.witness" | "promises.conditions") => {}
         _ => {
             into.insert(path.to_owned());
         }
@@ -550,6 +549,9 @@ fn its_tables_list_every_key_of_the_files() {
         let mut found = BTreeSet::new();
         if file == "result.json" {
             paths(&json(read(&file).as_bytes()), "", &mut found);
+        } else if file == "promises" {
+            let output = splitbrain(folder.path(), &["promises", "eventful.toml", "--json"]);
+            paths(&json(&output.stdout), "", &mut found);
         } else {
             for line in read(&file).lines() {
                 let line: Value = json(line.as_bytes());

@@ -202,7 +202,10 @@ operation = [
     {{ at = "1s", client = "u", put = {{ key = "x", value = "a" }} }},
     {{ at = "1500ms", client = "u", delete = {{ key = "x" }}, expect = {{ existed = true }} }},
 ]
-fault = [{{ at = "500ms", for = "700ms", slow = {{ from = "n1", to = "n3", by = "5s" }} }}]
+change = [
+    {{ at = "500ms", set = {{ "network.link.0.delay" = "5001ms" }} }},
+    {{ at = "1200ms", set = {{ "network.link.0.delay" = "1ms" }} }},
+]
 expect.state = [
     {{ at = "5900ms", node = "n3", key = "x", absent = true }},
     {{ at = "6100ms", node = "n3", key = "x", {found} }},
@@ -463,4 +466,33 @@ fault = [{ at = "700ms", for = "50ms", crash = "n3" }]
     for snapshot in &result.finals {
         assert!(snapshot.data.is_empty(), "{snapshot:#?}");
     }
+}
+
+/// n2 never begins a comparison that reaches n1: it gets what it lacks when n1 compares, and sends it what it has newer.
+/// Elements of lists are among that, as well as values.
+#[test]
+fn the_one_who_compares_sends_back_what_it_has_newer() {
+    play(
+        "of values and of lists",
+        r#"
+duration = "6s"
+protocol.leader-follower.anti-entropy = { interval = "1s" }
+cluster.nodes = 2
+operation = [
+    { at = "1200ms", client = "a", put = { key = "x", value = "1" } },
+    { at = "1300ms", client = "a", append = { key = "l", value = "e1" } },
+    { at = "1400ms", client = "a", append = { key = "l", value = "e2" } },
+    { at = "3s", client = "a", get = { key = "l", from = "n2" }, expect = { value = "e2" } },
+]
+fault = [
+    { at = "0s", for = "6s", drop = { from = "n1", to = "n2", kind = "replicate" } },
+    { at = "0s", for = "6s", drop = { from = "n2", to = "n1", kind = "digests" } },
+]
+expect.state = [
+    { at = "1900ms", node = "n2", key = "l", absent = true },
+    { at = "2100ms", node = "n2", key = "x", value = "1" },
+    { at = "2100ms", node = "n2", key = "l", value = "e2" },
+]
+"#,
+    );
 }

@@ -53,7 +53,8 @@ impl<P: Protocol> Context<'_, P> {
         NodeId::all(self.nodes).filter(move |node| *node != me)
     }
 
-    /// The leader that the scenario set from the start; `None` when leaders are elected.
+    /// The leader that the scenario appoints; `None` when all are elected. Where leaders are elected the appointment is
+    /// for a node's first boot ([`super::DiskOrigin::New`]): whoever starts again has to be told, or elected.
     #[must_use]
     pub const fn initial_leader(&self) -> Option<NodeId> {
         self.initial_leader
@@ -83,6 +84,12 @@ impl<P: Protocol> Context<'_, P> {
     #[inline]
     pub fn send(&mut self, to: NodeId, message: P::Message) {
         self.effects.push(Effect::Send { to, message });
+    }
+
+    /// Under [`super::Input::Refused`]: the message that came back, as it was sent. Told once.
+    #[must_use]
+    pub const fn returned(&mut self) -> Option<P::Message> {
+        self.effects.returned.take()
     }
 
     /// Starts `timer`, in place of one of that name already running; `after` is measured on the node's monotonic

@@ -6,7 +6,8 @@
 //! timer runs on the node's own clock. The duties of an implementation:
 //!
 //! 1. **Crash is drop.** A node that crashes is dropped; [`Protocol::recover`] builds it again from what its disk
-//!    kept, and from nothing else. First boot is a recovery from an empty disk.
+//!    kept, and from nothing else. First boot is a recovery from a new disk; what the scenario appoints (a leader)
+//!    it appoints then, and [`DiskImage::origin`] tells a new disk from one with nothing on it.
 //! 2. **No promise leaves before its record is durable.** [`Context::append`] only writes; a vote, an
 //!    acknowledgement or a reply that depends on a record leaves when [`Input::Persisted`] brings the ticket of a
 //!    [`Context::sync`] that covers it.
@@ -80,7 +81,7 @@ use serde::de::DeserializeOwned;
 use crate::config::{Config, Names, Operation};
 use crate::history::{Failure, Item};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
-use crate::property::Promises;
+use crate::property::{Promises, SettlesWithin};
 use crate::rng::CausalId;
 use crate::time::Wall;
 
@@ -122,6 +123,15 @@ pub trait Protocol: Sized + 'static {
 
     /// What these settings promise of each property, given the scenario (who is read from, say).
     fn promises(config: &Self::Config, scenario: &Config) -> Promises;
+
+    /// How long these settings may need, after everything has healed, until all that was begun has ended and replicas
+    /// hold the same: the longest of timeouts, intervals of repeating, elections and delays that can follow one another,
+    /// with losses and slow clocks counted in. A property that is to hold in the end, and does not, is a violation only
+    /// where the run had that long.
+    fn settles_within(config: &Self::Config, scenario: &Config) -> SettlesWithin {
+        let _ = (config, scenario);
+        SettlesWithin::Unsaid { why: "the protocol does not say" }
+    }
 }
 
 /// A message between nodes.
@@ -135,9 +145,16 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
     /// Which of [`Message::KINDS`] this is.
     fn kind(&self) -> u8;
 
-    /// The size on the wire in bytes, for links with a bandwidth.
+    /// The size on the wire in bytes, for links with a bandwidth, where keys and values have no say in it.
     fn size(&self) -> u64 {
         64
+    }
+
+    /// The size on the wire in bytes, with the lengths of the keys and values in it. Asked only where a link has a
+    /// bandwidth.
+    fn wire_size(&self, names: &Names) -> u64 {
+        let _ = names;
+        self.size()
     }
 
     /// Whether it says no more than "I am here": a heartbeat. A cluster settles without waiting for these.
@@ -223,6 +240,13 @@ pub enum Input<P: Protocol> {
         /// What it says.
         message: P::Message,
     },
+    /// A message to `to` came back: its machine is there, and no process that would take it. What came back is
+    /// [`Context::returned`]. Only with `network.refuse`, and never to be relied on: the refusal is lost where the way
+    /// back is, and a process that hangs refuses nothing. A protocol may ignore it.
+    Refused {
+        /// Whom the message was for.
+        to: NodeId,
+    },
     /// A client asks for something.
     Request {
         /// Who asks.
@@ -269,6 +293,18 @@ pub enum DiskError {
     Full,
 }
 
+/// Where the disk is from that a node starts with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DiskOrigin {
+    /// It is new, and so is the cluster: the node's first boot of the run.
+    #[default]
+    New,
+    /// The node had it before. It may be empty all the same: nothing was written, or nothing of that was durable.
+    Kept,
+    /// An empty one was put in its place: whatever the node knew and promised is gone.
+    Replaced,
+}
+
 /// What a disk kept: each file's bytes as a restarted process reads them.
 ///
 /// After a crash of the process alone these are all bytes ever written, durable or not: what a node is to promise
@@ -277,14 +313,21 @@ pub enum DiskError {
 /// nothing behind it can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DiskImage {
+    origin: DiskOrigin,
     files: BTreeMap<File, Vec<u8>>,
 }
 
 impl DiskImage {
-    /// An image of these files.
+    /// An image of these files on a disk from there.
     #[must_use]
-    pub const fn new(files: BTreeMap<File, Vec<u8>>) -> Self {
-        Self { files }
+    pub const fn new(origin: DiskOrigin, files: BTreeMap<File, Vec<u8>>) -> Self {
+        Self { origin, files }
+    }
+
+    /// Where the disk is from. Only a node whose disk is new is at its first boot.
+    #[must_use]
+    pub const fn origin(&self) -> DiskOrigin {
+        self.origin
     }
 
     /// The bytes of `file`; none when it was never written.
@@ -417,6 +460,8 @@ pub struct NodeSnapshot {
     pub node: NodeId,
     /// Whether the process runs; set by the simulation.
     pub up: bool,
+    /// Whether the process runs and is not scheduled; set by the simulation.
+    pub paused: bool,
     /// What it takes itself for.
     pub role: Role,
     /// Its term; 0 where the protocol has none.
@@ -446,6 +491,7 @@ impl NodeSnapshot {
         Self {
             node,
             up: true,
+            paused: false,
             role,
             term: 0,
             leader: None,

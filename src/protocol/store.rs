@@ -2,7 +2,8 @@
 //!
 //! A list is kept beside its key, whose value is the last element. It is a set of elements ordered by version, so that
 //! replicas that have taken the same writes hold the same list in whatever order these came. A put or a delete ends
-//! a list: elements with lower versions go, and those that arrive later are not taken.
+//! a list: elements with lower versions go, and those that arrive later are not taken. Elements with higher versions
+//! stay, and the put or the delete below them is kept for what may still arrive.
 
 use std::collections::BTreeMap;
 
@@ -18,19 +19,34 @@ pub struct Store {
     lists: BTreeMap<KeyId, List>,
 }
 
-/// The elements of a key.
+/// The elements of a key: at least one, of which the last is what the key holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct List {
-    /// The greatest version of a put or a delete of the key: what is not greater is no element.
-    floor: Option<Version>,
+    /// The greatest put or delete of the key: what is not greater is no element.
+    floor: Option<Stored>,
     /// By version.
     elements: Vec<(Version, Value)>,
 }
 
 impl List {
-    fn end(&mut self, version: Version) {
-        self.floor = self.floor.max(Some(version));
-        self.elements.retain(|(element, _)| *element > version);
+    fn floor_version(&self) -> Option<Version> {
+        self.floor.map(|floor| floor.version)
+    }
+
+    /// Whether a put or a delete of this version is the greatest of the key. Not so one that ties with what is there,
+    /// by a rule that keeps what is there.
+    fn is_ended_by(&self, ties: Ties, version: Version) -> bool {
+        let comes_after = |other: Version| ties.replaces(version, other);
+        let comes_before = |other: Version| ties.replaces(other, version);
+        let is_apart =
+            |(element, _): &(Version, Value)| comes_after(*element) || comes_before(*element);
+        self.floor_version().is_none_or(comes_after) && self.elements.iter().all(is_apart)
+    }
+
+    /// Takes in a put or a delete by which the list [is ended](Self::is_ended_by).
+    fn end(&mut self, stored: Stored) {
+        self.floor = Some(stored);
+        self.elements.retain(|(element, _)| *element > stored.version);
     }
 }
 
@@ -48,6 +64,8 @@ pub enum Applied {
     Older,
     /// It is an element of the key's list, and not the newest.
     Within,
+    /// It is older than elements of the key's list, and has ended what was there before it.
+    Below,
 }
 
 /// Which of two writes with the same timestamp is the newer one.
@@ -82,18 +100,36 @@ impl Store {
     #[inline]
     pub fn apply_under(&mut self, ties: Ties, key: KeyId, stored: Stored) -> Applied {
         if !self.lists.is_empty()
-            && let Some(list) = self.lists.get_mut(&key)
+            && let Some(applied) = self.end_list(ties, key, stored)
         {
-            list.end(stored.version);
+            return applied;
         }
         self.win(ties, key, stored)
     }
 
+    /// A put or a delete of a key reaches its list; `None` where there is none, or none any more.
+    fn end_list(&mut self, ties: Ties, key: KeyId, stored: Stored) -> Option<Applied> {
+        let list = self.lists.get_mut(&key)?;
+        if !list.is_ended_by(ties, stored.version) {
+            let is_known = list.floor_version() == Some(stored.version);
+            return Some(if is_known { Applied::Known } else { Applied::Older });
+        }
+        list.end(stored);
+        if !list.elements.is_empty() {
+            return Some(Applied::Below);
+        }
+        self.lists.remove(&key);
+        None
+    }
+
     /// Adds an element to a key's list, unless a put or a delete of a greater version has ended that.
     pub fn append(&mut self, key: KeyId, value: Value, version: Version) -> Applied {
-        let floor = self.stored(key).map(|held| held.version);
+        if !self.lists.contains_key(&key) && !self.lacks_element(key, version) {
+            return Applied::Older;
+        }
+        let floor = self.stored(key);
         let list = self.lists.entry(key).or_insert(List { floor, elements: Vec::new() });
-        if list.floor.is_some_and(|floor| floor >= version) {
+        if list.floor_version().is_some_and(|floor| floor >= version) {
             return Applied::Older;
         }
         let place = list.elements.partition_point(|(element, _)| *element < version);
@@ -103,7 +139,7 @@ impl Store {
         list.elements.insert(place, (version, value));
         match self.win(Ties::NodeId, key, Stored { value: Some(value), version }) {
             newest @ Applied::Newest { .. } => newest,
-            Applied::Known | Applied::Older | Applied::Within => Applied::Within,
+            Applied::Known | Applied::Older | Applied::Within | Applied::Below => Applied::Within,
         }
     }
 
@@ -131,33 +167,43 @@ impl Store {
     pub fn lacks_element(&self, key: KeyId, version: Version) -> bool {
         match self.lists.get(&key) {
             Some(list) => {
-                list.floor.is_none_or(|floor| floor < version)
+                list.floor_version().is_none_or(|floor| floor < version)
                     && list.elements.iter().all(|(element, _)| *element != version)
             }
             None => self.stored(key).is_none_or(|held| held.version < version),
         }
     }
 
-    /// Removes a key without a trace, if what it holds is not newer than `version`; whether it did.
-    pub fn erase(&mut self, key: KeyId, version: Version) -> bool {
-        self.erase_under(Ties::NodeId, key, version)
+    /// Removes what a key holds without a trace, if that is a tombstone of this version.
+    pub fn purge(&mut self, key: KeyId, version: Version) {
+        let slot = self.slot(key);
+        slot.take_if(|held| held.value.is_none() && held.version == version);
     }
 
-    /// The same, by another rule for equal timestamps.
-    pub fn erase_under(&mut self, ties: Ties, key: KeyId, version: Version) -> bool {
-        if let Some(list) = self.lists.get_mut(&key) {
-            list.end(version);
-            if list.elements.is_empty() {
-                self.lists.remove(&key);
+    /// Takes a delete that leaves nothing. Where the key holds nothing it is [`Applied::Known`].
+    pub fn erase_under(&mut self, ties: Ties, key: KeyId, delete: Stored) -> Applied {
+        if !self.lists.is_empty()
+            && let Some(applied) = self.end_list(ties, key, delete)
+        {
+            return applied;
+        }
+        let (version, slot) = (delete.version, self.slot(key));
+        match slot {
+            None => Applied::Known,
+            Some(held) if held.version == version || ties.replaces(version, held.version) => {
+                let before = held.value;
+                *slot = None;
+                Applied::Newest { before }
             }
+            Some(_) => Applied::Older,
         }
-        let slot = self.slot(key);
-        let removes = slot
-            .is_some_and(|held| held.version == version || ties.replaces(version, held.version));
-        if removes {
-            *slot = None;
-        }
-        removes
+    }
+
+    /// Whether [`Store::apply_under`] or [`Store::erase_under`] of a put or a delete of `version` would change a key
+    /// that holds a list; `None` where it holds none.
+    #[must_use]
+    pub fn would_end_list(&self, ties: Ties, key: KeyId, version: Version) -> Option<bool> {
+        self.lists.get(&key).map(|list| list.is_ended_by(ties, version))
     }
 
     /// Whether the key's list has this element.
@@ -207,22 +253,18 @@ impl Store {
         self.lists.iter().flat_map(of_key)
     }
 
-    /// For each key what its newest put or delete left, where an element has not taken its place; of those that
-    /// elements did, a tombstone, which ends a list as well as the write did.
+    /// The newest put or delete of each key, be there elements above it or not.
     pub fn all_but_elements(&self) -> impl Iterator<Item = (KeyId, Stored)> + '_ {
         self.iter().filter_map(|(key, stored)| match self.lists.get(&key) {
-            Some(list) if list.floor != Some(stored.version) => {
-                list.floor.map(|version| (key, Stored { value: None, version }))
-            }
-            _ => Some((key, stored)),
+            Some(list) => list.floor.map(|floor| (key, floor)),
+            None => Some((key, stored)),
         })
     }
 
     /// The lists, by key.
     #[must_use]
     pub fn to_lists(&self) -> BTreeMap<KeyId, Vec<(Version, Value)>> {
-        let held = self.lists.iter().filter(|(_, list)| !list.elements.is_empty());
-        held.map(|(key, list)| (*key, list.elements.clone())).collect()
+        self.lists.iter().map(|(key, list)| (*key, list.elements.clone())).collect()
     }
 
     /// Every key that holds something, tombstones included, in key order.
@@ -283,9 +325,10 @@ mod tests {
             Applied::Newest { before: Some(Value::text(1)) }
         );
         assert_eq!((store.get(key), store.stored(key)), (None, Some(stored(6, None))));
-        assert!(
-            !store.erase(key, stored(5, None).version) && store.erase(key, stored(6, None).version)
-        );
+        let mut erase = |at| store.erase_under(Ties::NodeId, key, stored(at, None));
+        assert_eq!(erase(5), Applied::Older);
+        assert_eq!(erase(6), Applied::Newest { before: None });
+        assert_eq!(erase(7), Applied::Known);
         assert_eq!(store, Store { slots: vec![None; 4], lists: BTreeMap::new() });
     }
 

@@ -9,18 +9,27 @@ use super::journal::Record;
 use super::message::Entry;
 
 impl LeaderFollower {
-    /// Takes a write into the store, as leader or follower, and into the log if it changes the store.
-    pub(super) fn take(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+    /// Takes a write into the store, as leader or follower, and into the log if it changes the store; whether the log
+    /// shows its stamp then.
+    pub(super) fn take(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
+        let known = self.stamping.newest_seen;
         if self.apply_observed(entry, cx) {
             self.log_record(self.term(), || Record::Write(entry), cx);
+            return true;
         }
+        // A delete that found nothing to erase has left nothing, and was there.
+        let is_new = self.stamping.newest_seen > known;
+        if is_new {
+            self.log_stamps(cx);
+        }
+        is_new
     }
 
     /// Applies a write to the store and says what became of it; whether it changed the store.
     pub(super) fn apply_observed(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
         let Entry { key, stored, element } = entry;
         let version = stored.version;
-        self.stamping.sees(version);
+        self.note(version);
         let applied = apply(&mut self.store, entry, self.config.rules());
         match applied {
             Applied::Newest { .. } | Applied::Within => {
@@ -47,10 +56,10 @@ impl LeaderFollower {
                 }
                 false
             }
-            Applied::Older => {
+            Applied::Older | Applied::Below => {
                 let reason = DiscardReason::Older;
                 cx.observe(Observation::Discard { key, stored, reason });
-                false
+                applied == Applied::Below
             }
         }
     }
@@ -66,14 +75,7 @@ pub(super) fn apply(store: &mut Store, entry: Entry, rules: Rules) -> Applied {
     if stored.value.is_some() || deletes == Deletes::Tombstone {
         return store.apply_under(ties, key, stored);
     }
-    let before = store.get(key).map(|(value, _)| value);
-    if store.erase_under(ties, key, stored.version) {
-        Applied::Newest { before }
-    } else if store.stored(key).is_none() {
-        Applied::Known
-    } else {
-        Applied::Older
-    }
+    store.erase_under(ties, key, stored)
 }
 
 /// Whether [`apply`] would change the store.
@@ -81,6 +83,9 @@ pub(super) fn would_change(store: &Store, entry: &Entry, rules: Rules) -> bool {
     let Entry { key, element, stored: Stored { value, version } } = *entry;
     if element {
         return store.lacks_element(key, version);
+    }
+    if let Some(would) = store.would_end_list(rules.ties, key, version) {
+        return would;
     }
     let leaves_nothing = value.is_none() && rules.deletes == Deletes::Erase;
     match store.stored(key) {
@@ -125,6 +130,28 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
 
+        /// A store holds, and passes on, nothing but what was written; and who is told all of it holds the same.
+        #[test]
+        fn what_a_store_passes_on_was_written_and_makes_the_same_store(
+            writes in proptest::collection::vec(entries(), 0..8),
+            rules in rules(),
+        ) {
+            let (mut store, mut told) = (Store::default(), Store::default());
+            // One version is one write.
+            let mut writes = writes;
+            let mut known = std::collections::BTreeSet::new();
+            writes.retain(|write| known.insert(write.stored.version));
+            for entry in &writes {
+                apply(&mut store, *entry, rules);
+            }
+            for entry in contents(&store) {
+                prop_assert!(writes.contains(&entry), "nobody wrote {:?}", entry);
+                apply(&mut told, entry, Rules { deletes: Deletes::Tombstone, ..rules });
+            }
+            prop_assert_eq!(contents(&told).collect::<Vec<_>>(), contents(&store).collect::<Vec<_>>());
+            prop_assert_eq!((told.to_map(), told.to_lists()), (store.to_map(), store.to_lists()));
+        }
+
         /// Whether a write would change a store is what applying it to a copy says.
         #[test]
         fn a_write_would_change_a_store_exactly_when_it_does(
@@ -136,10 +163,13 @@ mod tests {
             for entry in before {
                 apply(&mut store, entry, rules);
             }
-            let would = would_change(&store, &entry, rules);
+            let (would, before) = (would_change(&store, &entry, rules), store.clone());
             let applied = apply(&mut store, entry, rules);
-            let changes = matches!(applied, Applied::Newest { .. } | Applied::Within);
+            let changes =
+                matches!(applied, Applied::Newest { .. } | Applied::Within | Applied::Below);
             prop_assert_eq!(would, changes, "{:?}", applied);
+            let all = |store: &Store| contents(store).collect::<Vec<_>>();
+            prop_assert_eq!(all(&store) != all(&before), changes, "{:?}", applied);
         }
     }
 }

@@ -48,6 +48,11 @@ impl Ballot {
         (ballot, kept)
     }
 
+    /// Whether it is written to the disk, and so known again after a start.
+    pub(super) const fn persists(&self) -> bool {
+        self.persists
+    }
+
     #[inline]
     pub(super) const fn term(&self) -> u32 {
         self.term

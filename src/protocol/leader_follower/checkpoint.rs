@@ -16,7 +16,6 @@
 
 use std::num::NonZeroU32;
 
-use crate::id::Version;
 use crate::protocol::wal::{Log, Unusable};
 use crate::protocol::{Context, DiskImage, File, Observation, Ticket};
 
@@ -73,29 +72,26 @@ enum Step {
     Idle,
     /// The snapshot to be durable.
     Writing(Ticket),
-    /// The shorter log to be durable; and then, where that came first, the snapshot.
-    Cutting(Ticket, Option<Snapshot>),
+    /// The shorter log to be durable; and then, where that came first, the records of the snapshot.
+    Cutting(Ticket, Vec<Record>),
 }
 
 impl Checkpoints {
-    /// The checkpoint as the disk kept it, to be taken in before the records of the log.
+    /// The checkpoint as the disk kept it, and what it is to be taken in with before the records of the log.
     pub(super) fn open(
         config: &Config,
         disk: &DiskImage,
-    ) -> Result<(Self, Option<Record>), Unreadable> {
-        let mut replayed = disk.records(CHECKPOINT);
-        let (checkpoint, covers) = match replayed.records.pop() {
-            Some(Record::Checkpoint(snapshot)) if replayed.torn == 0 => {
-                let covers = snapshot.covers;
-                (Some(Record::Checkpoint(snapshot)), covers)
-            }
-            None if replayed.torn == 0 => (None, 0),
+    ) -> Result<(Self, Vec<Record>), Unreadable> {
+        let replayed = disk.records(CHECKPOINT);
+        let covers = match replayed.records.last() {
+            Some(Record::Checkpoint(snapshot)) if replayed.torn == 0 => snapshot.covers,
+            None if replayed.torn == 0 => 0,
             _ => return Err(Unreadable::Checkpoint),
         };
         let every = config.wal.checkpoint_every;
         let cuts_first = config.defects.has(Defect::TruncateBeforeCheckpoint);
         let (step, since) = (Step::Idle, Vec::new());
-        Ok((Self { every, cuts_first, covers, step, since }, checkpoint))
+        Ok((Self { every, cuts_first, covers, step, since }, replayed.records))
     }
 
     /// The last record that the last checkpoint covers; 0 for none.
@@ -118,18 +114,21 @@ impl Checkpoints {
         }
     }
 
-    /// A snapshot of the node was taken.
+    /// A snapshot of the node was taken, and the stamps that it does not show.
     pub(super) fn begin(
         &mut self,
         snapshot: Snapshot,
+        stamps: Option<Record>,
         log: &mut Log,
         cx: &mut Context<'_, LeaderFollower>,
     ) {
         self.covers = snapshot.covers;
+        let records: Vec<Record> =
+            stamps.into_iter().chain([Record::Checkpoint(snapshot)]).collect();
         self.step = if self.cuts_first {
-            Step::Cutting(log.rewrite(&[], cx), Some(snapshot))
+            Step::Cutting(log.rewrite(&[], cx), records)
         } else {
-            Step::Writing(write(snapshot, cx))
+            Step::Writing(cx.replace(CHECKPOINT, &records))
         };
     }
 
@@ -147,13 +146,14 @@ impl Checkpoints {
                 self.step = if self.cuts_first || cx.disk_is_full() {
                     Step::Idle
                 } else {
-                    Step::Cutting(log.rewrite(&since, cx), None)
+                    Step::Cutting(log.rewrite(&since, cx), Vec::new())
                 };
             }
-            Step::Cutting(wanted, snapshot) if *wanted == ticket => {
-                self.step = match snapshot.take() {
-                    Some(snapshot) if !cx.disk_is_full() => Step::Writing(write(snapshot, cx)),
-                    Some(_) | None => Step::Idle,
+            Step::Cutting(wanted, records) if *wanted == ticket => {
+                self.step = if records.is_empty() || cx.disk_is_full() {
+                    Step::Idle
+                } else {
+                    Step::Writing(cx.replace(CHECKPOINT, records))
                 };
             }
             Step::Idle | Step::Writing(_) | Step::Cutting(..) => {}
@@ -165,23 +165,23 @@ impl LeaderFollower {
     /// Begins a checkpoint of what the node stores, which is what its log says up to here.
     #[cold]
     pub(super) fn checkpoint(&mut self, cx: &mut Context<'_, Self>) {
-        let Some(journal) = &mut self.journal else { return };
         if cx.disk_is_full() {
             return;
         }
-        let entries = contents(&self.store).collect();
+        let entries: Vec<Entry> = contents(&self.store).collect();
         let (stamped, last_state) = (self.leading.stamped(), self.last_state);
+        let stamps = self.seen_beyond(&entries).map(|_| self.stamps());
+        let Some(journal) = &mut self.journal else { return };
         let (covers, position) = (journal.written(), self.log.last());
         self.checkpointed = position.index;
         let snapshot = Snapshot { covers, stamped, last_state, position, entries };
-        journal.checkpoint(snapshot, cx);
+        journal.checkpoint(snapshot, stamps, cx);
     }
 
     /// Takes in what a checkpoint has.
     pub(super) fn restore(&mut self, snapshot: Snapshot, cx: &mut Context<'_, Self>) {
         let Snapshot { stamped, last_state, position, entries, covers: _ } = snapshot;
-        let last_stamp = Version { timestamp: 0, node: self.me, sequence: stamped };
-        self.leading.has_stamped(last_stamp, self.me);
+        self.leading.has_numbered(stamped);
         self.last_state = last_state;
         if let Some(StateOrder { term, .. }) = last_state {
             self.ballot.was_in(term);
@@ -190,7 +190,7 @@ impl LeaderFollower {
             let Entry { key, stored, .. } = entry;
             cx.observe(Observation::Apply { key, stored });
             apply(&mut self.store, entry, Rules::RESTORE);
-            self.stamping.sees(stored.version);
+            self.note(stored.version);
         }
         if self.config.failover.is_ordered() {
             self.ballot.was_in(position.term);
@@ -198,8 +198,4 @@ impl LeaderFollower {
             self.log = ReplicatedLog::from_state(position, self.store.clone());
         }
     }
-}
-
-fn write(snapshot: Snapshot, cx: &mut Context<'_, LeaderFollower>) -> Ticket {
-    cx.replace(CHECKPOINT, &[Record::Checkpoint(snapshot)])
 }

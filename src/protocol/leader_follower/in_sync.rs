@@ -23,11 +23,15 @@ pub(super) struct Membership {
 }
 
 impl Membership {
-    /// What was kept, or on first boot every node.
-    pub(super) fn boot(mode: Mode, kept: Option<InSync>, nodes: u16) -> Self {
-        let all = || InSync { term: 0, epoch: 0, nodes: NodeId::all(nodes).collect() };
+    /// What was kept; with nothing kept every node, for all begin alike, but nobody where the node may have `forgotten`
+    /// what it knew: it cannot say that it is in sync itself.
+    pub(super) fn boot(mode: Mode, kept: Option<InSync>, forgotten: bool, nodes: u16) -> Self {
+        let begun = || {
+            let nodes = NodeId::all(if forgotten { 0 } else { nodes }).collect();
+            InSync { term: 0, epoch: 0, nodes }
+        };
         let has_one = matches!(mode, Mode::InSync { .. });
-        Self { believed: has_one.then(|| Arc::new(kept.unwrap_or_else(all))) }
+        Self { believed: has_one.then(|| Arc::new(kept.unwrap_or_else(begun))) }
     }
 
     pub(super) fn believed(&self) -> Option<&InSync> {

@@ -10,6 +10,7 @@
 //! Every so often the log is cut: see [`super::checkpoint`].
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::id::{KeyId, NodeId, Version};
 use crate::protocol::wal::{Log, Policy};
@@ -18,7 +19,7 @@ use crate::protocol::{Context, DiskError, DiskImage, File, Origin, RequestId, Ti
 use super::checkpoint::{Checkpoints, Snapshot, Unreadable};
 use super::leader::Accepted;
 use super::log::{LogEntry, Position};
-use super::message::{Entry, InSync, StateOrder};
+use super::message::{Entry, FullState, InSync, StateOrder};
 use super::{Config, LeaderFollower, Timer};
 
 const LOG: File = File(0);
@@ -71,6 +72,13 @@ pub enum Record {
     },
     /// A write that the store took in the place of a newer one: a defect of repair.
     Overwrite(Entry),
+    /// Stamps that the other records do not show; in the log, and before the checkpoint in its file.
+    Seen {
+        /// The newest timestamp that the node has seen.
+        newest: i64,
+        /// How many writes it has stamped.
+        stamped: u32,
+    },
 }
 
 /// What a node does once its log is durable up to here.
@@ -86,6 +94,8 @@ pub(super) enum Then {
     Cleared(RequestId),
     /// New leader: send everybody everything.
     ShareState,
+    /// Leader, after a start: send this state to followers until they confirm it.
+    ResendState { version: Version, state: Arc<FullState> },
     /// Leader of a term: send everybody the log up to an index.
     ShareLog { term: u32, index: u64 },
     /// Leader: send a write that no client waits for.
@@ -134,11 +144,11 @@ impl Journal {
         if policy == Policy::Off {
             return Ok(None);
         }
-        let (checkpoints, checkpoint) = Checkpoints::open(config, disk)?;
+        let (checkpoints, mut records) = Checkpoints::open(config, disk)?;
         let (careless, covers) = (config.defects.carelessness(), checkpoints.covers());
         let (mut log, beyond) = Log::open((LOG, covers), careless, disk, cx)?;
         log.sync(cx);
-        let records = checkpoint.into_iter().chain(beyond).collect();
+        records.extend(beyond);
         let (waiting, flush_is_set) = (VecDeque::new(), false);
         Ok(Some((Self { policy, log, waiting, flush_is_set, checkpoints }, records)))
     }
@@ -160,9 +170,14 @@ impl Journal {
         self.checkpoints.is_due(self.log.written())
     }
 
-    /// Begins a checkpoint with what the node stores.
-    pub(super) fn checkpoint(&mut self, snapshot: Snapshot, cx: &mut Context<'_, LeaderFollower>) {
-        self.checkpoints.begin(snapshot, &mut self.log, cx);
+    /// Begins a checkpoint with what the node stores, and the stamps that this does not show.
+    pub(super) fn checkpoint(
+        &mut self,
+        snapshot: Snapshot,
+        stamps: Option<Record>,
+        cx: &mut Context<'_, LeaderFollower>,
+    ) {
+        self.checkpoints.begin(snapshot, stamps, &mut self.log, cx);
     }
 
     /// The sequence of the last record written.
@@ -247,7 +262,6 @@ impl LeaderFollower {
         for record in records {
             match record {
                 Record::Write(entry) => {
-                    self.leading.has_stamped(entry.stored.version, self.me);
                     self.take(entry, cx);
                 }
                 Record::State { order, entries } => {
@@ -255,18 +269,17 @@ impl LeaderFollower {
                     self.take_state(self.me, (order, i64::MIN), &entries, cx);
                 }
                 Record::Clear => self.store.clear(),
-                Record::Entry(entry) => {
-                    self.leading.has_stamped(entry.entry.stored.version, self.me);
-                    self.recover_entry(entry, cx);
-                }
+                Record::Entry(entry) => self.recover_entry(entry, cx),
                 Record::Cut { behind } => self.recover_cut(behind),
                 Record::Install { position, entries } => self.recover_install(position, &entries),
                 Record::Ballot { .. } => {}
                 Record::Checkpoint(snapshot) => self.restore(snapshot, cx),
-                Record::Purge { key, version } => {
-                    self.store.erase(key, version);
-                }
+                Record::Purge { key, version } => self.store.purge(key, version),
                 Record::Overwrite(entry) => self.overwrite(entry, cx),
+                Record::Seen { newest, stamped } => {
+                    self.stamping.sees(newest);
+                    self.leading.has_numbered(stamped);
+                }
             }
         }
     }
@@ -345,6 +358,7 @@ impl LeaderFollower {
             Then::Acknowledge { to, version } => self.acknowledge(to, version, cx),
             Then::Cleared(request) => Self::answer_clear(request, cx),
             Then::ShareState => self.share_state(cx),
+            Then::ResendState { version, state } => self.resend_state((version, state), cx),
             Then::ShareLog { term, index } => {
                 if self.leads() && term == self.term() {
                     self.ship_all(index, cx);

@@ -23,7 +23,16 @@ pub struct Entry {
     pub stored: Stored,
 }
 
+/// What a write takes on the wire besides its key and its value: its version, the two lengths, what it is.
+pub(super) const STAMP: u64 = 24;
+
 impl Entry {
+    /// How many bytes it takes on the wire: 24, its key and its value.
+    pub(super) fn wire_size(&self, names: &Names) -> u64 {
+        let value = self.stored.value.map_or(0, |value| names.value_length(value));
+        STAMP + names.key_length(self.key) + value
+    }
+
     /// A put, or a delete.
     #[must_use]
     pub const fn register(key: KeyId, stored: Stored) -> Self {
@@ -44,6 +53,25 @@ pub struct FullState {
     pub life: Time,
     /// Registers, tombstones included, and elements of lists.
     pub entries: Box<[Entry]>,
+}
+
+/// What a leader has at a position of the log, for a follower that lacks what came before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// Registers, tombstones included, and elements of lists.
+    pub entries: Box<[Entry]>,
+    /// The newest timestamp that the leader has seen, where the entries do not show it.
+    pub seen: Option<i64>,
+}
+
+impl Hash for Installed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { entries, seen } = self;
+        entries.hash(state);
+        if let Some(seen) = seen {
+            seen.hash(state);
+        }
+    }
 }
 
 /// The place of a full state among all that leaders sent: the term, the life of the leader in it, and the number of
@@ -173,8 +201,8 @@ pub enum Message {
         term: u32,
         /// The position.
         position: Position,
-        /// Everything the leader stored there, tombstones included.
-        entries: Arc<[Entry]>,
+        /// Everything the leader stored there.
+        state: Arc<Installed>,
     },
     /// Follower to leader: I had these, and your state or log does not.
     Offer {
@@ -337,7 +365,9 @@ impl Message {
             Self::Append { term, previous, entries } => (term, previous, entries).hash(state),
             Self::Appended { term, index } => (term, index).hash(state),
             Self::Behind { term, last } => (term, last).hash(state),
-            Self::Install { term, position, entries } => (term, position, entries).hash(state),
+            Self::Install { term, position, state: content } => {
+                (term, position, &**content).hash(state);
+            }
             Self::Offer { term, entries } => (term, entries).hash(state),
             Self::Repair(message) => message.hash(state),
             Self::AntiEntropy(message) => message.hash(state),
@@ -390,16 +420,17 @@ impl Contract for Message {
         }
     }
 
-    /// A header of 32 bytes, and 64 an entry.
-    #[inline]
-    fn size(&self) -> u64 {
-        let entries = match self {
-            Self::Replicate { .. } => 1,
-            Self::ReplicateMany { entries, .. }
-            | Self::Install { entries, .. }
-            | Self::Offer { entries, .. } => entries.len(),
-            Self::State { state, .. } => state.entries.len(),
-            Self::Append { entries, .. } => entries.len(),
+    /// 32 bytes of every message, and what its writes take: [`Entry::wire_size`].
+    fn wire_size(&self, names: &Names) -> u64 {
+        let of = |entries: &[Entry]| entries.iter().map(|entry| entry.wire_size(names)).sum();
+        let content: u64 = match self {
+            Self::Replicate { entry, .. } => entry.wire_size(names),
+            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => of(entries),
+            Self::Install { state, .. } => of(&state.entries),
+            Self::State { state, .. } => of(&state.entries),
+            Self::Append { entries, .. } => {
+                entries.iter().map(|entry| entry.entry.wire_size(names)).sum()
+            }
             Self::Ack { .. }
             | Self::Heartbeat { .. }
             | Self::RequestVote { .. }
@@ -407,10 +438,10 @@ impl Contract for Message {
             | Self::Join { .. }
             | Self::Appended { .. }
             | Self::Behind { .. } => 0,
-            Self::Repair(message) => message.entries(),
-            Self::AntiEntropy(message) => return message.size(),
+            Self::Repair(message) => message.content_size(names),
+            Self::AntiEntropy(message) => message.content_size(names),
         };
-        32 + 64 * entries as u64
+        32 + content
     }
 
     /// A confirmation of the log answers heartbeats too: who waits for one says so by what is unanswered.
@@ -430,9 +461,8 @@ impl Contract for Message {
         };
         match self {
             Self::Replicate { entry, .. } => writes(&[*entry]),
-            Self::ReplicateMany { entries, .. }
-            | Self::Install { entries, .. }
-            | Self::Offer { entries, .. } => writes(entries),
+            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => writes(entries),
+            Self::Install { state, .. } => writes(&state.entries),
             Self::State { version, state, .. } => {
                 writes(&state.entries);
                 // A delete that erases is in the state by what is not there.
@@ -485,8 +515,8 @@ impl Contract for Message {
             Self::State { state, .. } => {
                 list(state.entries.iter().map(|e| entry_text(e, names)).collect())
             }
-            Self::Install { position, entries, .. } => {
-                let entries = list(entries.iter().map(|e| entry_text(e, names)).collect());
+            Self::Install { position, state, .. } => {
+                let entries = list(state.entries.iter().map(|e| entry_text(e, names)).collect());
                 format!("{entries} at {position}")
             }
             Self::Ack { version, .. } => version.to_string(),

@@ -22,7 +22,7 @@
 //! Reading order: `config`, `message`, this file (dispatch and the follower), `apply`, `leader`, `timestamps`,
 //! `resend`, `journal`, `checkpoint`;
 //! then `election` and `ballot` (who leads), `catch_up` (full state), `log` and `ordered` (one log), `in_sync`; `repair`,
-//! `anti_entropy`, `tombstones`; `promises`.
+//! `anti_entropy`, `tombstones`, `refused`; `promises`, `settling`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,10 +30,10 @@ use std::sync::Arc;
 use crate::config::{Config as Scenario, Operation};
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId, Version};
-use crate::property::Promises;
+use crate::property::{Promises, SettlesWithin};
 use crate::protocol::{
-    Context, DiscardReason, DiskImage, FoundList, Input, NodeSnapshot, Observation, Outcome,
-    Protocol, Reply, RequestId, Response, Role,
+    Context, DiscardReason, DiskImage, DiskOrigin, FoundList, Input, NodeSnapshot, Observation,
+    Outcome, Protocol, Reply, RequestId, Response, Role,
 };
 
 use crate::protocol::wal::Policy;
@@ -63,20 +63,24 @@ mod log;
 mod message;
 mod ordered;
 mod promises;
+mod refused;
 mod repair;
 mod resend;
+mod settling;
+#[cfg(test)]
+mod stamps_kept;
 mod timestamps;
 mod tombstones;
 
 pub use anti_entropy::{AntiEntropy, RangeDigest};
 pub use checkpoint::Snapshot;
 pub use config::{
-    CatchUp, Config, Defect, Defects, Deletes, Election, Failover, Mode, OnAckTimeout, Replication,
-    Tail, Wal, WithoutLeader,
+    CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, Mode, OnAckTimeout,
+    Replication, Tail, Wal, WalOn, WithoutLeader,
 };
 pub use journal::Record;
 pub use log::{LogEntry, Position};
-pub use message::{Entry, FullState, InSync, Message, StateOrder};
+pub use message::{Entry, FullState, InSync, Installed, Message, StateOrder};
 pub use repair::{Reads, Repair, RepairAnswer};
 pub use timestamps::{TimestampSource, Timestamps};
 
@@ -148,7 +152,16 @@ impl Protocol for LeaderFollower {
     const REPLAY_RESTORES_DATA: bool = true;
 
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
+        // A node without a log has settings of its own.
+        let leads_for_ever = cx.initial_leader() == Some(cx.node());
+        let policy = config.wal.policy_on(leads_for_ever);
+        let config = &Config { wal: Wal { policy, ..config.wal }, ..*config };
         let (ballot, in_sync) = Ballot::recover(config, disk);
+        let forgotten = match disk.origin() {
+            DiskOrigin::New => false,
+            DiskOrigin::Kept => !ballot.persists(),
+            DiskOrigin::Replaced => true,
+        };
         let mut node = Self {
             config: *config,
             me: cx.node(),
@@ -161,7 +174,7 @@ impl Protocol for LeaderFollower {
             is_plain: config.wal.policy == Policy::Off && !config.failover.is_on(),
             ballot,
             watch: Watch::new(cx.nodes()),
-            in_sync: Membership::boot(config.mode, in_sync, cx.nodes()),
+            in_sync: Membership::boot(config.mode, in_sync, forgotten, cx.nodes()),
             log: Log::default(),
             checkpointed: 0,
             early: BTreeMap::new(),
@@ -177,12 +190,12 @@ impl Protocol for LeaderFollower {
         }
         match Journal::open(config, disk, cx) {
             Err(corruption) => cx.stop(corruption.to_string()),
-            Ok(None) => node.start(true, cx),
+            Ok(None) => node.start(disk.origin(), false, cx),
             Ok(Some((journal, records))) => {
-                let is_new = records.is_empty();
+                let has_records = !records.is_empty();
                 node.take_records(records, cx);
                 node.journal = Some(journal);
-                node.start(is_new, cx);
+                node.start(disk.origin(), has_records, cx);
             }
         }
         node
@@ -192,6 +205,7 @@ impl Protocol for LeaderFollower {
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
             Input::Message { from, message } => self.receive(from, message, cx),
+            Input::Refused { to } => self.came_back(to, cx),
             Input::Request { request, operation, stamped, .. } => {
                 self.stamping.serves(stamped);
                 self.serve(request, operation, cx);
@@ -216,8 +230,8 @@ impl Protocol for LeaderFollower {
     fn snapshot(&self) -> NodeSnapshot {
         NodeSnapshot {
             term: self.term().into(),
-            leader: self.leader,
-            awaits: self.awaited(),
+            leader: self.named_leader(),
+            awaits: if self.follows_the_awaited() { None } else { self.awaited() },
             mode: self.config.mode.name(),
             peers: NodeId::all(self.nodes).filter(|node| *node != self.me).collect(),
             pending: self.pending(),
@@ -230,18 +244,22 @@ impl Protocol for LeaderFollower {
     fn promises(config: &Config, scenario: &Scenario) -> Promises {
         promises::promises(config, scenario)
     }
+
+    fn settles_within(config: &Config, scenario: &Scenario) -> SettlesWithin {
+        settling::settles_within(config, scenario)
+    }
 }
 
 impl LeaderFollower {
     /// Takes up its role after its records have been read back.
-    fn start(&mut self, is_new: bool, cx: &mut Context<'_, Self>) {
+    fn start(&mut self, disk: DiskOrigin, has_records: bool, cx: &mut Context<'_, Self>) {
         if self.config.failover.is_on() {
-            return self.take_place(is_new && self.ballot.term() == 0, cx);
+            return self.take_place(disk == DiskOrigin::New, cx);
         }
         self.ballot.was_in(1);
         self.leader = cx.initial_leader();
         cx.observe(Observation::Role { role: self.role(), term: 1 });
-        if self.leads() && !is_new && self.config.resend.is_some() {
+        if self.leads() && has_records && self.config.resend.is_some() {
             self.once_durable(Then::ReplicateAll, cx);
         }
     }
@@ -254,8 +272,20 @@ impl LeaderFollower {
     fn role(&self) -> Role {
         match self.leader {
             Some(leader) if leader == self.me => Role::Leader,
-            None if self.config.failover.is_on() => Role::Candidate,
+            None if self.config.failover.is_on() && !self.follows_the_awaited() => Role::Candidate,
             _ => Role::Follower,
+        }
+    }
+
+    fn follows_the_awaited(&self) -> bool {
+        self.config.defects.has(Defect::FollowTheAwaited)
+    }
+
+    /// Whom it names to others as the leader.
+    fn named_leader(&self) -> Option<NodeId> {
+        match self.leader {
+            None if self.follows_the_awaited() => self.awaited(),
+            leader => leader,
         }
     }
 
@@ -317,12 +347,19 @@ impl LeaderFollower {
                 for entry in &*entries {
                     self.take(*entry, cx);
                 }
+                if entries.is_empty() {
+                    self.note_apart(version, cx);
+                }
                 version
             }
             Message::State { term, version, state } => {
                 let (life, sequence) = (state.life.nanos(), version.sequence);
                 let order = StateOrder { term, leader: from, life, sequence };
                 self.take_state(from, (order, version.timestamp), &state.entries, cx);
+                if self.config.timestamps.source == TimestampSource::Hybrid {
+                    // It is above all that the leader has seen, and the state need not show that.
+                    self.note_apart(version, cx);
+                }
                 version
             }
             rare => return self.receive_rare(from, rare, cx),
@@ -346,8 +383,8 @@ impl LeaderFollower {
             }
             Message::Appended { index, .. } => self.appended(from, index, cx),
             Message::Behind { last, .. } => self.behind(from, last, cx),
-            Message::Install { position, entries, .. } => {
-                self.take_install(from, (position, &entries), cx);
+            Message::Install { position, state, .. } => {
+                self.take_install(from, (position, &state), cx);
             }
             Message::Offer { entries, .. } => self.take_offer(&entries, cx),
             Message::Replicate { .. }
@@ -387,12 +424,16 @@ impl LeaderFollower {
             // A follower does not refuse a clear and does not pass it on: it empties itself alone.
             Operation::Clear => self.clear_alone(request, cx),
             Operation::Put { .. } | Operation::Delete { .. } | Operation::Append { .. } => {
-                let failure = match self.leader {
-                    Some(_) => Failure::NotLeader,
-                    None => Failure::NoLeader,
+                let failure = match self.role() {
+                    Role::Candidate => Failure::NoLeader,
+                    // A leader for ever that nobody is.
+                    _ if !self.config.failover.is_on() && self.leader.is_none() => {
+                        Failure::NoLeader
+                    }
+                    Role::Follower | Role::Leader => Failure::NotLeader,
                 };
                 let refusal = Reply::of(Outcome::Refused(failure));
-                cx.reply(request, Reply { leader: self.leader, ..refusal });
+                cx.reply(request, Reply { leader: self.named_leader(), ..refusal });
             }
         }
     }

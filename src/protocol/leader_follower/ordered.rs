@@ -18,7 +18,7 @@ use super::config::{Mode, Rules, Tail};
 use super::journal::{Record, Then};
 use super::leader::Leading;
 use super::log::{Log, LogEntry, Position};
-use super::message::{Entry, Message};
+use super::message::{Entry, Installed, Message};
 
 /// How many entries that came too early a follower keeps.
 const EARLY: usize = 4096;
@@ -85,7 +85,10 @@ impl LeaderFollower {
         if let Some(progress) = self.leading.progress.get_mut(follower.index()) {
             progress.shipped = position.index;
         }
-        cx.send(follower, Message::Install { term, position, entries: self.everything() });
+        let entries: Box<[Entry]> = contents(&self.store).collect();
+        let seen = self.seen_beyond(&entries);
+        let state = Arc::new(Installed { entries, seen });
+        cx.send(follower, Message::Install { term, position, state });
     }
 
     /// Follower: entries behind `previous` reach it.
@@ -111,7 +114,17 @@ impl LeaderFollower {
                 until = until.max(self.extend_log(from, before, &entries, cx));
             }
         }
+        self.pass_on(cx);
         self.confirm_log(from, until, cx);
+    }
+
+    /// Without fencing a leader too takes in what a deposed one sends: what it has then it sends its followers, who
+    /// would ask for it for ever.
+    fn pass_on(&mut self, cx: &mut Context<'_, Self>) {
+        let (term, index) = (self.term(), self.log.last().index);
+        if self.leads() && index > self.leading.released {
+            self.once_durable(Then::ShareLog { term, index }, cx);
+        }
     }
 
     fn refuse_entries(
@@ -201,9 +214,10 @@ impl LeaderFollower {
     pub(super) fn take_install(
         &mut self,
         from: NodeId,
-        (position, entries): (Position, &[Entry]),
+        (position, state): (Position, &Installed),
         cx: &mut Context<'_, Self>,
     ) {
+        let Installed { entries, seen } = state;
         if !self.is_overtaken(position) && !self.log.has(position) {
             let record = || Record::Install { position, entries: entries.to_vec() };
             self.log_record(self.term(), record, cx);
@@ -214,6 +228,13 @@ impl LeaderFollower {
             self.replace_store(store.clone(), cx);
             self.log = Log::from_state(position, store);
             self.early.clear();
+            if let Some(seen) = *seen
+                && seen > self.stamping.newest_seen
+            {
+                self.stamping.sees(seen);
+                self.log_stamps(cx);
+            }
+            self.pass_on(cx);
         }
         self.confirm_log(from, position.index, cx);
     }
@@ -313,6 +334,7 @@ impl LeaderFollower {
         let mut store = Store::default();
         for entry in entries {
             apply(&mut store, *entry, Rules::RESTORE);
+            self.note(entry.stored.version);
         }
         self.store.clone_from(&store);
         self.log = Log::from_state(position, store);

@@ -7,12 +7,21 @@
 //! | client | the client's wall clock when it invoked the write | real time, as far as all clients' clocks are right |
 //! | term and sequence | the leader's term, then how many writes it has stamped | the leader's order |
 
+//!
+//! A node knows the newest timestamp that it has seen, and how many writes it has stamped, whatever becomes of those
+//! writes, and knows both again after a start: what a hybrid clock stamps is above all that the node ever had, and no
+//! stamp is given twice. Most of it is shown by the writes in its log and in states that others send. What these do
+//! not show (a delete that found nothing to erase, a clear of nothing, a write that was older than what its key held,
+//! the number of a state) is kept and sent beside them: [`Record::Seen`], [`super::Installed::seen`].
+
 use crate::id::Version;
 use crate::protocol::Context;
 use crate::protocol::store::Ties;
 use crate::time::{Span, Wall};
 
 use super::LeaderFollower;
+use super::journal::Record;
+use super::message::Entry;
 
 /// How writes are stamped, and how stamps are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +62,56 @@ impl Stamping {
         self.client = stamped;
     }
 
-    /// A write of this version was received or replayed.
+    /// There is a write with this timestamp, or was.
     #[inline]
-    pub(super) fn sees(&mut self, version: Version) {
-        self.newest_seen = self.newest_seen.max(version.timestamp);
+    pub(super) fn sees(&mut self, timestamp: i64) {
+        self.newest_seen = self.newest_seen.max(timestamp);
     }
 }
 
 impl LeaderFollower {
+    /// Takes note of the stamp of whatever this node takes in, however it came by it: what it stamps from now on is
+    /// another one, and by a hybrid clock a later one.
+    #[inline]
+    pub(super) fn note(&mut self, version: Version) {
+        self.stamping.sees(version.timestamp);
+        self.leading.has_stamped(version, self.me);
+    }
+
+    /// Takes note of a stamp that nothing this node stores will show, in its log too.
+    pub(super) fn note_apart(&mut self, version: Version, cx: &mut Context<'_, Self>) {
+        let known = self.stamping.newest_seen;
+        self.note(version);
+        if self.stamping.newest_seen > known {
+            self.log_stamps(cx);
+        }
+    }
+
+    /// Gives a stamp that no record of a write will show.
+    pub(super) fn stamp_apart(&mut self, cx: &mut Context<'_, Self>) -> Version {
+        let version = self.stamp(cx);
+        self.log_stamps(cx);
+        version
+    }
+
+    /// Writes down which stamps there were, for want of another record that shows it.
+    pub(super) fn log_stamps(&mut self, cx: &mut Context<'_, Self>) {
+        let record = self.stamps();
+        self.log_record(self.term(), || record, cx);
+    }
+
+    /// The record of the stamps that there were.
+    pub(super) const fn stamps(&self) -> Record {
+        Record::Seen { newest: self.stamping.newest_seen, stamped: self.leading.stamped() }
+    }
+
+    /// The newest timestamp that this node has seen, if these entries of its do not show it.
+    pub(super) fn seen_beyond(&self, entries: &[Entry]) -> Option<i64> {
+        let shown = entries.iter().map(|entry| entry.stored.version.timestamp).max();
+        let newest = self.stamping.newest_seen;
+        (newest > shown.unwrap_or(Stamping::default().newest_seen)).then_some(newest)
+    }
+
     /// The timestamp of this node's write number `sequence`.
     pub(super) fn timestamp(&self, sequence: u32, cx: &Context<'_, Self>) -> i64 {
         let Timestamps { source, resolution, .. } = self.config.timestamps;

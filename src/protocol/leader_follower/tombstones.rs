@@ -50,7 +50,7 @@ impl LeaderFollower {
                 // A purge that the log does not have would be undone by a restart: another time.
                 self.purge_at(cx.wall().0.saturating_add(nanos(grace)), cx);
             } else {
-                self.store.erase(key, version);
+                self.store.purge(key, version);
                 self.log_record(self.term(), || Record::Purge { key, version }, cx);
                 let reason = DiscardReason::Purged;
                 cx.observe(Observation::Discard { key, stored, reason });
