@@ -57,6 +57,8 @@ pub enum Cause {
     Boot,
     /// What a fault does to a message; the destination is the fault's identity.
     Fault,
+    /// A message that comes back, because the process it was meant for is not there.
+    Refusal,
 }
 
 impl CausalId {

@@ -17,7 +17,7 @@ use splitbrain::digest::DigestValue;
 use splitbrain::history::Status;
 use splitbrain::id::{ClientId, FaultId, NodeId};
 use splitbrain::protocol::leader_follower::{
-    Config as Settings, LeaderFollower, Mode, Replication, Wal,
+    Config as Settings, LeaderFollower, Mode, Replication, Wal, WalOn,
 };
 use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
@@ -26,11 +26,21 @@ use splitbrain::sampler::Distribution;
 use splitbrain::scenario::{Registry, Scenario};
 use splitbrain::time::{Span, Time};
 
-const PLAIN: RunOptions =
-    RunOptions { trace: false, steps: false, queue: QueueKind::Calendar, causes: Causes::OfAll };
+const PLAIN: RunOptions = RunOptions {
+    trace: false,
+    steps: false,
+    queue: QueueKind::Calendar,
+    causes: Causes::OfAll,
+    without_last_write: false,
+};
 const HEAP: RunOptions = RunOptions { queue: QueueKind::Heap, ..PLAIN };
-const WATCHED: RunOptions =
-    RunOptions { trace: true, steps: true, queue: QueueKind::Calendar, causes: Causes::OfAll };
+const WATCHED: RunOptions = RunOptions {
+    trace: true,
+    steps: true,
+    queue: QueueKind::Calendar,
+    causes: Causes::OfAll,
+    without_last_write: false,
+};
 const WATCHED_HEAP: RunOptions = RunOptions { queue: QueueKind::Heap, ..WATCHED };
 
 /// Plays a run in every way there is, and holds the outcomes against each other.
@@ -224,7 +234,7 @@ fn settings(nodes: u16) -> impl Strategy<Value = Settings> {
         |(mode, full, resend, logs)| {
             let replication = if full { Replication::FullState } else { Replication::Entry };
             let policy = if logs { Policy::Fsync } else { Policy::Off };
-            let wal = Wal { policy, checkpoint_every: None };
+            let wal = Wal { policy, checkpoint_every: None, on: WalOn::All };
             Settings { replication, resend, wal, ..common::settings(mode) }
         },
     )

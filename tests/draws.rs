@@ -92,7 +92,10 @@ impl Protocol for Probe {
             Input::Message { from, message: Letter::Note(value) } => {
                 cx.send(from, Letter::Thanks(value));
             }
-            Input::Message { .. } | Input::Timer(_) | Input::Persisted(..) => {}
+            Input::Message { .. }
+            | Input::Refused { .. }
+            | Input::Timer(_)
+            | Input::Persisted(..) => {}
         }
     }
 

@@ -81,7 +81,10 @@ impl Protocol for Diary {
                     cx.reply(request, written(version));
                 }
             }
-            Input::Message { .. } | Input::Timer(_) | Input::Persisted(..) => {}
+            Input::Message { .. }
+            | Input::Refused { .. }
+            | Input::Timer(_)
+            | Input::Persisted(..) => {}
         }
     }
 

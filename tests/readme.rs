@@ -435,7 +435,7 @@ fn scenario_with(settings: &Settings) -> Scenario {
     if settings[0] == "mode = semi-sync" {
         sets.push("protocol.leader-follower.write-quorum=1".to_owned());
     }
-    let file = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n[workload]\nmix = { put = 1, get = 1 }\n";
+    let file = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n[workload]\nthink = '1ms'\nmix = { put = 1, get = 1 }\n";
     Scenario::parse("promises", file.as_bytes(), &Registry::new(), &sets)
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }

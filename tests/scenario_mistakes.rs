@@ -529,6 +529,22 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["`sync-every` needs the policy `buffered`"],
     ),
     ("wal = { checkpoint-every = 100 }", &["`checkpoint-every` needs a log"]),
+    ("wal = { on = \"leader\" }", &["`on` needs a log"]),
+    ("wal = { policy = \"fsync\", on = \"follower\" }", &["`follower` is none of the choices"]),
+    (
+        "wal = { policy = \"fsync\", on = \"leader\" }\nfailover = { election = \"lowest-id\" }",
+        &["only the leader keeps a log, and with an election another node may lead"],
+    ),
+    ("full-state = \"merge\"", &["no full state is ever sent that could be merged"]),
+    ("full-state = \"merged\"", &["did you mean `merge`?"]),
+    ("failover = { look-every = \"1s\" }", &["`look-every` needs an election"]),
+    (
+        "failover = { election = \"highest-id\", look-every = \"1s\" }",
+        &["`look-every` needs an election"],
+    ),
+    ("failover = { election = \"lowest-id\", look-every = \"0s\" }", &["a length of time is zero"]),
+    ("defects = [\"silent-follower\"]", &["did you mean `silent-followers`?"]),
+    ("[network]\nrefuse = \"yes\"", &["`true` or `false`"]),
     (
         "wal = { policy = \"fsync\", checkpoint-every = 0 }",
         &["0 is out of range", "expected a whole number from 1"],

@@ -13,6 +13,8 @@ use crate::property::{Incident, Incidents, Kind, Promise, Promises, Property, Se
 use crate::protocol::NodeSnapshot;
 use crate::time::Time;
 
+pub(crate) use facts::leader;
+
 use facts::Facts;
 
 mod append_uniqueness;

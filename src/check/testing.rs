@@ -502,6 +502,7 @@ fn config(nodes: u16) -> Config {
             },
             links: Vec::new(),
             client_delay: none(),
+            refuse: false,
             client_legs: Vec::new(),
         },
         clocks: vec![crate::config::Clock::default(); nodes.into()],

@@ -90,6 +90,23 @@ impl Names {
         &self.faults[fault.0 as usize]
     }
 
+    /// How many bytes the key has.
+    #[must_use]
+    pub fn key_length(&self, key: KeyId) -> u64 {
+        self.key(key).len() as u64
+    }
+
+    /// How many bytes the value has, as [`Names::value`] shows it.
+    #[must_use]
+    pub fn value_length(&self, value: Value) -> u64 {
+        let digits = |index: u32| u64::from((u64::from(index) + 1).ilog10()) + 1;
+        match value.kind() {
+            ValueKind::Text(index) => self.values[index].len() as u64,
+            ValueKind::Made(ClientId::ARRIVALS, index) => 2 + digits(index),
+            ValueKind::Made(client, index) => self.client(client).len() as u64 + 1 + digits(index),
+        }
+    }
+
     /// The value's text; a value made by the workload is shown as `client.index`, counted from 1:
     /// `c3.17`, or `a.17` for the seventeenth arrival of an open loop.
     #[must_use]
@@ -129,6 +146,8 @@ pub struct Network {
     pub links: Vec<LinkOverride>,
     /// One-way latency between any client and any node, where nothing else is said.
     pub client_delay: Distribution,
+    /// Whether a message to a node that is down comes back to its sender as refused; else it is lost in silence.
+    pub refuse: bool,
     /// Client legs that differ; a later one wins over an earlier one.
     pub client_legs: Vec<ClientLeg>,
 }
@@ -447,8 +466,8 @@ pub struct Answer {
     pub error: Option<String>,
     /// Whether the key read was absent on a follower that named the leader: a write may not have reached it yet.
     pub not_yet_replicated: Option<bool>,
-    /// The leader that the answer named.
-    pub leader: Option<NodeId>,
+    /// The leader that the answer named; `Some(None)`: nobody.
+    pub leader: Option<Option<NodeId>>,
     /// Whether the deleted key had existed.
     pub existed: Option<bool>,
     /// The keys listed, in any order.

@@ -86,6 +86,12 @@ impl<P: Protocol> Context<'_, P> {
         self.effects.push(Effect::Send { to, message });
     }
 
+    /// Under [`super::Input::Refused`]: the message that came back, as it was sent. Told once.
+    #[must_use]
+    pub const fn returned(&mut self) -> Option<P::Message> {
+        self.effects.returned.take()
+    }
+
     /// Starts `timer`, in place of one of that name already running; `after` is measured on the node's monotonic
     /// clock.
     pub fn set_timer(&mut self, timer: P::Timer, after: Span) {

@@ -63,11 +63,13 @@ pub(crate) enum DiskOperation {
 pub(crate) struct Effects<P: Protocol> {
     pub(crate) list: Vec<Effect<P>>,
     pub(crate) bytes: Vec<u8>,
+    /// The message that came back to the node whose turn it is.
+    pub(crate) returned: Option<P::Message>,
 }
 
 impl<P: Protocol> Effects<P> {
     pub(crate) const fn new() -> Self {
-        Self { list: Vec::new(), bytes: Vec::new() }
+        Self { list: Vec::new(), bytes: Vec::new(), returned: None }
     }
 
     /// Nobody drops the effect if there is no memory for it: so it is put together in its place, and not beside it.

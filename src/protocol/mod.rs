@@ -145,9 +145,16 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
     /// Which of [`Message::KINDS`] this is.
     fn kind(&self) -> u8;
 
-    /// The size on the wire in bytes, for links with a bandwidth.
+    /// The size on the wire in bytes, for links with a bandwidth, where keys and values have no say in it.
     fn size(&self) -> u64 {
         64
+    }
+
+    /// The size on the wire in bytes, with the lengths of the keys and values in it. Asked only where a link has a
+    /// bandwidth.
+    fn wire_size(&self, names: &Names) -> u64 {
+        let _ = names;
+        self.size()
     }
 
     /// Whether it says no more than "I am here": a heartbeat. A cluster settles without waiting for these.
@@ -232,6 +239,13 @@ pub enum Input<P: Protocol> {
         from: NodeId,
         /// What it says.
         message: P::Message,
+    },
+    /// A message to `to` came back: its machine is there, and no process that would take it. What came back is
+    /// [`Context::returned`]. Only with `network.refuse`, and never to be relied on: the refusal is lost where the way
+    /// back is, and a process that hangs refuses nothing. A protocol may ignore it.
+    Refused {
+        /// Whom the message was for.
+        to: NodeId,
     },
     /// A client asks for something.
     Request {
@@ -446,6 +460,8 @@ pub struct NodeSnapshot {
     pub node: NodeId,
     /// Whether the process runs; set by the simulation.
     pub up: bool,
+    /// Whether the process runs and is not scheduled; set by the simulation.
+    pub paused: bool,
     /// What it takes itself for.
     pub role: Role,
     /// Its term; 0 where the protocol has none.
@@ -475,6 +491,7 @@ impl NodeSnapshot {
         Self {
             node,
             up: true,
+            paused: false,
             role,
             term: 0,
             leader: None,

@@ -7,7 +7,9 @@ use crate::check::CheckReport;
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Failure, Function, History, NemesisEvent, Status};
-use crate::metrics::{Latency, Leadership, MessageCounts, Settlement, Unserved};
+use crate::metrics::{
+    LastWrite, Latency, Leadership, MessageCounts, Settlement, Standstill, Unserved,
+};
 use crate::property::Incident;
 use crate::run::mechanism::Mechanism;
 use crate::run::{Expectation, RunResult, RunVerdict};
@@ -19,6 +21,7 @@ pub mod explain;
 pub mod files;
 pub mod folder;
 pub mod history;
+mod idle;
 pub mod json;
 pub(crate) mod layout;
 mod never;
@@ -69,6 +72,10 @@ pub struct Report {
     pub faults: Vec<FaultAct>,
     /// The faults that never started, in file order: of those tied to a moment, the ones whose moment never came.
     pub never: Vec<NeverStarted>,
+    /// How far followers were from the leader when the last write was answered.
+    pub last_write: Option<LastWrite>,
+    /// What whoever wrote the scenario ought to know, a line each: faults that struck nobody.
+    pub warnings: Vec<String>,
     /// How the run ended.
     pub settlement: Settlement,
     /// What the scenario expected, and what was found.
@@ -225,6 +232,8 @@ impl Report {
             strayed: Strayed::of(config, &result.history, &result.leaderships),
             faults: result.history.nemesis().iter().map(fault).collect(),
             never: never_started(config, &result.history),
+            last_write: result.last_write,
+            warnings: idle::idle_faults(config, &result.strikes),
             settlement: result.settlement.clone(),
             expectations: result.expectations.clone(),
         };
@@ -262,8 +271,12 @@ impl Report {
                 None => format!("not met: {name}"),
             },
         ));
-        if let Settlement::Stuck { at, .. } = self.settlement {
-            reasons.push(format!("virtual time stood still at {}", layout::moment(at)));
+        if let Settlement::Stuck { at, why } = self.settlement {
+            let at = layout::moment(at);
+            reasons.push(match why {
+                Standstill::Loop { .. } => format!("virtual time stood still at {at}"),
+                Standstill::Crowd { .. } => format!("too many events were pending at {at}"),
+            });
         }
         reasons
     }

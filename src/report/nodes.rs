@@ -1,9 +1,11 @@
 //! `nodes.json`: every node as its status page would show it, at the end of a run and wherever the scenario expects
 //! a state.
 //!
-//! `{end[STATUS], states[{at_ns, ..STATUS}]}`, where STATUS is `{node, up, role, term, leader, awaits, mode, peers[],
-//! blocked[], pending[], data[{key, value, version, op, elements[{value, version, op}]}]}`; `end` is in node order,
-//! `states` in file order. `awaits` is the node that it waits for to lead; `pending` is what the node still meant to do, in
+//! `{end[STATUS], states[{at_ns, ..STATUS}]}`, where STATUS is `{node, up, health, role, term, leader, awaits, mode,
+//! peers[], blocked[], pending[], keys, tombstones, data[{key, value, version, op, elements[{value, version, op}]}]}`;
+//! `end` is in node order, `states` in file order. `health` is what asking for it would tell: `up`, `paused` (nothing is
+//! answered) or `down` (the connection is refused). `keys` counts the keys that exist. `awaits` is the node that it waits
+//! for to lead; `pending` is what the node still meant to do, in
 //! words; a deleted key that left a tombstone has the value null. `op` is the operation of `history.jsonl` that wrote it,
 //! null where none did; a key that holds a list has `elements`, whole and in the order of their versions. A node that is
 //! down has its id alone, and no data.
@@ -63,6 +65,7 @@ fn status(node: &NodeSnapshot, writers: &Writers<'_>, names: &Names) -> Value {
     json!({
         "node": node.node.to_string(),
         "up": node.up,
+        "health": health(node),
         "role": node.up.then(|| node.role.name()),
         "term": node.up.then_some(node.term),
         "leader": node.leader.map(|leader| leader.to_string()),
@@ -71,8 +74,19 @@ fn status(node: &NodeSnapshot, writers: &Writers<'_>, names: &Names) -> Value {
         "peers": ids(&node.peers),
         "blocked": ids(&node.blocked),
         "pending": node.pending,
+        "keys": node.visible().count(),
+        "tombstones": node.data.values().filter(|stored| stored.value.is_none()).count(),
         "data": node.data.iter().map(stored).collect::<Vec<_>>(),
     })
+}
+
+/// What one would learn who asks whether the node is well.
+const fn health(node: &NodeSnapshot) -> &'static str {
+    match (node.up, node.paused) {
+        (false, _) => "down",
+        (true, true) => "paused",
+        (true, false) => "up",
+    }
 }
 
 #[cfg(test)]
@@ -99,9 +113,10 @@ mod tests {
         let down = NodeSnapshot { up: false, ..NodeSnapshot::new(NodeId(1), Role::Follower) };
         let expected = json!({ "states": [], "end": [
             {
-                "node": "n1", "up": true, "role": "leader", "term": 2, "leader": "n1",
+                "node": "n1", "up": true, "health": "up", "role": "leader", "term": 2, "leader": "n1",
                 "awaits": null, "mode": "sync",
                 "peers": ["n2"], "blocked": ["n2"], "pending": [],
+                "keys": 1, "tombstones": 1,
                 "data": [
                     {
                         "key": "city", "value": "Raleigh", "version": "1.000000000@n1#1", "op": 0,
@@ -113,9 +128,9 @@ mod tests {
                 ],
             },
             {
-                "node": "n2", "up": false, "role": null, "term": null, "leader": null,
+                "node": "n2", "up": false, "health": "down", "role": null, "term": null, "leader": null,
                 "awaits": null, "mode": "",
-                "peers": [], "blocked": [], "pending": [], "data": [],
+                "peers": [], "blocked": [], "pending": [], "keys": 0, "tombstones": 0, "data": [],
             },
         ] });
         let mut history = History::default();
@@ -126,5 +141,7 @@ mod tests {
         let states = nodes(&[], &[(Time::from_nanos(7), up)], (&history, &names));
         assert_eq!(states["states"][0]["at_ns"], json!(7));
         assert_eq!(states["states"][0]["blocked"], json!(["n2"]));
+        let paused = NodeSnapshot { paused: true, ..NodeSnapshot::new(NodeId(1), Role::Follower) };
+        assert_eq!(nodes(&[paused], &[], (&history, &names))["end"][0]["health"], json!("paused"));
     }
 }

@@ -8,7 +8,7 @@ use crate::config::{
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, Version};
-use crate::metrics::{Leadership, MessageCounts, Settlement, Unserved};
+use crate::metrics::{LastWrite, Leadership, MessageCounts, Settlement, Unserved};
 use crate::property::{Befallen, Hazard, Hazards, Incident, Incidents, Promise, Property};
 use crate::rng::Probability;
 use crate::run::{Expectation, RunResult, RunVerdict};
@@ -44,6 +44,7 @@ pub(crate) fn config() -> Config {
             default: link,
             links: Vec::new(),
             client_delay: Distribution::Constant(Span::ZERO),
+            refuse: false,
             client_legs: Vec::new(),
         },
         clocks: vec![Clock::default(); 3],
@@ -73,6 +74,14 @@ pub(crate) fn run() -> (Config, RunResult) {
         history: history(),
         finals: Vec::new(),
         states: Vec::new(),
+        last_write: Some(LastWrite {
+            at: Time::ZERO + Span::from_millis(700),
+            leader: NodeId(0),
+            followers: 2,
+            keys: 4,
+            differing: 3,
+            agreed_at: Some(Time::ZERO + Span::from_millis(790)),
+        }),
         settlement: Settlement::Settled { after: Span::from_millis(1200) },
         unserved: Unserved::default(),
         messages: MessageCounts {

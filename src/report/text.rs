@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use crate::check::{CheckReport, Verdict};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
-use crate::metrics::{Latency, Leadership, MessageCounts, Settlement};
+use crate::metrics::{LastWrite, Latency, Leadership, MessageCounts, Settlement, Standstill};
 use crate::property::Promise;
 use crate::report::availability;
 use crate::report::layout::{WIDTH, counted, grouped, moment, width, wrap};
@@ -68,7 +68,9 @@ pub fn run(report: &Report, notes: &Notes, color: bool) -> String {
     page.section("Availability", &availability::lines(report));
     page.messages(&report.messages);
     page.section("Leaders", &leaders(&report.leaderships));
+    page.section("Last write", report.last_write.map(last_write).as_slice());
     page.section("Faults", &faults(&report.faults, &report.never));
+    page.section("Warnings", &shortened(report.warnings.iter().cloned(), "warnings"));
     page.section("End", &[ending(report)]);
     if let Settlement::Unsettled { waiting_for } = &report.settlement {
         page.section("Waiting for", waiting_for);
@@ -403,6 +405,18 @@ fn promise(report: &CheckReport, voided: &[String]) -> String {
     }
 }
 
+/// How far followers were from the leader when the last write was answered.
+fn last_write(last: LastWrite) -> String {
+    let (at, all) = (moment(last.at), counted(last.replica_keys(), "replica-key"));
+    let (some, leader) = (grouped(last.differing), last.leader);
+    let for_how_long = match (last.differing, last.agreed_after()) {
+        (0, _) => String::new(),
+        (_, Some(after)) => format!(" for {}", after.short()),
+        (_, None) => ", and some to the end".to_owned(),
+    };
+    format!("at {at}; then {some} of {all} differed from {leader}{for_how_long}")
+}
+
 fn leaders(leaderships: &[Leadership]) -> Vec<String> {
     let node_width = leaderships.iter().map(|one| one.node.to_string().len()).max().unwrap_or(0);
     let term_width = leaderships.iter().map(|one| one.term.to_string().len()).max().unwrap_or(0);
@@ -445,13 +459,22 @@ fn ending(report: &Report) -> String {
         Settlement::Settled { after } if after.is_zero() => "settled at once".to_owned(),
         Settlement::Settled { after } => format!("settled in {}", after.short()),
         Settlement::Unsettled { .. } => "not settled".to_owned(),
-        Settlement::Stuck { at, events } => stuck(*at, *events),
+        Settlement::Stuck { at, why } => stuck(*at, *why),
     };
     format!("at {ended}, after {events}; {how}")
 }
 
-fn stuck(at: Time, events: u64) -> String {
-    format!("virtual time stood still at {} for {}", moment(at), counted(events, "event"))
+fn stuck(at: Time, why: Standstill) -> String {
+    match why {
+        Standstill::Loop { events } => {
+            format!("virtual time stood still at {} for {}", moment(at), counted(events, "event"))
+        }
+        Standstill::Crowd { pending } => format!(
+            "stopped at {}: more than {} were pending, and there is room for no more",
+            moment(at),
+            counted(pending, "event")
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -503,6 +526,7 @@ Operations    6 invoked: 3 ok, 1 failed, 2 unknown
 Messages      1,200 sent: 1,100 delivered, 60 lost, 40 blocked
 Leaders       n1  term 1    0.000s to 12.400s
               n2  term 2   13.000s to the end
+Last write    at 0.700s; then 3 of 8 replica-keys differed from n1 for 90ms
 Faults         10.000s  start  split: partition n1 | n2 n3
                15.000s  end    split: partition n1 | n2 n3
 End           at 31.200s, after 1,234 events; settled in 1.2s

@@ -146,8 +146,10 @@ fn answer(
         compare("not-yet-replicated", &wanted.to_string(), &found.to_string());
     }
     if let Some(leader) = expect.leader {
-        let found = entry.leader.map_or_else(|| "none".to_owned(), |node| node.to_string());
-        compare("leader", &leader.to_string(), &found);
+        let text = |node: Option<crate::id::NodeId>| {
+            node.map_or_else(|| "none".to_owned(), |node| node.to_string())
+        };
+        compare("leader", &text(leader), &text(entry.leader));
     }
     if let Some(existed) = expect.existed {
         let found = entry.existed.map_or_else(|| "unsaid".to_owned(), |found| found.to_string());

@@ -62,6 +62,7 @@ pub(super) fn encode_settings(
 fn network(config: &Config) -> Table {
     let mut network = encode_link(&config.network.default);
     set(&mut network, "client-delay", encode_distribution(&config.network.client_delay));
+    set(&mut network, "refuse", config.network.refuse);
     set_list(&mut network, "link", config.network.links.iter().map(encode_link_override));
     let legs = config.network.client_legs.iter().map(|leg| client_leg(leg, &config.names));
     set_list(&mut network, "client", legs);
@@ -291,7 +292,7 @@ fn answer(answer: &Answer, names: &Names) -> Table {
         set(&mut table, "not-yet-replicated", not_yet_replicated);
     }
     if let Some(leader) = answer.leader {
-        set(&mut table, "leader", leader.to_string());
+        set(&mut table, "leader", node_or("none", leader));
     }
     if let Some(existed) = answer.existed {
         set(&mut table, "existed", existed);

@@ -26,6 +26,7 @@ mod document;
 mod export;
 mod faults;
 pub mod fuzz;
+mod intervals;
 mod leader_follower;
 mod names;
 mod network;

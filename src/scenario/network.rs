@@ -38,12 +38,14 @@ pub(super) fn network(
         .list("link", |element| element.table(|table| link_override(table, nodes, &inherited)));
     let client_delay =
         table.or("client-delay", Distribution::Constant(Span::ZERO), Element::distribution);
+    let refuse = table.or("refuse", false, Element::boolean);
     let client_legs =
         table.list("client", |element| element.table(|table| client_leg(table, nodes, names)));
     Some(Network {
         default: default?,
         links: links?.into_iter().flatten().collect(),
         client_delay: client_delay?,
+        refuse: refuse?,
         client_legs: client_legs?,
     })
 }

@@ -224,6 +224,7 @@ fn network() -> Value {
         json!({
             "link": array("Links that differ.", extend(between, inherited)),
             "client-delay": distribution("One-way latency between any client and any node.", Some("0ms")),
+            "refuse": switch("Whether a message to a node that is down comes back to its sender as refused.", false),
             "client": array("Client legs that differ.", client),
         }),
     );
@@ -401,7 +402,7 @@ fn answer() -> Value {
             "confirmations": { "type": "string", "description": "How many followers had confirmed, of how many.", "pattern": "^[0-9]+ of [0-9]+$", "examples": ["2 of 5"] },
             "error": { "enum": failures, "description": "Why it did not complete ok." },
             "not-yet-replicated": boolean("Whether the key was absent on a follower that named the leader: a write may not have reached it yet."),
-            "leader": node("The leader that the answer named."),
+            "leader": { "description": "The leader that the answer named.", "anyOf": [{ "const": "none" }, { "$ref": "#/$defs/node" }] },
             "existed": boolean("Whether the deleted key had existed."),
             "keys": { "type": "array", "items": name("A key."), "description": "The keys listed, in any order." },
             "all": { "type": "object", "additionalProperties": { "type": "string" }, "description": "Everything read: key and value." },

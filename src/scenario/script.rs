@@ -238,7 +238,7 @@ fn answer(
     let failures = Failure::ALL.map(|failure| (failure.name(), failure));
     let error = table.optional("error", |error| error.choice(&failures));
     let not_yet_replicated = table.optional("not-yet-replicated", Element::boolean);
-    let leader = table.optional("leader", |leader| leader.node(nodes));
+    let leader = table.optional("leader", |leader| leader.node_or("none", nodes));
     let existed = table.optional("existed", Element::boolean);
     let keys = table.optional("keys", |keys| keys.list(|key| key.name().map(|key| names.key(key))));
     let all = table.optional("all", |all| {

@@ -10,8 +10,9 @@ use super::{
     ConfiguredProtocol, Diagnostics, Overrides, Registry, changes, faults, network, script, set,
     tree, vary,
 };
-use crate::config::{Bounds, Cluster, Config, Ties};
+use crate::config::{Bounds, Cluster, Config, Pace, Ties};
 use crate::id::{MAX_NODES, NodeId};
+use crate::sampler::Distribution;
 use crate::time::Span;
 
 /// The words for the order of events of one instant.
@@ -122,7 +123,8 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     let protocol = table
         .required("protocol", |element| element.table(|table| protocol(table, &cluster, registry)));
     let workload = table.optional("workload", |workload| {
-        workload.table(|table| super::workload::workload(table, cluster.nodes))
+        let lasts = duration.unwrap_or(Span::ZERO);
+        workload.table(|table| super::workload::workload(table, cluster.nodes, lasts))
     });
 
     let frame = Frame {
@@ -178,12 +180,35 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     config.changes = changes::apply(&changes?, root, &config, &names, table.sink())?;
     config.names = names.into_names();
     let protocol = protocol?;
+    if stands_still(&config, protocol.as_ref()) {
+        let at = table.key_at("workload");
+        let title = "these clients would ask for ever at one instant";
+        let label = "nobody thinks, requests take no time, and answers come at once";
+        let problem = Problem::new(at, title, label);
+        table.sink().push(
+            problem.help("set `workload.think`, `workload.operations` or `network.client-delay`"),
+        );
+        return None;
+    }
     if settle_given == Some(None)
         && let Some(needed) = protocol.settles_within(&config).whole_seconds()
     {
         config.settle = needed.clamp(SETTLE, MOST_SETTLE);
     }
     Some((config, protocol, fuzz?))
+}
+
+/// Whether the workload begins with a loop in which no time passes. A write that waits for others, or for a disk, takes
+/// time; so nothing is said of other protocols.
+fn stands_still(config: &Config, protocol: &dyn ConfiguredProtocol) -> bool {
+    let Some(load) = &config.workload else { return false };
+    let at_once = Distribution::Constant(Span::ZERO);
+    let thinks = !matches!(&load.pace, Pace::Closed { think } if *think == at_once);
+    let legs = config.network.client_legs.iter().map(|leg| &leg.delay);
+    let takes_time = legs.chain([&config.network.client_delay]).any(|delay| *delay != at_once);
+    let answers_at_once =
+        || protocol.awaited(config).is_some_and(|awaited| awaited.confirmations == 0);
+    load.operations.is_none() && !thinks && !takes_time && answers_at_once()
 }
 
 /// What is said of a `settle` that is shorter than the settings may need.

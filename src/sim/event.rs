@@ -12,7 +12,7 @@ use crate::protocol::{DiskError, Message, Protocol, Reply, RequestId, Ticket};
 use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
 
-use super::queue::EventQueue;
+use super::queue::{EventQueue, Handle};
 use super::record::Grounded;
 use super::trace::Trace;
 
@@ -29,8 +29,10 @@ pub(crate) struct Event<P: Protocol> {
 // next copy cannot be fed from.
 #[repr(u64)]
 pub(crate) enum What<P: Protocol> {
-    /// A message reaches a node.
-    Message { to: NodeId, from: NodeId, message: P::Message },
+    /// A message reaches a node; `boot` says which boot of its sender it is of.
+    Message { to: NodeId, from: NodeId, boot: u32, message: P::Message },
+    /// A message to `to` comes back to the boot of its sender that sent it.
+    Refused { to: NodeId, from: NodeId, boot: u32, message: P::Message },
     /// A client's request reaches a node.
     Request { node: NodeId, client: ClientId, request: RequestId, operation: Operation },
     /// An answer reaches a client.
@@ -67,9 +69,9 @@ impl<P: Protocol> What<P> {
         match self {
             Self::Message { to, .. } => Some((*to, None)),
             Self::Request { node, .. } => Some((*node, None)),
-            Self::Timer { node, boot, .. } | Self::Disk { node, boot, .. } => {
-                Some((*node, Some(*boot)))
-            }
+            Self::Refused { from: node, boot, .. }
+            | Self::Timer { node, boot, .. }
+            | Self::Disk { node, boot, .. } => Some((*node, Some(*boot))),
             Self::Answer { .. }
             | Self::Invoke { .. }
             | Self::Arrival { .. }
@@ -89,8 +91,12 @@ impl<P: Protocol> What<P> {
             digest.write_pair(at.nanos(), u64::from(actor) << 8 | u64::from(kind));
         };
         match self {
-            Self::Message { to, from, message } => {
+            Self::Message { to, from, message, .. } => {
                 head(u32::from(to.0) << 16 | u32::from(from.0), 1);
+                message.hash(digest);
+            }
+            Self::Refused { to, from, message, .. } => {
+                head(u32::from(to.0) << 16 | u32::from(from.0), 14);
                 message.hash(digest);
             }
             Self::Request { node, client, request, operation } => {
@@ -193,14 +199,31 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
     /// random one drawn from their identities where the scenario asks for that.
     #[inline]
     pub(crate) fn schedule(&mut self, at: Time, id: CausalId, what: What<P>) {
+        let order = self.order(id);
+        self.queue.push(at, order, Event { id, what });
+    }
+
+    /// Schedules an event that may be taken back; by what it is known then.
+    pub(crate) fn schedule_revocable(&mut self, at: Time, id: CausalId, what: What<P>) -> Handle {
+        let order = self.order(id);
+        self.queue.push_revocable(at, order, Event { id, what })
+    }
+
+    /// Takes an event back that has not come; nothing when it has.
+    pub(crate) fn revoke(&mut self, handle: Handle) -> Option<Event<P>> {
+        self.queue.revoke(handle)
+    }
+
+    /// The place of the next event to be scheduled among those of its instant.
+    #[inline]
+    fn order(&mut self, id: CausalId) -> u64 {
         let sequence = self.sequence;
         self.sequence += 1;
-        let order = match self.ties {
+        match self.ties {
             Ties::Causal => sequence,
             // Forty bits in all: sixteen of chance before the last twenty-four of the sequence.
             Ties::Random => self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff,
-        };
-        self.queue.push(at, order, Event { id, what });
+        }
     }
 
     /// Keeps the first `orders` orders of every instant for [`Self::schedule_first`]. Before anything is scheduled.
@@ -264,6 +287,12 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         &mut self.queue
     }
 
+    /// Whether there was no room for an event: the run cannot go on.
+    #[inline]
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.queue.is_overfull()
+    }
+
     pub(crate) fn pending_events(&self) -> usize {
         self.queue.len()
     }
@@ -295,9 +324,13 @@ pub(crate) fn describe<P: Protocol>(
 ) -> (String, &'static str, String) {
     let operation_text = |operation: &Operation| describe_operation(*operation, names);
     match what {
-        What::Message { to, from, message } => {
+        What::Message { to, from, message, .. } => {
             let kind = P::Message::KINDS[usize::from(message.kind())];
             (to.to_string(), "deliver", format!("{kind} from {from}: {}", message.describe(names)))
+        }
+        What::Refused { to, from, message, .. } => {
+            let kind = P::Message::KINDS[usize::from(message.kind())];
+            (from.to_string(), "refused", format!("{kind} to {to}: {}", message.describe(names)))
         }
         What::Request { node, client, request, operation } => {
             let text = operation_text(operation);

@@ -1,7 +1,7 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `observe`, `watch`, `record`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
+//! `network`, `refusal`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `agreement`, `observe`, `watch`, `record`, `trace`, `lines`, `finish`. The head of each file that can go wrong states its fault model.
 
 use crate::config::{Config, Milestone, Start};
 use crate::digest::{DigestValue, name_hash};
@@ -16,14 +16,16 @@ use crate::protocol::{
 use crate::rng::{CausalId, Cause, Root};
 use crate::time::{Time, Wall};
 
+use agreement::Agreement;
 use client::{Clients, World};
 use clock::Clock;
 use contest::Contest;
-use event::{Event, Kernel, What, describe};
+use disk::Done;
+use event::{Event, Kernel, What};
 use moments::Moments;
 use nemesis::Undo;
-use network::{Fate, Network, Packet};
-use node::Slot;
+use network::{Fate, Network, Packet, Slowness};
+use node::{Running, Slot};
 use ordinals::Ordinals;
 use queue::EventQueue;
 use record::Record;
@@ -38,6 +40,7 @@ pub use record::{End, Flight, Happening, HappeningKind, Landing};
 pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target, TargetEffect};
 pub(crate) use workload::{operation_id, replica_asked};
 
+mod agreement;
 pub(crate) mod client;
 mod clock;
 mod contest;
@@ -45,6 +48,7 @@ mod disk;
 pub(crate) mod event;
 mod finish;
 mod lineage;
+mod lines;
 mod moments;
 mod nemesis;
 mod network;
@@ -53,6 +57,7 @@ mod observe;
 mod ordinals;
 pub mod queue;
 mod record;
+mod refusal;
 mod settle;
 mod strikes;
 mod trace;
@@ -73,7 +78,7 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     undo: Vec<Option<Undo>>,
     /// Messages that a clog holds back, in the order in which they were sent, with the fault and by how much other
     /// faults slow them.
-    held: Vec<(u32, Event<P>, crate::time::Span)>,
+    held: Vec<(u32, Event<P>, Slowness)>,
     /// More events than this at one instant are a loop without progress.
     events_an_instant: u64,
     leaderships: Vec<Leadership>,
@@ -90,6 +95,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     any_paused: bool,
     /// Whether anybody wants to know what happens to single writes.
     observed: bool,
+    /// How far followers are from the leader since the last write was answered.
+    agreement: Agreement,
     /// What each node applied, when the scenario bounds the replication lag.
     applications: Option<Vec<Application>>,
     /// The writes whose lives are noted.
@@ -104,6 +111,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
 pub(crate) struct Notes {
     pub(crate) trace: bool,
     pub(crate) steps: bool,
+    /// How far followers were from the leader when the last write was answered.
+    pub(crate) last_write: bool,
     /// What happens on every node, for a picture.
     pub(crate) record: bool,
     /// The writes to follow; a sighting names one by its place here.
@@ -149,11 +158,18 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
             observed,
+            agreement: if notes.last_write { Agreement::ToCome } else { Agreement::Over(None) },
             watch: Watch::of(notes.watched),
             record: notes.record.then(Box::default),
             applications: measures_lag.then(Vec::new),
             steps: notes.steps.then(Vec::new),
         }
+    }
+
+    /// Whether anybody but [`Agreement`] wants to know what happens to single writes.
+    fn observes_anyway(&self) -> bool {
+        let noted = self.record.is_some() || self.watch.is_some() || self.applications.is_some();
+        noted || self.kernel.trace.wanted()
     }
 
     /// Plays the run to its end.
@@ -187,9 +203,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             if let Some(steps) = &mut self.steps {
                 steps.push((self.kernel.now, self.kernel.digest()));
             }
-            if self.kernel.events_now() > self.events_an_instant {
-                let (at, events) = (self.kernel.now, self.kernel.events_now());
-                self.settlement = Some(Settlement::Stuck { at, events });
+            if self.kernel.events_now() > self.events_an_instant || self.kernel.is_overfull() {
+                self.settlement = Some(self.standstill());
             }
         }
     }
@@ -249,7 +264,12 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         // follower's part of a write.
         let id = event.id;
         match event.what {
-            What::Message { to, from, message } => self.deliver(id, (from, to), message),
+            What::Message { to, from, boot, message } => {
+                self.deliver(id, (from, to), boot, message);
+            }
+            What::Refused { to, from, boot, message } => {
+                self.come_back(id, (from, to), boot, message);
+            }
             What::Request { node, client, request, operation } => {
                 let stamped = self.stamped(client, request);
                 self.request(id, node, Input::Request { client, request, operation, stamped });
@@ -258,6 +278,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 self.kernel.counts.delivered += 1;
                 let (clients, mut world) = self.clients();
                 clients.answer((client, node), request, reply, &mut world);
+                self.look_for_the_last_write();
             }
             What::Timer { node, boot, generation, timer } => {
                 let slot = &mut self.slots[node.index()];
@@ -274,7 +295,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             }
             What::Invoke { client, due_at } => {
                 let (clients, mut world) = self.clients();
-                clients.invoke(client, due_at, &mut world);
+                clients.turn(client, due_at, &mut world);
             }
             What::Arrival { index } => {
                 let (clients, mut world) = self.clients();
@@ -283,6 +304,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             What::Alarm { client } => {
                 let (clients, mut world) = self.clients();
                 clients.alarm(client, &mut world);
+                self.look_for_the_last_write();
             }
             What::Retry { client, request } => {
                 let (clients, mut world) = self.clients();
@@ -296,27 +318,6 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
     }
 
-    /// Before an event is played: its line in the trace, and what it means to the writes that are followed.
-    #[cold]
-    #[inline(never)]
-    fn look_at(&mut self, event: &Event<P>) {
-        let what = &event.what;
-        if self.kernel.trace.wanted() {
-            self.kernel.trace.mark();
-            let (who, what, content) = describe(what, &self.config.names);
-            self.kernel.trace.line(self.kernel.now, &who, what, &content);
-        }
-        if let (Some(watch), What::Message { to, from, message }) = (&mut self.watch, what) {
-            let up = self.slots[to.index()].is_up();
-            watch.arrives(self.kernel.now, (*from, *to), message, up);
-        }
-        if let (Some(record), What::Message { to, .. }) = (&mut self.record, what)
-            && !self.slots[to.index()].is_up()
-        {
-            record.undelivered(event.id);
-        }
-    }
-
     /// The clients, and what they act in.
     #[inline]
     fn clients(&mut self) -> (&mut Clients, World<'_, P, Q>) {
@@ -326,7 +327,13 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
 
     /// A message reaches its receiver.
     #[inline]
-    fn deliver(&mut self, id: CausalId, (from, to): (NodeId, NodeId), message: P::Message) {
+    fn deliver(
+        &mut self,
+        id: CausalId,
+        (from, to): (NodeId, NodeId),
+        boot: u32,
+        message: P::Message,
+    ) {
         self.kernel.in_flight -= u64::from(!message.is_background());
         if self.slots[to.index()].is_up() {
             self.kernel.counts.delivered += 1;
@@ -339,19 +346,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         } else {
             self.kernel.lose((from, to), false);
             self.note_down(to);
-        }
-    }
-
-    /// Says in the trace why the event above it did nothing.
-    #[cold]
-    fn note_down(&mut self, node: NodeId) {
-        if self.kernel.trace.wanted() {
-            self.kernel.trace.line(
-                self.kernel.now,
-                &node.to_string(),
-                ". lost",
-                "the node is down",
-            );
+            self.refuse(id, (from, to), boot, message);
         }
     }
 
@@ -378,12 +373,10 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     /// What reached a node while it was paused reaches its process now that it goes on.
     #[cold]
     fn replay(&mut self, event: Event<P>) {
-        if self.kernel.trace.wanted() {
-            let (who, what, content) = describe(&event.what, &self.config.names);
-            let content = format!("{what}: {content}");
-            self.kernel.trace.line(self.kernel.now, &who, ". resume", &content);
+        if self.kernel.trace.wanted() && !self.is_held(&event.what) {
+            self.trace_resumed(&event.what);
         }
-        // The node is no longer paused.
+        // The node is no longer paused, unless what waited before this had a fault that pauses it.
         self.play_unless_held(event);
     }
 
@@ -416,9 +409,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
 
     /// Builds a node from its disk.
     fn boot(&mut self, node: NodeId, id: CausalId) {
+        self.stop_timers(node);
         let slot = &mut self.slots[node.index()];
         slot.boot += 1;
-        slot.timers.clear();
         if slot.disk.is_unreadable() {
             return self.stop((node, false), "its disk cannot be read", id);
         }
@@ -488,15 +481,15 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 }
                 Effect::Stop(why) => self.stop((node, true), &why, id),
                 Effect::SetTimer { timer, after } => {
-                    let slot = &mut self.slots[node.index()];
-                    let due = self.kernel.now + slot.clock.true_span(after);
-                    let generation = slot.timers.start(timer, due);
-                    let name = name_hash(&timer);
-                    let id = id.child(Cause::Timer, name, 0);
-                    let boot = slot.boot;
-                    self.kernel.schedule(due, id, What::Timer { node, boot, generation, timer });
+                    let due = self.kernel.now + self.slots[node.index()].clock.true_span(after);
+                    let id = id.child(Cause::Timer, name_hash(&timer), 0);
+                    self.start_timer(node, timer, due, id);
                 }
-                Effect::CancelTimer { timer } => self.slots[node.index()].timers.cancel(&timer),
+                Effect::CancelTimer { timer } => {
+                    if let Some(event) = self.slots[node.index()].timers.cancel(&timer) {
+                        self.kernel.revoke(event);
+                    }
+                }
                 Effect::Disk { ticket, file, operation } => {
                     let slot = &mut self.slots[node.index()];
                     let ordinal = self.ordinals.disk(file);
@@ -509,10 +502,14 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                     let (bytes, now) = (&self.effects.bytes, self.kernel.now);
                     let named = (ticket, file);
                     let done = slot.disk.perform(named, &operation, bytes, (now, id), latency);
-                    if let Some(done) = done {
-                        let boot = slot.boot;
-                        let what = What::Disk { node, boot, ticket, result: done.result };
-                        self.kernel.schedule(done.at, id, what);
+                    if let Some(Done { at, result, is_slowed }) = done {
+                        let what = What::Disk { node, boot: slot.boot, ticket, result };
+                        if is_slowed {
+                            let event = self.kernel.schedule_revocable(at, id, what);
+                            slot.disk.completes_by(ticket, event);
+                        } else {
+                            self.kernel.schedule(at, id, what);
+                        }
                     }
                     if is_silent && self.moments.is_some() {
                         self.happens(node, Milestone::Appends, 1);
@@ -522,6 +519,24 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
         self.effects.list = list;
         self.effects.bytes.clear();
+    }
+
+    /// A node's timer runs from now on until `due`, in place of one of that name.
+    fn start_timer(&mut self, node: NodeId, timer: P::Timer, due: Time, id: CausalId) {
+        let slot = &mut self.slots[node.index()];
+        let (boot, generation) = (slot.boot, slot.timers.next_generation());
+        let what = What::Timer { node, boot, generation, timer };
+        let event = self.kernel.schedule_revocable(due, id, what);
+        if let Some(before) = slot.timers.start(timer, Running { generation, due, event }) {
+            self.kernel.revoke(before);
+        }
+    }
+
+    /// No timer of a node runs any more.
+    fn stop_timers(&mut self, node: NodeId) {
+        for event in self.slots[node.index()].timers.clear() {
+            self.kernel.revoke(event);
+        }
     }
 
     /// A node's process gives up, for good or until the faults are over.
@@ -543,27 +558,24 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let id = id.child(Cause::Send, u64::from(to.0) | u64::from(kind) << 16, ordinal);
         self.kernel.counts.sent += 1;
         let counted = u64::from(!message.is_background());
+        let boot = self.slots[from.index()].boot;
         if from == to {
             self.kernel.in_flight += counted;
-            self.kernel.schedule(self.kernel.now, id, What::Message { to, from, message });
+            let what = What::Message { to, from, boot, message };
+            self.kernel.schedule(self.kernel.now, id, what);
             return;
         }
-        let packet = Packet { from, to, kind, size: message.size(), id };
+        let size = self.weigh(&message);
+        let packet = Packet { from, to, kind, size, id };
         let fate = self.network.decide(packet, self.kernel.now, &self.kernel.draws);
         if self.observed {
             self.watch_sent((from, to), &message, fate);
             self.ground((from, to, id), &message, fate);
         }
         match fate {
-            Fate::Arrives { at, copy } => {
+            Fate::Arrives { .. } | Fate::Slowed { .. } => {
                 self.kernel.in_flight += counted;
-                if let Some(copy_at) = copy {
-                    self.kernel.counts.duplicated += 1;
-                    self.kernel.in_flight += counted;
-                    let what = What::Message { to, from, message: message.clone() };
-                    self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
-                }
-                self.kernel.schedule(at, id, What::Message { to, from, message });
+                self.put_on_its_way((from, to, boot), id, message, fate);
             }
             fate @ (Fate::Lost | Fate::Blocked) => {
                 self.kernel.lose((from, to), fate == Fate::Blocked);
@@ -575,12 +587,65 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                     self.kernel.trace.line(self.kernel.now, &from.to_string(), what, &text);
                 }
             }
-            Fate::Held { fault, slower } => {
+            Fate::Held { fault } => {
                 self.kernel.in_flight += counted;
-                let event = Event { id, what: What::Message { to, from, message } };
-                self.held.push((fault, event, slower));
+                let event = Event { id, what: What::Message { to, from, boot, message } };
+                self.held.push((fault, event, self.network.take_slowness()));
             }
         }
+    }
+
+    /// Schedules the arrival of a message that the network lets through, and of its copy.
+    #[inline]
+    fn put_on_its_way(
+        &mut self,
+        (from, to, boot): (NodeId, NodeId, u32),
+        id: CausalId,
+        message: P::Message,
+        fate: Fate,
+    ) {
+        match fate {
+            Fate::Arrives { at, copy } => {
+                if let Some(copy_at) = copy {
+                    self.kernel.counts.duplicated += 1;
+                    self.kernel.in_flight += u64::from(!message.is_background());
+                    let what = What::Message { to, from, boot, message: message.clone() };
+                    self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
+                }
+                self.kernel.schedule(at, id, What::Message { to, from, boot, message });
+            }
+            Fate::Slowed { at, copy } => {
+                self.send_slowed((from, to, boot), id, message, (at, copy))
+            }
+            Fate::Lost | Fate::Blocked | Fate::Held { .. } => {}
+        }
+    }
+
+    /// Schedules the arrival of a message, which comes sooner if what slows it ends.
+    #[cold]
+    fn send_slowed(
+        &mut self,
+        (from, to, boot): (NodeId, NodeId, u32),
+        id: CausalId,
+        message: P::Message,
+        (at, copy): (Time, Option<Time>),
+    ) {
+        let copy = copy.map(|copy_at| {
+            self.kernel.counts.duplicated += 1;
+            self.kernel.in_flight += u64::from(!message.is_background());
+            let what = What::Message { to, from, boot, message: message.clone() };
+            let id = id.child(Cause::Duplicate, 0, 0);
+            self.kernel.schedule_revocable(copy_at, id, what)
+        });
+        let what = What::Message { to, from, boot, message };
+        let event = self.kernel.schedule_revocable(at, id, what);
+        self.network.arrives_by(event, copy);
+    }
+
+    /// How large a message is on the wire, where that matters.
+    #[inline]
+    fn weigh(&self, message: &P::Message) -> u64 {
+        if self.network.weighs() { message.wire_size(&self.config.names) } else { 0 }
     }
 
     /// Sends an answer to a client.
@@ -612,6 +677,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     /// A node as it stands, with what only the simulation knows of it.
     fn snapshot(&self, node: NodeId) -> NodeSnapshot {
         let mut snapshot = self.slots[node.index()].snapshot(node);
+        snapshot.paused = self.slots[node.index()].paused;
         snapshot.blocked = self.network.blocked_from(node);
         snapshot
     }

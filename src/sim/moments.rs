@@ -89,7 +89,7 @@ impl Armed {
 fn about_to<P: Protocol>(slots: &[Slot<P>], what: &What<P>) -> Option<(NodeId, Milestone, u64)> {
     match what {
         // A process that is down gets nothing; one that is paused will.
-        What::Message { to, from, message } if to != from && slots[to.index()].is_up() => {
+        What::Message { to, from, message, .. } if to != from && slots[to.index()].is_up() => {
             Some((*to, Milestone::Receives(Some(message.kind())), 1))
         }
         // The disk works on without the process.

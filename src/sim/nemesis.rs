@@ -72,7 +72,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 let text = "majorities ring".to_owned();
                 self.on_network(index, network::majorities_ring(nodes), text)
             }
-            FaultAction::Bridge(target) => match self.resolve(target, id)[..] {
+            FaultAction::Bridge(target) => match self.machines(target, id)[..] {
                 [bridge, ..] => {
                     let text = format!("bridge over {bridge}");
                     self.on_network(index, network::bridge(nodes, bridge), text)
@@ -80,7 +80,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 [] => (None, "bridge: nobody to hit".to_owned()),
             },
             FaultAction::Isolate(target) => {
-                let hit = self.resolve(target, id);
+                let hit = self.machines(target, id);
                 let text = format!("isolate {}", names(&hit));
                 self.on_network(index, network::isolate(nodes, &hit.into_iter().collect()), text)
             }
@@ -145,7 +145,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 (None, format!("resume {}", names(&hit)))
             }
             FaultAction::ClockJump { target, by_ns } => {
-                let hit = self.resolve(target, id);
+                let hit = self.machines(target, id);
                 self.jump(&hit, *by_ns);
                 let (sign, by) = (if *by_ns < 0 { "-" } else { "" }, by_ns.unsigned_abs());
                 let text =
@@ -153,7 +153,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 (Some(Undo::Jump(hit, *by_ns)), text)
             }
             FaultAction::ClockDrift { target, ppb } => {
-                let hit = self.resolve(target, id);
+                let hit = self.machines(target, id);
                 for node in &hit {
                     self.slots[node.index()].drifts.push((index, *ppb));
                     self.set_drift(*node, id);
@@ -283,6 +283,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             return;
         }
         self.release(index);
+        self.let_go(index);
         let fault = self.config.faults[index as usize].id;
         let what = format!("{} heals", self.config.names.fault(fault));
         self.act(Some(fault), false, what);
@@ -320,6 +321,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         // What would have ended a fault later has nothing left to end: clocks keep what they have.
         self.undo.fill_with(|| None);
         self.clients.stop(self.kernel.now);
+        self.look_for_the_last_write();
         self.begin_settling(id);
     }
 
@@ -327,24 +329,32 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     #[cold]
     fn release(&mut self, index: u32) {
         for (fault, event, slower) in std::mem::take(&mut self.held) {
-            let Event { id, what: What::Message { to, from, message } } = event else { continue };
-            let packet = Packet { from, to, kind: message.kind(), size: message.size(), id };
+            let What::Message { to, from, boot, message } = event.what else {
+                self.release_refusal((fault, index), event, slower);
+                continue;
+            };
+            let id = event.id;
+            let size = self.weigh(&message);
+            let packet = Packet { from, to, kind: message.kind(), size, id };
             let held_by = if fault == index { self.network.clog_on(from, to) } else { Some(fault) };
             if let Some(fault) = held_by {
-                let event = Event { id, what: What::Message { to, from, message } };
+                let event = Event { id, what: What::Message { to, from, boot, message } };
                 self.held.push((fault, event, slower));
                 continue;
             }
-            let (at, copy) =
-                self.network.travel(packet, slower, self.kernel.now, &self.kernel.draws);
-            if let Some(copy_at) = copy {
-                self.kernel.counts.duplicated += 1;
-                self.kernel.in_flight += u64::from(!message.is_background());
-                let what = What::Message { to, from, message: message.clone() };
-                self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
-            }
-            self.kernel.schedule(at, id, What::Message { to, from, message });
+            let fate = self.network.depart(packet, slower, self.kernel.now, &self.kernel.draws);
+            self.put_on_its_way((from, to, boot), id, message, fate);
         }
+    }
+
+    /// The slowness of this index is over: what it still holds back arrives.
+    fn let_go(&mut self, index: u32) {
+        let now = self.kernel.now;
+        let kernel = &mut self.kernel;
+        self.network.let_go(index, now, |event, at| {
+            let Event { id, what } = kernel.revoke(event)?;
+            Some(kernel.schedule_revocable(at, id, what))
+        });
     }
 
     /// Settings change.
@@ -371,10 +381,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         slot.state = None;
         slot.role = None;
         slot.paused = false;
-        slot.timers.clear();
         slot.lost_memory = true;
         slot.down_for_good |= for_good;
         let backlog = std::mem::take(&mut slot.backlog);
+        self.stop_timers(node);
         self.any_paused = self.slots.iter().any(|slot| slot.paused);
         self.forget_pauses(node);
         self.kernel.befalls(node, Hazard::Crash);
@@ -383,10 +393,17 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         }
         let lost = if power { self.cut_power(node, id) } else { None };
         for event in backlog {
+            if self.kernel.trace.wanted() {
+                self.trace_never_resumed(&event.what);
+            }
             match event.what {
-                What::Message { to, from, message } => {
+                // The process took it and died: its sender hears nothing.
+                What::Message { to, from, message, .. } => {
                     self.kernel.in_flight -= u64::from(!message.is_background());
                     self.kernel.lose((from, to), false);
+                }
+                What::Refused { message, .. } => {
+                    self.kernel.in_flight -= u64::from(!message.is_background());
                 }
                 // The process took it and died: the client hears nothing.
                 What::Request { .. } => self.kernel.counts.lost += 1,
@@ -477,15 +494,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             .collect();
         slot.clock.set_drift(now, ppb);
         for (timer, left) in running {
-            let due = now + slot.clock.true_span(left);
-            let generation = slot.timers.start(timer, due);
+            let due = now + self.slots[node.index()].clock.true_span(left);
             let id = id.child(Cause::Timer, crate::digest::name_hash(&timer), node.0.into());
-            let boot = slot.boot;
-            self.kernel.schedule(due, id, What::Timer { node, boot, generation, timer });
+            self.start_timer(node, timer, due, id);
         }
     }
 
-    /// The nodes that a target means now, lowest id first: those that are up.
+    /// The nodes whose processes a target means now, lowest id first: those that are up.
     pub(super) fn resolve(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
         self.resolve_among(target, id, |node, sim| sim.is_up(node))
     }
@@ -545,7 +560,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     }
 
     fn ends(&self, route: &Route, id: CausalId) -> (Ends, String) {
-        let (from, to) = (self.resolve_any(&route.from, id), self.resolve_any(&route.to, id));
+        let (from, to) = (self.machines(&route.from, id), self.machines(&route.to, id));
         let arrow = if route.both_ways { "<->" } else { "->" };
         // Nothing goes from a node to itself.
         let others = |to: &NodeId| from.len() != 1 || to != &from[0];
@@ -555,15 +570,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         (Ends { from: set(from), to: set(to), both_ways: route.both_ways }, text)
     }
 
-    /// As [`Self::resolve`], but a link's end may be a node that is down.
-    pub(super) fn resolve_any(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
-        self.resolve_among(target, id, |_, _| true)
-    }
-
-    /// The nodes whose machines a target means now, whether their processes are up or not.
+    /// The nodes whose machines a target means now, whether their processes are up or not: their links, clocks and disks
+    /// are there all the same, and as the fault leaves them when the process starts.
     pub(super) fn machines(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
         match target {
-            Target::Nodes(_) | Target::Majority | Target::All => self.resolve_any(target, id),
+            Target::Nodes(_) | Target::Majority | Target::All => {
+                self.resolve_among(target, id, |_, _| true)
+            }
             // These are described by what only a live node can be.
             Target::Leader | Target::Follower | Target::LowestId | Target::HighestId => {
                 self.resolve(target, id)

@@ -8,8 +8,8 @@ use splitbrain::config::{
 };
 use splitbrain::id::NodeId;
 use splitbrain::protocol::leader_follower::{
-    Config as LeaderFollower, Defects, Deletes, Failover, Mode, OnAckTimeout, Reads, RepairAnswer,
-    Replication, TimestampSource, Timestamps, Wal,
+    Config as LeaderFollower, Defects, Deletes, Failover, FullStateIs, Mode, OnAckTimeout, Reads,
+    RepairAnswer, Replication, TimestampSource, Timestamps, Wal, WalOn,
 };
 use splitbrain::protocol::store::Ties as StoreTies;
 use splitbrain::protocol::wal::Policy;
@@ -38,6 +38,7 @@ pub(crate) fn config(nodes: u16) -> Config {
             default: link(Distribution::Constant(Span::from_millis(1))),
             links: vec![],
             client_delay: Distribution::Constant(Span::ZERO),
+            refuse: false,
             client_legs: vec![],
         },
         clocks: vec![Clock::default(); nodes.into()],
@@ -95,6 +96,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         ack_timeout: Span::from_secs(5),
         on_ack_timeout: OnAckTimeout::Succeed,
         replication: Replication::Entry,
+        full_state: FullStateIs::Replacing,
         resend: None,
         deletes: Deletes::Tombstone,
         tombstone_grace: None,
@@ -106,7 +108,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         reads: Reads { timeout: Span::from_secs(5), answer: RepairAnswer::AfterRepair },
         anti_entropy: None,
         deduplicate: false,
-        wal: Wal { policy: Policy::Off, checkpoint_every: None },
+        wal: Wal { policy: Policy::Off, checkpoint_every: None, on: WalOn::All },
         failover: Failover::NONE,
         defects: Defects::default(),
     }

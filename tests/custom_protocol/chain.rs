@@ -226,6 +226,8 @@ impl Protocol for Chain {
         match input {
             Input::Request { request, operation, .. } => self.serve(request, operation, cx),
             Input::Message { message, .. } => self.receive(message, cx),
+            // Who is not there is sent everything again when the timer runs out, as is who hangs.
+            Input::Refused { .. } => {}
             Input::Timer(Timer::Retransmit) => {
                 self.retransmitting = false;
                 self.send_everything(cx);

@@ -61,12 +61,12 @@ impl AntiEntropy {
         }
     }
 
-    /// A header of 32 bytes, 8 a digest and 64 an entry.
-    pub(super) fn size(&self) -> u64 {
+    /// What it takes on the wire besides the header: 8 bytes a digest, or its writes.
+    pub(super) fn content_size(&self, names: &Names) -> u64 {
         match self {
-            Self::Digests(_) => 32 + 8 * RANGES as u64,
+            Self::Digests(_) => 8 * RANGES as u64,
             Self::Differences { entries, .. } | Self::Newer(entries) => {
-                32 + 64 * entries.len() as u64
+                entries.iter().map(|entry| entry.wire_size(names)).sum()
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::protocol::{Context, DiscardReason, Observation, Stored};
 
 use super::LeaderFollower;
 use super::apply::{apply, contents, would_change};
-use super::config::{Replication, Tail};
+use super::config::{FullStateIs, Replication, Rules, Tail};
 use super::journal::{Record, Then};
 use super::leader::Payload;
 use super::log::LogEntry;
@@ -40,7 +40,7 @@ impl LeaderFollower {
         Message::State { term: self.term(), version, state: self.full_state() }
     }
 
-    /// Puts the leader's state in the place of this follower's, unless a later one has come before it.
+    /// Puts the leader's state in the place of this follower's, or merges it, unless a later one has come before it.
     pub(super) fn take_state(
         &mut self,
         from: NodeId,
@@ -57,6 +57,10 @@ impl LeaderFollower {
         for entry in entries {
             apply(&mut store, *entry, self.config.rules());
         }
+        // What is read back at boot was merged before it was written.
+        if self.config.full_state == FullStateIs::Merged && from != self.me {
+            self.keep_what_it_lacks(&mut store);
+        }
         self.keep_what_came_after(from, (order.sequence, timestamp, known_life), &mut store);
         if self.config.failover.is_on() && !self.joined && from != self.me {
             self.joined = true;
@@ -70,6 +74,15 @@ impl LeaderFollower {
             cx,
         );
         self.replace_store(store, cx);
+    }
+
+    /// A state that is merged says nothing of keys that it lacks: they stay, be it that they were erased.
+    fn keep_what_it_lacks(&self, store: &mut Store) {
+        let is_lacking = |entry: &Entry| store.stored(entry.key).is_none();
+        let kept: Vec<Entry> = contents(&self.store).filter(is_lacking).collect();
+        for entry in kept {
+            apply(store, entry, Rules::RESTORE);
+        }
     }
 
     /// Writes that the leader stamped after the state may have overtaken it on the way. A leader without a log counts

@@ -20,6 +20,8 @@ pub struct Config {
     pub on_ack_timeout: OnAckTimeout,
     /// What it sends to followers.
     pub replication: Replication,
+    /// What a follower does with everything that its leader stores, when it is sent that.
+    pub full_state: FullStateIs,
     /// How long after a write was sent it is sent again to a follower that has not confirmed it; `None`: never, so
     /// a follower that missed a write stays behind until that key is written again. Of several unconfirmed writes of
     /// one key only the newest is sent again, and a confirmation of it counts for the older ones.
@@ -70,6 +72,32 @@ pub struct Wal {
     pub policy: Policy,
     /// After how many records the store is written down and the log cut; `None`: never.
     pub checkpoint_every: Option<NonZeroU32>,
+    /// Which nodes keep one.
+    pub on: WalOn,
+}
+
+/// Which nodes keep a write-ahead log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WalOn {
+    /// Every node.
+    All,
+    /// The leader alone, who is the same for ever; a follower that crashes comes back with nothing.
+    Leader,
+}
+
+impl Wal {
+    /// When a write is durable on a node; `leads_for_ever` says whether it is the leader of the scenario.
+    pub(super) fn policy_on(&self, leads_for_ever: bool) -> Policy {
+        match self.on {
+            WalOn::Leader if !leads_for_ever => Policy::Off,
+            WalOn::All | WalOn::Leader => self.policy,
+        }
+    }
+
+    /// When a write is durable on the followers.
+    pub(super) fn policy_on_followers(&self) -> Policy {
+        self.policy_on(false)
+    }
 }
 
 /// How a cluster gets a leader when it has none, and what becomes of the data of those that were away.
@@ -83,6 +111,9 @@ pub struct Failover {
     pub heartbeat: Span,
     /// For how long a node hears nothing of another before it takes it for dead.
     pub timeout: Span,
+    /// How often a node looks whether the silence has lasted for that long; `None`: it knows at once. It looks at whole
+    /// multiples of this after its boot, and while nobody leads it acts at every look.
+    pub look_every: Option<Span>,
     /// What is added to the timeout of a node that waits for an election: uniform between nothing and this, drawn anew
     /// for each wait.
     pub jitter: Span,
@@ -104,6 +135,7 @@ impl Failover {
         election: Election::None,
         heartbeat: Span::from_secs(2),
         timeout: Span::from_secs(6),
+        look_every: None,
         jitter: Span::ZERO,
         fencing: true,
         catch_up: CatchUp::None,
@@ -220,17 +252,33 @@ pub enum Defect {
     RaiseTermWhileWaiting,
     /// A replica takes a repair whatever its version, even over a newer write.
     RepairIgnoresStamps,
+    /// With election by lowest id: nodes know themselves by id and the others by address, and addresses sort before ids.
+    /// So nobody takes itself for the lowest, and nobody ever leads (the compose file of the same teaching store).
+    AddressesBeforeIds,
+    /// A node that waits for another to lead takes itself for its follower, and names it to clients as the leader; one
+    /// that knows of nobody takes itself for a follower too (the same store).
+    FollowTheAwaited,
+    /// With election by lowest id: only who leads says that it is there, so nobody knows who else is, and a leader never
+    /// hears that the others have gone on to a higher term (the same store).
+    SilentFollowers,
+    /// What a leader of a lower term sends is ignored, and confirmed all the same; nobody tells it of the higher term (the
+    /// same store).
+    ConfirmWhatIsIgnored,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::TruncateCorruption,
         Self::KeepTornTail,
         Self::TruncateBeforeCheckpoint,
         Self::RepairIgnoresStamps,
         Self::WaitForLowestConfigured,
         Self::RaiseTermWhileWaiting,
+        Self::AddressesBeforeIds,
+        Self::FollowTheAwaited,
+        Self::SilentFollowers,
+        Self::ConfirmWhatIsIgnored,
     ];
 
     /// The name in scenario files.
@@ -243,6 +291,10 @@ impl Defect {
             Self::WaitForLowestConfigured => "wait-for-lowest-configured",
             Self::RaiseTermWhileWaiting => "raise-term-while-waiting",
             Self::RepairIgnoresStamps => "repair-ignores-stamps",
+            Self::AddressesBeforeIds => "addresses-before-ids",
+            Self::FollowTheAwaited => "follow-the-awaited",
+            Self::SilentFollowers => "silent-followers",
+            Self::ConfirmWhatIsIgnored => "confirm-what-is-ignored",
         }
     }
 }
@@ -341,8 +393,17 @@ pub enum OnAckTimeout {
 pub enum Replication {
     /// The write.
     Entry,
-    /// Everything it stores; a follower takes it in place of what it has.
+    /// Everything it stores.
     FullState,
+}
+
+/// What a follower does with everything that its leader stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FullStateIs {
+    /// It takes that in place of what it has.
+    Replacing,
+    /// It takes each key in it, and keeps those that are not in it: what left nothing is never missed.
+    Merged,
 }
 
 /// What a delete leaves.

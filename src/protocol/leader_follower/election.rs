@@ -29,6 +29,8 @@ pub(super) struct Watch {
     newest: Vec<i64>,
     /// For how long the next silence is borne.
     patience: Span,
+    /// Since when, while no leader is heard.
+    since: Time,
     pub(super) standing: Standing,
 }
 
@@ -55,6 +57,7 @@ impl Watch {
             leader_heard: Time::ZERO,
             newest: vec![i64::MIN; nodes],
             patience: Span::ZERO,
+            since: Time::ZERO,
             standing: Standing::Waits(None),
         }
     }
@@ -71,8 +74,11 @@ impl LeaderFollower {
     pub(super) fn take_place(&mut self, is_first: bool, cx: &mut Context<'_, Self>) {
         let settings = self.config.failover;
         let now = cx.monotonic();
-        if settings.election.all_heartbeat() {
+        if self.all_heartbeat() {
             self.heartbeat(cx);
+        }
+        if let Some(interval) = settings.look_every {
+            cx.set_timer(Timer::Watch, interval);
         }
         let is_appointed = is_first || settings.election == Election::None;
         if is_appointed && let Some(leader) = cx.initial_leader() {
@@ -92,7 +98,7 @@ impl LeaderFollower {
                 self.ballot.was_in(1);
             }
             let term = self.term().into();
-            cx.observe(Observation::Role { role: Role::Candidate, term });
+            cx.observe(Observation::Role { role: self.role(), term });
             if settings.election == Election::HighestId && !is_first {
                 return self.canvass(false, cx);
             }
@@ -106,7 +112,21 @@ impl LeaderFollower {
             return;
         }
         self.watch.patience = self.patience(cx);
-        cx.set_timer(Timer::Watch, self.watch.patience);
+        self.watch.since = cx.monotonic();
+        self.look_again_after(self.watch.patience, cx);
+    }
+
+    /// Looks again when `wait` is over, or whenever it is time to look.
+    fn look_again_after(&self, wait: Span, cx: &mut Context<'_, Self>) {
+        if self.config.failover.look_every.is_none() {
+            cx.set_timer(Timer::Watch, wait);
+        }
+    }
+
+    /// Whether every node says that it is there, and not the leader alone.
+    fn all_heartbeat(&self) -> bool {
+        self.config.failover.election.all_heartbeat()
+            && !self.config.defects.has(Defect::SilentFollowers)
     }
 
     fn patience(&self, cx: &mut Context<'_, Self>) -> Span {
@@ -169,7 +189,9 @@ impl LeaderFollower {
             }
             self.adopt(term, cx);
         } else if term < self.term() && fencing {
-            if message.is_from_leader() {
+            if self.config.defects.has(Defect::ConfirmWhatIsIgnored) {
+                confirm_ignored(from, message, cx);
+            } else if message.is_from_leader() {
                 self.send_heartbeat(from, cx);
             }
             return false;
@@ -262,7 +284,7 @@ impl LeaderFollower {
     fn step_down(&mut self, cx: &mut Context<'_, Self>) {
         self.leave_office(cx);
         self.leader = None;
-        if !self.config.failover.election.all_heartbeat() {
+        if !self.all_heartbeat() {
             cx.cancel_timer(Timer::Heartbeat);
         }
     }
@@ -276,7 +298,9 @@ impl LeaderFollower {
             self.ballot.set((term, Some(self.me)), self.in_sync.believed(), cx);
         }
         self.leader = Some(self.me);
-        cx.cancel_timer(Timer::Watch);
+        if self.config.failover.look_every.is_none() {
+            cx.cancel_timer(Timer::Watch);
+        }
         cx.observe(Observation::Role { role: Role::Leader, term: term.into() });
         self.take_office(cx);
         self.heartbeat(cx);
@@ -294,7 +318,7 @@ impl LeaderFollower {
     /// Waits for `awaited` to lead, or for nobody in particular.
     fn wait_for(&mut self, awaited: Option<NodeId>, cx: &mut Context<'_, Self>) {
         self.watch.standing = Standing::Waits(awaited);
-        cx.observe(Observation::Role { role: Role::Candidate, term: self.term().into() });
+        cx.observe(Observation::Role { role: self.role(), term: self.term().into() });
     }
 
     /// Time to send heartbeats.
@@ -317,16 +341,23 @@ impl LeaderFollower {
     /// The patience of a node that does not lead may be at its end.
     pub(super) fn watch(&mut self, cx: &mut Context<'_, Self>) {
         let now = cx.monotonic();
+        let looks = self.config.failover.look_every;
+        if let Some(interval) = looks {
+            cx.set_timer(Timer::Watch, interval);
+        }
         if self.leads() {
             return;
         }
-        if self.leader.is_some() {
-            let silent = now.since(self.watch.leader_heard);
+        if self.leader.is_some() || looks.is_some() {
+            let last =
+                if self.leader.is_some() { self.watch.leader_heard } else { self.watch.since };
+            let silent = now.since(last);
             if silent < self.watch.patience {
                 let rest = Span::from_nanos(self.watch.patience.nanos() - silent.nanos());
-                return cx.set_timer(Timer::Watch, rest);
+                return self.look_again_after(rest, cx);
             }
-            self.leader = None;
+        }
+        if self.leader.take().is_some() {
             self.wait_for(None, cx);
         }
         self.elect(cx);
@@ -350,7 +381,10 @@ impl LeaderFollower {
 
     /// Without votes: leads if it is this node's turn among those it hears; else waits for the one whose turn it is.
     fn judge(&mut self, cx: &mut Context<'_, Self>) {
-        let next = if self.config.defects.has(Defect::WaitForLowestConfigured) {
+        let next = if self.config.defects.has(Defect::AddressesBeforeIds) {
+            // Of the addresses, and those are the others'.
+            cx.peers().next()
+        } else if self.config.defects.has(Defect::WaitForLowestConfigured) {
             Some(NodeId(0))
         } else if self.config.failover.election == Election::NewestTimestamp {
             self.newest_of_a_majority(cx)
@@ -366,7 +400,7 @@ impl LeaderFollower {
         if self.config.defects.has(Defect::RaiseTermWhileWaiting) {
             self.ballot.set((self.term() + 1, None), self.in_sync.believed(), cx);
         }
-        cx.set_timer(Timer::Watch, self.config.failover.heartbeat);
+        self.look_again_after(self.config.failover.heartbeat, cx);
     }
 
     /// The nodes heard from within the timeout, this one included, that may lead.
@@ -618,4 +652,16 @@ impl LeaderFollower {
     pub(super) fn parks(&self) -> bool {
         self.leader.is_none() && self.config.failover.without_leader == WithoutLeader::Wait
     }
+}
+
+/// Confirms what came from a leader of a lower term as if it had been taken in: a defect.
+fn confirm_ignored(leader: NodeId, message: &Message, cx: &mut Context<'_, LeaderFollower>) {
+    let (term, version) = match message {
+        Message::Replicate { term, entry } => (*term, entry.stored.version),
+        Message::ReplicateMany { term, version, .. } | Message::State { term, version, .. } => {
+            (*term, *version)
+        }
+        _ => return,
+    };
+    cx.send(leader, Message::Ack { term, version });
 }

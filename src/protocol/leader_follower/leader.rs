@@ -1,6 +1,6 @@
 //! The leader's side: accept a write, replicate it, count acknowledgements, answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::config::Operation;
@@ -10,7 +10,7 @@ use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response,
 use crate::time::{Span, Time};
 
 use super::apply::contents;
-use super::config::{Mode, OnAckTimeout, Replication};
+use super::config::{Config, Mode, OnAckTimeout, Replication};
 use super::journal::Then;
 use super::log::LogEntry;
 use super::message::{Entry, FullState, Message};
@@ -28,12 +28,16 @@ pub(super) struct Leading {
     sequence: u32,
     /// Writes not yet answered, the oldest first: the sequences of their versions rise.
     unanswered: VecDeque<Pending>,
+    /// Of unanswered writes that came back: from which followers.
+    refusals: BTreeMap<Version, NodeSet>,
     /// With resending: what each follower has not confirmed.
     unconfirmed: Unconfirmed,
     /// With an ordered log: how far each follower is, by node.
     pub(super) progress: Vec<Progress>,
     /// With an ordered log: up to which index entries may be sent.
     pub(super) released: u64,
+    /// With resending: whether everybody is to have the state, once the disk has room for its number.
+    owes_state: bool,
 }
 
 /// A write that its client waits for.
@@ -137,6 +141,15 @@ impl Leading {
         }
         pending
     }
+}
+
+/// What a write is answered that too few have confirmed: how many, of how many.
+fn too_few(config: &Config, response: Response, confirmations: (u16, u16)) -> Reply {
+    let (outcome, degraded) = match config.on_ack_timeout {
+        OnAckTimeout::Succeed => (Outcome::Ok(response), true),
+        OnAckTimeout::Fail => (Outcome::Unknown(Failure::TooFewConfirmations), false),
+    };
+    Reply { outcome, degraded, confirmations: Some(confirmations), leader: None }
 }
 
 impl LeaderFollower {
@@ -398,7 +411,9 @@ impl LeaderFollower {
                 cx.reply(pending.request, Reply { confirmations, ..Reply::of(outcome) });
             }
         }
+        self.leading.refusals.clear();
         self.leading.unconfirmed = Unconfirmed::default();
+        self.leading.owes_state = false;
         cx.cancel_timer(Timer::AckTimeout);
         cx.cancel_timer(Timer::Resend);
     }
@@ -436,6 +451,9 @@ impl LeaderFollower {
         }
         pending.confirmations += 1;
         if pending.confirmations < pending.wanted {
+            if !self.leading.refusals.is_empty() {
+                self.give_up_if_hopeless(version, cx);
+            }
             return;
         }
         pending.answered = true;
@@ -495,7 +513,63 @@ impl LeaderFollower {
         }
         if unanswered.is_empty() {
             cx.cancel_timer(Timer::AckTimeout);
+            self.leading.refusals.clear();
         }
+    }
+
+    /// A write of its own has come back from a follower whose process is not there: that one is not waited for.
+    pub(super) fn refused_by(
+        &mut self,
+        follower: NodeId,
+        version: Version,
+        cx: &mut Context<'_, Self>,
+    ) {
+        if self.leading.find(version).is_some_and(|pending| !pending.answered) {
+            self.leading.refusals.entry(version).or_default().insert(follower);
+            self.give_up_if_hopeless(version, cx);
+        }
+    }
+
+    /// The same of what a log has behind an index, up to another.
+    pub(super) fn entries_refused_by(
+        &mut self,
+        follower: NodeId,
+        (behind, until): (u64, u64),
+        cx: &mut Context<'_, Self>,
+    ) {
+        let unanswered = &self.leading.unanswered;
+        let first = unanswered.partition_point(|pending| pending.index <= behind);
+        let refused = unanswered.iter().skip(first).take_while(|pending| pending.index <= until);
+        let versions: Vec<Version> = refused.map(|pending| pending.version).collect();
+        for version in versions {
+            self.refused_by(follower, version, cx);
+        }
+    }
+
+    /// Answers a write as if it had waited long enough, when every follower has either confirmed it or is not there.
+    /// Who hangs may still confirm it, so that is waited for. A write that is sent again later may still get there: its
+    /// client does not wait for that.
+    #[cold]
+    fn give_up_if_hopeless(&mut self, version: Version, cx: &mut Context<'_, Self>) {
+        if let Mode::InSync { .. } = self.config.mode {
+            // Its writes wait for the set, which a follower leaves by being silent for long enough.
+            return;
+        }
+        let (config, followers) = (self.config, cx.nodes() - 1);
+        let Some(refused) = self.leading.refusals.get(&version).cloned() else { return };
+        let Some(pending) = self.leading.find(version).filter(|pending| !pending.answered) else {
+            return;
+        };
+        let spoke = |node: &NodeId| refused.contains(*node) || pending.confirmed.contains(*node);
+        if !cx.peers().all(|node| spoke(&node)) {
+            return;
+        }
+        pending.answered = true;
+        let response = std::mem::replace(&mut pending.response, Response::Cleared);
+        let (request, confirmations) = (pending.request, pending.confirmations);
+        cx.reply(request, too_few(&config, response, (confirmations, followers)));
+        self.leading.refusals.remove(&version);
+        self.drop_answered(cx);
     }
 
     /// The oldest write may have waited long enough. All wait equally long, so one timer serves them all.
@@ -509,12 +583,8 @@ impl LeaderFollower {
             if pending.answered {
                 continue;
             }
-            let (outcome, degraded) = match self.config.on_ack_timeout {
-                OnAckTimeout::Succeed => (Outcome::Ok(pending.response), true),
-                OnAckTimeout::Fail => (Outcome::Unknown(Failure::TooFewConfirmations), false),
-            };
-            let confirmations = Some((pending.confirmations, followers));
-            cx.reply(pending.request, Reply { outcome, degraded, confirmations, leader: None });
+            let confirmations = (pending.confirmations, followers);
+            cx.reply(pending.request, too_few(&self.config, pending.response, confirmations));
         }
         if let Some(oldest) = self.leading.unanswered.front() {
             cx.set_timer(Timer::AckTimeout, oldest.deadline.since(now));
@@ -553,6 +623,10 @@ impl LeaderFollower {
                     self.expect_confirmations(version, &Payload::One(*entry), interval, cx);
                 }
             }
+            Replication::FullState if self.cannot_write(cx) => {
+                self.leading.owes_state = true;
+                cx.set_timer(Timer::Resend, interval);
+            }
             Replication::FullState => {
                 let version = self.stamp_apart(cx);
                 let state = self.full_state();
@@ -574,6 +648,9 @@ impl LeaderFollower {
     /// Sends every write again that a follower has left unconfirmed for the interval.
     pub(super) fn resend(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
+        if std::mem::take(&mut self.leading.owes_state) {
+            self.replicate_all(cx);
+        }
         let (now, term) = (cx.monotonic(), self.term());
         self.leading.unconfirmed.send_due(now, interval, |follower, version, payload| {
             cx.send(follower, payload.message(term, version));

@@ -23,7 +23,16 @@ pub struct Entry {
     pub stored: Stored,
 }
 
+/// What a write takes on the wire besides its key and its value: its version, the two lengths, what it is.
+pub(super) const STAMP: u64 = 24;
+
 impl Entry {
+    /// How many bytes it takes on the wire: 24, its key and its value.
+    pub(super) fn wire_size(&self, names: &Names) -> u64 {
+        let value = self.stored.value.map_or(0, |value| names.value_length(value));
+        STAMP + names.key_length(self.key) + value
+    }
+
     /// A put, or a delete.
     #[must_use]
     pub const fn register(key: KeyId, stored: Stored) -> Self {
@@ -411,15 +420,17 @@ impl Contract for Message {
         }
     }
 
-    /// A header of 32 bytes, and 64 an entry.
-    #[inline]
-    fn size(&self) -> u64 {
-        let entries = match self {
-            Self::Replicate { .. } => 1,
-            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => entries.len(),
-            Self::Install { state, .. } => state.entries.len(),
-            Self::State { state, .. } => state.entries.len(),
-            Self::Append { entries, .. } => entries.len(),
+    /// 32 bytes of every message, and what its writes take: [`Entry::wire_size`].
+    fn wire_size(&self, names: &Names) -> u64 {
+        let of = |entries: &[Entry]| entries.iter().map(|entry| entry.wire_size(names)).sum();
+        let content: u64 = match self {
+            Self::Replicate { entry, .. } => entry.wire_size(names),
+            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => of(entries),
+            Self::Install { state, .. } => of(&state.entries),
+            Self::State { state, .. } => of(&state.entries),
+            Self::Append { entries, .. } => {
+                entries.iter().map(|entry| entry.entry.wire_size(names)).sum()
+            }
             Self::Ack { .. }
             | Self::Heartbeat { .. }
             | Self::RequestVote { .. }
@@ -427,10 +438,10 @@ impl Contract for Message {
             | Self::Join { .. }
             | Self::Appended { .. }
             | Self::Behind { .. } => 0,
-            Self::Repair(message) => message.entries(),
-            Self::AntiEntropy(message) => return message.size(),
+            Self::Repair(message) => message.content_size(names),
+            Self::AntiEntropy(message) => message.content_size(names),
         };
-        32 + 64 * entries as u64
+        32 + content
     }
 
     /// A confirmation of the log answers heartbeats too: who waits for one says so by what is unanswered.

@@ -22,7 +22,7 @@
 //! Reading order: `config`, `message`, this file (dispatch and the follower), `apply`, `leader`, `timestamps`,
 //! `resend`, `journal`, `checkpoint`;
 //! then `election` and `ballot` (who leads), `catch_up` (full state), `log` and `ordered` (one log), `in_sync`; `repair`,
-//! `anti_entropy`, `tombstones`; `promises`, `settling`.
+//! `anti_entropy`, `tombstones`, `refused`; `promises`, `settling`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,6 +63,7 @@ mod log;
 mod message;
 mod ordered;
 mod promises;
+mod refused;
 mod repair;
 mod resend;
 mod settling;
@@ -74,8 +75,8 @@ mod tombstones;
 pub use anti_entropy::{AntiEntropy, RangeDigest};
 pub use checkpoint::Snapshot;
 pub use config::{
-    CatchUp, Config, Defect, Defects, Deletes, Election, Failover, Mode, OnAckTimeout, Replication,
-    Tail, Wal, WithoutLeader,
+    CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, Mode, OnAckTimeout,
+    Replication, Tail, Wal, WalOn, WithoutLeader,
 };
 pub use journal::Record;
 pub use log::{LogEntry, Position};
@@ -151,6 +152,10 @@ impl Protocol for LeaderFollower {
     const REPLAY_RESTORES_DATA: bool = true;
 
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
+        // A node without a log has settings of its own.
+        let leads_for_ever = cx.initial_leader() == Some(cx.node());
+        let policy = config.wal.policy_on(leads_for_ever);
+        let config = &Config { wal: Wal { policy, ..config.wal }, ..*config };
         let (ballot, in_sync) = Ballot::recover(config, disk);
         let forgotten = match disk.origin() {
             DiskOrigin::New => false,
@@ -200,6 +205,7 @@ impl Protocol for LeaderFollower {
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         match input {
             Input::Message { from, message } => self.receive(from, message, cx),
+            Input::Refused { to } => self.came_back(to, cx),
             Input::Request { request, operation, stamped, .. } => {
                 self.stamping.serves(stamped);
                 self.serve(request, operation, cx);
@@ -224,8 +230,8 @@ impl Protocol for LeaderFollower {
     fn snapshot(&self) -> NodeSnapshot {
         NodeSnapshot {
             term: self.term().into(),
-            leader: self.leader,
-            awaits: self.awaited(),
+            leader: self.named_leader(),
+            awaits: if self.follows_the_awaited() { None } else { self.awaited() },
             mode: self.config.mode.name(),
             peers: NodeId::all(self.nodes).filter(|node| *node != self.me).collect(),
             pending: self.pending(),
@@ -266,8 +272,20 @@ impl LeaderFollower {
     fn role(&self) -> Role {
         match self.leader {
             Some(leader) if leader == self.me => Role::Leader,
-            None if self.config.failover.is_on() => Role::Candidate,
+            None if self.config.failover.is_on() && !self.follows_the_awaited() => Role::Candidate,
             _ => Role::Follower,
+        }
+    }
+
+    fn follows_the_awaited(&self) -> bool {
+        self.config.defects.has(Defect::FollowTheAwaited)
+    }
+
+    /// Whom it names to others as the leader.
+    fn named_leader(&self) -> Option<NodeId> {
+        match self.leader {
+            None if self.follows_the_awaited() => self.awaited(),
+            leader => leader,
         }
     }
 
@@ -406,12 +424,16 @@ impl LeaderFollower {
             // A follower does not refuse a clear and does not pass it on: it empties itself alone.
             Operation::Clear => self.clear_alone(request, cx),
             Operation::Put { .. } | Operation::Delete { .. } | Operation::Append { .. } => {
-                let failure = match self.leader {
-                    Some(_) => Failure::NotLeader,
-                    None => Failure::NoLeader,
+                let failure = match self.role() {
+                    Role::Candidate => Failure::NoLeader,
+                    // A leader for ever that nobody is.
+                    _ if !self.config.failover.is_on() && self.leader.is_none() => {
+                        Failure::NoLeader
+                    }
+                    Role::Follower | Role::Leader => Failure::NotLeader,
                 };
                 let refusal = Reply::of(Outcome::Refused(failure));
-                cx.reply(request, Reply { leader: self.leader, ..refusal });
+                cx.reply(request, Reply { leader: self.named_leader(), ..refusal });
             }
         }
     }

@@ -47,13 +47,16 @@ use crate::protocol::wal::Policy;
 
 use crate::protocol::store::Ties;
 
-use super::config::{CatchUp, Config, Deletes, Election, OnAckTimeout, Replication};
+use super::config::{CatchUp, Config, Deletes, Election, FullStateIs, OnAckTimeout, Replication};
 use super::repair::RepairAnswer;
 use super::timestamps::TimestampSource;
 
 mod elected;
 
 const ERASED: &str = "an erased key forgets its delete, so replicas depend on the order of arrival";
+
+const MERGED: &str =
+    "a state that is merged says of no key that it was erased, so followers keep what was deleted";
 
 const RETRIED: &str = "an attempt that its client gave up may arrive late, and its later stamp wins over what was acknowledged since";
 
@@ -315,12 +318,15 @@ const fn forgets(policy: Policy) -> &'static [Hazard] {
 /// When nobody has any more what so many had: when those forget it, or, where it is the leader that decides what others
 /// have, the leader.
 fn all_forget(config: &Config, whose: Whose) -> Hazards {
-    let forgets = forgets(config.wal.policy);
-    let hazards = Hazards::NONE.and(whose, forgets);
+    let leader = forgets(config.wal.policy);
+    // Followers forget more where the leader alone has a log.
+    let all =
+        if whose == Whose::Leader { leader } else { forgets(config.wal.policy_on_followers()) };
+    let hazards = Hazards::NONE.and(whose, all);
     let is_made_like_its_leader =
         config.replication == Replication::FullState || config.failover.catch_up != CatchUp::None;
     if whose == Whose::Leader || is_made_like_its_leader || stamps_again(config) {
-        return hazards.and(Whose::Leader, forgets);
+        return hazards.and(Whose::Leader, leader);
     }
     match config.timestamps.source {
         // A clock that was ahead, and that a leader which forgot is behind of.
@@ -376,6 +382,9 @@ fn durability(config: &Config, scenario: &Scenario) -> Promise {
         Replication::Entry => Promise::Never {
             why: "an erased key forgets its delete, and an older write that arrives late comes back",
         },
+        Replication::FullState if config.full_state == FullStateIs::Merged => {
+            Promise::Never { why: MERGED }
+        }
         Replication::FullState => Promise::Unless {
             hazards: hazards
                 .and(Whose::Leader, &[Hazard::MessageLost])
@@ -408,6 +417,9 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
     if config.deletes == Deletes::Erase && config.replication == Replication::Entry {
         return Promise::Never { why: ERASED };
     }
+    if config.deletes == Deletes::Erase && config.full_state == FullStateIs::Merged {
+        return Promise::Never { why: MERGED };
+    }
     let policy = config.wal.policy;
     if config.failover.catch_up == CatchUp::Log {
         return Promise::Unless {
@@ -427,6 +439,7 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
         };
     }
     let mut hazards = Hazards::NONE;
+    let policy = config.wal.policy_on_followers();
     if config.resend.is_some() && policy != Policy::Off {
         if counts && config.failover.catch_up == CatchUp::None {
             hazards = hazards.and(Whose::Leader, &[Hazard::PowerLoss, Hazard::Crash]);

@@ -20,7 +20,7 @@ use crate::time::{Span, Time};
 
 use super::config::Defect;
 use super::journal::{Record, Then};
-use super::message::{Entry, Message, entry_text};
+use super::message::{Entry, Message, STAMP, entry_text};
 use super::{LeaderFollower, Timer};
 
 /// How a node coordinates reads of several replicas.
@@ -113,12 +113,15 @@ impl Repair {
         }
     }
 
-    /// How many entries it carries.
-    pub(super) const fn entries(&self) -> usize {
+    /// What it takes on the wire besides the header: the key that is asked for, or what is held or written.
+    pub(super) fn content_size(&self, names: &Names) -> u64 {
         match self {
-            Self::Read { .. } | Self::Written { .. } => 0,
-            Self::Answer { stored, .. } => stored.is_some() as usize,
-            Self::Write { .. } | Self::AnswerList { .. } => 1,
+            Self::Read { key, .. } => names.key_length(*key),
+            Self::Answer { stored: None, .. } | Self::Written { .. } => 0,
+            Self::Answer { stored: Some(stored), .. } | Self::AnswerList { stored, .. } => {
+                STAMP + stored.value.map_or(0, |value| names.value_length(value))
+            }
+            Self::Write { entry, .. } => entry.wire_size(names),
         }
     }
 
@@ -154,6 +157,8 @@ struct Reading {
     answers: Vec<(NodeId, Option<Entry>)>,
     /// Once enough have answered: what the client is to be told, and the stale replicas that have not confirmed.
     repairing: Option<(Reply, NodeSet)>,
+    /// The replicas whose processes are not there.
+    refused: NodeSet,
 }
 
 impl Coordinating {
@@ -176,7 +181,7 @@ impl LeaderFollower {
         cx: &mut Context<'_, Self>,
     ) {
         let answers = vec![(self.me, self.held(key))];
-        let reading = Reading { key, quorum, answers, repairing: None };
+        let reading = Reading { key, quorum, answers, repairing: None, refused: NodeSet::EMPTY };
         self.coordinating.reads.insert(read, reading);
         if self.coordinating.deadlines.is_empty() {
             cx.set_timer(Timer::ReadTimeout, self.config.reads.timeout);
@@ -245,6 +250,37 @@ impl LeaderFollower {
         reading.answers.push((from, held(reading.key)));
         if reading.answers.len() >= usize::from(reading.quorum.replicas) {
             self.enough_answers(read, cx);
+        } else if !reading.refused.is_empty() {
+            self.give_up_read_if_hopeless(read, cx);
+        }
+    }
+
+    /// A question, or a repair, has come back from a replica whose process is not there.
+    pub(super) fn read_refused_by(
+        &mut self,
+        replica: NodeId,
+        read: RequestId,
+        cx: &mut Context<'_, Self>,
+    ) {
+        if let Some(reading) = self.coordinating.reads.get_mut(&read) {
+            reading.refused.insert(replica);
+            self.give_up_read_if_hopeless(read, cx);
+        }
+    }
+
+    /// Gives a read up when nobody is left to wait for.
+    #[cold]
+    fn give_up_read_if_hopeless(&mut self, read: RequestId, cx: &mut Context<'_, Self>) {
+        let Some(reading) = self.coordinating.reads.get(&read) else { return };
+        let is_gone = |node: NodeId| reading.refused.contains(node);
+        let answered = |node| reading.answers.iter().any(|(replica, _)| *replica == node);
+        let hopeless = match &reading.repairing {
+            None => cx.peers().all(|node| is_gone(node) || answered(node)),
+            Some((_, unrepaired)) => unrepaired.iter().all(is_gone),
+        };
+        if hopeless {
+            self.close_read(read, cx);
+            cx.reply(read, Reply::of(Outcome::Refused(Failure::TooFewReplies)));
         }
     }
 
@@ -297,7 +333,7 @@ impl LeaderFollower {
             Some((value, version)) => Reply::of(Outcome::Ok(Response::Found { value, version })),
             // Followers that find nothing say whom to ask: a write may not have reached them yet.
             None => {
-                let leader = self.leader.filter(|_| !asked_leader);
+                let leader = self.named_leader().filter(|_| !asked_leader);
                 Reply { leader, ..Reply::of(Outcome::Ok(Response::Absent)) }
             }
         }
@@ -362,6 +398,8 @@ impl LeaderFollower {
             let reply = reply.clone();
             self.close_read(read, cx);
             cx.reply(read, reply);
+        } else if !reading.refused.is_empty() {
+            self.give_up_read_if_hopeless(read, cx);
         }
     }
 

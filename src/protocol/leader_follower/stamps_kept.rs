@@ -323,14 +323,15 @@ fn a_config() -> impl Strategy<Value = Config> {
     let wal = (policy, proptest::option::of(1..4_u32)).prop_map(|(policy, every)| Wal {
         policy,
         checkpoint_every: every.and_then(NonZeroU32::new),
+        on: WalOn::All,
     });
     let catch_up = prop_oneof![Just(CatchUp::None), Just(CatchUp::FullState), Just(CatchUp::Log)];
     let deletes = prop_oneof![Just(Deletes::Tombstone), Just(Deletes::Erase)];
     let ties = prop_oneof![Just(Ties::NodeId), Just(Ties::KeepExisting)];
     let replication = prop_oneof![Just(Replication::Entry), Just(Replication::FullState)];
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (wal, catch_up, deletes, ties, replication, flags).prop_map(
-        |(wal, catch_up, deletes, ties, replication, (resends, purges, overwrites))| {
+        |(wal, catch_up, deletes, ties, replication, (resends, purges, overwrites, merges))| {
             let mut defects = Defects::NONE;
             if overwrites {
                 defects.insert(Defect::RepairIgnoresStamps);
@@ -346,6 +347,7 @@ fn a_config() -> impl Strategy<Value = Config> {
                 ack_timeout: Span::from_secs(1),
                 on_ack_timeout: OnAckTimeout::Fail,
                 replication,
+                full_state: if merges { FullStateIs::Merged } else { FullStateIs::Replacing },
                 resend: resends.then(|| Span::from_secs(1)),
                 deletes,
                 deduplicate: true,

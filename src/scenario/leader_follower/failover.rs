@@ -22,9 +22,9 @@ const ELECTIONS: [Election; 5] = [
 /// Reads the table.
 pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Failover> {
     let election = election(table);
-    let heartbeat =
-        table.or("heartbeat", Failover::NONE.heartbeat, |value| value.positive_duration());
+    let heartbeat = table.or("heartbeat", Failover::NONE.heartbeat, |value| value.interval());
     let timeout = timeout(table, heartbeat);
+    let look_every = look_every(table, election);
     let jitter_given = table.optional("jitter", |value| value.duration());
     let fencing = table.or("fencing", true, |value| value.boolean());
     let catch_up_given = table.optional("catch-up", |value| value.choice(&CATCH_UP));
@@ -53,6 +53,7 @@ pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Failover> {
         election,
         heartbeat: heartbeat?,
         timeout,
+        look_every: look_every?,
         jitter,
         fencing: fencing?,
         catch_up,
@@ -77,6 +78,30 @@ fn timeout(table: &mut TableDecoder<'_>, heartbeat: Option<Span>) -> Option<Span
         );
     }
     Some(timeout)
+}
+
+/// How often a node looks for its leader; `off`: it knows at once.
+fn look_every(table: &mut TableDecoder<'_>, election: Option<Election>) -> Option<Option<Span>> {
+    let Some(given) = table.get("look-every") else { return Some(None) };
+    if given.is_text("off") {
+        return Some(None);
+    }
+    let every = given.positive_duration()?;
+    match election? {
+        Election::LowestId { .. } | Election::MajorityVote { .. } | Election::NewestTimestamp => {
+            Some(Some(every))
+        }
+        Election::None | Election::HighestId => {
+            // An argument that changes the election leaves the file's other settings behind: that is no mistake.
+            if table.get("election").is_some_and(|election| election.is_from_argument()) {
+                return Some(None);
+            }
+            given.wrong(
+                "`look-every` needs an election in which nodes wait for a silence to last",
+                "expected the election `lowest-id`, `majority-vote` or `newest-timestamp`",
+            )
+        }
+    }
 }
 
 /// The election, and the settings that only some elections have.
@@ -139,6 +164,9 @@ pub(super) fn encode(failover: &Failover) -> toml::Table {
     }
     set("heartbeat", failover.heartbeat.to_string().into());
     set("timeout", failover.timeout.to_string().into());
+    let look_every =
+        failover.look_every.map_or_else(|| "off".to_owned(), |every| every.to_string());
+    set("look-every", look_every.into());
     set("jitter", failover.jitter.to_string().into());
     set("fencing", failover.fencing.into());
     set("catch-up", word_for(&CATCH_UP, &failover.catch_up).into());
@@ -174,6 +202,11 @@ pub(super) fn schema() -> serde_json::Value {
                 "description": "After how long a silence a node is taken for dead.",
                 "$ref": "#/$defs/duration",
                 "default": "6s"
+            },
+            "look-every": {
+                "description": "How often a node looks whether the silence has lasted for the timeout; `off`: it knows at once.",
+                "anyOf": [{ "const": "off" }, { "$ref": "#/$defs/duration" }],
+                "default": "off"
             },
             "jitter": {
                 "description": "What is added to the timeout of who waits for an election, drawn uniformly up to this; with `majority-vote` by default as long as the timeout, else none.",

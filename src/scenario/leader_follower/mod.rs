@@ -3,11 +3,12 @@
 use serde_json::json;
 
 use super::decode::{Element, word_for};
+use super::diagnostics::Problem;
 use super::{Awaited, ScenarioProtocol, TableDecoder};
 use crate::config::{Cluster, Config as Scenario};
 use crate::protocol::leader_follower::{
-    CatchUp, Config, Defect, Defects, Deletes, Election, Failover, LeaderFollower, Mode,
-    OnAckTimeout, Replication,
+    CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, LeaderFollower,
+    Mode, OnAckTimeout, Replication, WalOn,
 };
 use crate::protocol::wal::Policy;
 use crate::time::Span;
@@ -21,6 +22,8 @@ const ON_ACK_TIMEOUT: [(&str, OnAckTimeout); 2] =
     [("succeed", OnAckTimeout::Succeed), ("fail", OnAckTimeout::Fail)];
 const REPLICATION: [(&str, Replication); 2] =
     [("entry", Replication::Entry), ("full-state", Replication::FullState)];
+const FULL_STATE: [(&str, FullStateIs); 2] =
+    [("replace", FullStateIs::Replacing), ("merge", FullStateIs::Merged)];
 const DELETES: [(&str, Deletes); 2] =
     [("tombstone", Deletes::Tombstone), ("erase", Deletes::Erase)];
 
@@ -35,8 +38,10 @@ impl ScenarioProtocol for LeaderFollower {
             .or("on-ack-timeout", OnAckTimeout::Succeed, |value| value.choice(&ON_ACK_TIMEOUT));
         let replication =
             table.or("replication", Replication::Entry, |value| value.choice(&REPLICATION));
+        let full_state =
+            table.or("full-state", FullStateIs::Replacing, |value| value.choice(&FULL_STATE));
         let resend = table.or("resend", None, |value| {
-            if value.is_text("off") { Some(None) } else { value.positive_duration().map(Some) }
+            if value.is_text("off") { Some(None) } else { value.interval().map(Some) }
         });
         let deletes = table.or("deletes", Deletes::Tombstone, |value| value.choice(&DELETES));
         let deduplicate = table.or("deduplicate", false, |value| value.boolean());
@@ -54,6 +59,7 @@ impl ScenarioProtocol for LeaderFollower {
             ack_timeout: ack_timeout?,
             on_ack_timeout: on_ack_timeout?,
             replication: replication?,
+            full_state: full_state?,
             resend: resend?,
             deletes: deletes?,
             deduplicate: deduplicate?,
@@ -66,6 +72,7 @@ impl ScenarioProtocol for LeaderFollower {
             defects: defects?,
         };
         contradiction(&config, table)?;
+        log_on_the_leader_alone(&config, cluster, table)?;
         Some(config)
     }
 
@@ -80,7 +87,7 @@ impl ScenarioProtocol for LeaderFollower {
     }
 
     fn rhythm(config: &Config) -> Vec<Span> {
-        let Failover { election, heartbeat, timeout, jitter, .. } = config.failover;
+        let Failover { election, heartbeat, timeout, look_every, jitter, .. } = config.failover;
         let elects = election != Election::None;
         let sync_every = match config.wal.policy {
             Policy::Buffered { sync_every } => Some(sync_every),
@@ -97,6 +104,7 @@ impl ScenarioProtocol for LeaderFollower {
             beats.then_some(heartbeat),
             elects.then_some(timeout),
             elects.then_some(jitter),
+            look_every,
             waits.then_some(config.ack_timeout),
             config.resend,
             config.anti_entropy,
@@ -130,6 +138,7 @@ impl ScenarioProtocol for LeaderFollower {
         set("ack-timeout", config.ack_timeout.to_string().into());
         set("on-ack-timeout", word_for(&ON_ACK_TIMEOUT, &config.on_ack_timeout).into());
         set("replication", word_for(&REPLICATION, &config.replication).into());
+        set("full-state", word_for(&FULL_STATE, &config.full_state).into());
         let resend = config.resend.map_or_else(|| "off".to_owned(), |every| every.to_string());
         set("resend", resend.into());
         set("deletes", word_for(&DELETES, &config.deletes).into());
@@ -195,6 +204,11 @@ impl ScenarioProtocol for LeaderFollower {
                     "enum": ["entry", "full-state"],
                     "default": "entry"
                 },
+                "full-state": {
+                    "description": "What a follower does with everything that its leader stores: it takes that in place of what it has, or takes each key in it and keeps the others.",
+                    "enum": ["replace", "merge"],
+                    "default": "replace"
+                },
                 "resend": {
                     "description": "After how long what a follower has not confirmed is sent to it again: of each key the newest write.",
                     "anyOf": [{ "const": "off" }, { "$ref": "#/$defs/duration" }],
@@ -241,13 +255,28 @@ fn defects(list: &Element<'_>) -> Option<Defects> {
 }
 
 /// Settings that each make sense, but not together.
-fn contradiction(config: &Config, table: &TableDecoder<'_>) -> Option<()> {
+fn contradiction(config: &Config, table: &mut TableDecoder<'_>) -> Option<()> {
     let is_log = config.failover.catch_up == CatchUp::Log;
     if is_log && config.replication == Replication::FullState {
         return table.wrong(
             "catch-up by `log` sends single writes, and replication `full-state` sends none",
             "expected replication `entry`, or another `catch-up`",
         );
+    }
+    let sends_states = config.replication == Replication::FullState
+        || config.failover.catch_up == CatchUp::FullState;
+    if config.full_state == FullStateIs::Merged && !sends_states {
+        let is_stale = ["replication", "failover"]
+            .into_iter()
+            .any(|key| table.get(key).is_some_and(|given| given.is_from_argument()));
+        if !is_stale {
+            return table.get("full-state").and_then(|given| {
+                given.wrong(
+                    "no full state is ever sent that could be merged",
+                    "expected replication `full-state`, or a `failover.catch-up` of `full-state`",
+                )
+            });
+        }
     }
     if is_log && config.resend.is_some() {
         return table.wrong(
@@ -279,6 +308,30 @@ fn contradiction(config: &Config, table: &TableDecoder<'_>) -> Option<()> {
         );
     }
     Some(())
+}
+
+/// The leader alone keeps a log only where it is the same for ever: a node that led next would have to write down what it
+/// took without one, and what it read back later would be of a time when it led.
+fn log_on_the_leader_alone(
+    config: &Config,
+    cluster: &Cluster,
+    table: &mut TableDecoder<'_>,
+) -> Option<()> {
+    if config.wal.on == WalOn::All {
+        return Some(());
+    }
+    let why = if config.failover.election != Election::None {
+        "with an election another node may lead, which has kept no log"
+    } else if cluster.initial_leader.is_none() {
+        "nobody leads from the start, so nobody would keep a log"
+    } else {
+        return Some(());
+    };
+    let wal = table.get("wal")?;
+    let at = wal.node.get("on").map_or(wal.at(), |on| on.at);
+    let label = "expected `all`, or a leader for ever: the election `none` and an `initial-leader`";
+    wal.sink.push(Problem::new(at, format!("only the leader keeps a log, and {why}"), label));
+    None
 }
 
 /// The mode, and its write quorum: semi-synchronous needs one, the others have none.
@@ -349,7 +402,7 @@ fn in_sync(table: &mut TableDecoder<'_>, cluster: &Cluster, is_wanted: bool) -> 
     }
     given.table(|table| {
         let min = table.or("min", 1, |min| min.integer_u16(1..=cluster.nodes));
-        let lag = table.or("lag", Span::from_secs(10), |lag| lag.positive_duration());
+        let lag = table.or("lag", Span::from_secs(10), |lag| lag.interval());
         Some(Mode::InSync { min: min?, lag: lag? })
     })
 }

@@ -4,13 +4,15 @@ use std::num::NonZeroU32;
 
 use serde_json::json;
 
-use crate::protocol::leader_follower::Wal;
+use crate::protocol::leader_follower::{Wal, WalOn};
 use crate::protocol::wal::Policy;
-use crate::scenario::TableDecoder;
+use crate::scenario::{TableDecoder, word_for};
 use crate::time::Span;
 
 /// What holds when the table is not there.
-pub(super) const DEFAULT: Wal = Wal { policy: Policy::Off, checkpoint_every: None };
+pub(super) const DEFAULT: Wal = Wal { policy: Policy::Off, checkpoint_every: None, on: WalOn::All };
+
+const ON: [(&str, WalOn); 2] = [("all", WalOn::All), ("leader", WalOn::Leader)];
 
 /// Reads the table.
 pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Wal> {
@@ -31,6 +33,13 @@ pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Wal> {
         ),
         _ => value.integer_u32(1..=u32::MAX).map(NonZeroU32::new),
     });
+    let on = table.or("on", WalOn::All, |value| {
+        let on = value.choice(&ON)?;
+        if on == WalOn::Leader && policy == Some(Policy::Off) && !is_stale {
+            return value.wrong("`on` needs a log", "the policy is `off`: nobody keeps one");
+        }
+        Some(on)
+    });
     let policy = match (policy?, every) {
         (Policy::Buffered { .. }, Some(every)) => {
             Policy::Buffered { sync_every: every.positive_duration()? }
@@ -43,7 +52,7 @@ pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Wal> {
         }
         (policy, _) => policy,
     };
-    Some(Wal { policy, checkpoint_every: checkpoint_every? })
+    Some(Wal { policy, checkpoint_every: checkpoint_every?, on: on? })
 }
 
 /// Writes it back.
@@ -58,6 +67,9 @@ pub(super) fn encode(wal: &Wal) -> toml::Table {
         None => "off".into(),
     };
     table.insert("checkpoint-every".to_owned(), checkpoint_every);
+    if wal.policy != Policy::Off {
+        table.insert("on".to_owned(), word_for(&ON, &wal.on).into());
+    }
     table
 }
 
@@ -77,6 +89,11 @@ pub(super) fn schema() -> serde_json::Value {
                 "description": "With policy `buffered`: how long a write is left unsynced.",
                 "$ref": "#/$defs/duration",
                 "default": "1s"
+            },
+            "on": {
+                "description": "Which nodes keep a log: all, or the leader alone, who has to be the same for ever.",
+                "enum": ["all", "leader"],
+                "default": "all"
             },
             "checkpoint-every": {
                 "description": "After how many records what is stored is written down and the log cut.",

@@ -18,7 +18,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         (index, id): (u32, CausalId),
         (target, fault): (&Target, &DiskFault),
     ) -> (Option<Undo>, String) {
-        let hit = self.resolve_any(target, id);
+        let hit = self.machines(target, id);
         let whose = names(&hit);
         let what = match fault {
             DiskFault::FlipBit { byte } => return (None, self.flip_bits(&hit, *byte, id)),
@@ -55,6 +55,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             flipped.push(format!("bit {bit} of byte {byte} on the disk of {node} flips"));
         }
         if flipped.is_empty() {
+            if let Some(strike) = self.strikes.last_mut() {
+                strike.hits_nobody = true;
+            }
             return "no bit flips: nothing is written there".to_owned();
         }
         flipped.join(", ")
@@ -63,7 +66,12 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// The fault of this index is over on these disks.
     pub(super) fn mend_disks(&mut self, hit: &[NodeId], index: u32) -> String {
         for node in hit {
-            self.slots[node.index()].disk.end(index);
+            let sooner = self.slots[node.index()].disk.end(index, self.kernel.now);
+            for (ticket, event, at) in sooner {
+                let Some(Event { id, what }) = self.kernel.revoke(event) else { continue };
+                let event = self.kernel.schedule_revocable(at, id, what);
+                self.slots[node.index()].disk.completes_by(ticket, event);
+            }
         }
         format!("the disk of {} is as before", names(hit))
     }

@@ -15,7 +15,7 @@
 use crate::config::{Config as Scenario, Operation};
 use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
 use crate::protocol::leader_follower::config::{
-    CatchUp, Config, Deletes, Election, Mode, OnAckTimeout, Replication,
+    CatchUp, Config, Deletes, Election, FullStateIs, Mode, OnAckTimeout, Replication,
 };
 use crate::protocol::leader_follower::timestamps::TimestampSource;
 use crate::protocol::wal::Policy;
@@ -235,6 +235,9 @@ fn convergence(
         {
             Promise::Never { why: super::ERASED }
         }
+        CatchUp::FullState if config.full_state == FullStateIs::Merged => Promise::Never {
+            why: "a state that is merged takes nothing away, so a node keeps what its new leader lacks",
+        },
         // No message need be lost for it: a slow link is enough.
         CatchUp::FullState if !config.failover.fencing => Promise::Never {
             why: "a leader that takes a late write of the one before it passes it on to nobody",

@@ -1,0 +1,213 @@
+//! A process that is not there refuses at once, one that hangs does not: `network.refuse`.
+//!
+//! Three nodes a millisecond apart; n1 leads, synchronously, and waits a second for confirmations. At 300 ms a client
+//! asks n1 for a write: the others have it at 301 ms, and n1 hears of it at 302 ms.
+
+use splitbrain::run::{RunOptions, RunResult};
+use splitbrain::scenario::{Registry, Scenario};
+
+const SYNC: &str = "mode = 'sync', ack-timeout = '1s'";
+const DOWN: &str = "{ at = '100ms', for = '1500ms', crash = 'n3' }";
+const HANGS: &str = "{ at = '100ms', for = '1500ms', pause = 'n3' }";
+
+/// What the write is answered, in the words of a scenario.
+const AT_ONCE: &str = "status = 'ok', degraded = true, confirmations = '1 of 2', within = '2ms'";
+const AT_THE_TIMEOUT: &str = "status = 'ok', degraded = true, confirmations = '1 of 2', \
+                              after = '1s', within = '1s'";
+const CONFIRMED: &str = "status = 'ok', degraded = false, confirmations = '2 of 2', within = '2ms'";
+
+fn put(expect: &str) -> String {
+    format!(
+        "{{ at = '300ms', client = 'user', put = {{ key = 'k', value = 'v' }}, expect = {{ {expect} }} }}"
+    )
+}
+
+fn scenario(network: &str, settings: &str, operation: &str, faults: &str) -> Scenario {
+    let text = format!(
+        "duration = '3s'\nsettle = '5s'\ncluster.nodes = 3\nnetwork = {{ delay = '1ms', {network} }}\n\
+         protocol.leader-follower = {{ {settings} }}\noperation = [{operation}]\nfault = [{faults}]\n"
+    );
+    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
+}
+
+#[track_caller]
+fn plays(network: &str, settings: &str, operation: &str, faults: &str) -> RunResult {
+    let options = RunOptions { trace: true, ..RunOptions::default() };
+    let scenario = scenario(network, settings, operation, faults);
+    let result = scenario.run(1, options.clone());
+    let unmet: Vec<_> = result.expectations.iter().filter(|expected| !expected.met).collect();
+    let trace = result.trace.clone().unwrap_or_default();
+    assert!(unmet.is_empty(), "{network} {settings} {faults}: {unmet:?}\n{trace}");
+    assert_eq!(result.digest, scenario.run(1, options).digest);
+    result
+}
+
+/// Under `settings`, with `faults`, and messages refused, the write is answered so.
+#[track_caller]
+fn answers(settings: &str, faults: &str, expect: &str) -> RunResult {
+    plays("refuse = true", settings, &put(expect), faults)
+}
+
+#[test]
+fn who_is_not_there_refuses_and_who_hangs_is_waited_for() {
+    answers(SYNC, "", CONFIRMED);
+    answers(SYNC, DOWN, AT_ONCE);
+    answers(SYNC, HANGS, AT_THE_TIMEOUT);
+    plays("", SYNC, &put(AT_THE_TIMEOUT), DOWN);
+    // A machine whose power was cut is back before its process, and one that gave up is there too.
+    answers(SYNC, "{ at = '100ms', for = '1500ms', power-loss = 'n3' }", AT_ONCE);
+    // Nobody confirms.
+    let nobody = "status = 'ok', degraded = true, confirmations = '0 of 2', within = '2ms'";
+    answers(SYNC, "{ at = '100ms', for = '1500ms', crash = ['n2', 'n3'] }", nobody);
+    // One is not there and one hangs: the one that hangs may yet confirm.
+    let both = format!("{DOWN}, {{ at = '100ms', for = '1500ms', pause = 'n2' }}");
+    answers(SYNC, &both, "degraded = true, confirmations = '0 of 2', after = '1s', within = '1s'");
+}
+
+#[test]
+fn what_came_there_is_refused_and_what_did_not_is_silence() {
+    // On its way when the process dies.
+    answers(SYNC, "{ at = '300.5ms', for = '1s', crash = 'n3' }", AT_ONCE);
+    // The process is there again when it comes.
+    answers(SYNC, "{ at = '300.2ms', for = '0.5ms', crash = 'n3' }", CONFIRMED);
+    // The process took it, and dies with it: silence, as for a client.
+    let dies_paused = "{ at = '100ms', pause = 'n3' }, { at = '400ms', for = '1s', crash = 'n3' }";
+    answers(SYNC, dies_paused, AT_THE_TIMEOUT);
+    // Nothing is refused through a partition, nor by a machine that the message never reached.
+    for between in [
+        "partition = [['n1', 'n2'], ['n3']]",
+        "isolate = 'n3'",
+        "block = { from = 'n1', to = 'n3' }",
+        "block = { from = 'n3', to = 'n1' }",
+        "drop = { from = 'n1', to = 'n3' }",
+        "drop = { from = 'n3', to = 'n1' }",
+    ] {
+        let faults = format!("{{ at = '50ms', for = '2s', {between} }}, {DOWN}");
+        answers(SYNC, &faults, AT_THE_TIMEOUT);
+    }
+    // The partition comes between the message and its refusal.
+    let after = format!("{DOWN}, {{ at = '300.5ms', for = '1s', partition = [['n3']] }}");
+    answers(SYNC, &after, AT_THE_TIMEOUT);
+    // A kind of message that is dropped is no refusal.
+    let of_a_kind = format!(
+        "{DOWN}, {{ at = '50ms', for = '2s', drop = {{ from = 'n3', to = 'n1', kind = 'ack' }} }}"
+    );
+    answers(SYNC, &of_a_kind, AT_ONCE);
+}
+
+#[test]
+fn a_refusal_travels_as_a_message_does() {
+    let slow = |ends: &str| {
+        format!("{DOWN}, {{ at = '50ms', for = '2s', slow = {{ {ends}, by = '0.5s' }} }}")
+    };
+    let late = "degraded = true, confirmations = '1 of 2', after = '502ms', within = '502ms'";
+    answers(SYNC, &slow("from = 'n1', to = 'n3'"), late);
+    answers(SYNC, &slow("from = 'n3', to = 'n1'"), late);
+    let clog =
+        format!("{DOWN}, {{ at = '50ms', for = '650ms', clog = {{ from = 'n3', to = 'n1' }} }}");
+    answers(SYNC, &clog, "degraded = true, after = '401ms', within = '401ms'");
+    let link = |settings: &str| {
+        format!("refuse = true, link = [{{ from = 'n3', to = 'n1', {settings} }}]")
+    };
+    plays(&link("loss = '100%'"), SYNC, &put(AT_THE_TIMEOUT), DOWN);
+    plays(&link("delay = '200ms'"), SYNC, &put("after = '201ms', within = '201ms'"), DOWN);
+    plays(&link("duplication = '100%', order = 'fifo'"), SYNC, &put(AT_ONCE), DOWN);
+}
+
+#[test]
+fn a_refusal_is_for_the_process_that_sent_the_message() {
+    // n1 dies between its write and the refusal of it, and another process takes its place: that one has opened no
+    // connection. It answers its own client as if nothing had come.
+    let operations = put("status = 'info'")
+        .replace("client = 'user',", "client = 'user', timeout = '1s',")
+        + ", { at = '301.9ms', client = 'other', put = { key = 'l', value = 'w' }, expect = { within = '2.1ms' } }";
+    let faults = format!("{DOWN}, {{ at = '301.2ms', for = '0.5ms', crash = 'n1' }}");
+    let result = plays("refuse = true", SYNC, &operations, &faults);
+    let trace = result.trace.unwrap_or_default();
+    assert!(trace.contains("n1        . lost      the process that sent it is gone"), "{trace}");
+    // Who hangs when the refusal comes hears of it when it goes on.
+    let faults = format!("{DOWN}, {{ at = '301.5ms', for = '100ms', pause = 'n1' }}");
+    answers(SYNC, &faults, "degraded = true, after = '101.5ms', within = '101.5ms'");
+}
+
+#[test]
+fn every_way_of_replicating_hears_of_it() {
+    answers(
+        "mode = 'sync', ack-timeout = '1s', on-ack-timeout = 'fail'",
+        DOWN,
+        "status = 'info', error = 'too-few-confirmations', confirmations = '1 of 2', within = '2ms'",
+    );
+    answers("mode = 'sync', ack-timeout = '1s', replication = 'full-state'", DOWN, AT_ONCE);
+    answers("mode = 'semi-sync', write-quorum = 2, ack-timeout = '1s'", DOWN, AT_ONCE);
+    let one = "status = 'ok', degraded = false, confirmations = '1 of 2', within = '2ms'";
+    answers("mode = 'semi-sync', write-quorum = 1, ack-timeout = '1s'", DOWN, one);
+    let log = "mode = 'sync', ack-timeout = '1s', failover = { catch-up = 'log' }";
+    answers(log, DOWN, AT_ONCE);
+    answers(log, HANGS, AT_THE_TIMEOUT);
+    answers(&format!("{log}, wal = {{ policy = 'fsync' }}"), DOWN, AT_ONCE);
+    // What is to be sent again is: the client does not wait for it, and the follower has it in the end.
+    let result = answers("mode = 'sync', ack-timeout = '1s', resend = '100ms'", DOWN, AT_ONCE);
+    let convergence = result.checks.iter().find(|check| check.property.name() == "convergence");
+    assert_eq!(convergence.map(|check| check.judged.name()), Some("valid"));
+    // Two writes on their way: each has an answer of its own.
+    let second = put(CONFIRMED)
+        .replace("'user'", "'other'")
+        .replace("'300ms'", "'300.2ms'")
+        .replace("'k'", "'l'");
+    let first_alone = "{ at = '300.9ms', for = '0.15ms', crash = 'n3' }";
+    plays("refuse = true", SYNC, &format!("{}, {second}", put(AT_ONCE)), first_alone);
+}
+
+#[test]
+fn a_coordinator_hears_of_it() {
+    let read = |expect: &str| {
+        format!(
+            "{{ at = '300ms', client = 'user', get = {{ key = 'k', from = 'n1', r = 3 }}, expect = {{ {expect} }} }}"
+        )
+    };
+    let refused = "status = 'fail', error = 'too-few-replies'";
+    plays("refuse = true", SYNC, &read(&format!("{refused}, within = '2ms'")), DOWN);
+    let late = read(&format!("{refused}, after = '900ms'"));
+    let settings = format!("{SYNC}, read = {{ timeout = '900ms' }}");
+    plays("refuse = true", &settings, &late, HANGS);
+    plays("", &settings, &late, DOWN);
+}
+
+#[test]
+fn nobody_waits_for_the_end_of_refusals_to_settle() {
+    // Heartbeats to a node that stays down are refused for ever.
+    let settings = "mode = 'async', failover = { election = 'lowest-id', heartbeat = '20ms', timeout = '100ms' }";
+    let faults = "{ at = '100ms', forever = true, crash = 'n3' }";
+    let result = plays("refuse = true", settings, &put("status = 'ok'"), faults);
+    assert!(result.trace.unwrap_or_default().contains("n1        refused     heartbeat to n3"));
+    let settled = format!("{:?}", result.settlement);
+    assert!(settled.starts_with("Settled"), "{settled}");
+}
+
+/// Whether messages are refused is common luck: what is not refused goes as it went.
+#[test]
+fn refusals_take_no_luck_from_others() {
+    let settings = "mode = 'async'";
+    let network = "delay = { uniform = ['0ms', '20ms'] }, loss = '10%'";
+    let run = |refuse: &str| {
+        let text = format!(
+            "duration = '3s'\ncluster.nodes = 3\nnetwork = {{ {network}, {refuse} }}\n\
+             workload = {{ clients = 3, operations = 200, think = '10ms', mix = {{ put = 2, get = 1 }}, read-from = 'any' }}\n\
+             protocol.leader-follower = {{ {settings} }}\n\
+             fault = [{{ at = '0.1s', for = '1s', crash = 'n3' }}]\n"
+        );
+        let scenario = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[]);
+        let scenario = scenario.unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
+        let result = scenario.run(7, RunOptions { trace: true, ..RunOptions::default() });
+        result.trace.unwrap_or_default()
+    };
+    let (with, without) = (run("refuse = true"), run("refuse = false"));
+    let is_of_refusals =
+        |line: &&str| line.contains("refus") || line.contains("that sent it is gone");
+    assert!(with.lines().any(|line| line.contains("refused     replicate to n3")), "{with}");
+    assert!(with.lines().any(|line| line.contains(". lost      refusal to n1")), "{with}");
+    let rest: Vec<&str> = with.lines().filter(|line| !is_of_refusals(line)).collect();
+    let before: Vec<&str> = without.lines().filter(|line| !is_of_refusals(line)).collect();
+    assert_eq!(rest, before);
+}
