@@ -659,6 +659,24 @@ fn a_write_that_many_have_is_lost_when_all_of_them_forget_it() {
     }
 }
 
+/// All have both elements. A leader that loses the end of its log alone knows the key, and shows what came before.
+#[test]
+fn a_leader_that_forgets_a_part_shows_what_came_before_whatever_the_others_have() {
+    let story = |policy: &str, fault: &str| {
+        run(&scenario(&format!(
+            "duration = \"3s\"\n[protocol.leader-follower]\nmode = \"sync\"\non-ack-timeout = \"fail\"\nwal.policy = \
+             \"{policy}\"\n[[operation]]\nat = \"0s\"\nclient = \"a\"\nappend = {{ key = \"k\", value = \"one\" \
+             }}\n[[operation]]\nat = \"100ms\"\nclient = \"a\"\nappend = {{ key = \"k\", value = \"two\" \
+             }}\n[[fault]]\nat = \"200ms\"\nfor = \"1s\"\n{fault}\n"
+        )))
+    };
+    let lost = story("buffered", "power-loss = \"n1\"");
+    assert!(!is_promised_in(&lost, Durability));
+    assert_ne!(report(&lost, Durability).judged, Violation);
+    assert!(!is_promised_in(&story("fsync", "lost-write = \"n1\""), Durability));
+    assert!(is_promised_in(&story("buffered", "power-loss = \"n2\""), Durability));
+}
+
 /// The answer waited for all three. n1 and n2 die right after it; n3 has what was answered.
 #[test]
 fn what_every_follower_confirmed_survives_in_one_memory() {

@@ -615,7 +615,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 self.kernel.schedule(at, id, What::Message { to, from, boot, message });
             }
             Fate::Slowed { at, copy } => {
-                self.send_slowed((from, to, boot), id, message, (at, copy))
+                self.send_slowed((from, to, boot), id, message, (at, copy));
             }
             Fate::Lost | Fate::Blocked | Fate::Held { .. } => {}
         }

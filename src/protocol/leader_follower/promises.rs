@@ -16,7 +16,8 @@
 //!
 //! Nearly all of this rests on the leader alone: what happens to a follower voids it not. An acknowledged write is
 //! besides on as many followers as it waited for, where too few confirmations are an error; it is lost when the leader
-//! forgets it and they do, where nobody is made like a leader that forgot: with entry replication and without catching
+//! forgets all and they do (one that forgets the end of its log shows what came before), where nobody is made like a
+//! leader that forgot: with entry replication and without catching
 //! up. With `term-sequence`, and with a hybrid clock that is read coarsely, a leader that forgets stamps below what it
 //! stamped before, and the leader alone counts again.
 //!
@@ -353,7 +354,13 @@ fn durability(config: &Config, scenario: &Scenario) -> Promise {
     // A read may repair a leader that forgot with what one had who missed the write, and the leader shows that.
     let others = if scenario.repairs_reads() { 0 } else { least_written(config, scenario) - 1 };
     let whose = if others == 0 { Whose::Leader } else { Whose::LeaderAnd(others) };
-    let hazards = misordered(config, all_forget(config, whose));
+    let mut hazards = misordered(config, all_forget(config, whose));
+    if policy != Policy::Off {
+        // A leader that forgot the end of its log alone shows what came before, whatever the others have.
+        let partly = [Hazard::PowerLoss, Hazard::LostWrite, Hazard::BitRot];
+        let partly = partly.into_iter().filter(|hazard| forgets(policy).contains(hazard));
+        hazards = partly.fold(hazards, |all, hazard| all.and(Whose::Leader, &[hazard]));
+    }
     if config.deletes == Deletes::Tombstone {
         let why = match policy {
             Policy::Off if others > 0 => {
@@ -379,7 +386,9 @@ fn durability(config: &Config, scenario: &Scenario) -> Promise {
             Promise::Never { why: MERGED }
         }
         Replication::FullState => Promise::Unless {
-            hazards: hazards.and(Whose::Leader, &[Hazard::MessageLost]),
+            hazards: hazards
+                .and(Whose::Leader, &[Hazard::MessageLost])
+                .and(Whose::Anyone, &[Hazard::DiskFull]),
             why: "nothing but the state that was lost says that a key was erased",
         },
     }
