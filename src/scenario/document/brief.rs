@@ -29,7 +29,7 @@ pub(super) fn brief(file: &Table, registry: &Registry) -> Table {
         shorten_constants(&mut brief);
         leave_out_ids(&mut brief);
         if Meaning::of(&brief, registry).as_ref() == Some(&whole) {
-            return brief;
+            return without_settle(brief, &whole, registry);
         }
     }
     let mut trial = Trial { file: file.clone(), meaning: whole, registry, places: None };
@@ -40,6 +40,16 @@ pub(super) fn brief(file: &Table, registry: &Registry) -> Table {
         trial.takes(candidate);
     }
     trial.file
+}
+
+/// The default of `settle` follows from all settings: whether it may go shows on the whole file alone.
+fn without_settle(brief: Table, whole: &Meaning, registry: &Registry) -> Table {
+    let mut without = brief.clone();
+    if without.remove("settle").is_some() && Meaning::of(&without, registry).as_ref() == Some(whole)
+    {
+        return without;
+    }
+    brief
 }
 
 /// What a file means: all that may not change.
