@@ -160,8 +160,10 @@ fn every_bound_is_a_demand() {
 /// A missed bound is a find, is shrunk as one, and the file that is left says what comes of it.
 #[test]
 fn fuzzing_takes_a_missed_bound_for_a_find() {
-    let demanding =
-        load(ROLLING_RESTART, &["check.availability-bound=100%", "workload.operations=40"]);
+    let demanding = load(
+        ROLLING_RESTART,
+        &["check.availability-bound=100%", "workload.operations=40", "fault.1.at=50ms"],
+    );
     let result = demanding.run(1, RunOptions::default());
     let found = judge::findings(&demanding.config, &result, false);
     let checks: Vec<&str> = found.iter().map(|found| found.signature.check.as_str()).collect();
