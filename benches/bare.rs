@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
-use splitbrain::sim::queue::EventQueue;
+use splitbrain::sim::queue::{EventQueue, Handle};
 use splitbrain::time::{Span, Time};
 
 const CLIENTS: u32 = 10;
@@ -80,6 +80,18 @@ impl<T> EventQueue<T> for StdHeap<T> {
     #[inline]
     fn push(&mut self, time: Time, order: u64, item: T) {
         self.heap.push(Entry { time, order, item });
+    }
+
+    fn push_revocable(&mut self, _: Time, _: u64, _: T) -> Handle {
+        unreachable!("nothing is taken back in a bare loop")
+    }
+
+    fn revoke(&mut self, _: Handle) -> Option<T> {
+        None
+    }
+
+    fn is_overfull(&self) -> bool {
+        false
     }
 
     #[inline]

@@ -40,6 +40,8 @@ pub struct Strike {
     pub at: Time,
     /// What the nodes that it hit were like the instant before.
     pub states: NodeStates,
+    /// Whether it did nothing, because there was nobody of the kind that it is meant for.
+    pub hits_nobody: bool,
 }
 
 /// What a node is like when a fault strikes it.
@@ -153,6 +155,38 @@ pub struct Application {
     pub value: Option<Value>,
 }
 
+/// How far followers were from the leader when the last write was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastWrite {
+    /// When its client had the answer, or gave it up.
+    pub at: Time,
+    /// Who led then.
+    pub leader: NodeId,
+    /// How many followers were up.
+    pub followers: u64,
+    /// How many keys the leader or any of them had.
+    pub keys: u64,
+    /// On how many followers how many keys showed something else than on the leader, in all.
+    pub differing: u64,
+    /// When nothing differed any more between the leader and any follower that was up; `None` if something did to the
+    /// end of the run.
+    pub agreed_at: Option<Time>,
+}
+
+impl LastWrite {
+    /// How many replicas of keys could differ.
+    #[must_use]
+    pub const fn replica_keys(&self) -> u64 {
+        self.followers * self.keys
+    }
+
+    /// How long it took until nothing differed.
+    #[must_use]
+    pub fn agreed_after(&self) -> Option<Span> {
+        self.agreed_at.map(|at| at - self.at)
+    }
+}
+
 /// Arrivals of an open loop that found no free client before the fault phase ended, and were never invoked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unserved {
@@ -175,12 +209,27 @@ pub enum Settlement {
         /// What the cluster was still waiting for, a line each.
         waiting_for: Vec<String>,
     },
-    /// Events at one instant without progress: the simulation itself cannot go on.
+    /// The simulation itself cannot go on.
     Stuck {
         /// The instant.
         at: Time,
-        /// How many events it had.
+        /// Why.
+        why: Standstill,
+    },
+}
+
+/// Why a simulation cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standstill {
+    /// As many events at one instant, without progress.
+    Loop {
+        /// How many.
         events: u64,
+    },
+    /// More pending events than there is room for.
+    Crowd {
+        /// How many there were.
+        pending: u64,
     },
 }
 

@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+use crate::time::Span;
+
+pub use hazard::{Befallen, Condition, Hazard, Hazards, Incident, Incidents, Whose};
+
+mod hazard;
+
 /// A property with a checker of its own in [`crate::check`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Property {
@@ -151,106 +157,6 @@ impl fmt::Display for Property {
     }
 }
 
-/// Something that happened in a run and that voids promises not made for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Hazard {
-    /// A message between nodes was lost: by chance, a block, or a receiver that was down.
-    MessageLost,
-    /// A node's process died.
-    Crash,
-    /// A node lost what it had not synced.
-    PowerLoss,
-    /// A node came back with an empty disk.
-    EmptyDisk,
-    /// A node's wall clock went back or forth by a jump, or started off true time.
-    ClockSkew,
-    /// A node's clocks ran at another rate than true time.
-    ClockDrift,
-    /// A node stayed down: it was to, or its process gave up.
-    StayedDown,
-    /// A disk called something durable that it had not written.
-    LostWrite,
-    /// A bit of a disk flipped.
-    BitRot,
-    /// A disk had no space.
-    DiskFull,
-}
-
-impl Hazard {
-    /// All hazards.
-    pub const ALL: [Self; 10] = [
-        Self::MessageLost,
-        Self::Crash,
-        Self::PowerLoss,
-        Self::EmptyDisk,
-        Self::ClockSkew,
-        Self::ClockDrift,
-        Self::StayedDown,
-        Self::LostWrite,
-        Self::BitRot,
-        Self::DiskFull,
-    ];
-
-    /// What happened, as the end of "because ..".
-    #[must_use]
-    pub const fn phrase(self) -> &'static str {
-        match self {
-            Self::MessageLost => "a message was lost or blocked",
-            Self::Crash => "a node crashed",
-            Self::PowerLoss => "a node lost power",
-            Self::EmptyDisk => "a node came back with an empty disk",
-            Self::ClockSkew => "a wall clock was set wrong",
-            Self::ClockDrift => "a clock drifted",
-            Self::StayedDown => "a node stayed down",
-            Self::LostWrite => "a disk lied about a sync",
-            Self::BitRot => "a bit of a disk flipped",
-            Self::DiskFull => "a disk was full",
-        }
-    }
-}
-
-/// Some hazards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Hazards(u16);
-
-impl Hazards {
-    /// None.
-    pub const NONE: Self = Self(0);
-
-    /// These.
-    #[must_use]
-    pub fn of(hazards: &[Hazard]) -> Self {
-        let mut set = Self::NONE;
-        for hazard in hazards {
-            set.insert(*hazard);
-        }
-        set
-    }
-
-    /// Puts one in.
-    pub const fn insert(&mut self, hazard: Hazard) {
-        self.0 |= 1 << hazard as u8;
-    }
-
-    /// Whether it is in.
-    #[must_use]
-    pub const fn contains(self, hazard: Hazard) -> bool {
-        self.0 & (1 << hazard as u8) != 0
-    }
-
-    /// Those in both.
-    #[must_use]
-    pub const fn intersection(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// Those in it, in the order of [`Hazard::ALL`].
-    pub fn iter(self) -> impl Iterator<Item = Hazard> {
-        Hazard::ALL.into_iter().filter(move |hazard| self.contains(*hazard))
-    }
-}
-
 /// What a configuration promises of one property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
@@ -259,9 +165,9 @@ pub enum Promise {
         /// Why it does, in a sentence.
         why: &'static str,
     },
-    /// It holds unless one of these happened in the run.
+    /// It holds unless one of these happened in the run, to those whom the promise rests on.
     Unless {
-        /// What voids the promise.
+        /// What voids the promise, and whom it has to befall.
         hazards: Hazards,
         /// Why that does, in a sentence.
         why: &'static str,
@@ -279,6 +185,33 @@ impl Promise {
     pub const fn why(self) -> &'static str {
         match self {
             Self::Always { why } | Self::Unless { why, .. } | Self::Never { why } => why,
+        }
+    }
+}
+
+/// How long a cluster may need to settle once everything has healed, whatever went wrong before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettlesWithin {
+    /// So long at the most, but for a chance that is as good as none.
+    Span(Span),
+    /// That cannot be said.
+    Unsaid {
+        /// Why not, in words.
+        why: &'static str,
+    },
+}
+
+impl SettlesWithin {
+    /// The shortest whole number of seconds that is long enough; `None` when that cannot be said.
+    #[must_use]
+    pub fn whole_seconds(self) -> Option<Span> {
+        const SECOND: u64 = 1_000_000_000;
+        match self {
+            Self::Span(span) => {
+                let seconds = span.nanos().div_ceil(SECOND).min(Span::MAX.nanos() / SECOND);
+                Some(Span::from_secs(seconds))
+            }
+            Self::Unsaid { .. } => None,
         }
     }
 }

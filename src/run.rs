@@ -5,8 +5,10 @@ use crate::check::{self, CheckReport};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
-use crate::metrics::{Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved};
-use crate::property::Property;
+use crate::metrics::{
+    LastWrite, Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved,
+};
+use crate::property::{Incidents, Property};
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::sim::event::Event;
 use crate::sim::queue::{CalendarQueue, HeapQueue};
@@ -40,6 +42,8 @@ pub struct RunOptions {
     pub queue: QueueKind,
     /// Of which broken properties to find out how they came to be broken.
     pub causes: Causes,
+    /// Do without [`RunResult::last_write`], which nobody reads who plays many thousands of runs.
+    pub without_last_write: bool,
 }
 
 /// Of which broken properties it is found out how they came to be broken. That takes a second run.
@@ -138,6 +142,9 @@ pub struct RunResult {
     pub states: Vec<(Time, NodeSnapshot)>,
     /// How it ended.
     pub settlement: Settlement,
+    /// How far followers were from the leader when the last write was answered; `None` where none was acknowledged, or
+    /// nobody led then, and with [`RunOptions::without_last_write`].
+    pub last_write: Option<LastWrite>,
     /// Messages by fate.
     pub messages: MessageCounts,
     /// Arrivals of an open loop that were never invoked.
@@ -148,6 +155,8 @@ pub struct RunResult {
     pub recoveries: Vec<Recovery>,
     /// Every fault that struck, in order of time.
     pub strikes: Vec<Strike>,
+    /// What befell whom that may void a promise.
+    pub incidents: Incidents,
     /// Every property, in the order of [`crate::property::Property::ALL`].
     pub checks: Vec<CheckReport>,
     /// How what was broken came to be broken, where the run tells: of a lost write how it was lost; of replicas that
@@ -182,11 +191,17 @@ pub fn run<P: Protocol>(
     seed: u64,
     options: RunOptions,
 ) -> RunResult {
-    let notes = Notes { trace: options.trace, steps: options.steps, ..Notes::default() };
+    let notes = Notes {
+        trace: options.trace,
+        steps: options.steps,
+        last_write: !options.without_last_write,
+        ..Notes::default()
+    };
     let finished = simulate::<P>(config, settings, seed, options.queue, notes);
     let promises = P::promises(settings, config);
     let evidence = losses::evidence(config, &finished);
-    let mut checks = check::judge(&evidence, &promises, finished.hazards);
+    let settles = P::settles_within(settings, config);
+    let mut checks = check::judge(&evidence, &promises, &finished.incidents, settles);
     let mechanisms = causes::tell::<P>(&mut checks, config, settings, (seed, options), &finished);
     let expectations = expect::evaluate(config, &finished, &checks);
     let verdict = verdict(config, &finished.settlement, &checks, &expectations);
@@ -200,11 +215,13 @@ pub fn run<P: Protocol>(
         finals: finished.finals,
         states: config.expect.states.iter().map(|state| state.at).zip(finished.states).collect(),
         settlement: finished.settlement,
+        last_write: finished.last_write,
         messages: finished.messages,
         unserved: finished.unserved,
         leaderships: finished.leaderships,
         recoveries: finished.recoveries,
         strikes: finished.strikes,
+        incidents: finished.incidents,
         checks,
         mechanisms,
         expectations,

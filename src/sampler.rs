@@ -86,6 +86,26 @@ impl Distribution {
         self.invert(1 << 63)
     }
 
+    /// The length that a billionth of all samples exceeds; nothing when that is more than an hour.
+    #[must_use]
+    pub fn slowest(&self) -> Option<Span> {
+        const HOUR: f64 = 3.6e12;
+        let length = self.inverse(1.0 - 1e-9, 1e-9);
+        (length <= HOUR).then(|| to_span(length))
+    }
+
+    /// The length that one in a hundred samples exceeds.
+    #[must_use]
+    pub fn usual(&self) -> Span {
+        to_span(self.quantile_nanos(0.99))
+    }
+
+    /// The mean; nothing when it is infinite.
+    #[must_use]
+    pub fn mean(&self) -> Option<Span> {
+        self.mean_nanos().map(to_span)
+    }
+
     /// The mean in nanoseconds, or nothing when it is infinite.
     #[must_use]
     pub fn mean_nanos(&self) -> Option<f64> {

@@ -25,6 +25,8 @@ impl Time {
     pub const ZERO: Self = Self(0);
     /// An instant after every event of every run.
     pub const MAX: Self = Self(u64::MAX);
+    /// A point that no run reaches, about 146 years after its start: what is due then never comes.
+    pub const NEVER: Self = Self(Span::MAX.0);
 
     /// The point `ns` nanoseconds after the start.
     #[must_use]
@@ -36,6 +38,14 @@ impl Time {
     #[must_use]
     pub const fn nanos(self) -> u64 {
         self.0
+    }
+
+    /// `span` later, or [`Self::NEVER`] where that is sooner: lengths that queue up, one behind the other, stay a point
+    /// of time however many they are.
+    #[must_use]
+    pub const fn later(self, span: Span) -> Self {
+        let at = self.0.saturating_add(span.0);
+        if at < Self::NEVER.0 { Self(at) } else { Self::NEVER }
     }
 
     /// How long after `earlier` this is, or nothing when it is not after it.
@@ -243,6 +253,18 @@ mod tests {
         for (ns, text) in cases {
             assert_eq!(Span::from_nanos(ns).short(), text);
         }
+    }
+
+    #[test]
+    fn lengths_that_queue_up_end_at_never() {
+        let day = Time::ZERO.later(Span::from_secs(86_400));
+        assert_eq!(day, Time::from_nanos(86_400_000_000_000));
+        let mut at = Time::ZERO;
+        for _ in 0..10 {
+            at = at.later(Span::MAX);
+            assert_eq!(at, Time::NEVER);
+        }
+        assert_eq!(Time::MAX.later(Span::ZERO), Time::NEVER);
     }
 
     #[test]

@@ -241,10 +241,12 @@ nodes = 2
 [protocol.leader-follower]
 replication = "full-state"
 wal = { policy = "fsync", checkpoint-every = 1 }
-[[fault]]
+[[change]]
 at = "0s"
-for = "150ms"
-slow = { from = "n1", to = "n2", by = "500ms" }
+set = { "network.link" = [{ from = "n1", to = "n2", delay = "500ms" }] }
+[[change]]
+at = "150ms"
+set = { "network.link" = [] }
 [[operation]]
 at = "100ms"
 client = "writer"

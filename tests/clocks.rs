@@ -139,7 +139,7 @@ operation = [
 /// in a full state.
 #[test]
 fn a_hybrid_clock_is_above_all_that_was_received() {
-    let found = |story: &str, fault: &str| {
+    let found = |story: &str, fault: &str, change: &str| {
         let text = format!(
             r#"
 protocol.leader-follower = {{ timestamps = "hybrid", failover = {{ election = "lowest-id", heartbeat = "50ms", timeout = "150ms" }} }}
@@ -150,14 +150,19 @@ operation = [
     {{ at = "2s", client = "u", put = {{ key = "k", value = "2", to = "n2" }}, expect = {{ status = "ok" }} }},
     {{ at = "2500ms", client = "u", get = {{ key = "k", from = "n3" }}, expect = {{ value = "2" }} }},
 ]
-fault = [{fault}, {{ at = "1500ms", for = "2s", crash = "n1" }}]
+fault = [{fault}{{ at = "1500ms", for = "2s", crash = "n1" }}]
+change = [{change}]
 "#
         );
         play(story, &text);
     };
     found(
         "the later first",
-        r#"{ at = "999ms", for = "5ms", slow = { from = "n1", to = "n2", by = "50ms" } }"#,
+        "",
+        r#"
+    { at = "999ms", set = { "network.link" = [{ from = "n1", to = "n2", delay = "51ms" }] } },
+    { at = "1004ms", set = { "network.link" = [] } },
+"#,
     );
-    found("in a full state", r#"{ at = "1020ms", for = "50ms", crash = "n2" }"#);
+    found("in a full state", r#"{ at = "1020ms", for = "50ms", crash = "n2" }, "#, "");
 }

@@ -26,11 +26,21 @@ use splitbrain::sampler::Distribution;
 use splitbrain::scenario::{Registry, Scenario};
 use splitbrain::time::{Span, Time};
 
-const PLAIN: RunOptions =
-    RunOptions { trace: false, steps: false, queue: QueueKind::Calendar, causes: Causes::OfAll };
+const PLAIN: RunOptions = RunOptions {
+    trace: false,
+    steps: false,
+    queue: QueueKind::Calendar,
+    causes: Causes::OfAll,
+    without_last_write: false,
+};
 const HEAP: RunOptions = RunOptions { queue: QueueKind::Heap, ..PLAIN };
-const WATCHED: RunOptions =
-    RunOptions { trace: true, steps: true, queue: QueueKind::Calendar, causes: Causes::OfAll };
+const WATCHED: RunOptions = RunOptions {
+    trace: true,
+    steps: true,
+    queue: QueueKind::Calendar,
+    causes: Causes::OfAll,
+    without_last_write: false,
+};
 const WATCHED_HEAP: RunOptions = RunOptions { queue: QueueKind::Heap, ..WATCHED };
 
 /// Plays a run in every way there is, and holds the outcomes against each other.

@@ -203,3 +203,21 @@ fn arrivals_that_no_client_ever_took_are_counted() {
     assert_eq!(result.unserved.count, 98);
     assert_eq!(result.unserved.longest_wait, Span::from_millis(980));
 }
+
+/// A client that is sent from node to node in a circle gives up after as many hops as there are nodes; each wait before
+/// another try gives it as many again. Here every try goes to a follower, which sends it on to the leader, which is
+/// down: five hops in all among three nodes, and at the fifth try the leader is there. Were they counted in one, the
+/// client would ask around from the fourth try on and be answered a wait later.
+#[test]
+fn redirects_are_counted_anew_after_each_wait() {
+    let text = "duration = '3s'\ncluster.nodes = 3\n[protocol.leader-follower]\n\
+        [[fault]]\nat = '900ms'\nfor = '550ms'\ncrash = 'n1'\n\
+        [[operation]]\nat = '1s'\nclient = 'a'\nput = { key = 'k', value = 'v' }\n\
+        retries = 9\nbackoff = '100ms'\n\
+        expect = { status = 'ok', after = '500ms', within = '500ms' }\n";
+    let registry = splitbrain::scenario::Registry::new();
+    let scenario = splitbrain::scenario::Scenario::parse("t.toml", text.as_bytes(), &registry, &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let result = scenario.run(1, RunOptions::default());
+    assert!(result.expectations.iter().all(|answer| answer.met), "{:#?}", result.expectations);
+}

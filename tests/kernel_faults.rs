@@ -349,3 +349,106 @@ fn faults_at_the_first_and_the_last_instant() {
         assert!(settled(&result) && result.finals.iter().all(|node| node.up), "seed {seed}");
     }
 }
+
+/// The disk works on while the process does not: a write whose sync completes during a pause is on the platter, and a
+/// power loss before anybody is told of it takes nothing away.
+#[test]
+fn a_sync_that_completes_during_a_pause_is_durable() {
+    let text = "duration = '4s'\nsettle = '1s'\ncluster.nodes = 1\ndisk.sync = '50ms'\n\
+        [protocol.leader-follower]\nwal.policy = 'fsync'\n\
+        [[operation]]\nat = '1s'\nclient = 'a'\nput = { key = 'city', value = 'Raleigh' }\ntimeout = '100ms'\n\
+        [[fault]]\nat = '1010ms'\nfor = '2s'\npause = 'n1'\n\
+        [[fault]]\nat = '1200ms'\nfor = '300ms'\npower-loss = 'n1'\n\
+        [[expect.state]]\nat = '2s'\nnode = 'n1'\nkey = 'city'\nvalue = 'Raleigh'\n";
+    let scenario = Scenario::parse("t.toml", text.as_bytes(), &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    // What is not synced may survive by chance.
+    for seed in 0..20 {
+        play_seed(&scenario, seed);
+    }
+}
+
+/// A node that was down used to be left out by some faults and hit by others. Its links, its clocks and its disk are
+/// there whether its process is or not, and when it starts they are as the fault has left them.
+#[test]
+fn a_named_node_that_is_down_is_struck_all_the_same() {
+    let down = "[[fault]]\nat = '1s'\nfor = '1s'\ncrash = 'n2'\n";
+    let put = "[[operation]]\nat = '2500ms'\nclient = 'a'\nput = { key = 'k', value = 'v' }\n";
+    let absent = "[[expect.state]]\nat = '3s'\nnode = 'n2'\nkey = 'k'\nabsent = true\n";
+    let there = "[[expect.state]]\nat = '3s'\nnode = 'n3'\nkey = 'k'\nvalue = 'v'\n";
+    for what in [
+        "isolate = 'n2'",
+        "isolate = ['n2']",
+        "partition = [['n2']]",
+        "block = { from = 'n1', to = 'n2' }",
+        "clog = { from = 'n1', to = 'n2' }",
+        "slow = { from = 'n1', to = 'n2', by = '10s' }",
+        "drop = { from = 'n1', to = 'n2' }",
+    ] {
+        let fault = format!("[[fault]]\nat = '1500ms'\nfor = '2s'\n{what}\n");
+        let result = play(&format!("{down}{fault}{put}{absent}{there}"));
+        assert!(result.strikes.iter().all(|strike| !strike.hits_nobody), "{what}");
+    }
+    // Over n2 alone the two others reach each other.
+    let bridge = "[[fault]]\nat = '1500ms'\nfor = '2s'\nbridge = 'n2'\n";
+    play(&format!(
+        "{down}{bridge}{put}[[expect.state]]\nat = '3s'\nnode = 'n3'\nkey = 'k'\nabsent = true\n"
+    ));
+    // A majority, or all, are nodes as well.
+    play(&format!("{down}[[fault]]\nat = '1500ms'\nfor = '2s'\nisolate = 'all'\n{put}{absent}"));
+    // Clocks: the leader stamps by one that jumped and drifts since it was down.
+    let down = down.replace("n2", "n1");
+    let clocks = "[[fault]]\nat = '1500ms'\nclock-jump = { node = 'n1', by = '-1h' }\n\
+        [[fault]]\nat = '1500ms'\nclock-drift = { node = 'n1', drift = '10%' }\n";
+    let result = play(&format!("{down}{clocks}{put}"));
+    let version = result.history.entries()[0].version.expect("accepted");
+    assert_eq!(version.timestamp / 1_000_000, 1_500 + 1_100 - 3_600_000);
+    // The disk: it cannot be read when the process starts, which gives up.
+    let disk = "[[fault]]\nat = '1500ms'\nfor = '1s'\nread-error = 'n2'\n\
+        [[expect.state]]\nat = '2400ms'\nnode = 'n2'\nrole = 'down'\n";
+    play(&format!("[[fault]]\nat = '1s'\nfor = '1s'\ncrash = 'n2'\n{disk}"));
+}
+
+/// A fault that finds nobody to hit does nothing, and nobody used to be told.
+#[test]
+fn a_fault_that_hits_nobody_is_a_warning() {
+    let warnings = |faults: &str| {
+        let text = format!("[[fault]]\nid = 'first'\nat = '1s'\ncrash = 'n1'\n{faults}");
+        let scenario = scenario("mode = 'async'", &text);
+        let result = scenario.run(1, RunOptions::default());
+        splitbrain::report::Report::of("t", &scenario.config, &result).0.warnings
+    };
+    let of = |what: &str| warnings(&format!("[[fault]]\nid = 'x'\nat = '2s'\n{what}\n"));
+    for (what, why) in [
+        ("crash = 'n1'", "n1 is down"),
+        ("pause = 'n1'", "n1 is down"),
+        ("restart = 'n3'", "n3 is up"),
+        ("restart = ['n2', 'n3']", "n2 and n3 are up"),
+        ("resume = 'n3'", "n3 is not paused"),
+        ("crash = 'leader'", "nobody leads"),
+        ("isolate = 'leader'", "nobody leads"),
+        ("bridge = 'leader'", "nobody leads"),
+        ("power-loss = 'leader'", "nobody leads"),
+        ("clock-jump = { node = 'leader', by = '1s' }", "nobody leads"),
+        ("clock-drift = { node = 'leader', drift = '1%' }", "nobody leads"),
+        ("slow-disk = { node = 'leader', by = '1s' }", "nobody leads"),
+        ("slow = { to = 'leader', by = '1s' }", "nobody leads"),
+        ("block = { from = 'leader' }", "nobody leads"),
+        ("partition = [['n1', 'n2', 'n3']]", "all nodes reach one another as before"),
+        ("heal = 'network'", "no fault is on the network"),
+        ("flip-bit = { node = 'n2' }", "nothing is written there"),
+    ] {
+        assert_eq!(of(what), [format!("x hits nobody at 2.000s: {why}")], "{what}");
+    }
+    for what in [
+        "restart = 'n1'",
+        "isolate = 'n1'",
+        "power-loss = 'n1'",
+        "pause = 'lowest-id'",
+        "crash = 'all'",
+        "heal = 'first'",
+        "slow = { to = 'n1', by = '1s' }",
+    ] {
+        assert_eq!(of(what), [""; 0], "{what}");
+    }
+}

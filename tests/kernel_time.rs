@@ -4,7 +4,7 @@ mod common;
 
 use splitbrain::config::{Change, Config, Pace, ScriptedOperation, Ties};
 use splitbrain::history::HistoryEvent;
-use splitbrain::metrics::Settlement;
+use splitbrain::metrics::{Settlement, Standstill};
 use splitbrain::protocol::leader_follower::{LeaderFollower, Mode};
 use splitbrain::run::{RunOptions, RunResult, RunVerdict, run};
 use splitbrain::sampler::Distribution;
@@ -118,7 +118,7 @@ fn a_loop_without_time_ends_as_stuck_and_one_with_a_limit_ends() {
     config.network.default.delay = Distribution::Constant(Span::ZERO);
     config.workload.as_mut().expect("a workload").operations = None;
     let stuck = play(&config, Mode::Async, 1);
-    let Settlement::Stuck { at, events } = stuck.settlement else {
+    let Settlement::Stuck { at, why: Standstill::Loop { events } } = stuck.settlement else {
         panic!("{:?}", stuck.settlement)
     };
     assert_eq!((at, stuck.verdict), (Time::ZERO, RunVerdict::Unknown));
@@ -244,4 +244,64 @@ fn a_scripted_operation_waits_for_its_clients_previous_one() {
     let invoked: Vec<u64> =
         result.history.entries().iter().map(|entry| entry.invoked_at.nanos() / 1_000_000).collect();
     assert_eq!(invoked, [100, 300, 900]);
+}
+
+/// What is shown happens: a timer that was cancelled or set again used to have its line all the same, a message to a
+/// paused node had two, and so had everything that came too late to do anything.
+#[test]
+fn the_trace_shows_what_happens_and_shows_it_once() {
+    // Confirmed long before the timeouts of the write, of the client and of the next write.
+    let write = |at: &str, key: &str| {
+        format!(
+            "[[operation]]\nat = '{at}'\nclient = 'ann'\nput = {{ key = '{key}', value = 'v' }}\ntimeout = '50ms'\n"
+        )
+    };
+    let text = format!(
+        "ack-timeout = '30ms'\nwal.policy = 'fsync'\n[disk]\nsync = '4ms'\n[network]\ndelay = '1ms'\n\
+         [[fault]]\nid = 'p'\nat = '200ms'\nfor = '100ms'\npause = 'n2'\n\
+         [[fault]]\nid = 'c'\nat = '500ms'\nfor = '300ms'\nisolate = 'n2'\n\
+         [[fault]]\nid = 'h'\nat = '600ms'\nheal = 'c'\n\
+         [[fault]]\nid = 'w'\nat = '702ms'\nfor = '10ms'\npower-loss = 'n1'\n{}{}{}{}",
+        write("10ms", "a"),
+        write("20ms", "b"),
+        write("199ms", "c"),
+        write("700ms", "d"),
+    );
+    let result = scenario(TWO, &text).run(1, RunOptions { trace: true, ..RunOptions::default() });
+    let trace = result.trace.expect("a trace was asked for");
+    let lines = |of: &str| trace.lines().filter(|line| line.contains(of)).count();
+    // Two were confirmed in time; n2 was paused when the third came, and n1 lost its power with the fourth.
+    assert_eq!(lines("timer       AckTimeout"), 1, "{trace}");
+    assert_eq!(lines("alarm"), 1, "{trace}");
+    assert_eq!(lines("deliver     replicate"), 3, "{trace}");
+    assert_eq!(lines("replicate from n1: c=v"), 1, "{trace}");
+    let at = |time: &str, of: &str| {
+        trace.lines().any(|line| line.trim_start().starts_with(time) && line.contains(of))
+    };
+    assert!(at("0.204", "n2        . waits     a message of n1: replicate"), "{trace}");
+    assert!(at("0.204", "n2        deliver     replicate from n1: c=v"), "{trace}");
+    assert!(at("0.300", "n2        . resume    a message of n1: replicate"), "{trace}");
+    // The fault that was healed does not end a second time, nor does the sync that was cut short complete.
+    assert_eq!(lines("c ends"), 0, "{trace}");
+    assert!(!at("0.704", "n1        persisted"), "{trace}");
+}
+
+/// Timers are set for every write, and cancelled when it is confirmed: none of their events may be left behind, or a
+/// run of many writes with a long timeout ends with millions of them.
+#[test]
+fn a_timer_that_is_set_again_leaves_nothing_behind() {
+    let mut config = common::config(3);
+    common::set_clients(&mut config, 1, 2_000);
+    (config.duration, config.settle) = (Span::from_secs(30), Span::from_secs(1));
+    let mut settings = common::settings(Mode::Sync);
+    let events = |settings: &_| {
+        let result = run::<LeaderFollower>(&config, settings, 1, RunOptions::default());
+        assert_eq!(result.verdict, RunVerdict::Pass);
+        (result.events, result.digest)
+    };
+    // A timeout that would come within the run, and one that would not, differ in nothing.
+    settings.ack_timeout = Span::from_millis(20);
+    let within = events(&settings);
+    settings.ack_timeout = Span::from_secs(3_600);
+    assert_eq!(within, events(&settings));
 }

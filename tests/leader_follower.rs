@@ -194,7 +194,10 @@ operation = [
     { at = "1s", client = "u", put = { key = "a", value = "old" } },
     { at = "1500ms", client = "u", put = { key = "a", value = "new" } },
 ]
-fault = [{ at = "900ms", for = "200ms", slow = { from = "n1", to = "n2", by = "1s" } }]
+change = [
+    { at = "900ms", set = { "network.link" = [{ from = "n1", to = "n2", delay = "1s" }] } },
+    { at = "1100ms", set = { "network.link" = [] } },
+]
 expect.state = [
     { at = "1600ms", node = "n2", key = "a", value = "new" },
     { at = "3s", node = "n2", key = "a", value = "new" },
@@ -298,7 +301,10 @@ operation = [
     {{ at = "1s", client = "u", put = {{ key = "a", value = "x" }} }},
     {{ at = "1500ms", client = "u", delete = {{ key = "a" }}, expect = {{ existed = true }} }},
 ]
-fault = [{{ at = "900ms", for = "200ms", slow = {{ from = "n1", to = "n2", by = "1s" }} }}]
+change = [
+    {{ at = "900ms", set = {{ "network.link" = [{{ from = "n1", to = "n2", delay = "1s" }}] }} }},
+    {{ at = "1100ms", set = {{ "network.link" = [] }} }},
+]
 {expected}"#
         )
     };
@@ -537,7 +543,10 @@ operation = [
     { at = "1s", client = "u", put = { key = "a", value = "x" } },
     { at = "1500ms", client = "u", put = { key = "b", value = "y" } },
 ]
-fault = [{ at = "900ms", for = "200ms", slow = { from = "n1", to = "n2", by = "1s" } }]
+change = [
+    { at = "900ms", set = { "network.link" = [{ from = "n1", to = "n2", delay = "1s" }] } },
+    { at = "1100ms", set = { "network.link" = [] } },
+]
 expect.state = [{ at = "3s", node = "n2", key = "b", value = "y" }]
 expect.convergence = "valid"
 "#,
@@ -770,7 +779,7 @@ fn an_empty_leader_that_starts_again_leaves_its_followers_nothing() {
         r#"
 duration = "1s"
 settle = "1s"
-protocol.leader-follower.failover = { election = "lowest-id", heartbeat = "50ms", timeout = "150ms" }
+protocol.leader-follower.failover = { election = "none", catch-up = "full-state", heartbeat = "50ms" }
 
 [[operation]]
 at = "10ms"

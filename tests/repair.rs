@@ -202,7 +202,10 @@ operation = [
     {{ at = "1s", client = "u", put = {{ key = "x", value = "a" }} }},
     {{ at = "1500ms", client = "u", delete = {{ key = "x" }}, expect = {{ existed = true }} }},
 ]
-fault = [{{ at = "500ms", for = "700ms", slow = {{ from = "n1", to = "n3", by = "5s" }} }}]
+change = [
+    {{ at = "500ms", set = {{ "network.link.0.delay" = "5001ms" }} }},
+    {{ at = "1200ms", set = {{ "network.link.0.delay" = "1ms" }} }},
+]
 expect.state = [
     {{ at = "5900ms", node = "n3", key = "x", absent = true }},
     {{ at = "6100ms", node = "n3", key = "x", {found} }},

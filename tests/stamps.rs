@@ -20,13 +20,7 @@ fn versions_rise(story: &str, text: &str) -> RunResult {
     result
 }
 
-const SAFE: &str = r#"
-mode = "semi-sync"
-write-quorum = 1
-on-ack-timeout = "fail"
-timestamps = "hybrid"
-failover = { election = "majority-vote", heartbeat = "50ms", timeout = "200ms", catch-up = "log" }
-"#;
+const SAFE: &str = r#"mode = "semi-sync", write-quorum = 1, on-ack-timeout = "fail", timestamps = "hybrid", failover = { election = "majority-vote", heartbeat = "50ms", timeout = "200ms", jitter = "20ms", catch-up = "log" }"#;
 
 /// n1's clock is 100 s ahead, and n3 misses all that it writes. n1 and n2 write their logs down as checkpoints and start
 /// again, so n3 is sent a state instead of entries. It starts from that state, and leads when n1 is gone: a write that it
@@ -52,14 +46,13 @@ fault = [
     {{ at = "2s", for = "100ms", crash = ["n1", "n2"] }},
     {{ at = "6s", for = "100ms", crash = "n3" }},
     {{ at = "7s", for = "4s", crash = "n1" }},
+    {{ at = "7s", for = "250ms", crash = "n2" }},
 ]
 expect = {{ durability = "valid", monotonic-writes = "valid", convergence = "valid", state = [
     {{ at = "11900ms", node = "n1", key = "k", value = "b3" }},
     {{ at = "11900ms", node = "n3", role = "leader" }},
 ] }}
-[protocol.leader-follower]
-wal = {{ policy = "fsync", checkpoint-every = 4 }}
-{SAFE}
+protocol.leader-follower = {{ wal = {{ policy = "fsync", checkpoint-every = 4 }}, {SAFE} }}
 "#
         ),
     );
@@ -88,17 +81,14 @@ fault = [
     {{ at = "2500ms", for = "3s", crash = "n1" }},
 ]
 expect = {{ durability = "valid", monotonic-writes = "valid", writes-follow-reads = "valid" }}
-[protocol.leader-follower]
-deletes = "erase"
-wal = {{ policy = "{policy}", checkpoint-every = 2 }}
-{SAFE}
+protocol.leader-follower = {{ deletes = "erase", wal = {{ policy = "{policy}", checkpoint-every = 2 }}, {SAFE} }}
 "#
             ),
         );
     };
     story("fsync", "100s", r#"delete = { key = "k" }"#);
     story("group-commit", "1h", r#"delete = { key = "k" }"#);
-    story("fsync", "100s", "clear = true");
+    story("fsync", "100s", "clear = { }");
 }
 
 /// A crash comes after a write that changed nothing and was answered: a delete of what is not there, a clear of nothing, a

@@ -379,23 +379,28 @@ fn the_columns_of_the_table_stay() {
     expected.extend(with_ends("stale_share", ""));
     expected.push("max_staleness_ns".to_owned());
     expected.extend(with_ends("availability", ""));
-    expected.extend(plain(&["longest_gap_ns", "leaders_lost"]));
+    expected.extend(plain(&["longest_gap_ns", "longest_write_gap_ns", "leaders_lost"]));
     expected.extend(with_ends("recovery_mean", "_ns"));
-    expected.extend(plain(&["recovery_max_ns", "unrecovered", "messages", "messages_undelivered"]));
+    expected.extend(plain(&["recovery_max_ns", "unrecovered"]));
+    expected.extend(with_ends("differing_replica_keys", ""));
+    expected.push("replica_keys".to_owned());
+    expected.extend(with_ends("agreement_mean", "_ns"));
+    expected.extend(plain(&["never_agreed", "messages", "messages_undelivered"]));
     expected.extend(with_ends("messages_per_operation", ""));
     let (told, checks) = head.split_at(expected.len());
     assert_eq!(told, expected);
-    // Then four columns for each property.
+    // Then five columns for each property.
     assert_eq!(
-        checks[..4],
+        checks[..5],
         [
             "convergence_valid",
             "convergence_allowed",
             "convergence_violation",
-            "convergence_unknown"
+            "convergence_unknown",
+            "convergence_unchecked"
         ]
     );
-    assert_eq!(checks.len(), 4 * splitbrain::property::Property::ALL.len());
+    assert_eq!(checks.len(), 5 * splitbrain::property::Property::ALL.len());
 }
 
 /// What the text says of replicas and losses is so, and why.

@@ -88,6 +88,7 @@ mod tests {
     use super::super::testing::{Story, ms};
     use super::*;
     use crate::id::OpId;
+    use crate::metrics::Standstill;
     use crate::property::Property::Convergence;
 
     fn one_write() -> Story {
@@ -168,7 +169,7 @@ mod tests {
             "n2 and n3 hold no city; 1 key differs, behind: n2 and n3; the run ended before the cluster settled: n1: \
              replication to n2"
         ));
-        story.settlement(Settlement::Stuck { at: ms(7), events: 1_000 });
+        story.settlement(Settlement::Stuck { at: ms(7), why: Standstill::Loop { events: 1_000 } });
         assert!(story.unknown(Convergence).contains("stuck at 0.007000000 s"));
     }
 }

@@ -291,6 +291,7 @@ mod tests {
     use super::super::{Evidence, Verdict};
     use super::*;
     use crate::history::Status;
+    use crate::metrics::Standstill;
     use crate::property::Property::Durability;
 
     /// Durham, then Raleigh, one after the other, both acknowledged.
@@ -479,7 +480,10 @@ mod tests {
         assert!(reason.starts_with("n2 holds city=Apex (version 0.000000077@n1#1), a version"));
 
         let mut story = two_writes();
-        story.settlement(Settlement::Stuck { at: super::super::testing::ms(7), events: 9 });
+        story.settlement(Settlement::Stuck {
+            at: super::super::testing::ms(7),
+            why: Standstill::Crowd { pending: 9 },
+        });
         assert!(story.unknown(Durability).contains("stuck at 0.007000000 s"));
     }
 

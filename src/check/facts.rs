@@ -449,7 +449,7 @@ pub(super) fn place(op: OpId, entry: &Entry) -> Write {
 }
 
 /// Who leads at the end.
-fn leader(finals: &[NodeSnapshot]) -> Option<NodeId> {
+pub(crate) fn leader(finals: &[NodeSnapshot]) -> Option<NodeId> {
     let leads = |node: &&NodeSnapshot| node.up && node.role == Role::Leader;
     let term = finals.iter().filter(leads).map(|node| node.term).max()?;
     let mut leaders = finals.iter().filter(leads).filter(|node| node.term == term);

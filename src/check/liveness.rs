@@ -137,6 +137,7 @@ mod tests {
     use super::super::testing::{Story, ms};
     use super::*;
     use crate::config::Bounds;
+    use crate::metrics::Standstill;
     use crate::property::Property::Liveness;
 
     fn unsettled(waiting_for: &[&str]) -> Settlement {
@@ -231,7 +232,7 @@ mod tests {
     #[test]
     fn where_time_stands_still_nothing_is_known() {
         let mut story = Story::new(1);
-        story.settlement(Settlement::Stuck { at: ms(7), events: 1_000 });
+        story.settlement(Settlement::Stuck { at: ms(7), why: Standstill::Loop { events: 1_000 } });
         assert!(story.unknown(Liveness).contains("stuck at 0.007000000 s"));
     }
 }

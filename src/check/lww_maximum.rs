@@ -219,6 +219,7 @@ mod tests {
     use super::super::testing::{Story, ms};
     use super::*;
     use crate::id::NodeId;
+    use crate::metrics::Standstill;
     use crate::property::Property::LwwMaximum;
 
     /// Durham accepted by n1, Raleigh with a greater version by n2.
@@ -341,7 +342,7 @@ mod tests {
     #[test]
     fn without_replicas_or_rest_there_is_no_verdict() {
         let mut story = two_writes();
-        story.settlement(Settlement::Stuck { at: ms(1), events: 1 });
+        story.settlement(Settlement::Stuck { at: ms(1), why: Standstill::Loop { events: 1 } });
         assert!(story.unknown(LwwMaximum).contains("stuck"));
         let mut story = two_writes();
         story.down(1).down(2);

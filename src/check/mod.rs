@@ -9,9 +9,11 @@ use crate::config::{Bounds, Config, ExpectedVerdict, Names};
 use crate::history::History;
 use crate::id::{KeyId, NodeId, NodeSet, OpId, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
-use crate::property::{Hazards, Promise, Promises, Property};
+use crate::property::{Incident, Incidents, Kind, Promise, Promises, Property, SettlesWithin};
 use crate::protocol::NodeSnapshot;
 use crate::time::Time;
+
+pub(crate) use facts::leader;
 
 use facts::Facts;
 
@@ -117,8 +119,8 @@ pub struct CheckReport {
     pub verdict: Verdict,
     /// What the configuration promised.
     pub promise: Promise,
-    /// Which of the hazards that void the promise happened.
-    pub voided_by: Hazards,
+    /// What happened that voids the promise, in order of time.
+    pub voided_by: Vec<Incident>,
     /// The two held together, as `[expect]` and JSON name it.
     pub judged: ExpectedVerdict,
     /// The bounds that the scenario sets for it. Empty where the checker cannot tell.
@@ -172,9 +174,14 @@ impl Finding {
 }
 
 /// Runs every checker, in the order of [`Property::ALL`], and holds what each finds against `promises`, given the
-/// `hazards` that happened in the run.
+/// `incidents` of the run and how long the cluster may need to settle.
 #[must_use]
-pub fn judge(evidence: &Evidence<'_>, promises: &Promises, hazards: Hazards) -> Vec<CheckReport> {
+pub fn judge(
+    evidence: &Evidence<'_>,
+    promises: &Promises,
+    incidents: &Incidents,
+    settles: SettlesWithin,
+) -> Vec<CheckReport> {
     let facts = Facts::of(evidence);
     let sessions = session::scan(&facts);
     let find = |property| match property {
@@ -195,7 +202,18 @@ pub fn judge(evidence: &Evidence<'_>, promises: &Promises, hazards: Hazards) -> 
         Property::Resurrection => resurrection::check(&facts),
         Property::AppendUniqueness => append_uniqueness::check(&facts),
     };
-    let report = |property| hold(property, find(property), promises.of(property), hazards);
+    let led = |node| evidence.leaderships.iter().any(|leadership| leadership.node == node);
+    let unsettled = still_settling(evidence, settles);
+    let report = |property: Property| {
+        let promise = promises.of(property);
+        let voided_by = match promise {
+            Promise::Unless { hazards, .. } => hazards.voided_by(incidents, led),
+            Promise::Always { .. } | Promise::Never { .. } => Vec::new(),
+        };
+        let in_the_end = property.kind() == Kind::Eventually;
+        let too_soon = unsettled.as_deref().filter(|_| in_the_end);
+        hold(property, find(property), (promise, voided_by), too_soon)
+    };
     Property::ALL.into_iter().map(report).collect()
 }
 
@@ -213,25 +231,57 @@ pub fn discarded_writes(evidence: &Evidence<'_>) -> Vec<OpId> {
     durability::discarded_writes(&Facts::of(evidence))
 }
 
-/// Holds what was found against what was promised.
-fn hold(property: Property, finding: Finding, promise: Promise, happened: Hazards) -> CheckReport {
-    let voided_by = match promise {
-        Promise::Unless { hazards, .. } => hazards.intersection(happened),
-        Promise::Always { .. } | Promise::Never { .. } => Hazards::NONE,
+/// Why it is too soon to say that something will not hold in the end: the cluster was still settling as `settle` ran
+/// out, and that is less than it may need. One that has settled, or has nothing more to come, will not change.
+fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<String> {
+    let Settlement::Unsettled { waiting_for } = evidence.settlement else { return None };
+    let Config { duration, settle, .. } = *evidence.config;
+    if evidence.ended_at.since(Time::ZERO + duration) < settle {
+        return None;
+    }
+    let needs = match (settles, settles.whole_seconds()) {
+        (SettlesWithin::Span(_), Some(needed)) if needed > settle => {
+            format!(
+                "which is less than these settings may need; with `settle = \"{needed}\"` it could be told"
+            )
+        }
+        (SettlesWithin::Span(_), _) => return None,
+        (SettlesWithin::Unsaid { why }, _) => {
+            format!("and how long these settings may need cannot be said, because {why}")
+        }
     };
+    let rest = words::in_all(waiting_for.len() as u64, "things under way");
+    let under_way = waiting_for.first().map_or("something was under way", String::as_str);
+    Some(format!("{} after the faults, {needs}; still settling: {under_way}{rest}", settle.short()))
+}
+
+/// Holds what was found against what was promised, and against what voids that; `too_soon` says why a property may yet
+/// come to hold.
+fn hold(
+    property: Property,
+    finding: Finding,
+    (promise, voided_by): (Promise, Vec<Incident>),
+    too_soon: Option<&str>,
+) -> CheckReport {
     let promised = match promise {
         Promise::Always { .. } => true,
-        Promise::Unless { .. } => voided_by == Hazards::NONE,
+        Promise::Unless { .. } => voided_by.is_empty(),
         Promise::Never { .. } => false,
     };
-    let judged = match finding.verdict {
+    let Finding { verdict, figures, demands } = finding;
+    let verdict = match (verdict, too_soon) {
+        (Verdict::Invalid(Witness { summary, .. }), Some(why)) if promised => {
+            Verdict::Unknown(format!("{summary}; {why}"))
+        }
+        (verdict, _) => verdict,
+    };
+    let judged = match verdict {
         Verdict::Valid => ExpectedVerdict::Valid,
         Verdict::Invalid(_) if promised => ExpectedVerdict::Violation,
         Verdict::Invalid(_) => ExpectedVerdict::Allowed,
         Verdict::Unknown(_) => ExpectedVerdict::Unknown,
         Verdict::Unchecked(_) => ExpectedVerdict::Unchecked,
     };
-    let Finding { verdict, figures, demands } = finding;
     CheckReport { property, verdict, promise, voided_by, judged, demands, figures }
 }
 
@@ -239,43 +289,61 @@ fn hold(property: Property, finding: Finding, promise: Promise, happened: Hazard
 mod tests {
     use super::testing::Story;
     use super::*;
-    use crate::property::Hazard;
+    use crate::property::{Befallen, Hazard, Hazards};
+    use crate::time::Span;
 
-    fn held(verdict: Verdict, promise: Promise, happened: &[Hazard]) -> (ExpectedVerdict, Hazards) {
+    fn held(verdict: Verdict, promise: Promise, voided_by: &[Incident]) -> ExpectedVerdict {
         let finding = Finding::new(verdict, vec![("figure", 7)]);
-        let report = hold(Property::Durability, finding, promise, Hazards::of(happened));
+        let promised = (promise, voided_by.to_vec());
+        let report = hold(Property::Durability, finding, promised, None);
         assert_eq!((report.property, report.figures), (Property::Durability, vec![("figure", 7)]));
-        (report.judged, report.voided_by)
+        assert_eq!(report.voided_by, voided_by);
+        report.judged
     }
 
     #[test]
     fn a_broken_property_is_judged_by_its_promise() {
         let (always, never) = (Promise::Always { why: "" }, Promise::Never { why: "" });
-        let hazards = Hazards::of(&[Hazard::Crash, Hazard::PowerLoss]);
-        let unless = Promise::Unless { hazards, why: "" };
+        let unless = Promise::Unless { hazards: Hazards::of(&[Hazard::Crash]), why: "" };
         let broken = || Verdict::Invalid(Witness::default());
-        let crash = [Hazard::Crash, Hazard::MessageLost];
+        let crash =
+            [Incident { hazard: Hazard::Crash, befell: Befallen::Node(NodeId(0)), at: Time::ZERO }];
 
-        assert_eq!(held(broken(), always, &crash), (ExpectedVerdict::Violation, Hazards::NONE));
-        assert_eq!(held(broken(), never, &[]), (ExpectedVerdict::Allowed, Hazards::NONE));
-        assert_eq!(
-            held(broken(), unless, &[Hazard::MessageLost]),
-            (ExpectedVerdict::Violation, Hazards::NONE)
-        );
-        assert_eq!(
-            held(broken(), unless, &crash),
-            (ExpectedVerdict::Allowed, Hazards::of(&[Hazard::Crash]))
-        );
-        assert_eq!(held(Verdict::Valid, never, &crash).0, ExpectedVerdict::Valid);
+        assert_eq!(held(broken(), always, &[]), ExpectedVerdict::Violation);
+        assert_eq!(held(broken(), never, &[]), ExpectedVerdict::Allowed);
+        assert_eq!(held(broken(), unless, &[]), ExpectedVerdict::Violation);
+        assert_eq!(held(broken(), unless, &crash), ExpectedVerdict::Allowed);
+        assert_eq!(held(Verdict::Valid, never, &[]), ExpectedVerdict::Valid);
         let unknown = Verdict::Unknown("no node is up".to_owned());
-        assert_eq!(held(unknown, always, &crash).0, ExpectedVerdict::Unknown);
+        assert_eq!(held(unknown, always, &[]), ExpectedVerdict::Unknown);
         let unchecked = Verdict::Unchecked("no bound is set".to_owned());
-        assert_eq!(held(unchecked, always, &crash).0, ExpectedVerdict::Unchecked);
+        assert_eq!(held(unchecked, always, &[]), ExpectedVerdict::Unchecked);
+    }
+
+    #[test]
+    fn what_is_to_hold_in_the_end_is_a_violation_only_when_the_end_has_come() {
+        let always = Promise::Always { why: "" };
+        let held = |promise, too_soon| {
+            let verdict =
+                Verdict::Invalid(Witness { summary: "n2 lacks k".into(), ..Witness::default() });
+            let finding = Finding::new(verdict, Vec::new());
+            hold(Property::Convergence, finding, (promise, Vec::new()), too_soon)
+        };
+        let unknown = held(always, Some("a message is on its way"));
+        assert_eq!(unknown.judged, ExpectedVerdict::Unknown);
+        let told = "n2 lacks k; a message is on its way".to_owned();
+        assert_eq!(unknown.verdict, Verdict::Unknown(told));
+        assert_eq!(held(always, None).judged, ExpectedVerdict::Violation);
+        let never = held(Promise::Never { why: "" }, Some("a message is on its way"));
+        assert_eq!(never.judged, ExpectedVerdict::Allowed);
     }
 
     #[test]
     fn every_property_is_judged_in_order_and_nothing_happened_is_valid() {
-        let judge = |evidence: &Evidence<'_>| judge(evidence, &Promises::default(), Hazards::NONE);
+        let judge = |evidence: &Evidence<'_>| {
+            let settles = SettlesWithin::Span(Span::ZERO);
+            judge(evidence, &Promises::default(), &Incidents::NONE, settles)
+        };
         let reports = Story::new(3).evidence(judge);
         let properties: Vec<Property> = reports.iter().map(|report| report.property).collect();
         assert_eq!(properties, Property::ALL);

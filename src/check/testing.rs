@@ -11,7 +11,7 @@ use crate::config::{
 use crate::history::{ContestedWrite, Entry, Failure, Function, History, Item, Over, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
-use crate::property::{Hazards, Promises, Property};
+use crate::property::{Incidents, Promises, Property, SettlesWithin};
 use crate::protocol::{NodeSnapshot, Role, Stored};
 use crate::rng::Probability;
 use crate::sampler::Distribution;
@@ -448,7 +448,10 @@ impl Story {
     }
 
     pub(super) fn report(&self, property: Property) -> CheckReport {
-        let judge = |evidence: &Evidence<'_>| judge(evidence, &Promises::default(), Hazards::NONE);
+        let judge = |evidence: &Evidence<'_>| {
+            let settles = SettlesWithin::Span(Span::ZERO);
+            judge(evidence, &Promises::default(), &Incidents::NONE, settles)
+        };
         let reports = self.evidence(judge);
         let report = reports.into_iter().find(|report| report.property == property);
         report.expect("every property is reported")

@@ -82,6 +82,9 @@ pub(super) enum Command {
                             Exit status: 0 the runs are the same; 1 they differ; 2 bad usage or a bad scenario."
     )]
     Diff(DiffArgs),
+    /// Show what the settings of a scenario promise, on what condition, and why
+    #[command(after_help = "Exit status: 0, or 2 for bad usage or a bad scenario.")]
+    Promises(PromisesArgs),
     /// Show the scenarios of a folder: names, titles, expected verdicts
     List(ListArgs),
     /// Print the JSON schema of scenario files, for editors
@@ -378,6 +381,19 @@ pub(super) struct DiffArgs {
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) sets: Vec<String>,
     /// Print one JSON document to standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PromisesArgs {
+    /// Scenario file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+    /// Change a setting, as often as needed: network.loss=2%
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(super) sets: Vec<String>,
+    /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use crate::cli::exit::Exit;
-use crate::scenario::Diagnostics;
+use crate::scenario::{Diagnostics, Scenario};
 
 /// Standard output and standard error.
 ///
@@ -86,6 +86,13 @@ impl Console {
     pub(crate) fn mistakes(&mut self, diagnostics: &Diagnostics) {
         let text = diagnostics.render(self.err.color);
         self.err(&format!("{}\n", text.trim_end()));
+    }
+
+    /// Shows on standard error what may not be meant in a scenario.
+    pub(crate) fn warnings(&mut self, scenario: &Scenario) {
+        if let Some(warnings) = &scenario.warnings {
+            self.mistakes(warnings);
+        }
     }
 
     /// Whether standard output is coloured.

@@ -79,7 +79,10 @@ fn perform(
     let begun = Instant::now();
     let origin = args.file.display().to_string();
     // It says best what is wrong with a file that is none.
-    Scenario::load(&args.file, registry, &args.sets)?;
+    let scenario = Scenario::load(&args.file, registry, &args.sets)?;
+    if !args.quiet {
+        console.warnings(&scenario);
+    }
     let text = fs::read(&args.file).map_err(Trouble::with(&args.file))?;
     let subject = Subject::new(&origin, text, registry, &args.sets)?;
     let name = scenario_name(&args.file);

@@ -28,6 +28,7 @@ mod explain;
 mod fuzz;
 mod list;
 mod merge;
+mod promises;
 mod run;
 mod seeds;
 mod shrink;
@@ -74,6 +75,7 @@ fn dispatch(command: &Command, program: &str, registry: &Registry, console: &mut
         Command::Compare(args) => sweep::compare(args, registry, console),
         Command::Fuzz(args) => fuzz::run(args, program, registry, console),
         Command::Merge(args) => merge::run(args, program, registry, console),
+        Command::Promises(args) => promises::run(args, registry, console),
         Command::List(args) => list::run(args, registry, console),
         Command::Schema => {
             console.json(&scenario::schema(registry));

@@ -678,6 +678,23 @@ impl Config {
         quorums.into_iter().collect::<Option<Vec<_>>>()?.into_iter().reduce(weaker)
     }
 
+    /// Whether any read of the run asks several replicas.
+    #[must_use]
+    pub fn asks_several_replicas(&self) -> bool {
+        let several = |quorum: Option<ReadQuorum>| quorum.is_some_and(|quorum| quorum.replicas > 1);
+        let scripted = |scripted: &ScriptedOperation| match scripted.operation {
+            Operation::Get { quorum, .. } => several(quorum),
+            Operation::Put { .. }
+            | Operation::Delete { .. }
+            | Operation::Append { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear => false,
+        };
+        self.workloads().any(|workload| several(workload.read_quorum))
+            || self.script.iter().any(scripted)
+    }
+
     /// Whether any read of the run repairs.
     #[must_use]
     pub fn repairs_reads(&self) -> bool {
@@ -732,6 +749,14 @@ impl Config {
                 .script
                 .iter()
                 .all(|scripted| !scripted.operation.is_write() || appends(scripted.operation))
+    }
+
+    /// Whether anything that the run writes is appended.
+    #[must_use]
+    pub fn appends(&self) -> bool {
+        let appends = |operation: Operation| matches!(operation, Operation::Append { .. });
+        self.workloads().any(|workload| workload.mix.append > 0)
+            || self.script.iter().any(|scripted| appends(scripted.operation))
     }
 
     /// Whether an operation without a node may ask one that does not lead, and have it answer: another attempt asks

@@ -1,10 +1,11 @@
 //! A sweep in words: whether replicas match and why, what shape the curve has and why, and what to choose.
 
 use super::Sweep;
-use super::length;
 use super::points::short_key;
+use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, Summary};
 use super::wish::{Grant, Wish};
+use super::{length, whole};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::property::Property;
@@ -17,6 +18,9 @@ const AGREEMENT: f64 = 0.02;
 pub struct Analysis {
     /// Whether the replicas matched in the end at every point, and why or why not.
     pub replicas: String,
+    /// How far followers were from the leader when the last write was answered, and when that was over; empty where they
+    /// never differed.
+    pub agreement: String,
     /// How the write latency follows what was varied, and why; empty when nothing was written.
     pub shape: String,
     /// What was lost, if anything.
@@ -31,6 +35,7 @@ impl Analysis {
     pub fn of(sweep: &Sweep<'_>, wish: Option<&Wish>) -> Self {
         Self {
             replicas: replicas(sweep),
+            agreement: agreement(sweep),
             shape: shape(sweep),
             losses: losses(sweep),
             choice: wish.map(|wish| choice(sweep, wish)),
@@ -39,7 +44,9 @@ impl Analysis {
 
     /// The paragraphs, in order.
     pub fn paragraphs(&self) -> impl Iterator<Item = &str> {
-        let all = [&self.replicas, &self.losses, &self.shape].into_iter().chain(&self.choice);
+        let all = [&self.replicas, &self.agreement, &self.losses, &self.shape]
+            .into_iter()
+            .chain(&self.choice);
         all.map(String::as_str).filter(|text| !text.is_empty())
     }
 }
@@ -79,6 +86,34 @@ fn replicas(sweep: &Sweep<'_>) -> String {
         worst.runs - valid(worst),
         worst.runs,
         sentence(why),
+    )
+}
+
+/// How far followers were from the leader when the last write was answered, and when that was over.
+fn agreement(sweep: &Sweep<'_>) -> String {
+    if !sweep.summaries.iter().any(Summary::differs) {
+        return String::new();
+    }
+    let one = |(label, summary): (&String, &Summary)| {
+        let (differing, all) = (summary.differing?, summary.replica_keys?);
+        let after = match (summary.never_agreed, summary.agreement) {
+            (_, None) => "to the end".to_owned(),
+            (0, Some(after)) => format!("for {}", length(after.value)),
+            (runs, Some(after)) => {
+                format!(
+                    "for {}, and in {runs} of {} runs to the end",
+                    length(after.value),
+                    summary.runs
+                )
+            }
+        };
+        let after = if summary.differs() { format!(", {after}") } else { String::new() };
+        Some(format!("{:.1} of {} with {label}{after}", differing.value, whole(all)))
+    };
+    let points: Vec<String> = sweep.labels.iter().zip(&sweep.summaries).filter_map(one).collect();
+    format!(
+        "When the last write is answered, replicas of keys on followers still differ from the leader's, in the mean: {}.",
+        short_list(&points),
     )
 }
 
@@ -158,7 +193,9 @@ fn shape(sweep: &Sweep<'_>) -> String {
         .windows(2)
         .map(|pair| Step::of(&pair[0], &pair[1], sweep.function))
         .collect();
-    let course = if steps.iter().all(|step| *step == Step::Up) {
+    let course = if sweep.summaries.iter().all(|s| s.runs < FEWEST_RUNS as u64) {
+        "and with fewer than 5 runs a point nobody can say how surely"
+    } else if steps.iter().all(|step| *step == Step::Up) {
         "each step surely slower than the one before (paired 95% intervals)"
     } else if steps.iter().all(|step| *step == Step::Down) {
         "each step surely faster than the one before (paired 95% intervals)"

@@ -3,6 +3,7 @@
 use super::Sweep;
 use super::analysis::Analysis;
 use super::points::short_key;
+use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, FunctionSummary, Summary};
 use crate::report::plot::comparison::{ComparisonChart, Measure, Unit};
 use crate::report::plot::consistency::{ConsistencyChart, ConsistencyCurve};
@@ -128,10 +129,15 @@ impl Kind {
 fn caption(sweep: &Sweep<'_>, title: String, explanation: String) -> Caption {
     let runs = sweep.summaries.first().map_or(0, |summary| summary.runs);
     let small_print = format!(
-        "scenario {} \u{b7} seeds {} ({runs} runs a point) \u{b7} bands and whiskers: 95% confidence over runs, but for shares of 0 and 100% \u{b7} \
+        "scenario {} \u{b7} seeds {} ({runs} runs a point) \u{b7} bands and whiskers: 95% confidence over runs{} \u{b7} \
          splitbrain {}",
         sweep.scenario,
         sweep.seeds,
+        if runs < FEWEST_RUNS as u64 {
+            ", from 5 runs on"
+        } else {
+            ", but for shares of 0 and 100%"
+        },
         env!("CARGO_PKG_VERSION")
     );
     Caption { title, explanation, small_print }

@@ -1,7 +1,7 @@
 //! `sweep.json`: everything that `sweep.csv` has, and the analysis and the differences between points.
 //!
 //! `{scenario, title, version, seeds, keys[], points[{values[], label, theory{mean_ns, deviation_ns}, summary{..}}],
-//! differences[{key, from, to, mean_latency_ns{value, low, high}, lost_share{..}}], analysis{replicas, losses, shape, choice}}`.
+//! differences[{key, from, to, mean_latency_ns{value, low, high}, lost_share{..}}], analysis{replicas, agreement, losses, shape, choice}}`.
 //! A summary's keys are the fields of [`super::summary::Summary`]; an estimate is `{value, low, high}`. Differences
 //! are of each point less the one before it along one setting (of a comparison: less the file as it is), under the same
 //! seeds; `value` of a length is in nanoseconds.
@@ -36,6 +36,7 @@ pub fn document(sweep: &Sweep<'_>, analysis: &Analysis) -> Value {
         "differences": differences(sweep),
         "analysis": {
             "replicas": analysis.replicas,
+            "agreement": analysis.agreement,
             "losses": analysis.losses,
             "shape": analysis.shape,
             "choice": analysis.choice,

@@ -1,11 +1,11 @@
 //! What one run contributes to its point of a sweep.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::ExpectedVerdict;
 use crate::history::{Entry, Failure, Function, History, Status};
 use crate::id::{KeyId, Version};
-use crate::metrics::Settlement;
+use crate::metrics::{LastWrite, Settlement};
 use crate::property::{Hazard, Property};
 use crate::run::{RunResult, RunVerdict};
 
@@ -42,6 +42,8 @@ pub struct Sample {
     pub longest_recovery: u64,
     /// Lost leaders from whom the cluster did not recover.
     pub unrecovered: u64,
+    /// How far followers were from the leader when the last write was answered; `None` where nobody can tell.
+    pub last_write: Option<LastWrite>,
     /// Messages handed to the network.
     pub messages: u64,
     /// Messages lost or blocked.
@@ -92,7 +94,10 @@ impl Sample {
         let judged = |property| report(property).map_or(ExpectedVerdict::Unknown, |c| c.judged);
         let divergence = report(Property::Convergence)
             .filter(|check| check.judged != ExpectedVerdict::Valid)
-            .map_or_else(Vec::new, |check| check.voided_by.iter().collect());
+            .map_or_else(Vec::new, |check| {
+                let hazards = check.voided_by.iter().map(|incident| incident.hazard);
+                hazards.collect::<BTreeSet<_>>().into_iter().collect()
+            });
         let reads = figure(Property::Staleness, "reads");
         Self {
             verdict: result.verdict,
@@ -110,6 +115,7 @@ impl Sample {
             leaders_lost: figure(Property::Availability, "leaders_lost"),
             longest_recovery: figure(Property::Availability, "longest_recovery_ns"),
             unrecovered: figure(Property::Availability, "unrecovered"),
+            last_write: result.last_write,
             messages: result.messages.sent,
             undelivered: result.messages.lost + result.messages.blocked,
             settled: matches!(result.settlement, Settlement::Settled { .. }),

@@ -34,6 +34,15 @@ fn length(ns: f64) -> String {
     Span::from_nanos(libm::round(ns) as u64).short()
 }
 
+/// A mean of counts as people read it: whole where it is.
+fn whole(mean: f64) -> String {
+    if (mean - libm::round(mean)).abs() < 0.05 {
+        format!("{mean:.0}")
+    } else {
+        format!("{mean:.1}")
+    }
+}
+
 /// A sweep or a comparison that was played.
 #[derive(Debug)]
 pub struct Sweep<'a> {

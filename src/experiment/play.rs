@@ -18,6 +18,7 @@ const OPTIONS: RunOptions = RunOptions {
     steps: false,
     queue: QueueKind::Calendar,
     causes: Causes::OfAllButAllowedReads,
+    without_last_write: false,
 };
 
 /// What is played at every point.

@@ -9,9 +9,11 @@
 //! cannot, and is therefore of the operations that completed, to be read beside the censored share.
 //!
 //! Every interval is for a confidence of 95%, and a pure function of the samples and the point's index: the same on
-//! every platform, in every build and under any number of threads. With fewer than two runs there is none.
+//! every platform, in every build and under any number of threads. With fewer than [`FEWEST_RUNS`] runs there is none:
+//! what so few show covers the truth less often than it says, however it is made. No interval knows of what no run
+//! shows, such as a slow election that happens once in twenty runs.
 
-use crate::experiment::statistics::resample::{central, difference_of, interval_of, student};
+use crate::experiment::statistics::resample::{difference_of, interval_of, student};
 
 pub use crate::experiment::statistics::resample::{Resamples, Tally};
 pub use crate::report::plot::Interval;
@@ -20,6 +22,9 @@ mod resample;
 
 /// The standard normal distribution's quantile at 97.5%.
 const NORMAL: f64 = 1.959_963_984_540_054;
+
+/// The fewest runs of which there is an interval.
+pub const FEWEST_RUNS: usize = 5;
 
 /// Samples that have to lie beyond a quantile for it to be told.
 const TAIL: u64 = 10;
@@ -42,12 +47,15 @@ pub struct Pooled {
     sums: Vec<Tally>,
     /// Per run: operations, censored ones included.
     operations: Vec<u64>,
-    /// At every so many samples, how many of each run come before: a resample's quantile is then looked for from the
-    /// last mark below it, and not from the start.
+    /// At every so many samples, how many of each run come before: counting up to a sample then begins at the last
+    /// mark below it, and not at the start.
     marks: Vec<Vec<u32>>,
     /// How many samples lie between two marks.
     stride: usize,
 }
+
+/// Operations of runs that are more alike than chance are worth up to so many independent ones each.
+const MOST_INFORMED: f64 = 4.0;
 
 /// Marks among the samples of a point.
 const MARKS: usize = 64;
@@ -138,7 +146,7 @@ impl Pooled {
         self.sorted.get(place).map(|(latency, _)| *latency)
     }
 
-    /// The interval of [`Self::mean`]; `None` with fewer than two runs, or where nothing completed.
+    /// The interval of [`Self::mean`]; `None` with fewer than [`FEWEST_RUNS`] runs, or where nothing completed.
     ///
     /// # Panics
     ///
@@ -148,54 +156,55 @@ impl Pooled {
         ratio(&self.sums, resamples)
     }
 
-    /// The interval of [`Self::quantile`], by the percentiles of its resamples; `None` where that is, and with fewer
-    /// than two runs.
+    /// The interval of [`Self::quantile`]; `None` where that is, and with fewer than [`FEWEST_RUNS`] runs.
     ///
-    /// # Panics
-    ///
-    /// If `resamples` are of another number of runs.
+    /// It holds the lengths of which nobody can say that more or fewer operations than `per_mille` thousandths take no
+    /// longer: those for which the quantile is in the interval that [`share`] gives (Woodruff, Journal of the American
+    /// Statistical Association 47 (1952), 635-646). The upper end is infinite where it lies among what was censored,
+    /// or beyond everything that was seen.
     #[must_use]
-    pub fn quantile_interval(&self, per_mille: u32, resamples: &Resamples) -> Option<Interval> {
-        assert_eq!(resamples.runs(), self.runs(), "resamples of other runs");
-        let value = self.quantile(per_mille)? as f64;
-        if self.runs() < 2 {
-            return None;
-        }
-        let drawn = resamples.iter().map(|counts| self.resampled_quantile(per_mille, counts));
-        percentiles(value, drawn.collect())
+    pub fn quantile_interval(&self, per_mille: u32) -> Option<Interval> {
+        let value = self.quantile(per_mille)?;
+        let wanted = f64::from(per_mille) / 1000.0;
+        let no_longer = |length: u64| share(&self.no_longer_than(length));
+        share(&self.no_longer_than(value))?;
+        // Up to the quantile too few may take so long, from it on too many may.
+        let place = self.sorted.partition_point(|(latency, _)| *latency < value);
+        let enough = |latency: u64| no_longer(latency).is_some_and(|share| share.high >= wanted);
+        let low = first_where(&self.sorted[..place], enough).unwrap_or(value);
+        let too_many = |latency: u64| no_longer(latency).is_some_and(|share| share.low > wanted);
+        let high = first_where(&self.sorted[place..], too_many);
+        let high = high.map_or(f64::INFINITY, |latency| latency as f64);
+        Some(Interval { value: value as f64, low: low as f64, high })
     }
 
-    /// The quantile when run i counts `counts[i]` times; infinite among the censored.
-    fn resampled_quantile(&self, per_mille: u32, counts: &[u32]) -> f64 {
-        let weigh = |(count, operations): (&u32, &u64)| u64::from(*count) * operations;
-        let rank = rank(counts.iter().zip(&self.operations).map(weigh).sum(), per_mille);
-        let drawn = |mark: &Vec<u32>| -> u64 {
-            mark.iter()
-                .zip(counts)
-                .map(|(before, count)| u64::from(*before) * u64::from(*count))
-                .sum()
-        };
-        // Nothing is before the first mark, so there is always one below the rank.
-        let mark = self.marks.partition_point(|mark| drawn(mark) < rank).saturating_sub(1);
-        let mut below = self.marks.get(mark).map_or(0, drawn);
-        for (latency, run) in self.sorted.iter().skip(mark * self.stride) {
-            below += u64::from(counts[*run as usize]);
-            if below >= rank {
-                return *latency as f64;
-            }
+    /// Per run, how many of its operations took no longer than `length`.
+    fn no_longer_than(&self, length: u64) -> Vec<Tally> {
+        let count = self.sorted.partition_point(|(latency, _)| *latency <= length);
+        let mark = (count / self.stride).min(self.marks.len().saturating_sub(1));
+        let mut below = self.marks.get(mark).cloned().unwrap_or_default();
+        for (_, run) in &self.sorted[mark * self.stride..count] {
+            below[*run as usize] += 1;
         }
-        f64::INFINITY
+        let tally = |(part, whole): (u32, &u64)| Tally { part: part.into(), whole: *whole as f64 };
+        below.into_iter().zip(&self.operations).map(tally).collect()
     }
 }
 
+/// The least of ascending latencies that is as wanted, where all from some place on are.
+fn first_where(sorted: &[(u64, u32)], wanted: impl Fn(u64) -> bool) -> Option<u64> {
+    let place = sorted.partition_point(|(latency, _)| !wanted(*latency));
+    sorted.get(place).map(|(latency, _)| *latency)
+}
+
 /// The interval of a ratio of sums over runs, the sum of all parts over the sum of all wholes, by a studentized
-/// bootstrap; `None` with fewer than two runs, or where the wholes sum to 0. For a share, which may be 0 in every
+/// bootstrap; `None` with fewer than [`FEWEST_RUNS`] runs, or where the wholes sum to 0. For a share, which may be 0 in every
 /// run, use [`share`].
 ///
 /// The studentized bootstrap (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 12.5) keeps its
 /// promise with skewed samples and few runs, where plain percentiles are too narrow. Its standard error is the usual
-/// linearization for a ratio. Below five runs there are too few different resamples, and the interval is Student's;
-/// it also is where too many resamples have no error of their own. Ends below 0 are cut off, since no part is.
+/// linearization for a ratio. Where too many resamples have no error of their own the interval is Student's. Ends
+/// below 0 are cut off, since no part is.
 ///
 /// # Panics
 ///
@@ -207,15 +216,19 @@ pub fn ratio(runs: &[Tally], resamples: &Resamples) -> Option<Interval> {
 }
 
 /// The interval of a share: parts are counts out of the wholes, such as the writes that a run lost. `None` with fewer
-/// than two runs, or where the wholes sum to 0.
+/// than [`FEWEST_RUNS`] runs, or where the wholes sum to 0.
 ///
 /// What is resampled from runs that lost nothing has lost nothing, so a bootstrap would be certain of a share of 0.
 /// This is Wilson's interval instead, with as many operations as would err as much if they were independent (Korn
 /// and Graubard, Survey Methodology 24 (1998), 193-201): fewer than there are where operations of a run share their
-/// fate, and as many as there are runs where none or all were struck.
+/// fate. How much they err is by the jackknife over runs, which knows that a run with many operations pulls the share
+/// towards itself. A variance that only a few runs show is known badly, so Student's quantile has no more degrees of
+/// freedom than one above the number of runs that were struck; but runs are never less than one independent operation
+/// each. Where none was struck, or all of all, it is the rule of three with runs in the place of operations: the
+/// share of runs that may all be otherwise.
 #[must_use]
 pub fn share(runs: &[Tally]) -> Option<Interval> {
-    if runs.len() < 2 {
+    if runs.len() < FEWEST_RUNS {
         return None;
     }
     let whole: f64 = runs.iter().map(|run| run.whole).sum();
@@ -224,18 +237,26 @@ pub fn share(runs: &[Tally]) -> Option<Interval> {
         return None;
     }
     let (value, count) = (part / whole, runs.len() as f64);
-    let squares = runs.iter().map(|run| run.part - value * run.whole).map(|error| error * error);
-    let variance = squares.sum::<f64>() * count / (count - 1.0) / (whole * whole);
-    let independent = value * (1.0 - value);
-    let effective = if part <= 0.0 || part >= whole {
-        count
-    } else if independent < whole * variance {
-        independent / variance
-    } else {
-        whole
+    let unseen = 1.0 - libm::pow(0.05, 1.0 / count);
+    if part <= 0.0 {
+        return Some(Interval { value, low: 0.0, high: unseen });
+    }
+    if part >= whole {
+        return Some(Interval { value, low: 1.0 - unseen, high: 1.0 });
+    }
+    let without = |run: &Tally| (run.part - value * run.whole) / (whole - run.whole).max(1.0);
+    let squares: f64 = runs.iter().map(without).map(|moves| moves * moves).sum();
+    let variance = squares * (count - 1.0) / count;
+    let effective = (value * (1.0 - value) / variance).min(whole * MOST_INFORMED);
+    let struck = |is: fn(&&Tally) -> bool| runs.iter().filter(is).count();
+    let struck = struck(|run| run.part > 0.0).min(struck(|run| run.part < run.whole));
+    let widened = |freedom: usize| {
+        let by = NORMAL / student(freedom);
+        by * by
     };
-    let widened = NORMAL / student(runs.len() - 1);
-    Some(wilson(value, effective * widened * widened))
+    let freedom = runs.len() - 1;
+    let least = (count * widened(freedom)).min(whole);
+    Some(wilson(value, (effective * widened(freedom.min(struck + 1))).max(least)))
 }
 
 /// The interval of the difference of two ratios, `left` less `right`, of two points that were played under the same
@@ -258,15 +279,6 @@ fn rank(count: u64, per_mille: u32) -> u64 {
     (count * u64::from(per_mille)).div_ceil(1000).max(1)
 }
 
-/// The central 95% of what was drawn, around `value`; `None` where a draw is not a number.
-fn percentiles(value: f64, mut drawn: Vec<f64>) -> Option<Interval> {
-    if drawn.iter().any(|draw| draw.is_nan()) {
-        return None;
-    }
-    let (low, high) = central(&mut drawn)?;
-    Some(Interval { value, low: low.min(value), high: high.max(value) })
-}
-
 /// Wilson's interval for a share `value` of `count` independent trials.
 fn wilson(value: f64, count: f64) -> Interval {
     let square = NORMAL * NORMAL / count;
@@ -281,5 +293,7 @@ fn wilson(value: f64, count: f64) -> Interval {
     }
 }
 
+#[cfg(test)]
+mod coverage;
 #[cfg(test)]
 mod tests;

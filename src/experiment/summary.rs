@@ -6,14 +6,19 @@ use super::measure::{FunctionSample, Sample};
 use super::statistics::{self, Interval, Pooled, Resamples, RunSample, Tally};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
+use crate::metrics::LastWrite;
 use crate::property::Property;
 use crate::run::RunVerdict;
+use crate::time::Span;
 
 /// The per-mille of the percentiles that are told: p50, p90, p95, p99 and p99.9.
 pub const PERCENTILES: [u32; 5] = [500, 900, 950, 990, 999];
 
 /// Reads that it takes to tell how likely one sees a write.
 const FEWEST_READS: f64 = 100.0;
+
+/// The fewest runs that lost a leader of whose recoveries there is an interval.
+pub const FEWEST_RECOVERIES: usize = 10;
 
 /// How many steps a cumulative curve is reduced to.
 const STEPS: usize = 240;
@@ -26,9 +31,9 @@ const DECADES: (u32, u32) = (3, 12);
 pub struct Estimate {
     /// From all runs together.
     pub value: f64,
-    /// The interval's lower end; `None` when there are too few runs for one.
+    /// The interval's lower end; `None` when there are too few runs for one (see [`statistics::FEWEST_RUNS`]).
     pub low: Option<f64>,
-    /// Its upper end; `None` also where it lies among operations that timed out.
+    /// Its upper end; `None` also where it lies among operations that timed out, or beyond all that was seen.
     pub high: Option<f64>,
 }
 
@@ -99,6 +104,15 @@ pub struct Summary {
     pub longest_recovery: u64,
     /// Lost leaders from whom the cluster did not recover.
     pub unrecovered: u64,
+    /// How many replicas of keys there were when the last write was answered: live followers by keys, the mean of the runs
+    /// that tell.
+    pub replica_keys: Option<f64>,
+    /// How many of them differed from the leader then, the mean of those runs.
+    pub differing: Option<Estimate>,
+    /// How long after that nothing differed any more, in nanoseconds: the mean of the runs in which that came.
+    pub agreement: Option<Estimate>,
+    /// Runs in which something differed to the end.
+    pub never_agreed: u64,
     /// Messages handed to the network.
     pub messages: u64,
     /// Messages lost or blocked.
@@ -176,13 +190,6 @@ impl Summary {
             samples.iter().filter(|s| wanted(judged(s))).map(|sample| sample.lost).sum()
         };
         let messages = tallies(samples, |s| s.messages, Sample::operations);
-        let recovering: Vec<Tally> = samples
-            .iter()
-            .map(|sample| match sample.leaders_lost {
-                0 => Tally::default(),
-                _ => Tally { part: sample.longest_recovery as f64, whole: 1.0 },
-            })
-            .collect();
         let ratio = |tallies: &[Tally]| {
             let interval = statistics::ratio(tallies, &resamples);
             ratio_of(tallies).map(|value| Estimate::new(value, interval))
@@ -208,9 +215,13 @@ impl Summary {
             longest_gap: most(|s| s.longest_gap),
             longest_write_gap: most(|s| s.longest_write_gap),
             leaders_lost: sum(|s| s.leaders_lost),
-            recovery: ratio(&recovering),
+            recovery: recovery(samples),
             longest_recovery: most(|s| s.longest_recovery),
             unrecovered: sum(|s| s.unrecovered),
+            replica_keys: ratio_of(&last(samples, |last| Some(last.replica_keys()))),
+            differing: mean_of(&last(samples, |last| Some(last.differing))),
+            agreement: mean_of(&last(samples, |last| last.agreed_after().map(Span::nanos))),
+            never_agreed: sum(|s| u64::from(s.last_write.is_some_and(|l| l.agreed_at.is_none()))),
             messages: sum(|s| s.messages),
             undelivered: sum(|s| s.undelivered),
             messages_per_operation: ratio(&messages),
@@ -224,6 +235,12 @@ impl Summary {
     #[must_use]
     pub fn function(&self, function: Function) -> Option<&FunctionSummary> {
         self.functions.iter().find(|one| one.function == function.name())
+    }
+
+    /// Whether any follower differed from the leader when the last write was answered, in any run.
+    #[must_use]
+    pub fn differs(&self) -> bool {
+        self.differing.is_some_and(|differing| differing.value > 0.0)
     }
 
     /// How many runs gave a property this verdict.
@@ -302,6 +319,30 @@ fn ratio_of(tallies: &[Tally]) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }
 
+/// A figure of each run's last write, of the runs that have it.
+fn last(samples: &[Sample], figure: fn(LastWrite) -> Option<u64>) -> Vec<Tally> {
+    let figures = samples.iter().filter_map(|sample| figure(sample.last_write?));
+    figures.map(|figure| Tally { part: figure as f64, whole: 1.0 }).collect()
+}
+
+/// The mean of one figure a run.
+fn mean_of(runs: &[Tally]) -> Option<Estimate> {
+    let interval = statistics::ratio(runs, &Resamples::draw(0, runs.len()));
+    ratio_of(runs).map(|value| Estimate::new(value, interval))
+}
+
+/// The mean of the longest recoveries of the runs that lost a leader. Elections that take a second round are few and
+/// far slower than others, so fewer runs than [`FEWEST_RECOVERIES`] often show none, and would be too sure.
+fn recovery(samples: &[Sample]) -> Option<Estimate> {
+    let lost_one = samples.iter().filter(|sample| sample.leaders_lost > 0);
+    let tally = |s: &Sample| Tally { part: s.longest_recovery as f64, whole: 1.0 };
+    let tallies: Vec<Tally> = lost_one.map(tally).collect();
+    let value = ratio_of(&tallies)?;
+    let resamples = Resamples::draw(0, tallies.len());
+    let interval = statistics::ratio(&tallies, &resamples);
+    Some(Estimate::new(value, interval.filter(|_| tallies.len() >= FEWEST_RECOVERIES)))
+}
+
 fn functions(samples: &[Sample], resamples: &Resamples) -> Vec<FunctionSummary> {
     let mut functions = Vec::new();
     for function in Function::ALL {
@@ -335,7 +376,7 @@ fn functions(samples: &[Sample], resamples: &Resamples) -> Vec<FunctionSummary> 
 fn latency(pooled: &Pooled, resamples: &Resamples) -> Option<LatencySummary> {
     let percentile = |per_mille: u32| {
         let value = pooled.quantile(per_mille)? as f64;
-        Some(Estimate::new(value, pooled.quantile_interval(per_mille, resamples)))
+        Some(Estimate::new(value, pooled.quantile_interval(per_mille)))
     };
     Some(LatencySummary {
         mean: Estimate::new(pooled.mean()?, pooled.mean_interval(resamples)),

@@ -2,8 +2,9 @@
 //!
 //! The varied keys come first, then `seeds`, then what the runs came to. Times are integer nanoseconds (`_ns`), shares
 //! are between 0 and 1, a field is empty where nothing can be told: a percentile with fewer than ten operations
-//! beyond it, an interval of a single run, the latency of what never completed. `_low` and `_high` are the ends of a
-//! 95% confidence interval: by a bootstrap over runs, and of shares by Wilson's formula.
+//! beyond it, an interval of fewer than five runs (of recoveries ten), an end of one that lies beyond all that was seen,
+//! the latency of what never completed. `_low` and `_high` are the ends of a 95% confidence interval over runs: of means
+//! by a bootstrap, of shares by Wilson's formula, of percentiles by the interval of the share that took no longer.
 //!
 //! | columns | what |
 //! |---|---|
@@ -17,6 +18,7 @@
 //! | `reads stale_reads stale_share stale_share_low stale_share_high max_staleness_ns` | staleness |
 //! | `availability availability_low availability_high longest_gap_ns longest_write_gap_ns` | share of operations that completed ok |
 //! | `leaders_lost recovery_mean_ns recovery_mean_low_ns recovery_mean_high_ns recovery_max_ns unrecovered` | failover |
+//! | `differing_replica_keys _low _high replica_keys agreement_mean_ns agreement_mean_low_ns agreement_mean_high_ns never_agreed` | how far live followers were from the leader when the last write was answered, the mean of runs; after how long they agreed; runs in which they never did |
 //! | `messages messages_undelivered messages_per_operation _low _high` | the network |
 //! | `CHECK_valid CHECK_allowed CHECK_violation CHECK_unknown CHECK_unchecked` | in how many runs a property was judged so |
 //!
@@ -128,6 +130,10 @@ fn row(sweep: &Sweep<'_>, place: usize, summary: &Summary, functions: &[Function
     row.put_length("recovery_mean", summary.recovery);
     row.put("recovery_max_ns", summary.longest_recovery);
     row.put("unrecovered", summary.unrecovered);
+    row.put_ratio("differing_replica_keys", summary.differing);
+    row.put_some("replica_keys", summary.replica_keys.map(|keys| format!("{keys:.6}")));
+    row.put_length("agreement_mean", summary.agreement);
+    row.put("never_agreed", summary.never_agreed);
     row.put("messages", summary.messages);
     row.put("messages_undelivered", summary.undelivered);
     row.put_ratio("messages_per_operation", summary.messages_per_operation);

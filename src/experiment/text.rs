@@ -2,10 +2,14 @@
 
 use super::Sweep;
 use super::analysis::{Analysis, Share};
-use super::length;
 use super::points::short_key;
+use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, Summary};
+use super::{length, whole};
 use crate::report::layout::{counted, grouped, width, wrap};
+
+/// What is said where there are too few runs for intervals.
+const FROM_HOW_MANY: &str = " are given from 5 runs on";
 
 /// A column: its head, and its field of a point.
 struct Column {
@@ -20,10 +24,11 @@ pub fn text(sweep: &Sweep<'_>, analysis: &Analysis, files: &[String]) -> String 
     let mut out = format!("{}\n", sweep.title);
     let what = if sweep.is_comparison { "configuration" } else { "point" };
     out += &format!(
-        "{}, {} each (seeds {}); 95% intervals over runs\n\n",
+        "{}, {} each (seeds {}); 95% intervals over runs{}\n\n",
         counted(sweep.summaries.len() as u64, what),
         counted(runs, "run"),
-        sweep.seeds
+        sweep.seeds,
+        if runs < FEWEST_RUNS as u64 { FROM_HOW_MANY } else { "" },
     );
     out += &table(sweep);
     for paragraph in analysis.paragraphs() {
@@ -123,6 +128,16 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
             s.recovery.map_or_else(|| "-".to_owned(), |recovery| length(recovery.value) + &never)
         }));
     }
+    if any(Summary::differs) {
+        columns.push(column("differ", &differing));
+        columns.push(column("agreed after", &|s| {
+            let never = match s.never_agreed {
+                0 => String::new(),
+                runs => format!(", {} never", grouped(runs)),
+            };
+            s.agreement.map_or_else(|| "-".to_owned(), |after| length(after.value) + &never)
+        }));
+    }
     columns.push(column("messages/op", &|s| {
         s.messages_per_operation.map_or_else(|| "-".to_owned(), |e| format!("{:.2}", e.value))
     }));
@@ -133,6 +148,14 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
         columns.push(column("unknown", &|s| of_runs(s.unknown, s)));
     }
     columns
+}
+
+/// How many replicas of keys differed from the leader when the last write was answered.
+fn differing(summary: &Summary) -> String {
+    match (summary.differing, summary.replica_keys) {
+        (Some(differing), Some(all)) => format!("{:.1} of {}", differing.value, whole(all)),
+        _ => "-".to_owned(),
+    }
 }
 
 fn of_runs(count: u64, summary: &Summary) -> String {

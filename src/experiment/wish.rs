@@ -234,6 +234,9 @@ fn at_most(estimate: Option<Estimate>, bound: f64, show: fn(f64) -> String) -> G
     match estimate {
         None => Grant::No("too few operations completed to tell".to_owned()),
         Some(estimate) if estimate.value > bound => Grant::No(show(estimate.value)),
+        Some(Estimate { low: Some(_), high: None, .. }) => {
+            Grant::Perhaps("its interval ends beyond all that was seen".to_owned())
+        }
         // None of many seen is as good as none: an interval around a share of 0 is never empty.
         Some(estimate) if bound > 0.0 && estimate.ends().1 > bound => {
             Grant::Perhaps(format!("its interval reaches {}", show(estimate.ends().1)))

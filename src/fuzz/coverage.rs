@@ -437,7 +437,7 @@ mod tests {
         let strike = |(fault, states): &(u32, &[NodeState])| {
             let mut all = NodeStates::default();
             states.iter().for_each(|state| all.insert(*state));
-            Strike { fault: FaultId(*fault), at: Time::ZERO, states: all }
+            Strike { fault: FaultId(*fault), at: Time::ZERO, states: all, hits_nobody: false }
         };
         let strikes = strikes.iter().map(strike).collect();
         Covered::of(&[8, 8, 21], &RunResult { strikes, ..quiet() })

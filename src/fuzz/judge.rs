@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{CheckReport, Verdict};
 use crate::config::{Config, ExpectedVerdict};
-use crate::metrics::Settlement;
+use crate::metrics::{Settlement, Standstill};
 use crate::property::Property;
 use crate::run::{Expectation, RunResult, is_unexpected};
 
@@ -73,11 +73,18 @@ pub fn all_broken(result: &RunResult) -> Vec<Finding> {
 fn broken(result: &RunResult, counted: impl Fn(&CheckReport) -> bool) -> Vec<Finding> {
     let reports = result.checks.iter().filter(|report| counted(report));
     let mut findings: Vec<Finding> = reports.map(|report| finding(report, result)).collect();
-    if let Settlement::Stuck { at, events } = &result.settlement {
+    if let Settlement::Stuck { at, why } = &result.settlement {
         findings.push(Finding {
             signature: Signature::of("stuck"),
             verdict: ExpectedVerdict::Unknown.name().to_owned(),
-            summary: format!("time stood still at {at} s: {events} events at one instant"),
+            summary: match why {
+                Standstill::Loop { events } => {
+                    format!("time stood still at {at} s: {events} events at one instant")
+                }
+                Standstill::Crowd { pending } => {
+                    format!("stopped at {at} s: more than {pending} events were pending")
+                }
+            },
         });
     }
     findings

@@ -12,6 +12,7 @@ const OPTIONS: RunOptions = RunOptions {
     steps: false,
     queue: QueueKind::Calendar,
     causes: Causes::OfTheUnexpected,
+    without_last_write: true,
 };
 
 /// What a case came to.

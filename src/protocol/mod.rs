@@ -81,7 +81,7 @@ use serde::de::DeserializeOwned;
 use crate::config::{Config, Names, Operation};
 use crate::history::{Failure, Item};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
-use crate::property::Promises;
+use crate::property::{Promises, SettlesWithin};
 use crate::rng::CausalId;
 use crate::time::Wall;
 
@@ -123,6 +123,15 @@ pub trait Protocol: Sized + 'static {
 
     /// What these settings promise of each property, given the scenario (who is read from, say).
     fn promises(config: &Self::Config, scenario: &Config) -> Promises;
+
+    /// How long these settings may need, after everything has healed, until all that was begun has ended and replicas
+    /// hold the same: the longest of timeouts, intervals of repeating, elections and delays that can follow one another,
+    /// with losses and slow clocks counted in. A property that is to hold in the end, and does not, is a violation only
+    /// where the run had that long.
+    fn settles_within(config: &Self::Config, scenario: &Config) -> SettlesWithin {
+        let _ = (config, scenario);
+        SettlesWithin::Unsaid { why: "the protocol does not say" }
+    }
 }
 
 /// A message between nodes.

@@ -8,15 +8,16 @@
 //!   info, degraded, unserved, errors{NAME: count}}, latency_ns{FUNCTION{count, mean, p50, p95, p99, p999, max}},
 //!   checks{NAME{verdict, expected, promise, why, voided_by[], reason, witness{summary, count, operations[],
 //!   nodes[], write}, mechanism, figures{}}}, network{sent, delivered, lost, duplicated, blocked}, leaders[{term, node,
-//!   from_ns, until_ns}], faults[{fault, event, at_ns, what}], settled{outcome, after_ns, waiting_for[], stuck_at_ns,
-//!   stuck_events}, expectations[{name, met, found}]}`
+//!   from_ns, until_ns}], faults[{fault, event, at_ns, what}], last_write{answered_at_ns, leader,
+//!   followers, replica_keys, differing, agreed_after_ns}, settled{outcome, after_ns, waiting_for[], stuck_at_ns,
+//!   stuck_events, stuck_pending}, expectations[{name, met, found}], warnings[]}`
 //! - `--seeds`: [`runs`], `{scenario, title, verdict, summary{runs, pass, fail, unknown, checks{NAME{valid, allowed,
 //!   violation, unknown, unchecked}}, operations{..}, latency_ns{..}, network{..}}, runs[..]}`
 //! - several files: [`scenarios`], `{verdict, scenarios[..]}` with a document of the first or second kind a file
 //!
 //! `verified` is there with `--verify` only, and in no file. A function without an operation that completed ok has
-//! no latency. `voided_by` says what happened in the run that the promise does not cover; `reason` is why a verdict
-//! is unknown or unchecked; `operations` of a witness are `op` in `history.jsonl`. Times and lengths are integer nanoseconds,
+//! no latency. `voided_by` says what happened in the run, to whom and when, that the promise does not cover; `reason` is
+//! why a verdict is unknown or unchecked; `operations` of a witness are `op` in `history.jsonl`. Times and lengths are integer nanoseconds,
 //! digests and versions strings.
 
 use serde_json::{Map, Value, json};
@@ -24,8 +25,8 @@ use serde_json::{Map, Value, json};
 use crate::check::{Verdict, Witness};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
-use crate::metrics::{Latency, MessageCounts, Settlement};
-use crate::property::{Hazard, Promise};
+use crate::metrics::{LastWrite, Latency, MessageCounts, Settlement, Standstill};
+use crate::property::Promise;
 use crate::report::tally::Tally;
 use crate::report::{Check, FaultAct, OperationCounts, Report};
 use crate::run::RunVerdict;
@@ -60,8 +61,10 @@ pub fn run(report: &Report) -> Value {
         "network": network(&report.messages),
         "leaders": report.leaderships.iter().map(leader).collect::<Value>(),
         "faults": report.faults.iter().map(fault).collect::<Value>(),
+        "last_write": report.last_write.map(last_write),
         "settled": settled(&report.settlement),
         "expectations": report.expectations.iter().map(expectation).collect::<Value>(),
+        "warnings": report.warnings,
     })
 }
 
@@ -160,7 +163,7 @@ fn network(counts: &MessageCounts) -> Value {
     })
 }
 
-fn check(Check { report, expected, mechanism }: &Check) -> (String, Value) {
+fn check(Check { report, expected, mechanism, voided }: &Check) -> (String, Value) {
     let (promise, why) = match report.promise {
         Promise::Always { why } => ("always", why),
         Promise::Unless { why, .. } => ("unless", why),
@@ -181,7 +184,7 @@ fn check(Check { report, expected, mechanism }: &Check) -> (String, Value) {
         "expected": expected.map(ExpectedVerdict::name),
         "promise": promise,
         "why": why,
-        "voided_by": report.voided_by.iter().map(Hazard::phrase).collect::<Vec<_>>(),
+        "voided_by": voided,
         "reason": reason,
         "witness": witness,
         "mechanism": mechanism.map(Mechanism::name),
@@ -209,19 +212,36 @@ fn fault(act: &FaultAct) -> Value {
     })
 }
 
+fn last_write(last: LastWrite) -> Value {
+    json!({
+        "answered_at_ns": last.at.nanos(),
+        "leader": last.leader.to_string(),
+        "followers": last.followers,
+        "replica_keys": last.replica_keys(),
+        "differing": last.differing,
+        "agreed_after_ns": last.agreed_after().map(crate::time::Span::nanos),
+    })
+}
+
 fn settled(settlement: &Settlement) -> Value {
     let nothing = Vec::new();
     let (outcome, after, waiting_for, stuck) = match settlement {
         Settlement::Settled { after } => ("settled", Some(after.nanos()), &nothing, None),
         Settlement::Unsettled { waiting_for } => ("unsettled", None, waiting_for, None),
-        Settlement::Stuck { at, events } => ("stuck", None, &nothing, Some((at.nanos(), *events))),
+        Settlement::Stuck { at, why } => ("stuck", None, &nothing, Some((at.nanos(), *why))),
+    };
+    let (events, pending) = match stuck {
+        Some((_, Standstill::Loop { events })) => (Some(events), None),
+        Some((_, Standstill::Crowd { pending })) => (None, Some(pending)),
+        None => (None, None),
     };
     json!({
         "outcome": outcome,
         "after_ns": after,
         "waiting_for": waiting_for,
         "stuck_at_ns": stuck.map(|(at, _)| at),
-        "stuck_events": stuck.map(|(_, events)| events),
+        "stuck_events": events,
+        "stuck_pending": pending,
     })
 }
 
@@ -246,7 +266,7 @@ mod tests {
         assert_eq!(
             keys(&document),
             "scenario title seed digest verdict virtual_time_ns events operations latency_ns checks \
-             network leaders faults settled expectations"
+             network leaders faults last_write settled expectations warnings"
         );
         assert_eq!(document["digest"], "0123456789abcdef");
         assert_eq!(keys(&document["operations"]), "invoked ok fail info degraded unserved errors");
@@ -269,11 +289,20 @@ mod tests {
         assert_eq!(durability["figures"]["lost"], 3);
         assert_eq!(
             document["checks"]["staleness"]["voided_by"][0],
-            "a message was lost or blocked"
+            "a message from n1 to n2 was lost or blocked at 5.000000000 s"
         );
         assert_eq!(keys(&document["network"]), "sent delivered lost duplicated blocked");
         assert_eq!(keys(&document["leaders"][1]), "term node from_ns until_ns");
         assert_eq!(document["leaders"][1]["until_ns"], Value::Null);
+        let last = &document["last_write"];
+        assert_eq!(
+            keys(last),
+            "answered_at_ns leader followers replica_keys differing agreed_after_ns"
+        );
+        assert_eq!(
+            (&last["replica_keys"], &last["agreed_after_ns"]),
+            (&8.into(), &90_000_000.into())
+        );
         assert_eq!(document["settled"]["after_ns"], 1_200_000_000);
         assert_eq!(keys(&document["expectations"][0]), "name met found");
     }

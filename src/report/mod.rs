@@ -7,7 +7,10 @@ use crate::check::CheckReport;
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Failure, Function, History, NemesisEvent, Status};
-use crate::metrics::{Latency, Leadership, MessageCounts, Settlement, Unserved};
+use crate::metrics::{
+    LastWrite, Latency, Leadership, MessageCounts, Settlement, Standstill, Unserved,
+};
+use crate::property::Incident;
 use crate::run::mechanism::Mechanism;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
@@ -18,6 +21,7 @@ pub mod explain;
 pub mod files;
 pub mod folder;
 pub mod history;
+mod idle;
 pub mod json;
 pub(crate) mod layout;
 mod never;
@@ -68,6 +72,10 @@ pub struct Report {
     pub faults: Vec<FaultAct>,
     /// The faults that never started, in file order: of those tied to a moment, the ones whose moment never came.
     pub never: Vec<NeverStarted>,
+    /// How far followers were from the leader when the last write was answered.
+    pub last_write: Option<LastWrite>,
+    /// What whoever wrote the scenario ought to know, a line each: faults that struck nobody.
+    pub warnings: Vec<String>,
     /// How the run ended.
     pub settlement: Settlement,
     /// What the scenario expected, and what was found.
@@ -83,6 +91,8 @@ pub struct Check {
     pub expected: Option<ExpectedVerdict>,
     /// How it came to be broken, where the run tells.
     pub mechanism: Option<Mechanism>,
+    /// What voided the promise, in words: what happened to whom, and when.
+    pub voided: Vec<String>,
 }
 
 /// An act of the nemesis, with its fault named.
@@ -189,6 +199,7 @@ impl Report {
     #[must_use]
     pub fn of(scenario: &str, config: &Config, result: &RunResult) -> (Self, Lengths) {
         let mut lengths = Lengths::of(&result.history);
+        let voided = |incident: &Incident| incident.phrase(|id| config.names.client(id));
         let check = |report: &CheckReport| {
             let mut said = config.expect.checks.iter();
             let expected = said.find(|(property, _)| *property == report.property);
@@ -196,6 +207,7 @@ impl Report {
                 report: report.clone(),
                 expected: expected.map(|(_, verdict)| *verdict),
                 mechanism: result.mechanism(report.property),
+                voided: report.voided_by.iter().map(voided).collect(),
             }
         };
         let fault = |act: &NemesisEvent| FaultAct {
@@ -220,6 +232,8 @@ impl Report {
             strayed: Strayed::of(config, &result.history, &result.leaderships),
             faults: result.history.nemesis().iter().map(fault).collect(),
             never: never_started(config, &result.history),
+            last_write: result.last_write,
+            warnings: idle::idle_faults(config, &result.strikes),
             settlement: result.settlement.clone(),
             expectations: result.expectations.clone(),
         };
@@ -257,8 +271,12 @@ impl Report {
                 None => format!("not met: {name}"),
             },
         ));
-        if let Settlement::Stuck { at, .. } = self.settlement {
-            reasons.push(format!("virtual time stood still at {}", layout::moment(at)));
+        if let Settlement::Stuck { at, why } = self.settlement {
+            let at = layout::moment(at);
+            reasons.push(match why {
+                Standstill::Loop { .. } => format!("virtual time stood still at {at}"),
+                Standstill::Crowd { .. } => format!("too many events were pending at {at}"),
+            });
         }
         reasons
     }

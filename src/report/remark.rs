@@ -41,14 +41,14 @@ mod tests {
     use super::*;
     use crate::check::Verdict;
     use crate::config::ExpectedVerdict;
-    use crate::property::{Hazards, Promise, Property};
+    use crate::property::{Promise, Property};
 
     fn remark(figures: &[(&'static str, u64)]) -> Option<String> {
         discarded(&CheckReport {
             property: Property::Durability,
             verdict: Verdict::Valid,
             promise: Promise::Never { why: "" },
-            voided_by: Hazards::NONE,
+            voided_by: Vec::new(),
             judged: ExpectedVerdict::Valid,
             demands: Vec::new(),
             figures: figures.to_vec(),

@@ -8,8 +8,8 @@ use crate::config::{
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, Version};
-use crate::metrics::{Leadership, MessageCounts, Settlement, Unserved};
-use crate::property::{Hazard, Hazards, Promise, Property};
+use crate::metrics::{LastWrite, Leadership, MessageCounts, Settlement, Unserved};
+use crate::property::{Befallen, Hazard, Hazards, Incident, Incidents, Promise, Property};
 use crate::rng::Probability;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::sampler::Distribution;
@@ -74,6 +74,14 @@ pub(crate) fn run() -> (Config, RunResult) {
         history: history(),
         finals: Vec::new(),
         states: Vec::new(),
+        last_write: Some(LastWrite {
+            at: Time::ZERO + Span::from_millis(700),
+            leader: NodeId(0),
+            followers: 2,
+            keys: 4,
+            differing: 3,
+            agreed_at: Some(Time::ZERO + Span::from_millis(790)),
+        }),
         settlement: Settlement::Settled { after: Span::from_millis(1200) },
         unserved: Unserved::default(),
         messages: MessageCounts {
@@ -86,6 +94,7 @@ pub(crate) fn run() -> (Config, RunResult) {
         mechanisms: Vec::new(),
         recoveries: Vec::new(),
         strikes: Vec::new(),
+        incidents: Incidents::NONE,
         leaderships: vec![
             Leadership {
                 term: 1,
@@ -174,7 +183,7 @@ fn checks() -> Vec<CheckReport> {
                 write: Some(version()),
             }),
             promise: Promise::Always { why: "Every write waits for a majority." },
-            voided_by: Hazards::NONE,
+            voided_by: Vec::new(),
             judged: ExpectedVerdict::Violation,
             demands: Vec::new(),
             figures: vec![("lost", 3)],
@@ -190,7 +199,11 @@ fn checks() -> Vec<CheckReport> {
                 hazards: Hazards::of(&[Hazard::MessageLost, Hazard::Crash]),
                 why: "A follower applies what reaches it.",
             },
-            voided_by: Hazards::of(&[Hazard::MessageLost]),
+            voided_by: vec![Incident {
+                hazard: Hazard::MessageLost,
+                befell: Befallen::Link(NodeId(0), NodeId(1)),
+                at: Time::ZERO + Span::from_secs(5),
+            }],
             judged: ExpectedVerdict::Allowed,
             demands: Vec::new(),
             figures: Vec::new(),
@@ -199,7 +212,7 @@ fn checks() -> Vec<CheckReport> {
             property,
             verdict: Verdict::Unchecked("no bound is set".to_owned()),
             promise: Promise::Never { why: "the protocol says nothing about it" },
-            voided_by: Hazards::NONE,
+            voided_by: Vec::new(),
             judged: ExpectedVerdict::Unchecked,
             demands: Vec::new(),
             figures: Vec::new(),
@@ -208,7 +221,7 @@ fn checks() -> Vec<CheckReport> {
             property,
             verdict: Verdict::Valid,
             promise: Promise::Never { why: "the protocol says nothing about it" },
-            voided_by: Hazards::NONE,
+            voided_by: Vec::new(),
             judged: ExpectedVerdict::Valid,
             demands: Vec::new(),
             figures: Vec::new(),

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use crate::check::{CheckReport, Verdict};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
-use crate::metrics::{Latency, Leadership, MessageCounts, Settlement};
-use crate::property::{Hazard, Promise};
+use crate::metrics::{LastWrite, Latency, Leadership, MessageCounts, Settlement, Standstill};
+use crate::property::Promise;
 use crate::report::availability;
 use crate::report::layout::{WIDTH, counted, grouped, moment, width, wrap};
 use crate::report::remark::discarded;
@@ -68,7 +68,9 @@ pub fn run(report: &Report, notes: &Notes, color: bool) -> String {
     page.section("Availability", &availability::lines(report));
     page.messages(&report.messages);
     page.section("Leaders", &leaders(&report.leaderships));
+    page.section("Last write", report.last_write.map(last_write).as_slice());
     page.section("Faults", &faults(&report.faults, &report.never));
+    page.section("Warnings", &shortened(report.warnings.iter().cloned(), "warnings"));
     page.section("End", &[ending(report)]);
     if let Settlement::Unsettled { waiting_for } = &report.settlement {
         page.section("Waiting for", waiting_for);
@@ -192,7 +194,7 @@ impl Page {
         }
     }
 
-    fn check(&mut self, Check { report, expected, .. }: &Check) {
+    fn check(&mut self, Check { report, expected, voided, .. }: &Check) {
         let mut title = report.property.name().to_owned();
         let explanation = match &report.verdict {
             Verdict::Valid => None,
@@ -209,7 +211,7 @@ impl Page {
             self.line(&wrap(explanation, VERDICT, false));
         }
         if report.judged != ExpectedVerdict::Unknown {
-            self.line(&wrap(&promise(report), VERDICT, false));
+            self.line(&wrap(&promise(report, voided), VERDICT, false));
         }
     }
 
@@ -383,17 +385,36 @@ fn outcomes(tally: &Tally) -> String {
     format!("{}: {}", counted(tally.runs(), "run"), nonzero(&outcomes))
 }
 
+/// How much of what voided a promise is told; JSON has all of it.
+const CAUSES_SHOWN: usize = 3;
+
 /// What the configuration promises of a broken property, and whether that covers the run.
-fn promise(report: &CheckReport) -> String {
-    let voided: Vec<_> = report.voided_by.iter().map(Hazard::phrase).collect();
+fn promise(report: &CheckReport, voided: &[String]) -> String {
     match report.promise {
         Promise::Always { why } => format!("Promised: {why}"),
         Promise::Unless { why, .. } if voided.is_empty() => format!("Promised: {why}"),
         Promise::Unless { why, .. } => {
-            format!("Not promised in this run, because {} ({why})", voided.join(" and "))
+            let (shown, rest) = voided.split_at(voided.len().min(CAUSES_SHOWN));
+            let mut because = shown.join(" and ");
+            if !rest.is_empty() {
+                because += &format!(" and {} more", rest.len());
+            }
+            format!("Not promised in this run, because {because} ({why})")
         }
         Promise::Never { why } => format!("Not promised: {why}"),
     }
+}
+
+/// How far followers were from the leader when the last write was answered.
+fn last_write(last: LastWrite) -> String {
+    let (at, all) = (moment(last.at), counted(last.replica_keys(), "replica-key"));
+    let (some, leader) = (grouped(last.differing), last.leader);
+    let for_how_long = match (last.differing, last.agreed_after()) {
+        (0, _) => String::new(),
+        (_, Some(after)) => format!(" for {}", after.short()),
+        (_, None) => ", and some to the end".to_owned(),
+    };
+    format!("at {at}; then {some} of {all} differed from {leader}{for_how_long}")
 }
 
 fn leaders(leaderships: &[Leadership]) -> Vec<String> {
@@ -438,13 +459,22 @@ fn ending(report: &Report) -> String {
         Settlement::Settled { after } if after.is_zero() => "settled at once".to_owned(),
         Settlement::Settled { after } => format!("settled in {}", after.short()),
         Settlement::Unsettled { .. } => "not settled".to_owned(),
-        Settlement::Stuck { at, events } => stuck(*at, *events),
+        Settlement::Stuck { at, why } => stuck(*at, *why),
     };
     format!("at {ended}, after {events}; {how}")
 }
 
-fn stuck(at: Time, events: u64) -> String {
-    format!("virtual time stood still at {} for {}", moment(at), counted(events, "event"))
+fn stuck(at: Time, why: Standstill) -> String {
+    match why {
+        Standstill::Loop { events } => {
+            format!("virtual time stood still at {} for {}", moment(at), counted(events, "event"))
+        }
+        Standstill::Crowd { pending } => format!(
+            "stopped at {}: more than {} were pending, and there is room for no more",
+            moment(at),
+            counted(pending, "event")
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -477,8 +507,8 @@ PASS  A partition, and what it costs             seed 1  digest 0123456789abcdef
              Promised: Every write waits for a majority.
   allowed    staleness
              A read missed a write.
-             Not promised in this run, because a message was lost or blocked (A
-             follower applies what reaches it.)
+             Not promised in this run, because a message from n1 to n2 was lost
+             or blocked at 5.000000000 s (A follower applies what reaches it.)
   valid      convergence, lww-maximum, single-leader, read-your-writes,
              monotonic-reads, monotonic-writes, writes-follow-reads, replay,
              split-brain, liveness, resurrection, append-uniqueness
@@ -496,6 +526,7 @@ Operations    6 invoked: 3 ok, 1 failed, 2 unknown
 Messages      1,200 sent: 1,100 delivered, 60 lost, 40 blocked
 Leaders       n1  term 1    0.000s to 12.400s
               n2  term 2   13.000s to the end
+Last write    at 0.700s; then 3 of 8 replica-keys differed from n1 for 90ms
 Faults         10.000s  start  split: partition n1 | n2 n3
                15.000s  end    split: partition n1 | n2 n3
 End           at 31.200s, after 1,234 events; settled in 1.2s

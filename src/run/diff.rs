@@ -62,10 +62,13 @@ impl Account {
 
     fn told(&self, event: usize) -> ToldEvent {
         let (line, did) = self.lines(event);
+        let at = self.steps[event].0;
+        // What comes too late to do anything has no line in the trace.
+        let nothing = || format!("{:>15}  something that comes to nothing", at.to_string());
         ToldEvent {
             event,
-            at: self.steps[event].0,
-            line: line.to_owned(),
+            at,
+            line: if line.is_empty() { nothing() } else { line.to_owned() },
             did: did.into_iter().map(str::to_owned).collect(),
         }
     }

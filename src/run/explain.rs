@@ -91,7 +91,9 @@ pub fn explain<P: Protocol>(
     let queue = QueueKind::default();
     let finished = simulate::<P>(config, settings, seed, queue, Notes::default());
     let promises = P::promises(settings, config);
-    let checks = check::judge(&losses::evidence(config, &finished), &promises, finished.hazards);
+    let settles = P::settles_within(settings, config);
+    let evidence = losses::evidence(config, &finished);
+    let checks = check::judge(&evidence, &promises, &finished.incidents, settles);
     let mut durability = checks.iter().filter(|check| check.property == Property::Durability);
     let durability = durability.next().map_or(ExpectedVerdict::Unknown, |check| check.judged);
     let is_lossy = matches!(durability, ExpectedVerdict::Violation | ExpectedVerdict::Allowed);

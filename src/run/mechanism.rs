@@ -4,7 +4,7 @@
 //! certain:
 //!
 //! 1. Where a live node still has the write, or has had it replaced, and a higher version is shown all the same,
-//!    last write wins decided.
+//!    last write wins decided. Where it is the leader that shows an older one, it decided how the leader came to lack it.
 //! 2. Where only the node that accepted it ever had it and another dropped it on arrival, that drop decided.
 //! 3. Where nobody else ever had it, and another led while the node that accepted it was down: the crash decided, even
 //!    if its disk kept the write until the node came back and followed. It was never shipped.
@@ -29,7 +29,8 @@ use std::fmt;
 
 pub(super) use missed::missed;
 
-use crate::id::NodeId;
+use crate::check;
+use crate::id::{KeyId, NodeId};
 use crate::metrics::Leadership;
 use crate::protocol::{Cargo, DiscardReason, NodeSnapshot, Observation, Stored};
 use crate::sim::{Crash, Sighting, SightingKind, Target};
@@ -77,13 +78,15 @@ pub enum Mechanism {
     DeposedLeader,
     /// Of a read of several replicas: none of those that were counted had the write.
     QuorumMissed,
+    /// Others have it, and the leader at the end, which never had it, shows something else.
+    NotOnTheLeader,
     /// What the protocol says of itself does not tell.
     Unexplained,
 }
 
 impl Mechanism {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NeverShipped,
         Self::MemoryLost,
         Self::UnsyncedTailLost,
@@ -103,6 +106,7 @@ impl Mechanism {
         Self::NotYetThere,
         Self::DeposedLeader,
         Self::QuorumMissed,
+        Self::NotOnTheLeader,
         Self::Unexplained,
     ];
 
@@ -129,6 +133,7 @@ impl Mechanism {
             Self::NotYetThere => "not-yet-there",
             Self::DeposedLeader => "deposed-leader",
             Self::QuorumMissed => "quorum-missed",
+            Self::NotOnTheLeader => "not-on-the-leader",
             Self::Unexplained => "unexplained",
         }
     }
@@ -156,6 +161,7 @@ impl Mechanism {
             Self::NotYetThere => "lost_not_yet_there",
             Self::DeposedLeader => "lost_deposed_leader",
             Self::QuorumMissed => "lost_quorum_missed",
+            Self::NotOnTheLeader => "lost_not_on_the_leader",
             Self::Unexplained => "lost_unexplained",
         }
     }
@@ -185,6 +191,7 @@ impl Mechanism {
             Self::NotYetThere => "not there yet when the replica answered",
             Self::DeposedLeader => "unheard of by a deposed leader, which answered",
             Self::QuorumMissed => "on none of the replicas that the read counted",
+            Self::NotOnTheLeader => "on replicas that follow, while the leader never had it",
             Self::Unexplained => "the protocol's observations do not tell how",
         }
     }
@@ -454,28 +461,42 @@ impl Copies {
         let is_live = |node: NodeId| subject.finals.get(node.index()).is_some_and(|f| f.up);
         let mut kept = self.by_node.iter().filter(|(_, copied)| **copied == Copied::Has);
         let (keeper, _) = kept.find(|(node, _)| is_live(**node))?;
-        let live = subject.finals.iter().filter(|snapshot| snapshot.up);
         let Target { key, versions, .. } = subject.write;
-        let held = live.filter_map(|snapshot| Some((snapshot.data.get(key)?, snapshot)));
-        let newest = held.max_by_key(|(stored, _)| stored.version);
-        let (mechanism, decisive) = match (newest, subject.write.version()) {
-            (Some((stored, snapshot)), Some(version)) if stored.version > version => {
-                let refused = self.refused.map(|(_, at, _)| (snapshot.node, at));
+        let (mechanism, decisive) = match (shown(subject.finals, *key), subject.write.version()) {
+            (Some((stored, node)), Some(version)) if stored.version > version => {
+                let refused = self.refused.map(|(_, at, _)| (node, at));
                 let by = |(_, _, by): &(NodeId, Time, Stored)| by.version == stored.version;
                 let overtaken = self.overtaken.filter(by).map(|(node, at, _)| (node, at));
                 (Mechanism::OlderTimestamp, refused.or(overtaken))
             }
             (Some((stored, _)), _)
-                if versions.contains(&stored.version) && !subject.write.is(*key, *stored) =>
+                if versions.contains(&stored.version) && !subject.write.is(*key, stored) =>
             {
                 (Mechanism::VersionReused, self.refusal_on(*keeper))
             }
             _ if subject.write.removes() => {
                 (Mechanism::Resurrected, self.resurrection().or_else(|| self.refusal_on(*keeper)))
             }
-            _ => (Mechanism::Unexplained, self.refusal_on(*keeper)),
+            _ => self
+                .lacked_by_the_leader(subject)
+                .unwrap_or_else(|| (Mechanism::Unexplained, self.refusal_on(*keeper))),
         };
         Some(Cause { mechanism, decisive })
+    }
+
+    /// How the leader at the end, by which clients go, came to lack the write.
+    fn lacked_by_the_leader(
+        &self,
+        subject: Subject<'_>,
+    ) -> Option<(Mechanism, Option<(NodeId, Time)>)> {
+        let leader = check::leader(subject.finals)?;
+        match self.by_node.get(&leader) {
+            Some(copied) => copied.end(false).map(|(at, how)| (how, Some((leader, at)))),
+            None => {
+                let led = subject.leaderships.iter().rev().find(|led| led.node == leader);
+                Some((Mechanism::NotOnTheLeader, led.map(|led| (leader, led.from))))
+            }
+        }
     }
 
     /// The first node that took an older write in the place of a removal.
@@ -520,6 +541,19 @@ impl Copied {
         };
         Some((at, how))
     }
+}
+
+/// What clients are told of a key at the end, and by whom: what the leader holds, else the highest version on a live
+/// node.
+pub(super) fn shown(finals: &[NodeSnapshot], key: KeyId) -> Option<(Stored, NodeId)> {
+    let live = finals.iter().filter(|snapshot| snapshot.up);
+    let held = || {
+        let held = live.clone();
+        held.filter_map(|snapshot| Some((*snapshot.data.get(&key)?, snapshot.node)))
+    };
+    let leader = check::leader(finals);
+    let by_leader = held().find(|(_, node)| Some(*node) == leader);
+    by_leader.or_else(|| held().max_by_key(|(stored, _)| stored.version))
 }
 
 const fn of_discard(reason: DiscardReason) -> Mechanism {

@@ -13,7 +13,7 @@ use crate::sim::{Finished, Passage, Sighting, SightingKind};
 use crate::time::Time;
 
 use super::losses::Written;
-use super::mechanism::{Cause, Mechanism};
+use super::mechanism::{Cause, Mechanism, shown};
 
 /// No story has more steps, so that it fits a screen; of a longer one the middle is left out.
 const MOST_STEPS: usize = 20;
@@ -511,12 +511,18 @@ impl Teller<'_> {
             let stored = snapshot.data.get(&target.key).copied();
             stored.into_iter().chain(elements).any(|stored| target.is(target.key, stored))
         };
-        let keepers: Vec<NodeId> = live.clone().filter(held).map(|s| s.node).collect();
-        let newest = live.filter_map(|snapshot| snapshot.data.get(&self.write.target.key));
-        let newest = newest.max_by_key(|stored| stored.version);
-        let shown = words::holds(&self.config.names, self.write.target.key, newest.copied());
-        let left = match newest {
-            Some(_) => format!("{shown} is what is left"),
+        let keepers: Vec<NodeId> = live.filter(held).map(|s| s.node).collect();
+        let shown = shown(&self.run.finals, self.write.target.key);
+        let stored = shown.map(|(stored, _)| stored);
+        let what = words::holds(&self.config.names, self.write.target.key, stored);
+        let left = match shown {
+            Some((_, node)) if cause.is_some() && !keepers.is_empty() => {
+                format!(
+                    "{what} is what {node} shows, though {} still have it",
+                    words::nodes(&keepers)
+                )
+            }
+            Some(_) => format!("{what} is what is left"),
             None => format!("no node that is up has {key}"),
         };
         let text = match cause {

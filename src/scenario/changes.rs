@@ -67,7 +67,7 @@ pub(super) fn apply(
                 return None;
             }
         }
-        let (after, load) = decode_again(&tree, change, config.cluster.nodes, names, sink)?;
+        let (after, load) = decode_again(&tree, change, config, names, sink)?;
         let set = canonical(change, &network, &after);
         network = after;
         if let (Some(before), Some(after)) = (&workload, &load)
@@ -161,11 +161,13 @@ fn settable(key: &str, at: Loc, has_workload: bool, element: &Element<'_>) -> Op
 fn decode_again(
     tree: &Node,
     change: &Written<'_>,
-    nodes: u16,
+    config: &Config,
     names: &Interned,
     sink: &Sink,
 ) -> Option<(Network, Option<Workload>)> {
     let again = Sink::default();
+    let nodes = config.cluster.nodes;
+    let lasts = (Time::ZERO + config.duration).since(change.at);
     let read = |key: &str| tree.get(key).map(|node| Element::new(node, &again, key));
     let network = match read("network") {
         Some(element) => element.table(|table| network::network(table, nodes, names)),
@@ -173,8 +175,8 @@ fn decode_again(
             network::network(table, nodes, names)
         }),
     };
-    let load =
-        read("workload").map(|element| element.table(|table| workload::workload(table, nodes)));
+    let load = read("workload")
+        .map(|element| element.table(|table| workload::workload(table, nodes, lasts)));
     for problem in again.into_problems() {
         let outside = problem.place().is_none_or(|at| {
             !change.set.iter().any(|(path, _, node)| {

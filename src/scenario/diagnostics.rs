@@ -210,6 +210,14 @@ const SHOWN: usize = 50;
 pub struct Diagnostics {
     sources: Sources,
     problems: Vec<Problem>,
+    /// Whether they are mistakes, or only what may not be meant.
+    severity: Severity,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Severity {
+    Mistake,
+    Warning,
 }
 
 impl Diagnostics {
@@ -218,7 +226,12 @@ impl Diagnostics {
         let mut problems = sink.into_problems();
         problems.sort_by_key(|problem| problem.at);
         problems.dedup();
-        Self { sources, problems }
+        Self { sources, problems, severity: Severity::Mistake }
+    }
+
+    /// No mistake, but perhaps not meant.
+    pub(super) fn warning(sources: Sources, problem: Problem) -> Self {
+        Self { sources, problems: vec![problem], severity: Severity::Warning }
     }
 
     /// A mistake in an argument of a flag: where it is, what it is with a label for the place, and what would help.
@@ -232,7 +245,7 @@ impl Diagnostics {
         let source = sources.add(flag, text);
         let at = Loc { source, start: at.start, end: at.end };
         let problem = Problem::new(at, title, label).help(help);
-        Self { sources, problems: vec![problem] }
+        Self { sources, problems: vec![problem], severity: Severity::Mistake }
     }
 
     /// The same mistakes, each with a note of where they come from.
@@ -244,13 +257,18 @@ impl Diagnostics {
     /// A file that could not be read.
     pub(super) fn unreadable(origin: &str, why: &str) -> Self {
         let problem = Problem::nowhere(format!("cannot read `{origin}`: {why}"));
-        Self { sources: Sources::default(), problems: vec![problem] }
+        Self::of_problem(problem)
     }
 
     /// A mistake of a file as a whole, and what would help.
     pub(crate) fn of_file(origin: &str, title: &str, help: &str) -> Self {
         let problem = Problem::nowhere(format!("{origin}: {title}")).help(help);
-        Self { sources: Sources::default(), problems: vec![problem] }
+        Self::of_problem(problem)
+    }
+
+    fn of_problem(problem: Problem) -> Self {
+        let sources = Sources::default();
+        Self { sources, problems: vec![problem], severity: Severity::Mistake }
     }
 
     /// How many mistakes there are; at least one.
@@ -274,7 +292,11 @@ impl Diagnostics {
     }
 
     fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
-        let title = Level::ERROR.primary_title(problem.title.as_str());
+        let level = match self.severity {
+            Severity::Mistake => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level.primary_title(problem.title.as_str());
         let mut group = Group::with_title(title);
         // A place in another source than the first one's gets a snippet of its own.
         if let Some(at) = problem.at {

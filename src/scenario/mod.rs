@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use crate::config::{Cluster, Config};
-use crate::property::Promises;
+use crate::property::{Promises, SettlesWithin};
 use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::{Message, Protocol};
 use crate::rng::Probability;
@@ -26,6 +26,7 @@ mod document;
 mod export;
 mod faults;
 pub mod fuzz;
+mod intervals;
 mod leader_follower;
 mod names;
 mod network;
@@ -126,6 +127,8 @@ pub trait ConfiguredProtocol: Send + Sync {
     fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle;
     /// What it promises in this scenario.
     fn promises(&self, config: &Config) -> Promises;
+    /// How long it may need to settle after everything has healed.
+    fn settles_within(&self, config: &Config) -> SettlesWithin;
     /// What a put waits for, where that is a number of confirmations.
     fn awaited(&self, config: &Config) -> Option<Awaited>;
     /// The lengths of time on which it turns.
@@ -166,6 +169,10 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
 
     fn promises(&self, config: &Config) -> Promises {
         P::promises(&self.0, config)
+    }
+
+    fn settles_within(&self, config: &Config) -> SettlesWithin {
+        P::settles_within(&self.0, config)
     }
 
     fn awaited(&self, config: &Config) -> Option<Awaited> {
@@ -268,6 +275,8 @@ pub struct Scenario {
     pub protocol: Box<dyn ConfiguredProtocol>,
     /// What a campaign may draw, if the file says so.
     pub fuzz: Option<fuzz::Fuzz>,
+    /// What is no mistake, and may not be meant.
+    pub warnings: Option<Diagnostics>,
 }
 
 impl std::fmt::Debug for Scenario {
@@ -331,14 +340,14 @@ impl Scenario {
         registry: &Registry,
         overrides: &Overrides<'_>,
     ) -> Result<Self, Diagnostics> {
-        let decoded = sections::decode(origin, text, registry, overrides)?;
-        Ok(Self::of_decoded(origin, decoded))
+        let (decoded, warnings) = sections::decode(origin, text, registry, overrides)?;
+        Ok(Self { warnings, ..Self::of_decoded(origin, decoded) })
     }
 
     fn of_decoded(origin: &str, (config, protocol, fuzz): sections::Decoded) -> Self {
         let stem = Path::new(origin).file_stem();
         let name = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        Self { name, config, protocol, fuzz }
+        Self { name, config, protocol, fuzz, warnings: None }
     }
 
     /// The scenario as TOML that parses back to equal settings, every setting explicit.

@@ -33,7 +33,7 @@ pub fn schema(registry: &Registry) -> Value {
             "title": text("What the scenario shows, in a line.", ""),
             "seed": integer("The seed used when the command line names none.", 0, i64::MAX.unsigned_abs(), Some(1)),
             "duration": duration("How long faults and workload last.", Some("30s")),
-            "settle": duration("How long the healed cluster may take to settle after that.", Some("30s")),
+            "settle": duration("How long the healed cluster may take to settle after that. The default is 30s, or longer where the settings may need it.", Some("30s")),
             "ties": choice("The order of events at one instant: as they were caused, or drawn.", &["causal", "random"], "causal"),
             "cluster": cluster(),
             "protocol": protocol,

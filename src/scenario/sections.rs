@@ -10,8 +10,9 @@ use super::{
     ConfiguredProtocol, Diagnostics, Overrides, Registry, changes, faults, network, script, set,
     tree, vary,
 };
-use crate::config::{Bounds, Cluster, Config, Ties};
+use crate::config::{Bounds, Cluster, Config, Pace, Ties};
 use crate::id::{MAX_NODES, NodeId};
+use crate::sampler::Distribution;
 use crate::time::Span;
 
 /// The words for the order of events of one instant.
@@ -20,16 +21,25 @@ pub(super) const TIES: [(&str, Ties); 2] = [("causal", Ties::Causal), ("random",
 /// The most nodes, in the type of [`Cluster::nodes`].
 pub(super) const NODES: u16 = MAX_NODES as u16;
 
+/// How long a cluster may settle where a file is silent: so long, or longer where its settings need it, but not longer
+/// than [`MOST_SETTLE`].
+const SETTLE: Span = Span::from_secs(30);
+
+const MOST_SETTLE: Span = Span::from_secs(600);
+
 /// The settings, the protocol with its own, and what a campaign may draw.
 pub(super) type Decoded = (Config, Box<dyn ConfiguredProtocol>, Option<Fuzz>);
 
-/// Parses and decodes a file with its arguments.
+/// The same, and what may not be meant.
+pub(super) type Warned = (Decoded, Option<Diagnostics>);
+
+/// Parses and decodes a file with its arguments, and says what may not be meant.
 pub(super) fn decode(
     origin: &str,
     text: &[u8],
     registry: &Registry,
     overrides: &Overrides<'_>,
-) -> Result<Decoded, Diagnostics> {
+) -> Result<Warned, Diagnostics> {
     let sink = Sink::default();
     decode_into(origin, text, registry, overrides, sink).0
 }
@@ -41,7 +51,7 @@ fn decode_into(
     registry: &Registry,
     overrides: &Overrides<'_>,
     sink: Sink,
-) -> (Result<Decoded, Diagnostics>, Option<Sink>) {
+) -> (Result<Warned, Diagnostics>, Option<Sink>) {
     let mut sources = Sources::default();
     let Some(mut root) = tree::parse(origin, text, &mut sources, &sink) else {
         return (Err(Diagnostics::new(sources, sink)), None);
@@ -63,7 +73,11 @@ fn decode_into(
         });
     }
     match decoded {
-        Some(decoded) if sink.is_clean() => (Ok(decoded), Some(sink)),
+        Some(decoded) if sink.is_clean() => {
+            let warning = short_settle(&root, &decoded);
+            let warnings = warning.map(|warning| Diagnostics::warning(sources, warning));
+            (Ok((decoded, warnings)), Some(sink))
+        }
         _ => (Err(Diagnostics::new(sources, sink)), None),
     }
 }
@@ -99,7 +113,8 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     let title = table.or("title", "", Element::line);
     let seed = table.or("seed", 1, |seed| seed.integer(0..=i64::MAX.unsigned_abs()));
     let duration = table.or("duration", Span::from_secs(30), Element::positive_duration);
-    let settle = table.or("settle", Span::from_secs(30), Element::duration);
+    let settle_given = table.optional("settle", Element::duration);
+    let settle = settle_given.map(|given| given.unwrap_or(SETTLE));
     let ties = table.or("ties", Ties::Causal, |ties| ties.choice(&TIES));
     let nodes_given = table.required("cluster", |cluster| cluster.table(self::cluster));
     // With a wrong cluster everything else is read all the same, as if it had all nodes there can be.
@@ -108,7 +123,8 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     let protocol = table
         .required("protocol", |element| element.table(|table| protocol(table, &cluster, registry)));
     let workload = table.optional("workload", |workload| {
-        workload.table(|table| super::workload::workload(table, cluster.nodes))
+        let lasts = duration.unwrap_or(Span::ZERO);
+        workload.table(|table| super::workload::workload(table, cluster.nodes, lasts))
     });
 
     let frame = Frame {
@@ -163,7 +179,53 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     // Changes are decoded on top of settings that are right.
     config.changes = changes::apply(&changes?, root, &config, &names, table.sink())?;
     config.names = names.into_names();
-    Some((config, protocol?, fuzz?))
+    let protocol = protocol?;
+    if stands_still(&config, protocol.as_ref()) {
+        let at = table.key_at("workload");
+        let title = "these clients would ask for ever at one instant";
+        let label = "nobody thinks, requests take no time, and answers come at once";
+        let problem = Problem::new(at, title, label);
+        table.sink().push(
+            problem.help("set `workload.think`, `workload.operations` or `network.client-delay`"),
+        );
+        return None;
+    }
+    if settle_given == Some(None)
+        && let Some(needed) = protocol.settles_within(&config).whole_seconds()
+    {
+        config.settle = needed.clamp(SETTLE, MOST_SETTLE);
+    }
+    Some((config, protocol, fuzz?))
+}
+
+/// Whether the workload begins with a loop in which no time passes. A write that waits for others, or for a disk, takes
+/// time; so nothing is said of other protocols.
+fn stands_still(config: &Config, protocol: &dyn ConfiguredProtocol) -> bool {
+    let Some(load) = &config.workload else { return false };
+    let at_once = Distribution::Constant(Span::ZERO);
+    let thinks = !matches!(&load.pace, Pace::Closed { think } if *think == at_once);
+    let legs = config.network.client_legs.iter().map(|leg| &leg.delay);
+    let takes_time = legs.chain([&config.network.client_delay]).any(|delay| *delay != at_once);
+    let answers_at_once =
+        || protocol.awaited(config).is_some_and(|awaited| awaited.confirmations == 0);
+    load.operations.is_none() && !thinks && !takes_time && answers_at_once()
+}
+
+/// What is said of a `settle` that is shorter than the settings may need.
+fn short_settle(root: &Node, (config, protocol, _): &Decoded) -> Option<Problem> {
+    let needed = protocol.settles_within(config).whole_seconds()?;
+    if config.settle >= needed {
+        return None;
+    }
+    let title = format!("`settle` is shorter than these settings may need, {needed}");
+    let help = "a property that is to hold in the end and does not is `unknown` in such a run, and no violation";
+    let problem = match root.get("settle") {
+        Some(settle) => {
+            Problem::new(settle.at, title, format!("{needed} would do, whatever goes wrong before"))
+        }
+        None => Problem::nowhere(format!("{title}: it is {} by default", config.settle)),
+    };
+    Some(problem.help(help))
 }
 
 fn cluster(table: &mut TableDecoder<'_>) -> Option<Cluster> {

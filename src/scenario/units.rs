@@ -99,6 +99,14 @@ pub fn read_percentage(text: &str) -> Option<Probability> {
 /// as fast again and jump at most [`MAX_JUMPS`], stays far inside the 292 years of a signed clock.
 pub(super) const LONGEST: Span = Span::from_secs(10 * 365 * 24 * 60 * 60);
 
+/// The shortest time between two rounds of what goes on for as long as a run does: ten thousand times a second, far
+/// below what any real system does, and little enough that an hour's run ends.
+pub(super) const SHORTEST_ROUND: Span = Span::from_micros(100);
+
+/// The shortest time, on average, that a client thinks, waits for an answer or waits before it tries again, unless it
+/// does not wait at all: a client that asks at one instant for ever is found out by the simulation.
+pub(super) const SHORTEST_WAIT: Span = Span::from_micros(1);
+
 /// The most that a node's clock may be off and jump, all jumps together, in nanoseconds.
 pub(super) const MAX_JUMPS: u64 = LONGEST.nanos();
 

@@ -1,6 +1,7 @@
 //! `[workload]`: clients that generate operations.
 
 use super::decode::{Element, TableDecoder};
+use super::intervals::grouped;
 use crate::config::{Mix, Pace, Patience, ReadFrom, ReadQuorum, Skew, Workload};
 use crate::sampler::Distribution;
 use crate::time::Span;
@@ -14,16 +15,20 @@ pub(super) const MAX_BURST: u32 = 1_000_000;
 /// The most operations: the history numbers its events by 32 bits, two an operation.
 pub(super) const MAX_OPERATIONS: u64 = 1_000_000_000;
 
-/// `[workload]`.
-pub(super) fn workload(table: &mut TableDecoder<'_>, nodes: u16) -> Option<Workload> {
+/// The most operations that arrivals may bring where the workload does not say how many there are: some gigabytes of
+/// history.
+pub(super) const MAX_ARRIVALS: u64 = 20_000_000;
+
+/// `[workload]`, which lasts so long.
+pub(super) fn workload(table: &mut TableDecoder<'_>, nodes: u16, lasts: Span) -> Option<Workload> {
     let clients = table.or("clients", 1, |clients| clients.integer_u32(1..=MAX_CLIENTS));
-    let pace = pace(table);
     let operations = table.or("operations", None, |operations| {
         if operations.is_text("unlimited") {
             return Some(None);
         }
         operations.integer(1..=MAX_OPERATIONS).map(Some)
     });
+    let pace = pace(table, (operations == Some(None)).then_some(lasts));
     let keys = table.or("keys", 10, |keys| keys.integer_u32(1..=MAX_KEYS));
     let skew = table.or("skew", Skew::Uniform, skew);
     let mix = table.or("mix", Mix { put: 100, ..Mix::default() }, mix);
@@ -45,13 +50,13 @@ pub(super) fn workload(table: &mut TableDecoder<'_>, nodes: u16) -> Option<Workl
 }
 
 /// `think` or `open`.
-fn pace(table: &mut TableDecoder<'_>) -> Option<Pace> {
+fn pace(table: &mut TableDecoder<'_>, lasts: Option<Span>) -> Option<Pace> {
     let think = table.get("think");
     let open = table.get("open");
     // Both are read even where they exclude each other: each may have mistakes of its own.
     let is_given = (think.is_some(), open.is_some());
-    let think = think.map(|think| think.distribution());
-    let open = open.map(|open| open.table(arrivals));
+    let think = think.map(|think| think.waits());
+    let open = open.map(|open| open.table(|table| arrivals(table, lasts)));
     match is_given {
         (true, true) => {
             table.contradiction(
@@ -69,7 +74,7 @@ fn pace(table: &mut TableDecoder<'_>) -> Option<Pace> {
 }
 
 /// `open = { rate, arrivals, burst }` or `open = { interval, burst }`.
-fn arrivals(table: &mut TableDecoder<'_>) -> Option<Pace> {
+fn arrivals(table: &mut TableDecoder<'_>, lasts: Option<Span>) -> Option<Pace> {
     let burst = table.or("burst", 1, |burst| burst.integer_u32(1..=MAX_BURST));
     let words = [("poisson", true), ("constant", false)];
     let arrivals = table.get("arrivals");
@@ -86,6 +91,11 @@ fn arrivals(table: &mut TableDecoder<'_>) -> Option<Pace> {
         }
         _ => interval(value),
     };
+    let read = |source: usize, value: &Element<'_>| {
+        let interval = read(source, value)?;
+        few_enough(value, &interval, burst?, lasts)?;
+        Some(interval)
+    };
     let interval = table.exactly_one(&["rate", "interval"], "the open loop's pace", read);
     if arrivals.is_some() && table.get("interval").is_some() && table.get("rate").is_none() {
         table.contradiction(
@@ -97,6 +107,23 @@ fn arrivals(table: &mut TableDecoder<'_>) -> Option<Pace> {
         return None;
     }
     Some(Pace::Open { interval: interval?, burst: burst? })
+}
+
+/// Whether no more arrives in all than a run can play.
+fn few_enough(
+    value: &Element<'_>,
+    interval: &Distribution,
+    burst: u32,
+    lasts: Option<Span>,
+) -> Option<()> {
+    let (Some(lasts), Some(mean)) = (lasts, interval.mean_nanos()) else { return Some(()) };
+    let arrive = lasts.nanos() as f64 / mean * f64::from(burst);
+    if arrive <= MAX_ARRIVALS as f64 {
+        return Some(());
+    }
+    let title = format!("about {} operations would arrive in {lasts}", grouped(arrive as u64));
+    let most = grouped(MAX_ARRIVALS);
+    value.wrong(title, format!("expected at most {most}, or `operations` to say how many"))
 }
 
 /// `rate`: the mean time between arrivals of `burst` each.
@@ -191,10 +218,10 @@ fn replica_count(element: &Element<'_>, nodes: u16) -> Option<u16> {
 
 /// `timeout`, `retries`, `backoff` and `ask-next`.
 pub(super) fn patience(table: &mut TableDecoder<'_>) -> Option<Patience> {
-    let timeout = table.or("timeout", Span::from_secs(10), Element::positive_duration);
+    let timeout = table.or("timeout", Span::from_secs(10), Element::wait);
     let retries = table.or("retries", 0, |retries| retries.integer_u32(0..=1_000_000));
     let backoff =
-        table.or("backoff", Distribution::Constant(Span::from_millis(10)), Element::distribution);
+        table.or("backoff", Distribution::Constant(Span::from_millis(10)), Element::waits);
     let ask_next = table.or("ask-next", false, Element::boolean);
     Some(Patience { timeout: timeout?, retries: retries?, backoff: backoff?, ask_next: ask_next? })
 }

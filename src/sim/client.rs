@@ -29,6 +29,16 @@ pub(crate) struct Clients {
     script: Vec<Option<OpId>>,
     /// Operations under way.
     pub(crate) busy: usize,
+    /// How many of them are writes.
+    writing: usize,
+    /// Writes of the script that are not invoked yet.
+    writes_to_come: usize,
+    /// Invocations and arrivals that are scheduled for the time before the fault phase ends.
+    turns_to_come: usize,
+    /// Whether the workload may write.
+    may_write: bool,
+    /// When the fault phase ends.
+    end: Time,
     nodes: u16,
 }
 
@@ -125,6 +135,12 @@ impl Clients {
             workload: config.workload.as_ref().map(Generator::new),
             script: vec![None; config.script.len()],
             busy: 0,
+            writing: 0,
+            writes_to_come: config.script.iter().filter(|one| one.operation.is_write()).count(),
+            turns_to_come: 0,
+            may_write: config.workload.as_ref().is_some_and(|workload| workload.mix.has_writes())
+                || config.changes.iter().any(|change| change.workload.is_some()),
+            end: Time::ZERO + config.duration,
             nodes: config.cluster.nodes,
         }
     }
@@ -139,18 +155,21 @@ impl Clients {
             match &generator.settings.pace {
                 Pace::Closed { .. } => {
                     for client in (0..generator.settings.clients).map(ClientId) {
-                        generator.schedule_next(client, 0, kernel);
+                        let due_at = generator.schedule_next(client, 0, kernel);
+                        self.turns_to_come += usize::from(due_at.is_some_and(|at| at < self.end));
                     }
                 }
                 Pace::Open { .. } => {
                     generator.idle.extend((0..generator.settings.clients).map(Reverse));
-                    generator.schedule_arrival(0, kernel);
+                    let due_at = generator.schedule_arrival(0, kernel);
+                    self.turns_to_come += usize::from(due_at.is_some_and(|at| at < self.end));
                 }
             }
         }
         for (client, state) in (0..).map(ClientId).zip(&self.list) {
             if let Some(place) = state.script.front() {
                 let at = config.script[*place].at;
+                self.turns_to_come += usize::from(at < self.end);
                 kernel.schedule(
                     at,
                     scripted_id(config, *place),
@@ -183,6 +202,20 @@ impl Clients {
         under_way.filter(asks).map(|current| current.asked)
     }
 
+    /// Whether the attempt under way has taken too long by now, the time of an alarm.
+    pub(crate) fn is_out_of_patience(&self, client: ClientId, now: Time) -> bool {
+        let state = &self.list[client.0 as usize];
+        let current = state.current.as_ref();
+        state.alarm_at == Some(now) && current.is_some_and(|current| current.deadline <= now)
+    }
+
+    /// Whether a client whose turn it is has an operation to invoke.
+    pub(crate) fn has_more_to_ask(&self, client: ClientId) -> bool {
+        let state = &self.list[client.0 as usize];
+        let share = self.workload.as_ref().map_or(0, |generator| generator.share(client));
+        !state.script.is_empty() || u64::from(state.begun) < share
+    }
+
     /// The identity of an attempt, while its client still waits for the answer.
     #[inline]
     pub(crate) fn attempt_id(&self, client: ClientId, request: RequestId) -> Option<CausalId> {
@@ -208,8 +241,28 @@ impl Clients {
         lines
     }
 
+    /// Whether no write is under way and none is to come.
+    #[inline]
+    pub(crate) fn has_written(&self) -> bool {
+        let waits = || self.workload.as_ref().is_some_and(|workload| !workload.waiting.is_empty());
+        let under_way = if self.may_write { self.busy } else { self.writing };
+        let to_come = || self.may_write && (self.turns_to_come > 0 || waits());
+        under_way == 0 && self.writes_to_come == 0 && !to_come()
+    }
+
+    /// A client's turn to invoke has come.
+    pub(crate) fn turn<P: Protocol, Q: EventQueue<Event<P>>>(
+        &mut self,
+        client: ClientId,
+        due_at: Time,
+        world: &mut World<'_, P, Q>,
+    ) {
+        self.turns_to_come -= usize::from(world.kernel.now < self.end);
+        self.invoke(client, due_at, world);
+    }
+
     /// A client's turn to invoke: its next scripted operation, or its next generated one.
-    pub(crate) fn invoke<P: Protocol, Q: EventQueue<Event<P>>>(
+    fn invoke<P: Protocol, Q: EventQueue<Event<P>>>(
         &mut self,
         client: ClientId,
         due_at: Time,
@@ -218,6 +271,7 @@ impl Clients {
         let state = &mut self.list[client.0 as usize];
         if let Some(place) = state.script.pop_front() {
             let scripted = &world.config.script[place];
+            self.writes_to_come -= usize::from(scripted.operation.is_write());
             let invocation = Invocation {
                 id: scripted_id(world.config, place),
                 operation: scripted.operation,
@@ -287,6 +341,7 @@ impl Clients {
             );
         }
         self.busy += 1;
+        self.writing += usize::from(operation.is_write());
         state.current = Some(Current {
             op,
             id,
@@ -490,6 +545,7 @@ impl Clients {
         let state = &mut self.list[client.0 as usize];
         let Some(current) = state.current.take() else { return };
         self.busy -= 1;
+        self.writing -= usize::from(current.operation.is_write());
         state.incarnation += u32::from(status == Status::Info);
         let (mut contents, mut elements) = (None, None);
         if let Some((_, Reply { outcome: Outcome::Ok(Response::Written { version, .. }), .. })) =
@@ -538,6 +594,7 @@ impl Clients {
         let state = &self.list[client.0 as usize];
         if let Some(place) = state.script.front() {
             let due_at = world.config.script[*place].at.max(world.kernel.now);
+            self.turns_to_come += usize::from(due_at < self.end);
             world.kernel.schedule(
                 due_at,
                 scripted_id(world.config, *place),
@@ -556,7 +613,10 @@ impl Clients {
                     self.invoke(client, world.kernel.now, world);
                 }
             }
-            Pace::Closed { .. } => generator.schedule_next(client, state.begun, world.kernel),
+            Pace::Closed { .. } => {
+                let due_at = generator.schedule_next(client, state.begun, world.kernel);
+                self.turns_to_come += usize::from(due_at.is_some_and(|at| at < self.end));
+            }
             Pace::Open { .. } => match generator.waiting.pop_front() {
                 None => generator.idle.push(Reverse(client.0)),
                 Some((index, due_at)) => {
@@ -573,11 +633,13 @@ impl Clients {
         index: u64,
         world: &mut World<'_, P, Q>,
     ) {
+        self.turns_to_come -= usize::from(world.kernel.now < self.end);
         let Some(generator) = &mut self.workload else { return };
         let Pace::Open { burst, .. } = generator.settings.pace else { return };
         let last = generator.settings.operations.unwrap_or(u64::MAX);
         let end = (index + u64::from(burst)).min(last);
-        generator.schedule_arrival(end, world.kernel);
+        let due_at = generator.schedule_arrival(end, world.kernel);
+        self.turns_to_come += usize::from(due_at.is_some_and(|at| at < self.end));
         for index in index..end {
             let Some(generator) = &mut self.workload else { return };
             match generator.idle.pop() {

@@ -8,7 +8,8 @@
 //!
 //! Faults ([`DiskFault`]): a full disk takes no append and no replacement, and says so; a lying one completes syncs
 //! that make nothing durable; a torn write leaves a hole of zeros in what a power loss found unsynced, and all the
-//! rest of it; a bit flips in what was written; a disk that cannot be read fails those that start from it.
+//! rest of it; a bit flips in what was written; a disk that cannot be read fails those that start from it. What a slow
+//! disk still holds back when the fault ends completes then, or when it would have without the fault, if that is later.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,9 @@ use crate::config::DiskFault;
 use crate::protocol::{DiskError, DiskImage, DiskOperation, DiskOrigin, File, Ticket, wal};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::sampler::Distribution;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
+use super::queue::Handle;
 use ledger::Ledger;
 
 /// The longest hole of a torn write, in bytes.
@@ -43,6 +45,8 @@ pub(crate) struct Disk {
 pub(crate) struct Done {
     pub(crate) at: Time,
     pub(crate) result: Result<(), DiskError>,
+    /// Whether a fault makes it longer: it may complete sooner when that ends.
+    pub(crate) is_slowed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +86,29 @@ struct Sync {
     sequence: u64,
     /// How many records had been appended when it was asked for.
     appended: u64,
+    pace: Pace,
+}
+
+/// How a sync under way gets on.
+#[derive(Debug)]
+struct Pace {
+    asked_at: Time,
+    /// When the disk had done with the sync before it.
+    starts_at: Time,
+    takes: Span,
+    /// What each fault of a slow disk, by its index, adds to that.
+    slower: Vec<(u32, Span)>,
+    ends_at: Time,
+    /// The event of its completion, where a fault adds something.
+    event: Option<Handle>,
+}
+
+impl Pace {
+    /// When it ends if nothing else holds it back.
+    fn ends(&self) -> Time {
+        let ends = self.starts_at.later(self.takes);
+        self.slower.iter().fold(ends, |ends, (_, longer)| ends.later(*longer))
+    }
 }
 
 impl Disk {
@@ -97,7 +124,7 @@ impl Disk {
         let writes =
             matches!(operation, DiskOperation::Append { .. } | DiskOperation::Replace { .. });
         if writes && self.is_full() {
-            return Some(Done { at: now, result: Err(DiskError::Full) });
+            return Some(Done { at: now, result: Err(DiskError::Full), is_slowed: false });
         }
         let contents = self.files.entry(file).or_default();
         match *operation {
@@ -130,17 +157,32 @@ impl Disk {
         }
         let (edition, covers) = (contents.now.number, contents.now.written.len());
         let (sequence, appended) = (contents.ledger.written(), contents.appended);
-        self.syncs.push(Sync { ticket, file, edition, covers, sequence, appended });
         let takes = latency.sample(|index| draws.draw(Purpose::Sync, id, index));
-        self.busy_until = self.busy_until.max(now) + takes;
-        for (_, fault, what) in &self.faults {
-            if let DiskFault::Slow(longer) = what {
-                let id = id.child(Cause::Fault, fault.get(), 0);
-                let longer = longer.sample(|index| draws.draw(Purpose::FaultDelay, id, index));
-                self.busy_until += longer;
-            }
+        let slower = self.slower(id, draws);
+        let is_slowed = !slower.is_empty();
+        let (starts_at, ends_at) = (self.busy_until.max(now), Time::ZERO);
+        let mut pace = Pace { asked_at: now, starts_at, takes, slower, ends_at, event: None };
+        pace.ends_at = pace.ends();
+        self.busy_until = pace.ends_at;
+        self.syncs.push(Sync { ticket, file, edition, covers, sequence, appended, pace });
+        Some(Done { at: self.busy_until, result: Ok(()), is_slowed })
+    }
+
+    /// By how much each fault makes this sync longer.
+    fn slower(&self, id: CausalId, draws: &Draws) -> Vec<(u32, Span)> {
+        let longer = |(index, fault, what): &(u32, CausalId, DiskFault)| {
+            let DiskFault::Slow(longer) = what else { return None };
+            let id = id.child(Cause::Fault, fault.get(), 0);
+            Some((*index, longer.sample(|index| draws.draw(Purpose::FaultDelay, id, index))))
+        };
+        self.faults.iter().filter_map(longer).collect()
+    }
+
+    /// Notes the event of the completion of a sync that a fault makes longer.
+    pub(crate) fn completes_by(&mut self, ticket: Ticket, event: Handle) {
+        if let Some(sync) = self.syncs.iter_mut().find(|sync| sync.ticket == ticket) {
+            sync.pace.event = Some(event);
         }
-        Some(Done { at: self.busy_until, result: Ok(()) })
     }
 
     /// A fault starts.
@@ -148,9 +190,34 @@ impl Disk {
         self.faults.push((index, name, fault));
     }
 
-    /// The fault of this index is over.
-    pub(crate) fn end(&mut self, index: u32) {
+    /// The fault of this index is over. The syncs that complete sooner for it: which, by which event until now, and
+    /// when.
+    pub(crate) fn end(&mut self, index: u32, now: Time) -> Vec<(Ticket, Handle, Time)> {
         self.faults.retain(|(other, ..)| *other != index);
+        let mut sooner = Vec::new();
+        let mut before: Option<Time> = None;
+        for Sync { ticket, pace, .. } in &mut self.syncs {
+            pace.slower.retain(|(other, _)| *other != index);
+            if let Some(before) = before {
+                pace.starts_at = before.max(pace.asked_at);
+            }
+            let ends = pace.ends();
+            before = Some(ends);
+            let at = ends.max(now);
+            if let Some(event) = pace.event
+                && at < pace.ends_at
+            {
+                pace.ends_at = at;
+                sooner.push((*ticket, event, at));
+            }
+        }
+        self.busy_until = before.unwrap_or(self.busy_until);
+        sooner
+    }
+
+    /// Whether a sync of this ticket is under way.
+    pub(crate) fn is_syncing(&self, ticket: Ticket) -> bool {
+        self.syncs.iter().any(|sync| sync.ticket == ticket)
     }
 
     fn has(&self, fault: &DiskFault) -> bool {
@@ -307,7 +374,6 @@ mod twin;
 mod tests {
     use super::*;
     use crate::rng::Root;
-    use crate::time::Span;
 
     const FILE: File = File(1);
 
@@ -444,7 +510,7 @@ mod tests {
         let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
         bench.disk.complete(ticket);
         assert_eq!(bench.disk.files[&FILE].now.synced, 0);
-        bench.disk.end(0);
+        assert_eq!(bench.disk.end(0, Time::ZERO), []);
         let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
         bench.disk.complete(ticket);
         assert_eq!(bench.disk.files[&FILE].now.synced, 2);
@@ -461,10 +527,11 @@ mod tests {
             let named = (Ticket(7), FILE);
             let done =
                 bench.disk.perform(named, &operation, b"x", (at, id), (&bench.draws, &latency));
-            assert_eq!(done, Some(Done { at, result: Err(DiskError::Full) }));
+            let full = Done { at, result: Err(DiskError::Full), is_slowed: false };
+            assert_eq!(done, Some(full));
         }
         assert_eq!(bench.disk.image().bytes(FILE), b"ab");
-        bench.disk.end(0);
+        assert_eq!(bench.disk.end(0, Time::ZERO), []);
         bench.append(b"c");
         assert_eq!(bench.disk.image().bytes(FILE), b"abc");
     }

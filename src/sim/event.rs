@@ -7,12 +7,12 @@ use crate::digest::{Digest, DigestValue};
 use crate::history::History;
 use crate::id::{ClientId, NodeId};
 use crate::metrics::MessageCounts;
-use crate::property::{Hazard, Hazards};
+use crate::property::{Befallen, Hazard, Incidents};
 use crate::protocol::{DiskError, Message, Protocol, Reply, RequestId, Ticket};
 use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
 
-use super::queue::EventQueue;
+use super::queue::{EventQueue, Handle};
 use super::record::Grounded;
 use super::trace::Trace;
 
@@ -157,8 +157,8 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     pub(crate) counts: MessageCounts,
     /// Messages between nodes that are on their way and mean something besides "I am here".
     pub(crate) in_flight: u64,
-    /// What happened that may void a promise.
-    pub(crate) hazards: Hazards,
+    /// What befell whom that may void a promise.
+    pub(crate) incidents: Incidents,
     /// A line an event, if asked for.
     pub(crate) trace: Trace,
     /// Messages that were stopped, if asked for.
@@ -182,7 +182,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
             history: History::with_capacity(operations),
             counts: MessageCounts::default(),
             in_flight: 0,
-            hazards: Hazards::NONE,
+            incidents: Incidents::NONE,
             trace,
             grounded: None,
             events: 0,
@@ -199,14 +199,31 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
     /// random one drawn from their identities where the scenario asks for that.
     #[inline]
     pub(crate) fn schedule(&mut self, at: Time, id: CausalId, what: What<P>) {
+        let order = self.order(id);
+        self.queue.push(at, order, Event { id, what });
+    }
+
+    /// Schedules an event that may be taken back; by what it is known then.
+    pub(crate) fn schedule_revocable(&mut self, at: Time, id: CausalId, what: What<P>) -> Handle {
+        let order = self.order(id);
+        self.queue.push_revocable(at, order, Event { id, what })
+    }
+
+    /// Takes an event back that has not come; nothing when it has.
+    pub(crate) fn revoke(&mut self, handle: Handle) -> Option<Event<P>> {
+        self.queue.revoke(handle)
+    }
+
+    /// The place of the next event to be scheduled among those of its instant.
+    #[inline]
+    fn order(&mut self, id: CausalId) -> u64 {
         let sequence = self.sequence;
         self.sequence += 1;
-        let order = match self.ties {
+        match self.ties {
             Ties::Causal => sequence,
             // Forty bits in all: sixteen of chance before the last twenty-four of the sequence.
             Ties::Random => self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff,
-        };
-        self.queue.push(at, order, Event { id, what });
+        }
     }
 
     /// Keeps the first `orders` orders of every instant for [`Self::schedule_first`]. Before anything is scheduled.
@@ -270,6 +287,12 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         &mut self.queue
     }
 
+    /// Whether there was no room for an event: the run cannot go on.
+    #[inline]
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.queue.is_overfull()
+    }
+
     pub(crate) fn pending_events(&self) -> usize {
         self.queue.len()
     }
@@ -278,14 +301,19 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         self.digest.value()
     }
 
+    /// Notes that a hazard befell a node.
+    pub(crate) fn befalls(&mut self, node: NodeId, hazard: Hazard) {
+        self.incidents.note(hazard, Befallen::Node(node), self.now);
+    }
+
     /// Notes that a message between nodes will not arrive.
-    pub(crate) fn lose(&mut self, blocked: bool) {
+    pub(crate) fn lose(&mut self, (from, to): (NodeId, NodeId), blocked: bool) {
         if blocked {
             self.counts.blocked += 1;
         } else {
             self.counts.lost += 1;
         }
-        self.hazards.insert(Hazard::MessageLost);
+        self.incidents.note_lost_message(from, to, self.now);
     }
 }
 

@@ -4,9 +4,9 @@ use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Status};
 use crate::id::{NodeId, NodeSet, OpId};
 use crate::metrics::{
-    Application, Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved,
+    Application, LastWrite, Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved,
 };
-use crate::property::Hazards;
+use crate::property::Incidents;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::time::Time;
 
@@ -24,6 +24,8 @@ pub(crate) struct Finished {
     pub(crate) history: History,
     pub(crate) finals: Vec<NodeSnapshot>,
     pub(crate) settlement: Settlement,
+    /// How far followers were from the leader when the last write was answered; `None` where none was, or nobody led.
+    pub(crate) last_write: Option<LastWrite>,
     pub(crate) messages: MessageCounts,
     /// Arrivals that were never invoked.
     pub(crate) unserved: Unserved,
@@ -31,7 +33,7 @@ pub(crate) struct Finished {
     pub(crate) recoveries: Vec<Recovery>,
     /// Every fault that struck, in order of time.
     pub(crate) strikes: Vec<Strike>,
-    pub(crate) hazards: Hazards,
+    pub(crate) incidents: Incidents,
     /// Nodes that are up and never lost what was in their memory.
     pub(crate) survivors: NodeSet,
     /// What each expected state looked like at its time, in file order.
@@ -57,6 +59,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             waiting_for: vec!["the settling phase, which never began".to_owned()],
         });
         self.look_at_all_states();
+        let last_write = self.last_write();
         let now = self.kernel.now;
         // Of a run that ended before its faults were over: what still waits for a client never gets one.
         self.clients.stop(now);
@@ -81,12 +84,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             events: self.kernel.events,
             finals,
             settlement,
+            last_write,
             messages: self.kernel.counts,
             unserved: self.clients.unserved(),
             leaderships: self.leaderships,
             recoveries: self.recoveries,
             strikes: self.strikes,
-            hazards: self.kernel.hazards,
+            incidents: self.kernel.incidents,
             states: self.states.into_snapshots(),
             script: self.clients.script_operations().to_vec(),
             history: self.kernel.history,

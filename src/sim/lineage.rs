@@ -7,7 +7,7 @@ use crate::rng::CausalId;
 use crate::time::Time;
 
 use super::event::Event;
-use super::queue::EventQueue;
+use super::queue::{EventQueue, Handle};
 
 /// Another queue, and for each event the one that was being played when it was scheduled.
 #[derive(Debug)]
@@ -26,6 +26,21 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Lineage<Q> {
     fn push(&mut self, time: Time, order: u64, event: Event<P>) {
         self.pending.insert(event.id, self.parents.len().checked_sub(1));
         self.inner.push(time, order, event);
+    }
+
+    fn push_revocable(&mut self, time: Time, order: u64, event: Event<P>) -> Handle {
+        self.pending.insert(event.id, self.parents.len().checked_sub(1));
+        self.inner.push_revocable(time, order, event)
+    }
+
+    fn revoke(&mut self, handle: Handle) -> Option<Event<P>> {
+        let event = self.inner.revoke(handle)?;
+        self.pending.remove(&event.id);
+        Some(event)
+    }
+
+    fn is_overfull(&self) -> bool {
+        self.inner.is_overfull()
     }
 
     fn pop(&mut self) -> Option<(Time, Event<P>)> {

@@ -1,14 +1,14 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `refusal`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `observe`, `watch`, `record`, `trace`, `finish`. The head of each file that can go wrong states its fault model.
+//! `network`, `refusal`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `agreement`, `observe`, `watch`, `record`, `trace`, `lines`, `finish`. The head of each file that can go wrong states its fault model.
 
 use crate::config::{Config, Milestone, Start};
 use crate::digest::{DigestValue, name_hash};
 use crate::history::Failure;
 use crate::id::{ClientId, FaultId, NodeId};
 use crate::metrics::{Application, Leadership, Recovery, Settlement, Strike};
-use crate::property::Hazard;
+use crate::property::{Befallen, Hazard};
 use crate::protocol::{
     Context, DiskOperation, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply,
     RequestId,
@@ -16,14 +16,16 @@ use crate::protocol::{
 use crate::rng::{CausalId, Cause, Root};
 use crate::time::{Time, Wall};
 
+use agreement::Agreement;
 use client::{Clients, World};
 use clock::Clock;
 use contest::Contest;
-use event::{Event, Kernel, What, describe};
+use disk::Done;
+use event::{Event, Kernel, What};
 use moments::Moments;
 use nemesis::Undo;
-use network::{Fate, Network, Packet};
-use node::Slot;
+use network::{Fate, Network, Packet, Slowness};
+use node::{Running, Slot};
 use ordinals::Ordinals;
 use queue::EventQueue;
 use record::Record;
@@ -38,6 +40,7 @@ pub use record::{End, Flight, Happening, HappeningKind, Landing};
 pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target, TargetEffect};
 pub(crate) use workload::{operation_id, replica_asked};
 
+mod agreement;
 pub(crate) mod client;
 mod clock;
 mod contest;
@@ -45,6 +48,7 @@ mod disk;
 pub(crate) mod event;
 mod finish;
 mod lineage;
+mod lines;
 mod moments;
 mod nemesis;
 mod network;
@@ -74,7 +78,7 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     undo: Vec<Option<Undo>>,
     /// Messages that a clog holds back, in the order in which they were sent, with the fault and by how much other
     /// faults slow them.
-    held: Vec<(u32, Event<P>, crate::time::Span)>,
+    held: Vec<(u32, Event<P>, Slowness)>,
     /// More events than this at one instant are a loop without progress.
     events_an_instant: u64,
     leaderships: Vec<Leadership>,
@@ -91,6 +95,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     any_paused: bool,
     /// Whether anybody wants to know what happens to single writes.
     observed: bool,
+    /// How far followers are from the leader since the last write was answered.
+    agreement: Agreement,
     /// What each node applied, when the scenario bounds the replication lag.
     applications: Option<Vec<Application>>,
     /// The writes whose lives are noted.
@@ -105,6 +111,8 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
 pub(crate) struct Notes {
     pub(crate) trace: bool,
     pub(crate) steps: bool,
+    /// How far followers were from the leader when the last write was answered.
+    pub(crate) last_write: bool,
     /// What happens on every node, for a picture.
     pub(crate) record: bool,
     /// The writes to follow; a sighting names one by its place here.
@@ -150,11 +158,18 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             states: StateWatch::new(&config.expect.states),
             any_paused: false,
             observed,
+            agreement: if notes.last_write { Agreement::ToCome } else { Agreement::Over(None) },
             watch: Watch::of(notes.watched),
             record: notes.record.then(Box::default),
             applications: measures_lag.then(Vec::new),
             steps: notes.steps.then(Vec::new),
         }
+    }
+
+    /// Whether anybody but [`Agreement`] wants to know what happens to single writes.
+    fn observes_anyway(&self) -> bool {
+        let noted = self.record.is_some() || self.watch.is_some() || self.applications.is_some();
+        noted || self.kernel.trace.wanted()
     }
 
     /// Plays the run to its end.
@@ -188,21 +203,14 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             if let Some(steps) = &mut self.steps {
                 steps.push((self.kernel.now, self.kernel.digest()));
             }
-            if self.kernel.events_now() > self.events_an_instant {
-                let (at, events) = (self.kernel.now, self.kernel.events_now());
-                self.settlement = Some(Settlement::Stuck { at, events });
+            if self.kernel.events_now() > self.events_an_instant || self.kernel.is_overfull() {
+                self.settlement = Some(self.standstill());
             }
         }
     }
 
     fn start(&mut self) {
-        let of_clients = self.config.client_clocks.iter().map(|(_, clock)| clock);
-        if self.config.clocks.iter().chain(of_clients.clone()).any(|clock| clock.offset_ns != 0) {
-            self.kernel.hazards.insert(Hazard::ClockSkew);
-        }
-        if self.config.clocks.iter().chain(of_clients).any(|clock| clock.drift_ppb != 0) {
-            self.kernel.hazards.insert(Hazard::ClockDrift);
-        }
+        self.note_clocks();
         for (index, fault) in (0..).zip(&self.config.faults) {
             let id = fault_id(self.config, fault.id);
             if let Start::At(at) = fault.start {
@@ -219,6 +227,22 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             self.boot(node, CausalId::root(Root::Boot, node.0.into(), 0));
         }
         self.clients.start(self.config, &mut self.kernel);
+    }
+
+    /// Which clocks are wrong from the start.
+    fn note_clocks(&mut self) {
+        let nodes = NodeId::all(self.config.cluster.nodes).map(Befallen::Node);
+        let clients = self.config.client_clocks.iter();
+        let clocks = nodes.zip(&self.config.clocks);
+        let of_clients = clients.map(|(client, clock)| (Befallen::Client(*client), clock));
+        for (befell, clock) in clocks.chain(of_clients) {
+            if clock.offset_ns != 0 {
+                self.kernel.incidents.note(Hazard::ClockSkew, befell, Time::ZERO);
+            }
+            if clock.drift_ppb != 0 {
+                self.kernel.incidents.note(Hazard::ClockDrift, befell, Time::ZERO);
+            }
+        }
     }
 
     /// Plays an event in a run in which some node is paused, or was a moment ago.
@@ -254,6 +278,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 self.kernel.counts.delivered += 1;
                 let (clients, mut world) = self.clients();
                 clients.answer((client, node), request, reply, &mut world);
+                self.look_for_the_last_write();
             }
             What::Timer { node, boot, generation, timer } => {
                 let slot = &mut self.slots[node.index()];
@@ -270,7 +295,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             }
             What::Invoke { client, due_at } => {
                 let (clients, mut world) = self.clients();
-                clients.invoke(client, due_at, &mut world);
+                clients.turn(client, due_at, &mut world);
             }
             What::Arrival { index } => {
                 let (clients, mut world) = self.clients();
@@ -279,6 +304,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             What::Alarm { client } => {
                 let (clients, mut world) = self.clients();
                 clients.alarm(client, &mut world);
+                self.look_for_the_last_write();
             }
             What::Retry { client, request } => {
                 let (clients, mut world) = self.clients();
@@ -289,27 +315,6 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             What::Change { index } => self.change(index),
             What::Heal => self.heal_all(id),
             What::SettleCheck => self.settlement = self.check_settled(id),
-        }
-    }
-
-    /// Before an event is played: its line in the trace, and what it means to the writes that are followed.
-    #[cold]
-    #[inline(never)]
-    fn look_at(&mut self, event: &Event<P>) {
-        let what = &event.what;
-        if self.kernel.trace.wanted() {
-            self.kernel.trace.mark();
-            let (who, what, content) = describe(what, &self.config.names);
-            self.kernel.trace.line(self.kernel.now, &who, what, &content);
-        }
-        if let (Some(watch), What::Message { to, from, message, .. }) = (&mut self.watch, what) {
-            let up = self.slots[to.index()].is_up();
-            watch.arrives(self.kernel.now, (*from, *to), message, up);
-        }
-        if let (Some(record), What::Message { to, .. }) = (&mut self.record, what)
-            && !self.slots[to.index()].is_up()
-        {
-            record.undelivered(event.id);
         }
     }
 
@@ -339,22 +344,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 }
             });
         } else {
-            self.kernel.lose(false);
+            self.kernel.lose((from, to), false);
             self.note_down(to);
             self.refuse(id, (from, to), boot, message);
-        }
-    }
-
-    /// Says in the trace why the event above it did nothing.
-    #[cold]
-    fn note_down(&mut self, node: NodeId) {
-        if self.kernel.trace.wanted() {
-            self.kernel.trace.line(
-                self.kernel.now,
-                &node.to_string(),
-                ". lost",
-                "the node is down",
-            );
         }
     }
 
@@ -381,12 +373,10 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     /// What reached a node while it was paused reaches its process now that it goes on.
     #[cold]
     fn replay(&mut self, event: Event<P>) {
-        if self.kernel.trace.wanted() {
-            let (who, what, content) = describe(&event.what, &self.config.names);
-            let content = format!("{what}: {content}");
-            self.kernel.trace.line(self.kernel.now, &who, ". resume", &content);
+        if self.kernel.trace.wanted() && !self.is_held(&event.what) {
+            self.trace_resumed(&event.what);
         }
-        // The node is no longer paused.
+        // The node is no longer paused, unless what waited before this had a fault that pauses it.
         self.play_unless_held(event);
     }
 
@@ -419,9 +409,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
 
     /// Builds a node from its disk.
     fn boot(&mut self, node: NodeId, id: CausalId) {
+        self.stop_timers(node);
         let slot = &mut self.slots[node.index()];
         slot.boot += 1;
-        slot.timers.clear();
         if slot.disk.is_unreadable() {
             return self.stop((node, false), "its disk cannot be read", id);
         }
@@ -491,15 +481,15 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 }
                 Effect::Stop(why) => self.stop((node, true), &why, id),
                 Effect::SetTimer { timer, after } => {
-                    let slot = &mut self.slots[node.index()];
-                    let due = self.kernel.now + slot.clock.true_span(after);
-                    let generation = slot.timers.start(timer, due);
-                    let name = name_hash(&timer);
-                    let id = id.child(Cause::Timer, name, 0);
-                    let boot = slot.boot;
-                    self.kernel.schedule(due, id, What::Timer { node, boot, generation, timer });
+                    let due = self.kernel.now + self.slots[node.index()].clock.true_span(after);
+                    let id = id.child(Cause::Timer, name_hash(&timer), 0);
+                    self.start_timer(node, timer, due, id);
                 }
-                Effect::CancelTimer { timer } => self.slots[node.index()].timers.cancel(&timer),
+                Effect::CancelTimer { timer } => {
+                    if let Some(event) = self.slots[node.index()].timers.cancel(&timer) {
+                        self.kernel.revoke(event);
+                    }
+                }
                 Effect::Disk { ticket, file, operation } => {
                     let slot = &mut self.slots[node.index()];
                     let ordinal = self.ordinals.disk(file);
@@ -512,10 +502,14 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                     let (bytes, now) = (&self.effects.bytes, self.kernel.now);
                     let named = (ticket, file);
                     let done = slot.disk.perform(named, &operation, bytes, (now, id), latency);
-                    if let Some(done) = done {
-                        let boot = slot.boot;
-                        let what = What::Disk { node, boot, ticket, result: done.result };
-                        self.kernel.schedule(done.at, id, what);
+                    if let Some(Done { at, result, is_slowed }) = done {
+                        let what = What::Disk { node, boot: slot.boot, ticket, result };
+                        if is_slowed {
+                            let event = self.kernel.schedule_revocable(at, id, what);
+                            slot.disk.completes_by(ticket, event);
+                        } else {
+                            self.kernel.schedule(at, id, what);
+                        }
                     }
                     if is_silent && self.moments.is_some() {
                         self.happens(node, Milestone::Appends, 1);
@@ -525,6 +519,24 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
         self.effects.list = list;
         self.effects.bytes.clear();
+    }
+
+    /// A node's timer runs from now on until `due`, in place of one of that name.
+    fn start_timer(&mut self, node: NodeId, timer: P::Timer, due: Time, id: CausalId) {
+        let slot = &mut self.slots[node.index()];
+        let (boot, generation) = (slot.boot, slot.timers.next_generation());
+        let what = What::Timer { node, boot, generation, timer };
+        let event = self.kernel.schedule_revocable(due, id, what);
+        if let Some(before) = slot.timers.start(timer, Running { generation, due, event }) {
+            self.kernel.revoke(before);
+        }
+    }
+
+    /// No timer of a node runs any more.
+    fn stop_timers(&mut self, node: NodeId) {
+        for event in self.slots[node.index()].timers.clear() {
+            self.kernel.revoke(event);
+        }
     }
 
     /// A node's process gives up, for good or until the faults are over.
@@ -561,18 +573,12 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             self.ground((from, to, id), &message, fate);
         }
         match fate {
-            Fate::Arrives { at, copy } => {
+            Fate::Arrives { .. } | Fate::Slowed { .. } => {
                 self.kernel.in_flight += counted;
-                if let Some(copy_at) = copy {
-                    self.kernel.counts.duplicated += 1;
-                    self.kernel.in_flight += counted;
-                    let what = What::Message { to, from, boot, message: message.clone() };
-                    self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
-                }
-                self.kernel.schedule(at, id, What::Message { to, from, boot, message });
+                self.put_on_its_way((from, to, boot), id, message, fate);
             }
             fate @ (Fate::Lost | Fate::Blocked) => {
-                self.kernel.lose(fate == Fate::Blocked);
+                self.kernel.lose((from, to), fate == Fate::Blocked);
                 if self.kernel.trace.wanted() {
                     let what = if fate == Fate::Lost { ". lost" } else { ". blocked" };
                     let text = message.describe(&self.config.names);
@@ -581,12 +587,59 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                     self.kernel.trace.line(self.kernel.now, &from.to_string(), what, &text);
                 }
             }
-            Fate::Held { fault, slower } => {
+            Fate::Held { fault } => {
                 self.kernel.in_flight += counted;
                 let event = Event { id, what: What::Message { to, from, boot, message } };
-                self.held.push((fault, event, slower));
+                self.held.push((fault, event, self.network.take_slowness()));
             }
         }
+    }
+
+    /// Schedules the arrival of a message that the network lets through, and of its copy.
+    #[inline]
+    fn put_on_its_way(
+        &mut self,
+        (from, to, boot): (NodeId, NodeId, u32),
+        id: CausalId,
+        message: P::Message,
+        fate: Fate,
+    ) {
+        match fate {
+            Fate::Arrives { at, copy } => {
+                if let Some(copy_at) = copy {
+                    self.kernel.counts.duplicated += 1;
+                    self.kernel.in_flight += u64::from(!message.is_background());
+                    let what = What::Message { to, from, boot, message: message.clone() };
+                    self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
+                }
+                self.kernel.schedule(at, id, What::Message { to, from, boot, message });
+            }
+            Fate::Slowed { at, copy } => {
+                self.send_slowed((from, to, boot), id, message, (at, copy));
+            }
+            Fate::Lost | Fate::Blocked | Fate::Held { .. } => {}
+        }
+    }
+
+    /// Schedules the arrival of a message, which comes sooner if what slows it ends.
+    #[cold]
+    fn send_slowed(
+        &mut self,
+        (from, to, boot): (NodeId, NodeId, u32),
+        id: CausalId,
+        message: P::Message,
+        (at, copy): (Time, Option<Time>),
+    ) {
+        let copy = copy.map(|copy_at| {
+            self.kernel.counts.duplicated += 1;
+            self.kernel.in_flight += u64::from(!message.is_background());
+            let what = What::Message { to, from, boot, message: message.clone() };
+            let id = id.child(Cause::Duplicate, 0, 0);
+            self.kernel.schedule_revocable(copy_at, id, what)
+        });
+        let what = What::Message { to, from, boot, message };
+        let event = self.kernel.schedule_revocable(at, id, what);
+        self.network.arrives_by(event, copy);
     }
 
     /// How large a message is on the wire, where that matters.

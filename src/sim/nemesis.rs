@@ -72,7 +72,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 let text = "majorities ring".to_owned();
                 self.on_network(index, network::majorities_ring(nodes), text)
             }
-            FaultAction::Bridge(target) => match self.resolve(target, id)[..] {
+            FaultAction::Bridge(target) => match self.machines(target, id)[..] {
                 [bridge, ..] => {
                     let text = format!("bridge over {bridge}");
                     self.on_network(index, network::bridge(nodes, bridge), text)
@@ -80,7 +80,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 [] => (None, "bridge: nobody to hit".to_owned()),
             },
             FaultAction::Isolate(target) => {
-                let hit = self.resolve(target, id);
+                let hit = self.machines(target, id);
                 let text = format!("isolate {}", names(&hit));
                 self.on_network(index, network::isolate(nodes, &hit.into_iter().collect()), text)
             }
@@ -145,7 +145,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 (None, format!("resume {}", names(&hit)))
             }
             FaultAction::ClockJump { target, by_ns } => {
-                let hit = self.resolve(target, id);
+                let hit = self.machines(target, id);
                 self.jump(&hit, *by_ns);
                 let (sign, by) = (if *by_ns < 0 { "-" } else { "" }, by_ns.unsigned_abs());
                 let text =
@@ -153,7 +153,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 (Some(Undo::Jump(hit, *by_ns)), text)
             }
             FaultAction::ClockDrift { target, ppb } => {
-                let hit = self.resolve(target, id);
+                let hit = self.machines(target, id);
                 for node in &hit {
                     self.slots[node.index()].drifts.push((index, *ppb));
                     self.set_drift(*node, id);
@@ -208,7 +208,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             if empty_disk {
                 self.slots[node.index()].disk.wipe();
                 self.slots[node.index()].last_data = None;
-                self.kernel.hazards.insert(Hazard::EmptyDisk);
+                self.kernel.befalls(*node, Hazard::EmptyDisk);
                 if let Some(watch) = &mut self.watch {
                     watch.disk_replaced(self.kernel.now, *node);
                 }
@@ -283,6 +283,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             return;
         }
         self.release(index);
+        self.let_go(index);
         let fault = self.config.faults[index as usize].id;
         let what = format!("{} heals", self.config.names.fault(fault));
         self.act(Some(fault), false, what);
@@ -320,6 +321,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         // What would have ended a fault later has nothing left to end: clocks keep what they have.
         self.undo.fill_with(|| None);
         self.clients.stop(self.kernel.now);
+        self.look_for_the_last_write();
         self.begin_settling(id);
     }
 
@@ -340,16 +342,19 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 self.held.push((fault, event, slower));
                 continue;
             }
-            let (at, copy) =
-                self.network.travel(packet, slower, self.kernel.now, &self.kernel.draws);
-            if let Some(copy_at) = copy {
-                self.kernel.counts.duplicated += 1;
-                self.kernel.in_flight += u64::from(!message.is_background());
-                let what = What::Message { to, from, boot, message: message.clone() };
-                self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
-            }
-            self.kernel.schedule(at, id, What::Message { to, from, boot, message });
+            let fate = self.network.depart(packet, slower, self.kernel.now, &self.kernel.draws);
+            self.put_on_its_way((from, to, boot), id, message, fate);
         }
+    }
+
+    /// The slowness of this index is over: what it still holds back arrives.
+    fn let_go(&mut self, index: u32) {
+        let now = self.kernel.now;
+        let kernel = &mut self.kernel;
+        self.network.let_go(index, now, |event, at| {
+            let Event { id, what } = kernel.revoke(event)?;
+            Some(kernel.schedule_revocable(at, id, what))
+        });
     }
 
     /// Settings change.
@@ -376,23 +381,26 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         slot.state = None;
         slot.role = None;
         slot.paused = false;
-        slot.timers.clear();
         slot.lost_memory = true;
         slot.down_for_good |= for_good;
         let backlog = std::mem::take(&mut slot.backlog);
+        self.stop_timers(node);
         self.any_paused = self.slots.iter().any(|slot| slot.paused);
         self.forget_pauses(node);
-        self.kernel.hazards.insert(Hazard::Crash);
+        self.kernel.befalls(node, Hazard::Crash);
         if for_good {
-            self.kernel.hazards.insert(Hazard::StayedDown);
+            self.kernel.befalls(node, Hazard::StayedDown);
         }
         let lost = if power { self.cut_power(node, id) } else { None };
         for event in backlog {
+            if self.kernel.trace.wanted() {
+                self.trace_never_resumed(&event.what);
+            }
             match event.what {
                 // The process took it and died: its sender hears nothing.
-                What::Message { message, .. } => {
+                What::Message { to, from, message, .. } => {
                     self.kernel.in_flight -= u64::from(!message.is_background());
-                    self.kernel.lose(false);
+                    self.kernel.lose((from, to), false);
                 }
                 What::Refused { message, .. } => {
                     self.kernel.in_flight -= u64::from(!message.is_background());
@@ -417,7 +425,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let disk = &mut self.slots[node.index()].disk;
         let before = self.watch.is_some().then(|| disk.image());
         disk.lose_power(&self.kernel.draws, id);
-        self.kernel.hazards.insert(Hazard::PowerLoss);
+        self.kernel.befalls(node, Hazard::PowerLoss);
         before.map(|before| PowerLoss { before, after: disk.image() })
     }
 
@@ -464,7 +472,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     fn jump(&mut self, nodes: &[NodeId], by_ns: i64) {
         for node in nodes {
             self.slots[node.index()].clock.jump(by_ns);
-            self.kernel.hazards.insert(Hazard::ClockSkew);
+            self.kernel.befalls(*node, Hazard::ClockSkew);
         }
     }
 
@@ -473,7 +481,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     fn set_drift(&mut self, node: NodeId, id: CausalId) {
         let own = self.config.clocks[node.index()].drift_ppb;
         let ppb = self.slots[node.index()].drifts.last().map_or(own, |(_, ppb)| *ppb);
-        self.kernel.hazards.insert(Hazard::ClockDrift);
+        self.kernel.befalls(node, Hazard::ClockDrift);
         let now = self.kernel.now;
         let slot = &mut self.slots[node.index()];
         let local_left = |due: Time, slot: &super::Slot<P>| {
@@ -486,15 +494,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             .collect();
         slot.clock.set_drift(now, ppb);
         for (timer, left) in running {
-            let due = now + slot.clock.true_span(left);
-            let generation = slot.timers.start(timer, due);
+            let due = now + self.slots[node.index()].clock.true_span(left);
             let id = id.child(Cause::Timer, crate::digest::name_hash(&timer), node.0.into());
-            let boot = slot.boot;
-            self.kernel.schedule(due, id, What::Timer { node, boot, generation, timer });
+            self.start_timer(node, timer, due, id);
         }
     }
 
-    /// The nodes that a target means now, lowest id first: those that are up.
+    /// The nodes whose processes a target means now, lowest id first: those that are up.
     pub(super) fn resolve(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
         self.resolve_among(target, id, |node, sim| sim.is_up(node))
     }
@@ -554,7 +560,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     }
 
     fn ends(&self, route: &Route, id: CausalId) -> (Ends, String) {
-        let (from, to) = (self.resolve_any(&route.from, id), self.resolve_any(&route.to, id));
+        let (from, to) = (self.machines(&route.from, id), self.machines(&route.to, id));
         let arrow = if route.both_ways { "<->" } else { "->" };
         // Nothing goes from a node to itself.
         let others = |to: &NodeId| from.len() != 1 || to != &from[0];
@@ -564,15 +570,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         (Ends { from: set(from), to: set(to), both_ways: route.both_ways }, text)
     }
 
-    /// As [`Self::resolve`], but a link's end may be a node that is down.
-    pub(super) fn resolve_any(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
-        self.resolve_among(target, id, |_, _| true)
-    }
-
-    /// The nodes whose machines a target means now, whether their processes are up or not.
+    /// The nodes whose machines a target means now, whether their processes are up or not: their links, clocks and disks
+    /// are there all the same, and as the fault leaves them when the process starts.
     pub(super) fn machines(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
         match target {
-            Target::Nodes(_) | Target::Majority | Target::All => self.resolve_any(target, id),
+            Target::Nodes(_) | Target::Majority | Target::All => {
+                self.resolve_among(target, id, |_, _| true)
+            }
             // These are described by what only a live node can be.
             Target::Leader | Target::Follower | Target::LowestId | Target::HighestId => {
                 self.resolve(target, id)

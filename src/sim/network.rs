@@ -3,10 +3,13 @@
 //! Fault model: each link has, per direction, a delay, a loss, a duplication, an order and a bandwidth. Whether a
 //! message is lost, blocked, held back or slowed is decided when it is sent; one that is already on its way
 //! arrives, if its receiver is up. A blocked message is lost; a clogged one is held and sent on when the clog
-//! ends. Faults on the network add up: a link is open when no fault closes it. A client reaches a node with the
-//! latency of its leg, without loss, unless a partition that names the client lies between. Where the scenario says
-//! so, a message that reaches a machine whose process is down comes back as refused, over the link that leads back and
-//! under all that is on it (`refusal`); a message that was lost or blocked reached no machine and does not.
+//! ends; a slowed one arrives when the slowness ends, or when it would have without it, if that is later. Faults on the
+//! network add up: a link is open when no fault closes it. A client reaches a node with the latency of its leg, without
+//! loss, unless a partition that names the client lies between. Where the scenario says so, a message that reaches a
+//! machine whose process is down comes back as refused, over the link that leads back and under all that is on it
+//! (`refusal`); a message that was lost or blocked reached no machine and does not.
+
+use std::collections::BTreeMap;
 
 use crate::config::{Config, Group, Link, LinkOrder, Network as Settings};
 use crate::id::{ClientId, NodeId, NodeSet};
@@ -14,17 +17,39 @@ use crate::rng::{CausalId, Cause, Draws, Probability, Purpose};
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
+use super::queue::Handle;
+
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It arrives then, and a second copy at another time if there is one.
     Arrives { at: Time, copy: Option<Time> },
+    /// The same, but it may arrive sooner: see [`Network::let_go`].
+    Slowed { at: Time, copy: Option<Time> },
     /// It is lost by chance.
     Lost,
     /// A fault stands in its way.
     Blocked,
-    /// The fault of this index holds it back; once released it travels, that much slower than its link.
-    Held { fault: u32, slower: Span },
+    /// The fault of this index holds it back; once released it travels, slower than its link by
+    /// [`Network::take_slowness`].
+    Held { fault: u32 },
+}
+
+/// By how much each of the faults that were on, by its index, slows a message.
+pub(crate) type Slowness = Vec<(u32, Span)>;
+
+/// A message that a fault slows, on its way.
+#[derive(Debug)]
+struct Delayed {
+    pair: usize,
+    /// When it would arrive if nothing slowed it and it kept no order.
+    unslowed: Time,
+    /// Over a link that keeps order, when the message before it arrives.
+    after: Option<Time>,
+    slower: Slowness,
+    at: Time,
+    /// The event of its arrival.
+    event: Option<Handle>,
 }
 
 /// A fault that is on the network, with nodes in the place of descriptions.
@@ -38,6 +63,13 @@ pub(crate) enum NetworkFault {
     Slow(Ends, Distribution),
     /// Messages of a kind, or all, are lost with some probability.
     Drop(Ends, Option<u8>, Probability),
+}
+
+impl NetworkFault {
+    /// Whether it stands in nobody's way.
+    pub(crate) const fn is_idle(&self) -> bool {
+        matches!(self, Self::Cut { pairs, clients } if pairs.is_empty() && clients.is_empty())
+    }
 }
 
 /// Which directed links a fault is on.
@@ -71,6 +103,12 @@ pub(crate) struct Network {
     /// either.
     last_arrival: Vec<Time>,
     free_at: Vec<Time>,
+    /// How much slower the message is that was last judged.
+    slowness: Slowness,
+    /// Slowed messages in the order in which they were sent. Some have arrived.
+    delayed: Vec<Delayed>,
+    /// How many of them there may be before those that have arrived are looked for.
+    most_delayed: usize,
     client_delay: Distribution,
     /// Whether a message to a node that is down comes back.
     pub(crate) refuses: bool,
@@ -97,6 +135,9 @@ impl Network {
             active: Vec::new(),
             last_arrival: Vec::new(),
             free_at: Vec::new(),
+            slowness: Slowness::new(),
+            delayed: Vec::new(),
+            most_delayed: 64,
             client_delay: config.network.client_delay.clone(),
             refuses: false,
             client_legs: Vec::new(),
@@ -153,50 +194,158 @@ impl Network {
     #[inline]
     pub(crate) fn decide(&mut self, packet: Packet, now: Time, draws: &Draws) -> Fate {
         let pair = packet.from.index() * self.nodes + packet.to.index();
-        let mut extra = Span::ZERO;
-        let mut held_by = None;
         // The healthy network looks at none of the faults.
         if !self.active.is_empty() {
-            match self.hindrance(pair, packet, draws) {
-                Hindrance::Blocked => return Fate::Blocked,
-                Hindrance::None { slower, held } => (extra, held_by) = (slower, held),
-            }
+            return self.decide_among_faults(pair, packet, now, draws);
         }
-        let link = self.link(pair);
-        if draws.happens(Purpose::Loss, packet.id, 0, link.loss) {
+        if draws.happens(Purpose::Loss, packet.id, 0, self.link(pair).loss) {
             return Fate::Lost;
         }
-        if let Some(fault) = held_by {
-            return Fate::Held { fault, slower: extra };
-        }
-        let (at, copy) = self.travel(packet, extra, now, draws);
-        Fate::Arrives { at, copy }
+        self.travel(packet, now, draws)
     }
 
-    /// When a message that nothing stops arrives, and its copy if it has one.
-    // Always inlined: the hot caller is one of two.
-    #[inline(always)]
-    pub(crate) fn travel(
+    /// As [`Self::decide`], while faults are on.
+    #[cold]
+    fn decide_among_faults(
         &mut self,
+        pair: usize,
         packet: Packet,
-        extra: Span,
         now: Time,
         draws: &Draws,
-    ) -> (Time, Option<Time>) {
+    ) -> Fate {
+        let Hindrance::None { slower, held } = self.hindrance(pair, packet, draws) else {
+            return Fate::Blocked;
+        };
+        if draws.happens(Purpose::Loss, packet.id, 0, self.link(pair).loss) {
+            return Fate::Lost;
+        }
+        if let Some(fault) = held {
+            self.slowness = slower;
+            return Fate::Held { fault };
+        }
+        self.depart(packet, slower, now, draws)
+    }
+
+    /// By how much the faults slow the message that was just judged to be held.
+    pub(crate) fn take_slowness(&mut self) -> Slowness {
+        std::mem::take(&mut self.slowness)
+    }
+
+    /// Sends a message on its way that nothing stops, but that faults may slow.
+    #[cold]
+    pub(crate) fn depart(
+        &mut self,
+        packet: Packet,
+        mut slower: Slowness,
+        now: Time,
+        draws: &Draws,
+    ) -> Fate {
+        // One that was held meets those only that have not ended since.
+        slower.retain(|(fault, _)| self.active.iter().any(|(index, ..)| index == fault));
+        if slower.is_empty() {
+            return self.travel(packet, now, draws);
+        }
         let pair = packet.from.index() * self.nodes + packet.to.index();
+        let (takes, copy_takes) = self.takes(pair, packet, draws);
+        let at = self.delay(pair, packet.size, (now, takes), slower.clone());
+        let copy = copy_takes.map(|takes| self.delay(pair, packet.size, (now, takes), slower));
+        Fate::Slowed { at, copy }
+    }
+
+    /// When a slowed message arrives.
+    fn delay(
+        &mut self,
+        pair: usize,
+        size: u64,
+        (now, takes): (Time, Span),
+        slower: Slowness,
+    ) -> Time {
+        if self.delayed.len() >= self.most_delayed {
+            self.delayed.retain(|message| message.at >= now);
+            self.most_delayed = 64.max(2 * self.delayed.len());
+        }
+        let Link { order, bandwidth, .. } = *self.link(pair);
+        let unslowed = self.leaves(pair, bandwidth, size, now) + takes;
+        let after = (order == LinkOrder::Fifo).then(|| self.last_arrival[pair]);
+        let mut message = Delayed { pair, unslowed, after, slower, at: unslowed, event: None };
+        message.at = message.arrives();
+        if after.is_some() {
+            self.last_arrival[pair] = message.at;
+        }
+        let at = message.at;
+        self.delayed.push(message);
+        at
+    }
+
+    /// Notes the events of the arrival of the message that was just slowed, and of its copy.
+    pub(crate) fn arrives_by(&mut self, event: Handle, copy: Option<Handle>) {
+        let events = [Some(event), copy];
+        let messages = self.delayed.iter_mut().rev();
+        for (message, event) in messages.zip(events.into_iter().flatten().rev()) {
+            message.event = Some(event);
+        }
+    }
+
+    /// The fault of this index is over, and slows nothing any more. Of each message that arrives sooner for it, in the
+    /// order in which they were sent, `again` is told the event of its arrival and when it arrives, and names the event
+    /// that takes its place.
+    pub(crate) fn let_go(
+        &mut self,
+        index: u32,
+        now: Time,
+        mut again: impl FnMut(Handle, Time) -> Option<Handle>,
+    ) {
+        let mut last: BTreeMap<usize, Time> = BTreeMap::new();
+        self.delayed.retain(|message| message.at > now);
+        for message in &mut self.delayed {
+            message.slower.retain(|(fault, _)| *fault != index);
+            if let (Some(after), Some(before)) = (&mut message.after, last.get(&message.pair)) {
+                *after = *before;
+            }
+            let at = message.arrives().max(now);
+            if message.after.is_some() {
+                last.insert(message.pair, at);
+            }
+            if let Some(event) = message.event
+                && at < message.at
+            {
+                message.at = at;
+                message.event = again(event, at);
+            }
+        }
+        // A fault slows whatever goes over its links, so the last of these is the last that was sent over its link.
+        for (pair, at) in last {
+            self.last_arrival[pair] = at;
+        }
+        self.delayed.retain(|message| !message.slower.is_empty());
+    }
+
+    /// When a message that nothing hinders arrives, and its copy if it has one.
+    // Always inlined: the hot caller is one of two.
+    #[inline(always)]
+    fn travel(&mut self, packet: Packet, now: Time, draws: &Draws) -> Fate {
+        let pair = packet.from.index() * self.nodes + packet.to.index();
+        let (takes, copy_takes) = self.takes(pair, packet, draws);
         let link = self.link(pair);
-        let takes = link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, i)) + extra;
-        let duplicated = draws.happens(Purpose::Duplication, packet.id, 0, link.duplication);
-        let copy_takes = duplicated
-            .then(|| link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, 2 + i)) + extra);
         if link.order == LinkOrder::Reordering && link.bandwidth.is_none() {
-            return (now + takes, copy_takes.map(|takes| now + takes));
+            return Fate::Arrives { at: now + takes, copy: copy_takes.map(|takes| now + takes) };
         }
         let (order, bandwidth) = (link.order, link.bandwidth);
         let at = self.queue_up(pair, (order, bandwidth), packet.size, now, takes);
         let copy = copy_takes
             .map(|takes| self.queue_up(pair, (order, bandwidth), packet.size, now, takes));
-        (at, copy)
+        Fate::Arrives { at, copy }
+    }
+
+    /// How long a message takes over its link, and its copy if it has one.
+    #[inline(always)]
+    fn takes(&self, pair: usize, packet: Packet, draws: &Draws) -> (Span, Option<Span>) {
+        let link = self.link(pair);
+        let takes = link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, i));
+        let duplicated = draws.happens(Purpose::Duplication, packet.id, 0, link.duplication);
+        let copy_takes =
+            duplicated.then(|| link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, 2 + i)));
+        (takes, copy_takes)
     }
 
     /// When a message arrives over a link with an order to keep or a bandwidth to share.
@@ -208,33 +357,30 @@ impl Network {
         now: Time,
         takes: Span,
     ) -> Time {
-        let mut leaves = now;
-        if let Some(bandwidth) = bandwidth {
-            let transmission = u128::from(size) * 1_000_000_000 / u128::from(bandwidth);
-            let transmission = u64::try_from(transmission).unwrap_or(u64::MAX);
-            let transmission = Span::from_nanos(transmission.min(Span::MAX.nanos()));
-            leaves = self.free_at[pair].max(now) + transmission;
-            // A run ends long before: a link that is not free by then never is, and its queue grows no further.
-            leaves = leaves.min(Time::ZERO + Span::MAX);
-            self.free_at[pair] = leaves;
-        }
-        let mut at = leaves + takes;
+        let mut at = self.leaves(pair, bandwidth, size, now) + takes;
         if order == LinkOrder::Fifo {
-            // Strictly later, so that random ties cannot turn two messages around.
-            let after_last = self.last_arrival[pair] + Span::from_nanos(1);
-            at = at.max(after_last);
+            at = in_order(at, self.last_arrival[pair]);
             self.last_arrival[pair] = at;
         }
         at
     }
 
+    /// When a message has left its sender, behind all others that share the bandwidth of their link.
+    fn leaves(&mut self, pair: usize, bandwidth: Option<u64>, size: u64, now: Time) -> Time {
+        let Some(bandwidth) = bandwidth else { return now };
+        let transmission = u128::from(size) * 1_000_000_000 / u128::from(bandwidth);
+        let transmission = u64::try_from(transmission).unwrap_or(u64::MAX);
+        let leaves = self.free_at[pair].max(now).later(Span::from_nanos(transmission));
+        self.free_at[pair] = leaves;
+        leaves
+    }
+
     /// What the faults that are on do to a message.
-    #[cold]
     fn hindrance(&self, pair: usize, packet: Packet, draws: &Draws) -> Hindrance {
         if self.cuts.get(pair).is_some_and(|cuts| *cuts > 0) {
             return Hindrance::Blocked;
         }
-        let mut slower = Span::ZERO;
+        let mut slower = Slowness::new();
         let mut held = None;
         for (index, fault, active) in &self.active {
             // Keyed by message and fault together, so that neither shifts the luck of others.
@@ -249,8 +395,7 @@ impl Network {
                 NetworkFault::Slow(ends, by) => {
                     if ends.cover(packet.from, packet.to) {
                         let more = by.sample(|i| draws.draw(Purpose::FaultDelay, id, i));
-                        // The longest length is for ever, and for ever and a day is no longer.
-                        slower = (slower + more).min(Span::MAX);
+                        slower.push((*index, more));
                     }
                 }
                 NetworkFault::Drop(ends, kind, probability) => {
@@ -363,8 +508,25 @@ impl Network {
 }
 
 enum Hindrance {
-    None { slower: Span, held: Option<u32> },
+    None { slower: Slowness, held: Option<u32> },
     Blocked,
+}
+
+impl Delayed {
+    /// When it arrives, with all that slows it, and behind the message before it.
+    fn arrives(&self) -> Time {
+        let slower = self.slower.iter().fold(Span::ZERO, |sum, (_, more)| {
+            // The longest length is for ever, and for ever and a day is no longer.
+            (sum + *more).min(Span::MAX)
+        });
+        let at = self.unslowed + slower;
+        self.after.map_or(at, |after| in_order(at, after))
+    }
+}
+
+/// Strictly after the message before it, so that random ties cannot turn two around.
+fn in_order(at: Time, last: Time) -> Time {
+    at.max(last + Span::from_nanos(1))
 }
 
 /// The directed pairs between nodes that no group has in common, and whom each grouped client reaches.

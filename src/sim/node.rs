@@ -17,6 +17,7 @@ use crate::time::Time;
 use super::clock::Clock;
 use super::disk::Disk;
 use super::event::Event;
+use super::queue::Handle;
 
 /// A node, up or down.
 pub(crate) struct Slot<P: Protocol> {
@@ -82,11 +83,13 @@ pub(crate) struct Timers<T> {
     next_generation: u32,
 }
 
-/// A running timer: which of the events that carry its name is the valid one, and when that comes.
+/// A running timer: when it runs out, and the event that says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Running {
+    /// Which start of the timer this is. An event that waited while its node was paused may be of an earlier one.
     pub(crate) generation: u32,
     pub(crate) due: Time,
+    pub(crate) event: Handle,
 }
 
 impl<T: Copy + Eq + std::hash::Hash> Timers<T> {
@@ -94,29 +97,42 @@ impl<T: Copy + Eq + std::hash::Hash> Timers<T> {
         Self { running: IndexMap::default(), next_generation: 0 }
     }
 
-    /// Starts a timer, in place of one of that name; the generation its event must carry.
-    pub(crate) fn start(&mut self, timer: T, due: Time) -> u32 {
+    /// Numbers the next start of a timer.
+    pub(crate) const fn next_generation(&mut self) -> u32 {
         let generation = self.next_generation;
         self.next_generation += 1;
-        self.running.insert(timer, Running { generation, due });
         generation
     }
 
-    pub(crate) fn cancel(&mut self, timer: &T) {
-        self.running.swap_remove(timer);
+    /// A timer runs, in place of one of that name: the event of that one, which is not to come.
+    #[must_use]
+    pub(crate) fn start(&mut self, timer: T, running: Running) -> Option<Handle> {
+        self.running.insert(timer, running).map(|before| before.event)
+    }
+
+    /// A timer runs no longer: its event, which is not to come, if it ran.
+    #[must_use]
+    pub(crate) fn cancel(&mut self, timer: &T) -> Option<Handle> {
+        self.running.swap_remove(timer).map(|before| before.event)
+    }
+
+    /// Whether a timer runs that was started under this number.
+    pub(crate) fn is_running(&self, timer: &T, generation: u32) -> bool {
+        self.running.get(timer).is_some_and(|running| running.generation == generation)
     }
 
     /// Whether an event of this generation is the one that ends the timer; if so the timer no longer runs.
     pub(crate) fn expire(&mut self, timer: &T, generation: u32) -> bool {
-        let valid = self.running.get(timer).is_some_and(|running| running.generation == generation);
+        let valid = self.is_running(timer, generation);
         if valid {
             self.running.swap_remove(timer);
         }
         valid
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.running.clear();
+    /// All timers stop: the events of those that ran, which are not to come.
+    pub(crate) fn clear(&mut self) -> impl Iterator<Item = Handle> + '_ {
+        self.running.drain(..).map(|(_, before)| before.event)
     }
 
     /// Every running timer.
@@ -127,19 +143,31 @@ impl<T: Copy + Eq + std::hash::Hash> Timers<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::queue::{EventQueue, HeapQueue};
     use super::*;
 
+    /// The event of an earlier start is handed back to be taken back; one that had come already is void.
     #[test]
     fn only_the_latest_start_of_a_timer_expires_it() {
         let mut timers: Timers<&str> = Timers::new();
-        let at = Time::from_nanos(5);
-        let first = timers.start("election", at);
-        let second = timers.start("election", at);
-        let other = timers.start("heartbeat", at);
+        let mut queue = HeapQueue::new();
+        let due = Time::from_nanos(5);
+        let mut start = |timers: &mut Timers<&'static str>, timer| {
+            let generation = timers.next_generation();
+            let event = queue.push_revocable(due, generation.into(), timer);
+            (generation, timers.start(timer, Running { generation, due, event }), event)
+        };
+        let (first, before, event) = start(&mut timers, "election");
+        assert_eq!(before, None);
+        let (second, before, _) = start(&mut timers, "election");
+        assert_eq!(before, Some(event));
+        let (other, _, heartbeat) = start(&mut timers, "heartbeat");
         assert!(!timers.expire(&"election", first));
         assert!(timers.expire(&"election", second));
         assert!(!timers.expire(&"election", second));
-        timers.cancel(&"heartbeat");
+        assert_eq!(timers.cancel(&"heartbeat"), Some(heartbeat));
         assert!(!timers.expire(&"heartbeat", other));
+        let (_, _, last) = start(&mut timers, "election");
+        assert_eq!(timers.clear().collect::<Vec<_>>(), [last]);
     }
 }

@@ -54,6 +54,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// What an observation means to those who follow single writes or keep a record.
     #[cold]
     fn look_into(&mut self, node: NodeId, observation: Observation) {
+        self.differs_less(node, observation);
         if let Some(watch) = &mut self.watch {
             watch.observed(self.kernel.now, node, observation);
         }
@@ -101,6 +102,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let from = self.kernel.now;
             self.contest.begin();
             self.leaderships.push(Leadership { term, node, from, until: None });
+            self.look_at_differences();
             if self.moments.is_some() {
                 self.happens(node, Milestone::Elected, 1);
             }

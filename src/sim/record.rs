@@ -15,7 +15,7 @@ use crate::time::Time;
 
 use super::event::{Event, What};
 use super::network::Fate;
-use super::queue::EventQueue;
+use super::queue::{EventQueue, Handle};
 use super::{Finished, Simulation};
 
 /// One end of a message.
@@ -262,18 +262,9 @@ impl<Q> Flights<Q> {
     }
 }
 
-impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Flights<Q> {
-    fn new() -> Self {
-        Self {
-            inner: Q::new(),
-            now: Time::ZERO,
-            window: (Time::ZERO, Time::MAX),
-            pending: BTreeMap::new(),
-            landed: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, time: Time, order: u64, event: Event<P>) {
+impl<Q> Flights<Q> {
+    /// A message, or something else, will arrive at `time`.
+    fn note<P: Protocol>(&mut self, time: Time, event: &Event<P>) {
         let (now, landing) = (self.now, Landing::UnderWay(time));
         let flight = match &event.what {
             _ if now > self.window.1 => None,
@@ -294,7 +285,40 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Flights<Q> {
         if let Some(flight) = flight {
             self.pending.insert(event.id, flight);
         }
+    }
+}
+
+impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Flights<Q> {
+    fn new() -> Self {
+        Self {
+            inner: Q::new(),
+            now: Time::ZERO,
+            window: (Time::ZERO, Time::MAX),
+            pending: BTreeMap::new(),
+            landed: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, time: Time, order: u64, event: Event<P>) {
+        self.note(time, &event);
         self.inner.push(time, order, event);
+    }
+
+    fn push_revocable(&mut self, time: Time, order: u64, event: Event<P>) -> Handle {
+        match self.pending.get_mut(&event.id) {
+            // It was taken back to arrive sooner: it has been under way since it was sent.
+            Some(flight) => flight.landing = Landing::UnderWay(time),
+            None => self.note(time, &event),
+        }
+        self.inner.push_revocable(time, order, event)
+    }
+
+    fn revoke(&mut self, handle: Handle) -> Option<Event<P>> {
+        self.inner.revoke(handle)
+    }
+
+    fn is_overfull(&self) -> bool {
+        self.inner.is_overfull()
     }
 
     fn pop(&mut self) -> Option<(Time, Event<P>)> {
@@ -385,7 +409,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     ) {
         let Some(grounded) = &mut self.kernel.grounded else { return };
         let landing = match fate {
-            Fate::Arrives { .. } => return,
+            Fate::Arrives { .. } | Fate::Slowed { .. } => return,
             Fate::Lost => Landing::Lost,
             Fate::Blocked => Landing::Blocked,
             Fate::Held { .. } => Landing::Held,

@@ -13,11 +13,10 @@
 use crate::id::NodeId;
 use crate::protocol::{Input, Message, Protocol};
 use crate::rng::{CausalId, Cause};
-use crate::time::Span;
 
 use super::Simulation;
 use super::event::{Event, What};
-use super::network::{Fate, Packet};
+use super::network::{Fate, Packet, Slowness};
 use super::queue::EventQueue;
 
 /// No kind of message: of these a protocol has at most 255.
@@ -48,16 +47,14 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let packet = refusal(id, (from, to));
         let counted = u64::from(!message.is_background());
         match self.network.decide(packet, self.kernel.now, &self.kernel.draws) {
-            Fate::Arrives { at, copy } => {
-                // A connection is refused once, however often that is said.
-                let at = copy.map_or(at, |copy| copy.min(at));
+            fate @ (Fate::Arrives { .. } | Fate::Slowed { .. }) => {
                 self.kernel.in_flight += counted;
-                self.kernel.schedule(at, id, What::Refused { to, from, boot, message });
+                self.send_back(id, What::Refused { to, from, boot, message }, fate);
             }
-            Fate::Held { fault, slower } => {
+            Fate::Held { fault } => {
                 self.kernel.in_flight += counted;
                 let event = Event { id, what: What::Refused { to, from, boot, message } };
-                self.held.push((fault, event, slower));
+                self.held.push((fault, event, self.network.take_slowness()));
             }
             Fate::Lost => self.note_refusal(to, ". lost", from),
             Fate::Blocked => self.note_refusal(to, ". blocked", from),
@@ -69,7 +66,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         &mut self,
         (held_by, ended): (u32, u32),
         event: Event<P>,
-        slower: Span,
+        slower: Slowness,
     ) {
         let Event { id, what: What::Refused { to, from, boot, message } } = event else { return };
         let held_by = if held_by == ended { self.network.clog_on(to, from) } else { Some(held_by) };
@@ -78,8 +75,23 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             return self.held.push((fault, Event { id, what }, slower));
         }
         let (now, draws) = (self.kernel.now, &self.kernel.draws);
-        let (at, copy) = self.network.travel(refusal(id, (from, to)), slower, now, draws);
-        self.kernel.schedule(copy.map_or(at, |copy| copy.min(at)), id, what);
+        let fate = self.network.depart(refusal(id, (from, to)), slower, now, draws);
+        self.send_back(id, what, fate);
+    }
+
+    /// Schedules the arrival of a refusal that the network lets through. A connection is refused once, however often
+    /// that is said.
+    fn send_back(&mut self, id: CausalId, what: What<P>, fate: Fate) {
+        match fate {
+            Fate::Arrives { at, copy } => {
+                self.kernel.schedule(copy.map_or(at, |copy| copy.min(at)), id, what);
+            }
+            Fate::Slowed { at, copy } => {
+                let event = self.kernel.schedule_revocable(copy.unwrap_or(at), id, what);
+                self.network.arrives_by(event, None);
+            }
+            Fate::Lost | Fate::Blocked | Fate::Held { .. } => {}
+        }
     }
 
     /// A refusal reaches the machine of the node that sent what is refused.

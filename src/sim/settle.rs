@@ -2,18 +2,20 @@
 //!
 //! After `duration` everything heals and nobody invokes anything more. From then on the simulation looks, ever
 //! less often, whether the cluster has settled: no operation under way, nothing that a node still means to do, no
-//! message on its way, replicas equal. And the guard against time that never advances.
+//! message on its way, replicas equal; and where nodes lead and a majority is up, somebody who does, and nobody who takes
+//! another for the leader. And the guard against time that never advances.
 
 use crate::config::{Config, ExpectedState, Workload};
 use crate::id::{KeyId, NodeId};
-use crate::metrics::Settlement;
-use crate::protocol::{NodeSnapshot, Protocol};
+use crate::metrics::{Settlement, Standstill};
+use crate::protocol::{NodeSnapshot, Protocol, Role};
 use crate::rng::{CausalId, Cause};
 use crate::time::{Span, Time};
 
 use super::Simulation;
 use super::event::{Event, What};
-use super::queue::EventQueue;
+use super::node::Slot;
+use super::queue::{EventQueue, MOST_PENDING};
 
 /// The events at one instant that any scenario may have; see [`events_an_instant`].
 const EVENTS_AN_INSTANT: u64 = 500_000;
@@ -67,6 +69,17 @@ impl StateWatch {
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
+    /// Why the simulation cannot go on.
+    #[cold]
+    pub(super) fn standstill(&self) -> Settlement {
+        let why = if self.kernel.is_overfull() {
+            Standstill::Crowd { pending: MOST_PENDING as u64 }
+        } else {
+            Standstill::Loop { events: self.kernel.events_now() }
+        };
+        Settlement::Stuck { at: self.kernel.now, why }
+    }
+
     /// Takes the snapshots whose time is before the next event.
     #[cold]
     pub(super) fn look_at_states(&mut self) {
@@ -125,13 +138,14 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// looked at only when all that costs less to see is as it should be.
     fn has_settled(&self) -> bool {
         let any_down = self.slots.iter().any(|slot| !slot.is_up() && !slot.down_for_good);
-        if self.clients.busy > 0 || self.kernel.in_flight > 0 || any_down {
+        if self.clients.busy > 0 || self.kernel.in_flight > 0 || any_down || self.lacks_leader() {
             return false;
         }
+        let leader = self.leader();
         let mut first: Option<NodeSnapshot> = None;
         for node in NodeId::all(self.config.cluster.nodes) {
             let snapshot = self.snapshot(node);
-            if !snapshot.pending.is_empty() {
+            if !snapshot.pending.is_empty() || follows_another(&snapshot, leader) {
                 return false;
             }
             match &first {
@@ -141,6 +155,15 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             }
         }
         self.clients.waiting_for(self.config, self.kernel.now).is_empty()
+    }
+
+    /// Whether nobody leads although somebody did, or stood for it, and a majority is up.
+    fn lacks_leader(&self) -> bool {
+        let up = self.slots.iter().filter(|slot| slot.is_up()).count();
+        let stands = |slot: &Slot<P>| matches!(slot.role, Some((Role::Candidate, _)));
+        2 * up > self.slots.len()
+            && self.leader().is_none()
+            && (!self.leaderships.is_empty() || self.slots.iter().any(stands))
     }
 
     /// What the cluster still waits for, a line each.
@@ -163,9 +186,26 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 many => format!("{many} messages are on their way"),
             });
         }
+        if self.lacks_leader() {
+            waiting.push("somebody to lead".to_owned());
+        }
+        if let Some(leader) = self.leader() {
+            for other in snapshots.iter().filter(|node| follows_another(node, Some(leader))) {
+                let taken = other.leader.filter(|taken| *taken != other.node);
+                let taken = taken.map_or_else(|| "itself".to_owned(), |taken| taken.to_string());
+                let node = other.node;
+                waiting.push(format!("{node} takes {taken} for the leader, and {leader} leads"));
+            }
+        }
         waiting.extend(unequal(&snapshots, self.config));
         waiting
     }
+}
+
+/// Whether a node takes somebody else for the leader than who leads. Who knows of none says so itself, or cannot know.
+fn follows_another(snapshot: &NodeSnapshot, leader: Option<NodeId>) -> bool {
+    let is_other = |taken: NodeId| leader.is_some_and(|leader| leader != taken);
+    snapshot.up && snapshot.leader.is_some_and(is_other)
 }
 
 /// Whether two replicas show a client the same.

@@ -1,6 +1,6 @@
 //! What faults find: the states of the nodes that each hits, the instant before.
 
-use crate::config::{FaultAction, Route};
+use crate::config::{FaultAction, HealWhat, Route};
 use crate::id::NodeId;
 use crate::metrics::{NodeState, NodeStates, Strike};
 use crate::protocol::{Protocol, Role};
@@ -8,6 +8,7 @@ use crate::rng::CausalId;
 
 use super::Simulation;
 use super::event::Event;
+use super::network;
 use super::queue::EventQueue;
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
@@ -16,7 +17,25 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let fault = &self.config.faults[index as usize];
         let hit = self.hit_by(&fault.action, id);
         let (at, states) = (self.kernel.now, self.states_of(&hit));
-        self.strikes.push(Strike { fault: fault.id, at, states });
+        let hits_nobody = match &fault.action {
+            FaultAction::Heal(HealWhat::Network) => self.network.active().is_empty(),
+            FaultAction::Heal(HealWhat::Fault(healed)) => self.undo[healed.0 as usize].is_none(),
+            FaultAction::Partition(groups) => {
+                network::partition(self.config.cluster.nodes, groups).is_idle()
+            }
+            FaultAction::Block(route)
+            | FaultAction::Clog(route)
+            | FaultAction::Slow { route, .. }
+            | FaultAction::Drop { route, .. } => !self.connects(route, id),
+            _ => hit.is_empty(),
+        };
+        self.strikes.push(Strike { fault: fault.id, at, states, hits_nobody });
+    }
+
+    /// Whether any message goes this way.
+    fn connects(&self, route: &Route, id: CausalId) -> bool {
+        let (from, to) = (self.machines(&route.from, id), self.machines(&route.to, id));
+        from.iter().any(|from| to.iter().any(|to| from != to))
     }
 
     /// The nodes that a fault hits if it starts now.
@@ -26,31 +45,30 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             FaultAction::Partition(_) | FaultAction::MajoritiesRing => {
                 NodeId::all(self.config.cluster.nodes).collect()
             }
-            FaultAction::Bridge(target) => self.resolve(target, id).into_iter().take(1).collect(),
+            FaultAction::Bridge(target) => self.machines(target, id).into_iter().take(1).collect(),
             FaultAction::Block(route)
             | FaultAction::Clog(route)
             | FaultAction::Slow { route, .. }
             | FaultAction::Drop { route, .. } => self.both_ends(route, id),
+            FaultAction::Crash(target) | FaultAction::Pause(target) => self.resolve(target, id),
             FaultAction::Isolate(target)
-            | FaultAction::Crash(target)
-            | FaultAction::Pause(target)
+            | FaultAction::PowerLoss(target)
             | FaultAction::ClockJump { target, .. }
-            | FaultAction::ClockDrift { target, .. } => self.resolve(target, id),
-            FaultAction::PowerLoss(target) => self.machines(target, id),
+            | FaultAction::ClockDrift { target, .. }
+            | FaultAction::Disk { target, .. } => self.machines(target, id),
             FaultAction::Restart { target, .. } => {
                 self.resolve_among(target, id, |node, sim| !sim.is_up(node))
             }
             FaultAction::Resume(target) => {
                 self.resolve_among(target, id, |node, sim| sim.slots[node.index()].paused)
             }
-            FaultAction::Disk { target, .. } => self.resolve_any(target, id),
             FaultAction::Heal(_) => Vec::new(),
         }
     }
 
     fn both_ends(&self, route: &Route, id: CausalId) -> Vec<NodeId> {
-        let mut ends = self.resolve_any(&route.from, id);
-        ends.extend(self.resolve_any(&route.to, id));
+        let mut ends = self.machines(&route.from, id);
+        ends.extend(self.machines(&route.to, id));
         ends
     }
 

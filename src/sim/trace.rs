@@ -6,7 +6,9 @@
 //!     0.005000000  n2        . apply     city 0.000000000@n1#1
 //! ```
 //!
-//! A line whose kind begins with a dot is not an event of its own but what the event above it did.
+//! A line whose kind begins with a dot is not an event of its own but what the event above it did. Each event has its line
+//! once. What reaches a paused node waits, and the node takes it in when it goes on; what comes too late to do anything has
+//! no line.
 
 use std::fmt::Write;
 

@@ -582,10 +582,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         }
         watch.about(at, message, to, |watch, write, cargo| {
             let passage = match fate {
-                Fate::Arrives { .. } => Passage::Travels,
+                Fate::Arrives { .. } | Fate::Slowed { .. } => Passage::Travels,
                 Fate::Lost => Passage::Lost,
                 Fate::Blocked => Passage::Blocked(network.blocker(from, to, message.kind())),
-                Fate::Held { fault, .. } => Passage::Held(fault),
+                Fate::Held { fault } => Passage::Held(fault),
             };
             watch.see(at, from, write, SightingKind::Sent { to, cargo, passage });
         });

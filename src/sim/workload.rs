@@ -47,36 +47,39 @@ impl Generator {
         }
     }
 
-    /// Closed loop: schedules the client's operation number `index`, after it has thought.
+    /// Closed loop: schedules the client's operation number `index`, after it has thought; for when, if it has one.
     pub(super) fn schedule_next<P: Protocol, Q: EventQueue<Event<P>>>(
         &self,
         client: ClientId,
         index: u32,
         kernel: &mut Kernel<P, Q>,
-    ) {
-        let Pace::Closed { think } = &self.settings.pace else { return };
+    ) -> Option<Time> {
+        let Pace::Closed { think } = &self.settings.pace else { return None };
         if u64::from(index) >= self.share(client) {
-            return;
+            return None;
         }
         let id = operation_id(client, index);
         let thinks = think.sample(|i| kernel.draws.draw(Purpose::Pace, id, i));
         let due_at = kernel.now + thinks;
         kernel.schedule(due_at, id, What::Invoke { client, due_at });
+        Some(due_at)
     }
 
-    /// Open loop: schedules the arrival whose first operation is number `index`.
+    /// Open loop: schedules the arrival whose first operation is number `index`; for when, if there is one.
     pub(super) fn schedule_arrival<P: Protocol, Q: EventQueue<Event<P>>>(
         &self,
         index: u64,
         kernel: &mut Kernel<P, Q>,
-    ) {
-        let Pace::Open { interval, .. } = &self.settings.pace else { return };
+    ) -> Option<Time> {
+        let Pace::Open { interval, .. } = &self.settings.pace else { return None };
         if self.settings.operations.is_some_and(|all| index >= all) {
-            return;
+            return None;
         }
         let id = operation_id(ClientId::ARRIVALS, arrival_index(index));
         let until = interval.sample(|i| kernel.draws.draw(Purpose::Pace, id, i));
-        kernel.schedule_after(until, id, What::Arrival { index });
+        let due_at = kernel.now + until;
+        kernel.schedule(due_at, id, What::Arrival { index });
+        Some(due_at)
     }
 
     /// Draws what an operation asks.

@@ -57,7 +57,12 @@ fn load(args: &RunArgs, registry: &Registry, console: &mut Console) -> Option<Ve
     let mut good = true;
     for file in &args.files {
         match Scenario::load(file, registry, &args.sets) {
-            Ok(scenario) => scenarios.push(scenario),
+            Ok(scenario) => {
+                if !args.quiet {
+                    console.warnings(&scenario);
+                }
+                scenarios.push(scenario);
+            }
             Err(diagnostics) => {
                 let gap = if good { "" } else { "\n" };
                 let text = diagnostics.render(console.err_color());

@@ -3,13 +3,10 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::experiment::statistics::{Interval, NORMAL};
+use crate::experiment::statistics::{FEWEST_RUNS, Interval, NORMAL};
 
 /// Sets these draws apart from any run's, whose seeds are small numbers.
 const SEED: u64 = 0xb007_57a9_0000_0000;
-
-/// Below this many runs, too few resamples differ: of four runs there are 35.
-const FEWEST_RUNS: usize = 5;
 
 /// What one run adds to the two sums of a ratio; neither is below 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -128,7 +125,7 @@ fn studentized(
     resamples: &Resamples,
 ) -> Option<Interval> {
     let runs = resamples.runs();
-    if runs < 2 {
+    if runs < FEWEST_RUNS {
         return None;
     }
     let (value, error) = estimate(&vec![1; runs])?;
@@ -138,7 +135,7 @@ fn studentized(
         high: (value + error * high).max(value),
     };
     let student = student(runs - 1);
-    if error <= 0.0 || runs < FEWEST_RUNS {
+    if error <= 0.0 {
         return Some(around(-student, student));
     }
     let deviates = resamples.iter().filter_map(&estimate).map(|(drawn, its_error)| {
@@ -153,7 +150,7 @@ fn studentized(
 }
 
 /// The ends of the central 95%, by nearest rank from either end; `None` of nothing.
-pub(super) fn central(values: &mut [f64]) -> Option<(f64, f64)> {
+fn central(values: &mut [f64]) -> Option<(f64, f64)> {
     values.sort_unstable_by(f64::total_cmp);
     let rank = (values.len() * 25).div_ceil(1000);
     let last = values.len().checked_sub(rank)?;

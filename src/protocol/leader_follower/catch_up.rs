@@ -54,8 +54,10 @@ impl LeaderFollower {
         let known_life = self.last_state.is_some_and(|last| last.life == order.life);
         self.last_state = Some(order);
         let mut store = Store::default();
+        // What is read back at boot is taken as it was.
+        let rules = if from == self.me { Rules::RESTORE } else { self.config.rules() };
         for entry in entries {
-            apply(&mut store, *entry, self.config.rules());
+            apply(&mut store, *entry, rules);
         }
         // What is read back at boot was merged before it was written.
         if self.config.full_state == FullStateIs::Merged && from != self.me {

@@ -36,6 +36,8 @@ pub(super) struct Leading {
     pub(super) progress: Vec<Progress>,
     /// With an ordered log: up to which index entries may be sent.
     pub(super) released: u64,
+    /// With resending: whether everybody is to have the state, once the disk has room for its number.
+    owes_state: bool,
 }
 
 /// A write that its client waits for.
@@ -411,6 +413,7 @@ impl LeaderFollower {
         }
         self.leading.refusals.clear();
         self.leading.unconfirmed = Unconfirmed::default();
+        self.leading.owes_state = false;
         cx.cancel_timer(Timer::AckTimeout);
         cx.cancel_timer(Timer::Resend);
     }
@@ -620,6 +623,10 @@ impl LeaderFollower {
                     self.expect_confirmations(version, &Payload::One(*entry), interval, cx);
                 }
             }
+            Replication::FullState if self.cannot_write(cx) => {
+                self.leading.owes_state = true;
+                cx.set_timer(Timer::Resend, interval);
+            }
             Replication::FullState => {
                 let version = self.stamp_apart(cx);
                 let state = self.full_state();
@@ -641,6 +648,9 @@ impl LeaderFollower {
     /// Sends every write again that a follower has left unconfirmed for the interval.
     pub(super) fn resend(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
+        if std::mem::take(&mut self.leading.owes_state) {
+            self.replicate_all(cx);
+        }
         let (now, term) = (cx.monotonic(), self.term());
         self.leading.unconfirmed.send_due(now, interval, |follower, version, payload| {
             cx.send(follower, payload.message(term, version));

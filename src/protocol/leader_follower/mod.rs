@@ -22,7 +22,7 @@
 //! Reading order: `config`, `message`, this file (dispatch and the follower), `apply`, `leader`, `timestamps`,
 //! `resend`, `journal`, `checkpoint`;
 //! then `election` and `ballot` (who leads), `catch_up` (full state), `log` and `ordered` (one log), `in_sync`; `repair`,
-//! `anti_entropy`, `tombstones`, `refused`; `promises`.
+//! `anti_entropy`, `tombstones`, `refused`; `promises`, `settling`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use crate::config::{Config as Scenario, Operation};
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId, Version};
-use crate::property::Promises;
+use crate::property::{Promises, SettlesWithin};
 use crate::protocol::{
     Context, DiscardReason, DiskImage, DiskOrigin, FoundList, Input, NodeSnapshot, Observation,
     Outcome, Protocol, Reply, RequestId, Response, Role,
@@ -66,6 +66,7 @@ mod promises;
 mod refused;
 mod repair;
 mod resend;
+mod settling;
 #[cfg(test)]
 mod stamps_kept;
 mod timestamps;
@@ -242,6 +243,10 @@ impl Protocol for LeaderFollower {
 
     fn promises(config: &Config, scenario: &Scenario) -> Promises {
         promises::promises(config, scenario)
+    }
+
+    fn settles_within(config: &Config, scenario: &Scenario) -> SettlesWithin {
+        settling::settles_within(config, scenario)
     }
 }
 

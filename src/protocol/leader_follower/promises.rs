@@ -4,34 +4,45 @@
 //! |---|---|
 //! | single-leader, split-brain | always: the leader is fixed |
 //! | replay | with a log, unless a disk lies or flips a bit: a bit of the last batch that flips looks like a torn tail |
-//! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message is lost or a node crashes; never when a clear may reach a follower (sent there, or tried again at the next node), and never lww-maximum when deletes erase |
-//! | durability | never when writes are tried again: an attempt that was given up may arrive late and win by its stamp over what was acknowledged since; else unless a node forgets or a wall clock is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message is lost |
-//! | monotonic writes, writes follow reads | unless a node forgets or a wall clock is set wrong |
-//! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless a node forgets or a wall clock is set wrong; never when followers are read |
-//! | resurrection | as durability when every read asks the leader and nothing is tried again elsewhere, else never |
-//! | append uniqueness | never when appends are tried again and not deduplicated, or other writes are tried again; else unless a node forgets or a wall clock is set wrong |
-//! | liveness | never without a leader from the start, else unless a node stays down: what waits is answered in the end, and the leader is back once the faults are over |
+//! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message of the leader is lost or a node crashes; never when a clear may reach a follower (sent there, or tried again at the next node), and never lww-maximum when deletes erase |
+//! | durability | never when writes are tried again: an attempt that was given up may arrive late and win by its stamp over what was acknowledged since; else unless all forget who have what was acknowledged, or the clock that stamps is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message of the leader is lost |
+//! | monotonic writes | unless the leader forgets or the clock that stamps is set wrong |
+//! | writes follow reads | the same, and a power loss of the leader: a write is read before it is durable |
+//! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless the leader forgets or the clock that stamps is set wrong; never when followers are read |
+//! | resurrection | when every read asks the leader and nothing is tried again elsewhere, as those, else never; never where durability is not promised |
+//! | append uniqueness | never when appends are tried again and not deduplicated, or other writes are tried again; else unless the leader forgets or the clock that stamps is set wrong |
+//! | liveness | never without a leader from the start, else unless the leader stays down: what waits is answered in the end, and the leader is back once the faults are over |
 //! | availability, replication lag | never: nobody takes the place of the leader, and no answer waits for every follower for longer than `ack-timeout` |
 //!
-//! What a wrong wall clock voids it voids with timestamps of the wall clock or, a drift too, of clients; a hybrid clock
-//! and (term, sequence) order the writes of one leader whatever its clock shows. Ties left to what is there void all
-//! but single-leader and monotonic reads: of two writes with one timestamp the second is acknowledged and dropped.
+//! Nearly all of this rests on the leader alone: what happens to a follower voids it not. An acknowledged write is
+//! besides on as many followers as it waited for, where too few confirmations are an error; it is lost when the leader
+//! forgets all and they do (one that forgets the end of its log shows what came before), where nobody is made like a
+//! leader that forgot: with entry replication and without catching
+//! up. With `term-sequence`, and with a hybrid clock that is read coarsely, a leader that forgets stamps below what it
+//! stamped before, and the leader alone counts again.
+//!
+//! What a wrong wall clock voids it voids with timestamps of the wall clock of the leader or, a drift too, of clients; a
+//! hybrid clock and (term, sequence) order the writes of one leader whatever its clock shows. Ties left to what is there
+//! void all but single-leader and, of the leader alone, monotonic reads: of two writes with one timestamp the second is
+//! acknowledged and dropped, and which one came first differs from replica to replica.
 //! Tombstones that are purged void convergence, lww-maximum and durability: a message that takes longer than their
 //! grace brings back what they deleted. Where replicas fill one another in (read repair, anti-entropy), a delete that
 //! leaves nothing, or is purged, may come back even to the leader, and the promises of its reads go too.
 //!
-//! With anti-entropy, tombstones that stay and time enough to settle, replicas converge whatever was lost.
+//! With anti-entropy and tombstones that stay replicas converge whatever was lost.
 //!
 //! When every read asks R of N replicas and an acknowledged write is on W (one more than the followers it waited for,
-//! and one alone if it may be answered degraded), R + W > N promises read your writes and staleness; 2R > N with
-//! repair before the answer promises monotonic reads. Tried-again writes and clears void both.
+//! and one alone if it may be answered degraded), R + W > N promises read your writes and staleness, unless R + W - N
+//! nodes forget; 2R > N with repair before the answer promises monotonic reads, unless 2R - N nodes do. Tried-again
+//! writes, clears, appends (a list is read from the node asked alone) and purged tombstones void both.
 //!
 //! What makes a node forget what it confirmed depends on the policy of its log: without one a crash, a power loss
 //! and an empty disk; with `fsync` and `group-commit` an empty disk, one that lies or flips a bit, and a node that
-//! does not come back; with a buffered log these and a power loss. Monotonic reads are void after a power loss under every policy: a write is read before it is durable.
+//! does not come back; with a buffered log these and a power loss. Monotonic reads are void after a power loss under
+//! every policy: a write is read before it is durable.
 
 use crate::config::{Config as Scenario, Operation, ScriptedOperation};
-use crate::property::{Hazard, Hazards, Promise, Promises, Property};
+use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
 use crate::protocol::wal::Policy;
 
 use crate::protocol::store::Ties;
@@ -54,11 +65,11 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         return elected::promises(config, scenario);
     }
     let policy = config.wal.policy;
-    let forgets = forgets(policy);
+    let forgets = Hazards::NONE.and(Whose::Leader, forgets(policy));
     let durability = if scenario.retries_writes() {
         Promise::Never { why: RETRIED }
     } else {
-        durability(config, misordered(config, forgets))
+        durability(config, scenario)
     };
     let convergence = convergence(config, scenario);
     let lww_maximum = match config.deletes {
@@ -85,15 +96,15 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
             }
         },
     );
+    let dirty = forgets.and(Whose::Leader, &[Hazard::PowerLoss]);
     let monotonic_reads = match policy {
         Policy::Off | Policy::Buffered { .. } => from_leader,
-        Policy::Fsync | Policy::GroupCommit => session(
-            with(forgets, Hazard::PowerLoss),
-            "every read asks the leader, which shows a write before it is durable",
-        ),
+        Policy::Fsync | Policy::GroupCommit => {
+            session(dirty, "every read asks the leader, which shows a write before it is durable")
+        }
     };
-    let writes = Promise::Unless {
-        hazards: misordered(config, forgets),
+    let writes = |hazards| Promise::Unless {
+        hazards: misordered(config, hazards),
         why: match config.timestamps.source {
             TimestampSource::Wall => "one leader stamps all writes, in the order of its wall clock",
             TimestampSource::Client => "writes are stamped in the order of their clients' clocks",
@@ -102,10 +113,12 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
             }
         },
     };
-    let resurrection = if scenario.reads_only_leader() {
-        durability
-    } else {
-        Promise::Never { why: "followers answer reads from what has reached them so far" }
+    let resurrection = match durability {
+        Promise::Unless { hazards, why } => {
+            session(hazards.and(Whose::Leader, self::forgets(policy)), why)
+        }
+        never if scenario.reads_only_leader() => never,
+        _ => session(forgets, ""),
     };
     let promises = Promises::default()
         .with(Property::SingleLeader, Promise::Always { why: "the leader is fixed" })
@@ -114,8 +127,8 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::Durability, durability)
         .with(Property::ReadYourWrites, from_leader)
         .with(Property::MonotonicReads, monotonic_reads)
-        .with(Property::MonotonicWrites, writes)
-        .with(Property::WritesFollowReads, writes)
+        .with(Property::MonotonicWrites, writes(forgets))
+        .with(Property::WritesFollowReads, writes(dirty))
         .with(Property::Staleness, from_leader)
         .with(Property::Replay, replay(policy))
         .with(Property::SplitBrain, Promise::Always { why: "the leader is fixed" })
@@ -130,8 +143,10 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
 /// What makes writes win that came first: a clock that is wrong where it stamps.
 fn misordered(config: &Config, hazards: Hazards) -> Hazards {
     match config.timestamps.source {
-        TimestampSource::Wall => with(hazards, Hazard::ClockSkew),
-        TimestampSource::Client => with(with(hazards, Hazard::ClockSkew), Hazard::ClockDrift),
+        TimestampSource::Wall => hazards.and(Whose::Leader, &[Hazard::ClockSkew]),
+        TimestampSource::Client => {
+            hazards.and(Whose::Client, &[Hazard::ClockSkew, Hazard::ClockDrift])
+        }
         TimestampSource::Hybrid | TimestampSource::TermSequence => hazards,
     }
 }
@@ -158,19 +173,45 @@ fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) ->
     if asks_leader || scenario.retries_writes() || clears || config.deletes == Deletes::Erase {
         return promises;
     }
+    let mut promise = |property, why| {
+        let promised = std::mem::take(&mut promises);
+        promises = promised.with(property, why);
+    };
+    let both = [Property::ReadYourWrites, Property::Staleness];
+    // What takes a promise away whatever the quorums.
+    let why = if scenario.appends() {
+        Some("a list is read from the node asked alone, however many replicas a read asks")
+    } else if config.tombstone_grace.is_some() {
+        Some(
+            "a replica that missed a delete shows the value to a read whose others purged the tombstone",
+        )
+    } else {
+        None
+    };
+    if let Some(why) = why {
+        for property in both.into_iter().chain([Property::MonotonicReads]) {
+            promise(property, Promise::Never { why });
+        }
+        return promises;
+    }
     let nodes = scenario.cluster.nodes;
-    let hazards = misordered(config, forgets(config.wal.policy_on_followers()));
-    if quorum.replicas + least_written(config, scenario) > nodes {
+    let unless = |shared: u16, more: &[Hazard], why| {
+        let hazards = all_forget(config, Whose::MoreThan(shared - 1));
+        let hazards = hazards.and(Whose::MoreThan(shared - 1), more);
+        Promise::Unless { hazards: misordered(config, hazards), why }
+    };
+    let shared = (quorum.replicas + least_written(config, scenario)).saturating_sub(nodes);
+    if shared > 0 {
         let why = "of the replicas that a read asks one has every write that was acknowledged";
-        let promise = Promise::Unless { hazards, why };
-        promises = promises.with(Property::ReadYourWrites, promise);
-        promises = promises.with(Property::Staleness, promise);
+        for property in both {
+            promise(property, unless(shared, &[], why));
+        }
     }
     let waits = quorum.repair && config.reads.answer == RepairAnswer::AfterRepair;
-    if waits && 2 * quorum.replicas > nodes {
-        let hazards = with(hazards, Hazard::PowerLoss);
+    let shared = (2 * quorum.replicas).saturating_sub(nodes);
+    if waits && shared > 0 {
         let why = "what a read answered is on so many replicas that a later one asks one of them";
-        promises = promises.with(Property::MonotonicReads, Promise::Unless { hazards, why });
+        promise(Property::MonotonicReads, unless(shared, &[Hazard::PowerLoss], why));
     }
     promises
 }
@@ -192,6 +233,9 @@ fn without(config: &Config, scenario: &Scenario, mut promises: Promises) -> Prom
         never(&state, why);
         never(&writes, why);
         never(&[Property::ReadYourWrites, Property::Staleness], why);
+        if !scenario.reads_only_leader() {
+            never(&[Property::MonotonicReads], why);
+        }
     }
     if config.tombstone_grace.is_some() {
         never(&state, "what takes longer than the grace period brings back what was deleted");
@@ -203,15 +247,6 @@ fn without(config: &Config, scenario: &Scenario, mut promises: Promises) -> Prom
         never(&writes, why);
     }
     promises
-}
-
-/// Whether anti-entropy has the time to bring all replicas together while the cluster settles: every node in turn with
-/// every other, and as often again for what that brought.
-fn compares_in_time(config: &Config, scenario: &Scenario) -> bool {
-    config.anti_entropy.is_some_and(|interval| {
-        let rounds = 4 * u64::from(scenario.cluster.nodes);
-        interval.nanos().saturating_mul(rounds) <= scenario.settle.nanos()
-    })
 }
 
 fn replay(policy: Policy) -> Promise {
@@ -235,8 +270,9 @@ fn append_uniqueness(config: &Config, scenario: &Scenario) -> Promise {
             why: "a put or a delete that its client gave up may arrive late and end a list",
         };
     }
+    let forgets = Hazards::NONE.and(Whose::Leader, forgets(config.wal.policy));
     Promise::Unless {
-        hazards: misordered(config, forgets(config.wal.policy)),
+        hazards: misordered(config, forgets),
         why: "the leader appends each element once, above what its clock has stamped before",
     }
 }
@@ -257,31 +293,79 @@ fn liveness(scenario: &Scenario) -> Promise {
         return Promise::Never { why: "no node leads from the start, and none is elected" };
     }
     Promise::Unless {
-        hazards: Hazards::of(&[Hazard::StayedDown]),
+        hazards: Hazards::NONE.and(Whose::Leader, &[Hazard::StayedDown]),
         why: "no write waits for longer than ack-timeout, and the leader is back once the faults are over",
     }
 }
 
 /// What makes a node lose what it has confirmed or acknowledged.
-fn forgets(policy: Policy) -> Hazards {
+const fn forgets(policy: Policy) -> &'static [Hazard] {
     match policy {
-        Policy::Off => Hazards::of(&[Hazard::Crash, Hazard::PowerLoss, Hazard::EmptyDisk]),
-        Policy::Buffered { .. } => with(forgets(Policy::Fsync), Hazard::PowerLoss),
+        Policy::Off => &[Hazard::Crash, Hazard::PowerLoss, Hazard::EmptyDisk],
+        Policy::Buffered { .. } => &[
+            Hazard::PowerLoss,
+            Hazard::EmptyDisk,
+            Hazard::StayedDown,
+            Hazard::LostWrite,
+            Hazard::BitRot,
+        ],
         Policy::Fsync | Policy::GroupCommit => {
-            Hazards::of(&[Hazard::EmptyDisk, Hazard::StayedDown, Hazard::LostWrite, Hazard::BitRot])
+            &[Hazard::EmptyDisk, Hazard::StayedDown, Hazard::LostWrite, Hazard::BitRot]
         }
     }
 }
 
-fn with(mut hazards: Hazards, hazard: Hazard) -> Hazards {
-    hazards.insert(hazard);
-    hazards
+/// When nobody has any more what so many had: when those forget it, or, where it is the leader that decides what others
+/// have, the leader.
+fn all_forget(config: &Config, whose: Whose) -> Hazards {
+    let leader = forgets(config.wal.policy);
+    // Followers forget more where the leader alone has a log.
+    let all =
+        if whose == Whose::Leader { leader } else { forgets(config.wal.policy_on_followers()) };
+    let hazards = Hazards::NONE.and(whose, all);
+    let is_made_like_its_leader =
+        config.replication == Replication::FullState || config.failover.catch_up != CatchUp::None;
+    if whose == Whose::Leader || is_made_like_its_leader || stamps_again(config) {
+        return hazards.and(Whose::Leader, leader);
+    }
+    match config.timestamps.source {
+        // A clock that was ahead, and that a leader which forgot is behind of.
+        TimestampSource::Hybrid => {
+            hazards.and(Whose::Leader, &[Hazard::ClockSkew, Hazard::ClockDrift])
+        }
+        TimestampSource::Wall | TimestampSource::Client | TimestampSource::TermSequence => hazards,
+    }
+}
+
+/// Whether a leader that forgot what it stamped stamps below it, or the same again.
+const fn stamps_again(config: &Config) -> bool {
+    match config.timestamps.source {
+        TimestampSource::TermSequence => true,
+        // Within one reading the sequence decides, which begins anew.
+        TimestampSource::Wall | TimestampSource::Client | TimestampSource::Hybrid => {
+            config.timestamps.resolution.nanos() > 1
+        }
+    }
 }
 
 /// A delete is a write like any other, and one that leaves no tombstone is easily lost.
-fn durability(config: &Config, mut hazards: Hazards) -> Promise {
+fn durability(config: &Config, scenario: &Scenario) -> Promise {
+    let policy = config.wal.policy;
+    // A read may repair a leader that forgot with what one had who missed the write, and the leader shows that.
+    let others = if scenario.repairs_reads() { 0 } else { least_written(config, scenario) - 1 };
+    let whose = if others == 0 { Whose::Leader } else { Whose::LeaderAnd(others) };
+    let mut hazards = misordered(config, all_forget(config, whose));
+    if policy != Policy::Off {
+        // A leader that forgot the end of its log alone shows what came before, whatever the others have.
+        let partly = [Hazard::PowerLoss, Hazard::LostWrite, Hazard::BitRot];
+        let partly = partly.into_iter().filter(|hazard| forgets(policy).contains(hazard));
+        hazards = partly.fold(hazards, |all, hazard| all.and(Whose::Leader, &[hazard]));
+    }
     if config.deletes == Deletes::Tombstone {
-        let why = match config.wal.policy {
+        let why = match policy {
+            Policy::Off if others > 0 => {
+                "an answer waits for confirmations, and last write wins drops what is stamped in the past"
+            }
             Policy::Off => {
                 "the store is in memory, and last write wins drops what is stamped in the past"
             }
@@ -301,27 +385,34 @@ fn durability(config: &Config, mut hazards: Hazards) -> Promise {
         Replication::FullState if config.full_state == FullStateIs::Merged => {
             Promise::Never { why: MERGED }
         }
-        Replication::FullState => {
-            hazards.insert(Hazard::MessageLost);
-            let why = "nothing but the state that was lost says that a key was erased";
-            Promise::Unless { hazards, why }
-        }
+        Replication::FullState => Promise::Unless {
+            hazards: hazards
+                .and(Whose::Leader, &[Hazard::MessageLost])
+                .and(Whose::Anyone, &[Hazard::DiskFull]),
+            why: "nothing but the state that was lost says that a key was erased",
+        },
     }
 }
 
-fn convergence(config: &Config, scenario: &Scenario) -> Promise {
+fn may_clear_follower(scenario: &Scenario) -> bool {
     let leader = scenario.cluster.initial_leader;
-    let may_clear_follower = |scripted: &ScriptedOperation| {
+    let may = |scripted: &ScriptedOperation| {
         let asks_leader = match scripted.node {
             Some(node) => leader == Some(node),
             None => leader.is_some() && !scenario.may_ask_around(scripted),
         };
         scripted.operation == Operation::Clear && !asks_leader
     };
-    if scenario.script.iter().any(may_clear_follower) {
-        return Promise::Never {
-            why: "a clear that reaches a follower, sent there or tried again there, empties that follower alone",
-        };
+    scenario.script.iter().any(may)
+}
+
+const CLEARED: Promise = Promise::Never {
+    why: "a clear that reaches a follower, sent there or tried again there, empties that follower alone",
+};
+
+fn convergence(config: &Config, scenario: &Scenario) -> Promise {
+    if may_clear_follower(scenario) {
+        return CLEARED;
     }
     if config.deletes == Deletes::Erase && config.replication == Replication::Entry {
         return Promise::Never { why: ERASED };
@@ -329,43 +420,51 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
     if config.deletes == Deletes::Erase && config.full_state == FullStateIs::Merged {
         return Promise::Never { why: MERGED };
     }
+    let policy = config.wal.policy;
     if config.failover.catch_up == CatchUp::Log {
         return Promise::Unless {
-            hazards: forgets(config.wal.policy),
-            why: "what a follower lacks of the leader's log is sent to it, but a node may forget what it had",
-        };
-    }
-    if compares_in_time(config, scenario) {
-        let hazards = Hazards::of(&[Hazard::DiskFull, Hazard::ClockDrift]);
-        // Whoever forgets is filled in, but a leader that forgot its sequence gives a version twice.
-        let forgets = forgets(config.wal.policy).iter();
-        let forgets = forgets.filter(|_| config.timestamps.source == TimestampSource::TermSequence);
-        return Promise::Unless {
-            hazards: forgets.fold(hazards, with),
-            why: "replicas compare what they store, and each takes what the other has newer",
+            hazards: Hazards::NONE.and(Whose::Leader, forgets(policy)),
+            why: "what a follower lacks of the leader's log is sent to it, but a leader may forget what it had",
         };
     }
     // A leader that forgot how many writes it had stamped gives a version twice.
-    let counts = config.timestamps.source == TimestampSource::TermSequence;
-    let forgets_count = |mut hazards: Hazards| {
+    let counts = stamps_again(config) || config.timestamps.source == TimestampSource::Client;
+    if config.anti_entropy.is_some() {
+        let hazards = Hazards::NONE;
+        // Whoever forgets is filled in, but for that.
+        let hazards = if counts { hazards.and(Whose::Leader, forgets(policy)) } else { hazards };
+        return Promise::Unless {
+            hazards: hazards.and(Whose::Anyone, &[Hazard::DiskFull]),
+            why: "replicas compare what they store, and each takes what the other has newer",
+        };
+    }
+    let mut hazards = Hazards::NONE;
+    let policy = config.wal.policy_on_followers();
+    if config.resend.is_some() && policy != Policy::Off {
         if counts && config.failover.catch_up == CatchUp::None {
-            hazards = with(with(hazards, Hazard::PowerLoss), Hazard::Crash);
+            hazards = hazards.and(Whose::Leader, &[Hazard::PowerLoss, Hazard::Crash]);
         }
-        hazards
-    };
-    match (config.resend, config.wal.policy_on_followers()) {
-        (Some(_), Policy::Off) => Promise::Unless {
-            hazards: forgets(Policy::Off),
-            why: "what a follower has not confirmed is sent again, but a crash empties a node's memory",
-        },
-        (Some(_), policy) => Promise::Unless {
-            hazards: forgets_count(forgets(policy)),
+        return Promise::Unless {
+            hazards: forgets(policy).iter().fold(hazards, |hazards, hazard| match hazard {
+                // Of a follower that is down nothing is asked.
+                Hazard::StayedDown => hazards.and(Whose::Leader, &[Hazard::StayedDown]),
+                _ => hazards.and(Whose::Anyone, &[*hazard]),
+            }),
             why: "what a follower has not confirmed is sent again, and what it has is in its log",
-        },
-        // A leader may crash between its sync and its sending, and then nothing was lost on the way.
-        (None, _) => Promise::Unless {
-            hazards: with(with(forgets(Policy::Off), Hazard::MessageLost), Hazard::DiskFull),
-            why: "what is lost is not sent again, so a follower that missed a write stays behind",
-        },
+        };
+    }
+    hazards = hazards.and(Whose::Anyone, forgets(Policy::Off));
+    if config.resend.is_some() {
+        return Promise::Unless {
+            hazards,
+            why: "what a follower has not confirmed is sent again, but a crash empties a node's memory",
+        };
+    }
+    // A leader may crash between its sync and its sending, and then nothing was lost on the way.
+    Promise::Unless {
+        hazards: hazards
+            .and(Whose::Anyone, &[Hazard::DiskFull])
+            .and(Whose::Leader, &[Hazard::MessageLost]),
+        why: "what is lost is not sent again, so a follower that missed a write stays behind",
     }
 }

@@ -1,5 +1,6 @@
 //! Every way in which a node gets or regains what it stores, tried on one node with its disk: after it the node knows
-//! the newest timestamp that there was in it, and never gives a number again that it has given an operation.
+//! the newest timestamp that there was in it, and never gives a number again that it has given an operation. And what it
+//! stores when its process dies it stores when it starts again.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -132,10 +133,14 @@ impl Bench {
         }
     }
 
+    /// All that the node stores.
+    fn stored(&self) -> Vec<Entry> {
+        apply::contents(&self.node().store).collect()
+    }
+
     /// Whatever is stored is seen, and the node knows it.
     fn check(&mut self, after: &Step) -> Result<(), TestCaseError> {
-        let stored: Vec<_> = apply::contents(&self.node().store).collect();
-        for Entry { stored: Stored { version, .. }, .. } in stored {
+        for Entry { stored: Stored { version, .. }, .. } in self.stored() {
             self.newest = self.newest.max(version.timestamp);
             if version.node == ME {
                 self.given = self.given.max(version.sequence);
@@ -374,7 +379,11 @@ proptest! {
     ) {
         let mut bench = Bench::new(config, leads);
         for step in &steps {
+            let before = bench.stored();
             play(&mut bench, step);
+            if let Step::Restart = step {
+                prop_assert_eq!(before, bench.stored(), "what the log has is what was stored");
+            }
             bench.check(step)?;
         }
         let given = bench.step(|node, cx| node.as_mut().expect("it runs").stamp(cx));

@@ -22,8 +22,7 @@ const ELECTIONS: [Election; 5] = [
 /// Reads the table.
 pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Failover> {
     let election = election(table);
-    let heartbeat =
-        table.or("heartbeat", Failover::NONE.heartbeat, |value| value.positive_duration());
+    let heartbeat = table.or("heartbeat", Failover::NONE.heartbeat, |value| value.interval());
     let timeout = timeout(table, heartbeat);
     let look_every = look_every(table, election);
     let jitter_given = table.optional("jitter", |value| value.duration());

@@ -41,7 +41,7 @@ impl ScenarioProtocol for LeaderFollower {
         let full_state =
             table.or("full-state", FullStateIs::Replacing, |value| value.choice(&FULL_STATE));
         let resend = table.or("resend", None, |value| {
-            if value.is_text("off") { Some(None) } else { value.positive_duration().map(Some) }
+            if value.is_text("off") { Some(None) } else { value.interval().map(Some) }
         });
         let deletes = table.or("deletes", Deletes::Tombstone, |value| value.choice(&DELETES));
         let deduplicate = table.or("deduplicate", false, |value| value.boolean());
@@ -402,7 +402,7 @@ fn in_sync(table: &mut TableDecoder<'_>, cluster: &Cluster, is_wanted: bool) -> 
     }
     given.table(|table| {
         let min = table.or("min", 1, |min| min.integer_u16(1..=cluster.nodes));
-        let lag = table.or("lag", Span::from_secs(10), |lag| lag.positive_duration());
+        let lag = table.or("lag", Span::from_secs(10), |lag| lag.interval());
         Some(Mode::InSync { min: min?, lag: lag? })
     })
 }

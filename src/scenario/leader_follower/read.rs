@@ -53,7 +53,7 @@ pub(super) fn schema() -> serde_json::Value {
 /// Reads the table of anti-entropy: its interval, if it is on.
 pub(super) fn decode_anti_entropy(table: &mut TableDecoder<'_>) -> Option<Option<Span>> {
     table.or("interval", None, |interval| {
-        if interval.is_text("off") { Some(None) } else { interval.positive_duration().map(Some) }
+        if interval.is_text("off") { Some(None) } else { interval.interval().map(Some) }
     })
 }
 

@@ -35,7 +35,7 @@ pub(super) fn decode_grace(
     if given.is_text("off") {
         return Some(None);
     }
-    let grace = given.positive_duration()?;
+    let grace = given.interval()?;
     // An argument that changes the other setting leaves the file's grace period behind: that is no mistake.
     let mut is_from_argument = |key| table.get(key).is_some_and(|other| other.is_from_argument());
     if deletes == Some(Deletes::Erase) {

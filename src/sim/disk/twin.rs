@@ -6,7 +6,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rng::Root;
-use crate::time::Span;
 
 const FILE: File = File(1);
 

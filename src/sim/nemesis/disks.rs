@@ -18,24 +18,29 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         (index, id): (u32, CausalId),
         (target, fault): (&Target, &DiskFault),
     ) -> (Option<Undo>, String) {
-        let hit = self.resolve_any(target, id);
+        let hit = self.machines(target, id);
         let whose = names(&hit);
         let what = match fault {
             DiskFault::FlipBit { byte } => return (None, self.flip_bits(&hit, *byte, id)),
             DiskFault::TornWrite => "will tear what is not synced",
-            DiskFault::LostWrite => {
-                self.kernel.hazards.insert(Hazard::LostWrite);
-                "lies about syncs"
-            }
+            DiskFault::LostWrite => "lies about syncs",
             DiskFault::ReadError => "cannot be read",
-            DiskFault::Full => {
-                self.kernel.hazards.insert(Hazard::DiskFull);
-                "is full"
-            }
+            DiskFault::Full => "is full",
             DiskFault::Slow(_) => "is slow",
         };
         let name = super::super::fault_id(self.config, self.config.faults[index as usize].id);
+        let hazard = match fault {
+            DiskFault::LostWrite => Some(Hazard::LostWrite),
+            DiskFault::Full => Some(Hazard::DiskFull),
+            DiskFault::FlipBit { .. }
+            | DiskFault::TornWrite
+            | DiskFault::ReadError
+            | DiskFault::Slow(_) => None,
+        };
         for node in &hit {
+            if let Some(hazard) = hazard {
+                self.kernel.befalls(*node, hazard);
+            }
             self.slots[node.index()].disk.begin(index, name, fault.clone());
         }
         (Some(Undo::Disk(hit)), format!("the disk of {whose} {what}"))
@@ -46,10 +51,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         for node in hit {
             let found = self.slots[node.index()].disk.flip_bit(byte, &self.kernel.draws, id);
             let Some((byte, bit)) = found else { continue };
-            self.kernel.hazards.insert(Hazard::BitRot);
+            self.kernel.befalls(*node, Hazard::BitRot);
             flipped.push(format!("bit {bit} of byte {byte} on the disk of {node} flips"));
         }
         if flipped.is_empty() {
+            if let Some(strike) = self.strikes.last_mut() {
+                strike.hits_nobody = true;
+            }
             return "no bit flips: nothing is written there".to_owned();
         }
         flipped.join(", ")
@@ -58,7 +66,12 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// The fault of this index is over on these disks.
     pub(super) fn mend_disks(&mut self, hit: &[NodeId], index: u32) -> String {
         for node in hit {
-            self.slots[node.index()].disk.end(index);
+            let sooner = self.slots[node.index()].disk.end(index, self.kernel.now);
+            for (ticket, event, at) in sooner {
+                let Some(Event { id, what }) = self.kernel.revoke(event) else { continue };
+                let event = self.kernel.schedule_revocable(at, id, what);
+                self.slots[node.index()].disk.completes_by(ticket, event);
+            }
         }
         format!("the disk of {} is as before", names(hit))
     }

@@ -104,7 +104,7 @@ impl Bench {
     /// When a message of 100 bytes from n1 to n2 arrives.
     fn arrival(&mut self, now: Time) -> Time {
         match self.send((1, 2), (0, 100), now) {
-            Fate::Arrives { at, .. } => at,
+            Fate::Arrives { at, .. } | Fate::Slowed { at, .. } => at,
             fate => panic!("{fate:?}"),
         }
     }
@@ -244,10 +244,12 @@ fn a_later_override_wins_and_directions_differ() {
     let mut bench = Bench::new(3, settings(link(), links));
     let delays = |bench: &mut Bench| {
         let pairs = [(1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (3, 2)];
-        pairs.map(|link| bench.send(link, (0, 1), Time::ZERO))
+        pairs.map(|link| match bench.send(link, (0, 1), Time::ZERO) {
+            Fate::Arrives { at, copy: None } | Fate::Slowed { at, copy: None } => at,
+            fate => panic!("{fate:?}"),
+        })
     };
-    let arrive =
-        |delays: [u64; 6]| delays.map(|delay| Fate::Arrives { at: at_ms(delay), copy: None });
+    let arrive = |delays: [u64; 6]| delays.map(at_ms);
     assert_eq!(delays(&mut bench), arrive([10, 1, 13, 1, 30, 1]));
     // Settings that change on the way replace all of it, and leave faults.
     bench.start(0, NetworkFault::Slow(ends(&[2], &[1], false), constant(100)));
@@ -263,7 +265,9 @@ fn slow_links_add_up_by_direction() {
     bench.start(0, NetworkFault::Slow(ends(&[1], &[2], true), constant(10)));
     bench.start(1, NetworkFault::Slow(ends(&[1], &[2, 3], false), constant(100)));
     let mut takes = |link| match bench.send(link, (0, 1), at_ms(5)) {
-        Fate::Arrives { at, copy: None } => (at - at_ms(5)).nanos() / 1_000_000,
+        Fate::Arrives { at, copy: None } | Fate::Slowed { at, copy: None } => {
+            (at - at_ms(5)).nanos() / 1_000_000
+        }
         fate => panic!("{fate:?}"),
     };
     assert_eq!([(1, 2), (2, 1), (1, 3), (3, 1), (2, 3)].map(&mut takes), [111, 11, 101, 1, 1]);
@@ -401,16 +405,20 @@ fn a_clog_holds_and_what_it_held_travels_in_order_of_a_fifo_link() {
     let mut held = Vec::new();
     for _ in 0..50 {
         held.push(bench.packet((1, 2), 0, 1));
-        assert_eq!(bench.send((1, 2), (0, 1), at_ms(1)), Fate::Held { fault: 3, slower: ms(7) });
+        assert_eq!(bench.send((1, 2), (0, 1), at_ms(1)), Fate::Held { fault: 3 });
+        assert_eq!(bench.network.take_slowness(), [(6, ms(7))]);
     }
-    assert_eq!(bench.send((2, 1), (0, 1), at_ms(1)), Fate::Held { fault: 5, slower: ms(0) });
+    assert_eq!(bench.send((2, 1), (0, 1), at_ms(1)), Fate::Held { fault: 5 });
+    assert_eq!(bench.network.take_slowness(), []);
     bench.network.end(3);
     assert_eq!(bench.network.clog_on(n(1), n(2)), Some(5), "another clog holds them still");
     bench.network.end(5);
     assert_eq!(bench.network.clog_on(n(1), n(2)), None);
     let mut last = at_ms(1_000);
     for packet in held {
-        let (at, copy) = bench.network.travel(packet, ms(7), at_ms(1_000), &bench.draws);
+        let slower = vec![(6, ms(7))];
+        let fate = bench.network.depart(packet, slower, at_ms(1_000), &bench.draws);
+        let Fate::Slowed { at, copy } = fate else { panic!("{fate:?}") };
         assert!(at > last && copy.is_none());
         last = at;
     }

@@ -4,7 +4,7 @@ use std::mem;
 
 use crate::time::Time;
 
-use super::{EventQueue, Key, KeyHeap, Slab};
+use super::{EventQueue, Handle, Key, KeyHeap, Revocable, Slab};
 
 /// How many events a bucket should hold, least and most: fewer cost more turns, more cost more sorting.
 const BUCKET: (usize, usize) = (4, 128);
@@ -44,6 +44,8 @@ pub struct CalendarQueue<T> {
     /// Days from today + number of buckets on.
     far: KeyHeap,
     slab: Slab<T>,
+    /// What may be taken back; in none of the above.
+    revocable: Revocable<T>,
     pace: Pace,
     /// The time of the last event popped.
     now: Time,
@@ -79,6 +81,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
             occupied: Vec::new(),
             far: KeyHeap::new(),
             slab: Slab::new(),
+            revocable: Revocable::new(),
             pace: Pace {
                 turns: 0,
                 turned: 0,
@@ -95,7 +98,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
     #[inline]
     fn push(&mut self, time: Time, order: u64, item: T) {
         debug_assert!(time >= self.now, "an event at {time} pushed at {}", self.now);
-        let slot = self.slab.insert(item);
+        let Some(slot) = self.slab.insert(item) else { return };
         let key = Key::new(time, order, slot);
         let day = time.nanos() >> self.shift;
         if day <= self.today {
@@ -108,16 +111,34 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
         }
     }
 
+    fn push_revocable(&mut self, time: Time, order: u64, item: T) -> Handle {
+        debug_assert!(time >= self.now, "an event at {time} pushed at {}", self.now);
+        self.revocable.push(time, order, item)
+    }
+
+    fn revoke(&mut self, handle: Handle) -> Option<T> {
+        self.revocable.revoke(handle)
+    }
+
+    #[inline]
+    fn is_overfull(&self) -> bool {
+        self.slab.overfull || self.revocable.is_overfull()
+    }
+
     // Always inlined: a call hands the item back in memory, from where it is copied twice more, out of step.
     #[inline(always)]
     fn pop(&mut self) -> Option<(Time, T)> {
         let key = if self.late.len() == 0
             && let Some(&key) = self.run.get(self.head)
+            && key < self.revocable.soonest
         {
             self.head += 1;
             key
         } else {
-            self.pop_slow()?
+            match self.pop_slow() {
+                Some(key) => key,
+                None => return self.pop_revocable(),
+            }
         };
         self.now = key.time();
         Some((key.time(), self.slab.take(key.slot())))
@@ -125,41 +146,51 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
 
     #[inline]
     fn next_time(&mut self) -> Option<Time> {
-        self.first().map(Key::time)
+        let first = self.first().unwrap_or(Key::NEVER);
+        self.revocable.earlier(first).map(Key::time)
     }
 
     fn peek(&mut self) -> Option<(Time, &T)> {
-        let key = self.first()?;
-        Some((key.time(), self.slab.get(key.slot())))
+        match self.first() {
+            Some(key) => Some((key.time(), self.slab.get(key.slot()))),
+            None => self.revocable.peek(),
+        }
     }
 
     fn len(&self) -> usize {
-        self.slab.len()
+        self.slab.len() + self.revocable.len()
     }
 }
 
 impl<T> CalendarQueue<T> {
+    /// The first event, unless one that may be taken back comes before it.
     #[inline]
     fn first(&mut self) -> Option<Key> {
         if self.run.len() == self.head && self.late.len() == 0 && !self.turn() {
             return None;
         }
         let first = self.run.get(self.head).copied();
-        first.into_iter().chain(self.late.first()).min()
+        let first = first.into_iter().chain(self.late.first()).min();
+        first.filter(|first| *first < self.revocable.soonest)
+    }
+
+    /// Takes the first event, unless one that may be taken back comes before it.
+    #[inline(never)]
+    fn pop_slow(&mut self) -> Option<Key> {
+        let first = self.first()?;
+        if self.run.get(self.head) == Some(&first) {
+            self.head += 1;
+            Some(first)
+        } else {
+            self.late.pop()
+        }
     }
 
     #[inline(never)]
-    fn pop_slow(&mut self) -> Option<Key> {
-        if self.run.len() == self.head && self.late.len() == 0 && !self.turn() {
-            return None;
-        }
-        match (self.run.get(self.head).copied(), self.late.first()) {
-            (Some(key), late) if late.is_none_or(|late| key < late) => {
-                self.head += 1;
-                Some(key)
-            }
-            _ => self.late.pop(),
-        }
+    fn pop_revocable(&mut self) -> Option<(Time, T)> {
+        let (time, item) = self.revocable.pop()?;
+        self.now = time;
+        Some((time, item))
     }
 
     /// Puts a key of a later day into its bucket, or into the far future.
@@ -224,7 +255,8 @@ impl<T> CalendarQueue<T> {
         }
     }
 
-    /// The run is used up: brings the next day that has events. False when there are none.
+    /// The run is used up: brings the next day that has events. False when there are none, or when something that may
+    /// be taken back comes before that day.
     fn turn(&mut self) -> bool {
         self.run.clear();
         self.head = 0;
@@ -235,10 +267,15 @@ impl<T> CalendarQueue<T> {
             self.rebuild();
             return true;
         }
-        self.today = match self.next_occupied() {
+        let next = match self.next_occupied() {
             Some(day) => day,
             None => self.far.first().expect("what is pending is somewhere").nanos() >> self.shift,
         };
+        if self.revocable.soonest.nanos() >> self.shift < next {
+            // What is pushed until then would be early in the run of a day that is far off.
+            return false;
+        }
+        self.today = next;
         // The ring reaches further now. Nothing in `far` is earlier than what it reached before.
         while let Some(key) = self.far.first() {
             let day = key.nanos() >> self.shift;

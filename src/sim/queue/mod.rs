@@ -18,16 +18,21 @@
 //! | there, but further than that from both ends | a small heap beside the run | log n |
 //! | within the calendar | the end of its bucket | 1 |
 //! | beyond the calendar | a heap of the far future | log n |
+//!
+//! What may be taken back before it comes, such as a timer, is in neither: a sorted set beside it holds those few, and
+//! the rest pays one comparison for them.
 
 use std::mem::{self, ManuallyDrop};
 
 use crate::time::Time;
 
 mod calendar;
+mod revocable;
 #[cfg(test)]
 mod tests;
 
 pub use calendar::CalendarQueue;
+use revocable::Revocable;
 
 /// Pending events, ordered by (time, order).
 ///
@@ -38,12 +43,22 @@ pub trait EventQueue<T> {
     #[must_use]
     fn new() -> Self;
 
-    /// Adds an event.
+    /// Adds an event, or drops it when [`MOST_PENDING`] are pending already: see [`Self::is_overfull`].
     ///
     /// # Panics
     ///
-    /// When 2^24 events are pending already, or when `order` is 2^40 or more.
+    /// When `order` is 2^40 or more.
     fn push(&mut self, time: Time, order: u64, item: T);
+
+    /// Adds an event that may be taken back before it comes; by what it is known then.
+    fn push_revocable(&mut self, time: Time, order: u64, item: T) -> Handle;
+
+    /// Takes an event back, as if it had never been added; nothing when it has come.
+    fn revoke(&mut self, handle: Handle) -> Option<T>;
+
+    /// Whether an event was dropped for want of room: what is popped from then on lacks it.
+    #[must_use]
+    fn is_overfull(&self) -> bool;
 
     /// Takes the first event.
     fn pop(&mut self) -> Option<(Time, T)>;
@@ -74,11 +89,21 @@ pub trait EventQueue<T> {
 const SLOT_BITS: u32 = 24;
 const ORDER_BITS: u32 = 40;
 
+/// How many events may be pending at once, and as many that may be taken back: what 24 bits of slot can tell apart.
+pub const MOST_PENDING: usize = 1 << SLOT_BITS;
+
+/// An event that may be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handle(Key);
+
 /// (time: 64, order: 40, slot: 24), most significant first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u128);
 
 impl Key {
+    /// After every event that there can be.
+    const NEVER: Self = Self(u128::MAX);
+
     #[inline]
     fn new(time: Time, order: u64, slot: u32) -> Self {
         assert!(order < 1 << ORDER_BITS, "event order {order} does not fit in {ORDER_BITS} bits");
@@ -106,34 +131,37 @@ impl Key {
 struct Slab<T> {
     items: Vec<Option<T>>,
     free: Vec<u32>,
+    /// Whether it had no slot for an item.
+    overfull: bool,
 }
 
 impl<T> Slab<T> {
     const fn new() -> Self {
-        Self { items: Vec::new(), free: Vec::new() }
+        Self { items: Vec::new(), free: Vec::new(), overfull: false }
     }
 
+    /// The slot of the item; `None` when there is none left, and the item is dropped.
     #[inline]
-    fn insert(&mut self, item: T) -> u32 {
+    fn insert(&mut self, item: T) -> Option<u32> {
         if let Some(slot) = self.free.pop() {
             // Nobody drops the item where it stands, whatever fails on the way, nor the nothing that it replaces: so
             // it is put together in its slot, and not beside it.
             let item = ManuallyDrop::new(item);
             let place = &mut self.items[slot as usize];
             mem::forget(place.replace(ManuallyDrop::into_inner(item)));
-            slot
+            Some(slot)
         } else {
             self.extend(item)
         }
     }
 
     #[cold]
-    fn extend(&mut self, item: T) -> u32 {
+    fn extend(&mut self, item: T) -> Option<u32> {
         let slot = self.items.len();
-        assert!(
-            slot < 1 << SLOT_BITS,
-            "too many pending events: {slot}, the event queue has no more slots"
-        );
+        if slot == MOST_PENDING {
+            self.overfull = true;
+            return None;
+        }
         if self.items.capacity() == 0 {
             // The first few doublings would otherwise be most of what a run of one write allocates.
             self.items.reserve(32);
@@ -141,9 +169,7 @@ impl<T> Slab<T> {
         }
         self.items.push(Some(item));
         #[expect(clippy::cast_possible_truncation, reason = "checked above")]
-        {
-            slot as u32
-        }
+        Some(slot as u32)
     }
 
     #[inline]
@@ -237,40 +263,66 @@ impl KeyHeap {
 pub struct HeapQueue<T> {
     heap: KeyHeap,
     slab: Slab<T>,
+    revocable: Revocable<T>,
     /// The time of the last event popped.
     now: Time,
 }
 
 impl<T> EventQueue<T> for HeapQueue<T> {
     fn new() -> Self {
-        Self { heap: KeyHeap::new(), slab: Slab::new(), now: Time::ZERO }
+        let (slab, revocable) = (Slab::new(), Revocable::new());
+        Self { heap: KeyHeap::new(), slab, revocable, now: Time::ZERO }
     }
 
     #[inline]
     fn push(&mut self, time: Time, order: u64, item: T) {
         debug_assert!(time >= self.now, "an event at {time} pushed at {}", self.now);
-        let slot = self.slab.insert(item);
+        let Some(slot) = self.slab.insert(item) else { return };
         self.heap.push(Key::new(time, order, slot));
+    }
+
+    fn push_revocable(&mut self, time: Time, order: u64, item: T) -> Handle {
+        debug_assert!(time >= self.now, "an event at {time} pushed at {}", self.now);
+        self.revocable.push(time, order, item)
+    }
+
+    fn revoke(&mut self, handle: Handle) -> Option<T> {
+        self.revocable.revoke(handle)
+    }
+
+    fn is_overfull(&self) -> bool {
+        self.slab.overfull || self.revocable.is_overfull()
     }
 
     #[inline]
     fn pop(&mut self) -> Option<(Time, T)> {
-        let key = self.heap.pop()?;
-        self.now = key.time();
-        Some((key.time(), self.slab.take(key.slot())))
+        let (time, item) = match self.heap.first() {
+            Some(first) if first < self.revocable.soonest => {
+                let key = self.heap.pop()?;
+                (key.time(), self.slab.take(key.slot()))
+            }
+            _ => self.revocable.pop()?,
+        };
+        self.now = time;
+        Some((time, item))
     }
 
     #[inline]
     fn next_time(&mut self) -> Option<Time> {
-        self.heap.first().map(Key::time)
+        let first = self.heap.first().unwrap_or(Key::NEVER);
+        self.revocable.earlier(first).map(Key::time)
     }
 
     fn peek(&mut self) -> Option<(Time, &T)> {
-        let key = self.heap.first()?;
-        Some((key.time(), self.slab.get(key.slot())))
+        match self.heap.first() {
+            Some(first) if first < self.revocable.soonest => {
+                Some((first.time(), self.slab.get(first.slot())))
+            }
+            _ => self.revocable.peek(),
+        }
     }
 
     fn len(&self) -> usize {
-        self.heap.len()
+        self.heap.len() + self.revocable.len()
     }
 }

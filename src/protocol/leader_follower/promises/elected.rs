@@ -3,13 +3,17 @@
 //! | property | promised |
 //! |---|---|
 //! | single-leader | by majority vote, while votes are not forgotten; never by any other election: each node judges by whom it hears |
-//! | durability | when an acknowledged write is on a majority and no leader can be elected or obeyed without it: all of the safeguards of [`missing_safeguard`]; never with one of them missing |
-//! | convergence | with the same safeguards as far as they concern the log; with catch-up by full state and fencing unless a message is lost or a node crashes, and deletes of single entries leave tombstones; never without catch-up |
+//! | durability | when an acknowledged write is on a majority and no leader can be elected or obeyed without it: all of the safeguards of [`missing_safeguard`]; never with one of them missing, nor where the stamps of two leaders may be equal |
+//! | convergence | with the same safeguards as far as they concern the log, unless too few nodes are left to elect anybody; with catch-up by full state and fencing unless a message is lost or a node crashes, and deletes of single entries leave tombstones; never without catch-up, nor with a clear, which may reach a follower |
 //! | lww-maximum | never: a write that a new leader lacks is gone, however high its stamp |
-//! | sessions, staleness | never: a deposed leader answers reads until it hears of the next one; the order of one client's writes with the safeguards of durability |
+//! | sessions, staleness | never: a deposed leader answers reads until it hears of the next one; the order of one client's writes with the safeguards of durability; of writes after what was read only where a later leader stamps above what no majority had: not with a hybrid clock |
+//! | liveness | unless too many nodes stay down to elect anybody; never by majority vote without jitter: candidates may split the votes for ever |
+//!
+//! Only clocks of nodes that led matter, for only those stamp. A disk that forgets matters on any node: it forgets the
+//! node's vote too. A node that stays down takes its copies with it, and forgets nothing.
 
-use crate::config::Config as Scenario;
-use crate::property::{Hazard, Hazards, Promise, Promises, Property};
+use crate::config::{Config as Scenario, Operation};
+use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
 use crate::protocol::leader_follower::config::{
     CatchUp, Config, Deletes, Election, FullStateIs, Mode, OnAckTimeout, Replication,
 };
@@ -19,25 +23,34 @@ use crate::protocol::wal::Policy;
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let kept = Hazards::of(&[Hazard::EmptyDisk, Hazard::LostWrite, Hazard::BitRot]);
     let mut disks = super::misordered(config, kept);
-    disks.insert(Hazard::StayedDown);
+    let copies = super::least_written(config, scenario);
+    disks = disks.and(Whose::MoreThan(copies - 1), &[Hazard::StayedDown]);
     if config.timestamps.source == TimestampSource::Wall {
         // Two leaders stamp, and the clocks of both have to agree.
-        disks.insert(Hazard::ClockDrift);
+        disks = disks.and(Whose::Leader, &[Hazard::ClockDrift]);
     }
     let never = |why| Promise::Never { why };
     let safe = missing_safeguard(config, scenario);
     let reads = never("a deposed leader answers reads from what it has until it hears of the next");
-    let writes = match safe {
+    let kept_by_majority = match safe {
         None => Promise::Unless {
             hazards: disks,
             why: "what a leader acknowledged is in the log of every later one, before what that one accepts",
         },
         Some(why) => never(why),
     };
+    let writes = match (kept_by_majority, equal_stamps(config)) {
+        (Promise::Unless { .. }, Some(why)) => never(why),
+        (promise, _) => promise,
+    };
+    let after_reads = match (writes, dirty_reads_win(config)) {
+        (Promise::Unless { .. }, Some(why)) => never(why),
+        (promise, _) => promise,
+    };
     let durability = if scenario.retries_writes() { never(super::RETRIED) } else { writes };
     let promises = Promises::default()
         .with(Property::SingleLeader, single_leader(config, kept))
-        .with(Property::Convergence, convergence(config, safe, kept))
+        .with(Property::Convergence, convergence((config, scenario), safe, kept))
         .with(
             Property::LwwMaximum,
             never("a write that a new leader lacks is gone, however high its stamp"),
@@ -46,10 +59,10 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::ReadYourWrites, reads)
         .with(Property::MonotonicReads, reads)
         .with(Property::MonotonicWrites, writes)
-        .with(Property::WritesFollowReads, writes)
+        .with(Property::WritesFollowReads, after_reads)
         .with(Property::Staleness, reads)
         .with(Property::Replay, super::replay(config.wal.policy))
-        .with(Property::SplitBrain, writes)
+        .with(Property::SplitBrain, kept_by_majority)
         .with(
             Property::Availability,
             never("between the loss of a leader and the next one nobody answers"),
@@ -78,9 +91,63 @@ fn liveness(config: &Config, scenario: &Scenario) -> Promise {
             why: "nobody leads who is out of sync, be there nobody else who could",
         };
     }
+    if let (Election::MajorityVote { .. }, true, 2..) =
+        (config.failover.election, config.failover.jitter.is_zero(), scenario.cluster.nodes)
+    {
+        return Promise::Never {
+            why: "without jitter candidates stand at the same time, and split the votes for ever",
+        };
+    }
     Promise::Unless {
-        hazards: Hazards::of(&[Hazard::StayedDown, Hazard::DiskFull]),
+        hazards: Hazards::NONE
+            .and(spare(config, scenario), &[Hazard::StayedDown])
+            .and(Whose::Anyone, &[Hazard::DiskFull]),
         why: "once all nodes hear one another somebody leads, and brings the others up to date",
+    }
+}
+
+/// More nodes than can be spared where somebody is to be elected.
+fn spare(config: &Config, scenario: &Scenario) -> Whose {
+    let nodes = scenario.cluster.nodes;
+    Whose::MoreThan(match config.failover.election {
+        Election::MajorityVote { .. } | Election::NewestTimestamp => (nodes - 1) / 2,
+        // Whoever is left leads.
+        Election::None | Election::LowestId { .. } | Election::HighestId => nodes - 1,
+    })
+}
+
+/// Why writes of two leaders may bear equal timestamps although one was acknowledged before the other was asked for;
+/// `None`: they may not. The node with the higher id then wins.
+///
+/// A leader that has the last acknowledged write stands for election only after a whole timeout of silence.
+fn equal_stamps(config: &Config) -> Option<&'static str> {
+    let resolution = config.timestamps.resolution;
+    match config.timestamps.source {
+        TimestampSource::Wall if resolution > config.failover.timeout => Some(
+            "a failover fits into what clocks are rounded to, and of equal stamps the higher node id wins",
+        ),
+        TimestampSource::Client if resolution.nanos() > 1 => Some(
+            "two operations fit into what clients' clocks are rounded to, and of equal stamps of two leaders the higher node id wins",
+        ),
+        TimestampSource::Wall
+        | TimestampSource::Client
+        | TimestampSource::Hybrid
+        | TimestampSource::TermSequence => None,
+    }
+}
+
+/// Why a write may be stamped below one that its client had read of a leader, and that no majority had; `None`: it may
+/// not.
+fn dirty_reads_win(config: &Config) -> Option<&'static str> {
+    match config.timestamps.source {
+        TimestampSource::Hybrid => Some(
+            "a leader shows what no majority has, and the next one, who never saw its stamp, may stamp below it",
+        ),
+        // Two leaders may stamp at the same time.
+        TimestampSource::Wall if config.timestamps.resolution.nanos() > 1 => Some(
+            "a leader shows what no majority has, and the next one may round its clock to the same stamp",
+        ),
+        TimestampSource::Wall | TimestampSource::Client | TimestampSource::TermSequence => None,
     }
 }
 
@@ -92,15 +159,10 @@ fn single_leader(config: &Config, kept: Hazards) -> Promise {
                 why: "a node votes once a term and does not forget it, and two majorities share a node",
             }
         }
-        Election::MajorityVote { .. } => {
-            let mut hazards = kept;
-            hazards.insert(Hazard::Crash);
-            hazards.insert(Hazard::PowerLoss);
-            Promise::Unless {
-                hazards,
-                why: "a node that crashes forgets its vote and may vote again",
-            }
-        }
+        Election::MajorityVote { .. } => Promise::Unless {
+            hazards: kept.and(Whose::Anyone, &[Hazard::Crash, Hazard::PowerLoss]),
+            why: "a node that crashes forgets its vote and may vote again",
+        },
         Election::None
         | Election::LowestId { .. }
         | Election::HighestId
@@ -151,10 +213,18 @@ fn missing_safeguard(config: &Config, scenario: &Scenario) -> Option<&'static st
     None
 }
 
-fn convergence(config: &Config, safe: Option<&'static str>, kept: Hazards) -> Promise {
+fn convergence(
+    (config, scenario): (&Config, &Scenario),
+    safe: Option<&'static str>,
+    kept: Hazards,
+) -> Promise {
+    // Whoever leads from the start may follow when the clear comes.
+    if scenario.script.iter().any(|scripted| scripted.operation == Operation::Clear) {
+        return super::CLEARED;
+    }
     match config.failover.catch_up {
         CatchUp::Log if safe.is_none() => Promise::Unless {
-            hazards: kept,
+            hazards: kept.and(spare(config, scenario), &[Hazard::StayedDown]),
             why: "every follower's log is made the leader's, and the store is what the log says",
         },
         CatchUp::Log => Promise::Never {

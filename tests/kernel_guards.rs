@@ -1,0 +1,175 @@
+//! What would never end, or would end in a panic: each is a mistake in the file, or an end with its reason.
+
+use splitbrain::metrics::Settlement;
+use splitbrain::run::{RunOptions, RunResult};
+use splitbrain::scenario::{Registry, Scenario};
+
+fn parse(text: &str, sets: &[&str]) -> Result<Scenario, String> {
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+    Scenario::parse("g.toml", text.as_bytes(), &Registry::new(), &sets)
+        .map_err(|mistakes| mistakes.to_string())
+}
+
+#[track_caller]
+fn play(text: &str) -> RunResult {
+    parse(text, &[]).unwrap_or_else(|why| panic!("{why}")).run(1, RunOptions::default())
+}
+
+/// Syncs, one behind the other, used to add up until the end of time and beyond it.
+#[test]
+fn a_disk_that_is_busy_for_ever_ends_no_run() {
+    let settings = "duration = '2s'\nsettle = '2s'\ncluster.nodes = 1\n\
+        [protocol.leader-follower]\nwal.policy = 'fsync'\n";
+    let load = "[workload]\nclients = 5\noperations = 1000\nthink = '1ms'\ntimeout = '5ms'\n";
+    let slow = "[[fault]]\nat = '0s'\nslow-disk = { node = 'n1', by = '87600h' }\n";
+    let pareto = "{ pareto = { scale = '10ms', shape = 0.1 } }";
+    for (disk, faults) in [
+        ("'87600h'", String::new()),
+        (pareto, String::new()),
+        ("'1ms'", slow.repeat(40)),
+        ("'87600h'", slow.repeat(40)),
+    ] {
+        let result = play(&format!("{settings}[disk]\nsync = {disk}\n{load}{faults}"));
+        assert!(result.history.entries().len() > 500, "it went on");
+        // A slow disk is well again when the faults are over; one that takes ten years a sync is not.
+        match &result.settlement {
+            Settlement::Unsettled { waiting_for } => {
+                let syncs = waiting_for.iter().any(|line| line.contains("sync"));
+                assert!(syncs, "{waiting_for:?}");
+            }
+            other => {
+                assert_eq!((disk, matches!(other, Settlement::Settled { .. })), ("'1ms'", true));
+            }
+        }
+    }
+}
+
+/// Everything that may take as long as anything may, at once: lengths of time are added up in many places.
+#[test]
+fn the_longest_lengths_add_up_to_no_panic() {
+    let ten = "87600h";
+    let heavy = "{ pareto = { scale = '87600h', shape = 0.05 } }";
+    let faults = format!(
+        "[[fault]]\nat = '1s'\nfor = '{ten}'\nslow = {{ from = 'n1', by = {heavy} }}\n\
+         [[fault]]\nat = '1s'\nfor = '1s'\nslow = {{ from = 'n1', by = {heavy} }}\n\
+         [[fault]]\nat = '1s'\nfor = '1s'\nslow-disk = {{ node = 'n2', by = {heavy} }}\n\
+         [[fault]]\nat = '1s'\nfor = '2s'\nclock-drift = {{ node = 'n2', drift = '-99.9999999%' }}\n\
+         [[fault]]\nat = '2s'\nfor = '2s'\nclock-drift = {{ node = 'n2', drift = '100%' }}\n\
+         [[fault]]\nat = '3s'\nfor = '1s'\nclog = {{ from = 'n1' }}\n\
+         [[fault]]\nat = '3s'\nfor = '1s'\nclock-jump = {{ node = 'n1', by = '-{ten}' }}\n"
+    );
+    for order in ["reordering", "fifo"] {
+        let text = format!(
+            "duration = '10s'\nsettle = '10s'\ncluster.nodes = 3\n[protocol.leader-follower]\n\
+             mode = 'semi-sync'\nwrite-quorum = 1\nack-timeout = '{ten}'\nresend = '{ten}'\n\
+             anti-entropy.interval = '{ten}'\nread.timeout = '{ten}'\n\
+             wal = {{ policy = 'buffered', sync-every = '{ten}' }}\n\
+             failover = {{ election = 'majority-vote', heartbeat = '1s', timeout = '{ten}', jitter = '{ten}' }}\n\
+             [network]\ndelay = {heavy}\norder = '{order}'\nbandwidth = '1B/s'\nduplication = '50%'\n\
+             client-delay = '1ms'\n[disk]\nsync = {heavy}\n\
+             [workload]\nclients = 3\nmix = {{ put = 1, get = 1 }}\nthink = {{ exponential = '1ms' }}\ntimeout = '20ms'\n\
+             retries = 2\nbackoff = {heavy}\n{faults}"
+        );
+        let result = play(&text);
+        assert!(matches!(result.settlement, Settlement::Unsettled { .. }), "{order}");
+    }
+}
+
+const FILE: &str = "cluster.nodes = 3\n[protocol.leader-follower]\nmode = 'async'\n";
+
+/// `resend = "1ns"` is a thousand million rounds a second: the run never ended.
+#[test]
+fn what_goes_on_for_ever_may_not_be_too_quick() {
+    let every =
+        ["resend", "anti-entropy.interval", "failover.heartbeat", "tombstone-grace", "in-sync.lag"];
+    for key in every {
+        let set = |value: &str| format!("protocol.leader-follower.{key}={value}");
+        let mode = "protocol.leader-follower.mode=in-sync";
+        let log = "protocol.leader-follower.failover.catch-up=log";
+        let play = |value: &str| match key {
+            "in-sync.lag" => parse(FILE, &[mode, log, &set(value)]),
+            _ => parse(FILE, &[&set(value)]),
+        };
+        for value in ["1ns", "99999ns"] {
+            let why = play(value).map(|_| ()).expect_err(&format!("{key} = {value}"));
+            assert!(why.contains("times a second"), "{why}");
+            assert!(why.contains("expected at least 100us"), "{why}");
+        }
+        let why = play("1ns").map(|_| ()).expect_err("a mistake");
+        assert!(why.contains("every 1ns is 1,000,000,000 times a second"), "{why}");
+        if !key.starts_with("in-sync") {
+            assert!(play("100us").is_ok(), "{key}");
+        }
+    }
+    // In the file itself, with its place.
+    let why = parse(&format!("{FILE}resend = '1ns'\n"), &[]).map(|_| ()).expect_err("a mistake");
+    assert!(why.contains("g.toml:4:10"), "{why}");
+    // And where a campaign would set it.
+    let fuzz = "[fuzz.settings]\n'protocol.leader-follower.resend' = ['100ms', '1ns']\n";
+    let why = parse(&format!("{FILE}{fuzz}"), &[]).map(|_| ()).expect_err("a mistake");
+    assert!(why.contains("every 1ns is"), "{why}");
+}
+
+#[test]
+fn clients_do_not_ask_more_than_a_million_times_a_second() {
+    let load = "[workload]\nclients = 2\nthink = '1ms'\noperations = 10\n";
+    for (key, value) in [
+        ("think", "1ns"),
+        ("think", "{ exponential = '10ns' }"),
+        ("timeout", "999ns"),
+        ("backoff", "1ns"),
+        ("backoff", "{ uniform = ['0ms', '1us'] }"),
+    ] {
+        let set = format!("workload.{key}={value}");
+        let why = parse(&format!("{FILE}{load}"), &[&set]).map(|_| ()).expect_err(&set);
+        assert!(why.contains("more than a million times a second"), "{why}");
+        let change =
+            format!("[[change]]\nat = '1s'\nset = {{ 'workload.{key}' = {} }}\n", quoted(value));
+        let why = parse(&format!("{FILE}{load}{change}"), &[]).map(|_| ()).expect_err(&change);
+        assert!(why.contains("more than a million times a second"), "{why}");
+    }
+    for set in ["workload.think=0ms", "workload.backoff=0ms", "workload.timeout=1us"] {
+        assert!(parse(&format!("{FILE}{load}"), &[set]).is_ok(), "{set}");
+    }
+}
+
+fn quoted(value: &str) -> String {
+    if value.starts_with('{') { value.to_owned() } else { format!("'{value}'") }
+}
+
+/// The simplest of files used to get stuck at its first instant.
+#[test]
+fn clients_for_whom_no_time_passes_are_a_mistake() {
+    let load = "[workload]\nclients = 2\n";
+    let why = parse(&format!("{FILE}{load}"), &[]).map(|_| ()).expect_err("a mistake");
+    assert!(why.contains("these clients would ask for ever at one instant"), "{why}");
+    assert!(why.contains("`workload.think`"), "{why}");
+    for set in [
+        "workload.think=1ms",
+        "workload.operations=10",
+        "network.client-delay=1ms",
+        "protocol.leader-follower.mode=sync",
+        "workload.open={rate=\"100/s\"}",
+    ] {
+        assert!(parse(&format!("{FILE}{load}"), &[set]).is_ok(), "{set}");
+    }
+}
+
+/// A rate that no memory can hold is refused before the run starts, with the figure.
+#[test]
+fn arrivals_that_no_run_can_play_are_a_mistake() {
+    let load = "duration = '10s'\n[workload]\nclients = 2\n";
+    let text = format!(
+        "{}\n[protocol.leader-follower]\n",
+        load.replacen("[workload]", "cluster.nodes = 3\n[workload]", 1)
+    );
+    let open = |set: &str| parse(&text, &[set]).map(|_| ());
+    let why = open("workload.open={rate=\"1000000000/s\"}").expect_err("too many");
+    assert!(why.contains("about 10,000,000,000 operations would arrive in 10s"), "{why}");
+    assert!(why.contains("expected at most 20,000,000, or `operations`"), "{why}");
+    let why = open("workload.open={interval=\"1us\", burst=10}").expect_err("too many");
+    assert!(why.contains("about 100,000,000 operations"), "{why}");
+    assert!(open("workload.open={rate=\"2000000/s\"}").is_ok());
+    let limited = ["workload.open={rate=\"1000000000/s\"}", "workload.operations=1000"];
+    assert!(parse(&text, &limited).is_ok(), "it says how many");
+}
