@@ -35,7 +35,7 @@ fn scenario(network: &str, settings: &str, operation: &str, faults: &str) -> Sce
 fn plays(network: &str, settings: &str, operation: &str, faults: &str) -> RunResult {
     let options = RunOptions { trace: true, ..RunOptions::default() };
     let scenario = scenario(network, settings, operation, faults);
-    let result = scenario.run(1, options.clone());
+    let result = scenario.run(1, options);
     let unmet: Vec<_> = result.expectations.iter().filter(|expected| !expected.met).collect();
     let trace = result.trace.clone().unwrap_or_default();
     assert!(unmet.is_empty(), "{network} {settings} {faults}: {unmet:?}\n{trace}");
