@@ -38,7 +38,7 @@ put = { key = "k", value = "lost" }
 [[fault]]
 id = "stop"
 at = "650ms"
-for = "500ms"
+for = "1200ms"
 crash = "n1"
 "#;
 
