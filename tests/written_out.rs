@@ -91,7 +91,7 @@ fn subject(sets: &[&str]) -> Subject {
 }
 
 /// An operation as anybody sees it, its key, its client and its value by name: a file numbers its own.
-type Life = (Entry, [String; 3]);
+type Life = (Entry, [String; 4]);
 
 /// The history but for what only a workload has: when an operation was due.
 fn lives(config: &Config, result: &RunResult) -> Vec<Life> {
@@ -101,10 +101,18 @@ fn lives(config: &Config, result: &RunResult) -> Vec<Life> {
             Function::List | Function::ReadAll | Function::Clear => String::new(),
             _ => names.key(entry.key).to_owned(),
         };
-        let value = entry.value.map_or(String::new(), |value| names.value(value));
-        let words = [key, names.client(entry.client).to_owned(), value];
-        let (key, client) = (KeyId(0), ClientId(0));
-        (Entry { due_at: entry.invoked_at, value: None, key, client, ..entry.clone() }, words)
+        let value = |value: Option<_>| value.map_or(String::new(), |value| names.value(value));
+        let client = names.client(entry.client).to_owned();
+        let words = [key, client, value(entry.value), value(entry.over)];
+        let named = Entry {
+            due_at: entry.invoked_at,
+            key: KeyId(0),
+            client: ClientId(0),
+            value: None,
+            over: None,
+            ..entry.clone()
+        };
+        (named, words)
     };
     result.history.entries().iter().map(life).collect()
 }
