@@ -115,6 +115,37 @@ fn no_losing_scenario_is_left_out() {
     }
 }
 
+/// The leader that was cut off acknowledges a write, drops it when it follows the next, and the key is written again:
+/// nothing is missing at the end, and the write is gone all the same.
+#[test]
+fn a_discarded_write_is_told_like_a_lost_one() {
+    const BY: &str = "full-state-overwrite: 1";
+    let file = "scenarios/verdicts/thrown-away-and-written-over.toml";
+    let explained = document(0, &["explain", file]);
+    let discarded = &explained["discarded"];
+    assert_eq!((&explained["lost"], &discarded["count"]), (&0.into(), &1.into()));
+    assert_eq!((mechanisms(&explained), mechanisms(discarded)), (String::new(), BY.to_owned()));
+    assert_eq!(discarded["first"][0]["call"], "put k=2 by a");
+    let write = &explained["writes"][0];
+    assert_eq!((&write["call"], &write["fate"]), (&"put k=2 by a".into(), &"discarded".into()));
+    assert_eq!(write["decisive"]["node"], "n1");
+    let story = said(0, &["explain", file]);
+    let flat = story.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "no acknowledged write was lost 1 acknowledged write was discarded (1 full-state-overwrite): its key was written \
+         again without it: put k=2 by a",
+        "put k=2 by a discarded: full-state-overwrite",
+        "discarded: overwritten by a full state without it; k=3 (version 5.000000000@n2#4) is what is left",
+    ] {
+        assert!(flat.contains(words), "{words}: {story}");
+    }
+    // Asked for by name it is told the same.
+    assert_eq!(document(0, &["explain", file, "--write", "k=2"])["writes"][0], *write);
+    // One that was written over in its place is neither.
+    let written_over = document(0, &["explain", file, "--write", "k=1"]);
+    assert!(written_over["writes"][0]["fate"].is_null());
+}
+
 /// What stories of failovers must say: file, value, words.
 const TOLD: [(&str, &str, &str); 7] = [
     ("01-async-failover-loses-the-tail", "11", "n2 leads in term 2, without it"),
@@ -248,7 +279,7 @@ fn a_story_runs_from_the_client_to_the_end_with_stable_keys() {
     let explained = document(0, &["explain", TORN]);
     assert_eq!(
         keys(&explained),
-        "scenario seed digest durability lost mechanisms writes untold reads"
+        "scenario seed digest durability lost mechanisms discarded writes untold reads"
     );
     assert_eq!(explained["scenario"], "anomalies/37-append-after-a-torn-tail");
     assert_eq!((&explained["lost"], &explained["untold"]), (&2.into(), &1.into()));
@@ -256,7 +287,7 @@ fn a_story_runs_from_the_client_to_the_end_with_stable_keys() {
     let write = &explained["writes"][0];
     assert_eq!(
         keys(write),
-        "operation call status version mechanism phrase decisive steps left_out"
+        "operation call status version fate mechanism phrase decisive steps left_out"
     );
     assert_eq!((&write["call"], &write["status"]), (&"put c=3 by writer".into(), &"ok".into()));
     assert_eq!(write["decisive"]["node"], "n1");

@@ -264,8 +264,7 @@ workload = { clients = 5, operations = "unlimited", keys = 3, mix = { put = 3, d
             let result = scenario.run(seed, RunOptions::default());
             let settled = matches!(result.settlement, Settlement::Settled { .. });
             assert!(settled, "{replication}, seed {seed}: {:?}", result.settlement);
-            let broken: Vec<_> =
-                result.checks.iter().filter(|c| !holds(c.judged)).collect();
+            let broken: Vec<_> = result.checks.iter().filter(|c| !holds(c.judged)).collect();
             assert!(broken.is_empty(), "{replication}, seed {seed}: {broken:#?}");
         }
     }

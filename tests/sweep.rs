@@ -373,6 +373,7 @@ fn the_columns_of_the_table_stay() {
         "acknowledged_writes",
         "lost_writes_allowed",
         "lost_writes_violating",
+        "discarded_writes",
     ]));
     expected.extend(with_ends("lost_share", ""));
     expected.extend(plain(&["least_confirmations", "reads", "stale_reads"]));

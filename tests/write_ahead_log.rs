@@ -96,8 +96,7 @@ fn what_was_synced_before_it_was_answered_survives_crashes_and_power_losses() {
             assert!(settled, "{at}: {:?}", result.settlement);
             for check in &result.checks {
                 let void = check.property == Property::MonotonicReads;
-                let fine = holds(check.judged)
-                    || void && check.judged == ExpectedVerdict::Allowed;
+                let fine = holds(check.judged) || void && check.judged == ExpectedVerdict::Allowed;
                 assert!(fine, "{at}: {check:#?}");
             }
             let entries = result.history.entries().iter();

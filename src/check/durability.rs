@@ -103,11 +103,11 @@ fn is_lost(facts: &Facts<'_>, thresholds: &[Option<Thresholds>], op: OpId) -> bo
     lost_key(facts, thresholds, (op, facts.evidence.history.entry(op))).is_some()
 }
 
-/// Every acknowledged write that was thrown away before its key was written again, in the order of invocation; none
+/// Every acknowledged write that was thrown away before its key was written again, in the order of invocation; `None`
 /// where the protocol does not say what its writes are written over.
-pub(super) fn discarded_writes(facts: &Facts<'_>) -> Vec<OpId> {
+pub(super) fn discarded_writes(facts: &Facts<'_>) -> Option<Vec<OpId>> {
     let thresholds = thresholds(facts);
-    discarded::discarded(facts, |op| is_lost(facts, &thresholds, op)).unwrap_or_default()
+    discarded::discarded(facts, |op| is_lost(facts, &thresholds, op))
 }
 
 /// Every acknowledged write that is lost, in the order of invocation, with the key on which it is: of a clear the
@@ -545,7 +545,8 @@ mod tests {
         story.holds(1, "city", "Cary", 4).holds(2, "city", "Cary", 4);
         story.assert_valid(Durability);
         assert_eq!(story.figure(Durability, "discarded_writes"), 1);
-        assert_eq!(story.evidence(|evidence| discarded_writes(&Facts::of(evidence))), [OpId(1)]);
+        let discarded = story.evidence(|evidence| discarded_writes(&Facts::of(evidence)));
+        assert_eq!(discarded, Some(vec![OpId(1)]));
 
         // What is lost is not discarded, and what a removal explains is neither.
         let mut lost = story.clone();

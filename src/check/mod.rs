@@ -14,6 +14,7 @@ use crate::protocol::NodeSnapshot;
 use crate::time::Time;
 
 pub(crate) use facts::leader;
+pub use visibility::Freshness;
 
 use facts::Facts;
 
@@ -34,6 +35,7 @@ mod split_brain;
 mod staleness;
 #[cfg(test)]
 mod testing;
+mod visibility;
 pub(crate) mod words;
 
 /// Everything a checker may look at.
@@ -225,10 +227,17 @@ pub fn lost_writes(evidence: &Evidence<'_>) -> Vec<(OpId, KeyId)> {
 }
 
 /// Every acknowledged write that was thrown away before its key was written again, in the order of invocation: not
-/// lost at the end, and hidden by what came after.
+/// lost at the end, and hidden by what came after. `None` where the protocol does not say what its writes are written
+/// over.
 #[must_use]
-pub fn discarded_writes(evidence: &Evidence<'_>) -> Vec<OpId> {
+pub fn discarded_writes(evidence: &Evidence<'_>) -> Option<Vec<OpId>> {
     durability::discarded_writes(&Facts::of(evidence))
+}
+
+/// How fresh the answer to each get was, of a key written before, in the order of invocation.
+#[must_use]
+pub fn visibility(history: &History) -> Vec<Freshness> {
+    visibility::visibility(history)
 }
 
 /// Why it is too soon to say that something will not hold in the end: the cluster was still settling as `settle` ran

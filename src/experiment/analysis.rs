@@ -9,6 +9,7 @@ use super::{length, whole};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::property::Property;
+use crate::report::layout::counted;
 
 /// How far a measured mean may be from the closed form to be called in agreement.
 const AGREEMENT: f64 = 0.02;
@@ -133,8 +134,16 @@ fn losses(sweep: &Sweep<'_>) -> String {
         0 => String::new(),
         runs => format!(" In {runs} runs nobody can tell."),
     };
+    let discarded = match sweep.summaries.iter().filter_map(|s| s.discarded).sum::<u64>() {
+        0 => String::new(),
+        some => format!(
+            " {} discarded: gone before {} written again, which hides it at the end.",
+            were(some),
+            if some == 1 { "its key was" } else { "their keys were" },
+        ),
+    };
     if all == 0 {
-        return format!("No acknowledged write was lost at any point.{untold}");
+        return format!("No acknowledged write was lost at any point.{discarded}{untold}");
     }
     let violating: u64 = sweep.summaries.iter().map(|s| s.lost_violating).sum();
     let share = |s: &&Summary| s.lost_share.map_or(0.0, |share| share.value);
@@ -153,7 +162,15 @@ fn losses(sweep: &Sweep<'_>) -> String {
         0 => "none of them where they were promised to last".to_owned(),
         some => format!("{some} of them although they were promised to last"),
     };
-    format!("{all} of {acknowledged} acknowledged writes were lost, {kept}{most}.{free}{untold}")
+    format!(
+        "{all} of {acknowledged} acknowledged writes were lost, {kept}{most}.{free}{discarded}{untold}"
+    )
+}
+
+/// `1 acknowledged write was`, `2 acknowledged writes were`.
+fn were(count: u64) -> String {
+    let verb = if count == 1 { "was" } else { "were" };
+    format!("{} {verb}", counted(count, "acknowledged write"))
 }
 
 /// How the mean latency goes from the first point to the last.

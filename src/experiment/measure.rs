@@ -1,10 +1,10 @@
 //! What one run contributes to its point of a sweep.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use crate::check::{self, Freshness};
 use crate::config::ExpectedVerdict;
 use crate::history::{Entry, Failure, Function, History, Status};
-use crate::id::{KeyId, Version};
 use crate::metrics::{LastWrite, Settlement};
 use crate::property::{Hazard, Property};
 use crate::run::{RunResult, RunVerdict};
@@ -22,6 +22,8 @@ pub struct Sample {
     pub acknowledged: u64,
     /// Acknowledged writes that were lost.
     pub lost: u64,
+    /// Acknowledged writes that were gone before their keys were written again; `None` where nobody can tell.
+    pub discarded: Option<u64>,
     /// The least number of followers that had confirmed a write when it was acknowledged; `None` where no answer tells.
     pub least_confirmations: Option<u16>,
     /// Completed reads.
@@ -52,9 +54,8 @@ pub struct Sample {
     pub settled: bool,
     /// What happened that a promise to converge does not cover; empty where replicas match.
     pub divergence: Vec<Hazard>,
-    /// Of each read of a key written before: how long before it the newest such write was acknowledged, in
-    /// nanoseconds, and whether the read saw it.
-    pub sightings: Vec<(u64, bool)>,
+    /// Of each get of a key written before, how fresh its answer was.
+    pub visibility: Vec<Freshness>,
 }
 
 /// The operations of one function.
@@ -87,10 +88,11 @@ impl Sample {
     #[must_use]
     pub fn of(result: &RunResult) -> Self {
         let report = |property| result.checks.iter().find(|check| check.property == property);
-        let figure = |property, name| {
+        let told = |property, name| {
             let figures = report(property).map_or(&[][..], |check| &check.figures);
-            figures.iter().find(|(other, _)| *other == name).map_or(0, |(_, figure)| *figure)
+            figures.iter().find(|(other, _)| *other == name).map(|(_, figure)| *figure)
         };
+        let figure = |property, name| told(property, name).unwrap_or(0);
         let judged = |property| report(property).map_or(ExpectedVerdict::Unknown, |c| c.judged);
         let divergence = report(Property::Convergence)
             .filter(|check| check.judged != ExpectedVerdict::Valid)
@@ -105,6 +107,7 @@ impl Sample {
             functions: functions(&result.history),
             acknowledged: figure(Property::Durability, "acknowledged_writes"),
             lost: figure(Property::Durability, "lost_writes"),
+            discarded: told(Property::Durability, "discarded_writes"),
             least_confirmations: least_confirmations(&result.history),
             reads,
             stale_reads: figure(Property::Staleness, "stale_reads"),
@@ -120,7 +123,7 @@ impl Sample {
             undelivered: result.messages.lost + result.messages.blocked,
             settled: matches!(result.settlement, Settlement::Settled { .. }),
             divergence,
-            sightings: if reads > 0 { sightings(&result.history) } else { Vec::new() },
+            visibility: if reads > 0 { check::visibility(&result.history) } else { Vec::new() },
         }
     }
 
@@ -171,50 +174,4 @@ const fn is_censored(entry: &Entry) -> bool {
 fn least_confirmations(history: &History) -> Option<u16> {
     let tells = |entry: &&Entry| entry.is_ok() && entry.is_write() && entry.followers > 0;
     history.entries().iter().filter(tells).map(|entry| entry.confirmations).min()
-}
-
-/// What became of each key's acknowledged writes, as one pass over the events knows it.
-#[derive(Default)]
-struct Newest {
-    version: Option<Version>,
-    acknowledged_at: u64,
-    /// Whether anything ever removed the key: a read of nothing may then have seen that.
-    removed: bool,
-}
-
-/// How long before each get of a key the newest write acknowledged by then was acknowledged, and whether the get saw
-/// that write or a newer one (t-visibility; Bailis et al., VLDB 2012).
-///
-/// A get of nothing counts where nothing ever removed the key; else nobody can tell what it saw.
-fn sightings(history: &History) -> Vec<(u64, bool)> {
-    let entries = history.entries();
-    let mut newest: BTreeMap<KeyId, Newest> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| entry.is_write()) {
-        let removes = matches!(entry.function, Function::Delete | Function::Clear);
-        newest.entry(entry.key).or_default().removed |= removes;
-    }
-    let cleared = entries.iter().any(|entry| entry.function == Function::Clear);
-    // Acknowledgements and invocations of gets, in event order.
-    let acknowledged = entries.iter().filter(|entry| entry.is_ok() && entry.is_write());
-    let mut events: Vec<(u32, &Entry)> =
-        acknowledged.map(|entry| (entry.completed_seq, entry)).collect();
-    let gets = entries.iter().filter(|entry| entry.is_ok() && entry.function == Function::Get);
-    events.extend(gets.map(|entry| (entry.invoked_seq, entry)));
-    events.sort_unstable_by_key(|(place, _)| *place);
-    let mut sightings = Vec::new();
-    for (_, entry) in events {
-        let known = newest.entry(entry.key).or_default();
-        if entry.is_write() {
-            if entry.version > known.version {
-                known.version = entry.version;
-                known.acknowledged_at = entry.completed_at.nanos();
-            }
-        } else if known.version.is_some()
-            && (entry.version.is_some() || !(known.removed || cleared))
-        {
-            let since = entry.invoked_at.nanos() - known.acknowledged_at;
-            sightings.push((since, entry.version >= known.version));
-        }
-    }
-    sightings
 }

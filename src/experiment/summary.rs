@@ -75,6 +75,9 @@ pub struct Summary {
     pub lost_allowed: u64,
     /// Acknowledged writes that were lost although they were promised to last.
     pub lost_violating: u64,
+    /// Acknowledged writes that were gone before their keys were written again, so that at the end nothing is missing;
+    /// `None` where no run can tell.
+    pub discarded: Option<u64>,
     /// The share of acknowledged writes that were lost; `None` without any.
     pub lost_share: Option<Estimate>,
     /// The least number of followers that had confirmed any write when it was acknowledged; `None` where no answer
@@ -204,6 +207,7 @@ impl Summary {
             acknowledged: sum(|s| s.acknowledged),
             lost_allowed: lost(|verdict| verdict != ExpectedVerdict::Violation),
             lost_violating: lost(|verdict| verdict == ExpectedVerdict::Violation),
+            discarded: samples.iter().filter_map(|s| s.discarded).reduce(|a, b| a + b),
             lost_share: share(|s| s.lost, |s| s.acknowledged),
             least_confirmations: samples.iter().filter_map(|s| s.least_confirmations).min(),
             reads: sum(|s| s.reads),
@@ -442,9 +446,9 @@ fn visibility(samples: &[Sample]) -> Vec<(u64, Estimate)> {
     let place = |since: u64| bins.partition_point(|bin| *bin < since).min(bins.len() - 1);
     let mut tallies = vec![vec![Tally::default(); samples.len()]; bins.len()];
     for (run, sample) in samples.iter().enumerate() {
-        for (since, seen) in &sample.sightings {
-            let tally = &mut tallies[place(*since)][run];
-            tally.part += f64::from(u8::from(*seen));
+        for one in &sample.visibility {
+            let tally = &mut tallies[place(one.since.nanos())][run];
+            tally.part += f64::from(u8::from(one.seen));
             tally.whole += 1.0;
         }
     }

@@ -14,7 +14,7 @@
 //! | `FUNCTION_latency_p50_ns _p50_low_ns _p50_high_ns`, and p90, p95, p99, p999 | nearest ranks, censored ones longer than any |
 //! | `FUNCTION_latency_max_ns` | the longest |
 //! | `put_latency_theory_mean_ns put_latency_theory_deviation_ns` | the closed form, where there is one |
-//! | `acknowledged_writes lost_writes_allowed lost_writes_violating lost_share lost_share_low lost_share_high least_confirmations` | durability |
+//! | `acknowledged_writes lost_writes_allowed lost_writes_violating discarded_writes lost_share lost_share_low lost_share_high least_confirmations` | durability; discarded is what was gone before its key was written again |
 //! | `reads stale_reads stale_share stale_share_low stale_share_high max_staleness_ns` | staleness |
 //! | `availability availability_low availability_high longest_gap_ns longest_write_gap_ns` | share of operations that completed ok |
 //! | `leaders_lost recovery_mean_ns recovery_mean_low_ns recovery_mean_high_ns recovery_max_ns unrecovered` | failover |
@@ -117,6 +117,7 @@ fn row(sweep: &Sweep<'_>, place: usize, summary: &Summary, functions: &[Function
     row.put("acknowledged_writes", summary.acknowledged);
     row.put("lost_writes_allowed", summary.lost_allowed);
     row.put("lost_writes_violating", summary.lost_violating);
+    row.put_some("discarded_writes", summary.discarded);
     row.put_ratio("lost_share", summary.lost_share);
     row.put_some("least_confirmations", summary.least_confirmations);
     row.put("reads", summary.reads);

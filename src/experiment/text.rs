@@ -114,6 +114,9 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
     if any(|s| s.lost_violating > 0) {
         columns.push(column("lost against promise", &|s| grouped(s.lost_violating)));
     }
+    if any(|s| s.discarded > Some(0)) {
+        columns.push(column("discarded", &|s| s.discarded.map_or_else(|| "-".to_owned(), grouped)));
+    }
     if any(|s| s.reads > 0) {
         columns.push(column("stale reads", &|s| share(s.stale_share)));
     }

@@ -1,17 +1,19 @@
 //! Explanations: the lives of single writes, as text that fits a screen and as JSON.
 //!
-//! The document: `{scenario, seed, digest, durability, lost, mechanisms{NAME: count}, writes[{operation, call, status,
-//! version, mechanism, phrase, decisive{node, at_ns}, steps[{at_ns, who[], kind, text}], left_out}], untold, reads[{check,
-//! verdict, operation, summary, mechanism, phrase, text}]}`.
-//! `mechanism`, `phrase` and `decisive` are null for a write that was not lost; `untold` is how many more writes were
-//! asked for.
+//! The document: `{scenario, seed, digest, durability, lost, mechanisms{NAME: count}, discarded{count, mechanisms{NAME:
+//! count}, first[{operation, call}]}, writes[{operation, call, status, version, fate, mechanism, phrase, decisive{node,
+//! at_ns}, steps[{at_ns, who[], kind, text}], left_out}], untold, reads[{check, verdict, operation, summary, mechanism,
+//! phrase, text}]}`.
+//! `fate` is `lost`, `discarded` or null; with it `mechanism`, `phrase` and `decisive` are null. `discarded` is null
+//! where nobody can tell; `untold` is how many more writes were asked for.
 
 use serde_json::{Map, Value, json};
 
+use crate::id::OpId;
 use crate::report::layout::{counted, moment, width, wrap};
-use crate::run::explain::{Asked, BrokenRead, Explanation};
+use crate::run::explain::{Asked, BrokenRead, Discarded, Explanation};
 use crate::run::mechanism::Mechanism;
-use crate::run::story::{Step, Story};
+use crate::run::story::{Fate, Step, Story};
 
 /// As many nodes are named beside a step.
 const MOST_NAMED: usize = 4;
@@ -21,18 +23,20 @@ const MOST_NAMED: usize = 4;
 pub fn text(scenario: &str, asked: &Asked, explanation: &Explanation) -> String {
     let Explanation { seed, digest, durability, lost, .. } = explanation;
     let mut out = format!("{scenario}  seed {seed}  digest {digest}\n");
-    let by: Vec<String> = explanation
-        .mechanisms
-        .iter()
-        .map(|(mechanism, count)| format!("{count} {mechanism}"))
-        .collect();
+    let by = mechanisms_text(&explanation.mechanisms);
     let losses = match lost {
         0 => "no acknowledged write was lost".to_owned(),
-        1 => format!("1 acknowledged write was lost ({})", by.join(", ")),
-        _ => format!("{} were lost: {}", counted(*lost, "acknowledged write"), by.join(", ")),
+        1 => format!("1 acknowledged write was lost ({by})"),
+        _ => format!("{} were lost: {by}", counted(*lost, "acknowledged write")),
     };
     out.push_str(&wrap(&format!("durability {}: {losses}", durability.name()), 0, false));
     out.push('\n');
+    if let Some(discarded) = &explanation.discarded
+        && discarded.count > 0
+    {
+        out.push_str(&wrap(&discarded_text(discarded), 0, false));
+        out.push('\n');
+    }
     for story in &explanation.stories {
         out.push('\n');
         out.push_str(&story_text(story));
@@ -52,6 +56,29 @@ pub fn text(scenario: &str, asked: &Asked, explanation: &Explanation) -> String 
     out
 }
 
+/// How many were discarded, how, and which, as far as that fits a line or two.
+fn discarded_text(discarded: &Discarded) -> String {
+    let what = counted(discarded.count, "acknowledged write");
+    let by = mechanisms_text(&discarded.mechanisms);
+    let told: Vec<&str> = discarded.first.iter().map(|(_, call)| call.as_str()).collect();
+    let more = if told.len() as u64 == discarded.count { "" } else { ", .." };
+    let which = told.join(", ");
+    if discarded.count == 1 {
+        format!("{what} was discarded ({by}): its key was written again without it: {which}")
+    } else {
+        format!(
+            "{what} were discarded ({by}): their keys were written again without them: {which}{more}"
+        )
+    }
+}
+
+/// `3 truncated, 1 older-timestamp`.
+fn mechanisms_text(mechanisms: &[(Mechanism, u64)]) -> String {
+    let by: Vec<String> =
+        mechanisms.iter().map(|(mechanism, count)| format!("{count} {mechanism}")).collect();
+    by.join(", ")
+}
+
 /// How a read missed a write; one that breaks another property too is told once.
 fn read_text(read: &BrokenRead, before: Option<&BrokenRead>) -> String {
     let BrokenRead { property, judged, .. } = read;
@@ -66,9 +93,9 @@ fn read_text(read: &BrokenRead, before: Option<&BrokenRead>) -> String {
 }
 
 fn story_text(story: &Story) -> String {
-    let fate = match story.mechanism {
-        Some(mechanism) => format!("lost: {mechanism}"),
-        None => story.status.name().to_owned(),
+    let fate = match (story.fate, story.mechanism) {
+        (Some(fate), Some(mechanism)) => format!("{}: {mechanism}", fate.name()),
+        _ => story.status.name().to_owned(),
     };
     let mut out = format!("{}  {fate}\n", story.call);
     let wide = story.steps.iter().map(|step| width(&doers(step))).max().unwrap_or(0);
@@ -97,18 +124,32 @@ fn doers(step: &Step) -> String {
 /// The explanation as a document.
 #[must_use]
 pub fn document(scenario: &str, explanation: &Explanation) -> Value {
-    let count =
-        |(mechanism, count): &(Mechanism, u64)| (mechanism.name().to_owned(), Value::from(*count));
     json!({
         "scenario": scenario,
         "seed": explanation.seed,
         "digest": explanation.digest.to_string(),
         "durability": explanation.durability.name(),
         "lost": explanation.lost,
-        "mechanisms": explanation.mechanisms.iter().map(count).collect::<Map<_, _>>(),
+        "mechanisms": mechanisms_document(&explanation.mechanisms),
+        "discarded": explanation.discarded.as_ref().map(discarded_document),
         "writes": explanation.stories.iter().map(story_document).collect::<Value>(),
         "untold": explanation.untold,
         "reads": explanation.reads.iter().map(read_document).collect::<Value>(),
+    })
+}
+
+fn mechanisms_document(mechanisms: &[(Mechanism, u64)]) -> Map<String, Value> {
+    let count =
+        |(mechanism, count): &(Mechanism, u64)| (mechanism.name().to_owned(), Value::from(*count));
+    mechanisms.iter().map(count).collect()
+}
+
+fn discarded_document(discarded: &Discarded) -> Value {
+    let one = |(op, call): &(OpId, String)| json!({ "operation": op.0, "call": call });
+    json!({
+        "count": discarded.count,
+        "mechanisms": mechanisms_document(&discarded.mechanisms),
+        "first": discarded.first.iter().map(one).collect::<Value>(),
     })
 }
 
@@ -140,6 +181,7 @@ fn story_document(story: &Story) -> Value {
         "call": story.call,
         "status": story.status.name(),
         "version": story.version.map(|version| version.to_string()),
+        "fate": story.fate.map(Fate::name),
         "mechanism": story.mechanism.map(Mechanism::name),
         "phrase": story.mechanism.map(Mechanism::phrase),
         "decisive": decisive,

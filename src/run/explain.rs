@@ -1,4 +1,4 @@
-//! Why: what became of one write, or of those that a run lost; and how reads came to miss one.
+//! Why: what became of one write, or of those that a run lost or discarded; and how reads came to miss one.
 
 use crate::check::{self, CheckReport, Verdict, words};
 use crate::config::{Config, ExpectedVerdict};
@@ -11,8 +11,8 @@ use crate::sim::Notes;
 
 use super::causes;
 use super::losses::{self, Written};
-use super::mechanism::{Mechanism, missed};
-use super::story::{self, Story};
+use super::mechanism::{Cause, Mechanism, missed};
+use super::story::{self, Fate, Story};
 use super::{QueueKind, simulate};
 
 /// So many writes are told in full; the rest are counted.
@@ -21,7 +21,7 @@ const MOST_TOLD: usize = 3;
 /// Which writes to explain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// Those that were acknowledged and lost.
+    /// Those that were acknowledged and lost, and those that were discarded.
     Lost,
     /// The one of this value, `KEY=VALUE`, or call (`delete city`).
     Write(String),
@@ -41,12 +41,27 @@ pub struct Explanation {
     /// How often each mechanism lost one; together fewer than `lost` where there are more than
     /// [`super::MOST_FOLLOWED`].
     pub mechanisms: Vec<(Mechanism, u64)>,
-    /// The lives of some of the writes that were asked for: of lost ones the first by each mechanism.
+    /// Those that were discarded; `None` where nobody can tell.
+    pub discarded: Option<Discarded>,
+    /// The lives of some of the writes that were asked for: of lost ones the first by each mechanism, or of discarded
+    /// ones where none was lost.
     pub stories: Vec<Story>,
     /// How many more there are.
     pub untold: u64,
     /// Of each property that reads broke the case that its verdict shows; none where a write is asked for.
     pub reads: Vec<BrokenRead>,
+}
+
+/// The acknowledged writes that were gone before their keys were written again ([`check::discarded_writes`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discarded {
+    /// How many.
+    pub count: u64,
+    /// How often each mechanism was the reason; together fewer than `count` where there are more than
+    /// [`super::MOST_FOLLOWED`].
+    pub mechanisms: Vec<(Mechanism, u64)>,
+    /// The first few, each with what was asked and by whom.
+    pub first: Vec<(OpId, String)>,
 }
 
 /// A read that missed a write.
@@ -98,17 +113,26 @@ pub fn explain<P: Protocol>(
     let durability = durability.next().map_or(ExpectedVerdict::Unknown, |check| check.judged);
     let is_lossy = matches!(durability, ExpectedVerdict::Violation | ExpectedVerdict::Allowed);
     let (lost, all_lost) = if is_lossy { losses::lost(config, &finished) } else { (Vec::new(), 0) };
+    let (discarded, all_discarded) = match losses::discarded(config, &finished) {
+        Some((discarded, all)) => (discarded, Some(all)),
+        None => (Vec::new(), None),
+    };
     let asked_for = match asked {
         Asked::Lost => Vec::new(),
         Asked::Write(wanted) => find(&finished.history, config, wanted)?,
     };
-    // A lost write that is asked for is followed once.
-    let is_lost = |op: OpId| lost.iter().position(|write| write.op == op);
-    let mut writes = lost.clone();
+    let lost_count = lost.len();
+    let call = |write: &Written| words::call_by(&config.names, finished.history.entry(write.op));
+    let first = discarded.iter().take(MOST_TOLD).map(|write| (write.op, call(write))).collect();
+    let mut writes = lost;
+    writes.extend(discarded);
+    let gone = writes.len();
     let mut places = Vec::new();
     for write in asked_for.iter().take(MOST_TOLD) {
-        places.push(is_lost(write.op).unwrap_or(writes.len()));
-        if is_lost(write.op).is_none() {
+        // One that is gone and asked for is followed once.
+        let place = writes[..gone].iter().position(|other| other.op == write.op);
+        places.push(place.unwrap_or(writes.len()));
+        if place.is_none() {
             writes.push(write.clone());
         }
     }
@@ -122,20 +146,27 @@ pub fn explain<P: Protocol>(
         [] => Vec::new(),
         _ => losses::follow::<P>(config, settings, (seed, queue), &writes),
     };
-    let causes: Vec<_> =
-        lost.iter().zip(&seen).map(|(write, seen)| write.cause(seen, &finished)).collect();
+    // Those that were lost come first, then those that were discarded.
+    let causes: Vec<Cause> = writes[..gone]
+        .iter()
+        .zip(&seen)
+        .map(|(write, seen)| write.cause(seen, &finished))
+        .collect();
     if *asked == Asked::Lost {
-        let mechanisms: Vec<Mechanism> = causes.iter().map(|cause| cause.mechanism).collect();
-        places = first_of_each(&mechanisms);
+        places = first_of_each(&causes[..lost_count]);
+        if places.is_empty() {
+            places = first_of_each(&causes);
+        }
         places.truncate(MOST_TOLD);
     }
     let told = places.into_iter().map(|place| {
-        // Those that were lost come first.
-        let cause = causes.get(place).copied();
-        story::tell(config, &finished, &writes[place], &seen[place], cause)
+        let fate = if place < lost_count { Fate::Lost } else { Fate::Discarded };
+        let gone = causes.get(place).map(|cause| (fate, *cause));
+        story::tell(config, &finished, &writes[place], &seen[place], gone)
     });
     let stories: Vec<Story> = told.collect();
     let candidates = match asked {
+        Asked::Lost if all_lost == 0 => all_discarded.unwrap_or(0),
         Asked::Lost => all_lost,
         Asked::Write(_) => asked_for.len() as u64,
     };
@@ -152,7 +183,12 @@ pub fn explain<P: Protocol>(
         digest: finished.digest,
         durability,
         lost: all_lost,
-        mechanisms: losses::count(&causes),
+        mechanisms: losses::count(&causes[..lost_count]),
+        discarded: all_discarded.map(|count| Discarded {
+            count,
+            mechanisms: losses::count(&causes[lost_count..]),
+            first,
+        }),
         untold: candidates - stories.len() as u64,
         stories,
         reads,
@@ -176,9 +212,11 @@ fn broken_reads<'a>(
 }
 
 /// The places of the first of each mechanism.
-fn first_of_each(mechanisms: &[Mechanism]) -> Vec<usize> {
-    let is_first = |index: &usize| !mechanisms[..*index].contains(&mechanisms[*index]);
-    (0..mechanisms.len()).filter(is_first).collect()
+fn first_of_each(causes: &[Cause]) -> Vec<usize> {
+    let is_first = |index: &usize| {
+        causes[..*index].iter().all(|cause| cause.mechanism != causes[*index].mechanism)
+    };
+    (0..causes.len()).filter(is_first).collect()
 }
 
 /// The writes of this value, key and value, or call.

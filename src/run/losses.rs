@@ -1,4 +1,5 @@
-//! The lost writes of a run, each with how it was lost: from a second run of the same seed that follows them.
+//! The lost and discarded writes of a run, each with how it was lost: from a second run of the same seed that follows
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -130,6 +131,16 @@ pub(super) fn lost(config: &Config, finished: &Finished) -> (Vec<Written>, u64) 
     let all = lost.len() as u64;
     lost.truncate(MOST_FOLLOWED);
     (written(&finished.history, &lost), all)
+}
+
+/// The discarded writes of a run, up to [`MOST_FOLLOWED`], and how many there are; `None` where nobody can tell.
+pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<Written>, u64)> {
+    let history = &finished.history;
+    let discarded = check::discarded_writes(&evidence(config, finished))?;
+    let all = discarded.len() as u64;
+    let followed = discarded.into_iter().take(MOST_FOLLOWED);
+    let followed: Vec<(OpId, KeyId)> = followed.map(|op| (op, history.entry(op).key)).collect();
+    Some((written(history, &followed), all))
 }
 
 /// How often each mechanism is among `causes`, in the order of [`Mechanism::ALL`].

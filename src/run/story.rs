@@ -31,7 +31,9 @@ pub struct Story {
     pub status: Status,
     /// The version that it was given.
     pub version: Option<Version>,
-    /// How it was lost; `None` when it was not.
+    /// Whether it was lost, or discarded; `None` when it was neither.
+    pub fate: Option<Fate>,
+    /// How that came; `None` when it was neither.
     pub mechanism: Option<Mechanism>,
     /// The node whose copy's end made the loss certain, and when.
     pub decisive: Option<(NodeId, Time)>,
@@ -39,6 +41,26 @@ pub struct Story {
     pub steps: Vec<Step>,
     /// How many repeated or lesser steps are not told.
     pub left_out: u64,
+}
+
+/// That an acknowledged write is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is missing at the end.
+    Lost,
+    /// It was gone before its key was written again, so nothing is missing at the end.
+    Discarded,
+}
+
+impl Fate {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Discarded => "discarded",
+        }
+    }
 }
 
 /// A step of a story.
@@ -116,13 +138,13 @@ impl StepKind {
     }
 }
 
-/// Tells the life of `write`, given what was seen of it and, when it was lost, how.
+/// Tells the life of `write`, given what was seen of it and, when it was lost or discarded, how.
 pub(super) fn tell(
     config: &Config,
     run: &Finished,
     write: &Written,
     sightings: &[Sighting],
-    cause: Option<Cause>,
+    gone: Option<(Fate, Cause)>,
 ) -> Story {
     let entry = run.history.entry(write.op);
     let mut teller = Teller {
@@ -161,8 +183,8 @@ pub(super) fn tell(
         teller.instant(group);
     }
     teller.before(Time::MAX, &mut answered, &mut leaders, (entry, ended));
-    teller.end(cause);
-    teller.finish(entry, cause)
+    teller.end(gone);
+    teller.finish(entry, gone)
 }
 
 /// Whether a copy ends here.
@@ -500,7 +522,7 @@ impl Teller<'_> {
     }
 
     /// The last step: where it is at the end.
-    fn end(&mut self, cause: Option<Cause>) {
+    fn end(&mut self, gone: Option<(Fate, Cause)>) {
         let key = self.config.names.key(self.write.target.key);
         let live = self.run.finals.iter().filter(|snapshot| snapshot.up);
         let held = |snapshot: &&crate::protocol::NodeSnapshot| {
@@ -516,7 +538,7 @@ impl Teller<'_> {
         let stored = shown.map(|(stored, _)| stored);
         let what = words::holds(&self.config.names, self.write.target.key, stored);
         let left = match shown {
-            Some((_, node)) if cause.is_some() && !keepers.is_empty() => {
+            Some((_, node)) if gone.is_some() && !keepers.is_empty() => {
                 format!(
                     "{what} is what {node} shows, though {} still have it",
                     words::nodes(&keepers)
@@ -525,17 +547,19 @@ impl Teller<'_> {
             Some(_) => format!("{what} is what is left"),
             None => format!("no node that is up has {key}"),
         };
-        let text = match cause {
-            Some(cause) => format!("lost: {}; {left}", cause.mechanism.phrase()),
+        let text = match gone {
+            Some((fate, cause)) => {
+                format!("{}: {}; {left}", fate.name(), cause.mechanism.phrase())
+            }
             None if !keepers.is_empty() => "at the end it is there".to_owned(),
             None => format!("at the end {left}"),
         };
-        let who = if cause.is_none() { keepers } else { Vec::new() };
+        let who = if gone.is_none() { keepers } else { Vec::new() };
         let who = who.iter().map(ToString::to_string).collect();
         self.steps.push(Step { at: self.run.ended_at, who, kind: StepKind::End, text });
     }
 
-    fn finish(mut self, entry: &Entry, cause: Option<Cause>) -> Story {
+    fn finish(mut self, entry: &Entry, gone: Option<(Fate, Cause)>) -> Story {
         if self.steps.len() > MOST_STEPS {
             let middle = MOST_STEPS - LAST_STEPS..self.steps.len() - LAST_STEPS;
             self.left_out += middle.len() as u64;
@@ -551,8 +575,9 @@ impl Teller<'_> {
             call: format!("{}{key} by {}", words::call(names, entry), names.client(entry.client)),
             status: entry.status,
             version: self.write.target.version(),
-            mechanism: cause.map(|cause| cause.mechanism),
-            decisive: cause.and_then(|cause| cause.decisive),
+            fate: gone.map(|(fate, _)| fate),
+            mechanism: gone.map(|(_, cause)| cause.mechanism),
+            decisive: gone.and_then(|(_, cause)| cause.decisive),
             steps: self.steps,
             left_out: self.left_out,
         }
