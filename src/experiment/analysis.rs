@@ -9,7 +9,7 @@ use super::{length, whole};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::property::Property;
-use crate::report::layout::counted;
+use crate::report::layout::{counted, grouped};
 
 /// How far a measured mean may be from the closed form to be called in agreement.
 const AGREEMENT: f64 = 0.02;
@@ -160,10 +160,12 @@ fn losses(sweep: &Sweep<'_>) -> String {
     };
     let kept = match violating {
         0 => "none of them where they were promised to last".to_owned(),
-        some => format!("{some} of them although they were promised to last"),
+        some => format!("{} of them although they were promised to last", grouped(some)),
     };
     format!(
-        "{all} of {acknowledged} acknowledged writes were lost, {kept}{most}.{free}{discarded}{untold}"
+        "{} of {} acknowledged writes were lost, {kept}{most}.{free}{discarded}{untold}",
+        grouped(all),
+        grouped(acknowledged),
     )
 }
 
