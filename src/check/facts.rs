@@ -159,12 +159,16 @@ impl<'a> Facts<'a> {
 
     /// Says of all that is held who wrote it, and what clients are shown.
     fn name_writers(&mut self) {
-        let name = |(key, held): (KeyId, &Holding)| self.holding(key, held.stored, held.node);
-        let newest = (0..).map(KeyId).zip(&self.newest);
-        let newest: Vec<_> =
-            newest.map(|(key, held)| held.as_ref().map(|held| name((key, held)))).collect();
-        let others: Vec<_> =
-            self.others.iter().map(|(key, held)| (*key, name((*key, held)))).collect();
+        let (mut newest, mut others) =
+            (std::mem::take(&mut self.newest), std::mem::take(&mut self.others));
+        for (key, held) in (0..).map(KeyId).zip(&mut newest) {
+            if let Some(held) = held {
+                *held = self.holding(key, held.stored, held.node);
+            }
+        }
+        for (key, held) in &mut others {
+            *held = self.holding(*key, held.stored, held.node);
+        }
         let leads = |snapshot: &&NodeSnapshot| Some(snapshot.node) == self.leader;
         let shown = match self.evidence.finals.iter().find(leads) {
             None => {

@@ -54,9 +54,46 @@ struct Mark {
 #[derive(Clone, Debug, Default)]
 struct Known {
     registers: Front,
+    /// Apart, because most keys are no lists.
+    list: Option<Box<KnownList>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct KnownList {
     appended: Front,
     /// Elements that have to be in a list.
     elements: Vec<(Value, Write)>,
+}
+
+impl Known {
+    fn list(&mut self) -> &mut KnownList {
+        self.list.get_or_insert_default()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Write> {
+        self.registers.iter().chain(self.list.iter().flat_map(|list| list.appended.iter()))
+    }
+}
+
+/// What a session has done, by key.
+#[derive(Debug, Default)]
+struct Session {
+    places: BTreeMap<KeyId, u32>,
+    keys: Vec<OnKey>,
+}
+
+impl Session {
+    fn get(&mut self, key: KeyId) -> Option<&mut OnKey> {
+        self.places.get(&key).map(|place| &mut self.keys[*place as usize])
+    }
+
+    fn entry(&mut self, key: KeyId) -> &mut OnKey {
+        let place = *self.places.entry(key).or_insert(self.keys.len() as u32) as usize;
+        if place == self.keys.len() {
+            self.keys.push(OnKey::default());
+        }
+        &mut self.keys[place]
+    }
 }
 
 /// What a session has done with a key.
@@ -157,7 +194,8 @@ type AnsweredBy = OnceCell<Vec<(KeyId, NodeId, u32, OpId)>>;
 pub(super) fn scan(facts: &Facts<'_>) -> Scan {
     let mut scan = Scan::default();
     let answered_by = AnsweredBy::new();
-    let mut sessions = vec![BTreeMap::new(); facts.clients];
+    let mut sessions: Vec<Session> = Vec::new();
+    sessions.resize_with(facts.clients, Session::default);
     for (op, entry) in facts.evidence.history.iter() {
         if entry.is_ok() {
             let session = &mut sessions[entry.client.0 as usize];
@@ -197,7 +235,7 @@ impl Scan {
         &mut self,
         facts: &Facts<'_>,
         answered_by: &AnsweredBy,
-        session: &mut BTreeMap<KeyId, OnKey>,
+        session: &mut Session,
         (op, entry): (OpId, &Entry),
     ) {
         let history = facts.evidence.history;
@@ -212,19 +250,14 @@ impl Scan {
                         _ => entry.version.map(|version| facts.greatest(op, version)),
                     };
                     let greatest = greatest.unwrap_or(write.version);
-                    self.write(
-                        session.entry(key).or_default(),
-                        (op, entry),
-                        key,
-                        (write, greatest),
-                    );
+                    self.write(session.entry(key), (op, entry), key, (write, greatest));
                 });
             }
             Function::Get => {
                 let (key, seen, version) = (entry.key, facts.seen(entry), entry.version);
                 let list = history.elements(op);
                 let read = Read { op, entry, key, seen, version, list };
-                self.read(facts, answered_by, session.entry(key).or_default(), read);
+                self.read(facts, answered_by, session.entry(key), read);
             }
             Function::ReadAll | Function::List => {
                 let Some(items) = history.contents(op) else { return };
@@ -234,17 +267,16 @@ impl Scan {
                         (Some(value), Some(v)) => Seen::Value(facts.found(item.key, value, v)),
                         _ => Seen::Key,
                     };
-                    let on_key = session.entry(item.key).or_default();
+                    let on_key = session.entry(item.key);
                     on_key.listed = Some(op);
                     self.read(facts, answered_by, on_key, read(item.key, seen, item.version));
                 }
                 for key in (0..facts.newest.len()).map(|key| KeyId(key as u32)) {
                     // A key that the session does not know may leave its mark, where it was ever removed.
-                    let on_key = match session.get_mut(&key) {
-                        Some(on_key) => on_key,
-                        None if facts.was_removed(key) => session.entry(key).or_default(),
-                        None => continue,
-                    };
+                    if session.get(key).is_none() && !facts.was_removed(key) {
+                        continue;
+                    }
+                    let on_key = session.entry(key);
                     if on_key.listed != Some(op) {
                         self.read(facts, answered_by, on_key, read(key, Seen::Nothing, None));
                     }
@@ -276,8 +308,9 @@ impl Scan {
         }
         match entry.value.filter(|_| entry.function == Function::Append) {
             Some(value) => {
-                on_key.wrote.appended.insert(write);
-                on_key.wrote.elements.push((value, write));
+                let list = on_key.wrote.list();
+                list.appended.insert(write);
+                list.elements.push((value, write));
             }
             None => on_key.wrote.registers.insert(write),
         }
@@ -339,13 +372,13 @@ impl OnKey {
         }
         let function = write.op.map(|op| facts.evidence.history.entry(op).function);
         let front = match function {
-            Some(Function::Append) => &mut self.read.appended,
+            Some(Function::Append) => &mut self.read.list().appended,
             _ => &mut self.read.registers,
         };
         front.insert(write);
         if let Some(list) = read.list {
             let element = |value: &Value| (*value, facts.element(read.key, *value));
-            self.read.elements = list.iter().map(element).collect();
+            self.read.list().elements = list.iter().map(element).collect();
         }
     }
 }
@@ -361,8 +394,7 @@ fn missed(facts: &Facts<'_>, known: &mut Known, read: Read<'_>) -> Option<(Broke
     };
     let misses = |seen, write: &&Write| facts.misses((key, seen), write, completed);
     let Some(list) = read.list else {
-        let mut all = known.registers.iter().chain(known.appended.iter());
-        return all.find(|write| misses(seen, write)).map(|write| (what, *write));
+        return known.iter().find(|write| misses(seen, write)).map(|write| (what, *write));
     };
     // Whatever ends a list ends its first element before the others.
     let first = list.first().map_or(seen, |value| Seen::Value(facts.element(key, *value)));
@@ -370,16 +402,15 @@ fn missed(facts: &Facts<'_>, known: &mut Known, read: Read<'_>) -> Option<(Broke
     if let Some(write) = registers.find(|write| misses(first, write)) {
         return Some((what, *write));
     }
+    let elements = &mut known.list.as_mut()?.elements;
     let mut there: Vec<Value> = Vec::new();
-    if !known.elements.is_empty() {
+    if !elements.is_empty() {
         there.extend(list);
         there.sort_unstable();
     }
     let is_there = |value: &Value| there.binary_search(value).is_ok();
-    known
-        .elements
-        .retain(|(value, write)| is_there(value) || !facts.is_ended(key, write, completed));
-    let lacks = known.elements.iter().find(|(value, _)| !is_there(value));
+    elements.retain(|(value, write)| is_there(value) || !facts.is_ended(key, write, completed));
+    let lacks = elements.iter().find(|(value, _)| !is_there(value));
     lacks.map(|(value, write)| (Broken::Lacks(*value), *write))
 }
 
@@ -391,8 +422,7 @@ fn had_been_there(
     on_key: &OnKey,
     (key, read): (KeyId, &Entry),
 ) -> Vec<Write> {
-    let known = on_key.read.registers.iter().chain(on_key.read.appended.iter());
-    let known: Vec<Write> = known.copied().collect();
+    let known: Vec<Write> = on_key.read.iter().copied().collect();
     if !known.is_empty() {
         return known;
     }

@@ -16,20 +16,66 @@ use super::{Function, History};
 #[derive(Debug)]
 pub struct Writers<'a> {
     history: &'a History,
-    /// By client and operation index of that client, the operation that made a value; those of arrivals last.
-    made: OnceCell<Vec<Vec<Option<OpId>>>>,
+    made: OnceCell<Made>,
     /// By key and version.
     versions: OnceCell<Vec<(KeyId, Version, OpId)>>,
+    /// Of those the deletes and clears, which most runs have few of.
+    removals: OnceCell<Vec<(KeyId, Version, OpId)>>,
     /// By key and text.
     texts: OnceCell<Vec<(KeyId, Value, OpId)>>,
+}
+
+/// Which operation made a value, by client and operation index of that client.
+#[derive(Debug)]
+struct Made {
+    /// By client, those of arrivals last: where its operations begin in `by`.
+    from: Vec<u32>,
+    /// [`Made::NONE`] where that operation made none.
+    by: Vec<OpId>,
+}
+
+impl Made {
+    const NONE: OpId = OpId(u32::MAX);
+
+    fn of(history: &History) -> Self {
+        let made = || {
+            let writes = history.iter().filter(|(_, entry)| leaves_value(entry.function));
+            writes.filter_map(|(op, entry)| match entry.value?.kind() {
+                ValueKind::Made(client, index) => Some((op, client, index as usize)),
+                ValueKind::Text(_) => None,
+            })
+        };
+        let clients = history.entries().iter().map(|entry| entry.client.0 as usize + 1).max();
+        let arrivals = clients.unwrap_or(0);
+        let place = |client: ClientId| (client.0 as usize).min(arrivals);
+        let mut from = vec![0; arrivals + 2];
+        for (_, client, index) in made() {
+            let count = &mut from[place(client) + 1];
+            *count = (*count).max(index as u32 + 1);
+        }
+        for client in 0..=arrivals {
+            from[client + 1] += from[client];
+        }
+        let mut by = vec![Self::NONE; from[arrivals + 1] as usize];
+        for (op, client, index) in made() {
+            by[from[place(client)] as usize + index] = op;
+        }
+        Self { from, by }
+    }
+
+    fn get(&self, client: ClientId, index: u32) -> Option<OpId> {
+        let place = (client.0 as usize).min(self.from.len() - 2);
+        let of_client = &self.by[self.from[place] as usize..self.from[place + 1] as usize];
+        of_client.get(index as usize).copied().filter(|op| *op != Self::NONE)
+    }
 }
 
 impl<'a> Writers<'a> {
     /// Those of `history`. Each index is made when it is first needed.
     #[must_use]
     pub fn of(history: &'a History) -> Self {
-        let (made, versions, texts) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { history, made, versions, texts }
+        let (versions, removals) = (OnceCell::new(), OnceCell::new());
+        Self { history, made: OnceCell::new(), versions, removals, texts: OnceCell::new() }
     }
 
     /// The operation that wrote `value` to `key` as `version`; a removal where there is no value. `None` when no
@@ -42,7 +88,7 @@ impl<'a> Writers<'a> {
             entry.key == key && entry.value == Some(value) && leaves_value(entry.function)
         };
         match value.kind() {
-            ValueKind::Made(client, index) => self.maker(client, index).filter(wrote),
+            ValueKind::Made(client, index) => self.made().get(client, index).filter(wrote),
             ValueKind::Text(_) => match value.writer() {
                 Some(op) => Some(op).filter(wrote),
                 None => self.latest(self.of_version(key, version).filter(wrote)).or_else(|| {
@@ -68,10 +114,8 @@ impl<'a> Writers<'a> {
 
     /// The delete or clear that removed `key` with this version.
     fn remover(&self, key: KeyId, version: Version) -> Option<OpId> {
-        let removes = |op: &OpId| {
-            matches!(self.history.entry(*op).function, Function::Delete | Function::Clear)
-        };
-        self.latest(self.of_version(key, version).filter(removes))
+        let removals = self.removals.get_or_init(|| self.by_version(removes));
+        self.latest(with(removals, key, version))
     }
 
     fn latest(&self, ops: impl Iterator<Item = OpId>) -> Option<OpId> {
@@ -83,26 +127,27 @@ impl<'a> Writers<'a> {
 
     /// Every write of `key` that was given `version`.
     pub fn of_version(&self, key: KeyId, version: Version) -> impl Iterator<Item = OpId> + '_ {
-        let versions = self.versions();
-        let from = versions.partition_point(|(k, v, _)| (*k, *v) < (key, version));
-        let same = move |(k, v, _): &&(KeyId, Version, OpId)| (*k, *v) == (key, version);
-        versions[from..].iter().take_while(same).map(|(.., op)| *op)
+        let is_write = |function| leaves_value(function) || removes(function);
+        with(self.versions.get_or_init(|| self.by_version(is_write)), key, version)
     }
 
-    fn versions(&self) -> &[(KeyId, Version, OpId)] {
-        self.versions.get_or_init(|| {
-            let history = self.history;
-            let last = history.iter().filter(|(_, entry)| entry.is_write());
-            let last = last.filter_map(|(op, entry)| Some((entry.key, entry.version?, op)));
-            let others = history.other_versions().iter();
-            let others = others.map(|(op, version)| (history.entry(*op).key, *version, *op));
-            let cleared = history.cleared().iter().map(|(op, key, version)| (*key, *version, *op));
-            let on_one_key = |(.., op): &(KeyId, Version, OpId)| history.entry(*op).is_on_one_key();
-            let mut versions: Vec<_> = last.chain(others).filter(on_one_key).collect();
-            versions.extend(cleared);
-            versions.sort_unstable();
-            versions
-        })
+    /// The writes by functions that are `wanted`, by key and version.
+    fn by_version(&self, wanted: impl Fn(Function) -> bool) -> Vec<(KeyId, Version, OpId)> {
+        let history = self.history;
+        let is_wanted = |entry: &super::Entry| entry.is_on_one_key() && wanted(entry.function);
+        let last = history.iter().filter(|(_, entry)| is_wanted(entry));
+        let last = last.filter_map(|(op, entry)| Some((entry.key, entry.version?, op)));
+        let others = history.other_versions().iter().map(|(op, version)| (*op, *version));
+        let others = others.map(|(op, version)| (history.entry(op), op, version));
+        let others = others.filter(|(entry, ..)| is_wanted(entry));
+        let mut versions: Vec<_> = last.collect();
+        versions.extend(others.map(|(entry, op, version)| (entry.key, version, op)));
+        if wanted(Function::Clear) {
+            let cleared = history.cleared().iter();
+            versions.extend(cleared.map(|(op, key, version)| (*key, *version, *op)));
+        }
+        versions.sort_unstable();
+        versions
     }
 
     fn texts(&self) -> &[(KeyId, Value, OpId)] {
@@ -115,28 +160,24 @@ impl<'a> Writers<'a> {
         })
     }
 
-    fn maker(&self, client: ClientId, index: u32) -> Option<OpId> {
-        let made = self.made.get_or_init(|| {
-            let history = self.history;
-            let clients = history.entries().iter().map(|entry| entry.client.0 as usize + 1).max();
-            let arrivals = clients.unwrap_or(0);
-            let mut made: Vec<Vec<Option<OpId>>> = vec![Vec::new(); arrivals + 1];
-            for (op, entry) in history.iter().filter(|(_, entry)| leaves_value(entry.function)) {
-                let Some(ValueKind::Made(client, index)) = entry.value.map(Value::kind) else {
-                    continue;
-                };
-                let place = (client.0 as usize).min(arrivals);
-                let (of_client, index) = (&mut made[place], index as usize);
-                if of_client.len() <= index {
-                    of_client.resize(index + 1, None);
-                }
-                of_client[index] = Some(op);
-            }
-            made
-        });
-        let place = (client.0 as usize).min(made.len() - 1);
-        made[place].get(index as usize).copied().flatten()
+    fn made(&self) -> &Made {
+        self.made.get_or_init(|| Made::of(self.history))
     }
+}
+
+/// Those of sorted `versions` of this key and version.
+fn with(
+    versions: &[(KeyId, Version, OpId)],
+    key: KeyId,
+    version: Version,
+) -> impl Iterator<Item = OpId> + '_ {
+    let from = versions.partition_point(|(k, v, _)| (*k, *v) < (key, version));
+    let same = move |(k, v, _): &&(KeyId, Version, OpId)| (*k, *v) == (key, version);
+    versions[from..].iter().take_while(same).map(|(.., op)| *op)
+}
+
+const fn removes(function: Function) -> bool {
+    matches!(function, Function::Delete | Function::Clear)
 }
 
 const fn leaves_value(function: Function) -> bool {

@@ -573,6 +573,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             self.ground((from, to, id), &message, fate);
         }
         match fate {
+            // As a rule: nothing copies the message on its way into the queue.
+            Fate::Arrives { at, copy: None } => {
+                self.kernel.in_flight += counted;
+                self.kernel.schedule(at, id, What::Message { to, from, boot, message });
+            }
             Fate::Arrives { .. } | Fate::Slowed { .. } => {
                 self.kernel.in_flight += counted;
                 self.put_on_its_way((from, to, boot), id, message, fate);
@@ -596,7 +601,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     }
 
     /// Schedules the arrival of a message that the network lets through, and of its copy.
-    #[inline]
+    #[cold]
     fn put_on_its_way(
         &mut self,
         (from, to, boot): (NodeId, NodeId, u32),

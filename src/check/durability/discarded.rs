@@ -12,7 +12,7 @@
 use crate::check::facts::{Facts, place};
 use crate::check::order::Write;
 use crate::history::{Entry, Function};
-use crate::id::{KeyId, OpId};
+use crate::id::{KeyId, OpId, Value, Version};
 
 /// The discarded writes in the order of invocation, those that `is_lost` tells left out; `None` where the protocol
 /// does not say what its writes are written over.
@@ -25,10 +25,12 @@ pub(super) fn discarded(facts: &Facts<'_>, is_lost: impl Fn(OpId) -> bool) -> Op
     let counts = |entry: &Entry| matches!(entry.function, Function::Put | Function::Delete);
     let acknowledged = history.iter().filter(|(_, entry)| entry.is_ok() && counts(entry));
     let is_discarded = |(op, entry): (OpId, &Entry)| {
+        if kept.operations[op.0 as usize] {
+            return None;
+        }
         let version = facts.least(op, entry.version?);
         let write = Write { version, ..place(op, entry) };
-        let is_kept = kept.operations[op.0 as usize] || kept.is_removed(facts, entry.key, &write);
-        (!is_kept && !is_lost(op)).then_some(op)
+        (!kept.is_removed(facts, entry.key, &write) && !is_lost(op)).then_some(op)
     };
     Some(acknowledged.filter_map(is_discarded).collect())
 }
@@ -45,7 +47,6 @@ impl Kept {
         let history = facts.evidence.history;
         let operations = vec![false; history.entries().len()];
         let mut kept = Self { operations, empty_until: vec![None; facts.newest.len()] };
-        let mut next: Vec<OpId> = Vec::new();
         for (key, shown) in (0..).map(KeyId).zip(&facts.shown) {
             if shown.is_none_or(|shown| shown.stored.value.is_none()) {
                 kept.empty(key, u32::MAX);
@@ -54,34 +55,57 @@ impl Kept {
         for snapshot in facts.evidence.finals.iter().filter(|snapshot| snapshot.up) {
             for (key, stored) in &snapshot.data {
                 match stored.value {
-                    Some(value) => next.extend(facts.writers.candidates(*key, value)),
-                    None => next.extend(facts.writers.writer(*key, None, stored.version)),
+                    Some(value) => kept.keep(facts.writers.candidates(*key, value)),
+                    None => kept.keep(facts.writers.writer(*key, None, stored.version)),
                 }
             }
             for (key, list) in &snapshot.lists {
-                next.extend(
-                    list.iter().flat_map(|(_, value)| facts.writers.candidates(*key, *value)),
-                );
+                let of_element =
+                    |(_, value): &(Version, Value)| facts.writers.candidates(*key, *value);
+                kept.keep(list.iter().flat_map(of_element));
             }
         }
-        while let Some(op) = next.pop() {
-            if std::mem::replace(&mut kept.operations[op.0 as usize], true) {
-                continue;
+        // Backwards, as the history lies in memory: a write is as a rule invoked after what it is written over.
+        let mut later: Vec<OpId> = Vec::new();
+        for last in (0..history.entries().len() as u32).rev().map(OpId) {
+            if kept.operations[last.0 as usize] {
+                kept.lead_back(facts, last, (last, &mut later));
             }
-            let entry = history.entry(op);
-            if !entry.is_on_one_key() {
-                // A clear leads back to whatever it removed.
-                continue;
-            }
-            for over in history.over(op) {
-                match over {
-                    None => kept.empty(entry.key, entry.completed_seq),
-                    // Read back from a disk, it may be the value of any that wrote this text.
-                    Some(value) => next.extend(facts.writers.candidates(entry.key, value)),
-                }
+            while let Some(op) = later.pop() {
+                kept.lead_back(facts, op, (last, &mut later));
             }
         }
         kept
+    }
+
+    fn keep(&mut self, writers: impl IntoIterator<Item = OpId>) {
+        for op in writers {
+            self.operations[op.0 as usize] = true;
+        }
+    }
+
+    /// Keeps what `op` was written over; what of that is new and was invoked after `last` goes to `later`.
+    fn lead_back(&mut self, facts: &Facts<'_>, op: OpId, (last, later): (OpId, &mut Vec<OpId>)) {
+        let history = facts.evidence.history;
+        let entry = history.entry(op);
+        if !entry.is_on_one_key() {
+            // A clear leads back to whatever it removed.
+            return;
+        }
+        for over in history.over(op) {
+            let Some(value) = over else {
+                self.empty(entry.key, entry.completed_seq);
+                continue;
+            };
+            // Read back from a disk, it may be the value of any that wrote this text.
+            for before in facts.writers.candidates(entry.key, value) {
+                if !std::mem::replace(&mut self.operations[before.0 as usize], true)
+                    && before > last
+                {
+                    later.push(before);
+                }
+            }
+        }
     }
 
     fn empty(&mut self, key: KeyId, until: u32) {

@@ -19,7 +19,7 @@
 //! | within the calendar | the end of its bucket | 1 |
 //! | beyond the calendar | a heap of the far future | log n |
 //!
-//! What may be taken back before it comes, such as a timer, is in neither: a sorted set beside it holds those few, and
+//! What may be taken back before it comes, such as a timer, is in neither: a heap beside it that can find each holds those few, and
 //! the rest pays one comparison for them.
 
 use std::mem::{self, ManuallyDrop};
