@@ -428,5 +428,6 @@ fn plan(keys: &mut [Key]) -> Option<(u64, u32, usize)> {
             u64::try_from(width).unwrap_or(u64::MAX)
         }
     };
-    Some((first, width.max(1).ilog2(), count))
+    // Rounded up: days that are too narrow cost a turn each, whatever is in them.
+    Some((first, width.max(1).checked_next_power_of_two().map_or(63, u64::ilog2), count))
 }
