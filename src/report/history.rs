@@ -20,7 +20,9 @@
 //! `confirmations`, `"2 of 5"` followers; `existed`, of a deleted key; `leader`, the one a refusal named; `written_by`, of
 //! a read the operations that wrote what it found, shaped as `value` is (two writes may bear one version); `over`, of
 //! a put, a delete or an append the operations that had written what the key held where and when a node accepted it, one
-//! an attempt, null for nothing; left out where the protocol does not say.
+//! an attempt, null for nothing; left out where the protocol does not say; `attempts`, of a write that was accepted more than
+//! once, the versions besides `version`; `cleared`, of a clear the keys that it removed, each with the versions of its
+//! removal.
 //!
 //! An act of the nemesis has process `nemesis`, event `info`, `start` or `end` as `f`, the act as `value`, and the
 //! id of its fault as `fault`.
@@ -68,8 +70,42 @@ struct Line<'a> {
     written_by: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     over: Option<Json>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<Shown<Version>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    cleared: BTreeMap<&'a str, Vec<Shown<Version>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<&'a str>,
+}
+
+/// What few operations have, to be taken by the line of their completion.
+struct Besides<'a> {
+    contested: BTreeMap<OpId, Vec<Contested>>,
+    attempts: BTreeMap<OpId, Vec<Shown<Version>>>,
+    cleared: BTreeMap<OpId, BTreeMap<&'a str, Vec<Shown<Version>>>>,
+}
+
+impl<'a> Besides<'a> {
+    fn of(history: &History, names: &'a Names) -> Self {
+        let mut besides = Self {
+            contested: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            cleared: BTreeMap::new(),
+        };
+        for ContestedWrite { op, node, accepted_at, answered_at } in history.contested() {
+            let (accepted_ns, answered_ns) = (accepted_at.nanos(), answered_at.nanos());
+            let one = Contested { node: Shown(*node), accepted_ns, answered_ns };
+            besides.contested.entry(*op).or_default().push(one);
+        }
+        for (op, version) in history.other_versions() {
+            besides.attempts.entry(*op).or_default().push(Shown(*version));
+        }
+        for (op, key, version) in history.cleared() {
+            let keys = besides.cleared.entry(*op).or_default();
+            keys.entry(names.key(*key)).or_default().push(Shown(*version));
+        }
+        besides
+    }
 }
 
 /// What a node did with a write while it and another led.
@@ -98,12 +134,7 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
     let writers = Writers::of(history);
     let mut text = Vec::with_capacity(CHUNK + 1024);
     let mut process = String::new();
-    let mut contested: BTreeMap<OpId, Vec<Contested>> = BTreeMap::new();
-    for ContestedWrite { op, node, accepted_at, answered_at } in history.contested() {
-        let (accepted_ns, answered_ns) = (accepted_at.nanos(), answered_at.nanos());
-        let one = Contested { node: Shown(*node), accepted_ns, answered_ns };
-        contested.entry(*op).or_default().push(one);
-    }
+    let mut besides = Besides::of(history, names);
     for event in history.events() {
         let line = match event {
             HistoryEvent::Invoke(op) => {
@@ -114,9 +145,12 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
             HistoryEvent::Complete(op) => {
                 let entry = history.entry(op);
                 name_process(entry, names, &mut process);
-                let contested = contested.remove(&op).unwrap_or_default();
-                let line = completion(op, entry, (history, &writers), names, &process);
-                Line { contested, ..line }
+                Line {
+                    contested: besides.contested.remove(&op).unwrap_or_default(),
+                    attempts: besides.attempts.remove(&op).unwrap_or_default(),
+                    cleared: besides.cleared.remove(&op).unwrap_or_default(),
+                    ..completion(op, entry, (history, &writers), names, &process)
+                }
             }
             HistoryEvent::Nemesis(index) => act(&history.nemesis()[index], names),
         };
@@ -162,6 +196,8 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
         leader: None,
         written_by: None,
         over: None,
+        attempts: Vec::new(),
+        cleared: BTreeMap::new(),
         fault: None,
     }
 }
@@ -207,6 +243,8 @@ fn completion<'a>(
         leader: entry.leader.map(Shown),
         written_by: written_by(entry, found, (writers, names)),
         over: over(op, entry, history, writers),
+        attempts: Vec::new(),
+        cleared: BTreeMap::new(),
         fault: None,
     }
 }
@@ -287,6 +325,8 @@ fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> Line<'a> {
         leader: None,
         written_by: None,
         over: None,
+        attempts: Vec::new(),
+        cleared: BTreeMap::new(),
         fault: act.fault.map(|id| names.fault(id)),
     }
 }
