@@ -529,7 +529,7 @@ at = "1s"
 client = "hasty"
 put = { key = "k", value = "twice" }
 timeout = "30ms"
-retries = 1
+retries = 3
 [[operation]]
 at = "1500ms"
 client = "user"
