@@ -406,7 +406,7 @@ impl Story {
                     entry.version = Some(self.stamp(*version));
                 }
             });
-            if let Some(elements) = &told.elements {
+            if let (Operation::Get { .. }, Some(elements)) = (told.operation, &told.elements) {
                 history.set_elements(op, elements.clone().into());
             }
             if told.operation == Operation::List {
@@ -414,6 +414,7 @@ impl Story {
                     key: *key,
                     value: None,
                     version: None,
+                    elements: None,
                 };
                 history.set_contents(op, told.finds.iter().map(item).collect());
             }
@@ -422,6 +423,7 @@ impl Story {
                     key: *key,
                     value: Some(*value),
                     version: Some(self.stamp(*version)),
+                    elements: told.elements.clone().map(Into::into),
                 };
                 history.set_contents(op, told.finds.iter().map(item).collect());
             }
