@@ -91,12 +91,14 @@ pub(crate) struct Op {
     pub(crate) leader: Option<String>,
     /// In the shape of `value`, the operations that wrote it.
     pub(crate) written_by: Json,
-    /// An attempt each, the operation that had written what the key held; `None` where that is not said.
-    pub(crate) over: Option<Vec<Option<u32>>>,
+    /// An attempt each, the operations one of which had written what the key held; `None` where that is not said.
+    pub(crate) over: Option<Vec<Vec<u32>>>,
     /// The versions of other attempts.
     pub(crate) attempts: Vec<Version>,
     /// By key, the versions of its removals by a clear.
     pub(crate) cleared: BTreeMap<String, Vec<Version>>,
+    /// By key, the version of what a read of everything found.
+    pub(crate) versions: BTreeMap<String, Version>,
     pub(crate) contested: Vec<Contested>,
 }
 
@@ -229,6 +231,7 @@ impl Files {
                 over: None,
                 attempts: Vec::new(),
                 cleared: BTreeMap::new(),
+                versions: BTreeMap::new(),
                 contested: Vec::new(),
             });
             return;
@@ -255,7 +258,11 @@ impl Files {
         op.existed = line["existed"].as_bool();
         op.leader = text("leader");
         op.written_by = line["written_by"].clone();
-        op.over = line["over"].as_array().map(|over| over.iter().map(number).collect());
+        let one = |over: &Json| match over.as_array() {
+            Some(several) => several.iter().filter_map(number).collect(),
+            None => number(over).into_iter().collect(),
+        };
+        op.over = line["over"].as_array().map(|over| over.iter().map(one).collect());
         let versions = |list: &Json| {
             let texts = array(list).iter().map(|text| version(text.as_str().expect("a version")));
             texts.collect::<Vec<Version>>()
@@ -263,6 +270,9 @@ impl Files {
         op.attempts = versions(&line["attempts"]);
         let cleared = line["cleared"].as_object().into_iter().flatten();
         op.cleared = cleared.map(|(key, list)| (key.clone(), versions(list))).collect();
+        let versions = line["versions"].as_object().into_iter().flatten();
+        let told = |text: &Json| version(text.as_str().expect("a version"));
+        op.versions = versions.map(|(key, text)| (key.clone(), told(text))).collect();
         let contested = array(&line["contested"]).iter().map(|one| Contested {
             node: one["node"].as_str().expect("a node").to_owned(),
             accepted_ns: one["accepted_ns"].as_u64().expect("a time"),
