@@ -73,9 +73,8 @@ fn judged(files: &Files, property: &str, found: Found) -> &'static str {
 /// Whether the cluster was still settling as `settle` ran out, and that is less than its settings may need.
 fn is_too_soon(files: &Files) -> bool {
     let (duration, settle) = (span(files, "duration"), span(files, "settle"));
-    let ended = files.number("/virtual_time_ns").expect("an end");
     files.report["settled"]["outcome"] == "unsettled"
-        && ended >= duration + settle
+        && files.ended_ns() >= duration + settle
         && files.settles_within_ns.is_none_or(|needed| needed > settle)
 }
 

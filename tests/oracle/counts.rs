@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::availability::unserved;
 use super::claims::Claims;
 use super::files::{Files, Op, Status};
 
@@ -14,6 +15,7 @@ pub(crate) fn operations(files: &Files, claims: &mut Claims) {
     claims.say("/operations/fail", by(Status::Fail));
     claims.say("/operations/info", by(Status::Info) + by(Status::Pending));
     claims.say("/operations/degraded", count(&|op| op.degraded));
+    claims.say("/operations/unserved", unserved(files));
     let mut errors = Map::new();
     for error in files.ops.iter().filter_map(|op| op.error.as_ref()) {
         // That a follower found nothing is no error.

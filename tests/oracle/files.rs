@@ -24,6 +24,8 @@ pub(crate) struct Files {
     pub(crate) ops: Vec<Op>,
     /// The operations in the order of its lines: the number, and whether it is the completion.
     pub(crate) lines: Vec<(usize, bool)>,
+    /// What the nemesis did, from the same file.
+    pub(crate) acts: Vec<Act>,
     /// `nodes.json`, `end`.
     pub(crate) nodes: Vec<Node>,
     /// `trace.txt`.
@@ -110,6 +112,15 @@ pub(crate) struct Contested {
     pub(crate) answered_ns: u64,
 }
 
+/// An act of the nemesis.
+#[derive(Clone, Debug)]
+pub(crate) struct Act {
+    pub(crate) at_ns: u64,
+    pub(crate) fault: Option<String>,
+    pub(crate) starts: bool,
+    pub(crate) what: String,
+}
+
 /// A node at the end of the run.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -183,6 +194,7 @@ impl Files {
             report: json::run(&report),
             ops: Vec::new(),
             lines: Vec::new(),
+            acts: Vec::new(),
             nodes: array(&nodes["end"]).iter().map(node).collect(),
             trace: result.trace.clone().unwrap_or_default(),
             settles_within_ns: match scenario.protocol.settles_within(&scenario.config) {
@@ -199,10 +211,18 @@ impl Files {
 
     /// Takes in a line of the history.
     fn take(&mut self, place: usize, line: &Json) {
-        // The nemesis has no number.
-        let Some(op) = line["op"].as_u64() else { return };
         let at = line["time_ns"].as_u64().expect("a time");
         let text = |key: &str| line[key].as_str().map(str::to_owned);
+        let Some(op) = line["op"].as_u64() else {
+            assert_eq!(line["process"], "nemesis", "whatever else happens has a number");
+            self.acts.push(Act {
+                at_ns: at,
+                fault: text("fault"),
+                starts: line["f"] == "start",
+                what: text("value").expect("an act in words"),
+            });
+            return;
+        };
         if line["event"] == "invoke" {
             assert_eq!(op, self.ops.len() as u64, "operations are numbered by invocation");
             let process = text("process").expect("a process");
@@ -312,6 +332,11 @@ impl Files {
     /// A number of the report, by its JSON pointer.
     pub(crate) fn number(&self, pointer: &str) -> Option<u64> {
         self.report.pointer(pointer)?.as_u64()
+    }
+
+    /// When the run ended.
+    pub(crate) fn ended_ns(&self) -> u64 {
+        self.number("/virtual_time_ns").expect("an end")
     }
 
     /// The nodes that are up at the end.
