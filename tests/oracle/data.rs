@@ -82,12 +82,13 @@ fn is_missing(told: &Told<'_>, key: &str, held: &[&Held], survivors: &BTreeSet<S
     !(is_absent && explained)
 }
 
-/// The nodes that are up and never crashed or lost power.
+/// The nodes that are up and never crashed, lost power or gave up.
 fn survivors(files: &Files) -> BTreeSet<String> {
     let mut survivors: BTreeSet<String> = files.live().map(|node| node.name.clone()).collect();
-    for act in files.trace().filter(|line| line.what == ". act") {
-        let hit = act.content.strip_prefix("crash ");
-        let hit = hit.or_else(|| act.content.strip_prefix("power loss of "));
+    for act in &files.acts {
+        let hit = act.what.strip_prefix("crash ");
+        let hit = hit.or_else(|| act.what.strip_prefix("power loss of "));
+        let hit = hit.or_else(|| act.what.split_once(" stops: ").map(|(node, _)| node));
         for node in hit.into_iter().flat_map(|hit| hit.split([' ', ','])) {
             survivors.remove(node);
         }
