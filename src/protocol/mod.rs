@@ -478,6 +478,9 @@ pub struct NodeSnapshot {
     pub blocked: Vec<NodeId>,
     /// What it still means to do, each in a few words: replication under way, writes unanswered. Empty: idle.
     pub pending: Vec<String>,
+    /// The same of what it means to do for one other node alone, and whom: where that node stays down for good it will
+    /// never be done, and nobody waits for it.
+    pub owed: Vec<(NodeId, String)>,
     /// What it stores.
     pub data: BTreeMap<KeyId, Stored>,
     /// The lists among it: the elements of each key that was appended to, in the order of their versions.
@@ -500,6 +503,7 @@ impl NodeSnapshot {
             peers: Vec::new(),
             blocked: Vec::new(),
             pending: Vec::new(),
+            owed: Vec::new(),
             data: BTreeMap::new(),
             lists: BTreeMap::new(),
         }

@@ -155,8 +155,9 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     pub(crate) history: History,
     /// Messages by fate.
     pub(crate) counts: MessageCounts,
-    /// Messages between nodes that are on their way and mean something besides "I am here".
-    pub(crate) in_flight: u64,
+    /// By the node that they are for: messages between nodes that are on their way, or come back refused, and mean
+    /// something besides "I am here".
+    pub(crate) in_flight: Vec<u64>,
     /// What befell whom that may void a promise.
     pub(crate) incidents: Incidents,
     /// A line an event, if asked for.
@@ -175,13 +176,18 @@ pub(crate) struct Kernel<P: Protocol, Q> {
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
-    pub(crate) fn new(seed: u64, ties: Ties, operations: usize, trace: Trace) -> Self {
+    pub(crate) fn new(
+        seed: u64,
+        ties: Ties,
+        (nodes, operations): (u16, usize),
+        trace: Trace,
+    ) -> Self {
         Self {
             now: Time::ZERO,
             draws: Draws::new(seed),
             history: History::with_capacity(operations),
             counts: MessageCounts::default(),
-            in_flight: 0,
+            in_flight: vec![0; usize::from(nodes)],
             incidents: Incidents::NONE,
             trace,
             grounded: None,

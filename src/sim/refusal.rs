@@ -48,11 +48,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let counted = u64::from(!message.is_background());
         match self.network.decide(packet, self.kernel.now, &self.kernel.draws) {
             fate @ (Fate::Arrives { .. } | Fate::Slowed { .. }) => {
-                self.kernel.in_flight += counted;
+                self.kernel.in_flight[to.index()] += counted;
                 self.send_back(id, What::Refused { to, from, boot, message }, fate);
             }
             Fate::Held { fault } => {
-                self.kernel.in_flight += counted;
+                self.kernel.in_flight[to.index()] += counted;
                 let event = Event { id, what: What::Refused { to, from, boot, message } };
                 self.held.push((fault, event, self.network.take_slowness()));
             }
@@ -103,7 +103,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         boot: u32,
         message: P::Message,
     ) {
-        self.kernel.in_flight -= u64::from(!message.is_background());
+        self.kernel.in_flight[to.index()] -= u64::from(!message.is_background());
         let slot = &self.slots[from.index()];
         if !slot.is_up() || slot.boot != boot {
             if self.kernel.trace.wanted() {

@@ -235,6 +235,7 @@ impl Protocol for LeaderFollower {
             mode: self.config.mode.name(),
             peers: NodeId::all(self.nodes).filter(|node| *node != self.me).collect(),
             pending: self.pending(),
+            owed: self.leading.owed(),
             data: self.store.to_map(),
             lists: self.store.to_lists(),
             ..NodeSnapshot::new(self.me, self.role())
