@@ -254,6 +254,7 @@ impl Protocol for LeaderFollower {
 impl LeaderFollower {
     /// Takes up its role after its records have been read back.
     fn start(&mut self, disk: DiskOrigin, has_records: bool, cx: &mut Context<'_, Self>) {
+        self.bury_all(cx);
         if self.config.failover.is_on() {
             return self.take_place(disk == DiskOrigin::New, cx);
         }
