@@ -102,3 +102,25 @@ expect.convergence = "valid"
 "#,
     )]);
 }
+
+/// Of two writes with one timestamp each replica keeps the one that came first, so that these differ for good, and say so
+/// to one another for good: liveness once was called broken when the last look met such a message.
+#[test]
+fn replicas_that_compare_themselves_for_ever_have_nothing_left_to_do() {
+    let text = r#"
+duration = "1s"
+settle = "30s"
+network = { delay = "60ms", link = [{ from = "n1", to = "n3", delay = "90ms" }] }
+protocol.leader-follower = { timestamps = "client", timestamp-resolution = "1h", ties = "keep-existing", anti-entropy.interval = "10ms" }
+operation = [
+    { at = "100ms", client = "u", put = { key = "a", value = "x" } },
+    { at = "101ms", client = "v", put = { key = "a", value = "y" } },
+]
+fault = [{ at = "100ms", for = "1ms", block = { from = "n1", to = "n2" } }]
+expect.liveness = "valid"
+expect.convergence = "allowed"
+"#;
+    let result = play("which write came first", text);
+    assert_eq!(left_to_do(&result).len(), 1, "{:?}", result.settlement);
+    assert!(left_to_do(&result)[0].contains("differ"), "{:?}", result.settlement);
+}

@@ -162,6 +162,12 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
         false
     }
 
+    /// Whether it says where replicas differ, in rounds that go on for as long as they do. In the end nobody waits for
+    /// these: whether replicas are equal says more.
+    fn compares(&self) -> bool {
+        false
+    }
+
     /// Tells `note` every write it has to do with, so that a write can be followed from node to node.
     ///
     /// Asked only where a single write is looked at, never on the common path. A protocol that leaves it out is

@@ -4,8 +4,9 @@
 //! less often, whether the cluster has settled: no operation under way, nothing that a node still means to do, no
 //! message on its way, replicas equal; and where nodes lead and a majority is up, somebody who does, and nobody who takes
 //! another for the leader. What is meant for a node that stays down for good nobody waits for: no protocol can know that
-//! it will not come back, and what is sent until it is confirmed is sent to it for ever. And the guard against time that
-//! never advances.
+//! it will not come back, and what is sent until it is confirmed is sent to it for ever. Nor do messages that compare
+//! replicas keep a cluster from having settled when its time is over: they go on for as long as replicas differ. And the
+//! guard against time that never advances.
 
 use crate::config::{Config, ExpectedState, Workload};
 use crate::id::{KeyId, NodeId};
@@ -15,7 +16,7 @@ use crate::rng::{CausalId, Cause};
 use crate::time::{Span, Time};
 
 use super::Simulation;
-use super::event::{Event, What};
+use super::event::{Event, InFlight, What};
 use super::node::Slot;
 use super::queue::{EventQueue, MOST_PENDING};
 
@@ -140,7 +141,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// looked at only when all that costs less to see is as it should be.
     fn has_settled(&self) -> bool {
         let any_down = self.slots.iter().any(|slot| !slot.is_up() && !slot.down_for_good);
-        if self.clients.busy > 0 || self.in_flight() > 0 || any_down || self.lacks_leader() {
+        if self.clients.busy > 0 || self.in_flight().meant > 0 || any_down || self.lacks_leader() {
             return false;
         }
         let leader = self.leader();
@@ -166,10 +167,16 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         snapshot.pending.iter().chain(owed.map(|(_, what)| what))
     }
 
-    /// How many messages are on their way that mean something, to nodes that are up or will be.
-    fn in_flight(&self) -> u64 {
-        let to = self.slots.iter().zip(&self.kernel.in_flight);
-        to.filter(|(slot, _)| !slot.down_for_good).map(|(_, count)| count).sum()
+    /// The messages that are on their way to nodes that are up or will be.
+    fn in_flight(&self) -> InFlight {
+        let mut all = InFlight::default();
+        for (slot, to) in self.slots.iter().zip(&self.kernel.in_flight) {
+            if !slot.down_for_good {
+                all.meant += to.meant;
+                all.comparing += to.comparing;
+            }
+        }
+        all
     }
 
     /// Whether nobody leads although somebody did, or stood for it, and a majority is up.
@@ -194,7 +201,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         for snapshot in &snapshots {
             waiting.extend(self.to_do(snapshot).map(|what| format!("{}: {what}", snapshot.node)));
         }
-        match self.in_flight() {
+        let in_flight = self.in_flight();
+        match in_flight.meant - in_flight.comparing {
             0 => {}
             1 => waiting.push("a message is on its way".to_owned()),
             many => waiting.push(format!("{many} messages are on their way")),
