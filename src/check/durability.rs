@@ -136,10 +136,8 @@ fn lost_key(
 /// Whether the append `entry` has its element in the list that the key shows.
 fn is_element(facts: &Facts<'_>, entry: &Entry) -> bool {
     let (Function::Append, Some(element)) = (entry.function, entry.value) else { return false };
-    let is_shown = |node: NodeId| facts.leader.is_none_or(|leader| leader == node);
-    let live = facts.evidence.finals.iter().filter(|node| node.up && is_shown(node.node));
-    let mut lists = live.filter_map(|node| node.lists.get(&entry.key));
-    lists.any(|list| list.iter().any(|(_, value)| *value == element))
+    let mut lists = facts.shown_lists(entry.key);
+    lists.any(|(_, list)| list.iter().any(|(_, value)| *value == element))
 }
 
 /// By key; `None` where what is held was written by no known operation.

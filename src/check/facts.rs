@@ -291,6 +291,21 @@ impl<'a> Facts<'a> {
         from..until
     }
 
+    /// The lists of `key` that clients can be shown at the end: the leader's, where one leads and knows the key, else those
+    /// of all live replicas.
+    pub(super) fn shown_lists(
+        &self,
+        key: KeyId,
+    ) -> impl Iterator<Item = (&'a NodeSnapshot, &'a [(Version, Value)])> {
+        let finals = self.evidence.finals.iter();
+        let knows =
+            |node: &&NodeSnapshot| Some(node.node) == self.leader && node.data.contains_key(&key);
+        let leader = finals.clone().find(knows).map(|node| node.node);
+        let live =
+            finals.filter(move |node| node.up && leader.is_none_or(|leader| leader == node.node));
+        live.filter_map(move |node| Some((node, node.lists.get(&key)?.as_slice())))
+    }
+
     /// The keys that the clear `op` removed, each with the version of its removal.
     pub(super) fn cleared(&self, op: OpId) -> &[(OpId, KeyId, Version)] {
         &self.cleared[self.cleared_range(op)]

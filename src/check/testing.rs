@@ -55,6 +55,7 @@ pub(super) struct Line {
     failure: Option<Failure>,
     elements: Option<Vec<Value>>,
     over: Over,
+    existed: Option<bool>,
 }
 
 impl Line {
@@ -110,6 +111,11 @@ impl Line {
     /// The value that the key held where the write was accepted, by the order in which the story first told values.
     pub(super) fn over(&mut self, value: Option<usize>) -> &mut Self {
         self.over = value.map(Value::text).into();
+        self
+    }
+    /// Whether the key that it deletes was there.
+    pub(super) fn existed(&mut self, existed: bool) -> &mut Self {
+        self.existed = Some(existed);
         self
     }
     pub(super) fn because(&mut self, failure: Failure) -> &mut Self {
@@ -178,6 +184,7 @@ impl Story {
             failure: None,
             elements: None,
             over: Over::Unsaid,
+            existed: None,
         });
         self.told.last_mut().expect("pushed above")
     }
@@ -319,7 +326,11 @@ impl Story {
     }
 
     pub(super) fn without_settling(&mut self) -> &mut Self {
-        self.config.settle = Span::ZERO;
+        self.settles_for(Span::ZERO)
+    }
+
+    pub(super) fn settles_for(&mut self, settle: Span) -> &mut Self {
+        self.config.settle = settle;
         self
     }
 
@@ -399,6 +410,7 @@ impl Story {
                 (entry.confirmations, entry.followers) = told.confirmations;
                 entry.degraded = told.degraded;
                 entry.failure = told.failure;
+                entry.existed = told.existed;
                 if let (Function::Get, Some((_, value, version))) =
                     (entry.function, told.finds.first())
                 {
@@ -406,7 +418,7 @@ impl Story {
                     entry.version = Some(self.stamp(*version));
                 }
             });
-            if let Some(elements) = &told.elements {
+            if let (Operation::Get { .. }, Some(elements)) = (told.operation, &told.elements) {
                 history.set_elements(op, elements.clone().into());
             }
             if told.operation == Operation::List {
@@ -414,6 +426,7 @@ impl Story {
                     key: *key,
                     value: None,
                     version: None,
+                    elements: None,
                 };
                 history.set_contents(op, told.finds.iter().map(item).collect());
             }
@@ -422,6 +435,7 @@ impl Story {
                     key: *key,
                     value: Some(*value),
                     version: Some(self.stamp(*version)),
+                    elements: told.elements.clone().map(Into::into),
                 };
                 history.set_contents(op, told.finds.iter().map(item).collect());
             }

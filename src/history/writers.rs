@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 
 use crate::id::{ClientId, KeyId, OpId, Value, ValueKind, Version};
 
-use super::{Function, History};
+use super::{Entry, Function, History};
 
 /// The operations of a history, to be found by what they wrote.
 #[derive(Debug)]
@@ -122,6 +122,18 @@ impl<'a> Writers<'a> {
         known.into_iter().chain(of_text.map(|(.., op)| *op))
     }
 
+    /// Every operation that may have written `value`, which the write `entry` was written over: none that was invoked when
+    /// that had its effect.
+    pub fn candidates_under<'b>(
+        &'b self,
+        entry: &'b Entry,
+        value: Value,
+    ) -> impl Iterator<Item = OpId> + 'b {
+        let until = entry.end();
+        self.candidates(entry.key, value)
+            .filter(move |op| self.history.entry(*op).invoked_seq < until)
+    }
+
     /// The delete or clear that removed `key` with this version.
     fn remover(&self, key: KeyId, version: Version) -> Option<OpId> {
         let removals = self.removals.get_or_init(|| self.by_version(removes));
@@ -144,7 +156,7 @@ impl<'a> Writers<'a> {
     /// The writes by functions that are `wanted`, by key and version.
     fn by_version(&self, wanted: impl Fn(Function) -> bool) -> Vec<(KeyId, Version, OpId)> {
         let history = self.history;
-        let is_wanted = |entry: &super::Entry| entry.is_on_one_key() && wanted(entry.function);
+        let is_wanted = |entry: &Entry| entry.is_on_one_key() && wanted(entry.function);
         let last = history.iter().filter(|(_, entry)| is_wanted(entry));
         let last = last.filter_map(|(op, entry)| Some((entry.key, entry.version?, op)));
         let others = history.other_versions().iter().map(|(op, version)| (*op, *version));
@@ -163,7 +175,7 @@ impl<'a> Writers<'a> {
     fn texts(&self) -> &[(KeyId, Value, OpId)] {
         self.texts.get_or_init(|| {
             let writes = self.history.iter().filter(|(_, entry)| leaves_value(entry.function));
-            let text = |(op, entry): (OpId, &super::Entry)| Some((entry.key, entry.value?, op));
+            let text = |(op, entry): (OpId, &Entry)| Some((entry.key, entry.value?, op));
             let mut texts: Vec<_> = writes.filter_map(text).collect();
             texts.sort_unstable();
             texts

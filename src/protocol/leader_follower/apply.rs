@@ -60,6 +60,9 @@ impl LeaderFollower {
             Applied::Older | Applied::Below => {
                 let reason = DiscardReason::Older;
                 cx.observe(Observation::Discard { key, stored, reason });
+                if applied == Applied::Below && stored.value.is_none() {
+                    self.bury(version, cx);
+                }
                 applied == Applied::Below
             }
         }

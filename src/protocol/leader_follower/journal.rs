@@ -274,7 +274,7 @@ impl LeaderFollower {
                 Record::Install { position, entries } => self.recover_install(position, &entries),
                 Record::Ballot { .. } => {}
                 Record::Checkpoint(snapshot) => self.restore(snapshot, cx),
-                Record::Purge { key, version } => self.store.purge(key, version),
+                Record::Purge { key, version } => self.purge_one(key, version),
                 Record::Overwrite(entry) => self.overwrite(entry, cx),
                 Record::Seen { newest, stamped } => {
                     self.stamping.sees(newest);

@@ -1,0 +1,110 @@
+//! The session guarantees, a read or a write at a time against all that its client had been told before.
+
+use super::claims::{Claims, Found};
+use super::files::{F, Files, Op, Version};
+use super::told::{Seen, Told, Write, versions};
+
+/// What a session has done with a key, in order.
+#[derive(Default)]
+struct Before {
+    /// Its acknowledged writes.
+    wrote: Vec<Write>,
+    /// What its reads showed.
+    read: Vec<Write>,
+    /// The versions that its reads were told.
+    told: Vec<Version>,
+    /// Its reads of nothing, each with what had been there.
+    nothing: Vec<(usize, Vec<Write>)>,
+}
+
+/// How often each guarantee is broken.
+#[derive(Default)]
+struct Broken {
+    read_your_writes: u64,
+    monotonic_reads: u64,
+    monotonic_writes: u64,
+    writes_follow_reads: u64,
+}
+
+pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
+    let mut clients: Vec<&str> = files.ops.iter().map(|op| op.client.as_str()).collect();
+    clients.sort_unstable();
+    clients.dedup();
+    let mut broken = Broken::default();
+    for client in clients {
+        for key in told.keys.keys() {
+            let mut before = Before::default();
+            for op in files.ops.iter().filter(|op| op.client == client && op.is_ok()) {
+                let seen = told.seen(op).into_iter().find(|(of, _)| of == key);
+                if let Some((_, seen)) = seen {
+                    before.read(told, key, (op, &seen), &mut broken);
+                }
+                before.write(told, key, op, &mut broken);
+            }
+        }
+    }
+    let mut say = |property: &str, count: u64| {
+        let found = if count == 0 { Found::Holds } else { Found::Broken(count) };
+        claims.property(files, property, found, &[]);
+    };
+    say("read-your-writes", broken.read_your_writes);
+    say("monotonic-reads", broken.monotonic_reads);
+    say("monotonic-writes", broken.monotonic_writes);
+    say("writes-follow-reads", broken.writes_follow_reads);
+}
+
+impl Before {
+    fn read(&mut self, told: &Told<'_>, key: &str, (op, seen): (&Op, &Seen), broken: &mut Broken) {
+        let read = (key, seen, op.completed);
+        let misses = |writes: &[Write]| writes.iter().any(|write| told.misses(read, write));
+        broken.read_your_writes += u64::from(misses(&self.wrote));
+        let returned = seen.writes().into_iter().any(|shown| self.is_from_before(told, key, shown));
+        broken.monotonic_reads += u64::from(misses(&self.read) || returned);
+        if matches!(seen, Seen::Nothing) {
+            let mut had = self.read.clone();
+            if had.is_empty() {
+                had.extend(last_acknowledged_by(told, key, op));
+            }
+            self.nothing.push((op.completed, had));
+        }
+        self.read.extend(seen.writes().into_iter().cloned());
+        self.told.extend(seen.version());
+    }
+
+    /// Whether `shown` is older than every removal that an earlier read of nothing can have seen.
+    fn is_from_before(&self, told: &Told<'_>, key: &str, shown: &Write) -> bool {
+        self.nothing.iter().any(|(completed, had)| {
+            had.iter().any(|had| {
+                let removals = told.keys[key].removals.iter();
+                let seen: Vec<&Write> = removals
+                    .filter(|removal| removal.invoked < *completed && !removal.comes_before(had))
+                    .collect();
+                !seen.is_empty() && seen.iter().all(|removal| shown.comes_before(removal))
+            })
+        })
+    }
+
+    fn write(&mut self, told: &Told<'_>, key: &str, op: &Op, broken: &mut Broken) {
+        let acknowledged = told.keys[key].acknowledged.iter();
+        let Some(write) = acknowledged.cloned().find(|write| write.op == Some(op.op)) else {
+            return;
+        };
+        let greatest = versions(op, key).into_iter().max().unwrap_or(write.version);
+        let is_low = |version: &Version| greatest <= *version;
+        let wrote = self.wrote.iter().map(|write| write.version);
+        broken.monotonic_writes += u64::from(wrote.clone().any(|version| is_low(&version)));
+        broken.writes_follow_reads += u64::from(self.told.iter().any(is_low));
+        self.wrote.push(write);
+    }
+}
+
+/// The last value of `key` that the node that answers `read` had acknowledged before.
+fn last_acknowledged_by(told: &Told<'_>, key: &str, read: &Op) -> Option<Write> {
+    let node = read.node.as_ref()?;
+    let acknowledged = told.keys[key].acknowledged.iter().filter(|write| {
+        matches!(write.f, Some(F::Put | F::Append))
+            && write.end < read.invoked
+            && write.op.is_some_and(|op| told.op(op).node.as_ref() == Some(node))
+    });
+    acknowledged.max_by_key(|write| write.end).cloned()
+}
