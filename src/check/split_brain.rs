@@ -10,7 +10,8 @@
 //! was accepted before the window, and answered within, counts for nobody: what it waited for it may have had before
 //! the other began. A clear that found nothing to remove, and an append of an element that its list had, wrote nothing and
 //! count for nobody. Of a protocol that does not say what its nodes accept, a write counts whose whole call, from its
-//! invocation to its completion at the client, lies inside: then what the node did certainly does.
+//! invocation to its completion at the client, lies inside: then what the node did certainly does. At the very instants at
+//! which a window begins and ends it may have come before or after, and it does not count.
 //!
 //! The *losing side* of a window is the leadership of the lower term, of equal terms the one that ended first. Its
 //! writes in windows (`losing_writes`) are those at stake; whether they are lost says [`super::durability`].
@@ -31,6 +32,8 @@ struct Acknowledged {
     begun_at: Time,
     ended_at: Time,
     op: OpId,
+    /// Whether the times are the client's.
+    called: bool,
 }
 
 /// Two leaderships at once, with what each side acknowledged meanwhile.
@@ -69,11 +72,11 @@ fn windows(facts: &Facts<'_>) -> Vec<Window> {
     let called = |(op, entry): (OpId, &Entry)| {
         let node = entry.node.filter(|_| entry.is_ok() && wrote(facts, op, entry))?;
         let (begun_at, ended_at) = (entry.invoked_at, entry.completed_at);
-        Some(Acknowledged { node, begun_at, ended_at, op })
+        Some(Acknowledged { node, begun_at, ended_at, op, called: true })
     };
     let noted = |write: &ContestedWrite| {
         let ContestedWrite { op, node, accepted_at: begun_at, answered_at: ended_at } = *write;
-        Acknowledged { node, begun_at, ended_at, op }
+        Acknowledged { node, begun_at, ended_at, op, called: false }
     };
     // Where both are known the call lies around what the node did, and adds nothing.
     let mut writes: Vec<Acknowledged> = evidence.history.iter().filter_map(called).collect();
@@ -103,7 +106,9 @@ fn within(writes: &[Acknowledged], node: NodeId, from: Time, until: Time) -> Vec
     let first = writes.partition_point(|write| (write.node, write.begun_at) < (node, from));
     let inside = |write: &&Acknowledged| write.node == node && write.begun_at <= until;
     let candidates = writes[first..].iter().take_while(inside);
-    let inside = candidates.filter(|write| write.ended_at <= until);
+    let surely = |write: &&Acknowledged| write.begun_at > from && write.ended_at < until;
+    let inside =
+        candidates.filter(|write| write.ended_at <= until && (!write.called || surely(write)));
     let mut operations: Vec<OpId> = inside.map(|write| write.op).collect();
     operations.sort_unstable();
     operations.dedup();
@@ -287,8 +292,23 @@ mod tests {
         story.put("c1", "city", "Raleigh").at(210).ok(220).by(1);
         story.clear("c2", &[]).at(230).ok(240).by(2);
         story.append("c3", "log", "a").at(250).ok(260).version(3).by(2);
+        story.miss("c4", "city").at(990).ok(1000).by(2);
         story.assert_valid(SplitBrain);
         story.clear("c2", &[("city", 9)]).at(270).ok(280).by(2);
+        assert_eq!(story.figure(SplitBrain, "windows"), 1);
+    }
+
+    /// A client without latency hears at the instant at which the old leader gives up, which may have been before it was
+    /// answered: only the node knows.
+    #[test]
+    fn a_call_at_the_instant_at_which_a_leader_gives_up_proves_nothing() {
+        let mut story = Story::new(2);
+        story.leads(1, 1, 0, Some(400)).leads(2, 2, 200, None);
+        story.put("c1", "city", "Raleigh").at(210).ok(220).by(1);
+        story.put("c2", "city", "Durham").at(400).ok(400).by(2);
+        story.put("c3", "city", "Cary").at(200).ok(210).by(2);
+        story.assert_valid(SplitBrain);
+        story.put("c2", "city", "Apex").at(380).ok(420).handled(390, 400).by(2);
         assert_eq!(story.figure(SplitBrain, "windows"), 1);
     }
 
@@ -321,8 +341,8 @@ mod tests {
                         let called = entry.node == Some(node)
                             && entry.is_ok()
                             && wrote(&facts, op, entry)
-                            && entry.invoked_at >= from
-                            && entry.completed_at <= end;
+                            && entry.invoked_at > from
+                            && entry.completed_at < end;
                         let handled = evidence.history.contested().iter().any(|write| {
                             (write.op, write.node) == (op, node)
                                 && write.accepted_at >= from
