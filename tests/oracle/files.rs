@@ -30,8 +30,8 @@ pub(crate) struct Files {
     pub(crate) nodes: Vec<Node>,
     /// `trace.txt`.
     trace: String,
-    /// `settles_within_ns` of `splitbrain promises`.
-    pub(crate) settles_within_ns: Option<u64>,
+    /// How long the settings may need to settle, as `splitbrain promises` says, and whether it may begin anew.
+    pub(crate) settles: Option<(u64, bool)>,
 }
 
 /// What is asked of a node.
@@ -197,8 +197,9 @@ impl Files {
             acts: Vec::new(),
             nodes: array(&nodes["end"]).iter().map(node).collect(),
             trace: result.trace.clone().unwrap_or_default(),
-            settles_within_ns: match scenario.protocol.settles_within(&scenario.config) {
-                SettlesWithin::Span(span) => Some(span.nanos()),
+            settles: match scenario.protocol.settles_within(&scenario.config) {
+                SettlesWithin::Span(span) => Some((span.nanos(), false)),
+                SettlesWithin::Anew { within, .. } => Some((within.nanos(), true)),
                 SettlesWithin::Unsaid { .. } => None,
             },
         };
