@@ -197,7 +197,7 @@ pub fn judge(
         | Property::WritesFollowReads => sessions.finding(&facts, property),
         Property::Staleness => staleness::check(&facts),
         Property::Replay => replay::check(evidence),
-        Property::SplitBrain => split_brain::check(evidence),
+        Property::SplitBrain => split_brain::check(&facts),
         Property::Availability => availability::check(evidence),
         Property::Liveness => liveness::check(&facts),
         Property::ReplicationLag => replication_lag::check(&facts),

@@ -1,14 +1,18 @@
 //! The end of a run: whether the replicas agree, and whether everything has come to an end.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use super::claims::{Claims, Found, span};
-use super::files::{Files, Held, Node};
+use super::files::{Files, Node, Version};
 use super::leaders::leaderships;
 
-/// What a client is shown of a key: a tombstone and nothing look alike.
-fn shown<'a>(node: &'a Node, key: &str) -> Option<&'a Held> {
-    node.data.get(key).filter(|held| held.value.is_some())
+/// What a client is shown of a key: its value with its version, and the elements of its list with theirs. A tombstone and
+/// nothing look alike, and who wrote it no client can see.
+fn shown<'a>(node: &'a Node, key: &str) -> Option<Vec<(&'a str, Version)>> {
+    let held = node.data.get(key)?;
+    let elements = held.elements.iter().flatten().map(|(value, version, _)| (&value[..], *version));
+    Some(iter::once((held.value.as_deref()?, held.version)).chain(elements).collect())
 }
 
 /// The keys on which two live replicas differ.
