@@ -85,14 +85,14 @@ impl Before {
     }
 
     fn write(&mut self, told: &Told<'_>, key: &str, op: &Op, broken: &mut Broken) {
-        let acknowledged = told.keys[key].acknowledged.iter();
-        let Some(write) = acknowledged.cloned().find(|write| write.op == Some(op.op)) else {
+        let mut acknowledged = told.keys[key].acknowledged.iter();
+        let Some(write) = acknowledged.find(|write| write.op == Some(op.op)).cloned() else {
             return;
         };
         let greatest = versions(op, key).into_iter().max().unwrap_or(write.version);
         let is_low = |version: &Version| greatest <= *version;
-        let wrote = self.wrote.iter().map(|write| write.version);
-        broken.monotonic_writes += u64::from(wrote.clone().any(|version| is_low(&version)));
+        let mut wrote = self.wrote.iter().map(|write| write.version);
+        broken.monotonic_writes += u64::from(wrote.any(|version| is_low(&version)));
         broken.writes_follow_reads += u64::from(self.told.iter().any(is_low));
         self.wrote.push(write);
     }
