@@ -548,17 +548,19 @@ fn reader(facts: &Facts<'_>, first: Break, write: Option<OpId>) -> OpId {
         let wrote = |value: Value, version: Version| {
             facts.writers.writer(first.key, Some(value), version) == write
         };
+        let shows = |value: Option<Value>, version: Option<Version>, list: Option<&[Value]>| {
+            let mut elements = list.unwrap_or_default().iter();
+            value.zip(version).is_some_and(|(value, version)| wrote(value, version))
+                || elements.any(|value| wrote(*value, Version::default()))
+        };
         match entry.function {
             Function::Get if entry.key == first.key => {
-                let elements = history.elements(*op).unwrap_or_default().iter();
-                let mut elements = elements.map(|value| (*value, Version::default()));
-                entry.value.zip(entry.version).is_some_and(|(value, v)| wrote(value, v))
-                    || elements.any(|(value, version)| wrote(value, version))
+                shows(entry.value, entry.version, history.elements(*op))
             }
             Function::ReadAll => {
                 let items = history.contents(*op).unwrap_or_default().iter();
                 let mut of_key = items.filter(|item| item.key == first.key);
-                of_key.any(|item| item.value.zip(item.version).is_some_and(|(v, at)| wrote(v, at)))
+                of_key.any(|item| shows(item.value, item.version, item.elements.as_deref()))
             }
             Function::Get
             | Function::Put
@@ -923,7 +925,8 @@ mod tests {
         shown.read_all("c1", &[("city", "e2", 2)]).at(5).ok(6).finds_list(&[0, 1]);
         all_valid(&shown);
         shown.get("c1", "city", ("e2", 2)).at(7).ok(8).finds_list(&[1]);
-        assert_eq!(only(&shown, MonotonicReads).count, 1);
+        let witness = only(&shown, MonotonicReads);
+        assert_eq!((witness.count, witness.operations), (1, vec![OpId(2), OpId(3)]));
         // What was lacking once is still known.
         shown.read_all("c1", &[("city", "e2", 2)]).at(9).ok(10).finds_list(&[1]);
         assert_eq!(only(&shown, MonotonicReads).count, 2);

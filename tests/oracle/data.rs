@@ -41,7 +41,7 @@ pub(crate) fn lww_maximum(files: &Files, told: &Told<'_>, claims: &mut Claims) {
         }
         let visible = |held: Option<&Held>| {
             let held = held.filter(|held| held.value.is_some())?;
-            Some((held.value.clone(), held.version, held.elements.as_ref().map(texts)))
+            Some((held.value.clone(), held.version, held.elements.as_deref().map(texts)))
         };
         let shown: Vec<_> = files.live().map(|node| visible(node.data.get(key))).collect();
         if shown.iter().any(|one| *one != shown[0]) || is_missing(told, key, &all, &survivors) {
@@ -53,7 +53,7 @@ pub(crate) fn lww_maximum(files: &Files, told: &Told<'_>, claims: &mut Claims) {
     claims.property(files, "lww-maximum", verdict, &figures);
 }
 
-fn texts(elements: &Vec<(String, Version, Option<u32>)>) -> Vec<(String, Version)> {
+fn texts(elements: &[(String, Version, Option<u32>)]) -> Vec<(String, Version)> {
     elements.iter().map(|(value, version, _)| (value.clone(), *version)).collect()
 }
 

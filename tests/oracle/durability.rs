@@ -47,6 +47,11 @@ pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
         figures.extend(mechanisms);
     }
     claims.property(files, "durability", found, &figures);
+    if let (Some(first), true) =
+        (lost.first(), files.report["checks"]["durability"]["witness"].is_object())
+    {
+        claims.say("/checks/durability/witness/operations/0", *first);
+    }
 }
 
 /// Whether an acknowledged write is lost: on a key, or of a clear on any that it removed.

@@ -17,13 +17,13 @@ struct Before {
     nothing: Vec<(usize, Vec<Write>)>,
 }
 
-/// How often each guarantee is broken.
+/// By guarantee, the operations by which it is broken, each as often as it breaks it.
 #[derive(Default)]
 struct Broken {
-    read_your_writes: u64,
-    monotonic_reads: u64,
-    monotonic_writes: u64,
-    writes_follow_reads: u64,
+    read_your_writes: Vec<u32>,
+    monotonic_reads: Vec<u32>,
+    monotonic_writes: Vec<u32>,
+    writes_follow_reads: Vec<u32>,
 }
 
 pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
@@ -43,23 +43,27 @@ pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
             }
         }
     }
-    let mut say = |property: &str, count: u64| {
-        let found = if count == 0 { Found::Holds } else { Found::Broken(count) };
-        claims.property(files, property, found, &[]);
+    let mut say = |property: &str, by: &[u32]| {
+        let Some(first) = by.iter().min() else {
+            return claims.property(files, property, Found::Holds, &[]);
+        };
+        claims.property(files, property, Found::Broken(by.len() as u64), &[]);
+        // The case shown is the first.
+        claims.say(format!("/checks/{property}/witness/operations/1"), *first);
     };
-    say("read-your-writes", broken.read_your_writes);
-    say("monotonic-reads", broken.monotonic_reads);
-    say("monotonic-writes", broken.monotonic_writes);
-    say("writes-follow-reads", broken.writes_follow_reads);
+    say("read-your-writes", &broken.read_your_writes);
+    say("monotonic-reads", &broken.monotonic_reads);
+    say("monotonic-writes", &broken.monotonic_writes);
+    say("writes-follow-reads", &broken.writes_follow_reads);
 }
 
 impl Before {
     fn read(&mut self, told: &Told<'_>, key: &str, (op, seen): (&Op, &Seen), broken: &mut Broken) {
         let read = (key, seen, op.completed);
         let misses = |writes: &[Write]| writes.iter().any(|write| told.misses(read, write));
-        broken.read_your_writes += u64::from(misses(&self.wrote));
+        broken.read_your_writes.extend(misses(&self.wrote).then_some(op.op));
         let returned = seen.writes().into_iter().any(|shown| self.is_from_before(told, key, shown));
-        broken.monotonic_reads += u64::from(misses(&self.read) || returned);
+        broken.monotonic_reads.extend((misses(&self.read) || returned).then_some(op.op));
         if matches!(seen, Seen::Nothing) {
             let mut had = self.read.clone();
             if had.is_empty() {
@@ -85,15 +89,15 @@ impl Before {
     }
 
     fn write(&mut self, told: &Told<'_>, key: &str, op: &Op, broken: &mut Broken) {
-        let acknowledged = told.keys[key].acknowledged.iter();
-        let Some(write) = acknowledged.cloned().find(|write| write.op == Some(op.op)) else {
+        let mut acknowledged = told.keys[key].acknowledged.iter();
+        let Some(write) = acknowledged.find(|write| write.op == Some(op.op)).cloned() else {
             return;
         };
         let greatest = versions(op, key).into_iter().max().unwrap_or(write.version);
         let is_low = |version: &Version| greatest <= *version;
-        let wrote = self.wrote.iter().map(|write| write.version);
-        broken.monotonic_writes += u64::from(wrote.clone().any(|version| is_low(&version)));
-        broken.writes_follow_reads += u64::from(self.told.iter().any(is_low));
+        let mut wrote = self.wrote.iter().map(|write| write.version);
+        broken.monotonic_writes.extend(wrote.any(|version| is_low(&version)).then_some(op.op));
+        broken.writes_follow_reads.extend(self.told.iter().any(is_low).then_some(op.op));
         self.wrote.push(write);
     }
 }

@@ -8,6 +8,7 @@ pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
     let bound = files.span("check.staleness-bound");
     let (mut reads, mut stale_reads, mut too_stale) = (0, 0, 0);
     let (mut longest, mut most) = (0, 0);
+    let mut worst = None;
     for read in files.ops.iter().filter(|op| op.is_ok() && !op.is_write()) {
         reads += 1;
         let mut stalest = None;
@@ -25,6 +26,9 @@ pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
         }
         let Some(length) = stalest else { continue };
         stale_reads += 1;
+        if worst.is_none() || longest < length {
+            worst = Some(read.op);
+        }
         longest = longest.max(length);
         too_stale += u64::from(bound.is_none_or(|bound| length > bound));
     }
@@ -39,6 +43,9 @@ pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
         ("reads_of_failed_writes", of_failed),
     ];
     claims.property(files, "staleness", found, &figures);
+    if let (Some(worst), Found::Broken(_)) = (worst, found) {
+        claims.say("/checks/staleness/witness/operations/1", worst);
+    }
 }
 
 /// Whether a get returned what a failed write wrote.
