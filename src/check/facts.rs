@@ -386,19 +386,18 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The write of a value that was found with this version.
-    pub(super) fn found(&self, key: KeyId, value: Value, version: Version) -> Write {
-        match self.writers.writer(key, Some(value), version) {
+    /// The write of a value that `read` found with this version.
+    pub(super) fn found(&self, read: &Entry, key: KeyId, value: Value, version: Version) -> Write {
+        match self.writers.found(read, key, value, version) {
             Some(op) => Write { version, ..place(op, self.evidence.history.entry(op)) },
             None => Write::unknown(version),
         }
     }
 
-    /// The write of an element of a list.
-    pub(super) fn element(&self, key: KeyId, value: Value) -> Write {
+    /// The write of an element of a list that `read` found.
+    pub(super) fn element(&self, read: &Entry, key: KeyId, value: Value) -> Write {
         let history = self.evidence.history;
-        let writer = self.writers.writer(key, Some(value), Version::default());
-        let known = writer.and_then(|op| {
+        let known = self.writers.found_element(read, key, value).and_then(|op| {
             let version = self.least(op, history.entry(op).version?);
             Some(Write { version, ..place(op, history.entry(op)) })
         });
@@ -408,7 +407,9 @@ impl<'a> Facts<'a> {
     /// What a completed get found.
     pub(super) fn seen(&self, entry: &Entry) -> Seen {
         match (entry.value, entry.version) {
-            (Some(value), Some(version)) => Seen::Value(self.found(entry.key, value, version)),
+            (Some(value), Some(version)) => {
+                Seen::Value(self.found(entry, entry.key, value, version))
+            }
             _ => Seen::Nothing,
         }
     }

@@ -73,7 +73,10 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         let elements =
             elements.flat_map(|(_, list)| list).map(|(version, value)| (*value, *version));
         let mut shown = std::iter::once((value, version)).chain(elements);
-        let risen = shown.find_map(|(value, v)| graves.rise(facts, (key, value, v), u32::MAX));
+        let risen = shown.find_map(|(value, version)| {
+            let writer = || facts.writers.writer(key, Some(value), version);
+            graves.rise(facts, (key, version), writer, u32::MAX)
+        });
         if let Some(revenant) = risen {
             keys += 1;
             first = first.or(Some(revenant));
@@ -129,13 +132,18 @@ impl Graves {
     /// The first key of which a completed read returned a deleted value.
     fn read(&self, facts: &Facts<'_>, op: OpId, entry: &Entry) -> Option<Revenant> {
         let history = facts.evidence.history;
-        let rise = |key: KeyId, value: Value, version: Version| {
-            let revenant = self.rise(facts, (key, value, version), entry.invoked_seq)?;
+        let rise = |of, writer: &dyn Fn() -> Option<OpId>| {
+            let revenant = self.rise(facts, of, writer, entry.invoked_seq)?;
             Some(Revenant { read: Some(op), ..revenant })
         };
-        let seen = |key: KeyId, (value, version), list: Option<&[Value]>| {
-            let element = |value: &Value| rise(key, *value, facts.element(key, *value).version);
-            rise(key, value?, version?).or_else(|| list?.iter().find_map(element))
+        let seen = |key: KeyId, found: (Option<Value>, Option<Version>), list: Option<&[Value]>| {
+            let (value, version) = (found.0?, found.1?);
+            let element = |value: &Value| {
+                let version = facts.element(entry, key, *value).version;
+                rise((key, version), &|| facts.writers.found_element(entry, key, *value))
+            };
+            rise((key, version), &|| facts.writers.found(entry, key, value, version))
+                .or_else(|| list?.iter().find_map(element))
         };
         match entry.function {
             Function::Get => seen(entry.key, (entry.value, entry.version), history.elements(op)),
@@ -157,13 +165,14 @@ impl Graves {
     fn rise(
         &self,
         facts: &Facts<'_>,
-        (key, value, version): (KeyId, Value, Version),
+        (key, version): (KeyId, Version),
+        writer: impl FnOnce() -> Option<OpId>,
         seq: u32,
     ) -> Option<Revenant> {
         let deletes = &self.deletes[key.0 as usize];
         let completed = deletes.partition_point(|deleted| deleted.completed_seq < seq);
         let latest = deletes[..completed].last()?;
-        let writer = facts.writers.writer(key, Some(value), version)?;
+        let writer = writer()?;
         let deleted = facts.evidence.history.entry(writer).end() < latest.invoked_seq;
         let delete = latest.op;
         deleted.then_some(Revenant { key, writer, delete, version, read: None })

@@ -275,7 +275,9 @@ impl Scan {
                 let Some(items) = history.contents(op) else { return };
                 for item in items {
                     let seen = match (item.value, item.version) {
-                        (Some(value), Some(v)) => Seen::Value(facts.found(item.key, value, v)),
+                        (Some(value), Some(v)) => {
+                            Seen::Value(facts.found(entry, item.key, value, v))
+                        }
                         _ => Seen::Key,
                     };
                     let on_key = session.entry(item.key);
@@ -381,7 +383,7 @@ impl OnKey {
         }
         let shown: Vec<Write> = match (read.seen, read.list) {
             (Seen::Value(_), Some(list)) => {
-                list.iter().map(|value| facts.element(read.key, *value)).collect()
+                list.iter().map(|value| facts.element(read.entry, read.key, *value)).collect()
             }
             (Seen::Value(shown), None) => vec![shown],
             (Seen::Nothing | Seen::Key, _) => Vec::new(),
@@ -406,7 +408,7 @@ impl OnKey {
         let append = append.filter(|by| by.function == Function::Append);
         let elements: Vec<(Value, Write)> = match (read.list, append.and_then(|by| by.value)) {
             (Some(list), _) => {
-                let element = |value: &Value| (*value, facts.element(read.key, *value));
+                let element = |value: &Value| (*value, facts.element(read.entry, read.key, *value));
                 list.iter().map(element).collect()
             }
             // What a quorum tells of a list is its last element alone.
@@ -438,7 +440,7 @@ fn missed(facts: &Facts<'_>, known: &mut Known, read: Read<'_>) -> Option<(Broke
         return known.iter().find(|write| misses(seen, write)).map(|write| (what, *write));
     };
     // Whatever ends a list ends its first element before the others.
-    let first = list.first().map_or(seen, |value| Seen::Value(facts.element(key, *value)));
+    let first = list.first().map_or(seen, |value| Seen::Value(facts.element(entry, key, *value)));
     let mut registers = known.registers.iter();
     if let Some(write) = registers.find(|write| misses(first, write)) {
         return Some((what, *write));
@@ -546,12 +548,14 @@ fn reader(facts: &Facts<'_>, first: Break, write: Option<OpId>) -> OpId {
             return false;
         }
         let wrote = |value: Value, version: Version| {
-            facts.writers.writer(first.key, Some(value), version) == write
+            facts.writers.found(entry, first.key, value, version) == write
         };
+        let appended =
+            |value: &Value| facts.writers.found_element(entry, first.key, *value) == write;
         let shows = |value: Option<Value>, version: Option<Version>, list: Option<&[Value]>| {
             let mut elements = list.unwrap_or_default().iter();
             value.zip(version).is_some_and(|(value, version)| wrote(value, version))
-                || elements.any(|value| wrote(*value, Version::default()))
+                || elements.any(appended)
         };
         match entry.function {
             Function::Get if entry.key == first.key => {

@@ -121,7 +121,9 @@ fn reads<'a>(facts: &Facts<'a>) -> (Vec<Read<'a>>, Vec<OpId>) {
                 of_all.push(op);
                 for item in items {
                     let seen = match (item.value, item.version) {
-                        (Some(value), Some(v)) => Seen::Value(facts.found(item.key, value, v)),
+                        (Some(value), Some(v)) => {
+                            Seen::Value(facts.found(entry, item.key, value, v))
+                        }
                         _ => Seen::Key,
                     };
                     reads.push(Read { key: item.key, op, seen, list: item.elements.as_deref() });
@@ -284,7 +286,7 @@ impl<'a> OnKey<'a> {
         let entry = facts.evidence.history.entry(read);
         let until = registers.before(entry.invoked_seq);
         // Whatever ends a list ends its first element before the others.
-        let first = list.first().map(|value| facts.element(key, *value));
+        let first = list.first().map(|value| facts.element(entry, key, *value));
         let by_register = first.and_then(|first| registers.missed_by(&first, until));
         if let Some(missed) = by_register {
             of_lists.push((read, missed));
@@ -359,8 +361,7 @@ fn reads_of_failed_writes(facts: &Facts<'_>) -> u64 {
         return 0;
     }
     let gets = history.entries().iter().filter(|e| e.function == Function::Get && e.is_ok());
-    let found = gets.filter_map(|e| Some((e.key, e.value?, e.version?)));
-    let written = found.filter_map(|(key, value, v)| facts.writers.writer(key, Some(value), v));
+    let written = gets.filter_map(|e| facts.writers.found(e, e.key, e.value?, e.version?));
     written.filter(|op| failed(*op)).count() as u64
 }
 

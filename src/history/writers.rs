@@ -93,21 +93,50 @@ impl<'a> Writers<'a> {
     #[must_use]
     pub fn writer(&self, key: KeyId, value: Option<Value>, version: Version) -> Option<OpId> {
         let Some(value) = value else { return self.remover(key, version) };
+        self.among((key, value, Some(version)), |_| true)
+    }
+
+    /// The operation that wrote the `value` that the completed read `read` found: none that was invoked later.
+    #[must_use]
+    pub fn found(&self, read: &Entry, key: KeyId, value: Value, version: Version) -> Option<OpId> {
+        let until = read.completed_seq;
+        self.among((key, value, Some(version)), |write| write.invoked_seq < until)
+    }
+
+    /// The operation that appended the element `value` that the completed read `read` found in a list: none that was
+    /// invoked later.
+    #[must_use]
+    pub fn found_element(&self, read: &Entry, key: KeyId, value: Value) -> Option<OpId> {
+        let until = read.completed_seq;
+        let appended =
+            |write: &Entry| write.function == Function::Append && write.invoked_seq < until;
+        self.among((key, value, None), appended)
+    }
+
+    /// Of the writes that are possible, the one that wrote this; its version tells where one is known.
+    fn among(
+        &self,
+        (key, value, version): (KeyId, Value, Option<Version>),
+        is_possible: impl Fn(&Entry) -> bool,
+    ) -> Option<OpId> {
         let wrote = |op: &OpId| {
             let entry = self.history.entry(*op);
-            entry.key == key && entry.value == Some(value) && leaves_value(entry.function)
+            let is_it = entry.key == key && entry.value == Some(value);
+            is_it && leaves_value(entry.function) && is_possible(entry)
         };
-        match value.kind() {
-            ValueKind::Made(client, index) => self.made().get(client, index).filter(wrote),
-            ValueKind::Text(_) => match value.writer() {
-                Some(op) => Some(op).filter(wrote),
-                None => self.latest(self.of_version(key, version).filter(wrote)).or_else(|| {
-                    let texts = self.texts();
-                    let from = texts.partition_point(|(k, v, _)| (*k, *v) < (key, value));
-                    let of_text = texts[from..].iter().take_while(|t| (t.0, t.1) == (key, value));
-                    self.latest(of_text.map(|(.., op)| *op))
-                }),
-            },
+        let of_text = || {
+            let texts = self.texts();
+            let from = texts.partition_point(|(k, v, _)| (*k, *v) < (key, value));
+            let of_text = texts[from..].iter().take_while(|t| (t.0, t.1) == (key, value));
+            self.latest(of_text.map(|(.., op)| *op).filter(wrote))
+        };
+        match (value.kind(), value.writer()) {
+            (ValueKind::Made(client, index), _) => self.made().get(client, index).filter(wrote),
+            (ValueKind::Text(_), Some(op)) => Some(op).filter(wrote),
+            (ValueKind::Text(_), None) => {
+                let of_version = |version| self.latest(self.of_version(key, version).filter(wrote));
+                version.and_then(of_version).or_else(of_text)
+            }
         }
     }
 
@@ -255,6 +284,26 @@ mod tests {
         // Of an unknown version the text tells.
         assert_eq!(writers.writer(KEY, Some(second), version(9)), Some(b));
         assert_eq!(writers.writer(KEY, Some(Value::text(9)), version(7)), None);
+    }
+
+    /// A text was read back from a disk; the client that read it then put the same text, and was taken for its writer.
+    #[test]
+    fn what_a_read_found_was_written_before_it_ended_and_an_element_was_appended() {
+        let mut history = History::default();
+        let text = Value::text(0);
+        let append = Operation::Append { key: KEY, value: text, quorum: None };
+        let appended = told(&mut history, append, 5, Status::Ok);
+        let before = told(&mut history, put(text), 6, Status::Ok);
+        let get = Operation::Get { key: KEY, quorum: None };
+        let read = told(&mut history, get, 6, Status::Ok);
+        let after = told(&mut history, put(text), 6, Status::Ok);
+        let writers = Writers::of(&history);
+        let read = history.entry(read);
+        assert_eq!(writers.writer(KEY, Some(text), version(6)), Some(after));
+        assert_eq!(writers.found(read, KEY, text, version(6)), Some(before));
+        assert_eq!(writers.found(read, KEY, text, version(9)), Some(before), "of no known version");
+        assert_eq!(writers.found(read, KEY, text.written_by(after), version(6)), None);
+        assert_eq!(writers.found_element(read, KEY, text), Some(appended));
     }
 
     #[test]

@@ -261,14 +261,17 @@ fn written_by(
     (writers, names): (&Writers<'_>, &Names),
 ) -> Option<Json> {
     let by = |key: KeyId, value: Value, version: Version| -> Json {
-        writers.writer(key, Some(value), version).map(|op| op.0).into()
+        writers.found(entry, key, value, version).map(|op| op.0).into()
+    };
+    let of_element = |key: KeyId, value: &Value| -> Json {
+        writers.found_element(entry, key, *value).map(|op| op.0).into()
     };
     match (entry.function, elements) {
         (Function::ReadAll, _) => {
             let item = |item: &Item| {
                 let (value, version) = (item.value?, item.version?);
                 let by = match &item.elements {
-                    Some(list) => list.iter().map(|one| by(item.key, *one, version)).collect(),
+                    Some(list) => list.iter().map(|one| of_element(item.key, one)).collect(),
                     None => by(item.key, value, version),
                 };
                 Some((names.key(item.key).to_owned(), by))
@@ -276,8 +279,7 @@ fn written_by(
             Some(Json::Object(contents?.iter().filter_map(item).collect()))
         }
         (Function::Get, Some(elements)) => {
-            let version = entry.version.unwrap_or_default();
-            Some(elements.iter().map(|element| by(entry.key, *element, version)).collect())
+            Some(elements.iter().map(|element| of_element(entry.key, element)).collect())
         }
         (Function::Get, None) => Some(by(entry.key, entry.value?, entry.version?)),
         (
