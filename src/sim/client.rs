@@ -37,6 +37,8 @@ pub(crate) struct Clients {
     turns_to_come: usize,
     /// Whether the workload may write.
     may_write: bool,
+    /// Whether the fault phase is over, and the workload asks nothing more.
+    stopped: bool,
     /// When the fault phase ends.
     end: Time,
     nodes: u16,
@@ -138,6 +140,7 @@ impl Clients {
             writing: 0,
             writes_to_come: config.script.iter().filter(|one| one.operation.is_write()).count(),
             turns_to_come: 0,
+            stopped: false,
             may_write: config
                 .workload
                 .iter()
@@ -247,7 +250,7 @@ impl Clients {
     #[inline]
     pub(crate) fn has_written(&self) -> bool {
         let waits = || self.workload.as_ref().is_some_and(|workload| !workload.waiting.is_empty());
-        let to_come = || self.may_write && (self.turns_to_come > 0 || waits());
+        let to_come = || self.may_write && !self.stopped && (self.turns_to_come > 0 || waits());
         self.writing == 0 && self.writes_to_come == 0 && !to_come()
     }
 
@@ -656,6 +659,7 @@ impl Clients {
 
     /// The fault phase is over: nobody invokes anything more.
     pub(crate) fn stop(&mut self, now: Time) {
+        self.stopped = true;
         if let Some(generator) = &mut self.workload {
             generator.stop(now);
         }

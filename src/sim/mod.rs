@@ -296,13 +296,10 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             What::Invoke { client, due_at } => {
                 let (clients, mut world) = self.clients();
                 clients.turn(client, due_at, &mut world);
-                // One that comes as the fault phase ends may have nothing to ask.
-                self.look_for_the_last_write();
             }
             What::Arrival { index } => {
                 let (clients, mut world) = self.clients();
                 clients.arrive(index, &mut world);
-                self.look_for_the_last_write();
             }
             What::Alarm { client } => {
                 let (clients, mut world) = self.clients();

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use super::availability::is_generated;
 use super::claims::{Claims, span};
 use super::ending::shown;
-use super::files::{Files, Node, Op};
+use super::files::{Files, Line, Node, Op};
 use super::leaders::leaderships;
 
 pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
@@ -48,26 +48,59 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     claims.say("/last_write/leader", if leads { leader.clone().into() } else { Json::Null });
 
     let agreed_at = said["agreed_after_ns"].as_u64().map(|after| at + after);
-    let ended = files.ended_ns();
-    let moments =
-        [Some(at.saturating_sub(1)), Some(at), agreed_at.map(|at| at.saturating_sub(1)), agreed_at];
-    let moments: BTreeSet<u64> = moments.into_iter().flatten().filter(|at| *at <= ended).collect();
+    let until = agreed_at.unwrap_or_else(|| files.ended_ns());
+    let mut moments: BTreeSet<u64> =
+        [at, until].into_iter().flat_map(|at| [at.saturating_sub(1), at]).collect();
+    // What is on the way to agreement, or away from it: some of the moments at which nodes take or lose something.
+    let turns: BTreeSet<u64> = files
+        .trace()
+        .filter(changes)
+        .map(|line| line.at_ns)
+        .filter(|t| (at..until).contains(t))
+        .collect();
+    moments.extend(turns.iter().step_by(turns.len() / MOST_MOMENTS + 1));
     let seen = Seen::of(files, &moments);
-    // What happens at the instant itself comes before it or after it.
-    let then = |moment: u64| {
-        [seen.differences(moment.saturating_sub(1), &leader), seen.differences(moment, &leader)]
-    };
-    let figures = ["followers", "replica_keys", "differing"];
-    let figures = figures.map(|key| said[key].as_u64().unwrap_or(u64::MAX));
-    let choices = then(at);
-    let fits = choices.iter().flatten().find(|found| **found == figures);
-    let between = choices[0] != choices[1];
-    let shown = fits.copied().or(choices[1]).filter(|_| fits.is_some() || !between);
-    let shown = shown.unwrap_or(figures);
-    for (key, figure) in ["followers", "replica_keys", "differing"].into_iter().zip(shown) {
+    // In the instant itself there may have been more than what was before it and what is after it.
+    let is_busy = |moment: u64| files.trace().filter(changes).any(|line| line.at_ns == moment);
+
+    let keys = ["followers", "replica_keys", "differing"];
+    let figures = keys.map(|key| said[key].as_u64().unwrap_or(u64::MAX));
+    let then = [at.saturating_sub(1), at].map(|at| seen.differences(at, &leader));
+    let fits = then.contains(&Some(figures)) || is_busy(at);
+    for (key, figure) in
+        keys.into_iter().zip(if fits { figures } else { then[1].unwrap_or(figures) })
+    {
         claims.say(format!("/last_write/{key}"), figure);
     }
-    let _ = agreed_at;
+
+    // While who leads changes nobody can say; a moment with followers that all show what the leader does is the end.
+    let agrees = |moment: u64| {
+        let leader = leaders_at(&[moment]).into_iter().flatten().next()?;
+        let [_, _, differing] = seen.differences(moment, &leader)?;
+        Some(differing == 0)
+    };
+    let too_late = moments
+        .iter()
+        .filter(|t| (at..until).contains(t) && !is_busy(at))
+        .any(|t| agrees(*t) == Some(true));
+    let at_last = match agreed_at {
+        Some(_) => is_busy(until) || agrees(until) != Some(false),
+        None => agrees(until) != Some(true),
+    };
+    let after = &said["agreed_after_ns"];
+    let is_so = at_last && !too_late;
+    claims.say(
+        "/last_write/agreed_after_ns",
+        if is_so { after.clone() } else { "another time".into() },
+    );
+}
+
+/// As many moments on the way to agreement are looked at.
+const MOST_MOMENTS: usize = 30;
+
+/// Whether what a node has, or which nodes there are, may change with this line.
+fn changes(line: &Line<'_>) -> bool {
+    matches!(line.what, ". apply" | ". discard" | ". act" | ". stop" | ". role")
 }
 
 /// When no write is under way any more and none is to come: as the last operation of the workload is answered, if that
