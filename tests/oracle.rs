@@ -18,6 +18,10 @@ mod availability;
 mod claims;
 #[path = "oracle/counts.rs"]
 mod counts;
+#[path = "oracle/data.rs"]
+mod data;
+#[path = "oracle/durability.rs"]
+mod durability;
 #[path = "oracle/ending.rs"]
 mod ending;
 #[path = "oracle/files.rs"]
@@ -32,6 +36,12 @@ mod leaders;
 mod outcome;
 #[path = "oracle/scenarios.rs"]
 mod scenarios;
+#[path = "oracle/sessions.rs"]
+mod sessions;
+#[path = "oracle/staleness.rs"]
+mod staleness;
+#[path = "oracle/told.rs"]
+mod told;
 
 /// Whoever says something of a run.
 const ORACLES: &[fn(&Files, &mut Claims)] = &[
@@ -45,10 +55,22 @@ const ORACLES: &[fn(&Files, &mut Claims)] = &[
     ending::liveness,
     lag::replication_lag,
     last_write::last_write,
+    clients_and_data,
     outcome::faults,
     outcome::settled,
     outcome::verdict,
 ];
+
+/// What clients were told, and what became of the data.
+fn clients_and_data(files: &Files, claims: &mut Claims) {
+    let told = told::Told::of(files);
+    sessions::check(files, &told, claims);
+    staleness::check(files, &told, claims);
+    durability::check(files, &told, claims);
+    data::lww_maximum(files, &told, claims);
+    data::resurrection(files, &told, claims);
+    data::append_uniqueness(files, &told, claims);
+}
 
 /// The places of `result.json` that nobody computes again, and why: a place, or all below it where it ends in a slash; a
 /// star is any one step.
@@ -76,15 +98,6 @@ const NOT_RECOMPUTED: &[(&str, &str)] = &[
         "is one case of several, in words; how many there are is computed again",
     ),
     ("/checks/replay/", "TODO mine"),
-    ("/checks/lww-maximum/", "TODO B"),
-    ("/checks/durability/", "TODO B"),
-    ("/checks/read-your-writes/", "TODO B"),
-    ("/checks/monotonic-reads/", "TODO B"),
-    ("/checks/monotonic-writes/", "TODO B"),
-    ("/checks/writes-follow-reads/", "TODO B"),
-    ("/checks/staleness/", "TODO B"),
-    ("/checks/resurrection/", "TODO B"),
-    ("/checks/append-uniqueness/", "TODO B"),
 ];
 
 /// How many scenarios are tried.

@@ -531,6 +531,10 @@ put = { key = "k", value = "twice" }
 timeout = "30ms"
 retries = 3
 [[operation]]
+at = "1400ms"
+client = "user"
+read-all = { from = "n1" }
+[[operation]]
 at = "1500ms"
 client = "user"
 clear = {}

@@ -326,7 +326,11 @@ impl Story {
     }
 
     pub(super) fn without_settling(&mut self) -> &mut Self {
-        self.config.settle = Span::ZERO;
+        self.settles_for(Span::ZERO)
+    }
+
+    pub(super) fn settles_for(&mut self, settle: Span) -> &mut Self {
+        self.config.settle = settle;
         self
     }
 
@@ -414,7 +418,7 @@ impl Story {
                     entry.version = Some(self.stamp(*version));
                 }
             });
-            if let Some(elements) = &told.elements {
+            if let (Operation::Get { .. }, Some(elements)) = (told.operation, &told.elements) {
                 history.set_elements(op, elements.clone().into());
             }
             if told.operation == Operation::List {
@@ -422,6 +426,7 @@ impl Story {
                     key: *key,
                     value: None,
                     version: None,
+                    elements: None,
                 };
                 history.set_contents(op, told.finds.iter().map(item).collect());
             }
@@ -430,6 +435,7 @@ impl Story {
                     key: *key,
                     value: Some(*value),
                     version: Some(self.stamp(*version)),
+                    elements: told.elements.clone().map(Into::into),
                 };
                 history.set_contents(op, told.finds.iter().map(item).collect());
             }

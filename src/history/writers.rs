@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 
 use crate::id::{ClientId, KeyId, OpId, Value, ValueKind, Version};
 
-use super::{Function, History};
+use super::{Entry, Function, History};
 
 /// The operations of a history, to be found by what they wrote.
 #[derive(Debug)]
@@ -45,16 +45,26 @@ impl Made {
                 ValueKind::Text(_) => None,
             })
         };
-        let clients = history.entries().iter().map(|entry| entry.client.0 as usize + 1).max();
-        let arrivals = clients.unwrap_or(0);
-        let place = |client: ClientId| (client.0 as usize).min(arrivals);
-        let mut from = vec![0; arrivals + 2];
+        // How many operations each client made values by, as far as these tell.
+        let (mut counts, mut of_arrivals): (Vec<u32>, u32) = (Vec::new(), 0);
         for (_, client, index) in made() {
-            let count = &mut from[place(client) + 1];
+            let client = client.0 as usize;
+            let count = if client == ClientId::ARRIVALS.0 as usize {
+                &mut of_arrivals
+            } else {
+                if counts.len() <= client {
+                    counts.resize(client + 1, 0);
+                }
+                &mut counts[client]
+            };
             *count = (*count).max(index as u32 + 1);
         }
-        for client in 0..=arrivals {
-            from[client + 1] += from[client];
+        let arrivals = counts.len();
+        let place = |client: ClientId| (client.0 as usize).min(arrivals);
+        counts.push(of_arrivals);
+        let mut from = vec![0; arrivals + 2];
+        for (client, count) in counts.into_iter().enumerate() {
+            from[client + 1] = from[client] + count;
         }
         let mut by = vec![Self::NONE; from[arrivals + 1] as usize];
         for (op, client, index) in made() {
@@ -112,6 +122,18 @@ impl<'a> Writers<'a> {
         known.into_iter().chain(of_text.map(|(.., op)| *op))
     }
 
+    /// Every operation that may have written `value`, which the write `entry` was written over: none that was invoked when
+    /// that had its effect.
+    pub fn candidates_under<'b>(
+        &'b self,
+        entry: &'b Entry,
+        value: Value,
+    ) -> impl Iterator<Item = OpId> + 'b {
+        let until = entry.end();
+        self.candidates(entry.key, value)
+            .filter(move |op| self.history.entry(*op).invoked_seq < until)
+    }
+
     /// The delete or clear that removed `key` with this version.
     fn remover(&self, key: KeyId, version: Version) -> Option<OpId> {
         let removals = self.removals.get_or_init(|| self.by_version(removes));
@@ -134,7 +156,7 @@ impl<'a> Writers<'a> {
     /// The writes by functions that are `wanted`, by key and version.
     fn by_version(&self, wanted: impl Fn(Function) -> bool) -> Vec<(KeyId, Version, OpId)> {
         let history = self.history;
-        let is_wanted = |entry: &super::Entry| entry.is_on_one_key() && wanted(entry.function);
+        let is_wanted = |entry: &Entry| entry.is_on_one_key() && wanted(entry.function);
         let last = history.iter().filter(|(_, entry)| is_wanted(entry));
         let last = last.filter_map(|(op, entry)| Some((entry.key, entry.version?, op)));
         let others = history.other_versions().iter().map(|(op, version)| (*op, *version));
@@ -153,7 +175,7 @@ impl<'a> Writers<'a> {
     fn texts(&self) -> &[(KeyId, Value, OpId)] {
         self.texts.get_or_init(|| {
             let writes = self.history.iter().filter(|(_, entry)| leaves_value(entry.function));
-            let text = |(op, entry): (OpId, &super::Entry)| Some((entry.key, entry.value?, op));
+            let text = |(op, entry): (OpId, &Entry)| Some((entry.key, entry.value?, op));
             let mut texts: Vec<_> = writes.filter_map(text).collect();
             texts.sort_unstable();
             texts

@@ -174,10 +174,19 @@ impl Store {
         }
     }
 
-    /// Removes what a key holds without a trace, if that is a tombstone of this version.
+    /// Removes the tombstone of this version without a trace, be it what a key holds or what a list has ended before
+    /// its elements.
     pub fn purge(&mut self, key: KeyId, version: Version) {
-        let slot = self.slot(key);
-        slot.take_if(|held| held.value.is_none() && held.version == version);
+        let is_it = |held: &mut Stored| held.value.is_none() && held.version == version;
+        match self.lists.get_mut(&key) {
+            Some(list) => list.floor.take_if(is_it),
+            None => self.slot(key).take_if(is_it),
+        };
+    }
+
+    /// Every tombstone, those among them that elements of a list are above.
+    pub fn tombstones(&self) -> impl Iterator<Item = (KeyId, Stored)> + '_ {
+        self.all_but_elements().filter(|(_, stored)| stored.value.is_none())
     }
 
     /// Takes a delete that leaves nothing. Where the key holds nothing it is [`Applied::Known`].
@@ -273,14 +282,17 @@ impl Store {
         keys.zip(&self.slots).filter_map(|(key, slot)| slot.map(|stored| (key, stored)))
     }
 
-    /// The keys that exist, with value and version where `whole`, in key order.
+    /// The keys that exist, with value and version where `whole`, and a list with its elements, in key order.
     #[must_use]
     pub fn items(&self, whole: bool) -> Box<[Item]> {
         let item = |(key, stored): (KeyId, Stored)| {
             let value = stored.value?;
-            let (value, version) =
-                if whole { (Some(value), Some(stored.version)) } else { (None, None) };
-            Some(Item { key, value, version })
+            if !whole {
+                return Some(Item { key, value: None, version: None, elements: None });
+            }
+            let list = self.lists.get(&key);
+            let elements = list.map(|list| list.elements.iter().map(|(_, value)| *value).collect());
+            Some(Item { key, value: Some(value), version: Some(stored.version), elements })
         };
         self.iter().filter_map(item).collect()
     }

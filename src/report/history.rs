@@ -8,8 +8,8 @@
 //! - `process` is the client's name. A process whose operation ended unknown cannot invoke another, so the client
 //!   goes on as `c1#1`, `c1#2` ..
 //! - `op` numbers the operations by invocation, from 0; witnesses name them by it.
-//! - `value` is the value written or found, for `list` an array of keys, for `read-all` an object, for a `get`
-//!   of a list an array of its elements.
+//! - `value` is the value written or found, for `list` an array of keys, for `read-all` an object, for a list
+//!   that was read an array of its elements.
 //! - `version` is `timestamp@node#sequence`. A write has one when a node accepted it, even if its client never
 //!   learned of that.
 //! - `node` answered; `degraded` says whether a write was answered with fewer confirmations than it asked for.
@@ -18,11 +18,12 @@
 //! (latency counts from there); `contested`, of a write a list of `node`, `accepted_ns` and `answered_ns`
 //! where nodes accepted and answered it, ok, while they and another led, whether or not its client heard;
 //! `confirmations`, `"2 of 5"` followers; `existed`, of a deleted key; `leader`, the one a refusal named; `written_by`, of
-//! a read the operations that wrote what it found, shaped as `value` is (two writes may bear one version); `over`, of
-//! a put, a delete or an append the operations that had written what the key held where and when a node accepted it, one
-//! an attempt, null for nothing; left out where the protocol does not say; `attempts`, of a write that was accepted more than
-//! once, the versions besides `version`; `cleared`, of a clear the keys that it removed, each with the versions of its
-//! removal.
+//! a read the operations that wrote what it found, shaped as `value` is (two writes may bear one version); `versions`, of a
+//! read of everything what it found of each key; `over`, of a put, a delete or an append the operations that had written
+//! what the key held where and when a node accepted it, one an attempt, null for nothing, a list of all that it may have
+//! been where they cannot be told apart (one text, read back from a disk); left out where the protocol does not say;
+//! `attempts`, of a write that was accepted more than once, the versions besides `version`; `cleared`, of a clear the keys
+//! that it removed, each with the versions of its removal.
 //!
 //! An act of the nemesis has process `nemesis`, event `info`, `start` or `end` as `f`, the act as `value`, and the
 //! id of its fault as `fault`.
@@ -68,6 +69,8 @@ struct Line<'a> {
     leader: Option<Shown<NodeId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     written_by: Option<Json>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    versions: BTreeMap<&'a str, Shown<Version>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     over: Option<Json>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -195,6 +198,7 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
         existed: None,
         leader: None,
         written_by: None,
+        versions: BTreeMap::new(),
         over: None,
         attempts: Vec::new(),
         cleared: BTreeMap::new(),
@@ -242,6 +246,7 @@ fn completion<'a>(
         existed: entry.existed,
         leader: entry.leader.map(Shown),
         written_by: written_by(entry, found, (writers, names)),
+        versions: contents.map(|items| versions(items, names)).unwrap_or_default(),
         over: over(op, entry, history, writers),
         attempts: Vec::new(),
         cleared: BTreeMap::new(),
@@ -261,7 +266,11 @@ fn written_by(
     match (entry.function, elements) {
         (Function::ReadAll, _) => {
             let item = |item: &Item| {
-                let by = by(item.key, item.value?, item.version?);
+                let (value, version) = (item.value?, item.version?);
+                let by = match &item.elements {
+                    Some(list) => list.iter().map(|one| by(item.key, *one, version)).collect(),
+                    None => by(item.key, value, version),
+                };
                 Some((names.key(item.key).to_owned(), by))
             };
             Some(Json::Object(contents?.iter().filter_map(item).collect()))
@@ -278,6 +287,12 @@ fn written_by(
     }
 }
 
+/// The versions of what a read of everything found; of a list of keys none is known.
+fn versions<'a>(items: &[Item], names: &'a Names) -> BTreeMap<&'a str, Shown<Version>> {
+    let version = |item: &Item| Some((names.key(item.key), Shown(item.version?)));
+    items.iter().filter_map(version).collect()
+}
+
 /// The operations that a write was written over, an attempt each.
 fn over(op: OpId, entry: &Entry, history: &History, writers: &Writers<'_>) -> Option<Json> {
     if !entry.is_write()
@@ -287,14 +302,16 @@ fn over(op: OpId, entry: &Entry, history: &History, writers: &Writers<'_>) -> Op
     {
         return None;
     }
-    let by = |value: Value| writers.writer(entry.key, Some(value), Version::default());
-    Some(
-        history
-            .over(op)
-            .map(|value| value.and_then(by).map(|op| op.0).into())
-            .collect::<Vec<Json>>()
-            .into(),
-    )
+    let over = |value: Option<Value>| -> Json {
+        let writers = value.map(|value| writers.candidates_under(entry, value));
+        let mut writers = writers.into_iter().flatten().map(|op| op.0);
+        match (writers.next(), writers.next()) {
+            (first, None) => first.into(),
+            (Some(first), Some(second)) => [first, second].into_iter().chain(writers).collect(),
+            (None, Some(_)) => Json::Null,
+        }
+    };
+    Some(history.over(op).map(over).collect())
 }
 
 /// Why it did not complete ok, or what an ok answer falls short of.
@@ -324,6 +341,7 @@ fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> Line<'a> {
         existed: None,
         leader: None,
         written_by: None,
+        versions: BTreeMap::new(),
         over: None,
         attempts: Vec::new(),
         cleared: BTreeMap::new(),
@@ -345,7 +363,13 @@ fn contents_value(function: Function, items: &[Item], names: &Names) -> Json {
     if function == Function::List {
         return items.iter().map(key).collect();
     }
-    let value = |item: &Item| item.value.map(|value| names.value(value)).into();
+    let value = |item: &Item| -> Json {
+        let text = |value: &Value| Json::from(names.value(*value));
+        match &item.elements {
+            Some(elements) => elements.iter().map(text).collect(),
+            None => item.value.as_ref().map(text).into(),
+        }
+    };
     Json::Object(items.iter().map(|item| (key(item), value(item))).collect())
 }
 

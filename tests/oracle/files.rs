@@ -34,8 +34,8 @@ pub(crate) struct Files {
     pub(crate) states: Vec<Node>,
     /// `trace.txt`.
     trace: String,
-    /// `settles_within_ns` of `splitbrain promises`.
-    pub(crate) settles_within_ns: Option<u64>,
+    /// How long the settings may need to settle, as `splitbrain promises` says, and whether it may begin anew.
+    pub(crate) settles: Option<(u64, bool)>,
 }
 
 /// What is asked of a node.
@@ -97,12 +97,14 @@ pub(crate) struct Op {
     pub(crate) leader: Option<String>,
     /// In the shape of `value`, the operations that wrote it.
     pub(crate) written_by: Json,
-    /// An attempt each, the operation that had written what the key held; `None` where that is not said.
-    pub(crate) over: Option<Vec<Option<u32>>>,
+    /// An attempt each, the operations one of which had written what the key held; `None` where that is not said.
+    pub(crate) over: Option<Vec<Vec<u32>>>,
     /// The versions of other attempts.
     pub(crate) attempts: Vec<Version>,
     /// By key, the versions of its removals by a clear.
     pub(crate) cleared: BTreeMap<String, Vec<Version>>,
+    /// By key, the version of what a read of everything found.
+    pub(crate) versions: BTreeMap<String, Version>,
     pub(crate) contested: Vec<Contested>,
 }
 
@@ -138,6 +140,12 @@ pub(crate) struct Node {
     pub(crate) keys: u64,
     pub(crate) tombstones: u64,
     pub(crate) data: BTreeMap<String, Held>,
+}
+
+impl Node {
+    pub(crate) fn leads(&self) -> bool {
+        self.role.as_deref() == Some("leader")
+    }
 }
 
 /// What a node holds for a key; a tombstone has no value.
@@ -205,8 +213,9 @@ impl Files {
             nodes: array(&nodes["end"]).iter().map(node).collect(),
             states: array(&nodes["states"]).iter().map(node).collect(),
             trace: result.trace.clone().unwrap_or_default(),
-            settles_within_ns: match scenario.protocol.settles_within(&scenario.config) {
-                SettlesWithin::Span(span) => Some(span.nanos()),
+            settles: match scenario.protocol.settles_within(&scenario.config) {
+                SettlesWithin::Span(span) => Some((span.nanos(), false)),
+                SettlesWithin::Anew { within, .. } => Some((within.nanos(), true)),
                 SettlesWithin::Unsaid { .. } => None,
             },
         };
@@ -259,6 +268,7 @@ impl Files {
                 over: None,
                 attempts: Vec::new(),
                 cleared: BTreeMap::new(),
+                versions: BTreeMap::new(),
                 contested: Vec::new(),
             });
             return;
@@ -285,7 +295,11 @@ impl Files {
         op.existed = line["existed"].as_bool();
         op.leader = text("leader");
         op.written_by = line["written_by"].clone();
-        op.over = line["over"].as_array().map(|over| over.iter().map(number).collect());
+        let one = |over: &Json| match over.as_array() {
+            Some(several) => several.iter().filter_map(number).collect(),
+            None => number(over).into_iter().collect(),
+        };
+        op.over = line["over"].as_array().map(|over| over.iter().map(one).collect());
         let versions = |list: &Json| {
             let texts = array(list).iter().map(|text| version(text.as_str().expect("a version")));
             texts.collect::<Vec<Version>>()
@@ -293,6 +307,9 @@ impl Files {
         op.attempts = versions(&line["attempts"]);
         let cleared = line["cleared"].as_object().into_iter().flatten();
         op.cleared = cleared.map(|(key, list)| (key.clone(), versions(list))).collect();
+        let versions = line["versions"].as_object().into_iter().flatten();
+        let told = |text: &Json| version(text.as_str().expect("a version"));
+        op.versions = versions.map(|(key, text)| (key.clone(), told(text))).collect();
         let contested = array(&line["contested"]).iter().map(|one| Contested {
             node: one["node"].as_str().expect("a node").to_owned(),
             accepted_ns: one["accepted_ns"].as_u64().expect("a time"),

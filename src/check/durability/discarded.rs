@@ -98,7 +98,7 @@ impl Kept {
                 continue;
             };
             // Read back from a disk, it may be the value of any that wrote this text.
-            for before in facts.writers.candidates(entry.key, value) {
+            for before in facts.writers.candidates_under(entry, value) {
                 if !std::mem::replace(&mut self.operations[before.0 as usize], true)
                     && before > last
                 {
