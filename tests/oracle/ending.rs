@@ -16,7 +16,7 @@ fn shown<'a>(node: &'a Node, key: &str) -> Option<Vec<(&'a str, Version)>> {
 }
 
 /// The keys on which two live replicas differ.
-fn differing(files: &Files) -> BTreeSet<&str> {
+pub(crate) fn differing(files: &Files) -> BTreeSet<&str> {
     let keys = files.live().flat_map(|node| node.data.keys().map(String::as_str));
     let differs = |key: &&str| {
         let mut live = files.live().map(|node| shown(node, key));

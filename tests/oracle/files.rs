@@ -28,6 +28,8 @@ pub(crate) struct Files {
     pub(crate) acts: Vec<Act>,
     /// `nodes.json`, `end`.
     pub(crate) nodes: Vec<Node>,
+    /// The same of the nodes that the scenario expects something of, in its order.
+    pub(crate) states: Vec<Node>,
     /// `trace.txt`.
     trace: String,
     /// `settles_within_ns` of `splitbrain promises`.
@@ -126,8 +128,12 @@ pub(crate) struct Act {
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) up: bool,
-    pub(crate) leads: bool,
+    pub(crate) role: Option<String>,
     pub(crate) term: u64,
+    /// Whom it takes for the leader.
+    pub(crate) leader: Option<String>,
+    /// What it still meant to do.
+    pub(crate) pending: Vec<String>,
     /// How many keys it says that it has.
     pub(crate) keys: u64,
     pub(crate) tombstones: u64,
@@ -196,6 +202,7 @@ impl Files {
             lines: Vec::new(),
             acts: Vec::new(),
             nodes: array(&nodes["end"]).iter().map(node).collect(),
+            states: array(&nodes["states"]).iter().map(node).collect(),
             trace: result.trace.clone().unwrap_or_default(),
             settles_within_ns: match scenario.protocol.settles_within(&scenario.config) {
                 SettlesWithin::Span(span) => Some(span.nanos()),
@@ -334,6 +341,11 @@ impl Files {
         self.report.pointer(pointer)?.as_u64()
     }
 
+    /// The tables of a list of the scenario.
+    pub(crate) fn tables(&self, path: &str) -> &[toml::Value] {
+        self.set(path).and_then(toml::Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
     /// When the run ended.
     pub(crate) fn ended_ns(&self) -> u64 {
         self.number("/virtual_time_ns").expect("an end")
@@ -363,8 +375,10 @@ fn node(node: &Json) -> Node {
     Node {
         name: text(&node["node"]),
         up: node["up"] == true,
-        leads: node["role"] == "leader",
+        role: node["role"].as_str().map(str::to_owned),
         term: node["term"].as_u64().unwrap_or(0),
+        leader: node["leader"].as_str().map(str::to_owned),
+        pending: array(&node["pending"]).iter().map(text).collect(),
         keys: node["keys"].as_u64().expect("a count"),
         tombstones: node["tombstones"].as_u64().expect("a count"),
         data: data.collect(),
@@ -395,7 +409,7 @@ fn nanos(text: &str) -> u64 {
 }
 
 /// A whole number with its unit, as the generator writes lengths of time.
-fn length(text: &str) -> u64 {
+pub(crate) fn length(text: &str) -> u64 {
     let digits = text.find(|c: char| !c.is_ascii_digit()).expect("a unit");
     let unit = match &text[digits..] {
         "ns" => 1,

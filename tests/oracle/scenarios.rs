@@ -18,6 +18,7 @@ pub(crate) fn scenario(seed: u64) -> String {
     file.clocks(&mut draw);
     file.workload(&mut draw);
     file.checks(&mut draw);
+    file.expect(&mut draw);
     file.script(&mut draw);
     file.faults(&mut draw);
     file.changes(&mut draw);
@@ -353,6 +354,35 @@ impl File {
         );
     }
 
+    /// What is expected, met or not.
+    fn expect(&mut self, draw: &mut Draw) {
+        if draw.one_in(3) {
+            self.line("[expect]");
+            for property in ["convergence", "durability", "staleness", "liveness", "split-brain"] {
+                let verdicts = ["\"valid\"", "\"allowed\"", "\"violation\"", "\"unknown\""];
+                self.maybe(draw, 3, property, &verdicts);
+            }
+            if self.text.contains("availability-bound") {
+                self.maybe(draw, 3, "availability", &["\"valid\"", "\"allowed\""]);
+            }
+        }
+        for _ in 0..draw.of(&[0, 0, 0, 2, 4]) {
+            let (at, node) = (draw.below(self.duration), self.node(draw));
+            self.line("[[expect.state]]");
+            self.set("at", format!("\"{at}ms\""));
+            self.set("node", format!("\"{node}\""));
+            self.maybe(draw, 2, "role", &["\"leader\"", "\"follower\"", "\"down\""]);
+            self.maybe(draw, 3, "term", &["0", "1", "2"]);
+            self.maybe(draw, 3, "leader", &["\"n1\"", "\"none\""]);
+            self.set("key", "\"k1\"");
+            if draw.one_in(2) {
+                self.set("absent", true);
+            } else {
+                self.maybe(draw, 1, "value", &["\"same\"", "\"v1\"", "\"v3\""]);
+            }
+        }
+    }
+
     fn script(&mut self, draw: &mut Draw) {
         let count = draw.of(&[0, 0, 0, 3, 8, 20]);
         for number in 0..count {
@@ -397,11 +427,25 @@ impl File {
                     format!("append = {{ key = \"{key}\", value = \"{value}\"{waits}{to} }}")
                 }
             };
+            let writes =
+                ["put", "delete", "append", "clear"].iter().any(|f| operation.starts_with(f));
             self.line("[[operation]]");
+            self.set("id", format!("\"op-{number}\""));
             self.set("at", format!("\"{at}ms\""));
             self.set("client", format!("\"{client}\""));
             self.line(operation);
             self.patience(draw);
+            if draw.one_in(4) {
+                let expected = draw.of(&[
+                    "status = \"ok\"",
+                    "status = \"fail\", within = \"20ms\"",
+                    "status = \"info\", after = \"80ms\"",
+                    if writes { "degraded = true" } else { "status = \"ok\"" },
+                    "error = \"timeout\"",
+                    "leader = \"n1\"",
+                ]);
+                self.set("expect", format!("{{ {expected} }}"));
+            }
         }
     }
 
@@ -457,9 +501,10 @@ impl File {
 
     fn faults(&mut self, draw: &mut Draw) {
         let count = draw.of(&[0, 1, 2, 2, 4, 7]);
-        for _ in 0..count {
+        for number in 0..count {
             let fault = self.fault(draw);
             self.line("[[fault]]");
+            self.set("id", format!("\"fault-{number}\""));
             if draw.one_in(5) {
                 let what =
                     draw.of(&["persists", "acknowledges", "receives", "elected", "restarts"]);
