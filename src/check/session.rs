@@ -369,9 +369,7 @@ impl OnKey {
             return None;
         }
         let shown: Vec<Write> = match (read.seen, read.list) {
-            (Seen::Value(_), Some(list)) => {
-                list.iter().map(|value| facts.element(read.key, *value)).collect()
-            }
+            (Seen::Value(last), Some(list)) => facts.found_in(read.key, list, last).collect(),
             (Seen::Value(shown), None) => vec![shown],
             (Seen::Nothing | Seen::Key, _) => Vec::new(),
         };
@@ -395,15 +393,13 @@ impl OnKey {
         let append = append.filter(|by| by.function == Function::Append);
         let elements: Vec<(Value, Write)> = match (read.list, append.and_then(|by| by.value)) {
             (Some(list), _) => {
-                let element = |value: &Value| (*value, facts.element(read.key, *value));
-                list.iter().map(element).collect()
+                list.iter().copied().zip(facts.bounds_of(read.key, list, write)).collect()
             }
             // What a quorum tells of a list is its last element alone.
             (None, Some(value)) => vec![(value, write)],
             (None, None) => return self.read.registers.insert(write),
         };
         let known = self.read.list();
-        known.appended.insert(write);
         elements.iter().for_each(|(_, element)| known.appended.insert(*element));
         // Those that were missed stay known.
         let mut there: Vec<Value> = elements.iter().map(|(value, _)| *value).collect();
@@ -427,7 +423,10 @@ fn missed(facts: &Facts<'_>, known: &mut Known, read: Read<'_>) -> Option<(Broke
         return known.iter().find(|write| misses(seen, write)).map(|write| (what, *write));
     };
     // Whatever ends a list ends its first element before the others.
-    let first = list.first().map_or(seen, |value| Seen::Value(facts.element(key, *value)));
+    let first = match seen {
+        Seen::Value(last) => facts.found_in(key, list, last).next().map_or(seen, Seen::Value),
+        Seen::Nothing | Seen::Key => seen,
+    };
     let mut registers = known.registers.iter();
     if let Some(write) = registers.find(|write| misses(first, write)) {
         return Some((what, *write));

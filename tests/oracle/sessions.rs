@@ -71,7 +71,7 @@ impl Before {
             }
             self.nothing.push((op.completed, had));
         }
-        self.read.extend(seen.writes().into_iter().cloned());
+        self.read.extend(seen.bounds().into_iter().cloned());
         self.told.extend(seen.version());
     }
 
