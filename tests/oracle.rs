@@ -28,6 +28,8 @@ mod ending;
 mod files;
 #[path = "oracle/lag.rs"]
 mod lag;
+#[path = "oracle/last_write.rs"]
+mod last_write;
 #[path = "oracle/leaders.rs"]
 mod leaders;
 #[path = "oracle/outcome.rs"]
@@ -52,6 +54,7 @@ const ORACLES: &[fn(&Files, &mut Claims)] = &[
     ending::convergence,
     ending::liveness,
     lag::replication_lag,
+    last_write::last_write,
     outcome::faults,
     outcome::settled,
     outcome::verdict,

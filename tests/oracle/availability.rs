@@ -58,7 +58,7 @@ pub(crate) fn unserved(files: &Files) -> u64 {
 }
 
 /// Whether the workload asked it: its clients are c1, c2 and so on, and no script has such.
-fn is_generated(op: &Op) -> bool {
+pub(crate) fn is_generated(op: &Op) -> bool {
     op.client.strip_prefix('c').is_some_and(|rest| rest.parse::<u32>().is_ok())
 }
 

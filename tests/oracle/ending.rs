@@ -9,7 +9,7 @@ use super::leaders::leaderships;
 
 /// What a client is shown of a key: its value with its version, and the elements of its list with theirs. A tombstone and
 /// nothing look alike, and who wrote it no client can see.
-fn shown<'a>(node: &'a Node, key: &str) -> Option<Vec<(&'a str, Version)>> {
+pub(crate) fn shown<'a>(node: &'a Node, key: &str) -> Option<Vec<(&'a str, Version)>> {
     let held = node.data.get(key)?;
     let elements = held.elements.iter().flatten().map(|(value, version, _)| (&value[..], *version));
     Some(iter::once((held.value.as_deref()?, held.version)).chain(elements).collect())

@@ -16,7 +16,9 @@ pub(crate) const NEVER: usize = usize::MAX;
 
 /// Everything that is known of a run.
 pub(crate) struct Files {
-    /// The scenario file.
+    /// The scenario file as it stands.
+    pub(crate) text: String,
+    /// The same, read.
     pub(crate) scenario: toml::Table,
     /// `result.json`.
     pub(crate) report: Json,
@@ -196,6 +198,7 @@ impl Files {
         history::write(&result.history, names, &mut lines).map_err(|error| error.to_string())?;
         let nodes = nodes::nodes(&result.finals, &result.states, (&result.history, names));
         let mut files = Self {
+            text: text.to_owned(),
             scenario: text.parse().map_err(|error: toml::de::Error| error.to_string())?,
             report: json::run(&report),
             ops: Vec::new(),
