@@ -394,11 +394,55 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The write of an element of a list that `read` found.
+    /// The write of an element of a list that `read` found, as it sets a bound for others.
     pub(super) fn element(&self, read: &Entry, key: KeyId, value: Value) -> Write {
+        self.element_with((read, key, value), Self::least)
+    }
+
+    /// The writes of the elements of a list that `read` found, as they set bounds for others. The last was told with its
+    /// version.
+    pub(super) fn bounds_of<'b>(
+        &'b self,
+        (read, key): (&'b Entry, KeyId),
+        list: &'b [Value],
+        last: Write,
+    ) -> impl Iterator<Item = Write> + 'b {
+        self.elements_with((read, key, list, last), Self::least)
+    }
+
+    /// The writes of the elements of a list that `read` found, as they are held against bounds.
+    pub(super) fn found_in<'b>(
+        &'b self,
+        (read, key): (&'b Entry, KeyId),
+        list: &'b [Value],
+        last: Write,
+    ) -> impl Iterator<Item = Write> + 'b {
+        self.elements_with((read, key, list, last), Self::greatest)
+    }
+
+    fn elements_with<'b>(
+        &'b self,
+        (read, key, list, last): (&'b Entry, KeyId, &'b [Value], Write),
+        version: fn(&Self, OpId, Version) -> Version,
+    ) -> impl Iterator<Item = Write> + 'b {
+        list.iter().enumerate().map(move |(place, value)| {
+            if place + 1 == list.len() {
+                last
+            } else {
+                self.element_with((read, key, *value), version)
+            }
+        })
+    }
+
+    fn element_with(
+        &self,
+        (read, key, value): (&Entry, KeyId, Value),
+        version: fn(&Self, OpId, Version) -> Version,
+    ) -> Write {
         let history = self.evidence.history;
-        let known = self.writers.found_element(read, key, value).and_then(|op| {
-            let version = self.least(op, history.entry(op).version?);
+        let writer = self.writers.found_element(read, key, value);
+        let known = writer.and_then(|op| {
+            let version = version(self, op, history.entry(op).version?);
             Some(Write { version, ..place(op, history.entry(op)) })
         });
         known.unwrap_or_else(|| Write::unknown(Version::default()))

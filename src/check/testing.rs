@@ -655,7 +655,10 @@ pub(super) fn found(history: &History, op: OpId, key: KeyId) -> Option<Found> {
         _ => return None,
     };
     let Some(version) = value.and(version) else { return Some(Found::Nothing) };
-    let wrote = |(_, e): &(OpId, &Entry)| e.function == Function::Put && e.value == value;
+    // Nobody can read what is not asked for yet.
+    let asked = |e: &Entry| e.invoked_seq < read.completed_seq;
+    let wrote =
+        |(_, e): &(OpId, &Entry)| e.function == Function::Put && e.value == value && asked(e);
     let writer = history.iter().find(wrote).map(|(op, _)| op);
     Some(Found::Value((writer, version)))
 }
