@@ -157,6 +157,11 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
         }
     }
 
+    fn each(&self, look: &mut dyn FnMut(&T)) {
+        self.slab.each(look);
+        self.revocable.each(look);
+    }
+
     fn len(&self) -> usize {
         self.slab.len() + self.revocable.len()
     }

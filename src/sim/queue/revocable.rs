@@ -65,6 +65,10 @@ impl<T> Revocable<T> {
         self.slab.overfull
     }
 
+    pub(super) fn each(&self, look: &mut dyn FnMut(&T)) {
+        self.slab.each(look);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.heap.len()
     }
