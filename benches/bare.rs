@@ -108,6 +108,10 @@ impl<T> EventQueue<T> for StdHeap<T> {
         self.heap.peek().map(|entry| (entry.time, &entry.item))
     }
 
+    fn each(&self, look: &mut dyn FnMut(&T)) {
+        self.heap.iter().for_each(|entry| look(&entry.item));
+    }
+
     fn len(&self) -> usize {
         self.heap.len()
     }

@@ -572,6 +572,48 @@ fn what_cannot_be_said_is_said_to_be_so() {
     );
 }
 
+/// Once n1 has erased a key it knows nothing of it. n2 took the state without it, forgot that with its unsynced log, and has
+/// the key again: nobody is left who could say that it was deleted.
+#[test]
+fn where_nothing_is_left_of_a_delete_a_follower_that_forgets_it_brings_the_key_back() {
+    let story = |policy: &str, node: &str, fault: &str| {
+        run(&scenario(&format!(
+            r#"
+duration = "2s"
+[protocol.leader-follower]
+replication = "full-state"
+resend = "100ms"
+deletes = "erase"
+timestamps = "term-sequence"
+wal.policy = "{policy}"
+[[operation]]
+at = "0ms"
+client = "u"
+put = {{ key = "k", value = "v" }}
+[[operation]]
+at = "1s"
+client = "u"
+delete = {{ key = "k" }}
+[[fault]]
+at = "1200ms"
+{fault} = "{node}"
+"#
+        )))
+    };
+    for property in [Durability, Property::Resurrection] {
+        let judged = |policy, fault| report(&story(policy, "n2", fault), property).judged;
+        assert_eq!(judged("buffered", "power-loss"), Allowed, "{property}");
+        // It forgets nothing, and without a log it has nothing at all.
+        for (policy, fault) in
+            [("fsync", "power-loss"), ("buffered", "crash"), ("off", "power-loss")]
+        {
+            let result = story(policy, "n2", fault);
+            assert!(is_promised_in(&result, property), "{property}: {policy}, {fault}");
+            assert_eq!(judged(policy, fault), Valid, "{property}: {policy}, {fault}");
+        }
+    }
+}
+
 // --- Too weak ---
 
 /// All that is promised of the leader alone, whatever happens to the others.

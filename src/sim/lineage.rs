@@ -57,6 +57,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Lineage<Q> {
         self.inner.peek()
     }
 
+    fn each(&self, look: &mut dyn FnMut(&Event<P>)) {
+        self.inner.each(look);
+    }
+
     fn len(&self) -> usize {
         self.inner.len()
     }

@@ -399,11 +399,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             match event.what {
                 // The process took it and died: its sender hears nothing.
                 What::Message { to, from, message, .. } => {
-                    self.kernel.arrives(to, &message);
+                    self.kernel.in_flight -= u64::from(!message.is_background());
                     self.kernel.lose((from, to), false);
                 }
-                What::Refused { to, message, .. } => {
-                    self.kernel.arrives(to, &message);
+                What::Refused { message, .. } => {
+                    self.kernel.in_flight -= u64::from(!message.is_background());
                 }
                 // The process took it and died: the client hears nothing.
                 What::Request { .. } => self.kernel.counts.lost += 1,

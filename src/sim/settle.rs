@@ -11,12 +11,12 @@
 use crate::config::{Config, ExpectedState, Workload};
 use crate::id::{KeyId, NodeId};
 use crate::metrics::{Settlement, Standstill};
-use crate::protocol::{NodeSnapshot, Protocol, Role};
+use crate::protocol::{Message, NodeSnapshot, Protocol, Role};
 use crate::rng::{CausalId, Cause};
 use crate::time::{Span, Time};
 
 use super::Simulation;
-use super::event::{Event, InFlight, What};
+use super::event::{Event, What};
 use super::node::Slot;
 use super::queue::{EventQueue, MOST_PENDING};
 
@@ -141,7 +141,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// looked at only when all that costs less to see is as it should be.
     fn has_settled(&self) -> bool {
         let any_down = self.slots.iter().any(|slot| !slot.is_up() && !slot.down_for_good);
-        if self.clients.busy > 0 || self.in_flight().meant > 0 || any_down || self.lacks_leader() {
+        if self.clients.busy > 0 || self.in_flight() > 0 || any_down || self.lacks_leader() {
             return false;
         }
         let leader = self.leader();
@@ -167,16 +167,41 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         snapshot.pending.iter().chain(owed.map(|(_, what)| what))
     }
 
-    /// The messages that are on their way to nodes that are up or will be.
-    fn in_flight(&self) -> InFlight {
-        let mut all = InFlight::default();
-        for (slot, to) in self.slots.iter().zip(&self.kernel.in_flight) {
-            if !slot.down_for_good {
-                all.meant += to.meant;
-                all.comparing += to.comparing;
-            }
+    /// How many messages are on their way that mean something, but for those to nodes that are down for good, and what
+    /// these refuse.
+    fn in_flight(&self) -> u64 {
+        let any_gone = self.slots.iter().any(|slot| slot.down_for_good);
+        if self.kernel.in_flight == 0 || !any_gone {
+            return self.kernel.in_flight;
         }
-        all
+        self.kernel.in_flight
+            - self.messages(|to, message| self.is_gone(to) && !message.is_background())
+    }
+
+    /// How many of them compare replicas.
+    fn comparisons(&self) -> u64 {
+        if self.kernel.in_flight == 0 {
+            return 0;
+        }
+        self.messages(|to, message| {
+            !self.is_gone(to) && message.compares() && !message.is_background()
+        })
+    }
+
+    fn is_gone(&self, node: NodeId) -> bool {
+        self.slots[node.index()].down_for_good
+    }
+
+    /// How many messages on their way are such. None is held back any more, nor waits for a node that is paused.
+    fn messages(&self, is_such: impl Fn(NodeId, &P::Message) -> bool) -> u64 {
+        let mut count = 0;
+        self.kernel.each_pending(&mut |event| match &event.what {
+            What::Message { to, message, .. } | What::Refused { to, message, .. } => {
+                count += u64::from(is_such(*to, message));
+            }
+            _ => {}
+        });
+        count
     }
 
     /// Whether nobody leads although somebody did, or stood for it, and a majority is up.
@@ -201,8 +226,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         for snapshot in &snapshots {
             waiting.extend(self.to_do(snapshot).map(|what| format!("{}: {what}", snapshot.node)));
         }
-        let in_flight = self.in_flight();
-        match in_flight.meant - in_flight.comparing {
+        match self.in_flight() - self.comparisons() {
             0 => {}
             1 => waiting.push("a message is on its way".to_owned()),
             many => waiting.push(format!("{many} messages are on their way")),

@@ -5,12 +5,12 @@
 //! | single-leader, split-brain | always: the leader is fixed |
 //! | replay | with a log, unless a disk lies or flips a bit: a bit of the last batch that flips looks like a torn tail |
 //! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message of the leader is lost or a node crashes; never when a clear may reach a follower (sent there, or tried again at the next node), and never lww-maximum when deletes erase |
-//! | durability | never when writes are tried again: an attempt that was given up may arrive late and win by its stamp over what was acknowledged since; else unless all forget who have what was acknowledged, or the clock that stamps is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message of the leader is lost |
+//! | durability | never when writes are tried again: an attempt that was given up may arrive late and win by its stamp over what was acknowledged since; else unless all forget who have what was acknowledged, or the clock that stamps is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message of the leader is lost or a follower forgets the end of its log |
 //! | monotonic writes | unless the leader forgets or the clock that stamps is set wrong |
 //! | writes follow reads | the same, and a power loss of the leader: a write is read before it is durable |
 //! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless the leader forgets or the clock that stamps is set wrong; never when followers are read |
 //! | resurrection | when every read asks the leader and nothing is tried again elsewhere, as those, else never; never where durability is not promised |
-//! | append uniqueness | never when appends are tried again and not deduplicated, or other writes are tried again; else unless the leader forgets or the clock that stamps is set wrong |
+//! | append uniqueness | never when appends are tried again and not deduplicated, or other writes are tried again; else unless the leader forgets, or loses power where reads repair, or the clock that stamps is set wrong |
 //! | liveness | never without a leader from the start, else unless the leader stays down: what waits is answered in the end, and the leader is back once the faults are over |
 //! | availability, replication lag | never: nobody takes the place of the leader, and no answer waits for every follower for longer than `ack-timeout` |
 //!
@@ -319,6 +319,13 @@ const fn forgets(policy: Policy) -> &'static [Hazard] {
     }
 }
 
+/// What makes a node forget the last that it confirmed or acknowledged, and have what came before.
+fn forgets_the_end(policy: Policy) -> Vec<Hazard> {
+    let partly = [Hazard::PowerLoss, Hazard::LostWrite, Hazard::BitRot];
+    let forgotten = |hazard: &Hazard| policy != Policy::Off && forgets(policy).contains(hazard);
+    partly.into_iter().filter(forgotten).collect()
+}
+
 /// When nobody has any more what so many had: when those forget it, or, where it is the leader that decides what others
 /// have, the leader.
 fn all_forget(config: &Config, whose: Whose) -> Hazards {
@@ -359,12 +366,8 @@ fn durability(config: &Config, scenario: &Scenario) -> Promise {
     let others = if scenario.repairs_reads() { 0 } else { least_written(config, scenario) - 1 };
     let whose = if others == 0 { Whose::Leader } else { Whose::LeaderAnd(others) };
     let mut hazards = misordered(config, all_forget(config, whose));
-    if policy != Policy::Off {
-        // A leader that forgot the end of its log alone shows what came before, whatever the others have.
-        let partly = [Hazard::PowerLoss, Hazard::LostWrite, Hazard::BitRot];
-        let partly = partly.into_iter().filter(|hazard| forgets(policy).contains(hazard));
-        hazards = partly.fold(hazards, |all, hazard| all.and(Whose::Leader, &[hazard]));
-    }
+    // A leader that forgot the end of its log alone shows what came before, whatever the others have.
+    hazards = hazards.and(Whose::Leader, &forgets_the_end(policy));
     if config.deletes == Deletes::Tombstone {
         let why = match policy {
             Policy::Off if others > 0 => {
@@ -390,8 +393,10 @@ fn durability(config: &Config, scenario: &Scenario) -> Promise {
             Promise::Never { why: MERGED }
         }
         Replication::FullState => Promise::Unless {
+            // A follower that forgot it has the key again, of which the leader knows nothing.
             hazards: hazards
                 .and(Whose::Leader, &[Hazard::MessageLost])
+                .and(Whose::Anyone, &forgets_the_end(config.wal.policy_on_followers()))
                 .and(Whose::Anyone, &[Hazard::DiskFull]),
             why: "nothing but the state that was lost says that a key was erased",
         },

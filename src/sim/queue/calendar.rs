@@ -151,6 +151,11 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
         Some((key.time(), self.slab.get(key.slot())))
     }
 
+    fn each(&self, look: &mut dyn FnMut(&T)) {
+        self.slab.each(look);
+        self.revocable.each(look);
+    }
+
     fn len(&self) -> usize {
         self.slab.len()
     }

@@ -69,6 +69,9 @@ pub trait EventQueue<T> {
     /// The first event and its time, left where it is; the queue may sort itself to find out.
     fn peek(&mut self) -> Option<(Time, &T)>;
 
+    /// Looks at every pending event, in no order.
+    fn each(&self, look: &mut dyn FnMut(&T));
+
     /// How many events are pending.
     #[must_use]
     fn len(&self) -> usize;
@@ -195,6 +198,10 @@ impl<T> Slab<T> {
 
     fn get(&self, slot: usize) -> &T {
         self.items[slot].as_ref().expect("a queued key's slot is full")
+    }
+
+    fn each(&self, look: &mut dyn FnMut(&T)) {
+        self.items.iter().flatten().for_each(look);
     }
 
     fn len(&self) -> usize {
@@ -335,6 +342,11 @@ impl<T> EventQueue<T> for HeapQueue<T> {
     fn peek(&mut self) -> Option<(Time, &T)> {
         let first = self.first();
         (first != Key::NEVER).then(|| (first.time(), self.slab.get(first.slot())))
+    }
+
+    fn each(&self, look: &mut dyn FnMut(&T)) {
+        self.slab.each(look);
+        self.revocable.each(look);
     }
 
     fn len(&self) -> usize {
