@@ -153,7 +153,6 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
 
     fn each(&self, look: &mut dyn FnMut(&T)) {
         self.slab.each(look);
-        self.revocable.each(look);
     }
 
     fn len(&self) -> usize {

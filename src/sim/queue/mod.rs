@@ -346,7 +346,6 @@ impl<T> EventQueue<T> for HeapQueue<T> {
 
     fn each(&self, look: &mut dyn FnMut(&T)) {
         self.slab.each(look);
-        self.revocable.each(look);
     }
 
     fn len(&self) -> usize {

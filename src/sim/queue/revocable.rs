@@ -45,10 +45,6 @@ impl Revocable {
         Some(key)
     }
 
-    pub(super) fn each(&self, look: &mut dyn FnMut(&T)) {
-        self.slab.each(look);
-    }
-
     pub(super) fn len(&self) -> usize {
         self.heap.len()
     }
