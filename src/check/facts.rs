@@ -394,12 +394,52 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The write of an element of a list.
+    /// The write of an element of a list, as it sets a bound for others.
     pub(super) fn element(&self, key: KeyId, value: Value) -> Write {
+        self.element_with(key, value, Self::least)
+    }
+
+    /// The writes of the elements of a list that was found, as they set bounds for others. The last was told with its
+    /// version.
+    pub(super) fn bounds_of<'b>(
+        &'b self,
+        key: KeyId,
+        list: &'b [Value],
+        last: Write,
+    ) -> impl Iterator<Item = Write> + 'b {
+        self.elements_with((key, list, last), Self::least)
+    }
+
+    /// The writes of the elements of a list that was found, as they are held against bounds.
+    pub(super) fn found_in<'b>(
+        &'b self,
+        key: KeyId,
+        list: &'b [Value],
+        last: Write,
+    ) -> impl Iterator<Item = Write> + 'b {
+        self.elements_with((key, list, last), Self::greatest)
+    }
+
+    fn elements_with<'b>(
+        &'b self,
+        (key, list, last): (KeyId, &'b [Value], Write),
+        version: fn(&Self, OpId, Version) -> Version,
+    ) -> impl Iterator<Item = Write> + 'b {
+        list.iter().enumerate().map(move |(place, value)| {
+            if place + 1 == list.len() { last } else { self.element_with(key, *value, version) }
+        })
+    }
+
+    fn element_with(
+        &self,
+        key: KeyId,
+        value: Value,
+        version: fn(&Self, OpId, Version) -> Version,
+    ) -> Write {
         let history = self.evidence.history;
         let writer = self.writers.writer(key, Some(value), Version::default());
         let known = writer.and_then(|op| {
-            let version = self.least(op, history.entry(op).version?);
+            let version = version(self, op, history.entry(op).version?);
             Some(Write { version, ..place(op, history.entry(op)) })
         });
         known.unwrap_or_else(|| Write::unknown(Version::default()))

@@ -28,9 +28,10 @@
 //! list of keys it is only known that they were there. A read of nothing breaks a guarantee unless a removal explains it,
 //! and retried writes count with the version that claims least ([`super::facts`]). Operations that failed never happened.
 //!
-//! **A read of nothing leaves its mark** where it had to be explained by a removal: the session had read a value before, or
-//! the node that answers had acknowledged one. The session has then seen that removal, and a value older than every removal
-//! that it can have been is no monotonic read.
+//! **A read of nothing leaves its mark** where it had to be explained by a removal, and is: the session had read a value
+//! before, or the node that answers had acknowledged one. The session has then seen that removal, and a value older than
+//! every removal that it can have been is no monotonic read. One that something the session had read leaves unexplained is
+//! broken itself, and says nothing of a removal.
 
 use std::cell::OnceCell;
 
@@ -359,11 +360,13 @@ impl Scan {
         }
         match seen {
             Seen::Nothing => {
-                for had in had_been_there(facts, answered_by, on_key, (key, entry)) {
-                    // Unexplained it broke something, and says nothing of a removal.
-                    let explained = facts.is_removed(key, &had, entry.completed_seq);
-                    if explained && on_key.nothing.iter().all(|(_, other)| *other != had) {
-                        on_key.nothing.push((op, had));
+                let had = had_been_there(facts, answered_by, on_key, (key, entry));
+                // Unexplained it broke something, and says nothing of a removal.
+                if had.iter().all(|had| facts.is_removed(key, had, entry.completed_seq)) {
+                    for had in had {
+                        if on_key.nothing.iter().all(|(_, other)| *other != had) {
+                            on_key.nothing.push((op, had));
+                        }
                     }
                 }
             }
@@ -380,9 +383,7 @@ impl OnKey {
             return None;
         }
         let shown: Vec<Write> = match (read.seen, read.list) {
-            (Seen::Value(_), Some(list)) => {
-                list.iter().map(|value| facts.element(read.key, *value)).collect()
-            }
+            (Seen::Value(last), Some(list)) => facts.found_in(read.key, list, last).collect(),
             (Seen::Value(shown), None) => vec![shown],
             (Seen::Nothing | Seen::Key, _) => Vec::new(),
         };
@@ -406,15 +407,13 @@ impl OnKey {
         let append = append.filter(|by| by.function == Function::Append);
         let elements: Vec<(Value, Write)> = match (read.list, append.and_then(|by| by.value)) {
             (Some(list), _) => {
-                let element = |value: &Value| (*value, facts.element(read.key, *value));
-                list.iter().map(element).collect()
+                list.iter().copied().zip(facts.bounds_of(read.key, list, write)).collect()
             }
             // What a quorum tells of a list is its last element alone.
             (None, Some(value)) => vec![(value, write)],
             (None, None) => return self.read.registers.insert(write),
         };
         let known = self.read.list();
-        known.appended.insert(write);
         elements.iter().for_each(|(_, element)| known.appended.insert(*element));
         // Those that were missed stay known.
         let mut there: Vec<Value> = elements.iter().map(|(value, _)| *value).collect();
@@ -438,7 +437,10 @@ fn missed(facts: &Facts<'_>, known: &mut Known, read: Read<'_>) -> Option<(Broke
         return known.iter().find(|write| misses(seen, write)).map(|write| (what, *write));
     };
     // Whatever ends a list ends its first element before the others.
-    let first = list.first().map_or(seen, |value| Seen::Value(facts.element(key, *value)));
+    let first = match seen {
+        Seen::Value(last) => facts.found_in(key, list, last).next().map_or(seen, Seen::Value),
+        Seen::Nothing | Seen::Key => seen,
+    };
     let mut registers = known.registers.iter();
     if let Some(write) = registers.find(|write| misses(first, write)) {
         return Some((what, *write));
@@ -874,6 +876,19 @@ mod tests {
         let summary = only(&story, MonotonicReads).summary;
         assert!(summary.starts_with("c1: found city removed from n1"), "{summary}");
 
+        // One that had lost what the session had read since says nothing of the delete.
+        let mut lost = Story::new(3);
+        lost.put("c2", "city", "Durham").at(1).ok(2).version(5);
+        lost.delete("c2", "city").at(3).version(7);
+        lost.get("c1", "city", ("Durham", 5)).at(3).ok(4);
+        lost.put("c2", "city", "Apex").at(5).version(9);
+        lost.get("c1", "city", ("Apex", 9)).at(6).ok(7);
+        lost.miss("c1", "city").at(8).ok(9);
+        lost.put("c3", "city", "Cary").at(0).info(1).version(6);
+        only(&lost, MonotonicReads);
+        lost.get("c1", "city", ("Apex", 9)).at(10).ok(11);
+        assert_eq!(only(&lost, MonotonicReads).count, 1);
+
         // One that never had it may simply be behind.
         let mut story = Story::new(3);
         story.put("c2", "city", "Durham").at(1).ok(2).version(5);
@@ -937,6 +952,23 @@ mod tests {
         back.append("c1", "city", "e2").at(3).ok(4).version(2);
         back.read_all("c1", &[("city", "e1", 9)]).at(5).ok(6).finds_list(&[1, 0]);
         assert_eq!(only(&back, MonotonicWrites).count, 1);
+    }
+
+    #[test]
+    fn an_element_that_was_tried_again_around_a_delete_claims_as_little_as_it_can() {
+        let mut story = Story::new(2);
+        story.append("c2", "city", "e1").at(1).version(9).attempt(1);
+        story.append("c2", "city", "e2").at(2).version(12);
+        story.delete("c1", "city").at(3).ok(4).version(5);
+        // Under e2 it may be the second attempt, which came after the delete.
+        story.get("c1", "city", ("e2", 12)).at(6).ok(7).finds_list(&[0, 1]);
+        all_valid(&story);
+        // Where the first was what a list showed, the delete explains that it is gone; of the last it is known.
+        story.get("c1", "city", ("e2", 12)).at(8).ok(9).finds_list(&[1]);
+        all_valid(&story);
+        story.get("c3", "city", ("e1", 9)).at(10).ok(11).finds_list(&[0]);
+        story.get("c3", "city", ("e2", 12)).at(12).ok(13).finds_list(&[1]);
+        assert_eq!(only(&story, MonotonicReads).count, 1);
     }
 
     #[test]
@@ -1038,14 +1070,16 @@ mod tests {
                         if had.is_empty() {
                             had.extend(last_acknowledged(history, key, nothing_entry));
                         }
-                        had.into_iter().any(|had| {
-                            let explains: Vec<Told> =
-                                removals(history, key, nothing_entry.completed_seq)
-                                    .filter(|removal| !is_older(history, *removal, had))
-                                    .collect();
-                            !explains.is_empty()
-                                && explains.iter().all(|removal| is_older(history, shown, *removal))
-                        })
+                        let explain = |had: Told| -> Vec<Told> {
+                            removals(history, key, nothing_entry.completed_seq)
+                                .filter(|removal| !is_older(history, *removal, had))
+                                .collect()
+                        };
+                        let explained: Vec<Vec<Told>> = had.into_iter().map(explain).collect();
+                        explained.iter().all(|removals| !removals.is_empty())
+                            && explained.iter().any(|removals| {
+                                removals.iter().all(|removal| is_older(history, shown, *removal))
+                            })
                     };
                     breaks[0] += u64::from(missed(&wrote));
                     breaks[1] += u64::from(missed(&read) || (0..before.len()).any(returned));

@@ -202,8 +202,8 @@ impl<'a> OnKey<'a> {
                 continue;
             }
             match (read.seen, read.list) {
-                (Seen::Value(_), Some(list)) => {
-                    if let Some(found) = self.missed_by_list(read.op, list, &mut of_lists) {
+                (Seen::Value(last), Some(list)) => {
+                    if let Some(found) = self.missed_by_list(read.op, (list, last), &mut of_lists) {
                         stale.push(found);
                     }
                 }
@@ -276,7 +276,7 @@ impl<'a> OnKey<'a> {
     fn missed_by_list(
         &self,
         read: OpId,
-        list: &[Value],
+        (list, last): (&[Value], Write),
         of_lists: &mut Vec<(OpId, Missed)>,
     ) -> Option<Stale> {
         let (facts, key) = (self.facts, self.key);
@@ -284,7 +284,7 @@ impl<'a> OnKey<'a> {
         let entry = facts.evidence.history.entry(read);
         let until = registers.before(entry.invoked_seq);
         // Whatever ends a list ends its first element before the others.
-        let first = list.first().map(|value| facts.element(key, *value));
+        let first = facts.found_in(key, list, last).next();
         let by_register = first.and_then(|first| registers.missed_by(&first, until));
         if let Some(missed) = by_register {
             of_lists.push((read, missed));

@@ -122,6 +122,25 @@ impl<'a> Writers<'a> {
         known.into_iter().chain(of_text.map(|(.., op)| *op))
     }
 
+    /// Every operation that may have written `value` to `key` as `version`: one where the value carries it, else all that
+    /// wrote this text with this version, and where none did, all that wrote this text.
+    pub fn candidates_of(
+        &self,
+        key: KeyId,
+        value: Value,
+        version: Version,
+    ) -> impl Iterator<Item = OpId> + '_ {
+        let is_known = value.writer().is_some() || matches!(value.kind(), ValueKind::Made(..));
+        let wrote = move |op: &OpId| {
+            let entry = self.history.entry(*op);
+            entry.value == Some(value) && leaves_value(entry.function)
+        };
+        let of_version = (!is_known).then(|| self.of_version(key, version).filter(wrote));
+        let mut of_version = of_version.into_iter().flatten().peekable();
+        let all = of_version.peek().is_none().then(|| self.candidates(key, value));
+        of_version.chain(all.into_iter().flatten())
+    }
+
     /// Every operation that may have written `value`, which the write `entry` was written over: none that was invoked when
     /// that had its effect.
     pub fn candidates_under<'b>(
@@ -255,6 +274,25 @@ mod tests {
         // Of an unknown version the text tells.
         assert_eq!(writers.writer(KEY, Some(second), version(9)), Some(b));
         assert_eq!(writers.writer(KEY, Some(Value::text(9)), version(7)), None);
+    }
+
+    #[test]
+    fn what_a_text_may_be_is_told_by_its_version_and_by_when_it_was_written_over() {
+        let mut history = History::default();
+        let text = Value::text(0);
+        let a = told(&mut history, put(text), 7, Status::Ok);
+        let b = told(&mut history, put(text), 8, Status::Ok);
+        let over = told(&mut history, put(Value::text(1)), 9, Status::Ok);
+        let later = told(&mut history, put(text), 10, Status::Ok);
+        let writers = Writers::of(&history);
+        let of =
+            |value, at| -> Vec<OpId> { writers.candidates_of(KEY, value, version(at)).collect() };
+        assert_eq!((of(text, 7), of(text, 8)), (vec![a], vec![b]));
+        assert_eq!(of(text, 99), [a, b, later], "of no such version the text tells");
+        assert_eq!(of(text.written_by(b), 7), [b]);
+        // Nothing was written over what nobody had asked for yet.
+        let under = writers.candidates_under(history.entry(over), text);
+        assert_eq!(under.collect::<Vec<OpId>>(), [a, b]);
     }
 
     #[test]

@@ -69,9 +69,12 @@ impl Before {
             if had.is_empty() {
                 had.extend(last_acknowledged_by(told, key, op));
             }
-            self.nothing.push((op.completed, had));
+            // One that is not explained says nothing of a removal.
+            if !misses(&had) {
+                self.nothing.push((op.completed, had));
+            }
         }
-        self.read.extend(seen.writes().into_iter().cloned());
+        self.read.extend(seen.bounds().into_iter().cloned());
         self.told.extend(seen.version());
     }
 

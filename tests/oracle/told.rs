@@ -73,8 +73,16 @@ pub(crate) enum Seen {
     Key,
     /// A value.
     Value(Write),
-    /// A list: the elements, each with the least version of its append, and the last as it was found.
-    List(Vec<Write>, Write),
+    /// A list.
+    List(Vec<Element>),
+}
+
+/// An element of a list that was found: its append with the greatest version that it was given, for it is held against
+/// others, and with the least, by which others are held against it. Of the last it is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Element {
+    found: Write,
+    bound: Write,
 }
 
 impl Seen {
@@ -83,16 +91,22 @@ impl Seen {
         match self {
             Self::Nothing | Self::Key => Vec::new(),
             Self::Value(found) => vec![found],
-            Self::List(elements, _) => elements.iter().collect(),
+            Self::List(elements) => elements.iter().map(|element| &element.found).collect(),
+        }
+    }
+
+    /// The same, as what comes later is held against them.
+    pub(crate) fn bounds(&self) -> Vec<&Write> {
+        match self {
+            Self::Nothing | Self::Key => Vec::new(),
+            Self::Value(found) => vec![found],
+            Self::List(elements) => elements.iter().map(|element| &element.bound).collect(),
         }
     }
 
     /// The version that the read was told.
     pub(crate) fn version(&self) -> Option<Version> {
-        match self {
-            Self::Nothing | Self::Key => None,
-            Self::Value(found) | Self::List(_, found) => Some(found.version),
-        }
+        self.writes().last().map(|last| last.version)
     }
 }
 
@@ -161,30 +175,29 @@ impl<'a> Told<'a> {
     /// A value, or the elements of a list, with the operations that wrote it and the version told.
     fn shown(&self, (value, by, version): (&Json, &Json, Option<Version>)) -> Seen {
         let write = |text: &Json, by: &Json, told: Option<Version>| {
-            let unknown = Write {
-                op: None,
-                f: None,
-                element: text.as_str().map(str::to_owned),
-                invoked: 0,
-                end: NEVER,
-                version: told.unwrap_or_default(),
+            let Some(by) = by.as_u64() else {
+                let element = text.as_str().map(str::to_owned);
+                let version = told.unwrap_or_default();
+                let (op, f, invoked, end) = (None, None, 0, NEVER);
+                let unknown = Write { op, f, element, invoked, end, version };
+                return Element { found: unknown.clone(), bound: unknown };
             };
-            let Some(by) = by.as_u64() else { return unknown };
             let op = &self.files.ops[usize::try_from(by).expect("a number")];
-            let least = versions(op, op.key()).into_iter().min();
-            Write::of(op, told.or(least).unwrap_or_default())
+            let given = versions(op, op.key());
+            let with = |version: Option<&Version>| {
+                Write::of(op, told.or(version.copied()).unwrap_or_default())
+            };
+            Element { found: with(given.iter().max()), bound: with(given.iter().min()) }
         };
         match value {
             Json::Null => Seen::Nothing,
             Json::Array(elements) => {
-                let of = |(i, element): (usize, &Json)| write(element, &by[i], None);
-                let last = elements.len() - 1;
-                Seen::List(
-                    elements.iter().enumerate().map(of).collect(),
-                    write(&elements[last], &by[last], version),
-                )
+                let of = |(i, element): (usize, &Json)| {
+                    write(element, &by[i], version.filter(|_| i + 1 == elements.len()))
+                };
+                Seen::List(elements.iter().enumerate().map(of).collect())
             }
-            value => Seen::Value(write(value, by, version)),
+            value => Seen::Value(write(value, by, version).found),
         }
     }
 
@@ -202,12 +215,12 @@ impl<'a> Told<'a> {
                 write.removes() && !explained(&[&of_key.puts, &of_key.appends], write, completed)
             }
             (Seen::Value(found), _) => found.comes_before(write),
-            (Seen::List(elements, _), Some(_)) => {
-                elements.iter().all(|there| there.element != write.element)
+            (Seen::List(elements), Some(_)) => {
+                elements.iter().all(|there| there.found.element != write.element)
                     && !explained(&[&of_key.removals, &of_key.puts], write, completed)
             }
             // What ends a list ends its first element before the others.
-            (Seen::List(elements, _), None) => elements[0].comes_before(write),
+            (Seen::List(elements), None) => elements[0].found.comes_before(write),
         }
     }
 

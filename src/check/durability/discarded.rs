@@ -55,13 +55,16 @@ impl Kept {
         for snapshot in facts.evidence.finals.iter().filter(|snapshot| snapshot.up) {
             for (key, stored) in &snapshot.data {
                 match stored.value {
-                    Some(value) => kept.keep(facts.writers.candidates(*key, value)),
+                    Some(value) => {
+                        kept.keep(facts.writers.candidates_of(*key, value, stored.version));
+                    }
                     None => kept.keep(facts.writers.writer(*key, None, stored.version)),
                 }
             }
             for (key, list) in &snapshot.lists {
-                let of_element =
-                    |(_, value): &(Version, Value)| facts.writers.candidates(*key, *value);
+                let of_element = |(version, value): &(Version, Value)| {
+                    facts.writers.candidates_of(*key, *value, *version)
+                };
                 kept.keep(list.iter().flat_map(of_element));
             }
         }
