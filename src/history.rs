@@ -160,7 +160,7 @@ impl Function {
 
 /// An operation: its invocation and, once there is one, its completion.
 ///
-/// Kept small, a million of them in 88 MB: what few operations have is in [`History::contents`].
+/// Kept small, a million of them in 96 MB: what few operations have is in [`History::contents`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// When the client invoked it.

@@ -194,6 +194,13 @@ impl Promise {
 pub enum SettlesWithin {
     /// So long at the most, but for a chance that is as good as none.
     Span(Span),
+    /// The same, and as long again whenever what had settled begins anew, which may be at any time.
+    Anew {
+        /// How long.
+        within: Span,
+        /// What begins anew, and why, in words.
+        why: &'static str,
+    },
     /// That cannot be said.
     Unsaid {
         /// Why not, in words.
@@ -207,7 +214,7 @@ impl SettlesWithin {
     pub fn whole_seconds(self) -> Option<Span> {
         const SECOND: u64 = 1_000_000_000;
         match self {
-            Self::Span(span) => {
+            Self::Span(span) | Self::Anew { within: span, .. } => {
                 let seconds = span.nanos().div_ceil(SECOND).min(Span::MAX.nanos() / SECOND);
                 Some(Span::from_secs(seconds))
             }

@@ -36,8 +36,16 @@ const WEAK: [(&str, &[&str], &[&str]); 6] = [
 ];
 
 /// The configurations that keep what they promise.
-const SAFE: [&str; 5] =
-    ["every-safeguard", "every-safeguard-varied", "fixed-leader", "sync-in-memory", "quorum-reads"];
+const SAFE: [&str; 8] = [
+    "every-safeguard",
+    "every-safeguard-varied",
+    "fixed-leader",
+    "sync-in-memory",
+    "quorum-reads",
+    "hybrid",
+    "lists",
+    "clears",
+];
 
 fn subject(name: &str) -> Subject {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/fuzz/{name}.toml"));

@@ -1,7 +1,8 @@
 //! Sound and complete on known ground: with every safeguard nothing is lost under crashes, power losses and
 //! partitions, and with any one of them taken away the checker that should tell tells.
 //!
-//! The schedules are drawn: a case is a pure function of its seed.
+//! The schedules are drawn: a case is a pure function of its seed. `KNOWN_GROUND_CASES=100000` plays as many of each kind
+//! of random settings.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -235,9 +236,15 @@ fn draw_settings(rng: &mut ChaCha8Rng, nodes: u16) -> Vec<String> {
     sets
 }
 
+/// The seeds of random settings: as many as the environment says, or as there is time for.
+fn seeds(usual: u64) -> impl ParallelIterator<Item = u64> {
+    let cases = std::env::var("KNOWN_GROUND_CASES").ok().map(|cases| cases.parse());
+    (0..cases.map_or(usual, |cases| cases.expect("a number of cases"))).into_par_iter()
+}
+
 #[test]
 fn whatever_is_promised_is_kept() {
-    (0..10_000_u64).into_par_iter().for_each(|seed| {
+    seeds(10_000).for_each(|seed| {
         let nodes = [2, 3, 3, 4, 5][usize::try_from(seed % 5).expect("small")];
         let mut rng = ChaCha8Rng::seed_from_u64(!seed);
         let sets = draw_settings(&mut rng, nodes);
@@ -333,7 +340,7 @@ fn draw_more_settings(rng: &mut ChaCha8Rng, sets: &mut Vec<String>) {
 /// A `Cut` of the replicated log on a full disk once left a hole in the numbered log, and the simulation panicked.
 #[test]
 fn whatever_is_promised_is_kept_whatever_happens() {
-    (0..5_000_u64).into_par_iter().for_each(|seed| {
+    seeds(5_000).for_each(|seed| {
         let nodes = [2, 3, 3, 4, 5][usize::try_from(seed % 5).expect("small")];
         let mut rng = ChaCha8Rng::seed_from_u64(!seed);
         let mut sets = draw_settings(&mut rng, nodes);

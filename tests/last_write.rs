@@ -153,6 +153,14 @@ fn only_followers_that_are_up_are_held_against_the_leader() {
     assert_eq!((last.followers, last.differing, last.agreed_after()), (1, 0, ms(0)));
 }
 
+/// What differs may end with the follower that differs, and begin no more when it comes back.
+#[test]
+fn a_follower_that_dies_differs_no_more() {
+    let crash = "[[fault]]\nat = \"2200ms\"\nfor = \"5s\"\ncrash = \"n3\"\n";
+    let last = last_write(&(writes(&[("1s", "city"), ("2s", "weather")]) + crash), &[]);
+    assert_eq!((last.followers, last.differing, last.agreed_after()), (2, 1, ms(100)));
+}
+
 /// A closed loop that the end of the fault phase stops: the last write is the last that is answered.
 #[test]
 fn a_workload_without_a_number_of_operations_ends_with_its_last_answer() {

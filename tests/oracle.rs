@@ -55,10 +55,10 @@ const ORACLES: &[fn(&Files, &mut Claims)] = &[
     ending::liveness,
     lag::replication_lag,
     last_write::last_write,
+    clients_and_data,
     outcome::faults,
     outcome::settled,
     outcome::verdict,
-    clients_and_data,
 ];
 
 /// What clients were told, and what became of the data.

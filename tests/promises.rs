@@ -526,13 +526,36 @@ clog = { from = "n1" }
     assert_eq!(judged(&broken, Convergence), Violation);
 }
 
+/// An election may begin at any time where heartbeats may be lost, or may come later than a follower's patience lasts.
+#[test]
+fn where_leaders_may_be_given_up_what_has_settled_may_begin_anew() {
+    let anew = |settings: &str| {
+        let story = format!(
+            "[protocol.leader-follower]\n[protocol.leader-follower.failover]\n{settings}\n"
+        );
+        let scenario = scenario(&story);
+        match scenario.protocol.settles_within(&scenario.config) {
+            SettlesWithin::Anew { .. } => true,
+            SettlesWithin::Span(_) => false,
+            SettlesWithin::Unsaid { why } => panic!("{why}: {story}"),
+        }
+    };
+    let elects = "election = 'lowest-id'\nheartbeat = '50ms'\ntimeout = '150ms'\n[network]\n";
+    assert!(!anew(&format!("{elects}delay = '99ms'")));
+    assert!(anew(&format!("{elects}loss = '1%'")));
+    assert!(anew(&format!("{elects}delay = {{ exponential = '10ms' }}")), "a few are slow");
+    assert!(!anew("[network]\nloss = '1%'"), "nobody is elected");
+}
+
 #[test]
 fn what_cannot_be_said_is_said_to_be_so() {
     let unsaid = |story: &str| {
         let scenario = scenario(story);
         match scenario.protocol.settles_within(&scenario.config) {
             SettlesWithin::Unsaid { why } => why,
-            SettlesWithin::Span(span) => panic!("{span}: {story}"),
+            SettlesWithin::Span(span) | SettlesWithin::Anew { within: span, .. } => {
+                panic!("{span}: {story}")
+            }
         }
     };
     let plain = "[protocol.leader-follower]\n";

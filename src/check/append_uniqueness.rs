@@ -36,6 +36,9 @@ struct Repeated {
 type Appended = BTreeMap<(KeyId, Value), (OpId, u64)>;
 
 pub(super) fn check(facts: &Facts<'_>) -> Finding {
+    if !facts.asks_for(&[Function::Append]) {
+        return Finding::of(None, vec![("appends", 0)]);
+    }
     let appended = appended(facts);
     let mut figures = vec![("appends", 0)];
     let acknowledged = facts.evidence.history.entries().iter();

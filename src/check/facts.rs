@@ -52,6 +52,8 @@ pub(super) struct Facts<'a> {
     pub(super) writers: Writers<'a>,
     /// Completed gets, lists of keys and reads of everything.
     pub(super) reads: u64,
+    /// How often each function was invoked, in the order of [`Function::ALL`].
+    asked: [u64; Function::ALL.len()],
     /// One more than the highest client that completed an operation.
     pub(super) clients: usize,
     /// The nodes that are up.
@@ -92,6 +94,7 @@ impl<'a> Facts<'a> {
             evidence: *evidence,
             writers: Writers::of(evidence.history),
             reads: 0,
+            asked: [0; Function::ALL.len()],
             clients: 0,
             live: Vec::new(),
             newest: vec![None; keys],
@@ -223,6 +226,7 @@ impl<'a> Facts<'a> {
             if entry.is_ok() {
                 self.clients = self.clients.max(entry.client.0 as usize + 1);
             }
+            self.asked[entry.function as usize] += 1;
             match entry.function {
                 Function::Put | Function::Append => {}
                 Function::Get | Function::ReadAll | Function::List => {
@@ -247,6 +251,12 @@ impl<'a> Facts<'a> {
                 Function::Clear => {}
             }
         }
+    }
+
+    /// Whether any of these functions was invoked: where none was, a checker of what they do need not read the history,
+    /// which for a long one is most of what it costs.
+    pub(super) fn asks_for(&self, functions: &[Function]) -> bool {
+        functions.iter().any(|function| self.asked[*function as usize] > 0)
     }
 
     /// A write on one key as it explains what a read found: with the greatest version it was given.

@@ -168,9 +168,12 @@ impl Finding {
         if bounds.suffice(property) {
             return self;
         }
-        let keys: Vec<String> =
-            property.needed_bounds().iter().map(|key| format!("`check.{key}`")).collect();
-        let why = format!("the scenario does not set {}", keys.join(" or "));
+        // Not by `format!`: most runs have two of these.
+        let mut why = String::with_capacity(100);
+        for (place, key) in property.needed_bounds().iter().enumerate() {
+            why += if place == 0 { "the scenario does not set " } else { " or " };
+            why.extend(["`check.", key, "`"]);
+        }
         Self { verdict: Verdict::Unchecked(why), ..self }
     }
 }
@@ -241,7 +244,8 @@ pub fn visibility(history: &History) -> Vec<Freshness> {
 }
 
 /// Why it is too soon to say that something will not hold in the end: the cluster was still settling as `settle` ran
-/// out, and that is less than it may need. One that has settled, or has nothing more to come, will not change.
+/// out, and that is less than it may need, or less than that before something began anew. One that has settled, or has
+/// nothing more to come, will not change.
 fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<String> {
     let Settlement::Unsettled { waiting_for } = evidence.settlement else { return None };
     let Config { duration, settle, .. } = *evidence.config;
@@ -249,12 +253,23 @@ fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<Str
         return None;
     }
     let needs = match (settles, settles.whole_seconds()) {
-        (SettlesWithin::Span(_), Some(needed)) if needed > settle => {
+        (SettlesWithin::Span(_) | SettlesWithin::Anew { .. }, Some(needed)) if needed > settle => {
             format!(
                 "which is less than these settings may need; with `settle = \"{needed}\"` it could be told"
             )
         }
         (SettlesWithin::Span(_), _) => return None,
+        (SettlesWithin::Anew { within, why }, _) => {
+            let changes = evidence.leaderships.iter();
+            let last = changes.flat_map(|led| [Some(led.from), led.until]).flatten().max();
+            // What changed before that belongs to the settling that was to be over by then.
+            let is_anew = |at: &Time| *at > Time::ZERO + duration + within;
+            let last = last.filter(|at| is_anew(at) && evidence.ended_at.since(*at) < within)?;
+            let within = within.short();
+            format!(
+                "but who leads changed at {last} s, and these settings may need {within} again whenever {why}"
+            )
+        }
         (SettlesWithin::Unsaid { why }, _) => {
             format!("and how long these settings may need cannot be said, because {why}")
         }
@@ -345,6 +360,40 @@ mod tests {
         assert_eq!(held(always, None).judged, ExpectedVerdict::Violation);
         let never = held(Promise::Never { why: "" }, Some("a message is on its way"));
         assert_eq!(never.judged, ExpectedVerdict::Allowed);
+    }
+
+    /// A leader was given up for want of heartbeats as the time was nearly over, and the next one was not yet known.
+    #[test]
+    fn what_begins_anew_has_its_time_once_more() {
+        let judged = |changed: u64, settles: SettlesWithin| {
+            let mut story = Story::new(3);
+            story.put("c1", "city", "Raleigh").at(1).ok(60_000).version(9);
+            story.settles_for(Span::from_secs(59));
+            story.leads(1, 1, 0, Some(changed)).leads(2, 2, changed, None);
+            let waiting_for = vec!["n3: waits for n2 to lead".to_owned()];
+            story.settlement(Settlement::Unsettled { waiting_for });
+            let judge = |evidence: &Evidence<'_>| {
+                let always = Promise::Always { why: "" };
+                let promises = Promises::default().with(Property::Liveness, always);
+                judge(evidence, &promises, &Incidents::NONE, settles)
+            };
+            let reports = story.evidence(judge);
+            let liveness = reports.into_iter().find(|report| report.property == Property::Liveness);
+            liveness.expect("it is judged")
+        };
+        let within = Span::from_secs(20);
+        let anew = SettlesWithin::Anew { within, why: "a heartbeat is lost" };
+        let late = judged(59_500, anew);
+        assert_eq!(late.judged, ExpectedVerdict::Unknown, "{late:?}");
+        let Verdict::Unknown(why) = late.verdict else { panic!("{late:?}") };
+        let told = "but who leads changed at 59.500000000 s, and these settings may need 20s again whenever a heartbeat is lost";
+        assert!(why.contains(told), "{why}");
+        // That was long enough ago; that was part of the first settling; and here nothing begins anew.
+        for (changed, settles) in
+            [(35_000, anew), (15_000, anew), (59_500, SettlesWithin::Span(within))]
+        {
+            assert_eq!(judged(changed, settles).judged, ExpectedVerdict::Violation, "{changed}");
+        }
     }
 
     #[test]

@@ -88,6 +88,9 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
 impl Graves {
     /// `None` when nothing was deleted.
     fn of(facts: &Facts<'_>) -> Option<Self> {
+        if !facts.asks_for(&[Function::Delete, Function::Clear]) {
+            return None;
+        }
         let history = facts.evidence.history;
         let mut deletes = vec![Vec::new(); facts.newest.len()];
         let mut any = false;

@@ -34,7 +34,6 @@
 //! broken itself, and says nothing of a removal.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
@@ -77,24 +76,36 @@ impl Known {
     }
 }
 
+/// How many keys a page of a session's index has.
+const PAGE: usize = 64;
+
 /// What a session has done, by key.
 #[derive(Debug, Default)]
 struct Session {
-    places: BTreeMap<KeyId, u32>,
+    /// For each key one more than its place in `keys`, or 0: in pages, of which a session has those that it needs.
+    pages: Vec<Option<Box<[u32; PAGE]>>>,
     keys: Vec<OnKey>,
 }
 
 impl Session {
     fn get(&mut self, key: KeyId) -> Option<&mut OnKey> {
-        self.places.get(&key).map(|place| &mut self.keys[*place as usize])
+        let page = self.pages.get(key.0 as usize / PAGE)?.as_ref()?;
+        let place = page[key.0 as usize % PAGE].checked_sub(1)?;
+        Some(&mut self.keys[place as usize])
     }
 
     fn entry(&mut self, key: KeyId) -> &mut OnKey {
-        let place = *self.places.entry(key).or_insert(self.keys.len() as u32) as usize;
-        if place == self.keys.len() {
-            self.keys.push(OnKey::default());
+        let page = key.0 as usize / PAGE;
+        if self.pages.len() <= page {
+            self.pages.resize_with(page + 1, || None);
         }
-        &mut self.keys[place]
+        let place = &mut self.pages[page].get_or_insert_with(|| Box::new([0; PAGE]));
+        let place = &mut place[key.0 as usize % PAGE];
+        if *place == 0 {
+            self.keys.push(OnKey::default());
+            *place = self.keys.len() as u32;
+        }
+        &mut self.keys[*place as usize - 1]
     }
 }
 

@@ -346,6 +346,9 @@ impl Tally {
 }
 
 fn reads_of_failed_writes(facts: &Facts<'_>) -> u64 {
+    if facts.reads == 0 {
+        return 0;
+    }
     let history = facts.evidence.history;
     let failed = |op: OpId| !history.entry(op).may_have_happened();
     if !history

@@ -326,7 +326,11 @@ impl Story {
     }
 
     pub(super) fn without_settling(&mut self) -> &mut Self {
-        self.config.settle = Span::ZERO;
+        self.settles_for(Span::ZERO)
+    }
+
+    pub(super) fn settles_for(&mut self, settle: Span) -> &mut Self {
+        self.config.settle = settle;
         self
     }
 

@@ -61,6 +61,12 @@ fn text(scenario: &Scenario, promises: &Promises, settles: SettlesWithin) -> Str
             let needed = settles.whole_seconds().unwrap_or_default();
             format!("may need {needed} after everything has healed, and `settle` is {settle}")
         }
+        SettlesWithin::Anew { why, .. } => {
+            let needed = settles.whole_seconds().unwrap_or_default();
+            format!(
+                "may need {needed} after everything has healed, and again whenever {why}; `settle` is {settle}"
+            )
+        }
         SettlesWithin::Unsaid { why } => {
             format!("may need nobody can say how long, because {why}; `settle` is {settle}")
         }
@@ -89,7 +95,9 @@ fn condition(promise: Promise) -> Option<String> {
 
 fn document(name: &str, scenario: &Scenario, promises: &Promises, settles: SettlesWithin) -> Value {
     let (within, unsaid) = match settles {
-        SettlesWithin::Span(span) => (Some(span.nanos()), None),
+        SettlesWithin::Span(within) | SettlesWithin::Anew { within, .. } => {
+            (Some(within.nanos()), None)
+        }
         SettlesWithin::Unsaid { why } => (None, Some(why)),
     };
     let promise = |property: Property| {

@@ -45,16 +45,26 @@ impl Made {
                 ValueKind::Text(_) => None,
             })
         };
-        let clients = history.entries().iter().map(|entry| entry.client.0 as usize + 1).max();
-        let arrivals = clients.unwrap_or(0);
-        let place = |client: ClientId| (client.0 as usize).min(arrivals);
-        let mut from = vec![0; arrivals + 2];
+        // How many operations each client made values by, as far as these tell.
+        let (mut counts, mut of_arrivals): (Vec<u32>, u32) = (Vec::new(), 0);
         for (_, client, index) in made() {
-            let count = &mut from[place(client) + 1];
+            let client = client.0 as usize;
+            let count = if client == ClientId::ARRIVALS.0 as usize {
+                &mut of_arrivals
+            } else {
+                if counts.len() <= client {
+                    counts.resize(client + 1, 0);
+                }
+                &mut counts[client]
+            };
             *count = (*count).max(index as u32 + 1);
         }
-        for client in 0..=arrivals {
-            from[client + 1] += from[client];
+        let arrivals = counts.len();
+        let place = |client: ClientId| (client.0 as usize).min(arrivals);
+        counts.push(of_arrivals);
+        let mut from = vec![0; arrivals + 2];
+        for (client, count) in counts.into_iter().enumerate() {
+            from[client + 1] = from[client] + count;
         }
         let mut by = vec![Self::NONE; from[arrivals + 1] as usize];
         for (op, client, index) in made() {

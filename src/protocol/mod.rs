@@ -162,6 +162,12 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
         false
     }
 
+    /// Whether it says where replicas differ, in rounds that go on for as long as they do. In the end nobody waits for
+    /// these: whether replicas are equal says more.
+    fn compares(&self) -> bool {
+        false
+    }
+
     /// Tells `note` every write it has to do with, so that a write can be followed from node to node.
     ///
     /// Asked only where a single write is looked at, never on the common path. A protocol that leaves it out is
@@ -478,6 +484,9 @@ pub struct NodeSnapshot {
     pub blocked: Vec<NodeId>,
     /// What it still means to do, each in a few words: replication under way, writes unanswered. Empty: idle.
     pub pending: Vec<String>,
+    /// The same of what it means to do for one other node alone, and whom: where that node stays down for good it will
+    /// never be done, and nobody waits for it.
+    pub owed: Vec<(NodeId, String)>,
     /// What it stores.
     pub data: BTreeMap<KeyId, Stored>,
     /// The lists among it: the elements of each key that was appended to, in the order of their versions.
@@ -500,6 +509,7 @@ impl NodeSnapshot {
             peers: Vec::new(),
             blocked: Vec::new(),
             pending: Vec::new(),
+            owed: Vec::new(),
             data: BTreeMap::new(),
             lists: BTreeMap::new(),
         }

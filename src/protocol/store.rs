@@ -174,10 +174,19 @@ impl Store {
         }
     }
 
-    /// Removes what a key holds without a trace, if that is a tombstone of this version.
+    /// Removes the tombstone of this version without a trace, be it what a key holds or what a list has ended before
+    /// its elements.
     pub fn purge(&mut self, key: KeyId, version: Version) {
-        let slot = self.slot(key);
-        slot.take_if(|held| held.value.is_none() && held.version == version);
+        let is_it = |held: &mut Stored| held.value.is_none() && held.version == version;
+        match self.lists.get_mut(&key) {
+            Some(list) => list.floor.take_if(is_it),
+            None => self.slot(key).take_if(is_it),
+        };
+    }
+
+    /// Every tombstone, those among them that elements of a list are above.
+    pub fn tombstones(&self) -> impl Iterator<Item = (KeyId, Stored)> + '_ {
+        self.all_but_elements().filter(|(_, stored)| stored.value.is_none())
     }
 
     /// Takes a delete that leaves nothing. Where the key holds nothing it is [`Applied::Known`].

@@ -62,6 +62,7 @@ fn status(node: &NodeSnapshot, writers: &Writers<'_>, names: &Names) -> Value {
         }
         shown
     };
+    let owed = node.owed.iter().map(|(_, what)| what);
     json!({
         "node": node.node.to_string(),
         "up": node.up,
@@ -73,7 +74,7 @@ fn status(node: &NodeSnapshot, writers: &Writers<'_>, names: &Names) -> Value {
         "mode": node.mode,
         "peers": ids(&node.peers),
         "blocked": ids(&node.blocked),
-        "pending": node.pending,
+        "pending": node.pending.iter().chain(owed).collect::<Vec<_>>(),
         "keys": node.visible().count(),
         "tombstones": node.data.values().filter(|stored| stored.value.is_none()).count(),
         "data": node.data.iter().map(stored).collect::<Vec<_>>(),

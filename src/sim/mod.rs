@@ -130,7 +130,12 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let generated = config.workload.as_ref().and_then(|workload| workload.operations);
         // What the scenario promises to invoke, up to a few million; beyond that growing costs nothing.
         let operations = generated.unwrap_or(0).min(4_000_000) as usize + config.script.len();
-        let mut kernel = Kernel::new(seed, config.ties, operations, Trace::new(notes.trace));
+        let mut kernel = Kernel::new(
+            seed,
+            config.ties,
+            (config.cluster.nodes, operations),
+            Trace::new(notes.trace),
+        );
         let moments = Moments::of(config);
         if moments.is_some() {
             kernel.reserve_orders(config.faults.len() as u64);
@@ -334,7 +339,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         boot: u32,
         message: P::Message,
     ) {
-        self.kernel.in_flight -= u64::from(!message.is_background());
+        self.kernel.arrives(to, &message);
         if self.slots[to.index()].is_up() {
             self.kernel.counts.delivered += 1;
             // Not through `handle`, so that the message moves once less.
@@ -557,10 +562,9 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let ordinal = self.ordinals.message(to, kind);
         let id = id.child(Cause::Send, u64::from(to.0) | u64::from(kind) << 16, ordinal);
         self.kernel.counts.sent += 1;
-        let counted = u64::from(!message.is_background());
         let boot = self.slots[from.index()].boot;
         if from == to {
-            self.kernel.in_flight += counted;
+            self.kernel.departs(to, &message);
             let what = What::Message { to, from, boot, message };
             self.kernel.schedule(self.kernel.now, id, what);
             return;
@@ -575,11 +579,11 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         match fate {
             // As a rule: nothing copies the message on its way into the queue.
             Fate::Arrives { at, copy: None } => {
-                self.kernel.in_flight += counted;
+                self.kernel.departs(to, &message);
                 self.kernel.schedule(at, id, What::Message { to, from, boot, message });
             }
             Fate::Arrives { .. } | Fate::Slowed { .. } => {
-                self.kernel.in_flight += counted;
+                self.kernel.departs(to, &message);
                 self.put_on_its_way((from, to, boot), id, message, fate);
             }
             fate @ (Fate::Lost | Fate::Blocked) => {
@@ -593,7 +597,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                 }
             }
             Fate::Held { fault } => {
-                self.kernel.in_flight += counted;
+                self.kernel.departs(to, &message);
                 let event = Event { id, what: What::Message { to, from, boot, message } };
                 self.held.push((fault, event, self.network.take_slowness()));
             }
@@ -613,7 +617,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             Fate::Arrives { at, copy } => {
                 if let Some(copy_at) = copy {
                     self.kernel.counts.duplicated += 1;
-                    self.kernel.in_flight += u64::from(!message.is_background());
+                    self.kernel.departs(to, &message);
                     let what = What::Message { to, from, boot, message: message.clone() };
                     self.kernel.schedule(copy_at, id.child(Cause::Duplicate, 0, 0), what);
                 }
@@ -637,7 +641,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
     ) {
         let copy = copy.map(|copy_at| {
             self.kernel.counts.duplicated += 1;
-            self.kernel.in_flight += u64::from(!message.is_background());
+            self.kernel.departs(to, &message);
             let what = What::Message { to, from, boot, message: message.clone() };
             let id = id.child(Cause::Duplicate, 0, 0);
             self.kernel.schedule_revocable(copy_at, id, what)

@@ -399,11 +399,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             match event.what {
                 // The process took it and died: its sender hears nothing.
                 What::Message { to, from, message, .. } => {
-                    self.kernel.in_flight -= u64::from(!message.is_background());
+                    self.kernel.arrives(to, &message);
                     self.kernel.lose((from, to), false);
                 }
-                What::Refused { message, .. } => {
-                    self.kernel.in_flight -= u64::from(!message.is_background());
+                What::Refused { to, message, .. } => {
+                    self.kernel.arrives(to, &message);
                 }
                 // The process took it and died: the client hears nothing.
                 What::Request { .. } => self.kernel.counts.lost += 1,
@@ -412,6 +412,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             }
         }
         self.end_leadership(node);
+        self.look_at_differences();
         if let Some(watch) = &mut self.watch {
             let disk = &self.slots[node.index()].disk;
             let left = (&disk.image(), disk.had_records());
@@ -433,6 +434,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.slots[node.index()].down_for_good = false;
         self.forget_crashes(node);
         self.boot(node, id.child(Cause::Boot, node.0.into(), 0));
+        self.look_at_differences();
         if self.moments.is_some() && self.is_up(node) {
             self.happens(node, Milestone::Restarts, 1);
         }

@@ -11,7 +11,7 @@
 //! that has started in its place.
 
 use crate::id::NodeId;
-use crate::protocol::{Input, Message, Protocol};
+use crate::protocol::{Input, Protocol};
 use crate::rng::{CausalId, Cause};
 
 use super::Simulation;
@@ -45,14 +45,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         }
         let id = id.child(Cause::Refusal, from.0.into(), 0);
         let packet = refusal(id, (from, to));
-        let counted = u64::from(!message.is_background());
         match self.network.decide(packet, self.kernel.now, &self.kernel.draws) {
             fate @ (Fate::Arrives { .. } | Fate::Slowed { .. }) => {
-                self.kernel.in_flight += counted;
+                self.kernel.departs(to, &message);
                 self.send_back(id, What::Refused { to, from, boot, message }, fate);
             }
             Fate::Held { fault } => {
-                self.kernel.in_flight += counted;
+                self.kernel.departs(to, &message);
                 let event = Event { id, what: What::Refused { to, from, boot, message } };
                 self.held.push((fault, event, self.network.take_slowness()));
             }
@@ -103,7 +102,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         boot: u32,
         message: P::Message,
     ) {
-        self.kernel.in_flight -= u64::from(!message.is_background());
+        self.kernel.arrives(to, &message);
         let slot = &self.slots[from.index()];
         if !slot.is_up() || slot.boot != boot {
             if self.kernel.trace.wanted() {

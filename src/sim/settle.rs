@@ -3,7 +3,10 @@
 //! After `duration` everything heals and nobody invokes anything more. From then on the simulation looks, ever
 //! less often, whether the cluster has settled: no operation under way, nothing that a node still means to do, no
 //! message on its way, replicas equal; and where nodes lead and a majority is up, somebody who does, and nobody who takes
-//! another for the leader. And the guard against time that never advances.
+//! another for the leader. What is meant for a node that stays down for good nobody waits for: no protocol can know that
+//! it will not come back, and what is sent until it is confirmed is sent to it for ever. Nor do messages that compare
+//! replicas keep a cluster from having settled when its time is over: they go on for as long as replicas differ. And the
+//! guard against time that never advances.
 
 use crate::config::{Config, ExpectedState, Workload};
 use crate::id::{KeyId, NodeId};
@@ -13,7 +16,7 @@ use crate::rng::{CausalId, Cause};
 use crate::time::{Span, Time};
 
 use super::Simulation;
-use super::event::{Event, What};
+use super::event::{Event, InFlight, What};
 use super::node::Slot;
 use super::queue::{EventQueue, MOST_PENDING};
 
@@ -138,14 +141,14 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// looked at only when all that costs less to see is as it should be.
     fn has_settled(&self) -> bool {
         let any_down = self.slots.iter().any(|slot| !slot.is_up() && !slot.down_for_good);
-        if self.clients.busy > 0 || self.kernel.in_flight > 0 || any_down || self.lacks_leader() {
+        if self.clients.busy > 0 || self.in_flight().meant > 0 || any_down || self.lacks_leader() {
             return false;
         }
         let leader = self.leader();
         let mut first: Option<NodeSnapshot> = None;
         for node in NodeId::all(self.config.cluster.nodes) {
             let snapshot = self.snapshot(node);
-            if !snapshot.pending.is_empty() || follows_another(&snapshot, leader) {
+            if self.to_do(&snapshot).next().is_some() || follows_another(&snapshot, leader) {
                 return false;
             }
             match &first {
@@ -155,6 +158,25 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             }
         }
         self.clients.waiting_for(self.config, self.kernel.now).is_empty()
+    }
+
+    /// What a node still means to do.
+    fn to_do<'b>(&'b self, snapshot: &'b NodeSnapshot) -> impl Iterator<Item = &'b String> {
+        let owed = snapshot.owed.iter();
+        let owed = owed.filter(|(whom, _)| !self.slots[whom.index()].down_for_good);
+        snapshot.pending.iter().chain(owed.map(|(_, what)| what))
+    }
+
+    /// The messages that are on their way to nodes that are up or will be.
+    fn in_flight(&self) -> InFlight {
+        let mut all = InFlight::default();
+        for (slot, to) in self.slots.iter().zip(&self.kernel.in_flight) {
+            if !slot.down_for_good {
+                all.meant += to.meant;
+                all.comparing += to.comparing;
+            }
+        }
+        all
     }
 
     /// Whether nobody leads although somebody did, or stood for it, and a majority is up.
@@ -177,14 +199,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             }
         }
         for snapshot in &snapshots {
-            waiting
-                .extend(snapshot.pending.iter().map(|what| format!("{}: {what}", snapshot.node)));
+            waiting.extend(self.to_do(snapshot).map(|what| format!("{}: {what}", snapshot.node)));
         }
-        if self.kernel.in_flight > 0 {
-            waiting.push(match self.kernel.in_flight {
-                1 => "a message is on its way".to_owned(),
-                many => format!("{many} messages are on their way"),
-            });
+        let in_flight = self.in_flight();
+        match in_flight.meant - in_flight.comparing {
+            0 => {}
+            1 => waiting.push("a message is on its way".to_owned()),
+            many => waiting.push(format!("{many} messages are on their way")),
         }
         if self.lacks_leader() {
             waiting.push("somebody to lead".to_owned());

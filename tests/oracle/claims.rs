@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::files::Files;
+use super::leaders::leaderships;
 
 /// What a plain recomputation finds of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +71,17 @@ fn judged(files: &Files, property: &str, found: Found) -> &'static str {
     }
 }
 
-/// Whether the cluster was still settling as `settle` ran out, and that is less than its settings may need.
+/// Whether the cluster was still settling as `settle` ran out, and that is less than its settings may need, or less than
+/// that since somebody began or ended to lead, where that may happen at any time.
 fn is_too_soon(files: &Files) -> bool {
     let (duration, settle) = (span(files, "duration"), span(files, "settle"));
-    files.report["settled"]["outcome"] == "unsettled"
-        && files.ended_ns() >= duration + settle
-        && files.settles_within_ns.is_none_or(|needed| needed > settle)
+    if files.report["settled"]["outcome"] != "unsettled" || files.ended_ns() < duration + settle {
+        return false;
+    }
+    let Some((needed, anew)) = files.settles else { return true };
+    let changes = leaderships(files).into_iter().flat_map(|led| [Some(led.from_ns), led.until_ns]);
+    let last = changes.flatten().max().unwrap_or(0);
+    needed > settle || anew && last > duration + needed && files.ended_ns() - last < needed
 }
 
 /// A length of time that every scenario of the generator sets.

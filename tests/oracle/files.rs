@@ -34,8 +34,8 @@ pub(crate) struct Files {
     pub(crate) states: Vec<Node>,
     /// `trace.txt`.
     trace: String,
-    /// `settles_within_ns` of `splitbrain promises`.
-    pub(crate) settles_within_ns: Option<u64>,
+    /// How long the settings may need to settle, as `splitbrain promises` says, and whether it may begin anew.
+    pub(crate) settles: Option<(u64, bool)>,
 }
 
 /// What is asked of a node.
@@ -142,6 +142,12 @@ pub(crate) struct Node {
     pub(crate) data: BTreeMap<String, Held>,
 }
 
+impl Node {
+    pub(crate) fn leads(&self) -> bool {
+        self.role.as_deref() == Some("leader")
+    }
+}
+
 /// What a node holds for a key; a tombstone has no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
@@ -207,8 +213,9 @@ impl Files {
             nodes: array(&nodes["end"]).iter().map(node).collect(),
             states: array(&nodes["states"]).iter().map(node).collect(),
             trace: result.trace.clone().unwrap_or_default(),
-            settles_within_ns: match scenario.protocol.settles_within(&scenario.config) {
-                SettlesWithin::Span(span) => Some(span.nanos()),
+            settles: match scenario.protocol.settles_within(&scenario.config) {
+                SettlesWithin::Span(span) => Some((span.nanos(), false)),
+                SettlesWithin::Anew { within, .. } => Some((within.nanos(), true)),
                 SettlesWithin::Unsaid { .. } => None,
             },
         };

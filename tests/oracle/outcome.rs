@@ -54,12 +54,20 @@ fn waiting_for(files: &Files) -> Vec<String> {
     for node in files.nodes.iter().filter(|node| !node.up && !is_down_for_good(files, node)) {
         waiting.push(format!("{} is down", node.name));
     }
+    // What is to be sent until it is confirmed will be sent for ever to a node that stays down.
+    let is_for_nobody = |what: &&String| {
+        files
+            .nodes
+            .iter()
+            .any(|node| !node.up && what.ends_with(&format!(" to be sent to {} again", node.name)))
+    };
     for node in &files.nodes {
-        waiting.extend(node.pending.iter().map(|what| format!("{}: {what}", node.name)));
+        let pending = node.pending.iter().filter(|what| !is_for_nobody(what));
+        waiting.extend(pending.map(|what| format!("{}: {what}", node.name)));
     }
     let messages = |line: &&&str| line.ends_with("is on its way") || line.ends_with("on their way");
     waiting.extend(said.iter().filter(messages).map(|line| (*line).to_owned()));
-    let leads = |node: &&Node| node.up && node.role.as_deref() == Some("leader");
+    let leads = |node: &&Node| node.up && node.leads();
     // Of several of one term, whichever.
     let leader = files.nodes.iter().filter(leads).rev().max_by_key(|node| node.term);
     let up = files.live().count();

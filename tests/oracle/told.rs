@@ -226,8 +226,7 @@ impl<'a> Told<'a> {
 
     /// Who leads at the end: the node of the highest term, where there is one.
     pub(crate) fn leader(&self) -> Option<&'a Node> {
-        let leaders: Vec<&Node> =
-            self.files.live().filter(|node| node.role.as_deref() == Some("leader")).collect();
+        let leaders: Vec<&Node> = self.files.live().filter(|node| node.leads()).collect();
         let term = leaders.iter().map(|node| node.term).max()?;
         let mut of_term = leaders.into_iter().filter(|node| node.term == term);
         of_term.next().filter(|_| of_term.next().is_none())

@@ -3,7 +3,9 @@
 //! Every interval a node sends a digest of each range of keys to one peer, to the peers in turn. The peer answers with
 //! its entries of the ranges whose digests differ from its own; the node takes what is newer there and sends back what
 //! is newer here. (Dynamo compares Merkle trees, section 4.7; this is such a tree of one level.) Both merge by last
-//! write wins, so a delete that left no tombstone on one side loses to the value on the other.
+//! write wins, so a delete that left no tombstone on one side loses to the value on the other. What a node tells of is
+//! durable here first: a leader that forgot it would stamp another write the same, or take one in again that is tried
+//! again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
@@ -15,6 +17,7 @@ use crate::id::{KeyId, NodeId, Version};
 use crate::protocol::Context;
 
 use super::apply::contents;
+use super::journal::Then;
 use super::message::{Entry, Message, entry_text};
 use super::{LeaderFollower, Timer};
 
@@ -123,14 +126,15 @@ impl LeaderFollower {
                 });
                 if ranges != 0 {
                     let entries = self.entries_of(ranges, cx).collect();
-                    let answer = AntiEntropy::Differences { ranges, entries };
-                    cx.send(from, Message::AntiEntropy(answer));
+                    let message = AntiEntropy::Differences { ranges, entries };
+                    self.once_durable(Then::Compare { to: from, message }, cx);
                 }
             }
             AntiEntropy::Differences { ranges, entries } => {
                 let newer = self.newer_than(ranges, &entries, cx);
                 if !newer.is_empty() {
-                    cx.send(from, Message::AntiEntropy(AntiEntropy::Newer(newer)));
+                    let message = AntiEntropy::Newer(newer);
+                    self.once_durable(Then::Compare { to: from, message }, cx);
                 }
                 self.merge(&entries, cx);
             }

@@ -124,10 +124,7 @@ impl LeaderFollower {
     /// Puts `store` in the place of this node's, and says what that changes.
     pub(super) fn replace_store(&mut self, store: Store, cx: &mut Context<'_, Self>) {
         let before = std::mem::replace(&mut self.store, store);
-        let tombstones = self.store.iter().filter(|(_, stored)| stored.value.is_none());
-        if let Some(oldest) = tombstones.map(|(_, stored)| stored.version).min() {
-            self.bury(oldest, cx);
-        }
+        self.bury_all(cx);
         for Entry { stored: Stored { version, .. }, .. } in contents(&self.store) {
             self.stamping.sees(version.timestamp);
             self.leading.has_stamped(version, self.me);

@@ -16,10 +16,11 @@ use crate::id::{KeyId, NodeId, Version};
 use crate::protocol::wal::{Log, Policy};
 use crate::protocol::{Context, DiskError, DiskImage, File, Origin, RequestId, Ticket};
 
+use super::anti_entropy::AntiEntropy;
 use super::checkpoint::{Checkpoints, Snapshot, Unreadable};
 use super::leader::Accepted;
 use super::log::{LogEntry, Position};
-use super::message::{Entry, FullState, InSync, StateOrder};
+use super::message::{Entry, FullState, InSync, Message, StateOrder};
 use super::{Config, LeaderFollower, Timer};
 
 const LOG: File = File(0);
@@ -108,6 +109,8 @@ pub(super) enum Then {
     Vote { to: NodeId, term: u32, granted: bool },
     /// Leader: answer a retried append, which has been accepted before.
     Repeated(RequestId, Version),
+    /// Tell another replica what is stored here: the two differ.
+    Compare { to: NodeId, message: AntiEntropy },
     /// Replica: tell the coordinator of a read that what it wrote back is here.
     Repaired { coordinator: NodeId, read: RequestId },
 }
@@ -274,7 +277,7 @@ impl LeaderFollower {
                 Record::Install { position, entries } => self.recover_install(position, &entries),
                 Record::Ballot { .. } => {}
                 Record::Checkpoint(snapshot) => self.restore(snapshot, cx),
-                Record::Purge { key, version } => self.store.purge(key, version),
+                Record::Purge { key, version } => self.purge_one(key, version),
                 Record::Overwrite(entry) => self.overwrite(entry, cx),
                 Record::Seen { newest, stamped } => {
                     self.stamping.sees(newest);
@@ -369,6 +372,7 @@ impl LeaderFollower {
             Then::RequestVotes { term, pre } => self.request_votes(term, pre, cx),
             Then::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
             Then::Repeated(request, version) => self.answer_repeated(request, version, cx),
+            Then::Compare { to, message } => cx.send(to, Message::AntiEntropy(message)),
             Then::Repaired { coordinator, read } => self.confirm_repair(coordinator, read, cx),
         }
     }

@@ -126,7 +126,7 @@ impl Leading {
         self.unanswered.get_mut(place).filter(|pending| pending.version == version)
     }
 
-    /// What the leader still means to do.
+    /// What the leader still means to do, but for what it owes single followers.
     pub(super) fn pending(&self) -> Vec<String> {
         let mut pending = Vec::new();
         let unanswered = self.unanswered.iter().filter(|pending| !pending.answered).count();
@@ -134,12 +134,16 @@ impl Leading {
             let what = if unanswered == 1 { "write awaits" } else { "writes await" };
             pending.push(format!("{unanswered} {what} confirmations"));
         }
-        if !self.unconfirmed.is_empty() {
-            let count = self.unconfirmed.len();
-            let what = if count == 1 { "write is" } else { "writes are" };
-            pending.push(format!("{count} unconfirmed {what} to be sent again"));
-        }
         pending
+    }
+
+    /// What the leader still means to send to each follower.
+    pub(super) fn owed(&self) -> Vec<(NodeId, String)> {
+        let owed = |(follower, count): (NodeId, usize)| {
+            let what = if count == 1 { "write is" } else { "writes are" };
+            (follower, format!("{count} unconfirmed {what} to be sent to {follower} again"))
+        };
+        self.unconfirmed.of_each_follower().into_iter().map(owed).collect()
     }
 }
 

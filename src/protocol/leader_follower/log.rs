@@ -6,8 +6,11 @@
 
 use std::fmt;
 
+use crate::id::{KeyId, Version};
 use crate::protocol::store::Store;
 
+use super::apply::apply;
+use super::config::Rules;
 use super::message::Entry;
 
 /// Where a log is at: the term and the index of an entry; (0, 0) before the first.
@@ -53,12 +56,14 @@ pub(super) struct Log {
     /// What the entries up to the base made of the store.
     before: Store,
     entries: Vec<LogEntry>,
+    /// The tombstones that were purged, and up to which index the log went then, in order.
+    purged: Vec<(u64, KeyId, Version)>,
 }
 
 impl Log {
     /// A log of which only the state at `base` is known.
     pub(super) const fn from_state(base: Position, before: Store) -> Self {
-        Self { base, before, entries: Vec::new() }
+        Self { base, before, entries: Vec::new(), purged: Vec::new() }
     }
 
     /// The last entry's position.
@@ -114,12 +119,32 @@ impl Log {
     /// Cuts off everything behind `index`, which is at or above the base: what is cut off, oldest first.
     pub(super) fn cut_behind(&mut self, index: u64) -> Vec<LogEntry> {
         let keep = usize::try_from(index.saturating_sub(self.base.index)).unwrap_or(usize::MAX);
+        for (at, ..) in &mut self.purged {
+            *at = (*at).min(index);
+        }
         self.entries.split_off(keep.min(self.entries.len()))
     }
 
-    /// The state before the first entry, and the entries: what to rebuild a store from.
-    pub(super) const fn parts(&self) -> (&Store, &Vec<LogEntry>) {
-        (&self.before, &self.entries)
+    /// A tombstone was purged: it is not to come back when the store is made of the log once more.
+    pub(super) fn purged(&mut self, key: KeyId, version: Version) {
+        self.purged.push((self.last().index, key, version));
+    }
+
+    /// The store that the log makes.
+    pub(super) fn store(&self, rules: Rules) -> Store {
+        let mut store = self.before.clone();
+        let mut purged = self.purged.iter().peekable();
+        let mut purge = |store: &mut Store, index| {
+            while let Some((_, key, version)) = purged.next_if(|(at, ..)| *at <= index) {
+                store.purge(*key, *version);
+            }
+        };
+        purge(&mut store, self.base.index);
+        for (entry, index) in self.entries.iter().zip(self.base.index + 1..) {
+            apply(&mut store, entry.entry, rules);
+            purge(&mut store, index);
+        }
+        store
     }
 }
 

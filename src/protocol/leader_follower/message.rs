@@ -455,6 +455,11 @@ impl Contract for Message {
         )
     }
 
+    #[inline]
+    fn compares(&self) -> bool {
+        matches!(self, Self::AntiEntropy(AntiEntropy::Differences { .. } | AntiEntropy::Newer(_)))
+    }
+
     fn carries(&self, note: &mut dyn FnMut(Carried)) {
         let mut writes = |entries: &[Entry]| {
             entries.iter().for_each(|entry| note(Carried::write(entry.key, entry.stored)));

@@ -235,6 +235,7 @@ impl Protocol for LeaderFollower {
             mode: self.config.mode.name(),
             peers: NodeId::all(self.nodes).filter(|node| *node != self.me).collect(),
             pending: self.pending(),
+            owed: self.leading.owed(),
             data: self.store.to_map(),
             lists: self.store.to_lists(),
             ..NodeSnapshot::new(self.me, self.role())
@@ -253,6 +254,7 @@ impl Protocol for LeaderFollower {
 impl LeaderFollower {
     /// Takes up its role after its records have been read back.
     fn start(&mut self, disk: DiskOrigin, has_records: bool, cx: &mut Context<'_, Self>) {
+        self.bury_all(cx);
         if self.config.failover.is_on() {
             return self.take_place(disk == DiskOrigin::New, cx);
         }

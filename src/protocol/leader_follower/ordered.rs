@@ -191,6 +191,7 @@ impl LeaderFollower {
             cx.observe(Observation::Discard { key, stored, reason });
         }
         self.rebuild();
+        self.bury_all(cx);
         if index >= self.checkpointed {
             self.log_record(self.term(), || Record::Cut { behind: index }, cx);
         } else {
@@ -206,8 +207,7 @@ impl LeaderFollower {
 
     /// Makes the store what the log says.
     fn rebuild(&mut self) {
-        let (before, entries) = self.log.parts();
-        self.store = store_of(before, entries, self.config.rules());
+        self.store = self.log.store(self.config.rules());
     }
 
     /// Follower: the whole state at a position, in place of what it has.
@@ -339,13 +339,4 @@ impl LeaderFollower {
         self.store.clone_from(&store);
         self.log = Log::from_state(position, store);
     }
-}
-
-/// The store that `entries` make of the one before them.
-fn store_of(before: &Store, entries: &[LogEntry], rules: Rules) -> Store {
-    let mut store = before.clone();
-    for entry in entries {
-        apply(&mut store, entry.entry, rules);
-    }
-    store
 }

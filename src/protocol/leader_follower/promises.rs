@@ -270,7 +270,11 @@ fn append_uniqueness(config: &Config, scenario: &Scenario) -> Promise {
             why: "a put or a delete that its client gave up may arrive late and end a list",
         };
     }
-    let forgets = Hazards::NONE.and(Whose::Leader, forgets(config.wal.policy));
+    let mut forgets = Hazards::NONE.and(Whose::Leader, forgets(config.wal.policy));
+    if scenario.repairs_reads() {
+        // A read that finds an element that is not yet durable writes it to others: the leader alone forgets it.
+        forgets = forgets.and(Whose::Leader, &[Hazard::PowerLoss]);
+    }
     Promise::Unless {
         hazards: misordered(config, forgets),
         why: "the leader appends each element once, above what its clock has stamped before",
@@ -432,7 +436,12 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
     if config.anti_entropy.is_some() {
         let hazards = Hazards::NONE;
         // Whoever forgets is filled in, but for that.
-        let hazards = if counts { hazards.and(Whose::Leader, forgets(policy)) } else { hazards };
+        let mut hazards =
+            if counts { hazards.and(Whose::Leader, forgets(policy)) } else { hazards };
+        if counts && scenario.repairs_reads() {
+            // A read that finds what is not yet durable writes it to others.
+            hazards = hazards.and(Whose::Leader, &[Hazard::PowerLoss]);
+        }
         return Promise::Unless {
             hazards: hazards.and(Whose::Anyone, &[Hazard::DiskFull]),
             why: "replicas compare what they store, and each takes what the other has newer",

@@ -52,8 +52,12 @@ impl Unconfirmed {
         self.sent.is_empty()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.sent.len()
+    /// How many writes each follower has not confirmed that lacks any.
+    pub(super) fn of_each_follower(&self) -> BTreeMap<NodeId, usize> {
+        self.sent.keys().fold(BTreeMap::new(), |mut counts, (follower, _)| {
+            *counts.entry(*follower).or_default() += 1;
+            counts
+        })
     }
 
     /// A write was sent to a follower. No client waits for one with a sequence below `oldest_awaited`, if for any.

@@ -13,6 +13,9 @@
 //!
 //! Delays are those that one in a billion exceeds, chances that there are not one in ten million. Timers run on the
 //! slowest clock that the scenario has, be it by a fault: clocks keep what they have.
+//!
+//! Where heartbeats may be lost, or come so late that a leader is given up, an election may begin at any time, long
+//! after everything has healed: from then on the cluster may need as long again.
 
 use crate::config::{Config as Scenario, FaultAction, LinkOverride, Network, Patience};
 use crate::id::ClientId;
@@ -35,9 +38,13 @@ type Unsaid = &'static str;
 
 const ALL_LOST: Unsaid = "every message may be lost";
 
+const GIVEN_UP: &str = "a leader is given up whose heartbeats are lost, or late";
+
 pub(super) fn settles_within(config: &Config, scenario: &Scenario) -> SettlesWithin {
-    match Settling::of(config, scenario).and_then(Settling::total) {
-        Ok(span) => SettlesWithin::Span(span),
+    let settling = Settling::of(config, scenario);
+    match settling.and_then(|settling| Ok((settling.total()?, settling.may_elect_anew()))) {
+        Ok((within, true)) => SettlesWithin::Anew { within, why: GIVEN_UP },
+        Ok((within, false)) => SettlesWithin::Span(within),
         Err(why) => SettlesWithin::Unsaid { why },
     }
 }
@@ -171,6 +178,15 @@ impl<'a> Settling<'a> {
         };
         let once = [times(self.client_hop, 2), self.sync, times(self.hop, 2), self.sync];
         once.into_iter().fold(plus(confirmations.max(reads), flushed), plus)
+    }
+
+    /// Whether a leader may be given up that nothing is wrong with.
+    fn may_elect_anew(self) -> bool {
+        let failover = self.config.failover;
+        let latest = plus(self.timer(failover.heartbeat), self.hop);
+        failover.election != Election::None
+            && self.scenario.cluster.nodes > 1
+            && (self.lost > 0 || latest >= failover.timeout)
     }
 
     /// How long it may take until somebody leads, and all know it.

@@ -25,6 +25,23 @@ impl LeaderFollower {
         }
     }
 
+    /// The store is another, or was read back: sees to its tombstones.
+    pub(super) fn bury_all(&mut self, cx: &mut Context<'_, Self>) {
+        if self.config.tombstone_grace.is_some()
+            && let Some(oldest) = self.store.tombstones().map(|(_, stored)| stored.version).min()
+        {
+            self.bury(oldest, cx);
+        }
+    }
+
+    /// Removes a tombstone, now or as it was removed before; where the store is made of a log, whenever it is made anew.
+    pub(super) fn purge_one(&mut self, key: KeyId, version: Version) {
+        self.store.purge(key, version);
+        if self.config.failover.is_ordered() {
+            self.log.purged(key, version);
+        }
+    }
+
     /// Sets the timer, unless it runs out earlier already.
     fn purge_at(&mut self, at: i64, cx: &mut Context<'_, Self>) {
         if self.purge_at.is_none_or(|earlier| at < earlier) {
@@ -40,8 +57,7 @@ impl LeaderFollower {
     pub(super) fn purge(&mut self, cx: &mut Context<'_, Self>) {
         let Some(grace) = self.config.tombstone_grace else { return };
         self.purge_at = None;
-        let tombstones: Vec<(KeyId, Stored)> =
-            self.store.iter().filter(|(_, stored)| stored.value.is_none()).collect();
+        let tombstones: Vec<(KeyId, Stored)> = self.store.tombstones().collect();
         for (key, stored) in tombstones {
             let version = stored.version;
             if !self.is_past_grace(stored, cx.wall()) {
@@ -50,7 +66,7 @@ impl LeaderFollower {
                 // A purge that the log does not have would be undone by a restart: another time.
                 self.purge_at(cx.wall().0.saturating_add(nanos(grace)), cx);
             } else {
-                self.store.purge(key, version);
+                self.purge_one(key, version);
                 self.log_record(self.term(), || Record::Purge { key, version }, cx);
                 let reason = DiscardReason::Purged;
                 cx.observe(Observation::Discard { key, stored, reason });
