@@ -45,6 +45,22 @@ operation = [
 "#;
 
 #[test]
+fn a_read_of_everything_returns_lists_whole() {
+    let text = format!(
+        "protocol.leader-follower = {{ }}\nnetwork.delay = \"5ms\"\n{}",
+        THREE_APPENDS
+            .replace("get = { key = \"log\" }, expect = { value = \"c\" }", "read-all = { }")
+    );
+    let (scenario, result) = play(&text);
+    let (op, read) = result.history.iter().last().expect("four operations");
+    assert_eq!(read.function, Function::ReadAll);
+    let [item] = result.history.contents(op).expect("everything") else { panic!("one key") };
+    let elements = item.elements.iter().flatten();
+    let names: Vec<_> = elements.map(|value| scenario.config.names.value(*value)).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+}
+
+#[test]
 fn a_get_returns_the_list_and_every_replica_holds_it() {
     let text =
         format!("protocol.leader-follower = {{ }}\nnetwork.delay = \"5ms\"\n{THREE_APPENDS}");
