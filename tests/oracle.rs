@@ -42,6 +42,8 @@ mod sessions;
 mod staleness;
 #[path = "oracle/told.rs"]
 mod told;
+#[path = "oracle/wire.rs"]
+mod wire;
 
 /// Whoever says something of a run.
 const ORACLES: &[fn(&Files, &mut Claims)] = &[
@@ -59,6 +61,8 @@ const ORACLES: &[fn(&Files, &mut Claims)] = &[
     outcome::faults,
     outcome::settled,
     outcome::verdict,
+    wire::network,
+    wire::replay,
 ];
 
 /// What clients were told, and what became of the data.
@@ -80,9 +84,13 @@ const NOT_RECOMPUTED: &[(&str, &str)] = &[
     ("/seed", "is what the run was given"),
     ("/digest", "is of every event, with content that no file has"),
     ("/events", "counts events that have no line, such as a timer that comes too late"),
-    ("/last_write/", "TODO mine"),
-    ("/network/", "TODO mine"),
-    ("/warnings/", "TODO mine"),
+    (
+        "/network/sent",
+        "a message has no line where it is sent, and one may be on its way at the end",
+    ),
+    ("/network/duplicated", "a copy of a message looks like the message"),
+    ("/network/blocked", "what a partition blocks between clients and nodes has no line"),
+    ("/warnings/", "is in words"),
     ("/expectations/*/found", "is in words"),
     ("/expectations/*/name", "is in words, but for those of verdicts and bounds"),
     (
@@ -90,14 +98,14 @@ const NOT_RECOMPUTED: &[(&str, &str)] = &[
         "is what the settings promise: `splitbrain promises` tells it, and no run",
     ),
     ("/checks/*/why", "is what the settings promise: `splitbrain promises` tells it, and no run"),
-    ("/checks/*/voided_by/", "TODO mine"),
+    ("/checks/*/voided_by/", "is in words: what happened that the promise does not cover"),
     ("/checks/*/reason", "is in words"),
     ("/checks/*/mechanism", "takes a second run, in which every node is watched"),
     (
         "/checks/*/witness/",
         "is one case of several, in words; how many there are is computed again",
     ),
-    ("/checks/replay/", "TODO mine"),
+    ("/checks/replay/verdict", "takes what each disk had called durable, which no file has"),
 ];
 
 /// How many scenarios are tried.

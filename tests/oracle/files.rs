@@ -136,9 +136,6 @@ pub(crate) struct Node {
     pub(crate) leader: Option<String>,
     /// What it still meant to do.
     pub(crate) pending: Vec<String>,
-    /// How many keys it says that it has.
-    pub(crate) keys: u64,
-    pub(crate) tombstones: u64,
     pub(crate) data: BTreeMap<String, Held>,
 }
 
@@ -382,6 +379,9 @@ fn node(node: &Json) -> Node {
         elements: held["elements"].as_array().map(|all| all.iter().map(element).collect()),
     };
     let data = array(&node["data"]).iter().map(|one| (text(&one["key"]), held(one)));
+    let data: BTreeMap<String, Held> = data.collect();
+    let keys = data.values().filter(|held| held.value.is_some()).count();
+    assert_eq!((&node["keys"], &node["tombstones"]), (&keys.into(), &(data.len() - keys).into()));
     Node {
         name: text(&node["node"]),
         up: node["up"] == true,
@@ -389,9 +389,7 @@ fn node(node: &Json) -> Node {
         term: node["term"].as_u64().unwrap_or(0),
         leader: node["leader"].as_str().map(str::to_owned),
         pending: array(&node["pending"]).iter().map(text).collect(),
-        keys: node["keys"].as_u64().expect("a count"),
-        tombstones: node["tombstones"].as_u64().expect("a count"),
-        data: data.collect(),
+        data,
     }
 }
 
