@@ -4,6 +4,7 @@
 //! order, and it decides which came first.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use crate::config::Operation;
 use crate::id::{ClientId, FaultId, KeyId, NodeId, OpId, Value, Version};
@@ -159,7 +160,7 @@ impl Function {
 
 /// An operation: its invocation and, once there is one, its completion.
 ///
-/// Kept small, a million of them in 88 MB: what few operations have is in [`History::contents`].
+/// Kept small, a million of them in 96 MB: what few operations have is in [`History::contents`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// When the client invoked it.
@@ -269,14 +270,26 @@ impl Entry {
 }
 
 /// A key's place in what a list or a read of everything answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// The key.
     pub key: KeyId,
-    /// Its value; `None` in a list of keys.
+    /// Its value, of a list the last element; `None` in a list of keys.
     pub value: Option<Value>,
     /// The version of the value; `None` in a list of keys.
     pub version: Option<Version>,
+    /// Every element, in the order of their versions, where the key holds a list; `None` in a list of keys.
+    pub elements: Option<Box<[Value]>>,
+}
+
+impl Hash for Item {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (self.key, self.value, self.version).hash(hasher);
+        // Where there is no list nothing is added: an answer without one is what it was.
+        if let Some(elements) = &self.elements {
+            elements.hash(hasher);
+        }
+    }
 }
 
 /// What a node's key held when the node accepted a write of it: which write the new one was written over.

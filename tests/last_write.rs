@@ -110,6 +110,21 @@ fn a_follower_that_lags_differs_until_it_has_the_write() {
     assert_eq!(last_write(&(story + read), &[]), last);
 }
 
+/// A workload that writes is done at 2.1 s; what the script reads later is no write, and a network that changes makes none.
+#[test]
+fn a_read_of_the_script_comes_after_the_last_write_of_the_workload() {
+    let load = "[workload]\noperations = 2\nmix = { put = 1 }\nthink = \"1s\"\n";
+    let story = STORY.to_owned() + load;
+    let read = "[[operation]]\nat = \"5s\"\nclient = \"b\"\nget = { key = \"k1\" }\n";
+    let last = last_write(&story, &[]);
+    assert_eq!((last.at.nanos(), last.differing), (2_200_000_000, 1));
+    assert_eq!(last_write(&(story + read), &[]), last);
+    let reads = "[workload]\nmix = { get = 1 }\nthink = \"1s\"\n\
+                 [[change]]\nat = \"1s\"\nset = { \"network.loss\" = \"0%\" }\n";
+    let written = writes(&[("1s", "city"), ("2s", "weather")]) + reads;
+    assert_eq!(last_write(&written, &[]).at.nanos(), 2_100_000_000);
+}
+
 /// Where every write is on every follower when it is answered nothing differs, and that is over at once.
 #[test]
 fn where_all_confirm_nothing_differs() {
@@ -136,6 +151,14 @@ fn only_followers_that_are_up_are_held_against_the_leader() {
     let crash = "[[fault]]\nat = \"1500ms\"\nfor = \"5s\"\ncrash = \"n3\"\n";
     let last = last_write(&(writes(&[("1s", "city"), ("2s", "weather")]) + crash), &[]);
     assert_eq!((last.followers, last.differing, last.agreed_after()), (1, 0, ms(0)));
+}
+
+/// What differs may end with the follower that differs, and begin no more when it comes back.
+#[test]
+fn a_follower_that_dies_differs_no_more() {
+    let crash = "[[fault]]\nat = \"2200ms\"\nfor = \"5s\"\ncrash = \"n3\"\n";
+    let last = last_write(&(writes(&[("1s", "city"), ("2s", "weather")]) + crash), &[]);
+    assert_eq!((last.followers, last.differing, last.agreed_after()), (2, 1, ms(100)));
 }
 
 /// A closed loop that the end of the fault phase stops: the last write is the last that is answered.

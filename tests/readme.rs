@@ -524,6 +524,20 @@ timeout = "100ms"
 at = "1s"
 client = "user"
 put = { key = "k", value = "v", to = "n2" }
+[[operation]]
+at = "1s"
+client = "hasty"
+put = { key = "k", value = "twice" }
+timeout = "30ms"
+retries = 3
+[[operation]]
+at = "1400ms"
+client = "user"
+read-all = { from = "n1" }
+[[operation]]
+at = "1500ms"
+client = "user"
+clear = {}
 [[fault]]
 at = "2s"
 for = "2s"

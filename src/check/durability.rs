@@ -48,13 +48,17 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     let (mut acknowledged, mut lost) = (0, 0);
     let mut first: Option<(OpId, KeyId)> = None;
     let mut unjudged: Option<KeyId> = None;
+    let mut written = vec![false; facts.newest.len()];
     for (op, entry) in history.iter() {
         if !entry.is_ok() || !entry.is_write() {
             continue;
         }
         acknowledged += 1;
-        if entry.is_on_one_key() && thresholds[entry.key.0 as usize].is_none() {
-            unjudged = unjudged.or(Some(entry.key));
+        if entry.is_on_one_key() {
+            written[entry.key.0 as usize] = true;
+            if thresholds[entry.key.0 as usize].is_none() {
+                unjudged = unjudged.or(Some(entry.key));
+            }
         }
         if let Some(key) = lost_key(facts, &thresholds, (op, entry)) {
             lost += 1;
@@ -66,7 +70,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     let mut figures = vec![acked, ("lost_writes", lost)];
     if let Some(discarded) = discarded::discarded(facts, |op| is_lost(facts, &thresholds, op)) {
         figures.push(("discarded_writes", discarded.len() as u64));
-        figures.push(("written_keys", written_keys(facts)));
+        let written = written.iter().filter(|written| **written).count();
+        figures.push(("written_keys", written as u64));
     }
     let unknown = |reason: String| Finding::new(Verdict::Unknown(reason), vec![acked]);
     if acknowledged == 0 {
@@ -87,16 +92,6 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         return unknown(format!("{} holds {shown}, a version that no write was given", held.node));
     }
     Finding::of(first.map(|(op, key)| witness(facts, op, key, lost)), figures)
-}
-
-/// How many keys have an acknowledged write.
-fn written_keys(facts: &Facts<'_>) -> u64 {
-    let mut written = vec![false; facts.newest.len()];
-    let writes = facts.evidence.history.entries().iter().filter(|e| e.is_ok() && e.is_write());
-    for entry in writes.filter(|entry| entry.is_on_one_key()) {
-        written[entry.key.0 as usize] = true;
-    }
-    written.into_iter().filter(|written| *written).count() as u64
 }
 
 fn is_lost(facts: &Facts<'_>, thresholds: &[Option<Thresholds>], op: OpId) -> bool {
@@ -141,10 +136,8 @@ fn lost_key(
 /// Whether the append `entry` has its element in the list that the key shows.
 fn is_element(facts: &Facts<'_>, entry: &Entry) -> bool {
     let (Function::Append, Some(element)) = (entry.function, entry.value) else { return false };
-    let is_shown = |node: NodeId| facts.leader.is_none_or(|leader| leader == node);
-    let live = facts.evidence.finals.iter().filter(|node| node.up && is_shown(node.node));
-    let mut lists = live.filter_map(|node| node.lists.get(&entry.key));
-    lists.any(|list| list.iter().any(|(_, value)| *value == element))
+    let mut lists = facts.shown_lists(entry.key);
+    lists.any(|(_, list)| list.iter().any(|(_, value)| *value == element))
 }
 
 /// By key; `None` where what is held was written by no known operation.
@@ -153,7 +146,9 @@ fn thresholds(facts: &Facts<'_>) -> Vec<Option<Thresholds>> {
     // By key, the place until which a removal may have taken effect.
     let mut removed_until = vec![0; facts.shown.len()];
     let mut all_removed_until = 0;
-    for (op, entry) in history.iter() {
+    let removals =
+        if facts.asks_for(&[Function::Delete, Function::Clear]) { history.entries() } else { &[] };
+    for (op, entry) in (0..).map(OpId).zip(removals) {
         match entry.function {
             Function::Delete if entry.may_have_happened() => {
                 let until = &mut removed_until[entry.key.0 as usize];
@@ -272,7 +267,7 @@ fn last_seen(facts: &Facts<'_>, op: OpId, entry: &Entry, keepers: &[(NodeId, boo
             && read.is_ok()
             && read.key == entry.key
             && read.value.zip(read.version).is_some_and(|(value, version)| {
-                facts.writers.writer(read.key, Some(value), version) == Some(op)
+                facts.writers.found(read, read.key, value, version) == Some(op)
             })
     };
     let last =

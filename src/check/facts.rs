@@ -52,6 +52,8 @@ pub(super) struct Facts<'a> {
     pub(super) writers: Writers<'a>,
     /// Completed gets, lists of keys and reads of everything.
     pub(super) reads: u64,
+    /// How often each function was invoked, in the order of [`Function::ALL`].
+    asked: [u64; Function::ALL.len()],
     /// One more than the highest client that completed an operation.
     pub(super) clients: usize,
     /// The nodes that are up.
@@ -92,6 +94,7 @@ impl<'a> Facts<'a> {
             evidence: *evidence,
             writers: Writers::of(evidence.history),
             reads: 0,
+            asked: [0; Function::ALL.len()],
             clients: 0,
             live: Vec::new(),
             newest: vec![None; keys],
@@ -223,6 +226,7 @@ impl<'a> Facts<'a> {
             if entry.is_ok() {
                 self.clients = self.clients.max(entry.client.0 as usize + 1);
             }
+            self.asked[entry.function as usize] += 1;
             match entry.function {
                 Function::Put | Function::Append => {}
                 Function::Get | Function::ReadAll | Function::List => {
@@ -247,6 +251,12 @@ impl<'a> Facts<'a> {
                 Function::Clear => {}
             }
         }
+    }
+
+    /// Whether any of these functions was invoked: where none was, a checker of what they do need not read the history,
+    /// which for a long one is most of what it costs.
+    pub(super) fn asks_for(&self, functions: &[Function]) -> bool {
+        functions.iter().any(|function| self.asked[*function as usize] > 0)
     }
 
     /// A write on one key as it explains what a read found: with the greatest version it was given.
@@ -279,6 +289,21 @@ impl<'a> Facts<'a> {
         let from = self.cleared.partition_point(|(other, ..)| *other < op);
         let until = self.cleared.partition_point(|(other, ..)| *other <= op);
         from..until
+    }
+
+    /// The lists of `key` that clients can be shown at the end: the leader's, where one leads and knows the key, else those
+    /// of all live replicas.
+    pub(super) fn shown_lists(
+        &self,
+        key: KeyId,
+    ) -> impl Iterator<Item = (&'a NodeSnapshot, &'a [(Version, Value)])> {
+        let finals = self.evidence.finals.iter();
+        let knows =
+            |node: &&NodeSnapshot| Some(node.node) == self.leader && node.data.contains_key(&key);
+        let leader = finals.clone().find(knows).map(|node| node.node);
+        let live =
+            finals.filter(move |node| node.up && leader.is_none_or(|leader| leader == node.node));
+        live.filter_map(move |node| Some((node, node.lists.get(&key)?.as_slice())))
     }
 
     /// The keys that the clear `op` removed, each with the version of its removal.
@@ -361,20 +386,63 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The write of a value that was found with this version.
-    pub(super) fn found(&self, key: KeyId, value: Value, version: Version) -> Write {
-        match self.writers.writer(key, Some(value), version) {
+    /// The write of a value that `read` found with this version.
+    pub(super) fn found(&self, read: &Entry, key: KeyId, value: Value, version: Version) -> Write {
+        match self.writers.found(read, key, value, version) {
             Some(op) => Write { version, ..place(op, self.evidence.history.entry(op)) },
             None => Write::unknown(version),
         }
     }
 
-    /// The write of an element of a list.
-    pub(super) fn element(&self, key: KeyId, value: Value) -> Write {
+    /// The write of an element of a list that `read` found, as it sets a bound for others.
+    pub(super) fn element(&self, read: &Entry, key: KeyId, value: Value) -> Write {
+        self.element_with((read, key, value), Self::least)
+    }
+
+    /// The writes of the elements of a list that `read` found, as they set bounds for others. The last was told with its
+    /// version.
+    pub(super) fn bounds_of<'b>(
+        &'b self,
+        (read, key): (&'b Entry, KeyId),
+        list: &'b [Value],
+        last: Write,
+    ) -> impl Iterator<Item = Write> + 'b {
+        self.elements_with((read, key, list, last), Self::least)
+    }
+
+    /// The writes of the elements of a list that `read` found, as they are held against bounds.
+    pub(super) fn found_in<'b>(
+        &'b self,
+        (read, key): (&'b Entry, KeyId),
+        list: &'b [Value],
+        last: Write,
+    ) -> impl Iterator<Item = Write> + 'b {
+        self.elements_with((read, key, list, last), Self::greatest)
+    }
+
+    fn elements_with<'b>(
+        &'b self,
+        (read, key, list, last): (&'b Entry, KeyId, &'b [Value], Write),
+        version: fn(&Self, OpId, Version) -> Version,
+    ) -> impl Iterator<Item = Write> + 'b {
+        list.iter().enumerate().map(move |(place, value)| {
+            if place + 1 == list.len() {
+                last
+            } else {
+                self.element_with((read, key, *value), version)
+            }
+        })
+    }
+
+    fn element_with(
+        &self,
+        (read, key, value): (&Entry, KeyId, Value),
+        version: fn(&Self, OpId, Version) -> Version,
+    ) -> Write {
         let history = self.evidence.history;
-        let writer = self.writers.writer(key, Some(value), Version::default());
+        let writer = self.writers.found_element(read, key, value);
         let known = writer.and_then(|op| {
-            let version = self.least(op, history.entry(op).version?);
+            let version = version(self, op, history.entry(op).version?);
             Some(Write { version, ..place(op, history.entry(op)) })
         });
         known.unwrap_or_else(|| Write::unknown(Version::default()))
@@ -383,7 +451,9 @@ impl<'a> Facts<'a> {
     /// What a completed get found.
     pub(super) fn seen(&self, entry: &Entry) -> Seen {
         match (entry.value, entry.version) {
-            (Some(value), Some(version)) => Seen::Value(self.found(entry.key, value, version)),
+            (Some(value), Some(version)) => {
+                Seen::Value(self.found(entry, entry.key, value, version))
+            }
             _ => Seen::Nothing,
         }
     }

@@ -10,6 +10,7 @@
 //! What a node applies is noted only when the scenario sets the bound: it costs a note for each write on each node.
 //! Without the bound there is nothing to measure and nothing to break: the property is unchecked.
 
+use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Version};
 use crate::metrics::{Application, Latency};
 use crate::property::Property;
@@ -40,7 +41,9 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
             .if_bounded(Property::ReplicationLag, &evidence.config.bounds);
     };
     let lags = lags(facts, applications);
-    if applications.is_empty() && evidence.history.iter().any(|(_, e)| e.is_ok() && e.is_write()) {
+    if applications.is_empty()
+        && evidence.history.iter().any(|(op, e)| leaves_something(facts, op, e))
+    {
         let reason = "the protocol does not say what its nodes apply".to_owned();
         return Finding::new(Verdict::Unknown(reason), Vec::new());
     }
@@ -64,6 +67,18 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     };
     Finding::of(worst.map(|worst| witness(facts, worst, bound, count)), figures)
         .demanding(vec![demand])
+}
+
+/// Whether a write was acknowledged that some node must have applied: a delete of a key that was not there, and a clear of
+/// nothing, leave nothing to apply.
+fn leaves_something(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
+    entry.is_ok()
+        && match entry.function {
+            Function::Put | Function::Append => true,
+            Function::Delete => entry.existed != Some(false),
+            Function::Clear => !facts.cleared(op).is_empty(),
+            Function::Get | Function::List | Function::ReadAll => false,
+        }
 }
 
 /// Every acknowledged write on every live replica.
@@ -205,5 +220,18 @@ mod tests {
             silent.unknown(ReplicationLag),
             "the protocol does not say what its nodes apply"
         );
+    }
+
+    /// A store that is cleared while it is empty applies nothing, and whoever cleared it knows as much as before.
+    #[test]
+    fn a_clear_of_nothing_and_a_delete_of_nothing_lag_nowhere() {
+        let mut story = Story::new(2);
+        story.clear("c1", &[]).at(1).ok(4);
+        story.bounds(bound(1)).applies_nothing();
+        story.assert_valid(ReplicationLag);
+        story.delete("c1", "city").at(5).ok(6).existed(false);
+        story.assert_valid(ReplicationLag);
+        story.delete("c1", "city").at(7).ok(8).existed(true);
+        assert!(story.unknown(ReplicationLag).contains("does not say"));
     }
 }

@@ -9,6 +9,8 @@
 //! - at the end (`resurrected_keys`): what the leader holds where one leads, else the greatest version that a live replica
 //!   holds, is a value that was deleted.
 //!
+//! Each element of a list is a value of its key, under whatever newer ones it shows.
+//!
 //! A clear deletes the keys that it removed. A write whose outcome is unknown never completes, so it may take effect
 //! after the delete; a delete whose outcome is unknown promises nothing. A retried write has one end, whichever of its
 //! attempts shows: an attempt that arrives after the delete brings back what the client was long told about.
@@ -65,7 +67,17 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         let Some(Stored { value: Some(value), version }) = shown.map(|shown| shown.stored) else {
             continue;
         };
-        if let Some(revenant) = graves.rise(facts, (key, value, version), u32::MAX) {
+        let elements = facts
+            .shown_lists(key)
+            .filter(|(node, _)| node.data.get(&key).is_some_and(|held| held.version == version));
+        let elements =
+            elements.flat_map(|(_, list)| list).map(|(version, value)| (*value, *version));
+        let mut shown = std::iter::once((value, version)).chain(elements);
+        let risen = shown.find_map(|(value, version)| {
+            let writer = || facts.writers.writer(key, Some(value), version);
+            graves.rise(facts, (key, version), writer, u32::MAX)
+        });
+        if let Some(revenant) = risen {
             keys += 1;
             first = first.or(Some(revenant));
         }
@@ -79,6 +91,9 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
 impl Graves {
     /// `None` when nothing was deleted.
     fn of(facts: &Facts<'_>) -> Option<Self> {
+        if !facts.asks_for(&[Function::Delete, Function::Clear]) {
+            return None;
+        }
         let history = facts.evidence.history;
         let mut deletes = vec![Vec::new(); facts.newest.len()];
         let mut any = false;
@@ -116,15 +131,27 @@ impl Graves {
 
     /// The first key of which a completed read returned a deleted value.
     fn read(&self, facts: &Facts<'_>, op: OpId, entry: &Entry) -> Option<Revenant> {
-        let seen = |key: KeyId, value: Option<Value>, version: Option<Version>| {
-            let revenant = self.rise(facts, (key, value?, version?), entry.invoked_seq)?;
+        let history = facts.evidence.history;
+        let rise = |of, writer: &dyn Fn() -> Option<OpId>| {
+            let revenant = self.rise(facts, of, writer, entry.invoked_seq)?;
             Some(Revenant { read: Some(op), ..revenant })
         };
+        let seen = |key: KeyId, found: (Option<Value>, Option<Version>), list: Option<&[Value]>| {
+            let (value, version) = (found.0?, found.1?);
+            let element = |value: &Value| {
+                let version = facts.element(entry, key, *value).version;
+                rise((key, version), &|| facts.writers.found_element(entry, key, *value))
+            };
+            rise((key, version), &|| facts.writers.found(entry, key, value, version))
+                .or_else(|| list?.iter().find_map(element))
+        };
         match entry.function {
-            Function::Get => seen(entry.key, entry.value, entry.version),
+            Function::Get => seen(entry.key, (entry.value, entry.version), history.elements(op)),
             Function::ReadAll => {
-                let mut items = facts.evidence.history.contents(op)?.iter();
-                items.find_map(|item| seen(item.key, item.value, item.version))
+                let mut items = history.contents(op)?.iter();
+                items.find_map(|item| {
+                    seen(item.key, (item.value, item.version), item.elements.as_deref())
+                })
             }
             Function::Put
             | Function::Delete
@@ -138,13 +165,14 @@ impl Graves {
     fn rise(
         &self,
         facts: &Facts<'_>,
-        (key, value, version): (KeyId, Value, Version),
+        (key, version): (KeyId, Version),
+        writer: impl FnOnce() -> Option<OpId>,
         seq: u32,
     ) -> Option<Revenant> {
         let deletes = &self.deletes[key.0 as usize];
         let completed = deletes.partition_point(|deleted| deleted.completed_seq < seq);
         let latest = deletes[..completed].last()?;
-        let writer = facts.writers.writer(key, Some(value), version)?;
+        let writer = writer()?;
         let deleted = facts.evidence.history.entry(writer).end() < latest.invoked_seq;
         let delete = latest.op;
         deleted.then_some(Revenant { key, writer, delete, version, read: None })
@@ -233,6 +261,24 @@ mod tests {
         // One replica that is behind is convergence's affair.
         story.tombstone(1, "city", 9);
         story.assert_valid(Resurrection);
+    }
+
+    #[test]
+    fn an_element_that_was_deleted_is_caught_under_a_newer_one() {
+        let mut story = Story::new(2);
+        story.append("c1", "log", "a").at(1).ok(2).version(5);
+        story.delete("c1", "log").at(10).ok(12).version(9);
+        story.append("c1", "log", "b").at(13).ok(14).version(14);
+        story.lists(1, "log", &[("b", 14)]);
+        story.get("c2", "log", ("b", 14)).at(20).ok(22).finds_list(&[1]);
+        story.assert_valid(Resurrection);
+        let mut read = story.clone();
+        read.get("c2", "log", ("b", 14)).at(23).ok(24).finds_list(&[0, 1]);
+        read.read_all("c2", &[("log", "b", 14)]).at(25).ok(26).finds_list(&[0, 1]);
+        assert_eq!(read.figure(Resurrection, "reads_of_deleted"), 2);
+        assert_eq!(read.witness(Resurrection).write, Some(read.stamp(5)));
+        story.lists(2, "log", &[("a", 5), ("b", 14)]);
+        assert_eq!(story.figure(Resurrection, "resurrected_keys"), 1);
     }
 
     #[test]

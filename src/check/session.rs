@@ -20,19 +20,20 @@
 //! were told. A client has at most one operation under way.
 //!
 //! **Elements.** A read of a list that lacks an element breaks read your writes where the session had appended it, and
-//! monotonic reads where the session had read it, unless something that may have come later ended the list. An append
-//! of an element that the list had writes nothing.
+//! monotonic reads where the session had read it, unless something that may have come later ended the list. Whatever showed
+//! the element counts: a list, a read of everything, or a quorum, which tells the last element alone. An append of an
+//! element that the list had writes nothing.
 //!
 //! A read of everything, and a list of keys, is a read of every key: those it lacks were found absent, and of those in a
 //! list of keys it is only known that they were there. A read of nothing breaks a guarantee unless a removal explains it,
 //! and retried writes count with the version that claims least ([`super::facts`]). Operations that failed never happened.
 //!
-//! **A read of nothing leaves its mark** where it had to be explained by a removal: the session had read a value before, or
-//! the node that answers had acknowledged one. The session has then seen that removal, and a value older than every removal
-//! that it can have been is no monotonic read.
+//! **A read of nothing leaves its mark** where it had to be explained by a removal, and is: the session had read a value
+//! before, or the node that answers had acknowledged one. The session has then seen that removal, and a value older than
+//! every removal that it can have been is no monotonic read. One that something the session had read leaves unexplained is
+//! broken itself, and says nothing of a removal.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
@@ -75,24 +76,36 @@ impl Known {
     }
 }
 
+/// How many keys a page of a session's index has.
+const PAGE: usize = 64;
+
 /// What a session has done, by key.
 #[derive(Debug, Default)]
 struct Session {
-    places: BTreeMap<KeyId, u32>,
+    /// For each key one more than its place in `keys`, or 0: in pages, of which a session has those that it needs.
+    pages: Vec<Option<Box<[u32; PAGE]>>>,
     keys: Vec<OnKey>,
 }
 
 impl Session {
     fn get(&mut self, key: KeyId) -> Option<&mut OnKey> {
-        self.places.get(&key).map(|place| &mut self.keys[*place as usize])
+        let page = self.pages.get(key.0 as usize / PAGE)?.as_ref()?;
+        let place = page[key.0 as usize % PAGE].checked_sub(1)?;
+        Some(&mut self.keys[place as usize])
     }
 
     fn entry(&mut self, key: KeyId) -> &mut OnKey {
-        let place = *self.places.entry(key).or_insert(self.keys.len() as u32) as usize;
-        if place == self.keys.len() {
-            self.keys.push(OnKey::default());
+        let page = key.0 as usize / PAGE;
+        if self.pages.len() <= page {
+            self.pages.resize_with(page + 1, || None);
         }
-        &mut self.keys[place]
+        let place = &mut self.pages[page].get_or_insert_with(|| Box::new([0; PAGE]));
+        let place = &mut place[key.0 as usize % PAGE];
+        if *place == 0 {
+            self.keys.push(OnKey::default());
+            *place = self.keys.len() as u32;
+        }
+        &mut self.keys[*place as usize - 1]
     }
 }
 
@@ -261,15 +274,19 @@ impl Scan {
             }
             Function::ReadAll | Function::List => {
                 let Some(items) = history.contents(op) else { return };
-                let read = |key, seen, version| Read { op, entry, key, seen, version, list: None };
                 for item in items {
                     let seen = match (item.value, item.version) {
-                        (Some(value), Some(v)) => Seen::Value(facts.found(item.key, value, v)),
+                        (Some(value), Some(v)) => {
+                            Seen::Value(facts.found(entry, item.key, value, v))
+                        }
                         _ => Seen::Key,
                     };
                     let on_key = session.entry(item.key);
                     on_key.listed = Some(op);
-                    self.read(facts, answered_by, on_key, read(item.key, seen, item.version));
+                    let (key, version) = (item.key, item.version);
+                    let list = item.elements.as_deref();
+                    let read = Read { op, entry, key, seen, version, list };
+                    self.read(facts, answered_by, on_key, read);
                 }
                 for key in (0..facts.newest.len()).map(|key| KeyId(key as u32)) {
                     // A key that the session does not know may leave its mark, where it was ever removed.
@@ -278,7 +295,9 @@ impl Scan {
                     }
                     let on_key = session.entry(key);
                     if on_key.listed != Some(op) {
-                        self.read(facts, answered_by, on_key, read(key, Seen::Nothing, None));
+                        let (seen, version, list) = (Seen::Nothing, None, None);
+                        let read = Read { op, entry, key, seen, version, list };
+                        self.read(facts, answered_by, on_key, read);
                     }
                 }
             }
@@ -337,23 +356,19 @@ impl Scan {
         }
         if let Some((what, write)) = missed(facts, &mut on_key.read, read) {
             self.monotonic_reads.note(found((what, write), Earlier::ReadOf(write.op)));
-        } else if let Seen::Value(shown) = seen {
-            let completed = |op: &OpId| facts.evidence.history.entry(*op).completed_seq;
-            let contradicts = |(nothing, had): &&(OpId, Write)| {
-                !facts.may_return(key, had, &shown, completed(nothing))
-            };
-            if let Some((nothing, _)) = on_key.nothing.iter().find(contradicts) {
-                let earlier = Earlier::Operation(*nothing);
-                self.monotonic_reads.note(found((Broken::Returned, shown), earlier));
-            }
+        } else if let Some((nothing, shown)) = on_key.returned(facts, read) {
+            let earlier = Earlier::Operation(nothing);
+            self.monotonic_reads.note(found((Broken::Returned, shown), earlier));
         }
         match seen {
             Seen::Nothing => {
-                for had in had_been_there(facts, answered_by, on_key, (key, entry)) {
-                    // Unexplained it broke something, and says nothing of a removal.
-                    let explained = facts.is_removed(key, &had, entry.completed_seq);
-                    if explained && on_key.nothing.iter().all(|(_, other)| *other != had) {
-                        on_key.nothing.push((op, had));
+                let had = had_been_there(facts, answered_by, on_key, (key, entry));
+                // Unexplained it broke something, and says nothing of a removal.
+                if had.iter().all(|had| facts.is_removed(key, had, entry.completed_seq)) {
+                    for had in had {
+                        if on_key.nothing.iter().all(|(_, other)| *other != had) {
+                            on_key.nothing.push((op, had));
+                        }
                     }
                 }
             }
@@ -364,22 +379,53 @@ impl Scan {
 }
 
 impl OnKey {
+    /// A read of nothing, and what `read` shows from before any removal that it can have seen.
+    fn returned(&self, facts: &Facts<'_>, read: Read<'_>) -> Option<(OpId, Write)> {
+        if self.nothing.is_empty() {
+            return None;
+        }
+        let shown: Vec<Write> = match (read.seen, read.list) {
+            (Seen::Value(last), Some(list)) => {
+                facts.found_in((read.entry, read.key), list, last).collect()
+            }
+            (Seen::Value(shown), None) => vec![shown],
+            (Seen::Nothing | Seen::Key, _) => Vec::new(),
+        };
+        let completed = |op: OpId| facts.evidence.history.entry(op).completed_seq;
+        let contradicts = |(nothing, had): &(OpId, Write), shown: &Write| {
+            !facts.may_return(read.key, had, shown, completed(*nothing))
+        };
+        self.nothing.iter().find_map(|nothing| {
+            let shown = shown.iter().find(|shown| contradicts(nothing, shown))?;
+            Some((nothing.0, *shown))
+        })
+    }
+
     /// The session has read `write`, and with a list its elements.
     fn take(&mut self, facts: &Facts<'_>, read: Read<'_>, write: Write) {
         let version = read.version.unwrap_or(write.version);
         if self.read_greatest.is_none_or(|greatest| greatest.version < version) {
             self.read_greatest = Some(Mark { version, op: read.op });
         }
-        let function = write.op.map(|op| facts.evidence.history.entry(op).function);
-        let front = match function {
-            Some(Function::Append) => &mut self.read.list().appended,
-            _ => &mut self.read.registers,
+        let append = write.op.map(|op| facts.evidence.history.entry(op));
+        let append = append.filter(|by| by.function == Function::Append);
+        let elements: Vec<(Value, Write)> = match (read.list, append.and_then(|by| by.value)) {
+            (Some(list), _) => list
+                .iter()
+                .copied()
+                .zip(facts.bounds_of((read.entry, read.key), list, write))
+                .collect(),
+            // What a quorum tells of a list is its last element alone.
+            (None, Some(value)) => vec![(value, write)],
+            (None, None) => return self.read.registers.insert(write),
         };
-        front.insert(write);
-        if let Some(list) = read.list {
-            let element = |value: &Value| (*value, facts.element(read.key, *value));
-            self.read.list().elements = list.iter().map(element).collect();
-        }
+        let known = self.read.list();
+        elements.iter().for_each(|(_, element)| known.appended.insert(*element));
+        // Those that were missed stay known.
+        let mut there: Vec<Value> = elements.iter().map(|(value, _)| *value).collect();
+        there.sort_unstable();
+        known.elements.retain(|(value, _)| there.binary_search(value).is_err());
+        known.elements.extend(elements);
     }
 }
 
@@ -397,7 +443,12 @@ fn missed(facts: &Facts<'_>, known: &mut Known, read: Read<'_>) -> Option<(Broke
         return known.iter().find(|write| misses(seen, write)).map(|write| (what, *write));
     };
     // Whatever ends a list ends its first element before the others.
-    let first = list.first().map_or(seen, |value| Seen::Value(facts.element(key, *value)));
+    let first = match seen {
+        Seen::Value(last) => {
+            facts.found_in((entry, key), list, last).next().map_or(seen, Seen::Value)
+        }
+        Seen::Nothing | Seen::Key => seen,
+    };
     let mut registers = known.registers.iter();
     if let Some(write) = registers.find(|write| misses(first, write)) {
         return Some((what, *write));
@@ -505,19 +556,23 @@ fn reader(facts: &Facts<'_>, first: Break, write: Option<OpId>) -> OpId {
             return false;
         }
         let wrote = |value: Value, version: Version| {
-            facts.writers.writer(first.key, Some(value), version) == write
+            facts.writers.found(entry, first.key, value, version) == write
+        };
+        let appended =
+            |value: &Value| facts.writers.found_element(entry, first.key, *value) == write;
+        let shows = |value: Option<Value>, version: Option<Version>, list: Option<&[Value]>| {
+            let mut elements = list.unwrap_or_default().iter();
+            value.zip(version).is_some_and(|(value, version)| wrote(value, version))
+                || elements.any(appended)
         };
         match entry.function {
             Function::Get if entry.key == first.key => {
-                let elements = history.elements(*op).unwrap_or_default().iter();
-                let mut elements = elements.map(|value| (*value, Version::default()));
-                entry.value.zip(entry.version).is_some_and(|(value, v)| wrote(value, v))
-                    || elements.any(|(value, version)| wrote(value, version))
+                shows(entry.value, entry.version, history.elements(*op))
             }
             Function::ReadAll => {
                 let items = history.contents(*op).unwrap_or_default().iter();
                 let mut of_key = items.filter(|item| item.key == first.key);
-                of_key.any(|item| item.value.zip(item.version).is_some_and(|(v, at)| wrote(v, at)))
+                of_key.any(|item| shows(item.value, item.version, item.elements.as_deref()))
             }
             Function::Get
             | Function::Put
@@ -831,6 +886,19 @@ mod tests {
         let summary = only(&story, MonotonicReads).summary;
         assert!(summary.starts_with("c1: found city removed from n1"), "{summary}");
 
+        // One that had lost what the session had read since says nothing of the delete.
+        let mut lost = Story::new(3);
+        lost.put("c2", "city", "Durham").at(1).ok(2).version(5);
+        lost.delete("c2", "city").at(3).version(7);
+        lost.get("c1", "city", ("Durham", 5)).at(3).ok(4);
+        lost.put("c2", "city", "Apex").at(5).version(9);
+        lost.get("c1", "city", ("Apex", 9)).at(6).ok(7);
+        lost.miss("c1", "city").at(8).ok(9);
+        lost.put("c3", "city", "Cary").at(0).info(1).version(6);
+        only(&lost, MonotonicReads);
+        lost.get("c1", "city", ("Apex", 9)).at(10).ok(11);
+        assert_eq!(only(&lost, MonotonicReads).count, 1);
+
         // One that never had it may simply be behind.
         let mut story = Story::new(3);
         story.put("c2", "city", "Durham").at(1).ok(2).version(5);
@@ -871,6 +939,74 @@ mod tests {
         before.delete("c3", "city").at(0).ok(0).version(0);
         before.get("c1", "city", ("e3", 3)).at(7).ok(8).finds_list(&[2]);
         only(&before, ReadYourWrites);
+    }
+
+    #[test]
+    fn a_read_of_everything_shows_and_lacks_elements_as_a_get_does() {
+        let mut story = Story::new(2);
+        story.append("c2", "city", "e1").at(1).ok(2).version(1);
+        story.append("c2", "city", "e2").at(3).ok(4).version(2);
+        let mut shown = story.clone();
+        shown.read_all("c1", &[("city", "e2", 2)]).at(5).ok(6).finds_list(&[0, 1]);
+        all_valid(&shown);
+        shown.get("c1", "city", ("e2", 2)).at(7).ok(8).finds_list(&[1]);
+        let witness = only(&shown, MonotonicReads);
+        assert_eq!((witness.count, witness.operations), (1, vec![OpId(2), OpId(3)]));
+        // What was lacking once is still known.
+        shown.read_all("c1", &[("city", "e2", 2)]).at(9).ok(10).finds_list(&[1]);
+        assert_eq!(only(&shown, MonotonicReads).count, 2);
+
+        // A clock that was set back put e2 before e1: a read of everything that shows both misses neither.
+        let mut back = Story::new(2);
+        back.append("c1", "city", "e1").at(1).ok(2).version(9);
+        back.append("c1", "city", "e2").at(3).ok(4).version(2);
+        back.read_all("c1", &[("city", "e1", 9)]).at(5).ok(6).finds_list(&[1, 0]);
+        assert_eq!(only(&back, MonotonicWrites).count, 1);
+    }
+
+    #[test]
+    fn an_element_that_was_tried_again_around_a_delete_claims_as_little_as_it_can() {
+        let mut story = Story::new(2);
+        story.append("c2", "city", "e1").at(1).version(9).attempt(1);
+        story.append("c2", "city", "e2").at(2).version(12);
+        story.delete("c1", "city").at(3).ok(4).version(5);
+        // Under e2 it may be the second attempt, which came after the delete.
+        story.get("c1", "city", ("e2", 12)).at(6).ok(7).finds_list(&[0, 1]);
+        all_valid(&story);
+        // Where the first was what a list showed, the delete explains that it is gone; of the last it is known.
+        story.get("c1", "city", ("e2", 12)).at(8).ok(9).finds_list(&[1]);
+        all_valid(&story);
+        story.get("c3", "city", ("e1", 9)).at(10).ok(11).finds_list(&[0]);
+        story.get("c3", "city", ("e2", 12)).at(12).ok(13).finds_list(&[1]);
+        assert_eq!(only(&story, MonotonicReads).count, 1);
+    }
+
+    #[test]
+    fn an_element_that_a_quorum_told_alone_is_known() {
+        let mut story = Story::new(2);
+        story.append("c2", "city", "e1").at(1).ok(2).version(1);
+        story.append("c3", "city", "e2").at(1).ok(2).version(2);
+        story.get("c1", "city", ("e1", 1)).at(3).ok(4);
+        all_valid(&story);
+        story.get("c1", "city", ("e2", 2)).at(5).ok(6).finds_list(&[1]);
+        let summary = only(&story, MonotonicReads).summary;
+        assert!(summary.contains("then read a list of city without e1"), "{summary}");
+    }
+
+    #[test]
+    fn an_element_from_before_a_removal_that_was_seen_is_caught_under_a_newer_one() {
+        let mut story = Story::new(2);
+        story.append("c2", "city", "e1").at(1).ok(2).version(1);
+        story.get("c1", "city", ("e1", 1)).at(3).ok(4).finds_list(&[0]);
+        story.delete("c2", "city").at(5).ok(6).version(5);
+        story.miss("c1", "city").at(7).ok(8);
+        story.append("c2", "city", "e2").at(9).ok(10).version(9);
+        let mut ended = story.clone();
+        ended.get("c1", "city", ("e2", 9)).at(11).ok(12).finds_list(&[1]);
+        all_valid(&ended);
+        story.get("c1", "city", ("e2", 9)).at(11).ok(12).finds_list(&[0, 1]);
+        let summary = only(&story, MonotonicReads).summary;
+        assert!(summary.starts_with("c1: found city removed from n1"), "{summary}");
     }
 
     #[test]
@@ -944,14 +1080,16 @@ mod tests {
                         if had.is_empty() {
                             had.extend(last_acknowledged(history, key, nothing_entry));
                         }
-                        had.into_iter().any(|had| {
-                            let explains: Vec<Told> =
-                                removals(history, key, nothing_entry.completed_seq)
-                                    .filter(|removal| !is_older(history, *removal, had))
-                                    .collect();
-                            !explains.is_empty()
-                                && explains.iter().all(|removal| is_older(history, shown, *removal))
-                        })
+                        let explain = |had: Told| -> Vec<Told> {
+                            removals(history, key, nothing_entry.completed_seq)
+                                .filter(|removal| !is_older(history, *removal, had))
+                                .collect()
+                        };
+                        let explained: Vec<Vec<Told>> = had.into_iter().map(explain).collect();
+                        explained.iter().all(|removals| !removals.is_empty())
+                            && explained.iter().any(|removals| {
+                                removals.iter().all(|removal| is_older(history, shown, *removal))
+                            })
                     };
                     breaks[0] += u64::from(missed(&wrote));
                     breaks[1] += u64::from(missed(&read) || (0..before.len()).any(returned));

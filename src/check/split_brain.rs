@@ -8,17 +8,20 @@
 //! A write counts within a window when the node accepted it and answered it, ok, inside. The times are the node's: when
 //! a client far away asked, and when it heard or whether it still waited, has no part in what two leaders did. One that
 //! was accepted before the window, and answered within, counts for nobody: what it waited for it may have had before
-//! the other began. Of a protocol that does not say what its nodes accept, a write counts whose whole call, from its
-//! invocation to its completion at the client, lies inside: then what the node did certainly does.
+//! the other began. A clear that found nothing to remove, and an append of an element that its list had, wrote nothing and
+//! count for nobody. Of a protocol that does not say what its nodes accept, a write counts whose whole call, from its
+//! invocation to its completion at the client, lies inside: then what the node did certainly does. At the very instants at
+//! which a window begins and ends it may have come before or after, and it does not count.
 //!
 //! The *losing side* of a window is the leadership of the lower term, of equal terms the one that ended first. Its
 //! writes in windows (`losing_writes`) are those at stake; whether they are lost says [`super::durability`].
 
-use crate::history::ContestedWrite;
+use crate::history::{ContestedWrite, Entry, Function};
 use crate::id::{NodeId, OpId};
 use crate::metrics::Leadership;
 use crate::time::Time;
 
+use super::facts::Facts;
 use super::{Evidence, Finding, Witness, words};
 
 /// An acknowledged write: who answered, and when it took it in and answered it; of a protocol that does not say, when
@@ -29,6 +32,8 @@ struct Acknowledged {
     begun_at: Time,
     ended_at: Time,
     op: OpId,
+    /// Whether the times are the client's.
+    called: bool,
 }
 
 /// Two leaderships at once, with what each side acknowledged meanwhile.
@@ -42,8 +47,9 @@ struct Window {
     by_winner: Vec<OpId>,
 }
 
-pub(super) fn check(evidence: &Evidence<'_>) -> Finding {
-    let windows = windows(evidence);
+pub(super) fn check(facts: &Facts<'_>) -> Finding {
+    let evidence = &facts.evidence;
+    let windows = windows(facts);
     let mut losing: Vec<OpId> =
         windows.iter().flat_map(|window| window.by_loser.iter().copied()).collect();
     losing.sort_unstable();
@@ -57,19 +63,20 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Finding {
 }
 
 /// Every window, in the order in which they begin.
-fn windows(evidence: &Evidence<'_>) -> Vec<Window> {
+fn windows(facts: &Facts<'_>) -> Vec<Window> {
+    let evidence = &facts.evidence;
     let overlaps = overlaps(evidence);
     if overlaps.is_empty() {
         return Vec::new();
     }
-    let called = |(op, entry): (OpId, &crate::history::Entry)| {
-        let node = entry.node.filter(|_| entry.is_ok() && entry.is_write())?;
+    let called = |(op, entry): (OpId, &Entry)| {
+        let node = entry.node.filter(|_| entry.is_ok() && wrote(facts, op, entry))?;
         let (begun_at, ended_at) = (entry.invoked_at, entry.completed_at);
-        Some(Acknowledged { node, begun_at, ended_at, op })
+        Some(Acknowledged { node, begun_at, ended_at, op, called: true })
     };
     let noted = |write: &ContestedWrite| {
         let ContestedWrite { op, node, accepted_at: begun_at, answered_at: ended_at } = *write;
-        Acknowledged { node, begun_at, ended_at, op }
+        Acknowledged { node, begun_at, ended_at, op, called: false }
     };
     // Where both are known the call lies around what the node did, and adds nothing.
     let mut writes: Vec<Acknowledged> = evidence.history.iter().filter_map(called).collect();
@@ -84,12 +91,24 @@ fn windows(evidence: &Evidence<'_>) -> Vec<Window> {
     overlaps.into_iter().filter_map(window).collect()
 }
 
+/// Whether an acknowledged operation wrote anything.
+fn wrote(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
+    match entry.function {
+        Function::Put | Function::Delete => true,
+        Function::Clear => !facts.cleared(op).is_empty(),
+        Function::Append => !facts.is_repeated(op),
+        Function::Get | Function::List | Function::ReadAll => false,
+    }
+}
+
 /// The writes that `node` acknowledged from `from` to `until`, in the order of their invocations.
 fn within(writes: &[Acknowledged], node: NodeId, from: Time, until: Time) -> Vec<OpId> {
     let first = writes.partition_point(|write| (write.node, write.begun_at) < (node, from));
     let inside = |write: &&Acknowledged| write.node == node && write.begun_at <= until;
     let candidates = writes[first..].iter().take_while(inside);
-    let inside = candidates.filter(|write| write.ended_at <= until);
+    let surely = |write: &&Acknowledged| write.begun_at > from && write.ended_at < until;
+    let inside =
+        candidates.filter(|write| write.ended_at <= until && (!write.called || surely(write)));
     let mut operations: Vec<OpId> = inside.map(|write| write.op).collect();
     operations.sort_unstable();
     operations.dedup();
@@ -264,6 +283,35 @@ mod tests {
         }
     }
 
+    /// Two leaders, one of which does nothing but find its store empty, and the list as it should be.
+    #[test]
+    fn what_writes_nothing_is_no_sides_write() {
+        let mut story = Story::new(2);
+        story.leads(1, 1, 0, Some(400)).leads(2, 2, 200, None);
+        story.append("c3", "log", "a").at(10).ok(20).version(3).by(2);
+        story.put("c1", "city", "Raleigh").at(210).ok(220).by(1);
+        story.clear("c2", &[]).at(230).ok(240).by(2);
+        story.append("c3", "log", "a").at(250).ok(260).version(3).by(2);
+        story.miss("c4", "city").at(990).ok(1000).by(2);
+        story.assert_valid(SplitBrain);
+        story.clear("c2", &[("city", 9)]).at(270).ok(280).by(2);
+        assert_eq!(story.figure(SplitBrain, "windows"), 1);
+    }
+
+    /// A client without latency hears at the instant at which the old leader gives up, which may have been before it was
+    /// answered: only the node knows.
+    #[test]
+    fn a_call_at_the_instant_at_which_a_leader_gives_up_proves_nothing() {
+        let mut story = Story::new(2);
+        story.leads(1, 1, 0, Some(400)).leads(2, 2, 200, None);
+        story.put("c1", "city", "Raleigh").at(210).ok(220).by(1);
+        story.put("c2", "city", "Durham").at(400).ok(400).by(2);
+        story.put("c3", "city", "Cary").at(200).ok(210).by(2);
+        story.assert_valid(SplitBrain);
+        story.put("c2", "city", "Apex").at(380).ok(420).handled(390, 400).by(2);
+        assert_eq!(story.figure(SplitBrain, "windows"), 1);
+    }
+
     #[test]
     fn time_counts_once_where_three_lead() {
         let mut story = Story::new(3);
@@ -278,6 +326,7 @@ mod tests {
 
     /// Every pair of leaderships against every pair of writes.
     fn twin(evidence: &Evidence<'_>) -> (u64, u64) {
+        let facts = Facts::of(evidence);
         let (mut windows, mut losing) = (0, std::collections::BTreeSet::new());
         let until = |led: &Leadership| led.until.unwrap_or(evidence.ended_at);
         let led = evidence.leaderships;
@@ -288,12 +337,12 @@ mod tests {
                     continue;
                 }
                 let by = |node| {
-                    let inside = |op: OpId, entry: &crate::history::Entry| {
+                    let inside = |op: OpId, entry: &Entry| {
                         let called = entry.node == Some(node)
                             && entry.is_ok()
-                            && entry.is_write()
-                            && entry.invoked_at >= from
-                            && entry.completed_at <= end;
+                            && wrote(&facts, op, entry)
+                            && entry.invoked_at > from
+                            && entry.completed_at < end;
                         let handled = evidence.history.contested().iter().any(|write| {
                             (write.op, write.node) == (op, node)
                                 && write.accepted_at >= from

@@ -41,16 +41,19 @@ mod missed;
 
 /// A read of a key: a get, or what a read of the whole store found there.
 #[derive(Clone, Copy, Debug)]
-struct Read {
+struct Read<'a> {
     key: KeyId,
     op: OpId,
     seen: Seen,
+    /// The elements, where it found a list.
+    list: Option<&'a [Value]>,
 }
 
 /// A read that misses a write of its key.
 #[derive(Clone, Copy, Debug)]
 struct Stale {
-    read: Read,
+    read: OpId,
+    key: KeyId,
     /// The first write that it misses.
     missed: Write,
     /// How many it misses.
@@ -104,21 +107,26 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
 }
 
 /// The reads of single keys, by key and then in order, and the reads of the whole store, in order.
-fn reads(facts: &Facts<'_>) -> (Vec<Read>, Vec<OpId>) {
+fn reads<'a>(facts: &Facts<'a>) -> (Vec<Read<'a>>, Vec<OpId>) {
     let history = facts.evidence.history;
     let (mut reads, mut of_all) = (Vec::new(), Vec::new());
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok()) {
         match entry.function {
-            Function::Get => reads.push(Read { key: entry.key, op, seen: facts.seen(entry) }),
+            Function::Get => {
+                let (key, seen, list) = (entry.key, facts.seen(entry), history.elements(op));
+                reads.push(Read { key, op, seen, list });
+            }
             Function::ReadAll | Function::List => {
                 let Some(items) = history.contents(op) else { continue };
                 of_all.push(op);
                 for item in items {
                     let seen = match (item.value, item.version) {
-                        (Some(value), Some(v)) => Seen::Value(facts.found(item.key, value, v)),
+                        (Some(value), Some(v)) => {
+                            Seen::Value(facts.found(entry, item.key, value, v))
+                        }
                         _ => Seen::Key,
                     };
-                    reads.push(Read { key: item.key, op, seen });
+                    reads.push(Read { key: item.key, op, seen, list: item.elements.as_deref() });
                 }
             }
             Function::Put | Function::Delete | Function::Clear | Function::Append => {}
@@ -129,20 +137,20 @@ fn reads(facts: &Facts<'_>) -> (Vec<Read>, Vec<OpId>) {
 }
 
 /// The reads of one key in order, with those of the whole store that lack it.
-fn with_absent(key: KeyId, reads: &[Read], of_all: &[OpId]) -> Vec<Read> {
+fn with_absent<'a>(key: KeyId, reads: &[Read<'a>], of_all: &[OpId]) -> Vec<Read<'a>> {
     if of_all.is_empty() {
         return reads.to_vec();
     }
     let lacks = |op: &&OpId| reads.binary_search_by_key(*op, |read| read.op).is_err();
     let absent = of_all.iter().filter(lacks);
     let mut all = reads.to_vec();
-    all.extend(absent.map(|op| Read { key, op: *op, seen: Seen::Nothing }));
+    all.extend(absent.map(|op| Read { key, op: *op, seen: Seen::Nothing, list: None }));
     all.sort_unstable_by_key(|read| read.op);
     all
 }
 
 /// The acknowledged writes of keys that are read, by key.
-fn acknowledged(facts: &Facts<'_>, reads: &[Read], all: bool) -> Vec<(KeyId, Write)> {
+fn acknowledged(facts: &Facts<'_>, reads: &[Read<'_>], all: bool) -> Vec<(KeyId, Write)> {
     let mut is_read = vec![all; facts.newest.len()];
     for read in reads {
         is_read[read.key.0 as usize] = true;
@@ -185,7 +193,7 @@ impl<'a> OnKey<'a> {
     }
 
     /// The stale reads among `reads`, which come in order.
-    fn stale(&self, reads: &[Read]) -> Vec<Stale> {
+    fn stale(&self, reads: &[Read<'_>]) -> Vec<Stale> {
         let history = self.facts.evidence.history;
         let (mut stale, mut uncounted) = (Vec::new(), Vec::new());
         let (mut places, mut of_lists) = (Vec::new(), Vec::new());
@@ -195,9 +203,9 @@ impl<'a> OnKey<'a> {
             if until == 0 {
                 continue;
             }
-            match (read.seen, history.elements(read.op)) {
-                (Seen::Value(_), Some(list)) => {
-                    if let Some(found) = self.missed_by_list(*read, list, &mut of_lists) {
+            match (read.seen, read.list) {
+                (Seen::Value(last), Some(list)) => {
+                    if let Some(found) = self.missed_by_list(read.op, (list, last), &mut of_lists) {
                         stale.push(found);
                     }
                 }
@@ -206,7 +214,8 @@ impl<'a> OnKey<'a> {
                         places.push(stale.len());
                         uncounted.push(missed);
                         let missed = self.all.writes()[missed.first];
-                        stale.push(Stale { read: *read, missed, behind: 0 });
+                        let key = self.key;
+                        stale.push(Stale { read: read.op, key, missed, behind: 0 });
                     }
                 }
                 (Seen::Nothing | Seen::Key, _) => {
@@ -222,7 +231,7 @@ impl<'a> OnKey<'a> {
     }
 
     /// What a read of nothing, or a list with the key, misses.
-    fn missed_by_place(&self, read: Read, until: usize, completed: u32) -> Option<Stale> {
+    fn missed_by_place(&self, read: Read<'_>, until: usize, completed: u32) -> Option<Stale> {
         let (facts, key) = (self.facts, self.key);
         let which = usize::from(matches!(read.seen, Seen::Key));
         // What was invoked after a write explains it, whatever its version.
@@ -241,7 +250,7 @@ impl<'a> OnKey<'a> {
         }
         let first = counts.partition_point(|count| *count <= counts[from]) - 1;
         let behind = u64::from(counts[until] - counts[from]);
-        Some(Stale { read, missed: self.all.writes()[first], behind })
+        Some(Stale { read: read.op, key, missed: self.all.writes()[first], behind })
     }
 
     fn lists(&self) -> &Lists {
@@ -268,19 +277,19 @@ impl<'a> OnKey<'a> {
     /// What a read of a list misses: elements, counted here, and registers, which are left in `of_lists` to be counted.
     fn missed_by_list(
         &self,
-        read: Read,
-        list: &[Value],
+        read: OpId,
+        (list, last): (&[Value], Write),
         of_lists: &mut Vec<(OpId, Missed)>,
     ) -> Option<Stale> {
         let (facts, key) = (self.facts, self.key);
         let Lists { registers, latest, elements } = self.lists();
-        let entry = facts.evidence.history.entry(read.op);
+        let entry = facts.evidence.history.entry(read);
         let until = registers.before(entry.invoked_seq);
         // Whatever ends a list ends its first element before the others.
-        let first = list.first().map(|value| facts.element(key, *value));
+        let first = facts.found_in((entry, key), list, last).next();
         let by_register = first.and_then(|first| registers.missed_by(&first, until));
         if let Some(missed) = by_register {
-            of_lists.push((read.op, missed));
+            of_lists.push((read, missed));
         }
         // What had ended before something that ends a list was invoked, and that was acknowledged, is over.
         let over = until.checked_sub(1).map_or(0, |last| latest[last]);
@@ -297,7 +306,7 @@ impl<'a> OnKey<'a> {
         let first_register = by_register.map(|missed| registers.writes()[missed.first]);
         let first = first_element.into_iter().chain(first_register);
         let missed = first.min_by_key(|write| write.end)?;
-        Some(Stale { read, missed, behind })
+        Some(Stale { read, key, missed, behind })
     }
 
     fn add_registers(&self, stale: &mut [Stale], of_lists: &[(OpId, Missed)]) {
@@ -307,7 +316,7 @@ impl<'a> OnKey<'a> {
         let missed: Vec<Missed> = of_lists.iter().map(|(_, missed)| *missed).collect();
         for ((op, _), count) in of_lists.iter().zip(self.lists().registers.count(&missed)) {
             // In the order of the reads.
-            if let Ok(place) = stale.binary_search_by_key(op, |one| one.read.op) {
+            if let Ok(place) = stale.binary_search_by_key(op, |one| one.read) {
                 stale[place].behind += count;
             }
         }
@@ -319,17 +328,17 @@ impl Tally {
     fn add(&mut self, facts: &Facts<'_>, stale: &[Stale]) {
         let history = facts.evidence.history;
         for one in stale {
-            let invoked_at = history.entry(one.read.op).invoked_at;
+            let invoked_at = history.entry(one.read).invoked_at;
             let acknowledged_at = one.missed.op.map(|op| history.entry(op).completed_at);
             let length = acknowledged_at.map_or(Span::ZERO, |at| invoked_at.since(at));
-            self.stale.push(one.read.op);
-            if length > facts.evidence.config.bounds.staleness.unwrap_or_default() {
-                self.too_stale.push(one.read.op);
+            self.stale.push(one.read);
+            if facts.evidence.config.bounds.staleness.is_none_or(|bound| length > bound) {
+                self.too_stale.push(one.read);
             }
             self.versions_behind = self.versions_behind.max(one.behind);
             // Of equals the first in the history, whatever its key.
             let is_worse = |(longest, worst): (Span, Stale)| {
-                longest < length || longest == length && one.read.op < worst.read.op
+                longest < length || longest == length && one.read < worst.read
             };
             if self.worst.is_none_or(is_worse) {
                 self.worst = Some((length, *one));
@@ -339,6 +348,9 @@ impl Tally {
 }
 
 fn reads_of_failed_writes(facts: &Facts<'_>) -> u64 {
+    if facts.reads == 0 {
+        return 0;
+    }
     let history = facts.evidence.history;
     let failed = |op: OpId| !history.entry(op).may_have_happened();
     if !history
@@ -349,24 +361,21 @@ fn reads_of_failed_writes(facts: &Facts<'_>) -> u64 {
         return 0;
     }
     let gets = history.entries().iter().filter(|e| e.function == Function::Get && e.is_ok());
-    let found = gets.filter_map(|e| Some((e.key, e.value?, e.version?)));
-    let written = found.filter_map(|(key, value, v)| facts.writers.writer(key, Some(value), v));
+    let written = gets.filter_map(|e| facts.writers.found(e, e.key, e.value?, e.version?));
     written.filter(|op| failed(*op)).count() as u64
 }
 
 fn witness(facts: &Facts<'_>, (length, stale): (Span, Stale), count: u64) -> Witness {
     let names = facts.evidence.names();
     let history = facts.evidence.history;
-    let read = history.entry(stale.read.op);
-    let missed = stale.missed.op.unwrap_or(stale.read.op);
+    let read = history.entry(stale.read);
+    let missed = stale.missed.op.unwrap_or(stale.read);
     let (write, behind) = (history.entry(missed), stale.behind);
-    let value = match history.contents(stale.read.op) {
-        Some(items) => {
-            items.iter().find(|item| item.key == stale.read.key).and_then(|item| item.value)
-        }
+    let value = match history.contents(stale.read) {
+        Some(items) => items.iter().find(|item| item.key == stale.key).and_then(|item| item.value),
         None => read.value,
     };
-    let key = names.key(stale.read.key);
+    let key = names.key(stale.key);
     let found = value.map_or_else(
         || format!("found no {key}"),
         |value| format!("read {key}={}", names.value(value)),
@@ -387,7 +396,7 @@ fn witness(facts: &Facts<'_>, (length, stale): (Span, Stale), count: u64) -> Wit
     Witness {
         summary,
         count,
-        operations: vec![missed, stale.read.op],
+        operations: vec![missed, stale.read],
         nodes: read.node.into_iter().collect(),
         write: Some(stale.missed.version),
     }
@@ -467,12 +476,13 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_events_decides_and_not_the_times() {
+    fn the_order_of_events_decides_and_without_a_bound_no_time_is_too_short() {
         let mut story = Story::new(1);
         story.put("c1", "city", "Durham").at(1).ok(2).version(1);
         story.miss("c2", "city").at(2).ok(3);
         assert_eq!(story.figure(Staleness, "stale_reads"), 1);
-        story.assert_valid(Staleness);
+        assert_eq!(story.witness(Staleness).count, 1);
+        story.bound(0).assert_valid(Staleness);
         let mut story = Story::new(1);
         story.miss("c2", "city").at(2).ok(3);
         story.put("c1", "city", "Durham").at(1).ok(2).version(1);
@@ -552,6 +562,19 @@ mod tests {
         ended.put("c1", "city", "Apex").at(4).ok(5).version(2);
         assert_eq!(ended.figure(Staleness, "stale_reads"), 1);
         assert_eq!(ended.figure(Staleness, "max_versions_behind"), 1);
+    }
+
+    #[test]
+    fn a_read_of_everything_is_stale_by_the_elements_that_it_lacks() {
+        let mut story = Story::new(2);
+        story.append("c1", "city", "e1").at(1).ok(2).version(9);
+        // By a clock that was set back.
+        story.append("c1", "city", "e2").at(3).ok(4).version(2);
+        story.read_all("c2", &[("city", "e1", 9)]).at(5).ok(6).finds_list(&[1, 0]);
+        assert_eq!(story.figure(Staleness, "stale_reads"), 0);
+        story.read_all("c2", &[("city", "e1", 9)]).at(7).ok(8).finds_list(&[0]);
+        assert_eq!(story.figure(Staleness, "stale_reads"), 1);
+        assert_eq!(story.figure(Staleness, "max_staleness_ns"), 3_000_000);
     }
 
     #[test]

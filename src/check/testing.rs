@@ -55,6 +55,7 @@ pub(super) struct Line {
     failure: Option<Failure>,
     elements: Option<Vec<Value>>,
     over: Over,
+    existed: Option<bool>,
 }
 
 impl Line {
@@ -110,6 +111,11 @@ impl Line {
     /// The value that the key held where the write was accepted, by the order in which the story first told values.
     pub(super) fn over(&mut self, value: Option<usize>) -> &mut Self {
         self.over = value.map(Value::text).into();
+        self
+    }
+    /// Whether the key that it deletes was there.
+    pub(super) fn existed(&mut self, existed: bool) -> &mut Self {
+        self.existed = Some(existed);
         self
     }
     pub(super) fn because(&mut self, failure: Failure) -> &mut Self {
@@ -178,6 +184,7 @@ impl Story {
             failure: None,
             elements: None,
             over: Over::Unsaid,
+            existed: None,
         });
         self.told.last_mut().expect("pushed above")
     }
@@ -403,6 +410,7 @@ impl Story {
                 (entry.confirmations, entry.followers) = told.confirmations;
                 entry.degraded = told.degraded;
                 entry.failure = told.failure;
+                entry.existed = told.existed;
                 if let (Function::Get, Some((_, value, version))) =
                     (entry.function, told.finds.first())
                 {
@@ -410,7 +418,7 @@ impl Story {
                     entry.version = Some(self.stamp(*version));
                 }
             });
-            if let Some(elements) = &told.elements {
+            if let (Operation::Get { .. }, Some(elements)) = (told.operation, &told.elements) {
                 history.set_elements(op, elements.clone().into());
             }
             if told.operation == Operation::List {
@@ -418,6 +426,7 @@ impl Story {
                     key: *key,
                     value: None,
                     version: None,
+                    elements: None,
                 };
                 history.set_contents(op, told.finds.iter().map(item).collect());
             }
@@ -426,6 +435,7 @@ impl Story {
                     key: *key,
                     value: Some(*value),
                     version: Some(self.stamp(*version)),
+                    elements: told.elements.clone().map(Into::into),
                 };
                 history.set_contents(op, told.finds.iter().map(item).collect());
             }
@@ -645,7 +655,10 @@ pub(super) fn found(history: &History, op: OpId, key: KeyId) -> Option<Found> {
         _ => return None,
     };
     let Some(version) = value.and(version) else { return Some(Found::Nothing) };
-    let wrote = |(_, e): &(OpId, &Entry)| e.function == Function::Put && e.value == value;
+    // Nobody can read what is not asked for yet.
+    let asked = |e: &Entry| e.invoked_seq < read.completed_seq;
+    let wrote =
+        |(_, e): &(OpId, &Entry)| e.function == Function::Put && e.value == value && asked(e);
     let writer = history.iter().find(wrote).map(|(op, _)| op);
     Some(Found::Value((writer, version)))
 }

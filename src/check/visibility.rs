@@ -56,7 +56,7 @@ pub(super) fn visibility(history: &History) -> Vec<Freshness> {
         } else if let Some((newest, at)) = known.newest {
             let seen = match (entry.value, entry.version) {
                 (Some(value), Some(version)) => {
-                    let writer = writers.writer(entry.key, Some(value), version);
+                    let writer = writers.found(entry, entry.key, value, version);
                     let found = writer.map_or(Write::unknown(version), |op| Write {
                         version,
                         ..place(op, history.entry(op))

@@ -517,8 +517,7 @@ pub struct Change {
 /// unless `[expect]` says what is to come of the property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Bounds {
-    /// How long after a write was acknowledged a read may still miss it; `None` is checked as no time, and demands
-    /// nothing.
+    /// How long after a write was acknowledged a read may still miss it; with `None` it may miss none, which is no demand.
     pub staleness: Option<Span>,
     /// The least share of operations that complete ok; `None` for any.
     pub availability: Option<Probability>,

@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 
 use crate::id::{ClientId, KeyId, OpId, Value, ValueKind, Version};
 
-use super::{Function, History};
+use super::{Entry, Function, History};
 
 /// The operations of a history, to be found by what they wrote.
 #[derive(Debug)]
@@ -45,16 +45,26 @@ impl Made {
                 ValueKind::Text(_) => None,
             })
         };
-        let clients = history.entries().iter().map(|entry| entry.client.0 as usize + 1).max();
-        let arrivals = clients.unwrap_or(0);
-        let place = |client: ClientId| (client.0 as usize).min(arrivals);
-        let mut from = vec![0; arrivals + 2];
+        // How many operations each client made values by, as far as these tell.
+        let (mut counts, mut of_arrivals): (Vec<u32>, u32) = (Vec::new(), 0);
         for (_, client, index) in made() {
-            let count = &mut from[place(client) + 1];
+            let client = client.0 as usize;
+            let count = if client == ClientId::ARRIVALS.0 as usize {
+                &mut of_arrivals
+            } else {
+                if counts.len() <= client {
+                    counts.resize(client + 1, 0);
+                }
+                &mut counts[client]
+            };
             *count = (*count).max(index as u32 + 1);
         }
-        for client in 0..=arrivals {
-            from[client + 1] += from[client];
+        let arrivals = counts.len();
+        let place = |client: ClientId| (client.0 as usize).min(arrivals);
+        counts.push(of_arrivals);
+        let mut from = vec![0; arrivals + 2];
+        for (client, count) in counts.into_iter().enumerate() {
+            from[client + 1] = from[client] + count;
         }
         let mut by = vec![Self::NONE; from[arrivals + 1] as usize];
         for (op, client, index) in made() {
@@ -83,21 +93,50 @@ impl<'a> Writers<'a> {
     #[must_use]
     pub fn writer(&self, key: KeyId, value: Option<Value>, version: Version) -> Option<OpId> {
         let Some(value) = value else { return self.remover(key, version) };
+        self.among((key, value, Some(version)), |_| true)
+    }
+
+    /// The operation that wrote the `value` that the completed read `read` found: none that was invoked later.
+    #[must_use]
+    pub fn found(&self, read: &Entry, key: KeyId, value: Value, version: Version) -> Option<OpId> {
+        let until = read.completed_seq;
+        self.among((key, value, Some(version)), |write| write.invoked_seq < until)
+    }
+
+    /// The operation that appended the element `value` that the completed read `read` found in a list: none that was
+    /// invoked later.
+    #[must_use]
+    pub fn found_element(&self, read: &Entry, key: KeyId, value: Value) -> Option<OpId> {
+        let until = read.completed_seq;
+        let appended =
+            |write: &Entry| write.function == Function::Append && write.invoked_seq < until;
+        self.among((key, value, None), appended)
+    }
+
+    /// Of the writes that are possible, the one that wrote this; its version tells where one is known.
+    fn among(
+        &self,
+        (key, value, version): (KeyId, Value, Option<Version>),
+        is_possible: impl Fn(&Entry) -> bool,
+    ) -> Option<OpId> {
         let wrote = |op: &OpId| {
             let entry = self.history.entry(*op);
-            entry.key == key && entry.value == Some(value) && leaves_value(entry.function)
+            let is_it = entry.key == key && entry.value == Some(value);
+            is_it && leaves_value(entry.function) && is_possible(entry)
         };
-        match value.kind() {
-            ValueKind::Made(client, index) => self.made().get(client, index).filter(wrote),
-            ValueKind::Text(_) => match value.writer() {
-                Some(op) => Some(op).filter(wrote),
-                None => self.latest(self.of_version(key, version).filter(wrote)).or_else(|| {
-                    let texts = self.texts();
-                    let from = texts.partition_point(|(k, v, _)| (*k, *v) < (key, value));
-                    let of_text = texts[from..].iter().take_while(|t| (t.0, t.1) == (key, value));
-                    self.latest(of_text.map(|(.., op)| *op))
-                }),
-            },
+        let of_text = || {
+            let texts = self.texts();
+            let from = texts.partition_point(|(k, v, _)| (*k, *v) < (key, value));
+            let of_text = texts[from..].iter().take_while(|t| (t.0, t.1) == (key, value));
+            self.latest(of_text.map(|(.., op)| *op).filter(wrote))
+        };
+        match (value.kind(), value.writer()) {
+            (ValueKind::Made(client, index), _) => self.made().get(client, index).filter(wrote),
+            (ValueKind::Text(_), Some(op)) => Some(op).filter(wrote),
+            (ValueKind::Text(_), None) => {
+                let of_version = |version| self.latest(self.of_version(key, version).filter(wrote));
+                version.and_then(of_version).or_else(of_text)
+            }
         }
     }
 
@@ -110,6 +149,37 @@ impl<'a> Writers<'a> {
         let from = texts.partition_point(|(k, v, _)| (*k, *v) < (key, value));
         let of_text = texts[from..].iter().take_while(move |t| (t.0, t.1) == (key, value));
         known.into_iter().chain(of_text.map(|(.., op)| *op))
+    }
+
+    /// Every operation that may have written `value` to `key` as `version`: one where the value carries it, else all that
+    /// wrote this text with this version, and where none did, all that wrote this text.
+    pub fn candidates_of(
+        &self,
+        key: KeyId,
+        value: Value,
+        version: Version,
+    ) -> impl Iterator<Item = OpId> + '_ {
+        let is_known = value.writer().is_some() || matches!(value.kind(), ValueKind::Made(..));
+        let wrote = move |op: &OpId| {
+            let entry = self.history.entry(*op);
+            entry.value == Some(value) && leaves_value(entry.function)
+        };
+        let of_version = (!is_known).then(|| self.of_version(key, version).filter(wrote));
+        let mut of_version = of_version.into_iter().flatten().peekable();
+        let all = of_version.peek().is_none().then(|| self.candidates(key, value));
+        of_version.chain(all.into_iter().flatten())
+    }
+
+    /// Every operation that may have written `value`, which the write `entry` was written over: none that was invoked when
+    /// that had its effect.
+    pub fn candidates_under<'b>(
+        &'b self,
+        entry: &'b Entry,
+        value: Value,
+    ) -> impl Iterator<Item = OpId> + 'b {
+        let until = entry.end();
+        self.candidates(entry.key, value)
+            .filter(move |op| self.history.entry(*op).invoked_seq < until)
     }
 
     /// The delete or clear that removed `key` with this version.
@@ -134,7 +204,7 @@ impl<'a> Writers<'a> {
     /// The writes by functions that are `wanted`, by key and version.
     fn by_version(&self, wanted: impl Fn(Function) -> bool) -> Vec<(KeyId, Version, OpId)> {
         let history = self.history;
-        let is_wanted = |entry: &super::Entry| entry.is_on_one_key() && wanted(entry.function);
+        let is_wanted = |entry: &Entry| entry.is_on_one_key() && wanted(entry.function);
         let last = history.iter().filter(|(_, entry)| is_wanted(entry));
         let last = last.filter_map(|(op, entry)| Some((entry.key, entry.version?, op)));
         let others = history.other_versions().iter().map(|(op, version)| (*op, *version));
@@ -153,7 +223,7 @@ impl<'a> Writers<'a> {
     fn texts(&self) -> &[(KeyId, Value, OpId)] {
         self.texts.get_or_init(|| {
             let writes = self.history.iter().filter(|(_, entry)| leaves_value(entry.function));
-            let text = |(op, entry): (OpId, &super::Entry)| Some((entry.key, entry.value?, op));
+            let text = |(op, entry): (OpId, &Entry)| Some((entry.key, entry.value?, op));
             let mut texts: Vec<_> = writes.filter_map(text).collect();
             texts.sort_unstable();
             texts
@@ -233,6 +303,45 @@ mod tests {
         // Of an unknown version the text tells.
         assert_eq!(writers.writer(KEY, Some(second), version(9)), Some(b));
         assert_eq!(writers.writer(KEY, Some(Value::text(9)), version(7)), None);
+    }
+
+    /// A text was read back from a disk; the client that read it then put the same text, and was taken for its writer.
+    #[test]
+    fn what_a_read_found_was_written_before_it_ended_and_an_element_was_appended() {
+        let mut history = History::default();
+        let text = Value::text(0);
+        let append = Operation::Append { key: KEY, value: text, quorum: None };
+        let appended = told(&mut history, append, 5, Status::Ok);
+        let before = told(&mut history, put(text), 6, Status::Ok);
+        let get = Operation::Get { key: KEY, quorum: None };
+        let read = told(&mut history, get, 6, Status::Ok);
+        let after = told(&mut history, put(text), 6, Status::Ok);
+        let writers = Writers::of(&history);
+        let read = history.entry(read);
+        assert_eq!(writers.writer(KEY, Some(text), version(6)), Some(after));
+        assert_eq!(writers.found(read, KEY, text, version(6)), Some(before));
+        assert_eq!(writers.found(read, KEY, text, version(9)), Some(before), "of no known version");
+        assert_eq!(writers.found(read, KEY, text.written_by(after), version(6)), None);
+        assert_eq!(writers.found_element(read, KEY, text), Some(appended));
+    }
+
+    #[test]
+    fn what_a_text_may_be_is_told_by_its_version_and_by_when_it_was_written_over() {
+        let mut history = History::default();
+        let text = Value::text(0);
+        let a = told(&mut history, put(text), 7, Status::Ok);
+        let b = told(&mut history, put(text), 8, Status::Ok);
+        let over = told(&mut history, put(Value::text(1)), 9, Status::Ok);
+        let later = told(&mut history, put(text), 10, Status::Ok);
+        let writers = Writers::of(&history);
+        let of =
+            |value, at| -> Vec<OpId> { writers.candidates_of(KEY, value, version(at)).collect() };
+        assert_eq!((of(text, 7), of(text, 8)), (vec![a], vec![b]));
+        assert_eq!(of(text, 99), [a, b, later], "of no such version the text tells");
+        assert_eq!(of(text.written_by(b), 7), [b]);
+        // Nothing was written over what nobody had asked for yet.
+        let under = writers.candidates_under(history.entry(over), text);
+        assert_eq!(under.collect::<Vec<OpId>>(), [a, b]);
     }
 
     #[test]

@@ -282,14 +282,17 @@ impl Store {
         keys.zip(&self.slots).filter_map(|(key, slot)| slot.map(|stored| (key, stored)))
     }
 
-    /// The keys that exist, with value and version where `whole`, in key order.
+    /// The keys that exist, with value and version where `whole`, and a list with its elements, in key order.
     #[must_use]
     pub fn items(&self, whole: bool) -> Box<[Item]> {
         let item = |(key, stored): (KeyId, Stored)| {
             let value = stored.value?;
-            let (value, version) =
-                if whole { (Some(value), Some(stored.version)) } else { (None, None) };
-            Some(Item { key, value, version })
+            if !whole {
+                return Some(Item { key, value: None, version: None, elements: None });
+            }
+            let list = self.lists.get(&key);
+            let elements = list.map(|list| list.elements.iter().map(|(_, value)| *value).collect());
+            Some(Item { key, value: Some(value), version: Some(stored.version), elements })
         };
         self.iter().filter_map(item).collect()
     }

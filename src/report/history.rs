@@ -8,8 +8,8 @@
 //! - `process` is the client's name. A process whose operation ended unknown cannot invoke another, so the client
 //!   goes on as `c1#1`, `c1#2` ..
 //! - `op` numbers the operations by invocation, from 0; witnesses name them by it.
-//! - `value` is the value written or found, for `list` an array of keys, for `read-all` an object, for a `get`
-//!   of a list an array of its elements.
+//! - `value` is the value written or found, for `list` an array of keys, for `read-all` an object, for a list
+//!   that was read an array of its elements.
 //! - `version` is `timestamp@node#sequence`. A write has one when a node accepted it, even if its client never
 //!   learned of that.
 //! - `node` answered; `degraded` says whether a write was answered with fewer confirmations than it asked for.
@@ -18,9 +18,12 @@
 //! (latency counts from there); `contested`, of a write a list of `node`, `accepted_ns` and `answered_ns`
 //! where nodes accepted and answered it, ok, while they and another led, whether or not its client heard;
 //! `confirmations`, `"2 of 5"` followers; `existed`, of a deleted key; `leader`, the one a refusal named; `written_by`, of
-//! a read the operations that wrote what it found, shaped as `value` is (two writes may bear one version); `over`, of
-//! a put, a delete or an append the operations that had written what the key held where and when a node accepted it, one
-//! an attempt, null for nothing; left out where the protocol does not say.
+//! a read the operations that wrote what it found, shaped as `value` is (two writes may bear one version); `versions`, of a
+//! read of everything what it found of each key; `over`, of a put, a delete or an append the operations that had written
+//! what the key held where and when a node accepted it, one an attempt, null for nothing, a list of all that it may have
+//! been where they cannot be told apart (one text, read back from a disk); left out where the protocol does not say;
+//! `attempts`, of a write that was accepted more than once, the versions besides `version`; `cleared`, of a clear the keys
+//! that it removed, each with the versions of its removal.
 //!
 //! An act of the nemesis has process `nemesis`, event `info`, `start` or `end` as `f`, the act as `value`, and the
 //! id of its fault as `fault`.
@@ -66,10 +69,46 @@ struct Line<'a> {
     leader: Option<Shown<NodeId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     written_by: Option<Json>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    versions: BTreeMap<&'a str, Shown<Version>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     over: Option<Json>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attempts: Vec<Shown<Version>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    cleared: BTreeMap<&'a str, Vec<Shown<Version>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<&'a str>,
+}
+
+/// What few operations have, to be taken by the line of their completion.
+struct Besides<'a> {
+    contested: BTreeMap<OpId, Vec<Contested>>,
+    attempts: BTreeMap<OpId, Vec<Shown<Version>>>,
+    cleared: BTreeMap<OpId, BTreeMap<&'a str, Vec<Shown<Version>>>>,
+}
+
+impl<'a> Besides<'a> {
+    fn of(history: &History, names: &'a Names) -> Self {
+        let mut besides = Self {
+            contested: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            cleared: BTreeMap::new(),
+        };
+        for ContestedWrite { op, node, accepted_at, answered_at } in history.contested() {
+            let (accepted_ns, answered_ns) = (accepted_at.nanos(), answered_at.nanos());
+            let one = Contested { node: Shown(*node), accepted_ns, answered_ns };
+            besides.contested.entry(*op).or_default().push(one);
+        }
+        for (op, version) in history.other_versions() {
+            besides.attempts.entry(*op).or_default().push(Shown(*version));
+        }
+        for (op, key, version) in history.cleared() {
+            let keys = besides.cleared.entry(*op).or_default();
+            keys.entry(names.key(*key)).or_default().push(Shown(*version));
+        }
+        besides
+    }
 }
 
 /// What a node did with a write while it and another led.
@@ -98,12 +137,7 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
     let writers = Writers::of(history);
     let mut text = Vec::with_capacity(CHUNK + 1024);
     let mut process = String::new();
-    let mut contested: BTreeMap<OpId, Vec<Contested>> = BTreeMap::new();
-    for ContestedWrite { op, node, accepted_at, answered_at } in history.contested() {
-        let (accepted_ns, answered_ns) = (accepted_at.nanos(), answered_at.nanos());
-        let one = Contested { node: Shown(*node), accepted_ns, answered_ns };
-        contested.entry(*op).or_default().push(one);
-    }
+    let mut besides = Besides::of(history, names);
     for event in history.events() {
         let line = match event {
             HistoryEvent::Invoke(op) => {
@@ -114,9 +148,12 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
             HistoryEvent::Complete(op) => {
                 let entry = history.entry(op);
                 name_process(entry, names, &mut process);
-                let contested = contested.remove(&op).unwrap_or_default();
-                let line = completion(op, entry, (history, &writers), names, &process);
-                Line { contested, ..line }
+                Line {
+                    contested: besides.contested.remove(&op).unwrap_or_default(),
+                    attempts: besides.attempts.remove(&op).unwrap_or_default(),
+                    cleared: besides.cleared.remove(&op).unwrap_or_default(),
+                    ..completion(op, entry, (history, &writers), names, &process)
+                }
             }
             HistoryEvent::Nemesis(index) => act(&history.nemesis()[index], names),
         };
@@ -161,7 +198,10 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
         existed: None,
         leader: None,
         written_by: None,
+        versions: BTreeMap::new(),
         over: None,
+        attempts: Vec::new(),
+        cleared: BTreeMap::new(),
         fault: None,
     }
 }
@@ -206,7 +246,10 @@ fn completion<'a>(
         existed: entry.existed,
         leader: entry.leader.map(Shown),
         written_by: written_by(entry, found, (writers, names)),
+        versions: contents.map(|items| versions(items, names)).unwrap_or_default(),
         over: over(op, entry, history, writers),
+        attempts: Vec::new(),
+        cleared: BTreeMap::new(),
         fault: None,
     }
 }
@@ -218,19 +261,25 @@ fn written_by(
     (writers, names): (&Writers<'_>, &Names),
 ) -> Option<Json> {
     let by = |key: KeyId, value: Value, version: Version| -> Json {
-        writers.writer(key, Some(value), version).map(|op| op.0).into()
+        writers.found(entry, key, value, version).map(|op| op.0).into()
+    };
+    let of_element = |key: KeyId, value: &Value| -> Json {
+        writers.found_element(entry, key, *value).map(|op| op.0).into()
     };
     match (entry.function, elements) {
         (Function::ReadAll, _) => {
             let item = |item: &Item| {
-                let by = by(item.key, item.value?, item.version?);
+                let (value, version) = (item.value?, item.version?);
+                let by = match &item.elements {
+                    Some(list) => list.iter().map(|one| of_element(item.key, one)).collect(),
+                    None => by(item.key, value, version),
+                };
                 Some((names.key(item.key).to_owned(), by))
             };
             Some(Json::Object(contents?.iter().filter_map(item).collect()))
         }
         (Function::Get, Some(elements)) => {
-            let version = entry.version.unwrap_or_default();
-            Some(elements.iter().map(|element| by(entry.key, *element, version)).collect())
+            Some(elements.iter().map(|element| of_element(entry.key, element)).collect())
         }
         (Function::Get, None) => Some(by(entry.key, entry.value?, entry.version?)),
         (
@@ -238,6 +287,12 @@ fn written_by(
             _,
         ) => None,
     }
+}
+
+/// The versions of what a read of everything found; of a list of keys none is known.
+fn versions<'a>(items: &[Item], names: &'a Names) -> BTreeMap<&'a str, Shown<Version>> {
+    let version = |item: &Item| Some((names.key(item.key), Shown(item.version?)));
+    items.iter().filter_map(version).collect()
 }
 
 /// The operations that a write was written over, an attempt each.
@@ -249,14 +304,16 @@ fn over(op: OpId, entry: &Entry, history: &History, writers: &Writers<'_>) -> Op
     {
         return None;
     }
-    let by = |value: Value| writers.writer(entry.key, Some(value), Version::default());
-    Some(
-        history
-            .over(op)
-            .map(|value| value.and_then(by).map(|op| op.0).into())
-            .collect::<Vec<Json>>()
-            .into(),
-    )
+    let over = |value: Option<Value>| -> Json {
+        let writers = value.map(|value| writers.candidates_under(entry, value));
+        let mut writers = writers.into_iter().flatten().map(|op| op.0);
+        match (writers.next(), writers.next()) {
+            (first, None) => first.into(),
+            (Some(first), Some(second)) => [first, second].into_iter().chain(writers).collect(),
+            (None, Some(_)) => Json::Null,
+        }
+    };
+    Some(history.over(op).map(over).collect())
 }
 
 /// Why it did not complete ok, or what an ok answer falls short of.
@@ -286,7 +343,10 @@ fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> Line<'a> {
         existed: None,
         leader: None,
         written_by: None,
+        versions: BTreeMap::new(),
         over: None,
+        attempts: Vec::new(),
+        cleared: BTreeMap::new(),
         fault: act.fault.map(|id| names.fault(id)),
     }
 }
@@ -305,7 +365,13 @@ fn contents_value(function: Function, items: &[Item], names: &Names) -> Json {
     if function == Function::List {
         return items.iter().map(key).collect();
     }
-    let value = |item: &Item| item.value.map(|value| names.value(value)).into();
+    let value = |item: &Item| -> Json {
+        let text = |value: &Value| Json::from(names.value(*value));
+        match &item.elements {
+            Some(elements) => elements.iter().map(text).collect(),
+            None => item.value.as_ref().map(text).into(),
+        }
+    };
     Json::Object(items.iter().map(|item| (key(item), value(item))).collect())
 }
 

@@ -154,8 +154,12 @@ fn history() -> History {
     });
     let list = complete(10_300, c1, Operation::List, Status::Ok, &|_| {});
     let all = complete(10_400, c1, Operation::ReadAll, Status::Ok, &|_| {});
-    history.set_contents(list, Box::new([Item { key: CITY, value: None, version: None }]));
-    let item = Item { key: CITY, value: Some(raleigh), version: Some(version()) };
+    history.set_contents(
+        list,
+        Box::new([Item { key: CITY, value: None, version: None, elements: None }]),
+    );
+    let (value, version) = (Some(raleigh), Some(version()));
+    let item = Item { key: CITY, value, version, elements: None };
     history.set_contents(all, Box::new([item]));
     history.act(ms(15_000), Some(FaultId(0)), false, "partition n1 | n2 n3".to_owned());
     // Due before its client was free, and pending to the end.

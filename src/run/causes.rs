@@ -185,7 +185,7 @@ pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(Written
         let writers = Writers::of(history);
         let found = found(history, (earlier, before), (key, version));
         let of_version = || writers.of_version(key, version).next();
-        found.and_then(|value| writers.writer(key, Some(value), version)).or_else(of_version)
+        found.and_then(|value| writers.found(before, key, value, version)).or_else(of_version)
     };
     let mut write = match op {
         Some(op) => losses::written(history, &[(op, key)]).pop()?,

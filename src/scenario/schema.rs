@@ -48,7 +48,7 @@ pub fn schema(registry: &Registry) -> Value {
             "change": array("Settings that change on the way.", change()),
             "fuzz": fuzz(),
             "check": object("The bounds that checkers need. One that is set is a demand: a run that misses it fails, unless `expect` says otherwise.", &[], json!({
-                "staleness-bound": duration("How long after a write was acknowledged a read may still miss it. Checked as 0ms without, which demands nothing.", None),
+                "staleness-bound": duration("How long after a write was acknowledged a read may still miss it. Without it a read may miss none, which is no demand.", None),
                 "availability-bound": refer("percentage", "The least share of operations that complete ok.", None),
                 "recovery-bound": duration("How long after the loss of a leader a write may wait to be acknowledged.", None),
                 "leaderless-bound": duration("How long nobody may lead.", None),

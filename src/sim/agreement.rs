@@ -3,7 +3,8 @@
 //! The last write is answered when no write is under way and none is to come. Of a script that is known of each
 //! operation; a workload that writes at all may write until its last operation is answered, or given up. Then each
 //! live follower is held against the leader, key by key, and what differs is followed until nothing does: first by
-//! what nodes say that they apply, and where that says that nothing differs, or who leads changes, by looking again.
+//! what followers say that they apply, and where that says that nothing differs, or the leader takes or loses what differs,
+//! or somebody else leads, or a node goes or comes, by looking again.
 //! Before that moment nothing is noted, and after it only while something differs.
 
 use std::collections::BTreeMap;
@@ -21,8 +22,8 @@ use super::queue::EventQueue;
 pub(super) enum Agreement {
     /// It is not answered yet.
     ToCome,
-    /// It was, and followers still differ from the leader.
-    Differ(LastWrite, Differences),
+    /// It was, and followers still differ from who leads by now.
+    Differ(LastWrite, NodeId, Differences),
     /// It was; and by now, or at the end of the run, they have agreed or nobody can say more.
     Over(Option<LastWrite>),
 }
@@ -50,7 +51,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let (differences, followers, keys) = self.differences(leader);
         let (at, differing) = (self.kernel.now, differences.len() as u64);
         let last = LastWrite { at, leader, followers, keys, differing, agreed_at: None };
-        self.agreement = Agreement::Differ(last, differences);
+        self.agreement = Agreement::Differ(last, leader, differences);
         self.observed = true;
         self.end_of_differences();
     }
@@ -99,15 +100,15 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         }
         let Some(leader) = self.leading() else { return };
         let (found, ..) = self.differences(leader);
-        if let Agreement::Differ(_, differences) = &mut self.agreement {
-            *differences = found;
+        if let Agreement::Differ(_, held_against, differences) = &mut self.agreement {
+            (*held_against, *differences) = (leader, found);
         }
         self.end_of_differences();
     }
 
     /// Takes note of it if nothing differs any more.
     fn end_of_differences(&mut self) {
-        if let Agreement::Differ(last, differences) = &self.agreement
+        if let Agreement::Differ(last, _, differences) = &self.agreement
             && differences.is_empty()
         {
             let agreed_at = Some(self.kernel.now);
@@ -118,7 +119,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
 
     /// A node says what it does with a write, while something differs.
     pub(super) fn differs_less(&mut self, node: NodeId, observation: Observation) {
-        let Agreement::Differ(last, differences) = &mut self.agreement else { return };
+        let Agreement::Differ(_, leader, differences) = &mut self.agreement else { return };
         let (key, version) = match observation {
             Observation::Apply { key, stored } => (key, Some(stored.version)),
             Observation::Discard { key, .. } => (key, None),
@@ -129,12 +130,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             | Observation::Commit { .. }
             | Observation::Replay { .. } => return,
         };
-        if node == last.leader {
-            // Whatever ends it, it is no longer the version that it was.
-            for ((_, other), wanted) in differences.iter_mut() {
-                if *other == key {
-                    *wanted = None;
-                }
+        if node == *leader {
+            // Whatever ends it, it is no longer the version that it was; and this may end it.
+            if differences.keys().any(|(_, other)| *other == key) {
+                self.look_at_differences();
             }
             return;
         }
@@ -152,7 +151,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.look_at_differences();
         match &self.agreement {
             Agreement::ToCome => None,
-            Agreement::Differ(last, _) => Some(*last),
+            Agreement::Differ(last, ..) => Some(*last),
             Agreement::Over(last) => *last,
         }
     }

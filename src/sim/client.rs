@@ -29,14 +29,16 @@ pub(crate) struct Clients {
     script: Vec<Option<OpId>>,
     /// Operations under way.
     pub(crate) busy: usize,
-    /// How many of them are writes.
+    /// How many of them may be writes: of the script those that are, of a workload that writes at all any.
     writing: usize,
     /// Writes of the script that are not invoked yet.
     writes_to_come: usize,
-    /// Invocations and arrivals that are scheduled for the time before the fault phase ends.
+    /// Invocations and arrivals of the workload that are scheduled for the time until the fault phase ends.
     turns_to_come: usize,
     /// Whether the workload may write.
     may_write: bool,
+    /// Whether the fault phase is over, and the workload asks nothing more.
+    stopped: bool,
     /// When the fault phase ends.
     end: Time,
     nodes: u16,
@@ -138,8 +140,12 @@ impl Clients {
             writing: 0,
             writes_to_come: config.script.iter().filter(|one| one.operation.is_write()).count(),
             turns_to_come: 0,
-            may_write: config.workload.as_ref().is_some_and(|workload| workload.mix.has_writes())
-                || config.changes.iter().any(|change| change.workload.is_some()),
+            stopped: false,
+            may_write: config
+                .workload
+                .iter()
+                .chain(config.changes.iter().filter_map(|change| change.workload.as_ref()))
+                .any(|workload| workload.mix.has_writes()),
             end: Time::ZERO + config.duration,
             nodes: config.cluster.nodes,
         }
@@ -156,20 +162,19 @@ impl Clients {
                 Pace::Closed { .. } => {
                     for client in (0..generator.settings.clients).map(ClientId) {
                         let due_at = generator.schedule_next(client, 0, kernel);
-                        self.turns_to_come += usize::from(due_at.is_some_and(|at| at < self.end));
+                        self.turns_to_come += usize::from(due_at.is_some_and(|at| at <= self.end));
                     }
                 }
                 Pace::Open { .. } => {
                     generator.idle.extend((0..generator.settings.clients).map(Reverse));
                     let due_at = generator.schedule_arrival(0, kernel);
-                    self.turns_to_come += usize::from(due_at.is_some_and(|at| at < self.end));
+                    self.turns_to_come += usize::from(due_at.is_some_and(|at| at <= self.end));
                 }
             }
         }
         for (client, state) in (0..).map(ClientId).zip(&self.list) {
             if let Some(place) = state.script.front() {
                 let at = config.script[*place].at;
-                self.turns_to_come += usize::from(at < self.end);
                 kernel.schedule(
                     at,
                     scripted_id(config, *place),
@@ -245,9 +250,8 @@ impl Clients {
     #[inline]
     pub(crate) fn has_written(&self) -> bool {
         let waits = || self.workload.as_ref().is_some_and(|workload| !workload.waiting.is_empty());
-        let under_way = if self.may_write { self.busy } else { self.writing };
-        let to_come = || self.may_write && (self.turns_to_come > 0 || waits());
-        under_way == 0 && self.writes_to_come == 0 && !to_come()
+        let to_come = || self.may_write && !self.stopped && (self.turns_to_come > 0 || waits());
+        self.writing == 0 && self.writes_to_come == 0 && !to_come()
     }
 
     /// A client's turn to invoke has come.
@@ -257,7 +261,8 @@ impl Clients {
         due_at: Time,
         world: &mut World<'_, P, Q>,
     ) {
-        self.turns_to_come -= usize::from(world.kernel.now < self.end);
+        let of_workload = self.list[client.0 as usize].script.is_empty();
+        self.turns_to_come -= usize::from(of_workload && world.kernel.now <= self.end);
         self.invoke(client, due_at, world);
     }
 
@@ -341,7 +346,7 @@ impl Clients {
             );
         }
         self.busy += 1;
-        self.writing += usize::from(operation.is_write());
+        self.writing += usize::from(operation.is_write() || (self.may_write && scripted.is_none()));
         state.current = Some(Current {
             op,
             id,
@@ -545,7 +550,8 @@ impl Clients {
         let state = &mut self.list[client.0 as usize];
         let Some(current) = state.current.take() else { return };
         self.busy -= 1;
-        self.writing -= usize::from(current.operation.is_write());
+        let may_write = self.may_write && current.scripted.is_none();
+        self.writing -= usize::from(current.operation.is_write() || may_write);
         state.incarnation += u32::from(status == Status::Info);
         let (mut contents, mut elements) = (None, None);
         if let Some((_, Reply { outcome: Outcome::Ok(Response::Written { version, .. }), .. })) =
@@ -594,7 +600,6 @@ impl Clients {
         let state = &self.list[client.0 as usize];
         if let Some(place) = state.script.front() {
             let due_at = world.config.script[*place].at.max(world.kernel.now);
-            self.turns_to_come += usize::from(due_at < self.end);
             world.kernel.schedule(
                 due_at,
                 scripted_id(world.config, *place),
@@ -615,7 +620,7 @@ impl Clients {
             }
             Pace::Closed { .. } => {
                 let due_at = generator.schedule_next(client, state.begun, world.kernel);
-                self.turns_to_come += usize::from(due_at.is_some_and(|at| at < self.end));
+                self.turns_to_come += usize::from(due_at.is_some_and(|at| at <= self.end));
             }
             Pace::Open { .. } => match generator.waiting.pop_front() {
                 None => generator.idle.push(Reverse(client.0)),
@@ -633,13 +638,13 @@ impl Clients {
         index: u64,
         world: &mut World<'_, P, Q>,
     ) {
-        self.turns_to_come -= usize::from(world.kernel.now < self.end);
+        self.turns_to_come -= usize::from(world.kernel.now <= self.end);
         let Some(generator) = &mut self.workload else { return };
         let Pace::Open { burst, .. } = generator.settings.pace else { return };
         let last = generator.settings.operations.unwrap_or(u64::MAX);
         let end = (index + u64::from(burst)).min(last);
         let due_at = generator.schedule_arrival(end, world.kernel);
-        self.turns_to_come += usize::from(due_at.is_some_and(|at| at < self.end));
+        self.turns_to_come += usize::from(due_at.is_some_and(|at| at <= self.end));
         for index in index..end {
             let Some(generator) = &mut self.workload else { return };
             match generator.idle.pop() {
@@ -654,6 +659,7 @@ impl Clients {
 
     /// The fault phase is over: nobody invokes anything more.
     pub(crate) fn stop(&mut self, now: Time) {
+        self.stopped = true;
         if let Some(generator) = &mut self.workload {
             generator.stop(now);
         }

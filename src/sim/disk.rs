@@ -11,8 +11,6 @@
 //! rest of it; a bit flips in what was written; a disk that cannot be read fails those that start from it. What a slow
 //! disk still holds back when the fault ends completes then, or when it would have without the fault, if that is later.
 
-use std::collections::BTreeMap;
-
 use crate::config::DiskFault;
 use crate::protocol::{DiskError, DiskImage, DiskOperation, DiskOrigin, File, Ticket, wal};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
@@ -32,7 +30,8 @@ const FIRST_ROOM: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     origin: DiskOrigin,
-    files: BTreeMap<File, Contents>,
+    /// By file. A node has one or two: looking through them beats any map.
+    files: Vec<(File, Contents)>,
     /// When the last sync that was asked for completes.
     busy_until: Time,
     syncs: Vec<Sync>,
@@ -96,10 +95,17 @@ struct Pace {
     /// When the disk had done with the sync before it.
     starts_at: Time,
     takes: Span,
-    /// What each fault of a slow disk, by its index, adds to that.
-    slower: Vec<(u32, Span)>,
     ends_at: Time,
-    /// The event of its completion, where a fault adds something.
+    /// What faults add to that, where there are any.
+    slowed: Option<Box<Slowed>>,
+}
+
+/// What holds a sync back.
+#[derive(Debug)]
+struct Slowed {
+    /// What each fault of a slow disk, by its index, adds.
+    by: Vec<(u32, Span)>,
+    /// The event of its completion.
     event: Option<Handle>,
 }
 
@@ -107,7 +113,8 @@ impl Pace {
     /// When it ends if nothing else holds it back.
     fn ends(&self) -> Time {
         let ends = self.starts_at.later(self.takes);
-        self.slower.iter().fold(ends, |ends, (_, longer)| ends.later(*longer))
+        let by = self.slowed.iter().flat_map(|slowed| &slowed.by);
+        by.fold(ends, |ends, (_, longer)| ends.later(*longer))
     }
 }
 
@@ -126,7 +133,7 @@ impl Disk {
         if writes && self.is_full() {
             return Some(Done { at: now, result: Err(DiskError::Full), is_slowed: false });
         }
-        let contents = self.files.entry(file).or_default();
+        let contents = contents_of(&mut self.files, file);
         match *operation {
             DiskOperation::Append { start, end, sequence } => {
                 if contents.now.written.capacity() == 0 {
@@ -158,10 +165,10 @@ impl Disk {
         let (edition, covers) = (contents.now.number, contents.now.written.len());
         let (sequence, appended) = (contents.ledger.written(), contents.appended);
         let takes = latency.sample(|index| draws.draw(Purpose::Sync, id, index));
-        let slower = self.slower(id, draws);
-        let is_slowed = !slower.is_empty();
+        let slowed = if self.faults.is_empty() { None } else { self.slowed(id, draws) };
+        let is_slowed = slowed.is_some();
         let (starts_at, ends_at) = (self.busy_until.max(now), Time::ZERO);
-        let mut pace = Pace { asked_at: now, starts_at, takes, slower, ends_at, event: None };
+        let mut pace = Pace { asked_at: now, starts_at, takes, ends_at, slowed };
         pace.ends_at = pace.ends();
         self.busy_until = pace.ends_at;
         self.syncs.push(Sync { ticket, file, edition, covers, sequence, appended, pace });
@@ -169,19 +176,22 @@ impl Disk {
     }
 
     /// By how much each fault makes this sync longer.
-    fn slower(&self, id: CausalId, draws: &Draws) -> Vec<(u32, Span)> {
+    #[cold]
+    fn slowed(&self, id: CausalId, draws: &Draws) -> Option<Box<Slowed>> {
         let longer = |(index, fault, what): &(u32, CausalId, DiskFault)| {
             let DiskFault::Slow(longer) = what else { return None };
             let id = id.child(Cause::Fault, fault.get(), 0);
             Some((*index, longer.sample(|index| draws.draw(Purpose::FaultDelay, id, index))))
         };
-        self.faults.iter().filter_map(longer).collect()
+        let by: Vec<_> = self.faults.iter().filter_map(longer).collect();
+        (!by.is_empty()).then(|| Box::new(Slowed { by, event: None }))
     }
 
     /// Notes the event of the completion of a sync that a fault makes longer.
     pub(crate) fn completes_by(&mut self, ticket: Ticket, event: Handle) {
-        if let Some(sync) = self.syncs.iter_mut().find(|sync| sync.ticket == ticket) {
-            sync.pace.event = Some(event);
+        let mut slowed = self.syncs.iter_mut().filter(|sync| sync.ticket == ticket);
+        if let Some(slowed) = slowed.find_map(|sync| sync.pace.slowed.as_mut()) {
+            slowed.event = Some(event);
         }
     }
 
@@ -197,14 +207,16 @@ impl Disk {
         let mut sooner = Vec::new();
         let mut before: Option<Time> = None;
         for Sync { ticket, pace, .. } in &mut self.syncs {
-            pace.slower.retain(|(other, _)| *other != index);
+            if let Some(slowed) = &mut pace.slowed {
+                slowed.by.retain(|(other, _)| *other != index);
+            }
             if let Some(before) = before {
                 pace.starts_at = before.max(pace.asked_at);
             }
             let ends = pace.ends();
             before = Some(ends);
             let at = ends.max(now);
-            if let Some(event) = pace.event
+            if let Some(event) = pace.slowed.as_ref().and_then(|slowed| slowed.event)
                 && at < pace.ends_at
             {
                 pace.ends_at = at;
@@ -240,7 +252,7 @@ impl Disk {
         draws: &Draws,
         id: CausalId,
     ) -> Option<(u64, u64)> {
-        let bytes = self.files.values_mut().flat_map(|file| &mut file.now.written);
+        let bytes = self.files.iter_mut().flat_map(|(_, file)| &mut file.now.written);
         let mut bytes: Vec<&mut u8> = bytes.collect();
         let drawn = draws.below(Purpose::DiskFault, id, 0, bytes.len() as u64);
         let (at, bit) = (byte.unwrap_or(drawn), draws.below(Purpose::DiskFault, id, 1, 8));
@@ -254,7 +266,7 @@ impl Disk {
         let Some(at) = self.syncs.iter().position(|sync| sync.ticket == ticket) else { return };
         let Sync { file, edition, covers, sequence, appended, .. } = self.syncs.remove(at);
         let lies = self.has(&DiskFault::LostWrite);
-        let contents = self.files.entry(file).or_default();
+        let contents = contents_of(&mut self.files, file);
         contents.ledger.sync(sequence);
         contents.decided = contents.decided.max(appended);
         if !lies {
@@ -265,25 +277,27 @@ impl Disk {
     /// How many records become durable when this sync completes, as far as the disk says: one that lies counts.
     pub(crate) fn records_of(&self, ticket: Ticket) -> u64 {
         let Some(sync) = self.syncs.iter().find(|sync| sync.ticket == ticket) else { return 0 };
-        let decided = self.files.get(&sync.file).map_or(0, |contents| contents.decided);
+        let of_file = self.files.iter().find(|(file, _)| *file == sync.file);
+        let decided = of_file.map_or(0, |(_, contents)| contents.decided);
         sync.appended.saturating_sub(decided)
     }
 
     /// Whether anything on it would not surely survive a power loss.
     pub(crate) fn has_unsynced(&self) -> bool {
-        let is_durable =
-            |file: &Contents| file.before.is_empty() && file.now.synced == file.now.written.len();
-        !self.files.values().all(is_durable)
+        let is_durable = |(_, file): &(File, Contents)| {
+            file.before.is_empty() && file.now.synced == file.now.written.len()
+        };
+        !self.files.iter().all(is_durable)
     }
 
     /// What the numbered log in `file` ought to have, as its node starts from it.
     pub(crate) fn ledger(&mut self, file: File) -> &mut Ledger {
-        &mut self.files.entry(file).or_default().ledger
+        &mut contents_of(&mut self.files, file).ledger
     }
 
     /// Whether any numbered log on it had records.
     pub(crate) fn had_records(&self) -> bool {
-        self.files.values().any(|file| file.ledger.written() > 0)
+        self.files.iter().any(|(_, file)| file.ledger.written() > 0)
     }
 
     /// The machine dies: what was not durable is gone, but for what the draws of `id` leave.
@@ -291,7 +305,7 @@ impl Disk {
         self.syncs.clear();
         self.busy_until = Time::ZERO;
         let torn = self.has(&DiskFault::TornWrite);
-        for (index, contents) in (0..).zip(self.files.values_mut()) {
+        for (index, (_, contents)) in (0..).zip(&mut self.files) {
             // Every edition since the last one that is durable may be the one that the platter has.
             let editions = contents.before.len() as u64 + 1;
             let chosen = draws.below(Purpose::PowerLoss, id, 2 * index, editions);
@@ -342,6 +356,20 @@ impl Disk {
             files.map(|(file, contents)| (*file, contents.now.written.clone())).collect(),
         )
     }
+}
+
+/// What is in a file; an empty one is made when it is first asked for.
+#[inline]
+fn contents_of(files: &mut Vec<(File, Contents)>, file: File) -> &mut Contents {
+    let place = match files.iter().position(|(other, _)| *other >= file) {
+        Some(place) if files[place].0 == file => place,
+        place => {
+            let place = place.unwrap_or(files.len());
+            files.insert(place, (file, Contents::default()));
+            place
+        }
+    };
+    &mut files[place].1
 }
 
 impl Contents {
@@ -452,9 +480,9 @@ mod tests {
         let (second, second_done) = bench.perform(&DiskOperation::Sync, b"");
         assert!(first_done < second_done);
         bench.disk.complete(first);
-        assert_eq!(bench.disk.files[&FILE].now.synced, 1);
+        assert_eq!(contents_of(&mut bench.disk.files, FILE).now.synced, 1);
         bench.disk.complete(second);
-        assert_eq!(bench.disk.files[&FILE].now.synced, 2);
+        assert_eq!(contents_of(&mut bench.disk.files, FILE).now.synced, 2);
     }
 
     #[test]
@@ -509,11 +537,11 @@ mod tests {
         bench.has(DiskFault::LostWrite);
         let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
         bench.disk.complete(ticket);
-        assert_eq!(bench.disk.files[&FILE].now.synced, 0);
+        assert_eq!(contents_of(&mut bench.disk.files, FILE).now.synced, 0);
         assert_eq!(bench.disk.end(0, Time::ZERO), []);
         let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
         bench.disk.complete(ticket);
-        assert_eq!(bench.disk.files[&FILE].now.synced, 2);
+        assert_eq!(contents_of(&mut bench.disk.files, FILE).now.synced, 2);
     }
 
     #[test]

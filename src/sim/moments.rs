@@ -55,6 +55,9 @@ impl Moments {
         let reached = |armed: &mut Armed| {
             armed.counts(node, what) && armed.seen + count >= armed.moment.nth.into()
         };
+        if !self.armed.iter_mut().any(reached) {
+            return Vec::new();
+        }
         let due = self.armed.extract_if(.., reached);
         let due: Vec<Due> = due.map(|armed| (armed.index, armed.moment.after)).collect();
         if !due.is_empty() {

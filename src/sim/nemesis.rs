@@ -412,6 +412,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             }
         }
         self.end_leadership(node);
+        self.look_at_differences();
         if let Some(watch) = &mut self.watch {
             let disk = &self.slots[node.index()].disk;
             let left = (&disk.image(), disk.had_records());
@@ -433,6 +434,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.slots[node.index()].down_for_good = false;
         self.forget_crashes(node);
         self.boot(node, id.child(Cause::Boot, node.0.into(), 0));
+        self.look_at_differences();
         if self.moments.is_some() && self.is_up(node) {
             self.happens(node, Milestone::Restarts, 1);
         }

@@ -198,10 +198,12 @@ impl Network {
         if !self.active.is_empty() {
             return self.decide_among_faults(pair, packet, now, draws);
         }
-        if draws.happens(Purpose::Loss, packet.id, 0, self.link(pair).loss) {
+        let link = self.link(pair);
+        if draws.happens(Purpose::Loss, packet.id, 0, link.loss) {
             return Fate::Lost;
         }
-        self.travel(packet, now, draws)
+        let takes = takes(link, packet, draws);
+        at_once(link, now, takes).unwrap_or_else(|| self.in_turn(pair, packet, now, takes))
     }
 
     /// As [`Self::decide`], while faults are on.
@@ -242,13 +244,15 @@ impl Network {
     ) -> Fate {
         // One that was held meets those only that have not ended since.
         slower.retain(|(fault, _)| self.active.iter().any(|(index, ..)| index == fault));
-        if slower.is_empty() {
-            return self.travel(packet, now, draws);
-        }
         let pair = packet.from.index() * self.nodes + packet.to.index();
-        let (takes, copy_takes) = self.takes(pair, packet, draws);
-        let at = self.delay(pair, packet.size, (now, takes), slower.clone());
-        let copy = copy_takes.map(|takes| self.delay(pair, packet.size, (now, takes), slower));
+        let link = self.link(pair);
+        let takes = takes(link, packet, draws);
+        if slower.is_empty() {
+            return at_once(link, now, takes)
+                .unwrap_or_else(|| self.in_turn(pair, packet, now, takes));
+        }
+        let at = self.delay(pair, packet.size, (now, takes.0), slower.clone());
+        let copy = takes.1.map(|takes| self.delay(pair, packet.size, (now, takes), slower));
         Fate::Slowed { at, copy }
     }
 
@@ -320,32 +324,14 @@ impl Network {
         self.delayed.retain(|message| !message.slower.is_empty());
     }
 
-    /// When a message that nothing hinders arrives, and its copy if it has one.
-    // Always inlined: the hot caller is one of two.
-    #[inline(always)]
-    fn travel(&mut self, packet: Packet, now: Time, draws: &Draws) -> Fate {
-        let pair = packet.from.index() * self.nodes + packet.to.index();
-        let (takes, copy_takes) = self.takes(pair, packet, draws);
+    /// When a message that nothing hinders arrives over a link with an order to keep or a bandwidth to share, and its
+    /// copy if it has one.
+    fn in_turn(&mut self, pair: usize, packet: Packet, now: Time, takes: Takes) -> Fate {
         let link = self.link(pair);
-        if link.order == LinkOrder::Reordering && link.bandwidth.is_none() {
-            return Fate::Arrives { at: now + takes, copy: copy_takes.map(|takes| now + takes) };
-        }
-        let (order, bandwidth) = (link.order, link.bandwidth);
-        let at = self.queue_up(pair, (order, bandwidth), packet.size, now, takes);
-        let copy = copy_takes
-            .map(|takes| self.queue_up(pair, (order, bandwidth), packet.size, now, takes));
+        let of_link = (link.order, link.bandwidth);
+        let at = self.queue_up(pair, of_link, packet.size, now, takes.0);
+        let copy = takes.1.map(|takes| self.queue_up(pair, of_link, packet.size, now, takes));
         Fate::Arrives { at, copy }
-    }
-
-    /// How long a message takes over its link, and its copy if it has one.
-    #[inline(always)]
-    fn takes(&self, pair: usize, packet: Packet, draws: &Draws) -> (Span, Option<Span>) {
-        let link = self.link(pair);
-        let takes = link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, i));
-        let duplicated = draws.happens(Purpose::Duplication, packet.id, 0, link.duplication);
-        let copy_takes =
-            duplicated.then(|| link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, 2 + i)));
-        (takes, copy_takes)
     }
 
     /// When a message arrives over a link with an order to keep or a bandwidth to share.
@@ -522,6 +508,25 @@ impl Delayed {
         let at = self.unslowed + slower;
         self.after.map_or(at, |after| in_order(at, after))
     }
+}
+
+/// How long a message takes over its link, and its copy if it has one.
+type Takes = (Span, Option<Span>);
+
+#[inline(always)]
+fn takes(link: &Link, packet: Packet, draws: &Draws) -> Takes {
+    let takes = link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, i));
+    let duplicated = draws.happens(Purpose::Duplication, packet.id, 0, link.duplication);
+    let copy_takes =
+        duplicated.then(|| link.delay.sample(|i| draws.draw(Purpose::Delay, packet.id, 2 + i)));
+    (takes, copy_takes)
+}
+
+/// When a message that nothing hinders arrives, and its copy, over a link with no order to keep and no bandwidth to share.
+#[inline(always)]
+fn at_once(link: &Link, now: Time, (takes, copy_takes): Takes) -> Option<Fate> {
+    let is_free = link.order == LinkOrder::Reordering && link.bandwidth.is_none();
+    is_free.then(|| Fate::Arrives { at: now + takes, copy: copy_takes.map(|takes| now + takes) })
 }
 
 /// Strictly after the message before it, so that random ties cannot turn two around.

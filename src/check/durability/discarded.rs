@@ -55,13 +55,16 @@ impl Kept {
         for snapshot in facts.evidence.finals.iter().filter(|snapshot| snapshot.up) {
             for (key, stored) in &snapshot.data {
                 match stored.value {
-                    Some(value) => kept.keep(facts.writers.candidates(*key, value)),
+                    Some(value) => {
+                        kept.keep(facts.writers.candidates_of(*key, value, stored.version));
+                    }
                     None => kept.keep(facts.writers.writer(*key, None, stored.version)),
                 }
             }
             for (key, list) in &snapshot.lists {
-                let of_element =
-                    |(_, value): &(Version, Value)| facts.writers.candidates(*key, *value);
+                let of_element = |(version, value): &(Version, Value)| {
+                    facts.writers.candidates_of(*key, *value, *version)
+                };
                 kept.keep(list.iter().flat_map(of_element));
             }
         }
@@ -98,7 +101,7 @@ impl Kept {
                 continue;
             };
             // Read back from a disk, it may be the value of any that wrote this text.
-            for before in facts.writers.candidates(entry.key, value) {
+            for before in facts.writers.candidates_under(entry, value) {
                 if !std::mem::replace(&mut self.operations[before.0 as usize], true)
                     && before > last
                 {

@@ -11,6 +11,7 @@ use super::message::Entry;
 impl LeaderFollower {
     /// Takes a write into the store, as leader or follower, and into the log if it changes the store; whether the log
     /// shows its stamp then.
+    #[inline]
     pub(super) fn take(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
         let known = self.stamping.newest_seen;
         if self.apply_observed(entry, cx) {

@@ -44,8 +44,8 @@ pub struct CalendarQueue<T> {
     /// Days from today + number of buckets on.
     far: KeyHeap,
     slab: Slab<T>,
-    /// What may be taken back; in none of the above.
-    revocable: Revocable<T>,
+    /// What may be taken back; in none of the above but the slab.
+    revocable: Revocable,
     pace: Pace,
     /// The time of the last event popped.
     now: Time,
@@ -105,7 +105,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
             self.insert(key);
         } else {
             self.file(day, key);
-            if self.slab.len() > self.pace.grow_at {
+            if self.filed() > self.pace.grow_at {
                 self.rebuild();
             }
         }
@@ -113,16 +113,16 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
 
     fn push_revocable(&mut self, time: Time, order: u64, item: T) -> Handle {
         debug_assert!(time >= self.now, "an event at {time} pushed at {}", self.now);
-        self.revocable.push(time, order, item)
+        self.slab.insert_revocable(&mut self.revocable, (time, order), item)
     }
 
-    fn revoke(&mut self, handle: Handle) -> Option<T> {
-        self.revocable.revoke(handle)
+    fn revoke(&mut self, Handle(key): Handle) -> Option<T> {
+        self.revocable.revoke(key).then(|| self.slab.take(key.slot()))
     }
 
     #[inline]
     fn is_overfull(&self) -> bool {
-        self.slab.overfull || self.revocable.is_overfull()
+        self.slab.overfull
     }
 
     // Always inlined: a call hands the item back in memory, from where it is copied twice more, out of step.
@@ -135,10 +135,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
             self.head += 1;
             key
         } else {
-            match self.pop_slow() {
-                Some(key) => key,
-                None => return self.pop_revocable(),
-            }
+            self.pop_slow()?
         };
         self.now = key.time();
         Some((key.time(), self.slab.take(key.slot())))
@@ -146,56 +143,60 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
 
     #[inline]
     fn next_time(&mut self) -> Option<Time> {
-        let first = self.first().unwrap_or(Key::NEVER);
-        self.revocable.earlier(first).map(Key::time)
+        self.peek_key().map(Key::time)
     }
 
     fn peek(&mut self) -> Option<(Time, &T)> {
-        match self.first() {
-            Some(key) => Some((key.time(), self.slab.get(key.slot()))),
-            None => self.revocable.peek(),
-        }
+        let key = self.peek_key()?;
+        Some((key.time(), self.slab.get(key.slot())))
     }
 
     fn each(&self, look: &mut dyn FnMut(&T)) {
         self.slab.each(look);
-        self.revocable.each(look);
     }
 
     fn len(&self) -> usize {
-        self.slab.len() + self.revocable.len()
+        self.slab.len()
     }
 }
 
 impl<T> CalendarQueue<T> {
+    /// How many events are pending that will not be taken back: those that the calendar holds.
+    #[inline]
+    fn filed(&self) -> usize {
+        self.slab.len() - self.revocable.len()
+    }
+
+    /// The first event of all.
+    #[inline]
+    fn peek_key(&mut self) -> Option<Key> {
+        let soonest = self.revocable.soonest;
+        self.first().or_else(|| (soonest != Key::NEVER).then_some(soonest))
+    }
+
     /// The first event, unless one that may be taken back comes before it.
     #[inline]
     fn first(&mut self) -> Option<Key> {
         if self.run.len() == self.head && self.late.len() == 0 && !self.turn() {
             return None;
         }
-        let first = self.run.get(self.head).copied();
-        let first = first.into_iter().chain(self.late.first()).min();
-        first.filter(|first| *first < self.revocable.soonest)
+        let mut first = self.run.get(self.head).copied().unwrap_or(Key::NEVER);
+        if let Some(late) = self.late.first() {
+            first = first.min(late);
+        }
+        (first < self.revocable.soonest).then_some(first)
     }
 
-    /// Takes the first event, unless one that may be taken back comes before it.
+    /// Takes the first event of all.
     #[inline(never)]
     fn pop_slow(&mut self) -> Option<Key> {
-        let first = self.first()?;
+        let Some(first) = self.first() else { return self.revocable.pop() };
         if self.run.get(self.head) == Some(&first) {
             self.head += 1;
             Some(first)
         } else {
             self.late.pop()
         }
-    }
-
-    #[inline(never)]
-    fn pop_revocable(&mut self) -> Option<(Time, T)> {
-        let (time, item) = self.revocable.pop()?;
-        self.now = time;
-        Some((time, item))
     }
 
     /// Puts a key of a later day into its bucket, or into the far future.
@@ -253,7 +254,7 @@ impl<T> CalendarQueue<T> {
     /// The run is longer than it should be: narrows the days, unless that was tried a moment ago.
     #[cold]
     fn split(&mut self) {
-        if self.pace.inserted >= self.slab.len() / 2 * self.pace.patience {
+        if self.pace.inserted >= self.filed() / 2 * self.pace.patience {
             self.rebuild();
         } else {
             self.pace.split_at *= 2;
@@ -265,7 +266,7 @@ impl<T> CalendarQueue<T> {
     fn turn(&mut self) -> bool {
         self.run.clear();
         self.head = 0;
-        if self.slab.len() == 0 {
+        if self.filed() == 0 {
             return false;
         }
         if self.is_unfit() {
@@ -321,7 +322,7 @@ impl<T> CalendarQueue<T> {
 
     /// Whether the days turned out too full or too empty, or a calendar is not worth having.
     fn is_unfit(&mut self) -> bool {
-        let pending = self.slab.len();
+        let pending = self.filed();
         if pending <= CALM || self.buckets.is_empty() {
             return true;
         }
@@ -346,7 +347,7 @@ impl<T> CalendarQueue<T> {
     #[cold]
     #[inline(never)]
     fn rebuild(&mut self) {
-        let mut keys = Vec::with_capacity(self.slab.len());
+        let mut keys = Vec::with_capacity(self.filed());
         keys.extend_from_slice(&self.run[self.head..]);
         self.run.clear();
         self.head = 0;
@@ -374,7 +375,7 @@ impl<T> CalendarQueue<T> {
                     self.file(day, key);
                 }
             }
-            self.pace.grow_at = 4 * self.slab.len();
+            self.pace.grow_at = 4 * self.filed();
         } else {
             self.run.append(&mut keys);
             self.today = FOREVER;
@@ -431,5 +432,6 @@ fn plan(keys: &mut [Key]) -> Option<(u64, u32, usize)> {
             u64::try_from(width).unwrap_or(u64::MAX)
         }
     };
-    Some((first, width.max(1).ilog2(), count))
+    // Rounded up: days that are too narrow cost a turn each, whatever is in them.
+    Some((first, width.max(1).checked_next_power_of_two().map_or(63, u64::ilog2), count))
 }

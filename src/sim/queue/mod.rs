@@ -92,7 +92,7 @@ pub trait EventQueue<T> {
 const SLOT_BITS: u32 = 24;
 const ORDER_BITS: u32 = 40;
 
-/// How many events may be pending at once, and as many that may be taken back: what 24 bits of slot can tell apart.
+/// How many events may be pending at once: what 24 bits of slot can tell apart.
 pub const MOST_PENDING: usize = 1 << SLOT_BITS;
 
 /// An event that may be taken back.
@@ -182,6 +182,20 @@ impl<T> Slab<T> {
         self.items[slot].take().expect("a queued key's slot is full")
     }
 
+    /// Puts an item in, and its key among those that may be taken back.
+    #[inline]
+    fn insert_revocable(
+        &mut self,
+        revocable: &mut Revocable,
+        (time, order): (Time, u64),
+        item: T,
+    ) -> Handle {
+        let Some(slot) = self.insert(item) else { return Handle(Key::NEVER) };
+        let key = Key::new(time, order, slot);
+        revocable.push(key);
+        Handle(key)
+    }
+
     fn get(&self, slot: usize) -> &T {
         self.items[slot].as_ref().expect("a queued key's slot is full")
     }
@@ -269,16 +283,24 @@ impl KeyHeap {
 /// The plain queue: one heap of keys beside the slab.
 pub struct HeapQueue<T> {
     heap: KeyHeap,
+    revocable: Revocable,
     slab: Slab<T>,
-    revocable: Revocable<T>,
     /// The time of the last event popped.
     now: Time,
 }
 
+impl<T> HeapQueue<T> {
+    /// The first event; [`Key::NEVER`] where there is none.
+    #[inline]
+    fn first(&self) -> Key {
+        self.heap.first().unwrap_or(Key::NEVER).min(self.revocable.soonest)
+    }
+}
+
 impl<T> EventQueue<T> for HeapQueue<T> {
     fn new() -> Self {
-        let (slab, revocable) = (Slab::new(), Revocable::new());
-        Self { heap: KeyHeap::new(), slab, revocable, now: Time::ZERO }
+        let (heap, revocable, slab) = (KeyHeap::new(), Revocable::new(), Slab::new());
+        Self { heap, revocable, slab, now: Time::ZERO }
     }
 
     #[inline]
@@ -290,51 +312,43 @@ impl<T> EventQueue<T> for HeapQueue<T> {
 
     fn push_revocable(&mut self, time: Time, order: u64, item: T) -> Handle {
         debug_assert!(time >= self.now, "an event at {time} pushed at {}", self.now);
-        self.revocable.push(time, order, item)
+        self.slab.insert_revocable(&mut self.revocable, (time, order), item)
     }
 
-    fn revoke(&mut self, handle: Handle) -> Option<T> {
-        self.revocable.revoke(handle)
+    fn revoke(&mut self, Handle(key): Handle) -> Option<T> {
+        self.revocable.revoke(key).then(|| self.slab.take(key.slot()))
     }
 
     fn is_overfull(&self) -> bool {
-        self.slab.overfull || self.revocable.is_overfull()
+        self.slab.overfull
     }
 
     #[inline]
     fn pop(&mut self) -> Option<(Time, T)> {
-        let (time, item) = match self.heap.first() {
-            Some(first) if first < self.revocable.soonest => {
-                let key = self.heap.pop()?;
-                (key.time(), self.slab.take(key.slot()))
-            }
-            _ => self.revocable.pop()?,
-        };
-        self.now = time;
-        Some((time, item))
+        let first = self.first();
+        let key =
+            if first == self.revocable.soonest { self.revocable.pop() } else { self.heap.pop() };
+        let key = key?;
+        self.now = key.time();
+        Some((key.time(), self.slab.take(key.slot())))
     }
 
     #[inline]
     fn next_time(&mut self) -> Option<Time> {
-        let first = self.heap.first().unwrap_or(Key::NEVER);
-        self.revocable.earlier(first).map(Key::time)
+        let first = self.first();
+        (first != Key::NEVER).then(|| first.time())
     }
 
     fn peek(&mut self) -> Option<(Time, &T)> {
-        match self.heap.first() {
-            Some(first) if first < self.revocable.soonest => {
-                Some((first.time(), self.slab.get(first.slot())))
-            }
-            _ => self.revocable.peek(),
-        }
+        let first = self.first();
+        (first != Key::NEVER).then(|| (first.time(), self.slab.get(first.slot())))
     }
 
     fn each(&self, look: &mut dyn FnMut(&T)) {
         self.slab.each(look);
-        self.revocable.each(look);
     }
 
     fn len(&self) -> usize {
-        self.heap.len() + self.revocable.len()
+        self.slab.len()
     }
 }

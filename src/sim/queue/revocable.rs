@@ -1,72 +1,48 @@
 //! Events that may be taken back before they come: those few among many that never are.
 
-use crate::time::Time;
+use super::Key;
 
-use super::{Handle, Key, Slab};
-
-/// Pending events that may be taken back: a 4-ary min-heap of keys that knows where each of them is.
-pub(super) struct Revocable<T> {
+/// The keys of the pending events that may be taken back: a 4-ary min-heap that knows where each of them is.
+pub(super) struct Revocable {
     heap: Vec<Key>,
-    /// By slot, where its key is in the heap; without meaning for a free slot.
+    /// By slot, where its key is in the heap; without meaning for the slot of any other event.
     places: Vec<u32>,
-    slab: Slab<T>,
     /// The first of the keys, or [`Key::NEVER`]: what every other event is held against.
     pub(super) soonest: Key,
 }
 
-impl<T> Revocable<T> {
+impl Revocable {
     pub(super) const fn new() -> Self {
-        Self { heap: Vec::new(), places: Vec::new(), slab: Slab::new(), soonest: Key::NEVER }
+        Self { heap: Vec::new(), places: Vec::new(), soonest: Key::NEVER }
     }
 
     #[inline]
-    pub(super) fn push(&mut self, time: Time, order: u64, item: T) -> Handle {
-        let Some(slot) = self.slab.insert(item) else { return Handle(Key::NEVER) };
-        let key = Key::new(time, order, slot);
-        if slot as usize == self.places.len() {
-            self.places.push(0);
+    pub(super) fn push(&mut self, key: Key) {
+        if key.slot() >= self.places.len() {
+            self.places.resize(key.slot() + 1, 0);
         }
         self.heap.push(key);
         self.rise(self.heap.len() - 1, key);
         self.soonest = self.heap[0];
-        Handle(key)
     }
 
+    /// Takes `key` out; false when it is not there any more.
     #[inline]
-    pub(super) fn revoke(&mut self, Handle(key): Handle) -> Option<T> {
-        let place = *self.places.get(key.slot())? as usize;
+    pub(super) fn revoke(&mut self, key: Key) -> bool {
+        let Some(place) = self.places.get(key.slot()) else { return false };
+        let place = *place as usize;
         // The slot of an event that has come may be another's by now.
-        if self.heap.get(place) != Some(&key) {
-            return None;
+        let is_there = self.heap.get(place) == Some(&key);
+        if is_there {
+            self.remove(place);
         }
-        self.remove(place);
-        Some(self.slab.take(key.slot()))
+        is_there
     }
 
-    #[inline(never)]
-    pub(super) fn pop(&mut self) -> Option<(Time, T)> {
+    pub(super) fn pop(&mut self) -> Option<Key> {
         let key = *self.heap.first()?;
         self.remove(0);
-        Some((key.time(), self.slab.take(key.slot())))
-    }
-
-    pub(super) fn peek(&self) -> Option<(Time, &T)> {
-        let key = self.heap.first()?;
-        Some((key.time(), self.slab.get(key.slot())))
-    }
-
-    /// The earlier of `first` and the first of these; `None` when neither is an event.
-    pub(super) fn earlier(&self, first: Key) -> Option<Key> {
-        let earlier = first.min(self.soonest);
-        (earlier != Key::NEVER).then_some(earlier)
-    }
-
-    pub(super) const fn is_overfull(&self) -> bool {
-        self.slab.overfull
-    }
-
-    pub(super) fn each(&self, look: &mut dyn FnMut(&T)) {
-        self.slab.each(look);
+        Some(key)
     }
 
     pub(super) fn len(&self) -> usize {

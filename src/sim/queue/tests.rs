@@ -353,7 +353,7 @@ fn the_slots_running_out_is_said() {
     queue.push(Time::ZERO, MOST_PENDING as u64, ());
     assert_eq!((queue.is_overfull(), queue.len()), (true, MOST_PENDING));
     let handle = queue.push_revocable(Time::ZERO, 1 << 30, ());
-    assert_eq!(queue.revoke(handle), Some(()));
+    assert_eq!((queue.revoke(handle), queue.len()), (None, MOST_PENDING));
 }
 
 #[test]
