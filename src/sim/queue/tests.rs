@@ -97,6 +97,22 @@ impl<T: Clone + PartialEq + std::fmt::Debug> Twins<T> {
     }
 }
 
+impl Twins<u64> {
+    /// What is pending is looked at, once each, and nothing else is.
+    fn look_at_each(&self) {
+        let seen = |each: &dyn Fn(&mut dyn FnMut(&u64))| {
+            let mut seen = Vec::new();
+            each(&mut |item| seen.push(*item));
+            seen.sort_unstable();
+            seen
+        };
+        let mut expected: Vec<u64> = self.map.values().copied().collect();
+        expected.sort_unstable();
+        assert_eq!(seen(&|look| self.heap.each(look)), expected);
+        assert_eq!(seen(&|look| self.calendar.each(look)), expected);
+    }
+}
+
 /// A splitmix64 step: the tests' own luck.
 fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -172,7 +188,10 @@ proptest! {
                 Step::Pop(count) => for _ in 0..count {
                     twins.pop();
                 },
-                Step::Peek => twins.peek(),
+                Step::Peek => {
+                    twins.peek();
+                    twins.look_at_each();
+                }
                 Step::Revocable(delays) => for delay in delays {
                     twins.push_revocable(twins.after(delay), delay);
                 },
