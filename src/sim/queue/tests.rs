@@ -100,16 +100,14 @@ impl<T: Clone + PartialEq + std::fmt::Debug> Twins<T> {
 impl Twins<u64> {
     /// What is pending is looked at, once each, and nothing else is.
     fn look_at_each(&self) {
-        let seen = |each: &dyn Fn(&mut dyn FnMut(&u64))| {
-            let mut seen = Vec::new();
-            each(&mut |item| seen.push(*item));
-            seen.sort_unstable();
-            seen
-        };
         let mut expected: Vec<u64> = self.map.values().copied().collect();
         expected.sort_unstable();
-        assert_eq!(seen(&|look| self.heap.each(look)), expected);
-        assert_eq!(seen(&|look| self.calendar.each(look)), expected);
+        let (mut heap, mut calendar) = (Vec::new(), Vec::new());
+        self.heap.each(&mut |item| heap.push(*item));
+        self.calendar.each(&mut |item| calendar.push(*item));
+        heap.sort_unstable();
+        calendar.sort_unstable();
+        assert_eq!((&heap, &calendar), (&expected, &expected));
     }
 }
 
