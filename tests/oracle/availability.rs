@@ -20,9 +20,8 @@ pub(crate) fn availability(files: &Files, claims: &mut Claims) {
 
     let mut figures =
         vec![("operations", operations), ("answered", answered), ("never_served", never_served)];
-    if operations > 0 {
-        figures.push(("availability_ppm", answered * 1_000_000 / operations));
-    }
+    let share = (answered * 1_000_000).checked_div(operations);
+    figures.extend(share.map(|share| ("availability_ppm", share)));
     figures.extend([
         ("longest_gap_ns", longest_gap(files, |_| true)),
         ("longest_write_gap_ns", longest_gap(files, Op::is_write)),
@@ -31,7 +30,7 @@ pub(crate) fn availability(files: &Files, claims: &mut Claims) {
         ("unrecovered", outages.iter().filter(|outage| !outage.recovered).count() as u64),
     ]);
 
-    let share = files.set("check.availability-bound").map(|bound| per_mille(bound));
+    let share = files.set("check.availability-bound").map(per_mille);
     let recovery = files.span("check.recovery-bound");
     let misses_share = share.is_some_and(|share| answered * 1_000 < share * operations);
     let too_long = |outage: &&Outage| recovery.is_some_and(|bound| outage.length > bound);

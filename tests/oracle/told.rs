@@ -192,8 +192,13 @@ impl<'a> Told<'a> {
         match value {
             Json::Null => Seen::Nothing,
             Json::Array(elements) => {
-                let of = |(i, element): (usize, &Json)| {
-                    write(element, &by[i], version.filter(|_| i + 1 == elements.len()))
+                let of = |(i, text): (usize, &Json)| {
+                    let told = version.filter(|_| i + 1 == elements.len());
+                    let Element { mut found, mut bound } = write(text, &by[i], told);
+                    // Whoever wrote it, where a disk gave back a text that several wrote.
+                    found.element = text.as_str().map(str::to_owned);
+                    bound.element.clone_from(&found.element);
+                    Element { found, bound }
                 };
                 Seen::List(elements.iter().enumerate().map(of).collect())
             }
