@@ -3,8 +3,8 @@
 //! The last write is answered when no write is under way and none is to come. Of a script that is known of each
 //! operation; a workload that writes at all may write until its last operation is answered, or given up. Then each
 //! live follower is held against the leader, key by key, and what differs is followed until nothing does: first by
-//! what followers say that they apply, and where that says that nothing differs, or the leader takes or loses what differs,
-//! or somebody else leads, or a node goes or comes, by looking again.
+//! what followers say that they apply, and where that says that nothing differs, or a follower loses or the leader takes
+//! or loses what differs, or somebody else leads, or a node goes or comes, by looking again.
 //! Before that moment nothing is noted, and after it only while something differs.
 
 use std::collections::BTreeMap;
@@ -135,6 +135,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             if differences.keys().any(|(_, other)| *other == key) {
                 self.look_at_differences();
             }
+            return;
+        }
+        // What is left of a key of which something was thrown away only a look can tell.
+        if version.is_none() && differences.contains_key(&(node, key)) {
+            self.look_at_differences();
             return;
         }
         let ends = |wanted: &Option<Version>| wanted.is_none() || *wanted == version;
