@@ -83,7 +83,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             for key in keys.iter().copied() {
                 let lists = (mine.lists.get(&key), follower.lists.get(&key));
                 if shown(&mine, key) != shown(follower, key) || lists.0 != lists.1 {
-                    let version = mine.data.get(&key).map(|stored| stored.version);
+                    // A removal of whatever version shows what the leader's does.
+                    let version = shown(&mine, key).map(|(_, version)| version);
                     let wanted = version.filter(|_| lists == (None, None));
                     differences.insert((follower.node, key), wanted);
                 }

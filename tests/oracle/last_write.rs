@@ -13,7 +13,7 @@ use super::availability::is_generated;
 use super::claims::{Claims, span};
 use super::ending::shown;
 use super::files::{Files, Line, Node, Op};
-use super::leaders::leaderships;
+use super::leaders::{Led, leaderships};
 
 pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     let said = &files.report["last_write"];
@@ -44,7 +44,11 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     }
     claims.say("/last_write/answered_at_ns", at);
     let leader = said["leader"].as_str().unwrap_or_default().to_owned();
-    let leads = written && leaders.contains(&Some(leader.clone()));
+    // Where that changes at this very instant it may be whoever led for a part of it.
+    let changes_now = all.iter().any(|led| led.from_ns == at || led.until_ns == Some(at));
+    let touches = |led: &Led| led.node == leader && led.from_ns <= at && led.until(files) >= at;
+    let may_lead = changes_now && all.iter().any(touches);
+    let leads = written && (may_lead || leaders.contains(&Some(leader.clone())));
     claims.say("/last_write/leader", if leads { leader.clone().into() } else { Json::Null });
 
     let agreed_at = said["agreed_after_ns"].as_u64().map(|after| at + after);
