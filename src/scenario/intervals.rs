@@ -7,7 +7,7 @@ use crate::time::Span;
 
 impl Element<'_> {
     /// Reads it as the time between two rounds of something that goes on for as long as the run does: at least
-    /// [`units::SHORTEST_ROUND`].
+    /// 100 µs.
     pub fn interval(&self) -> Option<Span> {
         let span = self.positive_duration()?;
         if span < units::SHORTEST_ROUND {

@@ -420,7 +420,7 @@ impl Contract for Message {
         }
     }
 
-    /// 32 bytes of every message, and what its writes take: [`Entry::wire_size`].
+    /// 32 bytes of every message, and of each write that it carries 24, its key and its value.
     fn wire_size(&self, names: &Names) -> u64 {
         let of = |entries: &[Entry]| entries.iter().map(|entry| entry.wire_size(names)).sum();
         let content: u64 = match self {
