@@ -37,7 +37,9 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     let leaders = leaders_at(&[at.saturating_sub(1), at]);
     let written = files.ops.iter().any(|op| op.is_ok() && op.is_write());
     if said.is_null() {
-        let nobody = !written || leaders.contains(&None);
+        let at_the_end = leaders_at(&[end.saturating_sub(1), end]);
+        let nobody = leaders.contains(&None) || at < end && at_the_end.contains(&None);
+        let nobody = !written || nobody;
         claims
             .say("/last_write", if nobody { Json::Null } else { json!({ "answered_at_ns": at }) });
         return;
