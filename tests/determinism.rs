@@ -10,8 +10,8 @@ use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use rayon::prelude::*;
 
 use splitbrain::config::{
-    Clock, Config, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Milestone, Mix,
-    Moment, Pace, Patience, ReadFrom, Route, Skew, Start, Target, Ties,
+    Clock, Config, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix, Occurrence,
+    Pace, Patience, ReadFrom, Route, Skew, Start, Target, Ties, Trigger,
 };
 use splitbrain::digest::DigestValue;
 use splitbrain::history::Status;
@@ -194,16 +194,16 @@ fn start(nodes: u16) -> impl Strategy<Value = Start> {
     let at = prop_oneof![4 => 0_u64..=2_000, 1 => Just(0), 1 => Just(2_000)]
         .prop_map(|at| Start::At(Time::from_nanos(at * 1_000_000)));
     let what = prop_oneof![
-        Just(Milestone::Elected),
-        Just(Milestone::Appends),
-        Just(Milestone::Persists),
-        Just(Milestone::Acknowledges),
-        proptest::option::of(0_u8..4).prop_map(Milestone::Receives),
-        Just(Milestone::Restarts),
+        Just(Occurrence::Elected),
+        Just(Occurrence::Appends),
+        Just(Occurrence::Persists),
+        Just(Occurrence::Acknowledges),
+        proptest::option::of(0_u8..4).prop_map(Occurrence::Receives),
+        Just(Occurrence::Restarts),
     ];
     let after = prop_oneof![2 => Just(Span::ZERO), 1 => lengths()];
     let when = (what, proptest::option::of((0..nodes).prop_map(NodeId)), 1_u32..20, after)
-        .prop_map(|(what, node, nth, after)| Start::When(Moment { what, node, nth, after }));
+        .prop_map(|(what, node, nth, after)| Start::When(Trigger { what, node, nth, after }));
     prop_oneof![2 => at, 1 => when]
 }
 

@@ -4,7 +4,9 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use splitbrain::config::{Config, Fault, FaultAction, Milestone, Moment, Operation, Start, Target};
+use splitbrain::config::{
+    Config, Fault, FaultAction, Occurrence, Operation, Start, Target, Trigger,
+};
 use splitbrain::id::{FaultId, KeyId, NodeId, Value, Version};
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
@@ -184,7 +186,7 @@ fn a_restart_may_find_an_empty_disk() {
 /// The records of any protocol are counted, numbered or not.
 #[test]
 fn a_moment_finds_the_records_of_a_diary() {
-    let when = |what, nth| Start::When(Moment { what, node: None, nth, after: Span::ZERO });
+    let when = |what, nth| Start::When(Trigger { what, node: None, nth, after: Span::ZERO });
     let lost = |careful, start, seed| {
         let result =
             play_with(careful, vec![(start, Some(100), FaultAction::PowerLoss(n1()))], seed);
@@ -197,12 +199,12 @@ fn a_moment_finds_the_records_of_a_diary() {
     };
     for seed in 0..10 {
         // One client: the fifth record is written when the fourth write has been answered, and durable before the fifth.
-        let (appended, before) = lost(true, when(Milestone::Appends, 5), seed).expect("appended");
+        let (appended, before) = lost(true, when(Occurrence::Appends, 5), seed).expect("appended");
         let (durable, answered) =
-            lost(true, when(Milestone::Persists, 5), seed).expect("persisted");
-        let (told, five) = lost(true, when(Milestone::Acknowledges, 5), seed).expect("answered");
+            lost(true, when(Occurrence::Persists, 5), seed).expect("persisted");
+        let (told, five) = lost(true, when(Occurrence::Acknowledges, 5), seed).expect("answered");
         assert!(appended < durable && durable == told, "{appended} {durable} {told}");
         assert_eq!((before, answered, five), (4, 4, 5), "seed {seed}");
-        assert_eq!(lost(false, when(Milestone::Persists, 1), seed), None, "it never syncs");
+        assert_eq!(lost(false, when(Occurrence::Persists, 1), seed), None, "it never syncs");
     }
 }

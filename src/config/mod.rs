@@ -14,7 +14,7 @@ use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
 pub use fault::{
-    DiskFault, Fault, FaultAction, Group, HealWhat, Milestone, Moment, Route, Start, Target,
+    DiskFault, Fault, FaultAction, Group, HealWhat, Occurrence, Route, Start, Target, Trigger,
 };
 
 mod fault;

@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::decode::word_for;
 use super::distribution::encode_distribution;
-use super::faults::{MILESTONES, TARGETS};
+use super::faults::{OCCURRENCES, TARGETS};
 use super::fuzz::{self, Fuzz};
 use super::network::{encode_link, encode_link_override};
 use super::script::status_word;
@@ -13,8 +13,9 @@ use super::units;
 use super::{ConfiguredProtocol, Scenario};
 use crate::config::{
     Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
-    ExpectedValue, Fault, FaultAction, Group, HealWhat, Milestone, Moment, Names, Operation, Pace,
-    Patience, ReadFrom, ReadQuorum, Route, ScriptedOperation, Skew, Start, Target, Workload,
+    ExpectedValue, Fault, FaultAction, Group, HealWhat, Names, Occurrence, Operation, Pace,
+    Patience, ReadFrom, ReadQuorum, Route, ScriptedOperation, Skew, Start, Target, Trigger,
+    Workload,
 };
 use crate::id::NodeId;
 
@@ -326,7 +327,7 @@ fn fault(fault: &Fault, names: &Names, kinds: &[&str]) -> Table {
     let mut table = one("id", names.fault(fault.id));
     match fault.start {
         Start::At(at) => set(&mut table, "at", time(at)),
-        Start::When(moment) => set(&mut table, "when", when(&moment, kinds)),
+        Start::When(trigger) => set(&mut table, "when", when(&trigger, kinds)),
     }
     if let Some(lasts) = fault.lasts {
         set(&mut table, "for", lasts.to_string());
@@ -339,19 +340,19 @@ fn fault(fault: &Fault, names: &Names, kinds: &[&str]) -> Table {
     table
 }
 
-fn when(moment: &Moment, kinds: &[&str]) -> Table {
-    let (milestone, kind) = match moment.what {
-        Milestone::Receives(kind) => (Milestone::Receives(None), kind),
+fn when(trigger: &Trigger, kinds: &[&str]) -> Table {
+    let (occurrence, kind) = match trigger.what {
+        Occurrence::Receives(kind) => (Occurrence::Receives(None), kind),
         other => (other, None),
     };
-    let mut table = one(word_for(&MILESTONES, &milestone), i64::from(moment.nth));
+    let mut table = one(word_for(&OCCURRENCES, &occurrence), i64::from(trigger.nth));
     if let Some(kind) = kind.and_then(|kind| kinds.get(usize::from(kind))) {
         set(&mut table, "kind", *kind);
     }
-    if let Some(node) = moment.node {
+    if let Some(node) = trigger.node {
         set(&mut table, "node", node.to_string());
     }
-    set(&mut table, "after", moment.after.to_string());
+    set(&mut table, "after", trigger.after.to_string());
     table
 }
 

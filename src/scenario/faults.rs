@@ -8,7 +8,8 @@ use super::names::Interned;
 use super::script::{Frame, ids};
 use super::units;
 use crate::config::{
-    Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Milestone, Moment, Route, Start, Target,
+    Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Occurrence, Route, Start, Target,
+    Trigger,
 };
 use crate::id::{FaultId, NodeId};
 use crate::time::Span;
@@ -27,13 +28,13 @@ pub(super) const TARGETS: [(&str, Target); 6] = [
 ];
 
 /// What a fault may be tied to; one is given.
-pub(super) const MILESTONES: [(&str, Milestone); 6] = [
-    ("elected", Milestone::Elected),
-    ("appends", Milestone::Appends),
-    ("persists", Milestone::Persists),
-    ("acknowledges", Milestone::Acknowledges),
-    ("receives", Milestone::Receives(None)),
-    ("restarts", Milestone::Restarts),
+pub(super) const OCCURRENCES: [(&str, Occurrence); 6] = [
+    ("elected", Occurrence::Elected),
+    ("appends", Occurrence::Appends),
+    ("persists", Occurrence::Persists),
+    ("acknowledges", Occurrence::Acknowledges),
+    ("receives", Occurrence::Receives(None)),
+    ("restarts", Occurrence::Restarts),
 ];
 
 /// The most that a milestone may be counted to.
@@ -114,7 +115,7 @@ fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<
         if key == 0 {
             scene.frame.time(value).map(Start::At)
         } else {
-            value.table(|table| moment(table, scene)).map(Start::When)
+            value.table(|table| trigger(table, scene)).map(Start::When)
         }
     });
     let lasts = table.optional("for", Element::positive_duration);
@@ -152,7 +153,7 @@ fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<
 }
 
 /// `{ persists = 5, node = "n1", after = "2ms" }`.
-fn moment(table: &mut TableDecoder<'_>, scene: Scene<'_>) -> Option<Moment> {
+fn trigger(table: &mut TableDecoder<'_>, scene: Scene<'_>) -> Option<Trigger> {
     let node = table.optional("node", |node| node.node(scene.frame.nodes));
     let after = table.or("after", Span::ZERO, |after| {
         let span = after.duration()?;
@@ -164,15 +165,15 @@ fn moment(table: &mut TableDecoder<'_>, scene: Scene<'_>) -> Option<Moment> {
         Some(span)
     });
     let kind = table.optional("kind", |kind| message_kind(kind, scene));
-    let words = MILESTONES.map(|(word, _)| word);
+    let words = OCCURRENCES.map(|(word, _)| word);
     let found = table.exactly_one(&words, "what the fault is tied to", |index, value| {
         Some((index, value.integer_u32(1..=MOST_MILESTONES)))
     });
     let (index, nth) = found?;
-    let (word, mut what) = MILESTONES[index];
+    let (word, mut what) = OCCURRENCES[index];
     let has_kind = table.get("kind").is_some();
     match &mut what {
-        Milestone::Receives(of) => *of = kind?,
+        Occurrence::Receives(of) => *of = kind?,
         _ if has_kind => {
             let at = table.key_at("kind");
             let title = format!("`{word}` has no kind of message");
@@ -181,7 +182,7 @@ fn moment(table: &mut TableDecoder<'_>, scene: Scene<'_>) -> Option<Moment> {
         }
         _ => {}
     }
-    Some(Moment { what, node: node?, nth: nth?, after: after? })
+    Some(Trigger { what, node: node?, nth: nth?, after: after? })
 }
 
 /// A kind of message, as the protocol names it.

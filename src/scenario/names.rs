@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::numbered;
-use super::faults::MILESTONES;
+use super::faults::OCCURRENCES;
 use super::tree::{Node, Tree};
 use super::units;
 use crate::config::Names;
@@ -40,11 +40,11 @@ pub(super) fn ids_of(items: &[&Node], kinds: &[&str]) -> Vec<String> {
 fn what_and_when(item: &Node, kinds: &[&str]) -> String {
     let kind = kinds.iter().find(|kind| item.get(kind).is_some()).unwrap_or(&"unknown");
     if let Some(when) = item.get("when") {
-        let milestone = MILESTONES.iter().find_map(|(word, _)| match when.get(word)?.value {
+        let occurrence = OCCURRENCES.iter().find_map(|(word, _)| match when.get(word)?.value {
             Tree::Integer(Some(nth)) => Some(format!("{kind}-{word}-{nth}")),
             _ => None,
         });
-        return milestone.unwrap_or_else(|| (*kind).to_owned());
+        return occurrence.unwrap_or_else(|| (*kind).to_owned());
     }
     match item.get("at").map(|at| &at.value) {
         Some(Tree::Text(at)) => match units::duration(at) {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Registry;
 use super::changes;
-use super::faults::{MILESTONES, MOST_MILESTONES, TARGETS};
+use super::faults::{MOST_MILESTONES, OCCURRENCES, TARGETS};
 use super::fuzz::{Fuzz, Kind, MOST_FAULTS};
 use super::sections::NODES;
 use super::workload::{MAX_BURST, MAX_CLIENTS, MAX_KEYS, MAX_OPERATIONS};
@@ -458,7 +458,7 @@ fn fault() -> Value {
         json!({
             "id": name("A stable id, which keys its random draws; by default its kind and time or moment, such as crash-4s or crash-persists-5, and crash-4s-2 for a second one."),
             "at": duration("When it starts.", None),
-            "when": moment(),
+            "when": trigger(),
             "for": duration("After how long it ends by itself.", None),
             "forever": only_true("Whether a node that it takes down stays down even for the settling phase."),
             "partition": { "type": "array", "minItems": 1, "items": { "type": "array", "minItems": 1, "items": name("A node or a client.") }, "description": "Nodes of different groups cannot reach each other; nodes named in no group form one more." },
@@ -503,9 +503,9 @@ fn fault() -> Value {
 }
 
 /// The moment at which a fault starts.
-fn moment() -> Value {
+fn trigger() -> Value {
     let nth = |description: &str| integer(description, 1, u64::from(MOST_MILESTONES), None);
-    let moment = object(
+    let trigger = object(
         "The moment at which it starts: the how-manieth time that exactly one of these happens.",
         &[],
         json!({
@@ -520,7 +520,7 @@ fn moment() -> Value {
             "after": duration("How much later it starts.", Some("0ms")),
         }),
     );
-    exactly_one(moment, &MILESTONES.map(|(word, _)| word))
+    exactly_one(trigger, &OCCURRENCES.map(|(word, _)| word))
 }
 
 fn change() -> Value {
@@ -577,7 +577,7 @@ fn fuzz() -> Value {
                 "default": "unlimited",
             },
             "swarm": switch("Whether whole kinds are switched off at random, case by case.", standard.swarm),
-            "moments": switch("Whether faults may be tied to moments of the run.", standard.moments),
+            "moments": switch("Whether faults may be tied to moments of the run.", standard.triggers),
             "clock-offset": duration("The most by which a clock is off from the start, either way.", Some("500ms")),
             "clock-jump": duration("The most by which a clock jumps, either way.", Some("1s")),
             "clock-drift": refer("drift", "The most by which a clock's rate is wrong, either way.", Some("10%")),

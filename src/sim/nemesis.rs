@@ -1,6 +1,6 @@
 //! The nemesis: plays the scenario's faults, ends them, and heals everything when the fault phase is over.
 
-use crate::config::{FaultAction, Group, HealWhat, Milestone, Route, Target};
+use crate::config::{FaultAction, Group, HealWhat, Occurrence, Route, Target};
 use crate::id::{ClientId, FaultId, NodeId, NodeSet};
 use crate::property::Hazard;
 use crate::protocol::{Message, Protocol, Role};
@@ -435,8 +435,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.forget_crashes(node);
         self.boot(node, id.child(Cause::Boot, node.0.into(), 0));
         self.look_at_differences();
-        if self.moments.is_some() && self.is_up(node) {
-            self.happens(node, Milestone::Restarts, 1);
+        if self.triggers.is_some() && self.is_up(node) {
+            self.happens(node, Occurrence::Restarts, 1);
         }
     }
 
