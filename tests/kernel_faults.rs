@@ -387,7 +387,7 @@ fn a_named_node_that_is_down_is_struck_all_the_same() {
     ] {
         let fault = format!("[[fault]]\nat = '1500ms'\nfor = '2s'\n{what}\n");
         let result = play(&format!("{down}{fault}{put}{absent}{there}"));
-        assert!(result.strikes.iter().all(|strike| !strike.hits_nobody), "{what}");
+        assert!(result.impacts.iter().all(|impact| !impact.hits_nobody), "{what}");
     }
     // Over n2 alone the two others reach each other.
     let bridge = "[[fault]]\nat = '1500ms'\nfor = '2s'\nbridge = 'n2'\n";

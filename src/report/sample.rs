@@ -93,7 +93,7 @@ pub(crate) fn run() -> (Config, RunResult) {
         },
         mechanisms: Vec::new(),
         recoveries: Vec::new(),
-        strikes: Vec::new(),
+        impacts: Vec::new(),
         incidents: Incidents::NONE,
         leaderships: vec![
             Leadership {

@@ -4,7 +4,7 @@ use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Status};
 use crate::id::{NodeId, NodeSet, OpId};
 use crate::metrics::{
-    Application, LastWrite, Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved,
+    Application, Impact, LastWrite, Leadership, MessageCounts, Recovery, Settlement, Unserved,
 };
 use crate::property::Incidents;
 use crate::protocol::{NodeSnapshot, Protocol};
@@ -32,7 +32,7 @@ pub(crate) struct Finished {
     pub(crate) leaderships: Vec<Leadership>,
     pub(crate) recoveries: Vec<Recovery>,
     /// Every fault that struck, in order of time.
-    pub(crate) strikes: Vec<Strike>,
+    pub(crate) impacts: Vec<Impact>,
     pub(crate) incidents: Incidents,
     /// Nodes that are up and never lost what was in their memory.
     pub(crate) survivors: NodeSet,
@@ -89,7 +89,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             unserved: self.clients.unserved(),
             leaderships: self.leaderships,
             recoveries: self.recoveries,
-            strikes: self.strikes,
+            impacts: self.impacts,
             incidents: self.kernel.incidents,
             states: self.states.into_snapshots(),
             script: self.clients.script_operations().to_vec(),

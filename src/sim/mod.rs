@@ -1,13 +1,13 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `refusal`, `client`, `nemesis`, `triggers`, `strikes`, `settle`, `agreement`, `observe`, `watch`, `record`, `trace`, `lines`, `finish`. The head of each file that can go wrong states its fault model.
+//! `network`, `refusal`, `client`, `nemesis`, `triggers`, `impacts`, `settle`, `agreement`, `observe`, `watch`, `record`, `trace`, `lines`, `finish`. The head of each file that can go wrong states its fault model.
 
 use crate::config::{Config, Occurrence, Start};
 use crate::digest::{DigestValue, name_hash};
 use crate::history::Failure;
 use crate::id::{ClientId, FaultId, NodeId};
-use crate::metrics::{Application, Leadership, Recovery, Settlement, Strike};
+use crate::metrics::{Application, Impact, Leadership, Recovery, Settlement};
 use crate::property::{Befallen, Hazard};
 use crate::protocol::{
     Context, DiskOperation, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply,
@@ -47,6 +47,7 @@ mod contest;
 mod disk;
 pub(crate) mod event;
 mod finish;
+mod impacts;
 mod lineage;
 mod lines;
 mod nemesis;
@@ -58,7 +59,6 @@ pub mod queue;
 mod record;
 mod refusal;
 mod settle;
-mod strikes;
 mod trace;
 mod triggers;
 mod watch;
@@ -84,7 +84,7 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     leaderships: Vec<Leadership>,
     contest: Contest,
     recoveries: Vec<Recovery>,
-    strikes: Vec<Strike>,
+    impacts: Vec<Impact>,
     /// The faults that are tied to moments still to come; `None` when there are none.
     triggers: Option<Box<Triggers>>,
     settle: Settle,
@@ -151,7 +151,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             leaderships: Vec::new(),
             contest: Contest::default(),
             recoveries: Vec::new(),
-            strikes: Vec::new(),
+            impacts: Vec::new(),
             triggers,
             settle: Settle::new(),
             settlement: None,

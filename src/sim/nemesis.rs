@@ -47,7 +47,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             return;
         }
         let fault = &self.config.faults[index as usize];
-        self.note_strike(index, id);
+        self.note_impact(index, id);
         let (undo, what) = self.inflict(index, id);
         self.act(Some(fault.id), true, what);
         if undo.is_some() {
