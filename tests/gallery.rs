@@ -1,6 +1,6 @@
 //! The gallery is what its commands draw, byte for byte, on any machine and in any build.
 //!
-//! `UPDATE_GALLERY=1 cargo test --test gallery` draws it anew.
+//! `UPDATE_GALLERY=1 relation test --test gallery` draws it anew.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -3,13 +3,13 @@
 //! How it is marked, in Markdown that readers do not see:
 //!
 //! - ` ```sh `: command lines, run in order in a copy of `scenarios/`; `# exit status N` behind one says that it
-//!   ends so. Lines that call `cargo test` are left to whoever reads this.
+//!   ends so. Lines that call `relation test` are left to whoever reads this.
 //! - ` ```text output `: standard output of the command before it; ` ```json file PATH A-B `: these lines of a file.
 //! - ` ```toml `: a whole scenario, which passes; ` ```toml fragment `: one that needs a cluster around it.
 //! - `<!-- keys PREFIX -->`, `<!-- json FILE -->`, `<!-- properties -->`, `<!-- promises -->`, `<!-- quorum-latency -->`:
 //!   what the table below lists.
 //!
-//! `UPDATE_README=1 cargo test --test readme` writes outputs, promises and measured figures anew.
+//! `UPDATE_README=1 relation test --test readme` writes outputs, promises and measured figures anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -192,7 +192,7 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
 
 /// What a message has to do with a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cargo {
+pub enum Relation {
     /// It brings the write: whoever takes it in has the write.
     Write,
     /// It says that its sender has the write.
@@ -208,7 +208,7 @@ pub struct Carried {
     /// version.
     pub content: Option<(KeyId, Option<Value>)>,
     /// What the message has to do with it.
-    pub cargo: Cargo,
+    pub relation: Relation,
 }
 
 impl Carried {
@@ -216,19 +216,19 @@ impl Carried {
     #[must_use]
     pub const fn write(key: KeyId, stored: Stored) -> Self {
         let content = Some((key, stored.value));
-        Self { version: stored.version, content, cargo: Cargo::Write }
+        Self { version: stored.version, content, relation: Relation::Write }
     }
 
     /// The message brings the write of `version`, though its content does not show which that is.
     #[must_use]
     pub const fn write_of(version: Version) -> Self {
-        Self { version, content: None, cargo: Cargo::Write }
+        Self { version, content: None, relation: Relation::Write }
     }
 
     /// The message says that its sender has the write of `version`.
     #[must_use]
     pub const fn confirmation(version: Version) -> Self {
-        Self { version, content: None, cargo: Cargo::Confirmation }
+        Self { version, content: None, relation: Relation::Confirmation }
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) use missed::missed;
 use crate::check;
 use crate::id::{KeyId, NodeId};
 use crate::metrics::Leadership;
-use crate::protocol::{Cargo, DiscardReason, NodeSnapshot, Observation, Stored};
+use crate::protocol::{DiscardReason, NodeSnapshot, Observation, Relation, Stored};
 use crate::sim::{Crash, Sighting, SightingKind, Target};
 use crate::time::Time;
 
@@ -304,7 +304,7 @@ pub(super) fn lacking(
     for sighting in sightings.iter().filter(here) {
         copies.see(sighting, subject);
         match sighting.what {
-            SightingKind::Delivered { cargo: Cargo::Write, .. } => arrived = true,
+            SightingKind::Delivered { relation: Relation::Write, .. } => arrived = true,
             SightingKind::Observed(Observation::Discard { reason, .. }) => {
                 refused = Some(of_discard(reason));
             }

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::history::{Entry, Function, Status, Writers};
 use crate::id::{NodeId, NodeSet, OpId, Version};
 use crate::metrics::Leadership;
-use crate::protocol::{Cargo, DiscardReason, Observation, Stored};
+use crate::protocol::{DiscardReason, Observation, Relation, Stored};
 use crate::sim::{Finished, Passage, Sighting, SightingKind};
 use crate::time::Time;
 
@@ -202,7 +202,7 @@ const fn is_end(sighting: &Sighting) -> bool {
 }
 
 /// What tells two messages about a write apart.
-type Leg = (NodeId, NodeId, Cargo);
+type Leg = (NodeId, NodeId, Relation);
 
 struct Teller<'a> {
     config: &'a Config,
@@ -269,10 +269,10 @@ impl Teller<'_> {
         let mut confirmed: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
         for (place, sighting) in group.iter().enumerate() {
             match sighting.what {
-                SightingKind::Sent { to, cargo, passage } => {
-                    self.sent((sighting.node, to, cargo), passage, sighting.at, &mut sends);
+                SightingKind::Sent { to, relation, passage } => {
+                    self.sent((sighting.node, to, relation), passage, sighting.at, &mut sends);
                 }
-                SightingKind::Delivered { from, cargo: Cargo::Confirmation } => {
+                SightingKind::Delivered { from, relation: Relation::Confirmation } => {
                     if self.once(StepKind::Confirmed, sighting.node, from) {
                         confirmed.entry(sighting.node).or_default().push(from);
                     }
@@ -299,16 +299,16 @@ impl Teller<'_> {
         at: Time,
         sends: &mut BTreeMap<NodeId, Vec<(NodeId, Passage)>>,
     ) {
-        let (from, to, cargo) = leg;
+        let (from, to, relation) = leg;
         if self.passages.insert(leg, passage) == Some(passage) {
             self.left_out += 1;
             return;
         }
-        match (cargo, passage) {
-            (Cargo::Write, _) => sends.entry(from).or_default().push((to, passage)),
+        match (relation, passage) {
+            (Relation::Write, _) => sends.entry(from).or_default().push((to, passage)),
             // That it arrives is what is told.
-            (Cargo::Confirmation, Passage::Travels | Passage::Held(_)) => {}
-            (Cargo::Confirmation, Passage::Lost | Passage::Blocked(_)) => {
+            (Relation::Confirmation, Passage::Travels | Passage::Held(_)) => {}
+            (Relation::Confirmation, Passage::Lost | Passage::Blocked(_)) => {
                 let how = passage.text(self.config);
                 let text = format!("confirms it to {to}, {how}");
                 self.step(at, &from, StepKind::ConfirmationLost, text);

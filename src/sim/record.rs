@@ -45,7 +45,7 @@ pub struct Flight {
     /// Whether it says no more than "I am here".
     pub background: bool,
     /// The writes that it has to do with.
-    pub cargo: Vec<Carried>,
+    pub relation: Vec<Carried>,
     /// The client's request that it is, or answers.
     pub request: Option<RequestId>,
 }
@@ -214,7 +214,7 @@ fn of_client(
         landing,
         held_until: None,
         background: false,
-        cargo: Vec::new(),
+        relation: Vec::new(),
         request: Some(request),
     }
 }
@@ -225,8 +225,8 @@ fn flight_of<M: Message>(
     message: &M,
     landing: Landing,
 ) -> Flight {
-    let mut cargo = Vec::new();
-    message.carries(&mut |carried| cargo.push(carried));
+    let mut relation = Vec::new();
+    message.carries(&mut |carried| relation.push(carried));
     Flight {
         from: End::Node(from),
         to: End::Node(to),
@@ -235,7 +235,7 @@ fn flight_of<M: Message>(
         landing,
         held_until: None,
         background: message.is_background(),
-        cargo,
+        relation,
         request: None,
     }
 }

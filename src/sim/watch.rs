@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::id::{KeyId, NodeId, NodeSet, OpId, Value, ValueKind, Version};
 use crate::protocol::{
-    Cargo, Carried, DiscardReason, DiskImage, Message, NodeSnapshot, Observation, Protocol, Stored,
+    Carried, DiscardReason, DiskImage, Message, NodeSnapshot, Observation, Protocol, Relation,
+    Stored,
 };
 use crate::time::Time;
 
@@ -107,11 +108,11 @@ pub(crate) enum SightingKind {
     /// The node, which had had it until another write took its place, dropped that one.
     Uncovered { reason: DiscardReason },
     /// The node sent a message about it.
-    Sent { to: NodeId, cargo: Cargo, passage: Passage },
+    Sent { to: NodeId, relation: Relation, passage: Passage },
     /// A message about it reached the node.
-    Delivered { from: NodeId, cargo: Cargo },
+    Delivered { from: NodeId, relation: Relation },
     /// A message about it reached the node's machine while the process was down.
-    Undelivered { from: NodeId, cargo: Cargo },
+    Undelivered { from: NodeId, relation: Relation },
     /// The node, which had it, died.
     Crashed(Crash),
     /// The machine of the node, down already, lost power; whether that took the write from its disk.
@@ -417,11 +418,11 @@ impl Watch {
         if let (true, Some(read)) = (up, message.answers()) {
             self.asked(at, to, read, SightingKind::Heard { read, from });
         }
-        self.about(at, message, to, |watch, write, cargo| {
+        self.about(at, message, to, |watch, write, relation| {
             let what = if up {
-                SightingKind::Delivered { from, cargo }
+                SightingKind::Delivered { from, relation }
             } else {
-                SightingKind::Undelivered { from, cargo }
+                SightingKind::Undelivered { from, relation }
             };
             watch.see(at, to, write, what);
         });
@@ -433,17 +434,18 @@ impl Watch {
         now: Time,
         message: &impl Message,
         to: NodeId,
-        mut tell: impl FnMut(&mut Self, u32, Cargo),
+        mut tell: impl FnMut(&mut Self, u32, Relation),
     ) {
-        message.carries(&mut |Carried { version, content, cargo }| {
+        message.carries(&mut |Carried { version, content, relation }| {
             let write = match content {
                 Some((key, value)) => self.write_of(now, key, Stored { value, version }),
                 None => self.write_of_version(now, version),
             };
             let Some(write) = write else { return };
             // A full state brings again what everybody has had for long.
-            if cargo == Cargo::Confirmation || !self.writes[write as usize].held.contains(to) {
-                tell(self, write, cargo);
+            if relation == Relation::Confirmation || !self.writes[write as usize].held.contains(to)
+            {
+                tell(self, write, relation);
             }
         });
     }
@@ -580,14 +582,14 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         if let Some(read) = message.answers() {
             watch.asked(at, from, read, SightingKind::Replied { read });
         }
-        watch.about(at, message, to, |watch, write, cargo| {
+        watch.about(at, message, to, |watch, write, relation| {
             let passage = match fate {
                 Fate::Arrives { .. } | Fate::Slowed { .. } => Passage::Travels,
                 Fate::Lost => Passage::Lost,
                 Fate::Blocked => Passage::Blocked(network.blocker(from, to, message.kind())),
                 Fate::Held { fault } => Passage::Held(fault),
             };
-            watch.see(at, from, write, SightingKind::Sent { to, cargo, passage });
+            watch.see(at, from, write, SightingKind::Sent { to, relation, passage });
         });
     }
 

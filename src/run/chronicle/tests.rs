@@ -80,7 +80,7 @@ fn every_message_is_there_once_and_its_fate_is_the_one_that_was_counted() {
     assert!(!held.is_empty());
     assert!(held.iter().all(|flight| flight.held_until == Some(ms(1000))));
     let writes = chronicle.flights.iter().filter(|flight| flight.kind == "replicate");
-    assert!(writes.clone().count() > 0 && writes.clone().all(|flight| flight.cargo.len() == 1));
+    assert!(writes.clone().count() > 0 && writes.clone().all(|flight| flight.relation.len() == 1));
 }
 
 #[test]

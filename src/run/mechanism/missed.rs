@@ -9,7 +9,7 @@ use crate::check::words;
 use crate::config::Config;
 use crate::id::{NodeId, OpId};
 use crate::metrics::Leadership;
-use crate::protocol::{Cargo, Observation};
+use crate::protocol::{Observation, Relation};
 use crate::run::losses::Written;
 use crate::sim::{Finished, Passage, Sighting, SightingKind};
 use crate::time::Time;
@@ -199,13 +199,13 @@ impl Witness<'_> {
         let told = before.iter().rev().find_map(|sighting| {
             let Sighting { at, node: on, what, .. } = *sighting;
             let what = match what {
-                SightingKind::Delivered { from, cargo: Cargo::Write } if on == node => {
+                SightingKind::Delivered { from, relation: Relation::Write } if on == node => {
                     format!("that write had come from {from} at {at} s and was not taken in")
                 }
-                SightingKind::Undelivered { from, cargo: Cargo::Write } if on == node => {
+                SightingKind::Undelivered { from, relation: Relation::Write } if on == node => {
                     format!("it was down when that write came from {from} at {at} s")
                 }
-                SightingKind::Sent { to, cargo: Cargo::Write, passage } if to == node => {
+                SightingKind::Sent { to, relation: Relation::Write, passage } if to == node => {
                     let became = match passage {
                         Passage::Travels => "was on its way".to_owned(),
                         Passage::Lost | Passage::Blocked(_) | Passage::Held(_) => {

@@ -394,8 +394,8 @@ fn lacked(life: &Life, node: NodeId) -> Option<Mechanism> {
 
 #[test]
 fn a_replica_lacks_what_never_arrived_what_it_refused_and_what_it_forgot() {
-    let brought = SightingKind::Delivered { from: N1, cargo: Cargo::Write };
-    let confirmed = SightingKind::Delivered { from: N1, cargo: Cargo::Confirmation };
+    let brought = SightingKind::Delivered { from: N1, relation: Relation::Write };
+    let confirmed = SightingKind::Delivered { from: N1, relation: Relation::Confirmation };
     let life = Life::accepted()
         .then(2, N2, confirmed)
         .then(3, N3, brought)

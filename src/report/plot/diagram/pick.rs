@@ -6,7 +6,7 @@ use crate::check::words;
 use crate::config::{Config, Names};
 use crate::history::{Entry, Function, History, Status, Writers};
 use crate::id::{ClientId, NodeId, OpId, Version};
-use crate::protocol::{Cargo, Carried};
+use crate::protocol::{Carried, Relation};
 use crate::report::layout::counted;
 use crate::report::plot::Caption;
 use crate::run::RunResult;
@@ -173,7 +173,7 @@ impl Stage<'_> {
             0
         } else if flight.background {
             BACKGROUND
-        } else if flight.cargo.is_empty() {
+        } else if flight.relation.is_empty() {
             1
         } else if self.cargo_of(flight).any(|op| operations.contains(&op)) {
             3
@@ -183,7 +183,7 @@ impl Stage<'_> {
     }
 
     fn cargo_of<'a>(&'a self, flight: &'a Flight) -> impl Iterator<Item = OpId> + 'a {
-        flight.cargo.iter().filter_map(|carried| self.owner(flight, *carried))
+        flight.relation.iter().filter_map(|carried| self.owner(flight, *carried))
     }
 
     /// The operation of a write that a message has to do with: where it names a version alone, the last that was asked
@@ -199,7 +199,7 @@ impl Stage<'_> {
     }
 
     fn about_subject(&self, flight: &Flight) -> bool {
-        flight.cargo.iter().any(|carried| self.focus.versions.contains(&carried.version))
+        flight.relation.iter().any(|carried| self.focus.versions.contains(&carried.version))
             || self.cargo_of(flight).any(|op| self.is_subject(op))
             || flight.request.is_some_and(|request| self.is_subject(request.operation))
     }
@@ -252,14 +252,14 @@ impl Stage<'_> {
     }
 
     fn arrow(&self, flight: &Flight, from: usize, to: usize) -> Arrow {
-        let brings = flight.cargo.iter().any(|carried| carried.cargo == Cargo::Write);
-        let class = match (flight.request, &flight.cargo[..]) {
+        let brings = flight.relation.iter().any(|carried| carried.relation == Relation::Write);
+        let class = match (flight.request, &flight.relation[..]) {
             (Some(_), _) => Class::Client,
             (None, []) => Class::Other,
             (None, _) if brings => Class::Write,
             (None, _) => Class::Confirmation,
         };
-        let label = match (class, &flight.cargo[..]) {
+        let label = match (class, &flight.relation[..]) {
             (Class::Client, _) => String::new(),
             (Class::Write, [carried]) => match self.owner(flight, *carried) {
                 Some(op) => format!("{} {}", flight.kind, self.short_name(op)),
