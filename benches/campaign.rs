@@ -1,7 +1,7 @@
 //! What a campaign costs: runs a second of CPU time, the bare runs of the same cases beside what is around them, in
 //! turns in one process; and what a second core adds.
 //!
-//! `relation bench --bench campaign`
+//! `cargo bench --bench campaign`
 
 use std::hint::black_box;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The hold model: pop the first event, push one at its time plus a random delay; nanoseconds of CPU time for the pair.
 //!
-//! `relation bench --bench queue`
+//! `cargo bench --bench queue`
 
 #[expect(dead_code, reason = "only the standard heap is of use here")]
 #[path = "bare.rs"]

@@ -1,7 +1,7 @@
 //! What a replicated write costs: CPU time a delivered message, the bare loop beside the simulator, interleaved in
 //! one process, so that the ratio holds however busy the machine is.
 //!
-//! `relation bench --bench replicated_write`
+//! `cargo bench --bench replicated_write`
 
 use std::num::NonZeroU32;
 

@@ -7,10 +7,10 @@ use crate::id::NodeId;
 use crate::protocol::{Protocol, Role};
 use crate::sim::event::Event;
 use crate::sim::queue::CalendarQueue;
-use crate::sim::{Flights, Notes, Simulation};
+use crate::sim::{Notes, Simulation, Transmissions};
 use crate::time::Time;
 
-pub use crate::sim::{End, Flight, Happening, HappeningKind, Landing};
+pub use crate::sim::{Delivery, End, Happening, HappeningKind, Transmission};
 pub use lag::{Lag, lags};
 
 mod lag;
@@ -50,7 +50,7 @@ pub struct Chronicle {
     /// What happened on every node, in event order.
     pub happenings: Vec<Happening>,
     /// The messages that were asked for, in the order of sending.
-    pub flights: Vec<Flight>,
+    pub transmissions: Vec<Transmission>,
 }
 
 /// Runs the scenario under `seed` and notes what happens on every node and, where a window is asked for, every message
@@ -63,22 +63,22 @@ pub fn chronicle<P: Protocol>(
     window: Option<Window>,
 ) -> Chronicle {
     let notes = Notes { record: true, ..Notes::default() };
-    let (finished, flights) = match window {
+    let (finished, transmissions) = match window {
         None => {
             type Queue<P> = CalendarQueue<Event<P>>;
             (Simulation::<P, Queue<P>>::new(config, settings, seed, notes).run(), Vec::new())
         }
         Some(window) => {
-            type Queue<P> = Flights<CalendarQueue<Event<P>>>;
+            type Queue<P> = Transmissions<CalendarQueue<Event<P>>>;
             Simulation::<P, Queue<P>>::new(config, settings, seed, notes)
-                .run_noting_flights((window.from, window.until))
+                .run_noting_transmissions((window.from, window.until))
         }
     };
     Chronicle {
         digest: Some(finished.digest),
         ended_at: finished.ended_at,
         happenings: finished.happenings,
-        flights,
+        transmissions,
     }
 }
 

@@ -92,7 +92,7 @@ pub enum StepKind {
     /// A node sent it to others.
     Sent,
     /// It reached a node that was down.
-    Undelivered,
+    Stopped,
     /// A node learned that another has it.
     Confirmed,
     /// A confirmation never arrived.
@@ -124,7 +124,7 @@ impl StepKind {
             Self::Discarded => "discarded",
             Self::Superseded => "superseded",
             Self::Sent => "sent",
-            Self::Undelivered => "undelivered",
+            Self::Stopped => "undelivered",
             Self::Confirmed => "confirmed",
             Self::ConfirmationLost => "confirmation-lost",
             Self::Completed => "completed",
@@ -377,10 +377,10 @@ impl Teller<'_> {
                 (StepKind::Superseded, self.superseded_text(sighting, by))
             }
             SightingKind::Undelivered { from, .. } => {
-                if !self.once(StepKind::Undelivered, node, from) {
+                if !self.once(StepKind::Stopped, node, from) {
                     return;
                 }
-                (StepKind::Undelivered, format!("is down when it comes from {from}"))
+                (StepKind::Stopped, format!("is down when it comes from {from}"))
             }
             SightingKind::Crashed(crash) => {
                 self.held.remove(node);

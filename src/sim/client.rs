@@ -393,8 +393,8 @@ impl Clients {
             );
         } else {
             world.kernel.counts.blocked += 1;
-            if let Some(grounded) = &mut world.kernel.grounded {
-                grounded.request(world.kernel.now, client, node, request);
+            if let Some(stopped) = &mut world.kernel.stopped {
+                stopped.request(world.kernel.now, client, node, request);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
 
 use super::queue::{EventQueue, Handle};
-use super::record::Grounded;
+use super::record::Stopped;
 use super::trace::Trace;
 
 /// Something that happens at an instant.
@@ -160,7 +160,7 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     /// A line an event, if asked for.
     pub(crate) trace: Trace,
     /// Messages that were stopped, if asked for.
-    pub(crate) grounded: Option<Grounded>,
+    pub(crate) stopped: Option<Stopped>,
     /// Events played.
     pub(crate) events: u64,
     /// How many of them at `now`.
@@ -182,7 +182,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
             in_flight: 0,
             incidents: Incidents::NONE,
             trace,
-            grounded: None,
+            stopped: None,
             events: 0,
             events_now: 0,
             digest: Digest::new(),

@@ -35,8 +35,8 @@ use watch::Watch;
 
 pub(crate) use finish::Finished;
 pub(crate) use lineage::Lineage;
-pub(crate) use record::Flights;
-pub use record::{End, Flight, Happening, HappeningKind, Landing};
+pub(crate) use record::Transmissions;
+pub use record::{Delivery, End, Happening, HappeningKind, Transmission};
 pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target, TargetEffect};
 pub(crate) use workload::{operation_id, replica_asked};
 
@@ -570,7 +570,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let fate = self.network.decide(packet, self.kernel.now, &self.kernel.draws);
         if self.observed {
             self.watch_sent((from, to), &message, fate);
-            self.ground((from, to, id), &message, fate);
+            self.note_stopped((from, to, id), &message, fate);
         }
         match fate {
             // As a rule: nothing copies the message on its way into the queue.
@@ -665,8 +665,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
         if !self.network.client_reaches(client, node) {
             self.kernel.counts.blocked += 1;
-            if let Some(grounded) = &mut self.kernel.grounded {
-                grounded.answer(self.kernel.now, node, client, request);
+            if let Some(stopped) = &mut self.kernel.stopped {
+                stopped.answer(self.kernel.now, node, client, request);
             }
             return;
         }
