@@ -14,7 +14,7 @@ use super::Simulation;
 use super::event::Event;
 use super::queue::EventQueue;
 use super::record::{Happening, Record};
-use super::watch::{Sighting, Watch};
+use super::watch::{Watch, WriteEvent};
 
 /// What a run left.
 pub(crate) struct Finished {
@@ -46,7 +46,7 @@ pub(crate) struct Finished {
     /// The event that caused each one, where the queue keeps that.
     pub(crate) parents: Vec<Option<usize>>,
     pub(crate) steps: Vec<(Time, DigestValue)>,
-    pub(crate) sightings: Vec<Sighting>,
+    pub(crate) write_events: Vec<WriteEvent>,
     pub(crate) applications: Option<Vec<Application>>,
     /// What happened on every node, in event order, where a picture is to be made.
     pub(crate) happenings: Vec<Happening>,
@@ -98,7 +98,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             parents,
             trace: self.kernel.trace.into_text(),
             steps: self.steps.unwrap_or_default(),
-            sightings: self.watch.map_or_else(Vec::new, |watch| Watch::into_sightings(*watch)),
+            write_events: self.watch.map_or_else(Vec::new, |watch| Watch::into_sightings(*watch)),
             applications: self.applications,
             happenings: self
                 .record

@@ -37,7 +37,7 @@ pub(crate) use finish::Finished;
 pub(crate) use lineage::Lineage;
 pub(crate) use record::Transmissions;
 pub use record::{Delivery, End, Happening, HappeningKind, Transmission};
-pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target, TargetEffect};
+pub(crate) use watch::{Crash, Passage, Target, TargetEffect, WriteEvent, WriteEventKind};
 pub(crate) use workload::{operation_id, replica_asked};
 
 mod agreement;
