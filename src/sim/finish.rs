@@ -13,7 +13,7 @@ use crate::time::Time;
 use super::Simulation;
 use super::event::Event;
 use super::queue::EventQueue;
-use super::record::{Happening, Record};
+use super::record::{NodeEvent, Record};
 use super::watch::{Watch, WriteEvent};
 
 /// What a run left.
@@ -49,7 +49,7 @@ pub(crate) struct Finished {
     pub(crate) write_events: Vec<WriteEvent>,
     pub(crate) applications: Option<Vec<Application>>,
     /// What happened on every node, in event order, where a picture is to be made.
-    pub(crate) happenings: Vec<Happening>,
+    pub(crate) node_events: Vec<NodeEvent>,
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
@@ -100,9 +100,9 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             steps: self.steps.unwrap_or_default(),
             write_events: self.watch.map_or_else(Vec::new, |watch| Watch::into_sightings(*watch)),
             applications: self.applications,
-            happenings: self
+            node_events: self
                 .record
-                .map_or_else(Vec::new, |record| Record::into_happenings(*record)),
+                .map_or_else(Vec::new, |record| Record::into_node_events(*record)),
         }
     }
 }

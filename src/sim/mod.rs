@@ -36,7 +36,7 @@ use watch::Watch;
 pub(crate) use finish::Finished;
 pub(crate) use lineage::Lineage;
 pub(crate) use record::Transmissions;
-pub use record::{Delivery, End, Happening, HappeningKind, Transmission};
+pub use record::{Delivery, End, NodeEvent, NodeEventKind, Transmission};
 pub(crate) use watch::{Crash, Passage, Target, TargetEffect, WriteEvent, WriteEventKind};
 pub(crate) use workload::{operation_id, replica_asked};
 

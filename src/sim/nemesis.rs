@@ -10,7 +10,7 @@ use crate::time::{Span, Time};
 use super::event::{Event, What};
 use super::network::{self, Ends, NetworkFault, Packet};
 use super::queue::EventQueue;
-use super::record::HappeningKind;
+use super::record::NodeEventKind;
 use super::watch::PowerLoss;
 mod disks;
 
@@ -130,7 +130,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 for node in &hit {
                     self.slots[node.index()].paused = true;
                     self.any_paused = true;
-                    self.record(*node, HappeningKind::Paused);
+                    self.record(*node, NodeEventKind::Paused);
                 }
                 let text = format!("pause {}", names(&hit));
                 (Some(Undo::Resume(hit)), text)
@@ -418,7 +418,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let left = (&disk.image(), disk.had_records());
             watch.crashed(self.kernel.now, node, lost.as_ref(), left);
         }
-        self.record(node, HappeningKind::Down);
+        self.record(node, NodeEventKind::Down);
     }
 
     /// A machine loses power; its disk before and after, where writes are followed.
@@ -441,7 +441,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     }
 
     fn resume(&mut self, node: NodeId) {
-        self.record(node, HappeningKind::Resumed);
+        self.record(node, NodeEventKind::Resumed);
         let slot = &mut self.slots[node.index()];
         slot.paused = false;
         let backlog = std::mem::take(&mut slot.backlog);

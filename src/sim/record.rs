@@ -69,18 +69,18 @@ pub enum Delivery {
 
 /// Something that a node did, or that was done to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Happening {
+pub struct NodeEvent {
     /// When, in virtual time.
     pub at: Time,
     /// Which node.
     pub node: NodeId,
     /// What.
-    pub what: HappeningKind,
+    pub what: NodeEventKind,
 }
 
 /// What happened on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HappeningKind {
+pub enum NodeEventKind {
     /// It took a role.
     Role {
         /// The role.
@@ -117,14 +117,14 @@ pub enum HappeningKind {
 /// What is noted while a run is played.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    happenings: Vec<Happening>,
+    node_events: Vec<NodeEvent>,
     /// Messages that reached a process that was down.
     undelivered: Vec<CausalId>,
 }
 
 impl Record {
-    pub(super) fn note(&mut self, at: Time, node: NodeId, what: HappeningKind) {
-        self.happenings.push(Happening { at, node, what });
+    pub(super) fn note(&mut self, at: Time, node: NodeId, what: NodeEventKind) {
+        self.node_events.push(NodeEvent { at, node, what });
     }
 
     pub(super) fn undelivered(&mut self, id: CausalId) {
@@ -133,10 +133,10 @@ impl Record {
 
     pub(super) fn observed(&mut self, at: Time, node: NodeId, observation: Observation) {
         let what = match observation {
-            Observation::Role { role, term } => HappeningKind::Role { role, term },
-            Observation::Apply { key, stored } => HappeningKind::Applied { key, stored },
+            Observation::Role { role, term } => NodeEventKind::Role { role, term },
+            Observation::Apply { key, stored } => NodeEventKind::Applied { key, stored },
             Observation::Discard { key, stored, reason } => {
-                HappeningKind::Discarded { key, stored, reason }
+                NodeEventKind::Discarded { key, stored, reason }
             }
             Observation::Accept { .. }
             | Observation::Append { .. }
@@ -150,9 +150,9 @@ impl Record {
     pub(super) fn booted(&mut self, at: Time, node: NodeId, snapshot: &NodeSnapshot) {
         let what = if snapshot.up {
             let data = snapshot.data.iter().map(|(key, stored)| (*key, *stored));
-            HappeningKind::Up(data.collect())
+            NodeEventKind::Up(data.collect())
         } else {
-            HappeningKind::Down
+            NodeEventKind::Down
         };
         self.note(at, node, what);
     }
@@ -427,7 +427,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
 
     /// Notes what was done to a node, where that is noted.
     #[cold]
-    pub(super) fn record(&mut self, node: NodeId, what: HappeningKind) {
+    pub(super) fn record(&mut self, node: NodeId, what: NodeEventKind) {
         if let Some(record) = &mut self.record {
             record.note(self.kernel.now, node, what);
         }
@@ -436,7 +436,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
 
 impl Record {
     /// Everything noted, in event order.
-    pub(super) fn into_happenings(self) -> Vec<Happening> {
-        self.happenings
+    pub(super) fn into_node_events(self) -> Vec<NodeEvent> {
+        self.node_events
     }
 }

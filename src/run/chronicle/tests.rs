@@ -107,7 +107,7 @@ fn a_window_has_the_messages_that_are_under_way_in_it() {
     assert!(expected.len() > 10);
     assert_eq!(some.transmissions.iter().collect::<Vec<_>>(), expected);
     let (_, _, none) = played(None);
-    assert_eq!((none.transmissions.len(), none.happenings.len()), (0, all.happenings.len()));
+    assert_eq!((none.transmissions.len(), none.node_events.len()), (0, all.node_events.len()));
 }
 
 #[test]
