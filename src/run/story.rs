@@ -147,7 +147,7 @@ pub(super) fn tell(
     gone: Option<(Fate, Cause)>,
 ) -> Story {
     let entry = run.history.entry(write.op);
-    let mut teller = Teller {
+    let mut narrator = Narrator {
         config,
         run,
         write,
@@ -169,21 +169,21 @@ pub(super) fn tell(
     };
     for led in run.leaderships.iter().filter(led_then) {
         let text = format!("leads in term {}", led.term);
-        teller.step(led.from, &led.node, StepKind::Leads, text);
+        narrator.step(led.from, &led.node, StepKind::Leads, text);
     }
     let client = config.names.client(entry.client);
     let text = format!("asks to {}", words::call(&config.names, entry));
-    teller.step(entry.invoked_at, &client, StepKind::Invoked, text);
+    narrator.step(entry.invoked_at, &client, StepKind::Invoked, text);
     let mut answered = (entry.status != Status::Pending).then_some(entry.completed_at);
     let mut leaders = run.leaderships.iter().filter(|led| led.from > entry.invoked_at).peekable();
     let ended = write_events.iter().rev().find(|event| is_end(event)).map(|event| event.at);
     for group in write_events.chunk_by(|a, b| a.at == b.at) {
-        teller.before(group[0].at, &mut answered, &mut leaders, (entry, ended));
-        teller.instant(group);
+        narrator.before(group[0].at, &mut answered, &mut leaders, (entry, ended));
+        narrator.instant(group);
     }
-    teller.before(Time::MAX, &mut answered, &mut leaders, (entry, ended));
-    teller.end(gone);
-    teller.finish(entry, gone)
+    narrator.before(Time::MAX, &mut answered, &mut leaders, (entry, ended));
+    narrator.end(gone);
+    narrator.finish(entry, gone)
 }
 
 /// Whether a copy ends here.
@@ -203,7 +203,7 @@ const fn is_end(event: &WriteEvent) -> bool {
 /// What tells two messages about a write apart.
 type Leg = (NodeId, NodeId, Relation);
 
-struct Teller<'a> {
+struct Narrator<'a> {
     config: &'a Config,
     run: &'a Finished,
     write: &'a Written,
@@ -220,7 +220,7 @@ struct Teller<'a> {
     left_out: u64,
 }
 
-impl Teller<'_> {
+impl Narrator<'_> {
     /// Adds a step, to one of others that do the same at the same time if there is one.
     fn step(&mut self, at: Time, who: &impl ToString, kind: StepKind, text: String) {
         let same = |step: &&mut Step| step.at == at && step.kind == kind && step.text == text;
