@@ -173,9 +173,9 @@ fn what_may_be_drawn_is_read_and_changes_nothing_of_the_run() {
 #[test]
 fn a_protocol_turns_on_the_lengths_that_are_set() {
     let ms = Span::from_millis;
-    let rhythm = |settings: &str| {
+    let timescales = |settings: &str| {
         let text = format!("[cluster]\nnodes = 3\n[protocol.leader-follower]\n{settings}\n");
-        parse(&text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}")).protocol.rhythm()
+        parse(&text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}")).protocol.timescales()
     };
     let cases = [
         ("", vec![]),
@@ -194,7 +194,7 @@ fn a_protocol_turns_on_the_lengths_that_are_set() {
         ),
     ];
     for (settings, lengths) in cases {
-        assert_eq!(rhythm(settings), lengths, "{settings}");
+        assert_eq!(timescales(settings), lengths, "{settings}");
     }
 }
 

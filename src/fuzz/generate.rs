@@ -46,7 +46,7 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn new(config: &Config, protocol: &dyn ConfiguredProtocol, fuzz: &Fuzz) -> Self {
         let nodes = config.cluster.nodes;
-        let mut beats: Vec<u64> = protocol.rhythm().into_iter().map(Span::nanos).collect();
+        let mut beats: Vec<u64> = protocol.timescales().into_iter().map(Span::nanos).collect();
         beats.push(config.network.default.delay.median().nanos());
         beats.push(config.disk.sync.median().nanos());
         beats.extend(config.workload.iter().map(|load| load.patience.timeout.nanos()));

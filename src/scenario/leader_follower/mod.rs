@@ -86,7 +86,7 @@ impl ScenarioProtocol for LeaderFollower {
         (is_plain && counts).then_some(Awaited { confirmations, patience })
     }
 
-    fn rhythm(config: &Config) -> Vec<Span> {
+    fn timescales(config: &Config) -> Vec<Span> {
         let Failover { election, heartbeat, timeout, look_every, jitter, .. } = config.failover;
         let elects = election != Election::None;
         let sync_every = match config.wal.policy {
@@ -112,11 +112,11 @@ impl ScenarioProtocol for LeaderFollower {
             sync_every,
             lag,
         ];
-        let mut rhythm: Vec<Span> =
+        let mut timescales: Vec<Span> =
             lengths.into_iter().flatten().filter(|length| !length.is_zero()).collect();
-        rhythm.sort_unstable();
-        rhythm.dedup();
-        rhythm
+        timescales.sort_unstable();
+        timescales.dedup();
+        timescales
     }
 
     fn encode(config: &Config) -> toml::Table {
