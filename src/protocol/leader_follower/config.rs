@@ -247,8 +247,8 @@ pub enum Defect {
     /// With election by lowest id: the lowest configured id is waited for, dead or alive, so nobody takes over (a
     /// three-node teaching store).
     WaitForLowestConfigured,
-    /// With election by lowest id: a node that waits for another to lead raises its own term every time its patience
-    /// ends, and then refuses that leader as one of an older term (the same store).
+    /// With election by lowest id: a node that waits for another to lead raises its own term every time its election
+    /// timeout ends, and then refuses that leader as one of an older term (the same store).
     RaiseTermWhileWaiting,
     /// A replica takes a repair whatever its version, even over a newer write.
     RepairIgnoresStamps,

@@ -1,7 +1,7 @@
 //! Who leads: terms, heartbeats, and the policies by which nodes find a leader.
 //!
 //! A node *leads*, *follows* a leader, or does neither: then it *waits*, for a node that it expects to lead or for
-//! its own patience to end, or it *canvasses* for votes. Hearing of a higher term takes it there, and out of office.
+//! its own election timeout to end, or it *canvasses* for votes. Hearing of a higher term takes it there, and out of office.
 //! What is sent in a lower term is refused, if fencing is on, and the sender told of the higher one. Without fencing a
 //! deposed leader is obeyed, and counts what it is answered, until it hears of the next leader.
 //!
@@ -27,8 +27,8 @@ pub(super) struct Watch {
     leader_heard: Time,
     /// With election by newest timestamp: the newest write that each node has told of.
     newest: Vec<i64>,
-    /// For how long the next silence is borne.
-    patience: Span,
+    /// The election timeout drawn for the current wait.
+    election_timeout: Span,
     /// Since when, while no leader is heard.
     since: Time,
     pub(super) standing: Standing,
@@ -37,7 +37,7 @@ pub(super) struct Watch {
 /// What a node does while it knows of no leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It waits, for this node to lead or for its patience to end.
+    /// It waits, for this node to lead or for its election timeout to end.
     Waits(Option<NodeId>),
     /// It asks for votes.
     Canvasses {
@@ -56,7 +56,7 @@ impl Watch {
             heard: vec![None; nodes],
             leader_heard: Time::ZERO,
             newest: vec![i64::MIN; nodes],
-            patience: Span::ZERO,
+            election_timeout: Span::ZERO,
             since: Time::ZERO,
             standing: Standing::Waits(None),
         }
@@ -103,17 +103,17 @@ impl LeaderFollower {
                 return self.canvass(false, cx);
             }
         }
-        self.be_patient(cx);
+        self.start_election_timeout(cx);
     }
 
-    /// Draws how long the next silence is borne, and starts waiting for it to end.
-    fn be_patient(&mut self, cx: &mut Context<'_, Self>) {
+    /// Draws an election timeout and starts to wait for it.
+    fn start_election_timeout(&mut self, cx: &mut Context<'_, Self>) {
         if self.config.failover.election == Election::None {
             return;
         }
-        self.watch.patience = self.patience(cx);
+        self.watch.election_timeout = self.draw_election_timeout(cx);
         self.watch.since = cx.monotonic();
-        self.look_again_after(self.watch.patience, cx);
+        self.look_again_after(self.watch.election_timeout, cx);
     }
 
     /// Looks again when `wait` is over, or whenever it is time to look.
@@ -129,7 +129,7 @@ impl LeaderFollower {
             && !self.config.defects.has(Defect::SilentFollowers)
     }
 
-    fn patience(&self, cx: &mut Context<'_, Self>) -> Span {
+    fn draw_election_timeout(&self, cx: &mut Context<'_, Self>) -> Span {
         let settings = &self.config.failover;
         let jitter = u128::from(settings.jitter.nanos());
         if jitter == 0 {
@@ -223,7 +223,7 @@ impl LeaderFollower {
         }
         self.leader = None;
         self.wait_for(None, cx);
-        self.be_patient(cx);
+        self.start_election_timeout(cx);
     }
 
     /// A node says that it leads this node's own term: whether this node follows it from now on.
@@ -270,7 +270,7 @@ impl LeaderFollower {
         self.joined = false;
         self.early.clear();
         cx.observe(Observation::Role { role: Role::Follower, term: self.term().into() });
-        self.be_patient(cx);
+        self.start_election_timeout(cx);
         if let Election::LowestId { pre_empt: true } = self.config.failover.election
             && self.me < leader
             && self.first_of_the_live(cx) == Some(self.me)
@@ -338,7 +338,7 @@ impl LeaderFollower {
         );
     }
 
-    /// The patience of a node that does not lead may be at its end.
+    /// The election timeout of a node that does not lead may be over.
     pub(super) fn watch(&mut self, cx: &mut Context<'_, Self>) {
         let now = cx.monotonic();
         let looks = self.config.failover.look_every;
@@ -352,8 +352,8 @@ impl LeaderFollower {
             let last =
                 if self.leader.is_some() { self.watch.leader_heard } else { self.watch.since };
             let silent = now.since(last);
-            if silent < self.watch.patience {
-                let rest = Span::from_nanos(self.watch.patience.nanos() - silent.nanos());
+            if silent < self.watch.election_timeout {
+                let rest = Span::from_nanos(self.watch.election_timeout.nanos() - silent.nanos());
                 return self.look_again_after(rest, cx);
             }
         }
@@ -371,7 +371,7 @@ impl LeaderFollower {
                 Standing::Canvasses { refused: false, .. } => self.lead(self.term(), cx),
                 Standing::Canvasses { .. } => {
                     self.wait_for(None, cx);
-                    self.be_patient(cx);
+                    self.start_election_timeout(cx);
                 }
                 Standing::Waits(_) => self.canvass(false, cx),
             },
@@ -442,7 +442,7 @@ impl LeaderFollower {
     fn canvass(&mut self, pre: bool, cx: &mut Context<'_, Self>) {
         if !self.may_lead(self.me) {
             self.wait_for(None, cx);
-            return self.be_patient(cx);
+            return self.start_election_timeout(cx);
         }
         if !pre {
             self.ballot.set((self.term() + 1, Some(self.me)), self.in_sync.believed(), cx);
@@ -452,7 +452,7 @@ impl LeaderFollower {
         if self.config.failover.election == Election::HighestId {
             cx.set_timer(Timer::Watch, self.config.failover.heartbeat);
         } else {
-            self.be_patient(cx);
+            self.start_election_timeout(cx);
         }
         let request = Then::RequestVotes { term: self.term() + u32::from(pre), pre };
         self.once_voted(request, cx);
@@ -524,7 +524,7 @@ impl LeaderFollower {
             }
             if self.leader.is_none() {
                 self.wait_for(Some(candidate), cx);
-                self.be_patient(cx);
+                self.start_election_timeout(cx);
             }
         }
         self.once_voted(Then::Vote { to: candidate, term, granted }, cx);

@@ -131,7 +131,7 @@ pub enum Timer {
     Flush,
     /// Time to send heartbeats.
     Heartbeat,
-    /// Who does not lead: the patience with a silent leader, or with having none, may be at its end.
+    /// Not the leader: the election timeout may be over.
     Watch,
     /// Leader: time to see who is in sync.
     InSync,
