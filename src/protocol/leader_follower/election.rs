@@ -5,7 +5,7 @@
 //! What is sent in a lower term is refused, if fencing is on, and the sender told of the higher one. Without fencing a
 //! deposed leader is obeyed, and counts what it is answered, until it hears of the next leader.
 //!
-//! One timer serves all waits, [`Timer::Watch`]: while a leader is heard it does no more than look again later.
+//! One timer serves all waits, [`Timer::Election`]: while a leader is heard it does no more than look again later.
 
 use crate::id::{NodeId, NodeSet};
 use crate::protocol::{Context, Observation, Role};
@@ -78,7 +78,7 @@ impl LeaderFollower {
             self.heartbeat(cx);
         }
         if let Some(interval) = settings.look_every {
-            cx.set_timer(Timer::Watch, interval);
+            cx.set_timer(Timer::Election, interval);
         }
         let is_appointed = is_first || settings.election == Election::None;
         if is_appointed && let Some(leader) = cx.initial_leader() {
@@ -119,7 +119,7 @@ impl LeaderFollower {
     /// Looks again when `wait` is over, or whenever it is time to look.
     fn look_again_after(&self, wait: Span, cx: &mut Context<'_, Self>) {
         if self.config.failover.look_every.is_none() {
-            cx.set_timer(Timer::Watch, wait);
+            cx.set_timer(Timer::Election, wait);
         }
     }
 
@@ -299,7 +299,7 @@ impl LeaderFollower {
         }
         self.leader = Some(self.me);
         if self.config.failover.look_every.is_none() {
-            cx.cancel_timer(Timer::Watch);
+            cx.cancel_timer(Timer::Election);
         }
         cx.observe(Observation::Role { role: Role::Leader, term: term.into() });
         self.take_office(cx);
@@ -343,7 +343,7 @@ impl LeaderFollower {
         let now = cx.monotonic();
         let looks = self.config.failover.look_every;
         if let Some(interval) = looks {
-            cx.set_timer(Timer::Watch, interval);
+            cx.set_timer(Timer::Election, interval);
         }
         if self.leads() {
             return;
@@ -450,7 +450,7 @@ impl LeaderFollower {
         self.watch.standing = Standing::Canvasses { pre, granted: NodeSet::EMPTY, refused: false };
         cx.observe(Observation::Role { role: Role::Candidate, term: self.term().into() });
         if self.config.failover.election == Election::HighestId {
-            cx.set_timer(Timer::Watch, self.config.failover.heartbeat);
+            cx.set_timer(Timer::Election, self.config.failover.heartbeat);
         } else {
             self.start_election_timeout(cx);
         }

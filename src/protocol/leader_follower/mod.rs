@@ -132,7 +132,7 @@ pub enum Timer {
     /// Time to send heartbeats.
     Heartbeat,
     /// Not the leader: the election timeout may be over.
-    Watch,
+    Election,
     /// Leader: time to see who is in sync.
     InSync,
     /// Coordinator: the oldest read of several replicas has waited long enough.
@@ -221,7 +221,7 @@ impl Protocol for LeaderFollower {
             Input::Timer(Timer::AntiEntropy) => self.compare_with_next_peer(cx),
             Input::Timer(Timer::Purge) => self.purge(cx),
             Input::Timer(Timer::Heartbeat) => self.heartbeat(cx),
-            Input::Timer(Timer::Watch) => self.watch(cx),
+            Input::Timer(Timer::Election) => self.watch(cx),
             Input::Timer(Timer::InSync) => self.review_in_sync(cx),
             Input::Persisted(ticket, result) => self.persisted(ticket, result, cx),
         }
