@@ -19,7 +19,7 @@ use super::{LeaderFollower, Timer};
 
 /// What a node knows of the others, and what it does while nobody leads.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct FailureDetector {
     /// When each node was last heard of, on this node's monotonic clock.
     heard: Vec<Option<Time>>,
     /// When the leader that this node follows last said something as leader: a node that no longer leads, or came back
@@ -49,7 +49,7 @@ pub(super) enum Standing {
     },
 }
 
-impl Watch {
+impl FailureDetector {
     pub(super) fn new(nodes: u16) -> Self {
         let nodes = usize::from(nodes);
         Self {
@@ -88,8 +88,8 @@ impl LeaderFollower {
             }
             let term = self.term().max(1);
             self.ballot.set((term, Some(leader)), self.in_sync.believed(), cx);
-            self.watch.heard[leader.index()] = Some(now);
-            self.watch.leader_heard = now;
+            self.detector.heard[leader.index()] = Some(now);
+            self.detector.leader_heard = now;
             self.leader = Some(leader);
             cx.observe(Observation::Role { role: Role::Follower, term: term.into() });
         } else {
@@ -111,9 +111,9 @@ impl LeaderFollower {
         if self.config.failover.election == Election::None {
             return;
         }
-        self.watch.election_timeout = self.draw_election_timeout(cx);
-        self.watch.since = cx.monotonic();
-        self.look_again_after(self.watch.election_timeout, cx);
+        self.detector.election_timeout = self.draw_election_timeout(cx);
+        self.detector.since = cx.monotonic();
+        self.look_again_after(self.detector.election_timeout, cx);
     }
 
     /// Looks again when `wait` is over, or whenever it is time to look.
@@ -146,10 +146,10 @@ impl LeaderFollower {
         message: &Message,
         cx: &mut Context<'_, Self>,
     ) -> bool {
-        self.watch.heard[from.index()] = Some(cx.monotonic());
+        self.detector.heard[from.index()] = Some(cx.monotonic());
         let term = message.term();
         if let Message::Heartbeat { newest, in_sync, .. } = message {
-            self.watch.newest[from.index()] = *newest;
+            self.detector.newest[from.index()] = *newest;
             if let Some(in_sync) = in_sync
                 && self.in_sync.learn(in_sync)
             {
@@ -200,7 +200,7 @@ impl LeaderFollower {
             return true;
         }
         if self.leader == Some(from) {
-            self.watch.leader_heard = cx.monotonic();
+            self.detector.leader_heard = cx.monotonic();
             return true;
         }
         // Without fencing whoever knows of no leader follows the one it hears, be its term over.
@@ -212,7 +212,7 @@ impl LeaderFollower {
 
     /// Election by newest timestamp: whether this leader has newer writes than `other`.
     fn outranks(&self, other: NodeId) -> bool {
-        self.stamping.newest_seen > self.watch.newest[other.index()]
+        self.stamping.newest_seen > self.detector.newest[other.index()]
     }
 
     /// Goes to a higher term, in which it knows of no leader yet.
@@ -266,7 +266,7 @@ impl LeaderFollower {
 
     fn follow(&mut self, leader: NodeId, cx: &mut Context<'_, Self>) {
         self.leader = Some(leader);
-        self.watch.leader_heard = cx.monotonic();
+        self.detector.leader_heard = cx.monotonic();
         self.joined = false;
         self.early.clear();
         cx.observe(Observation::Role { role: Role::Follower, term: self.term().into() });
@@ -317,7 +317,7 @@ impl LeaderFollower {
 
     /// Waits for `awaited` to lead, or for nobody in particular.
     fn wait_for(&mut self, awaited: Option<NodeId>, cx: &mut Context<'_, Self>) {
-        self.watch.standing = Standing::Waits(awaited);
+        self.detector.standing = Standing::Waits(awaited);
         cx.observe(Observation::Role { role: self.role(), term: self.term().into() });
     }
 
@@ -339,7 +339,7 @@ impl LeaderFollower {
     }
 
     /// The election timeout of a node that does not lead may be over.
-    pub(super) fn watch(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn election_timeout(&mut self, cx: &mut Context<'_, Self>) {
         let now = cx.monotonic();
         let looks = self.config.failover.look_every;
         if let Some(interval) = looks {
@@ -349,11 +349,15 @@ impl LeaderFollower {
             return;
         }
         if self.leader.is_some() || looks.is_some() {
-            let last =
-                if self.leader.is_some() { self.watch.leader_heard } else { self.watch.since };
+            let last = if self.leader.is_some() {
+                self.detector.leader_heard
+            } else {
+                self.detector.since
+            };
             let silent = now.since(last);
-            if silent < self.watch.election_timeout {
-                let rest = Span::from_nanos(self.watch.election_timeout.nanos() - silent.nanos());
+            if silent < self.detector.election_timeout {
+                let rest =
+                    Span::from_nanos(self.detector.election_timeout.nanos() - silent.nanos());
                 return self.look_again_after(rest, cx);
             }
         }
@@ -367,7 +371,7 @@ impl LeaderFollower {
         match self.config.failover.election {
             Election::None => {}
             Election::LowestId { .. } | Election::NewestTimestamp => self.judge(cx),
-            Election::HighestId => match &self.watch.standing {
+            Election::HighestId => match &self.detector.standing {
                 Standing::Canvasses { refused: false, .. } => self.lead(self.term(), cx),
                 Standing::Canvasses { .. } => {
                     self.wait_for(None, cx);
@@ -394,7 +398,7 @@ impl LeaderFollower {
         if next == Some(self.me) {
             return self.lead(self.term() + 1, cx);
         }
-        if self.watch.standing != Standing::Waits(next) || next.is_none() {
+        if self.detector.standing != Standing::Waits(next) || next.is_none() {
             self.wait_for(next, cx);
         }
         if self.config.defects.has(Defect::RaiseTermWhileWaiting) {
@@ -407,7 +411,7 @@ impl LeaderFollower {
     fn live(&self, cx: &Context<'_, Self>) -> impl Iterator<Item = NodeId> + '_ {
         let (now, timeout) = (cx.monotonic(), self.config.failover.timeout);
         let is_live = move |node: &NodeId| {
-            let heard = self.watch.heard[node.index()];
+            let heard = self.detector.heard[node.index()];
             *node == self.me || heard.is_some_and(|heard| now.since(heard) < timeout)
         };
         NodeId::all(self.nodes).filter(is_live)
@@ -426,7 +430,7 @@ impl LeaderFollower {
             if *node == self.me {
                 self.stamping.newest_seen
             } else {
-                self.watch.newest[node.index()]
+                self.detector.newest[node.index()]
             }
         };
         let may_lead = live.into_iter().filter(|node| self.may_lead(*node));
@@ -447,7 +451,8 @@ impl LeaderFollower {
         if !pre {
             self.ballot.set((self.term() + 1, Some(self.me)), self.in_sync.believed(), cx);
         }
-        self.watch.standing = Standing::Canvasses { pre, granted: NodeSet::EMPTY, refused: false };
+        self.detector.standing =
+            Standing::Canvasses { pre, granted: NodeSet::EMPTY, refused: false };
         cx.observe(Observation::Role { role: Role::Candidate, term: self.term().into() });
         if self.config.failover.election == Election::HighestId {
             cx.set_timer(Timer::Election, self.config.failover.heartbeat);
@@ -480,7 +485,7 @@ impl LeaderFollower {
 
     fn is_canvassing(&self, wanted: bool) -> bool {
         self.leader.is_none()
-            && matches!(self.watch.standing, Standing::Canvasses { pre, .. } if pre == wanted)
+            && matches!(self.detector.standing, Standing::Canvasses { pre, .. } if pre == wanted)
     }
 
     /// Where the writes of this node end, as votes compare it: the last (term, index), or without one log the newest
@@ -551,7 +556,7 @@ impl LeaderFollower {
     }
 
     fn hears_leader(&self, cx: &Context<'_, Self>) -> bool {
-        let silent = cx.monotonic().since(self.watch.leader_heard);
+        let silent = cx.monotonic().since(self.detector.leader_heard);
         self.leads() || (self.leader.is_some() && silent < self.config.failover.timeout)
     }
 
@@ -575,7 +580,9 @@ impl LeaderFollower {
         if !self.is_canvassing(for_pre) || (!for_pre && term != self.term() && is_granted) {
             return;
         }
-        let Standing::Canvasses { granted, refused, .. } = &mut self.watch.standing else { return };
+        let Standing::Canvasses { granted, refused, .. } = &mut self.detector.standing else {
+            return;
+        };
         if is_granted {
             granted.insert(voter);
         } else {
@@ -585,7 +592,7 @@ impl LeaderFollower {
     }
 
     fn count_votes(&mut self, cx: &mut Context<'_, Self>) {
-        let Standing::Canvasses { pre, granted, .. } = &self.watch.standing else { return };
+        let Standing::Canvasses { pre, granted, .. } = &self.detector.standing else { return };
         let has_majority = (granted.len() + 1) * 2 > usize::from(self.nodes);
         let by_majority = matches!(self.config.failover.election, Election::MajorityVote { .. });
         if !by_majority || !has_majority {
@@ -625,7 +632,7 @@ impl LeaderFollower {
         if !self.config.failover.is_on() || self.leader.is_some() {
             return None;
         }
-        Some(match &self.watch.standing {
+        Some(match &self.detector.standing {
             Standing::Waits(Some(node)) => format!("waits for {node} to lead"),
             Standing::Waits(None) => "waits for a leader".to_owned(),
             Standing::Canvasses { .. } => "asks for votes".to_owned(),
@@ -634,7 +641,7 @@ impl LeaderFollower {
 
     /// Whom it waits for.
     pub(super) const fn awaited(&self) -> Option<NodeId> {
-        match self.watch.standing {
+        match self.detector.standing {
             Standing::Waits(awaited) if self.leader.is_none() => awaited,
             Standing::Waits(_) | Standing::Canvasses { .. } => None,
         }

@@ -40,7 +40,7 @@ use crate::protocol::wal::Policy;
 use crate::time::Wall;
 
 use self::ballot::Ballot;
-use self::election::Watch;
+use self::election::FailureDetector;
 use self::in_sync::Membership;
 use self::journal::{Journal, Then};
 use self::leader::Leading;
@@ -100,7 +100,7 @@ pub struct LeaderFollower {
     /// Whether there is neither a log nor an election: what a message says is all that there is to do.
     is_plain: bool,
     ballot: Ballot,
-    watch: Watch,
+    detector: FailureDetector,
     in_sync: Membership,
     /// The replicated log, under catch-up by log.
     log: Log,
@@ -173,7 +173,7 @@ impl Protocol for LeaderFollower {
             journal: None,
             is_plain: config.wal.policy == Policy::Off && !config.failover.is_on(),
             ballot,
-            watch: Watch::new(cx.nodes()),
+            detector: FailureDetector::new(cx.nodes()),
             in_sync: Membership::boot(config.mode, in_sync, forgotten, cx.nodes()),
             log: Log::default(),
             checkpointed: 0,
@@ -221,7 +221,7 @@ impl Protocol for LeaderFollower {
             Input::Timer(Timer::AntiEntropy) => self.compare_with_next_peer(cx),
             Input::Timer(Timer::Purge) => self.purge(cx),
             Input::Timer(Timer::Heartbeat) => self.heartbeat(cx),
-            Input::Timer(Timer::Election) => self.watch(cx),
+            Input::Timer(Timer::Election) => self.election_timeout(cx),
             Input::Timer(Timer::InSync) => self.review_in_sync(cx),
             Input::Persisted(ticket, result) => self.persisted(ticket, result, cx),
         }
