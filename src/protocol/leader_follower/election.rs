@@ -1,7 +1,7 @@
 //! Who leads: terms, heartbeats, and the policies by which nodes find a leader.
 //!
 //! A node *leads*, *follows* a leader, or does neither: then it *waits*, for a node that it expects to lead or for
-//! its own election timeout to end, or it *canvasses* for votes. Hearing of a higher term takes it there, and out of office.
+//! its own election timeout to end, or it *campaigns* for votes. Hearing of a higher term takes it there, and out of office.
 //! What is sent in a lower term is refused, if fencing is on, and the sender told of the higher one. Without fencing a
 //! deposed leader is obeyed, and counts what it is answered, until it hears of the next leader.
 //!
@@ -31,16 +31,16 @@ pub(super) struct FailureDetector {
     election_timeout: Span,
     /// Since when, while no leader is heard.
     since: Time,
-    pub(super) standing: Standing,
+    pub(super) candidacy: Candidacy,
 }
 
 /// What a node does while it knows of no leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Candidacy {
     /// It waits, for this node to lead or for its election timeout to end.
-    Waits(Option<NodeId>),
+    Waiting(Option<NodeId>),
     /// It asks for votes.
-    Canvasses {
+    Campaigning {
         /// Whether it only asks whether it would get them.
         pre: bool,
         granted: NodeSet,
@@ -58,7 +58,7 @@ impl FailureDetector {
             newest: vec![i64::MIN; nodes],
             election_timeout: Span::ZERO,
             since: Time::ZERO,
-            standing: Standing::Waits(None),
+            candidacy: Candidacy::Waiting(None),
         }
     }
 }
@@ -100,7 +100,7 @@ impl LeaderFollower {
             let term = self.term().into();
             cx.observe(Observation::Role { role: self.role(), term });
             if settings.election == Election::HighestId && !is_first {
-                return self.canvass(false, cx);
+                return self.campaign(false, cx);
             }
         }
         self.start_election_timeout(cx);
@@ -230,8 +230,8 @@ impl LeaderFollower {
     fn meet_leader(&mut self, (other, term): (NodeId, u32), cx: &mut Context<'_, Self>) -> bool {
         if self.bullies(other) && !self.leads() {
             // The next term is above that of the leader, who gives way to a candidate with a higher id.
-            if term == self.term() || !self.is_canvassing(false) {
-                self.canvass(false, cx);
+            if term == self.term() || !self.is_campaigning(false) {
+                self.campaign(false, cx);
             }
             return false;
         }
@@ -317,7 +317,7 @@ impl LeaderFollower {
 
     /// Waits for `awaited` to lead, or for nobody in particular.
     fn wait_for(&mut self, awaited: Option<NodeId>, cx: &mut Context<'_, Self>) {
-        self.detector.standing = Standing::Waits(awaited);
+        self.detector.candidacy = Candidacy::Waiting(awaited);
         cx.observe(Observation::Role { role: self.role(), term: self.term().into() });
     }
 
@@ -371,15 +371,15 @@ impl LeaderFollower {
         match self.config.failover.election {
             Election::None => {}
             Election::LowestId { .. } | Election::NewestTimestamp => self.judge(cx),
-            Election::HighestId => match &self.detector.standing {
-                Standing::Canvasses { refused: false, .. } => self.lead(self.term(), cx),
-                Standing::Canvasses { .. } => {
+            Election::HighestId => match &self.detector.candidacy {
+                Candidacy::Campaigning { refused: false, .. } => self.lead(self.term(), cx),
+                Candidacy::Campaigning { .. } => {
                     self.wait_for(None, cx);
                     self.start_election_timeout(cx);
                 }
-                Standing::Waits(_) => self.canvass(false, cx),
+                Candidacy::Waiting(_) => self.campaign(false, cx),
             },
-            Election::MajorityVote { pre_vote, .. } => self.canvass(pre_vote, cx),
+            Election::MajorityVote { pre_vote, .. } => self.campaign(pre_vote, cx),
         }
     }
 
@@ -398,7 +398,7 @@ impl LeaderFollower {
         if next == Some(self.me) {
             return self.lead(self.term() + 1, cx);
         }
-        if self.detector.standing != Standing::Waits(next) || next.is_none() {
+        if self.detector.candidacy != Candidacy::Waiting(next) || next.is_none() {
             self.wait_for(next, cx);
         }
         if self.config.defects.has(Defect::RaiseTermWhileWaiting) {
@@ -443,7 +443,7 @@ impl LeaderFollower {
     }
 
     /// Asks for votes in the next term, or whether it would get them.
-    fn canvass(&mut self, pre: bool, cx: &mut Context<'_, Self>) {
+    fn campaign(&mut self, pre: bool, cx: &mut Context<'_, Self>) {
         if !self.may_lead(self.me) {
             self.wait_for(None, cx);
             return self.start_election_timeout(cx);
@@ -451,8 +451,8 @@ impl LeaderFollower {
         if !pre {
             self.ballot.set((self.term() + 1, Some(self.me)), self.in_sync.believed(), cx);
         }
-        self.detector.standing =
-            Standing::Canvasses { pre, granted: NodeSet::EMPTY, refused: false };
+        self.detector.candidacy =
+            Candidacy::Campaigning { pre, granted: NodeSet::EMPTY, refused: false };
         cx.observe(Observation::Role { role: Role::Candidate, term: self.term().into() });
         if self.config.failover.election == Election::HighestId {
             cx.set_timer(Timer::Election, self.config.failover.heartbeat);
@@ -472,7 +472,7 @@ impl LeaderFollower {
 
     /// Its own vote is durable: asks for the others'.
     pub(super) fn request_votes(&mut self, term: u32, pre: bool, cx: &mut Context<'_, Self>) {
-        let is_current = self.term() + u32::from(pre) == term && self.is_canvassing(pre);
+        let is_current = self.term() + u32::from(pre) == term && self.is_campaigning(pre);
         if !is_current {
             return;
         }
@@ -483,9 +483,9 @@ impl LeaderFollower {
         self.count_votes(cx);
     }
 
-    fn is_canvassing(&self, wanted: bool) -> bool {
+    fn is_campaigning(&self, wanted: bool) -> bool {
         self.leader.is_none()
-            && matches!(self.detector.standing, Standing::Canvasses { pre, .. } if pre == wanted)
+            && matches!(self.detector.candidacy, Candidacy::Campaigning { pre, .. } if pre == wanted)
     }
 
     /// Where the writes of this node end, as votes compare it: the last (term, index), or without one log the newest
@@ -547,11 +547,11 @@ impl LeaderFollower {
         cx.send(candidate, answer);
         if self.leads() {
             self.send_heartbeat(candidate, cx);
-        } else if !self.is_canvassing(false) {
+        } else if !self.is_campaigning(false) {
             if self.leader.take().is_some() {
                 self.wait_for(None, cx);
             }
-            self.canvass(false, cx);
+            self.campaign(false, cx);
         }
     }
 
@@ -577,10 +577,10 @@ impl LeaderFollower {
         (term, is_granted, for_pre): (u32, bool, bool),
         cx: &mut Context<'_, Self>,
     ) {
-        if !self.is_canvassing(for_pre) || (!for_pre && term != self.term() && is_granted) {
+        if !self.is_campaigning(for_pre) || (!for_pre && term != self.term() && is_granted) {
             return;
         }
-        let Standing::Canvasses { granted, refused, .. } = &mut self.detector.standing else {
+        let Candidacy::Campaigning { granted, refused, .. } = &mut self.detector.candidacy else {
             return;
         };
         if is_granted {
@@ -592,14 +592,14 @@ impl LeaderFollower {
     }
 
     fn count_votes(&mut self, cx: &mut Context<'_, Self>) {
-        let Standing::Canvasses { pre, granted, .. } = &self.detector.standing else { return };
+        let Candidacy::Campaigning { pre, granted, .. } = &self.detector.candidacy else { return };
         let has_majority = (granted.len() + 1) * 2 > usize::from(self.nodes);
         let by_majority = matches!(self.config.failover.election, Election::MajorityVote { .. });
         if !by_majority || !has_majority {
             return;
         }
         if *pre {
-            self.canvass(false, cx);
+            self.campaign(false, cx);
         } else {
             self.lead(self.term(), cx);
         }
@@ -632,18 +632,18 @@ impl LeaderFollower {
         if !self.config.failover.is_on() || self.leader.is_some() {
             return None;
         }
-        Some(match &self.detector.standing {
-            Standing::Waits(Some(node)) => format!("waits for {node} to lead"),
-            Standing::Waits(None) => "waits for a leader".to_owned(),
-            Standing::Canvasses { .. } => "asks for votes".to_owned(),
+        Some(match &self.detector.candidacy {
+            Candidacy::Waiting(Some(node)) => format!("waits for {node} to lead"),
+            Candidacy::Waiting(None) => "waits for a leader".to_owned(),
+            Candidacy::Campaigning { .. } => "asks for votes".to_owned(),
         })
     }
 
     /// Whom it waits for.
     pub(super) const fn awaited(&self) -> Option<NodeId> {
-        match self.detector.standing {
-            Standing::Waits(awaited) if self.leader.is_none() => awaited,
-            Standing::Waits(_) | Standing::Canvasses { .. } => None,
+        match self.detector.candidacy {
+            Candidacy::Waiting(awaited) if self.leader.is_none() => awaited,
+            Candidacy::Waiting(_) | Candidacy::Campaigning { .. } => None,
         }
     }
 
