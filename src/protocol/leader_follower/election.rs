@@ -187,7 +187,7 @@ impl LeaderFollower {
                 self.lead(term + 1, cx);
                 return false;
             }
-            self.adopt(term, cx);
+            self.advance_term(term, cx);
         } else if term < self.term() && fencing {
             if self.config.defects.has(Defect::ConfirmWhatIsIgnored) {
                 confirm_ignored(from, message, cx);
@@ -216,7 +216,7 @@ impl LeaderFollower {
     }
 
     /// Goes to a higher term, in which it knows of no leader yet.
-    fn adopt(&mut self, term: u32, cx: &mut Context<'_, Self>) {
+    fn advance_term(&mut self, term: u32, cx: &mut Context<'_, Self>) {
         self.ballot.set((term, None), self.in_sync.believed(), cx);
         if self.leads() {
             self.step_down(cx);
@@ -519,7 +519,7 @@ impl LeaderFollower {
             return cx.send(candidate, answer);
         }
         if term > self.term() {
-            self.adopt(term, cx);
+            self.advance_term(term, cx);
         }
         let free = self.ballot.vote().is_none_or(|vote| vote == candidate);
         let granted = may && free && term == self.term() && !self.leads();
