@@ -71,7 +71,7 @@ impl LeaderFollower {
     /// Takes its place at boot. The scenario's leader is appointed at the first boot, and never again: with its memory
     /// or its disk a node that comes back may have lost what it acknowledged, and others may have led since. Where
     /// nobody is elected that node is the leader all the same, for there is no other.
-    pub(super) fn take_place(&mut self, is_first: bool, cx: &mut Context<'_, Self>) {
+    pub(super) fn start_role(&mut self, is_first: bool, cx: &mut Context<'_, Self>) {
         let settings = self.config.failover;
         let now = cx.monotonic();
         if self.all_heartbeat() {
@@ -140,7 +140,7 @@ impl LeaderFollower {
     }
 
     /// Hears a message: whether it is to be acted on.
-    pub(super) fn admit(
+    pub(super) fn accept_term(
         &mut self,
         from: NodeId,
         message: &Message,
@@ -205,7 +205,7 @@ impl LeaderFollower {
         }
         // Without fencing whoever knows of no leader follows the one it hears, be its term over.
         if term == self.term() || (!fencing && self.leader.is_none()) {
-            return self.meet_leader((from, term), cx);
+            return self.recognise_leader((from, term), cx);
         }
         true
     }
@@ -227,7 +227,11 @@ impl LeaderFollower {
     }
 
     /// A node says that it leads this node's own term: whether this node follows it from now on.
-    fn meet_leader(&mut self, (other, term): (NodeId, u32), cx: &mut Context<'_, Self>) -> bool {
+    fn recognise_leader(
+        &mut self,
+        (other, term): (NodeId, u32),
+        cx: &mut Context<'_, Self>,
+    ) -> bool {
         if self.bullies(other) && !self.leads() {
             // The next term is above that of the leader, who gives way to a candidate with a higher id.
             if term == self.term() || !self.is_campaigning(false) {

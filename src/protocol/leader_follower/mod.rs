@@ -256,7 +256,7 @@ impl LeaderFollower {
     fn start(&mut self, disk: DiskOrigin, has_records: bool, cx: &mut Context<'_, Self>) {
         self.bury_all(cx);
         if self.config.failover.is_on() {
-            return self.take_place(disk == DiskOrigin::New, cx);
+            return self.start_role(disk == DiskOrigin::New, cx);
         }
         self.ballot.was_in(1);
         self.leader = cx.initial_leader();
@@ -336,7 +336,7 @@ impl LeaderFollower {
             Message::AntiEntropy(message) => return self.receive_anti_entropy(from, message, cx),
             _ => {}
         }
-        if self.config.failover.is_on() && !self.admit(from, &message, cx) {
+        if self.config.failover.is_on() && !self.accept_term(from, &message, cx) {
             return;
         }
         let version = match message {
