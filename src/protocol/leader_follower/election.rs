@@ -84,7 +84,7 @@ impl LeaderFollower {
         if is_appointed && let Some(leader) = cx.initial_leader() {
             if leader == self.me {
                 // A leader that comes back leads anew: what it stamped and forgot it is not to stamp again.
-                return self.lead(self.term() + 1, cx);
+                return self.become_leader(self.term() + 1, cx);
             }
             let term = self.term().max(1);
             self.ballot.set((term, Some(leader)), self.in_sync.believed(), cx);
@@ -175,7 +175,7 @@ impl LeaderFollower {
                 // else.
                 match message {
                     Message::Heartbeat { .. } if self.outranks(from) => {
-                        self.lead(term + 1, cx);
+                        self.become_leader(term + 1, cx);
                         return false;
                     }
                     Message::Heartbeat { .. } => {}
@@ -184,7 +184,7 @@ impl LeaderFollower {
             }
             if settings.election == Election::None && cx.initial_leader() == Some(self.me) {
                 // Nobody else ever leads: it was in that term itself, and its disk forgot it.
-                self.lead(term + 1, cx);
+                self.become_leader(term + 1, cx);
                 return false;
             }
             self.advance_term(term, cx);
@@ -279,24 +279,25 @@ impl LeaderFollower {
             && self.me < leader
             && self.first_of_the_live(cx) == Some(self.me)
         {
-            return self.lead(self.term() + 1, cx);
+            return self.become_leader(self.term() + 1, cx);
         }
         self.serve_parked(cx);
     }
 
-    /// Gives up the lead: writes that still wait for confirmations may or may not survive.
+    /// Leads no longer: nobody knows what will become of the writes that wait for
+    /// acknowledgements.
     fn step_down(&mut self, cx: &mut Context<'_, Self>) {
-        self.leave_office(cx);
+        self.forget_leading(cx);
         self.leader = None;
         if !self.all_heartbeat() {
             cx.cancel_timer(Timer::Heartbeat);
         }
     }
 
-    /// Takes the lead in `term`, and says so at once.
-    pub(super) fn lead(&mut self, term: u32, cx: &mut Context<'_, Self>) {
+    /// Leads from now on in `term`, and says so at once.
+    pub(super) fn become_leader(&mut self, term: u32, cx: &mut Context<'_, Self>) {
         if self.leads() {
-            self.leave_office(cx);
+            self.step_down(cx);
         }
         if (term, Some(self.me)) != (self.term(), self.ballot.vote()) {
             self.ballot.set((term, Some(self.me)), self.in_sync.believed(), cx);
@@ -306,7 +307,7 @@ impl LeaderFollower {
             cx.cancel_timer(Timer::Election);
         }
         cx.observe(Observation::Role { role: Role::Leader, term: term.into() });
-        self.take_office(cx);
+        self.begin_leading(cx);
         self.heartbeat(cx);
         match self.config.failover.catch_up {
             CatchUp::None => self.replicate_all(cx),
@@ -376,7 +377,9 @@ impl LeaderFollower {
             Election::None => {}
             Election::LowestId { .. } | Election::NewestTimestamp => self.judge(cx),
             Election::HighestId => match &self.detector.candidacy {
-                Candidacy::Campaigning { refused: false, .. } => self.lead(self.term(), cx),
+                Candidacy::Campaigning { refused: false, .. } => {
+                    self.become_leader(self.term(), cx)
+                }
                 Candidacy::Campaigning { .. } => {
                     self.wait_for(None, cx);
                     self.start_election_timeout(cx);
@@ -400,7 +403,7 @@ impl LeaderFollower {
             self.first_of_the_live(cx)
         };
         if next == Some(self.me) {
-            return self.lead(self.term() + 1, cx);
+            return self.become_leader(self.term() + 1, cx);
         }
         if self.detector.candidacy != Candidacy::Waiting(next) || next.is_none() {
             self.wait_for(next, cx);
@@ -605,7 +608,7 @@ impl LeaderFollower {
         if *pre {
             self.campaign(false, cx);
         } else {
-            self.lead(self.term(), cx);
+            self.become_leader(self.term(), cx);
         }
     }
 

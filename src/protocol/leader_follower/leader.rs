@@ -395,8 +395,8 @@ impl LeaderFollower {
         }
     }
 
-    /// Begins to lead: nothing is known of what followers have.
-    pub(super) fn take_office(&mut self, cx: &mut Context<'_, Self>) {
+    /// A new leader knows nothing of what its followers have.
+    pub(super) fn begin_leading(&mut self, cx: &mut Context<'_, Self>) {
         if self.config.failover.is_ordered() {
             let (last, now) = (self.log.last().index, cx.monotonic());
             self.leading.begin_progress(self.nodes, last, now);
@@ -405,8 +405,8 @@ impl LeaderFollower {
         self.begin_in_sync(cx);
     }
 
-    /// No longer leads: nobody knows what will become of the writes that wait for confirmations.
-    pub(super) fn leave_office(&mut self, cx: &mut Context<'_, Self>) {
+    /// Answers the writes that still wait: their outcome is unknown. Forgets what only a leader keeps.
+    pub(super) fn forget_leading(&mut self, cx: &mut Context<'_, Self>) {
         let followers = cx.nodes() - 1;
         for pending in std::mem::take(&mut self.leading.unanswered) {
             if !pending.answered {
