@@ -196,7 +196,7 @@ impl LeaderFollower {
             return;
         }
         for entry in entries {
-            self.take(*entry, cx);
+            self.apply_and_log(*entry, cx);
         }
     }
 }

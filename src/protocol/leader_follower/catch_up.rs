@@ -168,7 +168,7 @@ impl LeaderFollower {
             if self.config.failover.is_ordered() {
                 self.append(LogEntry { term: self.term(), entry }, cx);
             } else {
-                self.take(entry, cx);
+                self.apply_and_log(entry, cx);
                 self.once_durable(Then::Spread(entry), cx);
             }
         }

@@ -265,7 +265,7 @@ impl LeaderFollower {
         for record in records {
             match record {
                 Record::Write(entry) => {
-                    self.take(entry, cx);
+                    self.apply_and_log(entry, cx);
                 }
                 Record::State { order, entries } => {
                     self.ballot.was_in(order.term);

@@ -245,7 +245,7 @@ impl LeaderFollower {
         // place, and its client waits until that is confirmed. The list has it once all the same.
         let element = known.map_or(stamp, |(version, _)| version);
         let entry = Entry::element(key, Stored { value: Some(value), version: element });
-        self.keep(entry, cx);
+        self.append_or_apply(entry, cx);
         let response = Response::Written { version: element, existed: None };
         let (version, payload) = (stamp, Payload::One(entry));
         let (term, index) = (self.term(), self.log.last().index);
@@ -265,12 +265,12 @@ impl LeaderFollower {
         cx.reply(request, Reply { degraded, ..Reply::of(Outcome::Ok(response)) });
     }
 
-    /// Takes a write of its own into store and log.
+    /// A write that this leader stamped goes to its log or to its store.
     #[inline]
-    fn keep(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+    fn append_or_apply(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
         if self.config.failover.is_ordered() {
             self.append(LogEntry { term: self.term(), entry }, cx);
-        } else if !self.take(entry, cx) {
+        } else if !self.apply_and_log(entry, cx) {
             // It changes nothing, and is answered: its stamp is not to be given again.
             self.log_stamps(cx);
         }
@@ -303,7 +303,7 @@ impl LeaderFollower {
         let held = self.store.get(key).map(|(value, _)| value);
         cx.observe(Observation::Accept { request, key, version, over: held.into() });
         let existed = held.is_some();
-        self.keep(Entry::register(key, stored), cx);
+        self.append_or_apply(Entry::register(key, stored), cx);
         (stored, existed)
     }
 

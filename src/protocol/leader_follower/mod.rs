@@ -316,7 +316,7 @@ impl LeaderFollower {
         if self.is_plain {
             match message {
                 Message::Replicate { entry, .. } => {
-                    self.take(entry, cx);
+                    self.apply_and_log(entry, cx);
                     return self.acknowledge(from, entry.stored.version, cx);
                 }
                 Message::Ack { version, .. } => return self.confirmed(from, version, cx),
@@ -342,12 +342,12 @@ impl LeaderFollower {
         let version = match message {
             Message::Ack { version, .. } => return self.confirmed(from, version, cx),
             Message::Replicate { entry, .. } => {
-                self.take(entry, cx);
+                self.apply_and_log(entry, cx);
                 entry.stored.version
             }
             Message::ReplicateMany { version, entries, .. } => {
                 for entry in &*entries {
-                    self.take(*entry, cx);
+                    self.apply_and_log(*entry, cx);
                 }
                 if entries.is_empty() {
                     self.note_apart(version, cx);

@@ -353,7 +353,7 @@ impl LeaderFollower {
         if is_repaired && self.config.defects.has(Defect::RepairIgnoresStamps) {
             self.overwrite(entry, cx);
         } else if is_repaired {
-            self.take(entry, cx);
+            self.apply_and_log(entry, cx);
         }
         self.once_durable(Then::Repaired { coordinator, read }, cx);
     }
