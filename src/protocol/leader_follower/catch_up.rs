@@ -169,7 +169,7 @@ impl LeaderFollower {
                 self.append(LogEntry { term: self.term(), entry }, cx);
             } else {
                 self.apply_and_log(entry, cx);
-                self.once_durable(Then::Spread(entry), cx);
+                self.once_durable(Then::ReplicateUnsolicited(entry), cx);
             }
         }
         if self.config.failover.is_ordered() {
@@ -179,7 +179,7 @@ impl LeaderFollower {
     }
 
     /// Leader: sends a write that no client waits for.
-    pub(super) fn spread(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+    pub(super) fn replicate_unsolicited(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
         if !self.leads() {
             return;
         }

@@ -100,7 +100,7 @@ pub(super) enum Then {
     /// Leader of a term: send everybody the log up to an index.
     ShareLog { term: u32, index: u64 },
     /// Leader: send a write that no client waits for.
-    Spread(Entry),
+    ReplicateUnsolicited(Entry),
     /// Follower: confirm the leader's log up to an index.
     Confirm { to: NodeId, term: u32, index: u64 },
     /// Candidate: ask for votes.
@@ -367,7 +367,7 @@ impl LeaderFollower {
                     self.ship_all(index, cx);
                 }
             }
-            Then::Spread(entry) => self.spread(entry, cx),
+            Then::ReplicateUnsolicited(entry) => self.replicate_unsolicited(entry, cx),
             Then::Confirm { to, term, index } => self.send_confirmation((to, term, index), cx),
             Then::RequestVotes { term, pre } => self.request_votes(term, pre, cx),
             Then::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
