@@ -9,7 +9,7 @@ use crate::protocol::{Context, DiscardReason, Observation, Stored};
 use super::LeaderFollower;
 use super::apply::{apply, contents, would_change};
 use super::config::{FullStateIs, Replication, Rules, Tail};
-use super::journal::{Record, Then};
+use super::journal::{Deferred, Record};
 use super::leader::Payload;
 use super::log::LogEntry;
 use super::message::{Entry, Message, StateOrder};
@@ -169,12 +169,12 @@ impl LeaderFollower {
                 self.append(LogEntry { term: self.term(), entry }, cx);
             } else {
                 self.apply_and_log(entry, cx);
-                self.once_durable(Then::ReplicateUnsolicited(entry), cx);
+                self.once_durable(Deferred::ReplicateUnsolicited(entry), cx);
             }
         }
         if self.config.failover.is_ordered() {
             let (term, index) = (self.term(), self.log.last().index);
-            self.once_durable(Then::ShareLog { term, index }, cx);
+            self.once_durable(Deferred::ShareLog { term, index }, cx);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::protocol::{Context, Observation, Role};
 use crate::time::{Span, Time};
 
 use super::config::{CatchUp, Defect, Election, WithoutLeader};
-use super::journal::Then;
+use super::journal::Deferred;
 use super::log::Position;
 use super::message::Message;
 use super::{LeaderFollower, Timer};
@@ -311,10 +311,10 @@ impl LeaderFollower {
         self.heartbeat(cx);
         match self.config.failover.catch_up {
             CatchUp::None => self.replicate_all(cx),
-            CatchUp::FullState => self.once_durable(Then::ShareState, cx),
+            CatchUp::FullState => self.once_durable(Deferred::ShareState, cx),
             CatchUp::Log => {
                 let (term, index) = (self.term(), self.log.last().index);
-                self.once_durable(Then::ShareLog { term, index }, cx);
+                self.once_durable(Deferred::ShareLog { term, index }, cx);
             }
         }
         self.serve_parked(cx);
@@ -466,12 +466,12 @@ impl LeaderFollower {
         } else {
             self.start_election_timeout(cx);
         }
-        let request = Then::RequestVotes { term: self.term() + u32::from(pre), pre };
+        let request = Deferred::RequestVotes { term: self.term() + u32::from(pre), pre };
         self.once_voted(request, cx);
     }
 
     /// Does `then` once term and vote are durable.
-    fn once_voted(&mut self, then: Then, cx: &mut Context<'_, Self>) {
+    fn once_voted(&mut self, then: Deferred, cx: &mut Context<'_, Self>) {
         if let Some(then) = self.ballot.once_durable(then, cx) {
             self.proceed(then, cx);
         }
@@ -539,7 +539,7 @@ impl LeaderFollower {
                 self.start_election_timeout(cx);
             }
         }
-        self.once_voted(Then::Vote { to: candidate, term, granted }, cx);
+        self.once_voted(Deferred::Vote { to: candidate, term, granted }, cx);
     }
 
     /// Election by highest id: whether this node is to lead rather than `other`. One that may not lead itself follows.

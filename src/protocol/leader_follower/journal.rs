@@ -84,7 +84,7 @@ pub enum Record {
 
 /// What a node does once its log is durable up to here.
 #[derive(Debug)]
-pub(super) enum Then {
+pub(super) enum Deferred {
     /// Leader: replicate a write and answer it.
     Replicate(Box<Accepted>),
     /// Leader, after a start: send everything to followers that may lack it.
@@ -132,7 +132,7 @@ struct Waiting {
     /// The last record that has to be durable.
     sequence: u64,
     origin: Origin,
-    then: Then,
+    then: Deferred,
 }
 
 impl Journal {
@@ -191,9 +191,9 @@ impl Journal {
     /// Hands `then` back when it may be done now; else it waits until all that is written so far is durable.
     pub(super) fn once_durable(
         &mut self,
-        then: Then,
+        then: Deferred,
         cx: &mut Context<'_, LeaderFollower>,
-    ) -> Option<Then> {
+    ) -> Option<Deferred> {
         if self.lets_pass(cx) {
             return Some(then);
         }
@@ -245,7 +245,7 @@ impl Journal {
     }
 
     /// The next of what need not wait any longer.
-    pub(super) fn next_ready(&mut self, cx: &mut Context<'_, LeaderFollower>) -> Option<Then> {
+    pub(super) fn next_ready(&mut self, cx: &mut Context<'_, LeaderFollower>) -> Option<Deferred> {
         let durable = self.log.durable();
         let Waiting { origin, then, .. } =
             self.waiting.pop_front_if(|waiting| waiting.sequence <= durable)?;
@@ -301,7 +301,7 @@ impl LeaderFollower {
     }
 
     /// Does `then` once everything written is durable; at once without a log.
-    pub(super) fn once_durable(&mut self, then: Then, cx: &mut Context<'_, Self>) {
+    pub(super) fn once_durable(&mut self, then: Deferred, cx: &mut Context<'_, Self>) {
         let then = match &mut self.journal {
             Some(journal) => journal.once_durable(then, cx),
             None => Some(then),
@@ -354,26 +354,26 @@ impl LeaderFollower {
         }
     }
 
-    pub(super) fn proceed(&mut self, then: Then, cx: &mut Context<'_, Self>) {
+    pub(super) fn proceed(&mut self, then: Deferred, cx: &mut Context<'_, Self>) {
         match then {
-            Then::Replicate(accepted) => self.replicate(*accepted, cx),
-            Then::ReplicateAll => self.replicate_all(cx),
-            Then::Acknowledge { to, version } => self.acknowledge(to, version, cx),
-            Then::Cleared(request) => Self::answer_clear(request, cx),
-            Then::ShareState => self.share_state(cx),
-            Then::ResendState { version, state } => self.resend_state((version, state), cx),
-            Then::ShareLog { term, index } => {
+            Deferred::Replicate(accepted) => self.replicate(*accepted, cx),
+            Deferred::ReplicateAll => self.replicate_all(cx),
+            Deferred::Acknowledge { to, version } => self.acknowledge(to, version, cx),
+            Deferred::Cleared(request) => Self::answer_clear(request, cx),
+            Deferred::ShareState => self.share_state(cx),
+            Deferred::ResendState { version, state } => self.resend_state((version, state), cx),
+            Deferred::ShareLog { term, index } => {
                 if self.leads() && term == self.term() {
                     self.ship_all(index, cx);
                 }
             }
-            Then::ReplicateUnsolicited(entry) => self.replicate_unsolicited(entry, cx),
-            Then::Confirm { to, term, index } => self.send_confirmation((to, term, index), cx),
-            Then::RequestVotes { term, pre } => self.request_votes(term, pre, cx),
-            Then::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
-            Then::Repeated(request, version) => self.answer_repeated(request, version, cx),
-            Then::Compare { to, message } => cx.send(to, Message::AntiEntropy(message)),
-            Then::Repaired { coordinator, read } => self.confirm_repair(coordinator, read, cx),
+            Deferred::ReplicateUnsolicited(entry) => self.replicate_unsolicited(entry, cx),
+            Deferred::Confirm { to, term, index } => self.send_confirmation((to, term, index), cx),
+            Deferred::RequestVotes { term, pre } => self.request_votes(term, pre, cx),
+            Deferred::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
+            Deferred::Repeated(request, version) => self.answer_repeated(request, version, cx),
+            Deferred::Compare { to, message } => cx.send(to, Message::AntiEntropy(message)),
+            Deferred::Repaired { coordinator, read } => self.confirm_repair(coordinator, read, cx),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::time::{Span, Time};
 
 use super::apply::contents;
 use super::config::{Config, Mode, OnAckTimeout, Replication};
-use super::journal::Then;
+use super::journal::Deferred;
 use super::log::LogEntry;
 use super::message::{Entry, FullState, Message};
 use super::ordered::Progress;
@@ -233,7 +233,7 @@ impl LeaderFollower {
                 return;
             }
             if !self.config.failover.is_ordered() {
-                return self.once_durable(Then::Repeated(request, version), cx);
+                return self.once_durable(Deferred::Repeated(request, version), cx);
             }
         }
         let stamp = if known.is_some() { self.stamp_apart(cx) } else { self.stamp(cx) };
@@ -316,7 +316,7 @@ impl LeaderFollower {
         if self.need_not_wait(cx) {
             self.replicate(accepted, cx);
         } else {
-            self.once_durable(Then::Replicate(Box::new(accepted)), cx);
+            self.once_durable(Deferred::Replicate(Box::new(accepted)), cx);
         }
     }
 
@@ -634,7 +634,7 @@ impl LeaderFollower {
             Replication::FullState => {
                 let version = self.stamp_apart(cx);
                 let state = self.full_state();
-                self.once_durable(Then::ResendState { version, state }, cx);
+                self.once_durable(Deferred::ResendState { version, state }, cx);
             }
         }
     }

@@ -42,7 +42,7 @@ use crate::time::Wall;
 use self::ballot::Ballot;
 use self::election::FailureDetector;
 use self::in_sync::Membership;
-use self::journal::{Journal, Then};
+use self::journal::{Deferred, Journal};
 use self::leader::Leading;
 use self::log::Log;
 use self::repair::Coordinating;
@@ -262,7 +262,7 @@ impl LeaderFollower {
         self.leader = cx.initial_leader();
         cx.observe(Observation::Role { role: self.role(), term: 1 });
         if self.leads() && has_records && self.config.resend.is_some() {
-            self.once_durable(Then::ReplicateAll, cx);
+            self.once_durable(Deferred::ReplicateAll, cx);
         }
     }
 
@@ -369,7 +369,7 @@ impl LeaderFollower {
         if self.need_not_wait(cx) {
             self.acknowledge(from, version, cx);
         } else {
-            self.once_durable(Then::Acknowledge { to: from, version }, cx);
+            self.once_durable(Deferred::Acknowledge { to: from, version }, cx);
         }
     }
 
@@ -459,7 +459,7 @@ impl LeaderFollower {
         }
         self.store.clear();
         self.log_record(self.term(), || Record::Clear, cx);
-        self.once_durable(Then::Cleared(request), cx);
+        self.once_durable(Deferred::Cleared(request), cx);
     }
 
     fn answer_clear(request: RequestId, cx: &mut Context<'_, Self>) {

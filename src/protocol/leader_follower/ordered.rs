@@ -15,7 +15,7 @@ use crate::time::{Span, Time};
 use super::LeaderFollower;
 use super::apply::{apply, contents};
 use super::config::{Mode, Rules, Tail};
-use super::journal::{Record, Then};
+use super::journal::{Deferred, Record};
 use super::leader::Leading;
 use super::log::{Log, LogEntry, Position};
 use super::message::{Entry, Installed, Message};
@@ -123,7 +123,7 @@ impl LeaderFollower {
     fn pass_on(&mut self, cx: &mut Context<'_, Self>) {
         let (term, index) = (self.term(), self.log.last().index);
         if self.leads() && index > self.leading.released {
-            self.once_durable(Then::ShareLog { term, index }, cx);
+            self.once_durable(Deferred::ShareLog { term, index }, cx);
         }
     }
 
@@ -168,7 +168,7 @@ impl LeaderFollower {
 
     fn confirm_log(&mut self, leader: NodeId, index: u64, cx: &mut Context<'_, Self>) {
         let term = self.term();
-        self.once_durable(Then::Confirm { to: leader, term, index }, cx);
+        self.once_durable(Deferred::Confirm { to: leader, term, index }, cx);
     }
 
     /// What was confirmed in a term that is over may have been cut off since.

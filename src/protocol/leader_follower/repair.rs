@@ -19,7 +19,7 @@ use crate::protocol::{
 use crate::time::{Span, Time};
 
 use super::config::Defect;
-use super::journal::{Record, Then};
+use super::journal::{Deferred, Record};
 use super::message::{Entry, Message, STAMP, entry_text};
 use super::{LeaderFollower, Timer};
 
@@ -355,7 +355,7 @@ impl LeaderFollower {
         } else if is_repaired {
             self.apply_and_log(entry, cx);
         }
-        self.once_durable(Then::Repaired { coordinator, read }, cx);
+        self.once_durable(Deferred::Repaired { coordinator, read }, cx);
     }
 
     /// Puts a write in the place of what the key holds, be it newer.
