@@ -22,8 +22,8 @@ use super::{LeaderFollower, Timer};
 /// What only a leader keeps.
 #[derive(Debug, Default)]
 pub(super) struct Leading {
-    /// When this life of the node began.
-    life: Time,
+    /// When this incarnation of the node began, on its monotonic clock.
+    incarnation: Time,
     /// Writes stamped so far.
     sequence: u32,
     /// Writes not yet answered, the oldest first: the sequences of their versions rise.
@@ -92,8 +92,8 @@ impl Payload {
 
 impl Leading {
     /// A node that has just booted.
-    pub(super) fn boot(life: Time) -> Self {
-        Self { life, ..Self::default() }
+    pub(super) fn boot(incarnation: Time) -> Self {
+        Self { incarnation, ..Self::default() }
     }
 
     /// There is a write of this version: the versions of later ones of the same node go on from there.
@@ -427,10 +427,10 @@ impl LeaderFollower {
         contents(&self.store).collect()
     }
 
-    /// The same with this life of the leader.
+    /// The same with this incarnation of the leader.
     pub(super) fn full_state(&self) -> Arc<FullState> {
         let entries = contents(&self.store).collect();
-        Arc::new(FullState { life: self.leading.life, entries })
+        Arc::new(FullState { incarnation: self.leading.incarnation, entries })
     }
 
     /// A follower confirms a write.

@@ -355,8 +355,8 @@ impl LeaderFollower {
                 version
             }
             Message::State { term, version, state } => {
-                let (life, sequence) = (state.life.nanos(), version.sequence);
-                let order = StateOrder { term, leader: from, life, sequence };
+                let (incarnation, sequence) = (state.incarnation.nanos(), version.sequence);
+                let order = StateOrder { term, leader: from, incarnation, sequence };
                 self.take_state(from, (order, version.timestamp), &state.entries, cx);
                 if self.config.timestamps.source == TimestampSource::Hybrid {
                     // It is above all that the leader has seen, and the state need not show that.

@@ -246,7 +246,7 @@ fn play(bench: &mut Bench, step: &Step) {
             let seen = times(&entries).into_iter().fold(seen, i64::max);
             let version = Version { timestamp: seen, node: OTHER, sequence: bench.steps };
             let timestamps = [times(&entries), vec![seen]].concat();
-            let state = Arc::new(FullState { life: Time::ZERO, entries: entries.into() });
+            let state = Arc::new(FullState { incarnation: Time::ZERO, entries: entries.into() });
             bench.hear(Message::State { term, version, state }, timestamps);
         }
         Step::Offer(entries) if bench.leads && bench.config.failover.is_on() => {
