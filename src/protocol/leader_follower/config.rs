@@ -14,7 +14,7 @@ use super::timestamps::Timestamps;
 pub struct Config {
     /// When a write is answered.
     pub mode: Mode,
-    /// How long the leader waits for confirmations.
+    /// How long the leader waits for acknowledgements.
     pub ack_timeout: Span,
     /// What it answers when too few come.
     pub on_ack_timeout: OnAckTimeout,
@@ -22,9 +22,9 @@ pub struct Config {
     pub replication: Replication,
     /// What a follower does with everything that its leader stores, when it is sent that.
     pub full_state: FullStateIs,
-    /// How long after a write was sent it is sent again to a follower that has not confirmed it; `None`: never, so
-    /// a follower that missed a write stays behind until that key is written again. Of several unconfirmed writes of
-    /// one key only the newest is sent again, and a confirmation of it counts for the older ones.
+    /// How long after a write was sent it is sent again to a follower that has not acknowledged it; `None`: never, so
+    /// a follower that missed a write stays behind until that key is written again. Of several unacknowledged writes of
+    /// one key only the newest is sent again, and a acknowledgement of it counts for the older ones.
     pub resend: Option<Span>,
     /// What a delete leaves.
     pub deletes: Deletes,
@@ -261,7 +261,7 @@ pub enum Defect {
     /// With election by lowest id: only who leads says that it is there, so nobody knows who else is, and a leader never
     /// hears that the others have gone on to a higher term (the same store).
     SilentFollowers,
-    /// What a leader of a lower term sends is ignored, and confirmed all the same; nobody tells it of the higher term (the
+    /// What a leader of a lower term sends is ignored, and acknowledged all the same; nobody tells it of the higher term (the
     /// same store).
     ConfirmWhatIsIgnored,
 }
@@ -338,14 +338,14 @@ impl Defects {
 pub enum Mode {
     /// At once; replication goes on behind.
     Async,
-    /// When this many followers have confirmed it: 1 to the number of followers.
+    /// When this many followers have acknowledged it: 1 to the number of followers.
     SemiSync {
         /// Follower acknowledgements awaited.
         write_quorum: u16,
     },
-    /// When every follower has confirmed it.
+    /// When every follower has acknowledged it.
     Sync,
-    /// When every follower of the in-sync set has confirmed it. A follower leaves the set when it has not been up to
+    /// When every follower of the in-sync set has acknowledged it. A follower leaves the set when it has not been up to
     /// date for a while and comes back when it is (Kafka's ISR).
     InSync {
         /// How many nodes the set must have for writes to be accepted, the leader included.
@@ -367,7 +367,7 @@ impl Mode {
         }
     }
 
-    /// How many of `followers` have to confirm a write before it is answered; with an in-sync set, how many at least.
+    /// How many of `followers` have to acknowledge a write before it is answered; with an in-sync set, how many at least.
     #[must_use]
     pub const fn quorum(self, followers: u16) -> u16 {
         match self {
@@ -379,7 +379,7 @@ impl Mode {
     }
 }
 
-/// What the leader answers when too few followers confirm in time.
+/// What the leader answers when too few followers acknowledge in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnAckTimeout {
     /// Ok, marked degraded.

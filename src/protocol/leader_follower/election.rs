@@ -190,7 +190,7 @@ impl LeaderFollower {
             self.advance_term(term, cx);
         } else if term < self.term() && fencing {
             if self.config.defects.has(Defect::ConfirmWhatIsIgnored) {
-                confirm_ignored(from, message, cx);
+                acknowledge_ignored(from, message, cx);
             } else if message.is_from_leader() {
                 self.send_heartbeat(from, cx);
             }
@@ -668,8 +668,8 @@ impl LeaderFollower {
     }
 }
 
-/// Confirms what came from a leader of a lower term as if it had been taken in: a defect.
-fn confirm_ignored(leader: NodeId, message: &Message, cx: &mut Context<'_, LeaderFollower>) {
+/// Acknowledges what came from a leader of a lower term as if it had been taken in: a defect.
+fn acknowledge_ignored(leader: NodeId, message: &Message, cx: &mut Context<'_, LeaderFollower>) {
     let (term, version) = match message {
         Message::Replicate { term, entry } => (*term, entry.stored.version),
         Message::ReplicateMany { term, version, .. } | Message::State { term, version, .. } => {

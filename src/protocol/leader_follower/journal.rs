@@ -1,6 +1,6 @@
 //! A node's write-ahead log: what is written to it, and what waits until that is durable.
 //!
-//! | policy | a write is replicated, counted and answered, and a follower confirms it |
+//! | policy | a write is replicated, counted and answered, and a follower acknowledges it |
 //! |---|---|
 //! | off | at once; nothing is written |
 //! | buffered | when it is written; what was written is synced every so often |
@@ -89,20 +89,20 @@ pub(super) enum Deferred {
     Replicate(Box<Accepted>),
     /// Leader, after a start: send everything to followers that may lack it.
     ReplicateAll,
-    /// Follower: confirm a write.
+    /// Follower: acknowledge a write.
     Acknowledge { to: NodeId, version: Version },
     /// Answer a clear of this replica alone.
     Cleared(RequestId),
     /// New leader: send everybody everything.
     ShareState,
-    /// Leader, after a start: send this state to followers until they confirm it.
+    /// Leader, after a start: send this state to followers until they acknowledge it.
     ResendState { version: Version, state: Arc<FullState> },
     /// Leader of a term: send everybody the log up to an index.
     ShareLog { term: u32, index: u64 },
     /// Leader: send a write that no client waits for.
     ReplicateUnsolicited(Entry),
-    /// Follower: confirm the leader's log up to an index.
-    Confirm { to: NodeId, term: u32, index: u64 },
+    /// Follower: acknowledge the leader's log up to an index.
+    AcknowledgeLog { to: NodeId, term: u32, index: u64 },
     /// Candidate: ask for votes.
     RequestVotes { term: u32, pre: bool },
     /// Answer a candidate.
@@ -368,12 +368,16 @@ impl LeaderFollower {
                 }
             }
             Deferred::ReplicateUnsolicited(entry) => self.replicate_unsolicited(entry, cx),
-            Deferred::Confirm { to, term, index } => self.send_confirmation((to, term, index), cx),
+            Deferred::AcknowledgeLog { to, term, index } => {
+                self.acknowledge_log((to, term, index), cx)
+            }
             Deferred::RequestVotes { term, pre } => self.request_votes(term, pre, cx),
             Deferred::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
             Deferred::Repeated(request, version) => self.answer_repeated(request, version, cx),
             Deferred::Compare { to, message } => cx.send(to, Message::AntiEntropy(message)),
-            Deferred::Repaired { coordinator, read } => self.confirm_repair(coordinator, read, cx),
+            Deferred::Repaired { coordinator, read } => {
+                self.acknowledge_repair(coordinator, read, cx)
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use super::journal::Deferred;
 use super::log::LogEntry;
 use super::message::{Entry, FullState, Message};
 use super::ordered::Progress;
-use super::resend::Unconfirmed;
+use super::resend::Unacknowledged;
 use super::timestamps::TimestampSource;
 use super::{LeaderFollower, Timer};
 
@@ -30,8 +30,8 @@ pub(super) struct Leading {
     unanswered: VecDeque<Pending>,
     /// Of unanswered writes that came back: from which followers.
     refusals: BTreeMap<Version, NodeSet>,
-    /// With resending: what each follower has not confirmed.
-    unconfirmed: Unconfirmed,
+    /// With resending: what each follower has not acknowledged.
+    unacknowledged: Unacknowledged,
     /// With an ordered log: how far each follower is, by node.
     pub(super) progress: Vec<Progress>,
     /// With an ordered log: up to which index entries may be sent.
@@ -50,7 +50,7 @@ struct Pending {
     response: Response,
     deadline: Time,
     wanted: u16,
-    confirmed: NodeSet,
+    acknowledged: NodeSet,
     confirmations: u16,
     answered: bool,
 }
@@ -66,7 +66,7 @@ pub(super) struct Accepted {
     version: Version,
     payload: Payload,
     response: Response,
-    /// How many confirmations it awaits.
+    /// How many acknowledgements it awaits.
     wanted: u16,
 }
 
@@ -143,11 +143,11 @@ impl Leading {
             let what = if count == 1 { "write is" } else { "writes are" };
             (follower, format!("{count} unconfirmed {what} to be sent to {follower} again"))
         };
-        self.unconfirmed.of_each_follower().into_iter().map(owed).collect()
+        self.unacknowledged.of_each_follower().into_iter().map(owed).collect()
     }
 }
 
-/// What a write is answered that too few have confirmed: how many, of how many.
+/// What a write is answered that too few have acknowledged: how many, of how many.
 fn too_few(config: &Config, response: Response, confirmations: (u16, u16)) -> Reply {
     let (outcome, degraded) = match config.on_ack_timeout {
         OnAckTimeout::Succeed => (Outcome::Ok(response), true),
@@ -242,7 +242,7 @@ impl LeaderFollower {
             cx.observe(Observation::Accept { request, key, version: stamp, over });
         }
         // In one log an element that is there, but that followers may lack, or a next leader cut off, gets another
-        // place, and its client waits until that is confirmed. The list has it once all the same.
+        // place, and its client waits until that is acknowledged. The list has it once all the same.
         let element = known.map_or(stamp, |(version, _)| version);
         let entry = Entry::element(key, Stored { value: Some(value), version: element });
         self.append_or_apply(entry, cx);
@@ -253,7 +253,7 @@ impl LeaderFollower {
     }
 
     /// Answers an append that was accepted before and answered, to a client that did not learn of it. How many
-    /// followers confirmed it is forgotten, so where that was to be waited for the answer is marked degraded.
+    /// followers acknowledged it is forgotten, so where that was to be waited for the answer is marked degraded.
     pub(super) fn answer_repeated(
         &self,
         request: RequestId,
@@ -320,7 +320,7 @@ impl LeaderFollower {
         }
     }
 
-    /// Sends an accepted write to every follower at once, and answers it or waits for confirmations.
+    /// Sends an accepted write to every follower at once, and answers it or waits for acknowledgements.
     #[inline]
     pub(super) fn replicate(&mut self, accepted: Accepted, cx: &mut Context<'_, Self>) {
         let Accepted { term, index, request, version, payload, response, wanted } = accepted;
@@ -349,22 +349,22 @@ impl LeaderFollower {
             response,
             deadline,
             wanted,
-            confirmed: NodeSet::EMPTY,
+            acknowledged: NodeSet::EMPTY,
             confirmations: 0,
             answered: false,
         });
         match self.config.mode {
             Mode::InSync { .. } => self.answer_in_sync(cx),
             _ if self.config.failover.is_ordered() => {
-                self.count_early_confirmations(version, index, cx);
+                self.count_early_acknowledgements(version, index, cx);
             }
             _ => {}
         }
     }
 
     /// A state that the leader installed may have brought a follower a write before it was durable here, and so before
-    /// anybody waited for confirmations.
-    fn count_early_confirmations(
+    /// anybody waited for acknowledgements.
+    fn count_early_acknowledgements(
         &mut self,
         version: Version,
         index: u64,
@@ -373,12 +373,12 @@ impl LeaderFollower {
         for follower in cx.peers() {
             let matched = self.leading.progress.get(follower.index()).map_or(0, |p| p.matched);
             if matched >= index {
-                self.count_confirmation(follower, version, cx);
+                self.count_acknowledgement(follower, version, cx);
             }
         }
     }
 
-    /// Sends a write to every follower, and with resending remembers what they have to confirm.
+    /// Sends a write to every follower, and with resending remembers what they have to acknowledge.
     #[inline]
     pub(super) fn send_payload(
         &mut self,
@@ -391,7 +391,7 @@ impl LeaderFollower {
             cx.send(follower, payload.message(term, version));
         }
         if let Some(interval) = self.config.resend {
-            self.expect_confirmations(version, payload, interval, cx);
+            self.expect_acknowledgements(version, payload, interval, cx);
         }
     }
 
@@ -416,7 +416,7 @@ impl LeaderFollower {
             }
         }
         self.leading.refusals.clear();
-        self.leading.unconfirmed = Unconfirmed::default();
+        self.leading.unacknowledged = Unacknowledged::default();
         self.leading.owes_state = false;
         cx.cancel_timer(Timer::AckTimeout);
         cx.cancel_timer(Timer::Resend);
@@ -433,24 +433,34 @@ impl LeaderFollower {
         Arc::new(FullState { incarnation: self.leading.incarnation, entries })
     }
 
-    /// A follower confirms a write.
-    pub(super) fn confirmed(&mut self, from: NodeId, version: Version, cx: &mut Context<'_, Self>) {
+    /// A follower acknowledges a write.
+    pub(super) fn acknowledged(
+        &mut self,
+        from: NodeId,
+        version: Version,
+        cx: &mut Context<'_, Self>,
+    ) {
         if !self.leads() {
             return;
         }
         if self.config.resend.is_some() {
-            for older in self.leading.unconfirmed.remove(from, version) {
-                self.count_confirmation(from, older, cx);
+            for older in self.leading.unacknowledged.remove(from, version) {
+                self.count_acknowledgement(from, older, cx);
             }
         }
-        self.count_confirmation(from, version, cx);
+        self.count_acknowledgement(from, version, cx);
     }
 
     /// One more follower has a write, or what has replaced it there: its client may have waited for that.
     #[inline]
-    fn count_confirmation(&mut self, from: NodeId, version: Version, cx: &mut Context<'_, Self>) {
+    fn count_acknowledgement(
+        &mut self,
+        from: NodeId,
+        version: Version,
+        cx: &mut Context<'_, Self>,
+    ) {
         let Some(pending) = self.leading.find(version) else { return };
-        if pending.answered || !pending.confirmed.insert(from) {
+        if pending.answered || !pending.acknowledged.insert(from) {
             return;
         }
         pending.confirmations += 1;
@@ -469,8 +479,8 @@ impl LeaderFollower {
         self.drop_answered(cx);
     }
 
-    /// A follower has everything up to an index: the writes among that which it had not confirmed before.
-    pub(super) fn count_confirmed_entries(
+    /// A follower has everything up to an index: the writes among that which it had not acknowledged before.
+    pub(super) fn count_acknowledged_entries(
         &mut self,
         from: NodeId,
         (known, index): (u64, u64),
@@ -484,7 +494,7 @@ impl LeaderFollower {
         let newly = unanswered.iter().skip(first).take_while(|pending| pending.index <= index);
         let versions: Vec<Version> = newly.map(|pending| pending.version).collect();
         for version in versions {
-            self.count_confirmation(from, version, cx);
+            self.count_acknowledgement(from, version, cx);
         }
     }
 
@@ -550,8 +560,8 @@ impl LeaderFollower {
         }
     }
 
-    /// Answers a write as if it had waited long enough, when every follower has either confirmed it or is not there.
-    /// Who hangs may still confirm it, so that is waited for. A write that is sent again later may still get there: its
+    /// Answers a write as if it had waited long enough, when every follower has either acknowledged it or is not there.
+    /// Who hangs may still acknowledge it, so that is waited for. A write that is sent again later may still get there: its
     /// client does not wait for that.
     #[cold]
     fn give_up_if_hopeless(&mut self, version: Version, cx: &mut Context<'_, Self>) {
@@ -564,7 +574,7 @@ impl LeaderFollower {
         let Some(pending) = self.leading.find(version).filter(|pending| !pending.answered) else {
             return;
         };
-        let spoke = |node: &NodeId| refused.contains(*node) || pending.confirmed.contains(*node);
+        let spoke = |node: &NodeId| refused.contains(*node) || pending.acknowledged.contains(*node);
         if !cx.peers().all(|node| spoke(&node)) {
             return;
         }
@@ -595,8 +605,8 @@ impl LeaderFollower {
         }
     }
 
-    /// With resending: remembers what every follower has to confirm.
-    fn expect_confirmations(
+    /// With resending: remembers what every follower has to acknowledge.
+    fn expect_acknowledgements(
         &mut self,
         version: Version,
         payload: &Payload,
@@ -606,25 +616,25 @@ impl LeaderFollower {
         if cx.nodes() == 1 {
             return;
         }
-        if self.leading.unconfirmed.is_empty() {
+        if self.leading.unacknowledged.is_empty() {
             cx.set_timer(Timer::Resend, interval);
         }
         let now = cx.monotonic();
         let oldest_awaited = self.leading.unanswered.front().map(|write| write.version.sequence);
         for follower in cx.peers() {
             let payload = payload.clone();
-            self.leading.unconfirmed.insert((follower, version), payload, now, oldest_awaited);
+            self.leading.unacknowledged.insert((follower, version), payload, now, oldest_awaited);
         }
     }
 
-    /// After a start: what the log has is unconfirmed once more, for what followers confirmed before is forgotten.
+    /// After a start: what the log has is unacknowledged once more, for what followers acknowledged before is forgotten.
     pub(super) fn replicate_all(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
         match self.config.replication {
             Replication::Entry => {
                 for entry in &*self.everything() {
                     let version = entry.stored.version;
-                    self.expect_confirmations(version, &Payload::One(*entry), interval, cx);
+                    self.expect_acknowledgements(version, &Payload::One(*entry), interval, cx);
                 }
             }
             Replication::FullState if self.cannot_write(cx) => {
@@ -639,27 +649,27 @@ impl LeaderFollower {
         }
     }
 
-    /// What the leader stores is to be confirmed by everybody, and is sent until it is.
+    /// What the leader stores is to be acknowledged by everybody, and is sent until it is.
     pub(super) fn resend_state(
         &mut self,
         (version, state): (Version, Arc<FullState>),
         cx: &mut Context<'_, Self>,
     ) {
         let Some(interval) = self.config.resend.filter(|_| self.leads()) else { return };
-        self.expect_confirmations(version, &Payload::State(state), interval, cx);
+        self.expect_acknowledgements(version, &Payload::State(state), interval, cx);
     }
 
-    /// Sends every write again that a follower has left unconfirmed for the interval.
+    /// Sends every write again that a follower has left unacknowledged for the interval.
     pub(super) fn resend(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
         if std::mem::take(&mut self.leading.owes_state) {
             self.replicate_all(cx);
         }
         let (now, term) = (cx.monotonic(), self.term());
-        self.leading.unconfirmed.send_due(now, interval, |follower, version, payload| {
+        self.leading.unacknowledged.send_due(now, interval, |follower, version, payload| {
             cx.send(follower, payload.message(term, version));
         });
-        if let Some(oldest) = self.leading.unconfirmed.oldest() {
+        if let Some(oldest) = self.leading.unacknowledged.oldest() {
             cx.set_timer(Timer::Resend, (oldest + interval).since(now));
         }
     }

@@ -129,7 +129,7 @@ pub enum Message {
     /// Follower to leader: the write of this version is applied.
     ///
     /// A version names a write for good: the timestamp tells the incarnations of a leader apart, so that an
-    /// acknowledgement of an earlier incarnation confirms nothing.
+    /// acknowledgement of an earlier incarnation acknowledges nothing.
     Ack {
         /// The follower's term.
         term: u32,
@@ -444,7 +444,7 @@ impl Contract for Message {
         32 + content
     }
 
-    /// A confirmation of the log answers heartbeats too: who waits for one says so by what is unanswered.
+    /// A acknowledgement of the log answers heartbeats too: who waits for one says so by what is unanswered.
     #[inline]
     fn is_background(&self) -> bool {
         matches!(

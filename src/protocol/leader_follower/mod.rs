@@ -2,14 +2,14 @@
 //!
 //! The path of a write: [`Protocol::handle`] takes the request; the leader stamps it with its wall clock, applies
 //! it, sends it to all followers at once, and answers at once (asynchronous), when enough followers have
-//! confirmed (semi-synchronous) or when all have (synchronous). A follower applies what is newer than what it has
-//! (last write wins) and confirms. A write that waits too long is answered anyway and marked degraded, or its
+//! acknowledged (semi-synchronous) or when all have (synchronous). A follower applies what is newer than what it has
+//! (last write wins) and acknowledges. A write that waits too long is answered anyway and marked degraded, or its
 //! outcome is unknown. Nothing repairs a follower that missed a write unless resending or anti-entropy is on, or a
 //! read repairs it.
 //!
 //! Reads are answered by the node asked, from what it has, unless they ask for several replicas. The store lives in memory, and without a write-ahead
 //! log a node that crashes comes back with nothing. With one, what a store takes is written first to the log; under
-//! the policies `fsync` and `group-commit` the leader replicates a write, and a follower confirms it, only when its
+//! the policies `fsync` and `group-commit` the leader replicates a write, and a follower acknowledges it, only when its
 //! record is durable. A write can be read as soon as the node has accepted it, as in stores that apply and then
 //! sync: after a power loss a value that was read, and not yet acknowledged, may be gone. A leader that starts again
 //! sends everything to its followers once more, if resending is on.
@@ -125,7 +125,7 @@ pub struct LeaderFollower {
 pub enum Timer {
     /// Leader: the oldest unanswered write has waited long enough.
     AckTimeout,
-    /// Leader: time to send unconfirmed writes again.
+    /// Leader: time to send unacknowledged writes again.
     Resend,
     /// Buffered log: what was written has been left unsynced for long enough.
     Flush,
@@ -292,7 +292,7 @@ impl LeaderFollower {
     }
 
     /// Whether a log is kept and its disk is full. The node lives on: it answers reads, refuses writes, and as
-    /// follower takes in nothing that it could not confirm.
+    /// follower takes in nothing that it could not acknowledge.
     #[inline]
     fn cannot_write(&self, cx: &Context<'_, Self>) -> bool {
         self.journal.is_some() && cx.disk_is_full()
@@ -319,7 +319,7 @@ impl LeaderFollower {
                     self.apply_and_log(entry, cx);
                     return self.acknowledge(from, entry.stored.version, cx);
                 }
-                Message::Ack { version, .. } => return self.confirmed(from, version, cx),
+                Message::Ack { version, .. } => return self.acknowledged(from, version, cx),
                 other => return self.receive_any(from, other, cx),
             }
         }
@@ -340,7 +340,7 @@ impl LeaderFollower {
             return;
         }
         let version = match message {
-            Message::Ack { version, .. } => return self.confirmed(from, version, cx),
+            Message::Ack { version, .. } => return self.acknowledged(from, version, cx),
             Message::Replicate { entry, .. } => {
                 self.apply_and_log(entry, cx);
                 entry.stored.version
