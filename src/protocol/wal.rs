@@ -235,7 +235,7 @@ fn header(bytes: &[u8]) -> Option<((u32, u32), Stamp)> {
 
 /// Mistakes of real systems in opening a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Carelessness {
+pub struct WalDefects {
     /// Corruption is cut off like a torn tail, without a word (nodedb #164).
     pub truncates_corruption: bool,
     /// A torn tail is left where it is, and what is appended behind it is never read again (cqlite #1390).
@@ -290,15 +290,15 @@ impl Log {
     /// When the log is corrupt, or does not join on to the checkpoint: the node must not serve.
     pub fn open<P: Protocol>(
         (file, covers): (File, u64),
-        careless: Carelessness,
+        defects: WalDefects,
         disk: &DiskImage,
         cx: &mut Context<'_, P>,
     ) -> Result<(Self, Vec<P::Record>), Unusable> {
         let bytes = disk.bytes(file);
         let mut replayed =
-            if careless.truncates_corruption { salvage(bytes) } else { replay(bytes)? };
+            if defects.truncates_corruption { salvage(bytes) } else { replay(bytes)? };
         let mut written = Position { bytes: replayed.length, sequence: replayed.sequence };
-        if careless.keeps_torn_tail {
+        if defects.keeps_torn_tail {
             written.bytes += replayed.torn;
         } else if replayed.torn > 0 {
             cx.truncate_suffix(file, replayed.length);
@@ -314,7 +314,7 @@ impl Log {
         }
         let (records, last) = (replayed.records.len() as u64, replayed.sequence);
         let first = last + 1 - records;
-        if first > covers + 1 && !careless.ignores_gaps {
+        if first > covers + 1 && !defects.ignores_gaps {
             return Err(Unusable::Gap { first, covers });
         }
         cx.observe(Observation::Replay { file, covers, records, last, digest: replayed.digest });

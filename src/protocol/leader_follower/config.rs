@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use crate::protocol::store::Ties;
-use crate::protocol::wal::{Carelessness, Policy};
+use crate::protocol::wal::{Policy, WalDefects};
 use crate::time::Span;
 
 use super::repair::Reads;
@@ -324,8 +324,8 @@ impl Defects {
     }
 
     /// Those of opening a log.
-    pub(super) const fn carelessness(self) -> Carelessness {
-        Carelessness {
+    pub(super) const fn of_the_wal(self) -> WalDefects {
+        WalDefects {
             truncates_corruption: self.has(Defect::TruncateCorruption),
             keeps_torn_tail: self.has(Defect::KeepTornTail),
             ignores_gaps: self.has(Defect::TruncateBeforeCheckpoint),

@@ -148,8 +148,8 @@ impl Journal {
             return Ok(None);
         }
         let (checkpoints, mut records) = Checkpoints::open(config, disk)?;
-        let (careless, covers) = (config.defects.carelessness(), checkpoints.covers());
-        let (mut log, beyond) = Log::open((LOG, covers), careless, disk, cx)?;
+        let (defects, covers) = (config.defects.of_the_wal(), checkpoints.covers());
+        let (mut log, beyond) = Log::open((LOG, covers), defects, disk, cx)?;
         log.sync(cx);
         records.extend(beyond);
         let (waiting, flush_is_set) = (VecDeque::new(), false);
