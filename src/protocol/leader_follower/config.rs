@@ -39,7 +39,7 @@ pub struct Config {
     /// How often each node compares what it stores with another; `None`: never.
     pub anti_entropy: Option<Span>,
     /// What a node writes to its disk.
-    pub wal: Wal,
+    pub wal: WalSettings,
     /// How a cluster gets a leader, and what becomes of the data of those that were away.
     pub failover: Failover,
     /// Mistakes of real systems, built in on purpose.
@@ -67,7 +67,7 @@ impl Config {
 
 /// The write-ahead log under the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wal {
+pub struct WalSettings {
     /// When a write to it is durable, and what waits for that.
     pub policy: Policy,
     /// After how many records the store is written down and the log cut; `None`: never.
@@ -85,7 +85,7 @@ pub enum WalOn {
     Leader,
 }
 
-impl Wal {
+impl WalSettings {
     /// When a write is durable on a node; `leads_for_ever` says whether it is the leader of the scenario.
     pub(super) fn policy_on(&self, leads_for_ever: bool) -> Policy {
         match self.on {

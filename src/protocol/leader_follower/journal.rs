@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::id::{KeyId, NodeId, Version};
-use crate::protocol::wal::{Log, Policy};
+use crate::protocol::wal::{Policy, Wal};
 use crate::protocol::{Context, DiskError, DiskImage, File, Origin, RequestId, Ticket};
 
 use super::anti_entropy::AntiEntropy;
@@ -119,7 +119,7 @@ pub(super) enum Deferred {
 #[derive(Debug)]
 pub(super) struct Journal {
     policy: Policy,
-    log: Log,
+    log: Wal,
     /// The oldest first.
     waiting: VecDeque<Waiting>,
     /// Whether the timer of the buffered policy runs.
@@ -149,7 +149,7 @@ impl Journal {
         }
         let (checkpoints, mut records) = Checkpoints::open(config, disk)?;
         let (defects, covers) = (config.defects.of_the_wal(), checkpoints.covers());
-        let (mut log, beyond) = Log::open((LOG, covers), defects, disk, cx)?;
+        let (mut log, beyond) = Wal::open((LOG, covers), defects, disk, cx)?;
         log.sync(cx);
         records.extend(beyond);
         let (waiting, flush_is_set) = (VecDeque::new(), false);

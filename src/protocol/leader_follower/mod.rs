@@ -44,7 +44,7 @@ use self::election::FailureDetector;
 use self::in_sync::Membership;
 use self::journal::{Deferred, Journal};
 use self::leader::Leading;
-use self::log::Log;
+use self::log::ReplicatedLog;
 use self::repair::Coordinating;
 use self::timestamps::Stamping;
 use super::store::Store;
@@ -76,7 +76,7 @@ pub use anti_entropy::{AntiEntropy, RangeDigest};
 pub use checkpoint::Snapshot;
 pub use config::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, Mode, OnAckTimeout,
-    Replication, Tail, Wal, WalOn, WithoutLeader,
+    Replication, Tail, WalOn, WalSettings, WithoutLeader,
 };
 pub use journal::Record;
 pub use log::{LogEntry, Position};
@@ -103,7 +103,7 @@ pub struct LeaderFollower {
     detector: FailureDetector,
     in_sync: Membership,
     /// The replicated log, under catch-up by log.
-    log: Log,
+    log: ReplicatedLog,
     /// Up to which index of the replicated log the last checkpoint reaches.
     checkpointed: u64,
     /// As follower under catch-up by log: entries that came before those that they follow.
@@ -155,7 +155,7 @@ impl Protocol for LeaderFollower {
         // A node without a log has settings of its own.
         let leads_for_ever = cx.initial_leader() == Some(cx.node());
         let policy = config.wal.policy_on(leads_for_ever);
-        let config = &Config { wal: Wal { policy, ..config.wal }, ..*config };
+        let config = &Config { wal: WalSettings { policy, ..config.wal }, ..*config };
         let (ballot, in_sync) = Ballot::recover(config, disk);
         let forgotten = match disk.origin() {
             DiskOrigin::New => false,
@@ -175,7 +175,7 @@ impl Protocol for LeaderFollower {
             ballot,
             detector: FailureDetector::new(cx.nodes()),
             in_sync: Membership::boot(config.mode, in_sync, forgotten, cx.nodes()),
-            log: Log::default(),
+            log: ReplicatedLog::default(),
             checkpointed: 0,
             early: BTreeMap::new(),
             joined: false,

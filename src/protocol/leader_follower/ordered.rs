@@ -17,7 +17,7 @@ use super::apply::{apply, contents};
 use super::config::{Mode, Rules, Tail};
 use super::journal::{Deferred, Record};
 use super::leader::Leading;
-use super::log::{Log, LogEntry, Position};
+use super::log::{LogEntry, Position, ReplicatedLog};
 use super::message::{Entry, Installed, Message};
 
 /// How many entries that came too early a follower keeps.
@@ -231,7 +231,7 @@ impl LeaderFollower {
                 apply(&mut store, *entry, Rules::RESTORE);
             }
             self.replace_store(store.clone(), cx);
-            self.log = Log::from_state(position, store);
+            self.log = ReplicatedLog::from_state(position, store);
             self.early.clear();
             if let Some(seen) = *seen
                 && seen > self.stamping.newest_seen
@@ -342,6 +342,6 @@ impl LeaderFollower {
             self.note(entry.stored.version);
         }
         self.store.clone_from(&store);
-        self.log = Log::from_state(position, store);
+        self.log = ReplicatedLog::from_state(position, store);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::config::{
-    CatchUp, Config, Defects, Deletes, Failover, Mode, OnAckTimeout, Replication, Wal,
+    CatchUp, Config, Defects, Deletes, Failover, Mode, OnAckTimeout, Replication, WalSettings,
 };
 use super::repair::{Reads, Repair, RepairAnswer};
 use super::timestamps::{TimestampSource, Timestamps};
@@ -325,7 +325,7 @@ fn a_config() -> impl Strategy<Value = Config> {
         Just(Policy::GroupCommit),
         Just(Policy::Buffered { sync_every: Span::from_millis(1) }),
     ];
-    let wal = (policy, proptest::option::of(1..4_u32)).prop_map(|(policy, every)| Wal {
+    let wal = (policy, proptest::option::of(1..4_u32)).prop_map(|(policy, every)| WalSettings {
         policy,
         checkpoint_every: every.and_then(NonZeroU32::new),
         on: WalOn::All,
