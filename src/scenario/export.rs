@@ -4,18 +4,16 @@ use toml::{Table, Value};
 
 use super::decode::word_for;
 use super::distribution::encode_distribution;
-use super::faults::{OCCURRENCES, TARGETS};
 use super::fuzz::{self, Fuzz};
 use super::network::{encode_link, encode_link_override};
 use super::script::status_word;
-use super::sections::TIES;
 use super::units;
+use super::words::{OCCURRENCES, TARGETS, TIES};
 use super::{ConfiguredProtocol, Scenario};
 use crate::config::{
     Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
-    ExpectedValue, Fault, FaultAction, Group, HealWhat, Names, Occurrence, Operation, Pace,
-    Patience, ReadFrom, ReadQuorum, Route, ScriptedOperation, Skew, Start, Target, Trigger,
-    Workload,
+    ExpectedValue, Fault, FaultAction, Group, HealWhat, Occurrence, Trigger, Names, Operation, Pace,
+    Patience, ReadFrom, ReadQuorum, Route, ScriptedOperation, Skew, Start, Target, Workload,
 };
 use crate::id::NodeId;
 

@@ -4,38 +4,15 @@ use std::collections::BTreeMap;
 
 use super::decode::{Element, TableDecoder};
 use super::diagnostics::{Loc, Problem};
-use super::names::Interned;
-use super::script::{Frame, ids};
+use super::frame::Frame;
+use super::names::{Interned, ids};
 use super::units;
+use super::words::{ACTIONS, OCCURRENCES, TARGETS};
 use crate::config::{
-    Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Occurrence, Route, Start, Target,
-    Trigger,
+    Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Occurrence, Trigger, Route, Start, Target,
 };
 use crate::id::{FaultId, NodeId};
 use crate::time::Span;
-
-/// What a fault may do; one is given.
-pub(super) const ACTIONS: [&str; 22] = FaultAction::KINDS;
-
-/// The words for nodes that are found when the fault starts.
-pub(super) const TARGETS: [(&str, Target); 6] = [
-    ("leader", Target::Leader),
-    ("follower", Target::Follower),
-    ("lowest-id", Target::LowestId),
-    ("highest-id", Target::HighestId),
-    ("majority", Target::Majority),
-    ("all", Target::All),
-];
-
-/// What a fault may be tied to; one is given.
-pub(super) const OCCURRENCES: [(&str, Occurrence); 6] = [
-    ("elected", Occurrence::Elected),
-    ("appends", Occurrence::Appends),
-    ("persists", Occurrence::Persists),
-    ("acknowledges", Occurrence::Acknowledges),
-    ("receives", Occurrence::Receives(None)),
-    ("restarts", Occurrence::Restarts),
-];
 
 /// The most that a milestone may be counted to.
 pub(super) const MOST_MILESTONES: u32 = 1_000_000;
