@@ -10,8 +10,8 @@ use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use rayon::prelude::*;
 
 use splitbrain::config::{
-    Clock, Config, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix, Occurrence,
-    Pace, Patience, ReadFrom, Route, Skew, Start, Target, Ties, Trigger,
+    Clock, Config, EventOrder, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix,
+    Occurrence, Pace, Patience, ReadFrom, Route, Skew, Start, Target, Trigger,
 };
 use splitbrain::digest::DigestValue;
 use splitbrain::history::Status;
@@ -262,7 +262,7 @@ fn any_run() -> impl Strategy<Value = (Config, Settings, u64)> {
             move |(network, workload, patience, clocks, planned, (random, seed, settings))| {
                 let mut config = common::config(nodes);
                 (config.duration, config.settle) = (Span::from_secs(2), Span::from_secs(3));
-                config.ties = if random { Ties::Random } else { Ties::Causal };
+                config.ties = if random { EventOrder::Random } else { EventOrder::Causal };
                 let (default, special, client_delay, from) = network;
                 config.network.default = default;
                 config.network.links =

@@ -98,7 +98,7 @@ fn what_reaches_a_paused_node_waits_in_order() {
     assert!(in_order(&play(rest)));
     let ties = scenario("mode = 'async'", rest);
     let config =
-        splitbrain::config::Config { ties: splitbrain::config::Ties::Random, ..ties.config };
+        splitbrain::config::Config { ties: splitbrain::config::EventOrder::Random, ..ties.config };
     for seed in 0..30 {
         let options = RunOptions { trace: true, ..RunOptions::default() };
         in_order(&ties.protocol.run(&config, seed, options));
@@ -343,7 +343,7 @@ fn faults_at_the_first_and_the_last_instant() {
     assert_eq!(acts(&result), expected);
     let ties = scenario("mode = 'async'", rest);
     let config =
-        splitbrain::config::Config { ties: splitbrain::config::Ties::Random, ..ties.config };
+        splitbrain::config::Config { ties: splitbrain::config::EventOrder::Random, ..ties.config };
     for seed in 0..20 {
         let result = ties.protocol.run(&config, seed, RunOptions::default());
         assert!(settled(&result) && result.finals.iter().all(|node| node.up), "seed {seed}");

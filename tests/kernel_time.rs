@@ -2,7 +2,7 @@
 
 mod common;
 
-use splitbrain::config::{Change, Config, Pace, ScriptedOperation, Ties};
+use splitbrain::config::{Change, Config, EventOrder, Pace, ScriptedOperation};
 use splitbrain::history::HistoryEvent;
 use splitbrain::metrics::{Settlement, Standstill};
 use splitbrain::protocol::leader_follower::{LeaderFollower, Mode};
@@ -155,7 +155,7 @@ fn random_ties_explore_orders_that_constant_delays_hide() {
         digests.len()
     };
     assert_eq!(digests(&config), 1);
-    config.ties = Ties::Random;
+    config.ties = EventOrder::Random;
     assert_eq!(digests(&config), 4);
 }
 

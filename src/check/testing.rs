@@ -6,7 +6,7 @@
 use proptest::prelude::*;
 
 use crate::config::{
-    Bounds, Cluster, Config, Disk, Expect, Link, LinkOrder, Names, Network, Operation, Ties,
+    Bounds, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Names, Network, Operation,
 };
 use crate::history::{ContestedWrite, Entry, Failure, Function, History, Item, Over, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
@@ -503,7 +503,7 @@ fn config(nodes: u16) -> Config {
         seed: 1,
         duration: Span::from_secs(1),
         settle: Span::from_secs(1),
-        ties: Ties::Causal,
+        ties: EventOrder::Causal,
         names: Names::default(),
         cluster: Cluster { nodes, initial_leader: Some(NodeId(0)) },
         network: Network {

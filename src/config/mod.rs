@@ -31,7 +31,7 @@ pub struct Config {
     /// How long the healed cluster may take to settle after that.
     pub settle: Span,
     /// The order of events at one instant.
-    pub ties: Ties,
+    pub ties: EventOrder,
     /// The texts behind ids.
     pub names: Names,
     /// The nodes.
@@ -121,7 +121,7 @@ impl Names {
 
 /// The order in which events of one instant are played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ties {
+pub enum EventOrder {
     /// The order in which they were caused.
     Causal,
     /// A random order, drawn from each event's causal identity.

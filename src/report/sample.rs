@@ -2,8 +2,8 @@
 
 use crate::check::{CheckReport, Verdict, Witness};
 use crate::config::{
-    Bounds, Clock, Cluster, Config, Disk, Expect, ExpectedVerdict, Link, LinkOrder, Names, Network,
-    Operation, Ties,
+    Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, ExpectedVerdict, Link, LinkOrder,
+    Names, Network, Operation,
 };
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Status};
@@ -32,7 +32,7 @@ pub(crate) fn config() -> Config {
         seed: 1,
         duration: Span::from_secs(30),
         settle: Span::from_secs(30),
-        ties: Ties::Causal,
+        ties: EventOrder::Causal,
         names: Names {
             keys: texts(&["city"]),
             values: texts(&["Raleigh"]),

@@ -12,8 +12,9 @@ use super::words::{OCCURRENCES, TARGETS, TIES};
 use super::{ConfiguredProtocol, Scenario};
 use crate::config::{
     Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
-    ExpectedValue, Fault, FaultAction, Group, HealWhat, Occurrence, Trigger, Names, Operation, Pace,
-    Patience, ReadFrom, ReadQuorum, Route, ScriptedOperation, Skew, Start, Target, Workload,
+    ExpectedValue, Fault, FaultAction, Group, HealWhat, Names, Occurrence, Operation, Pace,
+    Patience, ReadFrom, ReadQuorum, Route, ScriptedOperation, Skew, Start, Target, Trigger,
+    Workload,
 };
 use crate::id::NodeId;
 

@@ -9,7 +9,8 @@ use super::names::{Interned, ids};
 use super::units;
 use super::words::{ACTIONS, OCCURRENCES, TARGETS};
 use crate::config::{
-    Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Occurrence, Trigger, Route, Start, Target,
+    Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Occurrence, Route, Start, Target,
+    Trigger,
 };
 use crate::id::{FaultId, NodeId};
 use crate::time::Span;

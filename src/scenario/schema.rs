@@ -6,7 +6,7 @@ use super::Registry;
 use super::changes;
 use super::faults::MOST_MILESTONES;
 use super::fuzz::{Fuzz, Kind, MOST_FAULTS};
-use super::words::{ACTIONS, OCCURRENCES, NODES, OPERATIONS, TARGETS};
+use super::words::{ACTIONS, NODES, OCCURRENCES, OPERATIONS, TARGETS};
 use super::workload::{MAX_BURST, MAX_CLIENTS, MAX_KEYS, MAX_OPERATIONS};
 use crate::config::ExpectedVerdict;
 use crate::history::Failure;

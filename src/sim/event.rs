@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use crate::config::{Names, Operation, ReadQuorum, Ties};
+use crate::config::{EventOrder, Names, Operation, ReadQuorum};
 use crate::digest::{Digest, DigestValue};
 use crate::history::History;
 use crate::id::{ClientId, NodeId};
@@ -168,12 +168,12 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     digest: Digest,
     queue: Q,
     sequence: u64,
-    ties: Ties,
+    ties: EventOrder,
     _protocol: std::marker::PhantomData<fn() -> P>,
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
-    pub(crate) fn new(seed: u64, ties: Ties, operations: usize, trace: Trace) -> Self {
+    pub(crate) fn new(seed: u64, ties: EventOrder, operations: usize, trace: Trace) -> Self {
         Self {
             now: Time::ZERO,
             draws: Draws::new(seed),
@@ -218,9 +218,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         let sequence = self.sequence;
         self.sequence += 1;
         match self.ties {
-            Ties::Causal => sequence,
+            EventOrder::Causal => sequence,
             // Forty bits in all: sixteen of chance before the last twenty-four of the sequence.
-            Ties::Random => self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff,
+            EventOrder::Random => {
+                self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff
+            }
         }
     }
 

@@ -3,15 +3,15 @@
 #![allow(dead_code, missing_docs, reason = "each test file uses its part")]
 
 use splitbrain::config::{
-    Bounds, Clock, Cluster, Config, Disk, Expect, Link, LinkOrder, Mix, Names, Network, Pace,
-    Patience, ReadFrom, Skew, Ties, Workload,
+    Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Mix, Names, Network,
+    Pace, Patience, ReadFrom, Skew, Workload,
 };
 use splitbrain::id::NodeId;
 use splitbrain::protocol::leader_follower::{
     Config as LeaderFollower, Defects, Deletes, Failover, FullStateIs, Mode, OnAckTimeout, Reads,
     RepairAnswer, Replication, TimestampSource, Timestamps, WalOn, WalSettings,
 };
-use splitbrain::protocol::store::Ties as StoreTies;
+use splitbrain::protocol::store::TieBreak;
 use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
 use splitbrain::sampler::Distribution;
@@ -26,7 +26,7 @@ pub(crate) fn config(nodes: u16) -> Config {
         seed: 1,
         duration: Span::from_secs(30),
         settle: Span::from_secs(30),
-        ties: Ties::Causal,
+        ties: EventOrder::Causal,
         names: Names {
             keys: (1..=keys).map(|k| format!("k{k}")).collect(),
             values: vec![],
@@ -103,7 +103,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         timestamps: Timestamps {
             source: TimestampSource::Wall,
             resolution: Span::from_nanos(1),
-            ties: StoreTies::NodeId,
+            ties: TieBreak::NodeId,
         },
         reads: Reads { timeout: Span::from_secs(5), answer: RepairAnswer::AfterRepair },
         anti_entropy: None,
