@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use splitbrain::config::{
     Clock, Config, EventOrder, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix,
-    Occurrence, Pace, Patience, ReadFrom, Route, Skew, Start, Target, Trigger,
+    Occurrence, Pace, ReadFrom, RetryPolicy, Route, Skew, Start, Target, Trigger,
 };
 use splitbrain::digest::DigestValue;
 use splitbrain::history::Status;
@@ -252,14 +252,14 @@ fn any_run() -> impl Strategy<Value = (Config, Settings, u64)> {
             0..4_usize,
             0..nodes,
         );
-        let patience = (positive(), 0_u32..3, delay());
+        let retry = (positive(), 0_u32..3, delay());
         let clocks = prop::collection::vec(
             (-1_000_000_i64..1_000_000, -500_000_000..500_000_000_i64),
             usize::from(nodes),
         );
         let rest = (any::<bool>(), any::<u64>(), settings(nodes));
-        (network, workload, patience, clocks, planned(nodes), rest).prop_map(
-            move |(network, workload, patience, clocks, planned, (random, seed, settings))| {
+        (network, workload, retry, clocks, planned(nodes), rest).prop_map(
+            move |(network, workload, retry, clocks, planned, (random, seed, settings))| {
                 let mut config = common::config(nodes);
                 (config.duration, config.settle) = (Span::from_secs(2), Span::from_secs(3));
                 config.ties = if random { EventOrder::Random } else { EventOrder::Causal };
@@ -287,8 +287,8 @@ fn any_run() -> impl Strategy<Value = (Config, Settings, u64)> {
                     ReadFrom::Any,
                     ReadFrom::Nearest,
                 ][read_from];
-                let (timeout, retries, backoff) = patience;
-                load.patience = Patience { timeout, retries, backoff, ask_next: retries == 1 };
+                let (timeout, retries, backoff) = retry;
+                load.retry = RetryPolicy { timeout, retries, backoff, ask_next: retries == 1 };
                 config.clocks = clocks
                     .into_iter()
                     .map(|(offset_ns, drift_ppb)| Clock { offset_ns, drift_ppb })

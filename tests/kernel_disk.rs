@@ -4,10 +4,9 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use splitbrain::config::{
-    Config, Fault, FaultAction, Occurrence, Operation, Start, Target, Trigger,
-};
+use splitbrain::config::{Config, Fault, FaultAction, Occurrence, Start, Target, Trigger};
 use splitbrain::id::{FaultId, KeyId, NodeId, Value, Version};
+use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
     Context, DiskImage, File, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply,
@@ -128,8 +127,8 @@ fn play_with(
     }
     // Refusals while the node is down end operations, or there would be a thousand of them at one instant.
     let workload = config.workload.as_mut().expect("a workload");
-    workload.patience.retries = 1_000;
-    workload.patience.timeout = Span::from_millis(50);
+    workload.retry.retries = 1_000;
+    workload.retry.timeout = Span::from_millis(50);
     run::<Diary>(&config, &careful, seed, RunOptions::default())
 }
 

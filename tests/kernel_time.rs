@@ -224,13 +224,13 @@ fn a_scripted_operation_waits_for_its_clients_previous_one() {
         id: format!("op-{index}"),
         at: Time::ZERO + Span::from_millis(at),
         client: splitbrain::id::ClientId(0),
-        operation: splitbrain::config::Operation::Put {
+        operation: splitbrain::operation::Operation::Put {
             key: splitbrain::id::KeyId(0),
             value: splitbrain::id::Value::text(index),
             quorum: None,
         },
         node: None,
-        patience: splitbrain::config::Patience {
+        retry: splitbrain::config::RetryPolicy {
             timeout: Span::from_secs(9),
             retries: 0,
             ask_next: false,

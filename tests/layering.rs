@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Modules by layer, the lowest first. A module may use its own layer and those below.
 const LAYERS: [&[&str]; 8] = [
     &["time", "id", "rng", "sampler", "digest"],
-    &["config", "history", "metrics", "property"],
+    &["operation", "names", "config", "history", "metrics", "property"],
     &["protocol"],
     &["check"],
     &["sim"],

@@ -5,12 +5,12 @@
 
 use proptest::prelude::*;
 
-use crate::config::{
-    Bounds, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Names, Network, Operation,
-};
+use crate::config::{Bounds, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Network};
 use crate::history::{ContestedWrite, Entry, Failure, Function, History, Item, Over, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Incidents, Promises, Property, SettlesWithin};
 use crate::protocol::{NodeSnapshot, Role, Stored};
 use crate::rng::Probability;

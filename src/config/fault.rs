@@ -8,7 +8,7 @@ use crate::time::{Span, Time};
 /// Something that goes wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// Its place in the file; its name is in [`crate::config::Names::faults`].
+    /// Its place in the file; its name is in [`crate::names::Names::faults`].
     pub id: FaultId,
     /// When it starts.
     pub start: Start,

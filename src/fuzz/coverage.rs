@@ -323,8 +323,8 @@ mod tests {
     }
 
     fn with_op(change: fn(&mut Entry)) -> RunResult {
-        use crate::config::Operation;
         use crate::id::{ClientId, KeyId, Value};
+        use crate::operation::Operation;
         let mut result = quiet();
         let key = KeyId(0);
         let put = Operation::Put { key, value: Value::text(0), quorum: None };

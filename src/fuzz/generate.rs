@@ -49,7 +49,7 @@ impl Scene {
         let mut beats: Vec<u64> = protocol.timescales().into_iter().map(Span::nanos).collect();
         beats.push(config.network.default.delay.median().nanos());
         beats.push(config.disk.sync.median().nanos());
-        beats.extend(config.workload.iter().map(|load| load.patience.timeout.nanos()));
+        beats.extend(config.workload.iter().map(|load| load.retry.timeout.nanos()));
         beats.retain(|beat| *beat > 0 && *beat < config.duration.nanos());
         beats.sort_unstable();
         beats.dedup();

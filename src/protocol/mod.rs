@@ -78,9 +78,11 @@ use std::hash::Hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::{Config, Names, Operation};
+use crate::config::Config;
 use crate::history::{Failure, Item};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Promises, SettlesWithin};
 use crate::rng::CausalId;
 use crate::time::Wall;

@@ -3,12 +3,14 @@
 use crate::check::{CheckReport, Verdict, Witness};
 use crate::config::{
     Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, ExpectedVerdict, Link, LinkOrder,
-    Names, Network, Operation,
+    Network,
 };
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, Version};
 use crate::metrics::{LastWrite, Leadership, MessageCounts, Settlement, Unserved};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Befallen, Hazard, Hazards, Incident, Incidents, Promise, Property};
 use crate::rng::Probability;
 use crate::run::{Expectation, RunResult, RunVerdict};

@@ -12,11 +12,12 @@ use super::words::{OCCURRENCES, TARGETS, TIES};
 use super::{ConfiguredProtocol, Scenario};
 use crate::config::{
     Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
-    ExpectedValue, Fault, FaultAction, Group, HealWhat, Names, Occurrence, Operation, Pace,
-    Patience, ReadFrom, ReadQuorum, Route, ScriptedOperation, Skew, Start, Target, Trigger,
-    Workload,
+    ExpectedValue, Fault, FaultAction, Group, HealWhat, Occurrence, Pace, ReadFrom, RetryPolicy,
+    Route, ScriptedOperation, Skew, Start, Target, Trigger, Workload,
 };
 use crate::id::NodeId;
+use crate::names::Names;
+use crate::operation::{Operation, ReadQuorum};
 
 /// The scenario as one table of TOML, in the order of a file.
 pub(super) fn encode(scenario: &Scenario) -> Table {
@@ -214,15 +215,15 @@ fn workload(load: &Workload) -> Table {
     };
     set(&mut table, "read-from", read_from);
     read_quorum(&mut table, ["read-quorum", "read-repair"], load.read_quorum);
-    patience(&mut table, &load.patience);
+    retry(&mut table, &load.retry);
     table
 }
 
-fn patience(table: &mut Table, patience: &Patience) {
-    set(table, "timeout", patience.timeout.to_string());
-    set(table, "retries", i64::from(patience.retries));
-    set(table, "ask-next", patience.ask_next);
-    set(table, "backoff", encode_distribution(&patience.backoff));
+fn retry(table: &mut Table, retry: &RetryPolicy) {
+    set(table, "timeout", retry.timeout.to_string());
+    set(table, "retries", i64::from(retry.retries));
+    set(table, "ask-next", retry.ask_next);
+    set(table, "backoff", encode_distribution(&retry.backoff));
 }
 
 fn operation(scripted: &ScriptedOperation, names: &Names) -> Table {
@@ -259,7 +260,7 @@ fn operation(scripted: &ScriptedOperation, names: &Names) -> Table {
         set(&mut asked, whom, node.to_string());
     }
     set(&mut table, kind, asked);
-    patience(&mut table, &scripted.patience);
+    retry(&mut table, &scripted.retry);
     let expect = answer(&scripted.expect, names);
     if !expect.is_empty() {
         set(&mut table, "expect", expect);

@@ -103,7 +103,7 @@ pub struct Awaited {
     /// How many other nodes have to confirm.
     pub confirmations: u16,
     /// How long the leader waits for them.
-    pub patience: Span,
+    pub ack_timeout: Span,
 }
 
 /// A protocol with its settings, whatever its type: the one dynamic call a run.

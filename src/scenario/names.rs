@@ -7,8 +7,8 @@ use super::diagnostics::Problem;
 use super::tree::{Node, Tree};
 use super::units;
 use super::words::OCCURRENCES;
-use crate::config::Names;
 use crate::id::{ClientId, FaultId, KeyId, Value};
+use crate::names::Names;
 
 /// The ids of a list's tables: those given, the others by what they are. A repeated one is a mistake.
 pub(super) fn ids(list: &Element<'_>, kinds: &[&str]) -> Option<Vec<String>> {

@@ -253,8 +253,8 @@ fn replicas(description: &str) -> Value {
 }
 
 /// Timeout, retries and backoff.
-fn patience() -> Map<String, Value> {
-    let patience = [
+fn retry() -> Map<String, Value> {
+    let retry = [
         (
             "timeout",
             duration("After how long without an answer an attempt is given up.", Some("10s")),
@@ -278,7 +278,7 @@ fn patience() -> Map<String, Value> {
             }),
         ),
     ];
-    patience.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect()
+    retry.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect()
 }
 
 fn weight(description: &str) -> Value {
@@ -342,7 +342,7 @@ fn workload() -> Value {
             "read-repair": boolean("Whether a read writes the newest value back to the replicas it asked that have an older one."),
         }),
     );
-    extend(workload, patience())
+    extend(workload, retry())
 }
 
 fn node(description: &str) -> Value {
@@ -386,7 +386,7 @@ fn operation() -> Value {
             "expect": answer(),
         }),
     );
-    exactly_one(extend(operation, patience()), &OPERATIONS)
+    exactly_one(extend(operation, retry()), &OPERATIONS)
 }
 
 fn answer() -> Value {

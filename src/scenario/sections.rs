@@ -158,7 +158,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         duration: duration?,
         settle: settle?,
         ties: ties?,
-        names: crate::config::Names::default(),
+        names: crate::names::Names::default(),
         cluster: nodes_given?,
         network: network?,
         clocks: clocks.nodes,

@@ -2,11 +2,13 @@
 
 use std::hash::Hash;
 
-use crate::config::{EventOrder, Names, Operation, ReadQuorum};
+use crate::config::EventOrder;
 use crate::digest::{Digest, DigestValue};
 use crate::history::History;
 use crate::id::{ClientId, NodeId};
 use crate::metrics::MessageCounts;
+use crate::names::Names;
+use crate::operation::{Operation, ReadQuorum};
 use crate::property::{Befallen, Hazard, Incidents};
 use crate::protocol::{DiskError, Message, Protocol, Reply, RequestId, Ticket};
 use crate::rng::{CausalId, Draws, Purpose};

@@ -3,10 +3,11 @@
 #![allow(dead_code, missing_docs, reason = "each test file uses its part")]
 
 use splitbrain::config::{
-    Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Mix, Names, Network,
-    Pace, Patience, ReadFrom, Skew, Workload,
+    Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Mix, Network, Pace,
+    ReadFrom, RetryPolicy, Skew, Workload,
 };
 use splitbrain::id::NodeId;
+use splitbrain::names::Names;
 use splitbrain::protocol::leader_follower::{
     Config as LeaderFollower, Defects, Deletes, Failover, FullStateIs, Mode, OnAckTimeout, Reads,
     RepairAnswer, Replication, TimestampSource, Timestamps, WalOn, WalSettings,
@@ -53,7 +54,7 @@ pub(crate) fn config(nodes: u16) -> Config {
             mix: Mix { put: 1, ..Mix::default() },
             read_from: ReadFrom::Leader,
             read_quorum: None,
-            patience: Patience {
+            retry: RetryPolicy {
                 timeout: Span::from_secs(10),
                 retries: 0,
                 ask_next: false,

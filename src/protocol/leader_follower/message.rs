@@ -3,8 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::config::Names;
 use crate::id::{KeyId, MAX_NODES, NodeId, OpId, Value, Version};
+use crate::names::Names;
 use crate::protocol::{Carried, Message as Contract, Stored};
 use crate::time::Time;
 

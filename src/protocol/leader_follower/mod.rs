@@ -27,9 +27,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Config as Scenario, Operation};
+use crate::config::Config as Scenario;
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId, Version};
+use crate::operation::Operation;
 use crate::property::{Promises, SettlesWithin};
 use crate::protocol::{
     Context, DiscardReason, DiskImage, DiskOrigin, FoundList, Input, NodeSnapshot, Observation,

@@ -41,7 +41,8 @@
 //! does not come back; with a buffered log these and a power loss. Monotonic reads are void after a power loss under
 //! every policy: a write is read before it is durable.
 
-use crate::config::{Config as Scenario, Operation, ScriptedOperation};
+use crate::config::{Config as Scenario, ScriptedOperation};
+use crate::operation::Operation;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
 use crate::protocol::wal::Policy;
 

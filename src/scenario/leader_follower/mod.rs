@@ -82,8 +82,8 @@ impl ScenarioProtocol for LeaderFollower {
             !waits_for_disk && config.failover == Failover::NONE && config.resend.is_none();
         let counts = !matches!(config.mode, Mode::InSync { .. });
         let confirmations = config.mode.quorum(scenario.cluster.nodes - 1);
-        let patience = config.ack_timeout;
-        (is_plain && counts).then_some(Awaited { confirmations, patience })
+        let ack_timeout = config.ack_timeout;
+        (is_plain && counts).then_some(Awaited { confirmations, ack_timeout })
     }
 
     fn timescales(config: &Config) -> Vec<Span> {

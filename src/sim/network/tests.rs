@@ -1,9 +1,8 @@
 //! The network alone: who reaches whom under each fault, and when a message arrives over each kind of link.
 
 use super::*;
-use crate::config::{
-    Bounds, ClientLeg, Clock, Cluster, Disk, EventOrder, Expect, LinkOverride, Names,
-};
+use crate::config::{Bounds, ClientLeg, Clock, Cluster, Disk, EventOrder, Expect, LinkOverride};
+use crate::names::Names;
 use crate::rng::Root;
 
 const fn n(number: u16) -> NodeId {

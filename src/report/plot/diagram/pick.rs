@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::words;
-use crate::config::{Config, Names};
+use crate::config::Config;
 use crate::history::{Entry, Function, History, Status, Writers};
 use crate::id::{ClientId, NodeId, OpId, Version};
+use crate::names::Names;
 use crate::protocol::{Carried, Relation};
 use crate::report::layout::counted;
 use crate::report::plot::Caption;
