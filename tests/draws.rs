@@ -10,7 +10,7 @@ use splitbrain::config::{
     Target,
 };
 use splitbrain::history::Entry;
-use splitbrain::id::{ClientId, FaultId, KeyId, NodeId, Value, Version};
+use splitbrain::id::{ClientId, FaultId, KeyId, NodeId, Term, Value, Version};
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
     Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Observation, Outcome, Protocol,
@@ -61,7 +61,7 @@ impl Protocol for Probe {
     fn recover(reversed: &bool, _: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         let leads = cx.initial_leader() == Some(cx.node());
         let role = if leads { Role::Leader } else { Role::Follower };
-        cx.observe(Observation::Role { role, term: 1 });
+        cx.observe(Observation::Role { role, term: Term(1) });
         Self { me: cx.node(), reversed: *reversed, writes: 0 }
     }
 

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use splitbrain::config::{Cluster, Config as Scenario, Names, Operation};
 use splitbrain::history::Failure;
-use splitbrain::id::{KeyId, NodeId, Value, Version};
+use splitbrain::id::{KeyId, NodeId, Term, Value, Version};
 use splitbrain::property::{Hazard, Hazards, Promise, Promises, Property};
 use splitbrain::protocol::store::Store;
 use splitbrain::protocol::{
@@ -185,7 +185,7 @@ impl Protocol for Chain {
         let place = (me.0 + nodes - head.0) % nodes;
         let at = |place: u16| NodeId((head.0 + place) % nodes);
         let role = if place == 0 { Role::Leader } else { Role::Follower };
-        cx.observe(Observation::Role { role, term: 1 });
+        cx.observe(Observation::Role { role, term: Term(1) });
 
         // A power loss may have torn the last record in two. What is appended behind a torn record can never be
         // read again, so it is cut off first.
@@ -244,7 +244,7 @@ impl Protocol for Chain {
             pending.push(format!("{} writes to acknowledge", self.written - self.acknowledged));
         }
         NodeSnapshot {
-            term: 1,
+            term: Term(1),
             leader: Some(self.head),
             mode: "chain",
             peers: [self.upstream, self.downstream].into_iter().flatten().collect(),
