@@ -353,7 +353,7 @@ impl DiskImage {
     }
 
     /// The records of `file`, up to the first that is not whole. A log that has to know a torn tail from damage to
-    /// what was durable is opened by [`wal::Log::open`].
+    /// what was durable is opened by [`wal::Wal::open`].
     #[must_use]
     pub fn records<R: DeserializeOwned>(&self, file: File) -> wal::Replay<R> {
         wal::salvage(self.bytes(file))

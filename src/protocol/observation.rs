@@ -60,7 +60,7 @@ pub enum Observation {
         /// The last index committed.
         index: u64,
     },
-    /// A node that starts read its write-ahead log back; said by [`super::wal::Log::open`].
+    /// A node that starts read its write-ahead log back; said by [`super::wal::Wal::open`].
     Replay {
         /// The file of the log.
         file: File,

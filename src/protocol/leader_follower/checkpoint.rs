@@ -16,13 +16,13 @@
 
 use std::num::NonZeroU32;
 
-use crate::protocol::wal::{Log, Unusable};
+use crate::protocol::wal::{Unusable, Wal};
 use crate::protocol::{Context, DiskImage, File, Observation, Ticket};
 
 use super::apply::{apply, contents};
 use super::config::Rules;
 use super::journal::Record;
-use super::log::{Log as ReplicatedLog, Position};
+use super::log::{Position, ReplicatedLog};
 use super::message::{Entry, StateOrder};
 use super::{Config, Defect, LeaderFollower};
 
@@ -119,7 +119,7 @@ impl Checkpoints {
         &mut self,
         snapshot: Snapshot,
         stamps: Option<Record>,
-        log: &mut Log,
+        log: &mut Wal,
         cx: &mut Context<'_, LeaderFollower>,
     ) {
         self.covers = snapshot.covers;
@@ -136,7 +136,7 @@ impl Checkpoints {
     pub(super) fn persisted(
         &mut self,
         ticket: Ticket,
-        log: &mut Log,
+        log: &mut Wal,
         cx: &mut Context<'_, LeaderFollower>,
     ) {
         match &mut self.step {

@@ -51,7 +51,7 @@ pub struct LogEntry {
 
 /// The log as a node has it: everything up to `base` as a store, and the entries behind it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Log {
+pub(super) struct ReplicatedLog {
     base: Position,
     /// What the entries up to the base made of the store.
     before: Store,
@@ -60,7 +60,7 @@ pub(super) struct Log {
     purged: Vec<(u64, KeyId, Version)>,
 }
 
-impl Log {
+impl ReplicatedLog {
     /// A log of which only the state at `base` is known.
     pub(super) const fn from_state(base: Position, before: Store) -> Self {
         Self { base, before, entries: Vec::new(), purged: Vec::new() }
@@ -161,8 +161,8 @@ mod tests {
         LogEntry { term, entry: Entry::register(KeyId(0), Stored { value: None, version }) }
     }
 
-    fn log(base: Position, terms: &[u32]) -> Log {
-        let mut log = Log::from_state(base, Store::default());
+    fn log(base: Position, terms: &[u32]) -> ReplicatedLog {
+        let mut log = ReplicatedLog::from_state(base, Store::default());
         for term in terms {
             log.push(entry(*term));
         }

@@ -49,8 +49,8 @@ impl Entry {
 /// Everything that a leader stores; behind one pointer, so that no other message is larger for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FullState {
-    /// When the leader booted, on its monotonic clock: puts its lives in order.
-    pub life: Time,
+    /// When the leader booted, on its monotonic clock: puts its incarnations in order.
+    pub incarnation: Time,
     /// Registers, tombstones included, and elements of lists.
     pub entries: Box<[Entry]>,
 }
@@ -74,7 +74,7 @@ impl Hash for Installed {
     }
 }
 
-/// The place of a full state among all that leaders sent: the term, the life of the leader in it, and the number of
+/// The place of a full state among all that leaders sent: the term, the incarnation of the leader in it, and the number of
 /// the write that the state follows. Stamps have no say, for clocks may go back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct StateOrder {
@@ -83,7 +83,7 @@ pub struct StateOrder {
     /// The leader.
     pub leader: NodeId,
     /// When the leader booted, on its monotonic clock in nanoseconds.
-    pub life: u64,
+    pub incarnation: u64,
     /// How many writes it had stamped.
     pub sequence: u32,
 }
@@ -93,7 +93,7 @@ impl StateOrder {
     /// term that is over is as good as another.
     pub(super) fn outdates(self, other: Self, fencing: bool) -> bool {
         let same_leader = (self.term, self.leader) == (other.term, other.leader);
-        let came_before = (self.life, self.sequence) >= (other.life, other.sequence);
+        let came_before = (self.incarnation, self.sequence) >= (other.incarnation, other.sequence);
         (fencing && self.term > other.term) || (same_leader && came_before)
     }
 }
@@ -128,8 +128,8 @@ pub enum Message {
     },
     /// Follower to leader: the write of this version is applied.
     ///
-    /// A version names a write for good: the timestamp tells the lives of a leader apart, so that an
-    /// acknowledgement of an earlier life confirms nothing.
+    /// A version names a write for good: the timestamp tells the incarnations of a leader apart, so that an
+    /// acknowledgement of an earlier incarnation acknowledges nothing.
     Ack {
         /// The follower's term.
         term: u32,
@@ -444,7 +444,7 @@ impl Contract for Message {
         32 + content
     }
 
-    /// A confirmation of the log answers heartbeats too: who waits for one says so by what is unanswered.
+    /// A acknowledgement of the log answers heartbeats too: who waits for one says so by what is unanswered.
     #[inline]
     fn is_background(&self) -> bool {
         matches!(

@@ -15,9 +15,9 @@ use crate::time::{Span, Time};
 use super::LeaderFollower;
 use super::apply::{apply, contents};
 use super::config::{Mode, Rules, Tail};
-use super::journal::{Record, Then};
+use super::journal::{Deferred, Record};
 use super::leader::Leading;
-use super::log::{Log, LogEntry, Position};
+use super::log::{LogEntry, Position, ReplicatedLog};
 use super::message::{Entry, Installed, Message};
 
 /// How many entries that came too early a follower keeps.
@@ -28,7 +28,7 @@ const EARLY: usize = 4096;
 pub(super) struct Progress {
     /// Behind which index the next entries go.
     shipped: u64,
-    /// Up to which index it has confirmed to have what the leader has.
+    /// Up to which index it has acknowledged to have what the leader has.
     pub(super) matched: u64,
     /// When it last had everything.
     pub(super) caught_up_at: Time,
@@ -115,7 +115,7 @@ impl LeaderFollower {
             }
         }
         self.pass_on(cx);
-        self.confirm_log(from, until, cx);
+        self.acknowledge_log_once_durable(from, until, cx);
     }
 
     /// Without fencing a leader too takes in what a deposed one sends: what it has then it sends its followers, who
@@ -123,7 +123,7 @@ impl LeaderFollower {
     fn pass_on(&mut self, cx: &mut Context<'_, Self>) {
         let (term, index) = (self.term(), self.log.last().index);
         if self.leads() && index > self.leading.released {
-            self.once_durable(Then::ShareLog { term, index }, cx);
+            self.once_durable(Deferred::ShareLog { term, index }, cx);
         }
     }
 
@@ -166,13 +166,18 @@ impl LeaderFollower {
         index
     }
 
-    fn confirm_log(&mut self, leader: NodeId, index: u64, cx: &mut Context<'_, Self>) {
+    fn acknowledge_log_once_durable(
+        &mut self,
+        leader: NodeId,
+        index: u64,
+        cx: &mut Context<'_, Self>,
+    ) {
         let term = self.term();
-        self.once_durable(Then::Confirm { to: leader, term, index }, cx);
+        self.once_durable(Deferred::AcknowledgeLog { to: leader, term, index }, cx);
     }
 
-    /// What was confirmed in a term that is over may have been cut off since.
-    pub(super) fn send_confirmation(
+    /// What was acknowledged in a term that is over may have been cut off since.
+    pub(super) fn acknowledge_log(
         &self,
         (to, term, index): (NodeId, u32, u64),
         cx: &mut Context<'_, Self>,
@@ -226,7 +231,7 @@ impl LeaderFollower {
                 apply(&mut store, *entry, Rules::RESTORE);
             }
             self.replace_store(store.clone(), cx);
-            self.log = Log::from_state(position, store);
+            self.log = ReplicatedLog::from_state(position, store);
             self.early.clear();
             if let Some(seen) = *seen
                 && seen > self.stamping.newest_seen
@@ -236,7 +241,7 @@ impl LeaderFollower {
             }
             self.pass_on(cx);
         }
-        self.confirm_log(from, position.index, cx);
+        self.acknowledge_log_once_durable(from, position.index, cx);
     }
 
     /// Whether what a leader said of `position` came late: this node has a state of a later one, and an entry of the
@@ -262,7 +267,7 @@ impl LeaderFollower {
             self.caught_up(from, cx);
         }
         if index > known {
-            self.count_confirmed_entries(from, (known, index), cx);
+            self.count_acknowledged_entries(from, (known, index), cx);
         }
     }
 
@@ -299,7 +304,7 @@ impl LeaderFollower {
         if self.log.last() == last {
             // Who is in sync says so, or an idle cluster would look like one whose followers are gone.
             if let Mode::InSync { .. } = self.config.mode {
-                self.confirm_log(leader, last.index, cx);
+                self.acknowledge_log_once_durable(leader, last.index, cx);
             }
             return;
         }
@@ -307,7 +312,7 @@ impl LeaderFollower {
             let next = self.log.at(last.index + 1);
             if next.is_some_and(|next| next.term < self.term()) && !self.cannot_write(cx) {
                 self.cut_log(last.index, Some(leader), cx);
-                self.confirm_log(leader, last.index, cx);
+                self.acknowledge_log_once_durable(leader, last.index, cx);
             }
             return;
         }
@@ -337,6 +342,6 @@ impl LeaderFollower {
             self.note(entry.stored.version);
         }
         self.store.clone_from(&store);
-        self.log = Log::from_state(position, store);
+        self.log = ReplicatedLog::from_state(position, store);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::config::{
-    CatchUp, Config, Defects, Deletes, Failover, Mode, OnAckTimeout, Replication, Wal,
+    CatchUp, Config, Defects, Deletes, Failover, Mode, OnAckTimeout, Replication, WalSettings,
 };
 use super::repair::{Reads, Repair, RepairAnswer};
 use super::timestamps::{TimestampSource, Timestamps};
@@ -246,7 +246,7 @@ fn play(bench: &mut Bench, step: &Step) {
             let seen = times(&entries).into_iter().fold(seen, i64::max);
             let version = Version { timestamp: seen, node: OTHER, sequence: bench.steps };
             let timestamps = [times(&entries), vec![seen]].concat();
-            let state = Arc::new(FullState { life: Time::ZERO, entries: entries.into() });
+            let state = Arc::new(FullState { incarnation: Time::ZERO, entries: entries.into() });
             bench.hear(Message::State { term, version, state }, timestamps);
         }
         Step::Offer(entries) if bench.leads && bench.config.failover.is_on() => {
@@ -325,7 +325,7 @@ fn a_config() -> impl Strategy<Value = Config> {
         Just(Policy::GroupCommit),
         Just(Policy::Buffered { sync_every: Span::from_millis(1) }),
     ];
-    let wal = (policy, proptest::option::of(1..4_u32)).prop_map(|(policy, every)| Wal {
+    let wal = (policy, proptest::option::of(1..4_u32)).prop_map(|(policy, every)| WalSettings {
         policy,
         checkpoint_every: every.and_then(NonZeroU32::new),
         on: WalOn::All,

@@ -15,7 +15,7 @@ use splitbrain::digest::DigestValue;
 use splitbrain::history::Status;
 use splitbrain::id::{ClientId, FaultId, NodeId};
 use splitbrain::protocol::leader_follower::{
-    Config as Settings, LeaderFollower, Mode, Replication, Wal, WalOn,
+    Config as Settings, LeaderFollower, Mode, Replication, WalOn, WalSettings,
 };
 use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
@@ -232,7 +232,7 @@ fn settings(nodes: u16) -> impl Strategy<Value = Settings> {
         |(mode, full, resend, logs)| {
             let replication = if full { Replication::FullState } else { Replication::Entry };
             let policy = if logs { Policy::Fsync } else { Policy::Off };
-            let wal = Wal { policy, checkpoint_every: None, on: WalOn::All };
+            let wal = WalSettings { policy, checkpoint_every: None, on: WalOn::All };
             Settings { replication, resend, wal, ..cluster::settings(mode) }
         },
     )

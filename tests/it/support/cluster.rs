@@ -7,7 +7,7 @@ use splitbrain::config::{
 use splitbrain::id::NodeId;
 use splitbrain::protocol::leader_follower::{
     Config as LeaderFollower, Defects, Deletes, Failover, FullStateIs, Mode, OnAckTimeout, Reads,
-    RepairAnswer, Replication, TimestampSource, Timestamps, Wal, WalOn,
+    RepairAnswer, Replication, TimestampSource, Timestamps, WalOn, WalSettings,
 };
 use splitbrain::protocol::store::Ties as StoreTies;
 use splitbrain::protocol::wal::Policy;
@@ -106,7 +106,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         reads: Reads { timeout: Span::from_secs(5), answer: RepairAnswer::AfterRepair },
         anti_entropy: None,
         deduplicate: false,
-        wal: Wal { policy: Policy::Off, checkpoint_every: None, on: WalOn::All },
+        wal: WalSettings { policy: Policy::Off, checkpoint_every: None, on: WalOn::All },
         failover: Failover::NONE,
         defects: Defects::default(),
     }
