@@ -25,6 +25,7 @@ mod distribution;
 mod document;
 mod export;
 mod faults;
+mod frame;
 pub mod fuzz;
 mod intervals;
 mod leader_follower;
@@ -38,6 +39,7 @@ mod template;
 mod tree;
 mod units;
 mod vary;
+mod words;
 mod workload;
 
 pub use decode::{Element, TableDecoder, word_for};
