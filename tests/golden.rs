@@ -2,7 +2,7 @@
 //!
 //! `tests/golden.txt` holds a line a scenario, `NAME SEED DIGEST`. A digest that changed says that runs differ from
 //! those of an earlier version: seeds written down elsewhere no longer mean what they meant. Where that is intended,
-//! `UPDATE_GOLDEN=1 relation test --test golden` writes the file anew.
+//! `UPDATE_GOLDEN=1 cargo test --test golden` writes the file anew.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

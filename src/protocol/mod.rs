@@ -80,7 +80,7 @@ use serde::de::DeserializeOwned;
 
 use crate::config::Config;
 use crate::history::{Failure, Item};
-use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
+use crate::id::{ClientId, KeyId, NodeId, OpId, Term, Value, Version};
 use crate::names::Names;
 use crate::operation::Operation;
 use crate::property::{Promises, SettlesWithin};
@@ -473,7 +473,7 @@ pub struct NodeSnapshot {
     /// What it takes itself for.
     pub role: Role,
     /// Its term; 0 where the protocol has none.
-    pub term: u64,
+    pub term: Term,
     /// Whom it takes for the leader.
     pub leader: Option<NodeId>,
     /// Whom it waits for to lead, while it knows of no leader.
@@ -504,7 +504,7 @@ impl NodeSnapshot {
             up: true,
             paused: false,
             role,
-            term: 0,
+            term: Term(0),
             leader: None,
             awaits: None,
             mode: "",

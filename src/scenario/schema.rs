@@ -790,9 +790,9 @@ mod tests {
         let schema = schema(&registry);
         properties(&schema, &schema, "", &mut described);
         let texts = [
-            include_str!("../../tests/scenario_common/workload.toml"),
-            include_str!("../../tests/scenario_common/script.toml"),
-            include_str!("../../tests/scenario_common/faults.toml"),
+            include_str!("../../tests/it/support/maximal/workload.toml"),
+            include_str!("../../tests/it/support/maximal/script.toml"),
+            include_str!("../../tests/it/support/maximal/faults.toml"),
         ];
         let asked: BTreeSet<String> =
             texts.into_iter().flat_map(|text| asked_keys(text, &registry)).collect();

@@ -153,11 +153,8 @@ impl<'a> Settling<'a> {
     fn operation(self, retry: &RetryPolicy) -> Option<Span> {
         let retries = retry.retries;
         let attempts = times(plus(retry.timeout, self.client_hop), u64::from(retries) + 1);
-        let pauses = if retries == 0 {
-            Span::ZERO
-        } else {
-            times(retry.backoff.slowest()?, retries.into())
-        };
+        let pauses =
+            if retries == 0 { Span::ZERO } else { times(retry.backoff.slowest()?, retries.into()) };
         Some(plus(attempts, pauses))
     }
 

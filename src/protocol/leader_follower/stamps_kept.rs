@@ -205,7 +205,7 @@ fn play(bench: &mut Bench, step: &Step) {
     let times = |entries: &[Entry]| -> Vec<i64> {
         entries.iter().map(|entry| entry.stored.version.timestamp).collect()
     };
-    let log = |term: u32, entries: &[Entry]| -> Arc<[LogEntry]> {
+    let log = |term: Term, entries: &[Entry]| -> Arc<[LogEntry]> {
         entries.iter().map(|entry| LogEntry { term, entry: *entry }).collect()
     };
     match step.clone() {
@@ -221,9 +221,9 @@ fn play(bench: &mut Bench, step: &Step) {
         }
         Step::Cut(index, entries) if is_ordered => {
             let last = bench.node().log.last().index;
-            let Some(previous) = bench.node().log.at(index.min(last)) else { return };
-            let all = log(term + 1, &entries);
-            let message = Message::Append { term: term + 1, previous, entries: all };
+            let Some(previous) = bench.node().log.at(LogIndex(index).min(last)) else { return };
+            let all = log(term.next(), &entries);
+            let message = Message::Append { term: term.next(), previous, entries: all };
             bench.hear(message, times(&entries));
         }
         Step::Clear(entries) if !is_ordered => {
@@ -235,7 +235,7 @@ fn play(bench: &mut Bench, step: &Step) {
             bench.hear(Message::ReplicateMany { term, version, entries }, timestamps);
         }
         Step::State(entries, seen) if is_ordered => {
-            let position = Position { term, index: bench.node().log.last().index + 3 };
+            let position = Position { term, index: bench.node().log.last().index.plus(3) };
             let timestamps = [times(&entries), vec![seen]].concat();
             let state = Arc::new(Installed { entries: entries.into(), seen: Some(seen) });
             bench.hear(Message::Install { term, position, state }, timestamps);
