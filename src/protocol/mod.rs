@@ -385,6 +385,39 @@ impl Reply {
     pub const fn unsupported() -> Self {
         Self::of(Outcome::Refused(Failure::Unsupported))
     }
+
+    /// The reply in words, as the trace shows it: `ok, version 0.000000000@n1#1`.
+    #[must_use]
+    pub fn describe(&self, names: &Names) -> String {
+        let mut text = match &self.outcome {
+            Outcome::Ok(Response::Written { version, existed }) => match existed {
+                Some(false) => format!("ok, version {version}, there was no such key"),
+                _ => format!("ok, version {version}"),
+            },
+            Outcome::Ok(Response::Found { value, version }) => {
+                format!("{}, version {version}", names.value(*value))
+            }
+            Outcome::Ok(Response::Absent) => "no such key".into(),
+            Outcome::Ok(Response::Contents(items)) => format!("{} keys", items.len()),
+            Outcome::Ok(Response::Cleared) => "cleared".into(),
+            Outcome::Ok(Response::List(list)) => {
+                let elements: Vec<String> = list.elements.iter().map(|v| names.value(*v)).collect();
+                format!("[{}], version {}", elements.join(", "), list.version)
+            }
+            Outcome::Refused(failure) => format!("refused: {}", failure.name()),
+            Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
+        };
+        if let Some((confirmed, followers)) = self.confirmations {
+            text += &format!(", confirmed by {confirmed} of {followers}");
+        }
+        if self.degraded {
+            text += ", degraded";
+        }
+        if let Some(leader) = self.leader {
+            text += &format!(", ask {leader}");
+        }
+        text
+    }
 }
 
 /// What came of a request.
