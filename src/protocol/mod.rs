@@ -92,6 +92,7 @@ pub use observation::{DiscardReason, Observation};
 
 mod context;
 mod effect;
+pub mod harness;
 pub mod leader_follower;
 mod observation;
 pub mod store;
@@ -112,6 +113,9 @@ pub trait Protocol: Sized + 'static {
     /// a start, for others to say that it is committed. The replay checker then compares the two.
     const REPLAY_RESTORES_DATA: bool = false;
 
+    /// The names of its files by number, as transcripts show them; `file 2` for one without a name.
+    const FILES: &'static [&'static str] = &[];
+
     /// Builds the node from what its disk kept; on first boot that is nothing.
     fn recover(config: &Self::Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self;
 
@@ -120,6 +124,12 @@ pub trait Protocol: Sized + 'static {
 
     /// The node as it stands: what a status page would show, and a cross-check of the observations.
     fn snapshot(&self) -> NodeSnapshot;
+
+    /// A record in words, as transcripts show it.
+    fn describe_record(record: &Self::Record, names: &Names) -> String {
+        let _ = names;
+        format!("{record:?}")
+    }
 
     /// What these settings promise of each property, given the scenario (who is read from, say).
     fn promises(config: &Self::Config, scenario: &Config) -> Promises;

@@ -529,9 +529,13 @@ impl Contract for Message {
                 let role = if *leads { ", leads" } else { "" };
                 format!("term {term}{role}, log to {last}")
             }
-            Self::RequestVote { term, last, .. } => format!("term {term}, log to {last}"),
-            Self::Vote { term, granted, .. } => {
-                format!("term {term}: {}", if *granted { "yes" } else { "no" })
+            Self::RequestVote { term, last, pre } => {
+                let pre = if *pre { "pre-vote, " } else { "" };
+                format!("{pre}term {term}, log to {last}")
+            }
+            Self::Vote { term, granted, pre } => {
+                let pre = if *pre { "pre-vote, " } else { "" };
+                format!("{pre}term {term}: {}", if *granted { "yes" } else { "no" })
             }
             Self::Join { term } => format!("term {term}"),
             Self::Append { previous, entries, .. } => {
