@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 mod bare;
 #[path = "measure.rs"]
 mod measure;
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/it/support/cluster.rs"]
 mod settings;
 
 use bare::{Event, Outcome, StdHeap};

@@ -205,6 +205,88 @@ impl fmt::Display for Version {
     }
 }
 
+/// The term of a leader, or of an election: a number that only rises. 0 stands for none, be it
+/// that a protocol has no terms or that a node was in none yet.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
+)]
+pub struct Term(pub u32);
+
+impl Term {
+    /// The term after this one.
+    ///
+    /// # Panics
+    ///
+    /// At the last of 2^32 terms.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The place of an entry in a replicated log, from 1; 0 is before the first.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
+)]
+pub struct LogIndex(pub u64);
+
+impl LogIndex {
+    /// The place after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        self.plus(1)
+    }
+
+    /// The place before this one; of 0, 0.
+    #[must_use]
+    pub const fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
+    /// The place `count` entries later.
+    ///
+    /// # Panics
+    ///
+    /// Beyond 2^64 entries.
+    #[must_use]
+    pub const fn plus(self, count: u64) -> Self {
+        Self(self.0 + count)
+    }
+}
+
+impl fmt::Display for LogIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An entry of a replicated log, named by term and index; 0.0 is before the first.
+///
+/// Positions are ordered by term, then by index: of two logs the one that ends later in this order
+/// is the more up to date (Raft section 5.4.1).
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
+)]
+pub struct Position {
+    /// The term of the leader that accepted the entry.
+    pub term: Term,
+    /// Its place in the log.
+    pub index: LogIndex,
+}
+
+/// `term.index`.
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.term, self.index)
+    }
+}
+
 impl ClientId {
     /// The stream of an open loop's arrivals: operations are drawn, and values made, by their arrival and not by
     /// the client that happened to be free for them.

@@ -1,6 +1,6 @@
 //! Counts and spans of a run that are no client's business: messages, leaders, recoveries, how it settled.
 
-use crate::id::{FaultId, KeyId, NodeId, Value, Version};
+use crate::id::{FaultId, KeyId, NodeId, Term, Value, Version};
 use crate::time::{Span, Time};
 
 /// Messages between nodes, and between clients and nodes, by what became of them.
@@ -22,7 +22,7 @@ pub struct MessageCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leadership {
     /// The term it led.
-    pub term: u64,
+    pub term: Term,
     /// Who.
     pub node: NodeId,
     /// From when.

@@ -11,7 +11,7 @@ use commands::Session;
 use splitbrain::protocol::leader_follower::LeaderFollower;
 use splitbrain::scenario::ScenarioProtocol;
 
-#[path = "custom_protocol/chain.rs"]
+#[path = "it/protocol/custom/chain.rs"]
 mod chain;
 #[path = "transcripts/commands.rs"]
 mod commands;

@@ -9,7 +9,7 @@ use crate::config::{
     Bounds, Cluster, Config, Disk, Expect, Link, LinkOrder, Names, Network, Operation, Ties,
 };
 use crate::history::{ContestedWrite, Entry, Failure, Function, History, Item, Over, Status};
-use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
+use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Term, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::property::{Incidents, Promises, Property, SettlesWithin};
 use crate::protocol::{NodeSnapshot, Role, Stored};
@@ -348,9 +348,9 @@ impl Story {
         self
     }
 
-    pub(super) fn leads(&mut self, on: u16, term: u64, from: u64, until: Option<u64>) -> &mut Self {
+    pub(super) fn leads(&mut self, on: u16, term: u32, from: u64, until: Option<u64>) -> &mut Self {
         let (from, until) = (ms(from), until.map(ms));
-        self.leaderships.push(Leadership { term, node: node(on), from, until });
+        self.leaderships.push(Leadership { term: Term(term), node: node(on), from, until });
         self
     }
 

@@ -305,7 +305,7 @@ impl Coverage {
 mod tests {
     use super::*;
     use crate::check::Witness;
-    use crate::id::FaultId;
+    use crate::id::{FaultId, Term};
     use crate::metrics::{Recovery, Strike};
     use crate::report::sample;
     use crate::time::Span;
@@ -335,7 +335,7 @@ mod tests {
 
     fn lead(node: u16, from: u64, until: Option<u64>) -> Leadership {
         let until = until.map(Time::from_nanos);
-        Leadership { term: 1, node: NodeId(node), from: Time::from_nanos(from), until }
+        Leadership { term: Term(1), node: NodeId(node), from: Time::from_nanos(from), until }
     }
 
     fn with_leads(leads: &[Leadership]) -> RunResult {

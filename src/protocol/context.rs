@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::id::NodeId;
+use crate::id::{NodeId, Term};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::time::{Span, Time, Wall};
 
@@ -111,16 +111,16 @@ impl<P: Protocol> Context<'_, P> {
     /// When the record's `Serialize` fails; one of plain data does not.
     pub fn append(&mut self, file: File, record: &P::Record) -> Ticket {
         let start = self.effects.bytes.len();
-        wal::encode(wal::Stamp::default(), record, &mut self.effects.bytes);
+        wal::encode(wal::Header::default(), record, &mut self.effects.bytes);
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Append { start, end, sequence: 0 })
     }
 
-    /// Appends a record of a [`wal::Log`]; how many bytes that takes.
+    /// Appends a record of a [`wal::Wal`]; how many bytes that takes.
     pub(super) fn append_stamped(
         &mut self,
         file: File,
-        stamp: wal::Stamp,
+        stamp: wal::Header,
         record: &P::Record,
     ) -> u64 {
         let start = self.effects.bytes.len();
@@ -152,25 +152,25 @@ impl<P: Protocol> Context<'_, P> {
     pub fn replace(&mut self, file: File, records: &[P::Record]) -> Ticket {
         let start = self.effects.bytes.len();
         for record in records {
-            wal::encode(wal::Stamp::default(), record, &mut self.effects.bytes);
+            wal::encode(wal::Header::default(), record, &mut self.effects.bytes);
         }
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Replace { start, end })
     }
 
-    /// Puts the last records of a [`wal::Log`] with their terms, the last of all of this sequence, in the place of
+    /// Puts the last records of a [`wal::Wal`] with their terms, the last of all of this sequence, in the place of
     /// all; how many bytes that takes.
     pub(super) fn replace_stamped(
         &mut self,
         (file, last): (File, u64),
-        records: &[(u64, P::Record)],
+        records: &[(Term, P::Record)],
     ) -> (Ticket, u64) {
         let start = self.effects.bytes.len();
         let first = last + 1 - records.len() as u64;
         for (sequence, (term, record)) in (first..).zip(records) {
             // What is there whole or not at all is durable before any of its bytes.
             let durable = (self.effects.bytes.len() - start) as u64;
-            let stamp = wal::Stamp { term: *term, sequence, durable };
+            let stamp = wal::Header { term: term.0.into(), sequence, durable };
             wal::encode(stamp, record, &mut self.effects.bytes);
         }
         let end = self.effects.bytes.len();

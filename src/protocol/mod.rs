@@ -80,7 +80,7 @@ use serde::de::DeserializeOwned;
 
 use crate::config::{Config, Names, Operation};
 use crate::history::{Failure, Item};
-use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
+use crate::id::{ClientId, KeyId, NodeId, OpId, Term, Value, Version};
 use crate::property::{Promises, SettlesWithin};
 use crate::rng::CausalId;
 use crate::time::Wall;
@@ -363,7 +363,7 @@ impl DiskImage {
     }
 
     /// The records of `file`, up to the first that is not whole. A log that has to know a torn tail from damage to
-    /// what was durable is opened by [`wal::Log::open`].
+    /// what was durable is opened by [`wal::Wal::open`].
     #[must_use]
     pub fn records<R: DeserializeOwned>(&self, file: File) -> wal::Replay<R> {
         wal::salvage(self.bytes(file))
@@ -514,7 +514,7 @@ pub struct NodeSnapshot {
     /// What it takes itself for.
     pub role: Role,
     /// Its term; 0 where the protocol has none.
-    pub term: u64,
+    pub term: Term,
     /// Whom it takes for the leader.
     pub leader: Option<NodeId>,
     /// Whom it waits for to lead, while it knows of no leader.
@@ -545,7 +545,7 @@ impl NodeSnapshot {
             up: true,
             paused: false,
             role,
-            term: 0,
+            term: Term(0),
             leader: None,
             awaits: None,
             mode: "",

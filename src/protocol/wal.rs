@@ -11,7 +11,7 @@
 //! promises were made on. (cqlite #1390 and nodedb #164 are stores that could not tell, and dropped them.) The last
 //! batch has no header behind it to vouch for it: a bit that flips there cannot be told from a torn tail.
 //!
-//! A log does not grow for ever: once a checkpoint has what its first records brought about, [`Log::rewrite`] puts
+//! A log does not grow for ever: once a checkpoint has what its first records brought about, [`Wal::rewrite`] puts
 //! those that the checkpoint lacks in the place of all. A rewritten log is there whole or not at all, so its first
 //! header after that vouches for all of it.
 
@@ -24,6 +24,7 @@ use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Context, DiskImage, File, Observation, Protocol, Ticket};
+use crate::id::Term;
 use crate::time::Span;
 
 const HEADER: usize = 36;
@@ -92,7 +93,7 @@ impl std::error::Error for Corruption {}
 
 /// What a frame says besides its record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub(crate) struct Header {
     pub(crate) term: u64,
     /// Rises by one a record; 0 in records that are not numbered.
     pub(crate) sequence: u64,
@@ -101,7 +102,7 @@ pub(crate) struct Stamp {
 }
 
 /// Appends the frame of `record` to `bytes`.
-pub(crate) fn encode<R: Serialize>(stamp: Stamp, record: &R, bytes: &mut Vec<u8>) {
+pub(crate) fn encode<R: Serialize>(stamp: Header, record: &R, bytes: &mut Vec<u8>) {
     let start = bytes.len();
     bytes.extend_from_slice(&[0; HEADER]);
     let framed = postcard::serialize_with_flavor(record, InPlace(bytes));
@@ -110,7 +111,7 @@ pub(crate) fn encode<R: Serialize>(stamp: Stamp, record: &R, bytes: &mut Vec<u8>
 }
 
 /// Writes the header of a frame, whose record is there already.
-fn seal(stamp: Stamp, frame: &mut [u8]) {
+fn seal(stamp: Header, frame: &mut [u8]) {
     let (header, content) = frame.split_at_mut(HEADER);
     let length = u32::try_from(content.len()).expect("a record is below 4 GiB");
     header[..4].copy_from_slice(&length.to_le_bytes());
@@ -208,7 +209,7 @@ pub(crate) const fn chain(digest: u64, checksum: u32) -> u64 {
     (digest ^ checksum as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
 }
 
-fn decode_first<R: DeserializeOwned>(bytes: &[u8]) -> Option<(Stamp, R, &[u8])> {
+fn decode_first<R: DeserializeOwned>(bytes: &[u8]) -> Option<(Header, R, &[u8])> {
     let ((length, checksum), stamp) = header(bytes)?;
     let rest = &bytes[HEADER..];
     let content = rest.get(..usize::try_from(length).ok()?)?;
@@ -221,7 +222,7 @@ fn decode_first<R: DeserializeOwned>(bytes: &[u8]) -> Option<(Stamp, R, &[u8])> 
 
 /// Length and checksum of the record behind the header that `bytes` start with, and its stamp; `None` when they
 /// start with no undamaged header.
-fn header(bytes: &[u8]) -> Option<((u32, u32), Stamp)> {
+fn header(bytes: &[u8]) -> Option<((u32, u32), Header)> {
     let header = bytes.first_chunk::<HEADER>()?;
     let short = |at: usize| {
         u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
@@ -230,12 +231,12 @@ fn header(bytes: &[u8]) -> Option<((u32, u32), Stamp)> {
     if short(32) != sum(&header[..32]) {
         return None;
     }
-    Some(((short(0), short(4)), Stamp { term: long(8), sequence: long(16), durable: long(24) }))
+    Some(((short(0), short(4)), Header { term: long(8), sequence: long(16), durable: long(24) }))
 }
 
 /// Mistakes of real systems in opening a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Carelessness {
+pub struct WalDefects {
     /// Corruption is cut off like a torn tail, without a word (nodedb #164).
     pub truncates_corruption: bool,
     /// A torn tail is left where it is, and what is appended behind it is never read again (cqlite #1390).
@@ -262,27 +263,27 @@ pub enum Unusable {
 
 /// A log in a file, as the process that writes it sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
+pub struct Wal {
     file: File,
     /// Bytes, and the sequence of the last record.
-    written: Position,
+    written: Extent,
     /// Up to which sequence syncs were asked for.
     asked: u64,
     /// Up to where it is known to be durable.
-    durable: Position,
+    durable: Extent,
     /// Syncs under way, the oldest first, and what each makes durable.
-    syncs: VecDeque<(Ticket, Position)>,
+    syncs: VecDeque<(Ticket, Extent)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Position {
+struct Extent {
     bytes: u64,
     sequence: u64,
 }
 
-impl Log {
+impl Wal {
     /// The log in `file` with its records, after a start: a torn tail is cut off. What is read back is written, and
-    /// durable only after a [`Log::sync`]. Records up to the sequence `covers` are in a checkpoint, and left out; 0
+    /// durable only after a [`Wal::sync`]. Records up to the sequence `covers` are in a checkpoint, and left out; 0
     /// where there is none.
     ///
     /// # Errors
@@ -290,15 +291,15 @@ impl Log {
     /// When the log is corrupt, or does not join on to the checkpoint: the node must not serve.
     pub fn open<P: Protocol>(
         (file, covers): (File, u64),
-        careless: Carelessness,
+        defects: WalDefects,
         disk: &DiskImage,
         cx: &mut Context<'_, P>,
     ) -> Result<(Self, Vec<P::Record>), Unusable> {
         let bytes = disk.bytes(file);
         let mut replayed =
-            if careless.truncates_corruption { salvage(bytes) } else { replay(bytes)? };
-        let mut written = Position { bytes: replayed.length, sequence: replayed.sequence };
-        if careless.keeps_torn_tail {
+            if defects.truncates_corruption { salvage(bytes) } else { replay(bytes)? };
+        let mut written = Extent { bytes: replayed.length, sequence: replayed.sequence };
+        if defects.keeps_torn_tail {
             written.bytes += replayed.torn;
         } else if replayed.torn > 0 {
             cx.truncate_suffix(file, replayed.length);
@@ -309,32 +310,32 @@ impl Log {
             if written.bytes > 0 {
                 cx.truncate_suffix(file, 0);
             }
-            written = Position { bytes: 0, sequence: covers };
+            written = Extent { bytes: 0, sequence: covers };
             replayed = Replay { sequence: covers, ..salvage(&[]) };
         }
         let (records, last) = (replayed.records.len() as u64, replayed.sequence);
         let first = last + 1 - records;
-        if first > covers + 1 && !careless.ignores_gaps {
+        if first > covers + 1 && !defects.ignores_gaps {
             return Err(Unusable::Gap { first, covers });
         }
         cx.observe(Observation::Replay { file, covers, records, last, digest: replayed.digest });
         let known = usize::try_from((covers + 1).saturating_sub(first)).expect("records in memory");
         let beyond = replayed.records.split_off(known.min(replayed.records.len()));
-        let (asked, durable) = (0, Position::default());
+        let (asked, durable) = (0, Extent::default());
         Ok((Self { file, written, asked, durable, syncs: VecDeque::new() }, beyond))
     }
 
     /// Writes a record; its sequence.
     pub fn append<P: Protocol>(
         &mut self,
-        term: u64,
+        term: Term,
         record: &P::Record,
         cx: &mut Context<'_, P>,
     ) -> u64 {
         self.written.sequence += 1;
         let sequence = self.written.sequence;
         debug_assert!(self.durable.bytes <= self.written.bytes, "what is durable is written");
-        let stamp = Stamp { term, sequence, durable: self.durable.bytes };
+        let stamp = Header { term: term.0.into(), sequence, durable: self.durable.bytes };
         self.written.bytes += cx.append_stamped(self.file, stamp, record);
         sequence
     }
@@ -348,12 +349,12 @@ impl Log {
     }
 
     /// Puts `rest`, the last records written with their terms, in the place of all: a checkpoint has what is before
-    /// them. Whole or not at all, and durable like after a [`Log::sync`]; the ticket of that.
+    /// them. Whole or not at all, and durable like after a [`Wal::sync`]; the ticket of that.
     ///
     /// The disk must not be full.
     pub fn rewrite<P: Protocol>(
         &mut self,
-        rest: &[(u64, P::Record)],
+        rest: &[(Term, P::Record)],
         cx: &mut Context<'_, P>,
     ) -> Ticket {
         let last = self.written.sequence;
@@ -362,8 +363,8 @@ impl Log {
         self.asked = last;
         // Who reads a header behind the rewritten part has that part. Of the log before nothing is left to measure.
         self.durable.bytes = bytes;
-        for (_, position) in &mut self.syncs {
-            position.bytes = bytes;
+        for (_, extent) in &mut self.syncs {
+            extent.bytes = bytes;
         }
         self.syncs.push_back((ticket, self.written));
         ticket
@@ -372,8 +373,8 @@ impl Log {
     /// A ticket came back from the disk.
     pub fn persisted(&mut self, ticket: Ticket) {
         // A disk completes syncs in order.
-        while let Some((_, position)) = self.syncs.pop_front_if(|(sync, _)| *sync <= ticket) {
-            self.durable = position;
+        while let Some((_, extent)) = self.syncs.pop_front_if(|(sync, _)| *sync <= ticket) {
+            self.durable = extent;
         }
     }
 
@@ -413,7 +414,7 @@ mod tests {
                 starts.get(durable).map_or(start, |at| *at)
             };
             starts.push(start);
-            encode(Stamp { term: 1, sequence, durable: synced as u64 }, record, &mut bytes);
+            encode(Header { term: 1, sequence, durable: synced as u64 }, record, &mut bytes);
         }
         starts.push(bytes.len());
         (bytes, starts)

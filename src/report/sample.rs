@@ -7,7 +7,7 @@ use crate::config::{
 };
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Status};
-use crate::id::{ClientId, FaultId, KeyId, NodeId, Value, Version};
+use crate::id::{ClientId, FaultId, KeyId, NodeId, Term, Value, Version};
 use crate::metrics::{LastWrite, Leadership, MessageCounts, Settlement, Unserved};
 use crate::property::{Befallen, Hazard, Hazards, Incident, Incidents, Promise, Property};
 use crate::rng::Probability;
@@ -97,13 +97,13 @@ pub(crate) fn run() -> (Config, RunResult) {
         incidents: Incidents::NONE,
         leaderships: vec![
             Leadership {
-                term: 1,
+                term: Term(1),
                 node: NodeId(0),
                 from: Time::ZERO,
                 until: Some(Time::from_nanos(12_400_000_000)),
             },
             Leadership {
-                term: 2,
+                term: Term(2),
                 node: NodeId(1),
                 from: Time::from_nanos(13_000_000_000),
                 until: None,

@@ -3,7 +3,7 @@
 use crate::config::{Config, FaultAction};
 use crate::digest::DigestValue;
 use crate::history::History;
-use crate::id::NodeId;
+use crate::id::{NodeId, Term};
 use crate::protocol::{Protocol, Role};
 use crate::sim::event::Event;
 use crate::sim::queue::CalendarQueue;
@@ -90,7 +90,7 @@ pub enum Life {
     /// Its process was not scheduled.
     Paused,
     /// It took itself for the leader of a term.
-    Leads(u64),
+    Leads(Term),
     /// It wanted to lead, or waited for somebody to.
     Candidate,
     /// It followed.

@@ -5,9 +5,9 @@
 
 use super::decode::{Element, TableDecoder};
 use super::diagnostics::{Loc, Problem, Sink};
+use super::frame::Frame;
 use super::names::Interned;
 use super::network::{self, encode_links};
-use super::script::Frame;
 use super::set::{self, Segment};
 use super::tree::Node;
 use super::workload;

@@ -2,12 +2,10 @@
 
 use super::decode::{Element, TableDecoder};
 use super::units;
+use super::words::VARIANTS;
 use crate::sampler::Distribution;
 use crate::time::Span;
 
-/// The keys of a distribution's table, of which one is given.
-pub(super) const VARIANTS: [&str; 7] =
-    ["constant", "uniform", "exponential", "lognormal", "pareto", "mixture", "quantiles"];
 /// Those that a part of a mixture may have.
 const PARTS: [&str; 6] = ["constant", "uniform", "exponential", "lognormal", "pareto", "quantiles"];
 

@@ -8,19 +8,20 @@
 use toml::{Table, Value};
 
 use super::diagnostics::{Diagnostics, Loc};
-use super::distribution::VARIANTS;
-use super::tree::{Entry, Node, Tree};
-use super::{ConfiguredProtocol, Registry, Scenario, export, sections, set};
+use super::tree::value_of;
+use super::{ConfiguredProtocol, Registry, Scenario, export, set};
 use crate::config::Config;
 
 mod brief;
+mod decode;
 mod render;
+mod table;
 
+use decode::decode;
 use render::{bare_or_quoted, below};
+use table::{find, is_list, item, item_mut, items, items_mut, leaves_of, put, remove};
 
-/// The lists of a scenario file: what stands there as `[[LIST]]`, once for each of its items.
-pub const LISTS: [&str; 7] =
-    ["clock", "operation", "fault", "change", "network.link", "network.client", "expect.state"];
+pub use table::LISTS;
 
 /// A scenario file as a tree.
 ///
@@ -206,154 +207,4 @@ fn parts(path: &str) -> Option<Vec<String>> {
 /// The path of these parts.
 fn joined<S: AsRef<str>>(parts: &[S]) -> String {
     parts.iter().fold(String::new(), |path, part| below(&path, &bare_or_quoted(part.as_ref())))
-}
-
-/// The value of this text, as `--set` reads it: what is no value of TOML is a string.
-pub(super) fn value_of(text: &str) -> Value {
-    text.parse().unwrap_or_else(|_| Value::String(text.to_owned()))
-}
-
-/// Whether this path is a list's.
-fn is_list<S: AsRef<str>>(path: &[S]) -> bool {
-    LISTS.iter().any(|list| list.split('.').eq(path.iter().map(AsRef::as_ref)))
-}
-
-/// Whether it is a distribution written as a table.
-fn is_distribution(value: &Value) -> bool {
-    let Value::Table(table) = value else { return false };
-    table.len() == 1 && table.keys().all(|key| VARIANTS.contains(&key.as_str()))
-}
-
-/// The paths of the leaves of a table, in order. A table is entered where `descends` says so of its path.
-fn leaves_of(
-    table: &Table,
-    walked: &mut Vec<String>,
-    descends: &impl Fn(&[String], &Value) -> bool,
-    found: &mut Vec<Vec<String>>,
-) {
-    for (key, value) in table {
-        walked.push(key.clone());
-        match value {
-            Value::Table(inner)
-                if !inner.is_empty() && !is_distribution(value) && descends(walked, value) =>
-            {
-                leaves_of(inner, walked, descends, found);
-            }
-            _ => found.push(walked.clone()),
-        }
-        walked.pop();
-    }
-}
-
-fn find<'a, S: AsRef<str>>(table: &'a Table, path: &[S]) -> Option<&'a Value> {
-    let (last, way) = path.split_last()?;
-    let inner = way.iter().try_fold(table, |table, key| table.get(key.as_ref())?.as_table())?;
-    inner.get(last.as_ref())
-}
-
-fn items<'a>(file: &'a Table, list: &str) -> Option<&'a Vec<Value>> {
-    let path: Vec<&str> = list.split('.').collect();
-    find(file, &path).filter(|_| is_list(&path))?.as_array()
-}
-
-fn items_mut<'a>(file: &'a mut Table, list: &str) -> Option<&'a mut Vec<Value>> {
-    let path: Vec<&str> = list.split('.').collect();
-    if !is_list(&path) {
-        return None;
-    }
-    let (last, way) = path.split_last()?;
-    let inner = way.iter().try_fold(file, |table, key| table.get_mut(*key)?.as_table_mut())?;
-    inner.get_mut(*last)?.as_array_mut()
-}
-
-fn item<'a>(file: &'a Table, list: &str, place: usize) -> Option<&'a Table> {
-    items(file, list)?.get(place)?.as_table()
-}
-
-fn item_mut<'a>(file: &'a mut Table, list: &str, place: usize) -> Option<&'a mut Table> {
-    items_mut(file, list)?.get_mut(place)?.as_table_mut()
-}
-
-/// Removes the key at `path` and the tables that this empties; `depth` says how far from the file's root `table` is.
-fn remove<S: AsRef<str>>(table: &mut Table, path: &[S], depth: usize) {
-    let Some((first, rest)) = path.split_first() else { return };
-    let key = first.as_ref();
-    if !rest.is_empty() {
-        let Some(inner) = table.get_mut(key).and_then(Value::as_table_mut) else { return };
-        // What is in `protocol` says which it is, even where nothing more is said of it.
-        let stays =
-            depth == 0 && key == "cluster" || depth == 0 && key == "protocol" && rest.len() > 1;
-        if key == "protocol" && depth == 0 && rest.len() > 1 {
-            if let Some(settings) = inner.get_mut(rest[0].as_ref()).and_then(Value::as_table_mut) {
-                remove(settings, &rest[1..], 2);
-            }
-        } else {
-            remove(inner, rest, depth + 1);
-        }
-        if stays || !inner.is_empty() {
-            return;
-        }
-    }
-    table.remove(key);
-}
-
-/// Puts `value` at `path` of `table`, which is at `walked`.
-fn put(table: &mut Table, walked: &mut Vec<String>, path: &[String], value: Value) {
-    let Some((key, rest)) = path.split_first() else { return };
-    let way: Vec<&str> = walked.iter().map(String::as_str).collect();
-    let siblings = set::siblings(key, &way);
-    let is_protocol = way == ["protocol"];
-    let goes = |other: &str| other != key && (is_protocol || siblings.contains(&other));
-    table.retain(|other, _| !goes(other));
-    if rest.is_empty() {
-        table.insert(key.clone(), value);
-        return;
-    }
-    let inner = table.entry(key.clone()).or_insert_with(|| Value::Table(Table::new()));
-    // A scalar in the way gives way: `network.delay.constant` replaces the shorthand of `network.delay`.
-    if !inner.is_table() {
-        *inner = Value::Table(Table::new());
-    }
-    if let Value::Table(inner) = inner {
-        walked.push(key.clone());
-        put(inner, walked, rest, value);
-        walked.pop();
-    }
-}
-
-/// Decodes a file that was never text.
-fn decode(file: &Table, registry: &Registry) -> Option<sections::Decoded> {
-    let mut count = 0;
-    let value = Tree::Table(entries(file, &mut count));
-    let root = Node { value, at: Loc { source: 0, start: 0, end: 0 } };
-    sections::decode_tree(&root, registry)
-}
-
-/// What parsing the text would make of it, but for the places: they are numbered in the order of the text.
-fn node(value: &Value, count: &mut usize) -> Node {
-    let at = next(count);
-    let value = match value {
-        Value::String(text) => Tree::Text(text.clone()),
-        Value::Integer(number) => Tree::Integer(Some(*number)),
-        Value::Float(number) => Tree::Float(*number),
-        Value::Boolean(truth) => Tree::Bool(*truth),
-        Value::Datetime(date) => Tree::Date(date.to_string()),
-        Value::Array(items) => Tree::Array(items.iter().map(|item| node(item, count)).collect()),
-        Value::Table(table) => Tree::Table(entries(table, count)),
-    };
-    Node { value, at }
-}
-
-fn entries(table: &Table, count: &mut usize) -> Vec<Entry> {
-    let entry = |(key, value): (&String, &Value)| Entry {
-        key: key.clone(),
-        key_at: next(count),
-        node: node(value, count),
-    };
-    table.iter().map(entry).collect()
-}
-
-const fn next(count: &mut usize) -> Loc {
-    *count += 1;
-    Loc { source: 0, start: *count, end: *count }
 }

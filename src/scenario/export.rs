@@ -4,12 +4,11 @@ use toml::{Table, Value};
 
 use super::decode::word_for;
 use super::distribution::encode_distribution;
-use super::faults::{MILESTONES, TARGETS};
 use super::fuzz::{self, Fuzz};
 use super::network::{encode_link, encode_link_override};
 use super::script::status_word;
-use super::sections::TIES;
 use super::units;
+use super::words::{MILESTONES, TARGETS, TIES};
 use super::{ConfiguredProtocol, Scenario};
 use crate::config::{
     Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,

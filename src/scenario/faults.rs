@@ -4,37 +4,15 @@ use std::collections::BTreeMap;
 
 use super::decode::{Element, TableDecoder};
 use super::diagnostics::{Loc, Problem};
-use super::names::Interned;
-use super::script::{Frame, ids};
+use super::frame::Frame;
+use super::names::{Interned, ids};
 use super::units;
+use super::words::{ACTIONS, MILESTONES, TARGETS};
 use crate::config::{
     Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Milestone, Moment, Route, Start, Target,
 };
 use crate::id::{FaultId, NodeId};
 use crate::time::Span;
-
-/// What a fault may do; one is given.
-pub(super) const ACTIONS: [&str; 22] = FaultAction::KINDS;
-
-/// The words for nodes that are found when the fault starts.
-pub(super) const TARGETS: [(&str, Target); 6] = [
-    ("leader", Target::Leader),
-    ("follower", Target::Follower),
-    ("lowest-id", Target::LowestId),
-    ("highest-id", Target::HighestId),
-    ("majority", Target::Majority),
-    ("all", Target::All),
-];
-
-/// What a fault may be tied to; one is given.
-pub(super) const MILESTONES: [(&str, Milestone); 6] = [
-    ("elected", Milestone::Elected),
-    ("appends", Milestone::Appends),
-    ("persists", Milestone::Persists),
-    ("acknowledges", Milestone::Acknowledges),
-    ("receives", Milestone::Receives(None)),
-    ("restarts", Milestone::Restarts),
-];
 
 /// The most that a milestone may be counted to.
 pub(super) const MOST_MILESTONES: u32 = 1_000_000;

@@ -26,6 +26,7 @@ mod distribution;
 mod document;
 mod export;
 mod faults;
+mod frame;
 pub mod fuzz;
 mod intervals;
 mod leader_follower;
@@ -39,6 +40,7 @@ mod template;
 mod tree;
 mod units;
 mod vary;
+mod words;
 mod workload;
 
 pub use decode::{Element, TableDecoder, word_for};

@@ -2,12 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::decode::numbered;
-use super::faults::MILESTONES;
+use super::decode::{Element, numbered};
+use super::diagnostics::Problem;
 use super::tree::{Node, Tree};
 use super::units;
+use super::words::MILESTONES;
 use crate::config::Names;
 use crate::id::{ClientId, FaultId, KeyId, Value};
+
+/// The ids of a list's tables: those given, the others by what they are. A repeated one is a mistake.
+pub(super) fn ids(list: &Element<'_>, kinds: &[&str]) -> Option<Vec<String>> {
+    let elements = list.items()?;
+    let nodes: Vec<&Node> = elements.iter().map(|element| element.node).collect();
+    let ids = ids_of(&nodes, kinds);
+    let mut seen = BTreeMap::new();
+    for (element, id) in elements.iter().zip(&ids) {
+        let at = element.node.get("id").map_or(element.at(), |id| id.at);
+        if let Some(first) = seen.insert(id, at) {
+            let title = format!("the id `{}` is given twice", id.escape_debug());
+            let problem = Problem::new(at, title, "given again here");
+            element.sink.push(problem.and(first, "given first here"));
+        }
+    }
+    Some(ids)
+}
 
 /// The ids of faults or operations: those given, the others by kind and time, `crash-4s`, or by kind and moment,
 /// `crash-persists-5`, with a number from the second on: `crash-4s-2`. What stands before and after in the file does not

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::Registry;
 use super::changes;
-use super::faults::{MILESTONES, MOST_MILESTONES, TARGETS};
+use super::faults::MOST_MILESTONES;
 use super::fuzz::{Fuzz, Kind, MOST_FAULTS};
-use super::sections::NODES;
+use super::words::{ACTIONS, MILESTONES, NODES, OPERATIONS, TARGETS};
 use super::workload::{MAX_BURST, MAX_CLIENTS, MAX_KEYS, MAX_OPERATIONS};
 use crate::config::ExpectedVerdict;
 use crate::history::Failure;
@@ -386,7 +386,7 @@ fn operation() -> Value {
             "expect": answer(),
         }),
     );
-    exactly_one(extend(operation, patience()), &super::script::OPERATIONS)
+    exactly_one(extend(operation, patience()), &OPERATIONS)
 }
 
 fn answer() -> Value {
@@ -497,7 +497,7 @@ fn fault() -> Value {
             "heal": name("Ends faults before their time: `network` for all that are on the network, or a fault's id."),
         }),
     );
-    let mut fault = exactly_one(fault, &super::faults::ACTIONS);
+    let mut fault = exactly_one(fault, &ACTIONS);
     fault["allOf"] = json!([exactly_one(json!({}), &["at", "when"])]);
     fault
 }
@@ -790,9 +790,9 @@ mod tests {
         let schema = schema(&registry);
         properties(&schema, &schema, "", &mut described);
         let texts = [
-            include_str!("../../tests/scenario_common/workload.toml"),
-            include_str!("../../tests/scenario_common/script.toml"),
-            include_str!("../../tests/scenario_common/faults.toml"),
+            include_str!("../../tests/it/support/maximal/workload.toml"),
+            include_str!("../../tests/it/support/maximal/script.toml"),
+            include_str!("../../tests/it/support/maximal/faults.toml"),
         ];
         let asked: BTreeSet<String> =
             texts.into_iter().flat_map(|text| asked_keys(text, &registry)).collect();
@@ -800,7 +800,7 @@ mod tests {
         assert!(unknown.is_empty(), "asked for but not described: {unknown:#?}");
         // A distribution's keys are the same wherever it stands: not every place of the examples has one in full.
         let is_inside_distribution = |path: &str| {
-            path.split(['.', '[']).any(|part| super::super::distribution::VARIANTS.contains(&part))
+            path.split(['.', '[']).any(|part| crate::scenario::words::VARIANTS.contains(&part))
         };
         let missing: Vec<&String> =
             described.difference(&asked).filter(|path| !is_inside_distribution(path)).collect();

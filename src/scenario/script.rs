@@ -1,11 +1,10 @@
 //! `[[operation]]`: exact operations at exact times; `[[expect.state]]` and `[expect]`.
 
-use std::collections::BTreeMap;
-
 use super::decode::{Element, TableDecoder, list_of, node_named, word_for};
 use super::diagnostics::Problem;
-use super::names::{self, Interned};
-use super::tree::Node;
+use super::frame::Frame;
+use super::names::{Interned, ids};
+use super::words::OPERATIONS;
 use super::workload::{patience, read_quorum};
 use crate::config::{
     Answer, Bounds, Expect, ExpectedState, ExpectedStatus, ExpectedValue, ExpectedVerdict,
@@ -15,33 +14,7 @@ use crate::history::Failure;
 use crate::id::{ClientId, NodeId, Value};
 use crate::property::Property;
 use crate::protocol::Role;
-use crate::time::{Span, Time};
-
-/// What a scripted operation may be; one is given.
-pub(super) const OPERATIONS: [&str; 7] =
-    ["put", "get", "delete", "list", "read-all", "clear", "append"];
-
-/// What the parts of a script have to be checked against.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
-    pub(super) nodes: u16,
-    pub(super) duration: Span,
-    pub(super) settle: Span,
-}
-
-impl Frame {
-    /// Reads a point of time that is not after the end of `duration`.
-    pub(super) fn time(self, element: &Element<'_>) -> Option<Time> {
-        let at = element.duration()?;
-        if at > self.duration {
-            return element.wrong(
-                format!("{at} is after the end"),
-                format!("faults and workload end after `duration`, {}", self.duration),
-            );
-        }
-        Some(Time::ZERO + at)
-    }
-}
+use crate::time::Time;
 
 /// Every `[[operation]]`.
 pub(super) fn operations(
@@ -57,23 +30,6 @@ pub(super) fn operations(
         index += 1;
         element.table(|table| operation(table, id, frame, names))
     })
-}
-
-/// The ids of a list's tables: those given, the others by what they are. A repeated one is a mistake.
-pub(super) fn ids(list: &Element<'_>, kinds: &[&str]) -> Option<Vec<String>> {
-    let elements = list.items()?;
-    let nodes: Vec<&Node> = elements.iter().map(|element| element.node).collect();
-    let ids = names::ids_of(&nodes, kinds);
-    let mut seen = BTreeMap::new();
-    for (element, id) in elements.iter().zip(&ids) {
-        let at = element.node.get("id").map_or(element.at(), |id| id.at);
-        if let Some(first) = seen.insert(id, at) {
-            let title = format!("the id `{}` is given twice", id.escape_debug());
-            let problem = Problem::new(at, title, "given again here");
-            element.sink.push(problem.and(first, "given first here"));
-        }
-    }
-    Some(ids)
 }
 
 fn operation(

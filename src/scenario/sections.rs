@@ -2,24 +2,19 @@
 
 use super::decode::{Element, TableDecoder};
 use super::diagnostics::{Problem, Sink, Sources};
+use super::frame::Frame;
 use super::fuzz::{self, Fuzz};
 use super::names::Interned;
-use super::script::Frame;
 use super::tree::{Node, Tree};
+use super::words::{NODES, TIES};
 use super::{
     ConfiguredProtocol, Diagnostics, Overrides, Registry, changes, faults, network, script, set,
     tree, vary,
 };
 use crate::config::{Bounds, Cluster, Config, Pace, Ties};
-use crate::id::{MAX_NODES, NodeId};
+use crate::id::NodeId;
 use crate::sampler::Distribution;
 use crate::time::Span;
-
-/// The words for the order of events of one instant.
-pub(super) const TIES: [(&str, Ties); 2] = [("causal", Ties::Causal), ("random", Ties::Random)];
-
-/// The most nodes, in the type of [`Cluster::nodes`].
-pub(super) const NODES: u16 = MAX_NODES as u16;
 
 /// How long a cluster may settle where a file is silent: so long, or longer where its settings need it, but not longer
 /// than [`MOST_SETTLE`].

@@ -1,11 +1,9 @@
 //! Changing a tree by path: `--set network.loss=5%`, and the `set` of a `[[change]]`.
 
 use super::diagnostics::{Loc, Problem, Sink, Sources};
-use super::distribution;
-use super::faults::ACTIONS;
 use super::names;
-use super::script::OPERATIONS;
 use super::tree::{Entry, Node, Tree, parse_value};
+use super::words::{ACTIONS, OPERATIONS, VARIANTS};
 
 /// A part of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,7 +188,7 @@ pub(super) fn siblings(key: &str, walked: &[&str]) -> &'static [&'static str] {
         ["fault", _] => &[&ACTIONS, END],
         ["operation", _] => &[&OPERATIONS],
         ["operation", _, "expect"] | ["expect", "state", _] => &[VALUE],
-        _ => &[&distribution::VARIANTS],
+        _ => &[&VARIANTS],
     };
     groups.iter().find(|group| group.contains(&key)).copied().unwrap_or(&[])
 }

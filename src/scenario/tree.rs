@@ -206,6 +206,11 @@ pub(super) fn parse_value(text: &str, source: usize, offset: usize) -> Option<No
     Some(Place { source, offset }.node(&value))
 }
 
+/// The value of this text, as `--set` reads it: what is no value of TOML is a string.
+pub(super) fn value_of(text: &str) -> toml::Value {
+    text.parse().unwrap_or_else(|_| toml::Value::String(text.to_owned()))
+}
+
 #[derive(Clone, Copy)]
 struct Place {
     source: usize,

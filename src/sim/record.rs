@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::id::{ClientId, KeyId, NodeId};
+use crate::id::{ClientId, KeyId, NodeId, Term};
 use crate::protocol::{
     Carried, DiscardReason, Message, NodeSnapshot, Observation, Protocol, RequestId, Role, Stored,
 };
@@ -86,7 +86,7 @@ pub enum HappeningKind {
         /// The role.
         role: Role,
         /// The term.
-        term: u64,
+        term: Term,
     },
     /// Its store took a write.
     Applied {

@@ -17,7 +17,7 @@ use crate::id::{KeyId, NodeId, Version};
 use crate::protocol::Context;
 
 use super::apply::contents;
-use super::journal::Then;
+use super::journal::Deferred;
 use super::message::{Entry, Message, entry_text};
 use super::{LeaderFollower, Timer};
 
@@ -127,14 +127,14 @@ impl LeaderFollower {
                 if ranges != 0 {
                     let entries = self.entries_of(ranges, cx).collect();
                     let message = AntiEntropy::Differences { ranges, entries };
-                    self.once_durable(Then::Compare { to: from, message }, cx);
+                    self.once_durable(Deferred::Compare { to: from, message }, cx);
                 }
             }
             AntiEntropy::Differences { ranges, entries } => {
                 let newer = self.newer_than(ranges, &entries, cx);
                 if !newer.is_empty() {
                     let message = AntiEntropy::Newer(newer);
-                    self.once_durable(Then::Compare { to: from, message }, cx);
+                    self.once_durable(Deferred::Compare { to: from, message }, cx);
                 }
                 self.merge(&entries, cx);
             }
@@ -196,7 +196,7 @@ impl LeaderFollower {
             return;
         }
         for entry in entries {
-            self.take(*entry, cx);
+            self.apply_and_log(*entry, cx);
         }
     }
 }

@@ -9,10 +9,10 @@ use super::journal::Record;
 use super::message::Entry;
 
 impl LeaderFollower {
-    /// Takes a write into the store, as leader or follower, and into the log if it changes the store; whether the log
+    /// Applies a write to the store, as leader or follower, and logs it if it changes the store; whether the log
     /// shows its stamp then.
     #[inline]
-    pub(super) fn take(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
+    pub(super) fn apply_and_log(&mut self, entry: Entry, cx: &mut Context<'_, Self>) -> bool {
         let known = self.stamping.newest_seen;
         if self.apply_observed(entry, cx) {
             self.log_record(self.term(), || Record::Write(entry), cx);

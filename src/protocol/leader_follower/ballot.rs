@@ -6,13 +6,13 @@
 
 use std::collections::VecDeque;
 
-use crate::id::NodeId;
+use crate::id::{NodeId, Term};
 use crate::protocol::wal::Policy;
 use crate::protocol::{Context, DiskImage, File, Origin, Ticket};
 
 use super::LeaderFollower;
 use super::config::{Config, Election};
-use super::journal::{Record, Then};
+use super::journal::{Deferred, Record};
 use super::message::InSync;
 
 const BALLOT: File = File(1);
@@ -20,7 +20,7 @@ const BALLOT: File = File(1);
 /// Term, vote and in-sync set.
 #[derive(Debug, Default)]
 pub(super) struct Ballot {
-    term: u32,
+    term: Term,
     vote: Option<NodeId>,
     persists: bool,
     /// Writes under way, the oldest first.
@@ -28,7 +28,7 @@ pub(super) struct Ballot {
     /// Whether the disk was full when term and vote were last to be written.
     is_unwritten: bool,
     /// What waits for the last of them.
-    waiting: VecDeque<(Ticket, Origin, Then)>,
+    waiting: VecDeque<(Ticket, Origin, Deferred)>,
 }
 
 impl Ballot {
@@ -54,7 +54,7 @@ impl Ballot {
     }
 
     #[inline]
-    pub(super) const fn term(&self) -> u32 {
+    pub(super) const fn term(&self) -> Term {
         self.term
     }
 
@@ -65,7 +65,7 @@ impl Ballot {
     /// Goes to `term`, with a vote in it or none yet.
     pub(super) fn set(
         &mut self,
-        (term, vote): (u32, Option<NodeId>),
+        (term, vote): (Term, Option<NodeId>),
         in_sync: Option<&InSync>,
         cx: &mut Context<'_, LeaderFollower>,
     ) {
@@ -74,7 +74,7 @@ impl Ballot {
     }
 
     /// A log has an entry of `term`: the node was in it, whatever else it forgot.
-    pub(super) fn was_in(&mut self, term: u32) {
+    pub(super) fn was_in(&mut self, term: Term) {
         if term > self.term {
             (self.term, self.vote) = (term, None);
         }
@@ -93,9 +93,9 @@ impl Ballot {
     /// Hands `then` back when term and vote are durable; else it waits until they are.
     pub(super) fn once_durable(
         &mut self,
-        then: Then,
+        then: Deferred,
         cx: &Context<'_, LeaderFollower>,
-    ) -> Option<Then> {
+    ) -> Option<Deferred> {
         match self.writing.back() {
             None => Some(then),
             Some(ticket) => {
@@ -124,10 +124,10 @@ impl Ballot {
     }
 
     /// The next of what need not wait any longer.
-    pub(super) fn next_ready(&mut self, cx: &mut Context<'_, LeaderFollower>) -> Option<Then> {
+    pub(super) fn next_ready(&mut self, cx: &mut Context<'_, LeaderFollower>) -> Option<Deferred> {
         let oldest = self.writing.front().copied();
         let ready =
-            |waits: &mut (Ticket, Origin, Then)| oldest.is_none_or(|oldest| waits.0 < oldest);
+            |waits: &mut (Ticket, Origin, Deferred)| oldest.is_none_or(|oldest| waits.0 < oldest);
         let (_, origin, then) = self.waiting.pop_front_if(ready)?;
         cx.continue_from(origin);
         Some(then)

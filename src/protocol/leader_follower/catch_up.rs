@@ -9,7 +9,7 @@ use crate::protocol::{Context, DiscardReason, Observation, Stored};
 use super::LeaderFollower;
 use super::apply::{apply, contents, would_change};
 use super::config::{FullStateIs, Replication, Rules, Tail};
-use super::journal::{Record, Then};
+use super::journal::{Deferred, Record};
 use super::leader::Payload;
 use super::log::LogEntry;
 use super::message::{Entry, Message, StateOrder};
@@ -51,7 +51,8 @@ impl LeaderFollower {
         if self.last_state.is_some_and(|last| last.outdates(order, self.config.failover.fencing)) {
             return;
         }
-        let known_life = self.last_state.is_some_and(|last| last.life == order.life);
+        let known_incarnation =
+            self.last_state.is_some_and(|last| last.incarnation == order.incarnation);
         self.last_state = Some(order);
         let mut store = Store::default();
         // What is read back at boot is taken as it was.
@@ -63,7 +64,7 @@ impl LeaderFollower {
         if self.config.full_state == FullStateIs::Merged && from != self.me {
             self.keep_what_it_lacks(&mut store);
         }
-        self.keep_what_came_after(from, (order.sequence, timestamp, known_life), &mut store);
+        self.keep_what_came_after(from, (order.sequence, timestamp, known_incarnation), &mut store);
         if self.config.failover.is_on() && !self.joined && from != self.me {
             self.joined = true;
             if self.config.failover.tail == Tail::Merge {
@@ -88,11 +89,11 @@ impl LeaderFollower {
     }
 
     /// Writes that the leader stamped after the state may have overtaken it on the way. A leader without a log counts
-    /// anew in each life, so against the first state of a life its stamps have to be later too.
+    /// anew in each incarnation, so against the first state of one its stamps have to be later too.
     fn keep_what_came_after(
         &self,
         leader: NodeId,
-        (sequence, timestamp, known_life): (u32, i64, bool),
+        (sequence, timestamp, known_incarnation): (u32, i64, bool),
         store: &mut Store,
     ) {
         // What is read back at boot comes from this node itself, and was in order when it was written.
@@ -101,7 +102,7 @@ impl LeaderFollower {
         }
         for entry in contents(&self.store) {
             let version = entry.stored.version;
-            let is_later = known_life || version.timestamp >= timestamp;
+            let is_later = known_incarnation || version.timestamp >= timestamp;
             if version.node == leader && version.sequence > sequence && is_later {
                 apply(store, entry, self.config.rules());
             }
@@ -168,18 +169,18 @@ impl LeaderFollower {
             if self.config.failover.is_ordered() {
                 self.append(LogEntry { term: self.term(), entry }, cx);
             } else {
-                self.take(entry, cx);
-                self.once_durable(Then::Spread(entry), cx);
+                self.apply_and_log(entry, cx);
+                self.once_durable(Deferred::ReplicateUnsolicited(entry), cx);
             }
         }
         if self.config.failover.is_ordered() {
             let (term, index) = (self.term(), self.log.last().index);
-            self.once_durable(Then::ShareLog { term, index }, cx);
+            self.once_durable(Deferred::ShareLog { term, index }, cx);
         }
     }
 
     /// Leader: sends a write that no client waits for.
-    pub(super) fn spread(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+    pub(super) fn replicate_unsolicited(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
         if !self.leads() {
             return;
         }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use crate::protocol::store::Ties;
-use crate::protocol::wal::{Carelessness, Policy};
+use crate::protocol::wal::{Policy, WalDefects};
 use crate::time::Span;
 
 use super::repair::Reads;
@@ -14,7 +14,7 @@ use super::timestamps::Timestamps;
 pub struct Config {
     /// When a write is answered.
     pub mode: Mode,
-    /// How long the leader waits for confirmations.
+    /// How long the leader waits for acknowledgements.
     pub ack_timeout: Span,
     /// What it answers when too few come.
     pub on_ack_timeout: OnAckTimeout,
@@ -22,9 +22,9 @@ pub struct Config {
     pub replication: Replication,
     /// What a follower does with everything that its leader stores, when it is sent that.
     pub full_state: FullStateIs,
-    /// How long after a write was sent it is sent again to a follower that has not confirmed it; `None`: never, so
-    /// a follower that missed a write stays behind until that key is written again. Of several unconfirmed writes of
-    /// one key only the newest is sent again, and a confirmation of it counts for the older ones.
+    /// How long after a write was sent it is sent again to a follower that has not acknowledged it; `None`: never, so
+    /// a follower that missed a write stays behind until that key is written again. Of several unacknowledged writes of
+    /// one key only the newest is sent again, and a acknowledgement of it counts for the older ones.
     pub resend: Option<Span>,
     /// What a delete leaves.
     pub deletes: Deletes,
@@ -39,7 +39,7 @@ pub struct Config {
     /// How often each node compares what it stores with another; `None`: never.
     pub anti_entropy: Option<Span>,
     /// What a node writes to its disk.
-    pub wal: Wal,
+    pub wal: WalSettings,
     /// How a cluster gets a leader, and what becomes of the data of those that were away.
     pub failover: Failover,
     /// Mistakes of real systems, built in on purpose.
@@ -67,7 +67,7 @@ impl Config {
 
 /// The write-ahead log under the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wal {
+pub struct WalSettings {
     /// When a write to it is durable, and what waits for that.
     pub policy: Policy,
     /// After how many records the store is written down and the log cut; `None`: never.
@@ -85,7 +85,7 @@ pub enum WalOn {
     Leader,
 }
 
-impl Wal {
+impl WalSettings {
     /// When a write is durable on a node; `leads_for_ever` says whether it is the leader of the scenario.
     pub(super) fn policy_on(&self, leads_for_ever: bool) -> Policy {
         match self.on {
@@ -247,8 +247,8 @@ pub enum Defect {
     /// With election by lowest id: the lowest configured id is waited for, dead or alive, so nobody takes over (a
     /// three-node teaching store).
     WaitForLowestConfigured,
-    /// With election by lowest id: a node that waits for another to lead raises its own term every time its patience
-    /// ends, and then refuses that leader as one of an older term (the same store).
+    /// With election by lowest id: a node that waits for another to lead raises its own term every time its election
+    /// timeout ends, and then refuses that leader as one of an older term (the same store).
     RaiseTermWhileWaiting,
     /// A replica takes a repair whatever its version, even over a newer write.
     RepairIgnoresStamps,
@@ -261,7 +261,7 @@ pub enum Defect {
     /// With election by lowest id: only who leads says that it is there, so nobody knows who else is, and a leader never
     /// hears that the others have gone on to a higher term (the same store).
     SilentFollowers,
-    /// What a leader of a lower term sends is ignored, and confirmed all the same; nobody tells it of the higher term (the
+    /// What a leader of a lower term sends is ignored, and acknowledged all the same; nobody tells it of the higher term (the
     /// same store).
     ConfirmWhatIsIgnored,
 }
@@ -324,8 +324,8 @@ impl Defects {
     }
 
     /// Those of opening a log.
-    pub(super) const fn carelessness(self) -> Carelessness {
-        Carelessness {
+    pub(super) const fn of_the_wal(self) -> WalDefects {
+        WalDefects {
             truncates_corruption: self.has(Defect::TruncateCorruption),
             keeps_torn_tail: self.has(Defect::KeepTornTail),
             ignores_gaps: self.has(Defect::TruncateBeforeCheckpoint),
@@ -338,14 +338,14 @@ impl Defects {
 pub enum Mode {
     /// At once; replication goes on behind.
     Async,
-    /// When this many followers have confirmed it: 1 to the number of followers.
+    /// When this many followers have acknowledged it: 1 to the number of followers.
     SemiSync {
         /// Follower acknowledgements awaited.
         write_quorum: u16,
     },
-    /// When every follower has confirmed it.
+    /// When every follower has acknowledged it.
     Sync,
-    /// When every follower of the in-sync set has confirmed it. A follower leaves the set when it has not been up to
+    /// When every follower of the in-sync set has acknowledged it. A follower leaves the set when it has not been up to
     /// date for a while and comes back when it is (Kafka's ISR).
     InSync {
         /// How many nodes the set must have for writes to be accepted, the leader included.
@@ -367,7 +367,7 @@ impl Mode {
         }
     }
 
-    /// How many of `followers` have to confirm a write before it is answered; with an in-sync set, how many at least.
+    /// How many of `followers` have to acknowledge a write before it is answered; with an in-sync set, how many at least.
     #[must_use]
     pub const fn quorum(self, followers: u16) -> u16 {
         match self {
@@ -379,7 +379,7 @@ impl Mode {
     }
 }
 
-/// What the leader answers when too few followers confirm in time.
+/// What the leader answers when too few followers acknowledge in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnAckTimeout {
     /// Ok, marked degraded.

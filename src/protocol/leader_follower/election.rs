@@ -1,25 +1,24 @@
 //! Who leads: terms, heartbeats, and the policies by which nodes find a leader.
 //!
 //! A node *leads*, *follows* a leader, or does neither: then it *waits*, for a node that it expects to lead or for
-//! its own patience to end, or it *canvasses* for votes. Hearing of a higher term takes it there, and out of office.
+//! its own election timeout to end, or it *campaigns* for votes. Hearing of a higher term takes it there, and out of office.
 //! What is sent in a lower term is refused, if fencing is on, and the sender told of the higher one. Without fencing a
 //! deposed leader is obeyed, and counts what it is answered, until it hears of the next leader.
 //!
-//! One timer serves all waits, [`Timer::Watch`]: while a leader is heard it does no more than look again later.
+//! One timer serves all waits, [`Timer::Election`]: while a leader is heard it does no more than look again later.
 
-use crate::id::{NodeId, NodeSet};
+use crate::id::{LogIndex, NodeId, NodeSet, Position, Term};
 use crate::protocol::{Context, Observation, Role};
 use crate::time::{Span, Time};
 
 use super::config::{CatchUp, Defect, Election, WithoutLeader};
-use super::journal::Then;
-use super::log::Position;
-use super::message::Message;
+use super::journal::Deferred;
+use super::message::{Message, Round, Vote, VoteRequest};
 use super::{LeaderFollower, Timer};
 
 /// What a node knows of the others, and what it does while nobody leads.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct FailureDetector {
     /// When each node was last heard of, on this node's monotonic clock.
     heard: Vec<Option<Time>>,
     /// When the leader that this node follows last said something as leader: a node that no longer leads, or came back
@@ -27,99 +26,99 @@ pub(super) struct Watch {
     leader_heard: Time,
     /// With election by newest timestamp: the newest write that each node has told of.
     newest: Vec<i64>,
-    /// For how long the next silence is borne.
-    patience: Span,
+    /// The election timeout drawn for the current wait.
+    election_timeout: Span,
     /// Since when, while no leader is heard.
     since: Time,
-    pub(super) standing: Standing,
+    pub(super) candidacy: Candidacy,
 }
 
 /// What a node does while it knows of no leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It waits, for this node to lead or for its patience to end.
-    Waits(Option<NodeId>),
+pub(super) enum Candidacy {
+    /// It waits, for this node to lead or for its election timeout to end.
+    Waiting(Option<NodeId>),
     /// It asks for votes.
-    Canvasses {
-        /// Whether it only asks whether it would get them.
-        pre: bool,
+    Campaigning {
+        round: Round,
+        /// Who has granted its vote, this node apart.
         granted: NodeSet,
         /// Whether a node with a higher id has refused.
         refused: bool,
     },
 }
 
-impl Watch {
+impl FailureDetector {
     pub(super) fn new(nodes: u16) -> Self {
         let nodes = usize::from(nodes);
         Self {
             heard: vec![None; nodes],
             leader_heard: Time::ZERO,
             newest: vec![i64::MIN; nodes],
-            patience: Span::ZERO,
+            election_timeout: Span::ZERO,
             since: Time::ZERO,
-            standing: Standing::Waits(None),
+            candidacy: Candidacy::Waiting(None),
         }
     }
 }
 
 impl LeaderFollower {
-    pub(super) const fn term(&self) -> u32 {
+    pub(super) const fn term(&self) -> Term {
         self.ballot.term()
     }
 
     /// Takes its place at boot. The scenario's leader is appointed at the first boot, and never again: with its memory
     /// or its disk a node that comes back may have lost what it acknowledged, and others may have led since. Where
     /// nobody is elected that node is the leader all the same, for there is no other.
-    pub(super) fn take_place(&mut self, is_first: bool, cx: &mut Context<'_, Self>) {
+    pub(super) fn start_role(&mut self, is_first: bool, cx: &mut Context<'_, Self>) {
         let settings = self.config.failover;
         let now = cx.monotonic();
         if self.all_heartbeat() {
             self.heartbeat(cx);
         }
         if let Some(interval) = settings.look_every {
-            cx.set_timer(Timer::Watch, interval);
+            cx.set_timer(Timer::Election, interval);
         }
         let is_appointed = is_first || settings.election == Election::None;
         if is_appointed && let Some(leader) = cx.initial_leader() {
             if leader == self.me {
                 // A leader that comes back leads anew: what it stamped and forgot it is not to stamp again.
-                return self.lead(self.term() + 1, cx);
+                return self.become_leader(self.term().next(), cx);
             }
-            let term = self.term().max(1);
+            let term = self.term().max(Term(1));
             self.ballot.set((term, Some(leader)), self.in_sync.believed(), cx);
-            self.watch.heard[leader.index()] = Some(now);
-            self.watch.leader_heard = now;
+            self.detector.heard[leader.index()] = Some(now);
+            self.detector.leader_heard = now;
             self.leader = Some(leader);
-            cx.observe(Observation::Role { role: Role::Follower, term: term.into() });
+            cx.observe(Observation::Role { role: Role::Follower, term });
         } else {
             if !is_first && cx.initial_leader().is_some() {
                 // Term 1 is that of the appointed leader, whatever this node has forgotten: nobody is elected in it.
-                self.ballot.was_in(1);
+                self.ballot.was_in(Term(1));
             }
-            let term = self.term().into();
+            let term = self.term();
             cx.observe(Observation::Role { role: self.role(), term });
             if settings.election == Election::HighestId && !is_first {
-                return self.canvass(false, cx);
+                return self.campaign(Round::Vote, cx);
             }
         }
-        self.be_patient(cx);
+        self.start_election_timeout(cx);
     }
 
-    /// Draws how long the next silence is borne, and starts waiting for it to end.
-    fn be_patient(&mut self, cx: &mut Context<'_, Self>) {
+    /// Draws an election timeout and starts to wait for it.
+    fn start_election_timeout(&mut self, cx: &mut Context<'_, Self>) {
         if self.config.failover.election == Election::None {
             return;
         }
-        self.watch.patience = self.patience(cx);
-        self.watch.since = cx.monotonic();
-        self.look_again_after(self.watch.patience, cx);
+        self.detector.election_timeout = self.draw_election_timeout(cx);
+        self.detector.since = cx.monotonic();
+        self.look_again_after(self.detector.election_timeout, cx);
     }
 
     /// Looks again when `wait` is over, or whenever it is time to look.
     fn look_again_after(&self, wait: Span, cx: &mut Context<'_, Self>) {
         if self.config.failover.look_every.is_none() {
-            cx.set_timer(Timer::Watch, wait);
+            cx.set_timer(Timer::Election, wait);
         }
     }
 
@@ -129,7 +128,7 @@ impl LeaderFollower {
             && !self.config.defects.has(Defect::SilentFollowers)
     }
 
-    fn patience(&self, cx: &mut Context<'_, Self>) -> Span {
+    fn draw_election_timeout(&self, cx: &mut Context<'_, Self>) -> Span {
         let settings = &self.config.failover;
         let jitter = u128::from(settings.jitter.nanos());
         if jitter == 0 {
@@ -140,16 +139,16 @@ impl LeaderFollower {
     }
 
     /// Hears a message: whether it is to be acted on.
-    pub(super) fn admit(
+    pub(super) fn accept_term(
         &mut self,
         from: NodeId,
         message: &Message,
         cx: &mut Context<'_, Self>,
     ) -> bool {
-        self.watch.heard[from.index()] = Some(cx.monotonic());
+        self.detector.heard[from.index()] = Some(cx.monotonic());
         let term = message.term();
         if let Message::Heartbeat { newest, in_sync, .. } = message {
-            self.watch.newest[from.index()] = *newest;
+            self.detector.newest[from.index()] = *newest;
             if let Some(in_sync) = in_sync
                 && self.in_sync.learn(in_sync)
             {
@@ -158,8 +157,8 @@ impl LeaderFollower {
         }
         // Whether a candidate may raise this node's term is decided where its request is answered.
         // A pre-vote is granted from whatever term the voter is in.
-        if let Message::RequestVote { .. } | Message::Vote { pre: true, granted: true, .. } =
-            message
+        if let Message::RequestVote(_)
+        | Message::Vote(Vote { round: Round::PreVote, granted: true, .. }) = message
         {
             return true;
         }
@@ -175,7 +174,7 @@ impl LeaderFollower {
                 // else.
                 match message {
                     Message::Heartbeat { .. } if self.outranks(from) => {
-                        self.lead(term + 1, cx);
+                        self.become_leader(term.next(), cx);
                         return false;
                     }
                     Message::Heartbeat { .. } => {}
@@ -184,13 +183,13 @@ impl LeaderFollower {
             }
             if settings.election == Election::None && cx.initial_leader() == Some(self.me) {
                 // Nobody else ever leads: it was in that term itself, and its disk forgot it.
-                self.lead(term + 1, cx);
+                self.become_leader(term.next(), cx);
                 return false;
             }
-            self.adopt(term, cx);
+            self.advance_term(term, cx);
         } else if term < self.term() && fencing {
             if self.config.defects.has(Defect::ConfirmWhatIsIgnored) {
-                confirm_ignored(from, message, cx);
+                acknowledge_ignored(from, message, cx);
             } else if message.is_from_leader() {
                 self.send_heartbeat(from, cx);
             }
@@ -200,38 +199,42 @@ impl LeaderFollower {
             return true;
         }
         if self.leader == Some(from) {
-            self.watch.leader_heard = cx.monotonic();
+            self.detector.leader_heard = cx.monotonic();
             return true;
         }
         // Without fencing whoever knows of no leader follows the one it hears, be its term over.
         if term == self.term() || (!fencing && self.leader.is_none()) {
-            return self.meet_leader((from, term), cx);
+            return self.recognise_leader((from, term), cx);
         }
         true
     }
 
     /// Election by newest timestamp: whether this leader has newer writes than `other`.
     fn outranks(&self, other: NodeId) -> bool {
-        self.stamping.newest_seen > self.watch.newest[other.index()]
+        self.stamping.newest_seen > self.detector.newest[other.index()]
     }
 
     /// Goes to a higher term, in which it knows of no leader yet.
-    fn adopt(&mut self, term: u32, cx: &mut Context<'_, Self>) {
+    fn advance_term(&mut self, term: Term, cx: &mut Context<'_, Self>) {
         self.ballot.set((term, None), self.in_sync.believed(), cx);
         if self.leads() {
             self.step_down(cx);
         }
         self.leader = None;
         self.wait_for(None, cx);
-        self.be_patient(cx);
+        self.start_election_timeout(cx);
     }
 
     /// A node says that it leads this node's own term: whether this node follows it from now on.
-    fn meet_leader(&mut self, (other, term): (NodeId, u32), cx: &mut Context<'_, Self>) -> bool {
+    fn recognise_leader(
+        &mut self,
+        (other, term): (NodeId, Term),
+        cx: &mut Context<'_, Self>,
+    ) -> bool {
         if self.bullies(other) && !self.leads() {
             // The next term is above that of the leader, who gives way to a candidate with a higher id.
-            if term == self.term() || !self.is_canvassing(false) {
-                self.canvass(false, cx);
+            if term == self.term() || !self.is_campaigning(Round::Vote) {
+                self.campaign(Round::Vote, cx);
             }
             return false;
         }
@@ -266,50 +269,51 @@ impl LeaderFollower {
 
     fn follow(&mut self, leader: NodeId, cx: &mut Context<'_, Self>) {
         self.leader = Some(leader);
-        self.watch.leader_heard = cx.monotonic();
+        self.detector.leader_heard = cx.monotonic();
         self.joined = false;
         self.early.clear();
-        cx.observe(Observation::Role { role: Role::Follower, term: self.term().into() });
-        self.be_patient(cx);
+        cx.observe(Observation::Role { role: Role::Follower, term: self.term() });
+        self.start_election_timeout(cx);
         if let Election::LowestId { pre_empt: true } = self.config.failover.election
             && self.me < leader
             && self.first_of_the_live(cx) == Some(self.me)
         {
-            return self.lead(self.term() + 1, cx);
+            return self.become_leader(self.term().next(), cx);
         }
         self.serve_parked(cx);
     }
 
-    /// Gives up the lead: writes that still wait for confirmations may or may not survive.
+    /// Leads no longer: nobody knows what will become of the writes that wait for
+    /// acknowledgements.
     fn step_down(&mut self, cx: &mut Context<'_, Self>) {
-        self.leave_office(cx);
+        self.forget_leading(cx);
         self.leader = None;
         if !self.all_heartbeat() {
             cx.cancel_timer(Timer::Heartbeat);
         }
     }
 
-    /// Takes the lead in `term`, and says so at once.
-    pub(super) fn lead(&mut self, term: u32, cx: &mut Context<'_, Self>) {
+    /// Leads from now on in `term`, and says so at once.
+    pub(super) fn become_leader(&mut self, term: Term, cx: &mut Context<'_, Self>) {
         if self.leads() {
-            self.leave_office(cx);
+            self.step_down(cx);
         }
         if (term, Some(self.me)) != (self.term(), self.ballot.vote()) {
             self.ballot.set((term, Some(self.me)), self.in_sync.believed(), cx);
         }
         self.leader = Some(self.me);
         if self.config.failover.look_every.is_none() {
-            cx.cancel_timer(Timer::Watch);
+            cx.cancel_timer(Timer::Election);
         }
-        cx.observe(Observation::Role { role: Role::Leader, term: term.into() });
-        self.take_office(cx);
+        cx.observe(Observation::Role { role: Role::Leader, term });
+        self.begin_leading(cx);
         self.heartbeat(cx);
         match self.config.failover.catch_up {
             CatchUp::None => self.replicate_all(cx),
-            CatchUp::FullState => self.once_durable(Then::ShareState, cx),
+            CatchUp::FullState => self.once_durable(Deferred::ShareState, cx),
             CatchUp::Log => {
                 let (term, index) = (self.term(), self.log.last().index);
-                self.once_durable(Then::ShareLog { term, index }, cx);
+                self.once_durable(Deferred::ShareLog { term, index }, cx);
             }
         }
         self.serve_parked(cx);
@@ -317,8 +321,8 @@ impl LeaderFollower {
 
     /// Waits for `awaited` to lead, or for nobody in particular.
     fn wait_for(&mut self, awaited: Option<NodeId>, cx: &mut Context<'_, Self>) {
-        self.watch.standing = Standing::Waits(awaited);
-        cx.observe(Observation::Role { role: self.role(), term: self.term().into() });
+        self.detector.candidacy = Candidacy::Waiting(awaited);
+        cx.observe(Observation::Role { role: self.role(), term: self.term() });
     }
 
     /// Time to send heartbeats.
@@ -338,22 +342,26 @@ impl LeaderFollower {
         );
     }
 
-    /// The patience of a node that does not lead may be at its end.
-    pub(super) fn watch(&mut self, cx: &mut Context<'_, Self>) {
+    /// The election timeout of a node that does not lead may be over.
+    pub(super) fn election_timeout(&mut self, cx: &mut Context<'_, Self>) {
         let now = cx.monotonic();
         let looks = self.config.failover.look_every;
         if let Some(interval) = looks {
-            cx.set_timer(Timer::Watch, interval);
+            cx.set_timer(Timer::Election, interval);
         }
         if self.leads() {
             return;
         }
         if self.leader.is_some() || looks.is_some() {
-            let last =
-                if self.leader.is_some() { self.watch.leader_heard } else { self.watch.since };
+            let last = if self.leader.is_some() {
+                self.detector.leader_heard
+            } else {
+                self.detector.since
+            };
             let silent = now.since(last);
-            if silent < self.watch.patience {
-                let rest = Span::from_nanos(self.watch.patience.nanos() - silent.nanos());
+            if silent < self.detector.election_timeout {
+                let rest =
+                    Span::from_nanos(self.detector.election_timeout.nanos() - silent.nanos());
                 return self.look_again_after(rest, cx);
             }
         }
@@ -367,15 +375,18 @@ impl LeaderFollower {
         match self.config.failover.election {
             Election::None => {}
             Election::LowestId { .. } | Election::NewestTimestamp => self.judge(cx),
-            Election::HighestId => match &self.watch.standing {
-                Standing::Canvasses { refused: false, .. } => self.lead(self.term(), cx),
-                Standing::Canvasses { .. } => {
-                    self.wait_for(None, cx);
-                    self.be_patient(cx);
+            Election::HighestId => match &self.detector.candidacy {
+                Candidacy::Campaigning { refused: false, .. } => {
+                    self.become_leader(self.term(), cx)
                 }
-                Standing::Waits(_) => self.canvass(false, cx),
+                Candidacy::Campaigning { .. } => {
+                    self.wait_for(None, cx);
+                    self.start_election_timeout(cx);
+                }
+                Candidacy::Waiting(_) => self.campaign(Round::Vote, cx),
             },
-            Election::MajorityVote { pre_vote, .. } => self.canvass(pre_vote, cx),
+            Election::MajorityVote { pre_vote: true, .. } => self.campaign(Round::PreVote, cx),
+            Election::MajorityVote { pre_vote: false, .. } => self.campaign(Round::Vote, cx),
         }
     }
 
@@ -392,13 +403,13 @@ impl LeaderFollower {
             self.first_of_the_live(cx)
         };
         if next == Some(self.me) {
-            return self.lead(self.term() + 1, cx);
+            return self.become_leader(self.term().next(), cx);
         }
-        if self.watch.standing != Standing::Waits(next) || next.is_none() {
+        if self.detector.candidacy != Candidacy::Waiting(next) || next.is_none() {
             self.wait_for(next, cx);
         }
         if self.config.defects.has(Defect::RaiseTermWhileWaiting) {
-            self.ballot.set((self.term() + 1, None), self.in_sync.believed(), cx);
+            self.ballot.set((self.term().next(), None), self.in_sync.believed(), cx);
         }
         self.look_again_after(self.config.failover.heartbeat, cx);
     }
@@ -407,7 +418,7 @@ impl LeaderFollower {
     fn live(&self, cx: &Context<'_, Self>) -> impl Iterator<Item = NodeId> + '_ {
         let (now, timeout) = (cx.monotonic(), self.config.failover.timeout);
         let is_live = move |node: &NodeId| {
-            let heard = self.watch.heard[node.index()];
+            let heard = self.detector.heard[node.index()];
             *node == self.me || heard.is_some_and(|heard| now.since(heard) < timeout)
         };
         NodeId::all(self.nodes).filter(is_live)
@@ -426,7 +437,7 @@ impl LeaderFollower {
             if *node == self.me {
                 self.stamping.newest_seen
             } else {
-                self.watch.newest[node.index()]
+                self.detector.newest[node.index()]
             }
         };
         let may_lead = live.into_iter().filter(|node| self.may_lead(*node));
@@ -439,48 +450,57 @@ impl LeaderFollower {
     }
 
     /// Asks for votes in the next term, or whether it would get them.
-    fn canvass(&mut self, pre: bool, cx: &mut Context<'_, Self>) {
+    fn campaign(&mut self, round: Round, cx: &mut Context<'_, Self>) {
         if !self.may_lead(self.me) {
             self.wait_for(None, cx);
-            return self.be_patient(cx);
+            return self.start_election_timeout(cx);
         }
-        if !pre {
-            self.ballot.set((self.term() + 1, Some(self.me)), self.in_sync.believed(), cx);
+        if round == Round::Vote {
+            self.ballot.set((self.term().next(), Some(self.me)), self.in_sync.believed(), cx);
         }
-        self.watch.standing = Standing::Canvasses { pre, granted: NodeSet::EMPTY, refused: false };
-        cx.observe(Observation::Role { role: Role::Candidate, term: self.term().into() });
+        self.detector.candidacy =
+            Candidacy::Campaigning { round, granted: NodeSet::EMPTY, refused: false };
+        cx.observe(Observation::Role { role: Role::Candidate, term: self.term() });
         if self.config.failover.election == Election::HighestId {
-            cx.set_timer(Timer::Watch, self.config.failover.heartbeat);
+            cx.set_timer(Timer::Election, self.config.failover.heartbeat);
         } else {
-            self.be_patient(cx);
+            self.start_election_timeout(cx);
         }
-        let request = Then::RequestVotes { term: self.term() + u32::from(pre), pre };
+        let request = Deferred::RequestVotes { term: self.term_asked_for(round), round };
         self.once_voted(request, cx);
     }
 
     /// Does `then` once term and vote are durable.
-    fn once_voted(&mut self, then: Then, cx: &mut Context<'_, Self>) {
+    fn once_voted(&mut self, then: Deferred, cx: &mut Context<'_, Self>) {
         if let Some(then) = self.ballot.once_durable(then, cx) {
             self.proceed(then, cx);
         }
     }
 
     /// Its own vote is durable: asks for the others'.
-    pub(super) fn request_votes(&mut self, term: u32, pre: bool, cx: &mut Context<'_, Self>) {
-        let is_current = self.term() + u32::from(pre) == term && self.is_canvassing(pre);
-        if !is_current {
+    pub(super) fn request_votes(&mut self, term: Term, round: Round, cx: &mut Context<'_, Self>) {
+        if term != self.term_asked_for(round) || !self.is_campaigning(round) {
             return;
         }
         let last = self.last_written();
         for peer in cx.peers() {
-            cx.send(peer, Message::RequestVote { term, last, pre });
+            cx.send(peer, Message::RequestVote(VoteRequest { term, last, round }));
         }
         self.count_votes(cx);
     }
 
-    fn is_canvassing(&self, wanted: bool) -> bool {
+    /// The term in which a candidate asks to lead: its own, which it raised when it began to ask,
+    /// or in a pre-vote the next one.
+    fn term_asked_for(&self, round: Round) -> Term {
+        match round {
+            Round::PreVote => self.term().next(),
+            Round::Vote => self.term(),
+        }
+    }
+
+    fn is_campaigning(&self, wanted: Round) -> bool {
         self.leader.is_none()
-            && matches!(self.watch.standing, Standing::Canvasses { pre, .. } if pre == wanted)
+            && matches!(self.detector.candidacy, Candidacy::Campaigning { round, .. } if round == wanted)
     }
 
     /// Where the writes of this node end, as votes compare it: the last (term, index), or without one log the newest
@@ -489,14 +509,15 @@ impl LeaderFollower {
         if self.config.failover.is_ordered() {
             return self.log.last();
         }
-        Position { term: 0, index: u64::try_from(self.stamping.newest_seen).unwrap_or(0) }
+        let newest = u64::try_from(self.stamping.newest_seen).unwrap_or(0);
+        Position { term: Term(0), index: LogIndex(newest) }
     }
 
     /// A candidate asks for a vote.
     pub(super) fn vote(
         &mut self,
         candidate: NodeId,
-        (term, last, pre): (u32, Position, bool),
+        VoteRequest { term, last, round }: VoteRequest,
         cx: &mut Context<'_, Self>,
     ) {
         if self.bullies(candidate) {
@@ -507,14 +528,14 @@ impl LeaderFollower {
             _ => true,
         };
         let may = up_to_date && self.may_lead(candidate);
-        if pre {
+        if round == Round::PreVote {
             // While a leader is heard nobody would win (Raft thesis section 9.6).
             let granted = may && term > self.term() && !self.hears_leader(cx);
-            let answer = Message::Vote { term: self.term(), granted, pre };
+            let answer = Message::Vote(Vote { term: self.term(), granted, round });
             return cx.send(candidate, answer);
         }
         if term > self.term() {
-            self.adopt(term, cx);
+            self.advance_term(term, cx);
         }
         let free = self.ballot.vote().is_none_or(|vote| vote == candidate);
         let granted = may && free && term == self.term() && !self.leads();
@@ -524,10 +545,10 @@ impl LeaderFollower {
             }
             if self.leader.is_none() {
                 self.wait_for(Some(candidate), cx);
-                self.be_patient(cx);
+                self.start_election_timeout(cx);
             }
         }
-        self.once_voted(Then::Vote { to: candidate, term, granted }, cx);
+        self.once_voted(Deferred::Vote { to: candidate, term, granted }, cx);
     }
 
     /// Election by highest id: whether this node is to lead rather than `other`. One that may not lead itself follows.
@@ -538,45 +559,44 @@ impl LeaderFollower {
 
     /// Election by highest id: a candidate with a lower id is refused, and this node stands itself.
     fn bully(&mut self, candidate: NodeId, cx: &mut Context<'_, Self>) {
-        let answer = Message::Vote { term: self.term(), granted: false, pre: false };
+        let answer = Message::Vote(Vote { term: self.term(), granted: false, round: Round::Vote });
         cx.send(candidate, answer);
         if self.leads() {
             self.send_heartbeat(candidate, cx);
-        } else if !self.is_canvassing(false) {
+        } else if !self.is_campaigning(Round::Vote) {
             if self.leader.take().is_some() {
                 self.wait_for(None, cx);
             }
-            self.canvass(false, cx);
+            self.campaign(Round::Vote, cx);
         }
     }
 
     fn hears_leader(&self, cx: &Context<'_, Self>) -> bool {
-        let silent = cx.monotonic().since(self.watch.leader_heard);
+        let silent = cx.monotonic().since(self.detector.leader_heard);
         self.leads() || (self.leader.is_some() && silent < self.config.failover.timeout)
     }
 
     /// Its vote is durable: tells the candidate, unless the term is over.
     pub(super) fn send_vote(
         &self,
-        (to, term, granted): (NodeId, u32, bool),
+        (to, term, granted): (NodeId, Term, bool),
         cx: &mut Context<'_, Self>,
     ) {
         let granted = granted && term == self.term();
-        cx.send(to, Message::Vote { term: self.term(), granted, pre: false });
+        cx.send(to, Message::Vote(Vote { term: self.term(), granted, round: Round::Vote }));
     }
 
     /// A vote reaches a candidate.
-    pub(super) fn voted(
-        &mut self,
-        voter: NodeId,
-        (term, is_granted, for_pre): (u32, bool, bool),
-        cx: &mut Context<'_, Self>,
-    ) {
-        if !self.is_canvassing(for_pre) || (!for_pre && term != self.term() && is_granted) {
+    pub(super) fn voted(&mut self, voter: NodeId, vote: Vote, cx: &mut Context<'_, Self>) {
+        if !self.is_campaigning(vote.round)
+            || (vote.round == Round::Vote && vote.term != self.term() && vote.granted)
+        {
             return;
         }
-        let Standing::Canvasses { granted, refused, .. } = &mut self.watch.standing else { return };
-        if is_granted {
+        let Candidacy::Campaigning { granted, refused, .. } = &mut self.detector.candidacy else {
+            return;
+        };
+        if vote.granted {
             granted.insert(voter);
         } else {
             *refused |= voter > self.me;
@@ -585,16 +605,18 @@ impl LeaderFollower {
     }
 
     fn count_votes(&mut self, cx: &mut Context<'_, Self>) {
-        let Standing::Canvasses { pre, granted, .. } = &self.watch.standing else { return };
+        let Candidacy::Campaigning { round, granted, .. } = &self.detector.candidacy else {
+            return;
+        };
         let has_majority = (granted.len() + 1) * 2 > usize::from(self.nodes);
         let by_majority = matches!(self.config.failover.election, Election::MajorityVote { .. });
         if !by_majority || !has_majority {
             return;
         }
-        if *pre {
-            self.canvass(false, cx);
+        if *round == Round::PreVote {
+            self.campaign(Round::Vote, cx);
         } else {
-            self.lead(self.term(), cx);
+            self.become_leader(self.term(), cx);
         }
     }
 
@@ -625,18 +647,18 @@ impl LeaderFollower {
         if !self.config.failover.is_on() || self.leader.is_some() {
             return None;
         }
-        Some(match &self.watch.standing {
-            Standing::Waits(Some(node)) => format!("waits for {node} to lead"),
-            Standing::Waits(None) => "waits for a leader".to_owned(),
-            Standing::Canvasses { .. } => "asks for votes".to_owned(),
+        Some(match &self.detector.candidacy {
+            Candidacy::Waiting(Some(node)) => format!("waits for {node} to lead"),
+            Candidacy::Waiting(None) => "waits for a leader".to_owned(),
+            Candidacy::Campaigning { .. } => "asks for votes".to_owned(),
         })
     }
 
     /// Whom it waits for.
     pub(super) const fn awaited(&self) -> Option<NodeId> {
-        match self.watch.standing {
-            Standing::Waits(awaited) if self.leader.is_none() => awaited,
-            Standing::Waits(_) | Standing::Canvasses { .. } => None,
+        match self.detector.candidacy {
+            Candidacy::Waiting(awaited) if self.leader.is_none() => awaited,
+            Candidacy::Waiting(_) | Candidacy::Campaigning { .. } => None,
         }
     }
 
@@ -654,8 +676,8 @@ impl LeaderFollower {
     }
 }
 
-/// Confirms what came from a leader of a lower term as if it had been taken in: a defect.
-fn confirm_ignored(leader: NodeId, message: &Message, cx: &mut Context<'_, LeaderFollower>) {
+/// Acknowledges what came from a leader of a lower term as if it had been taken in: a defect.
+fn acknowledge_ignored(leader: NodeId, message: &Message, cx: &mut Context<'_, LeaderFollower>) {
     let (term, version) = match message {
         Message::Replicate { term, entry } => (*term, entry.stored.version),
         Message::ReplicateMany { term, version, .. } | Message::State { term, version, .. } => {

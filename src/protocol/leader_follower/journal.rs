@@ -1,6 +1,6 @@
 //! A node's write-ahead log: what is written to it, and what waits until that is durable.
 //!
-//! | policy | a write is replicated, counted and answered, and a follower confirms it |
+//! | policy | a write is replicated, counted and answered, and a follower acknowledges it |
 //! |---|---|
 //! | off | at once; nothing is written |
 //! | buffered | when it is written; what was written is synced every so often |
@@ -12,15 +12,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::id::{KeyId, NodeId, Version};
-use crate::protocol::wal::{Log, Policy};
+use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
+use crate::protocol::wal::{Policy, Wal};
 use crate::protocol::{Context, DiskError, DiskImage, File, Origin, RequestId, Ticket};
 
 use super::anti_entropy::AntiEntropy;
 use super::checkpoint::{Checkpoints, Snapshot, Unreadable};
 use super::leader::Accepted;
-use super::log::{LogEntry, Position};
-use super::message::{Entry, FullState, InSync, Message, StateOrder};
+use super::log::LogEntry;
+use super::message::{Entry, FullState, InSync, Message, Round, StateOrder};
 use super::{Config, LeaderFollower, Timer};
 
 const LOG: File = File(0);
@@ -44,7 +44,7 @@ pub enum Record {
     /// The replicated log was cut behind an index.
     Cut {
         /// The last index that stayed.
-        behind: u64,
+        behind: LogIndex,
     },
     /// A state at a position of the replicated log took the place of log and store.
     Install {
@@ -56,7 +56,7 @@ pub enum Record {
     /// Term and vote, in a file of their own.
     Ballot {
         /// The term.
-        term: u32,
+        term: Term,
         /// Whom the node voted for in it.
         vote: Option<NodeId>,
         /// The in-sync set that it believes in.
@@ -84,29 +84,29 @@ pub enum Record {
 
 /// What a node does once its log is durable up to here.
 #[derive(Debug)]
-pub(super) enum Then {
+pub(super) enum Deferred {
     /// Leader: replicate a write and answer it.
     Replicate(Box<Accepted>),
     /// Leader, after a start: send everything to followers that may lack it.
     ReplicateAll,
-    /// Follower: confirm a write.
+    /// Follower: acknowledge a write.
     Acknowledge { to: NodeId, version: Version },
     /// Answer a clear of this replica alone.
     Cleared(RequestId),
     /// New leader: send everybody everything.
     ShareState,
-    /// Leader, after a start: send this state to followers until they confirm it.
+    /// Leader, after a start: send this state to followers until they acknowledge it.
     ResendState { version: Version, state: Arc<FullState> },
     /// Leader of a term: send everybody the log up to an index.
-    ShareLog { term: u32, index: u64 },
+    ShareLog { term: Term, index: LogIndex },
     /// Leader: send a write that no client waits for.
-    Spread(Entry),
-    /// Follower: confirm the leader's log up to an index.
-    Confirm { to: NodeId, term: u32, index: u64 },
+    ReplicateUnsolicited(Entry),
+    /// Follower: acknowledge the leader's log up to an index.
+    AcknowledgeLog { to: NodeId, term: Term, index: LogIndex },
     /// Candidate: ask for votes.
-    RequestVotes { term: u32, pre: bool },
+    RequestVotes { term: Term, round: Round },
     /// Answer a candidate.
-    Vote { to: NodeId, term: u32, granted: bool },
+    Vote { to: NodeId, term: Term, granted: bool },
     /// Leader: answer a retried append, which has been accepted before.
     Repeated(RequestId, Version),
     /// Tell another replica what is stored here: the two differ.
@@ -119,7 +119,7 @@ pub(super) enum Then {
 #[derive(Debug)]
 pub(super) struct Journal {
     policy: Policy,
-    log: Log,
+    log: Wal,
     /// The oldest first.
     waiting: VecDeque<Waiting>,
     /// Whether the timer of the buffered policy runs.
@@ -132,7 +132,7 @@ struct Waiting {
     /// The last record that has to be durable.
     sequence: u64,
     origin: Origin,
-    then: Then,
+    then: Deferred,
 }
 
 impl Journal {
@@ -148,8 +148,8 @@ impl Journal {
             return Ok(None);
         }
         let (checkpoints, mut records) = Checkpoints::open(config, disk)?;
-        let (careless, covers) = (config.defects.carelessness(), checkpoints.covers());
-        let (mut log, beyond) = Log::open((LOG, covers), careless, disk, cx)?;
+        let (defects, covers) = (config.defects.of_the_wal(), checkpoints.covers());
+        let (mut log, beyond) = Wal::open((LOG, covers), defects, disk, cx)?;
         log.sync(cx);
         records.extend(beyond);
         let (waiting, flush_is_set) = (VecDeque::new(), false);
@@ -159,12 +159,12 @@ impl Journal {
     /// Writes a record.
     pub(super) fn append(
         &mut self,
-        term: u32,
+        term: Term,
         record: &Record,
         cx: &mut Context<'_, LeaderFollower>,
     ) {
-        self.log.append(term.into(), record, cx);
-        self.checkpoints.appended(term.into(), record);
+        self.log.append(term, record, cx);
+        self.checkpoints.appended(term, record);
     }
 
     /// Whether enough was written since the last checkpoint for another one.
@@ -191,9 +191,9 @@ impl Journal {
     /// Hands `then` back when it may be done now; else it waits until all that is written so far is durable.
     pub(super) fn once_durable(
         &mut self,
-        then: Then,
+        then: Deferred,
         cx: &mut Context<'_, LeaderFollower>,
-    ) -> Option<Then> {
+    ) -> Option<Deferred> {
         if self.lets_pass(cx) {
             return Some(then);
         }
@@ -245,7 +245,7 @@ impl Journal {
     }
 
     /// The next of what need not wait any longer.
-    pub(super) fn next_ready(&mut self, cx: &mut Context<'_, LeaderFollower>) -> Option<Then> {
+    pub(super) fn next_ready(&mut self, cx: &mut Context<'_, LeaderFollower>) -> Option<Deferred> {
         let durable = self.log.durable();
         let Waiting { origin, then, .. } =
             self.waiting.pop_front_if(|waiting| waiting.sequence <= durable)?;
@@ -265,7 +265,7 @@ impl LeaderFollower {
         for record in records {
             match record {
                 Record::Write(entry) => {
-                    self.take(entry, cx);
+                    self.apply_and_log(entry, cx);
                 }
                 Record::State { order, entries } => {
                     self.ballot.was_in(order.term);
@@ -291,7 +291,7 @@ impl LeaderFollower {
     #[inline]
     pub(super) fn log_record(
         &mut self,
-        term: u32,
+        term: Term,
         record: impl FnOnce() -> Record,
         cx: &mut Context<'_, Self>,
     ) {
@@ -301,7 +301,7 @@ impl LeaderFollower {
     }
 
     /// Does `then` once everything written is durable; at once without a log.
-    pub(super) fn once_durable(&mut self, then: Then, cx: &mut Context<'_, Self>) {
+    pub(super) fn once_durable(&mut self, then: Deferred, cx: &mut Context<'_, Self>) {
         let then = match &mut self.journal {
             Some(journal) => journal.once_durable(then, cx),
             None => Some(then),
@@ -354,26 +354,30 @@ impl LeaderFollower {
         }
     }
 
-    pub(super) fn proceed(&mut self, then: Then, cx: &mut Context<'_, Self>) {
+    pub(super) fn proceed(&mut self, then: Deferred, cx: &mut Context<'_, Self>) {
         match then {
-            Then::Replicate(accepted) => self.replicate(*accepted, cx),
-            Then::ReplicateAll => self.replicate_all(cx),
-            Then::Acknowledge { to, version } => self.acknowledge(to, version, cx),
-            Then::Cleared(request) => Self::answer_clear(request, cx),
-            Then::ShareState => self.share_state(cx),
-            Then::ResendState { version, state } => self.resend_state((version, state), cx),
-            Then::ShareLog { term, index } => {
+            Deferred::Replicate(accepted) => self.replicate(*accepted, cx),
+            Deferred::ReplicateAll => self.replicate_all(cx),
+            Deferred::Acknowledge { to, version } => self.acknowledge(to, version, cx),
+            Deferred::Cleared(request) => Self::answer_clear(request, cx),
+            Deferred::ShareState => self.share_state(cx),
+            Deferred::ResendState { version, state } => self.resend_state((version, state), cx),
+            Deferred::ShareLog { term, index } => {
                 if self.leads() && term == self.term() {
                     self.ship_all(index, cx);
                 }
             }
-            Then::Spread(entry) => self.spread(entry, cx),
-            Then::Confirm { to, term, index } => self.send_confirmation((to, term, index), cx),
-            Then::RequestVotes { term, pre } => self.request_votes(term, pre, cx),
-            Then::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
-            Then::Repeated(request, version) => self.answer_repeated(request, version, cx),
-            Then::Compare { to, message } => cx.send(to, Message::AntiEntropy(message)),
-            Then::Repaired { coordinator, read } => self.confirm_repair(coordinator, read, cx),
+            Deferred::ReplicateUnsolicited(entry) => self.replicate_unsolicited(entry, cx),
+            Deferred::AcknowledgeLog { to, term, index } => {
+                self.acknowledge_log((to, term, index), cx)
+            }
+            Deferred::RequestVotes { term, round } => self.request_votes(term, round, cx),
+            Deferred::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
+            Deferred::Repeated(request, version) => self.answer_repeated(request, version, cx),
+            Deferred::Compare { to, message } => cx.send(to, Message::AntiEntropy(message)),
+            Deferred::Repaired { coordinator, read } => {
+                self.acknowledge_repair(coordinator, read, cx)
+            }
         }
     }
 }

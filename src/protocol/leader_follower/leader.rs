@@ -5,37 +5,37 @@ use std::sync::Arc;
 
 use crate::config::Operation;
 use crate::history::Failure;
-use crate::id::{KeyId, NodeId, NodeSet, Value, Version};
+use crate::id::{KeyId, LogIndex, NodeId, NodeSet, Term, Value, Version};
 use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
 use crate::time::{Span, Time};
 
 use super::apply::contents;
 use super::config::{Config, Mode, OnAckTimeout, Replication};
-use super::journal::Then;
+use super::journal::Deferred;
 use super::log::LogEntry;
 use super::message::{Entry, FullState, Message};
 use super::ordered::Progress;
-use super::resend::Unconfirmed;
+use super::resend::Unacknowledged;
 use super::timestamps::TimestampSource;
 use super::{LeaderFollower, Timer};
 
 /// What only a leader keeps.
 #[derive(Debug, Default)]
 pub(super) struct Leading {
-    /// When this life of the node began.
-    life: Time,
+    /// When this incarnation of the node began, on its monotonic clock.
+    incarnation: Time,
     /// Writes stamped so far.
     sequence: u32,
     /// Writes not yet answered, the oldest first: the sequences of their versions rise.
     unanswered: VecDeque<Pending>,
     /// Of unanswered writes that came back: from which followers.
     refusals: BTreeMap<Version, NodeSet>,
-    /// With resending: what each follower has not confirmed.
-    unconfirmed: Unconfirmed,
+    /// With resending: what each follower has not acknowledged.
+    unacknowledged: Unacknowledged,
     /// With an ordered log: how far each follower is, by node.
     pub(super) progress: Vec<Progress>,
     /// With an ordered log: up to which index entries may be sent.
-    pub(super) released: u64,
+    pub(super) released: LogIndex,
     /// With resending: whether everybody is to have the state, once the disk has room for its number.
     owes_state: bool,
 }
@@ -45,12 +45,12 @@ pub(super) struct Leading {
 struct Pending {
     version: Version,
     /// Its place in the log, where there is one.
-    index: u64,
+    index: LogIndex,
     request: RequestId,
     response: Response,
     deadline: Time,
     wanted: u16,
-    confirmed: NodeSet,
+    acknowledged: NodeSet,
     confirmations: u16,
     answered: bool,
 }
@@ -59,14 +59,14 @@ struct Pending {
 #[derive(Debug)]
 pub(super) struct Accepted {
     /// The term in which it was accepted.
-    term: u32,
+    term: Term,
     /// Its place in the log, where there is one.
-    index: u64,
+    index: LogIndex,
     request: RequestId,
     version: Version,
     payload: Payload,
     response: Response,
-    /// How many confirmations it awaits.
+    /// How many acknowledgements it awaits.
     wanted: u16,
 }
 
@@ -79,7 +79,7 @@ pub(super) enum Payload {
 }
 
 impl Payload {
-    fn message(&self, term: u32, version: Version) -> Message {
+    fn message(&self, term: Term, version: Version) -> Message {
         match self {
             Self::One(entry) => Message::Replicate { term, entry: *entry },
             Self::Many(entries) => {
@@ -92,8 +92,8 @@ impl Payload {
 
 impl Leading {
     /// A node that has just booted.
-    pub(super) fn boot(life: Time) -> Self {
-        Self { life, ..Self::default() }
+    pub(super) fn boot(incarnation: Time) -> Self {
+        Self { incarnation, ..Self::default() }
     }
 
     /// There is a write of this version: the versions of later ones of the same node go on from there.
@@ -143,11 +143,11 @@ impl Leading {
             let what = if count == 1 { "write is" } else { "writes are" };
             (follower, format!("{count} unconfirmed {what} to be sent to {follower} again"))
         };
-        self.unconfirmed.of_each_follower().into_iter().map(owed).collect()
+        self.unacknowledged.of_each_follower().into_iter().map(owed).collect()
     }
 }
 
-/// What a write is answered that too few have confirmed: how many, of how many.
+/// What a write is answered that too few have acknowledged: how many, of how many.
 fn too_few(config: &Config, response: Response, confirmations: (u16, u16)) -> Reply {
     let (outcome, degraded) = match config.on_ack_timeout {
         OnAckTimeout::Succeed => (Outcome::Ok(response), true),
@@ -233,7 +233,7 @@ impl LeaderFollower {
                 return;
             }
             if !self.config.failover.is_ordered() {
-                return self.once_durable(Then::Repeated(request, version), cx);
+                return self.once_durable(Deferred::Repeated(request, version), cx);
             }
         }
         let stamp = if known.is_some() { self.stamp_apart(cx) } else { self.stamp(cx) };
@@ -242,10 +242,10 @@ impl LeaderFollower {
             cx.observe(Observation::Accept { request, key, version: stamp, over });
         }
         // In one log an element that is there, but that followers may lack, or a next leader cut off, gets another
-        // place, and its client waits until that is confirmed. The list has it once all the same.
+        // place, and its client waits until that is acknowledged. The list has it once all the same.
         let element = known.map_or(stamp, |(version, _)| version);
         let entry = Entry::element(key, Stored { value: Some(value), version: element });
-        self.keep(entry, cx);
+        self.append_or_apply(entry, cx);
         let response = Response::Written { version: element, existed: None };
         let (version, payload) = (stamp, Payload::One(entry));
         let (term, index) = (self.term(), self.log.last().index);
@@ -253,7 +253,7 @@ impl LeaderFollower {
     }
 
     /// Answers an append that was accepted before and answered, to a client that did not learn of it. How many
-    /// followers confirmed it is forgotten, so where that was to be waited for the answer is marked degraded.
+    /// followers acknowledged it is forgotten, so where that was to be waited for the answer is marked degraded.
     pub(super) fn answer_repeated(
         &self,
         request: RequestId,
@@ -265,12 +265,12 @@ impl LeaderFollower {
         cx.reply(request, Reply { degraded, ..Reply::of(Outcome::Ok(response)) });
     }
 
-    /// Takes a write of its own into store and log.
+    /// A write that this leader stamped goes to its log or to its store.
     #[inline]
-    fn keep(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+    fn append_or_apply(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
         if self.config.failover.is_ordered() {
             self.append(LogEntry { term: self.term(), entry }, cx);
-        } else if !self.take(entry, cx) {
+        } else if !self.apply_and_log(entry, cx) {
             // It changes nothing, and is answered: its stamp is not to be given again.
             self.log_stamps(cx);
         }
@@ -303,7 +303,7 @@ impl LeaderFollower {
         let held = self.store.get(key).map(|(value, _)| value);
         cx.observe(Observation::Accept { request, key, version, over: held.into() });
         let existed = held.is_some();
-        self.keep(Entry::register(key, stored), cx);
+        self.append_or_apply(Entry::register(key, stored), cx);
         (stored, existed)
     }
 
@@ -316,11 +316,11 @@ impl LeaderFollower {
         if self.need_not_wait(cx) {
             self.replicate(accepted, cx);
         } else {
-            self.once_durable(Then::Replicate(Box::new(accepted)), cx);
+            self.once_durable(Deferred::Replicate(Box::new(accepted)), cx);
         }
     }
 
-    /// Sends an accepted write to every follower at once, and answers it or waits for confirmations.
+    /// Sends an accepted write to every follower at once, and answers it or waits for acknowledgements.
     #[inline]
     pub(super) fn replicate(&mut self, accepted: Accepted, cx: &mut Context<'_, Self>) {
         let Accepted { term, index, request, version, payload, response, wanted } = accepted;
@@ -349,36 +349,37 @@ impl LeaderFollower {
             response,
             deadline,
             wanted,
-            confirmed: NodeSet::EMPTY,
+            acknowledged: NodeSet::EMPTY,
             confirmations: 0,
             answered: false,
         });
         match self.config.mode {
             Mode::InSync { .. } => self.answer_in_sync(cx),
             _ if self.config.failover.is_ordered() => {
-                self.count_early_confirmations(version, index, cx);
+                self.count_early_acknowledgements(version, index, cx);
             }
             _ => {}
         }
     }
 
     /// A state that the leader installed may have brought a follower a write before it was durable here, and so before
-    /// anybody waited for confirmations.
-    fn count_early_confirmations(
+    /// anybody waited for acknowledgements.
+    fn count_early_acknowledgements(
         &mut self,
         version: Version,
-        index: u64,
+        index: LogIndex,
         cx: &mut Context<'_, Self>,
     ) {
         for follower in cx.peers() {
-            let matched = self.leading.progress.get(follower.index()).map_or(0, |p| p.matched);
+            let matched =
+                self.leading.progress.get(follower.index()).map_or(LogIndex(0), |p| p.matched);
             if matched >= index {
-                self.count_confirmation(follower, version, cx);
+                self.count_acknowledgement(follower, version, cx);
             }
         }
     }
 
-    /// Sends a write to every follower, and with resending remembers what they have to confirm.
+    /// Sends a write to every follower, and with resending remembers what they have to acknowledge.
     #[inline]
     pub(super) fn send_payload(
         &mut self,
@@ -391,22 +392,22 @@ impl LeaderFollower {
             cx.send(follower, payload.message(term, version));
         }
         if let Some(interval) = self.config.resend {
-            self.expect_confirmations(version, payload, interval, cx);
+            self.expect_acknowledgements(version, payload, interval, cx);
         }
     }
 
-    /// Begins to lead: nothing is known of what followers have.
-    pub(super) fn take_office(&mut self, cx: &mut Context<'_, Self>) {
+    /// A new leader knows nothing of what its followers have.
+    pub(super) fn begin_leading(&mut self, cx: &mut Context<'_, Self>) {
         if self.config.failover.is_ordered() {
             let (last, now) = (self.log.last().index, cx.monotonic());
             self.leading.begin_progress(self.nodes, last, now);
-            self.leading.released = 0;
+            self.leading.released = LogIndex(0);
         }
         self.begin_in_sync(cx);
     }
 
-    /// No longer leads: nobody knows what will become of the writes that wait for confirmations.
-    pub(super) fn leave_office(&mut self, cx: &mut Context<'_, Self>) {
+    /// Answers the writes that still wait: their outcome is unknown. Forgets what only a leader keeps.
+    pub(super) fn forget_leading(&mut self, cx: &mut Context<'_, Self>) {
         let followers = cx.nodes() - 1;
         for pending in std::mem::take(&mut self.leading.unanswered) {
             if !pending.answered {
@@ -416,7 +417,7 @@ impl LeaderFollower {
             }
         }
         self.leading.refusals.clear();
-        self.leading.unconfirmed = Unconfirmed::default();
+        self.leading.unacknowledged = Unacknowledged::default();
         self.leading.owes_state = false;
         cx.cancel_timer(Timer::AckTimeout);
         cx.cancel_timer(Timer::Resend);
@@ -427,30 +428,40 @@ impl LeaderFollower {
         contents(&self.store).collect()
     }
 
-    /// The same with this life of the leader.
+    /// The same with this incarnation of the leader.
     pub(super) fn full_state(&self) -> Arc<FullState> {
         let entries = contents(&self.store).collect();
-        Arc::new(FullState { life: self.leading.life, entries })
+        Arc::new(FullState { incarnation: self.leading.incarnation, entries })
     }
 
-    /// A follower confirms a write.
-    pub(super) fn confirmed(&mut self, from: NodeId, version: Version, cx: &mut Context<'_, Self>) {
+    /// A follower acknowledges a write.
+    pub(super) fn acknowledged(
+        &mut self,
+        from: NodeId,
+        version: Version,
+        cx: &mut Context<'_, Self>,
+    ) {
         if !self.leads() {
             return;
         }
         if self.config.resend.is_some() {
-            for older in self.leading.unconfirmed.remove(from, version) {
-                self.count_confirmation(from, older, cx);
+            for older in self.leading.unacknowledged.remove(from, version) {
+                self.count_acknowledgement(from, older, cx);
             }
         }
-        self.count_confirmation(from, version, cx);
+        self.count_acknowledgement(from, version, cx);
     }
 
     /// One more follower has a write, or what has replaced it there: its client may have waited for that.
     #[inline]
-    fn count_confirmation(&mut self, from: NodeId, version: Version, cx: &mut Context<'_, Self>) {
+    fn count_acknowledgement(
+        &mut self,
+        from: NodeId,
+        version: Version,
+        cx: &mut Context<'_, Self>,
+    ) {
         let Some(pending) = self.leading.find(version) else { return };
-        if pending.answered || !pending.confirmed.insert(from) {
+        if pending.answered || !pending.acknowledged.insert(from) {
             return;
         }
         pending.confirmations += 1;
@@ -469,11 +480,11 @@ impl LeaderFollower {
         self.drop_answered(cx);
     }
 
-    /// A follower has everything up to an index: the writes among that which it had not confirmed before.
-    pub(super) fn count_confirmed_entries(
+    /// A follower has everything up to an index: the writes among that which it had not acknowledged before.
+    pub(super) fn count_acknowledged_entries(
         &mut self,
         from: NodeId,
-        (known, index): (u64, u64),
+        (known, index): (LogIndex, LogIndex),
         cx: &mut Context<'_, Self>,
     ) {
         if let Mode::InSync { .. } = self.config.mode {
@@ -484,7 +495,7 @@ impl LeaderFollower {
         let newly = unanswered.iter().skip(first).take_while(|pending| pending.index <= index);
         let versions: Vec<Version> = newly.map(|pending| pending.version).collect();
         for version in versions {
-            self.count_confirmation(from, version, cx);
+            self.count_acknowledgement(from, version, cx);
         }
     }
 
@@ -493,9 +504,9 @@ impl LeaderFollower {
         let Some(set) = self.in_sync.shared() else { return };
         let others = || set.nodes.iter().filter(|node| **node != self.me);
         let matched = |node: &NodeId| {
-            self.leading.progress.get(node.index()).map_or(0, |progress| progress.matched)
+            self.leading.progress.get(node.index()).map_or(LogIndex(0), |progress| progress.matched)
         };
-        let index = others().map(matched).min().unwrap_or(u64::MAX);
+        let index = others().map(matched).min().unwrap_or(LogIndex(u64::MAX));
         let confirmations = u16::try_from(others().count()).unwrap_or(u16::MAX);
         while let Some(pending) =
             self.leading.unanswered.pop_front_if(|pending| pending.index <= index)
@@ -538,7 +549,7 @@ impl LeaderFollower {
     pub(super) fn entries_refused_by(
         &mut self,
         follower: NodeId,
-        (behind, until): (u64, u64),
+        (behind, until): (LogIndex, LogIndex),
         cx: &mut Context<'_, Self>,
     ) {
         let unanswered = &self.leading.unanswered;
@@ -550,8 +561,8 @@ impl LeaderFollower {
         }
     }
 
-    /// Answers a write as if it had waited long enough, when every follower has either confirmed it or is not there.
-    /// Who hangs may still confirm it, so that is waited for. A write that is sent again later may still get there: its
+    /// Answers a write as if it had waited long enough, when every follower has either acknowledged it or is not there.
+    /// Who hangs may still acknowledge it, so that is waited for. A write that is sent again later may still get there: its
     /// client does not wait for that.
     #[cold]
     fn give_up_if_hopeless(&mut self, version: Version, cx: &mut Context<'_, Self>) {
@@ -564,7 +575,7 @@ impl LeaderFollower {
         let Some(pending) = self.leading.find(version).filter(|pending| !pending.answered) else {
             return;
         };
-        let spoke = |node: &NodeId| refused.contains(*node) || pending.confirmed.contains(*node);
+        let spoke = |node: &NodeId| refused.contains(*node) || pending.acknowledged.contains(*node);
         if !cx.peers().all(|node| spoke(&node)) {
             return;
         }
@@ -595,8 +606,8 @@ impl LeaderFollower {
         }
     }
 
-    /// With resending: remembers what every follower has to confirm.
-    fn expect_confirmations(
+    /// With resending: remembers what every follower has to acknowledge.
+    fn expect_acknowledgements(
         &mut self,
         version: Version,
         payload: &Payload,
@@ -606,25 +617,25 @@ impl LeaderFollower {
         if cx.nodes() == 1 {
             return;
         }
-        if self.leading.unconfirmed.is_empty() {
+        if self.leading.unacknowledged.is_empty() {
             cx.set_timer(Timer::Resend, interval);
         }
         let now = cx.monotonic();
         let oldest_awaited = self.leading.unanswered.front().map(|write| write.version.sequence);
         for follower in cx.peers() {
             let payload = payload.clone();
-            self.leading.unconfirmed.insert((follower, version), payload, now, oldest_awaited);
+            self.leading.unacknowledged.insert((follower, version), payload, now, oldest_awaited);
         }
     }
 
-    /// After a start: what the log has is unconfirmed once more, for what followers confirmed before is forgotten.
+    /// After a start: what the log has is unacknowledged once more, for what followers acknowledged before is forgotten.
     pub(super) fn replicate_all(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
         match self.config.replication {
             Replication::Entry => {
                 for entry in &*self.everything() {
                     let version = entry.stored.version;
-                    self.expect_confirmations(version, &Payload::One(*entry), interval, cx);
+                    self.expect_acknowledgements(version, &Payload::One(*entry), interval, cx);
                 }
             }
             Replication::FullState if self.cannot_write(cx) => {
@@ -634,32 +645,32 @@ impl LeaderFollower {
             Replication::FullState => {
                 let version = self.stamp_apart(cx);
                 let state = self.full_state();
-                self.once_durable(Then::ResendState { version, state }, cx);
+                self.once_durable(Deferred::ResendState { version, state }, cx);
             }
         }
     }
 
-    /// What the leader stores is to be confirmed by everybody, and is sent until it is.
+    /// What the leader stores is to be acknowledged by everybody, and is sent until it is.
     pub(super) fn resend_state(
         &mut self,
         (version, state): (Version, Arc<FullState>),
         cx: &mut Context<'_, Self>,
     ) {
         let Some(interval) = self.config.resend.filter(|_| self.leads()) else { return };
-        self.expect_confirmations(version, &Payload::State(state), interval, cx);
+        self.expect_acknowledgements(version, &Payload::State(state), interval, cx);
     }
 
-    /// Sends every write again that a follower has left unconfirmed for the interval.
+    /// Sends every write again that a follower has left unacknowledged for the interval.
     pub(super) fn resend(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.config.resend else { return };
         if std::mem::take(&mut self.leading.owes_state) {
             self.replicate_all(cx);
         }
         let (now, term) = (cx.monotonic(), self.term());
-        self.leading.unconfirmed.send_due(now, interval, |follower, version, payload| {
+        self.leading.unacknowledged.send_due(now, interval, |follower, version, payload| {
             cx.send(follower, payload.message(term, version));
         });
-        if let Some(oldest) = self.leading.unconfirmed.oldest() {
+        if let Some(oldest) = self.leading.unacknowledged.oldest() {
             cx.set_timer(Timer::Resend, (oldest + interval).since(now));
         }
     }

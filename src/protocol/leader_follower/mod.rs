@@ -2,14 +2,14 @@
 //!
 //! The path of a write: [`Protocol::handle`] takes the request; the leader stamps it with its wall clock, applies
 //! it, sends it to all followers at once, and answers at once (asynchronous), when enough followers have
-//! confirmed (semi-synchronous) or when all have (synchronous). A follower applies what is newer than what it has
-//! (last write wins) and confirms. A write that waits too long is answered anyway and marked degraded, or its
+//! acknowledged (semi-synchronous) or when all have (synchronous). A follower applies what is newer than what it has
+//! (last write wins) and acknowledges. A write that waits too long is answered anyway and marked degraded, or its
 //! outcome is unknown. Nothing repairs a follower that missed a write unless resending or anti-entropy is on, or a
 //! read repairs it.
 //!
 //! Reads are answered by the node asked, from what it has, unless they ask for several replicas. The store lives in memory, and without a write-ahead
 //! log a node that crashes comes back with nothing. With one, what a store takes is written first to the log; under
-//! the policies `fsync` and `group-commit` the leader replicates a write, and a follower confirms it, only when its
+//! the policies `fsync` and `group-commit` the leader replicates a write, and a follower acknowledges it, only when its
 //! record is durable. A write can be read as soon as the node has accepted it, as in stores that apply and then
 //! sync: after a power loss a value that was read, and not yet acknowledged, may be gone. A leader that starts again
 //! sends everything to its followers once more, if resending is on.
@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use crate::config::{Config as Scenario, Names, Operation};
 use crate::history::Failure;
-use crate::id::{KeyId, NodeId, Version};
+use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
 use crate::property::{Promises, SettlesWithin};
 use crate::protocol::{
     Context, DiscardReason, DiskImage, DiskOrigin, FoundList, Input, NodeSnapshot, Observation,
@@ -40,11 +40,11 @@ use crate::protocol::wal::Policy;
 use crate::time::Wall;
 
 use self::ballot::Ballot;
-use self::election::Watch;
+use self::election::FailureDetector;
 use self::in_sync::Membership;
-use self::journal::{Journal, Then};
+use self::journal::{Deferred, Journal};
 use self::leader::Leading;
-use self::log::Log;
+use self::log::ReplicatedLog;
 use self::repair::Coordinating;
 use self::timestamps::Stamping;
 use super::store::Store;
@@ -77,11 +77,13 @@ pub use anti_entropy::{AntiEntropy, RangeDigest};
 pub use checkpoint::Snapshot;
 pub use config::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, Mode, OnAckTimeout,
-    Replication, Tail, Wal, WalOn, WithoutLeader,
+    Replication, Tail, WalOn, WalSettings, WithoutLeader,
 };
 pub use journal::Record;
-pub use log::{LogEntry, Position};
-pub use message::{Entry, FullState, InSync, Installed, Message, StateOrder};
+pub use log::LogEntry;
+pub use message::{
+    Entry, FullState, InSync, Installed, Message, Round, StateOrder, Vote, VoteRequest,
+};
 pub use repair::{Reads, Repair, RepairAnswer};
 pub use timestamps::{TimestampSource, Timestamps};
 
@@ -101,12 +103,12 @@ pub struct LeaderFollower {
     /// Whether there is neither a log nor an election: what a message says is all that there is to do.
     is_plain: bool,
     ballot: Ballot,
-    watch: Watch,
+    detector: FailureDetector,
     in_sync: Membership,
     /// The replicated log, under catch-up by log.
-    log: Log,
+    log: ReplicatedLog,
     /// Up to which index of the replicated log the last checkpoint reaches.
-    checkpointed: u64,
+    checkpointed: LogIndex,
     /// As follower under catch-up by log: entries that came before those that they follow.
     early: BTreeMap<Position, Arc<[LogEntry]>>,
     /// As follower under catch-up by full state: whether it has had the state of the leader that it follows.
@@ -126,14 +128,14 @@ pub struct LeaderFollower {
 pub enum Timer {
     /// Leader: the oldest unanswered write has waited long enough.
     AckTimeout,
-    /// Leader: time to send unconfirmed writes again.
+    /// Leader: time to send unacknowledged writes again.
     Resend,
     /// Buffered log: what was written has been left unsynced for long enough.
     Flush,
     /// Time to send heartbeats.
     Heartbeat,
-    /// Who does not lead: the patience with a silent leader, or with having none, may be at its end.
-    Watch,
+    /// Not the leader: the election timeout may be over.
+    Election,
     /// Leader: time to see who is in sync.
     InSync,
     /// Coordinator: the oldest read of several replicas has waited long enough.
@@ -157,7 +159,7 @@ impl Protocol for LeaderFollower {
         // A node without a log has settings of its own.
         let leads_for_ever = cx.initial_leader() == Some(cx.node());
         let policy = config.wal.policy_on(leads_for_ever);
-        let config = &Config { wal: Wal { policy, ..config.wal }, ..*config };
+        let config = &Config { wal: WalSettings { policy, ..config.wal }, ..*config };
         let (ballot, in_sync) = Ballot::recover(config, disk);
         let forgotten = match disk.origin() {
             DiskOrigin::New => false,
@@ -175,10 +177,10 @@ impl Protocol for LeaderFollower {
             journal: None,
             is_plain: config.wal.policy == Policy::Off && !config.failover.is_on(),
             ballot,
-            watch: Watch::new(cx.nodes()),
+            detector: FailureDetector::new(cx.nodes()),
             in_sync: Membership::boot(config.mode, in_sync, forgotten, cx.nodes()),
-            log: Log::default(),
-            checkpointed: 0,
+            log: ReplicatedLog::default(),
+            checkpointed: LogIndex(0),
             early: BTreeMap::new(),
             joined: false,
             parked: Vec::new(),
@@ -223,7 +225,7 @@ impl Protocol for LeaderFollower {
             Input::Timer(Timer::AntiEntropy) => self.compare_with_next_peer(cx),
             Input::Timer(Timer::Purge) => self.purge(cx),
             Input::Timer(Timer::Heartbeat) => self.heartbeat(cx),
-            Input::Timer(Timer::Watch) => self.watch(cx),
+            Input::Timer(Timer::Election) => self.election_timeout(cx),
             Input::Timer(Timer::InSync) => self.review_in_sync(cx),
             Input::Persisted(ticket, result) => self.persisted(ticket, result, cx),
         }
@@ -231,7 +233,7 @@ impl Protocol for LeaderFollower {
 
     fn snapshot(&self) -> NodeSnapshot {
         NodeSnapshot {
-            term: self.term().into(),
+            term: self.term(),
             leader: self.named_leader(),
             awaits: if self.follows_the_awaited() { None } else { self.awaited() },
             mode: self.config.mode.name(),
@@ -262,13 +264,13 @@ impl LeaderFollower {
     fn start(&mut self, disk: DiskOrigin, has_records: bool, cx: &mut Context<'_, Self>) {
         self.bury_all(cx);
         if self.config.failover.is_on() {
-            return self.take_place(disk == DiskOrigin::New, cx);
+            return self.start_role(disk == DiskOrigin::New, cx);
         }
-        self.ballot.was_in(1);
+        self.ballot.was_in(Term(1));
         self.leader = cx.initial_leader();
-        cx.observe(Observation::Role { role: self.role(), term: 1 });
+        cx.observe(Observation::Role { role: self.role(), term: Term(1) });
         if self.leads() && has_records && self.config.resend.is_some() {
-            self.once_durable(Then::ReplicateAll, cx);
+            self.once_durable(Deferred::ReplicateAll, cx);
         }
     }
 
@@ -298,7 +300,7 @@ impl LeaderFollower {
     }
 
     /// Whether a log is kept and its disk is full. The node lives on: it answers reads, refuses writes, and as
-    /// follower takes in nothing that it could not confirm.
+    /// follower takes in nothing that it could not acknowledge.
     #[inline]
     fn cannot_write(&self, cx: &Context<'_, Self>) -> bool {
         self.journal.is_some() && cx.disk_is_full()
@@ -322,10 +324,10 @@ impl LeaderFollower {
         if self.is_plain {
             match message {
                 Message::Replicate { entry, .. } => {
-                    self.take(entry, cx);
+                    self.apply_and_log(entry, cx);
                     return self.acknowledge(from, entry.stored.version, cx);
                 }
-                Message::Ack { version, .. } => return self.confirmed(from, version, cx),
+                Message::Ack { version, .. } => return self.acknowledged(from, version, cx),
                 other => return self.receive_any(from, other, cx),
             }
         }
@@ -342,18 +344,18 @@ impl LeaderFollower {
             Message::AntiEntropy(message) => return self.receive_anti_entropy(from, message, cx),
             _ => {}
         }
-        if self.config.failover.is_on() && !self.admit(from, &message, cx) {
+        if self.config.failover.is_on() && !self.accept_term(from, &message, cx) {
             return;
         }
         let version = match message {
-            Message::Ack { version, .. } => return self.confirmed(from, version, cx),
+            Message::Ack { version, .. } => return self.acknowledged(from, version, cx),
             Message::Replicate { entry, .. } => {
-                self.take(entry, cx);
+                self.apply_and_log(entry, cx);
                 entry.stored.version
             }
             Message::ReplicateMany { version, entries, .. } => {
                 for entry in &*entries {
-                    self.take(*entry, cx);
+                    self.apply_and_log(*entry, cx);
                 }
                 if entries.is_empty() {
                     self.note_apart(version, cx);
@@ -361,8 +363,8 @@ impl LeaderFollower {
                 version
             }
             Message::State { term, version, state } => {
-                let (life, sequence) = (state.life.nanos(), version.sequence);
-                let order = StateOrder { term, leader: from, life, sequence };
+                let (incarnation, sequence) = (state.incarnation.nanos(), version.sequence);
+                let order = StateOrder { term, leader: from, incarnation, sequence };
                 self.take_state(from, (order, version.timestamp), &state.entries, cx);
                 if self.config.timestamps.source == TimestampSource::Hybrid {
                     // It is above all that the leader has seen, and the state need not show that.
@@ -375,7 +377,7 @@ impl LeaderFollower {
         if self.need_not_wait(cx) {
             self.acknowledge(from, version, cx);
         } else {
-            self.once_durable(Then::Acknowledge { to: from, version }, cx);
+            self.once_durable(Deferred::Acknowledge { to: from, version }, cx);
         }
     }
 
@@ -383,8 +385,8 @@ impl LeaderFollower {
     fn receive_rare(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
         match message {
             Message::Heartbeat { leads, last, .. } => self.compare(from, (leads, last), cx),
-            Message::RequestVote { term, last, pre } => self.vote(from, (term, last, pre), cx),
-            Message::Vote { term, granted, pre } => self.voted(from, (term, granted, pre), cx),
+            Message::RequestVote(request) => self.vote(from, request, cx),
+            Message::Vote(vote) => self.voted(from, vote, cx),
             Message::Join { .. } => self.admit_follower(from, cx),
             Message::Append { previous, entries, .. } => {
                 self.take_entries(from, (previous, entries), cx);
@@ -465,7 +467,7 @@ impl LeaderFollower {
         }
         self.store.clear();
         self.log_record(self.term(), || Record::Clear, cx);
-        self.once_durable(Then::Cleared(request), cx);
+        self.once_durable(Deferred::Cleared(request), cx);
     }
 
     fn answer_clear(request: RequestId, cx: &mut Context<'_, Self>) {

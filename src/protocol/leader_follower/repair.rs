@@ -2,7 +2,7 @@
 //!
 //! The coordinator asks every other node what it holds, and as soon as enough have answered, itself included, takes
 //! the newest by last write wins. With repair it writes that to those among them that hold something older, the
-//! leader too, and answers when they have confirmed it or, if so configured, before. Without waiting, a later read of
+//! leader too, and answers when they have acknowledged it or, if so configured, before. Without waiting, a later read of
 //! other replicas may find the older value again; without repair too.
 //!
 //! A coordinator does not know whether the write that it finds newest was ever acknowledged: a repair finishes the
@@ -19,7 +19,7 @@ use crate::protocol::{
 use crate::time::{Span, Time};
 
 use super::config::Defect;
-use super::journal::{Record, Then};
+use super::journal::{Deferred, Record};
 use super::message::{Entry, Message, STAMP, entry_text};
 use super::{LeaderFollower, Timer};
 
@@ -35,7 +35,7 @@ pub struct Reads {
 /// When a coordinator answers a read that repairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RepairAnswer {
-    /// Once the stale replicas have confirmed the newest value.
+    /// Once the stale replicas have acknowledged the newest value.
     AfterRepair,
     /// At once; the repair goes on behind.
     BeforeRepair,
@@ -155,7 +155,7 @@ struct Reading {
     quorum: ReadQuorum,
     /// What each replica holds that has answered, in the order of the answers.
     answers: Vec<(NodeId, Option<Entry>)>,
-    /// Once enough have answered: what the client is to be told, and the stale replicas that have not confirmed.
+    /// Once enough have answered: what the client is to be told, and the stale replicas that have not acknowledged.
     repairing: Option<(Reply, NodeSet)>,
     /// The replicas whose processes are not there.
     refused: NodeSet,
@@ -229,7 +229,7 @@ impl LeaderFollower {
                 let element = |key| Some(Entry::element(key, *stored));
                 self.replica_answers((from, read), element, cx);
             }
-            // A node that cannot write does not confirm.
+            // A node that cannot write does not acknowledge.
             Repair::Write { .. } if self.cannot_write(cx) => {}
             Repair::Write { read, entry } => self.take_repair((from, read), *entry, cx),
             Repair::Written { read } => self.repaired(from, read, cx),
@@ -339,7 +339,7 @@ impl LeaderFollower {
         }
     }
 
-    /// Takes what a read found newest, and confirms it to the coordinator once that is durable.
+    /// Takes what a read found newest, and acknowledges it to the coordinator once that is durable.
     fn take_repair(
         &mut self,
         (coordinator, read): (NodeId, RequestId),
@@ -353,9 +353,9 @@ impl LeaderFollower {
         if is_repaired && self.config.defects.has(Defect::RepairIgnoresStamps) {
             self.overwrite(entry, cx);
         } else if is_repaired {
-            self.take(entry, cx);
+            self.apply_and_log(entry, cx);
         }
-        self.once_durable(Then::Repaired { coordinator, read }, cx);
+        self.once_durable(Deferred::Repaired { coordinator, read }, cx);
     }
 
     /// Puts a write in the place of what the key holds, be it newer.
@@ -376,7 +376,7 @@ impl LeaderFollower {
     }
 
     /// A repair is durable here: its coordinator is told.
-    pub(super) fn confirm_repair(
+    pub(super) fn acknowledge_repair(
         &mut self,
         coordinator: NodeId,
         read: RequestId,

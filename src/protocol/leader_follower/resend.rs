@@ -1,7 +1,7 @@
-//! The leader's memory of what followers have not confirmed, for sending it again.
+//! The leader's memory of what followers have not acknowledged, for sending it again.
 //!
 //! To each follower at most one write of a key, and one full state, is to be sent again: the newest. A follower that
-//! confirms it has no use for the older ones any more, so its confirmation counts for them as well.
+//! acknowledges it has no use for the older ones any more, so its acknowledgement counts for them as well.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,9 +10,9 @@ use crate::time::{Span, Time};
 
 use super::leader::Payload;
 
-/// What each follower has not confirmed.
+/// What each follower has not acknowledged.
 #[derive(Debug, Default)]
-pub(super) struct Unconfirmed {
+pub(super) struct Unacknowledged {
     sent: BTreeMap<(NodeId, Version), Sent>,
     /// The same, by the time it was last sent.
     by_time: BTreeSet<(Time, NodeId, Version)>,
@@ -37,7 +37,7 @@ struct Sent {
 }
 
 impl Payload {
-    /// `None`: as many keys as a clear has; it stays until it is confirmed.
+    /// `None`: as many keys as a clear has; it stays until it is acknowledged.
     fn subject(&self) -> Option<Subject> {
         match self {
             Self::One(entry) if !entry.element => Some(Subject::Key(entry.key)),
@@ -47,12 +47,12 @@ impl Payload {
     }
 }
 
-impl Unconfirmed {
+impl Unacknowledged {
     pub(super) fn is_empty(&self) -> bool {
         self.sent.is_empty()
     }
 
-    /// How many writes each follower has not confirmed that lacks any.
+    /// How many writes each follower has not acknowledged that lacks any.
     pub(super) fn of_each_follower(&self) -> BTreeMap<NodeId, usize> {
         self.sent.keys().fold(BTreeMap::new(), |mut counts, (follower, _)| {
             *counts.entry(*follower).or_default() += 1;
@@ -93,7 +93,7 @@ impl Unconfirmed {
         self.by_time.insert((at, follower, version));
     }
 
-    /// A follower has confirmed a write: the older ones that this confirms too.
+    /// A follower has acknowledged a write: the older ones that this acknowledges too.
     pub(super) fn remove(&mut self, follower: NodeId, version: Version) -> VecDeque<Version> {
         let Some(sent) = self.sent.remove(&(follower, version)) else { return VecDeque::new() };
         self.by_time.remove(&(sent.at, follower, version));

@@ -6,7 +6,7 @@
 //! - **clients**: every attempt of the operation that a client has in hand, with the pauses between, and the scripted
 //!   operations that wait behind it;
 //! - **waits of nodes**: `ack-timeout` and the timeout of reads of several replicas, of an attempt made last;
-//! - **an election**: the patience with a silent leader, and as many rounds as votes may be split, lost, or asked for
+//! - **an election**: the election timeout, and as many rounds as votes may be split, lost, or asked for
 //!   by a node that lacks writes;
 //! - **replication**: the interval of resending or of heartbeats as often as messages may be lost, and with
 //!   anti-entropy every node in turn with every other, and as often again for what that brought.
@@ -234,7 +234,7 @@ impl<'a> Settling<'a> {
             return Ok(1);
         }
         let majority = nodes / 2 + 1;
-        // Who stands next has to hear of the first before its own patience ends.
+        // Who stands next has to hear of the first before its own election timeout ends.
         let lead = plus(plus(self.usual_hop, self.vote_sync()), Span::from_nanos(1)).nanos();
         let jitter = self.config.failover.jitter.nanos();
         if lead >= jitter {

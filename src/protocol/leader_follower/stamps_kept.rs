@@ -9,7 +9,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::config::{
-    CatchUp, Config, Defects, Deletes, Failover, Mode, OnAckTimeout, Replication, Wal,
+    CatchUp, Config, Defects, Deletes, Failover, Mode, OnAckTimeout, Replication, WalSettings,
 };
 use super::repair::{Reads, Repair, RepairAnswer};
 use super::timestamps::{TimestampSource, Timestamps};
@@ -205,7 +205,7 @@ fn play(bench: &mut Bench, step: &Step) {
     let times = |entries: &[Entry]| -> Vec<i64> {
         entries.iter().map(|entry| entry.stored.version.timestamp).collect()
     };
-    let log = |term: u32, entries: &[Entry]| -> Arc<[LogEntry]> {
+    let log = |term: Term, entries: &[Entry]| -> Arc<[LogEntry]> {
         entries.iter().map(|entry| LogEntry { term, entry: *entry }).collect()
     };
     match step.clone() {
@@ -221,9 +221,9 @@ fn play(bench: &mut Bench, step: &Step) {
         }
         Step::Cut(index, entries) if is_ordered => {
             let last = bench.node().log.last().index;
-            let Some(previous) = bench.node().log.at(index.min(last)) else { return };
-            let all = log(term + 1, &entries);
-            let message = Message::Append { term: term + 1, previous, entries: all };
+            let Some(previous) = bench.node().log.at(LogIndex(index).min(last)) else { return };
+            let all = log(term.next(), &entries);
+            let message = Message::Append { term: term.next(), previous, entries: all };
             bench.hear(message, times(&entries));
         }
         Step::Clear(entries) if !is_ordered => {
@@ -235,7 +235,7 @@ fn play(bench: &mut Bench, step: &Step) {
             bench.hear(Message::ReplicateMany { term, version, entries }, timestamps);
         }
         Step::State(entries, seen) if is_ordered => {
-            let position = Position { term, index: bench.node().log.last().index + 3 };
+            let position = Position { term, index: bench.node().log.last().index.plus(3) };
             let timestamps = [times(&entries), vec![seen]].concat();
             let state = Arc::new(Installed { entries: entries.into(), seen: Some(seen) });
             bench.hear(Message::Install { term, position, state }, timestamps);
@@ -246,7 +246,7 @@ fn play(bench: &mut Bench, step: &Step) {
             let seen = times(&entries).into_iter().fold(seen, i64::max);
             let version = Version { timestamp: seen, node: OTHER, sequence: bench.steps };
             let timestamps = [times(&entries), vec![seen]].concat();
-            let state = Arc::new(FullState { life: Time::ZERO, entries: entries.into() });
+            let state = Arc::new(FullState { incarnation: Time::ZERO, entries: entries.into() });
             bench.hear(Message::State { term, version, state }, timestamps);
         }
         Step::Offer(entries) if bench.leads && bench.config.failover.is_on() => {
@@ -325,7 +325,7 @@ fn a_config() -> impl Strategy<Value = Config> {
         Just(Policy::GroupCommit),
         Just(Policy::Buffered { sync_every: Span::from_millis(1) }),
     ];
-    let wal = (policy, proptest::option::of(1..4_u32)).prop_map(|(policy, every)| Wal {
+    let wal = (policy, proptest::option::of(1..4_u32)).prop_map(|(policy, every)| WalSettings {
         policy,
         checkpoint_every: every.and_then(NonZeroU32::new),
         on: WalOn::All,

@@ -123,7 +123,7 @@ impl LeaderFollower {
             }
             TimestampSource::Client => rounded(self.stamping.client, resolution),
             TimestampSource::TermSequence => {
-                (u64::from(self.term()) << 32 | u64::from(sequence)).cast_signed()
+                (u64::from(self.term().0) << 32 | u64::from(sequence)).cast_signed()
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{KeyId, NodeId, Value, Version};
+use crate::id::{KeyId, NodeId, Term, Value, Version};
 use crate::protocol::{DiscardReason, Role, Stored};
 use crate::time::Time;
 
@@ -36,7 +36,7 @@ type Write = (Version, Option<Value>);
 #[derive(Debug, Default)]
 struct Replica {
     /// The term that it leads.
-    leads: Option<u64>,
+    leads: Option<Term>,
     down: bool,
     held: BTreeMap<KeyId, BTreeSet<Write>>,
     /// What it took at an instant: when it drops the write that this replaced, this stays.
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_follower_lacks_what_the_leader_applied_and_no_later_write_of_the_key_covers() {
         use HappeningKind::{Down, Role as Took, Up};
-        let leads = Took { role: Role::Leader, term: 1 };
+        let leads = Took { role: Role::Leader, term: Term(1) };
         let lags = play(&[
             (1, 0, leads),
             (2, 0, applied(0, 1)),
@@ -250,7 +250,7 @@ mod tests {
         use HappeningKind::{Discarded, Role as Took};
         let (key, reason) = (KeyId(0), DiscardReason::Replaced);
         let lags = play(&[
-            (1, 0, Took { role: Role::Leader, term: 1 }),
+            (1, 0, Took { role: Role::Leader, term: Term(1) }),
             (2, 1, applied(0, 8)),
             (3, 1, applied(0, 9)),
             (4, 0, applied(0, 5)),
@@ -265,9 +265,9 @@ mod tests {
     fn who_wins_the_higher_term_is_the_measure() {
         use HappeningKind::Role as Took;
         let lags = play(&[
-            (1, 0, Took { role: Role::Leader, term: 1 }),
+            (1, 0, Took { role: Role::Leader, term: Term(1) }),
             (2, 0, applied(0, 1)),
-            (3, 1, Took { role: Role::Leader, term: 2 }),
+            (3, 1, Took { role: Role::Leader, term: Term(2) }),
             (4, 1, applied(1, 2)),
         ]);
         assert_eq!(lags[0], [(0, None), (3, Some(0)), (4, Some(1))]);

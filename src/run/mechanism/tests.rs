@@ -1,7 +1,7 @@
 //! The classifier on lives written by hand.
 
 use super::*;
-use crate::id::{KeyId, OpId, Value, Version};
+use crate::id::{KeyId, OpId, Term, Value, Version};
 use crate::protocol::{Over, RequestId, Role, Stored};
 use crate::sim::TargetEffect;
 
@@ -96,7 +96,7 @@ impl Life {
 
     fn led(mut self, node: NodeId, from: u64, until: u64) -> Self {
         let [from, until] = [from, until].map(Time::from_nanos);
-        self.leaderships.push(Leadership { term: 1, node, from, until: Some(until) });
+        self.leaderships.push(Leadership { term: Term(1), node, from, until: Some(until) });
         self
     }
 

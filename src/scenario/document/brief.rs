@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::{LISTS, decode, items, items_mut, leaves_of, node, remove};
+use super::decode::{decode, node};
+use super::table::{LISTS, find, is_list, items, items_mut, leaves_of, remove};
 use crate::config::Config;
 use crate::scenario::Registry;
-use crate::scenario::faults::ACTIONS;
 use crate::scenario::fuzz::Fuzz;
 use crate::scenario::names::ids_of;
-use crate::scenario::script::OPERATIONS;
 use crate::scenario::tree::{Node, Tree};
+use crate::scenario::words::{ACTIONS, OPERATIONS};
 
 /// The file, brief; as it is when it does not decode.
 pub(super) fn brief(file: &Table, registry: &Registry) -> Table {
@@ -176,7 +176,7 @@ fn parent(path: &[String]) -> &[String] {
 
 /// The settings outside lists.
 fn settings(file: &Table) -> Vec<Vec<String>> {
-    let of_list = |path: &[String]| super::is_list(path);
+    let of_list = |path: &[String]| is_list(path);
     let mut found = Vec::new();
     leaves_of(file, &mut Vec::new(), &|path, _| path != ["fuzz", "settings"], &mut found);
     found.retain(|path| !of_list(path) && *path != ["fuzz", "settings"]);
@@ -213,7 +213,7 @@ fn classes(file: &Table) -> Vec<Class> {
             let shape = paths.concat();
             let is_cut = |path: &&Vec<String>| !is_needed(list, path) && **path != ["id"];
             for path in paths.iter().filter(is_cut) {
-                let value = super::find(item, path).map(Value::to_string);
+                let value = find(item, path).map(Value::to_string);
                 let key = (list, path.clone(), shape.clone(), value);
                 classes.entry(key).or_default().push(place);
             }

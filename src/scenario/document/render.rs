@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use toml::{Table, Value};
 
-use super::{LISTS, is_distribution};
+use super::table::{LISTS, is_distribution};
 
 /// The text.
 pub(super) fn render(file: &Table) -> String {

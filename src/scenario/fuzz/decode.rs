@@ -8,10 +8,9 @@ use super::{Choice, Fuzz, Kind};
 use crate::rng::Probability;
 use crate::scenario::decode::{Element, TableDecoder};
 use crate::scenario::diagnostics::{Loc, Problem, Sink, Sources};
-use crate::scenario::document::value_of;
-use crate::scenario::script::Frame;
+use crate::scenario::frame::Frame;
 use crate::scenario::set::{self, Segment};
-use crate::scenario::tree::{Entry, Node, Tree};
+use crate::scenario::tree::{Entry, Node, Tree, value_of};
 use crate::scenario::units;
 use crate::time::Span;
 

@@ -4,18 +4,19 @@ use std::num::NonZeroU32;
 
 use serde_json::json;
 
-use crate::protocol::leader_follower::{Wal, WalOn};
+use crate::protocol::leader_follower::{WalOn, WalSettings};
 use crate::protocol::wal::Policy;
 use crate::scenario::{TableDecoder, word_for};
 use crate::time::Span;
 
 /// What holds when the table is not there.
-pub(super) const DEFAULT: Wal = Wal { policy: Policy::Off, checkpoint_every: None, on: WalOn::All };
+pub(super) const DEFAULT: WalSettings =
+    WalSettings { policy: Policy::Off, checkpoint_every: None, on: WalOn::All };
 
 const ON: [(&str, WalOn); 2] = [("all", WalOn::All), ("leader", WalOn::Leader)];
 
 /// Reads the table.
-pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Wal> {
+pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<WalSettings> {
     let buffered = Policy::Buffered { sync_every: Span::from_secs(1) };
     let words = [Policy::Off, buffered, Policy::Fsync, Policy::GroupCommit];
     let words = words.map(|policy| (policy.name(), policy));
@@ -52,11 +53,11 @@ pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Wal> {
         }
         (policy, _) => policy,
     };
-    Some(Wal { policy, checkpoint_every: checkpoint_every?, on: on? })
+    Some(WalSettings { policy, checkpoint_every: checkpoint_every?, on: on? })
 }
 
 /// Writes it back.
-pub(super) fn encode(wal: &Wal) -> toml::Table {
+pub(super) fn encode(wal: &WalSettings) -> toml::Table {
     let mut table = toml::Table::new();
     table.insert("policy".to_owned(), wal.policy.name().into());
     if let Policy::Buffered { sync_every } = wal.policy {

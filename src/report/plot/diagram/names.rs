@@ -1,5 +1,6 @@
 //! What is written beside the shapes of a diagram, each where nothing else is yet.
 
+use crate::id::Term;
 use crate::report::plot::canvas::{Across, Along, Area, Lettering, Point, Stroke, at};
 use crate::report::plot::lettering::{Weight, text_width};
 use crate::report::plot::style::{AXIS, GREEN, INK, ORANGE, SMALL, VERMILLION, WHITE};
@@ -110,7 +111,7 @@ impl Sketch<'_> {
                 continue;
             }
             let (text, color) = match spell.life {
-                Life::Leads(0) => ("leads".to_owned(), GREEN),
+                Life::Leads(Term(0)) => ("leads".to_owned(), GREEN),
                 Life::Leads(term) => (format!("leads term {term}"), GREEN),
                 Life::Down => ("down".to_owned(), VERMILLION),
                 Life::Paused => ("paused".to_owned(), AXIS),

@@ -1,0 +1,41 @@
+//! The words of scenario files that several parts of this layer read or write.
+
+use crate::config::{FaultAction, Milestone, Target, Ties};
+use crate::id::MAX_NODES;
+
+/// The most nodes, in the type of [`crate::config::Cluster::nodes`].
+pub(super) const NODES: u16 = MAX_NODES as u16;
+
+/// The order of simultaneous events.
+pub(super) const TIES: [(&str, Ties); 2] = [("causal", Ties::Causal), ("random", Ties::Random)];
+
+/// The keys of a distribution's table, of which one is given.
+pub(super) const VARIANTS: [&str; 7] =
+    ["constant", "uniform", "exponential", "lognormal", "pareto", "mixture", "quantiles"];
+
+/// What a scripted operation may be; one is given.
+pub(super) const OPERATIONS: [&str; 7] =
+    ["put", "get", "delete", "list", "read-all", "clear", "append"];
+
+/// What a fault may do; one is given.
+pub(super) const ACTIONS: [&str; 22] = FaultAction::KINDS;
+
+/// Descriptions of nodes that are resolved when a fault starts.
+pub(super) const TARGETS: [(&str, Target); 6] = [
+    ("leader", Target::Leader),
+    ("follower", Target::Follower),
+    ("lowest-id", Target::LowestId),
+    ("highest-id", Target::HighestId),
+    ("majority", Target::Majority),
+    ("all", Target::All),
+];
+
+/// What a fault may be tied to; one is given.
+pub(super) const MILESTONES: [(&str, Milestone); 6] = [
+    ("elected", Milestone::Elected),
+    ("appends", Milestone::Appends),
+    ("persists", Milestone::Persists),
+    ("acknowledges", Milestone::Acknowledges),
+    ("receives", Milestone::Receives(None)),
+    ("restarts", Milestone::Restarts),
+];

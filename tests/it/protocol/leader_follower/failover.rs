@@ -1,0 +1,596 @@
+//! Elections and the in-sync set, in short stories.
+
+use splitbrain::run::{QueueKind, RunOptions, RunResult};
+use splitbrain::scenario::{Registry, Scenario};
+
+fn play(scenario: &str) -> RunResult {
+    let scenario = Scenario::parse("failover.toml", scenario.as_bytes(), &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let run = |queue| scenario.run(1, RunOptions { queue, ..RunOptions::default() });
+    let (result, other) = (run(QueueKind::Calendar), run(QueueKind::Heap));
+    assert_eq!(result.digest, other.digest, "the queues differ");
+    result
+}
+
+fn all_met(result: &RunResult) {
+    let unmet: Vec<_> = result.expectations.iter().filter(|one| !one.met).collect();
+    assert!(unmet.is_empty(), "{unmet:?}");
+}
+
+/// Two followers have everything and nothing is written for ten times the lag; then one of them is gone for as long.
+#[test]
+fn a_follower_of_an_idle_leader_stays_in_sync_until_it_is_gone() {
+    all_met(&play(
+        r#"
+duration = "5s"
+cluster.nodes = 3
+protocol.leader-follower.mode = "in-sync"
+protocol.leader-follower.wal.policy = "fsync"
+protocol.leader-follower.in-sync = { min = 3, lag = "200ms" }
+network.delay = "5ms"
+disk.sync = "1ms"
+operation = [
+    { at = "2s", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "2 of 2" } },
+    { at = "3s", client = "u", put = { key = "k", value = "2" }, expect = { status = "fail", error = "too-few-in-sync" } },
+]
+fault = [{ at = "2500ms", for = "1s", crash = "n3" }]
+
+[protocol.leader-follower.failover]
+election = "lowest-id"
+catch-up = "log"
+heartbeat = "50ms"
+timeout = "150ms"
+"#,
+    ));
+}
+
+/// n1 is cut off with a write that nobody else has; of the others it is a follower whose heartbeat comes through first.
+#[test]
+fn by_newest_timestamp_a_leader_takes_over_from_whoever_tells_it_of_older_writes() {
+    all_met(&play(
+        r#"
+duration = "3s"
+cluster.nodes = 5
+network.delay = "5ms"
+operation = [
+    { at = "500ms", client = "u", put = { key = "k", value = "newest", to = "n1" }, expect = { status = "ok" } },
+]
+fault = [
+    { at = "200ms", for = "1s", isolate = "n1" },
+    { at = "1200ms", for = "60ms", block = { from = "n2", to = "n1" } },
+]
+expect.state = [
+    { at = "1100ms", node = "n2", role = "leader", term = 2 },
+    { at = "1400ms", node = "n1", role = "leader", term = 3 },
+    { at = "2s", node = "n2", role = "follower", leader = "n1", key = "k", value = "newest" },
+]
+
+[protocol.leader-follower.failover]
+election = "newest-timestamp"
+heartbeat = "50ms"
+timeout = "150ms"
+"#,
+    ));
+}
+
+/// The bully: n3 has the highest id, so it leads although n2 is tired of the silence at the same time; and when n3 comes
+/// back after a crash it takes over again.
+#[test]
+fn by_highest_id_the_highest_leads_and_takes_over_when_it_comes_back() {
+    all_met(&play(
+        r#"
+duration = "5s"
+cluster.nodes = 3
+network.delay = "5ms"
+fault = [
+    { at = "1s", for = "3s", crash = "n1" },
+    { at = "2s", for = "1s", crash = "n3" },
+]
+expect.state = [
+    { at = "1900ms", node = "n3", role = "leader" },
+    { at = "1900ms", node = "n2", role = "follower", leader = "n3" },
+    { at = "2900ms", node = "n2", role = "leader" },
+    { at = "3900ms", node = "n3", role = "leader" },
+    { at = "3900ms", node = "n2", role = "follower", leader = "n3" },
+    { at = "4900ms", node = "n1", role = "follower", leader = "n3" },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "highest-id", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// While nobody leads a write is refused, or waits until somebody does.
+#[test]
+fn without_a_leader_a_write_is_refused_or_waits() {
+    for (without_leader, expect) in [
+        ("refuse", r#"{ status = "fail", error = "no-leader", within = "1ms" }"#),
+        ("wait", r#"{ status = "ok", after = "100ms", within = "300ms" }"#),
+    ] {
+        all_met(&play(&format!(
+            r#"
+duration = "3s"
+cluster = {{ nodes = 3, initial-leader = "none" }}
+network.delay = "5ms"
+operation = [
+    {{ at = "20ms", client = "u", put = {{ key = "k", value = "1", to = "n1" }}, expect = {expect} }},
+]
+
+[protocol.leader-follower.failover]
+election = "lowest-id"
+heartbeat = "50ms"
+timeout = "150ms"
+without-leader = "{without_leader}"
+"#,
+        )));
+    }
+}
+
+/// n1 is cut off with a write that nobody else has. When it comes back as a follower, that tail is gone or merged, and
+/// where a log decides it is cut off or offered as much as where a full state does.
+#[test]
+fn the_tail_of_a_leader_that_comes_back_is_gone_or_merged() {
+    for catch_up in ["full-state", "log"] {
+        for (tail, found) in [("discard", "absent = true"), ("merge", r#"value = "alone""#)] {
+            all_met(&play(&format!(
+                r#"
+duration = "3s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    {{ at = "200ms", client = "u", put = {{ key = "k", value = "alone", to = "n1" }}, expect = {{ status = "ok" }} }},
+    {{ at = "2s", client = "u", get = {{ key = "k", from = "n1" }}, expect = {{ {found} }} }},
+    {{ at = "2s", client = "v", get = {{ key = "k", from = "n3" }}, expect = {{ {found} }} }},
+]
+fault = [{{ at = "100ms", for = "1s", isolate = "n1" }}]
+expect.convergence = "valid"
+
+[protocol.leader-follower.failover]
+election = "lowest-id"
+heartbeat = "50ms"
+timeout = "150ms"
+catch-up = "{catch_up}"
+tail = "{tail}"
+"#,
+            )));
+        }
+    }
+}
+
+/// n3 is gone, and n2 asks n1 for its vote while the disk of n1 is full: n1 says nothing. The request comes a second
+/// time when there is room again; a vote that it wins then is known to n1 after a crash.
+#[test]
+fn a_ballot_that_a_full_disk_refused_is_written_before_it_is_told() {
+    let text = r#"
+duration = "1s"
+cluster = { nodes = 3, initial-leader = "n3" }
+network.delay = "5ms"
+network.link = [
+    { from = "n3", to = "n1", delay = "60ms" },
+    { from = "n2", to = "n1", delay = { uniform = ["1ms", "100ms"] }, duplication = "100%" },
+]
+disk.sync = "1ms"
+fault = [
+    { at = "200ms", crash = "n3", forever = true },
+    { at = "310ms", for = "55ms", disk-full = "n1" },
+    { at = "480ms", isolate = "n1" },
+    { at = "490ms", for = "1ms", crash = "n1" },
+]
+expect.state = [
+    { at = "479ms", node = "n2", role = "leader", term = 2 },
+    { at = "500ms", node = "n1", term = 2 },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
+"#;
+    let scenario = Scenario::parse("failover.toml", text.as_bytes(), &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let mut elected = 0;
+    for seed in 0..40 {
+        let result = scenario.run(seed, RunOptions::default());
+        let [leads, in_term, remembers] = &result.expectations[..] else { panic!("of three") };
+        let is_elected = leads.met && in_term.met;
+        elected += u32::from(is_elected);
+        assert!(!is_elected || remembers.met, "seed {seed}: {remembers:?}");
+    }
+    assert!((10..40).contains(&elected), "{elected}");
+}
+
+/// n2 leads term 2 while n3 is down. When n2 dies and n3 comes back, still in term 1, its pre-vote is all that n1 needs.
+#[test]
+fn a_pre_vote_counts_from_a_voter_in_a_lower_term() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+fault = [
+    { at = "100ms", for = "920ms", crash = "n3" },
+    { at = "200ms", for = "50ms", crash = "n1" },
+    { at = "1s", for = "900ms", crash = "n2" },
+]
+expect.state = [
+    { at = "990ms", node = "n2", role = "leader", term = 2 },
+    { at = "1030ms", node = "n3", role = "candidate", term = 1 },
+    { at = "1200ms", node = "n1", role = "leader", term = 3 },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", pre-vote = true, heartbeat = "50ms", timeout = "150ms", jitter = "0ms" }
+"#,
+    ));
+}
+
+/// n1 comes back from a checkpoint and sends n3, which was away, its state; that is slow, and a later state with one
+/// more write overtakes it.
+#[test]
+fn a_state_that_comes_late_does_not_undo_a_later_one() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "200ms", client = "u", put = { key = "k", value = "old" }, expect = { status = "ok" } },
+    { at = "630ms", client = "u", put = { key = "k", value = "new" }, expect = { status = "ok" } },
+]
+fault = [
+    { at = "100ms", for = "490ms", crash = "n3" },
+    { at = "400ms", for = "50ms", crash = "n1" },
+]
+change = [
+    { at = "607ms", set = { "network.link" = [{ from = "n1", to = "n3", delay = "305ms" }] } },
+    { at = "617ms", set = { "network.link" = [] } },
+]
+expect.state = [
+    { at = "629ms", node = "n3", key = "k", absent = true },
+    { at = "914ms", node = "n3", key = "k", value = "new" },
+    { at = "916ms", node = "n3", key = "k", value = "new" },
+]
+
+[protocol.leader-follower]
+wal = { policy = "fsync", checkpoint-every = 1 }
+failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// n3 is gone. n1 has been writing down an entry for long when n2 asks it for its vote, and its disk is full by then. That
+/// the entry is durable says nothing of the vote.
+#[test]
+fn a_vote_that_a_full_disk_refused_is_not_told_when_something_else_is_durable() {
+    all_met(&play(
+        r#"
+duration = "1s"
+cluster = { nodes = 3, initial-leader = "n3" }
+network.delay = "5ms"
+network.link = [{ from = "n3", to = "n1", delay = "60ms" }]
+disk.sync = "1ms"
+operation = [{ at = "190ms", client = "u", put = { key = "k", value = "1" } }]
+fault = [
+    { at = "200ms", for = "700ms", crash = "n3" },
+    { at = "240ms", for = "200ms", slow-disk = { node = "n1", by = "150ms" } },
+    { at = "310ms", for = "140ms", disk-full = "n1" },
+]
+expect.state = [
+    { at = "440ms", node = "n2", role = "candidate", term = 2 },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
+"#,
+    ));
+}
+
+/// A write reaches n3 within the state that n3 asked for, and its confirmation reaches n1 long before the write is
+/// durable there.
+#[test]
+fn a_confirmation_that_comes_before_the_leader_waits_for_it_counts() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "200ms", client = "u", put = { key = "k", value = "old", w = 1 } },
+    { at = "608ms", client = "u", put = { key = "k", value = "new" }, expect = { status = "ok", confirmations = "2 of 2", within = "100ms" } },
+]
+fault = [
+    { at = "100ms", for = "490ms", crash = "n3" },
+    { at = "400ms", for = "50ms", crash = "n1" },
+    { at = "600ms", for = "60ms", slow-disk = { node = "n1", by = "50ms" } },
+]
+
+[protocol.leader-follower]
+mode = "sync"
+ack-timeout = "500ms"
+wal = { policy = "fsync", checkpoint-every = 1 }
+failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// n1 knows of no leader and can reach nobody. One client turns to the next node for its next operation, the other asks n1
+/// for ever.
+#[test]
+fn a_client_that_is_told_of_no_leader_asks_the_next_node_if_it_is_to() {
+    all_met(&play(
+        r#"
+duration = "3s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "1s", client = "u", put = { key = "k", value = "1" }, ask-next = true, expect = { error = "no-leader" } },
+    { at = "1100ms", client = "u", put = { key = "k", value = "2" }, expect = { status = "ok" } },
+    { at = "1s", client = "v", put = { key = "k", value = "3" }, expect = { error = "no-leader" } },
+    { at = "1100ms", client = "v", put = { key = "k", value = "4" }, expect = { error = "no-leader" } },
+]
+fault = [
+    { at = "90ms", for = "1800ms", isolate = "n1" },
+    { at = "100ms", for = "50ms", crash = "n1" },
+]
+
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }
+"#,
+    ));
+}
+
+/// n3 falls behind and comes back; then n1 does, and n2, which has another write by then, is gone when n1 comes back. n1
+/// believes that it is in sync, until n3 tells it.
+#[test]
+fn a_node_that_fell_out_of_sync_does_not_lead_before_it_has_caught_up() {
+    all_met(&play(
+        r#"
+duration = "4s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "550ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2", after = "150ms", within = "400ms" } },
+    { at = "1400ms", client = "u", put = { key = "k", value = "2" }, expect = { status = "ok", confirmations = "2 of 2", within = "15ms" } },
+    { at = "2300ms", client = "v", put = { key = "k", value = "3", to = "n2" }, expect = { status = "ok", confirmations = "1 of 2", within = "15ms" } },
+    { at = "3s", client = "w", get = { key = "k", from = "n1" }, expect = { value = "3" } },
+]
+fault = [
+    { at = "500ms", for = "500ms", crash = "n3" },
+    { at = "1500ms", for = "1s", crash = "n1" },
+    { at = "2400ms", for = "1s", crash = "n2" },
+]
+expect.state = [
+    { at = "2s", node = "n2", role = "leader", term = 2 },
+    { at = "2900ms", node = "n3", role = "leader" },
+]
+
+[protocol.leader-follower]
+mode = "in-sync"
+in-sync = { min = 1, lag = "200ms" }
+wal.policy = "fsync"
+failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// n3 has missed a write and knows that it is not in sync. It leads all the same when nobody else is there, and waits for
+/// nobody.
+#[test]
+fn an_unclean_leader_is_in_sync_with_itself_alone() {
+    all_met(&play(
+        r#"
+duration = "2s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "100ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2" } },
+    { at = "850ms", client = "v", put = { key = "l", value = "2", to = "n3" }, expect = { status = "ok", confirmations = "0 of 2", within = "0ms" } },
+]
+fault = [
+    { at = "50ms", for = "1s", drop = { from = "n1", to = "n3", kind = "append" } },
+    { at = "600ms", for = "1s", crash = ["n1", "n2"] },
+]
+expect.state = [{ at = "840ms", node = "n3", role = "leader" }]
+
+[protocol.leader-follower]
+mode = "in-sync"
+in-sync = { min = 1, lag = "200ms" }
+wal.policy = "fsync"
+failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms", unclean = true }
+"#,
+    ));
+}
+
+/// n1, which alone may lead, comes back from an empty disk in a term below that of its followers.
+#[test]
+fn an_appointed_leader_that_forgot_its_term_leads_on_above_it() {
+    all_met(&play(
+        r#"
+duration = "3s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "1500ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "2 of 2", within = "20ms" } },
+]
+fault = [
+    { at = "300ms", for = "50ms", crash = "n1" },
+    { at = "600ms", power-loss = "n1" },
+    { at = "650ms", restart = { target = "n1", disk = "empty" } },
+]
+expect.state = [{ at = "1s", node = "n1", role = "leader", term = 3 }]
+
+[protocol.leader-follower]
+mode = "sync"
+wal.policy = "fsync"
+failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+const MAJORITY: &str = r#"
+mode = "semi-sync"
+write-quorum = 2
+on-ack-timeout = "fail"
+timestamps = "term-sequence"
+wal.policy = "fsync"
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }
+"#;
+
+/// n1 was appointed, and comes back with nothing before anybody has missed it. It asks for votes like any other, and
+/// nobody gives it one: the others have more. So it is when it comes back twice.
+#[test]
+fn an_appointed_leader_that_comes_back_with_nothing_is_not_appointed_again() {
+    let wiped = |faults: &str| {
+        all_met(&play(&format!(
+            r#"
+duration = "4s"
+cluster.nodes = 3
+operation = [
+    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }}, expect = {{ status = "ok" }} }},
+    {{ at = "3s", client = "a", get = {{ key = "k", from = "n1" }}, expect = {{ value = "1" }} }},
+]
+fault = [{{ at = "500ms", crash = "n1" }}, {faults}]
+[expect]
+convergence = "valid"
+durability = "valid"
+state = [
+    {{ at = "580ms", node = "n1", role = "candidate", term = 1 }},
+    {{ at = "3s", node = "n1", role = "follower", key = "k", value = "1" }},
+]
+[protocol.leader-follower]
+{MAJORITY}
+"#
+        )));
+    };
+    let wipe = r#"{ at = "550ms", restart = { target = "n1", disk = "empty" } }"#;
+    wiped(wipe);
+    wiped(&format!(
+        r#"{wipe}, {{ at = "560ms", crash = "n1" }}, {{ at = "570ms", restart = "n1" }}"#
+    ));
+}
+
+/// Without a log every start is one with nothing. n1 leads again, when it is its turn, in a term of its own.
+#[test]
+fn without_a_log_an_appointed_leader_that_comes_back_waits_for_its_turn() {
+    for election in ["lowest-id", "majority-vote", "newest-timestamp"] {
+        let result = play(&format!(
+            r#"
+duration = "3s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }}, expect = {{ status = "ok" }} }},
+]
+fault = [{{ at = "500ms", for = "20ms", crash = "n1" }}]
+expect.state = [{{ at = "540ms", node = "n1", role = "candidate", term = 1 }}]
+
+[protocol.leader-follower]
+wal.policy = "off"
+failover = {{ election = "{election}", heartbeat = "50ms", timeout = "150ms", jitter = "50ms" }}
+"#
+        ));
+        all_met(&result);
+        let of_one = result
+            .leaderships
+            .iter()
+            .filter(|leadership| leadership.term == splitbrain::id::Term(1))
+            .count();
+        assert_eq!(of_one, 1, "{election}: {:?}", result.leaderships);
+        assert!(result.leaderships.len() > 1, "{election}: somebody leads again");
+    }
+}
+
+/// n1 comes back with an empty disk while nobody else is there. It cannot say that it is in sync, and does not lead.
+#[test]
+fn a_node_that_forgot_who_is_in_sync_does_not_lead() {
+    all_met(&play(
+        r#"
+duration = "4s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "100ms", client = "a", put = { key = "k", value = "1" }, expect = { status = "ok" } },
+    { at = "1s", client = "a", put = { key = "k", value = "2", to = "n1" }, expect = { status = "fail", error = "no-leader" } },
+]
+fault = [
+    { at = "500ms", for = "1s", crash = ["n2", "n3"] },
+    { at = "500ms", crash = "n1" },
+    { at = "600ms", restart = { target = "n1", disk = "empty" } },
+]
+expect.state = [{ at = "1400ms", node = "n1", role = "candidate" }]
+
+[protocol.leader-follower]
+mode = "in-sync"
+in-sync = { min = 1, lag = "200ms" }
+wal.policy = "fsync"
+failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// n3 has the highest id, and knows that it is not in sync: it may not lead. It lets n2 lead and follows it, and is brought
+/// up to date, instead of refusing everybody else for ever.
+#[test]
+fn by_highest_id_a_node_that_may_not_lead_follows() {
+    all_met(&play(
+        r#"
+duration = "3s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "200ms", client = "a", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2" } },
+]
+fault = [
+    { at = "100ms", for = "800ms", drop = { from = "n1", to = "n3", kind = "append" } },
+    { at = "700ms", for = "2s", crash = "n1" },
+]
+expect.state = [
+    { at = "650ms", node = "n3", key = "k", absent = true },
+    { at = "2s", node = "n2", role = "leader" },
+    { at = "2s", node = "n3", role = "follower", key = "k", value = "1" },
+]
+
+[protocol.leader-follower]
+mode = "in-sync"
+in-sync = { min = 1, lag = "200ms" }
+wal.policy = "fsync"
+failover = { election = "highest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
+"#,
+    ));
+}
+
+/// What n1 writes while n2 leads already is held back on its way there. Without fencing n2 takes it in, and tells its
+/// followers how long its log is: they ask for the rest once, and have it.
+#[test]
+fn without_fencing_a_leader_passes_on_what_a_deposed_one_sent_it() {
+    let result = play(
+        r#"
+duration = "2s"
+settle = "20s"
+cluster.nodes = 3
+network.delay = "5ms"
+operation = [
+    { at = "100ms", client = "a", put = { key = "k", value = "1", to = "n1" }, expect = { status = "ok" } },
+    { at = "500ms", client = "a", put = { key = "k", value = "2", to = "n1" }, expect = { status = "ok" } },
+    { at = "520ms", client = "a", put = { key = "l", value = "3", to = "n1" }, expect = { status = "ok" } },
+]
+fault = [{ at = "200ms", for = "500ms", clog = { from = "n1", to = "n2", both-ways = true } }]
+expect.state = [
+    { at = "1900ms", node = "n2", role = "leader", key = "k", value = "2" },
+    { at = "1900ms", node = "n1", role = "follower", key = "k", value = "2" },
+    { at = "1900ms", node = "n3", key = "k", value = "2" },
+    { at = "1900ms", node = "n3", key = "l", value = "3" },
+]
+
+[protocol.leader-follower]
+wal.policy = "off"
+failover = { election = "lowest-id", catch-up = "log", fencing = false, heartbeat = "20ms", timeout = "120ms" }
+"#,
+    );
+    all_met(&result);
+    assert!(result.messages.sent < 1500, "they ask for ever: {} messages", result.messages.sent);
+}

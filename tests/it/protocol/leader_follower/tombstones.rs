@@ -1,0 +1,118 @@
+//! Tombstones with a grace period: each is gone when that is over, wherever it stands and however the node came by it,
+//! and none comes back.
+
+use splitbrain::run::RunResult;
+
+use crate::support::story::play;
+
+/// The nodes that hold a tombstone at the end, be it below the elements of a list.
+fn buried(result: &RunResult) -> Vec<String> {
+    let holds = result.finals.iter().filter(|node| node.data.values().any(|s| s.value.is_none()));
+    holds.map(|node| node.node.to_string()).collect()
+}
+
+/// A delete that elements were appended above once stayed for good: it kept out of the list what the other replicas
+/// had, and since tombstones past their grace are not told on, no comparison ever made them equal.
+#[test]
+fn a_tombstone_below_a_list_goes_too() {
+    let story = |delete: &str, faults: &str| {
+        format!(
+            r#"
+duration = "4s"
+protocol.leader-follower = {{ tombstone-grace = "500ms", anti-entropy.interval = "100ms" }}
+operation = [
+    {{ at = "100ms", client = "u", append = {{ key = "l", value = "e1" }} }},
+    {{ at = "{delete}", client = "u", delete = {{ key = "l" }}, expect = {{ existed = true }} }},
+    {{ at = "1s", client = "u", append = {{ key = "l", value = "e2" }} }},
+    {{ at = "3900ms", client = "u", get = {{ key = "l", from = "n1" }}, expect = {{ value = "e2" }} }},
+]
+fault = [{faults}]
+expect.convergence = "valid"
+expect.liveness = "valid"
+"#
+        )
+    };
+    let lengths = |result: &RunResult| -> Vec<usize> {
+        result.finals.iter().flat_map(|node| node.lists.values().map(Vec::len)).collect()
+    };
+    // Nobody else heard of the delete while its tombstone was there.
+    let late = r#"{ at = "200ms", for = "2s", isolate = "n1" }"#;
+    assert_eq!(lengths(&play("it comes too late to the others", &story("990ms", late))), [2, 2, 2]);
+    assert_eq!(lengths(&play("all hear of it", &story("990ms", ""))), [1, 1, 1]);
+}
+
+/// Tombstones that a checkpoint had, or an installed state, were purged when another's time came, or never.
+#[test]
+fn a_tombstone_that_is_read_back_goes_in_its_time() {
+    let protocol = r#"protocol.leader-follower = { tombstone-grace = "1s", wal = { policy = "fsync", checkpoint-every = 1 }"#;
+    let operations = r#"
+operation = [
+    { at = "100ms", client = "u", put = { key = "x", value = "a" } },
+    { at = "200ms", client = "u", delete = { key = "x" }, expect = { existed = true } },
+]
+"#;
+    let all = r#"fault = [{ at = "500ms", for = "100ms", crash = "all" }]"#;
+    let plain = play(
+        "from a checkpoint",
+        &format!(
+            "duration = \"3s\"\n{protocol} }}\n{operations}{all}\nexpect.replay = \"valid\"\n"
+        ),
+    );
+    assert_eq!(buried(&plain), <[String; 0]>::default());
+    let election = r#"failover = { election = "lowest-id", heartbeat = "20ms", timeout = "60ms", catch-up = "log" }"#;
+    let installed = play(
+        "from an installed state, written to the log",
+        &format!(
+            r#"
+duration = "3s"
+{protocol}, {election} }}
+{operations}
+fault = [
+    {{ at = "50ms", for = "250ms", isolate = "n3" }},
+    {{ at = "250ms", for = "40ms", crash = "n1" }},
+    {{ at = "600ms", for = "40ms", crash = "n3" }},
+]
+expect.replay = "valid"
+"#
+        ),
+    );
+    assert_eq!(buried(&installed), <[String; 0]>::default());
+}
+
+/// The end of a log was cut off, and the store made anew of what was left: what had been purged was there again, for
+/// good, and not after a restart, for the checkpoint lacked it.
+#[test]
+fn a_purged_tombstone_stays_away_when_the_log_is_cut() {
+    for (story, wal, crash) in [
+        ("in memory", "policy = \"off\"", ""),
+        (
+            "and after a restart",
+            "policy = \"fsync\", checkpoint-every = 2",
+            r#"{ at = "3s", for = "100ms", crash = "n1" }"#,
+        ),
+    ] {
+        let result = play(
+            story,
+            &format!(
+                r#"
+duration = "4s"
+protocol.leader-follower = {{ tombstone-grace = "500ms", wal = {{ {wal} }}, failover = {{ election = "lowest-id", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }} }}
+operation = [
+    {{ at = "100ms", client = "u", put = {{ key = "x", value = "a" }} }},
+    {{ at = "200ms", client = "u", delete = {{ key = "x" }}, expect = {{ existed = true }} }},
+    {{ at = "1100ms", client = "u", put = {{ key = "y", value = "a" }} }},
+    {{ at = "1600ms", client = "v", put = {{ key = "z", value = "a" }}, ask-next = true }},
+]
+fault = [
+    {{ at = "1s", for = "1s", isolate = "n1" }},
+    {crash}
+]
+expect.replay = "valid"
+"#
+            ),
+        );
+        let n1 = &result.finals[0];
+        assert!(n1.data.len() <= 1, "{story}: nothing was cut off: {n1:?}");
+        assert_eq!(buried(&result), <[String; 0]>::default(), "{story}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Settings for tests that build a run in code.
+
+use splitbrain::config::{
+    Bounds, Clock, Cluster, Config, Disk, Expect, Link, LinkOrder, Mix, Names, Network, Pace,
+    Patience, ReadFrom, Skew, Ties, Workload,
+};
+use splitbrain::id::NodeId;
+use splitbrain::protocol::leader_follower::{
+    Config as LeaderFollower, Defects, Deletes, Failover, FullStateIs, Mode, OnAckTimeout, Reads,
+    RepairAnswer, Replication, TimestampSource, Timestamps, WalOn, WalSettings,
+};
+use splitbrain::protocol::store::Ties as StoreTies;
+use splitbrain::protocol::wal::Policy;
+use splitbrain::rng::Probability;
+use splitbrain::sampler::Distribution;
+use splitbrain::time::Span;
+
+/// A quiet cluster: constant delays of 1 ms, nothing goes wrong, one client that writes ten times.
+pub(crate) fn config(nodes: u16) -> Config {
+    let clients = 1;
+    let keys = 10;
+    Config {
+        title: "test".into(),
+        seed: 1,
+        duration: Span::from_secs(30),
+        settle: Span::from_secs(30),
+        ties: Ties::Causal,
+        names: Names {
+            keys: (1..=keys).map(|k| format!("k{k}")).collect(),
+            values: vec![],
+            clients: (1..=clients).map(|c| format!("c{c}")).collect(),
+            faults: vec![],
+        },
+        cluster: Cluster { nodes, initial_leader: Some(NodeId(0)) },
+        network: Network {
+            default: link(Distribution::Constant(Span::from_millis(1))),
+            links: vec![],
+            client_delay: Distribution::Constant(Span::ZERO),
+            refuse: false,
+            client_legs: vec![],
+        },
+        clocks: vec![Clock::default(); nodes.into()],
+        client_clocks: vec![],
+        disk: Disk { sync: Distribution::Constant(Span::ZERO) },
+        workload: Some(Workload {
+            clients,
+            pace: Pace::Closed { think: Distribution::Constant(Span::ZERO) },
+            operations: Some(10),
+            keys,
+            skew: Skew::Uniform,
+            mix: Mix { put: 1, ..Mix::default() },
+            read_from: ReadFrom::Leader,
+            read_quorum: None,
+            patience: Patience {
+                timeout: Span::from_secs(10),
+                retries: 0,
+                ask_next: false,
+                backoff: Distribution::Constant(Span::from_millis(10)),
+            },
+        }),
+        script: vec![],
+        faults: vec![],
+        changes: vec![],
+        bounds: Bounds::default(),
+        expect: Expect::default(),
+    }
+}
+
+pub(crate) fn link(delay: Distribution) -> Link {
+    Link {
+        delay,
+        loss: Probability::ZERO,
+        duplication: Probability::ZERO,
+        order: LinkOrder::Reordering,
+        bandwidth: None,
+    }
+}
+
+pub(crate) fn uniform_ms(low: u64, high: u64) -> Distribution {
+    Distribution::Uniform { low: Span::from_millis(low), high: Span::from_millis(high) }
+}
+
+/// Workload clients, renamed to fit.
+pub(crate) fn set_clients(config: &mut Config, clients: u32, operations: u64) {
+    config.names.clients = (1..=clients).map(|c| format!("c{c}")).collect();
+    let workload = config.workload.as_mut().expect("the quiet cluster has a workload");
+    workload.clients = clients;
+    workload.operations = Some(operations);
+}
+
+pub(crate) fn settings(mode: Mode) -> LeaderFollower {
+    LeaderFollower {
+        mode,
+        ack_timeout: Span::from_secs(5),
+        on_ack_timeout: OnAckTimeout::Succeed,
+        replication: Replication::Entry,
+        full_state: FullStateIs::Replacing,
+        resend: None,
+        deletes: Deletes::Tombstone,
+        tombstone_grace: None,
+        timestamps: Timestamps {
+            source: TimestampSource::Wall,
+            resolution: Span::from_nanos(1),
+            ties: StoreTies::NodeId,
+        },
+        reads: Reads { timeout: Span::from_secs(5), answer: RepairAnswer::AfterRepair },
+        anti_entropy: None,
+        deduplicate: false,
+        wal: WalSettings { policy: Policy::Off, checkpoint_every: None, on: WalOn::All },
+        failover: Failover::NONE,
+        defects: Defects::default(),
+    }
+}
