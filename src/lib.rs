@@ -16,7 +16,7 @@
 //! # The map
 //!
 //! Modules are declared below in reading order, lowest layer first; a module imports from its own layer and below,
-//! and `tests/layering.rs` holds that.
+//! and `tests/layering/` holds that.
 //!
 //! | layer | modules |
 //! |---|---|
