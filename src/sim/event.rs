@@ -8,7 +8,7 @@ use crate::history::History;
 use crate::id::{ClientId, NodeId};
 use crate::metrics::MessageCounts;
 use crate::names::Names;
-use crate::operation::{Operation, ReadQuorum};
+use crate::operation::Operation;
 use crate::property::{Befallen, Hazard, Incidents};
 use crate::protocol::{DiskError, Message, Protocol, Reply, RequestId, Ticket};
 use crate::rng::{CausalId, Draws, Purpose};
@@ -162,7 +162,7 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     /// A line an event, if asked for.
     pub(crate) trace: Trace,
     /// Messages that were stopped, if asked for.
-    pub(crate) stopped: Option<Stopped>,
+    pub(crate) grounded: Option<Stopped>,
     /// Events played.
     pub(crate) events: u64,
     /// How many of them at `now`.
@@ -184,7 +184,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
             in_flight: 0,
             incidents: Incidents::NONE,
             trace,
-            stopped: None,
+            grounded: None,
             events: 0,
             events_now: 0,
             digest: Digest::new(),
@@ -329,7 +329,6 @@ pub(crate) fn describe<P: Protocol>(
     what: &What<P>,
     names: &Names,
 ) -> (String, &'static str, String) {
-    let operation_text = |operation: &Operation| describe_operation(*operation, names);
     match what {
         What::Message { to, from, message, .. } => {
             let kind = P::Message::KINDS[usize::from(message.kind())];
@@ -340,7 +339,7 @@ pub(crate) fn describe<P: Protocol>(
             (from.to_string(), "refused", format!("{kind} to {to}: {}", message.describe(names)))
         }
         What::Request { node, client, request, operation } => {
-            let text = operation_text(operation);
+            let text = operation.describe(names);
             let attempt = request.attempt + 1;
             (
                 node.to_string(),
@@ -351,7 +350,7 @@ pub(crate) fn describe<P: Protocol>(
         What::Answer { client, node, reply, .. } => (
             names.client(*client).to_owned(),
             "answer",
-            format!("from {node}: {}", describe_reply(reply, names)),
+            format!("from {node}: {}", reply.describe(names)),
         ),
         What::Timer { node, timer, .. } => (node.to_string(), "timer", format!("{timer:?}")),
         What::Disk { node, ticket, result, .. } => {
@@ -374,59 +373,4 @@ pub(crate) fn describe<P: Protocol>(
         What::Heal => ("nemesis".into(), "heal", "the fault phase ends".into()),
         What::SettleCheck => ("nemesis".into(), "settled?", String::new()),
     }
-}
-
-/// An operation in words.
-pub(crate) fn describe_operation(operation: Operation, names: &Names) -> String {
-    let wanted = |quorum: Option<u16>| quorum.map_or(String::new(), |w| format!(" w={w}"));
-    match operation {
-        Operation::Put { key, value, quorum } => {
-            format!("put {}={}{}", names.key(key), names.value(value), wanted(quorum))
-        }
-        Operation::Get { key, quorum } => {
-            let text = format!("get {}", names.key(key));
-            let Some(ReadQuorum { replicas, repair }) = quorum else { return text };
-            let repair = if repair { " repair" } else { "" };
-            format!("{text} r={replicas}{repair}")
-        }
-        Operation::Delete { key, quorum } => format!("delete {}{}", names.key(key), wanted(quorum)),
-        Operation::List => "list".into(),
-        Operation::ReadAll => "read-all".into(),
-        Operation::Clear => "clear".into(),
-        Operation::Append { key, value, quorum } => {
-            format!("append {} to {}{}", names.value(value), names.key(key), wanted(quorum))
-        }
-    }
-}
-
-fn describe_reply(reply: &Reply, names: &Names) -> String {
-    use crate::protocol::{Outcome, Response};
-    let mut text = match &reply.outcome {
-        Outcome::Ok(Response::Written { version, existed }) => match existed {
-            Some(false) => format!("ok, version {version}, there was no such key"),
-            _ => format!("ok, version {version}"),
-        },
-        Outcome::Ok(Response::Found { value, version }) => {
-            format!("{}, version {version}", names.value(*value))
-        }
-        Outcome::Ok(Response::Absent) => "no such key".into(),
-        Outcome::Ok(Response::Contents(items)) => format!("{} keys", items.len()),
-        Outcome::Ok(Response::Cleared) => "cleared".into(),
-        Outcome::Ok(Response::List(list)) => {
-            let elements: Vec<String> = list.elements.iter().map(|v| names.value(*v)).collect();
-            format!("[{}], version {}", elements.join(", "), list.version)
-        }
-        Outcome::Refused(failure) => format!("refused: {}", failure.name()),
-        Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
-    };
-    if let Some((confirmed, followers)) = reply.confirmations {
-        text += &format!(", confirmed by {confirmed} of {followers}");
-    }
-    if reply.degraded {
-        text += ", degraded";
-    }
-    if let Some(leader) = reply.leader {
-        text += &format!(", ask {leader}");
-    }
-    text
 }

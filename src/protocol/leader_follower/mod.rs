@@ -30,6 +30,7 @@ use std::sync::Arc;
 use crate::config::Config as Scenario;
 use crate::history::Failure;
 use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
+use crate::names::Names;
 use crate::operation::Operation;
 use crate::property::{Promises, SettlesWithin};
 use crate::protocol::{
@@ -56,6 +57,7 @@ mod ballot;
 mod catch_up;
 mod checkpoint;
 mod config;
+mod describe;
 mod election;
 mod in_sync;
 mod journal;
@@ -153,6 +155,7 @@ impl Protocol for LeaderFollower {
     type Timer = Timer;
 
     const REPLAY_RESTORES_DATA: bool = true;
+    const FILES: &'static [&'static str] = describe::FILES;
 
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         // A node without a log has settings of its own.
@@ -243,6 +246,10 @@ impl Protocol for LeaderFollower {
             lists: self.store.to_lists(),
             ..NodeSnapshot::new(self.me, self.role())
         }
+    }
+
+    fn describe_record(record: &Record, names: &Names) -> String {
+        describe::record_text(record, names)
     }
 
     fn promises(config: &Config, scenario: &Scenario) -> Promises {
