@@ -162,7 +162,7 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     /// A line an event, if asked for.
     pub(crate) trace: Trace,
     /// Messages that were stopped, if asked for.
-    pub(crate) grounded: Option<Stopped>,
+    pub(crate) stopped: Option<Stopped>,
     /// Events played.
     pub(crate) events: u64,
     /// How many of them at `now`.
@@ -184,7 +184,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
             in_flight: 0,
             incidents: Incidents::NONE,
             trace,
-            grounded: None,
+            stopped: None,
             events: 0,
             events_now: 0,
             digest: Digest::new(),
