@@ -10,7 +10,7 @@ use crate::protocol::leader_follower::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, LeaderFollower,
     Mode, OnAckTimeout, Replication, WalOn,
 };
-use crate::protocol::wal::Policy;
+use crate::protocol::parts::wal::Policy;
 use crate::time::Span;
 
 mod failover;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::protocol::leader_follower::{Deletes, TimestampSource, Timestamps};
-use crate::protocol::store::TieBreak;
+use crate::protocol::parts::store::TieBreak;
 use crate::scenario::TableDecoder;
 use crate::scenario::decode::word_for;
 use crate::time::Span;

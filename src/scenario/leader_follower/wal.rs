@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde_json::json;
 
 use crate::protocol::leader_follower::{WalOn, WalSettings};
-use crate::protocol::wal::Policy;
+use crate::protocol::parts::wal::Policy;
 use crate::scenario::{TableDecoder, word_for};
 use crate::time::Span;
 
