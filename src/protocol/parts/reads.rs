@@ -273,7 +273,7 @@ mod tests {
                     let answered = answers.iter().map(|(node, _)| *node).collect();
                     let found = Found { newest: held(newest), answered, stale: stale.clone() };
                     prop_assert_eq!(decision, Decision::Enough(found));
-                    return check_repair(&mut reads, read, &stale);
+                    return check_repair(&mut reads, read, &stale, &gone);
                 }
                 let is_told = (kind == 0 || is_new) && nobody_left && !gone.is_empty();
                 let twin = if is_told { Decision::Hopeless } else { Decision::Wait };
@@ -286,12 +286,18 @@ mod tests {
         reads: &mut CoordinatedReads,
         read: RequestId,
         stale: &[NodeId],
+        gone: &[NodeId],
     ) -> Result<(), TestCaseError> {
         let reply = Reply::of(Outcome::Ok(Response::Absent));
         reads.await_repair(read, reply.clone(), stale);
         for (place, node) in stale.iter().enumerate() {
-            let last = place + 1 == stale.len();
-            let twin = if last { Decision::Repaired(reply.clone()) } else { Decision::Wait };
+            let rest = &stale[place + 1..];
+            let twin = match rest {
+                [] => Decision::Repaired(reply.clone()),
+                // Who refused once is not waited for, be it there again.
+                _ if rest.iter().all(|node| gone.contains(node)) => Decision::Hopeless,
+                _ => Decision::Wait,
+            };
             prop_assert_eq!(reads.repaired(read, *node, peers()), twin);
         }
         let expired = reads.expire(Time::ZERO);
