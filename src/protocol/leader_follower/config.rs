@@ -17,7 +17,7 @@ pub struct Config {
     /// What it answers when too few come.
     pub on_ack_timeout: OnAckTimeout,
     /// What it sends to followers.
-    pub replication: Replication,
+    pub replication: Shipping,
     /// What a follower does with everything that its leader stores, when it is sent that.
     pub full_state: FullStateIs,
     /// How long after a write was sent it is sent again to a follower that has not acknowledged it; `None`: never, so
@@ -133,11 +133,6 @@ impl Failover {
     /// Whether nodes send heartbeats and listen for them.
     pub(super) fn is_on(&self) -> bool {
         self.election != Election::None || self.catch_up != CatchUp::None
-    }
-
-    /// Whether writes are replicated in the order of one log.
-    pub(super) fn is_ordered(&self) -> bool {
-        self.catch_up == CatchUp::Log
     }
 }
 
@@ -376,7 +371,7 @@ pub enum OnAckTimeout {
 
 /// What the leader sends to followers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replication {
+pub enum Shipping {
     /// The write.
     Entry,
     /// Everything it stores.

@@ -48,9 +48,7 @@ use crate::protocol::parts::wal::Policy;
 
 use crate::protocol::parts::store::TieBreak;
 
-use super::config::{
-    CatchUp, Config, Election, FullStateIs, OnAckTimeout, RepairAnswer, Replication,
-};
+use super::config::{CatchUp, Config, Election, FullStateIs, OnAckTimeout, RepairAnswer, Shipping};
 use crate::protocol::parts::entry::Deletes;
 use crate::protocol::parts::stamps::TimestampSource;
 
@@ -338,7 +336,7 @@ fn all_forget(config: &Config, whose: Whose) -> Hazards {
         if whose == Whose::Leader { leader } else { forgets(config.wal.policy_on_followers()) };
     let hazards = Hazards::NONE.and(whose, all);
     let is_made_like_its_leader =
-        config.replication == Replication::FullState || config.failover.catch_up != CatchUp::None;
+        config.replication == Shipping::FullState || config.failover.catch_up != CatchUp::None;
     if whose == Whose::Leader || is_made_like_its_leader || stamps_again(config) {
         return hazards.and(Whose::Leader, leader);
     }
@@ -389,13 +387,13 @@ fn durability(config: &Config, scenario: &Scenario) -> Promise {
         return Promise::Unless { hazards, why };
     }
     match config.replication {
-        Replication::Entry => Promise::Never {
+        Shipping::Entry => Promise::Never {
             why: "an erased key forgets its delete, and an older write that arrives late comes back",
         },
-        Replication::FullState if config.full_state == FullStateIs::Merged => {
+        Shipping::FullState if config.full_state == FullStateIs::Merged => {
             Promise::Never { why: MERGED }
         }
-        Replication::FullState => Promise::Unless {
+        Shipping::FullState => Promise::Unless {
             // A follower that forgot it has the key again, of which the leader knows nothing.
             hazards: hazards
                 .and(Whose::Leader, &[Hazard::MessageLost])
@@ -426,7 +424,7 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
     if may_clear_follower(scenario) {
         return CLEARED;
     }
-    if config.deletes == Deletes::Erase && config.replication == Replication::Entry {
+    if config.deletes == Deletes::Erase && config.replication == Shipping::Entry {
         return Promise::Never { why: ERASED };
     }
     if config.deletes == Deletes::Erase && config.full_state == FullStateIs::Merged {

@@ -15,7 +15,7 @@ impl LeaderFollower {
     /// A message to `to` came back.
     #[cold]
     pub(super) fn came_back(&mut self, to: NodeId, cx: &mut Context<'_, Self>) {
-        let Some(message) = cx.returned() else { return };
+        let message = cx.returned().expect("what came back is told with the refusal");
         // What an earlier leadership of this very process sent has no client that waits.
         let is_current = self.leads() && message.term() == self.term();
         match message {
@@ -29,10 +29,10 @@ impl LeaderFollower {
             }
             Message::Append { previous, entries, .. } if is_current => {
                 let until = previous.index.plus(entries.len() as u64);
-                self.entries_refused_by(to, (previous.index, until), cx);
+                self.entries_refused_by(to, previous.index, until, cx);
             }
             Message::Install { position, .. } if is_current => {
-                self.entries_refused_by(to, (LogIndex(0), position.index), cx);
+                self.entries_refused_by(to, LogIndex(0), position.index, cx);
             }
             Message::Repair(Repair::Read { read, .. } | Repair::Write { read, .. }) => {
                 self.read_refused_by(to, read, cx);

@@ -8,7 +8,7 @@ use super::{Awaited, ScenarioProtocol, TableDecoder};
 use crate::config::{Cluster, Config as Scenario};
 use crate::protocol::leader_follower::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, LeaderFollower,
-    Mode, OnAckTimeout, Replication, WalOn,
+    Mode, OnAckTimeout, Shipping, WalOn,
 };
 use crate::protocol::parts::wal::Policy;
 use crate::time::Span;
@@ -20,8 +20,8 @@ mod wal;
 
 const ON_ACK_TIMEOUT: [(&str, OnAckTimeout); 2] =
     [("succeed", OnAckTimeout::Succeed), ("fail", OnAckTimeout::Fail)];
-const REPLICATION: [(&str, Replication); 2] =
-    [("entry", Replication::Entry), ("full-state", Replication::FullState)];
+const REPLICATION: [(&str, Shipping); 2] =
+    [("entry", Shipping::Entry), ("full-state", Shipping::FullState)];
 const FULL_STATE: [(&str, FullStateIs); 2] =
     [("replace", FullStateIs::Replacing), ("merge", FullStateIs::Merged)];
 const DELETES: [(&str, Deletes); 2] =
@@ -37,7 +37,7 @@ impl ScenarioProtocol for LeaderFollower {
         let on_ack_timeout = table
             .or("on-ack-timeout", OnAckTimeout::Succeed, |value| value.choice(&ON_ACK_TIMEOUT));
         let replication =
-            table.or("replication", Replication::Entry, |value| value.choice(&REPLICATION));
+            table.or("replication", Shipping::Entry, |value| value.choice(&REPLICATION));
         let full_state =
             table.or("full-state", FullStateIs::Replacing, |value| value.choice(&FULL_STATE));
         let resend = table.or("resend", None, |value| {
@@ -257,14 +257,14 @@ fn defects(list: &Element<'_>) -> Option<Defects> {
 /// Settings that each make sense, but not together.
 fn contradiction(config: &Config, table: &mut TableDecoder<'_>) -> Option<()> {
     let is_log = config.failover.catch_up == CatchUp::Log;
-    if is_log && config.replication == Replication::FullState {
+    if is_log && config.replication == Shipping::FullState {
         return table.wrong(
             "catch-up by `log` sends single writes, and replication `full-state` sends none",
             "expected replication `entry`, or another `catch-up`",
         );
     }
-    let sends_states = config.replication == Replication::FullState
-        || config.failover.catch_up == CatchUp::FullState;
+    let sends_states =
+        config.replication == Shipping::FullState || config.failover.catch_up == CatchUp::FullState;
     if config.full_state == FullStateIs::Merged && !sends_states {
         let is_stale = ["replication", "failover"]
             .into_iter()

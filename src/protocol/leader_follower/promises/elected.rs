@@ -16,7 +16,7 @@ use crate::config::Config as Scenario;
 use crate::operation::Operation;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
 use crate::protocol::leader_follower::config::{
-    CatchUp, Config, Election, FullStateIs, Mode, OnAckTimeout, Replication,
+    CatchUp, Config, Election, FullStateIs, Mode, OnAckTimeout, Shipping,
 };
 use crate::protocol::parts::entry::Deletes;
 use crate::protocol::parts::stamps::TimestampSource;
@@ -233,7 +233,7 @@ fn convergence(
             why: "with two leaders of one term, or one that is obeyed too long, logs may differ where they look alike",
         },
         CatchUp::FullState
-            if config.deletes == Deletes::Erase && config.replication == Replication::Entry =>
+            if config.deletes == Deletes::Erase && config.replication == Shipping::Entry =>
         {
             Promise::Never { why: super::ERASED }
         }

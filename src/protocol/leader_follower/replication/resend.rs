@@ -8,11 +8,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::id::{NodeId, Version};
 use crate::time::{Span, Time};
 
-use super::accepted::{Payload, Subject};
+use crate::protocol::leader_follower::accepted::{Payload, Subject};
+
+/// The three maps of [`Unacknowledged`] name the same writes.
+const SAME_WRITES: &str = "what is unacknowledged is found by its version";
 
 /// What each follower has not acknowledged.
 #[derive(Debug, Default)]
-pub(super) struct Unacknowledged {
+pub(crate) struct Unacknowledged {
     sent: BTreeMap<(NodeId, Version), Sent>,
     /// The same, by the time it was last sent.
     by_time: BTreeSet<(Time, NodeId, Version)>,
@@ -30,22 +33,24 @@ struct Sent {
 }
 
 impl Unacknowledged {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.sent.is_empty()
     }
 
     /// How many writes each follower has not acknowledged that lacks any.
-    pub(super) fn of_each_follower(&self) -> BTreeMap<NodeId, usize> {
+    pub(crate) fn of_each_follower(&self) -> BTreeMap<NodeId, usize> {
         self.sent.keys().fold(BTreeMap::new(), |mut counts, (follower, _)| {
             *counts.entry(*follower).or_default() += 1;
             counts
         })
     }
 
-    /// A write was sent to a follower. No client waits for one with a sequence below `oldest_awaited`, if for any.
-    pub(super) fn insert(
+    /// A write was sent to a follower. No client waits for one with a sequence below
+    /// `oldest_awaited`, if for any.
+    pub(crate) fn insert(
         &mut self,
-        (follower, version): (NodeId, Version),
+        follower: NodeId,
+        version: Version,
         payload: Payload,
         at: Time,
         oldest_awaited: Option<u32>,
@@ -55,7 +60,7 @@ impl Unacknowledged {
             if let Some(other) = self.newest.get(&(follower, subject)).copied() {
                 // States replace one another in the order of their sequences, writes of a key by their stamps.
                 let stays = subject != Subject::Everything && other > version;
-                let Some(sent) = self.sent.get_mut(&(follower, other)) else { return };
+                let sent = self.sent.get_mut(&(follower, other)).expect(SAME_WRITES);
                 forget_unawaited(&mut sent.covers, oldest_awaited);
                 if stays {
                     sent.covers.push_back(version);
@@ -76,7 +81,7 @@ impl Unacknowledged {
     }
 
     /// A follower has acknowledged a write: the older ones that this acknowledges too.
-    pub(super) fn remove(&mut self, follower: NodeId, version: Version) -> VecDeque<Version> {
+    pub(crate) fn remove(&mut self, follower: NodeId, version: Version) -> VecDeque<Version> {
         let Some(sent) = self.sent.remove(&(follower, version)) else { return VecDeque::new() };
         self.by_time.remove(&(sent.at, follower, version));
         if let Some(subject) = sent.payload.subject() {
@@ -86,7 +91,7 @@ impl Unacknowledged {
     }
 
     /// Calls `send` with everything that was last sent `interval` ago or earlier, in that order: it is sent now.
-    pub(super) fn send_due(
+    pub(crate) fn send_due(
         &mut self,
         now: Time,
         interval: Span,
@@ -100,16 +105,15 @@ impl Unacknowledged {
             due.push((follower, version));
         }
         for (follower, version) in due {
-            if let Some(sent) = self.sent.get_mut(&(follower, version)) {
-                sent.at = now;
-                self.by_time.insert((now, follower, version));
-                send(follower, version, &sent.payload);
-            }
+            let sent = self.sent.get_mut(&(follower, version)).expect(SAME_WRITES);
+            sent.at = now;
+            self.by_time.insert((now, follower, version));
+            send(follower, version, &sent.payload);
         }
     }
 
     /// When the one was sent that has waited longest.
-    pub(super) fn oldest(&self) -> Option<Time> {
+    pub(crate) fn oldest(&self) -> Option<Time> {
         self.by_time.first().map(|(at, _, _)| *at)
     }
 }

@@ -11,13 +11,16 @@ use crate::id::{NodeId, Term};
 use crate::protocol::Context;
 use crate::time::Span;
 
-use super::config::Mode;
-use super::message::InSync;
-use super::{LeaderFollower, Timer};
+use crate::protocol::leader_follower::config::Mode;
+use crate::protocol::leader_follower::message::InSync;
+use crate::protocol::leader_follower::{LeaderFollower, Timer};
+
+/// Mode in-sync has a set from the start.
+const HAS_SET: &str = "mode in-sync has an in-sync set";
 
 /// The in-sync set as a node believes it to be.
 #[derive(Debug, Default)]
-pub(super) struct Membership {
+pub(crate) struct Membership {
     /// `None` without an in-sync set: then every node counts as in sync.
     believed: Option<Arc<InSync>>,
 }
@@ -25,7 +28,7 @@ pub(super) struct Membership {
 impl Membership {
     /// What was kept; with nothing kept every node, for all begin alike, but nobody where the node may have `forgotten`
     /// what it knew: it cannot say that it is in sync itself.
-    pub(super) fn boot(mode: Mode, kept: Option<InSync>, forgotten: bool, nodes: u16) -> Self {
+    pub(crate) fn boot(mode: Mode, kept: Option<InSync>, forgotten: bool, nodes: u16) -> Self {
         let begun = || {
             let nodes = NodeId::all(if forgotten { 0 } else { nodes }).collect();
             InSync { term: Term(0), epoch: 0, nodes }
@@ -34,20 +37,20 @@ impl Membership {
         Self { believed: has_one.then(|| Arc::new(kept.unwrap_or_else(begun))) }
     }
 
-    pub(super) fn believed(&self) -> Option<&InSync> {
+    pub(crate) fn believed(&self) -> Option<&InSync> {
         self.believed.as_deref()
     }
 
-    pub(super) fn shared(&self) -> Option<Arc<InSync>> {
+    pub(crate) fn shared(&self) -> Option<Arc<InSync>> {
         self.believed.clone()
     }
 
-    pub(super) fn has(&self, node: NodeId) -> bool {
+    pub(crate) fn has(&self, node: NodeId) -> bool {
         self.believed().is_none_or(|set| set.nodes.contains(&node))
     }
 
     /// Another node told of its belief: whether it is newer, and so believed from now on.
-    pub(super) fn learn(&mut self, told: &Arc<InSync>) -> bool {
+    pub(crate) fn learn(&mut self, told: &Arc<InSync>) -> bool {
         let newer = self
             .believed
             .as_ref()
@@ -61,12 +64,12 @@ impl Membership {
 
 impl LeaderFollower {
     /// A new leader begins with the set that it believes in, itself included.
-    pub(super) fn begin_in_sync(&mut self, cx: &mut Context<'_, Self>) {
-        let Mode::InSync { lag, .. } = self.config.mode else { return };
-        let Some(known) = self.in_sync.believed() else { return };
+    pub(crate) fn begin_in_sync(&mut self, cx: &mut Context<'_, Self>) {
+        let Mode::InSync { lag, .. } = self.replica.config.mode else { return };
+        let known = self.in_sync.believed().expect(HAS_SET);
         // One that leads although it was not in sync knows nothing of who is.
-        let nodes =
-            if known.nodes.contains(&self.me) { known.nodes.clone() } else { vec![self.me] };
+        let me = self.replica.me;
+        let nodes = if known.nodes.contains(&me) { known.nodes.clone() } else { vec![me] };
         let set = InSync { term: self.term(), epoch: 0, nodes };
         self.believe(set, cx);
         cx.set_timer(Timer::InSync, Span::from_nanos(lag.nanos().div_ceil(2)));
@@ -74,19 +77,21 @@ impl LeaderFollower {
 
     fn believe(&mut self, set: InSync, cx: &mut Context<'_, Self>) {
         self.in_sync.believed = Some(Arc::new(set));
-        self.ballot.write(self.in_sync.believed(), cx);
+        self.replica.ballot.write(self.in_sync.believed(), cx);
     }
 
     /// Time to look who has fallen behind.
-    pub(super) fn review_in_sync(&mut self, cx: &mut Context<'_, Self>) {
-        let Mode::InSync { lag, .. } = self.config.mode else { return };
+    pub(crate) fn review_in_sync(&mut self, cx: &mut Context<'_, Self>) {
+        let Mode::InSync { lag, .. } = self.replica.config.mode else {
+            unreachable!("the timer runs in mode in-sync")
+        };
         if !self.leads() {
             return;
         }
-        let now = cx.monotonic();
-        let Some(known) = self.in_sync.believed() else { return };
-        let stays =
-            |node: &NodeId| *node == self.me || !self.leading.followers.of(*node).lags(now, lag);
+        let (me, now) = (self.replica.me, cx.monotonic());
+        let known = self.in_sync.believed().expect(HAS_SET);
+        let followers = self.replication.log().followers();
+        let stays = |node: &NodeId| *node == me || !followers.of(*node).lags(now, lag);
         let nodes: Vec<NodeId> = known.nodes.iter().copied().filter(stays).collect();
         if nodes.len() < known.nodes.len() {
             let set = InSync { epoch: known.epoch + 1, nodes, ..*known };
@@ -98,7 +103,7 @@ impl LeaderFollower {
     }
 
     /// A follower has everything that the leader has.
-    pub(super) fn caught_up(&mut self, follower: NodeId, cx: &mut Context<'_, Self>) {
+    pub(crate) fn caught_up(&mut self, follower: NodeId, cx: &mut Context<'_, Self>) {
         let Some(known) = self.in_sync.believed() else { return };
         if known.nodes.contains(&follower) {
             return;
@@ -112,8 +117,8 @@ impl LeaderFollower {
     }
 
     /// Whether the set has too few nodes for a write to be accepted.
-    pub(super) fn too_few_in_sync(&self) -> bool {
-        let Mode::InSync { min, .. } = self.config.mode else { return false };
+    pub(crate) fn too_few_in_sync(&self) -> bool {
+        let Mode::InSync { min, .. } = self.replica.config.mode else { return false };
         self.in_sync.believed().is_some_and(|set| set.nodes.len() < usize::from(min))
     }
 }
