@@ -2,8 +2,8 @@
 //! has newer. What they tell each other: [`crate::protocol::parts::anti_entropy`].
 //!
 //! Every interval a node sends its digests to one peer, to the peers in turn. What a node tells of
-//! is durable here first: a leader that forgot it would stamp another write the same, or take one in
-//! again that is tried again.
+//! is durable here first: a leader that forgot it would stamp another write the same, or take one
+//! in again that is tried again.
 
 use crate::id::NodeId;
 use crate::protocol::Context;

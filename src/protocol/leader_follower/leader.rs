@@ -59,7 +59,8 @@ impl Leading {
         self.unanswered.front().map(|write| write.version.sequence)
     }
 
-    /// The unanswered write of this version. Timestamps may go back; sequences rise, nearly always by one.
+    /// The unanswered write of this version. Timestamps may go back; sequences rise, nearly always
+    /// by one.
     #[inline]
     fn find(&mut self, version: Version) -> Option<&mut Pending> {
         let first = self.unanswered.front()?.version.sequence;
@@ -348,7 +349,8 @@ impl LeaderFollower {
         self.count_acknowledgement(from, version, cx);
     }
 
-    /// One more follower has a write, or what has replaced it there: its client may have waited for that.
+    /// One more follower has a write, or what has replaced it there: its client may have waited for
+    /// that.
     #[inline]
     fn count_acknowledgement(
         &mut self,
@@ -454,8 +456,8 @@ impl LeaderFollower {
     }
 
     /// Answers a write as if it had waited long enough, when every follower has either acknowledged
-    /// it or is not there. Who hangs may still acknowledge it, so that is waited for. A write that is
-    /// sent again later may still get there: its client does not wait for that.
+    /// it or is not there. Who hangs may still acknowledge it, so that is waited for. A write that
+    /// is sent again later may still get there: its client does not wait for that.
     #[cold]
     fn give_up_if_hopeless(&mut self, version: Version, cx: &mut Context<'_, Self>) {
         if let Mode::InSync { .. } = self.replica.config.mode {
@@ -479,8 +481,8 @@ impl LeaderFollower {
         self.drop_answered(cx);
     }
 
-    /// The oldest write may have waited long enough. All wait equally long, so one timer serves them
-    /// all.
+    /// The oldest write may have waited long enough. All wait equally long, so one timer serves
+    /// them all.
     pub(super) fn ack_timeout(&mut self, cx: &mut Context<'_, Self>) {
         let (now, followers) = (cx.monotonic(), cx.nodes() - 1);
         let is_over = |pending: &mut Pending| pending.answered || pending.deadline <= now;

@@ -2,15 +2,16 @@
 //!
 //! The leader stamps a write, applies it, sends it to all followers, and answers at once
 //! (asynchronous), when enough followers have acknowledged it (semi-synchronous), or when all have
-//! (synchronous). A write that waits too long is answered anyway and marked degraded, or its outcome
-//! is unknown. Reads are answered by the node asked, from what it has, unless they ask for several
-//! replicas. A write can be read as soon as the node has accepted it, as in stores that apply and
-//! then sync: after a power loss a value that was read, and not yet acknowledged, may be gone.
+//! (synchronous). A write that waits too long is answered anyway and marked degraded, or its
+//! outcome is unknown. Reads are answered by the node asked, from what it has, unless they ask for
+//! several replicas. A write can be read as soon as the node has accepted it, as in stores that
+//! apply and then sync: after a power loss a value that was read, and not yet acknowledged, may be
+//! gone.
 //!
 //! There are two ways to replicate ([`replication`]): registers, each key on its own by last write
-//! wins, and one log, in the order of its entries as in Raft. By default the scenario's leader leads
-//! for ever; with an election ([`Election`]) the nodes find the next one ([`election`]), and with a
-//! catch-up ([`CatchUp`]) a follower that was away gets what it missed.
+//! wins, and one log, in the order of its entries as in Raft. By default the scenario's leader
+//! leads for ever; with an election ([`Election`]) the nodes find the next one ([`election`]), and
+//! with a catch-up ([`CatchUp`]) a follower that was away gets what it missed.
 //!
 //! # One write, end to end
 //!
@@ -18,8 +19,8 @@
 //! 2. `client.rs`: `serve` finds that it is a write, and that this node leads.
 //! 3. `leader.rs`: `lead_write` stamps it; `write` puts it where it belongs (4); `commit` waits for
 //!    the disk (5) and then `replicate`s it (6).
-//! 4. `replication/mod.rs` decides the way. Registers: `replica.rs` applies it to the store and logs
-//!    it. Log: `replication/ordered.rs` appends it, and `replica.rs` applies it.
+//! 4. `replication/mod.rs` decides the way. Registers: `replica.rs` applies it to the store and
+//!    logs it. Log: `replication/ordered.rs` appends it, and `replica.rs` applies it.
 //! 5. `storage/journal.rs`: `need_not_wait`, or `once_durable` puts a [`Deferred`] aside, which
 //!    `proceed` takes up when the disk has synced.
 //! 6. `replication/mod.rs`: `send_to_all`, by `replication/registers.rs` or

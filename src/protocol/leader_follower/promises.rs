@@ -14,32 +14,37 @@
 //! | liveness | never without a leader from the start, else unless the leader stays down: what waits is answered in the end, and the leader is back once the faults are over |
 //! | availability, replication lag | never: nobody takes the place of the leader, and no answer waits for every follower for longer than `ack-timeout` |
 //!
-//! Nearly all of this rests on the leader alone: what happens to a follower voids it not. An acknowledged write is
-//! besides on as many followers as it waited for, where too few confirmations are an error; it is lost when the leader
-//! forgets all and they do (one that forgets the end of its log shows what came before), where nobody is made like a
-//! leader that forgot: with entry replication and without catching
-//! up. With `term-sequence`, and with a hybrid clock that is read coarsely, a leader that forgets stamps below what it
-//! stamped before, and the leader alone counts again.
+//! Nearly all of this rests on the leader alone: what happens to a follower voids it not. An
+//! acknowledged write is besides on as many followers as it waited for, where too few confirmations
+//! are an error; it is lost when the leader forgets all and they do (one that forgets the end of
+//! its log shows what came before), where nobody is made like a leader that forgot: with entry
+//! replication and without catching up. With `term-sequence`, and with a hybrid clock that is read
+//! coarsely, a leader that forgets stamps below what it stamped before, and the leader alone counts
+//! again.
 //!
-//! What a wrong wall clock voids it voids with timestamps of the wall clock of the leader or, a drift too, of clients; a
-//! hybrid clock and (term, sequence) order the writes of one leader whatever its clock shows. Ties left to what is there
-//! void all but single-leader and, of the leader alone, monotonic reads: of two writes with one timestamp the second is
-//! acknowledged and dropped, and which one came first differs from replica to replica.
-//! Tombstones that are purged void convergence, lww-maximum and durability: a message that takes longer than their
-//! grace brings back what they deleted. Where replicas fill one another in (read repair, anti-entropy), a delete that
-//! leaves nothing, or is purged, may come back even to the leader, and the promises of its reads go too.
+//! What a wrong wall clock voids it voids with timestamps of the wall clock of the leader or, a
+//! drift too, of clients; a hybrid clock and (term, sequence) order the writes of one leader
+//! whatever its clock shows. Ties left to what is there void all but single-leader and, of the
+//! leader alone, monotonic reads: of two writes with one timestamp the second is acknowledged and
+//! dropped, and which one came first differs from replica to replica. Tombstones that are purged
+//! void convergence, lww-maximum and durability: a message that takes longer than their grace
+//! brings back what they deleted. Where replicas fill one another in (read repair, anti-entropy), a
+//! delete that leaves nothing, or is purged, may come back even to the leader, and the promises of
+//! its reads go too.
 //!
 //! With anti-entropy and tombstones that stay replicas converge whatever was lost.
 //!
-//! When every read asks R of N replicas and an acknowledged write is on W (one more than the followers it waited for,
-//! and one alone if it may be answered degraded), R + W > N promises read your writes and staleness, unless R + W - N
-//! nodes forget; 2R > N with repair before the answer promises monotonic reads, unless 2R - N nodes do. Tried-again
-//! writes, clears, appends (a list is read from the node asked alone) and purged tombstones void both.
+//! When every read asks R of N replicas and an acknowledged write is on W (one more than the
+//! followers it waited for, and one alone if it may be answered degraded), R + W > N promises read
+//! your writes and staleness, unless R + W - N nodes forget; 2R > N with repair before the answer
+//! promises monotonic reads, unless 2R - N nodes do. Tried-again writes, clears, appends (a list is
+//! read from the node asked alone) and purged tombstones void both.
 //!
-//! What makes a node forget what it confirmed depends on the policy of its log: without one a crash, a power loss
-//! and an empty disk; with `fsync` and `group-commit` an empty disk, one that lies or flips a bit, and a node that
-//! does not come back; with a buffered log these and a power loss. Monotonic reads are void after a power loss under
-//! every policy: a write is read before it is durable.
+//! What makes a node forget what it confirmed depends on the policy of its log: without one a
+//! crash, a power loss and an empty disk; with `fsync` and `group-commit` an empty disk, one that
+//! lies or flips a bit, and a node that does not come back; with a buffered log these and a power
+//! loss. Monotonic reads are void after a power loss under every policy: a write is read before it
+//! is durable.
 
 use crate::config::{Config as Scenario, ScriptedOperation};
 use crate::operation::Operation;
@@ -166,7 +171,8 @@ fn least_written(config: &Config, scenario: &Scenario) -> u16 {
     1 + asked.fold(config.mode.quorum(scenario.cluster.nodes - 1), u16::min)
 }
 
-/// What quorums of reads and writes that overlap promise besides, where reads ask others than the leader.
+/// What quorums of reads and writes that overlap promise besides, where reads ask others than the
+/// leader.
 fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) -> Promises {
     let Some(quorum) = scenario.weakest_read_quorum() else { return promises };
     let clears = scenario.script.iter().any(|scripted| scripted.operation == Operation::Clear);
@@ -273,7 +279,8 @@ fn append_uniqueness(config: &Config, scenario: &Scenario) -> Promise {
     }
     let mut forgets = Hazards::NONE.and(Whose::Leader, forgets(config.wal.policy));
     if scenario.repairs_reads() {
-        // A read that finds an element that is not yet durable writes it to others: the leader alone forgets it.
+        // A read that finds an element that is not yet durable writes it to others: the leader
+        // alone forgets it.
         forgets = forgets.and(Whose::Leader, &[Hazard::PowerLoss]);
     }
     Promise::Unless {
@@ -327,8 +334,8 @@ fn forgets_the_end(policy: Policy) -> Vec<Hazard> {
     partly.into_iter().filter(forgotten).collect()
 }
 
-/// When nobody has any more what so many had: when those forget it, or, where it is the leader that decides what others
-/// have, the leader.
+/// When nobody has any more what so many had: when those forget it, or, where it is the leader that
+/// decides what others have, the leader.
 fn all_forget(config: &Config, whose: Whose) -> Hazards {
     let leader = forgets(config.wal.policy);
     // Followers forget more where the leader alone has a log.
@@ -363,11 +370,13 @@ const fn stamps_again(config: &Config) -> bool {
 /// A delete is a write like any other, and one that leaves no tombstone is easily lost.
 fn durability(config: &Config, scenario: &Scenario) -> Promise {
     let policy = config.wal.policy;
-    // A read may repair a leader that forgot with what one had who missed the write, and the leader shows that.
+    // A read may repair a leader that forgot with what one had who missed the write, and the leader
+    // shows that.
     let others = if scenario.repairs_reads() { 0 } else { least_written(config, scenario) - 1 };
     let whose = if others == 0 { Whose::Leader } else { Whose::LeaderAnd(others) };
     let mut hazards = misordered(config, all_forget(config, whose));
-    // A leader that forgot the end of its log alone shows what came before, whatever the others have.
+    // A leader that forgot the end of its log alone shows what came before, whatever the others
+    // have.
     hazards = hazards.and(Whose::Leader, &forgets_the_end(policy));
     if config.deletes == Deletes::Tombstone {
         let why = match policy {

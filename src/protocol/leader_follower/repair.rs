@@ -1,12 +1,13 @@
 //! Reads of several replicas, and read repair: the node that a client asks coordinates.
 //!
-//! The coordinator asks every other node what it holds, and as soon as enough have answered, itself included, takes
-//! the newest by last write wins. With repair it writes that to those among them that hold something older, the
-//! leader too, and answers when they have acknowledged it or, if so configured, before. Without waiting, a later read of
-//! other replicas may find the older value again; without repair too.
+//! The coordinator asks every other node what it holds, and as soon as enough have answered, itself
+//! included, takes the newest by last write wins. With repair it writes that to those among them
+//! that hold something older, the leader too, and answers when they have acknowledged it or, if so
+//! configured, before. Without waiting, a later read of other replicas may find the older value
+//! again; without repair too.
 //!
-//! A coordinator does not know whether the write that it finds newest was ever acknowledged: a repair finishes the
-//! work of a leader that gave up or died.
+//! A coordinator does not know whether the write that it finds newest was ever acknowledged: a
+//! repair finishes the work of a leader that gave up or died.
 
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId};

@@ -1,9 +1,9 @@
 //! What every node of a cluster keeps, whoever leads and however writes are replicated: the store,
 //! the stamps, and what of both is on the disk.
 //!
-//! Most stamps are shown by the writes in a node's log and in states that others send. What these do
-//! not show (a delete that found nothing to erase, a clear of nothing, a write that was older than
-//! what its key held, the number of a state) is kept and sent beside them: [`Record::Seen`],
+//! Most stamps are shown by the writes in a node's log and in states that others send. What these
+//! do not show (a delete that found nothing to erase, a clear of nothing, a write that was older
+//! than what its key held, the number of a state) is kept and sent beside them: [`Record::Seen`],
 //! [`super::Installed::seen`].
 
 use crate::id::{KeyId, NodeId, Term, Version};

@@ -1,6 +1,7 @@
-//! Every way in which a node gets or regains what it stores, tried on one node with its disk: after it the node knows
-//! the newest timestamp that there was in it, and never gives a number again that it has given an operation. And what it
-//! stores when its process dies it stores when it starts again.
+//! Every way in which a node gets or regains what it stores, tried on one node with its disk: after
+//! it the node knows the newest timestamp that there was in it, and never gives a number again that
+//! it has given an operation. And what it stores when its process dies it stores when it starts
+//! again.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -32,7 +33,8 @@ struct Bench {
     wall: i64,
     /// How many states and operations there were: what numbers them.
     steps: u32,
-    /// The newest timestamp of all that the node took in, and the highest number that it gave an operation.
+    /// The newest timestamp of all that the node took in, and the highest number that it gave an
+    /// operation.
     newest: i64,
     given: u32,
 }

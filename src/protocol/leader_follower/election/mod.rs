@@ -92,8 +92,8 @@ impl LeaderFollower {
             self.detector.hear_leader(cx.monotonic());
             return true;
         }
-        // Without fencing, a node that knows no leader follows any node that claims to lead, even in
-        // an older term.
+        // Without fencing, a node that knows no leader follows any node that claims to lead, even
+        // in an older term.
         if term == self.term() || (!fencing && self.leader.is_none()) {
             return self.recognise_leader(from, term, cx);
         }
@@ -150,9 +150,10 @@ impl LeaderFollower {
         }
     }
 
-    /// Takes its place at boot. The scenario's leader is appointed at the first boot, and never again: with its memory
-    /// or its disk a node that comes back may have lost what it acknowledged, and others may have led since. Where
-    /// nobody is elected that node is the leader all the same, for there is no other.
+    /// Takes its place at boot. The scenario's leader is appointed at the first boot, and never
+    /// again: with its memory or its disk a node that comes back may have lost what it
+    /// acknowledged, and others may have led since. Where nobody is elected that node is the leader
+    /// all the same, for there is no other.
     pub(crate) fn start_role(&mut self, is_first: bool, cx: &mut Context<'_, Self>) {
         let settings = self.replica.config.failover;
         let now = cx.monotonic();
@@ -165,7 +166,8 @@ impl LeaderFollower {
         let is_appointed = is_first || settings.election == Election::None;
         if is_appointed && let Some(leader) = cx.initial_leader() {
             if leader == self.replica.me {
-                // A leader that comes back leads anew: what it stamped and forgot it is not to stamp again.
+                // A leader that comes back leads anew: what it stamped and forgot it is not to
+                // stamp again.
                 return self.become_leader(self.term().next(), cx);
             }
             let term = self.term().max(Term(1));
@@ -176,7 +178,8 @@ impl LeaderFollower {
             cx.observe(Observation::Role { role: Role::Follower, term });
         } else {
             if !is_first && cx.initial_leader().is_some() {
-                // Term 1 is that of the appointed leader, whatever this node has forgotten: nobody is elected in it.
+                // Term 1 is that of the appointed leader, whatever this node has forgotten: nobody
+                // is elected in it.
                 self.replica.ballot.was_in(Term(1));
             }
             let term = self.term();
@@ -207,7 +210,8 @@ impl LeaderFollower {
         cx: &mut Context<'_, Self>,
     ) -> bool {
         if self.bullies(other) && !self.leads() {
-            // The next term is above that of the leader, who gives way to a candidate with a higher id.
+            // The next term is above that of the leader, who gives way to a candidate with a higher
+            // id.
             if term == self.term() || !self.is_campaigning(Round::Vote) {
                 self.campaign(Round::Vote, cx);
             }
@@ -215,7 +219,8 @@ impl LeaderFollower {
         }
         let yields = match self.leader {
             None => true,
-            // Two leaders of one term: without votes each node judges for itself, and one of the two gives way.
+            // Two leaders of one term: without votes each node judges for itself, and one of the
+            // two gives way.
             Some(known) => self.precedes(other, known),
         };
         if !yields {

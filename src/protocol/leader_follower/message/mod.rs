@@ -47,8 +47,9 @@ impl Hash for Installed {
     }
 }
 
-/// The place of a full state among all that leaders sent: the term, the incarnation of the leader in it, and the number of
-/// the write that the state follows. Stamps have no say, for clocks may go back.
+/// The place of a full state among all that leaders sent: the term, the incarnation of the leader
+/// in it, and the number of the write that the state follows. Stamps have no say, for clocks may go
+/// back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct StateOrder {
     /// The leader's term.
@@ -62,8 +63,8 @@ pub struct StateOrder {
 }
 
 impl StateOrder {
-    /// Whether a follower that has taken the state at this place has no use for the one at `other`. Without fencing a
-    /// term that is over is as good as another.
+    /// Whether a follower that has taken the state at this place has no use for the one at `other`.
+    /// Without fencing a term that is over is as good as another.
     pub(super) fn outdates(self, other: Self, fencing: bool) -> bool {
         let same_leader = (self.term, self.leader) == (other.term, other.leader);
         let came_before = (self.incarnation, self.sequence) >= (other.incarnation, other.sequence);
@@ -101,8 +102,8 @@ pub enum Message {
     },
     /// Follower to leader: the write of this version is applied.
     ///
-    /// A version names a write for good: the timestamp tells the incarnations of a leader apart, so that an
-    /// acknowledgement of an earlier incarnation acknowledges nothing.
+    /// A version names a write for good: the timestamp tells the incarnations of a leader apart, so
+    /// that an acknowledgement of an earlier incarnation acknowledges nothing.
     Ack {
         /// The follower's term.
         term: Term,
@@ -151,7 +152,8 @@ pub enum Message {
     Behind {
         /// The follower's term.
         term: Term,
-        /// The last position that it may have in common with the leader; `None`: it needs the whole state.
+        /// The last position that it may have in common with the leader; `None`: it needs the whole
+        /// state.
         last: Option<Position>,
     },
     /// Leader to follower: the state at a position of the log, in place of what you have.
@@ -307,7 +309,8 @@ impl Message {
     }
 }
 
-// Every write pays for the size of its messages: what reads and comparisons carry must not add to it.
+// Every write pays for the size of its messages: what reads and comparisons carry must not add to
+// it.
 const _: () = assert!(size_of::<Message>() <= 40);
 
 impl Contract for Message {
@@ -379,7 +382,8 @@ impl Contract for Message {
         32 + content
     }
 
-    /// A acknowledgement of the log answers heartbeats too: who waits for one says so by what is unanswered.
+    /// A acknowledgement of the log answers heartbeats too: who waits for one says so by what is
+    /// unanswered.
     #[inline]
     fn is_background(&self) -> bool {
         matches!(

@@ -9,8 +9,9 @@
 //! | sessions, staleness | never: a deposed leader answers reads until it hears of the next one; the order of one client's writes with the safeguards of durability; of writes after what was read only where a later leader stamps above what no majority had: not with a hybrid clock |
 //! | liveness | unless too many nodes stay down to elect anybody; never by majority vote without jitter: candidates may split the votes for ever |
 //!
-//! Only clocks of nodes that led matter, for only those stamp. A disk that forgets matters on any node: it forgets the
-//! node's vote too. A node that stays down takes its copies with it, and forgets nothing.
+//! Only clocks of nodes that led matter, for only those stamp. A disk that forgets matters on any
+//! node: it forgets the node's vote too. A node that stays down takes its copies with it, and
+//! forgets nothing.
 
 use crate::config::Config as Scenario;
 use crate::operation::Operation;
@@ -118,10 +119,11 @@ fn spare(config: &Config, scenario: &Scenario) -> Whose {
     })
 }
 
-/// Why writes of two leaders may bear equal timestamps although one was acknowledged before the other was asked for;
-/// `None`: they may not. The node with the higher id then wins.
+/// Why writes of two leaders may bear equal timestamps although one was acknowledged before the
+/// other was asked for; `None`: they may not. The node with the higher id then wins.
 ///
-/// A leader that has the last acknowledged write stands for election only after a whole timeout of silence.
+/// A leader that has the last acknowledged write stands for election only after a whole timeout of
+/// silence.
 fn equal_stamps(config: &Config) -> Option<&'static str> {
     let resolution = config.timestamps.resolution;
     match config.timestamps.source {
@@ -138,8 +140,8 @@ fn equal_stamps(config: &Config) -> Option<&'static str> {
     }
 }
 
-/// Why a write may be stamped below one that its client had read of a leader, and that no majority had; `None`: it may
-/// not.
+/// Why a write may be stamped below one that its client had read of a leader, and that no majority
+/// had; `None`: it may not.
 fn dirty_reads_win(config: &Config) -> Option<&'static str> {
     match config.timestamps.source {
         TimestampSource::Hybrid => Some(

@@ -1,4 +1,5 @@
-//! Full states: what a leader sends a follower that was away, and what becomes of what that one had.
+//! Full states: what a leader sends a follower that was away, and what becomes of what that one
+//! had.
 
 use std::sync::Arc;
 

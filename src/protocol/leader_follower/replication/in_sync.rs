@@ -1,9 +1,10 @@
-//! The in-sync set (Kafka's ISR): the followers that a write waits for, and the nodes that may lead.
+//! The in-sync set (Kafka's ISR): the followers that a write waits for, and the nodes that may
+//! lead.
 //!
-//! The leader takes a follower out that has not had everything for a while, and back in when it has. It tells of
-//! the set with its heartbeats, every node believes the newest that it has heard of, and tells of it in turn. That is
-//! weaker than Kafka's controller, which decides for all: a node that was cut off when the set shrank believes the
-//! one it knew.
+//! The leader takes a follower out that has not had everything for a while, and back in when it
+//! has. It tells of the set with its heartbeats, every node believes the newest that it has heard
+//! of, and tells of it in turn. That is weaker than Kafka's controller, which decides for all: a
+//! node that was cut off when the set shrank believes the one it knew.
 
 use std::sync::Arc;
 
@@ -26,8 +27,8 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
-    /// What was kept; with nothing kept every node, for all begin alike, but nobody where the node may have `forgotten`
-    /// what it knew: it cannot say that it is in sync itself.
+    /// What was kept; with nothing kept every node, for all begin alike, but nobody where the node
+    /// may have `forgotten` what it knew: it cannot say that it is in sync itself.
     pub(crate) fn boot(mode: Mode, kept: Option<InSync>, forgotten: bool, nodes: u16) -> Self {
         let begun = || {
             let nodes = NodeId::all(if forgotten { 0 } else { nodes }).collect();

@@ -1,5 +1,5 @@
-//! Replication of registers: each write is sent to every follower at once, and takes its place there
-//! by last write wins.
+//! Replication of registers: each write is sent to every follower at once, and takes its place
+//! there by last write wins.
 
 use std::collections::VecDeque;
 

@@ -1,7 +1,8 @@
 //! The leader's memory of what followers have not acknowledged, for sending it again.
 //!
-//! To each follower at most one write of a key, and one full state, is to be sent again: the newest. A follower that
-//! acknowledges it has no use for the older ones any more, so its acknowledgement counts for them as well.
+//! To each follower at most one write of a key, and one full state, is to be sent again: the
+//! newest. A follower that acknowledges it has no use for the older ones any more, so its
+//! acknowledgement counts for them as well.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -27,8 +28,8 @@ pub(crate) struct Unacknowledged {
 struct Sent {
     at: Time,
     payload: Payload,
-    /// Older writes about the same that a client may still wait for; their sequences rise but for a clock that went
-    /// back.
+    /// Older writes about the same that a client may still wait for; their sequences rise but for a
+    /// clock that went back.
     covers: VecDeque<Version>,
 }
 
@@ -58,7 +59,8 @@ impl Unacknowledged {
         let mut covers = VecDeque::new();
         if let Some(subject) = payload.subject() {
             if let Some(other) = self.newest.get(&(follower, subject)).copied() {
-                // States replace one another in the order of their sequences, writes of a key by their stamps.
+                // States replace one another in the order of their sequences, writes of a key by
+                // their stamps.
                 let stays = subject != Subject::Everything && other > version;
                 let sent = self.sent.get_mut(&(follower, other)).expect(SAME_WRITES);
                 forget_unawaited(&mut sent.covers, oldest_awaited);
@@ -90,7 +92,8 @@ impl Unacknowledged {
         sent.covers
     }
 
-    /// Calls `send` with everything that was last sent `interval` ago or earlier, in that order: it is sent now.
+    /// Calls `send` with everything that was last sent `interval` ago or earlier, in that order: it
+    /// is sent now.
     pub(crate) fn send_due(
         &mut self,
         now: Time,
