@@ -1,6 +1,5 @@
 //! The leader's side: accept a write, replicate it, count acknowledgements, answer.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::history::Failure;
@@ -8,87 +7,13 @@ use crate::id::{KeyId, LogIndex, NodeId, NodeSet, Value, Version};
 use crate::operation::Operation;
 use crate::protocol::parts::entry::Entry;
 use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
-use crate::time::Time;
 
 use super::accepted::{Accepted, Payload};
 use super::config::{Config, Mode, OnAckTimeout, Shipping};
+use super::leading::Pending;
 use super::replication::Replication;
 use super::storage::Deferred;
 use super::{LeaderFollower, Timer};
-
-/// What only a leader keeps, however writes are replicated.
-#[derive(Debug, Default)]
-pub(super) struct Leading {
-    /// When this incarnation of the node began, on its monotonic clock.
-    incarnation: Time,
-    /// Writes not yet answered, the oldest first: the sequences of their versions rise.
-    unanswered: VecDeque<Pending>,
-    /// Of unanswered writes that came back: from which followers.
-    refusals: BTreeMap<Version, NodeSet>,
-}
-
-/// A write that its client waits for.
-#[derive(Debug)]
-struct Pending {
-    version: Version,
-    /// Its place in the log, where there is one.
-    index: LogIndex,
-    request: RequestId,
-    response: Response,
-    deadline: Time,
-    wanted: u16,
-    acknowledged: NodeSet,
-    confirmations: u16,
-    answered: bool,
-}
-
-impl Leading {
-    /// A node that has just booted.
-    pub(super) fn boot(incarnation: Time) -> Self {
-        Self { incarnation, ..Self::default() }
-    }
-
-    /// When this incarnation of the node began, on its monotonic clock.
-    pub(super) const fn incarnation(&self) -> Time {
-        self.incarnation
-    }
-
-    /// The number of the oldest write that a client waits for.
-    #[inline]
-    pub(super) fn oldest_awaited(&self) -> Option<u32> {
-        self.unanswered.front().map(|write| write.version.sequence)
-    }
-
-    /// The unanswered write of this version. Timestamps may go back; sequences rise, nearly always
-    /// by one.
-    #[inline]
-    fn find(&mut self, version: Version) -> Option<&mut Pending> {
-        let first = self.unanswered.front()?.version.sequence;
-        let guess = version.sequence.checked_sub(first)? as usize;
-        let place = match self.unanswered.get(guess) {
-            Some(pending) if pending.version == version => guess,
-            _ => self.unanswered.partition_point(|other| other.version.sequence < version.sequence),
-        };
-        self.unanswered.get_mut(place).filter(|pending| pending.version == version)
-    }
-
-    /// The unanswered writes that the log has behind an index, up to another.
-    fn between(&self, behind: LogIndex, until: LogIndex) -> Vec<Version> {
-        let first = self.unanswered.partition_point(|pending| pending.index <= behind);
-        let writes = self.unanswered.iter().skip(first);
-        writes.take_while(|pending| pending.index <= until).map(|p| p.version).collect()
-    }
-
-    /// What the leader still means to do, but for what it owes single followers.
-    pub(super) fn pending(&self) -> Vec<String> {
-        let unanswered = self.unanswered.iter().filter(|pending| !pending.answered).count();
-        match unanswered {
-            0 => Vec::new(),
-            1 => vec!["1 write awaits confirmations".to_owned()],
-            many => vec![format!("{many} writes await confirmations")],
-        }
-    }
-}
 
 /// What a write is answered that too few have acknowledged: how many, of how many.
 fn too_few(config: &Config, response: Response, confirmations: (u16, u16)) -> Reply {

@@ -47,12 +47,10 @@
 use crate::config::Config as Scenario;
 use crate::id::{NodeId, Term};
 use crate::names::Names;
-use crate::operation::Operation;
 use crate::property::{Promises, SettlesWithin};
-use crate::time::Wall;
 
 use self::election::{Candidacy, FailureDetector};
-use self::leader::Leading;
+use self::leading::Leading;
 use self::replica::Replica;
 use self::replication::{Membership, Replication};
 use self::storage::{Deferred, Journal, StoredBallot};
@@ -63,9 +61,7 @@ use super::parts::stamps::Stamps;
 use super::parts::store::Store;
 use super::parts::tombstones::Tombstones;
 use super::parts::wal::Policy;
-use super::{
-    Context, DiskImage, DiskOrigin, Input, NodeSnapshot, Observation, Protocol, RequestId, Role,
-};
+use super::{Context, DiskImage, DiskOrigin, Input, NodeSnapshot, Observation, Protocol};
 
 mod accepted;
 mod anti_entropy;
@@ -74,16 +70,16 @@ mod config;
 mod election;
 mod follower;
 mod leader;
+mod leading;
 mod message;
+mod node;
 mod promises;
 mod refused;
 mod repair;
 mod replica;
 mod replication;
-mod settling;
-#[cfg(test)]
-mod stamps_kept;
 mod storage;
+mod types;
 
 pub use super::parts::anti_entropy::{RangeDigest, Ranges};
 pub use super::parts::entry::{Deletes, Entry};
@@ -96,52 +92,9 @@ pub use message::{
     AntiEntropy, FullState, InSync, Installed, LogEntry, Message, Repair, Round, StateOrder, Vote,
     VoteRequest,
 };
+pub use node::LeaderFollower;
 pub use storage::{Record, Snapshot};
-
-/// A node of a leader-follower cluster.
-#[derive(Debug)]
-pub struct LeaderFollower {
-    replica: Replica,
-    replication: Replication,
-    /// Whom this node takes for the leader.
-    leader: Option<NodeId>,
-    leading: Leading,
-    /// Whether there is neither a log nor an election: what a message says is all that there is to
-    /// do.
-    is_plain: bool,
-    /// Who votes: every node.
-    quorum: Quorum,
-    detector: FailureDetector,
-    candidacy: Candidacy,
-    in_sync: Membership,
-    /// Requests that wait for a leader.
-    parked: Vec<(RequestId, Operation, Wall)>,
-    reads: CoordinatedReads,
-    turns: Turns,
-}
-
-/// The timers of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Timer {
-    /// Leader: the oldest unanswered write has waited long enough.
-    AckTimeout,
-    /// Leader: time to send unacknowledged writes again.
-    Resend,
-    /// Buffered log: what was written has been left unsynced for long enough.
-    Flush,
-    /// Time to send heartbeats.
-    Heartbeat,
-    /// Not the leader: the election timeout may be over.
-    Election,
-    /// Leader: time to see who is in sync.
-    InSync,
-    /// Coordinator: the oldest read of several replicas has waited long enough.
-    ReadTimeout,
-    /// Time to compare with another replica.
-    AntiEntropy,
-    /// A tombstone's grace period is over.
-    Purge,
-}
+pub use types::Timer;
 
 impl Protocol for LeaderFollower {
     type Config = Config;
@@ -220,7 +173,7 @@ impl Protocol for LeaderFollower {
     }
 
     fn settles_within(config: &Config, scenario: &Scenario) -> SettlesWithin {
-        settling::settles_within(config, scenario)
+        promises::settles_within(config, scenario)
     }
 }
 
@@ -273,38 +226,6 @@ impl LeaderFollower {
         cx.observe(Observation::Role { role: self.role(), term: Term(1) });
         if self.leads() && has_records && self.replica.config.resend.is_some() {
             self.once_durable(Deferred::ReplicateAll, cx);
-        }
-    }
-
-    #[inline]
-    const fn term(&self) -> Term {
-        self.replica.term()
-    }
-
-    #[inline]
-    fn leads(&self) -> bool {
-        self.leader == Some(self.replica.me)
-    }
-
-    fn role(&self) -> Role {
-        match self.leader {
-            Some(leader) if leader == self.replica.me => Role::Leader,
-            None if self.replica.config.failover.is_on() && !self.follows_the_awaited() => {
-                Role::Candidate
-            }
-            Some(_) | None => Role::Follower,
-        }
-    }
-
-    fn follows_the_awaited(&self) -> bool {
-        self.replica.config.defects.has(Defect::FollowTheAwaited)
-    }
-
-    /// Whom it names to others as the leader.
-    fn named_leader(&self) -> Option<NodeId> {
-        match self.leader {
-            None if self.follows_the_awaited() => self.awaited(),
-            leader => leader,
         }
     }
 

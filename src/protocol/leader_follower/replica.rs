@@ -16,7 +16,7 @@ use crate::time::Span;
 
 use super::config::Config;
 use super::storage::{Journal, Record, StoredBallot};
-use super::{LeaderFollower, Timer};
+use super::types::{Timer, Types};
 
 /// A replica: what it stores, and its disk.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Replica {
     /// Whether a log is kept and its disk is full. The node lives on: it answers reads, refuses
     /// writes, and as follower takes in nothing that it could not acknowledge.
     #[inline]
-    pub(super) fn cannot_write(&self, cx: &Context<'_, LeaderFollower>) -> bool {
+    pub(super) fn cannot_write(&self, cx: &Context<'_, impl Types>) -> bool {
         self.journal.is_some() && cx.disk_is_full()
     }
 
@@ -52,7 +52,7 @@ impl Replica {
         &mut self,
         term: Term,
         record: impl FnOnce() -> Record,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         if let Some(journal) = &mut self.journal {
             journal.append(term, &record(), cx);
@@ -62,11 +62,7 @@ impl Replica {
     /// Applies a write to the store, as leader or follower, and logs it if it changes the store;
     /// whether the log shows its stamp then.
     #[inline]
-    pub(super) fn apply_and_log(
-        &mut self,
-        entry: Entry,
-        cx: &mut Context<'_, LeaderFollower>,
-    ) -> bool {
+    pub(super) fn apply_and_log(&mut self, entry: Entry, cx: &mut Context<'_, impl Types>) -> bool {
         let known = self.stamps.newest();
         if self.apply_observed(entry, cx) {
             self.log_record(self.term(), || Record::Write(entry), cx);
@@ -84,7 +80,7 @@ impl Replica {
     pub(super) fn apply_observed(
         &mut self,
         entry: Entry,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) -> bool {
         let Entry { key, stored, element } = entry;
         let version = stored.version;
@@ -127,7 +123,7 @@ impl Replica {
     }
 
     /// Replaces what the key holds by this write, even if it is older.
-    pub(super) fn overwrite(&mut self, entry: Entry, cx: &mut Context<'_, LeaderFollower>) {
+    pub(super) fn overwrite(&mut self, entry: Entry, cx: &mut Context<'_, impl Types>) {
         let Entry { key, stored, .. } = entry;
         let held = self.store.stored(key);
         if held == Some(stored) {
@@ -144,7 +140,7 @@ impl Replica {
     }
 
     /// Replaces the store, and says what that changes.
-    pub(super) fn replace_store(&mut self, store: Store, cx: &mut Context<'_, LeaderFollower>) {
+    pub(super) fn replace_store(&mut self, store: Store, cx: &mut Context<'_, impl Types>) {
         let before = std::mem::replace(&mut self.store, store);
         self.bury_all(cx);
         for entry in contents(&self.store) {
@@ -184,7 +180,7 @@ impl Replica {
     }
 
     /// Takes note of a stamp that nothing this node stores will show, in its log too.
-    pub(super) fn note_apart(&mut self, version: Version, cx: &mut Context<'_, LeaderFollower>) {
+    pub(super) fn note_apart(&mut self, version: Version, cx: &mut Context<'_, impl Types>) {
         if self.note(version) {
             self.log_stamps(cx);
         }
@@ -192,19 +188,19 @@ impl Replica {
 
     /// The version of the next write: a timestamp, and how many writes this node has stamped.
     #[inline]
-    pub(super) fn stamp(&mut self, cx: &Context<'_, LeaderFollower>) -> Version {
+    pub(super) fn stamp(&mut self, cx: &Context<'_, impl Types>) -> Version {
         self.stamps.stamp(self.config.timestamps, self.me, self.term(), cx.wall())
     }
 
     /// Gives a stamp that no record of a write will show.
-    pub(super) fn stamp_apart(&mut self, cx: &mut Context<'_, LeaderFollower>) -> Version {
+    pub(super) fn stamp_apart(&mut self, cx: &mut Context<'_, impl Types>) -> Version {
         let version = self.stamp(cx);
         self.log_stamps(cx);
         version
     }
 
     /// Writes down which stamps there were, for want of another record that shows it.
-    pub(super) fn log_stamps(&mut self, cx: &mut Context<'_, LeaderFollower>) {
+    pub(super) fn log_stamps(&mut self, cx: &mut Context<'_, impl Types>) {
         let record = self.stamps_record();
         self.log_record(self.term(), || record, cx);
     }
@@ -224,13 +220,13 @@ impl Replica {
 
     /// A tombstone was stored: sees to it that it is purged in time.
     #[inline]
-    pub(super) fn bury(&mut self, version: Version, cx: &mut Context<'_, LeaderFollower>) {
+    pub(super) fn bury(&mut self, version: Version, cx: &mut Context<'_, impl Types>) {
         let sooner = self.tombstones.bury(version, cx.wall());
         set_purge_timer(sooner, cx);
     }
 
     /// The store is another, or was read back: sees to its tombstones.
-    pub(super) fn bury_all(&mut self, cx: &mut Context<'_, LeaderFollower>) {
+    pub(super) fn bury_all(&mut self, cx: &mut Context<'_, impl Types>) {
         if self.tombstones.are_purged()
             && let Some(oldest) = self.store.tombstones().map(|(_, stored)| stored.version).min()
         {
@@ -243,7 +239,7 @@ impl Replica {
     pub(super) fn purge(
         &mut self,
         mut purged: impl FnMut(KeyId, Version),
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         self.tombstones.review();
         let tombstones: Vec<(KeyId, Stored)> = self.store.tombstones().collect();
@@ -267,7 +263,7 @@ impl Replica {
 }
 
 #[inline]
-fn set_purge_timer(sooner: Option<Span>, cx: &mut Context<'_, LeaderFollower>) {
+fn set_purge_timer(sooner: Option<Span>, cx: &mut Context<'_, impl Types>) {
     if let Some(after) = sooner {
         cx.set_timer(Timer::Purge, after);
     }

@@ -8,7 +8,7 @@
 
 use std::cmp::Ordering;
 
-use crate::id::{NodeId, NodeSet, Position, Term};
+use crate::id::{NodeId, Position, Term};
 use crate::protocol::parts::ballot::Ballot;
 use crate::protocol::{Context, Observation, Role};
 
@@ -17,28 +17,15 @@ use super::message::{Message, Round, Vote};
 use super::storage::Deferred;
 use super::{LeaderFollower, Timer};
 
+pub(super) use candidacy::Candidacy;
 pub(super) use detector::FailureDetector;
 
 mod by_id;
 mod by_timestamp;
 mod by_vote;
+mod candidacy;
 mod detector;
-
-/// What a node does while it knows of no leader.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Candidacy {
-    /// It waits, for this node to lead or for its election timeout.
-    Waiting(Option<NodeId>),
-    /// It asks for votes.
-    Campaigning {
-        /// What it asks for.
-        round: Round,
-        /// Who has granted its vote, this node apart.
-        granted: NodeSet,
-        /// Whether a node with a higher id has refused.
-        refused: bool,
-    },
-}
+mod timeout;
 
 /// What a node does that meets a higher term.
 enum HigherTerm {
@@ -373,14 +360,6 @@ impl LeaderFollower {
             Candidacy::Waiting(None) => "waits for a leader".to_owned(),
             Candidacy::Campaigning { .. } => "asks for votes".to_owned(),
         })
-    }
-
-    /// Whom it waits for.
-    pub(crate) const fn awaited(&self) -> Option<NodeId> {
-        match self.candidacy {
-            Candidacy::Waiting(awaited) if self.leader.is_none() => awaited,
-            Candidacy::Waiting(_) | Candidacy::Campaigning { .. } => None,
-        }
     }
 }
 

@@ -23,10 +23,12 @@ use crate::protocol::parts::entry::Deletes;
 use crate::protocol::parts::stamps::TimestampSource;
 use crate::protocol::parts::wal::Policy;
 
+use super::shared;
+
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let kept = Hazards::of(&[Hazard::EmptyDisk, Hazard::LostWrite, Hazard::BitRot]);
-    let mut disks = super::misordered(config, kept);
-    let copies = super::least_written(config, scenario);
+    let mut disks = shared::misordered(config, kept);
+    let copies = shared::least_written(config, scenario);
     disks = disks.and(Whose::MoreThan(copies - 1), &[Hazard::StayedDown]);
     if config.timestamps.source == TimestampSource::Wall {
         // Two leaders stamp, and the clocks of both have to agree.
@@ -50,10 +52,10 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         (Promise::Unless { .. }, Some(why)) => never(why),
         (promise, _) => promise,
     };
-    let durability = if scenario.retries_writes() { never(super::RETRIED) } else { writes };
+    let durability = if scenario.retries_writes() { never(shared::RETRIED) } else { writes };
     let promises = Promises::default()
         .with(Property::SingleLeader, single_leader(config, kept))
-        .with(Property::Convergence, convergence((config, scenario), safe, kept))
+        .with(Property::Convergence, convergence(config, scenario, safe, kept))
         .with(
             Property::LwwMaximum,
             never("a write that a new leader lacks is gone, however high its stamp"),
@@ -64,22 +66,22 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::MonotonicWrites, writes)
         .with(Property::WritesFollowReads, after_reads)
         .with(Property::Staleness, reads)
-        .with(Property::Replay, super::replay(config.wal.policy))
+        .with(Property::Replay, shared::replay(config.wal.policy))
         .with(Property::SplitBrain, kept_by_majority)
         .with(
             Property::Availability,
             never("between the loss of a leader and the next one nobody answers"),
         )
         .with(Property::Liveness, liveness(config, scenario))
-        .with(Property::ReplicationLag, super::REPLICATION_LAG)
+        .with(Property::ReplicationLag, shared::REPLICATION_LAG)
         .with(Property::Resurrection, reads)
         .with(Property::AppendUniqueness, appends(config, scenario, writes));
-    super::without(config, scenario, promises)
+    shared::without(config, scenario, promises)
 }
 
 /// What is acknowledged is there, and what is tried again is known, where both are promised.
 fn appends(config: &Config, scenario: &Scenario, writes: Promise) -> Promise {
-    match super::append_uniqueness(config, scenario) {
+    match shared::append_uniqueness(config, scenario) {
         never @ Promise::Never { .. } => never,
         Promise::Always { .. } | Promise::Unless { .. } => writes,
     }
@@ -87,7 +89,7 @@ fn appends(config: &Config, scenario: &Scenario, writes: Promise) -> Promise {
 
 fn liveness(config: &Config, scenario: &Scenario) -> Promise {
     if scenario.bounds.leaderless.is_some() {
-        return Promise::Never { why: super::LEADERLESS };
+        return Promise::Never { why: shared::LEADERLESS };
     }
     if matches!(config.mode, Mode::InSync { .. }) && !config.failover.unclean {
         return Promise::Never {
@@ -218,13 +220,14 @@ fn missing_safeguard(config: &Config, scenario: &Scenario) -> Option<&'static st
 }
 
 fn convergence(
-    (config, scenario): (&Config, &Scenario),
+    config: &Config,
+    scenario: &Scenario,
     safe: Option<&'static str>,
     kept: Hazards,
 ) -> Promise {
     // Whoever leads from the start may follow when the clear comes.
     if scenario.script.iter().any(|scripted| scripted.operation == Operation::Clear) {
-        return super::CLEARED;
+        return shared::CLEARED;
     }
     match config.failover.catch_up {
         CatchUp::Log if safe.is_none() => Promise::Unless {
@@ -237,7 +240,7 @@ fn convergence(
         CatchUp::FullState
             if config.deletes == Deletes::Erase && config.replication == Shipping::Entry =>
         {
-            Promise::Never { why: super::ERASED }
+            Promise::Never { why: shared::ERASED }
         }
         CatchUp::FullState if config.full_state == FullStateIs::Merged => Promise::Never {
             why: "a state that is merged takes nothing away, so a node keeps what its new leader lacks",

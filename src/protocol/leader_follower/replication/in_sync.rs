@@ -6,9 +6,7 @@
 //! of, and tells of it in turn. That is weaker than Kafka's controller, which decides for all: a
 //! node that was cut off when the set shrank believes the one it knew.
 
-use std::sync::Arc;
-
-use crate::id::{NodeId, Term};
+use crate::id::NodeId;
 use crate::protocol::Context;
 use crate::time::Span;
 
@@ -18,50 +16,6 @@ use crate::protocol::leader_follower::{LeaderFollower, Timer};
 
 /// Mode in-sync has a set from the start.
 const HAS_SET: &str = "mode in-sync has an in-sync set";
-
-/// The in-sync set as a node believes it to be.
-#[derive(Debug, Default)]
-pub(crate) struct Membership {
-    /// `None` without an in-sync set: then every node counts as in sync.
-    believed: Option<Arc<InSync>>,
-}
-
-impl Membership {
-    /// What was kept; with nothing kept every node, for all begin alike, but nobody where the node
-    /// may have `forgotten` what it knew: it cannot say that it is in sync itself.
-    pub(crate) fn boot(mode: Mode, kept: Option<InSync>, forgotten: bool, nodes: u16) -> Self {
-        let begun = || {
-            let nodes = NodeId::all(if forgotten { 0 } else { nodes }).collect();
-            InSync { term: Term(0), epoch: 0, nodes }
-        };
-        let has_one = matches!(mode, Mode::InSync { .. });
-        Self { believed: has_one.then(|| Arc::new(kept.unwrap_or_else(begun))) }
-    }
-
-    pub(crate) fn believed(&self) -> Option<&InSync> {
-        self.believed.as_deref()
-    }
-
-    pub(crate) fn shared(&self) -> Option<Arc<InSync>> {
-        self.believed.clone()
-    }
-
-    pub(crate) fn has(&self, node: NodeId) -> bool {
-        self.believed().is_none_or(|set| set.nodes.contains(&node))
-    }
-
-    /// Another node told of its belief: whether it is newer, and so believed from now on.
-    pub(crate) fn learn(&mut self, told: &Arc<InSync>) -> bool {
-        let newer = self
-            .believed
-            .as_ref()
-            .is_some_and(|known| (told.term, told.epoch) > (known.term, known.epoch));
-        if newer {
-            self.believed = Some(Arc::clone(told));
-        }
-        newer
-    }
-}
 
 impl LeaderFollower {
     /// A new leader begins with the set that it believes in, itself included.
@@ -77,7 +31,7 @@ impl LeaderFollower {
     }
 
     fn believe(&mut self, set: InSync, cx: &mut Context<'_, Self>) {
-        self.in_sync.believed = Some(Arc::new(set));
+        self.in_sync.believe(set);
         self.replica.ballot.write(self.in_sync.believed(), cx);
     }
 

@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
-use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::leader_follower::config::{Mode, Tail};
 use crate::protocol::leader_follower::message::{Installed, LogEntry, Message};
 use crate::protocol::leader_follower::replica::Replica;
-use crate::protocol::leader_follower::storage::{Deferred, Record};
+use crate::protocol::leader_follower::storage::Record;
+use crate::protocol::leader_follower::types::Types;
 use crate::protocol::parts::entry::{Entry, Rules, apply, contents};
 use crate::protocol::parts::log::{Extension, ReplicatedLog};
 use crate::protocol::parts::progress::{Acknowledged, Followers};
@@ -41,6 +41,15 @@ pub(crate) struct Ordered {
     released: LogIndex,
     /// Follower: entries that came before those that they follow.
     early: BTreeMap<Position, Arc<[LogEntry]>>,
+}
+
+/// What the acknowledgement of a follower comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// What it acknowledged anew.
+    pub(crate) new: Option<Acknowledged>,
+    /// Whether it has everything that the leader has.
+    pub(crate) is_caught_up: bool,
 }
 
 impl Ordered {
@@ -106,7 +115,7 @@ impl Ordered {
         &mut self,
         entry: LogEntry,
         replica: &mut Replica,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         replica.log_record(entry.term, || Record::Entry(entry), cx);
         let at = self.log.push(entry);
@@ -119,7 +128,7 @@ impl Ordered {
         &mut self,
         index: LogIndex,
         replica: &Replica,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         self.released = self.released.max(index);
         for follower in cx.peers() {
@@ -128,7 +137,7 @@ impl Ordered {
     }
 
     /// Sends a follower what it was not sent yet, or asks whether its log ends there.
-    fn ship(&mut self, follower: NodeId, replica: &Replica, cx: &mut Context<'_, LeaderFollower>) {
+    fn ship(&mut self, follower: NodeId, replica: &Replica, cx: &mut Context<'_, impl Types>) {
         let progress = self.followers.of_mut(follower);
         let Some(previous) = self.log.at(progress.sent()) else {
             return self.install(follower, replica, cx);
@@ -139,12 +148,7 @@ impl Ordered {
     }
 
     /// Sends a follower the whole state, for want of the entries that it lacks.
-    fn install(
-        &mut self,
-        follower: NodeId,
-        replica: &Replica,
-        cx: &mut Context<'_, LeaderFollower>,
-    ) {
+    fn install(&mut self, follower: NodeId, replica: &Replica, cx: &mut Context<'_, impl Types>) {
         let (term, position) = (replica.term(), self.log.last());
         self.followers.of_mut(follower).send_from(position.index);
         let entries: Box<[Entry]> = contents(&replica.store).collect();
@@ -155,13 +159,13 @@ impl Ordered {
 
     /// Follower: entries behind `previous` reach it. Up to which index its log is as the leader's
     /// then; `None` when it lacks `previous`.
-    fn take_entries(
+    pub(crate) fn take_entries(
         &mut self,
         from: NodeId,
         previous: Position,
         entries: Arc<[LogEntry]>,
         replica: &mut Replica,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) -> Option<LogIndex> {
         if !self.log.has(previous) {
             self.refuse_entries(from, previous, entries, replica, cx);
@@ -188,7 +192,7 @@ impl Ordered {
         previous: Position,
         entries: Arc<[LogEntry]>,
         replica: &Replica,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         let is_gap = previous.index > self.log.last().index;
         if is_gap && !entries.is_empty() && self.early.len() < EARLY {
@@ -208,7 +212,7 @@ impl Ordered {
         previous: Position,
         entries: &[LogEntry],
         replica: &mut Replica,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) -> LogIndex {
         let Extension { cut, appended, until } = self.log.extension(previous, entries);
         if let Some(index) = cut {
@@ -226,7 +230,7 @@ impl Ordered {
         index: LogIndex,
         leader: NodeId,
         replica: &mut Replica,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         let cut = self.log.cut(index);
         self.rollback.cut(index);
@@ -258,12 +262,12 @@ impl Ordered {
     }
 
     /// Follower: the whole state at a position, in place of what it has; whether it was of use.
-    fn take_install(
+    pub(crate) fn take_install(
         &mut self,
         position: Position,
         state: &Installed,
         replica: &mut Replica,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) -> bool {
         let Installed { entries, seen } = state;
         if self.is_overtaken(position, replica.term()) || self.log.has(position) {
@@ -289,12 +293,12 @@ impl Ordered {
     }
 
     /// Leader: a follower lacks what came before the entries that it was sent.
-    fn step_back(
+    pub(crate) fn step_back(
         &mut self,
         follower: NodeId,
         last: Option<Position>,
         replica: &Replica,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         let Some(common) = last.and_then(|last| self.log.last_up_to(last)) else {
             return self.install(follower, replica, cx);
@@ -311,7 +315,7 @@ impl Ordered {
         leader: NodeId,
         last: Position,
         replica: &mut Replica,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) -> Option<LogIndex> {
         if self.is_overtaken(last, replica.term()) {
             return None;
@@ -335,12 +339,20 @@ impl Ordered {
         None
     }
 
+    /// Leader: a follower has everything up to `index`.
+    pub(crate) fn acknowledge(&mut self, from: NodeId, index: LogIndex, now: Time) -> Reached {
+        let last = self.log.last().index;
+        let progress = self.followers.of_mut(from);
+        let new = progress.acknowledge(index);
+        Reached { new, is_caught_up: progress.is_caught_up(last, now) }
+    }
+
     /// At boot: an entry of the log is read back.
     pub(crate) fn recover_entry(
         &mut self,
         entry: LogEntry,
         replica: &mut Replica,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         replica.ballot.was_in(entry.term);
         self.log.push(entry);
@@ -376,104 +388,4 @@ fn restored(entries: &[Entry]) -> Store {
         apply(&mut store, *entry, Rules::RESTORE);
     }
     store
-}
-
-impl LeaderFollower {
-    /// Follower: entries behind `previous` reach it.
-    pub(crate) fn take_entries(
-        &mut self,
-        from: NodeId,
-        previous: Position,
-        entries: Arc<[LogEntry]>,
-        cx: &mut Context<'_, Self>,
-    ) {
-        let log = self.replication.log();
-        if let Some(until) = log.take_entries(from, previous, entries, &mut self.replica, cx) {
-            self.pass_on(cx);
-            self.acknowledge_log(from, until, cx);
-        }
-    }
-
-    /// Follower: the whole state at a position reaches it.
-    pub(crate) fn take_install(
-        &mut self,
-        from: NodeId,
-        position: Position,
-        state: &Installed,
-        cx: &mut Context<'_, Self>,
-    ) {
-        if self.replication.log().take_install(position, state, &mut self.replica, cx) {
-            self.pass_on(cx);
-        }
-        self.acknowledge_log(from, position.index, cx);
-    }
-
-    /// Without fencing a leader too takes in what a deposed one sends: what it has then it sends
-    /// its followers, who would ask for it for ever.
-    fn pass_on(&mut self, cx: &mut Context<'_, Self>) {
-        if self.leads() && self.replication.log().has_unreleased() {
-            self.share(cx);
-        }
-    }
-
-    /// Follower: tells the leader, once that is durable, that its log is as the leader's up to
-    /// `index`.
-    pub(crate) fn acknowledge_log(
-        &mut self,
-        leader: NodeId,
-        index: LogIndex,
-        cx: &mut Context<'_, Self>,
-    ) {
-        let term = self.term();
-        self.once_durable(Deferred::AcknowledgeLog { to: leader, term, index }, cx);
-    }
-
-    /// What was acknowledged in a term that is over may have been cut off since.
-    pub(crate) fn send_appended(
-        &self,
-        to: NodeId,
-        term: Term,
-        index: LogIndex,
-        cx: &mut Context<'_, Self>,
-    ) {
-        if term == self.term() {
-            cx.send(to, Message::Appended { term, index });
-        }
-    }
-
-    /// Leader: its log is durable up to `index`, and everybody is sent that.
-    pub(crate) fn share_log(&mut self, term: Term, index: LogIndex, cx: &mut Context<'_, Self>) {
-        if self.leads() && term == self.term() {
-            self.replication.log().ship_all(index, &self.replica, cx);
-        }
-    }
-
-    /// Leader: a follower has everything up to `index`.
-    pub(crate) fn appended(&mut self, from: NodeId, index: LogIndex, cx: &mut Context<'_, Self>) {
-        if !self.leads() {
-            return;
-        }
-        let log = self.replication.log();
-        let last = log.last().index;
-        let progress = log.followers.of_mut(from);
-        let new = progress.acknowledge(index);
-        if progress.is_caught_up(last, cx.monotonic()) {
-            self.caught_up(from, cx);
-        }
-        if let Some(Acknowledged { known, index }) = new {
-            self.count_acknowledged_entries(from, known, index, cx);
-        }
-    }
-
-    /// Leader: a follower lacks what came before the entries that it was sent.
-    pub(crate) fn behind(
-        &mut self,
-        from: NodeId,
-        last: Option<Position>,
-        cx: &mut Context<'_, Self>,
-    ) {
-        if self.leads() {
-            self.replication.log().step_back(from, last, &self.replica, cx);
-        }
-    }
 }

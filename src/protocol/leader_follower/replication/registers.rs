@@ -8,7 +8,7 @@ use crate::protocol::Context;
 use crate::protocol::leader_follower::accepted::Payload;
 use crate::protocol::leader_follower::message::{Message, StateOrder};
 use crate::protocol::leader_follower::replica::Replica;
-use crate::protocol::leader_follower::{LeaderFollower, Timer};
+use crate::protocol::leader_follower::types::{Timer, Types};
 use crate::time::Span;
 
 use super::resend::Unacknowledged;
@@ -46,7 +46,7 @@ impl Registers {
         payload: &Payload,
         oldest_awaited: Option<u32>,
         replica: &Replica,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         let term = replica.term();
         for follower in cx.peers() {
@@ -64,7 +64,7 @@ impl Registers {
         payload: &Payload,
         oldest_awaited: Option<u32>,
         interval: Span,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         if cx.nodes() == 1 {
             return;
@@ -85,12 +85,7 @@ impl Registers {
     }
 
     /// Sends every write again that a follower has left unacknowledged for the interval.
-    pub(crate) fn resend(
-        &mut self,
-        interval: Span,
-        term: Term,
-        cx: &mut Context<'_, LeaderFollower>,
-    ) {
+    pub(crate) fn resend(&mut self, interval: Span, term: Term, cx: &mut Context<'_, impl Types>) {
         let now = cx.monotonic();
         self.unacknowledged.send_due(now, interval, |follower, version, payload| {
             cx.send(follower, payload.message(term, version));
@@ -129,7 +124,7 @@ impl Registers {
     }
 
     /// Follower: asks its leader for everything, unless it has had that.
-    pub(crate) fn join(&self, leader: NodeId, term: Term, cx: &mut Context<'_, LeaderFollower>) {
+    pub(crate) fn join(&self, leader: NodeId, term: Term, cx: &mut Context<'_, impl Types>) {
         if !self.joined {
             cx.send(leader, Message::Join { term });
         }

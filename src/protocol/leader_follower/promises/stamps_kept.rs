@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::*;
 use crate::id::{ClientId, KeyId, LogIndex, OpId, Position, Value, Version};
+use crate::operation::Operation;
+use crate::protocol::leader_follower::*;
 use crate::protocol::parts::entry::contents;
 use crate::protocol::parts::store::TieBreak;
-use crate::protocol::{DiskOperation, Effect, Effects, File, Stored, Ticket};
+use crate::protocol::{DiskOperation, Effect, Effects, File, RequestId, Stored, Ticket};
 use crate::rng::{CausalId, Draws, Root};
-use crate::time::{Span, Time};
+use crate::time::{Span, Time, Wall};
 
 const ME: NodeId = NodeId(0);
 const OTHER: NodeId = NodeId(1);

@@ -28,7 +28,7 @@ use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
-use super::config::{CatchUp, Config, Election, Mode};
+use crate::protocol::leader_follower::config::{CatchUp, Config, Election, Mode};
 
 /// All, in parts per billion.
 const ALL: u64 = 1_000_000_000;
@@ -43,7 +43,7 @@ const ALL_LOST: Unsaid = "every message may be lost";
 
 const GIVEN_UP: &str = "a leader is given up whose heartbeats are lost, or late";
 
-pub(super) fn settles_within(config: &Config, scenario: &Scenario) -> SettlesWithin {
+pub(crate) fn settles_within(config: &Config, scenario: &Scenario) -> SettlesWithin {
     let settling = Settling::of(config, scenario);
     match settling.and_then(|settling| Ok((settling.total()?, settling.may_elect_anew()))) {
         Ok((within, true)) => SettlesWithin::Anew { within, why: GIVEN_UP },
