@@ -1,6 +1,6 @@
 //! Small `Copy` names for everything a message, an event or a record refers to.
 //!
-//! Below the scenario layer nothing is named by a string: texts live once, in [`crate::config::Names`].
+//! Below the scenario layer nothing is named by a string: texts live once, in [`crate::names::Names`].
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -16,11 +16,11 @@ pub const MAX_NODES: usize = 1024;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 pub struct NodeId(pub u16);
 
-/// A client, counted from 0. Its name is in [`crate::config::Names::clients`].
+/// A client, counted from 0. Its name is in [`crate::names::Names::clients`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct ClientId(pub u32);
 
-/// A key, interned: an index into [`crate::config::Names::keys`].
+/// A key, interned: an index into [`crate::names::Names::keys`].
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
 )]
@@ -34,7 +34,7 @@ pub struct OpId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct FaultId(pub u32);
 
-/// A value, by id: either the text at an index of [`crate::config::Names::values`], or one that the workload
+/// A value, by id: either the text at an index of [`crate::names::Names::values`], or one that the workload
 /// made and that no other write of the run shares.
 ///
 /// A made value depends on nothing but its client and that client's operation index, so taking one client or
@@ -50,7 +50,7 @@ pub struct Value(NonZeroU64);
 /// What a [`Value`] stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ValueKind {
-    /// The text at this index of [`crate::config::Names::values`].
+    /// The text at this index of [`crate::names::Names::values`].
     Text(usize),
     /// Made by the workload: the client, and the index of the operation among that client's.
     Made(ClientId, u32),

@@ -108,8 +108,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 
-use crate::config::{Cluster, Names, Operation};
+use crate::config::Cluster;
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::rng::{CausalId, Draws, Root};
 use crate::time::{Span, Time, Wall};
 
