@@ -1,6 +1,6 @@
 //! Small `Copy` names for everything a message, an event or a record refers to.
 //!
-//! Below the scenario layer nothing is named by a string: texts live once, in [`crate::config::Names`].
+//! Below the scenario layer nothing is named by a string: texts live once, in [`crate::names::Names`].
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -16,11 +16,11 @@ pub const MAX_NODES: usize = 1024;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 pub struct NodeId(pub u16);
 
-/// A client, counted from 0. Its name is in [`crate::config::Names::clients`].
+/// A client, counted from 0. Its name is in [`crate::names::Names::clients`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct ClientId(pub u32);
 
-/// A key, interned: an index into [`crate::config::Names::keys`].
+/// A key, interned: an index into [`crate::names::Names::keys`].
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
 )]
@@ -34,7 +34,7 @@ pub struct OpId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct FaultId(pub u32);
 
-/// A value, by id: either the text at an index of [`crate::config::Names::values`], or one that the workload
+/// A value, by id: either the text at an index of [`crate::names::Names::values`], or one that the workload
 /// made and that no other write of the run shares.
 ///
 /// A made value depends on nothing but its client and that client's operation index, so taking one client or
@@ -50,7 +50,7 @@ pub struct Value(NonZeroU64);
 /// What a [`Value`] stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ValueKind {
-    /// The text at this index of [`crate::config::Names::values`].
+    /// The text at this index of [`crate::names::Names::values`].
     Text(usize),
     /// Made by the workload: the client, and the index of the operation among that client's.
     Made(ClientId, u32),
@@ -202,6 +202,88 @@ impl fmt::Display for Version {
         let ns = self.timestamp.unsigned_abs();
         let (s, ns) = (ns / 1_000_000_000, ns % 1_000_000_000);
         write!(f, "{sign}{s}.{ns:09}@{}#{}", self.node, self.sequence)
+    }
+}
+
+/// The term of a leader, or of an election: a number that only rises. 0 stands for none, be it
+/// that a protocol has no terms or that a node was in none yet.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
+)]
+pub struct Term(pub u32);
+
+impl Term {
+    /// The term after this one.
+    ///
+    /// # Panics
+    ///
+    /// At the last of 2^32 terms.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The place of an entry in a replicated log, from 1; 0 is before the first.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
+)]
+pub struct LogIndex(pub u64);
+
+impl LogIndex {
+    /// The place after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        self.plus(1)
+    }
+
+    /// The place before this one; of 0, 0.
+    #[must_use]
+    pub const fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
+    /// The place `count` entries later.
+    ///
+    /// # Panics
+    ///
+    /// Beyond 2^64 entries.
+    #[must_use]
+    pub const fn plus(self, count: u64) -> Self {
+        Self(self.0 + count)
+    }
+}
+
+impl fmt::Display for LogIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An entry of a replicated log, named by term and index; 0.0 is before the first.
+///
+/// Positions are ordered by term, then by index: of two logs the one that ends later in this order
+/// is the more up to date (Raft section 5.4.1).
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
+)]
+pub struct Position {
+    /// The term of the leader that accepted the entry.
+    pub term: Term,
+    /// Its place in the log.
+    pub index: LogIndex,
+}
+
+/// `term.index`.
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.term, self.index)
     }
 }
 

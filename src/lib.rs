@@ -16,12 +16,12 @@
 //! # The map
 //!
 //! Modules are declared below in reading order, lowest layer first; a module imports from its own layer and below,
-//! and `tests/layering.rs` holds that.
+//! and `tests/layering/` holds that.
 //!
 //! | layer | modules |
 //! |---|---|
 //! | 0 | [`time`], [`id`], [`rng`], [`sampler`], [`digest`] |
-//! | 1 | [`config`], [`property`], [`history`], [`metrics`] |
+//! | 1 | [`operation`], [`names`], [`config`], [`property`], [`history`], [`metrics`] |
 //! | 2 | [`protocol`]: the contract, [`protocol::store`], [`protocol::wal`], [`protocol::leader_follower`] |
 //! | 3 | [`check`]: one file a checker |
 //! | 4 | [`sim`]: queue, event, node, clock, disk, network, client, nemesis, settle, trace |
@@ -45,6 +45,10 @@ pub mod rng;
 pub mod sampler;
 
 pub mod digest;
+
+pub mod operation;
+
+pub mod names;
 
 pub mod config;
 

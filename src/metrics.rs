@@ -1,6 +1,6 @@
 //! Counts and spans of a run that are no client's business: messages, leaders, recoveries, how it settled.
 
-use crate::id::{FaultId, KeyId, NodeId, Value, Version};
+use crate::id::{FaultId, KeyId, NodeId, Term, Value, Version};
 use crate::time::{Span, Time};
 
 /// Messages between nodes, and between clients and nodes, by what became of them.
@@ -22,7 +22,7 @@ pub struct MessageCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leadership {
     /// The term it led.
-    pub term: u64,
+    pub term: Term,
     /// Who.
     pub node: NodeId,
     /// From when.
@@ -33,7 +33,7 @@ pub struct Leadership {
 
 /// A fault that struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Strike {
+pub struct Impact {
     /// Which.
     pub fault: FaultId,
     /// When.

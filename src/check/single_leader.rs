@@ -8,7 +8,7 @@
 //! A protocol without terms leaves the term 0. Its nodes may lead one after the other, so in term 0 two nodes break
 //! the property only when they lead at the same time.
 
-use crate::id::NodeId;
+use crate::id::{NodeId, Term};
 use crate::metrics::Leadership;
 use crate::time::Time;
 
@@ -43,7 +43,7 @@ fn witness(evidence: &Evidence<'_>) -> Option<Witness> {
         None => format!("from {} s to the end", led.from),
     };
     let term = match first.term {
-        0 => "without terms".to_owned(),
+        Term(0) => "without terms".to_owned(),
         term => format!("in term {term}"),
     };
     let mut nodes = vec![first.node, second.node];
@@ -64,7 +64,7 @@ fn witness(evidence: &Evidence<'_>) -> Option<Witness> {
 /// The first two leaderships of one term, by the order of their beginning, that may not both be.
 fn rivals(evidence: &Evidence<'_>, term: &[Leadership]) -> Option<(Leadership, Leadership)> {
     let first = term.first()?;
-    if first.term != 0 {
+    if first.term != Term(0) {
         return term.iter().find(|led| led.node != first.node).map(|second| (*first, *second));
     }
     // The one that lasts longest of those before, and the longest of other nodes than that one's: whoever overlaps

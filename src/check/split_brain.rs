@@ -17,7 +17,7 @@
 //! writes in windows (`losing_writes`) are those at stake; whether they are lost says [`super::durability`].
 
 use crate::history::{ContestedWrite, Entry, Function};
-use crate::id::{NodeId, OpId};
+use crate::id::{NodeId, OpId, Term};
 use crate::metrics::Leadership;
 use crate::time::Time;
 
@@ -157,7 +157,7 @@ fn witness(evidence: &Evidence<'_>, window: &Window, count: usize) -> Witness {
     let Window { from, until, loser, winner, by_loser, by_winner } = window;
     let (names, history) = (evidence.names(), evidence.history);
     let led = |led: &Leadership| match led.term {
-        0 => led.node.to_string(),
+        Term(0) => led.node.to_string(),
         term => format!("{} (term {term})", led.node),
     };
     let first = |side: &[OpId]| words::call_by(names, history.entry(side[0]));

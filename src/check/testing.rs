@@ -5,12 +5,12 @@
 
 use proptest::prelude::*;
 
-use crate::config::{
-    Bounds, Cluster, Config, Disk, Expect, Link, LinkOrder, Names, Network, Operation, Ties,
-};
+use crate::config::{Bounds, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Network};
 use crate::history::{ContestedWrite, Entry, Failure, Function, History, Item, Over, Status};
-use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Value, Version};
+use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Term, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Incidents, Promises, Property, SettlesWithin};
 use crate::protocol::{NodeSnapshot, Role, Stored};
 use crate::rng::Probability;
@@ -348,9 +348,9 @@ impl Story {
         self
     }
 
-    pub(super) fn leads(&mut self, on: u16, term: u64, from: u64, until: Option<u64>) -> &mut Self {
+    pub(super) fn leads(&mut self, on: u16, term: u32, from: u64, until: Option<u64>) -> &mut Self {
         let (from, until) = (ms(from), until.map(ms));
-        self.leaderships.push(Leadership { term, node: node(on), from, until });
+        self.leaderships.push(Leadership { term: Term(term), node: node(on), from, until });
         self
     }
 
@@ -503,7 +503,7 @@ fn config(nodes: u16) -> Config {
         seed: 1,
         duration: Span::from_secs(1),
         settle: Span::from_secs(1),
-        ties: Ties::Causal,
+        ties: EventOrder::Causal,
         names: Names::default(),
         cluster: Cluster { nodes, initial_leader: Some(NodeId(0)) },
         network: Network {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::id::NodeId;
+use crate::id::{NodeId, Term};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::time::{Span, Time, Wall};
 
@@ -163,14 +163,14 @@ impl<P: Protocol> Context<'_, P> {
     pub(super) fn replace_stamped(
         &mut self,
         (file, last): (File, u64),
-        records: &[(u64, P::Record)],
+        records: &[(Term, P::Record)],
     ) -> (Ticket, u64) {
         let start = self.effects.bytes.len();
         let first = last + 1 - records.len() as u64;
         for (sequence, (term, record)) in (first..).zip(records) {
             // What is there whole or not at all is durable before any of its bytes.
             let durable = (self.effects.bytes.len() - start) as u64;
-            let stamp = wal::Header { term: *term, sequence, durable };
+            let stamp = wal::Header { term: term.0.into(), sequence, durable };
             wal::encode(stamp, record, &mut self.effects.bytes);
         }
         let end = self.effects.bytes.len();

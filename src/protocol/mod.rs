@@ -78,9 +78,11 @@ use std::hash::Hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::{Config, Names, Operation};
+use crate::config::Config;
 use crate::history::{Failure, Item};
-use crate::id::{ClientId, KeyId, NodeId, OpId, Value, Version};
+use crate::id::{ClientId, KeyId, NodeId, OpId, Term, Value, Version};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Promises, SettlesWithin};
 use crate::rng::CausalId;
 use crate::time::Wall;
@@ -92,6 +94,7 @@ pub use observation::{DiscardReason, Observation};
 
 mod context;
 mod effect;
+pub mod harness;
 pub mod leader_follower;
 mod observation;
 pub mod store;
@@ -112,6 +115,9 @@ pub trait Protocol: Sized + 'static {
     /// a start, for others to say that it is committed. The replay checker then compares the two.
     const REPLAY_RESTORES_DATA: bool = false;
 
+    /// The names of its files by number, as transcripts show them; `file 2` for one without a name.
+    const FILES: &'static [&'static str] = &[];
+
     /// Builds the node from what its disk kept; on first boot that is nothing.
     fn recover(config: &Self::Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self;
 
@@ -120,6 +126,12 @@ pub trait Protocol: Sized + 'static {
 
     /// The node as it stands: what a status page would show, and a cross-check of the observations.
     fn snapshot(&self) -> NodeSnapshot;
+
+    /// A record in words, as transcripts show it.
+    fn describe_record(record: &Self::Record, names: &Names) -> String {
+        let _ = names;
+        format!("{record:?}")
+    }
 
     /// What these settings promise of each property, given the scenario (who is read from, say).
     fn promises(config: &Self::Config, scenario: &Config) -> Promises;
@@ -192,7 +204,7 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
 
 /// What a message has to do with a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cargo {
+pub enum Relation {
     /// It brings the write: whoever takes it in has the write.
     Write,
     /// It says that its sender has the write.
@@ -208,7 +220,7 @@ pub struct Carried {
     /// version.
     pub content: Option<(KeyId, Option<Value>)>,
     /// What the message has to do with it.
-    pub cargo: Cargo,
+    pub relation: Relation,
 }
 
 impl Carried {
@@ -216,19 +228,19 @@ impl Carried {
     #[must_use]
     pub const fn write(key: KeyId, stored: Stored) -> Self {
         let content = Some((key, stored.value));
-        Self { version: stored.version, content, cargo: Cargo::Write }
+        Self { version: stored.version, content, relation: Relation::Write }
     }
 
     /// The message brings the write of `version`, though its content does not show which that is.
     #[must_use]
     pub const fn write_of(version: Version) -> Self {
-        Self { version, content: None, cargo: Cargo::Write }
+        Self { version, content: None, relation: Relation::Write }
     }
 
     /// The message says that its sender has the write of `version`.
     #[must_use]
     pub const fn confirmation(version: Version) -> Self {
-        Self { version, content: None, cargo: Cargo::Confirmation }
+        Self { version, content: None, relation: Relation::Confirmation }
     }
 }
 
@@ -385,6 +397,39 @@ impl Reply {
     pub const fn unsupported() -> Self {
         Self::of(Outcome::Refused(Failure::Unsupported))
     }
+
+    /// The reply in words, as the trace shows it: `ok, version 0.000000000@n1#1`.
+    #[must_use]
+    pub fn describe(&self, names: &Names) -> String {
+        let mut text = match &self.outcome {
+            Outcome::Ok(Response::Written { version, existed }) => match existed {
+                Some(false) => format!("ok, version {version}, there was no such key"),
+                _ => format!("ok, version {version}"),
+            },
+            Outcome::Ok(Response::Found { value, version }) => {
+                format!("{}, version {version}", names.value(*value))
+            }
+            Outcome::Ok(Response::Absent) => "no such key".into(),
+            Outcome::Ok(Response::Contents(items)) => format!("{} keys", items.len()),
+            Outcome::Ok(Response::Cleared) => "cleared".into(),
+            Outcome::Ok(Response::List(list)) => {
+                let elements: Vec<String> = list.elements.iter().map(|v| names.value(*v)).collect();
+                format!("[{}], version {}", elements.join(", "), list.version)
+            }
+            Outcome::Refused(failure) => format!("refused: {}", failure.name()),
+            Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
+        };
+        if let Some((confirmed, followers)) = self.confirmations {
+            text += &format!(", confirmed by {confirmed} of {followers}");
+        }
+        if self.degraded {
+            text += ", degraded";
+        }
+        if let Some(leader) = self.leader {
+            text += &format!(", ask {leader}");
+        }
+        text
+    }
 }
 
 /// What came of a request.
@@ -471,7 +516,7 @@ pub struct NodeSnapshot {
     /// What it takes itself for.
     pub role: Role,
     /// Its term; 0 where the protocol has none.
-    pub term: u64,
+    pub term: Term,
     /// Whom it takes for the leader.
     pub leader: Option<NodeId>,
     /// Whom it waits for to lead, while it knows of no leader.
@@ -502,7 +547,7 @@ impl NodeSnapshot {
             up: true,
             paused: false,
             role,
-            term: 0,
+            term: Term(0),
             leader: None,
             awaits: None,
             mode: "",

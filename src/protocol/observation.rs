@@ -1,8 +1,8 @@
 //! What a node says of itself: invariants, metrics, trace and explanations read nothing else.
 
-use crate::config::Names;
 use crate::history::Over;
-use crate::id::{KeyId, Version};
+use crate::id::{KeyId, LogIndex, Position, Term, Version};
+use crate::names::Names;
 
 use super::{File, RequestId, Role, Stored};
 
@@ -14,7 +14,7 @@ pub enum Observation {
         /// The role.
         role: Role,
         /// The term.
-        term: u64,
+        term: Term,
     },
     /// The node accepted a client's write and stamped it.
     Accept {
@@ -45,20 +45,18 @@ pub enum Observation {
     },
     /// A record was appended to a replicated log.
     Append {
-        /// Its index.
-        index: u64,
-        /// Its term.
-        term: u64,
+        /// Where.
+        at: Position,
     },
     /// A replicated log lost its records from an index on.
     Truncate {
         /// The first index removed.
-        from: u64,
+        from: LogIndex,
     },
     /// A replicated log is committed up to an index.
     Commit {
         /// The last index committed.
-        index: u64,
+        index: LogIndex,
     },
     /// A node that starts read its write-ahead log back; said by [`super::wal::Wal::open`].
     Replay {
@@ -104,7 +102,7 @@ impl Observation {
                 let why = reason.phrase();
                 (". discard", format!("{} {}: {why}", names.key(*key), stored.version))
             }
-            Self::Append { index, term } => (". append", format!("index {index} of term {term}")),
+            Self::Append { at } => (". append", format!("index {} of term {}", at.index, at.term)),
             Self::Truncate { from } => (". truncate", format!("from index {from}")),
             Self::Commit { index } => (". commit", format!("up to index {index}")),
             Self::Replay { covers, records, last, .. } => {

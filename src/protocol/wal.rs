@@ -24,6 +24,7 @@ use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Context, DiskImage, File, Observation, Protocol, Ticket};
+use crate::id::Term;
 use crate::time::Span;
 
 const HEADER: usize = 36;
@@ -327,14 +328,14 @@ impl Wal {
     /// Writes a record; its sequence.
     pub fn append<P: Protocol>(
         &mut self,
-        term: u64,
+        term: Term,
         record: &P::Record,
         cx: &mut Context<'_, P>,
     ) -> u64 {
         self.written.sequence += 1;
         let sequence = self.written.sequence;
         debug_assert!(self.durable.bytes <= self.written.bytes, "what is durable is written");
-        let stamp = Header { term, sequence, durable: self.durable.bytes };
+        let stamp = Header { term: term.0.into(), sequence, durable: self.durable.bytes };
         self.written.bytes += cx.append_stamped(self.file, stamp, record);
         sequence
     }
@@ -353,7 +354,7 @@ impl Wal {
     /// The disk must not be full.
     pub fn rewrite<P: Protocol>(
         &mut self,
-        rest: &[(u64, P::Record)],
+        rest: &[(Term, P::Record)],
         cx: &mut Context<'_, P>,
     ) -> Ticket {
         let last = self.written.sequence;

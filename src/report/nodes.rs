@@ -12,9 +12,9 @@
 
 use serde_json::{Value, json};
 
-use crate::config::Names;
 use crate::history::{History, Writers};
 use crate::id::{KeyId, NodeId, Value as Element, Version};
+use crate::names::Names;
 use crate::protocol::{NodeSnapshot, Stored};
 use crate::time::Time;
 
@@ -93,8 +93,8 @@ const fn health(node: &NodeSnapshot) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Operation;
-    use crate::id::{ClientId, Value as Stamp};
+    use crate::id::{ClientId, Term, Value as Stamp};
+    use crate::operation::Operation;
     use crate::protocol::Role;
 
     #[test]
@@ -106,7 +106,7 @@ mod tests {
         };
         let version = Version { timestamp: 1_000_000_000, node: NodeId(0), sequence: 1 };
         let mut up = NodeSnapshot::new(NodeId(0), Role::Leader);
-        (up.term, up.leader, up.mode) = (2, Some(NodeId(0)), "sync");
+        (up.term, up.leader, up.mode) = (Term(2), Some(NodeId(0)), "sync");
         (up.peers, up.blocked) = (vec![NodeId(1)], vec![NodeId(1)]);
         up.data.insert(KeyId(0), Stored { value: Some(Stamp::text(0)), version });
         up.data.insert(KeyId(1), Stored { value: None, version });

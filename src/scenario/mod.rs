@@ -5,6 +5,7 @@
 //! [`Config`], every mistake going to one place (`diagnostics`), so that all of them are shown at once, each as
 //! rustc would show it. [`schema()`] describes the same files to an editor.
 
+use std::any::Any;
 use std::path::Path;
 
 use crate::config::{Cluster, Config};
@@ -87,7 +88,7 @@ pub trait ScenarioProtocol: Protocol {
 
     /// The lengths of time on which the protocol turns: heartbeats, timeouts, intervals. Fuzzing lets faults begin and
     /// last about as long as these, where they do the most harm.
-    fn rhythm(config: &Self::Config) -> Vec<Span> {
+    fn timescales(config: &Self::Config) -> Vec<Span> {
         let _ = config;
         Vec::new()
     }
@@ -103,7 +104,7 @@ pub struct Awaited {
     /// How many other nodes have to confirm.
     pub confirmations: u16,
     /// How long the leader waits for them.
-    pub patience: Span,
+    pub ack_timeout: Span,
 }
 
 /// A protocol with its settings, whatever its type: the one dynamic call a run.
@@ -134,9 +135,11 @@ pub trait ConfiguredProtocol: Send + Sync {
     /// What a put waits for, where that is a number of confirmations.
     fn awaited(&self, config: &Config) -> Option<Awaited>;
     /// The lengths of time on which it turns.
-    fn rhythm(&self) -> Vec<Span>;
+    fn timescales(&self) -> Vec<Span>;
     /// Its settings, as in a scenario file.
     fn encode(&self) -> toml::Table;
+    /// Its settings, of the type [`Protocol::Config`].
+    fn settings(&self) -> &dyn Any;
     /// The names of its kinds of message, by index.
     fn message_kinds(&self) -> &'static [&'static str];
 }
@@ -181,12 +184,16 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
         P::awaited(&self.0, config)
     }
 
-    fn rhythm(&self) -> Vec<Span> {
-        P::rhythm(&self.0)
+    fn timescales(&self) -> Vec<Span> {
+        P::timescales(&self.0)
     }
 
     fn encode(&self) -> toml::Table {
         P::encode(&self.0)
+    }
+
+    fn settings(&self) -> &dyn Any {
+        &self.0
     }
 
     fn message_kinds(&self) -> &'static [&'static str] {
@@ -356,6 +363,12 @@ impl Scenario {
     #[must_use]
     pub fn export(&self) -> String {
         Document::of(self).render()
+    }
+
+    /// The settings of the protocol; `None` where it is another than `P`.
+    #[must_use]
+    pub fn settings<P: ScenarioProtocol>(&self) -> Option<&P::Config> {
+        self.protocol.settings().downcast_ref()
     }
 
     /// Runs it.

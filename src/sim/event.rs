@@ -2,18 +2,20 @@
 
 use std::hash::Hash;
 
-use crate::config::{Names, Operation, ReadQuorum, Ties};
+use crate::config::EventOrder;
 use crate::digest::{Digest, DigestValue};
 use crate::history::History;
 use crate::id::{ClientId, NodeId};
 use crate::metrics::MessageCounts;
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Befallen, Hazard, Incidents};
 use crate::protocol::{DiskError, Message, Protocol, Reply, RequestId, Ticket};
 use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
 
 use super::queue::{EventQueue, Handle};
-use super::record::Grounded;
+use super::record::Stopped;
 use super::trace::Trace;
 
 /// Something that happens at an instant.
@@ -160,7 +162,7 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     /// A line an event, if asked for.
     pub(crate) trace: Trace,
     /// Messages that were stopped, if asked for.
-    pub(crate) grounded: Option<Grounded>,
+    pub(crate) stopped: Option<Stopped>,
     /// Events played.
     pub(crate) events: u64,
     /// How many of them at `now`.
@@ -168,12 +170,12 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     digest: Digest,
     queue: Q,
     sequence: u64,
-    ties: Ties,
+    ties: EventOrder,
     _protocol: std::marker::PhantomData<fn() -> P>,
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
-    pub(crate) fn new(seed: u64, ties: Ties, operations: usize, trace: Trace) -> Self {
+    pub(crate) fn new(seed: u64, ties: EventOrder, operations: usize, trace: Trace) -> Self {
         Self {
             now: Time::ZERO,
             draws: Draws::new(seed),
@@ -182,7 +184,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
             in_flight: 0,
             incidents: Incidents::NONE,
             trace,
-            grounded: None,
+            stopped: None,
             events: 0,
             events_now: 0,
             digest: Digest::new(),
@@ -218,9 +220,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         let sequence = self.sequence;
         self.sequence += 1;
         match self.ties {
-            Ties::Causal => sequence,
+            EventOrder::Causal => sequence,
             // Forty bits in all: sixteen of chance before the last twenty-four of the sequence.
-            Ties::Random => self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff,
+            EventOrder::Random => {
+                self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff
+            }
         }
     }
 
@@ -325,7 +329,6 @@ pub(crate) fn describe<P: Protocol>(
     what: &What<P>,
     names: &Names,
 ) -> (String, &'static str, String) {
-    let operation_text = |operation: &Operation| describe_operation(*operation, names);
     match what {
         What::Message { to, from, message, .. } => {
             let kind = P::Message::KINDS[usize::from(message.kind())];
@@ -336,7 +339,7 @@ pub(crate) fn describe<P: Protocol>(
             (from.to_string(), "refused", format!("{kind} to {to}: {}", message.describe(names)))
         }
         What::Request { node, client, request, operation } => {
-            let text = operation_text(operation);
+            let text = operation.describe(names);
             let attempt = request.attempt + 1;
             (
                 node.to_string(),
@@ -347,7 +350,7 @@ pub(crate) fn describe<P: Protocol>(
         What::Answer { client, node, reply, .. } => (
             names.client(*client).to_owned(),
             "answer",
-            format!("from {node}: {}", describe_reply(reply, names)),
+            format!("from {node}: {}", reply.describe(names)),
         ),
         What::Timer { node, timer, .. } => (node.to_string(), "timer", format!("{timer:?}")),
         What::Disk { node, ticket, result, .. } => {
@@ -370,59 +373,4 @@ pub(crate) fn describe<P: Protocol>(
         What::Heal => ("nemesis".into(), "heal", "the fault phase ends".into()),
         What::SettleCheck => ("nemesis".into(), "settled?", String::new()),
     }
-}
-
-/// An operation in words.
-pub(crate) fn describe_operation(operation: Operation, names: &Names) -> String {
-    let wanted = |quorum: Option<u16>| quorum.map_or(String::new(), |w| format!(" w={w}"));
-    match operation {
-        Operation::Put { key, value, quorum } => {
-            format!("put {}={}{}", names.key(key), names.value(value), wanted(quorum))
-        }
-        Operation::Get { key, quorum } => {
-            let text = format!("get {}", names.key(key));
-            let Some(ReadQuorum { replicas, repair }) = quorum else { return text };
-            let repair = if repair { " repair" } else { "" };
-            format!("{text} r={replicas}{repair}")
-        }
-        Operation::Delete { key, quorum } => format!("delete {}{}", names.key(key), wanted(quorum)),
-        Operation::List => "list".into(),
-        Operation::ReadAll => "read-all".into(),
-        Operation::Clear => "clear".into(),
-        Operation::Append { key, value, quorum } => {
-            format!("append {} to {}{}", names.value(value), names.key(key), wanted(quorum))
-        }
-    }
-}
-
-fn describe_reply(reply: &Reply, names: &Names) -> String {
-    use crate::protocol::{Outcome, Response};
-    let mut text = match &reply.outcome {
-        Outcome::Ok(Response::Written { version, existed }) => match existed {
-            Some(false) => format!("ok, version {version}, there was no such key"),
-            _ => format!("ok, version {version}"),
-        },
-        Outcome::Ok(Response::Found { value, version }) => {
-            format!("{}, version {version}", names.value(*value))
-        }
-        Outcome::Ok(Response::Absent) => "no such key".into(),
-        Outcome::Ok(Response::Contents(items)) => format!("{} keys", items.len()),
-        Outcome::Ok(Response::Cleared) => "cleared".into(),
-        Outcome::Ok(Response::List(list)) => {
-            let elements: Vec<String> = list.elements.iter().map(|v| names.value(*v)).collect();
-            format!("[{}], version {}", elements.join(", "), list.version)
-        }
-        Outcome::Refused(failure) => format!("refused: {}", failure.name()),
-        Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
-    };
-    if let Some((confirmed, followers)) = reply.confirmations {
-        text += &format!(", confirmed by {confirmed} of {followers}");
-    }
-    if reply.degraded {
-        text += ", degraded";
-    }
-    if let Some(leader) = reply.leader {
-        text += &format!(", ask {leader}");
-    }
-    text
 }

@@ -10,7 +10,7 @@ use std::hash::BuildHasherDefault;
 use indexmap::IndexMap;
 
 use crate::digest::NameHasher;
-use crate::id::KeyId;
+use crate::id::{KeyId, Term};
 use crate::protocol::{NodeSnapshot, Protocol, Role, Stored};
 use crate::time::Time;
 
@@ -37,7 +37,7 @@ pub(crate) struct Slot<P: Protocol> {
     /// What reached the node while it was paused.
     pub(crate) backlog: Vec<Event<P>>,
     /// What it last said of its role, and in which term; `None` while down.
-    pub(crate) role: Option<(Role, u64)>,
+    pub(crate) role: Option<(Role, Term)>,
     /// Whether it ever lost what was in its memory.
     pub(crate) lost_memory: bool,
     /// What it stored when its process died, to be held against what it reads back.

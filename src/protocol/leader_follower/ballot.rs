@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::id::NodeId;
+use crate::id::{NodeId, Term};
 use crate::protocol::wal::Policy;
 use crate::protocol::{Context, DiskImage, File, Origin, Ticket};
 
@@ -20,7 +20,7 @@ const BALLOT: File = File(1);
 /// Term, vote and in-sync set.
 #[derive(Debug, Default)]
 pub(super) struct Ballot {
-    term: u32,
+    term: Term,
     vote: Option<NodeId>,
     persists: bool,
     /// Writes under way, the oldest first.
@@ -54,7 +54,7 @@ impl Ballot {
     }
 
     #[inline]
-    pub(super) const fn term(&self) -> u32 {
+    pub(super) const fn term(&self) -> Term {
         self.term
     }
 
@@ -65,7 +65,7 @@ impl Ballot {
     /// Goes to `term`, with a vote in it or none yet.
     pub(super) fn set(
         &mut self,
-        (term, vote): (u32, Option<NodeId>),
+        (term, vote): (Term, Option<NodeId>),
         in_sync: Option<&InSync>,
         cx: &mut Context<'_, LeaderFollower>,
     ) {
@@ -74,7 +74,7 @@ impl Ballot {
     }
 
     /// A log has an entry of `term`: the node was in it, whatever else it forgot.
-    pub(super) fn was_in(&mut self, term: u32) {
+    pub(super) fn was_in(&mut self, term: Term) {
         if term > self.term {
             (self.term, self.vote) = (term, None);
         }

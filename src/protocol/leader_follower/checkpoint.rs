@@ -16,13 +16,14 @@
 
 use std::num::NonZeroU32;
 
+use crate::id::{Position, Term};
 use crate::protocol::wal::{Unusable, Wal};
 use crate::protocol::{Context, DiskImage, File, Observation, Ticket};
 
 use super::apply::{apply, contents};
 use super::config::Rules;
 use super::journal::Record;
-use super::log::{Position, ReplicatedLog};
+use super::log::ReplicatedLog;
 use super::message::{Entry, StateOrder};
 use super::{Config, Defect, LeaderFollower};
 
@@ -62,7 +63,7 @@ pub(super) struct Checkpoints {
     covers: u64,
     step: Step,
     /// What was written since the snapshot under way was taken, with its terms.
-    since: Vec<(u64, Record)>,
+    since: Vec<(Term, Record)>,
 }
 
 /// What a checkpoint waits for.
@@ -108,7 +109,7 @@ impl Checkpoints {
 
     /// A record was written.
     #[inline]
-    pub(super) fn appended(&mut self, term: u64, record: &Record) {
+    pub(super) fn appended(&mut self, term: Term, record: &Record) {
         if matches!(self.step, Step::Writing(_)) && !self.cuts_first {
             self.since.push((term, record.clone()));
         }

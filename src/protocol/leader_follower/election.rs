@@ -7,14 +7,13 @@
 //!
 //! One timer serves all waits, [`Timer::Election`]: while a leader is heard it does no more than look again later.
 
-use crate::id::{NodeId, NodeSet};
+use crate::id::{LogIndex, NodeId, NodeSet, Position, Term};
 use crate::protocol::{Context, Observation, Role};
 use crate::time::{Span, Time};
 
 use super::config::{CatchUp, Defect, Election, WithoutLeader};
 use super::journal::Deferred;
-use super::log::Position;
-use super::message::Message;
+use super::message::{Message, Round, Vote, VoteRequest};
 use super::{LeaderFollower, Timer};
 
 /// What a node knows of the others, and what it does while nobody leads.
@@ -41,8 +40,8 @@ pub(super) enum Candidacy {
     Waiting(Option<NodeId>),
     /// It asks for votes.
     Campaigning {
-        /// Whether it only asks whether it would get them.
-        pre: bool,
+        round: Round,
+        /// Who has granted its vote, this node apart.
         granted: NodeSet,
         /// Whether a node with a higher id has refused.
         refused: bool,
@@ -64,7 +63,7 @@ impl FailureDetector {
 }
 
 impl LeaderFollower {
-    pub(super) const fn term(&self) -> u32 {
+    pub(super) const fn term(&self) -> Term {
         self.ballot.term()
     }
 
@@ -84,23 +83,23 @@ impl LeaderFollower {
         if is_appointed && let Some(leader) = cx.initial_leader() {
             if leader == self.me {
                 // A leader that comes back leads anew: what it stamped and forgot it is not to stamp again.
-                return self.become_leader(self.term() + 1, cx);
+                return self.become_leader(self.term().next(), cx);
             }
-            let term = self.term().max(1);
+            let term = self.term().max(Term(1));
             self.ballot.set((term, Some(leader)), self.in_sync.believed(), cx);
             self.detector.heard[leader.index()] = Some(now);
             self.detector.leader_heard = now;
             self.leader = Some(leader);
-            cx.observe(Observation::Role { role: Role::Follower, term: term.into() });
+            cx.observe(Observation::Role { role: Role::Follower, term });
         } else {
             if !is_first && cx.initial_leader().is_some() {
                 // Term 1 is that of the appointed leader, whatever this node has forgotten: nobody is elected in it.
-                self.ballot.was_in(1);
+                self.ballot.was_in(Term(1));
             }
-            let term = self.term().into();
+            let term = self.term();
             cx.observe(Observation::Role { role: self.role(), term });
             if settings.election == Election::HighestId && !is_first {
-                return self.campaign(false, cx);
+                return self.campaign(Round::Vote, cx);
             }
         }
         self.start_election_timeout(cx);
@@ -158,8 +157,8 @@ impl LeaderFollower {
         }
         // Whether a candidate may raise this node's term is decided where its request is answered.
         // A pre-vote is granted from whatever term the voter is in.
-        if let Message::RequestVote { .. } | Message::Vote { pre: true, granted: true, .. } =
-            message
+        if let Message::RequestVote(_)
+        | Message::Vote(Vote { round: Round::PreVote, granted: true, .. }) = message
         {
             return true;
         }
@@ -175,7 +174,7 @@ impl LeaderFollower {
                 // else.
                 match message {
                     Message::Heartbeat { .. } if self.outranks(from) => {
-                        self.become_leader(term + 1, cx);
+                        self.become_leader(term.next(), cx);
                         return false;
                     }
                     Message::Heartbeat { .. } => {}
@@ -184,7 +183,7 @@ impl LeaderFollower {
             }
             if settings.election == Election::None && cx.initial_leader() == Some(self.me) {
                 // Nobody else ever leads: it was in that term itself, and its disk forgot it.
-                self.become_leader(term + 1, cx);
+                self.become_leader(term.next(), cx);
                 return false;
             }
             self.advance_term(term, cx);
@@ -216,7 +215,7 @@ impl LeaderFollower {
     }
 
     /// Goes to a higher term, in which it knows of no leader yet.
-    fn advance_term(&mut self, term: u32, cx: &mut Context<'_, Self>) {
+    fn advance_term(&mut self, term: Term, cx: &mut Context<'_, Self>) {
         self.ballot.set((term, None), self.in_sync.believed(), cx);
         if self.leads() {
             self.step_down(cx);
@@ -229,13 +228,13 @@ impl LeaderFollower {
     /// A node says that it leads this node's own term: whether this node follows it from now on.
     fn recognise_leader(
         &mut self,
-        (other, term): (NodeId, u32),
+        (other, term): (NodeId, Term),
         cx: &mut Context<'_, Self>,
     ) -> bool {
         if self.bullies(other) && !self.leads() {
             // The next term is above that of the leader, who gives way to a candidate with a higher id.
-            if term == self.term() || !self.is_campaigning(false) {
-                self.campaign(false, cx);
+            if term == self.term() || !self.is_campaigning(Round::Vote) {
+                self.campaign(Round::Vote, cx);
             }
             return false;
         }
@@ -273,13 +272,13 @@ impl LeaderFollower {
         self.detector.leader_heard = cx.monotonic();
         self.joined = false;
         self.early.clear();
-        cx.observe(Observation::Role { role: Role::Follower, term: self.term().into() });
+        cx.observe(Observation::Role { role: Role::Follower, term: self.term() });
         self.start_election_timeout(cx);
         if let Election::LowestId { pre_empt: true } = self.config.failover.election
             && self.me < leader
             && self.first_of_the_live(cx) == Some(self.me)
         {
-            return self.become_leader(self.term() + 1, cx);
+            return self.become_leader(self.term().next(), cx);
         }
         self.serve_parked(cx);
     }
@@ -295,7 +294,7 @@ impl LeaderFollower {
     }
 
     /// Leads from now on in `term`, and says so at once.
-    pub(super) fn become_leader(&mut self, term: u32, cx: &mut Context<'_, Self>) {
+    pub(super) fn become_leader(&mut self, term: Term, cx: &mut Context<'_, Self>) {
         if self.leads() {
             self.step_down(cx);
         }
@@ -306,7 +305,7 @@ impl LeaderFollower {
         if self.config.failover.look_every.is_none() {
             cx.cancel_timer(Timer::Election);
         }
-        cx.observe(Observation::Role { role: Role::Leader, term: term.into() });
+        cx.observe(Observation::Role { role: Role::Leader, term });
         self.begin_leading(cx);
         self.heartbeat(cx);
         match self.config.failover.catch_up {
@@ -323,7 +322,7 @@ impl LeaderFollower {
     /// Waits for `awaited` to lead, or for nobody in particular.
     fn wait_for(&mut self, awaited: Option<NodeId>, cx: &mut Context<'_, Self>) {
         self.detector.candidacy = Candidacy::Waiting(awaited);
-        cx.observe(Observation::Role { role: self.role(), term: self.term().into() });
+        cx.observe(Observation::Role { role: self.role(), term: self.term() });
     }
 
     /// Time to send heartbeats.
@@ -384,9 +383,10 @@ impl LeaderFollower {
                     self.wait_for(None, cx);
                     self.start_election_timeout(cx);
                 }
-                Candidacy::Waiting(_) => self.campaign(false, cx),
+                Candidacy::Waiting(_) => self.campaign(Round::Vote, cx),
             },
-            Election::MajorityVote { pre_vote, .. } => self.campaign(pre_vote, cx),
+            Election::MajorityVote { pre_vote: true, .. } => self.campaign(Round::PreVote, cx),
+            Election::MajorityVote { pre_vote: false, .. } => self.campaign(Round::Vote, cx),
         }
     }
 
@@ -403,13 +403,13 @@ impl LeaderFollower {
             self.first_of_the_live(cx)
         };
         if next == Some(self.me) {
-            return self.become_leader(self.term() + 1, cx);
+            return self.become_leader(self.term().next(), cx);
         }
         if self.detector.candidacy != Candidacy::Waiting(next) || next.is_none() {
             self.wait_for(next, cx);
         }
         if self.config.defects.has(Defect::RaiseTermWhileWaiting) {
-            self.ballot.set((self.term() + 1, None), self.in_sync.believed(), cx);
+            self.ballot.set((self.term().next(), None), self.in_sync.believed(), cx);
         }
         self.look_again_after(self.config.failover.heartbeat, cx);
     }
@@ -450,23 +450,23 @@ impl LeaderFollower {
     }
 
     /// Asks for votes in the next term, or whether it would get them.
-    fn campaign(&mut self, pre: bool, cx: &mut Context<'_, Self>) {
+    fn campaign(&mut self, round: Round, cx: &mut Context<'_, Self>) {
         if !self.may_lead(self.me) {
             self.wait_for(None, cx);
             return self.start_election_timeout(cx);
         }
-        if !pre {
-            self.ballot.set((self.term() + 1, Some(self.me)), self.in_sync.believed(), cx);
+        if round == Round::Vote {
+            self.ballot.set((self.term().next(), Some(self.me)), self.in_sync.believed(), cx);
         }
         self.detector.candidacy =
-            Candidacy::Campaigning { pre, granted: NodeSet::EMPTY, refused: false };
-        cx.observe(Observation::Role { role: Role::Candidate, term: self.term().into() });
+            Candidacy::Campaigning { round, granted: NodeSet::EMPTY, refused: false };
+        cx.observe(Observation::Role { role: Role::Candidate, term: self.term() });
         if self.config.failover.election == Election::HighestId {
             cx.set_timer(Timer::Election, self.config.failover.heartbeat);
         } else {
             self.start_election_timeout(cx);
         }
-        let request = Deferred::RequestVotes { term: self.term() + u32::from(pre), pre };
+        let request = Deferred::RequestVotes { term: self.term_asked_for(round), round };
         self.once_voted(request, cx);
     }
 
@@ -478,21 +478,29 @@ impl LeaderFollower {
     }
 
     /// Its own vote is durable: asks for the others'.
-    pub(super) fn request_votes(&mut self, term: u32, pre: bool, cx: &mut Context<'_, Self>) {
-        let is_current = self.term() + u32::from(pre) == term && self.is_campaigning(pre);
-        if !is_current {
+    pub(super) fn request_votes(&mut self, term: Term, round: Round, cx: &mut Context<'_, Self>) {
+        if term != self.term_asked_for(round) || !self.is_campaigning(round) {
             return;
         }
         let last = self.last_written();
         for peer in cx.peers() {
-            cx.send(peer, Message::RequestVote { term, last, pre });
+            cx.send(peer, Message::RequestVote(VoteRequest { term, last, round }));
         }
         self.count_votes(cx);
     }
 
-    fn is_campaigning(&self, wanted: bool) -> bool {
+    /// The term in which a candidate asks to lead: its own, which it raised when it began to ask,
+    /// or in a pre-vote the next one.
+    fn term_asked_for(&self, round: Round) -> Term {
+        match round {
+            Round::PreVote => self.term().next(),
+            Round::Vote => self.term(),
+        }
+    }
+
+    fn is_campaigning(&self, wanted: Round) -> bool {
         self.leader.is_none()
-            && matches!(self.detector.candidacy, Candidacy::Campaigning { pre, .. } if pre == wanted)
+            && matches!(self.detector.candidacy, Candidacy::Campaigning { round, .. } if round == wanted)
     }
 
     /// Where the writes of this node end, as votes compare it: the last (term, index), or without one log the newest
@@ -501,14 +509,15 @@ impl LeaderFollower {
         if self.config.failover.is_ordered() {
             return self.log.last();
         }
-        Position { term: 0, index: u64::try_from(self.stamping.newest_seen).unwrap_or(0) }
+        let newest = u64::try_from(self.stamping.newest_seen).unwrap_or(0);
+        Position { term: Term(0), index: LogIndex(newest) }
     }
 
     /// A candidate asks for a vote.
     pub(super) fn vote(
         &mut self,
         candidate: NodeId,
-        (term, last, pre): (u32, Position, bool),
+        VoteRequest { term, last, round }: VoteRequest,
         cx: &mut Context<'_, Self>,
     ) {
         if self.bullies(candidate) {
@@ -519,10 +528,10 @@ impl LeaderFollower {
             _ => true,
         };
         let may = up_to_date && self.may_lead(candidate);
-        if pre {
+        if round == Round::PreVote {
             // While a leader is heard nobody would win (Raft thesis section 9.6).
             let granted = may && term > self.term() && !self.hears_leader(cx);
-            let answer = Message::Vote { term: self.term(), granted, pre };
+            let answer = Message::Vote(Vote { term: self.term(), granted, round });
             return cx.send(candidate, answer);
         }
         if term > self.term() {
@@ -550,15 +559,15 @@ impl LeaderFollower {
 
     /// Election by highest id: a candidate with a lower id is refused, and this node stands itself.
     fn bully(&mut self, candidate: NodeId, cx: &mut Context<'_, Self>) {
-        let answer = Message::Vote { term: self.term(), granted: false, pre: false };
+        let answer = Message::Vote(Vote { term: self.term(), granted: false, round: Round::Vote });
         cx.send(candidate, answer);
         if self.leads() {
             self.send_heartbeat(candidate, cx);
-        } else if !self.is_campaigning(false) {
+        } else if !self.is_campaigning(Round::Vote) {
             if self.leader.take().is_some() {
                 self.wait_for(None, cx);
             }
-            self.campaign(false, cx);
+            self.campaign(Round::Vote, cx);
         }
     }
 
@@ -570,27 +579,24 @@ impl LeaderFollower {
     /// Its vote is durable: tells the candidate, unless the term is over.
     pub(super) fn send_vote(
         &self,
-        (to, term, granted): (NodeId, u32, bool),
+        (to, term, granted): (NodeId, Term, bool),
         cx: &mut Context<'_, Self>,
     ) {
         let granted = granted && term == self.term();
-        cx.send(to, Message::Vote { term: self.term(), granted, pre: false });
+        cx.send(to, Message::Vote(Vote { term: self.term(), granted, round: Round::Vote }));
     }
 
     /// A vote reaches a candidate.
-    pub(super) fn voted(
-        &mut self,
-        voter: NodeId,
-        (term, is_granted, for_pre): (u32, bool, bool),
-        cx: &mut Context<'_, Self>,
-    ) {
-        if !self.is_campaigning(for_pre) || (!for_pre && term != self.term() && is_granted) {
+    pub(super) fn voted(&mut self, voter: NodeId, vote: Vote, cx: &mut Context<'_, Self>) {
+        if !self.is_campaigning(vote.round)
+            || (vote.round == Round::Vote && vote.term != self.term() && vote.granted)
+        {
             return;
         }
         let Candidacy::Campaigning { granted, refused, .. } = &mut self.detector.candidacy else {
             return;
         };
-        if is_granted {
+        if vote.granted {
             granted.insert(voter);
         } else {
             *refused |= voter > self.me;
@@ -599,14 +605,16 @@ impl LeaderFollower {
     }
 
     fn count_votes(&mut self, cx: &mut Context<'_, Self>) {
-        let Candidacy::Campaigning { pre, granted, .. } = &self.detector.candidacy else { return };
+        let Candidacy::Campaigning { round, granted, .. } = &self.detector.candidacy else {
+            return;
+        };
         let has_majority = (granted.len() + 1) * 2 > usize::from(self.nodes);
         let by_majority = matches!(self.config.failover.election, Election::MajorityVote { .. });
         if !by_majority || !has_majority {
             return;
         }
-        if *pre {
-            self.campaign(false, cx);
+        if *round == Round::PreVote {
+            self.campaign(Round::Vote, cx);
         } else {
             self.become_leader(self.term(), cx);
         }

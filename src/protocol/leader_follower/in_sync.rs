@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::id::NodeId;
+use crate::id::{NodeId, Term};
 use crate::protocol::Context;
 use crate::time::{Span, Time};
 
@@ -28,7 +28,7 @@ impl Membership {
     pub(super) fn boot(mode: Mode, kept: Option<InSync>, forgotten: bool, nodes: u16) -> Self {
         let begun = || {
             let nodes = NodeId::all(if forgotten { 0 } else { nodes }).collect();
-            InSync { term: 0, epoch: 0, nodes }
+            InSync { term: Term(0), epoch: 0, nodes }
         };
         let has_one = matches!(mode, Mode::InSync { .. });
         Self { believed: has_one.then(|| Arc::new(kept.unwrap_or_else(begun))) }

@@ -12,15 +12,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::id::{KeyId, NodeId, Version};
+use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
 use crate::protocol::wal::{Policy, Wal};
 use crate::protocol::{Context, DiskError, DiskImage, File, Origin, RequestId, Ticket};
 
 use super::anti_entropy::AntiEntropy;
 use super::checkpoint::{Checkpoints, Snapshot, Unreadable};
 use super::leader::Accepted;
-use super::log::{LogEntry, Position};
-use super::message::{Entry, FullState, InSync, Message, StateOrder};
+use super::log::LogEntry;
+use super::message::{Entry, FullState, InSync, Message, Round, StateOrder};
 use super::{Config, LeaderFollower, Timer};
 
 const LOG: File = File(0);
@@ -44,7 +44,7 @@ pub enum Record {
     /// The replicated log was cut behind an index.
     Cut {
         /// The last index that stayed.
-        behind: u64,
+        behind: LogIndex,
     },
     /// A state at a position of the replicated log took the place of log and store.
     Install {
@@ -56,7 +56,7 @@ pub enum Record {
     /// Term and vote, in a file of their own.
     Ballot {
         /// The term.
-        term: u32,
+        term: Term,
         /// Whom the node voted for in it.
         vote: Option<NodeId>,
         /// The in-sync set that it believes in.
@@ -98,15 +98,15 @@ pub(super) enum Deferred {
     /// Leader, after a start: send this state to followers until they acknowledge it.
     ResendState { version: Version, state: Arc<FullState> },
     /// Leader of a term: send everybody the log up to an index.
-    ShareLog { term: u32, index: u64 },
+    ShareLog { term: Term, index: LogIndex },
     /// Leader: send a write that no client waits for.
     ReplicateUnsolicited(Entry),
     /// Follower: acknowledge the leader's log up to an index.
-    AcknowledgeLog { to: NodeId, term: u32, index: u64 },
+    AcknowledgeLog { to: NodeId, term: Term, index: LogIndex },
     /// Candidate: ask for votes.
-    RequestVotes { term: u32, pre: bool },
+    RequestVotes { term: Term, round: Round },
     /// Answer a candidate.
-    Vote { to: NodeId, term: u32, granted: bool },
+    Vote { to: NodeId, term: Term, granted: bool },
     /// Leader: answer a retried append, which has been accepted before.
     Repeated(RequestId, Version),
     /// Tell another replica what is stored here: the two differ.
@@ -159,12 +159,12 @@ impl Journal {
     /// Writes a record.
     pub(super) fn append(
         &mut self,
-        term: u32,
+        term: Term,
         record: &Record,
         cx: &mut Context<'_, LeaderFollower>,
     ) {
-        self.log.append(term.into(), record, cx);
-        self.checkpoints.appended(term.into(), record);
+        self.log.append(term, record, cx);
+        self.checkpoints.appended(term, record);
     }
 
     /// Whether enough was written since the last checkpoint for another one.
@@ -291,7 +291,7 @@ impl LeaderFollower {
     #[inline]
     pub(super) fn log_record(
         &mut self,
-        term: u32,
+        term: Term,
         record: impl FnOnce() -> Record,
         cx: &mut Context<'_, Self>,
     ) {
@@ -371,7 +371,7 @@ impl LeaderFollower {
             Deferred::AcknowledgeLog { to, term, index } => {
                 self.acknowledge_log((to, term, index), cx)
             }
-            Deferred::RequestVotes { term, pre } => self.request_votes(term, pre, cx),
+            Deferred::RequestVotes { term, round } => self.request_votes(term, round, cx),
             Deferred::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
             Deferred::Repeated(request, version) => self.answer_repeated(request, version, cx),
             Deferred::Compare { to, message } => cx.send(to, Message::AntiEntropy(message)),

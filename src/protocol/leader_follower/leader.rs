@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::config::Operation;
 use crate::history::Failure;
-use crate::id::{KeyId, NodeId, NodeSet, Value, Version};
+use crate::id::{KeyId, LogIndex, NodeId, NodeSet, Term, Value, Version};
+use crate::operation::Operation;
 use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
 use crate::time::{Span, Time};
 
@@ -35,7 +35,7 @@ pub(super) struct Leading {
     /// With an ordered log: how far each follower is, by node.
     pub(super) progress: Vec<Progress>,
     /// With an ordered log: up to which index entries may be sent.
-    pub(super) released: u64,
+    pub(super) released: LogIndex,
     /// With resending: whether everybody is to have the state, once the disk has room for its number.
     owes_state: bool,
 }
@@ -45,7 +45,7 @@ pub(super) struct Leading {
 struct Pending {
     version: Version,
     /// Its place in the log, where there is one.
-    index: u64,
+    index: LogIndex,
     request: RequestId,
     response: Response,
     deadline: Time,
@@ -59,9 +59,9 @@ struct Pending {
 #[derive(Debug)]
 pub(super) struct Accepted {
     /// The term in which it was accepted.
-    term: u32,
+    term: Term,
     /// Its place in the log, where there is one.
-    index: u64,
+    index: LogIndex,
     request: RequestId,
     version: Version,
     payload: Payload,
@@ -79,7 +79,7 @@ pub(super) enum Payload {
 }
 
 impl Payload {
-    fn message(&self, term: u32, version: Version) -> Message {
+    fn message(&self, term: Term, version: Version) -> Message {
         match self {
             Self::One(entry) => Message::Replicate { term, entry: *entry },
             Self::Many(entries) => {
@@ -367,11 +367,12 @@ impl LeaderFollower {
     fn count_early_acknowledgements(
         &mut self,
         version: Version,
-        index: u64,
+        index: LogIndex,
         cx: &mut Context<'_, Self>,
     ) {
         for follower in cx.peers() {
-            let matched = self.leading.progress.get(follower.index()).map_or(0, |p| p.matched);
+            let matched =
+                self.leading.progress.get(follower.index()).map_or(LogIndex(0), |p| p.matched);
             if matched >= index {
                 self.count_acknowledgement(follower, version, cx);
             }
@@ -400,7 +401,7 @@ impl LeaderFollower {
         if self.config.failover.is_ordered() {
             let (last, now) = (self.log.last().index, cx.monotonic());
             self.leading.begin_progress(self.nodes, last, now);
-            self.leading.released = 0;
+            self.leading.released = LogIndex(0);
         }
         self.begin_in_sync(cx);
     }
@@ -483,7 +484,7 @@ impl LeaderFollower {
     pub(super) fn count_acknowledged_entries(
         &mut self,
         from: NodeId,
-        (known, index): (u64, u64),
+        (known, index): (LogIndex, LogIndex),
         cx: &mut Context<'_, Self>,
     ) {
         if let Mode::InSync { .. } = self.config.mode {
@@ -503,9 +504,9 @@ impl LeaderFollower {
         let Some(set) = self.in_sync.shared() else { return };
         let others = || set.nodes.iter().filter(|node| **node != self.me);
         let matched = |node: &NodeId| {
-            self.leading.progress.get(node.index()).map_or(0, |progress| progress.matched)
+            self.leading.progress.get(node.index()).map_or(LogIndex(0), |progress| progress.matched)
         };
-        let index = others().map(matched).min().unwrap_or(u64::MAX);
+        let index = others().map(matched).min().unwrap_or(LogIndex(u64::MAX));
         let confirmations = u16::try_from(others().count()).unwrap_or(u16::MAX);
         while let Some(pending) =
             self.leading.unanswered.pop_front_if(|pending| pending.index <= index)
@@ -548,7 +549,7 @@ impl LeaderFollower {
     pub(super) fn entries_refused_by(
         &mut self,
         follower: NodeId,
-        (behind, until): (u64, u64),
+        (behind, until): (LogIndex, LogIndex),
         cx: &mut Context<'_, Self>,
     ) {
         let unanswered = &self.leading.unanswered;

@@ -4,47 +4,18 @@
 //! Raft section 5.3), for one leader gives out the indices of a term, and a follower takes an entry only behind the
 //! one that the leader has before it.
 
-use std::fmt;
-
-use crate::id::{KeyId, Version};
+use crate::id::{KeyId, LogIndex, Position, Term, Version};
 use crate::protocol::store::Store;
 
 use super::apply::apply;
 use super::config::Rules;
 use super::message::Entry;
 
-/// Where a log is at: the term and the index of an entry; (0, 0) before the first.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-)]
-pub struct Position {
-    /// The term of the leader that accepted the entry.
-    pub term: u32,
-    /// Its place in the log, from 1.
-    pub index: u64,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.term, self.index)
-    }
-}
-
 /// An entry of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct LogEntry {
     /// The term of the leader that accepted it.
-    pub term: u32,
+    pub term: Term,
     /// The write.
     pub entry: Entry,
 }
@@ -57,7 +28,7 @@ pub(super) struct ReplicatedLog {
     before: Store,
     entries: Vec<LogEntry>,
     /// The tombstones that were purged, and up to which index the log went then, in order.
-    purged: Vec<(u64, KeyId, Version)>,
+    purged: Vec<(LogIndex, KeyId, Version)>,
 }
 
 impl ReplicatedLog {
@@ -68,12 +39,12 @@ impl ReplicatedLog {
 
     /// The last entry's position.
     pub(super) fn last(&self) -> Position {
-        let index = self.base.index + self.entries.len() as u64;
+        let index = self.base.index.plus(self.entries.len() as u64);
         self.entries.last().map_or(self.base, |last| Position { term: last.term, index })
     }
 
     /// The position of the entry at `index`; `None` below the base, whose entries are forgotten, and behind the end.
-    pub(super) fn at(&self, index: u64) -> Option<Position> {
+    pub(super) fn at(&self, index: LogIndex) -> Option<Position> {
         if index == self.base.index {
             return Some(self.base);
         }
@@ -81,8 +52,8 @@ impl ReplicatedLog {
         Some(Position { term: entry.term, index })
     }
 
-    fn place(&self, index: u64) -> Option<usize> {
-        usize::try_from(index.checked_sub(self.base.index + 1)?).ok()
+    fn place(&self, index: LogIndex) -> Option<usize> {
+        usize::try_from(index.0.checked_sub(self.base.index.0 + 1)?).ok()
     }
 
     /// Whether `position` is in this log, and so everything before it too.
@@ -95,10 +66,10 @@ impl ReplicatedLog {
     }
 
     /// The entries behind `index` up to `until`, both at or above the base.
-    pub(super) fn between(&self, index: u64, until: u64) -> &[LogEntry] {
-        let place = |index: u64| {
+    pub(super) fn between(&self, index: LogIndex, until: LogIndex) -> &[LogEntry] {
+        let place = |index: LogIndex| {
             let place =
-                usize::try_from(index.saturating_sub(self.base.index)).unwrap_or(usize::MAX);
+                usize::try_from(index.0.saturating_sub(self.base.index.0)).unwrap_or(usize::MAX);
             place.min(self.entries.len())
         };
         &self.entries[place(index)..place(until).max(place(index))]
@@ -111,14 +82,14 @@ impl ReplicatedLog {
         let reachable = self.between(self.base.index, index);
         let place = reachable.iter().rposition(|entry| entry.term <= other.term);
         match place {
-            Some(place) => self.at(self.base.index + 1 + place as u64),
+            Some(place) => self.at(self.base.index.plus(1 + place as u64)),
             None => (self.base.term <= other.term && self.base.index <= index).then_some(self.base),
         }
     }
 
     /// Cuts off everything behind `index`, which is at or above the base: what is cut off, oldest first.
-    pub(super) fn cut_behind(&mut self, index: u64) -> Vec<LogEntry> {
-        let keep = usize::try_from(index.saturating_sub(self.base.index)).unwrap_or(usize::MAX);
+    pub(super) fn cut_behind(&mut self, index: LogIndex) -> Vec<LogEntry> {
+        let keep = usize::try_from(index.0.saturating_sub(self.base.index.0)).unwrap_or(usize::MAX);
         for (at, ..) in &mut self.purged {
             *at = (*at).min(index);
         }
@@ -140,9 +111,9 @@ impl ReplicatedLog {
             }
         };
         purge(&mut store, self.base.index);
-        for (entry, index) in self.entries.iter().zip(self.base.index + 1..) {
+        for (entry, index) in self.entries.iter().zip(self.base.index.0 + 1..) {
             apply(&mut store, entry.entry, rules);
-            purge(&mut store, index);
+            purge(&mut store, LogIndex(index));
         }
         store
     }
@@ -156,9 +127,16 @@ mod tests {
     use crate::id::{KeyId, NodeId, Version};
     use crate::protocol::Stored;
 
+    fn at(term: u32, index: u64) -> Position {
+        Position { term: Term(term), index: LogIndex(index) }
+    }
+
     fn entry(term: u32) -> LogEntry {
         let version = Version { timestamp: 0, node: NodeId(0), sequence: 0 };
-        LogEntry { term, entry: Entry::register(KeyId(0), Stored { value: None, version }) }
+        LogEntry {
+            term: Term(term),
+            entry: Entry::register(KeyId(0), Stored { value: None, version }),
+        }
     }
 
     fn log(base: Position, terms: &[u32]) -> ReplicatedLog {
@@ -171,18 +149,18 @@ mod tests {
 
     #[test]
     fn positions_are_found_at_and_above_the_base() {
-        let base = Position { term: 2, index: 5 };
+        let base = at(2, 5);
         let mut log = log(base, &[2, 3, 3]);
-        assert_eq!(log.last(), Position { term: 3, index: 8 });
-        assert_eq!((log.at(4), log.at(9)), (None, None));
-        assert!(log.has(base) && log.has(Position { term: 2, index: 6 }));
-        assert!(!log.has(Position { term: 2, index: 7 }));
-        assert_eq!(log.between(6, 7), [entry(3)]);
-        assert_eq!(log.last_up_to(Position { term: 2, index: 9 }), log.at(6));
-        assert_eq!(log.last_up_to(Position { term: 1, index: 9 }), None);
-        assert_eq!(log.cut_behind(6), [entry(3), entry(3)]);
-        assert_eq!(log.last(), Position { term: 2, index: 6 });
-        assert_eq!(log.cut_behind(5).len(), 1);
+        assert_eq!(log.last(), at(3, 8));
+        assert_eq!((log.at(LogIndex(4)), log.at(LogIndex(9))), (None, None));
+        assert!(log.has(base) && log.has(at(2, 6)));
+        assert!(!log.has(at(2, 7)));
+        assert_eq!(log.between(LogIndex(6), LogIndex(7)), [entry(3)]);
+        assert_eq!(log.last_up_to(at(2, 9)), log.at(LogIndex(6)));
+        assert_eq!(log.last_up_to(at(1, 9)), None);
+        assert_eq!(log.cut_behind(LogIndex(6)), [entry(3), entry(3)]);
+        assert_eq!(log.last(), at(2, 6));
+        assert_eq!(log.cut_behind(LogIndex(5)).len(), 1);
         assert_eq!(log.last(), base);
     }
 
@@ -220,7 +198,7 @@ mod tests {
                 prop_assert!(rounds < 20);
             };
             let same = ours.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
-            prop_assert_eq!(found.index, same as u64);
+            prop_assert_eq!(found.index, LogIndex(same as u64));
         }
     }
 }

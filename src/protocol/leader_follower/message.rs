@@ -3,13 +3,13 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::config::Names;
-use crate::id::{KeyId, MAX_NODES, NodeId, OpId, Value, Version};
+use crate::id::{KeyId, LogIndex, MAX_NODES, NodeId, OpId, Position, Term, Value, Version};
+use crate::names::Names;
 use crate::protocol::{Carried, Message as Contract, Stored};
 use crate::time::Time;
 
 use super::anti_entropy::AntiEntropy;
-use super::log::{LogEntry, Position};
+use super::log::LogEntry;
 use super::repair::Repair;
 
 /// A write as it travels: the key and what it is to hold, or an element of its list.
@@ -79,7 +79,7 @@ impl Hash for Installed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct StateOrder {
     /// The leader's term.
-    pub term: u32,
+    pub term: Term,
     /// The leader.
     pub leader: NodeId,
     /// When the leader booted, on its monotonic clock in nanoseconds.
@@ -104,14 +104,14 @@ pub enum Message {
     /// Leader to follower: apply this write.
     Replicate {
         /// The leader's term.
-        term: u32,
+        term: Term,
         /// The write.
         entry: Entry,
     },
     /// Leader to follower: apply these, all part of one write (a clear).
     ReplicateMany {
         /// The leader's term.
-        term: u32,
+        term: Term,
         /// What to name in the acknowledgement.
         version: Version,
         /// The deletes.
@@ -120,7 +120,7 @@ pub enum Message {
     /// Leader to follower: this is all there is.
     State {
         /// The leader's term.
-        term: u32,
+        term: Term,
         /// The version of the write that it follows, and what to name in the acknowledgement.
         version: Version,
         /// What the leader stores.
@@ -132,14 +132,14 @@ pub enum Message {
     /// acknowledgement of an earlier incarnation acknowledges nothing.
     Ack {
         /// The follower's term.
-        term: u32,
+        term: Term,
         /// Which.
         version: Version,
     },
     /// "I am here", and what the others need to know to judge who leads and who is behind.
     Heartbeat {
         /// The sender's term.
-        term: u32,
+        term: Term,
         /// Whether it leads.
         leads: bool,
         /// Where its log ends.
@@ -150,32 +150,18 @@ pub enum Message {
         in_sync: Option<Arc<InSync>>,
     },
     /// A candidate asks for a vote, or whether it would get one.
-    RequestVote {
-        /// The term in which it wants to lead.
-        term: u32,
-        /// Where its log ends.
-        last: Position,
-        /// Whether it only asks: a pre-vote raises no term.
-        pre: bool,
-    },
+    RequestVote(VoteRequest),
     /// The answer.
-    Vote {
-        /// The voter's term.
-        term: u32,
-        /// Whether it is for the candidate.
-        granted: bool,
-        /// Whether it answers a pre-vote.
-        pre: bool,
-    },
+    Vote(Vote),
     /// Follower to leader: send me everything.
     Join {
         /// The follower's term.
-        term: u32,
+        term: Term,
     },
     /// Leader to follower: these come behind `previous` in the log. None: does your log end there?
     Append {
         /// The leader's term.
-        term: u32,
+        term: Term,
         /// What comes before them.
         previous: Position,
         /// The entries.
@@ -184,21 +170,21 @@ pub enum Message {
     /// Follower to leader: my log is as yours up to here, durably.
     Appended {
         /// The follower's term.
-        term: u32,
+        term: Term,
         /// The index.
-        index: u64,
+        index: LogIndex,
     },
     /// Follower to leader: my log does not have what came before.
     Behind {
         /// The follower's term.
-        term: u32,
+        term: Term,
         /// The last position that it may have in common with the leader; `None`: it needs the whole state.
         last: Option<Position>,
     },
     /// Leader to follower: the state at a position of the log, in place of what you have.
     Install {
         /// The leader's term.
-        term: u32,
+        term: Term,
         /// The position.
         position: Position,
         /// Everything the leader stored there.
@@ -207,7 +193,7 @@ pub enum Message {
     /// Follower to leader: I had these, and your state or log does not.
     Offer {
         /// The follower's term.
-        term: u32,
+        term: Term,
         /// The writes.
         entries: Arc<[Entry]>,
     },
@@ -217,13 +203,64 @@ pub enum Message {
     AntiEntropy(AntiEntropy),
 }
 
+/// What a candidate asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VoteRequest {
+    /// The term in which it wants to lead.
+    pub term: Term,
+    /// Where its log ends.
+    pub last: Position,
+    /// What it asks for.
+    pub round: Round,
+}
+
+/// The answer to a [`VoteRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Vote {
+    /// The voter's term.
+    pub term: Term,
+    /// Whether it is for the candidate.
+    pub granted: bool,
+    /// Which round it answers.
+    pub round: Round,
+}
+
+/// The rounds of an election.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// The candidate asks whether it would win, and raises no term (Raft thesis section 9.6).
+    PreVote,
+    /// It asks for votes.
+    Vote,
+}
+
+impl Round {
+    /// The beginning of a message of this round in words.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::PreVote => "pre-vote, ",
+            Self::Vote => "",
+        }
+    }
+}
+
+/// One byte.
+impl Hash for Round {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u8(match self {
+            Self::PreVote => 1,
+            Self::Vote => 0,
+        });
+    }
+}
+
 /// Who is in sync, as one leader saw it.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 pub struct InSync {
     /// The leader's term.
-    pub term: u32,
+    pub term: Term,
     /// Counts the changes in a term.
     pub epoch: u32,
     /// The nodes, lowest id first.
@@ -233,22 +270,22 @@ pub struct InSync {
 impl Message {
     /// The sender's term; of a request for a vote the term it asks for; 0 where terms have no say.
     #[inline]
-    pub(super) const fn term(&self) -> u32 {
+    pub(super) const fn term(&self) -> Term {
         match self {
             Self::Replicate { term, .. }
             | Self::ReplicateMany { term, .. }
             | Self::State { term, .. }
             | Self::Ack { term, .. }
             | Self::Heartbeat { term, .. }
-            | Self::RequestVote { term, .. }
-            | Self::Vote { term, .. }
+            | Self::RequestVote(VoteRequest { term, .. })
+            | Self::Vote(Vote { term, .. })
             | Self::Join { term }
             | Self::Append { term, .. }
             | Self::Appended { term, .. }
             | Self::Behind { term, .. }
             | Self::Install { term, .. }
             | Self::Offer { term, .. } => *term,
-            Self::Repair(_) | Self::AntiEntropy(_) => 0,
+            Self::Repair(_) | Self::AntiEntropy(_) => Term(0),
         }
     }
 
@@ -263,8 +300,8 @@ impl Message {
             | Self::Append { .. }
             | Self::Install { .. } => true,
             Self::Ack { .. }
-            | Self::RequestVote { .. }
-            | Self::Vote { .. }
+            | Self::RequestVote(_)
+            | Self::Vote(_)
             | Self::Join { .. }
             | Self::Appended { .. }
             | Self::Behind { .. }
@@ -286,8 +323,8 @@ impl Message {
             | Self::Offer { .. } => true,
             Self::Heartbeat { .. }
             | Self::Ack { .. }
-            | Self::RequestVote { .. }
-            | Self::Vote { .. }
+            | Self::RequestVote(_)
+            | Self::Vote(_)
             | Self::Join { .. }
             | Self::Appended { .. }
             | Self::Behind { .. }
@@ -310,14 +347,14 @@ impl Hash for Message {
                 let kind = if *element { ELEMENT } else { self.kind() };
                 state.write_u128(head(kind, *term, version));
                 state.write_u128(wide(value.map_or(0, Value::bits), key.0.into()));
-                if *term >= MANY_TERMS {
-                    state.write_u32(*term);
+                if term.0 >= MANY_TERMS {
+                    state.write_u32(term.0);
                 }
             }
             Self::Ack { term, version } => {
                 state.write_u128(head(self.kind(), *term, version));
-                if *term >= MANY_TERMS {
-                    state.write_u32(*term);
+                if term.0 >= MANY_TERMS {
+                    state.write_u32(term.0);
                 }
             }
             rare => rare.hash_rare(state),
@@ -336,10 +373,10 @@ const fn wide(high: u64, low: u64) -> u128 {
 
 /// What the most frequent messages have in common: 32 bits of sequence, 16 of the term, 10 of the node, 6 of the kind.
 #[inline]
-fn head(kind: u8, term: u32, version: &Version) -> u128 {
+fn head(kind: u8, term: Term, version: &Version) -> u128 {
     const { assert!(MAX_NODES <= 1 << 10 && Message::KINDS.len() <= ELEMENT as usize) };
     let small = u64::from(version.sequence) << 32
-        | u64::from(term.min(MANY_TERMS)) << 16
+        | u64::from(term.0.min(MANY_TERMS)) << 16
         | u64::from(version.node.0) << 6
         | u64::from(kind);
     wide(small, version.timestamp.cast_unsigned())
@@ -359,8 +396,8 @@ impl Message {
             Self::Heartbeat { term, leads, last, newest, in_sync } => {
                 (term, leads, last, newest, in_sync).hash(state);
             }
-            Self::RequestVote { term, last, pre } => (term, last, pre).hash(state),
-            Self::Vote { term, granted, pre } => (term, granted, pre).hash(state),
+            Self::RequestVote(request) => request.hash(state),
+            Self::Vote(vote) => vote.hash(state),
             Self::Join { term } => term.hash(state),
             Self::Append { term, previous, entries } => (term, previous, entries).hash(state),
             Self::Appended { term, index } => (term, index).hash(state),
@@ -407,8 +444,8 @@ impl Contract for Message {
             Self::State { .. } => 2,
             Self::Ack { .. } => 3,
             Self::Heartbeat { .. } => 4,
-            Self::RequestVote { .. } => 5,
-            Self::Vote { .. } => 6,
+            Self::RequestVote(_) => 5,
+            Self::Vote(_) => 6,
             Self::Join { .. } => 7,
             Self::Append { .. } => 8,
             Self::Appended { .. } => 9,
@@ -433,8 +470,8 @@ impl Contract for Message {
             }
             Self::Ack { .. }
             | Self::Heartbeat { .. }
-            | Self::RequestVote { .. }
-            | Self::Vote { .. }
+            | Self::RequestVote(_)
+            | Self::Vote(_)
             | Self::Join { .. }
             | Self::Appended { .. }
             | Self::Behind { .. } => 0,
@@ -482,8 +519,8 @@ impl Contract for Message {
             Self::AntiEntropy(message) => writes(message.entries()),
             Self::Ack { version, .. } => note(Carried::confirmation(*version)),
             Self::Heartbeat { .. }
-            | Self::RequestVote { .. }
-            | Self::Vote { .. }
+            | Self::RequestVote(_)
+            | Self::Vote(_)
             | Self::Join { .. }
             | Self::Appended { .. }
             | Self::Behind { .. } => {}
@@ -498,8 +535,8 @@ impl Contract for Message {
             | Self::State { .. }
             | Self::Ack { .. }
             | Self::Heartbeat { .. }
-            | Self::RequestVote { .. }
-            | Self::Vote { .. }
+            | Self::RequestVote(_)
+            | Self::Vote(_)
             | Self::Join { .. }
             | Self::Append { .. }
             | Self::Appended { .. }
@@ -529,9 +566,12 @@ impl Contract for Message {
                 let role = if *leads { ", leads" } else { "" };
                 format!("term {term}{role}, log to {last}")
             }
-            Self::RequestVote { term, last, .. } => format!("term {term}, log to {last}"),
-            Self::Vote { term, granted, .. } => {
-                format!("term {term}: {}", if *granted { "yes" } else { "no" })
+            Self::RequestVote(VoteRequest { term, last, round }) => {
+                format!("{}term {term}, log to {last}", round.prefix())
+            }
+            Self::Vote(Vote { term, granted, round }) => {
+                let granted = if *granted { "yes" } else { "no" };
+                format!("{}term {term}: {granted}", round.prefix())
             }
             Self::Join { term } => format!("term {term}"),
             Self::Append { previous, entries, .. } => {

@@ -27,9 +27,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Config as Scenario, Operation};
+use crate::config::Config as Scenario;
 use crate::history::Failure;
-use crate::id::{KeyId, NodeId, Version};
+use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Promises, SettlesWithin};
 use crate::protocol::{
     Context, DiscardReason, DiskImage, DiskOrigin, FoundList, Input, NodeSnapshot, Observation,
@@ -55,6 +57,7 @@ mod ballot;
 mod catch_up;
 mod checkpoint;
 mod config;
+mod describe;
 mod election;
 mod in_sync;
 mod journal;
@@ -79,8 +82,10 @@ pub use config::{
     Replication, Tail, WalOn, WalSettings, WithoutLeader,
 };
 pub use journal::Record;
-pub use log::{LogEntry, Position};
-pub use message::{Entry, FullState, InSync, Installed, Message, StateOrder};
+pub use log::LogEntry;
+pub use message::{
+    Entry, FullState, InSync, Installed, Message, Round, StateOrder, Vote, VoteRequest,
+};
 pub use repair::{Reads, Repair, RepairAnswer};
 pub use timestamps::{TimestampSource, Timestamps};
 
@@ -105,7 +110,7 @@ pub struct LeaderFollower {
     /// The replicated log, under catch-up by log.
     log: ReplicatedLog,
     /// Up to which index of the replicated log the last checkpoint reaches.
-    checkpointed: u64,
+    checkpointed: LogIndex,
     /// As follower under catch-up by log: entries that came before those that they follow.
     early: BTreeMap<Position, Arc<[LogEntry]>>,
     /// As follower under catch-up by full state: whether it has had the state of the leader that it follows.
@@ -150,6 +155,7 @@ impl Protocol for LeaderFollower {
     type Timer = Timer;
 
     const REPLAY_RESTORES_DATA: bool = true;
+    const FILES: &'static [&'static str] = describe::FILES;
 
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         // A node without a log has settings of its own.
@@ -176,7 +182,7 @@ impl Protocol for LeaderFollower {
             detector: FailureDetector::new(cx.nodes()),
             in_sync: Membership::boot(config.mode, in_sync, forgotten, cx.nodes()),
             log: ReplicatedLog::default(),
-            checkpointed: 0,
+            checkpointed: LogIndex(0),
             early: BTreeMap::new(),
             joined: false,
             parked: Vec::new(),
@@ -229,7 +235,7 @@ impl Protocol for LeaderFollower {
 
     fn snapshot(&self) -> NodeSnapshot {
         NodeSnapshot {
-            term: self.term().into(),
+            term: self.term(),
             leader: self.named_leader(),
             awaits: if self.follows_the_awaited() { None } else { self.awaited() },
             mode: self.config.mode.name(),
@@ -240,6 +246,10 @@ impl Protocol for LeaderFollower {
             lists: self.store.to_lists(),
             ..NodeSnapshot::new(self.me, self.role())
         }
+    }
+
+    fn describe_record(record: &Record, names: &Names) -> String {
+        describe::record_text(record, names)
     }
 
     fn promises(config: &Config, scenario: &Scenario) -> Promises {
@@ -258,9 +268,9 @@ impl LeaderFollower {
         if self.config.failover.is_on() {
             return self.start_role(disk == DiskOrigin::New, cx);
         }
-        self.ballot.was_in(1);
+        self.ballot.was_in(Term(1));
         self.leader = cx.initial_leader();
-        cx.observe(Observation::Role { role: self.role(), term: 1 });
+        cx.observe(Observation::Role { role: self.role(), term: Term(1) });
         if self.leads() && has_records && self.config.resend.is_some() {
             self.once_durable(Deferred::ReplicateAll, cx);
         }
@@ -377,8 +387,8 @@ impl LeaderFollower {
     fn receive_rare(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, Self>) {
         match message {
             Message::Heartbeat { leads, last, .. } => self.compare(from, (leads, last), cx),
-            Message::RequestVote { term, last, pre } => self.vote(from, (term, last, pre), cx),
-            Message::Vote { term, granted, pre } => self.voted(from, (term, granted, pre), cx),
+            Message::RequestVote(request) => self.vote(from, request, cx),
+            Message::Vote(vote) => self.voted(from, vote, cx),
             Message::Join { .. } => self.admit_follower(from, cx),
             Message::Append { previous, entries, .. } => {
                 self.take_entries(from, (previous, entries), cx);

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::id::NodeId;
+use crate::id::{LogIndex, NodeId, Position, Term};
 use crate::protocol::store::Store;
 use crate::protocol::{Context, DiscardReason, Observation};
 use crate::time::{Span, Time};
@@ -17,7 +17,7 @@ use super::apply::{apply, contents};
 use super::config::{Mode, Rules, Tail};
 use super::journal::{Deferred, Record};
 use super::leader::Leading;
-use super::log::{LogEntry, Position, ReplicatedLog};
+use super::log::{LogEntry, ReplicatedLog};
 use super::message::{Entry, Installed, Message};
 
 /// How many entries that came too early a follower keeps.
@@ -27,17 +27,17 @@ const EARLY: usize = 4096;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
     /// Behind which index the next entries go.
-    shipped: u64,
+    shipped: LogIndex,
     /// Up to which index it has acknowledged to have what the leader has.
-    pub(super) matched: u64,
+    pub(super) matched: LogIndex,
     /// When it last had everything.
     pub(super) caught_up_at: Time,
 }
 
 impl Leading {
     /// A new leader knows nothing of its followers, and guesses that they have all that it has.
-    pub(super) fn begin_progress(&mut self, nodes: u16, last: u64, now: Time) {
-        let unknown = Progress { shipped: last, matched: 0, caught_up_at: now };
+    pub(super) fn begin_progress(&mut self, nodes: u16, last: LogIndex, now: Time) {
+        let unknown = Progress { shipped: last, matched: LogIndex(0), caught_up_at: now };
         self.progress = vec![unknown; usize::from(nodes)];
     }
 
@@ -53,13 +53,13 @@ impl LeaderFollower {
     pub(super) fn append(&mut self, entry: LogEntry, cx: &mut Context<'_, Self>) {
         self.log_record(entry.term, || Record::Entry(entry), cx);
         self.log.push(entry);
-        let index = self.log.last().index;
-        cx.observe(Observation::Append { index, term: entry.term.into() });
+        let at = self.log.last();
+        cx.observe(Observation::Append { at });
         self.apply_observed(entry.entry, cx);
     }
 
     /// Leader: everything up to `index` may be sent.
-    pub(super) fn ship_all(&mut self, index: u64, cx: &mut Context<'_, Self>) {
+    pub(super) fn ship_all(&mut self, index: LogIndex, cx: &mut Context<'_, Self>) {
         self.leading.released = self.leading.released.max(index);
         for follower in cx.peers() {
             self.ship(follower, cx);
@@ -75,7 +75,7 @@ impl LeaderFollower {
             return self.install(follower, cx);
         };
         let entries: Arc<[LogEntry]> = self.log.between(previous.index, until).into();
-        progress.shipped = previous.index + entries.len() as u64;
+        progress.shipped = previous.index.plus(entries.len() as u64);
         cx.send(follower, Message::Append { term, previous, entries });
     }
 
@@ -139,8 +139,8 @@ impl LeaderFollower {
             self.early.insert(previous, entries);
             return;
         }
-        let below =
-            Position { index: previous.index.saturating_sub(u64::from(!is_gap)), ..previous };
+        let index = if is_gap { previous.index } else { previous.index.before() };
+        let below = Position { index, ..previous };
         let last = self.log.last_up_to(below);
         cx.send(from, Message::Behind { term: self.term(), last });
     }
@@ -152,13 +152,13 @@ impl LeaderFollower {
         previous: Position,
         entries: &[LogEntry],
         cx: &mut Context<'_, Self>,
-    ) -> u64 {
+    ) -> LogIndex {
         let mut index = previous.index;
         for entry in entries {
-            index += 1;
+            index = index.next();
             match self.log.at(index) {
                 Some(held) if held.term == entry.term => continue,
-                Some(_) => self.cut_log(index - 1, Some(from), cx),
+                Some(_) => self.cut_log(index.before(), Some(from), cx),
                 None => {}
             }
             self.append(*entry, cx);
@@ -169,7 +169,7 @@ impl LeaderFollower {
     fn acknowledge_log_once_durable(
         &mut self,
         leader: NodeId,
-        index: u64,
+        index: LogIndex,
         cx: &mut Context<'_, Self>,
     ) {
         let term = self.term();
@@ -179,7 +179,7 @@ impl LeaderFollower {
     /// What was acknowledged in a term that is over may have been cut off since.
     pub(super) fn acknowledge_log(
         &self,
-        (to, term, index): (NodeId, u32, u64),
+        (to, term, index): (NodeId, Term, LogIndex),
         cx: &mut Context<'_, Self>,
     ) {
         if term == self.term() {
@@ -188,9 +188,9 @@ impl LeaderFollower {
     }
 
     /// Cuts off everything behind `index`: gone, or offered to the leader.
-    fn cut_log(&mut self, index: u64, leader: Option<NodeId>, cx: &mut Context<'_, Self>) {
+    fn cut_log(&mut self, index: LogIndex, leader: Option<NodeId>, cx: &mut Context<'_, Self>) {
         let cut = self.log.cut_behind(index);
-        cx.observe(Observation::Truncate { from: index + 1 });
+        cx.observe(Observation::Truncate { from: index.next() });
         for LogEntry { entry, .. } in &cut {
             let (key, stored, reason) = (entry.key, entry.stored, DiscardReason::Truncated);
             cx.observe(Observation::Discard { key, stored, reason });
@@ -254,7 +254,7 @@ impl LeaderFollower {
     }
 
     /// Leader: a follower has everything up to `index`.
-    pub(super) fn appended(&mut self, from: NodeId, index: u64, cx: &mut Context<'_, Self>) {
+    pub(super) fn appended(&mut self, from: NodeId, index: LogIndex, cx: &mut Context<'_, Self>) {
         if !self.leads() {
             return;
         }
@@ -309,7 +309,7 @@ impl LeaderFollower {
             return;
         }
         if self.log.has(last) {
-            let next = self.log.at(last.index + 1);
+            let next = self.log.at(last.index.next());
             if next.is_some_and(|next| next.term < self.term()) && !self.cannot_write(cx) {
                 self.cut_log(last.index, Some(leader), cx);
                 self.acknowledge_log_once_durable(leader, last.index, cx);
@@ -328,7 +328,7 @@ impl LeaderFollower {
     }
 
     /// At boot: the log was cut.
-    pub(super) fn recover_cut(&mut self, behind: u64) {
+    pub(super) fn recover_cut(&mut self, behind: LogIndex) {
         self.log.cut_behind(behind);
         self.rebuild();
     }

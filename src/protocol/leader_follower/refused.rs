@@ -5,7 +5,7 @@
 //! the timeout ends. A node that hangs refuses nothing, so it is waited for to the end. Nobody is taken for dead: who
 //! is, elections and the in-sync set judge by silence alone, and what is to be sent again is.
 
-use crate::id::NodeId;
+use crate::id::{LogIndex, NodeId};
 use crate::protocol::Context;
 
 use super::LeaderFollower;
@@ -29,11 +29,11 @@ impl LeaderFollower {
                 self.refused_by(to, version, cx);
             }
             Message::Append { previous, entries, .. } if is_current => {
-                let until = previous.index + entries.len() as u64;
+                let until = previous.index.plus(entries.len() as u64);
                 self.entries_refused_by(to, (previous.index, until), cx);
             }
             Message::Install { position, .. } if is_current => {
-                self.entries_refused_by(to, (0, position.index), cx);
+                self.entries_refused_by(to, (LogIndex(0), position.index), cx);
             }
             Message::Repair(Repair::Read { read, .. } | Repair::Write { read, .. }) => {
                 self.read_refused_by(to, read, cx);
@@ -45,8 +45,8 @@ impl LeaderFollower {
             | Message::Install { .. }
             | Message::Ack { .. }
             | Message::Heartbeat { .. }
-            | Message::RequestVote { .. }
-            | Message::Vote { .. }
+            | Message::RequestVote(_)
+            | Message::Vote(_)
             | Message::Join { .. }
             | Message::Appended { .. }
             | Message::Behind { .. }

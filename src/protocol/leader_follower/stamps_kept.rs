@@ -15,7 +15,7 @@ use super::repair::{Reads, Repair, RepairAnswer};
 use super::timestamps::{TimestampSource, Timestamps};
 use super::*;
 use crate::id::{ClientId, OpId, Value};
-use crate::protocol::store::Ties;
+use crate::protocol::store::TieBreak;
 use crate::protocol::{DiskOperation, Effect, Effects, File, Stored, Ticket};
 use crate::rng::{CausalId, Draws, Root};
 use crate::time::{Span, Time};
@@ -205,7 +205,7 @@ fn play(bench: &mut Bench, step: &Step) {
     let times = |entries: &[Entry]| -> Vec<i64> {
         entries.iter().map(|entry| entry.stored.version.timestamp).collect()
     };
-    let log = |term: u32, entries: &[Entry]| -> Arc<[LogEntry]> {
+    let log = |term: Term, entries: &[Entry]| -> Arc<[LogEntry]> {
         entries.iter().map(|entry| LogEntry { term, entry: *entry }).collect()
     };
     match step.clone() {
@@ -221,9 +221,9 @@ fn play(bench: &mut Bench, step: &Step) {
         }
         Step::Cut(index, entries) if is_ordered => {
             let last = bench.node().log.last().index;
-            let Some(previous) = bench.node().log.at(index.min(last)) else { return };
-            let all = log(term + 1, &entries);
-            let message = Message::Append { term: term + 1, previous, entries: all };
+            let Some(previous) = bench.node().log.at(LogIndex(index).min(last)) else { return };
+            let all = log(term.next(), &entries);
+            let message = Message::Append { term: term.next(), previous, entries: all };
             bench.hear(message, times(&entries));
         }
         Step::Clear(entries) if !is_ordered => {
@@ -235,7 +235,7 @@ fn play(bench: &mut Bench, step: &Step) {
             bench.hear(Message::ReplicateMany { term, version, entries }, timestamps);
         }
         Step::State(entries, seen) if is_ordered => {
-            let position = Position { term, index: bench.node().log.last().index + 3 };
+            let position = Position { term, index: bench.node().log.last().index.plus(3) };
             let timestamps = [times(&entries), vec![seen]].concat();
             let state = Arc::new(Installed { entries: entries.into(), seen: Some(seen) });
             bench.hear(Message::Install { term, position, state }, timestamps);
@@ -332,7 +332,7 @@ fn a_config() -> impl Strategy<Value = Config> {
     });
     let catch_up = prop_oneof![Just(CatchUp::None), Just(CatchUp::FullState), Just(CatchUp::Log)];
     let deletes = prop_oneof![Just(Deletes::Tombstone), Just(Deletes::Erase)];
-    let ties = prop_oneof![Just(Ties::NodeId), Just(Ties::KeepExisting)];
+    let ties = prop_oneof![Just(TieBreak::NodeId), Just(TieBreak::KeepExisting)];
     let replication = prop_oneof![Just(Replication::Entry), Just(Replication::FullState)];
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (wal, catch_up, deletes, ties, replication, flags).prop_map(

@@ -16,7 +16,7 @@
 
 use crate::id::Version;
 use crate::protocol::Context;
-use crate::protocol::store::Ties;
+use crate::protocol::store::TieBreak;
 use crate::time::{Span, Wall};
 
 use super::LeaderFollower;
@@ -31,7 +31,7 @@ pub struct Timestamps {
     /// What a clock's reading is rounded down to a multiple of; at least 1 ns.
     pub resolution: Span,
     /// Which of two writes with one timestamp wins.
-    pub ties: Ties,
+    pub ties: TieBreak,
 }
 
 /// Where a write's timestamp comes from.
@@ -123,7 +123,7 @@ impl LeaderFollower {
             }
             TimestampSource::Client => rounded(self.stamping.client, resolution),
             TimestampSource::TermSequence => {
-                (u64::from(self.term()) << 32 | u64::from(sequence)).cast_signed()
+                (u64::from(self.term().0) << 32 | u64::from(sequence)).cast_signed()
             }
         }
     }

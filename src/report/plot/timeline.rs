@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::config::Config;
 use crate::history::{Entry, Function, Status};
-use crate::id::NodeId;
+use crate::id::{NodeId, Term};
 use crate::report::layout::grouped;
 use crate::run::RunResult;
 use crate::run::chronicle::{self, Chronicle, FaultSpan, Lag, Life, Spell};
@@ -520,9 +520,9 @@ impl Sketch<'_> {
                 let until = until.max(from + 1.5).min(self.across.right);
                 let band = Area { left: from, right: until, top: y - 11.0, bottom: y + 11.0 };
                 // Neighbouring terms differ in shade.
-                let shade = if term.is_multiple_of(2) { 0.0 } else { 0.25 };
+                let shade = if term.0.is_multiple_of(2) { 0.0 } else { 0.25 };
                 self.canvas.rect(band, GREEN.toward(WHITE, shade));
-                let text = if term == 0 { String::new() } else { format!("term {term}") };
+                let text = if term == Term(0) { String::new() } else { format!("term {term}") };
                 if text_width(&text, SMALL, Weight::Bold) + 8.0 < until - from {
                     let lettering = Lettering::new(SMALL, WHITE).bold();
                     let lettering = lettering.anchored(Along::Middle, Across::Middle);

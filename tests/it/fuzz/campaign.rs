@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use super::faulty::Faulty;
+use serde_json::Value;
 use splitbrain::cli::Exit;
 use splitbrain::fuzz::campaign::{self, Length, Plan};
 use splitbrain::fuzz::coverage::Sometimes;

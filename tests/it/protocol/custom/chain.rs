@@ -20,9 +20,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use splitbrain::config::{Cluster, Config as Scenario, Names, Operation};
+use splitbrain::config::{Cluster, Config as Scenario};
 use splitbrain::history::Failure;
-use splitbrain::id::{KeyId, NodeId, Value, Version};
+use splitbrain::id::{KeyId, NodeId, Term, Value, Version};
+use splitbrain::names::Names;
+use splitbrain::operation::Operation;
 use splitbrain::property::{Hazard, Hazards, Promise, Promises, Property};
 use splitbrain::protocol::store::Store;
 use splitbrain::protocol::{
@@ -178,6 +180,8 @@ impl Protocol for Chain {
     type Record = Record;
     type Timer = Timer;
 
+    const FILES: &'static [&'static str] = &["log"];
+
     /// First boot and restart are one: on first boot nothing is on the disk.
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         let (me, nodes) = (cx.node(), cx.nodes());
@@ -185,7 +189,7 @@ impl Protocol for Chain {
         let place = (me.0 + nodes - head.0) % nodes;
         let at = |place: u16| NodeId((head.0 + place) % nodes);
         let role = if place == 0 { Role::Leader } else { Role::Follower };
-        cx.observe(Observation::Role { role, term: 1 });
+        cx.observe(Observation::Role { role, term: Term(1) });
 
         // A power loss may have torn the last record in two. What is appended behind a torn record can never be
         // read again, so it is cut off first.
@@ -244,7 +248,7 @@ impl Protocol for Chain {
             pending.push(format!("{} writes to acknowledge", self.written - self.acknowledged));
         }
         NodeSnapshot {
-            term: 1,
+            term: Term(1),
             leader: Some(self.head),
             mode: "chain",
             peers: [self.upstream, self.downstream].into_iter().flatten().collect(),
@@ -252,6 +256,10 @@ impl Protocol for Chain {
             data: self.store.to_map(),
             ..NodeSnapshot::new(self.me, role)
         }
+    }
+
+    fn describe_record(record: &Record, names: &Names) -> String {
+        Message::Write(*record).describe(names)
     }
 
     // 5. Promises. What is not promised may break, and a run passes all the same.

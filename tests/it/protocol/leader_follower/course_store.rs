@@ -198,7 +198,13 @@ fn each_mistake_of_the_program_is_one_of_its_own() {
         [format!("{higher}, 'silent-followers'"), format!("{higher}, 'confirm-what-is-ignored'")]
     {
         let result = run(NOBODY, &with(&told), "", pause, "");
-        assert!(result.leaderships.iter().any(|led| led.term > 1 || led.until.is_some()), "{told}");
+        assert!(
+            result
+                .leaderships
+                .iter()
+                .any(|led| led.term > splitbrain::id::Term(1) || led.until.is_some()),
+            "{told}"
+        );
     }
 }
 

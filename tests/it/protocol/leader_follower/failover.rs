@@ -503,7 +503,11 @@ failover = {{ election = "{election}", heartbeat = "50ms", timeout = "150ms", ji
 "#
             ),
         );
-        let of_one = result.leaderships.iter().filter(|leadership| leadership.term == 1).count();
+        let of_one = result
+            .leaderships
+            .iter()
+            .filter(|leadership| leadership.term == splitbrain::id::Term(1))
+            .count();
         assert_eq!(of_one, 1, "{election}: {:?}", result.leaderships);
         assert!(result.leaderships.len() > 1, "{election}: somebody leads again");
     }

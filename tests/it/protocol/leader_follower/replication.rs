@@ -3,7 +3,7 @@
 
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::history::Entry;
-use splitbrain::id::NodeId;
+use splitbrain::id::{NodeId, Term};
 use splitbrain::metrics::Settlement;
 use splitbrain::property::{Promise, Property};
 use splitbrain::protocol::Role;
@@ -757,7 +757,7 @@ expect.state = [
 "#,
     );
     let [n1, n2, n3] = &result.finals[..] else { panic!("three nodes") };
-    assert_eq!((n1.node, n1.up, n1.role, n1.term), (NodeId(0), true, Role::Follower, 1));
+    assert_eq!((n1.node, n1.up, n1.role, n1.term), (NodeId(0), true, Role::Follower, Term(1)));
     assert_eq!((n1.leader, n1.mode), (Some(NodeId(1)), "semi-sync"));
     assert_eq!((n2.role, n2.leader), (Role::Leader, Some(NodeId(1))));
     assert_eq!(n2.peers, [NodeId(0), NodeId(2)]);
@@ -767,7 +767,7 @@ expect.state = [
     let put: &Entry = &result.history.entries()[0];
     assert_eq!((put.node, put.confirmations, put.followers), (Some(NodeId(1)), 1, 2));
     let leaders: Vec<_> = result.leaderships.iter().map(|l| (l.term, l.node, l.until)).collect();
-    assert_eq!(leaders, [(1, NodeId(1), None)]);
+    assert_eq!(leaders, [(Term(1), NodeId(1), None)]);
     let leader = result.checks.iter().find(|check| check.property == Property::SingleLeader);
     assert_eq!(leader.map(|check| check.judged), Some(ExpectedVerdict::Valid));
 }
