@@ -1,9 +1,10 @@
 //! The digest of a run, and the portable hasher that gives it content.
 //!
-//! A derived `Hash` writes integers in the machine's byte order and lengths in its word size. [`Digest`] writes
-//! every integer in a fixed width, little-endian, and every length and enum tag as 64 bits, so one run has one
-//! digest on every platform. The one thing a derived `Hash` still does natively is a slice of integers wider
-//! than a byte; messages hold such numbers in structs instead.
+//! A derived `Hash` writes integers in the machine's byte order and lengths in its word size.
+//! [`Digest`] writes every integer in a fixed width, little-endian, and every length and enum tag
+//! as 64 bits, so one run has one digest on every platform. The one thing a derived `Hash` still
+//! does natively is a slice of integers wider than a byte; messages hold such numbers in structs
+//! instead.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -15,7 +16,8 @@ const BUFFER: usize = 4096;
 /// xxh3 over everything written, in order; a [`Hasher`], so it takes whatever derives `Hash`.
 #[derive(Clone)]
 pub struct Digest {
-    // Small writes go to a buffer first: a call of the hash function a message would cost more than the message.
+    // Small writes go to a buffer first: a call of the hash function a message would cost more than
+    // the message.
     buffer: [u8; BUFFER],
     used: usize,
     hash: Xxh3Default,
@@ -158,7 +160,8 @@ impl Hasher for Digest {
     portable_integers!(put);
 }
 
-/// A cheap portable hash of something small, such as a timer's name: it keys draws and tables, not digests.
+/// A cheap portable hash of something small, such as a timer's name: it keys draws and tables, not
+/// digests.
 pub(crate) fn name_hash<T: Hash + ?Sized>(name: &T) -> u64 {
     let mut hasher = NameHasher(0xcbf2_9ce4_8422_2325);
     name.hash(&mut hasher);

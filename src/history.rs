@@ -1,7 +1,7 @@
 //! What clients asked and were told, in event order: the checkers' input.
 //!
-//! Real-time order is the order of events, not of times: a completion and an invocation at one instant have an
-//! order, and it decides which came first.
+//! Real-time order is the order of events, not of times: a completion and an invocation at one
+//! instant have an order, and it decides which came first.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -171,10 +171,11 @@ pub struct Entry {
     pub due_at: Time,
     /// The value of a put, the element of an append, or the value that a completed get found.
     pub value: Option<Value>,
-    /// The version that a write was given (even when its client never learned of it), or that a get found.
+    /// The version that a write was given (even when its client never learned of it), or that a get
+    /// found.
     pub version: Option<Version>,
-    /// Of a write on one key, the value that the key held where and when a node first accepted it: what it was written
-    /// over. See [`History::tells_over`].
+    /// Of a write on one key, the value that the key held where and when a node first accepted it:
+    /// what it was written over. See [`History::tells_over`].
     pub over: Option<Value>,
     /// The key; `KeyId(0)` where the function is on the whole store.
     pub key: KeyId,
@@ -182,10 +183,12 @@ pub struct Entry {
     pub client: ClientId,
     /// Place of the invocation among all events of the history.
     pub invoked_seq: u32,
-    /// Place of the completion; `u32::MAX` while pending, so that "completed before" needs no special case.
+    /// Place of the completion; `u32::MAX` while pending, so that "completed before" needs no
+    /// special case.
     pub completed_seq: u32,
-    /// How often this client's operations had ended unknown before: a process is (client, incarnation), since a
-    /// process whose operation may still be under way cannot invoke another (Jepsen).
+    /// How often this client's operations had ended unknown before: a process is (client,
+    /// incarnation), since a process whose operation may still be under way cannot invoke another
+    /// (Jepsen).
     pub incarnation: u32,
     /// What was asked.
     pub function: Function,
@@ -220,8 +223,9 @@ impl Entry {
         self.completed_seq < other.invoked_seq
     }
 
-    /// The place in the history after which a write cannot take effect any more: its completion if that was ok. One
-    /// whose outcome is unknown may take effect at any time, and so may one that failed yet shows an effect.
+    /// The place in the history after which a write cannot take effect any more: its completion if
+    /// that was ok. One whose outcome is unknown may take effect at any time, and so may one that
+    /// failed yet shows an effect.
     #[must_use]
     pub const fn end(&self) -> u32 {
         match self.status {
@@ -242,9 +246,9 @@ impl Entry {
         !matches!(self.status, Status::Fail)
     }
 
-    /// Whether it is a read that found nothing where the answer named a leader to ask instead: the node that answered
-    /// follows, and a write of the key may not have been replicated there yet. A follower says so of a key that it knows
-    /// to be deleted, too: it cannot know what came after.
+    /// Whether it is a read that found nothing where the answer named a leader to ask instead: the
+    /// node that answered follows, and a write of the key may not have been replicated there yet. A
+    /// follower says so of a key that it knows to be deleted, too: it cannot know what came after.
     #[must_use]
     pub const fn is_not_yet_replicated(&self) -> bool {
         matches!(self.function, Function::Get)
@@ -278,7 +282,8 @@ pub struct Item {
     pub value: Option<Value>,
     /// The version of the value; `None` in a list of keys.
     pub version: Option<Version>,
-    /// Every element, in the order of their versions, where the key holds a list; `None` in a list of keys.
+    /// Every element, in the order of their versions, where the key holds a list; `None` in a list
+    /// of keys.
     pub elements: Option<Box<[Value]>>,
 }
 
@@ -292,7 +297,8 @@ impl Hash for Item {
     }
 }
 
-/// What a node's key held when the node accepted a write of it: which write the new one was written over.
+/// What a node's key held when the node accepted a write of it: which write the new one was written
+/// over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Over {
     /// The protocol does not say.
@@ -435,8 +441,8 @@ impl History {
         fill(entry);
     }
 
-    /// Notes that a node accepted a write of `op` as `version`, whether or not its client ever learns of it; with
-    /// retries there may be several.
+    /// Notes that a node accepted a write of `op` as `version`, whether or not its client ever
+    /// learns of it; with retries there may be several.
     pub fn accept(&mut self, op: OpId, version: Version) {
         let entry = &mut self.entries[op.0 as usize];
         let Some(held) = entry.version.filter(|held| *held != version) else {
@@ -452,7 +458,8 @@ impl History {
         }
     }
 
-    /// Notes the version that the answer to a write names. With retries it may not be the last that a node gave it.
+    /// Notes the version that the answer to a write names. With retries it may not be the last that
+    /// a node gave it.
     pub fn answered(&mut self, op: OpId, version: Version) {
         let entry = &self.entries[op.0 as usize];
         // An element that the list had is accepted by nobody.
@@ -460,8 +467,8 @@ impl History {
         self.accept(op, version);
     }
 
-    /// Notes what the key of a write held where a node accepted it; once an attempt that is accepted, after
-    /// [`History::accept`].
+    /// Notes what the key of a write held where a node accepted it; once an attempt that is
+    /// accepted, after [`History::accept`].
     pub fn written_over(&mut self, op: OpId, over: Over) {
         let held = match over {
             Over::Unsaid => {
@@ -535,7 +542,8 @@ impl History {
         self.contents.get(&op).map(AsRef::as_ref)
     }
 
-    /// The elements of the list that a get found, in the order of their versions; `None` where it found no list.
+    /// The elements of the list that a get found, in the order of their versions; `None` where it
+    /// found no list.
     #[must_use]
     pub fn elements(&self, op: OpId) -> Option<&[Value]> {
         self.elements.get(&op).map(AsRef::as_ref)
@@ -553,7 +561,8 @@ impl History {
         !self.over_unsaid
     }
 
-    /// What a write was written over, by attempt that a node accepted: the value that the key held there.
+    /// What a write was written over, by attempt that a node accepted: the value that the key held
+    /// there.
     pub fn over(&self, op: OpId) -> impl Iterator<Item = Option<Value>> + '_ {
         let others = self.also_over.get(&op).into_iter().flatten().copied();
         std::iter::once(self.entry(op).over).chain(others)
@@ -579,7 +588,8 @@ impl History {
 
     /// Every event in event order.
     pub fn events(&self) -> impl Iterator<Item = HistoryEvent> + '_ {
-        // A million operations have two million events: four bytes each, and not the sixteen of an event.
+        // A million operations have two million events: four bytes each, and not the sixteen of an
+        // event.
         const NEMESIS: u32 = u32::MAX;
         let mut operations = vec![NEMESIS; self.events as usize];
         for (id, entry) in self.iter() {

@@ -1,6 +1,7 @@
 //! Small `Copy` names for everything a message, an event or a record refers to.
 //!
-//! Below the scenario layer nothing is named by a string: texts live once, in [`crate::config::Names`].
+//! Below the scenario layer nothing is named by a string: texts live once, in
+//! [`crate::config::Names`].
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -34,16 +35,17 @@ pub struct OpId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct FaultId(pub u32);
 
-/// A value, by id: either the text at an index of [`crate::config::Names::values`], or one that the workload
-/// made and that no other write of the run shares.
+/// A value, by id: either the text at an index of [`crate::config::Names::values`], or one that the
+/// workload made and that no other write of the run shares.
 ///
-/// A made value depends on nothing but its client and that client's operation index, so taking one client or
-/// operation out of a run leaves the values of all others as they were.
+/// A made value depends on nothing but its client and that client's operation index, so taking one
+/// client or operation out of a run leaves the values of all others as they were.
 ///
-/// A value knows **which operation wrote it**, as ghost state: checkers judge by that, because two writes may bear one
-/// version. A made value belongs to one operation anyway; a text, which several operations may write, carries the
-/// operation's number out of sight. Equality, order, hash and the bytes of a record leave it out, and no protocol can
-/// ask for it. What is read back from a disk has lost it, and is told by key, version and text.
+/// A value knows **which operation wrote it**, as ghost state: checkers judge by that, because two
+/// writes may bear one version. A made value belongs to one operation anyway; a text, which several
+/// operations may write, carries the operation's number out of sight. Equality, order, hash and the
+/// bytes of a record leave it out, and no protocol can ask for it. What is read back from a disk
+/// has lost it, and is told by key, version and text.
 #[derive(Clone, Copy)]
 pub struct Value(NonZeroU64);
 
@@ -57,10 +59,12 @@ pub enum ValueKind {
 }
 
 impl Value {
-    // One of the two high bits is always set, so that an optional value takes no more room than a value.
+    // One of the two high bits is always set, so that an optional value takes no more room than a
+    // value.
     const TEXT: u64 = 1 << 63;
     const MADE: u64 = 1 << 62;
-    // Of a text: its index, and above it one more than the number of the operation that wrote it, 0 for unknown.
+    // Of a text: its index, and above it one more than the number of the operation that wrote it, 0
+    // for unknown.
     const INDEX: u64 = (1 << 32) - 1;
     const WRITER: u64 = Self::MADE - 1 - Self::INDEX;
 
@@ -79,7 +83,8 @@ impl Value {
         Self::tagged(Self::TEXT, index.into())
     }
 
-    /// The same value, as `op` writes it. A run of more than 2^30 operations does not tell the last of them apart.
+    /// The same value, as `op` writes it. A run of more than 2^30 operations does not tell the last
+    /// of them apart.
     #[must_use]
     pub(crate) fn written_by(self, op: OpId) -> Self {
         let writer = u64::from(op.0) + 1;
@@ -89,8 +94,8 @@ impl Value {
         Self::tagged(self.bits(), writer << 32)
     }
 
-    /// The operation that wrote this text; `None` where that is not known, and of a made value, which tells it by
-    /// itself.
+    /// The operation that wrote this text; `None` where that is not known, and of a made value,
+    /// which tells it by itself.
     #[must_use]
     pub(crate) fn writer(self) -> Option<OpId> {
         let bits = self.0.get();
@@ -180,7 +185,8 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// The rank of a write under last write wins: (timestamp, node id, issue sequence), compared in that order.
+/// The rank of a write under last write wins: (timestamp, node id, issue sequence), compared in
+/// that order.
 ///
 /// Total even when one leader stamps two writes in one nanosecond: the issue sequence differs.
 #[derive(
@@ -288,8 +294,8 @@ impl fmt::Display for Position {
 }
 
 impl ClientId {
-    /// The stream of an open loop's arrivals: operations are drawn, and values made, by their arrival and not by
-    /// the client that happened to be free for them.
+    /// The stream of an open loop's arrivals: operations are drawn, and values made, by their
+    /// arrival and not by the client that happened to be free for them.
     pub const ARRIVALS: Self = Self(0x3fff_ffff);
 }
 

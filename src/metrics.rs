@@ -1,4 +1,5 @@
-//! Counts and spans of a run that are no client's business: messages, leaders, recoveries, how it settled.
+//! Counts and spans of a run that are no client's business: messages, leaders, recoveries, how it
+//! settled.
 
 use crate::id::{FaultId, KeyId, NodeId, Term, Value, Version};
 use crate::time::{Span, Time};
@@ -136,7 +137,8 @@ pub struct Recovery {
     pub written: u64,
     /// Whether the records read are those that were written under these sequences.
     pub same_records: bool,
-    /// Whether it stores what it stored before; `None` when that is not to be expected, or not known.
+    /// Whether it stores what it stored before; `None` when that is not to be expected, or not
+    /// known.
     pub same_data: Option<bool>,
 }
 
@@ -168,8 +170,8 @@ pub struct LastWrite {
     pub keys: u64,
     /// On how many followers how many keys showed something else than on the leader, in all.
     pub differing: u64,
-    /// When nothing differed any more between the leader and any follower that was up; `None` if something did to the
-    /// end of the run.
+    /// When nothing differed any more between the leader and any follower that was up; `None` if
+    /// something did to the end of the run.
     pub agreed_at: Option<Time>,
 }
 
@@ -187,7 +189,8 @@ impl LastWrite {
     }
 }
 
-/// Arrivals of an open loop that found no free client before the fault phase ended, and were never invoked.
+/// Arrivals of an open loop that found no free client before the fault phase ended, and were never
+/// invoked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unserved {
     /// How many.
@@ -253,8 +256,8 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// The statistics of `lengths`, which it sorts; all zero when there are none. A percentile is the nearest
-    /// rank: the least length with at least that share of all at or below it.
+    /// The statistics of `lengths`, which it sorts; all zero when there are none. A percentile is
+    /// the nearest rank: the least length with at least that share of all at or below it.
     #[must_use]
     pub fn of(lengths: &mut [Span]) -> Self {
         if lengths.is_empty() {

@@ -13,7 +13,8 @@ mod hazard;
 pub enum Property {
     /// After settling, all live replicas hold the same.
     Convergence,
-    /// After settling, each key holds the last-write-wins maximum of the accepted writes that reached a survivor.
+    /// After settling, each key holds the last-write-wins maximum of the accepted writes that
+    /// reached a survivor.
     LwwMaximum,
     /// No acknowledged write is lost.
     Durability,
@@ -104,8 +105,9 @@ impl Property {
         Self::ALL.into_iter().find(|property| property.name() == name)
     }
 
-    /// The keys of `[check]` one of which has to be set for it to be checked at all: without, it is a measurement, and
-    /// nothing that was measured would break it. Empty for what is right or wrong by itself.
+    /// The keys of `[check]` one of which has to be set for it to be checked at all: without, it is
+    /// a measurement, and nothing that was measured would break it. Empty for what is right or
+    /// wrong by itself.
     #[must_use]
     pub const fn needed_bounds(self) -> &'static [&'static str] {
         match self {

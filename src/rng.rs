@@ -1,17 +1,19 @@
 //! Causal identities and keyed draws: where every random decision of a run comes from.
 //!
-//! There is no generator whose next number the next decision takes. An event carries a [`CausalId`], a hash of
-//! what caused it, and a decision is a pure function of (seed, purpose, causal identity, index). Removing a
-//! fault, an operation or a client therefore changes the luck of what it caused and of nothing else, which is
-//! what makes shrinking work and lets two configurations be compared under the same luck.
+//! There is no generator whose next number the next decision takes. An event carries a
+//! [`CausalId`], a hash of what caused it, and a decision is a pure function of (seed, purpose,
+//! causal identity, index). Removing a fault, an operation or a client therefore changes the luck
+//! of what it caused and of nothing else, which is what makes shrinking work and lets two
+//! configurations be compared under the same luck.
 //!
-//! A draw that is a pure function need not be computed to be "made": a loss draw that a lossless link never
-//! looks at costs nothing, and leaves every other draw as it was.
+//! A draw that is a pure function need not be computed to be "made": a loss draw that a lossless
+//! link never looks at costs nothing, and leaves every other draw as it was.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// The identity of an event by what caused it: equal in two runs exactly when the same chain of causes led there.
+/// The identity of an event by what caused it: equal in two runs exactly when the same chain of
+/// causes led there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct CausalId(u64);
 
@@ -62,19 +64,21 @@ pub enum Cause {
 }
 
 impl CausalId {
-    /// The identity of a chain's first event: a stable name, never a running number of the simulation.
+    /// The identity of a chain's first event: a stable name, never a running number of the
+    /// simulation.
     #[must_use]
     pub const fn root(kind: Root, a: u64, b: u64) -> Self {
         let h = mix(a.wrapping_mul(GOLDEN) ^ ((kind as u64) << 56 | 0x5eed));
         Self(mix(h ^ mix(b.wrapping_add(GOLDEN))))
     }
 
-    /// The identity of an effect of this event: `ordinal` counts this event's effects of the same `cause` to the
-    /// same `destination`, so that an effect to another destination never shifts it.
+    /// The identity of an effect of this event: `ordinal` counts this event's effects of the same
+    /// `cause` to the same `destination`, so that an effect to another destination never shifts it.
     #[inline]
     #[must_use]
     pub const fn child(self, cause: Cause, destination: u64, ordinal: u32) -> Self {
-        // Each with a factor of its own: a destination may use all of its 64 bits, so no bits are left for the rest.
+        // Each with a factor of its own: a destination may use all of its 64 bits, so no bits are
+        // left for the rest.
         let effect = ((cause as u64) << 32 | ordinal as u64).wrapping_mul(SILVER);
         Self(mix(self.0 ^ effect.wrapping_add(destination.wrapping_mul(GOLDEN))))
     }
@@ -152,8 +156,8 @@ impl Draws {
         mix(id.0 ^ stream.wrapping_add((index as u64).wrapping_mul(GOLDEN)))
     }
 
-    /// A uniform number below `bound` (0 when `bound` is 0), by the high half of the product: no loop, so a
-    /// decision is always one draw; the bias is below `bound` / 2^64.
+    /// A uniform number below `bound` (0 when `bound` is 0), by the high half of the product: no
+    /// loop, so a decision is always one draw; the bias is below `bound` / 2^64.
     #[inline]
     #[must_use]
     pub const fn below(&self, purpose: Purpose, id: CausalId, index: u32, bound: u64) -> u64 {
@@ -176,7 +180,8 @@ impl Draws {
     }
 }
 
-/// A probability in whole parts per billion: exact in a file, in a comparison and on every platform.
+/// A probability in whole parts per billion: exact in a file, in a comparison and on every
+/// platform.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Probability(u32);
 
@@ -199,8 +204,8 @@ impl Probability {
     }
 }
 
-/// A bijection of 64 bits in which every input bit flips every output bit with probability close to one half
-/// (Pelle Evensen's "moremur" constants).
+/// A bijection of 64 bits in which every input bit flips every output bit with probability close to
+/// one half (Pelle Evensen's "moremur" constants).
 #[inline]
 const fn mix(mut x: u64) -> u64 {
     x ^= x >> 27;

@@ -1,8 +1,9 @@
 //! Distributions of a length of time: sampled in integer nanoseconds from keyed draws.
 //!
-//! Every sampler inverts its cumulative distribution, one draw a sample (a mixture takes a second to choose its
-//! part), on `libm`'s functions: the same bits on every platform and in every build. A greater draw never gives a
-//! shorter length, so configurations compared under the same luck stay comparable.
+//! Every sampler inverts its cumulative distribution, one draw a sample (a mixture takes a second
+//! to choose its part), on `libm`'s functions: the same bits on every platform and in every build.
+//! A greater draw never gives a shorter length, so configurations compared under the same luck stay
+//! comparable.
 
 use crate::time::Span;
 
@@ -39,16 +40,17 @@ pub enum Distribution {
         /// The tail index alpha; above 0, finite. The mean is finite above 1, the variance above 2.
         shape: f64,
     },
-    /// One of several, by weight; at least one part, at least one weight above 0, parts not mixtures themselves.
+    /// One of several, by weight; at least one part, at least one weight above 0, parts not
+    /// mixtures themselves.
     Mixture(Vec<(u32, Self)>),
-    /// Piecewise linear between measured quantiles: (parts per billion, length), both ascending, from 0 to
-    /// 1,000,000,000 inclusive.
+    /// Piecewise linear between measured quantiles: (parts per billion, length), both ascending,
+    /// from 0 to 1,000,000,000 inclusive.
     Quantiles(Vec<(u32, Span)>),
 }
 
 impl Distribution {
-    /// A length drawn from this distribution: `draw(0)` are the value's 64 uniform bits, `draw(1)` those that choose
-    /// a mixture's part. Neither is asked for where it decides nothing.
+    /// A length drawn from this distribution: `draw(0)` are the value's 64 uniform bits, `draw(1)`
+    /// those that choose a mixture's part. Neither is asked for where it decides nothing.
     #[inline]
     #[must_use]
     pub fn sample(&self, draw: impl Fn(u32) -> u64) -> Span {
@@ -131,7 +133,8 @@ impl Distribution {
         mean.is_finite().then_some(mean)
     }
 
-    /// The length in nanoseconds that a share `p` of all samples does not exceed; at most [`Span::MAX`].
+    /// The length in nanoseconds that a share `p` of all samples does not exceed; at most
+    /// [`Span::MAX`].
     #[must_use]
     pub fn quantile_nanos(&self, p: f64) -> f64 {
         let p = p.clamp(0.0, 1.0);
@@ -172,8 +175,8 @@ impl Distribution {
         }
     }
 
-    /// The length in nanoseconds below which a share `p` of samples lies; `q` is 1 - `p`, which the upper tails need
-    /// exactly. Not clamped: it may be infinite, but it is a number.
+    /// The length in nanoseconds below which a share `p` of samples lies; `q` is 1 - `p`, which the
+    /// upper tails need exactly. Not clamped: it may be infinite, but it is a number.
     fn inverse(&self, p: f64, q: f64) -> f64 {
         match self {
             Self::Constant(length) => nanos(*length),
@@ -225,8 +228,8 @@ fn to_span(length: f64) -> Span {
     }
 }
 
-/// A number above 0 and below 1: the top 52 bits and a half. With 53 bits the half would be rounded away at the upper
-/// end, and 1 would occur. This and its complement are exact.
+/// A number above 0 and below 1: the top 52 bits and a half. With 53 bits the half would be rounded
+/// away at the upper end, and 1 would occur. This and its complement are exact.
 #[expect(clippy::cast_precision_loss, reason = "52 bits fit")]
 fn open_unit(bits: u64) -> f64 {
     ((bits >> 12) as f64 + 0.5) * (1.0 / (1_u64 << 52) as f64)
@@ -277,7 +280,8 @@ fn weighted(parts: &[(u32, Distribution)], value: impl Fn(&Distribution) -> f64)
     parts().map(|(weight, part)| f64::from(*weight) * value(part)).sum::<f64>() / total
 }
 
-/// By bisection between the least and the greatest of the parts' quantiles, until no float lies between.
+/// By bisection between the least and the greatest of the parts' quantiles, until no float lies
+/// between.
 fn mixture_quantile(mixture: &Distribution, parts: &[(u32, Distribution)], p: f64, q: f64) -> f64 {
     let ends = || parts.iter().filter(|part| part.0 > 0).map(|(_, part)| part.inverse(p, q));
     let most = nanos(Span::MAX);
@@ -301,8 +305,8 @@ fn normal_cdf(x: f64) -> f64 {
     libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2) / 2.0
 }
 
-/// The inverse of the standard normal distribution function: algorithm AS 241 (PPND16) of M. J. Wichura, Applied
-/// Statistics 37 (1988), 477-484, good to about one part in 10^16. `q` is 1 - `p`.
+/// The inverse of the standard normal distribution function: algorithm AS 241 (PPND16) of M. J.
+/// Wichura, Applied Statistics 37 (1988), 477-484, good to about one part in 10^16. `q` is 1 - `p`.
 fn normal_quantile(p: f64, q: f64) -> f64 {
     if p <= 0.0 {
         return f64::NEG_INFINITY;
@@ -402,15 +406,16 @@ const TAIL: [[f64; 8]; 2] = [
     ],
 ];
 
-/// Cumulative weights of the ranks 1 to `ranks` under Zipf's law, scaled to 64 bits: a draw belongs to the first
-/// rank whose entry exceeds it.
+/// Cumulative weights of the ranks 1 to `ranks` under Zipf's law, scaled to 64 bits: a draw belongs
+/// to the first rank whose entry exceeds it.
 pub(crate) fn zipf_table(ranks: u32, exponent: f64) -> Vec<u64> {
     let weights: Vec<f64> = (1..=ranks).map(|rank| libm::pow(f64::from(rank), -exponent)).collect();
     let total: f64 = weights.iter().sum();
     let mut sum = 0.0;
     let cumulative = weights.iter().map(|weight| {
         sum += weight;
-        // A float converts to the nearest integer in range: the last entries may be the maximum itself.
+        // A float converts to the nearest integer in range: the last entries may be the maximum
+        // itself.
         (sum / total * 18_446_744_073_709_551_616.0) as u64
     });
     cumulative.collect()

@@ -1,7 +1,7 @@
 //! Virtual time: integer nanoseconds, never a float, never the machine's clock.
 //!
-//! [`Time`] is a point (nanoseconds since the run began), [`Span`] a length, and [`Wall`] what a node's own,
-//! possibly wrong, clock says. The three do not mix by accident.
+//! [`Time`] is a point (nanoseconds since the run began), [`Span`] a length, and [`Wall`] what a
+//! node's own, possibly wrong, clock says. The three do not mix by accident.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Mul, Sub};
@@ -40,8 +40,8 @@ impl Time {
         self.0
     }
 
-    /// `span` later, or [`Self::NEVER`] where that is sooner: lengths that queue up, one behind the other, stay a point
-    /// of time however many they are.
+    /// `span` later, or [`Self::NEVER`] where that is sooner: lengths that queue up, one behind the
+    /// other, stay a point of time however many they are.
     #[must_use]
     pub const fn later(self, span: Span) -> Self {
         let at = self.0.saturating_add(span.0);
@@ -58,7 +58,8 @@ impl Time {
 impl Span {
     /// No time at all.
     pub const ZERO: Self = Self(0);
-    /// The longest length a sampler may return: about 146 years, so that sums of a few of them still fit.
+    /// The longest length a sampler may return: about 146 years, so that sums of a few of them
+    /// still fit.
     pub const MAX: Self = Self(1 << 62);
 
     /// A length of `ns` nanoseconds.
@@ -91,7 +92,8 @@ impl Span {
         self.0
     }
 
-    /// Four significant digits in the unit that suits, rounded half up: `166.7ms`, `1.204s`, `12ns`.
+    /// Four significant digits in the unit that suits, rounded half up: `166.7ms`, `1.204s`,
+    /// `12ns`.
     ///
     /// Trailing zeros stay off, so that a constant delay reads as it was written.
     #[must_use]
@@ -173,7 +175,8 @@ impl Mul<u64> for Span {
     }
 }
 
-/// Seconds with nine decimals: every point of time has the same width until 10,000 seconds, so columns line up.
+/// Seconds with nine decimals: every point of time has the same width until 10,000 seconds, so
+/// columns line up.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000)

@@ -1,10 +1,11 @@
 //! Which operation wrote what a replica holds or a read found.
 //!
-//! Two writes may bear one version: without a log a leader that starts again counts from the beginning, and coarse
-//! clocks give one timestamp twice. So a write is known by the operation that its value carries ([`Value`]). Where the
-//! value carries none (it was read back from a disk, or a protocol made it), it is looked for by its key, version and
-//! text, then by key and text. A removal has no value and is told by its version alone. Of several operations that
-//! cannot be told apart it is the one that may take effect last, which proves least.
+//! Two writes may bear one version: without a log a leader that starts again counts from the
+//! beginning, and coarse clocks give one timestamp twice. So a write is known by the operation that
+//! its value carries ([`Value`]). Where the value carries none (it was read back from a disk, or a
+//! protocol made it), it is looked for by its key, version and text, then by key and text. A
+//! removal has no value and is told by its version alone. Of several operations that cannot be told
+//! apart it is the one that may take effect last, which proves least.
 
 use std::cell::OnceCell;
 
@@ -88,23 +89,24 @@ impl<'a> Writers<'a> {
         Self { history, made: OnceCell::new(), versions, removals, texts: OnceCell::new() }
     }
 
-    /// The operation that wrote `value` to `key` as `version`; a removal where there is no value. `None` when no
-    /// operation did.
+    /// The operation that wrote `value` to `key` as `version`; a removal where there is no value.
+    /// `None` when no operation did.
     #[must_use]
     pub fn writer(&self, key: KeyId, value: Option<Value>, version: Version) -> Option<OpId> {
         let Some(value) = value else { return self.remover(key, version) };
         self.among((key, value, Some(version)), |_| true)
     }
 
-    /// The operation that wrote the `value` that the completed read `read` found: none that was invoked later.
+    /// The operation that wrote the `value` that the completed read `read` found: none that was
+    /// invoked later.
     #[must_use]
     pub fn found(&self, read: &Entry, key: KeyId, value: Value, version: Version) -> Option<OpId> {
         let until = read.completed_seq;
         self.among((key, value, Some(version)), |write| write.invoked_seq < until)
     }
 
-    /// The operation that appended the element `value` that the completed read `read` found in a list: none that was
-    /// invoked later.
+    /// The operation that appended the element `value` that the completed read `read` found in a
+    /// list: none that was invoked later.
     #[must_use]
     pub fn found_element(&self, read: &Entry, key: KeyId, value: Value) -> Option<OpId> {
         let until = read.completed_seq;
@@ -113,7 +115,8 @@ impl<'a> Writers<'a> {
         self.among((key, value, None), appended)
     }
 
-    /// Of the writes that are possible, the one that wrote this; its version tells where one is known.
+    /// Of the writes that are possible, the one that wrote this; its version tells where one is
+    /// known.
     fn among(
         &self,
         (key, value, version): (KeyId, Value, Option<Version>),
@@ -140,8 +143,8 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// Every operation that may have written `value` to `key`: one where the value carries it, else all that wrote this
-    /// text.
+    /// Every operation that may have written `value` to `key`: one where the value carries it, else
+    /// all that wrote this text.
     pub fn candidates(&self, key: KeyId, value: Value) -> impl Iterator<Item = OpId> + '_ {
         let is_known = value.writer().is_some() || matches!(value.kind(), ValueKind::Made(..));
         let known = is_known.then(|| self.writer(key, Some(value), Version::default())).flatten();
@@ -151,8 +154,9 @@ impl<'a> Writers<'a> {
         known.into_iter().chain(of_text.map(|(.., op)| *op))
     }
 
-    /// Every operation that may have written `value` to `key` as `version`: one where the value carries it, else all that
-    /// wrote this text with this version, and where none did, all that wrote this text.
+    /// Every operation that may have written `value` to `key` as `version`: one where the value
+    /// carries it, else all that wrote this text with this version, and where none did, all that
+    /// wrote this text.
     pub fn candidates_of(
         &self,
         key: KeyId,
@@ -170,8 +174,8 @@ impl<'a> Writers<'a> {
         of_version.chain(all.into_iter().flatten())
     }
 
-    /// Every operation that may have written `value`, which the write `entry` was written over: none that was invoked when
-    /// that had its effect.
+    /// Every operation that may have written `value`, which the write `entry` was written over:
+    /// none that was invoked when that had its effect.
     pub fn candidates_under<'b>(
         &'b self,
         entry: &'b Entry,
@@ -295,7 +299,8 @@ mod tests {
         assert_eq!(writer(first.written_by(a)), Some(a));
         assert_eq!(writer(second.written_by(b)), Some(b));
         assert_eq!(writer(first.written_by(c)), Some(c));
-        // Read back from a disk: the text tells, and of two with the same text the later proves less.
+        // Read back from a disk: the text tells, and of two with the same text the later proves
+        // less.
         assert_eq!((writer(second), writer(first)), (Some(b), Some(c)));
         // A value that carries another operation than its own was mixed up.
         assert_eq!(writer(second.written_by(a)), None);
@@ -305,7 +310,8 @@ mod tests {
         assert_eq!(writers.writer(KEY, Some(Value::text(9)), version(7)), None);
     }
 
-    /// A text was read back from a disk; the client that read it then put the same text, and was taken for its writer.
+    /// A text was read back from a disk; the client that read it then put the same text, and was
+    /// taken for its writer.
     #[test]
     fn what_a_read_found_was_written_before_it_ended_and_an_element_was_appended() {
         let mut history = History::default();

@@ -1,8 +1,9 @@
 //! What may void a promise: hazards, whom they have to befall, and what befell whom in a run.
 //!
-//! A promise seldom rests on all nodes. What the leader alone has, only the leader can lose; what k nodes have, only k
-//! nodes can lose. So a promise names with each hazard whom it has to befall ([`Whose`]), and a run notes of each hazard
-//! whom it befell and when ([`Incident`]). Who led, and when, is known at the end.
+//! A promise seldom rests on all nodes. What the leader alone has, only the leader can lose; what k
+//! nodes have, only k nodes can lose. So a promise names with each hazard whom it has to befall
+//! ([`Whose`]), and a run notes of each hazard whom it befell and when ([`Incident`]). Who led, and
+//! when, is known at the end.
 
 use std::fmt;
 
@@ -13,7 +14,8 @@ use crate::time::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Hazard {
-    /// A message between nodes was lost: by chance, a block, or a receiver that was down. It befalls the sender.
+    /// A message between nodes was lost: by chance, a block, or a receiver that was down. It
+    /// befalls the sender.
     MessageLost,
     /// A node's process died.
     Crash,
@@ -110,7 +112,8 @@ pub enum Whose {
     Leader,
     /// A client.
     Client,
-    /// More than this many nodes, each at any time: what none of them is given back counts as lost at once.
+    /// More than this many nodes, each at any time: what none of them is given back counts as lost
+    /// at once.
     MoreThan(u16),
     /// A node that led, and at least this many others, each at any time.
     LeaderAnd(u16),
@@ -223,7 +226,8 @@ impl Hazards {
         self.conditions().flat_map(Condition::phrases).collect()
     }
 
-    /// Which of the `incidents` of a run void the promise, in order of time; `led` says whether a node led in it.
+    /// Which of the `incidents` of a run void the promise, in order of time; `led` says whether a
+    /// node led in it.
     #[must_use]
     pub fn voided_by(self, incidents: &Incidents, led: impl Fn(NodeId) -> bool) -> Vec<Incident> {
         let voids = |condition: Condition| {
@@ -326,7 +330,8 @@ impl Incidents {
         }
     }
 
-    /// A message from one node to another is lost. As cheap as a bit: in some runs that is every third message.
+    /// A message from one node to another is lost. As cheap as a bit: in some runs that is every
+    /// third message.
     pub fn note_lost_message(&mut self, from: NodeId, to: NodeId, at: Time) {
         if self.lossy.len() <= from.index() {
             self.lossy.resize(from.index() + 1, NodeSet::EMPTY);

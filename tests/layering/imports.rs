@@ -6,8 +6,8 @@ use crate::modules::Modules;
 use crate::rules::{Breach, Rule};
 use crate::source::Source;
 
-/// Files that may use `Protocol`, although the file that defines it uses what they define: a protocol
-/// is handed a context of its own type, and a context is generic over the protocol.
+/// Files that may use `Protocol`, although the file that defines it uses what they define: a
+/// protocol is handed a context of its own type, and a context is generic over the protocol.
 const CONTRACT: [&str; 3] = ["protocol/context.rs", "protocol/effect.rs", "protocol/input.rs"];
 
 /// The arrows from each file to those whose items it uses, with the line and the name of each use.
