@@ -407,6 +407,30 @@ impl Operation {
         self
     }
 
+    /// The operation in words, as the trace shows it: `put city=Raleigh w=2`.
+    #[must_use]
+    pub fn describe(self, names: &Names) -> String {
+        let wanted = |quorum: Option<u16>| quorum.map_or(String::new(), |w| format!(" w={w}"));
+        match self {
+            Self::Put { key, value, quorum } => {
+                format!("put {}={}{}", names.key(key), names.value(value), wanted(quorum))
+            }
+            Self::Get { key, quorum } => {
+                let text = format!("get {}", names.key(key));
+                let Some(ReadQuorum { replicas, repair }) = quorum else { return text };
+                let repair = if repair { " repair" } else { "" };
+                format!("{text} r={replicas}{repair}")
+            }
+            Self::Delete { key, quorum } => format!("delete {}{}", names.key(key), wanted(quorum)),
+            Self::List => "list".into(),
+            Self::ReadAll => "read-all".into(),
+            Self::Clear => "clear".into(),
+            Self::Append { key, value, quorum } => {
+                format!("append {} to {}{}", names.value(value), names.key(key), wanted(quorum))
+            }
+        }
+    }
+
     /// Whether it changes the store.
     #[must_use]
     pub const fn is_write(self) -> bool {

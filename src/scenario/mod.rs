@@ -5,6 +5,7 @@
 //! [`Config`], every mistake going to one place (`diagnostics`), so that all of them are shown at once, each as
 //! rustc would show it. [`schema()`] describes the same files to an editor.
 
+use std::any::Any;
 use std::path::Path;
 
 use crate::config::{Cluster, Config};
@@ -136,6 +137,8 @@ pub trait ConfiguredProtocol: Send + Sync {
     fn rhythm(&self) -> Vec<Span>;
     /// Its settings, as in a scenario file.
     fn encode(&self) -> toml::Table;
+    /// Its settings, of the type [`Protocol::Config`].
+    fn settings(&self) -> &dyn Any;
     /// The names of its kinds of message, by index.
     fn message_kinds(&self) -> &'static [&'static str];
 }
@@ -186,6 +189,10 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
 
     fn encode(&self) -> toml::Table {
         P::encode(&self.0)
+    }
+
+    fn settings(&self) -> &dyn Any {
+        &self.0
     }
 
     fn message_kinds(&self) -> &'static [&'static str] {
@@ -355,6 +362,12 @@ impl Scenario {
     #[must_use]
     pub fn export(&self) -> String {
         Document::of(self).render()
+    }
+
+    /// The settings of the protocol; `None` where it is another than `P`.
+    #[must_use]
+    pub fn settings<P: ScenarioProtocol>(&self) -> Option<&P::Config> {
+        self.protocol.settings().downcast_ref()
     }
 
     /// Runs it.

@@ -235,7 +235,7 @@ impl Clients {
         for (client, state) in (0..).map(ClientId).zip(&self.list) {
             if let Some(current) = &state.current {
                 let name = config.names.client(client);
-                let text = super::event::describe_operation(current.operation, &config.names);
+                let text = current.operation.describe(&config.names);
                 lines.push(format!("{name} waits for {} to answer {text}", current.asked));
             } else if let Some(place) = state.script.front()
                 && config.script[*place].at <= kernel_now
@@ -337,7 +337,7 @@ impl Clients {
         let op = world.kernel.history.invoke(world.kernel.now, due_at, process, operation);
         let operation = operation.written_by(op);
         if world.kernel.trace.wanted() {
-            let text = super::event::describe_operation(operation, &world.config.names);
+            let text = operation.describe(&world.config.names);
             world.kernel.trace.line(
                 world.kernel.now,
                 world.config.names.client(client),

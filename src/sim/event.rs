@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use crate::config::{Names, Operation, ReadQuorum, Ties};
+use crate::config::{Names, Operation, Ties};
 use crate::digest::{Digest, DigestValue};
 use crate::history::History;
 use crate::id::{ClientId, NodeId};
@@ -325,7 +325,6 @@ pub(crate) fn describe<P: Protocol>(
     what: &What<P>,
     names: &Names,
 ) -> (String, &'static str, String) {
-    let operation_text = |operation: &Operation| describe_operation(*operation, names);
     match what {
         What::Message { to, from, message, .. } => {
             let kind = P::Message::KINDS[usize::from(message.kind())];
@@ -336,7 +335,7 @@ pub(crate) fn describe<P: Protocol>(
             (from.to_string(), "refused", format!("{kind} to {to}: {}", message.describe(names)))
         }
         What::Request { node, client, request, operation } => {
-            let text = operation_text(operation);
+            let text = operation.describe(names);
             let attempt = request.attempt + 1;
             (
                 node.to_string(),
@@ -347,7 +346,7 @@ pub(crate) fn describe<P: Protocol>(
         What::Answer { client, node, reply, .. } => (
             names.client(*client).to_owned(),
             "answer",
-            format!("from {node}: {}", describe_reply(reply, names)),
+            format!("from {node}: {}", reply.describe(names)),
         ),
         What::Timer { node, timer, .. } => (node.to_string(), "timer", format!("{timer:?}")),
         What::Disk { node, ticket, result, .. } => {
@@ -370,59 +369,4 @@ pub(crate) fn describe<P: Protocol>(
         What::Heal => ("nemesis".into(), "heal", "the fault phase ends".into()),
         What::SettleCheck => ("nemesis".into(), "settled?", String::new()),
     }
-}
-
-/// An operation in words.
-pub(crate) fn describe_operation(operation: Operation, names: &Names) -> String {
-    let wanted = |quorum: Option<u16>| quorum.map_or(String::new(), |w| format!(" w={w}"));
-    match operation {
-        Operation::Put { key, value, quorum } => {
-            format!("put {}={}{}", names.key(key), names.value(value), wanted(quorum))
-        }
-        Operation::Get { key, quorum } => {
-            let text = format!("get {}", names.key(key));
-            let Some(ReadQuorum { replicas, repair }) = quorum else { return text };
-            let repair = if repair { " repair" } else { "" };
-            format!("{text} r={replicas}{repair}")
-        }
-        Operation::Delete { key, quorum } => format!("delete {}{}", names.key(key), wanted(quorum)),
-        Operation::List => "list".into(),
-        Operation::ReadAll => "read-all".into(),
-        Operation::Clear => "clear".into(),
-        Operation::Append { key, value, quorum } => {
-            format!("append {} to {}{}", names.value(value), names.key(key), wanted(quorum))
-        }
-    }
-}
-
-fn describe_reply(reply: &Reply, names: &Names) -> String {
-    use crate::protocol::{Outcome, Response};
-    let mut text = match &reply.outcome {
-        Outcome::Ok(Response::Written { version, existed }) => match existed {
-            Some(false) => format!("ok, version {version}, there was no such key"),
-            _ => format!("ok, version {version}"),
-        },
-        Outcome::Ok(Response::Found { value, version }) => {
-            format!("{}, version {version}", names.value(*value))
-        }
-        Outcome::Ok(Response::Absent) => "no such key".into(),
-        Outcome::Ok(Response::Contents(items)) => format!("{} keys", items.len()),
-        Outcome::Ok(Response::Cleared) => "cleared".into(),
-        Outcome::Ok(Response::List(list)) => {
-            let elements: Vec<String> = list.elements.iter().map(|v| names.value(*v)).collect();
-            format!("[{}], version {}", elements.join(", "), list.version)
-        }
-        Outcome::Refused(failure) => format!("refused: {}", failure.name()),
-        Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
-    };
-    if let Some((confirmed, followers)) = reply.confirmations {
-        text += &format!(", confirmed by {confirmed} of {followers}");
-    }
-    if reply.degraded {
-        text += ", degraded";
-    }
-    if let Some(leader) = reply.leader {
-        text += &format!(", ask {leader}");
-    }
-    text
 }

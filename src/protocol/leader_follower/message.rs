@@ -234,6 +234,16 @@ pub enum Round {
     Vote,
 }
 
+impl Round {
+    /// The beginning of a message of this round in words.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::PreVote => "pre-vote, ",
+            Self::Vote => "",
+        }
+    }
+}
+
 /// One byte.
 impl Hash for Round {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -556,11 +566,12 @@ impl Contract for Message {
                 let role = if *leads { ", leads" } else { "" };
                 format!("term {term}{role}, log to {last}")
             }
-            Self::RequestVote(VoteRequest { term, last, .. }) => {
-                format!("term {term}, log to {last}")
+            Self::RequestVote(VoteRequest { term, last, round }) => {
+                format!("{}term {term}, log to {last}", round.prefix())
             }
-            Self::Vote(Vote { term, granted, .. }) => {
-                format!("term {term}: {}", if *granted { "yes" } else { "no" })
+            Self::Vote(Vote { term, granted, round }) => {
+                let granted = if *granted { "yes" } else { "no" };
+                format!("{}term {term}: {granted}", round.prefix())
             }
             Self::Join { term } => format!("term {term}"),
             Self::Append { previous, entries, .. } => {

@@ -27,7 +27,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Config as Scenario, Operation};
+use crate::config::{Config as Scenario, Names, Operation};
 use crate::history::Failure;
 use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
 use crate::property::{Promises, SettlesWithin};
@@ -55,6 +55,7 @@ mod ballot;
 mod catch_up;
 mod checkpoint;
 mod config;
+mod describe;
 mod election;
 mod in_sync;
 mod journal;
@@ -152,6 +153,7 @@ impl Protocol for LeaderFollower {
     type Timer = Timer;
 
     const REPLAY_RESTORES_DATA: bool = true;
+    const FILES: &'static [&'static str] = describe::FILES;
 
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         // A node without a log has settings of its own.
@@ -242,6 +244,10 @@ impl Protocol for LeaderFollower {
             lists: self.store.to_lists(),
             ..NodeSnapshot::new(self.me, self.role())
         }
+    }
+
+    fn describe_record(record: &Record, names: &Names) -> String {
+        describe::record_text(record, names)
     }
 
     fn promises(config: &Config, scenario: &Scenario) -> Promises {

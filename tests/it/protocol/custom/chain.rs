@@ -178,6 +178,8 @@ impl Protocol for Chain {
     type Record = Record;
     type Timer = Timer;
 
+    const FILES: &'static [&'static str] = &["log"];
+
     /// First boot and restart are one: on first boot nothing is on the disk.
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         let (me, nodes) = (cx.node(), cx.nodes());
@@ -252,6 +254,10 @@ impl Protocol for Chain {
             data: self.store.to_map(),
             ..NodeSnapshot::new(self.me, role)
         }
+    }
+
+    fn describe_record(record: &Record, names: &Names) -> String {
+        Message::Write(*record).describe(names)
     }
 
     // 5. Promises. What is not promised may break, and a run passes all the same.
