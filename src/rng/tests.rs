@@ -1,7 +1,7 @@
-//! The keyed draws as a source of luck: uniform, independent, without collisions, and pure.
+//! The keyed draws are uniform, independent and pure, and identities do not collide.
 //!
-//! All seeds are fixed, so these tests pass or fail for ever; the thresholds are what chance would
-//! exceed less than once in a hundred thousand checks.
+//! All seeds are fixed, so the outcome never changes. Chance exceeds a threshold less than once in
+//! 100,000 checks.
 
 use std::collections::BTreeSet;
 
