@@ -1,4 +1,4 @@
-//! The samplers against their distributions, against themselves, and to the bit.
+//! The samplers follow their distributions, agree with their own quantiles, and give fixed bits.
 
 use super::*;
 use crate::rng::{CausalId, Draws, Purpose, Root};
@@ -54,9 +54,9 @@ fn samples(distribution: &Distribution, seed: u64, count: u64) -> Vec<f64> {
     samples
 }
 
-/// Kolmogorov and Smirnov: the greatest distance between the samples' distribution function and the
-/// stated one. Where the stated one jumps, its value just below the sample counts on the lower
-/// side.
+/// The Kolmogorov-Smirnov statistic: the greatest distance between the distribution function of the
+/// samples and the stated one. Where the stated one jumps, its value just below the sample counts
+/// on the lower side.
 fn distance(distribution: &Distribution, samples: &[f64]) -> f64 {
     let count = samples.len() as f64;
     let mut greatest = 0.0_f64;
@@ -71,8 +71,8 @@ fn distance(distribution: &Distribution, samples: &[f64]) -> f64 {
     greatest
 }
 
-/// With 100,000 samples a distance of 1.95 / sqrt(100,000) comes about by chance once in a
-/// thousand; the seeds are fixed, so a pass is a pass for ever.
+/// With 100,000 samples, chance exceeds a distance of 1.95 / sqrt(100,000) once in a thousand
+/// times. The seeds are fixed, so the outcome never changes.
 #[test]
 fn samples_are_distributed_as_stated() {
     const COUNT: u64 = 100_000;
@@ -250,8 +250,8 @@ fn the_normal_quantile_is_good_to_the_last_digits() {
     }
 }
 
-/// Bit for bit what it was, in every build and on every platform: a replayed seed depends on it.
-/// Never change these numbers without a new version of everything that was recorded under them.
+/// Replaying a seed needs the same bits in every build and on every platform. Never change these
+/// numbers without a new version of everything that was recorded with them.
 #[test]
 fn samples_are_what_they_always_were() {
     let bits = [0, 0x0123_4567_89ab_cdef, 0x8000_0000_0000_0000, 0xdead_beef_0bad_f00d, u64::MAX];
