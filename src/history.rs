@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
-use crate::config::Operation;
 use crate::id::{ClientId, FaultId, KeyId, NodeId, OpId, Value, Version};
+use crate::operation::Operation;
 use crate::time::Time;
 
 pub use entry::{Entry, Failure, Function, Status};

@@ -1,7 +1,7 @@
 //! Small `Copy` identifiers for everything that a message, an event or a record refers to.
 //!
 //! Below the scenario layer nothing is named by a string. Each text is stored once, in
-//! [`crate::config::Names`].
+//! [`crate::names::Names`].
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -17,11 +17,11 @@ pub const MAX_NODES: usize = 1024;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 pub struct NodeId(pub u16);
 
-/// A client, counted from 0. Its name is in [`crate::config::Names::clients`].
+/// A client, counted from 0. Its name is in [`crate::names::Names::clients`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct ClientId(pub u32);
 
-/// An interned key: an index into [`crate::config::Names::keys`].
+/// An interned key: an index into [`crate::names::Names::keys`].
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
 )]
@@ -35,7 +35,7 @@ pub struct OpId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct FaultId(pub u32);
 
-/// A value by id: either a text, by its index in [`crate::config::Names::values`], or a value that
+/// A value by id: either a text, by its index in [`crate::names::Names::values`], or a value that
 /// the workload made, which no other write of the run has.
 ///
 /// A made value depends only on its client and on the operation's index among that client's. Taking
@@ -52,7 +52,7 @@ pub struct Value(NonZeroU64);
 /// What a [`Value`] stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ValueKind {
-    /// The text at this index of [`crate::config::Names::values`].
+    /// The text at this index of [`crate::names::Names::values`].
     Text(usize),
     /// Made by the workload: the client, and the index of the operation among that client's.
     Made(ClientId, u32),

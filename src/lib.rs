@@ -21,7 +21,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | 0 | [`time`], [`id`], [`rng`], [`sampler`], [`digest`], `spelling` |
-//! | 1 | [`config`], [`property`], [`history`], [`metrics`] |
+//! | 1 | [`operation`], [`names`], [`config`], [`property`], [`history`], [`metrics`] |
 //! | 2 | [`protocol`]: the contract, [`protocol::store`], [`protocol::wal`], [`protocol::leader_follower`] |
 //! | 3 | [`check`]: one file a checker |
 //! | 4 | [`sim`]: queue, event, node, clock, disk, network, client, nemesis, settle, trace |
@@ -47,6 +47,10 @@ pub mod sampler;
 pub mod digest;
 
 mod spelling;
+
+pub mod operation;
+
+pub mod names;
 
 pub mod config;
 

@@ -33,7 +33,7 @@ pub struct Leadership {
 
 /// A fault that struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Strike {
+pub struct Impact {
     /// Which.
     pub fault: FaultId,
     /// When.

@@ -6,7 +6,7 @@ use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
 use crate::metrics::{
-    LastWrite, Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved,
+    Impact, LastWrite, Leadership, MessageCounts, Recovery, Settlement, Unserved,
 };
 use crate::property::{Incidents, Property};
 use crate::protocol::{NodeSnapshot, Protocol};
@@ -154,7 +154,7 @@ pub struct RunResult {
     /// Every start of a node from its write-ahead log, in order of time.
     pub recoveries: Vec<Recovery>,
     /// Every fault that struck, in order of time.
-    pub strikes: Vec<Strike>,
+    pub impacts: Vec<Impact>,
     /// What befell whom that may void a promise.
     pub incidents: Incidents,
     /// Every property, in the order of [`crate::property::Property::ALL`].
@@ -220,7 +220,7 @@ pub fn run<P: Protocol>(
         unserved: finished.unserved,
         leaderships: finished.leaderships,
         recoveries: finished.recoveries,
-        strikes: finished.strikes,
+        impacts: finished.impacts,
         incidents: finished.incidents,
         checks,
         mechanisms,

@@ -5,10 +5,11 @@
 //! It answers in three values ([`Verdict`]); [`judge`] then holds the answer against what the configuration
 //! promised. History checkers are linear or n log n in the operations.
 
-use crate::config::{Bounds, Config, ExpectedVerdict, Names};
+use crate::config::{Bounds, Config, ExpectedVerdict};
 use crate::history::History;
 use crate::id::{KeyId, NodeId, NodeSet, OpId, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
+use crate::names::Names;
 use crate::property::{Incident, Incidents, Kind, Promise, Promises, Property, SettlesWithin};
 use crate::protocol::NodeSnapshot;
 use crate::time::Time;

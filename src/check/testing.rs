@@ -5,14 +5,14 @@
 
 use proptest::prelude::*;
 
-use crate::config::{
-    Bounds, Cluster, Config, Disk, Expect, Link, LinkOrder, Names, Network, Operation, Ties,
-};
+use crate::config::{Bounds, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Network};
 use crate::history::{
     ContestedWrite, Entry, Failure, Function, History, Item, Over, Process, Status,
 };
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Term, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Incidents, Promises, Property, SettlesWithin};
 use crate::protocol::{NodeSnapshot, Role, Stored};
 use crate::rng::Probability;
@@ -506,7 +506,7 @@ fn config(nodes: u16) -> Config {
         seed: 1,
         duration: Span::from_secs(1),
         settle: Span::from_secs(1),
-        ties: Ties::Causal,
+        ties: EventOrder::Causal,
         names: Names::default(),
         cluster: Cluster { nodes, initial_leader: Some(NodeId(0)) },
         network: Network {

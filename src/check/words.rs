@@ -1,8 +1,8 @@
 //! Witness sentences: how operations, versions and nodes are named in them.
 
-use crate::config::Names;
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId};
+use crate::names::Names;
 use crate::protocol::Stored;
 
 /// Nodes that a sentence names before it says how many more there are.

@@ -8,7 +8,7 @@ use crate::time::{Span, Time};
 /// Something that goes wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// Its place in the file; its name is in [`crate::config::Names::faults`].
+    /// Its place in the file; its name is in [`crate::names::Names::faults`].
     pub id: FaultId,
     /// When it starts.
     pub start: Start,
@@ -27,27 +27,27 @@ pub enum Start {
     /// At this time.
     At(Time),
     /// At a moment of the run, which may never come.
-    When(Moment),
+    When(Trigger),
 }
 
 /// A moment of a run: the `nth` time that something happens, and some time after. It is counted from the start until
 /// the fault phase ends; a fault whose moment comes no earlier never starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Moment {
+pub struct Trigger {
     /// What happens.
-    pub what: Milestone,
+    pub what: Occurrence,
     /// On which node; `None` for whichever: they are counted together.
     pub node: Option<NodeId>,
     /// The how-manieth time, from 1 for the first; 0 is taken for 1.
     pub nth: u32,
-    /// How long after it. Zero is the very instant: before what [`Milestone::Persists`] and
-    /// [`Milestone::Receives`] name, and right after what the others do.
+    /// How long after it. Zero is the very instant: before what [`Occurrence::Persists`] and
+    /// [`Occurrence::Receives`] name, and right after what the others do.
     pub after: Span,
 }
 
 /// Something that happens on a node and that a fault can be tied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Milestone {
+pub enum Occurrence {
     /// The node begins to lead, by whatever it does: the leader of the scenario begins at its boot.
     Elected,
     /// The node has handed a record to its disk, which is not durable yet.

@@ -4,17 +4,16 @@
 //! refused every contradiction. What the file said, and where, stays up there. The settings of the protocol itself
 //! are the protocol's own type, [`crate::protocol::Protocol::Config`].
 
-use std::hash::{Hash, Hasher};
-use std::mem::discriminant;
-
-use crate::id::{ClientId, FaultId, KeyId, NodeId, OpId, Value, ValueKind};
+use crate::id::{ClientId, KeyId, NodeId, Value};
+use crate::names::Names;
+use crate::operation::{Operation, ReadQuorum};
 use crate::property::Property;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
 pub use fault::{
-    DiskFault, Fault, FaultAction, Group, HealWhat, Milestone, Moment, Route, Start, Target,
+    DiskFault, Fault, FaultAction, Group, HealWhat, Occurrence, Route, Start, Target, Trigger,
 };
 
 mod fault;
@@ -31,7 +30,7 @@ pub struct Config {
     /// How long the healed cluster may take to settle after that.
     pub settle: Span,
     /// The order of events at one instant.
-    pub ties: Ties,
+    pub ties: EventOrder,
     /// The texts behind ids.
     pub names: Names,
     /// The nodes.
@@ -58,70 +57,9 @@ pub struct Config {
     pub expect: Expect,
 }
 
-/// The texts behind ids.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Names {
-    /// Keys by [`KeyId`]: the workload's first (`k1`, `k2` ..), then those only the script names.
-    pub keys: Vec<String>,
-    /// Texts of scripted values, by the index in [`Value::text`].
-    pub values: Vec<String>,
-    /// Clients by [`ClientId`]: the workload's first (`c1`, `c2` ..), then the script's.
-    pub clients: Vec<String>,
-    /// Faults by [`FaultId`].
-    pub faults: Vec<String>,
-}
-
-impl Names {
-    /// The key's text.
-    #[must_use]
-    pub fn key(&self, key: KeyId) -> &str {
-        &self.keys[key.0 as usize]
-    }
-
-    /// The client's name.
-    #[must_use]
-    pub fn client(&self, client: ClientId) -> &str {
-        &self.clients[client.0 as usize]
-    }
-
-    /// The fault's id in the scenario file.
-    #[must_use]
-    pub fn fault(&self, fault: FaultId) -> &str {
-        &self.faults[fault.0 as usize]
-    }
-
-    /// How many bytes the key has.
-    #[must_use]
-    pub fn key_length(&self, key: KeyId) -> u64 {
-        self.key(key).len() as u64
-    }
-
-    /// How many bytes the value has, as [`Names::value`] shows it.
-    #[must_use]
-    pub fn value_length(&self, value: Value) -> u64 {
-        let digits = |index: u32| u64::from((u64::from(index) + 1).ilog10()) + 1;
-        match value.kind() {
-            ValueKind::Text(index) => self.values[index].len() as u64,
-            ValueKind::Made(ClientId::ARRIVALS, index) => 2 + digits(index),
-            ValueKind::Made(client, index) => self.client(client).len() as u64 + 1 + digits(index),
-        }
-    }
-
-    /// The value's text; a value made by the workload is shown as `client.index`, counted from 1:
-    /// `c3.17`, or `a.17` for the seventeenth arrival of an open loop.
-    #[must_use]
-    pub fn value(&self, value: Value) -> String {
-        match value.kind() {
-            ValueKind::Text(index) => self.values[index].clone(),
-            ValueKind::Made(ClientId::ARRIVALS, index) => format!("a.{}", index + 1),
-            ValueKind::Made(client, index) => format!("{}.{}", self.client(client), index + 1),
-        }
-    }
-}
-
 /// The order in which events of one instant are played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ties {
+pub enum EventOrder {
     /// The order in which they were caused.
     Causal,
     /// A random order, drawn from each event's causal identity.
@@ -234,7 +172,7 @@ pub struct Workload {
     /// How many replicas a read of a key asks; `None`: the node asked answers from what it has.
     pub read_quorum: Option<ReadQuorum>,
     /// How an attempt is given up and tried again.
-    pub patience: Patience,
+    pub retry: RetryPolicy,
 }
 
 /// When clients invoke.
@@ -313,7 +251,7 @@ pub enum ReadFrom {
 
 /// How an attempt is given up and tried again.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// After how long without an answer an attempt is given up.
     pub timeout: Span,
     /// How often an operation is tried again after a refusal or a timeout.
@@ -325,132 +263,11 @@ pub struct Patience {
     pub ask_next: bool,
 }
 
-impl Patience {
+impl RetryPolicy {
     /// Whether a client asks whom it believes to lead, and nobody else unless a refusal names another.
     #[must_use]
     pub const fn stays(&self) -> bool {
         self.retries == 0 && !self.ask_next
-    }
-}
-
-/// A read that its coordinator, the node asked, answers from several replicas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ReadQuorum {
-    /// How many replicas have to answer, the coordinator included: 1 to the number of nodes.
-    pub replicas: u16,
-    /// Whether the newest answer is written back to the replicas that gave an older one.
-    pub repair: bool,
-}
-
-/// What a client asks of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// Set a key.
-    Put {
-        /// The key.
-        key: KeyId,
-        /// The value.
-        value: Value,
-        /// Follower acknowledgements this write alone asks for; `None` for the configured number.
-        quorum: Option<u16>,
-    },
-    /// Read a key.
-    Get {
-        /// The key.
-        key: KeyId,
-        /// The replicas to ask; `None`: the node asked answers from what it has.
-        quorum: Option<ReadQuorum>,
-    },
-    /// Remove a key.
-    Delete {
-        /// The key.
-        key: KeyId,
-        /// As in a put.
-        quorum: Option<u16>,
-    },
-    /// The keys that exist.
-    List,
-    /// Every key with its value.
-    ReadAll,
-    /// Remove every key.
-    Clear,
-    /// Add an element to a key's list. The element is the key's value from then on; a put or a delete ends the list.
-    Append {
-        /// The key.
-        key: KeyId,
-        /// The element.
-        value: Value,
-        /// As in a put.
-        quorum: Option<u16>,
-    },
-}
-
-impl Operation {
-    /// The key the operation is on; `None` for those on the whole store.
-    #[must_use]
-    pub const fn key(self) -> Option<KeyId> {
-        match self {
-            Self::Put { key, .. }
-            | Self::Get { key, .. }
-            | Self::Delete { key, .. }
-            | Self::Append { key, .. } => Some(key),
-            Self::List | Self::ReadAll | Self::Clear => None,
-        }
-    }
-
-    /// The same operation, its value marked as written by `op`: see [`Value`].
-    #[must_use]
-    pub(crate) fn written_by(mut self, op: OpId) -> Self {
-        if let Self::Put { value, .. } | Self::Append { value, .. } = &mut self {
-            *value = value.written_by(op);
-        }
-        self
-    }
-
-    /// The operation in words, as the trace shows it: `put city=Raleigh w=2`.
-    #[must_use]
-    pub fn describe(self, names: &Names) -> String {
-        let wanted = |quorum: Option<u16>| quorum.map_or(String::new(), |w| format!(" w={w}"));
-        match self {
-            Self::Put { key, value, quorum } => {
-                format!("put {}={}{}", names.key(key), names.value(value), wanted(quorum))
-            }
-            Self::Get { key, quorum } => {
-                let text = format!("get {}", names.key(key));
-                let Some(ReadQuorum { replicas, repair }) = quorum else { return text };
-                let repair = if repair { " repair" } else { "" };
-                format!("{text} r={replicas}{repair}")
-            }
-            Self::Delete { key, quorum } => format!("delete {}{}", names.key(key), wanted(quorum)),
-            Self::List => "list".into(),
-            Self::ReadAll => "read-all".into(),
-            Self::Clear => "clear".into(),
-            Self::Append { key, value, quorum } => {
-                format!("append {} to {}{}", names.value(value), names.key(key), wanted(quorum))
-            }
-        }
-    }
-
-    /// Whether it changes the store.
-    #[must_use]
-    pub const fn is_write(self) -> bool {
-        matches!(self, Self::Put { .. } | Self::Delete { .. } | Self::Clear | Self::Append { .. })
-    }
-}
-
-/// As derived, but that a read of one replica alone is hashed by its key: digests of runs that know no other reads
-/// stay what they were.
-impl Hash for Operation {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        discriminant(self).hash(state);
-        match *self {
-            Self::Put { key, value, quorum } => (key, value, quorum).hash(state),
-            Self::Get { key, quorum: None } => key.hash(state),
-            Self::Get { key, quorum: Some(quorum) } => (key, quorum).hash(state),
-            Self::Delete { key, quorum } => (key, quorum).hash(state),
-            Self::Append { key, value, quorum } => (key, value, quorum).hash(state),
-            Self::List | Self::ReadAll | Self::Clear => {}
-        }
     }
 }
 
@@ -470,7 +287,7 @@ pub struct ScriptedOperation {
     /// Whom: `None` looks for the leader.
     pub node: Option<NodeId>,
     /// How it is given up and tried again.
-    pub patience: Patience,
+    pub retry: RetryPolicy,
     /// What the client must be told; empty for anything.
     pub expect: Answer,
 }
@@ -666,11 +483,11 @@ impl Config {
             workloads.iter().filter(|workload| workload.mix.has_reads()).collect();
         let workload_reads_leader = reading.is_empty()
             || (reading.iter().all(|workload| workload.read_from == ReadFrom::Leader)
-                && workloads.iter().all(|workload| workload.patience.stays()));
+                && workloads.iter().all(|workload| workload.retry.stays()));
         let script_reads_leader = self.script.iter().all(|scripted| {
             let asks_leader =
                 scripted.node.is_none() || scripted.node == self.cluster.initial_leader;
-            scripted.patience.stays() && (scripted.operation.is_write() || asks_leader)
+            scripted.retry.stays() && (scripted.operation.is_write() || asks_leader)
         });
         workload_reads_leader && script_reads_leader
     }
@@ -742,11 +559,11 @@ impl Config {
     pub fn retries_writes(&self) -> bool {
         let workload_does = self
             .workloads()
-            .any(|workload| workload.mix.has_writes() && workload.patience.retries > 0);
+            .any(|workload| workload.mix.has_writes() && workload.retry.retries > 0);
         let script_does = self
             .script
             .iter()
-            .any(|scripted| scripted.operation.is_write() && scripted.patience.retries > 0);
+            .any(|scripted| scripted.operation.is_write() && scripted.retry.retries > 0);
         workload_does || script_does
     }
 
@@ -788,7 +605,7 @@ impl Config {
     pub fn may_ask_around(&self, scripted: &ScriptedOperation) -> bool {
         let of_client = |other: &&ScriptedOperation| other.client == scripted.client;
         scripted.node.is_none()
-            && self.script.iter().filter(of_client).any(|other| !other.patience.stays())
+            && self.script.iter().filter(of_client).any(|other| !other.retry.stays())
     }
 
     /// The workload, and what changes make of it.

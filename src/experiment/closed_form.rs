@@ -1,8 +1,9 @@
 //! What theory says of a configuration's write latency, where it says anything: the k-th fastest of n confirmations.
 
 use super::order_statistics::{self, Moments};
-use crate::config::{Config, Link, LinkOrder, Operation, Pace};
+use crate::config::{Config, Link, LinkOrder, Pace};
 use crate::id::NodeId;
+use crate::operation::Operation;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::scenario::Scenario;
@@ -43,7 +44,7 @@ pub fn put_latency(scenario: &Scenario) -> Option<Moments> {
     let moments =
         order_statistics::kth_of(followers, awaited.confirmations.into(), &out.delay, back)?;
     let longest = moments.mean + ROOM * moments.deviation;
-    let timeouts = [Some(awaited.patience), config.workload.as_ref().map(|w| w.patience.timeout)];
+    let timeouts = [Some(awaited.ack_timeout), config.workload.as_ref().map(|w| w.retry.timeout)];
     let cuts = timeouts.into_iter().flatten().any(|timeout| longest > timeout.nanos() as f64);
     (!cuts).then_some(Moments { mean: moments.mean + there, ..moments })
 }

@@ -171,7 +171,8 @@ fn led(leads: &[Leadership], node: NodeId, op: &Entry) -> bool {
 pub struct Covered {
     /// Strikes alike, counted: the fault's kind (its index in [`FaultAction::KINDS`]), the states of the nodes that it
     /// hit (bit `i` for `NodeState::ALL[i]`; 0 where it hit nobody), how often.
-    strikes: Vec<(u8, u8, u32)>,
+    #[serde(rename = "strikes")]
+    impacts: Vec<(u8, u8, u32)>,
     /// Bit `i` for `Sometimes::ALL[i]`.
     sometimes: u16,
 }
@@ -181,13 +182,13 @@ impl Covered {
     #[must_use]
     pub fn of(kinds: &[u8], result: &RunResult) -> Self {
         let mut counts: BTreeMap<(u8, u8), u32> = BTreeMap::new();
-        for strike in &result.strikes {
-            let kind = kinds[strike.fault.0 as usize];
-            *counts.entry((kind, bits(strike.states))).or_default() += 1;
+        for impact in &result.impacts {
+            let kind = kinds[impact.fault.0 as usize];
+            *counts.entry((kind, bits(impact.states))).or_default() += 1;
         }
         let happened = Sometimes::ALL.into_iter().filter(|what| what.happened(result));
         Self {
-            strikes: counts
+            impacts: counts
                 .into_iter()
                 .map(|((kind, states), count)| (kind, states, count))
                 .collect(),
@@ -208,7 +209,7 @@ fn bits(states: NodeStates) -> u8 {
 
 /// How often faults of a kind struck.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Strikes {
+pub struct Impacts {
     /// In all.
     pub all: u64,
     /// Without hitting any node.
@@ -221,14 +222,14 @@ pub struct Strikes {
 /// What many runs exercised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage {
-    strikes: [Strikes; FaultAction::KINDS.len()],
+    impacts: [Impacts; FaultAction::KINDS.len()],
     sometimes: [u64; Sometimes::ALL.len()],
 }
 
 impl Default for Coverage {
     fn default() -> Self {
         Self {
-            strikes: [Strikes::default(); FaultAction::KINDS.len()],
+            impacts: [Impacts::default(); FaultAction::KINDS.len()],
             sometimes: [0; Sometimes::ALL.len()],
         }
     }
@@ -237,14 +238,14 @@ impl Default for Coverage {
 impl Coverage {
     /// Adds a run. What names a kind of fault that there is not counts nowhere.
     pub fn add(&mut self, covered: &Covered) {
-        for (kind, states, count) in &covered.strikes {
-            let Some(strikes) = self.strikes.get_mut(usize::from(*kind)) else { continue };
+        for (kind, states, count) in &covered.impacts {
+            let Some(impacts) = self.impacts.get_mut(usize::from(*kind)) else { continue };
             let count = u64::from(*count);
-            strikes.all += count;
+            impacts.all += count;
             if *states == 0 {
-                strikes.nobody += count;
+                impacts.nobody += count;
             }
-            for (bit, cell) in strikes.states.iter_mut().enumerate() {
+            for (bit, cell) in impacts.states.iter_mut().enumerate() {
                 *cell += count * u64::from(states >> bit & 1);
             }
         }
@@ -255,7 +256,7 @@ impl Coverage {
 
     /// Adds other runs.
     pub fn merge(&mut self, other: &Self) {
-        for (mine, theirs) in self.strikes.iter_mut().zip(&other.strikes) {
+        for (mine, theirs) in self.impacts.iter_mut().zip(&other.impacts) {
             mine.all += theirs.all;
             mine.nobody += theirs.nobody;
             for (mine, theirs) in mine.states.iter_mut().zip(&theirs.states) {
@@ -268,8 +269,8 @@ impl Coverage {
     }
 
     /// The kinds of fault that struck, by name, in the order of [`FaultAction::KINDS`].
-    pub fn strikes(&self) -> impl Iterator<Item = (&'static str, &Strikes)> {
-        FaultAction::KINDS.into_iter().zip(&self.strikes).filter(|(_, strikes)| strikes.all > 0)
+    pub fn impacts(&self) -> impl Iterator<Item = (&'static str, &Impacts)> {
+        FaultAction::KINDS.into_iter().zip(&self.impacts).filter(|(_, impacts)| impacts.all > 0)
     }
 
     /// In how many runs each thing happened.
@@ -279,17 +280,17 @@ impl Coverage {
 
     /// The strikes as JSON: of each kind that struck the states that it met, without zeros.
     #[must_use]
-    pub fn strikes_document(&self) -> Value {
-        let row = |strikes: &Strikes| {
+    pub fn impacts_document(&self) -> Value {
+        let row = |impacts: &Impacts| {
             let mut row = Map::new();
-            row.insert("strikes".to_owned(), json!(strikes.all));
-            row.insert("nobody".to_owned(), json!(strikes.nobody));
-            let states = NodeState::ALL.into_iter().zip(strikes.states);
+            row.insert("strikes".to_owned(), json!(impacts.all));
+            row.insert("nobody".to_owned(), json!(impacts.nobody));
+            let states = NodeState::ALL.into_iter().zip(impacts.states);
             row.extend(states.map(|(state, count)| (state.name().to_owned(), json!(count))));
             row.retain(|_, count| *count != 0);
             Value::Object(row)
         };
-        let rows = self.strikes().map(|(kind, strikes)| (kind.to_owned(), row(strikes)));
+        let rows = self.impacts().map(|(kind, impacts)| (kind.to_owned(), row(impacts)));
         Value::Object(rows.collect())
     }
 
@@ -307,7 +308,7 @@ mod tests {
     use crate::check::Witness;
     use crate::history::Process;
     use crate::id::{FaultId, Term};
-    use crate::metrics::{Recovery, Strike};
+    use crate::metrics::{Impact, Recovery};
     use crate::report::sample;
     use crate::time::Span;
 
@@ -323,8 +324,8 @@ mod tests {
     }
 
     fn with_op(change: fn(&mut Entry)) -> RunResult {
-        use crate::config::Operation;
         use crate::id::{ClientId, KeyId, Value};
+        use crate::operation::Operation;
         let mut result = quiet();
         let key = KeyId(0);
         let put = Operation::Put { key, value: Value::text(0), quorum: None };
@@ -434,21 +435,21 @@ mod tests {
     }
 
     /// `crash` is kind 8 and `heal` kind 21; faults 0 and 1 are crashes, fault 2 heals.
-    fn struck(strikes: &[(u32, &[NodeState])]) -> Covered {
-        let strike = |(fault, states): &(u32, &[NodeState])| {
+    fn struck(impacts: &[(u32, &[NodeState])]) -> Covered {
+        let impact = |(fault, states): &(u32, &[NodeState])| {
             let mut all = NodeStates::default();
             states.iter().for_each(|state| all.insert(*state));
-            Strike { fault: FaultId(*fault), at: Time::ZERO, states: all, hits_nobody: false }
+            Impact { fault: FaultId(*fault), at: Time::ZERO, states: all, hits_nobody: false }
         };
-        let strikes = strikes.iter().map(strike).collect();
-        Covered::of(&[8, 8, 21], &RunResult { strikes, ..quiet() })
+        let impacts = impacts.iter().map(impact).collect();
+        Covered::of(&[8, 8, 21], &RunResult { impacts, ..quiet() })
     }
 
     #[test]
     fn strikes_are_counted_by_kind_and_state() {
         use NodeState::{Follower, Leader, Unsynced};
         let one = struck(&[(0, &[Leader, Unsynced]), (1, &[Leader, Unsynced]), (2, &[])]);
-        assert_eq!(one.strikes, [(8, 0b10_0001, 2), (21, 0, 1)]);
+        assert_eq!(one.impacts, [(8, 0b10_0001, 2), (21, 0, 1)]);
         let two = struck(&[(1, &[Follower])]);
         let mut coverage = Coverage::default();
         coverage.add(&one);
@@ -457,7 +458,7 @@ mod tests {
             "crash": { "strikes": 3, "leader": 2, "follower": 1, "unsynced": 2 },
             "heal": { "strikes": 1, "nobody": 1 },
         });
-        assert_eq!(coverage.strikes_document(), expected);
+        assert_eq!(coverage.impacts_document(), expected);
         let mut merged = Coverage::default();
         for covered in [&two, &one] {
             let mut part = Coverage::default();

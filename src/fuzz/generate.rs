@@ -19,7 +19,7 @@ use rand_chacha::rand_core::Rng as _;
 
 use super::budget;
 use crate::config::{
-    Config, DiskFault, Fault, FaultAction, Group, Milestone, Moment, Route, Start, Target,
+    Config, DiskFault, Fault, FaultAction, Group, Occurrence, Route, Start, Target, Trigger,
 };
 use crate::id::{FaultId, NodeId};
 use crate::rng::Probability;
@@ -46,10 +46,10 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn new(config: &Config, protocol: &dyn ConfiguredProtocol, fuzz: &Fuzz) -> Self {
         let nodes = config.cluster.nodes;
-        let mut beats: Vec<u64> = protocol.rhythm().into_iter().map(Span::nanos).collect();
+        let mut beats: Vec<u64> = protocol.timescales().into_iter().map(Span::nanos).collect();
         beats.push(config.network.default.delay.median().nanos());
         beats.push(config.disk.sync.median().nanos());
-        beats.extend(config.workload.iter().map(|load| load.patience.timeout.nanos()));
+        beats.extend(config.workload.iter().map(|load| load.retry.timeout.nanos()));
         beats.retain(|beat| *beat > 0 && *beat < config.duration.nanos());
         beats.sort_unstable();
         beats.dedup();
@@ -82,7 +82,7 @@ pub(super) struct Plan {
     /// Whether the nodes come back with an empty disk.
     replaced: bool,
     /// The moment that it is tied to; the first time is how long after it, then.
-    moment: Option<Moment>,
+    trigger: Option<Trigger>,
 }
 
 /// A fault with its two times in nanoseconds: when it begins and how long it lasts.
@@ -145,15 +145,15 @@ impl Strategy for OneFault<'_> {
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let mut dice = Dice(runner);
         let kind = *dice.one_of(&self.kinds);
-        let moment = (self.fuzz.moments && dice.one_in(4)).then(|| self.moment(&mut dice));
-        let begins = if moment.is_some() { self.after(&mut dice) } else { self.begins(&mut dice) };
+        let trigger = (self.fuzz.triggers && dice.one_in(4)).then(|| self.trigger(&mut dice));
+        let begins = if trigger.is_some() { self.after(&mut dice) } else { self.begins(&mut dice) };
         let lasts = self.lasts(&mut dice);
-        if moment.is_none() {
+        if trigger.is_none() {
             self.last.set((begins, begins + lasts));
         }
         let action = self.action(kind, &mut dice);
         let number = self.next.replace(self.next.get() + 1);
-        let plan = Plan { number, action, replaced: kind == Kind::EmptyDisk, moment };
+        let plan = Plan { number, action, replaced: kind == Kind::EmptyDisk, trigger };
         Ok(TupleValueTree::new((Just(plan), BinarySearch::new(begins), BinarySearch::new(lasts))))
     }
 }
@@ -198,7 +198,7 @@ impl OneFault<'_> {
         whole(drawn.clamp(least, most)).max(1)
     }
 
-    fn moment(&self, dice: &mut Dice<'_>) -> Moment {
+    fn trigger(&self, dice: &mut Dice<'_>) -> Trigger {
         let scene = self.scene;
         // A follower persists what the leader does, so counts are near those of operations.
         let some = |dice: &mut Dice<'_>, most: u64| {
@@ -207,19 +207,19 @@ impl OneFault<'_> {
         };
         let operations = scene.operations;
         let (what, nth) = match dice.below(8) {
-            0 => (Milestone::Elected, some(dice, 4)),
-            1 => (Milestone::Restarts, some(dice, 2)),
-            2 => (Milestone::Appends, some(dice, operations)),
-            3 => (Milestone::Persists, some(dice, operations)),
-            4 | 5 => (Milestone::Acknowledges, some(dice, operations)),
+            0 => (Occurrence::Elected, some(dice, 4)),
+            1 => (Occurrence::Restarts, some(dice, 2)),
+            2 => (Occurrence::Appends, some(dice, operations)),
+            3 => (Occurrence::Persists, some(dice, operations)),
+            4 | 5 => (Occurrence::Acknowledges, some(dice, operations)),
             6 if scene.messages > 0 => {
                 let kind = u8::try_from(dice.below(scene.messages.into())).unwrap_or(0);
-                (Milestone::Receives(Some(kind)), some(dice, operations * 2))
+                (Occurrence::Receives(Some(kind)), some(dice, operations * 2))
             }
-            _ => (Milestone::Receives(None), some(dice, operations * 8)),
+            _ => (Occurrence::Receives(None), some(dice, operations * 8)),
         };
         let node = dice.one_in(2).then(|| self.node(dice));
-        Moment { what, node, nth, after: Span::ZERO }
+        Trigger { what, node, nth, after: Span::ZERO }
     }
 
     fn node(&self, dice: &mut Dice<'_>) -> NodeId {
@@ -387,9 +387,9 @@ fn put_one(plan: &Plan, (begins, lasts): (u64, u64), config: &mut Config) {
     let duration = config.duration;
     let begins = Span::from_nanos(begins.min(duration.nanos()));
     let lasts = Span::from_nanos(lasts.max(1));
-    let start = |after: Span| match plan.moment {
+    let start = |after: Span| match plan.trigger {
         // No fault starts after the fault phase, nor does what ends one.
-        Some(moment) => Start::When(Moment { after: after.min(duration), ..moment }),
+        Some(trigger) => Start::When(Trigger { after: after.min(duration), ..trigger }),
         None => Start::At(Time::ZERO + after.min(duration)),
     };
     let (start, again) = (start(begins), start(begins + lasts));

@@ -48,9 +48,9 @@ pub fn violation(violation: &Violation, run: &dyn Fn(&str) -> String) -> String 
 #[must_use]
 pub fn coverage(coverage: &Coverage, cases: u64) -> String {
     let mut rows: Vec<Vec<String>> = coverage
-        .strikes()
-        .map(|(kind, strikes)| {
-            let counts = [strikes.all, strikes.nobody].into_iter().chain(strikes.states);
+        .impacts()
+        .map(|(kind, impacts)| {
+            let counts = [impacts.all, impacts.nobody].into_iter().chain(impacts.states);
             let cell = |count| if count == 0 { "-".to_owned() } else { grouped(count) };
             [kind.to_owned()].into_iter().chain(counts.map(cell)).collect()
         })

@@ -204,7 +204,7 @@ pub fn document(
         "virtual_seconds": integer(tally.virtual_ns / 1_000_000_000),
         "unknown": tally.unknown,
         "violations": violations,
-        "coverage": tally.coverage.strikes_document(),
+        "coverage": tally.coverage.impacts_document(),
         "sometimes": tally.coverage.sometimes_document(),
     })
 }

@@ -1,7 +1,7 @@
 //! One operation of a history: what was asked, and what became of it.
 
-use crate::config::Operation;
 use crate::id::{ClientId, KeyId, NodeId, Value, Version};
+use crate::operation::Operation;
 use crate::time::{Span, Time};
 
 /// What became of an operation.

@@ -260,9 +260,9 @@ const fn leaves_value(function: Function) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Operation;
     use crate::history::{Process, Status};
     use crate::id::NodeId;
+    use crate::operation::Operation;
     use crate::time::Time;
 
     const KEY: KeyId = KeyId(3);

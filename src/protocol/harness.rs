@@ -22,7 +22,9 @@
 //!
 //! ```
 //! use std::collections::BTreeMap;
-//! use splitbrain::config::{Config, Names, Operation};
+//! use splitbrain::config::Config;
+//! use splitbrain::names::Names;
+//! use splitbrain::operation::Operation;
 //! use splitbrain::id::{KeyId, NodeId, Value, Version};
 //! use splitbrain::property::Promises;
 //! use splitbrain::protocol::harness::Harness;
@@ -108,8 +110,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 
-use crate::config::{Cluster, Names, Operation};
+use crate::config::Cluster;
 use crate::id::{ClientId, KeyId, NodeId, OpId, Value};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::rng::{CausalId, Draws, Root};
 use crate::time::{Span, Time, Wall};
 

@@ -21,7 +21,8 @@
 //!
 //! ```
 //! use std::collections::BTreeMap;
-//! use splitbrain::config::{Config, Operation};
+//! use splitbrain::config::Config;
+//! use splitbrain::operation::Operation;
 //! use splitbrain::id::{KeyId, NodeId, Value, Version};
 //! use splitbrain::property::Promises;
 //! use splitbrain::protocol::{
@@ -78,9 +79,11 @@ use std::hash::Hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::{Config, Names, Operation};
+use crate::config::Config;
 use crate::history::{Failure, Item};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Term, Value, Version};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Promises, SettlesWithin};
 use crate::rng::CausalId;
 use crate::time::Wall;
@@ -202,7 +205,7 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
 
 /// What a message has to do with a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cargo {
+pub enum Relation {
     /// It brings the write: whoever takes it in has the write.
     Write,
     /// It says that its sender has the write.
@@ -218,7 +221,7 @@ pub struct Carried {
     /// version.
     pub content: Option<(KeyId, Option<Value>)>,
     /// What the message has to do with it.
-    pub cargo: Cargo,
+    pub relation: Relation,
 }
 
 impl Carried {
@@ -226,19 +229,19 @@ impl Carried {
     #[must_use]
     pub const fn write(key: KeyId, stored: Stored) -> Self {
         let content = Some((key, stored.value));
-        Self { version: stored.version, content, cargo: Cargo::Write }
+        Self { version: stored.version, content, relation: Relation::Write }
     }
 
     /// The message brings the write of `version`, though its content does not show which that is.
     #[must_use]
     pub const fn write_of(version: Version) -> Self {
-        Self { version, content: None, cargo: Cargo::Write }
+        Self { version, content: None, relation: Relation::Write }
     }
 
     /// The message says that its sender has the write of `version`.
     #[must_use]
     pub const fn confirmation(version: Version) -> Self {
-        Self { version, content: None, cargo: Cargo::Confirmation }
+        Self { version, content: None, relation: Relation::Confirmation }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a node says of itself: invariants, metrics, trace and explanations read nothing else.
 
-use crate::config::Names;
 use crate::history::Over;
 use crate::id::{KeyId, LogIndex, Position, Term, Version};
+use crate::names::Names;
 
 use super::{File, RequestId, Role, Stored};
 

@@ -35,7 +35,7 @@ impl List {
 
     /// Whether a put or a delete of this version is the greatest of the key. Not so one that ties with what is there,
     /// by a rule that keeps what is there.
-    fn is_ended_by(&self, ties: Ties, version: Version) -> bool {
+    fn is_ended_by(&self, ties: TieBreak, version: Version) -> bool {
         let comes_after = |other: Version| ties.replaces(version, other);
         let comes_before = |other: Version| ties.replaces(other, version);
         let is_apart =
@@ -70,14 +70,14 @@ pub enum Applied {
 
 /// Which of two writes with the same timestamp is the newer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ties {
+pub enum TieBreak {
     /// That of the higher node id, and of one node the later one: replicas agree, whatever arrived first.
     NodeId,
     /// The one that a replica has already: replicas that were told in another order disagree for good.
     KeepExisting,
 }
 
-impl Ties {
+impl TieBreak {
     /// Whether a write of version `new` replaces one of version `held`.
     #[must_use]
     #[inline]
@@ -93,12 +93,12 @@ impl Store {
     /// Takes a write if it is the key's newest: last write wins by version. A tombstone is a write without value.
     #[inline]
     pub fn apply(&mut self, key: KeyId, stored: Stored) -> Applied {
-        self.apply_under(Ties::NodeId, key, stored)
+        self.apply_under(TieBreak::NodeId, key, stored)
     }
 
     /// The same, by another rule for equal timestamps.
     #[inline]
-    pub fn apply_under(&mut self, ties: Ties, key: KeyId, stored: Stored) -> Applied {
+    pub fn apply_under(&mut self, ties: TieBreak, key: KeyId, stored: Stored) -> Applied {
         if !self.lists.is_empty()
             && let Some(applied) = self.end_list(ties, key, stored)
         {
@@ -108,7 +108,7 @@ impl Store {
     }
 
     /// A put or a delete of a key reaches its list; `None` where there is none, or none any more.
-    fn end_list(&mut self, ties: Ties, key: KeyId, stored: Stored) -> Option<Applied> {
+    fn end_list(&mut self, ties: TieBreak, key: KeyId, stored: Stored) -> Option<Applied> {
         let list = self.lists.get_mut(&key)?;
         if !list.is_ended_by(ties, stored.version) {
             let is_known = list.floor_version() == Some(stored.version);
@@ -137,14 +137,14 @@ impl Store {
             return Applied::Known;
         }
         list.elements.insert(place, (version, value));
-        match self.win(Ties::NodeId, key, Stored { value: Some(value), version }) {
+        match self.win(TieBreak::NodeId, key, Stored { value: Some(value), version }) {
             newest @ Applied::Newest { .. } => newest,
             Applied::Known | Applied::Older | Applied::Within | Applied::Below => Applied::Within,
         }
     }
 
     #[inline]
-    fn win(&mut self, ties: Ties, key: KeyId, stored: Stored) -> Applied {
+    fn win(&mut self, ties: TieBreak, key: KeyId, stored: Stored) -> Applied {
         let slot = self.slot(key);
         match slot {
             Some(held) if held.version == stored.version => Applied::Known,
@@ -190,7 +190,7 @@ impl Store {
     }
 
     /// Takes a delete that leaves nothing. Where the key holds nothing it is [`Applied::Known`].
-    pub fn erase_under(&mut self, ties: Ties, key: KeyId, delete: Stored) -> Applied {
+    pub fn erase_under(&mut self, ties: TieBreak, key: KeyId, delete: Stored) -> Applied {
         if !self.lists.is_empty()
             && let Some(applied) = self.end_list(ties, key, delete)
         {
@@ -211,7 +211,7 @@ impl Store {
     /// Whether [`Store::apply_under`] or [`Store::erase_under`] of a put or a delete of `version` would change a key
     /// that holds a list; `None` where it holds none.
     #[must_use]
-    pub fn would_end_list(&self, ties: Ties, key: KeyId, version: Version) -> Option<bool> {
+    pub fn would_end_list(&self, ties: TieBreak, key: KeyId, version: Version) -> Option<bool> {
         self.lists.get(&key).map(|list| list.is_ended_by(ties, version))
     }
 
@@ -337,7 +337,7 @@ mod tests {
             Applied::Newest { before: Some(Value::text(1)) }
         );
         assert_eq!((store.get(key), store.stored(key)), (None, Some(stored(6, None))));
-        let mut erase = |at| store.erase_under(Ties::NodeId, key, stored(at, None));
+        let mut erase = |at| store.erase_under(TieBreak::NodeId, key, stored(at, None));
         assert_eq!(erase(5), Applied::Older);
         assert_eq!(erase(6), Applied::Newest { before: None });
         assert_eq!(erase(7), Applied::Known);
@@ -352,10 +352,10 @@ mod tests {
             version: Version { timestamp: 7, node: NodeId(node), sequence: 1 },
         };
         for (ties, first, second, left) in [
-            (Ties::NodeId, 1, 2, 2),
-            (Ties::NodeId, 2, 1, 2),
-            (Ties::KeepExisting, 1, 2, 1),
-            (Ties::KeepExisting, 2, 1, 2),
+            (TieBreak::NodeId, 1, 2, 2),
+            (TieBreak::NodeId, 2, 1, 2),
+            (TieBreak::KeepExisting, 1, 2, 1),
+            (TieBreak::KeepExisting, 2, 1, 2),
         ] {
             let mut store = Store::default();
             store.apply_under(ties, key, by(first));
@@ -367,10 +367,10 @@ mod tests {
     #[test]
     fn of_equal_timestamps_that_of_the_higher_node_wins_before_the_later_one() {
         let version = |node, sequence| Version { timestamp: 7, node: NodeId(node), sequence };
-        assert!(Ties::NodeId.replaces(version(1, 1), version(0, 9)));
-        assert!(Ties::NodeId.replaces(version(0, 9), version(0, 8)));
-        assert!(!Ties::NodeId.replaces(version(0, 9), version(1, 1)));
-        assert!(!Ties::KeepExisting.replaces(version(1, 1), version(0, 9)));
+        assert!(TieBreak::NodeId.replaces(version(1, 1), version(0, 9)));
+        assert!(TieBreak::NodeId.replaces(version(0, 9), version(0, 8)));
+        assert!(!TieBreak::NodeId.replaces(version(0, 9), version(1, 1)));
+        assert!(!TieBreak::KeepExisting.replaces(version(1, 1), version(0, 9)));
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{Config, Patience};
+use crate::config::{Config, RetryPolicy};
 use crate::history::{Failure, History};
 use crate::id::NodeId;
 use crate::metrics::Leadership;
@@ -45,7 +45,7 @@ impl Strayed {
             }
         }
         let ((asked, leader), _) = by_nodes.iter().max_by_key(|(_, count)| **count)?;
-        let keeps = config.workload.as_ref().is_some_and(|load| Patience::stays(&load.patience));
+        let keeps = config.workload.as_ref().is_some_and(|load| RetryPolicy::stays(&load.retry));
         Some(Self { count: by_nodes.values().sum(), asked: *asked, leader: *leader, keeps })
     }
 }

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::config::Names;
+use crate::names::Names;
 use crate::report::pictures::Drawn;
 use crate::report::{Report, history, json, nodes};
 use crate::run::RunResult;

@@ -34,11 +34,11 @@ use std::io;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::config::Names;
 use crate::history::{
     ContestedWrite, Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status, Writers,
 };
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
+use crate::names::Names;
 
 /// The most of a history that is held as text before it is written.
 const CHUNK: usize = 64 * 1024;
@@ -422,7 +422,7 @@ mod tests {
         let (config, _) = sample::run();
         let mut history = History::with_capacity(2);
         for leader in [Some(NodeId(0)), None] {
-            let get = crate::config::Operation::Get { key: KeyId(0), quorum: None };
+            let get = crate::operation::Operation::Get { key: KeyId(0), quorum: None };
             let at = crate::time::Time::ZERO;
             let op = history.invoke(at, at, Process::first(ClientId(0)), get);
             history.complete(op, at, Status::Ok, |entry| entry.leader = leader);

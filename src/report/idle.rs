@@ -2,17 +2,17 @@
 
 use crate::config::{Config, DiskFault, FaultAction, HealWhat, Target};
 use crate::id::NodeId;
-use crate::metrics::Strike;
+use crate::metrics::Impact;
 use crate::report::layout::moment;
 
 /// A line for each of the strikes that hit nobody, in order of time.
-pub(super) fn idle_faults(config: &Config, strikes: &[Strike]) -> Vec<String> {
-    let line = |strike: &Strike| {
-        let name = config.names.fault(strike.fault);
-        let fault = config.faults.iter().find(|fault| fault.id == strike.fault)?;
-        Some(format!("{name} hits nobody at {}: {}", moment(strike.at), why(&fault.action, config)))
+pub(super) fn idle_faults(config: &Config, impacts: &[Impact]) -> Vec<String> {
+    let line = |impact: &Impact| {
+        let name = config.names.fault(impact.fault);
+        let fault = config.faults.iter().find(|fault| fault.id == impact.fault)?;
+        Some(format!("{name} hits nobody at {}: {}", moment(impact.at), why(&fault.action, config)))
     };
-    strikes.iter().filter(|strike| strike.hits_nobody).filter_map(line).collect()
+    impacts.iter().filter(|impact| impact.hits_nobody).filter_map(line).collect()
 }
 
 fn why(action: &FaultAction, config: &Config) -> String {

@@ -233,7 +233,7 @@ impl Report {
             faults: result.history.nemesis().iter().map(fault).collect(),
             never: never_started(config, &result.history),
             last_write: result.last_write,
-            warnings: idle::idle_faults(config, &result.strikes),
+            warnings: idle::idle_faults(config, &result.impacts),
             settlement: result.settlement.clone(),
             expectations: result.expectations.clone(),
         };

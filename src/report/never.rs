@@ -1,6 +1,6 @@
 //! Faults that never started, and why: those whose moment did not come.
 
-use crate::config::{Config, Milestone, Moment, Start};
+use crate::config::{Config, Occurrence, Start, Trigger};
 use crate::history::History;
 use crate::id::NodeId;
 use crate::report::layout::moment as time;
@@ -19,36 +19,36 @@ pub struct NeverStarted {
 pub(super) fn never_started(config: &Config, history: &History) -> Vec<NeverStarted> {
     let waiting = config.faults.iter().filter_map(|fault| match fault.start {
         Start::At(_) => None,
-        Start::When(moment) => Some((fault.id, moment)),
+        Start::When(trigger) => Some((fault.id, trigger)),
     });
     let started = |id| history.nemesis().iter().any(|act| act.starts && act.fault == Some(id));
-    let never = waiting.filter(|(id, _)| !started(*id)).map(|(id, moment)| NeverStarted {
+    let never = waiting.filter(|(id, _)| !started(*id)).map(|(id, trigger)| NeverStarted {
         fault: config.names.fault(id).to_owned(),
-        why: why(&moment, config),
+        why: why(&trigger, config),
     });
     never.collect()
 }
 
-fn why(moment: &Moment, config: &Config) -> String {
-    let who = moment.node.as_ref().map_or_else(|| "the nodes".to_owned(), NodeId::to_string);
-    let some = |did: &str, what: &str| match moment.nth {
+fn why(trigger: &Trigger, config: &Config) -> String {
+    let who = trigger.node.as_ref().map_or_else(|| "the nodes".to_owned(), NodeId::to_string);
+    let some = |did: &str, what: &str| match trigger.nth {
         0 | 1 => format!("{who} {did} no {what}"),
         nth => format!("{who} {did} fewer than {nth} {what}s"),
     };
-    let often = |did: &str| match moment.nth {
+    let often = |did: &str| match trigger.nth {
         0 | 1 => format!("{who} never {did}"),
         nth => format!("{who} {did} fewer than {nth} times"),
     };
-    let missed = match moment.what {
-        Milestone::Elected => often("began to lead"),
-        Milestone::Appends => some("appended", "record"),
-        Milestone::Persists => some("persisted", "record"),
-        Milestone::Acknowledges => some("acknowledged", "write"),
-        Milestone::Receives(None) => some("received", "message"),
-        Milestone::Receives(Some(_)) => some("received", "such message"),
-        Milestone::Restarts => often("started again"),
+    let missed = match trigger.what {
+        Occurrence::Elected => often("began to lead"),
+        Occurrence::Appends => some("appended", "record"),
+        Occurrence::Persists => some("persisted", "record"),
+        Occurrence::Acknowledges => some("acknowledged", "write"),
+        Occurrence::Receives(None) => some("received", "message"),
+        Occurrence::Receives(Some(_)) => some("received", "such message"),
+        Occurrence::Restarts => often("started again"),
     };
     // A moment that came later would have had its fault after the end.
-    let last = config.duration.nanos().saturating_sub(moment.after.nanos());
+    let last = config.duration.nanos().saturating_sub(trigger.after.nanos());
     format!("{missed} by {}", time(Time::from_nanos(last)))
 }

@@ -12,9 +12,9 @@
 
 use serde_json::{Value, json};
 
-use crate::config::Names;
 use crate::history::{History, Writers};
 use crate::id::{KeyId, NodeId, Value as Element, Version};
+use crate::names::Names;
 use crate::protocol::{NodeSnapshot, Stored};
 use crate::time::Time;
 
@@ -93,9 +93,9 @@ const fn health(node: &NodeSnapshot) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Operation;
     use crate::history::Process;
     use crate::id::{ClientId, Term, Value as Stamp};
+    use crate::operation::Operation;
     use crate::protocol::Role;
 
     #[test]

@@ -2,13 +2,15 @@
 
 use crate::check::{CheckReport, Verdict, Witness};
 use crate::config::{
-    Bounds, Clock, Cluster, Config, Disk, Expect, ExpectedVerdict, Link, LinkOrder, Names, Network,
-    Operation, Ties,
+    Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, ExpectedVerdict, Link, LinkOrder,
+    Network,
 };
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Process, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Term, Value, Version};
 use crate::metrics::{LastWrite, Leadership, MessageCounts, Settlement, Unserved};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Befallen, Hazard, Hazards, Incident, Incidents, Promise, Property};
 use crate::rng::Probability;
 use crate::run::{Expectation, RunResult, RunVerdict};
@@ -32,7 +34,7 @@ pub(crate) fn config() -> Config {
         seed: 1,
         duration: Span::from_secs(30),
         settle: Span::from_secs(30),
-        ties: Ties::Causal,
+        ties: EventOrder::Causal,
         names: Names {
             keys: texts(&["city"]),
             values: texts(&["Raleigh"]),
@@ -93,7 +95,7 @@ pub(crate) fn run() -> (Config, RunResult) {
         },
         mechanisms: Vec::new(),
         recoveries: Vec::new(),
-        strikes: Vec::new(),
+        impacts: Vec::new(),
         incidents: Incidents::NONE,
         leaderships: vec![
             Leadership {

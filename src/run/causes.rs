@@ -68,7 +68,7 @@ pub(super) fn tell<P: Protocol>(
     let seen = losses::follow::<P>(config, settings, (seed, options.queue), &followed.writes);
     let lost = followed.writes[..followed.lost].iter().zip(&seen);
     let causes: Vec<Cause> =
-        lost.map(|(write, sightings)| write.cause(sightings, finished)).collect();
+        lost.map(|(write, write_events)| write.cause(write_events, finished)).collect();
     let mut mechanisms = Vec::new();
     for report in checks {
         let question = followed.questions.iter().find(|one| one.property == report.property);
@@ -87,21 +87,21 @@ pub(super) fn tell<P: Protocol>(
                 }
             }
             (property, Some(question)) => {
-                let sightings = &seen[question.write];
+                let write_events = &seen[question.write];
                 let write = &followed.writes[question.write];
                 if property == Property::Convergence {
-                    witness.summary += &fate::of_write(sightings, config);
+                    witness.summary += &fate::of_write(write_events, config);
                 }
                 let how = match question.asked {
-                    Asked::MissedBy(read) => missed(config, finished, write, (sightings, read))
+                    Asked::MissedBy(read) => missed(config, finished, write, (write_events, read))
                         .map(|missed| {
                             witness.summary += &format!(". {}", missed.text);
                             missed.mechanism
                         }),
-                    Asked::Lost => told(write.cause(sightings, finished).mechanism),
-                    Asked::LackedBy(node) => lacking(sightings, write.subject(finished), node),
+                    Asked::Lost => told(write.cause(write_events, finished).mechanism),
+                    Asked::LackedBy(node) => lacking(write_events, write.subject(finished), node),
                     Asked::CameBack => {
-                        told(came_back(sightings, write.cause(sightings, finished).mechanism))
+                        told(came_back(write_events, write.cause(write_events, finished).mechanism))
                     }
                 };
                 mechanisms.extend(how.map(|how| (property, how)));

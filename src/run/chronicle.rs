@@ -7,10 +7,10 @@ use crate::id::{NodeId, Term};
 use crate::protocol::{Protocol, Role};
 use crate::sim::event::Event;
 use crate::sim::queue::CalendarQueue;
-use crate::sim::{Flights, Notes, Simulation};
+use crate::sim::{Notes, Simulation, Transmissions};
 use crate::time::Time;
 
-pub use crate::sim::{End, Flight, Happening, HappeningKind, Landing};
+pub use crate::sim::{Delivery, End, NodeEvent, NodeEventKind, Transmission};
 pub use lag::{Lag, lags};
 
 mod lag;
@@ -48,9 +48,9 @@ pub struct Chronicle {
     /// When the run ended, in virtual time.
     pub ended_at: Time,
     /// What happened on every node, in event order.
-    pub happenings: Vec<Happening>,
+    pub node_events: Vec<NodeEvent>,
     /// The messages that were asked for, in the order of sending.
-    pub flights: Vec<Flight>,
+    pub transmissions: Vec<Transmission>,
 }
 
 /// Runs the scenario under `seed` and notes what happens on every node and, where a window is asked for, every message
@@ -63,22 +63,22 @@ pub fn chronicle<P: Protocol>(
     window: Option<Window>,
 ) -> Chronicle {
     let notes = Notes { record: true, ..Notes::default() };
-    let (finished, flights) = match window {
+    let (finished, transmissions) = match window {
         None => {
             type Queue<P> = CalendarQueue<Event<P>>;
             (Simulation::<P, Queue<P>>::new(config, settings, seed, notes).run(), Vec::new())
         }
         Some(window) => {
-            type Queue<P> = Flights<CalendarQueue<Event<P>>>;
+            type Queue<P> = Transmissions<CalendarQueue<Event<P>>>;
             Simulation::<P, Queue<P>>::new(config, settings, seed, notes)
-                .run_noting_flights((window.from, window.until))
+                .run_noting_transmissions((window.from, window.until))
         }
     };
     Chronicle {
         digest: Some(finished.digest),
         ended_at: finished.ended_at,
-        happenings: finished.happenings,
-        flights,
+        node_events: finished.node_events,
+        transmissions,
     }
 }
 
@@ -113,7 +113,7 @@ impl Chronicle {
     #[must_use]
     pub fn spells(&self, nodes: u16) -> Vec<Spell> {
         let of_node = |node| {
-            let mine = self.happenings.iter().filter(move |happening| happening.node == node);
+            let mine = self.node_events.iter().filter(move |node_event| node_event.node == node);
             lives(node, mine, self.ended_at)
         };
         NodeId::all(nodes).flat_map(of_node).collect()
@@ -122,19 +122,19 @@ impl Chronicle {
     /// The nodes whose process died, or was paused, at `at`, and when the last of them went on.
     fn stopped(&self, at: Time) -> (Vec<NodeId>, Time) {
         let stops =
-            |what: &HappeningKind| matches!(what, HappeningKind::Down | HappeningKind::Paused);
-        let stopped = self.happenings.iter().filter(|happening| happening.at == at);
+            |what: &NodeEventKind| matches!(what, NodeEventKind::Down | NodeEventKind::Paused);
+        let stopped = self.node_events.iter().filter(|node_event| node_event.at == at);
         let mut nodes: Vec<NodeId> =
-            stopped.filter(|happening| stops(&happening.what)).map(|stop| stop.node).collect();
+            stopped.filter(|node_event| stops(&node_event.what)).map(|stop| stop.node).collect();
         nodes.sort_unstable();
         nodes.dedup();
         let goes_on = |node: &NodeId| {
-            let is_end = |happening: &&Happening| {
+            let is_end = |node_event: &&NodeEvent| {
                 let goes_on =
-                    matches!(happening.what, HappeningKind::Up(_) | HappeningKind::Resumed);
-                goes_on && happening.node == *node && happening.at > at
+                    matches!(node_event.what, NodeEventKind::Up(_) | NodeEventKind::Resumed);
+                goes_on && node_event.node == *node && node_event.at > at
             };
-            self.happenings.iter().find(is_end).map_or(self.ended_at, |happening| happening.at)
+            self.node_events.iter().find(is_end).map_or(self.ended_at, |node_event| node_event.at)
         };
         let until = nodes.iter().map(goes_on).max().unwrap_or(at);
         (nodes, until)
@@ -144,7 +144,7 @@ impl Chronicle {
 /// The life of one node.
 fn lives<'a>(
     node: NodeId,
-    happenings: impl Iterator<Item = &'a Happening>,
+    node_events: impl Iterator<Item = &'a NodeEvent>,
     ended_at: Time,
 ) -> Vec<Spell> {
     let mut spells: Vec<Spell> = Vec::new();
@@ -156,16 +156,16 @@ fn lives<'a>(
         }
         *now = (at, life);
     };
-    for Happening { at, what, .. } in happenings {
+    for NodeEvent { at, what, .. } in node_events {
         match what {
-            HappeningKind::Role { role: Role::Leader, term } => role = Life::Leads(*term),
-            HappeningKind::Role { role: Role::Candidate, .. } => role = Life::Candidate,
-            HappeningKind::Role { role: Role::Follower, .. } => role = Life::Follows,
-            HappeningKind::Down => (up, paused, role) = (false, false, Life::Follows),
-            HappeningKind::Up(_) => up = true,
-            HappeningKind::Paused => paused = true,
-            HappeningKind::Resumed => paused = false,
-            HappeningKind::Applied { .. } | HappeningKind::Discarded { .. } => continue,
+            NodeEventKind::Role { role: Role::Leader, term } => role = Life::Leads(*term),
+            NodeEventKind::Role { role: Role::Candidate, .. } => role = Life::Candidate,
+            NodeEventKind::Role { role: Role::Follower, .. } => role = Life::Follows,
+            NodeEventKind::Down => (up, paused, role) = (false, false, Life::Follows),
+            NodeEventKind::Up(_) => up = true,
+            NodeEventKind::Paused => paused = true,
+            NodeEventKind::Resumed => paused = false,
+            NodeEventKind::Applied { .. } | NodeEventKind::Discarded { .. } => continue,
         }
         let life = match (up, paused) {
             (false, _) => Life::Down,

@@ -2,10 +2,11 @@
 
 use crate::check::{CheckReport, Demand};
 use crate::config::{
-    Answer, Config, ExpectedState, ExpectedStatus, ExpectedValue, Names, ScriptedOperation,
+    Answer, Config, ExpectedState, ExpectedStatus, ExpectedValue, ScriptedOperation,
 };
 use crate::history::{Entry, Function, History, Item, Status};
 use crate::id::{OpId, Value};
+use crate::names::Names;
 use crate::protocol::NodeSnapshot;
 use crate::sim::Finished;
 

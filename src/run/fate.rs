@@ -5,41 +5,43 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::id::NodeId;
 use crate::protocol::Observation;
-use crate::sim::{Sighting, SightingKind};
+use crate::sim::{WriteEvent, WriteEventKind};
 
 /// Where the write was last seen, in sentences to follow a witness: `n1 held it until it crashed at 3.1 s; it
 /// never reached n2, n3.`
-pub(super) fn of_write(sightings: &[Sighting], config: &Config) -> String {
+pub(super) fn of_write(write_events: &[WriteEvent], config: &Config) -> String {
     let mut fates: BTreeMap<NodeId, Fate> = BTreeMap::new();
-    for sighting in sightings {
-        let fate = fates.entry(sighting.node).or_default();
-        let at = format!("{} s", sighting.at);
-        match sighting.what {
-            SightingKind::Observed(Observation::Apply { .. }) => fate.held_since = Some(at),
-            SightingKind::Observed(Observation::Discard { reason, .. })
-            | SightingKind::Uncovered { reason } => {
+    for event in write_events {
+        let fate = fates.entry(event.node).or_default();
+        let at = format!("{} s", event.at);
+        match event.what {
+            WriteEventKind::Observed(Observation::Apply { .. }) => fate.held_since = Some(at),
+            WriteEventKind::Observed(Observation::Discard { reason, .. })
+            | WriteEventKind::Uncovered { reason } => {
                 let (held, why) = (fate.held_since.take().is_some(), reason.phrase());
                 let verb = if held { "held it until it dropped it" } else { "dropped it" };
                 fate.ended = Some(format!("{verb} at {at} ({why})"));
             }
-            SightingKind::Crashed(_) if fate.held_since.is_some() => {
+            WriteEventKind::Crashed(_) if fate.held_since.is_some() => {
                 fate.held_before = fate.held_since.take();
                 fate.ended = Some(format!("held it until it crashed at {at}"));
             }
             // Its log still had it.
-            SightingKind::Started { has_it: true, .. } => fate.held_since = fate.held_before.take(),
-            SightingKind::Crashed(_)
-            | SightingKind::PowerCut { .. }
-            | SightingKind::DiskReplaced
-            | SightingKind::Started { has_it: false, .. }
-            | SightingKind::Superseded { .. }
-            | SightingKind::Sent { .. }
-            | SightingKind::Delivered { .. }
-            | SightingKind::Undelivered { .. }
-            | SightingKind::Answered { .. }
-            | SightingKind::Replied { .. }
-            | SightingKind::Heard { .. }
-            | SightingKind::Observed(_) => {}
+            WriteEventKind::Started { has_it: true, .. } => {
+                fate.held_since = fate.held_before.take()
+            }
+            WriteEventKind::Crashed(_)
+            | WriteEventKind::PowerCut { .. }
+            | WriteEventKind::DiskReplaced
+            | WriteEventKind::Started { has_it: false, .. }
+            | WriteEventKind::Superseded { .. }
+            | WriteEventKind::Sent { .. }
+            | WriteEventKind::Delivered { .. }
+            | WriteEventKind::Undelivered { .. }
+            | WriteEventKind::Answered { .. }
+            | WriteEventKind::Replied { .. }
+            | WriteEventKind::Heard { .. }
+            | WriteEventKind::Observed(_) => {}
         }
     }
     let mut parts = Vec::new();

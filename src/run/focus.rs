@@ -11,7 +11,7 @@ use crate::property::Property;
 use crate::protocol::Stored;
 use crate::time::{Span, Time};
 
-use super::chronicle::{Chronicle, FaultSpan, Happening, HappeningKind, Window};
+use super::chronicle::{Chronicle, FaultSpan, NodeEvent, NodeEventKind, Window};
 use super::{RunResult, losses};
 
 /// So many operations are shown of a run in which nothing goes wrong.
@@ -192,7 +192,7 @@ impl Looker<'_> {
         };
         let mut newest: BTreeMap<NodeId, Vec<(KeyId, Stored)>> = BTreeMap::new();
         let mut vanished = None;
-        for Happening { at, node, what } in &self.chronicle.happenings {
+        for NodeEvent { at, node, what } in &self.chronicle.node_events {
             let held = newest.entry(*node).or_default();
             let showed = held.last().is_some_and(is_it);
             take(held, what, key);
@@ -205,28 +205,28 @@ impl Looker<'_> {
 }
 
 /// What a node holds of a key, lowest version first, after something happened on it.
-fn take(held: &mut Vec<(KeyId, Stored)>, what: &HappeningKind, key: Option<KeyId>) {
+fn take(held: &mut Vec<(KeyId, Stored)>, what: &NodeEventKind, key: Option<KeyId>) {
     let of_key = |other: KeyId| key.is_none_or(|key| key == other);
     match what {
-        HappeningKind::Applied { key, stored } if of_key(*key) => {
+        NodeEventKind::Applied { key, stored } if of_key(*key) => {
             // The later of two writes of one version stands after the other.
             held.retain(|other| *other != (*key, *stored));
             let place = held.partition_point(|(_, other)| other.version <= stored.version);
             held.insert(place, (*key, *stored));
         }
-        HappeningKind::Discarded { key, stored, .. } if of_key(*key) => {
+        NodeEventKind::Discarded { key, stored, .. } if of_key(*key) => {
             held.retain(|other| *other != (*key, *stored));
         }
-        HappeningKind::Down => held.clear(),
-        HappeningKind::Up(data) => {
+        NodeEventKind::Down => held.clear(),
+        NodeEventKind::Up(data) => {
             held.extend(data.iter().filter(|(key, _)| of_key(*key)));
             held.sort_by_key(|(_, stored)| stored.version);
         }
-        HappeningKind::Applied { .. }
-        | HappeningKind::Discarded { .. }
-        | HappeningKind::Role { .. }
-        | HappeningKind::Paused
-        | HappeningKind::Resumed => {}
+        NodeEventKind::Applied { .. }
+        | NodeEventKind::Discarded { .. }
+        | NodeEventKind::Role { .. }
+        | NodeEventKind::Paused
+        | NodeEventKind::Resumed => {}
     }
 }
 

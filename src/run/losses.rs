@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::history::{Function, History};
 use crate::id::{KeyId, OpId, Version};
 use crate::protocol::Protocol;
-use crate::sim::{Finished, Notes, Sighting, Target, TargetEffect};
+use crate::sim::{Finished, Notes, Target, TargetEffect, WriteEvent};
 
 use super::mechanism::{Cause, Mechanism, Subject, classify};
 use super::{QueueKind, simulate};
@@ -45,8 +45,8 @@ impl Written {
     }
 
     /// How it was lost, given what was seen of it.
-    pub(super) fn cause(&self, sightings: &[Sighting], run: &Finished) -> Cause {
-        classify(sightings, self.subject(run))
+    pub(super) fn cause(&self, write_events: &[WriteEvent], run: &Finished) -> Cause {
+        classify(write_events, self.subject(run))
     }
 }
 
@@ -92,12 +92,12 @@ pub(super) fn follow<P: Protocol>(
     settings: &P::Config,
     (seed, queue): (u64, QueueKind),
     writes: &[Written],
-) -> Vec<Vec<Sighting>> {
+) -> Vec<Vec<WriteEvent>> {
     let watched = writes.iter().map(|write| write.target.clone()).collect();
     let notes = Notes { watched, ..Notes::default() };
     let mut by_write = vec![Vec::new(); writes.len()];
-    for sighting in simulate::<P>(config, settings, seed, queue, notes).sightings {
-        by_write[sighting.write as usize].push(sighting);
+    for event in simulate::<P>(config, settings, seed, queue, notes).write_events {
+        by_write[event.write as usize].push(event);
     }
     by_write
 }

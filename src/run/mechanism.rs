@@ -32,8 +32,8 @@ pub(super) use missed::missed;
 use crate::check;
 use crate::id::{KeyId, NodeId};
 use crate::metrics::Leadership;
-use crate::protocol::{Cargo, DiscardReason, NodeSnapshot, Observation, Stored};
-use crate::sim::{Crash, Sighting, SightingKind, Target};
+use crate::protocol::{DiscardReason, NodeSnapshot, Observation, Relation, Stored};
+use crate::sim::{Crash, Target, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
 /// How a write was lost.
@@ -258,10 +258,10 @@ struct Copies {
 }
 
 /// Names the mechanism by which the write of these sightings was lost.
-pub(super) fn classify(sightings: &[Sighting], subject: Subject<'_>) -> Cause {
+pub(super) fn classify(write_events: &[WriteEvent], subject: Subject<'_>) -> Cause {
     let mut copies = Copies::default();
-    for sighting in sightings {
-        copies.see(sighting, subject);
+    for event in write_events {
+        copies.see(event, subject);
     }
     if let Some(cause) = copies.beaten(subject) {
         return cause;
@@ -293,19 +293,19 @@ pub(super) fn classify(sightings: &[Sighting], subject: Subject<'_>) -> Cause {
 /// How `node` came to lack the write of these sightings; nothing where it has the write, or got it and the sightings do
 /// not tell what became of it.
 pub(super) fn lacking(
-    sightings: &[Sighting],
+    write_events: &[WriteEvent],
     subject: Subject<'_>,
     node: NodeId,
 ) -> Option<Mechanism> {
     let mut copies = Copies::default();
     let mut arrived = false;
     let mut refused = None;
-    let here = |sighting: &&Sighting| sighting.node == node;
-    for sighting in sightings.iter().filter(here) {
-        copies.see(sighting, subject);
-        match sighting.what {
-            SightingKind::Delivered { cargo: Cargo::Write, .. } => arrived = true,
-            SightingKind::Observed(Observation::Discard { reason, .. }) => {
+    let here = |event: &&WriteEvent| event.node == node;
+    for event in write_events.iter().filter(here) {
+        copies.see(event, subject);
+        match event.what {
+            WriteEventKind::Delivered { relation: Relation::Write, .. } => arrived = true,
+            WriteEventKind::Observed(Observation::Discard { reason, .. }) => {
                 refused = Some(of_discard(reason));
             }
             _ => {}
@@ -320,25 +320,25 @@ pub(super) fn lacking(
 
 /// How what a removal had removed came back, given how the removal itself was lost: a tombstone that was purged
 /// anywhere is the reason, for with it the older write would have lost.
-pub(super) fn came_back(sightings: &[Sighting], lost: Mechanism) -> Mechanism {
-    let purges = |sighting: &Sighting| {
+pub(super) fn came_back(write_events: &[WriteEvent], lost: Mechanism) -> Mechanism {
+    let purges = |event: &WriteEvent| {
         let reason = DiscardReason::Purged;
-        matches!(sighting.what, SightingKind::Observed(Observation::Discard { reason: r, .. }) if r == reason)
+        matches!(event.what, WriteEventKind::Observed(Observation::Discard { reason: r, .. }) if r == reason)
     };
-    if sightings.iter().any(purges) { Mechanism::TombstonePurged } else { lost }
+    if write_events.iter().any(purges) { Mechanism::TombstonePurged } else { lost }
 }
 
 impl Copies {
-    fn see(&mut self, sighting: &Sighting, subject: Subject<'_>) {
-        let Sighting { at, node, from, what, .. } = *sighting;
+    fn see(&mut self, event: &WriteEvent, subject: Subject<'_>) {
+        let WriteEvent { at, node, from, what, .. } = *event;
         let copied = self.by_node.get(&node).copied();
         let now = match what {
-            SightingKind::Observed(Observation::Accept { .. }) => {
+            WriteEventKind::Observed(Observation::Accept { .. }) => {
                 self.acceptor.get_or_insert(node);
                 Copied::Has
             }
-            SightingKind::Observed(Observation::Apply { .. }) => Copied::Has,
-            SightingKind::Observed(Observation::Discard { reason, .. }) => {
+            WriteEventKind::Observed(Observation::Apply { .. }) => Copied::Has,
+            WriteEventKind::Observed(Observation::Discard { reason, .. }) => {
                 let how = of_discard(reason);
                 if copied.is_none() {
                     self.refused = Some((node, at, how));
@@ -346,7 +346,7 @@ impl Copies {
                 }
                 Copied::Dropped { at, how, from }
             }
-            SightingKind::Superseded { by } => {
+            WriteEventKind::Superseded { by } => {
                 if subject.write.version().is_none_or(|mine| by.version > mine) {
                     self.overtaken = Some((node, at, by));
                     return;
@@ -363,10 +363,10 @@ impl Copies {
                 };
                 Copied::Dropped { at, how, from }
             }
-            SightingKind::Uncovered { reason } => {
+            WriteEventKind::Uncovered { reason } => {
                 Copied::Dropped { at, how: of_discard(reason), from }
             }
-            SightingKind::Crashed(crash) => {
+            WriteEventKind::Crashed(crash) => {
                 // What it had dropped already no crash takes from it.
                 if matches!(copied, Some(Copied::Dropped { .. })) {
                     return;
@@ -376,18 +376,18 @@ impl Copies {
                 }
                 Copied::Down { at, crash, replaced: false }
             }
-            SightingKind::PowerCut { tail } => match copied {
+            WriteEventKind::PowerCut { tail } => match copied {
                 Some(Copied::Down { at, crash, replaced }) => {
                     let crash = Crash { tail: crash.tail || tail, ..crash };
                     Copied::Down { at, crash, replaced }
                 }
                 _ => return,
             },
-            SightingKind::DiskReplaced => match copied {
+            WriteEventKind::DiskReplaced => match copied {
                 Some(Copied::Down { at, crash, .. }) => Copied::Down { at, crash, replaced: true },
                 _ => return,
             },
-            SightingKind::Started { has_it: true, .. } => {
+            WriteEventKind::Started { has_it: true, .. } => {
                 if let (Some((_, back)), true) =
                     (self.absences.last_mut(), self.acceptor == Some(node))
                 {
@@ -395,19 +395,19 @@ impl Copies {
                 }
                 Copied::Has
             }
-            SightingKind::Started { has_it: false, up } => match copied {
+            WriteEventKind::Started { has_it: false, up } => match copied {
                 Some(Copied::Down { at, crash, replaced }) if up => {
                     Copied::Forgotten { at, crash, replaced }
                 }
                 _ => return,
             },
-            SightingKind::Observed(_)
-            | SightingKind::Sent { .. }
-            | SightingKind::Delivered { .. }
-            | SightingKind::Undelivered { .. }
-            | SightingKind::Answered { .. }
-            | SightingKind::Replied { .. }
-            | SightingKind::Heard { .. } => return,
+            WriteEventKind::Observed(_)
+            | WriteEventKind::Sent { .. }
+            | WriteEventKind::Delivered { .. }
+            | WriteEventKind::Undelivered { .. }
+            | WriteEventKind::Answered { .. }
+            | WriteEventKind::Replied { .. }
+            | WriteEventKind::Heard { .. } => return,
         };
         self.by_node.insert(node, now);
     }

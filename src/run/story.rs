@@ -8,8 +8,8 @@ use crate::config::Config;
 use crate::history::{Entry, Function, Status, Writers};
 use crate::id::{NodeId, NodeSet, OpId, Version};
 use crate::metrics::Leadership;
-use crate::protocol::{Cargo, DiscardReason, Observation, Stored};
-use crate::sim::{Finished, Passage, Sighting, SightingKind};
+use crate::protocol::{DiscardReason, Observation, Relation, Stored};
+use crate::sim::{Finished, Passage, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
 use super::losses::Written;
@@ -92,7 +92,7 @@ pub enum StepKind {
     /// A node sent it to others.
     Sent,
     /// It reached a node that was down.
-    Undelivered,
+    Stopped,
     /// A node learned that another has it.
     Confirmed,
     /// A confirmation never arrived.
@@ -124,7 +124,7 @@ impl StepKind {
             Self::Discarded => "discarded",
             Self::Superseded => "superseded",
             Self::Sent => "sent",
-            Self::Undelivered => "undelivered",
+            Self::Stopped => "undelivered",
             Self::Confirmed => "confirmed",
             Self::ConfirmationLost => "confirmation-lost",
             Self::Completed => "completed",
@@ -143,11 +143,11 @@ pub(super) fn tell(
     config: &Config,
     run: &Finished,
     write: &Written,
-    sightings: &[Sighting],
+    write_events: &[WriteEvent],
     gone: Option<(Fate, Cause)>,
 ) -> Story {
     let entry = run.history.entry(write.op);
-    let mut teller = Teller {
+    let mut narrator = Narrator {
         config,
         run,
         write,
@@ -160,8 +160,8 @@ pub(super) fn tell(
         left_out: 0,
     };
     let is_acceptance =
-        |s: &&Sighting| matches!(s.what, SightingKind::Observed(Observation::Accept { .. }));
-    let acceptor = sightings.iter().find(is_acceptance).map(|sighting| sighting.node);
+        |s: &&WriteEvent| matches!(s.what, WriteEventKind::Observed(Observation::Accept { .. }));
+    let acceptor = write_events.iter().find(is_acceptance).map(|event| event.node);
     // Who led already, beside the node that accepts it.
     let led_then = |led: &&Leadership| {
         let goes_on = led.until.is_none_or(|until| until > entry.invoked_at);
@@ -169,42 +169,41 @@ pub(super) fn tell(
     };
     for led in run.leaderships.iter().filter(led_then) {
         let text = format!("leads in term {}", led.term);
-        teller.step(led.from, &led.node, StepKind::Leads, text);
+        narrator.step(led.from, &led.node, StepKind::Leads, text);
     }
     let client = config.names.client(entry.client);
     let text = format!("asks to {}", words::call(&config.names, entry));
-    teller.step(entry.invoked_at, &client, StepKind::Invoked, text);
+    narrator.step(entry.invoked_at, &client, StepKind::Invoked, text);
     let mut answered = (entry.status != Status::Pending).then_some(entry.completed_at);
     let mut leaders = run.leaderships.iter().filter(|led| led.from > entry.invoked_at).peekable();
-    let ended =
-        sightings.iter().rev().find(|sighting| is_end(sighting)).map(|sighting| sighting.at);
-    for group in sightings.chunk_by(|a, b| a.at == b.at) {
-        teller.before(group[0].at, &mut answered, &mut leaders, (entry, ended));
-        teller.instant(group);
+    let ended = write_events.iter().rev().find(|event| is_end(event)).map(|event| event.at);
+    for group in write_events.chunk_by(|a, b| a.at == b.at) {
+        narrator.before(group[0].at, &mut answered, &mut leaders, (entry, ended));
+        narrator.instant(group);
     }
-    teller.before(Time::MAX, &mut answered, &mut leaders, (entry, ended));
-    teller.end(gone);
-    teller.finish(entry, gone)
+    narrator.before(Time::MAX, &mut answered, &mut leaders, (entry, ended));
+    narrator.end(gone);
+    narrator.finish(entry, gone)
 }
 
 /// Whether a copy ends here.
-const fn is_end(sighting: &Sighting) -> bool {
+const fn is_end(event: &WriteEvent) -> bool {
     matches!(
-        sighting.what,
-        SightingKind::Observed(Observation::Discard { .. })
-            | SightingKind::Uncovered { .. }
-            | SightingKind::Superseded { .. }
-            | SightingKind::Crashed(_)
-            | SightingKind::PowerCut { .. }
-            | SightingKind::DiskReplaced
-            | SightingKind::Started { .. }
+        event.what,
+        WriteEventKind::Observed(Observation::Discard { .. })
+            | WriteEventKind::Uncovered { .. }
+            | WriteEventKind::Superseded { .. }
+            | WriteEventKind::Crashed(_)
+            | WriteEventKind::PowerCut { .. }
+            | WriteEventKind::DiskReplaced
+            | WriteEventKind::Started { .. }
     )
 }
 
 /// What tells two messages about a write apart.
-type Leg = (NodeId, NodeId, Cargo);
+type Leg = (NodeId, NodeId, Relation);
 
-struct Teller<'a> {
+struct Narrator<'a> {
     config: &'a Config,
     run: &'a Finished,
     write: &'a Written,
@@ -221,7 +220,7 @@ struct Teller<'a> {
     left_out: u64,
 }
 
-impl Teller<'_> {
+impl Narrator<'_> {
     /// Adds a step, to one of others that do the same at the same time if there is one.
     fn step(&mut self, at: Time, who: &impl ToString, kind: StepKind, text: String) {
         let same = |step: &&mut Step| step.at == at && step.kind == kind && step.text == text;
@@ -264,20 +263,20 @@ impl Teller<'_> {
     }
 
     /// Everything seen at one instant.
-    fn instant(&mut self, group: &[Sighting]) {
+    fn instant(&mut self, group: &[WriteEvent]) {
         let mut sends: BTreeMap<NodeId, Vec<(NodeId, Passage)>> = BTreeMap::new();
         let mut confirmed: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
-        for (place, sighting) in group.iter().enumerate() {
-            match sighting.what {
-                SightingKind::Sent { to, cargo, passage } => {
-                    self.sent((sighting.node, to, cargo), passage, sighting.at, &mut sends);
+        for (place, event) in group.iter().enumerate() {
+            match event.what {
+                WriteEventKind::Sent { to, relation, passage } => {
+                    self.sent((event.node, to, relation), passage, event.at, &mut sends);
                 }
-                SightingKind::Delivered { from, cargo: Cargo::Confirmation } => {
-                    if self.once(StepKind::Confirmed, sighting.node, from) {
-                        confirmed.entry(sighting.node).or_default().push(from);
+                WriteEventKind::Delivered { from, relation: Relation::Confirmation } => {
+                    if self.once(StepKind::Confirmed, event.node, from) {
+                        confirmed.entry(event.node).or_default().push(from);
                     }
                 }
-                _ => self.seen(sighting, group.split_at(place)),
+                _ => self.seen(event, group.split_at(place)),
             }
         }
         let at = group[0].at;
@@ -299,16 +298,16 @@ impl Teller<'_> {
         at: Time,
         sends: &mut BTreeMap<NodeId, Vec<(NodeId, Passage)>>,
     ) {
-        let (from, to, cargo) = leg;
+        let (from, to, relation) = leg;
         if self.passages.insert(leg, passage) == Some(passage) {
             self.left_out += 1;
             return;
         }
-        match (cargo, passage) {
-            (Cargo::Write, _) => sends.entry(from).or_default().push((to, passage)),
+        match (relation, passage) {
+            (Relation::Write, _) => sends.entry(from).or_default().push((to, passage)),
             // That it arrives is what is told.
-            (Cargo::Confirmation, Passage::Travels | Passage::Held(_)) => {}
-            (Cargo::Confirmation, Passage::Lost | Passage::Blocked(_)) => {
+            (Relation::Confirmation, Passage::Travels | Passage::Held(_)) => {}
+            (Relation::Confirmation, Passage::Lost | Passage::Blocked(_)) => {
                 let how = passage.text(self.config);
                 let text = format!("confirms it to {to}, {how}");
                 self.step(at, &from, StepKind::ConfirmationLost, text);
@@ -336,20 +335,20 @@ impl Teller<'_> {
 
     /// Something seen that is no message on its way; besides it, what was seen at this instant
     /// `before` and from it on.
-    fn seen(&mut self, sighting: &Sighting, (before, on): (&[Sighting], &[Sighting])) {
-        let Sighting { at, node, what, .. } = *sighting;
+    fn seen(&mut self, event: &WriteEvent, (before, on): (&[WriteEvent], &[WriteEvent])) {
+        let WriteEvent { at, node, what, .. } = *event;
         let (kind, text) = match what {
-            SightingKind::Observed(Observation::Accept { version, .. }) => {
+            WriteEventKind::Observed(Observation::Accept { version, .. }) => {
                 self.held.insert(node);
                 let term = self.term(node, at);
                 let text = format!("accepts it{term}, as version {version}");
                 (StepKind::Accepted, text)
             }
-            SightingKind::Observed(Observation::Apply { .. }) => {
+            WriteEventKind::Observed(Observation::Apply { .. }) => {
                 self.held.insert(node);
-                let accepts = |other: &Sighting| {
+                let accepts = |other: &WriteEvent| {
                     let accepted =
-                        matches!(other.what, SightingKind::Observed(Observation::Accept { .. }));
+                        matches!(other.what, WriteEventKind::Observed(Observation::Accept { .. }));
                     other.node == node && accepted
                 };
                 if before.iter().any(accepts) {
@@ -357,44 +356,44 @@ impl Teller<'_> {
                 }
                 (StepKind::Applied, "takes it".to_owned())
             }
-            SightingKind::Observed(Observation::Discard { reason, .. })
-            | SightingKind::Uncovered { reason } => {
+            WriteEventKind::Observed(Observation::Discard { reason, .. })
+            | WriteEventKind::Uncovered { reason } => {
                 self.held.remove(node);
                 if !self.once(StepKind::Discarded, node, node) {
                     return;
                 }
                 let successor = before.iter().rev().find_map(|other| match other.what {
-                    SightingKind::Superseded { by } if other.node == node => Some(by),
+                    WriteEventKind::Superseded { by } if other.node == node => Some(by),
                     _ => None,
                 });
-                (StepKind::Discarded, self.discard_text(sighting, reason, successor))
+                (StepKind::Discarded, self.discard_text(event, reason, successor))
             }
-            SightingKind::Superseded { by } => {
+            WriteEventKind::Superseded { by } => {
                 let is_dropped = on.iter().any(|other| other.node == node && drops_state(other));
                 if is_dropped || !self.once(StepKind::Superseded, node, node) {
                     return;
                 }
-                (StepKind::Superseded, self.superseded_text(sighting, by))
+                (StepKind::Superseded, self.superseded_text(event, by))
             }
-            SightingKind::Undelivered { from, .. } => {
-                if !self.once(StepKind::Undelivered, node, from) {
+            WriteEventKind::Undelivered { from, .. } => {
+                if !self.once(StepKind::Stopped, node, from) {
                     return;
                 }
-                (StepKind::Undelivered, format!("is down when it comes from {from}"))
+                (StepKind::Stopped, format!("is down when it comes from {from}"))
             }
-            SightingKind::Crashed(crash) => {
+            WriteEventKind::Crashed(crash) => {
                 self.held.remove(node);
                 let kind = if crash.power { StepKind::PowerLost } else { StepKind::Crashed };
                 (kind, crash_text(crash).to_owned())
             }
-            SightingKind::PowerCut { tail } => {
+            WriteEventKind::PowerCut { tail } => {
                 let what = if tail { "; the write was not synced and goes" } else { "" };
                 (StepKind::PowerLost, format!("loses power too{what}"))
             }
-            SightingKind::DiskReplaced => {
+            WriteEventKind::DiskReplaced => {
                 (StepKind::DiskReplaced, "is given an empty disk".to_owned())
             }
-            SightingKind::Started { has_it, up } => {
+            WriteEventKind::Started { has_it, up } => {
                 if has_it {
                     self.held.insert(node);
                 }
@@ -405,24 +404,24 @@ impl Teller<'_> {
                 };
                 (StepKind::Restarted, how.to_owned())
             }
-            SightingKind::Observed(_)
-            | SightingKind::Sent { .. }
-            | SightingKind::Delivered { .. }
-            | SightingKind::Answered { .. }
-            | SightingKind::Replied { .. }
-            | SightingKind::Heard { .. } => return,
+            WriteEventKind::Observed(_)
+            | WriteEventKind::Sent { .. }
+            | WriteEventKind::Delivered { .. }
+            | WriteEventKind::Answered { .. }
+            | WriteEventKind::Replied { .. }
+            | WriteEventKind::Heard { .. } => return,
         };
         self.step(at, &node, kind, text);
     }
 
     /// What took the place of the write; where that is no later write, from whom and why.
-    fn superseded_text(&self, sighting: &Sighting, by: Stored) -> String {
+    fn superseded_text(&self, event: &WriteEvent, by: Stored) -> String {
         let other = self.other(by);
         let history = &self.run.history;
         let writer = self.writers.writer(self.write.target.key, by.value, by.version);
         let invoked_at = history.entry(self.write.op).invoked_at;
         let is_earlier = writer.is_some_and(|op| history.entry(op).invoked_at < invoked_at);
-        let from = sighting.from.map_or_else(String::new, |from| format!(", from {from},"));
+        let from = event.from.map_or_else(String::new, |from| format!(", from {from},"));
         let Stored { version, .. } = by;
         if self.write.target.version().is_some_and(|mine| version < mine) {
             format!("takes {other}{from} in its place, though it is older")
@@ -438,12 +437,12 @@ impl Teller<'_> {
     /// Why a node dropped the write, and on whose word.
     fn discard_text(
         &self,
-        sighting: &Sighting,
+        event: &WriteEvent,
         reason: DiscardReason,
         successor: Option<Stored>,
     ) -> String {
-        let leader = sighting.from.filter(|from| *from != sighting.node).map(|from| {
-            let term = self.term(from, sighting.at).replace(" in ", ", leader of ");
+        let leader = event.from.filter(|from| *from != event.node).map(|from| {
+            let term = self.term(from, event.at).replace(" in ", ", leader of ");
             format!("{from}{term}")
         });
         match (reason, leader) {
@@ -585,11 +584,11 @@ impl Teller<'_> {
 }
 
 /// Whether a node drops here what it took the full state of another for.
-const fn drops_state(sighting: &Sighting) -> bool {
+const fn drops_state(event: &WriteEvent) -> bool {
     matches!(
-        sighting.what,
-        SightingKind::Observed(Observation::Discard { reason: DiscardReason::Replaced, .. })
-            | SightingKind::Uncovered { reason: DiscardReason::Replaced }
+        event.what,
+        WriteEventKind::Observed(Observation::Discard { reason: DiscardReason::Replaced, .. })
+            | WriteEventKind::Uncovered { reason: DiscardReason::Replaced }
     )
 }
 

@@ -1,8 +1,9 @@
 //! A run with the operations of its workload written out as a script, so that single ones can be taken away.
 
-use crate::config::{Config, Operation, Pace, ScriptedOperation, Workload};
+use crate::config::{Config, Pace, ScriptedOperation, Workload};
 use crate::history::{Entry, Function, History};
 use crate::id::{ClientId, Value};
+use crate::operation::Operation;
 use crate::rng::Draws;
 use crate::sim::{operation_id, replica_asked};
 use crate::time::Time;
@@ -55,7 +56,7 @@ pub fn written_out(config: &Config, seed: u64, history: &History) -> Config {
             client: entry.client,
             operation,
             node,
-            patience: load.patience.clone(),
+            retry: load.retry.clone(),
             expect: crate::config::Answer::default(),
         });
     }

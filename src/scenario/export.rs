@@ -8,14 +8,16 @@ use super::fuzz::{self, Fuzz};
 use super::network::{encode_link, encode_link_override};
 use super::script::status_word;
 use super::units;
-use super::words::{MILESTONES, TARGETS, TIES};
+use super::words::{OCCURRENCES, TARGETS, TIES};
 use super::{ConfiguredProtocol, Scenario};
 use crate::config::{
     Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
-    ExpectedValue, Fault, FaultAction, Group, HealWhat, Milestone, Moment, Names, Operation, Pace,
-    Patience, ReadFrom, ReadQuorum, Route, ScriptedOperation, Skew, Start, Target, Workload,
+    ExpectedValue, Fault, FaultAction, Group, HealWhat, Occurrence, Pace, ReadFrom, RetryPolicy,
+    Route, ScriptedOperation, Skew, Start, Target, Trigger, Workload,
 };
 use crate::id::NodeId;
+use crate::names::Names;
+use crate::operation::{Operation, ReadQuorum};
 
 /// The scenario as one table of TOML, in the order of a file.
 pub(super) fn encode(scenario: &Scenario) -> Table {
@@ -213,15 +215,15 @@ fn workload(load: &Workload) -> Table {
     };
     set(&mut table, "read-from", read_from);
     read_quorum(&mut table, ["read-quorum", "read-repair"], load.read_quorum);
-    patience(&mut table, &load.patience);
+    retry(&mut table, &load.retry);
     table
 }
 
-fn patience(table: &mut Table, patience: &Patience) {
-    set(table, "timeout", patience.timeout.to_string());
-    set(table, "retries", i64::from(patience.retries));
-    set(table, "ask-next", patience.ask_next);
-    set(table, "backoff", encode_distribution(&patience.backoff));
+fn retry(table: &mut Table, retry: &RetryPolicy) {
+    set(table, "timeout", retry.timeout.to_string());
+    set(table, "retries", i64::from(retry.retries));
+    set(table, "ask-next", retry.ask_next);
+    set(table, "backoff", encode_distribution(&retry.backoff));
 }
 
 fn operation(scripted: &ScriptedOperation, names: &Names) -> Table {
@@ -258,7 +260,7 @@ fn operation(scripted: &ScriptedOperation, names: &Names) -> Table {
         set(&mut asked, whom, node.to_string());
     }
     set(&mut table, kind, asked);
-    patience(&mut table, &scripted.patience);
+    retry(&mut table, &scripted.retry);
     let expect = answer(&scripted.expect, names);
     if !expect.is_empty() {
         set(&mut table, "expect", expect);
@@ -325,7 +327,7 @@ fn fault(fault: &Fault, names: &Names, kinds: &[&str]) -> Table {
     let mut table = one("id", names.fault(fault.id));
     match fault.start {
         Start::At(at) => set(&mut table, "at", time(at)),
-        Start::When(moment) => set(&mut table, "when", when(&moment, kinds)),
+        Start::When(trigger) => set(&mut table, "when", when(&trigger, kinds)),
     }
     if let Some(lasts) = fault.lasts {
         set(&mut table, "for", lasts.to_string());
@@ -338,19 +340,19 @@ fn fault(fault: &Fault, names: &Names, kinds: &[&str]) -> Table {
     table
 }
 
-fn when(moment: &Moment, kinds: &[&str]) -> Table {
-    let (milestone, kind) = match moment.what {
-        Milestone::Receives(kind) => (Milestone::Receives(None), kind),
+fn when(trigger: &Trigger, kinds: &[&str]) -> Table {
+    let (occurrence, kind) = match trigger.what {
+        Occurrence::Receives(kind) => (Occurrence::Receives(None), kind),
         other => (other, None),
     };
-    let mut table = one(word_for(&MILESTONES, &milestone), i64::from(moment.nth));
+    let mut table = one(word_for(&OCCURRENCES, &occurrence), i64::from(trigger.nth));
     if let Some(kind) = kind.and_then(|kind| kinds.get(usize::from(kind))) {
         set(&mut table, "kind", *kind);
     }
-    if let Some(node) = moment.node {
+    if let Some(node) = trigger.node {
         set(&mut table, "node", node.to_string());
     }
-    set(&mut table, "after", moment.after.to_string());
+    set(&mut table, "after", trigger.after.to_string());
     table
 }
 

@@ -7,9 +7,10 @@ use super::diagnostics::{Loc, Problem};
 use super::frame::Frame;
 use super::names::{Interned, ids};
 use super::units;
-use super::words::{ACTIONS, MILESTONES, TARGETS};
+use super::words::{ACTIONS, OCCURRENCES, TARGETS};
 use crate::config::{
-    Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Milestone, Moment, Route, Start, Target,
+    Clock, DiskFault, Fault, FaultAction, Group, HealWhat, Occurrence, Route, Start, Target,
+    Trigger,
 };
 use crate::id::{FaultId, NodeId};
 use crate::time::Span;
@@ -92,7 +93,7 @@ fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<
         if key == 0 {
             scene.frame.time(value).map(Start::At)
         } else {
-            value.table(|table| moment(table, scene)).map(Start::When)
+            value.table(|table| trigger(table, scene)).map(Start::When)
         }
     });
     let lasts = table.optional("for", Element::positive_duration);
@@ -130,7 +131,7 @@ fn fault(table: &mut TableDecoder<'_>, id: FaultId, scene: Scene<'_>) -> Option<
 }
 
 /// `{ persists = 5, node = "n1", after = "2ms" }`.
-fn moment(table: &mut TableDecoder<'_>, scene: Scene<'_>) -> Option<Moment> {
+fn trigger(table: &mut TableDecoder<'_>, scene: Scene<'_>) -> Option<Trigger> {
     let node = table.optional("node", |node| node.node(scene.frame.nodes));
     let after = table.or("after", Span::ZERO, |after| {
         let span = after.duration()?;
@@ -142,15 +143,15 @@ fn moment(table: &mut TableDecoder<'_>, scene: Scene<'_>) -> Option<Moment> {
         Some(span)
     });
     let kind = table.optional("kind", |kind| message_kind(kind, scene));
-    let words = MILESTONES.map(|(word, _)| word);
+    let words = OCCURRENCES.map(|(word, _)| word);
     let found = table.exactly_one(&words, "what the fault is tied to", |index, value| {
         Some((index, value.integer_u32(1..=MOST_MILESTONES)))
     });
     let (index, nth) = found?;
-    let (word, mut what) = MILESTONES[index];
+    let (word, mut what) = OCCURRENCES[index];
     let has_kind = table.get("kind").is_some();
     match &mut what {
-        Milestone::Receives(of) => *of = kind?,
+        Occurrence::Receives(of) => *of = kind?,
         _ if has_kind => {
             let at = table.key_at("kind");
             let title = format!("`{word}` has no kind of message");
@@ -159,7 +160,7 @@ fn moment(table: &mut TableDecoder<'_>, scene: Scene<'_>) -> Option<Moment> {
         }
         _ => {}
     }
-    Some(Moment { what, node: node?, nth: nth?, after: after? })
+    Some(Trigger { what, node: node?, nth: nth?, after: after? })
 }
 
 /// A kind of message, as the protocol names it.

@@ -21,7 +21,7 @@ pub struct Fuzz {
     /// Whether whole kinds are switched off at random, case by case (Groce et al., "Swarm Testing", ISSTA 2012).
     pub swarm: bool,
     /// Whether faults may be tied to moments of the run.
-    pub moments: bool,
+    pub triggers: bool,
     /// The most by which a node's clock is off from the start, either way.
     pub clock_offset: Span,
     /// The most by which a clock jumps, either way.
@@ -207,7 +207,7 @@ impl Fuzz {
             lasts: (Span::from_millis(5).min(longest), longest),
             max_down: None,
             swarm: true,
-            moments: true,
+            triggers: true,
             clock_offset: Span::from_millis(500),
             clock_jump: Span::from_secs(1),
             clock_drift_ppb: 100_000_000,

@@ -87,7 +87,7 @@ pub trait ScenarioProtocol: Protocol {
 
     /// The lengths of time on which the protocol turns: heartbeats, timeouts, intervals. Fuzzing lets faults begin and
     /// last about as long as these, where they do the most harm.
-    fn rhythm(config: &Self::Config) -> Vec<Span> {
+    fn timescales(config: &Self::Config) -> Vec<Span> {
         let _ = config;
         Vec::new()
     }
@@ -103,7 +103,7 @@ pub struct Awaited {
     /// How many other nodes have to confirm.
     pub confirmations: u16,
     /// How long the leader waits for them.
-    pub patience: Span,
+    pub ack_timeout: Span,
 }
 
 /// A protocol with its settings, whatever its type: the one dynamic call a run.
@@ -134,7 +134,7 @@ pub trait ConfiguredProtocol: Send + Sync {
     /// What a put waits for, where that is a number of confirmations.
     fn awaited(&self, config: &Config) -> Option<Awaited>;
     /// The lengths of time on which it turns.
-    fn rhythm(&self) -> Vec<Span>;
+    fn timescales(&self) -> Vec<Span>;
     /// Its settings, as in a scenario file.
     fn encode(&self) -> toml::Table;
     /// Its settings, of the type [`Protocol::Config`].
@@ -183,8 +183,8 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
         P::awaited(&self.0, config)
     }
 
-    fn rhythm(&self) -> Vec<Span> {
-        P::rhythm(&self.0)
+    fn timescales(&self) -> Vec<Span> {
+        P::timescales(&self.0)
     }
 
     fn encode(&self) -> toml::Table {

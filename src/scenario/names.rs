@@ -6,9 +6,9 @@ use super::decode::{Element, numbered};
 use super::diagnostics::Problem;
 use super::tree::{Node, Tree};
 use super::units;
-use super::words::MILESTONES;
-use crate::config::Names;
+use super::words::OCCURRENCES;
 use crate::id::{ClientId, FaultId, KeyId, Value};
+use crate::names::Names;
 
 /// The ids of a list's tables: those given, the others by what they are. A repeated one is a mistake.
 pub(super) fn ids(list: &Element<'_>, kinds: &[&str]) -> Option<Vec<String>> {
@@ -58,11 +58,11 @@ pub(super) fn ids_of(items: &[&Node], kinds: &[&str]) -> Vec<String> {
 fn what_and_when(item: &Node, kinds: &[&str]) -> String {
     let kind = kinds.iter().find(|kind| item.get(kind).is_some()).unwrap_or(&"unknown");
     if let Some(when) = item.get("when") {
-        let milestone = MILESTONES.iter().find_map(|(word, _)| match when.get(word)?.value {
+        let occurrence = OCCURRENCES.iter().find_map(|(word, _)| match when.get(word)?.value {
             Tree::Integer(Some(nth)) => Some(format!("{kind}-{word}-{nth}")),
             _ => None,
         });
-        return milestone.unwrap_or_else(|| (*kind).to_owned());
+        return occurrence.unwrap_or_else(|| (*kind).to_owned());
     }
     match item.get("at").map(|at| &at.value) {
         Some(Tree::Text(at)) => match units::duration(at) {

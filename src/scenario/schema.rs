@@ -6,7 +6,7 @@ use super::Registry;
 use super::changes;
 use super::faults::MOST_MILESTONES;
 use super::fuzz::{Fuzz, Kind, MOST_FAULTS};
-use super::words::{ACTIONS, MILESTONES, NODES, OPERATIONS, TARGETS};
+use super::words::{ACTIONS, NODES, OCCURRENCES, OPERATIONS, TARGETS};
 use super::workload::{MAX_BURST, MAX_CLIENTS, MAX_KEYS, MAX_OPERATIONS};
 use crate::config::ExpectedVerdict;
 use crate::history::Failure;
@@ -253,8 +253,8 @@ fn replicas(description: &str) -> Value {
 }
 
 /// Timeout, retries and backoff.
-fn patience() -> Map<String, Value> {
-    let patience = [
+fn retry() -> Map<String, Value> {
+    let retry = [
         (
             "timeout",
             duration("After how long without an answer an attempt is given up.", Some("10s")),
@@ -278,7 +278,7 @@ fn patience() -> Map<String, Value> {
             }),
         ),
     ];
-    patience.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect()
+    retry.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect()
 }
 
 fn weight(description: &str) -> Value {
@@ -342,7 +342,7 @@ fn workload() -> Value {
             "read-repair": boolean("Whether a read writes the newest value back to the replicas it asked that have an older one."),
         }),
     );
-    extend(workload, patience())
+    extend(workload, retry())
 }
 
 fn node(description: &str) -> Value {
@@ -386,7 +386,7 @@ fn operation() -> Value {
             "expect": answer(),
         }),
     );
-    exactly_one(extend(operation, patience()), &OPERATIONS)
+    exactly_one(extend(operation, retry()), &OPERATIONS)
 }
 
 fn answer() -> Value {
@@ -458,7 +458,7 @@ fn fault() -> Value {
         json!({
             "id": name("A stable id, which keys its random draws; by default its kind and time or moment, such as crash-4s or crash-persists-5, and crash-4s-2 for a second one."),
             "at": duration("When it starts.", None),
-            "when": moment(),
+            "when": trigger(),
             "for": duration("After how long it ends by itself.", None),
             "forever": only_true("Whether a node that it takes down stays down even for the settling phase."),
             "partition": { "type": "array", "minItems": 1, "items": { "type": "array", "minItems": 1, "items": name("A node or a client.") }, "description": "Nodes of different groups cannot reach each other; nodes named in no group form one more." },
@@ -503,9 +503,9 @@ fn fault() -> Value {
 }
 
 /// The moment at which a fault starts.
-fn moment() -> Value {
+fn trigger() -> Value {
     let nth = |description: &str| integer(description, 1, u64::from(MOST_MILESTONES), None);
-    let moment = object(
+    let trigger = object(
         "The moment at which it starts: the how-manieth time that exactly one of these happens.",
         &[],
         json!({
@@ -520,7 +520,7 @@ fn moment() -> Value {
             "after": duration("How much later it starts.", Some("0ms")),
         }),
     );
-    exactly_one(moment, &MILESTONES.map(|(word, _)| word))
+    exactly_one(trigger, &OCCURRENCES.map(|(word, _)| word))
 }
 
 fn change() -> Value {
@@ -577,7 +577,7 @@ fn fuzz() -> Value {
                 "default": "unlimited",
             },
             "swarm": switch("Whether whole kinds are switched off at random, case by case.", standard.swarm),
-            "moments": switch("Whether faults may be tied to moments of the run.", standard.moments),
+            "moments": switch("Whether faults may be tied to moments of the run.", standard.triggers),
             "clock-offset": duration("The most by which a clock is off from the start, either way.", Some("500ms")),
             "clock-jump": duration("The most by which a clock jumps, either way.", Some("1s")),
             "clock-drift": refer("drift", "The most by which a clock's rate is wrong, either way.", Some("10%")),

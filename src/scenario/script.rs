@@ -5,13 +5,14 @@ use super::diagnostics::Problem;
 use super::frame::Frame;
 use super::names::{Interned, ids};
 use super::words::OPERATIONS;
-use super::workload::{patience, read_quorum};
+use super::workload::{read_quorum, retry};
 use crate::config::{
     Answer, Bounds, Expect, ExpectedState, ExpectedStatus, ExpectedValue, ExpectedVerdict,
-    Operation, ScriptedOperation,
+    ScriptedOperation,
 };
 use crate::history::Failure;
 use crate::id::{ClientId, NodeId, Value};
+use crate::operation::Operation;
 use crate::property::Property;
 use crate::protocol::Role;
 use crate::time::Time;
@@ -46,7 +47,7 @@ fn operation(
         Some((kind, value.table(|table| asked(table, kind, frame, names))))
     });
     let (kind, asked) = found.unzip();
-    let patience = patience(table);
+    let retry = retry(table);
     let expect = table.table("expect", |table| answer(table, kind, frame.nodes, names));
     given_id?;
     let (operation, node) = asked??;
@@ -56,7 +57,7 @@ fn operation(
         client: client?,
         operation,
         node,
-        patience: patience?,
+        retry: retry?,
         expect: expect?,
     })
 }

@@ -11,7 +11,7 @@ use super::{
     ConfiguredProtocol, Diagnostics, Overrides, Registry, changes, faults, network, script, set,
     tree, vary,
 };
-use crate::config::{Bounds, Cluster, Config, Pace, Ties};
+use crate::config::{Bounds, Cluster, Config, EventOrder, Pace};
 use crate::id::NodeId;
 use crate::sampler::Distribution;
 use crate::time::Span;
@@ -110,7 +110,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     let duration = table.or("duration", Span::from_secs(30), Element::positive_duration);
     let settle_given = table.optional("settle", Element::duration);
     let settle = settle_given.map(|given| given.unwrap_or(SETTLE));
-    let ties = table.or("ties", Ties::Causal, |ties| ties.choice(&TIES));
+    let ties = table.or("ties", EventOrder::Causal, |ties| ties.choice(&TIES));
     let nodes_given = table.required("cluster", |cluster| cluster.table(self::cluster));
     // With a wrong cluster everything else is read all the same, as if it had all nodes there can be.
     let cluster =
@@ -158,7 +158,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         duration: duration?,
         settle: settle?,
         ties: ties?,
-        names: crate::config::Names::default(),
+        names: crate::names::Names::default(),
         cluster: nodes_given?,
         network: network?,
         clocks: clocks.nodes,

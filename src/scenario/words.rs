@@ -1,13 +1,14 @@
 //! The words of scenario files that several parts of this layer read or write.
 
-use crate::config::{FaultAction, Milestone, Target, Ties};
+use crate::config::{EventOrder, FaultAction, Occurrence, Target};
 use crate::id::MAX_NODES;
 
 /// The most nodes, in the type of [`crate::config::Cluster::nodes`].
 pub(super) const NODES: u16 = MAX_NODES as u16;
 
 /// The order of simultaneous events.
-pub(super) const TIES: [(&str, Ties); 2] = [("causal", Ties::Causal), ("random", Ties::Random)];
+pub(super) const TIES: [(&str, EventOrder); 2] =
+    [("causal", EventOrder::Causal), ("random", EventOrder::Random)];
 
 /// The keys of a distribution's table, of which one is given.
 pub(super) const VARIANTS: [&str; 7] =
@@ -31,11 +32,11 @@ pub(super) const TARGETS: [(&str, Target); 6] = [
 ];
 
 /// What a fault may be tied to; one is given.
-pub(super) const MILESTONES: [(&str, Milestone); 6] = [
-    ("elected", Milestone::Elected),
-    ("appends", Milestone::Appends),
-    ("persists", Milestone::Persists),
-    ("acknowledges", Milestone::Acknowledges),
-    ("receives", Milestone::Receives(None)),
-    ("restarts", Milestone::Restarts),
+pub(super) const OCCURRENCES: [(&str, Occurrence); 6] = [
+    ("elected", Occurrence::Elected),
+    ("appends", Occurrence::Appends),
+    ("persists", Occurrence::Persists),
+    ("acknowledges", Occurrence::Acknowledges),
+    ("receives", Occurrence::Receives(None)),
+    ("restarts", Occurrence::Restarts),
 ];

@@ -2,7 +2,8 @@
 
 use super::decode::{Element, TableDecoder};
 use super::intervals::grouped;
-use crate::config::{Mix, Pace, Patience, ReadFrom, ReadQuorum, Skew, Workload};
+use crate::config::{Mix, Pace, ReadFrom, RetryPolicy, Skew, Workload};
+use crate::operation::ReadQuorum;
 use crate::sampler::Distribution;
 use crate::time::Span;
 
@@ -35,7 +36,7 @@ pub(super) fn workload(table: &mut TableDecoder<'_>, nodes: u16, lasts: Span) ->
     let read_from =
         table.or("read-from", ReadFrom::Leader, |read_from| self::read_from(read_from, nodes));
     let read_quorum = read_quorum(table, ["read-quorum", "read-repair"], nodes);
-    let patience = patience(table);
+    let retry = retry(table);
     Some(Workload {
         clients: clients?,
         pace: pace?,
@@ -45,7 +46,7 @@ pub(super) fn workload(table: &mut TableDecoder<'_>, nodes: u16, lasts: Span) ->
         mix: mix?,
         read_from: read_from?,
         read_quorum: read_quorum?,
-        patience: patience?,
+        retry: retry?,
     })
 }
 
@@ -217,11 +218,16 @@ fn replica_count(element: &Element<'_>, nodes: u16) -> Option<u16> {
 }
 
 /// `timeout`, `retries`, `backoff` and `ask-next`.
-pub(super) fn patience(table: &mut TableDecoder<'_>) -> Option<Patience> {
+pub(super) fn retry(table: &mut TableDecoder<'_>) -> Option<RetryPolicy> {
     let timeout = table.or("timeout", Span::from_secs(10), Element::wait);
     let retries = table.or("retries", 0, |retries| retries.integer_u32(0..=1_000_000));
     let backoff =
         table.or("backoff", Distribution::Constant(Span::from_millis(10)), Element::waits);
     let ask_next = table.or("ask-next", false, Element::boolean);
-    Some(Patience { timeout: timeout?, retries: retries?, backoff: backoff?, ask_next: ask_next? })
+    Some(RetryPolicy {
+        timeout: timeout?,
+        retries: retries?,
+        backoff: backoff?,
+        ask_next: ask_next?,
+    })
 }

@@ -8,10 +8,11 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
-use crate::config::{Config, Operation, Pace, Patience, Workload};
+use crate::config::{Config, Pace, RetryPolicy, Workload};
 use crate::history::{Failure, Process, Status};
 use crate::id::{ClientId, NodeId, OpId, Value};
 use crate::metrics::Unserved;
+use crate::operation::Operation;
 use crate::protocol::{Outcome, Protocol, Reply, RequestId, Response};
 use crate::rng::{CausalId, Cause, Purpose, Root};
 use crate::sampler::Distribution;
@@ -102,8 +103,8 @@ struct Limits {
 }
 
 impl Limits {
-    const fn of(patience: &Patience) -> Self {
-        let Patience { timeout, retries, ask_next, .. } = *patience;
+    const fn of(retry: &RetryPolicy) -> Self {
+        let RetryPolicy { timeout, retries, ask_next, .. } = *retry;
         Self { timeout, retries, ask_next }
     }
 }
@@ -208,7 +209,7 @@ impl Clients {
     }
 
     /// Whether the attempt under way has taken too long by now, the time of an alarm.
-    pub(crate) fn is_out_of_patience(&self, client: ClientId, now: Time) -> bool {
+    pub(crate) fn is_past_timeout(&self, client: ClientId, now: Time) -> bool {
         let state = &self.list[client.0 as usize];
         let current = state.current.as_ref();
         state.alarm_at == Some(now) && current.is_some_and(|current| current.deadline <= now)
@@ -284,8 +285,8 @@ impl Clients {
                 scripted: Some(place),
                 due_at: world.kernel.now,
             };
-            let patience = Limits::of(&scripted.patience);
-            let op = self.begin(client, invocation, patience, world);
+            let retry = Limits::of(&scripted.retry);
+            let op = self.begin(client, invocation, retry, world);
             self.script[place] = Some(op);
             return;
         }
@@ -319,9 +320,9 @@ impl Clients {
             | Operation::Clear
             | Operation::Append { .. } => None,
         };
-        let patience = Limits::of(&generator.settings.patience);
+        let retry = Limits::of(&generator.settings.retry);
         let invocation = Invocation { id, operation, fixed, scripted: None, due_at };
-        self.begin(client, invocation, patience, world);
+        self.begin(client, invocation, retry, world);
     }
 
     fn begin<P: Protocol, Q: EventQueue<Event<P>>>(
@@ -393,8 +394,8 @@ impl Clients {
             );
         } else {
             world.kernel.counts.blocked += 1;
-            if let Some(grounded) = &mut world.kernel.grounded {
-                grounded.request(world.kernel.now, client, node, request);
+            if let Some(stopped) = &mut world.kernel.stopped {
+                stopped.request(world.kernel.now, client, node, request);
             }
         }
     }
@@ -504,9 +505,9 @@ impl Clients {
         }
         let id = current.id.child(Cause::Attempt, 1, current.attempt);
         let backoff = match current.scripted {
-            Some(place) => &world.config.script[place].patience.backoff,
+            Some(place) => &world.config.script[place].retry.backoff,
             None => match &self.workload {
-                Some(generator) => &generator.settings.patience.backoff,
+                Some(generator) => &generator.settings.retry.backoff,
                 None => return,
             },
         };

@@ -2,18 +2,20 @@
 
 use std::hash::Hash;
 
-use crate::config::{Names, Operation, Ties};
+use crate::config::EventOrder;
 use crate::digest::{Digest, DigestValue};
 use crate::history::History;
 use crate::id::{ClientId, NodeId};
 use crate::metrics::MessageCounts;
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Befallen, Hazard, Incidents};
 use crate::protocol::{DiskError, Message, Protocol, Reply, RequestId, Ticket};
 use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
 
 use super::queue::{EventQueue, Handle};
-use super::record::Grounded;
+use super::record::Stopped;
 use super::trace::Trace;
 
 /// Something that happens at an instant.
@@ -160,7 +162,7 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     /// A line an event, if asked for.
     pub(crate) trace: Trace,
     /// Messages that were stopped, if asked for.
-    pub(crate) grounded: Option<Grounded>,
+    pub(crate) stopped: Option<Stopped>,
     /// Events played.
     pub(crate) events: u64,
     /// How many of them at `now`.
@@ -168,12 +170,12 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     digest: Digest,
     queue: Q,
     sequence: u64,
-    ties: Ties,
+    ties: EventOrder,
     _protocol: std::marker::PhantomData<fn() -> P>,
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
-    pub(crate) fn new(seed: u64, ties: Ties, operations: usize, trace: Trace) -> Self {
+    pub(crate) fn new(seed: u64, ties: EventOrder, operations: usize, trace: Trace) -> Self {
         Self {
             now: Time::ZERO,
             draws: Draws::new(seed),
@@ -182,7 +184,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
             in_flight: 0,
             incidents: Incidents::NONE,
             trace,
-            grounded: None,
+            stopped: None,
             events: 0,
             events_now: 0,
             digest: Digest::new(),
@@ -218,9 +220,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Kernel<P, Q> {
         let sequence = self.sequence;
         self.sequence += 1;
         match self.ties {
-            Ties::Causal => sequence,
+            EventOrder::Causal => sequence,
             // Forty bits in all: sixteen of chance before the last twenty-four of the sequence.
-            Ties::Random => self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff,
+            EventOrder::Random => {
+                self.draws.draw(Purpose::Tie, id, 0) >> 48 << 24 | sequence & 0xff_ffff
+            }
         }
     }
 

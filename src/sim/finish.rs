@@ -4,7 +4,7 @@ use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Status};
 use crate::id::{NodeId, NodeSet, OpId};
 use crate::metrics::{
-    Application, LastWrite, Leadership, MessageCounts, Recovery, Settlement, Strike, Unserved,
+    Application, Impact, LastWrite, Leadership, MessageCounts, Recovery, Settlement, Unserved,
 };
 use crate::property::Incidents;
 use crate::protocol::{NodeSnapshot, Protocol};
@@ -13,8 +13,8 @@ use crate::time::Time;
 use super::Simulation;
 use super::event::Event;
 use super::queue::EventQueue;
-use super::record::{Happening, Record};
-use super::watch::{Sighting, Watch};
+use super::record::{NodeEvent, Record};
+use super::watch::{Watch, WriteEvent};
 
 /// What a run left.
 pub(crate) struct Finished {
@@ -32,7 +32,7 @@ pub(crate) struct Finished {
     pub(crate) leaderships: Vec<Leadership>,
     pub(crate) recoveries: Vec<Recovery>,
     /// Every fault that struck, in order of time.
-    pub(crate) strikes: Vec<Strike>,
+    pub(crate) impacts: Vec<Impact>,
     pub(crate) incidents: Incidents,
     /// Nodes that are up and never lost what was in their memory.
     pub(crate) survivors: NodeSet,
@@ -46,10 +46,10 @@ pub(crate) struct Finished {
     /// The event that caused each one, where the queue keeps that.
     pub(crate) parents: Vec<Option<usize>>,
     pub(crate) steps: Vec<(Time, DigestValue)>,
-    pub(crate) sightings: Vec<Sighting>,
+    pub(crate) write_events: Vec<WriteEvent>,
     pub(crate) applications: Option<Vec<Application>>,
     /// What happened on every node, in event order, where a picture is to be made.
-    pub(crate) happenings: Vec<Happening>,
+    pub(crate) node_events: Vec<NodeEvent>,
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
@@ -89,7 +89,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             unserved: self.clients.unserved(),
             leaderships: self.leaderships,
             recoveries: self.recoveries,
-            strikes: self.strikes,
+            impacts: self.impacts,
             incidents: self.kernel.incidents,
             states: self.states.into_snapshots(),
             script: self.clients.script_operations().to_vec(),
@@ -98,11 +98,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             parents,
             trace: self.kernel.trace.into_text(),
             steps: self.steps.unwrap_or_default(),
-            sightings: self.watch.map_or_else(Vec::new, |watch| Watch::into_sightings(*watch)),
+            write_events: self.watch.map_or_else(Vec::new, |watch| Watch::into_sightings(*watch)),
             applications: self.applications,
-            happenings: self
+            node_events: self
                 .record
-                .map_or_else(Vec::new, |record| Record::into_happenings(*record)),
+                .map_or_else(Vec::new, |record| Record::into_node_events(*record)),
         }
     }
 }

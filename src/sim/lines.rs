@@ -114,7 +114,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 let slot = &self.slots[node.index()];
                 (slot.boot != *boot || !slot.is_up()) && !slot.disk.is_syncing(*ticket)
             }
-            What::Alarm { client } => !self.clients.is_out_of_patience(*client, self.kernel.now),
+            What::Alarm { client } => !self.clients.is_past_timeout(*client, self.kernel.now),
             What::Invoke { client, .. } => !self.clients.has_more_to_ask(*client),
             What::Fault { starts: true, .. } => self.settling(),
             What::Fault { index, starts: false } => self.undo[*index as usize].is_none(),

@@ -1,13 +1,13 @@
 //! The simulation: pops events, hands them to nodes and clients, and drains what nodes want done.
 //!
 //! Reading order: `event` (what can happen, and the kernel that schedules it), [`queue`], `node`, `clock`, `disk`,
-//! `network`, `refusal`, `client`, `nemesis`, `moments`, `strikes`, `settle`, `agreement`, `observe`, `watch`, `record`, `trace`, `lines`, `finish`. The head of each file that can go wrong states its fault model.
+//! `network`, `refusal`, `client`, `nemesis`, `triggers`, `impacts`, `settle`, `agreement`, `observe`, `watch`, `record`, `trace`, `lines`, `finish`. The head of each file that can go wrong states its fault model.
 
-use crate::config::{Config, Milestone, Start};
+use crate::config::{Config, Occurrence, Start};
 use crate::digest::{DigestValue, name_hash};
 use crate::history::Failure;
 use crate::id::{ClientId, FaultId, NodeId};
-use crate::metrics::{Application, Leadership, Recovery, Settlement, Strike};
+use crate::metrics::{Application, Impact, Leadership, Recovery, Settlement};
 use crate::property::{Befallen, Hazard};
 use crate::protocol::{
     Context, DiskOperation, Effect, Effects, Input, Message, NodeSnapshot, Protocol, Reply,
@@ -22,7 +22,6 @@ use clock::Clock;
 use contest::Contest;
 use disk::Done;
 use event::{Event, Kernel, What};
-use moments::Moments;
 use nemesis::Undo;
 use network::{Fate, Network, Packet, Slowness};
 use node::{Running, Slot};
@@ -31,13 +30,14 @@ use queue::EventQueue;
 use record::Record;
 use settle::{Settle, StateWatch, events_an_instant};
 use trace::Trace;
+use triggers::Triggers;
 use watch::Watch;
 
 pub(crate) use finish::Finished;
 pub(crate) use lineage::Lineage;
-pub(crate) use record::Flights;
-pub use record::{End, Flight, Happening, HappeningKind, Landing};
-pub(crate) use watch::{Crash, Passage, Sighting, SightingKind, Target, TargetEffect};
+pub(crate) use record::Transmissions;
+pub use record::{Delivery, End, NodeEvent, NodeEventKind, Transmission};
+pub(crate) use watch::{Crash, Passage, Target, TargetEffect, WriteEvent, WriteEventKind};
 pub(crate) use workload::{operation_id, replica_asked};
 
 mod agreement;
@@ -47,9 +47,9 @@ mod contest;
 mod disk;
 pub(crate) mod event;
 mod finish;
+mod impacts;
 mod lineage;
 mod lines;
-mod moments;
 mod nemesis;
 mod network;
 mod node;
@@ -59,8 +59,8 @@ pub mod queue;
 mod record;
 mod refusal;
 mod settle;
-mod strikes;
 mod trace;
+mod triggers;
 mod watch;
 mod workload;
 
@@ -84,9 +84,9 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
     leaderships: Vec<Leadership>,
     contest: Contest,
     recoveries: Vec<Recovery>,
-    strikes: Vec<Strike>,
+    impacts: Vec<Impact>,
     /// The faults that are tied to moments still to come; `None` when there are none.
-    moments: Option<Box<Moments>>,
+    triggers: Option<Box<Triggers>>,
     settle: Settle,
     /// How the run ended, once it has.
     settlement: Option<Settlement>,
@@ -131,8 +131,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         // What the scenario promises to invoke, up to a few million; beyond that growing costs nothing.
         let operations = generated.unwrap_or(0).min(4_000_000) as usize + config.script.len();
         let mut kernel = Kernel::new(seed, config.ties, operations, Trace::new(notes.trace));
-        let moments = Moments::of(config);
-        if moments.is_some() {
+        let triggers = Triggers::of(config);
+        if triggers.is_some() {
             kernel.reserve_orders(config.faults.len() as u64);
         }
         let observed = notes.trace || notes.record || !notes.watched.is_empty() || measures_lag;
@@ -151,8 +151,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
             leaderships: Vec::new(),
             contest: Contest::default(),
             recoveries: Vec::new(),
-            strikes: Vec::new(),
-            moments,
+            impacts: Vec::new(),
+            triggers,
             settle: Settle::new(),
             settlement: None,
             states: StateWatch::new(&config.expect.states),
@@ -186,7 +186,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         self.start();
         while self.settlement.is_none() {
             // One branch for both: hardly any run has either.
-            if self.states.pending() | self.moments.is_some() {
+            if self.states.pending() | self.triggers.is_some() {
                 self.look_ahead();
             }
             let Some(event) = self.kernel.pop() else { break };
@@ -511,8 +511,8 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
                             self.kernel.schedule(at, id, what);
                         }
                     }
-                    if is_silent && self.moments.is_some() {
-                        self.happens(node, Milestone::Appends, 1);
+                    if is_silent && self.triggers.is_some() {
+                        self.happens(node, Occurrence::Appends, 1);
                     }
                 }
             }
@@ -570,7 +570,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let fate = self.network.decide(packet, self.kernel.now, &self.kernel.draws);
         if self.observed {
             self.watch_sent((from, to), &message, fate);
-            self.ground((from, to, id), &message, fate);
+            self.note_stopped((from, to, id), &message, fate);
         }
         match fate {
             // As a rule: nothing copies the message on its way into the queue.
@@ -665,12 +665,12 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         }
         if !self.network.client_reaches(client, node) {
             self.kernel.counts.blocked += 1;
-            if let Some(grounded) = &mut self.kernel.grounded {
-                grounded.answer(self.kernel.now, node, client, request);
+            if let Some(stopped) = &mut self.kernel.stopped {
+                stopped.answer(self.kernel.now, node, client, request);
             }
             return;
         }
-        if self.moments.is_some() {
+        if self.triggers.is_some() {
             self.answers(node, request, &reply);
         }
         let attempt = self.clients.attempt_id(client, request).unwrap_or(id);

@@ -1,6 +1,6 @@
 //! The nemesis: plays the scenario's faults, ends them, and heals everything when the fault phase is over.
 
-use crate::config::{FaultAction, Group, HealWhat, Milestone, Route, Target};
+use crate::config::{FaultAction, Group, HealWhat, Occurrence, Route, Target};
 use crate::id::{ClientId, FaultId, NodeId, NodeSet};
 use crate::property::Hazard;
 use crate::protocol::{Message, Protocol, Role};
@@ -10,7 +10,7 @@ use crate::time::{Span, Time};
 use super::event::{Event, What};
 use super::network::{self, Ends, NetworkFault, Packet};
 use super::queue::EventQueue;
-use super::record::HappeningKind;
+use super::record::NodeEventKind;
 use super::watch::PowerLoss;
 mod disks;
 
@@ -47,7 +47,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             return;
         }
         let fault = &self.config.faults[index as usize];
-        self.note_strike(index, id);
+        self.note_impact(index, id);
         let (undo, what) = self.inflict(index, id);
         self.act(Some(fault.id), true, what);
         if undo.is_some() {
@@ -130,7 +130,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 for node in &hit {
                     self.slots[node.index()].paused = true;
                     self.any_paused = true;
-                    self.record(*node, HappeningKind::Paused);
+                    self.record(*node, NodeEventKind::Paused);
                 }
                 let text = format!("pause {}", names(&hit));
                 (Some(Undo::Resume(hit)), text)
@@ -418,7 +418,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let left = (&disk.image(), disk.had_records());
             watch.crashed(self.kernel.now, node, lost.as_ref(), left);
         }
-        self.record(node, HappeningKind::Down);
+        self.record(node, NodeEventKind::Down);
     }
 
     /// A machine loses power; its disk before and after, where writes are followed.
@@ -435,13 +435,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.forget_crashes(node);
         self.boot(node, id.child(Cause::Boot, node.0.into(), 0));
         self.look_at_differences();
-        if self.moments.is_some() && self.is_up(node) {
-            self.happens(node, Milestone::Restarts, 1);
+        if self.triggers.is_some() && self.is_up(node) {
+            self.happens(node, Occurrence::Restarts, 1);
         }
     }
 
     fn resume(&mut self, node: NodeId) {
-        self.record(node, HappeningKind::Resumed);
+        self.record(node, NodeEventKind::Resumed);
         let slot = &mut self.slots[node.index()];
         slot.paused = false;
         let backlog = std::mem::take(&mut slot.backlog);

@@ -1,6 +1,6 @@
 //! What the simulation takes note of: observations of nodes, leaderships and recoveries.
 
-use crate::config::Milestone;
+use crate::config::Occurrence;
 use crate::id::{NodeId, Term};
 use crate::metrics::{Application, Leadership, Recovery};
 use crate::protocol::{File, Observation, Protocol, Role, Stored};
@@ -103,8 +103,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             self.contest.begin();
             self.leaderships.push(Leadership { term, node, from, until: None });
             self.look_at_differences();
-            if self.moments.is_some() {
-                self.happens(node, Milestone::Elected, 1);
+            if self.triggers.is_some() {
+                self.happens(node, Occurrence::Elected, 1);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A record of a whole run, for pictures: what became of every message, what every node did.
 //!
 //! Only a run that is played again to be drawn keeps one. Messages on their way are noted by a queue of their own
-//! ([`Flights`]), so that the simulation's common path knows nothing of them; what never got on its way is noted
+//! ([`Transmissions`]), so that the simulation's common path knows nothing of them; what never got on its way is noted
 //! where it was stopped.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub enum End {
 
 /// A message from its sending to wherever it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flight {
+pub struct Transmission {
     /// Who sent it.
     pub from: End,
     /// To whom.
@@ -39,20 +39,20 @@ pub struct Flight {
     /// When it was sent, in virtual time.
     pub sent_at: Time,
     /// What became of it.
-    pub landing: Landing,
+    pub delivery: Delivery,
     /// Until when a clog held it back, in virtual time; `None` when none did.
     pub held_until: Option<Time>,
     /// Whether it says no more than "I am here".
     pub background: bool,
     /// The writes that it has to do with.
-    pub cargo: Vec<Carried>,
+    pub carries: Vec<Carried>,
     /// The client's request that it is, or answers.
     pub request: Option<RequestId>,
 }
 
 /// What became of a message; times are virtual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Landing {
+pub enum Delivery {
     /// It reached its receiver then.
     Arrived(Time),
     /// It reached its receiver's machine then, and the process was down.
@@ -69,18 +69,18 @@ pub enum Landing {
 
 /// Something that a node did, or that was done to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Happening {
+pub struct NodeEvent {
     /// When, in virtual time.
     pub at: Time,
     /// Which node.
     pub node: NodeId,
     /// What.
-    pub what: HappeningKind,
+    pub what: NodeEventKind,
 }
 
 /// What happened on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HappeningKind {
+pub enum NodeEventKind {
     /// It took a role.
     Role {
         /// The role.
@@ -117,14 +117,14 @@ pub enum HappeningKind {
 /// What is noted while a run is played.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    happenings: Vec<Happening>,
+    node_events: Vec<NodeEvent>,
     /// Messages that reached a process that was down.
     undelivered: Vec<CausalId>,
 }
 
 impl Record {
-    pub(super) fn note(&mut self, at: Time, node: NodeId, what: HappeningKind) {
-        self.happenings.push(Happening { at, node, what });
+    pub(super) fn note(&mut self, at: Time, node: NodeId, what: NodeEventKind) {
+        self.node_events.push(NodeEvent { at, node, what });
     }
 
     pub(super) fn undelivered(&mut self, id: CausalId) {
@@ -133,10 +133,10 @@ impl Record {
 
     pub(super) fn observed(&mut self, at: Time, node: NodeId, observation: Observation) {
         let what = match observation {
-            Observation::Role { role, term } => HappeningKind::Role { role, term },
-            Observation::Apply { key, stored } => HappeningKind::Applied { key, stored },
+            Observation::Role { role, term } => NodeEventKind::Role { role, term },
+            Observation::Apply { key, stored } => NodeEventKind::Applied { key, stored },
             Observation::Discard { key, stored, reason } => {
-                HappeningKind::Discarded { key, stored, reason }
+                NodeEventKind::Discarded { key, stored, reason }
             }
             Observation::Accept { .. }
             | Observation::Append { .. }
@@ -150,9 +150,9 @@ impl Record {
     pub(super) fn booted(&mut self, at: Time, node: NodeId, snapshot: &NodeSnapshot) {
         let what = if snapshot.up {
             let data = snapshot.data.iter().map(|(key, stored)| (*key, *stored));
-            HappeningKind::Up(data.collect())
+            NodeEventKind::Up(data.collect())
         } else {
-            HappeningKind::Down
+            NodeEventKind::Down
         };
         self.note(at, node, what);
     }
@@ -160,27 +160,27 @@ impl Record {
 
 /// Messages that did not get on their way at once.
 #[derive(Debug, Default)]
-pub(crate) struct Grounded {
+pub(crate) struct Stopped {
     /// Those that never will.
-    stopped: Vec<Flight>,
+    lost: Vec<Transmission>,
     /// Those that a clog holds back, or held back before it let them go.
-    held: BTreeMap<CausalId, Flight>,
+    held: BTreeMap<CausalId, Transmission>,
 }
 
-impl Grounded {
+impl Stopped {
     /// A message of a node that was stopped when it was sent.
     fn message(
         &mut self,
         at: Time,
         (from, to, id): (NodeId, NodeId, CausalId),
         message: &impl Message,
-        landing: Landing,
+        delivery: Delivery,
     ) {
-        let flight = flight_of(at, (from, to), message, landing);
-        if landing == Landing::Held {
-            self.held.insert(id, flight);
+        let transmission = transmission_of(at, (from, to), message, delivery);
+        if delivery == Delivery::Held {
+            self.held.insert(id, transmission);
         } else {
-            self.stopped.push(flight);
+            self.lost.push(transmission);
         }
     }
 
@@ -188,14 +188,14 @@ impl Grounded {
     #[cold]
     pub(super) fn request(&mut self, at: Time, client: ClientId, node: NodeId, of: RequestId) {
         let ends = (End::Client(client), End::Node(node));
-        self.stopped.push(of_client(at, ends, "request", of, Landing::Blocked));
+        self.lost.push(of_client(at, ends, "request", of, Delivery::Blocked));
     }
 
     /// The answer to one.
     #[cold]
     pub(super) fn answer(&mut self, at: Time, node: NodeId, client: ClientId, of: RequestId) {
         let ends = (End::Node(node), End::Client(client));
-        self.stopped.push(of_client(at, ends, "answer", of, Landing::Blocked));
+        self.lost.push(of_client(at, ends, "answer", of, Delivery::Blocked));
     }
 }
 
@@ -204,98 +204,98 @@ fn of_client(
     (from, to): (End, End),
     kind: &'static str,
     request: RequestId,
-    landing: Landing,
-) -> Flight {
-    Flight {
+    delivery: Delivery,
+) -> Transmission {
+    Transmission {
         from,
         to,
         kind,
         sent_at,
-        landing,
+        delivery,
         held_until: None,
         background: false,
-        cargo: Vec::new(),
+        carries: Vec::new(),
         request: Some(request),
     }
 }
 
-fn flight_of<M: Message>(
+fn transmission_of<M: Message>(
     sent_at: Time,
     (from, to): (NodeId, NodeId),
     message: &M,
-    landing: Landing,
-) -> Flight {
-    let mut cargo = Vec::new();
-    message.carries(&mut |carried| cargo.push(carried));
-    Flight {
+    delivery: Delivery,
+) -> Transmission {
+    let mut carries = Vec::new();
+    message.carries(&mut |carried| carries.push(carried));
+    Transmission {
         from: End::Node(from),
         to: End::Node(to),
         kind: M::KINDS[usize::from(message.kind())],
         sent_at,
-        landing,
+        delivery,
         held_until: None,
         background: message.is_background(),
-        cargo,
+        carries,
         request: None,
     }
 }
 
 /// Another queue, which notes every message that goes through it.
 #[derive(Debug)]
-pub(crate) struct Flights<Q> {
+pub(crate) struct Transmissions<Q> {
     inner: Q,
     /// The instant being played.
     now: Time,
     /// Only those that are under way at some time between these are kept.
     window: (Time, Time),
-    pending: BTreeMap<CausalId, Flight>,
-    landed: Vec<(CausalId, Flight)>,
+    pending: BTreeMap<CausalId, Transmission>,
+    delivered: Vec<(CausalId, Transmission)>,
 }
 
-impl<Q> Flights<Q> {
-    fn keep(&mut self, id: CausalId, flight: Flight) {
-        if let Landing::Arrived(at) = flight.landing
+impl<Q> Transmissions<Q> {
+    fn keep(&mut self, id: CausalId, transmission: Transmission) {
+        if let Delivery::Arrived(at) = transmission.delivery
             && at >= self.window.0
         {
-            self.landed.push((id, flight));
+            self.delivered.push((id, transmission));
         }
     }
 }
 
-impl<Q> Flights<Q> {
+impl<Q> Transmissions<Q> {
     /// A message, or something else, will arrive at `time`.
     fn note<P: Protocol>(&mut self, time: Time, event: &Event<P>) {
-        let (now, landing) = (self.now, Landing::UnderWay(time));
-        let flight = match &event.what {
+        let (now, delivery) = (self.now, Delivery::UnderWay(time));
+        let transmission = match &event.what {
             _ if now > self.window.1 => None,
             What::Message { to, from, .. } if to == from => None,
             What::Message { to, from, message, .. } => {
-                Some(flight_of(now, (*from, *to), message, landing))
+                Some(transmission_of(now, (*from, *to), message, delivery))
             }
             What::Request { node, client, request, .. } => {
                 let ends = (End::Client(*client), End::Node(*node));
-                Some(of_client(now, ends, "request", *request, landing))
+                Some(of_client(now, ends, "request", *request, delivery))
             }
             What::Answer { client, node, request, .. } => {
                 let ends = (End::Node(*node), End::Client(*client));
-                Some(of_client(now, ends, "answer", *request, landing))
+                Some(of_client(now, ends, "answer", *request, delivery))
             }
             _ => None,
         };
-        if let Some(flight) = flight {
-            self.pending.insert(event.id, flight);
+        if let Some(transmission) = transmission {
+            self.pending.insert(event.id, transmission);
         }
     }
 }
 
-impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Flights<Q> {
+impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Transmissions<Q> {
     fn new() -> Self {
         Self {
             inner: Q::new(),
             now: Time::ZERO,
             window: (Time::ZERO, Time::MAX),
             pending: BTreeMap::new(),
-            landed: Vec::new(),
+            delivered: Vec::new(),
         }
     }
 
@@ -307,7 +307,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Flights<Q> {
     fn push_revocable(&mut self, time: Time, order: u64, event: Event<P>) -> Handle {
         match self.pending.get_mut(&event.id) {
             // It was taken back to arrive sooner: it has been under way since it was sent.
-            Some(flight) => flight.landing = Landing::UnderWay(time),
+            Some(transmission) => transmission.delivery = Delivery::UnderWay(time),
             None => self.note(time, &event),
         }
         self.inner.push_revocable(time, order, event)
@@ -324,8 +324,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Flights<Q> {
     fn pop(&mut self) -> Option<(Time, Event<P>)> {
         let (time, event) = self.inner.pop()?;
         self.now = time;
-        if let Some(flight) = self.pending.remove(&event.id) {
-            self.keep(event.id, Flight { landing: Landing::Arrived(time), ..flight });
+        if let Some(transmission) = self.pending.remove(&event.id) {
+            self.keep(event.id, Transmission { delivery: Delivery::Arrived(time), ..transmission });
         }
         Some((time, event))
     }
@@ -347,83 +347,87 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Flights<Q> {
     }
 }
 
-impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Flights<Q>> {
+impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Transmissions<Q>> {
     /// Plays the run to its end and keeps every message that is under way at some time of `window`, by sending.
-    pub(crate) fn run_noting_flights(mut self, window: (Time, Time)) -> (Finished, Vec<Flight>) {
+    pub(crate) fn run_noting_transmissions(
+        mut self,
+        window: (Time, Time),
+    ) -> (Finished, Vec<Transmission>) {
         self.kernel.queue().window = window;
-        self.kernel.grounded = Some(Grounded::default());
+        self.kernel.stopped = Some(Stopped::default());
         self.play_all();
-        let grounded = self.kernel.grounded.take().unwrap_or_default();
+        let stopped = self.kernel.stopped.take().unwrap_or_default();
         let queue = self.kernel.queue();
-        let mut flown = std::mem::take(&mut queue.landed);
+        let mut transmitted = std::mem::take(&mut queue.delivered);
         let (from, _) = window;
         let pending = std::mem::take(&mut queue.pending).into_iter();
-        flown.extend(pending.filter(|(_, flight)| match flight.landing {
-            Landing::UnderWay(at) => at >= from,
+        transmitted.extend(pending.filter(|(_, transmission)| match transmission.delivery {
+            Delivery::UnderWay(at) => at >= from,
             _ => false,
         }));
         let undelivered = match &mut self.record {
             Some(record) => std::mem::take(&mut record.undelivered),
             None => Vec::new(),
         };
-        let flights = merge(flown, grounded, undelivered, window);
+        let transmissions = merge(transmitted, stopped, undelivered, window);
         let settlement = self.settlement.take();
-        (self.finish(settlement), flights)
+        (self.finish(settlement), transmissions)
     }
 }
 
 /// Puts together what was noted of messages on their way and of those that were stopped.
 fn merge(
-    flown: Vec<(CausalId, Flight)>,
-    Grounded { stopped, mut held }: Grounded,
+    transmitted: Vec<(CausalId, Transmission)>,
+    Stopped { lost, mut held }: Stopped,
     mut undelivered: Vec<CausalId>,
     (from, until): (Time, Time),
-) -> Vec<Flight> {
+) -> Vec<Transmission> {
     undelivered.sort_unstable();
-    let mut flights: Vec<Flight> = Vec::with_capacity(flown.len() + stopped.len());
-    for (id, mut flight) in flown {
+    let mut transmissions: Vec<Transmission> = Vec::with_capacity(transmitted.len() + lost.len());
+    for (id, mut transmission) in transmitted {
         if let Some(before) = held.remove(&id) {
-            flight.held_until = Some(flight.sent_at);
-            flight.sent_at = before.sent_at;
+            transmission.held_until = Some(transmission.sent_at);
+            transmission.sent_at = before.sent_at;
         }
-        if let Landing::Arrived(at) = flight.landing
+        if let Delivery::Arrived(at) = transmission.delivery
             && undelivered.binary_search(&id).is_ok()
         {
-            flight.landing = Landing::Undelivered(at);
+            transmission.delivery = Delivery::Undelivered(at);
         }
-        flights.push(flight);
+        transmissions.push(transmission);
     }
-    let never_on_its_way = stopped.into_iter().chain(held.into_values());
-    let of_window = |flight: &Flight| {
-        flight.sent_at <= until && (flight.landing == Landing::Held || flight.sent_at >= from)
+    let never_on_its_way = lost.into_iter().chain(held.into_values());
+    let of_window = |transmission: &Transmission| {
+        transmission.sent_at <= until
+            && (transmission.delivery == Delivery::Held || transmission.sent_at >= from)
     };
-    flights.extend(never_on_its_way.filter(of_window));
-    flights.sort_by_key(|flight| flight.sent_at);
-    flights
+    transmissions.extend(never_on_its_way.filter(of_window));
+    transmissions.sort_by_key(|transmission| transmission.sent_at);
+    transmissions
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// A message was handed to the network, which stops it for now or for good.
     #[cold]
-    pub(super) fn ground(
+    pub(super) fn note_stopped(
         &mut self,
         ends: (NodeId, NodeId, CausalId),
         message: &P::Message,
         fate: Fate,
     ) {
-        let Some(grounded) = &mut self.kernel.grounded else { return };
-        let landing = match fate {
+        let Some(stopped) = &mut self.kernel.stopped else { return };
+        let delivery = match fate {
             Fate::Arrives { .. } | Fate::Slowed { .. } => return,
-            Fate::Lost => Landing::Lost,
-            Fate::Blocked => Landing::Blocked,
-            Fate::Held { .. } => Landing::Held,
+            Fate::Lost => Delivery::Lost,
+            Fate::Blocked => Delivery::Blocked,
+            Fate::Held { .. } => Delivery::Held,
         };
-        grounded.message(self.kernel.now, ends, message, landing);
+        stopped.message(self.kernel.now, ends, message, delivery);
     }
 
     /// Notes what was done to a node, where that is noted.
     #[cold]
-    pub(super) fn record(&mut self, node: NodeId, what: HappeningKind) {
+    pub(super) fn record(&mut self, node: NodeId, what: NodeEventKind) {
         if let Some(record) = &mut self.record {
             record.note(self.kernel.now, node, what);
         }
@@ -432,7 +436,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
 
 impl Record {
     /// Everything noted, in event order.
-    pub(super) fn into_happenings(self) -> Vec<Happening> {
-        self.happenings
+    pub(super) fn into_node_events(self) -> Vec<NodeEvent> {
+        self.node_events
     }
 }

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::id::{KeyId, NodeId, NodeSet, OpId, Value, ValueKind, Version};
 use crate::protocol::{
-    Cargo, Carried, DiscardReason, DiskImage, Message, NodeSnapshot, Observation, Protocol, Stored,
+    Carried, DiscardReason, DiskImage, Message, NodeSnapshot, Observation, Protocol, Relation,
+    Stored,
 };
 use crate::time::Time;
 
@@ -87,19 +88,19 @@ impl Target {
 
 /// A moment in the life of a write that is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sighting {
+pub(crate) struct WriteEvent {
     pub(crate) at: Time,
     pub(crate) node: NodeId,
     /// Its place among those that are followed.
     pub(crate) write: u32,
     /// Whose message the node was taking in.
     pub(crate) from: Option<NodeId>,
-    pub(crate) what: SightingKind,
+    pub(crate) what: WriteEventKind,
 }
 
 /// What happened to a write, or to a node that had it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SightingKind {
+pub(crate) enum WriteEventKind {
     /// The node said something about it.
     Observed(Observation),
     /// The node, which had it, took another write of its key.
@@ -107,11 +108,11 @@ pub(crate) enum SightingKind {
     /// The node, which had had it until another write took its place, dropped that one.
     Uncovered { reason: DiscardReason },
     /// The node sent a message about it.
-    Sent { to: NodeId, cargo: Cargo, passage: Passage },
+    Sent { to: NodeId, relation: Relation, passage: Passage },
     /// A message about it reached the node.
-    Delivered { from: NodeId, cargo: Cargo },
+    Delivered { from: NodeId, relation: Relation },
     /// A message about it reached the node's machine while the process was down.
-    Undelivered { from: NodeId, cargo: Cargo },
+    Undelivered { from: NodeId, relation: Relation },
     /// The node, which had it, died.
     Crashed(Crash),
     /// The machine of the node, down already, lost power; whether that took the write from its disk.
@@ -193,7 +194,7 @@ pub(crate) struct Watch {
     starting: bool,
     /// The last message that reached anybody: when, from whom, whom.
     arrived: Option<(Time, NodeId, NodeId)>,
-    sightings: Vec<Sighting>,
+    write_events: Vec<WriteEvent>,
 }
 
 #[derive(Debug)]
@@ -223,7 +224,7 @@ impl Watch {
             writes: Vec::with_capacity(targets.len()),
             starting: false,
             arrived: None,
-            sightings: Vec::new(),
+            write_events: Vec::new(),
         };
         for (write, target) in (0..).zip(targets) {
             watch.follow(write, target);
@@ -282,14 +283,14 @@ impl Watch {
     }
 
     /// Everything seen, in event order.
-    pub(crate) fn into_sightings(self) -> Vec<Sighting> {
-        self.sightings
+    pub(crate) fn into_sightings(self) -> Vec<WriteEvent> {
+        self.write_events
     }
 
-    fn see(&mut self, at: Time, node: NodeId, write: u32, what: SightingKind) {
+    fn see(&mut self, at: Time, node: NodeId, write: u32, what: WriteEventKind) {
         let arrived = self.arrived.filter(|(when, _, to)| (*when, *to) == (at, node));
         let from = arrived.map(|(_, from, _)| from);
-        self.sightings.push(Sighting { at, node, write, from, what });
+        self.write_events.push(WriteEvent { at, node, write, from, what });
     }
 
     /// A node said something.
@@ -334,7 +335,7 @@ impl Watch {
             }
         }
         if !self.starting {
-            self.see(at, node, write, SightingKind::Observed(observation));
+            self.see(at, node, write, WriteEventKind::Observed(observation));
         }
     }
 
@@ -348,10 +349,10 @@ impl Watch {
 
     /// A node answers a client.
     pub(crate) fn answers(&mut self, at: Time, node: NodeId, read: OpId) {
-        self.asked(at, node, read, SightingKind::Answered { read });
+        self.asked(at, node, read, WriteEventKind::Answered { read });
     }
 
-    fn asked(&mut self, at: Time, node: NodeId, read: OpId, what: SightingKind) {
+    fn asked(&mut self, at: Time, node: NodeId, read: OpId, what: WriteEventKind) {
         for write in self.of_read.get(&read).cloned().unwrap_or_default() {
             self.see(at, node, write, what);
         }
@@ -374,7 +375,7 @@ impl Watch {
             }
             let comes_back = followed.purged.contains(node) && followed.is_above(by.version);
             if followed.held.contains(node) || comes_back {
-                self.see(at, node, write, SightingKind::Superseded { by });
+                self.see(at, node, write, WriteEventKind::Superseded { by });
             }
         }
     }
@@ -400,7 +401,7 @@ impl Watch {
             let followed = &mut self.writes[write as usize];
             let mine = followed.target.versions.iter().max();
             if mine.is_some_and(|mine| *mine < dropped) && followed.held.remove(node) {
-                self.see(at, node, write, SightingKind::Uncovered { reason });
+                self.see(at, node, write, WriteEventKind::Uncovered { reason });
             }
         }
     }
@@ -415,13 +416,13 @@ impl Watch {
     ) {
         self.arrived = Some((at, from, to));
         if let (true, Some(read)) = (up, message.answers()) {
-            self.asked(at, to, read, SightingKind::Heard { read, from });
+            self.asked(at, to, read, WriteEventKind::Heard { read, from });
         }
-        self.about(at, message, to, |watch, write, cargo| {
+        self.about(at, message, to, |watch, write, relation| {
             let what = if up {
-                SightingKind::Delivered { from, cargo }
+                WriteEventKind::Delivered { from, relation }
             } else {
-                SightingKind::Undelivered { from, cargo }
+                WriteEventKind::Undelivered { from, relation }
             };
             watch.see(at, to, write, what);
         });
@@ -433,17 +434,18 @@ impl Watch {
         now: Time,
         message: &impl Message,
         to: NodeId,
-        mut tell: impl FnMut(&mut Self, u32, Cargo),
+        mut tell: impl FnMut(&mut Self, u32, Relation),
     ) {
-        message.carries(&mut |Carried { version, content, cargo }| {
+        message.carries(&mut |Carried { version, content, relation }| {
             let write = match content {
                 Some((key, value)) => self.write_of(now, key, Stored { value, version }),
                 None => self.write_of_version(now, version),
             };
             let Some(write) = write else { return };
             // A full state brings again what everybody has had for long.
-            if cargo == Cargo::Confirmation || !self.writes[write as usize].held.contains(to) {
-                tell(self, write, cargo);
+            if relation == Relation::Confirmation || !self.writes[write as usize].held.contains(to)
+            {
+                tell(self, write, relation);
             }
         });
     }
@@ -469,7 +471,7 @@ impl Watch {
             let cut = had_records && !logged && was_empty;
             let crash = Crash { power: power.is_some(), tail, logged, cut };
             if !self.starting {
-                self.see(at, node, index(write), SightingKind::Crashed(crash));
+                self.see(at, node, index(write), WriteEventKind::Crashed(crash));
             }
         }
     }
@@ -479,7 +481,7 @@ impl Watch {
         for write in 0..self.writes.len() {
             if self.writes[write].down.contains(node) {
                 let tail = self.writes[write].went_with(power);
-                self.see(at, node, index(write), SightingKind::PowerCut { tail });
+                self.see(at, node, index(write), WriteEventKind::PowerCut { tail });
             }
         }
     }
@@ -488,7 +490,7 @@ impl Watch {
     pub(crate) fn disk_replaced(&mut self, at: Time, node: NodeId) {
         for write in 0..self.writes.len() {
             if self.writes[write].down.contains(node) {
-                self.see(at, node, index(write), SightingKind::DiskReplaced);
+                self.see(at, node, index(write), WriteEventKind::DiskReplaced);
             }
         }
     }
@@ -510,7 +512,7 @@ impl Watch {
             } else {
                 followed.held.remove(node);
             }
-            let what = SightingKind::Started { has_it, up: snapshot.up };
+            let what = WriteEventKind::Started { has_it, up: snapshot.up };
             self.see(at, node, index(write), what);
         }
     }
@@ -578,16 +580,16 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         let Some(watch) = &mut self.watch else { return };
         let (at, network) = (self.kernel.now, &self.network);
         if let Some(read) = message.answers() {
-            watch.asked(at, from, read, SightingKind::Replied { read });
+            watch.asked(at, from, read, WriteEventKind::Replied { read });
         }
-        watch.about(at, message, to, |watch, write, cargo| {
+        watch.about(at, message, to, |watch, write, relation| {
             let passage = match fate {
                 Fate::Arrives { .. } | Fate::Slowed { .. } => Passage::Travels,
                 Fate::Lost => Passage::Lost,
                 Fate::Blocked => Passage::Blocked(network.blocker(from, to, message.kind())),
                 Fate::Held { fault } => Passage::Held(fault),
             };
-            watch.see(at, from, write, SightingKind::Sent { to, cargo, passage });
+            watch.see(at, from, write, WriteEventKind::Sent { to, relation, passage });
         });
     }
 

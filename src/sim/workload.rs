@@ -3,9 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use crate::config::{Config, Operation, Pace, ReadFrom, Skew, Workload};
+use crate::config::{Config, Pace, ReadFrom, Skew, Workload};
 use crate::id::{ClientId, KeyId, NodeId, Value};
 use crate::metrics::Unserved;
+use crate::operation::Operation;
 use crate::protocol::Protocol;
 use crate::rng::{CausalId, Draws, Purpose, Root};
 use crate::time::{Span, Time};

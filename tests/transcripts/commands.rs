@@ -21,8 +21,8 @@
 
 use std::fmt::Write;
 
-use splitbrain::config::{Operation, ReadQuorum};
 use splitbrain::id::{NodeId, OpId};
+use splitbrain::operation::{Operation, ReadQuorum};
 use splitbrain::protocol::harness::{Harness, Unsynced};
 use splitbrain::protocol::{Message, RequestId};
 use splitbrain::scenario::{Registry, Scenario, ScenarioProtocol};

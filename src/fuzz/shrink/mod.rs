@@ -18,8 +18,8 @@ use super::judge::{Finding, Signature};
 use super::subject::{Case, Subject};
 use trial::Trial;
 
+mod narrative;
 mod passes;
-mod told;
 mod trial;
 
 /// Of more faults than this proptest takes none away: it would go one by one, and `passes` go by halves.
@@ -143,5 +143,5 @@ fn shrink(
         return Err(format!("{origin}: the file of the run does not fail as the run does"));
     }
     let document = passes::reduce(document, &mut trial);
-    told::tell(origin, &document, &trial, before)
+    narrative::tell(origin, &document, &trial, before)
 }

@@ -297,8 +297,8 @@ impl Reduction<'_, '_> {
         let scenario = self.document.try_scenario("shrinking.toml", self.trial.registry);
         let Some(scenario) = scenario else { return };
         let Some(result) = super::trial::caught(|| played(&scenario)) else { return };
-        let struck = result.strikes.iter().find(|strike| strike.fault.0 as usize == place);
-        let Some(at) = struck.map(|strike| strike.at.since(crate::time::Time::ZERO)) else {
+        let struck = result.impacts.iter().find(|impact| impact.fault.0 as usize == place);
+        let Some(at) = struck.map(|impact| impact.at.since(crate::time::Time::ZERO)) else {
             return;
         };
         let timed = self.document.without_in("fault", place, "when");
@@ -325,8 +325,8 @@ impl Reduction<'_, '_> {
         for ms in [100, 200, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000] {
             let shorter = Span::from_millis(ms);
             // What strikes at the very end lasts no time.
-            let strikes = |list: &str, at: Span| list == "fault" && at >= shorter;
-            if self.times().iter().any(|(list, _, at)| strikes(list, *at)) {
+            let starts_late = |list: &str, at: Span| list == "fault" && at >= shorter;
+            if self.times().iter().any(|(list, _, at)| starts_late(list, *at)) {
                 continue;
             }
             if shorter < now && self.keep(self.document.set("duration", &quoted(shorter))) {
@@ -343,8 +343,8 @@ impl Reduction<'_, '_> {
             for place in places.take(MANY) {
                 for (path, value) in self.document.item(list, place) {
                     let Some(time) = span(&value) else { continue };
-                    let strikes = list == "fault" && path == "at";
-                    let is_late = |at: &Span| strikes && end.is_some_and(|end| *at >= end);
+                    let is_start = list == "fault" && path == "at";
+                    let is_late = |at: &Span| is_start && end.is_some_and(|end| *at >= end);
                     for rounder in rounder(time).filter(|rounder| !is_late(rounder)) {
                         let text = quoted(rounder);
                         if self.keep(self.document.set_in(list, place, &path, &text)) {

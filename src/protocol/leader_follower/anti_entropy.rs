@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 use std::sync::Arc;
 
-use crate::config::Names;
 use crate::digest::NameHasher;
 use crate::id::{KeyId, NodeId, Version};
+use crate::names::Names;
 use crate::protocol::Context;
 
 use super::apply::contents;

@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
     use crate::id::{KeyId, NodeId, Value, Version};
-    use crate::protocol::store::Ties;
+    use crate::protocol::store::TieBreak;
 
     fn entries() -> impl Strategy<Value = Entry> {
         let version = (0..4_i64, 0..2_u16, 0..3_u32).prop_map(|(timestamp, node, sequence)| {
@@ -127,7 +127,7 @@ mod tests {
 
     fn rules() -> impl Strategy<Value = Rules> {
         let deletes = prop_oneof![Just(Deletes::Tombstone), Just(Deletes::Erase)];
-        let ties = prop_oneof![Just(Ties::NodeId), Just(Ties::KeepExisting)];
+        let ties = prop_oneof![Just(TieBreak::NodeId), Just(TieBreak::KeepExisting)];
         (deletes, ties).prop_map(|(deletes, ties)| Rules { deletes, ties })
     }
 

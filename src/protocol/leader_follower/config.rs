@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::protocol::store::Ties;
+use crate::protocol::store::TieBreak;
 use crate::protocol::wal::{Policy, WalDefects};
 use crate::time::Span;
 
@@ -50,12 +50,12 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
     pub(super) deletes: Deletes,
-    pub(super) ties: Ties,
+    pub(super) ties: TieBreak,
 }
 
 impl Rules {
     /// Of what a store had before: it is taken as it is.
-    pub(super) const RESTORE: Self = Self { deletes: Deletes::Tombstone, ties: Ties::NodeId };
+    pub(super) const RESTORE: Self = Self { deletes: Deletes::Tombstone, ties: TieBreak::NodeId };
 }
 
 impl Config {

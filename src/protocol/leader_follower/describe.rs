@@ -1,6 +1,6 @@
 //! Records in words, as transcripts show them.
 
-use crate::config::Names;
+use crate::names::Names;
 
 use super::journal::Record;
 use super::message::{Entry, entry_text};

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::config::Operation;
 use crate::history::Failure;
 use crate::id::{KeyId, LogIndex, NodeId, NodeSet, Term, Value, Version};
+use crate::operation::Operation;
 use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
 use crate::time::{Span, Time};
 

@@ -3,8 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::config::Names;
 use crate::id::{KeyId, LogIndex, MAX_NODES, NodeId, OpId, Position, Term, Value, Version};
+use crate::names::Names;
 use crate::protocol::{Carried, Message as Contract, Stored};
 use crate::time::Time;
 

@@ -27,9 +27,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Config as Scenario, Names, Operation};
+use crate::config::Config as Scenario;
 use crate::history::Failure;
 use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
+use crate::names::Names;
+use crate::operation::Operation;
 use crate::property::{Promises, SettlesWithin};
 use crate::protocol::{
     Context, DiscardReason, DiskImage, DiskOrigin, FoundList, Input, NodeSnapshot, Observation,

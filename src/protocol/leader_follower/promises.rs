@@ -41,11 +41,12 @@
 //! does not come back; with a buffered log these and a power loss. Monotonic reads are void after a power loss under
 //! every policy: a write is read before it is durable.
 
-use crate::config::{Config as Scenario, Operation, ScriptedOperation};
+use crate::config::{Config as Scenario, ScriptedOperation};
+use crate::operation::Operation;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
 use crate::protocol::wal::Policy;
 
-use crate::protocol::store::Ties;
+use crate::protocol::store::TieBreak;
 
 use super::config::{CatchUp, Config, Deletes, Election, FullStateIs, OnAckTimeout, Replication};
 use super::repair::RepairAnswer;
@@ -228,7 +229,7 @@ fn without(config: &Config, scenario: &Scenario, mut promises: Promises) -> Prom
         }
     };
     let fills_in = config.anti_entropy.is_some() || scenario.repairs_reads();
-    if config.timestamps.ties == Ties::KeepExisting {
+    if config.timestamps.ties == TieBreak::KeepExisting {
         let why = "of two writes with one timestamp a replica keeps the one that came first";
         never(&state, why);
         never(&writes, why);

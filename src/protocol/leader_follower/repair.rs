@@ -10,9 +10,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::config::{Names, ReadQuorum};
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId, NodeSet, OpId};
+use crate::names::Names;
+use crate::operation::ReadQuorum;
 use crate::protocol::{
     Context, DiscardReason, Observation, Outcome, Reply, RequestId, Response, Stored,
 };

@@ -17,7 +17,7 @@
 //! Where heartbeats may be lost, or come so late that a leader is given up, an election may begin at any time, long
 //! after everything has healed: from then on the cluster may need as long again.
 
-use crate::config::{Config as Scenario, FaultAction, LinkOverride, Network, Patience};
+use crate::config::{Config as Scenario, FaultAction, LinkOverride, Network, RetryPolicy};
 use crate::id::ClientId;
 use crate::property::SettlesWithin;
 use crate::protocol::wal::Policy;
@@ -125,7 +125,7 @@ impl<'a> Settling<'a> {
     fn clients(self) -> Option<Span> {
         let workload = self.scenario.workload.iter();
         let changed = self.scenario.changes.iter().filter_map(|change| change.workload.as_ref());
-        let generated = workload.chain(changed).map(|workload| self.operation(&workload.patience));
+        let generated = workload.chain(changed).map(|workload| self.operation(&workload.retry));
         let generated = generated.collect::<Option<Vec<_>>>()?.into_iter().max();
         let generated = generated.unwrap_or_default();
         let script = &self.scenario.script;
@@ -140,7 +140,7 @@ impl<'a> Settling<'a> {
             for scripted in own {
                 free = free.max(scripted.at);
                 free = Time::from_nanos(
-                    free.nanos().saturating_add(self.operation(&scripted.patience)?.nanos()),
+                    free.nanos().saturating_add(self.operation(&scripted.retry)?.nanos()),
                 );
             }
             let healed = Time::ZERO + self.scenario.duration;
@@ -150,14 +150,11 @@ impl<'a> Settling<'a> {
     }
 
     /// How long a client may be at one operation.
-    fn operation(self, patience: &Patience) -> Option<Span> {
-        let retries = patience.retries;
-        let attempts = times(plus(patience.timeout, self.client_hop), u64::from(retries) + 1);
-        let pauses = if retries == 0 {
-            Span::ZERO
-        } else {
-            times(patience.backoff.slowest()?, retries.into())
-        };
+    fn operation(self, retry: &RetryPolicy) -> Option<Span> {
+        let retries = retry.retries;
+        let attempts = times(plus(retry.timeout, self.client_hop), u64::from(retries) + 1);
+        let pauses =
+            if retries == 0 { Span::ZERO } else { times(retry.backoff.slowest()?, retries.into()) };
         Some(plus(attempts, pauses))
     }
 
@@ -327,7 +324,7 @@ fn syncs(config: &Config, scenario: &Scenario) -> Option<Span> {
         1 + scenario.duration.nanos().checked_div(timeout.nanos()).unwrap_or(u64::MAX).min(1 << 20)
     };
     let of_workload = scenario.workload.as_ref().map_or(0, |workload| {
-        let most = u64::from(workload.clients) * attempts(workload.patience.timeout);
+        let most = u64::from(workload.clients) * attempts(workload.retry.timeout);
         workload.operations.map_or(most, |operations| most.min(operations))
     });
     let waiting = of_workload + scenario.script.len() as u64;

@@ -15,7 +15,7 @@ use super::repair::{Reads, Repair, RepairAnswer};
 use super::timestamps::{TimestampSource, Timestamps};
 use super::*;
 use crate::id::{ClientId, OpId, Value};
-use crate::protocol::store::Ties;
+use crate::protocol::store::TieBreak;
 use crate::protocol::{DiskOperation, Effect, Effects, File, Stored, Ticket};
 use crate::rng::{CausalId, Draws, Root};
 use crate::time::{Span, Time};
@@ -332,7 +332,7 @@ fn a_config() -> impl Strategy<Value = Config> {
     });
     let catch_up = prop_oneof![Just(CatchUp::None), Just(CatchUp::FullState), Just(CatchUp::Log)];
     let deletes = prop_oneof![Just(Deletes::Tombstone), Just(Deletes::Erase)];
-    let ties = prop_oneof![Just(Ties::NodeId), Just(Ties::KeepExisting)];
+    let ties = prop_oneof![Just(TieBreak::NodeId), Just(TieBreak::KeepExisting)];
     let replication = prop_oneof![Just(Replication::Entry), Just(Replication::FullState)];
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (wal, catch_up, deletes, ties, replication, flags).prop_map(

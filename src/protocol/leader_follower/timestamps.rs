@@ -16,7 +16,7 @@
 
 use crate::id::Version;
 use crate::protocol::Context;
-use crate::protocol::store::Ties;
+use crate::protocol::store::TieBreak;
 use crate::time::{Span, Wall};
 
 use super::LeaderFollower;
@@ -31,7 +31,7 @@ pub struct Timestamps {
     /// What a clock's reading is rounded down to a multiple of; at least 1 ns.
     pub resolution: Span,
     /// Which of two writes with one timestamp wins.
-    pub ties: Ties,
+    pub ties: TieBreak,
 }
 
 /// Where a write's timestamp comes from.

@@ -5,7 +5,7 @@
 //! every arrow stays visible; all that is between two breaks has one scale.
 
 use crate::id::NodeId;
-use crate::run::chronicle::{FaultSpan, Landing, Life, Spell, Window};
+use crate::run::chronicle::{Delivery, FaultSpan, Life, Spell, Window};
 use crate::time::Time;
 
 use super::bands::{self, LANE};
@@ -78,7 +78,7 @@ pub struct Arrow {
     /// When it was sent, in virtual time.
     pub sent_at: Time,
     /// What became of it.
-    pub landing: Landing,
+    pub delivery: Delivery,
     /// Until when a clog held it back, in virtual time.
     pub held_until: Option<Time>,
     /// What it is about.
@@ -251,8 +251,8 @@ impl Row {
 }
 
 /// Whether a message never reached anybody.
-const fn is_lost(landing: Landing) -> bool {
-    matches!(landing, Landing::Lost | Landing::Blocked | Landing::Undelivered(_))
+const fn is_lost(delivery: Delivery) -> bool {
+    matches!(delivery, Delivery::Lost | Delivery::Blocked | Delivery::Undelivered(_))
 }
 
 impl Sketch<'_> {
@@ -386,10 +386,10 @@ impl Sketch<'_> {
     fn arrow(&mut self, arrow: &Arrow) {
         let width = if arrow.subject { 2.8 } else { 1.5 };
         let mut stroke = Stroke::solid(arrow.class.color(), width);
-        let (start, end) = self.flight(arrow);
+        let (start, end) = self.transmission(arrow);
         let lost = Stroke::solid(VERMILLION, 3.0);
-        match arrow.landing {
-            Landing::Arrived(_) | Landing::UnderWay(_) | Landing::Undelivered(_) => {
+        match arrow.delivery {
+            Delivery::Arrived(_) | Delivery::UnderWay(_) | Delivery::Undelivered(_) => {
                 let start = match arrow.held_until {
                     // It waits on its sender's side of the link.
                     Some(until) => {
@@ -406,14 +406,14 @@ impl Sketch<'_> {
                     true => self.canvas.arrow(start, end, stroke, 11.0),
                     false => self.canvas.line(start, end, stroke),
                 }
-                if is_lost(arrow.landing) && whole {
+                if is_lost(arrow.delivery) && whole {
                     self.canvas.cross(end, 7.0, lost);
                 }
             }
-            Landing::Lost | Landing::Blocked | Landing::Held => {
+            Delivery::Lost | Delivery::Blocked | Delivery::Held => {
                 stroke.dash = Dash::Dashed;
                 self.canvas.line(start, end, stroke);
-                if is_lost(arrow.landing) {
+                if is_lost(arrow.delivery) {
                     self.canvas.cross(end, 7.0, lost);
                 }
             }
@@ -421,18 +421,18 @@ impl Sketch<'_> {
     }
 
     /// From where to where a message is drawn.
-    fn flight(&self, arrow: &Arrow) -> (Point, Point) {
+    fn transmission(&self, arrow: &Arrow) -> (Point, Point) {
         // What waits at its sender is drawn from the edge on, and not from before it.
-        let waits = arrow.held_until.is_some() || arrow.landing == Landing::Held;
+        let waits = arrow.held_until.is_some() || arrow.delivery == Delivery::Held;
         let sent = if waits { self.warp.x(arrow.sent_at) } else { self.warp.beyond(arrow.sent_at) };
         let start = at(sent, self.lines[arrow.from]);
         let full = self.lines[arrow.to];
-        let end = match arrow.landing {
-            Landing::Arrived(time) | Landing::UnderWay(time) | Landing::Undelivered(time) => {
+        let end = match arrow.delivery {
+            Delivery::Arrived(time) | Delivery::UnderWay(time) | Delivery::Undelivered(time) => {
                 at(self.warp.beyond(time), full)
             }
             // It never got on its way: a stump in the direction of its receiver.
-            Landing::Lost | Landing::Blocked | Landing::Held => {
+            Delivery::Lost | Delivery::Blocked | Delivery::Held => {
                 let down = if full > start.y { 1.0 } else { -1.0 };
                 // Stumps to several receivers lie side by side.
                 let further = arrow.from.abs_diff(arrow.to).min(5) as f64 - 1.0;
@@ -454,8 +454,8 @@ impl Sketch<'_> {
         let siblings = self.diagram.arrows.iter().filter_map(|other| {
             let (from, to) = (self.lines[other.from], self.lines[other.to]);
             let is_sibling = (other.from, other.sent_at) == (stump.from, stump.sent_at);
-            match other.landing {
-                Landing::Arrived(at) if is_sibling && (to - from) * down > 0.0 => {
+            match other.delivery {
+                Delivery::Arrived(at) if is_sibling && (to - from) * down > 0.0 => {
                     let wide = self.warp.beyond(at) - self.warp.beyond(other.sent_at);
                     Some(wide / (to - from).abs())
                 }

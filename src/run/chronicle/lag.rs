@@ -6,7 +6,7 @@ use crate::id::{KeyId, NodeId, Term, Value, Version};
 use crate::protocol::{DiscardReason, Role, Stored};
 use crate::time::Time;
 
-use super::{Chronicle, Happening, HappeningKind};
+use super::{Chronicle, NodeEvent, NodeEventKind};
 
 /// How far a node was behind the leader: the writes that the leader had applied and the node had not, where a node
 /// that has a later write of a key lacks no earlier one of it.
@@ -23,8 +23,8 @@ pub struct Lag {
 #[must_use]
 pub fn lags(chronicle: &Chronicle, nodes: u16) -> Vec<Lag> {
     let mut book = Book::new(nodes);
-    for happening in &chronicle.happenings {
-        book.take(happening);
+    for node_event in &chronicle.node_events {
+        book.take(node_event);
     }
     NodeId::all(nodes).zip(book.steps).map(|(node, steps)| Lag { node, steps }).collect()
 }
@@ -80,19 +80,19 @@ impl Book {
         Self { replicas, leader: None, steps }
     }
 
-    fn take(&mut self, happening: &Happening) {
-        let Happening { at, node, what } = happening;
+    fn take(&mut self, node_event: &NodeEvent) {
+        let NodeEvent { at, node, what } = node_event;
         let replica = &mut self.replicas[node.index()];
         let touched = match what {
-            HappeningKind::Role { role, term } => {
+            NodeEventKind::Role { role, term } => {
                 replica.leads = (*role == Role::Leader).then_some(*term);
                 None
             }
-            HappeningKind::Down => {
+            NodeEventKind::Down => {
                 (replica.leads, replica.down) = (None, true);
                 None
             }
-            HappeningKind::Up(data) => {
+            NodeEventKind::Up(data) => {
                 replica.down = false;
                 replica.held.clear();
                 for (key, stored) in data {
@@ -100,7 +100,7 @@ impl Book {
                 }
                 None
             }
-            HappeningKind::Applied { key, stored } => {
+            NodeEventKind::Applied { key, stored } => {
                 replica.held.entry(*key).or_default().insert(write(*stored));
                 if replica.fresh.0 != *at {
                     replica.fresh = (*at, Vec::new());
@@ -108,18 +108,18 @@ impl Book {
                 replica.fresh.1.push((*key, write(*stored)));
                 Some(*key)
             }
-            HappeningKind::Discarded {
+            NodeEventKind::Discarded {
                 reason: DiscardReason::Older | DiscardReason::SameVersion,
                 ..
             }
-            | HappeningKind::Paused
-            | HappeningKind::Resumed => return,
-            HappeningKind::Discarded { key, stored, reason: DiscardReason::Truncated } => {
+            | NodeEventKind::Paused
+            | NodeEventKind::Resumed => return,
+            NodeEventKind::Discarded { key, stored, reason: DiscardReason::Truncated } => {
                 replica.held.entry(*key).or_default().remove(&write(*stored));
                 Some(*key)
             }
             // With the write that it showed go those that this one had replaced.
-            HappeningKind::Discarded { key, stored, .. } => {
+            NodeEventKind::Discarded { key, stored, .. } => {
                 let (when, taken) = &replica.fresh;
                 let dropped = write(*stored);
                 let is_fresh = |other: &Write| {
@@ -198,25 +198,25 @@ mod tests {
         Stored { value: Some(Value::text(0)), version }
     }
 
-    fn play(happenings: &[(u64, u16, HappeningKind)]) -> Vec<Vec<(u64, Option<u64>)>> {
-        let one = |(at, node, what): &(u64, u16, HappeningKind)| Happening {
+    fn play(node_events: &[(u64, u16, NodeEventKind)]) -> Vec<Vec<(u64, Option<u64>)>> {
+        let one = |(at, node, what): &(u64, u16, NodeEventKind)| NodeEvent {
             at: Time::from_nanos(*at),
             node: NodeId(*node),
             what: what.clone(),
         };
-        let happenings = happenings.iter().map(one).collect();
-        let chronicle = Chronicle { happenings, ..Chronicle::default() };
+        let node_events = node_events.iter().map(one).collect();
+        let chronicle = Chronicle { node_events, ..Chronicle::default() };
         let steps = |lag: Lag| lag.steps.iter().map(|(at, lag)| (at.nanos(), *lag)).collect();
         lags(&chronicle, 2).into_iter().map(steps).collect()
     }
 
-    fn applied(key: u32, at: i64) -> HappeningKind {
-        HappeningKind::Applied { key: KeyId(key), stored: stored(at) }
+    fn applied(key: u32, at: i64) -> NodeEventKind {
+        NodeEventKind::Applied { key: KeyId(key), stored: stored(at) }
     }
 
     #[test]
     fn a_follower_lacks_what_the_leader_applied_and_no_later_write_of_the_key_covers() {
-        use HappeningKind::{Down, Role as Took, Up};
+        use NodeEventKind::{Down, Role as Took, Up};
         let leads = Took { role: Role::Leader, term: Term(1) };
         let lags = play(&[
             (1, 0, leads),
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_write_that_takes_the_place_of_a_higher_one_stays() {
-        use HappeningKind::{Discarded, Role as Took};
+        use NodeEventKind::{Discarded, Role as Took};
         let (key, reason) = (KeyId(0), DiscardReason::Replaced);
         let lags = play(&[
             (1, 0, Took { role: Role::Leader, term: Term(1) }),
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn who_wins_the_higher_term_is_the_measure() {
-        use HappeningKind::Role as Took;
+        use NodeEventKind::Role as Took;
         let lags = play(&[
             (1, 0, Took { role: Role::Leader, term: Term(1) }),
             (2, 0, applied(0, 1)),

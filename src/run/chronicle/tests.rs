@@ -64,23 +64,31 @@ fn every_message_is_there_once_and_its_fate_is_the_one_that_was_counted() {
     let all = Window { from: Time::ZERO, until: Time::MAX };
     let (_, result, chronicle) = played(Some(all));
     assert_eq!(chronicle.digest, Some(result.digest), "it is the same run");
-    let count = |wanted: fn(&Landing) -> bool| {
-        chronicle.flights.iter().filter(|flight| wanted(&flight.landing)).count() as u64
+    let count = |wanted: fn(&Delivery) -> bool| {
+        chronicle.transmissions.iter().filter(|transmission| wanted(&transmission.delivery)).count()
+            as u64
     };
     let counts = result.messages;
-    assert_eq!(chronicle.flights.len() as u64, counts.sent + counts.duplicated);
-    assert_eq!(count(|landing| matches!(landing, Landing::Arrived(_))), counts.delivered);
-    assert_eq!(count(|landing| *landing == Landing::Blocked), counts.blocked);
-    let lost = |landing: &Landing| matches!(landing, Landing::Lost | Landing::Undelivered(_));
+    assert_eq!(chronicle.transmissions.len() as u64, counts.sent + counts.duplicated);
+    assert_eq!(count(|delivery| matches!(delivery, Delivery::Arrived(_))), counts.delivered);
+    assert_eq!(count(|delivery| *delivery == Delivery::Blocked), counts.blocked);
+    let lost = |delivery: &Delivery| matches!(delivery, Delivery::Lost | Delivery::Undelivered(_));
     assert_eq!(count(lost), counts.lost);
-    assert!(count(|landing| matches!(landing, Landing::Undelivered(_))) > 0, "n2 was down");
+    assert!(count(|delivery| matches!(delivery, Delivery::Undelivered(_))) > 0, "n2 was down");
     assert!(counts.blocked > 0 && counts.duplicated > 0);
-    let held: Vec<_> =
-        chronicle.flights.iter().filter(|flight| flight.held_until.is_some()).collect();
+    let held: Vec<_> = chronicle
+        .transmissions
+        .iter()
+        .filter(|transmission| transmission.held_until.is_some())
+        .collect();
     assert!(!held.is_empty());
-    assert!(held.iter().all(|flight| flight.held_until == Some(ms(1000))));
-    let writes = chronicle.flights.iter().filter(|flight| flight.kind == "replicate");
-    assert!(writes.clone().count() > 0 && writes.clone().all(|flight| flight.cargo.len() == 1));
+    assert!(held.iter().all(|transmission| transmission.held_until == Some(ms(1000))));
+    let writes =
+        chronicle.transmissions.iter().filter(|transmission| transmission.kind == "replicate");
+    assert!(
+        writes.clone().count() > 0
+            && writes.clone().all(|transmission| transmission.carries.len() == 1)
+    );
 }
 
 #[test]
@@ -88,18 +96,18 @@ fn a_window_has_the_messages_that_are_under_way_in_it() {
     let (_, _, all) = played(Some(Window { from: Time::ZERO, until: Time::MAX }));
     let part = window(300, 420);
     let (_, _, some) = played(Some(part));
-    let touches = |flight: &&Flight| {
-        let until = match flight.landing {
-            Landing::Arrived(at) | Landing::Undelivered(at) | Landing::UnderWay(at) => at,
-            Landing::Lost | Landing::Blocked | Landing::Held => flight.sent_at,
+    let touches = |transmission: &&Transmission| {
+        let until = match transmission.delivery {
+            Delivery::Arrived(at) | Delivery::Undelivered(at) | Delivery::UnderWay(at) => at,
+            Delivery::Lost | Delivery::Blocked | Delivery::Held => transmission.sent_at,
         };
-        part.meets(Window { from: flight.sent_at, until })
+        part.meets(Window { from: transmission.sent_at, until })
     };
-    let expected: Vec<&Flight> = all.flights.iter().filter(touches).collect();
+    let expected: Vec<&Transmission> = all.transmissions.iter().filter(touches).collect();
     assert!(expected.len() > 10);
-    assert_eq!(some.flights.iter().collect::<Vec<_>>(), expected);
+    assert_eq!(some.transmissions.iter().collect::<Vec<_>>(), expected);
     let (_, _, none) = played(None);
-    assert_eq!((none.flights.len(), none.happenings.len()), (0, all.happenings.len()));
+    assert_eq!((none.transmissions.len(), none.node_events.len()), (0, all.node_events.len()));
 }
 
 #[test]

@@ -9,9 +9,9 @@ use crate::check::words;
 use crate::config::Config;
 use crate::id::{NodeId, OpId};
 use crate::metrics::Leadership;
-use crate::protocol::{Cargo, Observation};
+use crate::protocol::{Observation, Relation};
 use crate::run::losses::Written;
-use crate::sim::{Finished, Passage, Sighting, SightingKind};
+use crate::sim::{Finished, Passage, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
 use super::{Copied, Copies, Mechanism, of_discard};
@@ -24,22 +24,22 @@ pub(in crate::run) struct Missed {
     pub(in crate::run) text: String,
 }
 
-/// What the replica that answered `read` had of `write`, of which `sightings` tell; `None` where it had it, or that is
+/// What the replica that answered `read` had of `write`, of which `write_events` tell; `None` where it had it, or that is
 /// not known.
 pub(in crate::run) fn missed(
     config: &Config,
     run: &Finished,
     write: &Written,
-    (sightings, read): (&[Sighting], OpId),
+    (write_events, read): (&[WriteEvent], OpId),
 ) -> Option<Missed> {
     let entry = run.history.entry(read);
     let node = entry.node?;
-    let answers = |sighting: &Sighting| {
-        let in_time = sighting.node == node && sighting.at <= entry.completed_at;
-        in_time && sighting.what == SightingKind::Answered { read }
+    let answers = |event: &WriteEvent| {
+        let in_time = event.node == node && event.at <= entry.completed_at;
+        in_time && event.what == WriteEventKind::Answered { read }
     };
-    let place = sightings.iter().rposition(answers)?;
-    let (at, before) = (sightings[place].at, &sightings[..place]);
+    let place = write_events.iter().rposition(answers)?;
+    let (at, before) = (write_events[place].at, &write_events[..place]);
     let witness = Witness { config, run, write };
     let replies = replies(before, (node, read));
     if replies.is_empty() {
@@ -50,17 +50,17 @@ pub(in crate::run) fn missed(
 }
 
 /// The replicas that told the coordinator what they hold, each with the place of that among `before`.
-fn replies(before: &[Sighting], (coordinator, read): (NodeId, OpId)) -> Vec<(NodeId, usize)> {
-    let heard = before.iter().enumerate().filter_map(|(place, sighting)| match sighting.what {
-        SightingKind::Heard { read: r, from } if r == read && sighting.node == coordinator => {
+fn replies(before: &[WriteEvent], (coordinator, read): (NodeId, OpId)) -> Vec<(NodeId, usize)> {
+    let heard = before.iter().enumerate().filter_map(|(place, event)| match event.what {
+        WriteEventKind::Heard { read: r, from } if r == read && event.node == coordinator => {
             Some((place, from))
         }
         _ => None,
     });
     let mut replies: Vec<(NodeId, usize)> = Vec::new();
     for (place, from) in heard {
-        let is_it = |sighting: &Sighting| {
-            sighting.node == from && sighting.what == SightingKind::Replied { read }
+        let is_it = |event: &WriteEvent| {
+            event.node == from && event.what == WriteEventKind::Replied { read }
         };
         if let Some(said) = before[..place].iter().rposition(is_it)
             && replies.iter().all(|(node, _)| *node != from)
@@ -84,10 +84,10 @@ struct Witness<'a> {
 }
 
 impl Witness<'_> {
-    fn copies(&self, before: &[Sighting]) -> Copies {
+    fn copies(&self, before: &[WriteEvent]) -> Copies {
         let mut copies = Copies::default();
         let subject = self.write.subject(self.run);
-        before.iter().for_each(|sighting| copies.see(sighting, subject));
+        before.iter().for_each(|event| copies.see(event, subject));
         copies
     }
 
@@ -95,7 +95,7 @@ impl Witness<'_> {
     fn missed_by_all(
         &self,
         (coordinator, at): (NodeId, Time),
-        before: &[Sighting],
+        before: &[WriteEvent],
         replies: &[(NodeId, usize)],
     ) -> Option<Missed> {
         let first = replies.iter().map(|(_, place)| *place).min()?;
@@ -127,12 +127,12 @@ impl Witness<'_> {
     }
 
     /// Why `node` did not show the write at `now`, after what was seen `before`.
-    fn lack(&self, node: NodeId, before: &[Sighting], now: Time) -> Option<Lack> {
-        let here = || before.iter().rev().filter(|sighting| sighting.node == node);
+    fn lack(&self, node: NodeId, before: &[WriteEvent], now: Time) -> Option<Lack> {
+        let here = || before.iter().rev().filter(|event| event.node == node);
         match self.copies(before).by_node.get(&node) {
             Some(Copied::Has) => {
-                let by_a_higher = here().find_map(|sighting| match sighting.what {
-                    SightingKind::Superseded { by } => Some((sighting.at, by)),
+                let by_a_higher = here().find_map(|event| match event.what {
+                    WriteEventKind::Superseded { by } => Some((event.at, by)),
                     _ => None,
                 });
                 let (at, by) = by_a_higher?;
@@ -157,9 +157,9 @@ impl Witness<'_> {
                 Some(Lack { mechanism, text })
             }
             None => {
-                let refused = here().find_map(|sighting| match sighting.what {
-                    SightingKind::Observed(Observation::Discard { reason, .. }) => {
-                        Some((sighting.at, reason))
+                let refused = here().find_map(|event| match event.what {
+                    WriteEventKind::Observed(Observation::Discard { reason, .. }) => {
+                        Some((event.at, reason))
                     }
                     _ => None,
                 });
@@ -195,17 +195,17 @@ impl Witness<'_> {
     }
 
     /// What had become of the last message that was to bring the write to a node.
-    fn not_yet(&self, node: NodeId, before: &[Sighting]) -> String {
-        let told = before.iter().rev().find_map(|sighting| {
-            let Sighting { at, node: on, what, .. } = *sighting;
+    fn not_yet(&self, node: NodeId, before: &[WriteEvent]) -> String {
+        let told = before.iter().rev().find_map(|event| {
+            let WriteEvent { at, node: on, what, .. } = *event;
             let what = match what {
-                SightingKind::Delivered { from, cargo: Cargo::Write } if on == node => {
+                WriteEventKind::Delivered { from, relation: Relation::Write } if on == node => {
                     format!("that write had come from {from} at {at} s and was not taken in")
                 }
-                SightingKind::Undelivered { from, cargo: Cargo::Write } if on == node => {
+                WriteEventKind::Undelivered { from, relation: Relation::Write } if on == node => {
                     format!("it was down when that write came from {from} at {at} s")
                 }
-                SightingKind::Sent { to, cargo: Cargo::Write, passage } if to == node => {
+                WriteEventKind::Sent { to, relation: Relation::Write, passage } if to == node => {
                     let became = match passage {
                         Passage::Travels => "was on its way".to_owned(),
                         Passage::Lost | Passage::Blocked(_) | Passage::Held(_) => {

@@ -21,7 +21,7 @@ fn stored(timestamp: i64) -> Stored {
 /// The write of version 10, on three nodes.
 #[derive(Default)]
 struct Life {
-    sightings: Vec<Sighting>,
+    write_events: Vec<WriteEvent>,
     removes: bool,
     /// What live nodes hold at the end: a version.
     held: BTreeMap<NodeId, i64>,
@@ -42,7 +42,7 @@ impl Life {
         life.see(
             0,
             node,
-            SightingKind::Observed(Observation::Accept {
+            WriteEventKind::Observed(Observation::Accept {
                 request,
                 key: KEY,
                 version: version(10),
@@ -52,45 +52,45 @@ impl Life {
         life.applied(0, node)
     }
 
-    fn see(&mut self, at: u64, node: NodeId, what: SightingKind) {
+    fn see(&mut self, at: u64, node: NodeId, what: WriteEventKind) {
         let at = Time::from_nanos(at);
-        self.sightings.push(Sighting { at, node, write: 0, from: None, what });
+        self.write_events.push(WriteEvent { at, node, write: 0, from: None, what });
     }
 
-    fn then(mut self, at: u64, node: NodeId, what: SightingKind) -> Self {
+    fn then(mut self, at: u64, node: NodeId, what: WriteEventKind) -> Self {
         self.see(at, node, what);
         self
     }
 
     fn applied(self, at: u64, node: NodeId) -> Self {
         let apply = Observation::Apply { key: KEY, stored: stored(10) };
-        self.then(at, node, SightingKind::Observed(apply))
+        self.then(at, node, WriteEventKind::Observed(apply))
     }
 
     fn dropped(self, at: u64, node: NodeId, reason: DiscardReason) -> Self {
         let dropped = Observation::Discard { key: KEY, stored: stored(10), reason };
-        self.then(at, node, SightingKind::Observed(dropped))
+        self.then(at, node, WriteEventKind::Observed(dropped))
     }
 
     /// The process dies; what was logged stays.
     fn crashed(self, at: u64, node: NodeId, logged: bool) -> Self {
         let crash = Crash { power: false, tail: false, logged, cut: false };
-        self.then(at, node, SightingKind::Crashed(crash))
+        self.then(at, node, WriteEventKind::Crashed(crash))
     }
 
     fn lost_power(self, at: u64, node: NodeId, tail: bool) -> Self {
         let crash = Crash { power: true, tail, logged: true, cut: false };
-        self.then(at, node, SightingKind::Crashed(crash))
+        self.then(at, node, WriteEventKind::Crashed(crash))
     }
 
     fn started(self, at: u64, node: NodeId, has_it: bool) -> Self {
-        self.then(at, node, SightingKind::Started { has_it, up: true })
+        self.then(at, node, WriteEventKind::Started { has_it, up: true })
     }
 
     /// Drops it at the message of another.
     fn told_to_drop(mut self, at: u64, node: NodeId, by: NodeId, reason: DiscardReason) -> Self {
         self = self.dropped(at, node, reason);
-        self.sightings.last_mut().unwrap().from = Some(by);
+        self.write_events.last_mut().unwrap().from = Some(by);
         self
     }
 
@@ -132,7 +132,7 @@ impl Life {
         let finals: Vec<NodeSnapshot> = NodeId::all(3).map(snapshot).collect();
         let target = self.target();
         let subject = Subject { write: &target, finals: &finals, leaderships: &self.leaderships };
-        classify(&self.sightings, subject)
+        classify(&self.write_events, subject)
     }
 
     #[track_caller]
@@ -198,18 +198,18 @@ fn what_the_leader_lost_from_its_disk_is_not_put_down_to_those_who_follow_it() {
 fn a_write_goes_with_the_later_one_that_had_replaced_it() {
     Life::accepted()
         .applied(2, N2)
-        .then(3, N1, SightingKind::Superseded { by: stored(20) })
+        .then(3, N1, WriteEventKind::Superseded { by: stored(20) })
         .crashed(4, N1, false)
-        .then(5, N2, SightingKind::Superseded { by: stored(20) })
-        .then(6, N2, SightingKind::Superseded { by: stored(1) })
-        .then(6, N2, SightingKind::Uncovered { reason: DiscardReason::Replaced })
+        .then(5, N2, WriteEventKind::Superseded { by: stored(20) })
+        .then(6, N2, WriteEventKind::Superseded { by: stored(1) })
+        .then(6, N2, WriteEventKind::Uncovered { reason: DiscardReason::Replaced })
         .was_lost(Mechanism::FullStateOverwrite, N2, 6);
 }
 
 #[test]
 fn a_log_that_was_cut_too_early_is_no_mere_memory() {
     let crash = Crash { power: false, tail: false, logged: false, cut: true };
-    Life::accepted().then(5, N1, SightingKind::Crashed(crash)).started(6, N1, false).was_lost(
+    Life::accepted().then(5, N1, WriteEventKind::Crashed(crash)).started(6, N1, false).was_lost(
         Mechanism::LogCut,
         N1,
         5,
@@ -230,7 +230,7 @@ fn a_tail_counts_as_lost_only_where_the_write_was_in_it() {
     // The process died first, and then the machine.
     Life::accepted()
         .crashed(5, N1, true)
-        .then(6, N1, SightingKind::PowerCut { tail: true })
+        .then(6, N1, WriteEventKind::PowerCut { tail: true })
         .started(9, N1, false)
         .was_lost(Mechanism::UnsyncedTailLost, N1, 5);
 }
@@ -261,7 +261,7 @@ fn a_restart_with_the_write_undoes_the_crash() {
 fn a_replaced_disk_is_named_over_the_crash_before_it() {
     Life::accepted()
         .crashed(5, N1, true)
-        .then(7, N1, SightingKind::DiskReplaced)
+        .then(7, N1, WriteEventKind::DiskReplaced)
         .started(7, N1, false)
         .was_lost(Mechanism::DiskReplaced, N1, 5);
 }
@@ -269,7 +269,7 @@ fn a_replaced_disk_is_named_over_the_crash_before_it() {
 /// A store without a log was said to have lost its writes with a disk that never had them.
 #[test]
 fn a_replaced_disk_is_no_reason_where_nothing_was_on_it() {
-    let replaced = SightingKind::DiskReplaced;
+    let replaced = WriteEventKind::DiskReplaced;
     let life = Life::accepted().applied(3, N2).crashed(5, N1, false).crashed(9, N2, false);
     let life = life.then(10, N2, replaced).started(12, N2, false).started(12, N1, false);
     life.was_lost(Mechanism::MemoryLost, N2, 9);
@@ -334,12 +334,12 @@ fn a_live_copy_is_beaten_by_a_higher_version_alone() {
 #[test]
 fn an_older_write_in_its_place_is_told_from_a_newer_one() {
     let superseded = |by| {
-        let by = SightingKind::Superseded { by: stored(by) };
+        let by = WriteEventKind::Superseded { by: stored(by) };
         Life::accepted().then(4, N1, by).crashed(8, N1, false)
     };
     superseded(99).was_lost(Mechanism::NeverShipped, N1, 8);
     let mut replaced =
-        Life::accepted().then(4, N1, SightingKind::Superseded { by: stored(1) }).holds(N1, 1);
+        Life::accepted().then(4, N1, WriteEventKind::Superseded { by: stored(1) }).holds(N1, 1);
     replaced.was_lost(Mechanism::OverwrittenByOlder, N1, 4);
     replaced.removes = true;
     replaced.was_lost(Mechanism::Resurrected, N1, 4);
@@ -353,7 +353,7 @@ fn a_write_that_others_take_for_another_of_its_version_is_lost_by_that() {
     let mut shown = Life::accepted().dropped(3, N2, DiscardReason::SameVersion).holds(N1, 10);
     shown.value = Some(Value::text(1));
     shown.was_lost(Mechanism::VersionReused, N1, 3);
-    let replaced = SightingKind::Superseded { by: stored(10) };
+    let replaced = WriteEventKind::Superseded { by: stored(10) };
     let replaced = Life::accepted().then(4, N1, replaced);
     replaced.was_lost(Mechanism::VersionReused, N1, 4);
 }
@@ -365,7 +365,7 @@ fn a_copy_on_a_node_that_stays_down_was_left_behind() {
         .crashed(3, N1, false)
         .started(4, N1, false)
         .crashed(6, N2, true)
-        .then(7, N2, SightingKind::Started { has_it: false, up: false })
+        .then(7, N2, WriteEventKind::Started { has_it: false, up: false })
         .down(N2);
     life.was_lost(Mechanism::LeftBehind, N2, 6);
 }
@@ -389,13 +389,13 @@ fn names_and_figures_agree_and_are_unique() {
 fn lacked(life: &Life, node: NodeId) -> Option<Mechanism> {
     let target = life.target();
     let subject = Subject { write: &target, finals: &[], leaderships: &[] };
-    lacking(&life.sightings, subject, node)
+    lacking(&life.write_events, subject, node)
 }
 
 #[test]
 fn a_replica_lacks_what_never_arrived_what_it_refused_and_what_it_forgot() {
-    let brought = SightingKind::Delivered { from: N1, cargo: Cargo::Write };
-    let confirmed = SightingKind::Delivered { from: N1, cargo: Cargo::Confirmation };
+    let brought = WriteEventKind::Delivered { from: N1, relation: Relation::Write };
+    let confirmed = WriteEventKind::Delivered { from: N1, relation: Relation::Confirmation };
     let life = Life::accepted()
         .then(2, N2, confirmed)
         .then(3, N3, brought)
@@ -416,7 +416,7 @@ fn a_replica_lacks_what_never_arrived_what_it_refused_and_what_it_forgot() {
 fn what_came_back_after_a_purge_came_back_because_of_it() {
     let mut purged = Life::accepted().applied(2, N2).dropped(9, N2, DiscardReason::Purged);
     purged.removes = true;
-    assert_eq!(came_back(&purged.sightings, Mechanism::Resurrected), Mechanism::TombstonePurged);
+    assert_eq!(came_back(&purged.write_events, Mechanism::Resurrected), Mechanism::TombstonePurged);
     let erased = Life::accepted();
-    assert_eq!(came_back(&erased.sightings, Mechanism::Resurrected), Mechanism::Resurrected);
+    assert_eq!(came_back(&erased.write_events, Mechanism::Resurrected), Mechanism::Resurrected);
 }

@@ -32,7 +32,7 @@ pub(in crate::scenario) fn decode(table: &mut TableDecoder<'_>, frame: Frame) ->
         if most.is_text("unlimited") { Some(None) } else { nodes_down(most, frame.nodes).map(Some) }
     });
     let swarm = table.or("swarm", standard.swarm, Element::boolean);
-    let moments = table.or("moments", standard.moments, Element::boolean);
+    let triggers = table.or("moments", standard.triggers, Element::boolean);
     let offset = table.or("clock-offset", standard.clock_offset, |offset| off_by(offset, 1));
     let most_jumps = faults.map_or(1, |(_, most)| most);
     let jump = table.or("clock-jump", standard.clock_jump, |jump| off_by(jump, most_jumps));
@@ -46,7 +46,7 @@ pub(in crate::scenario) fn decode(table: &mut TableDecoder<'_>, frame: Frame) ->
         lasts: lasts?,
         max_down: max_down?,
         swarm: swarm?,
-        moments: moments?,
+        triggers: triggers?,
         clock_offset: offset?,
         clock_jump: jump?,
         clock_drift_ppb: drift?,
@@ -340,7 +340,7 @@ pub(in crate::scenario) fn encode(fuzz: &Fuzz) -> Table {
         ("kinds", Value::Array(kinds)),
         ("max-down", max_down),
         ("swarm", fuzz.swarm.into()),
-        ("moments", fuzz.moments.into()),
+        ("moments", fuzz.triggers.into()),
         ("clock-offset", length(fuzz.clock_offset)),
         ("clock-jump", length(fuzz.clock_jump)),
         ("clock-drift", units::show_drift(fuzz.clock_drift_ppb.into()).into()),

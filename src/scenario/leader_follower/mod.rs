@@ -82,11 +82,11 @@ impl ScenarioProtocol for LeaderFollower {
             !waits_for_disk && config.failover == Failover::NONE && config.resend.is_none();
         let counts = !matches!(config.mode, Mode::InSync { .. });
         let confirmations = config.mode.quorum(scenario.cluster.nodes - 1);
-        let patience = config.ack_timeout;
-        (is_plain && counts).then_some(Awaited { confirmations, patience })
+        let ack_timeout = config.ack_timeout;
+        (is_plain && counts).then_some(Awaited { confirmations, ack_timeout })
     }
 
-    fn rhythm(config: &Config) -> Vec<Span> {
+    fn timescales(config: &Config) -> Vec<Span> {
         let Failover { election, heartbeat, timeout, look_every, jitter, .. } = config.failover;
         let elects = election != Election::None;
         let sync_every = match config.wal.policy {
@@ -112,11 +112,11 @@ impl ScenarioProtocol for LeaderFollower {
             sync_every,
             lag,
         ];
-        let mut rhythm: Vec<Span> =
+        let mut timescales: Vec<Span> =
             lengths.into_iter().flatten().filter(|length| !length.is_zero()).collect();
-        rhythm.sort_unstable();
-        rhythm.dedup();
-        rhythm
+        timescales.sort_unstable();
+        timescales.dedup();
+        timescales
     }
 
     fn encode(config: &Config) -> toml::Table {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::protocol::leader_follower::{Deletes, TimestampSource, Timestamps};
-use crate::protocol::store::Ties;
+use crate::protocol::store::TieBreak;
 use crate::scenario::TableDecoder;
 use crate::scenario::decode::word_for;
 use crate::time::Span;
@@ -14,14 +14,15 @@ const SOURCES: [(&str, TimestampSource); 4] = [
     ("client", TimestampSource::Client),
     ("term-sequence", TimestampSource::TermSequence),
 ];
-const TIES: [(&str, Ties); 2] = [("node-id", Ties::NodeId), ("keep-existing", Ties::KeepExisting)];
+const TIES: [(&str, TieBreak); 2] =
+    [("node-id", TieBreak::NodeId), ("keep-existing", TieBreak::KeepExisting)];
 
 /// Reads `timestamps`, `timestamp-resolution` and `ties`.
 pub(super) fn decode(table: &mut TableDecoder<'_>) -> Option<Timestamps> {
     let source = table.or("timestamps", TimestampSource::Wall, |source| source.choice(&SOURCES));
     let finest = Span::from_nanos(1);
     let resolution = table.or("timestamp-resolution", finest, |span| span.positive_duration());
-    let ties = table.or("ties", Ties::NodeId, |ties| ties.choice(&TIES));
+    let ties = table.or("ties", TieBreak::NodeId, |ties| ties.choice(&TIES));
     Some(Timestamps { source: source?, resolution: resolution?, ties: ties? })
 }
 

@@ -55,8 +55,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             flipped.push(format!("bit {bit} of byte {byte} on the disk of {node} flips"));
         }
         if flipped.is_empty() {
-            if let Some(strike) = self.strikes.last_mut() {
-                strike.hits_nobody = true;
+            if let Some(impact) = self.impacts.last_mut() {
+                impact.hits_nobody = true;
             }
             return "no bit flips: nothing is written there".to_owned();
         }

@@ -1,7 +1,8 @@
 //! The network alone: who reaches whom under each fault, and when a message arrives over each kind of link.
 
 use super::*;
-use crate::config::{Bounds, ClientLeg, Clock, Cluster, Disk, Expect, LinkOverride, Names, Ties};
+use crate::config::{Bounds, ClientLeg, Clock, Cluster, Disk, EventOrder, Expect, LinkOverride};
+use crate::names::Names;
 use crate::rng::Root;
 
 const fn n(number: u16) -> NodeId {
@@ -62,7 +63,7 @@ impl Bench {
             seed: 1,
             duration: ms(1),
             settle: ms(1),
-            ties: Ties::Causal,
+            ties: EventOrder::Causal,
             names: Names::default(),
             cluster: Cluster { nodes, initial_leader: None },
             network,

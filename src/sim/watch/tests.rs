@@ -48,7 +48,7 @@ fn seen(targets: Vec<Target>, said: &[(u64, NodeId, Observation)]) -> Vec<Vec<(u
     for (when, node, observation) in said {
         watch.observed(at(*when), *node, *observation);
     }
-    for Sighting { at, node, write, .. } in watch.into_sightings() {
+    for WriteEvent { at, node, write, .. } in watch.into_sightings() {
         by_write[write as usize].push((at.nanos(), node));
     }
     by_write

@@ -149,7 +149,7 @@ fn hold(first: usize, cases: u32) {
         let property = |(seed, case): (u64, u64)| {
             let played = silent(name, subject, seed, case)?;
             written.set(written.get() + acknowledged(&played));
-            struck.set(struck.get() + played.result.map_or(0, |result| result.strikes.len()));
+            struck.set(struck.get() + played.result.map_or(0, |result| result.impacts.len()));
             Ok(())
         };
         let done = runner(cases, number).run(&(any::<u64>(), any::<u64>()), property);

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use splitbrain::config::{Cluster, Config, Operation};
+use splitbrain::config::{Cluster, Config};
 use splitbrain::id::{KeyId, NodeId, Value, Version};
+use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
     Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply, Response,

@@ -8,8 +8,8 @@ use rayon::prelude::*;
 
 use crate::support::{cluster, scenarios};
 use splitbrain::config::{
-    Clock, Config, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Milestone, Mix,
-    Moment, Pace, Patience, ReadFrom, Route, Skew, Start, Target, Ties,
+    Clock, Config, EventOrder, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix,
+    Occurrence, Pace, ReadFrom, RetryPolicy, Route, Skew, Start, Target, Trigger,
 };
 use splitbrain::digest::DigestValue;
 use splitbrain::history::Status;
@@ -192,16 +192,16 @@ fn start(nodes: u16) -> impl Strategy<Value = Start> {
     let at = prop_oneof![4 => 0_u64..=2_000, 1 => Just(0), 1 => Just(2_000)]
         .prop_map(|at| Start::At(Time::from_nanos(at * 1_000_000)));
     let what = prop_oneof![
-        Just(Milestone::Elected),
-        Just(Milestone::Appends),
-        Just(Milestone::Persists),
-        Just(Milestone::Acknowledges),
-        proptest::option::of(0_u8..4).prop_map(Milestone::Receives),
-        Just(Milestone::Restarts),
+        Just(Occurrence::Elected),
+        Just(Occurrence::Appends),
+        Just(Occurrence::Persists),
+        Just(Occurrence::Acknowledges),
+        proptest::option::of(0_u8..4).prop_map(Occurrence::Receives),
+        Just(Occurrence::Restarts),
     ];
     let after = prop_oneof![2 => Just(Span::ZERO), 1 => lengths()];
     let when = (what, proptest::option::of((0..nodes).prop_map(NodeId)), 1_u32..20, after)
-        .prop_map(|(what, node, nth, after)| Start::When(Moment { what, node, nth, after }));
+        .prop_map(|(what, node, nth, after)| Start::When(Trigger { what, node, nth, after }));
     prop_oneof![2 => at, 1 => when]
 }
 
@@ -250,17 +250,17 @@ fn any_run() -> impl Strategy<Value = (Config, Settings, u64)> {
             0..4_usize,
             0..nodes,
         );
-        let patience = (positive(), 0_u32..3, delay());
+        let retry = (positive(), 0_u32..3, delay());
         let clocks = prop::collection::vec(
             (-1_000_000_i64..1_000_000, -500_000_000..500_000_000_i64),
             usize::from(nodes),
         );
         let rest = (any::<bool>(), any::<u64>(), settings(nodes));
-        (network, workload, patience, clocks, planned(nodes), rest).prop_map(
-            move |(network, workload, patience, clocks, planned, (random, seed, settings))| {
+        (network, workload, retry, clocks, planned(nodes), rest).prop_map(
+            move |(network, workload, retry, clocks, planned, (random, seed, settings))| {
                 let mut config = cluster::config(nodes);
                 (config.duration, config.settle) = (Span::from_secs(2), Span::from_secs(3));
-                config.ties = if random { Ties::Random } else { Ties::Causal };
+                config.ties = if random { EventOrder::Random } else { EventOrder::Causal };
                 let (default, special, client_delay, from) = network;
                 config.network.default = default;
                 config.network.links =
@@ -285,8 +285,8 @@ fn any_run() -> impl Strategy<Value = (Config, Settings, u64)> {
                     ReadFrom::Any,
                     ReadFrom::Nearest,
                 ][read_from];
-                let (timeout, retries, backoff) = patience;
-                load.patience = Patience { timeout, retries, backoff, ask_next: retries == 1 };
+                let (timeout, retries, backoff) = retry;
+                load.retry = RetryPolicy { timeout, retries, backoff, ask_next: retries == 1 };
                 config.clocks = clocks
                     .into_iter()
                     .map(|(offset_ns, drift_ppb)| Clock { offset_ns, drift_ppb })

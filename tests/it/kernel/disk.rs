@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::cluster;
-use splitbrain::config::{Config, Fault, FaultAction, Milestone, Moment, Operation, Start, Target};
+use splitbrain::config::{Config, Fault, FaultAction, Occurrence, Start, Target, Trigger};
 use splitbrain::id::{FaultId, KeyId, NodeId, Value, Version};
+use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
     Context, DiskImage, File, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply,
@@ -125,8 +126,8 @@ fn play_with(
     }
     // Refusals while the node is down end operations, or there would be a thousand of them at one instant.
     let workload = config.workload.as_mut().expect("a workload");
-    workload.patience.retries = 1_000;
-    workload.patience.timeout = Span::from_millis(50);
+    workload.retry.retries = 1_000;
+    workload.retry.timeout = Span::from_millis(50);
     run::<Diary>(&config, &careful, seed, RunOptions::default())
 }
 
@@ -183,7 +184,7 @@ fn a_restart_may_find_an_empty_disk() {
 /// The records of any protocol are counted, numbered or not.
 #[test]
 fn a_moment_finds_the_records_of_a_diary() {
-    let when = |what, nth| Start::When(Moment { what, node: None, nth, after: Span::ZERO });
+    let when = |what, nth| Start::When(Trigger { what, node: None, nth, after: Span::ZERO });
     let lost = |careful, start, seed| {
         let result =
             play_with(careful, vec![(start, Some(100), FaultAction::PowerLoss(n1()))], seed);
@@ -196,12 +197,12 @@ fn a_moment_finds_the_records_of_a_diary() {
     };
     for seed in 0..10 {
         // One client: the fifth record is written when the fourth write has been answered, and durable before the fifth.
-        let (appended, before) = lost(true, when(Milestone::Appends, 5), seed).expect("appended");
+        let (appended, before) = lost(true, when(Occurrence::Appends, 5), seed).expect("appended");
         let (durable, answered) =
-            lost(true, when(Milestone::Persists, 5), seed).expect("persisted");
-        let (told, five) = lost(true, when(Milestone::Acknowledges, 5), seed).expect("answered");
+            lost(true, when(Occurrence::Persists, 5), seed).expect("persisted");
+        let (told, five) = lost(true, when(Occurrence::Acknowledges, 5), seed).expect("answered");
         assert!(appended < durable && durable == told, "{appended} {durable} {told}");
         assert_eq!((before, answered, five), (4, 4, 5), "seed {seed}");
-        assert_eq!(lost(false, when(Milestone::Persists, 1), seed), None, "it never syncs");
+        assert_eq!(lost(false, when(Occurrence::Persists, 1), seed), None, "it never syncs");
     }
 }

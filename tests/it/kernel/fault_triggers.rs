@@ -125,15 +125,15 @@ fn each_milestone_is_counted_on_its_node_and_struck_before_or_after() {
         let result = play(&scenario("", &fault), 1);
         assert_eq!(acts(&result)[0], format!("{at} pause n3"), "{when}");
         let trace = trace(&result);
-        let (strike, tied) = (line(&trace, 1, &["f starts"]), line(&trace, nth, words));
+        let (impact, tied) = (line(&trace, 1, &["f starts"]), line(&trace, nth, words));
         assert_eq!(
-            strike < tied,
+            impact < tied,
             comes_first,
             "{when}:\n{}",
-            trace[strike.min(tied)..=strike.max(tied)].join("\n")
+            trace[impact.min(tied)..=impact.max(tied)].join("\n")
         );
         // Nothing is played between the two but what the one event did.
-        let events = trace[strike.min(tied) + 1..strike.max(tied)].iter();
+        let events = trace[impact.min(tied) + 1..impact.max(tied)].iter();
         assert!(events.clone().all(|line| line.contains(" . ")), "{when}: {events:#?}");
     }
 }
@@ -227,7 +227,7 @@ fn a_fault_whose_moment_never_comes_is_told_of() {
         let tied = scenario("", &format!("[[fault]]\nwhen = {{ {when} }}\ncrash = 'n1'\n"));
         let result = play(&tied, 1);
         assert_eq!(acts(&result), Vec::<String>::new(), "{when}");
-        assert!(result.strikes.is_empty(), "{when}");
+        assert!(result.impacts.is_empty(), "{when}");
         assert_eq!(known(&result), known(&play(&scenario("", ""), 1)), "{when}");
         let (report, _) = Report::of("s", &tied.config, &result);
         let (word, rest) = when.split_once(" = ").expect("a milestone and how often");

@@ -98,7 +98,7 @@ fn what_reaches_a_paused_node_waits_in_order() {
     assert!(in_order(&play(rest)));
     let ties = scenario("mode = 'async'", rest);
     let config =
-        splitbrain::config::Config { ties: splitbrain::config::Ties::Random, ..ties.config };
+        splitbrain::config::Config { ties: splitbrain::config::EventOrder::Random, ..ties.config };
     for seed in 0..30 {
         let options = RunOptions { trace: true, ..RunOptions::default() };
         in_order(&ties.protocol.run(&config, seed, options));
@@ -343,7 +343,7 @@ fn faults_at_the_first_and_the_last_instant() {
     assert_eq!(acts(&result), expected);
     let ties = scenario("mode = 'async'", rest);
     let config =
-        splitbrain::config::Config { ties: splitbrain::config::Ties::Random, ..ties.config };
+        splitbrain::config::Config { ties: splitbrain::config::EventOrder::Random, ..ties.config };
     for seed in 0..20 {
         let result = ties.protocol.run(&config, seed, RunOptions::default());
         assert!(settled(&result) && result.finals.iter().all(|node| node.up), "seed {seed}");
@@ -387,7 +387,7 @@ fn a_named_node_that_is_down_is_struck_all_the_same() {
     ] {
         let fault = format!("[[fault]]\nat = '1500ms'\nfor = '2s'\n{what}\n");
         let result = play(&format!("{down}{fault}{put}{absent}{there}"));
-        assert!(result.strikes.iter().all(|strike| !strike.hits_nobody), "{what}");
+        assert!(result.impacts.iter().all(|impact| !impact.hits_nobody), "{what}");
     }
     // Over n2 alone the two others reach each other.
     let bridge = "[[fault]]\nat = '1500ms'\nfor = '2s'\nbridge = 'n2'\n";

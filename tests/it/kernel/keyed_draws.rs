@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use crate::support::cluster;
 use splitbrain::config::{
-    Config, Fault, FaultAction, Mix, Operation, Pace, Patience, Route, ScriptedOperation, Start,
-    Target,
+    Config, Fault, FaultAction, Mix, Pace, RetryPolicy, Route, ScriptedOperation, Start, Target,
 };
 use splitbrain::history::Entry;
 use splitbrain::id::{ClientId, FaultId, KeyId, NodeId, Term, Value, Version};
+use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{
     Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Observation, Outcome, Protocol,
@@ -37,7 +37,7 @@ impl Message for Letter {
             Self::Thanks(_) => 2,
         }
     }
-    fn describe(&self, names: &splitbrain::config::Names) -> String {
+    fn describe(&self, names: &splitbrain::names::Names) -> String {
         let (Self::Note(value) | Self::Seal(value) | Self::Thanks(value)) = self;
         names.value(*value)
     }
@@ -216,7 +216,7 @@ fn taking_out_a_scripted_operation_leaves_the_others_as_they_were() {
             quorum: None,
         },
         node: None,
-        patience: Patience {
+        retry: RetryPolicy {
             timeout: Span::from_secs(1),
             retries: 0,
             ask_next: false,

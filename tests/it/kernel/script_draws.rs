@@ -1,10 +1,11 @@
 //! Scripted operations that stand for those of a workload: one whose id names a generated operation has its luck, so a
 //! run of the script is the run of the workload.
 
-use splitbrain::config::{Config, Operation, ReadFrom, ScriptedOperation};
+use splitbrain::config::{Config, ReadFrom, ScriptedOperation};
 use splitbrain::digest::DigestValue;
 use splitbrain::history::{Entry, Function};
 use splitbrain::id::{ClientId, NodeId, Value};
+use splitbrain::operation::Operation;
 use splitbrain::rng::{CausalId, Draws, Purpose, Root};
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::{Registry, Scenario};
@@ -97,7 +98,7 @@ fn written_out(
             client: entry.client,
             operation,
             node: reads.then(|| NodeId(u16::try_from(drawn).expect("a node"))),
-            patience: workload.patience.clone(),
+            retry: workload.retry.clone(),
             expect: splitbrain::config::Answer::default(),
         });
     }

@@ -25,13 +25,13 @@ fn play(settings: &str, operation: &str, faults: &str) -> RunResult {
 /// The states that the last fault to strike found.
 #[track_caller]
 fn last_found(result: &RunResult) -> String {
-    let strikes = &result.strikes;
-    assert!(strikes.is_sorted_by_key(|strike| strike.at), "{strikes:?}");
+    let impacts = &result.impacts;
+    assert!(impacts.is_sorted_by_key(|impact| impact.at), "{impacts:?}");
     let acts = result.history.nemesis().iter().filter(|act| act.starts && act.fault.is_some());
     let told: Vec<_> = acts.map(|act| (act.fault, act.at)).collect();
-    let struck: Vec<_> = strikes.iter().map(|strike| (Some(strike.fault), strike.at)).collect();
+    let struck: Vec<_> = impacts.iter().map(|impact| (Some(impact.fault), impact.at)).collect();
     assert_eq!(struck, told, "each start of a fault is a strike");
-    let states = strikes.last().expect("something struck").states;
+    let states = impacts.last().expect("something struck").states;
     states.iter().map(NodeState::name).collect::<Vec<_>>().join(" ")
 }
 

@@ -1,7 +1,7 @@
 //! Phases, settling, ties, the trace, changes on the way, and time that stands still.
 
 use crate::support::cluster;
-use splitbrain::config::{Change, Config, Pace, ScriptedOperation, Ties};
+use splitbrain::config::{Change, Config, EventOrder, Pace, ScriptedOperation};
 use splitbrain::history::HistoryEvent;
 use splitbrain::metrics::{Settlement, Standstill};
 use splitbrain::protocol::leader_follower::{LeaderFollower, Mode};
@@ -154,7 +154,7 @@ fn random_ties_explore_orders_that_constant_delays_hide() {
         digests.len()
     };
     assert_eq!(digests(&config), 1);
-    config.ties = Ties::Random;
+    config.ties = EventOrder::Random;
     assert_eq!(digests(&config), 4);
 }
 
@@ -223,13 +223,13 @@ fn a_scripted_operation_waits_for_its_clients_previous_one() {
         id: format!("op-{index}"),
         at: Time::ZERO + Span::from_millis(at),
         client: splitbrain::id::ClientId(0),
-        operation: splitbrain::config::Operation::Put {
+        operation: splitbrain::operation::Operation::Put {
             key: splitbrain::id::KeyId(0),
             value: splitbrain::id::Value::text(index),
             quorum: None,
         },
         node: None,
-        patience: splitbrain::config::Patience {
+        retry: splitbrain::config::RetryPolicy {
             timeout: Span::from_secs(9),
             retries: 0,
             ask_next: false,

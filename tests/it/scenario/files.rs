@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use splitbrain::scenario::{Registry, Scenario, schema};
 
-use splitbrain::config::{Cluster, Config, Milestone, Moment, Start};
+use splitbrain::config::{Cluster, Config, Occurrence, Start, Trigger};
 use splitbrain::id::NodeId;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Protocol};
@@ -172,9 +172,9 @@ fn what_may_be_drawn_is_read_and_changes_nothing_of_the_run() {
 #[test]
 fn a_protocol_turns_on_the_lengths_that_are_set() {
     let ms = Span::from_millis;
-    let rhythm = |settings: &str| {
+    let timescales = |settings: &str| {
         let text = format!("[cluster]\nnodes = 3\n[protocol.leader-follower]\n{settings}\n");
-        parse(&text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}")).protocol.rhythm()
+        parse(&text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}")).protocol.timescales()
     };
     let cases = [
         ("", vec![]),
@@ -193,7 +193,7 @@ fn a_protocol_turns_on_the_lengths_that_are_set() {
         ),
     ];
     for (settings, lengths) in cases {
-        assert_eq!(rhythm(settings), lengths, "{settings}");
+        assert_eq!(timescales(settings), lengths, "{settings}");
     }
 }
 
@@ -363,35 +363,35 @@ fn a_fault_tied_to_a_moment_is_named_by_it_and_exported_whole() {
     };
     let moment = |what, node: Option<u16>, nth, after_ms| {
         let (node, after) = (node.map(NodeId), Span::from_millis(after_ms));
-        Start::When(Moment { what, node, nth, after })
+        Start::When(Trigger { what, node, nth, after })
     };
     let cases = [
-        ("elected = 1", "crash-elected-1", moment(Milestone::Elected, None, 1, 0)),
+        ("elected = 1", "crash-elected-1", moment(Occurrence::Elected, None, 1, 0)),
         (
             "appends = 2, node = \"n3\"",
             "crash-appends-2",
-            moment(Milestone::Appends, Some(2), 2, 0),
+            moment(Occurrence::Appends, Some(2), 2, 0),
         ),
         (
             "node = \"n1\", after = \"2ms\", persists = 5",
             "crash-persists-5",
-            moment(Milestone::Persists, Some(0), 5, 2),
+            moment(Occurrence::Persists, Some(0), 5, 2),
         ),
         (
             "acknowledges = 1000000",
             "crash-acknowledges-1000000",
-            moment(Milestone::Acknowledges, None, 1_000_000, 0),
+            moment(Occurrence::Acknowledges, None, 1_000_000, 0),
         ),
-        ("receives = 3", "crash-receives-3", moment(Milestone::Receives(None), None, 3, 0)),
+        ("receives = 3", "crash-receives-3", moment(Occurrence::Receives(None), None, 3, 0)),
         (
             "receives = 3, kind = \"append\"",
             "crash-receives-3-2",
-            moment(Milestone::Receives(kind("append")), None, 3, 0),
+            moment(Occurrence::Receives(kind("append")), None, 3, 0),
         ),
         (
             "restarts = 1, after = \"30s\"",
             "crash-restarts-1",
-            moment(Milestone::Restarts, None, 1, 30_000),
+            moment(Occurrence::Restarts, None, 1, 30_000),
         ),
     ];
     let all: String = cases.iter().map(|(when, ..)| fault(when)).collect();

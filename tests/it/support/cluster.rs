@@ -1,15 +1,16 @@
 //! Settings for tests that build a run in code.
 
 use splitbrain::config::{
-    Bounds, Clock, Cluster, Config, Disk, Expect, Link, LinkOrder, Mix, Names, Network, Pace,
-    Patience, ReadFrom, Skew, Ties, Workload,
+    Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Mix, Network, Pace,
+    ReadFrom, RetryPolicy, Skew, Workload,
 };
 use splitbrain::id::NodeId;
+use splitbrain::names::Names;
 use splitbrain::protocol::leader_follower::{
     Config as LeaderFollower, Defects, Deletes, Failover, FullStateIs, Mode, OnAckTimeout, Reads,
     RepairAnswer, Replication, TimestampSource, Timestamps, WalOn, WalSettings,
 };
-use splitbrain::protocol::store::Ties as StoreTies;
+use splitbrain::protocol::store::TieBreak;
 use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
 use splitbrain::sampler::Distribution;
@@ -24,7 +25,7 @@ pub(crate) fn config(nodes: u16) -> Config {
         seed: 1,
         duration: Span::from_secs(30),
         settle: Span::from_secs(30),
-        ties: Ties::Causal,
+        ties: EventOrder::Causal,
         names: Names {
             keys: (1..=keys).map(|k| format!("k{k}")).collect(),
             values: vec![],
@@ -51,7 +52,7 @@ pub(crate) fn config(nodes: u16) -> Config {
             mix: Mix { put: 1, ..Mix::default() },
             read_from: ReadFrom::Leader,
             read_quorum: None,
-            patience: Patience {
+            retry: RetryPolicy {
                 timeout: Span::from_secs(10),
                 retries: 0,
                 ask_next: false,
@@ -101,7 +102,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         timestamps: Timestamps {
             source: TimestampSource::Wall,
             resolution: Span::from_nanos(1),
-            ties: StoreTies::NodeId,
+            ties: TieBreak::NodeId,
         },
         reads: Reads { timeout: Span::from_secs(5), answer: RepairAnswer::AfterRepair },
         anti_entropy: None,

@@ -12,7 +12,8 @@
 //! Only clocks of nodes that led matter, for only those stamp. A disk that forgets matters on any node: it forgets the
 //! node's vote too. A node that stays down takes its copies with it, and forgets nothing.
 
-use crate::config::{Config as Scenario, Operation};
+use crate::config::Config as Scenario;
+use crate::operation::Operation;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
 use crate::protocol::leader_follower::config::{
     CatchUp, Config, Deletes, Election, FullStateIs, Mode, OnAckTimeout, Replication,

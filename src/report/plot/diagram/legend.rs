@@ -83,7 +83,7 @@ fn entries(diagram: &Diagram) -> Vec<(Sample, &'static str)> {
             entries.push((Sample::Arrow(class), label));
         }
     }
-    if diagram.arrows.iter().any(|arrow| super::is_lost(arrow.landing)) {
+    if diagram.arrows.iter().any(|arrow| super::is_lost(arrow.delivery)) {
         entries.push((Sample::Cross, "lost"));
     }
     for outcome in Outcome::ALL {

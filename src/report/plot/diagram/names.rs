@@ -4,7 +4,7 @@ use crate::id::Term;
 use crate::report::plot::canvas::{Across, Along, Area, Lettering, Point, Stroke, at};
 use crate::report::plot::lettering::{Weight, text_width};
 use crate::report::plot::style::{AXIS, GREEN, INK, ORANGE, SMALL, VERMILLION, WHITE};
-use crate::run::chronicle::{Landing, Life};
+use crate::run::chronicle::{Delivery, Life};
 use crate::time::Time;
 
 use super::{Arrow, Asked, Sketch, is_lost, labels};
@@ -39,8 +39,8 @@ impl Sketch<'_> {
             self.labels.block(Area { left, right, top: line - 6.0, bottom: line + 6.0 });
         }
         for arrow in &self.diagram.arrows {
-            let (_, Point { x, y }) = self.flight(arrow);
-            if is_lost(arrow.landing) {
+            let (_, Point { x, y }) = self.transmission(arrow);
+            if is_lost(arrow.delivery) {
                 self.labels.block(Area { left: x, right: x, top: y, bottom: y }.grown(9.0));
             }
         }
@@ -61,12 +61,13 @@ impl Sketch<'_> {
 
     /// Writes what a message is beside it, `over` other arrows or only where there are none.
     fn arrow_label(&mut self, arrow: &Arrow, over: bool) -> bool {
-        let (start, end) = self.flight(arrow);
+        let (start, end) = self.transmission(arrow);
         let (start, end, _) = self.clipped(start, end);
         let color = arrow.class.color().toward(INK, 0.35);
         let lettering = Lettering::new(14.0, color).anchored(Along::Start, Across::Middle);
         let lettering = if arrow.subject { lettering.bold() } else { lettering };
-        let is_stump = matches!(arrow.landing, Landing::Lost | Landing::Blocked | Landing::Held);
+        let is_stump =
+            matches!(arrow.delivery, Delivery::Lost | Delivery::Blocked | Delivery::Held);
         // Beside a stump: behind its cross and those of its neighbours, or before it.
         let (shares, right): (&[f64], &[f64]) = match is_stump {
             true => (&[1.0], &[13.0, 28.0, 43.0, 58.0]),
@@ -98,7 +99,7 @@ impl Sketch<'_> {
     fn crossed(&self, area: &Area, but: Option<&Arrow>) -> bool {
         let is_it = |other: &Arrow| but.is_some_and(|but| std::ptr::eq(other, but));
         self.diagram.arrows.iter().filter(|other| !is_it(other)).any(|other| {
-            let (start, end) = self.flight(other);
+            let (start, end) = self.transmission(other);
             labels::meets(area, start, end)
         })
     }

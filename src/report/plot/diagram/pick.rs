@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::words;
-use crate::config::{Config, Names};
+use crate::config::Config;
 use crate::history::{Entry, Function, History, Status, Writers};
 use crate::id::{ClientId, NodeId, OpId, Version};
-use crate::protocol::{Cargo, Carried};
+use crate::names::Names;
+use crate::protocol::{Carried, Relation};
 use crate::report::layout::counted;
 use crate::report::plot::Caption;
 use crate::run::RunResult;
-use crate::run::chronicle::{Chronicle, End, FaultSpan, Flight, Window};
+use crate::run::chronicle::{Chronicle, End, FaultSpan, Transmission, Window};
 use crate::run::focus::Focus;
 use crate::time::Time;
 
@@ -55,8 +56,8 @@ impl Diagram {
         let writers = Writers::of(&result.history);
         let stage = Stage { config, result, focus, writers, owners: owners(&result.history) };
         let operations = stage.operations();
-        let flights = stage.flights(&chronicle.flights, &operations);
-        let rows = stage.rows(&operations, &flights);
+        let transmissions = stage.transmissions(&chronicle.transmissions, &operations);
+        let rows = stage.rows(&operations, &transmissions);
         let row_of = |end: End| match end {
             End::Node(node) => rows.iter().position(|row| *row == Row::Node(node)),
             End::Client(client) => {
@@ -64,14 +65,16 @@ impl Diagram {
                 rows.iter().position(|row| matches!(row, Row::Client(other) if other == name))
             }
         };
-        let arrow =
-            |flight: &&Flight| Some(stage.arrow(flight, row_of(flight.from)?, row_of(flight.to)?));
-        let arrows: Vec<Arrow> = flights.iter().filter_map(arrow).collect();
+        let arrow = |transmission: &&Transmission| {
+            Some(stage.arrow(transmission, row_of(transmission.from)?, row_of(transmission.to)?))
+        };
+        let arrows: Vec<Arrow> = transmissions.iter().filter_map(arrow).collect();
         let asked = |op: &OpId| {
             let row = row_of(End::Client(result.history.entry(*op).client))?;
             Some(stage.asked(*op, row))
         };
-        let explanation = stage.explanation(&chronicle.flights, &flights, operations.len());
+        let explanation =
+            stage.explanation(&chronicle.transmissions, &transmissions, operations.len());
         Self {
             caption: Caption {
                 title: config.title.clone(),
@@ -164,33 +167,41 @@ impl Stage<'_> {
     }
 
     /// How much a message matters, the most first; `None`: it belongs to an operation that is not drawn.
-    fn rank(&self, flight: &Flight, operations: &[OpId]) -> Option<u8> {
-        if let Some(request) = flight.request {
+    fn rank(&self, transmission: &Transmission, operations: &[OpId]) -> Option<u8> {
+        if let Some(request) = transmission.request {
             let drawn = operations.contains(&request.operation);
             return drawn.then(|| if self.is_subject(request.operation) { 0 } else { 2 });
         }
-        Some(if self.about_subject(flight) {
+        Some(if self.about_subject(transmission) {
             0
-        } else if flight.background {
+        } else if transmission.background {
             BACKGROUND
-        } else if flight.cargo.is_empty() {
+        } else if transmission.carries.is_empty() {
             1
-        } else if self.cargo_of(flight).any(|op| operations.contains(&op)) {
+        } else if self.operations_of(transmission).any(|op| operations.contains(&op)) {
             3
         } else {
             OF_OTHERS
         })
     }
 
-    fn cargo_of<'a>(&'a self, flight: &'a Flight) -> impl Iterator<Item = OpId> + 'a {
-        flight.cargo.iter().filter_map(|carried| self.owner(flight, *carried))
+    fn operations_of<'a>(
+        &'a self,
+        transmission: &'a Transmission,
+    ) -> impl Iterator<Item = OpId> + 'a {
+        transmission.carries.iter().filter_map(|carried| self.owner(transmission, *carried))
     }
 
     /// The operation of a write that a message has to do with: where it names a version alone, the last that was asked
     /// for by then.
-    fn owner(&self, flight: &Flight, Carried { version, content, .. }: Carried) -> Option<OpId> {
+    fn owner(
+        &self,
+        transmission: &Transmission,
+        Carried { version, content, .. }: Carried,
+    ) -> Option<OpId> {
         let owners = self.owners.get(&version)?;
-        let is_asked = |op: &&OpId| self.result.history.entry(**op).invoked_at <= flight.sent_at;
+        let is_asked =
+            |op: &&OpId| self.result.history.entry(**op).invoked_at <= transmission.sent_at;
         let last = || owners.iter().rev().find(is_asked).copied();
         match content {
             Some((key, value @ Some(_))) => self.writers.writer(key, value, version),
@@ -198,17 +209,21 @@ impl Stage<'_> {
         }
     }
 
-    fn about_subject(&self, flight: &Flight) -> bool {
-        flight.cargo.iter().any(|carried| self.focus.versions.contains(&carried.version))
-            || self.cargo_of(flight).any(|op| self.is_subject(op))
-            || flight.request.is_some_and(|request| self.is_subject(request.operation))
+    fn about_subject(&self, transmission: &Transmission) -> bool {
+        transmission.carries.iter().any(|carried| self.focus.versions.contains(&carried.version))
+            || self.operations_of(transmission).any(|op| self.is_subject(op))
+            || transmission.request.is_some_and(|request| self.is_subject(request.operation))
     }
 
     /// The messages to draw, in the order of sending.
-    fn flights<'a>(&self, all: &'a [Flight], operations: &[OpId]) -> Vec<&'a Flight> {
-        let ranked = all.iter().enumerate().filter_map(|(place, flight)| {
-            let rank = self.rank(flight, operations)?;
-            Some((rank, self.distance(flight.sent_at), place))
+    fn transmissions<'a>(
+        &self,
+        all: &'a [Transmission],
+        operations: &[OpId],
+    ) -> Vec<&'a Transmission> {
+        let ranked = all.iter().enumerate().filter_map(|(place, transmission)| {
+            let rank = self.rank(transmission, operations)?;
+            Some((rank, self.distance(transmission.sent_at), place))
         });
         let mut ranked: Vec<(u8, u64, usize)> = ranked.collect();
         if ranked.len() > MOST_MESSAGES {
@@ -225,7 +240,7 @@ impl Stage<'_> {
     }
 
     /// The rows: clients in the order in which they first ask, then nodes.
-    fn rows(&self, operations: &[OpId], flights: &[&Flight]) -> Vec<Row> {
+    fn rows(&self, operations: &[OpId], transmissions: &[&Transmission]) -> Vec<Row> {
         let mut clients: Vec<ClientId> = Vec::new();
         for op in operations {
             let client = self.result.history.entry(*op).client;
@@ -239,9 +254,9 @@ impl Stage<'_> {
         let all = self.config.cluster.nodes;
         let takes_part = |node: &NodeId| {
             usize::from(all) <= MOST_NODES
-                || flights.iter().any(|flight| {
-                    [flight.from, flight.to].contains(&End::Node(*node))
-                        && self.about_subject(flight)
+                || transmissions.iter().any(|transmission| {
+                    [transmission.from, transmission.to].contains(&End::Node(*node))
+                        && self.about_subject(transmission)
                 })
         };
         let mut nodes: Vec<NodeId> = NodeId::all(all).filter(takes_part).collect();
@@ -251,31 +266,31 @@ impl Stage<'_> {
         clients.chain(nodes.into_iter().map(Row::Node)).collect()
     }
 
-    fn arrow(&self, flight: &Flight, from: usize, to: usize) -> Arrow {
-        let brings = flight.cargo.iter().any(|carried| carried.cargo == Cargo::Write);
-        let class = match (flight.request, &flight.cargo[..]) {
+    fn arrow(&self, transmission: &Transmission, from: usize, to: usize) -> Arrow {
+        let brings = transmission.carries.iter().any(|carried| carried.relation == Relation::Write);
+        let class = match (transmission.request, &transmission.carries[..]) {
             (Some(_), _) => Class::Client,
             (None, []) => Class::Other,
             (None, _) if brings => Class::Write,
             (None, _) => Class::Confirmation,
         };
-        let label = match (class, &flight.cargo[..]) {
+        let label = match (class, &transmission.carries[..]) {
             (Class::Client, _) => String::new(),
-            (Class::Write, [carried]) => match self.owner(flight, *carried) {
-                Some(op) => format!("{} {}", flight.kind, self.short_name(op)),
-                None => flight.kind.to_owned(),
+            (Class::Write, [carried]) => match self.owner(transmission, *carried) {
+                Some(op) => format!("{} {}", transmission.kind, self.short_name(op)),
+                None => transmission.kind.to_owned(),
             },
-            _ => flight.kind.to_owned(),
+            _ => transmission.kind.to_owned(),
         };
         Arrow {
             from,
             to,
-            sent_at: flight.sent_at,
-            landing: flight.landing,
-            held_until: flight.held_until,
+            sent_at: transmission.sent_at,
+            delivery: transmission.delivery,
+            held_until: transmission.held_until,
             class,
             label,
-            subject: self.about_subject(flight),
+            subject: self.about_subject(transmission),
         }
     }
 
@@ -321,7 +336,12 @@ impl Stage<'_> {
     }
 
     /// What the diagram shows, and what it leaves out.
-    fn explanation(&self, all: &[Flight], shown: &[&Flight], operations: usize) -> String {
+    fn explanation(
+        &self,
+        all: &[Transmission],
+        shown: &[&Transmission],
+        operations: usize,
+    ) -> String {
         let Window { from, until } = self.focus.window;
         let mut text =
             format!("Around {}, from {} to {} s.", self.focus.why, seconds(from), seconds(until));
@@ -330,11 +350,11 @@ impl Stage<'_> {
                 &format!(" The dotted red line is at {} s, when it went wrong.", seconds(moment));
         }
         let mut left_out: BTreeMap<&str, usize> = BTreeMap::new();
-        for flight in all {
-            *left_out.entry(flight.kind).or_default() += 1;
+        for transmission in all {
+            *left_out.entry(transmission.kind).or_default() += 1;
         }
-        for flight in shown {
-            if let Some(count) = left_out.get_mut(flight.kind) {
+        for transmission in shown {
+            if let Some(count) = left_out.get_mut(transmission.kind) {
                 *count -= 1;
             }
         }

@@ -91,10 +91,10 @@ fn a_lost_write_is_drawn_from_its_client_to_its_crosses() {
     assert_eq!(diagram.moment, Some(ms(650)));
     let rows = ["a", "n1", "n2", "n3"];
     assert_eq!(diagram.rows.iter().map(Row::name).collect::<Vec<_>>(), rows);
-    let subject = |wanted: fn(Landing) -> bool| {
-        diagram.arrows.iter().filter(|arrow| arrow.subject && wanted(arrow.landing)).count()
+    let subject = |wanted: fn(Delivery) -> bool| {
+        diagram.arrows.iter().filter(|arrow| arrow.subject && wanted(arrow.delivery)).count()
     };
-    assert_eq!(subject(|landing| landing == Landing::Blocked), 2, "to n2 and to n3");
+    assert_eq!(subject(|delivery| delivery == Delivery::Blocked), 2, "to n2 and to n3");
     let lost = diagram.operations.iter().find(|asked| asked.text == "put k=lost → ok").unwrap();
     assert!(lost.subject && lost.window == Window { from: ms(610), until: ms(614) });
     let names: Vec<_> = diagram.faults.iter().map(|fault| fault.name.as_str()).collect();
@@ -117,7 +117,7 @@ fn a_lost_write_is_drawn_from_its_client_to_its_crosses() {
         }
         _ => false,
     });
-    let lost = diagram.arrows.iter().filter(|arrow| is_lost(arrow.landing)).count();
+    let lost = diagram.arrows.iter().filter(|arrow| is_lost(arrow.delivery)).count();
     assert_eq!(crosses.count(), 2 * (lost + 1), "two strokes a cross, and one in the legend");
     assert_eq!(canvas.faults(), Vec::<String>::new());
 }
@@ -125,12 +125,12 @@ fn a_lost_write_is_drawn_from_its_client_to_its_crosses() {
 #[test]
 fn of_too_much_the_most_relevant_is_shown_and_the_rest_is_counted() {
     let (diagram, _, chronicle) = diagram(BUSY, None);
-    assert!(chronicle.flights.len() > 200, "{}", chronicle.flights.len());
+    assert!(chronicle.transmissions.len() > 200, "{}", chronicle.transmissions.len());
     assert!(diagram.arrows.len() <= 60 && !diagram.arrows.is_empty());
     assert!(diagram.arrows.iter().any(|arrow| arrow.subject));
     let said = format!(
         "Of {} messages {} are shown; left out: ",
-        chronicle.flights.len(),
+        chronicle.transmissions.len(),
         diagram.arrows.len()
     );
     let explanation = diagram.caption.explanation.replace(',', "");

@@ -1,6 +1,6 @@
 //! The broken time axis of a diagram.
 
-use crate::run::chronicle::{Landing, Window};
+use crate::run::chronicle::{Delivery, Window};
 use crate::time::{Span, Time};
 
 use super::Diagram;
@@ -147,8 +147,8 @@ fn typical(diagram: &Diagram) -> f64 {
     let mut lengths: Vec<u64> = diagram
         .arrows
         .iter()
-        .filter_map(|arrow| match arrow.landing {
-            Landing::Arrived(at) if arrow.held_until.is_none() => {
+        .filter_map(|arrow| match arrow.delivery {
+            Delivery::Arrived(at) if arrow.held_until.is_none() => {
                 Some(at.since(arrow.sent_at).nanos())
             }
             _ => None,
@@ -167,9 +167,11 @@ fn instants(diagram: &Diagram) -> Vec<Time> {
     for arrow in &diagram.arrows {
         all.push(arrow.sent_at);
         all.extend(arrow.held_until);
-        match arrow.landing {
-            Landing::Arrived(at) | Landing::Undelivered(at) | Landing::UnderWay(at) => all.push(at),
-            Landing::Lost | Landing::Blocked | Landing::Held => {}
+        match arrow.delivery {
+            Delivery::Arrived(at) | Delivery::Undelivered(at) | Delivery::UnderWay(at) => {
+                all.push(at)
+            }
+            Delivery::Lost | Delivery::Blocked | Delivery::Held => {}
         }
     }
     let spells = diagram.spells.iter().map(|spell| spell.window);
@@ -218,7 +220,7 @@ mod tests {
             from: 0,
             to: 1,
             sent_at: ms(*at),
-            landing: Landing::Arrived(ms(at + 5)),
+            delivery: Delivery::Arrived(ms(at + 5)),
             held_until: None,
             class: Class::Write,
             label: String::new(),
@@ -256,7 +258,7 @@ mod tests {
         let busy: Vec<u64> = (0..100).map(|i| i * 100).collect();
         assert!(Warp::new(&diagram(&busy), (0.0, 1500.0)).breaks().len() <= MOST_BREAKS);
         let mut slow = diagram(&[1000]);
-        slow.arrows[0].landing = Landing::Arrived(ms(1500));
+        slow.arrows[0].delivery = Delivery::Arrived(ms(1500));
         assert_eq!(Warp::new(&slow, (0.0, 1000.0)).breaks(), []);
     }
 }

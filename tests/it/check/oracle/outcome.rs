@@ -129,14 +129,14 @@ fn is_down_for_good(files: &Files, node: &Node) -> bool {
         .filter(|fault| fault.get("forever").is_some())
         .filter_map(|fault| fault.get("id")?.as_str())
         .collect();
-    let strikes = files.acts.iter().filter(|act| {
+    let impacts = files.acts.iter().filter(|act| {
         act.starts && act.fault.as_deref().is_some_and(|fault| forever.contains(fault))
     });
     let gave_up = files.acts.iter().any(|act| {
         let why = act.what.strip_prefix(&format!("{} stops: ", node.name));
         why.is_some_and(|why| why != "its disk cannot be read")
     });
-    let mut struck = strikes.flat_map(|act| act.what.split([' ', ',']));
+    let mut struck = impacts.flat_map(|act| act.what.split([' ', ',']));
     gave_up || struck.any(|word| word == node.name)
 }
 

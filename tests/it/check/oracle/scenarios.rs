@@ -329,10 +329,10 @@ impl File {
         let quorum = draw.between(1, self.nodes).to_string();
         self.maybe(draw, 4, "read-quorum", &["\"all\"", &quorum]);
         self.maybe(draw, 5, "read-repair", &["true"]);
-        self.patience(draw);
+        self.retry(draw);
     }
 
-    fn patience(&mut self, draw: &mut Draw) {
+    fn retry(&mut self, draw: &mut Draw) {
         let timeout = draw.of(&["25ms", "80ms", "250ms", "1s", "5s"]);
         self.set("timeout", format!("\"{timeout}\""));
         self.maybe(draw, 3, "retries", &["1", "2", "5"]);
@@ -434,7 +434,7 @@ impl File {
             self.set("at", format!("\"{at}ms\""));
             self.set("client", format!("\"{client}\""));
             self.line(operation);
-            self.patience(draw);
+            self.retry(draw);
             if draw.one_in(4) {
                 let expected = draw.of(&[
                     "status = \"ok\"",

@@ -20,9 +20,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use splitbrain::config::{Cluster, Config as Scenario, Names, Operation};
+use splitbrain::config::{Cluster, Config as Scenario};
 use splitbrain::history::Failure;
 use splitbrain::id::{KeyId, NodeId, Term, Value, Version};
+use splitbrain::names::Names;
+use splitbrain::operation::Operation;
 use splitbrain::property::{Hazard, Hazards, Promise, Promises, Property};
 use splitbrain::protocol::store::Store;
 use splitbrain::protocol::{

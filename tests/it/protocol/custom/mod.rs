@@ -367,8 +367,8 @@ fn faults_may_be_tied_to_moments_of_a_chain() {
         );
         assert_eq!(result.digest, heap.digest, "{when}");
         assert_eq!(judged(&result, Property::Durability), ExpectedVerdict::Valid, "{when}");
-        let strike = result.strikes.iter().find(|strike| strike.fault.0 == 0);
-        strike.map(|strike| strike.at.nanos())
+        let impact = result.impacts.iter().find(|impact| impact.fault.0 == 0);
+        impact.map(|impact| impact.at.nanos())
     };
     let [head, tail] = ["appends = 4, node = 'n1'", "appends = 4, node = 'n4'"].map(start);
     let [written, durable] = ["persists = 4, node = 'n1'", "persists = 4, node = 'n4'"].map(start);

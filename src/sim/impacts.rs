@@ -2,7 +2,7 @@
 
 use crate::config::{FaultAction, HealWhat, Route};
 use crate::id::NodeId;
-use crate::metrics::{NodeState, NodeStates, Strike};
+use crate::metrics::{Impact, NodeState, NodeStates};
 use crate::protocol::{Protocol, Role};
 use crate::rng::CausalId;
 
@@ -13,7 +13,7 @@ use super::queue::EventQueue;
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// Notes a fault that is about to do its harm.
-    pub(super) fn note_strike(&mut self, index: u32, id: CausalId) {
+    pub(super) fn note_impact(&mut self, index: u32, id: CausalId) {
         let fault = &self.config.faults[index as usize];
         let hit = self.hit_by(&fault.action, id);
         let (at, states) = (self.kernel.now, self.states_of(&hit));
@@ -29,7 +29,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             | FaultAction::Drop { route, .. } => !self.connects(route, id),
             _ => hit.is_empty(),
         };
-        self.strikes.push(Strike { fault: fault.id, at, states, hits_nobody });
+        self.impacts.push(Impact { fault: fault.id, at, states, hits_nobody });
     }
 
     /// Whether any message goes this way.

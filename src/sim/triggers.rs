@@ -8,7 +8,7 @@
 //! Only what the simulation itself sees is counted, so that every protocol has all milestones that it can have: one
 //! that says nothing of its role is never elected.
 
-use crate::config::{Config, Milestone, Moment, Start};
+use crate::config::{Config, Occurrence, Start, Trigger};
 use crate::id::NodeId;
 use crate::protocol::{Message, Outcome, Protocol, Reply, RequestId};
 use crate::time::{Span, Time};
@@ -20,7 +20,7 @@ use super::queue::EventQueue;
 
 /// The faults whose moments are still to come.
 #[derive(Debug)]
-pub(super) struct Moments {
+pub(super) struct Triggers {
     armed: Vec<Armed>,
     /// Whether any of them has to come before what it waits for, so that events are looked at before they are taken.
     looks_ahead: bool,
@@ -30,7 +30,7 @@ pub(super) struct Moments {
 #[derive(Debug)]
 struct Armed {
     index: u32,
-    moment: Moment,
+    trigger: Trigger,
     /// How often it has happened so far.
     seen: u64,
 }
@@ -38,12 +38,12 @@ struct Armed {
 /// A fault whose moment has come, and how long after it strikes.
 type Due = (u32, Span);
 
-impl Moments {
+impl Triggers {
     /// `None` when every fault has its time.
     pub(super) fn of(config: &Config) -> Option<Box<Self>> {
         let armed = (0..).zip(&config.faults).filter_map(|(index, fault)| match fault.start {
             Start::At(_) => None,
-            Start::When(moment) => Some(Armed { index, moment, seen: 0 }),
+            Start::When(trigger) => Some(Armed { index, trigger, seen: 0 }),
         });
         let armed: Vec<Armed> = armed.collect();
         let looks_ahead = armed.iter().any(Armed::comes_before);
@@ -51,22 +51,22 @@ impl Moments {
     }
 
     /// Takes out those that wait for the last of `count` more of `what` on `node`, or for one before it.
-    fn take(&mut self, node: NodeId, what: Milestone, count: u64) -> Vec<Due> {
+    fn take(&mut self, node: NodeId, what: Occurrence, count: u64) -> Vec<Due> {
         let reached = |armed: &mut Armed| {
-            armed.counts(node, what) && armed.seen + count >= armed.moment.nth.into()
+            armed.counts(node, what) && armed.seen + count >= armed.trigger.nth.into()
         };
         if !self.armed.iter_mut().any(reached) {
             return Vec::new();
         }
         let due = self.armed.extract_if(.., reached);
-        let due: Vec<Due> = due.map(|armed| (armed.index, armed.moment.after)).collect();
+        let due: Vec<Due> = due.map(|armed| (armed.index, armed.trigger.after)).collect();
         if !due.is_empty() {
             self.looks_ahead = self.armed.iter().any(Armed::comes_before);
         }
         due
     }
 
-    fn count(&mut self, node: NodeId, what: Milestone, count: u64) {
+    fn count(&mut self, node: NodeId, what: Occurrence, count: u64) {
         for armed in self.armed.iter_mut().filter(|armed| armed.counts(node, what)) {
             armed.seen += count;
         }
@@ -76,29 +76,29 @@ impl Moments {
 impl Armed {
     /// Whether the fault strikes before what it waits for, and not after.
     const fn comes_before(&self) -> bool {
-        matches!(self.moment.what, Milestone::Receives(_) | Milestone::Persists)
+        matches!(self.trigger.what, Occurrence::Receives(_) | Occurrence::Persists)
     }
 
-    fn counts(&self, node: NodeId, what: Milestone) -> bool {
-        let is_meant = match (self.moment.what, what) {
-            (Milestone::Receives(None), Milestone::Receives(_)) => true,
+    fn counts(&self, node: NodeId, what: Occurrence) -> bool {
+        let is_meant = match (self.trigger.what, what) {
+            (Occurrence::Receives(None), Occurrence::Receives(_)) => true,
             (waits_for, what) => waits_for == what,
         };
-        is_meant && self.moment.node.is_none_or(|meant| meant == node)
+        is_meant && self.trigger.node.is_none_or(|meant| meant == node)
     }
 }
 
 /// What the event is about to bring about on a node, and how often, of what a fault has to come before.
-fn about_to<P: Protocol>(slots: &[Slot<P>], what: &What<P>) -> Option<(NodeId, Milestone, u64)> {
+fn about_to<P: Protocol>(slots: &[Slot<P>], what: &What<P>) -> Option<(NodeId, Occurrence, u64)> {
     match what {
         // A process that is down gets nothing; one that is paused will.
         What::Message { to, from, message, .. } if to != from && slots[to.index()].is_up() => {
-            Some((*to, Milestone::Receives(Some(message.kind())), 1))
+            Some((*to, Occurrence::Receives(Some(message.kind())), 1))
         }
         // The disk works on without the process.
         What::Disk { node, ticket, .. } => {
             let records = slots[node.index()].disk.records_of(*ticket);
-            (records > 0).then_some((*node, Milestone::Persists, records))
+            (records > 0).then_some((*node, Occurrence::Persists, records))
         }
         _ => None,
     }
@@ -112,15 +112,15 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         if self.states.pending() {
             self.look_at_states();
         }
-        let Some(moments) = self.moments.as_mut().filter(|moments| moments.looks_ahead) else {
+        let Some(triggers) = self.triggers.as_mut().filter(|triggers| triggers.looks_ahead) else {
             return;
         };
         let Some((at, event)) = self.kernel.peek() else { return };
         let Some((node, what, count)) = about_to(&self.slots, &event.what) else { return };
-        let due = moments.take(node, what, count);
+        let due = triggers.take(node, what, count);
         if !due.iter().any(|(_, after)| after.is_zero()) {
             // Nothing comes before it now, so it is the next to be played: those that were not due have seen it.
-            moments.count(node, what, count);
+            triggers.count(node, what, count);
         }
         if !due.is_empty() {
             self.strike_all(due, at);
@@ -129,10 +129,10 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
 
     /// Something happens `count` times on a node in the midst of an event, and faults may follow it.
     #[cold]
-    pub(super) fn happens(&mut self, node: NodeId, what: Milestone, count: u64) {
-        let Some(moments) = &mut self.moments else { return };
-        let due = moments.take(node, what, count);
-        moments.count(node, what, count);
+    pub(super) fn happens(&mut self, node: NodeId, what: Occurrence, count: u64) {
+        let Some(triggers) = &mut self.triggers else { return };
+        let due = triggers.take(node, what, count);
+        triggers.count(node, what, count);
         if !due.is_empty() {
             let now = self.kernel.now;
             self.strike_all(due, now);
@@ -144,13 +144,13 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     pub(super) fn answers(&mut self, node: NodeId, request: RequestId, reply: &Reply) {
         let asked = self.kernel.history.entry(request.operation);
         if asked.is_write() && matches!(reply.outcome, Outcome::Ok(_)) {
-            self.happens(node, Milestone::Acknowledges, 1);
+            self.happens(node, Occurrence::Acknowledges, 1);
         }
     }
 
     /// Nothing is waited for any more.
     pub(super) fn disarm(&mut self) {
-        self.moments = None;
+        self.triggers = None;
     }
 
     fn strike_all(&mut self, due: Vec<Due>, at: Time) {
@@ -163,7 +163,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 self.kernel.schedule(at + after, id, what);
             }
         }
-        if self.moments.as_ref().is_some_and(|moments| moments.armed.is_empty()) {
+        if self.triggers.as_ref().is_some_and(|triggers| triggers.armed.is_empty()) {
             self.disarm();
         }
     }

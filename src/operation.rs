@@ -1,0 +1,128 @@
+//! What a client asks of a node.
+
+use std::hash::{Hash, Hasher};
+use std::mem::discriminant;
+
+use crate::id::{KeyId, OpId, Value};
+use crate::names::Names;
+
+/// A read that its coordinator, the node asked, answers from several replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReadQuorum {
+    /// How many replicas have to answer, the coordinator included: 1 to the number of nodes.
+    pub replicas: u16,
+    /// Whether the newest answer is written back to the replicas that gave an older one.
+    pub repair: bool,
+}
+
+/// What a client asks of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Set a key.
+    Put {
+        /// The key.
+        key: KeyId,
+        /// The value.
+        value: Value,
+        /// Follower acknowledgements this write alone asks for; `None` for the configured number.
+        quorum: Option<u16>,
+    },
+    /// Read a key.
+    Get {
+        /// The key.
+        key: KeyId,
+        /// The replicas to ask; `None`: the node asked answers from what it has.
+        quorum: Option<ReadQuorum>,
+    },
+    /// Remove a key.
+    Delete {
+        /// The key.
+        key: KeyId,
+        /// As in a put.
+        quorum: Option<u16>,
+    },
+    /// The keys that exist.
+    List,
+    /// Every key with its value.
+    ReadAll,
+    /// Remove every key.
+    Clear,
+    /// Add an element to a key's list. The element is the key's value from then on; a put or a delete ends the list.
+    Append {
+        /// The key.
+        key: KeyId,
+        /// The element.
+        value: Value,
+        /// As in a put.
+        quorum: Option<u16>,
+    },
+}
+
+impl Operation {
+    /// The key the operation is on; `None` for those on the whole store.
+    #[must_use]
+    pub const fn key(self) -> Option<KeyId> {
+        match self {
+            Self::Put { key, .. }
+            | Self::Get { key, .. }
+            | Self::Delete { key, .. }
+            | Self::Append { key, .. } => Some(key),
+            Self::List | Self::ReadAll | Self::Clear => None,
+        }
+    }
+
+    /// The same operation, its value marked as written by `op`: see [`Value`].
+    #[must_use]
+    pub(crate) fn written_by(mut self, op: OpId) -> Self {
+        if let Self::Put { value, .. } | Self::Append { value, .. } = &mut self {
+            *value = value.written_by(op);
+        }
+        self
+    }
+
+    /// The operation in words, as the trace shows it: `put city=Raleigh w=2`.
+    #[must_use]
+    pub fn describe(self, names: &Names) -> String {
+        let wanted = |quorum: Option<u16>| quorum.map_or(String::new(), |w| format!(" w={w}"));
+        match self {
+            Self::Put { key, value, quorum } => {
+                format!("put {}={}{}", names.key(key), names.value(value), wanted(quorum))
+            }
+            Self::Get { key, quorum } => {
+                let text = format!("get {}", names.key(key));
+                let Some(ReadQuorum { replicas, repair }) = quorum else { return text };
+                let repair = if repair { " repair" } else { "" };
+                format!("{text} r={replicas}{repair}")
+            }
+            Self::Delete { key, quorum } => format!("delete {}{}", names.key(key), wanted(quorum)),
+            Self::List => "list".into(),
+            Self::ReadAll => "read-all".into(),
+            Self::Clear => "clear".into(),
+            Self::Append { key, value, quorum } => {
+                format!("append {} to {}{}", names.value(value), names.key(key), wanted(quorum))
+            }
+        }
+    }
+
+    /// Whether it changes the store.
+    #[must_use]
+    pub const fn is_write(self) -> bool {
+        matches!(self, Self::Put { .. } | Self::Delete { .. } | Self::Clear | Self::Append { .. })
+    }
+}
+
+/// As derived, but that a read of one replica alone is hashed by its key: digests of runs that know no other reads
+/// stay what they were.
+impl Hash for Operation {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        discriminant(self).hash(state);
+        match *self {
+            Self::Put { key, value, quorum } => (key, value, quorum).hash(state),
+            Self::Get { key, quorum: None } => key.hash(state),
+            Self::Get { key, quorum: Some(quorum) } => (key, quorum).hash(state),
+            Self::Delete { key, quorum } => (key, quorum).hash(state),
+            Self::Append { key, value, quorum } => (key, value, quorum).hash(state),
+            Self::List | Self::ReadAll | Self::Clear => {}
+        }
+    }
+}
