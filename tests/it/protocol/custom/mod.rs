@@ -19,7 +19,7 @@ use splitbrain::run::story::StepKind;
 use splitbrain::run::{QueueKind, RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario};
 
-mod chain;
+pub(super) mod chain;
 
 /// Everything that can happen to a chain, in ten seconds: processes die, machines lose power, singly and all at
 /// once, messages are lost by chance and by kind, arrive twice and out of order, the head's clock jumps back.
