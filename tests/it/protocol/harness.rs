@@ -47,7 +47,7 @@ power-loss = "n2"
 
 #[test]
 fn a_harness_and_a_simulation_agree() -> Result<(), StepError> {
-    let scenario = story::scenario("agreement", STORY);
+    let scenario = story::scenario(STORY);
     let simulated = scenario.run(1, RunOptions::default());
 
     let settings = scenario.settings::<LeaderFollower>().expect("the protocol of the story");
