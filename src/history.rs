@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::id::{ClientId, FaultId, KeyId, NodeId, OpId, Value, Version};
 use crate::operation::Operation;
@@ -42,8 +43,9 @@ impl Status {
 }
 
 /// Why an operation did not complete ok.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Failure {
     /// The client waited as long as it would.
     Timeout,
@@ -69,44 +71,10 @@ pub enum Failure {
     TooFewReplies,
 }
 
-impl Failure {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Timeout,
-        Self::NotLeader,
-        Self::NoLeader,
-        Self::Refused,
-        Self::TooFewConfirmations,
-        Self::Unsupported,
-        Self::Disk,
-        Self::SteppedDown,
-        Self::TooFewInSync,
-        Self::Unfinished,
-        Self::TooFewReplies,
-    ];
-
-    /// The name in files and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::NotLeader => "not-leader",
-            Self::NoLeader => "no-leader",
-            Self::Refused => "refused",
-            Self::TooFewConfirmations => "too-few-confirmations",
-            Self::Unsupported => "unsupported",
-            Self::Disk => "disk",
-            Self::SteppedDown => "stepped-down",
-            Self::TooFewInSync => "too-few-in-sync",
-            Self::Unfinished => "unfinished",
-            Self::TooFewReplies => "too-few-replies",
-        }
-    }
-}
-
 /// What was asked, without its arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Function {
     /// Set a key.
     Put,
@@ -125,24 +93,6 @@ pub enum Function {
 }
 
 impl Function {
-    /// All of them, in the order of reports.
-    pub const ALL: [Self; 7] =
-        [Self::Put, Self::Get, Self::Delete, Self::List, Self::ReadAll, Self::Clear, Self::Append];
-
-    /// The name in files and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Put => "put",
-            Self::Get => "get",
-            Self::Delete => "delete",
-            Self::List => "list",
-            Self::ReadAll => "read-all",
-            Self::Clear => "clear",
-            Self::Append => "append",
-        }
-    }
-
     /// What `operation` asks.
     #[must_use]
     pub const fn of(operation: Operation) -> Self {

@@ -6,6 +6,7 @@ use crate::check::Verdict;
 use crate::config::ExpectedVerdict;
 use crate::fuzz::judge::{Finding, Signature};
 use crate::history::Function;
+use crate::named::Named;
 use crate::property::Property;
 use crate::report::explain;
 use crate::report::layout::wrap;

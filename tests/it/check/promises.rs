@@ -5,6 +5,7 @@
 
 use splitbrain::check::{CheckReport, Verdict};
 use splitbrain::config::ExpectedVerdict;
+use splitbrain::named::Named;
 use splitbrain::property::{Promise, Property, SettlesWithin};
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::{Registry, Scenario};

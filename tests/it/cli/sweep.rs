@@ -13,6 +13,7 @@ use splitbrain::experiment::points::{self, Point};
 use splitbrain::experiment::store::Store;
 use splitbrain::experiment::summary::Summary;
 use splitbrain::history::Function;
+use splitbrain::named::Named;
 use splitbrain::scenario::{Axis, Registry};
 
 const QUORUMS: &str = "protocol.leader-follower.write-quorum=1..=5";

@@ -12,6 +12,7 @@ use serde_json::Value;
 use splitbrain::cli::{self, Console, Exit};
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::Settlement;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::explain::Asked;
 use splitbrain::run::mechanism::Mechanism;
