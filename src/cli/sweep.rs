@@ -1,4 +1,5 @@
-//! `sweep` and `compare`: one scenario under many settings and seeds, as a table, pictures and a conclusion.
+//! `sweep` and `compare`: one scenario under many settings and seeds, as a table, pictures and a
+//! conclusion.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};

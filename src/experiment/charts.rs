@@ -58,12 +58,6 @@ impl Kind {
         }
     }
 
-    /// The kind of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::all().find(|kind| kind.name() == name)
-    }
-
     /// Whether there is anything at all to draw, and not more than a picture can show.
     #[must_use]
     pub fn is_possible(self, sweep: &Sweep<'_>) -> bool {

@@ -270,6 +270,7 @@ impl Coverage {
 mod tests {
     use super::*;
     use crate::check::Witness;
+    use crate::history::Process;
     use crate::id::{FaultId, Term};
     use crate::metrics::{Impact, Recovery};
     use crate::report::sample;
@@ -293,7 +294,7 @@ mod tests {
         let key = KeyId(0);
         let put = Operation::Put { key, value: Value::text(0), quorum: None };
         let at = Time::from_nanos(5);
-        let op = result.history.invoke(at, at, (ClientId(0), 0), put);
+        let op = result.history.invoke(at, at, Process::first(ClientId(0)), put);
         result.history.complete(op, Time::from_nanos(9), Status::Ok, change);
         result
     }

@@ -21,7 +21,8 @@
 //!
 //! ```
 //! use std::collections::BTreeMap;
-//! use splitbrain::config::{Config, Operation};
+//! use splitbrain::config::Config;
+//! use splitbrain::operation::Operation;
 //! use splitbrain::id::{KeyId, NodeId, Value, Version};
 //! use splitbrain::property::Promises;
 //! use splitbrain::protocol::{

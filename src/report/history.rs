@@ -379,6 +379,7 @@ fn contents_value(function: Function, items: &[Item], names: &Names) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Process;
     use crate::report::sample;
 
     #[test]
@@ -424,7 +425,7 @@ mod tests {
         for leader in [Some(NodeId(0)), None] {
             let get = crate::operation::Operation::Get { key: KeyId(0), quorum: None };
             let at = crate::time::Time::ZERO;
-            let op = history.invoke(at, at, (ClientId(0), 0), get);
+            let op = history.invoke(at, at, Process::first(ClientId(0)), get);
             history.complete(op, at, Status::Ok, |entry| entry.leader = leader);
         }
         let mut out = Vec::new();

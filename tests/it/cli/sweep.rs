@@ -2,8 +2,7 @@
 //! not lost when they are interrupted.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -16,16 +15,16 @@ use splitbrain::history::Function;
 use splitbrain::named::Named;
 use splitbrain::scenario::{Axis, Registry};
 
-const QUORUMS: &str = "protocol.leader-follower.write-quorum=1..=5";
+use crate::support::cli::{command_in, files, splitbrain, text};
+use crate::support::scenario::home;
 
-fn scenario(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name)
-}
+const QUORUMS: &str = "protocol.leader-follower.write-quorum=1..=5";
 
 fn grid(file: &str, vary: &[&str], sets: &[&str]) -> Vec<Point> {
     let axes: Vec<Axis> = vary.iter().map(|text| Axis::parse(text).expect("an axis")).collect();
     let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
-    points::grid(&scenario(file), &Registry::new(), &sets, &axes).expect("good points")
+    points::grid(&home("scenarios").join(file), &Registry::new(), &sets, &axes)
+        .expect("good points")
 }
 
 fn play(points: &[Point], seeds: &[u64]) -> Vec<Summary> {
@@ -33,16 +32,6 @@ fn play(points: &[Point], seeds: &[u64]) -> Vec<Summary> {
     let plan = Plan { points, seeds };
     let (store, done) = Store::open(folder.path(), 1).expect("a store");
     play::play(&plan, done, &store, &|| ()).expect("played")
-}
-
-fn splitbrain(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-    let home = env!("CARGO_MANIFEST_DIR");
-    command.current_dir(home).env("NO_COLOR", "1").args(args).output().expect("it starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Every row of a table, by its column's name.
@@ -144,15 +133,6 @@ fn the_same_seeds_make_differences_sharper_than_their_ends() {
     assert!(high - low < 0.8 * unpaired, "{} against {unpaired}", high - low);
 }
 
-/// All that a sweep writes, by name.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
-    let read = |entry: fs::DirEntry| {
-        (entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path()).expect("read"))
-    };
-    entries.map(read).collect()
-}
-
 #[test]
 fn one_core_and_two_write_the_same_bytes() {
     let sweep = |jobs: &str| {
@@ -186,17 +166,15 @@ fn one_core_and_two_write_the_same_bytes() {
 /// Killed in the middle and started again, a sweep ends with the files of one that was left alone.
 #[test]
 fn a_killed_sweep_goes_on_where_it_was() {
-    let args = |out: &str| -> Vec<String> {
+    let args = |out| {
         let words = ["sweep", "scenarios/quorum-latency.toml", "--vary", QUORUMS, "--seeds", "60"];
         let more = ["--set", "workload.operations=2000", "--jobs", "1", "--out", out];
-        words.iter().chain(&more).map(|&word| word.to_owned()).collect()
+        [&words[..], &more].concat()
     };
     let whole = tempfile::tempdir().expect("a folder");
     let killed = tempfile::tempdir().expect("a folder");
     let out = killed.path().to_str().expect("UTF-8");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_splitbrain"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(args(out))
+    let mut child = command_in(&home(""), &args(out))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -218,13 +196,11 @@ fn a_killed_sweep_goes_on_where_it_was() {
     let done = kept.iter().filter(|byte| **byte == b'\n').count();
     assert!((1..5).contains(&done), "{done} points were done");
 
-    let words = args(out);
-    let again = splitbrain(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let again = splitbrain(&args(out));
     assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
     let said = text(&again.stderr);
     assert!(said.contains(&format!("going on: {done} of 5 points")), "{said}");
-    let words = args(whole.path().to_str().expect("UTF-8"));
-    splitbrain(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    splitbrain(&args(whole.path().to_str().expect("UTF-8")));
     let (again, whole) = (files(killed.path()), files(whole.path()));
     assert_eq!(again.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>());
     assert!(whole.iter().all(|(name, bytes)| again[name] == *bytes), "some file differs");
