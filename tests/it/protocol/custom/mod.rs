@@ -7,6 +7,7 @@ use chain::Chain;
 use splitbrain::cli::Exit;
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::Settlement;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::explain::Asked;
 use splitbrain::run::mechanism::Mechanism;
