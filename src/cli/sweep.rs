@@ -16,6 +16,7 @@ use crate::experiment::points::{self, MAX_POINTS, Point};
 use crate::experiment::store::Store;
 use crate::experiment::summary::Summary;
 use crate::experiment::{Sweep, document, table, text};
+use crate::named::Named;
 use crate::report::files;
 use crate::scenario::{Axis, Diagnostics, Registry};
 
@@ -189,13 +190,13 @@ fn played(
 /// Which pictures to draw: those asked for, or those that fit.
 fn pictures(wanted: &[Plot], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
     if wanted.is_empty() {
-        return Ok(Kind::ALL.into_iter().filter(|kind| kind.fits(sweep)).collect());
+        return Ok(Kind::all().filter(|kind| kind.fits(sweep)).collect());
     }
     let mut kinds = Vec::new();
     for plot in wanted {
         match plot {
             Plot::None => {}
-            Plot::All => kinds.extend(Kind::ALL.into_iter().filter(|kind| kind.is_possible(sweep))),
+            Plot::All => kinds.extend(Kind::all().filter(|kind| kind.is_possible(sweep))),
             Plot::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
             Plot::One(kind) => {
                 let why = "there is nothing that it would show, or more than it can";
