@@ -49,7 +49,7 @@ pub enum Property {
 
 /// When a property has to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PropertyKind {
     /// At every moment.
     Always,
     /// At the end, once the cluster has settled.
@@ -132,10 +132,10 @@ impl Property {
 
     /// When it has to hold.
     #[must_use]
-    pub const fn kind(self) -> Kind {
+    pub const fn kind(self) -> PropertyKind {
         match self {
             Self::Convergence | Self::LwwMaximum | Self::Durability | Self::Liveness => {
-                Kind::Eventually
+                PropertyKind::Eventually
             }
             Self::SingleLeader
             | Self::ReadYourWrites
@@ -148,7 +148,7 @@ impl Property {
             | Self::Availability
             | Self::ReplicationLag
             | Self::Resurrection
-            | Self::AppendUniqueness => Kind::Always,
+            | Self::AppendUniqueness => PropertyKind::Always,
         }
     }
 }
