@@ -211,8 +211,8 @@ pub(super) struct SweepArgs {
     #[arg(long, required = true, value_name = "PATH=VALUES")]
     pub(super) vary: Vec<String>,
     /// Recommend a point, as in "p99 under 800ms and no loss when one node dies"
-    #[arg(long, value_name = "WISH")]
-    pub(super) wish: Option<String>,
+    #[arg(long, alias = "wish", value_name = "GOAL")]
+    pub(super) goal: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -223,8 +223,8 @@ pub(super) struct CompareArgs {
     #[arg(long, required = true, value_name = "SETTINGS")]
     pub(super) with: Vec<String>,
     /// Recommend a configuration, as in "p99 under 800ms and no loss when one node dies"
-    #[arg(long, value_name = "WISH")]
-    pub(super) wish: Option<String>,
+    #[arg(long, alias = "wish", value_name = "GOAL")]
+    pub(super) goal: Option<String>,
 }
 
 /// `--shard I/N`.

@@ -11,11 +11,11 @@ use crate::cli::trouble::Trouble;
 use crate::cli::{Console, Exit};
 use crate::experiment::analysis::Analysis;
 use crate::experiment::charts::Kind;
+use crate::experiment::goal::Goal;
 use crate::experiment::play::{self, Plan};
 use crate::experiment::points::{self, MAX_POINTS, Point};
 use crate::experiment::store::Store;
 use crate::experiment::summary::Summary;
-use crate::experiment::wish::Wish;
 use crate::experiment::{Sweep, document, table, text};
 use crate::report::files;
 use crate::scenario::{Axis, Registry};
@@ -27,7 +27,7 @@ struct Task<'a> {
     /// The last part of the default folder, and the stem of the files.
     stem: &'static str,
     is_comparison: bool,
-    wish: Option<Wish>,
+    goal: Option<Goal>,
 }
 
 /// Plays every combination of the varied values.
@@ -51,10 +51,10 @@ pub(super) fn sweep(
     if count.is_none_or(|count| count > MAX_POINTS) {
         return Err(Trouble::Error(format!("more than {MAX_POINTS} points: vary less")));
     }
-    let wish = args.wish.as_deref().map(Wish::parse).transpose()?;
+    let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
     let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
     let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
-    let task = Task { many: &args.many, keys, stem: "sweep", is_comparison: false, wish };
+    let task = Task { many: &args.many, keys, stem: "sweep", is_comparison: false, goal };
     perform(&task, &points, console)
 }
 
@@ -64,11 +64,11 @@ pub(super) fn compare(
     registry: &Registry,
     console: &mut Console,
 ) -> Result<Exit, Trouble> {
-    let wish = args.wish.as_deref().map(Wish::parse).transpose()?;
+    let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
     let many = &args.many;
     let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
     let keys = vec!["configuration".to_owned()];
-    let task = Task { many, keys, stem: "compare", is_comparison: true, wish };
+    let task = Task { many, keys, stem: "compare", is_comparison: true, goal };
     perform(&task, &points, console)
 }
 
@@ -99,7 +99,7 @@ fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<E
         seeds,
         (points, summaries),
     );
-    let analysis = Analysis::of(&sweep, task.wish.as_ref());
+    let analysis = Analysis::of(&sweep, task.goal.as_ref());
     let document = document::document(&sweep, &analysis);
     let tables = vec![
         (format!("{}.csv", task.stem), table::csv(&sweep).into_bytes()),
