@@ -2,9 +2,10 @@
 //! panics at the second write of a key, and it is not the same twice.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use splitbrain::config::{Cluster, Config};
+use splitbrain::config::Config;
 use splitbrain::id::{KeyId, NodeId, Value, Version};
 use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
@@ -12,7 +13,8 @@ use splitbrain::protocol::{
     Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply, Response,
     Role,
 };
-use splitbrain::scenario::{ScenarioProtocol, TableDecoder};
+use splitbrain::scenario::ScenarioProtocol;
+use splitbrain::scenario::keys::{Key, Section, integer, key};
 
 /// Writes over all runs of the process, of the second defect alone.
 static WRITES: AtomicU64 = AtomicU64::new(0);
@@ -72,17 +74,12 @@ impl Protocol for Moody {
 impl ScenarioProtocol for Moody {
     const NAME: &'static str = "moody";
 
-    fn decode(table: &mut TableDecoder<'_>, _: &Cluster) -> Option<u16> {
-        table.required("defect", |defect| defect.integer_u16(0..=2))
-    }
-
-    fn encode(defect: &u16) -> toml::Table {
-        let mut table = toml::Table::new();
-        table.insert("defect".to_owned(), i64::from(*defect).into());
-        table
-    }
-
-    fn schema() -> serde_json::Value {
-        serde_json::json!({ "type": "object", "properties": { "defect": { "type": "integer" } } })
+    fn section() -> &'static Section<u16> {
+        static SECTION: LazyLock<Section<u16>> = LazyLock::new(|| {
+            let defect: Key<u16, u16> =
+                key("defect", "What is wrong with it.", integer(0..=2), |defect| defect);
+            Section::new("A protocol with something wrong.", 0).key(defect.required())
+        });
+        &SECTION
     }
 }
