@@ -16,6 +16,7 @@ use crate::config::{
     Group, HealWhat, Occurrence, Route, ScriptedOperation, Start, Target, Trigger,
 };
 use crate::id::NodeId;
+use crate::named::Named;
 use crate::names::Names;
 use crate::operation::Operation;
 

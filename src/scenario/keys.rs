@@ -17,8 +17,8 @@ pub use draft::Draft;
 pub use key::{Gate, Given, Key, Needs, key, part};
 pub use kind::{
     Kind, Texts, bandwidth, boolean, choice, distribution, drift, duration, integer, interval,
-    line, name_shape, node, node_count, positive_duration, probability, signed_duration, wait,
-    waits, whole_number, words,
+    line, name_shape, named, node, node_count, positive_duration, probability, signed_duration,
+    wait, waits, whole_number, words,
 };
 pub use one_of::Variant;
 pub use section::Section;

@@ -9,6 +9,7 @@ use super::words::{ACTIONS, NODES, OCCURRENCES, OPERATIONS, TARGETS};
 use super::{Registered, Registry, cluster, fuzz, network, sections, workload};
 use crate::config::ExpectedVerdict;
 use crate::history::Failure;
+use crate::named::Named;
 use crate::property::Property;
 
 /// The JSON schema of scenario files with the protocols of `registry`.

@@ -7,12 +7,13 @@ use serde_json::json;
 use toml::{Table, Value};
 
 use super::{Choice, Fuzz, Kind as FaultKind};
+use crate::named::Named;
 use crate::rng::Probability;
 use crate::scenario::decode::{Element, TableDecoder};
 use crate::scenario::diagnostics::{Loc, Problem, Sink, Sources};
 use crate::scenario::keys::{
-    Kind, Section, Shape, Texts, boolean, drift, integer, key, node_count, positive_duration,
-    probability,
+    Kind, Section, Shape, Texts, boolean, drift, integer, key, named, node_count,
+    positive_duration, probability,
 };
 use crate::scenario::set::{self, Segment};
 use crate::scenario::tree::{Entry, Node, Tree, value_of};
@@ -175,9 +176,9 @@ fn ends<T: PartialOrd + Copy + 'static>(end: Kind<T>) -> Kind<(T, T)> {
 }
 
 fn kinds() -> Kind<Vec<FaultKind>> {
-    let words = FaultKind::ALL.map(|kind| (kind.name(), kind));
-    let list = Shape::words(&words.map(|(word, _)| word));
-    let list = list.list(json!({ "minItems": 1, "uniqueItems": true }));
+    let words = FaultKind::words();
+    let list =
+        named::<FaultKind>().shape().clone().list(json!({ "minItems": 1, "uniqueItems": true }));
     let read = move |list: &Element<'_>| {
         if list.is_text("all") {
             return Some(FaultKind::ALL.to_vec());

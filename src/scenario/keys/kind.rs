@@ -8,6 +8,7 @@ use toml::Value;
 
 use super::shape::Shape;
 use crate::id::NodeId;
+use crate::named::Named;
 use crate::names::Names;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
@@ -308,6 +309,12 @@ where
         move |element| element.choice(&words),
         move |value| name(value).into(),
     )
+}
+
+/// One of the variants of an enum, by its name.
+#[must_use]
+pub fn named<E: Named + Send + Sync + 'static>() -> Kind<E> {
+    choice(E::all().collect(), |variant| variant.name())
 }
 
 /// One of some words, each standing for a value.

@@ -7,12 +7,13 @@ use serde_json::json;
 use super::decode::Element;
 use super::diagnostics::Problem;
 use super::keys::{
-    Key, Kind, Needs, Section, Shape, boolean, choice, interval, key, node_count, part,
+    Key, Kind, Needs, Section, boolean, choice, interval, key, named, node_count, part,
     positive_duration, whole_number, words,
 };
 use super::{Awaited, ScenarioProtocol, TableDecoder};
 use crate::config::{Cluster, Config as Scenario};
 use crate::id::MAX_NODES;
+use crate::named::Named;
 use crate::protocol::leader_follower::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, LeaderFollower,
     Mode, OnAckTimeout, Replication, TimestampSource, Timestamps, WalOn,
@@ -284,8 +285,8 @@ fn in_sync() -> Key<Config, Mode> {
 
 /// A list of defects by name.
 fn defects() -> Kind<Defects> {
-    let words = Defect::ALL.map(|defect| (defect.name(), defect));
-    let shape = Shape::words(&Defect::ALL.map(Defect::name)).list(json!({}));
+    let words = Defect::words();
+    let shape = named::<Defect>().shape().clone().list(json!({}));
     let read = move |list: &Element<'_>| {
         let mut defects = Defects::NONE;
         list.list(|name| {
