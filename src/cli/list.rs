@@ -10,6 +10,7 @@ use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
 use crate::cli::{Console, Exit};
 use crate::config::{Answer, Config};
+use crate::named::Named;
 use crate::report::layout::{counted, wrap};
 use crate::scenario::{Diagnostics, Registry, Scenario};
 

@@ -6,6 +6,7 @@ use crate::cli::args::PromisesArgs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
 use crate::cli::{Console, Exit};
+use crate::named::Named;
 use crate::property::{
     Condition, Hazard, Promise, Promises, Property, PropertyKind, SettlesWithin, Whose,
 };
@@ -35,7 +36,7 @@ pub(super) fn run(
 /// The properties in order, grouped by promise.
 fn groups(promises: &Promises) -> Vec<(Promise, Vec<Property>)> {
     let mut groups: Vec<(Promise, Vec<Property>)> = Vec::new();
-    for property in Property::ALL {
+    for property in Property::all() {
         let promise = promises.of(property);
         match groups.iter_mut().find(|(other, _)| *other == promise) {
             Some((_, properties)) => properties.push(property),
@@ -74,8 +75,7 @@ fn text(scenario: &Scenario, promises: &Promises, settles: SettlesWithin) -> Str
             format!("may need nobody can say how long, because {why}; `settle` is {settle}")
         }
     };
-    let of =
-        Property::ALL.into_iter().filter(|property| property.kind() == PropertyKind::Eventually);
+    let of = Property::all().filter(|property| property.kind() == PropertyKind::Eventually);
     let names: Vec<&str> = of.map(Property::name).collect();
     let what = format!("What is to hold in the end ({}) {eventual}.", names.join(", "));
     text + &format!("\n{}\n", wrap(&what, 0, false))
@@ -131,7 +131,7 @@ fn document(name: &str, scenario: &Scenario, promises: &Promises, settles: Settl
         "settle_ns": scenario.config.settle.nanos(),
         "settles_within_ns": within,
         "settles_within_unsaid": unsaid,
-        "promises": Property::ALL.map(promise),
+        "promises": Property::all().map(promise).collect::<Vec<_>>(),
     })
 }
 

@@ -17,6 +17,7 @@ use crate::experiment::points::{self, MAX_POINTS, Point};
 use crate::experiment::store::Store;
 use crate::experiment::summary::Summary;
 use crate::experiment::{Sweep, document, table, text};
+use crate::named::Named;
 use crate::report::files;
 use crate::scenario::{Axis, Registry};
 
@@ -153,14 +154,14 @@ fn played(
 /// Which pictures to draw: the wanted ones, or else those that fit.
 fn pictures(wanted: &[PictureChoice], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
     if wanted.is_empty() {
-        return Ok(Kind::ALL.into_iter().filter(|kind| kind.fits(sweep)).collect());
+        return Ok(Kind::all().filter(|kind| kind.fits(sweep)).collect());
     }
     let mut kinds = Vec::new();
     for plot in wanted {
         match plot {
             PictureChoice::None => {}
             PictureChoice::All => {
-                kinds.extend(Kind::ALL.into_iter().filter(|kind| kind.is_possible(sweep)))
+                kinds.extend(Kind::all().filter(|kind| kind.is_possible(sweep)));
             }
             PictureChoice::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
             PictureChoice::One(kind) => {

@@ -8,6 +8,7 @@ use super::summary::{Estimate, Summary};
 use super::{length, whole};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
+use crate::named::Named;
 use crate::property::Property;
 use crate::report::layout::{counted, grouped};
 

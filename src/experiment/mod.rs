@@ -12,6 +12,7 @@ use crate::experiment::order_statistics::Moments;
 use crate::experiment::points::Point;
 use crate::experiment::summary::{FunctionSummary, Summary};
 use crate::history::Function;
+use crate::named::Named;
 use crate::time::Span;
 
 pub mod analysis;
@@ -113,7 +114,7 @@ impl<'a> Sweep<'a> {
         let occurs = |function: &Function| {
             summaries.iter().any(|summary| summary.function(*function).is_some())
         };
-        let function = Function::ALL.into_iter().find(occurs).unwrap_or(Function::Put);
+        let function = Function::all().find(occurs).unwrap_or(Function::Put);
         let theory = |point: &Point| {
             let is_told = function == Function::Put;
             closed_form::put_latency(&point.scenario).filter(|_| is_told)
