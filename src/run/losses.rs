@@ -9,7 +9,7 @@ use crate::history::{Function, History};
 use crate::id::{KeyId, OpId, Version};
 use crate::named::Named;
 use crate::protocol::Protocol;
-use crate::sim::{Finished, Notes, Target, TargetEffect, WriteEvent};
+use crate::sim::{Finished, NoteOptions, Target, TargetEffect, WriteEvent};
 
 use super::mechanism::{Cause, Mechanism, Subject, classify};
 use super::{QueueKind, simulate};
@@ -95,7 +95,7 @@ pub(super) fn follow<P: Protocol>(
     writes: &[Written],
 ) -> Vec<Vec<WriteEvent>> {
     let watched = writes.iter().map(|write| write.target.clone()).collect();
-    let notes = Notes { watched, ..Notes::default() };
+    let notes = NoteOptions { watched, ..NoteOptions::default() };
     let mut by_write = vec![Vec::new(); writes.len()];
     for event in simulate::<P>(config, settings, seed, queue, notes).write_events {
         by_write[event.write as usize].push(event);
