@@ -96,6 +96,9 @@ use parts::wal;
 
 pub use observation::{DiscardReason, Observation};
 
+#[doc = include_str!("AUTHORS.md")]
+pub mod authors {}
+
 mod context;
 mod effect;
 pub mod harness;
