@@ -5,9 +5,8 @@ use crate::digest::DigestValue;
 use crate::history::History;
 use crate::id::{NodeId, Term};
 use crate::protocol::{Protocol, Role};
-use crate::sim::event::Event;
 use crate::sim::queue::CalendarQueue;
-use crate::sim::{NoteOptions, Simulation, Transmissions};
+use crate::sim::{Event, NoteOptions, Simulation, Transmissions};
 use crate::time::Time;
 
 pub use crate::sim::{Delivery, End, NodeEvent, NodeEventKind, Transmission, Window};

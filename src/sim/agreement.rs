@@ -1,11 +1,11 @@
 //! How far followers are from the leader when the last write is answered, and when that is over.
 //!
-//! The last write is answered when no write is under way and none is to come. Of a script that is known
-//! of each operation; a workload that may write counts as writing until its last operation is over.
-//! Then each live follower is compared with the leader, key by key, and what differs is followed until
-//! nothing does: by what followers say that they apply. The comparison is made again where that says
-//! that nothing differs any more, where a follower drops or the leader changes a key that differs, where
-//! another node leads, and where a node goes down or comes up.
+//! The last write is answered when no write is under way and none is to come. Of a script that is
+//! known of each operation; a workload that may write counts as writing until its last operation is
+//! over. Then each live follower is compared with the leader, key by key, and what differs is
+//! followed until nothing does: by what followers say that they apply. The comparison is made again
+//! where that says that nothing differs any more, where a follower drops or the leader changes a
+//! key that differs, where another node leads, and where a node goes down or comes up.
 //!
 //! Before that moment nothing is noted, and after it only while something differs.
 

@@ -1,7 +1,7 @@
 //! What nodes accept and answer while more than one of them leads: the evidence of a split brain.
 //!
-//! Times are those of the nodes, in event order: it does not matter how far away the clients are, and
-//! whether they still wait. While one node leads, nothing is noted.
+//! Times are those of the nodes, in event order: it does not matter how far away the clients are,
+//! and whether they still wait. While one node leads, nothing is noted.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,8 @@ use crate::time::Time;
 #[derive(Debug, Default)]
 pub(super) struct Contest {
     leading: usize,
-    /// The writes that a node accepted while it and another led and has not answered, with when it did.
+    /// The writes that a node accepted while it and another led and has not answered, with when it
+    /// did.
     accepted: BTreeMap<(OpId, NodeId), Time>,
 }
 

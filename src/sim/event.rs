@@ -33,8 +33,8 @@ pub trait Queue<P: Protocol>: EventQueue<Event<P>> {}
 impl<P: Protocol, Q: EventQueue<Event<P>>> Queue<P> for Q {}
 
 /// What happens.
-// The tag is a whole word, so that the fields behind it are aligned. Behind a tag of one byte an event
-// is copied in pieces at odd addresses, which stalls the copy that follows.
+// The tag is a whole word, so that the fields behind it are aligned. Behind a tag of one byte an
+// event is copied in pieces at odd addresses, which stalls the copy that follows.
 #[repr(u64)]
 pub(crate) enum What<P: Protocol> {
     /// A message reaches a node; `boot` says which boot of its sender it is of.
@@ -94,7 +94,7 @@ impl<P: Protocol> What<P> {
 
     /// Feeds (time, actor, kind, content) to the digest.
     #[inline]
-    fn feed(&self, at: Time, digest: &mut Digest) {
+    pub(super) fn feed(&self, at: Time, digest: &mut Digest) {
         let mut head = |actor: u32, kind: u8| {
             digest.write_pair(at.nanos(), u64::from(actor) << 8 | u64::from(kind));
         };

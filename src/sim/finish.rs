@@ -32,8 +32,8 @@ pub struct Finished {
     pub finals: Vec<NodeSnapshot>,
     /// How the run ended.
     pub settlement: Settlement,
-    /// How far followers were from the leader when the last write was answered; `None` where none was,
-    /// or nobody led, or nobody asked ([`NoteOptions::last_write`]).
+    /// How far followers were from the leader when the last write was answered; `None` where none
+    /// was, or nobody led, or nobody asked ([`NoteOptions::last_write`]).
     pub last_write: Option<LastWrite>,
     /// Messages by fate.
     pub messages: MessageCounts,
@@ -130,8 +130,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
 }
 
 impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Transmissions<Q>> {
-    /// As [`Simulation::new`], and keeps every message that is under way at some time of `window`. The
-    /// options must ask for a record.
+    /// As [`Simulation::new`], and keeps every message that is under way at some time of `window`.
+    /// The options must ask for a record.
     pub(crate) fn noting_transmissions(
         config: &'a Config,
         settings: &'a P::Config,

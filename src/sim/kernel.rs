@@ -19,7 +19,8 @@ use super::queue::{Handle, MOST_PENDING};
 
 /// The events at one instant that any scenario may have; see [`events_an_instant`].
 const EVENTS_AN_INSTANT: u64 = 500_000;
-/// The most operations for which the history makes room before the run: growing beyond costs nothing.
+/// The most operations for which the history makes room before the run: growing beyond costs
+/// nothing.
 const MOST_EXPECTED: u64 = 4_000_000;
 
 /// What every part of a simulation uses to schedule, draw, count and write down.
@@ -74,8 +75,8 @@ impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
         }
     }
 
-    /// Schedules an event. Events of one instant are played in the order in which they were scheduled,
-    /// or in a random one drawn from their identities where the scenario asks for that.
+    /// Schedules an event. Events of one instant are played in the order in which they were
+    /// scheduled, or in a random one drawn from their identities where the scenario asks for that.
     #[inline]
     pub(crate) fn schedule(&mut self, at: Time, id: CausalId, what: What<P>) {
         let order = self.order(id);
@@ -117,8 +118,8 @@ impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
         self.sequence = orders;
     }
 
-    /// Schedules an event before all that is pending at its instant, but for those of a lower reserved
-    /// order.
+    /// Schedules an event before all that is pending at its instant, but for those of a lower
+    /// reserved order.
     pub(crate) fn schedule_first(&mut self, at: Time, order: u32, id: CausalId, what: What<P>) {
         self.queue.push(at, order.into(), Event { id, what });
     }
@@ -212,6 +213,7 @@ impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
 
     /// Writes a line of the trace at the present instant, if there is one; `content` is not asked
     /// otherwise.
+    #[inline]
     pub(crate) fn trace(
         &mut self,
         who: impl fmt::Display,
@@ -225,8 +227,8 @@ impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
 }
 
 /// How many events an instant may have before they count as a loop without progress: what any
-/// scenario may have, and what the clients of this one can set off if all they may ever ask falls on
-/// one instant. A closed loop without a limit may ask once a client.
+/// scenario may have, and what the clients of this one can set off if all they may ever ask falls
+/// on one instant. A closed loop without a limit may ask once a client.
 fn events_an_instant(config: &Config) -> u64 {
     let asked =
         |workload: &Workload| workload.operations.unwrap_or_else(|| workload.clients.into());

@@ -1,13 +1,16 @@
-//! The simulation: pops events, dispatches them to nodes and clients, and drains what nodes want done.
+//! The simulation: pops events, dispatches them to nodes and clients, and drains what nodes want
+//! done.
 //!
 //! Reading order:
 //!
-//! - `event` (what can happen), [`queue`] (what happens next), `kernel` (what every part uses), `start`;
+//! - `event` (what can happen), [`queue`] (what happens next), `kernel` (what every part uses),
+//!   `start`;
 //! - `node` (a slot, with its `clock` and `disk`), `network`, `send` and `refusal` (what travels),
 //!   `ordinals` (the identity of effects);
 //! - `clients` (who asks what), `nemesis` (what goes wrong);
 //! - `settle` (when it is over), `states`, `finish` (what it leaves);
-//! - `observe`, `agreement`, `contest` (what observations mean), `notes` (what is noted on the side).
+//! - `observe`, `agreement`, `contest` (what observations mean), `notes` (what is noted on the
+//!   side).
 //!
 //! The head of each file that can go wrong states its fault model. `impl Simulation` is spread over
 //! the files; each part that has data of its own has them in a type that knows no simulation.
@@ -26,7 +29,7 @@ use crate::rng::{CausalId, Cause, Root};
 use crate::time::Time;
 
 use agreement::Agreement;
-use clients::{Clients, ClientStep};
+use clients::{ClientStep, Clients};
 use clock::Clock;
 use contest::Contest;
 use disk::{DiskCall, Done};
@@ -35,7 +38,7 @@ use kernel::Kernel;
 use nemesis::triggers::Triggers;
 use nemesis::undo::Undo;
 use network::{Network, Slowness};
-use node::{Down, DownCause, DownUntil, Running, Slot};
+use node::{DownUntil, Running, Slot};
 use notes::Notes;
 use ordinals::Ordinals;
 use queue::CalendarQueue;
@@ -76,13 +79,13 @@ mod states;
 
 /// One run under way.
 ///
-/// [`Simulation::run`] plays it to its end. It can also be played in pieces, by [`Simulation::step`]
-/// and [`Simulation::step_until`], and asked in between; that changes nothing of what follows. A run in
-/// pieces has the digest of a run in one.
+/// [`Simulation::run`] plays it to its end. It can also be played in pieces, by
+/// [`Simulation::step`] and [`Simulation::step_until`], and asked in between; that changes nothing
+/// of what follows. A run in pieces has the digest of a run in one.
 ///
-/// An event is played whole: between two of them the state is consistent, and no effect of a node is
-/// left over. What an event causes at its own instant is an event of its own, so an instant is over
-/// only when the next event is later, as it is after [`Simulation::step_until`].
+/// An event is played whole: between two of them the state is consistent, and no effect of a node
+/// is left over. What an event causes at its own instant is an event of its own, so an instant is
+/// over only when the next event is later, as it is after [`Simulation::step_until`].
 ///
 /// `Q` is the event queue, which has no say in the outcome.
 pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
@@ -142,8 +145,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
         seed: u64,
         options: NoteOptions,
     ) -> Self {
-        let agreement =
-            if options.last_write { Agreement::ToCome } else { Agreement::Over(None) };
+        let agreement = if options.last_write { Agreement::ToCome } else { Agreement::Over(None) };
         let notes = Notes::new(options, config.bounds.replication_lag.is_some());
         let mut kernel = Kernel::new(config, seed, notes);
         let triggers = Triggers::of(config);
@@ -175,14 +177,14 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
         }
     }
 
-    /// Plays the next event; its time, or `None` when the run is over: the cluster has settled, or had
-    /// its time to, or cannot go on.
+    /// Plays the next event; its time, or `None` when the run is over: the cluster has settled, or
+    /// had its time to, or cannot go on.
     pub fn step(&mut self) -> Option<Time> {
         self.play_next()
     }
 
-    /// Plays every event up to and including the time `at`: those too that the events at `at` cause at
-    /// that same instant. Fewer where the run is over before.
+    /// Plays every event up to and including the time `at`: those too that the events at `at` cause
+    /// at that same instant. Fewer where the run is over before.
     pub fn step_until(&mut self, at: Time) {
         while self.kernel.next_time().is_some_and(|next| next <= at) && self.step().is_some() {}
     }
@@ -247,7 +249,8 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
         Some(self.kernel.now)
     }
 
-    /// Before the next event is taken: snapshots that are due before it, and faults that come before it.
+    /// Before the next event is taken: snapshots that are due before it, and faults that come
+    /// before it.
     #[cold]
     #[inline(never)]
     fn look_ahead(&mut self) {
@@ -274,8 +277,8 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
     // Always inlined: there is one hot caller, beside cold ones.
     #[inline(always)]
     fn play(&mut self, event: Event<P>) {
-        // Matched in place: moving the content out as a whole costs as much as a follower's part of a
-        // write.
+        // Matched in place: moving the content out as a whole costs as much as a follower's part of
+        // a write.
         let id = event.id;
         match event.what {
             What::Message { to, from, boot, message } => {
@@ -360,7 +363,8 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
         if self.kernel.notes.trace.wanted() && !self.is_held(&event.what) {
             self.trace_resumed(&event.what);
         }
-        // An event that waited before this one may have triggered a fault that pauses the node again.
+        // An event that waited before this one may have triggered a fault that pauses the node
+        // again.
         self.play_unless_held(event);
     }
 
@@ -505,7 +509,8 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
     }
 }
 
-/// The identity of a fault, by its id in the scenario: taking out a fault before it changes nothing.
+/// The identity of a fault, by its id in the scenario: taking out a fault before it changes
+/// nothing.
 fn fault_id(config: &Config, fault: FaultId) -> CausalId {
     CausalId::root(Root::Fault, name_hash(config.names.fault(fault)), 0)
 }

@@ -1,8 +1,9 @@
 //! A node's slot: the state machine while it is up, and what outlives it.
 //!
-//! Fault model: a crash drops the state machine and its timers. Messages and requests that reach a node
-//! that is down are lost, and a client is told that the connection was refused. A paused node keeps its
-//! state; what reaches it waits, in order, and timers that ran out meanwhile fire when it resumes.
+//! Fault model: a crash drops the state machine and its timers. Messages and requests that reach a
+//! node that is down are lost, and a client is told that the connection was refused. A paused node
+//! keeps its state; what reaches it waits, in order, and timers that ran out meanwhile fire when it
+//! resumes.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasherDefault;
@@ -111,8 +112,8 @@ pub(crate) struct Timers<T> {
 /// A running timer: when it runs out, and the event that says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Running {
-    /// Which start of the timer this is: an event that waited for its paused node may be of an earlier
-    /// one.
+    /// Which start of the timer this is: an event that waited for its paused node may be of an
+    /// earlier one.
     pub(crate) generation: u32,
     pub(crate) due: Time,
     pub(crate) event: Handle,
@@ -172,7 +173,8 @@ mod tests {
     use super::super::queue::{EventQueue, HeapQueue};
     use super::*;
 
-    /// The event of an earlier start is handed back to be revoked; one that has come already is void.
+    /// The event of an earlier start is handed back to be revoked; one that has come already is
+    /// void.
     #[test]
     fn only_the_latest_start_of_a_timer_expires_it() {
         let mut timers: Timers<&str> = Timers::new();

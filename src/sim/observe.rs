@@ -55,8 +55,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             return;
         }
         let Read { records, last, .. } = read;
-        // A node that read all that it wrote stores what it stored before; what a shorter log gives is
-        // not known.
+        // A node that read all that it wrote stores what it stored before; what a shorter log gives
+        // is not known.
         let before = slot.last_data.take().filter(|_| last == written);
         let same_data = before.map(|data| slot.snapshot(node).data == data);
         let (at, same_records) = (self.kernel.now, same);
@@ -150,7 +150,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         open.max_by_key(|led| (led.term, led.from)).map(|led| led.node)
     }
 
-    /// Where live followers differ from the leader, how many followers there are, and how many keys.
+    /// Where live followers differ from the leader, how many followers there are, and how many
+    /// keys.
     fn compare_with(&self, leader: NodeId) -> (Differences, u64, u64) {
         let nodes = NodeId::all(self.config.cluster.nodes);
         let live = nodes.filter(|node| *node != leader && self.slots[node.index()].is_up());

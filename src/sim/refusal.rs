@@ -1,15 +1,16 @@
 //! Refused connections: messages come back from a machine whose process is down.
 //!
-//! Model: the machine outlives its process and refuses connections, to nodes as to clients, whatever
-//! brought the process down. A refusal is sent at the instant at which the message reaches the machine.
-//! It travels as any message does, over the link that leads back: with that link's delay, order,
-//! bandwidth and loss, and under the faults that are on it. Its draws are keyed by the identity of the
-//! message that it refuses.
+//! Model: the machine outlives its process and refuses connections, to nodes as to clients,
+//! whatever brought the process down. A refusal is sent at the instant at which the message reaches
+//! the machine. It travels as any message does, over the link that leads back: with that link's
+//! delay, order, bandwidth and loss, and under the faults that are on it. Its draws are keyed by
+//! the identity of the message that it refuses.
 //!
-//! A message that is lost or blocked on the way is not refused, for it reaches no machine. Neither is
-//! one that waits for a paused process.
+//! A message that is lost or blocked on the way is not refused, for it reaches no machine. Neither
+//! is one that waits for a paused process.
 //!
-//! A refusal is for the boot that sent the message: if the sender has crashed since, nobody learns of it.
+//! A refusal is for the boot that sent the message: if the sender has crashed since, nobody learns
+//! of it.
 
 use crate::id::NodeId;
 use crate::protocol::{Input, Message, Protocol};
@@ -31,7 +32,8 @@ const fn refusal(id: CausalId, hop: Hop) -> Packet {
 }
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
-    /// A message has reached a machine whose process is down: it comes back, where the scenario says so.
+    /// A message has reached a machine whose process is down: it comes back, where the scenario
+    /// says so.
     #[cold]
     pub(super) fn refuse(&mut self, id: CausalId, hop: Hop, message: P::Message) {
         let Hop { from, to, boot } = hop;
@@ -75,8 +77,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         self.send_back(id, What::Refused { to, from, boot, message }, fate);
     }
 
-    /// Schedules the arrival of a refusal that the network lets through. Of two copies only the first
-    /// counts: a connection is refused once.
+    /// Schedules the arrival of a refusal that the network lets through. Of two copies only the
+    /// first counts: a connection is refused once.
     fn send_back(&mut self, id: CausalId, what: What<P>, fate: Fate) {
         match fate {
             Fate::Arrives { at, copy } => {

@@ -4,7 +4,7 @@ use crate::history::Failure;
 use crate::id::{ClientId, NodeId};
 use crate::protocol::{Input, Message, Outcome, Protocol, Reply, RequestId};
 use crate::rng::{CausalId, Cause};
-use crate::time::{Time, Wall};
+use crate::time::Wall;
 
 use super::clock::Clock;
 use super::event::{Event, Hop, Queue, What};

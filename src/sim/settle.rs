@@ -7,17 +7,17 @@
 //! - the replicas are equal;
 //! - where nodes lead and a majority is up, a node leads and no node takes another for the leader.
 //!
-//! What is meant for a node that stays down for good does not count: no protocol can know that it will
-//! not come back, so one that sends until it has an acknowledgement sends to it for ever. When the time
-//! to settle is over, messages that compare replicas do not count either: they go on for as long as
-//! replicas differ.
+//! What is meant for a node that stays down for good does not count: no protocol can know that it
+//! will not come back, so one that sends until it has an acknowledgement sends to it for ever. When
+//! the time to settle is over, messages that compare replicas do not count either: they go on for
+//! as long as replicas differ.
 
 use crate::config::Config;
 use crate::id::{KeyId, NodeId};
 use crate::metrics::Settlement;
 use crate::protocol::{Message, NodeSnapshot, Protocol, Role};
 use crate::rng::{CausalId, Cause};
-use crate::time::{Span, Time};
+use crate::time::Span;
 
 use super::Simulation;
 use super::event::{Queue, What};
@@ -107,8 +107,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         snapshot.pending.iter().chain(owed.map(|(_, what)| what))
     }
 
-    /// How many messages are on their way, without heartbeats, and without those to nodes that are down
-    /// for good and what these refuse.
+    /// How many messages are on their way, without heartbeats, and without those to nodes that are
+    /// down for good and what these refuse.
     fn in_flight(&self) -> u64 {
         let any_gone = self.slots.iter().any(|slot| slot.down_for_good);
         if self.kernel.in_flight == 0 || !any_gone {
@@ -132,8 +132,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         self.slots[node.index()].down_for_good
     }
 
-    /// How many messages on their way `is_such` picks. After the fault phase none is held back or waits
-    /// for a paused node.
+    /// How many messages on their way `is_such` picks. After the fault phase none is held back or
+    /// waits for a paused node.
     fn messages(&self, is_such: impl Fn(NodeId, &P::Message) -> bool) -> u64 {
         let mut count = 0;
         self.kernel.each_pending(&mut |event| match &event.what {

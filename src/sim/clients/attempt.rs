@@ -1,6 +1,6 @@
 //! An operation under way: its attempts, from the first request to the completion.
 
-use crate::history::{Failure, Status};
+use crate::history::{Failure, Process, Status};
 use crate::id::{ClientId, NodeId, OpId};
 use crate::protocol::{Outcome, Protocol, Reply, RequestId, Response};
 use crate::rng::{Cause, Purpose};
@@ -32,7 +32,7 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
     ) -> OpId {
         let state = &mut self.clients.list[client.0 as usize];
         let Invocation { id, operation, fixed, scripted, due_at } = invocation;
-        let process = (client, state.incarnation);
+        let process = Process { client, incarnation: state.incarnation };
         let op = self.kernel.history.invoke(self.kernel.now, due_at, process, operation);
         let operation = operation.written_by(op);
         let names = &self.config.names;

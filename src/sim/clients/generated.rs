@@ -13,7 +13,8 @@ use super::generator::{arrival_index, operation_id};
 use super::{ClientStep, Invocation, Limits};
 
 impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
-    /// Schedules the first operation of each client of a closed loop, or the first arrival of an open one.
+    /// Schedules the first operation of each client of a closed loop, or the first arrival of an
+    /// open one.
     pub(super) fn start_workload(&mut self) {
         let Some(generator) = &mut self.clients.workload else { return };
         match &generator.settings.pace {

@@ -2,12 +2,12 @@
 //!
 //! A client has one operation under way at a time. An operation is one entry of the history however
 //! many attempts it takes: a refusal that names a leader is followed at once, other refusals and
-//! timeouts are retried as often as the operation's [`RetryPolicy`] allows. A write of which an attempt
-//! went unanswered ends `info`: it may have happened. A read without an answer ends `fail`: it has no
-//! effect to be unsure of.
+//! timeouts are retried as often as the operation's [`RetryPolicy`] allows. A write of which an
+//! attempt went unanswered ends `info`: it may have happened. A read without an answer ends `fail`:
+//! it has no effect to be unsure of.
 //!
-//! Reading order: here (whose turn it is), `scripted` and `generated` (what is invoked), `generator`
-//! (what a workload draws), `attempt` (from the first request to the completion).
+//! Reading order: here (whose turn it is), `scripted` and `generated` (what is invoked),
+//! `generator` (what a workload draws), `attempt` (from the first request to the completion).
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -39,7 +39,8 @@ pub(super) struct Clients {
     script: Vec<Option<OpId>>,
     /// Operations under way.
     pub(super) busy: usize,
-    /// How many of them may be writes: the script's writes, and all of a workload that writes at all.
+    /// How many of them may be writes: the script's writes, and all of a workload that writes at
+    /// all.
     writing: usize,
     /// Writes of the script that are not invoked yet.
     writes_to_come: usize,
@@ -226,7 +227,8 @@ impl Clients {
         self.writing == 0 && self.writes_to_come == 0 && !to_come()
     }
 
-    /// Counts a turn of the workload that is scheduled for `due_at`, if that is within the fault phase.
+    /// Counts a turn of the workload that is scheduled for `due_at`, if that is within the fault
+    /// phase.
     fn expect_turn(&mut self, due_at: Option<Time>) {
         self.turns_to_come += usize::from(due_at.is_some_and(|at| at <= self.end));
     }
@@ -257,11 +259,9 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
     /// Schedules everybody's first operation.
     pub(super) fn start(&mut self) {
         self.start_workload();
-        for client in (0..self.clients.list.len()).map(|place| {
-            ClientId(u32::try_from(place).expect("as many clients as a file of 16 MiB can name"))
-        }) {
-            if let Some(place) = self.clients.list[client.0 as usize].script.front() {
-                self.schedule_scripted(client, *place);
+        for client in (0..).map(ClientId).take(self.clients.list.len()) {
+            if let Some(place) = self.client(client).script.front().copied() {
+                self.schedule_scripted(client, place);
             }
         }
     }
@@ -295,8 +295,8 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
     /// What a client does after a completion.
     fn go_on(&mut self, client: ClientId) {
         let state = &self.clients.list[client.0 as usize];
-        if let Some(place) = state.script.front() {
-            return self.schedule_scripted(client, *place);
+        if let Some(place) = state.script.front().copied() {
+            return self.schedule_scripted(client, place);
         }
         let Some(generator) = &mut self.clients.workload else { return };
         if client.0 >= generator.settings.clients {
@@ -304,7 +304,8 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         }
         match generator.settings.pace {
             Pace::Closed { think: Distribution::Constant(Span::ZERO) } => {
-                // A client that does not think invokes in the event that completed its last operation.
+                // A client that does not think invokes in the event that completed its last
+                // operation.
                 if u64::from(state.begun) < generator.share(client) {
                     self.invoke(client, self.kernel.now);
                 }

@@ -34,8 +34,8 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
     }
 }
 
-/// The identity of a scripted operation, by its id: taking out an operation before it changes nothing.
-/// An id that names an operation of a workload stands for it and has its luck.
+/// The identity of a scripted operation, by its id: taking out an operation before it changes
+/// nothing. An id that names an operation of a workload stands for it and has its luck.
 fn scripted_id(config: &Config, place: usize) -> CausalId {
     let id = &config.script[place].id;
     match generated(id) {

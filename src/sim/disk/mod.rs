@@ -1,15 +1,21 @@
 //! A node's disk.
 //!
-//! Fault model: what is written is seen by the process at once and survives its crash. A sync makes durable all
-//! that was written to its file before it was asked for, when it completes; syncs of one disk complete in the
-//! order in which they were asked for. A power loss keeps what was synced and, of the bytes appended since, a
-//! drawn prefix that may end in the middle of a record (a torn tail). Truncations and replacements that were not
-//! yet durable happened up to one that a draw chooses, and what a sync before them made durable stays durable.
+//! Fault model: the process sees at once what it writes, and finds it again after a crash. A sync
+//! makes durable, when it completes, all that was written to its file before it was asked for;
+//! syncs of one disk complete in the order in which they were asked for. A power loss keeps what
+//! was synced and, of the bytes appended since, a drawn prefix that may end in the middle of a
+//! record (a torn tail). Of the truncations and replacements that are not durable yet, a draw
+//! chooses how many happened; what a sync before them made durable stays durable.
 //!
-//! Faults ([`DiskFault`]): a full disk takes no append and no replacement, and says so; a lying one completes syncs
-//! that make nothing durable; a torn write leaves a hole of zeros in what a power loss found unsynced, and all the
-//! rest of it; a bit flips in what was written; a disk that cannot be read fails those that start from it. What a slow
-//! disk still holds back when the fault ends completes then, or when it would have without the fault, if that is later.
+//! Faults ([`DiskFault`]):
+//!
+//! - a full disk takes no append and no replacement, and says so;
+//! - a lying disk completes syncs that make nothing durable;
+//! - a torn write leaves all of what a power loss finds unsynced, with a hole of zeros in it;
+//! - a bit flips in what was written;
+//! - a node cannot start from a disk that cannot be read;
+//! - a slow disk completes syncs later. When the fault ends, a sync under way completes at once, or
+//!   when it would have without the fault, whichever is later.
 
 use crate::config::DiskFault;
 use crate::protocol::{DiskError, DiskImage, DiskOperation, DiskOrigin, File, Ticket, wal};
@@ -19,6 +25,12 @@ use crate::time::{Span, Time};
 
 use super::queue::Handle;
 use ledger::Ledger;
+
+pub(super) mod ledger;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod twin;
 
 /// The longest hole of a torn write, in bytes.
 const SECTOR: u64 = 512;
@@ -30,13 +42,41 @@ const FIRST_ROOM: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     origin: DiskOrigin,
-    /// By file. A node has one or two: looking through them beats any map.
+    /// By file. A node has one or two, so a linear search beats any map.
     files: Vec<(File, Contents)>,
     /// When the last sync that was asked for completes.
     busy_until: Time,
     syncs: Vec<Sync>,
-    /// What is wrong with it: the index of each fault, its name, and what it does.
-    faults: Vec<(u32, CausalId, DiskFault)>,
+    faults: Vec<ActiveFault>,
+}
+
+/// A fault that is on.
+#[derive(Debug)]
+struct ActiveFault {
+    index: u32,
+    /// What keys its draws.
+    id: CausalId,
+    what: DiskFault,
+}
+
+/// What a protocol asks of a disk, but for the operation itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DiskCall<'a> {
+    pub(crate) ticket: Ticket,
+    pub(crate) file: File,
+    pub(crate) at: Time,
+    pub(crate) id: CausalId,
+    pub(crate) draws: &'a Draws,
+    /// How long a sync takes.
+    pub(crate) latency: &'a Distribution,
+}
+
+/// A sync that completes sooner because a fault is over: by which event until now, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sooner {
+    pub(crate) ticket: Ticket,
+    pub(crate) event: Handle,
+    pub(crate) at: Time,
 }
 
 /// The end of an operation.
@@ -44,7 +84,7 @@ pub(crate) struct Disk {
 pub(crate) struct Done {
     pub(crate) at: Time,
     pub(crate) result: Result<(), DiskError>,
-    /// Whether a fault makes it longer: it may complete sooner when that ends.
+    /// Whether a fault slows it: when that ends, it may complete sooner.
     pub(crate) is_slowed: bool,
 }
 
@@ -56,9 +96,9 @@ struct Contents {
     before: Vec<Edition>,
     /// What a numbered log in it ought to have.
     ledger: Ledger,
-    /// How many records were appended to it, and how many of these are no longer to become durable: they have, or
-    /// a power loss decided over them.
+    /// How many records were appended to it.
     appended: u64,
+    /// How many of these are durable, or met a power loss, which decided whether they survive.
     decided: u64,
 }
 
@@ -67,9 +107,9 @@ struct Contents {
 struct Edition {
     number: u64,
     written: Vec<u8>,
-    /// How much of that is durable, provided that the truncation or replacement that made it is.
+    /// How many bytes of it are durable, provided that the edit that made this edition is.
     synced: usize,
-    /// How long the prefix is that it shares with the edition before it.
+    /// The length of the prefix that it shares with the edition before it.
     shared: usize,
 }
 
@@ -78,21 +118,22 @@ struct Edition {
 struct Sync {
     ticket: Ticket,
     file: File,
-    /// The edition of the file that it makes durable, and how much of it.
+    /// The edition of the file that it makes durable.
     edition: u64,
+    /// How many bytes of it.
     covers: usize,
     /// The last record of a numbered log that it makes durable.
     sequence: u64,
     /// How many records had been appended when it was asked for.
     appended: u64,
-    pace: Pace,
+    progress: Progress,
 }
 
-/// How a sync under way gets on.
+/// When a sync under way completes.
 #[derive(Debug)]
-struct Pace {
+struct Progress {
     asked_at: Time,
-    /// When the disk had done with the sync before it.
+    /// When the sync before it completes.
     starts_at: Time,
     takes: Span,
     ends_at: Time,
@@ -100,17 +141,17 @@ struct Pace {
     slowed: Option<Box<Slowed>>,
 }
 
-/// What holds a sync back.
+/// What slows a sync.
 #[derive(Debug)]
 struct Slowed {
-    /// What each fault of a slow disk, by its index, adds.
+    /// What each fault, by its index, adds.
     by: Vec<(u32, Span)>,
     /// The event of its completion.
     event: Option<Handle>,
 }
 
-impl Pace {
-    /// When it ends if nothing else holds it back.
+impl Progress {
+    /// When it completes as things are.
     fn ends(&self) -> Time {
         let ends = self.starts_at.later(self.takes);
         let by = self.slowed.iter().flat_map(|slowed| &slowed.by);
@@ -122,12 +163,11 @@ impl Disk {
     /// Does what a protocol asks; when the operation completes, where that is announced.
     pub(crate) fn perform(
         &mut self,
-        (ticket, file): (Ticket, File),
+        call: &DiskCall<'_>,
         operation: &DiskOperation,
         bytes: &[u8],
-        (now, id): (Time, CausalId),
-        (draws, latency): (&Draws, &Distribution),
     ) -> Option<Done> {
+        let DiskCall { ticket, file, at: now, id, draws, latency } = *call;
         let writes =
             matches!(operation, DiskOperation::Append { .. } | DiskOperation::Replace { .. });
         if writes && self.is_full() {
@@ -137,7 +177,7 @@ impl Disk {
         match *operation {
             DiskOperation::Append { start, end, sequence } => {
                 if contents.now.written.capacity() == 0 {
-                    // A file that is written to is written to often: its first doublings would only be moved about.
+                    // Saves the first reallocations of a file, which usually grows.
                     contents.now.written.reserve(FIRST_ROOM);
                 }
                 contents.now.written.extend_from_slice(&bytes[start..end]);
@@ -157,7 +197,7 @@ impl Disk {
             }
             DiskOperation::Replace { start, end } => {
                 contents.edit(bytes[start..end].to_vec(), 0);
-                // Whole or not at all: its bytes are on the platter before the name is.
+                // All or nothing: the bytes are on the platter before the new name is.
                 contents.now.synced = contents.now.written.len();
             }
             DiskOperation::Sync => {}
@@ -168,20 +208,20 @@ impl Disk {
         let slowed = if self.faults.is_empty() { None } else { self.slowed(id, draws) };
         let is_slowed = slowed.is_some();
         let (starts_at, ends_at) = (self.busy_until.max(now), Time::ZERO);
-        let mut pace = Pace { asked_at: now, starts_at, takes, ends_at, slowed };
-        pace.ends_at = pace.ends();
-        self.busy_until = pace.ends_at;
-        self.syncs.push(Sync { ticket, file, edition, covers, sequence, appended, pace });
+        let mut progress = Progress { asked_at: now, starts_at, takes, ends_at, slowed };
+        progress.ends_at = progress.ends();
+        self.busy_until = progress.ends_at;
+        self.syncs.push(Sync { ticket, file, edition, covers, sequence, appended, progress });
         Some(Done { at: self.busy_until, result: Ok(()), is_slowed })
     }
 
     /// By how much each fault makes this sync longer.
     #[cold]
     fn slowed(&self, id: CausalId, draws: &Draws) -> Option<Box<Slowed>> {
-        let longer = |(index, fault, what): &(u32, CausalId, DiskFault)| {
-            let DiskFault::Slow(longer) = what else { return None };
-            let id = id.child(Cause::Fault, fault.get(), 0);
-            Some((*index, longer.sample(|index| draws.draw(Purpose::FaultDelay, id, index))))
+        let longer = |fault: &ActiveFault| {
+            let DiskFault::Slow(longer) = &fault.what else { return None };
+            let id = id.child(Cause::Fault, fault.id.get(), 0);
+            Some((fault.index, longer.sample(|index| draws.draw(Purpose::FaultDelay, id, index))))
         };
         let by: Vec<_> = self.faults.iter().filter_map(longer).collect();
         (!by.is_empty()).then(|| Box::new(Slowed { by, event: None }))
@@ -190,37 +230,36 @@ impl Disk {
     /// Notes the event of the completion of a sync that a fault makes longer.
     pub(crate) fn completes_by(&mut self, ticket: Ticket, event: Handle) {
         let mut slowed = self.syncs.iter_mut().filter(|sync| sync.ticket == ticket);
-        if let Some(slowed) = slowed.find_map(|sync| sync.pace.slowed.as_mut()) {
+        if let Some(slowed) = slowed.find_map(|sync| sync.progress.slowed.as_mut()) {
             slowed.event = Some(event);
         }
     }
 
     /// A fault starts.
-    pub(crate) fn begin(&mut self, index: u32, name: CausalId, fault: DiskFault) {
-        self.faults.push((index, name, fault));
+    pub(crate) fn begin(&mut self, index: u32, id: CausalId, what: DiskFault) {
+        self.faults.push(ActiveFault { index, id, what });
     }
 
-    /// The fault of this index is over. The syncs that complete sooner for it: which, by which event until now, and
-    /// when.
-    pub(crate) fn end(&mut self, index: u32, now: Time) -> Vec<(Ticket, Handle, Time)> {
-        self.faults.retain(|(other, ..)| *other != index);
+    /// The fault of this index is over; the syncs that complete sooner for it.
+    pub(crate) fn end(&mut self, index: u32, now: Time) -> Vec<Sooner> {
+        self.faults.retain(|fault| fault.index != index);
         let mut sooner = Vec::new();
         let mut before: Option<Time> = None;
-        for Sync { ticket, pace, .. } in &mut self.syncs {
-            if let Some(slowed) = &mut pace.slowed {
+        for Sync { ticket, progress, .. } in &mut self.syncs {
+            if let Some(slowed) = &mut progress.slowed {
                 slowed.by.retain(|(other, _)| *other != index);
             }
             if let Some(before) = before {
-                pace.starts_at = before.max(pace.asked_at);
+                progress.starts_at = before.max(progress.asked_at);
             }
-            let ends = pace.ends();
+            let ends = progress.ends();
             before = Some(ends);
             let at = ends.max(now);
-            if let Some(event) = pace.slowed.as_ref().and_then(|slowed| slowed.event)
-                && at < pace.ends_at
+            if let Some(event) = progress.slowed.as_ref().and_then(|slowed| slowed.event)
+                && at < progress.ends_at
             {
-                pace.ends_at = at;
-                sooner.push((*ticket, event, at));
+                progress.ends_at = at;
+                sooner.push(Sooner { ticket: *ticket, event, at });
             }
         }
         self.busy_until = before.unwrap_or(self.busy_until);
@@ -233,7 +272,7 @@ impl Disk {
     }
 
     fn has(&self, fault: &DiskFault) -> bool {
-        self.faults.iter().any(|(.., other)| other == fault)
+        self.faults.iter().any(|other| other.what == *fault)
     }
 
     #[inline]
@@ -245,7 +284,8 @@ impl Disk {
         self.has(&DiskFault::ReadError)
     }
 
-    /// Flips a drawn bit of this byte, or of a drawn one, counted through all files; which one it was.
+    /// Flips a drawn bit of this byte, or of a drawn one, counted through all files; the byte and
+    /// the bit, or `None` where there is no such byte.
     pub(crate) fn flip_bit(
         &mut self,
         byte: Option<u64>,
@@ -262,7 +302,7 @@ impl Disk {
 
     /// A sync completes, whether or not the process that asked for it still lives.
     pub(crate) fn complete(&mut self, ticket: Ticket) {
-        // A power loss forgets the syncs under way, and their completions come all the same.
+        // A power loss drops the syncs under way; the events of their completion come all the same.
         let Some(at) = self.syncs.iter().position(|sync| sync.ticket == ticket) else { return };
         let Sync { file, edition, covers, sequence, appended, .. } = self.syncs.remove(at);
         let lies = self.has(&DiskFault::LostWrite);
@@ -274,7 +314,8 @@ impl Disk {
         }
     }
 
-    /// How many records become durable when this sync completes, as far as the disk says: one that lies counts.
+    /// How many records become durable when this sync completes, by what the disk says: a lying
+    /// disk counts them too.
     pub(crate) fn records_of(&self, ticket: Ticket) -> u64 {
         let Some(sync) = self.syncs.iter().find(|sync| sync.ticket == ticket) else { return 0 };
         let of_file = self.files.iter().find(|(file, _)| *file == sync.file);
@@ -290,7 +331,7 @@ impl Disk {
         !self.files.iter().all(is_durable)
     }
 
-    /// What the numbered log in `file` ought to have, as its node starts from it.
+    /// What the numbered log in `file` ought to have.
     pub(crate) fn ledger(&mut self, file: File) -> &mut Ledger {
         &mut contents_of(&mut self.files, file).ledger
     }
@@ -300,13 +341,13 @@ impl Disk {
         self.files.iter().any(|(_, file)| file.ledger.written() > 0)
     }
 
-    /// The machine dies: what was not durable is gone, but for what the draws of `id` leave.
+    /// The machine loses power: what was not durable is gone, but for what the draws of `id` leave.
     pub(crate) fn lose_power(&mut self, draws: &Draws, id: CausalId) {
         self.syncs.clear();
         self.busy_until = Time::ZERO;
         let torn = self.has(&DiskFault::TornWrite);
         for (index, (_, contents)) in (0..).zip(&mut self.files) {
-            // Every edition since the last one that is durable may be the one that the platter has.
+            // Any edition since the last durable one may be the one on the platter.
             let editions = contents.before.len() as u64 + 1;
             let chosen = draws.below(Purpose::PowerLoss, id, 2 * index, editions);
             let chosen = usize::try_from(chosen).expect("one of the editions");
@@ -343,7 +384,7 @@ impl Disk {
         *self = Self { origin: DiskOrigin::Replaced, ..Self::default() };
     }
 
-    /// A node has started with it: the next start is one with a disk that the node had before.
+    /// A node has started with it: at the next start the node has had this disk before.
     pub(crate) fn is_taken(&mut self) {
         self.origin = DiskOrigin::Kept;
     }
@@ -373,15 +414,15 @@ fn contents_of(files: &mut Vec<(File, Contents)>, file: File) -> &mut Contents {
 }
 
 impl Contents {
-    /// Puts `written`, which has the first `shared` bytes of the content so far, in that one's place.
+    /// Replaces the content by `written`, which begins with the first `shared` bytes of it.
     fn edit(&mut self, written: Vec<u8>, shared: usize) {
         let synced = self.now.synced.min(shared);
         let edition = Edition { number: self.now.number + 1, written, synced, shared };
         self.before.push(std::mem::replace(&mut self.now, edition));
     }
 
-    /// Makes the first `covers` bytes of the edition `number` durable: no earlier edition comes back, and what later
-    /// ones share of these bytes is durable in them too.
+    /// Makes the first `covers` bytes of the edition `number` durable: no earlier edition comes
+    /// back, and later editions have durable what they share of these bytes.
     fn settle(&mut self, number: u64, covers: usize) {
         self.before.retain(|edition| edition.number >= number);
         let mut durable = covers;
@@ -391,269 +432,5 @@ impl Contents {
             }
             edition.synced = edition.synced.max(durable);
         }
-    }
-}
-
-pub(super) mod ledger;
-#[cfg(test)]
-mod twin;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::Root;
-
-    const FILE: File = File(1);
-
-    const fn appends(bytes: &[u8]) -> DiskOperation {
-        DiskOperation::Append { start: 0, end: bytes.len(), sequence: 0 }
-    }
-
-    /// A disk, and the calls of a protocol on it, with syncs of one millisecond.
-    struct Bench {
-        disk: Disk,
-        next: u64,
-        draws: Draws,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            Self { disk: Disk::default(), next: 0, draws: Draws::new(7) }
-        }
-
-        fn perform(&mut self, operation: &DiskOperation, bytes: &[u8]) -> (Ticket, Option<Time>) {
-            let ticket = Ticket(self.next);
-            self.next += 1;
-            let latency = Distribution::Constant(Span::from_millis(1));
-            let at = (Time::ZERO, CausalId::root(Root::Run, 0, 0));
-            let done =
-                self.disk.perform((ticket, FILE), operation, bytes, at, (&self.draws, &latency));
-            assert!(done.is_none_or(|done| done.result == Ok(())));
-            (ticket, done.map(|done| done.at))
-        }
-
-        fn has(&mut self, fault: DiskFault) {
-            self.disk.begin(0, CausalId::root(Root::Fault, 0, 0), fault);
-        }
-
-        fn append(&mut self, bytes: &[u8]) {
-            assert_eq!(self.perform(&appends(bytes), bytes).1, None);
-        }
-
-        fn after_power_loss(&mut self, event: u64) -> Vec<u8> {
-            self.disk.lose_power(&self.draws, CausalId::root(Root::Run, event, 0));
-            self.disk.image().bytes(FILE).to_vec()
-        }
-    }
-
-    #[test]
-    fn a_crash_of_the_process_keeps_what_was_written() {
-        let mut bench = Bench::new();
-        bench.append(b"abc");
-        assert_eq!(bench.disk.image().bytes(FILE), b"abc");
-        assert_eq!(bench.disk.image().bytes(File(2)), b"");
-    }
-
-    #[test]
-    fn a_power_loss_keeps_the_synced_prefix_and_tears_the_rest_anywhere() {
-        let mut lengths = [0; 4];
-        for event in 0..400 {
-            let mut bench = Bench::new();
-            bench.append(b"abc");
-            let (ticket, done) = bench.perform(&DiskOperation::Sync, b"");
-            assert_eq!(done, Some(Time::ZERO + Span::from_millis(1)));
-            bench.append(b"def");
-            bench.disk.complete(ticket);
-            let left = bench.after_power_loss(event);
-            assert!(b"abcdef".starts_with(&left) && left.len() >= 3, "{left:?}");
-            lengths[left.len() - 3] += 1;
-        }
-        assert!(lengths.iter().all(|count| (60..140).contains(count)), "{lengths:?}");
-    }
-
-    #[test]
-    fn syncs_complete_in_order_and_cover_what_was_written_before_them() {
-        let mut bench = Bench::new();
-        bench.append(b"a");
-        let (first, first_done) = bench.perform(&DiskOperation::Sync, b"");
-        bench.append(b"b");
-        let (second, second_done) = bench.perform(&DiskOperation::Sync, b"");
-        assert!(first_done < second_done);
-        bench.disk.complete(first);
-        assert_eq!(contents_of(&mut bench.disk.files, FILE).now.synced, 1);
-        bench.disk.complete(second);
-        assert_eq!(contents_of(&mut bench.disk.files, FILE).now.synced, 2);
-    }
-
-    #[test]
-    fn a_sync_is_told_of_the_records_that_it_makes_durable() {
-        let mut bench = Bench::new();
-        assert!(!bench.disk.has_unsynced());
-        bench.append(b"a");
-        bench.append(b"b");
-        let (first, _) = bench.perform(&DiskOperation::Sync, b"");
-        bench.append(b"c");
-        let (second, _) = bench.perform(&DiskOperation::Sync, b"");
-        let records = |bench: &Bench| [first, second].map(|sync| bench.disk.records_of(sync));
-        assert_eq!(records(&bench), [2, 3]);
-        bench.disk.complete(first);
-        assert_eq!((records(&bench), bench.disk.has_unsynced()), ([0, 1], true));
-        bench.disk.complete(second);
-        assert_eq!((records(&bench), bench.disk.has_unsynced()), ([0, 0], false));
-        // A power loss decides over what was not synced: the next sync makes only what is new durable.
-        bench.append(b"d");
-        let _ = bench.after_power_loss(1);
-        assert!(!bench.disk.has_unsynced());
-        bench.append(b"e");
-        let (third, _) = bench.perform(&DiskOperation::Sync, b"");
-        assert_eq!(bench.disk.records_of(third), 1);
-        // What was cut off may come back until that is synced.
-        bench.disk.complete(third);
-        assert_eq!(bench.perform(&DiskOperation::TruncateSuffix { length: 1 }, b"").1, None);
-        assert!(bench.disk.has_unsynced());
-    }
-
-    #[test]
-    fn a_torn_write_is_a_hole_in_what_was_not_synced() {
-        let mut seen = std::collections::BTreeSet::new();
-        for event in 0..200 {
-            let mut bench = Bench::new();
-            bench.append(b"ab");
-            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
-            bench.disk.complete(ticket);
-            bench.append(b"cde");
-            bench.has(DiskFault::TornWrite);
-            seen.insert(bench.after_power_loss(event));
-        }
-        // A hole of one byte is one draw of 512, so most reach the end.
-        assert!(seen.contains(&b"ab\0\0\0"[..]) && seen.contains(&b"abc\0\0"[..]), "{seen:?}");
-        assert!(seen.iter().all(|left| left.len() == 5 && left.starts_with(b"ab")), "{seen:?}");
-    }
-
-    #[test]
-    fn a_sync_that_lied_is_made_good_by_an_honest_one() {
-        let mut bench = Bench::new();
-        bench.append(b"ab");
-        bench.has(DiskFault::LostWrite);
-        let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
-        bench.disk.complete(ticket);
-        assert_eq!(contents_of(&mut bench.disk.files, FILE).now.synced, 0);
-        assert_eq!(bench.disk.end(0, Time::ZERO), []);
-        let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
-        bench.disk.complete(ticket);
-        assert_eq!(contents_of(&mut bench.disk.files, FILE).now.synced, 2);
-    }
-
-    #[test]
-    fn a_full_disk_takes_nothing_and_says_so_until_it_has_room() {
-        let mut bench = Bench::new();
-        bench.append(b"ab");
-        bench.has(DiskFault::Full);
-        let latency = Distribution::Constant(Span::from_millis(1));
-        let (at, id) = (Time::ZERO, CausalId::root(Root::Run, 0, 0));
-        for operation in [appends(b"x"), DiskOperation::Replace { start: 0, end: 1 }] {
-            let named = (Ticket(7), FILE);
-            let done =
-                bench.disk.perform(named, &operation, b"x", (at, id), (&bench.draws, &latency));
-            let full = Done { at, result: Err(DiskError::Full), is_slowed: false };
-            assert_eq!(done, Some(full));
-        }
-        assert_eq!(bench.disk.image().bytes(FILE), b"ab");
-        assert_eq!(bench.disk.end(0, Time::ZERO), []);
-        bench.append(b"c");
-        assert_eq!(bench.disk.image().bytes(FILE), b"abc");
-    }
-
-    #[test]
-    fn a_slow_disk_takes_longer() {
-        let mut bench = Bench::new();
-        bench.has(DiskFault::Slow(Distribution::Constant(Span::from_millis(9))));
-        let (_, done) = bench.perform(&DiskOperation::Sync, b"");
-        assert_eq!(done, Some(Time::ZERO + Span::from_millis(10)));
-    }
-
-    #[test]
-    fn one_bit_of_the_byte_named_flips() {
-        let mut bench = Bench::new();
-        bench.append(b"abc");
-        let id = CausalId::root(Root::Fault, 0, 0);
-        let (at, bit) = bench.disk.flip_bit(Some(1), &bench.draws, id).expect("it is there");
-        let expected = [b'a', b'b' ^ 1 << bit, b'c'];
-        assert_eq!((at, bench.disk.image().bytes(FILE)), (1, &expected[..]));
-        assert_eq!(bench.disk.flip_bit(Some(3), &bench.draws, id), None);
-    }
-
-    #[test]
-    fn a_replacement_is_whole_or_not_at_all() {
-        let mut seen = [false; 2];
-        for event in 0..50 {
-            let mut bench = Bench::new();
-            bench.append(b"old");
-            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
-            bench.disk.complete(ticket);
-            let (ticket, _) =
-                bench.perform(&DiskOperation::Replace { start: 0, end: 6 }, b"newest");
-            if event % 2 == 0 {
-                bench.disk.complete(ticket);
-                assert_eq!(bench.after_power_loss(event), b"newest");
-            } else {
-                let left = bench.after_power_loss(event);
-                seen[usize::from(left == b"old")] = true;
-            }
-        }
-        assert_eq!(seen, [true, true]);
-    }
-
-    /// Records were synced and, before that completed, a conflicting suffix was cut: the power loss that followed
-    /// used to bring back the file as it was durable when the cut was made, without what the sync had promised.
-    #[test]
-    fn what_a_sync_made_durable_survives_a_later_truncation_that_does_not() {
-        let mut seen = std::collections::BTreeSet::new();
-        for event in 0..60 {
-            let mut bench = Bench::new();
-            bench.append(b"abcdef");
-            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
-            bench.perform(&DiskOperation::TruncateSuffix { length: 2 }, b"");
-            bench.append(b"XY");
-            bench.disk.complete(ticket);
-            seen.insert(bench.after_power_loss(event));
-        }
-        let outcomes = [&b"ab"[..], b"abX", b"abXY", b"abcdef"];
-        assert!(seen.iter().map(Vec::as_slice).eq(outcomes), "{seen:?}");
-    }
-
-    /// A sync that covers one truncation used to settle nothing when another followed before it completed.
-    #[test]
-    fn a_sync_settles_the_truncations_before_it_whatever_follows() {
-        let mut seen = std::collections::BTreeSet::new();
-        for event in 0..60 {
-            let mut bench = Bench::new();
-            bench.append(b"abcdef");
-            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
-            bench.disk.complete(ticket);
-            bench.perform(&DiskOperation::TruncateSuffix { length: 4 }, b"");
-            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
-            bench.perform(&DiskOperation::TruncateSuffix { length: 1 }, b"");
-            bench.disk.complete(ticket);
-            seen.insert(bench.after_power_loss(event));
-        }
-        let outcomes = [&b"a"[..], b"abcd"];
-        assert!(seen.iter().map(Vec::as_slice).eq(outcomes), "{seen:?}");
-    }
-
-    #[test]
-    fn a_truncation_that_is_not_durable_may_come_back() {
-        let mut seen = [false; 2];
-        for event in 0..50 {
-            let mut bench = Bench::new();
-            bench.append(b"abcdef");
-            let (ticket, _) = bench.perform(&DiskOperation::Sync, b"");
-            bench.disk.complete(ticket);
-            bench.perform(&DiskOperation::TruncateSuffix { length: 2 }, b"");
-            assert_eq!(bench.disk.image().bytes(FILE), b"ab");
-            let left = bench.after_power_loss(event);
-            seen[usize::from(left == b"abcdef")] = true;
-        }
-        assert_eq!(seen, [true, true]);
     }
 }

@@ -64,17 +64,16 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         }
     }
 
-    /// Gives a node's clocks the rate of the latest fault on them, or their own where there is none, and
-    /// moves its running timers to when they run out at that rate.
+    /// Gives a node's clocks the rate of the latest fault on them, or their own where there is
+    /// none, and moves its running timers to when they run out at that rate.
     fn set_drift(&mut self, node: NodeId, id: CausalId) {
         let own = self.config.clocks[node.index()].drift_ppb;
         let ppb = self.slots[node.index()].drifts.last().map_or(own, |(_, ppb)| *ppb);
         self.kernel.befalls(node, Hazard::ClockDrift);
         let now = self.kernel.now;
         let slot = &mut self.slots[node.index()];
-        let local_left = |due: Time, slot: &Slot<P>| {
-            slot.clock.monotonic(due).since(slot.clock.monotonic(now))
-        };
+        let local_left =
+            |due: Time, slot: &Slot<P>| slot.clock.monotonic(due).since(slot.clock.monotonic(now));
         let running: Vec<_> = slot
             .timers
             .iter()

@@ -1,5 +1,5 @@
-//! The nemesis: starts the scenario's faults, ends them, and heals everything when the fault phase is
-//! over.
+//! The nemesis: starts the scenario's faults, ends them, and heals everything when the fault phase
+//! is over.
 
 use crate::config::{FaultAction, HealWhat};
 use crate::id::{FaultId, NodeId};
@@ -111,8 +111,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         self.act(Some(fault), false, what);
     }
 
-    /// The fault phase is over: network and disks heal, and nodes resume and restart unless they are down
-    /// for good. Clocks keep what they have.
+    /// The fault phase is over: network and disks heal, and nodes resume and restart unless they
+    /// are down for good. Clocks keep what they have.
     pub(super) fn heal_all(&mut self, id: CausalId) {
         self.disarm();
         self.act(None, false, "the fault phase ends".to_owned());

@@ -91,11 +91,14 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         self.act(Some(fault), false, what);
     }
 
-    /// The clog of this index is over: what it held back travels on, in the order in which it was sent.
+    /// The clog of this index is over: what it held back travels on, in the order in which it was
+    /// sent.
     #[cold]
     fn release(&mut self, index: u32) {
         for Held { fault, event: Event { id, what }, slower } in std::mem::take(&mut self.held) {
-            let ends = |from, to| if fault == index { self.network.clog_on(from, to) } else { Some(fault) };
+            let ends = |from, to| {
+                if fault == index { self.network.clog_on(from, to) } else { Some(fault) }
+            };
             match what {
                 What::Message { to, from, boot, message } => {
                     if let Some(fault) = ends(from, to) {

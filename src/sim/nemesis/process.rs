@@ -15,8 +15,8 @@ use super::undo::Undo;
 use super::words::names;
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
-    /// Brings nodes down; how to undo it, and what was done, in words. A power loss also hits machines
-    /// whose process is down already.
+    /// Brings nodes down; how to undo it, and what was done, in words. A power loss also hits
+    /// machines whose process is down already.
     pub(super) fn bring_down(
         &mut self,
         target: &Target,
@@ -252,8 +252,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         }
     }
 
-    /// The node is up again: the ends of the faults that brought it down restart it no more, for it may
-    /// be down then for another reason.
+    /// The node is up again: the ends of the faults that brought it down restart it no more, for it
+    /// may be down then for another reason.
     fn forget_crashes(&mut self, node: NodeId) {
         for undo in self.undo.iter_mut().flatten() {
             if let Undo::Restart(hit) = undo {

@@ -1,13 +1,13 @@
 //! How a fault starts at the very instant of its trigger.
 //!
-//! A fault is an event of its own, and one that is triggered is queued before all else that is pending
-//! at its instant. A fault that comes before its trigger (the arrival of a message, the end of a sync)
-//! is found while that event is still the first of the queue; the event is played, and counted, after
-//! the fault, as far as the fault leaves anything of it. A fault that comes after its trigger is found
-//! in the middle of an event and is the next one.
+//! A fault is an event of its own, and one that is triggered is queued before all else that is
+//! pending at its instant. A fault that comes before its trigger (the arrival of a message, the end
+//! of a sync) is found while that event is still the first of the queue; the event is played, and
+//! counted, after the fault, as far as the fault leaves anything of it. A fault that comes after
+//! its trigger is found in the middle of an event and is the next one.
 //!
-//! Only what the simulation itself sees is counted, so that the triggers work for every protocol; one
-//! that does not observe its role is never elected.
+//! Only what the simulation itself sees is counted, so that the triggers work for every protocol;
+//! one that does not observe its role is never elected.
 
 use crate::config::Occurrence;
 use crate::id::NodeId;
@@ -58,7 +58,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         let Some((node, what, count)) = about_to(&self.slots, &event.what) else { return };
         let due = triggers.take(node, what, count);
         if !due.iter().any(|due| due.after.is_zero()) {
-            // Nothing comes before the event, so it is played next: the faults that still wait count it.
+            // Nothing comes before the event, so it is played next: the faults that still wait
+            // count it.
             triggers.count(node, what, count);
         }
         if !due.is_empty() {
@@ -66,7 +67,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         }
     }
 
-    /// Something occurs `count` times on a node in the middle of an event, and faults may follow it.
+    /// Something occurs `count` times on a node in the middle of an event, and faults may follow
+    /// it.
     #[cold]
     pub(in super::super) fn happens(&mut self, node: NodeId, what: Occurrence, count: u64) {
         let Some(triggers) = &mut self.triggers else { return };

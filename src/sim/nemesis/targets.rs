@@ -71,8 +71,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         leaders.max_by_key(|(term, node)| (*term, Reverse(*node))).map(|(_, node)| node)
     }
 
-    /// The nodes whose machines a target means now, whether their processes are up or not: links, clocks
-    /// and disks outlive a process.
+    /// The nodes whose machines a target means now, whether their processes are up or not: links,
+    /// clocks and disks outlive a process.
     pub(super) fn machines(&self, target: &Target, id: CausalId) -> Vec<NodeId> {
         match target {
             Target::Nodes(_) | Target::Majority | Target::All => {

@@ -8,7 +8,8 @@ use crate::time::Span;
 #[derive(Debug)]
 pub(in super::super) struct Triggers {
     armed: Vec<Armed>,
-    /// Whether any of them comes before its trigger, so that events are looked at before they are taken.
+    /// Whether any of them comes before its trigger, so that events are looked at before they are
+    /// taken.
     pub(super) looks_ahead: bool,
 }
 
@@ -50,9 +51,8 @@ impl Triggers {
             return Vec::new();
         }
         let due = self.armed.extract_if(.., reached);
-        let due: Vec<DueFault> = due
-            .map(|armed| DueFault { index: armed.index, after: armed.trigger.after })
-            .collect();
+        let due: Vec<DueFault> =
+            due.map(|armed| DueFault { index: armed.index, after: armed.trigger.after }).collect();
         if !due.is_empty() {
             self.looks_ahead = self.armed.iter().any(Armed::comes_before);
         }

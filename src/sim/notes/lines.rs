@@ -1,9 +1,8 @@
 //! The line of the trace that each event has.
 //!
-//! An event that reaches a paused node has its line when it arrives, and a second, shorter one when the
-//! process handles it. An event that comes too late to do anything has none.
+//! An event that reaches a paused node has its line when it arrives, and a second, shorter one when
+//! the process handles it. An event that comes too late to do anything has none.
 
-use crate::id::NodeId;
 use crate::names::Names;
 use crate::protocol::{Message, Protocol};
 
@@ -44,8 +43,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         self.kernel.trace(who, what, || content);
     }
 
-    /// The lines of an event that reaches a paused node: its own, and one that says that it waits. A
-    /// timer runs out in the process, so it has its own line when the node resumes.
+    /// The lines of an event that reaches a paused node: its own, and one that says that it waits.
+    /// A timer runs out in the process, so it has its own line when the node resumes.
     #[cold]
     fn trace_held(&mut self, what: &What<P>) {
         if !matches!(what, What::Timer { .. }) {

@@ -1,7 +1,7 @@
 //! What is noted of a run besides its outcome: the one place that listens.
 //!
-//! Hardly any run is listened to, so the common path asks one question, [`Notes::on`], and everything
-//! else is behind it. The listeners:
+//! Hardly any run is listened to, so the common path asks one question, [`Notes::on`], and
+//! everything else is behind it. The listeners:
 //!
 //! | listener | what it notes | who asks for it |
 //! |---|---|---|
@@ -25,9 +25,9 @@ use crate::time::Time;
 use super::network::{Fate, Network, Packet};
 use record::{NodeEvent, NodeEventKind, Record};
 use trace::Trace;
-use transmissions::{Arrival, Stopped};
-use watch::{PowerLoss, Remains, Watch};
-use write_event::{Target, WriteEvent};
+use transmissions::Stopped;
+use watch::{Arrival, PowerLoss, Remains, Watch};
+use write_event::{WatchedWrite, WriteEvent};
 
 pub(super) mod lineage;
 mod lines;
@@ -50,7 +50,7 @@ pub struct NoteOptions {
     /// What happens on every node ([`Finished::node_events`](super::Finished::node_events)).
     pub record: bool,
     /// The writes to follow; a [`WriteEvent`] names one by its place here.
-    pub(crate) watched: Vec<Target>,
+    pub(crate) watched: Vec<WatchedWrite>,
 }
 
 /// The listeners of a run.

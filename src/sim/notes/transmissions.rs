@@ -1,8 +1,8 @@
 //! What becomes of every message, for pictures.
 //!
-//! Messages on their way are noted by a queue of their own ([`Transmissions`]), so that the common path
-//! does not ask whether anybody notes them. What is stopped when it is sent is noted where that happens
-//! ([`Stopped`]).
+//! Messages on their way are noted by a queue of their own ([`Transmissions`]), so that the common
+//! path does not ask whether anybody notes them. What is stopped when it is sent is noted where
+//! that happens ([`Stopped`]).
 
 use std::collections::BTreeMap;
 
@@ -75,13 +75,7 @@ pub(crate) struct Stopped {
 
 impl Stopped {
     /// A message between nodes was handed to the network, which stops it for now or for good.
-    pub(super) fn message(
-        &mut self,
-        at: Time,
-        packet: Packet,
-        message: &impl Message,
-        fate: Fate,
-    ) {
+    pub(super) fn message(&mut self, at: Time, packet: Packet, message: &impl Message, fate: Fate) {
         let delivery = match fate {
             Fate::Arrives { .. } | Fate::Slowed { .. } => return,
             Fate::Lost => Delivery::Lost,
@@ -199,7 +193,8 @@ pub(crate) struct Transmissions<Q> {
 }
 
 impl<Q> Transmissions<Q> {
-    /// Keeps only messages that are under way at some time of `window`. Before anything is scheduled.
+    /// Keeps only messages that are under way at some time of `window`. Before anything is
+    /// scheduled.
     pub(in super::super) fn keep_only(&mut self, window: Window) {
         self.window = window;
     }
@@ -244,8 +239,8 @@ impl<Q> Transmissions<Q> {
         self.pending.insert(event.id, transmission);
     }
 
-    /// Every message that was under way at some time of the window, by sending: those that went through
-    /// the queue, and those that were stopped.
+    /// Every message that was under way at some time of the window, by sending: those that went
+    /// through the queue, and those that were stopped.
     pub(in super::super) fn finish(
         &mut self,
         stopped: Stopped,

@@ -3,11 +3,11 @@
 //! What a node has is tracked here from its observations, and checked against a snapshot after each
 //! start.
 //!
-//! **A write is not its version**: two writes may bear the same one. What a node says of a write, and
-//! what a message brings, is recognised by the operation that the value carries. A value that was read
-//! back from a disk carries none and is recognised by its text and version. A removal has no value, and
-//! a confirmation names a version alone: of several writes of one version they mean the one that was
-//! accepted last, and none that was not invoked yet.
+//! **A write is not its version**: two writes may bear the same one. What a node says of a write,
+//! and what a message brings, is recognised by the operation that the value carries. A value that
+//! was read back from a disk carries none and is recognised by its text and version. A removal has
+//! no value, and a confirmation names a version alone: of several writes of one version they mean
+//! the one that was accepted last, and none that was not invoked yet.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +19,7 @@ use crate::rng::CausalId;
 use crate::time::Time;
 
 use super::super::network::{Fate, Network, Packet};
-use super::write_event::{
-    Crash, Passage, WatchedEffect, WatchedWrite, WriteEvent, WriteEventKind,
-};
+use super::write_event::{Crash, Passage, WatchedEffect, WatchedWrite, WriteEvent, WriteEventKind};
 
 /// A message between nodes that reaches its receiver's machine.
 #[derive(Clone, Copy, Debug)]
@@ -257,7 +255,8 @@ impl Watch {
         }
     }
 
-    /// A node dropped the write of `key` that it showed, and with it the older ones that it had hidden.
+    /// A node dropped the write of `key` that it showed, and with it the older ones that it had
+    /// hidden.
     fn uncovered(
         &mut self,
         at: Time,
@@ -420,8 +419,9 @@ impl Watch {
 }
 
 impl Followed {
-    /// Whether a power loss took this write from the disk: its version is among the bytes that went. A
-    /// protocol may write versions in another way; where this one is nowhere on the disk, any loss counts.
+    /// Whether a power loss took this write from the disk: its version is among the bytes that
+    /// went. A protocol may write versions in another way; where this one is nowhere on the disk,
+    /// any loss counts.
     fn went_with(&self, power: &PowerLoss) -> bool {
         let needle = |version| postcard::to_allocvec(version).expect("integers are encoded");
         let needles: Vec<Vec<u8>> = self.target.versions.iter().map(needle).collect();

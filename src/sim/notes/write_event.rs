@@ -102,8 +102,8 @@ pub(crate) enum WriteEventKind {
     PowerCut { tail: bool },
     /// The node had it and was given an empty disk while it was down.
     DiskReplaced,
-    /// The node had it when it died, and started again; whether it still has it, and whether it stayed
-    /// up.
+    /// The node had it when it died, and started again; whether it still has it, and whether it
+    /// stayed up.
     Started { has_it: bool, up: bool },
     /// The node answered this read.
     Answered { read: OpId },
@@ -122,7 +122,8 @@ pub(crate) struct Crash {
     pub(crate) tail: bool,
     /// Whether anything is left on its disk.
     pub(crate) logged: bool,
-    /// Whether the log had records and nothing is left of them: it was cut, and no checkpoint has them.
+    /// Whether the log had records and nothing is left of them: it was cut, and no checkpoint has
+    /// them.
     pub(crate) cut: bool,
 }
 

@@ -6,7 +6,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use rayon::prelude::*;
 
-use crate::support::{cluster, scenarios};
+use crate::support::{cluster, scenario};
 use splitbrain::config::{
     Clock, Config, EventOrder, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix,
     Occurrence, Pace, ReadFrom, RetryPolicy, Route, Skew, Start, Target, Trigger,
@@ -22,7 +22,6 @@ use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
 use splitbrain::run::{Causes, QueueKind, RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
-use splitbrain::scenario::{Registry, Scenario};
 use splitbrain::sim::queue::{CalendarQueue, EventQueue, HeapQueue};
 use splitbrain::sim::{Event, Finished, NoteOptions, Simulation};
 use splitbrain::time::{Span, Time};
@@ -66,15 +65,14 @@ fn the_same_in_every_way(play: impl Fn(RunOptions) -> RunResult) -> RunResult {
 
 #[test]
 fn every_scenario_file_is_the_same_in_every_way() {
-    for path in scenarios::shipped() {
-        let scenario = Scenario::load(&path, &Registry::new(), &[]).expect("a shipped scenario");
+    for path in scenario::shipped() {
+        let scenario = scenario::load(&path);
         for seed in [scenario.config.seed, 7] {
             the_same_in_every_way(|options| scenario.run(seed, options));
         }
     }
-    for text in scenarios::MAXIMAL {
-        let parsed = Scenario::parse("maximal.toml", text.as_bytes(), &Registry::new(), &[]);
-        let scenario = parsed.expect("a scenario with every key");
+    for text in scenario::MAXIMAL {
+        let scenario = scenario::read(text);
         the_same_in_every_way(|options| scenario.run(3, options));
     }
 }
@@ -424,14 +422,13 @@ fn a_run_in_pieces_is_the_run_in_one() {
 /// What is asked of a run on its way is what a run that is broken off there leaves.
 #[test]
 fn a_run_that_is_broken_off_leaves_what_it_had() {
-    let scenario =
-        Scenario::load(&scenarios::shipped()[0], &Registry::new(), &[]).expect("shipped");
-    let settings = scenario.protocol.settings().downcast_ref::<Settings>().expect("its own");
+    let played = scenario::load(&scenario::shipped()[0]);
+    let settings = played.protocol.settings().downcast_ref::<Settings>().expect("its own");
     let play = || {
         let notes = NoteOptions::default();
-        Simulation::<LeaderFollower>::new(&scenario.config, settings, scenario.config.seed, notes)
+        Simulation::<LeaderFollower>::new(&played.config, settings, played.config.seed, notes)
     };
-    let half = Time::ZERO + Span::from_nanos(scenario.config.duration.nanos() / 2);
+    let half = Time::ZERO + Span::from_nanos(played.config.duration.nanos() / 2);
     let mut simulation = play();
     simulation.step_until(half);
     let (digest, nodes, now) = (simulation.digest(), simulation.nodes(), simulation.now());

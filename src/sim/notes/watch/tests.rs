@@ -42,7 +42,10 @@ fn dropped(value: Option<Value>) -> Observation {
 }
 
 /// When something was seen of each of the followed writes, and where.
-fn seen(targets: Vec<WatchedWrite>, said: &[(u64, NodeId, Observation)]) -> Vec<Vec<(u64, NodeId)>> {
+fn seen(
+    targets: Vec<WatchedWrite>,
+    said: &[(u64, NodeId, Observation)],
+) -> Vec<Vec<(u64, NodeId)>> {
     let mut by_write = vec![Vec::new(); targets.len()];
     let mut watch = Watch::of(targets).expect("there is something to follow");
     for (when, node, observation) in said {
