@@ -11,8 +11,8 @@ use clap_complete::Shell;
 
 use crate::cli::run::window::WindowArg;
 use crate::cli::seeds::{Seeds, SeedsOrCount};
-use crate::experiment::charts::Kind;
-use crate::fuzz::store::Shard;
+use crate::experiment::charts::Chart;
+use crate::fuzz::identity::Shard;
 use crate::property::Property;
 use crate::rng::Probability;
 use crate::scenario;
@@ -40,10 +40,10 @@ pub(super) enum Command {
     /// Play a scenario with many settings, each under the same seeds: a table, pictures and a
     /// conclusion
     #[command(
-        after_help = "Results do not depend on the number of cores. An interrupted sweep goes on where it was when \
-                      it is started again.\n\
-                      Exit status: 0 every run as expected; 1 some run failed; 2 bad usage or a bad scenario; \
-                      3 some run is unknown."
+        after_help = "Results do not depend on the number of cores. An interrupted sweep goes on \
+                      where it was when it is started again.\n\
+                      Exit status: 0 every run as expected; 1 some run failed; 2 bad usage or a \
+                      bad scenario; 3 some run is unknown."
     )]
     Sweep(SweepArgs),
     /// Play a scenario under several configurations, side by side, with the same luck
@@ -52,17 +52,19 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Play a scenario with random faults, many times over, and make what is found small
     #[command(
-        after_help = "Case i depends on the scenario, the seed and i alone. Results do not depend on the number of \
-                      cores. An interrupted campaign goes on where it was when it is started again, and one that is \
-                      done goes on from there when more runs are asked for.\n\
-                      Exit status: 0 nothing was found; 1 something was; 2 bad usage or a bad scenario; \
-                      3 nothing was found, but of some run a checker could not tell."
+        after_help = "Case i depends on the scenario, the seed and i alone. Results do not depend \
+                      on the number of cores. An interrupted campaign goes on where it was when \
+                      it is started again, and one that is done goes on from there when more \
+                      runs are asked for.\n\
+                      Exit status: 0 nothing was found; 1 something was; 2 bad usage or a bad \
+                      scenario; 3 nothing was found, but of some run a checker could not tell."
     )]
     Fuzz(FuzzArgs),
     /// Make the parts of a campaign that was played with --shard the whole
     #[command(
-        after_help = "The folder gets the very files that the campaign would have written in one piece. Parts that \
-                      are missing, doubled, not done or of several campaigns are refused.\n\
+        after_help = "The folder gets the very files that the campaign would have written in one \
+                      piece. Parts that are missing, doubled, not done or of several campaigns \
+                      are refused.\n\
                       Exit status: as for fuzz."
     )]
     Merge(MergeArgs),
@@ -152,26 +154,26 @@ pub(super) struct RunArgs {
 
 /// Which pictures of a sweep to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plot {
+pub(super) enum PlotArg {
     /// None.
     None,
     /// Every one that there is anything to draw for.
     All,
     /// This one.
-    One(Kind),
+    One(Chart),
 }
 
-impl Plot {
+impl PlotArg {
     fn parser() -> impl TypedValueParser<Value = Self> {
-        let names = Kind::ALL.into_iter().map(Kind::name).chain(["all", "none"]);
+        let names = Chart::ALL.into_iter().map(Chart::name).chain(["all", "none"]);
         PossibleValuesParser::new(names).map(|name| match name.as_str() {
             "none" => Self::None,
-            name => Kind::from_name(name).map_or(Self::All, Self::One),
+            name => Chart::from_name(name).map_or(Self::All, Self::One),
         })
     }
 }
 
-/// What a sweep and a comparison have in common.
+/// The arguments that `sweep` and `compare` share.
 #[derive(Debug, Args)]
 pub(super) struct ManyArgs {
     /// The scenario file
@@ -187,8 +189,8 @@ pub(super) struct ManyArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Draw these pictures, and no others [default: those that fit what was varied]
-    #[arg(long, value_name = "KIND", value_parser = Plot::parser(), value_delimiter = ',')]
-    pub(super) plot: Vec<Plot>,
+    #[arg(long, value_name = "KIND", value_parser = PlotArg::parser(), value_delimiter = ',')]
+    pub(super) plot: Vec<PlotArg>,
     /// Print one JSON document to standard output, and the text to standard error
     #[arg(long)]
     pub(super) json: bool,
@@ -285,7 +287,12 @@ pub(super) struct FuzzArgs {
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
     /// Play the I-th of N parts of the campaign, every N-th case; `merge` makes the parts the whole
-    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with_all = ["lasts", "stop_after"])]
+    #[arg(
+        long,
+        value_name = "I/N",
+        value_parser = shard,
+        conflicts_with_all = ["lasts", "stop_after"]
+    )]
     pub(super) shard: Option<Shard>,
     /// Stop after the first find, after N kinds of find, or never
     #[arg(long, value_name = "first|N|never", default_value = "never")]

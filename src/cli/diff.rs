@@ -1,7 +1,8 @@
 //! `diff`: where two runs first part, and what caused it.
 
 use crate::cli::args::DiffArgs;
-use crate::cli::{Console, Exit, scenario_name};
+use crate::cli::naming::scenario_name;
+use crate::cli::{Console, Exit};
 use crate::report::diff::{self, Compared, Contender};
 use crate::run::diff::compare;
 use crate::scenario::{Registry, Scenario};

@@ -1,7 +1,8 @@
 //! `explain`: the life of one write, or of those that a run lost.
 
 use crate::cli::args::ExplainArgs;
-use crate::cli::{Console, Exit, scenario_name};
+use crate::cli::naming::scenario_name;
+use crate::cli::{Console, Exit};
 use crate::report::explain;
 use crate::run::explain::{Asked, NoSuchWrite};
 use crate::scenario::{Registry, Scenario};

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use crate::cli::args::ListArgs;
-use crate::cli::{Console, Exit, scenario_name};
+use crate::cli::naming::scenario_name;
+use crate::cli::{Console, Exit};
 use crate::config::{Answer, Config};
 use crate::report::layout::{counted, wrap};
 use crate::scenario::{Diagnostics, Registry, Scenario};

@@ -1,25 +1,26 @@
-//! `merge`: the parts of a campaign, made the whole.
+//! `merge`: the shards of a campaign, made one.
 
 use std::time::Instant;
 
 use crate::cli::args::MergeArgs;
-use crate::cli::fuzz::{Told, Trouble, pool, quiet_finds, tell};
+use crate::cli::fuzz::{CampaignResult, Reporting, quiet_finds};
+use crate::cli::jobs::{self, Trouble};
 use crate::cli::{Console, Exit};
-use crate::fuzz::merge::Parts;
-use crate::fuzz::store::Shard;
-use crate::fuzz::subject::Subject;
-use crate::fuzz::violation;
+use crate::fuzz::identity::Shard;
+use crate::fuzz::merge::{MergeError, Parts};
+use crate::fuzz::target::FuzzTarget;
+use crate::fuzz::violation::{self, Campaign};
 use crate::report::layout::counted;
 use crate::scenario::Registry;
 
-/// Merges the parts in the folders beneath one.
+/// Merges the shards in the folders directly below one.
 pub(super) fn run(
     args: &MergeArgs,
     program: &str,
     registry: &Registry,
     console: &mut Console,
 ) -> Exit {
-    perform(args, program, registry, console).unwrap_or_else(|trouble| trouble.tell(console))
+    perform(args, program, registry, console).unwrap_or_else(|trouble| trouble.report(console))
 }
 
 fn perform(
@@ -29,20 +30,22 @@ fn perform(
     console: &mut Console,
 ) -> Result<Exit, Trouble> {
     let begun = Instant::now();
-    let told = |error: crate::fuzz::merge::MergeError| Trouble::Told(error.to_string());
-    let parts = Parts::find(&args.dir).map_err(told)?;
-    let of = parts.identity();
-    let subject = Subject::new(&of.file, of.text.clone().into_bytes(), registry, &of.sets)?;
-    let tally = parts.merge(&args.dir).map_err(told)?;
+    let refused = |error: MergeError| Trouble::Message(error.to_string());
+    let parts = Parts::find(&args.dir).map_err(refused)?;
+    let identity = parts.identity();
+    let text = identity.text.clone().into_bytes();
+    let target = FuzzTarget::new(&identity.file, text, registry, &identity.sets)?;
+    let totals = parts.merge(&args.dir).map_err(refused)?;
     quiet_finds();
-    let place = (args.dir.as_path(), of, Shard::WHOLE);
-    let violations = pool(args.jobs)?
-        .install(|| violation::write(&subject, place, &tally, &|_| ()))
+    let campaign = Campaign { folder: &args.dir, identity, shard: Shard::WHOLE };
+    let violations = jobs::pool(args.jobs)?
+        .install(|| violation::write(&target, &campaign, &totals, &|_| ()))
         .map_err(Trouble::with(&args.dir))?;
     if !args.quiet {
         console.err(&format!("merged {}\n", counted(parts.count() as u64, "shard")));
     }
-    let document = violation::document((of, Shard::WHOLE), &tally, &violations);
-    let told = Told { program, folder: &args.dir, json: args.json, quiet: args.quiet };
-    Ok(tell(&told, (&tally, &violations, document), begun.elapsed(), console))
+    let document = violation::document(&campaign, &totals, &violations);
+    let result = CampaignResult { totals, violations, document, took: begun.elapsed() };
+    let reporting = Reporting { program, folder: &args.dir, json: args.json, quiet: args.quiet };
+    Ok(reporting.report(result, console))
 }

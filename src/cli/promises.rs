@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::cli::args::PromisesArgs;
-use crate::cli::{Console, Exit, scenario_name};
+use crate::cli::naming::scenario_name;
+use crate::cli::{Console, Exit};
 use crate::property::{Condition, Hazard, Kind, Promise, Promises, Property, SettlesWithin, Whose};
 use crate::report::layout::wrap;
 use crate::scenario::{Registry, Scenario};

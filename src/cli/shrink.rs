@@ -7,7 +7,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cli::args::ShrinkArgs;
-use crate::cli::{Console, Exit, scenario_name};
+use crate::cli::naming::scenario_name;
+use crate::cli::{Console, Exit};
 use crate::fuzz::shrink::{Shrunk, shrink_scenario};
 use crate::report::files;
 use crate::report::layout::counted;

@@ -4,56 +4,40 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use rayon::ThreadPoolBuilder;
-
-use crate::cli::args::{CompareArgs, ManyArgs, Plot, SweepArgs};
-use crate::cli::{Console, Exit, progress, scenario_name};
+use crate::cli::args::{CompareArgs, ManyArgs, PlotArg, SweepArgs};
+use crate::cli::jobs::{self, Trouble};
+use crate::cli::naming::scenario_name;
+use crate::cli::{Console, Exit};
 use crate::experiment::analysis::Analysis;
-use crate::experiment::charts::Kind;
+use crate::experiment::charts::Chart;
 use crate::experiment::goal::Goal;
 use crate::experiment::play::{self, Plan};
-use crate::experiment::points::{self, MAX_POINTS, Point};
-use crate::experiment::store::Store;
+use crate::experiment::points::{self, MAX_POINTS, SweepPoint};
+use crate::experiment::progress::Progress;
 use crate::experiment::summary::Summary;
-use crate::experiment::{Sweep, document, table, text};
+use crate::experiment::{Design, Heading, Sweep, document, table, text};
 use crate::report::files;
-use crate::scenario::{Axis, Diagnostics, Registry};
+use crate::scenario::{Axis, Registry};
 
-/// What a command makes of its points.
+/// A command that plays points and reports them.
 struct Task<'a> {
     many: &'a ManyArgs,
     keys: Vec<String>,
-    /// The last part of the default folder, and the stem of the files.
-    stem: &'static str,
-    is_comparison: bool,
+    design: Design,
     goal: Option<Goal>,
-}
-
-/// Why a task ended before its end.
-enum Trouble {
-    /// A bad argument or scenario.
-    Usage(Diagnostics),
-    /// Anything else, told in a line.
-    Told(String),
-}
-
-impl From<Diagnostics> for Trouble {
-    fn from(diagnostics: Diagnostics) -> Self {
-        Self::Usage(diagnostics)
-    }
 }
 
 /// Plays every combination of the varied values.
 pub(super) fn sweep(args: &SweepArgs, registry: &Registry, console: &mut Console) -> Exit {
-    let prepared = || -> Result<(Task<'_>, Vec<Point>), Trouble> {
+    let prepare = || -> Result<(Task<'_>, Vec<SweepPoint>), Trouble> {
         let axes = args.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
         for (place, axis) in axes.iter().enumerate() {
             let bare = |axis: &Axis| axis.path().replace(['"', ' '], "");
             if axes[..place].iter().any(|other| bare(other) == bare(axis)) {
-                return Err(Trouble::Told(format!("{} is varied twice", axis.path())));
+                return Err(Trouble::Message(format!("{} is varied twice", axis.path())));
             }
             if let Some(why) = idle(&bare(axis)) {
-                return Err(Trouble::Told(format!(
+                return Err(Trouble::Message(format!(
                     "{} makes no difference here: {why}",
                     axis.path()
                 )));
@@ -61,31 +45,33 @@ pub(super) fn sweep(args: &SweepArgs, registry: &Registry, console: &mut Console
         }
         let count = axes.iter().try_fold(1_usize, |all, axis| all.checked_mul(axis.values().len()));
         if count.is_none_or(|count| count > MAX_POINTS) {
-            return Err(Trouble::Told(format!("more than {MAX_POINTS} points: vary less")));
+            return Err(Trouble::Message(format!("more than {MAX_POINTS} points: vary less")));
         }
         let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
         let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
         let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
-        let task = Task { many: &args.many, keys, stem: "sweep", is_comparison: false, goal };
+        let task = Task { many: &args.many, keys, design: Design::Grid, goal };
         Ok((task, points))
     };
-    finish(prepared().and_then(|(task, points)| perform(&task, &points, console)), console)
+    let exit = prepare().and_then(|(task, points)| perform(&task, &points, console));
+    exit.unwrap_or_else(|trouble| trouble.report(console))
 }
 
-/// Plays the file as it is and with each list of settings.
+/// Plays the file as it is, and with each list of settings.
 pub(super) fn compare(args: &CompareArgs, registry: &Registry, console: &mut Console) -> Exit {
-    let prepared = || -> Result<(Task<'_>, Vec<Point>), Trouble> {
+    let prepare = || -> Result<(Task<'_>, Vec<SweepPoint>), Trouble> {
         let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
         let many = &args.many;
         let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
         let keys = vec!["configuration".to_owned()];
-        let task = Task { many, keys, stem: "compare", is_comparison: true, goal };
+        let task = Task { many, keys, design: Design::Comparison, goal };
         Ok((task, points))
     };
-    finish(prepared().and_then(|(task, points)| perform(&task, &points, console)), console)
+    let exit = prepare().and_then(|(task, points)| perform(&task, &points, console));
+    exit.unwrap_or_else(|trouble| trouble.report(console))
 }
 
-/// Why varying a setting would change nothing.
+/// Why varying the setting at `path` would change nothing, if it would not.
 fn idle(path: &str) -> Option<&'static str> {
     match path.split('.').next()? {
         "seed" => Some("every point is played under the seeds of --seeds"),
@@ -95,56 +81,43 @@ fn idle(path: &str) -> Option<&'static str> {
     }
 }
 
-fn finish(outcome: Result<Exit, Trouble>, console: &mut Console) -> Exit {
-    match outcome {
-        Ok(exit) => exit,
-        Err(Trouble::Usage(diagnostics)) => {
-            console.mistakes(&diagnostics);
-            Exit::Usage
-        }
-        Err(Trouble::Told(why)) => {
-            console.error(&why);
-            Exit::Usage
-        }
-    }
-}
-
-fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<Exit, Trouble> {
+fn perform(task: &Task<'_>, points: &[SweepPoint], console: &mut Console) -> Result<Exit, Trouble> {
     let many = task.many;
     let name = scenario_name(&many.file);
-    let folder =
-        many.out.clone().unwrap_or_else(|| Path::new("output").join(&name).join(task.stem));
+    let stem = task.design.name();
+    let folder = many.out.clone().unwrap_or_else(|| Path::new("output").join(&name).join(stem));
     let seeds: Vec<u64> = many.seeds.iter().collect();
-    let (store, summaries) = played(&Plan { points, seeds: &seeds }, many, &folder, console)?;
+    let (progress, summaries) =
+        play_points(&Plan { points, seeds: &seeds }, many, &folder, console)?;
     let title =
         points.first().map_or_else(String::new, |point| point.scenario.config.title.clone());
-    let seeds = many.seeds.to_string();
-    let sweep = Sweep::new(
-        (name, title),
-        task.keys.clone(),
-        task.is_comparison,
-        seeds,
-        (points, summaries),
-    );
+    let heading = Heading {
+        scenario: name,
+        title,
+        keys: task.keys.clone(),
+        design: task.design,
+        seeds: many.seeds.to_string(),
+    };
+    let sweep = Sweep::new(heading, points, summaries);
     let analysis = Analysis::of(&sweep, task.goal.as_ref());
     let document = document::document(&sweep, &analysis);
-    let told = |(path, why): (PathBuf, io::Error)| {
-        Trouble::Told(format!("cannot write {}: {why}", path.display()))
+    let unwritten = |(path, why): (PathBuf, io::Error)| {
+        Trouble::Message(format!("cannot write {}: {why}", path.display()))
     };
     let tables = vec![
-        (format!("{}.csv", task.stem), table::csv(&sweep).into_bytes()),
-        (format!("{}.json", task.stem), format!("{document:#}\n").into_bytes()),
+        (format!("{}.csv", stem), table::csv(&sweep).into_bytes()),
+        (format!("{}.json", stem), format!("{document:#}\n").into_bytes()),
     ];
-    // What took long is safe before anything else can go wrong.
-    let mut files = write(&folder, tables).map_err(told)?;
-    store.remove().map_err(|why| told((folder.clone(), why)))?;
+    // The tables first: they hold what took long.
+    let mut files = write(&folder, tables).map_err(unwritten)?;
+    progress.remove().map_err(|why| unwritten((folder.clone(), why)))?;
     let mut drawn = Vec::new();
     for kind in pictures(&many.plot, &sweep)? {
         let (stem, picture) = (kind.stem(&sweep), kind.draw(&sweep, &analysis));
         drawn.push((format!("{stem}.png"), picture.png));
         drawn.push((format!("{stem}.svg"), picture.svg.into_bytes()));
     }
-    files.extend(write(&folder, drawn).map_err(told)?);
+    files.extend(write(&folder, drawn).map_err(unwritten)?);
     if many.json {
         console.json(&document);
     }
@@ -156,50 +129,48 @@ fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<E
     Ok(exit(&sweep.summaries))
 }
 
-/// Plays the points with progress, and goes on where an interrupted sweep stopped.
-fn played(
+/// Plays the points, from where an interrupted sweep stopped.
+fn play_points(
     plan: &Plan<'_>,
     many: &ManyArgs,
     folder: &Path,
     console: &mut Console,
-) -> Result<(Store, Vec<Summary>), Trouble> {
-    let told =
-        |error: io::Error| Trouble::Told(format!("cannot write {}: {error}", folder.display()));
-    let (store, done) = Store::open::<Summary>(folder, play::fingerprint(plan)).map_err(told)?;
+) -> Result<(Progress, Vec<Summary>), Trouble> {
+    let unwritten =
+        |error: io::Error| Trouble::Message(format!("cannot write {}: {error}", folder.display()));
+    let opened = Progress::open::<Summary>(folder, play::fingerprint(plan));
+    let (progress, done) = opened.map_err(unwritten)?;
     let total = (plan.points.len() * plan.seeds.len()) as u64;
     if !done.is_empty() && !many.quiet {
         let of = plan.points.len();
         console.err(&format!("going on: {} of {of} points were finished before\n", done.len()));
     }
-    let bar = progress(total, many.quiet, console);
+    let bar = jobs::progress(total, many.quiet, console);
     bar.inc((done.len() * plan.seeds.len()) as u64);
     bar.reset_eta();
-    // 0 is rayon's word for RAYON_NUM_THREADS, or else the number of cores.
-    let threads = many.jobs.map_or(0, std::num::NonZeroUsize::get);
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Trouble::Told(format!("cannot start threads: {error}")))?;
+    let pool = jobs::pool(many.jobs)?;
     let summaries =
-        pool.install(|| play::play(plan, done, &store, &|| bar.inc(1))).map_err(told)?;
+        pool.install(|| play::play(plan, done, &progress, &|| bar.inc(1))).map_err(unwritten)?;
     bar.finish_and_clear();
-    Ok((store, summaries))
+    Ok((progress, summaries))
 }
 
-/// Which pictures to draw: those asked for, or those that fit.
-fn pictures(wanted: &[Plot], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
+/// Which pictures to draw: those that were asked for, or else those that fit.
+fn pictures(wanted: &[PlotArg], sweep: &Sweep<'_>) -> Result<Vec<Chart>, Trouble> {
     if wanted.is_empty() {
-        return Ok(Kind::ALL.into_iter().filter(|kind| kind.fits(sweep)).collect());
+        return Ok(Chart::ALL.into_iter().filter(|kind| kind.fits(sweep)).collect());
     }
     let mut kinds = Vec::new();
     for plot in wanted {
         match plot {
-            Plot::None => {}
-            Plot::All => kinds.extend(Kind::ALL.into_iter().filter(|kind| kind.is_possible(sweep))),
-            Plot::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
-            Plot::One(kind) => {
+            PlotArg::None => {}
+            PlotArg::All => {
+                kinds.extend(Chart::ALL.into_iter().filter(|kind| kind.is_possible(sweep)))
+            }
+            PlotArg::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
+            PlotArg::One(kind) => {
                 let why = "there is nothing that it would show, or more than it can";
-                return Err(Trouble::Told(format!("cannot draw `{}`: {why}", kind.name())));
+                return Err(Trouble::Message(format!("cannot draw `{}`: {why}", kind.name())));
             }
         }
     }
@@ -208,7 +179,7 @@ fn pictures(wanted: &[Plot], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
     Ok(kinds)
 }
 
-/// Writes files, each whole or not at all; their paths.
+/// Writes files, each whole or not at all, and returns their paths.
 fn write(
     folder: &Path,
     files: Vec<(String, Vec<u8>)>,
@@ -224,7 +195,7 @@ fn write(
     Ok(written)
 }
 
-/// A run that failed at any point makes the whole fail, as it would by itself.
+/// A failed run at any point makes the command fail; else an unknown one makes it unknown.
 fn exit(summaries: &[Summary]) -> Exit {
     let any = |wanted: fn(&Summary) -> u64| summaries.iter().any(|summary| wanted(summary) > 0);
     match (any(|summary| summary.fail), any(|summary| summary.unknown)) {

@@ -1,29 +1,31 @@
-//! `run`: scenarios under seeds, told one by one or added up.
+//! `run`: scenarios under seeds, reported one by one or added up.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::cli::args::RunArgs;
+use crate::cli::jobs;
+use crate::cli::naming::scenario_name;
 use crate::cli::seeds::Seeds;
-use crate::cli::{Console, Exit, progress, scenario_name};
+use crate::cli::{Console, Exit};
 use crate::scenario::{Registry, Scenario};
 
 mod play;
-mod tell;
+mod reporter;
 pub(super) mod window;
 
-use play::{Plan, Wishes, play};
-use tell::Teller;
+use play::{Folders, Outputs, RunPlan, play};
+use reporter::Reporter;
 use window::WindowArg;
 
-/// How many runs a thread has before it: enough that none waits long for the slowest, few enough to
-/// keep.
+/// How many runs a chunk has for each thread: enough that no thread waits long for the slowest run,
+/// few enough to hold in memory.
 const RUNS_A_THREAD: usize = 32;
 
-/// Loads every file, and when all are good runs them.
+/// Loads all files, and runs them if all are good.
 pub(super) fn run(
     args: &RunArgs,
     program: &str,
@@ -31,11 +33,11 @@ pub(super) fn run(
     console: &mut Console,
 ) -> Exit {
     let Some(scenarios) = load(args, registry, console) else { return Exit::Usage };
-    let plans: Vec<Plan<'_>> = args
+    let plans: Vec<RunPlan<'_>> = args
         .files
         .iter()
         .zip(&scenarios)
-        .map(|(file, scenario)| Plan {
+        .map(|(file, scenario)| RunPlan {
             file,
             name: scenario_name(file),
             config: &scenario.config,
@@ -52,7 +54,7 @@ pub(super) fn run(
     run_all(&plans, args, program, console)
 }
 
-/// Every scenario, or `None` when one is bad: then all mistakes of all files have been shown.
+/// All scenarios; `None` if one is bad: all mistakes of all files have been printed then.
 fn load(args: &RunArgs, registry: &Registry, console: &mut Console) -> Option<Vec<Scenario>> {
     let mut scenarios = Vec::with_capacity(args.files.len());
     let mut good = true;
@@ -75,8 +77,8 @@ fn load(args: &RunArgs, registry: &Registry, console: &mut Console) -> Option<Ve
     good.then_some(scenarios)
 }
 
-/// Two files of one name would write into one folder.
-fn distinct_names(plans: &[Plan<'_>]) -> Result<(), String> {
+/// Refuses two scenarios of one name: they would write into one folder.
+fn distinct_names(plans: &[RunPlan<'_>]) -> Result<(), String> {
     let mut seen: BTreeMap<&str, &Path> = BTreeMap::new();
     for plan in plans {
         if let Some(other) = seen.insert(&plan.name, plan.file) {
@@ -87,71 +89,58 @@ fn distinct_names(plans: &[Plan<'_>]) -> Result<(), String> {
     Ok(())
 }
 
-/// Plays every plan under every seed and tells what came of it, in the order of files and seeds
-/// whatever the threads.
-fn run_all(plans: &[Plan<'_>], args: &RunArgs, program: &str, console: &mut Console) -> Exit {
-    let seeds_of = |plan: &Plan<'_>| {
+/// Plays every plan under every seed, and reports the runs in the order of files and seeds.
+fn run_all(plans: &[RunPlan<'_>], args: &RunArgs, program: &str, console: &mut Console) -> Exit {
+    let seeds_of = |plan: &RunPlan<'_>| {
         let one = || Seeds::one(args.seed.unwrap_or(plan.config.seed));
         args.seeds.unwrap_or_else(one)
     };
     let total = plans.iter().fold(0, |sum: u64, plan| sum.saturating_add(seeds_of(plan).count()));
-    let pool = match pool(args, total) {
+    // A single run needs no other thread.
+    let pool = match (total > 1).then(|| jobs::pool(args.jobs)).transpose() {
         Ok(pool) => pool,
-        Err(error) => {
-            console.error(&format!("cannot start threads: {error}"));
-            return Exit::Usage;
-        }
+        Err(trouble) => return trouble.report(console),
     };
-    let wishes = Wishes {
+    let outputs = Outputs {
         verify: args.verify,
         trace: args.trace,
-        only_notable: args.seeds.is_some(),
+        folders: if args.seeds.is_some() { Folders::Notable } else { Folders::All },
         plot: args.plot,
         diagram: args.diagram,
         window: args.window.map(|WindowArg(window)| window),
     };
-    let bar = progress(total, args.quiet, console);
+    let bar = jobs::progress(total, args.quiet, console);
     let one = |(plan, seed)| {
-        let played = play(plan, seed, wishes, folder(args, plan, seed, plans.len()));
+        let played = play(plan, seed, outputs, folder(args, plan, seed, plans.len()));
         bar.inc(1);
         (plan, played)
     };
-    let mut teller = Teller::new(args, program, plans.len());
-    let jobs = |plan| seeds_of(plan).iter().map(move |seed| (plan, seed));
-    let mut jobs = plans.iter().flat_map(jobs).peekable();
-    // A chunk at a time, so that only a chunk's runs ever wait for their turn to be told.
-    while jobs.peek().is_some() {
-        let chunk: Vec<_> = jobs.by_ref().take(chunk_length(pool.as_ref())).collect();
+    let mut reporter = Reporter::new(args, program, plans.len());
+    let runs = |plan| seeds_of(plan).iter().map(move |seed| (plan, seed));
+    let mut runs = plans.iter().flat_map(runs).peekable();
+    // A chunk at a time, so that only the runs of one chunk wait in memory to be reported.
+    while runs.peek().is_some() {
+        let chunk: Vec<_> = runs.by_ref().take(chunk_length(pool.as_ref())).collect();
         let played: Vec<_> = match &pool {
             Some(pool) => pool.install(|| chunk.into_par_iter().map(one).collect()),
             None => chunk.into_iter().map(one).collect(),
         };
         bar.suspend(|| {
             for (plan, played) in played {
-                teller.tell(plan, played, console);
+                reporter.report(plan, played, console);
             }
         });
     }
     bar.finish_and_clear();
-    teller.finish(console)
-}
-
-/// The threads for `total` runs; none for one, which needs no other thread.
-fn pool(args: &RunArgs, total: u64) -> Result<Option<ThreadPool>, rayon::ThreadPoolBuildError> {
-    if total <= 1 {
-        return Ok(None);
-    }
-    // 0 is rayon's word for RAYON_NUM_THREADS, or else the number of cores.
-    let threads = args.jobs.map_or(0, std::num::NonZeroUsize::get);
-    ThreadPoolBuilder::new().num_threads(threads).build().map(Some)
+    reporter.finish(console)
 }
 
 fn chunk_length(pool: Option<&ThreadPool>) -> usize {
     pool.map_or(1, |pool| pool.current_num_threads() * RUNS_A_THREAD)
 }
 
-/// The folder of a run: the default, or `--out` with whatever tells several runs apart.
-fn folder(args: &RunArgs, plan: &Plan<'_>, seed: u64, plans: usize) -> PathBuf {
+/// The folder of a run: the default, or one in `--out` that no other run has.
+fn folder(args: &RunArgs, plan: &RunPlan<'_>, seed: u64, plans: usize) -> PathBuf {
     let mut folder = match &args.out {
         None => return Path::new("output").join(&plan.name).join(seed.to_string()),
         Some(out) => out.clone(),

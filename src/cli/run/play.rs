@@ -1,5 +1,4 @@
-//! One run, from a worker's point of view: play, verify, keep what is to be kept, and let the rest
-//! go.
+//! One run on a worker thread: play it, verify it, write its folder, and keep only its report.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +11,7 @@ use crate::run::chronicle::{Chronicle, Window};
 use crate::run::{RunOptions, RunResult, RunVerdict};
 
 /// A scenario that is ready to run.
-pub(super) struct Plan<'a> {
+pub(super) struct RunPlan<'a> {
     /// Its file, as the command line names it.
     pub(super) file: &'a Path,
     /// Its name.
@@ -25,58 +24,68 @@ pub(super) struct Plan<'a> {
     pub(super) chronicle: Box<dyn Fn(u64, Option<Window>) -> Chronicle + Sync + 'a>,
 }
 
-/// What to do with a run besides telling it.
+/// Which runs leave a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Folders {
+    /// All of them.
+    All,
+    /// Those that did not pass.
+    Notable,
+}
+
+/// What to make of a run besides its report.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wishes {
-    /// Do it twice.
+pub(super) struct Outputs {
+    /// Play it twice and compare.
     pub(super) verify: bool,
-    /// Leave a trace in its folder.
+    /// Write its trace.
     pub(super) trace: bool,
-    /// Leave a folder only when it did not pass.
-    pub(super) only_notable: bool,
+    /// Which runs leave a folder.
+    pub(super) folders: Folders,
     /// Draw its timeline.
     pub(super) plot: bool,
     /// Draw its space-time diagram.
     pub(super) diagram: bool,
-    /// Which part of it; `None`: what went wrong.
+    /// The part of the run in the diagram; `None` for where something went wrong.
     pub(super) window: Option<Window>,
 }
 
-/// A run that was played, without its history: small enough to wait for its turn.
+/// A run that was played, without its history: small enough to keep until it is reported.
 #[derive(Debug)]
-pub(super) struct Played {
+pub(super) struct PlayedRun {
     pub(super) report: Report,
     pub(super) lengths: Lengths,
     pub(super) verification: Option<Verification>,
-    /// Where its folder is, or why there is none; `None` when none was wanted.
+    /// Its folder, or why it could not be written; `None` when it is to have none.
     pub(super) written: Option<Result<PathBuf, FolderError>>,
 }
 
-impl Played {
-    /// Whether the run was done twice and not the same.
+impl PlayedRun {
+    /// Whether the run was played twice and the two differ.
     pub(super) fn differs(&self) -> bool {
         self.verification.as_ref().is_some_and(|verification| !verification.is_same())
     }
 }
 
-/// Plays `plan` under `seed`; its folder is `folder`, when it is to have one.
-pub(super) fn play(plan: &Plan<'_>, seed: u64, wishes: Wishes, folder: PathBuf) -> Played {
-    // Where few folders are kept, only the runs that have one are traced, afterwards.
-    let trace_at_once = wishes.trace && !wishes.only_notable;
+/// Plays `plan` under `seed`, and writes `folder` if the run is to leave one.
+pub(super) fn play(plan: &RunPlan<'_>, seed: u64, outputs: Outputs, folder: PathBuf) -> PlayedRun {
+    // If only some runs leave a folder, those are played again for their trace.
+    let trace_at_once = outputs.trace && outputs.folders == Folders::All;
     let options =
-        RunOptions { trace: trace_at_once, steps: wishes.verify, ..RunOptions::default() };
+        RunOptions { trace: trace_at_once, steps: outputs.verify, ..RunOptions::default() };
     let again = |options| (plan.play)(seed, options);
     let mut result = again(options);
-    let verification = wishes.verify.then(|| verify(&result, options, &again));
+    let verification = outputs.verify.then(|| verify(&result, options, &again));
     let (report, lengths) = Report::of(&plan.name, plan.config, &result);
-    let mut played = Played { report, lengths, verification, written: None };
+    let mut played = PlayedRun { report, lengths, verification, written: None };
     let notable = played.report.verdict != RunVerdict::Pass || played.differs();
-    if notable || !wishes.only_notable {
-        if wishes.trace && result.trace.is_none() {
+    if notable || outputs.folders == Folders::All {
+        if outputs.trace && result.trace.is_none() {
             result = again(RunOptions { trace: true, ..RunOptions::default() });
         }
         let again = |window| (plan.chronicle)(seed, window);
-        let wanted = Wanted { plot: wishes.plot, diagram: wishes.diagram, window: wishes.window };
+        let wanted =
+            Wanted { plot: outputs.plot, diagram: outputs.diagram, window: outputs.window };
         let drawn = pictures::draw((&plan.name, plan.config), &result, wanted, &again);
         let written = folder::write(&folder, &played.report, &result, &plan.config.names)
             .and_then(|()| folder::write_pictures(&folder, &drawn));

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use clap::Parser as _;
 use serde_json::Value;
 
-use super::play::Plan;
+use super::play::RunPlan;
 use super::run_all;
 use crate::cli::args::{Command, CommandLine, RunArgs};
 use crate::cli::{Console, Exit};
@@ -57,11 +57,11 @@ fn plan<'a>(
     file: &'a str,
     config: &'a Config,
     play: impl Fn(u64, RunOptions) -> RunResult + Sync + 'a,
-) -> Plan<'a> {
+) -> RunPlan<'a> {
     let file = Path::new(file);
-    Plan {
+    RunPlan {
         file,
-        name: crate::cli::scenario_name(file),
+        name: crate::cli::naming::scenario_name(file),
         config,
         play: Box::new(play),
         chronicle: Box::new(|_, _| Chronicle::default()),
@@ -82,7 +82,7 @@ fn some_fail(seed: u64, options: RunOptions) -> RunResult {
     result
 }
 
-fn done(plans: &[Plan<'_>], line: &str) -> Done {
+fn done(plans: &[RunPlan<'_>], line: &str) -> Done {
     let (out, err) = (Printed::default(), Printed::default());
     let mut console = Console::plain(Box::new(out.clone()), Box::new(err.clone()));
     let exit = run_all(plans, &args(line), "splitbrain", &mut console);

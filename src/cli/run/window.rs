@@ -1,4 +1,4 @@
-//! `--window A..B`: a stretch of virtual time as it is written.
+//! `--window A..B`: a stretch of virtual time.
 
 use std::str::FromStr;
 
@@ -6,20 +6,20 @@ use crate::run::chronicle::Window;
 use crate::scenario;
 use crate::time::{Span, Time};
 
-/// A window as it is written: both ends from the start of the run.
+/// A window; both ends are counted from the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct WindowArg(pub(super) Window);
 
-/// A window that is none.
+/// Why a text is no window.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::cli) enum WindowError {
     /// It has no `..`.
     #[error("write A..B in virtual time, as in 1s..2500ms")]
     Form,
-    /// An end is no time.
+    /// An end is no duration.
     #[error("`{text}` is no time: {why}")]
     End { text: String, why: String },
-    /// It ends where it begins, or before.
+    /// It does not end after it begins.
     #[error("it ends at {until}, which is not after {from}, where it begins")]
     Backwards { from: Span, until: Span },
 }

@@ -1,12 +1,13 @@
-//! Telling what came of the runs, in order: text for people, one document for programs.
+//! Reporting the runs in order: text for people, or one document for programs.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::cli::args::RunArgs;
-use crate::cli::run::play::{Plan, Played};
-use crate::cli::{Console, Exit, quoted};
+use crate::cli::naming::quoted;
+use crate::cli::run::play::{PlayedRun, RunPlan};
+use crate::cli::{Console, Exit};
 use crate::report::folder::{self, FolderError};
 use crate::report::json;
 use crate::report::layout::counted;
@@ -15,11 +16,12 @@ use crate::report::text::{self, Notes};
 use crate::report::verify::Verification;
 use crate::run::RunVerdict;
 
-/// How many files that could not be written are named; a full disk fails them all.
-const TROUBLES: usize = 3;
+/// How many errors of files are printed: on a full disk all files fail.
+const SHOWN_ERRORS: usize = 3;
 
-/// Takes runs in order and tells them: each by itself, or with `--seeds` a scenario's together.
-pub(super) struct Teller<'a> {
+/// Takes the runs in order and reports them: each by itself, or with `--seeds` all of a scenario
+/// together.
+pub(super) struct Reporter<'a> {
     args: &'a RunArgs,
     program: &'a str,
     /// How many scenarios there are.
@@ -27,23 +29,23 @@ pub(super) struct Teller<'a> {
     exit: Exit,
     verdicts: Vec<RunVerdict>,
     documents: Vec<Value>,
-    troubles: Vec<FolderError>,
-    /// What is being added up, with `--seeds`.
+    errors: Vec<FolderError>,
+    /// With `--seeds`: the scenario whose runs are being added up.
     sum: Option<Sum<'a>>,
 }
 
 /// One scenario's runs, added up.
 struct Sum<'a> {
-    plan: &'a Plan<'a>,
+    plan: &'a RunPlan<'a>,
     tally: Tally,
     documents: Vec<Value>,
     folders: Vec<PathBuf>,
-    /// How many runs were done twice and not the same.
+    /// How many runs were played twice with different results.
     differing: u64,
 }
 
 impl<'a> Sum<'a> {
-    fn new(plan: &'a Plan<'a>) -> Self {
+    fn new(plan: &'a RunPlan<'a>) -> Self {
         Self {
             plan,
             tally: Tally::new(&plan.name, &plan.config.title),
@@ -53,7 +55,7 @@ impl<'a> Sum<'a> {
         }
     }
 
-    /// Where the folders are.
+    /// Where its folders are, and how many.
     fn written(&self) -> Option<String> {
         let first = self.folders.first()?;
         let above = first.parent().unwrap_or_else(|| Path::new("."));
@@ -62,7 +64,7 @@ impl<'a> Sum<'a> {
     }
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Reporter<'a> {
     pub(super) fn new(args: &'a RunArgs, program: &'a str, plans: usize) -> Self {
         Self {
             args,
@@ -71,13 +73,18 @@ impl<'a> Teller<'a> {
             exit: Exit::Pass,
             verdicts: Vec::new(),
             documents: Vec::new(),
-            troubles: Vec::new(),
+            errors: Vec::new(),
             sum: None,
         }
     }
 
     /// Takes the next run.
-    pub(super) fn tell(&mut self, plan: &'a Plan<'a>, played: Played, console: &mut Console) {
+    pub(super) fn report(
+        &mut self,
+        plan: &'a RunPlan<'a>,
+        played: PlayedRun,
+        console: &mut Console,
+    ) {
         self.exit = self.exit.worse(played.report.verdict.into());
         if let Some(Verification::Differs(difference)) = &played.verification {
             self.exit = self.exit.worse(Exit::Violation);
@@ -87,19 +94,19 @@ impl<'a> Teller<'a> {
             self.add(plan, played, console);
             return;
         }
-        self.tell_one(plan, &played, console);
+        self.report_one(plan, &played, console);
         if self.args.json {
             self.documents.push(document(&played));
         }
         if let Some(Err(error)) = played.written {
-            self.troubles.push(error);
+            self.errors.push(error);
         }
     }
 
-    /// Adds a run to those of its scenario; the first of another scenario ends them.
-    fn add(&mut self, plan: &'a Plan<'a>, played: Played, console: &mut Console) {
+    /// Adds a run to those of its scenario. If the scenario is a new one, reports the one before.
+    fn add(&mut self, plan: &'a RunPlan<'a>, played: PlayedRun, console: &mut Console) {
         if self.sum.as_ref().is_some_and(|sum| !std::ptr::eq(sum.plan, plan)) {
-            self.tell_sum(console);
+            self.report_sum(console);
         }
         let sum = self.sum.get_or_insert_with(|| Sum::new(plan));
         sum.differing += u64::from(played.differs());
@@ -108,13 +115,13 @@ impl<'a> Teller<'a> {
         }
         match played.written {
             Some(Ok(folder)) => sum.folders.push(folder),
-            Some(Err(error)) => self.troubles.push(error),
+            Some(Err(error)) => self.errors.push(error),
             None => {}
         }
         sum.tally.add(&played.report, played.lengths);
     }
 
-    fn tell_one(&mut self, plan: &Plan<'_>, played: &Played, console: &mut Console) {
+    fn report_one(&mut self, plan: &RunPlan<'_>, played: &PlayedRun, console: &mut Console) {
         let report = &played.report;
         self.verdicts.push(report.verdict);
         let notes = Notes {
@@ -134,8 +141,8 @@ impl<'a> Teller<'a> {
         });
     }
 
-    /// Tells what was added up, if anything was.
-    fn tell_sum(&mut self, console: &mut Console) {
+    /// Reports the runs that were added up, if any were.
+    fn report_sum(&mut self, console: &mut Console) {
         let (Some(mut sum), Some(seeds)) = (self.sum.take(), self.args.seeds) else { return };
         let verdict = match (sum.tally.fail, sum.tally.unknown) {
             (0, 0) => RunVerdict::Pass,
@@ -168,9 +175,10 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Tells the rest: what could not be written, the document; how it all ends.
+    /// Reports the rest: the last sum, the document, the files that could not be written. Returns how
+    /// the command ends.
     pub(super) fn finish(mut self, console: &mut Console) -> Exit {
-        self.tell_sum(console);
+        self.report_sum(console);
         let worst = self.verdicts.iter().copied().max_by_key(|verdict| match verdict {
             RunVerdict::Pass => 0,
             RunVerdict::Unknown => 1,
@@ -191,18 +199,18 @@ impl<'a> Teller<'a> {
             };
             console.json(&document);
         }
-        for error in self.troubles.iter().take(TROUBLES) {
+        for error in self.errors.iter().take(SHOWN_ERRORS) {
             console.error(&error.to_string());
         }
-        if self.troubles.len() > TROUBLES {
-            let rest = (self.troubles.len() - TROUBLES) as u64;
+        if self.errors.len() > SHOWN_ERRORS {
+            let rest = (self.errors.len() - SHOWN_ERRORS) as u64;
             console.error(&format!("and {} like these", counted(rest, "more error")));
         }
-        if self.troubles.is_empty() { self.exit } else { Exit::Usage }
+        if self.errors.is_empty() { self.exit } else { Exit::Usage }
     }
 
-    /// Prints `text`, a function of whether it is to be quiet and coloured: for people, so to
-    /// standard error when a document goes to standard output, and then not at all when quiet.
+    /// Prints `text` for people; it takes whether to be quiet, and whether to use colours. With
+    /// `--json` it goes to standard error, and with `--quiet` as well it is not printed.
     fn say(&self, console: &mut Console, text: impl FnOnce(bool, bool) -> String) {
         let quiet = self.args.quiet;
         if quiet && self.args.json {
@@ -222,8 +230,8 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// The command that does it again.
-    fn command(&self, plan: &Plan<'_>, seeds: &str) -> String {
+    /// The command that plays this again.
+    fn command(&self, plan: &RunPlan<'_>, seeds: &str) -> String {
         let mut command = format!("{} run {}", self.program, quoted(&plan.file.to_string_lossy()));
         for set in &self.args.sets {
             command.push_str(" --set ");
@@ -240,7 +248,7 @@ fn pictures(args: &RunArgs) -> Vec<&'static str> {
 }
 
 /// The document of a run.
-fn document(played: &Played) -> Value {
+fn document(played: &PlayedRun) -> Value {
     let report = &played.report;
     let verified = played.verification.as_ref().map(Verification::is_same);
     verified.map_or_else(|| json::run(report), |same| json::verified(report, same))
