@@ -13,6 +13,7 @@ use crate::cli::run::window::WindowArg;
 use crate::cli::seeds::{Seeds, SeedsOrCount};
 use crate::experiment::charts::Chart;
 use crate::fuzz::identity::Shard;
+use crate::named::Named;
 use crate::property::Property;
 use crate::rng::Probability;
 use crate::scenario;
@@ -165,10 +166,10 @@ pub(super) enum PlotArg {
 
 impl PlotArg {
     fn parser() -> impl TypedValueParser<Value = Self> {
-        let names = Chart::ALL.into_iter().map(Chart::name).chain(["all", "none"]);
+        let names = Chart::all().map(Chart::name).chain(["all", "none"]);
         PossibleValuesParser::new(names).map(|name| match name.as_str() {
             "none" => Self::None,
-            name => Chart::from_name(name).map_or(Self::All, Self::One),
+            name => Chart::by_name(name).map_or(Self::All, Self::One),
         })
     }
 }
@@ -355,8 +356,8 @@ pub(super) struct ExplainArgs {
 
 /// The name of a property.
 fn property() -> impl TypedValueParser<Value = Property> {
-    let names = Property::ALL.map(Property::name);
-    PossibleValuesParser::new(names).try_map(|name| Property::from_name(&name).ok_or("no property"))
+    let names = Property::all().map(Property::name).collect::<Vec<_>>();
+    PossibleValuesParser::new(names).try_map(|name| Property::by_name(&name).ok_or("no property"))
 }
 
 #[derive(Debug, Args)]

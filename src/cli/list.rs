@@ -10,6 +10,7 @@ use crate::cli::args::ListArgs;
 use crate::cli::naming::scenario_name;
 use crate::cli::{Console, Exit};
 use crate::config::{Answer, Config};
+use crate::named::Named;
 use crate::report::layout::{counted, wrap};
 use crate::scenario::{Diagnostics, Registry, Scenario};
 

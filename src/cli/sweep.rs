@@ -16,6 +16,7 @@ use crate::experiment::points::{self, MAX_POINTS, SweepPoint};
 use crate::experiment::progress::Progress;
 use crate::experiment::summary::Summary;
 use crate::experiment::{Design, Heading, Sweep, document, table, text};
+use crate::named::Named;
 use crate::report::files;
 use crate::scenario::{Axis, Registry};
 
@@ -158,15 +159,13 @@ fn play_points(
 /// Which pictures to draw: those that were asked for, or else those that fit.
 fn pictures(wanted: &[PlotArg], sweep: &Sweep<'_>) -> Result<Vec<Chart>, Trouble> {
     if wanted.is_empty() {
-        return Ok(Chart::ALL.into_iter().filter(|kind| kind.fits(sweep)).collect());
+        return Ok(Chart::all().filter(|kind| kind.fits(sweep)).collect());
     }
     let mut kinds = Vec::new();
     for plot in wanted {
         match plot {
             PlotArg::None => {}
-            PlotArg::All => {
-                kinds.extend(Chart::ALL.into_iter().filter(|kind| kind.is_possible(sweep)))
-            }
+            PlotArg::All => kinds.extend(Chart::all().filter(|kind| kind.is_possible(sweep))),
             PlotArg::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
             PlotArg::One(kind) => {
                 let why = "there is nothing that it would show, or more than it can";

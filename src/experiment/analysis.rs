@@ -8,6 +8,7 @@ use super::{Design, Sweep};
 use super::{length, whole};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
+use crate::named::Named;
 use crate::property::Property;
 use crate::report::layout::{counted, grouped};
 

@@ -16,6 +16,7 @@ use crate::experiment::order_statistics::Moments;
 use crate::experiment::points::SweepPoint;
 use crate::experiment::summary::{FunctionSummary, Summary};
 use crate::history::Function;
+use crate::named::Named;
 use crate::time::Span;
 
 pub mod analysis;
@@ -149,7 +150,7 @@ impl<'a> Sweep<'a> {
         let occurs = |function: &Function| {
             summaries.iter().any(|summary| summary.function(*function).is_some())
         };
-        let function = Function::ALL.into_iter().find(occurs).unwrap_or(Function::Put);
+        let function = Function::all().find(occurs).unwrap_or(Function::Put);
         let theory = |point: &SweepPoint| {
             let is_reported = function == Function::Put;
             closed_form::put_latency(&point.scenario).filter(|_| is_reported)

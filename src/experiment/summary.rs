@@ -7,6 +7,7 @@ use super::statistics::{self, Interval, Pooled, RatioTerm, Resamples, RunSample}
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::LastWrite;
+use crate::named::Named;
 use crate::property::Property;
 use crate::run::RunVerdict;
 use crate::time::Span;
@@ -353,7 +354,7 @@ fn recovery(samples: &[RunMeasures]) -> Option<Estimate> {
 
 fn functions(samples: &[RunMeasures], resamples: &Resamples) -> Vec<FunctionSummary> {
     let mut functions = Vec::new();
-    for function in Function::ALL {
+    for function in Function::all() {
         let place = function as usize;
         let of = |figure: fn(&FunctionMeasures) -> u64| {
             samples.iter().map(|sample| figure(&sample.functions[place])).sum::<u64>()
@@ -417,9 +418,12 @@ fn checks(samples: &[RunMeasures]) -> Vec<(String, [u64; ExpectedVerdict::ALL.le
         let judged = |verdict: ExpectedVerdict| {
             samples.iter().filter(|s| s.checks[property as usize] == verdict).count() as u64
         };
-        (property.name().to_owned(), ExpectedVerdict::ALL.map(judged))
+        (
+            property.name().to_owned(),
+            std::array::from_fn(|place| judged(ExpectedVerdict::ALL[place])),
+        )
     };
-    Property::ALL.into_iter().map(count).collect()
+    Property::all().map(count).collect()
 }
 
 /// What happened in the runs whose replicas differ, most frequent first.

@@ -7,8 +7,9 @@ use crate::check::{self, Evidence};
 use crate::config::Config;
 use crate::history::{Function, History};
 use crate::id::{KeyId, OpId, Version};
+use crate::named::Named;
 use crate::protocol::Protocol;
-use crate::sim::{Finished, Notes, Target, TargetEffect, WriteEvent};
+use crate::sim::{Finished, NoteOptions, Target, TargetEffect, WriteEvent};
 
 use super::mechanism::{Cause, Mechanism, Subject, classify};
 use super::{QueueKind, simulate};
@@ -94,7 +95,7 @@ pub(super) fn follow<P: Protocol>(
     writes: &[Written],
 ) -> Vec<Vec<WriteEvent>> {
     let watched = writes.iter().map(|write| write.target.clone()).collect();
-    let notes = Notes { watched, ..Notes::default() };
+    let notes = NoteOptions { watched, ..NoteOptions::default() };
     let mut by_write = vec![Vec::new(); writes.len()];
     for event in simulate::<P>(config, settings, seed, queue, notes).write_events {
         by_write[event.write as usize].push(event);
@@ -146,8 +147,7 @@ pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<Wri
 /// How often each mechanism is among `causes`, in the order of [`Mechanism::ALL`].
 pub(super) fn count(causes: &[Cause]) -> Vec<(Mechanism, u64)> {
     let of = |mechanism| causes.iter().filter(|cause| cause.mechanism == mechanism).count() as u64;
-    Mechanism::ALL
-        .into_iter()
+    Mechanism::all()
         .map(|mechanism| (mechanism, of(mechanism)))
         .filter(|(_, count)| *count > 0)
         .collect()

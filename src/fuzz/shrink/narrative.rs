@@ -7,6 +7,7 @@ use crate::check::Verdict;
 use crate::config::ExpectedVerdict;
 use crate::fuzz::judge::{Finding, Signature};
 use crate::history::Function;
+use crate::named::Named;
 use crate::property::Property;
 use crate::report::explain;
 use crate::report::layout::wrap;
@@ -28,7 +29,7 @@ pub(super) fn tell(
     };
     let mut file = document.set("title", &title(&oracle.finding));
     let result = parse(&file).map(|scenario| caught(|| played(&scenario)))?;
-    if Property::from_name(&signature.check).is_some() {
+    if Property::by_name(&signature.check).is_some() {
         file = expecting(&file, &oracle.finding, result.as_ref());
     }
     // Through the settings, so that keys are in the order of the documentation.

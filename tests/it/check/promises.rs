@@ -7,6 +7,7 @@ use std::fs;
 
 use splitbrain::check::Verdict;
 use splitbrain::config::ExpectedVerdict;
+use splitbrain::named::Named;
 use splitbrain::property::{Promise, Property, SettlesWithin};
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::{Registry, Scenario};

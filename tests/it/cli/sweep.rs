@@ -12,6 +12,7 @@ use splitbrain::experiment::points::{self, SweepPoint};
 use splitbrain::experiment::progress::Progress;
 use splitbrain::experiment::summary::Summary;
 use splitbrain::history::Function;
+use splitbrain::named::Named;
 use splitbrain::scenario::{Axis, Registry};
 
 use crate::support::cli::{command_in, files, splitbrain, text};

@@ -8,6 +8,7 @@ use splitbrain::config::{Config, DiskFault, Fault, FaultAction, Start, Target};
 use splitbrain::fuzz::judge::Scope;
 use splitbrain::fuzz::target::{Case, FuzzTarget};
 use splitbrain::id::NodeId;
+use splitbrain::named::Named;
 use splitbrain::run::RunOptions;
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::fuzz::Kind;

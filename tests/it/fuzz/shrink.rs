@@ -15,6 +15,7 @@ use splitbrain::fuzz::judge::{self, Finding, Signature};
 use splitbrain::fuzz::play::play;
 use splitbrain::fuzz::shrink::{Shrunk, shrink_case, shrink_scenario};
 use splitbrain::fuzz::target::FuzzTarget;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::rng::Probability;
 use splitbrain::run::{RunOptions, RunResult, RunVerdict};

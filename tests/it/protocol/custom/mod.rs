@@ -7,6 +7,7 @@ use chain::Chain;
 use splitbrain::cli::Exit;
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::Settlement;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::explain::Asked;
 use splitbrain::run::mechanism::Mechanism;
@@ -18,7 +19,7 @@ use crate::support::cli::{Done, call};
 use crate::support::result::judged;
 use crate::support::scenario::{parse, parse_for};
 
-mod chain;
+pub(super) mod chain;
 
 /// Everything that can happen to a chain, in ten seconds: processes die, machines lose power, singly and all at
 /// once, messages are lost by chance and by kind, arrive twice and out of order, the head's clock jumps back.

@@ -2,6 +2,7 @@
 //!
 //! Three nodes a millisecond apart. The sessions of the program are scenarios: `scenarios/systems/course-store-*.toml`.
 
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
 
