@@ -1,4 +1,4 @@
-//! The command line as it is written.
+//! The arguments of every command. Comments on fields are the texts of `--help`.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -71,8 +71,8 @@ pub(super) enum Command {
     Merge(MergeArgs),
     /// Tell what became of one write, or of each lost one, as a causal chain
     #[command(
-        after_help = "Exit status: 0 explained, whatever became of the write; 2 bad usage, a bad scenario \
-                            or no such write."
+        after_help = "Exit status: 0 explained, whatever became of the write; 2 bad usage, a bad \
+                      scenario or no such write."
     )]
     Explain(ExplainArgs),
     /// Make a failing scenario as small as it can be and still fail in the same way
@@ -82,9 +82,10 @@ pub(super) enum Command {
     Shrink(ShrinkArgs),
     /// Name the first event in which two runs differ, and what caused it
     #[command(
-        after_help = "One --seed and some --set compare the run with and without the settings; two --seed \
-                            compare two seeds.\n\
-                            Exit status: 0 the runs are the same; 1 they differ; 2 bad usage or a bad scenario."
+        after_help = "One --seed and some --set compare the run with and without the settings; two \
+                      --seed compare two seeds.\n\
+                      Exit status: 0 the runs are the same; 1 they differ; 2 bad usage or a bad \
+                      scenario."
     )]
     Diff(DiffArgs),
     /// Show what the settings of a scenario promise, on what condition, and why
@@ -155,16 +156,16 @@ pub(super) struct RunArgs {
 
 /// Which pictures of a sweep to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PlotArg {
+pub(super) enum PictureChoice {
     /// None.
     None,
-    /// Every one that there is anything to draw for.
+    /// Every picture that has something to show.
     All,
     /// This one.
     One(Chart),
 }
 
-impl PlotArg {
+impl PictureChoice {
     fn parser() -> impl TypedValueParser<Value = Self> {
         let names = Chart::all().map(Chart::name).chain(["all", "none"]);
         PossibleValuesParser::new(names).map(|name| match name.as_str() {
@@ -190,8 +191,8 @@ pub(super) struct ManyArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Draw these pictures, and no others [default: those that fit what was varied]
-    #[arg(long, value_name = "KIND", value_parser = PlotArg::parser(), value_delimiter = ',')]
-    pub(super) plot: Vec<PlotArg>,
+    #[arg(long, value_name = "KIND", value_parser = PictureChoice::parser(), value_delimiter = ',')]
+    pub(super) plot: Vec<PictureChoice>,
     /// Print one JSON document to standard output, and the text to standard error
     #[arg(long)]
     pub(super) json: bool,
@@ -366,7 +367,11 @@ pub(super) struct ShrinkArgs {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) file: PathBuf,
     /// The seed under which it fails, in place of the scenario's own
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64)
+    )]
     pub(super) seed: Option<u64>,
     /// Keep how it breaks this property [default: what was promised or is expected, else the first
     /// that is broken]

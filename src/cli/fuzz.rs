@@ -1,4 +1,4 @@
-//! `fuzz`: a scenario with random faults, many times over; what is found is made small.
+//! `fuzz`: plays a scenario many times with random faults, and shrinks what it finds.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,8 +12,9 @@ use rayon::ThreadPool;
 use serde_json::{Value, json};
 
 use crate::cli::args::FuzzArgs;
-use crate::cli::jobs::{self, Trouble};
-use crate::cli::naming::{quoted, scenario_name};
+use crate::cli::jobs::{self, pool};
+use crate::cli::names::{quoted, scenario_name};
+use crate::cli::trouble::Trouble;
 use crate::cli::{Console, Exit};
 use crate::fuzz::campaign::{self, Length, Limits};
 use crate::fuzz::cases::{CASES, Cases};
@@ -36,24 +37,15 @@ pub(super) fn run(
     program: &str,
     registry: &Registry,
     console: &mut Console,
-) -> Exit {
-    perform(args, program, registry, console).unwrap_or_else(|trouble| trouble.report(console))
-}
-
-fn perform(
-    args: &FuzzArgs,
-    program: &str,
-    registry: &Registry,
-    console: &mut Console,
 ) -> Result<Exit, Trouble> {
     let begun = Instant::now();
     let origin = args.file.display().to_string();
-    // Loaded as `run` does it first: that reports best what is wrong with the file.
+    // Loaded first: it reports best what is wrong with an unreadable file.
     let scenario = Scenario::load(&args.file, registry, &args.sets)?;
     if !args.quiet {
         console.warnings(&scenario);
     }
-    let text = fs::read(&args.file).map_err(Trouble::with(&args.file))?;
+    let text = fs::read(&args.file).map_err(Trouble::cannot("use", &args.file))?;
     let target = FuzzTarget::new(&origin, text, registry, &args.sets)?;
     let name = scenario_name(&args.file);
     let seed = args.seed.unwrap_or(target.scenario.config.seed);
@@ -61,35 +53,44 @@ fn perform(
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let folder = args.out.clone().unwrap_or_else(|| default_folder(&name, args.seed, args.shard));
     let cases = Cases::open(&folder, identity, shard);
-    let mut cases = cases.map_err(|error| Trouble::Message(error.to_string()))?;
+    let mut cases = cases.map_err(|error| Trouble::Error(error.to_string()))?;
     let length = args.lasts.map_or_else(|| Length::Runs(args.runs.unwrap_or(RUNS)), Length::For);
     let limits = Limits { length, stop_after: args.stop_after.0 };
-    let pool = jobs::pool(args.jobs)?;
+    let pool = pool(args.jobs)?;
     quiet_finds();
     let before = resumed(&target, &mut cases, limits, &pool, args, console)?;
 
     let live = Live::new(limits, shard, before, args.quiet, console);
     let played = pool
         .install(|| campaign::play_missing(&target, limits, &cases, &|record| live.add(record)))
-        .map_err(Trouble::with(&folder))?;
-    let totals = cases.finish(played).map_err(Trouble::with(&folder))?;
+        .map_err(Trouble::cannot("use", &folder))?;
+    let totals = cases.finish(played).map_err(Trouble::cannot("use", &folder))?;
     live.shrinking(totals.kinds.len());
     let campaign = Campaign { folder: &folder, identity: cases.identity(), shard };
     let violations = pool
         .install(|| violation::write(&target, &campaign, &totals, &|_| live.shrunk()))
-        .map_err(Trouble::with(&folder))?;
+        .map_err(Trouble::cannot("use", &folder))?;
     live.finish();
     let document = violation::document(&campaign, &totals, &violations);
-    cases.close().map_err(Trouble::with(&folder))?;
-    let result = CampaignResult { totals, violations, document, took: begun.elapsed() };
-    let reporting = Reporting { program, folder: &folder, json: args.json, quiet: args.quiet };
-    Ok(reporting.report(result, console))
+    cases.close().map_err(Trouble::cannot("use", &folder))?;
+    let outcome = CampaignOutcome {
+        totals: &totals,
+        violations: &violations,
+        document,
+        took: begun.elapsed(),
+        program,
+        folder: &folder,
+        json: args.json,
+        quiet: args.quiet,
+    };
+    Ok(show(outcome, console))
 }
 
-/// The default folder of a campaign. The folder of `fuzz/NAME` is `output/fuzz/NAME`.
+/// The default folder of a campaign. The `fuzz/` before a scenario's name is left out: the folder
+/// has it.
 fn default_folder(name: &str, seed: Option<u64>, shard: Option<Shard>) -> PathBuf {
     let mut folder = Path::new("output/fuzz").join(name.strip_prefix("fuzz/").unwrap_or(name));
-    // Another seed is another campaign: it has a folder of its own.
+    // A campaign with another seed has a folder of its own.
     if let Some(seed) = seed {
         folder.push(format!("seed-{seed}"));
     }
@@ -99,8 +100,8 @@ fn default_folder(name: &str, seed: Option<u64>, shard: Option<Shard>) -> PathBu
     }
 }
 
-/// Keeps panics of a protocol under test off standard error: they are finds, reported with the
-/// others. Other panics are printed as usual.
+/// Stops panics of protocols under test from being printed: they are finds, and shown with the
+/// others.
 pub(super) fn quiet_finds() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -113,8 +114,8 @@ pub(super) fn quiet_finds() {
     });
 }
 
-/// Prints how much of the campaign was played before, and returns how many cases that is. Forgets
-/// them if this program does not reproduce them.
+/// Prints how many cases were played before, and returns their number. If they do not give the same
+/// results any more, they are forgotten.
 fn resumed(
     target: &FuzzTarget,
     cases: &mut Cases,
@@ -132,11 +133,11 @@ fn resumed(
         return Ok(0);
     }
     let reproduced = pool.install(|| campaign::is_reproduced(target, cases));
-    let is_reproduced = reproduced.map_err(Trouble::with(cases.folder()))?;
+    let is_reproduced = reproduced.map_err(Trouble::cannot("use", cases.folder()))?;
     let said = match (is_reproduced, limits.length) {
         (false, _) => {
             "what was played before does not come out again: the program was changed, or \
-                       is not deterministic; playing all of it anew\n"
+             is not deterministic; playing all of it anew\n"
                 .to_owned()
         }
         (true, Length::Runs(runs)) if cases.shard().share(runs) == kept => {
@@ -160,15 +161,15 @@ fn resumed(
     Ok(kept)
 }
 
-/// The progress of a campaign on a terminal.
+/// The progress of a campaign.
 struct Live {
     bar: ProgressBar,
     begun: Instant,
-    counts: Mutex<LiveCounts>,
+    totals: Mutex<LiveTotals>,
 }
 
 #[derive(Default)]
-struct LiveCounts {
+struct LiveTotals {
     runs: u64,
     virtual_ns: u128,
     kinds: BTreeMap<String, u64>,
@@ -185,7 +186,7 @@ impl Live {
         };
         let bar = jobs::bar(total, template, quiet, console);
         bar.set_position(before);
-        Self { bar, begun: Instant::now(), counts: Mutex::default() }
+        Self { bar, begun: Instant::now(), totals: Mutex::default() }
     }
 
     fn add(&self, record: &CaseRecord) {
@@ -193,16 +194,16 @@ impl Live {
         if self.bar.is_hidden() {
             return;
         }
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.runs += 1;
-        counts.virtual_ns += u128::from(record.virtual_ns);
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.runs += 1;
+        totals.virtual_ns += u128::from(record.virtual_ns);
         for finding in &record.findings {
-            *counts.kinds.entry(finding.signature.to_string()).or_default() += 1;
+            *totals.kinds.entry(finding.signature.to_string()).or_default() += 1;
         }
         let is_due = |shown: Instant| shown.elapsed() >= Duration::from_millis(100);
-        if counts.shown.is_none_or(is_due) {
-            counts.shown = Some(Instant::now());
-            self.bar.set_message(counts.message(self.begun.elapsed()));
+        if totals.shown.is_none_or(is_due) {
+            totals.shown = Some(Instant::now());
+            self.bar.set_message(totals.message(self.begun.elapsed()));
         }
     }
 
@@ -223,7 +224,7 @@ impl Live {
     }
 }
 
-impl LiveCounts {
+impl LiveTotals {
     fn message(&self, elapsed: Duration) -> String {
         let rate = u128::from(self.runs) * 1000 / elapsed.as_millis().max(1);
         let simulated = Span::from_nanos(u64::try_from(self.virtual_ns).unwrap_or(u64::MAX));
@@ -235,52 +236,42 @@ impl LiveCounts {
     }
 }
 
-/// How the result of a campaign is reported.
-pub(super) struct Reporting<'a> {
-    /// The name of this program.
+/// The outcome of a campaign, and how it is to be shown.
+pub(super) struct CampaignOutcome<'a> {
+    pub(super) totals: &'a Totals,
+    pub(super) violations: &'a [Violation],
+    pub(super) document: Value,
+    pub(super) took: Duration,
     pub(super) program: &'a str,
-    /// The folder of the campaign.
     pub(super) folder: &'a Path,
     pub(super) json: bool,
     pub(super) quiet: bool,
 }
 
-/// The result of a campaign.
-pub(super) struct CampaignResult {
-    pub(super) totals: Totals,
-    pub(super) violations: Vec<Violation>,
-    /// The content of `campaign.json`.
-    pub(super) document: Value,
-    /// How long it took, in wall-clock time.
-    pub(super) took: Duration,
-}
-
-impl Reporting<'_> {
-    /// Prints the result; returns how the command ends.
-    pub(super) fn report(&self, result: CampaignResult, console: &mut Console) -> Exit {
-        let CampaignResult { totals, violations, mut document, took } = result;
-        let path = |file: &str| self.folder.join(file).display().to_string();
-        if self.json {
-            for violation in document["violations"].as_array_mut().into_iter().flatten() {
-                if let Some(file) = violation["scenario"].as_str() {
-                    violation["scenario"] = json!(path(file));
-                }
+/// Prints the outcome of a campaign. Returns the exit status.
+pub(super) fn show(outcome: CampaignOutcome<'_>, console: &mut Console) -> Exit {
+    let CampaignOutcome { totals, violations, mut document, .. } = outcome;
+    let path = |file: &str| outcome.folder.join(file).display().to_string();
+    if outcome.json {
+        for violation in document["violations"].as_array_mut().into_iter().flatten() {
+            if let Some(file) = violation["scenario"].as_str() {
+                violation["scenario"] = json!(path(file));
             }
-            document["seconds"] = json!(took.as_secs_f64());
-            console.json(&document);
         }
-        if !(self.quiet && self.json) {
-            let run = |file: &str| format!("{} run {}", self.program, quoted(&path(file)));
-            let mut text = text::text(&totals, &violations, &run);
-            if !self.quiet {
-                text += &format!("\nwritten  {}\nwritten  {}\n", path(CAMPAIGN), path(CASES));
-            }
-            if self.json { console.err(&text) } else { console.out(&text) }
+        document["seconds"] = json!(outcome.took.as_secs_f64());
+        console.json(&document);
+    }
+    if !(outcome.quiet && outcome.json) {
+        let run = |file: &str| format!("{} run {}", outcome.program, quoted(&path(file)));
+        let mut text = text::text(totals, violations, &run);
+        if !outcome.quiet {
+            text += &format!("\nwritten  {}\nwritten  {}\n", path(CAMPAIGN), path(CASES));
         }
-        match (violations.is_empty(), totals.unknown) {
-            (false, _) => Exit::Violation,
-            (true, 0) => Exit::Pass,
-            (true, _) => Exit::Unknown,
-        }
+        if outcome.json { console.err(&text) } else { console.out(&text) }
+    }
+    match (violations.is_empty(), totals.unknown) {
+        (false, _) => Exit::Violation,
+        (true, 0) => Exit::Pass,
+        (true, _) => Exit::Unknown,
     }
 }

@@ -1,7 +1,8 @@
-//! The command line: one file a command, and the only code that prints or decides the exit status.
+//! The command line: one file for each command, and the only code that prints or sets the exit
+//! status.
 //!
-//! A crate with a protocol of its own registers it and hands over: all commands then work on
-//! scenarios with that protocol.
+//! A crate with a protocol of its own registers it and hands over: every command then works on
+//! scenarios that name it.
 //!
 //! ```no_run
 //! use splitbrain::scenario::Registry;
@@ -28,19 +29,21 @@ mod fuzz;
 mod jobs;
 mod list;
 mod merge;
-mod naming;
+mod names;
 mod promises;
 mod run;
 mod seeds;
 mod shrink;
 mod sweep;
+mod trouble;
 
 pub use console::Console;
 pub use exit::Exit;
 
 use args::{Command, CommandLine};
+use trouble::Trouble;
 
-/// Runs the command of the process's command line, with the protocols of `registry`.
+/// Runs the process's command line with the protocols of `registry`.
 #[must_use]
 #[expect(
     clippy::needless_pass_by_value,
@@ -50,7 +53,7 @@ pub fn main_with(registry: Registry) -> ExitCode {
     run_with(std::env::args_os(), &registry, &mut Console::of_process()).into()
 }
 
-/// Runs the command that `args` say (the first is the program's name), printing to `console`.
+/// Runs the command line `args`, whose first element is the program's name. Prints to `console`.
 pub fn run_with(
     args: impl IntoIterator<Item = OsString>,
     registry: &Registry,
@@ -60,13 +63,19 @@ pub fn run_with(
     let stem = args.first().and_then(|name| Path::new(name).file_stem());
     let program = stem.map_or_else(|| "splitbrain".into(), |stem| stem.to_string_lossy());
     let exit = match CommandLine::try_parse_from(&args) {
-        Ok(CommandLine { command }) => dispatch(&command, &program, registry, console),
+        Ok(CommandLine { command }) => dispatch(&command, &program, registry, console)
+            .unwrap_or_else(|trouble| trouble.show(console)),
         Err(answer) => show(&answer, console),
     };
     console.finish(exit)
 }
 
-fn dispatch(command: &Command, program: &str, registry: &Registry, console: &mut Console) -> Exit {
+fn dispatch(
+    command: &Command,
+    program: &str,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
     match command {
         Command::Run(args) => run::run(args, program, registry, console),
         Command::Diff(args) => diff::run(args, registry, console),
@@ -80,18 +89,18 @@ fn dispatch(command: &Command, program: &str, registry: &Registry, console: &mut
         Command::List(args) => list::run(args, registry, console),
         Command::Schema => {
             console.json(&scenario::schema(registry));
-            Exit::Pass
+            Ok(Exit::Pass)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut CommandLine::command(), program, &mut script);
             console.out(&String::from_utf8_lossy(&script));
-            Exit::Pass
+            Ok(Exit::Pass)
         }
     }
 }
 
-/// Prints the parser's answer: help and version to standard output, mistakes to standard error.
+/// Shows the parser's answer: help, the version, or a mistake.
 fn show(answer: &clap::Error, console: &mut Console) -> Exit {
     let text = answer.render();
     let paint = |color| if color { text.ansi().to_string() } else { text.to_string() };

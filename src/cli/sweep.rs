@@ -1,12 +1,13 @@
-//! `sweep` and `compare`: one scenario under many settings and seeds, as a table, pictures and a
-//! conclusion.
+//! `sweep` and `compare`: play a scenario with many settings and seeds, and show a table, pictures
+//! and a conclusion.
 
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::Path;
 
-use crate::cli::args::{CompareArgs, ManyArgs, PlotArg, SweepArgs};
-use crate::cli::jobs::{self, Trouble};
-use crate::cli::naming::scenario_name;
+use crate::cli::args::{CompareArgs, ManyArgs, PictureChoice, SweepArgs};
+use crate::cli::jobs;
+use crate::cli::names::scenario_name;
+use crate::cli::trouble::Trouble;
 use crate::cli::{Console, Exit};
 use crate::experiment::analysis::Analysis;
 use crate::experiment::charts::Chart;
@@ -20,7 +21,7 @@ use crate::named::Named;
 use crate::report::files;
 use crate::scenario::{Axis, Registry};
 
-/// A command that plays points and reports them.
+/// What a command does with its points.
 struct Task<'a> {
     many: &'a ManyArgs,
     keys: Vec<String>,
@@ -29,50 +30,48 @@ struct Task<'a> {
 }
 
 /// Plays every combination of the varied values.
-pub(super) fn sweep(args: &SweepArgs, registry: &Registry, console: &mut Console) -> Exit {
-    let prepare = || -> Result<(Task<'_>, Vec<SweepPoint>), Trouble> {
-        let axes = args.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
-        for (place, axis) in axes.iter().enumerate() {
-            let bare = |axis: &Axis| axis.path().replace(['"', ' '], "");
-            if axes[..place].iter().any(|other| bare(other) == bare(axis)) {
-                return Err(Trouble::Message(format!("{} is varied twice", axis.path())));
-            }
-            if let Some(why) = idle(&bare(axis)) {
-                return Err(Trouble::Message(format!(
-                    "{} makes no difference here: {why}",
-                    axis.path()
-                )));
-            }
+pub(super) fn sweep(
+    args: &SweepArgs,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
+    let axes = args.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    for (place, axis) in axes.iter().enumerate() {
+        let bare = |axis: &Axis| axis.path().replace(['"', ' '], "");
+        if axes[..place].iter().any(|other| bare(other) == bare(axis)) {
+            return Err(Trouble::Error(format!("{} is varied twice", axis.path())));
         }
-        let count = axes.iter().try_fold(1_usize, |all, axis| all.checked_mul(axis.values().len()));
-        if count.is_none_or(|count| count > MAX_POINTS) {
-            return Err(Trouble::Message(format!("more than {MAX_POINTS} points: vary less")));
+        if let Some(why) = idle(&bare(axis)) {
+            let path = axis.path();
+            return Err(Trouble::Error(format!("{path} makes no difference here: {why}")));
         }
-        let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
-        let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
-        let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
-        let task = Task { many: &args.many, keys, design: Design::Grid, goal };
-        Ok((task, points))
-    };
-    let exit = prepare().and_then(|(task, points)| perform(&task, &points, console));
-    exit.unwrap_or_else(|trouble| trouble.report(console))
+    }
+    let count = axes.iter().try_fold(1_usize, |all, axis| all.checked_mul(axis.values().len()));
+    if count.is_none_or(|count| count > MAX_POINTS) {
+        return Err(Trouble::Error(format!("more than {MAX_POINTS} points: vary less")));
+    }
+    let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
+    let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
+    let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
+    let task = Task { many: &args.many, keys, design: Design::Grid, goal };
+    perform(&task, &points, console)
 }
 
-/// Plays the file as it is, and with each list of settings.
-pub(super) fn compare(args: &CompareArgs, registry: &Registry, console: &mut Console) -> Exit {
-    let prepare = || -> Result<(Task<'_>, Vec<SweepPoint>), Trouble> {
-        let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
-        let many = &args.many;
-        let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
-        let keys = vec!["configuration".to_owned()];
-        let task = Task { many, keys, design: Design::Comparison, goal };
-        Ok((task, points))
-    };
-    let exit = prepare().and_then(|(task, points)| perform(&task, &points, console));
-    exit.unwrap_or_else(|trouble| trouble.report(console))
+/// Plays the file as it is and with each list of settings.
+pub(super) fn compare(
+    args: &CompareArgs,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
+    let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
+    let many = &args.many;
+    let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
+    let keys = vec!["configuration".to_owned()];
+    let task = Task { many, keys, design: Design::Comparison, goal };
+    perform(&task, &points, console)
 }
 
-/// Why varying the setting at `path` would change nothing, if it would not.
+/// Why varying a setting would change nothing.
 fn idle(path: &str) -> Option<&'static str> {
     match path.split('.').next()? {
         "seed" => Some("every point is played under the seeds of --seeds"),
@@ -88,8 +87,7 @@ fn perform(task: &Task<'_>, points: &[SweepPoint], console: &mut Console) -> Res
     let stem = task.design.name();
     let folder = many.out.clone().unwrap_or_else(|| Path::new("output").join(&name).join(stem));
     let seeds: Vec<u64> = many.seeds.iter().collect();
-    let (progress, summaries) =
-        play_points(&Plan { points, seeds: &seeds }, many, &folder, console)?;
+    let (progress, summaries) = played(&Plan { points, seeds: &seeds }, many, &folder, console)?;
     let title =
         points.first().map_or_else(String::new, |point| point.scenario.config.title.clone());
     let heading = Heading {
@@ -102,23 +100,20 @@ fn perform(task: &Task<'_>, points: &[SweepPoint], console: &mut Console) -> Res
     let sweep = Sweep::new(heading, points, summaries);
     let analysis = Analysis::of(&sweep, task.goal.as_ref());
     let document = document::document(&sweep, &analysis);
-    let unwritten = |(path, why): (PathBuf, io::Error)| {
-        Trouble::Message(format!("cannot write {}: {why}", path.display()))
-    };
     let tables = vec![
-        (format!("{}.csv", stem), table::csv(&sweep).into_bytes()),
-        (format!("{}.json", stem), format!("{document:#}\n").into_bytes()),
+        (format!("{stem}.csv"), table::csv(&sweep).into_bytes()),
+        (format!("{stem}.json"), format!("{document:#}\n").into_bytes()),
     ];
-    // The tables first: they hold what took long.
-    let mut files = write(&folder, tables).map_err(unwritten)?;
-    progress.remove().map_err(|why| unwritten((folder.clone(), why)))?;
+    // Written first: the results that took long are safe before anything else can fail.
+    let mut files = write(&folder, tables)?;
+    progress.remove().map_err(Trouble::cannot("write", &folder))?;
     let mut drawn = Vec::new();
-    for kind in pictures(&many.plot, &sweep)? {
-        let (stem, picture) = (kind.stem(&sweep), kind.draw(&sweep, &analysis));
+    for chart in pictures(&many.plot, &sweep)? {
+        let (stem, picture) = (chart.stem(&sweep), chart.draw(&sweep, &analysis));
         drawn.push((format!("{stem}.png"), picture.png));
         drawn.push((format!("{stem}.svg"), picture.svg.into_bytes()));
     }
-    files.extend(write(&folder, drawn).map_err(unwritten)?);
+    files.extend(write(&folder, drawn)?);
     if many.json {
         console.json(&document);
     }
@@ -130,17 +125,15 @@ fn perform(task: &Task<'_>, points: &[SweepPoint], console: &mut Console) -> Res
     Ok(exit(&sweep.summaries))
 }
 
-/// Plays the points, from where an interrupted sweep stopped.
-fn play_points(
+/// Plays the points with a progress bar, and goes on where an interrupted sweep stopped.
+fn played(
     plan: &Plan<'_>,
     many: &ManyArgs,
     folder: &Path,
     console: &mut Console,
 ) -> Result<(Progress, Vec<Summary>), Trouble> {
-    let unwritten =
-        |error: io::Error| Trouble::Message(format!("cannot write {}: {error}", folder.display()));
     let opened = Progress::open::<Summary>(folder, play::fingerprint(plan));
-    let (progress, done) = opened.map_err(unwritten)?;
+    let (progress, done) = opened.map_err(Trouble::cannot("write", folder))?;
     let total = (plan.points.len() * plan.seeds.len()) as u64;
     if !done.is_empty() && !many.quiet {
         let of = plan.points.len();
@@ -149,52 +142,50 @@ fn play_points(
     let bar = jobs::progress(total, many.quiet, console);
     bar.inc((done.len() * plan.seeds.len()) as u64);
     bar.reset_eta();
-    let pool = jobs::pool(many.jobs)?;
-    let summaries =
-        pool.install(|| play::play(plan, done, &progress, &|| bar.inc(1))).map_err(unwritten)?;
+    let summaries = jobs::pool(many.jobs)?
+        .install(|| play::play(plan, done, &progress, &|| bar.inc(1)))
+        .map_err(Trouble::cannot("write", folder))?;
     bar.finish_and_clear();
     Ok((progress, summaries))
 }
 
-/// Which pictures to draw: those that were asked for, or else those that fit.
-fn pictures(wanted: &[PlotArg], sweep: &Sweep<'_>) -> Result<Vec<Chart>, Trouble> {
+/// Which pictures to draw: the wanted ones, or else those that fit.
+fn pictures(wanted: &[PictureChoice], sweep: &Sweep<'_>) -> Result<Vec<Chart>, Trouble> {
     if wanted.is_empty() {
-        return Ok(Chart::all().filter(|kind| kind.fits(sweep)).collect());
+        return Ok(Chart::all().filter(|chart| chart.fits(sweep)).collect());
     }
-    let mut kinds = Vec::new();
+    let mut charts = Vec::new();
     for plot in wanted {
         match plot {
-            PlotArg::None => {}
-            PlotArg::All => kinds.extend(Chart::all().filter(|kind| kind.is_possible(sweep))),
-            PlotArg::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
-            PlotArg::One(kind) => {
+            PictureChoice::None => {}
+            PictureChoice::All => {
+                charts.extend(Chart::all().filter(|chart| chart.is_possible(sweep)));
+            }
+            PictureChoice::One(chart) if chart.is_possible(sweep) => charts.push(*chart),
+            PictureChoice::One(chart) => {
                 let why = "there is nothing that it would show, or more than it can";
-                return Err(Trouble::Message(format!("cannot draw `{}`: {why}", kind.name())));
+                return Err(Trouble::Error(format!("cannot draw `{}`: {why}", chart.name())));
             }
         }
     }
-    kinds.sort_unstable();
-    kinds.dedup();
-    Ok(kinds)
+    charts.sort_unstable();
+    charts.dedup();
+    Ok(charts)
 }
 
-/// Writes files, each whole or not at all, and returns their paths.
-fn write(
-    folder: &Path,
-    files: Vec<(String, Vec<u8>)>,
-) -> Result<Vec<String>, (PathBuf, io::Error)> {
+/// Writes files, each whole or not at all. Returns their paths.
+fn write(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Vec<String>, Trouble> {
     let mut written = Vec::new();
     for (name, bytes) in files {
         let path = folder.join(name);
-        if let Err(why) = files::whole(&path, |out| out.write_all(&bytes)) {
-            return Err((path, why));
-        }
+        files::whole(&path, |out| out.write_all(&bytes))
+            .map_err(Trouble::cannot("write", &path))?;
         written.push(path.display().to_string());
     }
     Ok(written)
 }
 
-/// A failed run at any point makes the command fail; else an unknown one makes it unknown.
+/// One failed run makes the whole command fail.
 fn exit(summaries: &[Summary]) -> Exit {
     let any = |wanted: fn(&Summary) -> u64| summaries.iter().any(|summary| wanted(summary) > 0);
     match (any(|summary| summary.fail), any(|summary| summary.unknown)) {

@@ -1,4 +1,5 @@
-//! One run on a worker thread: play it, verify it, write its folder, and keep only its report.
+//! One run on a worker thread: play it, verify it, write its files, and drop what is no longer
+//! needed.
 
 use std::path::{Path, PathBuf};
 
@@ -11,85 +12,81 @@ use crate::run::chronicle::{Chronicle, Window};
 use crate::run::{RunOptions, RunResult, RunVerdict};
 
 /// A scenario that is ready to run.
-pub(super) struct RunPlan<'a> {
+pub(super) struct Runnable<'a> {
     /// Its file, as the command line names it.
     pub(super) file: &'a Path,
     /// Its name.
     pub(super) name: String,
     /// Its settings.
     pub(super) config: &'a Config,
-    /// Runs it under a seed.
+    /// Runs it with a seed.
     pub(super) play: Box<dyn Fn(u64, RunOptions) -> RunResult + Sync + 'a>,
-    /// Runs it once more for a picture.
+    /// Runs it again to draw pictures.
     pub(super) chronicle: Box<dyn Fn(u64, Option<Window>) -> Chronicle + Sync + 'a>,
 }
 
-/// Which runs leave a folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Folders {
-    /// All of them.
-    All,
-    /// Those that did not pass.
-    Notable,
-}
-
-/// What to make of a run besides its report.
+/// What to do with a run besides showing its result.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Outputs {
-    /// Play it twice and compare.
+pub(super) struct PlayOptions {
+    /// Run it twice and compare.
     pub(super) verify: bool,
-    /// Write its trace.
+    /// Write a trace into its folder.
     pub(super) trace: bool,
-    /// Which runs leave a folder.
-    pub(super) folders: Folders,
+    /// Write a folder only if it did not pass.
+    pub(super) only_notable: bool,
     /// Draw its timeline.
     pub(super) plot: bool,
     /// Draw its space-time diagram.
     pub(super) diagram: bool,
-    /// The part of the run in the diagram; `None` for where something went wrong.
+    /// Which part the diagram shows. `None`: where something went wrong.
     pub(super) window: Option<Window>,
 }
 
-/// A run that was played, without its history: small enough to keep until it is reported.
+/// The result of a run without its history, which would be too large to hold for many runs.
 #[derive(Debug)]
-pub(super) struct PlayedRun {
+pub(super) struct CompletedRun {
     pub(super) report: Report,
     pub(super) lengths: Lengths,
     pub(super) verification: Option<Verification>,
-    /// Its folder, or why it could not be written; `None` when it is to have none.
+    /// Its folder, or why that could not be written. `None` when no folder was wanted.
     pub(super) written: Option<Result<PathBuf, FolderError>>,
 }
 
-impl PlayedRun {
-    /// Whether the run was played twice and the two differ.
+impl CompletedRun {
+    /// Whether the run was done twice with different results.
     pub(super) fn differs(&self) -> bool {
         self.verification.as_ref().is_some_and(|verification| !verification.is_same())
     }
 }
 
-/// Plays `plan` under `seed`, and writes `folder` if the run is to leave one.
-pub(super) fn play(plan: &RunPlan<'_>, seed: u64, outputs: Outputs, folder: PathBuf) -> PlayedRun {
-    // If only some runs leave a folder, those are played again for their trace.
-    let trace_at_once = outputs.trace && outputs.folders == Folders::All;
+/// Plays `runnable` with `seed`. Its files go to `folder`, if it gets one.
+pub(super) fn play(
+    runnable: &Runnable<'_>,
+    seed: u64,
+    wanted: PlayOptions,
+    folder: PathBuf,
+) -> CompletedRun {
+    // When only some runs get a folder, those are traced afterwards in a second run.
+    let trace_at_once = wanted.trace && !wanted.only_notable;
     let options =
-        RunOptions { trace: trace_at_once, steps: outputs.verify, ..RunOptions::default() };
-    let again = |options| (plan.play)(seed, options);
+        RunOptions { trace: trace_at_once, steps: wanted.verify, ..RunOptions::default() };
+    let again = |options| (runnable.play)(seed, options);
     let mut result = again(options);
-    let verification = outputs.verify.then(|| verify(&result, options, &again));
-    let (report, lengths) = Report::of(&plan.name, plan.config, &result);
-    let mut played = PlayedRun { report, lengths, verification, written: None };
-    let notable = played.report.verdict != RunVerdict::Pass || played.differs();
-    if notable || outputs.folders == Folders::All {
-        if outputs.trace && result.trace.is_none() {
+    let verification = wanted.verify.then(|| verify(&result, options, &again));
+    let (report, lengths) = Report::of(&runnable.name, runnable.config, &result);
+    let mut completed = CompletedRun { report, lengths, verification, written: None };
+    let notable = completed.report.verdict != RunVerdict::Pass || completed.differs();
+    if notable || !wanted.only_notable {
+        if wanted.trace && result.trace.is_none() {
             result = again(RunOptions { trace: true, ..RunOptions::default() });
         }
-        let again = |window| (plan.chronicle)(seed, window);
-        let wanted =
-            Wanted { plot: outputs.plot, diagram: outputs.diagram, window: outputs.window };
-        let drawn = pictures::draw((&plan.name, plan.config), &result, wanted, &again);
-        let written = folder::write(&folder, &played.report, &result, &plan.config.names)
+        let again = |window| (runnable.chronicle)(seed, window);
+        let PlayOptions { plot, diagram, window, .. } = wanted;
+        let pictures = Wanted { plot, diagram, window };
+        let drawn = pictures::draw((&runnable.name, runnable.config), &result, pictures, &again);
+        let written = folder::write(&folder, &completed.report, &result, &runnable.config.names)
             .and_then(|()| folder::write_pictures(&folder, &drawn));
-        played.written = Some(written.map(|()| folder));
+        completed.written = Some(written.map(|()| folder));
     }
-    played
+    completed
 }

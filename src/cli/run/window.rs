@@ -1,4 +1,4 @@
-//! `--window A..B`: a stretch of virtual time.
+//! `--window A..B`: a stretch of virtual time as it is written.
 
 use std::str::FromStr;
 
@@ -6,17 +6,17 @@ use crate::run::chronicle::Window;
 use crate::scenario;
 use crate::time::{Span, Time};
 
-/// A window; both ends are counted from the start of the run.
+/// A window, both ends counted from the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct WindowArg(pub(super) Window);
 
-/// Why a text is no window.
+/// Why a text is not a window.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::cli) enum WindowError {
     /// It has no `..`.
     #[error("write A..B in virtual time, as in 1s..2500ms")]
     Form,
-    /// An end is no duration.
+    /// An end is no time.
     #[error("`{text}` is no time: {why}")]
     End { text: String, why: String },
     /// It does not end after it begins.

@@ -1,11 +1,11 @@
-//! Names on the command line: of scenarios, and of files for a shell.
+//! Names of scenarios, and words for a shell.
 
 use std::path::{Component, Path};
 
-/// The name of the scenario in the file at `path`: its path below a folder `scenarios`, without the
-/// extension; in any other folder the file's stem.
+/// The name of the scenario in the file at `path`: the path beneath a folder `scenarios`, without
+/// the extension, or else the file's stem.
 ///
-/// Output folders have this name, so it never has a `..`.
+/// Folders are named by it, so it never contains `..`.
 pub(super) fn scenario_name(path: &Path) -> String {
     let bare = path.with_extension("");
     let parts: Vec<Component<'_>> = bare.components().collect();
@@ -22,7 +22,7 @@ pub(super) fn scenario_name(path: &Path) -> String {
     if texts.is_empty() { "scenario".to_owned() } else { texts.join("/") }
 }
 
-/// `text` as one word for a shell.
+/// `text` quoted so that a shell takes it as one word.
 pub(super) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

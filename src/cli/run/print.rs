@@ -1,12 +1,12 @@
-//! Reporting the runs in order: text for people, or one document for programs.
+//! Prints the results of runs in order: text for people, one JSON document for programs.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::cli::args::RunArgs;
-use crate::cli::naming::quoted;
-use crate::cli::run::play::{PlayedRun, RunPlan};
+use crate::cli::names::quoted;
+use crate::cli::run::play::{CompletedRun, Runnable};
 use crate::cli::{Console, Exit};
 use crate::report::folder::{self, FolderError};
 use crate::report::json;
@@ -16,46 +16,46 @@ use crate::report::text::{self, Notes};
 use crate::report::verify::Verification;
 use crate::run::RunVerdict;
 
-/// How many errors of files are printed: on a full disk all files fail.
-const SHOWN_ERRORS: usize = 3;
+/// How many write errors are shown. On a full disk every run has one.
+const MOST_ERRORS: usize = 3;
 
-/// Takes the runs in order and reports them: each by itself, or with `--seeds` all of a scenario
+/// Takes runs in order and prints each by itself. With `--seeds` it prints the runs of a scenario
 /// together.
-pub(super) struct Reporter<'a> {
+pub(super) struct Printer<'a> {
     args: &'a RunArgs,
     program: &'a str,
     /// How many scenarios there are.
-    plans: usize,
+    runnables: usize,
     exit: Exit,
     verdicts: Vec<RunVerdict>,
     documents: Vec<Value>,
-    errors: Vec<FolderError>,
-    /// With `--seeds`: the scenario whose runs are being added up.
+    unwritten: Vec<FolderError>,
+    /// The runs of the current scenario, with `--seeds`.
     sum: Option<Sum<'a>>,
 }
 
-/// One scenario's runs, added up.
+/// The runs of one scenario, added up.
 struct Sum<'a> {
-    plan: &'a RunPlan<'a>,
+    runnable: &'a Runnable<'a>,
     tally: Tally,
     documents: Vec<Value>,
     folders: Vec<PathBuf>,
-    /// How many runs were played twice with different results.
+    /// How many runs were done twice with different results.
     differing: u64,
 }
 
 impl<'a> Sum<'a> {
-    fn new(plan: &'a RunPlan<'a>) -> Self {
+    fn new(runnable: &'a Runnable<'a>) -> Self {
         Self {
-            plan,
-            tally: Tally::new(&plan.name, &plan.config.title),
+            runnable,
+            tally: Tally::new(&runnable.name, &runnable.config.title),
             documents: Vec::new(),
             folders: Vec::new(),
             differing: 0,
         }
     }
 
-    /// Where its folders are, and how many.
+    /// Where the folders are.
     fn written(&self) -> Option<String> {
         let first = self.folders.first()?;
         let above = first.parent().unwrap_or_else(|| Path::new("."));
@@ -64,85 +64,95 @@ impl<'a> Sum<'a> {
     }
 }
 
-impl<'a> Reporter<'a> {
-    pub(super) fn new(args: &'a RunArgs, program: &'a str, plans: usize) -> Self {
+impl<'a> Printer<'a> {
+    pub(super) fn new(args: &'a RunArgs, program: &'a str, runnables: usize) -> Self {
         Self {
             args,
             program,
-            plans,
+            runnables,
             exit: Exit::Pass,
             verdicts: Vec::new(),
             documents: Vec::new(),
-            errors: Vec::new(),
+            unwritten: Vec::new(),
             sum: None,
         }
     }
 
     /// Takes the next run.
-    pub(super) fn report(
+    pub(super) fn add(
         &mut self,
-        plan: &'a RunPlan<'a>,
-        played: PlayedRun,
+        runnable: &'a Runnable<'a>,
+        completed: CompletedRun,
         console: &mut Console,
     ) {
-        self.exit = self.exit.worse(played.report.verdict.into());
-        if let Some(Verification::Differs(difference)) = &played.verification {
+        self.exit = self.exit.worse(completed.report.verdict.into());
+        if let Some(Verification::Differs(difference)) = &completed.verification {
             self.exit = self.exit.worse(Exit::Violation);
-            console.error(&difference.describe(&plan.name, played.report.seed));
+            console.error(&difference.describe(&runnable.name, completed.report.seed));
         }
         if self.args.seeds.is_some() {
-            self.add(plan, played, console);
+            self.add_to_sum(runnable, completed, console);
             return;
         }
-        self.report_one(plan, &played, console);
+        self.show_one(runnable, &completed, console);
         if self.args.json {
-            self.documents.push(document(&played));
+            self.documents.push(document(&completed));
         }
-        if let Some(Err(error)) = played.written {
-            self.errors.push(error);
+        if let Some(Err(error)) = completed.written {
+            self.unwritten.push(error);
         }
     }
 
-    /// Adds a run to those of its scenario. If the scenario is a new one, reports the one before.
-    fn add(&mut self, plan: &'a RunPlan<'a>, played: PlayedRun, console: &mut Console) {
-        if self.sum.as_ref().is_some_and(|sum| !std::ptr::eq(sum.plan, plan)) {
-            self.report_sum(console);
+    /// Adds a run to those of its scenario. Runs come ordered by scenario.
+    fn add_to_sum(
+        &mut self,
+        runnable: &'a Runnable<'a>,
+        completed: CompletedRun,
+        console: &mut Console,
+    ) {
+        if self.sum.as_ref().is_some_and(|sum| !std::ptr::eq(sum.runnable, runnable)) {
+            self.show_sum(console);
         }
-        let sum = self.sum.get_or_insert_with(|| Sum::new(plan));
-        sum.differing += u64::from(played.differs());
+        let sum = self.sum.get_or_insert_with(|| Sum::new(runnable));
+        sum.differing += u64::from(completed.differs());
         if self.args.json {
-            sum.documents.push(document(&played));
+            sum.documents.push(document(&completed));
         }
-        match played.written {
+        match completed.written {
             Some(Ok(folder)) => sum.folders.push(folder),
-            Some(Err(error)) => self.errors.push(error),
+            Some(Err(error)) => self.unwritten.push(error),
             None => {}
         }
-        sum.tally.add(&played.report, played.lengths);
+        sum.tally.add(&completed.report, completed.lengths);
     }
 
-    fn report_one(&mut self, plan: &RunPlan<'_>, played: &PlayedRun, console: &mut Console) {
-        let report = &played.report;
+    fn show_one(
+        &mut self,
+        runnable: &Runnable<'_>,
+        completed: &CompletedRun,
+        console: &mut Console,
+    ) {
+        let report = &completed.report;
         self.verdicts.push(report.verdict);
         let notes = Notes {
-            commands: vec![self.command(plan, &format!("--seed {}", report.seed))],
-            written: match &played.written {
+            commands: vec![self.command(runnable, &format!("--seed {}", report.seed))],
+            written: match &completed.written {
                 Some(Ok(folder)) => Some(folder.display().to_string()),
                 Some(Err(_)) | None => None,
             },
             pictures: pictures(self.args),
-            verified: played.verification.as_ref().map(|verification| match verification {
+            verified: completed.verification.as_ref().map(|verification| match verification {
                 Verification::Same => "two runs, one digest".to_owned(),
                 Verification::Differs(_) => "no, two runs that differ".to_owned(),
             }),
         };
-        self.say(console, |quiet, color| {
+        self.show(console, |quiet, color| {
             if quiet { text::verdict_line(report, color) } else { text::run(report, &notes, color) }
         });
     }
 
-    /// Reports the runs that were added up, if any were.
-    fn report_sum(&mut self, console: &mut Console) {
+    /// Prints the runs that were added up, if there are any.
+    fn show_sum(&mut self, console: &mut Console) {
         let (Some(mut sum), Some(seeds)) = (self.sum.take(), self.args.seeds) else { return };
         let verdict = match (sum.tally.fail, sum.tally.unknown) {
             (0, 0) => RunVerdict::Pass,
@@ -150,9 +160,9 @@ impl<'a> Reporter<'a> {
             _ => RunVerdict::Fail,
         };
         self.verdicts.push(verdict);
-        let mut commands = vec![self.command(sum.plan, &format!("--seeds {seeds}"))];
+        let mut commands = vec![self.command(sum.runnable, &format!("--seeds {seeds}"))];
         if let Some(first) = sum.tally.notable.first() {
-            commands.push(self.command(sum.plan, &format!("--seed {}", first.seed)));
+            commands.push(self.command(sum.runnable, &format!("--seed {}", first.seed)));
         }
         let notes = Notes {
             commands,
@@ -163,7 +173,7 @@ impl<'a> Reporter<'a> {
                 some => format!("no, {} came out differently", counted(some, "run")),
             }),
         };
-        self.say(console, |quiet, color| {
+        self.show(console, |quiet, color| {
             if quiet {
                 text::tally_line(&sum.tally, verdict, color)
             } else {
@@ -175,21 +185,21 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Reports the rest: the last sum, the document, the files that could not be written. Returns how
-    /// the command ends.
+    /// Prints the rest: the closing line, the JSON document and write errors. Returns the exit
+    /// status.
     pub(super) fn finish(mut self, console: &mut Console) -> Exit {
-        self.report_sum(console);
+        self.show_sum(console);
         let worst = self.verdicts.iter().copied().max_by_key(|verdict| match verdict {
             RunVerdict::Pass => 0,
             RunVerdict::Unknown => 1,
             RunVerdict::Fail => 2,
         });
-        if self.plans > 1 && !self.args.quiet {
+        if self.runnables > 1 && !self.args.quiet {
             let closing = text::closing(&self.verdicts);
-            self.people(console, &format!("\n{closing}"));
+            self.print(console, &format!("\n{closing}"));
         }
         if self.args.json {
-            let document = match (self.plans, self.documents.pop()) {
+            let document = match (self.runnables, self.documents.pop()) {
                 (1, Some(document)) => document,
                 (_, last) => {
                     self.documents.extend(last);
@@ -199,19 +209,19 @@ impl<'a> Reporter<'a> {
             };
             console.json(&document);
         }
-        for error in self.errors.iter().take(SHOWN_ERRORS) {
+        for error in self.unwritten.iter().take(MOST_ERRORS) {
             console.error(&error.to_string());
         }
-        if self.errors.len() > SHOWN_ERRORS {
-            let rest = (self.errors.len() - SHOWN_ERRORS) as u64;
+        if self.unwritten.len() > MOST_ERRORS {
+            let rest = (self.unwritten.len() - MOST_ERRORS) as u64;
             console.error(&format!("and {} like these", counted(rest, "more error")));
         }
-        if self.errors.is_empty() { self.exit } else { Exit::Usage }
+        if self.unwritten.is_empty() { self.exit } else { Exit::Usage }
     }
 
-    /// Prints `text` for people; it takes whether to be quiet, and whether to use colours. With
-    /// `--json` it goes to standard error, and with `--quiet` as well it is not printed.
-    fn say(&self, console: &mut Console, text: impl FnOnce(bool, bool) -> String) {
+    /// Prints `text(quiet, color)` for people. With `--json` it goes to standard error, or nowhere
+    /// with `--quiet`.
+    fn show(&self, console: &mut Console, text: impl FnOnce(bool, bool) -> String) {
         let quiet = self.args.quiet;
         if quiet && self.args.json {
             return;
@@ -219,10 +229,10 @@ impl<'a> Reporter<'a> {
         let color = if self.args.json { console.err_color() } else { console.out_color() };
         let gap = if self.verdicts.len() > 1 && !quiet { "\n" } else { "" };
         let text = format!("{gap}{}", text(quiet, color));
-        self.people(console, &text);
+        self.print(console, &text);
     }
 
-    fn people(&self, console: &mut Console, text: &str) {
+    fn print(&self, console: &mut Console, text: &str) {
         if self.args.json {
             console.err(text);
         } else {
@@ -230,9 +240,10 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// The command that plays this again.
-    fn command(&self, plan: &RunPlan<'_>, seeds: &str) -> String {
-        let mut command = format!("{} run {}", self.program, quoted(&plan.file.to_string_lossy()));
+    /// The command that repeats the run.
+    fn command(&self, runnable: &Runnable<'_>, seeds: &str) -> String {
+        let mut command =
+            format!("{} run {}", self.program, quoted(&runnable.file.to_string_lossy()));
         for set in &self.args.sets {
             command.push_str(" --set ");
             command.push_str(&quoted(set));
@@ -241,15 +252,15 @@ impl<'a> Reporter<'a> {
     }
 }
 
-/// The pictures that each folder has.
+/// The pictures in each folder.
 fn pictures(args: &RunArgs) -> Vec<&'static str> {
     let files = |asked, files: [&'static str; 2]| files.into_iter().filter(move |_| asked);
     files(args.plot, folder::TIMELINE).chain(files(args.diagram, folder::DIAGRAM)).collect()
 }
 
-/// The document of a run.
-fn document(played: &PlayedRun) -> Value {
-    let report = &played.report;
-    let verified = played.verification.as_ref().map(Verification::is_same);
+/// The JSON document of a run.
+fn document(completed: &CompletedRun) -> Value {
+    let report = &completed.report;
+    let verified = completed.verification.as_ref().map(Verification::is_same);
     verified.map_or_else(|| json::run(report), |same| json::verified(report, same))
 }
