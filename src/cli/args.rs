@@ -1,4 +1,4 @@
-//! The command line as it is written.
+//! The arguments of every command. Comments on fields are the texts of `--help`.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -11,15 +11,17 @@ use clap_complete::Shell;
 
 use crate::cli::run::window::WindowArg;
 use crate::cli::seeds::{Seeds, SeedsOrCount};
-use crate::experiment::charts::Kind;
-use crate::fuzz::store::Shard;
+use crate::experiment::charts::Chart;
+use crate::fuzz::identity::Shard;
+use crate::named::Named;
 use crate::property::Property;
 use crate::rng::Probability;
 use crate::scenario;
 
 /// A deterministic simulator of replicated key-value stores.
 ///
-/// Runs a scenario file under a seed, checks what became of every write, and says which promises held.
+/// Runs a scenario file under a seed, checks what became of every write, and says which promises
+/// held.
 #[derive(Debug, Parser)]
 #[command(
     name = "splitbrain",
@@ -36,12 +38,13 @@ pub(super) struct CommandLine {
 pub(super) enum Command {
     /// Run scenarios and say which promises held
     Run(RunArgs),
-    /// Play a scenario with many settings, each under the same seeds: a table, pictures and a conclusion
+    /// Play a scenario with many settings, each under the same seeds: a table, pictures and a
+    /// conclusion
     #[command(
-        after_help = "Results do not depend on the number of cores. An interrupted sweep goes on where it was when \
-                      it is started again.\n\
-                      Exit status: 0 every run as expected; 1 some run failed; 2 bad usage or a bad scenario; \
-                      3 some run is unknown."
+        after_help = "Results do not depend on the number of cores. An interrupted sweep goes on \
+                      where it was when it is started again.\n\
+                      Exit status: 0 every run as expected; 1 some run failed; 2 bad usage or a \
+                      bad scenario; 3 some run is unknown."
     )]
     Sweep(SweepArgs),
     /// Play a scenario under several configurations, side by side, with the same luck
@@ -50,24 +53,26 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Play a scenario with random faults, many times over, and make what is found small
     #[command(
-        after_help = "Case i depends on the scenario, the seed and i alone. Results do not depend on the number of \
-                      cores. An interrupted campaign goes on where it was when it is started again, and one that is \
-                      done goes on from there when more runs are asked for.\n\
-                      Exit status: 0 nothing was found; 1 something was; 2 bad usage or a bad scenario; \
-                      3 nothing was found, but of some run a checker could not tell."
+        after_help = "Case i depends on the scenario, the seed and i alone. Results do not depend \
+                      on the number of cores. An interrupted campaign goes on where it was when \
+                      it is started again, and one that is done goes on from there when more \
+                      runs are asked for.\n\
+                      Exit status: 0 nothing was found; 1 something was; 2 bad usage or a bad \
+                      scenario; 3 nothing was found, but of some run a checker could not tell."
     )]
     Fuzz(FuzzArgs),
     /// Make the parts of a campaign that was played with --shard the whole
     #[command(
-        after_help = "The folder gets the very files that the campaign would have written in one piece. Parts that \
-                      are missing, doubled, not done or of several campaigns are refused.\n\
+        after_help = "The folder gets the very files that the campaign would have written in one \
+                      piece. Parts that are missing, doubled, not done or of several campaigns \
+                      are refused.\n\
                       Exit status: as for fuzz."
     )]
     Merge(MergeArgs),
     /// Tell what became of one write, or of each lost one, as a causal chain
     #[command(
-        after_help = "Exit status: 0 explained, whatever became of the write; 2 bad usage, a bad scenario \
-                            or no such write."
+        after_help = "Exit status: 0 explained, whatever became of the write; 2 bad usage, a bad \
+                      scenario or no such write."
     )]
     Explain(ExplainArgs),
     /// Make a failing scenario as small as it can be and still fail in the same way
@@ -77,9 +82,10 @@ pub(super) enum Command {
     Shrink(ShrinkArgs),
     /// Name the first event in which two runs differ, and what caused it
     #[command(
-        after_help = "One --seed and some --set compare the run with and without the settings; two --seed \
-                            compare two seeds.\n\
-                            Exit status: 0 the runs are the same; 1 they differ; 2 bad usage or a bad scenario."
+        after_help = "One --seed and some --set compare the run with and without the settings; two \
+                      --seed compare two seeds.\n\
+                      Exit status: 0 the runs are the same; 1 they differ; 2 bad usage or a bad \
+                      scenario."
     )]
     Diff(DiffArgs),
     /// Show what the settings of a scenario promise, on what condition, and why
@@ -118,13 +124,14 @@ pub(super) struct RunArgs {
     pub(super) trace: bool,
     /// Draw the run over time: timeline.png and timeline.svg beside result.json
     ///
-    /// Operations by outcome, latencies, replication lag and who led, with the faults through all of them.
+    /// Operations by outcome, latencies, replication lag and who led, with the faults through all
+    /// of them.
     #[arg(long)]
     pub(super) plot: bool,
     /// Draw who sent what to whom: diagram.png and diagram.svg beside result.json
     ///
-    /// A space-time diagram around the first violation; where there is none around the first fault, or else of the
-    /// start.
+    /// A space-time diagram around the first violation; where there is none around the first fault,
+    /// or else of the start.
     #[arg(long)]
     pub(super) diagram: bool,
     /// Draw this stretch of virtual time in the diagram, as in 1s..2500ms
@@ -135,8 +142,8 @@ pub(super) struct RunArgs {
     pub(super) json: bool,
     /// Where to write result.json and history.jsonl [default: output/SCENARIO/SEED]
     ///
-    /// With several files or seeds, each run has a folder beneath it. With --seeds only runs that did not pass
-    /// leave one.
+    /// With several files or seeds, each run has a folder beneath it. With --seeds only runs that
+    /// did not pass leave one.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Print the verdict alone
@@ -149,26 +156,26 @@ pub(super) struct RunArgs {
 
 /// Which pictures of a sweep to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plot {
+pub(super) enum PictureChoice {
     /// None.
     None,
-    /// Every one that there is anything to draw for.
+    /// Every picture that has something to show.
     All,
     /// This one.
-    One(Kind),
+    One(Chart),
 }
 
-impl Plot {
+impl PictureChoice {
     fn parser() -> impl TypedValueParser<Value = Self> {
-        let names = Kind::ALL.into_iter().map(Kind::name).chain(["all", "none"]);
+        let names = Chart::all().map(Chart::name).chain(["all", "none"]);
         PossibleValuesParser::new(names).map(|name| match name.as_str() {
             "none" => Self::None,
-            name => Kind::from_name(name).map_or(Self::All, Self::One),
+            name => Chart::by_name(name).map_or(Self::All, Self::One),
         })
     }
 }
 
-/// What a sweep and a comparison have in common.
+/// The arguments that `sweep` and `compare` share.
 #[derive(Debug, Args)]
 pub(super) struct ManyArgs {
     /// The scenario file
@@ -184,8 +191,8 @@ pub(super) struct ManyArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Draw these pictures, and no others [default: those that fit what was varied]
-    #[arg(long, value_name = "KIND", value_parser = Plot::parser(), value_delimiter = ',')]
-    pub(super) plot: Vec<Plot>,
+    #[arg(long, value_name = "KIND", value_parser = PictureChoice::parser(), value_delimiter = ',')]
+    pub(super) plot: Vec<PictureChoice>,
     /// Print one JSON document to standard output, and the text to standard error
     #[arg(long)]
     pub(super) json: bool,
@@ -205,8 +212,8 @@ pub(super) struct SweepArgs {
     #[arg(long, required = true, value_name = "PATH=VALUES")]
     pub(super) vary: Vec<String>,
     /// Recommend a point, as in "p99 under 800ms and no loss when one node dies"
-    #[arg(long, value_name = "WISH")]
-    pub(super) wish: Option<String>,
+    #[arg(long, alias = "wish", value_name = "GOAL")]
+    pub(super) goal: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -217,8 +224,8 @@ pub(super) struct CompareArgs {
     #[arg(long, required = true, value_name = "SETTINGS")]
     pub(super) with: Vec<String>,
     /// Recommend a configuration, as in "p99 under 800ms and no loss when one node dies"
-    #[arg(long, value_name = "WISH")]
-    pub(super) wish: Option<String>,
+    #[arg(long, alias = "wish", value_name = "GOAL")]
+    pub(super) goal: Option<String>,
 }
 
 /// `--shard I/N`.
@@ -282,7 +289,12 @@ pub(super) struct FuzzArgs {
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
     /// Play the I-th of N parts of the campaign, every N-th case; `merge` makes the parts the whole
-    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with_all = ["lasts", "stop_after"])]
+    #[arg(
+        long,
+        value_name = "I/N",
+        value_parser = shard,
+        conflicts_with_all = ["lasts", "stop_after"]
+    )]
     pub(super) shard: Option<Shard>,
     /// Stop after the first find, after N kinds of find, or never
     #[arg(long, value_name = "first|N|never", default_value = "never")]
@@ -293,7 +305,8 @@ pub(super) struct FuzzArgs {
     /// Set something in the scenario, as in network.loss=1%
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) sets: Vec<String>,
-    /// Where to write the cases, the summary and the small scenarios [default: output/fuzz/SCENARIO, with --seed seed-N beneath it]
+    /// Where to write the cases, the summary and the small scenarios [default:
+    /// output/fuzz/SCENARIO, with --seed seed-N beneath it]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Print one JSON document to standard output, and the text to standard error
@@ -330,7 +343,8 @@ pub(super) struct ExplainArgs {
     pub(super) seed: Option<u64>,
     /// Explain this write, lost or not [default: those that were acknowledged and lost]
     ///
-    /// By its value as reports show it (Raleigh, c3.17), by key and value (city=Raleigh) or as a call (delete city).
+    /// By its value as reports show it (Raleigh, c3.17), by key and value (city=Raleigh) or as a
+    /// call (delete city).
     #[arg(long, value_name = "VALUE")]
     pub(super) write: Option<String>,
     /// Set something in the scenario, as in network.loss=1%
@@ -343,8 +357,8 @@ pub(super) struct ExplainArgs {
 
 /// The name of a property.
 fn property() -> impl TypedValueParser<Value = Property> {
-    let names = Property::ALL.map(Property::name);
-    PossibleValuesParser::new(names).try_map(|name| Property::from_name(&name).ok_or("no property"))
+    let names = Property::all().map(Property::name).collect::<Vec<_>>();
+    PossibleValuesParser::new(names).try_map(|name| Property::by_name(&name).ok_or("no property"))
 }
 
 #[derive(Debug, Args)]
@@ -353,9 +367,14 @@ pub(super) struct ShrinkArgs {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) file: PathBuf,
     /// The seed under which it fails, in place of the scenario's own
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64)
+    )]
     pub(super) seed: Option<u64>,
-    /// Keep how it breaks this property [default: what was promised or is expected, else the first that is broken]
+    /// Keep how it breaks this property [default: what was promised or is expected, else the first
+    /// that is broken]
     #[arg(long, value_name = "PROPERTY", value_parser = property())]
     pub(super) check: Option<Property>,
     /// Set something in the scenario, as in network.loss=1%
@@ -374,7 +393,8 @@ pub(super) struct DiffArgs {
     /// The scenario file
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) file: PathBuf,
-    /// The seed of both runs, in place of the scenario's own; given twice, of the first and of the second
+    /// The seed of both runs, in place of the scenario's own; given twice, of the first and of the
+    /// second
     #[arg(long = "seed", value_name = "N")]
     pub(super) seeds: Vec<u64>,
     /// Set something in the scenario of the second run alone, as in network.loss=1%

@@ -1,64 +1,35 @@
-//! `fuzz`: a scenario with random faults, many times over; what is found is made small.
+//! `fuzz`: plays a scenario many times with random faults, and shrinks what it finds.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::num::NonZeroUsize;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use indicatif::ProgressBar;
+use rayon::ThreadPool;
 use serde_json::{Value, json};
 
 use crate::cli::args::FuzzArgs;
-use crate::cli::{Console, Exit, quoted, scenario_name};
-use crate::fuzz::campaign::{self, Length, Plan};
-use crate::fuzz::store::{CASES, Identity, Record, Shard, Store};
-use crate::fuzz::subject::Subject;
-use crate::fuzz::tally::Tally;
+use crate::cli::jobs::{self, pool};
+use crate::cli::names::{quoted, scenario_name};
+use crate::cli::trouble::Trouble;
+use crate::cli::{Console, Exit};
+use crate::fuzz::campaign::{self, Length, Limits};
+use crate::fuzz::cases::{CASES, Cases};
+use crate::fuzz::identity::{Identity, Shard};
+use crate::fuzz::record::CaseRecord;
+use crate::fuzz::target::FuzzTarget;
 use crate::fuzz::text;
-use crate::fuzz::violation::{self, CAMPAIGN, Violation};
+use crate::fuzz::totals::Totals;
+use crate::fuzz::violation::{self, CAMPAIGN, Campaign, Violation};
 use crate::report::layout::counted;
-use crate::scenario::{Diagnostics, Registry, Scenario};
+use crate::scenario::{Registry, Scenario};
 use crate::time::Span;
 
-/// How many cases a campaign has when nobody says.
+/// How many cases a campaign has by default.
 const RUNS: u64 = 1000;
-
-/// Why a command ended before its end.
-pub(super) enum Trouble {
-    /// A bad scenario.
-    Scenario(Diagnostics),
-    /// Anything else, told in a line.
-    Told(String),
-}
-
-impl From<Diagnostics> for Trouble {
-    fn from(diagnostics: Diagnostics) -> Self {
-        Self::Scenario(diagnostics)
-    }
-}
-
-impl Trouble {
-    /// A folder that cannot be used.
-    pub(super) fn with(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |why| Self::Told(format!("cannot use {}: {why}", path.display()))
-    }
-
-    /// Says it.
-    pub(super) fn tell(self, console: &mut Console) -> Exit {
-        match self {
-            Self::Scenario(diagnostics) => {
-                console.mistakes(&diagnostics);
-            }
-            Self::Told(why) => console.error(&why),
-        }
-        Exit::Usage
-    }
-}
 
 /// Plays a campaign.
 pub(super) fn run(
@@ -66,59 +37,60 @@ pub(super) fn run(
     program: &str,
     registry: &Registry,
     console: &mut Console,
-) -> Exit {
-    perform(args, program, registry, console).unwrap_or_else(|trouble| trouble.tell(console))
-}
-
-fn perform(
-    args: &FuzzArgs,
-    program: &str,
-    registry: &Registry,
-    console: &mut Console,
 ) -> Result<Exit, Trouble> {
     let begun = Instant::now();
     let origin = args.file.display().to_string();
-    // It says best what is wrong with a file that is none.
+    // Loaded first: it reports best what is wrong with an unreadable file.
     let scenario = Scenario::load(&args.file, registry, &args.sets)?;
     if !args.quiet {
         console.warnings(&scenario);
     }
-    let text = fs::read(&args.file).map_err(Trouble::with(&args.file))?;
-    let subject = Subject::new(&origin, text, registry, &args.sets)?;
+    let text = fs::read(&args.file).map_err(Trouble::cannot("use", &args.file))?;
+    let target = FuzzTarget::new(&origin, text, registry, &args.sets)?;
     let name = scenario_name(&args.file);
-    let seed = args.seed.unwrap_or(subject.scenario.config.seed);
-    let identity = Identity::new(&subject, &name, seed, args.verify);
+    let seed = args.seed.unwrap_or(target.scenario.config.seed);
+    let identity = Identity::new(&target, &name, seed, args.verify);
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let folder = args.out.clone().unwrap_or_else(|| default_folder(&name, args.seed, args.shard));
-    let store = Store::open(&folder, identity, shard);
-    let mut store = store.map_err(|error| Trouble::Told(error.to_string()))?;
+    let cases = Cases::open(&folder, identity, shard);
+    let mut cases = cases.map_err(|error| Trouble::Error(error.to_string()))?;
     let length = args.lasts.map_or_else(|| Length::Runs(args.runs.unwrap_or(RUNS)), Length::For);
-    let plan = Plan { length, stop_after: args.stop_after.0 };
+    let limits = Limits { length, stop_after: args.stop_after.0 };
     let pool = pool(args.jobs)?;
     quiet_finds();
-    let before = resumed(&subject, &mut store, plan, &pool, args, console)?;
+    let before = resumed(&target, &mut cases, limits, &pool, args, console)?;
 
-    let live = Live::new(plan, shard, before, args.quiet, console);
+    let live = Live::new(limits, shard, before, args.quiet, console);
     let played = pool
-        .install(|| campaign::play_missing(&subject, plan, &store, &|record| live.add(record)))
-        .map_err(Trouble::with(&folder))?;
-    let tally = store.finish(played).map_err(Trouble::with(&folder))?;
-    live.shrinking(tally.kinds.len());
-    let place = (folder.as_path(), store.identity(), shard);
+        .install(|| campaign::play_missing(&target, limits, &cases, &|record| live.add(record)))
+        .map_err(Trouble::cannot("use", &folder))?;
+    let totals = cases.finish(played).map_err(Trouble::cannot("use", &folder))?;
+    live.shrinking(totals.kinds.len());
+    let campaign = Campaign { folder: &folder, identity: cases.identity(), shard };
     let violations = pool
-        .install(|| violation::write(&subject, place, &tally, &|_| live.shrunk()))
-        .map_err(Trouble::with(&folder))?;
+        .install(|| violation::write(&target, &campaign, &totals, &|_| live.shrunk()))
+        .map_err(Trouble::cannot("use", &folder))?;
     live.finish();
-    let document = violation::document((store.identity(), shard), &tally, &violations);
-    store.close().map_err(Trouble::with(&folder))?;
-    let told = Told { program, folder: &folder, json: args.json, quiet: args.quiet };
-    Ok(tell(&told, (&tally, &violations, document), begun.elapsed(), console))
+    let document = violation::document(&campaign, &totals, &violations);
+    cases.close().map_err(Trouble::cannot("use", &folder))?;
+    let outcome = CampaignOutcome {
+        totals: &totals,
+        violations: &violations,
+        document,
+        took: begun.elapsed(),
+        program,
+        folder: &folder,
+        json: args.json,
+        quiet: args.quiet,
+    };
+    Ok(show(outcome, console))
 }
 
-/// Where a campaign lies when nobody says. Scenarios that are there to be fuzzed need not say so twice.
+/// The default folder of a campaign. The `fuzz/` before a scenario's name is left out: the folder
+/// has it.
 fn default_folder(name: &str, seed: Option<u64>, shard: Option<Shard>) -> PathBuf {
     let mut folder = Path::new("output/fuzz").join(name.strip_prefix("fuzz/").unwrap_or(name));
-    // Another seed is another campaign, and takes nobody's place.
+    // A campaign with another seed has a folder of its own.
     if let Some(seed) = seed {
         folder.push(format!("seed-{seed}"));
     }
@@ -128,15 +100,8 @@ fn default_folder(name: &str, seed: Option<u64>, shard: Option<Shard>) -> PathBu
     }
 }
 
-/// The threads of a campaign.
-pub(super) fn pool(jobs: Option<NonZeroUsize>) -> Result<ThreadPool, Trouble> {
-    // 0 is rayon's word for RAYON_NUM_THREADS, or else the number of cores.
-    let threads = jobs.map_or(0, NonZeroUsize::get);
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map_err(|error| Trouble::Told(format!("cannot start threads: {error}")))
-}
-
-/// A protocol that panics is a find, told with the others; a panic of anything else is news at once.
+/// Stops panics of protocols under test from being printed: they are finds, and shown with the
+/// others.
 pub(super) fn quiet_finds() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -149,36 +114,37 @@ pub(super) fn quiet_finds() {
     });
 }
 
-/// Says what is kept of the campaign, and forgets it where it no longer comes out; how many cases are not to be played.
+/// Prints how many cases were played before, and returns their number. If they do not give the same
+/// results any more, they are forgotten.
 fn resumed(
-    subject: &Subject,
-    store: &mut Store,
-    plan: Plan,
+    target: &FuzzTarget,
+    cases: &mut Cases,
+    limits: Limits,
     pool: &ThreadPool,
     args: &FuzzArgs,
     console: &mut Console,
 ) -> Result<u64, Trouble> {
-    let wanted = match plan.length {
+    let wanted = match limits.length {
         Length::Runs(runs) => runs,
         Length::For(_) => u64::MAX,
     };
-    let kept = store.kept(wanted);
+    let kept = cases.kept(wanted);
     if kept == 0 {
         return Ok(0);
     }
-    let reproduced = pool.install(|| campaign::is_reproduced(subject, store));
-    let is_reproduced = reproduced.map_err(Trouble::with(store.folder()))?;
-    let said = match (is_reproduced, plan.length) {
+    let reproduced = pool.install(|| campaign::is_reproduced(target, cases));
+    let is_reproduced = reproduced.map_err(Trouble::cannot("use", cases.folder()))?;
+    let said = match (is_reproduced, limits.length) {
         (false, _) => {
             "what was played before does not come out again: the program was changed, or \
-                       is not deterministic; playing all of it anew\n"
+             is not deterministic; playing all of it anew\n"
                 .to_owned()
         }
-        (true, Length::Runs(runs)) if store.shard().share(runs) == kept => {
+        (true, Length::Runs(runs)) if cases.shard().share(runs) == kept => {
             format!("all {} were played before\n", counted(kept, "run"))
         }
         (true, Length::Runs(runs)) => {
-            let all = counted(store.shard().share(runs), "run");
+            let all = counted(cases.shard().share(runs), "run");
             format!("going on: {kept} of {all} were played before\n")
         }
         (true, Length::For(_)) => {
@@ -189,21 +155,21 @@ fn resumed(
         console.err(&said);
     }
     if !is_reproduced {
-        store.forget();
+        cases.forget();
         return Ok(0);
     }
     Ok(kept)
 }
 
-/// What is seen of a campaign under way.
+/// The progress of a campaign.
 struct Live {
     bar: ProgressBar,
     begun: Instant,
-    seen: Mutex<Seen>,
+    totals: Mutex<LiveTotals>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct LiveTotals {
     runs: u64,
     virtual_ns: u128,
     kinds: BTreeMap<String, u64>,
@@ -211,47 +177,39 @@ struct Seen {
 }
 
 impl Live {
-    fn new(plan: Plan, shard: Shard, before: u64, quiet: bool, console: &Console) -> Self {
-        let target = if quiet || !console.draws_progress() {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
-        let (total, template) = match plan.length {
+    fn new(limits: Limits, shard: Shard, before: u64, quiet: bool, console: &Console) -> Self {
+        let (total, template) = match limits.length {
             Length::Runs(runs) => {
                 (Some(shard.share(runs)), "{bar:20} {human_pos} of {human_len} runs{msg}")
             }
             Length::For(_) => (None, "{elapsed} {human_pos} runs{msg}"),
         };
-        let bar = ProgressBar::with_draw_target(total, target);
-        let style = ProgressStyle::with_template(template);
-        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = jobs::bar(total, template, quiet, console);
         bar.set_position(before);
-        Self { bar, begun: Instant::now(), seen: Mutex::default() }
+        Self { bar, begun: Instant::now(), totals: Mutex::default() }
     }
 
-    fn add(&self, record: &Record) {
+    fn add(&self, record: &CaseRecord) {
         self.bar.inc(1);
         if self.bar.is_hidden() {
             return;
         }
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.runs += 1;
-        seen.virtual_ns += u128::from(record.virtual_ns);
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.runs += 1;
+        totals.virtual_ns += u128::from(record.virtual_ns);
         for finding in &record.findings {
-            *seen.kinds.entry(finding.signature.to_string()).or_default() += 1;
+            *totals.kinds.entry(finding.signature.to_string()).or_default() += 1;
         }
         let is_due = |shown: Instant| shown.elapsed() >= Duration::from_millis(100);
-        if seen.shown.is_none_or(is_due) {
-            seen.shown = Some(Instant::now());
-            self.bar.set_message(seen.message(self.begun.elapsed()));
+        if totals.shown.is_none_or(is_due) {
+            totals.shown = Some(Instant::now());
+            self.bar.set_message(totals.message(self.begun.elapsed()));
         }
     }
 
     fn shrinking(&self, kinds: usize) {
         if kinds > 0 {
-            let style = ProgressStyle::with_template("making finds small: {pos} of {len}");
-            self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar.set_style(jobs::style("making finds small: {pos} of {len}"));
             self.bar.set_length(kinds as u64);
             self.bar.set_position(0);
         }
@@ -266,7 +224,7 @@ impl Live {
     }
 }
 
-impl Seen {
+impl LiveTotals {
     fn message(&self, elapsed: Duration) -> String {
         let rate = u128::from(self.runs) * 1000 / elapsed.as_millis().max(1);
         let simulated = Span::from_nanos(u64::try_from(self.virtual_ns).unwrap_or(u64::MAX));
@@ -278,40 +236,40 @@ impl Seen {
     }
 }
 
-/// How a campaign is told.
-pub(super) struct Told<'a> {
+/// The outcome of a campaign, and how it is to be shown.
+pub(super) struct CampaignOutcome<'a> {
+    pub(super) totals: &'a Totals,
+    pub(super) violations: &'a [Violation],
+    pub(super) document: Value,
+    pub(super) took: Duration,
     pub(super) program: &'a str,
     pub(super) folder: &'a Path,
     pub(super) json: bool,
     pub(super) quiet: bool,
 }
 
-/// Tells what a campaign came to; how the command ends.
-pub(super) fn tell(
-    told: &Told<'_>,
-    (tally, violations, mut document): (&Tally, &[Violation], Value),
-    took: Duration,
-    console: &mut Console,
-) -> Exit {
-    let path = |file: &str| told.folder.join(file).display().to_string();
-    if told.json {
+/// Prints the outcome of a campaign. Returns the exit status.
+pub(super) fn show(outcome: CampaignOutcome<'_>, console: &mut Console) -> Exit {
+    let CampaignOutcome { totals, violations, mut document, .. } = outcome;
+    let path = |file: &str| outcome.folder.join(file).display().to_string();
+    if outcome.json {
         for violation in document["violations"].as_array_mut().into_iter().flatten() {
             if let Some(file) = violation["scenario"].as_str() {
                 violation["scenario"] = json!(path(file));
             }
         }
-        document["seconds"] = json!(took.as_secs_f64());
+        document["seconds"] = json!(outcome.took.as_secs_f64());
         console.json(&document);
     }
-    if !(told.quiet && told.json) {
-        let run = |file: &str| format!("{} run {}", told.program, quoted(&path(file)));
-        let mut text = text::text(tally, violations, &run);
-        if !told.quiet {
+    if !(outcome.quiet && outcome.json) {
+        let run = |file: &str| format!("{} run {}", outcome.program, quoted(&path(file)));
+        let mut text = text::text(totals, violations, &run);
+        if !outcome.quiet {
             text += &format!("\nwritten  {}\nwritten  {}\n", path(CAMPAIGN), path(CASES));
         }
-        if told.json { console.err(&text) } else { console.out(&text) }
+        if outcome.json { console.err(&text) } else { console.out(&text) }
     }
-    match (violations.is_empty(), tally.unknown) {
+    match (violations.is_empty(), totals.unknown) {
         (false, _) => Exit::Violation,
         (true, 0) => Exit::Pass,
         (true, _) => Exit::Unknown,

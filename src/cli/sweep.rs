@@ -1,87 +1,74 @@
-//! `sweep` and `compare`: one scenario under many settings and seeds, as a table, pictures and a conclusion.
+//! `sweep` and `compare`: play a scenario with many settings and seeds, and show a table, pictures
+//! and a conclusion.
 
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::Path;
 
-use rayon::ThreadPoolBuilder;
-
-use crate::cli::args::{CompareArgs, ManyArgs, Plot, SweepArgs};
-use crate::cli::{Console, Exit, progress, scenario_name};
+use crate::cli::args::{CompareArgs, ManyArgs, PictureChoice, SweepArgs};
+use crate::cli::jobs;
+use crate::cli::names::scenario_name;
+use crate::cli::trouble::Trouble;
+use crate::cli::{Console, Exit};
 use crate::experiment::analysis::Analysis;
-use crate::experiment::charts::Kind;
+use crate::experiment::charts::Chart;
+use crate::experiment::goal::Goal;
 use crate::experiment::play::{self, Plan};
-use crate::experiment::points::{self, MAX_POINTS, Point};
-use crate::experiment::store::Store;
+use crate::experiment::points::{self, MAX_POINTS, SweepPoint};
+use crate::experiment::progress::Progress;
 use crate::experiment::summary::Summary;
-use crate::experiment::wish::Wish;
-use crate::experiment::{Sweep, document, table, text};
+use crate::experiment::{Design, Heading, Sweep, document, table, text};
+use crate::named::Named;
 use crate::report::files;
-use crate::scenario::{Axis, Diagnostics, Registry};
+use crate::scenario::{Axis, Registry};
 
-/// What a command makes of its points.
+/// What a command does with its points.
 struct Task<'a> {
     many: &'a ManyArgs,
     keys: Vec<String>,
-    /// The last part of the default folder, and the stem of the files.
-    stem: &'static str,
-    is_comparison: bool,
-    wish: Option<Wish>,
-}
-
-/// Why a task ended before its end.
-enum Trouble {
-    /// A bad argument or scenario.
-    Usage(Diagnostics),
-    /// Anything else, told in a line.
-    Told(String),
-}
-
-impl From<Diagnostics> for Trouble {
-    fn from(diagnostics: Diagnostics) -> Self {
-        Self::Usage(diagnostics)
-    }
+    design: Design,
+    goal: Option<Goal>,
 }
 
 /// Plays every combination of the varied values.
-pub(super) fn sweep(args: &SweepArgs, registry: &Registry, console: &mut Console) -> Exit {
-    let prepared = || -> Result<(Task<'_>, Vec<Point>), Trouble> {
-        let axes = args.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
-        for (place, axis) in axes.iter().enumerate() {
-            let bare = |axis: &Axis| axis.path().replace(['"', ' '], "");
-            if axes[..place].iter().any(|other| bare(other) == bare(axis)) {
-                return Err(Trouble::Told(format!("{} is varied twice", axis.path())));
-            }
-            if let Some(why) = idle(&bare(axis)) {
-                return Err(Trouble::Told(format!(
-                    "{} makes no difference here: {why}",
-                    axis.path()
-                )));
-            }
+pub(super) fn sweep(
+    args: &SweepArgs,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
+    let axes = args.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    for (place, axis) in axes.iter().enumerate() {
+        let bare = |axis: &Axis| axis.path().replace(['"', ' '], "");
+        if axes[..place].iter().any(|other| bare(other) == bare(axis)) {
+            return Err(Trouble::Error(format!("{} is varied twice", axis.path())));
         }
-        let count = axes.iter().try_fold(1_usize, |all, axis| all.checked_mul(axis.values().len()));
-        if count.is_none_or(|count| count > MAX_POINTS) {
-            return Err(Trouble::Told(format!("more than {MAX_POINTS} points: vary less")));
+        if let Some(why) = idle(&bare(axis)) {
+            let path = axis.path();
+            return Err(Trouble::Error(format!("{path} makes no difference here: {why}")));
         }
-        let wish = args.wish.as_deref().map(Wish::parse).transpose()?;
-        let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
-        let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
-        let task = Task { many: &args.many, keys, stem: "sweep", is_comparison: false, wish };
-        Ok((task, points))
-    };
-    finish(prepared().and_then(|(task, points)| perform(&task, &points, console)), console)
+    }
+    let count = axes.iter().try_fold(1_usize, |all, axis| all.checked_mul(axis.values().len()));
+    if count.is_none_or(|count| count > MAX_POINTS) {
+        return Err(Trouble::Error(format!("more than {MAX_POINTS} points: vary less")));
+    }
+    let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
+    let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
+    let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
+    let task = Task { many: &args.many, keys, design: Design::Grid, goal };
+    perform(&task, &points, console)
 }
 
 /// Plays the file as it is and with each list of settings.
-pub(super) fn compare(args: &CompareArgs, registry: &Registry, console: &mut Console) -> Exit {
-    let prepared = || -> Result<(Task<'_>, Vec<Point>), Trouble> {
-        let wish = args.wish.as_deref().map(Wish::parse).transpose()?;
-        let many = &args.many;
-        let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
-        let keys = vec!["configuration".to_owned()];
-        let task = Task { many, keys, stem: "compare", is_comparison: true, wish };
-        Ok((task, points))
-    };
-    finish(prepared().and_then(|(task, points)| perform(&task, &points, console)), console)
+pub(super) fn compare(
+    args: &CompareArgs,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
+    let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
+    let many = &args.many;
+    let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
+    let keys = vec!["configuration".to_owned()];
+    let task = Task { many, keys, design: Design::Comparison, goal };
+    perform(&task, &points, console)
 }
 
 /// Why varying a setting would change nothing.
@@ -94,56 +81,39 @@ fn idle(path: &str) -> Option<&'static str> {
     }
 }
 
-fn finish(outcome: Result<Exit, Trouble>, console: &mut Console) -> Exit {
-    match outcome {
-        Ok(exit) => exit,
-        Err(Trouble::Usage(diagnostics)) => {
-            console.mistakes(&diagnostics);
-            Exit::Usage
-        }
-        Err(Trouble::Told(why)) => {
-            console.error(&why);
-            Exit::Usage
-        }
-    }
-}
-
-fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<Exit, Trouble> {
+fn perform(task: &Task<'_>, points: &[SweepPoint], console: &mut Console) -> Result<Exit, Trouble> {
     let many = task.many;
     let name = scenario_name(&many.file);
-    let folder =
-        many.out.clone().unwrap_or_else(|| Path::new("output").join(&name).join(task.stem));
+    let stem = task.design.name();
+    let folder = many.out.clone().unwrap_or_else(|| Path::new("output").join(&name).join(stem));
     let seeds: Vec<u64> = many.seeds.iter().collect();
-    let (store, summaries) = played(&Plan { points, seeds: &seeds }, many, &folder, console)?;
+    let (progress, summaries) = played(&Plan { points, seeds: &seeds }, many, &folder, console)?;
     let title =
         points.first().map_or_else(String::new, |point| point.scenario.config.title.clone());
-    let seeds = many.seeds.to_string();
-    let sweep = Sweep::new(
-        (name, title),
-        task.keys.clone(),
-        task.is_comparison,
-        seeds,
-        (points, summaries),
-    );
-    let analysis = Analysis::of(&sweep, task.wish.as_ref());
-    let document = document::document(&sweep, &analysis);
-    let told = |(path, why): (PathBuf, io::Error)| {
-        Trouble::Told(format!("cannot write {}: {why}", path.display()))
+    let heading = Heading {
+        scenario: name,
+        title,
+        keys: task.keys.clone(),
+        design: task.design,
+        seeds: many.seeds.to_string(),
     };
+    let sweep = Sweep::new(heading, points, summaries);
+    let analysis = Analysis::of(&sweep, task.goal.as_ref());
+    let document = document::document(&sweep, &analysis);
     let tables = vec![
-        (format!("{}.csv", task.stem), table::csv(&sweep).into_bytes()),
-        (format!("{}.json", task.stem), format!("{document:#}\n").into_bytes()),
+        (format!("{stem}.csv"), table::csv(&sweep).into_bytes()),
+        (format!("{stem}.json"), format!("{document:#}\n").into_bytes()),
     ];
-    // What took long is safe before anything else can go wrong.
-    let mut files = write(&folder, tables).map_err(told)?;
-    store.remove().map_err(|why| told((folder.clone(), why)))?;
+    // Written first: the results that took long are safe before anything else can fail.
+    let mut files = write(&folder, tables)?;
+    progress.remove().map_err(Trouble::cannot("write", &folder))?;
     let mut drawn = Vec::new();
-    for kind in pictures(&many.plot, &sweep)? {
-        let (stem, picture) = (kind.stem(&sweep), kind.draw(&sweep, &analysis));
+    for chart in pictures(&many.plot, &sweep)? {
+        let (stem, picture) = (chart.stem(&sweep), chart.draw(&sweep, &analysis));
         drawn.push((format!("{stem}.png"), picture.png));
         drawn.push((format!("{stem}.svg"), picture.svg.into_bytes()));
     }
-    files.extend(write(&folder, drawn).map_err(told)?);
+    files.extend(write(&folder, drawn)?);
     if many.json {
         console.json(&document);
     }
@@ -155,75 +125,67 @@ fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<E
     Ok(exit(&sweep.summaries))
 }
 
-/// Plays the points with progress, and goes on where an interrupted sweep stopped.
+/// Plays the points with a progress bar, and goes on where an interrupted sweep stopped.
 fn played(
     plan: &Plan<'_>,
     many: &ManyArgs,
     folder: &Path,
     console: &mut Console,
-) -> Result<(Store, Vec<Summary>), Trouble> {
-    let told =
-        |error: io::Error| Trouble::Told(format!("cannot write {}: {error}", folder.display()));
-    let (store, done) = Store::open::<Summary>(folder, play::fingerprint(plan)).map_err(told)?;
+) -> Result<(Progress, Vec<Summary>), Trouble> {
+    let opened = Progress::open::<Summary>(folder, play::fingerprint(plan));
+    let (progress, done) = opened.map_err(Trouble::cannot("write", folder))?;
     let total = (plan.points.len() * plan.seeds.len()) as u64;
     if !done.is_empty() && !many.quiet {
         let of = plan.points.len();
         console.err(&format!("going on: {} of {of} points were finished before\n", done.len()));
     }
-    let bar = progress(total, many.quiet, console);
+    let bar = jobs::progress(total, many.quiet, console);
     bar.inc((done.len() * plan.seeds.len()) as u64);
     bar.reset_eta();
-    // 0 is rayon's word for RAYON_NUM_THREADS, or else the number of cores.
-    let threads = many.jobs.map_or(0, std::num::NonZeroUsize::get);
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Trouble::Told(format!("cannot start threads: {error}")))?;
-    let summaries =
-        pool.install(|| play::play(plan, done, &store, &|| bar.inc(1))).map_err(told)?;
+    let summaries = jobs::pool(many.jobs)?
+        .install(|| play::play(plan, done, &progress, &|| bar.inc(1)))
+        .map_err(Trouble::cannot("write", folder))?;
     bar.finish_and_clear();
-    Ok((store, summaries))
+    Ok((progress, summaries))
 }
 
-/// Which pictures to draw: those asked for, or those that fit.
-fn pictures(wanted: &[Plot], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
+/// Which pictures to draw: the wanted ones, or else those that fit.
+fn pictures(wanted: &[PictureChoice], sweep: &Sweep<'_>) -> Result<Vec<Chart>, Trouble> {
     if wanted.is_empty() {
-        return Ok(Kind::ALL.into_iter().filter(|kind| kind.fits(sweep)).collect());
+        return Ok(Chart::all().filter(|chart| chart.fits(sweep)).collect());
     }
-    let mut kinds = Vec::new();
+    let mut charts = Vec::new();
     for plot in wanted {
         match plot {
-            Plot::None => {}
-            Plot::All => kinds.extend(Kind::ALL.into_iter().filter(|kind| kind.is_possible(sweep))),
-            Plot::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
-            Plot::One(kind) => {
+            PictureChoice::None => {}
+            PictureChoice::All => {
+                charts.extend(Chart::all().filter(|chart| chart.is_possible(sweep)));
+            }
+            PictureChoice::One(chart) if chart.is_possible(sweep) => charts.push(*chart),
+            PictureChoice::One(chart) => {
                 let why = "there is nothing that it would show, or more than it can";
-                return Err(Trouble::Told(format!("cannot draw `{}`: {why}", kind.name())));
+                return Err(Trouble::Error(format!("cannot draw `{}`: {why}", chart.name())));
             }
         }
     }
-    kinds.sort_unstable();
-    kinds.dedup();
-    Ok(kinds)
+    charts.sort_unstable();
+    charts.dedup();
+    Ok(charts)
 }
 
-/// Writes files, each whole or not at all; their paths.
-fn write(
-    folder: &Path,
-    files: Vec<(String, Vec<u8>)>,
-) -> Result<Vec<String>, (PathBuf, io::Error)> {
+/// Writes files, each whole or not at all. Returns their paths.
+fn write(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Vec<String>, Trouble> {
     let mut written = Vec::new();
     for (name, bytes) in files {
         let path = folder.join(name);
-        if let Err(why) = files::whole(&path, |out| out.write_all(&bytes)) {
-            return Err((path, why));
-        }
+        files::whole(&path, |out| out.write_all(&bytes))
+            .map_err(Trouble::cannot("write", &path))?;
         written.push(path.display().to_string());
     }
     Ok(written)
 }
 
-/// A run that failed at any point makes the whole fail, as it would by itself.
+/// One failed run makes the whole command fail.
 fn exit(summaries: &[Summary]) -> Exit {
     let any = |wanted: fn(&Summary) -> u64| summaries.iter().any(|summary| wanted(summary) > 0);
     match (any(|summary| summary.fail), any(|summary| summary.unknown)) {

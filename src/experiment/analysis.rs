@@ -1,13 +1,14 @@
 //! A sweep in words: whether replicas match and why, what shape the curve has and why, and what to choose.
 
-use super::Sweep;
+use super::goal::{Attainment, Goal};
 use super::points::short_key;
 use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, Summary};
-use super::wish::{Grant, Wish};
+use super::{Design, Sweep};
 use super::{length, whole};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
+use crate::named::Named;
 use crate::property::Property;
 use crate::report::layout::{counted, grouped};
 
@@ -26,20 +27,20 @@ pub struct Analysis {
     pub shape: String,
     /// What was lost, if anything.
     pub losses: String,
-    /// Which point to choose for what was wished, and why not the others; `None` without a wish.
+    /// Which point to choose for a goal, and why not the others; `None` without a goal.
     pub choice: Option<String>,
 }
 
 impl Analysis {
-    /// Of a sweep, for a wish.
+    /// The analysis of a sweep, with a choice if there is a goal.
     #[must_use]
-    pub fn of(sweep: &Sweep<'_>, wish: Option<&Wish>) -> Self {
+    pub fn of(sweep: &Sweep<'_>, goal: Option<&Goal>) -> Self {
         Self {
             replicas: replicas(sweep),
             agreement: agreement(sweep),
             shape: shape(sweep),
             losses: losses(sweep),
-            choice: wish.map(|wish| choice(sweep, wish)),
+            choice: goal.map(|goal| choice(sweep, goal)),
         }
     }
 
@@ -178,7 +179,7 @@ fn were(count: u64) -> String {
 /// How the mean latency goes from the first point to the last.
 fn shape(sweep: &Sweep<'_>) -> String {
     let means: Option<Vec<Estimate>> =
-        sweep.summaries.iter().map(|s| Some(sweep.told(s)?.latency.as_ref()?.mean)).collect();
+        sweep.summaries.iter().map(|s| Some(sweep.reported(s)?.latency.as_ref()?.mean)).collect();
     let Some(means) = means else { return String::new() };
     let (Some(first), Some(last)) = (means.first(), means.last()) else { return String::new() };
     let name = sweep.function.name();
@@ -189,13 +190,13 @@ fn shape(sweep: &Sweep<'_>) -> String {
             theory(sweep, &means)
         );
     }
-    if sweep.is_comparison {
+    if sweep.heading.design == Design::Comparison {
         return against_the_first(sweep, name, *first);
     }
     if means.iter().all(|mean| length(mean.value) == length(first.value)) {
         return format!("A {name} takes {} in the mean at every point.", length(first.value));
     }
-    if sweep.keys.len() != 1 {
+    if sweep.heading.keys.len() != 1 {
         let least = extreme(&means, |a, b| a < b);
         let most = extreme(&means, |a, b| a > b);
         return format!(
@@ -207,29 +208,29 @@ fn shape(sweep: &Sweep<'_>) -> String {
             theory(sweep, &means),
         );
     }
-    let steps: Vec<Step> = sweep
+    let steps: Vec<Change> = sweep
         .summaries
         .windows(2)
-        .map(|pair| Step::of(&pair[0], &pair[1], sweep.function))
+        .map(|pair| Change::of(&pair[0], &pair[1], sweep.function))
         .collect();
     let course = if sweep.summaries.iter().all(|s| s.runs < FEWEST_RUNS as u64) {
         "and with fewer than 5 runs a point nobody can say how surely"
-    } else if steps.iter().all(|step| *step == Step::Up) {
+    } else if steps.iter().all(|step| *step == Change::Up) {
         "each step surely slower than the one before (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step == Step::Down) {
+    } else if steps.iter().all(|step| *step == Change::Down) {
         "each step surely faster than the one before (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step == Step::Level) {
+    } else if steps.iter().all(|step| *step == Change::Level) {
         "no step surely faster or slower than the one before (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step != Step::Down) {
+    } else if steps.iter().all(|step| *step != Change::Down) {
         "never surely faster from one step to the next (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step != Step::Up) {
+    } else if steps.iter().all(|step| *step != Change::Up) {
         "never surely slower from one step to the next (paired 95% intervals)"
     } else {
         "faster at some steps and slower at others (paired 95% intervals)"
     };
     format!(
         "With {} from {} to {} the mean {name} goes from {} to {}, {course}. {}",
-        short_key(&sweep.keys[0]),
+        short_key(&sweep.heading.keys[0]),
         sweep.labels.first().map_or("", String::as_str),
         sweep.labels.last().map_or("", String::as_str),
         length(first.value),
@@ -294,17 +295,18 @@ fn theory(sweep: &Sweep<'_>, means: &[Estimate]) -> String {
     )
 }
 
-/// A point that grants the wish, the fastest of them, and what the others lack.
-fn choice(sweep: &Sweep<'_>, wish: &Wish) -> String {
-    let judged: Vec<Vec<(&str, Grant)>> =
-        sweep.summaries.iter().map(|s| wish.judge(s, sweep.function)).collect();
-    let lacks =
-        |grants: &[(&str, Grant)]| grants.iter().any(|(_, grant)| matches!(grant, Grant::No(_)));
-    let doubts = |grants: &[(&str, Grant)]| {
-        grants.iter().any(|(_, grant)| matches!(grant, Grant::Perhaps(_)))
+/// The fastest point that attains the goal, and what the others lack.
+fn choice(sweep: &Sweep<'_>, goal: &Goal) -> String {
+    let judged: Vec<Vec<(&str, Attainment)>> =
+        sweep.summaries.iter().map(|s| goal.judge(s, sweep.function)).collect();
+    let lacks = |judged: &[(&str, Attainment)]| {
+        judged.iter().any(|(_, attained)| matches!(attained, Attainment::No(_)))
+    };
+    let doubts = |judged: &[(&str, Attainment)]| {
+        judged.iter().any(|(_, attained)| matches!(attained, Attainment::Uncertain(_)))
     };
     let mean = |place: usize| {
-        let latency = sweep.told(&sweep.summaries[place]).and_then(|f| f.latency.as_ref());
+        let latency = sweep.reported(&sweep.summaries[place]).and_then(|f| f.latency.as_ref());
         latency.map_or(f64::INFINITY, |latency| latency.mean.value)
     };
     let best = (0..judged.len()).filter(|place| !lacks(&judged[*place])).min_by(|a, b| {
@@ -313,15 +315,15 @@ fn choice(sweep: &Sweep<'_>, wish: &Wish) -> String {
             .unwrap_or(std::cmp::Ordering::Equal)
     });
     let why = |place: &usize| {
-        let lacking = judged[*place].iter().filter_map(|(part, grant)| match grant {
-            Grant::No(why) => Some(format!("{part}: {why}")),
-            Grant::Yes | Grant::Perhaps(_) => None,
+        let lacking = judged[*place].iter().filter_map(|(part, attained)| match attained {
+            Attainment::No(why) => Some(format!("{part}: {why}")),
+            Attainment::Yes | Attainment::Uncertain(_) => None,
         });
         format!("{} ({})", sweep.labels[*place], lacking.collect::<Vec<_>>().join("; "))
     };
     let Some(best) = best else {
         let all: Vec<String> = (0..judged.len()).map(|place| why(&place)).collect();
-        return format!("For \"{}\" no point will do: {}.", wish.text(), short_list(&all));
+        return format!("For \"{}\" no point will do: {}.", goal.text(), short_list(&all));
     };
     let lacking: Vec<usize> = (0..judged.len()).filter(|place| lacks(&judged[*place])).collect();
     let others = match lacking.len() {
@@ -339,15 +341,15 @@ fn choice(sweep: &Sweep<'_>, wish: &Wish) -> String {
         0 => "It is the fastest that will do.".to_owned(),
         _ => format!("Faster, but not sure to do: {}.", list(&faster)),
     };
-    let doubt = judged[best].iter().find_map(|(part, grant)| match grant {
-        Grant::Perhaps(why) => {
+    let doubt = judged[best].iter().find_map(|(part, attained)| match attained {
+        Attainment::Uncertain(why) => {
             Some(format!(" It is not sure ({part}: {why}); more seeds would tell."))
         }
-        Grant::Yes | Grant::No(_) => None,
+        Attainment::Yes | Attainment::No(_) => None,
     });
     format!(
         "For \"{}\" choose {}. {fastest} {others}{}",
-        wish.text(),
+        goal.text(),
         sweep.labels[best],
         doubt.unwrap_or_default()
     )
@@ -355,13 +357,13 @@ fn choice(sweep: &Sweep<'_>, wish: &Wish) -> String {
 
 /// From one point to the next, under the same seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum Change {
     Up,
     Down,
     Level,
 }
 
-impl Step {
+impl Change {
     fn of(before: &Summary, after: &Summary, function: Function) -> Self {
         let Some(difference) = after.slower_than(before, function) else { return Self::Level };
         match (difference.low, difference.high) {

@@ -7,7 +7,8 @@ use crate::history::History;
 use crate::id::{KeyId, OpId};
 use crate::property::Property;
 use crate::protocol::Protocol;
-use crate::sim::Notes;
+use crate::sim::NoteOptions;
+use crate::spelling;
 
 use super::causes;
 use super::losses::{self, Written};
@@ -104,7 +105,7 @@ pub fn explain<P: Protocol>(
     asked: &Asked,
 ) -> Result<Explanation, NoSuchWrite> {
     let queue = QueueKind::default();
-    let finished = simulate::<P>(config, settings, seed, queue, Notes::default());
+    let finished = simulate::<P>(config, settings, seed, queue, NoteOptions::default());
     let promises = P::promises(settings, config);
     let settles = P::settles_within(settings, config);
     let evidence = losses::evidence(config, &finished);
@@ -238,7 +239,7 @@ fn find(history: &History, config: &Config, wanted: &str) -> Result<Vec<Written>
     if !found.is_empty() {
         return Ok(losses::written(history, &found));
     }
-    let near = crate::scenario::nearest(wanted, known.iter().map(String::as_str));
+    let near = spelling::nearest(wanted, known.iter().map(String::as_str));
     let near = near.map(str::to_owned);
     known.dedup();
     known.truncate(8);

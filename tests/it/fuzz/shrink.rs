@@ -4,23 +4,26 @@
 use std::fs;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::process::{Command, Output};
 
-use super::moody::Moody;
+use super::faulty::Faulty;
 use serde_json::Value;
 use splitbrain::config::{Fault, FaultAction, Start};
-use splitbrain::fuzz::campaign::{self, Length, Plan};
+use splitbrain::fuzz::campaign::{self, Length, Limits};
+use splitbrain::fuzz::cases::Cases;
+use splitbrain::fuzz::identity::{Identity, Shard};
 use splitbrain::fuzz::judge::{self, Finding, Signature};
 use splitbrain::fuzz::play::play;
 use splitbrain::fuzz::shrink::{Shrunk, shrink_case, shrink_scenario};
-use splitbrain::fuzz::store::{Identity, Shard, Store};
-use splitbrain::fuzz::subject::Subject;
+use splitbrain::fuzz::target::FuzzTarget;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::rng::Probability;
 use splitbrain::run::{RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Document, Registry, Scenario};
 use splitbrain::time::Time;
+
+use crate::support::cli::{splitbrain_in, text};
+use crate::support::scenario::{home, load, parse_for};
 
 /// Every safeguard but one: the log is written when the operating system likes.
 const CANARY: &str = include_str!("canary.toml");
@@ -103,12 +106,12 @@ timeout = "500ms"
 kinds = ["slow", "clog", "drop", "block", "isolate"]
 "#;
 
-const MOODY: &str = r#"
+const FAULTY: &str = r#"
 duration = "2s"
 [cluster]
 nodes = 3
-[protocol.moody]
-defect = 1
+[protocol.faulty]
+defect = "panics-at-second-write"
 [workload]
 clients = 3
 operations = 40
@@ -120,18 +123,17 @@ faults = [2, 6]
 "#;
 
 fn registry() -> Registry {
-    Registry::new().with::<Moody>()
+    Registry::new().with::<Faulty>()
 }
 
-fn subject(text: &str, sets: &[&str]) -> Subject {
+fn target(text: &str, sets: &[&str]) -> FuzzTarget {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    Subject::new("weak.toml", text.as_bytes().to_vec(), &registry(), &sets)
+    FuzzTarget::new("weak.toml", text.as_bytes().to_vec(), &registry(), &sets)
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 fn parse(text: &str) -> Scenario {
-    Scenario::parse("weak.toml", text.as_bytes(), &registry(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
+    parse_for(&registry(), text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
 }
 
 fn run(scenario: &Scenario) -> RunResult {
@@ -172,7 +174,7 @@ fn check(shrunk: &Shrunk) {
         let operations = config.workload.as_ref().and_then(|load| load.operations);
         assert_eq!((operations, config.script.len()), (Some(shrunk.operations as u64), 0));
         let fewer = format!("workload.operations={}", shrunk.operations - 1);
-        let fewer = Scenario::parse("less.toml", text.as_bytes(), &registry(), &[fewer]);
+        let fewer = parse_for(&registry(), text, &[&fewer]);
         assert!(shrunk.operations == 1 || !fails(&fewer.expect("one fewer")), "{text}");
     } else {
         assert!(config.workload.is_none(), "operations are explicit:\n{text}");
@@ -195,9 +197,9 @@ fn check(shrunk: &Shrunk) {
 }
 
 /// The first case that is broken in the way of `check`, and how.
-fn find(subject: &Subject, seed: u64, check: &str) -> (u64, Signature) {
+fn find(target: &FuzzTarget, seed: u64, check: &str) -> (u64, Signature) {
     let found = (0..400).find_map(|case| {
-        let findings = play(subject, seed, case).findings;
+        let findings = play(target, seed, case).findings;
         let finding = findings.into_iter().find(|finding| finding.signature.check == check);
         finding.map(|finding| (case, finding.signature))
     });
@@ -210,13 +212,13 @@ fn what_is_left_fails_as_the_find_did_and_has_nothing_to_spare() {
         (CANARY, "durability"),
         (TOMBSTONES, "resurrection"),
         (TWO_LEADERS, "convergence"),
-        (MOODY, "panic"),
+        (FAULTY, "panic"),
     ];
     for (text, property) in weak {
-        let subject = subject(text, &[]);
+        let target = target(text, &[]);
         for seed in 1..=4 {
-            let (case, signature) = find(&subject, seed, property);
-            let shrink = || shrink_case(&subject, seed, case, &signature);
+            let (case, signature) = find(&target, seed, property);
+            let shrink = || shrink_case(&target, seed, case, &signature);
             let shrunk = shrink().unwrap_or_else(|why| panic!("{property}, seed {seed}: {why}"));
             assert_eq!(shrunk.finding.signature, signature);
             check(&shrunk);
@@ -229,9 +231,9 @@ fn what_is_left_fails_as_the_find_did_and_has_nothing_to_spare() {
 
 #[test]
 fn a_panic_is_shrunk_to_what_brings_it_about() {
-    let subject = subject(MOODY, &[]);
-    let (case, signature) = find(&subject, 9, "panic");
-    let shrunk = shrink_case(&subject, 9, case, &signature).expect("it fails");
+    let target = target(FAULTY, &[]);
+    let (case, signature) = find(&target, 9, "panic");
+    let shrunk = shrink_case(&target, 9, case, &signature).expect("it fails");
     assert!(
         shrunk.faults == 0 && shrunk.operations <= 9,
         "of 8 keys one comes again:\n{}",
@@ -243,9 +245,10 @@ fn a_panic_is_shrunk_to_what_brings_it_about() {
 
 #[test]
 fn a_run_that_is_not_the_same_twice_is_shrunk_by_that() {
-    let subject =
-        subject(MOODY, &["protocol.moody.defect=2", "cluster.nodes=1", "fuzz.kinds=['pause']"]);
-    let shrunk = shrink_case(&subject, 3, 0, &Signature::determinism()).expect("it is not");
+    let sets =
+        ["protocol.faulty.defect=counts-over-runs", "cluster.nodes=1", "fuzz.kinds=['pause']"];
+    let target = target(FAULTY, &sets);
+    let shrunk = shrink_case(&target, 3, 0, &Signature::determinism()).expect("it is not");
     assert_eq!(shrunk.finding.signature, Signature::determinism());
     assert_eq!((shrunk.faults, shrunk.operations), (0, 1), "{}", shrunk.text);
     assert!(!shrunk.text.contains("[expect]"), "there is no such check:\n{}", shrunk.text);
@@ -340,22 +343,22 @@ fn a_scenario_that_breaks_nothing_is_not_shrunk() {
     let fine = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n[workload]\noperations = 5\n";
     let why = shrink_scenario(&parse(fine), 7, &registry(), None).expect_err("nothing is broken");
     assert!(why.contains("breaks nothing under seed 7"), "{why}");
-    let subject = subject(fine, &[]);
+    let target = target(fine, &[]);
     let durability = Signature { check: "durability".to_owned(), mechanism: None };
-    let why = shrink_case(&subject, 1, 4, &durability).expect_err("nothing is broken");
+    let why = shrink_case(&target, 1, 4, &durability).expect_err("nothing is broken");
     assert_eq!(why, "case 4 does not fail by durability");
 }
 
 /// What else a find breaks of what is promised is expected, too: the file is a test that passes.
 #[test]
 fn the_small_file_of_a_broken_promise_passes_as_a_test() {
-    let subject = subject(REPAIR, &[]);
+    let target = target(REPAIR, &[]);
     let found = (0..2_000).find_map(|case| {
-        let findings = play(&subject, 1, case).findings;
+        let findings = play(&target, 1, case).findings;
         (findings.len() > 1).then(|| (case, findings[0].signature.clone()))
     });
     let (case, signature) = found.expect("replicas differ");
-    let shrunk = shrink_case(&subject, 1, case, &signature).expect("it fails");
+    let shrunk = shrink_case(&target, 1, case, &signature).expect("it fails");
     let result = run(&parse(&shrunk.text));
     assert_eq!(result.verdict, RunVerdict::Pass, "{}", shrunk.text);
     let violations = result.checks.iter().filter(|check| check.judged.name() == "violation");
@@ -364,54 +367,41 @@ fn the_small_file_of_a_broken_promise_passes_as_a_test() {
 
 #[test]
 fn the_canary_is_found_and_its_file_is_small() {
-    let subject = subject(CANARY, &[]);
+    let target = target(CANARY, &[]);
     let home = tempfile::tempdir().expect("a folder");
     for seed in 1..=5 {
         let folder = home.path().join(seed.to_string());
-        let identity = Identity::new(&subject, "canary", seed, Probability::ZERO);
-        let store = Store::open(&folder, identity, Shard::WHOLE).expect("opens");
-        let plan = Plan { length: Length::Runs(100), stop_after: NonZeroUsize::new(1) };
-        let played = campaign::play_missing(&subject, plan, &store, &|_| ()).expect("played");
-        let tally = store.finish(played).expect("written");
-        store.close().expect("closed");
+        let identity = Identity::new(&target, "canary", seed, Probability::ZERO);
+        let cases = Cases::open(&folder, identity, Shard::WHOLE).expect("opens");
+        let limits = Limits { length: Length::Runs(100), stop_after: NonZeroUsize::new(1) };
+        let played = campaign::play_missing(&target, limits, &cases, &|_| ()).expect("played");
+        let totals = cases.finish(played).expect("written");
+        cases.close().expect("closed");
         assert!(played < 100, "seed {seed}: the canary lives");
         let case = played - 1;
-        let findings = play(&subject, seed, case).findings;
-        assert!(tally.cases == played && !findings.is_empty(), "the last case is the one");
+        let findings = play(&target, seed, case).findings;
+        assert!(totals.cases == played && !findings.is_empty(), "the last case is the one");
         let signature = &findings[0].signature;
         assert_eq!(signature.to_string(), "durability, unsynced-tail-lost", "seed {seed}");
-        let shrunk = shrink_case(&subject, seed, case, signature).expect("it fails");
+        let shrunk = shrink_case(&target, seed, case, signature).expect("it fails");
         assert!(shrunk.faults <= 3 && shrunk.operations <= 5, "seed {seed}:\n{}", shrunk.text);
         check(&shrunk);
         let result = run(&parse(&shrunk.text));
         assert_eq!(result.verdict, RunVerdict::Pass, "what it expects is what it shows");
     }
     // With the one safeguard back the same campaigns are silent.
-    let safe = self::subject(CANARY, &["protocol.leader-follower.wal.policy=fsync"]);
+    let safe = self::target(CANARY, &["protocol.leader-follower.wal.policy=fsync"]);
     for case in 0..100 {
         let findings = play(&safe, 1, case).findings;
         assert!(findings.is_empty(), "case {case}: {findings:#?}");
     }
 }
 
-fn shrink_command(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_splitbrain"))
-        .arg("shrink")
-        .args(args)
-        .current_dir(folder)
-        .output()
-        .expect("runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
-
 #[test]
 fn the_command_writes_the_small_file_and_says_how_to_run_it() {
     let home = tempfile::tempdir().expect("a folder");
     fs::write(home.path().join("unmet.toml"), UNMET).expect("written");
-    let done = shrink_command(home.path(), &["unmet.toml"]);
+    let done = splitbrain_in(home.path(), &["shrink", "unmet.toml"]);
     assert_eq!((done.status.code(), text(&done.stderr).as_str()), (Some(0), ""));
     let out = text(&done.stdout);
     assert!(out.starts_with("expectation, "), "{out}");
@@ -426,6 +416,7 @@ fn the_command_writes_the_small_file_and_says_how_to_run_it() {
 
     // Elsewhere, under another seed, with a setting, as JSON: the file is the same story of that seed.
     let args = [
+        "shrink",
         "unmet.toml",
         "--seed",
         "5",
@@ -435,7 +426,7 @@ fn the_command_writes_the_small_file_and_says_how_to_run_it() {
         "--out",
         "a/b/small.toml",
     ];
-    let done = shrink_command(home.path(), &args);
+    let done = splitbrain_in(home.path(), &args);
     assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
     let document: Value = serde_json::from_slice(&done.stdout).expect("JSON");
     assert_eq!(
@@ -472,7 +463,7 @@ fn the_command_says_what_it_cannot_shrink() {
         ("nowhere.toml", "there is no such file"),
     ];
     for (file, expected) in cases {
-        let done = shrink_command(home.path(), &[file]);
+        let done = splitbrain_in(home.path(), &["shrink", file]);
         let (out, err) = (text(&done.stdout), text(&done.stderr));
         assert_eq!((done.status.code(), out.as_str()), (Some(2), ""), "{file}: {err}");
         assert!(err.contains(expected), "{file}: {err}");
@@ -484,8 +475,7 @@ fn the_command_says_what_it_cannot_shrink() {
 #[test]
 fn a_file_is_shrunk_by_what_it_says_is_broken() {
     let path = "scenarios/regressions/answered-before-anybody-had-it.toml";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    let scenario = Scenario::load(&path, &Registry::new(), &[]).expect("it is right");
+    let scenario = load(&home(path));
     let seed = scenario.config.seed;
     let broken = |check: Option<Property>| {
         let shrunk = shrink_scenario(&scenario, seed, &Registry::new(), check);
@@ -501,17 +491,17 @@ fn a_file_is_shrunk_by_what_it_says_is_broken() {
 #[test]
 fn what_is_left_keeps_to_the_budget() {
     let path = "scenarios/fuzz/buffered-wal-power-loss.toml";
-    let text = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("it is there");
+    let text = fs::read(home(path)).expect("it is there");
     let sets = ["fuzz.max-down=1".to_owned(), "fuzz.moments=false".to_owned()];
-    let subject = Subject::new(path, text, &Registry::new(), &sets).expect("it is right");
+    let target = FuzzTarget::new(path, text, &Registry::new(), &sets).expect("it is right");
     let mut finds = 0;
     for seed in 1..=3 {
         let found = (0..3_000).find_map(|case| {
-            let found = play(&subject, seed, case).findings.into_iter().next();
+            let found = play(&target, seed, case).findings.into_iter().next();
             found.map(|found| (case, found.signature))
         });
         let Some((case, signature)) = found else { continue };
-        let shrunk = shrink_case(&subject, seed, case, &signature).expect("it is a find");
+        let shrunk = shrink_case(&target, seed, case, &signature).expect("it is a find");
         let scenario = parse(&shrunk.text);
         let mut until = Time::ZERO;
         let mut outages: Vec<_> =

@@ -1,10 +1,11 @@
 //! Scenario files: what ships reads, validates and round-trips; mistakes are shown; nothing panics.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use splitbrain::scenario::{Registry, Scenario, schema};
 
-use splitbrain::config::{Cluster, Config, Occurrence, Start, Trigger};
+use splitbrain::config::{Config, Occurrence, Start, Trigger};
 use splitbrain::id::NodeId;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Protocol};
@@ -12,16 +13,11 @@ use splitbrain::rng::Probability;
 use splitbrain::run::RunOptions;
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::fuzz::{Choice, Fuzz, Kind};
-use splitbrain::scenario::{Element, ScenarioProtocol, TableDecoder, encode_distribution};
+use splitbrain::scenario::keys::{Key, Section, distribution, key, node_count};
+use splitbrain::scenario::{ScenarioProtocol, encode_distribution};
 use splitbrain::time::Span;
 
-use crate::support::scenarios::{MAXIMAL, shipped};
-
-fn parse(text: &str, sets: &[&str]) -> Result<Scenario, String> {
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &sets)
-        .map_err(|mistakes| mistakes.to_string())
-}
+use crate::support::scenario::{MAXIMAL, parse, parse_for, read, shipped};
 
 fn assert_same(a: &Scenario, b: &Scenario, what: &str) {
     assert_eq!(a.config, b.config, "{what}");
@@ -32,10 +28,10 @@ fn assert_same(a: &Scenario, b: &Scenario, what: &str) {
 
 fn round_trips(scenario: &Scenario, what: &str) {
     let text = scenario.export();
-    match parse(&text, &[]) {
-        Ok(again) => assert_same(scenario, &again, &text),
-        Err(mistakes) => panic!("{what} exported to what does not read:\n{mistakes}\n{text}"),
-    }
+    let again = parse(&text, &[]).unwrap_or_else(|mistakes| {
+        panic!("{what} exported to what does not read:\n{mistakes}\n{text}")
+    });
+    assert_same(scenario, &again, &text);
 }
 
 #[test]
@@ -53,7 +49,7 @@ fn every_shipped_scenario_reads_and_round_trips() {
 #[test]
 fn maximal_scenarios_round_trip() {
     for text in MAXIMAL {
-        let scenario = parse(text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let scenario = read(text);
         round_trips(&scenario, "maximal");
     }
 }
@@ -110,7 +106,7 @@ fn what_has_no_id_is_named_by_what_it_is_whatever_stands_beside_it() {
     let ids = |faults: &[&str]| {
         let text =
             format!("{}{}", "[cluster]\nnodes = 9\n[protocol.leader-follower]\n", faults.concat());
-        parse(&text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}")).config.names.faults
+        read(&text).config.names.faults
     };
     let one = "[[fault]]\nat = \"1s\"\ncrash = \"follower\"\n";
     let late = "[[fault]]\nat = \"1.5s\"\ncrash = \"follower\"\n";
@@ -126,9 +122,7 @@ fn what_has_no_id_is_named_by_what_it_is_whatever_stands_beside_it() {
 fn what_may_be_drawn_is_read_and_changes_nothing_of_the_run() {
     let plain = "duration = \"3s\"\n[cluster]\nnodes = 3\n[protocol.leader-follower]\n\
         mode = \"semi-sync\"\nwrite-quorum = 2\n[workload]\nthink = \"10ms\"\n";
-    let read = |more: &str| {
-        parse(&format!("{plain}{more}"), &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
-    };
+    let read = |more: &str| read(&format!("{plain}{more}"));
     assert_eq!(read("").fuzz, None);
     let standard = Fuzz::standard(Span::from_secs(3));
     assert_eq!(standard.lasts, (Span::from_millis(5), Span::from_secs(1)));
@@ -174,7 +168,7 @@ fn a_protocol_turns_on_the_lengths_that_are_set() {
     let ms = Span::from_millis;
     let timescales = |settings: &str| {
         let text = format!("[cluster]\nnodes = 3\n[protocol.leader-follower]\n{settings}\n");
-        parse(&text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}")).protocol.timescales()
+        read(&text).protocol.timescales()
     };
     let cases = [
         ("", vec![]),
@@ -269,7 +263,7 @@ slow = { by = { pareto = { scale = \"87600h\", shape = 0.001 } } }
 at = \"87600h\"
 clock-jump = { node = \"all\", by = \"1h\" }
 ";
-    let scenario = parse(text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let scenario = read(text);
     for seed in 0..20 {
         let _ = scenario.run(seed, RunOptions::default());
     }
@@ -309,27 +303,19 @@ impl Protocol for Gossip {
 impl ScenarioProtocol for Gossip {
     const NAME: &'static str = "gossip";
 
-    fn decode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Self::Config> {
-        let fanout = table.required("fanout", |fanout| fanout.integer_u16(1..=cluster.nodes));
-        let pause = table.or("pause", Distribution::Constant(Span::ZERO), Element::distribution);
-        Some((fanout?, pause?))
-    }
-
-    fn encode((fanout, pause): &Self::Config) -> toml::Table {
-        let mut table = toml::Table::new();
-        table.insert("fanout".to_owned(), i64::from(*fanout).into());
-        table.insert("pause".to_owned(), encode_distribution(pause));
-        table
-    }
-
-    fn schema() -> serde_json::Value {
-        serde_json::json!({
-            "type": "object",
-            "properties": {
-                "fanout": { "type": "integer" },
-                "pause": { "$ref": "#/$defs/distribution" },
-            },
-        })
+    fn section() -> &'static Section<Self::Config> {
+        static SECTION: LazyLock<Section<(u16, Distribution)>> = LazyLock::new(|| {
+            let fanout: Key<(u16, Distribution), u16> =
+                key("fanout", "How many peers a rumour goes to.", node_count(), |pair| &mut pair.0);
+            let base = (1, Distribution::Constant(Span::ZERO));
+            Section::new("Rumours.", base).key(fanout.required()).key(key(
+                "pause",
+                "How long a node waits between two rumours.",
+                distribution(),
+                |pair| &mut pair.1,
+            ))
+        });
+        &SECTION
     }
 }
 
@@ -338,16 +324,16 @@ fn a_protocol_of_another_crate_has_a_table_of_its_own() {
     let registry = Registry::new().with::<Gossip>();
     let text = "[cluster]\nnodes = 3\n[protocol.gossip]\nfanout = 2\npause = \"5ms\"\n\
                 [[fault]]\nat = \"1s\"\ndrop = { kind = \"rumour\" }\n";
-    let load = |text: &str| Scenario::parse("s.toml", text.as_bytes(), &registry, &[]);
+    let load = |text: &str| parse_for(&registry, text, &[]);
     let scenario = load(text).expect("valid");
     assert_eq!(scenario.protocol.name(), "gossip");
     assert_same(&scenario, &load(&scenario.export()).expect("an export reads"), "gossip");
     assert!(schema(&registry)["properties"]["protocol"]["properties"]["gossip"].is_object());
 
     let mistakes = load(&text.replace("fanout = 2", "fanuot = 4")).expect_err("misspelt");
-    assert!(mistakes.to_string().contains("did you mean `fanout`?"), "{mistakes}");
+    assert!(mistakes.contains("did you mean `fanout`?"), "{mistakes}");
     let mistakes = load(&text.replace("fanout = 2", "fanout = 4")).expect_err("too many");
-    assert!(mistakes.to_string().contains("from 1 to 3"), "{mistakes}");
+    assert!(mistakes.contains("from 1 to 3"), "{mistakes}");
 }
 
 #[test]
