@@ -11,10 +11,10 @@ use crate::time::{Span, Time};
 
 use crate::protocol::leader_follower::accepted::{Payload, Subject};
 
-/// The three maps of [`Unacknowledged`] name the same writes.
-const SAME_WRITES: &str = "what is unacknowledged is found by its version";
-
 /// What each follower has not acknowledged.
+///
+/// A clear has the version of its last delete. Where both are sent, one takes the other's place in
+/// `sent`, and its traces in the other two maps are passed over.
 #[derive(Debug, Default)]
 pub(crate) struct Unacknowledged {
     sent: BTreeMap<(NodeId, Version), Sent>,
@@ -62,7 +62,7 @@ impl Unacknowledged {
                 // States replace one another in the order of their sequences, writes of a key by
                 // their stamps.
                 let stays = subject != Subject::Everything && other > version;
-                let sent = self.sent.get_mut(&(follower, other)).expect(SAME_WRITES);
+                let Some(sent) = self.sent.get_mut(&(follower, other)) else { return };
                 forget_unawaited(&mut sent.covers, oldest_awaited);
                 if stays {
                     sent.covers.push_back(version);
@@ -108,10 +108,11 @@ impl Unacknowledged {
             due.push((follower, version));
         }
         for (follower, version) in due {
-            let sent = self.sent.get_mut(&(follower, version)).expect(SAME_WRITES);
-            sent.at = now;
-            self.by_time.insert((now, follower, version));
-            send(follower, version, &sent.payload);
+            if let Some(sent) = self.sent.get_mut(&(follower, version)) {
+                sent.at = now;
+                self.by_time.insert((now, follower, version));
+                send(follower, version, &sent.payload);
+            }
         }
     }
 
