@@ -8,7 +8,7 @@ use crate::time::{Span, Time, Wall};
 
 use super::{
     DiskOperation, Effect, Effects, File, Observation, Origin, Protocol, Reply, RequestId, Ticket,
-    parts::wal,
+    parts::frame,
 };
 
 /// What a node may do while it takes an input.
@@ -111,20 +111,20 @@ impl<P: Protocol> Context<'_, P> {
     /// When the record's `Serialize` fails; one of plain data does not.
     pub fn append(&mut self, file: File, record: &P::Record) -> Ticket {
         let start = self.effects.bytes.len();
-        wal::encode(wal::Header::default(), record, &mut self.effects.bytes);
+        frame::encode(frame::Header::default(), record, &mut self.effects.bytes);
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Append { start, end, sequence: 0 })
     }
 
-    /// Appends a record of a [`wal::Wal`]; how many bytes that takes.
+    /// Appends a record of a [`super::parts::wal::Wal`]; how many bytes that takes.
     pub(in crate::protocol) fn append_stamped(
         &mut self,
         file: File,
-        stamp: wal::Header,
+        stamp: frame::Header,
         record: &P::Record,
     ) -> u64 {
         let start = self.effects.bytes.len();
-        wal::encode(stamp, record, &mut self.effects.bytes);
+        frame::encode(stamp, record, &mut self.effects.bytes);
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Append { start, end, sequence: stamp.sequence });
         (end - start) as u64
@@ -152,13 +152,13 @@ impl<P: Protocol> Context<'_, P> {
     pub fn replace(&mut self, file: File, records: &[P::Record]) -> Ticket {
         let start = self.effects.bytes.len();
         for record in records {
-            wal::encode(wal::Header::default(), record, &mut self.effects.bytes);
+            frame::encode(frame::Header::default(), record, &mut self.effects.bytes);
         }
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Replace { start, end })
     }
 
-    /// Puts the last records of a [`wal::Wal`] with their terms, the last of all of this sequence, in the place of
+    /// Puts the last records of a [`super::parts::wal::Wal`] with their terms, the last of all of this sequence, in the place of
     /// all; how many bytes that takes.
     pub(in crate::protocol) fn replace_stamped(
         &mut self,
@@ -170,8 +170,8 @@ impl<P: Protocol> Context<'_, P> {
         for (sequence, (term, record)) in (first..).zip(records) {
             // What is there whole or not at all is durable before any of its bytes.
             let durable = (self.effects.bytes.len() - start) as u64;
-            let stamp = wal::Header { term: term.0.into(), sequence, durable };
-            wal::encode(stamp, record, &mut self.effects.bytes);
+            let stamp = frame::Header { term: term.0.into(), sequence, durable };
+            frame::encode(stamp, record, &mut self.effects.bytes);
         }
         let end = self.effects.bytes.len();
         let ticket = self.disk(file, DiskOperation::Replace { start, end });

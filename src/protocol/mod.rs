@@ -92,7 +92,7 @@ use crate::time::Wall;
 pub use crate::history::Over;
 pub use context::Context;
 pub(crate) use effect::{DiskOperation, Effect, Effects};
-use parts::wal;
+use parts::frame;
 
 pub use observation::{DiscardReason, Observation};
 
@@ -333,7 +333,7 @@ pub enum DiskOrigin {
 ///
 /// After a crash of the process alone these are all bytes ever written, durable or not: what a node is to promise
 /// on the strength of a record it found has to wait for another [`Context::sync`]. After a power loss the last
-/// record may be torn: cut it off ([`Context::truncate_suffix`] to [`wal::Replay::length`]) before appending, since
+/// record may be torn: cut it off ([`Context::truncate_suffix`] to [`frame::Replay::length`]) before appending, since
 /// nothing behind it can be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DiskImage {
@@ -371,10 +371,10 @@ impl DiskImage {
     }
 
     /// The records of `file`, up to the first that is not whole. A log that has to know a torn tail from damage to
-    /// what was durable is opened by [`wal::Wal::open`].
+    /// what was durable is opened by [`parts::wal::Wal::open`].
     #[must_use]
-    pub fn records<R: DeserializeOwned>(&self, file: File) -> wal::Replay<R> {
-        wal::salvage(self.bytes(file))
+    pub fn records<R: DeserializeOwned>(&self, file: File) -> frame::Replay<R> {
+        frame::salvage(self.bytes(file))
     }
 }
 

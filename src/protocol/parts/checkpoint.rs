@@ -20,7 +20,8 @@ use std::num::NonZeroU32;
 use crate::id::Term;
 use crate::protocol::{Context, File, Protocol, Ticket};
 
-use super::wal::{Replay, Wal};
+use super::frame::Replay;
+use super::wal::Wal;
 
 /// When checkpoints are taken, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! It is kept beside the bytes and never read by a node: neither the framing of records nor their
 //! replay is trusted.
 
-use crate::protocol::parts::wal;
+use crate::protocol::parts::frame;
 
 /// The account of one log.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ impl Ledger {
         let place = |sequence: u64| usize::try_from(sequence).expect("records in memory");
         let (start, end) = (place(read.last - read.records), place(read.last));
         let written = checksums.get(start..end);
-        let chained = |records: &[u32]| records.iter().fold(0, |d, c| wal::chain(d, *c));
+        let chained = |records: &[u32]| records.iter().fold(0, |d, c| frame::chain(d, *c));
         let account = Account {
             written: known as u64,
             synced: *synced,
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn read(checksums: &[u32], last: u64) -> Read {
-        let digest = checksums.iter().fold(0, |digest, checksum| wal::chain(digest, *checksum));
+        let digest = checksums.iter().fold(0, |digest, checksum| frame::chain(digest, *checksum));
         Read { records: checksums.len() as u64, last, digest }
     }
 
