@@ -1,9 +1,9 @@
 //! Checkpoints: what a node stores is written down every so often, and its write-ahead log cut.
 //!
-//! | step | a crash before it is done finds | once it is done |
-//! |---|---|---|
-//! | 1. replace the old checkpoint by a snapshot | the old checkpoint or the new one, and the whole log | the new checkpoint and the whole log |
-//! | 2. replace the log by the records since the snapshot | the new checkpoint, and the log whole or cut | the new checkpoint and the rest of the log |
+//! 1. The old checkpoint is replaced by a snapshot. A crash before that is done finds the old
+//!    checkpoint or the new one, and the whole log.
+//! 2. The log is replaced by the records since the snapshot. A crash before that is done finds the
+//!    new checkpoint, and the log whole or cut.
 //!
 //! Recovery loads the checkpoint and replays what the log has beyond the record that it covers, so
 //! all of these come to the same. Both files change by [`Context::replace`], whole or not at all:

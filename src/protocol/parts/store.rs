@@ -425,7 +425,10 @@ mod tests {
         /// The twin keeps all writes and picks the maximum when asked.
         #[test]
         fn agrees_with_the_maximum_of_all_writes(
-            writes in proptest::collection::vec((0..4_u32, 0..20_i64, proptest::option::of(0..9_u64)), 0..40)
+            writes in proptest::collection::vec(
+                (0..4_u32, 0..20_i64, proptest::option::of(0..9_u64)),
+                0..40,
+            )
         ) {
             let mut store = Store::default();
             let mut twin: BTreeMap<KeyId, Vec<Stored>> = BTreeMap::new();

@@ -111,8 +111,8 @@ mod tests {
                         set(now, &mut timer, tombstones.bury(stored(*stamp).version, Wall(now)));
                     }
                 }
-                let twin: Vec<i64> =
-                    stamps.iter().copied().filter(|stamp| stamp + nanos(Span::from_nanos(grace)) > now).collect();
+                let is_young = |stamp: &i64| stamp + nanos(Span::from_nanos(grace)) > now;
+                let twin: Vec<i64> = stamps.iter().copied().filter(is_young).collect();
                 prop_assert_eq!(&kept, &twin, "at {}", now);
             }
         }

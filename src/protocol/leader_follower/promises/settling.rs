@@ -239,7 +239,8 @@ impl<'a> Settling<'a> {
         let jitter = self.config.failover.jitter.nanos();
         if lead >= jitter {
             return Err(
-                "candidates may stand at the same time again and again: `failover.jitter` is shorter than a vote is under way",
+                "candidates may stand at the same time again and again: `failover.jitter` is \
+                 shorter than a vote is under way",
             );
         }
         let apart = ALL - at_most(u128::from(lead) * u128::from(ALL) / u128::from(jitter)).nanos();
