@@ -3,8 +3,8 @@
 //! A leader does not wait for a follower that refused a write, nor a coordinator for a replica that
 //! refused a read: once every other node has answered or refused, too few can come, and the client
 //! is told so at once, as it would be when the timeout ends. A node that hangs refuses nothing, so
-//! it is waited for to the end. Nobody is taken for dead: who is, elections and the in-sync set
-//! judge by silence alone, and what is to be sent again is.
+//! the leader waits for it until the timeout. A refusal does not count as a failure: elections and
+//! the in-sync set judge by silence alone, and resending goes on.
 
 use crate::id::{LogIndex, NodeId};
 use crate::protocol::Context;

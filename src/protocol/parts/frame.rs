@@ -10,8 +10,8 @@
 //! loss, so damage at the end is a *torn tail*, and recovery cuts it off: nobody was promised
 //! anything on the strength of it. Damage below an offset that any later header calls durable is
 //! *corruption*: cutting there would throw away records that promises were made on. (cqlite #1390
-//! and nodedb #164 are stores that could not tell, and dropped them.) The last batch has no header
-//! behind it to vouch for it: a bit that flips there cannot be told from a torn tail.
+//! and nodedb #164 are stores that could not tell, and dropped them.) No later header vouches for
+//! the last batch: a bit that flips there cannot be told from a torn tail.
 
 use std::fmt;
 

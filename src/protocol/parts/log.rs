@@ -117,7 +117,8 @@ impl<T> ReplicatedLog<T> {
     }
 
     /// How this log is to change so that behind `previous`, which it has, it goes on with
-    /// `entries`. Entries that it has already, be it with more behind them, change nothing.
+    /// `entries`. Entries that it has already change nothing, also where more follow them in this
+    /// log.
     ///
     /// # Panics
     ///

@@ -11,7 +11,7 @@
 //! A node knows the newest timestamp that it has seen and how many writes it has stamped, whatever
 //! becomes of those writes, and has to know both again after a start: only then is no version given
 //! twice, and what a hybrid clock stamps is above all that the node ever had. Most of it is shown
-//! by the writes that the node stores. What these do not show the protocol writes down beside them.
+//! by the writes that the node stores. The protocol has to write the others down itself.
 
 use crate::id::{NodeId, Term, Version};
 use crate::time::{Span, Wall};

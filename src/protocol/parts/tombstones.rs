@@ -66,7 +66,7 @@ impl Tombstones {
         Some(Span::from_nanos(u64::try_from(ahead).unwrap_or(u64::MAX).min(Span::MAX.nanos())))
     }
 
-    /// The time has come: every tombstone is looked at, and says anew when it is to be purged.
+    /// The timer has run out. The owner looks at every tombstone, and buries again those that stay.
     pub const fn review(&mut self) {
         self.next = None;
     }

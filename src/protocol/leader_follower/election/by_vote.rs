@@ -1,7 +1,7 @@
 //! Votes (Raft section 5.2): a candidate asks every node, and each has one vote a term.
 //!
 //! A candidate may first ask whether it would win ([`Round::PreVote`]). With election by highest id
-//! nobody counts votes: whoever nobody refuses leads.
+//! votes are not counted: a candidate leads unless a higher id refuses it.
 
 use crate::id::{NodeId, NodeSet, Term};
 use crate::protocol::leader_follower::config::Election;

@@ -102,7 +102,7 @@ pub enum Message {
     /// Follower to leader: the write of this version is applied.
     ///
     /// A version names a write for good: the timestamp tells the incarnations of a leader apart, so
-    /// that an acknowledgement of an earlier incarnation acknowledges nothing.
+    /// that an acknowledgement of an earlier incarnation counts for nothing.
     Ack {
         /// The follower's term.
         term: Term,

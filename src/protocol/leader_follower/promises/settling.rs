@@ -14,8 +14,8 @@
 //!   brought.
 //!
 //! Delays are those that one in a billion exceeds, chances that there are not one in ten million.
-//! Timers run on the slowest clock that the scenario has, be it by a fault: clocks keep what they
-//! have.
+//! Timers run on the slowest clock of the scenario, also one that a fault slows: clocks keep what
+//! they have.
 //!
 //! Where heartbeats may be lost, or come so late that a leader is given up, an election may begin
 //! at any time, long after everything has healed: from then on the cluster may need as long again.
