@@ -73,7 +73,11 @@ impl LeaderFollower {
             Election::MajorityVote { check_log: true, .. } => {
                 last >= self.replication.last_written(self.replica.stamps.newest())
             }
-            _ => true,
+            Election::MajorityVote { check_log: false, .. }
+            | Election::None
+            | Election::LowestId { .. }
+            | Election::HighestId
+            | Election::NewestTimestamp => true,
         };
         let may = up_to_date && self.may_lead(candidate);
         if round == Round::PreVote {

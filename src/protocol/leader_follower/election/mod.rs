@@ -131,7 +131,9 @@ impl LeaderFollower {
     /// Refuses a message of a lower term: a leader is told of the higher one.
     fn refuse(&self, from: NodeId, message: &Message, cx: &mut Context<'_, Self>) {
         if self.replica.config.defects.has(Defect::ConfirmWhatIsIgnored) {
-            acknowledge_ignored(from, message, cx);
+            if let Some((term, version)) = message.replicated() {
+                cx.send(from, Message::Ack { term, version });
+            }
         } else if message.is_from_leader() {
             self.send_heartbeat(from, cx);
         }
@@ -359,16 +361,4 @@ impl LeaderFollower {
             Candidacy::Campaigning { .. } => "asks for votes".to_owned(),
         })
     }
-}
-
-/// Acknowledges what came from a leader of a lower term as if it had been taken in: a defect.
-fn acknowledge_ignored(leader: NodeId, message: &Message, cx: &mut Context<'_, LeaderFollower>) {
-    let (term, version) = match message {
-        Message::Replicate { term, entry } => (*term, entry.stored.version),
-        Message::ReplicateMany { term, version, .. } | Message::State { term, version, .. } => {
-            (*term, *version)
-        }
-        _ => return,
-    };
-    cx.send(leader, Message::Ack { term, version });
 }

@@ -75,7 +75,7 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
             session(hazards.and(Whose::Leader, shared::forgets(policy)), why)
         }
         never if scenario.reads_only_leader() => never,
-        _ => session(forgets, ""),
+        Promise::Always { .. } | Promise::Never { .. } => session(forgets, ""),
     };
     let promises = Promises::default()
         .with(Property::SingleLeader, Promise::Always { why: "the leader is fixed" })
@@ -306,10 +306,11 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
             hazards = hazards.and(Whose::Leader, &[Hazard::PowerLoss, Hazard::Crash]);
         }
         return Promise::Unless {
-            hazards: forgets(policy).iter().fold(hazards, |hazards, hazard| match hazard {
-                // Of a follower that is down nothing is asked.
-                Hazard::StayedDown => hazards.and(Whose::Leader, &[Hazard::StayedDown]),
-                _ => hazards.and(Whose::Anyone, &[*hazard]),
+            hazards: forgets(policy).iter().fold(hazards, |hazards, hazard| {
+                // A follower that is down need not converge.
+                let stayed_down = *hazard == Hazard::StayedDown;
+                let whose = if stayed_down { Whose::Leader } else { Whose::Anyone };
+                hazards.and(whose, &[*hazard])
             }),
             why: "what a follower has not confirmed is sent again, and what it has is in its log",
         };

@@ -291,7 +291,11 @@ impl<'a> Settling<'a> {
     fn vote_sync(self) -> Span {
         match self.config.failover.election {
             Election::MajorityVote { persist_vote: true, .. } => self.scenario.disk.sync.usual(),
-            _ => Span::ZERO,
+            Election::None
+            | Election::LowestId { .. }
+            | Election::HighestId
+            | Election::MajorityVote { persist_vote: false, .. }
+            | Election::NewestTimestamp => Span::ZERO,
         }
     }
 }
