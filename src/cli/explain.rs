@@ -2,8 +2,8 @@
 
 use crate::cli::args::ExplainArgs;
 use crate::cli::{Console, Exit, scenario_name};
+use crate::explain::{NoSuchWrite, Question};
 use crate::report::explain;
-use crate::run::explain::{Asked, NoSuchWrite};
 use crate::scenario::{Registry, Scenario};
 
 pub(super) fn run(args: &ExplainArgs, registry: &Registry, console: &mut Console) -> Exit {
@@ -15,7 +15,7 @@ pub(super) fn run(args: &ExplainArgs, registry: &Registry, console: &mut Console
         }
     };
     let seed = args.seed.unwrap_or(scenario.config.seed);
-    let asked = args.write.clone().map_or(Asked::Lost, Asked::Write);
+    let asked = args.write.clone().map_or(Question::Lost, Question::Write);
     let explanation = match scenario.protocol.explain(&scenario.config, seed, &asked) {
         Ok(explanation) => explanation,
         Err(none) => {

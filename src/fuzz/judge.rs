@@ -17,7 +17,7 @@ pub struct Signature {
     /// that panicked, `determinism` for a case that played differently the second time, `expectation` for a state or an
     /// answer that the scenario expects and did not get.
     pub check: String,
-    /// How, where the run tells: of a lost write how it was lost ([`crate::run::mechanism::Mechanism`]); of an
+    /// How, where the run tells: of a lost write how it was lost ([`crate::check::Mechanism`]); of an
     /// expectation which.
     pub mechanism: Option<String>,
 }

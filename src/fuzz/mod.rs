@@ -20,3 +20,4 @@ pub mod subject;
 pub mod tally;
 pub mod text;
 pub mod violation;
+pub mod written_out;

@@ -93,7 +93,6 @@ pub(crate) fn run() -> (Config, RunResult) {
             duplicated: 0,
             blocked: 40,
         },
-        mechanisms: Vec::new(),
         recoveries: Vec::new(),
         impacts: Vec::new(),
         incidents: Incidents::NONE,
@@ -193,6 +192,7 @@ fn checks() -> Vec<CheckReport> {
             judged: ExpectedVerdict::Violation,
             demands: Vec::new(),
             figures: vec![("lost", 3)],
+            mechanism: None,
         },
         Property::Staleness => CheckReport {
             property,
@@ -213,6 +213,7 @@ fn checks() -> Vec<CheckReport> {
             judged: ExpectedVerdict::Allowed,
             demands: Vec::new(),
             figures: Vec::new(),
+            mechanism: None,
         },
         Property::Availability | Property::ReplicationLag => CheckReport {
             property,
@@ -222,6 +223,7 @@ fn checks() -> Vec<CheckReport> {
             judged: ExpectedVerdict::Unchecked,
             demands: Vec::new(),
             figures: Vec::new(),
+            mechanism: None,
         },
         _ => CheckReport {
             property,
@@ -231,6 +233,7 @@ fn checks() -> Vec<CheckReport> {
             judged: ExpectedVerdict::Valid,
             demands: Vec::new(),
             figures: Vec::new(),
+            mechanism: None,
         },
     };
     Property::ALL.into_iter().map(report).collect()

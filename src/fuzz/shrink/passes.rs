@@ -5,7 +5,7 @@
 //! fault an operation may go that could not before.
 
 use super::trial::{Trial, played};
-use crate::run::written_out::written_out;
+use crate::fuzz::written_out::written_out;
 use crate::scenario::{Document, duration};
 use crate::time::Span;
 
