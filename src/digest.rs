@@ -1,9 +1,10 @@
 //! The digest of a run, and the portable hasher that gives it content.
 //!
-//! A derived `Hash` writes integers in the machine's byte order and lengths in its word size. [`Digest`] writes
-//! every integer in a fixed width, little-endian, and every length and enum tag as 64 bits, so one run has one
-//! digest on every platform. The one thing a derived `Hash` still does natively is a slice of integers wider
-//! than a byte; messages hold such numbers in structs instead.
+//! A derived `Hash` writes integers in the machine's byte order and lengths in its word size.
+//! [`Digest`] writes every integer little-endian with a fixed width, and every length and enum tag
+//! as 64 bits, so a run has the same digest on every platform. The exception is a slice of integers
+//! wider than a byte: a derived `Hash` writes its memory as it is. Messages hold such numbers in
+//! structs instead.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -12,10 +13,11 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 const BUFFER: usize = 4096;
 
-/// xxh3 over everything written, in order; a [`Hasher`], so it takes whatever derives `Hash`.
+/// xxh3 over everything written, in order. As a [`Hasher`] it takes whatever derives `Hash`.
 #[derive(Clone)]
 pub struct Digest {
-    // Small writes go to a buffer first: a call of the hash function a message would cost more than the message.
+    // Small writes are collected here first: calling the hash function for each message would cost
+    // more than the message.
     buffer: [u8; BUFFER],
     used: usize,
     hash: Xxh3Default,
@@ -28,7 +30,7 @@ impl Digest {
         Self { buffer: [0; BUFFER], used: 0, hash: Xxh3Default::new() }
     }
 
-    /// The digest of all written so far.
+    /// The digest of everything written so far.
     #[must_use]
     pub fn value(&self) -> DigestValue {
         let mut hash = self.hash.clone();
@@ -36,7 +38,7 @@ impl Digest {
         DigestValue(hash.digest())
     }
 
-    /// Writes what every event begins with, its time and who does what, in one go.
+    /// Writes the head of an event (its time, and who does what) at once.
     #[inline]
     pub(crate) fn write_pair(&mut self, first: u64, second: u64) {
         self.put((u128::from(second) << 64 | u128::from(first)).to_le_bytes());
@@ -44,7 +46,7 @@ impl Digest {
 
     #[inline]
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        // One check finds the place, or that the buffer is full.
+        // One bounds check finds the place or that the buffer is full.
         let place = self.buffer.get_mut(self.used..).and_then(|rest| rest.first_chunk_mut::<N>());
         if let Some(place) = place {
             *place = bytes;
@@ -74,7 +76,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// What a digest came to: sixteen hexadecimal digits.
+/// The value of a digest, shown as sixteen hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct DigestValue(pub u64);
 
@@ -158,14 +160,16 @@ impl Hasher for Digest {
     portable_integers!(put);
 }
 
-/// A cheap portable hash of something small, such as a timer's name: it keys draws and tables, not digests.
+/// A cheap portable hash of something small, such as a timer's name. It keys draws and tables, but
+/// is no part of a digest itself.
 pub(crate) fn name_hash<T: Hash + ?Sized>(name: &T) -> u64 {
     let mut hasher = NameHasher(0xcbf2_9ce4_8422_2325);
     name.hash(&mut hasher);
     hasher.finish()
 }
 
-/// The hasher behind [`name_hash`]; also the deterministic hasher of the simulation's own tables.
+/// The hasher behind [`name_hash`]. The simulation's own tables use it too, for it is
+/// deterministic.
 #[derive(Clone, Default)]
 pub(crate) struct NameHasher(u64);
 

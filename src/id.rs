@@ -1,6 +1,7 @@
-//! Small `Copy` names for everything a message, an event or a record refers to.
+//! Small `Copy` identifiers for everything that a message, an event or a record refers to.
 //!
-//! Below the scenario layer nothing is named by a string: texts live once, in [`crate::names::Names`].
+//! Below the scenario layer nothing is named by a string. Each text is stored once, in
+//! [`crate::names::Names`].
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -9,10 +10,10 @@ use std::num::NonZeroU64;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The most nodes a cluster may have; [`NodeSet`] is a bit a node.
+/// The most nodes a cluster may have.
 pub const MAX_NODES: usize = 1024;
 
-/// A node (replica), counted from 0; shown from 1: the first node is `n1`.
+/// A node (replica), counted from 0 and shown from 1: the first node is `n1`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 pub struct NodeId(pub u16);
 
@@ -20,30 +21,31 @@ pub struct NodeId(pub u16);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct ClientId(pub u32);
 
-/// A key, interned: an index into [`crate::names::Names::keys`].
+/// An interned key: an index into [`crate::names::Names::keys`].
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
 )]
 pub struct KeyId(pub u32);
 
-/// An operation of the history, in the order of invocation.
+/// An operation of the history, numbered in the order of invocation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct OpId(pub u32);
 
-/// A configured fault, counted in the order of the scenario file.
+/// A configured fault, numbered in the order of the scenario file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct FaultId(pub u32);
 
-/// A value, by id: either the text at an index of [`crate::names::Names::values`], or one that the workload
-/// made and that no other write of the run shares.
+/// A value by id: either a text, by its index in [`crate::names::Names::values`], or a value that
+/// the workload made, which no other write of the run has.
 ///
-/// A made value depends on nothing but its client and that client's operation index, so taking one client or
-/// operation out of a run leaves the values of all others as they were.
+/// A made value depends only on its client and on the operation's index among that client's. Taking
+/// a client or an operation out of a run therefore changes no other value.
 ///
-/// A value knows **which operation wrote it**, as ghost state: checkers judge by that, because two writes may bear one
-/// version. A made value belongs to one operation anyway; a text, which several operations may write, carries the
-/// operation's number out of sight. Equality, order, hash and the bytes of a record leave it out, and no protocol can
-/// ask for it. What is read back from a disk has lost it, and is told by key, version and text.
+/// A value knows **which operation wrote it**, as ghost state for the checkers: two writes may have
+/// the same version. A made value belongs to one operation. A text may be written by several, so it
+/// carries the operation's number. Equality, order, hash and the bytes of a record ignore that
+/// number, and no protocol can read it. A value that was read from a disk has lost it; checkers
+/// then go by key, version and text.
 #[derive(Clone, Copy)]
 pub struct Value(NonZeroU64);
 
@@ -57,10 +59,11 @@ pub enum ValueKind {
 }
 
 impl Value {
-    // One of the two high bits is always set, so that an optional value takes no more room than a value.
+    // One of the two high bits is always set, so an optional value is as small as a value.
     const TEXT: u64 = 1 << 63;
     const MADE: u64 = 1 << 62;
-    // Of a text: its index, and above it one more than the number of the operation that wrote it, 0 for unknown.
+    // A text has its index in the low bits. Above it is the number of the operation that wrote it
+    // plus one, or 0 where that is unknown.
     const INDEX: u64 = (1 << 32) - 1;
     const WRITER: u64 = Self::MADE - 1 - Self::INDEX;
 
@@ -79,7 +82,7 @@ impl Value {
         Self::tagged(Self::TEXT, index.into())
     }
 
-    /// The same value, as `op` writes it. A run of more than 2^30 operations does not tell the last of them apart.
+    /// The same value, marked as written by `op`. Operations from number 2^30 - 1 on leave no mark.
     #[must_use]
     pub(crate) fn written_by(self, op: OpId) -> Self {
         let writer = u64::from(op.0) + 1;
@@ -89,8 +92,8 @@ impl Value {
         Self::tagged(self.bits(), writer << 32)
     }
 
-    /// The operation that wrote this text; `None` where that is not known, and of a made value, which tells it by
-    /// itself.
+    /// The operation that wrote this text. `None` where that is unknown, and for a made value:
+    /// [`Self::kind`] tells its operation.
     #[must_use]
     pub(crate) fn writer(self) -> Option<OpId> {
         let bits = self.0.get();
@@ -112,7 +115,7 @@ impl Value {
         Self::tagged(Self::MADE, u64::from(client.0) << 32 | u64::from(index))
     }
 
-    /// The value as a number that is never 0, for a digest; without the operation that wrote it.
+    /// The value as a number that is never 0, without the operation that wrote it.
     #[must_use]
     #[inline]
     pub const fn bits(self) -> u64 {
@@ -180,18 +183,20 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// The rank of a write under last write wins: (timestamp, node id, issue sequence), compared in that order.
+/// The rank of a write under last write wins: timestamp, node id and issue sequence, compared in
+/// that order.
 ///
-/// Total even when one leader stamps two writes in one nanosecond: the issue sequence differs.
+/// The order is total even when a leader stamps two writes in one nanosecond: their issue sequences
+/// differ.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
 )]
 pub struct Version {
-    /// The timestamp the coordinator gave the write; from a wall clock, nanoseconds by that clock.
+    /// The timestamp that the coordinator gave the write. From a wall clock it is in nanoseconds.
     pub timestamp: i64,
     /// The node that stamped it.
     pub node: NodeId,
-    /// That node's count of stamped writes when it did, starting at 1.
+    /// The node's count of stamped writes, this one included: the first has 1.
     pub sequence: u32,
 }
 
@@ -205,8 +210,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// The term of a leader, or of an election: a number that only rises. 0 stands for none, be it
-/// that a protocol has no terms or that a node was in none yet.
+/// The term of a leader or of an election: a number that only rises. 0 means none: the protocol has
+/// no terms, or the node has seen none yet.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
 )]
@@ -230,26 +235,26 @@ impl fmt::Display for Term {
     }
 }
 
-/// The place of an entry in a replicated log, from 1; 0 is before the first.
+/// The index of an entry in a replicated log, counted from 1. 0 is before the first.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default, Debug,
 )]
 pub struct LogIndex(pub u64);
 
 impl LogIndex {
-    /// The place after this one.
+    /// The next index.
     #[must_use]
     pub const fn next(self) -> Self {
         self.plus(1)
     }
 
-    /// The place before this one; of 0, 0.
+    /// The index before this one; 0 stays 0.
     #[must_use]
     pub const fn before(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
 
-    /// The place `count` entries later.
+    /// The index `count` entries later.
     ///
     /// # Panics
     ///
@@ -266,7 +271,7 @@ impl fmt::Display for LogIndex {
     }
 }
 
-/// An entry of a replicated log, named by term and index; 0.0 is before the first.
+/// An entry of a replicated log, identified by term and index. 0.0 is before the first.
 ///
 /// Positions are ordered by term, then by index: of two logs the one that ends later in this order
 /// is the more up to date (Raft section 5.4.1).
@@ -276,7 +281,7 @@ impl fmt::Display for LogIndex {
 pub struct Position {
     /// The term of the leader that accepted the entry.
     pub term: Term,
-    /// Its place in the log.
+    /// Its index in the log.
     pub index: LogIndex,
 }
 
@@ -288,8 +293,8 @@ impl fmt::Display for Position {
 }
 
 impl ClientId {
-    /// The stream of an open loop's arrivals: operations are drawn, and values made, by their arrival and not by
-    /// the client that happened to be free for them.
+    /// Stands for the arrivals of an open loop. Their operations and values are drawn by the
+    /// arrival's number, not by the client that happens to be free.
     pub const ARRIVALS: Self = Self(0x3fff_ffff);
 }
 
@@ -330,23 +335,23 @@ impl fmt::Debug for NodeId {
     }
 }
 
-/// A set of nodes: a bit each. The first 64 need no allocation.
+/// A set of nodes, one bit each. Sets of the first 64 nodes need no allocation.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct NodeSet {
     low: u64,
-    /// Bits from 64 on; never ends in a zero word, so that equal sets are equal.
+    /// Bits from 64 on. The last word is never zero, so equal sets compare equal.
     high: Vec<u64>,
 }
 
 impl NodeSet {
-    /// The set without a node.
+    /// The empty set.
     pub const EMPTY: Self = Self { low: 0, high: Vec::new() };
 
     const fn place(node: NodeId) -> (usize, u64) {
         (node.index() / 64, 1 << (node.index() % 64))
     }
 
-    /// Puts `node` in; whether it was not there before.
+    /// Adds `node`; returns whether it was not in the set before.
     #[inline]
     pub fn insert(&mut self, node: NodeId) -> bool {
         let (word, bit) = Self::place(node);
@@ -364,7 +369,7 @@ impl NodeSet {
         new
     }
 
-    /// Takes `node` out; whether it was there.
+    /// Removes `node`; returns whether it was in the set.
     pub fn remove(&mut self, node: NodeId) -> bool {
         let there = self.contains(node);
         let (word, bit) = Self::place(node);

@@ -1,7 +1,9 @@
-//! Counts and spans of a run that are no client's business: messages, leaders, recoveries, how it settled.
+//! What a run measured besides its history: messages, leaders, recoveries and how it settled.
 
 use crate::id::{FaultId, KeyId, NodeId, Term, Value, Version};
+use crate::named::Named;
 use crate::time::{Span, Time};
+use strum::{IntoStaticStr, VariantArray};
 
 /// Messages between nodes, and between clients and nodes, by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub struct MessageCounts {
     pub blocked: u64,
 }
 
-/// A node that led: from when it took itself for the leader until it no longer did.
+/// A period for which a node took itself for the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leadership {
     /// The term it led.
@@ -27,7 +29,7 @@ pub struct Leadership {
     pub node: NodeId,
     /// From when.
     pub from: Time,
-    /// Until when; `None` when it led to the end of the run.
+    /// Until when. `None` when it led to the end of the run.
     pub until: Option<Time>,
 }
 
@@ -38,15 +40,16 @@ pub struct Impact {
     pub fault: FaultId,
     /// When.
     pub at: Time,
-    /// What the nodes that it hit were like the instant before.
+    /// The states of the nodes that it hit, just before.
     pub states: NodeStates,
-    /// Whether it did nothing, because there was nobody of the kind that it is meant for.
+    /// Whether it did nothing because no node matched its target.
     pub hits_nobody: bool,
 }
 
-/// What a node is like when a fault strikes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The state of a node when a fault strikes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
+#[strum(serialize_all = "kebab-case")]
 pub enum NodeState {
     /// It leads.
     Leader,
@@ -56,9 +59,9 @@ pub enum NodeState {
     Candidate,
     /// Its process is not running.
     Down,
-    /// Its process is not being scheduled.
+    /// Its process is paused.
     Paused,
-    /// Its disk has something that is not synced yet.
+    /// Its disk holds data that is not synced yet.
     Unsynced,
     /// A client waits for it to answer a write.
     WriteInFlight,
@@ -66,81 +69,54 @@ pub enum NodeState {
     Leaderless,
 }
 
-impl NodeState {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Leader,
-        Self::Follower,
-        Self::Candidate,
-        Self::Down,
-        Self::Paused,
-        Self::Unsynced,
-        Self::WriteInFlight,
-        Self::Leaderless,
-    ];
-
-    /// The name in tables and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Leader => "leader",
-            Self::Follower => "follower",
-            Self::Candidate => "candidate",
-            Self::Down => "down",
-            Self::Paused => "paused",
-            Self::Unsynced => "unsynced",
-            Self::WriteInFlight => "write-in-flight",
-            Self::Leaderless => "leaderless",
-        }
-    }
-}
-
-/// Some states: of several nodes whatever any of them is in.
+/// A set of states. The set of several nodes holds each state that one of them is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeStates(u8);
 
 impl NodeStates {
-    /// Puts one in.
+    /// Adds a state.
     pub const fn insert(&mut self, state: NodeState) {
         self.0 |= 1 << state as u8;
     }
 
-    /// Whether it is in.
+    /// Whether the state is in the set.
     #[must_use]
     pub const fn contains(self, state: NodeState) -> bool {
         self.0 & (1 << state as u8) != 0
     }
 
-    /// Those in it, in the order of [`NodeState::ALL`].
+    /// The states in the set, in the order of [`NodeState::ALL`].
     pub fn iter(self) -> impl Iterator<Item = NodeState> {
-        NodeState::ALL.into_iter().filter(move |state| self.contains(*state))
+        NodeState::all().filter(move |state| self.contains(*state))
     }
 }
 
-/// A start of a node from its write-ahead log: what it read, and what it ought to have.
+/// A node's recovery from its write-ahead log: what it read, and what it should have read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recovery {
     /// Who.
     pub node: NodeId,
     /// When.
     pub at: Time,
-    /// The last record that the checkpoint it started from covers; 0 for none.
+    /// The last record that its checkpoint covers. 0 without a checkpoint.
     pub covers: u64,
-    /// How many records it read from the log, those that the checkpoint covers included.
+    /// How many records it read from the log, including those that the checkpoint covers.
     pub records: u64,
-    /// The sequence of the last of them.
+    /// The sequence number of the last record that it read.
     pub last: u64,
-    /// The last record that its disk had called durable.
+    /// The last record that its disk had reported as durable.
     pub synced: u64,
     /// The last record that it had written.
     pub written: u64,
-    /// Whether the records read are those that were written under these sequences.
+    /// Whether the records that it read are the ones that it had written under these sequence
+    /// numbers.
     pub same_records: bool,
-    /// Whether it stores what it stored before; `None` when that is not to be expected, or not known.
+    /// Whether it holds the data that it held before. `None` when that is not expected or not
+    /// known.
     pub same_data: Option<bool>,
 }
 
-/// A node applied a write.
+/// An event: a node applied a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Application {
     /// When.
@@ -151,25 +127,25 @@ pub struct Application {
     pub key: KeyId,
     /// The version of the write.
     pub version: Version,
-    /// What it left there, which tells the operation that wrote it; nothing for a removal.
+    /// The value that it left, which carries the operation that wrote it. `None` for a removal.
     pub value: Option<Value>,
 }
 
-/// How far followers were from the leader when the last write was answered.
+/// How far followers were behind the leader when the last write was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastWrite {
-    /// When its client had the answer, or gave it up.
+    /// When its client received the answer or gave up.
     pub at: Time,
-    /// Who led then.
+    /// The leader at that time.
     pub leader: NodeId,
     /// How many followers were up.
     pub followers: u64,
-    /// How many keys the leader or any of them had.
+    /// How many keys the leader or any of these followers held.
     pub keys: u64,
-    /// On how many followers how many keys showed something else than on the leader, in all.
+    /// How many replicas of keys on followers differed from the leader's, in all.
     pub differing: u64,
-    /// When nothing differed any more between the leader and any follower that was up; `None` if something did to the
-    /// end of the run.
+    /// When no replica on a running follower differed from the leader's any more. `None` if one did
+    /// to the end of the run.
     pub agreed_at: Option<Time>,
 }
 
@@ -180,14 +156,15 @@ impl LastWrite {
         self.followers * self.keys
     }
 
-    /// How long it took until nothing differed.
+    /// How long it took until no replica differed.
     #[must_use]
     pub fn agreed_after(&self) -> Option<Span> {
         self.agreed_at.map(|at| at - self.at)
     }
 }
 
-/// Arrivals of an open loop that found no free client before the fault phase ended, and were never invoked.
+/// Arrivals of an open loop that were never invoked: no client was free before the fault phase
+/// ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unserved {
     /// How many.
@@ -199,17 +176,17 @@ pub struct Unserved {
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    /// No operation or replication pending, replicas equal, this long after the faults ended.
+    /// No operation or replication is pending, and the replicas are equal.
     Settled {
-        /// From the end of the fault phase.
+        /// The time from the end of the fault phase.
         after: Span,
     },
     /// The settling phase ran out.
     Unsettled {
-        /// What the cluster was still waiting for, a line each.
+        /// What the cluster was still waiting for, one line for each.
         waiting_for: Vec<String>,
     },
-    /// The simulation itself cannot go on.
+    /// The simulation cannot go on.
     Stuck {
         /// The instant.
         at: Time,
@@ -221,40 +198,41 @@ pub enum Settlement {
 /// Why a simulation cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standstill {
-    /// As many events at one instant, without progress.
+    /// So many events at one instant that no progress is to be expected.
     Loop {
         /// How many.
         events: u64,
     },
-    /// More pending events than there is room for.
+    /// More pending events than the queue has room for.
     Crowd {
         /// How many there were.
         pending: u64,
     },
 }
 
-/// Exact order statistics of some lengths of time.
+/// Exact order statistics of lengths of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
     /// How many.
     pub count: u64,
     /// The mean, rounded down.
     pub mean: Span,
-    /// Half are at most this.
+    /// At least 50% are at most this.
     pub p50: Span,
-    /// 95% are at most this.
+    /// At least 95% are at most this.
     pub p95: Span,
-    /// 99% are at most this.
+    /// At least 99% are at most this.
     pub p99: Span,
-    /// 99.9% are at most this.
+    /// At least 99.9% are at most this.
     pub p999: Span,
     /// The longest.
     pub max: Span,
 }
 
 impl Latency {
-    /// The statistics of `lengths`, which it sorts; all zero when there are none. A percentile is the nearest
-    /// rank: the least length with at least that share of all at or below it.
+    /// The statistics of `lengths`, which are sorted in place. All are zero when there are no
+    /// lengths. Percentiles are nearest ranks: the smallest length such that at least this share is
+    /// at most as long.
     #[must_use]
     pub fn of(lengths: &mut [Span]) -> Self {
         if lengths.is_empty() {

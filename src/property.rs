@@ -1,19 +1,23 @@
-//! The properties a run is checked for, and what a configuration promises of them.
+//! The properties that a run is checked for, and what a configuration promises of each.
 
 use std::fmt;
+use strum::{IntoStaticStr, VariantArray};
 
+use crate::named::Named;
 use crate::time::Span;
 
 pub use hazard::{Befallen, Condition, Hazard, Hazards, Incident, Incidents, Whose};
 
 mod hazard;
 
-/// A property with a checker of its own in [`crate::check`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A property that [`crate::check`] judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Property {
-    /// After settling, all live replicas hold the same.
+    /// After settling, all live replicas hold the same data.
     Convergence,
-    /// After settling, each key holds the last-write-wins maximum of the accepted writes that reached a survivor.
+    /// After settling, each key holds the last-write-wins maximum of the accepted writes that
+    /// reached a surviving node.
     LwwMaximum,
     /// No acknowledged write is lost.
     Durability,
@@ -21,27 +25,28 @@ pub enum Property {
     SingleLeader,
     /// A client's read sees the client's earlier writes.
     ReadYourWrites,
-    /// A client's reads never go back.
+    /// A client's reads never go back to an older write.
     MonotonicReads,
     /// A client's writes take effect in the client's order.
     MonotonicWrites,
-    /// A write is ordered after what its client had read.
+    /// A write is ordered after the writes that its client had read.
     WritesFollowReads,
-    /// No read misses a write acknowledged longer before it than the bound.
+    /// No read misses a write that was acknowledged more than the bound before it.
     Staleness,
-    /// A node that starts again reads back all that was durable, and nothing that it did not write.
+    /// A node that restarts reads back everything that was durable and nothing that it did not
+    /// write.
     Replay,
-    /// No two nodes both believe that they lead and both acknowledge writes.
+    /// No two nodes lead and acknowledge writes at the same time.
     SplitBrain,
-    /// As much is answered, and a lost leader replaced as soon, as the bounds ask for.
+    /// The share of answered operations and the time to replace a lost leader keep their bounds.
     Availability,
-    /// Once the faults are over, all that was begun comes to an end, and somebody leads.
+    /// After the faults end, every operation completes and some node leads.
     Liveness,
     /// No acknowledged write reaches a live replica later than the bound.
     ReplicationLag,
-    /// What an acknowledged delete removed does not show again.
+    /// A value that an acknowledged delete removed never shows again.
     Resurrection,
-    /// Every acknowledged append is in its list once, and nothing is in it twice.
+    /// Every acknowledged append is in its list exactly once, and no element is in it twice.
     AppendUniqueness,
 }
 
@@ -55,57 +60,8 @@ pub enum Kind {
 }
 
 impl Property {
-    /// All properties, in the order in which they are reported.
-    pub const ALL: [Self; 16] = [
-        Self::Convergence,
-        Self::LwwMaximum,
-        Self::Durability,
-        Self::SingleLeader,
-        Self::ReadYourWrites,
-        Self::MonotonicReads,
-        Self::MonotonicWrites,
-        Self::WritesFollowReads,
-        Self::Staleness,
-        Self::Replay,
-        Self::SplitBrain,
-        Self::Availability,
-        Self::Liveness,
-        Self::ReplicationLag,
-        Self::Resurrection,
-        Self::AppendUniqueness,
-    ];
-
-    /// The name in files and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Convergence => "convergence",
-            Self::LwwMaximum => "lww-maximum",
-            Self::Durability => "durability",
-            Self::SingleLeader => "single-leader",
-            Self::ReadYourWrites => "read-your-writes",
-            Self::MonotonicReads => "monotonic-reads",
-            Self::MonotonicWrites => "monotonic-writes",
-            Self::WritesFollowReads => "writes-follow-reads",
-            Self::Staleness => "staleness",
-            Self::Replay => "replay",
-            Self::SplitBrain => "split-brain",
-            Self::Availability => "availability",
-            Self::Liveness => "liveness",
-            Self::ReplicationLag => "replication-lag",
-            Self::Resurrection => "resurrection",
-            Self::AppendUniqueness => "append-uniqueness",
-        }
-    }
-
-    /// The property of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|property| property.name() == name)
-    }
-
-    /// The keys of `[check]` one of which has to be set for it to be checked at all: without, it is a measurement, and
-    /// nothing that was measured would break it. Empty for what is right or wrong by itself.
+    /// The keys of `[check]` of which one must be set for the property to be checked. Without a
+    /// bound it is only measured. Empty for a property that needs no bound.
     #[must_use]
     pub const fn needed_bounds(self) -> &'static [&'static str] {
         match self {
@@ -157,7 +113,7 @@ impl fmt::Display for Property {
     }
 }
 
-/// What a configuration promises of one property.
+/// What a configuration promises of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
     /// It holds, whatever happens.
@@ -165,11 +121,11 @@ pub enum Promise {
         /// Why it does, in a sentence.
         why: &'static str,
     },
-    /// It holds unless one of these happened in the run, to those whom the promise rests on.
+    /// It holds unless one of these hazards befell those on whom the promise rests.
     Unless {
-        /// What voids the promise, and whom it has to befall.
+        /// What voids the promise and whom it must befall.
         hazards: Hazards,
-        /// Why that does, in a sentence.
+        /// Why that voids it, in a sentence.
         why: &'static str,
     },
     /// It is not promised.
@@ -189,19 +145,19 @@ impl Promise {
     }
 }
 
-/// How long a cluster may need to settle once everything has healed, whatever went wrong before.
+/// How long a cluster may need to settle after everything has healed, whatever went wrong before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettlesWithin {
-    /// So long at the most, but for a chance that is as good as none.
+    /// At most this long, except with a negligible probability.
     Span(Span),
-    /// The same, and as long again whenever what had settled begins anew, which may be at any time.
+    /// At most this long, but the cluster may begin anew at any time and then needs as long again.
     Anew {
         /// How long.
         within: Span,
-        /// What begins anew, and why, in words.
+        /// What begins anew and why, in words.
         why: &'static str,
     },
-    /// That cannot be said.
+    /// No bound can be given.
     Unsaid {
         /// Why not, in words.
         why: &'static str,
@@ -209,7 +165,7 @@ pub enum SettlesWithin {
 }
 
 impl SettlesWithin {
-    /// The shortest whole number of seconds that is long enough; `None` when that cannot be said.
+    /// The smallest whole number of seconds that is enough. `None` when no bound can be given.
     #[must_use]
     pub fn whole_seconds(self) -> Option<Span> {
         const SECOND: u64 = 1_000_000_000;
@@ -225,12 +181,12 @@ impl SettlesWithin {
 
 /// What a configuration promises, per property.
 ///
-/// A property that nothing is said of is not promised.
+/// A property that is not mentioned is not promised.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Promises(Vec<(Property, Promise)>);
 
 impl Promises {
-    /// Says what is promised of `property`, in place of what was said before.
+    /// Sets what is promised of `property`, replacing what was set before.
     #[must_use]
     pub fn with(mut self, property: Property, promise: Promise) -> Self {
         self.0.retain(|(other, _)| *other != property);

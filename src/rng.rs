@@ -1,35 +1,37 @@
 //! Causal identities and keyed draws: where every random decision of a run comes from.
 //!
-//! There is no generator whose next number the next decision takes. An event carries a [`CausalId`], a hash of
-//! what caused it, and a decision is a pure function of (seed, purpose, causal identity, index). Removing a
-//! fault, an operation or a client therefore changes the luck of what it caused and of nothing else, which is
-//! what makes shrinking work and lets two configurations be compared under the same luck.
+//! There is no shared generator from which each decision takes the next number. An event carries a
+//! [`CausalId`], a hash of what caused it, and a decision is a pure function of (seed, purpose,
+//! causal identity, index). Removing a fault, an operation or a client therefore changes only the
+//! draws of what it caused. Shrinking rests on this, and so does the comparison of two
+//! configurations under the same random numbers.
 //!
-//! A draw that is a pure function need not be computed to be "made": a loss draw that a lossless link never
-//! looks at costs nothing, and leaves every other draw as it was.
+//! A draw need not be computed to be made: a lossless link skips its loss draw, and every other
+//! draw stays as it was.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// The identity of an event by what caused it: equal in two runs exactly when the same chain of causes led there.
+/// The identity of an event by what caused it. It is equal in two runs exactly when the same chain
+/// of causes led to the event.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct CausalId(u64);
 
-/// What starts a causal chain: everything that is not the effect of another event.
+/// What starts a causal chain: an event that no other event caused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Root {
     /// The run itself: phases, expectations.
     Run = 1,
-    /// A node's boot; the arguments are the node and how often it booted before.
+    /// A node's boot. The arguments are the node and the number of its earlier boots.
     Boot,
-    /// A client's operation; the arguments are the client and its operation index.
+    /// A client's operation. The arguments are the client and its operation index.
     Operation,
-    /// A scripted operation; the argument is a hash of its id in the scenario.
+    /// A scripted operation. The argument is a hash of its id in the scenario.
     Scripted,
-    /// A fault; the argument is a hash of its id in the scenario.
+    /// A fault. The argument is a hash of its id in the scenario.
     Fault,
-    /// A change of settings; the argument is its place in the scenario.
+    /// A change of settings. The argument is its place in the scenario.
     Change,
 }
 
@@ -57,24 +59,26 @@ pub enum Cause {
     Boot,
     /// What a fault does to a message; the destination is the fault's identity.
     Fault,
-    /// A message that comes back, because the process it was meant for is not there.
+    /// A message that is returned to its sender because the receiving process is not running.
     Refusal,
 }
 
 impl CausalId {
-    /// The identity of a chain's first event: a stable name, never a running number of the simulation.
+    /// The identity of a chain's first event. `a` and `b` name it; they are stable, never running
+    /// numbers of the simulation.
     #[must_use]
     pub const fn root(kind: Root, a: u64, b: u64) -> Self {
         let h = mix(a.wrapping_mul(GOLDEN) ^ ((kind as u64) << 56 | 0x5eed));
         Self(mix(h ^ mix(b.wrapping_add(GOLDEN))))
     }
 
-    /// The identity of an effect of this event: `ordinal` counts this event's effects of the same `cause` to the
-    /// same `destination`, so that an effect to another destination never shifts it.
+    /// The identity of an effect of this event. `ordinal` counts this event's effects of the same
+    /// `cause` to the same `destination`, so an effect to another destination never shifts it.
     #[inline]
     #[must_use]
     pub const fn child(self, cause: Cause, destination: u64, ordinal: u32) -> Self {
-        // Each with a factor of its own: a destination may use all of its 64 bits, so no bits are left for the rest.
+        // Each part has its own factor: a destination may use all 64 bits, so none are left for the
+        // rest.
         let effect = ((cause as u64) << 32 | ordinal as u64).wrapping_mul(SILVER);
         Self(mix(self.0 ^ effect.wrapping_add(destination.wrapping_mul(GOLDEN))))
     }
@@ -86,7 +90,7 @@ impl CausalId {
     }
 }
 
-/// What a draw decides. Draws of different purposes are independent of one another.
+/// What a draw decides. Draws for different purposes are independent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Purpose {
@@ -137,7 +141,8 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// The draws of `seed`; the seed is expanded by ChaCha8, so near seeds share nothing.
+    /// The draws of `seed`. ChaCha8 expands the seed, so draws of neighbouring seeds are
+    /// independent.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut expand = ChaCha8Rng::seed_from_u64(seed);
@@ -152,7 +157,7 @@ impl Draws {
         mix(id.0 ^ stream.wrapping_add((index as u64).wrapping_mul(GOLDEN)))
     }
 
-    /// A uniform number below `bound` (0 when `bound` is 0), by the high half of the product: no loop, so a
+    /// A uniform number below `bound`; 0 when `bound` is 0. It is the high half of a product, so a
     /// decision is always one draw; the bias is below `bound` / 2^64.
     #[inline]
     #[must_use]
@@ -160,7 +165,7 @@ impl Draws {
         ((self.draw(purpose, id, index) as u128 * bound as u128) >> 64) as u64
     }
 
-    /// Whether an event of `probability` happens.
+    /// Whether an event happens that has this probability.
     #[inline]
     #[must_use]
     pub const fn happens(
@@ -170,13 +175,14 @@ impl Draws {
         index: u32,
         probability: Probability,
     ) -> bool {
-        // The common lossless link costs no multiplication.
+        // A lossless link, the common case, costs no multiplication.
         probability.0 != 0
             && self.below(purpose, id, index, Probability::ONE.0 as u64) < probability.0 as u64
     }
 }
 
-/// A probability in whole parts per billion: exact in a file, in a comparison and on every platform.
+/// A probability in whole parts per billion, so it is exact in files and comparisons and on every
+/// platform.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Probability(u32);
 
@@ -186,7 +192,7 @@ impl Probability {
     /// Always.
     pub const ONE: Self = Self(1_000_000_000);
 
-    /// `parts` in a billion, or nothing when that is more than all.
+    /// `parts` in a billion; `None` when that is more than one.
     #[must_use]
     pub const fn from_parts_per_billion(parts: u32) -> Option<Self> {
         if parts <= Self::ONE.0 { Some(Self(parts)) } else { None }
@@ -199,8 +205,8 @@ impl Probability {
     }
 }
 
-/// A bijection of 64 bits in which every input bit flips every output bit with probability close to one half
-/// (Pelle Evensen's "moremur" constants).
+/// A bijection of 64 bits in which every input bit flips every output bit with probability close to
+/// one half (Pelle Evensen's "moremur" constants).
 #[inline]
 const fn mix(mut x: u64) -> u64 {
     x ^= x >> 27;

@@ -1,23 +1,24 @@
-//! Distributions of a length of time: sampled in integer nanoseconds from keyed draws.
+//! Distributions of lengths of time, sampled in integer nanoseconds from keyed draws.
 //!
-//! Every sampler inverts its cumulative distribution, one draw a sample (a mixture takes a second to choose its
-//! part), on `libm`'s functions: the same bits on every platform and in every build. A greater draw never gives a
-//! shorter length, so configurations compared under the same luck stay comparable.
+//! Every sampler inverts its cumulative distribution function. A sample takes one draw; a mixture
+//! takes a second one to choose its part. All functions come from `libm`, so every platform and
+//! every build gives the same bits. A greater draw never gives a shorter length, which keeps
+//! configurations comparable under common random numbers.
 
 use crate::time::Span;
 
-/// How long something takes: a message on its way, a client's thought, a disk's sync.
+/// The distribution of a length of time: a network delay, a think time, a disk sync.
 ///
-/// The constructors of the scenario layer check the ranges that each variant names.
+/// The scenario layer checks the ranges that the variants state.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Distribution {
     /// Always the same.
     Constant(Span),
-    /// Uniform on `(low, high]` to the nanosecond; `low <= high`.
+    /// Uniform on the whole nanoseconds of `(low, high]`, where `low <= high`.
     Uniform {
-        /// Never reached unless equal to `high`.
+        /// Excluded, unless equal to `high`.
         low: Span,
-        /// Reached.
+        /// Included.
         high: Span,
     },
     /// Exponential with this mean.
@@ -25,30 +26,32 @@ pub enum Distribution {
         /// The mean.
         mean: Span,
     },
-    /// Lognormal: the logarithm is normal.
+    /// Lognormal.
     LogNormal {
-        /// The median, e^mu; above 0.
+        /// The median e^mu, above 0.
         median: Span,
-        /// The standard deviation of the logarithm; above 0, finite.
+        /// The standard deviation of the logarithm, finite and above 0.
         sigma: f64,
     },
     /// Pareto: `scale` times u^(-1/`shape`).
     Pareto {
-        /// The least value; above 0.
+        /// The least value, above 0.
         scale: Span,
-        /// The tail index alpha; above 0, finite. The mean is finite above 1, the variance above 2.
+        /// The tail index alpha, finite and above 0. The mean is finite above 1, the variance above
+        /// 2.
         shape: f64,
     },
-    /// One of several, by weight; at least one part, at least one weight above 0, parts not mixtures themselves.
+    /// One of several, chosen by weight. There is at least one part and one weight above 0, and no
+    /// part is a mixture.
     Mixture(Vec<(u32, Self)>),
-    /// Piecewise linear between measured quantiles: (parts per billion, length), both ascending, from 0 to
-    /// 1,000,000,000 inclusive.
+    /// Linear between measured quantiles (parts per billion, length). Both ascend; the first part
+    /// is 0 and the last 1,000,000,000.
     Quantiles(Vec<(u32, Span)>),
 }
 
 impl Distribution {
-    /// A length drawn from this distribution: `draw(0)` are the value's 64 uniform bits, `draw(1)` those that choose
-    /// a mixture's part. Neither is asked for where it decides nothing.
+    /// A sample of this distribution. `draw(0)` gives the 64 uniform bits for the value, `draw(1)`
+    /// those that choose the part of a mixture. A draw that decides nothing is not made.
     #[inline]
     #[must_use]
     pub fn sample(&self, draw: impl Fn(u32) -> u64) -> Span {
@@ -86,7 +89,7 @@ impl Distribution {
         self.invert(1 << 63)
     }
 
-    /// The length that a billionth of all samples exceeds; nothing when that is more than an hour.
+    /// The length that one sample in a billion exceeds. `None` when it is longer than an hour.
     #[must_use]
     pub fn slowest(&self) -> Option<Span> {
         const HOUR: f64 = 3.6e12;
@@ -94,19 +97,19 @@ impl Distribution {
         (length <= HOUR).then(|| to_span(length))
     }
 
-    /// The length that one in a hundred samples exceeds.
+    /// The length that one sample in a hundred exceeds.
     #[must_use]
     pub fn usual(&self) -> Span {
         to_span(self.quantile_nanos(0.99))
     }
 
-    /// The mean; nothing when it is infinite.
+    /// The mean. `None` when it is infinite.
     #[must_use]
     pub fn mean(&self) -> Option<Span> {
         self.mean_nanos().map(to_span)
     }
 
-    /// The mean in nanoseconds, or nothing when it is infinite.
+    /// The mean in nanoseconds. `None` when it is infinite.
     #[must_use]
     pub fn mean_nanos(&self) -> Option<f64> {
         let mean = match self {
@@ -131,7 +134,8 @@ impl Distribution {
         mean.is_finite().then_some(mean)
     }
 
-    /// The length in nanoseconds that a share `p` of all samples does not exceed; at most [`Span::MAX`].
+    /// The length in nanoseconds that a share `p` of all samples does not exceed; at most
+    /// [`Span::MAX`].
     #[must_use]
     pub fn quantile_nanos(&self, p: f64) -> f64 {
         let p = p.clamp(0.0, 1.0);
@@ -172,8 +176,8 @@ impl Distribution {
         }
     }
 
-    /// The length in nanoseconds below which a share `p` of samples lies; `q` is 1 - `p`, which the upper tails need
-    /// exactly. Not clamped: it may be infinite, but it is a number.
+    /// The length in nanoseconds that a share `p` of samples does not exceed. `q` is 1 - `p`, which
+    /// upper tails need exactly. The result may be infinite but is never NaN.
     fn inverse(&self, p: f64, q: f64) -> f64 {
         match self {
             Self::Constant(length) => nanos(*length),
@@ -200,7 +204,7 @@ impl Distribution {
     }
 }
 
-/// Parts of a quantile's probability that make one.
+/// The number of parts that make a probability of one in [`Distribution::Quantiles`].
 const CERTAIN: f64 = 1e9;
 
 #[expect(
@@ -211,7 +215,7 @@ const fn nanos(length: Span) -> f64 {
     length.nanos() as f64
 }
 
-/// The nearest length that is one.
+/// The nearest [`Span`], at most [`Span::MAX`].
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -225,8 +229,8 @@ fn to_span(length: f64) -> Span {
     }
 }
 
-/// A number above 0 and below 1: the top 52 bits and a half. With 53 bits the half would be rounded away at the upper
-/// end, and 1 would occur. This and its complement are exact.
+/// A number above 0 and below 1: the top 52 bits plus one half. The number and its complement are
+/// exact. With 53 bits the half would be lost to rounding at the upper end, and 1 would occur.
 #[expect(clippy::cast_precision_loss, reason = "52 bits fit")]
 fn open_unit(bits: u64) -> f64 {
     ((bits >> 12) as f64 + 0.5) * (1.0 / (1_u64 << 52) as f64)
@@ -236,7 +240,7 @@ const fn step(reached: bool) -> f64 {
     if reached { 1.0 } else { 0.0 }
 }
 
-/// Uniform on (low, high], or `low` when that is empty: integers only.
+/// Uniform on (low, high] in integers. `low` when that is empty.
 #[inline]
 fn uniform(low: Span, high: Span, bits: u64) -> Span {
     let width = high.nanos() - low.nanos();
@@ -244,7 +248,7 @@ fn uniform(low: Span, high: Span, bits: u64) -> Span {
     Span::from_nanos(low.nanos() + part + u64::from(width > 0))
 }
 
-/// The part of a mixture that these bits choose, by weight.
+/// The part of a mixture that these bits choose.
 fn choose(parts: &[(u32, Distribution)], bits: u64) -> &Distribution {
     let total: u64 = parts.iter().map(|part| u64::from(part.0)).sum();
     let mut rest = ((u128::from(bits) * u128::from(total)) >> 64) as u64;
@@ -257,10 +261,11 @@ fn choose(parts: &[(u32, Distribution)], bits: u64) -> &Distribution {
     panic!("a mixture has a weight above 0");
 }
 
-/// Between the two quantiles around these bits, in integers: `bits` over 2^64 is the probability.
+/// Linear interpolation, in integers, between the two quantiles around the probability `bits` /
+/// 2^64.
 #[expect(clippy::cast_possible_truncation, reason = "a part of a length is a length")]
 fn interpolate(points: &[(u32, Span)], bits: u64) -> Span {
-    // In parts per billion with 32 binary places, so that the product below fits.
+    // In parts per billion with 32 binary places: the product below fits.
     let p = (u128::from(bits) * 1_000_000_000) >> 32;
     let next = points.partition_point(|point| u128::from(point.0) << 32 <= p);
     let ((low_p, low), (high_p, high)) = (points[next - 1], points[next]);
@@ -269,15 +274,16 @@ fn interpolate(points: &[(u32, Span)], bits: u64) -> Span {
     Span::from_nanos(low.nanos() + part as u64)
 }
 
-/// The mean of `value` over the parts of a mixture.
+/// The mean of `value` over the parts of a mixture, by weight.
 fn weighted(parts: &[(u32, Distribution)], value: impl Fn(&Distribution) -> f64) -> f64 {
-    // A part of no weight must not spoil the sum with an infinite value.
+    // Zero times an infinite value would be NaN, so parts of weight 0 are left out.
     let parts = || parts.iter().filter(|part| part.0 > 0);
     let total: f64 = parts().map(|part| f64::from(part.0)).sum();
     parts().map(|(weight, part)| f64::from(*weight) * value(part)).sum::<f64>() / total
 }
 
-/// By bisection between the least and the greatest of the parts' quantiles, until no float lies between.
+/// The quantile of a mixture, by bisection between the least and the greatest quantile of its parts
+/// until no float lies between.
 fn mixture_quantile(mixture: &Distribution, parts: &[(u32, Distribution)], p: f64, q: f64) -> f64 {
     let ends = || parts.iter().filter(|part| part.0 > 0).map(|(_, part)| part.inverse(p, q));
     let most = nanos(Span::MAX);
@@ -301,8 +307,9 @@ fn normal_cdf(x: f64) -> f64 {
     libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2) / 2.0
 }
 
-/// The inverse of the standard normal distribution function: algorithm AS 241 (PPND16) of M. J. Wichura, Applied
-/// Statistics 37 (1988), 477-484, good to about one part in 10^16. `q` is 1 - `p`.
+/// The inverse of the standard normal distribution function: algorithm AS 241 (PPND16) of M. J.
+/// Wichura, Applied Statistics 37 (1988), 477-484, with a relative error of about 10^-16. `q` is 1
+/// - `p`.
 fn normal_quantile(p: f64, q: f64) -> f64 {
     if p <= 0.0 {
         return f64::NEG_INFINITY;
@@ -320,14 +327,14 @@ fn normal_quantile(p: f64, q: f64) -> f64 {
     if offset < 0.0 { -magnitude } else { magnitude }
 }
 
-/// The quotient of two polynomials, coefficients in ascending powers.
+/// The quotient of two polynomials. Coefficients are in ascending powers.
 fn rational([above, below]: &[[f64; 8]; 2], x: f64) -> f64 {
     let horner =
         |coefficients: &[f64; 8]| coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c);
     horner(above) / horner(below)
 }
 
-/// Within 0.425 of one half.
+/// Coefficients for probabilities within 0.425 of one half.
 #[expect(clippy::excessive_precision, reason = "as published")]
 const CENTRE: [[f64; 8]; 2] = [
     [
@@ -352,7 +359,7 @@ const CENTRE: [[f64; 8]; 2] = [
     ],
 ];
 
-/// Further out, to about 1.4e-11 from the ends.
+/// Coefficients further out, to about 1.4e-11 from 0 and 1.
 #[expect(clippy::excessive_precision, reason = "as published")]
 const SHOULDER: [[f64; 8]; 2] = [
     [
@@ -377,7 +384,7 @@ const SHOULDER: [[f64; 8]; 2] = [
     ],
 ];
 
-/// The ends.
+/// Coefficients for the ends.
 #[expect(clippy::excessive_precision, reason = "as published")]
 const TAIL: [[f64; 8]; 2] = [
     [
@@ -402,15 +409,15 @@ const TAIL: [[f64; 8]; 2] = [
     ],
 ];
 
-/// Cumulative weights of the ranks 1 to `ranks` under Zipf's law, scaled to 64 bits: a draw belongs to the first
-/// rank whose entry exceeds it.
+/// Cumulative weights of the ranks 1 to `ranks` under Zipf's law, scaled to 64 bits. A draw belongs
+/// to the first rank whose entry exceeds it.
 pub(crate) fn zipf_table(ranks: u32, exponent: f64) -> Vec<u64> {
     let weights: Vec<f64> = (1..=ranks).map(|rank| libm::pow(f64::from(rank), -exponent)).collect();
     let total: f64 = weights.iter().sum();
     let mut sum = 0.0;
     let cumulative = weights.iter().map(|weight| {
         sum += weight;
-        // A float converts to the nearest integer in range: the last entries may be the maximum itself.
+        // The cast saturates: the last entries may be the greatest integer.
         (sum / total * 18_446_744_073_709_551_616.0) as u64
     });
     cumulative.collect()

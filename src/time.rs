@@ -1,7 +1,7 @@
-//! Virtual time: integer nanoseconds, never a float, never the machine's clock.
+//! Virtual time in integer nanoseconds. It is never a float and never the machine's clock.
 //!
-//! [`Time`] is a point (nanoseconds since the run began), [`Span`] a length, and [`Wall`] what a node's own,
-//! possibly wrong, clock says. The three do not mix by accident.
+//! [`Time`] is a point (nanoseconds since the run began), [`Span`] is a length, and [`Wall`] is
+//! what a node's own clock shows, which may be wrong. As three types they cannot be mixed up.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Mul, Sub};
@@ -14,7 +14,7 @@ pub struct Time(u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span(u64);
 
-/// What a node's wall clock shows, in nanoseconds since the run began by a perfect clock.
+/// What a node's wall clock shows, in nanoseconds. A perfect clock shows 0 when the run begins.
 ///
 /// Signed, because a clock that runs behind shows a time before the start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
@@ -25,7 +25,8 @@ impl Time {
     pub const ZERO: Self = Self(0);
     /// An instant after every event of every run.
     pub const MAX: Self = Self(u64::MAX);
-    /// A point that no run reaches, about 146 years after its start: what is due then never comes.
+    /// A point that no run reaches, about 146 years after its start. An event due then never
+    /// happens.
     pub const NEVER: Self = Self(Span::MAX.0);
 
     /// The point `ns` nanoseconds after the start.
@@ -40,15 +41,14 @@ impl Time {
         self.0
     }
 
-    /// `span` later, or [`Self::NEVER`] where that is sooner: lengths that queue up, one behind the other, stay a point
-    /// of time however many they are.
+    /// `span` later, but at most [`Self::NEVER`]: adding many long spans does not overflow.
     #[must_use]
     pub const fn later(self, span: Span) -> Self {
         let at = self.0.saturating_add(span.0);
         if at < Self::NEVER.0 { Self(at) } else { Self::NEVER }
     }
 
-    /// How long after `earlier` this is, or nothing when it is not after it.
+    /// How long after `earlier` this is; zero when it is before.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {
         Span(self.0.saturating_sub(earlier.0))
@@ -56,9 +56,9 @@ impl Time {
 }
 
 impl Span {
-    /// No time at all.
+    /// A length of zero.
     pub const ZERO: Self = Self(0);
-    /// The longest length a sampler may return: about 146 years, so that sums of a few of them still fit.
+    /// The longest length a sampler may return, about 146 years: a sum of a few of them still fits.
     pub const MAX: Self = Self(1 << 62);
 
     /// A length of `ns` nanoseconds.
@@ -91,9 +91,10 @@ impl Span {
         self.0
     }
 
-    /// Four significant digits in the unit that suits, rounded half up: `166.7ms`, `1.204s`, `12ns`.
+    /// Four significant digits in the unit that suits, rounded half up: `166.7ms`, `1.204s`,
+    /// `12ns`.
     ///
-    /// Trailing zeros stay off, so that a constant delay reads as it was written.
+    /// Trailing zeros are left out, so a constant delay reads as it was written.
     #[must_use]
     pub fn short(self) -> String {
         let ns = self.0;
@@ -123,7 +124,7 @@ impl Span {
         format!("{}{dot}{fraction}{name}", rounded / scale)
     }
 
-    /// Whether the length is nothing.
+    /// Whether the length is zero.
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
@@ -145,7 +146,7 @@ impl AddAssign<Span> for Time {
 
 /// # Panics
 ///
-/// When `earlier` is after `self`; use [`Time::since`] where that may be.
+/// When `earlier` is after `self`. Use [`Time::since`] where that can happen.
 impl Sub for Time {
     type Output = Span;
     fn sub(self, earlier: Self) -> Span {
@@ -173,7 +174,7 @@ impl Mul<u64> for Span {
     }
 }
 
-/// Seconds with nine decimals: every point of time has the same width until 10,000 seconds, so columns line up.
+/// Seconds with nine decimals.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000)

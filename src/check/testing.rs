@@ -6,7 +6,9 @@
 use proptest::prelude::*;
 
 use crate::config::{Bounds, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Network};
-use crate::history::{ContestedWrite, Entry, Failure, Function, History, Item, Over, Status};
+use crate::history::{
+    ContestedWrite, Entry, Failure, Function, History, Item, Over, Process, Status,
+};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Term, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::names::Names;
@@ -387,7 +389,8 @@ impl Story {
             let told = &self.told[i];
             if !completes {
                 let due_at = ms(at.saturating_sub(told.waited));
-                let op = history.invoke(ms(at), due_at, (told.client, 0), told.operation);
+                let op =
+                    history.invoke(ms(at), due_at, Process::first(told.client), told.operation);
                 ids[i] = Some(op);
                 if let Some((accepted, answered)) = told.handled {
                     let (accepted_at, answered_at) = (ms(accepted), ms(answered));

@@ -13,13 +13,15 @@ use crate::cli::run::window::WindowArg;
 use crate::cli::seeds::{Seeds, SeedsOrCount};
 use crate::experiment::charts::Kind;
 use crate::fuzz::store::Shard;
+use crate::named::Named;
 use crate::property::Property;
 use crate::rng::Probability;
 use crate::scenario;
 
 /// A deterministic simulator of replicated key-value stores.
 ///
-/// Runs a scenario file under a seed, checks what became of every write, and says which promises held.
+/// Runs a scenario file under a seed, checks what became of every write, and says which promises
+/// held.
 #[derive(Debug, Parser)]
 #[command(
     name = "splitbrain",
@@ -36,7 +38,8 @@ pub(super) struct CommandLine {
 pub(super) enum Command {
     /// Run scenarios and say which promises held
     Run(RunArgs),
-    /// Play a scenario with many settings, each under the same seeds: a table, pictures and a conclusion
+    /// Play a scenario with many settings, each under the same seeds: a table, pictures and a
+    /// conclusion
     #[command(
         after_help = "Results do not depend on the number of cores. An interrupted sweep goes on where it was when \
                       it is started again.\n\
@@ -118,13 +121,14 @@ pub(super) struct RunArgs {
     pub(super) trace: bool,
     /// Draw the run over time: timeline.png and timeline.svg beside result.json
     ///
-    /// Operations by outcome, latencies, replication lag and who led, with the faults through all of them.
+    /// Operations by outcome, latencies, replication lag and who led, with the faults through all
+    /// of them.
     #[arg(long)]
     pub(super) plot: bool,
     /// Draw who sent what to whom: diagram.png and diagram.svg beside result.json
     ///
-    /// A space-time diagram around the first violation; where there is none around the first fault, or else of the
-    /// start.
+    /// A space-time diagram around the first violation; where there is none around the first fault,
+    /// or else of the start.
     #[arg(long)]
     pub(super) diagram: bool,
     /// Draw this stretch of virtual time in the diagram, as in 1s..2500ms
@@ -135,8 +139,8 @@ pub(super) struct RunArgs {
     pub(super) json: bool,
     /// Where to write result.json and history.jsonl [default: output/SCENARIO/SEED]
     ///
-    /// With several files or seeds, each run has a folder beneath it. With --seeds only runs that did not pass
-    /// leave one.
+    /// With several files or seeds, each run has a folder beneath it. With --seeds only runs that
+    /// did not pass leave one.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Print the verdict alone
@@ -160,10 +164,10 @@ pub(super) enum Plot {
 
 impl Plot {
     fn parser() -> impl TypedValueParser<Value = Self> {
-        let names = Kind::ALL.into_iter().map(Kind::name).chain(["all", "none"]);
+        let names = Kind::all().map(Kind::name).chain(["all", "none"]);
         PossibleValuesParser::new(names).map(|name| match name.as_str() {
             "none" => Self::None,
-            name => Kind::from_name(name).map_or(Self::All, Self::One),
+            name => Kind::by_name(name).map_or(Self::All, Self::One),
         })
     }
 }
@@ -205,8 +209,8 @@ pub(super) struct SweepArgs {
     #[arg(long, required = true, value_name = "PATH=VALUES")]
     pub(super) vary: Vec<String>,
     /// Recommend a point, as in "p99 under 800ms and no loss when one node dies"
-    #[arg(long, value_name = "WISH")]
-    pub(super) wish: Option<String>,
+    #[arg(long, alias = "wish", value_name = "GOAL")]
+    pub(super) goal: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -217,8 +221,8 @@ pub(super) struct CompareArgs {
     #[arg(long, required = true, value_name = "SETTINGS")]
     pub(super) with: Vec<String>,
     /// Recommend a configuration, as in "p99 under 800ms and no loss when one node dies"
-    #[arg(long, value_name = "WISH")]
-    pub(super) wish: Option<String>,
+    #[arg(long, alias = "wish", value_name = "GOAL")]
+    pub(super) goal: Option<String>,
 }
 
 /// `--shard I/N`.
@@ -293,7 +297,8 @@ pub(super) struct FuzzArgs {
     /// Set something in the scenario, as in network.loss=1%
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) sets: Vec<String>,
-    /// Where to write the cases, the summary and the small scenarios [default: output/fuzz/SCENARIO, with --seed seed-N beneath it]
+    /// Where to write the cases, the summary and the small scenarios [default:
+    /// output/fuzz/SCENARIO, with --seed seed-N beneath it]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Print one JSON document to standard output, and the text to standard error
@@ -330,7 +335,8 @@ pub(super) struct ExplainArgs {
     pub(super) seed: Option<u64>,
     /// Explain this write, lost or not [default: those that were acknowledged and lost]
     ///
-    /// By its value as reports show it (Raleigh, c3.17), by key and value (city=Raleigh) or as a call (delete city).
+    /// By its value as reports show it (Raleigh, c3.17), by key and value (city=Raleigh) or as a
+    /// call (delete city).
     #[arg(long, value_name = "VALUE")]
     pub(super) write: Option<String>,
     /// Set something in the scenario, as in network.loss=1%
@@ -343,8 +349,8 @@ pub(super) struct ExplainArgs {
 
 /// The name of a property.
 fn property() -> impl TypedValueParser<Value = Property> {
-    let names = Property::ALL.map(Property::name);
-    PossibleValuesParser::new(names).try_map(|name| Property::from_name(&name).ok_or("no property"))
+    let names = Property::all().map(Property::name).collect::<Vec<_>>();
+    PossibleValuesParser::new(names).try_map(|name| Property::by_name(&name).ok_or("no property"))
 }
 
 #[derive(Debug, Args)]
@@ -355,7 +361,8 @@ pub(super) struct ShrinkArgs {
     /// The seed under which it fails, in place of the scenario's own
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
-    /// Keep how it breaks this property [default: what was promised or is expected, else the first that is broken]
+    /// Keep how it breaks this property [default: what was promised or is expected, else the first
+    /// that is broken]
     #[arg(long, value_name = "PROPERTY", value_parser = property())]
     pub(super) check: Option<Property>,
     /// Set something in the scenario, as in network.loss=1%
@@ -374,7 +381,8 @@ pub(super) struct DiffArgs {
     /// The scenario file
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) file: PathBuf,
-    /// The seed of both runs, in place of the scenario's own; given twice, of the first and of the second
+    /// The seed of both runs, in place of the scenario's own; given twice, of the first and of the
+    /// second
     #[arg(long = "seed", value_name = "N")]
     pub(super) seeds: Vec<u64>,
     /// Set something in the scenario of the second run alone, as in network.loss=1%

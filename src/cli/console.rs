@@ -8,8 +8,9 @@ use crate::scenario::{Diagnostics, Scenario};
 
 /// Standard output and standard error.
 ///
-/// Printing does not fail where it happens. A reader that went away (`| head`) is no error: the rest goes nowhere
-/// and the exit status is what it would have been. Any other error is told once, by `Console::finish`.
+/// Printing does not fail where it happens. A reader that went away (`| head`) is no error: the
+/// rest goes nowhere and the exit status is what it would have been. Any other error is told once,
+/// by `Console::finish`.
 pub struct Console {
     out: Stream,
     err: Stream,

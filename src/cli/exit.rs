@@ -10,7 +10,8 @@ use crate::run::RunVerdict;
 pub enum Exit {
     /// Everything was as promised and expected.
     Pass = 0,
-    /// A promised property was broken, an expectation was not met, or two runs that must be one were not.
+    /// A promised property was broken, an expectation was not met, or two runs that must be one
+    /// were not.
     Violation = 1,
     /// The command line or a scenario is wrong, or a file could not be read or written.
     Usage = 2,
@@ -25,7 +26,8 @@ impl Exit {
         self as u8
     }
 
-    /// The worse of two: of several runs the worst one decides, and a mistake of usage hides none of them.
+    /// The worse of two: of several runs the worst one decides, and a mistake of usage hides none
+    /// of them.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {
         let rank = |exit| match exit {

@@ -115,7 +115,8 @@ fn perform(
     Ok(tell(&told, (&tally, &violations, document), begun.elapsed(), console))
 }
 
-/// Where a campaign lies when nobody says. Scenarios that are there to be fuzzed need not say so twice.
+/// Where a campaign lies when nobody says. Scenarios that are there to be fuzzed need not say so
+/// twice.
 fn default_folder(name: &str, seed: Option<u64>, shard: Option<Shard>) -> PathBuf {
     let mut folder = Path::new("output/fuzz").join(name.strip_prefix("fuzz/").unwrap_or(name));
     // Another seed is another campaign, and takes nobody's place.
@@ -136,7 +137,8 @@ pub(super) fn pool(jobs: Option<NonZeroUsize>) -> Result<ThreadPool, Trouble> {
     pool.map_err(|error| Trouble::Told(format!("cannot start threads: {error}")))
 }
 
-/// A protocol that panics is a find, told with the others; a panic of anything else is news at once.
+/// A protocol that panics is a find, told with the others; a panic of anything else is news at
+/// once.
 pub(super) fn quiet_finds() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -149,7 +151,8 @@ pub(super) fn quiet_finds() {
     });
 }
 
-/// Says what is kept of the campaign, and forgets it where it no longer comes out; how many cases are not to be played.
+/// Says what is kept of the campaign, and forgets it where it no longer comes out; how many cases
+/// are not to be played.
 fn resumed(
     subject: &Subject,
     store: &mut Store,

@@ -9,10 +9,12 @@ use serde_json::{Map, Value, json};
 use crate::cli::args::ListArgs;
 use crate::cli::{Console, Exit, scenario_name};
 use crate::config::{Answer, Config};
+use crate::named::Named;
 use crate::report::layout::{counted, wrap};
 use crate::scenario::{Diagnostics, Registry, Scenario};
 
-/// Shows every scenario of the folder; one that does not load is shown as such, and is a bad scenario.
+/// Shows every scenario of the folder; one that does not load is shown as such, and is a bad
+/// scenario.
 pub(super) fn run(args: &ListArgs, registry: &Registry, console: &mut Console) -> Exit {
     let mut files = Vec::new();
     if let Err((path, error)) = find(&args.dir, &mut files) {
@@ -45,7 +47,8 @@ pub(super) fn run(args: &ListArgs, registry: &Registry, console: &mut Console) -
     exit
 }
 
-/// Every `.toml` file in `dir` and beneath it. Links to folders are not followed: they may lead in circles.
+/// Every `.toml` file in `dir` and beneath it. Links to folders are not followed: they may lead in
+/// circles.
 fn find(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), (PathBuf, io::Error)> {
     let at = |path: &Path| {
         let path = path.to_owned();

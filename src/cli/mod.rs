@@ -1,7 +1,7 @@
 //! The command line: one file a command, and the only code that prints or decides the exit status.
 //!
-//! A crate with a protocol of its own registers it and hands over: every command then works on scenarios that name
-//! it.
+//! A crate with a protocol of its own registers it and hands over: every command then works on
+//! scenarios that name it.
 //!
 //! ```no_run
 //! use splitbrain::scenario::Registry;
@@ -114,8 +114,8 @@ fn progress(total: u64, quiet: bool, console: &Console) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// The name of the scenario in the file at `path`: where it lies beneath a folder `scenarios`, the path from there
-/// without the extension, else the file's stem.
+/// The name of the scenario in the file at `path`: where it lies beneath a folder `scenarios`, the
+/// path from there without the extension, else the file's stem.
 ///
 /// It names folders, so it never climbs out of one.
 fn scenario_name(path: &Path) -> String {

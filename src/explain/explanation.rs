@@ -8,6 +8,7 @@ use crate::id::{KeyId, OpId};
 use crate::property::Property;
 use crate::protocol::Protocol;
 use crate::run::{self, Judged, RunOptions};
+use crate::spelling;
 
 use super::causes;
 use super::classify::Cause;
@@ -234,7 +235,7 @@ fn find(history: &History, config: &Config, wanted: &str) -> Result<Vec<Written>
     if !found.is_empty() {
         return Ok(losses::written(history, &found));
     }
-    let near = crate::scenario::nearest(wanted, known.iter().map(String::as_str));
+    let near = spelling::nearest(wanted, known.iter().map(String::as_str));
     let near = near.map(str::to_owned);
     known.dedup();
     known.truncate(8);

@@ -1,10 +1,11 @@
 //! Which operation wrote what a replica holds or a read found.
 //!
-//! Two writes may bear one version: without a log a leader that starts again counts from the beginning, and coarse
-//! clocks give one timestamp twice. So a write is known by the operation that its value carries ([`Value`]). Where the
-//! value carries none (it was read back from a disk, or a protocol made it), it is looked for by its key, version and
-//! text, then by key and text. A removal has no value and is told by its version alone. Of several operations that
-//! cannot be told apart it is the one that may take effect last, which proves least.
+//! Two writes may have the same version: a leader without a log counts from the beginning after a
+//! restart, and a coarse clock gives one timestamp twice. A write is therefore identified by the
+//! operation that its value carries ([`Value`]). A value that carries none was read from a disk or
+//! made by a protocol. Its write is looked up by key, version and text, then by key and text. A
+//! removal has no value and is identified by its version alone. Where several operations fit, the
+//! one that may take effect last is chosen: it is the weakest evidence.
 
 use std::cell::OnceCell;
 
@@ -12,25 +13,25 @@ use crate::id::{ClientId, KeyId, OpId, Value, ValueKind, Version};
 
 use super::{Entry, Function, History};
 
-/// The operations of a history, to be found by what they wrote.
+/// Finds the operations of a history by what they wrote.
 #[derive(Debug)]
 pub struct Writers<'a> {
     history: &'a History,
     made: OnceCell<Made>,
     /// By key and version.
     versions: OnceCell<Vec<(KeyId, Version, OpId)>>,
-    /// Of those the deletes and clears, which most runs have few of.
+    /// The deletes and clears of `versions`. Most runs have few.
     removals: OnceCell<Vec<(KeyId, Version, OpId)>>,
     /// By key and text.
     texts: OnceCell<Vec<(KeyId, Value, OpId)>>,
 }
 
-/// Which operation made a value, by client and operation index of that client.
+/// The operation behind each made value, by client and by the client's operation index.
 #[derive(Debug)]
 struct Made {
-    /// By client, those of arrivals last: where its operations begin in `by`.
+    /// Where each client's operations begin in `by`. Arrivals come last.
     from: Vec<u32>,
-    /// [`Made::NONE`] where that operation made none.
+    /// [`Made::NONE`] where the operation made no value.
     by: Vec<OpId>,
 }
 
@@ -45,7 +46,7 @@ impl Made {
                 ValueKind::Text(_) => None,
             })
         };
-        // How many operations each client made values by, as far as these tell.
+        // One more than the highest operation index of each client that made a value.
         let (mut counts, mut of_arrivals): (Vec<u32>, u32) = (Vec::new(), 0);
         for (_, client, index) in made() {
             let client = client.0 as usize;
@@ -81,30 +82,31 @@ impl Made {
 }
 
 impl<'a> Writers<'a> {
-    /// Those of `history`. Each index is made when it is first needed.
+    /// The writers of `history`. Each index is built when it is first needed.
     #[must_use]
     pub fn of(history: &'a History) -> Self {
         let (versions, removals) = (OnceCell::new(), OnceCell::new());
         Self { history, made: OnceCell::new(), versions, removals, texts: OnceCell::new() }
     }
 
-    /// The operation that wrote `value` to `key` as `version`; a removal where there is no value. `None` when no
-    /// operation did.
+    /// The operation that wrote `value` to `key` as `version`, or removed the key where `value` is
+    /// `None`. `None` when no operation did.
     #[must_use]
     pub fn writer(&self, key: KeyId, value: Option<Value>, version: Version) -> Option<OpId> {
         let Some(value) = value else { return self.remover(key, version) };
         self.among((key, value, Some(version)), |_| true)
     }
 
-    /// The operation that wrote the `value` that the completed read `read` found: none that was invoked later.
+    /// The operation that wrote the `value` that the completed read `read` found. It was invoked
+    /// before the read completed.
     #[must_use]
     pub fn found(&self, read: &Entry, key: KeyId, value: Value, version: Version) -> Option<OpId> {
         let until = read.completed_seq;
         self.among((key, value, Some(version)), |write| write.invoked_seq < until)
     }
 
-    /// The operation that appended the element `value` that the completed read `read` found in a list: none that was
-    /// invoked later.
+    /// The operation that appended the element `value` that the completed read `read` found in a
+    /// list. It was invoked before the read completed.
     #[must_use]
     pub fn found_element(&self, read: &Entry, key: KeyId, value: Value) -> Option<OpId> {
         let until = read.completed_seq;
@@ -113,7 +115,7 @@ impl<'a> Writers<'a> {
         self.among((key, value, None), appended)
     }
 
-    /// Of the writes that are possible, the one that wrote this; its version tells where one is known.
+    /// The write of `value` to `key` among those that are possible. A version narrows the choice.
     fn among(
         &self,
         (key, value, version): (KeyId, Value, Option<Version>),
@@ -140,8 +142,8 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// Every operation that may have written `value` to `key`: one where the value carries it, else all that wrote this
-    /// text.
+    /// Every operation that may have written `value` to `key`: the one that the value carries, or
+    /// else all that wrote this text.
     pub fn candidates(&self, key: KeyId, value: Value) -> impl Iterator<Item = OpId> + '_ {
         let is_known = value.writer().is_some() || matches!(value.kind(), ValueKind::Made(..));
         let known = is_known.then(|| self.writer(key, Some(value), Version::default())).flatten();
@@ -151,8 +153,9 @@ impl<'a> Writers<'a> {
         known.into_iter().chain(of_text.map(|(.., op)| *op))
     }
 
-    /// Every operation that may have written `value` to `key` as `version`: one where the value carries it, else all that
-    /// wrote this text with this version, and where none did, all that wrote this text.
+    /// Every operation that may have written `value` to `key` as `version`: the one that the value
+    /// carries, or else all that wrote this text with this version, or if none did, all that wrote
+    /// this text.
     pub fn candidates_of(
         &self,
         key: KeyId,
@@ -170,8 +173,8 @@ impl<'a> Writers<'a> {
         of_version.chain(all.into_iter().flatten())
     }
 
-    /// Every operation that may have written `value`, which the write `entry` was written over: none that was invoked when
-    /// that had its effect.
+    /// Every operation that may have written the `value` that the write `entry` replaced. Each was
+    /// invoked before [`Entry::end`] of `entry`.
     pub fn candidates_under<'b>(
         &'b self,
         entry: &'b Entry,
@@ -201,7 +204,7 @@ impl<'a> Writers<'a> {
         with(self.versions.get_or_init(|| self.by_version(is_write)), key, version)
     }
 
-    /// The writes by functions that are `wanted`, by key and version.
+    /// The writes of the `wanted` functions, sorted by key and version.
     fn by_version(&self, wanted: impl Fn(Function) -> bool) -> Vec<(KeyId, Version, OpId)> {
         let history = self.history;
         let is_wanted = |entry: &Entry| entry.is_on_one_key() && wanted(entry.function);
@@ -235,7 +238,7 @@ impl<'a> Writers<'a> {
     }
 }
 
-/// Those of sorted `versions` of this key and version.
+/// The operations in the sorted `versions` that have this key and version.
 fn with(
     versions: &[(KeyId, Version, OpId)],
     key: KeyId,
@@ -257,7 +260,7 @@ const fn leaves_value(function: Function) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Status;
+    use crate::history::{Process, Status};
     use crate::id::NodeId;
     use crate::operation::Operation;
     use crate::time::Time;
@@ -271,7 +274,7 @@ mod tests {
     /// Invokes, gives a version, and completes.
     fn told(history: &mut History, operation: Operation, stamp: i64, status: Status) -> OpId {
         let at = Time::ZERO;
-        let op = history.invoke(at, at, (ClientId(0), 0), operation);
+        let op = history.invoke(at, at, Process::first(ClientId(0)), operation);
         history.accept(op, version(stamp));
         if status != Status::Pending {
             history.complete(op, at, status, |_| {});
@@ -295,7 +298,8 @@ mod tests {
         assert_eq!(writer(first.written_by(a)), Some(a));
         assert_eq!(writer(second.written_by(b)), Some(b));
         assert_eq!(writer(first.written_by(c)), Some(c));
-        // Read back from a disk: the text tells, and of two with the same text the later proves less.
+        // Read back from a disk: the text tells, and of two with the same text the later proves
+        // less.
         assert_eq!((writer(second), writer(first)), (Some(b), Some(c)));
         // A value that carries another operation than its own was mixed up.
         assert_eq!(writer(second.written_by(a)), None);
@@ -305,7 +309,8 @@ mod tests {
         assert_eq!(writers.writer(KEY, Some(Value::text(9)), version(7)), None);
     }
 
-    /// A text was read back from a disk; the client that read it then put the same text, and was taken for its writer.
+    /// A text was read back from a disk; the client that read it then put the same text, and was
+    /// taken for its writer.
     #[test]
     fn what_a_read_found_was_written_before_it_ended_and_an_element_was_appended() {
         let mut history = History::default();
@@ -364,7 +369,8 @@ mod tests {
         told(&mut history, put(Value::text(0)), 7, Status::Ok);
         let pending = told(&mut history, delete, 7, Status::Pending);
         told(&mut history, delete, 7, Status::Ok);
-        let clear = history.invoke(Time::ZERO, Time::ZERO, (ClientId(0), 0), Operation::Clear);
+        let clear =
+            history.invoke(Time::ZERO, Time::ZERO, Process::first(ClientId(0)), Operation::Clear);
         history.accept_clear(clear, KEY, version(8));
         let writers = Writers::of(&history);
         let remover = |stamp| writers.writer(KEY, None, version(stamp));

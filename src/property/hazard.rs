@@ -1,19 +1,24 @@
-//! What may void a promise: hazards, whom they have to befall, and what befell whom in a run.
+//! What voids a promise: hazards, whom they must befall, and what befell whom in a run.
 //!
-//! A promise seldom rests on all nodes. What the leader alone has, only the leader can lose; what k nodes have, only k
-//! nodes can lose. So a promise names with each hazard whom it has to befall ([`Whose`]), and a run notes of each hazard
-//! whom it befell and when ([`Incident`]). Who led, and when, is known at the end.
+//! A promise seldom rests on all nodes. Data that only the leader has can be lost by the leader
+//! alone; data on k nodes can be lost only by k nodes. A promise therefore names, with each hazard,
+//! whom it must befall ([`Whose`]), and a run records whom each hazard befell and when
+//! ([`Incident`]). Which nodes led is known at the end of the run.
 
 use std::fmt;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::id::{ClientId, NodeId, NodeSet};
+use crate::named::Named;
 use crate::time::Time;
 
-/// Something that may go wrong, and that voids promises not made for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Something that may go wrong. It voids the promises that do not allow for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Hazard {
-    /// A message between nodes was lost: by chance, a block, or a receiver that was down. It befalls the sender.
+    /// A message between nodes was lost by chance, by a block, or because its receiver was down. It
+    /// befalls the sender.
     MessageLost,
     /// A node's process died.
     Crash,
@@ -21,13 +26,13 @@ pub enum Hazard {
     PowerLoss,
     /// A node came back with an empty disk.
     EmptyDisk,
-    /// A wall clock went back or forth by a jump, or started off true time: a node's or a client's.
+    /// A wall clock of a node or a client jumped, or was off true time from the start.
     ClockSkew,
-    /// Clocks ran at another rate than true time: a node's or a client's.
+    /// A clock of a node or a client ran at another rate than true time.
     ClockDrift,
-    /// A node stayed down: it was to, or its process gave up.
+    /// A node stayed down, because the fault was for good or because its process gave up.
     StayedDown,
-    /// A disk called something durable that it had not written.
+    /// A disk reported data as durable that it had not written.
     LostWrite,
     /// A bit of a disk flipped.
     BitRot,
@@ -36,38 +41,7 @@ pub enum Hazard {
 }
 
 impl Hazard {
-    /// All hazards.
-    pub const ALL: [Self; 10] = [
-        Self::MessageLost,
-        Self::Crash,
-        Self::PowerLoss,
-        Self::EmptyDisk,
-        Self::ClockSkew,
-        Self::ClockDrift,
-        Self::StayedDown,
-        Self::LostWrite,
-        Self::BitRot,
-        Self::DiskFull,
-    ];
-
-    /// The name in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MessageLost => "message-lost",
-            Self::Crash => "crash",
-            Self::PowerLoss => "power-loss",
-            Self::EmptyDisk => "empty-disk",
-            Self::ClockSkew => "clock-skew",
-            Self::ClockDrift => "clock-drift",
-            Self::StayedDown => "stayed-down",
-            Self::LostWrite => "lost-write",
-            Self::BitRot => "bit-rot",
-            Self::DiskFull => "disk-full",
-        }
-    }
-
-    /// What happened, to whomever, as the end of "because ..".
+    /// What happened, without the victim, as the end of "because ..".
     #[must_use]
     pub const fn phrase(self) -> &'static str {
         match self {
@@ -84,7 +58,7 @@ impl Hazard {
         }
     }
 
-    /// The same of somebody, as what follows their name.
+    /// What happened, as the words after the victim's name.
     const fn befell(self) -> &'static str {
         match self {
             Self::MessageLost => "sent a message that was lost or blocked",
@@ -101,22 +75,23 @@ impl Hazard {
     }
 }
 
-/// Whom hazards have to befall to void a promise.
+/// Whom hazards must befall to void a promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Whose {
     /// Any node or client.
     Anyone,
-    /// A node that led at any time of the run.
+    /// A node that led at some time of the run.
     Leader,
     /// A client.
     Client,
-    /// More than this many nodes, each at any time: what none of them is given back counts as lost at once.
+    /// More than this many nodes. They need not be hit at the same time: a node counts as hit to
+    /// the end of the run.
     MoreThan(u16),
-    /// A node that led, and at least this many others, each at any time.
+    /// A node that led and at least this many others, which need not be hit at the same time.
     LeaderAnd(u16),
 }
 
-/// Hazards with whom they have to befall.
+/// Hazards together with whom they must befall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// Whom.
@@ -127,16 +102,16 @@ pub struct Condition {
 impl Condition {
     const NONE: Self = Self { whose: Whose::Anyone, hazards: 0 };
 
-    /// Which, in the order of [`Hazard::ALL`].
+    /// The hazards, in the order of [`Hazard::ALL`].
     pub fn hazards(self) -> impl Iterator<Item = Hazard> {
-        Hazard::ALL.into_iter().filter(move |hazard| self.has(*hazard))
+        Hazard::all().filter(move |hazard| self.has(*hazard))
     }
 
     const fn has(self, hazard: Hazard) -> bool {
         self.hazards & (1 << hazard as u8) != 0
     }
 
-    /// In words, each as the end of "unless ..".
+    /// The condition in words, each as the end of "unless ..".
     fn phrases(self) -> Vec<String> {
         let any_of = || {
             let all: Vec<_> = self.hazards().map(Hazard::befell).collect();
@@ -157,13 +132,13 @@ impl Condition {
     }
 }
 
-/// How many different [`Whose`] the hazards of one promise may name.
+/// How many different [`Whose`] a promise may name.
 const CONDITIONS: usize = 6;
 
-/// Some hazards, each with whom it has to befall.
+/// A set of hazards, each with whom it must befall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hazards {
-    /// Those with a hazard, first; no two of one [`Whose`].
+    /// Conditions with hazards come first. No two have the same [`Whose`].
     conditions: [Condition; CONDITIONS],
 }
 
@@ -177,13 +152,13 @@ impl Hazards {
     /// None.
     pub const NONE: Self = Self { conditions: [Condition::NONE; CONDITIONS] };
 
-    /// These, befall they whom they may.
+    /// These hazards, whomever they befall.
     #[must_use]
     pub fn of(hazards: &[Hazard]) -> Self {
         Self::NONE.and(Whose::Anyone, hazards)
     }
 
-    /// Those too, where they befall `whose`.
+    /// Adds these hazards where they befall `whose`.
     #[must_use]
     pub fn and(mut self, whose: Whose, hazards: &[Hazard]) -> Self {
         let whose = match whose {
@@ -197,7 +172,7 @@ impl Hazards {
         };
         let more = hazards.iter().fold(0, |set, hazard| set | 1 << *hazard as u8);
         let fits = |condition: &&mut Condition| condition.whose == whose || condition.hazards == 0;
-        // With no place left it is promised less than could be.
+        // With no room left, the hazards count whomever they befall, so less is promised.
         let condition = match self.conditions.iter_mut().find(fits) {
             Some(condition) => {
                 condition.whose = whose;
@@ -212,18 +187,19 @@ impl Hazards {
         self
     }
 
-    /// Every condition, in the order in which they were named.
+    /// Every condition, in the order in which they were added.
     pub fn conditions(self) -> impl Iterator<Item = Condition> {
         self.conditions.into_iter().filter(|condition| condition.hazards != 0)
     }
 
-    /// What voids the promise, in words, each as the end of "unless ..".
+    /// What voids the promise in words, each as the end of "unless ..".
     #[must_use]
     pub fn phrases(self) -> Vec<String> {
         self.conditions().flat_map(Condition::phrases).collect()
     }
 
-    /// Which of the `incidents` of a run void the promise, in order of time; `led` says whether a node led in it.
+    /// Which `incidents` of a run void the promise, in order of time. `led` says whether a node led
+    /// in the run.
     #[must_use]
     pub fn voided_by(self, incidents: &Incidents, led: impl Fn(NodeId) -> bool) -> Vec<Incident> {
         let voids = |condition: Condition| {
@@ -265,7 +241,7 @@ pub enum Befallen {
 }
 
 impl Befallen {
-    /// The node whose hazard it is: of a message the sender.
+    /// The node that it befell: for a message the sender.
     #[must_use]
     pub const fn node(self) -> Option<NodeId> {
         match self {
@@ -275,7 +251,7 @@ impl Befallen {
     }
 }
 
-/// A hazard that befell somebody, for the first time.
+/// The first time that a hazard befell a victim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Incident {
     /// Which.
@@ -287,7 +263,8 @@ pub struct Incident {
 }
 
 impl Incident {
-    /// What happened to whom and when, as the end of "because .."; `name` knows the clients.
+    /// What happened to whom and when, as the end of "because ..". `name` gives the names of
+    /// clients.
     #[must_use]
     pub fn phrase<'a>(&self, name: impl Fn(ClientId) -> &'a str) -> String {
         let what = self.hazard.befell();
@@ -306,11 +283,11 @@ impl Incident {
     }
 }
 
-/// What befell whom in a run: of each hazard the first time that it befell each.
+/// What befell whom in a run. For each hazard and victim only the first time is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Incidents {
     noted: Vec<Incident>,
-    /// By sender: to whom it has lost a message.
+    /// For each sender the receivers to which it has lost a message.
     lossy: Vec<NodeSet>,
 }
 
@@ -318,7 +295,7 @@ impl Incidents {
     /// Nothing happened.
     pub const NONE: Self = Self { noted: Vec::new(), lossy: Vec::new() };
 
-    /// A hazard befalls somebody.
+    /// Records that a hazard befell a victim.
     pub fn note(&mut self, hazard: Hazard, befell: Befallen, at: Time) {
         let is_known = |known: &Incident| known.hazard == hazard && known.befell == befell;
         if !self.noted.iter().any(is_known) {
@@ -326,7 +303,8 @@ impl Incidents {
         }
     }
 
-    /// A message from one node to another is lost. As cheap as a bit: in some runs that is every third message.
+    /// Records that a message between two nodes was lost. This must be cheap: in some runs every
+    /// third message is lost.
     pub fn note_lost_message(&mut self, from: NodeId, to: NodeId, at: Time) {
         if self.lossy.len() <= from.index() {
             self.lossy.resize(from.index() + 1, NodeSet::EMPTY);
@@ -337,7 +315,7 @@ impl Incidents {
         }
     }
 
-    /// Every one, in order of time.
+    /// All incidents, in order of time.
     pub fn iter(&self) -> std::slice::Iter<'_, Incident> {
         self.noted.iter()
     }

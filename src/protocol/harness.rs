@@ -22,7 +22,9 @@
 //!
 //! ```
 //! use std::collections::BTreeMap;
-//! use splitbrain::config::{Config, Names, Operation};
+//! use splitbrain::config::Config;
+//! use splitbrain::names::Names;
+//! use splitbrain::operation::Operation;
 //! use splitbrain::id::{KeyId, NodeId, Value, Version};
 //! use splitbrain::property::Promises;
 //! use splitbrain::protocol::harness::Harness;

@@ -21,7 +21,8 @@
 //!
 //! ```
 //! use std::collections::BTreeMap;
-//! use splitbrain::config::{Config, Operation};
+//! use splitbrain::config::Config;
+//! use splitbrain::operation::Operation;
 //! use splitbrain::id::{KeyId, NodeId, Value, Version};
 //! use splitbrain::property::Promises;
 //! use splitbrain::protocol::{
@@ -81,6 +82,7 @@ use serde::de::DeserializeOwned;
 use crate::config::Config;
 use crate::history::{Failure, Item};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Term, Value, Version};
+use crate::named::Named;
 use crate::names::Names;
 use crate::operation::Operation;
 use crate::property::{Promises, SettlesWithin};

@@ -13,6 +13,7 @@ use crate::check::Mechanism;
 use crate::explain::story::{Fate, Step, Story};
 use crate::explain::{BrokenRead, Discarded, Explanation, Question};
 use crate::id::OpId;
+use crate::named::Named;
 use crate::report::layout::{counted, moment, width, wrap};
 
 /// As many nodes are named beside a step.

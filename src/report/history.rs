@@ -38,6 +38,7 @@ use crate::history::{
     ContestedWrite, Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status, Writers,
 };
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
+use crate::named::Named;
 use crate::names::Names;
 
 /// The most of a history that is held as text before it is written.
@@ -378,6 +379,7 @@ fn contents_value(function: Function, items: &[Item], names: &Names) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Process;
     use crate::report::sample;
 
     #[test]
@@ -423,7 +425,7 @@ mod tests {
         for leader in [Some(NodeId(0)), None] {
             let get = crate::operation::Operation::Get { key: KeyId(0), quorum: None };
             let at = crate::time::Time::ZERO;
-            let op = history.invoke(at, at, (ClientId(0), 0), get);
+            let op = history.invoke(at, at, Process::first(ClientId(0)), get);
             history.complete(op, at, Status::Ok, |entry| entry.leader = leader);
         }
         let mut out = Vec::new();

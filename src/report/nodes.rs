@@ -93,6 +93,7 @@ const fn health(node: &NodeSnapshot) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Process;
     use crate::id::{ClientId, Term, Value as Stamp};
     use crate::operation::Operation;
     use crate::protocol::Role;
@@ -136,7 +137,7 @@ mod tests {
         ] });
         let mut history = History::default();
         let put = Operation::Put { key: KeyId(0), value: Stamp::text(0), quorum: None };
-        let put = history.invoke(Time::ZERO, Time::ZERO, (ClientId(0), 0), put);
+        let put = history.invoke(Time::ZERO, Time::ZERO, Process::first(ClientId(0)), put);
         history.accept(put, version);
         assert_eq!(nodes(&[up.clone(), down], &[], (&history, &names)), expected);
         let states = nodes(&[], &[(Time::from_nanos(7), up)], (&history, &names));

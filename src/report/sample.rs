@@ -6,9 +6,10 @@ use crate::config::{
     Network,
 };
 use crate::digest::DigestValue;
-use crate::history::{Entry, Failure, History, Item, Status};
+use crate::history::{Entry, Failure, History, Item, Process, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Term, Value, Version};
 use crate::metrics::{LastWrite, Leadership, MessageCounts, Settlement, Unserved};
+use crate::named::Named;
 use crate::names::Names;
 use crate::operation::Operation;
 use crate::property::{Befallen, Hazard, Hazards, Incident, Incidents, Promise, Property};
@@ -132,7 +133,7 @@ fn history() -> History {
     let mut history = History::with_capacity(8);
     let raleigh = Value::text(0);
     let put = Operation::Put { key: CITY, value: raleigh, quorum: None };
-    let first = history.invoke(ms(1), ms(1), (ClientId(0), 0), put);
+    let first = history.invoke(ms(1), ms(1), Process::first(ClientId(0)), put);
     history.complete(first, ms(101), Status::Ok, |entry| {
         entry.version = Some(version());
         entry.node = Some(NodeId(0));
@@ -144,7 +145,7 @@ fn history() -> History {
         history.complete(op, ms(at + 50), status, |entry| fill(entry));
         op
     };
-    let (c1, c2) = ((ClientId(0), 0), (ClientId(1), 0));
+    let (c1, c2) = (Process::first(ClientId(0)), Process::first(ClientId(1)));
     complete(10_100, c2, Operation::Get { key: CITY, quorum: None }, Status::Info, &|entry| {
         entry.failure = Some(Failure::Timeout);
     });
@@ -167,7 +168,7 @@ fn history() -> History {
     history.invoke(
         ms(15_100),
         ms(15_050),
-        (ClientId(1), 1),
+        Process { client: ClientId(1), incarnation: 1 },
         Operation::Get { key: CITY, quorum: None },
     );
     history
@@ -236,5 +237,5 @@ fn checks() -> Vec<CheckReport> {
             mechanism: None,
         },
     };
-    Property::ALL.into_iter().map(report).collect()
+    Property::all().map(report).collect()
 }

@@ -1,7 +1,7 @@
-//! The keyed draws as a source of luck: uniform, independent, without collisions, and pure.
+//! The keyed draws are uniform, independent and pure, and identities do not collide.
 //!
-//! All seeds are fixed, so these tests pass or fail for ever; the thresholds are what chance would exceed less than
-//! once in a hundred thousand checks.
+//! All seeds are fixed, so the outcome never changes. Chance exceeds a threshold less than once in
+//! 100,000 checks.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,8 @@ const ALL: [Purpose; PURPOSES] = [
     Purpose::DiskFault,
 ];
 
-/// Families of identities as a run has them, of 65,536 each: regular where anything could be too regular.
+/// Families of identities as a run has them, of 65,536 each: regular where anything could be too
+/// regular.
 fn families() -> Vec<(&'static str, Vec<CausalId>)> {
     const COUNT: u64 = 1 << 16;
     let parent = CausalId::root(Root::Operation, 0, 0);
@@ -84,8 +85,8 @@ fn assert_uniform(values: impl Iterator<Item = u64>, what: &str) {
     assert!(excess.abs() < 5.5, "{what}: chi-square is {excess:.1} deviations off");
 }
 
-/// Fails when pairs of draws are not independent: chi-square over 16 x 16 cells of the top bits, then of the low
-/// ones, and the correlation of the pairs as numbers.
+/// Fails when pairs of draws are not independent: chi-square over 16 x 16 cells of the top bits,
+/// then of the low ones, and the correlation of the pairs as numbers.
 fn assert_independent(pairs: &[(u64, u64)], what: &str) {
     assert_uniform(
         pairs.iter().map(|(a, b)| a >> 60 << 4 | b >> 60),
@@ -221,7 +222,8 @@ fn indexes_seeds_and_neighbours_are_independent_of_one_another() {
     assert_independent(&pairs, "indexes of one event");
 }
 
-/// The second operation of client 1 is not the first of client 2, a kind of message is not an ordinal, and so on.
+/// The second operation of client 1 is not the first of client 2, a kind of message is not an
+/// ordinal, and so on.
 #[test]
 fn a_million_structured_identities_are_all_different() {
     const CAUSES: [Cause; 8] = [

@@ -1,4 +1,4 @@
-//! The samplers against their distributions, against themselves, and to the bit.
+//! The samplers follow their distributions, agree with their own quantiles, and give fixed bits.
 
 use super::*;
 use crate::rng::{CausalId, Draws, Purpose, Root};
@@ -54,8 +54,9 @@ fn samples(distribution: &Distribution, seed: u64, count: u64) -> Vec<f64> {
     samples
 }
 
-/// Kolmogorov and Smirnov: the greatest distance between the samples' distribution function and the stated one.
-/// Where the stated one jumps, its value just below the sample counts on the lower side.
+/// The Kolmogorov-Smirnov statistic: the greatest distance between the distribution function of the
+/// samples and the stated one. Where the stated one jumps, its value just below the sample counts
+/// on the lower side.
 fn distance(distribution: &Distribution, samples: &[f64]) -> f64 {
     let count = samples.len() as f64;
     let mut greatest = 0.0_f64;
@@ -70,8 +71,8 @@ fn distance(distribution: &Distribution, samples: &[f64]) -> f64 {
     greatest
 }
 
-/// With 100,000 samples a distance of 1.95 / sqrt(100,000) comes about by chance once in a thousand; the seeds are
-/// fixed, so a pass is a pass for ever.
+/// With 100,000 samples, chance exceeds a distance of 1.95 / sqrt(100,000) once in a thousand
+/// times. The seeds are fixed, so the outcome never changes.
 #[test]
 fn samples_are_distributed_as_stated() {
     const COUNT: u64 = 100_000;
@@ -142,7 +143,8 @@ fn quantile_and_cdf_undo_each_other() {
         for step in 1..1_000 {
             let p = f64::from(step) / 1_000.0;
             let x = distribution.quantile_nanos(p);
-            // The definition of a quantile where the distribution jumps or rests: reached at x, not before.
+            // The definition of a quantile where the distribution jumps or rests: reached at x, not
+            // before.
             let (at, before) = (distribution.cdf(x), distribution.cdf(x * (1.0 - 1e-12) - 1e-6));
             assert!(at >= p - 1e-9, "{name}: the {p} quantile {x} is reached by {at}");
             assert!(
@@ -248,8 +250,8 @@ fn the_normal_quantile_is_good_to_the_last_digits() {
     }
 }
 
-/// Bit for bit what it was, in every build and on every platform: a replayed seed depends on it. Never change these
-/// numbers without a new version of everything that was recorded under them.
+/// Replaying a seed needs the same bits in every build and on every platform. Never change these
+/// numbers without a new version of everything that was recorded with them.
 #[test]
 fn samples_are_what_they_always_were() {
     let bits = [0, 0x0123_4567_89ab_cdef, 0x8000_0000_0000_0000, 0xdead_beef_0bad_f00d, u64::MAX];

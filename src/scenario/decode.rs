@@ -8,11 +8,12 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::diagnostics::{Loc, Problem, Sink, is_near};
+use super::diagnostics::{Loc, Problem, Sink};
 use super::tree::{Entry, Node, Tree};
 use super::units::{self, NotThat};
 use crate::id::NodeId;
 use crate::rng::Probability;
+use crate::spelling::nearest;
 use crate::time::Span;
 
 /// Reads the keys of one table.
@@ -78,7 +79,8 @@ impl<'a> TableDecoder<'a> {
         for (keys, problem) in self.missing {
             // A key that is there but misspelt is one mistake, not two.
             let names = || keys.iter().map(String::as_str);
-            if !is_unknown_protocol && !unknown.iter().any(|entry| is_near(&entry.key, names())) {
+            let is_misspelt = unknown.iter().any(|entry| nearest(&entry.key, names()).is_some());
+            if !is_unknown_protocol && !is_misspelt {
                 self.sink.push(problem);
             }
         }

@@ -6,6 +6,8 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::spelling::nearest;
+
 /// A stretch of a source: where something was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Loc {
@@ -134,29 +136,6 @@ impl Problem {
             }
         }
     }
-}
-
-/// The name nearest to `wrong`, if it is near enough to be meant.
-pub(crate) fn nearest<'a>(
-    wrong: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    // A name of novel length is no misspelling, and comparing it would take the square of it.
-    if wrong.len() > 64 {
-        return None;
-    }
-    let lower = wrong.to_lowercase().replace('_', "-");
-    known
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&lower, name), name))
-        .filter(|(distance, name)| *distance <= (name.len().max(lower.len()) / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// Whether one of `known` is near enough to `wrong` to be meant.
-pub(super) fn is_near<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> bool {
-    nearest(wrong, known).is_some()
 }
 
 /// Where decoders put mistakes, and the keys they asked for.

@@ -45,7 +45,6 @@ mod workload;
 
 pub use decode::{Element, TableDecoder, word_for};
 pub use diagnostics::Diagnostics;
-pub(crate) use diagnostics::nearest;
 pub use distribution::encode_distribution;
 pub use document::{Document, LISTS};
 pub use schema::schema;

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use crate::config::{Config, Pace, RetryPolicy, Workload};
-use crate::history::{Failure, Status};
+use crate::history::{Failure, Process, Status};
 use crate::id::{ClientId, NodeId, OpId, Value};
 use crate::metrics::Unserved;
 use crate::operation::Operation;
@@ -334,7 +334,7 @@ impl Clients {
     ) -> OpId {
         let state = &mut self.list[client.0 as usize];
         let Invocation { id, operation, fixed, scripted, due_at } = invocation;
-        let process = (client, state.incarnation);
+        let process = Process { client, incarnation: state.incarnation };
         let op = world.kernel.history.invoke(world.kernel.now, due_at, process, operation);
         let operation = operation.written_by(op);
         if world.kernel.trace.wanted() {

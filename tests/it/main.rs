@@ -5,8 +5,10 @@
 
 /// What several tests share: clusters in code, short stories, the scenarios that are shipped.
 mod support {
+    pub(crate) mod cli;
     pub(crate) mod cluster;
-    pub(crate) mod scenarios;
+    pub(crate) mod result;
+    pub(crate) mod scenario;
     pub(crate) mod story;
 }
 
@@ -65,9 +67,8 @@ mod fuzz {
     mod regressions;
     mod shrink;
 
-    /// Broken protocols to be found.
-    pub(crate) mod faulty;
-    pub(crate) mod moody;
+    /// A broken protocol, to be found.
+    mod faulty;
 }
 
 /// Scenario files: reading, mistakes, editing.

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::modules::Modules;
+use crate::modules::{Kind, Modules};
 use crate::rules::{Breach, Rule};
 use crate::source::Source;
 
-/// Files that may use `Protocol`, although the file that defines it uses what they define: a protocol
-/// is handed a context of its own type, and a context is generic over the protocol.
+/// Files that may use `Protocol`, although the file that defines it uses what they define: a
+/// protocol is handed a context of its own type, and a context is generic over the protocol.
 const CONTRACT: [&str; 3] = ["protocol/context.rs", "protocol/effect.rs", "protocol/input.rs"];
 
 /// The arrows from each file to those whose items it uses, with the line and the name of each use.
@@ -20,7 +20,9 @@ impl<'s> Imports<'s> {
     pub(crate) fn of(sources: &'s [Source], modules: &Modules) -> Self {
         let mut arrows: BTreeMap<_, BTreeMap<_, BTreeSet<_>>> = BTreeMap::new();
         for used in &modules.uses {
-            if let Some(target) = modules.target(used)
+            // A parent that passes on what its child defines does not use it.
+            if used.kind != Kind::Reexport
+                && let Some(target) = modules.target(used)
                 && target.file != used.file
                 && !is_of_the_contract(&sources[used.file], &target.name)
             {

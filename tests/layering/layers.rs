@@ -1,7 +1,7 @@
 //! Which module may use which, and what stays where it belongs.
 
 use crate::imports::room;
-use crate::modules::{Modules, Use};
+use crate::modules::{Kind, Modules, Use};
 use crate::rules::{Breach, Rule};
 use crate::source::{self, Source};
 use proc_macro2::{TokenStream, TokenTree};
@@ -176,7 +176,7 @@ fn misplaced(file: &str, used: &Use) -> Option<String> {
     if (is_socket || names(&["os", "unix", "net"])) && !serves {
         return Some("a socket outside cli/serve".to_owned());
     }
-    if used.is_macro
+    if used.kind == Kind::Macro
         && matches!(last, "print" | "println" | "eprint" | "eprintln" | "dbg")
         && !front
     {

@@ -34,8 +34,18 @@ pub(crate) struct Use {
     pub(crate) line: usize,
     /// As written: `["super", "disk", "Disk"]`. An import by a group is one path a name.
     pub(crate) path: Vec<String>,
-    /// Whether it calls a macro.
-    pub(crate) is_macro: bool,
+    pub(crate) kind: Kind,
+}
+
+/// What a path is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// To name something: also by an import.
+    Name,
+    /// To call a macro.
+    Macro,
+    /// To pass on what another module defines: `pub use`.
+    Reexport,
 }
 
 /// What a path leads to.
@@ -251,16 +261,16 @@ impl Reader<'_> {
         self.modules.modules[self.module].items.insert(name.to_string());
     }
 
-    fn uses(&mut self, path: Vec<String>, span: Span, is_macro: bool) {
+    fn uses(&mut self, path: Vec<String>, span: Span, kind: Kind) {
         // `Self::X` is what `impl` names already.
         if path.first().is_none_or(|first| first == "Self") {
             return;
         }
         let line = source::line(span);
-        self.modules.uses.push(Use { module: self.module, file: self.file, line, path, is_macro });
+        self.modules.uses.push(Use { module: self.module, file: self.file, line, path, kind });
     }
 
-    fn import(&mut self, tree: &syn::UseTree, before: &[String]) {
+    fn import(&mut self, tree: &syn::UseTree, before: &[String], kind: Kind) {
         let with = |name: &syn::Ident| {
             let mut path = before.to_vec();
             if name != "self" || path.is_empty() {
@@ -269,26 +279,26 @@ impl Reader<'_> {
             path
         };
         match tree {
-            syn::UseTree::Path(inner) => self.import(&inner.tree, &with(&inner.ident)),
+            syn::UseTree::Path(inner) => self.import(&inner.tree, &with(&inner.ident), kind),
             syn::UseTree::Name(inner) => {
                 let path = with(&inner.ident);
                 let name = path.last().unwrap().clone();
-                self.uses(path.clone(), inner.ident.span(), false);
+                self.uses(path.clone(), inner.ident.span(), kind);
                 self.modules.modules[self.module].imports.push((name, path));
             }
             syn::UseTree::Rename(inner) => {
                 let path = with(&inner.ident);
-                self.uses(path.clone(), inner.ident.span(), false);
+                self.uses(path.clone(), inner.ident.span(), kind);
                 let name = inner.rename.to_string();
                 self.modules.modules[self.module].imports.push((name, path));
             }
             syn::UseTree::Glob(inner) => {
-                self.uses(before.to_vec(), inner.star_token.spans[0], false);
+                self.uses(before.to_vec(), inner.star_token.spans[0], kind);
                 self.modules.modules[self.module].globs.push(before.to_vec());
             }
             syn::UseTree::Group(inner) => {
                 for tree in &inner.items {
-                    self.import(tree, before);
+                    self.import(tree, before, kind);
                 }
             }
         }
@@ -312,8 +322,9 @@ impl Reader<'_> {
                         path.push(next.to_string());
                         at += 3;
                     }
-                    let is_macro = is(at + 1, '!') && !is(at + 2, '=');
-                    self.uses(path, first.span(), is_macro);
+                    let is_call = is(at + 1, '!') && !is(at + 2, '=');
+                    let kind = if is_call { Kind::Macro } else { Kind::Name };
+                    self.uses(path, first.span(), kind);
                 }
                 _ => {}
             }
@@ -350,13 +361,17 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        self.import(&item.tree, &[]);
+        let kind = match item.vis {
+            syn::Visibility::Inherited => Kind::Name,
+            syn::Visibility::Public(_) | syn::Visibility::Restricted(_) => Kind::Reexport,
+        };
+        self.import(&item.tree, &[], kind);
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         if path.leading_colon.is_none() {
             let names = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-            self.uses(names, path.segments[0].ident.span(), false);
+            self.uses(names, path.segments[0].ident.span(), Kind::Name);
         }
         visit::visit_path(self, path);
     }
@@ -365,7 +380,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
 
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
         let names = call.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        self.uses(names, call.path.segments[0].ident.span(), true);
+        self.uses(names, call.path.segments[0].ident.span(), Kind::Macro);
         self.scan(call.tokens.clone());
     }
 

@@ -142,7 +142,17 @@ fn files_make_no_circle() {
         ("sim/b.rs", "pub struct B; use super::A;"),
     ];
     bad(&through_a_glob, "a circle of 2 files");
-    // A parent that passes on what its children define is no part of a circle.
+    // A parent that passes on what its children define is no part of a circle, even where a child
+    // uses what the parent defines.
+    good(&[
+        ("sim/mod.rs", "mod child; pub(crate) use child::Child; pub struct Parent;"),
+        ("sim/child.rs", "pub struct Child(super::Parent);"),
+    ]);
+    let both = [
+        ("sim/mod.rs", "mod child; pub use child::Child; pub struct Parent(Child);"),
+        ("sim/child.rs", "pub struct Child; fn f(_: super::Parent) {}"),
+    ];
+    bad(&both, "src/sim/mod.rs:1 -> src/sim/child.rs (Child)");
     good(&[
         ("sim/mod.rs", "mod a; mod b; pub use a::A; pub use b::B;"),
         ("sim/a.rs", "pub struct A;"),

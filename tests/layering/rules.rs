@@ -51,10 +51,13 @@ impl Rule {
     /// Whether a breach fails the test.
     pub(crate) fn held(self) -> Held {
         match self {
-            Self::Protocols | Self::Place | Self::EmptyName | Self::DeadFile => Held::Yes,
             Self::Layer
+            | Self::Protocols
+            | Self::Place
             | Self::CircleOfRooms
-            | Self::Circle
+            | Self::EmptyName
+            | Self::DeadFile => Held::Yes,
+            Self::Circle
             | Self::FileLength
             | Self::FunctionLength
             | Self::LineWidth

@@ -19,7 +19,8 @@ use play::{Plan, Wishes, play};
 use tell::Teller;
 use window::WindowArg;
 
-/// How many runs a thread has before it: enough that none waits long for the slowest, few enough to keep.
+/// How many runs a thread has before it: enough that none waits long for the slowest, few enough to
+/// keep.
 const RUNS_A_THREAD: usize = 32;
 
 /// Loads every file, and when all are good runs them.
@@ -86,7 +87,8 @@ fn distinct_names(plans: &[Plan<'_>]) -> Result<(), String> {
     Ok(())
 }
 
-/// Plays every plan under every seed and tells what came of it, in the order of files and seeds whatever the threads.
+/// Plays every plan under every seed and tells what came of it, in the order of files and seeds
+/// whatever the threads.
 fn run_all(plans: &[Plan<'_>], args: &RunArgs, program: &str, console: &mut Console) -> Exit {
     let seeds_of = |plan: &Plan<'_>| {
         let one = || Seeds::one(args.seed.unwrap_or(plan.config.seed));

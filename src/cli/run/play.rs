@@ -1,4 +1,5 @@
-//! One run, from a worker's point of view: play, verify, keep what is to be kept, and let the rest go.
+//! One run, from a worker's point of view: play, verify, keep what is to be kept, and let the rest
+//! go.
 
 use std::path::{Path, PathBuf};
 

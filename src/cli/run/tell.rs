@@ -201,8 +201,8 @@ impl<'a> Teller<'a> {
         if self.troubles.is_empty() { self.exit } else { Exit::Usage }
     }
 
-    /// Prints `text`, a function of whether it is to be quiet and coloured: for people, so to standard error when
-    /// a document goes to standard output, and then not at all when quiet.
+    /// Prints `text`, a function of whether it is to be quiet and coloured: for people, so to
+    /// standard error when a document goes to standard output, and then not at all when quiet.
     fn say(&self, console: &mut Console, text: impl FnOnce(bool, bool) -> String) {
         let quiet = self.args.quiet;
         if quiet && self.args.json {

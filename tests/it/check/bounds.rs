@@ -1,13 +1,16 @@
 //! Bounds: without one that it needs a property is unchecked, one that is set is a demand, and what is counted against
 //! it is everything that was asked.
 
-use splitbrain::check::CheckReport;
 use splitbrain::experiment::points;
 use splitbrain::fuzz::judge;
 use splitbrain::fuzz::shrink::shrink_scenario;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult, RunVerdict};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Registry;
+
+use crate::support::result::{self, check};
+use crate::support::scenario::{read, read_with};
 
 /// One client serves the arrivals of an open loop, and hangs on a leader that is paused for half of them.
 const HALF_IS_NEVER_SERVED: &str = r#"
@@ -58,25 +61,13 @@ for = "1s"
 crash = "n1"
 "#;
 
-fn load(text: &str, sets: &[&str]) -> Scenario {
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &sets)
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
-}
-
 fn run(text: &str, sets: &[&str]) -> RunResult {
-    let scenario = load(text, sets);
+    let scenario = read_with(text, sets);
     scenario.run(scenario.config.seed, RunOptions::default())
 }
 
-fn report(result: &RunResult, property: Property) -> &CheckReport {
-    let report = result.checks.iter().find(|report| report.property == property);
-    report.expect("every property is reported")
-}
-
 fn figure(result: &RunResult, name: &str) -> u64 {
-    let figures = &report(result, Property::Availability).figures;
-    figures.iter().find(|(other, _)| *other == name).expect("such a figure").1
+    result::figure(result, Property::Availability, name)
 }
 
 fn unmet(result: &RunResult) -> Vec<String> {
@@ -101,7 +92,7 @@ fn arrivals_that_no_client_was_free_for_were_not_answered() {
 fn without_a_bound_availability_and_lag_are_unchecked_and_the_run_passes() {
     let result = run(HALF_IS_NEVER_SERVED, &[]);
     for property in [Property::Availability, Property::ReplicationLag] {
-        assert_eq!(report(&result, property).judged.name(), "unchecked");
+        assert_eq!(check(&result, property).judged.name(), "unchecked");
     }
     assert_eq!((result.verdict, figure(&result, "availability_ppm")), (RunVerdict::Pass, 500_500));
     // A scenario may say so.
@@ -115,7 +106,7 @@ fn a_bound_is_a_demand_unless_the_scenario_expects_something_else() {
     let result = run(ROLLING_RESTART, &bounds);
     assert_eq!(result.verdict, RunVerdict::Fail);
     // The configuration promises nothing of it, and is not blamed.
-    let availability = report(&result, Property::Availability);
+    let availability = check(&result, Property::Availability);
     assert_eq!(availability.judged.name(), "allowed");
     let met = availability.demands.iter().map(|demand| demand.met);
     assert_eq!(met.collect::<Vec<_>>(), [false, true], "{availability:#?}");
@@ -144,13 +135,13 @@ fn every_bound_is_a_demand() {
         let stale = ["workload.read-from=any", "workload.keys=1", "network.delay=20ms"];
         let sets = [&stale[..], &[bound.as_str()]].concat();
         let result = run(ROLLING_RESTART, &sets);
-        assert!(report(&result, property).misses_a_bound(), "{bound}");
+        assert!(check(&result, property).misses_a_bound(), "{bound}");
         let named = unmet(&result).iter().any(|unmet| {
             let bound = bound.trim_start_matches("check.").replace('=', " = ");
             unmet.starts_with(&bound)
         });
         assert!(named && result.verdict == RunVerdict::Fail, "{bound}: {:?}", unmet(&result));
-        let judged = report(&result, property).judged.name();
+        let judged = check(&result, property).judged.name();
         let said = format!("expect.{property}={judged}");
         let result = run(ROLLING_RESTART, &[&sets[..], &[said.as_str()]].concat());
         assert_eq!((result.verdict, unmet(&result)), (RunVerdict::Pass, Vec::new()), "{bound}");
@@ -160,7 +151,7 @@ fn every_bound_is_a_demand() {
 /// A missed bound is a find, is shrunk as one, and the file that is left says what comes of it.
 #[test]
 fn fuzzing_takes_a_missed_bound_for_a_find() {
-    let demanding = load(
+    let demanding = read_with(
         ROLLING_RESTART,
         &["check.availability-bound=100%", "workload.operations=40", "fault.1.at=50ms"],
     );
@@ -175,8 +166,10 @@ fn fuzzing_takes_a_missed_bound_for_a_find() {
     assert!(shrunk.text.contains("availability = \"allowed\""), "{}", shrunk.text);
     assert_eq!(run(&shrunk.text, &[]).verdict, RunVerdict::Pass, "{}", shrunk.text);
 
-    let content =
-        load(ROLLING_RESTART, &["check.availability-bound=100%", "expect.availability=allowed"]);
+    let content = read_with(
+        ROLLING_RESTART,
+        &["check.availability-bound=100%", "expect.availability=allowed"],
+    );
     let result = content.run(1, RunOptions::default());
     assert_eq!(judge::findings(&content.config, &result, false), []);
 }
@@ -184,10 +177,10 @@ fn fuzzing_takes_a_missed_bound_for_a_find() {
 /// What a file exports demands what the file does, and no more.
 #[test]
 fn an_export_sets_no_bound_that_the_file_does_not() {
-    let scenario = load(ROLLING_RESTART, &["check.recovery-bound=2s"]);
-    let again = load(&scenario.export(), &[]);
+    let scenario = read_with(ROLLING_RESTART, &["check.recovery-bound=2s"]);
+    let again = read(&scenario.export());
     assert_eq!(again.config.bounds, scenario.config.bounds);
-    assert_eq!(load(&load(ROLLING_RESTART, &[]).export(), &[]).config.bounds, Default::default());
+    assert_eq!(read(&read(ROLLING_RESTART).export()).config.bounds, Default::default());
 }
 
 /// The points of a sweep are held to the bounds of the file, but not where it expects them to be missed.
@@ -233,7 +226,7 @@ at = "1150ms"
 client = "b"
 put = { key = "x", value = "b1", to = "n2" }
 "#;
-    let judged = |sets: &[&str]| report(&run(text, sets), Property::SplitBrain).judged.name();
+    let judged = |sets: &[&str]| check(&run(text, sets), Property::SplitBrain).judged.name();
     assert_eq!(judged(&[]), "allowed");
     // However far away, and whether or not they still wait for the answer.
     assert_eq!(

@@ -6,15 +6,15 @@ use rayon::prelude::*;
 use splitbrain::id::NodeId;
 use splitbrain::metrics::LastWrite;
 use splitbrain::run::{RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Scenario;
 use splitbrain::time::Span;
+
+use crate::support::scenario::read_with;
 
 const LABORATORY: &str = include_str!("../../../scenarios/quorum-latency.toml");
 
 fn scenario(text: &str, sets: &[&str]) -> Scenario {
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    Scenario::parse("last-write.toml", text.as_bytes(), &Registry::new(), &sets)
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    read_with(text, sets)
 }
 
 fn play(text: &str, sets: &[&str]) -> RunResult {

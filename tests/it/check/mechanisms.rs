@@ -1,17 +1,16 @@
 //! How broken properties came to be broken: the mechanism that a run names beside the verdict.
 
-use std::path::Path;
-
 use splitbrain::check::Mechanism;
 use splitbrain::property::Property;
 use splitbrain::report::Report;
 use splitbrain::report::json;
 use splitbrain::run::{RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Scenario;
+
+use crate::support::scenario::{home, load, read};
 
 fn run(text: &str) -> (Scenario, RunResult) {
-    let scenario = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
+    let scenario = read(text);
     let result = scenario.run(scenario.config.seed, RunOptions::default());
     (scenario, result)
 }
@@ -90,9 +89,7 @@ fn a_run_that_breaks_nothing_names_none() {
 
 #[test]
 fn a_tombstone_collected_too_early_is_named_in_json() {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = home.join("scenarios/anomalies/32-tombstone-collected-too-early.toml");
-    let scenario = Scenario::load(&path, &Registry::new(), &[]).expect("it ships");
+    let scenario = load(&home("scenarios/anomalies/32-tombstone-collected-too-early.toml"));
     let result = scenario.run(scenario.config.seed, RunOptions::default());
     let (report, _) = Report::of("s.toml", &scenario.config, &result);
     let document = json::run(&report);
@@ -166,8 +163,7 @@ fn told(result: &RunResult, property: Property) -> (Option<Mechanism>, String) {
 #[test]
 fn a_read_is_explained_by_what_the_replica_had_when_it_answered() {
     for (file, property, mechanism, words) in MISSED {
-        let path = format!("{}/scenarios/anomalies/{file}.toml", env!("CARGO_MANIFEST_DIR"));
-        let scenario = Scenario::load(Path::new(&path), &Registry::new(), &[]).expect("it ships");
+        let scenario = load(&home(&format!("scenarios/anomalies/{file}.toml")));
         let result = scenario.run(scenario.config.seed, RunOptions::default());
         let (how, summary) = told(&result, property);
         assert_eq!(how, Some(mechanism), "{file}: {summary}");
@@ -234,7 +230,7 @@ fn the_later_fate_of_a_write_is_no_reason_for_an_earlier_read() {
 #[test]
 fn a_table_of_many_runs_does_not_ask_how_reads_nobody_promised_came_to_be_stale() {
     let text = read_early("[[network.link]]\nfrom = \"n1\"\nto = \"n2\"\nloss = \"100%\"");
-    let scenario = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[]).unwrap();
+    let scenario = read(&text);
     let causes = splitbrain::run::Causes::OfAllButAllowedReads;
     let result = scenario.run(1, RunOptions { causes, ..RunOptions::default() });
     assert_eq!(told(&result, Property::ReadYourWrites).0, None);

@@ -3,12 +3,18 @@
 //! Each story is a run that was once judged wrongly, or one of its kind. A promise that is too strong calls an honest
 //! run a violation; one that is too weak lets a broken protocol pass.
 
-use splitbrain::check::{CheckReport, Verdict};
+use std::fs;
+
+use splitbrain::check::Verdict;
 use splitbrain::config::ExpectedVerdict;
+use splitbrain::named::Named;
 use splitbrain::property::{Promise, Property, SettlesWithin};
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::{Registry, Scenario};
 use splitbrain::time::Span;
+
+use crate::support::cli::{splitbrain_in, text};
+use crate::support::scenario::{home, read_with};
 
 use ExpectedVerdict::{Allowed, Unknown, Valid, Violation};
 use Property::{
@@ -16,30 +22,22 @@ use Property::{
     WritesFollowReads,
 };
 
+use crate::support::result::check;
+
 fn scenario(text: &str) -> Scenario {
-    let text = format!("cluster.nodes = 3\n{text}");
-    Scenario::parse("story.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    with(text, &[])
 }
 
 fn with(text: &str, sets: &[&str]) -> Scenario {
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    let text = format!("cluster.nodes = 3\n{text}");
-    Scenario::parse("story.toml", text.as_bytes(), &Registry::new(), &sets)
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    read_with(&format!("cluster.nodes = 3\n{text}"), sets)
 }
 
 fn run(scenario: &Scenario) -> RunResult {
     scenario.run(scenario.config.seed, RunOptions::default())
 }
 
-fn report(result: &RunResult, property: Property) -> &CheckReport {
-    let found = result.checks.iter().find(|report| report.property == property);
-    found.expect("every property is judged")
-}
-
 fn judged(scenario: &Scenario, property: Property) -> ExpectedVerdict {
-    report(&run(scenario), property).judged
+    check(&run(scenario), property).judged
 }
 
 fn promise(scenario: &Scenario, property: Property) -> Promise {
@@ -52,7 +50,7 @@ fn is_never(scenario: &Scenario, property: Property) -> bool {
 
 /// Whether it was promised, and nothing of the run voided that.
 fn is_promised_in(result: &RunResult, property: Property) -> bool {
-    let report = report(result, property);
+    let report = check(result, property);
     match report.promise {
         Promise::Always { .. } => true,
         Promise::Unless { .. } => report.voided_by.is_empty(),
@@ -181,8 +179,8 @@ delete = { key = "k" }
         let scenario = scenario(&story);
         assert!(is_never(&scenario, ReadYourWrites) && is_never(&scenario, Staleness), "{story}");
         let result = run(&scenario);
-        assert_ne!(report(&result, ReadYourWrites).judged, Violation, "{story}");
-        assert_ne!(report(&result, Staleness).judged, Violation, "{story}");
+        assert_ne!(check(&result, ReadYourWrites).judged, Violation, "{story}");
+        assert_ne!(check(&result, Staleness).judged, Violation, "{story}");
     }
 }
 
@@ -286,16 +284,16 @@ crash = {down}
         run(&with(&story(down), &sets))
     };
     let minority = of_five(r#"["n1", "n2", "n3"]"#);
-    assert_eq!(report(&minority, Convergence).judged, Allowed);
+    assert_eq!(check(&minority, Convergence).judged, Allowed);
     let told: Vec<_> =
-        report(&minority, Convergence).voided_by.iter().map(|i| i.phrase(|_| "")).collect();
+        check(&minority, Convergence).voided_by.iter().map(|i| i.phrase(|_| "")).collect();
     assert_eq!(told[0], "n1 stayed down at 1.050000000 s");
     assert!(!is_promised_in(&minority, Liveness));
     // A majority elects somebody, and what was confirmed by a majority has a copy among them.
     let majority = of_five(r#"["n1", "n2"]"#);
     for property in [Convergence, Liveness, Durability] {
         assert!(is_promised_in(&majority, property), "{property}");
-        assert_eq!(report(&majority, property).judged, Valid, "{property}");
+        assert_eq!(check(&majority, property).judged, Valid, "{property}");
     }
 }
 
@@ -336,7 +334,7 @@ power-loss = "n1"
     // A follower's power has nothing to do with it.
     let follower = run(&scenario(&story.replace("power-loss = \"n1\"", "power-loss = \"n2\"")));
     assert!(is_promised_in(&follower, WritesFollowReads));
-    assert_eq!(report(&follower, WritesFollowReads).judged, Valid);
+    assert_eq!(check(&follower, WritesFollowReads).judged, Valid);
 }
 
 /// The deposed leader's clock is ahead, and what it shows no majority has: the next leader never sees that stamp.
@@ -443,7 +441,7 @@ fn what_is_to_hold_in_the_end_is_unknown_where_the_end_has_not_come() {
         assert!(warned.contains(&format!("{needed} would do")), "{what}: {warned}");
         let result = run(&short);
         for property in properties {
-            let report = report(&result, *property);
+            let report = check(&result, *property);
             assert_eq!(report.judged, Unknown, "{what}: {property}: {:?}", report.verdict);
             let Verdict::Unknown(why) = &report.verdict else { panic!("{report:?}") };
             assert!(why.contains(&format!("`settle = \"{needed}\"`")), "{what}: {why}");
@@ -455,7 +453,7 @@ fn what_is_to_hold_in_the_end_is_unknown_where_the_end_has_not_come() {
         let result = run(&long);
         for property in properties {
             assert!(is_promised_in(&result, *property), "{what}: {property}");
-            assert_eq!(report(&result, *property).judged, Valid, "{what}: {property}");
+            assert_eq!(check(&result, *property).judged, Valid, "{what}: {property}");
         }
         // And a file that is silent gives it that long.
         assert!(scenario(&story).config.settle >= needed.min(Span::from_secs(600)), "{what}");
@@ -601,7 +599,7 @@ at = "1200ms"
         )))
     };
     for property in [Durability, Property::Resurrection] {
-        let judged = |policy, fault| report(&story(policy, "n2", fault), property).judged;
+        let judged = |policy, fault| check(&story(policy, "n2", fault), property).judged;
         assert_eq!(judged("buffered", "power-loss"), Allowed, "{property}");
         // It forgets nothing, and without a log it has nothing at all.
         for (policy, fault) in
@@ -657,13 +655,13 @@ fn what_befalls_a_follower_voids_nothing_that_rests_on_the_leader() {
         let of_follower = run(&scenario(&story(protocol, &hazard.replace("NODE", "\"n3\""))));
         for property in OF_THE_LEADER {
             assert!(is_promised_in(&of_follower, property), "{property}: {hazard}");
-            assert_eq!(report(&of_follower, property).judged, Valid, "{property}: {hazard}");
+            assert_eq!(check(&of_follower, property).judged, Valid, "{property}: {hazard}");
         }
         let of_leader = run(&scenario(&story(protocol, &hazard.replace("NODE", "\"n1\""))));
         for property in OF_THE_LEADER {
             assert!(!is_promised_in(&of_leader, property), "{property}: {hazard}");
         }
-        let report = report(&of_leader, ReadYourWrites);
+        let report = check(&of_leader, ReadYourWrites);
         assert!(report.voided_by[0].phrase(|_| "").starts_with("n1 "), "{:?}", report.voided_by);
     }
 }
@@ -720,7 +718,7 @@ fn a_write_that_many_have_is_lost_when_all_of_them_forget_it() {
     ] {
         let result = story(mode, down);
         assert_eq!(is_promised_in(&result, Durability), promised, "{mode}, {down:?}");
-        assert_ne!(report(&result, Durability).judged, Violation, "{mode}, {down:?}");
+        assert_ne!(check(&result, Durability).judged, Violation, "{mode}, {down:?}");
     }
 }
 
@@ -737,7 +735,7 @@ fn a_leader_that_forgets_a_part_shows_what_came_before_whatever_the_others_have(
     };
     let lost = story("buffered", "power-loss = \"n1\"");
     assert!(!is_promised_in(&lost, Durability));
-    assert_ne!(report(&lost, Durability).judged, Violation);
+    assert_ne!(check(&lost, Durability).judged, Violation);
     assert!(!is_promised_in(&story("fsync", "lost-write = \"n1\""), Durability));
     assert!(is_promised_in(&story("buffered", "power-loss = \"n2\""), Durability));
 }
@@ -768,7 +766,7 @@ crash = ["n1", "n2"]
 "#;
     let result = run(&scenario(story));
     assert!(is_promised_in(&result, Durability));
-    assert_ne!(report(&result, Durability).judged, Violation);
+    assert_ne!(check(&result, Durability).judged, Violation);
 }
 
 /// A leader that waits for one confirmation less than it says, by the settings of another.
@@ -783,11 +781,7 @@ impl Hasty {
     fn of(text: &str) -> Self {
         let early =
             ["protocol.leader-follower.mode=semi-sync", "protocol.leader-follower.write-quorum=1"];
-        let load = |sets: &[&str]| {
-            let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-            Scenario::parse("story.toml", text.as_bytes(), &Registry::new(), &sets)
-                .unwrap_or_else(|mistakes| panic!("{mistakes}"))
-        };
+        let load = |sets: &[&str]| read_with(text, sets);
         Self { honest: load(&[]), hasty: load(&early) }
     }
 
@@ -795,7 +789,7 @@ impl Hasty {
     fn violates(&self, config: &splitbrain::config::Config, seed: u64) -> bool {
         let result = self.hasty.protocol.run(config, seed, RunOptions::default());
         let led = |node| result.leaderships.iter().any(|leadership| leadership.node == node);
-        let lost = matches!(report(&result, Durability).verdict, Verdict::Invalid(_));
+        let lost = matches!(check(&result, Durability).verdict, Verdict::Invalid(_));
         let voided = match self.honest.protocol.promises(config).of(Durability) {
             Promise::Always { .. } => false,
             Promise::Unless { hazards, .. } => {
@@ -833,9 +827,7 @@ crash = ["n1", "n2"]
     let early = Hasty::of(story);
     assert!(early.violates(&early.hasty.config, 1));
 
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let file = file.join("scenarios/fuzz/sync-in-memory.toml");
-    let text = std::fs::read_to_string(file).expect("a file");
+    let text = fs::read_to_string(home("scenarios/fuzz/sync-in-memory.toml")).expect("a file");
     let early = Hasty::of(&text);
     let subject =
         splitbrain::fuzz::subject::Subject::new("s.toml", text.into_bytes(), &Registry::new(), &[]);
@@ -905,12 +897,12 @@ block = { from = "n1", to = "n2" }
     assert!(sound.messages.blocked > 0, "something was lost");
     for property in properties {
         assert!(is_promised_in(&sound, property), "{property}");
-        assert_eq!(report(&sound, property).judged, Valid, "{property}");
+        assert_eq!(check(&sound, property).judged, Valid, "{property}");
     }
     let defect = "protocol.leader-follower.defects=[\"repair-ignores-stamps\"]";
     let broken = run(&with(story, &[defect]));
     for property in properties {
-        let report = report(&broken, property);
+        let report = check(&broken, property);
         assert_eq!(report.judged, Violation, "{property}: {report:?}");
     }
 }
@@ -933,20 +925,18 @@ fn quorums_share_as_many_replicas_as_may_forget_and_one_more() {
     ] {
         let result = run(&scenario(&story(r, down)));
         assert_eq!(is_promised_in(&result, ReadYourWrites), promised, "r = {r}, {down}");
-        assert_ne!(report(&result, ReadYourWrites).judged, Violation, "r = {r}, {down}");
+        assert_ne!(check(&result, ReadYourWrites).judged, Violation, "r = {r}, {down}");
     }
 }
 
 // --- The command line ---
 
 /// The exit status, standard output and standard error.
-fn splitbrain(text: &str, args: &[&str]) -> (i32, String, String) {
+fn splitbrain(scenario: &str, args: &[&str]) -> (i32, String, String) {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("s.toml"), text).expect("a file");
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-    let output = command.current_dir(folder.path()).args(args).output().expect("it starts");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    (output.status.code().expect("a status"), text(output.stdout), text(output.stderr))
+    fs::write(folder.path().join("s.toml"), scenario).expect("a file");
+    let output = splitbrain_in(folder.path(), args);
+    (output.status.code().expect("a status"), text(&output.stdout), text(&output.stderr))
 }
 
 const FILE: &str = r#"title = "Two followers in memory"

@@ -16,8 +16,10 @@ use splitbrain::id::{FaultId, NodeId};
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::sampler::Distribution;
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Scenario;
 use splitbrain::time::{Span, Time};
+
+use crate::support::scenario::read_with;
 
 /// Every safeguard, over heartbeats of 50 ms.
 const SAFE: &str = r#"
@@ -69,8 +71,7 @@ fn ground(nodes: u16, sets: &[&str]) -> Scenario {
         if is_whole { (*set).to_owned() } else { format!("protocol.leader-follower.{set}") }
     };
     all.extend(sets.iter().map(path));
-    Scenario::parse("ground.toml", SAFE.as_bytes(), &Registry::new(), &all)
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    read_with(SAFE, &all)
 }
 
 /// A number below `bound`.

@@ -2,22 +2,15 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use crate::support::cli::{splitbrain, text};
+use crate::support::scenario::home;
 
 const QUICKSTART: &str = "scenarios/quickstart.toml";
 const ASYNC: &str = "scenarios/systems/async-partition.toml";
 const TORN: &str = "scenarios/anomalies/37-append-after-a-torn-tail.toml";
-
-fn splitbrain(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args).output().expect("it starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("the command prints UTF-8")
-}
 
 /// Standard output of a command that ends with `status`.
 #[track_caller]
@@ -101,7 +94,7 @@ fn every_losing_scenario_is_lost_by_the_mechanism_it_is_about() {
 #[test]
 fn no_losing_scenario_is_left_out() {
     for folder in ["anomalies", "systems", "verdicts"] {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(folder);
+        let root = home("scenarios").join(folder);
         for entry in fs::read_dir(root).unwrap() {
             let path = entry.unwrap().path();
             let text = fs::read_to_string(&path).unwrap();

@@ -4,27 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
+use crate::support::cli::{command_in, splitbrain, splitbrain_in, text};
+use crate::support::scenario::home;
+
 const QUICKSTART: &str = "scenarios/quickstart.toml";
 const QUORUM: &str = "scenarios/quorum-latency.toml";
-
-/// The command in the repository, where `scenarios/` is.
-fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
-    command
-}
-
-fn splitbrain(args: &[&str]) -> Output {
-    command(args).output().expect("the command starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("the command prints UTF-8")
-}
 
 fn document(output: &Output) -> Value {
     let shown = || text(&output.stderr);
@@ -106,11 +94,9 @@ fn a_folder_is_the_same_bytes_every_time() {
 #[test]
 fn without_out_the_folder_is_named_by_scenario_and_seed() {
     let folder = tempfile::tempdir().unwrap();
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(QUICKSTART);
-    let output = command(&["run", file.to_str().unwrap(), "--seed", "5", "--quiet"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
+    let file = home(QUICKSTART);
+    let args = ["run", file.to_str().unwrap(), "--seed", "5", "--quiet"];
+    let output = splitbrain_in(folder.path(), &args);
     assert!(text(&output.stderr).is_empty());
     let written: Vec<_> = files(folder.path()).into_keys().collect();
     let expected = ["history.jsonl", "nodes.json", "result.json"];
@@ -287,7 +273,7 @@ fn a_closed_pipe_is_no_panic() {
     for args in [&["run", QUORUM, "--json"][..], &["run", QUORUM], &["schema"], &["list"]] {
         let (_folder, out) = out();
         let rest = if args[0] == "run" { vec!["--out", out.as_str()] } else { Vec::new() };
-        let mut child = command(&[args, &rest].concat())
+        let mut child = command_in(&home(""), &[args, &rest].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -304,7 +290,7 @@ fn a_closed_pipe_is_no_panic() {
 #[test]
 fn no_color_is_obeyed() {
     let (_folder, out) = out();
-    let mut command = command(&["run", QUICKSTART, "nowhere.toml", "--out", &out]);
+    let mut command = command_in(&home(""), &["run", QUICKSTART, "nowhere.toml", "--out", &out]);
     let output = command.env("NO_COLOR", "1").output().unwrap();
     assert!(!text(&output.stderr).contains('\x1b'));
 }

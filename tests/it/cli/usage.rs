@@ -1,22 +1,13 @@
 //! The command line where no scenario runs: help, mistakes, folders, completions.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
 
-fn splitbrain(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-    command.current_dir(folder).args(args).output().expect("the command starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("the command prints UTF-8")
-}
+use crate::support::cli::{splitbrain_in, text};
 
 /// The exit status, standard output and standard error.
 fn ran(args: &[&str]) -> (i32, String, String) {
     let folder = tempfile::tempdir().unwrap();
-    let output = splitbrain(folder.path(), args);
+    let output = splitbrain_in(folder.path(), args);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{args:?} left a file");
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
@@ -98,11 +89,11 @@ fn list_shows_what_does_not_load_and_exits_2() {
     fs::create_dir_all(&systems).unwrap();
     fs::write(systems.join("broken.toml"), "title = \n").unwrap();
     fs::write(systems.join("notes.txt"), "no scenario").unwrap();
-    let output = splitbrain(folder.path(), &["list"]);
+    let output = splitbrain_in(folder.path(), &["list"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(text(&output.stdout), "systems/broken\n    does not load\n");
     assert!(text(&output.stderr).contains("broken.toml"));
-    let output = splitbrain(folder.path(), &["list", "scenarios", "--json"]);
+    let output = splitbrain_in(folder.path(), &["list", "scenarios", "--json"]);
     assert_eq!(output.status.code(), Some(2));
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let scenarios = document["scenarios"].as_array().unwrap();

@@ -4,14 +4,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 use std::{env, fs};
 
-const PAGE: &str = "README.md";
+use crate::support::cli::{splitbrain, text};
+use crate::support::scenario::home;
 
-fn gallery() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("output/gallery")
-}
+const GALLERY: &str = "output/gallery";
+const PAGE: &str = "README.md";
 
 /// The command lines of the page.
 fn commands(page: &str) -> Vec<Vec<&str>> {
@@ -22,11 +21,9 @@ fn commands(page: &str) -> Vec<Vec<&str>> {
 /// Every picture that the commands draw into `folder`.
 fn draw(folder: &Path, page: &str) {
     for words in commands(page) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(&words);
-        let output = command.arg("--out").arg(folder).output().expect("it starts");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{words:?}: {said}");
+        let out = folder.to_str().expect("UTF-8");
+        let output = splitbrain(&[&words[..], &["--out", out]].concat());
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {}", text(&output.stderr));
     }
 }
 
@@ -38,22 +35,22 @@ fn names(folder: &Path) -> BTreeSet<String> {
 
 #[test]
 fn every_picture_is_what_its_command_draws() {
-    let page = fs::read_to_string(gallery().join(PAGE)).expect("the page is there");
+    let page = fs::read_to_string(home(GALLERY).join(PAGE)).expect("the page is there");
     let fresh = tempfile::tempdir().expect("a folder");
     draw(fresh.path(), &page);
     let is_picture = |name: &String| name.ends_with(".png") || name.ends_with(".svg");
     let drawn: BTreeSet<String> = names(fresh.path()).into_iter().filter(is_picture).collect();
     if env::var_os("UPDATE_GALLERY").is_some() {
         for name in &drawn {
-            fs::copy(fresh.path().join(name), gallery().join(name)).expect("copied");
+            fs::copy(fresh.path().join(name), home(GALLERY).join(name)).expect("copied");
         }
         return;
     }
     let kept: BTreeSet<String> =
-        names(&gallery()).into_iter().filter(|name| name != PAGE).collect();
+        names(&home(GALLERY)).into_iter().filter(|name| name != PAGE).collect();
     assert_eq!(drawn, kept, "the gallery has other pictures than its commands draw");
     for name in &drawn {
-        let (is, should) = (fs::read(gallery().join(name)), fs::read(fresh.path().join(name)));
+        let (is, should) = (fs::read(home(GALLERY).join(name)), fs::read(fresh.path().join(name)));
         let again = "to draw it anew: UPDATE_GALLERY=1 cargo test --test it gallery";
         assert!(is.expect("kept") == should.expect("drawn"), "{name} is out of date; {again}");
     }

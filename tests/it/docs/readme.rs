@@ -14,13 +14,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::{env, fs};
 
 use serde_json::Value;
+use splitbrain::named::Named;
 use splitbrain::property::{Promise, Property};
 use splitbrain::run::{RunOptions, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario, schema};
+
+use crate::support::cli::splitbrain_in;
+use crate::support::scenario::read_with;
 
 const AGAIN: &str = "UPDATE_README=1 cargo test --test it readme";
 
@@ -160,11 +163,6 @@ fn copy() -> tempfile::TempDir {
     folder
 }
 
-fn splitbrain(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-    command.current_dir(folder).env("NO_COLOR", "1").args(args).output().expect("it starts")
-}
-
 /// Runs a command line; `None` when it is not for this test.
 fn run_line(folder: &Path, line: &str) -> Option<String> {
     let (words, remark) = line.split_once('#').unwrap_or((line, ""));
@@ -179,7 +177,7 @@ fn run_line(folder: &Path, line: &str) -> Option<String> {
         0 => part.split_whitespace().collect(),
         _ => vec![part],
     });
-    let output = splitbrain(folder, &words.collect::<Vec<_>>());
+    let output = splitbrain_in(folder, &words.collect::<Vec<_>>());
     let status = remark.trim().strip_prefix("exit status ").unwrap_or("0");
     let found = output.status.code().map_or_else(String::new, |code| code.to_string());
     let said = String::from_utf8_lossy(&output.stderr);
@@ -228,7 +226,7 @@ fn with_quorum_latency(text: &str) -> String {
         let set = format!("protocol.leader-follower.write-quorum={}", row[0]);
         let file = "scenarios/quorum-latency.toml";
         let args = ["run", file, "--seeds", "1..=200", "--set", &set, "--json", "--quiet"];
-        let document: Value = json(&splitbrain(folder.path(), &args).stdout);
+        let document: Value = json(&splitbrain_in(folder.path(), &args).stdout);
         let put = &document["summary"]["latency_ns"]["put"];
         assert_eq!(put["count"], 20_000);
         let mean = put["mean"].as_u64().expect("a mean") as f64 / 1e6;
@@ -393,7 +391,7 @@ fn it_names_every_word_that_a_key_takes() {
 fn it_defines_every_property_in_order() {
     let tables = tables(&readme(), "properties");
     let defined: Vec<_> = tables[0].1.iter().flat_map(|row| names(&row[0])).collect();
-    assert_eq!(defined, Property::ALL.map(Property::name));
+    assert_eq!(defined, Property::all().map(Property::name).collect::<Vec<_>>());
 }
 
 /// Settings that promises may depend on: `key = value`.
@@ -436,8 +434,7 @@ fn scenario_with(settings: &Settings) -> Scenario {
         sets.push("protocol.leader-follower.write-quorum=1".to_owned());
     }
     let file = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n[workload]\nthink = '1ms'\nmix = { put = 1, get = 1 }\n";
-    Scenario::parse("promises", file.as_bytes(), &Registry::new(), &sets)
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    read_with(file, &sets)
 }
 
 /// When it is promised, and why, in the words of the table.
@@ -453,12 +450,11 @@ fn told(promise: Promise) -> (String, String) {
 
 /// The page with the promises as the protocol makes them; every combination of settings falls on one row.
 fn with_promises(text: &str) -> String {
-    let mut left: Vec<_> = Property::ALL
-        .into_iter()
+    let mut left: Vec<_> = Property::all()
         .flat_map(|property| combinations().into_iter().map(move |one| (property, one)))
         .collect();
     let fresh = with_rows(text, "promises", |row| {
-        let properties: Vec<_> = names(&row[0]).into_iter().map(Property::from_name).collect();
+        let properties: Vec<_> = names(&row[0]).into_iter().map(Property::by_name).collect();
         let conditions: Vec<_> = names(&row[1]).into_iter().map(str::to_owned).collect();
         let (mine, others) = left.drain(..).partition(|(of, (settings, _))| {
             properties.contains(&Some(*of))
@@ -553,12 +549,12 @@ fn its_tables_list_every_key_of_the_files() {
     let folder = copy();
     fs::write(folder.path().join("eventful.toml"), EVENTFUL).expect("a file");
     let args = ["run", "eventful.toml", "--set", "expect.durability=violation", "--quiet"];
-    let output = splitbrain(folder.path(), &[&args[..], &["--out", "out"]].concat());
+    let output = splitbrain_in(folder.path(), &[&args[..], &["--out", "out"]].concat());
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     // Two leaders at once are another story.
     let contested = "scenarios/regressions/two-leaders-and-clients-far-away.toml";
-    let output = splitbrain(folder.path(), &["run", contested, "--quiet", "--out", "contested"]);
+    let output = splitbrain_in(folder.path(), &["run", contested, "--quiet", "--out", "contested"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let read = |name: &str| fs::read_to_string(folder.path().join("out").join(name)).expect(name);
     let contested = fs::read_to_string(folder.path().join("contested/history.jsonl"));
@@ -570,7 +566,7 @@ fn its_tables_list_every_key_of_the_files() {
         if file == "result.json" {
             paths(&json(read(&file).as_bytes()), "", &mut found);
         } else if file == "promises" {
-            let output = splitbrain(folder.path(), &["promises", "eventful.toml", "--json"]);
+            let output = splitbrain_in(folder.path(), &["promises", "eventful.toml", "--json"]);
             paths(&json(&output.stdout), "", &mut found);
         } else {
             for line in read(&file).lines().chain(contested.lines()) {

@@ -1,68 +1,39 @@
 //! Campaigns: the same answer on any number of cores and in any number of parts, nothing lost by an interruption,
 //! and whatever a protocol does is a find and no accident.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::rc::Rc;
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 use std::{fs, thread};
 
 use super::faulty::Faulty;
 use serde_json::Value;
-use splitbrain::cli::{self, Console, Exit};
+use splitbrain::cli::Exit;
 use splitbrain::fuzz::campaign::{self, Length, Plan};
 use splitbrain::fuzz::coverage::Sometimes;
 use splitbrain::fuzz::merge::Parts;
 use splitbrain::fuzz::store::{CASES, Identity, Shard, Store, StoreError};
 use splitbrain::fuzz::subject::Subject;
 use splitbrain::metrics::NodeState;
+use splitbrain::named::Named;
 use splitbrain::rng::Probability;
 use splitbrain::scenario::Registry;
 use tempfile::TempDir;
 
+use crate::support::cli::{Done, call, command_in, files};
+use crate::support::scenario::home;
+
 const ASYNC: &str = include_str!("async.toml");
 const FAULTY: &str =
-    "[cluster]\nnodes = 2\n[protocol.faulty]\ndefect = 0\n[workload]\noperations = 20\n";
+    "[cluster]\nnodes = 2\n[protocol.faulty]\ndefect = 'none'\n[workload]\noperations = 20\n";
+
+fn splitbrain(args: &[&str]) -> Done {
+    call(&registry(), "splitbrain", args)
+}
 
 fn registry() -> Registry {
     Registry::new().with::<Faulty>()
-}
-
-/// A command, run in this process.
-#[derive(Debug)]
-struct Done {
-    exit: Exit,
-    out: String,
-    err: String,
-}
-
-impl Done {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|why| panic!("{why}: {self:?}"))
-    }
-}
-
-fn command(args: &[&str]) -> Done {
-    #[derive(Clone, Default)]
-    struct Printed(Rc<RefCell<Vec<u8>>>);
-    impl Write for Printed {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.borrow_mut().write(bytes)
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let (out, err) = (Printed::default(), Printed::default());
-    let args = ["splitbrain"].iter().chain(args).map(OsString::from);
-    let mut console = Console::plain(Box::new(out.clone()), Box::new(err.clone()));
-    let exit = cli::run_with(args, &registry(), &mut console);
-    let text = |printed: Printed| String::from_utf8(printed.0.take()).expect("text");
-    Done { exit, out: text(out), err: text(err) }
 }
 
 /// A folder that goes away, with scenario files in it.
@@ -83,26 +54,26 @@ impl Home {
     /// `fuzz` on a file here with `--out` below here.
     fn fuzz(&self, file: &str, out: &str, more: &[&str]) -> Done {
         let (file, out) = (self.path(file), self.path(out));
-        command(&[&["fuzz", &file, "--out", &out], more].concat())
+        splitbrain(&[&["fuzz", &file, "--out", &out], more].concat())
+    }
+
+    /// The line about a violation's first case in `cases.jsonl`, which begins with a head.
+    fn line_of(&self, out: &str, violation: &Value) -> String {
+        let case = violation["case"].as_u64().expect("a case");
+        let cases = fs::read_to_string(self.path(out) + "/cases.jsonl").expect("there");
+        cases.lines().nth(case as usize + 1).expect("a line").to_owned()
     }
 
     /// What lies in a folder, but for folders.
-    fn files(&self, below: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    fn files(&self, below: &str) -> BTreeMap<String, Vec<u8>> {
         files(&self.0.path().join(below))
     }
 }
 
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("an entry"));
-    let files = entries.map(|entry| entry.path()).filter(|path| path.is_file());
-    let name = |path: &PathBuf| PathBuf::from(path.file_name().expect("a name"));
-    files.map(|path| (name(&path), fs::read(&path).expect("readable"))).collect()
-}
-
-fn same(a: &BTreeMap<PathBuf, Vec<u8>>, b: &BTreeMap<PathBuf, Vec<u8>>, what: &str) {
+fn same(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>, what: &str) {
     assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>(), "{what}");
     for (name, bytes) in a {
-        assert!(*bytes == b[name], "{what}: {} differs", name.display());
+        assert!(*bytes == b[name], "{what}: {name} differs");
     }
 }
 
@@ -151,8 +122,8 @@ fn the_command_writes_the_same_folder_on_any_number_of_cores_and_from_shards() {
     let one = home.fuzz("async.toml", "one", &["--runs", "40", "--jobs", "1"]);
     assert_eq!(one.exit, Exit::Violation, "{one:?}");
     let whole = home.files("one");
-    let names: Vec<_> = whole.keys().map(|name| name.display().to_string()).collect();
-    assert!(names.contains(&CASES.to_owned()) && names.len() >= 3, "{names:?}");
+    let names: Vec<_> = whole.keys().collect();
+    assert!(whole.contains_key(CASES) && names.len() >= 3, "{names:?}");
     for jobs in ["2", "5"] {
         home.fuzz("async.toml", jobs, &["--runs", "40", "--jobs", jobs]);
         same(&home.files(jobs), &whole, jobs);
@@ -161,7 +132,7 @@ fn the_command_writes_the_same_folder_on_any_number_of_cores_and_from_shards() {
         let out = format!("parts/{}", shard.replace('/', "-of-"));
         home.fuzz("async.toml", &out, &["--runs", "40", "--shard", shard]);
     }
-    let merged = command(&["merge", &home.path("parts"), "--json"]);
+    let merged = splitbrain(&["merge", &home.path("parts"), "--json"]);
     assert_eq!(merged.exit, Exit::Violation, "{merged:?}");
     assert!(merged.err.starts_with("merged 2 shards\n"), "{merged:?}");
     same(&home.files("parts"), &whole, "merged");
@@ -171,7 +142,7 @@ fn the_command_writes_the_same_folder_on_any_number_of_cores_and_from_shards() {
     for violation in document["violations"].as_array().expect("a list") {
         let file = violation["scenario"].as_str().expect("shrunk");
         let out = home.path("again");
-        let again = command(&["run", file, "--json", "--quiet", "--out", &out]).json();
+        let again = splitbrain(&["run", file, "--json", "--quiet", "--out", &out]).json();
         assert_eq!(again["digest"], violation["digest"], "{file}");
         let check = violation["check"].as_str().expect("a name");
         assert_eq!(again["checks"][check]["verdict"], violation["verdict"], "{file}");
@@ -300,14 +271,14 @@ fn a_killed_campaign_goes_on_and_ends_the_same() {
     let home = Home::new();
     let runs = "4000";
     let start = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_splitbrain"));
-        command.args(["fuzz", &home.path("async.toml"), "--out", &home.path("killed")]);
-        command.args(["--runs", runs, "--jobs", "2"]).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().expect("it starts")
+        let (file, out) = (home.path("async.toml"), home.path("killed"));
+        let args = ["fuzz", &file, "--out", &out, "--runs", runs, "--jobs", "2"];
+        let mut command = command_in(home.0.path(), &args);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
     };
     let kept = || {
         let files = home.files("killed").into_iter();
-        let unfinished = files.filter(|(name, _)| name.to_string_lossy().starts_with("unfinished"));
+        let unfinished = files.filter(|(name, _)| name.starts_with("unfinished"));
         unfinished.map(|(_, bytes)| bytes.len()).sum::<usize>()
     };
     for kill in 0..10_u64 {
@@ -416,7 +387,7 @@ fn parts_that_are_not_the_whole_are_refused_by_name() {
         play_part(&subject, &home.path().join("a"), 8, part(1));
         play_part(&subject, &home.path().join("b"), 8, part(2));
         spoil(home.path());
-        let done = command(&["merge", home.path().to_str().expect("UTF-8")]);
+        let done = splitbrain(&["merge", home.path().to_str().expect("UTF-8")]);
         assert_eq!((done.exit, done.out.as_str()), (Exit::Usage, ""), "{number}: {}", done.err);
         assert!(done.err.starts_with("error: "), "{}", done.err);
         for part in *expected {
@@ -447,7 +418,7 @@ fn mistakes_of_usage_are_said_and_nothing_runs() {
         (&["merge", &nowhere], "cannot use "),
     ];
     for (args, expected) in cases {
-        let done = command(args);
+        let done = splitbrain(args);
         assert_eq!((done.exit, done.out.as_str()), (Exit::Usage, ""), "{args:?}: {}", done.err);
         assert!(done.err.contains(expected), "{args:?} does not say `{expected}`: {}", done.err);
     }
@@ -460,14 +431,14 @@ fn mistakes_of_usage_are_said_and_nothing_runs() {
 #[test]
 fn a_protocol_that_is_not_the_same_twice_is_found() {
     let home = Home::new();
-    let set = ["--set", "protocol.faulty.defect=1", "--runs", "20", "--json"];
+    let set = ["--set", "protocol.faulty.defect=counts-over-runs", "--runs", "20", "--json"];
     let all = home.fuzz("faulty.toml", "all", &[&set[..], &["--verify", "100%"]].concat());
     assert_eq!(all.exit, Exit::Violation, "{all:?}");
     let document = all.json();
     let violation = &document["violations"][0];
     assert_eq!(violation["check"], "determinism");
-    let summary = violation["summary"].as_str().expect("words");
-    assert!(summary.contains("first in event ") && summary.contains("in the one, `"), "{summary}");
+    let line = home.line_of("all", violation);
+    assert!(line.contains("first in event ") && line.contains("in the one, `"), "{line}");
     let none = home.fuzz("faulty.toml", "none", &[&set[..], &["--verify", "0%"]].concat());
     assert_eq!(none.exit, Exit::Pass, "nobody looks: {none:?}");
 }
@@ -487,7 +458,7 @@ fn one_case_in_twenty_is_verified_unless_asked_otherwise() {
 #[test]
 fn a_protocol_that_panics_is_a_find_and_no_end() {
     let home = Home::new();
-    let set = ["--set", "protocol.faulty.defect=2", "--runs", "60", "--json"];
+    let set = ["--set", "protocol.faulty.defect=panics-by-chance", "--runs", "60", "--json"];
     let done = home.fuzz("faulty.toml", "out", &set);
     assert_eq!(done.exit, Exit::Violation, "{done:?}");
     let document = done.json();
@@ -499,9 +470,7 @@ fn a_protocol_that_panics_is_a_find_and_no_end() {
     );
     let count = violation["count"].as_u64().expect("a count");
     assert!((1..60).contains(&count), "{count}");
-    let first = violation["case"].as_u64().expect("a case");
-    let cases = fs::read_to_string(home.path("out/cases.jsonl")).expect("there");
-    let line = cases.lines().nth(first as usize + 1).expect("a line");
+    let line = home.line_of("out", violation);
     assert!(line.contains("a number that must not come up"), "{line}");
     assert!(line.contains("\"digest\":null"), "{line}");
 }
@@ -512,8 +481,8 @@ fn a_campaign_that_finds_nothing_passes() {
     let done = home.fuzz("faulty.toml", "out", &["--runs", "20"]);
     assert_eq!((done.exit, done.err.as_str()), (Exit::Pass, ""), "{done:?}");
     assert!(done.out.starts_with("no violation in 20 runs\n"), "{}", done.out);
-    let names: Vec<PathBuf> = home.files("out").into_keys().collect();
-    assert_eq!(names, [Path::new("campaign.json"), Path::new(CASES)]);
+    let names: Vec<String> = home.files("out").into_keys().collect();
+    assert_eq!(names, ["campaign.json", CASES]);
 }
 
 #[test]
@@ -530,11 +499,11 @@ fn a_campaign_of_which_nobody_knows_says_so() {
 
 #[test]
 fn the_page_names_every_option_and_everything_that_is_counted() {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    let page = fs::read_to_string(home("README.md"));
     let page = page.expect("README.md is there");
     let section = page.split("\n### Fuzzing: ").nth(1).expect("a section");
     let section = section.split("\n### ").next().expect("its text");
-    for help in [command(&["fuzz", "--help"]), command(&["merge", "--help"])] {
+    for help in [splitbrain(&["fuzz", "--help"]), splitbrain(&["merge", "--help"])] {
         let words = help.out.split_whitespace().filter(|word| word.starts_with("--"));
         let options: Vec<&str> = words.map(|word| word.trim_matches(['.', ',', ')'])).collect();
         assert!(options.len() > 3, "{options:?}");
@@ -542,10 +511,10 @@ fn the_page_names_every_option_and_everything_that_is_counted() {
             assert!(section.contains(&format!("`{option}")), "the page lacks {option}");
         }
     }
-    for what in Sometimes::ALL {
+    for what in Sometimes::all() {
         assert!(section.contains(&format!("`{}`", what.name())), "the page lacks {}", what.name());
     }
-    for state in NodeState::ALL {
+    for state in NodeState::all() {
         assert!(
             section.contains(&format!("`{}`", state.name())),
             "the page lacks {}",

@@ -2,18 +2,20 @@
 //! wherever a case is asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::process::Command;
 use std::{fs, thread};
 
 use splitbrain::config::{Config, DiskFault, Fault, FaultAction, Start, Target};
 use splitbrain::fuzz::subject::{Case, Subject};
 use splitbrain::id::NodeId;
+use splitbrain::named::Named;
 use splitbrain::run::RunOptions;
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::fuzz::Kind;
-use splitbrain::scenario::{Document, Registry, Scenario};
+use splitbrain::scenario::{Document, Registry};
 use splitbrain::time::{Span, Time};
+
+use crate::support::cli::{command_in, files, text};
+use crate::support::scenario::{parse, read_with};
 
 /// A cluster of five with everything that can be drawn within bounds of its own.
 const GROUND: &str = r#"
@@ -321,10 +323,7 @@ fn messages_are_lost_duplicated_and_dropped_as_often_as_configured() {
     let counts = |sets: &[&str]| {
         let text = "duration = \"60s\"\n[cluster]\nnodes = 5\n[protocol.leader-follower]\nmode = \"async\"\n\
              [workload]\nclients = 1\noperations = 4000\nmix = { put = 1 }\n";
-        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-        let scenario = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &sets);
-        let scenario = scenario.unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let result = scenario.run(SEED, RunOptions::default());
+        let result = read_with(text, sets).run(SEED, RunOptions::default());
         assert_eq!(result.history.entries().len(), 4_000);
         // A client's request and the answer are never lost.
         (result.messages, (result.messages.sent - 8_000) as f64)
@@ -414,7 +413,7 @@ fn a_case_written_as_a_file_is_the_same_run() {
         for (index, case) in cases(&subject, 60).enumerate() {
             let protocol = case.scenario().protocol.as_ref();
             let text = Document::of_settings(case.config(), protocol).render();
-            let read = Scenario::parse("case.toml", text.as_bytes(), &Registry::new(), &[]);
+            let read = parse(&text, &[]);
             let read =
                 read.unwrap_or_else(|mistakes| panic!("{name}, {index}: {mistakes}\n{text}"));
             assert!(read.config == *case.config(), "{name}, {index}:\n{text}");
@@ -428,28 +427,17 @@ fn a_case_written_as_a_file_is_the_same_run() {
     }
 }
 
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
-    let name = |path: &Path| path.file_name().and_then(|n| n.to_str()).expect("UTF-8").to_owned();
-    entries.map(|e| (name(&e.path()), fs::read(e.path()).expect("readable"))).collect()
-}
-
 #[test]
 fn no_environment_variable_of_proptest_has_a_say() {
     let home = tempfile::tempdir().expect("a folder");
     let file = home.path().join("ground.toml");
     fs::write(&file, format!("{GROUND}\n[expect]\ndurability = \"valid\"\n")).expect("written");
     let campaign = |name: &str, variables: &[(&str, &str)]| {
-        let out = home.path().join(name);
-        let done = Command::new(env!("CARGO_BIN_EXE_splitbrain"))
-            .args(["fuzz", "--runs", "60", "--quiet", "--out"])
-            .args([&out, &file])
-            .envs(variables.iter().copied())
-            .output()
-            .expect("runs");
-        assert_eq!(done.status.code(), Some(1), "{}", String::from_utf8_lossy(&done.stderr));
-        assert_eq!(String::from_utf8_lossy(&done.stderr), "");
-        files(&out)
+        let args = ["fuzz", "--runs", "60", "--quiet", "--out", name, "ground.toml"];
+        let mut command = command_in(home.path(), &args);
+        let done = command.envs(variables.iter().copied()).output().expect("it starts");
+        assert_eq!((done.status.code(), text(&done.stderr)), (Some(1), String::new()));
+        files(&home.path().join(name))
     };
     let plain = campaign("plain", &[]);
     assert!(plain.keys().any(|name| name.ends_with(".toml")), "nothing was shrunk: {plain:?}");

@@ -1,5 +1,5 @@
-//! A store of another crate whose nodes answer from their own memory, with defects of the kind that a campaign has to
-//! survive: it counts over all runs of the process, and it panics.
+//! A store of another crate whose nodes answer from their own memory, with defects that campaigns
+//! and shrinking have to survive.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,10 +12,29 @@ use splitbrain::protocol::{
     Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply, Response,
     Role,
 };
-use splitbrain::scenario::{ScenarioProtocol, TableDecoder};
+use splitbrain::scenario::{ScenarioProtocol, TableDecoder, word_for};
 
-/// Never the same twice, whichever run asks.
-static REQUESTS: AtomicU64 = AtomicU64::new(0);
+/// Writes over all runs of the process.
+static WRITES: AtomicU64 = AtomicU64::new(0);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Defect {
+    None,
+    /// Stamps writes by how many there were in earlier runs, and refuses some by the same number:
+    /// no run is the same twice.
+    CountsOverRuns,
+    /// Panics in some runs.
+    PanicsByChance,
+    /// Panics when a key is written a second time.
+    PanicsAtSecondWrite,
+}
+
+const DEFECTS: [(&str, Defect); 4] = [
+    ("none", Defect::None),
+    ("counts-over-runs", Defect::CountsOverRuns),
+    ("panics-by-chance", Defect::PanicsByChance),
+    ("panics-at-second-write", Defect::PanicsAtSecondWrite),
+];
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) enum Never {}
@@ -28,40 +47,47 @@ impl Message for Never {
 }
 
 pub(crate) struct Faulty {
-    defect: u16,
+    defect: Defect,
     me: NodeId,
-    data: BTreeMap<KeyId, (Value, Version)>,
+    data: BTreeMap<KeyId, Value>,
 }
 
 impl Protocol for Faulty {
-    /// 0 for none, 1 for a count that outlives the run, 2 for a panic in some runs.
-    type Config = u16;
+    type Config = Defect;
     type Message = Never;
     type Record = ();
     type Timer = NoTimer;
 
-    fn recover(defect: &u16, _: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
+    fn recover(defect: &Defect, _: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         Self { defect: *defect, me: cx.node(), data: BTreeMap::new() }
     }
 
     fn handle(&mut self, input: Input<Self>, cx: &mut Context<'_, Self>) {
         let Input::Request { request, operation, .. } = input else { return };
-        let counted = REQUESTS.fetch_add(1, Ordering::Relaxed);
-        if self.defect == 1 && counted % 7 == 6 {
+        let Operation::Put { key, value, .. } = operation else {
             return cx.reply(request, Reply::unsupported());
-        }
-        assert!(
-            self.defect != 2 || !cx.random().is_multiple_of(100),
-            "a number that must not come up"
-        );
-        let response = match operation {
-            Operation::Put { key, value, .. } => {
-                let version = Version { timestamp: cx.wall().0, node: self.me, sequence: 0 };
-                self.data.insert(key, (value, version));
-                Response::Written { version, existed: None }
-            }
-            _ => return cx.reply(request, Reply::unsupported()),
         };
+        let before = self.data.insert(key, value);
+        let mut timestamp = cx.wall().0;
+        match self.defect {
+            Defect::None => {}
+            Defect::CountsOverRuns => {
+                let counted = WRITES.fetch_add(1, Ordering::Relaxed);
+                timestamp = timestamp.saturating_add_unsigned(counted);
+                // The top bit of a product that mixes: no two runs share the order.
+                if counted.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 63 == 1 {
+                    return cx.reply(request, Reply::unsupported());
+                }
+            }
+            Defect::PanicsByChance => {
+                assert!(!cx.random().is_multiple_of(100), "a number that must not come up");
+            }
+            Defect::PanicsAtSecondWrite => {
+                assert!(before.is_none(), "a key may be written once");
+            }
+        }
+        let version = Version { timestamp, node: self.me, sequence: 0 };
+        let response = Response::Written { version, existed: None };
         cx.reply(request, Reply::of(Outcome::Ok(response)));
     }
 
@@ -69,7 +95,7 @@ impl Protocol for Faulty {
         NodeSnapshot::new(self.me, Role::Leader)
     }
 
-    fn promises(_: &u16, _: &Config) -> Promises {
+    fn promises(_: &Defect, _: &Config) -> Promises {
         Promises::default()
     }
 }
@@ -77,17 +103,17 @@ impl Protocol for Faulty {
 impl ScenarioProtocol for Faulty {
     const NAME: &'static str = "faulty";
 
-    fn decode(table: &mut TableDecoder<'_>, _: &Cluster) -> Option<u16> {
-        table.required("defect", |defect| defect.integer_u16(0..=2))
+    fn decode(table: &mut TableDecoder<'_>, _: &Cluster) -> Option<Defect> {
+        table.required("defect", |defect| defect.choice(&DEFECTS))
     }
 
-    fn encode(defect: &u16) -> toml::Table {
+    fn encode(defect: &Defect) -> toml::Table {
         let mut table = toml::Table::new();
-        table.insert("defect".to_owned(), i64::from(*defect).into());
+        table.insert("defect".to_owned(), word_for(&DEFECTS, defect).into());
         table
     }
 
     fn schema() -> serde_json::Value {
-        serde_json::json!({ "type": "object", "properties": { "defect": { "type": "integer" } } })
+        serde_json::json!({ "type": "object", "properties": { "defect": { "type": "string" } } })
     }
 }

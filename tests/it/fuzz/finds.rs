@@ -3,15 +3,16 @@
 //! Each file leaves one safeguard out. Whatever seed a campaign has, the case that shows it comes soon, and is made so
 //! small that it is read at a glance.
 
-use std::path::Path;
-
 use rayon::prelude::*;
 use splitbrain::fuzz::judge::Signature;
 use splitbrain::fuzz::play::play;
 use splitbrain::fuzz::shrink::{Shrunk, shrink_case};
 use splitbrain::fuzz::subject::Subject;
+use splitbrain::named::Named;
 use splitbrain::run::{RunOptions, RunVerdict};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Registry;
+
+use crate::support::scenario::{home, read};
 
 /// What each configuration lacks: the file, the properties that break, and how if it is always told.
 const WEAK: [(&str, &[&str], &[&str]); 6] = [
@@ -48,7 +49,7 @@ const SAFE: [&str; 8] = [
 ];
 
 fn subject(name: &str) -> Subject {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/fuzz/{name}.toml"));
+    let path = home(&format!("scenarios/fuzz/{name}.toml"));
     let text = std::fs::read(&path).expect("the file is there");
     Subject::new(name, text, &Registry::new(), &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
@@ -106,8 +107,7 @@ fn every_weakness_is_found_whatever_the_campaigns_seed_and_made_small() {
 /// The file alone shows the find: read and played it has the digest told, breaks what it is named after, and passes, for
 /// it expects no better.
 fn reproduces(shrunk: &Shrunk) {
-    let scenario = Scenario::parse("found.toml", shrunk.text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{}", shrunk.text));
+    let scenario = read(&shrunk.text);
     let result = scenario.run(scenario.config.seed, RunOptions::default());
     assert_eq!(Some(result.digest), shrunk.digest, "{}", shrunk.text);
     assert_eq!(result.verdict, RunVerdict::Pass, "{}", shrunk.text);

@@ -2,15 +2,19 @@
 //! stands alone, says what it shows, and shows it; `tests/golden.rs` holds their digests.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use splitbrain::fuzz::shrink::shrink_scenario;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunVerdict};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Registry;
+
+use crate::support::result::{check, figure};
+use crate::support::scenario::{home, load, read};
 
 fn regressions() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/regressions");
+    let folder = home("scenarios/regressions");
     let entries =
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let mut paths: Vec<PathBuf> = entries.collect();
@@ -18,11 +22,6 @@ fn regressions() -> Vec<(String, String)> {
     let name =
         |path: &PathBuf| path.file_name().and_then(|n| n.to_str()).expect("UTF-8").to_owned();
     paths.iter().map(|path| (name(path), fs::read_to_string(path).expect("text"))).collect()
-}
-
-fn parse(name: &str, text: &str) -> Scenario {
-    Scenario::parse(name, text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 #[test]
@@ -33,7 +32,7 @@ fn every_regression_shows_what_it_says() {
         assert!(name.ends_with(".toml"), "{name}");
         let story = text.lines().take_while(|line| line.starts_with('#')).count();
         assert!(story >= 3, "{name} tells no story");
-        let scenario = parse(&name, &text);
+        let scenario = read(&text);
         let config = &scenario.config;
         assert!(
             config.workload.is_none() && !config.script.is_empty(),
@@ -43,8 +42,7 @@ fn every_regression_shows_what_it_says() {
         assert!(!config.expect.checks.is_empty(), "{name} expects nothing");
         let result = scenario.run(config.seed, RunOptions::default());
         for (property, verdict) in &config.expect.checks {
-            let report = result.checks.iter().find(|report| report.property == *property);
-            let report = report.expect("every property is judged");
+            let report = check(&result, *property);
             assert_eq!(report.judged, *verdict, "{name}: {property}: {:#?}", report.verdict);
         }
         assert_eq!(result.verdict, RunVerdict::Pass, "{name}: {:#?}", result.expectations);
@@ -56,7 +54,7 @@ fn every_regression_shows_what_it_says() {
 fn no_regression_has_a_fault_or_an_operation_to_spare() {
     let mut broken = 0;
     for (name, text) in regressions() {
-        let scenario = parse(&name, &text);
+        let scenario = read(&text);
         let config = &scenario.config;
         let valid = config.expect.checks.iter().all(|(_, verdict)| verdict.name() == "valid");
         if valid {
@@ -80,11 +78,8 @@ fn no_regression_has_a_fault_or_an_operation_to_spare() {
 #[test]
 fn what_is_thrown_away_and_written_over_is_counted() {
     let name = "scenarios/verdicts/thrown-away-and-written-over.toml";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    let scenario = parse(name, &fs::read_to_string(path).expect("text"));
+    let scenario = load(&home(name));
     let result = scenario.run(scenario.config.seed, RunOptions::default());
-    let durability = result.checks.iter().find(|check| check.property == Property::Durability);
-    let figures = &durability.expect("every property is judged").figures;
-    assert!(figures.contains(&("discarded_writes", 1)), "{figures:?}");
-    assert!(figures.contains(&("lost_writes", 0)), "{figures:?}");
+    let count = |name| figure(&result, Property::Durability, name);
+    assert_eq!((count("discarded_writes"), count("lost_writes")), (1, 0));
 }

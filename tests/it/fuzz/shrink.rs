@@ -4,10 +4,8 @@
 use std::fs;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::process::{Command, Output};
 
-use super::moody::Moody;
+use super::faulty::Faulty;
 use serde_json::Value;
 use splitbrain::config::{Fault, FaultAction, Start};
 use splitbrain::fuzz::campaign::{self, Length, Plan};
@@ -16,11 +14,15 @@ use splitbrain::fuzz::play::play;
 use splitbrain::fuzz::shrink::{Shrunk, shrink_case, shrink_scenario};
 use splitbrain::fuzz::store::{Identity, Shard, Store};
 use splitbrain::fuzz::subject::Subject;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::rng::Probability;
 use splitbrain::run::{RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Document, Registry, Scenario};
 use splitbrain::time::Time;
+
+use crate::support::cli::{splitbrain_in, text};
+use crate::support::scenario::{home, load, parse_for};
 
 /// Every safeguard but one: the log is written when the operating system likes.
 const CANARY: &str = include_str!("canary.toml");
@@ -103,12 +105,12 @@ timeout = "500ms"
 kinds = ["slow", "clog", "drop", "block", "isolate"]
 "#;
 
-const MOODY: &str = r#"
+const FAULTY: &str = r#"
 duration = "2s"
 [cluster]
 nodes = 3
-[protocol.moody]
-defect = 1
+[protocol.faulty]
+defect = "panics-at-second-write"
 [workload]
 clients = 3
 operations = 40
@@ -120,7 +122,7 @@ faults = [2, 6]
 "#;
 
 fn registry() -> Registry {
-    Registry::new().with::<Moody>()
+    Registry::new().with::<Faulty>()
 }
 
 fn subject(text: &str, sets: &[&str]) -> Subject {
@@ -130,8 +132,7 @@ fn subject(text: &str, sets: &[&str]) -> Subject {
 }
 
 fn parse(text: &str) -> Scenario {
-    Scenario::parse("weak.toml", text.as_bytes(), &registry(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
+    parse_for(&registry(), text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
 }
 
 fn run(scenario: &Scenario) -> RunResult {
@@ -172,7 +173,7 @@ fn check(shrunk: &Shrunk) {
         let operations = config.workload.as_ref().and_then(|load| load.operations);
         assert_eq!((operations, config.script.len()), (Some(shrunk.operations as u64), 0));
         let fewer = format!("workload.operations={}", shrunk.operations - 1);
-        let fewer = Scenario::parse("less.toml", text.as_bytes(), &registry(), &[fewer]);
+        let fewer = parse_for(&registry(), text, &[&fewer]);
         assert!(shrunk.operations == 1 || !fails(&fewer.expect("one fewer")), "{text}");
     } else {
         assert!(config.workload.is_none(), "operations are explicit:\n{text}");
@@ -210,7 +211,7 @@ fn what_is_left_fails_as_the_find_did_and_has_nothing_to_spare() {
         (CANARY, "durability"),
         (TOMBSTONES, "resurrection"),
         (TWO_LEADERS, "convergence"),
-        (MOODY, "panic"),
+        (FAULTY, "panic"),
     ];
     for (text, property) in weak {
         let subject = subject(text, &[]);
@@ -229,7 +230,7 @@ fn what_is_left_fails_as_the_find_did_and_has_nothing_to_spare() {
 
 #[test]
 fn a_panic_is_shrunk_to_what_brings_it_about() {
-    let subject = subject(MOODY, &[]);
+    let subject = subject(FAULTY, &[]);
     let (case, signature) = find(&subject, 9, "panic");
     let shrunk = shrink_case(&subject, 9, case, &signature).expect("it fails");
     assert!(
@@ -243,8 +244,9 @@ fn a_panic_is_shrunk_to_what_brings_it_about() {
 
 #[test]
 fn a_run_that_is_not_the_same_twice_is_shrunk_by_that() {
-    let subject =
-        subject(MOODY, &["protocol.moody.defect=2", "cluster.nodes=1", "fuzz.kinds=['pause']"]);
+    let sets =
+        ["protocol.faulty.defect=counts-over-runs", "cluster.nodes=1", "fuzz.kinds=['pause']"];
+    let subject = subject(FAULTY, &sets);
     let shrunk = shrink_case(&subject, 3, 0, &Signature::determinism()).expect("it is not");
     assert_eq!(shrunk.finding.signature, Signature::determinism());
     assert_eq!((shrunk.faults, shrunk.operations), (0, 1), "{}", shrunk.text);
@@ -394,24 +396,11 @@ fn the_canary_is_found_and_its_file_is_small() {
     }
 }
 
-fn shrink_command(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_splitbrain"))
-        .arg("shrink")
-        .args(args)
-        .current_dir(folder)
-        .output()
-        .expect("runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
-
 #[test]
 fn the_command_writes_the_small_file_and_says_how_to_run_it() {
     let home = tempfile::tempdir().expect("a folder");
     fs::write(home.path().join("unmet.toml"), UNMET).expect("written");
-    let done = shrink_command(home.path(), &["unmet.toml"]);
+    let done = splitbrain_in(home.path(), &["shrink", "unmet.toml"]);
     assert_eq!((done.status.code(), text(&done.stderr).as_str()), (Some(0), ""));
     let out = text(&done.stdout);
     assert!(out.starts_with("expectation, "), "{out}");
@@ -426,6 +415,7 @@ fn the_command_writes_the_small_file_and_says_how_to_run_it() {
 
     // Elsewhere, under another seed, with a setting, as JSON: the file is the same story of that seed.
     let args = [
+        "shrink",
         "unmet.toml",
         "--seed",
         "5",
@@ -435,7 +425,7 @@ fn the_command_writes_the_small_file_and_says_how_to_run_it() {
         "--out",
         "a/b/small.toml",
     ];
-    let done = shrink_command(home.path(), &args);
+    let done = splitbrain_in(home.path(), &args);
     assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
     let document: Value = serde_json::from_slice(&done.stdout).expect("JSON");
     assert_eq!(
@@ -472,7 +462,7 @@ fn the_command_says_what_it_cannot_shrink() {
         ("nowhere.toml", "there is no such file"),
     ];
     for (file, expected) in cases {
-        let done = shrink_command(home.path(), &[file]);
+        let done = splitbrain_in(home.path(), &["shrink", file]);
         let (out, err) = (text(&done.stdout), text(&done.stderr));
         assert_eq!((done.status.code(), out.as_str()), (Some(2), ""), "{file}: {err}");
         assert!(err.contains(expected), "{file}: {err}");
@@ -484,8 +474,7 @@ fn the_command_says_what_it_cannot_shrink() {
 #[test]
 fn a_file_is_shrunk_by_what_it_says_is_broken() {
     let path = "scenarios/regressions/answered-before-anybody-had-it.toml";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    let scenario = Scenario::load(&path, &Registry::new(), &[]).expect("it is right");
+    let scenario = load(&home(path));
     let seed = scenario.config.seed;
     let broken = |check: Option<Property>| {
         let shrunk = shrink_scenario(&scenario, seed, &Registry::new(), check);
@@ -501,7 +490,7 @@ fn a_file_is_shrunk_by_what_it_says_is_broken() {
 #[test]
 fn what_is_left_keeps_to_the_budget() {
     let path = "scenarios/fuzz/buffered-wal-power-loss.toml";
-    let text = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("it is there");
+    let text = fs::read(home(path)).expect("it is there");
     let sets = ["fuzz.max-down=1".to_owned(), "fuzz.moments=false".to_owned()];
     let subject = Subject::new(path, text, &Registry::new(), &sets).expect("it is right");
     let mut finds = 0;

@@ -4,20 +4,18 @@
 //! minutes for a second, from 1 s on.
 
 use splitbrain::metrics::Settlement;
-use splitbrain::run::{QueueKind, RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::run::{RunOptions, RunResult};
+
+use crate::support::result::in_both_queues;
+use crate::support::scenario::read;
 
 fn play(settings: &str, rest: &str) -> RunResult {
     let text = format!(
         "duration = '10s'\nsettle = '10s'\ncluster.nodes = 3\nnetwork.delay = '1ms'\n\
          [protocol.leader-follower]\n{settings}\n{rest}"
     );
-    let scenario = Scenario::parse("h.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
-    let run = |queue| scenario.run(1, RunOptions { trace: true, queue, ..RunOptions::default() });
-    let result = run(QueueKind::Calendar);
-    assert_eq!(result.digest, run(QueueKind::Heap).digest, "through either queue");
-    result
+    let scenario = read(&text);
+    in_both_queues(&scenario, 1)
 }
 
 fn put(at: &str, key: &str) -> String {
@@ -95,8 +93,7 @@ fn what_is_let_go_keeps_the_order_of_its_link() {
         "duration = '10s'\nsettle = '10s'\ncluster.nodes = 2\n{settings}\
          [protocol.leader-follower]\n{text}"
     );
-    let scenario = Scenario::parse("h.toml", scenario.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let scenario = read(&scenario);
     let result = scenario.run(1, RunOptions { trace: true, ..RunOptions::default() });
     assert_eq!(applied(&result), ["1.010 a", "2.000 b", "2.010 c", "2.020 d"]);
     assert!(matches!(result.settlement, Settlement::Settled { .. }));

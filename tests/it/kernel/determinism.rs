@@ -6,7 +6,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use rayon::prelude::*;
 
-use crate::support::{cluster, scenarios};
+use crate::support::{cluster, scenario};
 use splitbrain::config::{
     Clock, Config, EventOrder, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix,
     Occurrence, Pace, ReadFrom, RetryPolicy, Route, Skew, Start, Target, Trigger,
@@ -21,7 +21,6 @@ use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
 use splitbrain::run::{Causes, QueueKind, RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
-use splitbrain::scenario::{Registry, Scenario};
 use splitbrain::time::{Span, Time};
 
 const PLAIN: RunOptions = RunOptions {
@@ -63,15 +62,14 @@ fn the_same_in_every_way(play: impl Fn(RunOptions) -> RunResult) -> RunResult {
 
 #[test]
 fn every_scenario_file_is_the_same_in_every_way() {
-    for path in scenarios::shipped() {
-        let scenario = Scenario::load(&path, &Registry::new(), &[]).expect("a shipped scenario");
+    for path in scenario::shipped() {
+        let scenario = scenario::load(&path);
         for seed in [scenario.config.seed, 7] {
             the_same_in_every_way(|options| scenario.run(seed, options));
         }
     }
-    for text in scenarios::MAXIMAL {
-        let parsed = Scenario::parse("maximal.toml", text.as_bytes(), &Registry::new(), &[]);
-        let scenario = parsed.expect("a scenario with every key");
+    for text in scenario::MAXIMAL {
+        let scenario = scenario::read(text);
         the_same_in_every_way(|options| scenario.run(3, options));
     }
 }

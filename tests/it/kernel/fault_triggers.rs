@@ -7,7 +7,9 @@ use splitbrain::digest::DigestValue;
 use splitbrain::metrics::Settlement;
 use splitbrain::report::{Report, text};
 use splitbrain::run::{QueueKind, RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Scenario;
+
+use crate::support::scenario::read_with;
 
 const LOGGED: &str = "resend = '500ms'\nwal = { policy = 'fsync' }";
 
@@ -32,9 +34,7 @@ fn scenario_with(more: &str, rest: &str, sets: &[&str]) -> Scenario {
          {more}\n[network]\ndelay = \"1ms\"\n\
          [disk]\nsync = \"4ms\"\n{writes}{rest}"
     );
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &sets)
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
+    read_with(&text, sets)
 }
 
 /// A run, which is the same twice, through either queue, and with a trace or without.

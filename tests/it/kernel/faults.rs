@@ -2,7 +2,10 @@
 
 use splitbrain::metrics::Settlement;
 use splitbrain::run::{RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Scenario;
+
+use crate::support::result::assert_none_unmet;
+use crate::support::scenario::read;
 
 /// Three nodes a millisecond apart, ten seconds, asynchronous; `mode` may say more.
 fn scenario(mode: &str, rest: &str) -> Scenario {
@@ -10,20 +13,13 @@ fn scenario(mode: &str, rest: &str) -> Scenario {
         "title = 't'\nduration = '10s'\nsettle = '10s'\n[cluster]\nnodes = 3\n\
          [protocol.leader-follower]\n{mode}\n[network]\ndelay = {{ constant = '1ms' }}\n{rest}"
     );
-    match Scenario::parse("t.toml", text.as_bytes(), &Registry::new(), &[]) {
-        Ok(scenario) => scenario,
-        Err(mistakes) => panic!("{mistakes:?}"),
-    }
+    read(&text)
 }
 
 #[track_caller]
 fn play_seed(scenario: &Scenario, seed: u64) -> RunResult {
     let result = scenario.run(seed, RunOptions { trace: true, ..RunOptions::default() });
-    let trace = result.trace.as_deref().unwrap_or_default();
-    for expectation in &result.expectations {
-        let (name, found) = (&expectation.name, &expectation.found);
-        assert!(expectation.met, "seed {seed}: {name}, found {found}\n{trace}");
-    }
+    assert_none_unmet(&format!("seed {seed}"), &result);
     result
 }
 
@@ -360,8 +356,7 @@ fn a_sync_that_completes_during_a_pause_is_durable() {
         [[fault]]\nat = '1010ms'\nfor = '2s'\npause = 'n1'\n\
         [[fault]]\nat = '1200ms'\nfor = '300ms'\npower-loss = 'n1'\n\
         [[expect.state]]\nat = '2s'\nnode = 'n1'\nkey = 'city'\nvalue = 'Raleigh'\n";
-    let scenario = Scenario::parse("t.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let scenario = read(text);
     // What is not synced may survive by chance.
     for seed in 0..20 {
         play_seed(&scenario, seed);

@@ -2,17 +2,12 @@
 
 use splitbrain::metrics::Settlement;
 use splitbrain::run::{RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
 
-fn parse(text: &str, sets: &[&str]) -> Result<Scenario, String> {
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    Scenario::parse("g.toml", text.as_bytes(), &Registry::new(), &sets)
-        .map_err(|mistakes| mistakes.to_string())
-}
+use crate::support::scenario::{parse, read};
 
 #[track_caller]
 fn play(text: &str) -> RunResult {
-    parse(text, &[]).unwrap_or_else(|why| panic!("{why}")).run(1, RunOptions::default())
+    read(text).run(1, RunOptions::default())
 }
 
 /// Syncs, one behind the other, used to add up until the end of time and beyond it.
@@ -103,7 +98,7 @@ fn what_goes_on_for_ever_may_not_be_too_quick() {
     }
     // In the file itself, with its place.
     let why = parse(&format!("{FILE}resend = '1ns'\n"), &[]).map(|_| ()).expect_err("a mistake");
-    assert!(why.contains("g.toml:4:10"), "{why}");
+    assert!(why.contains("s.toml:4:10"), "{why}");
     // And where a campaign would set it.
     let fuzz = "[fuzz.settings]\n'protocol.leader-follower.resend' = ['100ms', '1ns']\n";
     let why = parse(&format!("{FILE}{fuzz}"), &[]).map(|_| ()).expect_err("a mistake");

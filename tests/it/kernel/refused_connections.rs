@@ -3,8 +3,12 @@
 //! Three nodes a millisecond apart; n1 leads, synchronously, and waits a second for confirmations. At 300 ms a client
 //! asks n1 for a write: the others have it at 301 ms, and n1 hears of it at 302 ms.
 
+use splitbrain::named::Named;
 use splitbrain::run::{RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Scenario;
+
+use crate::support::result::assert_none_unmet;
+use crate::support::scenario::read;
 
 const SYNC: &str = "mode = 'sync', ack-timeout = '1s'";
 const DOWN: &str = "{ at = '100ms', for = '1500ms', crash = 'n3' }";
@@ -27,8 +31,7 @@ fn scenario(network: &str, settings: &str, operation: &str, faults: &str) -> Sce
         "duration = '3s'\nsettle = '5s'\ncluster.nodes = 3\nnetwork = {{ delay = '1ms', {network} }}\n\
          protocol.leader-follower = {{ {settings} }}\noperation = [{operation}]\nfault = [{faults}]\n"
     );
-    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
+    read(&text)
 }
 
 #[track_caller]
@@ -36,9 +39,7 @@ fn plays(network: &str, settings: &str, operation: &str, faults: &str) -> RunRes
     let options = RunOptions { trace: true, ..RunOptions::default() };
     let scenario = scenario(network, settings, operation, faults);
     let result = scenario.run(1, options);
-    let unmet: Vec<_> = result.expectations.iter().filter(|expected| !expected.met).collect();
-    let trace = result.trace.clone().unwrap_or_default();
-    assert!(unmet.is_empty(), "{network} {settings} {faults}: {unmet:?}\n{trace}");
+    assert_none_unmet(&format!("{network} {settings} {faults}"), &result);
     assert_eq!(result.digest, scenario.run(1, options).digest);
     result
 }
@@ -197,8 +198,7 @@ fn refusals_take_no_luck_from_others() {
              protocol.leader-follower = {{ {settings} }}\n\
              fault = [{{ at = '0.1s', for = '1s', crash = 'n3' }}]\n"
         );
-        let scenario = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[]);
-        let scenario = scenario.unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
+        let scenario = read(&text);
         let result = scenario.run(7, RunOptions { trace: true, ..RunOptions::default() });
         result.trace.unwrap_or_default()
     };

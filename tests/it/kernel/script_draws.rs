@@ -8,7 +8,9 @@ use splitbrain::id::{ClientId, NodeId, Value};
 use splitbrain::operation::Operation;
 use splitbrain::rng::{CausalId, Draws, Purpose, Root};
 use splitbrain::run::{RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Scenario;
+
+use crate::support::scenario::read;
 
 const SEED: u64 = 11;
 
@@ -55,8 +57,7 @@ for = "500ms"
 drop = {{ probability = "30%" }}
 "#
     );
-    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    read(&text)
 }
 
 /// The workload's operations as a script, from the history that it left; `id` names one by the stream it is of and its

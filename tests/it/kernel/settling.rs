@@ -86,7 +86,7 @@ protocol.leader-follower = { resend = "100ms" }
 fault = [{ at = "1s", forever = true, crash = "n3" }]
 operation = [{ at = "2s", client = "u", put = { key = "a", value = "x" } }]
 "#;
-    let story = scenario("confirmations are lost", text);
+    let story = scenario(text);
     let result = story.run(1, splitbrain::run::RunOptions::default());
     assert_eq!(left_to_do(&result), ["n1: 1 unconfirmed write is to be sent to n2 again"]);
     // A node that is to come back is waited for, too: it comes back.

@@ -5,9 +5,11 @@
 
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::NodeState;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+
+use crate::support::scenario::read;
 
 const QUIET: &str = "mode = 'sync', resend = '500ms', wal = { policy = 'fsync' }";
 const WRITE: &str = "{ at = '300ms', client = 'writer', put = { key = 'k', value = 'v' } }";
@@ -17,9 +19,7 @@ fn play(settings: &str, operation: &str, faults: &str) -> RunResult {
         "duration = '3s'\nsettle = '5s'\ncluster.nodes = 3\nnetwork.delay = '1ms'\ndisk.sync = '4ms'\n\
          protocol.leader-follower = {{ {settings} }}\noperation = [{operation}]\nfault = [{faults}]\n"
     );
-    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
-        .run(1, RunOptions::default())
+    read(&text).run(1, RunOptions::default())
 }
 
 /// The states that the last fault to strike found.

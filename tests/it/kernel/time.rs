@@ -1,21 +1,19 @@
 //! Phases, settling, ties, the trace, changes on the way, and time that stands still.
 
 use crate::support::cluster;
+use crate::support::scenario::read;
 use splitbrain::config::{Change, Config, EventOrder, Pace, ScriptedOperation};
 use splitbrain::history::HistoryEvent;
 use splitbrain::metrics::{Settlement, Standstill};
 use splitbrain::protocol::leader_follower::{LeaderFollower, Mode};
 use splitbrain::run::{RunOptions, RunResult, RunVerdict, run};
 use splitbrain::sampler::Distribution;
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Scenario;
 use splitbrain::time::{Span, Time};
 
 fn scenario(cluster: &str, rest: &str) -> Scenario {
     let text = format!("title = 't'\nduration = '1s'\nsettle = '2s'\n{cluster}\n{rest}");
-    match Scenario::parse("t.toml", text.as_bytes(), &Registry::new(), &[]) {
-        Ok(scenario) => scenario,
-        Err(mistakes) => panic!("{mistakes:?}"),
-    }
+    read(&text)
 }
 
 fn play(config: &Config, mode: Mode, seed: u64) -> RunResult {

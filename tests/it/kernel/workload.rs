@@ -11,6 +11,9 @@ use splitbrain::run::{RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::time::{Span, Time};
 
+use crate::support::result::assert_expectations_met;
+use crate::support::scenario::read;
+
 fn play(config: &Config) -> RunResult {
     run::<LeaderFollower>(config, &cluster::settings(Mode::Async), 1, RunOptions::default())
 }
@@ -214,9 +217,6 @@ fn redirects_are_counted_anew_after_each_wait() {
         [[operation]]\nat = '1s'\nclient = 'a'\nput = { key = 'k', value = 'v' }\n\
         retries = 9\nbackoff = '100ms'\n\
         expect = { status = 'ok', after = '500ms', within = '500ms' }\n";
-    let registry = splitbrain::scenario::Registry::new();
-    let scenario = splitbrain::scenario::Scenario::parse("t.toml", text.as_bytes(), &registry, &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let result = scenario.run(1, RunOptions::default());
-    assert!(result.expectations.iter().all(|answer| answer.met), "{:#?}", result.expectations);
+    let result = read(text).run(1, RunOptions::default());
+    assert_expectations_met("a client that asks again", &result);
 }

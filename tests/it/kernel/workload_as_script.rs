@@ -9,6 +9,8 @@ use splitbrain::id::{ClientId, KeyId};
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::{Document, Registry, Scenario};
 
+use crate::support::scenario::read;
+
 const GROUND: &str = r#"
 duration = "2s"
 settle = "10s"
@@ -122,8 +124,7 @@ fn both(case: &Case) -> (Vec<Life>, Vec<Life>, Scenario) {
     let generated = case.run(RunOptions::default());
     let config = written_out(case.config(), case.seed(), &generated.history);
     let text = Document::of_settings(&config, case.scenario().protocol.as_ref()).render();
-    let script = Scenario::parse("script.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
+    let script = read(&text);
     let scripted = script.run(case.seed(), RunOptions::default());
     let scripted = lives(&script.config, &scripted);
     (lives(case.config(), &generated), scripted, script)

@@ -2,18 +2,13 @@
 
 use splitbrain::scenario::{Document, LISTS, Registry, Scenario};
 
-use crate::support::scenarios::{MAXIMAL, shipped};
-
-fn parse(text: &str) -> Scenario {
-    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
-}
+use crate::support::scenario::{MAXIMAL, read, shipped};
 
 fn all() -> Vec<(String, Scenario)> {
-    let maximal = MAXIMAL.iter().map(|text| ("maximal".to_owned(), parse(text)));
+    let maximal = MAXIMAL.iter().map(|text| ("maximal".to_owned(), read(text)));
     let load = |path: std::path::PathBuf| {
         let text = std::fs::read_to_string(&path).expect("listed just now");
-        (path.display().to_string(), parse(&text))
+        (path.display().to_string(), read(&text))
     };
     maximal.chain(shipped().into_iter().map(load)).collect()
 }
@@ -31,7 +26,7 @@ fn a_document_decodes_to_what_its_text_decodes_to() {
         let document = Document::of(&scenario);
         let decoded = document.try_scenario("s.toml", &Registry::new()).expect("it is one");
         assert_same(&scenario, &decoded, &name);
-        assert_same(&parse(&document.render()), &decoded, &name);
+        assert_same(&read(&document.render()), &decoded, &name);
         assert_eq!(decoded.name, "s");
     }
 }
@@ -43,7 +38,7 @@ fn the_brief_form_means_the_same_and_has_no_key_to_spare() {
         let document = Document::of(&scenario);
         let brief = document.brief(&registry);
         let text = brief.render();
-        assert_same(&scenario, &parse(&text), &format!("{name}\n{text}"));
+        assert_same(&scenario, &read(&text), &format!("{name}\n{text}"));
         let is_same = |candidate: Document| {
             candidate.try_scenario("s.toml", &registry).is_some_and(|other| {
                 (&other.config, other.protocol.encode(), &other.fuzz)
@@ -106,17 +101,17 @@ durability = "violation"
 
 #[test]
 fn the_brief_form_is_the_file_that_one_would_write() {
-    let document = Document::of(&parse(SMALL)).brief(&Registry::new());
+    let document = Document::of(&read(SMALL)).brief(&Registry::new());
     assert_eq!(document.render(), SMALL);
     let told =
         document.with_comment(&["A story.".to_owned(), String::new(), "a\nb\u{7}".to_owned()]);
     assert_eq!(told.render(), format!("# A story.\n#\n# a\n# b\u{fffd}\n\n{SMALL}"));
-    parse(&told.render());
+    read(&told.render());
 }
 
 #[test]
 fn settings_are_read_set_and_left_out_by_path() {
-    let document = Document::of(&parse(SMALL));
+    let document = Document::of(&read(SMALL));
     let heartbeat = "protocol.leader-follower.failover.heartbeat";
     assert!(document.leaves().iter().any(|leaf| leaf == heartbeat));
     assert!(document.leaves().iter().any(|leaf| leaf == "network.delay"));
@@ -144,7 +139,7 @@ fn settings_are_read_set_and_left_out_by_path() {
 
 #[test]
 fn items_are_counted_read_set_and_left_out() {
-    let document = Document::of(&parse(SMALL)).brief(&Registry::new());
+    let document = Document::of(&read(SMALL)).brief(&Registry::new());
     assert_eq!(LISTS.map(|list| document.count(list)), [0, 2, 2, 0, 0, 0, 0]);
     assert_eq!(document.count("workload"), 0);
     let leaves = document.item("operation", 1);
@@ -177,7 +172,7 @@ fn items_are_counted_read_set_and_left_out() {
 
 #[test]
 fn an_edit_that_makes_no_scenario_is_shown_in_its_text() {
-    let document = Document::of(&parse(SMALL)).set_in("fault", 0, "crash", "\"n9\"");
+    let document = Document::of(&read(SMALL)).set_in("fault", 0, "crash", "\"n9\"");
     let registry = Registry::new();
     assert!(document.try_scenario("edited.toml", &registry).is_none());
     let mistakes = document.scenario("edited.toml", &registry).expect_err("no such node");
@@ -196,10 +191,10 @@ fn a_fault_that_heals_another_and_ids_that_take_turns_survive_the_brief_form() {
         fault("crash = \"n3\""),
         fault("heal = \"crash-1s-2\""),
     );
-    let scenario = parse(&text);
+    let scenario = read(&text);
     assert_eq!(scenario.config.names.faults, ["crash-1s", "crash-1s-3", "crash-1s-2", "heal-1s"]);
     let brief = Document::of(&scenario).brief(&Registry::new());
-    assert_same(&scenario, &parse(&brief.render()), &brief.render());
+    assert_same(&scenario, &read(&brief.render()), &brief.render());
     let ids: Vec<_> = (0..4).map(|place| brief.get_in("fault", place, "id")).collect();
     let given = ids.iter().flatten().count();
     assert!(given <= 2, "{ids:?}");

@@ -15,13 +15,7 @@ use splitbrain::scenario::fuzz::{Choice, Fuzz, Kind};
 use splitbrain::scenario::{Element, ScenarioProtocol, TableDecoder, encode_distribution};
 use splitbrain::time::Span;
 
-use crate::support::scenarios::{MAXIMAL, shipped};
-
-fn parse(text: &str, sets: &[&str]) -> Result<Scenario, String> {
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &sets)
-        .map_err(|mistakes| mistakes.to_string())
-}
+use crate::support::scenario::{MAXIMAL, parse, parse_for, read, shipped};
 
 fn assert_same(a: &Scenario, b: &Scenario, what: &str) {
     assert_eq!(a.config, b.config, "{what}");
@@ -32,10 +26,10 @@ fn assert_same(a: &Scenario, b: &Scenario, what: &str) {
 
 fn round_trips(scenario: &Scenario, what: &str) {
     let text = scenario.export();
-    match parse(&text, &[]) {
-        Ok(again) => assert_same(scenario, &again, &text),
-        Err(mistakes) => panic!("{what} exported to what does not read:\n{mistakes}\n{text}"),
-    }
+    let again = parse(&text, &[]).unwrap_or_else(|mistakes| {
+        panic!("{what} exported to what does not read:\n{mistakes}\n{text}")
+    });
+    assert_same(scenario, &again, &text);
 }
 
 #[test]
@@ -53,7 +47,7 @@ fn every_shipped_scenario_reads_and_round_trips() {
 #[test]
 fn maximal_scenarios_round_trip() {
     for text in MAXIMAL {
-        let scenario = parse(text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let scenario = read(text);
         round_trips(&scenario, "maximal");
     }
 }
@@ -110,7 +104,7 @@ fn what_has_no_id_is_named_by_what_it_is_whatever_stands_beside_it() {
     let ids = |faults: &[&str]| {
         let text =
             format!("{}{}", "[cluster]\nnodes = 9\n[protocol.leader-follower]\n", faults.concat());
-        parse(&text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}")).config.names.faults
+        read(&text).config.names.faults
     };
     let one = "[[fault]]\nat = \"1s\"\ncrash = \"follower\"\n";
     let late = "[[fault]]\nat = \"1.5s\"\ncrash = \"follower\"\n";
@@ -126,9 +120,7 @@ fn what_has_no_id_is_named_by_what_it_is_whatever_stands_beside_it() {
 fn what_may_be_drawn_is_read_and_changes_nothing_of_the_run() {
     let plain = "duration = \"3s\"\n[cluster]\nnodes = 3\n[protocol.leader-follower]\n\
         mode = \"semi-sync\"\nwrite-quorum = 2\n[workload]\nthink = \"10ms\"\n";
-    let read = |more: &str| {
-        parse(&format!("{plain}{more}"), &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
-    };
+    let read = |more: &str| read(&format!("{plain}{more}"));
     assert_eq!(read("").fuzz, None);
     let standard = Fuzz::standard(Span::from_secs(3));
     assert_eq!(standard.lasts, (Span::from_millis(5), Span::from_secs(1)));
@@ -174,7 +166,7 @@ fn a_protocol_turns_on_the_lengths_that_are_set() {
     let ms = Span::from_millis;
     let timescales = |settings: &str| {
         let text = format!("[cluster]\nnodes = 3\n[protocol.leader-follower]\n{settings}\n");
-        parse(&text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}")).protocol.timescales()
+        read(&text).protocol.timescales()
     };
     let cases = [
         ("", vec![]),
@@ -269,7 +261,7 @@ slow = { by = { pareto = { scale = \"87600h\", shape = 0.001 } } }
 at = \"87600h\"
 clock-jump = { node = \"all\", by = \"1h\" }
 ";
-    let scenario = parse(text, &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let scenario = read(text);
     for seed in 0..20 {
         let _ = scenario.run(seed, RunOptions::default());
     }
@@ -338,16 +330,16 @@ fn a_protocol_of_another_crate_has_a_table_of_its_own() {
     let registry = Registry::new().with::<Gossip>();
     let text = "[cluster]\nnodes = 3\n[protocol.gossip]\nfanout = 2\npause = \"5ms\"\n\
                 [[fault]]\nat = \"1s\"\ndrop = { kind = \"rumour\" }\n";
-    let load = |text: &str| Scenario::parse("s.toml", text.as_bytes(), &registry, &[]);
+    let load = |text: &str| parse_for(&registry, text, &[]);
     let scenario = load(text).expect("valid");
     assert_eq!(scenario.protocol.name(), "gossip");
     assert_same(&scenario, &load(&scenario.export()).expect("an export reads"), "gossip");
     assert!(schema(&registry)["properties"]["protocol"]["properties"]["gossip"].is_object());
 
     let mistakes = load(&text.replace("fanout = 2", "fanuot = 4")).expect_err("misspelt");
-    assert!(mistakes.to_string().contains("did you mean `fanout`?"), "{mistakes}");
+    assert!(mistakes.contains("did you mean `fanout`?"), "{mistakes}");
     let mistakes = load(&text.replace("fanout = 2", "fanout = 4")).expect_err("too many");
-    assert!(mistakes.to_string().contains("from 1 to 3"), "{mistakes}");
+    assert!(mistakes.contains("from 1 to 3"), "{mistakes}");
 }
 
 #[test]

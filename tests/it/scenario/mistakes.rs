@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use splitbrain::scenario::{Diagnostics, Registry, Scenario};
 
-use crate::support::scenarios::{MAXIMAL, shipped};
+use crate::support::scenario::{MAXIMAL, shipped};
 
 const BASE: &str = "\
 duration = \"30s\"

@@ -8,6 +8,7 @@ use crate::explain::chronicle::{Chronicle, End, FaultSpan, Transmission, Window}
 use crate::explain::focus::Focus;
 use crate::history::{Entry, Function, History, Status, Writers};
 use crate::id::{ClientId, NodeId, OpId, Version};
+use crate::named::Named;
 use crate::names::Names;
 use crate::protocol::{Carried, Relation};
 use crate::report::layout::counted;

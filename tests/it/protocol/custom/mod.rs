@@ -1,23 +1,23 @@
 //! A protocol defined outside the crate ([`chain`]) goes through everything that splitbrain does with its own: it is
 //! registered by name and run from a scenario file by every command, and checked through the public API alone.
 
-use std::cell::RefCell;
-use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write};
-use std::rc::Rc;
 
 use chain::Chain;
-use serde_json::Value;
 use splitbrain::check::Mechanism;
-use splitbrain::cli::{self, Console, Exit};
+use splitbrain::cli::Exit;
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::explain::Question;
 use splitbrain::explain::story::StepKind;
 use splitbrain::metrics::Settlement;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{QueueKind, RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario};
+
+use crate::support::cli::{Done, call};
+use crate::support::result::judged;
+use crate::support::scenario::{parse, parse_for};
 
 mod chain;
 
@@ -94,18 +94,15 @@ fn registry() -> Registry {
 }
 
 fn scenario(sets: &[&str]) -> Scenario {
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    Scenario::parse("scenarios/chain.toml", SCENARIO.as_bytes(), &registry(), &sets)
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    read_mine(SCENARIO, sets)
+}
+
+fn read_mine(text: &str, sets: &[&str]) -> Scenario {
+    parse_for(&registry(), text, sets).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
 }
 
 fn run(scenario: &Scenario, seed: u64) -> RunResult {
     scenario.run(seed, RunOptions::default())
-}
-
-fn judged(result: &RunResult, property: Property) -> ExpectedVerdict {
-    let mut checks = result.checks.iter();
-    checks.find(|check| check.property == property).expect("all are checked").judged
 }
 
 #[test]
@@ -167,8 +164,7 @@ fn a_drop_hits_its_kind_of_message_alone() {
             "[cluster]\nnodes = 3\n[protocol.chain]\n[workload]\noperations = 5\n\
              [[fault]]\nat = \"0s\"\nfor = \"10s\"\ndrop = {{ kind = \"{kind}\" }}\n"
         );
-        let scenario = Scenario::parse("s.toml", quiet.as_bytes(), &registry(), &[])
-            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let scenario = read_mine(&quiet, &[]);
         let result = scenario.run(1, RunOptions { trace: true, ..RunOptions::default() });
         assert_eq!(result.verdict, RunVerdict::Pass);
         let trace = result.trace.expect("asked for");
@@ -207,39 +203,16 @@ fn a_scenario_is_written_back_with_its_own_settings() {
     let sets = sets.map(|set| format!("protocol.chain.{set}"));
     let before = scenario(&[&sets[0], &sets[1], &sets[2]]);
     let text = before.export();
-    let after = Scenario::parse("chain.toml", text.as_bytes(), &registry(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
+    let after = read_mine(&text, &[]);
     assert_eq!(after.protocol.encode(), before.protocol.encode());
     assert_eq!(after.config, before.config);
     assert_eq!(run(&after, 4).digest, run(&before, 4).digest);
 }
 
-/// A command, run in this process.
-struct Done {
-    exit: Exit,
-    out: String,
-    err: String,
-}
-
 /// The command line of a program that registers the protocol; its whole `main` would be
 /// `splitbrain::cli::main_with(Registry::new().with::<Chain>())`.
-fn command(args: &[&str]) -> Done {
-    #[derive(Clone, Default)]
-    struct Printed(Rc<RefCell<Vec<u8>>>);
-    impl Write for Printed {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.borrow_mut().write(bytes)
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let (out, err) = (Printed::default(), Printed::default());
-    let args = ["mine"].iter().chain(args).map(OsString::from);
-    let mut console = Console::plain(Box::new(out.clone()), Box::new(err.clone()));
-    let exit = cli::run_with(args, &registry(), &mut console);
-    let text = |printed: Printed| String::from_utf8(printed.0.take()).expect("text");
-    Done { exit, out: text(out), err: text(err) }
+fn mine(args: &[&str]) -> Done {
+    call(&registry(), "mine", args)
 }
 
 /// The scenario in a folder that goes away, with the path of the file and of a folder for output.
@@ -255,17 +228,12 @@ fn on_disk() -> (tempfile::TempDir, String, String) {
     (folder, file, out)
 }
 
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
 #[test]
 fn run_takes_every_option() {
     let (_folder, file, out) = on_disk();
-    let done =
-        command(&["run", &file, "--seed", "3", "--verify", "--trace", "--json", "--out", &out]);
+    let done = mine(&["run", &file, "--seed", "3", "--verify", "--trace", "--json", "--out", &out]);
     assert_eq!(done.exit, Exit::Pass, "{}{}", done.out, done.err);
-    let document = json(&done.out);
+    let document = done.json();
     let digest = run(&scenario(&[]), 3).digest.to_string();
     assert_eq!(document["digest"], digest.as_str());
     assert_eq!((&document["scenario"], &document["verdict"]), (&"chain".into(), &"pass".into()));
@@ -273,9 +241,9 @@ fn run_takes_every_option() {
     let trace = fs::read_to_string(format!("{out}/trace.txt")).expect("asked for");
     assert!(trace.contains("catch-up from n"), "kinds of message are named in the trace");
 
-    let done = command(&["run", &file, "--seeds", "0..3", "--json", "--out", &out]);
+    let done = mine(&["run", &file, "--seeds", "0..3", "--json", "--out", &out]);
     assert_eq!(done.exit, Exit::Pass, "{}{}", done.out, done.err);
-    let seeds: Vec<_> = json(&done.out)["runs"]
+    let seeds: Vec<_> = done.json()["runs"]
         .as_array()
         .expect("runs")
         .iter()
@@ -284,7 +252,7 @@ fn run_takes_every_option() {
     assert_eq!(seeds, [0, 1, 2]);
 
     let set = "protocol.chain.answer=written";
-    let done = command(&["run", &file, "--seeds", "0..3", "--set", set, "--out", &out]);
+    let done = mine(&["run", &file, "--seeds", "0..3", "--set", set, "--out", &out]);
     assert_eq!(done.exit, Exit::Violation, "{}{}", done.out, done.err);
     assert!(done.out.contains("durability"), "{}", done.out);
 }
@@ -293,7 +261,7 @@ fn run_takes_every_option() {
 fn a_misspelt_key_is_shown_with_a_caret_and_nothing_runs() {
     let (_folder, file, out) = on_disk();
     fs::write(&file, SCENARIO.replace("checkpoint-every", "checkpoint-evry")).expect("written");
-    let done = command(&["run", &file, "--out", &out]);
+    let done = mine(&["run", &file, "--out", &out]);
     let expected = format!(
         "\
 error: unknown key `checkpoint-evry`
@@ -309,11 +277,7 @@ error: unknown key `checkpoint-evry`
     assert_eq!(Exit::Usage.code(), 2);
     assert!(!fs::exists(&out).expect("the folder can be read"));
 
-    let mistakes = |sets: &[&str]| {
-        let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-        let scenario = Scenario::parse("s.toml", SCENARIO.as_bytes(), &registry(), &sets);
-        scenario.expect_err("a mistake").to_string()
-    };
+    let mistakes = |sets: &[&str]| parse_for(&registry(), SCENARIO, sets).expect_err("a mistake");
     // All mistakes at once, and those that only the protocol can see.
     let shown = mistakes(&["protocol.chain.retransmit=0s", "protocol.chain.answer=writen"]);
     assert!(shown.contains("a length of time is zero"), "{shown}");
@@ -327,12 +291,12 @@ error: unknown key `checkpoint-evry`
 #[test]
 fn list_schema_and_completions_know_the_protocol() {
     let (folder, ..) = on_disk();
-    let done = command(&["list", folder.path().to_str().expect("UTF-8")]);
+    let done = mine(&["list", folder.path().to_str().expect("UTF-8")]);
     assert_eq!((done.exit, &done.err[..]), (Exit::Pass, ""));
     assert!(done.out.contains("A chain loses nodes and power"), "{}", done.out);
 
-    let done = command(&["schema"]);
-    let schema = json(&done.out);
+    let done = mine(&["schema"]);
+    let schema = done.json();
     assert_eq!(done.exit, Exit::Pass);
     let validator = jsonschema::validator_for(&schema).expect("the schema is one");
     let valid = |text: &str| {
@@ -342,7 +306,7 @@ fn list_schema_and_completions_know_the_protocol() {
     assert!(valid(SCENARIO) && valid(&scenario(&[]).export()));
     assert!(!valid(&SCENARIO.replace("checkpoint-every", "checkpoint-evry")));
 
-    let done = command(&["completions", "bash"]);
+    let done = mine(&["completions", "bash"]);
     assert_eq!(done.exit, Exit::Pass);
     assert!(done.out.contains("mine"), "the script completes the author's program");
 }
@@ -359,8 +323,7 @@ fn protocols_are_registered_by_name() {
 fn faults_may_be_tied_to_moments_of_a_chain() {
     let start = |when: &str| {
         let text = SCENARIO.replacen("at = \"1s\"", &format!("when = {{ {when} }}"), 1);
-        let scenario = Scenario::parse("chain.toml", text.as_bytes(), &registry(), &[])
-            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let scenario = read_mine(&text, &[]);
         let (result, heap) = (
             run(&scenario, 5),
             scenario.run(5, RunOptions { queue: QueueKind::Heap, ..RunOptions::default() }),
@@ -413,9 +376,9 @@ fn a_campaign_finds_the_defect_and_shrinks_it_to_a_file_that_reproduces_it() {
     let file = folder.path().join("early.toml").to_str().expect("UTF-8").to_owned();
     fs::write(&file, FUZZED).expect("written");
     let args = ["fuzz", &file, "--runs", "200", "--seed", "3", "--json"];
-    let done = command(&[&args[..], &["--out", &out]].concat());
+    let done = mine(&[&args[..], &["--out", &out]].concat());
     assert_eq!(done.exit, Exit::Violation, "{}{}", done.out, done.err);
-    let document = json(&done.out);
+    let document = done.json();
     let violations = document["violations"].as_array().expect("a list");
     let found = violations.iter().find(|found| found["check"] == "durability").expect("a loss");
     assert_eq!(found["verdict"], "violation");
@@ -426,28 +389,26 @@ fn a_campaign_finds_the_defect_and_shrinks_it_to_a_file_that_reproduces_it() {
     let small = found["scenario"].as_str().expect("a file");
     let text = fs::read_to_string(small).expect("there");
     assert!(text.contains("[protocol.chain]\nanswer = \"written\"\n"), "{text}");
-    let again = command(&["run", small, "--json", "--quiet", "--out", &out]);
+    let again = mine(&["run", small, "--json", "--quiet", "--out", &out]);
     assert_eq!(again.exit, Exit::Pass, "what it expects is what it shows: {}", again.err);
-    let run = json(&again.out);
+    let run = again.json();
     assert_eq!(run["digest"], found["digest"]);
     assert_eq!(run["checks"]["durability"]["verdict"], "violation");
     // Nobody else can read it.
-    let foreign = Scenario::parse(small, text.as_bytes(), &Registry::new(), &[]);
-    let foreign = foreign.expect_err("`chain` is not known there").to_string();
+    let foreign = parse(&text, &[]).expect_err("`chain` is not known there");
     assert!(foreign.contains("chain"), "{foreign}");
 
     // The same by hand: of the scenario under the seed that the campaign drew.
     let seed = text.lines().find_map(|line| line.strip_prefix("seed = ")).expect("a seed");
     let smaller = folder.path().join("smaller.toml").to_str().expect("UTF-8").to_owned();
-    let done = command(&["shrink", small, "--seed", seed, "--out", &smaller]);
+    let done = mine(&["shrink", small, "--seed", seed, "--out", &smaller]);
     assert_eq!(done.exit, Exit::Pass, "{}", done.err);
     assert!(done.out.starts_with("durability, unsynced-tail-lost: shrunk from "), "{}", done.out);
 
     // A chain that waits for its disks is fuzzed in vain.
     let out = format!("{out}-sound");
     let set = "protocol.chain.answer=acknowledged";
-    let done =
-        command(&["fuzz", &file, "--runs", "200", "--seed", "3", "--set", set, "--out", &out]);
+    let done = mine(&["fuzz", &file, "--runs", "200", "--seed", "3", "--set", set, "--out", &out]);
     assert_eq!(done.exit, Exit::Pass, "{}{}", done.out, done.err);
     assert!(done.out.starts_with("no violation in 200 runs\n"), "{}", done.out);
 }

@@ -4,27 +4,17 @@ use splitbrain::config::ExpectedVerdict;
 use splitbrain::history::Function;
 use splitbrain::id::NodeId;
 use splitbrain::property::Property;
-use splitbrain::run::{QueueKind, RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::run::RunResult;
+use splitbrain::scenario::Scenario;
+
+use crate::support::result::{figure, in_both_queues, judged};
+use crate::support::scenario::read;
 
 fn play(scenario: &str) -> (Scenario, RunResult) {
     let text = format!("cluster.nodes = 3\n{scenario}");
-    let scenario = Scenario::parse("appends.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let run = |queue| scenario.run(1, RunOptions { queue, ..RunOptions::default() });
-    let (result, other) = (run(QueueKind::Calendar), run(QueueKind::Heap));
-    assert_eq!(result.digest, other.digest, "the queues differ");
+    let scenario = read(&text);
+    let result = in_both_queues(&scenario, 1);
     (scenario, result)
-}
-
-fn judged(result: &RunResult, property: Property) -> ExpectedVerdict {
-    let of = |check: &&splitbrain::check::CheckReport| check.property == property;
-    result.checks.iter().find(of).expect("every property is reported").judged
-}
-
-fn figure(result: &RunResult, name: &str) -> u64 {
-    let figures = result.checks.iter().flat_map(|check| &check.figures);
-    figures.clone().find(|(other, _)| *other == name).expect("such a figure").1
 }
 
 /// The elements of the list that a node holds at the end, by name.
@@ -75,7 +65,7 @@ fn a_get_returns_the_list_and_every_replica_holds_it() {
     assert_eq!(names, ["a", "b", "c"]);
     assert!(result.expectations.iter().all(|expectation| expectation.met));
     assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Valid);
-    assert_eq!(figure(&result, "appends"), 3);
+    assert_eq!(figure(&result, Property::AppendUniqueness, "appends"), 3);
 }
 
 #[test]
@@ -112,7 +102,7 @@ fn a_log_brings_lists_back_and_without_one_they_are_lost() {
     let appends = THREE_APPENDS.replace(", expect = { value = \"c\" }", "");
     let (_, result) = play(&format!("protocol.leader-follower = {{ }}\n{appends}{all}"));
     assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Allowed);
-    assert_eq!(figure(&result, "lost_appends"), 3);
+    assert_eq!(figure(&result, Property::AppendUniqueness, "lost_appends"), 3);
 }
 
 #[test]
@@ -135,7 +125,7 @@ mix = {{ append = 8, get = 4, delete = 1, put = 1 }}
         for property in verdicts.into_iter().chain([Property::AppendUniqueness]) {
             assert_eq!(judged(&result, property), ExpectedVerdict::Valid, "{replication}");
         }
-        assert!(figure(&result, "appends") > 100);
+        assert!(figure(&result, Property::AppendUniqueness, "appends") > 100);
         assert!(result.finals.iter().any(|snapshot| snapshot.lists.values().any(|l| l.len() > 1)));
     }
 }
@@ -159,7 +149,13 @@ fn an_append_that_is_tried_again_is_appended_again() {
     let (scenario, result) = impatient(false);
     assert!(list(&scenario, &result, 1).len() > 1);
     assert_eq!(judged(&result, Property::AppendUniqueness), ExpectedVerdict::Allowed);
-    assert_eq!((figure(&result, "reads_of_repeated"), figure(&result, "repeated_at_end")), (1, 1));
+    assert_eq!(
+        (
+            figure(&result, Property::AppendUniqueness, "reads_of_repeated"),
+            figure(&result, Property::AppendUniqueness, "repeated_at_end")
+        ),
+        (1, 1)
+    );
 }
 
 #[test]

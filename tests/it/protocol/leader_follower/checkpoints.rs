@@ -2,12 +2,13 @@
 
 use proptest::prelude::*;
 
-use splitbrain::check::CheckReport;
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::Settlement;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+
+use crate::support::result::{self, check};
+use crate::support::scenario::read;
 
 /// Two dozen writes and deletes of four keys by two clients at once, on one node whose every third record
 /// is followed by a checkpoint; reads at the end. A sync takes as long as three writes take to come.
@@ -29,22 +30,12 @@ think = { uniform = ["1ms", "5ms"] }
 timeout = "50ms"
 "#;
 
-fn parse(text: &str) -> Scenario {
-    Scenario::parse("checkpoints.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
-}
-
 fn run(text: &str, seed: u64) -> RunResult {
-    parse(text).run(seed, RunOptions::default())
-}
-
-fn check(result: &RunResult, property: Property) -> &CheckReport {
-    result.checks.iter().find(|check| check.property == property).expect("all are checked")
+    read(text).run(seed, RunOptions::default())
 }
 
 fn figure(result: &RunResult, name: &str) -> u64 {
-    let figures = &check(result, Property::Replay).figures;
-    figures.iter().find(|(other, _)| *other == name).expect("such a figure").1
+    result::figure(result, Property::Replay, name)
 }
 
 /// That nothing which was promised broke, and no start read back something else than it ought to.
@@ -66,7 +57,7 @@ fn a_crash_at_any_event_loses_nothing_that_was_synced() {
     for policy in ["fsync", "group-commit", "buffered\", sync-every = \"9ms"] {
         let text = SMALL.replace("fsync", policy);
         let options = RunOptions { steps: true, ..RunOptions::default() };
-        let base = parse(&text).run(3, options);
+        let base = read(&text).run(3, options);
         let mut times: Vec<u64> = base.steps.iter().map(|(at, _)| at.nanos()).collect();
         times.dedup();
         times.retain(|at| *at < 390_000_000);

@@ -2,9 +2,12 @@
 //!
 //! Three nodes a millisecond apart. The sessions of the program are scenarios: `scenarios/systems/course-store-*.toml`.
 
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+
+use crate::support::result::{assert_expectations_met, judged};
+use crate::support::scenario::read;
 
 const NOBODY: &str = "initial-leader = 'none'";
 
@@ -13,27 +16,25 @@ fn boots(node: u16, at: u64) -> String {
     format!("{{ at = '0s', for = '{at}ms', crash = 'n{node}' }}")
 }
 
-#[track_caller]
-fn play(cluster: &str, settings: &str, operations: &str, faults: &str, states: &str) -> RunResult {
+fn run(cluster: &str, settings: &str, operations: &str, faults: &str, states: &str) -> RunResult {
     let text = format!(
         "duration = '40s'\nsettle = '30s'\ncluster = {{ nodes = 3, {cluster} }}\nnetwork.delay = '1ms'\n\
          protocol.leader-follower = {{ {settings} }}\noperation = [{operations}]\nfault = [{faults}]\n\
          expect.state = [{states}]\n"
     );
-    let result = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
-        .run(1, RunOptions { trace: true, ..RunOptions::default() });
-    let unmet: Vec<_> = result.expectations.iter().filter(|expected| !expected.met).collect();
-    assert!(
-        unmet.is_empty(),
-        "{settings}: {unmet:?}\n{}",
-        result.trace.clone().unwrap_or_default()
-    );
+    read(&text).run(1, RunOptions { trace: true, ..RunOptions::default() })
+}
+
+/// Runs a story, whose every expectation has to be met.
+#[track_caller]
+fn play(cluster: &str, settings: &str, operations: &str, faults: &str, states: &str) -> RunResult {
+    let result = run(cluster, settings, operations, faults, states);
+    assert_expectations_met(settings, &result);
     result
 }
 
 fn verdict(result: &RunResult, property: Property) -> &'static str {
-    result.checks.iter().find(|check| check.property == property).expect("a verdict").judged.name()
+    judged(result, property).name()
 }
 
 /// What a follower that was up all the time answers after a delete, and one that was away.
@@ -197,7 +198,7 @@ fn each_mistake_of_the_program_is_one_of_its_own() {
     for told in
         [format!("{higher}, 'silent-followers'"), format!("{higher}, 'confirm-what-is-ignored'")]
     {
-        let result = play(NOBODY, &with(&told), "", pause, "");
+        let result = run(NOBODY, &with(&told), "", pause, "");
         assert!(
             result
                 .leaderships
@@ -218,9 +219,7 @@ fn a_message_is_as_large_as_its_keys_and_values() {
              operation = [{{ at = '1s', client = 'user', put = {{ key = '{key}', value = '{value}' }},
              expect = {{ after = '{millis}ms', within = '{millis}ms' }} }}]\n"
         );
-        let result = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
-            .unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
-            .run(1, RunOptions::default());
+        let result = read(&text).run(1, RunOptions::default());
         let unmet: Vec<_> = result.expectations.iter().filter(|expected| !expected.met).collect();
         assert!(unmet.is_empty(), "{key} {value}: {unmet:?}");
     };

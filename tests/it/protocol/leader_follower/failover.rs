@@ -1,26 +1,15 @@
 //! Elections and the in-sync set, in short stories.
 
-use splitbrain::run::{QueueKind, RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::run::RunOptions;
 
-fn play(scenario: &str) -> RunResult {
-    let scenario = Scenario::parse("failover.toml", scenario.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let run = |queue| scenario.run(1, RunOptions { queue, ..RunOptions::default() });
-    let (result, other) = (run(QueueKind::Calendar), run(QueueKind::Heap));
-    assert_eq!(result.digest, other.digest, "the queues differ");
-    result
-}
-
-fn all_met(result: &RunResult) {
-    let unmet: Vec<_> = result.expectations.iter().filter(|one| !one.met).collect();
-    assert!(unmet.is_empty(), "{unmet:?}");
-}
+use crate::support::scenario::read;
+use crate::support::story::play;
 
 /// Two followers have everything and nothing is written for ten times the lag; then one of them is gone for as long.
 #[test]
 fn a_follower_of_an_idle_leader_stays_in_sync_until_it_is_gone() {
-    all_met(&play(
+    play(
+        "a follower of an idle leader stays in sync until it is gone",
         r#"
 duration = "5s"
 cluster.nodes = 3
@@ -41,13 +30,14 @@ catch-up = "log"
 heartbeat = "50ms"
 timeout = "150ms"
 "#,
-    ));
+    );
 }
 
 /// n1 is cut off with a write that nobody else has; of the others it is a follower whose heartbeat comes through first.
 #[test]
 fn by_newest_timestamp_a_leader_takes_over_from_whoever_tells_it_of_older_writes() {
-    all_met(&play(
+    play(
+        "by newest timestamp a leader takes over from whoever tells it of older writes",
         r#"
 duration = "3s"
 cluster.nodes = 5
@@ -70,14 +60,15 @@ election = "newest-timestamp"
 heartbeat = "50ms"
 timeout = "150ms"
 "#,
-    ));
+    );
 }
 
 /// The bully: n3 has the highest id, so it leads although n2 is tired of the silence at the same time; and when n3 comes
 /// back after a crash it takes over again.
 #[test]
 fn by_highest_id_the_highest_leads_and_takes_over_when_it_comes_back() {
-    all_met(&play(
+    play(
+        "by highest id the highest leads and takes over when it comes back",
         r#"
 duration = "5s"
 cluster.nodes = 3
@@ -99,7 +90,7 @@ expect.state = [
 wal.policy = "fsync"
 failover = { election = "highest-id", heartbeat = "50ms", timeout = "150ms" }
 "#,
-    ));
+    );
 }
 
 /// While nobody leads a write is refused, or waits until somebody does.
@@ -109,8 +100,10 @@ fn without_a_leader_a_write_is_refused_or_waits() {
         ("refuse", r#"{ status = "fail", error = "no-leader", within = "1ms" }"#),
         ("wait", r#"{ status = "ok", after = "100ms", within = "300ms" }"#),
     ] {
-        all_met(&play(&format!(
-            r#"
+        play(
+            "without a leader a write is refused or waits",
+            &format!(
+                r#"
 duration = "3s"
 cluster = {{ nodes = 3, initial-leader = "none" }}
 network.delay = "5ms"
@@ -124,7 +117,8 @@ heartbeat = "50ms"
 timeout = "150ms"
 without-leader = "{without_leader}"
 "#,
-        )));
+            ),
+        );
     }
 }
 
@@ -134,8 +128,10 @@ without-leader = "{without_leader}"
 fn the_tail_of_a_leader_that_comes_back_is_gone_or_merged() {
     for catch_up in ["full-state", "log"] {
         for (tail, found) in [("discard", "absent = true"), ("merge", r#"value = "alone""#)] {
-            all_met(&play(&format!(
-                r#"
+            play(
+                "the tail of a leader that comes back is gone or merged",
+                &format!(
+                    r#"
 duration = "3s"
 cluster.nodes = 3
 network.delay = "5ms"
@@ -154,7 +150,8 @@ timeout = "150ms"
 catch-up = "{catch_up}"
 tail = "{tail}"
 "#,
-            )));
+                ),
+            );
         }
     }
 }
@@ -187,8 +184,7 @@ expect.state = [
 wal.policy = "fsync"
 failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
 "#;
-    let scenario = Scenario::parse("failover.toml", text.as_bytes(), &Registry::new(), &[])
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let scenario = read(text);
     let mut elected = 0;
     for seed in 0..40 {
         let result = scenario.run(seed, RunOptions::default());
@@ -203,7 +199,8 @@ failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", 
 /// n2 leads term 2 while n3 is down. When n2 dies and n3 comes back, still in term 1, its pre-vote is all that n1 needs.
 #[test]
 fn a_pre_vote_counts_from_a_voter_in_a_lower_term() {
-    all_met(&play(
+    play(
+        "a pre vote counts from a voter in a lower term",
         r#"
 duration = "2s"
 cluster.nodes = 3
@@ -223,14 +220,15 @@ expect.state = [
 wal.policy = "fsync"
 failover = { election = "majority-vote", pre-vote = true, heartbeat = "50ms", timeout = "150ms", jitter = "0ms" }
 "#,
-    ));
+    );
 }
 
 /// n1 comes back from a checkpoint and sends n3, which was away, its state; that is slow, and a later state with one
 /// more write overtakes it.
 #[test]
 fn a_state_that_comes_late_does_not_undo_a_later_one() {
-    all_met(&play(
+    play(
+        "a state that comes late does not undo a later one",
         r#"
 duration = "2s"
 cluster.nodes = 3
@@ -257,14 +255,15 @@ expect.state = [
 wal = { policy = "fsync", checkpoint-every = 1 }
 failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
 "#,
-    ));
+    );
 }
 
 /// n3 is gone. n1 has been writing down an entry for long when n2 asks it for its vote, and its disk is full by then. That
 /// the entry is durable says nothing of the vote.
 #[test]
 fn a_vote_that_a_full_disk_refused_is_not_told_when_something_else_is_durable() {
-    all_met(&play(
+    play(
+        "a vote that a full disk refused is not told when something else is durable",
         r#"
 duration = "1s"
 cluster = { nodes = 3, initial-leader = "n3" }
@@ -285,14 +284,15 @@ expect.state = [
 wal.policy = "fsync"
 failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
 "#,
-    ));
+    );
 }
 
 /// A write reaches n3 within the state that n3 asked for, and its confirmation reaches n1 long before the write is
 /// durable there.
 #[test]
 fn a_confirmation_that_comes_before_the_leader_waits_for_it_counts() {
-    all_met(&play(
+    play(
+        "a confirmation that comes before the leader waits for it counts",
         r#"
 duration = "2s"
 cluster.nodes = 3
@@ -313,14 +313,15 @@ ack-timeout = "500ms"
 wal = { policy = "fsync", checkpoint-every = 1 }
 failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
 "#,
-    ));
+    );
 }
 
 /// n1 knows of no leader and can reach nobody. One client turns to the next node for its next operation, the other asks n1
 /// for ever.
 #[test]
 fn a_client_that_is_told_of_no_leader_asks_the_next_node_if_it_is_to() {
-    all_met(&play(
+    play(
+        "a client that is told of no leader asks the next node if it is to",
         r#"
 duration = "3s"
 cluster.nodes = 3
@@ -340,14 +341,15 @@ fault = [
 wal.policy = "fsync"
 failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }
 "#,
-    ));
+    );
 }
 
 /// n3 falls behind and comes back; then n1 does, and n2, which has another write by then, is gone when n1 comes back. n1
 /// believes that it is in sync, until n3 tells it.
 #[test]
 fn a_node_that_fell_out_of_sync_does_not_lead_before_it_has_caught_up() {
-    all_met(&play(
+    play(
+        "a node that fell out of sync does not lead before it has caught up",
         r#"
 duration = "4s"
 cluster.nodes = 3
@@ -374,14 +376,15 @@ in-sync = { min = 1, lag = "200ms" }
 wal.policy = "fsync"
 failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
 "#,
-    ));
+    );
 }
 
 /// n3 has missed a write and knows that it is not in sync. It leads all the same when nobody else is there, and waits for
 /// nobody.
 #[test]
 fn an_unclean_leader_is_in_sync_with_itself_alone() {
-    all_met(&play(
+    play(
+        "an unclean leader is in sync with itself alone",
         r#"
 duration = "2s"
 cluster.nodes = 3
@@ -402,13 +405,14 @@ in-sync = { min = 1, lag = "200ms" }
 wal.policy = "fsync"
 failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms", unclean = true }
 "#,
-    ));
+    );
 }
 
 /// n1, which alone may lead, comes back from an empty disk in a term below that of its followers.
 #[test]
 fn an_appointed_leader_that_forgot_its_term_leads_on_above_it() {
-    all_met(&play(
+    play(
+        "an appointed leader that forgot its term leads on above it",
         r#"
 duration = "3s"
 cluster.nodes = 3
@@ -428,7 +432,7 @@ mode = "sync"
 wal.policy = "fsync"
 failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
 "#,
-    ));
+    );
 }
 
 const MAJORITY: &str = r#"
@@ -445,8 +449,10 @@ failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", 
 #[test]
 fn an_appointed_leader_that_comes_back_with_nothing_is_not_appointed_again() {
     let wiped = |faults: &str| {
-        all_met(&play(&format!(
-            r#"
+        play(
+            "an appointed leader that comes back with nothing is not appointed again",
+            &format!(
+                r#"
 duration = "4s"
 cluster.nodes = 3
 operation = [
@@ -464,7 +470,8 @@ state = [
 [protocol.leader-follower]
 {MAJORITY}
 "#
-        )));
+            ),
+        );
     };
     let wipe = r#"{ at = "550ms", restart = { target = "n1", disk = "empty" } }"#;
     wiped(wipe);
@@ -477,8 +484,10 @@ state = [
 #[test]
 fn without_a_log_an_appointed_leader_that_comes_back_waits_for_its_turn() {
     for election in ["lowest-id", "majority-vote", "newest-timestamp"] {
-        let result = play(&format!(
-            r#"
+        let result = play(
+            "without a log an appointed leader that comes back waits for its turn",
+            &format!(
+                r#"
 duration = "3s"
 cluster.nodes = 3
 network.delay = "5ms"
@@ -492,8 +501,8 @@ expect.state = [{{ at = "540ms", node = "n1", role = "candidate", term = 1 }}]
 wal.policy = "off"
 failover = {{ election = "{election}", heartbeat = "50ms", timeout = "150ms", jitter = "50ms" }}
 "#
-        ));
-        all_met(&result);
+            ),
+        );
         let of_one = result
             .leaderships
             .iter()
@@ -507,7 +516,8 @@ failover = {{ election = "{election}", heartbeat = "50ms", timeout = "150ms", ji
 /// n1 comes back with an empty disk while nobody else is there. It cannot say that it is in sync, and does not lead.
 #[test]
 fn a_node_that_forgot_who_is_in_sync_does_not_lead() {
-    all_met(&play(
+    play(
+        "a node that forgot who is in sync does not lead",
         r#"
 duration = "4s"
 cluster.nodes = 3
@@ -529,14 +539,15 @@ in-sync = { min = 1, lag = "200ms" }
 wal.policy = "fsync"
 failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
 "#,
-    ));
+    );
 }
 
 /// n3 has the highest id, and knows that it is not in sync: it may not lead. It lets n2 lead and follows it, and is brought
 /// up to date, instead of refusing everybody else for ever.
 #[test]
 fn by_highest_id_a_node_that_may_not_lead_follows() {
-    all_met(&play(
+    play(
+        "by highest id a node that may not lead follows",
         r#"
 duration = "3s"
 cluster.nodes = 3
@@ -560,7 +571,7 @@ in-sync = { min = 1, lag = "200ms" }
 wal.policy = "fsync"
 failover = { election = "highest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
 "#,
-    ));
+    );
 }
 
 /// What n1 writes while n2 leads already is held back on its way there. Without fencing n2 takes it in, and tells its
@@ -568,6 +579,7 @@ failover = { election = "highest-id", catch-up = "log", heartbeat = "50ms", time
 #[test]
 fn without_fencing_a_leader_passes_on_what_a_deposed_one_sent_it() {
     let result = play(
+        "without fencing a leader passes on what a deposed one sent it",
         r#"
 duration = "2s"
 settle = "20s"
@@ -591,6 +603,5 @@ wal.policy = "off"
 failover = { election = "lowest-id", catch-up = "log", fencing = false, heartbeat = "20ms", timeout = "120ms" }
 "#,
     );
-    all_met(&result);
     assert!(result.messages.sent < 1500, "they ask for ever: {} messages", result.messages.sent);
 }

@@ -243,7 +243,7 @@ fn quorums_that_overlap_promise_what_they_keep() {
             "protocol.leader-follower = {{ mode = \"semi-sync\", write-quorum = 1, {protocol} }}\n\
              workload = {{ mix = {{ put = 1, get = 1 }}, read-from = \"any\", {read} }}\n"
         );
-        let scenario = scenario("promises", &text);
+        let scenario = scenario(&text);
         !matches!(scenario.protocol.promises(&scenario.config).of(property), Promise::Never { .. })
     };
     let fails = "on-ack-timeout = \"fail\"";
@@ -292,7 +292,7 @@ fault = [
 ]
 "#
             );
-            let scenario = scenario(protocol, &text);
+            let scenario = scenario(&text);
             for seed in 1..=8 {
                 let result = scenario.run(seed, RunOptions::default());
                 judged += result.history.iter().count();

@@ -8,8 +8,8 @@ use splitbrain::metrics::Settlement;
 use splitbrain::property::{Promise, Property};
 use splitbrain::protocol::Role;
 use splitbrain::run::{RunOptions, RunVerdict};
-use splitbrain::scenario::{Registry, Scenario};
 
+use crate::support::scenario::{read, read_with};
 use crate::support::story::{NODES, play, play_all};
 
 /// Four nodes, of which n2, n3 and n4 confirm after 10, 20 and 30 ms.
@@ -257,8 +257,7 @@ workload = { clients = 5, operations = "unlimited", keys = 3, mix = { put = 3, d
 "#;
     for replication in ["entry", "full-state"] {
         let sets = [format!("protocol.leader-follower.replication={replication}")];
-        let scenario = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &sets)
-            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let scenario = read_with(text, &sets);
         for seed in 0..10 {
             let result = scenario.run(seed, RunOptions::default());
             let settled = matches!(result.settlement, Settlement::Settled { .. });
@@ -643,8 +642,7 @@ workload = {{ clients = 100, open = {{ rate = "400/s" }}, keys = {keys}, mix = {
 fault = [{{ at = "5s", for = "50s", block = {{ from = "n1", to = "n2" }} }}]
 "#
         );
-        let scenario = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
-            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let scenario = read(&text);
         let result = scenario.run(1, RunOptions::default());
         assert_eq!(result.verdict, RunVerdict::Pass, "{:#?}", result.checks);
         assert!(matches!(result.settlement, Settlement::Settled { .. }));
@@ -685,8 +683,7 @@ state = [
 fn what_is_tried_again_is_promised_less() {
     let promised = |property, scenario: &str| {
         let text = format!("{NODES}protocol.leader-follower = {{ resend = \"1s\" }}\n{scenario}");
-        let scenario = Scenario::parse("s.toml", text.as_bytes(), &Registry::new(), &[])
-            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let scenario = read(&text);
         let promise = scenario.protocol.promises(&scenario.config).of(property);
         !matches!(promise, Promise::Never { .. })
     };

@@ -4,7 +4,10 @@ use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::Settlement;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
-use splitbrain::scenario::{Registry, Scenario};
+use splitbrain::scenario::Scenario;
+
+use crate::support::result::judged;
+use crate::support::scenario::read_with;
 
 /// A cluster under crashes and power losses, single and of everybody, with slow syncs.
 const HARD: &str = r#"
@@ -55,17 +58,11 @@ FIRST = "all"
 fn scenario(text: &str, sets: &[&str]) -> Scenario {
     let sets: Vec<String> =
         sets.iter().map(|set| format!("protocol.leader-follower.{set}")).collect();
-    Scenario::parse("wal.toml", text.as_bytes(), &Registry::new(), &sets)
-        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    read_with(text, &sets)
 }
 
 fn run(scenario: &Scenario, seed: u64) -> RunResult {
     scenario.run(seed, RunOptions::default())
-}
-
-fn judged(result: &RunResult, property: Property) -> ExpectedVerdict {
-    let mut checks = result.checks.iter();
-    checks.find(|check| check.property == property).expect("all are checked").judged
 }
 
 /// Whether a property held, or needs a bound that these scenarios do not set.
