@@ -7,6 +7,7 @@
 
 use crate::config::Config;
 use crate::protocol::Protocol;
+use crate::sim::Finished;
 
 pub mod diff;
 
@@ -16,14 +17,15 @@ mod options;
 mod result;
 
 pub use expect::is_unexpected;
-pub(crate) use judge::{Judged, evidence, judge, simulate};
+pub(crate) use judge::{Judged, evidence, play, simulate};
 pub use options::{Causes, QueueKind, RunOptions};
 pub use result::{Expectation, RunResult, RunVerdict};
 
 /// Runs `config` with a protocol's `settings` under `seed`, checks the run and compares it with what
 /// the scenario expects.
 ///
-/// The result depends on these three alone.
+/// The result depends on these three alone. To look into a run while it goes on, step a
+/// [`crate::sim::Simulation`] and hand its end to [`judge`].
 #[must_use]
 pub fn run<P: Protocol>(
     config: &Config,
@@ -31,7 +33,19 @@ pub fn run<P: Protocol>(
     seed: u64,
     options: RunOptions,
 ) -> RunResult {
-    conclude(config, judge::<P>(config, settings, seed, options))
+    conclude(config, play::<P>(config, settings, seed, options))
+}
+
+/// Checks a run that [`crate::sim::Simulation`] played piece by piece, by the same `config`, `settings` and
+/// `seed`, and compares it with what the scenario expects.
+#[must_use]
+pub fn judge<P: Protocol>(
+    config: &Config,
+    settings: &P::Config,
+    seed: u64,
+    finished: Finished,
+) -> RunResult {
+    conclude(config, judge::check::<P>(config, settings, seed, finished))
 }
 
 /// The result of a run whose reports are complete.

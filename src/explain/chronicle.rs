@@ -7,7 +7,7 @@ use crate::id::{NodeId, Term};
 use crate::protocol::{Protocol, Role};
 use crate::sim::event::Event;
 use crate::sim::queue::CalendarQueue;
-use crate::sim::{Notes, Simulation, Transmissions};
+use crate::sim::{NoteOptions, Simulation, Transmissions};
 use crate::time::Time;
 
 pub use crate::sim::{Delivery, End, NodeEvent, NodeEventKind, Transmission};
@@ -62,7 +62,7 @@ pub fn chronicle<P: Protocol>(
     seed: u64,
     window: Option<Window>,
 ) -> Chronicle {
-    let notes = Notes { record: true, ..Notes::default() };
+    let notes = NoteOptions { record: true, ..NoteOptions::default() };
     let (finished, transmissions) = match window {
         None => {
             type Queue<P> = CalendarQueue<Event<P>>;
@@ -70,8 +70,9 @@ pub fn chronicle<P: Protocol>(
         }
         Some(window) => {
             type Queue<P> = Transmissions<CalendarQueue<Event<P>>>;
-            Simulation::<P, Queue<P>>::new(config, settings, seed, notes)
-                .run_noting_transmissions((window.from, window.until))
+            let window = (window.from, window.until);
+            Simulation::<P, Queue<P>>::noting_transmissions(config, settings, seed, (notes, window))
+                .run_with_transmissions()
         }
     };
     Chronicle {

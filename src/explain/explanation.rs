@@ -105,7 +105,7 @@ pub fn explain<P: Protocol>(
     asked: &Question,
 ) -> Result<Explanation, NoSuchWrite> {
     let options = RunOptions { without_last_write: true, ..RunOptions::default() };
-    let Judged { finished, checks, .. } = run::judge::<P>(config, settings, seed, options);
+    let Judged { finished, checks, .. } = run::play::<P>(config, settings, seed, options);
     let mut durability = checks.iter().filter(|check| check.property == Property::Durability);
     let durability = durability.next().map_or(ExpectedVerdict::Unknown, |check| check.judged);
     let is_lossy = matches!(durability, ExpectedVerdict::Violation | ExpectedVerdict::Allowed);

@@ -10,7 +10,7 @@ use crate::id::{KeyId, OpId, Version};
 use crate::named::Named;
 use crate::protocol::Protocol;
 use crate::run::{self, QueueKind};
-use crate::sim::{Finished, Notes, Target, TargetEffect, WriteEvent};
+use crate::sim::{Finished, NoteOptions, Target, TargetEffect, WriteEvent};
 
 use super::classify::{Cause, Subject, classify};
 
@@ -95,7 +95,7 @@ pub(super) fn follow<P: Protocol>(
     writes: &[Written],
 ) -> Vec<Vec<WriteEvent>> {
     let watched = writes.iter().map(|write| write.target.clone()).collect();
-    let notes = Notes { watched, ..Notes::default() };
+    let notes = NoteOptions { watched, ..NoteOptions::default() };
     let mut by_write = vec![Vec::new(); writes.len()];
     for event in run::simulate::<P>(config, settings, seed, queue, notes).write_events {
         by_write[event.write as usize].push(event);

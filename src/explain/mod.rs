@@ -37,7 +37,7 @@ pub fn run<P: Protocol>(
     seed: u64,
     options: RunOptions,
 ) -> RunResult {
-    let mut judged = run::judge::<P>(config, settings, seed, options);
+    let mut judged = run::play::<P>(config, settings, seed, options);
     causes::tell::<P>(config, settings, &mut judged, options);
     run::conclude(config, judged)
 }

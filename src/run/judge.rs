@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::protocol::Protocol;
 use crate::sim::event::Event;
 use crate::sim::queue::{CalendarQueue, HeapQueue};
-use crate::sim::{Finished, Notes, Simulation};
+use crate::sim::{Finished, NoteOptions, Simulation};
 
 use super::options::{QueueKind, RunOptions};
 
@@ -17,19 +17,29 @@ pub(crate) struct Judged {
 }
 
 /// Simulates `config` with a protocol's `settings` under `seed`, and checks the run.
-pub(crate) fn judge<P: Protocol>(
+pub(crate) fn play<P: Protocol>(
     config: &Config,
     settings: &P::Config,
     seed: u64,
     options: RunOptions,
 ) -> Judged {
-    let notes = Notes {
+    let notes = NoteOptions {
         trace: options.trace,
         steps: options.steps,
         last_write: !options.without_last_write,
-        ..Notes::default()
+        ..NoteOptions::default()
     };
     let finished = simulate::<P>(config, settings, seed, options.queue, notes);
+    check::<P>(config, settings, seed, finished)
+}
+
+/// Checks a run that is over.
+pub(super) fn check<P: Protocol>(
+    config: &Config,
+    settings: &P::Config,
+    seed: u64,
+    finished: Finished,
+) -> Judged {
     let promises = P::promises(settings, config);
     let settles = P::settles_within(settings, config);
     let evidence = evidence(config, &finished);
@@ -43,7 +53,7 @@ pub(crate) fn simulate<P: Protocol>(
     settings: &P::Config,
     seed: u64,
     queue: QueueKind,
-    notes: Notes,
+    notes: NoteOptions,
 ) -> Finished {
     match queue {
         QueueKind::Calendar => {

@@ -19,7 +19,7 @@ use super::record::Stopped;
 use super::trace::Trace;
 
 /// Something that happens at an instant.
-pub(crate) struct Event<P: Protocol> {
+pub struct Event<P: Protocol> {
     /// Its identity by what caused it.
     pub(crate) id: CausalId,
     /// What happens.

@@ -16,46 +16,60 @@ use super::queue::EventQueue;
 use super::record::{NodeEvent, Record};
 use super::watch::{Watch, WriteEvent};
 
-/// What a run left.
-pub(crate) struct Finished {
-    pub(crate) digest: DigestValue,
-    pub(crate) ended_at: Time,
-    pub(crate) events: u64,
-    pub(crate) history: History,
-    pub(crate) finals: Vec<NodeSnapshot>,
-    pub(crate) settlement: Settlement,
+/// What a run left. [`crate::run::judge`] checks it and holds it against what the scenario expects.
+pub struct Finished {
+    /// The digest of every event played.
+    pub digest: DigestValue,
+    /// The time of the last one.
+    pub ended_at: Time,
+    /// How many there were.
+    pub events: u64,
+    /// What clients invoked and were answered, and what the nemesis did.
+    pub history: History,
+    /// Every node at the end, in node order.
+    pub finals: Vec<NodeSnapshot>,
+    /// How the run ended.
+    pub settlement: Settlement,
     /// How far followers were from the leader when the last write was answered; `None` where none was, or nobody led.
-    pub(crate) last_write: Option<LastWrite>,
-    pub(crate) messages: MessageCounts,
+    pub last_write: Option<LastWrite>,
+    /// Messages by fate.
+    pub messages: MessageCounts,
     /// Arrivals that were never invoked.
-    pub(crate) unserved: Unserved,
-    pub(crate) leaderships: Vec<Leadership>,
-    pub(crate) recoveries: Vec<Recovery>,
+    pub unserved: Unserved,
+    /// Who led when.
+    pub leaderships: Vec<Leadership>,
+    /// Every start of a node from its log, in order of time.
+    pub recoveries: Vec<Recovery>,
     /// Every fault that struck, in order of time.
-    pub(crate) impacts: Vec<Impact>,
-    pub(crate) incidents: Incidents,
+    pub impacts: Vec<Impact>,
+    /// What befell whom that may void a promise.
+    pub incidents: Incidents,
     /// Nodes that are up and never lost what was in their memory.
     pub(crate) survivors: NodeSet,
     /// What each expected state looked like at its time, in file order.
     pub(crate) states: Vec<NodeSnapshot>,
     /// The operation that each entry of the script became.
     pub(crate) script: Vec<Option<OpId>>,
-    pub(crate) trace: Option<String>,
+    /// With [`NoteOptions::trace`](super::NoteOptions::trace), a line an event.
+    pub trace: Option<String>,
     /// Where the lines of each event begin in the trace.
     pub(crate) marks: Vec<usize>,
     /// The event that caused each one, where the queue keeps that.
     pub(crate) parents: Vec<Option<usize>>,
-    pub(crate) steps: Vec<(Time, DigestValue)>,
+    /// With [`NoteOptions::steps`](super::NoteOptions::steps), the time of each event and the digest
+    /// up to and including it.
+    pub steps: Vec<(Time, DigestValue)>,
     pub(crate) write_events: Vec<WriteEvent>,
     pub(crate) applications: Option<Vec<Application>>,
     /// What happened on every node, in event order, where a picture is to be made.
-    pub(crate) node_events: Vec<NodeEvent>,
+    pub node_events: Vec<NodeEvent>,
 }
 
 impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
-    /// Ends the run: what is still under way will never be known.
-    pub(super) fn finish(mut self, settlement: Option<Settlement>) -> Finished {
-        let settlement = settlement.unwrap_or_else(|| Settlement::Unsettled {
+    /// Ends the run here, whether it is over or not: what is still under way will never be known.
+    #[must_use]
+    pub fn finish(mut self) -> Finished {
+        let settlement = self.settlement.take().unwrap_or_else(|| Settlement::Unsettled {
             waiting_for: vec!["the settling phase, which never began".to_owned()],
         });
         self.look_at_all_states();
@@ -69,8 +83,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let fill = |entry: &mut Entry| entry.failure = Some(Failure::Unfinished);
             self.kernel.history.complete(op, now, Status::Info, fill);
         }
-        let finals =
-            NodeId::all(self.config.cluster.nodes).map(|node| self.snapshot(node)).collect();
+        let finals = self.nodes();
         let nodes = NodeId::all(self.config.cluster.nodes);
         let survives = |node: &NodeId| {
             let slot = &self.slots[node.index()];

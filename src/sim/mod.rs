@@ -5,7 +5,7 @@
 
 use crate::config::{Config, Occurrence, Start};
 use crate::digest::{DigestValue, name_hash};
-use crate::history::Failure;
+use crate::history::{Failure, History};
 use crate::id::{ClientId, FaultId, NodeId};
 use crate::metrics::{Application, Impact, Leadership, Recovery, Settlement};
 use crate::property::{Befallen, Hazard};
@@ -21,19 +21,20 @@ use client::{Clients, World};
 use clock::Clock;
 use contest::Contest;
 use disk::Done;
-use event::{Event, Kernel, What};
+use event::{Kernel, What};
 use nemesis::Undo;
 use network::{Fate, Network, Packet, Slowness};
 use node::{Running, Slot};
 use ordinals::Ordinals;
-use queue::EventQueue;
+use queue::{CalendarQueue, EventQueue};
 use record::Record;
 use settle::{Settle, StateWatch, events_an_instant};
 use trace::Trace;
 use triggers::Triggers;
 use watch::Watch;
 
-pub(crate) use finish::Finished;
+pub use event::Event;
+pub use finish::Finished;
 pub(crate) use lineage::Lineage;
 pub(crate) use record::Transmissions;
 pub use record::{Delivery, End, NodeEvent, NodeEventKind, Transmission};
@@ -65,7 +66,17 @@ mod watch;
 mod workload;
 
 /// One run under way.
-pub(crate) struct Simulation<'a, P: Protocol, Q> {
+///
+/// [`Simulation::run`] plays it to its end. It can also be played in pieces, by [`Simulation::step`]
+/// and [`Simulation::step_until`], and asked in between; that changes nothing of what follows. A run in
+/// pieces has the digest of a run in one.
+///
+/// An event is played whole: between two of them the state is consistent, and no effect of a node is
+/// left over. What an event causes at its own instant is an event of its own, though, so that an
+/// instant is over only when the next event is later: after [`Simulation::step_until`].
+///
+/// `Q` is the event queue, which has no say in the outcome.
+pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
     config: &'a Config,
     settings: &'a P::Config,
     kernel: Kernel<P, Q>,
@@ -108,23 +119,35 @@ pub(crate) struct Simulation<'a, P: Protocol, Q> {
 
 /// What to note besides the outcome.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Notes {
-    pub(crate) trace: bool,
-    pub(crate) steps: bool,
-    /// How far followers were from the leader when the last write was answered.
-    pub(crate) last_write: bool,
-    /// What happens on every node, for a picture.
-    pub(crate) record: bool,
-    /// The writes to follow; a sighting names one by its place here.
+pub struct NoteOptions {
+    /// A line an event ([`Finished::trace`]).
+    pub trace: bool,
+    /// The digest after each event ([`Finished::steps`]).
+    pub steps: bool,
+    /// How far followers were from the leader when the last write was answered
+    /// ([`Finished::last_write`]).
+    pub last_write: bool,
+    /// What happens on every node ([`Finished::node_events`]).
+    pub record: bool,
+    /// The writes to follow; a [`WriteEvent`] names one by its place here.
     pub(crate) watched: Vec<Target>,
 }
 
 impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
-    pub(crate) fn new(
+    /// A run of `config` and a protocol's `settings` under `seed`, at its beginning: the nodes have
+    /// booted, and no event has been played.
+    #[must_use]
+    pub fn new(config: &'a Config, settings: &'a P::Config, seed: u64, notes: NoteOptions) -> Self {
+        let mut simulation = Self::unstarted(config, settings, seed, notes);
+        simulation.start();
+        simulation
+    }
+
+    fn unstarted(
         config: &'a Config,
         settings: &'a P::Config,
         seed: u64,
-        notes: Notes,
+        notes: NoteOptions,
     ) -> Self {
         let measures_lag = config.bounds.replication_lag.is_some();
         let generated = config.workload.as_ref().and_then(|workload| workload.operations);
@@ -172,41 +195,86 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         noted || self.kernel.trace.wanted()
     }
 
-    /// Plays the run to its end.
-    pub(crate) fn run(mut self) -> Finished {
-        self.play_all();
-        let settlement = self.settlement.take();
-        self.finish(settlement)
+    /// Plays the run, or what is left of it, to its end.
+    #[must_use]
+    pub fn run(mut self) -> Finished {
+        while self.play_next().is_some() {}
+        self.finish()
     }
 
-    /// Plays every event.
-    // Always inlined: there is one hot caller, beside a cold one.
+    /// Plays the next event; its time, or `None` when the run is over: the cluster has settled, or had
+    /// its time to, or cannot go on.
+    pub fn step(&mut self) -> Option<Time> {
+        self.play_next()
+    }
+
+    /// Plays every event up to and including the time `at`: those too that the events at `at` cause at
+    /// that same instant. Fewer where the run is over before.
+    pub fn step_until(&mut self, at: Time) {
+        while self.kernel.next_time().is_some_and(|next| next <= at) && self.step().is_some() {}
+    }
+
+    /// The time of the last event played; [`Time::ZERO`] before the first.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.kernel.now
+    }
+
+    /// The digest of the events played so far.
+    #[must_use]
+    pub fn digest(&self) -> DigestValue {
+        self.kernel.digest()
+    }
+
+    /// What clients have invoked and were answered so far; an operation under way is
+    /// [`Status::Pending`](crate::history::Status::Pending).
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.kernel.history
+    }
+
+    /// Every node as it stands, in node order.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<NodeSnapshot> {
+        NodeId::all(self.config.cluster.nodes).map(|node| self.snapshot(node)).collect()
+    }
+
+    /// What has happened on every node so far, in event order; nothing without
+    /// [`NoteOptions::record`].
+    #[must_use]
+    pub fn node_events(&self) -> &[NodeEvent] {
+        self.record.as_ref().map_or(&[], |record| record.node_events())
+    }
+
+    /// Plays the next event.
+    // Always inlined: its hot caller, `run`, plays nearly every event there is.
     #[inline(always)]
-    fn play_all(&mut self) {
-        self.start();
-        while self.settlement.is_none() {
-            // One branch for both: hardly any run has either.
-            if self.states.pending() | self.triggers.is_some() {
-                self.look_ahead();
-            }
-            let Some(event) = self.kernel.pop() else { break };
-            self.kernel.feed(&event);
-            if self.observed {
-                self.look_at(&event);
-            }
-            // The hot caller of `play` has the event to itself.
-            if self.any_paused {
-                self.play_unless_held(event);
-            } else {
-                self.play(event);
-            }
-            if let Some(steps) = &mut self.steps {
-                steps.push((self.kernel.now, self.kernel.digest()));
-            }
-            if self.kernel.events_now() > self.events_an_instant || self.kernel.is_overfull() {
-                self.settlement = Some(self.standstill());
-            }
+    fn play_next(&mut self) -> Option<Time> {
+        if self.settlement.is_some() {
+            return None;
         }
+        // Combined into one branch: both are rare.
+        if self.states.pending() | self.triggers.is_some() {
+            self.look_ahead();
+        }
+        let event = self.kernel.pop()?;
+        self.kernel.feed(&event);
+        if self.observed {
+            self.look_at(&event);
+        }
+        // The hot caller of `play` has the event to itself.
+        if self.any_paused {
+            self.play_unless_held(event);
+        } else {
+            self.play(event);
+        }
+        if let Some(steps) = &mut self.steps {
+            steps.push((self.kernel.now, self.kernel.digest()));
+        }
+        if self.kernel.events_now() > self.events_an_instant || self.kernel.is_overfull() {
+            self.settlement = Some(self.standstill());
+        }
+        Some(self.kernel.now)
     }
 
     fn start(&mut self) {
@@ -338,7 +406,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         if self.slots[to.index()].is_up() {
             self.kernel.counts.delivered += 1;
             // Not through `handle`, so that the message moves once less.
-            self.step(to, id, |state, cx| {
+            self.node_step(to, id, |state, cx| {
                 if let Some(state) = state {
                     state.handle(Input::Message { from, message }, cx);
                 }
@@ -418,14 +486,14 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
         let (settings, image) = (self.settings, slot.disk.image());
         slot.disk.is_taken();
         self.watch_boots();
-        self.step(node, id, |state, cx| *state = Some(P::recover(settings, &image, cx)));
+        self.node_step(node, id, |state, cx| *state = Some(P::recover(settings, &image, cx)));
         self.watch_booted(node);
     }
 
     /// Hands an input to a node, if it is up.
     #[inline]
     fn handle(&mut self, node: NodeId, id: CausalId, input: Input<P>) {
-        self.step(node, id, |state, cx| {
+        self.node_step(node, id, |state, cx| {
             if let Some(state) = state {
                 state.handle(input, cx);
             }
@@ -434,7 +502,7 @@ impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Q> {
 
     /// Lets a node act, and plays the effects.
     #[inline]
-    fn step(
+    fn node_step(
         &mut self,
         node: NodeId,
         id: CausalId,

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::Config;
 use crate::id::{ClientId, KeyId, NodeId, Term};
 use crate::protocol::{
     Carried, DiscardReason, Message, NodeSnapshot, Observation, Protocol, RequestId, Role, Stored,
@@ -16,7 +17,7 @@ use crate::time::Time;
 use super::event::{Event, What};
 use super::network::Fate;
 use super::queue::{EventQueue, Handle};
-use super::{Finished, Simulation};
+use super::{Finished, NoteOptions, Simulation};
 
 /// One end of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -347,18 +348,28 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Transmission
     }
 }
 
-impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Transmissions<Q>> {
-    /// Plays the run to its end and keeps every message that is under way at some time of `window`, by sending.
-    pub(crate) fn run_noting_transmissions(
-        mut self,
-        window: (Time, Time),
-    ) -> (Finished, Vec<Transmission>) {
-        self.kernel.queue().window = window;
-        self.kernel.stopped = Some(Stopped::default());
-        self.play_all();
+impl<'a, P: Protocol, Q: EventQueue<Event<P>>> Simulation<'a, P, Transmissions<Q>> {
+    /// As [`Simulation::new`], and keeps every message that is under way at some time of `window`.
+    pub(crate) fn noting_transmissions(
+        config: &'a Config,
+        settings: &'a P::Config,
+        seed: u64,
+        (notes, window): (NoteOptions, (Time, Time)),
+    ) -> Self {
+        let mut simulation = Self::unstarted(config, settings, seed, notes);
+        simulation.kernel.queue().window = window;
+        simulation.kernel.stopped = Some(Stopped::default());
+        simulation.start();
+        simulation
+    }
+
+    /// Plays the run to its end; what it left, and the messages kept, by sending.
+    pub(crate) fn run_with_transmissions(mut self) -> (Finished, Vec<Transmission>) {
+        while self.step().is_some() {}
         let stopped = self.kernel.stopped.take().unwrap_or_default();
         let queue = self.kernel.queue();
         let mut transmitted = std::mem::take(&mut queue.delivered);
+        let window = queue.window;
         let (from, _) = window;
         let pending = std::mem::take(&mut queue.pending).into_iter();
         transmitted.extend(pending.filter(|(_, transmission)| match transmission.delivery {
@@ -370,8 +381,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Transmissions<Q>> {
             None => Vec::new(),
         };
         let transmissions = merge(transmitted, stopped, undelivered, window);
-        let settlement = self.settlement.take();
-        (self.finish(settlement), transmissions)
+        (self.finish(), transmissions)
     }
 }
 
@@ -435,6 +445,11 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
 }
 
 impl Record {
+    /// Everything noted so far, in event order.
+    pub(super) fn node_events(&self) -> &[NodeEvent] {
+        &self.node_events
+    }
+
     /// Everything noted, in event order.
     pub(super) fn into_node_events(self) -> Vec<NodeEvent> {
         self.node_events

@@ -19,7 +19,7 @@ use crate::support::cli::{Done, call};
 use crate::support::result::judged;
 use crate::support::scenario::{parse, parse_for};
 
-mod chain;
+pub(super) mod chain;
 
 /// Everything that can happen to a chain, in ten seconds: processes die, machines lose power, singly and all at
 /// once, messages are lost by chance and by kind, arrive twice and out of order, the head's clock jumps back.
