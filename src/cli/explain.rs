@@ -22,7 +22,7 @@ pub(super) fn run(
     if args.json {
         console.json(&explain::document(&name, &explanation));
     } else {
-        console.out(&explain::text(&name, &asked, &explanation));
+        console.out(&explain::text(&name, &question, &explanation));
     }
     Ok(Exit::Pass)
 }
