@@ -30,13 +30,13 @@ use crate::check::{self, Mechanism};
 use crate::id::{KeyId, NodeId};
 use crate::metrics::Leadership;
 use crate::protocol::{DiscardReason, NodeSnapshot, Observation, Relation, Stored};
-use crate::sim::{Crash, Target, WriteEvent, WriteEventKind};
+use crate::sim::{Crash, WatchedWrite, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
 /// What a write is, to those who ask how it was lost.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject<'a> {
-    pub(super) write: &'a Target,
+    pub(super) write: &'a WatchedWrite,
     /// Every node at the end.
     pub(super) finals: &'a [NodeSnapshot],
     /// Who led, and when.
@@ -291,7 +291,7 @@ impl Copies {
         let is_live = |node: NodeId| subject.finals.get(node.index()).is_some_and(|f| f.up);
         let mut kept = self.by_node.iter().filter(|(_, copied)| **copied == Copied::Has);
         let (keeper, _) = kept.find(|(node, _)| is_live(**node))?;
-        let Target { key, versions, .. } = subject.write;
+        let WatchedWrite { key, versions, .. } = subject.write;
         let (mechanism, decisive) = match (shown(subject.finals, *key), subject.write.version()) {
             (Some((stored, node)), Some(version)) if stored.version > version => {
                 let refused = self.refused.map(|(_, at, _)| (node, at));

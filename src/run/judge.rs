@@ -3,9 +3,8 @@
 use crate::check::{self, CheckReport, Evidence};
 use crate::config::Config;
 use crate::protocol::Protocol;
-use crate::sim::event::Event;
 use crate::sim::queue::{CalendarQueue, HeapQueue};
-use crate::sim::{Finished, NoteOptions, Simulation};
+use crate::sim::{Event, Finished, NoteOptions, Simulation};
 
 use super::options::{QueueKind, RunOptions};
 
