@@ -15,15 +15,15 @@ use crate::report::files::Lines;
 
 /// The file of a sweep under way.
 #[derive(Debug)]
-pub struct Store(Lines);
+pub struct Progress(Lines);
 
 #[derive(Serialize, Deserialize)]
-struct Line<T> {
+struct FinishedPoint<T> {
     point: usize,
     result: T,
 }
 
-impl Store {
+impl Progress {
     /// The file of the sweep of this fingerprint in `folder`, made if it is not there; and what was finished before,
     /// by point.
     ///
@@ -39,7 +39,7 @@ impl Store {
         let mut done = BTreeMap::new();
         lines.each(|_, line| {
             // What no longer reads as a result is played again.
-            if let Ok(Line { point, result }) = serde_json::from_slice(line) {
+            if let Ok(FinishedPoint { point, result }) = serde_json::from_slice(line) {
                 done.insert(point, result);
             }
             Ok(())
@@ -53,7 +53,7 @@ impl Store {
     ///
     /// When the file cannot be written.
     pub fn keep<T: Serialize>(&self, point: usize, result: &T) -> io::Result<()> {
-        self.0.append(serde_json::to_vec(&Line { point, result })?).map(|_| ())
+        self.0.append(serde_json::to_vec(&FinishedPoint { point, result })?).map(|_| ())
     }
 
     /// The sweep is done, and its results are written elsewhere.
@@ -73,27 +73,27 @@ mod tests {
     #[test]
     fn what_was_finished_is_there_again_and_a_torn_line_is_not() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (store, done) = Store::open::<f64>(folder.path(), 7).expect("opens");
+        let (progress, done) = Progress::open::<f64>(folder.path(), 7).expect("opens");
         assert_eq!(done, BTreeMap::new());
         // A float that a careless reader would round.
         let exact = 0.1 + 0.2;
-        store.keep(3, &exact).expect("kept");
-        store.keep(1, &2.5).expect("kept");
+        progress.keep(3, &exact).expect("kept");
+        progress.keep(1, &2.5).expect("kept");
         let path = folder.path().join("unfinished-0000000000000007.jsonl");
         let mut torn = std::fs::read(&path).expect("there");
         let whole = torn.len();
         torn.extend_from_slice(b"{\"point\":4,\"result\":1");
         std::fs::write(&path, &torn).expect("written");
-        drop(store);
+        drop(progress);
 
-        let (store, done) = Store::open::<f64>(folder.path(), 7).expect("opens");
+        let (progress, done) = Progress::open::<f64>(folder.path(), 7).expect("opens");
         assert_eq!(done, BTreeMap::from([(1, 2.5), (3, exact)]));
-        store.keep(4, &4.0).expect("kept");
+        progress.keep(4, &4.0).expect("kept");
         let text = std::fs::read(&path).expect("there");
         assert_eq!(text[whole..], *b"{\"point\":4,\"result\":4.0}\n");
-        let (_, other) = Store::open::<f64>(folder.path(), 8).expect("opens");
+        let (_, other) = Progress::open::<f64>(folder.path(), 8).expect("opens");
         assert_eq!(other, BTreeMap::new(), "another sweep has another file");
-        store.remove().expect("removed");
+        progress.remove().expect("removed");
         assert!(!path.exists());
     }
 }

@@ -1,4 +1,4 @@
-//! What is fuzzed: a scenario and what may be drawn for it; and its cases.
+//! What is fuzzed: a scenario with what may be drawn for it, and its cases.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::generate::{self, FaultTree, Scene};
+use super::generate::{self, FaultSpace, FaultTree};
+use super::judge::Scope;
 use crate::config::{Clock, Config};
 use crate::rng::Probability;
 use crate::run::{RunOptions, RunResult};
@@ -15,34 +16,34 @@ use crate::scenario::fuzz::{Choice, Fuzz, Kind};
 use crate::scenario::{Diagnostics, Registry, Scenario, Template, percentage_text};
 use crate::time::Span;
 
-/// So often are settings drawn that have to fit one another.
+/// How many times settings are drawn to find some that fit one another.
 const ATTEMPTS: u32 = 100;
 
-/// A scenario to be fuzzed.
+/// A scenario to fuzz.
 #[derive(Debug)]
-pub struct Subject {
-    /// What diagnostics call the file.
+pub struct FuzzTarget {
+    /// The file's name in diagnostics.
     pub origin: String,
     /// The text of the file.
     pub text: Vec<u8>,
-    /// `PATH=VALUE` arguments put into the file's tree.
+    /// The `PATH=VALUE` arguments that change the file's settings.
     pub sets: Vec<String>,
-    /// The protocols that it may name.
+    /// The protocols that the file may name.
     pub registry: Registry,
-    /// The scenario as it is without anything drawn.
+    /// The scenario, with nothing drawn.
     pub scenario: Arc<Scenario>,
     /// What may be drawn.
     pub fuzz: Fuzz,
     template: Template,
-    scene: Scene,
+    space: FaultSpace,
 }
 
-impl Subject {
+impl FuzzTarget {
     /// Reads the scenario.
     ///
     /// # Errors
     ///
-    /// Every mistake found in the text and in the arguments; or that none of the settings that may be drawn fit one
+    /// Every mistake in the text and in the arguments; or that no settings were drawn that fit one
     /// another.
     pub fn new(
         origin: &str,
@@ -54,52 +55,55 @@ impl Subject {
         let scenario = bare(scenario);
         let fuzz = scenario.fuzz.clone();
         let fuzz = fuzz.unwrap_or_else(|| Fuzz::standard(scenario.config.duration));
-        let subject = Self {
+        let target = Self {
             origin: origin.to_owned(),
             text,
             sets: sets.to_vec(),
             registry: registry.clone(),
-            scene: Scene::new(&scenario.config, scenario.protocol.as_ref(), &fuzz),
+            space: FaultSpace::new(&scenario.config, scenario.protocol.as_ref(), &fuzz),
             scenario: Arc::new(scenario),
             fuzz,
             template,
         };
-        if !subject.fuzz.settings.is_empty() && subject.with_settings(&mut stream(0, 0)).is_none() {
+        if !target.fuzz.settings.is_empty() && target.with_settings(&mut stream(0, 0)).is_none() {
             return Err(Diagnostics::of_file(
                 origin,
                 &format!(
-                    "no {ATTEMPTS} draws of [fuzz.settings] make a scenario: the values do not fit one another"
+                    "no {ATTEMPTS} draws of [fuzz.settings] make a scenario: the values do not fit \
+                     one another"
                 ),
-                "draw together what depends on one another: for example write-quorum where cluster.nodes is drawn",
+                "draw together what depends on one another: for example write-quorum where \
+                 cluster.nodes is drawn",
             ));
         }
-        Ok(subject)
+        Ok(target)
     }
 
-    /// Case `index` of the campaign of this seed: a pure function of the scenario and the two.
+    /// Case `index` of the campaign with this seed: a pure function of the scenario and the two.
     #[must_use]
     pub fn case(&self, seed: u64, index: u64) -> Case {
         self.draw(seed, index).current()
     }
 
-    /// The same, before it is settled which of the faults drawn it has.
+    /// The draws of that case, which can still be shrunk.
     pub(super) fn draw(&self, seed: u64, index: u64) -> Draw<'_> {
         let mut stream = stream(seed, index);
-        // A scenario's seed has 63 bits, as the integers of its file have.
+        // The seed has 63 bits: integers in TOML are signed.
         let simulation_seed = stream.next_u64() >> 1;
-        let (scenario, scene) = match self.with_settings(&mut stream) {
+        let (scenario, space) = match self.with_settings(&mut stream) {
             Some(scenario) => {
-                let scene = Scene::new(&scenario.config, scenario.protocol.as_ref(), &self.fuzz);
-                (Arc::new(scenario), scene)
+                let space =
+                    FaultSpace::new(&scenario.config, scenario.protocol.as_ref(), &self.fuzz);
+                (Arc::new(scenario), space)
             }
-            None => (Arc::clone(&self.scenario), self.scene.clone()),
+            None => (Arc::clone(&self.scenario), self.space.clone()),
         };
-        let mut kinds = scene.kinds().to_vec();
+        let mut kinds = space.kinds().to_vec();
         if self.fuzz.swarm {
             let on = stream.next_u64();
             let some = kinds.iter().zip(0..).filter(|(_, bit)| on >> bit & 1 == 1);
             let some: Vec<Kind> = some.map(|(kind, _)| *kind).collect();
-            // All switched off is none switched off.
+            // A draw that switches all kinds off counts as one that switches none off.
             kinds = if some.is_empty() { kinds } else { some };
         }
         let offset = kinds.contains(&Kind::ClockOffset).then_some(self.fuzz.clock_offset);
@@ -108,17 +112,17 @@ impl Subject {
         let mut runner_seed = [0; 32];
         stream.fill_bytes(&mut runner_seed);
         let mut runner = generate::runner(runner_seed);
-        let strategy = generate::faults(&scene, &self.fuzz, kinds);
+        let strategy = generate::faults(&space, &self.fuzz, kinds);
         let tree = strategy.new_tree(&mut runner).expect("nothing is filtered");
         Draw { seed: simulation_seed, scenario, clocks, tree, fuzz: &self.fuzz }
     }
 
-    /// The scenario with settings drawn, where any are.
+    /// The scenario with drawn settings; `None` where none are to be drawn.
     fn with_settings(&self, stream: &mut ChaCha8Rng) -> Option<Scenario> {
         if self.fuzz.settings.is_empty() {
             return None;
         }
-        // Each value was tried when the file was read; some may not fit one another.
+        // Each value by itself was tried when the file was read; together they may not fit.
         let drawn = (0..ATTEMPTS).find_map(|_| {
             let drawn = self.fuzz.settings.iter();
             let drawn = drawn.map(|(path, choice)| format!("{path}={}", pick(choice, stream)));
@@ -128,7 +132,7 @@ impl Subject {
     }
 }
 
-/// The scenario without what it expects of its own schedule: other faults make other states and answers.
+/// The scenario without the states and answers that it expects: they are of its own faults.
 fn bare(mut scenario: Scenario) -> Scenario {
     scenario.config.expect.states.clear();
     for scripted in &mut scenario.config.script {
@@ -137,7 +141,7 @@ fn bare(mut scenario: Scenario) -> Scenario {
     scenario
 }
 
-/// A case under way from draws to faults: what is left of it may still be taken away.
+/// The draws of a case, which proptest can still shrink.
 pub(super) struct Draw<'a> {
     seed: u64,
     scenario: Arc<Scenario>,
@@ -147,7 +151,7 @@ pub(super) struct Draw<'a> {
 }
 
 impl Draw<'_> {
-    /// The case with what is left.
+    /// The case as it is now.
     pub(super) fn current(&self) -> Case {
         let mut config = self.scenario.config.clone();
         config.clocks.clone_from(&self.clocks);
@@ -156,7 +160,7 @@ impl Draw<'_> {
             seed: self.seed,
             scenario: Arc::clone(&self.scenario),
             config,
-            safety_only: self.fuzz.max_down.is_none(),
+            scope: if self.fuzz.max_down.is_none() { Scope::Safety } else { Scope::All },
         }
     }
 
@@ -177,7 +181,7 @@ pub struct Case {
     seed: u64,
     scenario: Arc<Scenario>,
     config: Config,
-    safety_only: bool,
+    scope: Scope,
 }
 
 impl Case {
@@ -199,10 +203,10 @@ impl Case {
         &self.scenario
     }
 
-    /// Whether nodes may be down in any number, so that only safety is judged.
+    /// Which properties are judged: only safety, if any number of nodes may be down.
     #[must_use]
-    pub const fn safety_only(&self) -> bool {
-        self.safety_only
+    pub const fn scope(&self) -> Scope {
+        self.scope
     }
 
     /// Plays it.
@@ -212,7 +216,7 @@ impl Case {
     }
 }
 
-/// Everything that is drawn for case `index` of the campaign of this seed comes from here.
+/// The random numbers from which all of case `index` is drawn.
 fn stream(seed: u64, index: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -226,7 +230,7 @@ fn between(stream: &mut ChaCha8Rng, low: u64, high: u64) -> u64 {
     low + ((u128::from(stream.next_u64()) * count) >> 64) as u64
 }
 
-/// One of what may be drawn, as the text of a TOML value.
+/// A value drawn from `choice`, as TOML.
 fn pick(choice: &Choice, stream: &mut ChaCha8Rng) -> String {
     match choice {
         Choice::OneOf(values) => {
@@ -247,14 +251,14 @@ fn pick(choice: &Choice, stream: &mut ChaCha8Rng) -> String {
     }
 }
 
-/// The nodes' clocks, each as likely right as off by up to `most`.
+/// The nodes' clocks: each is right with a chance of one half, else off by up to `most`.
 fn clocks(config: &Config, most: Option<Span>, stream: &mut ChaCha8Rng) -> Vec<Clock> {
     let mut clocks = config.clocks.clone();
     let Some(most) = most else { return clocks };
     let size = i64::try_from(most.nanos()).unwrap_or(i64::MAX);
     for clock in &mut clocks {
         let percent = between(stream, 0, 400) as i64;
-        // From 100 per cent behind to as much ahead.
+        // 0 to 200 stand for -100% to 100% of `most`; the other half for no offset.
         let percent = if percent <= 200 { percent - 100 } else { 0 };
         clock.offset_ns = clock.offset_ns.saturating_add(size / 100 * percent);
     }

@@ -1,43 +1,43 @@
-//! What the cases of a campaign came to, added up in order.
+//! The cases of a campaign, added up.
 
 use std::collections::BTreeMap;
 
 use super::coverage::Coverage;
 use super::judge::{Finding, Signature};
-use super::store::Record;
+use super::record::CaseRecord;
 
-/// Finds of one signature.
+/// All finds of one signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kind {
-    /// The lowest case that has one.
+pub struct FindingKind {
+    /// The lowest case with such a find.
     pub case: u64,
-    /// What was found there.
+    /// The find of that case.
     pub finding: Finding,
-    /// In how many cases.
+    /// How many cases have one.
     pub count: u64,
 }
 
-/// Cases, added up.
+/// Figures of many cases.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tally {
+pub struct Totals {
     /// How many cases the whole campaign has.
     pub runs: u64,
-    /// How many of them are in here.
+    /// How many cases were added.
     pub cases: u64,
     /// Events played.
     pub events: u128,
     /// Virtual time, in nanoseconds.
     pub virtual_ns: u128,
-    /// Cases of which a checker could not tell.
+    /// Cases with a check whose verdict is unknown.
     pub unknown: u64,
     /// Finds by signature.
-    pub kinds: BTreeMap<Signature, Kind>,
+    pub kinds: BTreeMap<Signature, FindingKind>,
     /// What was exercised.
     pub coverage: Coverage,
 }
 
-impl Tally {
-    /// No case yet of a campaign of `runs`.
+impl Totals {
+    /// No case yet, of a campaign of `runs` cases.
     #[must_use]
     pub fn new(runs: u64) -> Self {
         Self {
@@ -51,8 +51,8 @@ impl Tally {
         }
     }
 
-    /// Adds a case, in whatever order: of each signature the lowest case is kept.
-    pub fn add(&mut self, record: &Record) {
+    /// Adds a case; the order does not matter. Of each signature the lowest case is kept.
+    pub fn add(&mut self, record: &CaseRecord) {
         self.cases += 1;
         self.events += u128::from(record.events);
         self.virtual_ns += u128::from(record.virtual_ns);
@@ -63,7 +63,7 @@ impl Tally {
             if earlier.iter().any(|other| other.signature == finding.signature) {
                 continue;
             }
-            let first = || Kind { case: record.case, finding: finding.clone(), count: 0 };
+            let first = || FindingKind { case: record.case, finding: finding.clone(), count: 0 };
             let kind = self.kinds.entry(finding.signature.clone()).or_insert_with(first);
             kind.count += 1;
             if record.case < kind.case {
@@ -72,10 +72,10 @@ impl Tally {
         }
     }
 
-    /// Finds in the order of their lowest cases, then of signatures.
+    /// The kinds of find in the order of their lowest cases, then of signatures.
     #[must_use]
-    pub fn found(&self) -> Vec<&Kind> {
-        let mut found: Vec<&Kind> = self.kinds.values().collect();
+    pub fn found(&self) -> Vec<&FindingKind> {
+        let mut found: Vec<&FindingKind> = self.kinds.values().collect();
         found.sort_by_key(|kind| kind.case);
         found
     }

@@ -1,4 +1,4 @@
-//! The simple pieces that every distribution of a delay is a mixture of, and sums of two of them.
+//! The simple components that every distribution of a delay is a mixture of, and sums of two of them.
 
 use crate::experiment::order_statistics::quadrature::integrate;
 use crate::sampler::Distribution;
@@ -12,9 +12,9 @@ const EXPONENTS: f64 = 46.0;
 /// See [`EXPONENTS`].
 const DEVIATES: f64 = 10.0;
 
-/// How a delay exceeds a piece's origin.
+/// How a delay exceeds a component's origin.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Shape {
+pub(super) enum Excess {
     /// Not at all.
     Point,
     /// Uniform from 0 to the width, in nanoseconds.
@@ -39,58 +39,58 @@ pub(super) enum Shape {
 
 /// A part of a mixture.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Piece {
+pub(super) struct Component {
     /// Its share of the mixture.
     pub(super) weight: f64,
     /// The least delay, in nanoseconds.
     pub(super) origin: f64,
     /// What comes on top.
-    pub(super) shape: Shape,
+    pub(super) shape: Excess,
 }
 
-/// The pieces of a distribution; their weights sum to 1.
-pub(super) fn pieces(distribution: &Distribution) -> Vec<Piece> {
+/// The components of a distribution; their weights sum to 1.
+pub(super) fn components(distribution: &Distribution) -> Vec<Component> {
     let nanos = |length: &crate::time::Span| length.nanos() as f64;
-    let one = |origin, shape| vec![Piece { weight: 1.0, origin, shape }];
+    let one = |origin, shape| vec![Component { weight: 1.0, origin, shape }];
     let uniform = |low: f64, high: f64| match high - low {
-        width if width > 0.0 => Shape::Uniform(width),
-        _ => Shape::Point,
+        width if width > 0.0 => Excess::Uniform(width),
+        _ => Excess::Point,
     };
     match distribution {
-        Distribution::Constant(length) => one(nanos(length), Shape::Point),
+        Distribution::Constant(length) => one(nanos(length), Excess::Point),
         Distribution::Uniform { low, high } => one(nanos(low), uniform(nanos(low), nanos(high))),
-        Distribution::Exponential { mean } if mean.is_zero() => one(0.0, Shape::Point),
-        Distribution::Exponential { mean } => one(0.0, Shape::Exponential(nanos(mean))),
+        Distribution::Exponential { mean } if mean.is_zero() => one(0.0, Excess::Point),
+        Distribution::Exponential { mean } => one(0.0, Excess::Exponential(nanos(mean))),
         Distribution::LogNormal { median, sigma } => {
-            one(0.0, Shape::LogNormal { median: nanos(median), sigma: *sigma })
+            one(0.0, Excess::LogNormal { median: nanos(median), sigma: *sigma })
         }
         Distribution::Pareto { scale, shape } => {
-            one(nanos(scale), Shape::Pareto { scale: nanos(scale), shape: *shape })
+            one(nanos(scale), Excess::Pareto { scale: nanos(scale), shape: *shape })
         }
         Distribution::Mixture(parts) => {
             let total: f64 = parts.iter().map(|(weight, _)| f64::from(*weight)).sum();
             let some = parts.iter().filter(|(weight, _)| *weight > 0);
             let scaled = |(weight, part): &(u32, Distribution)| {
                 let share = f64::from(*weight) / total;
-                let mut pieces = pieces(part);
-                pieces.iter_mut().for_each(|piece| piece.weight *= share);
-                pieces
+                let mut components = components(part);
+                components.iter_mut().for_each(|component| component.weight *= share);
+                components
             };
             some.flat_map(scaled).collect()
         }
         Distribution::Quantiles(points) => {
             let between = points.windows(2).filter(|ends| ends[0].0 < ends[1].0);
-            let piece = |ends: &[(u32, crate::time::Span)]| Piece {
+            let component = |ends: &[(u32, crate::time::Span)]| Component {
                 weight: f64::from(ends[1].0 - ends[0].0) / 1e9,
                 origin: nanos(&ends[0].1),
                 shape: uniform(nanos(&ends[0].1), nanos(&ends[1].1)),
             };
-            between.map(piece).collect()
+            between.map(component).collect()
         }
     }
 }
 
-impl Shape {
+impl Excess {
     /// The probability of an excess greater than `y`; its relative error is small even where it is.
     pub(super) fn survival(self, y: f64) -> f64 {
         if y < 0.0 {
@@ -181,11 +181,11 @@ impl Shape {
 /// Two uniform ones, and whatever comes with a point, have closed forms. Else either excess is at most half of `y`
 /// and the other makes up for it, or both are above: so no function is integrated beyond where it matters, and
 /// nothing is subtracted, which keeps the relative error where the probability is tiny.
-pub(super) fn sum_survival(one: Shape, other: Shape, y: f64) -> f64 {
+pub(super) fn sum_survival(one: Excess, other: Excess, y: f64) -> f64 {
     match (one, other) {
         _ if y < 0.0 => 1.0,
-        (Shape::Point, rest) | (rest, Shape::Point) => rest.survival(y),
-        (Shape::Uniform(v), Shape::Uniform(w)) => uniform_sum(v.min(w), v.max(w), y),
+        (Excess::Point, rest) | (rest, Excess::Point) => rest.survival(y),
+        (Excess::Uniform(v), Excess::Uniform(w)) => uniform_sum(v.min(w), v.max(w), y),
         _ => {
             let half = y / 2.0;
             let both = one.survival(half) * other.survival(half);

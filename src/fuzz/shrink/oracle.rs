@@ -1,4 +1,4 @@
-//! The question that shrinking asks again and again: does this still fail in the same way?
+//! The oracle of shrinking: does a smaller scenario still fail in the same way?
 
 use std::collections::BTreeSet;
 
@@ -6,50 +6,52 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Config, ExpectedVerdict};
 use crate::fuzz::budget;
-use crate::fuzz::judge::{self, Finding, Signature};
+use crate::fuzz::judge::{self, Finding, Scope, Signature};
 use crate::fuzz::play::caught_run;
 use crate::named::Named;
 use crate::property::Property;
 use crate::run::{RunOptions, RunResult};
 use crate::scenario::{Document, Registry, Scenario};
 
-/// The find that has to stay: its signature and its verdict, that is; its witness may change.
-pub(super) struct Trial<'a> {
+/// Compares runs with the find that has to stay. Its signature and verdict must stay the same; its
+/// witness may change.
+pub(super) struct Oracle<'a> {
     pub(super) registry: &'a Registry,
     pub(super) finding: Finding,
-    /// How many nodes may be stopped at once, if that is bounded: what is left of a find keeps to what it was found
-    /// within.
+    /// How many nodes may be down at once, if that is bounded. A shrunk find keeps to the bound that
+    /// it was found under.
     pub(super) max_down: Option<u16>,
-    /// How many runs were asked.
+    /// How many runs were played.
     pub(super) runs: u64,
-    /// Hashes of the files that were asked about.
-    asked: BTreeSet<u64>,
+    /// Hashes of the files that were tried.
+    tried: BTreeSet<u64>,
 }
 
-impl<'a> Trial<'a> {
+impl<'a> Oracle<'a> {
     pub(super) const fn new(
         registry: &'a Registry,
         finding: Finding,
         max_down: Option<u16>,
     ) -> Self {
-        Self { registry, finding, max_down, runs: 0, asked: BTreeSet::new() }
+        Self { registry, finding, max_down, runs: 0, tried: BTreeSet::new() }
     }
 
-    /// Whether the file fails in the same way, under its own seed. Of a file that was asked about before it is said that
-    /// it does not: either so it is, or it is one that was left for a better one, and to go back to it would be to go in
-    /// a circle.
+    /// Whether the file fails in the same way, under its own seed.
+    ///
+    /// A file that was tried before counts as one that does not: either it did not, or it was given
+    /// up for a smaller one, and going back would be a circle.
     pub(super) fn fails(&mut self, document: &Document) -> bool {
-        if !self.asked.insert(xxh3_64(document.render().as_bytes())) {
+        if !self.tried.insert(xxh3_64(document.render().as_bytes())) {
             return false;
         }
-        // What is no scenario fails in another way.
+        // A document that is no scenario does not fail in the same way.
         let scenario = document.try_scenario("shrinking.toml", self.registry);
-        scenario.is_some_and(|scenario| self.finds(&scenario.config, || played(&scenario)))
+        scenario.is_some_and(|scenario| self.reproduces(&scenario.config, || played(&scenario)))
     }
 
     /// Whether the run of this configuration fails in the same way.
-    pub(super) fn finds(&mut self, config: &Config, play: impl Fn() -> RunResult) -> bool {
-        if self.max_down.is_some_and(|most| !budget::keeps(config, most)) {
+    pub(super) fn reproduces(&mut self, config: &Config, play: impl Fn() -> RunResult) -> bool {
+        if self.max_down.is_some_and(|most| !budget::is_kept(config, most)) {
             return false;
         }
         self.runs += 1;
@@ -58,7 +60,7 @@ impl<'a> Trial<'a> {
 
     pub(super) fn is_same(&self, found: &Finding) -> bool {
         let finding = &self.finding;
-        // Nothing at all is no value either: what was found in place of what was expected has to stay.
+        // An expectation must be missed by the same value: finding nothing at all is another failure.
         let is_as_found =
             found.signature.check != "expectation" || found.summary == finding.summary;
         found.signature == finding.signature && found.verdict == finding.verdict && is_as_found
@@ -70,12 +72,13 @@ pub(super) fn played(scenario: &Scenario) -> RunResult {
     scenario.run(scenario.config.seed, RunOptions::default())
 }
 
-/// A run; `None` when the protocol panics.
+/// The run; `None` when the protocol panics.
 pub(super) fn caught(play: impl Fn() -> RunResult) -> Option<RunResult> {
     caught_run(play).ok()
 }
 
-/// All that a run breaks, promised or not. Whether it is the same a second time is looked at only if that is `wanted`.
+/// Everything that a run breaks, promised or not. Runs a second time only if the `wanted` find is that
+/// two runs differ.
 pub(super) fn broken(
     wanted: &Signature,
     config: &Config,
@@ -94,8 +97,7 @@ pub(super) fn broken(
     broken
 }
 
-/// What is worst about a run: a broken promise or expectation, else anything that is broken; of this property, if one is
-/// wanted.
+/// The worst failure of a run, in the order that [`super::shrink_scenario`] documents.
 pub(super) fn worst(
     config: &Config,
     check: Option<Property>,
@@ -105,9 +107,9 @@ pub(super) fn worst(
         Ok(result) => result,
         Err(panicked) => return Some(panicked),
     };
-    let mut found = judge::findings(config, &result, false);
+    let mut found = judge::findings(config, &result, Scope::All);
     found.extend(judge::unmet(config, &result));
-    // Of what may be broken first what the file is about.
+    // Of the failures that are allowed, first those that the file expects.
     let (named, others): (Vec<_>, Vec<_>) =
         judge::all_broken(&result).into_iter().partition(|one| {
             let is_named = |(property, _): &(Property, ExpectedVerdict)| {
