@@ -2,14 +2,15 @@
 
 use crate::names::Names;
 
-use super::journal::Record;
-use super::message::{Entry, entry_text};
+use crate::protocol::parts::entry::{Entry, entry_text};
+
+use super::record::Record;
 
 /// The names of the files of a node, by number.
-pub(super) const FILES: &[&str] = &["wal", "ballot", "checkpoint"];
+pub(crate) const FILES: &[&str] = &["wal", "ballot", "checkpoint"];
 
 /// A record in words.
-pub(super) fn record_text(record: &Record, names: &Names) -> String {
+pub(crate) fn record_text(record: &Record, names: &Names) -> String {
     let all = |entries: &[Entry]| {
         let texts: Vec<String> = entries.iter().map(|entry| entry_text(entry, names)).collect();
         format!("[{}]", texts.join(", "))

@@ -3,48 +3,21 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::id::{KeyId, LogIndex, MAX_NODES, NodeId, OpId, Position, Term, Value, Version};
+use crate::id::{LogIndex, NodeId, OpId, Position, Term, Version};
 use crate::names::Names;
-use crate::protocol::{Carried, Message as Contract, Stored};
+use crate::protocol::parts::entry::Entry;
+use crate::protocol::parts::log;
+use crate::protocol::{Carried, Message as Contract};
 use crate::time::Time;
 
-use super::anti_entropy::AntiEntropy;
-use super::log::LogEntry;
-use super::repair::Repair;
+pub use exchange::{AntiEntropy, Repair};
 
-/// A write as it travels: the key and what it is to hold, or an element of its list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Entry {
-    /// The key.
-    pub key: KeyId,
-    /// Whether it is appended to the key's list.
-    pub element: bool,
-    /// Value, or none for a delete, and version.
-    pub stored: Stored,
-}
+mod describe;
+mod digest;
+mod exchange;
 
-/// What a write takes on the wire besides its key and its value: its version, the two lengths, what it is.
-pub(super) const STAMP: u64 = 24;
-
-impl Entry {
-    /// How many bytes it takes on the wire: 24, its key and its value.
-    pub(super) fn wire_size(&self, names: &Names) -> u64 {
-        let value = self.stored.value.map_or(0, |value| names.value_length(value));
-        STAMP + names.key_length(self.key) + value
-    }
-
-    /// A put, or a delete.
-    #[must_use]
-    pub const fn register(key: KeyId, stored: Stored) -> Self {
-        Self { key, element: false, stored }
-    }
-
-    /// An element of a list.
-    #[must_use]
-    pub const fn element(key: KeyId, stored: Stored) -> Self {
-        Self { key, element: true, stored }
-    }
-}
+/// An entry of the replicated log: a write.
+pub type LogEntry = log::LogEntry<Entry>;
 
 /// Everything that a leader stores; behind one pointer, so that no other message is larger for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -337,81 +310,6 @@ impl Message {
 // Every write pays for the size of its messages: what reads and comparisons carry must not add to it.
 const _: () = assert!(size_of::<Message>() <= 40);
 
-/// Written out, because nine messages of ten are of two kinds: as few and as wide words as their content allows.
-impl Hash for Message {
-    #[inline]
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Self::Replicate { term, entry } => {
-                let Entry { key, element, stored: Stored { value, version } } = entry;
-                let kind = if *element { ELEMENT } else { self.kind() };
-                state.write_u128(head(kind, *term, version));
-                state.write_u128(wide(value.map_or(0, Value::bits), key.0.into()));
-                if term.0 >= MANY_TERMS {
-                    state.write_u32(term.0);
-                }
-            }
-            Self::Ack { term, version } => {
-                state.write_u128(head(self.kind(), *term, version));
-                if term.0 >= MANY_TERMS {
-                    state.write_u32(term.0);
-                }
-            }
-            rare => rare.hash_rare(state),
-        }
-    }
-}
-
-/// The kind of a [`Message::Replicate`] that brings an element, in the digest.
-const ELEMENT: u8 = 63;
-/// A term that the head of a message has no room for.
-const MANY_TERMS: u32 = 0xffff;
-
-const fn wide(high: u64, low: u64) -> u128 {
-    (high as u128) << 64 | low as u128
-}
-
-/// What the most frequent messages have in common: 32 bits of sequence, 16 of the term, 10 of the node, 6 of the kind.
-#[inline]
-fn head(kind: u8, term: Term, version: &Version) -> u128 {
-    const { assert!(MAX_NODES <= 1 << 10 && Message::KINDS.len() <= ELEMENT as usize) };
-    let small = u64::from(version.sequence) << 32
-        | u64::from(term.0.min(MANY_TERMS)) << 16
-        | u64::from(version.node.0) << 6
-        | u64::from(kind);
-    wide(small, version.timestamp.cast_unsigned())
-}
-
-impl Message {
-    /// The rest of [`Message::hash`], out of the way of the messages that every write sends.
-    #[inline(never)]
-    fn hash_rare<H: Hasher>(&self, state: &mut H) {
-        self.kind().hash(state);
-        match self {
-            Self::Replicate { .. } | Self::Ack { .. } => {}
-            Self::ReplicateMany { term, version, entries } => (term, version, entries).hash(state),
-            Self::State { term, version, state: content } => {
-                (term, version, &**content).hash(state);
-            }
-            Self::Heartbeat { term, leads, last, newest, in_sync } => {
-                (term, leads, last, newest, in_sync).hash(state);
-            }
-            Self::RequestVote(request) => request.hash(state),
-            Self::Vote(vote) => vote.hash(state),
-            Self::Join { term } => term.hash(state),
-            Self::Append { term, previous, entries } => (term, previous, entries).hash(state),
-            Self::Appended { term, index } => (term, index).hash(state),
-            Self::Behind { term, last } => (term, last).hash(state),
-            Self::Install { term, position, state: content } => {
-                (term, position, &**content).hash(state);
-            }
-            Self::Offer { term, entries } => (term, entries).hash(state),
-            Self::Repair(message) => message.hash(state),
-            Self::AntiEntropy(message) => message.hash(state),
-        }
-    }
-}
-
 impl Contract for Message {
     const KINDS: &'static [&'static str] = &[
         "replicate",
@@ -548,52 +446,6 @@ impl Contract for Message {
     }
 
     fn describe(&self, names: &Names) -> String {
-        let list = |texts: Vec<String>| format!("[{}]", texts.join(", "));
-        match self {
-            Self::Replicate { entry, .. } => entry_text(entry, names),
-            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => {
-                list(entries.iter().map(|e| entry_text(e, names)).collect())
-            }
-            Self::State { state, .. } => {
-                list(state.entries.iter().map(|e| entry_text(e, names)).collect())
-            }
-            Self::Install { position, state, .. } => {
-                let entries = list(state.entries.iter().map(|e| entry_text(e, names)).collect());
-                format!("{entries} at {position}")
-            }
-            Self::Ack { version, .. } => version.to_string(),
-            Self::Heartbeat { term, leads, last, .. } => {
-                let role = if *leads { ", leads" } else { "" };
-                format!("term {term}{role}, log to {last}")
-            }
-            Self::RequestVote(VoteRequest { term, last, round }) => {
-                format!("{}term {term}, log to {last}", round.prefix())
-            }
-            Self::Vote(Vote { term, granted, round }) => {
-                let granted = if *granted { "yes" } else { "no" };
-                format!("{}term {term}: {granted}", round.prefix())
-            }
-            Self::Join { term } => format!("term {term}"),
-            Self::Append { previous, entries, .. } => {
-                let texts = entries.iter().map(|e| entry_text(&e.entry, names)).collect();
-                format!("{} behind {previous}", list(texts))
-            }
-            Self::Appended { index, .. } => format!("up to index {index}"),
-            Self::Behind { last: Some(last), .. } => format!("has up to {last}"),
-            Self::Behind { last: None, .. } => "needs the whole state".to_owned(),
-            Self::Repair(message) => message.describe(names),
-            Self::AntiEntropy(message) => message.describe(names),
-        }
-    }
-}
-
-/// A write in words.
-pub(super) fn entry_text(entry: &Entry, names: &Names) -> String {
-    let key = names.key(entry.key);
-    let version = entry.stored.version;
-    match entry.stored.value {
-        Some(value) if entry.element => format!("{key}+={} {version}", names.value(value)),
-        Some(value) => format!("{key}={} {version}", names.value(value)),
-        None => format!("{key} deleted {version}"),
+        describe::message(self, names)
     }
 }

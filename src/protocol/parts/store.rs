@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::history::Item;
 use crate::id::{KeyId, Value, Version};
 
-use super::Stored;
+use crate::protocol::Stored;
 
 /// What a replica stores, by key. Keys are interned from 0, so the store is a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -23,8 +23,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Context, DiskImage, File, Observation, Protocol, Ticket};
 use crate::id::Term;
+use crate::protocol::{Context, DiskImage, File, Observation, Protocol, Ticket};
 use crate::time::Span;
 
 const HEADER: usize = 36;
