@@ -11,12 +11,12 @@ use super::disk::{File, Ticket};
 use super::effect::{DiskOperation, Effect, Effects};
 use super::input::RequestId;
 use super::observation::Observation;
+use super::parts::wal;
 use super::reply::Reply;
-use super::wal;
 
 /// Names a step, as the cause of effects that follow in a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin(CausalId);
+pub struct Origin(pub(super) CausalId);
 
 /// What a node may do in a step.
 pub struct Context<'a, P: Protocol> {
@@ -128,7 +128,7 @@ impl<P: Protocol> Context<'_, P> {
     }
 
     /// Appends a record of a [`wal::Wal`], and returns the number of bytes that it takes.
-    pub(super) fn append_stamped(
+    pub(in crate::protocol) fn append_stamped(
         &mut self,
         file: File,
         stamp: wal::Header,
@@ -173,7 +173,7 @@ impl<P: Protocol> Context<'_, P> {
 
     /// Replaces the content of `file` by these records of a [`wal::Wal`], each with its term.
     /// `last` is the sequence of the last one. Returns the ticket and the number of bytes.
-    pub(super) fn replace_stamped(
+    pub(in crate::protocol) fn replace_stamped(
         &mut self,
         file: File,
         last: u64,

@@ -46,7 +46,7 @@ pub(crate) enum Effect<P: Protocol> {
 /// What a protocol asks of its disk. Bytes are named by their place in [`Effects::bytes`].
 #[derive(Debug)]
 pub(crate) enum DiskOperation {
-    /// A record. `sequence` numbers it in a [`super::wal::Wal`], and is 0 elsewhere.
+    /// A record. `sequence` numbers it in a [`super::parts::wal::Wal`], and is 0 elsewhere.
     Append {
         start: usize,
         end: usize,

@@ -106,10 +106,9 @@ mod input;
 pub mod leader_follower;
 mod message;
 mod observation;
+pub mod parts;
 mod reply;
 mod snapshot;
-pub mod store;
-pub mod wal;
 
 /// A replication protocol: the state machine of one node.
 pub trait Protocol: Sized + 'static {

@@ -1,0 +1,84 @@
+//! A run with the operations of its workload written out as a script, so that single ones can be taken away.
+
+use crate::config::{Config, Pace, ScriptedOperation, Workload};
+use crate::history::{Entry, Function, History};
+use crate::id::{ClientId, Value};
+use crate::operation::Operation;
+use crate::rng::Draws;
+use crate::sim::{operation_id, replica_asked};
+use crate::time::Time;
+
+/// `config` with every operation that the workload invoked in the run of `history`, under `seed`, as a scripted one at
+/// the time at which it was invoked; and without the workload.
+///
+/// Each has the identity of the generated operation, by its id (`c3.17`), so that it meets the same luck: the run is the
+/// same but for the order of events at one instant.
+#[must_use]
+pub fn written_out(config: &Config, seed: u64, history: &History) -> Config {
+    let mut out = config.clone();
+    let Some(load) = out.workload.take() else { return out };
+    for change in &mut out.changes {
+        change.set.retain(|(path, _)| !path.starts_with("workload."));
+        change.workload = None;
+    }
+    out.changes.retain(|change| !change.set.is_empty());
+    let draws = Draws::new(seed);
+    let mut begun = vec![0_u32; load.clients as usize];
+    let mut arrived = 0;
+    for (_, entry) in history.iter().filter(|(_, entry)| entry.client.0 < load.clients) {
+        let counter = match load.pace {
+            Pace::Closed { .. } => &mut begun[entry.client.0 as usize],
+            Pace::Open { .. } => &mut arrived,
+        };
+        let source = match load.pace {
+            Pace::Closed { .. } => entry.client,
+            Pace::Open { .. } => ClientId::ARRIVALS,
+        };
+        let index = *counter;
+        *counter += 1;
+        let load = load_at(config, &load, entry.invoked_at);
+        let id = operation_id(source, index);
+        let value = Value::made(source, index);
+        let name = config.names.value(value);
+        let operation = operation(entry, load, Value::text(out.names.values.len()));
+        let node = match operation {
+            Operation::Get { .. } | Operation::List | Operation::ReadAll => {
+                replica_asked(config, load, entry.client, id, &draws)
+            }
+            _ => None,
+        };
+        if matches!(operation, Operation::Put { .. } | Operation::Append { .. }) {
+            out.names.values.push(name.clone());
+        }
+        out.script.push(ScriptedOperation {
+            id: name,
+            at: entry.invoked_at,
+            client: entry.client,
+            operation,
+            node,
+            retry: load.retry.clone(),
+            expect: crate::config::Answer::default(),
+        });
+    }
+    out
+}
+
+/// The workload as changes had left it at `at`.
+fn load_at<'a>(config: &'a Config, first: &'a Workload, at: Time) -> &'a Workload {
+    let before = config.changes.iter().filter(|change| change.at <= at);
+    before.filter_map(|change| change.workload.as_ref()).next_back().unwrap_or(first)
+}
+
+/// What was asked; of a put or an append with this value.
+fn operation(entry: &Entry, load: &Workload, value: Value) -> Operation {
+    let key = entry.key;
+    match entry.function {
+        Function::Put => Operation::Put { key, value, quorum: None },
+        Function::Get => Operation::Get { key, quorum: load.read_quorum },
+        Function::Delete => Operation::Delete { key, quorum: None },
+        Function::List => Operation::List,
+        Function::ReadAll => Operation::ReadAll,
+        Function::Clear => Operation::Clear,
+        Function::Append => Operation::Append { key, value, quorum: None },
+    }
+}
