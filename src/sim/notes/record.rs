@@ -54,13 +54,13 @@ pub enum NodeEventKind {
 
 /// What is noted of nodes while a run is played.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct NodeRecord {
     node_events: Vec<NodeEvent>,
     /// Messages that reached a process that was down.
     undelivered: Vec<CausalId>,
 }
 
-impl Record {
+impl NodeRecord {
     pub(super) fn note(&mut self, at: Time, node: NodeId, what: NodeEventKind) {
         self.node_events.push(NodeEvent { at, node, what });
     }
