@@ -285,8 +285,12 @@ impl RunNotes {
         Noted {
             trace,
             marks,
-            write_events: self.watch.map_or_else(Vec::new, |watch| watch.into_write_events()),
-            node_events: self.record.map_or_else(Vec::new, |record| record.into_node_events()),
+            write_events: self
+                .watch
+                .map_or_else(Vec::new, |watch| Watch::into_write_events(*watch)),
+            node_events: self
+                .record
+                .map_or_else(Vec::new, |record| NodeRecord::into_node_events(*record)),
             applications: self.applications,
             steps: self.steps.unwrap_or_default(),
         }

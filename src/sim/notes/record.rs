@@ -107,7 +107,7 @@ impl NodeRecord {
     }
 
     /// Everything noted, in event order.
-    pub(super) fn into_node_events(self: Box<Self>) -> Vec<NodeEvent> {
+    pub(super) fn into_node_events(self) -> Vec<NodeEvent> {
         self.node_events
     }
 }

@@ -153,7 +153,7 @@ impl Watch {
     }
 
     /// Everything seen, in event order.
-    pub(super) fn into_write_events(self: Box<Self>) -> Vec<WriteEvent> {
+    pub(super) fn into_write_events(self) -> Vec<WriteEvent> {
         self.write_events
     }
 
