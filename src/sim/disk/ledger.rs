@@ -4,7 +4,7 @@
 //! It is kept beside the bytes and never read by a node: neither the framing of records nor their
 //! replay is trusted.
 
-use crate::protocol::wal;
+use crate::protocol::parts::wal;
 
 /// The account of one log.
 #[derive(Debug, Default)]
