@@ -3,7 +3,7 @@
 //! The ledger is kept beside the bytes and no node reads it: the checker trusts neither the framing
 //! of records nor their replay.
 
-use crate::protocol::wal;
+use crate::protocol::parts::wal;
 
 /// The ledger of one log.
 #[derive(Debug, Default)]

@@ -18,7 +18,8 @@
 //!   when it would have without the fault, whichever is later.
 
 use crate::config::DiskFault;
-use crate::protocol::{DiskError, DiskImage, DiskOperation, DiskOrigin, File, Ticket, wal};
+use crate::protocol::parts::wal;
+use crate::protocol::{DiskError, DiskImage, DiskOperation, DiskOrigin, File, Ticket};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
