@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::path::Path;
 
-use keys::{Section, Shape, Texts};
+use keys::{Section, Texts, ValueShape};
 
 use crate::config::{Cluster, Config};
 use crate::names::Names;
@@ -212,7 +212,7 @@ type DecodeProtocol = fn(&mut TableDecoder<'_>, &Cluster) -> Option<Box<dyn Conf
 struct Registered {
     name: &'static str,
     decode: DecodeProtocol,
-    shape: fn() -> Shape,
+    shape: fn() -> ValueShape,
 }
 
 /// The protocols that scenario files may name.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::changes;
 use super::faults::MOST_OCCURRENCES;
-use super::keys::{Declaration, Shape};
+use super::keys::{Declaration, ValueShape};
 use super::words::{ACTIONS, NODES, OCCURRENCES, OPERATIONS, TARGETS};
 use super::{Registered, Registry, cluster, fuzz, network, sections, workload};
 use crate::config::ExpectedVerdict;
@@ -23,16 +23,18 @@ pub fn schema(registry: &Registry) -> Value {
 }
 
 /// What a scenario file looks like.
-fn shape(registry: &Registry) -> Shape {
+fn shape(registry: &Registry) -> ValueShape {
     let of_protocol =
         |protocol: &Registered| Declaration::new(protocol.name, "", (protocol.shape)());
     let protocols = registry.protocols.iter().map(of_protocol).collect();
-    let protocol = Shape::table("The protocol that the nodes run: exactly one table.", protocols)
-        .and("minProperties", json!(1))
-        .and("maxProperties", json!(1));
-    let list = |help: &str, name, item: Shape| Declaration::new(name, help, item.list(json!({})));
+    let protocol =
+        ValueShape::table("The protocol that the nodes run: exactly one table.", protocols)
+            .and("minProperties", json!(1))
+            .and("maxProperties", json!(1));
+    let list =
+        |help: &str, name, item: ValueShape| Declaration::new(name, help, item.list(json!({})));
     let table = |name, shape| Declaration::new(name, "", shape);
-    let by_hand = |schema| Shape::new(schema, "a table", "{}");
+    let by_hand = |schema| ValueShape::new(schema, "a table", "{}");
     let clocks = "Clocks that err from the start; a later entry wins over an earlier one.";
     let mut keys = sections::top().declared();
     keys.extend([
@@ -49,7 +51,7 @@ fn shape(registry: &Registry) -> Shape {
         table("check", sections::bounds().shape()),
         table("expect", by_hand(expect())),
     ]);
-    Shape::table("A scenario of splitbrain.", keys)
+    ValueShape::table("A scenario of splitbrain.", keys)
 }
 
 fn object(description: &str, required: &[&str], properties: Value) -> Value {
@@ -176,7 +178,7 @@ fn operation() -> Value {
             "expect": answer(),
         }),
     );
-    let retry = Shape::table("", workload::retry().declared()).schema();
+    let retry = ValueShape::table("", workload::retry().declared()).schema();
     let retry = retry["properties"].as_object().cloned().unwrap_or_default();
     exactly_one(extend(operation, retry), &OPERATIONS)
 }
