@@ -16,8 +16,8 @@ mod shape;
 pub use draft::Draft;
 pub use format::{
     Format, Texts, bandwidth, boolean, choice, distribution, drift, duration, integer, interval,
-    line, name_shape, named, node, node_count, positive_duration, probability, signed_duration,
-    wait, waits, whole_number, words,
+    line, name_shape, named, node, node_count, only_true, positive_duration, probability,
+    signed_duration, time, wait, waits, whole_number, words,
 };
 pub use one_of::Variant;
 pub use section::Section;

@@ -22,12 +22,14 @@ use crate::run::explain::{Asked, Explanation, NoSuchWrite};
 use crate::run::{RunOptions, RunResult};
 use crate::time::Span;
 
+mod answer;
 mod changes;
 mod cluster;
 mod decode;
 mod diagnostics;
 mod distribution;
 mod document;
+mod expect;
 mod export;
 mod faults;
 mod frame;

@@ -279,7 +279,7 @@ pub(super) fn clock() -> &'static Section<OneClock> {
             .one_of(
                 "the owner of the clock",
                 owners,
-                |entry| &entry.whose,
+                |entry| entry.whose,
                 |entry, whose| entry.whose = whose,
             )
             .key(key(

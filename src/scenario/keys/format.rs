@@ -16,7 +16,7 @@ use crate::scenario::decode::{Element, word_for};
 use crate::scenario::distribution::encode_distribution;
 use crate::scenario::units;
 use crate::scenario::words::NODES;
-use crate::time::Span;
+use crate::time::{Span, Time};
 
 type ReadFn<T> = Box<dyn Fn(&Element<'_>) -> Option<T> + Send + Sync>;
 type WriteFn<T> = Box<dyn Fn(&T, &Texts<'_>) -> Option<Value> + Send + Sync>;
@@ -118,11 +118,15 @@ impl<T: 'static> Format<T> {
 
     /// Values that are made of these; `part` gives back what `make` was given, if that is how a value is made.
     #[must_use]
-    pub fn convert<X: 'static>(self, make: fn(T) -> X, part: fn(&X) -> Option<T>) -> Format<X> {
+    pub fn convert<X: 'static>(
+        self,
+        make: impl Fn(T) -> X + Send + Sync + 'static,
+        part: impl Fn(&X) -> Option<T> + Send + Sync + 'static,
+    ) -> Format<X> {
         let Self { shape, read, write } = self;
         Format {
             shape,
-            read: Box::new(move |element| read(element).map(make)),
+            read: Box::new(move |element| read(element).map(&make)),
             write: Box::new(move |value, texts| write(&part(value)?, texts)),
         }
     }
@@ -241,6 +245,21 @@ pub fn bandwidth() -> Format<u64> {
 pub fn boolean() -> Format<bool> {
     let shape = ValueShape::new(json!({ "type": "boolean" }), "`true` or `false`", "true");
     Format::new(shape, |element| element.boolean(), |truth| (*truth).into())
+}
+
+/// `true`, for a key that is there or not.
+#[must_use]
+pub fn only_true() -> Format<bool> {
+    let shape = ValueShape::new(json!({ "const": true }), "`true`", "true");
+    let format = Format::new(shape, |element| element.only_true(), |()| true.into());
+    format.convert(|()| true, |truth| truth.then_some(()))
+}
+
+/// A point of time within the scenario's duration.
+#[must_use]
+pub fn time() -> Format<Time> {
+    let write = |time: &Time| length(&time.since(Time::ZERO));
+    Format::new(lengths(), |element| element.time(), write)
 }
 
 /// A text of one line.

@@ -22,8 +22,8 @@ impl<X: 'static> Variant<X> {
         name: &'static str,
         help: &'static str,
         format: Format<T>,
-        make: fn(T) -> X,
-        part: fn(&X) -> Option<T>,
+        make: impl Fn(T) -> X + Send + Sync + 'static,
+        part: impl Fn(&X) -> Option<T> + Send + Sync + 'static,
     ) -> Self {
         Self { name, help, format: format.convert(make, part) }
     }
@@ -33,7 +33,7 @@ impl<X: 'static> Variant<X> {
 pub(super) struct OneOf<C, X> {
     pub(super) what: &'static str,
     pub(super) variants: Vec<Variant<X>>,
-    pub(super) get: fn(&C) -> &X,
+    pub(super) get: fn(&C) -> X,
     pub(super) set: fn(&mut C, X),
 }
 
@@ -62,7 +62,7 @@ impl<C, X: 'static> Bind<C> for OneOf<C, X> {
         let written = self
             .variants
             .iter()
-            .find_map(|variant| Some((variant.name, variant.format.write(value, texts)?)));
+            .find_map(|variant| Some((variant.name, variant.format.write(&value, texts)?)));
         let Some((name, written)) = written else { unreachable!("every value has its variant") };
         table.insert(name.to_owned(), written);
     }

@@ -126,7 +126,7 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         self,
         what: &'static str,
         variants: Vec<Variant<T>>,
-        get: fn(&C) -> &T,
+        get: fn(&C) -> T,
         set: fn(&mut C, T),
     ) -> Self {
         self.bind(OneOf { what, variants, get, set })
