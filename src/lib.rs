@@ -22,7 +22,7 @@
 //! |---|---|
 //! | 0 | [`time`], [`id`], [`rng`], [`sampler`], [`digest`], [`named`], `spelling` |
 //! | 1 | [`operation`], [`names`], [`config`], [`property`], [`history`], [`metrics`] |
-//! | 2 | [`protocol`]: the contract, [`protocol::store`], [`protocol::wal`], [`protocol::leader_follower`] |
+//! | 2 | [`protocol`]: the contract, [`protocol::parts::store`], [`protocol::parts::wal`], [`protocol::leader_follower`] |
 //! | 3 | [`check`]: one file a checker |
 //! | 4 | [`sim`]: queue, event, node, clock, disk, network, client, nemesis, settle, trace |
 //! | 5 | [`run`], [`scenario`] |

@@ -10,9 +10,8 @@ use crate::metrics::{
 };
 use crate::property::{Incidents, Property};
 use crate::protocol::{NodeSnapshot, Protocol};
-use crate::sim::event::Event;
 use crate::sim::queue::{CalendarQueue, HeapQueue};
-use crate::sim::{Finished, NoteOptions, Simulation};
+use crate::sim::{Event, Finished, NoteOptions, Simulation};
 use crate::time::Time;
 
 pub mod chronicle;

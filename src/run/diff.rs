@@ -3,9 +3,8 @@
 use crate::config::Config;
 use crate::digest::DigestValue;
 use crate::protocol::Protocol;
-use crate::sim::event::Event;
 use crate::sim::queue::CalendarQueue;
-use crate::sim::{Lineage, NoteOptions, Simulation};
+use crate::sim::{Event, Lineage, NoteOptions, Simulation};
 use crate::time::Time;
 
 /// So many events before the first that differs are shown.

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use crate::protocol::leader_follower::{WalOn, WalSettings};
-use crate::protocol::wal::Policy;
+use crate::protocol::parts::wal::Policy;
 use crate::scenario::keys::{
     Format, Gate, Needs, Section, Setting, choice, integer, key, part, positive_duration, words,
 };
