@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::check::words;
+use crate::check::{Mechanism, words};
 use crate::config::Config;
 use crate::history::{Entry, Function, Status, Writers};
 use crate::id::{NodeId, NodeSet, OpId, Version};
@@ -13,8 +13,8 @@ use crate::protocol::{DiscardReason, Observation, Relation, Stored};
 use crate::sim::{Finished, Passage, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
+use super::classify::{Cause, shown};
 use super::losses::Written;
-use super::mechanism::{Cause, Mechanism, shown};
 
 /// No story has more steps, so that it fits a screen; of a longer one the middle is left out.
 const MOST_STEPS: usize = 20;
