@@ -376,15 +376,6 @@ fn silence_is_unexplained() {
     assert_eq!(cause, Cause { mechanism: Mechanism::Unexplained, decisive: None });
 }
 
-#[test]
-fn names_and_figures_agree_and_are_unique() {
-    for (place, mechanism) in Mechanism::all().enumerate() {
-        let figure = format!("lost_{}", mechanism.name().replace('-', "_"));
-        assert_eq!(mechanism.figure(), figure);
-        assert!(Mechanism::ALL[..place].iter().all(|other| other.name() != mechanism.name()));
-    }
-}
-
 /// How `node` came to lack the write of a life.
 fn lacked(life: &Life, node: NodeId) -> Option<Mechanism> {
     let target = life.target();

@@ -1,27 +1,28 @@
 //! Why: what became of one write, or of those that a run lost or discarded; and how reads came to miss one.
 
-use crate::check::{self, CheckReport, Verdict, words};
+use crate::check::{CheckReport, Mechanism, Verdict, words};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
 use crate::id::{KeyId, OpId};
 use crate::property::Property;
 use crate::protocol::Protocol;
-use crate::sim::NoteOptions;
+use crate::run::{self, Judged, RunOptions};
 use crate::spelling;
 
 use super::causes;
+use super::classify::Cause;
 use super::losses::{self, Written};
-use super::mechanism::{Cause, Mechanism, missed};
-use super::story::{self, Fate, Story};
-use super::{QueueKind, simulate};
+use super::missed::missed;
+use super::narrator;
+use super::story::{Fate, Story};
 
 /// So many writes are told in full; the rest are counted.
 const MOST_TOLD: usize = 3;
 
 /// Which writes to explain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum Question {
     /// Those that were acknowledged and lost, and those that were discarded.
     Lost,
     /// The one of this value, `KEY=VALUE`, or call (`delete city`).
@@ -53,7 +54,7 @@ pub struct Explanation {
     pub reads: Vec<BrokenRead>,
 }
 
-/// The acknowledged writes that were gone before their keys were written again ([`check::discarded_writes`]).
+/// The acknowledged writes that were gone before their keys were written again ([`crate::check::discarded_writes`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discarded {
     /// How many.
@@ -102,14 +103,10 @@ pub fn explain<P: Protocol>(
     config: &Config,
     settings: &P::Config,
     seed: u64,
-    asked: &Asked,
+    asked: &Question,
 ) -> Result<Explanation, NoSuchWrite> {
-    let queue = QueueKind::default();
-    let finished = simulate::<P>(config, settings, seed, queue, NoteOptions::default());
-    let promises = P::promises(settings, config);
-    let settles = P::settles_within(settings, config);
-    let evidence = losses::evidence(config, &finished);
-    let checks = check::judge(&evidence, &promises, &finished.incidents, settles);
+    let options = RunOptions { without_last_write: true, ..RunOptions::default() };
+    let Judged { finished, checks, .. } = run::play::<P>(config, settings, seed, options);
     let mut durability = checks.iter().filter(|check| check.property == Property::Durability);
     let durability = durability.next().map_or(ExpectedVerdict::Unknown, |check| check.judged);
     let is_lossy = matches!(durability, ExpectedVerdict::Violation | ExpectedVerdict::Allowed);
@@ -119,8 +116,8 @@ pub fn explain<P: Protocol>(
         None => (Vec::new(), None),
     };
     let asked_for = match asked {
-        Asked::Lost => Vec::new(),
-        Asked::Write(wanted) => find(&finished.history, config, wanted)?,
+        Question::Lost => Vec::new(),
+        Question::Write(wanted) => find(&finished.history, config, wanted)?,
     };
     let lost_count = lost.len();
     let call = |write: &Written| words::call_by(&config.names, finished.history.entry(write.op));
@@ -138,14 +135,14 @@ pub fn explain<P: Protocol>(
         }
     }
     let broken = match asked {
-        Asked::Lost => broken_reads(&checks, &finished.history),
-        Asked::Write(_) => Vec::new(),
+        Question::Lost => broken_reads(&checks, &finished.history),
+        Question::Write(_) => Vec::new(),
     };
     let missing: Vec<usize> =
         broken.iter().map(|(_, _, write)| losses::add(&mut writes, write.clone())).collect();
     let seen = match writes[..] {
         [] => Vec::new(),
-        _ => losses::follow::<P>(config, settings, (seed, queue), &writes),
+        _ => losses::follow::<P>(config, settings, (seed, options.queue), &writes),
     };
     // Those that were lost come first, then those that were discarded.
     let causes: Vec<Cause> = writes[..gone]
@@ -153,7 +150,7 @@ pub fn explain<P: Protocol>(
         .zip(&seen)
         .map(|(write, seen)| write.cause(seen, &finished))
         .collect();
-    if *asked == Asked::Lost {
+    if *asked == Question::Lost {
         places = first_of_each(&causes[..lost_count]);
         if places.is_empty() {
             places = first_of_each(&causes);
@@ -163,13 +160,13 @@ pub fn explain<P: Protocol>(
     let told = places.into_iter().map(|place| {
         let fate = if place < lost_count { Fate::Lost } else { Fate::Discarded };
         let gone = causes.get(place).map(|cause| (fate, *cause));
-        story::tell(config, &finished, &writes[place], &seen[place], gone)
+        narrator::tell(config, &finished, &writes[place], &seen[place], gone)
     });
     let stories: Vec<Story> = told.collect();
     let candidates = match asked {
-        Asked::Lost if all_lost == 0 => all_discarded.unwrap_or(0),
-        Asked::Lost => all_lost,
-        Asked::Write(_) => asked_for.len() as u64,
+        Question::Lost if all_lost == 0 => all_discarded.unwrap_or(0),
+        Question::Lost => all_lost,
+        Question::Write(_) => asked_for.len() as u64,
     };
     let reads = broken.into_iter().zip(missing).map(|((report, summary, write), place)| {
         let operation = write.target.reads[0];

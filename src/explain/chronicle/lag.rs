@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{KeyId, NodeId, Term, Value, Version};
 use crate::protocol::{DiscardReason, Role, Stored};
+use crate::sim::{NodeEvent, NodeEventKind};
 use crate::time::Time;
-
-use super::{Chronicle, NodeEvent, NodeEventKind};
 
 /// How far a node was behind the leader: the writes that the leader had applied and the node had not, where a node
 /// that has a later write of a key lacks no earlier one of it.
@@ -21,9 +20,9 @@ pub struct Lag {
 
 /// The lag of each of `nodes` nodes over the whole run. Of several leaders the one of the highest term counts.
 #[must_use]
-pub fn lags(chronicle: &Chronicle, nodes: u16) -> Vec<Lag> {
+pub fn lags(node_events: &[NodeEvent], nodes: u16) -> Vec<Lag> {
     let mut book = Book::new(nodes);
-    for node_event in &chronicle.node_events {
+    for node_event in node_events {
         book.take(node_event);
     }
     NodeId::all(nodes).zip(book.steps).map(|(node, steps)| Lag { node, steps }).collect()
@@ -204,10 +203,9 @@ mod tests {
             node: NodeId(*node),
             what: what.clone(),
         };
-        let node_events = node_events.iter().map(one).collect();
-        let chronicle = Chronicle { node_events, ..Chronicle::default() };
+        let node_events: Vec<NodeEvent> = node_events.iter().map(one).collect();
         let steps = |lag: Lag| lag.steps.iter().map(|(at, lag)| (at.nanos(), *lag)).collect();
-        lags(&chronicle, 2).into_iter().map(steps).collect()
+        lags(&node_events, 2).into_iter().map(steps).collect()
     }
 
     fn applied(key: u32, at: i64) -> NodeEventKind {

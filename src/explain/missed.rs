@@ -5,28 +5,28 @@
 //! it, or may have led still, deposed without having heard of it. Of a read of several replicas it is asked of each that
 //! was counted, as it was when it said what it holds.
 
-use crate::check::words;
+use crate::check::{Mechanism, words};
 use crate::config::Config;
 use crate::id::{NodeId, OpId};
 use crate::metrics::Leadership;
 use crate::protocol::{Observation, Relation};
-use crate::run::losses::Written;
 use crate::sim::{Finished, Passage, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
-use super::{Copied, Copies, Mechanism, of_discard};
+use super::classify::{Copied, Copies, of_discard};
+use super::losses::Written;
 
 /// How a read missed a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::run) struct Missed {
-    pub(in crate::run) mechanism: Mechanism,
+pub(super) struct Missed {
+    pub(super) mechanism: Mechanism,
     /// In words: `n2 answered at 3.1 s: that write, sent by n1 at 3.05 s, was on its way`.
-    pub(in crate::run) text: String,
+    pub(super) text: String,
 }
 
 /// What the replica that answered `read` had of `write`, of which `write_events` tell; `None` where it had it, or that is
 /// not known.
-pub(in crate::run) fn missed(
+pub(super) fn missed(
     config: &Config,
     run: &Finished,
     write: &Written,

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::{self, Evidence};
+use crate::check::{self, Mechanism};
 use crate::config::Config;
 use crate::history::{Function, History};
 use crate::id::{KeyId, OpId, Version};
 use crate::named::Named;
 use crate::protocol::Protocol;
+use crate::run::{self, QueueKind};
 use crate::sim::{Finished, NoteOptions, WatchedEffect, WatchedWrite, WriteEvent};
 
-use super::mechanism::{Cause, Mechanism, Subject, classify};
-use super::{QueueKind, simulate};
+use super::classify::{Cause, Subject, classify};
 
 /// As many lost writes of a run are followed; of more, the first in the order of invocation.
 pub const MOST_FOLLOWED: usize = 1000;
@@ -98,38 +98,15 @@ pub(super) fn follow<P: Protocol>(
     let watched = writes.iter().map(|write| write.target.clone()).collect();
     let notes = NoteOptions { watched, ..NoteOptions::default() };
     let mut by_write = vec![Vec::new(); writes.len()];
-    for event in simulate::<P>(config, settings, seed, queue, notes).write_events {
+    for event in run::simulate::<P>(config, settings, seed, queue, notes).write_events {
         by_write[event.write as usize].push(event);
     }
     by_write
 }
 
-/// What checkers may look at.
-pub(super) fn evidence<'a>(config: &'a Config, finished: &'a Finished) -> Evidence<'a> {
-    Evidence {
-        config,
-        history: &finished.history,
-        finals: &finished.finals,
-        leaderships: &finished.leaderships,
-        recoveries: &finished.recoveries,
-        applications: finished.applications.as_deref(),
-        settlement: &finished.settlement,
-        ended_at: finished.ended_at,
-        never_served: finished.unserved.count + never_invoked(config, finished),
-        survivors: &finished.survivors,
-    }
-}
-
-/// How many scripted operations were due and never invoked: their client was still busy as the run ended.
-fn never_invoked(config: &Config, finished: &Finished) -> u64 {
-    let entries = config.script.iter().zip(&finished.script);
-    let was_due = |at| at <= finished.ended_at;
-    entries.filter(|(scripted, op)| op.is_none() && was_due(scripted.at)).count() as u64
-}
-
 /// The lost writes of a run, up to [`MOST_FOLLOWED`], and how many there are.
 pub(super) fn lost(config: &Config, finished: &Finished) -> (Vec<Written>, u64) {
-    let mut lost = check::lost_writes(&evidence(config, finished));
+    let mut lost = check::lost_writes(&run::evidence(config, finished));
     let all = lost.len() as u64;
     lost.truncate(MOST_FOLLOWED);
     (written(&finished.history, &lost), all)
@@ -138,7 +115,7 @@ pub(super) fn lost(config: &Config, finished: &Finished) -> (Vec<Written>, u64) 
 /// The discarded writes of a run, up to [`MOST_FOLLOWED`], and how many there are; `None` where nobody can tell.
 pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<Written>, u64)> {
     let history = &finished.history;
-    let discarded = check::discarded_writes(&evidence(config, finished))?;
+    let discarded = check::discarded_writes(&run::evidence(config, finished))?;
     let all = discarded.len() as u64;
     let followed = discarded.into_iter().take(MOST_FOLLOWED);
     let followed: Vec<(OpId, KeyId)> = followed.map(|op| (op, history.entry(op).key)).collect();

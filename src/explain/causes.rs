@@ -4,17 +4,19 @@
 //! resurrection the delete that did not last; of a read that breaks what it promises the write that it missed, and what
 //! the replica that answered had of it at that moment.
 
-use crate::check::{CheckReport, Verdict, Witness};
+use crate::check::{CheckReport, Mechanism, Verdict, Witness};
 use crate::config::{Config, ExpectedVerdict};
 use crate::history::{Entry, History, Writers};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::property::Property;
 use crate::protocol::Protocol;
+use crate::run::{Causes, Judged, RunOptions, is_unexpected};
 use crate::sim::Finished;
 
+use super::classify::{Cause, came_back, lacking};
+use super::fate;
 use super::losses::{self, Written};
-use super::mechanism::{Cause, Mechanism, came_back, lacking, missed};
-use super::{Causes, RunOptions, fate, is_unexpected};
+use super::missed::missed;
 
 /// A broken property, and the write to ask about.
 struct Question {
@@ -48,12 +50,12 @@ struct Followed {
 /// Says what became of the writes that broke a property, from a second run that follows them, and by which mechanism
 /// each property was broken, in the order of the reports. Nothing is played again when no write is at fault.
 pub(super) fn tell<P: Protocol>(
-    checks: &mut [CheckReport],
     config: &Config,
     settings: &P::Config,
-    (seed, options): (u64, RunOptions),
-    finished: &Finished,
-) -> Vec<(Property, Mechanism)> {
+    judged: &mut Judged,
+    options: RunOptions,
+) {
+    let Judged { seed, finished, checks } = judged;
     let wanted = |report: &CheckReport| match options.causes {
         Causes::OfAll => true,
         Causes::OfAllButAllowedReads => {
@@ -63,20 +65,19 @@ pub(super) fn tell<P: Protocol>(
     };
     let followed = Followed::of(checks, config, finished, wanted);
     if followed.writes.is_empty() {
-        return Vec::new();
+        return;
     }
-    let seen = losses::follow::<P>(config, settings, (seed, options.queue), &followed.writes);
+    let seen = losses::follow::<P>(config, settings, (*seed, options.queue), &followed.writes);
     let lost = followed.writes[..followed.lost].iter().zip(&seen);
     let causes: Vec<Cause> =
         lost.map(|(write, write_events)| write.cause(write_events, finished)).collect();
-    let mut mechanisms = Vec::new();
     for report in checks {
         let question = followed.questions.iter().find(|one| one.property == report.property);
         let Verdict::Invalid(witness) = &mut report.verdict else { continue };
         match (report.property, question) {
             (Property::Durability, _) if followed.lost > 0 => {
                 let mechanism = causes[0].mechanism;
-                mechanisms.push((Property::Durability, mechanism));
+                report.mechanism = Some(mechanism);
                 witness.summary += &fate::of_write(&seen[0], config);
                 witness.summary += &format!("; lost as {mechanism}: {}", mechanism.phrase());
                 let counts = losses::count(&causes);
@@ -104,12 +105,11 @@ pub(super) fn tell<P: Protocol>(
                         told(came_back(write_events, write.cause(write_events, finished).mechanism))
                     }
                 };
-                mechanisms.extend(how.map(|how| (property, how)));
+                report.mechanism = how;
             }
             _ => {}
         }
     }
-    mechanisms
 }
 
 fn told(how: Mechanism) -> Option<Mechanism> {

@@ -40,13 +40,10 @@ pub fn chronicle<P: Protocol>(
 ) -> Chronicle {
     let notes = NoteOptions { record: true, ..NoteOptions::default() };
     let (finished, transmissions) = match window {
-        None => {
-            type Queue<P> = CalendarQueue<Event<P>>;
-            (Simulation::<P, Queue<P>>::new(config, settings, seed, notes).run(), Vec::new())
-        }
+        None => (Simulation::<P>::new(config, settings, seed, notes).run(), Vec::new()),
         Some(window) => {
-            type Queue<P> = Transmissions<CalendarQueue<Event<P>>>;
-            Simulation::<P, Queue<P>>::noting_transmissions(config, settings, seed, notes, window)
+            type Noting<P> = Transmissions<CalendarQueue<Event<P>>>;
+            Simulation::<P, Noting<P>>::noting_transmissions(config, settings, seed, notes, window)
                 .run_with_transmissions()
         }
     };

@@ -9,10 +9,11 @@ use crate::id::{KeyId, NodeId, OpId, Version};
 use crate::metrics::Leadership;
 use crate::property::Property;
 use crate::protocol::Stored;
+use crate::run::RunResult;
 use crate::time::{Span, Time};
 
 use super::chronicle::{Chronicle, FaultSpan, NodeEvent, NodeEventKind, Window};
-use super::{RunResult, losses};
+use super::losses;
 
 /// So many operations are shown of a run in which nothing goes wrong.
 const FIRST_OPERATIONS: usize = 3;
@@ -261,8 +262,8 @@ fn overlap(leaderships: &[Leadership]) -> Option<Time> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::chronicle;
     use crate::run::RunOptions;
-    use crate::run::chronicle;
     use crate::scenario::{Registry, Scenario};
 
     fn look(text: &str) -> (Scenario, RunResult, Focus) {
