@@ -34,12 +34,17 @@ mod kernel {
 mod protocol {
     /// Leader-follower replication.
     mod leader_follower {
+        mod acknowledgements;
         mod appends;
         mod checkpoints;
+        mod clients;
         mod course_store;
         mod failover;
+        mod in_sync;
+        mod last_write_wins;
         mod quorum_reads;
-        mod replication;
+        mod resend;
+        mod status;
         mod timestamps;
         mod tombstones;
         mod unique_versions;
@@ -81,6 +86,7 @@ mod scenario {
 /// The commands as they are called from a shell.
 mod cli {
     mod explain;
+    mod promises;
     mod run;
     mod sweep;
     mod usage;

@@ -2,7 +2,6 @@
 //! the leader, and when is that over?
 
 use rayon::prelude::*;
-
 use splitbrain::id::NodeId;
 use splitbrain::metrics::LastWrite;
 use splitbrain::run::{RunOptions, RunResult};

@@ -11,7 +11,6 @@ use proptest::test_runner::{
     Config as Runner, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRng, TestRunner,
 };
 use rayon::prelude::*;
-
 use splitbrain::fuzz::play::{Played, play};
 use splitbrain::fuzz::subject::Subject;
 use splitbrain::scenario::Registry;

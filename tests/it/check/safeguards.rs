@@ -7,7 +7,6 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
-
 use splitbrain::check::CheckReport;
 use splitbrain::config::{
     DiskFault, ExpectedVerdict, Fault, FaultAction, Group, Route, Start, Target,

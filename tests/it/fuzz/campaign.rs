@@ -7,7 +7,6 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::{fs, thread};
 
-use super::faulty::Faulty;
 use serde_json::Value;
 use splitbrain::cli::Exit;
 use splitbrain::fuzz::campaign::{self, Length, Plan};
@@ -20,6 +19,7 @@ use splitbrain::rng::Probability;
 use splitbrain::scenario::Registry;
 use tempfile::TempDir;
 
+use super::faulty::Faulty;
 use crate::support::cli::{Done, call, command_in, files};
 use crate::support::scenario::home;
 

@@ -5,7 +5,6 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::faulty::Faulty;
 use serde_json::Value;
 use splitbrain::config::{Fault, FaultAction, Start};
 use splitbrain::fuzz::campaign::{self, Length, Plan};
@@ -20,6 +19,7 @@ use splitbrain::run::{RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Document, Registry, Scenario};
 use splitbrain::time::Time;
 
+use super::faulty::Faulty;
 use crate::support::cli::{splitbrain_in, text};
 use crate::support::scenario::{home, load, parse_for};
 

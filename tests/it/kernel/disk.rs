@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::cluster;
 use splitbrain::config::{Config, Fault, FaultAction, Occurrence, Start, Target, Trigger};
 use splitbrain::id::{FaultId, KeyId, NodeId, Value, Version};
 use splitbrain::operation::Operation;
@@ -14,6 +13,8 @@ use splitbrain::protocol::{
 use splitbrain::run::{RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::time::{Span, Time};
+
+use crate::support::cluster;
 
 #[derive(Clone, Debug, Hash)]
 enum Never {}

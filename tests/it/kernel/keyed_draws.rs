@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::cluster;
 use splitbrain::config::{
     Config, Fault, FaultAction, Mix, Pace, RetryPolicy, Route, ScriptedOperation, Start, Target,
 };
@@ -19,6 +18,8 @@ use splitbrain::rng::Probability;
 use splitbrain::run::{RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::time::{Span, Time};
+
+use crate::support::cluster;
 
 /// What nodes of the probe tell one another about a value.
 #[derive(Clone, Debug, Hash)]

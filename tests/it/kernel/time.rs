@@ -1,7 +1,5 @@
 //! Phases, settling, ties, the trace, changes on the way, and time that stands still.
 
-use crate::support::cluster;
-use crate::support::scenario::read;
 use splitbrain::config::{Change, Config, EventOrder, Pace, ScriptedOperation};
 use splitbrain::history::HistoryEvent;
 use splitbrain::metrics::{Settlement, Standstill};
@@ -10,6 +8,9 @@ use splitbrain::run::{RunOptions, RunResult, RunVerdict, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::Scenario;
 use splitbrain::time::{Span, Time};
+
+use crate::support::cluster;
+use crate::support::scenario::read;
 
 fn scenario(cluster: &str, rest: &str) -> Scenario {
     let text = format!("title = 't'\nduration = '1s'\nsettle = '2s'\n{cluster}\n{rest}");

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::cluster;
 use splitbrain::config::{ClientLeg, Config, Mix, Pace, ReadFrom, Skew};
 use splitbrain::history::{Entry, Function, Status};
 use splitbrain::id::{ClientId, NodeId};
@@ -11,6 +10,7 @@ use splitbrain::run::{RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::time::{Span, Time};
 
+use crate::support::cluster;
 use crate::support::result::assert_expectations_met;
 use crate::support::scenario::read;
 

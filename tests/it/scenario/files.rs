@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use splitbrain::scenario::{Registry, Scenario, schema};
-
 use splitbrain::config::{Cluster, Config, Occurrence, Start, Trigger};
 use splitbrain::id::NodeId;
 use splitbrain::property::Promises;
@@ -13,6 +11,7 @@ use splitbrain::run::RunOptions;
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::fuzz::{Choice, Fuzz, Kind};
 use splitbrain::scenario::{Element, ScenarioProtocol, TableDecoder, encode_distribution};
+use splitbrain::scenario::{Registry, Scenario, schema};
 use splitbrain::time::Span;
 
 use crate::support::scenario::{MAXIMAL, parse, parse_for, read, shipped};

@@ -6,12 +6,6 @@
 //!
 //! `ORACLE_CASES=50000` runs so many scenarios; `ORACLE_SEED=7` the one of that seed; `ORACLE_FROM=2001` those from there on.
 
-use rayon::prelude::*;
-use serde_json::Value as Json;
-
-use claims::Claims;
-use files::Files;
-
 mod availability;
 mod claims;
 mod counts;
@@ -28,6 +22,11 @@ mod sessions;
 mod staleness;
 mod told;
 mod wire;
+
+use claims::Claims;
+use files::Files;
+use rayon::prelude::*;
+use serde_json::Value as Json;
 
 /// Whoever says something of a run.
 const ORACLES: &[fn(&Files, &mut Claims)] = &[

@@ -1,6 +1,8 @@
 //! A protocol defined outside the crate ([`chain`]) goes through everything that splitbrain does with its own: it is
 //! registered by name and run from a scenario file by every command, and checked through the public API alone.
 
+mod chain;
+
 use std::fs;
 
 use chain::Chain;
@@ -17,8 +19,6 @@ use splitbrain::scenario::{Registry, Scenario};
 use crate::support::cli::{Done, call};
 use crate::support::result::judged;
 use crate::support::scenario::{parse, parse_for};
-
-mod chain;
 
 /// Everything that can happen to a chain, in ten seconds: processes die, machines lose power, singly and all at
 /// once, messages are lost by chance and by kind, arrive twice and out of order, the head's clock jumps back.

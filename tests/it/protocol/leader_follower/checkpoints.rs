@@ -1,7 +1,6 @@
 //! Checkpoints of a write-ahead log: whenever a crash comes, what was synced is there.
 
 use proptest::prelude::*;
-
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::Settlement;
 use splitbrain::property::Property;
