@@ -1,7 +1,8 @@
-//! The integration tests: splitbrain from outside, through its public API, its commands and its files.
+//! The integration tests: splitbrain from outside, through its public API, its commands and its
+//! files.
 //!
-//! They are one crate, so that the library is linked once. `cargo test --test it kernel::time` runs the tests of one
-//! file. `tests/golden.rs` stands alone: it is run in an optimised build as well.
+//! They are one crate, so that the library is linked once. `cargo test --test it kernel::time` runs
+//! the tests of one file. `tests/golden.rs` stands alone: it is run in an optimised build as well.
 
 /// What several tests share: clusters in code, short stories, the scenarios that are shipped.
 mod support {

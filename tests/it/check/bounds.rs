@@ -1,5 +1,5 @@
-//! Bounds: without one that it needs a property is unchecked, one that is set is a demand, and what is counted against
-//! it is everything that was asked.
+//! Bounds: without one that it needs a property is unchecked, one that is set is a demand, and what
+//! is counted against it is everything that was asked.
 
 use splitbrain::experiment::points;
 use splitbrain::fuzz::judge;
@@ -11,7 +11,8 @@ use splitbrain::scenario::Registry;
 use crate::support::result::{self, check};
 use crate::support::scenario::{read, read_with};
 
-/// One client serves the arrivals of an open loop, and hangs on a leader that is paused for half of them.
+/// One client serves the arrivals of an open loop, and hangs on a leader that is paused for half of
+/// them.
 const HALF_IS_NEVER_SERVED: &str = r#"
 duration = "10s"
 settle = "5s"
@@ -28,7 +29,8 @@ at = "5s"
 pause = "n1"
 "#;
 
-/// Two nodes are down for a second each, one after the other; nothing is answered until a leader follows the second.
+/// Two nodes are down for a second each, one after the other; nothing is answered until a leader
+/// follows the second.
 const ROLLING_RESTART: &str = r#"
 duration = "6s"
 settle = "20s"
@@ -182,7 +184,8 @@ fn an_export_sets_no_bound_that_the_file_does_not() {
     assert_eq!(read(&read(ROLLING_RESTART).export()).config.bounds, Default::default());
 }
 
-/// The points of a sweep are held to the bounds of the file, but not where it expects them to be missed.
+/// The points of a sweep are held to the bounds of the file, but not where it expects them to be
+/// missed.
 #[test]
 fn a_sweep_is_held_to_bounds_but_for_those_that_the_file_expects_to_be_missed() {
     let folder = tempfile::tempdir().expect("a folder");

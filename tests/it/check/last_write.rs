@@ -1,5 +1,5 @@
-//! The last question of the quorum laboratory: when the last write is answered, how many replicas of keys differ from
-//! the leader, and when is that over?
+//! The last question of the quorum laboratory: when the last write is answered, how many replicas
+//! of keys differ from the leader, and when is that over?
 
 use rayon::prelude::*;
 use splitbrain::id::NodeId;
@@ -24,12 +24,12 @@ fn last_write(text: &str, sets: &[&str]) -> LastWrite {
     play(text, sets).last_write.expect("a write is acknowledged, and somebody leads")
 }
 
-/// The laboratory's client has a hundred writes to do and ten at work: whoever is done takes the next, as arrivals of
-/// an open loop wait for a free client.
+/// The laboratory's client has a hundred writes to do and ten at work: whoever is done takes the
+/// next, as arrivals of an open loop wait for a free client.
 const POOL: &str = "workload.open={ interval = \"1ms\", burst = 100 }";
 
-/// Five followers and ten keys: the mean of 400 runs, and what an independent model of the same laboratory gives for a
-/// write quorum of 1 to 5.
+/// Five followers and ten keys: the mean of 400 runs, and what an independent model of the same
+/// laboratory gives for a write quorum of 1 to 5.
 fn assert_differ(sets: &[&str], expected: [f64; 5]) {
     for (quorum, expected) in (1..).zip(expected) {
         let set = format!("protocol.leader-follower.write-quorum={quorum}");
@@ -55,13 +55,15 @@ fn the_laboratory_s_replicas_differ_as_an_independent_model_has_it() {
     assert_differ(&[POOL], [23.5, 11.9, 5.3, 1.9, 0.0]);
 }
 
-/// Where each client has ten writes of its own, some are done long before others, and less is under way at the end.
+/// Where each client has ten writes of its own, some are done long before others, and less is under
+/// way at the end.
 #[test]
 fn clients_with_a_share_each_leave_less_to_be_done() {
     assert_differ(&[], [16.3, 6.9, 3.4, 1.4, 0.0]);
 }
 
-/// n2 has a write after 100 ms, n3 after 300 ms; a write waits for one of them. The way back takes no time.
+/// n2 has a write after 100 ms, n3 after 300 ms; a write waits for one of them. The way back takes
+/// no time.
 const STORY: &str = r#"
 duration = "10s"
 settle = "10s"
@@ -85,7 +87,11 @@ delay = "300ms"
 fn writes(of: &[(&str, &str)]) -> String {
     let one = |(at, key): &(&str, &str)| {
         format!(
-            "[[operation]]\nat = \"{at}\"\nclient = \"a\"\nput = {{ key = \"{key}\", value = \"{at}\" }}\n"
+            r#"[[operation]]
+at = "{at}"
+client = "a"
+put = {{ key = "{key}", value = "{at}" }}
+"#
         )
     };
     STORY.to_owned() + &of.iter().map(one).collect::<String>()
@@ -95,7 +101,8 @@ fn ms(length: u64) -> Option<Span> {
     Some(Span::from_millis(length))
 }
 
-/// The last write is answered at 2.1 s, and n3 has it 200 ms later. A read that comes after it changes nothing.
+/// The last write is answered at 2.1 s, and n3 has it 200 ms later. A read that comes after it
+/// changes nothing.
 #[test]
 fn a_follower_that_lags_differs_until_it_has_the_write() {
     let story = writes(&[("1s", "city"), ("2s", "weather")]);
@@ -109,7 +116,8 @@ fn a_follower_that_lags_differs_until_it_has_the_write() {
     assert_eq!(last_write(&(story + read), &[]), last);
 }
 
-/// A workload that writes is done at 2.1 s; what the script reads later is no write, and a network that changes makes none.
+/// A workload that writes is done at 2.1 s; what the script reads later is no write, and a network
+/// that changes makes none.
 #[test]
 fn a_read_of_the_script_comes_after_the_last_write_of_the_workload() {
     let load = "[workload]\noperations = 2\nmix = { put = 1 }\nthink = \"1s\"\n";
@@ -124,7 +132,8 @@ fn a_read_of_the_script_comes_after_the_last_write_of_the_workload() {
     assert_eq!(last_write(&written, &[]).at.nanos(), 2_100_000_000);
 }
 
-/// Where every write is on every follower when it is answered nothing differs, and that is over at once.
+/// Where every write is on every follower when it is answered nothing differs, and that is over at
+/// once.
 #[test]
 fn where_all_confirm_nothing_differs() {
     let story = writes(&[("1s", "city"), ("2s", "weather")]);
@@ -160,7 +169,8 @@ fn a_follower_that_dies_differs_no_more() {
     assert_eq!((last.followers, last.differing, last.agreed_after()), (2, 1, ms(100)));
 }
 
-/// A closed loop that the end of the fault phase stops: the last write is the last that is answered.
+/// A closed loop that the end of the fault phase stops: the last write is the last that is
+/// answered.
 #[test]
 fn a_workload_without_a_number_of_operations_ends_with_its_last_answer() {
     for pace in

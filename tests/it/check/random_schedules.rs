@@ -1,5 +1,5 @@
-//! Random schedules against what is promised: for each way in which a cluster is safe, and for clusters of any settings
-//! under every kind of fault, no case breaks a promise.
+//! Random schedules against what is promised: for each way in which a cluster is safe, and for
+//! clusters of any settings under every kind of fault, no case breaks a promise.
 //!
 //! A failure names the case: `Subject::case` draws the same one again from its seed and its number.
 
@@ -58,9 +58,10 @@ single-leader = "valid"
 /// What all who are asked to wait for a majority promise besides.
 const KEPT: [&str; 2] = ["expect.durability=valid", "expect.convergence=valid"];
 
-/// What these clusters survive: all but disks that lie, rot or come back empty, and disks that are full, with which nobody
-/// is sure to go on.
-const SURVIVED: &str = "crash power-loss pause partition majorities-ring bridge isolate block clog slow drop \
+/// What these clusters survive: all but disks that lie, rot or come back empty, and disks that are
+/// full, with which nobody is sure to go on.
+const SURVIVED: &str = "crash power-loss pause partition majorities-ring bridge isolate block clog \
+                        slow drop \
      clock-offset clock-jump clock-drift torn-write slow-disk";
 
 /// Who waits for whom, the write-ahead log, and how leaders are elected.
@@ -153,7 +154,8 @@ fn hold(first: usize, cases: u32) {
         };
         let done = runner(cases, number).run(&(any::<u64>(), any::<u64>()), property);
         done.unwrap_or_else(|broken| panic!("{broken}"));
-        // Silence is worth something only if there was something to lose, and something that could take it.
+        // Silence is worth something only if there was something to lose, and something that could
+        // take it.
         let (cases, written, struck) = (cases as usize, written.get(), struck.get());
         assert!(
             written > cases * 15 && struck > cases * 3,
@@ -172,8 +174,9 @@ fn a_safe_cluster_with_pre_votes_loses_nothing_under_any_schedule() {
     hold(1, 100);
 }
 
-/// A leader for ever, in every way in which it may wait and keep a log: what it promises it keeps. Nobody replaces it, so
-/// a disk that comes back empty or broken is the end of what it had, and no promise stands.
+/// A leader for ever, in every way in which it may wait and keep a log: what it promises it keeps.
+/// Nobody replaces it, so a disk that comes back empty or broken is the end of what it had, and no
+/// promise stands.
 const FOR_EVER: &str = r#"
 duration = "2s"
 settle = "20s"
@@ -240,17 +243,19 @@ faults = [1, 12]
 "protocol.leader-follower.wal.policy" = ["buffered", "fsync", "group-commit"]
 "protocol.leader-follower.wal.checkpoint-every" = [3, 1000]
 "protocol.leader-follower.deduplicate" = [true, false]
-"protocol.leader-follower.failover.election" = ["lowest-id", "highest-id", "majority-vote", "newest-timestamp"]
+"protocol.leader-follower.failover.election" = ["lowest-id", "highest-id", "majority-vote",
+    "newest-timestamp"]
 "protocol.leader-follower.failover.fencing" = [true, false]
 "protocol.leader-follower.failover.catch-up" = ["none", "full-state", "log"]
 "protocol.leader-follower.failover.without-leader" = ["refuse", "wait"]
-"workload.mix" = [{ put = 8, get = 1, delete = 1 }, { append = 8, get = 2 }, { put = 2, append = 2, list = 1, read-all = 1 }]
+"workload.mix" = [{ put = 8, get = 1, delete = 1 }, { append = 8, get = 2 },
+    { put = 2, append = 2, list = 1, read-all = 1 }]
 "workload.retries" = { from = 0, to = 3 }
 "network.loss" = { from = "0%", to = "5%" }
 "#;
 
-/// Cases of random settings under every kind of fault, in parallel: none breaks a promise. How many writes were
-/// acknowledged, and of how many combinations of settings.
+/// Cases of random settings under every kind of fault, in parallel: none breaks a promise. How many
+/// writes were acknowledged, and of how many combinations of settings.
 fn whatever(subject: &Subject, cases: u64) {
     let written: Vec<(usize, String)> = (0..cases)
         .into_par_iter()
@@ -282,7 +287,8 @@ fn whatever_elected_leaders_promise_is_kept_under_every_kind_of_fault() {
     whatever(&subject(&text, &[&sets[..], &["cluster.nodes=3".to_owned()]].concat()), 2_000);
 }
 
-/// The table of safe clusters is worth what its neighbours show: with any one safeguard gone the same property fails.
+/// The table of safe clusters is worth what its neighbours show: with any one safeguard gone the
+/// same property fails.
 #[test]
 fn without_a_safeguard_the_property_does_not_hold() {
     for without in

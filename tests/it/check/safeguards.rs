@@ -1,8 +1,8 @@
-//! Sound and complete on known ground: with every safeguard nothing is lost under crashes, power losses and
-//! partitions, and with any one of them taken away the checker that should tell tells.
+//! Sound and complete on known ground: with every safeguard nothing is lost under crashes, power
+//! losses and partitions, and with any one of them taken away the checker that should tell tells.
 //!
-//! The schedules are drawn: a case is a pure function of its seed. `KNOWN_GROUND_CASES=100000` plays as many of each kind
-//! of random settings.
+//! The schedules are drawn: a case is a pure function of its seed. `KNOWN_GROUND_CASES=100000`
+//! plays as many of each kind of random settings.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -78,8 +78,8 @@ fn below(rng: &mut ChaCha8Rng, bound: u64) -> u64 {
     rng.next_u64() % bound
 }
 
-/// Clocks that are wrong by up to half a second, and two to eight faults: crashes, power losses of one node or all,
-/// partitions, links blocked one way, each over after a while.
+/// Clocks that are wrong by up to half a second, and two to eight faults: crashes, power losses of
+/// one node or all, partitions, links blocked one way, each over after a while.
 fn draw_faults(scenario: &mut Scenario, seed: u64) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let nodes = scenario.config.cluster.nodes;
@@ -256,8 +256,9 @@ fn whatever_is_promised_is_kept() {
     });
 }
 
-/// One to four faults that the known ground does not have: pauses, clocks that jump or run at another rate, disks that
-/// are full, slow, lying or damaged, and nodes that come back with an empty disk.
+/// One to four faults that the known ground does not have: pauses, clocks that jump or run at
+/// another rate, disks that are full, slow, lying or damaged, and nodes that come back with an
+/// empty disk.
 fn draw_rare_faults(scenario: &mut Scenario, rng: &mut ChaCha8Rng) {
     let nodes = scenario.config.cluster.nodes;
     for _ in 0..1 + below(rng, 4) {
@@ -337,7 +338,8 @@ fn draw_more_settings(rng: &mut ChaCha8Rng, sets: &mut Vec<String>) {
     maybe(rng, 4, "network.delay={ uniform = [\"1ms\", \"60ms\"] }");
 }
 
-/// A `Cut` of the replicated log on a full disk once left a hole in the numbered log, and the simulation panicked.
+/// A `Cut` of the replicated log on a full disk once left a hole in the numbered log, and the
+/// simulation panicked.
 #[test]
 fn whatever_is_promised_is_kept_whatever_happens() {
     seeds(5_000).for_each(|seed| {
@@ -356,7 +358,8 @@ fn whatever_is_promised_is_kept_whatever_happens() {
     });
 }
 
-/// A leader answered an append that it knew at once, though no follower had it, and the next leader cut it off.
+/// A leader answered an append that it knew at once, though no follower had it, and the next leader
+/// cut it off.
 #[test]
 fn an_append_that_is_tried_again_waits_like_the_first() {
     (0..2_000_u64).into_par_iter().for_each(|seed| {

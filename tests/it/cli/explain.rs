@@ -1,4 +1,5 @@
-//! `explain` and `diff`: the life of a write as a chain, how each lost one was lost, where two runs part.
+//! `explain` and `diff`: the life of a write as a chain, how each lost one was lost, where two runs
+//! part.
 
 use std::fs;
 use std::path::PathBuf;
@@ -108,8 +109,8 @@ fn no_losing_scenario_is_left_out() {
     }
 }
 
-/// The leader that was cut off acknowledges a write, drops it when it follows the next, and the key is written again:
-/// nothing is missing at the end, and the write is gone all the same.
+/// The leader that was cut off acknowledges a write, drops it when it follows the next, and the key
+/// is written again: nothing is missing at the end, and the write is gone all the same.
 #[test]
 fn a_discarded_write_is_told_like_a_lost_one() {
     const BY: &str = "full-state-overwrite: 1";
@@ -125,10 +126,12 @@ fn a_discarded_write_is_told_like_a_lost_one() {
     let story = said(0, &["explain", file]);
     let flat = story.split_whitespace().collect::<Vec<_>>().join(" ");
     for words in [
-        "no acknowledged write was lost 1 acknowledged write was discarded (1 full-state-overwrite): its key was written \
+        "no acknowledged write was lost 1 acknowledged write was discarded (1 \
+         full-state-overwrite): its key was written \
          again without it: put k=2 by a",
         "put k=2 by a discarded: full-state-overwrite",
-        "discarded: overwritten by a full state without it; k=3 (version 5.000000000@n2#4) is what is left",
+        "discarded: overwritten by a full state without it; k=3 (version 5.000000000@n2#4) is what \
+         is left",
     ] {
         assert!(flat.contains(words), "{words}: {story}");
     }
@@ -295,7 +298,8 @@ fn a_story_runs_from_the_client_to_the_end_with_stable_keys() {
     assert_eq!(steps[4]["text"], "starts again, without it");
 }
 
-/// A leader without a log starts again and counts from the beginning: the follower has another write of that version.
+/// A leader without a log starts again and counts from the beginning: the follower has another
+/// write of that version.
 const TWO_OF_ONE_VERSION: &str = r#"
 duration = "4s"
 cluster.nodes = 2

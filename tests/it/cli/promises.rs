@@ -34,7 +34,8 @@ fn promises_tells_what_the_settings_of_a_file_promise_and_why() {
     let words: String = out.split_whitespace().collect::<Vec<_>>().join(" ");
     for told in [
         "always single-leader, split-brain because the leader is fixed",
-        "promised durability unless a leader and 2 other nodes crashed, lost power or came back with an empty disk, or a \
+        "promised durability unless a leader and 2 other nodes crashed, lost power or came back \
+         with an empty disk, or a \
          leader had its wall clock set wrong because",
         "never availability because nobody takes the place of a leader",
         "may need 6s after everything has healed, and `settle` is 60s.",

@@ -1,5 +1,5 @@
-//! Sweeps and comparisons: right to the percent, honest about what they do not know, the same on one core or many, and
-//! not lost when they are interrupted.
+//! Sweeps and comparisons: right to the percent, honest about what they do not know, the same on
+//! one core or many, and not lost when they are interrupted.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -41,7 +41,8 @@ fn rows(csv: &str) -> Vec<BTreeMap<String, String>> {
 
 #[test]
 fn latencies_are_the_order_statistics_of_the_delays() {
-    // Uniform up to a second on the way out; the same there and back; exponential with a mean of 200 ms.
+    // Uniform up to a second on the way out; the same there and back; exponential with a mean of
+    // 200 ms.
     let uniform = [166.667, 333.333, 500.0, 666.667, 833.333];
     let there_and_back = [522.817, 787.698, 1000.0, 1212.302, 1477.183];
     let harmonic = |n: u32| (1..=n).map(|i| 1.0 / f64::from(i)).sum::<f64>();
@@ -97,7 +98,8 @@ fn there_is_no_closed_form_where_more_than_delay_decides() {
     }
 }
 
-/// The intervals keep their word: of 200 repetitions with other seeds, 95% ought to cover the truth.
+/// The intervals keep their word: of 200 repetitions with other seeds, 95% ought to cover the
+/// truth.
 #[test]
 fn intervals_of_the_mean_cover_the_closed_form() {
     let points = grid("quorum-latency.toml", &["seed=1"], &["workload.operations=20"]);
@@ -242,7 +244,8 @@ fn a_comparison_holds_every_configuration_against_the_file() {
     assert!(text(&output.stderr).contains("configurations, 20 runs each"));
 }
 
-/// In a grid each point was once held against the one in the row before it, which may differ in every setting.
+/// In a grid each point was once held against the one in the row before it, which may differ in
+/// every setting.
 #[test]
 fn points_of_a_grid_are_held_against_their_neighbours_along_each_setting() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -404,8 +407,9 @@ fn replicas_that_differ_are_told_with_the_reason() {
     assert!(said.contains("no replica lacks what they brought"), "{said}");
 }
 
-/// The wish that a node's death costs nothing used to be granted where every write was on two nodes and the election
-/// chose one that had none of them; and a mean, where most operations never got an answer.
+/// The wish that a node's death costs nothing used to be granted where every write was on two nodes
+/// and the election chose one that had none of them; and a mean, where most operations never got an
+/// answer.
 #[test]
 fn a_wish_is_not_granted_by_what_the_runs_themselves_refute() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,15 +1,19 @@
-//! What README.md claims is true: its commands run, its outputs are the real ones, its tables list what there is.
+//! What README.md claims is true: its commands run, its outputs are the real ones, its tables list
+//! what there is.
 //!
 //! How it is marked, in Markdown that readers do not see:
 //!
-//! - ` ```sh `: command lines, run in order in a copy of `scenarios/`; `# exit status N` behind one says that it
-//!   ends so. Lines that call `cargo test` are left to whoever reads this.
-//! - ` ```text output `: standard output of the command before it; ` ```json file PATH A-B `: these lines of a file.
-//! - ` ```toml `: a whole scenario, which passes; ` ```toml fragment `: one that needs a cluster around it.
-//! - `<!-- keys PREFIX -->`, `<!-- json FILE -->`, `<!-- properties -->`, `<!-- promises -->`, `<!-- quorum-latency -->`:
-//!   what the table below lists.
+//! - ` ```sh `: command lines, run in order in a copy of `scenarios/`; `# exit status N` behind one
+//!   says that it ends so. Lines that call `cargo test` are left to whoever reads this.
+//! - ` ```text output `: standard output of the command before it; ` ```json file PATH A-B `: these
+//!   lines of a file.
+//! - ` ```toml `: a whole scenario, which passes; ` ```toml fragment `: one that needs a cluster
+//!   around it.
+//! - `<!-- keys PREFIX -->`, `<!-- json FILE -->`, `<!-- properties -->`, `<!-- promises -->`,
+//!   `<!-- quorum-latency -->`: what the table below lists.
 //!
-//! `UPDATE_README=1 cargo test --test it readme` writes outputs, promises and measured figures anew.
+//! `UPDATE_README=1 cargo test --test it readme` writes outputs, promises and measured figures
+//! anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -64,7 +68,8 @@ fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// The rows of the tables below `<!-- WHAT .. -->`, with what stands behind WHAT; cells without their blanks.
+/// The rows of the tables below `<!-- WHAT .. -->`, with what stands behind WHAT; cells without
+/// their blanks.
 fn tables(text: &str, what: &str) -> Vec<(String, Vec<Vec<String>>)> {
     let mut tables = Vec::new();
     let mut lines = text.lines();
@@ -252,7 +257,8 @@ fn what_it_shows_is_what_comes_out() {
     if let Some((at, (is, should))) = pairs.find(|(_, (is, should))| is != should) {
         let at = at + 1;
         panic!(
-            "README.md:{at} is out of date\n   it is: {is}\n  should: {should}\nto rewrite it: {AGAIN}"
+            "README.md:{at} is out of date\n   it is: {is}\n  should: {should}\n\
+             to rewrite it: {AGAIN}"
         );
     }
     assert_eq!(text, fresh, "README.md is out of date; to rewrite it: {AGAIN}");
@@ -286,7 +292,8 @@ fn its_scenarios_pass_and_its_fragments_read() {
 /// What the schema says of a key: its default, `required`, or `none`.
 type Keys = BTreeMap<String, String>;
 
-/// The keys that take a value, by path without array brackets; distributions are entered where they are defined.
+/// The keys that take a value, by path without array brackets; distributions are entered where they
+/// are defined.
 fn schema_keys(schema: &Value, required: bool, path: &str, into: &mut Keys) {
     let properties = schema["properties"].as_object();
     let alternatives = schema["anyOf"].as_array().into_iter().flatten();
@@ -432,7 +439,13 @@ fn scenario_with(settings: &Settings) -> Scenario {
     if settings[0] == "mode = semi-sync" {
         sets.push("protocol.leader-follower.write-quorum=1".to_owned());
     }
-    let file = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n[workload]\nthink = '1ms'\nmix = { put = 1, get = 1 }\n";
+    let file = r"[cluster]
+nodes = 3
+[protocol.leader-follower]
+[workload]
+think = '1ms'
+mix = { put = 1, get = 1 }
+";
     read_with(file, &sets)
 }
 
@@ -447,7 +460,8 @@ fn told(promise: Promise) -> (String, String) {
     }
 }
 
-/// The page with the promises as the protocol makes them; every combination of settings falls on one row.
+/// The page with the promises as the protocol makes them; every combination of settings falls on
+/// one row.
 fn with_promises(text: &str) -> String {
     let mut left: Vec<_> = Property::ALL
         .into_iter()
@@ -480,7 +494,8 @@ fn with_promises(text: &str) -> String {
 
 // --- Output files ---
 
-/// The paths of all keys of a document; an array's items share a path, and what is named by the run is `*`.
+/// The paths of all keys of a document; an array's items share a path, and what is named by the run
+/// is `*`.
 fn paths(value: &Value, path: &str, into: &mut BTreeSet<String>) {
     const NAMED: [&str; 4] = ["latency_ns", "checks", "operations.errors", "checks.*.figures"];
     let is_tables = |items: &Vec<Value>| items.iter().any(Value::is_object);

@@ -1,5 +1,5 @@
-//! Campaigns: the same answer on any number of cores and in any number of parts, nothing lost by an interruption,
-//! and whatever a protocol does is a find and no accident.
+//! Campaigns: the same answer on any number of cores and in any number of parts, nothing lost by an
+//! interruption, and whatever a protocol does is a find and no accident.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -359,7 +359,10 @@ fn parts_that_are_not_the_whole_are_refused_by_name() {
         (Box::new(|home| line(home, &|lines| _ = lines.pop())), &["it has 3 cases of 4"]),
         (
             Box::new(|home| {
-                let surplus = r#"{"case":9,"digest":null,"events":0,"virtual_ns":0,"covered":{"strikes":[],"sometimes":0}}"#;
+                let surplus = concat!(
+                    r#"{"case":9,"digest":null,"events":0,"virtual_ns":0,"#,
+                    r#""covered":{"strikes":[],"sometimes":0}}"#,
+                );
                 line(home, &|lines| lines.push(surplus));
             }),
             &["line 6 has case 9, which is one too many"],

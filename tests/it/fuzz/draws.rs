@@ -1,5 +1,5 @@
-//! What a campaign draws: as often, as long and as far as its scenario says, and nothing else; and the same whenever and
-//! wherever a case is asked for.
+//! What a campaign draws: as often, as long and as far as its scenario says, and nothing else; and
+//! the same whenever and wherever a case is asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::{fs, thread};
@@ -59,7 +59,8 @@ fn subject(sets: &[&str]) -> Subject {
     subject_of(GROUND, sets)
 }
 
-/// The faults that were drawn, each once: a node that comes back with an empty disk is a crash and a restart.
+/// The faults that were drawn, each once: a node that comes back with an empty disk is a crash and
+/// a restart.
 fn drawn(config: &Config) -> Vec<(&Fault, &'static str)> {
     let mut drawn = Vec::new();
     for (place, fault) in config.faults.iter().enumerate() {
@@ -260,8 +261,8 @@ fn stops(fault: &Fault, nodes: u16) -> u16 {
     }
 }
 
-/// The most nodes that can be stopped at once: at the time of each start all that are under way then, and whatever is tied
-/// to a moment, which may come just then.
+/// The most nodes that can be stopped at once: at the time of each start all that are under way
+/// then, and whatever is tied to a moment, which may come just then.
 fn most_stopped(config: &Config) -> u16 {
     let nodes = config.cluster.nodes;
     let at = |fault: &Fault| match fault.start {
@@ -320,8 +321,16 @@ fn no_more_nodes_are_down_at_once_than_the_budget_allows() {
 #[test]
 fn messages_are_lost_duplicated_and_dropped_as_often_as_configured() {
     let counts = |sets: &[&str]| {
-        let text = "duration = \"60s\"\n[cluster]\nnodes = 5\n[protocol.leader-follower]\nmode = \"async\"\n\
-             [workload]\nclients = 1\noperations = 4000\nmix = { put = 1 }\n";
+        let text = r#"duration = "60s"
+[cluster]
+nodes = 5
+[protocol.leader-follower]
+mode = "async"
+[workload]
+clients = 1
+operations = 4000
+mix = { put = 1 }
+"#;
         let result = read_with(text, sets).run(SEED, RunOptions::default());
         assert_eq!(result.history.entries().len(), 4_000);
         // A client's request and the answer are never lost.
@@ -358,15 +367,17 @@ fn whole(case: &Case) -> (u64, Config, String) {
     (case.seed(), case.config().clone(), case.scenario().protocol.encode().to_string())
 }
 
-/// Scenarios that have everything: five nodes with settings drawn, appends, lists, reads of any replica, an open loop, and
-/// settings that change on the way.
+/// Scenarios that have everything: five nodes with settings drawn, appends, lists, reads of any
+/// replica, an open loop, and settings that change on the way.
 fn varied() -> Vec<(&'static str, Subject)> {
     let settings = "\n[fuzz.settings]\n\"cluster.nodes\" = [3, 5]\n\
          \"protocol.leader-follower.timestamps\" = [\"wall\", \"term-sequence\"]\n\
-         \"network.loss\" = { from = \"0%\", to = \"7%\" }\n\"network.delay\" = { from = \"1ms\", to = \"20ms\" }\n\
+         \"network.loss\" = { from = \"0%\", to = \"7%\" }\n\"network.delay\" = { from = \"1ms\", \
+         to = \"20ms\" }\n\
          \"workload.operations\" = { from = 10, to = 60 }\n";
     let mix = "workload.mix={ put = 3, append = 2, delete = 1, get = 2, list = 1, read-all = 1 }";
-    let change = "change=[{ at = '1s', set = { 'network.loss' = '5%', 'workload.mix' = { put = 1, get = 1 } } }]";
+    let change = "change=[{ at = '1s', set = { 'network.loss' = '5%', 'workload.mix' = { put = 1, \
+                  get = 1 } } }]";
     vec![
         ("all kinds", subject(&["fuzz.swarm=true"])),
         ("settings drawn", subject_of(&format!("{GROUND}{settings}"), &["fuzz.swarm=true"])),
@@ -455,11 +466,19 @@ fn no_environment_variable_of_proptest_has_a_say() {
     assert!(campaign("set", &variables) == plain);
 }
 
-/// Settings that never fit one another were once left out without a word, and a campaign said that it found nothing.
+/// Settings that never fit one another were once left out without a word, and a campaign said that
+/// it found nothing.
 #[test]
 fn settings_that_never_fit_one_another_are_refused() {
-    let text = "[cluster]\nnodes = 5\n[protocol.leader-follower]\nmode = 'semi-sync'\nwrite-quorum = 1\n\
-                [fuzz.settings]\n'cluster.nodes' = [3]\n'protocol.leader-follower.write-quorum' = [4]\n";
+    let text = r"[cluster]
+nodes = 5
+[protocol.leader-follower]
+mode = 'semi-sync'
+write-quorum = 1
+[fuzz.settings]
+'cluster.nodes' = [3]
+'protocol.leader-follower.write-quorum' = [4]
+";
     let refused =
         Subject::new("s.toml", text.into(), &Registry::new(), &[]).expect_err("four of two");
     let shown = refused.render(false);

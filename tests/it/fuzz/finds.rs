@@ -1,7 +1,7 @@
 //! Fuzzing finds what is weak and is silent on what is not: the campaigns of `scenarios/fuzz`.
 //!
-//! Each file leaves one safeguard out. Whatever seed a campaign has, the case that shows it comes soon, and is made so
-//! small that it is read at a glance.
+//! Each file leaves one safeguard out. Whatever seed a campaign has, the case that shows it comes
+//! soon, and is made so small that it is read at a glance.
 
 use rayon::prelude::*;
 use splitbrain::fuzz::judge::Signature;
@@ -13,7 +13,8 @@ use splitbrain::scenario::Registry;
 
 use crate::support::scenario::{home, read};
 
-/// What each configuration lacks: the file, the properties that break, and how if it is always told.
+/// What each configuration lacks: the file, the properties that break, and how if it is always
+/// told.
 const WEAK: [(&str, &[&str], &[&str]); 6] = [
     ("async-failover", &["durability"], &["never-shipped", "truncated"]),
     ("lowest-id-without-fencing", &["durability"], &["full-state-overwrite"]),
@@ -29,7 +30,8 @@ const WEAK: [(&str, &[&str], &[&str]); 6] = [
             "read-your-writes",
             "monotonic-reads",
         ],
-        // A read that came in between saw it before the end did, and does not tell how it came to that.
+        // A read that came in between saw it before the end did, and does not tell how it came to
+        // that.
         &[],
     ),
     ("tombstones-without-grace", &["resurrection"], &["tombstone-purged"]),
@@ -103,8 +105,8 @@ fn every_weakness_is_found_whatever_the_campaigns_seed_and_made_small() {
     assert!(faults <= 3 && operations <= 5, "{faults} faults, {operations} operations");
 }
 
-/// The file alone shows the find: read and played it has the digest told, breaks what it is named after, and passes, for
-/// it expects no better.
+/// The file alone shows the find: read and played it has the digest told, breaks what it is named
+/// after, and passes, for it expects no better.
 fn reproduces(shrunk: &Shrunk) {
     let scenario = read(&shrunk.text);
     let result = scenario.run(scenario.config.seed, RunOptions::default());

@@ -1,5 +1,6 @@
-//! Every find that was worth keeping: the scenarios under `scenarios/regressions/`, small files that fuzzing came to. Each
-//! stands alone, says what it shows, and shows it; `tests/golden.rs` holds their digests.
+//! Every find that was worth keeping: the scenarios under `scenarios/regressions/`, small files
+//! that fuzzing came to. Each stands alone, says what it shows, and shows it; `tests/golden.rs`
+//! holds their digests.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! Shrinking: what is left fails as the find did, stands alone, and has nothing to spare. And the canary: a cluster that
-//! must fail, so that a campaign that finds nothing any more is noticed.
+//! Shrinking: what is left fails as the find did, stands alone, and has nothing to spare. And the
+//! canary: a cluster that must fail, so that a campaign that finds nothing any more is noticed.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -168,7 +168,8 @@ fn check(shrunk: &Shrunk) {
     let config = &scenario.config;
     assert_eq!(config.faults.len(), shrunk.faults);
     if finding.signature.check == "panic" {
-        // Nobody has the history of a run that ended in a panic: its workload stays, as short as can be.
+        // Nobody has the history of a run that ended in a panic: its workload stays, as short as
+        // can be.
         let operations = config.workload.as_ref().and_then(|load| load.operations);
         assert_eq!((operations, config.script.len()), (Some(shrunk.operations as u64), 0));
         let fewer = format!("workload.operations={}", shrunk.operations - 1);
@@ -309,7 +310,8 @@ fn an_unmet_expectation_is_what_has_to_stay_unmet() {
     assert!((1..=2).contains(&shrunk.operations), "{}", shrunk.text);
 }
 
-/// A leader that keeps everything in memory and answers at once, cut off from the start; it crashes.
+/// A leader that keeps everything in memory and answers at once, cut off from the start; it
+/// crashes.
 fn cut_off(crash: &str) -> String {
     format!(
         "duration = \"300ms\"\n[cluster]\nnodes = 3\n[protocol.leader-follower]\nmode = \"async\"\n\
@@ -323,7 +325,8 @@ fn cut_off(crash: &str) -> String {
 
 #[test]
 fn a_moment_stays_where_no_time_does_the_same() {
-    // At the instant of the answer, and after it: a fault of that time comes before everything else of that time.
+    // At the instant of the answer, and after it: a fault of that time comes before everything else
+    // of that time.
     let tied = cut_off("when = { acknowledges = 1, node = \"n1\" }");
     let shrunk = shrink_scenario(&parse(&tied), 1, &registry(), None).expect("it loses a write");
     check(&shrunk);
@@ -412,7 +415,8 @@ fn the_command_writes_the_small_file_and_says_how_to_run_it() {
         small.config.faults.len()
     );
 
-    // Elsewhere, under another seed, with a setting, as JSON: the file is the same story of that seed.
+    // Elsewhere, under another seed, with a setting, as JSON: the file is the same story of that
+    // seed.
     let args = [
         "shrink",
         "unmet.toml",
@@ -455,7 +459,8 @@ fn the_command_says_what_it_cannot_shrink() {
     let cases = [
         (
             "fine.toml",
-            "fine breaks nothing under seed 1\n  help: --seed N tries another; `splitbrain fuzz` looks for one",
+            "fine breaks nothing under seed 1\n  help: --seed N tries another; `splitbrain fuzz` \
+             looks for one",
         ),
         ("wrong.toml", "unknown key `nods`"),
         ("nowhere.toml", "there is no such file"),
@@ -469,7 +474,8 @@ fn the_command_says_what_it_cannot_shrink() {
     }
 }
 
-/// Whatever is first in the order of checks was once taken, and the small file showed something else than the large one.
+/// Whatever is first in the order of checks was once taken, and the small file showed something
+/// else than the large one.
 #[test]
 fn a_file_is_shrunk_by_what_it_says_is_broken() {
     let path = "scenarios/regressions/answered-before-anybody-had-it.toml";

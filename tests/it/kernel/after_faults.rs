@@ -1,7 +1,8 @@
-//! What a fault that is over still holds back is let go: nothing outlives it by as much as it was slowed.
+//! What a fault that is over still holds back is let go: nothing outlives it by as much as it was
+//! slowed.
 //!
-//! Three nodes a millisecond apart; n1 leads and sends each write to the others at once. A fault slows something by ten
-//! minutes for a second, from 1 s on.
+//! Three nodes a millisecond apart; n1 leads and sends each write to the others at once. A fault
+//! slows something by ten minutes for a second, from 1 s on.
 
 use splitbrain::metrics::Settlement;
 use splitbrain::run::{RunOptions, RunResult};
@@ -81,7 +82,8 @@ fn a_link_slowed_twice_stays_slowed_by_the_fault_that_is_still_on() {
     assert_eq!(applied(&play("", &(faults + &put("1500ms", "a")))), ["5.000 a"]);
 }
 
-/// What keeps order keeps it, on both sides of the heal; and a message that was on its way before the fault comes first.
+/// What keeps order keeps it, on both sides of the heal; and a message that was on its way before
+/// the fault comes first.
 #[test]
 fn what_is_let_go_keeps_the_order_of_its_link() {
     let network = "[network]\norder = 'fifo'\ndelay = '20ms'\nduplication = '100%'\n";
@@ -99,7 +101,8 @@ fn what_is_let_go_keeps_the_order_of_its_link() {
     assert!(matches!(result.settlement, Settlement::Settled { .. }));
 }
 
-/// A message that a clog held used to be as slow, once it was let go, as the link had been when it was sent.
+/// A message that a clog held used to be as slow, once it was let go, as the link had been when it
+/// was sent.
 #[test]
 fn what_a_clog_held_is_slowed_by_nothing_that_is_over() {
     let clog = "clog = { from = 'n1', to = 'n2' }";

@@ -98,7 +98,8 @@ impl Protocol for Diary {
     }
 }
 
-/// One node, writes for a second with syncs of 1 to 20 ms, and a fault at 700 ms that ends 100 ms later.
+/// One node, writes for a second with syncs of 1 to 20 ms, and a fault at 700 ms that ends 100 ms
+/// later.
 fn play(careful: bool, action: FaultAction, more: Option<FaultAction>, seed: u64) -> RunResult {
     // Not a multiple of a client's round trip, so that the fault meets writes at every stage.
     let at = 700 + seed % 50;
@@ -125,7 +126,8 @@ fn play_with(
         config.faults.push(Fault { id, start, lasts, action, forever: false });
         config.names.faults.push(format!("fault-{}", id.0));
     }
-    // Refusals while the node is down end operations, or there would be a thousand of them at one instant.
+    // Refusals while the node is down end operations, or there would be a thousand of them at one
+    // instant.
     let workload = config.workload.as_mut().expect("a workload");
     workload.retry.retries = 1_000;
     workload.retry.timeout = Span::from_millis(50);
@@ -197,7 +199,8 @@ fn a_moment_finds_the_records_of_a_diary() {
         Some((at, ok.count()))
     };
     for seed in 0..10 {
-        // One client: the fifth record is written when the fourth write has been answered, and durable before the fifth.
+        // One client: the fifth record is written when the fourth write has been answered, and
+        // durable before the fifth.
         let (appended, before) = lost(true, when(Occurrence::Appends, 5), seed).expect("appended");
         let (durable, answered) =
             lost(true, when(Occurrence::Persists, 5), seed).expect("persisted");

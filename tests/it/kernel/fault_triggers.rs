@@ -1,7 +1,8 @@
-//! Faults that are tied to moments: when each strikes, before what and after what, and what is said of one that does not.
+//! Faults that are tied to moments: when each strikes, before what and after what, and what is said
+//! of one that does not.
 //!
-//! Three nodes a millisecond apart; n1 leads. Every 100 ms a client writes, and is answered when all have the record
-//! on disk; a sync takes four milliseconds.
+//! Three nodes a millisecond apart; n1 leads. Every 100 ms a client writes, and is answered when
+//! all have the record on disk; a sync takes four milliseconds.
 
 use splitbrain::digest::DigestValue;
 use splitbrain::metrics::Settlement;
@@ -96,7 +97,8 @@ fn a_power_loss_just_before_the_third_record_is_durable_leaves_two() {
     assert!(whole <= 2, "the third record survived {whole} times");
 }
 
-/// (moment, the act that it leads to, whether what it is tied to comes after, that one's place and words in the trace)
+/// (moment, the act that it leads to, whether what it is tied to comes after, that one's place and
+/// words in the trace)
 type Story = (&'static str, &'static str, bool, usize, &'static [&'static str]);
 
 #[test]
@@ -141,11 +143,26 @@ fn each_milestone_is_counted_on_its_node_and_struck_before_or_after() {
 #[test]
 fn a_node_is_elected_and_starts_again_as_often_as_is_said() {
     let elects = "wal = { policy = 'fsync' }\n\
-                  failover = { election = 'majority-vote', heartbeat = '20ms', timeout = '100ms', catch-up = 'log' }";
-    let faults = "[[fault]]\nid = 'one'\nwhen = { elected = 1 }\nfor = '400ms'\ncrash = 'leader'\n\
-                  [[fault]]\nid = 'two'\nwhen = { elected = 2, after = '5ms' }\npause = 'leader'\n\
-                  [[fault]]\nid = 'back'\nwhen = { restarts = 1, node = 'n1' }\nclock-jump = { node = 'n1', by = '1s' }\n\
-                  [[fault]]\nid = 'go'\nwhen = { restarts = 1, after = '50ms' }\nresume = 'all'\n";
+                  failover = { election = 'majority-vote', heartbeat = '20ms', timeout = '100ms', \
+                  catch-up = 'log' }";
+    let faults = r"[[fault]]
+id = 'one'
+when = { elected = 1 }
+for = '400ms'
+crash = 'leader'
+[[fault]]
+id = 'two'
+when = { elected = 2, after = '5ms' }
+pause = 'leader'
+[[fault]]
+id = 'back'
+when = { restarts = 1, node = 'n1' }
+clock-jump = { node = 'n1', by = '1s' }
+[[fault]]
+id = 'go'
+when = { restarts = 1, after = '50ms' }
+resume = 'all'
+";
     let result = play(&scenario(elects, faults), 1);
     let acts = acts(&result);
     // The leader of the scenario begins to lead at its boot.
@@ -186,9 +203,22 @@ fn a_moment_is_a_time_that_need_not_be_known() {
 /// A fault strikes once, and what it starts may be the moment of the next.
 #[test]
 fn moments_follow_one_another_and_do_not_come_back() {
-    let faults = "[[fault]]\nid = 'down'\nwhen = { persists = 2, node = 'n2' }\nfor = '10ms'\ncrash = 'n2'\n\
-                  [[fault]]\nid = 'again'\nwhen = { restarts = 1 }\nfor = '10ms'\ncrash = 'n2'\n\
-                  [[fault]]\nid = 'too'\nwhen = { persists = 2, node = 'n2' }\nfor = '3ms'\npause = 'n1'\n";
+    let faults = r"[[fault]]
+id = 'down'
+when = { persists = 2, node = 'n2' }
+for = '10ms'
+crash = 'n2'
+[[fault]]
+id = 'again'
+when = { restarts = 1 }
+for = '10ms'
+crash = 'n2'
+[[fault]]
+id = 'too'
+when = { persists = 2, node = 'n2' }
+for = '3ms'
+pause = 'n1'
+";
     let result = play(&scenario("", faults), 1);
     assert_eq!(
         acts(&result),
@@ -254,7 +284,11 @@ fn each_record_of_a_sync_counts() {
     assert_eq!((first.as_str(), second.as_str()), ("0.454000000", "0.854000000"));
     for (nth, syncs, synced) in [(1, &first, 0), (4, &first, 0), (5, &second, 4), (8, &second, 4)] {
         let fault = format!(
-            "[[fault]]\nwhen = {{ persists = {nth}, node = 'n1' }}\nfor = '10ms'\npower-loss = 'n1'\n"
+            r"[[fault]]
+when = {{ persists = {nth}, node = 'n1' }}
+for = '10ms'
+power-loss = 'n1'
+"
         );
         let result = play(&scenario(slow, &fault), 1);
         assert_eq!(acts(&result)[0], format!("{syncs} power loss of n1"), "{nth}");
@@ -279,8 +313,16 @@ fn nothing_is_counted_once_the_fault_phase_has_ended() {
 fn a_message_counts_where_it_will_be_taken_in() {
     let at = |stop: &str| {
         let faults = format!(
-            "[[fault]]\nat = '150ms'\nfor = '100ms'\n{stop} = 'n3'\n\
-             [[fault]]\nid = 'f'\nwhen = {{ receives = 3, kind = 'replicate', node = 'n3' }}\nfor = '1ms'\npause = 'n2'\n"
+            r"[[fault]]
+at = '150ms'
+for = '100ms'
+{stop} = 'n3'
+[[fault]]
+id = 'f'
+when = {{ receives = 3, kind = 'replicate', node = 'n3' }}
+for = '1ms'
+pause = 'n2'
+"
         );
         let result = play(&scenario("", &faults), 1);
         let acts = acts(&result);

@@ -1,4 +1,5 @@
-//! What would never end, or would end in a panic: each is a mistake in the file, or an end with its reason.
+//! What would never end, or would end in a panic: each is a mistake in the file, or an end with its
+//! reason.
 
 use splitbrain::metrics::Settlement;
 use splitbrain::run::{RunOptions, RunResult};
@@ -26,7 +27,8 @@ fn a_disk_that_is_busy_for_ever_ends_no_run() {
     ] {
         let result = play(&format!("{settings}[disk]\nsync = {disk}\n{load}{faults}"));
         assert!(result.history.entries().len() > 500, "it went on");
-        // A slow disk is well again when the faults are over; one that takes ten years a sync is not.
+        // A slow disk is well again when the faults are over; one that takes ten years a sync is
+        // not.
         match &result.settlement {
             Settlement::Unsettled { waiting_for } => {
                 let syncs = waiting_for.iter().any(|line| line.contains("sync"));
@@ -39,31 +41,73 @@ fn a_disk_that_is_busy_for_ever_ends_no_run() {
     }
 }
 
-/// Everything that may take as long as anything may, at once: lengths of time are added up in many places.
+/// Everything that may take as long as anything may, at once: lengths of time are added up in many
+/// places.
 #[test]
 fn the_longest_lengths_add_up_to_no_panic() {
     let ten = "87600h";
     let heavy = "{ pareto = { scale = '87600h', shape = 0.05 } }";
     let faults = format!(
-        "[[fault]]\nat = '1s'\nfor = '{ten}'\nslow = {{ from = 'n1', by = {heavy} }}\n\
-         [[fault]]\nat = '1s'\nfor = '1s'\nslow = {{ from = 'n1', by = {heavy} }}\n\
-         [[fault]]\nat = '1s'\nfor = '1s'\nslow-disk = {{ node = 'n2', by = {heavy} }}\n\
-         [[fault]]\nat = '1s'\nfor = '2s'\nclock-drift = {{ node = 'n2', drift = '-99.9999999%' }}\n\
-         [[fault]]\nat = '2s'\nfor = '2s'\nclock-drift = {{ node = 'n2', drift = '100%' }}\n\
-         [[fault]]\nat = '3s'\nfor = '1s'\nclog = {{ from = 'n1' }}\n\
-         [[fault]]\nat = '3s'\nfor = '1s'\nclock-jump = {{ node = 'n1', by = '-{ten}' }}\n"
+        r"[[fault]]
+at = '1s'
+for = '{ten}'
+slow = {{ from = 'n1', by = {heavy} }}
+[[fault]]
+at = '1s'
+for = '1s'
+slow = {{ from = 'n1', by = {heavy} }}
+[[fault]]
+at = '1s'
+for = '1s'
+slow-disk = {{ node = 'n2', by = {heavy} }}
+[[fault]]
+at = '1s'
+for = '2s'
+clock-drift = {{ node = 'n2', drift = '-99.9999999%' }}
+[[fault]]
+at = '2s'
+for = '2s'
+clock-drift = {{ node = 'n2', drift = '100%' }}
+[[fault]]
+at = '3s'
+for = '1s'
+clog = {{ from = 'n1' }}
+[[fault]]
+at = '3s'
+for = '1s'
+clock-jump = {{ node = 'n1', by = '-{ten}' }}
+"
     );
     for order in ["reordering", "fifo"] {
         let text = format!(
-            "duration = '10s'\nsettle = '10s'\ncluster.nodes = 3\n[protocol.leader-follower]\n\
-             mode = 'semi-sync'\nwrite-quorum = 1\nack-timeout = '{ten}'\nresend = '{ten}'\n\
-             anti-entropy.interval = '{ten}'\nread.timeout = '{ten}'\n\
-             wal = {{ policy = 'buffered', sync-every = '{ten}' }}\n\
-             failover = {{ election = 'majority-vote', heartbeat = '1s', timeout = '{ten}', jitter = '{ten}' }}\n\
-             [network]\ndelay = {heavy}\norder = '{order}'\nbandwidth = '1B/s'\nduplication = '50%'\n\
-             client-delay = '1ms'\n[disk]\nsync = {heavy}\n\
-             [workload]\nclients = 3\nmix = {{ put = 1, get = 1 }}\nthink = {{ exponential = '1ms' }}\ntimeout = '20ms'\n\
-             retries = 2\nbackoff = {heavy}\n{faults}"
+            r"duration = '10s'
+settle = '10s'
+cluster.nodes = 3
+[protocol.leader-follower]
+mode = 'semi-sync'
+write-quorum = 1
+ack-timeout = '{ten}'
+resend = '{ten}'
+anti-entropy.interval = '{ten}'
+read.timeout = '{ten}'
+wal = {{ policy = 'buffered', sync-every = '{ten}' }}
+failover = {{ election = 'majority-vote', heartbeat = '1s', timeout = '{ten}', jitter = '{ten}' }}
+[network]
+delay = {heavy}
+order = '{order}'
+bandwidth = '1B/s'
+duplication = '50%'
+client-delay = '1ms'
+[disk]
+sync = {heavy}
+[workload]
+clients = 3
+mix = {{ put = 1, get = 1 }}
+think = {{ exponential = '1ms' }}
+timeout = '20ms'
+retries = 2
+backoff = {heavy}
+{faults}"
         );
         let result = play(&text);
         assert!(matches!(result.settlement, Settlement::Unsettled { .. }), "{order}");

@@ -1,5 +1,5 @@
-//! Keyed draws on whole runs: whatever is taken out, added or turned around, the luck of everything that it did not
-//! cause stays as it was.
+//! Keyed draws on whole runs: whatever is taken out, added or turned around, the luck of everything
+//! that it did not cause stays as it was.
 
 use std::collections::BTreeSet;
 
@@ -44,8 +44,8 @@ impl Message for Letter {
     }
 }
 
-/// The leader sends each write to everybody as two letters, in an order that a switch turns around, and answers at
-/// once: when a letter arrives depends on nothing but its own draws.
+/// The leader sends each write to everybody as two letters, in an order that a switch turns around,
+/// and answers at once: when a letter arrives depends on nothing but its own draws.
 struct Probe {
     me: NodeId,
     reversed: bool,
@@ -200,7 +200,8 @@ fn turning_a_handlers_sends_around_leaves_every_one_as_it_was() {
     assert_eq!(operations(&straight, 0), operations(&reversed, 0));
 }
 
-/// Scripted operations drew by their place in the file: taking one out gave all that followed other luck.
+/// Scripted operations drew by their place in the file: taking one out gave all that followed other
+/// luck.
 #[test]
 fn taking_out_a_scripted_operation_leaves_the_others_as_they_were() {
     let mut config = base(3, 2);
@@ -238,7 +239,8 @@ fn taking_out_a_scripted_operation_leaves_the_others_as_they_were() {
     }
 }
 
-/// Faults drew by their place in the file: taking one out changed whom those after it met, and whom they hit.
+/// Faults drew by their place in the file: taking one out changed whom those after it met, and whom
+/// they hit.
 #[test]
 fn taking_out_a_fault_leaves_what_it_did_not_cause_as_it_was() {
     let to = |node| Route {

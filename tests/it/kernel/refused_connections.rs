@@ -1,7 +1,8 @@
 //! A process that is not there refuses at once, one that hangs does not: `network.refuse`.
 //!
-//! Three nodes a millisecond apart; n1 leads, synchronously, and waits a second for confirmations. At 300 ms a client
-//! asks n1 for a write: the others have it at 301 ms, and n1 hears of it at 302 ms.
+//! Three nodes a millisecond apart; n1 leads, synchronously, and waits a second for confirmations.
+//! At 300 ms a client asks n1 for a write: the others have it at 301 ms, and n1 hears of it at 302
+//! ms.
 
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::Scenario;
@@ -21,14 +22,21 @@ const CONFIRMED: &str = "status = 'ok', degraded = false, confirmations = '2 of 
 
 fn put(expect: &str) -> String {
     format!(
-        "{{ at = '300ms', client = 'user', put = {{ key = 'k', value = 'v' }}, expect = {{ {expect} }} }}"
+        "{{ at = '300ms', client = 'user', put = {{ key = 'k', value = 'v' }}, expect = {{ \
+         {expect} }} }}"
     )
 }
 
 fn scenario(network: &str, settings: &str, operation: &str, faults: &str) -> Scenario {
     let text = format!(
-        "duration = '3s'\nsettle = '5s'\ncluster.nodes = 3\nnetwork = {{ delay = '1ms', {network} }}\n\
-         protocol.leader-follower = {{ {settings} }}\noperation = [{operation}]\nfault = [{faults}]\n"
+        r"duration = '3s'
+settle = '5s'
+cluster.nodes = 3
+network = {{ delay = '1ms', {network} }}
+protocol.leader-follower = {{ {settings} }}
+operation = [{operation}]
+fault = [{faults}]
+"
     );
     read(&text)
 }
@@ -117,11 +125,12 @@ fn a_refusal_travels_as_a_message_does() {
 
 #[test]
 fn a_refusal_is_for_the_process_that_sent_the_message() {
-    // n1 dies between its write and the refusal of it, and another process takes its place: that one has opened no
-    // connection. It answers its own client as if nothing had come.
+    // n1 dies between its write and the refusal of it, and another process takes its place: that
+    // one has opened no connection. It answers its own client as if nothing had come.
     let operations = put("status = 'info'")
         .replace("client = 'user',", "client = 'user', timeout = '1s',")
-        + ", { at = '301.9ms', client = 'other', put = { key = 'l', value = 'w' }, expect = { within = '2.1ms' } }";
+        + ", { at = '301.9ms', client = 'other', put = { key = 'l', value = 'w' }, expect = { \
+           within = '2.1ms' } }";
     let faults = format!("{DOWN}, {{ at = '301.2ms', for = '0.5ms', crash = 'n1' }}");
     let result = plays("refuse = true", SYNC, &operations, &faults);
     let trace = result.trace.unwrap_or_default();
@@ -136,7 +145,8 @@ fn every_way_of_replicating_hears_of_it() {
     answers(
         "mode = 'sync', ack-timeout = '1s', on-ack-timeout = 'fail'",
         DOWN,
-        "status = 'info', error = 'too-few-confirmations', confirmations = '1 of 2', within = '2ms'",
+        "status = 'info', error = 'too-few-confirmations', confirmations = '1 of 2', within = \
+         '2ms'",
     );
     answers("mode = 'sync', ack-timeout = '1s', replication = 'full-state'", DOWN, AT_ONCE);
     answers("mode = 'semi-sync', write-quorum = 2, ack-timeout = '1s'", DOWN, AT_ONCE);
@@ -146,7 +156,8 @@ fn every_way_of_replicating_hears_of_it() {
     answers(log, DOWN, AT_ONCE);
     answers(log, HANGS, AT_THE_TIMEOUT);
     answers(&format!("{log}, wal = {{ policy = 'fsync' }}"), DOWN, AT_ONCE);
-    // What is to be sent again is: the client does not wait for it, and the follower has it in the end.
+    // What is to be sent again is: the client does not wait for it, and the follower has it in the
+    // end.
     let result = answers("mode = 'sync', ack-timeout = '1s', resend = '100ms'", DOWN, AT_ONCE);
     let convergence = result.checks.iter().find(|check| check.property.name() == "convergence");
     assert_eq!(convergence.map(|check| check.judged.name()), Some("valid"));
@@ -163,7 +174,8 @@ fn every_way_of_replicating_hears_of_it() {
 fn a_coordinator_hears_of_it() {
     let read = |expect: &str| {
         format!(
-            "{{ at = '300ms', client = 'user', get = {{ key = 'k', from = 'n1', r = 3 }}, expect = {{ {expect} }} }}"
+            "{{ at = '300ms', client = 'user', get = {{ key = 'k', from = 'n1', r = 3 }}, expect = \
+             {{ {expect} }} }}"
         )
     };
     let refused = "status = 'fail', error = 'too-few-replies'";
@@ -177,7 +189,8 @@ fn a_coordinator_hears_of_it() {
 #[test]
 fn nobody_waits_for_the_end_of_refusals_to_settle() {
     // Heartbeats to a node that stays down are refused for ever.
-    let settings = "mode = 'async', failover = { election = 'lowest-id', heartbeat = '20ms', timeout = '100ms' }";
+    let settings = "mode = 'async', failover = { election = 'lowest-id', heartbeat = '20ms', \
+                    timeout = '100ms' }";
     let faults = "{ at = '100ms', forever = true, crash = 'n3' }";
     let result = plays("refuse = true", settings, &put("status = 'ok'"), faults);
     assert!(result.trace.unwrap_or_default().contains("n1        refused     heartbeat to n3"));
@@ -192,10 +205,14 @@ fn refusals_take_no_luck_from_others() {
     let network = "delay = { uniform = ['0ms', '20ms'] }, loss = '10%'";
     let run = |refuse: &str| {
         let text = format!(
-            "duration = '3s'\ncluster.nodes = 3\nnetwork = {{ {network}, {refuse} }}\n\
-             workload = {{ clients = 3, operations = 200, think = '10ms', mix = {{ put = 2, get = 1 }}, read-from = 'any' }}\n\
-             protocol.leader-follower = {{ {settings} }}\n\
-             fault = [{{ at = '0.1s', for = '1s', crash = 'n3' }}]\n"
+            r"duration = '3s'
+cluster.nodes = 3
+network = {{ {network}, {refuse} }}
+workload = {{ clients = 3, operations = 200, think = '10ms',
+    mix = {{ put = 2, get = 1 }}, read-from = 'any' }}
+protocol.leader-follower = {{ {settings} }}
+fault = [{{ at = '0.1s', for = '1s', crash = 'n3' }}]
+"
         );
         let scenario = read(&text);
         let result = scenario.run(7, RunOptions { trace: true, ..RunOptions::default() });

@@ -1,5 +1,5 @@
-//! Scripted operations that stand for those of a workload: one whose id names a generated operation has its luck, so a
-//! run of the script is the run of the workload.
+//! Scripted operations that stand for those of a workload: one whose id names a generated operation
+//! has its luck, so a run of the script is the run of the workload.
 
 use splitbrain::config::{Config, ReadFrom, ScriptedOperation};
 use splitbrain::digest::DigestValue;
@@ -60,8 +60,8 @@ drop = {{ probability = "30%" }}
     read(&text)
 }
 
-/// The workload's operations as a script, from the history that it left; `id` names one by the stream it is of and its
-/// place in that.
+/// The workload's operations as a script, from the history that it left; `id` names one by the
+/// stream it is of and its place in that.
 fn written_out(
     config: &Config,
     result: &RunResult,

@@ -1,4 +1,5 @@
-//! When a cluster has settled: what can still be done is waited for, and what can never be done is not.
+//! When a cluster has settled: what can still be done is waited for, and what can never be done is
+//! not.
 
 use splitbrain::metrics::Settlement;
 use splitbrain::run::RunResult;
@@ -14,11 +15,13 @@ fn left_to_do(result: &RunResult) -> &[String] {
     }
 }
 
-/// A leader that sends writes until they are confirmed once had a cluster called broken in which a node stayed down:
-/// it would have sent to that one for ever, and cannot know it.
+/// A leader that sends writes until they are confirmed once had a cluster called broken in which a
+/// node stayed down: it would have sent to that one for ever, and cannot know it.
 #[test]
 fn nobody_waits_for_what_is_meant_for_a_node_that_stays_down() {
-    let put = r#"operation = [{ at = "2s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok" } }]
+    let put = r#"operation = [
+    { at = "2s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok" } },
+]
 expect.liveness = "valid"
 expect.convergence = "valid"
 "#;
@@ -27,7 +30,9 @@ expect.convergence = "valid"
     let story = |lines: &[&str]| lines.join("\n") + "\n" + put;
     // The log of n3 is damaged before its end, so it does not start again.
     let damaged = r#"
-protocol.leader-follower = { resend = "100ms", wal.policy = "fsync", failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "150ms", catch-up = "none" } }
+protocol.leader-follower = { resend = "100ms", wal.policy = "fsync",
+    failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms",
+        jitter = "150ms", catch-up = "none" } }
 operation = [
     { at = "100ms", client = "u", put = { key = "a", value = "x" } },
     { at = "200ms", client = "u", put = { key = "b", value = "y" } },
@@ -59,7 +64,8 @@ expect.liveness = "valid"
         (
             "some message is always coming back",
             story(&[
-                r#"network = { delay = "1ms", refuse = true, link = [{ from = "n3", to = "n1", delay = "1s" }] }"#,
+                r#"network = { delay = "1ms", refuse = true,
+  link = [{ from = "n3", to = "n1", delay = "1s" }] }"#,
                 resend,
                 crash,
             ]),
@@ -102,15 +108,17 @@ expect.convergence = "valid"
     )]);
 }
 
-/// Of two writes with one timestamp each replica keeps the one that came first, so that these differ for good, and say so
-/// to one another for good: liveness once was called broken when the last look met such a message.
+/// Of two writes with one timestamp each replica keeps the one that came first, so that these
+/// differ for good, and say so to one another for good: liveness once was called broken when the
+/// last look met such a message.
 #[test]
 fn replicas_that_compare_themselves_for_ever_have_nothing_left_to_do() {
     let text = r#"
 duration = "1s"
 settle = "30s"
 network = { delay = "60ms", link = [{ from = "n1", to = "n3", delay = "90ms" }] }
-protocol.leader-follower = { timestamps = "client", timestamp-resolution = "1h", ties = "keep-existing", anti-entropy.interval = "10ms" }
+protocol.leader-follower = { timestamps = "client", timestamp-resolution = "1h",
+    ties = "keep-existing", anti-entropy.interval = "10ms" }
 operation = [
     { at = "100ms", client = "u", put = { key = "a", value = "x" } },
     { at = "101ms", client = "v", put = { key = "a", value = "y" } },

@@ -1,7 +1,8 @@
 //! What a fault finds: the states of the nodes that it hits, the instant before.
 //!
-//! Three nodes a millisecond apart; n1 leads. At 300 ms a client asks n1 for a write. n1 has it on disk at 304 ms, the
-//! followers have it at 305 ms and on disk at 309 ms, and at 310 ms the client has its answer.
+//! Three nodes a millisecond apart; n1 leads. At 300 ms a client asks n1 for a write. n1 has it on
+//! disk at 304 ms, the followers have it at 305 ms and on disk at 309 ms, and at 310 ms the client
+//! has its answer.
 
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::NodeState;
@@ -15,8 +16,15 @@ const WRITE: &str = "{ at = '300ms', client = 'writer', put = { key = 'k', value
 
 fn play(settings: &str, operation: &str, faults: &str) -> RunResult {
     let text = format!(
-        "duration = '3s'\nsettle = '5s'\ncluster.nodes = 3\nnetwork.delay = '1ms'\ndisk.sync = '4ms'\n\
-         protocol.leader-follower = {{ {settings} }}\noperation = [{operation}]\nfault = [{faults}]\n"
+        r"duration = '3s'
+settle = '5s'
+cluster.nodes = 3
+network.delay = '1ms'
+disk.sync = '4ms'
+protocol.leader-follower = {{ {settings} }}
+operation = [{operation}]
+fault = [{faults}]
+"
     );
     read(&text).run(1, RunOptions::default())
 }
@@ -119,8 +127,9 @@ fn a_write_between_two_attempts_is_not_in_flight() {
     assert_eq!(found("252ms"), "leader unsynced write-in-flight");
 }
 
-/// Once the follower whose power was lost was down, "a follower" was looked for again to find machines that were down
-/// already: the disk of another node lost what it had called durable, and the node ran on.
+/// Once the follower whose power was lost was down, "a follower" was looked for again to find
+/// machines that were down already: the disk of another node lost what it had called durable, and
+/// the node ran on.
 #[test]
 fn a_power_loss_takes_one_machine_where_it_names_one() {
     for target in ["leader", "follower", "lowest-id", "highest-id"] {

@@ -51,7 +51,8 @@ fn the_trace_of_one_write_over_a_bad_link() {
     assert!(trace.trim_start().starts_with(expected), "{trace}");
     for line in [
         "    0.050000000  n1        . blocked   replicate to n2: city=Rome 0.050000000@n1#2",
-        "    0.080000000  ann       answer      from n1: ok, version 0.050000000@n1#2, confirmed by 0 of 1, degraded",
+        "    0.080000000  ann       answer      from n1: ok, version 0.050000000@n1#2, confirmed \
+         by 0 of 1, degraded",
         "    0.900000000  nemesis   fault       crash-900ms starts",
         "    1.000000000  nemesis   heal        the fault phase ends",
         "    1.000000000  n2        . role      follower of term 1",
@@ -63,12 +64,18 @@ fn the_trace_of_one_write_over_a_bad_link() {
 
 #[test]
 fn a_run_settles_as_soon_as_nothing_is_left_or_says_what_is() {
-    let write = "[[operation]]\nat = '999ms'\nclient = 'a'\nput = { key = 'k', value = 'v' }\ntimeout = '9s'\n";
+    let write = r"[[operation]]
+at = '999ms'
+client = 'a'
+put = { key = 'k', value = 'v' }
+timeout = '9s'
+";
     let network = |delay: &str| format!("[network]\ndelay = {{ constant = '{delay}' }}\n");
     let isolate = "[[fault]]\nat = '0s'\nisolate = 'n2'\n";
     let outcome = |rest: String| scenario(TWO, &rest).run(1, RunOptions::default()).settlement;
     assert_eq!(outcome(network("1ms")), Settlement::Settled { after: Span::ZERO });
-    // There and back takes until 1.199 s; looks are a millisecond and then an eighth of the phase apart.
+    // There and back takes until 1.199 s; looks are a millisecond and then an eighth of the phase
+    // apart.
     let Settlement::Settled { after } = outcome(network("100ms") + write) else {
         panic!("unsettled")
     };
@@ -244,22 +251,49 @@ fn a_scripted_operation_waits_for_its_clients_previous_one() {
     assert_eq!(invoked, [100, 300, 900]);
 }
 
-/// What is shown happens: a timer that was cancelled or set again used to have its line all the same, a message to a
-/// paused node had two, and so had everything that came too late to do anything.
+/// What is shown happens: a timer that was cancelled or set again used to have its line all the
+/// same, a message to a paused node had two, and so had everything that came too late to do
+/// anything.
 #[test]
 fn the_trace_shows_what_happens_and_shows_it_once() {
     // Confirmed long before the timeouts of the write, of the client and of the next write.
     let write = |at: &str, key: &str| {
         format!(
-            "[[operation]]\nat = '{at}'\nclient = 'ann'\nput = {{ key = '{key}', value = 'v' }}\ntimeout = '50ms'\n"
+            r"[[operation]]
+at = '{at}'
+client = 'ann'
+put = {{ key = '{key}', value = 'v' }}
+timeout = '50ms'
+"
         )
     };
     let text = format!(
-        "ack-timeout = '30ms'\nwal.policy = 'fsync'\n[disk]\nsync = '4ms'\n[network]\ndelay = '1ms'\n\
-         [[fault]]\nid = 'p'\nat = '200ms'\nfor = '100ms'\npause = 'n2'\n\
-         [[fault]]\nid = 'c'\nat = '500ms'\nfor = '300ms'\nisolate = 'n2'\n\
-         [[fault]]\nid = 'h'\nat = '600ms'\nheal = 'c'\n\
-         [[fault]]\nid = 'w'\nat = '702ms'\nfor = '10ms'\npower-loss = 'n1'\n{}{}{}{}",
+        r"ack-timeout = '30ms'
+wal.policy = 'fsync'
+[disk]
+sync = '4ms'
+[network]
+delay = '1ms'
+[[fault]]
+id = 'p'
+at = '200ms'
+for = '100ms'
+pause = 'n2'
+[[fault]]
+id = 'c'
+at = '500ms'
+for = '300ms'
+isolate = 'n2'
+[[fault]]
+id = 'h'
+at = '600ms'
+heal = 'c'
+[[fault]]
+id = 'w'
+at = '702ms'
+for = '10ms'
+power-loss = 'n1'
+{}{}{}{}",
         write("10ms", "a"),
         write("20ms", "b"),
         write("199ms", "c"),
@@ -268,7 +302,8 @@ fn the_trace_shows_what_happens_and_shows_it_once() {
     let result = scenario(TWO, &text).run(1, RunOptions { trace: true, ..RunOptions::default() });
     let trace = result.trace.expect("a trace was asked for");
     let lines = |of: &str| trace.lines().filter(|line| line.contains(of)).count();
-    // Two were confirmed in time; n2 was paused when the third came, and n1 lost its power with the fourth.
+    // Two were confirmed in time; n2 was paused when the third came, and n1 lost its power with the
+    // fourth.
     assert_eq!(lines("timer       AckTimeout"), 1, "{trace}");
     assert_eq!(lines("alarm"), 1, "{trace}");
     assert_eq!(lines("deliver     replicate"), 3, "{trace}");
@@ -279,13 +314,14 @@ fn the_trace_shows_what_happens_and_shows_it_once() {
     assert!(at("0.204", "n2        . waits     a message of n1: replicate"), "{trace}");
     assert!(at("0.204", "n2        deliver     replicate from n1: c=v"), "{trace}");
     assert!(at("0.300", "n2        . resume    a message of n1: replicate"), "{trace}");
-    // The fault that was healed does not end a second time, nor does the sync that was cut short complete.
+    // The fault that was healed does not end a second time, nor does the sync that was cut short
+    // complete.
     assert_eq!(lines("c ends"), 0, "{trace}");
     assert!(!at("0.704", "n1        persisted"), "{trace}");
 }
 
-/// Timers are set for every write, and cancelled when it is confirmed: none of their events may be left behind, or a
-/// run of many writes with a long timeout ends with millions of them.
+/// Timers are set for every write, and cancelled when it is confirmed: none of their events may be
+/// left behind, or a run of many writes with a long timeout ends with millions of them.
 #[test]
 fn a_timer_that_is_set_again_leaves_nothing_behind() {
     let mut config = cluster::config(3);

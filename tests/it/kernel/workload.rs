@@ -63,7 +63,8 @@ fn bursts_arrive_together_and_wait_for_a_free_client() {
         )
     };
     let found: Vec<_> = result.history.entries().iter().map(times).collect();
-    // Two clients, twenty milliseconds an operation, five at a time; the last burst is what is left.
+    // Two clients, twenty milliseconds an operation, five at a time; the last burst is what is
+    // left.
     let burst = |at: u64| [0, 0, 20, 20, 40].map(|wait| (at, at + wait, Some(wait + 20)));
     let expected: Vec<_> = [burst(100), burst(200)]
         .concat()
@@ -189,7 +190,8 @@ fn reads_ask_whom_they_should_and_writes_the_leader() {
     }
 }
 
-/// Arrivals that were still waiting for a client when the fault phase ended used to be forgotten without a word.
+/// Arrivals that were still waiting for a client when the fault phase ended used to be forgotten
+/// without a word.
 #[test]
 fn arrivals_that_no_client_ever_took_are_counted() {
     let mut config = with_workload(1, 100, |workload| {
@@ -206,10 +208,11 @@ fn arrivals_that_no_client_ever_took_are_counted() {
     assert_eq!(result.unserved.longest_wait, Span::from_millis(980));
 }
 
-/// A client that is sent from node to node in a circle gives up after as many hops as there are nodes; each wait before
-/// another try gives it as many again. Here every try goes to a follower, which sends it on to the leader, which is
-/// down: five hops in all among three nodes, and at the fifth try the leader is there. Were they counted in one, the
-/// client would ask around from the fourth try on and be answered a wait later.
+/// A client that is sent from node to node in a circle gives up after as many hops as there are
+/// nodes; each wait before another try gives it as many again. Here every try goes to a follower,
+/// which sends it on to the leader, which is down: five hops in all among three nodes, and at the
+/// fifth try the leader is there. Were they counted in one, the client would ask around from the
+/// fourth try on and be answered a wait later.
 #[test]
 fn redirects_are_counted_anew_after_each_wait() {
     let text = "duration = '3s'\ncluster.nodes = 3\n[protocol.leader-follower]\n\

@@ -1,5 +1,6 @@
-//! A run whose workload is written out as a script is the run that it was: the same operations at the same times, with the
-//! same answers, whatever the workload is like and whatever fails meanwhile. Shrinking rests on it.
+//! A run whose workload is written out as a script is the run that it was: the same operations at
+//! the same times, with the same answers, whatever the workload is like and whatever fails
+//! meanwhile. Shrinking rests on it.
 
 use splitbrain::config::Config;
 use splitbrain::fuzz::subject::{Case, Subject};
@@ -66,11 +67,10 @@ const WAYS: [(&str, &[&str]); 9] = [
     ),
     (
         "changes of the workload",
-        &[
-            "change=[{ at = '300ms', set = { 'workload.read-from' = 'any', 'workload.read-quorum' = 2 } }, \
+        &["change=[{ at = '300ms', set = { 'workload.read-from' = 'any', 'workload.read-quorum' \
+             = 2 } }, \
            { at = '600ms', set = { 'workload.timeout' = '30ms', 'network.loss' = '10%' } }, \
-           { at = '900ms', set = { 'workload.read-from' = 'leader', 'workload.retries' = 0 } }]",
-        ],
+           { at = '900ms', set = { 'workload.read-from' = 'leader', 'workload.retries' = 0 } }]"],
     ),
     (
         "a script beside it",
@@ -92,7 +92,8 @@ fn subject(sets: &[&str]) -> Subject {
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
-/// An operation as anybody sees it, its key, its client and its value by name: a file numbers its own.
+/// An operation as anybody sees it, its key, its client and its value by name: a file numbers its
+/// own.
 type Life = (Entry, [String; 4]);
 
 /// The history but for what only a workload has: when an operation was due.

@@ -126,10 +126,17 @@ fn what_may_be_drawn_is_read_and_changes_nothing_of_the_run() {
     assert_eq!(read("[fuzz]\n").fuzz, Some(standard.clone()));
     // What belongs to one mode is left behind where another is drawn, as with `--set`.
     let drawing = read(
-        "[fuzz]\nfaults = 4\nfor = [\"1ms\", \"1s\"]\nkinds = [\"pause\", \"crash\"]\nmax-down = 1\n\
-         [fuzz.settings]\n\"protocol.leader-follower.mode\" = [\"async\", \"sync\"]\n\
-         \"cluster.nodes\" = { from = 3, to = 5 }\n\"network.loss\" = { from = \"0%\", to = \"5%\" }\n\
-         \"workload.think\" = { from = \"1ms\", to = \"1s\" }\n",
+        r#"[fuzz]
+faults = 4
+for = ["1ms", "1s"]
+kinds = ["pause", "crash"]
+max-down = 1
+[fuzz.settings]
+"protocol.leader-follower.mode" = ["async", "sync"]
+"cluster.nodes" = { from = 3, to = 5 }
+"network.loss" = { from = "0%", to = "5%" }
+"workload.think" = { from = "1ms", to = "1s" }
+"#,
     );
     let percent = |number: u32| Probability::from_parts_per_billion(number * 10_000_000);
     let expected = Fuzz {
@@ -175,11 +182,14 @@ fn a_protocol_turns_on_the_lengths_that_are_set() {
             vec![ms(50), ms(200)],
         ),
         (
-            "failover = { election = \"majority-vote\", heartbeat = \"50ms\", timeout = \"200ms\", jitter = \"90ms\" }",
+            "failover = { election = \"majority-vote\", heartbeat = \"50ms\", timeout = \"200ms\", \
+             jitter = \"90ms\" }",
             vec![ms(50), ms(90), ms(200)],
         ),
         (
-            "wal = { policy = \"buffered\", sync-every = \"30ms\" }\nanti-entropy = { interval = \"40ms\" }\ntombstone-grace = \"10ms\"",
+            r#"wal = { policy = "buffered", sync-every = "30ms" }
+anti-entropy = { interval = "40ms" }
+tombstone-grace = "10ms""#,
             vec![ms(10), ms(30), ms(40)],
         ),
     ];
@@ -205,7 +215,8 @@ fn distributions_are_what_their_texts_say() {
             Distribution::Pareto { scale: ms(1), shape: 2.0 },
         ),
         (
-            "{ mixture = [{ weight = 9, constant = \"1ms\" }, { weight = 1, exponential = \"5ms\" }] }",
+            "{ mixture = [{ weight = 9, constant = \"1ms\" }, { weight = 1, exponential = \"5ms\" \
+             }] }",
             Distribution::Mixture(vec![
                 (9, Distribution::Constant(ms(1))),
                 (1, Distribution::Exponential { mean: ms(5) }),

@@ -1,4 +1,5 @@
-//! Which share of what was due was answered, how long nothing was, and how soon a lost leader was replaced.
+//! Which share of what was due was answered, how long nothing was, and how soon a lost leader was
+//! replaced.
 
 use super::claims::{Claims, Found};
 use super::files::{Files, NEVER, Op, Status};
@@ -43,8 +44,8 @@ pub(crate) fn availability(files: &Files, claims: &mut Claims) {
     claims.property(files, "availability", found, &figures);
 }
 
-/// Arrivals of an open loop that found no free client: of all that arrived, those that no client of the workload
-/// invoked.
+/// Arrivals of an open loop that found no free client: of all that arrived, those that no client of
+/// the workload invoked.
 pub(crate) fn unserved(files: &Files) -> u64 {
     let Some(open) = files.set("workload.open") else { return 0 };
     // One that comes when the fault phase is over brings nothing.
@@ -83,8 +84,8 @@ fn is_lost(led: &Led, all: &[Led]) -> bool {
     !all.iter().any(goes_on)
 }
 
-/// From the loss of a leader, or the first write that waited after it, to the first write that was acknowledged by
-/// somebody who began to lead since. `None` where no write waited.
+/// From the loss of a leader, or the first write that waited after it, to the first write that was
+/// acknowledged by somebody who began to lead since. `None` where no write waited.
 fn outage(lost: &Led, all: &[Led], files: &Files) -> Option<Outage> {
     let at = lost.until_ns.expect("who was lost has an end");
     let writes: Vec<&Op> = files.ops.iter().filter(|op| op.is_write()).collect();
@@ -110,13 +111,15 @@ fn outage(lost: &Led, all: &[Led], files: &Files) -> Option<Outage> {
     Some(Outage { length: until - since, recovered: recovered.is_some() })
 }
 
-/// The longest time in which operations of some kind were asked for and none was answered: from an answer, while others
-/// wait, or from when the first is due after it, to the next answer, or the end of the last operation.
+/// The longest time in which operations of some kind were asked for and none was answered: from an
+/// answer, while others wait, or from when the first is due after it, to the next answer, or the
+/// end of the last operation.
 fn longest_gap(files: &Files, counts: impl Fn(&Op) -> bool) -> u64 {
     let ops: Vec<&Op> = files.ops.iter().filter(|op| counts(op)).collect();
     let mut answers: Vec<&Op> = ops.iter().copied().filter(|op| op.is_ok()).collect();
     answers.sort_by_key(|op| op.completed);
-    // Whether it was due before this answer. An arrival that waited for a client is due at a time, not at a line.
+    // Whether it was due before this answer. An arrival that waited for a client is due at a time,
+    // not at a line.
     let is_due_by = |op: &Op, answer: &Op| {
         if op.due_ns < op.invoked_ns {
             op.due_ns <= answer.completed_ns

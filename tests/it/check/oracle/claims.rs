@@ -28,8 +28,8 @@ impl Claims {
         self.0.push((pointer.into(), is.into()));
     }
 
-    /// The report says of `property` what follows from what was found and from its promise, in as many cases, with these
-    /// figures and no others.
+    /// The report says of `property` what follows from what was found and from its promise, in as
+    /// many cases, with these figures and no others.
     pub(crate) fn property(
         &mut self,
         files: &Files,
@@ -71,8 +71,9 @@ fn judged(files: &Files, property: &str, found: Found) -> &'static str {
     }
 }
 
-/// Whether the cluster was still settling as `settle` ran out, and that is less than its settings may need, or less than
-/// that since somebody began or ended to lead, where that may happen at any time.
+/// Whether the cluster was still settling as `settle` ran out, and that is less than its settings
+/// may need, or less than that since somebody began or ended to lead, where that may happen at any
+/// time.
 fn is_too_soon(files: &Files) -> bool {
     let (duration, settle) = (span(files, "duration"), span(files, "settle"));
     if files.report["settled"]["outcome"] != "unsettled" || files.ended_ns() < duration + settle {

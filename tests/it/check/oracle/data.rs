@@ -1,5 +1,5 @@
-//! What replicas hold at the end, and what removed values and elements do in between: last-write-wins maximum,
-//! resurrection, append uniqueness.
+//! What replicas hold at the end, and what removed values and elements do in between:
+//! last-write-wins maximum, resurrection, append uniqueness.
 
 use std::collections::{BTreeMap, BTreeSet};
 

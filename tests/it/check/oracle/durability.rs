@@ -34,7 +34,8 @@ pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
     } else {
         Found::Broken(lost.len() as u64)
     };
-    // How each lost write was lost is told by the trace, not by these files: the counts have to come to the same.
+    // How each lost write was lost is told by the trace, not by these files: the counts have to
+    // come to the same.
     let said = files.report["checks"]["durability"]["figures"].as_object();
     let mechanisms: Vec<(&str, u64)> = said
         .into_iter()
@@ -90,8 +91,8 @@ fn is_element(told: &Told<'_>, append: &Op, key: &str) -> bool {
     elements.any(|(value, ..)| Some(value) == append.written.as_ref())
 }
 
-/// How many acknowledged puts and deletes are neither lost nor on the way to what is held at the end, and were removed by
-/// nothing; `None` where it is not said what writes were written over.
+/// How many acknowledged puts and deletes are neither lost nor on the way to what is held at the
+/// end, and were removed by nothing; `None` where it is not said what writes were written over.
 fn discarded(told: &Told<'_>, lost: &BTreeSet<u32>) -> Option<u64> {
     let files = told.files;
     let is_accepted = |op: &&Op| op.is_write() && op.key.is_some() && op.version.is_some();

@@ -7,8 +7,8 @@ use super::claims::{Claims, Found, span};
 use super::files::{Files, Node, Version};
 use super::leaders::leaderships;
 
-/// What a client is shown of a key: its value with its version, and the elements of its list with theirs. A tombstone and
-/// nothing look alike, and who wrote it no client can see.
+/// What a client is shown of a key: its value with its version, and the elements of its list with
+/// theirs. A tombstone and nothing look alike, and who wrote it no client can see.
 pub(crate) fn shown<'a>(node: &'a Node, key: &str) -> Option<Vec<(&'a str, Version)>> {
     let held = node.data.get(key)?;
     let elements = held.elements.iter().flatten().map(|(value, version, _)| (&value[..], *version));
@@ -41,8 +41,8 @@ pub(crate) fn convergence(files: &Files, claims: &mut Claims) {
     claims.property(files, "convergence", found, &figures);
 }
 
-/// Nothing is left to do as the settling phase ends, somebody leads if a majority is up, and nobody led for no longer
-/// than the bound.
+/// Nothing is left to do as the settling phase ends, somebody leads if a majority is up, and nobody
+/// led for no longer than the bound.
 pub(crate) fn liveness(files: &Files, claims: &mut Claims) {
     let stuck = files.report["settled"]["outcome"] == "stuck";
     let waiting = files.report["settled"]["waiting_for"].as_array().map_or(0, Vec::len);

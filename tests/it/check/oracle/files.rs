@@ -1,7 +1,8 @@
 //! What a run writes out, read as a stranger would: text to plain values.
 //!
-//! Nothing here knows more than README says of the files. The house is asked for three things only: to run a scenario, to
-//! write `result.json`, `nodes.json`, `history.jsonl` and `trace.txt`, and for what `splitbrain promises` tells.
+//! Nothing here knows more than README says of the files. The house is asked for three things only:
+//! to run a scenario, to write `result.json`, `nodes.json`, `history.jsonl` and `trace.txt`, and
+//! for what `splitbrain promises` tells.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,8 @@ pub(crate) struct Files {
     pub(crate) states: Vec<Node>,
     /// `trace.txt`.
     trace: String,
-    /// How long the settings may need to settle, as `splitbrain promises` says, and whether it may begin anew.
+    /// How long the settings may need to settle, as `splitbrain promises` says, and whether it may
+    /// begin anew.
     pub(crate) settles: Option<(u64, bool)>,
 }
 
@@ -97,7 +99,8 @@ pub(crate) struct Op {
     pub(crate) leader: Option<String>,
     /// In the shape of `value`, the operations that wrote it.
     pub(crate) written_by: Json,
-    /// An attempt each, the operations one of which had written what the key held; `None` where that is not said.
+    /// An attempt each, the operations one of which had written what the key held; `None` where
+    /// that is not said.
     pub(crate) over: Option<Vec<Vec<u32>>>,
     /// The versions of other attempts.
     pub(crate) attempts: Vec<Version>,
@@ -155,7 +158,8 @@ pub(crate) struct Held {
     pub(crate) elements: Option<Vec<(String, Version, Option<u32>)>>,
 }
 
-/// A line of the trace: when, who, what and the rest. What begins with a dot was done by the event above it.
+/// A line of the trace: when, who, what and the rest. What begins with a dot was done by the event
+/// above it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) at_ns: u64,

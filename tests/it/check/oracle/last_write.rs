@@ -1,8 +1,8 @@
 //! How far followers are from the leader when the last write is answered.
 //!
-//! No file has what the nodes hold in the middle of a run, unless the scenario expects a state of them then. So the
-//! scenario is run once more, as it is, with a state expected of every node at the moments that count: an expectation
-//! changes nothing of a run but what is written out.
+//! No file has what the nodes hold in the middle of a run, unless the scenario expects a state of
+//! them then. So the scenario is run once more, as it is, with a state expected of every node at
+//! the moments that count: an expectation changes nothing of a run but what is written out.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -20,11 +20,12 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     let Some(at) = last_answer(files) else {
         return claims.say("/last_write", Json::Null);
     };
-    // A turn that comes at the very instant at which the fault phase ends, and finds it over, leaves no line: until then
-    // something was to come.
+    // A turn that comes at the very instant at which the fault phase ends, and finds it over,
+    // leaves no line: until then something was to come.
     let end = span(files, "duration");
     let at = if at < end && said["answered_at_ns"] == end { end } else { at };
-    // Who leads: of several the one of the highest term. At the very instant at which that changes either may.
+    // Who leads: of several the one of the highest term. At the very instant at which that changes
+    // either may.
     let all = leaderships(files);
     let leaders_at = |instants: &[u64]| {
         let leads = |at: u64| {
@@ -57,7 +58,8 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     let until = agreed_at.unwrap_or_else(|| files.ended_ns());
     let mut moments: BTreeSet<u64> =
         [at, until].into_iter().flat_map(|at| [at.saturating_sub(1), at]).collect();
-    // What is on the way to agreement, or away from it: some of the moments at which nodes take or lose something.
+    // What is on the way to agreement, or away from it: some of the moments at which nodes take or
+    // lose something.
     let turns: BTreeSet<u64> = files
         .trace()
         .filter(changes)
@@ -79,7 +81,8 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
         claims.say(format!("/last_write/{key}"), figure);
     }
 
-    // While who leads changes nobody can say; a moment with followers that all show what the leader does is the end.
+    // While who leads changes nobody can say; a moment with followers that all show what the leader
+    // does is the end.
     let agrees = |moment: u64| {
         let leader = leaders_at(&[moment]).into_iter().flatten().next()?;
         let [_, _, differing] = seen.differences(moment, &leader)?;
@@ -109,8 +112,9 @@ fn changes(line: &Line<'_>) -> bool {
     matches!(line.what, ". apply" | ". discard" | ". act" | ". stop" | ". role")
 }
 
-/// When no write is under way any more and none is to come: as the last operation of the workload is answered, if that
-/// may write, and the last write of the script. `None` when that moment does not come.
+/// When no write is under way any more and none is to come: as the last operation of the workload
+/// is answered, if that may write, and the last write of the script. `None` when that moment does
+/// not come.
 fn last_answer(files: &Files) -> Option<u64> {
     let mix = files.set("workload.mix");
     let weight = |f: &str| mix.and_then(|mix| mix.get(f)).is_some();
@@ -159,7 +163,8 @@ impl Seen {
         }
     }
 
-    /// How many followers are up, on how many keys they could differ from the leader, and on how many they do.
+    /// How many followers are up, on how many keys they could differ from the leader, and on how
+    /// many they do.
     fn differences(&self, at: u64, leader: &str) -> Option<[u64; 3]> {
         let place = self.moments.iter().position(|moment| *moment == at)?;
         let nodes = &self.states[place * self.nodes..(place + 1) * self.nodes];

@@ -1,4 +1,5 @@
-//! Who led when, from the trace; whether two led in one term, and whether two led at once and did harm.
+//! Who led when, from the trace; whether two led in one term, and whether two led at once and did
+//! harm.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +24,8 @@ impl Led {
     }
 }
 
-/// Every leadership, by the order in which they began: from when a node says that it leads in a term until it says
-/// something else, or its process ends.
+/// Every leadership, by the order in which they began: from when a node says that it leads in a
+/// term until it says something else, or its process ends.
 pub(crate) fn leaderships(files: &Files) -> Vec<Led> {
     let mut all: Vec<Led> = Vec::new();
     for line in files.trace() {

@@ -1,10 +1,12 @@
-//! A second implementation of the verdicts: random scenarios are run, and every property and figure of the report is
-//! computed again from the files of the run alone, plainly, without anything of `check`. Both must say the same.
+//! A second implementation of the verdicts: random scenarios are run, and every property and figure
+//! of the report is computed again from the files of the run alone, plainly, without anything of
+//! `check`. Both must say the same.
 //!
-//! What an oracle says is a list of [`Claims`]: at this place of `result.json` stands this. A place of which no oracle says
-//! anything has to be in [`NOT_RECOMPUTED`], with the reason.
+//! What an oracle says is a list of [`Claims`]: at this place of `result.json` stands this. A place
+//! of which no oracle says anything has to be in [`NOT_RECOMPUTED`], with the reason.
 //!
-//! `ORACLE_CASES=50000` runs so many scenarios; `ORACLE_SEED=7` the one of that seed; `ORACLE_FROM=2001` those from there on.
+//! `ORACLE_CASES=50000` runs so many scenarios; `ORACLE_SEED=7` the one of that seed;
+//! `ORACLE_FROM=2001` those from there on.
 
 mod availability;
 mod claims;
@@ -59,8 +61,8 @@ fn clients_and_data(files: &Files, claims: &mut Claims) {
     data::append_uniqueness(files, &told, claims);
 }
 
-/// The places of `result.json` that nobody computes again, and why: a place, or all below it where it ends in a slash; a
-/// star is any one step.
+/// The places of `result.json` that nobody computes again, and why: a place, or all below it where
+/// it ends in a slash; a star is any one step.
 const NOT_RECOMPUTED: &[(&str, &str)] = &[
     ("/scenario", "names the file"),
     ("/title", "is copied from the file"),

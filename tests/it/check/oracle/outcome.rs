@@ -1,4 +1,5 @@
-//! How a run came out: what the nemesis did, how the run ended, what was expected, and the verdict over all.
+//! How a run came out: what the nemesis did, how the run ended, what was expected, and the verdict
+//! over all.
 
 use std::collections::BTreeSet;
 
@@ -33,8 +34,8 @@ pub(crate) fn settled(files: &Files, claims: &mut Claims) {
     claims.say("/settled/waiting_for", waiting);
 }
 
-/// What the cluster waits for at the end. Whom a client asks and how many messages are on their way no file tells: that is
-/// taken from the report.
+/// What the cluster waits for at the end. Whom a client asks and how many messages are on their way
+/// no file tells: that is taken from the report.
 fn waiting_for(files: &Files) -> Vec<String> {
     let said: Vec<&str> = files.report["settled"]["waiting_for"]
         .as_array()
@@ -109,7 +110,8 @@ fn clients(files: &Files) -> Vec<&str> {
     all
 }
 
-/// The places of a client's operations in the script, in the order in which it asks: of their times, then of the file.
+/// The places of a client's operations in the script, in the order in which it asks: of their
+/// times, then of the file.
 fn script_of(files: &Files, client: &str) -> Vec<usize> {
     let at = |table: &toml::Value| length(table["at"].as_str().expect("a time"));
     let script = files.tables("operation").iter().enumerate();

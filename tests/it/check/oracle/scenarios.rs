@@ -1,7 +1,8 @@
-//! Random scenario files, of everything that a file can say, with weak settings more often than safe ones.
+//! Random scenario files, of everything that a file can say, with weak settings more often than
+//! safe ones.
 //!
-//! A file is a pure function of its seed. Lengths of time are whole numbers with one unit, so that the oracle reads them
-//! without the house.
+//! A file is a pure function of its seed. Lengths of time are whole numbers with one unit, so that
+//! the oracle reads them without the house.
 
 use std::fmt::Write as _;
 

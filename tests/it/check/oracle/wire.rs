@@ -5,8 +5,9 @@ use serde_json::{Value as Json, json};
 use super::claims::Claims;
 use super::files::{Files, Line};
 
-/// Messages by what became of them: between nodes, and between clients and nodes. Where a message is sent it has no line,
-/// and neither has the copy that the network makes of one, so how many were sent and copied is not told.
+/// Messages by what became of them: between nodes, and between clients and nodes. Where a message
+/// is sent it has no line, and neither has the copy that the network makes of one, so how many were
+/// sent and copied is not told.
 pub(crate) fn network(files: &Files, claims: &mut Claims) {
     let (mut delivered, mut lost) = (0, 0);
     for line in files.trace() {
@@ -21,7 +22,8 @@ pub(crate) fn network(files: &Files, claims: &mut Claims) {
                 delivered -= 1;
                 lost += 1;
             }
-            // What a node sends, or what had waited for a process that died; a refusal is no message.
+            // What a node sends, or what had waited for a process that died; a refusal is no
+            // message.
             ". lost" if content == "the process that sent it is gone" => {}
             ". lost" if content.starts_with("refusal to") => {}
             ". lost" => lost += 1,
@@ -32,8 +34,8 @@ pub(crate) fn network(files: &Files, claims: &mut Claims) {
     claims.say("/network/lost", lost);
 }
 
-/// Starts from a log, and those of them from a checkpoint. A log that was never written is none; whether one that is read
-/// empty was written the trace does not say.
+/// Starts from a log, and those of them from a checkpoint. A log that was never written is none;
+/// whether one that is read empty was written the trace does not say.
 pub(crate) fn replay(files: &Files, claims: &mut Claims) {
     let starts: Vec<&str> =
         files.trace().filter(|line| line.what == ". replay").map(|line| line.content).collect();

@@ -14,23 +14,45 @@ use Property::{Convergence, Durability, Liveness, LwwMaximum};
 /// In each the cluster is still at it as `settle` ends, and would have come to an end.
 #[test]
 fn what_is_to_hold_in_the_end_is_unknown_where_the_end_has_not_come() {
-    const WRITE: &str = "[network]\ndelay = \"5ms\"\n[[operation]]\nclient = \"a\"\nput = { key = \"k\", value = \"v\" }\n";
+    const WRITE: &str = r#"[network]
+delay = "5ms"
+[[operation]]
+client = "a"
+put = { key = "k", value = "v" }
+"#;
     let sync = format!("duration = \"10s\"\n[protocol.leader-follower]\nmode = \"sync\"\n{WRITE}");
     let plain = format!("duration = \"10s\"\n[protocol.leader-follower]\n{WRITE}");
     let cut_off = "[[fault]]\nat = \"8s\"\nfor = \"1500ms\"\nisolate = \"n3\"\n";
     let resend = plain.replace("[network]", "resend = \"60s\"\n[network]");
     let stories: [(&str, String, &str, &[Property]); 7] = [
-        ("ack-timeout", format!("{sync}at = \"9s\"\ntimeout = \"20s\"\n{cut_off}"), "3s", &[Liveness]),
+        (
+            "ack-timeout",
+            format!("{sync}at = \"9s\"\ntimeout = \"20s\"\n{cut_off}"),
+            "3s",
+            &[Liveness],
+        ),
         (
             "the client's timeout",
-            format!("{sync}at = \"9s\"\n[[fault]]\nat = \"9007ms\"\nfor = \"10ms\"\ncrash = \"n1\"\n"),
+            format!(
+                r#"{sync}at = "9s"
+[[fault]]
+at = "9007ms"
+for = "10ms"
+crash = "n1"
+"#
+            ),
             "5s",
             &[Liveness],
         ),
         (
             "a clock that all but stands still",
             format!(
-                "{}at = \"9s\"\ntimeout = \"60s\"\n{cut_off}[[clock]]\nnode = \"n1\"\ndrift = \"-99%\"\n",
+                r#"{}at = "9s"
+timeout = "60s"
+{cut_off}[[clock]]
+node = "n1"
+drift = "-99%"
+"#,
                 sync.replace("[network]", "ack-timeout = \"1s\"\n[network]")
             ),
             "30s",
@@ -38,15 +60,31 @@ fn what_is_to_hold_in_the_end_is_unknown_where_the_end_has_not_come() {
         ),
         (
             "an election",
-            "duration = \"10s\"\n[protocol.leader-follower]\nwal.policy = \"fsync\"\nfailover = { election = \
-             \"lowest-id\" }\n[network]\ndelay = \"5ms\"\n[[fault]]\nat = \"9s\"\nfor = \"500ms\"\ncrash = \"n1\"\n"
-                .to_owned(),
+            r#"duration = "10s"
+[protocol.leader-follower]
+wal.policy = "fsync"
+failover = { election = "lowest-id" }
+[network]
+delay = "5ms"
+[[fault]]
+at = "9s"
+for = "500ms"
+crash = "n1"
+"#
+            .to_owned(),
             "3s",
             &[Liveness],
         ),
         (
             "resending",
-            format!("{resend}at = \"5s\"\n[[fault]]\nat = \"4s\"\nfor = \"2s\"\nisolate = \"n1\"\n"),
+            format!(
+                r#"{resend}at = "5s"
+[[fault]]
+at = "4s"
+for = "2s"
+isolate = "n1"
+"#
+            ),
             "5s",
             &[Convergence, LwwMaximum],
         ),
@@ -151,7 +189,8 @@ clog = { from = "n1" }
     assert_eq!(judged(&broken, Convergence), Violation);
 }
 
-/// An election may begin at any time where heartbeats may be lost, or may come later than a follower's patience lasts.
+/// An election may begin at any time where heartbeats may be lost, or may come later than a
+/// follower's patience lasts.
 #[test]
 fn where_leaders_may_be_given_up_what_has_settled_may_begin_anew() {
     let anew = |settings: &str| {
@@ -197,8 +236,8 @@ fn what_cannot_be_said_is_said_to_be_so() {
     );
 }
 
-/// Once n1 has erased a key it knows nothing of it. n2 took the state without it, forgot that with its unsynced log, and has
-/// the key again: nobody is left who could say that it was deleted.
+/// Once n1 has erased a key it knows nothing of it. n2 took the state without it, forgot that with
+/// its unsynced log, and has the key again: nobody is left who could say that it was deleted.
 #[test]
 fn where_nothing_is_left_of_a_delete_a_follower_that_forgets_it_brings_the_key_back() {
     let story = |policy: &str, node: &str, fault: &str| {

@@ -1,7 +1,8 @@
-//! What is promised, and what is not: runs that break what must not be promised, and runs that must not void what is.
+//! What is promised, and what is not: runs that break what must not be promised, and runs that must
+//! not void what is.
 //!
-//! Each story is a run that was once judged wrongly, or one of its kind. A promise that is too strong calls an honest
-//! run a violation; one that is too weak lets a broken protocol pass.
+//! Each story is a run that was once judged wrongly, or one of its kind. A promise that is too
+//! strong calls an honest run a violation; one that is too weak lets a broken protocol pass.
 
 mod at_the_end;
 mod too_strong;

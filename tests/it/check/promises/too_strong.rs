@@ -123,7 +123,8 @@ delete = { key = "k" }
     }
 }
 
-/// n3 missed "one" and keeps "two"; the others keep "one". Which a read finds depends on whom it asks.
+/// n3 missed "one" and keeps "two"; the others keep "one". Which a read finds depends on whom it
+/// asks.
 #[test]
 fn ties_left_to_what_is_there_differ_from_replica_to_replica() {
     let story = r#"
@@ -236,7 +237,8 @@ crash = {down}
     }
 }
 
-/// A client reads "dirty" of a leader that has not synced it. The power goes, the version is given again.
+/// A client reads "dirty" of a leader that has not synced it. The power goes, the version is given
+/// again.
 #[test]
 fn what_was_read_before_it_was_durable_is_followed_by_nothing_after_a_power_loss() {
     let story = r#"
@@ -276,7 +278,8 @@ power-loss = "n1"
     assert_eq!(check(&follower, WritesFollowReads).judged, Valid);
 }
 
-/// The deposed leader's clock is ahead, and what it shows no majority has: the next leader never sees that stamp.
+/// The deposed leader's clock is ahead, and what it shows no majority has: the next leader never
+/// sees that stamp.
 #[test]
 fn a_hybrid_clock_does_not_order_writes_after_what_no_majority_has() {
     let story = format!(

@@ -32,8 +32,16 @@ const OF_THE_LEADER: [Property; 8] = [
 fn what_befalls_a_follower_voids_nothing_that_rests_on_the_leader() {
     let story = |protocol: &str, hazard: &str| {
         format!(
-            "duration = \"5s\"\nsettle = \"30s\"\n[protocol.leader-follower]\n{protocol}[network]\ndelay = \
-             \"1ms\"\n[[operation]]\nat = \"1s\"\nclient = \"w\"\nput = {{ key = \"k\", value = \"one\" }}\n{hazard}"
+            r#"duration = "5s"
+settle = "30s"
+[protocol.leader-follower]
+{protocol}[network]
+delay = "1ms"
+[[operation]]
+at = "1s"
+client = "w"
+put = {{ key = "k", value = "one" }}
+{hazard}"#
         )
     };
     let memory = "mode = \"sync\"\n";
@@ -49,8 +57,14 @@ fn what_befalls_a_follower_voids_nothing_that_rests_on_the_leader() {
         (synced, "[[fault]]\nat = \"2s\"\nforever = true\ncrash = NODE\n".to_owned()),
         (
             synced,
-            "[[fault]]\nat = \"2s\"\ncrash = NODE\n[[fault]]\nat = \"3s\"\nrestart = { target = NODE, disk = \"empty\" }\n"
-                .to_owned(),
+            r#"[[fault]]
+at = "2s"
+crash = NODE
+[[fault]]
+at = "3s"
+restart = { target = NODE, disk = "empty" }
+"#
+            .to_owned(),
         ),
     ];
     for (protocol, hazard) in cases {
@@ -73,9 +87,18 @@ fn what_befalls_a_follower_voids_nothing_that_rests_on_the_leader() {
 fn only_the_clocks_that_stamp_count() {
     let story = |timestamps: &str, clock: &str| {
         format!(
-            "duration = \"2s\"\n[protocol.leader-follower]\nwal.policy = \"fsync\"\ntimestamps = \
-             \"{timestamps}\"\n[[clock]]\n{clock}\noffset = \"1ms\"\n[[operation]]\nat = \"1s\"\nclient = \"w\"\nput = \
-             {{ key = \"k\", value = \"one\" }}\n"
+            r#"duration = "2s"
+[protocol.leader-follower]
+wal.policy = "fsync"
+timestamps = "{timestamps}"
+[[clock]]
+{clock}
+offset = "1ms"
+[[operation]]
+at = "1s"
+client = "w"
+put = {{ key = "k", value = "one" }}
+"#
         )
     };
     let promised =
@@ -90,8 +113,16 @@ fn only_the_clocks_that_stamp_count() {
 fn a_write_that_many_have_is_lost_when_all_of_them_forget_it() {
     let story = |mode: &str, down: &[&str]| {
         let mut text = format!(
-            "duration = \"6s\"\n[protocol.leader-follower]\n{mode}\n[network]\ndelay = \"1ms\"\n[[operation]]\nat = \
-             \"1s\"\nclient = \"w\"\nput = {{ key = \"k\", value = \"one\" }}\n"
+            r#"duration = "6s"
+[protocol.leader-follower]
+{mode}
+[network]
+delay = "1ms"
+[[operation]]
+at = "1s"
+client = "w"
+put = {{ key = "k", value = "one" }}
+"#
         );
         for (second, node) in (2..).zip(down) {
             text +=
@@ -124,15 +155,30 @@ fn a_write_that_many_have_is_lost_when_all_of_them_forget_it() {
     }
 }
 
-/// All have both elements. A leader that loses the end of its log alone knows the key, and shows what came before.
+/// All have both elements. A leader that loses the end of its log alone knows the key, and shows
+/// what came before.
 #[test]
 fn a_leader_that_forgets_a_part_shows_what_came_before_whatever_the_others_have() {
     let story = |policy: &str, fault: &str| {
         run(&scenario(&format!(
-            "duration = \"3s\"\n[protocol.leader-follower]\nmode = \"sync\"\non-ack-timeout = \"fail\"\nwal.policy = \
-             \"{policy}\"\n[[operation]]\nat = \"0s\"\nclient = \"a\"\nappend = {{ key = \"k\", value = \"one\" \
-             }}\n[[operation]]\nat = \"100ms\"\nclient = \"a\"\nappend = {{ key = \"k\", value = \"two\" \
-             }}\n[[fault]]\nat = \"200ms\"\nfor = \"1s\"\n{fault}\n"
+            r#"duration = "3s"
+[protocol.leader-follower]
+mode = "sync"
+on-ack-timeout = "fail"
+wal.policy = "{policy}"
+[[operation]]
+at = "0s"
+client = "a"
+append = {{ key = "k", value = "one" }}
+[[operation]]
+at = "100ms"
+client = "a"
+append = {{ key = "k", value = "two" }}
+[[fault]]
+at = "200ms"
+for = "1s"
+{fault}
+"#
         )))
     };
     let lost = story("buffered", "power-loss = \"n1\"");
@@ -173,7 +219,8 @@ crash = ["n1", "n2"]
 
 /// A leader that waits for one confirmation less than it says, by the settings of another.
 ///
-/// What such a run loses is a violation of what the honest settings promise: none of what happened in it voids that.
+/// What such a run loses is a violation of what the honest settings promise: none of what happened
+/// in it voids that.
 struct Hasty {
     honest: Scenario,
     hasty: Scenario,
@@ -241,8 +288,8 @@ crash = ["n1", "n2"]
 
 /// R + W > N through lost messages, and a protocol that breaks it all the same.
 ///
-/// n3 misses "v2", n2 misses "v3", and each time the other has it. But a replica that looks at no stamp takes a late
-/// repair with "v2" over "v3", and then two of three show "v2".
+/// n3 misses "v2", n2 misses "v3", and each time the other has it. But a replica that looks at no
+/// stamp takes a late repair with "v2" over "v3", and then two of three show "v2".
 #[test]
 fn a_lost_message_voids_nothing_that_overlapping_quorums_promise() {
     let story = r#"
@@ -314,9 +361,23 @@ block = { from = "n1", to = "n2" }
 fn quorums_share_as_many_replicas_as_may_forget_and_one_more() {
     let story = |r: u16, down: &str| {
         format!(
-            "duration = \"4s\"\n[protocol.leader-follower]\nmode = \"sync\"\non-ack-timeout = \"fail\"\n[[operation]]\nat \
-             = \"1s\"\nclient = \"w\"\nput = {{ key = \"k\", value = \"one\" }}\n[[operation]]\nat = \"3s\"\nclient = \
-             \"w\"\nget = {{ key = \"k\", r = {r}, from = \"n3\" }}\n[[fault]]\nat = \"2s\"\nfor = \"100ms\"\ncrash = {down}\n"
+            r#"duration = "4s"
+[protocol.leader-follower]
+mode = "sync"
+on-ack-timeout = "fail"
+[[operation]]
+at = "1s"
+client = "w"
+put = {{ key = "k", value = "one" }}
+[[operation]]
+at = "3s"
+client = "w"
+get = {{ key = "k", r = {r}, from = "n3" }}
+[[fault]]
+at = "2s"
+for = "100ms"
+crash = {down}
+"#
         )
     };
     for (r, down, promised) in [

@@ -1,5 +1,6 @@
-//! A protocol defined outside the crate ([`chain`]) goes through everything that splitbrain does with its own: it is
-//! registered by name and run from a scenario file by every command, and checked through the public API alone.
+//! A protocol defined outside the crate ([`chain`]) goes through everything that splitbrain does
+//! with its own: it is registered by name and run from a scenario file by every command, and
+//! checked through the public API alone.
 
 mod chain;
 
@@ -20,8 +21,9 @@ use crate::support::cli::{Done, call};
 use crate::support::result::judged;
 use crate::support::scenario::{parse, parse_for};
 
-/// Everything that can happen to a chain, in ten seconds: processes die, machines lose power, singly and all at
-/// once, messages are lost by chance and by kind, arrive twice and out of order, the head's clock jumps back.
+/// Everything that can happen to a chain, in ten seconds: processes die, machines lose power,
+/// singly and all at once, messages are lost by chance and by kind, arrive twice and out of order,
+/// the head's clock jumps back.
 const SCENARIO: &str = r#"
 title = "A chain loses nodes and power, and no acknowledged write"
 duration = "10s"
@@ -178,7 +180,8 @@ fn a_drop_hits_its_kind_of_message_alone() {
             .map(|kind| (count("deliver", kind) > 0, count(". blocked", kind) > 0))
     };
     let (passes, dropped, unused) = ((true, false), (false, true), (false, false));
-    // Retransmission makes up for lost writes; nothing makes up for acknowledgements until the fault ends.
+    // Retransmission makes up for lost writes; nothing makes up for acknowledgements until the
+    // fault ends.
     assert_eq!(trace("write"), [dropped, passes, passes]);
     assert_eq!(trace("catch-up"), [passes, unused, passes]);
     assert_eq!(trace("ack"), [passes, passes, (true, true)]);
@@ -310,7 +313,8 @@ fn list_schema_and_completions_know_the_protocol() {
     assert!(done.out.contains("mine"), "the script completes the author's program");
 }
 
-/// A program may replace a protocol that comes with splitbrain by registering one of its name; names stay in order.
+/// A program may replace a protocol that comes with splitbrain by registering one of its name;
+/// names stay in order.
 #[test]
 fn protocols_are_registered_by_name() {
     let names: Vec<_> = registry().with::<Chain>().names().collect();

@@ -137,7 +137,8 @@ fn impatient(deduplicate: bool) -> (Scenario, RunResult) {
 network.delay = "10ms"
 protocol.leader-follower = {{ mode = "sync", deduplicate = {deduplicate} }}
 operation = [
-    {{ at = "1s", client = "u", append = {{ key = "log", value = "a", to = "n1" }}, timeout = "15ms", retries = 9 }},
+    {{ at = "1s", client = "u", append = {{ key = "log", value = "a", to = "n1" }},
+      timeout = "15ms", retries = 9 }},
     {{ at = "3s", client = "u", get = {{ key = "log" }} }},
 ]
 "#
@@ -178,7 +179,8 @@ fn an_append_that_is_tried_again_is_answered_as_the_first_would_be() {
 network.delay = "10ms"
 protocol.leader-follower = { mode = "sync", deduplicate = true }
 operation = [
-    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "15ms", retries = 9, backoff = "0ms", expect = { status = "ok", after = "20ms", within = "20ms" } },
+    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "15ms",
+      retries = 9, backoff = "0ms", expect = { status = "ok", after = "20ms", within = "20ms" } },
 ]
 "#,
         // It waits for the record of the first.
@@ -187,7 +189,8 @@ network.delay = "1ms"
 disk.sync = "50ms"
 protocol.leader-follower = { deduplicate = true, wal.policy = "fsync" }
 operation = [
-    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "30ms", retries = 9, expect = { status = "ok", after = "50ms", within = "50ms" } },
+    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "30ms",
+      retries = 9, expect = { status = "ok", after = "50ms", within = "50ms" } },
 ]
 "#,
         // In one log it has a place of its own, and is in the list once.
@@ -195,7 +198,8 @@ operation = [
 network = { delay = "1ms", client-delay = "10ms" }
 protocol.leader-follower = { deduplicate = true, failover.catch-up = "log" }
 operation = [
-    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "15ms", retries = 1, backoff = "0ms", expect = { status = "info" } },
+    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "15ms",
+      retries = 1, backoff = "0ms", expect = { status = "info" } },
 ]
 expect.append-uniqueness = "valid"
 "#,
@@ -208,9 +212,10 @@ expect.append-uniqueness = "valid"
     }
 }
 
-/// A put that ties with an element, under a rule that keeps what is there, is acknowledged and dropped: it ends no list.
-/// One that is older than an element and newer than others is below it. Replicas that are told all of it hold what the
-/// leader holds, and no delete that nobody asked for.
+/// A put that ties with an element, under a rule that keeps what is there, is acknowledged and
+/// dropped: it ends no list. One that is older than an element and newer than others is below it.
+/// Replicas that are told all of it hold what the leader holds, and no delete that nobody asked
+/// for.
 #[test]
 fn no_replica_holds_a_delete_that_nobody_wrote() {
     for (settings, found) in [
@@ -231,8 +236,10 @@ operation = [
     {{ at = "2s", client = "a", put = {{ key = "k", value = "v" }} }},
     {{ at = "2500ms", client = "a", append = {{ key = "k", value = "{found}" }} }},
     {{ at = "3s", client = "a", put = {{ key = "l", value = "w" }} }},
-    {{ at = "3500ms", client = "b", get = {{ key = "k", from = "n1" }}, expect = {{ value = "{found}" }} }},
-    {{ at = "3500ms", client = "c", get = {{ key = "k", from = "n2" }}, expect = {{ value = "{found}" }} }},
+    {{ at = "3500ms", client = "b", get = {{ key = "k", from = "n1" }},
+      expect = {{ value = "{found}" }} }},
+    {{ at = "3500ms", client = "c", get = {{ key = "k", from = "n2" }},
+      expect = {{ value = "{found}" }} }},
 ]
 fault = [{{ at = "4s", for = "100ms", crash = "n2" }}]
 [protocol.leader-follower]

@@ -9,8 +9,9 @@ use splitbrain::run::{RunOptions, RunResult};
 use crate::support::result::{self, check};
 use crate::support::scenario::read;
 
-/// Two dozen writes and deletes of four keys by two clients at once, on one node whose every third record
-/// is followed by a checkpoint; reads at the end. A sync takes as long as three writes take to come.
+/// Two dozen writes and deletes of four keys by two clients at once, on one node whose every third
+/// record is followed by a checkpoint; reads at the end. A sync takes as long as three writes take
+/// to come.
 const SMALL: &str = r#"
 duration = "400ms"
 settle = "2s"
@@ -49,8 +50,9 @@ fn assert_sound(result: &RunResult, at: &str) {
     assert!(settled && result.finals.iter().all(|node| node.up), "{at}: {:?}", result.settlement);
 }
 
-/// Crashes just before and just after every event of the small run, of the process, of the power, and of the one
-/// soon after the other: a checkpoint that a restarted process has seen may be gone after that.
+/// Crashes just before and just after every event of the small run, of the process, of the power,
+/// and of the one soon after the other: a checkpoint that a restarted process has seen may be gone
+/// after that.
 #[test]
 fn a_crash_at_any_event_loses_nothing_that_was_synced() {
     for policy in ["fsync", "group-commit", "buffered\", sync-every = \"9ms"] {
@@ -100,7 +102,11 @@ fn faults() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 1_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn crashes_at_any_time_lose_nothing_that_was_synced(
@@ -132,7 +138,8 @@ proptest! {
     }
 }
 
-/// The same under load, with the defect: now and then a crash falls between the cut and the checkpoint.
+/// The same under load, with the defect: now and then a crash falls between the cut and the
+/// checkpoint.
 #[test]
 fn a_log_that_is_cut_too_early_is_caught() {
     let crash = "[[fault]]\nat = \"TIMEms\"\nfor = \"5ms\"\nFAULT = \"n1\"\n";
@@ -155,8 +162,8 @@ fn a_log_that_is_cut_too_early_is_caught() {
     }
 }
 
-/// Ten writes, one every 50 ms, with syncs of 10 ms and a checkpoint after the fifth and the tenth; and what else is
-/// said.
+/// Ten writes, one every 50 ms, with syncs of 10 ms and a checkpoint after the fifth and the tenth;
+/// and what else is said.
 fn ten_writes(more: &str) -> String {
     let writes: String = (1..=10)
         .map(|i| {
@@ -168,8 +175,14 @@ fn ten_writes(more: &str) -> String {
         })
         .collect();
     format!(
-        "duration = \"1s\"\n[cluster]\nnodes = 1\n[protocol.leader-follower]\n\
-         wal = {{ policy = \"fsync\", checkpoint-every = 5 }}\n[disk]\nsync = \"10ms\"\n{writes}{more}"
+        r#"duration = "1s"
+[cluster]
+nodes = 1
+[protocol.leader-follower]
+wal = {{ policy = "fsync", checkpoint-every = 5 }}
+[disk]
+sync = "10ms"
+{writes}{more}"#
     )
 }
 
@@ -188,7 +201,8 @@ fn a_damaged_checkpoint_stops_its_node() {
     assert_eq!(check(&result, Property::Replay).judged, ExpectedVerdict::Valid);
 }
 
-/// A checkpoint that cannot be written, and a log that cannot be cut, are tried again after as many records.
+/// A checkpoint that cannot be written, and a log that cannot be cut, are tried again after as many
+/// records.
 #[test]
 fn a_full_disk_leaves_the_log_long_and_the_node_alive() {
     // The sync of the fifth write is done at 260 ms, its checkpoint at 270 ms.
@@ -203,8 +217,9 @@ fn a_full_disk_leaves_the_log_long_and_the_node_alive() {
     }
 }
 
-/// A disk lies about the checkpoint and is honest about the cut, and the power goes. What is left of the log does
-/// not join on to what is left of the checkpoints: the node says so and stops, and the disk takes the blame.
+/// A disk lies about the checkpoint and is honest about the cut, and the power goes. What is left
+/// of the log does not join on to what is left of the checkpoints: the node says so and stops, and
+/// the disk takes the blame.
 #[test]
 fn a_log_that_does_not_join_on_to_its_checkpoint_stops_its_node() {
     let faults = "[[fault]]\nat = \"265ms\"\nfor = \"8ms\"\nlost-write = \"n1\"\n\
@@ -221,7 +236,8 @@ fn a_log_that_does_not_join_on_to_its_checkpoint_stops_its_node() {
     assert!((1..20).contains(&stopped), "{stopped}");
 }
 
-/// A state that was overtaken on its way stays overtaken when its follower has started from a checkpoint since.
+/// A state that was overtaken on its way stays overtaken when its follower has started from a
+/// checkpoint since.
 #[test]
 fn a_checkpoint_remembers_which_state_was_the_last() {
     let text = r#"

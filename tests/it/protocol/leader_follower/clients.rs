@@ -17,22 +17,27 @@ operation = [
     { at = "2s", client = "u", put = { key = "a", value = "z" } },
     { at = "2000500us", client = "v", get = { key = "a", from = "n1" }, expect = { value = "z" } },
     { at = "2000500us", client = "v", get = { key = "a", from = "n2" }, expect = { value = "x" } },
-    { at = "3s", client = "v", get = { key = "nothing", from = "n2" }, expect = { status = "ok", absent = true, leader = "n1" } },
+    { at = "3s", client = "v", get = { key = "nothing", from = "n2" },
+      expect = { status = "ok", absent = true, leader = "n1" } },
     { at = "4s", client = "v", list = { from = "n1" }, expect = { keys = ["a", "b"] } },
     { at = "4s", client = "v", list = { from = "n2" }, expect = { keys = ["a", "b"] } },
-    { at = "4s", client = "v", read-all = { from = "n1" }, expect = { all = { a = "z", b = "y" } } },
-    { at = "4s", client = "v", read-all = { from = "n3" }, expect = { all = { a = "z", b = "y" } } },
+    { at = "4s", client = "v", read-all = { from = "n1" },
+      expect = { all = { a = "z", b = "y" } } },
+    { at = "4s", client = "v", read-all = { from = "n3" },
+      expect = { all = { a = "z", b = "y" } } },
 ]
 expect.staleness = "allowed"
 "#,
         ),
         (
-            "a clear at the leader empties all, and one at a follower that follower alone, until it is written to",
+            "a clear at the leader empties all, and one at a follower that follower alone, until \
+             it is written to",
             r#"
 operation = [
     { at = "1s", client = "u", put = { key = "a", value = "x" } },
     { at = "1s", client = "u", put = { key = "b", value = "y" } },
-    { at = "2s", client = "u", clear = { from = "n2" }, expect = { status = "ok", within = "0ms" } },
+    { at = "2s", client = "u", clear = { from = "n2" },
+      expect = { status = "ok", within = "0ms" } },
     { at = "3s", client = "u", list = { from = "n2" }, expect = { keys = [] } },
     { at = "3s", client = "u", list = { from = "n1" }, expect = { keys = ["a", "b"] } },
     { at = "3s", client = "u", list = { from = "n3" }, expect = { keys = ["a", "b"] } },
@@ -67,8 +72,10 @@ fn a_client_finds_the_leader() {
             "a follower refuses writes and names the leader; one told whom to ask does not follow",
             r#"
 operation = [
-    { at = "1s", client = "u", put = { key = "a", value = "x", to = "n2" }, expect = { status = "fail", error = "not-leader", leader = "n1" } },
-    { at = "2s", client = "u", delete = { key = "a", to = "n3" }, expect = { status = "fail", error = "not-leader", leader = "n1" } },
+    { at = "1s", client = "u", put = { key = "a", value = "x", to = "n2" },
+      expect = { status = "fail", error = "not-leader", leader = "n1" } },
+    { at = "2s", client = "u", delete = { key = "a", to = "n3" },
+      expect = { status = "fail", error = "not-leader", leader = "n1" } },
 ]
 expect.state = [{ at = "5s", node = "n1", key = "a", absent = true }]
 "#,
@@ -77,7 +84,8 @@ expect.state = [{ at = "5s", node = "n1", key = "a", absent = true }]
             "nobody leads where nobody is elected",
             r#"
 cluster = { nodes = 3, initial-leader = "none" }
-operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "fail", error = "no-leader" } }]
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" },
+    expect = { status = "fail", error = "no-leader" } }]
 expect.state = [{ at = "5s", node = "n1", role = "follower", leader = "none" }]
 "#,
         ),
@@ -85,8 +93,10 @@ expect.state = [{ at = "5s", node = "n1", role = "follower", leader = "none" }]
             "a node that is down refuses at once",
             r#"
 operation = [
-    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "fail", error = "refused", within = "0ms" } },
-    { at = "1s", client = "v", get = { key = "a", from = "n1" }, expect = { status = "fail", error = "refused", within = "0ms" } },
+    { at = "1s", client = "u", put = { key = "a", value = "x" },
+      expect = { status = "fail", error = "refused", within = "0ms" } },
+    { at = "1s", client = "v", get = { key = "a", from = "n1" },
+      expect = { status = "fail", error = "refused", within = "0ms" } },
 ]
 fault = [{ at = "500ms", for = "1s", crash = "n1" }]
 "#,
@@ -95,7 +105,8 @@ fault = [{ at = "500ms", for = "1s", crash = "n1" }]
             "retried until the leader is back: the others, asked in turn, lead back to it",
             r#"
 cluster = { nodes = 3, initial-leader = "n2" }
-operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, retries = 9, backoff = "100ms", expect = { status = "ok", after = "900ms", within = "900ms" } }]
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, retries = 9,
+    backoff = "100ms", expect = { status = "ok", after = "900ms", within = "900ms" } }]
 fault = [{ at = "500ms", for = "1400ms", crash = "n2" }]
 expect.state = [{ at = "5s", node = "n3", key = "a", value = "x" }]
 "#,
@@ -104,24 +115,29 @@ expect.state = [{ at = "5s", node = "n3", key = "a", value = "x" }]
             "an attempt that times out may have happened: a write ends unknown, a read fails",
             r#"
 operation = [
-    { at = "1s", client = "u", put = { key = "a", value = "x" }, timeout = "100ms", expect = { status = "info", error = "timeout", after = "100ms", within = "100ms" } },
-    { at = "1s", client = "v", get = { key = "a" }, timeout = "100ms", expect = { status = "fail", error = "timeout", after = "100ms", within = "100ms" } },
+    { at = "1s", client = "u", put = { key = "a", value = "x" }, timeout = "100ms",
+      expect = { status = "info", error = "timeout", after = "100ms", within = "100ms" } },
+    { at = "1s", client = "v", get = { key = "a" }, timeout = "100ms",
+      expect = { status = "fail", error = "timeout", after = "100ms", within = "100ms" } },
 ]
 fault = [{ at = "500ms", for = "1s", pause = "n1" }]
 expect.state = [{ at = "2s", node = "n1", key = "a", value = "x" }]
 "#,
         ),
         (
-            "cut off from the leader, it asks another, is sent back, and gets through when the cut is healed",
+            "cut off from the leader, it asks another, is sent back, and gets through when the cut \
+             is healed",
             r#"
-operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, timeout = "100ms", retries = 5, backoff = "10ms", expect = { status = "ok", after = "330ms", within = "330ms" } }]
+operation = [{ at = "1s", client = "u", put = { key = "a", value = "x" }, timeout = "100ms",
+    retries = 5, backoff = "10ms", expect = { status = "ok", after = "330ms", within = "330ms" } }]
 fault = [{ at = "500ms", for = "750ms", partition = [["n1"], ["n2", "n3", "u"]] }]
 "#,
         ),
     ]);
 }
 
-/// The first attempt of `x` is given up and arrives after `y` was acknowledged: it wins by its stamp.
+/// The first attempt of `x` is given up and arrives after `y` was acknowledged: it wins by its
+/// stamp.
 #[test]
 fn a_write_that_is_tried_again_may_undo_a_later_one() {
     let story = |retries: u32, end: &str| {
@@ -129,7 +145,8 @@ fn a_write_that_is_tried_again_may_undo_a_later_one() {
             r#"
 network.client-delay = "3s"
 operation = [
-    {{ at = "1s", client = "u", put = {{ key = "a", value = "x" }}, timeout = "100ms", retries = {retries}, backoff = "0ms", {end}
+    {{ at = "1s", client = "u", put = {{ key = "a", value = "x" }}, timeout = "100ms",
+      retries = {retries}, backoff = "0ms", {end}
     {{ at = "2s", client = "v", put = {{ key = "a", value = "y" }}, expect = {{ status = "ok" }} }},
 ]
 change = [{{ at = "1050ms", set = {{ "network.client-delay" = "0ms" }} }}]
@@ -179,11 +196,13 @@ change = [{ at = "1s", set = { "workload.retries" = 1 } }]"#,
         (false, r#"{ at = "1s", client = "u", clear = { }, retries = 1 }"#),
         (
             false,
-            r#"{ at = "1s", client = "u", list = { }, retries = 1 }, { at = "2s", client = "u", clear = { } }"#,
+            r#"{ at = "1s", client = "u", list = { }, retries = 1 },
+{ at = "2s", client = "u", clear = { } }"#,
         ),
         (
             true,
-            r#"{ at = "1s", client = "u", list = { }, retries = 1 }, { at = "2s", client = "v", clear = { } }"#,
+            r#"{ at = "1s", client = "u", list = { }, retries = 1 },
+{ at = "2s", client = "v", clear = { } }"#,
         ),
     ] {
         let scenario = format!("operation = [{scenario}]");
@@ -197,7 +216,8 @@ change = [{ at = "1s", set = { "workload.retries" = 1 } }]"#,
 protocol.leader-follower = { resend = "200ms" }
 operation = [
     { at = "1s", client = "u", put = { key = "a", value = "x" } },
-    { at = "3s", client = "u", clear = { }, timeout = "100ms", retries = 2, expect = { status = "ok" } },
+    { at = "3s", client = "u", clear = { }, timeout = "100ms", retries = 2,
+      expect = { status = "ok" } },
 ]
 fault = [{ at = "2s", for = "5s", partition = [["u", "n2"], ["n1", "n3"]] }]
 expect.state = [
@@ -210,8 +230,8 @@ expect.lww-maximum = "allowed"
     );
 }
 
-/// n1 knows of no leader and can reach nobody. One client turns to the next node for its next operation, the other asks n1
-/// for ever.
+/// n1 knows of no leader and can reach nobody. One client turns to the next node for its next
+/// operation, the other asks n1 for ever.
 #[test]
 fn a_client_that_is_told_of_no_leader_asks_the_next_node_if_it_is_to() {
     play(
@@ -221,10 +241,12 @@ duration = "3s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    { at = "1s", client = "u", put = { key = "k", value = "1" }, ask-next = true, expect = { error = "no-leader" } },
+    { at = "1s", client = "u", put = { key = "k", value = "1" }, ask-next = true,
+      expect = { error = "no-leader" } },
     { at = "1100ms", client = "u", put = { key = "k", value = "2" }, expect = { status = "ok" } },
     { at = "1s", client = "v", put = { key = "k", value = "3" }, expect = { error = "no-leader" } },
-    { at = "1100ms", client = "v", put = { key = "k", value = "4" }, expect = { error = "no-leader" } },
+    { at = "1100ms", client = "v", put = { key = "k", value = "4" },
+      expect = { error = "no-leader" } },
 ]
 fault = [
     { at = "90ms", for = "1800ms", isolate = "n1" },

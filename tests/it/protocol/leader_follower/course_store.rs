@@ -1,6 +1,7 @@
 //! The settings by which the program of a small course store differs from what its text says.
 //!
-//! Three nodes a millisecond apart. The sessions of the program are scenarios: `scenarios/systems/course-store-*.toml`.
+//! Three nodes a millisecond apart. The sessions of the program are scenarios:
+//! `scenarios/systems/course-store-*.toml`.
 
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
@@ -17,9 +18,15 @@ fn boots(node: u16, at: u64) -> String {
 
 fn run(cluster: &str, settings: &str, operations: &str, faults: &str, states: &str) -> RunResult {
     let text = format!(
-        "duration = '40s'\nsettle = '30s'\ncluster = {{ nodes = 3, {cluster} }}\nnetwork.delay = '1ms'\n\
-         protocol.leader-follower = {{ {settings} }}\noperation = [{operations}]\nfault = [{faults}]\n\
-         expect.state = [{states}]\n"
+        r"duration = '40s'
+settle = '30s'
+cluster = {{ nodes = 3, {cluster} }}
+network.delay = '1ms'
+protocol.leader-follower = {{ {settings} }}
+operation = [{operations}]
+fault = [{faults}]
+expect.state = [{states}]
+"
     );
     read(&text).run(1, RunOptions { trace: true, ..RunOptions::default() })
 }
@@ -43,14 +50,18 @@ fn a_state_that_is_merged_says_of_no_key_that_it_was_erased() {
         format!(
             "{{ at = '1s', client = 'user', put = {{ key = 'city', value = 'NYC' }} }},
              {{ at = '2s', client = 'user', put = {{ key = 'state', value = 'NY' }} }},
-             {{ at = '3s', client = 'user', delete = {{ key = 'city' }}, expect = {{ existed = true }} }},
-             {{ at = '4s', client = 'user', get = {{ key = 'city', from = 'n2' }}, expect = {{ {found} }} }},
-             {{ at = '20s', client = 'user', get = {{ key = 'city', from = 'n3' }}, expect = {{ {after} }} }}"
+             {{ at = '3s', client = 'user', delete = {{ key = 'city' }}, expect = {{ existed = \
+             true }} }},
+             {{ at = '4s', client = 'user', get = {{ key = 'city', from = 'n2' }}, expect = {{ \
+             {found} }} }},
+             {{ at = '20s', client = 'user', get = {{ key = 'city', from = 'n3' }}, expect = {{ \
+             {after} }} }}"
         )
     };
     let (gone, there) = ("absent = true", "value = 'NYC'");
     let full = "replication = 'full-state'";
-    // The state that follows the delete has no city: put in place it takes the city away, merged it does not.
+    // The state that follows the delete has no city: put in place it takes the city away, merged it
+    // does not.
     play("", &format!("{full}, deletes = 'erase'"), &session(gone, gone), "", "");
     let merges = format!("{full}, full-state = 'merge'");
     let result = play("", &format!("{merges}, deletes = 'erase'"), &session(there, there), "", "");
@@ -72,13 +83,16 @@ fn a_state_that_is_merged_says_of_no_key_that_it_was_erased() {
     play("", &catches_up, &session(gone, there), away, "");
 }
 
-/// What is newer on the follower than in the state is replaced as well: each key of the state is taken as it is.
+/// What is newer on the follower than in the state is replaced as well: each key of the state is
+/// taken as it is.
 #[test]
 fn of_the_keys_in_a_state_that_is_merged_none_stays_as_it_was() {
     // n3 led alone and took a write; n1, who has another of the same key, leads it again.
     let operations = "{ at = '1s', client = 'a', put = { key = 'k', value = 'old' } },
-        { at = '20s', client = 'b', put = { key = 'k', value = 'lost', to = 'n3' }, expect = { status = 'ok' } },
-        { at = '20s', client = 'c', put = { key = 'only', value = 'kept', to = 'n3' }, expect = { status = 'ok' } }";
+        { at = '20s', client = 'b', put = { key = 'k', value = 'lost', to = 'n3' }, expect = { \
+        status = 'ok' } },
+        { at = '20s', client = 'c', put = { key = 'only', value = 'kept', to = 'n3' }, expect = { \
+        status = 'ok' } }";
     let faults = "{ at = '5s', for = '20s', isolate = 'n3' }";
     let settings = "failover = { election = 'lowest-id', pre-empt = true }";
     let states = |only: &str| {
@@ -109,8 +123,9 @@ fn a_node_that_looks_now_and_then_notices_late() {
     play(NOBODY, &look(", look-every = '6s'"), "", &all_boot(300), &states("6299ms", "6301ms"));
     let late = look(", timeout = '6001ms', look-every = '6s'");
     play(NOBODY, &late, "", &all_boot(300), &states("12299ms", "12301ms"));
-    // n1 leads from the start and says so every two seconds, the last time at 10 s. n2 booted at 0 s: it looks at 16 s and
-    // finds that six seconds are not quite over, and again at 17 s; one that knows at once knows at 16.001 s.
+    // n1 leads from the start and says so every two seconds, the last time at 10 s. n2 booted at 0
+    // s: it looks at 16 s and finds that six seconds are not quite over, and again at 17 s; one
+    // that knows at once knows at 16.001 s.
     let stops = "{ at = '11s', for = '20s', crash = 'n1' }";
     let of_n2 =
         |before: &str, after: &str| [at(before, 2, "follower"), at(after, 2, "leader")].join(", ");
@@ -173,13 +188,15 @@ fn each_mistake_of_the_program_is_one_of_its_own() {
         &[follows(1, "none"), follows(3, "none"), after(1, "n2"), after(3, "n1")].join(", "),
     );
     play(NOBODY, &with("'addresses-before-ids'"), &refused(1, "none", "no-leader"), "", "");
-    // n1 is gone for a second, and the others are in a higher term when it is back: it leads term 1, and is told of the
-    // higher one by whoever refuses what it says, or by those that say that they are there; unless nobody does either.
+    // n1 is gone for a second, and the others are in a higher term when it is back: it leads term
+    // 1, and is told of the higher one by whoever refuses what it says, or by those that say that
+    // they are there; unless nobody does either.
     let higher = "'wait-for-lowest-configured', 'raise-term-while-waiting'";
     let pause = "{ at = '10s', for = '10s', pause = 'n1' }";
     let write = |expect: &str| {
         format!(
-            "{{ at = '30s', client = 'w', put = {{ key = 'k', value = 'v', to = 'n1' }}, expect = {{ {expect} }} }}"
+            "{{ at = '30s', client = 'w', put = {{ key = 'k', value = 'v', to = 'n1' }}, expect = \
+             {{ {expect} }} }}"
         )
     };
     play(
@@ -213,10 +230,14 @@ fn each_mistake_of_the_program_is_one_of_its_own() {
 fn a_message_is_as_large_as_its_keys_and_values() {
     let takes = |settings: &str, key: &str, value: &str, millis: u64| {
         let text = format!(
-            "duration = '10s'\nsettle = '20s'\ncluster.nodes = 2\nnetwork = {{ delay = '0s', bandwidth = '1kB/s' }}\n\
-             protocol.leader-follower = {{ mode = 'sync', {settings} }}\n\
-             operation = [{{ at = '1s', client = 'user', put = {{ key = '{key}', value = '{value}' }},
-             expect = {{ after = '{millis}ms', within = '{millis}ms' }} }}]\n"
+            r"duration = '10s'
+settle = '20s'
+cluster.nodes = 2
+network = {{ delay = '0s', bandwidth = '1kB/s' }}
+protocol.leader-follower = {{ mode = 'sync', {settings} }}
+operation = [{{ at = '1s', client = 'user', put = {{ key = '{key}', value = '{value}' }},
+             expect = {{ after = '{millis}ms', within = '{millis}ms' }} }}]
+"
         );
         let result = read(&text).run(1, RunOptions::default());
         let unmet: Vec<_> = result.expectations.iter().filter(|expected| !expected.met).collect();

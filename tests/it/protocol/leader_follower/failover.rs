@@ -5,7 +5,8 @@ use splitbrain::run::RunOptions;
 use crate::support::scenario::read;
 use crate::support::story::play;
 
-/// n1 is cut off with a write that nobody else has; of the others it is a follower whose heartbeat comes through first.
+/// n1 is cut off with a write that nobody else has; of the others it is a follower whose heartbeat
+/// comes through first.
 #[test]
 fn by_newest_timestamp_a_leader_takes_over_from_whoever_tells_it_of_older_writes() {
     play(
@@ -15,7 +16,8 @@ duration = "3s"
 cluster.nodes = 5
 network.delay = "5ms"
 operation = [
-    { at = "500ms", client = "u", put = { key = "k", value = "newest", to = "n1" }, expect = { status = "ok" } },
+    { at = "500ms", client = "u", put = { key = "k", value = "newest", to = "n1" },
+      expect = { status = "ok" } },
 ]
 fault = [
     { at = "200ms", for = "1s", isolate = "n1" },
@@ -35,8 +37,8 @@ timeout = "150ms"
     );
 }
 
-/// The bully: n3 has the highest id, so it leads although n2 is tired of the silence at the same time; and when n3 comes
-/// back after a crash it takes over again.
+/// The bully: n3 has the highest id, so it leads although n2 is tired of the silence at the same
+/// time; and when n3 comes back after a crash it takes over again.
 #[test]
 fn by_highest_id_the_highest_leads_and_takes_over_when_it_comes_back() {
     play(
@@ -80,7 +82,8 @@ duration = "3s"
 cluster = {{ nodes = 3, initial-leader = "none" }}
 network.delay = "5ms"
 operation = [
-    {{ at = "20ms", client = "u", put = {{ key = "k", value = "1", to = "n1" }}, expect = {expect} }},
+    {{ at = "20ms", client = "u", put = {{ key = "k", value = "1", to = "n1" }},
+      expect = {expect} }},
 ]
 
 [protocol.leader-follower.failover]
@@ -94,8 +97,9 @@ without-leader = "{without_leader}"
     }
 }
 
-/// n1 is cut off with a write that nobody else has. When it comes back as a follower, that tail is gone or merged, and
-/// where a log decides it is cut off or offered as much as where a full state does.
+/// n1 is cut off with a write that nobody else has. When it comes back as a follower, that tail is
+/// gone or merged, and where a log decides it is cut off or offered as much as where a full state
+/// does.
 #[test]
 fn the_tail_of_a_leader_that_comes_back_is_gone_or_merged() {
     for catch_up in ["full-state", "log"] {
@@ -108,7 +112,8 @@ duration = "3s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    {{ at = "200ms", client = "u", put = {{ key = "k", value = "alone", to = "n1" }}, expect = {{ status = "ok" }} }},
+    {{ at = "200ms", client = "u", put = {{ key = "k", value = "alone", to = "n1" }},
+      expect = {{ status = "ok" }} }},
     {{ at = "2s", client = "u", get = {{ key = "k", from = "n1" }}, expect = {{ {found} }} }},
     {{ at = "2s", client = "v", get = {{ key = "k", from = "n3" }}, expect = {{ {found} }} }},
 ]
@@ -128,8 +133,9 @@ tail = "{tail}"
     }
 }
 
-/// n3 is gone, and n2 asks n1 for its vote while the disk of n1 is full: n1 says nothing. The request comes a second
-/// time when there is room again; a vote that it wins then is known to n1 after a crash.
+/// n3 is gone, and n2 asks n1 for its vote while the disk of n1 is full: n1 says nothing. The
+/// request comes a second time when there is room again; a vote that it wins then is known to n1
+/// after a crash.
 #[test]
 fn a_ballot_that_a_full_disk_refused_is_written_before_it_is_told() {
     let text = r#"
@@ -154,7 +160,8 @@ expect.state = [
 
 [protocol.leader-follower]
 wal.policy = "fsync"
-failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms",
+    catch-up = "log" }
 "#;
     let scenario = read(text);
     let mut elected = 0;
@@ -168,7 +175,8 @@ failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", 
     assert!((10..40).contains(&elected), "{elected}");
 }
 
-/// n2 leads term 2 while n3 is down. When n2 dies and n3 comes back, still in term 1, its pre-vote is all that n1 needs.
+/// n2 leads term 2 while n3 is down. When n2 dies and n3 comes back, still in term 1, its pre-vote
+/// is all that n1 needs.
 #[test]
 fn a_pre_vote_counts_from_a_voter_in_a_lower_term() {
     play(
@@ -190,13 +198,14 @@ expect.state = [
 
 [protocol.leader-follower]
 wal.policy = "fsync"
-failover = { election = "majority-vote", pre-vote = true, heartbeat = "50ms", timeout = "150ms", jitter = "0ms" }
+failover = { election = "majority-vote", pre-vote = true, heartbeat = "50ms", timeout = "150ms",
+    jitter = "0ms" }
 "#,
     );
 }
 
-/// n1 comes back from a checkpoint and sends n3, which was away, its state; that is slow, and a later state with one
-/// more write overtakes it.
+/// n1 comes back from a checkpoint and sends n3, which was away, its state; that is slow, and a
+/// later state with one more write overtakes it.
 #[test]
 fn a_state_that_comes_late_does_not_undo_a_later_one() {
     play(
@@ -230,8 +239,8 @@ failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
     );
 }
 
-/// n3 is gone. n1 has been writing down an entry for long when n2 asks it for its vote, and its disk is full by then. That
-/// the entry is durable says nothing of the vote.
+/// n3 is gone. n1 has been writing down an entry for long when n2 asks it for its vote, and its
+/// disk is full by then. That the entry is durable says nothing of the vote.
 #[test]
 fn a_vote_that_a_full_disk_refused_is_not_told_when_something_else_is_durable() {
     play(
@@ -254,13 +263,14 @@ expect.state = [
 
 [protocol.leader-follower]
 wal.policy = "fsync"
-failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms",
+    catch-up = "log" }
 "#,
     );
 }
 
-/// A write reaches n3 within the state that n3 asked for, and its confirmation reaches n1 long before the write is
-/// durable there.
+/// A write reaches n3 within the state that n3 asked for, and its confirmation reaches n1 long
+/// before the write is durable there.
 #[test]
 fn a_confirmation_that_comes_before_the_leader_waits_for_it_counts() {
     play(
@@ -271,7 +281,8 @@ cluster.nodes = 3
 network.delay = "5ms"
 operation = [
     { at = "200ms", client = "u", put = { key = "k", value = "old", w = 1 } },
-    { at = "608ms", client = "u", put = { key = "k", value = "new" }, expect = { status = "ok", confirmations = "2 of 2", within = "100ms" } },
+    { at = "608ms", client = "u", put = { key = "k", value = "new" },
+      expect = { status = "ok", confirmations = "2 of 2", within = "100ms" } },
 ]
 fault = [
     { at = "100ms", for = "490ms", crash = "n3" },
@@ -298,7 +309,8 @@ duration = "3s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    { at = "1500ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "2 of 2", within = "20ms" } },
+    { at = "1500ms", client = "u", put = { key = "k", value = "1" },
+      expect = { status = "ok", confirmations = "2 of 2", within = "20ms" } },
 ]
 fault = [
     { at = "300ms", for = "50ms", crash = "n1" },
@@ -324,8 +336,9 @@ wal.policy = "fsync"
 failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }
 "#;
 
-/// n1 was appointed, and comes back with nothing before anybody has missed it. It asks for votes like any other, and
-/// nobody gives it one: the others have more. So it is when it comes back twice.
+/// n1 was appointed, and comes back with nothing before anybody has missed it. It asks for votes
+/// like any other, and nobody gives it one: the others have more. So it is when it comes back
+/// twice.
 #[test]
 fn an_appointed_leader_that_comes_back_with_nothing_is_not_appointed_again() {
     let wiped = |faults: &str| {
@@ -336,7 +349,8 @@ fn an_appointed_leader_that_comes_back_with_nothing_is_not_appointed_again() {
 duration = "4s"
 cluster.nodes = 3
 operation = [
-    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }}, expect = {{ status = "ok" }} }},
+    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }},
+      expect = {{ status = "ok" }} }},
     {{ at = "3s", client = "a", get = {{ key = "k", from = "n1" }}, expect = {{ value = "1" }} }},
 ]
 fault = [{{ at = "500ms", crash = "n1" }}, {faults}]
@@ -360,7 +374,8 @@ state = [
     ));
 }
 
-/// Without a log every start is one with nothing. n1 leads again, when it is its turn, in a term of its own.
+/// Without a log every start is one with nothing. n1 leads again, when it is its turn, in a term of
+/// its own.
 #[test]
 fn without_a_log_an_appointed_leader_that_comes_back_waits_for_its_turn() {
     for election in ["lowest-id", "majority-vote", "newest-timestamp"] {
@@ -372,7 +387,8 @@ duration = "3s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }}, expect = {{ status = "ok" }} }},
+    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }},
+      expect = {{ status = "ok" }} }},
 ]
 fault = [{{ at = "500ms", for = "20ms", crash = "n1" }}]
 expect.state = [{{ at = "540ms", node = "n1", role = "candidate", term = 1 }}]
@@ -393,8 +409,8 @@ failover = {{ election = "{election}", heartbeat = "50ms", timeout = "150ms", ji
     }
 }
 
-/// What n1 writes while n2 leads already is held back on its way there. Without fencing n2 takes it in, and tells its
-/// followers how long its log is: they ask for the rest once, and have it.
+/// What n1 writes while n2 leads already is held back on its way there. Without fencing n2 takes it
+/// in, and tells its followers how long its log is: they ask for the rest once, and have it.
 #[test]
 fn without_fencing_a_leader_passes_on_what_a_deposed_one_sent_it() {
     let result = play(
@@ -405,9 +421,12 @@ settle = "20s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    { at = "100ms", client = "a", put = { key = "k", value = "1", to = "n1" }, expect = { status = "ok" } },
-    { at = "500ms", client = "a", put = { key = "k", value = "2", to = "n1" }, expect = { status = "ok" } },
-    { at = "520ms", client = "a", put = { key = "l", value = "3", to = "n1" }, expect = { status = "ok" } },
+    { at = "100ms", client = "a", put = { key = "k", value = "1", to = "n1" },
+      expect = { status = "ok" } },
+    { at = "500ms", client = "a", put = { key = "k", value = "2", to = "n1" },
+      expect = { status = "ok" } },
+    { at = "520ms", client = "a", put = { key = "l", value = "3", to = "n1" },
+      expect = { status = "ok" } },
 ]
 fault = [{ at = "200ms", for = "500ms", clog = { from = "n1", to = "n2", both-ways = true } }]
 expect.state = [
@@ -419,7 +438,8 @@ expect.state = [
 
 [protocol.leader-follower]
 wal.policy = "off"
-failover = { election = "lowest-id", catch-up = "log", fencing = false, heartbeat = "20ms", timeout = "120ms" }
+failover = { election = "lowest-id", catch-up = "log", fencing = false, heartbeat = "20ms",
+    timeout = "120ms" }
 "#,
     );
     assert!(result.messages.sent < 1500, "they ask for ever: {} messages", result.messages.sent);

@@ -2,7 +2,8 @@
 
 use crate::support::story::play;
 
-/// Two followers have everything and nothing is written for ten times the lag; then one of them is gone for as long.
+/// Two followers have everything and nothing is written for ten times the lag; then one of them is
+/// gone for as long.
 #[test]
 fn a_follower_of_an_idle_leader_stays_in_sync_until_it_is_gone() {
     play(
@@ -16,8 +17,10 @@ protocol.leader-follower.in-sync = { min = 3, lag = "200ms" }
 network.delay = "5ms"
 disk.sync = "1ms"
 operation = [
-    { at = "2s", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "2 of 2" } },
-    { at = "3s", client = "u", put = { key = "k", value = "2" }, expect = { status = "fail", error = "too-few-in-sync" } },
+    { at = "2s", client = "u", put = { key = "k", value = "1" },
+      expect = { status = "ok", confirmations = "2 of 2" } },
+    { at = "3s", client = "u", put = { key = "k", value = "2" },
+      expect = { status = "fail", error = "too-few-in-sync" } },
 ]
 fault = [{ at = "2500ms", for = "1s", crash = "n3" }]
 
@@ -30,8 +33,8 @@ timeout = "150ms"
     );
 }
 
-/// n3 falls behind and comes back; then n1 does, and n2, which has another write by then, is gone when n1 comes back. n1
-/// believes that it is in sync, until n3 tells it.
+/// n3 falls behind and comes back; then n1 does, and n2, which has another write by then, is gone
+/// when n1 comes back. n1 believes that it is in sync, until n3 tells it.
 #[test]
 fn a_node_that_fell_out_of_sync_does_not_lead_before_it_has_caught_up() {
     play(
@@ -41,9 +44,12 @@ duration = "4s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    { at = "550ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2", after = "150ms", within = "400ms" } },
-    { at = "1400ms", client = "u", put = { key = "k", value = "2" }, expect = { status = "ok", confirmations = "2 of 2", within = "15ms" } },
-    { at = "2300ms", client = "v", put = { key = "k", value = "3", to = "n2" }, expect = { status = "ok", confirmations = "1 of 2", within = "15ms" } },
+    { at = "550ms", client = "u", put = { key = "k", value = "1" },
+      expect = { status = "ok", confirmations = "1 of 2", after = "150ms", within = "400ms" } },
+    { at = "1400ms", client = "u", put = { key = "k", value = "2" },
+      expect = { status = "ok", confirmations = "2 of 2", within = "15ms" } },
+    { at = "2300ms", client = "v", put = { key = "k", value = "3", to = "n2" },
+      expect = { status = "ok", confirmations = "1 of 2", within = "15ms" } },
     { at = "3s", client = "w", get = { key = "k", from = "n1" }, expect = { value = "3" } },
 ]
 fault = [
@@ -65,8 +71,8 @@ failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeo
     );
 }
 
-/// n3 has missed a write and knows that it is not in sync. It leads all the same when nobody else is there, and waits for
-/// nobody.
+/// n3 has missed a write and knows that it is not in sync. It leads all the same when nobody else
+/// is there, and waits for nobody.
 #[test]
 fn an_unclean_leader_is_in_sync_with_itself_alone() {
     play(
@@ -76,8 +82,10 @@ duration = "2s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    { at = "100ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2" } },
-    { at = "850ms", client = "v", put = { key = "l", value = "2", to = "n3" }, expect = { status = "ok", confirmations = "0 of 2", within = "0ms" } },
+    { at = "100ms", client = "u", put = { key = "k", value = "1" },
+      expect = { status = "ok", confirmations = "1 of 2" } },
+    { at = "850ms", client = "v", put = { key = "l", value = "2", to = "n3" },
+      expect = { status = "ok", confirmations = "0 of 2", within = "0ms" } },
 ]
 fault = [
     { at = "50ms", for = "1s", drop = { from = "n1", to = "n3", kind = "append" } },
@@ -89,12 +97,14 @@ expect.state = [{ at = "840ms", node = "n3", role = "leader" }]
 mode = "in-sync"
 in-sync = { min = 1, lag = "200ms" }
 wal.policy = "fsync"
-failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms", unclean = true }
+failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms",
+    unclean = true }
 "#,
     );
 }
 
-/// n1 comes back with an empty disk while nobody else is there. It cannot say that it is in sync, and does not lead.
+/// n1 comes back with an empty disk while nobody else is there. It cannot say that it is in sync,
+/// and does not lead.
 #[test]
 fn a_node_that_forgot_who_is_in_sync_does_not_lead() {
     play(
@@ -105,7 +115,8 @@ cluster.nodes = 3
 network.delay = "5ms"
 operation = [
     { at = "100ms", client = "a", put = { key = "k", value = "1" }, expect = { status = "ok" } },
-    { at = "1s", client = "a", put = { key = "k", value = "2", to = "n1" }, expect = { status = "fail", error = "no-leader" } },
+    { at = "1s", client = "a", put = { key = "k", value = "2", to = "n1" },
+      expect = { status = "fail", error = "no-leader" } },
 ]
 fault = [
     { at = "500ms", for = "1s", crash = ["n2", "n3"] },
@@ -123,8 +134,8 @@ failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeo
     );
 }
 
-/// n3 has the highest id, and knows that it is not in sync: it may not lead. It lets n2 lead and follows it, and is brought
-/// up to date, instead of refusing everybody else for ever.
+/// n3 has the highest id, and knows that it is not in sync: it may not lead. It lets n2 lead and
+/// follows it, and is brought up to date, instead of refusing everybody else for ever.
 #[test]
 fn by_highest_id_a_node_that_may_not_lead_follows() {
     play(
@@ -134,7 +145,8 @@ duration = "3s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    { at = "200ms", client = "a", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2" } },
+    { at = "200ms", client = "a", put = { key = "k", value = "1" },
+      expect = { status = "ok", confirmations = "1 of 2" } },
 ]
 fault = [
     { at = "100ms", for = "800ms", drop = { from = "n1", to = "n3", kind = "append" } },

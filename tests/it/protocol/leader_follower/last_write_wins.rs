@@ -127,11 +127,15 @@ expect.durability = "allowed""#;
             r#"
 protocol.leader-follower = {{ deletes = "{deletes}" }}
 operation = [
-    {{ at = "1s", client = "u", delete = {{ key = "a" }}, expect = {{ status = "ok", existed = false }} }},
+    {{ at = "1s", client = "u", delete = {{ key = "a" }},
+      expect = {{ status = "ok", existed = false }} }},
     {{ at = "2s", client = "u", put = {{ key = "a", value = "x" }} }},
-    {{ at = "3s", client = "u", delete = {{ key = "a" }}, expect = {{ status = "ok", existed = true }} }},
-    {{ at = "4s", client = "u", delete = {{ key = "a" }}, expect = {{ status = "ok", existed = false }} }},
-    {{ at = "5s", client = "u", get = {{ key = "a", from = "n3" }}, expect = {{ status = "ok", absent = true }} }},
+    {{ at = "3s", client = "u", delete = {{ key = "a" }},
+      expect = {{ status = "ok", existed = true }} }},
+    {{ at = "4s", client = "u", delete = {{ key = "a" }},
+      expect = {{ status = "ok", existed = false }} }},
+    {{ at = "5s", client = "u", get = {{ key = "a", from = "n3" }},
+      expect = {{ status = "ok", absent = true }} }},
     {{ at = "6s", client = "u", list = {{ from = "n3" }}, expect = {{ keys = [] }} }},
     {{ at = "7s", client = "u", put = {{ key = "a", value = "y" }} }},
     {{ at = "8s", client = "u", get = {{ key = "a", from = "n3" }}, expect = {{ value = "y" }} }},

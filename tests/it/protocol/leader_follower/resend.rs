@@ -18,9 +18,11 @@ fn replicas_agree_under_duplication_reordering_and_loss() {
     let text = r#"
 duration = "5s"
 cluster.nodes = 5
-protocol.leader-follower = { mode = "semi-sync", write-quorum = 2, resend = "300ms", replication = "entry" }
+protocol.leader-follower = { mode = "semi-sync", write-quorum = 2, resend = "300ms",
+    replication = "entry" }
 network = { delay = { uniform = ["0ms", "500ms"] }, duplication = "50%", loss = "20%" }
-workload = { clients = 5, operations = "unlimited", keys = 3, mix = { put = 3, delete = 1, get = 1 } }
+workload = { clients = 5, operations = "unlimited", keys = 3,
+    mix = { put = 3, delete = 1, get = 1 } }
 "#;
     for replication in ["entry", "full-state"] {
         let sets = [format!("protocol.leader-follower.replication={replication}")];
@@ -90,7 +92,8 @@ expect.state = [
 "#,
         ),
         (
-            "a follower that was down is sent what it missed, but not what it had confirmed and forgot",
+            "a follower that was down is sent what it missed, but not what it had confirmed and \
+             forgot",
             r#"
 protocol.leader-follower = { resend = "100ms" }
 operation = [
@@ -122,15 +125,16 @@ expect.state = [{ at = "3s", node = "n2", key = "b", value = "y" }]
 expect.convergence = "valid"
 "#,
         ),
-        // States used to be ordered by stamps, and followers confirmed and dropped every state until the leader's
-        // clock had caught up with itself.
+        // States used to be ordered by stamps, and followers confirmed and dropped every state
+        // until the leader's clock had caught up with itself.
         (
             "a full state after the leader's clock went back is no old one",
             r#"
 protocol.leader-follower = { mode = "sync", replication = "full-state" }
 operation = [
     { at = "1s", client = "u", put = { key = "a", value = "x" } },
-    { at = "3s", client = "u", put = { key = "b", value = "y" }, expect = { confirmations = "2 of 2" } },
+    { at = "3s", client = "u", put = { key = "b", value = "y" },
+      expect = { confirmations = "2 of 2" } },
 ]
 fault = [{ at = "2s", clock-jump = { node = "n1", by = "-1h" } }]
 expect.state = [{ at = "4s", node = "n2", key = "b", value = "y" }]
@@ -152,8 +156,8 @@ fault = [{ at = "0s", for = "1950ms", drop = { kind = "ack" } }]
 expect.convergence = "valid"
 "#,
     );
-    // To two followers: at once and nine times again in vain, and a tenth time; as many acknowledgements; and the
-    // client's request and answer.
+    // To two followers: at once and nine times again in vain, and a tenth time; as many
+    // acknowledgements; and the client's request and answer.
     assert_eq!((result.messages.sent, result.messages.blocked), (2 * 11 + 2 * 11 + 2, 2 * 10));
     assert!(matches!(result.settlement, Settlement::Settled { .. }), "{:?}", result.settlement);
 }
@@ -163,7 +167,8 @@ fn of_one_key_the_newest_is_sent_again_and_confirms_the_older() {
     let story = |replication: &str, more: &str| {
         format!(
             r#"
-protocol.leader-follower = {{ mode = "sync", ack-timeout = "5s", resend = "1s", replication = "{replication}" }}
+protocol.leader-follower = {{ mode = "sync", ack-timeout = "5s", resend = "1s",
+    replication = "{replication}" }}
 fault = [
     {{ at = "0s", for = "1800ms", block = {{ from = "n1", to = "n2" }} }},
     {more}"#
@@ -173,8 +178,12 @@ fault = [
     let newest = r#"
 ]
 operation = [
-    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok", degraded = false, confirmations = "2 of 2", after = "1502ms", within = "1502ms" } },
-    { at = "1500ms", client = "v", put = { key = "a", value = "y" }, expect = { status = "ok", degraded = false, confirmations = "2 of 2", after = "1002ms", within = "1002ms" } },
+    { at = "1s", client = "u", put = { key = "a", value = "x" },
+      expect = { status = "ok", degraded = false, confirmations = "2 of 2", after = "1502ms",
+          within = "1502ms" } },
+    { at = "1500ms", client = "v", put = { key = "a", value = "y" },
+      expect = { status = "ok", degraded = false, confirmations = "2 of 2", after = "1002ms",
+          within = "1002ms" } },
 ]
 expect.state = [
     { at = "2500ms", node = "n2", key = "a", absent = true },
@@ -188,8 +197,10 @@ expect.convergence = "valid"
     let older = r#"{ at = "1200ms", clock-jump = { node = "n1", by = "-1h" } },
 ]
 operation = [
-    { at = "1s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok", confirmations = "2 of 2", after = "1002ms", within = "1002ms" } },
-    { at = "1500ms", client = "v", put = { key = "a", value = "y" }, expect = { status = "ok", confirmations = "2 of 2", after = "502ms", within = "502ms" } },
+    { at = "1s", client = "u", put = { key = "a", value = "x" },
+      expect = { status = "ok", confirmations = "2 of 2", after = "1002ms", within = "1002ms" } },
+    { at = "1500ms", client = "v", put = { key = "a", value = "y" },
+      expect = { status = "ok", confirmations = "2 of 2", after = "502ms", within = "502ms" } },
 ]
 expect.state = [{ at = "2001ms", node = "n2", key = "a", value = "x" }]
 expect.convergence = "valid"
@@ -197,7 +208,8 @@ expect.convergence = "valid"
     play("the later one has the older stamp", &story("entry", older));
 }
 
-/// Sending again touches what is due, not all that is unconfirmed: else the second of these would take minutes.
+/// Sending again touches what is due, not all that is unconfirmed: else the second of these would
+/// take minutes.
 #[test]
 fn a_long_outage_is_no_burden() {
     for (keys, most_messages) in [(10, 150_000), (100_000, 700_000)] {

@@ -47,7 +47,8 @@ fn an_empty_leader_that_starts_again_leaves_its_followers_nothing() {
         r#"
 duration = "1s"
 settle = "1s"
-protocol.leader-follower.failover = { election = "none", catch-up = "full-state", heartbeat = "50ms" }
+protocol.leader-follower.failover = { election = "none", catch-up = "full-state",
+    heartbeat = "50ms" }
 
 [[operation]]
 at = "10ms"

@@ -133,7 +133,8 @@ fn mean_latency_ms(sets: &[&str], clients: u32) -> f64 {
     latencies.map(|latency| latency.nanos() as f64 / 1e6).sum::<f64>() / 1_000.0
 }
 
-/// One client alone never shares a sync: the two policies then do the same, down to the luck of each message.
+/// One client alone never shares a sync: the two policies then do the same, down to the luck of
+/// each message.
 #[test]
 fn writes_that_arrive_together_share_a_sync_and_one_alone_has_its_own() {
     let alone = mean_latency_ms(&["wal.policy=fsync"], 1);

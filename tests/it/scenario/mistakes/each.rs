@@ -76,11 +76,19 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["the workload drives client `c2`"],
     ),
     (
-        "[workload]\n[[operation]]\nat = \"1s\"\nclient = \"a\"\nput = { key = \"x\", value = \"c1.1\" }",
+        r#"[workload]
+[[operation]]
+at = "1s"
+client = "a"
+put = { key = "x", value = "c1.1" }"#,
         &["a value that the workload writes"],
     ),
     (
-        "[[operation]]\nat = \"1s\"\nclient = \"a\"\ndelete = { key = \"x\" }\nexpect = { confirmations = \"3 of 2\" }",
+        r#"[[operation]]
+at = "1s"
+client = "a"
+delete = { key = "x" }
+expect = { confirmations = "3 of 2" }"#,
         &["up to \"2 of 2\""],
     ),
     (
@@ -88,19 +96,44 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["did you mean `not-leader`?"],
     ),
     (
-        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nget = { key = \"x\" }\nexpect = { value = \"x\", absent = true }",
+        r#"[[operation]]
+at = "1s"
+client = "a"
+get = { key = "x" }
+expect = { value = "x", absent = true }"#,
         &["a value is expected, and none"],
     ),
     (
-        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nlist = {}\nexpect = { within = \"1s\", after = \"2s\" }",
+        r#"[[operation]]
+at = "1s"
+client = "a"
+list = {}
+expect = { within = "1s", after = "2s" }"#,
         &["that fast and that slow"],
     ),
     (
-        "[[operation]]\nid = \"x\"\nat = \"1s\"\nclient = \"a\"\nlist = {}\n[[operation]]\nid = \"x\"\nat = \"1s\"\nclient = \"a\"\nlist = {}",
+        r#"[[operation]]
+id = "x"
+at = "1s"
+client = "a"
+list = {}
+[[operation]]
+id = "x"
+at = "1s"
+client = "a"
+list = {}"#,
         &["the id `x` is given twice", "given first here"],
     ),
     (
-        "[[clock]]\nnode = \"n2\"\noffset = \"-87599h\"\n[[fault]]\nat = \"1s\"\nclock-jump = { node = \"n1\", by = \"2h\" }\n[[fault]]\nat = \"1s\"\nclock-jump = { node = \"all\", by = \"2h\" }",
+        r#"[[clock]]
+node = "n2"
+offset = "-87599h"
+[[fault]]
+at = "1s"
+clock-jump = { node = "n1", by = "2h" }
+[[fault]]
+at = "1s"
+clock-jump = { node = "all", by = "2h" }"#,
         &["the offset and the jumps of n2's clock exceed 10 years together", "s.toml:13"],
     ),
     (
@@ -109,7 +142,11 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     ("[workload]\nopen = { rate = \"1/h\", burst = 87601 }", &["from 1ns to 10 years"]),
     (
-        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nput = { key = \"x\", value = \"y\" }\nexpect = { value = \"y\" }",
+        r#"[[operation]]
+at = "1s"
+client = "a"
+put = { key = "x", value = "y" }
+expect = { value = "y" }"#,
         &["the answer to a `put` has no `value`", "only that to `get` has it"],
     ),
     (
@@ -117,7 +154,11 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["the answer to a `list` has no `absent`", "`within`, `after` or `keys`"],
     ),
     (
-        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nget = { key = \"x\" }\nexpect = { existed = true }",
+        r#"[[operation]]
+at = "1s"
+client = "a"
+get = { key = "x" }
+expect = { existed = true }"#,
         &["the answer to a `get` has no `existed`", "only that to `delete`"],
     ),
     (
@@ -133,7 +174,11 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["has no `degraded`", "`put`, `delete`, `clear` or `append`"],
     ),
     (
-        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nget = { key = \"x\" }\nexpect = { confirmations = \"1 of 2\" }",
+        r#"[[operation]]
+at = "1s"
+client = "a"
+get = { key = "x" }
+expect = { confirmations = "1 of 2" }"#,
         &["has no `confirmations`"],
     ),
     (
@@ -145,13 +190,21 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["`c#1` cannot be a client's name", "in the history"],
     ),
     (
-        "[[operation]]\nat = \"1s\"\nclient = \"a\"\nput = { key = \"x\", value = \"\\u001b[31m\" }",
+        "[[operation]]\nat = \"1s\"\nclient = \"a\"\n\
+         put = { key = \"x\", value = \"\\u001b[31m\" }",
         &["control characters"],
     ),
     ("[[fault]]\nat = \"1s\"", &["what goes wrong is missing"]),
     ("[[fault]]\nat = \"40s\"\ncrash = \"n1\"", &["40s is after the end"]),
     (
-        "[[fault]]\nid = \"a\"\nat = \"1s\"\ncrash = \"n1\"\n[[fault]]\nid = \"a\"\nat = \"1s\"\ncrash = \"n1\"",
+        r#"[[fault]]
+id = "a"
+at = "1s"
+crash = "n1"
+[[fault]]
+id = "a"
+at = "1s"
+crash = "n1""#,
         &["the id `a` is given twice"],
     ),
     (

@@ -255,7 +255,9 @@ fn what_excludes_each_other_is_read_all_the_same() {
     let operation = "[[operation]]\nat = \"1s\"\nclient = \"a\"\n";
     let cases: &[(&str, &[&str])] = &[
         (
-            "[workload]\nthink = { exponential = \"-1ms\", uniform = [\"5ms\", \"1ms\"] }\nopen = { rate = \"5\" }",
+            r#"[workload]
+think = { exponential = "-1ms", uniform = ["5ms", "1ms"] }
+open = { rate = "5" }"#,
             &[
                 "it is negative",
                 "5ms is above",
@@ -340,7 +342,8 @@ error: `availability` is held against a bound, and the file sets none
 6 | availability = \"valid\"
   |                ^^^^^^^ expected `unchecked`, which is what comes of it without a bound
   |
-  = help: set `check.availability-bound` or `check.recovery-bound`: under [check], `availability-bound = \"99%\"`
+  = help: set `check.availability-bound` or `check.recovery-bound`: under [check], \
+  `availability-bound = \"99%\"`
   = help: a bound that is set is a demand: a run that misses it fails without this line",
             1
         )
