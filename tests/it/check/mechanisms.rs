@@ -1,4 +1,4 @@
-//! How broken properties came to be broken: the mechanism that a run names beside the verdict.
+//! How a property came to be broken: the mechanism that a run reports beside the verdict.
 
 use splitbrain::property::Property;
 use splitbrain::report::Report;
@@ -24,7 +24,7 @@ fn mechanism(text: &str, property: Property) -> Option<Mechanism> {
     result.mechanism(property)
 }
 
-/// n1 deletes while n3 cannot hear of it; then n3's old write comes back to the others.
+/// n1 deletes a key while n3 is cut off; then n3's old write comes back to the others.
 fn deleted(deletes: &str) -> String {
     format!(
         r#"
@@ -97,8 +97,8 @@ fn a_tombstone_collected_too_early_is_named_in_json() {
     assert!(document["checks"]["replay"]["mechanism"].is_null());
 }
 
-/// Reads of shipped scenarios that missed a write: the property, the mechanism, and words of what
-/// is told.
+/// Reads of shipped scenarios that missed a write: the property, the mechanism, and words of the
+/// witness.
 const MISSED: [(&str, Property, Mechanism, &str); 9] = [
     (
         "19-reads-from-a-lagging-follower",
@@ -174,8 +174,8 @@ fn a_read_is_explained_by_what_the_replica_had_when_it_answered() {
     }
 }
 
-/// The follower misses the write of 1 s for want of a message; what becomes of the write afterwards
-/// is another matter.
+/// The follower misses the write of 1 s because a message is missing; what happens to the write
+/// later must not matter.
 fn read_early(fault: &str) -> String {
     format!(
         r#"

@@ -1,7 +1,7 @@
-//! Random schedules against what is promised: for each way in which a cluster is safe, and for
-//! clusters of any settings under every kind of fault, no case breaks a promise.
+//! Random schedules against promises: clusters that are safe by any combination of settings, and
+//! clusters of random settings under every kind of fault. No case breaks a promise.
 //!
-//! A failure names the case: `Subject::case` draws the same one again from its seed and its number.
+//! A failure names the case by seed and number; `Subject::case` draws it again.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -55,16 +55,16 @@ faults = [1, 12]
 single-leader = "valid"
 "#;
 
-/// What all who are asked to wait for a majority promise besides.
+/// What settings that wait for a majority promise in addition.
 const KEPT: [&str; 2] = ["expect.durability=valid", "expect.convergence=valid"];
 
-/// What these clusters survive: all but disks that lie, rot or come back empty, and disks that are
-/// full, with which nobody is sure to go on.
+/// The faults that these clusters survive: all but disks that lie, rot or come back empty, and full
+/// disks, which may stop them.
 const SURVIVED: &str = "crash power-loss pause partition majorities-ring bridge isolate block clog \
                         slow drop \
      clock-offset clock-jump clock-drift torn-write slow-disk";
 
-/// Who waits for whom, the write-ahead log, and how leaders are elected.
+/// Choices of acknowledgement, write-ahead log and election.
 const MODES: [&[&str]; 3] =
     [&["mode=semi-sync"], &["mode=sync"], &["mode=in-sync", "in-sync.lag=300ms"]];
 const LOGS: [&[&str]; 3] = [
@@ -74,7 +74,7 @@ const LOGS: [&[&str]; 3] = [
 ];
 const VOTES: [&str; 2] = ["failover.pre-vote=false", "failover.pre-vote=true"];
 
-/// A runner of its own fixed seed, with every field that the environment could set, set.
+/// A runner with a fixed seed that sets every field that the environment could set.
 fn runner(cases: u32, seed: u8) -> TestRunner {
     let config = Runner {
         cases,
@@ -94,7 +94,7 @@ fn subject(text: &str, sets: &[String]) -> Subject {
         .unwrap_or_else(|mistakes| panic!("{sets:?}: {mistakes}"))
 }
 
-/// A subject of [`SAFE`], with paths below the protocol, but for those of whole tables.
+/// [`SAFE`] with settings: paths below the protocol, unless they name a whole table.
 fn safe(nodes: u16, ways: &[&str]) -> Subject {
     let mut sets = vec![format!("cluster.nodes={nodes}")];
     if ways.contains(&"mode=semi-sync") {
@@ -109,7 +109,7 @@ fn safe(nodes: u16, ways: &[&str]) -> Subject {
     subject(SAFE, &sets)
 }
 
-/// Every combination of the ways above, on three and on five nodes.
+/// Every combination of the choices above, on three and on five nodes.
 fn every_safe_way() -> Vec<(String, Subject)> {
     let mut all = Vec::new();
     for nodes in [3, 5] {
@@ -154,8 +154,7 @@ fn hold(first: usize, cases: u32) {
         };
         let done = runner(cases, number).run(&(any::<u64>(), any::<u64>()), property);
         done.unwrap_or_else(|broken| panic!("{broken}"));
-        // Silence is worth something only if there was something to lose, and something that could
-        // take it.
+        // No finding means something only if there were writes to lose and faults to lose them.
         let (cases, written, struck) = (cases as usize, written.get(), struck.get());
         assert!(
             written > cases * 15 && struck > cases * 3,
@@ -174,9 +173,8 @@ fn a_safe_cluster_with_pre_votes_loses_nothing_under_any_schedule() {
     hold(1, 100);
 }
 
-/// A leader for ever, in every way in which it may wait and keep a log: what it promises it keeps.
-/// Nobody replaces it, so a disk that comes back empty or broken is the end of what it had, and no
-/// promise stands.
+/// Clusters without elections, with every choice of acknowledgement and log, keep their promises.
+/// Nobody replaces the leader, so a disk that comes back empty or broken voids all of them.
 const FOR_EVER: &str = r#"
 duration = "2s"
 settle = "20s"
@@ -229,7 +227,7 @@ faults = [1, 10]
 "network.client-delay" = { from = "0ms", to = "20ms" }
 "#;
 
-/// Every election, every way to catch up, and whatever else may be chosen beside them.
+/// Every election, every way to catch up, and all other choices.
 const ELECTED: &str = r#"
 [fuzz]
 kinds = "all"
@@ -254,8 +252,8 @@ faults = [1, 12]
 "network.loss" = { from = "0%", to = "5%" }
 "#;
 
-/// Cases of random settings under every kind of fault, in parallel: none breaks a promise. How many
-/// writes were acknowledged, and of how many combinations of settings.
+/// Plays cases of random settings under every kind of fault, in parallel; none may break a promise.
+/// Returns how many writes were acknowledged, and for how many combinations of settings.
 fn whatever(subject: &Subject, cases: u64) {
     let written: Vec<(usize, String)> = (0..cases)
         .into_par_iter()
@@ -287,8 +285,7 @@ fn whatever_elected_leaders_promise_is_kept_under_every_kind_of_fault() {
     whatever(&subject(&text, &[&sets[..], &["cluster.nodes=3".to_owned()]].concat()), 2_000);
 }
 
-/// The table of safe clusters is worth what its neighbours show: with any one safeguard gone the
-/// same property fails.
+/// The safe clusters are safe for a reason: without any one safeguard the same property fails.
 #[test]
 fn without_a_safeguard_the_property_does_not_hold() {
     for without in

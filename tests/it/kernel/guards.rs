@@ -1,5 +1,4 @@
-//! What would never end, or would end in a panic: each is a mistake in the file, or an end with its
-//! reason.
+//! Scenarios that would run for ever or panic: each is refused as a mistake, or ends with a reason.
 
 use splitbrain::metrics::Settlement;
 use splitbrain::run::{RunOptions, RunResult};
@@ -11,7 +10,7 @@ fn play(text: &str) -> RunResult {
     read(text).run(1, RunOptions::default())
 }
 
-/// Syncs, one behind the other, used to add up until the end of time and beyond it.
+/// Queued syncs once added up beyond the end of virtual time.
 #[test]
 fn a_disk_that_is_busy_for_ever_ends_no_run() {
     let settings = "duration = '2s'\nsettle = '2s'\ncluster.nodes = 1\n\
@@ -27,8 +26,7 @@ fn a_disk_that_is_busy_for_ever_ends_no_run() {
     ] {
         let result = play(&format!("{settings}[disk]\nsync = {disk}\n{load}{faults}"));
         assert!(result.history.entries().len() > 500, "it went on");
-        // A slow disk is well again when the faults are over; one that takes ten years a sync is
-        // not.
+        // A slow disk recovers when the faults end; one whose every sync takes ten years does not.
         match &result.settlement {
             Settlement::Unsettled { waiting_for } => {
                 let syncs = waiting_for.iter().any(|line| line.contains("sync"));
@@ -41,8 +39,7 @@ fn a_disk_that_is_busy_for_ever_ends_no_run() {
     }
 }
 
-/// Everything that may take as long as anything may, at once: lengths of time are added up in many
-/// places.
+/// Every length of time at its maximum, all at once: many places add lengths.
 #[test]
 fn the_longest_lengths_add_up_to_no_panic() {
     let ten = "87600h";
@@ -116,7 +113,7 @@ backoff = {heavy}
 
 const FILE: &str = "cluster.nodes = 3\n[protocol.leader-follower]\nmode = 'async'\n";
 
-/// `resend = "1ns"` is a thousand million rounds a second: the run never ended.
+/// `resend = "1ns"` is a thousand million rounds a second: such a run never ended.
 #[test]
 fn what_goes_on_for_ever_may_not_be_too_quick() {
     let every =
@@ -176,7 +173,7 @@ fn quoted(value: &str) -> String {
     if value.starts_with('{') { value.to_owned() } else { format!("'{value}'") }
 }
 
-/// The simplest of files used to get stuck at its first instant.
+/// The simplest file once got stuck at its first instant.
 #[test]
 fn clients_for_whom_no_time_passes_are_a_mistake() {
     let load = "[workload]\nclients = 2\n";
@@ -194,7 +191,7 @@ fn clients_for_whom_no_time_passes_are_a_mistake() {
     }
 }
 
-/// A rate that no memory can hold is refused before the run starts, with the figure.
+/// A rate that needs too much memory is refused before the run, with the number of operations.
 #[test]
 fn arrivals_that_no_run_can_play_are_a_mistake() {
     let load = "duration = '10s'\n[workload]\nclients = 2\n";

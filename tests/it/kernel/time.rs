@@ -74,8 +74,8 @@ timeout = '9s'
     let isolate = "[[fault]]\nat = '0s'\nisolate = 'n2'\n";
     let outcome = |rest: String| scenario(TWO, &rest).run(1, RunOptions::default()).settlement;
     assert_eq!(outcome(network("1ms")), Settlement::Settled { after: Span::ZERO });
-    // There and back takes until 1.199 s; looks are a millisecond and then an eighth of the phase
-    // apart.
+    // The round trip takes until 1.199 s; the run checks for settling every millisecond at first
+    // and then every eighth of the phase.
     let Settlement::Settled { after } = outcome(network("100ms") + write) else {
         panic!("unsettled")
     };
@@ -93,7 +93,7 @@ timeout = '9s'
     assert!(behind.ends_with("n1 and n2 differ: k is v and nothing"), "{behind}");
 }
 
-/// A client that was thinking when the fault phase ended used to invoke once more.
+/// A client that was thinking when the fault phase ended once invoked another operation.
 #[test]
 fn nobody_invokes_in_the_settling_phase() {
     for pace in [
@@ -103,7 +103,7 @@ fn nobody_invokes_in_the_settling_phase() {
         let mut config = cluster::config(3);
         cluster::set_clients(&mut config, 5, 1);
         (config.duration, config.settle) = (Span::from_secs(3), Span::from_secs(3));
-        // Slow enough that clients are at it, and the cluster unsettled, when the phase ends.
+        // Slow enough that clients are active and the cluster is unsettled when the phase ends.
         config.network.default.delay = cluster::uniform_ms(0, 900);
         let workload = config.workload.as_mut().expect("a workload");
         (workload.pace, workload.operations) = (pace, None);
@@ -147,7 +147,7 @@ fn random_ties_explore_orders_that_constant_delays_hide() {
                 assert_eq!(result.digest, play(config, Mode::Sync, seed).digest);
                 assert!(matches!(result.settlement, Settlement::Settled { .. }));
                 assert_eq!(result.verdict, RunVerdict::Pass);
-                // Who completes first, in the first round of four.
+                // The order of completion in the first round of four.
                 let first = |event: &HistoryEvent| match event {
                     HistoryEvent::Complete(op) => Some(result.history.entry(*op).client),
                     _ => None,
@@ -178,7 +178,7 @@ fn the_history_is_in_event_order() {
     let events: Vec<HistoryEvent> = result.history.events().collect();
     assert_eq!(events.len(), 2 * 200 + 1, "and the end of the fault phase");
     assert!(events.is_sorted_by_key(at));
-    // A client has one operation under way: its completions and invocations take turns.
+    // A client has one operation at a time: invocations and completions alternate.
     for client in 0..4 {
         let mine = result.history.entries().iter().filter(|entry| entry.client.0 == client);
         let mine: Vec<_> = mine.collect();
@@ -251,12 +251,11 @@ fn a_scripted_operation_waits_for_its_clients_previous_one() {
     assert_eq!(invoked, [100, 300, 900]);
 }
 
-/// What is shown happens: a timer that was cancelled or set again used to have its line all the
-/// same, a message to a paused node had two, and so had everything that came too late to do
-/// anything.
+/// The trace shows only what happens. A cancelled timer once had a line all the same, and a message
+/// to a paused node had two.
 #[test]
 fn the_trace_shows_what_happens_and_shows_it_once() {
-    // Confirmed long before the timeouts of the write, of the client and of the next write.
+    // Acknowledged long before the write's timeout, the client's timeout and the next write.
     let write = |at: &str, key: &str| {
         format!(
             r"[[operation]]
@@ -302,8 +301,8 @@ power-loss = 'n1'
     let result = scenario(TWO, &text).run(1, RunOptions { trace: true, ..RunOptions::default() });
     let trace = result.trace.expect("a trace was asked for");
     let lines = |of: &str| trace.lines().filter(|line| line.contains(of)).count();
-    // Two were confirmed in time; n2 was paused when the third came, and n1 lost its power with the
-    // fourth.
+    // Two writes were acknowledged in time; n2 was paused at the third, and n1 lost its power at
+    // the fourth.
     assert_eq!(lines("timer       AckTimeout"), 1, "{trace}");
     assert_eq!(lines("alarm"), 1, "{trace}");
     assert_eq!(lines("deliver     replicate"), 3, "{trace}");
@@ -314,14 +313,13 @@ power-loss = 'n1'
     assert!(at("0.204", "n2        . waits     a message of n1: replicate"), "{trace}");
     assert!(at("0.204", "n2        deliver     replicate from n1: c=v"), "{trace}");
     assert!(at("0.300", "n2        . resume    a message of n1: replicate"), "{trace}");
-    // The fault that was healed does not end a second time, nor does the sync that was cut short
-    // complete.
+    // The healed fault does not end again, and the interrupted sync does not complete.
     assert_eq!(lines("c ends"), 0, "{trace}");
     assert!(!at("0.704", "n1        persisted"), "{trace}");
 }
 
-/// Timers are set for every write, and cancelled when it is confirmed: none of their events may be
-/// left behind, or a run of many writes with a long timeout ends with millions of them.
+/// Each write sets timers and cancels them when it is acknowledged. No event of theirs may stay in
+/// the queue, or a long run with a long timeout would hold millions.
 #[test]
 fn a_timer_that_is_set_again_leaves_nothing_behind() {
     let mut config = cluster::config(3);
@@ -333,7 +331,7 @@ fn a_timer_that_is_set_again_leaves_nothing_behind() {
         assert_eq!(result.verdict, RunVerdict::Pass);
         (result.events, result.digest)
     };
-    // A timeout that would come within the run, and one that would not, differ in nothing.
+    // A timeout within the run and one beyond it make no difference.
     settings.ack_timeout = Span::from_millis(20);
     let within = events(&settings);
     settings.ack_timeout = Span::from_secs(3_600);

@@ -1,4 +1,4 @@
-//! What is promised of the end of a run, where the run may have ended too early to tell.
+//! Promises about the end of a run, which may have come too early to tell.
 
 use splitbrain::check::Verdict;
 use splitbrain::config::ExpectedVerdict;
@@ -11,7 +11,7 @@ use crate::support::result::check;
 use ExpectedVerdict::{Allowed, Unknown, Valid, Violation};
 use Property::{Convergence, Durability, Liveness, LwwMaximum};
 
-/// In each the cluster is still at it as `settle` ends, and would have come to an end.
+/// In each case the cluster is still busy when `settle` ends, and would have finished later.
 #[test]
 fn what_is_to_hold_in_the_end_is_unknown_where_the_end_has_not_come() {
     const WRITE: &str = r#"[network]
@@ -112,7 +112,7 @@ isolate = "n1"
             assert!(why.contains(&format!("`settle = \"{needed}\"`")), "{what}: {why}");
             assert!(why.contains("still settling"), "{what}: {why}");
         }
-        // With that long it does.
+        // With a longer `settle` it finishes.
         let long = scenario(&format!("settle = \"{needed}\"\n{story}"));
         assert!(long.warnings.is_none(), "{what}");
         let result = run(&long);
@@ -120,12 +120,13 @@ isolate = "n1"
             assert!(is_promised_in(&result, *property), "{what}: {property}");
             assert_eq!(check(&result, *property).judged, Valid, "{what}: {property}");
         }
-        // And a file that is silent gives it that long.
+        // The default of `settle` is long enough.
         assert!(scenario(&story).config.settle >= needed.min(Span::from_secs(600)), "{what}");
     }
 }
 
-/// Constant delays, no jitter: all stand at the same time, each votes for itself, and so on.
+/// Without jitter and with constant delays all nodes become candidates at the same time, vote for
+/// themselves, and so on for ever.
 #[test]
 fn votes_that_split_for_ever_are_no_violation_and_no_time_would_do() {
     let story = r#"
@@ -151,7 +152,8 @@ put = { key = "k", value = "v" }
     assert_eq!(judged(&drawn, Liveness), Valid);
 }
 
-/// Settled and lost is lost, however short `settle` is: nothing was under way.
+/// A settled cluster that has lost a write is judged, however short `settle` is: nothing was in
+/// flight.
 #[test]
 fn what_a_settled_cluster_has_lost_is_lost_however_little_time_it_had() {
     let story = r#"
@@ -185,12 +187,12 @@ clog = { from = "n1" }
     broken.config.seed = 4_210_952_580_168_242_326;
     let needed = broken.protocol.settles_within(&broken.config).whole_seconds();
     assert!(needed > Some(broken.config.settle));
-    // Replicas differ, and nothing is to come that could change it.
+    // Replicas differ, and no message is pending that could change it.
     assert_eq!(judged(&broken, Convergence), Violation);
 }
 
-/// An election may begin at any time where heartbeats may be lost, or may come later than a
-/// follower's patience lasts.
+/// Where heartbeats may be lost, or later than the election timeout, an election may begin at any
+/// time.
 #[test]
 fn where_leaders_may_be_given_up_what_has_settled_may_begin_anew() {
     let anew = |settings: &str| {
@@ -236,8 +238,8 @@ fn what_cannot_be_said_is_said_to_be_so() {
     );
 }
 
-/// Once n1 has erased a key it knows nothing of it. n2 took the state without it, forgot that with
-/// its unsynced log, and has the key again: nobody is left who could say that it was deleted.
+/// n1 erases a key and keeps no trace of it. n2 received the state without the key, lost that with
+/// its unsynced log, and has the key again: no node knows that it was deleted.
 #[test]
 fn where_nothing_is_left_of_a_delete_a_follower_that_forgets_it_brings_the_key_back() {
     let story = |policy: &str, node: &str, fault: &str| {
@@ -267,7 +269,7 @@ at = "1200ms"
     for property in [Durability, Property::Resurrection] {
         let judged = |policy, fault| check(&story(policy, "n2", fault), property).judged;
         assert_eq!(judged("buffered", "power-loss"), Allowed, "{property}");
-        // It forgets nothing, and without a log it has nothing at all.
+        // With a synced log n2 loses nothing, and without a log it has nothing at all.
         for (policy, fault) in
             [("fsync", "power-loss"), ("buffered", "crash"), ("off", "power-loss")]
         {

@@ -1,8 +1,7 @@
-//! What is promised, and what is not: runs that break what must not be promised, and runs that must
-//! not void what is.
+//! Promises: runs that break what must not be promised, and runs that must not void what is.
 //!
-//! Each story is a run that was once judged wrongly, or one of its kind. A promise that is too
-//! strong calls an honest run a violation; one that is too weak lets a broken protocol pass.
+//! Each story is a run that was once judged wrongly, or a similar one. A promise that is too strong
+//! calls a correct run a violation; one that is too weak lets a broken protocol pass.
 
 mod at_the_end;
 mod too_strong;
@@ -40,7 +39,7 @@ fn is_never(scenario: &Scenario, property: Property) -> bool {
     matches!(promise(scenario, property), Promise::Never { .. })
 }
 
-/// Whether it was promised, and nothing of the run voided that.
+/// Whether the property was promised and nothing in the run voided the promise.
 fn is_promised_in(result: &RunResult, property: Property) -> bool {
     let report = check(result, property);
     match report.promise {
@@ -50,7 +49,7 @@ fn is_promised_in(result: &RunResult, property: Property) -> bool {
     }
 }
 
-/// Leads by majority vote, confirms by a majority, syncs, catches up by log.
+/// Elections by majority vote, acknowledgement by a majority, synced logs, catch-up by log.
 const SAFE: &str = r#"
 [protocol.leader-follower]
 mode = "semi-sync"

@@ -1,4 +1,4 @@
-//! Promises that were too strong: an honest run broke them.
+//! Promises that were too strong: a correct run broke them.
 
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::property::Property;
@@ -11,7 +11,8 @@ use Property::{
     Convergence, Durability, Liveness, MonotonicReads, ReadYourWrites, Staleness, WritesFollowReads,
 };
 
-/// n3 stamps "old" and is cut off; the next leader reads the same ten seconds, and its id is lower.
+/// n3 stamps "old" and is cut off. The next leader's coarse clock shows the same ten seconds, and
+/// its id is lower.
 #[test]
 fn a_clock_that_is_read_more_coarsely_than_a_failover_takes_orders_nothing() {
     let story = format!(
@@ -44,7 +45,8 @@ isolate = "n3"
     let properties = [Durability, Property::MonotonicWrites, WritesFollowReads];
     for (source, resolution, promised) in [
         ("wall", "201ms", [false, false, false]),
-        // No failover fits in, but a write of a leader that does not know it is deposed does.
+        // Too short for a failover, but not for a write of a leader that does not know it is
+        // deposed.
         ("wall", "200ms", [true, true, false]),
         ("wall", "1ns", [true, true, true]),
         ("client", "2ns", [false, false, false]),
@@ -62,7 +64,7 @@ isolate = "n3"
     }
 }
 
-/// What R + W > N does not cover, each once with a replica that missed a message.
+/// What R + W > N does not cover: each time a replica missed a message.
 #[test]
 fn overlapping_quorums_do_not_cover_lists_nor_purged_tombstones() {
     let story = |operations: &str| {
@@ -123,7 +125,7 @@ delete = { key = "k" }
     }
 }
 
-/// n3 missed "one" and keeps "two"; the others keep "one". Which a read finds depends on whom it
+/// n3 missed "one" and keeps "two"; the others keep "one". A read's answer depends on the node it
 /// asks.
 #[test]
 fn ties_left_to_what_is_there_differ_from_replica_to_replica() {
@@ -160,7 +162,8 @@ block = { from = "n1", to = "n3" }
     assert_ne!(judged(&scenario, MonotonicReads), Violation);
 }
 
-/// A follower does not refuse a clear. Who leads when it comes nobody knows beforehand.
+/// A follower accepts a clear, and with elections no client can know who leads when its request
+/// arrives.
 #[test]
 fn a_clear_under_an_election_may_reach_a_follower() {
     let story = r#"
@@ -191,7 +194,7 @@ clear = { from = "n3" }
     }
 }
 
-/// n5 has missed a write, and the three that have it are gone for good. Two of five elect nobody.
+/// n5 has missed a write, and three of the nodes that have it stay down. Two of five elect nobody.
 #[test]
 fn where_too_few_are_left_to_elect_anybody_nothing_comes_to_an_end() {
     let story = |down: &str| {
@@ -229,7 +232,8 @@ crash = {down}
         check(&minority, Convergence).voided_by.iter().map(|i| i.phrase(|_| "")).collect();
     assert_eq!(told[0], "n1 stayed down at 1.050000000 s");
     assert!(!is_promised_in(&minority, Liveness));
-    // A majority elects somebody, and what was confirmed by a majority has a copy among them.
+    // A majority elects a leader, and every write acknowledged by a majority is on one of its
+    // nodes.
     let majority = of_five(r#"["n1", "n2"]"#);
     for property in [Convergence, Liveness, Durability] {
         assert!(is_promised_in(&majority, property), "{property}");
@@ -237,8 +241,8 @@ crash = {down}
     }
 }
 
-/// A client reads "dirty" of a leader that has not synced it. The power goes, the version is given
-/// again.
+/// A client reads "dirty" from a leader that has not synced it. The leader loses power and gives
+/// the version again.
 #[test]
 fn what_was_read_before_it_was_durable_is_followed_by_nothing_after_a_power_loss() {
     let story = r#"
@@ -272,14 +276,14 @@ power-loss = "n1"
         let scenario = scenario(&story.replace("\"fsync\"", policy));
         assert_ne!(judged(&scenario, WritesFollowReads), Violation, "{policy}");
     }
-    // A follower's power has nothing to do with it.
+    // A power loss of a follower voids nothing.
     let follower = run(&scenario(&story.replace("power-loss = \"n1\"", "power-loss = \"n2\"")));
     assert!(is_promised_in(&follower, WritesFollowReads));
     assert_eq!(check(&follower, WritesFollowReads).judged, Valid);
 }
 
-/// The deposed leader's clock is ahead, and what it shows no majority has: the next leader never
-/// sees that stamp.
+/// The deposed leader's clock is ahead, and no majority has what it shows: the next leader never
+/// sees that timestamp.
 #[test]
 fn a_hybrid_clock_does_not_order_writes_after_what_no_majority_has() {
     let story = format!(

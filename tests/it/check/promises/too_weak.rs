@@ -1,5 +1,4 @@
-//! Promises that were too weak: a fault that costs nothing voided them, and a broken protocol could
-//! pass.
+//! Promises that were too weak: a harmless fault voided them, so a broken protocol could pass.
 
 use std::fs;
 
@@ -16,7 +15,7 @@ use crate::support::scenario::{home, read_with};
 use ExpectedVerdict::{Valid, Violation};
 use Property::{Durability, MonotonicReads, ReadYourWrites, Staleness, WritesFollowReads};
 
-/// All that is promised of the leader alone, whatever happens to the others.
+/// Properties that rest on the leader only, whatever happens to the followers.
 const OF_THE_LEADER: [Property; 8] = [
     Durability,
     ReadYourWrites,
@@ -82,7 +81,7 @@ restart = { target = NODE, disk = "empty" }
     }
 }
 
-/// With clients' stamps the clocks of nodes stamp nothing.
+/// With clients' timestamps the nodes' clocks stamp nothing.
 #[test]
 fn only_the_clocks_that_stamp_count() {
     let story = |timestamps: &str, clock: &str| {
@@ -108,7 +107,7 @@ put = {{ key = "k", value = "one" }}
     assert!(promised("wall", "client = \"w\"") && promised("hybrid", "node = \"n1\""));
 }
 
-/// How many have a write that was answered, and so how many have to forget it.
+/// How many nodes have an answered write, and so how many must lose it.
 #[test]
 fn a_write_that_many_have_is_lost_when_all_of_them_forget_it() {
     let story = |mode: &str, down: &[&str]| {
@@ -144,9 +143,9 @@ put = {{ key = "k", value = "one" }}
         (quorum, &["n1", "n3"], false),
         (degraded, &["n1"], false),
         (degraded, &["n2", "n3"], true),
-        // Followers are made like a leader that forgot.
+        // With full states, followers become equal to a leader that lost its data.
         (full, &["n1"], false),
-        // A leader that forgot stamps below what it stamped before.
+        // A leader that lost its data stamps below its earlier versions.
         (again, &["n1"], false),
     ] {
         let result = story(mode, down);
@@ -155,8 +154,8 @@ put = {{ key = "k", value = "one" }}
     }
 }
 
-/// All have both elements. A leader that loses the end of its log alone knows the key, and shows
-/// what came before.
+/// All nodes have both elements. A leader that loses the end of its log still has the key, and
+/// shows its earlier value.
 #[test]
 fn a_leader_that_forgets_a_part_shows_what_came_before_whatever_the_others_have() {
     let story = |policy: &str, fault: &str| {
@@ -188,7 +187,7 @@ for = "1s"
     assert!(is_promised_in(&story("buffered", "power-loss = \"n2\""), Durability));
 }
 
-/// The answer waited for all three. n1 and n2 die right after it; n3 has what was answered.
+/// The answer waited for all three nodes. n1 and n2 crash right after it; n3 has the write.
 #[test]
 fn what_every_follower_confirmed_survives_in_one_memory() {
     let story = r#"
@@ -217,10 +216,11 @@ crash = ["n1", "n2"]
     assert_ne!(check(&result, Durability).judged, Violation);
 }
 
-/// A leader that waits for one confirmation less than it says, by the settings of another.
+/// A leader that waits for one acknowledgement less than its settings say, played by other
+/// settings.
 ///
-/// What such a run loses is a violation of what the honest settings promise: none of what happened
-/// in it voids that.
+/// A write that such a run loses violates the promise of the honest settings: nothing in the run
+/// voids it.
 struct Hasty {
     honest: Scenario,
     hasty: Scenario,
@@ -234,7 +234,7 @@ impl Hasty {
         Self { honest: load(&[]), hasty: load(&early) }
     }
 
-    /// Whether a run loses a write against the promise of the honest settings.
+    /// Whether a run loses a write that the honest settings promise to keep.
     fn violates(&self, config: &splitbrain::config::Config, seed: u64) -> bool {
         let result = self.hasty.protocol.run(config, seed, RunOptions::default());
         let led = |node| result.leaderships.iter().any(|leadership| leadership.node == node);
@@ -286,10 +286,10 @@ crash = ["n1", "n2"]
     assert!(found > 0, "fuzzing does not find it");
 }
 
-/// R + W > N through lost messages, and a protocol that breaks it all the same.
+/// R + W > N under lost messages, and a protocol that breaks it.
 ///
-/// n3 misses "v2", n2 misses "v3", and each time the other has it. But a replica that looks at no
-/// stamp takes a late repair with "v2" over "v3", and then two of three show "v2".
+/// n3 misses "v2" and n2 misses "v3"; each time the other has it. A replica that ignores timestamps
+/// takes a late repair with "v2" over "v3", and then two of three nodes show "v2".
 #[test]
 fn a_lost_message_voids_nothing_that_overlapping_quorums_promise() {
     let story = r#"
@@ -356,7 +356,7 @@ block = { from = "n1", to = "n2" }
     }
 }
 
-/// As many nodes may forget as two quorums share, less one.
+/// Two quorums that share k nodes keep the promise when k - 1 nodes lose their data.
 #[test]
 fn quorums_share_as_many_replicas_as_may_forget_and_one_more() {
     let story = |r: u16, down: &str| {

@@ -2,7 +2,7 @@
 
 use crate::support::story::{play, play_all};
 
-/// Four nodes, of which n2, n3 and n4 confirm after 10, 20 and 30 ms.
+/// Four nodes: n2, n3 and n4 acknowledge after 10, 20 and 30 ms.
 const LABORATORY: &str = r#"
 cluster.nodes = 4
 network.delay = "0ms"

@@ -1,4 +1,4 @@
-//! Lists that are appended to: what reads return, what replicas, logs and retries make of them.
+//! Lists that are appended to: reads, replication, logs and retries.
 
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::history::Function;
@@ -130,7 +130,7 @@ mix = {{ append = 8, get = 4, delete = 1, put = 1 }}
     }
 }
 
-/// Confirmations take 20 ms, and a client waits 15 ms before it tries again.
+/// An acknowledgement takes 20 ms; the client retries after 15 ms.
 fn impatient(deduplicate: bool) -> (Scenario, RunResult) {
     play(&format!(
         r#"
@@ -170,11 +170,12 @@ fn unless_the_leader_knows_it_by_its_element() {
     assert!(append.is_ok(), "{append:?}");
 }
 
-/// Confirmations take 20 ms, a sync 50 ms, an answer 10 ms more than its client waits for it.
+/// An acknowledgement takes 20 ms and a sync 50 ms; the answer comes 10 ms after the client's
+/// timeout.
 #[test]
 fn an_append_that_is_tried_again_is_answered_as_the_first_would_be() {
     let stories = [
-        // Its answer goes to the attempt that still waits.
+        // The answer goes to the attempt that still waits.
         r#"
 network.delay = "10ms"
 protocol.leader-follower = { mode = "sync", deduplicate = true }
@@ -183,7 +184,7 @@ operation = [
       retries = 9, backoff = "0ms", expect = { status = "ok", after = "20ms", within = "20ms" } },
 ]
 "#,
-        // It waits for the record of the first.
+        // The second attempt waits for the record of the first.
         r#"
 network.delay = "1ms"
 disk.sync = "50ms"
@@ -193,7 +194,7 @@ operation = [
       retries = 9, expect = { status = "ok", after = "50ms", within = "50ms" } },
 ]
 "#,
-        // In one log it has a place of its own, and is in the list once.
+        // In one log the put has its own position, and the element is in the list once.
         r#"
 network = { delay = "1ms", client-delay = "10ms" }
 protocol.leader-follower = { deduplicate = true, failover.catch-up = "log" }
@@ -212,10 +213,10 @@ expect.append-uniqueness = "valid"
     }
 }
 
-/// A put that ties with an element, under a rule that keeps what is there, is acknowledged and
-/// dropped: it ends no list. One that is older than an element and newer than others is below it.
-/// Replicas that are told all of it hold what the leader holds, and no delete that nobody asked
-/// for.
+/// With `ties = "keep-existing"`, a put with the timestamp of an element is acknowledged and
+/// dropped: it ends no list. A put between two elements by timestamp removes the older one only.
+/// Replicas that hear of everything hold what the leader holds, and no delete that nobody
+/// requested.
 #[test]
 fn no_replica_holds_a_delete_that_nobody_wrote() {
     for (settings, found) in [

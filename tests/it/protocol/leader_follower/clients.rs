@@ -136,8 +136,8 @@ fault = [{ at = "500ms", for = "750ms", partition = [["n1"], ["n2", "n3", "u"]] 
     ]);
 }
 
-/// The first attempt of `x` is given up and arrives after `y` was acknowledged: it wins by its
-/// stamp.
+/// The client gives up its first attempt to write `x`; the attempt arrives after `y` was
+/// acknowledged and wins by its timestamp.
 #[test]
 fn a_write_that_is_tried_again_may_undo_a_later_one() {
     let story = |retries: u32, end: &str| {
@@ -230,8 +230,8 @@ expect.lww-maximum = "allowed"
     );
 }
 
-/// n1 knows of no leader and can reach nobody. One client turns to the next node for its next
-/// operation, the other asks n1 for ever.
+/// n1 knows of no leader and can reach nobody. One client asks the next node for its next
+/// operation; the other keeps asking n1.
 #[test]
 fn a_client_that_is_told_of_no_leader_asks_the_next_node_if_it_is_to() {
     play(

@@ -5,8 +5,8 @@ use splitbrain::run::RunOptions;
 use crate::support::scenario::read;
 use crate::support::story::play;
 
-/// n1 is cut off with a write that nobody else has; of the others it is a follower whose heartbeat
-/// comes through first.
+/// n1 is cut off with a write that no other node has. When the cut ends, a message of a follower
+/// reaches it before one of the new leader.
 #[test]
 fn by_newest_timestamp_a_leader_takes_over_from_whoever_tells_it_of_older_writes() {
     play(
@@ -37,8 +37,8 @@ timeout = "150ms"
     );
 }
 
-/// The bully: n3 has the highest id, so it leads although n2 is tired of the silence at the same
-/// time; and when n3 comes back after a crash it takes over again.
+/// The bully algorithm: n3 has the highest id, so it leads although n2's timeout fires at the same
+/// time; when n3 comes back after a crash it takes over again.
 #[test]
 fn by_highest_id_the_highest_leads_and_takes_over_when_it_comes_back() {
     play(
@@ -67,7 +67,7 @@ failover = { election = "highest-id", heartbeat = "50ms", timeout = "150ms" }
     );
 }
 
-/// While nobody leads a write is refused, or waits until somebody does.
+/// Without a leader a write is refused, or waits until there is one.
 #[test]
 fn without_a_leader_a_write_is_refused_or_waits() {
     for (without_leader, expect) in [
@@ -97,9 +97,8 @@ without-leader = "{without_leader}"
     }
 }
 
-/// n1 is cut off with a write that nobody else has. When it comes back as a follower, that tail is
-/// gone or merged, and where a log decides it is cut off or offered as much as where a full state
-/// does.
+/// n1 is cut off with a write that no other node has. When it comes back as a follower, that tail
+/// is discarded or merged, whether it catches up by log or by full state.
 #[test]
 fn the_tail_of_a_leader_that_comes_back_is_gone_or_merged() {
     for catch_up in ["full-state", "log"] {
@@ -133,9 +132,8 @@ tail = "{tail}"
     }
 }
 
-/// n3 is gone, and n2 asks n1 for its vote while the disk of n1 is full: n1 says nothing. The
-/// request comes a second time when there is room again; a vote that it wins then is known to n1
-/// after a crash.
+/// n3 is down, and n2 asks n1 for its vote while n1's disk is full: n1 does not answer. A duplicate
+/// of the request comes when there is room again; a vote given then survives a crash of n1.
 #[test]
 fn a_ballot_that_a_full_disk_refused_is_written_before_it_is_told() {
     let text = r#"
@@ -175,8 +173,8 @@ failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", 
     assert!((10..40).contains(&elected), "{elected}");
 }
 
-/// n2 leads term 2 while n3 is down. When n2 dies and n3 comes back, still in term 1, its pre-vote
-/// is all that n1 needs.
+/// n2 leads term 2 while n3 is down. n2 crashes and n3 comes back, still in term 1: its pre-vote is
+/// enough for n1.
 #[test]
 fn a_pre_vote_counts_from_a_voter_in_a_lower_term() {
     play(
@@ -204,8 +202,8 @@ failover = { election = "majority-vote", pre-vote = true, heartbeat = "50ms", ti
     );
 }
 
-/// n1 comes back from a checkpoint and sends n3, which was away, its state; that is slow, and a
-/// later state with one more write overtakes it.
+/// n1 restarts from a checkpoint and sends its state to n3, which was away. The message is slow,
+/// and a later state with one more write overtakes it.
 #[test]
 fn a_state_that_comes_late_does_not_undo_a_later_one() {
     play(
@@ -239,8 +237,8 @@ failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
     );
 }
 
-/// n3 is gone. n1 has been writing down an entry for long when n2 asks it for its vote, and its
-/// disk is full by then. That the entry is durable says nothing of the vote.
+/// n3 is down. n1 is still syncing an entry when n2 asks for its vote, and n1's disk is full by
+/// then. The entry becomes durable, the vote does not.
 #[test]
 fn a_vote_that_a_full_disk_refused_is_not_told_when_something_else_is_durable() {
     play(
@@ -269,8 +267,8 @@ failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", 
     );
 }
 
-/// A write reaches n3 within the state that n3 asked for, and its confirmation reaches n1 long
-/// before the write is durable there.
+/// A write reaches n3 in the state that n3 asked for, and n3's acknowledgement reaches n1 long
+/// before the write is durable on n1.
 #[test]
 fn a_confirmation_that_comes_before_the_leader_waits_for_it_counts() {
     play(
@@ -299,7 +297,8 @@ failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
     );
 }
 
-/// n1, which alone may lead, comes back from an empty disk in a term below that of its followers.
+/// n1, the only node that may lead, comes back with an empty disk, in a lower term than its
+/// followers.
 #[test]
 fn an_appointed_leader_that_forgot_its_term_leads_on_above_it() {
     play(
@@ -336,9 +335,9 @@ wal.policy = "fsync"
 failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }
 "#;
 
-/// n1 was appointed, and comes back with nothing before anybody has missed it. It asks for votes
-/// like any other, and nobody gives it one: the others have more. So it is when it comes back
-/// twice.
+/// n1 was the initial leader and comes back with an empty disk before any election timeout. It asks
+/// for votes like any node and gets none, since the others have more entries. A second restart
+/// changes nothing.
 #[test]
 fn an_appointed_leader_that_comes_back_with_nothing_is_not_appointed_again() {
     let wiped = |faults: &str| {
@@ -374,8 +373,7 @@ state = [
     ));
 }
 
-/// Without a log every start is one with nothing. n1 leads again, when it is its turn, in a term of
-/// its own.
+/// Without a log a node always starts empty. When n1 leads again, it does so in a new term.
 #[test]
 fn without_a_log_an_appointed_leader_that_comes_back_waits_for_its_turn() {
     for election in ["lowest-id", "majority-vote", "newest-timestamp"] {
@@ -409,8 +407,8 @@ failover = {{ election = "{election}", heartbeat = "50ms", timeout = "150ms", ji
     }
 }
 
-/// What n1 writes while n2 leads already is held back on its way there. Without fencing n2 takes it
-/// in, and tells its followers how long its log is: they ask for the rest once, and have it.
+/// Messages of n1 are held back until n2 leads. Without fencing n2 accepts them and tells its
+/// followers how long its log is; they ask once for the missing entries.
 #[test]
 fn without_fencing_a_leader_passes_on_what_a_deposed_one_sent_it() {
     let result = play(

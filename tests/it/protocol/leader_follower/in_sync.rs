@@ -2,8 +2,8 @@
 
 use crate::support::story::play;
 
-/// Two followers have everything and nothing is written for ten times the lag; then one of them is
-/// gone for as long.
+/// Two followers have everything, and nothing is written for ten times the lag. Then one of them is
+/// down for ten times the lag.
 #[test]
 fn a_follower_of_an_idle_leader_stays_in_sync_until_it_is_gone() {
     play(
@@ -33,8 +33,8 @@ timeout = "150ms"
     );
 }
 
-/// n3 falls behind and comes back; then n1 does, and n2, which has another write by then, is gone
-/// when n1 comes back. n1 believes that it is in sync, until n3 tells it.
+/// n3 falls behind and catches up. Then n1 is down, n2 takes a write, and n2 is down when n1 comes
+/// back. n1 believes itself in sync until n3 tells it otherwise.
 #[test]
 fn a_node_that_fell_out_of_sync_does_not_lead_before_it_has_caught_up() {
     play(
@@ -71,8 +71,8 @@ failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeo
     );
 }
 
-/// n3 has missed a write and knows that it is not in sync. It leads all the same when nobody else
-/// is there, and waits for nobody.
+/// n3 has missed a write and knows that it is not in sync. With `unclean` it leads when no other
+/// node is up, and waits for no acknowledgement.
 #[test]
 fn an_unclean_leader_is_in_sync_with_itself_alone() {
     play(
@@ -103,7 +103,7 @@ failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeo
     );
 }
 
-/// n1 comes back with an empty disk while nobody else is there. It cannot say that it is in sync,
+/// n1 comes back with an empty disk while no other node is up. It cannot know that it is in sync,
 /// and does not lead.
 #[test]
 fn a_node_that_forgot_who_is_in_sync_does_not_lead() {
@@ -134,8 +134,8 @@ failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeo
     );
 }
 
-/// n3 has the highest id, and knows that it is not in sync: it may not lead. It lets n2 lead and
-/// follows it, and is brought up to date, instead of refusing everybody else for ever.
+/// n3 has the highest id but knows that it is not in sync, so it may not lead. It follows n2 and
+/// catches up. It once refused every other leader for ever.
 #[test]
 fn by_highest_id_a_node_that_may_not_lead_follows() {
     play(

@@ -293,8 +293,7 @@ fn quorums_that_overlap_promise_what_they_keep() {
     assert!(!promised(&behind, repairs, Property::MonotonicReads));
 }
 
-/// Settings of which something is promised, under loss, partitions and crashes: no promise is
-/// broken.
+/// Settings that promise something: under loss, partitions and crashes no promise breaks.
 #[test]
 fn no_promise_is_broken_under_faults() {
     let protocols = [
@@ -385,8 +384,8 @@ operation = [
     );
 }
 
-/// Of a list a read finds the newest element. It was once written back as a put, which ends a list,
-/// and anti-entropy told everybody.
+/// A read finds the newest element of a list. Read repair once wrote it back as a put, which ends
+/// the list, and anti-entropy spread that.
 #[test]
 fn a_list_that_a_replica_lacks_is_not_ended_by_its_repair() {
     for settings in ["anti-entropy.interval = \"500ms\"", "resend = \"700ms\""] {
@@ -410,8 +409,8 @@ expect = {{ convergence = "valid", append-uniqueness = "valid" }}
     }
 }
 
-/// n2 and n3 miss the only key of the last range, and of two keys of one range the change of the
-/// first; n1 asks n2, which has n1 tell.
+/// n2 and n3 miss the only key of the last range, and the change of one of two keys of another
+/// range. n1 compares with n2, and n2 asks n1 for both.
 #[test]
 fn anti_entropy_compares_every_key_of_every_range() {
     let writes = (0..17).map(|i| {
@@ -465,7 +464,7 @@ expect.state = [
     );
 }
 
-/// A purge that the log cannot take would leave a gap in it.
+/// A purge that does not fit on the disk would leave a gap in the log.
 #[test]
 fn a_full_disk_takes_no_purge() {
     play(
@@ -488,8 +487,8 @@ expect.replay = "valid"
     );
 }
 
-/// Each tombstone is purged in its time, be it not the first, and those that came in a full state
-/// too.
+/// Each tombstone is purged when its own grace period ends, including those that came in a full
+/// state.
 #[test]
 fn no_tombstone_outlives_its_grace() {
     let result = play(
@@ -512,8 +511,8 @@ fault = [{ at = "700ms", for = "50ms", crash = "n3" }]
     }
 }
 
-/// n2 never begins a comparison that reaches n1: it gets what it lacks when n1 compares, and sends
-/// it what it has newer. Elements of lists are among that, as well as values.
+/// n2 never starts a comparison that reaches n1. When n1 compares, n2 gets what it lacks and sends
+/// what it has newer: values and elements of lists.
 #[test]
 fn the_one_who_compares_sends_back_what_it_has_newer() {
     play(

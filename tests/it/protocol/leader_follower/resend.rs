@@ -12,7 +12,7 @@ fn holds(judged: ExpectedVerdict) -> bool {
     matches!(judged, ExpectedVerdict::Valid | ExpectedVerdict::Unchecked)
 }
 
-/// Duplicates, overtaking and loss in one: with resending every replica comes to the same.
+/// Under duplication, reordering and loss together, resending makes all replicas equal.
 #[test]
 fn replicas_agree_under_duplication_reordering_and_loss() {
     let text = r#"
@@ -125,8 +125,8 @@ expect.state = [{ at = "3s", node = "n2", key = "b", value = "y" }]
 expect.convergence = "valid"
 "#,
         ),
-        // States used to be ordered by stamps, and followers confirmed and dropped every state
-        // until the leader's clock had caught up with itself.
+        // Full states were once ordered by timestamps, and followers acknowledged and dropped every
+        // state until the leader's clock had caught up with its past.
         (
             "a full state after the leader's clock went back is no old one",
             r#"
@@ -156,8 +156,8 @@ fault = [{ at = "0s", for = "1950ms", drop = { kind = "ack" } }]
 expect.convergence = "valid"
 "#,
     );
-    // To two followers: at once and nine times again in vain, and a tenth time; as many
-    // acknowledgements; and the client's request and answer.
+    // To each of two followers: the write, nine resends whose acknowledgements are lost, and a
+    // tenth; as many acknowledgements; and the client's request and answer.
     assert_eq!((result.messages.sent, result.messages.blocked), (2 * 11 + 2 * 11 + 2, 2 * 10));
     assert!(matches!(result.settlement, Settlement::Settled { .. }), "{:?}", result.settlement);
 }
@@ -174,7 +174,7 @@ fault = [
     {more}"#
         )
     };
-    // The second is sent again a second after it was sent in vain; the first never.
+    // The second write is resent a second after it was lost; the first never.
     let newest = r#"
 ]
 operation = [
@@ -208,8 +208,8 @@ expect.convergence = "valid"
     play("the later one has the older stamp", &story("entry", older));
 }
 
-/// Sending again touches what is due, not all that is unconfirmed: else the second of these would
-/// take minutes.
+/// A resend visits the writes that are due, not all unacknowledged ones; else the second of these
+/// runs would take minutes.
 #[test]
 fn a_long_outage_is_no_burden() {
     for (keys, most_messages) in [(10, 150_000), (100_000, 700_000)] {

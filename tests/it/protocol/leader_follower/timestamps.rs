@@ -1,4 +1,4 @@
-//! Where timestamps come from, how fine they are and who wins a tie, behaviour by behaviour.
+//! Where timestamps come from, their resolution, and who wins a tie.
 
 use splitbrain::id::Version;
 
@@ -70,7 +70,7 @@ operation = [
 ]
 expect.durability = "allowed"
 "#;
-    // Invoked 250 ms before the leader is reached: what counts is the invocation.
+    // Invoked 250 ms before the request reaches the leader: the time of the invocation counts.
     assert_eq!(
         stamps("ahead, drifting, behind", text),
         [(11 * SECOND, 1), (6 * SECOND, 2), (4 * SECOND, 3)]
@@ -106,7 +106,7 @@ fault = [{{ at = "1500ms", for = "1s", crash = "n1" }},
         )
     };
     let (hour, term) = (3600 * SECOND, 1_i64 << 32);
-    // From the records of the log, and from a checkpoint.
+    // Restored from the records of the log, and from a checkpoint.
     for every in ["\"off\"", "1"] {
         let hybrid = stamps("hybrid", &restarted("hybrid", every));
         assert_eq!(hybrid, [(hour + SECOND, 1), (hour + SECOND + 1, 2)], "{every}");
@@ -140,8 +140,8 @@ operation = [
     assert_eq!(stamps("the one that is there", &earlier), expected);
 }
 
-/// n1's clock is an hour ahead. n2, which takes over, has heard of its writes in another order than
-/// they were made, or in a full state.
+/// n1's clock is an hour ahead. n2, which takes over, has received n1's writes out of order, or in
+/// a full state.
 #[test]
 fn a_hybrid_clock_is_above_all_that_was_received() {
     let found = |story: &str, fault: &str, change: &str| {

@@ -1,19 +1,19 @@
-//! Tombstones with a grace period: each is gone when that is over, wherever it stands and however
-//! the node came by it, and none comes back.
+//! Tombstones with a grace period: each is purged when its period ends, wherever it is stored and
+//! however the node received it, and none comes back.
 
 use splitbrain::run::RunResult;
 
 use crate::support::story::play;
 
-/// The nodes that hold a tombstone at the end, be it below the elements of a list.
+/// The nodes that hold a tombstone at the end, even below the elements of a list.
 fn buried(result: &RunResult) -> Vec<String> {
     let holds = result.finals.iter().filter(|node| node.data.values().any(|s| s.value.is_none()));
     holds.map(|node| node.node.to_string()).collect()
 }
 
-/// A delete that elements were appended above once stayed for good: it kept out of the list what
-/// the other replicas had, and since tombstones past their grace are not told on, no comparison
-/// ever made them equal.
+/// A delete below newer elements of a list once stayed for ever and hid elements that other
+/// replicas had. Anti-entropy does not spread tombstones past their grace period, so the replicas
+/// never became equal.
 #[test]
 fn a_tombstone_below_a_list_goes_too() {
     let story = |delete: &str, faults: &str| {
@@ -37,14 +37,14 @@ expect.liveness = "valid"
     let lengths = |result: &RunResult| -> Vec<usize> {
         result.finals.iter().flat_map(|node| node.lists.values().map(Vec::len)).collect()
     };
-    // Nobody else heard of the delete while its tombstone was there.
+    // No other node heard of the delete while its tombstone existed.
     let late = r#"{ at = "200ms", for = "2s", isolate = "n1" }"#;
     assert_eq!(lengths(&play("it comes too late to the others", &story("990ms", late))), [2, 2, 2]);
     assert_eq!(lengths(&play("all hear of it", &story("990ms", ""))), [1, 1, 1]);
 }
 
-/// Tombstones that a checkpoint had, or an installed state, were purged when another's time came,
-/// or never.
+/// Tombstones from a checkpoint or an installed state were once purged at the time of another, or
+/// never.
 #[test]
 fn a_tombstone_that_is_read_back_goes_in_its_time() {
     let protocol = r#"protocol.leader-follower = { tombstone-grace = "1s",
@@ -84,8 +84,8 @@ expect.replay = "valid"
     assert_eq!(buried(&installed), <[String; 0]>::default());
 }
 
-/// The end of a log was cut off, and the store made anew of what was left: what had been purged was
-/// there again, for good, and not after a restart, for the checkpoint lacked it.
+/// A store rebuilt after its log was cut once held purged tombstones again, until a restart from a
+/// checkpoint without them.
 #[test]
 fn a_purged_tombstone_stays_away_when_the_log_is_cut() {
     for (story, wal, crash) in [

@@ -1,6 +1,6 @@
-//! No stamp is given twice, and a hybrid clock stamps above all that its node ever had: what a node
-//! has to know again after a start, whatever it starts from. All ways of getting a state are tried
-//! in the unit tests of the protocol; here is what came of forgetting one.
+//! No version is given twice, and a hybrid clock stamps above everything that its node has seen. A
+//! node must know both again after every kind of start. The unit tests of the protocol try all
+//! kinds; each story here is one that was once forgotten.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,7 @@ use splitbrain::run::RunResult;
 
 use crate::support::story::play;
 
-/// Every write that was answered has a version of its own, and later ones of one client have higher
-/// ones.
+/// Every answered write has its own version; later writes of one client have higher ones.
 fn versions_rise(story: &str, text: &str) -> RunResult {
     let result = play(story, text);
     let answered =
@@ -25,10 +24,9 @@ timestamps = "hybrid",
 failover = { election = "majority-vote", heartbeat = "50ms", timeout = "200ms", jitter = "20ms",
   catch-up = "log" }"#;
 
-/// n1's clock is 100 s ahead, and n3 misses all that it writes. n1 and n2 write their logs down as
-/// checkpoints and start again, so n3 is sent a state instead of entries. It starts from that
-/// state, and leads when n1 is gone: a write that it stamped by its own clock would lose to what n1
-/// acknowledged.
+/// n1's clock is 100 s ahead, and n3 misses all of n1's writes. n1 and n2 take checkpoints and
+/// restart, so n3 is sent a state instead of entries. n3 restarts from that state and leads when n1
+/// is down: a write stamped by n3's own clock would lose to those that n1 acknowledged.
 #[test]
 fn a_node_that_starts_from_an_installed_state_has_seen_the_stamps_in_it() {
     play(
@@ -63,8 +61,8 @@ protocol.leader-follower = {{ wal = {{ policy = "fsync", checkpoint-every = 4 }}
     );
 }
 
-/// n1's clock is 100 s ahead. A delete leaves nothing that a checkpoint would show, and the nodes
-/// that start from theirs lead next.
+/// n1's clock is 100 s ahead. A delete leaves nothing in a checkpoint, and nodes that start from
+/// their checkpoints lead next.
 #[test]
 fn a_checkpoint_keeps_the_stamp_of_what_left_nothing() {
     let story = |policy: &str, offset: &str, gone: &str| {
@@ -97,9 +95,8 @@ protocol.leader-follower = {{ deletes = "erase",
     story("fsync", "100s", "clear = { }");
 }
 
-/// A crash comes after a write that changed nothing and was answered: a delete of what is not
-/// there, a clear of nothing, a put that is older than what its key holds. The next write has
-/// another number.
+/// A crash follows an answered write that changed nothing: a delete of a missing key, a clear of an
+/// empty store, a put older than its key's value. The next write has a new number.
 #[test]
 fn the_number_of_a_write_that_changed_nothing_is_not_given_again() {
     let story = |settings: &str, nothing: &str, also: &str| {
@@ -129,7 +126,7 @@ replication = "{replication}""#
             assert_eq!(last.map(|version| version.sequence), Some(3), "{settings}");
         }
     }
-    // All clocks show the same ten seconds, and n1's goes back by as many.
+    // All clocks show the same ten seconds; n1's then goes back by ten.
     let settings = r#"timestamp-resolution = "10s", wal.policy = "fsync""#;
     let back = r#", { at = "1200ms", clock-jump = { node = "n1", by = "-10s" } }"#;
     let result = story(settings, r#"put = { key = "x", value = "older" }"#, back);
@@ -137,9 +134,9 @@ replication = "{replication}""#
     assert_eq!(last.map(|version| version.sequence), Some(3));
 }
 
-/// n1 accepts an element, has not synced it when n2 asks where the two differ, and loses power. n2
-/// once had been told: it kept the element under a stamp that n1 then gave to another one, and
-/// neither was ever told of the other's.
+/// n1 accepts an element, is asked by n2 where the two differ before it has synced, and loses
+/// power. n2 once was told of the element and kept it under a version that n1 then gave to another;
+/// neither ever learnt of the other's.
 #[test]
 fn what_is_not_yet_durable_is_no_answer_to_a_comparison() {
     for policy in ["fsync", "group-commit"] {

@@ -133,8 +133,8 @@ fn mean_latency_ms(sets: &[&str], clients: u32) -> f64 {
     latencies.map(|latency| latency.nanos() as f64 / 1e6).sum::<f64>() / 1_000.0
 }
 
-/// One client alone never shares a sync: the two policies then do the same, down to the luck of
-/// each message.
+/// A single client never shares a sync: the two policies then give the same run, down to every
+/// draw.
 #[test]
 fn writes_that_arrive_together_share_a_sync_and_one_alone_has_its_own() {
     let alone = mean_latency_ms(&["wal.policy=fsync"], 1);
@@ -147,7 +147,7 @@ fn writes_that_arrive_together_share_a_sync_and_one_alone_has_its_own() {
     assert!((20.0..50.0).contains(&shared), "{shared}");
 }
 
-/// Ten writes, one every 100 ms, to three nodes that sync each; and what else is said.
+/// Ten writes, one every 100 ms, to three nodes that sync each; and the given faults.
 fn ten_writes(more: &str) -> String {
     let writes: String = (1..=10)
         .map(|i| {
@@ -182,7 +182,7 @@ fn a_full_disk_refuses_writes_and_the_node_lives() {
     assert_eq!(acts(&result)[..2], ["the disk of n1 is full", "the disk of n1 is as before"]);
 }
 
-/// A follower that cannot write confirms nothing, and has everything soon after it can.
+/// A follower whose disk is full acknowledges nothing, and catches up once it has room.
 #[test]
 fn a_follower_with_a_full_disk_confirms_nothing() {
     let full = "[[fault]]\nat = \"350ms\"\nfor = \"1s\"\ndisk-full = \"n3\"\n";
@@ -202,7 +202,7 @@ fn a_disk_that_lied_loses_what_it_called_durable_and_takes_the_blame() {
     let verdicts: Vec<ExpectedVerdict> = (0..20).map(judged).collect();
     let lost = verdicts.iter().filter(|verdict| **verdict == ExpectedVerdict::Allowed).count();
     assert!(lost > 10 && !verdicts.contains(&ExpectedVerdict::Violation), "{verdicts:?}");
-    // Without the lie nothing is lost, torn writes or not.
+    // With an honest disk nothing is lost, with or without torn writes.
     let honest = scenario(&ten_writes(&lie.replace("lost-write", "torn-write")), &[]);
     for seed in 0..20 {
         assert!(run(&honest, seed).checks.iter().all(|c| holds(c.judged)));
