@@ -20,7 +20,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`time`], [`id`], [`rng`], [`sampler`], [`digest`], `spelling` |
+//! | 0 | [`time`], [`id`], [`rng`], [`sampler`], [`digest`], [`named`], `spelling` |
 //! | 1 | [`operation`], [`names`], [`config`], [`property`], [`history`], [`metrics`] |
 //! | 2 | [`protocol`]: the contract, [`protocol::store`], [`protocol::wal`], [`protocol::leader_follower`] |
 //! | 3 | [`check`]: one file a checker |
@@ -45,6 +45,8 @@ pub mod rng;
 pub mod sampler;
 
 pub mod digest;
+
+pub mod named;
 
 mod spelling;
 

@@ -1,7 +1,9 @@
 //! What a run measured besides its history: messages, leaders, recoveries and how it settled.
 
 use crate::id::{FaultId, KeyId, NodeId, Term, Value, Version};
+use crate::named::Named;
 use crate::time::{Span, Time};
+use strum::{IntoStaticStr, VariantArray};
 
 /// Messages between nodes, and between clients and nodes, by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,8 +47,9 @@ pub struct Impact {
 }
 
 /// The state of a node when a fault strikes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
+#[strum(serialize_all = "kebab-case")]
 pub enum NodeState {
     /// It leads.
     Leader,
@@ -64,35 +67,6 @@ pub enum NodeState {
     WriteInFlight,
     /// Nobody leads.
     Leaderless,
-}
-
-impl NodeState {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Leader,
-        Self::Follower,
-        Self::Candidate,
-        Self::Down,
-        Self::Paused,
-        Self::Unsynced,
-        Self::WriteInFlight,
-        Self::Leaderless,
-    ];
-
-    /// The name in tables and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Leader => "leader",
-            Self::Follower => "follower",
-            Self::Candidate => "candidate",
-            Self::Down => "down",
-            Self::Paused => "paused",
-            Self::Unsynced => "unsynced",
-            Self::WriteInFlight => "write-in-flight",
-            Self::Leaderless => "leaderless",
-        }
-    }
 }
 
 /// A set of states. The set of several nodes holds each state that one of them is in.
@@ -113,7 +87,7 @@ impl NodeStates {
 
     /// The states in the set, in the order of [`NodeState::ALL`].
     pub fn iter(self) -> impl Iterator<Item = NodeState> {
-        NodeState::ALL.into_iter().filter(move |state| self.contains(*state))
+        NodeState::all().filter(move |state| self.contains(*state))
     }
 }
 

@@ -1,7 +1,9 @@
 //! The properties that a run is checked for, and what a configuration promises of each.
 
 use std::fmt;
+use strum::{IntoStaticStr, VariantArray};
 
+use crate::named::Named;
 use crate::time::Span;
 
 pub use hazard::{Befallen, Condition, Hazard, Hazards, Incident, Incidents, Whose};
@@ -9,7 +11,8 @@ pub use hazard::{Befallen, Condition, Hazard, Hazards, Incident, Incidents, Whos
 mod hazard;
 
 /// A property that [`crate::check`] judges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Property {
     /// After settling, all live replicas hold the same data.
     Convergence,
@@ -57,55 +60,6 @@ pub enum Kind {
 }
 
 impl Property {
-    /// All properties, in the order in which they are reported.
-    pub const ALL: [Self; 16] = [
-        Self::Convergence,
-        Self::LwwMaximum,
-        Self::Durability,
-        Self::SingleLeader,
-        Self::ReadYourWrites,
-        Self::MonotonicReads,
-        Self::MonotonicWrites,
-        Self::WritesFollowReads,
-        Self::Staleness,
-        Self::Replay,
-        Self::SplitBrain,
-        Self::Availability,
-        Self::Liveness,
-        Self::ReplicationLag,
-        Self::Resurrection,
-        Self::AppendUniqueness,
-    ];
-
-    /// The name in files and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Convergence => "convergence",
-            Self::LwwMaximum => "lww-maximum",
-            Self::Durability => "durability",
-            Self::SingleLeader => "single-leader",
-            Self::ReadYourWrites => "read-your-writes",
-            Self::MonotonicReads => "monotonic-reads",
-            Self::MonotonicWrites => "monotonic-writes",
-            Self::WritesFollowReads => "writes-follow-reads",
-            Self::Staleness => "staleness",
-            Self::Replay => "replay",
-            Self::SplitBrain => "split-brain",
-            Self::Availability => "availability",
-            Self::Liveness => "liveness",
-            Self::ReplicationLag => "replication-lag",
-            Self::Resurrection => "resurrection",
-            Self::AppendUniqueness => "append-uniqueness",
-        }
-    }
-
-    /// The property with this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|property| property.name() == name)
-    }
-
     /// The keys of `[check]` of which one must be set for the property to be checked. Without a
     /// bound it is only measured. Empty for a property that needs no bound.
     #[must_use]

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use splitbrain::named::Named;
 use splitbrain::run::{QueueKind, RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario};
 

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use crate::history::{Entry, Function, Writers};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
+use crate::named::Named;
 use crate::protocol::{NodeSnapshot, Role, Stored};
 
 use super::Evidence;

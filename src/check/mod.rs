@@ -9,6 +9,7 @@ use crate::config::{Bounds, Config, ExpectedVerdict};
 use crate::history::History;
 use crate::id::{KeyId, NodeId, NodeSet, OpId, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
+use crate::named::Named;
 use crate::names::Names;
 use crate::property::{Incident, Incidents, Kind, Promise, Promises, Property, SettlesWithin};
 use crate::protocol::NodeSnapshot;
@@ -220,7 +221,7 @@ pub fn judge(
         let too_soon = unsettled.as_deref().filter(|_| in_the_end);
         hold(property, find(property), (promise, voided_by), too_soon)
     };
-    Property::ALL.into_iter().map(report).collect()
+    Property::all().map(report).collect()
 }
 
 /// Every acknowledged write that [`Property::Durability`] finds lost, in the order of invocation, with the key on

@@ -2,6 +2,7 @@
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId};
+use crate::named::Named;
 use crate::names::Names;
 use crate::protocol::Stored;
 

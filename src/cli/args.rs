@@ -13,6 +13,7 @@ use crate::cli::run::window::WindowArg;
 use crate::cli::seeds::{Seeds, SeedsOrCount};
 use crate::experiment::charts::Kind;
 use crate::fuzz::store::Shard;
+use crate::named::Named;
 use crate::property::Property;
 use crate::rng::Probability;
 use crate::scenario;
@@ -163,10 +164,10 @@ pub(super) enum Plot {
 
 impl Plot {
     fn parser() -> impl TypedValueParser<Value = Self> {
-        let names = Kind::ALL.into_iter().map(Kind::name).chain(["all", "none"]);
+        let names = Kind::all().map(Kind::name).chain(["all", "none"]);
         PossibleValuesParser::new(names).map(|name| match name.as_str() {
             "none" => Self::None,
-            name => Kind::from_name(name).map_or(Self::All, Self::One),
+            name => Kind::by_name(name).map_or(Self::All, Self::One),
         })
     }
 }
@@ -208,8 +209,8 @@ pub(super) struct SweepArgs {
     #[arg(long, required = true, value_name = "PATH=VALUES")]
     pub(super) vary: Vec<String>,
     /// Recommend a point, as in "p99 under 800ms and no loss when one node dies"
-    #[arg(long, value_name = "WISH")]
-    pub(super) wish: Option<String>,
+    #[arg(long, alias = "wish", value_name = "GOAL")]
+    pub(super) goal: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -220,8 +221,8 @@ pub(super) struct CompareArgs {
     #[arg(long, required = true, value_name = "SETTINGS")]
     pub(super) with: Vec<String>,
     /// Recommend a configuration, as in "p99 under 800ms and no loss when one node dies"
-    #[arg(long, value_name = "WISH")]
-    pub(super) wish: Option<String>,
+    #[arg(long, alias = "wish", value_name = "GOAL")]
+    pub(super) goal: Option<String>,
 }
 
 /// `--shard I/N`.
@@ -348,8 +349,8 @@ pub(super) struct ExplainArgs {
 
 /// The name of a property.
 fn property() -> impl TypedValueParser<Value = Property> {
-    let names = Property::ALL.map(Property::name);
-    PossibleValuesParser::new(names).try_map(|name| Property::from_name(&name).ok_or("no property"))
+    let names = Property::all().map(Property::name).collect::<Vec<_>>();
+    PossibleValuesParser::new(names).try_map(|name| Property::by_name(&name).ok_or("no property"))
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::args::ListArgs;
 use crate::cli::{Console, Exit, scenario_name};
 use crate::config::{Answer, Config};
+use crate::named::Named;
 use crate::report::layout::{counted, wrap};
 use crate::scenario::{Diagnostics, Registry, Scenario};
 

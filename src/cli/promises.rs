@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cli::args::PromisesArgs;
 use crate::cli::{Console, Exit, scenario_name};
+use crate::named::Named;
 use crate::property::{Condition, Hazard, Kind, Promise, Promises, Property, SettlesWithin, Whose};
 use crate::report::layout::wrap;
 use crate::scenario::{Registry, Scenario};
@@ -33,7 +34,7 @@ pub(super) fn run(args: &PromisesArgs, registry: &Registry, console: &mut Consol
 /// The properties in order, those of one promise together.
 fn groups(promises: &Promises) -> Vec<(Promise, Vec<Property>)> {
     let mut groups: Vec<(Promise, Vec<Property>)> = Vec::new();
-    for property in Property::ALL {
+    for property in Property::all() {
         let promise = promises.of(property);
         match groups.iter_mut().find(|(other, _)| *other == promise) {
             Some((_, properties)) => properties.push(property),
@@ -71,7 +72,7 @@ fn text(scenario: &Scenario, promises: &Promises, settles: SettlesWithin) -> Str
             format!("may need nobody can say how long, because {why}; `settle` is {settle}")
         }
     };
-    let of = Property::ALL.into_iter().filter(|property| property.kind() == Kind::Eventually);
+    let of = Property::all().filter(|property| property.kind() == Kind::Eventually);
     let names: Vec<&str> = of.map(Property::name).collect();
     let what = format!("What is to hold in the end ({}) {eventual}.", names.join(", "));
     text + &format!("\n{}\n", wrap(&what, 0, false))
@@ -127,7 +128,7 @@ fn document(name: &str, scenario: &Scenario, promises: &Promises, settles: Settl
         "settle_ns": scenario.config.settle.nanos(),
         "settles_within_ns": within,
         "settles_within_unsaid": unsaid,
-        "promises": Property::ALL.map(promise),
+        "promises": Property::all().map(promise).collect::<Vec<_>>(),
     })
 }
 

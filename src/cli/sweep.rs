@@ -10,12 +10,13 @@ use crate::cli::args::{CompareArgs, ManyArgs, Plot, SweepArgs};
 use crate::cli::{Console, Exit, progress, scenario_name};
 use crate::experiment::analysis::Analysis;
 use crate::experiment::charts::Kind;
+use crate::experiment::goal::Goal;
 use crate::experiment::play::{self, Plan};
 use crate::experiment::points::{self, MAX_POINTS, Point};
 use crate::experiment::store::Store;
 use crate::experiment::summary::Summary;
-use crate::experiment::wish::Wish;
 use crate::experiment::{Sweep, document, table, text};
+use crate::named::Named;
 use crate::report::files;
 use crate::scenario::{Axis, Diagnostics, Registry};
 
@@ -26,7 +27,7 @@ struct Task<'a> {
     /// The last part of the default folder, and the stem of the files.
     stem: &'static str,
     is_comparison: bool,
-    wish: Option<Wish>,
+    goal: Option<Goal>,
 }
 
 /// Why a task ended before its end.
@@ -63,10 +64,10 @@ pub(super) fn sweep(args: &SweepArgs, registry: &Registry, console: &mut Console
         if count.is_none_or(|count| count > MAX_POINTS) {
             return Err(Trouble::Told(format!("more than {MAX_POINTS} points: vary less")));
         }
-        let wish = args.wish.as_deref().map(Wish::parse).transpose()?;
+        let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
         let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
         let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
-        let task = Task { many: &args.many, keys, stem: "sweep", is_comparison: false, wish };
+        let task = Task { many: &args.many, keys, stem: "sweep", is_comparison: false, goal };
         Ok((task, points))
     };
     finish(prepared().and_then(|(task, points)| perform(&task, &points, console)), console)
@@ -75,11 +76,11 @@ pub(super) fn sweep(args: &SweepArgs, registry: &Registry, console: &mut Console
 /// Plays the file as it is and with each list of settings.
 pub(super) fn compare(args: &CompareArgs, registry: &Registry, console: &mut Console) -> Exit {
     let prepared = || -> Result<(Task<'_>, Vec<Point>), Trouble> {
-        let wish = args.wish.as_deref().map(Wish::parse).transpose()?;
+        let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
         let many = &args.many;
         let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
         let keys = vec!["configuration".to_owned()];
-        let task = Task { many, keys, stem: "compare", is_comparison: true, wish };
+        let task = Task { many, keys, stem: "compare", is_comparison: true, goal };
         Ok((task, points))
     };
     finish(prepared().and_then(|(task, points)| perform(&task, &points, console)), console)
@@ -126,7 +127,7 @@ fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<E
         seeds,
         (points, summaries),
     );
-    let analysis = Analysis::of(&sweep, task.wish.as_ref());
+    let analysis = Analysis::of(&sweep, task.goal.as_ref());
     let document = document::document(&sweep, &analysis);
     let told = |(path, why): (PathBuf, io::Error)| {
         Trouble::Told(format!("cannot write {}: {why}", path.display()))
@@ -189,13 +190,13 @@ fn played(
 /// Which pictures to draw: those asked for, or those that fit.
 fn pictures(wanted: &[Plot], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
     if wanted.is_empty() {
-        return Ok(Kind::ALL.into_iter().filter(|kind| kind.fits(sweep)).collect());
+        return Ok(Kind::all().filter(|kind| kind.fits(sweep)).collect());
     }
     let mut kinds = Vec::new();
     for plot in wanted {
         match plot {
             Plot::None => {}
-            Plot::All => kinds.extend(Kind::ALL.into_iter().filter(|kind| kind.is_possible(sweep))),
+            Plot::All => kinds.extend(Kind::all().filter(|kind| kind.is_possible(sweep))),
             Plot::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
             Plot::One(kind) => {
                 let why = "there is nothing that it would show, or more than it can";

@@ -11,6 +11,7 @@ use crate::property::Property;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
+use strum::{IntoStaticStr, VariantArray};
 
 pub use fault::{
     DiskFault, Fault, FaultAction, Group, HealWhat, Occurrence, Route, Start, Target, Trigger,
@@ -418,7 +419,8 @@ impl Expect {
 }
 
 /// A check's verdict, as `[expect]` and JSON name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ExpectedVerdict {
     /// The property held.
     Valid,
@@ -430,24 +432,6 @@ pub enum ExpectedVerdict {
     Unknown,
     /// Nothing was set that it could be held against.
     Unchecked,
-}
-
-impl ExpectedVerdict {
-    /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 5] =
-        [Self::Valid, Self::Allowed, Self::Violation, Self::Unknown, Self::Unchecked];
-
-    /// The name in files and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Allowed => "allowed",
-            Self::Violation => "violation",
-            Self::Unknown => "unknown",
-            Self::Unchecked => "unchecked",
-        }
-    }
 }
 
 /// What a node must look like after every event up to and including a time.

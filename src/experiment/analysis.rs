@@ -1,13 +1,14 @@
 //! A sweep in words: whether replicas match and why, what shape the curve has and why, and what to choose.
 
 use super::Sweep;
+use super::goal::{Attainment, Goal};
 use super::points::short_key;
 use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, Summary};
-use super::wish::{Grant, Wish};
 use super::{length, whole};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
+use crate::named::Named;
 use crate::property::Property;
 use crate::report::layout::{counted, grouped};
 
@@ -26,20 +27,20 @@ pub struct Analysis {
     pub shape: String,
     /// What was lost, if anything.
     pub losses: String,
-    /// Which point to choose for what was wished, and why not the others; `None` without a wish.
+    /// Which point to choose for a goal, and why not the others; `None` without a goal.
     pub choice: Option<String>,
 }
 
 impl Analysis {
-    /// Of a sweep, for a wish.
+    /// The analysis of a sweep, with a choice if there is a goal.
     #[must_use]
-    pub fn of(sweep: &Sweep<'_>, wish: Option<&Wish>) -> Self {
+    pub fn of(sweep: &Sweep<'_>, goal: Option<&Goal>) -> Self {
         Self {
             replicas: replicas(sweep),
             agreement: agreement(sweep),
             shape: shape(sweep),
             losses: losses(sweep),
-            choice: wish.map(|wish| choice(sweep, wish)),
+            choice: goal.map(|goal| choice(sweep, goal)),
         }
     }
 
@@ -294,14 +295,15 @@ fn theory(sweep: &Sweep<'_>, means: &[Estimate]) -> String {
     )
 }
 
-/// A point that grants the wish, the fastest of them, and what the others lack.
-fn choice(sweep: &Sweep<'_>, wish: &Wish) -> String {
-    let judged: Vec<Vec<(&str, Grant)>> =
-        sweep.summaries.iter().map(|s| wish.judge(s, sweep.function)).collect();
-    let lacks =
-        |grants: &[(&str, Grant)]| grants.iter().any(|(_, grant)| matches!(grant, Grant::No(_)));
-    let doubts = |grants: &[(&str, Grant)]| {
-        grants.iter().any(|(_, grant)| matches!(grant, Grant::Perhaps(_)))
+/// The fastest point that attains the goal, and what the others lack.
+fn choice(sweep: &Sweep<'_>, goal: &Goal) -> String {
+    let judged: Vec<Vec<(&str, Attainment)>> =
+        sweep.summaries.iter().map(|s| goal.judge(s, sweep.function)).collect();
+    let lacks = |judged: &[(&str, Attainment)]| {
+        judged.iter().any(|(_, attained)| matches!(attained, Attainment::No(_)))
+    };
+    let doubts = |judged: &[(&str, Attainment)]| {
+        judged.iter().any(|(_, attained)| matches!(attained, Attainment::Uncertain(_)))
     };
     let mean = |place: usize| {
         let latency = sweep.told(&sweep.summaries[place]).and_then(|f| f.latency.as_ref());
@@ -313,15 +315,15 @@ fn choice(sweep: &Sweep<'_>, wish: &Wish) -> String {
             .unwrap_or(std::cmp::Ordering::Equal)
     });
     let why = |place: &usize| {
-        let lacking = judged[*place].iter().filter_map(|(part, grant)| match grant {
-            Grant::No(why) => Some(format!("{part}: {why}")),
-            Grant::Yes | Grant::Perhaps(_) => None,
+        let lacking = judged[*place].iter().filter_map(|(part, attained)| match attained {
+            Attainment::No(why) => Some(format!("{part}: {why}")),
+            Attainment::Yes | Attainment::Uncertain(_) => None,
         });
         format!("{} ({})", sweep.labels[*place], lacking.collect::<Vec<_>>().join("; "))
     };
     let Some(best) = best else {
         let all: Vec<String> = (0..judged.len()).map(|place| why(&place)).collect();
-        return format!("For \"{}\" no point will do: {}.", wish.text(), short_list(&all));
+        return format!("For \"{}\" no point will do: {}.", goal.text(), short_list(&all));
     };
     let lacking: Vec<usize> = (0..judged.len()).filter(|place| lacks(&judged[*place])).collect();
     let others = match lacking.len() {
@@ -339,15 +341,15 @@ fn choice(sweep: &Sweep<'_>, wish: &Wish) -> String {
         0 => "It is the fastest that will do.".to_owned(),
         _ => format!("Faster, but not sure to do: {}.", list(&faster)),
     };
-    let doubt = judged[best].iter().find_map(|(part, grant)| match grant {
-        Grant::Perhaps(why) => {
+    let doubt = judged[best].iter().find_map(|(part, attained)| match attained {
+        Attainment::Uncertain(why) => {
             Some(format!(" It is not sure ({part}: {why}); more seeds would tell."))
         }
-        Grant::Yes | Grant::No(_) => None,
+        Attainment::Yes | Attainment::No(_) => None,
     });
     format!(
         "For \"{}\" choose {}. {fastest} {others}{}",
-        wish.text(),
+        goal.text(),
         sweep.labels[best],
         doubt.unwrap_or_default()
     )

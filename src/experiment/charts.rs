@@ -5,6 +5,7 @@ use super::analysis::Analysis;
 use super::points::short_key;
 use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, FunctionSummary, Summary};
+use crate::named::Named;
 use crate::report::plot::comparison::{ComparisonChart, Measure, Unit};
 use crate::report::plot::consistency::{ConsistencyChart, ConsistencyCurve};
 use crate::report::plot::distribution::{Curve, DistributionChart};
@@ -12,6 +13,7 @@ use crate::report::plot::latency::{LatencyChart, LatencyPoint, Places};
 use crate::report::plot::tradeoff::{TradeoffChart, TradeoffPoint};
 use crate::report::plot::{Caption, Interval, Picture};
 use crate::scenario;
+use strum::{IntoStaticStr, VariantArray};
 
 /// More curves than this in one picture are no help.
 const CURVES: usize = 24;
@@ -19,7 +21,8 @@ const CURVES: usize = 24;
 const POINTS: usize = 60;
 
 /// A picture of a sweep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Kind {
     /// Mean and percentiles of the write latency by point, with the closed form.
     Latency,
@@ -34,22 +37,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Latency, Self::Distribution, Self::Consistency, Self::Durability, Self::Comparison];
-
-    /// The name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Latency => "latency",
-            Self::Distribution => "distribution",
-            Self::Consistency => "consistency",
-            Self::Durability => "durability",
-            Self::Comparison => "comparison",
-        }
-    }
-
     /// Whether it shows something of this sweep that a reader would want to see.
     #[must_use]
     pub fn fits(self, sweep: &Sweep<'_>) -> bool {
@@ -69,12 +56,6 @@ impl Kind {
             }
             Self::Comparison => sweep.is_comparison,
         }
-    }
-
-    /// The kind of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     /// Whether there is anything at all to draw, and not more than a picture can show.

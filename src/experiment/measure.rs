@@ -6,6 +6,7 @@ use crate::check::{self, Freshness};
 use crate::config::ExpectedVerdict;
 use crate::history::{Entry, Failure, Function, History, Status};
 use crate::metrics::{LastWrite, Settlement};
+use crate::named::Named;
 use crate::property::{Hazard, Property};
 use crate::run::{RunResult, RunVerdict};
 
@@ -103,7 +104,7 @@ impl Sample {
         let reads = figure(Property::Staleness, "reads");
         Self {
             verdict: result.verdict,
-            checks: Property::ALL.into_iter().map(judged).collect(),
+            checks: Property::all().map(judged).collect(),
             functions: functions(&result.history),
             acknowledged: figure(Property::Durability, "acknowledged_writes"),
             lost: figure(Property::Durability, "lost_writes"),

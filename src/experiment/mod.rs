@@ -3,7 +3,7 @@
 //! The path of a sweep: [`points`] makes a scenario of every combination of values; [`play`] runs each under the same
 //! seeds on all cores; [`measure`] reduces a run to what its point needs; [`summary`] pools the runs of a point, with
 //! intervals by [`statistics`]; [`store`] keeps what is finished; [`closed_form`] says what theory expects, where it
-//! does, by [`order_statistics`]; [`analysis`] explains in words, for a [`wish`] too; [`table`], [`document`] and
+//! does, by [`order_statistics`]; [`analysis`] explains in words, for a [`goal`] too; [`table`], [`document`] and
 //! [`text`] write it all down.
 
 use std::collections::BTreeSet;
@@ -12,12 +12,14 @@ use crate::experiment::order_statistics::Moments;
 use crate::experiment::points::Point;
 use crate::experiment::summary::{FunctionSummary, Summary};
 use crate::history::Function;
+use crate::named::Named;
 use crate::time::Span;
 
 pub mod analysis;
 pub mod charts;
 pub mod closed_form;
 pub mod document;
+pub mod goal;
 pub mod measure;
 pub mod order_statistics;
 pub mod play;
@@ -27,7 +29,6 @@ pub mod store;
 pub mod summary;
 pub mod table;
 pub mod text;
-pub mod wish;
 
 /// A length of time in nanoseconds as people read it.
 fn length(ns: f64) -> String {
@@ -113,7 +114,7 @@ impl<'a> Sweep<'a> {
         let occurs = |function: &Function| {
             summaries.iter().any(|summary| summary.function(*function).is_some())
         };
-        let function = Function::ALL.into_iter().find(occurs).unwrap_or(Function::Put);
+        let function = Function::all().find(occurs).unwrap_or(Function::Put);
         let theory = |point: &Point| {
             let is_told = function == Function::Put;
             closed_form::put_latency(&point.scenario).filter(|_| is_told)

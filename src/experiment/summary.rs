@@ -7,6 +7,7 @@ use super::statistics::{self, Interval, Pooled, Resamples, RunSample, Tally};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::LastWrite;
+use crate::named::Named;
 use crate::property::Property;
 use crate::run::RunVerdict;
 use crate::time::Span;
@@ -349,7 +350,7 @@ fn recovery(samples: &[Sample]) -> Option<Estimate> {
 
 fn functions(samples: &[Sample], resamples: &Resamples) -> Vec<FunctionSummary> {
     let mut functions = Vec::new();
-    for function in Function::ALL {
+    for function in Function::all() {
         let place = function as usize;
         let of = |figure: fn(&FunctionSample) -> u64| {
             samples.iter().map(|sample| figure(&sample.functions[place])).sum::<u64>()
@@ -413,9 +414,12 @@ fn checks(samples: &[Sample]) -> Vec<(String, [u64; ExpectedVerdict::ALL.len()])
         let judged = |verdict: ExpectedVerdict| {
             samples.iter().filter(|s| s.checks[property as usize] == verdict).count() as u64
         };
-        (property.name().to_owned(), ExpectedVerdict::ALL.map(judged))
+        (
+            property.name().to_owned(),
+            std::array::from_fn(|place| judged(ExpectedVerdict::ALL[place])),
+        )
     };
-    Property::ALL.into_iter().map(count).collect()
+    Property::all().map(count).collect()
 }
 
 /// What happened in the runs whose replicas differ, most frequent first.

@@ -31,6 +31,7 @@ use super::Sweep;
 use super::summary::{Estimate, FunctionSummary, Summary};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
+use crate::named::Named;
 
 /// The names of the percentiles of [`super::summary::PERCENTILES`].
 pub const PERCENTILE_NAMES: [&str; 5] = ["p50", "p90", "p95", "p99", "p999"];
@@ -73,8 +74,7 @@ impl Row {
 /// The whole table, with its head.
 #[must_use]
 pub fn csv(sweep: &Sweep<'_>) -> String {
-    let functions: Vec<Function> = Function::ALL
-        .into_iter()
+    let functions: Vec<Function> = Function::all()
         .filter(|function| sweep.summaries.iter().any(|s| s.function(*function).is_some()))
         .collect();
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -140,7 +140,7 @@ fn row(sweep: &Sweep<'_>, place: usize, summary: &Summary, functions: &[Function
     row.put_ratio("messages_per_operation", summary.messages_per_operation);
     for (property, counts) in &summary.checks {
         let name = property.replace('-', "_");
-        for (verdict, count) in ExpectedVerdict::ALL.into_iter().zip(counts) {
+        for (verdict, count) in ExpectedVerdict::all().zip(counts) {
             row.put(format!("{name}_{}", verdict.name()), count);
         }
     }

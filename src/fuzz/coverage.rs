@@ -5,6 +5,7 @@
 //! some things happened that ought to happen in some run ([`Sometimes`]), or else the campaign was vacuous.
 
 use std::collections::BTreeMap;
+use strum::{IntoStaticStr, VariantArray};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -14,13 +15,15 @@ use crate::config::FaultAction;
 use crate::history::{Entry, Function, Status};
 use crate::id::NodeId;
 use crate::metrics::{Leadership, NodeState, NodeStates, Settlement};
+use crate::named::Named;
 use crate::property::Property;
 use crate::run::RunResult;
 use crate::time::Time;
 
 /// Something that ought to happen in some run of a campaign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Sometimes {
     /// A client was told that its write was done.
     WriteAcknowledged,
@@ -53,45 +56,6 @@ pub enum Sometimes {
 }
 
 impl Sometimes {
-    /// All of them, in the order of reports.
-    pub const ALL: [Self; 14] = [
-        Self::WriteAcknowledged,
-        Self::WriteDegraded,
-        Self::WriteUnknown,
-        Self::OperationRefused,
-        Self::LeaderReplaced,
-        Self::TwoLeaders,
-        Self::RestartedFromLog,
-        Self::LogTailLost,
-        Self::ReadElsewhere,
-        Self::StaleRead,
-        Self::MessageLost,
-        Self::WriteLost,
-        Self::ReplicasDiffered,
-        Self::Unsettled,
-    ];
-
-    /// The name in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::WriteAcknowledged => "write-acknowledged",
-            Self::WriteDegraded => "write-degraded",
-            Self::WriteUnknown => "write-unknown",
-            Self::OperationRefused => "operation-refused",
-            Self::LeaderReplaced => "leader-replaced",
-            Self::TwoLeaders => "two-leaders",
-            Self::RestartedFromLog => "restarted-from-log",
-            Self::LogTailLost => "log-tail-lost",
-            Self::ReadElsewhere => "read-elsewhere",
-            Self::StaleRead => "stale-read",
-            Self::MessageLost => "message-lost",
-            Self::WriteLost => "write-lost",
-            Self::ReplicasDiffered => "replicas-differed",
-            Self::Unsettled => "unsettled",
-        }
-    }
-
     /// What happens, in a sentence without its end.
     #[must_use]
     pub const fn sentence(self) -> &'static str {
@@ -186,7 +150,7 @@ impl Covered {
             let kind = kinds[impact.fault.0 as usize];
             *counts.entry((kind, bits(impact.states))).or_default() += 1;
         }
-        let happened = Sometimes::ALL.into_iter().filter(|what| what.happened(result));
+        let happened = Sometimes::all().filter(|what| what.happened(result));
         Self {
             impacts: counts
                 .into_iter()
@@ -249,7 +213,7 @@ impl Coverage {
                 *cell += count * u64::from(states >> bit & 1);
             }
         }
-        for (what, count) in Sometimes::ALL.into_iter().zip(&mut self.sometimes) {
+        for (what, count) in Sometimes::all().zip(&mut self.sometimes) {
             *count += u64::from(covered.happened(what));
         }
     }
@@ -275,7 +239,7 @@ impl Coverage {
 
     /// In how many runs each thing happened.
     pub fn sometimes(&self) -> impl Iterator<Item = (Sometimes, u64)> {
-        Sometimes::ALL.into_iter().zip(self.sometimes)
+        Sometimes::all().zip(self.sometimes)
     }
 
     /// The strikes as JSON: of each kind that struck the states that it met, without zeros.
@@ -285,7 +249,7 @@ impl Coverage {
             let mut row = Map::new();
             row.insert("strikes".to_owned(), json!(impacts.all));
             row.insert("nobody".to_owned(), json!(impacts.nobody));
-            let states = NodeState::ALL.into_iter().zip(impacts.states);
+            let states = NodeState::all().zip(impacts.states);
             row.extend(states.map(|(state, count)| (state.name().to_owned(), json!(count))));
             row.retain(|_, count| *count != 0);
             Value::Object(row)
@@ -419,18 +383,18 @@ mod tests {
         for (what, result, expected) in cases {
             let covered = Covered::of(&[], &result);
             let happened: Vec<Sometimes> =
-                S::ALL.into_iter().filter(|what| covered.happened(*what)).collect();
+                S::all().filter(|what| covered.happened(*what)).collect();
             assert_eq!(happened, expected, "{what}");
         }
     }
 
     #[test]
     fn names_are_in_order_and_no_two_are_alike() {
-        for (place, what) in Sometimes::ALL.into_iter().enumerate() {
+        for (place, what) in Sometimes::all().enumerate() {
             assert_eq!(what as usize, place);
         }
         let names: std::collections::BTreeSet<_> =
-            Sometimes::ALL.into_iter().flat_map(|what| [what.name(), what.sentence()]).collect();
+            Sometimes::all().flat_map(|what| [what.name(), what.sentence()]).collect();
         assert_eq!(names.len(), 2 * Sometimes::ALL.len());
     }
 

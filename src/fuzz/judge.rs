@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::{CheckReport, Verdict};
 use crate::config::{Config, ExpectedVerdict};
 use crate::metrics::{Settlement, Standstill};
+use crate::named::Named;
 use crate::property::Property;
 use crate::run::{Expectation, RunResult, is_unexpected};
 

@@ -4,6 +4,7 @@ use super::coverage::Coverage;
 use super::tally::Tally;
 use super::violation::Violation;
 use crate::metrics::NodeState;
+use crate::named::Named;
 use crate::report::layout::{counted, grouped, width, wrap};
 
 /// What a campaign came to; `run` makes the command that plays a small scenario of its file's name.
@@ -59,7 +60,7 @@ pub fn coverage(coverage: &Coverage, cases: u64) -> String {
     if rows.is_empty() {
         out += "\nNo fault struck.\n";
     } else {
-        let states = NodeState::ALL.into_iter().map(NodeState::name);
+        let states = NodeState::all().map(NodeState::name);
         let head = ["fault", "strikes", "nobody"].into_iter().chain(states);
         rows.insert(0, head.map(str::to_owned).collect());
         out += "\nWhat faults struck, and what the nodes that they hit were like just before:\n\n";

@@ -3,6 +3,7 @@
 use crate::id::{ClientId, KeyId, NodeId, Value, Version};
 use crate::operation::Operation;
 use crate::time::{Span, Time};
+use strum::{IntoStaticStr, VariantArray};
 
 /// What became of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,8 +33,9 @@ impl Status {
 }
 
 /// Why an operation did not complete ok.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Failure {
     /// The client's timeout passed.
     Timeout,
@@ -59,44 +61,10 @@ pub enum Failure {
     TooFewReplies,
 }
 
-impl Failure {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Timeout,
-        Self::NotLeader,
-        Self::NoLeader,
-        Self::Refused,
-        Self::TooFewConfirmations,
-        Self::Unsupported,
-        Self::Disk,
-        Self::SteppedDown,
-        Self::TooFewInSync,
-        Self::Unfinished,
-        Self::TooFewReplies,
-    ];
-
-    /// The name in files and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Timeout => "timeout",
-            Self::NotLeader => "not-leader",
-            Self::NoLeader => "no-leader",
-            Self::Refused => "refused",
-            Self::TooFewConfirmations => "too-few-confirmations",
-            Self::Unsupported => "unsupported",
-            Self::Disk => "disk",
-            Self::SteppedDown => "stepped-down",
-            Self::TooFewInSync => "too-few-in-sync",
-            Self::Unfinished => "unfinished",
-            Self::TooFewReplies => "too-few-replies",
-        }
-    }
-}
-
 /// The kind of an operation, without its arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Function {
     /// Set a key.
     Put,
@@ -115,24 +83,6 @@ pub enum Function {
 }
 
 impl Function {
-    /// All of them, in the order of reports.
-    pub const ALL: [Self; 7] =
-        [Self::Put, Self::Get, Self::Delete, Self::List, Self::ReadAll, Self::Clear, Self::Append];
-
-    /// The name in files and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Put => "put",
-            Self::Get => "get",
-            Self::Delete => "delete",
-            Self::List => "list",
-            Self::ReadAll => "read-all",
-            Self::Clear => "clear",
-            Self::Append => "append",
-        }
-    }
-
     /// The kind of `operation`.
     #[must_use]
     pub const fn of(operation: Operation) -> Self {

@@ -6,13 +6,16 @@
 //! ([`Incident`]). Which nodes led is known at the end of the run.
 
 use std::fmt;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::id::{ClientId, NodeId, NodeSet};
+use crate::named::Named;
 use crate::time::Time;
 
 /// Something that may go wrong. It voids the promises that do not allow for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Hazard {
     /// A message between nodes was lost by chance, by a block, or because its receiver was down. It
     /// befalls the sender.
@@ -38,37 +41,6 @@ pub enum Hazard {
 }
 
 impl Hazard {
-    /// All hazards.
-    pub const ALL: [Self; 10] = [
-        Self::MessageLost,
-        Self::Crash,
-        Self::PowerLoss,
-        Self::EmptyDisk,
-        Self::ClockSkew,
-        Self::ClockDrift,
-        Self::StayedDown,
-        Self::LostWrite,
-        Self::BitRot,
-        Self::DiskFull,
-    ];
-
-    /// The name in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MessageLost => "message-lost",
-            Self::Crash => "crash",
-            Self::PowerLoss => "power-loss",
-            Self::EmptyDisk => "empty-disk",
-            Self::ClockSkew => "clock-skew",
-            Self::ClockDrift => "clock-drift",
-            Self::StayedDown => "stayed-down",
-            Self::LostWrite => "lost-write",
-            Self::BitRot => "bit-rot",
-            Self::DiskFull => "disk-full",
-        }
-    }
-
     /// What happened, without the victim, as the end of "because ..".
     #[must_use]
     pub const fn phrase(self) -> &'static str {
@@ -132,7 +104,7 @@ impl Condition {
 
     /// The hazards, in the order of [`Hazard::ALL`].
     pub fn hazards(self) -> impl Iterator<Item = Hazard> {
-        Hazard::ALL.into_iter().filter(move |hazard| self.has(*hazard))
+        Hazard::all().filter(move |hazard| self.has(*hazard))
     }
 
     const fn has(self, hazard: Hazard) -> bool {

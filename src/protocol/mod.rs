@@ -82,6 +82,7 @@ use serde::de::DeserializeOwned;
 use crate::config::Config;
 use crate::history::{Failure, Item};
 use crate::id::{ClientId, KeyId, NodeId, OpId, Term, Value, Version};
+use crate::named::Named;
 use crate::names::Names;
 use crate::operation::Operation;
 use crate::property::{Promises, SettlesWithin};

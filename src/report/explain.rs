@@ -10,6 +10,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::id::OpId;
+use crate::named::Named;
 use crate::report::layout::{counted, moment, width, wrap};
 use crate::run::explain::{Asked, BrokenRead, Discarded, Explanation};
 use crate::run::mechanism::Mechanism;

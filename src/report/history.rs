@@ -38,6 +38,7 @@ use crate::history::{
     ContestedWrite, Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status, Writers,
 };
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
+use crate::named::Named;
 use crate::names::Names;
 
 /// The most of a history that is held as text before it is written.

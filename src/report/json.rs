@@ -26,6 +26,7 @@ use crate::check::{Verdict, Witness};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::{LastWrite, Latency, MessageCounts, Settlement, Standstill};
+use crate::named::Named;
 use crate::property::Promise;
 use crate::report::tally::Tally;
 use crate::report::{Check, FaultAct, OperationCounts, Report};
@@ -88,7 +89,7 @@ pub fn verified(report: &Report, same: bool) -> Value {
 pub fn runs(tally: &mut Tally, verdict: RunVerdict, runs: Vec<Value>) -> Value {
     let check =
         |(property, counts): &(crate::property::Property, [u64; ExpectedVerdict::ALL.len()])| {
-            let counts = ExpectedVerdict::ALL.into_iter().zip(counts);
+            let counts = ExpectedVerdict::all().zip(counts);
             let counts: Map<_, _> = counts
                 .map(|(verdict, count)| (verdict.name().to_owned(), (*count).into()))
                 .collect();

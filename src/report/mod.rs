@@ -10,6 +10,7 @@ use crate::history::{Failure, Function, History, NemesisEvent, Status};
 use crate::metrics::{
     LastWrite, Latency, Leadership, MessageCounts, Settlement, Standstill, Unserved,
 };
+use crate::named::Named;
 use crate::property::Incident;
 use crate::run::mechanism::Mechanism;
 use crate::run::{Expectation, RunResult, RunVerdict};
@@ -161,7 +162,7 @@ impl OperationCounts {
 
     /// Each reason that was given, and how often.
     pub fn reasons(&self) -> impl Iterator<Item = (Failure, u64)> {
-        Failure::ALL.into_iter().zip(self.failures).filter(|(_, count)| *count > 0)
+        Failure::all().zip(self.failures).filter(|(_, count)| *count > 0)
     }
 }
 
@@ -189,7 +190,7 @@ impl Lengths {
 
     /// The statistics of every function that has any.
     pub fn latencies(&mut self) -> Vec<(Function, Latency)> {
-        let some = Function::ALL.into_iter().zip(&mut self.0).filter(|(_, all)| !all.is_empty());
+        let some = Function::all().zip(&mut self.0).filter(|(_, all)| !all.is_empty());
         some.map(|(function, all)| (function, Latency::of(all))).collect()
     }
 }

@@ -9,6 +9,7 @@ use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Process, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Term, Value, Version};
 use crate::metrics::{LastWrite, Leadership, MessageCounts, Settlement, Unserved};
+use crate::named::Named;
 use crate::names::Names;
 use crate::operation::Operation;
 use crate::property::{Befallen, Hazard, Hazards, Incident, Incidents, Promise, Property};
@@ -233,5 +234,5 @@ fn checks() -> Vec<CheckReport> {
             figures: Vec::new(),
         },
     };
-    Property::ALL.into_iter().map(report).collect()
+    Property::all().map(report).collect()
 }

@@ -3,6 +3,7 @@
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::{Latency, MessageCounts};
+use crate::named::Named;
 use crate::property::Property;
 use crate::report::{Lengths, OperationCounts, Report};
 use crate::run::RunVerdict;
@@ -55,8 +56,7 @@ impl Tally {
             pass: 0,
             fail: 0,
             unknown: 0,
-            checks: Property::ALL
-                .into_iter()
+            checks: Property::all()
                 .map(|property| (property, [0; ExpectedVerdict::ALL.len()]))
                 .collect(),
             operations: OperationCounts::default(),

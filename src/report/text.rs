@@ -9,6 +9,7 @@ use crate::check::{CheckReport, Verdict};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::{LastWrite, Latency, Leadership, MessageCounts, Settlement, Standstill};
+use crate::named::Named;
 use crate::property::Promise;
 use crate::report::availability;
 use crate::report::layout::{WIDTH, counted, grouped, moment, width, wrap};
@@ -232,7 +233,7 @@ impl Page {
     /// How often each verdict was given.
     fn counts(&mut self, tally: &Tally) {
         let mut head = format!("{:22}", "Verdicts");
-        for verdict in ExpectedVerdict::ALL {
+        for verdict in ExpectedVerdict::all() {
             let _ = write!(head, "{:>11}", verdict.name());
         }
         self.line(&head);

@@ -6,6 +6,7 @@ use crate::config::{
 };
 use crate::history::{Entry, Function, History, Item, Status};
 use crate::id::{OpId, Value};
+use crate::named::Named;
 use crate::names::Names;
 use crate::protocol::NodeSnapshot;
 use crate::sim::Finished;

@@ -7,6 +7,7 @@ use crate::check::{self, Evidence};
 use crate::config::Config;
 use crate::history::{Function, History};
 use crate::id::{KeyId, OpId, Version};
+use crate::named::Named;
 use crate::protocol::Protocol;
 use crate::sim::{Finished, Notes, Target, TargetEffect, WriteEvent};
 
@@ -146,8 +147,7 @@ pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<Wri
 /// How often each mechanism is among `causes`, in the order of [`Mechanism::ALL`].
 pub(super) fn count(causes: &[Cause]) -> Vec<(Mechanism, u64)> {
     let of = |mechanism| causes.iter().filter(|cause| cause.mechanism == mechanism).count() as u64;
-    Mechanism::ALL
-        .into_iter()
+    Mechanism::all()
         .map(|mechanism| (mechanism, of(mechanism)))
         .filter(|(_, count)| *count > 0)
         .collect()

@@ -26,18 +26,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use strum::{IntoStaticStr, VariantArray};
 
 pub(super) use missed::missed;
 
 use crate::check;
 use crate::id::{KeyId, NodeId};
 use crate::metrics::Leadership;
+use crate::named::Named;
 use crate::protocol::{DiscardReason, NodeSnapshot, Observation, Relation, Stored};
 use crate::sim::{Crash, Target, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
 /// How a write was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Mechanism {
     /// The node that accepted it went down before any other had it.
     NeverShipped,
@@ -85,59 +88,6 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
-    /// All of them.
-    pub const ALL: [Self; 21] = [
-        Self::NeverShipped,
-        Self::MemoryLost,
-        Self::UnsyncedTailLost,
-        Self::LogDamage,
-        Self::LogCut,
-        Self::DiskReplaced,
-        Self::OlderTimestamp,
-        Self::VersionReused,
-        Self::Truncated,
-        Self::FullStateOverwrite,
-        Self::OverwrittenByOlder,
-        Self::Cleared,
-        Self::Resurrected,
-        Self::TombstonePurged,
-        Self::LeftBehind,
-        Self::NeverArrived,
-        Self::NotYetThere,
-        Self::DeposedLeader,
-        Self::QuorumMissed,
-        Self::NotOnTheLeader,
-        Self::Unexplained,
-    ];
-
-    /// The name in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NeverShipped => "never-shipped",
-            Self::MemoryLost => "memory-lost",
-            Self::UnsyncedTailLost => "unsynced-tail-lost",
-            Self::LogDamage => "log-damage",
-            Self::LogCut => "log-cut",
-            Self::DiskReplaced => "disk-replaced",
-            Self::OlderTimestamp => "older-timestamp",
-            Self::VersionReused => "version-reused",
-            Self::Truncated => "truncated",
-            Self::FullStateOverwrite => "full-state-overwrite",
-            Self::OverwrittenByOlder => "overwritten-by-older",
-            Self::Cleared => "cleared",
-            Self::Resurrected => "resurrected",
-            Self::TombstonePurged => "tombstone-purged",
-            Self::LeftBehind => "left-behind",
-            Self::NeverArrived => "never-arrived",
-            Self::NotYetThere => "not-yet-there",
-            Self::DeposedLeader => "deposed-leader",
-            Self::QuorumMissed => "quorum-missed",
-            Self::NotOnTheLeader => "not-on-the-leader",
-            Self::Unexplained => "unexplained",
-        }
-    }
-
     /// The name of the figure that counts it, beside the verdict of durability.
     #[must_use]
     pub const fn figure(self) -> &'static str {

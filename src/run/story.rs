@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::history::{Entry, Function, Status, Writers};
 use crate::id::{NodeId, NodeSet, OpId, Version};
 use crate::metrics::Leadership;
+use crate::named::Named;
 use crate::protocol::{DiscardReason, Observation, Relation, Stored};
 use crate::sim::{Finished, Passage, WriteEvent, WriteEventKind};
 use crate::time::Time;

@@ -16,6 +16,7 @@ use crate::config::{
     Route, ScriptedOperation, Skew, Start, Target, Trigger, Workload,
 };
 use crate::id::NodeId;
+use crate::named::Named;
 use crate::names::Names;
 use crate::operation::{Operation, ReadQuorum};
 

@@ -2,6 +2,7 @@
 
 use crate::rng::Probability;
 use crate::time::Span;
+use strum::{IntoStaticStr, VariantArray};
 
 mod decode;
 
@@ -50,7 +51,8 @@ pub enum Choice {
 }
 
 /// A kind of fault that can be drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Kind {
     /// A process dies and starts again.
     Crash,
@@ -94,61 +96,6 @@ pub enum Kind {
     DiskFull,
     /// A disk is slow.
     SlowDisk,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 21] = [
-        Self::Crash,
-        Self::PowerLoss,
-        Self::EmptyDisk,
-        Self::Pause,
-        Self::Partition,
-        Self::MajoritiesRing,
-        Self::Bridge,
-        Self::Isolate,
-        Self::Block,
-        Self::Clog,
-        Self::Slow,
-        Self::Drop,
-        Self::ClockOffset,
-        Self::ClockJump,
-        Self::ClockDrift,
-        Self::TornWrite,
-        Self::LostWrite,
-        Self::FlipBit,
-        Self::ReadError,
-        Self::DiskFull,
-        Self::SlowDisk,
-    ];
-
-    /// The name in `[fuzz]`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Crash => "crash",
-            Self::PowerLoss => "power-loss",
-            Self::EmptyDisk => "empty-disk",
-            Self::Pause => "pause",
-            Self::Partition => "partition",
-            Self::MajoritiesRing => "majorities-ring",
-            Self::Bridge => "bridge",
-            Self::Isolate => "isolate",
-            Self::Block => "block",
-            Self::Clog => "clog",
-            Self::Slow => "slow",
-            Self::Drop => "drop",
-            Self::ClockOffset => "clock-offset",
-            Self::ClockJump => "clock-jump",
-            Self::ClockDrift => "clock-drift",
-            Self::TornWrite => "torn-write",
-            Self::LostWrite => "lost-write",
-            Self::FlipBit => "flip-bit",
-            Self::ReadError => "read-error",
-            Self::DiskFull => "disk-full",
-            Self::SlowDisk => "slow-disk",
-        }
-    }
 }
 
 impl Kind {

@@ -10,6 +10,7 @@ use super::words::{ACTIONS, NODES, OCCURRENCES, OPERATIONS, TARGETS};
 use super::workload::{MAX_BURST, MAX_CLIENTS, MAX_KEYS, MAX_OPERATIONS};
 use crate::config::ExpectedVerdict;
 use crate::history::Failure;
+use crate::named::Named;
 use crate::property::Property;
 use crate::time::Span;
 

@@ -12,6 +12,7 @@ use crate::config::{
 };
 use crate::history::Failure;
 use crate::id::{ClientId, NodeId, Value};
+use crate::named::Named;
 use crate::operation::Operation;
 use crate::property::Property;
 use crate::protocol::Role;
@@ -192,7 +193,7 @@ fn answer(
     let value = expected_value(table, names);
     let degraded = table.optional("degraded", Element::boolean);
     let confirmations = table.optional("confirmations", |element| confirmations(element, nodes));
-    let failures = Failure::ALL.map(|failure| (failure.name(), failure));
+    let failures = Failure::words();
     let error = table.optional("error", |error| error.choice(&failures));
     let not_yet_replicated = table.optional("not-yet-replicated", Element::boolean);
     let leader = table.optional("leader", |leader| leader.node_or("none", nodes));
@@ -292,7 +293,7 @@ pub(super) fn expect(
     names: &mut Interned,
 ) -> Option<Expect> {
     let mut checks = Vec::new();
-    for property in Property::ALL {
+    for property in Property::all() {
         if let Some(element) = table.get(property.name()) {
             let verdict = expected_verdict(&element, property, bounds);
             checks
@@ -311,7 +312,7 @@ fn expected_verdict(
     property: Property,
     bounds: Option<&Bounds>,
 ) -> Option<ExpectedVerdict> {
-    let verdict = element.choice(&ExpectedVerdict::ALL.map(|verdict| (verdict.name(), verdict)))?;
+    let verdict = element.choice(&ExpectedVerdict::words())?;
     let needed = property.needed_bounds();
     let is_checked = bounds.map(|bounds| bounds.suffice(property));
     let problem = match (verdict, is_checked) {

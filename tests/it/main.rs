@@ -52,6 +52,8 @@ mod protocol {
         mod write_ahead_log;
     }
     mod custom;
+    mod harness;
+    mod transcripts;
 }
 
 /// Verdicts: what is promised, what is counted, and a second implementation to compare with.

@@ -6,6 +6,7 @@ use crate::check::Verdict;
 use crate::config::ExpectedVerdict;
 use crate::fuzz::judge::{Finding, Signature};
 use crate::history::Function;
+use crate::named::Named;
 use crate::property::Property;
 use crate::report::explain;
 use crate::report::layout::wrap;
@@ -27,7 +28,7 @@ pub(super) fn tell(
     };
     let mut file = document.set("title", &title(&trial.finding));
     let result = parse(&file).map(|scenario| caught(|| played(&scenario)))?;
-    if Property::from_name(&signature.check).is_some() {
+    if Property::by_name(&signature.check).is_some() {
         file = expecting(&file, &trial.finding, result.as_ref());
     }
     // By way of the settings, so that keys stand in the order of the documentation whatever was changed first.

@@ -8,6 +8,7 @@ use crate::config::{Config, ExpectedVerdict};
 use crate::fuzz::budget;
 use crate::fuzz::judge::{self, Finding, Signature};
 use crate::fuzz::play::caught_run;
+use crate::named::Named;
 use crate::property::Property;
 use crate::run::{RunOptions, RunResult};
 use crate::scenario::{Document, Registry, Scenario};

@@ -1,9 +1,10 @@
 //! The disk of a node in a harness: every operation completes when the test says so.
 //!
-//! Model: what is written is seen by the process at once and survives its crash. Syncs and replacements complete in
-//! the order in which they were asked for, and make durable what the file held when they were asked for. A loss of
-//! power takes away what is not durable, all of it or as much as the test says. A full disk refuses appends and
-//! replacements; it says so before any sync under way completes.
+//! Model: what is written is seen by the process at once and survives its crash. Syncs and
+//! replacements complete in the order in which they were asked for, and make durable what the file
+//! held when they were asked for. A loss of power takes away what is not durable, all of it or as
+//! much as the test says. A full disk refuses appends and replacements; it says so before any sync
+//! under way completes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
@@ -17,8 +18,8 @@ pub enum Unsynced {
     Lost,
     /// All of it: the disk had written it already, and had not said so.
     Kept,
-    /// The first bytes of what was appended to each file since, so that its last record may be torn. A file that was
-    /// cut or replaced since is what its last completed sync made durable.
+    /// The first bytes of what was appended to each file since, so that its last record may be
+    /// torn. A file that was cut or replaced since is what its last completed sync made durable.
     Torn {
         /// How many bytes of each file.
         bytes: usize,

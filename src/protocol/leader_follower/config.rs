@@ -1,7 +1,9 @@
 //! The settings of leader-follower replication.
 
 use std::num::NonZeroU32;
+use strum::{IntoStaticStr, VariantArray};
 
+use crate::named::Named;
 use crate::protocol::store::TieBreak;
 use crate::protocol::wal::{Policy, WalDefects};
 use crate::time::Span;
@@ -234,8 +236,9 @@ pub enum WithoutLeader {
 }
 
 /// A mistake of a real system, built in on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Defect {
     /// Damage in the middle of a log is taken for a torn tail: what follows it is dropped without a word (nodedb
     /// #164).
@@ -244,14 +247,14 @@ pub enum Defect {
     KeepTornTail,
     /// The log is cut before the checkpoint that stands for it is written (VelesDB #898, holt #15, nodedb #160).
     TruncateBeforeCheckpoint,
+    /// A replica takes a repair whatever its version, even over a newer write.
+    RepairIgnoresStamps,
     /// With election by lowest id: the lowest configured id is waited for, dead or alive, so nobody takes over (a
     /// three-node teaching store).
     WaitForLowestConfigured,
     /// With election by lowest id: a node that waits for another to lead raises its own term every time its election
     /// timeout ends, and then refuses that leader as one of an older term (the same store).
     RaiseTermWhileWaiting,
-    /// A replica takes a repair whatever its version, even over a newer write.
-    RepairIgnoresStamps,
     /// With election by lowest id: nodes know themselves by id and the others by address, and addresses sort before ids.
     /// So nobody takes itself for the lowest, and nobody ever leads (the compose file of the same teaching store).
     AddressesBeforeIds,
@@ -264,39 +267,6 @@ pub enum Defect {
     /// What a leader of a lower term sends is ignored, and acknowledged all the same; nobody tells it of the higher term (the
     /// same store).
     ConfirmWhatIsIgnored,
-}
-
-impl Defect {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::TruncateCorruption,
-        Self::KeepTornTail,
-        Self::TruncateBeforeCheckpoint,
-        Self::RepairIgnoresStamps,
-        Self::WaitForLowestConfigured,
-        Self::RaiseTermWhileWaiting,
-        Self::AddressesBeforeIds,
-        Self::FollowTheAwaited,
-        Self::SilentFollowers,
-        Self::ConfirmWhatIsIgnored,
-    ];
-
-    /// The name in scenario files.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TruncateCorruption => "truncate-corruption",
-            Self::KeepTornTail => "keep-torn-tail",
-            Self::TruncateBeforeCheckpoint => "truncate-before-checkpoint",
-            Self::WaitForLowestConfigured => "wait-for-lowest-configured",
-            Self::RaiseTermWhileWaiting => "raise-term-while-waiting",
-            Self::RepairIgnoresStamps => "repair-ignores-stamps",
-            Self::AddressesBeforeIds => "addresses-before-ids",
-            Self::FollowTheAwaited => "follow-the-awaited",
-            Self::SilentFollowers => "silent-followers",
-            Self::ConfirmWhatIsIgnored => "confirm-what-is-ignored",
-        }
-    }
 }
 
 /// Some defects.
@@ -320,7 +290,7 @@ impl Defects {
 
     /// Those built in, in the order of [`Defect::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Defect> {
-        Defect::ALL.into_iter().filter(move |defect| self.has(*defect))
+        Defect::all().filter(move |defect| self.has(*defect))
     }
 
     /// Those of opening a log.

@@ -7,6 +7,7 @@
 use crate::id::NodeId;
 use crate::run::chronicle::{Delivery, FaultSpan, Life, Spell, Window};
 use crate::time::Time;
+use strum::{IntoStaticStr, VariantArray};
 
 use super::bands::{self, LANE};
 use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at};
@@ -90,7 +91,8 @@ pub struct Arrow {
 }
 
 /// How an operation ended, which gives its colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Outcome {
     /// It happened.
     Ok,
@@ -103,9 +105,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All of them, in the order of the legend.
-    pub const ALL: [Self; 4] = [Self::Ok, Self::Degraded, Self::Fail, Self::Info];
-
     /// Its colour.
     #[must_use]
     pub const fn color(self) -> Color {
@@ -114,17 +113,6 @@ impl Outcome {
             Self::Degraded => ORANGE,
             Self::Fail => VERMILLION,
             Self::Info => PURPLE,
-        }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Degraded => "degraded",
-            Self::Fail => "fail",
-            Self::Info => "info",
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::config::Config;
 use crate::history::{Entry, Function, Status};
 use crate::id::{NodeId, Term};
+use crate::named::Named;
 use crate::report::layout::grouped;
 use crate::run::RunResult;
 use crate::run::chronicle::{self, Chronicle, FaultSpan, Lag, Life, Spell};
@@ -326,7 +327,7 @@ impl Sketch<'_> {
             let until = self.across.x(Time::from_nanos((place as u64 + 1) * interval));
             let gap = ((until - from) * 0.12).min(2.0);
             let mut sum = 0;
-            for outcome in Outcome::ALL {
+            for outcome in Outcome::all() {
                 let count = bar[outcome as usize];
                 if count == 0 {
                     continue;
@@ -344,11 +345,10 @@ impl Sketch<'_> {
             }
         }
         let total = |outcome| self.timeline.points.iter().filter(|p| p.outcome == outcome).count();
-        let entries =
-            Outcome::ALL.into_iter().filter(|outcome| total(*outcome) > 0).map(|outcome| {
-                let label = format!("{} {}", outcome.name(), grouped(total(outcome) as u64));
-                (Key::Fill(outcome.color()), label)
-            });
+        let entries = Outcome::all().filter(|outcome| total(*outcome) > 0).map(|outcome| {
+            let label = format!("{} {}", outcome.name(), grouped(total(outcome) as u64));
+            (Key::Fill(outcome.color()), label)
+        });
         self.legend(panel, &entries.collect::<Vec<_>>());
     }
 
@@ -401,8 +401,7 @@ impl Sketch<'_> {
             }
         }
         let used = |function: &Function| answered().any(|point| point.function == *function);
-        let mut entries: Vec<(Key, String)> = Function::ALL
-            .into_iter()
+        let mut entries: Vec<(Key, String)> = Function::all()
             .filter(used)
             .map(|function| {
                 (Key::Spot(look(function).0, look(function).1), function.name().to_owned())

@@ -378,7 +378,7 @@ fn silence_is_unexplained() {
 
 #[test]
 fn names_and_figures_agree_and_are_unique() {
-    for (place, mechanism) in Mechanism::ALL.into_iter().enumerate() {
+    for (place, mechanism) in Mechanism::all().enumerate() {
         let figure = format!("lost_{}", mechanism.name().replace('-', "_"));
         assert_eq!(mechanism.figure(), figure);
         assert!(Mechanism::ALL[..place].iter().all(|other| other.name() != mechanism.name()));

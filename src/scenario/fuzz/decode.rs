@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use toml::{Table, Value};
 
 use super::{Choice, Fuzz, Kind};
+use crate::named::Named;
 use crate::rng::Probability;
 use crate::scenario::decode::{Element, TableDecoder};
 use crate::scenario::diagnostics::{Loc, Problem, Sink, Sources};
@@ -83,7 +84,7 @@ fn kinds(list: &Element<'_>, nodes: u16) -> Option<Vec<Kind>> {
     if list.is_string() {
         return list.wrong("this is no list of kinds", "expected a list of kinds, or `all`");
     }
-    let words = Kind::ALL.map(|kind| (kind.name(), kind));
+    let words = Kind::words();
     let mut listed = BTreeSet::new();
     list.list(|kind| {
         let name = kind.choice(&words)?;

@@ -6,6 +6,7 @@ use super::decode::{Element, word_for};
 use super::diagnostics::Problem;
 use super::{Awaited, ScenarioProtocol, TableDecoder};
 use crate::config::{Cluster, Config as Scenario};
+use crate::named::Named;
 use crate::protocol::leader_follower::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, LeaderFollower,
     Mode, OnAckTimeout, Replication, WalOn,
@@ -231,7 +232,7 @@ impl ScenarioProtocol for LeaderFollower {
                 "defects": {
                     "description": "Mistakes of real systems, built in on purpose.",
                     "type": "array",
-                    "items": { "enum": Defect::ALL.map(Defect::name) },
+                    "items": { "enum": Defect::all().map(Defect::name).collect::<Vec<_>>() },
                     "default": []
                 }
             }
@@ -245,7 +246,7 @@ impl ScenarioProtocol for LeaderFollower {
 
 /// A list of defects by name.
 fn defects(list: &Element<'_>) -> Option<Defects> {
-    let words = Defect::ALL.map(|defect| (defect.name(), defect));
+    let words = Defect::words();
     let mut defects = Defects::NONE;
     list.list(|name| {
         defects.insert(name.choice(&words)?);

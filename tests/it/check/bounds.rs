@@ -4,6 +4,7 @@
 use splitbrain::experiment::points;
 use splitbrain::fuzz::judge;
 use splitbrain::fuzz::shrink::shrink_scenario;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::Registry;

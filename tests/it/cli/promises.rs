@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 
 use crate::support::cli::{splitbrain_in, text};

@@ -21,6 +21,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use serde_json::Value;
+use splitbrain::named::Named;
 use splitbrain::property::{Promise, Property};
 use splitbrain::run::{RunOptions, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario, schema};
@@ -397,7 +398,7 @@ fn it_names_every_word_that_a_key_takes() {
 fn it_defines_every_property_in_order() {
     let tables = tables(&readme(), "properties");
     let defined: Vec<_> = tables[0].1.iter().flat_map(|row| names(&row[0])).collect();
-    assert_eq!(defined, Property::ALL.map(Property::name));
+    assert_eq!(defined, Property::all().map(Property::name).collect::<Vec<_>>());
 }
 
 /// Settings that promises may depend on: `key = value`.
@@ -463,12 +464,11 @@ fn told(promise: Promise) -> (String, String) {
 /// The page with the promises as the protocol makes them; every combination of settings falls on
 /// one row.
 fn with_promises(text: &str) -> String {
-    let mut left: Vec<_> = Property::ALL
-        .into_iter()
+    let mut left: Vec<_> = Property::all()
         .flat_map(|property| combinations().into_iter().map(move |one| (property, one)))
         .collect();
     let fresh = with_rows(text, "promises", |row| {
-        let properties: Vec<_> = names(&row[0]).into_iter().map(Property::from_name).collect();
+        let properties: Vec<_> = names(&row[0]).into_iter().map(Property::by_name).collect();
         let conditions: Vec<_> = names(&row[1]).into_iter().map(str::to_owned).collect();
         let (mine, others) = left.drain(..).partition(|(of, (settings, _))| {
             properties.contains(&Some(*of))

@@ -15,6 +15,7 @@ use splitbrain::fuzz::merge::Parts;
 use splitbrain::fuzz::store::{CASES, Identity, Shard, Store, StoreError};
 use splitbrain::fuzz::subject::Subject;
 use splitbrain::metrics::NodeState;
+use splitbrain::named::Named;
 use splitbrain::rng::Probability;
 use splitbrain::scenario::Registry;
 use tempfile::TempDir;
@@ -513,10 +514,10 @@ fn the_page_names_every_option_and_everything_that_is_counted() {
             assert!(section.contains(&format!("`{option}")), "the page lacks {option}");
         }
     }
-    for what in Sometimes::ALL {
+    for what in Sometimes::all() {
         assert!(section.contains(&format!("`{}`", what.name())), "the page lacks {}", what.name());
     }
-    for state in NodeState::ALL {
+    for state in NodeState::all() {
         assert!(
             section.contains(&format!("`{}`", state.name())),
             "the page lacks {}",

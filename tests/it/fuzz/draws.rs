@@ -7,6 +7,7 @@ use std::{fs, thread};
 use splitbrain::config::{Config, DiskFault, Fault, FaultAction, Start, Target};
 use splitbrain::fuzz::subject::{Case, Subject};
 use splitbrain::id::NodeId;
+use splitbrain::named::Named;
 use splitbrain::run::RunOptions;
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::fuzz::Kind;

@@ -8,6 +8,7 @@ use splitbrain::fuzz::judge::Signature;
 use splitbrain::fuzz::play::play;
 use splitbrain::fuzz::shrink::{Shrunk, shrink_case};
 use splitbrain::fuzz::subject::Subject;
+use splitbrain::named::Named;
 use splitbrain::run::{RunOptions, RunVerdict};
 use splitbrain::scenario::Registry;
 

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use splitbrain::fuzz::shrink::shrink_scenario;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunVerdict};
 use splitbrain::scenario::Registry;

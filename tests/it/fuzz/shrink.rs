@@ -13,6 +13,7 @@ use splitbrain::fuzz::play::play;
 use splitbrain::fuzz::shrink::{Shrunk, shrink_case, shrink_scenario};
 use splitbrain::fuzz::store::{Identity, Shard, Store};
 use splitbrain::fuzz::subject::Subject;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::rng::Probability;
 use splitbrain::run::{RunOptions, RunResult, RunVerdict};

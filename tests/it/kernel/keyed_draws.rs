@@ -8,6 +8,7 @@ use splitbrain::config::{
 };
 use splitbrain::history::Entry;
 use splitbrain::id::{ClientId, FaultId, KeyId, NodeId, Term, Value, Version};
+use splitbrain::named::Named;
 use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{

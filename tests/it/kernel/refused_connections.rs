@@ -5,6 +5,7 @@
 //! acknowledgements. At 300 ms a client asks n1 for a write; the others have it at 301 ms, and n1
 //! hears of it at 302 ms.
 
+use splitbrain::named::Named;
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::Scenario;
 

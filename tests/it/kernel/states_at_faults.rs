@@ -6,6 +6,7 @@
 
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::NodeState;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
 

@@ -1,5 +1,6 @@
 //! What the colours of a diagram mean: of those that it has.
 
+use crate::named::Named;
 use crate::report::plot::canvas::{
     Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at,
 };
@@ -86,7 +87,7 @@ fn entries(diagram: &Diagram) -> Vec<(Sample, &'static str)> {
     if diagram.arrows.iter().any(|arrow| super::is_lost(arrow.delivery)) {
         entries.push((Sample::Cross, "lost"));
     }
-    for outcome in Outcome::ALL {
+    for outcome in Outcome::all() {
         if diagram.operations.iter().any(|asked| asked.outcome == outcome) {
             entries.push((Sample::Bar(outcome), outcome.name()));
         }

@@ -6,6 +6,7 @@ use crate::check::words;
 use crate::config::Config;
 use crate::history::{Entry, Function, History, Status, Writers};
 use crate::id::{ClientId, NodeId, OpId, Version};
+use crate::named::Named;
 use crate::names::Names;
 use crate::protocol::{Carried, Relation};
 use crate::report::layout::counted;

@@ -24,6 +24,7 @@ use serde_json::json;
 use splitbrain::config::{Cluster, Config as Scenario};
 use splitbrain::history::Failure;
 use splitbrain::id::{KeyId, NodeId, Term, Value, Version};
+use splitbrain::named::Named;
 use splitbrain::names::Names;
 use splitbrain::operation::Operation;
 use splitbrain::property::{Hazard, Hazards, Promise, Promises, Property};
@@ -272,7 +273,7 @@ impl Protocol for Chain {
         let hazards = Hazards::of(&[Hazard::EmptyDisk]);
         let why = "every write is on every disk before it is answered, unless a disk is replaced";
         let kept = Promise::Unless { hazards, why };
-        let all = Property::ALL.into_iter();
+        let all = Property::all();
         let promises = all.fold(Promises::default(), |all, property| all.with(property, kept));
         promises.with(Property::SingleLeader, Promise::Always { why: "the head is fixed" })
     }

@@ -2,7 +2,7 @@
 //! is registered by name, run from a scenario file by every command, and checked, all through the
 //! public API.
 
-mod chain;
+pub(super) mod chain;
 
 use std::fs;
 
@@ -10,6 +10,7 @@ use chain::Chain;
 use splitbrain::cli::Exit;
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::Settlement;
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::explain::Asked;
 use splitbrain::run::mechanism::Mechanism;

@@ -3,6 +3,7 @@
 //! Three nodes are a millisecond apart. Sessions of the program are the scenarios
 //! `scenarios/systems/course-store-*.toml`.
 
+use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
 

@@ -1,4 +1,5 @@
-//! What somebody wishes of a configuration, and which points grant it: `p99 under 800ms and no loss when one node dies`.
+//! What somebody wants of a configuration, and which points attain it, as in
+//! `p99 under 800ms and no loss when one node dies`.
 
 use std::ops::Range;
 
@@ -7,9 +8,10 @@ use super::summary::{Estimate, Summary};
 use crate::history::Function;
 use crate::scenario::{Diagnostics, duration, percentage};
 
-/// What is wished, all of it.
+/// A goal: everything that is wanted of a point. Read with [`Goal::parse`], judged with
+/// [`Goal::judge`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wish {
+pub struct Goal {
     text: String,
     clauses: Vec<Clause>,
 }
@@ -17,11 +19,11 @@ pub struct Wish {
 #[derive(Clone, Debug, PartialEq)]
 struct Clause {
     text: String,
-    kind: Kind,
+    criterion: Criterion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+enum Criterion {
     /// The mean latency of the main function is at most this many nanoseconds.
     Mean(f64),
     /// A percentile, by its per-mille, is.
@@ -41,23 +43,23 @@ enum Kind {
     Recovery(f64),
 }
 
-/// How well a point grants a clause.
+/// Whether a point attains a clause of a goal.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Grant {
+pub enum Attainment {
     /// It does.
     Yes,
-    /// The estimate does, and its interval reaches beyond.
-    Perhaps(String),
-    /// It does not, and why.
+    /// The estimate does, but not all of its interval: why it is uncertain.
+    Uncertain(String),
+    /// It does not: why.
     No(String),
 }
 
-const FORMS: &str = "a wish is one or more of these, joined by `and`: `p99 under 800ms` (mean, p50, p90, p95, p99, \
+const FORMS: &str = "a goal is one or more of these, joined by `and`: `p99 under 800ms` (mean, p50, p90, p95, p99, \
                      p99.9, max), `no loss`, `no loss when one node dies` (one to nine), `no stale reads`, `stale reads \
                      under 1%`, `availability above 99%`, `recovery under 5s`";
 
-impl Wish {
-    /// Reads a wish.
+impl Goal {
+    /// Reads a goal.
     ///
     /// # Errors
     ///
@@ -66,15 +68,15 @@ impl Wish {
         let mut clauses = Vec::new();
         for part in parts(text) {
             let clause = &text[part.clone()];
-            let kind = Kind::parse(clause).ok_or_else(|| {
+            let criterion = Criterion::parse(clause).ok_or_else(|| {
                 Diagnostics::of_argument(
-                    ("--wish", text),
+                    ("--goal", text),
                     part,
-                    ("this is no wish that can be granted", "not understood"),
+                    ("this is no goal that can be judged", "not understood"),
                     FORMS,
                 )
             })?;
-            clauses.push(Clause { text: clause.to_owned(), kind });
+            clauses.push(Clause { text: clause.to_owned(), criterion });
         }
         Ok(Self { text: text.to_owned(), clauses })
     }
@@ -87,8 +89,8 @@ impl Wish {
 
     /// What a point makes of each part of it.
     #[must_use]
-    pub fn judge(&self, summary: &Summary, main: Function) -> Vec<(&str, Grant)> {
-        let judge = |clause: &Clause| clause.kind.judge(summary, main);
+    pub fn judge(&self, summary: &Summary, main: Function) -> Vec<(&str, Attainment)> {
+        let judge = |clause: &Clause| clause.criterion.judge(summary, main);
         self.clauses.iter().map(|clause| (clause.text.as_str(), judge(clause))).collect()
     }
 }
@@ -112,7 +114,7 @@ fn parts(text: &str) -> Vec<Range<usize>> {
         .collect()
 }
 
-impl Kind {
+impl Criterion {
     fn parse(clause: &str) -> Option<Self> {
         let lower = clause.to_lowercase();
         let words: Vec<&str> = lower.split_whitespace().filter(|word| *word != "latency").collect();
@@ -158,90 +160,95 @@ impl Kind {
         }
     }
 
-    fn judge(self, summary: &Summary, main: Function) -> Grant {
+    fn judge(self, summary: &Summary, main: Function) -> Attainment {
         let main = summary.function(main);
         let latency = main.and_then(|function| function.latency.as_ref());
         let censored = main.map_or(0, |function| function.censored);
         match self {
             Self::Mean(bound) => {
                 match at_most(latency.map(|latency| latency.mean), bound, length) {
-                    Grant::Yes if censored > 0 => {
-                        Grant::Perhaps(format!("{censored} got no answer in time"))
+                    Attainment::Yes if censored > 0 => {
+                        Attainment::Uncertain(format!("{censored} got no answer in time"))
                     }
-                    grant => grant,
+                    attained => attained,
                 }
             }
             Self::Percentile(per_mille, bound) => {
                 match latency.and_then(|latency| latency.percentile(per_mille)) {
-                    None if censored > 0 => Grant::No(format!("{censored} got no answer in time")),
+                    None if censored > 0 => {
+                        Attainment::No(format!("{censored} got no answer in time"))
+                    }
                     estimate => at_most(estimate, bound, length),
                 }
             }
             Self::Longest(bound) => {
                 let max = latency.map(|latency| latency.max as f64);
                 match max {
-                    _ if censored > 0 => Grant::No(format!("{censored} got no answer in time")),
-                    Some(max) if max <= bound => Grant::Yes,
-                    Some(max) => Grant::No(length(max)),
-                    None => Grant::No("nothing completed".to_owned()),
+                    _ if censored > 0 => {
+                        Attainment::No(format!("{censored} got no answer in time"))
+                    }
+                    Some(max) if max <= bound => Attainment::Yes,
+                    Some(max) => Attainment::No(length(max)),
+                    None => Attainment::No("nothing completed".to_owned()),
                 }
             }
             Self::NoLoss => no_loss(summary),
             // A copy is no help to a leader that does not have it: what these runs lost says more than who had it.
-            Self::Survives(_) if no_loss(summary) != Grant::Yes => no_loss(summary),
+            Self::Survives(_) if no_loss(summary) != Attainment::Yes => no_loss(summary),
             Self::Survives(nodes) => match summary.least_confirmations {
-                Some(least) if least >= nodes => Grant::Yes,
-                Some(least) => Grant::No(format!(
+                Some(least) if least >= nodes => Attainment::Yes,
+                Some(least) => Attainment::No(format!(
                     "a write is acknowledged with {least} other {} having it",
                     if least == 1 { "node" } else { "nodes" }
                 )),
-                None => Grant::No("no answer tells who has a write".to_owned()),
+                None => Attainment::No("no answer tells who has a write".to_owned()),
             },
             Self::Stale(bound) => match summary.stale_share {
                 Some(share) => at_most(Some(share), bound, percent),
-                None => Grant::No("nothing was read".to_owned()),
+                None => Attainment::No("nothing was read".to_owned()),
             },
             Self::Availability(bound) => match summary.availability {
-                Some(share) if share.value < bound => Grant::No(percent(share.value)),
-                Some(share) if share.ends().0 < bound => {
-                    Grant::Perhaps(format!("its interval reaches {}", percent(share.ends().0)))
-                }
-                Some(_) => Grant::Yes,
-                None => Grant::No("nothing was asked".to_owned()),
+                Some(share) if share.value < bound => Attainment::No(percent(share.value)),
+                Some(share) if share.ends().0 < bound => Attainment::Uncertain(format!(
+                    "its interval reaches {}",
+                    percent(share.ends().0)
+                )),
+                Some(_) => Attainment::Yes,
+                None => Attainment::No("nothing was asked".to_owned()),
             },
             Self::Recovery(_) if summary.leaders_lost == 0 => {
-                Grant::No("no leader was lost".to_owned())
+                Attainment::No("no leader was lost".to_owned())
             }
             Self::Recovery(bound) => match (summary.unrecovered, summary.longest_recovery as f64) {
-                (0, longest) if longest <= bound => Grant::Yes,
-                (0, longest) => Grant::No(length(longest)),
-                (some, _) => Grant::No(format!("{some} lost leaders were never replaced")),
+                (0, longest) if longest <= bound => Attainment::Yes,
+                (0, longest) => Attainment::No(length(longest)),
+                (some, _) => Attainment::No(format!("{some} lost leaders were never replaced")),
             },
         }
     }
 }
 
-fn no_loss(summary: &Summary) -> Grant {
+fn no_loss(summary: &Summary) -> Attainment {
     match summary.lost_allowed + summary.lost_violating {
-        _ if summary.acknowledged == 0 => Grant::No("nothing was acknowledged".to_owned()),
-        0 => Grant::Yes,
-        lost => Grant::No(format!("{lost} of {} are lost", summary.acknowledged)),
+        _ if summary.acknowledged == 0 => Attainment::No("nothing was acknowledged".to_owned()),
+        0 => Attainment::Yes,
+        lost => Attainment::No(format!("{lost} of {} are lost", summary.acknowledged)),
     }
 }
 
 /// Whether an estimate is at most a bound, and surely so.
-fn at_most(estimate: Option<Estimate>, bound: f64, show: fn(f64) -> String) -> Grant {
+fn at_most(estimate: Option<Estimate>, bound: f64, show: fn(f64) -> String) -> Attainment {
     match estimate {
-        None => Grant::No("too few operations completed to tell".to_owned()),
-        Some(estimate) if estimate.value > bound => Grant::No(show(estimate.value)),
+        None => Attainment::No("too few operations completed to tell".to_owned()),
+        Some(estimate) if estimate.value > bound => Attainment::No(show(estimate.value)),
         Some(Estimate { low: Some(_), high: None, .. }) => {
-            Grant::Perhaps("its interval ends beyond all that was seen".to_owned())
+            Attainment::Uncertain("its interval ends beyond all that was seen".to_owned())
         }
         // None of many seen is as good as none: an interval around a share of 0 is never empty.
         Some(estimate) if bound > 0.0 && estimate.ends().1 > bound => {
-            Grant::Perhaps(format!("its interval reaches {}", show(estimate.ends().1)))
+            Attainment::Uncertain(format!("its interval reaches {}", show(estimate.ends().1)))
         }
-        Some(_) => Grant::Yes,
+        Some(_) => Attainment::Yes,
     }
 }
 
@@ -266,35 +273,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wishes_are_read_part_by_part() {
-        let kinds = |text: &str| -> Vec<Kind> {
-            let wish = Wish::parse(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-            wish.clauses.iter().map(|clause| clause.kind).collect()
+    fn goals_are_read_part_by_part() {
+        let kinds = |text: &str| -> Vec<Criterion> {
+            let goal = Goal::parse(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+            goal.clauses.iter().map(|clause| clause.criterion).collect()
         };
         assert_eq!(
             kinds("p99 under 800 ms and no loss when one node dies"),
-            [Kind::Percentile(990, 8e8), Kind::Survives(1)]
+            [Criterion::Percentile(990, 8e8), Criterion::Survives(1)]
         );
         assert_eq!(
             kinds("mean latency below 1.5s, availability at least 99.9%, no loss, p99.9 <= 2s"),
             [
-                Kind::Mean(1.5e9),
-                Kind::Availability(0.999),
-                Kind::NoLoss,
-                Kind::Percentile(999, 2e9)
+                Criterion::Mean(1.5e9),
+                Criterion::Availability(0.999),
+                Criterion::NoLoss,
+                Criterion::Percentile(999, 2e9)
             ]
         );
         assert_eq!(
             kinds(
                 "no stale reads and stale reads under 1% and recovery within 5s and max under 1s"
             ),
-            [Kind::Stale(0.0), Kind::Stale(0.01), Kind::Recovery(5e9), Kind::Longest(1e9)]
+            [
+                Criterion::Stale(0.0),
+                Criterion::Stale(0.01),
+                Criterion::Recovery(5e9),
+                Criterion::Longest(1e9)
+            ]
         );
     }
 
     #[test]
-    fn what_cannot_be_granted_is_pointed_at() {
-        for (wish, part) in [
+    fn what_cannot_be_judged_is_pointed_at() {
+        for (goal, part) in [
             ("p99 under 800ms and peace on earth", "peace on earth"),
             ("p98 under 1s", "p98 under 1s"),
             ("p99 under fast", "p99 under fast"),
@@ -302,8 +314,8 @@ mod tests {
             ("no loss when ten nodes die", "no loss when ten nodes die"),
             ("", ""),
         ] {
-            let shown = Wish::parse(wish).expect_err(wish).render(false);
-            assert!(shown.contains("no wish that can be granted"), "{shown}");
+            let shown = Goal::parse(goal).expect_err(goal).render(false);
+            assert!(shown.contains("no goal that can be judged"), "{shown}");
             assert!(shown.contains("^") && shown.contains(part), "{shown}");
         }
     }

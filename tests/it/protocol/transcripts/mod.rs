@@ -1,8 +1,11 @@
 //! Transcripts: commands to a harness of nodes, each with what it brought about.
 //!
-//! A file in `tests/transcripts/<protocol>/` begins with what it shows. Blocks follow, separated by empty lines: commands,
-//! one a line, a line `----`, and what the nodes did. `UPDATE_TRANSCRIPTS=1` writes what they do now in the place of
-//! what they did; the change is reviewed as a diff, like code. (The form of etcd-io/raft's `testdata`.)
+//! A file in `tests/transcripts/<protocol>/` begins with what it shows. Blocks follow, separated by
+//! empty lines: commands, one a line, a line `----`, and what the nodes did. `UPDATE_TRANSCRIPTS=1`
+//! writes what they do now in the place of what they did; the change is reviewed as a diff, like
+//! code. (The form of etcd-io/raft's `testdata`.)
+
+mod commands;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +14,7 @@ use commands::Session;
 use splitbrain::protocol::leader_follower::LeaderFollower;
 use splitbrain::scenario::ScenarioProtocol;
 
-#[path = "it/protocol/custom/chain.rs"]
-mod chain;
-#[path = "transcripts/commands.rs"]
-mod commands;
+use crate::protocol::custom::chain::Chain;
 
 /// The line between commands and what came of them.
 const SEPARATOR: &str = "----";
@@ -26,7 +26,7 @@ fn leader_follower_does_what_its_transcripts_say() {
 
 #[test]
 fn a_protocol_of_another_crate_does_what_its_transcripts_say() {
-    compare_all::<chain::Chain>("chain");
+    compare_all::<Chain>("chain");
 }
 
 #[test]
