@@ -36,7 +36,7 @@ fn scenarios() -> BTreeMap<String, Scenario> {
             }
         }
     }
-    assert!(found.len() >= 5, "the scenarios were not found: {:?}", found.keys());
+    assert!(found.len() >= 100, "the scenarios were not found: {:?}", found.keys());
     found
 }
 

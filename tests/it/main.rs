@@ -95,7 +95,7 @@ mod cli {
     mod usage;
 }
 
-/// README.md and the pictures say what is so.
+/// README.md and its pictures are up to date.
 mod docs {
     mod gallery;
     mod readme;

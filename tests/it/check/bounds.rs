@@ -9,7 +9,7 @@ use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::Registry;
 
-use crate::support::result::{self, check};
+use crate::support::result::{self, check, unmet};
 use crate::support::scenario::{read, read_with};
 
 /// One client serves the arrivals of an open loop, and waits for a paused leader during half of
@@ -70,11 +70,6 @@ fn run(text: &str, sets: &[&str]) -> RunResult {
 
 fn figure(result: &RunResult, name: &str) -> u64 {
     result::figure(result, Property::Availability, name)
-}
-
-fn unmet(result: &RunResult) -> Vec<String> {
-    let unmet = result.expectations.iter().filter(|expectation| !expectation.met);
-    unmet.map(|unmet| format!("{}; found {}", unmet.name, unmet.found)).collect()
 }
 
 #[test]

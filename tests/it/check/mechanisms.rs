@@ -7,6 +7,7 @@ use splitbrain::run::mechanism::Mechanism;
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::Scenario;
 
+use crate::support::result::check;
 use crate::support::scenario::{home, load, read};
 
 fn run(text: &str) -> (Scenario, RunResult) {
@@ -17,8 +18,7 @@ fn run(text: &str) -> (Scenario, RunResult) {
 
 fn mechanism(text: &str, property: Property) -> Option<Mechanism> {
     let (_, result) = run(text);
-    let report = result.checks.iter().find(|report| report.property == property);
-    let report = report.expect("every property is checked");
+    let report = check(&result, property);
     let broken = matches!(report.verdict, splitbrain::check::Verdict::Invalid(_));
     assert!(broken, "{property}: {:?}\n{text}", report.verdict);
     result.mechanism(property)
@@ -155,8 +155,7 @@ const MISSED: [(&str, Property, Mechanism, &str); 9] = [
 
 /// The mechanism of a broken property, and its witness in words.
 fn told(result: &RunResult, property: Property) -> (Option<Mechanism>, String) {
-    let mut reports = result.checks.iter().filter(|report| report.property == property);
-    let report = reports.next().expect("every property is checked");
+    let report = check(result, property);
     let splitbrain::check::Verdict::Invalid(witness) = &report.verdict else {
         panic!("{property}: {:?}", report.verdict);
     };

@@ -19,49 +19,17 @@ use splitbrain::sampler::Distribution;
 use splitbrain::scenario::Scenario;
 use splitbrain::time::{Span, Time};
 
-use crate::support::scenario::read_with;
-
-/// Every safeguard, over heartbeats of 50 ms.
-const SAFE: &str = r#"
-title = "every safeguard"
-duration = "3s"
-settle = "20s"
-
-[protocol.leader-follower]
-mode = "semi-sync"
-on-ack-timeout = "fail"
-ack-timeout = "150ms"
-timestamps = "term-sequence"
-wal.policy = "fsync"
-
-[protocol.leader-follower.failover]
-election = "majority-vote"
-heartbeat = "50ms"
-timeout = "150ms"
-jitter = "150ms"
-catch-up = "log"
-
-[network]
-delay = { uniform = ["1ms", "15ms"] }
-client-delay = "1ms"
-
-[disk]
-sync = { uniform = ["1ms", "4ms"] }
-
-[workload]
-clients = 4
-operations = 100
-keys = 25
-mix = { put = 8, get = 1, delete = 1 }
-think = { exponential = "60ms" }
-timeout = "500ms"
-ask-next = true
-"#;
+use crate::support::result::{check, judged};
+use crate::support::scenario::{SAFE, read_with};
 
 /// The scenario with some settings changed.
 fn ground(nodes: u16, sets: &[&str]) -> Scenario {
     let quorum = nodes / 2;
     let mut all = vec![
+        "title='every safeguard'".to_owned(),
+        "workload.operations=100".to_owned(),
+        "protocol.leader-follower.mode=semi-sync".to_owned(),
+        "protocol.leader-follower.wal.policy=fsync".to_owned(),
         format!("cluster.nodes={nodes}"),
         format!("protocol.leader-follower.write-quorum={quorum}"),
     ];
@@ -133,8 +101,7 @@ fn play(nodes: u16, sets: &[&str], seed: u64) -> RunResult {
 /// Whether `property` was broken, promised or not.
 fn is_broken(result: &RunResult, property: Property) -> bool {
     let broken = [ExpectedVerdict::Violation, ExpectedVerdict::Allowed];
-    let report = result.checks.iter().find(|report| report.property == property);
-    report.is_some_and(|report| broken.contains(&report.judged))
+    broken.contains(&judged(result, property))
 }
 
 const JUDGED: [Property; 3] = [Property::Durability, Property::SingleLeader, Property::Convergence];
@@ -154,10 +121,10 @@ fn nothing_is_lost_with_every_safeguard() {
             let broken: Vec<_> = result.checks.iter().filter(promised).collect();
             assert!(broken.is_empty(), "seed {seed} with {nodes} nodes: {broken:#?}");
             for property in JUDGED {
-                let report = result.checks.iter().find(|report| report.property == property);
                 assert!(
                     !is_broken(&result, property),
-                    "seed {seed} with {nodes} nodes breaks {property}: {report:#?}"
+                    "seed {seed} with {nodes} nodes: {:#?}",
+                    check(&result, property)
                 );
             }
             result.history.iter().filter(|(_, entry)| entry.is_ok() && entry.is_write()).count()

@@ -26,7 +26,7 @@ use splitbrain::property::{Promise, Property};
 use splitbrain::run::{RunOptions, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario, schema};
 
-use crate::support::cli::splitbrain_in;
+use crate::support::cli::{splitbrain_in, text};
 use crate::support::scenario::read_with;
 
 const AGAIN: &str = "UPDATE_README=1 cargo test --test it readme";
@@ -176,7 +176,7 @@ fn run_line(folder: &Path, line: &str) -> Option<String> {
     }
     let args = words.strip_prefix("cargo run --release -- ").or(words.strip_prefix("splitbrain "));
     let args = args.unwrap_or_else(|| panic!("README.md: what is `{line}`?"));
-    // Words as a shell has them, as far as the page needs it: double quotes keep blanks.
+    // Splits words like a shell, as far as the page needs it: double quotes keep blanks.
     let quoted = args.split('"').enumerate();
     let words = quoted.flat_map(|(place, part)| match place % 2 {
         0 => part.split_whitespace().collect(),
@@ -185,9 +185,9 @@ fn run_line(folder: &Path, line: &str) -> Option<String> {
     let output = splitbrain_in(folder, &words.collect::<Vec<_>>());
     let status = remark.trim().strip_prefix("exit status ").unwrap_or("0");
     let found = output.status.code().map_or_else(String::new, |code| code.to_string());
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = text(&output.stderr);
     assert_eq!(found, status, "README.md: `{line}` ended otherwise\n{said}");
-    Some(String::from_utf8(output.stdout).expect("the command prints UTF-8"))
+    Some(text(&output.stdout))
 }
 
 /// The page with every shown output as it is today.
@@ -510,7 +510,7 @@ fn paths(value: &Value, path: &str, into: &mut BTreeSet<String>) {
         Value::Array(items) if is_tables(items) => {
             items.iter().for_each(|item| paths(item, path, into));
         }
-        // Where a table or a list of them may stand and there is none.
+        // A place for a table, or for a list of tables, that is empty here.
         Value::Null if matches!(path, "checks.*.witness" | "promises.conditions") => {}
         _ => {
             into.insert(path.to_owned());
@@ -518,7 +518,7 @@ fn paths(value: &Value, path: &str, into: &mut BTreeSet<String>) {
     }
 }
 
-/// A run in which everything happens that a file has keys for.
+/// A run in which every key of the files is used.
 const EVENTFUL: &str = r#"
 duration = "5s"
 [cluster]
@@ -565,12 +565,12 @@ fn its_tables_list_every_key_of_the_files() {
     fs::write(folder.path().join("eventful.toml"), EVENTFUL).expect("a file");
     let args = ["run", "eventful.toml", "--set", "expect.durability=violation", "--quiet"];
     let output = splitbrain_in(folder.path(), &[&args[..], &["--out", "out"]].concat());
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     // Two leaders at once are another story.
     let contested = "scenarios/regressions/two-leaders-and-clients-far-away.toml";
     let output = splitbrain_in(folder.path(), &["run", contested, "--quiet", "--out", "contested"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", text(&output.stderr));
     let read = |name: &str| fs::read_to_string(folder.path().join("out").join(name)).expect(name);
     let contested = fs::read_to_string(folder.path().join("contested/history.jsonl"));
     let contested = contested.expect("a history");

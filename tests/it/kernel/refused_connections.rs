@@ -5,11 +5,13 @@
 //! acknowledgements. At 300 ms a client asks n1 for a write; the others have it at 301 ms, and n1
 //! hears of it at 302 ms.
 
-use splitbrain::named::Named;
+use splitbrain::config::ExpectedVerdict;
+use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::Scenario;
 
 use crate::support::result::assert_none_unmet;
+use crate::support::result::judged;
 use crate::support::scenario::read;
 
 const SYNC: &str = "mode = 'sync', ack-timeout = '1s'";
@@ -162,8 +164,7 @@ fn every_way_of_replicating_hears_of_it() {
     // With `resend` the message is sent again: the client does not wait for it, and the follower
     // has it in the end.
     let result = answers("mode = 'sync', ack-timeout = '1s', resend = '100ms'", DOWN, AT_ONCE);
-    let convergence = result.checks.iter().find(|check| check.property.name() == "convergence");
-    assert_eq!(convergence.map(|check| check.judged.name()), Some("valid"));
+    assert_eq!(judged(&result, Property::Convergence), ExpectedVerdict::Valid);
     // Two writes in flight: each has its own answer.
     let second = put(CONFIRMED)
         .replace("'user'", "'other'")

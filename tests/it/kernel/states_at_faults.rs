@@ -10,6 +10,7 @@ use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
 
+use crate::support::result::judged;
 use crate::support::scenario::read;
 
 const QUIET: &str = "mode = 'sync', resend = '500ms', wal = { policy = 'fsync' }";
@@ -138,7 +139,6 @@ fn a_power_loss_takes_one_machine_where_it_names_one() {
         let act = result.history.nemesis().iter().find(|act| act.starts).expect("it struck");
         let one = act.what.strip_prefix("power loss of n").expect(&act.what);
         assert!(matches!(one, "1" | "2" | "3"), "{target}: {}", act.what);
-        let broken = result.checks.iter().find(|check| check.property == Property::Replay);
-        assert_eq!(broken.map(|check| check.judged), Some(ExpectedVerdict::Valid), "{target}");
+        assert_eq!(judged(&result, Property::Replay), ExpectedVerdict::Valid, "{target}");
     }
 }

@@ -1,16 +1,11 @@
 //! Followers that missed writes: what they are sent again, when, and how much that is.
 
-use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::Settlement;
 use splitbrain::run::{RunOptions, RunVerdict};
 
+use crate::support::result::holds;
 use crate::support::scenario::{read, read_with};
 use crate::support::story::{play, play_all};
-
-/// Whether a property held, or needs a bound that these scenarios do not set.
-fn holds(judged: ExpectedVerdict) -> bool {
-    matches!(judged, ExpectedVerdict::Valid | ExpectedVerdict::Unchecked)
-}
 
 /// Under duplication, reordering and loss together, resending makes all replicas equal.
 #[test]
@@ -31,7 +26,7 @@ workload = { clients = 5, operations = "unlimited", keys = 3,
             let result = scenario.run(seed, RunOptions::default());
             let settled = matches!(result.settlement, Settlement::Settled { .. });
             assert!(settled, "{replication}, seed {seed}: {:?}", result.settlement);
-            let broken: Vec<_> = result.checks.iter().filter(|c| !holds(c.judged)).collect();
+            let broken: Vec<_> = result.checks.iter().filter(|c| !holds(c)).collect();
             assert!(broken.is_empty(), "{replication}, seed {seed}: {broken:#?}");
         }
     }

@@ -6,6 +6,7 @@ use splitbrain::id::{NodeId, Term};
 use splitbrain::property::Property;
 use splitbrain::protocol::Role;
 
+use crate::support::result::judged;
 use crate::support::story::play;
 
 #[test]
@@ -36,8 +37,7 @@ expect.state = [
     assert_eq!((put.node, put.confirmations, put.followers), (Some(NodeId(1)), 1, 2));
     let leaders: Vec<_> = result.leaderships.iter().map(|l| (l.term, l.node, l.until)).collect();
     assert_eq!(leaders, [(Term(1), NodeId(1), None)]);
-    let leader = result.checks.iter().find(|check| check.property == Property::SingleLeader);
-    assert_eq!(leader.map(|check| check.judged), Some(ExpectedVerdict::Valid));
+    assert_eq!(judged(&result, Property::SingleLeader), ExpectedVerdict::Valid);
 }
 
 #[test]

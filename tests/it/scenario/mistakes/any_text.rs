@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{BASE, load};
 use crate::support::scenario::{MAXIMAL, shipped};
 
-/// Reads what may be anything; what reads must also be written back.
+/// Reads any text; a valid scenario must also survive its export.
 fn survives(text: &[u8], sets: &[String]) {
     match load(text, sets) {
         Err(mistakes) => {

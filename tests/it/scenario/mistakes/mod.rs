@@ -328,7 +328,7 @@ fn what_is_no_scenario_at_all_is_refused() {
     assert!(load(&[0, 159, 146, 150], &[]).is_err());
 }
 
-/// What is held against a bound comes to nothing but `unchecked` without one.
+/// Without its bound a property can only be `unchecked`.
 #[test]
 fn a_verdict_that_needs_a_bound_needs_the_bound() {
     let (text, count) = shown(&format!("{BASE}[expect]\navailability = \"valid\"\n"), &[]);
