@@ -52,7 +52,7 @@ pub enum Property {
 
 /// When a property has to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PropertyKind {
     /// At every moment.
     Always,
     /// At the end, once the cluster has settled.
@@ -86,10 +86,10 @@ impl Property {
 
     /// When it has to hold.
     #[must_use]
-    pub const fn kind(self) -> Kind {
+    pub const fn kind(self) -> PropertyKind {
         match self {
             Self::Convergence | Self::LwwMaximum | Self::Durability | Self::Liveness => {
-                Kind::Eventually
+                PropertyKind::Eventually
             }
             Self::SingleLeader
             | Self::ReadYourWrites
@@ -102,7 +102,7 @@ impl Property {
             | Self::Availability
             | Self::ReplicationLag
             | Self::Resurrection
-            | Self::AppendUniqueness => Kind::Always,
+            | Self::AppendUniqueness => PropertyKind::Always,
         }
     }
 }

@@ -10,9 +10,8 @@ use crate::metrics::{
 };
 use crate::property::{Incidents, Property};
 use crate::protocol::{NodeSnapshot, Protocol};
-use crate::sim::event::Event;
 use crate::sim::queue::{CalendarQueue, HeapQueue};
-use crate::sim::{Finished, Notes, Simulation};
+use crate::sim::{Event, Finished, NoteOptions, Simulation};
 use crate::time::Time;
 
 pub mod chronicle;
@@ -182,7 +181,8 @@ impl RunResult {
 /// Runs `config` with a protocol's `settings` under `seed`, checks the run and holds it against what the scenario
 /// expects.
 ///
-/// The result depends on these three alone. When writes are found lost, the run is simulated a second time to note
+/// The result depends on these three alone. A run that is to be asked while it goes on is a [`Simulation`],
+/// whose end is handed to [`judge`]. When writes are found lost, the run is simulated a second time to note
 /// what became of them on every node.
 #[must_use]
 pub fn run<P: Protocol>(
@@ -191,13 +191,26 @@ pub fn run<P: Protocol>(
     seed: u64,
     options: RunOptions,
 ) -> RunResult {
-    let notes = Notes {
+    let notes = NoteOptions {
         trace: options.trace,
         steps: options.steps,
         last_write: !options.without_last_write,
-        ..Notes::default()
+        ..NoteOptions::default()
     };
     let finished = simulate::<P>(config, settings, seed, options.queue, notes);
+    judge::<P>(config, settings, seed, options, finished)
+}
+
+/// Checks a run that [`Simulation`] played, by `config`, `settings` and `seed`, and holds it against what
+/// the scenario expects.
+#[must_use]
+pub fn judge<P: Protocol>(
+    config: &Config,
+    settings: &P::Config,
+    seed: u64,
+    options: RunOptions,
+    finished: Finished,
+) -> RunResult {
     let promises = P::promises(settings, config);
     let evidence = losses::evidence(config, &finished);
     let settles = P::settles_within(settings, config);
@@ -235,7 +248,7 @@ fn simulate<P: Protocol>(
     settings: &P::Config,
     seed: u64,
     queue: QueueKind,
-    notes: Notes,
+    notes: NoteOptions,
 ) -> Finished {
     match queue {
         QueueKind::Calendar => {

@@ -11,7 +11,9 @@ use crate::id::{KeyId, NodeId, NodeSet, OpId, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
 use crate::named::Named;
 use crate::names::Names;
-use crate::property::{Incident, Incidents, Kind, Promise, Promises, Property, SettlesWithin};
+use crate::property::{
+    Incident, Incidents, Promise, Promises, Property, PropertyKind, SettlesWithin,
+};
 use crate::protocol::NodeSnapshot;
 use crate::time::Time;
 
@@ -217,7 +219,7 @@ pub fn judge(
             Promise::Unless { hazards, .. } => hazards.voided_by(incidents, led),
             Promise::Always { .. } | Promise::Never { .. } => Vec::new(),
         };
-        let in_the_end = property.kind() == Kind::Eventually;
+        let in_the_end = property.kind() == PropertyKind::Eventually;
         let too_soon = unsettled.as_deref().filter(|_| in_the_end);
         hold(property, find(property), (promise, voided_by), too_soon)
     };

@@ -1,4 +1,4 @@
-//! The command line as it is written.
+//! The arguments of every command. Comments on fields are the texts of `--help`.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -41,10 +41,10 @@ pub(super) enum Command {
     /// Play a scenario with many settings, each under the same seeds: a table, pictures and a
     /// conclusion
     #[command(
-        after_help = "Results do not depend on the number of cores. An interrupted sweep goes on where it was when \
-                      it is started again.\n\
-                      Exit status: 0 every run as expected; 1 some run failed; 2 bad usage or a bad scenario; \
-                      3 some run is unknown."
+        after_help = "Results do not depend on the number of cores. An interrupted sweep goes on \
+                      where it was when it is started again.\n\
+                      Exit status: 0 every run as expected; 1 some run failed; 2 bad usage or a \
+                      bad scenario; 3 some run is unknown."
     )]
     Sweep(SweepArgs),
     /// Play a scenario under several configurations, side by side, with the same luck
@@ -53,24 +53,26 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Play a scenario with random faults, many times over, and make what is found small
     #[command(
-        after_help = "Case i depends on the scenario, the seed and i alone. Results do not depend on the number of \
-                      cores. An interrupted campaign goes on where it was when it is started again, and one that is \
-                      done goes on from there when more runs are asked for.\n\
-                      Exit status: 0 nothing was found; 1 something was; 2 bad usage or a bad scenario; \
-                      3 nothing was found, but of some run a checker could not tell."
+        after_help = "Case i depends on the scenario, the seed and i alone. Results do not depend \
+                      on the number of cores. An interrupted campaign goes on where it was when \
+                      it is started again, and one that is done goes on from there when more \
+                      runs are asked for.\n\
+                      Exit status: 0 nothing was found; 1 something was; 2 bad usage or a bad \
+                      scenario; 3 nothing was found, but of some run a checker could not tell."
     )]
     Fuzz(FuzzArgs),
     /// Make the parts of a campaign that was played with --shard the whole
     #[command(
-        after_help = "The folder gets the very files that the campaign would have written in one piece. Parts that \
-                      are missing, doubled, not done or of several campaigns are refused.\n\
+        after_help = "The folder gets the very files that the campaign would have written in one \
+                      piece. Parts that are missing, doubled, not done or of several campaigns \
+                      are refused.\n\
                       Exit status: as for fuzz."
     )]
     Merge(MergeArgs),
     /// Tell what became of one write, or of each lost one, as a causal chain
     #[command(
-        after_help = "Exit status: 0 explained, whatever became of the write; 2 bad usage, a bad scenario \
-                            or no such write."
+        after_help = "Exit status: 0 explained, whatever became of the write; 2 bad usage, a bad \
+                      scenario or no such write."
     )]
     Explain(ExplainArgs),
     /// Make a failing scenario as small as it can be and still fail in the same way
@@ -80,9 +82,10 @@ pub(super) enum Command {
     Shrink(ShrinkArgs),
     /// Name the first event in which two runs differ, and what caused it
     #[command(
-        after_help = "One --seed and some --set compare the run with and without the settings; two --seed \
-                            compare two seeds.\n\
-                            Exit status: 0 the runs are the same; 1 they differ; 2 bad usage or a bad scenario."
+        after_help = "One --seed and some --set compare the run with and without the settings; two \
+                      --seed compare two seeds.\n\
+                      Exit status: 0 the runs are the same; 1 they differ; 2 bad usage or a bad \
+                      scenario."
     )]
     Diff(DiffArgs),
     /// Show what the settings of a scenario promise, on what condition, and why
@@ -153,16 +156,16 @@ pub(super) struct RunArgs {
 
 /// Which pictures of a sweep to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plot {
+pub(super) enum PictureChoice {
     /// None.
     None,
-    /// Every one that there is anything to draw for.
+    /// Every picture that has something to show.
     All,
     /// This one.
     One(Kind),
 }
 
-impl Plot {
+impl PictureChoice {
     fn parser() -> impl TypedValueParser<Value = Self> {
         let names = Kind::all().map(Kind::name).chain(["all", "none"]);
         PossibleValuesParser::new(names).map(|name| match name.as_str() {
@@ -172,7 +175,7 @@ impl Plot {
     }
 }
 
-/// What a sweep and a comparison have in common.
+/// The arguments that `sweep` and `compare` share.
 #[derive(Debug, Args)]
 pub(super) struct ManyArgs {
     /// The scenario file
@@ -188,8 +191,8 @@ pub(super) struct ManyArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: Option<PathBuf>,
     /// Draw these pictures, and no others [default: those that fit what was varied]
-    #[arg(long, value_name = "KIND", value_parser = Plot::parser(), value_delimiter = ',')]
-    pub(super) plot: Vec<Plot>,
+    #[arg(long, value_name = "KIND", value_parser = PictureChoice::parser(), value_delimiter = ',')]
+    pub(super) plot: Vec<PictureChoice>,
     /// Print one JSON document to standard output, and the text to standard error
     #[arg(long)]
     pub(super) json: bool,
@@ -286,7 +289,12 @@ pub(super) struct FuzzArgs {
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
     /// Play the I-th of N parts of the campaign, every N-th case; `merge` makes the parts the whole
-    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with_all = ["lasts", "stop_after"])]
+    #[arg(
+        long,
+        value_name = "I/N",
+        value_parser = shard,
+        conflicts_with_all = ["lasts", "stop_after"]
+    )]
     pub(super) shard: Option<Shard>,
     /// Stop after the first find, after N kinds of find, or never
     #[arg(long, value_name = "first|N|never", default_value = "never")]
@@ -359,7 +367,11 @@ pub(super) struct ShrinkArgs {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) file: PathBuf,
     /// The seed under which it fails, in place of the scenario's own
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64)
+    )]
     pub(super) seed: Option<u64>,
     /// Keep how it breaks this property [default: what was promised or is expected, else the first
     /// that is broken]

@@ -1,4 +1,4 @@
-//! Where the commands print: standard output and error, or what a test puts in their place.
+//! Where commands print: standard output and standard error, or what a test puts in their place.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -8,9 +8,9 @@ use crate::scenario::{Diagnostics, Scenario};
 
 /// Standard output and standard error.
 ///
-/// Printing does not fail where it happens. A reader that went away (`| head`) is no error: the
-/// rest goes nowhere and the exit status is what it would have been. Any other error is told once,
-/// by `Console::finish`.
+/// Printing never fails at the call. If the reader has closed the pipe (`| head`), the rest is
+/// dropped and the exit status stays what it is. Any other error is reported once, by
+/// `Console::finish`.
 pub struct Console {
     out: Stream,
     err: Stream,
@@ -30,7 +30,7 @@ impl Stream {
         }
     }
 
-    /// What went wrong, but for a reader that went away.
+    /// The first error, unless it is a closed pipe.
     fn finish(&mut self) -> Option<io::Error> {
         let flushed = self.sink.flush().err();
         let error = self.broken.take().or(flushed);
@@ -39,7 +39,7 @@ impl Stream {
 }
 
 impl Console {
-    /// The process's own: coloured on a terminal unless `NO_COLOR` says otherwise.
+    /// The process's own streams. On a terminal they are coloured, unless `NO_COLOR` is set.
     #[must_use]
     pub fn of_process() -> Self {
         let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
@@ -53,7 +53,7 @@ impl Console {
         }
     }
 
-    /// These two, plain and without progress.
+    /// These two streams, without colour and progress.
     #[must_use]
     pub fn plain(out: Box<dyn Write>, err: Box<dyn Write>) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl Console {
         self.err(&format!("{}\n", text.trim_end()));
     }
 
-    /// Shows on standard error what may not be meant in a scenario.
+    /// Shows the warnings of a scenario on standard error.
     pub(crate) fn warnings(&mut self, scenario: &Scenario) {
         if let Some(warnings) = &scenario.warnings {
             self.mistakes(warnings);
@@ -111,7 +111,8 @@ impl Console {
         self.progress
     }
 
-    /// Flushes; `exit`, or [`Exit::Usage`] when something could not be printed.
+    /// Flushes both streams. Returns `exit`, or [`Exit::Usage`] when something could not be
+    /// printed.
     pub(crate) fn finish(&mut self, exit: Exit) -> Exit {
         let out = self.out.finish();
         if let Some(error) = &out {

@@ -1,25 +1,21 @@
-//! `diff`: where two runs first part, and what caused it.
+//! `diff`: the first event in which two runs differ, and what caused it.
 
 use crate::cli::args::DiffArgs;
-use crate::cli::{Console, Exit, scenario_name};
+use crate::cli::names::scenario_name;
+use crate::cli::trouble::Trouble;
+use crate::cli::{Console, Exit};
 use crate::report::diff::{self, Compared, Contender};
 use crate::run::diff::compare;
 use crate::scenario::{Registry, Scenario};
 
-pub(super) fn run(args: &DiffArgs, registry: &Registry, console: &mut Console) -> Exit {
-    if let Err(mistake) = sides(args) {
-        console.error(mistake);
-        return Exit::Usage;
-    }
-    let load = |sets: &[String]| Scenario::load(&args.file, registry, sets);
-    let scenarios = load(&[]).and_then(|plain| Ok((plain, load(&args.sets)?)));
-    let (plain, set) = match scenarios {
-        Ok(scenarios) => scenarios,
-        Err(diagnostics) => {
-            console.mistakes(&diagnostics);
-            return Exit::Usage;
-        }
-    };
+pub(super) fn run(
+    args: &DiffArgs,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
+    check_sides(args)?;
+    let plain = Scenario::load(&args.file, registry, &[])?;
+    let set = Scenario::load(&args.file, registry, &args.sets)?;
     let seed_of = |scenario: &Scenario, side: usize| {
         let given = args.seeds.get(side).or_else(|| args.seeds.last());
         given.copied().unwrap_or(scenario.config.seed)
@@ -41,14 +37,15 @@ pub(super) fn run(args: &DiffArgs, registry: &Registry, console: &mut Console) -
     } else {
         console.out(&diff::text(&compared));
     }
-    if parting.is_some() { Exit::Violation } else { Exit::Pass }
+    Ok(if parting.is_some() { Exit::Violation } else { Exit::Pass })
 }
 
-/// Whether the command line names two runs.
-fn sides(args: &DiffArgs) -> Result<(), &'static str> {
-    match (&args.seeds[..], &args.sets[..]) {
-        ([] | [_], []) => Err("nothing tells the two runs apart: give --seed twice, or --set"),
-        ([_, _, _, ..], _) => Err("two runs are compared: give --seed once or twice"),
-        _ => Ok(()),
-    }
+/// Fails unless the command line names two runs.
+fn check_sides(args: &DiffArgs) -> Result<(), Trouble> {
+    let why = match (&args.seeds[..], &args.sets[..]) {
+        ([] | [_], []) => "nothing tells the two runs apart: give --seed twice, or --set",
+        ([_, _, _, ..], _) => "two runs are compared: give --seed once or twice",
+        ([_, _], _) | ([] | [_], [_, ..]) => return Ok(()),
+    };
+    Err(Trouble::Error(why.to_owned()))
 }

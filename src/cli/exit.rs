@@ -1,4 +1,4 @@
-//! Exit statuses: the one place that says what they are.
+//! Exit statuses.
 
 use std::process::ExitCode;
 
@@ -10,8 +10,8 @@ use crate::run::RunVerdict;
 pub enum Exit {
     /// Everything was as promised and expected.
     Pass = 0,
-    /// A promised property was broken, an expectation was not met, or two runs that must be one
-    /// were not.
+    /// A promised property was broken, an expectation was not met, or two runs that must be equal
+    /// differ.
     Violation = 1,
     /// The command line or a scenario is wrong, or a file could not be read or written.
     Usage = 2,
@@ -26,8 +26,7 @@ impl Exit {
         self as u8
     }
 
-    /// The worse of two: of several runs the worst one decides, and a mistake of usage hides none
-    /// of them.
+    /// The worse of two. Of several runs the worst decides, and a mistake of usage outranks all.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {
         let rank = |exit| match exit {

@@ -1,35 +1,30 @@
-//! `explain`: the life of one write, or of those that a run lost.
+//! `explain`: what became of one write, or of every write that a run lost.
 
 use crate::cli::args::ExplainArgs;
-use crate::cli::{Console, Exit, scenario_name};
+use crate::cli::names::scenario_name;
+use crate::cli::trouble::Trouble;
+use crate::cli::{Console, Exit};
 use crate::report::explain;
 use crate::run::explain::{Asked, NoSuchWrite};
 use crate::scenario::{Registry, Scenario};
 
-pub(super) fn run(args: &ExplainArgs, registry: &Registry, console: &mut Console) -> Exit {
-    let scenario = match Scenario::load(&args.file, registry, &args.sets) {
-        Ok(scenario) => scenario,
-        Err(diagnostics) => {
-            console.mistakes(&diagnostics);
-            return Exit::Usage;
-        }
-    };
+pub(super) fn run(
+    args: &ExplainArgs,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
+    let scenario = Scenario::load(&args.file, registry, &args.sets)?;
     let seed = args.seed.unwrap_or(scenario.config.seed);
     let asked = args.write.clone().map_or(Asked::Lost, Asked::Write);
-    let explanation = match scenario.protocol.explain(&scenario.config, seed, &asked) {
-        Ok(explanation) => explanation,
-        Err(none) => {
-            console.error(&no_such_write(&none, seed));
-            return Exit::Usage;
-        }
-    };
+    let explanation = scenario.protocol.explain(&scenario.config, seed, &asked);
+    let explanation = explanation.map_err(|none| Trouble::Error(no_such_write(&none, seed)))?;
     let name = scenario_name(&args.file);
     if args.json {
         console.json(&explain::document(&name, &explanation));
     } else {
         console.out(&explain::text(&name, &asked, &explanation));
     }
-    Exit::Pass
+    Ok(Exit::Pass)
 }
 
 fn no_such_write(none: &NoSuchWrite, seed: u64) -> String {

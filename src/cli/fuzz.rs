@@ -1,20 +1,21 @@
-//! `fuzz`: a scenario with random faults, many times over; what is found is made small.
+//! `fuzz`: plays a scenario many times with random faults, and shrinks what it finds.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::num::NonZeroUsize;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPool;
 use serde_json::{Value, json};
 
 use crate::cli::args::FuzzArgs;
-use crate::cli::{Console, Exit, quoted, scenario_name};
+use crate::cli::jobs::pool;
+use crate::cli::names::{quoted, scenario_name};
+use crate::cli::trouble::Trouble;
+use crate::cli::{Console, Exit};
 use crate::fuzz::campaign::{self, Length, Plan};
 use crate::fuzz::store::{CASES, Identity, Record, Shard, Store};
 use crate::fuzz::subject::Subject;
@@ -22,43 +23,11 @@ use crate::fuzz::tally::Tally;
 use crate::fuzz::text;
 use crate::fuzz::violation::{self, CAMPAIGN, Violation};
 use crate::report::layout::counted;
-use crate::scenario::{Diagnostics, Registry, Scenario};
+use crate::scenario::{Registry, Scenario};
 use crate::time::Span;
 
-/// How many cases a campaign has when nobody says.
+/// How many cases a campaign has by default.
 const RUNS: u64 = 1000;
-
-/// Why a command ended before its end.
-pub(super) enum Trouble {
-    /// A bad scenario.
-    Scenario(Diagnostics),
-    /// Anything else, told in a line.
-    Told(String),
-}
-
-impl From<Diagnostics> for Trouble {
-    fn from(diagnostics: Diagnostics) -> Self {
-        Self::Scenario(diagnostics)
-    }
-}
-
-impl Trouble {
-    /// A folder that cannot be used.
-    pub(super) fn with(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |why| Self::Told(format!("cannot use {}: {why}", path.display()))
-    }
-
-    /// Says it.
-    pub(super) fn tell(self, console: &mut Console) -> Exit {
-        match self {
-            Self::Scenario(diagnostics) => {
-                console.mistakes(&diagnostics);
-            }
-            Self::Told(why) => console.error(&why),
-        }
-        Exit::Usage
-    }
-}
 
 /// Plays a campaign.
 pub(super) fn run(
@@ -66,24 +35,15 @@ pub(super) fn run(
     program: &str,
     registry: &Registry,
     console: &mut Console,
-) -> Exit {
-    perform(args, program, registry, console).unwrap_or_else(|trouble| trouble.tell(console))
-}
-
-fn perform(
-    args: &FuzzArgs,
-    program: &str,
-    registry: &Registry,
-    console: &mut Console,
 ) -> Result<Exit, Trouble> {
     let begun = Instant::now();
     let origin = args.file.display().to_string();
-    // It says best what is wrong with a file that is none.
+    // Loaded first: it reports best what is wrong with an unreadable file.
     let scenario = Scenario::load(&args.file, registry, &args.sets)?;
     if !args.quiet {
         console.warnings(&scenario);
     }
-    let text = fs::read(&args.file).map_err(Trouble::with(&args.file))?;
+    let text = fs::read(&args.file).map_err(Trouble::cannot("use", &args.file))?;
     let subject = Subject::new(&origin, text, registry, &args.sets)?;
     let name = scenario_name(&args.file);
     let seed = args.seed.unwrap_or(subject.scenario.config.seed);
@@ -91,7 +51,7 @@ fn perform(
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let folder = args.out.clone().unwrap_or_else(|| default_folder(&name, args.seed, args.shard));
     let store = Store::open(&folder, identity, shard);
-    let mut store = store.map_err(|error| Trouble::Told(error.to_string()))?;
+    let mut store = store.map_err(|error| Trouble::Error(error.to_string()))?;
     let length = args.lasts.map_or_else(|| Length::Runs(args.runs.unwrap_or(RUNS)), Length::For);
     let plan = Plan { length, stop_after: args.stop_after.0 };
     let pool = pool(args.jobs)?;
@@ -101,25 +61,34 @@ fn perform(
     let live = Live::new(plan, shard, before, args.quiet, console);
     let played = pool
         .install(|| campaign::play_missing(&subject, plan, &store, &|record| live.add(record)))
-        .map_err(Trouble::with(&folder))?;
-    let tally = store.finish(played).map_err(Trouble::with(&folder))?;
+        .map_err(Trouble::cannot("use", &folder))?;
+    let tally = store.finish(played).map_err(Trouble::cannot("use", &folder))?;
     live.shrinking(tally.kinds.len());
     let place = (folder.as_path(), store.identity(), shard);
     let violations = pool
         .install(|| violation::write(&subject, place, &tally, &|_| live.shrunk()))
-        .map_err(Trouble::with(&folder))?;
+        .map_err(Trouble::cannot("use", &folder))?;
     live.finish();
     let document = violation::document((store.identity(), shard), &tally, &violations);
-    store.close().map_err(Trouble::with(&folder))?;
-    let told = Told { program, folder: &folder, json: args.json, quiet: args.quiet };
-    Ok(tell(&told, (&tally, &violations, document), begun.elapsed(), console))
+    store.close().map_err(Trouble::cannot("use", &folder))?;
+    let outcome = CampaignOutcome {
+        tally: &tally,
+        violations: &violations,
+        document,
+        took: begun.elapsed(),
+        program,
+        folder: &folder,
+        json: args.json,
+        quiet: args.quiet,
+    };
+    Ok(show(outcome, console))
 }
 
-/// Where a campaign lies when nobody says. Scenarios that are there to be fuzzed need not say so
-/// twice.
+/// The default folder of a campaign. The `fuzz/` before a scenario's name is left out: the folder
+/// has it.
 fn default_folder(name: &str, seed: Option<u64>, shard: Option<Shard>) -> PathBuf {
     let mut folder = Path::new("output/fuzz").join(name.strip_prefix("fuzz/").unwrap_or(name));
-    // Another seed is another campaign, and takes nobody's place.
+    // A campaign with another seed has a folder of its own.
     if let Some(seed) = seed {
         folder.push(format!("seed-{seed}"));
     }
@@ -129,16 +98,8 @@ fn default_folder(name: &str, seed: Option<u64>, shard: Option<Shard>) -> PathBu
     }
 }
 
-/// The threads of a campaign.
-pub(super) fn pool(jobs: Option<NonZeroUsize>) -> Result<ThreadPool, Trouble> {
-    // 0 is rayon's word for RAYON_NUM_THREADS, or else the number of cores.
-    let threads = jobs.map_or(0, NonZeroUsize::get);
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map_err(|error| Trouble::Told(format!("cannot start threads: {error}")))
-}
-
-/// A protocol that panics is a find, told with the others; a panic of anything else is news at
-/// once.
+/// Stops panics of protocols under test from being printed: they are finds, and shown with the
+/// others.
 pub(super) fn quiet_finds() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -151,8 +112,8 @@ pub(super) fn quiet_finds() {
     });
 }
 
-/// Says what is kept of the campaign, and forgets it where it no longer comes out; how many cases
-/// are not to be played.
+/// Prints how many cases were played before, and returns their number. If they do not give the same
+/// results any more, they are forgotten.
 fn resumed(
     subject: &Subject,
     store: &mut Store,
@@ -170,11 +131,11 @@ fn resumed(
         return Ok(0);
     }
     let reproduced = pool.install(|| campaign::is_reproduced(subject, store));
-    let is_reproduced = reproduced.map_err(Trouble::with(store.folder()))?;
+    let is_reproduced = reproduced.map_err(Trouble::cannot("use", store.folder()))?;
     let said = match (is_reproduced, plan.length) {
         (false, _) => {
             "what was played before does not come out again: the program was changed, or \
-                       is not deterministic; playing all of it anew\n"
+             is not deterministic; playing all of it anew\n"
                 .to_owned()
         }
         (true, Length::Runs(runs)) if store.shard().share(runs) == kept => {
@@ -198,15 +159,15 @@ fn resumed(
     Ok(kept)
 }
 
-/// What is seen of a campaign under way.
+/// The progress of a campaign.
 struct Live {
     bar: ProgressBar,
     begun: Instant,
-    seen: Mutex<Seen>,
+    totals: Mutex<Totals>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct Totals {
     runs: u64,
     virtual_ns: u128,
     kinds: BTreeMap<String, u64>,
@@ -230,7 +191,7 @@ impl Live {
         let style = ProgressStyle::with_template(template);
         let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_position(before);
-        Self { bar, begun: Instant::now(), seen: Mutex::default() }
+        Self { bar, begun: Instant::now(), totals: Mutex::default() }
     }
 
     fn add(&self, record: &Record) {
@@ -238,16 +199,16 @@ impl Live {
         if self.bar.is_hidden() {
             return;
         }
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.runs += 1;
-        seen.virtual_ns += u128::from(record.virtual_ns);
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.runs += 1;
+        totals.virtual_ns += u128::from(record.virtual_ns);
         for finding in &record.findings {
-            *seen.kinds.entry(finding.signature.to_string()).or_default() += 1;
+            *totals.kinds.entry(finding.signature.to_string()).or_default() += 1;
         }
         let is_due = |shown: Instant| shown.elapsed() >= Duration::from_millis(100);
-        if seen.shown.is_none_or(is_due) {
-            seen.shown = Some(Instant::now());
-            self.bar.set_message(seen.message(self.begun.elapsed()));
+        if totals.shown.is_none_or(is_due) {
+            totals.shown = Some(Instant::now());
+            self.bar.set_message(totals.message(self.begun.elapsed()));
         }
     }
 
@@ -269,7 +230,7 @@ impl Live {
     }
 }
 
-impl Seen {
+impl Totals {
     fn message(&self, elapsed: Duration) -> String {
         let rate = u128::from(self.runs) * 1000 / elapsed.as_millis().max(1);
         let simulated = Span::from_nanos(u64::try_from(self.virtual_ns).unwrap_or(u64::MAX));
@@ -281,38 +242,38 @@ impl Seen {
     }
 }
 
-/// How a campaign is told.
-pub(super) struct Told<'a> {
+/// The outcome of a campaign, and how it is to be shown.
+pub(super) struct CampaignOutcome<'a> {
+    pub(super) tally: &'a Tally,
+    pub(super) violations: &'a [Violation],
+    pub(super) document: Value,
+    pub(super) took: Duration,
     pub(super) program: &'a str,
     pub(super) folder: &'a Path,
     pub(super) json: bool,
     pub(super) quiet: bool,
 }
 
-/// Tells what a campaign came to; how the command ends.
-pub(super) fn tell(
-    told: &Told<'_>,
-    (tally, violations, mut document): (&Tally, &[Violation], Value),
-    took: Duration,
-    console: &mut Console,
-) -> Exit {
-    let path = |file: &str| told.folder.join(file).display().to_string();
-    if told.json {
+/// Prints the outcome of a campaign. Returns the exit status.
+pub(super) fn show(outcome: CampaignOutcome<'_>, console: &mut Console) -> Exit {
+    let CampaignOutcome { tally, violations, mut document, .. } = outcome;
+    let path = |file: &str| outcome.folder.join(file).display().to_string();
+    if outcome.json {
         for violation in document["violations"].as_array_mut().into_iter().flatten() {
             if let Some(file) = violation["scenario"].as_str() {
                 violation["scenario"] = json!(path(file));
             }
         }
-        document["seconds"] = json!(took.as_secs_f64());
+        document["seconds"] = json!(outcome.took.as_secs_f64());
         console.json(&document);
     }
-    if !(told.quiet && told.json) {
-        let run = |file: &str| format!("{} run {}", told.program, quoted(&path(file)));
+    if !(outcome.quiet && outcome.json) {
+        let run = |file: &str| format!("{} run {}", outcome.program, quoted(&path(file)));
         let mut text = text::text(tally, violations, &run);
-        if !told.quiet {
+        if !outcome.quiet {
             text += &format!("\nwritten  {}\nwritten  {}\n", path(CAMPAIGN), path(CASES));
         }
-        if told.json { console.err(&text) } else { console.out(&text) }
+        if outcome.json { console.err(&text) } else { console.out(&text) }
     }
     match (violations.is_empty(), tally.unknown) {
         (false, _) => Exit::Violation,

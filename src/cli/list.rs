@@ -1,26 +1,28 @@
-//! `list`: the scenarios of a folder, their titles and what they expect.
+//! `list`: the scenarios of a folder with their titles and what they expect.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use crate::cli::args::ListArgs;
-use crate::cli::{Console, Exit, scenario_name};
+use crate::cli::names::scenario_name;
+use crate::cli::trouble::Trouble;
+use crate::cli::{Console, Exit};
 use crate::config::{Answer, Config};
 use crate::named::Named;
 use crate::report::layout::{counted, wrap};
 use crate::scenario::{Diagnostics, Registry, Scenario};
 
-/// Shows every scenario of the folder; one that does not load is shown as such, and is a bad
-/// scenario.
-pub(super) fn run(args: &ListArgs, registry: &Registry, console: &mut Console) -> Exit {
+/// Shows every scenario of the folder. One that does not load is shown as such, and the exit status
+/// is [`Exit::Usage`].
+pub(super) fn run(
+    args: &ListArgs,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
     let mut files = Vec::new();
-    if let Err((path, error)) = find(&args.dir, &mut files) {
-        console.error(&format!("cannot read {}: {error}", path.display()));
-        return Exit::Usage;
-    }
+    find(&args.dir, &mut files)?;
     files.sort();
     let mut exit = Exit::Pass;
     let mut documents = Vec::new();
@@ -44,20 +46,16 @@ pub(super) fn run(args: &ListArgs, registry: &Registry, console: &mut Console) -
     } else if files.is_empty() {
         console.err(&format!("no scenario files (*.toml) in {}\n", args.dir.display()));
     }
-    exit
+    Ok(exit)
 }
 
-/// Every `.toml` file in `dir` and beneath it. Links to folders are not followed: they may lead in
-/// circles.
-fn find(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), (PathBuf, io::Error)> {
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |error| (path, error)
-    };
-    for entry in fs::read_dir(dir).map_err(at(dir))? {
-        let entry = entry.map_err(at(dir))?;
+/// Finds every `.toml` file in `dir` and beneath it. Links to folders are not followed: they may
+/// form cycles.
+fn find(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), Trouble> {
+    for entry in fs::read_dir(dir).map_err(Trouble::cannot("read", dir))? {
+        let entry = entry.map_err(Trouble::cannot("read", dir))?;
         let path = entry.path();
-        if entry.file_type().map_err(at(&path))?.is_dir() {
+        if entry.file_type().map_err(Trouble::cannot("read", &path))?.is_dir() {
             find(&path, files)?;
         } else if path.extension().is_some_and(|extension| extension == "toml") {
             files.push(path);

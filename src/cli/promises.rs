@@ -1,25 +1,27 @@
-//! `promises`: what the settings of a file promise of every property, on what condition, and why.
+//! `promises`: what the settings of a file promise of each property, on what condition, and why.
 
 use serde_json::{Value, json};
 
 use crate::cli::args::PromisesArgs;
-use crate::cli::{Console, Exit, scenario_name};
+use crate::cli::names::scenario_name;
+use crate::cli::trouble::Trouble;
+use crate::cli::{Console, Exit};
 use crate::named::Named;
-use crate::property::{Condition, Hazard, Kind, Promise, Promises, Property, SettlesWithin, Whose};
+use crate::property::{
+    Condition, Hazard, Promise, Promises, Property, PropertyKind, SettlesWithin, Whose,
+};
 use crate::report::layout::wrap;
 use crate::scenario::{Registry, Scenario};
 
-/// Where the text behind a word begins.
+/// The column at which the text behind a word begins.
 const TEXT: usize = 13;
 
-pub(super) fn run(args: &PromisesArgs, registry: &Registry, console: &mut Console) -> Exit {
-    let scenario = match Scenario::load(&args.file, registry, &args.sets) {
-        Ok(scenario) => scenario,
-        Err(diagnostics) => {
-            console.mistakes(&diagnostics);
-            return Exit::Usage;
-        }
-    };
+pub(super) fn run(
+    args: &PromisesArgs,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
+    let scenario = Scenario::load(&args.file, registry, &args.sets)?;
     console.warnings(&scenario);
     let promises = scenario.protocol.promises(&scenario.config);
     let settles = scenario.protocol.settles_within(&scenario.config);
@@ -28,10 +30,10 @@ pub(super) fn run(args: &PromisesArgs, registry: &Registry, console: &mut Consol
     } else {
         console.out(&text(&scenario, &promises, settles));
     }
-    Exit::Pass
+    Ok(Exit::Pass)
 }
 
-/// The properties in order, those of one promise together.
+/// The properties in order, grouped by promise.
 fn groups(promises: &Promises) -> Vec<(Promise, Vec<Property>)> {
     let mut groups: Vec<(Promise, Vec<Property>)> = Vec::new();
     for property in Property::all() {
@@ -65,14 +67,15 @@ fn text(scenario: &Scenario, promises: &Promises, settles: SettlesWithin) -> Str
         SettlesWithin::Anew { why, .. } => {
             let needed = settles.whole_seconds().unwrap_or_default();
             format!(
-                "may need {needed} after everything has healed, and again whenever {why}; `settle` is {settle}"
+                "may need {needed} after everything has healed, and again whenever {why}; \
+                 `settle` is {settle}"
             )
         }
         SettlesWithin::Unsaid { why } => {
             format!("may need nobody can say how long, because {why}; `settle` is {settle}")
         }
     };
-    let of = Property::all().filter(|property| property.kind() == Kind::Eventually);
+    let of = Property::all().filter(|property| property.kind() == PropertyKind::Eventually);
     let names: Vec<&str> = of.map(Property::name).collect();
     let what = format!("What is to hold in the end ({}) {eventual}.", names.join(", "));
     text + &format!("\n{}\n", wrap(&what, 0, false))
@@ -86,7 +89,7 @@ fn word(promise: Promise) -> &'static str {
     }
 }
 
-/// What voids it, in words.
+/// What voids the promise, in words.
 fn condition(promise: Promise) -> Option<String> {
     match promise {
         Promise::Unless { hazards, .. } => Some(hazards.phrases().join(", or ")),
@@ -113,8 +116,8 @@ fn document(name: &str, scenario: &Scenario, promises: &Promises, settles: Settl
         json!({
             "property": property.name(),
             "holds": match property.kind() {
-                Kind::Always => "always",
-                Kind::Eventually => "eventually",
+                PropertyKind::Always => "always",
+                PropertyKind::Eventually => "eventually",
             },
             "promised": promised,
             "condition": condition(promise),

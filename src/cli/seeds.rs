@@ -3,14 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Seeds from the first to the last, both taken in; at least one.
+/// The seeds from the first to the last, both included. There is at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seeds {
     first: u64,
     last: u64,
 }
 
-/// A range of seeds that is none.
+/// Why a text is not a range of seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SeedsError {
     /// It has no `..`.
@@ -19,10 +19,10 @@ pub(super) enum SeedsError {
     /// An end is no seed.
     #[error("both ends are whole numbers from 0 to {}", u64::MAX)]
     End,
-    /// Nothing lies between.
+    /// The range is empty.
     #[error("there is no seed in it")]
     Empty,
-    /// More than anybody waits for.
+    /// There are more than a sweep takes.
     #[error("at most {MAX_COUNT} seeds")]
     TooMany,
 }
@@ -38,13 +38,13 @@ impl Seeds {
         self.first..=self.last
     }
 
-    /// How many; `u64::MAX` for all there are, which is one too few.
+    /// How many seeds there are; `u64::MAX` also for all 2^64.
     pub(super) const fn count(self) -> u64 {
         (self.last - self.first).saturating_add(1)
     }
 }
 
-/// `--seeds` where a mere number says how many.
+/// `--seeds` of a sweep, where a plain number says how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SeedsOrCount(Seeds);
 

@@ -1,4 +1,4 @@
-//! `shrink`: of a failing scenario the smallest that fails in the same way.
+//! `shrink`: makes a failing scenario as small as possible, so that it still fails in the same way.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -7,39 +7,31 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cli::args::ShrinkArgs;
-use crate::cli::{Console, Exit, scenario_name};
+use crate::cli::names::scenario_name;
+use crate::cli::trouble::Trouble;
+use crate::cli::{Console, Exit};
 use crate::fuzz::shrink::{Shrunk, shrink_scenario};
 use crate::report::files;
 use crate::report::layout::counted;
 use crate::scenario::{Registry, Scenario};
 
-pub(super) fn run(args: &ShrinkArgs, registry: &Registry, console: &mut Console) -> Exit {
-    let scenario = match Scenario::load(&args.file, registry, &args.sets) {
-        Ok(scenario) => scenario,
-        Err(diagnostics) => {
-            console.mistakes(&diagnostics);
-            return Exit::Usage;
-        }
-    };
+pub(super) fn run(
+    args: &ShrinkArgs,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
+    let scenario = Scenario::load(&args.file, registry, &args.sets)?;
     let seed = args.seed.unwrap_or(scenario.config.seed);
-    let shrunk = match shrink_scenario(&scenario, seed, registry, args.check) {
-        Ok(shrunk) => shrunk,
-        Err(why) => {
-            console.error(&format!(
-                "{why}\n  help: --seed N tries another; `splitbrain fuzz` looks for one"
-            ));
-            return Exit::Usage;
-        }
-    };
+    let shrunk = shrink_scenario(&scenario, seed, registry, args.check).map_err(|why| {
+        let help = "--seed N tries another; `splitbrain fuzz` looks for one";
+        Trouble::Error(format!("{why}\n  help: {help}"))
+    })?;
     let name = scenario_name(&args.file);
     let default = || Path::new("output/shrink").join(format!("{name}.toml"));
     let path = args.out.clone().unwrap_or_else(default);
-    if let Err(error) = write(&path, &shrunk) {
-        console.error(&format!("cannot write {}: {error}", path.display()));
-        return Exit::Usage;
-    }
-    tell(args, &shrunk, &path, console);
-    Exit::Pass
+    write(&path, &shrunk).map_err(Trouble::cannot("write", &path))?;
+    show(args, &shrunk, &path, console);
+    Ok(Exit::Pass)
 }
 
 fn write(path: &Path, shrunk: &Shrunk) -> io::Result<()> {
@@ -49,7 +41,7 @@ fn write(path: &Path, shrunk: &Shrunk) -> io::Result<()> {
     files::whole(path, |out| out.write_all(shrunk.text.as_bytes()))
 }
 
-fn tell(args: &ShrinkArgs, shrunk: &Shrunk, path: &Path, console: &mut Console) {
+fn show(args: &ShrinkArgs, shrunk: &Shrunk, path: &Path, console: &mut Console) {
     let Shrunk { finding, .. } = shrunk;
     let text = format!(
         "{}: shrunk from {}, {} to {}, {} in {}\n  splitbrain run {}\n",

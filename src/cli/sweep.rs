@@ -1,13 +1,14 @@
-//! `sweep` and `compare`: one scenario under many settings and seeds, as a table, pictures and a
-//! conclusion.
+//! `sweep` and `compare`: play a scenario with many settings and seeds, and show a table, pictures
+//! and a conclusion.
 
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::Path;
 
-use rayon::ThreadPoolBuilder;
-
-use crate::cli::args::{CompareArgs, ManyArgs, Plot, SweepArgs};
-use crate::cli::{Console, Exit, progress, scenario_name};
+use crate::cli::args::{CompareArgs, ManyArgs, PictureChoice, SweepArgs};
+use crate::cli::jobs::{pool, progress};
+use crate::cli::names::scenario_name;
+use crate::cli::trouble::Trouble;
+use crate::cli::{Console, Exit};
 use crate::experiment::analysis::Analysis;
 use crate::experiment::charts::Kind;
 use crate::experiment::goal::Goal;
@@ -18,9 +19,9 @@ use crate::experiment::summary::Summary;
 use crate::experiment::{Sweep, document, table, text};
 use crate::named::Named;
 use crate::report::files;
-use crate::scenario::{Axis, Diagnostics, Registry};
+use crate::scenario::{Axis, Registry};
 
-/// What a command makes of its points.
+/// What a command does with its points.
 struct Task<'a> {
     many: &'a ManyArgs,
     keys: Vec<String>,
@@ -30,60 +31,46 @@ struct Task<'a> {
     goal: Option<Goal>,
 }
 
-/// Why a task ended before its end.
-enum Trouble {
-    /// A bad argument or scenario.
-    Usage(Diagnostics),
-    /// Anything else, told in a line.
-    Told(String),
-}
-
-impl From<Diagnostics> for Trouble {
-    fn from(diagnostics: Diagnostics) -> Self {
-        Self::Usage(diagnostics)
-    }
-}
-
 /// Plays every combination of the varied values.
-pub(super) fn sweep(args: &SweepArgs, registry: &Registry, console: &mut Console) -> Exit {
-    let prepared = || -> Result<(Task<'_>, Vec<Point>), Trouble> {
-        let axes = args.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
-        for (place, axis) in axes.iter().enumerate() {
-            let bare = |axis: &Axis| axis.path().replace(['"', ' '], "");
-            if axes[..place].iter().any(|other| bare(other) == bare(axis)) {
-                return Err(Trouble::Told(format!("{} is varied twice", axis.path())));
-            }
-            if let Some(why) = idle(&bare(axis)) {
-                return Err(Trouble::Told(format!(
-                    "{} makes no difference here: {why}",
-                    axis.path()
-                )));
-            }
+pub(super) fn sweep(
+    args: &SweepArgs,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
+    let axes = args.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    for (place, axis) in axes.iter().enumerate() {
+        let bare = |axis: &Axis| axis.path().replace(['"', ' '], "");
+        if axes[..place].iter().any(|other| bare(other) == bare(axis)) {
+            return Err(Trouble::Error(format!("{} is varied twice", axis.path())));
         }
-        let count = axes.iter().try_fold(1_usize, |all, axis| all.checked_mul(axis.values().len()));
-        if count.is_none_or(|count| count > MAX_POINTS) {
-            return Err(Trouble::Told(format!("more than {MAX_POINTS} points: vary less")));
+        if let Some(why) = idle(&bare(axis)) {
+            let path = axis.path();
+            return Err(Trouble::Error(format!("{path} makes no difference here: {why}")));
         }
-        let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
-        let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
-        let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
-        let task = Task { many: &args.many, keys, stem: "sweep", is_comparison: false, goal };
-        Ok((task, points))
-    };
-    finish(prepared().and_then(|(task, points)| perform(&task, &points, console)), console)
+    }
+    let count = axes.iter().try_fold(1_usize, |all, axis| all.checked_mul(axis.values().len()));
+    if count.is_none_or(|count| count > MAX_POINTS) {
+        return Err(Trouble::Error(format!("more than {MAX_POINTS} points: vary less")));
+    }
+    let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
+    let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
+    let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
+    let task = Task { many: &args.many, keys, stem: "sweep", is_comparison: false, goal };
+    perform(&task, &points, console)
 }
 
 /// Plays the file as it is and with each list of settings.
-pub(super) fn compare(args: &CompareArgs, registry: &Registry, console: &mut Console) -> Exit {
-    let prepared = || -> Result<(Task<'_>, Vec<Point>), Trouble> {
-        let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
-        let many = &args.many;
-        let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
-        let keys = vec!["configuration".to_owned()];
-        let task = Task { many, keys, stem: "compare", is_comparison: true, goal };
-        Ok((task, points))
-    };
-    finish(prepared().and_then(|(task, points)| perform(&task, &points, console)), console)
+pub(super) fn compare(
+    args: &CompareArgs,
+    registry: &Registry,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
+    let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
+    let many = &args.many;
+    let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
+    let keys = vec!["configuration".to_owned()];
+    let task = Task { many, keys, stem: "compare", is_comparison: true, goal };
+    perform(&task, &points, console)
 }
 
 /// Why varying a setting would change nothing.
@@ -93,20 +80,6 @@ fn idle(path: &str) -> Option<&'static str> {
         "expect" => Some("points are not held to what the file expects"),
         "title" => Some("it is what the scenario is called"),
         _ => None,
-    }
-}
-
-fn finish(outcome: Result<Exit, Trouble>, console: &mut Console) -> Exit {
-    match outcome {
-        Ok(exit) => exit,
-        Err(Trouble::Usage(diagnostics)) => {
-            console.mistakes(&diagnostics);
-            Exit::Usage
-        }
-        Err(Trouble::Told(why)) => {
-            console.error(&why);
-            Exit::Usage
-        }
     }
 }
 
@@ -129,23 +102,20 @@ fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<E
     );
     let analysis = Analysis::of(&sweep, task.goal.as_ref());
     let document = document::document(&sweep, &analysis);
-    let told = |(path, why): (PathBuf, io::Error)| {
-        Trouble::Told(format!("cannot write {}: {why}", path.display()))
-    };
     let tables = vec![
         (format!("{}.csv", task.stem), table::csv(&sweep).into_bytes()),
         (format!("{}.json", task.stem), format!("{document:#}\n").into_bytes()),
     ];
-    // What took long is safe before anything else can go wrong.
-    let mut files = write(&folder, tables).map_err(told)?;
-    store.remove().map_err(|why| told((folder.clone(), why)))?;
+    // Written first: the results that took long are safe before anything else can fail.
+    let mut files = write(&folder, tables)?;
+    store.remove().map_err(Trouble::cannot("write", &folder))?;
     let mut drawn = Vec::new();
     for kind in pictures(&many.plot, &sweep)? {
         let (stem, picture) = (kind.stem(&sweep), kind.draw(&sweep, &analysis));
         drawn.push((format!("{stem}.png"), picture.png));
         drawn.push((format!("{stem}.svg"), picture.svg.into_bytes()));
     }
-    files.extend(write(&folder, drawn).map_err(told)?);
+    files.extend(write(&folder, drawn)?);
     if many.json {
         console.json(&document);
     }
@@ -157,16 +127,15 @@ fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<E
     Ok(exit(&sweep.summaries))
 }
 
-/// Plays the points with progress, and goes on where an interrupted sweep stopped.
+/// Plays the points with a progress bar, and goes on where an interrupted sweep stopped.
 fn played(
     plan: &Plan<'_>,
     many: &ManyArgs,
     folder: &Path,
     console: &mut Console,
 ) -> Result<(Store, Vec<Summary>), Trouble> {
-    let told =
-        |error: io::Error| Trouble::Told(format!("cannot write {}: {error}", folder.display()));
-    let (store, done) = Store::open::<Summary>(folder, play::fingerprint(plan)).map_err(told)?;
+    let opened = Store::open::<Summary>(folder, play::fingerprint(plan));
+    let (store, done) = opened.map_err(Trouble::cannot("write", folder))?;
     let total = (plan.points.len() * plan.seeds.len()) as u64;
     if !done.is_empty() && !many.quiet {
         let of = plan.points.len();
@@ -175,32 +144,29 @@ fn played(
     let bar = progress(total, many.quiet, console);
     bar.inc((done.len() * plan.seeds.len()) as u64);
     bar.reset_eta();
-    // 0 is rayon's word for RAYON_NUM_THREADS, or else the number of cores.
-    let threads = many.jobs.map_or(0, std::num::NonZeroUsize::get);
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Trouble::Told(format!("cannot start threads: {error}")))?;
-    let summaries =
-        pool.install(|| play::play(plan, done, &store, &|| bar.inc(1))).map_err(told)?;
+    let summaries = pool(many.jobs)?
+        .install(|| play::play(plan, done, &store, &|| bar.inc(1)))
+        .map_err(Trouble::cannot("write", folder))?;
     bar.finish_and_clear();
     Ok((store, summaries))
 }
 
-/// Which pictures to draw: those asked for, or those that fit.
-fn pictures(wanted: &[Plot], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
+/// Which pictures to draw: the wanted ones, or else those that fit.
+fn pictures(wanted: &[PictureChoice], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
     if wanted.is_empty() {
         return Ok(Kind::all().filter(|kind| kind.fits(sweep)).collect());
     }
     let mut kinds = Vec::new();
     for plot in wanted {
         match plot {
-            Plot::None => {}
-            Plot::All => kinds.extend(Kind::all().filter(|kind| kind.is_possible(sweep))),
-            Plot::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
-            Plot::One(kind) => {
+            PictureChoice::None => {}
+            PictureChoice::All => {
+                kinds.extend(Kind::all().filter(|kind| kind.is_possible(sweep)));
+            }
+            PictureChoice::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
+            PictureChoice::One(kind) => {
                 let why = "there is nothing that it would show, or more than it can";
-                return Err(Trouble::Told(format!("cannot draw `{}`: {why}", kind.name())));
+                return Err(Trouble::Error(format!("cannot draw `{}`: {why}", kind.name())));
             }
         }
     }
@@ -209,23 +175,19 @@ fn pictures(wanted: &[Plot], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
     Ok(kinds)
 }
 
-/// Writes files, each whole or not at all; their paths.
-fn write(
-    folder: &Path,
-    files: Vec<(String, Vec<u8>)>,
-) -> Result<Vec<String>, (PathBuf, io::Error)> {
+/// Writes files, each whole or not at all. Returns their paths.
+fn write(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Vec<String>, Trouble> {
     let mut written = Vec::new();
     for (name, bytes) in files {
         let path = folder.join(name);
-        if let Err(why) = files::whole(&path, |out| out.write_all(&bytes)) {
-            return Err((path, why));
-        }
+        files::whole(&path, |out| out.write_all(&bytes))
+            .map_err(Trouble::cannot("write", &path))?;
         written.push(path.display().to_string());
     }
     Ok(written)
 }
 
-/// A run that failed at any point makes the whole fail, as it would by itself.
+/// One failed run makes the whole command fail.
 fn exit(summaries: &[Summary]) -> Exit {
     let any = |wanted: fn(&Summary) -> u64| summaries.iter().any(|summary| wanted(summary) > 0);
     match (any(|summary| summary.fail), any(|summary| summary.unknown)) {

@@ -94,6 +94,9 @@ pub use context::Context;
 pub(crate) use effect::{DiskOperation, Effect, Effects};
 pub use observation::{DiscardReason, Observation};
 
+#[doc = include_str!("AUTHORS.md")]
+pub mod authors {}
+
 mod context;
 mod effect;
 pub mod harness;

@@ -5,40 +5,16 @@ use crate::digest::DigestValue;
 use crate::history::History;
 use crate::id::{NodeId, Term};
 use crate::protocol::{Protocol, Role};
-use crate::sim::event::Event;
 use crate::sim::queue::CalendarQueue;
-use crate::sim::{Notes, Simulation, Transmissions};
+use crate::sim::{Event, NoteOptions, Simulation, Transmissions};
 use crate::time::Time;
 
-pub use crate::sim::{Delivery, End, NodeEvent, NodeEventKind, Transmission};
+pub use crate::sim::{Delivery, End, NodeEvent, NodeEventKind, Transmission, Window};
 pub use lag::{Lag, lags};
 
 mod lag;
 #[cfg(test)]
 mod tests;
-
-/// A stretch of virtual time, both ends taken in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Its begin.
-    pub from: Time,
-    /// Its end, at or after the begin.
-    pub until: Time,
-}
-
-impl Window {
-    /// Whether the two share an instant.
-    #[must_use]
-    pub fn meets(self, other: Self) -> bool {
-        self.from <= other.until && other.from <= self.until
-    }
-
-    /// Whether `at` lies in it.
-    #[must_use]
-    pub fn contains(self, at: Time) -> bool {
-        self.from <= at && at <= self.until
-    }
-}
 
 /// What a second run of the same seed noted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,7 +38,7 @@ pub fn chronicle<P: Protocol>(
     seed: u64,
     window: Option<Window>,
 ) -> Chronicle {
-    let notes = Notes { record: true, ..Notes::default() };
+    let notes = NoteOptions { record: true, ..NoteOptions::default() };
     let (finished, transmissions) = match window {
         None => {
             type Queue<P> = CalendarQueue<Event<P>>;
@@ -70,8 +46,8 @@ pub fn chronicle<P: Protocol>(
         }
         Some(window) => {
             type Queue<P> = Transmissions<CalendarQueue<Event<P>>>;
-            Simulation::<P, Queue<P>>::new(config, settings, seed, notes)
-                .run_noting_transmissions((window.from, window.until))
+            Simulation::<P, Queue<P>>::noting_transmissions(config, settings, seed, notes, window)
+                .run_with_transmissions()
         }
     };
     Chronicle {

@@ -3,9 +3,8 @@
 use crate::config::Config;
 use crate::digest::DigestValue;
 use crate::protocol::Protocol;
-use crate::sim::event::Event;
 use crate::sim::queue::CalendarQueue;
-use crate::sim::{Lineage, Notes, Simulation};
+use crate::sim::{Event, Lineage, NoteOptions, Simulation};
 use crate::time::Time;
 
 /// So many events before the first that differs are shown.
@@ -30,7 +29,7 @@ pub struct Account {
 /// Runs the scenario under `seed` and notes every event.
 #[must_use]
 pub fn account<P: Protocol>(config: &Config, settings: &P::Config, seed: u64) -> Account {
-    let notes = Notes { trace: true, steps: true, ..Notes::default() };
+    let notes = NoteOptions { trace: true, steps: true, ..NoteOptions::default() };
     let finished = Simulation::<P, Queue<P>>::new(config, settings, seed, notes).run();
     Account {
         steps: finished.steps,

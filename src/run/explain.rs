@@ -7,7 +7,7 @@ use crate::history::History;
 use crate::id::{KeyId, OpId};
 use crate::property::Property;
 use crate::protocol::Protocol;
-use crate::sim::Notes;
+use crate::sim::NoteOptions;
 use crate::spelling;
 
 use super::causes;
@@ -105,7 +105,7 @@ pub fn explain<P: Protocol>(
     asked: &Asked,
 ) -> Result<Explanation, NoSuchWrite> {
     let queue = QueueKind::default();
-    let finished = simulate::<P>(config, settings, seed, queue, Notes::default());
+    let finished = simulate::<P>(config, settings, seed, queue, NoteOptions::default());
     let promises = P::promises(settings, config);
     let settles = P::settles_within(settings, config);
     let evidence = losses::evidence(config, &finished);

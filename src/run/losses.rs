@@ -9,7 +9,7 @@ use crate::history::{Function, History};
 use crate::id::{KeyId, OpId, Version};
 use crate::named::Named;
 use crate::protocol::Protocol;
-use crate::sim::{Finished, Notes, Target, TargetEffect, WriteEvent};
+use crate::sim::{Finished, NoteOptions, WatchedEffect, WatchedWrite, WriteEvent};
 
 use super::mechanism::{Cause, Mechanism, Subject, classify};
 use super::{QueueKind, simulate};
@@ -22,14 +22,15 @@ pub const MOST_FOLLOWED: usize = 1000;
 pub(super) struct Written {
     pub(super) op: OpId,
     /// What is followed: its versions are in the order in which they are known.
-    pub(super) target: Target,
+    pub(super) target: WatchedWrite,
 }
 
 impl Written {
     /// A write of which only its version is known: followed, but never told by its operation.
     pub(super) fn of_version(version: Version, key: KeyId) -> Self {
         let (versions, reads) = (vec![version], Vec::new());
-        let target = Target { op: None, key, versions, effect: TargetEffect::Unknown, reads };
+        let target =
+            WatchedWrite { op: None, key, versions, effect: WatchedEffect::Unknown, reads };
         Self { op: OpId(0), target }
     }
 
@@ -76,12 +77,12 @@ pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Writte
         let others = others.get(op).into_iter().chain(cleared.get(&(*op, *key))).flatten();
         let versions = entry.version.iter().chain(others).copied().collect();
         let effect = match (entry.function, entry.value) {
-            (Function::Put, Some(value)) => TargetEffect::Put(value),
-            (Function::Append, Some(value)) => TargetEffect::Append(value),
-            _ => TargetEffect::Remove,
+            (Function::Put, Some(value)) => WatchedEffect::Put(value),
+            (Function::Append, Some(value)) => WatchedEffect::Append(value),
+            _ => WatchedEffect::Remove,
         };
         let asked = Some((*op, entry.invoked_at));
-        let target = Target { op: asked, key: *key, versions, effect, reads: Vec::new() };
+        let target = WatchedWrite { op: asked, key: *key, versions, effect, reads: Vec::new() };
         Written { op: *op, target }
     };
     writes.iter().map(one).collect()
@@ -95,7 +96,7 @@ pub(super) fn follow<P: Protocol>(
     writes: &[Written],
 ) -> Vec<Vec<WriteEvent>> {
     let watched = writes.iter().map(|write| write.target.clone()).collect();
-    let notes = Notes { watched, ..Notes::default() };
+    let notes = NoteOptions { watched, ..NoteOptions::default() };
     let mut by_write = vec![Vec::new(); writes.len()];
     for event in simulate::<P>(config, settings, seed, queue, notes).write_events {
         by_write[event.write as usize].push(event);

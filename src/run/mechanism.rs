@@ -35,7 +35,7 @@ use crate::id::{KeyId, NodeId};
 use crate::metrics::Leadership;
 use crate::named::Named;
 use crate::protocol::{DiscardReason, NodeSnapshot, Observation, Relation, Stored};
-use crate::sim::{Crash, Target, WriteEvent, WriteEventKind};
+use crate::sim::{Crash, WatchedWrite, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
 /// How a write was lost.
@@ -156,7 +156,7 @@ impl fmt::Display for Mechanism {
 /// What a write is, to those who ask how it was lost.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject<'a> {
-    pub(super) write: &'a Target,
+    pub(super) write: &'a WatchedWrite,
     /// Every node at the end.
     pub(super) finals: &'a [NodeSnapshot],
     /// Who led, and when.
@@ -411,7 +411,7 @@ impl Copies {
         let is_live = |node: NodeId| subject.finals.get(node.index()).is_some_and(|f| f.up);
         let mut kept = self.by_node.iter().filter(|(_, copied)| **copied == Copied::Has);
         let (keeper, _) = kept.find(|(node, _)| is_live(**node))?;
-        let Target { key, versions, .. } = subject.write;
+        let WatchedWrite { key, versions, .. } = subject.write;
         let (mechanism, decisive) = match (shown(subject.finals, *key), subject.write.version()) {
             (Some((stored, node)), Some(version)) if stored.version > version => {
                 let refused = self.refused.map(|(_, at, _)| (node, at));

@@ -43,7 +43,7 @@ pub fn written_out(config: &Config, seed: u64, history: &History) -> Config {
         let operation = operation(entry, load, Value::text(out.names.values.len()));
         let node = match operation {
             Operation::Get { .. } | Operation::List | Operation::ReadAll => {
-                replica_asked(config, load, (entry.client, id), &draws)
+                replica_asked(config, load, entry.client, id, &draws)
             }
             _ => None,
         };

@@ -3,10 +3,8 @@
 //! A change is put into the tree of the file like an argument, on top of the changes before it, and the tree is
 //! decoded again: what may be written in the file may be written in a change, with the same meaning.
 
-use super::decode::{Element, TableDecoder};
+use super::decode::{Element, Scope, TableDecoder};
 use super::diagnostics::{Loc, Problem, Sink};
-use super::frame::Frame;
-use super::names::Interned;
 use super::network::{self, encode_links};
 use super::set::{self, Segment};
 use super::tree::Node;
@@ -39,11 +37,10 @@ pub(super) struct Written<'a> {
 pub(super) fn written<'a>(
     table: &mut TableDecoder<'a>,
     has_workload: bool,
-    frame: Frame,
 ) -> Option<Vec<Written<'a>>> {
     let mut written = table.list("change", |element| {
         let place = element.at();
-        element.table(|table| change(table, place, has_workload, frame))
+        element.table(|table| change(table, place, has_workload))
     })?;
     written.sort_by_key(|change| change.at);
     Some(written)
@@ -54,8 +51,7 @@ pub(super) fn apply(
     written: &[Written<'_>],
     root: &Node,
     config: &Config,
-    names: &Interned,
-    sink: &Sink,
+    scope: Scope<'_>,
 ) -> Option<Vec<Change>> {
     let mut tree = root.clone();
     let (mut network, mut workload) = (config.network.clone(), config.workload.clone());
@@ -63,11 +59,11 @@ pub(super) fn apply(
     for change in written {
         for (path, _, value) in &change.set {
             if let Err(problem) = set::set(&mut tree, path, (*value).clone()) {
-                sink.push(*problem);
+                scope.sink.push(*problem);
                 return None;
             }
         }
-        let (after, load) = decode_again(&tree, change, config, names, sink)?;
+        let (after, load) = decode_again(&tree, change, scope)?;
         let set = canonical(change, &network, &after);
         network = after;
         if let (Some(before), Some(after)) = (&workload, &load)
@@ -76,7 +72,7 @@ pub(super) fn apply(
             let title =
                 "a closed loop cannot become an open one on the way, nor the other way round";
             let label = "sets `open` over `think`, or `think` over `open`";
-            sink.push(Problem::new(change.place, title, label));
+            scope.sink.push(Problem::new(change.place, title, label));
             return None;
         }
         // Names were given by the workload of the file: how many there are cannot change.
@@ -96,13 +92,8 @@ pub(super) fn apply(
     Some(changes)
 }
 
-fn change<'a>(
-    table: &mut TableDecoder<'a>,
-    place: Loc,
-    has_workload: bool,
-    frame: Frame,
-) -> Option<Written<'a>> {
-    let at = table.required("at", |at| frame.time(at));
+fn change<'a>(table: &mut TableDecoder<'a>, place: Loc, has_workload: bool) -> Option<Written<'a>> {
+    let at = table.required("at", |at| at.time());
     let set = table.required("set", |set| {
         set.table(|table| {
             let pairs: Vec<Option<_>> = table
@@ -127,7 +118,7 @@ fn settable(key: &str, at: Loc, has_workload: bool, element: &Element<'_>) -> Op
     let path = match set::path(key, inner) {
         Ok(path) => path,
         Err(problem) => {
-            element.sink.push(*problem);
+            element.sink().push(*problem);
             return None;
         }
     };
@@ -154,29 +145,27 @@ fn settable(key: &str, at: Loc, has_workload: bool, element: &Element<'_>) -> Op
                 .help("`network.` and some settings of `workload.` can change")
         }
     };
-    element.sink.push(problem);
+    element.sink().push(problem);
     None
 }
 
 fn decode_again(
     tree: &Node,
     change: &Written<'_>,
-    config: &Config,
-    names: &Interned,
-    sink: &Sink,
+    scope: Scope<'_>,
 ) -> Option<(Network, Option<Workload>)> {
     let again = Sink::default();
-    let nodes = config.cluster.nodes;
-    let lasts = (Time::ZERO + config.duration).since(change.at);
-    let read = |key: &str| tree.get(key).map(|node| Element::new(node, &again, key));
-    let network = match read("network") {
-        Some(element) => element.table(|table| network::network(table, nodes, names)),
-        None => TableDecoder::read(&[], change.place, "network", &again, |table| {
-            network::network(table, nodes, names)
+    let mut inner = Scope { sink: &again, ..scope };
+    let element = |key: &str, scope| tree.get(key).map(|node| Element::new(node, scope, key));
+    let network = match element("network", inner) {
+        Some(element) => element.table(|table| network::section().decode(table)),
+        None => TableDecoder::read(&[], change.place, "network", inner, |table| {
+            network::section().decode(table)
         }),
     };
-    let load = read("workload")
-        .map(|element| element.table(|table| workload::workload(table, nodes, lasts)));
+    inner.frame.duration = (Time::ZERO + scope.frame.duration).since(change.at);
+    let load = element("workload", inner)
+        .map(|element| element.table(|table| workload::section().decode(table)));
     for problem in again.into_problems() {
         let outside = problem.place().is_none_or(|at| {
             !change.set.iter().any(|(path, _, node)| {
@@ -185,7 +174,7 @@ fn decode_again(
         });
         let problem =
             if outside { problem.and(change.place, "because of this change") } else { problem };
-        sink.push(problem);
+        scope.sink.push(problem);
     }
     Some((network?, load.map_or(Some(None), |load| load.map(Some))?))
 }

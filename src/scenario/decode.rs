@@ -5,16 +5,29 @@
 //! decoding goes on, so that one reading finds them all. `None` always means "a mistake was noted"; so ask for
 //! everything first and give up, with `?`, last.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::diagnostics::{Loc, Problem, Sink};
+use super::frame::Frame;
+use super::names::{Interned, node_named};
 use super::tree::{Entry, Node, Tree};
 use super::units::{self, NotThat};
 use crate::id::NodeId;
 use crate::rng::Probability;
 use crate::spelling::nearest;
-use crate::time::Span;
+use crate::time::{Span, Time};
+
+/// Where mistakes go, and the scenario that values have to fit into.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'a> {
+    pub(super) sink: &'a Sink,
+    pub(super) names: &'a RefCell<Interned>,
+    pub(super) frame: Frame,
+    /// The protocol's kinds of message; `None` when the protocol is wrong and any may be.
+    pub(super) kinds: Option<&'static [&'static str]>,
+}
 
 /// Reads the keys of one table.
 #[derive(Debug)]
@@ -25,14 +38,14 @@ pub struct TableDecoder<'a> {
     asked: Vec<String>,
     /// Keys that are not there and should be, each with the mistake that this is.
     missing: Vec<(Vec<String>, Problem)>,
-    sink: &'a Sink,
+    scope: Scope<'a>,
 }
 
 /// A value of the file, to be read as what it should be.
 #[derive(Clone, Debug)]
 pub struct Element<'a> {
     pub(super) node: &'a Node,
-    pub(super) sink: &'a Sink,
+    scope: Scope<'a>,
     path: String,
 }
 
@@ -42,7 +55,7 @@ impl<'a> TableDecoder<'a> {
         entries: &'a [Entry],
         at: Loc,
         path: &str,
-        sink: &'a Sink,
+        scope: Scope<'a>,
         decode: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
         let mut table = TableDecoder {
@@ -51,7 +64,7 @@ impl<'a> TableDecoder<'a> {
             path: path.to_owned(),
             asked: Vec::new(),
             missing: Vec::new(),
-            sink,
+            scope,
         };
         let decoded = decode(&mut table);
         let known = table.finish();
@@ -71,7 +84,7 @@ impl<'a> TableDecoder<'a> {
             let title = format!("unknown key `{}`", entry.key.escape_debug());
             let label = format!("there is no such key {place}");
             let problem = Problem::new(entry.key_at, title, label);
-            self.sink.push(problem.suggest(&entry.key, known(), "the keys here are"));
+            self.scope.sink.push(problem.suggest(&entry.key, known(), "the keys here are"));
         }
         let clean = unknown.is_empty() && self.missing.is_empty();
         // A protocol that nobody knows is one mistake, not two.
@@ -81,7 +94,7 @@ impl<'a> TableDecoder<'a> {
             let names = || keys.iter().map(String::as_str);
             let is_misspelt = unknown.iter().any(|entry| nearest(&entry.key, names()).is_some());
             if !is_unknown_protocol && !is_misspelt {
-                self.sink.push(problem);
+                self.scope.sink.push(problem);
             }
         }
         clean
@@ -89,7 +102,23 @@ impl<'a> TableDecoder<'a> {
 
     /// Where mistakes go.
     pub(super) const fn sink(&self) -> &'a Sink {
-        self.sink
+        self.scope.sink
+    }
+
+    /// The scenario that its values have to fit into.
+    pub(super) const fn scope(&self) -> Scope<'a> {
+        self.scope
+    }
+
+    /// What is asked for from here on has to fit into this.
+    pub(super) const fn set_scope(&mut self, scope: Scope<'a>) {
+        self.scope = scope;
+    }
+
+    /// How many nodes the scenario has.
+    #[must_use]
+    pub const fn nodes(&self) -> u16 {
+        self.scope.frame.nodes
     }
 
     /// The value of `key`, if it is there.
@@ -98,10 +127,23 @@ impl<'a> TableDecoder<'a> {
             if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         if !self.asked.iter().any(|asked| asked == key) {
             self.asked.push(key.to_owned());
-            self.sink.asked(&path);
+            self.scope.sink.asked(&path);
         }
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        Some(Element { node: &entry.node, sink: self.sink, path })
+        Some(Element { node: &entry.node, scope: self.scope, path })
+    }
+
+    /// Whether `key` is there.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
+    /// Whether `key` is there and came from an argument, not from the file.
+    #[must_use]
+    pub fn is_from_argument(&self, key: &str) -> bool {
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        entry.is_some_and(|entry| entry.node.at.source != 0)
     }
 
     /// The value of `key`, read by `read`; the default when it is not there.
@@ -148,7 +190,7 @@ impl<'a> TableDecoder<'a> {
                 } else {
                     format!("{}.{key}", self.path)
                 };
-                Self::read(&[], self.at, &path, self.sink, read)
+                Self::read(&[], self.at, &path, self.scope, read)
             }
         }
     }
@@ -164,18 +206,18 @@ impl<'a> TableDecoder<'a> {
 
     /// Every key with its value, for a table whose keys are not fixed.
     pub fn entries(&mut self) -> Vec<(&'a str, Element<'a>)> {
-        self.sink.asked(&format!("{}.*", self.path));
+        self.scope.sink.asked(&format!("{}.*", self.path));
         self.asked.extend(self.entries.iter().map(|entry| entry.key.clone()));
         let element = |entry: &'a Entry| {
             let path = format!("{}.*", self.path);
-            (entry.key.as_str(), Element { node: &entry.node, sink: self.sink, path })
+            (entry.key.as_str(), Element { node: &entry.node, scope: self.scope, path })
         };
         self.entries.iter().map(element).collect()
     }
 
     /// Notes a mistake of the table as a whole; `label` says what was expected. For `return table.wrong(..)`.
     pub fn wrong<T>(&self, title: impl Display, label: impl Display) -> Option<T> {
-        self.sink.push(Problem::new(self.at, title.to_string(), label.to_string()));
+        self.scope.sink.push(Problem::new(self.at, title.to_string(), label.to_string()));
         None
     }
 
@@ -220,7 +262,7 @@ impl<'a> TableDecoder<'a> {
                 problem.help(format!("give one of {list}"))
             }
         };
-        self.sink.push(problem);
+        self.scope.sink.push(problem);
         None
     }
 
@@ -228,19 +270,35 @@ impl<'a> TableDecoder<'a> {
     pub fn contradiction(&mut self, first: &str, second: &str, title: &str, help: &str) {
         let (a, b) = (self.key_at(first), self.key_at(second));
         let problem = Problem::new(b, title, format!("`{second}` is given here"));
-        self.sink.push(problem.and(a, format!("`{first}` is given here")).help(help));
+        self.scope.sink.push(problem.and(a, format!("`{first}` is given here")).help(help));
     }
 }
 
 impl<'a> Element<'a> {
     /// An element that is the file's root or stands alone.
-    pub(super) fn new(node: &'a Node, sink: &'a Sink, path: &str) -> Self {
-        Self { node, sink, path: path.to_owned() }
+    pub(super) fn new(node: &'a Node, scope: Scope<'a>, path: &str) -> Self {
+        Self { node, scope, path: path.to_owned() }
+    }
+
+    /// Where mistakes go.
+    pub(super) const fn sink(&self) -> &'a Sink {
+        self.scope.sink
+    }
+
+    /// The scenario that it has to fit into.
+    pub(super) const fn scope(&self) -> Scope<'a> {
+        self.scope
+    }
+
+    /// How many nodes the scenario has.
+    #[must_use]
+    pub const fn nodes(&self) -> u16 {
+        self.scope.frame.nodes
     }
 
     /// Notes a mistake at this value; `label` says what was expected. For `return element.wrong(..)`.
     pub fn wrong<T>(&self, title: impl Display, label: impl Display) -> Option<T> {
-        self.sink.push(Problem::new(self.node.at, title.to_string(), label.to_string()));
+        self.scope.sink.push(Problem::new(self.node.at, title.to_string(), label.to_string()));
         None
     }
 
@@ -270,7 +328,7 @@ impl<'a> Element<'a> {
     pub fn table<T>(&self, read: impl FnOnce(&mut TableDecoder<'a>) -> Option<T>) -> Option<T> {
         match &self.node.value {
             Tree::Table(entries) => {
-                TableDecoder::read(entries, self.node.at, &self.path, self.sink, read)
+                TableDecoder::read(entries, self.node.at, &self.path, self.scope, read)
             }
             _ => self.mistyped("a table"),
         }
@@ -281,7 +339,7 @@ impl<'a> Element<'a> {
         let path = format!("{}[]", self.path);
         match &self.node.value {
             Tree::Array(items) => {
-                Some(items.iter().map(|node| Element::new(node, self.sink, &path)).collect())
+                Some(items.iter().map(|node| Element::new(node, self.scope, &path)).collect())
             }
             _ => self.mistyped("an array"),
         }
@@ -409,7 +467,7 @@ impl<'a> Element<'a> {
         }
         let title = format!("`{}` is none of the choices", text.escape_debug());
         let label = format!("expected one of {}", list_of(&words));
-        self.sink.push(self.problem(title, label).suggest(text, words, "the choices are"));
+        self.scope.sink.push(self.problem(title, label).suggest(text, words, "the choices are"));
         None
     }
 
@@ -477,19 +535,20 @@ impl<'a> Element<'a> {
             Err(NotThat { why }) => {
                 let shown: String = text.escape_debug().take(60).collect();
                 let problem = self.problem(format!("`{shown}` is not {what}"), why);
-                self.sink.push(problem.help(format!("write {what} {example}")));
+                self.scope.sink.push(problem.help(format!("write {what} {example}")));
                 None
             }
         }
     }
 
-    /// Reads it as the name of one of `nodes` nodes: `"n1"` is the first.
-    pub fn node(&self, nodes: u16) -> Option<NodeId> {
-        self.word_or_node(&[], nodes)
+    /// Reads it as the name of a node: `"n1"` is the first.
+    pub fn node(&self) -> Option<NodeId> {
+        self.word_or_node(&[])
     }
 
     /// Reads it as a node; the message for what is neither that nor one of `words` names those too.
-    pub(super) fn word_or_node(&self, words: &[&str], nodes: u16) -> Option<NodeId> {
+    pub(super) fn word_or_node(&self, words: &[&str]) -> Option<NodeId> {
+        let nodes = self.nodes();
         let text = self.text()?;
         match node_named(text) {
             Some(number) if (1..=u64::from(nodes)).contains(&number) => {
@@ -503,28 +562,29 @@ impl<'a> Element<'a> {
                     words => format!("expected {range}, or one of {}", list_of(words)),
                 };
                 let near = words.iter().copied();
-                self.sink.push(self.problem(title, label).suggest_near(text, near));
+                self.scope.sink.push(self.problem(title, label).suggest_near(text, near));
                 None
             }
         }
     }
 
     /// Reads it as a node, or as `word` for none in particular.
-    pub fn node_or(&self, word: &str, nodes: u16) -> Option<Option<NodeId>> {
-        if self.is_text(word) { Some(None) } else { self.node(nodes).map(Some) }
+    pub fn node_or(&self, word: &str) -> Option<Option<NodeId>> {
+        if self.is_text(word) { Some(None) } else { self.node().map(Some) }
     }
-}
 
-/// The number in `n17`; `None` for what has not the form of a node's name.
-pub(super) fn node_named(text: &str) -> Option<u64> {
-    numbered('n', text)
-}
-
-/// The number in a letter followed by a number without leading zeros.
-pub(super) fn numbered(letter: char, text: &str) -> Option<u64> {
-    let digits = text.strip_prefix(letter)?;
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
-    if plain { digits.parse().ok() } else { None }
+    /// Reads it as a point of time that is not after the end of `duration`.
+    pub(super) fn time(&self) -> Option<Time> {
+        let at = self.duration()?;
+        let duration = self.scope.frame.duration;
+        if at > duration {
+            return self.wrong(
+                format!("{at} is after the end"),
+                format!("faults and workload end after `duration`, {duration}"),
+            );
+        }
+        Some(Time::ZERO + at)
+    }
 }
 
 /// The word that stands for `value` among the choices that [`Element::choice`] reads it from; empty when none does.

@@ -5,20 +5,20 @@ use toml::{Table, Value};
 use super::decode::word_for;
 use super::distribution::encode_distribution;
 use super::fuzz::{self, Fuzz};
-use super::network::{encode_link, encode_link_override};
+use super::keys::Texts;
 use super::script::status_word;
-use super::units;
-use super::words::{OCCURRENCES, TARGETS, TIES};
-use super::{ConfiguredProtocol, Scenario};
+use super::sections::Top;
+use super::words::{OCCURRENCES, TARGETS};
+use super::workload::{encode_replicas, retry};
+use super::{ConfiguredProtocol, Scenario, cluster, network, sections, units, workload};
 use crate::config::{
-    Answer, Bounds, Change, ClientLeg, Clock, Config, DiskFault, Expect, ExpectedState,
-    ExpectedValue, Fault, FaultAction, Group, HealWhat, Occurrence, Pace, ReadFrom, RetryPolicy,
-    Route, ScriptedOperation, Skew, Start, Target, Trigger, Workload,
+    Answer, Change, Config, DiskFault, Expect, ExpectedState, ExpectedValue, Fault, FaultAction,
+    Group, HealWhat, Occurrence, Route, ScriptedOperation, Start, Target, Trigger,
 };
 use crate::id::NodeId;
 use crate::named::Named;
 use crate::names::Names;
-use crate::operation::{Operation, ReadQuorum};
+use crate::operation::Operation;
 
 /// The scenario as one table of TOML, in the order of a file.
 pub(super) fn encode(scenario: &Scenario) -> Table {
@@ -32,25 +32,29 @@ pub(super) fn encode_settings(
     protocol: &dyn ConfiguredProtocol,
     drawn: Option<&Fuzz>,
 ) -> Table {
-    let mut file = top(config);
+    let texts = Texts { names: &config.names, kinds: protocol.message_kinds() };
+    let mut file = sections::top().encode(&Top::of(config), &texts);
     let kinds = protocol.message_kinds();
-    set(&mut file, "cluster", cluster(config));
+    set(&mut file, "cluster", cluster::section().encode(&config.cluster, &texts));
     set(&mut file, "protocol", one(protocol.name(), protocol.encode()));
-    set(&mut file, "network", network(config));
-    set_list(&mut file, "clock", clocks(config));
-    set(&mut file, "disk", one("sync", encode_distribution(&config.disk.sync)));
-    if let Some(load) = &config.workload {
-        set(&mut file, "workload", workload(load));
+    set(&mut file, "network", network::section().encode(&config.network, &texts));
+    let clocks = network::encode_clocks(config, &texts);
+    if !clocks.is_empty() {
+        set(&mut file, "clock", clocks);
     }
-    let operations = config.script.iter().map(|scripted| operation(scripted, &config.names));
+    set(&mut file, "disk", network::disk().encode(&config.disk, &texts));
+    if let Some(load) = &config.workload {
+        set(&mut file, "workload", workload::section().encode(load, &texts));
+    }
+    let operations = config.script.iter().map(|scripted| operation(scripted, &texts));
     set_list(&mut file, "operation", operations);
     let faults = config.faults.iter().map(|scheduled| fault(scheduled, &config.names, kinds));
     set_list(&mut file, "fault", faults);
     set_list(&mut file, "change", config.changes.iter().map(change));
     if let Some(drawn) = drawn {
-        set(&mut file, "fuzz", fuzz::encode(drawn));
+        set(&mut file, "fuzz", fuzz::section().encode(drawn, &texts));
     }
-    let bounds = bounds(&config.bounds);
+    let bounds = sections::bounds().encode(&config.bounds, &texts);
     if !bounds.is_empty() {
         set(&mut file, "check", bounds);
     }
@@ -59,28 +63,6 @@ pub(super) fn encode_settings(
         set(&mut file, "expect", expect);
     }
     file
-}
-
-fn network(config: &Config) -> Table {
-    let mut network = encode_link(&config.network.default);
-    set(&mut network, "client-delay", encode_distribution(&config.network.client_delay));
-    set(&mut network, "refuse", config.network.refuse);
-    set_list(&mut network, "link", config.network.links.iter().map(encode_link_override));
-    let legs = config.network.client_legs.iter().map(|leg| client_leg(leg, &config.names));
-    set_list(&mut network, "client", legs);
-    network
-}
-
-/// Every clock that errs.
-fn clocks(config: &Config) -> Vec<Table> {
-    let nodes = NodeId::all(config.cluster.nodes).zip(&config.clocks);
-    // A clock without an entry is right; a thousand entries that say so would hide the others.
-    let nodes = nodes.filter(|(_, clock)| **clock != Clock::default());
-    let nodes = nodes.map(|(node, clock)| self::clock(("node", node.to_string()), clock));
-    let clients = config.client_clocks.iter().map(|(client, clock)| {
-        self::clock(("client", config.names.client(*client).to_owned()), clock)
-    });
-    nodes.chain(clients).collect()
 }
 
 fn expect(expect: &Expect, names: &Names) -> Table {
@@ -110,124 +92,12 @@ fn one(key: &str, value: impl Into<Value>) -> Table {
     table
 }
 
-fn bounds(bounds: &Bounds) -> Table {
-    let Bounds { staleness, availability, recovery, leaderless, replication_lag } = *bounds;
-    let mut table = Table::new();
-    if let Some(bound) = staleness {
-        set(&mut table, "staleness-bound", bound.to_string());
-    }
-    if let Some(share) = availability {
-        let share = units::show_percentage(share.parts_per_billion());
-        set(&mut table, "availability-bound", share);
-    }
-    let optional = [
-        ("recovery-bound", recovery),
-        ("leaderless-bound", leaderless),
-        ("replication-lag-bound", replication_lag),
-    ];
-    for (key, bound) in optional {
-        if let Some(bound) = bound {
-            set(&mut table, key, bound.to_string());
-        }
-    }
-    table
-}
-
-fn top(config: &Config) -> Table {
-    let mut table = one("title", config.title.clone());
-    // Decoded from an integer of TOML, which has 63 bits; a larger one was set by a program.
-    set(&mut table, "seed", i64::try_from(config.seed).unwrap_or(i64::MAX));
-    set(&mut table, "duration", config.duration.to_string());
-    set(&mut table, "settle", config.settle.to_string());
-    set(&mut table, "ties", word_for(&TIES, &config.ties));
-    table
-}
-
-fn cluster(config: &Config) -> Table {
-    let mut table = one("nodes", i64::from(config.cluster.nodes));
-    set(&mut table, "initial-leader", node_or("none", config.cluster.initial_leader));
-    table
-}
-
 fn node_or(word: &str, node: Option<NodeId>) -> String {
     node.map_or_else(|| word.to_owned(), |node| node.to_string())
 }
 
-fn client_leg(leg: &ClientLeg, names: &Names) -> Table {
-    let client = leg.client.map_or("*", |client| names.client(client));
-    let mut table = one("client", client);
-    set(&mut table, "node", node_or("*", leg.node));
-    set(&mut table, "delay", encode_distribution(&leg.delay));
-    table
-}
-
-fn clock((kind, whose): (&str, String), clock: &Clock) -> Table {
-    let mut table = one(kind, whose);
-    set(&mut table, "offset", units::show_signed(clock.offset_ns));
-    set(&mut table, "drift", units::show_drift(clock.drift_ppb));
-    table
-}
-
-/// A read of several replicas, at these keys.
-fn read_quorum(table: &mut Table, [replicas, repair]: [&str; 2], quorum: Option<ReadQuorum>) {
-    if let Some(quorum) = quorum {
-        set(table, replicas, i64::from(quorum.replicas));
-        set(table, repair, quorum.repair);
-    }
-}
-
-fn workload(load: &Workload) -> Table {
-    let mut table = one("clients", i64::from(load.clients));
-    match load.operations.map(i64::try_from) {
-        Some(Ok(operations)) => set(&mut table, "operations", operations),
-        _ => set(&mut table, "operations", "unlimited"),
-    }
-    set(&mut table, "keys", i64::from(load.keys));
-    match load.skew {
-        Skew::Uniform => set(&mut table, "skew", "uniform"),
-        Skew::Zipf { exponent } => set(&mut table, "skew", one("zipf", exponent)),
-    }
-    let mut mix = Table::new();
-    let weights = [
-        ("put", load.mix.put),
-        ("get", load.mix.get),
-        ("delete", load.mix.delete),
-        ("list", load.mix.list),
-        ("read-all", load.mix.read_all),
-        ("append", load.mix.append),
-    ];
-    for (key, weight) in weights {
-        set(&mut mix, key, i64::from(weight));
-    }
-    set(&mut table, "mix", mix);
-    match &load.pace {
-        Pace::Closed { think } => set(&mut table, "think", encode_distribution(think)),
-        Pace::Open { interval, burst } => {
-            let mut open = one("interval", encode_distribution(interval));
-            set(&mut open, "burst", i64::from(*burst));
-            set(&mut table, "open", open);
-        }
-    }
-    let read_from = match load.read_from {
-        ReadFrom::Leader => "leader".to_owned(),
-        ReadFrom::Any => "any".to_owned(),
-        ReadFrom::Nearest => "nearest".to_owned(),
-        ReadFrom::Node(node) => node.to_string(),
-    };
-    set(&mut table, "read-from", read_from);
-    read_quorum(&mut table, ["read-quorum", "read-repair"], load.read_quorum);
-    retry(&mut table, &load.retry);
-    table
-}
-
-fn retry(table: &mut Table, retry: &RetryPolicy) {
-    set(table, "timeout", retry.timeout.to_string());
-    set(table, "retries", i64::from(retry.retries));
-    set(table, "ask-next", retry.ask_next);
-    set(table, "backoff", encode_distribution(&retry.backoff));
-}
-
-fn operation(scripted: &ScriptedOperation, names: &Names) -> Table {
+fn operation(scripted: &ScriptedOperation, texts: &Texts<'_>) -> Table {
+    let names = texts.names;
     let mut table = one("id", scripted.id.clone());
     set(&mut table, "at", time(scripted.at));
     set(&mut table, "client", names.client(scripted.client));
@@ -241,7 +111,7 @@ fn operation(scripted: &ScriptedOperation, names: &Names) -> Table {
             ("put", quorum)
         }
         Operation::Get { quorum, .. } => {
-            read_quorum(&mut asked, ["r", "repair"], quorum);
+            encode_replicas(&mut asked, ["r", "repair"], quorum);
             ("get", None)
         }
         Operation::Delete { quorum, .. } => ("delete", quorum),
@@ -261,7 +131,7 @@ fn operation(scripted: &ScriptedOperation, names: &Names) -> Table {
         set(&mut asked, whom, node.to_string());
     }
     set(&mut table, kind, asked);
-    retry(&mut table, &scripted.retry);
+    table.extend(retry().encode(&scripted.retry, texts));
     let expect = answer(&scripted.expect, names);
     if !expect.is_empty() {
         set(&mut table, "expect", expect);

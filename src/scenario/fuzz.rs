@@ -6,7 +6,7 @@ use strum::{IntoStaticStr, VariantArray};
 
 mod decode;
 
-pub(super) use decode::{MOST_FAULTS, check_settings, decode, encode};
+pub(super) use decode::{check_settings, decode, section};
 
 /// What a campaign may draw.
 #[derive(Clone, Debug, PartialEq)]

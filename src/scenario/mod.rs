@@ -8,7 +8,10 @@
 use std::any::Any;
 use std::path::Path;
 
+use keys::{Section, Shape, Texts};
+
 use crate::config::{Cluster, Config};
+use crate::names::Names;
 use crate::property::{Promises, SettlesWithin};
 use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::{Message, Protocol};
@@ -20,6 +23,7 @@ use crate::run::{RunOptions, RunResult};
 use crate::time::Span;
 
 mod changes;
+mod cluster;
 mod decode;
 mod diagnostics;
 mod distribution;
@@ -28,7 +32,9 @@ mod export;
 mod faults;
 mod frame;
 pub mod fuzz;
+mod ids;
 mod intervals;
+pub mod keys;
 mod leader_follower;
 mod names;
 mod network;
@@ -71,12 +77,14 @@ pub trait ScenarioProtocol: Protocol {
     /// The name of its table, in kebab-case.
     const NAME: &'static str;
 
-    /// Reads the table. Ask for every key before giving up on a wrong one: a key not asked for is reported as
-    /// unknown. `None` says that a mistake was reported.
-    fn decode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Self::Config>;
+    /// The keys of its table, and where they go in its settings.
+    fn section() -> &'static Section<Self::Config>;
 
-    /// Writes settings back as a table that [`ScenarioProtocol::decode`] reads as equal settings, every one explicit.
-    fn encode(config: &Self::Config) -> toml::Table;
+    /// Notes what does not go together, where each key for itself is right. `None` says that a mistake was noted.
+    fn check(config: &Self::Config, cluster: &Cluster, table: &mut TableDecoder<'_>) -> Option<()> {
+        let _ = (config, cluster, table);
+        Some(())
+    }
 
     /// What a put waits for before it is answered, when that is a number of confirmations of equal standing and nothing
     /// else: what a closed form of its latency needs. `None` where there is no such rule.
@@ -91,10 +99,6 @@ pub trait ScenarioProtocol: Protocol {
         let _ = config;
         Vec::new()
     }
-
-    /// The JSON schema (draft 2020-12) of the table; `#/$defs/duration`, `#/$defs/percentage`,
-    /// `#/$defs/distribution`, `#/$defs/node` and `#/$defs/target` may be referred to.
-    fn schema() -> serde_json::Value;
 }
 
 /// What a put waits for: the k fastest confirmations.
@@ -188,7 +192,8 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
     }
 
     fn encode(&self) -> toml::Table {
-        P::encode(&self.0)
+        let texts = Texts { names: &Names::default(), kinds: P::Message::KINDS };
+        P::section().encode(&self.0, &texts)
     }
 
     fn settings(&self) -> &dyn Any {
@@ -207,7 +212,7 @@ type DecodeProtocol = fn(&mut TableDecoder<'_>, &Cluster) -> Option<Box<dyn Conf
 struct Registered {
     name: &'static str,
     decode: DecodeProtocol,
-    schema: fn() -> serde_json::Value,
+    shape: fn() -> Shape,
 }
 
 /// The protocols that scenario files may name.
@@ -230,10 +235,11 @@ impl Registry {
         self.protocols.push(Registered {
             name: P::NAME,
             decode: |table, cluster| {
-                P::decode(table, cluster)
-                    .map(|config| Box::new(Configured::<P>(config)) as Box<dyn ConfiguredProtocol>)
+                let config = P::section().decode(table)?;
+                P::check(&config, cluster, table)?;
+                Some(Box::new(Configured::<P>(config)))
             },
-            schema: P::schema,
+            shape: || P::section().shape(),
         });
         self
     }

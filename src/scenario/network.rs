@@ -1,17 +1,23 @@
 //! `[network]`, `[[clock]]` and `[disk]`.
 
-use super::decode::{Element, TableDecoder, word_for};
-use super::distribution::encode_distribution;
-use super::names::Interned;
-use super::units;
-use crate::config::{ClientLeg, Clock, Disk, Link, LinkOrder, LinkOverride, Network};
+use std::sync::LazyLock;
+
+use serde_json::json;
+
+use super::decode::{Element, TableDecoder};
+use super::keys::{
+    Declaration, Kind, Section, Texts, Variant, bandwidth, boolean, distribution, drift, key,
+    name_shape, node, probability, signed_duration, words,
+};
+use crate::config::{ClientLeg, Clock, Config, Disk, Link, LinkOrder, LinkOverride, Network};
 use crate::id::{ClientId, NodeId};
+use crate::names::Names;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::Span;
 
 /// The words for the order of a link.
-pub(super) const ORDER: [(&str, LinkOrder); 2] =
+const ORDER: [(&str, LinkOrder); 2] =
     [("reordering", LinkOrder::Reordering), ("fifo", LinkOrder::Fifo)];
 
 /// The link of which nothing is said: a millisecond, nothing lost.
@@ -26,89 +32,195 @@ const fn plain_link() -> Link {
 }
 
 /// `[network]`.
-pub(super) fn network(
-    table: &mut TableDecoder<'_>,
-    nodes: u16,
-    names: &Interned,
-) -> Option<Network> {
-    let default = link(table, &plain_link());
-    // With a wrong default the links are read all the same, for their own mistakes.
-    let inherited = default.clone().unwrap_or_else(plain_link);
-    let links = table
-        .list("link", |element| element.table(|table| link_override(table, nodes, &inherited)));
-    let client_delay =
-        table.or("client-delay", Distribution::Constant(Span::ZERO), Element::distribution);
-    let refuse = table.or("refuse", false, Element::boolean);
-    let client_legs =
-        table.list("client", |element| element.table(|table| client_leg(table, nodes, names)));
-    Some(Network {
-        default: default?,
-        links: links?.into_iter().flatten().collect(),
-        client_delay: client_delay?,
-        refuse: refuse?,
-        client_legs: client_legs?,
-    })
+pub(super) fn section() -> &'static Section<Network> {
+    static SECTION: LazyLock<Section<Network>> = LazyLock::new(network);
+    &SECTION
 }
 
-/// The settings of a link; those not given are `inherited`.
-fn link(table: &mut TableDecoder<'_>, inherited: &Link) -> Option<Link> {
-    let delay = table.or("delay", inherited.delay.clone(), Element::distribution);
-    let loss = table.or("loss", inherited.loss, Element::probability);
-    let duplication = table.or("duplication", inherited.duplication, Element::probability);
-    let order = table.or("order", inherited.order, |order| order.choice(&ORDER));
-    let bandwidth = table.or("bandwidth", inherited.bandwidth, |bandwidth| {
-        if bandwidth.is_text("unlimited") { Some(None) } else { bandwidth.bandwidth().map(Some) }
-    });
-    Some(Link {
-        delay: delay?,
-        loss: loss?,
-        duplication: duplication?,
-        order: order?,
-        bandwidth: bandwidth?,
-    })
+fn network() -> Section<Network> {
+    let base = Network {
+        default: plain_link(),
+        links: Vec::new(),
+        client_delay: Distribution::Constant(Span::ZERO),
+        refuse: false,
+        client_legs: Vec::new(),
+    };
+    Section::new("The links between nodes, and between clients and nodes.", base)
+        .flat(link(), |network| &mut network.default)
+        .key(key(
+            "client-delay",
+            "One-way latency between any client and any node.",
+            distribution(),
+            |network| &mut network.client_delay,
+        ))
+        .key(key(
+            "refuse",
+            "Whether a message to a node that is down comes back to its sender as refused.",
+            boolean(),
+            |network| &mut network.refuse,
+        ))
+        .by_hand(
+            vec![Declaration::new(
+                "link",
+                "Links that differ.",
+                link_override().shape().list(json!({})),
+            )],
+            |table, draft| {
+                // With a wrong default the links are read all the same, for their own mistakes.
+                let base =
+                    OneLink { link: draft.value.default.clone(), ..OneLink::of(plain_link()) };
+                let section = link_override();
+                let links = table.list("link", |link| {
+                    link.table(|table| section.decode_over(table, base.clone()))
+                })?;
+                draft.value.links = links.into_iter().flat_map(OneLink::directions).collect();
+                Some(())
+            },
+            |network, _, table| {
+                if !network.links.is_empty() {
+                    table.insert("link".to_owned(), encode_links(&network.links));
+                }
+            },
+        )
+        .key(
+            key(
+                "client",
+                "Client legs that differ.",
+                client_leg().kind().list(json!({})),
+                |network: &mut Network| &mut network.client_legs,
+            )
+            .without_default()
+            .written_if(|network| !network.client_legs.is_empty()),
+        )
 }
 
-/// `[[network.link]]`: one direction, or the two of it.
-fn link_override(
-    table: &mut TableDecoder<'_>,
-    nodes: u16,
-    inherited: &Link,
-) -> Option<Vec<LinkOverride>> {
-    let from = table.required("from", |from| from.node_or("*", nodes));
-    let to = table.required("to", |to| to.node_or("*", nodes));
-    let both_ways = table.or("both-ways", false, Element::boolean);
-    let link = link(table, inherited);
-    let (from, to, link) = (from?, to?, link?);
-    let there = LinkOverride { from, to, link: link.clone() };
-    let back = LinkOverride { from: to, to: from, link };
-    Some(if both_ways? { vec![there, back] } else { vec![there] })
+/// The settings of a link.
+fn link() -> Section<Link> {
+    Section::new("", plain_link())
+        .key(key("delay", "One-way delay.", distribution(), |link| &mut link.delay))
+        .key(key("loss", "Share of messages lost.", probability(), |link| &mut link.loss))
+        .key(key(
+            "duplication",
+            "Share of messages delivered twice, the copy with a delay of its own.",
+            probability(),
+            |link| &mut link.duplication,
+        ))
+        .key(key(
+            "order",
+            "Whether messages may overtake one another, or keep order as over one TCP connection.",
+            words(ORDER),
+            |link| &mut link.order,
+        ))
+        .key(key(
+            "bandwidth",
+            "Bytes a second, with a queue before them.",
+            bandwidth().or_word("unlimited"),
+            |link| &mut link.bandwidth,
+        ))
+}
+
+/// An entry of `[[network.link]]`: one direction, or the two of it.
+#[derive(Clone)]
+struct OneLink {
+    from: Option<NodeId>,
+    to: Option<NodeId>,
+    both_ways: bool,
+    link: Link,
+}
+
+impl OneLink {
+    const fn of(link: Link) -> Self {
+        Self { from: None, to: None, both_ways: false, link }
+    }
+
+    fn directions(self) -> Vec<LinkOverride> {
+        let Self { from, to, both_ways, link } = self;
+        let there = LinkOverride { from, to, link: link.clone() };
+        let back = LinkOverride { from: to, to: from, link };
+        if both_ways { vec![there, back] } else { vec![there] }
+    }
+}
+
+fn link_override() -> &'static Section<OneLink> {
+    static SECTION: LazyLock<Section<OneLink>> = LazyLock::new(links);
+    &SECTION
+}
+
+fn links() -> Section<OneLink> {
+    let help = "A link that differs; what is not given is as in [network]. A later one wins over \
+                an earlier one.";
+    Section::new(help, OneLink::of(plain_link()))
+        .key(
+            key("from", "Senders.", node().or_word("*"), |link: &mut OneLink| &mut link.from)
+                .required(),
+        )
+        .key(
+            key("to", "Receivers.", node().or_word("*"), |link: &mut OneLink| &mut link.to)
+                .required(),
+        )
+        .key(
+            key(
+                "both-ways",
+                "Whether the way back is meant too.",
+                boolean(),
+                |link: &mut OneLink| &mut link.both_ways,
+            )
+            .without_default()
+            .written_if(|link| link.both_ways),
+        )
+        // What a link does not say it inherits: it has no defaults of its own.
+        .flat(link().without_defaults(), |link| &mut link.link)
 }
 
 /// `[[network.client]]`.
-fn client_leg(table: &mut TableDecoder<'_>, nodes: u16, names: &Interned) -> Option<ClientLeg> {
-    let client = table.or("client", None, |client| {
-        if client.is_text("*") { Some(None) } else { client.client(names).map(Some) }
-    });
-    let node = table.or("node", None, |node| node.node_or("*", nodes));
-    let delay = table.required("delay", Element::distribution);
-    Some(ClientLeg { client: client?, node: node?, delay: delay? })
+fn client_leg() -> Section<ClientLeg> {
+    let base = ClientLeg { client: None, node: None, delay: Distribution::Constant(Span::ZERO) };
+    Section::new(
+        "The latency between some clients and some nodes; a later one wins over an earlier one.",
+        base,
+    )
+    .key(
+        key(
+            "client",
+            "Which client; `*` for every one.",
+            client().or_text("*"),
+            |leg: &mut ClientLeg| &mut leg.client,
+        )
+        .without_default(),
+    )
+    .key(
+        key("node", "Which node.", node().or_word("*"), |leg: &mut ClientLeg| &mut leg.node)
+            .without_default(),
+    )
+    .key(
+        key(
+            "delay",
+            "One-way latency, the same both ways.",
+            distribution(),
+            |leg: &mut ClientLeg| &mut leg.delay,
+        )
+        .required(),
+    )
 }
 
-impl Element<'_> {
-    /// Reads it as the name of a client that the workload or the script has.
-    pub(super) fn client(&self, names: &Interned) -> Option<ClientId> {
-        let text = self.text()?;
+/// The name of a client that the workload or the script has.
+fn client() -> Kind<ClientId> {
+    let read = |element: &Element<'_>| {
+        let text = element.text()?;
+        let names = element.scope().names.borrow();
         let found = names.client(text);
         if found.is_none() {
             let title = format!("there is no client `{}`", text.escape_debug());
             let known = names.some_clients();
             let label = "expected a client of the workload or of an operation";
-            let problem = self.problem(title, label);
+            let problem = element.problem(title, label);
             let known = known.iter().map(String::as_str);
-            self.sink.push(problem.suggest(text, known, "there are"));
+            element.sink().push(problem.suggest(text, known, "there are"));
         }
         found
-    }
+    };
+    let write = |client: &ClientId, texts: &Texts<'_>| texts.names.client(*client).into();
+    Kind::with_texts(name_shape(), read, write)
 }
 
 /// The clocks of a scenario.
@@ -121,6 +233,7 @@ pub(super) struct Clocks {
 }
 
 /// Whose clock an entry of `[[clock]]` is.
+#[derive(Clone, Copy)]
 enum Whose {
     Node(NodeId),
     EveryNode,
@@ -128,12 +241,66 @@ enum Whose {
     EveryClient,
 }
 
+/// An entry of `[[clock]]`.
+#[derive(Clone)]
+pub(super) struct OneClock {
+    whose: Whose,
+    clock: Clock,
+}
+
+/// An entry of `[[clock]]`.
+pub(super) fn clock() -> &'static Section<OneClock> {
+    static SECTION: LazyLock<Section<OneClock>> = LazyLock::new(|| {
+        let base = OneClock { whose: Whose::EveryNode, clock: Clock::default() };
+        let every_node = |node: Option<NodeId>| node.map_or(Whose::EveryNode, Whose::Node);
+        let every_client =
+            |client: Option<ClientId>| client.map_or(Whose::EveryClient, Whose::Client);
+        let owners = vec![
+            Variant::new("node", "Which node's.", node().or_word("*"), every_node, |whose| {
+                match whose {
+                    Whose::Node(node) => Some(Some(*node)),
+                    Whose::EveryNode => Some(None),
+                    Whose::Client(_) | Whose::EveryClient => None,
+                }
+            }),
+            Variant::new(
+                "client",
+                "Which client's; `*` for every one.",
+                client().or_text("*"),
+                every_client,
+                |whose| match whose {
+                    Whose::Client(client) => Some(Some(*client)),
+                    Whose::EveryClient => Some(None),
+                    Whose::Node(_) | Whose::EveryNode => None,
+                },
+            ),
+        ];
+        Section::new("How the clock of a node, or of a client, errs.", base)
+            .one_of(
+                "the owner of the clock",
+                owners,
+                |entry| &entry.whose,
+                |entry, whose| entry.whose = whose,
+            )
+            .key(key(
+                "offset",
+                "How far the wall clock is ahead at the start.",
+                signed_duration(),
+                |entry| &mut entry.clock.offset_ns,
+            ))
+            .key(key("drift", "How much faster both clocks run.", drift(), |entry| {
+                &mut entry.clock.drift_ppb
+            }))
+    });
+    &SECTION
+}
+
 /// `[[clock]]`.
-pub(super) fn clocks(table: &mut TableDecoder<'_>, nodes: u16, names: &Interned) -> Option<Clocks> {
-    let given = table.list("clock", |element| element.table(|table| clock(table, nodes, names)))?;
-    let mut of_nodes = vec![Clock::default(); usize::from(nodes)];
-    let mut of_clients = vec![Clock::default(); names.client_count()];
-    for (whose, clock) in given {
+pub(super) fn clocks(table: &mut TableDecoder<'_>) -> Option<Clocks> {
+    let given = table.list("clock", |element| element.table(|table| clock().decode(table)))?;
+    let mut of_nodes = vec![Clock::default(); usize::from(table.nodes())];
+    let mut of_clients = vec![Clock::default(); table.scope().names.borrow().client_count()];
+    for OneClock { whose, clock } in given {
         match whose {
             Whose::Node(node) => of_nodes[node.index()] = clock,
             Whose::EveryNode => of_nodes.fill(clock),
@@ -146,56 +313,36 @@ pub(super) fn clocks(table: &mut TableDecoder<'_>, nodes: u16, names: &Interned)
     Some(Clocks { nodes: of_nodes, clients })
 }
 
-fn clock(table: &mut TableDecoder<'_>, nodes: u16, names: &Interned) -> Option<(Whose, Clock)> {
-    let whose = table.exactly_one(&["node", "client"], "the owner of the clock", |place, whose| {
-        if place == 0 {
-            let node = whose.node_or("*", nodes)?;
-            return Some(node.map_or(Whose::EveryNode, Whose::Node));
-        }
-        if whose.is_text("*") {
-            return Some(Whose::EveryClient);
-        }
-        whose.client(names).map(Whose::Client)
-    });
-    let offset_ns = table.or("offset", 0, Element::signed_duration);
-    let drift_ppb = table.or("drift", 0, Element::drift);
-    Some((whose?, Clock { offset_ns: offset_ns?, drift_ppb: drift_ppb? }))
+/// Every clock that errs, as entries of `[[clock]]`.
+pub(super) fn encode_clocks(config: &Config, texts: &Texts<'_>) -> Vec<toml::Value> {
+    let nodes = NodeId::all(config.cluster.nodes).map(Whose::Node).zip(config.clocks.iter());
+    // A clock without an entry is right; a thousand entries that say so would hide the others.
+    let nodes = nodes.filter(|(_, clock)| **clock != Clock::default());
+    let clients = config.client_clocks.iter();
+    let clients = clients.map(|(client, clock)| (Whose::Client(*client), clock));
+    let entries = nodes.chain(clients).map(|(whose, clock)| OneClock { whose, clock: *clock });
+    entries.map(|entry| clock().encode(&entry, texts).into()).collect()
 }
 
 /// `[disk]`.
-pub(super) fn disk(table: &mut TableDecoder<'_>) -> Option<Disk> {
-    let sync = table.or("sync", Distribution::Constant(Span::ZERO), Element::distribution);
-    Some(Disk { sync: sync? })
+pub(super) fn disk() -> Section<Disk> {
+    let base = Disk { sync: Distribution::Constant(Span::ZERO) };
+    Section::new("Every node's disk.", base).key(key(
+        "sync",
+        "How long a sync takes.",
+        distribution(),
+        |disk| &mut disk.sync,
+    ))
 }
 
-/// Links as [`network`] reads them, every setting explicit.
+/// Links as `[network]` reads them, every setting explicit.
 pub(super) fn encode_links(links: &[LinkOverride]) -> toml::Value {
-    let encode = |link: &LinkOverride| toml::Value::Table(encode_link_override(link));
-    toml::Value::Array(links.iter().map(encode).collect())
-}
-
-/// A link that differs, every setting explicit.
-pub(super) fn encode_link_override(link: &LinkOverride) -> toml::Table {
-    let mut table = toml::Table::new();
-    let end = |node: Option<NodeId>| node.map_or_else(|| "*".to_owned(), |node| node.to_string());
-    table.insert("from".to_owned(), end(link.from).into());
-    table.insert("to".to_owned(), end(link.to).into());
-    table.extend(encode_link(&link.link));
-    table
-}
-
-/// A link's settings.
-pub(super) fn encode_link(link: &Link) -> toml::Table {
-    let mut table = toml::Table::new();
-    let mut set = |key: &str, value: toml::Value| table.insert(key.to_owned(), value);
-    let percentage = |probability: Probability| {
-        toml::Value::String(units::show_percentage(probability.parts_per_billion()))
+    let section = link_override();
+    // A link names nothing.
+    let texts = &Texts { names: &Names::default(), kinds: &[] };
+    let encode = |link: &LinkOverride| {
+        let LinkOverride { from, to, link } = link.clone();
+        toml::Value::Table(section.encode(&OneLink { from, to, both_ways: false, link }, texts))
     };
-    let bandwidth = link.bandwidth.map_or_else(|| "unlimited".to_owned(), units::show_bandwidth);
-    set("delay", encode_distribution(&link.delay));
-    set("loss", percentage(link.loss));
-    set("duplication", percentage(link.duplication));
-    set("order", word_for(&ORDER, &link.order).into());
-    set("bandwidth", bandwidth.into());
-    table
+    toml::Value::Array(links.iter().map(encode).collect())
 }

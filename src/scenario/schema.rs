@@ -2,66 +2,54 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Registry;
 use super::changes;
-use super::faults::MOST_MILESTONES;
-use super::fuzz::{Fuzz, Kind, MOST_FAULTS};
+use super::faults::MOST_OCCURRENCES;
+use super::keys::{Declaration, Shape};
 use super::words::{ACTIONS, NODES, OCCURRENCES, OPERATIONS, TARGETS};
-use super::workload::{MAX_BURST, MAX_CLIENTS, MAX_KEYS, MAX_OPERATIONS};
+use super::{Registered, Registry, cluster, fuzz, network, sections, workload};
 use crate::config::ExpectedVerdict;
 use crate::history::Failure;
 use crate::named::Named;
 use crate::property::Property;
-use crate::time::Span;
 
 /// The JSON schema of scenario files with the protocols of `registry`.
 #[must_use]
 pub fn schema(registry: &Registry) -> Value {
-    let protocols: Map<String, Value> = registry
-        .protocols
-        .iter()
-        .map(|protocol| (protocol.name.to_owned(), (protocol.schema)()))
-        .collect();
-    let mut protocol =
-        object("The protocol that the nodes run: exactly one table.", &[], json!({}));
-    protocol["properties"] = Value::Object(protocols);
-    protocol["minProperties"] = json!(1);
-    protocol["maxProperties"] = json!(1);
-    let mut schema = object(
-        "A scenario of splitbrain.",
-        &["cluster", "protocol"],
-        json!({
-            "title": text("What the scenario shows, in a line.", ""),
-            "seed": integer("The seed used when the command line names none.", 0, i64::MAX.unsigned_abs(), Some(1)),
-            "duration": duration("How long faults and workload last.", Some("30s")),
-            "settle": duration("How long the healed cluster may take to settle after that. The default is 30s, or longer where the settings may need it.", Some("30s")),
-            "ties": choice("The order of events at one instant: as they were caused, or drawn.", &["causal", "random"], "causal"),
-            "cluster": cluster(),
-            "protocol": protocol,
-            "network": network(),
-            "clock": array("Clocks that err from the start; a later entry wins over an earlier one.", clock()),
-            "disk": object("Every node's disk.", &[], json!({
-                "sync": distribution("How long a sync takes.", Some("0ms")),
-            })),
-            "workload": workload(),
-            "operation": array("Operations at exact times.", operation()),
-            "fault": array("What goes wrong.", fault()),
-            "change": array("Settings that change on the way.", change()),
-            "fuzz": fuzz(),
-            "check": object("The bounds that checkers need. One that is set is a demand: a run that misses it fails, unless `expect` says otherwise.", &[], json!({
-                "staleness-bound": duration("How long after a write was acknowledged a read may still miss it. Without it a read may miss none, which is no demand.", None),
-                "availability-bound": refer("percentage", "The least share of operations that complete ok.", None),
-                "recovery-bound": duration("How long after the loss of a leader a write may wait to be acknowledged.", None),
-                "leaderless-bound": duration("How long nobody may lead.", None),
-                "replication-lag-bound": duration("How long a write may take from the first node to a live replica; setting it has the lag measured.", None),
-            })),
-            "expect": expect(),
-        }),
-    );
+    let mut schema = shape(registry).schema();
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("splitbrain scenario");
     schema["$defs"] = definitions();
     schema
+}
+
+/// What a scenario file looks like.
+fn shape(registry: &Registry) -> Shape {
+    let of_protocol =
+        |protocol: &Registered| Declaration::new(protocol.name, "", (protocol.shape)());
+    let protocols = registry.protocols.iter().map(of_protocol).collect();
+    let protocol = Shape::table("The protocol that the nodes run: exactly one table.", protocols)
+        .and("minProperties", json!(1))
+        .and("maxProperties", json!(1));
+    let list = |help: &str, name, item: Shape| Declaration::new(name, help, item.list(json!({})));
+    let table = |name, shape| Declaration::new(name, "", shape);
+    let by_hand = |schema| Shape::new(schema, "a table", "{}");
+    let clocks = "Clocks that err from the start; a later entry wins over an earlier one.";
+    let mut keys = sections::top().declared();
+    keys.extend([
+        table("cluster", cluster::section().shape()).required(),
+        table("protocol", protocol).required(),
+        table("network", network::section().shape()),
+        list(clocks, "clock", network::clock().shape()),
+        table("disk", network::disk().shape()),
+        table("workload", workload::section().shape()),
+        list("Operations at exact times.", "operation", by_hand(operation())),
+        list("What goes wrong.", "fault", by_hand(fault())),
+        list("Settings that change on the way.", "change", by_hand(change())),
+        table("fuzz", fuzz::section().shape()),
+        table("check", sections::bounds().shape()),
+        table("expect", by_hand(expect())),
+    ]);
+    Shape::table("A scenario of splitbrain.", keys)
 }
 
 fn object(description: &str, required: &[&str], properties: Value) -> Value {
@@ -79,10 +67,6 @@ fn array(description: &str, items: Value) -> Value {
     let mut schema = json!({ "type": "array", "description": description });
     schema["items"] = items;
     schema
-}
-
-fn text(description: &str, default: &str) -> Value {
-    json!({ "type": "string", "description": description, "default": default })
 }
 
 fn name(description: &str) -> Value {
@@ -133,117 +117,11 @@ fn exactly_one(mut schema: Value, keys: &[&str]) -> Value {
     schema
 }
 
-fn cluster() -> Value {
-    object(
-        "The nodes: n1, n2 and so on.",
-        &["nodes"],
-        json!({
-            "nodes": integer("How many nodes.", 1, u64::from(NODES), None),
-            "initial-leader": json!({
-                "description": "Who leads from the start; `none`: the nodes elect a leader at boot.",
-                "anyOf": [{ "const": "none" }, { "$ref": "#/$defs/node" }],
-                "default": "n1",
-            }),
-        }),
-    )
-}
-
-/// The settings of a link.
-fn link() -> Map<String, Value> {
-    let bandwidth = json!({
-        "description": "Bytes a second, with a queue before them.",
-        "anyOf": [
-            { "const": "unlimited" },
-            { "type": "string", "pattern": "^\\+?[0-9]+(\\.[0-9]+)?\\s*[kMG]?B/s$" },
-        ],
-        "default": "unlimited",
-    });
-    let link = [
-        ("delay", distribution("One-way delay.", Some("1ms"))),
-        ("loss", refer("percentage", "Share of messages lost.", Some("0%"))),
-        (
-            "duplication",
-            refer(
-                "percentage",
-                "Share of messages delivered twice, the copy with a delay of its own.",
-                Some("0%"),
-            ),
-        ),
-        (
-            "order",
-            choice(
-                "Whether messages may overtake one another, or keep order as over one TCP connection.",
-                &["reordering", "fifo"],
-                "reordering",
-            ),
-        ),
-        ("bandwidth", bandwidth),
-    ];
-    link.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect()
-}
-
-fn node_or_any(description: &str) -> Value {
-    json!({ "description": description, "anyOf": [{ "const": "*" }, { "$ref": "#/$defs/node" }] })
-}
-
 fn extend(mut schema: Value, more: Map<String, Value>) -> Value {
     if let Some(properties) = schema["properties"].as_object_mut() {
         properties.extend(more);
     }
     schema
-}
-
-fn network() -> Value {
-    let between = object(
-        "A link that differs; what is not given is as in [network]. A later one wins over an earlier one.",
-        &["from", "to"],
-        json!({
-            "from": node_or_any("Senders."),
-            "to": node_or_any("Receivers."),
-            "both-ways": boolean("Whether the way back is meant too."),
-        }),
-    );
-    // What a link does not say it inherits: it has no defaults of its own.
-    let mut inherited = link();
-    for (_, schema) in &mut inherited {
-        if let Some(schema) = schema.as_object_mut() {
-            schema.remove("default");
-        }
-    }
-    let client = object(
-        "The latency between some clients and some nodes; a later one wins over an earlier one.",
-        &["delay"],
-        json!({
-            "client": name("Which client; `*` for every one."),
-            "node": node_or_any("Which node."),
-            "delay": distribution("One-way latency, the same both ways.", None),
-        }),
-    );
-    let network = object(
-        "The links between nodes, and between clients and nodes.",
-        &[],
-        json!({
-            "link": array("Links that differ.", extend(between, inherited)),
-            "client-delay": distribution("One-way latency between any client and any node.", Some("0ms")),
-            "refuse": switch("Whether a message to a node that is down comes back to its sender as refused.", false),
-            "client": array("Client legs that differ.", client),
-        }),
-    );
-    extend(network, link())
-}
-
-fn clock() -> Value {
-    let clock = object(
-        "How the clock of a node, or of a client, errs.",
-        &[],
-        json!({
-            "node": node_or_any("Which node's."),
-            "client": name("Which client's; `*` for every one."),
-            "offset": refer("signed-duration", "How far the wall clock is ahead at the start.", Some("0ms")),
-            "drift": refer("drift", "How much faster both clocks run.", Some("0ppm")),
-        }),
-    );
-    exactly_one(clock, &["node", "client"])
 }
 
 fn replicas(description: &str) -> Value {
@@ -253,97 +131,8 @@ fn replicas(description: &str) -> Value {
     })
 }
 
-/// Timeout, retries and backoff.
-fn retry() -> Map<String, Value> {
-    let retry = [
-        (
-            "timeout",
-            duration("After how long without an answer an attempt is given up.", Some("10s")),
-        ),
-        (
-            "retries",
-            integer(
-                "How often an operation is tried again after a refusal or a timeout.",
-                0,
-                1_000_000,
-                Some(0),
-            ),
-        ),
-        ("backoff", distribution("How long to wait before that.", Some("10ms"))),
-        (
-            "ask-next",
-            json!({
-                "description": "Whether a client that gives up an operation without learning of a leader asks the next node from then on.",
-                "type": "boolean",
-                "default": false
-            }),
-        ),
-    ];
-    retry.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect()
-}
-
 fn weight(description: &str) -> Value {
     integer(description, 0, 1_000_000_000, Some(0))
-}
-
-fn workload() -> Value {
-    let open = object(
-        "An open loop: operations arrive whatever became of earlier ones.",
-        &[],
-        json!({
-            "rate": json!({
-                "type": "string",
-                "description": "How many operations arrive in how long.",
-                "pattern": "^\\+?[0-9]+(\\.[0-9]+)?\\s*/\\s*(ns|us|µs|ms|s|m|h)$",
-                "examples": ["100/s"],
-            }),
-            "arrivals": choice("Random arrivals, or evenly spaced.", &["poisson", "constant"], "poisson"),
-            "interval": distribution("Instead of `rate`: the time between two arrivals.", None),
-            "burst": integer("How many operations an arrival brings.", 1, u64::from(MAX_BURST), Some(1)),
-        }),
-    );
-    let skew = json!({
-        "description": "How often each key is used: all alike, or the key of rank r with weight 1 / r^zipf.",
-        "anyOf": [
-            { "const": "uniform" },
-            object("Zipf's law.", &["zipf"], json!({
-                "zipf": { "type": "number", "description": "The exponent.", "exclusiveMinimum": 0 },
-            })),
-        ],
-        "default": "uniform",
-    });
-    let workload = object(
-        "Clients c1, c2 and so on that generate operations on keys k1, k2 and so on.",
-        &[],
-        json!({
-            "clients": integer("How many operations may be under way at once.", 1, u64::from(MAX_CLIENTS), Some(1)),
-            "operations": {
-                "description": "How many operations in all; `unlimited`: until `duration`.",
-                "anyOf": [{ "const": "unlimited" }, integer("A number.", 1, MAX_OPERATIONS, None)],
-                "default": "unlimited",
-            },
-            "keys": integer("How many keys.", 1, u64::from(MAX_KEYS), Some(10)),
-            "skew": skew,
-            "mix": object("What is asked, by weight.", &[], json!({
-                "put": weight("Writes of a unique value."),
-                "get": weight("Reads of a key."),
-                "delete": weight("Deletes of a key."),
-                "list": weight("Lists of all keys."),
-                "read-all": weight("Reads of everything."),
-                "append": weight("Appends of a unique value to a list."),
-            })),
-            "think": distribution("Closed loop: how long a client waits after an answer.", Some("0ms")),
-            "open": exactly_one(open, &["rate", "interval"]),
-            "read-from": {
-                "description": "Whom a read asks; writes always look for the leader.",
-                "anyOf": [{ "enum": ["leader", "any", "nearest"] }, { "$ref": "#/$defs/node" }],
-                "default": "leader",
-            },
-            "read-quorum": replicas("How many replicas a read of a key asks, that one included; by default that one alone, or all when it repairs."),
-            "read-repair": boolean("Whether a read writes the newest value back to the replicas it asked that have an older one."),
-        }),
-    );
-    extend(workload, retry())
 }
 
 fn node(description: &str) -> Value {
@@ -387,7 +176,9 @@ fn operation() -> Value {
             "expect": answer(),
         }),
     );
-    exactly_one(extend(operation, retry()), &OPERATIONS)
+    let retry = Shape::table("", workload::retry().declared()).schema();
+    let retry = retry["properties"].as_object().cloned().unwrap_or_default();
+    exactly_one(extend(operation, retry), &OPERATIONS)
 }
 
 fn answer() -> Value {
@@ -505,7 +296,7 @@ fn fault() -> Value {
 
 /// The moment at which a fault starts.
 fn trigger() -> Value {
-    let nth = |description: &str| integer(description, 1, u64::from(MOST_MILESTONES), None);
+    let nth = |description: &str| integer(description, 1, u64::from(MOST_OCCURRENCES), None);
     let trigger = object(
         "The moment at which it starts: the how-manieth time that exactly one of these happens.",
         &[],
@@ -538,63 +329,6 @@ fn change() -> Value {
             },
         }),
     )
-}
-
-fn fuzz() -> Value {
-    let standard = Fuzz::standard(Span::from_secs(30));
-    let names = |kinds: &[Kind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>();
-    let ends = |description: &str, end: &Value, default: Option<Value>| {
-        let two = json!({ "type": "array", "minItems": 2, "maxItems": 2, "items": end });
-        let mut schema = json!({ "description": description, "anyOf": [end, two] });
-        if let Some(default) = default {
-            schema["default"] = default;
-        }
-        schema
-    };
-    let count = json!({ "type": "integer", "minimum": 0, "maximum": MOST_FAULTS });
-    let end = json!({ "anyOf": [{ "type": "integer" }, { "type": "string" }] });
-    let range = json!({
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["from", "to"],
-        "properties": { "from": end, "to": end },
-    });
-    object(
-        "What a campaign may draw.",
-        &[],
-        json!({
-            "faults": ends("The fewest and the most faults of a case, or how many.", &count, Some(json!([standard.faults.0, standard.faults.1]))),
-            "for": ends("The shortest and the longest that a fault lasts, or how long; by default 5ms to a third of `duration`.", &json!({ "$ref": "#/$defs/duration" }), None),
-            "kinds": {
-                "description": "The kinds of fault, each as likely as any other.",
-                "anyOf": [
-                    { "const": "all" },
-                    { "type": "array", "minItems": 1, "uniqueItems": true, "items": { "enum": names(&Kind::ALL) } },
-                ],
-            },
-            "max-down": {
-                "description": "How many nodes may be down or paused at once.",
-                "anyOf": [{ "const": "unlimited" }, { "type": "integer", "minimum": 1, "maximum": NODES }],
-                "default": "unlimited",
-            },
-            "swarm": switch("Whether whole kinds are switched off at random, case by case.", standard.swarm),
-            "moments": switch("Whether faults may be tied to moments of the run.", standard.triggers),
-            "clock-offset": duration("The most by which a clock is off from the start, either way.", Some("500ms")),
-            "clock-jump": duration("The most by which a clock jumps, either way.", Some("1s")),
-            "clock-drift": refer("drift", "The most by which a clock's rate is wrong, either way.", Some("10%")),
-            "slow": duration("The most by which a slow link or disk is slower.", Some("200ms")),
-            "loss": refer("percentage", "The largest share of messages that a dropping link loses.", Some("100%")),
-            "settings": {
-                "type": "object",
-                "description": "Keys of the scenario that are drawn case by case: a path, and a list of values or a range of whole numbers, lengths of time or percentages.",
-                "additionalProperties": { "anyOf": [{ "type": "array", "minItems": 1 }, range] },
-            },
-        }),
-    )
-}
-
-fn switch(description: &str, default: bool) -> Value {
-    json!({ "type": "boolean", "description": description, "default": default })
 }
 
 fn expect() -> Value {

@@ -1,17 +1,17 @@
 //! `[[operation]]`: exact operations at exact times; `[[expect.state]]` and `[expect]`.
 
-use super::decode::{Element, TableDecoder, list_of, node_named, word_for};
+use super::decode::{Element, TableDecoder, list_of, word_for};
 use super::diagnostics::Problem;
-use super::frame::Frame;
-use super::names::{Interned, ids};
+use super::ids::ids;
+use super::names::node_named;
 use super::words::OPERATIONS;
-use super::workload::{read_quorum, retry};
+use super::workload::{decode_replicas, retry};
 use crate::config::{
     Answer, Bounds, Expect, ExpectedState, ExpectedStatus, ExpectedValue, ExpectedVerdict,
     ScriptedOperation,
 };
 use crate::history::Failure;
-use crate::id::{ClientId, NodeId, Value};
+use crate::id::{ClientId, KeyId, NodeId, Value};
 use crate::named::Named;
 use crate::operation::Operation;
 use crate::property::Property;
@@ -19,37 +19,28 @@ use crate::protocol::Role;
 use crate::time::Time;
 
 /// Every `[[operation]]`.
-pub(super) fn operations(
-    table: &mut TableDecoder<'_>,
-    frame: Frame,
-    names: &mut Interned,
-) -> Option<Vec<ScriptedOperation>> {
+pub(super) fn operations(table: &mut TableDecoder<'_>) -> Option<Vec<ScriptedOperation>> {
     let Some(list) = table.get("operation") else { return Some(Vec::new()) };
     let ids = ids(&list, &OPERATIONS)?;
     let mut index = 0;
     list.list(|element| {
         let id = ids.get(index).cloned().unwrap_or_default();
         index += 1;
-        element.table(|table| operation(table, id, frame, names))
+        element.table(|table| operation(table, id))
     })
 }
 
-fn operation(
-    table: &mut TableDecoder<'_>,
-    id: String,
-    frame: Frame,
-    names: &mut Interned,
-) -> Option<ScriptedOperation> {
+fn operation(table: &mut TableDecoder<'_>, id: String) -> Option<ScriptedOperation> {
     let given_id = table.optional("id", Element::name);
-    let at = table.required("at", |at| frame.time(at));
-    let client = table.required("client", |client| script_client(client, names));
+    let at = table.required("at", |at| at.time());
+    let client = table.required("client", |client| script_client(client));
     let found = table.exactly_one(&OPERATIONS, "the operation", |kind, value| {
         let kind = OPERATIONS[kind];
-        Some((kind, value.table(|table| asked(table, kind, frame, names))))
+        Some((kind, value.table(|table| asked(table, kind))))
     });
     let (kind, asked) = found.unzip();
-    let retry = retry(table);
-    let expect = table.table("expect", |table| answer(table, kind, frame.nodes, names));
+    let retry = retry().decode(table);
+    let expect = table.table("expect", |table| answer(table, kind));
     given_id?;
     let (operation, node) = asked??;
     Some(ScriptedOperation {
@@ -63,9 +54,9 @@ fn operation(
     })
 }
 
-fn script_client(element: &Element<'_>, names: &mut Interned) -> Option<ClientId> {
+fn script_client(element: &Element<'_>) -> Option<ClientId> {
     let name = element.name()?;
-    if names.is_workload_client(name) {
+    if element.scope().names.borrow().is_workload_client(name) {
         return element.wrong(
             format!("the workload drives client `{name}`"),
             "a script needs a client of its own: give it another name",
@@ -80,30 +71,25 @@ fn script_client(element: &Element<'_>, names: &mut Interned) -> Option<ClientId
     if let Some(why) = mistaken_for {
         return element.wrong(format!("`{name}` cannot be a client's name"), why);
     }
-    Some(names.script_client(name))
+    Some(element.scope().names.borrow_mut().script_client(name))
 }
 
 /// What is asked, and whom.
-fn asked(
-    table: &mut TableDecoder<'_>,
-    kind: &str,
-    frame: Frame,
-    names: &mut Interned,
-) -> Option<(Operation, Option<NodeId>)> {
+fn asked(table: &mut TableDecoder<'_>, kind: &str) -> Option<(Operation, Option<NodeId>)> {
     let takes_key = matches!(kind, "put" | "get" | "delete" | "append");
     let key = if takes_key { table.required("key", Element::name) } else { Some("") };
     let value = if matches!(kind, "put" | "append") {
-        table.required("value", |value| put_value(value, names)).map(Some)
+        table.required("value", |value| put_value(value)).map(Some)
     } else {
         Some(None)
     };
     let writes = matches!(kind, "put" | "delete" | "append");
-    let quorum = if writes { table.optional("w", |w| write_quorum(w, frame)) } else { Some(None) };
-    let read =
-        if kind == "get" { read_quorum(table, ["r", "repair"], frame.nodes) } else { Some(None) };
+    let quorum = if writes { table.optional("w", |w| write_quorum(w)) } else { Some(None) };
+    let read = if kind == "get" { decode_replicas(table, ["r", "repair"]) } else { Some(None) };
     let whom = if writes { "to" } else { "from" };
-    let node = table.optional(whom, |node| node.node(frame.nodes));
+    let node = table.optional(whom, |node| node.node());
     let (key, value, quorum, read, node) = (key?, value?, quorum?, read?, node?);
+    let mut names = table.scope().names.borrow_mut();
     let operation = match (kind, value) {
         ("put", Some(value)) => Operation::Put { key: names.key(key), value, quorum },
         ("append", Some(value)) => Operation::Append { key: names.key(key), value, quorum },
@@ -116,20 +102,20 @@ fn asked(
     Some((operation, node))
 }
 
-fn put_value(element: &Element<'_>, names: &mut Interned) -> Option<Value> {
+fn put_value(element: &Element<'_>) -> Option<Value> {
     let text = element.line()?;
-    if names.made_value(text).is_some() {
+    if element.scope().names.borrow().made_value(text).is_some() {
         return element.wrong(
             format!("`{text}` is a value that the workload writes"),
             "no two writes may be mistaken for each other: choose another",
         );
     }
-    Some(names.value(text))
+    Some(element.scope().names.borrow_mut().value(text))
 }
 
-fn write_quorum(element: &Element<'_>, frame: Frame) -> Option<u16> {
+fn write_quorum(element: &Element<'_>) -> Option<u16> {
     let quorum = element.integer_u16(1..=u16::MAX)?;
-    let followers = frame.nodes - 1;
+    let followers = element.nodes() - 1;
     if quorum > followers {
         return element.wrong(
             format!(
@@ -182,28 +168,24 @@ fn fits(table: &mut TableDecoder<'_>, kind: &str) -> bool {
 }
 
 /// What the client must be told of an operation of this kind; of any kind when it is not known.
-fn answer(
-    table: &mut TableDecoder<'_>,
-    kind: Option<&str>,
-    nodes: u16,
-    names: &mut Interned,
-) -> Option<Answer> {
+fn answer(table: &mut TableDecoder<'_>, kind: Option<&str>) -> Option<Answer> {
     let fits = kind.is_none_or(|kind| fits(table, kind));
     let status = table.optional("status", |status| status.choice(&STATUS));
-    let value = expected_value(table, names);
+    let value = expected_value(table);
     let degraded = table.optional("degraded", Element::boolean);
-    let confirmations = table.optional("confirmations", |element| confirmations(element, nodes));
+    let confirmations = table.optional("confirmations", |element| confirmations(element));
     let failures = Failure::words();
     let error = table.optional("error", |error| error.choice(&failures));
     let not_yet_replicated = table.optional("not-yet-replicated", Element::boolean);
-    let leader = table.optional("leader", |leader| leader.node_or("none", nodes));
+    let leader = table.optional("leader", |leader| leader.node_or("none"));
     let existed = table.optional("existed", Element::boolean);
-    let keys = table.optional("keys", |keys| keys.list(|key| key.name().map(|key| names.key(key))));
+    let keys =
+        table.optional("keys", |keys| keys.list(|key| key.name().map(|key| key_of(keys, key))));
     let all = table.optional("all", |all| {
         all.table(|table| {
             let pair = |(key, value): (&str, Element<'_>)| {
-                let value = value.text().map(|value| names.value(value));
-                Some((names.key(key), value?))
+                let value = value.text().map(|text| value.scope().names.borrow_mut().value(text));
+                Some((key_of(all, key), value?))
             };
             let pairs: Vec<_> = table.entries().into_iter().map(pair).collect();
             pairs.into_iter().collect()
@@ -241,14 +223,15 @@ fn answer(
     })
 }
 
+fn key_of(element: &Element<'_>, name: &str) -> KeyId {
+    element.scope().names.borrow_mut().key(name)
+}
+
 /// `value = ".."` or `absent = true`; `Some(None)` when neither is there.
-fn expected_value(
-    table: &mut TableDecoder<'_>,
-    names: &mut Interned,
-) -> Option<Option<ExpectedValue>> {
+fn expected_value(table: &mut TableDecoder<'_>) -> Option<Option<ExpectedValue>> {
     let (value, absent) = (table.get("value"), table.get("absent"));
     let is_given = (value.is_some(), absent.is_some());
-    let value = value.and_then(|value| value.line()).map(|value| names.value(value));
+    let value = value.and_then(|value| Some(value.scope().names.borrow_mut().value(value.line()?)));
     let absent = absent.and_then(|absent| absent.only_true());
     match is_given {
         (true, true) => {
@@ -263,9 +246,9 @@ fn expected_value(
 }
 
 /// `"2 of 5"`.
-fn confirmations(element: &Element<'_>, nodes: u16) -> Option<(u16, u16)> {
+fn confirmations(element: &Element<'_>) -> Option<(u16, u16)> {
     let text = element.text()?;
-    let followers = nodes - 1;
+    let followers = element.nodes() - 1;
     let parsed = text.split_once(" of ").and_then(|(confirmed, all)| {
         Some((confirmed.trim().parse::<u16>().ok()?, all.trim().parse::<u16>().ok()?))
     });
@@ -286,12 +269,7 @@ fn confirmations(element: &Element<'_>, nodes: u16) -> Option<(u16, u16)> {
 
 /// `[expect]`, a verdict a property, and `[[expect.state]]`. Without `bounds`, which were wrong, nobody can say what
 /// they suffice for.
-pub(super) fn expect(
-    table: &mut TableDecoder<'_>,
-    frame: Frame,
-    bounds: Option<&Bounds>,
-    names: &mut Interned,
-) -> Option<Expect> {
+pub(super) fn expect(table: &mut TableDecoder<'_>, bounds: Option<&Bounds>) -> Option<Expect> {
     let mut checks = Vec::new();
     for property in Property::all() {
         if let Some(element) = table.get(property.name()) {
@@ -301,7 +279,7 @@ pub(super) fn expect(
         }
     }
     checks.sort_by_key(|(at, _)| *at);
-    let states = table.list("state", |element| element.table(|table| state(table, frame, names)));
+    let states = table.list("state", |element| element.table(|table| state(table)));
     let checks: Option<Vec<_>> = checks.into_iter().map(|(_, check)| check).collect();
     Some(Expect { checks: checks?, states: states?, excused: Vec::new() })
 }
@@ -346,17 +324,14 @@ fn expected_verdict(
                 )
         }
     };
-    element.sink.push(problem);
+    element.sink().push(problem);
     None
 }
 
-fn state(
-    table: &mut TableDecoder<'_>,
-    frame: Frame,
-    names: &mut Interned,
-) -> Option<ExpectedState> {
+fn state(table: &mut TableDecoder<'_>) -> Option<ExpectedState> {
     let at = table.required("at", |at| {
         let span = at.duration()?;
+        let frame = at.scope().frame;
         let end = frame.duration + frame.settle;
         if span > end {
             let label = format!("`duration` and `settle` are {end} together");
@@ -364,9 +339,9 @@ fn state(
         }
         Some(Time::ZERO + span)
     });
-    let node = table.required("node", |node| node.node(frame.nodes));
+    let node = table.required("node", |node| node.node());
     let key = table.optional("key", Element::name);
-    let value = expected_value(table, names);
+    let value = expected_value(table);
     let roles: Vec<(&str, &str)> = [Role::Leader, Role::Follower, Role::Candidate]
         .iter()
         .map(|role| role.name())
@@ -375,13 +350,13 @@ fn state(
         .collect();
     let role = table.optional("role", |role| role.choice(&roles));
     let term = table.optional("term", |term| term.integer(0..=i64::MAX.unsigned_abs()));
-    let leader = table.optional("leader", |leader| leader.node_or("none", frame.nodes));
-    let awaits = table.optional("awaits", |awaits| awaits.node_or("none", frame.nodes));
-    let blocked = table.optional("blocked", |blocked| blocked.node_list(frame.nodes));
+    let leader = table.optional("leader", |leader| leader.node_or("none"));
+    let awaits = table.optional("awaits", |awaits| awaits.node_or("none"));
+    let blocked = table.optional("blocked", |blocked| blocked.node_list());
     let (key, value, role, term, leader) = (key?, value?, role?, term?, leader?);
     let (awaits, blocked) = (awaits?, blocked?);
     let key = match (key, value) {
-        (Some(key), Some(value)) => Some((names.key(key), value)),
+        (Some(key), Some(value)) => Some((table.scope().names.borrow_mut().key(key), value)),
         (None, None) => None,
         (Some(_), None) => {
             return table.wrong("what does the key hold?", "needs `value`, or `absent = true`");

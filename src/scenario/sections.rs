@@ -1,15 +1,19 @@
 //! The whole file: each section in an order in which what it refers to is known.
 
-use super::decode::{Element, TableDecoder};
+use std::cell::RefCell;
+use std::sync::LazyLock;
+
+use super::decode::{Element, Scope, TableDecoder};
 use super::diagnostics::{Problem, Sink, Sources};
 use super::frame::Frame;
 use super::fuzz::{self, Fuzz};
+use super::keys::{Section, duration, integer, key, line, positive_duration, probability, words};
 use super::names::Interned;
 use super::tree::{Node, Tree};
 use super::words::{NODES, TIES};
 use super::{
-    ConfiguredProtocol, Diagnostics, Overrides, Registry, changes, faults, network, script, set,
-    tree, vary,
+    ConfiguredProtocol, Diagnostics, Overrides, Registry, changes, cluster, faults, network,
+    script, set, tree, vary, workload,
 };
 use crate::config::{Bounds, Cluster, Config, EventOrder, Pace};
 use crate::id::NodeId;
@@ -90,7 +94,10 @@ pub(super) fn decode_tree(root: &Node, registry: &Registry) -> Option<Decoded> {
 }
 
 fn decode_whole(root: &Node, registry: &Registry, sink: &Sink) -> Option<Decoded> {
-    Element::new(root, sink, "").table(|table| scenario(table, root, registry))
+    let names = RefCell::new(Interned::new(0, 0));
+    let frame = Frame { nodes: NODES, duration: Span::MAX, settle: Span::ZERO };
+    let scope = Scope { sink, names: &names, frame, kinds: None };
+    Element::new(root, scope, "").table(|table| scenario(table, root, registry))
 }
 
 /// The paths of all keys that decoding `text` asks for; items of an array are `[]`, free keys `*`.
@@ -104,62 +111,110 @@ pub(super) fn asked_keys(text: &str, registry: &Registry) -> std::collections::B
     sink.expect("kept when valid").into_keys()
 }
 
+/// The keys of the top level that are no tables.
+#[derive(Clone)]
+pub(super) struct Top {
+    title: String,
+    seed: u64,
+    duration: Span,
+    settle: Span,
+    ties: EventOrder,
+}
+
+impl Top {
+    pub(super) fn of(config: &Config) -> Self {
+        let Config { seed, duration, settle, ties, .. } = *config;
+        Self { title: config.title.clone(), seed, duration, settle, ties }
+    }
+}
+
+/// The keys of the top level that are no tables.
+pub(super) fn top() -> &'static Section<Top> {
+    static SECTION: LazyLock<Section<Top>> = LazyLock::new(|| {
+        let base = Top {
+            title: String::new(),
+            seed: 1,
+            duration: Span::from_secs(30),
+            settle: SETTLE,
+            ties: EventOrder::Causal,
+        };
+        Section::new("", base)
+            .key(key("title", "What the scenario shows, in a line.", line(), |top| &mut top.title))
+            .key(key(
+                "seed",
+                "The seed used when the command line names none.",
+                integer(0..=i64::MAX.unsigned_abs()),
+                |top| &mut top.seed,
+            ))
+            .key(key(
+                "duration",
+                "How long faults and workload last.",
+                positive_duration(),
+                |top| &mut top.duration,
+            ))
+            .key(key(
+                "settle",
+                "How long the healed cluster may take to settle after that. The default is 30s, \
+                 or longer where the settings may need it.",
+                duration(),
+                |top| &mut top.settle,
+            ))
+            .key(key(
+                "ties",
+                "The order of events at one instant: as they were caused, or drawn.",
+                words(TIES),
+                |top| &mut top.ties,
+            ))
+    });
+    &SECTION
+}
+
 fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> Option<Decoded> {
-    let title = table.or("title", "", Element::line);
-    let seed = table.or("seed", 1, |seed| seed.integer(0..=i64::MAX.unsigned_abs()));
-    let duration = table.or("duration", Span::from_secs(30), Element::positive_duration);
-    let settle_given = table.optional("settle", Element::duration);
-    let settle = settle_given.map(|given| given.unwrap_or(SETTLE));
-    let ties = table.or("ties", EventOrder::Causal, |ties| ties.choice(&TIES));
-    let nodes_given = table.required("cluster", |cluster| cluster.table(self::cluster));
+    let top = top().draft(table, top().base().clone());
+    let cluster_given = table.required("cluster", |cluster| cluster.table(|t| cluster::decode(t)));
     // With a wrong cluster everything else is read all the same, as if it had all nodes there can be.
     let cluster =
-        nodes_given.clone().unwrap_or(Cluster { nodes: NODES, initial_leader: Some(NodeId(0)) });
+        cluster_given.clone().unwrap_or(Cluster { nodes: NODES, initial_leader: Some(NodeId(0)) });
+    let length = |unknown| if top.is_right("duration") { top.value.duration } else { unknown };
+    let settle = if top.is_right("settle") { top.value.settle } else { Span::ZERO };
+    let mut scope = table.scope();
+    scope.frame = Frame { nodes: cluster.nodes, duration: length(Span::ZERO), settle };
+    table.set_scope(scope);
     let protocol = table
         .required("protocol", |element| element.table(|table| protocol(table, &cluster, registry)));
-    let workload = table.optional("workload", |workload| {
-        let lasts = duration.unwrap_or(Span::ZERO);
-        workload.table(|table| super::workload::workload(table, cluster.nodes, lasts))
-    });
+    let workload = table.optional("workload", |load| load.table(|t| workload::section().decode(t)));
 
-    let frame = Frame {
-        nodes: cluster.nodes,
-        duration: duration.unwrap_or(Span::MAX),
-        settle: settle.unwrap_or(Span::ZERO),
-    };
-    let mut names = match &workload {
+    scope.frame.duration = length(Span::MAX);
+    scope.kinds = protocol.as_ref().map(|protocol| protocol.message_kinds());
+    table.set_scope(scope);
+    let names = scope.names;
+    *names.borrow_mut() = match &workload {
         Some(Some(workload)) => Interned::new(workload.clients, workload.keys),
         Some(None) => Interned::new(0, 0),
         // A wrong workload has clients all the same, whom others may name.
         None => Interned::new(written_clients(root), 0),
     };
-    let kinds = protocol.as_ref().map(|protocol| protocol.message_kinds());
-    let script = script::operations(table, frame, &mut names);
-    let network = table.table("network", |table| network::network(table, frame.nodes, &names));
-    let clocks = network::clocks(table, frame.nodes, &names);
-    let disk = table.table("disk", network::disk);
-    let faults = faults::faults(
-        table,
-        frame,
-        &mut names,
-        kinds,
-        clocks.as_ref().map(|c| c.nodes.as_slice()),
-    );
-    let fuzz = table.optional("fuzz", |fuzz| fuzz.table(|table| fuzz::decode(table, frame)));
-    let bounds = table.table("check", bounds);
-    let expect =
-        table.table("expect", |table| script::expect(table, frame, bounds.as_ref(), &mut names));
-    let changes = changes::written(table, root.get("workload").is_some(), frame);
+    let script = script::operations(table);
+    let network = table.table("network", |table| network::section().decode(table));
+    let clocks = network::clocks(table);
+    let disk = table.table("disk", |table| network::disk().decode(table));
+    let faults = faults::faults(table, clocks.as_ref().map(|c| c.nodes.as_slice()));
+    let fuzz = table.optional("fuzz", |fuzz| fuzz.table(fuzz::decode));
+    let bounds = table.table("check", |table| bounds().decode(table));
+    let expect = table.table("expect", |table| script::expect(table, bounds.as_ref()));
+    let changes = changes::written(table, root.get("workload").is_some());
 
     let clocks = clocks?;
+    let has_settle = table.has("settle");
+    let Top { title, seed, duration, settle, ties } = top.is_all_right().then_some(top.value)?;
     let mut config = Config {
-        title: title?.to_owned(),
-        seed: seed?,
-        duration: duration?,
-        settle: settle?,
-        ties: ties?,
+        title,
+        seed,
+        duration,
+        settle,
+        ties,
         names: crate::names::Names::default(),
-        cluster: nodes_given?,
+        cluster: cluster_given?,
         network: network?,
         clocks: clocks.nodes,
         client_clocks: clocks.clients,
@@ -172,8 +227,8 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         expect: expect?,
     };
     // Changes are decoded on top of settings that are right.
-    config.changes = changes::apply(&changes?, root, &config, &names, table.sink())?;
-    config.names = names.into_names();
+    config.changes = changes::apply(&changes?, root, &config, scope)?;
+    config.names = names.take().into_names();
     let protocol = protocol?;
     if stands_still(&config, protocol.as_ref()) {
         let at = table.key_at("workload");
@@ -185,9 +240,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         );
         return None;
     }
-    if settle_given == Some(None)
-        && let Some(needed) = protocol.settles_within(&config).whole_seconds()
-    {
+    if !has_settle && let Some(needed) = protocol.settles_within(&config).whole_seconds() {
         config.settle = needed.clamp(SETTLE, MOST_SETTLE);
     }
     Some((config, protocol, fuzz?))
@@ -223,20 +276,12 @@ fn short_settle(root: &Node, (config, protocol, _): &Decoded) -> Option<Problem>
     Some(problem.help(help))
 }
 
-fn cluster(table: &mut TableDecoder<'_>) -> Option<Cluster> {
-    let nodes = table.required("nodes", |nodes| nodes.integer_u16(1..=NODES));
-    let known = nodes.unwrap_or(NODES);
-    let initial_leader =
-        table.or("initial-leader", Some(NodeId(0)), |leader| leader.node_or("none", known));
-    Some(Cluster { nodes: nodes?, initial_leader: initial_leader? })
-}
-
 /// How many clients a workload that did not decode was written with.
 fn written_clients(root: &Node) -> u32 {
     match root.get("workload").and_then(|workload| workload.get("clients")).map(|node| &node.value)
     {
         Some(Tree::Integer(Some(clients))) => {
-            u32::try_from(*clients).unwrap_or(1).min(super::workload::MAX_CLIENTS)
+            u32::try_from(*clients).unwrap_or(1).min(workload::MAX_CLIENTS)
         }
         _ => 1,
     }
@@ -255,17 +300,39 @@ fn protocol(
 }
 
 /// `[check]`.
-fn bounds(table: &mut TableDecoder<'_>) -> Option<Bounds> {
-    let staleness = table.optional("staleness-bound", Element::duration);
-    let availability = table.optional("availability-bound", Element::probability);
-    let recovery = table.optional("recovery-bound", Element::duration);
-    let leaderless = table.optional("leaderless-bound", Element::duration);
-    let replication_lag = table.optional("replication-lag-bound", Element::duration);
-    Some(Bounds {
-        staleness: staleness?,
-        availability: availability?,
-        recovery: recovery?,
-        leaderless: leaderless?,
-        replication_lag: replication_lag?,
-    })
+pub(super) fn bounds() -> Section<Bounds> {
+    Section::new(
+        "The bounds that checkers need. One that is set is a demand: a run that misses it fails, \
+         unless `expect` says otherwise.",
+        Bounds::default(),
+    )
+    .key(key(
+        "staleness-bound",
+        "How long after a write was acknowledged a read may still miss it. Without it a read may \
+         miss none, which is no demand.",
+        duration().some(),
+        |bounds| &mut bounds.staleness,
+    ))
+    .key(key(
+        "availability-bound",
+        "The least share of operations that complete ok.",
+        probability().some(),
+        |bounds| &mut bounds.availability,
+    ))
+    .key(key(
+        "recovery-bound",
+        "How long after the loss of a leader a write may wait to be acknowledged.",
+        duration().some(),
+        |bounds| &mut bounds.recovery,
+    ))
+    .key(key("leaderless-bound", "How long nobody may lead.", duration().some(), |bounds| {
+        &mut bounds.leaderless
+    }))
+    .key(key(
+        "replication-lag-bound",
+        "How long a write may take from the first node to a live replica; setting it has the lag \
+         measured.",
+        duration().some(),
+        |bounds| &mut bounds.replication_lag,
+    ))
 }

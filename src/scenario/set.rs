@@ -1,7 +1,7 @@
 //! Changing a tree by path: `--set network.loss=5%`, and the `set` of a `[[change]]`.
 
 use super::diagnostics::{Loc, Problem, Sink, Sources};
-use super::names;
+use super::ids::ids_of;
 use super::tree::{Entry, Node, Tree, parse_value};
 use super::words::{ACTIONS, OPERATIONS, VARIANTS};
 
@@ -139,7 +139,7 @@ fn item<'a>(
     };
     let ids = kinds.map_or_else(Vec::new, |kinds| {
         let items: Vec<&Node> = items.iter().collect();
-        names::ids_of(&items, kinds)
+        ids_of(&items, kinds)
     });
     let found = match segment.key.parse::<usize>() {
         Ok(index) => Some(index),

@@ -1,7 +1,16 @@
 //! `[workload]`: clients that generate operations.
 
-use super::decode::{Element, TableDecoder};
+use std::sync::LazyLock;
+
+use serde_json::json;
+
+use super::decode::{Element, TableDecoder, word_for};
 use super::intervals::grouped;
+use super::keys::{
+    Declaration, Draft, Key, Kind, Section, Shape, Texts, boolean, distribution, integer, key,
+    node, wait, waits, whole_number,
+};
+use super::words::NODES;
 use crate::config::{Mix, Pace, ReadFrom, RetryPolicy, Skew, Workload};
 use crate::operation::ReadQuorum;
 use crate::sampler::Distribution;
@@ -20,45 +29,123 @@ pub(super) const MAX_OPERATIONS: u64 = 1_000_000_000;
 /// history.
 pub(super) const MAX_ARRIVALS: u64 = 20_000_000;
 
-/// `[workload]`, which lasts so long.
-pub(super) fn workload(table: &mut TableDecoder<'_>, nodes: u16, lasts: Span) -> Option<Workload> {
-    let clients = table.or("clients", 1, |clients| clients.integer_u32(1..=MAX_CLIENTS));
-    let operations = table.or("operations", None, |operations| {
-        if operations.is_text("unlimited") {
-            return Some(None);
-        }
-        operations.integer(1..=MAX_OPERATIONS).map(Some)
-    });
-    let pace = pace(table, (operations == Some(None)).then_some(lasts));
-    let keys = table.or("keys", 10, |keys| keys.integer_u32(1..=MAX_KEYS));
-    let skew = table.or("skew", Skew::Uniform, skew);
-    let mix = table.or("mix", Mix { put: 100, ..Mix::default() }, mix);
-    let read_from =
-        table.or("read-from", ReadFrom::Leader, |read_from| self::read_from(read_from, nodes));
-    let read_quorum = read_quorum(table, ["read-quorum", "read-repair"], nodes);
-    let retry = retry(table);
-    Some(Workload {
-        clients: clients?,
-        pace: pace?,
-        operations: operations?,
-        keys: keys?,
-        skew: skew?,
-        mix: mix?,
-        read_from: read_from?,
-        read_quorum: read_quorum?,
-        retry: retry?,
-    })
+/// `[workload]`.
+pub(super) fn section() -> &'static Section<Workload> {
+    static SECTION: LazyLock<Section<Workload>> = LazyLock::new(workload);
+    &SECTION
+}
+
+fn workload() -> Section<Workload> {
+    let base = Workload {
+        clients: 1,
+        pace: Pace::Closed { think: Distribution::Constant(Span::ZERO) },
+        operations: None,
+        keys: 10,
+        skew: Skew::Uniform,
+        mix: Mix { put: 100, ..Mix::default() },
+        read_from: ReadFrom::Leader,
+        read_quorum: None,
+        retry: DEFAULT_RETRY,
+    };
+    Section::new(
+        "Clients c1, c2 and so on that generate operations on keys k1, k2 and so on.",
+        base,
+    )
+    .key(key(
+        "clients",
+        "How many operations may be under way at once.",
+        integer(1..=MAX_CLIENTS),
+        |load| &mut load.clients,
+    ))
+    .key(key(
+        "operations",
+        "How many operations in all; `unlimited`: until `duration`.",
+        integer(1..=MAX_OPERATIONS)
+            .shaped(|shape| shape.and("description", json!("A number.")))
+            .or_word("unlimited"),
+        |load| &mut load.operations,
+    ))
+    .key(key("keys", "How many keys.", integer(1..=MAX_KEYS), |load| &mut load.keys))
+    .key(key(
+        "skew",
+        "How often each key is used: all alike, or the key of rank r with weight 1 / r^zipf.",
+        skew(),
+        |load| &mut load.skew,
+    ))
+    .key(key("mix", "", mix().kind(), |load| &mut load.mix))
+    .by_hand(
+        vec![
+            Declaration::new(
+                "think",
+                "Closed loop: how long a client waits after an answer.",
+                waits().shape().clone(),
+            )
+            .default("0ms"),
+            Declaration::new("open", "", open()),
+        ],
+        pace,
+        encode_pace,
+    )
+    .key(key(
+        "read-from",
+        "Whom a read asks; writes always look for the leader.",
+        read_from(),
+        |load| &mut load.read_from,
+    ))
+    .by_hand(
+        replicas(
+            READ_QUORUM,
+            "How many replicas a read of a key asks, that one included; by default that one \
+             alone, or all when it repairs.",
+            "Whether a read writes the newest value back to the replicas it asked that have an \
+             older one.",
+        ),
+        |table, draft| {
+            draft.value.read_quorum = decode_replicas(table, READ_QUORUM)?;
+            Some(())
+        },
+        |load, _, table| encode_replicas(table, READ_QUORUM, load.read_quorum),
+    )
+    .flat(retry(), |load| &mut load.retry)
+}
+
+/// The keys of a read of several replicas: how many, and whether it repairs them.
+const READ_QUORUM: [&str; 2] = ["read-quorum", "read-repair"];
+
+fn mix() -> Section<Mix> {
+    fn weight(
+        name: &'static str,
+        help: &'static str,
+        place: fn(&mut Mix) -> &mut u32,
+    ) -> Key<Mix, u32> {
+        key(name, help, integer(0..=1_000_000_000), place)
+    }
+    Section::new("What is asked, by weight.", Mix::default())
+        .key(weight("put", "Writes of a unique value.", |mix| &mut mix.put))
+        .key(weight("get", "Reads of a key.", |mix| &mut mix.get))
+        .key(weight("delete", "Deletes of a key.", |mix| &mut mix.delete))
+        .key(weight("list", "Lists of all keys.", |mix| &mut mix.list))
+        .key(weight("read-all", "Reads of everything.", |mix| &mut mix.read_all))
+        .key(weight("append", "Appends of a unique value to a list.", |mix| &mut mix.append))
+        .checked(|draft, table| {
+            if draft.is_all_right() && draft.value == Mix::default() {
+                return table.wrong("the mix asks for nothing", "expected a weight above 0");
+            }
+            Some(())
+        })
 }
 
 /// `think` or `open`.
-fn pace(table: &mut TableDecoder<'_>, lasts: Option<Span>) -> Option<Pace> {
+fn pace(table: &mut TableDecoder<'_>, draft: &mut Draft<Workload>) -> Option<()> {
     let think = table.get("think");
     let open = table.get("open");
     // Both are read even where they exclude each other: each may have mistakes of its own.
     let is_given = (think.is_some(), open.is_some());
     let think = think.map(|think| think.waits());
+    let is_endless = draft.is_right("operations") && draft.value.operations.is_none();
+    let lasts = is_endless.then_some(table.scope().frame.duration);
     let open = open.map(|open| open.table(|table| arrivals(table, lasts)));
-    match is_given {
+    draft.value.pace = match is_given {
         (true, true) => {
             table.contradiction(
                 "think",
@@ -66,20 +153,58 @@ fn pace(table: &mut TableDecoder<'_>, lasts: Option<Span>) -> Option<Pace> {
                 "the workload is both a closed and an open loop",
                 "`think` is for a closed loop, where each client waits for its answer; `open` for arrivals",
             );
-            None
+            return None;
         }
-        (_, true) => open?,
-        (true, false) => think?.map(|think| Pace::Closed { think }),
-        (false, false) => Some(Pace::Closed { think: Distribution::Constant(Span::ZERO) }),
-    }
+        (_, true) => open??,
+        (true, false) => Pace::Closed { think: think?? },
+        (false, false) => return Some(()),
+    };
+    Some(())
 }
+
+/// The table of an open loop.
+fn open() -> Shape {
+    let rate = json!({
+        "type": "string",
+        "pattern": "^\\+?[0-9]+(\\.[0-9]+)?\\s*/\\s*(ns|us|µs|ms|s|m|h)$",
+        "examples": ["100/s"],
+    });
+    let keys = vec![
+        Declaration::new(
+            "rate",
+            "How many operations arrive in how long.",
+            Shape::new(rate, "a number in a time", "\"100/s\""),
+        ),
+        Declaration::new(
+            "arrivals",
+            "Random arrivals, or evenly spaced.",
+            Shape::words(&ARRIVALS.map(|(word, _)| word)),
+        )
+        .default(ARRIVALS[0].0),
+        Declaration::new(
+            "interval",
+            "Instead of `rate`: the time between two arrivals.",
+            distribution().shape().clone(),
+        ),
+        Declaration::new(
+            "burst",
+            "How many operations an arrival brings.",
+            whole_number(1..=u64::from(MAX_BURST)),
+        )
+        .default(1),
+    ];
+    let help = "An open loop: operations arrive whatever became of earlier ones.";
+    Shape::table(help, keys).exactly_one(&["rate", "interval"])
+}
+
+/// Whether arrivals at a rate are random; the first is the default.
+const ARRIVALS: [(&str, bool); 2] = [("poisson", true), ("constant", false)];
 
 /// `open = { rate, arrivals, burst }` or `open = { interval, burst }`.
 fn arrivals(table: &mut TableDecoder<'_>, lasts: Option<Span>) -> Option<Pace> {
     let burst = table.or("burst", 1, |burst| burst.integer_u32(1..=MAX_BURST));
-    let words = [("poisson", true), ("constant", false)];
     let arrivals = table.get("arrivals");
-    let poisson = arrivals.as_ref().map_or(Some(true), |arrivals| arrivals.choice(&words));
+    let poisson = arrivals.as_ref().map_or(Some(true), |arrivals| arrivals.choice(&ARRIVALS));
     let read = |source: usize, value: &Element<'_>| match source {
         0 => {
             let mean = mean_interval(value, burst)?;
@@ -148,61 +273,99 @@ fn interval(value: &Element<'_>) -> Option<Distribution> {
     Some(interval)
 }
 
-fn skew(element: &Element<'_>) -> Option<Skew> {
-    if element.is_string() {
-        return element.choice(&[("uniform", Skew::Uniform)]);
-    }
-    element.table(|table| {
-        let exponent = table.required("zipf", Element::positive_number);
-        Some(Skew::Zipf { exponent: exponent? })
+fn encode_pace(load: &Workload, texts: &Texts<'_>, table: &mut toml::Table) {
+    let write = |length: &Distribution| distribution().write(length, texts);
+    let (key, value) = match &load.pace {
+        Pace::Closed { think } => ("think", write(think)),
+        Pace::Open { interval, burst } => {
+            let mut open = toml::Table::new();
+            open.extend(write(interval).map(|interval| ("interval".to_owned(), interval)));
+            open.insert("burst".to_owned(), i64::from(*burst).into());
+            ("open", Some(open.into()))
+        }
+    };
+    table.extend(value.map(|value| (key.to_owned(), value)));
+}
+
+fn skew() -> Kind<Skew> {
+    let number = json!({ "type": "number", "exclusiveMinimum": 0 });
+    let exponent = Shape::new(number, "a number above 0", "0.99");
+    let zipf = Declaration::new("zipf", "The exponent.", exponent).required();
+    let shape = Shape::table("Zipf's law.", vec![zipf]).or_word("uniform");
+    let read = |element: &Element<'_>| {
+        if element.is_string() {
+            return element.choice(&[("uniform", Skew::Uniform)]);
+        }
+        element.table(|table| {
+            let exponent = table.required("zipf", Element::positive_number);
+            Some(Skew::Zipf { exponent: exponent? })
+        })
+    };
+    Kind::new(shape, read, |skew| match skew {
+        Skew::Uniform => "uniform".into(),
+        Skew::Zipf { exponent } => {
+            toml::Table::from_iter([("zipf".to_owned(), (*exponent).into())]).into()
+        }
     })
 }
 
-fn mix(element: &Element<'_>) -> Option<Mix> {
-    let mix = element.table(|table| {
-        let mut weight =
-            |key: &str| table.or(key, 0, |weight| weight.integer_u32(0..=1_000_000_000));
-        let (put, get, delete) = (weight("put"), weight("get"), weight("delete"));
-        let (list, read_all, append) = (weight("list"), weight("read-all"), weight("append"));
-        Some(Mix {
-            put: put?,
-            get: get?,
-            delete: delete?,
-            list: list?,
-            read_all: read_all?,
-            append: append?,
-        })
-    })?;
-    if mix == Mix::default() {
-        return element.wrong("the mix asks for nothing", "expected a weight above 0");
-    }
-    Some(mix)
-}
-
-fn read_from(element: &Element<'_>, nodes: u16) -> Option<ReadFrom> {
-    let words =
+fn read_from() -> Kind<ReadFrom> {
+    const WORDS: [(&str, ReadFrom); 3] =
         [("leader", ReadFrom::Leader), ("any", ReadFrom::Any), ("nearest", ReadFrom::Nearest)];
-    if words.iter().any(|(word, _)| element.is_text(word)) {
-        return element.choice(&words);
-    }
-    element.word_or_node(&words.map(|(word, _)| word), nodes).map(ReadFrom::Node)
+    let words = WORDS.map(|(word, _)| word);
+    let shape = Shape::words(&words).or(node().shape().clone());
+    let read = move |element: &Element<'_>| {
+        if words.iter().any(|word| element.is_text(word)) {
+            return element.choice(&WORDS);
+        }
+        element.word_or_node(&words).map(ReadFrom::Node)
+    };
+    Kind::new(shape, read, |from| match from {
+        ReadFrom::Node(node) => node.to_string().into(),
+        word => word_for(&WORDS, word).into(),
+    })
 }
 
-/// How many replicas a read asks, and whether it repairs them, at these keys. A repair without a number asks all.
-pub(super) fn read_quorum(
+/// The keys of a read of several replicas: how many, and whether it repairs them.
+pub(super) fn replicas(
+    [count, repair]: [&'static str; 2],
+    count_help: &str,
+    repair_help: &str,
+) -> Vec<Declaration> {
+    let number = whole_number(1..=u64::from(NODES)).and("description", json!("A number."));
+    vec![
+        Declaration::new(count, count_help, number.or_word("all")),
+        Declaration::new(repair, repair_help, boolean().shape().clone()),
+    ]
+}
+
+/// How many replicas a read asks, and whether it repairs them. A repair without a number asks all.
+pub(super) fn decode_replicas(
     table: &mut TableDecoder<'_>,
-    [replicas, repair]: [&str; 2],
-    nodes: u16,
+    keys: [&str; 2],
 ) -> Option<Option<ReadQuorum>> {
-    let replicas = table.optional(replicas, |replicas| replica_count(replicas, nodes));
-    let repair = table.or(repair, false, Element::boolean);
+    let replicas = table.optional(keys[0], replica_count);
+    let repair = table.or(keys[1], false, |repair| repair.boolean());
     let (replicas, repair) = (replicas?, repair?);
-    let all_to_repair = repair.then_some(nodes);
+    let all_to_repair = repair.then_some(table.nodes());
     Some(replicas.or(all_to_repair).map(|replicas| ReadQuorum { replicas, repair }))
 }
 
+/// Writes what [`decode_replicas`] reads.
+pub(super) fn encode_replicas(
+    table: &mut toml::Table,
+    keys: [&str; 2],
+    quorum: Option<ReadQuorum>,
+) {
+    if let Some(quorum) = quorum {
+        table.insert(keys[0].to_owned(), i64::from(quorum.replicas).into());
+        table.insert(keys[1].to_owned(), quorum.repair.into());
+    }
+}
+
 /// A number of replicas, or `all`.
-fn replica_count(element: &Element<'_>, nodes: u16) -> Option<u16> {
+fn replica_count(element: &Element<'_>) -> Option<u16> {
+    let nodes = element.nodes();
     if element.is_text("all") {
         return Some(nodes);
     }
@@ -217,17 +380,34 @@ fn replica_count(element: &Element<'_>, nodes: u16) -> Option<u16> {
     Some(replicas)
 }
 
-/// `timeout`, `retries`, `backoff` and `ask-next`.
-pub(super) fn retry(table: &mut TableDecoder<'_>) -> Option<RetryPolicy> {
-    let timeout = table.or("timeout", Span::from_secs(10), Element::wait);
-    let retries = table.or("retries", 0, |retries| retries.integer_u32(0..=1_000_000));
-    let backoff =
-        table.or("backoff", Distribution::Constant(Span::from_millis(10)), Element::waits);
-    let ask_next = table.or("ask-next", false, Element::boolean);
-    Some(RetryPolicy {
-        timeout: timeout?,
-        retries: retries?,
-        backoff: backoff?,
-        ask_next: ask_next?,
-    })
+const DEFAULT_RETRY: RetryPolicy = RetryPolicy {
+    timeout: Span::from_secs(10),
+    retries: 0,
+    backoff: Distribution::Constant(Span::from_millis(10)),
+    ask_next: false,
+};
+
+/// `timeout`, `retries`, `ask-next` and `backoff`.
+pub(super) fn retry() -> Section<RetryPolicy> {
+    Section::new("", DEFAULT_RETRY)
+        .key(key(
+            "timeout",
+            "After how long without an answer an attempt is given up.",
+            wait(),
+            |retry| &mut retry.timeout,
+        ))
+        .key(key(
+            "retries",
+            "How often an operation is tried again after a refusal or a timeout.",
+            integer(0..=1_000_000),
+            |retry| &mut retry.retries,
+        ))
+        .key(key(
+            "ask-next",
+            "Whether a client that gives up an operation without learning of a leader asks the \
+             next node from then on.",
+            boolean(),
+            |retry| &mut retry.ask_next,
+        ))
+        .key(key("backoff", "How long to wait before that.", waits(), |retry| &mut retry.backoff))
 }

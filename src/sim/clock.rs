@@ -1,8 +1,8 @@
 //! A node's clocks, and a client's.
 //!
-//! Fault model: the wall clock has an offset and jumps; both clocks drift together. The monotonic clock never
-//! jumps and never goes back. A jump changes what is read from then on and moves no timer; a change of drift
-//! moves every timer that is running.
+//! Fault model: the wall clock has an offset and jumps; both clocks drift together. The monotonic
+//! clock never jumps and never goes back. A jump changes what is read from then on and moves no
+//! timer; a change of drift moves every timer that is running.
 
 use crate::config::Clock as Settings;
 use crate::time::{Span, Time, Wall};

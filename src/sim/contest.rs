@@ -1,25 +1,20 @@
 //! What nodes accept and answer while more than one of them leads: the evidence of a split brain.
 //!
-//! By the times of the nodes, in event order: how far away clients are, and whether they still wait, makes no leader.
-//! Nothing is noted, and next to nothing asked, while one node leads.
+//! Times are those of the nodes, in event order: it does not matter how far away the clients are,
+//! and whether they still wait. While one node leads, nothing is noted.
 
 use std::collections::BTreeMap;
 
 use crate::history::ContestedWrite;
 use crate::id::{NodeId, OpId};
-use crate::protocol::{Outcome, Protocol, Reply, RequestId, Role};
 use crate::time::Time;
 
-use super::Simulation;
-use super::event::Event;
-use super::queue::EventQueue;
-
-/// Who leads, and what is under way on those who are not alone in it.
+/// How many nodes lead, and what is under way on them while it is more than one.
 #[derive(Debug, Default)]
 pub(super) struct Contest {
-    /// How many nodes lead.
     leading: usize,
-    /// The writes that a node accepted while it and another led, and has not answered, with when it did.
+    /// The writes that a node accepted while it and another led and has not answered, with when it
+    /// did.
     accepted: BTreeMap<(OpId, NodeId), Time>,
 }
 
@@ -29,7 +24,7 @@ impl Contest {
         self.leading += 1;
     }
 
-    /// `node` no longer leads: what it answers from now on it does not answer as a leader.
+    /// `node` no longer leads: from now on it does not answer as a leader.
     pub(super) fn end(&mut self, node: NodeId) {
         self.leading -= 1;
         if self.is_on() {
@@ -45,32 +40,27 @@ impl Contest {
         self.leading > 1
     }
 
-    /// Whether an answer may be one to note.
+    /// Whether an answer may be to a contested write.
     #[inline]
     pub(super) fn is_open(&self) -> bool {
         !self.accepted.is_empty()
     }
-}
 
-impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
-    /// A node accepts a write while several lead.
+    /// A node that leads accepts a write while others lead too.
     #[cold]
-    pub(super) fn note_contested(&mut self, node: NodeId, op: OpId) {
-        let role = self.slots[node.index()].role;
-        if role.is_some_and(|(role, _)| role == Role::Leader) {
-            self.contest.accepted.entry((op, node)).or_insert(self.kernel.now);
-        }
+    pub(super) fn accept(&mut self, op: OpId, node: NodeId, at: Time) {
+        self.accepted.entry((op, node)).or_insert(at);
     }
 
-    /// A node answers while it or another has accepted such writes.
+    /// A node acknowledges an operation; the contested write that it is, if it is one.
     #[cold]
-    pub(super) fn note_answered(&mut self, node: NodeId, request: RequestId, reply: &Reply) {
-        let op = request.operation;
-        if matches!(reply.outcome, Outcome::Ok(_))
-            && let Some(accepted_at) = self.contest.accepted.remove(&(op, node))
-        {
-            let answered_at = self.kernel.now;
-            self.kernel.history.contest(ContestedWrite { op, node, accepted_at, answered_at });
-        }
+    pub(super) fn acknowledge(
+        &mut self,
+        op: OpId,
+        node: NodeId,
+        answered_at: Time,
+    ) -> Option<ContestedWrite> {
+        let accepted_at = self.accepted.remove(&(op, node))?;
+        Some(ContestedWrite { op, node, accepted_at, answered_at })
     }
 }

@@ -1,5 +1,6 @@
-//! What a run leaves when it is over.
+//! The end of a run, and what it leaves.
 
+use crate::config::Config;
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Status};
 use crate::id::{NodeId, NodeSet, OpId};
@@ -11,57 +12,80 @@ use crate::protocol::{NodeSnapshot, Protocol};
 use crate::time::Time;
 
 use super::Simulation;
-use super::event::Event;
-use super::queue::EventQueue;
-use super::record::{NodeEvent, Record};
-use super::watch::{Watch, WriteEvent};
+use super::event::Queue;
+use super::notes::NoteOptions;
+use super::notes::record::NodeEvent;
+use super::notes::transmissions::{Transmission, Transmissions, Window};
+use super::notes::write_event::WriteEvent;
 
-/// What a run left.
-pub(crate) struct Finished {
-    pub(crate) digest: DigestValue,
-    pub(crate) ended_at: Time,
-    pub(crate) events: u64,
-    pub(crate) history: History,
-    pub(crate) finals: Vec<NodeSnapshot>,
-    pub(crate) settlement: Settlement,
-    /// How far followers were from the leader when the last write was answered; `None` where none was, or nobody led.
-    pub(crate) last_write: Option<LastWrite>,
-    pub(crate) messages: MessageCounts,
+/// What a run left. [`crate::run::judge`] checks it and holds it against what the scenario expects.
+pub struct Finished {
+    /// The digest of every event played.
+    pub digest: DigestValue,
+    /// The time of the last one.
+    pub ended_at: Time,
+    /// How many there were.
+    pub events: u64,
+    /// What clients invoked and were answered, and what the nemesis did.
+    pub history: History,
+    /// Every node at the end, in node order.
+    pub finals: Vec<NodeSnapshot>,
+    /// How the run ended.
+    pub settlement: Settlement,
+    /// How far followers were from the leader when the last write was answered; `None` where none
+    /// was, or nobody led, or nobody asked ([`NoteOptions::last_write`]).
+    pub last_write: Option<LastWrite>,
+    /// Messages by fate.
+    pub messages: MessageCounts,
     /// Arrivals that were never invoked.
-    pub(crate) unserved: Unserved,
-    pub(crate) leaderships: Vec<Leadership>,
-    pub(crate) recoveries: Vec<Recovery>,
+    pub unserved: Unserved,
+    /// Who led when.
+    pub leaderships: Vec<Leadership>,
+    /// Every start of a node from its log, in order of time.
+    pub recoveries: Vec<Recovery>,
     /// Every fault that struck, in order of time.
-    pub(crate) impacts: Vec<Impact>,
-    pub(crate) incidents: Incidents,
-    /// Nodes that are up and never lost what was in their memory.
+    pub impacts: Vec<Impact>,
+    /// What befell whom that may void a promise.
+    pub incidents: Incidents,
+    /// Nodes that are up and never lost their memory.
     pub(crate) survivors: NodeSet,
     /// What each expected state looked like at its time, in file order.
     pub(crate) states: Vec<NodeSnapshot>,
-    /// The operation that each entry of the script became.
+    /// The operation that each entry of the script became; `None` of one that was never invoked.
     pub(crate) script: Vec<Option<OpId>>,
-    pub(crate) trace: Option<String>,
+    /// With [`NoteOptions::trace`], a line an event.
+    pub trace: Option<String>,
     /// Where the lines of each event begin in the trace.
     pub(crate) marks: Vec<usize>,
-    /// The event that caused each one, where the queue keeps that.
+    /// The event that caused each one, where the queue notes that.
     pub(crate) parents: Vec<Option<usize>>,
-    pub(crate) steps: Vec<(Time, DigestValue)>,
+    /// With [`NoteOptions::steps`], the time of each event and the digest
+    /// up to and including it.
+    pub steps: Vec<(Time, DigestValue)>,
     pub(crate) write_events: Vec<WriteEvent>,
     pub(crate) applications: Option<Vec<Application>>,
-    /// What happened on every node, in event order, where a picture is to be made.
-    pub(crate) node_events: Vec<NodeEvent>,
+    /// With [`NoteOptions::record`], what happened on every node, in event order.
+    pub node_events: Vec<NodeEvent>,
 }
 
-impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
-    /// Ends the run: what is still under way will never be known.
-    pub(super) fn finish(mut self, settlement: Option<Settlement>) -> Finished {
-        let settlement = settlement.unwrap_or_else(|| Settlement::Unsettled {
+impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
+    /// Plays the run, or what is left of it, to its end.
+    #[must_use]
+    pub fn run(mut self) -> Finished {
+        while self.play_next().is_some() {}
+        self.finish()
+    }
+
+    /// Ends the run here, whether it is over or not: what is still under way will never be known.
+    #[must_use]
+    pub fn finish(mut self) -> Finished {
+        let settlement = self.settlement.take().unwrap_or_else(|| Settlement::Unsettled {
             waiting_for: vec!["the settling phase, which never began".to_owned()],
         });
         self.look_at_all_states();
         let last_write = self.last_write();
         let now = self.kernel.now;
-        // Of a run that ended before its faults were over: what still waits for a client never gets one.
+        // Where the run ends before its fault phase does, arrivals may still wait for a client.
         self.clients.stop(now);
         let pending = self.kernel.history.iter().filter(|(_, e)| e.status == Status::Pending);
         let pending: Vec<OpId> = pending.map(|(op, _)| op).collect();
@@ -69,17 +93,17 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             let fill = |entry: &mut Entry| entry.failure = Some(Failure::Unfinished);
             self.kernel.history.complete(op, now, Status::Info, fill);
         }
-        let finals =
-            NodeId::all(self.config.cluster.nodes).map(|node| self.snapshot(node)).collect();
         let nodes = NodeId::all(self.config.cluster.nodes);
         let survives = |node: &NodeId| {
             let slot = &self.slots[node.index()];
             slot.is_up() && !slot.lost_memory
         };
-        let (marks, parents) = (self.kernel.trace.marks(), self.kernel.parents());
+        let (finals, parents) = (self.nodes(), self.kernel.queue().parents());
+        let digest = self.kernel.digest();
+        let noted = self.kernel.notes.finish();
         Finished {
             survivors: nodes.filter(survives).collect(),
-            digest: self.kernel.digest(),
+            digest,
             ended_at: now,
             events: self.kernel.events,
             finals,
@@ -94,15 +118,39 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             states: self.states.into_snapshots(),
             script: self.clients.script_operations().to_vec(),
             history: self.kernel.history,
-            marks,
+            trace: noted.trace,
+            marks: noted.marks,
             parents,
-            trace: self.kernel.trace.into_text(),
-            steps: self.steps.unwrap_or_default(),
-            write_events: self.watch.map_or_else(Vec::new, |watch| Watch::into_sightings(*watch)),
-            applications: self.applications,
-            node_events: self
-                .record
-                .map_or_else(Vec::new, |record| Record::into_node_events(*record)),
+            steps: noted.steps,
+            write_events: noted.write_events,
+            applications: noted.applications,
+            node_events: noted.node_events,
         }
+    }
+}
+
+impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Transmissions<Q>> {
+    /// As [`Simulation::new`], and keeps every message that is under way at some time of `window`.
+    /// The options must ask for a record.
+    pub(crate) fn noting_transmissions(
+        config: &'a Config,
+        settings: &'a P::Config,
+        seed: u64,
+        notes: NoteOptions,
+        window: Window,
+    ) -> Self {
+        let mut simulation = Self::unstarted(config, settings, seed, notes);
+        simulation.kernel.notes.note_stopped();
+        simulation.kernel.queue().keep_only(window);
+        simulation.start();
+        simulation
+    }
+
+    /// Plays the run to its end; what it left, and the messages kept, by sending.
+    pub(crate) fn run_with_transmissions(mut self) -> (Finished, Vec<Transmission>) {
+        while self.step().is_some() {}
+        let (stopped, undelivered) = self.kernel.notes.take_undelivered();
+        let transmissions = self.kernel.queue().finish(stopped, undelivered);
+        (self.finish(), transmissions)
     }
 }

@@ -1,8 +1,9 @@
 //! A node's slot: the state machine while it is up, and what outlives it.
 //!
-//! Fault model: a crash drops the state machine and its timers; messages and requests that reach a node while it
-//! is down are lost, and a client is told that the connection was refused. A paused node keeps its state; what
-//! reaches it waits, in order, and timers that ran out meanwhile fire when it resumes.
+//! Fault model: a crash drops the state machine and its timers. Messages and requests that reach a
+//! node that is down are lost, and a client is told that the connection was refused. A paused node
+//! keeps its state; what reaches it waits, in order, and timers that ran out meanwhile fire when it
+//! resumes.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasherDefault;
@@ -10,7 +11,7 @@ use std::hash::BuildHasherDefault;
 use indexmap::IndexMap;
 
 use crate::digest::NameHasher;
-use crate::id::{KeyId, Term};
+use crate::id::{KeyId, NodeId, Term};
 use crate::protocol::{NodeSnapshot, Protocol, Role, Stored};
 use crate::time::Time;
 
@@ -19,28 +20,53 @@ use super::disk::Disk;
 use super::event::Event;
 use super::queue::Handle;
 
+/// How a process goes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Down {
+    pub(crate) cause: DownCause,
+    pub(crate) until: DownUntil,
+}
+
+/// What goes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DownCause {
+    /// The process alone.
+    Crash,
+    /// The machine with it: its disk loses what was not synced.
+    PowerLoss,
+}
+
+/// For how long a process is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DownUntil {
+    /// Until something restarts it, at the latest the end of the fault phase.
+    Restart,
+    /// Until a fault restarts it: the end of the fault phase does not.
+    ForGood,
+}
+
 /// A node, up or down.
 pub(crate) struct Slot<P: Protocol> {
     /// The state machine; `None` while the node is down.
     pub(crate) state: Option<P>,
-    /// How often the node has booted: what belongs to an earlier boot is void.
+    /// How often the node has booted: events of an earlier boot are void.
     pub(crate) boot: u32,
     pub(crate) paused: bool,
-    /// Whether it stays down even for the settling phase.
+    /// Whether the end of the fault phase does not restart it.
     pub(crate) down_for_good: bool,
     pub(crate) clock: Clock,
-    /// Faults that are on the rate of its clocks and the drift each gives, the latest last.
+    /// The faults that set the rate of its clocks, and the drift that each gives; the latest last.
     pub(crate) drifts: Vec<(u32, i64)>,
     pub(crate) disk: Disk,
     pub(crate) timers: Timers<P::Timer>,
     pub(crate) next_ticket: u64,
     /// What reached the node while it was paused.
     pub(crate) backlog: Vec<Event<P>>,
-    /// What it last said of its role, and in which term; `None` while down.
+    /// The last role that it said it had, and the term; `None` while down.
     pub(crate) role: Option<(Role, Term)>,
-    /// Whether it ever lost what was in its memory.
+    /// Whether it ever lost its memory.
     pub(crate) lost_memory: bool,
-    /// What it stored when its process died, to be held against what it reads back.
+    /// What it stored when its process died, to be compared with what it reads back.
     pub(crate) last_data: Option<BTreeMap<KeyId, Stored>>,
 }
 
@@ -68,7 +94,7 @@ impl<P: Protocol> Slot<P> {
     }
 
     /// The node as it stands; one that is down has nothing but its id.
-    pub(crate) fn snapshot(&self, node: crate::id::NodeId) -> NodeSnapshot {
+    pub(crate) fn snapshot(&self, node: NodeId) -> NodeSnapshot {
         match &self.state {
             Some(state) => state.snapshot(),
             None => NodeSnapshot { up: false, ..NodeSnapshot::new(node, Role::Follower) },
@@ -86,7 +112,8 @@ pub(crate) struct Timers<T> {
 /// A running timer: when it runs out, and the event that says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Running {
-    /// Which start of the timer this is. An event that waited while its node was paused may be of an earlier one.
+    /// Which start of the timer this is: an event that waited for its paused node may be of an
+    /// earlier one.
     pub(crate) generation: u32,
     pub(crate) due: Time,
     pub(crate) event: Handle,
@@ -104,24 +131,24 @@ impl<T: Copy + Eq + std::hash::Hash> Timers<T> {
         generation
     }
 
-    /// A timer runs, in place of one of that name: the event of that one, which is not to come.
+    /// Starts a timer; the event of the one of that name that ran, which is to be revoked.
     #[must_use]
     pub(crate) fn start(&mut self, timer: T, running: Running) -> Option<Handle> {
         self.running.insert(timer, running).map(|before| before.event)
     }
 
-    /// A timer runs no longer: its event, which is not to come, if it ran.
+    /// Cancels a timer; its event, which is to be revoked, if it ran.
     #[must_use]
     pub(crate) fn cancel(&mut self, timer: &T) -> Option<Handle> {
         self.running.swap_remove(timer).map(|before| before.event)
     }
 
-    /// Whether a timer runs that was started under this number.
+    /// Whether this start of the timer is the one that runs.
     pub(crate) fn is_running(&self, timer: &T, generation: u32) -> bool {
         self.running.get(timer).is_some_and(|running| running.generation == generation)
     }
 
-    /// Whether an event of this generation is the one that ends the timer; if so the timer no longer runs.
+    /// Ends the timer if this start of it is the one that runs; whether it was.
     pub(crate) fn expire(&mut self, timer: &T, generation: u32) -> bool {
         let valid = self.is_running(timer, generation);
         if valid {
@@ -130,7 +157,7 @@ impl<T: Copy + Eq + std::hash::Hash> Timers<T> {
         valid
     }
 
-    /// All timers stop: the events of those that ran, which are not to come.
+    /// Stops all timers; the events of those that ran, which are to be revoked.
     pub(crate) fn clear(&mut self) -> impl Iterator<Item = Handle> + '_ {
         self.running.drain(..).map(|(_, before)| before.event)
     }
@@ -146,7 +173,8 @@ mod tests {
     use super::super::queue::{EventQueue, HeapQueue};
     use super::*;
 
-    /// The event of an earlier start is handed back to be taken back; one that had come already is void.
+    /// The event of an earlier start is handed back to be revoked; one that has come already is
+    /// void.
     #[test]
     fn only_the_latest_start_of_a_timer_expires_it() {
         let mut timers: Timers<&str> = Timers::new();

@@ -3,11 +3,13 @@
 use crate::id::NodeId;
 use crate::protocol::File;
 
-/// Counts a step's effects of one kind to one destination, so that an effect's identity does not depend on its
-/// siblings. The first message to each destination, which is nearly every message, costs one comparison.
+/// Counts a step's effects of one kind to one destination, so that an effect's identity does not
+/// depend on its siblings. The first message to each destination, which is nearly every message,
+/// costs one comparison.
 pub(super) struct Ordinals {
     step: u64,
-    /// By destination: the last step that sent to it, the kind of its first message, how many of that kind.
+    /// By destination: the last step that sent to it, the kind of its first message, how many of
+    /// that kind.
     first: Vec<(u64, u8, u32)>,
     /// Messages of other kinds than the first to their destination, in this step.
     others: Vec<(NodeId, u8, u32)>,

@@ -1,50 +1,47 @@
-//! Messages that come back: a process that is not there refuses at once, one that hangs does not.
+//! Refused connections: messages come back from a machine whose process is down.
 //!
-//! Model: the machine of a node whose process is down is still there and refuses the connection, whatever brought the
-//! process down, as it does to clients. A refusal is sent at the instant at which the message reaches the machine, and
-//! goes back as any message does: over the link that leads back, with its delay, order and bandwidth, slowed, held,
-//! dropped or blocked by what is on that link, and lost by its chance, all drawn from the identity of the message that
-//! it refuses. Nothing is refused that never came there: a message that was lost or blocked on the way, a fault's or the
-//! link's, is silence. Nor is what a hanging process has been handed: it waits for the process, and dies with it.
+//! Model: the machine outlives its process and refuses connections, to nodes as to clients,
+//! whatever brought the process down. A refusal is sent at the instant at which the message reaches
+//! the machine. It travels as any message does, over the link that leads back: with that link's
+//! delay, order, bandwidth and loss, and under the faults that are on it. Its draws are keyed by
+//! the identity of the message that it refuses.
 //!
-//! A refusal is for the process that sent the message. One that has died since learns nothing, and neither does the one
-//! that has started in its place.
+//! A message that is lost or blocked on the way is not refused, for it reaches no machine. Neither
+//! is one that waits for a paused process.
+//!
+//! A refusal is for the boot that sent the message: if the sender has crashed since, nobody learns
+//! of it.
 
 use crate::id::NodeId;
 use crate::protocol::{Input, Message, Protocol};
 use crate::rng::{CausalId, Cause};
 
-use super::Simulation;
-use super::event::{Event, What};
+use super::event::{Event, Hop, Queue, What};
 use super::network::{Fate, Packet, Slowness};
-use super::queue::EventQueue;
+use super::{Held, Simulation};
 
-/// No kind of message: of these a protocol has at most 255.
+/// The kind of a refusal: no message has it, since a protocol has at most 255 kinds.
 const NO_KIND: u8 = u8::MAX;
 
 /// A reset of a connection, in bytes: the headers of IP and TCP.
 const SIZE: u64 = 40;
 
-const fn refusal(id: CausalId, (from, to): (NodeId, NodeId)) -> Packet {
-    Packet { from: to, to: from, kind: NO_KIND, size: SIZE, id }
+/// The refusal of a message that took this hop.
+const fn refusal(id: CausalId, hop: Hop) -> Packet {
+    Packet { from: hop.to, to: hop.from, kind: NO_KIND, size: SIZE, id }
 }
 
-impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
-    /// A message from `from` has reached the machine of `to`, whose process is down: it comes back, if the network does
-    /// that.
+impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
+    /// A message has reached a machine whose process is down: it comes back, where the scenario
+    /// says so.
     #[cold]
-    pub(super) fn refuse(
-        &mut self,
-        id: CausalId,
-        (from, to): (NodeId, NodeId),
-        boot: u32,
-        message: P::Message,
-    ) {
+    pub(super) fn refuse(&mut self, id: CausalId, hop: Hop, message: P::Message) {
+        let Hop { from, to, boot } = hop;
         if !self.network.refuses || from == to {
             return;
         }
         let id = id.child(Cause::Refusal, from.0.into(), 0);
-        let packet = refusal(id, (from, to));
+        let packet = refusal(id, hop);
         let counted = u64::from(!message.is_background());
         match self.network.decide(packet, self.kernel.now, &self.kernel.draws) {
             fate @ (Fate::Arrives { .. } | Fate::Slowed { .. }) => {
@@ -54,33 +51,34 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             Fate::Held { fault } => {
                 self.kernel.in_flight += counted;
                 let event = Event { id, what: What::Refused { to, from, boot, message } };
-                self.held.push((fault, event, self.network.take_slowness()));
+                self.held.push(Held { fault, event, slower: self.network.take_slowness() });
             }
-            Fate::Lost => self.note_refusal(to, ". lost", from),
-            Fate::Blocked => self.note_refusal(to, ". blocked", from),
+            Fate::Lost => self.trace_refusal(to, ". lost", from),
+            Fate::Blocked => self.trace_refusal(to, ". blocked", from),
         }
     }
 
-    /// A clog has ended: a refusal that one held back goes on, if nothing else holds it.
+    /// Says in the trace why a refusal goes nowhere.
+    fn trace_refusal(&mut self, who: NodeId, what: &str, to: NodeId) {
+        self.kernel.trace(who, what, || format!("refusal to {to}"));
+    }
+
+    /// A refusal that a clog held back travels on.
     pub(super) fn release_refusal(
         &mut self,
-        (held_by, ended): (u32, u32),
-        event: Event<P>,
+        id: CausalId,
+        hop: Hop,
+        message: P::Message,
         slower: Slowness,
     ) {
-        let Event { id, what: What::Refused { to, from, boot, message } } = event else { return };
-        let held_by = if held_by == ended { self.network.clog_on(to, from) } else { Some(held_by) };
-        let what = What::Refused { to, from, boot, message };
-        if let Some(fault) = held_by {
-            return self.held.push((fault, Event { id, what }, slower));
-        }
+        let Hop { from, to, boot } = hop;
         let (now, draws) = (self.kernel.now, &self.kernel.draws);
-        let fate = self.network.depart(refusal(id, (from, to)), slower, now, draws);
-        self.send_back(id, what, fate);
+        let fate = self.network.depart(refusal(id, hop), slower, now, draws);
+        self.send_back(id, What::Refused { to, from, boot, message }, fate);
     }
 
-    /// Schedules the arrival of a refusal that the network lets through. A connection is refused once, however often
-    /// that is said.
+    /// Schedules the arrival of a refusal that the network lets through. Of two copies only the
+    /// first counts: a connection is refused once.
     fn send_back(&mut self, id: CausalId, what: What<P>, fate: Fate) {
         match fate {
             Fate::Arrives { at, copy } => {
@@ -90,38 +88,24 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
                 let event = self.kernel.schedule_revocable(copy.unwrap_or(at), id, what);
                 self.network.arrives_by(event, None);
             }
-            Fate::Lost | Fate::Blocked | Fate::Held { .. } => {}
+            Fate::Lost | Fate::Blocked | Fate::Held { .. } => {
+                unreachable!("the network lets it through")
+            }
         }
     }
 
     /// A refusal reaches the machine of the node that sent what is refused.
     #[cold]
-    pub(super) fn come_back(
-        &mut self,
-        id: CausalId,
-        (from, to): (NodeId, NodeId),
-        boot: u32,
-        message: P::Message,
-    ) {
+    pub(super) fn come_back(&mut self, id: CausalId, hop: Hop, message: P::Message) {
+        let Hop { from, to, boot } = hop;
         self.kernel.in_flight -= u64::from(!message.is_background());
         let slot = &self.slots[from.index()];
         if !slot.is_up() || slot.boot != boot {
-            if self.kernel.trace.wanted() {
-                let (now, who) = (self.kernel.now, from.to_string());
-                self.kernel.trace.line(now, &who, ". lost", "the process that sent it is gone");
-            }
-            return;
+            let why = || "the process that sent it is gone".to_owned();
+            return self.kernel.trace(from, ". lost", why);
         }
         self.effects.returned = Some(message);
         self.handle(from, id, Input::Refused { to });
         self.effects.returned = None;
-    }
-
-    /// Says in the trace why a refusal goes nowhere.
-    fn note_refusal(&mut self, who: NodeId, what: &str, to: NodeId) {
-        if self.kernel.trace.wanted() {
-            let text = format!("refusal to {to}");
-            self.kernel.trace.line(self.kernel.now, &who.to_string(), what, &text);
-        }
     }
 }

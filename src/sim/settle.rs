@@ -1,122 +1,62 @@
 //! The settling phase, and the states that a scenario expects on the way.
 //!
-//! After `duration` everything heals and nobody invokes anything more. From then on the simulation looks, ever
-//! less often, whether the cluster has settled: no operation under way, nothing that a node still means to do, no
-//! message on its way, replicas equal; and where nodes lead and a majority is up, somebody who does, and nobody who takes
-//! another for the leader. What is meant for a node that stays down for good nobody waits for: no protocol can know that
-//! it will not come back, and what is sent until it is confirmed is sent to it for ever. Nor do messages that compare
-//! replicas keep a cluster from having settled when its time is over: they go on for as long as replicas differ. And the
-//! guard against time that never advances.
+//! After `duration` everything heals and nobody invokes anything more. From then on the simulation
+//! looks, ever less often, whether the cluster has settled:
+//!
+//! - no operation is under way, no node has anything left to do, no message is on its way;
+//! - the replicas are equal;
+//! - where nodes lead and a majority is up, a node leads and no node takes another for the leader.
+//!
+//! What is meant for a node that stays down for good does not count: no protocol can know that it
+//! will not come back, so one that sends until it has an acknowledgement sends to it for ever. When
+//! the time to settle is over, messages that compare replicas do not count either: they go on for
+//! as long as replicas differ.
 
-use crate::config::{Config, ExpectedState, Workload};
+use crate::config::Config;
 use crate::id::{KeyId, NodeId};
-use crate::metrics::{Settlement, Standstill};
+use crate::metrics::Settlement;
 use crate::protocol::{Message, NodeSnapshot, Protocol, Role};
 use crate::rng::{CausalId, Cause};
-use crate::time::{Span, Time};
+use crate::time::Span;
 
 use super::Simulation;
-use super::event::{Event, What};
+use super::event::{Queue, What};
 use super::node::Slot;
-use super::queue::{EventQueue, MOST_PENDING};
 
-/// The events at one instant that any scenario may have; see [`events_an_instant`].
-const EVENTS_AN_INSTANT: u64 = 500_000;
-
-/// How many events an instant may have before they count as a loop without progress: what any scenario may have,
-/// and what the clients of this one can set off if all they may ever ask falls on one instant. A closed loop
-/// without a limit may ask once a client.
-pub(super) fn events_an_instant(config: &Config) -> u64 {
-    let asked =
-        |workload: &Workload| workload.operations.unwrap_or_else(|| workload.clients.into());
-    let operations = config.workload.as_ref().map_or(0, asked) + config.script.len() as u64;
-    EVENTS_AN_INSTANT + operations * 8 * u64::from(config.cluster.nodes)
-}
-
-/// When the fault phase ended.
-#[derive(Debug)]
-pub(crate) struct Settle {
-    healed_at: Option<Time>,
-    looks: u32,
-}
-
-impl Settle {
-    pub(crate) const fn new() -> Self {
-        Self { healed_at: None, looks: 0 }
-    }
-}
-
-/// What nodes look like when the scenario expects something of them.
-#[derive(Debug)]
-pub(crate) struct StateWatch {
-    /// (time, place in the file, node), the last first.
-    to_come: Vec<(Time, usize, NodeId)>,
-    seen: Vec<Option<NodeSnapshot>>,
-}
-
-impl StateWatch {
-    pub(crate) fn new(states: &[ExpectedState]) -> Self {
-        let mut to_come: Vec<_> =
-            states.iter().enumerate().map(|(i, state)| (state.at, i, state.node)).collect();
-        to_come.sort_by_key(|(at, place, _)| std::cmp::Reverse((*at, *place)));
-        Self { to_come, seen: states.iter().map(|_| None).collect() }
-    }
-
-    pub(crate) const fn pending(&self) -> bool {
-        !self.to_come.is_empty()
-    }
-
-    pub(crate) fn into_snapshots(self) -> Vec<NodeSnapshot> {
-        self.seen.into_iter().flatten().collect()
-    }
-}
-
-impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
-    /// Why the simulation cannot go on.
-    #[cold]
-    pub(super) fn standstill(&self) -> Settlement {
-        let why = if self.kernel.is_overfull() {
-            Standstill::Crowd { pending: MOST_PENDING as u64 }
-        } else {
-            Standstill::Loop { events: self.kernel.events_now() }
-        };
-        Settlement::Stuck { at: self.kernel.now, why }
-    }
-
+impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// Takes the snapshots whose time is before the next event.
     #[cold]
     pub(super) fn look_at_states(&mut self) {
         let next = self.kernel.next_time();
-        while let Some((at, place, node)) = self.states.to_come.last().copied()
-            && next.is_none_or(|next| next > at)
-        {
-            self.states.to_come.pop();
-            self.states.seen[place] = Some(self.snapshot(node));
+        while let Some(due) = self.states.take_due(next) {
+            let snapshot = self.snapshot(due.node);
+            self.states.see(due, snapshot);
         }
     }
 
-    /// Takes the snapshots that were due after the end: the end is what they see.
+    /// Takes the snapshots that are due after the end of the run: they show its end.
     pub(super) fn look_at_all_states(&mut self) {
-        while let Some((_, place, node)) = self.states.to_come.pop() {
-            self.states.seen[place] = Some(self.snapshot(node));
+        while let Some(due) = self.states.take_due(None) {
+            let snapshot = self.snapshot(due.node);
+            self.states.see(due, snapshot);
         }
     }
 
     /// Whether the fault phase is over.
     pub(super) const fn settling(&self) -> bool {
-        self.settle.healed_at.is_some()
+        self.healed_at.is_some()
     }
 
     /// The fault phase has ended: schedules the first look.
     pub(super) fn begin_settling(&mut self, id: CausalId) {
-        self.settle.healed_at = Some(self.kernel.now);
+        self.healed_at = Some(self.kernel.now);
         let id = id.child(Cause::End, 0, 0);
         self.kernel.schedule(self.kernel.now, id, What::SettleCheck);
     }
 
     /// Looks whether the cluster has settled; if not, and there is time, schedules the next look.
     pub(super) fn check_settled(&mut self, id: CausalId) -> Option<Settlement> {
-        let healed_at = self.settle.healed_at.unwrap_or_default();
+        let healed_at = self.healed_at.expect("nobody looks before the fault phase has ended");
         let elapsed = self.kernel.now - healed_at;
         let nothing_to_come = self.kernel.pending_events() == 0;
         let last_look = elapsed >= self.config.settle || nothing_to_come;
@@ -129,16 +69,16 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         if last_look || self.has_settled() {
             return Some(Settlement::Settled { after: elapsed });
         }
-        // The looks thin out with time: their number grows with the logarithm of the phase's length.
+        // The pause grows with time: the number of looks is logarithmic in the length of the phase.
         let pause = Span::from_nanos((elapsed.nanos() / 8).max(1_000_000));
         let next = (self.kernel.now + pause).min(healed_at + self.config.settle);
-        self.settle.looks += 1;
-        self.kernel.schedule(next, id.child(Cause::End, 0, self.settle.looks), What::SettleCheck);
+        self.settle_checks += 1;
+        self.kernel.schedule(next, id.child(Cause::End, 0, self.settle_checks), What::SettleCheck);
         None
     }
 
-    /// Whether there is nothing that [`Self::waiting_for`] would tell. Most looks find something, so each thing is
-    /// looked at only when all that costs less to see is as it should be.
+    /// Whether [`Self::waiting_for`] would find nothing. Most looks find something, so the cheapest
+    /// questions come first.
     fn has_settled(&self) -> bool {
         let any_down = self.slots.iter().any(|slot| !slot.is_up() && !slot.down_for_good);
         if self.clients.busy > 0 || self.in_flight() > 0 || any_down || self.lacks_leader() {
@@ -154,7 +94,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             match &first {
                 Some(first) if snapshot.up && !shows_the_same(first, &snapshot) => return false,
                 None if snapshot.up => first = Some(snapshot),
-                _ => {}
+                Some(_) | None => {}
             }
         }
         self.clients.waiting_for(self.config, self.kernel.now).is_empty()
@@ -167,8 +107,8 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         snapshot.pending.iter().chain(owed.map(|(_, what)| what))
     }
 
-    /// How many messages are on their way that mean something, but for those to nodes that are down for good, and what
-    /// these refuse.
+    /// How many messages are on their way, without heartbeats, and without those to nodes that are
+    /// down for good and what these refuse.
     fn in_flight(&self) -> u64 {
         let any_gone = self.slots.iter().any(|slot| slot.down_for_good);
         if self.kernel.in_flight == 0 || !any_gone {
@@ -178,7 +118,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             - self.messages(|to, message| self.is_gone(to) && !message.is_background())
     }
 
-    /// How many of them compare replicas.
+    /// How many of these messages compare replicas.
     fn comparisons(&self) -> u64 {
         if self.kernel.in_flight == 0 {
             return 0;
@@ -192,19 +132,31 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
         self.slots[node.index()].down_for_good
     }
 
-    /// How many messages on their way are such. None is held back any more, nor waits for a node that is paused.
+    /// How many messages on their way `is_such` picks. After the fault phase none is held back or
+    /// waits for a paused node.
     fn messages(&self, is_such: impl Fn(NodeId, &P::Message) -> bool) -> u64 {
         let mut count = 0;
         self.kernel.each_pending(&mut |event| match &event.what {
             What::Message { to, message, .. } | What::Refused { to, message, .. } => {
                 count += u64::from(is_such(*to, message));
             }
-            _ => {}
+            What::Request { .. }
+            | What::Answer { .. }
+            | What::Timer { .. }
+            | What::Disk { .. }
+            | What::Invoke { .. }
+            | What::Arrival { .. }
+            | What::Alarm { .. }
+            | What::Retry { .. }
+            | What::Fault { .. }
+            | What::Change { .. }
+            | What::Heal
+            | What::SettleCheck => {}
         });
         count
     }
 
-    /// Whether nobody leads although somebody did, or stood for it, and a majority is up.
+    /// Whether no node leads although one did, or is a candidate, and a majority is up.
     fn lacks_leader(&self) -> bool {
         let up = self.slots.iter().filter(|slot| slot.is_up()).count();
         let stands = |slot: &Slot<P>| matches!(slot.role, Some((Role::Candidate, _)));
@@ -247,13 +199,14 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     }
 }
 
-/// Whether a node takes somebody else for the leader than who leads. Who knows of none says so itself, or cannot know.
+/// Whether a node takes another for the leader than the one that leads. One that knows of no leader
+/// says itself that it waits for one, if it does.
 fn follows_another(snapshot: &NodeSnapshot, leader: Option<NodeId>) -> bool {
     let is_other = |taken: NodeId| leader.is_some_and(|leader| leader != taken);
     snapshot.up && snapshot.leader.is_some_and(is_other)
 }
 
-/// Whether two replicas show a client the same.
+/// Whether a client sees the same on two replicas.
 fn shows_the_same(one: &NodeSnapshot, other: &NodeSnapshot) -> bool {
     one.visible().eq(other.visible()) && one.lists == other.lists
 }
@@ -273,14 +226,14 @@ fn unequal(snapshots: &[NodeSnapshot], config: &Config) -> Option<String> {
     };
     let key = keys.copied().filter(differ).min()?;
     if holds(first, key) == holds(other, key) {
-        let text = |snapshot| list(snapshot, key).map_or(0, |elements| elements.len());
+        let length = |snapshot| list(snapshot, key).map_or(0, |elements| elements.len());
         return Some(format!(
             "{} and {} differ: the list {} has {} and {} elements",
             first.node,
             other.node,
             config.names.key(key),
-            text(first),
-            text(other)
+            length(first),
+            length(other)
         ));
     }
     let text = |snapshot| match holds(snapshot, key) {

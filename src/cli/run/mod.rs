@@ -1,41 +1,44 @@
-//! `run`: scenarios under seeds, told one by one or added up.
+//! `run`: plays scenarios with seeds, and shows the runs one by one or added up.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::cli::args::RunArgs;
+use crate::cli::jobs::{pool, progress};
+use crate::cli::names::scenario_name;
 use crate::cli::seeds::Seeds;
-use crate::cli::{Console, Exit, progress, scenario_name};
+use crate::cli::trouble::Trouble;
+use crate::cli::{Console, Exit};
 use crate::scenario::{Registry, Scenario};
 
 mod play;
-mod tell;
+mod print;
 pub(super) mod window;
 
-use play::{Plan, Wishes, play};
-use tell::Teller;
+use play::{PlayOptions, Runnable, play};
+use print::Printer;
 use window::WindowArg;
 
-/// How many runs a thread has before it: enough that none waits long for the slowest, few enough to
-/// keep.
+/// How many runs each thread gets at a time. With more of them no thread waits long for the slowest
+/// run; with fewer, fewer results are held in memory.
 const RUNS_A_THREAD: usize = 32;
 
-/// Loads every file, and when all are good runs them.
+/// Loads all files and, if none has mistakes, runs them.
 pub(super) fn run(
     args: &RunArgs,
     program: &str,
     registry: &Registry,
     console: &mut Console,
-) -> Exit {
-    let Some(scenarios) = load(args, registry, console) else { return Exit::Usage };
-    let plans: Vec<Plan<'_>> = args
+) -> Result<Exit, Trouble> {
+    let Some(scenarios) = load(args, registry, console) else { return Ok(Exit::Usage) };
+    let runnables: Vec<Runnable<'_>> = args
         .files
         .iter()
         .zip(&scenarios)
-        .map(|(file, scenario)| Plan {
+        .map(|(file, scenario)| Runnable {
             file,
             name: scenario_name(file),
             config: &scenario.config,
@@ -45,14 +48,12 @@ pub(super) fn run(
             }),
         })
         .collect();
-    if let Err(clash) = distinct_names(&plans) {
-        console.error(&clash);
-        return Exit::Usage;
-    }
-    run_all(&plans, args, program, console)
+    check_names(&runnables)?;
+    run_all(&runnables, args, program, console)
 }
 
-/// Every scenario, or `None` when one is bad: then all mistakes of all files have been shown.
+/// Loads all scenarios. `None` when one has mistakes: then the mistakes of all files have been
+/// shown.
 fn load(args: &RunArgs, registry: &Registry, console: &mut Console) -> Option<Vec<Scenario>> {
     let mut scenarios = Vec::with_capacity(args.files.len());
     let mut good = true;
@@ -75,34 +76,38 @@ fn load(args: &RunArgs, registry: &Registry, console: &mut Console) -> Option<Ve
     good.then_some(scenarios)
 }
 
-/// Two files of one name would write into one folder.
-fn distinct_names(plans: &[Plan<'_>]) -> Result<(), String> {
+/// Fails when two files have the same name: they would write into the same folder.
+fn check_names(runnables: &[Runnable<'_>]) -> Result<(), Trouble> {
     let mut seen: BTreeMap<&str, &Path> = BTreeMap::new();
-    for plan in plans {
-        if let Some(other) = seen.insert(&plan.name, plan.file) {
-            let (a, b) = (other.display(), plan.file.display());
-            return Err(format!("{a} and {b} have one name, {}: run them apart", plan.name));
+    for runnable in runnables {
+        if let Some(other) = seen.insert(&runnable.name, runnable.file) {
+            let (a, b) = (other.display(), runnable.file.display());
+            let name = &runnable.name;
+            let clash = format!("{a} and {b} have one name, {name}: run them apart");
+            return Err(Trouble::Error(clash));
         }
     }
     Ok(())
 }
 
-/// Plays every plan under every seed and tells what came of it, in the order of files and seeds
+/// Plays every scenario with every seed and shows the results in the order of files and seeds,
 /// whatever the threads.
-fn run_all(plans: &[Plan<'_>], args: &RunArgs, program: &str, console: &mut Console) -> Exit {
-    let seeds_of = |plan: &Plan<'_>| {
-        let one = || Seeds::one(args.seed.unwrap_or(plan.config.seed));
+fn run_all(
+    runnables: &[Runnable<'_>],
+    args: &RunArgs,
+    program: &str,
+    console: &mut Console,
+) -> Result<Exit, Trouble> {
+    let seeds_of = |runnable: &Runnable<'_>| {
+        let one = || Seeds::one(args.seed.unwrap_or(runnable.config.seed));
         args.seeds.unwrap_or_else(one)
     };
-    let total = plans.iter().fold(0, |sum: u64, plan| sum.saturating_add(seeds_of(plan).count()));
-    let pool = match pool(args, total) {
-        Ok(pool) => pool,
-        Err(error) => {
-            console.error(&format!("cannot start threads: {error}"));
-            return Exit::Usage;
-        }
-    };
-    let wishes = Wishes {
+    let total = runnables
+        .iter()
+        .fold(0, |sum: u64, runnable| sum.saturating_add(seeds_of(runnable).count()));
+    // A single run needs no other thread.
+    let pool = if total > 1 { Some(pool(args.jobs)?) } else { None };
+    let options = PlayOptions {
         verify: args.verify,
         trace: args.trace,
         only_notable: args.seeds.is_some(),
@@ -111,53 +116,44 @@ fn run_all(plans: &[Plan<'_>], args: &RunArgs, program: &str, console: &mut Cons
         window: args.window.map(|WindowArg(window)| window),
     };
     let bar = progress(total, args.quiet, console);
-    let one = |(plan, seed)| {
-        let played = play(plan, seed, wishes, folder(args, plan, seed, plans.len()));
+    let one = |(runnable, seed)| {
+        let completed =
+            play(runnable, seed, options, folder(args, runnable, seed, runnables.len()));
         bar.inc(1);
-        (plan, played)
+        (runnable, completed)
     };
-    let mut teller = Teller::new(args, program, plans.len());
-    let jobs = |plan| seeds_of(plan).iter().map(move |seed| (plan, seed));
-    let mut jobs = plans.iter().flat_map(jobs).peekable();
-    // A chunk at a time, so that only a chunk's runs ever wait for their turn to be told.
-    while jobs.peek().is_some() {
-        let chunk: Vec<_> = jobs.by_ref().take(chunk_length(pool.as_ref())).collect();
-        let played: Vec<_> = match &pool {
+    let mut printer = Printer::new(args, program, runnables.len());
+    let runs = |runnable| seeds_of(runnable).iter().map(move |seed| (runnable, seed));
+    let mut runs = runnables.iter().flat_map(runs).peekable();
+    // A chunk at a time, so only one chunk of results is held in memory.
+    while runs.peek().is_some() {
+        let chunk: Vec<_> = runs.by_ref().take(chunk_length(pool.as_ref())).collect();
+        let completed: Vec<_> = match &pool {
             Some(pool) => pool.install(|| chunk.into_par_iter().map(one).collect()),
             None => chunk.into_iter().map(one).collect(),
         };
         bar.suspend(|| {
-            for (plan, played) in played {
-                teller.tell(plan, played, console);
+            for (runnable, completed) in completed {
+                printer.add(runnable, completed, console);
             }
         });
     }
     bar.finish_and_clear();
-    teller.finish(console)
-}
-
-/// The threads for `total` runs; none for one, which needs no other thread.
-fn pool(args: &RunArgs, total: u64) -> Result<Option<ThreadPool>, rayon::ThreadPoolBuildError> {
-    if total <= 1 {
-        return Ok(None);
-    }
-    // 0 is rayon's word for RAYON_NUM_THREADS, or else the number of cores.
-    let threads = args.jobs.map_or(0, std::num::NonZeroUsize::get);
-    ThreadPoolBuilder::new().num_threads(threads).build().map(Some)
+    Ok(printer.finish(console))
 }
 
 fn chunk_length(pool: Option<&ThreadPool>) -> usize {
     pool.map_or(1, |pool| pool.current_num_threads() * RUNS_A_THREAD)
 }
 
-/// The folder of a run: the default, or `--out` with whatever tells several runs apart.
-fn folder(args: &RunArgs, plan: &Plan<'_>, seed: u64, plans: usize) -> PathBuf {
+/// The folder of a run: the default, or `--out` with what distinguishes several runs.
+fn folder(args: &RunArgs, runnable: &Runnable<'_>, seed: u64, runnables: usize) -> PathBuf {
     let mut folder = match &args.out {
-        None => return Path::new("output").join(&plan.name).join(seed.to_string()),
+        None => return Path::new("output").join(&runnable.name).join(seed.to_string()),
         Some(out) => out.clone(),
     };
-    if plans > 1 {
-        folder.push(&plan.name);
+    if runnables > 1 {
+        folder.push(&runnable.name);
     }
     if args.seeds.is_some() {
         folder.push(seed.to_string());

@@ -1,5 +1,5 @@
-//! One run, from a worker's point of view: play, verify, keep what is to be kept, and let the rest
-//! go.
+//! One run on a worker thread: play it, verify it, write its files, and drop what is no longer
+//! needed.
 
 use std::path::{Path, PathBuf};
 
@@ -12,75 +12,81 @@ use crate::run::chronicle::{Chronicle, Window};
 use crate::run::{RunOptions, RunResult, RunVerdict};
 
 /// A scenario that is ready to run.
-pub(super) struct Plan<'a> {
+pub(super) struct Runnable<'a> {
     /// Its file, as the command line names it.
     pub(super) file: &'a Path,
     /// Its name.
     pub(super) name: String,
     /// Its settings.
     pub(super) config: &'a Config,
-    /// Runs it under a seed.
+    /// Runs it with a seed.
     pub(super) play: Box<dyn Fn(u64, RunOptions) -> RunResult + Sync + 'a>,
-    /// Runs it once more for a picture.
+    /// Runs it again to draw pictures.
     pub(super) chronicle: Box<dyn Fn(u64, Option<Window>) -> Chronicle + Sync + 'a>,
 }
 
-/// What to do with a run besides telling it.
+/// What to do with a run besides showing its result.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wishes {
-    /// Do it twice.
+pub(super) struct PlayOptions {
+    /// Run it twice and compare.
     pub(super) verify: bool,
-    /// Leave a trace in its folder.
+    /// Write a trace into its folder.
     pub(super) trace: bool,
-    /// Leave a folder only when it did not pass.
+    /// Write a folder only if it did not pass.
     pub(super) only_notable: bool,
     /// Draw its timeline.
     pub(super) plot: bool,
     /// Draw its space-time diagram.
     pub(super) diagram: bool,
-    /// Which part of it; `None`: what went wrong.
+    /// Which part the diagram shows. `None`: where something went wrong.
     pub(super) window: Option<Window>,
 }
 
-/// A run that was played, without its history: small enough to wait for its turn.
+/// The result of a run without its history, which would be too large to hold for many runs.
 #[derive(Debug)]
-pub(super) struct Played {
+pub(super) struct CompletedRun {
     pub(super) report: Report,
     pub(super) lengths: Lengths,
     pub(super) verification: Option<Verification>,
-    /// Where its folder is, or why there is none; `None` when none was wanted.
+    /// Its folder, or why that could not be written. `None` when no folder was wanted.
     pub(super) written: Option<Result<PathBuf, FolderError>>,
 }
 
-impl Played {
-    /// Whether the run was done twice and not the same.
+impl CompletedRun {
+    /// Whether the run was done twice with different results.
     pub(super) fn differs(&self) -> bool {
         self.verification.as_ref().is_some_and(|verification| !verification.is_same())
     }
 }
 
-/// Plays `plan` under `seed`; its folder is `folder`, when it is to have one.
-pub(super) fn play(plan: &Plan<'_>, seed: u64, wishes: Wishes, folder: PathBuf) -> Played {
-    // Where few folders are kept, only the runs that have one are traced, afterwards.
-    let trace_at_once = wishes.trace && !wishes.only_notable;
+/// Plays `runnable` with `seed`. Its files go to `folder`, if it gets one.
+pub(super) fn play(
+    runnable: &Runnable<'_>,
+    seed: u64,
+    wanted: PlayOptions,
+    folder: PathBuf,
+) -> CompletedRun {
+    // When only some runs get a folder, those are traced afterwards in a second run.
+    let trace_at_once = wanted.trace && !wanted.only_notable;
     let options =
-        RunOptions { trace: trace_at_once, steps: wishes.verify, ..RunOptions::default() };
-    let again = |options| (plan.play)(seed, options);
+        RunOptions { trace: trace_at_once, steps: wanted.verify, ..RunOptions::default() };
+    let again = |options| (runnable.play)(seed, options);
     let mut result = again(options);
-    let verification = wishes.verify.then(|| verify(&result, options, &again));
-    let (report, lengths) = Report::of(&plan.name, plan.config, &result);
-    let mut played = Played { report, lengths, verification, written: None };
-    let notable = played.report.verdict != RunVerdict::Pass || played.differs();
-    if notable || !wishes.only_notable {
-        if wishes.trace && result.trace.is_none() {
+    let verification = wanted.verify.then(|| verify(&result, options, &again));
+    let (report, lengths) = Report::of(&runnable.name, runnable.config, &result);
+    let mut completed = CompletedRun { report, lengths, verification, written: None };
+    let notable = completed.report.verdict != RunVerdict::Pass || completed.differs();
+    if notable || !wanted.only_notable {
+        if wanted.trace && result.trace.is_none() {
             result = again(RunOptions { trace: true, ..RunOptions::default() });
         }
-        let again = |window| (plan.chronicle)(seed, window);
-        let wanted = Wanted { plot: wishes.plot, diagram: wishes.diagram, window: wishes.window };
-        let drawn = pictures::draw((&plan.name, plan.config), &result, wanted, &again);
-        let written = folder::write(&folder, &played.report, &result, &plan.config.names)
+        let again = |window| (runnable.chronicle)(seed, window);
+        let PlayOptions { plot, diagram, window, .. } = wanted;
+        let pictures = Wanted { plot, diagram, window };
+        let drawn = pictures::draw((&runnable.name, runnable.config), &result, pictures, &again);
+        let written = folder::write(&folder, &completed.report, &result, &runnable.config.names)
             .and_then(|()| folder::write_pictures(&folder, &drawn));
-        played.written = Some(written.map(|()| folder));
+        completed.written = Some(written.map(|()| folder));
     }
-    played
+    completed
 }

@@ -1,4 +1,4 @@
-//! `run` on runs made by hand: what is printed, written and answered.
+//! `run` on results made by hand: what it prints, writes and returns.
 
 use std::cell::RefCell;
 use std::fs;
@@ -9,7 +9,7 @@ use std::rc::Rc;
 use clap::Parser as _;
 use serde_json::Value;
 
-use super::play::Plan;
+use super::play::Runnable;
 use super::run_all;
 use crate::cli::args::{Command, CommandLine, RunArgs};
 use crate::cli::{Console, Exit};
@@ -19,7 +19,7 @@ use crate::report::sample;
 use crate::run::chronicle::Chronicle;
 use crate::run::{RunOptions, RunResult, RunVerdict};
 
-/// What was printed, readable while the console holds it too.
+/// A shared buffer for what the console prints.
 #[derive(Clone, Default)]
 struct Printed(Rc<RefCell<Vec<u8>>>);
 
@@ -38,7 +38,7 @@ impl Printed {
     }
 }
 
-/// What a command came to.
+/// The outcome of a command.
 struct Done {
     exit: Exit,
     out: String,
@@ -53,15 +53,15 @@ fn args(line: &str) -> RunArgs {
     }
 }
 
-fn plan<'a>(
+fn runnable<'a>(
     file: &'a str,
     config: &'a Config,
     play: impl Fn(u64, RunOptions) -> RunResult + Sync + 'a,
-) -> Plan<'a> {
+) -> Runnable<'a> {
     let file = Path::new(file);
-    Plan {
+    Runnable {
         file,
-        name: crate::cli::scenario_name(file),
+        name: crate::cli::names::scenario_name(file),
         config,
         play: Box::new(play),
         chronicle: Box::new(|_, _| Chronicle::default()),
@@ -82,10 +82,11 @@ fn some_fail(seed: u64, options: RunOptions) -> RunResult {
     result
 }
 
-fn done(plans: &[Plan<'_>], line: &str) -> Done {
+fn done(runnables: &[Runnable<'_>], line: &str) -> Done {
     let (out, err) = (Printed::default(), Printed::default());
     let mut console = Console::plain(Box::new(out.clone()), Box::new(err.clone()));
-    let exit = run_all(plans, &args(line), "splitbrain", &mut console);
+    let exit = run_all(runnables, &args(line), "splitbrain", &mut console)
+        .unwrap_or_else(|trouble| trouble.show(&mut console));
     Done { exit, out: out.text(), err: err.text() }
 }
 
@@ -108,9 +109,9 @@ fn with_out(line: &str) -> (tempfile::TempDir, PathBuf, String) {
 #[test]
 fn one_run_is_told_and_leaves_its_folder() {
     let config = sample::config();
-    let plans = [plan("scenarios/quickstart.toml", &config, some_fail)];
+    let runnables = [runnable("scenarios/quickstart.toml", &config, some_fail)];
     let (_home, out, line) = with_out("scenarios/quickstart.toml --set a=b --trace");
-    let done = done(&plans, &line);
+    let done = done(&runnables, &line);
     assert_eq!(done.exit, Exit::Pass);
     assert!(done.out.starts_with("PASS  A partition, and what it costs"), "{}", done.out);
     let again = "\nReproduce     splitbrain run scenarios/quickstart.toml --set a=b --seed 1\n";
@@ -123,37 +124,37 @@ fn one_run_is_told_and_leaves_its_folder() {
 #[test]
 fn with_json_one_document_goes_out_and_the_text_to_error() {
     let config = sample::config();
-    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let runnables = [runnable("quickstart.toml", &config, some_fail)];
     let (_home, out, line) = with_out("quickstart.toml --json --seed 3");
-    let done = done(&plans, &line);
+    let done = done(&runnables, &line);
     assert_eq!(done.exit, Exit::Violation);
     let document: Value = serde_json::from_str(&done.out).unwrap();
     assert_eq!((&document["seed"], &document["verdict"]), (&3.into(), &"fail".into()));
     assert!(done.err.starts_with("FAIL"));
     assert_eq!(fs::read_to_string(out.join("result.json")).unwrap(), done.out);
-    let quiet = self::done(&plans, &format!("{line} --quiet"));
+    let quiet = self::done(&runnables, &format!("{line} --quiet"));
     assert_eq!((quiet.out, quiet.err.as_str()), (done.out, ""));
 }
 
 #[test]
 fn quiet_is_the_verdict_alone() {
     let config = sample::config();
-    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let runnables = [runnable("quickstart.toml", &config, some_fail)];
     let (_home, _, line) = with_out("quickstart.toml --quiet");
-    let one = done(&plans, &line);
+    let one = done(&runnables, &line);
     let expected = "PASS  A partition, and what it costs  seed 1  digest 0000000000000001\n";
     assert_eq!((one.out.as_str(), one.err.as_str()), (expected, ""));
-    let many = done(&plans, &format!("{line} --seeds 1..=4"));
+    let many = done(&runnables, &format!("{line} --seeds 1..=4"));
     assert_eq!(many.out, "FAIL  A partition, and what it costs  4 runs: 3 pass, 1 fail\n");
 }
 
 #[test]
 fn many_seeds_are_told_in_order_on_any_number_of_threads() {
     let config = sample::config();
-    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let runnables = [runnable("quickstart.toml", &config, some_fail)];
     let on = |jobs: u32| {
         let (_home, out, line) = with_out("quickstart.toml --seeds 1..200 --json --trace");
-        let done = done(&plans, &format!("{line} --jobs {jobs}"));
+        let done = done(&runnables, &format!("{line} --jobs {jobs}"));
         let here = out.display().to_string();
         (done.exit, done.out, done.err.replace(&here, "OUT"), names_in(&out))
     };
@@ -178,9 +179,9 @@ fn many_seeds_are_told_in_order_on_any_number_of_threads() {
 #[test]
 fn with_seeds_a_kept_run_has_its_trace() {
     let config = sample::config();
-    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let runnables = [runnable("quickstart.toml", &config, some_fail)];
     let (_home, out, line) = with_out("quickstart.toml --seeds 1..4 --trace");
-    assert_eq!(done(&plans, &line).exit, Exit::Violation);
+    assert_eq!(done(&runnables, &line).exit, Exit::Violation);
     assert_eq!(names_in(&out), ["3"]);
     assert_eq!(
         names_in(&out.join("3")),
@@ -191,9 +192,9 @@ fn with_seeds_a_kept_run_has_its_trace() {
 #[test]
 fn one_seed_asked_for_as_many_is_still_many() {
     let config = sample::config();
-    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let runnables = [runnable("quickstart.toml", &config, some_fail)];
     let (_home, _, line) = with_out("quickstart.toml --seeds 7..8 --json");
-    let done = done(&plans, &line);
+    let done = done(&runnables, &line);
     assert_eq!(done.exit, Exit::Unknown);
     let document: Value = serde_json::from_str(&done.out).unwrap();
     assert_eq!(document["runs"].as_array().unwrap().len(), 1);
@@ -203,19 +204,21 @@ fn one_seed_asked_for_as_many_is_still_many() {
 #[test]
 fn several_files_make_one_document_and_a_closing_line() {
     let config = sample::config();
-    let plans =
-        [plan("a.toml", &config, some_fail), plan("b.toml", &config, |_, o| some_fail(3, o))];
+    let runnables = [
+        runnable("a.toml", &config, some_fail),
+        runnable("b.toml", &config, |_, o| some_fail(3, o)),
+    ];
     let (_home, out, line) = with_out("a.toml b.toml");
-    let text = done(&plans, &line);
+    let text = done(&runnables, &line);
     assert_eq!(text.exit, Exit::Violation);
     assert!(text.out.ends_with("\n\n2 scenarios: 1 pass, 1 fail\n"), "{}", text.out);
     assert_eq!(names_in(&out), ["a", "b"]);
-    let json = done(&plans, &format!("{line} --json"));
+    let json = done(&runnables, &format!("{line} --json"));
     let document: Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(document["verdict"], "fail");
     assert_eq!(document["scenarios"][0]["scenario"], "a");
     assert_eq!(document["scenarios"][1]["scenario"], "b");
-    let seeds = done(&plans, &format!("{line} --json --seeds 1..3"));
+    let seeds = done(&runnables, &format!("{line} --json --seeds 1..3"));
     let document: Value = serde_json::from_str(&seeds.out).unwrap();
     for scenario in document["scenarios"].as_array().unwrap() {
         assert_eq!(scenario["summary"]["runs"], 2);
@@ -226,7 +229,7 @@ fn several_files_make_one_document_and_a_closing_line() {
 fn verify_says_so_or_names_the_first_difference() {
     let config = sample::config();
     let (_home, _, line) = with_out("quickstart.toml --verify --json");
-    let same = done(&[plan("quickstart.toml", &config, some_fail)], &line);
+    let same = done(&[runnable("quickstart.toml", &config, some_fail)], &line);
     assert_eq!(same.exit, Exit::Pass);
     assert!(same.err.contains("verified: two runs, one digest\n"), "{}", same.err);
     assert!(same.out.contains("\"verified\": true"));
@@ -239,7 +242,7 @@ fn verify_says_so_or_names_the_first_difference() {
         result.steps = vec![(crate::time::Time::ZERO, DigestValue(call))];
         result
     };
-    let differs = done(&[plan("quickstart.toml", &config, drifting)], &line);
+    let differs = done(&[runnable("quickstart.toml", &config, drifting)], &line);
     assert_eq!(differs.exit, Exit::Violation, "though the run itself passed");
     assert!(differs.err.contains("differ, first in event 0"), "{}", differs.err);
     assert!(differs.out.contains("\"verified\": false"));
@@ -248,10 +251,10 @@ fn verify_says_so_or_names_the_first_difference() {
 #[test]
 fn a_folder_that_cannot_be_written_is_a_usage_error_after_the_report() {
     let config = sample::config();
-    let plans = [plan("quickstart.toml", &config, some_fail)];
+    let runnables = [runnable("quickstart.toml", &config, some_fail)];
     let (_home, out, line) = with_out("quickstart.toml");
     fs::write(&out, "a file in the way").unwrap();
-    let done = done(&plans, &line);
+    let done = done(&runnables, &line);
     assert_eq!(done.exit, Exit::Usage);
     assert!(done.out.starts_with("PASS") && !done.out.contains("Written to"));
     assert!(done.err.starts_with("error: cannot write "), "{}", done.err);
@@ -260,9 +263,9 @@ fn a_folder_that_cannot_be_written_is_a_usage_error_after_the_report() {
 #[test]
 fn pictures_lie_beside_the_result_and_go_when_they_are_not_drawn_again() {
     let config = sample::config();
-    let plans = [plan("scenarios/quickstart.toml", &config, some_fail)];
+    let runnables = [runnable("scenarios/quickstart.toml", &config, some_fail)];
     let (_home, out, line) = with_out("scenarios/quickstart.toml --plot --diagram --window 0s..1s");
-    let both = done(&plans, &line);
+    let both = done(&runnables, &line);
     assert_eq!(both.exit, Exit::Pass);
     let named = "\nPictures      timeline.png, timeline.svg, diagram.png, diagram.svg\n";
     assert!(both.out.contains(named), "{}", both.out);
@@ -273,7 +276,7 @@ fn pictures_lie_beside_the_result_and_go_when_they_are_not_drawn_again() {
     assert_eq!(names_in(&out), all);
     assert!(fs::read(out.join("diagram.png")).unwrap().starts_with(b"\x89PNG"));
     assert!(fs::read_to_string(out.join("timeline.svg")).unwrap().starts_with("<svg"));
-    let none = done(&plans, &line.replace(" --plot --diagram --window 0s..1s", ""));
+    let none = done(&runnables, &line.replace(" --plot --diagram --window 0s..1s", ""));
     assert!(!none.out.contains("Pictures"), "{}", none.out);
     assert_eq!(names_in(&out), files);
 }
@@ -281,9 +284,9 @@ fn pictures_lie_beside_the_result_and_go_when_they_are_not_drawn_again() {
 #[test]
 fn with_seeds_only_the_runs_that_have_a_folder_are_drawn() {
     let config = sample::config();
-    let plans = [plan("scenarios/quickstart.toml", &config, some_fail)];
+    let runnables = [runnable("scenarios/quickstart.toml", &config, some_fail)];
     let (_home, out, line) = with_out("scenarios/quickstart.toml --seeds 1..=3 --plot");
-    assert_eq!(done(&plans, &line).exit, Exit::Violation);
+    assert_eq!(done(&runnables, &line).exit, Exit::Violation);
     assert_eq!(names_in(&out), ["3"]);
     assert!(names_in(&out.join("3")).contains(&"timeline.png".to_owned()));
 }

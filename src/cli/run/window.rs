@@ -6,11 +6,11 @@ use crate::run::chronicle::Window;
 use crate::scenario;
 use crate::time::{Span, Time};
 
-/// A window as it is written: both ends from the start of the run.
+/// A window, both ends counted from the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct WindowArg(pub(super) Window);
 
-/// A window that is none.
+/// Why a text is not a window.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::cli) enum WindowError {
     /// It has no `..`.
@@ -19,7 +19,7 @@ pub(in crate::cli) enum WindowError {
     /// An end is no time.
     #[error("`{text}` is no time: {why}")]
     End { text: String, why: String },
-    /// It ends where it begins, or before.
+    /// It does not end after it begins.
     #[error("it ends at {until}, which is not after {from}, where it begins")]
     Backwards { from: Span, until: Span },
 }

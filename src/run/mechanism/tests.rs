@@ -3,7 +3,7 @@
 use super::*;
 use crate::id::{KeyId, OpId, Term, Value, Version};
 use crate::protocol::{Over, RequestId, Role, Stored};
-use crate::sim::TargetEffect;
+use crate::sim::WatchedEffect;
 
 const KEY: KeyId = KeyId(0);
 const N1: NodeId = NodeId(0);
@@ -110,13 +110,13 @@ impl Life {
         self
     }
 
-    fn target(&self) -> Target {
+    fn target(&self) -> WatchedWrite {
         let effect = match self.removes {
-            true => TargetEffect::Remove,
-            false => TargetEffect::Put(Value::text(0)),
+            true => WatchedEffect::Remove,
+            false => WatchedEffect::Put(Value::text(0)),
         };
         let op = Some((OpId(0), Time::ZERO));
-        Target { op, key: KEY, versions: vec![version(10)], effect, reads: Vec::new() }
+        WatchedWrite { op, key: KEY, versions: vec![version(10)], effect, reads: Vec::new() }
     }
 
     fn cause(&self) -> Cause {

@@ -14,7 +14,7 @@ use super::table::{LISTS, find, is_list, items, items_mut, leaves_of, remove};
 use crate::config::Config;
 use crate::scenario::Registry;
 use crate::scenario::fuzz::Fuzz;
-use crate::scenario::names::ids_of;
+use crate::scenario::ids::ids_of;
 use crate::scenario::tree::{Node, Tree};
 use crate::scenario::words::{ACTIONS, OPERATIONS};
 

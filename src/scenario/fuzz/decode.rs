@@ -1,15 +1,20 @@
 //! `[fuzz]` read and written.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
+use serde_json::json;
 use toml::{Table, Value};
 
-use super::{Choice, Fuzz, Kind};
+use super::{Choice, Fuzz, Kind as FaultKind};
 use crate::named::Named;
 use crate::rng::Probability;
 use crate::scenario::decode::{Element, TableDecoder};
 use crate::scenario::diagnostics::{Loc, Problem, Sink, Sources};
-use crate::scenario::frame::Frame;
+use crate::scenario::keys::{
+    Kind, Section, Shape, Texts, boolean, drift, integer, key, named, node_count,
+    positive_duration, probability,
+};
 use crate::scenario::set::{self, Segment};
 use crate::scenario::tree::{Entry, Node, Tree, value_of};
 use crate::scenario::units;
@@ -21,106 +26,212 @@ pub(in crate::scenario) const MOST_FAULTS: u32 = 1000;
 /// What cannot be drawn: it makes a run what it is, or says what is expected of it, or is drawn anyway.
 const NOT_DRAWN: [&str; 6] = ["fuzz", "title", "seed", "expect", "fault", "operation"];
 
+/// `[fuzz]`, of a scenario whose `duration` is the default.
+pub(in crate::scenario) fn section() -> &'static Section<Fuzz> {
+    static SECTION: LazyLock<Section<Fuzz>> = LazyLock::new(|| clocks_and_links(faults()));
+    &SECTION
+}
+
 /// Reads the table.
-pub(in crate::scenario) fn decode(table: &mut TableDecoder<'_>, frame: Frame) -> Option<Fuzz> {
-    let standard = Fuzz::standard(frame.duration);
-    let faults = table.or("faults", standard.faults, |faults| {
-        ends(faults, |end| end.integer_u32(0..=MOST_FAULTS))
-    });
-    let lasts = table.or("for", standard.lasts, |lasts| ends(lasts, |end| end.positive_duration()));
-    let kinds = table.or("kinds", standard.kinds, |list| kinds(list, frame.nodes));
-    let max_down = table.or("max-down", None, |most| {
-        if most.is_text("unlimited") { Some(None) } else { nodes_down(most, frame.nodes).map(Some) }
-    });
-    let swarm = table.or("swarm", standard.swarm, Element::boolean);
-    let triggers = table.or("moments", standard.triggers, Element::boolean);
-    let offset = table.or("clock-offset", standard.clock_offset, |offset| off_by(offset, 1));
-    let most_jumps = faults.map_or(1, |(_, most)| most);
-    let jump = table.or("clock-jump", standard.clock_jump, |jump| off_by(jump, most_jumps));
-    let drift = table.or("clock-drift", standard.clock_drift_ppb, most_drift);
-    let slow = table.or("slow", standard.slow, Element::positive_duration);
-    let loss = table.or("loss", standard.loss, most_loss);
-    let settings = table.or("settings", Vec::new(), |table| table.table(settings));
-    Some(Fuzz {
-        kinds: kinds?,
-        faults: faults?,
-        lasts: lasts?,
-        max_down: max_down?,
-        swarm: swarm?,
-        triggers: triggers?,
-        clock_offset: offset?,
-        clock_jump: jump?,
-        clock_drift_ppb: drift?,
-        slow: slow?,
-        loss: loss?,
-        settings: settings?,
-    })
+pub(in crate::scenario) fn decode(table: &mut TableDecoder<'_>) -> Option<Fuzz> {
+    let standard = Fuzz::standard(table.scope().frame.duration);
+    section().decode_over(table, standard)
+}
+
+/// The keys that say which faults are drawn, and how many.
+fn faults() -> Section<Fuzz> {
+    Section::new("What a campaign may draw.", Fuzz::standard(Span::from_secs(30)))
+        .key(key(
+            "faults",
+            "The fewest and the most faults of a case, or how many.",
+            ends(integer(0..=MOST_FAULTS)),
+            |fuzz| &mut fuzz.faults,
+        ))
+        .key(
+            key(
+                "for",
+                "The shortest and the longest that a fault lasts, or how long; by default 5ms to \
+                 a third of `duration`.",
+                ends(positive_duration()),
+                |fuzz: &mut Fuzz| &mut fuzz.lasts,
+            )
+            .without_default(),
+        )
+        .key(
+            key(
+                "kinds",
+                "The kinds of fault, each as likely as any other.",
+                kinds(),
+                |fuzz: &mut Fuzz| &mut fuzz.kinds,
+            )
+            .without_default(),
+        )
+        .key(key(
+            "max-down",
+            "How many nodes may be down or paused at once.",
+            nodes_down().or_word("unlimited"),
+            |fuzz| &mut fuzz.max_down,
+        ))
+        .key(key(
+            "swarm",
+            "Whether whole kinds are switched off at random, case by case.",
+            boolean(),
+            |fuzz| &mut fuzz.swarm,
+        ))
+        .key(key(
+            "moments",
+            "Whether faults may be tied to moments of the run.",
+            boolean(),
+            |fuzz| &mut fuzz.triggers,
+        ))
+}
+
+/// The section with the keys that bound clocks, links and settings.
+fn clocks_and_links(section: Section<Fuzz>) -> Section<Fuzz> {
+    section
+        .key(
+            key(
+                "clock-offset",
+                "The most by which a clock is off from the start, either way.",
+                positive_duration(),
+                |fuzz: &mut Fuzz| &mut fuzz.clock_offset,
+            )
+            .checked(|most, given| off_by(most, given.element, 1)),
+        )
+        .key(
+            key(
+                "clock-jump",
+                "The most by which a clock jumps, either way.",
+                positive_duration(),
+                |fuzz: &mut Fuzz| &mut fuzz.clock_jump,
+            )
+            .checked(|most, given| {
+                let draft = given.draft;
+                let most_jumps = if draft.is_right("faults") { draft.value.faults.1 } else { 1 };
+                off_by(most, given.element, most_jumps)
+            }),
+        )
+        .key(
+            key(
+                "clock-drift",
+                "The most by which a clock's rate is wrong, either way.",
+                most_drift(),
+                |fuzz: &mut Fuzz| &mut fuzz.clock_drift_ppb,
+            )
+            .default_shown("10%"),
+        )
+        .key(key(
+            "slow",
+            "The most by which a slow link or disk is slower.",
+            positive_duration(),
+            |fuzz| &mut fuzz.slow,
+        ))
+        .key(key(
+            "loss",
+            "The largest share of messages that a dropping link loses.",
+            probability().checked(most_loss),
+            |fuzz| &mut fuzz.loss,
+        ))
+        .key(
+            key(
+                "settings",
+                "Keys of the scenario that are drawn case by case: a path, and a list of values \
+                 or a range of whole numbers, lengths of time or percentages.",
+                settings_kind(),
+                |fuzz: &mut Fuzz| &mut fuzz.settings,
+            )
+            .without_default()
+            .written_if(|fuzz| !fuzz.settings.is_empty()),
+        )
 }
 
 /// The least and the most: two of them, or one that is both.
-fn ends<T: PartialOrd + Copy>(
-    element: &Element<'_>,
-    read: impl Fn(&Element<'_>) -> Option<T>,
-) -> Option<(T, T)> {
-    if !element.is_array() {
-        return read(element).map(|both| (both, both));
-    }
-    match element.list(read)?.as_slice() {
-        [low, high] if low <= high => Some((*low, *high)),
-        [_, _] => {
-            element.wrong("the first end is above the second", "expected the lower end first")
+fn ends<T: PartialOrd + Copy + 'static>(end: Kind<T>) -> Kind<(T, T)> {
+    let shape = end.shape().clone();
+    let two = shape.clone().list(json!({ "minItems": 2, "maxItems": 2 }));
+    let end = Arc::new(end);
+    let written = Arc::clone(&end);
+    let read = move |element: &Element<'_>| {
+        if !element.is_array() {
+            return end.read(element).map(|both| (both, both));
         }
-        several => {
-            let title = format!("expected two ends, found {}", several.len());
-            element.wrong(title, "expected the least and the most, or one for both")
+        match element.list(|one| end.read(one))?.as_slice() {
+            [low, high] if low <= high => Some((*low, *high)),
+            [_, _] => {
+                element.wrong("the first end is above the second", "expected the lower end first")
+            }
+            several => {
+                let title = format!("expected two ends, found {}", several.len());
+                element.wrong(title, "expected the least and the most, or one for both")
+            }
         }
-    }
+    };
+    Kind::with_texts(shape.or(two), read, move |(low, high), texts| {
+        [low, high]
+            .into_iter()
+            .filter_map(|end| written.write(end, texts))
+            .collect::<Vec<_>>()
+            .into()
+    })
 }
 
-fn kinds(list: &Element<'_>, nodes: u16) -> Option<Vec<Kind>> {
-    if list.is_text("all") {
-        return Some(Kind::ALL.to_vec());
-    }
-    if list.is_string() {
-        return list.wrong("this is no list of kinds", "expected a list of kinds, or `all`");
-    }
-    let words = Kind::words();
-    let mut listed = BTreeSet::new();
-    list.list(|kind| {
-        let name = kind.choice(&words)?;
-        if !listed.insert(name) {
-            return kind.wrong(format!("`{}` is listed twice", name.name()), "listed again here");
+fn kinds() -> Kind<Vec<FaultKind>> {
+    let words = FaultKind::words();
+    let list =
+        named::<FaultKind>().shape().clone().list(json!({ "minItems": 1, "uniqueItems": true }));
+    let read = move |list: &Element<'_>| {
+        if list.is_text("all") {
+            return Some(FaultKind::ALL.to_vec());
         }
-        Some(())
-    })?;
-    if listed.is_empty() {
-        return list.wrong("no kind of fault is listed", "expected at least one");
-    }
-    if !listed.iter().any(|kind| kind.is_possible(nodes)) {
-        let title = format!("on {nodes} nodes none of these faults is possible");
-        return list.wrong(title, "expected at least one that is");
-    }
-    Some(listed.into_iter().collect())
+        if list.is_string() {
+            return list.wrong("this is no list of kinds", "expected a list of kinds, or `all`");
+        }
+        let mut listed = BTreeSet::new();
+        list.list(|kind| {
+            let name = kind.choice(&words)?;
+            if !listed.insert(name) {
+                let title = format!("`{}` is listed twice", name.name());
+                return kind.wrong(title, "listed again here");
+            }
+            Some(())
+        })?;
+        if listed.is_empty() {
+            return list.wrong("no kind of fault is listed", "expected at least one");
+        }
+        let nodes = list.nodes();
+        if !listed.iter().any(|kind| kind.is_possible(nodes)) {
+            let title = format!("on {nodes} nodes none of these faults is possible");
+            return list.wrong(title, "expected at least one that is");
+        }
+        Some(listed.into_iter().collect())
+    };
+    Kind::new(list.or_word("all"), read, |kinds| {
+        kinds.iter().map(|kind| Value::from(kind.name())).collect::<Vec<_>>().into()
+    })
 }
 
-fn nodes_down(element: &Element<'_>, nodes: u16) -> Option<u16> {
-    if element.is_string() {
-        return element.wrong("this is no number of nodes", "expected a number, or `unlimited`");
-    }
-    element.integer_u16(1..=nodes)
+fn nodes_down() -> Kind<u16> {
+    let read = |element: &Element<'_>| {
+        if element.is_string() {
+            return element
+                .wrong("this is no number of nodes", "expected a number, or `unlimited`");
+        }
+        element.integer_u16(1..=element.nodes())
+    };
+    Kind::new(node_count().shape().clone(), read, |most| i64::from(*most).into())
 }
 
-fn most_drift(element: &Element<'_>) -> Option<u32> {
-    match u32::try_from(element.drift()?) {
+fn most_drift() -> Kind<u32> {
+    let read = |element: &Element<'_>| match u32::try_from(element.drift()?) {
         Ok(ppb @ 1..1_000_000_000) => Some(ppb),
         _ => {
             element.wrong("no clock drifts by that, either way", "expected above 0% and below 100%")
         }
-    }
+    };
+    Kind::new(drift().shape().clone(), read, |ppb| units::show_drift((*ppb).into()).into())
 }
 
-fn most_loss(element: &Element<'_>) -> Option<Probability> {
-    let loss = element.probability()?;
+fn most_loss(loss: Probability, element: &Element<'_>) -> Option<Probability> {
     if loss == Probability::ZERO {
         return element.wrong("a link that drops nothing is no fault", "expected more than 0%");
     }
@@ -130,9 +241,8 @@ fn most_loss(element: &Element<'_>) -> Option<Probability> {
 /// What offsets may add up to, and what jumps may: half of what both may together.
 const MOST_OFF: u128 = units::MAX_JUMPS as u128 / 2;
 
-/// Reads by how much a clock may be off, so many times over.
-fn off_by(element: &Element<'_>, times: u32) -> Option<Span> {
-    let most = element.positive_duration()?;
+/// Refuses what adds up to too much when a clock is off by it so many times.
+fn off_by(most: Span, element: &Element<'_>, times: u32) -> Option<Span> {
     if u128::from(most.nanos()) * u128::from(times.max(1)) > MOST_OFF {
         let title = format!("a clock may be off by too much with {times} times {most}");
         return element.wrong(title, "expected at most 5 years, 43800h, altogether");
@@ -185,7 +295,7 @@ fn choice(element: &Element<'_>) -> Option<Choice> {
             let title = "this is neither a list nor a range";
             let label = "expected values such as [3, 5], or a range such as { from = 1, to = 9 }";
             let problem = Problem::new(element.at(), title, label);
-            element.sink.push(problem.help("quote a path with dots: \"network.loss\""));
+            element.sink().push(problem.help("quote a path with dots: \"network.loss\""));
             return None;
         }
         return element.table(|table| {
@@ -238,7 +348,7 @@ fn not_a_range(from: &Element<'_>, to: &Element<'_>) -> Option<Choice> {
     let title = "nothing can be drawn between these two";
     let label = "expected two whole numbers, two lengths of time or two percentages";
     let problem = Problem::new(to.at(), title, label).and(from.at(), "the other end");
-    to.sink.push(problem.help("a list of values can be of any kind: [\"async\", \"sync\"]"));
+    to.sink().push(problem.help("a list of values can be of any kind: [\"async\", \"sync\"]"));
     None
 }
 
@@ -323,42 +433,50 @@ pub(in crate::scenario) fn check_settings(
     }
 }
 
-/// Writes it back, every key explicit.
-pub(in crate::scenario) fn encode(fuzz: &Fuzz) -> Table {
-    let two = |ends: [Value; 2]| Value::Array(ends.to_vec());
-    let length = |span: Span| Value::String(span.to_string());
-    let share =
-        |share: Probability| Value::String(units::show_percentage(share.parts_per_billion()));
+/// `[fuzz.settings]` as a kind of value.
+fn settings_kind() -> Kind<Vec<(String, Choice)>> {
+    let end = json!({ "anyOf": [{ "type": "integer" }, { "type": "string" }] });
+    let range = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["from", "to"],
+        "properties": { "from": end, "to": end },
+    });
+    let schema = json!({
+        "type": "object",
+        "additionalProperties": { "anyOf": [{ "type": "array", "minItems": 1 }, range] },
+    });
+    let example = "{ \"network.loss\" = [\"0%\", \"5%\"] }";
+    let shape = Shape::new(schema, "paths, each with a list or a range", example);
+    Kind::with_texts(
+        shape,
+        |element| element.table(settings),
+        |drawn, texts| {
+            let settings: Table = drawn
+                .iter()
+                .filter_map(|(path, drawn)| Some((path.clone(), encode_choice(drawn, texts)?)))
+                .collect();
+            Value::Table(settings)
+        },
+    )
+}
+
+fn encode_choice(choice: &Choice, texts: &Texts<'_>) -> Option<Value> {
     let range = |from: Value, to: Value| {
-        Value::Table([("from".to_owned(), from), ("to".to_owned(), to)].into_iter().collect())
+        Value::Table(Table::from_iter([("from".to_owned(), from), ("to".to_owned(), to)]))
     };
-    let kinds = fuzz.kinds.iter().map(|kind| Value::from(kind.name())).collect();
-    let max_down = fuzz.max_down.map_or_else(|| "unlimited".into(), |most| i64::from(most).into());
-    let faults = [fuzz.faults.0, fuzz.faults.1].map(|end| i64::from(end).into());
-    let pairs = [
-        ("faults", two(faults)),
-        ("for", two([fuzz.lasts.0, fuzz.lasts.1].map(length))),
-        ("kinds", Value::Array(kinds)),
-        ("max-down", max_down),
-        ("swarm", fuzz.swarm.into()),
-        ("moments", fuzz.triggers.into()),
-        ("clock-offset", length(fuzz.clock_offset)),
-        ("clock-jump", length(fuzz.clock_jump)),
-        ("clock-drift", units::show_drift(fuzz.clock_drift_ppb.into()).into()),
-        ("slow", length(fuzz.slow)),
-        ("loss", share(fuzz.loss)),
-    ];
-    let mut table: Table = pairs.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
-    let choice = |choice: &Choice| match choice {
-        Choice::OneOf(texts) => Value::Array(texts.iter().map(|text| value_of(text)).collect()),
+    Some(match choice {
+        Choice::OneOf(values) => {
+            values.iter().map(|text| value_of(text)).collect::<Vec<_>>().into()
+        }
         Choice::Integer(low, high) => range((*low).into(), (*high).into()),
-        Choice::Duration(low, high) => range(length(*low), length(*high)),
-        Choice::Share(low, high) => range(share(*low), share(*high)),
-    };
-    if !fuzz.settings.is_empty() {
-        let settings: Table =
-            fuzz.settings.iter().map(|(path, drawn)| (path.clone(), choice(drawn))).collect();
-        table.insert("settings".to_owned(), Value::Table(settings));
-    }
-    table
+        Choice::Duration(low, high) => {
+            let write = |end| positive_duration().write(end, texts);
+            range(write(low)?, write(high)?)
+        }
+        Choice::Share(low, high) => {
+            let write = |end| probability().write(end, texts);
+            range(write(low)?, write(high)?)
+        }
+    })
 }

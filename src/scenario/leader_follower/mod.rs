@@ -1,16 +1,24 @@
 //! `[protocol.leader-follower]`.
 
+use std::sync::LazyLock;
+
 use serde_json::json;
 
-use super::decode::{Element, word_for};
+use super::decode::Element;
 use super::diagnostics::Problem;
+use super::keys::{
+    Key, Kind, Needs, Section, boolean, choice, interval, key, named, node_count, part,
+    positive_duration, whole_number, words,
+};
 use super::{Awaited, ScenarioProtocol, TableDecoder};
 use crate::config::{Cluster, Config as Scenario};
+use crate::id::MAX_NODES;
 use crate::named::Named;
 use crate::protocol::leader_follower::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, LeaderFollower,
-    Mode, OnAckTimeout, Replication, WalOn,
+    Mode, OnAckTimeout, Replication, TimestampSource, Timestamps, WalOn,
 };
+use crate::protocol::store::TieBreak;
 use crate::protocol::wal::Policy;
 use crate::time::Span;
 
@@ -28,53 +36,44 @@ const FULL_STATE: [(&str, FullStateIs); 2] =
 const DELETES: [(&str, Deletes); 2] =
     [("tombstone", Deletes::Tombstone), ("erase", Deletes::Erase)];
 
+/// The settings of a table without keys.
+const DEFAULT: Config = Config {
+    mode: Mode::Async,
+    ack_timeout: Span::from_secs(5),
+    on_ack_timeout: OnAckTimeout::Succeed,
+    replication: Replication::Entry,
+    full_state: FullStateIs::Replacing,
+    resend: None,
+    deletes: Deletes::Tombstone,
+    deduplicate: false,
+    tombstone_grace: None,
+    timestamps: Timestamps {
+        source: TimestampSource::Wall,
+        resolution: Span::from_nanos(1),
+        ties: TieBreak::NodeId,
+    },
+    reads: read::DEFAULT,
+    anti_entropy: None,
+    wal: wal::DEFAULT,
+    failover: Failover::NONE,
+    defects: Defects::NONE,
+};
+
+const IN_SYNC: Mode = Mode::InSync { min: 1, lag: Span::from_secs(10) };
+/// As long as nobody says how many: a mistake by then.
+const SEMI_SYNC: Mode = Mode::SemiSync { write_quorum: 0 };
+
 impl ScenarioProtocol for LeaderFollower {
     const NAME: &'static str = "leader-follower";
 
-    fn decode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Config> {
-        let mode = mode(table, cluster);
-        let ack_timeout =
-            table.or("ack-timeout", Span::from_secs(5), |value| value.positive_duration());
-        let on_ack_timeout = table
-            .or("on-ack-timeout", OnAckTimeout::Succeed, |value| value.choice(&ON_ACK_TIMEOUT));
-        let replication =
-            table.or("replication", Replication::Entry, |value| value.choice(&REPLICATION));
-        let full_state =
-            table.or("full-state", FullStateIs::Replacing, |value| value.choice(&FULL_STATE));
-        let resend = table.or("resend", None, |value| {
-            if value.is_text("off") { Some(None) } else { value.interval().map(Some) }
-        });
-        let deletes = table.or("deletes", Deletes::Tombstone, |value| value.choice(&DELETES));
-        let deduplicate = table.or("deduplicate", false, |value| value.boolean());
-        let timestamps = timestamps::decode(table);
-        let tombstone_grace = timestamps::decode_grace(table, timestamps, deletes);
-        let reads = table.or("read", read::DEFAULT, |reads| reads.table(read::decode));
-        let anti_entropy =
-            table.or("anti-entropy", None, |table| table.table(read::decode_anti_entropy));
-        let wal = table.or("wal", wal::DEFAULT, |wal| wal.table(wal::decode));
-        let failover =
-            table.or("failover", Failover::NONE, |failover| failover.table(failover::decode));
-        let defects = table.or("defects", Defects::NONE, defects);
-        let config = Config {
-            mode: mode?,
-            ack_timeout: ack_timeout?,
-            on_ack_timeout: on_ack_timeout?,
-            replication: replication?,
-            full_state: full_state?,
-            resend: resend?,
-            deletes: deletes?,
-            deduplicate: deduplicate?,
-            tombstone_grace: tombstone_grace?,
-            timestamps: timestamps?,
-            reads: reads?,
-            anti_entropy: anti_entropy?,
-            wal: wal?,
-            failover: failover?,
-            defects: defects?,
-        };
-        contradiction(&config, table)?;
-        log_on_the_leader_alone(&config, cluster, table)?;
-        Some(config)
+    fn section() -> &'static Section<Config> {
+        static SECTION: LazyLock<Section<Config>> = LazyLock::new(section);
+        &SECTION
+    }
+
+    fn check(config: &Config, cluster: &Cluster, table: &mut TableDecoder<'_>) -> Option<()> {
+        contradiction(config, table)?;
+        log_on_the_leader_alone(config, cluster, table)
     }
 
     fn awaited(config: &Config, scenario: &Scenario) -> Option<Awaited> {
@@ -119,140 +118,186 @@ impl ScenarioProtocol for LeaderFollower {
         timescales.dedup();
         timescales
     }
+}
 
-    fn encode(config: &Config) -> toml::Table {
-        let mut table = toml::Table::new();
-        let mut set = |key: &str, value: toml::Value| table.insert(key.to_owned(), value);
-        set("mode", config.mode.name().into());
-        match config.mode {
-            Mode::SemiSync { write_quorum } => {
-                set("write-quorum", i64::from(write_quorum).into());
-            }
-            Mode::InSync { min, lag } => {
-                let mut table = toml::Table::new();
-                table.insert("min".to_owned(), i64::from(min).into());
-                table.insert("lag".to_owned(), lag.to_string().into());
-                set("in-sync", table.into());
-            }
-            Mode::Async | Mode::Sync => {}
-        }
-        set("ack-timeout", config.ack_timeout.to_string().into());
-        set("on-ack-timeout", word_for(&ON_ACK_TIMEOUT, &config.on_ack_timeout).into());
-        set("replication", word_for(&REPLICATION, &config.replication).into());
-        set("full-state", word_for(&FULL_STATE, &config.full_state).into());
-        let resend = config.resend.map_or_else(|| "off".to_owned(), |every| every.to_string());
-        set("resend", resend.into());
-        set("deletes", word_for(&DELETES, &config.deletes).into());
-        set("deduplicate", config.deduplicate.into());
-        set("failover", failover::encode(&config.failover).into());
-        set("read", read::encode(&config.reads).into());
-        set("anti-entropy", read::encode_anti_entropy(config.anti_entropy).into());
-        set("wal", wal::encode(&config.wal).into());
-        let names = config.defects.iter().map(|defect| defect.name().into());
-        set("defects", toml::Value::Array(names.collect()));
-        table.extend(timestamps::encode(&config.timestamps, config.tombstone_grace));
-        table
-    }
+fn section() -> Section<Config> {
+    let section = Section::new(
+        "One node leads and sends each write to the others, which follow it.",
+        DEFAULT,
+    );
+    let section = replication(with_mode(section))
+        .key(key("failover", "", failover::section().kind(), |config| &mut config.failover))
+        .key(key("read", "", read::section().kind(), |config| &mut config.reads))
+        .key(key("anti-entropy", "", read::anti_entropy().kind(), |config| {
+            &mut config.anti_entropy
+        }))
+        .key(key("wal", "", wal::section().kind(), |config| &mut config.wal))
+        .key(key(
+            "defects",
+            "Mistakes of real systems, built in on purpose.",
+            defects(),
+            |config| &mut config.defects,
+        ));
+    timestamps::with_timestamps(section)
+}
 
-    fn schema() -> serde_json::Value {
-        let mut schema = json!({
-            "type": "object",
-            "description": "One node leads and sends each write to the others, which follow it.",
-            "additionalProperties": false,
-            "properties": {
-                "mode": {
-                    "description": "When a write is answered: at once, when `write-quorum` followers have confirmed it, when all have, or when all have that are in sync.",
-                    "enum": ["async", "semi-sync", "sync", "in-sync"],
-                    "default": "async"
-                },
-                "write-quorum": {
-                    "description": "With mode `semi-sync`: how many follower acknowledgements a write waits for.",
-                    "type": "integer",
-                    "minimum": 1,
-                    "maximum": crate::id::MAX_NODES - 1
-                },
-                "in-sync": {
-                    "description": "With mode `in-sync`: who is in sync.",
-                    "type": "object",
-                    "additionalProperties": false,
-                    "properties": {
-                        "min": {
-                            "description": "How many nodes must be in sync for writes to be accepted, the leader included.",
-                            "type": "integer",
-                            "minimum": 1,
-                            "maximum": crate::id::MAX_NODES,
-                            "default": 1
-                        },
-                        "lag": {
-                            "description": "How long a follower may be behind before it is out of sync.",
-                            "$ref": "#/$defs/duration",
-                            "default": "10s"
-                        }
-                    }
-                },
-                "ack-timeout": {
-                    "description": "How long the leader waits for confirmations.",
-                    "$ref": "#/$defs/duration",
-                    "default": "5s"
-                },
-                "on-ack-timeout": {
-                    "description": "What the leader answers when too few come in time: ok, marked degraded, or that the outcome is unknown.",
-                    "enum": ["succeed", "fail"],
-                    "default": "succeed"
-                },
-                "replication": {
-                    "description": "What the leader sends: the write, or everything it stores.",
-                    "enum": ["entry", "full-state"],
-                    "default": "entry"
-                },
-                "full-state": {
-                    "description": "What a follower does with everything that its leader stores: it takes that in place of what it has, or takes each key in it and keeps the others.",
-                    "enum": ["replace", "merge"],
-                    "default": "replace"
-                },
-                "resend": {
-                    "description": "After how long what a follower has not confirmed is sent to it again: of each key the newest write.",
-                    "anyOf": [{ "const": "off" }, { "$ref": "#/$defs/duration" }],
-                    "default": "off"
-                },
-                "deletes": {
-                    "description": "What a delete leaves: a tombstone, so that an older write that arrives late loses, or nothing.",
-                    "enum": ["tombstone", "erase"],
-                    "default": "tombstone"
-                },
-                "deduplicate": {
-                    "description": "Whether the leader knows an append that is tried again, by its element, and does not append twice.",
-                    "type": "boolean",
-                    "default": false
-                },
-                "read": read::schema(),
-                "anti-entropy": read::schema_of_anti_entropy(),
-                "wal": wal::schema(),
-                "failover": failover::schema(),
-                "defects": {
-                    "description": "Mistakes of real systems, built in on purpose.",
-                    "type": "array",
-                    "items": { "enum": Defect::all().map(Defect::name).collect::<Vec<_>>() },
-                    "default": []
-                }
-            }
-        });
-        if let Some(properties) = schema["properties"].as_object_mut() {
-            properties.extend(timestamps::schema());
+/// The section with the keys that say when a write is answered.
+fn with_mode(section: Section<Config>) -> Section<Config> {
+    section
+        .key(mode())
+        .key(write_quorum())
+        .key(in_sync())
+        .key(key(
+            "ack-timeout",
+            "How long the leader waits for confirmations.",
+            positive_duration(),
+            |config| &mut config.ack_timeout,
+        ))
+        .key(key(
+            "on-ack-timeout",
+            "What the leader answers when too few come in time: ok, marked degraded, or that the \
+             outcome is unknown.",
+            words(ON_ACK_TIMEOUT),
+            |config| &mut config.on_ack_timeout,
+        ))
+}
+
+/// The section with the keys that say what is sent, and what becomes of it.
+fn replication(section: Section<Config>) -> Section<Config> {
+    section
+        .key(key(
+            "replication",
+            "What the leader sends: the write, or everything it stores.",
+            words(REPLICATION),
+            |config| &mut config.replication,
+        ))
+        .key(key(
+            "full-state",
+            "What a follower does with everything that its leader stores: it takes that in place \
+             of what it has, or takes each key in it and keeps the others.",
+            words(FULL_STATE),
+            |config| &mut config.full_state,
+        ))
+        .key(key(
+            "resend",
+            "After how long what a follower has not confirmed is sent to it again: of each key \
+             the newest write.",
+            interval().or_word("off"),
+            |config| &mut config.resend,
+        ))
+        .key(key(
+            "deletes",
+            "What a delete leaves: a tombstone, so that an older write that arrives late loses, \
+             or nothing.",
+            words(DELETES),
+            |config| &mut config.deletes,
+        ))
+        .key(key(
+            "deduplicate",
+            "Whether the leader knows an append that is tried again, by its element, and does \
+             not append twice.",
+            boolean(),
+            |config| &mut config.deduplicate,
+        ))
+}
+
+fn mode() -> Key<Config, Mode> {
+    key(
+        "mode",
+        "When a write is answered: at once, when `write-quorum` followers have confirmed it, when \
+         all have, or when all have that are in sync.",
+        choice(vec![Mode::Async, SEMI_SYNC, Mode::Sync, IN_SYNC], |mode| mode.name()),
+        |config: &mut Config| &mut config.mode,
+    )
+    .checked(|mode, given| {
+        if mode == SEMI_SYNC && !given.table.has("write-quorum") {
+            let followers = given.table.nodes().saturating_sub(1);
+            return given.element.wrong(
+                "mode `semi-sync` needs a `write-quorum`",
+                format!("how many of the {followers} followers must confirm a write?"),
+            );
         }
-        schema
-    }
+        Some(mode)
+    })
+}
+
+fn write_quorum() -> Key<Config, u16> {
+    let read = |quorum: &Element<'_>| {
+        let write_quorum = quorum.integer_u16(1..=u16::MAX)?;
+        let followers = quorum.nodes().saturating_sub(1);
+        if write_quorum > followers {
+            return quorum.wrong(
+                format!("the write quorum is {write_quorum}, but there are {followers} followers"),
+                format!("expected at most {followers}"),
+            );
+        }
+        Some(write_quorum)
+    };
+    let followers = whole_number(1..=MAX_NODES as u64 - 1);
+    part(
+        "write-quorum",
+        "With mode `semi-sync`: how many follower acknowledgements a write waits for.",
+        Kind::new(followers, read, |quorum| i64::from(*quorum).into()),
+        |config: &mut Config| match &mut config.mode {
+            Mode::SemiSync { write_quorum } => Some(write_quorum),
+            _ => None,
+        },
+    )
+    .without_default()
+    .needs(Needs {
+        key: "mode",
+        what: "mode `semi-sync`",
+        why: "no other mode counts a quorum",
+        set: |config| config.mode = SEMI_SYNC,
+    })
+}
+
+fn in_sync() -> Key<Config, Mode> {
+    let section = Section::new("With mode `in-sync`: who is in sync.", IN_SYNC)
+        .key(part(
+            "min",
+            "How many nodes must be in sync for writes to be accepted, the leader included.",
+            node_count(),
+            |mode| match mode {
+                Mode::InSync { min, .. } => Some(min),
+                _ => None,
+            },
+        ))
+        .key(part(
+            "lag",
+            "How long a follower may be behind before it is out of sync.",
+            interval(),
+            |mode| match mode {
+                Mode::InSync { lag, .. } => Some(lag),
+                _ => None,
+            },
+        ));
+    part("in-sync", "", section.kind(), |config: &mut Config| {
+        matches!(config.mode, Mode::InSync { .. }).then_some(&mut config.mode)
+    })
+    .needs(Needs {
+        key: "mode",
+        what: "mode `in-sync`",
+        why: "no other mode has an in-sync set",
+        set: |config| config.mode = IN_SYNC,
+    })
 }
 
 /// A list of defects by name.
-fn defects(list: &Element<'_>) -> Option<Defects> {
+fn defects() -> Kind<Defects> {
     let words = Defect::words();
-    let mut defects = Defects::NONE;
-    list.list(|name| {
-        defects.insert(name.choice(&words)?);
-        Some(())
-    })?;
-    Some(defects)
+    let shape = named::<Defect>().shape().clone().list(json!({}));
+    let read = move |list: &Element<'_>| {
+        let mut defects = Defects::NONE;
+        list.list(|name| {
+            defects.insert(name.choice(&words)?);
+            Some(())
+        })?;
+        Some(defects)
+    };
+    Kind::new(shape, read, |defects| {
+        defects.iter().map(|defect| defect.name().into()).collect::<Vec<toml::Value>>().into()
+    })
 }
 
 /// Settings that each make sense, but not together.
@@ -331,79 +376,6 @@ fn log_on_the_leader_alone(
     let wal = table.get("wal")?;
     let at = wal.node.get("on").map_or(wal.at(), |on| on.at);
     let label = "expected `all`, or a leader for ever: the election `none` and an `initial-leader`";
-    wal.sink.push(Problem::new(at, format!("only the leader keeps a log, and {why}"), label));
+    wal.sink().push(Problem::new(at, format!("only the leader keeps a log, and {why}"), label));
     None
-}
-
-/// The mode, and its write quorum: semi-synchronous needs one, the others have none.
-fn mode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Mode> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Word {
-        Async,
-        SemiSync,
-        Sync,
-        InSync,
-    }
-    let words = [
-        ("async", Word::Async),
-        ("semi-sync", Word::SemiSync),
-        ("sync", Word::Sync),
-        ("in-sync", Word::InSync),
-    ];
-    let mode = table.get("mode");
-    let word = mode.as_ref().map_or(Some(Word::Async), |mode| mode.choice(&words));
-    let quorum = table.get("write-quorum");
-    let is_stale = mode.as_ref().is_some_and(|mode| mode.is_from_argument());
-    let in_sync = in_sync(table, cluster, is_stale || word == Some(Word::InSync));
-    let followers = cluster.nodes.saturating_sub(1);
-    match word? {
-        Word::SemiSync => {
-            let Some(quorum) = quorum else {
-                return mode?.wrong(
-                    "mode `semi-sync` needs a `write-quorum`",
-                    format!("how many of the {followers} followers must confirm a write?"),
-                );
-            };
-            let write_quorum = quorum.integer_u16(1..=u16::MAX)?;
-            if write_quorum > followers {
-                return quorum.wrong(
-                    format!(
-                        "the write quorum is {write_quorum}, but there are {followers} followers"
-                    ),
-                    format!("expected at most {followers}"),
-                );
-            }
-            Some(Mode::SemiSync { write_quorum })
-        }
-        word => {
-            if let Some(quorum) = quorum
-                && !is_stale
-            {
-                // An argument that changes the mode leaves the file's quorum behind: that is no mistake.
-                return quorum.wrong(
-                    "`write-quorum` needs mode `semi-sync`",
-                    "no other mode counts a quorum",
-                );
-            }
-            match word {
-                Word::InSync => in_sync,
-                Word::Sync => Some(Mode::Sync),
-                Word::Async | Word::SemiSync => Some(Mode::Async),
-            }
-        }
-    }
-}
-
-/// The in-sync set, as mode; nothing where another mode was asked for.
-fn in_sync(table: &mut TableDecoder<'_>, cluster: &Cluster, is_wanted: bool) -> Option<Mode> {
-    let default = Mode::InSync { min: 1, lag: Span::from_secs(10) };
-    let Some(given) = table.get("in-sync") else { return Some(default) };
-    if !is_wanted {
-        return given.wrong("`in-sync` needs mode `in-sync`", "no other mode has an in-sync set");
-    }
-    given.table(|table| {
-        let min = table.or("min", 1, |min| min.integer_u16(1..=cluster.nodes));
-        let lag = table.or("lag", Span::from_secs(10), |lag| lag.interval());
-        Some(Mode::InSync { min: min?, lag: lag? })
-    })
 }

@@ -1,6 +1,8 @@
-//! What a numbered log ought to have when its node starts again: the disk's own account, for the replay checker.
+//! What a numbered log ought to have when its node starts again: the disk's own account, for the
+//! replay checker.
 //!
-//! It is kept beside the bytes and never read by a node: neither the framing of records nor their replay is trusted.
+//! It is kept beside the bytes and never read by a node: neither the framing of records nor their
+//! replay is trusted.
 
 use crate::protocol::wal;
 
@@ -13,7 +15,8 @@ pub(crate) struct Ledger {
     synced: u64,
 }
 
-/// What a log came to at a start, as its reader says: its last record, how many there were, and their checksums.
+/// What a log came to at a start, as its reader says: its last record, how many there were, and
+/// their checksums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Read {
     pub(crate) records: u64,
@@ -39,7 +42,8 @@ impl Ledger {
 
     /// A sync that covers the records up to `sequence` completes.
     pub(super) fn sync(&mut self, sequence: u64) {
-        // A sync of a process that died may complete when the next one has numbered its records anew.
+        // A sync of a process that died may complete when the next one has numbered its records
+        // anew.
         self.synced = self.synced.max(sequence.min(self.written()));
     }
 

@@ -1,4 +1,5 @@
-//! The disk against a dumb twin, which remembers every operation and lists all states that a power loss may leave.
+//! The disk against a dumb twin, which remembers every operation and lists all states that a power
+//! loss may leave.
 
 use std::collections::BTreeSet;
 
@@ -50,8 +51,9 @@ impl Twin {
         content
     }
 
-    /// Every state that a power loss may leave: the changes since the last durable one happened up to any of the
-    /// truncations and replacements among them, and of the bytes appended behind it up to any of these.
+    /// Every state that a power loss may leave: the changes since the last durable one, up to any
+    /// of the truncations and replacements among them, and a prefix of the bytes appended after
+    /// that.
     fn survivors(&self) -> BTreeSet<Vec<u8>> {
         let mut states = BTreeSet::new();
         let mut kept = self.content(self.durable).len();
@@ -100,8 +102,9 @@ proptest! {
         for (number, step) in (0..).zip(steps) {
             let (ticket, id) = (Ticket(number), CausalId::root(Root::Run, number, 0));
             let mut perform = |operation: DiskOperation, bytes: &[u8]| {
-                let named = (ticket, FILE);
-                disk.perform(named, &operation, bytes, (Time::ZERO, id), (&draws, &latency))
+                let (at, draws, latency) = (Time::ZERO, &draws, &latency);
+                let call = DiskCall { ticket, file: FILE, at, id, draws, latency };
+                disk.perform(&call, &operation, bytes)
             };
             match step {
                 Step::Change(change) => {

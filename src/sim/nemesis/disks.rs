@@ -6,17 +6,20 @@ use crate::property::Hazard;
 use crate::protocol::Protocol;
 use crate::rng::CausalId;
 
-use super::super::Simulation;
-use super::super::event::Event;
-use super::super::queue::EventQueue;
-use super::{Undo, names};
+use super::super::disk::Sooner;
+use super::super::event::{Event, Queue};
+use super::super::{Simulation, fault_id};
+use super::undo::Undo;
+use super::words::names;
 
-impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
+impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// Does a fault to the disks of `target`, whether their nodes are up or not.
     pub(super) fn inflict_on_disks(
         &mut self,
-        (index, id): (u32, CausalId),
-        (target, fault): (&Target, &DiskFault),
+        index: u32,
+        id: CausalId,
+        target: &Target,
+        fault: &DiskFault,
     ) -> (Option<Undo>, String) {
         let hit = self.machines(target, id);
         let whose = names(&hit);
@@ -28,7 +31,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             DiskFault::Full => "is full",
             DiskFault::Slow(_) => "is slow",
         };
-        let name = super::super::fault_id(self.config, self.config.faults[index as usize].id);
+        let name = fault_id(self.config, self.config.faults[index as usize].id);
         let hazard = match fault {
             DiskFault::LostWrite => Some(Hazard::LostWrite),
             DiskFault::Full => Some(Hazard::DiskFull),
@@ -67,7 +70,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     pub(super) fn mend_disks(&mut self, hit: &[NodeId], index: u32) -> String {
         for node in hit {
             let sooner = self.slots[node.index()].disk.end(index, self.kernel.now);
-            for (ticket, event, at) in sooner {
+            for Sooner { ticket, event, at } in sooner {
                 let Some(Event { id, what }) = self.kernel.revoke(event) else { continue };
                 let event = self.kernel.schedule_revocable(at, id, what);
                 self.slots[node.index()].disk.completes_by(ticket, event);

@@ -1,8 +1,14 @@
-//! The network alone: who reaches whom under each fault, and when a message arrives over each kind of link.
+//! The network alone: who reaches whom under each fault, and when a message arrives over each kind
+//! of link.
 
+use super::Leg::{Back, There};
+use super::faults::{Ends, block, bridge, isolate, majorities_ring, partition};
 use super::*;
+use crate::config::Group;
 use crate::config::{Bounds, ClientLeg, Clock, Cluster, Disk, EventOrder, Expect, LinkOverride};
+use crate::id::NodeSet;
 use crate::names::Names;
+use crate::rng::Probability;
 use crate::rng::Root;
 
 const fn n(number: u16) -> NodeId {
@@ -440,10 +446,13 @@ fn the_client_leg_is_the_last_that_is_meant_and_each_way_has_its_own_draw() {
     let bench = Bench::new(2, settings);
     let id = CausalId::root(Root::Run, 1, 1);
     let takes = |client, node, leg| {
-        bench.network.client_takes(ClientId(client), n(node), (id, leg), &bench.draws)
+        bench.network.client_takes(ClientId(client), n(node), id, leg, &bench.draws)
     };
-    assert_eq!([takes(0, 1, 0), takes(1, 1, 0), takes(1, 2, 1)], [ms(10), ms(20), ms(30)]);
-    let (there, back) = (takes(0, 2, 0), takes(0, 2, 1));
+    assert_eq!(
+        [takes(0, 1, There), takes(1, 1, There), takes(1, 2, Back)],
+        [ms(10), ms(20), ms(30)]
+    );
+    let (there, back) = (takes(0, 2, There), takes(0, 2, Back));
     assert!(there < ms(9) && back < ms(9) && there != back);
-    assert_eq!((takes(0, 2, 0), takes(2, 2, 1)), (there, back), "the attempt alone decides");
+    assert_eq!((takes(0, 2, There), takes(2, 2, Back)), (there, back), "the attempt alone decides");
 }

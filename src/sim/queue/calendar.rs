@@ -6,38 +6,45 @@ use crate::time::Time;
 
 use super::{EventQueue, Handle, Key, KeyHeap, Revocable, Slab};
 
-/// How many events a bucket should hold, least and most: fewer cost more turns, more cost more sorting.
+/// How many events a bucket should hold, least and most: fewer cost more turns, more cost more
+/// sorting.
 const BUCKET: (usize, usize) = (4, 128);
-/// From about as many buckets on, the buckets rather grow: these still fit in the second-level cache.
+/// From about as many buckets on, the buckets rather grow: these still fit in the second-level
+/// cache.
 const CACHED: usize = 1024;
 /// Up to this many pending events are kept in one sorted run, with no calendar at all.
 const SPLIT: usize = 10;
-/// At this many or fewer the calendar is given up again; well below `SPLIT`, so that a load between the two does
-/// not build it and give it up all the time.
+/// At this many or fewer the calendar is given up again; well below `SPLIT`, so that a load between
+/// the two does not build it and give it up all the time.
 const CALM: usize = 4;
-/// What the run may grow to beside a calendar, or to twice what it began with, before narrower buckets are tried.
+/// What the run may grow to beside a calendar, or to twice what it began with, before narrower
+/// buckets are tried.
 const CROWD: usize = 32;
 /// The most keys that an insertion into the run may move.
 const FAR: usize = 512;
-/// The bounds of the number of buckets, powers of two; the lower is the bits of one word of the occupancy map.
+/// The bounds of the number of buckets, powers of two; the lower is the bits of one word of the
+/// occupancy map.
 const BUCKETS: (usize, usize) = (64, 1 << 16);
 /// The day of the run when there is no calendar: every event belongs to the run.
 const FOREVER: u64 = u64::MAX;
 
 /// The fast queue: sorted on arrival of the bucket's turn.
 ///
-/// Time is cut into days of 2^`shift` nanoseconds. The run holds what is pending of `today` and before, sorted;
-/// the days after it have a bucket each, in a ring; what is later than the ring reaches is in the heap `far`.
-/// The width of a day and the number of buckets follow the density of pending events, see `rebuild`.
+/// Time is cut into days of 2^`shift` nanoseconds. The run holds what is pending of `today` and
+/// before, sorted; the days after it have a bucket each, in a ring; what is later than the ring
+/// reaches is in the heap `far`. The width of a day and the number of buckets follow the density of
+/// pending events, see `rebuild`.
 pub struct CalendarQueue<T> {
     /// Ascending from `head` on; what is before `head` is gone.
     run: Vec<Key>,
     head: usize,
-    /// Events of the run's days that would have been too far from either of its ends to be inserted there.
+    /// Events of the run's days that would have been too far from either of its ends to be inserted
+    /// there.
     late: KeyHeap,
     today: u64,
     shift: u32,
-    /// The bucket of day d is d modulo their number; only days today + 1 .. today + number are in them.
+    /// The bucket of day d is d modulo their number; only days today + 1 .. today + number are in
+    /// them.
     buckets: Vec<Vec<Key>>,
     /// A bit a bucket: set when it holds something.
     occupied: Vec<u64>,
@@ -51,10 +58,11 @@ pub struct CalendarQueue<T> {
     now: Time,
 }
 
-/// What is counted to notice that the calendar does not fit the load any more. Each rebuild is paid for by as many
-/// pushes or pops as it moves keys.
+/// What is counted to notice that the calendar does not fit the load any more. Each rebuild is paid
+/// for by as many pushes or pops as it moves keys.
 struct Pace {
-    /// Buckets that had their turn, and the keys that were in them, since the calendar was last judged.
+    /// Buckets that had their turn, and the keys that were in them, since the calendar was last
+    /// judged.
     turns: usize,
     turned: usize,
     /// Keys that came back from the far future since then.
@@ -125,7 +133,8 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
         self.slab.overfull
     }
 
-    // Always inlined: a call hands the item back in memory, from where it is copied twice more, out of step.
+    // Always inlined: a call hands the item back in memory, from where it is copied twice more, out
+    // of step.
     #[inline(always)]
     fn pop(&mut self) -> Option<(Time, T)> {
         let key = if self.late.len() == 0
@@ -261,8 +270,8 @@ impl<T> CalendarQueue<T> {
         }
     }
 
-    /// The run is used up: brings the next day that has events. False when there are none, or when something that may
-    /// be taken back comes before that day.
+    /// The run is used up: brings the next day that has events. False when there are none, or when
+    /// something that may be taken back comes before that day.
     fn turn(&mut self) -> bool {
         self.run.clear();
         self.head = 0;
@@ -342,8 +351,8 @@ impl<T> CalendarQueue<T> {
         unfit
     }
 
-    /// Takes everything out and files it again in days that fit the load, or in the run alone when there is little
-    /// of it. Leaves the first event in the run.
+    /// Takes everything out and files it again in days that fit the load, or in the run alone when
+    /// there is little of it. Leaves the first event in the run.
     #[cold]
     #[inline(never)]
     fn rebuild(&mut self) {
@@ -408,14 +417,15 @@ fn bucket_size(pending: usize) -> usize {
     (pending / CACHED).clamp(BUCKET.0, BUCKET.1)
 }
 
-/// How many buckets `pending` events should have: enough to reach several times as far as most of them.
+/// How many buckets `pending` events should have: enough to reach several times as far as most of
+/// them.
 fn bucket_count(pending: usize) -> usize {
     (4 * pending / bucket_size(pending)).next_power_of_two().clamp(BUCKETS.0, BUCKETS.1)
 }
 
-/// The first time among `keys`, the logarithm of the width of a day and the number of days that fit them; nothing
-/// when they are all at one instant. The density that counts is that of the next events: what is far off will be
-/// counted again before its turn comes.
+/// The first time among `keys`, the logarithm of the width of a day and the number of days that fit
+/// them; nothing when they are all at one instant. The density that counts is that of the next
+/// events: what is far off will be counted again before its turn comes.
 fn plan(keys: &mut [Key]) -> Option<(u64, u32, usize)> {
     let size = bucket_size(keys.len());
     let last = keys.iter().max()?.nanos();

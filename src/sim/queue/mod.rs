@@ -1,16 +1,17 @@
 //! The event queue: what happens next, by (time, order).
 //!
-//! Two implementations of one contract. [`HeapQueue`] is the plain one; [`CalendarQueue`] is the fast one, whose
-//! cost hardly grows with the number of pending events. Both give exactly the same order, so a run has the same
-//! digest through either.
+//! Two implementations of one contract. [`HeapQueue`] is the plain one; [`CalendarQueue`] is the
+//! fast one, whose cost hardly grows with the number of pending events. Both give exactly the same
+//! order, so a run has the same digest through either.
 //!
-//! What is queued moves as a 128-bit key of (time: 64, order: 40, slot: 24 bits): one integer comparison decides,
-//! and an event's payload is written once, into a slab, and read once. The slot never decides anything, because
-//! (time, order) is unique.
+//! What is queued moves as a 128-bit key of (time: 64, order: 40, slot: 24 bits): one integer
+//! comparison decides, and an event's payload is written once, into a slab, and read once. The slot
+//! never decides anything, because (time, order) is unique.
 //!
-//! The calendar keeps the near future in unsorted buckets of time and sorts a bucket when its turn comes, so an
-//! event costs one append and its share of one small sort. Where its guesses fail (everything at one instant,
-//! densities that change by the billion), it degrades to a sort or to a heap, never to anything quadratic:
+//! The calendar keeps the near future in unsorted buckets of time and sorts a bucket when its turn
+//! comes, so an event costs one append and its share of one small sort. Where its guesses fail
+//! (everything at one instant, densities that change by the billion), it degrades to a sort or to a
+//! heap, never to anything quadratic:
 //!
 //! | an event falls | it goes to | at a cost of |
 //! |---|---|---|
@@ -19,8 +20,8 @@
 //! | within the calendar | the end of its bucket | 1 |
 //! | beyond the calendar | a heap of the far future | log n |
 //!
-//! What may be taken back before it comes, such as a timer, is in neither: a heap beside it that can find each holds those few, and
-//! the rest pays one comparison for them.
+//! What may be taken back before it comes, such as a timer, is in neither: a heap beside it that
+//! can find each holds those few, and the rest pays one comparison for them.
 
 use std::mem::{self, ManuallyDrop};
 
@@ -36,14 +37,15 @@ use revocable::Revocable;
 
 /// Pending events, ordered by (time, order).
 ///
-/// `order` is below 2^40 and unique among the events of one time; no event is pushed at a time before that of
-/// the last one popped.
+/// `order` is below 2^40 and unique among the events of one time; no event is pushed at a time
+/// before that of the last one popped.
 pub trait EventQueue<T> {
     /// A queue of nothing; it allocates when something is pushed.
     #[must_use]
     fn new() -> Self;
 
-    /// Adds an event, or drops it when [`MOST_PENDING`] are pending already: see [`Self::is_overfull`].
+    /// Adds an event, or drops it when [`MOST_PENDING`] are pending already: see
+    /// [`Self::is_overfull`].
     ///
     /// # Panics
     ///
@@ -76,8 +78,8 @@ pub trait EventQueue<T> {
     #[must_use]
     fn len(&self) -> usize;
 
-    /// For each item popped, in order, the place of the one popped last when it was pushed, if there was one: what
-    /// caused it. Nothing, unless the queue is made to keep that.
+    /// For each item popped, in order, the place of the one popped last when it was pushed, if
+    /// there was one: what caused it. Nothing, unless the queue is made to keep that.
     fn parents(&mut self) -> Vec<Option<usize>> {
         Vec::new()
     }
@@ -147,8 +149,8 @@ impl<T> Slab<T> {
     #[inline]
     fn insert(&mut self, item: T) -> Option<u32> {
         if let Some(slot) = self.free.pop() {
-            // Nobody drops the item where it stands, whatever fails on the way, nor the nothing that it replaces: so
-            // it is put together in its slot, and not beside it.
+            // Nobody drops the item where it stands, whatever fails on the way, nor the nothing
+            // that it replaces: so it is put together in its slot, and not beside it.
             let item = ManuallyDrop::new(item);
             let place = &mut self.items[slot as usize];
             mem::forget(place.replace(ManuallyDrop::into_inner(item)));

@@ -2,7 +2,8 @@
 
 use super::Key;
 
-/// The keys of the pending events that may be taken back: a 4-ary min-heap that knows where each of them is.
+/// The keys of the pending events that may be taken back: a 4-ary min-heap that knows where each of
+/// them is.
 pub(super) struct Revocable {
     heap: Vec<Key>,
     /// By slot, where its key is in the heap; without meaning for the slot of any other event.

@@ -2,9 +2,10 @@
 //! and shrinking have to survive.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use splitbrain::config::{Cluster, Config};
+use splitbrain::config::Config;
 use splitbrain::id::{KeyId, NodeId, Value, Version};
 use splitbrain::operation::Operation;
 use splitbrain::property::Promises;
@@ -12,7 +13,8 @@ use splitbrain::protocol::{
     Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply, Response,
     Role,
 };
-use splitbrain::scenario::{ScenarioProtocol, TableDecoder, word_for};
+use splitbrain::scenario::ScenarioProtocol;
+use splitbrain::scenario::keys::{Key, Section, key, words};
 
 /// Writes over all runs of the process.
 static WRITES: AtomicU64 = AtomicU64::new(0);
@@ -103,17 +105,12 @@ impl Protocol for Faulty {
 impl ScenarioProtocol for Faulty {
     const NAME: &'static str = "faulty";
 
-    fn decode(table: &mut TableDecoder<'_>, _: &Cluster) -> Option<Defect> {
-        table.required("defect", |defect| defect.choice(&DEFECTS))
-    }
-
-    fn encode(defect: &Defect) -> toml::Table {
-        let mut table = toml::Table::new();
-        table.insert("defect".to_owned(), word_for(&DEFECTS, defect).into());
-        table
-    }
-
-    fn schema() -> serde_json::Value {
-        serde_json::json!({ "type": "object", "properties": { "defect": { "type": "string" } } })
+    fn section() -> &'static Section<Defect> {
+        static SECTION: LazyLock<Section<Defect>> = LazyLock::new(|| {
+            let defect: Key<Defect, Defect> =
+                key("defect", "What is wrong with it.", words(DEFECTS), |defect| defect);
+            Section::new("A store with a defect.", Defect::None).key(defect.required())
+        });
+        &SECTION
     }
 }

@@ -12,6 +12,7 @@ use splitbrain::config::{
 use splitbrain::digest::DigestValue;
 use splitbrain::history::Status;
 use splitbrain::id::{ClientId, FaultId, NodeId};
+use splitbrain::metrics::Settlement;
 use splitbrain::protocol::leader_follower::{
     Config as Settings, LeaderFollower, Mode, Replication, WalOn, WalSettings,
 };
@@ -19,6 +20,8 @@ use splitbrain::protocol::wal::Policy;
 use splitbrain::rng::Probability;
 use splitbrain::run::{Causes, QueueKind, RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
+use splitbrain::sim::queue::{CalendarQueue, EventQueue, HeapQueue};
+use splitbrain::sim::{Event, Finished, NoteOptions, Simulation};
 use splitbrain::time::{Span, Time};
 
 use crate::support::{cluster, scenario};
@@ -327,6 +330,119 @@ fn two_hundred_configurations_are_the_same_in_every_way() {
     if let Err(failure) = runner(200).run(&any_run(), same) {
         panic!("{failure}");
     }
+}
+
+/// A piece of a run: so many events, or all up to and including a time.
+#[derive(Clone, Copy, Debug)]
+enum Piece {
+    Steps(usize),
+    Until(Time),
+}
+
+fn pieces() -> impl Strategy<Value = Vec<Piece>> {
+    let until = |ms: u64| Piece::Until(Time::from_nanos(ms * 1_000_000));
+    let piece = prop_oneof![
+        (0_usize..400).prop_map(Piece::Steps),
+        // Whole tenths of a second, at which faults strike, and any other time.
+        (0_u64..40).prop_map(move |tenths| until(tenths * 100)),
+        (0_u64..4_000).prop_map(until),
+    ];
+    proptest::collection::vec(piece, 1..8)
+}
+
+/// Plays a run piece by piece, asking in between, and its rest in one.
+fn play_in_pieces<Q: EventQueue<Event<LeaderFollower>>>(
+    (config, settings, seed): &(Config, Settings, u64),
+    pieces: &[Piece],
+    noted: &NoteOptions,
+) -> Finished {
+    let mut simulation =
+        Simulation::<LeaderFollower, Q>::new(config, settings, *seed, noted.clone());
+    let mut played_until = None;
+    for piece in pieces {
+        match *piece {
+            Piece::Steps(count) => {
+                for _ in 0..count {
+                    let Some(at) = simulation.step() else { break };
+                    assert!(played_until.take().is_none_or(|until| at > until), "{at} is late");
+                    assert_eq!(simulation.now(), at);
+                }
+            }
+            Piece::Until(until) => {
+                let before = simulation.now();
+                simulation.step_until(until);
+                assert!(simulation.now() <= until.max(before));
+                played_until = Some(until.max(before));
+            }
+        }
+        assert_eq!(simulation.nodes().len(), usize::from(config.cluster.nodes));
+        let now = simulation.now();
+        assert!(simulation.history().entries().iter().all(|entry| entry.invoked_at <= now));
+        assert!(simulation.node_events().iter().all(|event| event.at <= now));
+    }
+    let (digest, seen) = (simulation.digest(), simulation.node_events().to_vec());
+    let none =
+        Simulation::<LeaderFollower, Q>::new(config, settings, *seed, noted.clone()).digest();
+    let finished = simulation.run();
+    let mut digests = finished.steps.iter().map(|(_, digest)| *digest);
+    assert!(digest == none || digests.any(|step| step == digest));
+    assert!(finished.node_events.starts_with(&seen));
+    finished
+}
+
+#[test]
+fn a_run_in_pieces_is_the_run_in_one() {
+    let noted = {
+        let mut noted = NoteOptions::default();
+        (noted.steps, noted.record, noted.last_write) = (true, true, true);
+        noted
+    };
+    let same = |(run, pieces): ((Config, Settings, u64), Vec<Piece>)| {
+        let (config, settings, seed) = &run;
+        let plain = NoteOptions::default();
+        let whole = Simulation::<LeaderFollower>::new(config, settings, *seed, plain).run();
+        let calendar = play_in_pieces::<CalendarQueue<_>>(&run, &pieces, &noted);
+        let heap = play_in_pieces::<HeapQueue<_>>(&run, &pieces, &noted);
+        prop_assert_eq!(&calendar.steps, &heap.steps);
+        prop_assert_eq!(&calendar.node_events, &heap.node_events);
+        for pieced in [calendar, heap] {
+            let known = |run: &Finished| (run.digest, run.events, run.ended_at, run.messages);
+            prop_assert_eq!(known(&pieced), known(&whole));
+            prop_assert_eq!(&pieced.history, &whole.history);
+            prop_assert_eq!(&pieced.finals, &whole.finals);
+            prop_assert_eq!(&pieced.settlement, &whole.settlement);
+        }
+        Ok(())
+    };
+    if let Err(failure) = runner(120).run(&(any_run(), pieces()), same) {
+        panic!("{failure}");
+    }
+}
+
+/// What is asked of a run on its way is what a run that is broken off there leaves.
+#[test]
+fn a_run_that_is_broken_off_leaves_what_it_had() {
+    let played = scenario::load(&scenario::shipped()[0]);
+    let settings = played.protocol.settings().downcast_ref::<Settings>().expect("its own");
+    let play = || {
+        let notes = NoteOptions::default();
+        Simulation::<LeaderFollower>::new(&played.config, settings, played.config.seed, notes)
+    };
+    let half = Time::ZERO + Span::from_nanos(played.config.duration.nanos() / 2);
+    let mut simulation = play();
+    simulation.step_until(half);
+    let (digest, nodes, now) = (simulation.digest(), simulation.nodes(), simulation.now());
+    let answered = simulation.history().entries().iter().filter(|entry| entry.is_ok()).count();
+    assert!(now <= half && answered > 0);
+    let broken_off = simulation.finish();
+    assert_eq!((broken_off.digest, broken_off.ended_at), (digest, now));
+    assert_eq!(broken_off.finals, nodes);
+    let ok = broken_off.history.entries().iter().filter(|entry| entry.is_ok()).count();
+    assert_eq!(ok, answered);
+    assert!(broken_off.history.entries().iter().all(|entry| entry.status != Status::Pending));
+    assert!(matches!(broken_off.settlement, Settlement::Unsettled { .. }));
+    let whole = play().run();
+    assert!(whole.events > broken_off.events && whole.digest != digest);
 }
 
 #[test]

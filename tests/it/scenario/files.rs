@@ -2,8 +2,9 @@
 //! mistakes.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use splitbrain::config::{Cluster, Config, Occurrence, Start, Trigger};
+use splitbrain::config::{Config, Occurrence, Start, Trigger};
 use splitbrain::id::NodeId;
 use splitbrain::property::Promises;
 use splitbrain::protocol::{Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Protocol};
@@ -11,8 +12,9 @@ use splitbrain::rng::Probability;
 use splitbrain::run::RunOptions;
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::fuzz::{Choice, Fuzz, Kind};
-use splitbrain::scenario::{Element, ScenarioProtocol, TableDecoder, encode_distribution};
+use splitbrain::scenario::keys::{Key, Section, distribution, key, node_count};
 use splitbrain::scenario::{Registry, Scenario, schema};
+use splitbrain::scenario::{ScenarioProtocol, encode_distribution};
 use splitbrain::time::Span;
 
 use crate::support::scenario::{MAXIMAL, parse, parse_for, read, shipped};
@@ -312,27 +314,19 @@ impl Protocol for Gossip {
 impl ScenarioProtocol for Gossip {
     const NAME: &'static str = "gossip";
 
-    fn decode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Self::Config> {
-        let fanout = table.required("fanout", |fanout| fanout.integer_u16(1..=cluster.nodes));
-        let pause = table.or("pause", Distribution::Constant(Span::ZERO), Element::distribution);
-        Some((fanout?, pause?))
-    }
-
-    fn encode((fanout, pause): &Self::Config) -> toml::Table {
-        let mut table = toml::Table::new();
-        table.insert("fanout".to_owned(), i64::from(*fanout).into());
-        table.insert("pause".to_owned(), encode_distribution(pause));
-        table
-    }
-
-    fn schema() -> serde_json::Value {
-        serde_json::json!({
-            "type": "object",
-            "properties": {
-                "fanout": { "type": "integer" },
-                "pause": { "$ref": "#/$defs/distribution" },
-            },
-        })
+    fn section() -> &'static Section<Self::Config> {
+        static SECTION: LazyLock<Section<(u16, Distribution)>> = LazyLock::new(|| {
+            let fanout: Key<(u16, Distribution), u16> =
+                key("fanout", "How many peers a rumour goes to.", node_count(), |pair| &mut pair.0);
+            let base = (1, Distribution::Constant(Span::ZERO));
+            Section::new("Rumours.", base).key(fanout.required()).key(key(
+                "pause",
+                "How long a node waits between two rumours.",
+                distribution(),
+                |pair| &mut pair.1,
+            ))
+        });
+        &SECTION
     }
 }
 

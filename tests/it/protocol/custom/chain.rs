@@ -17,10 +17,9 @@
 //! 6. `impl ScenarioProtocol`: the table `[protocol.chain]` of scenario files.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use splitbrain::config::{Cluster, Config as Scenario};
 use splitbrain::history::Failure;
 use splitbrain::id::{KeyId, NodeId, Term, Value, Version};
@@ -33,7 +32,8 @@ use splitbrain::protocol::{
     Carried, Context, DiskError, DiskImage, File, Input, Message as Contract, NodeSnapshot,
     Observation, Outcome, Protocol, Reply, RequestId, Response, Role, Stored, Ticket,
 };
-use splitbrain::scenario::{ScenarioProtocol, TableDecoder, word_for};
+use splitbrain::scenario::keys::{Section, integer, key, positive_duration, words};
+use splitbrain::scenario::{ScenarioProtocol, TableDecoder};
 use splitbrain::time::Span;
 
 /// The one file: the log. A number is name enough.
@@ -445,43 +445,40 @@ impl Chain {
 impl ScenarioProtocol for Chain {
     const NAME: &'static str = "chain";
 
-    /// Every key is asked for before a wrong one is given up on: that is how all mistakes are shown
-    /// at once.
-    fn decode(table: &mut TableDecoder<'_>, cluster: &Cluster) -> Option<Config> {
-        let retransmit =
-            table.or("retransmit", Span::from_millis(100), |value| value.positive_duration());
-        let checkpoint_every =
-            table.or("checkpoint-every", 64, |value| value.integer_u32(1..=1_000_000));
-        let answer = table.or("answer", Answer::Acknowledged, |value| value.choice(&ANSWERS));
+    fn section() -> &'static Section<Config> {
+        static SECTION: LazyLock<Section<Config>> = LazyLock::new(|| {
+            let base = Config {
+                retransmit: Span::from_millis(100),
+                checkpoint_every: 64,
+                answer: Answer::Acknowledged,
+            };
+            Section::new("Chain replication: the head takes writes, the tail answers reads.", base)
+                .key(key(
+                    "retransmit",
+                    "How long a node waits for its successor before it sends a write again.",
+                    positive_duration(),
+                    |config| &mut config.retransmit,
+                ))
+                .key(key(
+                    "checkpoint-every",
+                    "After how many records a node writes a checkpoint.",
+                    integer(1..=1_000_000),
+                    |config| &mut config.checkpoint_every,
+                ))
+                .key(key(
+                    "answer",
+                    "When a write is answered: when the whole chain has it, or when the head does.",
+                    words(ANSWERS),
+                    |config| &mut config.answer,
+                ))
+        });
+        &SECTION
+    }
+
+    fn check(_: &Config, cluster: &Cluster, table: &mut TableDecoder<'_>) -> Option<()> {
         if cluster.initial_leader.is_none() {
             return table.wrong("a chain elects nobody", "needs an `initial-leader`: the head");
         }
-        Some(Config {
-            retransmit: retransmit?,
-            checkpoint_every: checkpoint_every?,
-            answer: answer?,
-        })
-    }
-
-    /// What [`ScenarioProtocol::decode`] reads as equal settings: scenarios are written back, too.
-    fn encode(config: &Config) -> toml::Table {
-        let mut table = toml::Table::new();
-        table.insert("retransmit".to_owned(), config.retransmit.to_string().into());
-        table.insert("checkpoint-every".to_owned(), i64::from(config.checkpoint_every).into());
-        table.insert("answer".to_owned(), word_for(&ANSWERS, &config.answer).into());
-        table
-    }
-
-    fn schema() -> serde_json::Value {
-        json!({
-            "type": "object",
-            "description": "Chain replication: the head takes writes, the tail answers reads.",
-            "additionalProperties": false,
-            "properties": {
-                "retransmit": { "$ref": "#/$defs/duration", "default": "100ms" },
-                "checkpoint-every": { "type": "integer", "minimum": 1, "default": 64 },
-                "answer": { "enum": ["acknowledged", "written"], "default": "acknowledged" }
-            }
-        })
+        Some(())
     }
 }

@@ -1,145 +1,34 @@
 //! Following single writes through a run: where they were taken, sent, dropped and lost.
 //!
-//! Only a run that is played again to look at some writes does this; every other one pays a branch that is never
-//! taken. What a node has is tracked here from its observations, and checked against a snapshot after each start.
+//! What a node has is tracked here from its observations, and checked against a snapshot after each
+//! start.
 //!
-//! **A write is not its version**: two may bear one. What a node says of a write, and what a message brings, is told by
-//! the operation that the value carries; where it carries none, because it was read back from a disk, by its text and
-//! version. A removal has no value, and a confirmation names no more than a version: of several writes of one version
-//! these mean the one that was accepted last, and none before its operation was invoked.
+//! **A write is not its version**: two writes may bear the same one. What a node says of a write,
+//! and what a message brings, is recognised by the operation that the value carries. A value that
+//! was read back from a disk carries none and is recognised by its text and version. A removal has
+//! no value, and a confirmation names a version alone: of several writes of one version they mean
+//! the one that was accepted last, and none that was not invoked yet.
 
 use std::collections::BTreeMap;
 
-use crate::config::Config;
 use crate::id::{KeyId, NodeId, NodeSet, OpId, Value, ValueKind, Version};
 use crate::protocol::{
-    Carried, DiscardReason, DiskImage, Message, NodeSnapshot, Observation, Protocol, Relation,
-    Stored,
+    Carried, DiscardReason, DiskImage, Message, NodeSnapshot, Observation, Relation, Stored,
 };
+use crate::rng::CausalId;
 use crate::time::Time;
 
-use super::Simulation;
-use super::event::Event;
-use super::network::Fate;
-use super::queue::EventQueue;
+use super::super::network::{Fate, Network, Packet};
+use super::write_event::{Crash, Passage, WatchedEffect, WatchedWrite, WriteEvent, WriteEventKind};
 
-/// A write to follow, on one key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
-    /// The operation and when it was invoked; `None` of a write of which only the version is known.
-    pub(crate) op: Option<(OpId, Time)>,
-    /// The key.
-    pub(crate) key: KeyId,
-    /// Every version that it was given: retries are given several.
-    pub(crate) versions: Vec<Version>,
-    /// What it does to the key.
-    pub(crate) effect: TargetEffect,
-    /// The reads that are asked about it: when a node answers one, that is seen too.
-    pub(crate) reads: Vec<OpId>,
-}
-
-/// What a write that is followed does to its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TargetEffect {
-    /// It sets it to this value.
-    Put(Value),
-    /// It adds this element to its list.
-    Append(Value),
-    /// It removes it: then a node that lacks the key has the write.
-    Remove,
-    /// Nobody knows, as its operation is not known.
-    Unknown,
-}
-
-impl Target {
-    /// The highest version that it was given.
-    pub(crate) fn version(&self) -> Option<Version> {
-        self.versions.iter().max().copied()
-    }
-
-    /// Whether it removes the key.
-    pub(crate) fn removes(&self) -> bool {
-        self.effect == TargetEffect::Remove
-    }
-
-    /// Whether `stored`, of `key`, is this write, and not another of its version.
-    pub(crate) fn is(&self, key: KeyId, stored: Stored) -> bool {
-        let bears_it = self.versions.contains(&stored.version);
-        key == self.key
-            && match (self.effect, stored.value) {
-                (TargetEffect::Put(mine) | TargetEffect::Append(mine), Some(value)) => {
-                    let is_its_own = match (value.kind(), value.writer()) {
-                        (ValueKind::Made(..), _) => true,
-                        (ValueKind::Text(_), Some(writer)) => mine.writer() == Some(writer),
-                        (ValueKind::Text(_), None) => bears_it,
-                    };
-                    mine == value && is_its_own
-                }
-                (TargetEffect::Remove, None) | (TargetEffect::Unknown, _) => bears_it,
-                (TargetEffect::Put(_) | TargetEffect::Append(_), None)
-                | (TargetEffect::Remove, Some(_)) => false,
-            }
-    }
-
-    fn is_invoked(&self, now: Time) -> bool {
-        self.op.is_none_or(|(_, at)| at <= now)
-    }
-}
-
-/// A moment in the life of a write that is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct WriteEvent {
-    pub(crate) at: Time,
-    pub(crate) node: NodeId,
-    /// Its place among those that are followed.
-    pub(crate) write: u32,
-    /// Whose message the node was taking in.
-    pub(crate) from: Option<NodeId>,
-    pub(crate) what: WriteEventKind,
-}
-
-/// What happened to a write, or to a node that had it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WriteEventKind {
-    /// The node said something about it.
-    Observed(Observation),
-    /// The node, which had it, took another write of its key.
-    Superseded { by: Stored },
-    /// The node, which had had it until another write took its place, dropped that one.
-    Uncovered { reason: DiscardReason },
-    /// The node sent a message about it.
-    Sent { to: NodeId, relation: Relation, passage: Passage },
-    /// A message about it reached the node.
-    Delivered { from: NodeId, relation: Relation },
-    /// A message about it reached the node's machine while the process was down.
-    Undelivered { from: NodeId, relation: Relation },
-    /// The node, which had it, died.
-    Crashed(Crash),
-    /// The machine of the node, down already, lost power; whether that took the write from its disk.
-    PowerCut { tail: bool },
-    /// The node, which had it and is down, was given an empty disk.
-    DiskReplaced,
-    /// The node, which had it when it died, started again; whether it still has it, and whether it stayed up.
-    Started { has_it: bool, up: bool },
-    /// The node answered this read.
-    Answered { read: OpId },
-    /// The node told another, which coordinates this read, what it holds.
-    Replied { read: OpId },
-    /// What this node told it of what it holds reached the coordinator of this read.
-    Heard { read: OpId, from: NodeId },
-}
-
-/// What died with a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Crash {
-    /// Whether the machine lost power.
-    pub(crate) power: bool,
-    /// Whether that took the write, not yet synced, from its disk.
-    pub(crate) tail: bool,
-    /// Whether anything is left on its disk.
-    pub(crate) logged: bool,
-    /// Whether nothing is left of a log that had records: it was cut, and no checkpoint has them.
-    pub(crate) cut: bool,
+/// A message between nodes that reaches its receiver's machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) id: CausalId,
+    pub(crate) from: NodeId,
+    pub(crate) to: NodeId,
+    /// Whether the receiver's process is up.
+    pub(crate) is_up: bool,
 }
 
 /// A disk before and after its machine lost power.
@@ -149,68 +38,49 @@ pub(crate) struct PowerLoss {
     pub(crate) after: DiskImage,
 }
 
+/// What a crash left on the disk of its node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Remains {
+    pub(crate) image: DiskImage,
+    /// Whether a log on it ever had records.
+    pub(crate) had_records: bool,
+}
+
 /// More bytes than an encoded version has.
 const MOST_OF_A_VERSION: usize = 32;
 
-/// What became of a message when it was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Passage {
-    /// It is on its way.
-    Travels,
-    /// Lost by chance.
-    Lost,
-    /// A fault stood in its way: the first of this index that can have.
-    Blocked(Option<u32>),
-    /// The fault of this index holds it back.
-    Held(u32),
-}
-
-impl Passage {
-    /// In words: `lost on the way`, `held back (clog)`.
-    pub(crate) fn text(self, config: &Config) -> String {
-        let fault = |index: u32| config.names.fault(config.faults[index as usize].id);
-        match self {
-            Self::Travels => "on its way".to_owned(),
-            Self::Lost => "lost on the way".to_owned(),
-            Self::Blocked(Some(index)) => format!("blocked ({})", fault(index)),
-            Self::Blocked(None) => "blocked by a fault".to_owned(),
-            Self::Held(index) => format!("held back ({})", fault(index)),
-        }
-    }
-}
-
 /// The writes that are followed, and what was seen of them.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(super) struct Watch {
     of_version: BTreeMap<Version, Vec<u32>>,
     of_value: BTreeMap<(KeyId, Value), Vec<u32>>,
     of_key: BTreeMap<KeyId, Vec<u32>>,
     of_op: BTreeMap<(OpId, KeyId), u32>,
     of_read: BTreeMap<OpId, Vec<u32>>,
-    /// Of versions that are followed, the operation that was given it last.
+    /// The operation that was given each followed version last.
     accepted: BTreeMap<Version, OpId>,
     writes: Vec<Followed>,
-    /// Whether a node starts: what it reads from its disk is told by the start as a whole.
+    /// Whether a node is starting: what it reads from its disk is noted once it has started.
     starting: bool,
-    /// The last message that reached anybody: when, from whom, whom.
-    arrived: Option<(Time, NodeId, NodeId)>,
+    /// The last message that reached a node, and when.
+    arrived: Option<(Time, Arrival)>,
     write_events: Vec<WriteEvent>,
 }
 
 #[derive(Debug)]
 struct Followed {
-    target: Target,
+    target: WatchedWrite,
     /// The nodes that are up and have it.
     held: NodeSet,
     /// The nodes that had it when they died, and are down.
     down: NodeSet,
-    /// The nodes that had it and forgot that it removed the key.
+    /// The nodes that had it and purged its tombstone.
     purged: NodeSet,
 }
 
 impl Watch {
     /// `None` when there is nothing to follow.
-    pub(crate) fn of(targets: Vec<Target>) -> Option<Box<Self>> {
+    pub(super) fn of(targets: Vec<WatchedWrite>) -> Option<Box<Self>> {
         if targets.is_empty() {
             return None;
         }
@@ -232,11 +102,11 @@ impl Watch {
         Some(Box::new(watch))
     }
 
-    fn follow(&mut self, write: u32, target: Target) {
+    fn follow(&mut self, write: u32, target: WatchedWrite) {
         for version in &target.versions {
             self.of_version.entry(*version).or_default().push(write);
         }
-        if let TargetEffect::Put(value) | TargetEffect::Append(value) = target.effect {
+        if let WatchedEffect::Put(value) | WatchedEffect::Append(value) = target.effect {
             self.of_value.entry((target.key, value)).or_default().push(write);
         }
         self.of_key.entry(target.key).or_default().push(write);
@@ -275,7 +145,7 @@ impl Watch {
     }
 
     /// Whether no other write has been given `version` since it was given to this one.
-    fn is_the_last_of(&self, version: Version, target: &Target) -> bool {
+    fn is_the_last_of(&self, version: Version, target: &WatchedWrite) -> bool {
         let (Some(last), Some((op, _))) = (self.accepted.get(&version), target.op) else {
             return true;
         };
@@ -283,18 +153,18 @@ impl Watch {
     }
 
     /// Everything seen, in event order.
-    pub(crate) fn into_sightings(self) -> Vec<WriteEvent> {
+    pub(super) fn into_write_events(self: Box<Self>) -> Vec<WriteEvent> {
         self.write_events
     }
 
     fn see(&mut self, at: Time, node: NodeId, write: u32, what: WriteEventKind) {
-        let arrived = self.arrived.filter(|(when, _, to)| (*when, *to) == (at, node));
-        let from = arrived.map(|(_, from, _)| from);
+        let arrived = self.arrived.filter(|(when, arrival)| (*when, arrival.to) == (at, node));
+        let from = arrived.map(|(_, arrival)| arrival.from);
         self.write_events.push(WriteEvent { at, node, write, from, what });
     }
 
     /// A node said something.
-    pub(crate) fn observed(&mut self, at: Time, node: NodeId, observation: Observation) {
+    pub(super) fn observed(&mut self, at: Time, node: NodeId, observation: Observation) {
         let write = match observation {
             Observation::Accept { key, version, request, .. } => {
                 if self.of_version.contains_key(&version) {
@@ -329,10 +199,15 @@ impl Watch {
                     followed.purged.insert(node);
                 }
             }
-            _ => {
+            Observation::Accept { .. } | Observation::Apply { .. } => {
                 followed.held.insert(node);
                 followed.purged.remove(node);
             }
+            Observation::Role { .. }
+            | Observation::Append { .. }
+            | Observation::Truncate { .. }
+            | Observation::Commit { .. }
+            | Observation::Replay { .. } => unreachable!("returned above"),
         }
         if !self.starting {
             self.see(at, node, write, WriteEventKind::Observed(observation));
@@ -343,12 +218,12 @@ impl Watch {
     fn unknown_of(&self, key: KeyId, version: Version) -> Option<u32> {
         self.of_version.get(&version)?.iter().copied().find(|write| {
             let target = &self.writes[*write as usize].target;
-            target.effect == TargetEffect::Unknown && target.key == key
+            target.effect == WatchedEffect::Unknown && target.key == key
         })
     }
 
     /// A node answers a client.
-    pub(crate) fn answers(&mut self, at: Time, node: NodeId, read: OpId) {
+    pub(super) fn answers(&mut self, at: Time, node: NodeId, read: OpId) {
         self.asked(at, node, read, WriteEventKind::Answered { read });
     }
 
@@ -358,7 +233,7 @@ impl Watch {
         }
     }
 
-    /// A node took a write of `key`: those of it that it had are no longer what it shows.
+    /// A node took the write `by` of `key`, which hides the other writes of that key that it has.
     fn superseded(
         &mut self,
         at: Time,
@@ -369,8 +244,8 @@ impl Watch {
         let writes = self.of_key.get(&key).cloned().unwrap_or_default();
         for write in writes.into_iter().filter(|write| Some(*write) != itself) {
             let followed = &self.writes[write as usize];
-            // Beside an element of a list there is room for others.
-            if matches!(followed.target.effect, TargetEffect::Append(_)) && by.value.is_some() {
+            // A list holds other elements beside this one.
+            if matches!(followed.target.effect, WatchedEffect::Append(_)) && by.value.is_some() {
                 continue;
             }
             let comes_back = followed.purged.contains(node) && followed.is_above(by.version);
@@ -380,7 +255,8 @@ impl Watch {
         }
     }
 
-    /// A node dropped the write of `key` that it showed, and with it those that this one had replaced.
+    /// A node dropped the write of `key` that it showed, and with it the older ones that it had
+    /// hidden.
     fn uncovered(
         &mut self,
         at: Time,
@@ -393,7 +269,7 @@ impl Watch {
             | DiscardReason::Overwritten
             | DiscardReason::Cleared
             | DiscardReason::Purged => {}
-            // It was never shown; of a log, what came before it stays.
+            // The write was never shown, or it was cut off a log, which keeps what came before.
             DiscardReason::Older | DiscardReason::SameVersion | DiscardReason::Truncated => return,
         }
         let writes = self.of_key.get(&key).cloned().unwrap_or_default();
@@ -407,19 +283,14 @@ impl Watch {
     }
 
     /// A message reaches a node.
-    pub(crate) fn arrives(
-        &mut self,
-        at: Time,
-        (from, to): (NodeId, NodeId),
-        message: &impl Message,
-        up: bool,
-    ) {
-        self.arrived = Some((at, from, to));
-        if let (true, Some(read)) = (up, message.answers()) {
+    pub(super) fn arrives(&mut self, at: Time, arrival: Arrival, message: &impl Message) {
+        self.arrived = Some((at, arrival));
+        let Arrival { from, to, is_up, .. } = arrival;
+        if let (true, Some(read)) = (is_up, message.answers()) {
             self.asked(at, to, read, WriteEventKind::Heard { read, from });
         }
         self.about(at, message, to, |watch, write, relation| {
-            let what = if up {
+            let what = if is_up {
                 WriteEventKind::Delivered { from, relation }
             } else {
                 WriteEventKind::Undelivered { from, relation }
@@ -428,7 +299,32 @@ impl Watch {
         });
     }
 
-    /// Calls `tell` for every followed write that `message` brings to somebody who lacks it, or confirms.
+    /// A message was handed to the network, which decided its fate.
+    pub(super) fn sent(
+        &mut self,
+        at: Time,
+        packet: Packet,
+        message: &impl Message,
+        fate: Fate,
+        network: &Network,
+    ) {
+        let Packet { from, to, kind, .. } = packet;
+        if let Some(read) = message.answers() {
+            self.asked(at, from, read, WriteEventKind::Replied { read });
+        }
+        self.about(at, message, to, |watch, write, relation| {
+            let passage = match fate {
+                Fate::Arrives { .. } | Fate::Slowed { .. } => Passage::Travels,
+                Fate::Lost => Passage::Lost,
+                Fate::Blocked => Passage::Blocked(network.blocker(from, to, kind)),
+                Fate::Held { fault } => Passage::Held(fault),
+            };
+            watch.see(at, from, write, WriteEventKind::Sent { to, relation, passage });
+        });
+    }
+
+    /// Calls `tell` for every followed write that `message` brings to a node that lacks it, and for
+    /// every one that it confirms.
     fn about(
         &mut self,
         now: Time,
@@ -442,7 +338,7 @@ impl Watch {
                 None => self.write_of_version(now, version),
             };
             let Some(write) = write else { return };
-            // A full state brings again what everybody has had for long.
+            // A full state brings every write, also to nodes that have it.
             if relation == Relation::Confirmation || !self.writes[write as usize].held.contains(to)
             {
                 tell(self, write, relation);
@@ -450,14 +346,13 @@ impl Watch {
         });
     }
 
-    /// A node's process died, and with `power` its machine; what that left on its disk, and
-    /// whether its log ever had records.
-    pub(crate) fn crashed(
+    /// A node's process died, and with `power` its machine; what that left on its disk.
+    pub(super) fn crashed(
         &mut self,
         at: Time,
         node: NodeId,
         power: Option<&PowerLoss>,
-        (left, had_records): (&DiskImage, bool),
+        remains: &Remains,
     ) {
         for write in 0..self.writes.len() {
             let followed = &mut self.writes[write];
@@ -466,9 +361,9 @@ impl Watch {
             }
             followed.down.insert(node);
             let tail = power.is_some_and(|power| followed.went_with(power));
-            let logged = !left.is_empty();
+            let logged = !remains.image.is_empty();
             let was_empty = power.is_none_or(|power| power.before.is_empty());
-            let cut = had_records && !logged && was_empty;
+            let cut = remains.had_records && !logged && was_empty;
             let crash = Crash { power: power.is_some(), tail, logged, cut };
             if !self.starting {
                 self.see(at, node, index(write), WriteEventKind::Crashed(crash));
@@ -477,7 +372,7 @@ impl Watch {
     }
 
     /// The machine of a node that is down lost power.
-    pub(crate) fn power_cut(&mut self, at: Time, node: NodeId, power: &PowerLoss) {
+    pub(super) fn power_cut(&mut self, at: Time, node: NodeId, power: &PowerLoss) {
         for write in 0..self.writes.len() {
             if self.writes[write].down.contains(node) {
                 let tail = self.writes[write].went_with(power);
@@ -487,7 +382,7 @@ impl Watch {
     }
 
     /// A node that is down was given an empty disk.
-    pub(crate) fn disk_replaced(&mut self, at: Time, node: NodeId) {
+    pub(super) fn disk_replaced(&mut self, at: Time, node: NodeId) {
         for write in 0..self.writes.len() {
             if self.writes[write].down.contains(node) {
                 self.see(at, node, index(write), WriteEventKind::DiskReplaced);
@@ -495,8 +390,13 @@ impl Watch {
         }
     }
 
+    /// A node starts.
+    pub(super) const fn boots(&mut self) {
+        self.starting = true;
+    }
+
     /// A node has started: what it has now is what its snapshot shows.
-    fn started(&mut self, at: Time, node: NodeId, snapshot: &NodeSnapshot) {
+    pub(super) fn booted(&mut self, at: Time, node: NodeId, snapshot: &NodeSnapshot) {
         self.starting = false;
         for write in 0..self.writes.len() {
             let followed = &mut self.writes[write];
@@ -519,8 +419,9 @@ impl Watch {
 }
 
 impl Followed {
-    /// Whether a loss of power took this write from the disk: it is among the bytes that went. Where its version
-    /// cannot be found on the disk at all, because the protocol writes it in another way, any loss may be its own.
+    /// Whether a power loss took this write from the disk: its version is among the bytes that
+    /// went. A protocol may write versions in another way; where this one is nowhere on the disk,
+    /// any loss counts.
     fn went_with(&self, power: &PowerLoss) -> bool {
         let needle = |version| postcard::to_allocvec(version).expect("integers are encoded");
         let needles: Vec<Vec<u8>> = self.target.versions.iter().map(needle).collect();
@@ -531,7 +432,7 @@ impl Followed {
         for (file, before) in power.before.files() {
             let after = power.after.bytes(file);
             let same = before.iter().zip(after).take_while(|(before, after)| before == after);
-            // What was torn in two went too.
+            // A version that was torn in two went too.
             if among(&before[same.count().saturating_sub(MOST_OF_A_VERSION)..]) && !among(after) {
                 return true;
             }
@@ -547,8 +448,8 @@ impl Followed {
 
     /// Whether a node shows this write, or one that has replaced it by a higher version.
     fn is_in(&self, snapshot: &NodeSnapshot) -> bool {
-        let Target { key, versions, effect, .. } = &self.target;
-        if let (TargetEffect::Append(_), Some(list)) = (effect, snapshot.lists.get(key)) {
+        let WatchedWrite { key, versions, effect, .. } = &self.target;
+        if let (WatchedEffect::Append(_), Some(list)) = (effect, snapshot.lists.get(key)) {
             let element = |(version, value): &(Version, Value)| {
                 self.target.is(*key, Stored { value: Some(*value), version: *version })
             };
@@ -565,54 +466,6 @@ impl Followed {
 
 fn index(write: usize) -> u32 {
     u32::try_from(write).expect("few writes are followed")
-}
-
-impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
-    /// A message was handed to the network.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn watch_sent(
-        &mut self,
-        (from, to): (NodeId, NodeId),
-        message: &P::Message,
-        fate: Fate,
-    ) {
-        let Some(watch) = &mut self.watch else { return };
-        let (at, network) = (self.kernel.now, &self.network);
-        if let Some(read) = message.answers() {
-            watch.asked(at, from, read, WriteEventKind::Replied { read });
-        }
-        watch.about(at, message, to, |watch, write, relation| {
-            let passage = match fate {
-                Fate::Arrives { .. } | Fate::Slowed { .. } => Passage::Travels,
-                Fate::Lost => Passage::Lost,
-                Fate::Blocked => Passage::Blocked(network.blocker(from, to, message.kind())),
-                Fate::Held { fault } => Passage::Held(fault),
-            };
-            watch.see(at, from, write, WriteEventKind::Sent { to, relation, passage });
-        });
-    }
-
-    /// A node starts.
-    pub(super) fn watch_boots(&mut self) {
-        if let Some(watch) = &mut self.watch {
-            watch.starting = true;
-        }
-    }
-
-    /// A node has started, or given up at once.
-    pub(super) fn watch_booted(&mut self, node: NodeId) {
-        if self.watch.is_none() && self.record.is_none() {
-            return;
-        }
-        let snapshot = self.snapshot(node);
-        if let Some(record) = &mut self.record {
-            record.booted(self.kernel.now, node, &snapshot);
-        }
-        if let Some(watch) = &mut self.watch {
-            watch.started(self.kernel.now, node, &snapshot);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ fn at(nanos: u64) -> Time {
     Time::from_nanos(nanos)
 }
 
-fn target(op: u32, invoked: u64, effect: TargetEffect) -> Target {
+fn target(op: u32, invoked: u64, effect: WatchedEffect) -> WatchedWrite {
     let op = Some((OpId(op), at(invoked)));
-    Target { op, key: KEY, versions: vec![VERSION], effect, reads: Vec::new() }
+    WatchedWrite { op, key: KEY, versions: vec![VERSION], effect, reads: Vec::new() }
 }
 
 /// The text of an operation, as that operation writes it.
@@ -42,13 +42,16 @@ fn dropped(value: Option<Value>) -> Observation {
 }
 
 /// When something was seen of each of the followed writes, and where.
-fn seen(targets: Vec<Target>, said: &[(u64, NodeId, Observation)]) -> Vec<Vec<(u64, NodeId)>> {
+fn seen(
+    targets: Vec<WatchedWrite>,
+    said: &[(u64, NodeId, Observation)],
+) -> Vec<Vec<(u64, NodeId)>> {
     let mut by_write = vec![Vec::new(); targets.len()];
     let mut watch = Watch::of(targets).expect("there is something to follow");
     for (when, node, observation) in said {
         watch.observed(at(*when), *node, *observation);
     }
-    for WriteEvent { at, node, write, .. } in watch.into_sightings() {
+    for WriteEvent { at, node, write, .. } in watch.into_write_events() {
         by_write[write as usize].push((at.nanos(), node));
     }
     by_write
@@ -56,7 +59,7 @@ fn seen(targets: Vec<Target>, said: &[(u64, NodeId, Observation)]) -> Vec<Vec<(u
 
 #[test]
 fn two_writes_of_one_version_are_told_apart_by_who_wrote_them() {
-    let puts = [0, 1].map(|op| target(op, 5 * u64::from(op), TargetEffect::Put(text(op))));
+    let puts = [0, 1].map(|op| target(op, 5 * u64::from(op), WatchedEffect::Put(text(op))));
     let (first, second) = (Some(text(0)), Some(text(1)));
     let seen = seen(
         puts.to_vec(),
@@ -79,7 +82,7 @@ fn two_writes_of_one_version_are_told_apart_by_who_wrote_them() {
 #[test]
 fn two_operations_that_write_one_text_as_one_version_are_told_apart_too() {
     let same = |op| Value::text(3).written_by(OpId(op));
-    let puts = [0, 1].map(|op| target(op, 5 * u64::from(op), TargetEffect::Put(same(op))));
+    let puts = [0, 1].map(|op| target(op, 5 * u64::from(op), WatchedEffect::Put(same(op))));
     let said = [(1, N1, accept(0)), (2, N2, apply(Some(same(0)))), (6, N1, accept(1))];
     assert_eq!(seen(puts.to_vec(), &said), [vec![(1, N1), (2, N2)], vec![(6, N1)]]);
 }
@@ -87,7 +90,7 @@ fn two_operations_that_write_one_text_as_one_version_are_told_apart_too() {
 #[test]
 fn what_a_disk_gave_back_is_told_by_its_text_and_never_before_it_was_asked_for() {
     let read_back = |text: usize| apply(Some(Value::text(text)));
-    let put = || vec![target(1, 5, TargetEffect::Put(text(1)))];
+    let put = || vec![target(1, 5, WatchedEffect::Put(text(1)))];
     assert_eq!(seen(put(), &[(6, N1, accept(1)), (7, N2, read_back(1))])[0], [(6, N1), (7, N2)]);
     // Another text of this version, and the text before its operation was there.
     assert_eq!(seen(put(), &[(6, N1, accept(1)), (7, N2, read_back(0))])[0], [(6, N1)]);
@@ -96,7 +99,7 @@ fn what_a_disk_gave_back_is_told_by_its_text_and_never_before_it_was_asked_for()
 
 #[test]
 fn a_removal_and_a_bare_version_mean_the_write_that_was_accepted_last() {
-    let removals = [0, 1].map(|op| target(op, 5 * u64::from(op), TargetEffect::Remove));
+    let removals = [0, 1].map(|op| target(op, 5 * u64::from(op), WatchedEffect::Remove));
     let said = [
         (1, N1, accept(0)),
         (2, N2, apply(None)),
@@ -121,14 +124,14 @@ fn a_removal_and_a_bare_version_mean_the_write_that_was_accepted_last() {
 
 #[test]
 fn a_write_is_on_its_key_alone() {
-    let put = vec![target(0, 0, TargetEffect::Put(text(0)))];
+    let put = vec![target(0, 0, WatchedEffect::Put(text(0)))];
     let on_another = Observation::Apply { key: OTHER, stored: stored(Some(text(0))) };
     assert_eq!(seen(put, &[(1, N1, on_another)])[0], []);
 }
 
 #[test]
 fn a_node_shows_a_write_only_if_it_is_that_write_or_a_later_one() {
-    let put = target(0, 0, TargetEffect::Put(text(0)));
+    let put = target(0, 0, WatchedEffect::Put(text(0)));
     let (held, down, purged) = (NodeSet::EMPTY, NodeSet::EMPTY, NodeSet::EMPTY);
     let followed = Followed { target: put, held, down, purged };
     let shows = |data: Option<Stored>| {

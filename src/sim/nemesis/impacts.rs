@@ -6,12 +6,11 @@ use crate::metrics::{Impact, NodeState, NodeStates};
 use crate::protocol::{Protocol, Role};
 use crate::rng::CausalId;
 
-use super::Simulation;
-use super::event::Event;
-use super::network;
-use super::queue::EventQueue;
+use super::super::Simulation;
+use super::super::event::Queue;
+use super::super::network::faults;
 
-impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
+impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// Notes a fault that is about to do its harm.
     pub(super) fn note_impact(&mut self, index: u32, id: CausalId) {
         let fault = &self.config.faults[index as usize];
@@ -21,13 +20,23 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
             FaultAction::Heal(HealWhat::Network) => self.network.active().is_empty(),
             FaultAction::Heal(HealWhat::Fault(healed)) => self.undo[healed.0 as usize].is_none(),
             FaultAction::Partition(groups) => {
-                network::partition(self.config.cluster.nodes, groups).is_idle()
+                faults::partition(self.config.cluster.nodes, groups).is_idle()
             }
             FaultAction::Block(route)
             | FaultAction::Clog(route)
             | FaultAction::Slow { route, .. }
             | FaultAction::Drop { route, .. } => !self.connects(route, id),
-            _ => hit.is_empty(),
+            FaultAction::MajoritiesRing
+            | FaultAction::Bridge(_)
+            | FaultAction::Isolate(_)
+            | FaultAction::Disk { .. }
+            | FaultAction::Crash(_)
+            | FaultAction::PowerLoss(_)
+            | FaultAction::Restart { .. }
+            | FaultAction::Pause(_)
+            | FaultAction::Resume(_)
+            | FaultAction::ClockJump { .. }
+            | FaultAction::ClockDrift { .. } => hit.is_empty(),
         };
         self.impacts.push(Impact { fault: fault.id, at, states, hits_nobody });
     }
@@ -41,7 +50,7 @@ impl<P: Protocol, Q: EventQueue<Event<P>>> Simulation<'_, P, Q> {
     /// The nodes that a fault hits if it starts now.
     fn hit_by(&self, action: &FaultAction, id: CausalId) -> Vec<NodeId> {
         match action {
-            // Who is named in no group is in one of its own.
+            // The nodes that are named in no group form one.
             FaultAction::Partition(_) | FaultAction::MajoritiesRing => {
                 NodeId::all(self.config.cluster.nodes).collect()
             }

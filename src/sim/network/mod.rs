@@ -1,23 +1,30 @@
 //! The network between nodes, and between clients and nodes.
 //!
-//! Fault model: each link has, per direction, a delay, a loss, a duplication, an order and a bandwidth. Whether a
-//! message is lost, blocked, held back or slowed is decided when it is sent; one that is already on its way
-//! arrives, if its receiver is up. A blocked message is lost; a clogged one is held and sent on when the clog
-//! ends; a slowed one arrives when the slowness ends, or when it would have without it, if that is later. Faults on the
-//! network add up: a link is open when no fault closes it. A client reaches a node with the latency of its leg, without
-//! loss, unless a partition that names the client lies between. Where the scenario says so, a message that reaches a
-//! machine whose process is down comes back as refused, over the link that leads back and under all that is on it
-//! (`refusal`); a message that was lost or blocked reached no machine and does not.
+//! Fault model: each link has, per direction, a delay, a loss, a duplication, an order and a
+//! bandwidth. Whether a message is lost, blocked, held back or slowed is decided when it is sent;
+//! one that is on its way arrives, if its receiver is up.
+//!
+//! - A blocked message is lost.
+//! - A clogged message is held and travels on when the clog ends.
+//! - A slowed message arrives when the slowness ends, or when it would have without it, whichever
+//!   is later.
+//!
+//! Faults add up: a link is open when no fault closes it. A client reaches a node with the latency
+//! of its leg and without loss, unless a partition that names the client lies between. Where the
+//! scenario says so, a machine whose process is down refuses messages (`refusal`).
 
 use std::collections::BTreeMap;
 
-use crate::config::{Config, Group, Link, LinkOrder, Network as Settings};
-use crate::id::{ClientId, NodeId, NodeSet};
-use crate::rng::{CausalId, Cause, Draws, Probability, Purpose};
+use crate::config::{ClientLeg, Config, Link, LinkOrder, Network as Settings};
+use crate::id::{ClientId, NodeId};
+use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
 use super::queue::Handle;
+use faults::NetworkFault;
+
+pub(super) mod faults;
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,61 +37,26 @@ pub(crate) enum Fate {
     Lost,
     /// A fault stands in its way.
     Blocked,
-    /// The fault of this index holds it back; once released it travels, slower than its link by
-    /// [`Network::take_slowness`].
+    /// The fault of this index holds it back; [`Network::take_slowness`] says by how much others
+    /// slow it.
     Held { fault: u32 },
 }
 
-/// By how much each of the faults that were on, by its index, slows a message.
+/// By how much each fault, by its index, slows a message.
 pub(crate) type Slowness = Vec<(u32, Span)>;
 
-/// A message that a fault slows, on its way.
+/// A message on its way that a fault slows.
 #[derive(Debug)]
 struct Delayed {
     pair: usize,
-    /// When it would arrive if nothing slowed it and it kept no order.
+    /// When it would arrive if no fault slowed it and the link kept no order.
     unslowed: Time,
-    /// Over a link that keeps order, when the message before it arrives.
+    /// When the message before it arrives, over a link that keeps order.
     after: Option<Time>,
     slower: Slowness,
     at: Time,
     /// The event of its arrival.
     event: Option<Handle>,
-}
-
-/// A fault that is on the network, with nodes in the place of descriptions.
-#[derive(Clone, Debug)]
-pub(crate) enum NetworkFault {
-    /// Pairs (from, to) that cannot be passed, and the clients that reach only some nodes.
-    Cut { pairs: Vec<(NodeId, NodeId)>, clients: Vec<(ClientId, NodeSet)> },
-    /// Messages are held back.
-    Clog(Ends),
-    /// Messages take longer.
-    Slow(Ends, Distribution),
-    /// Messages of a kind, or all, are lost with some probability.
-    Drop(Ends, Option<u8>, Probability),
-}
-
-impl NetworkFault {
-    /// Whether it stands in nobody's way.
-    pub(crate) const fn is_idle(&self) -> bool {
-        matches!(self, Self::Cut { pairs, clients } if pairs.is_empty() && clients.is_empty())
-    }
-}
-
-/// Which directed links a fault is on.
-#[derive(Clone, Debug)]
-pub(crate) struct Ends {
-    pub(crate) from: NodeSet,
-    pub(crate) to: NodeSet,
-    pub(crate) both_ways: bool,
-}
-
-impl Ends {
-    fn cover(&self, from: NodeId, to: NodeId) -> bool {
-        (self.from.contains(from) && self.to.contains(to))
-            || (self.both_ways && self.from.contains(to) && self.to.contains(from))
-    }
 }
 
 /// The state of every link.
@@ -97,22 +69,22 @@ pub(crate) struct Network {
     link_of: Vec<u16>,
     /// How many faults close each directed pair; empty until the first does.
     cuts: Vec<u16>,
-    /// Faults that are on, by their index in the configuration, with the identity that keys their draws.
+    /// The faults that are on, by index, with the identity that keys their draws.
     active: Vec<(u32, CausalId, NetworkFault)>,
-    /// When the last message of a FIFO link arrives, and when a link's bandwidth is free; empty when no link has
-    /// either.
+    /// When the last message of each FIFO link arrives; empty when there is none.
     last_arrival: Vec<Time>,
+    /// When each link's bandwidth is free; empty when no link has a bandwidth.
     free_at: Vec<Time>,
-    /// How much slower the message is that was last judged.
+    /// By how much faults slow the message that was last found to be held.
     slowness: Slowness,
-    /// Slowed messages in the order in which they were sent. Some have arrived.
+    /// Slowed messages in the order of sending; some of them have arrived.
     delayed: Vec<Delayed>,
-    /// How many of them there may be before those that have arrived are looked for.
+    /// From this length of `delayed` on, those that have arrived are taken out.
     most_delayed: usize,
     client_delay: Distribution,
     /// Whether a message to a node that is down comes back.
     pub(crate) refuses: bool,
-    client_legs: Vec<crate::config::ClientLeg>,
+    client_legs: Vec<ClientLeg>,
 }
 
 /// A message as the network sees it.
@@ -146,7 +118,7 @@ impl Network {
         network
     }
 
-    /// Whether the sizes of messages have a say in anything.
+    /// Whether the sizes of messages matter.
     #[inline]
     pub(crate) const fn weighs(&self) -> bool {
         !self.free_at.is_empty()
@@ -194,7 +166,7 @@ impl Network {
     #[inline]
     pub(crate) fn decide(&mut self, packet: Packet, now: Time, draws: &Draws) -> Fate {
         let pair = packet.from.index() * self.nodes + packet.to.index();
-        // The healthy network looks at none of the faults.
+        // The fast path: no fault is on.
         if !self.active.is_empty() {
             return self.decide_among_faults(pair, packet, now, draws);
         }
@@ -215,8 +187,9 @@ impl Network {
         now: Time,
         draws: &Draws,
     ) -> Fate {
-        let Hindrance::None { slower, held } = self.hindrance(pair, packet, draws) else {
-            return Fate::Blocked;
+        let (slower, held) = match self.hindrance(pair, packet, draws) {
+            Hindrance::None { slower, held } => (slower, held),
+            Hindrance::Blocked => return Fate::Blocked,
         };
         if draws.happens(Purpose::Loss, packet.id, 0, self.link(pair).loss) {
             return Fate::Lost;
@@ -228,12 +201,12 @@ impl Network {
         self.depart(packet, slower, now, draws)
     }
 
-    /// By how much the faults slow the message that was just judged to be held.
+    /// By how much faults slow the message that was just found to be held.
     pub(crate) fn take_slowness(&mut self) -> Slowness {
         std::mem::take(&mut self.slowness)
     }
 
-    /// Sends a message on its way that nothing stops, but that faults may slow.
+    /// Sends a message on its way that nothing stops; `slower` says by how much faults slow it.
     #[cold]
     pub(crate) fn depart(
         &mut self,
@@ -242,7 +215,7 @@ impl Network {
         now: Time,
         draws: &Draws,
     ) -> Fate {
-        // One that was held meets those only that have not ended since.
+        // While it was held, faults may have ended.
         slower.retain(|(fault, _)| self.active.iter().any(|(index, ..)| index == fault));
         let pair = packet.from.index() * self.nodes + packet.to.index();
         let link = self.link(pair);
@@ -290,9 +263,9 @@ impl Network {
         }
     }
 
-    /// The fault of this index is over, and slows nothing any more. Of each message that arrives sooner for it, in the
-    /// order in which they were sent, `again` is told the event of its arrival and when it arrives, and names the event
-    /// that takes its place.
+    /// The fault of this index is over and slows nothing any more. For each message that arrives
+    /// sooner for it, in the order of sending, calls `again` with the event of its arrival and its
+    /// new time; `again` returns the event that replaces it.
     pub(crate) fn let_go(
         &mut self,
         index: u32,
@@ -317,15 +290,15 @@ impl Network {
                 message.event = again(event, at);
             }
         }
-        // A fault slows whatever goes over its links, so the last of these is the last that was sent over its link.
+        // A fault slows all messages of its links, so these are the last that were sent over each
+        // link.
         for (pair, at) in last {
             self.last_arrival[pair] = at;
         }
         self.delayed.retain(|message| !message.slower.is_empty());
     }
 
-    /// When a message that nothing hinders arrives over a link with an order to keep or a bandwidth to share, and its
-    /// copy if it has one.
+    /// When a message and its copy arrive over a link with an order or a bandwidth.
     fn in_turn(&mut self, pair: usize, packet: Packet, now: Time, takes: Takes) -> Fate {
         let link = self.link(pair);
         let of_link = (link.order, link.bandwidth);
@@ -334,7 +307,7 @@ impl Network {
         Fate::Arrives { at, copy }
     }
 
-    /// When a message arrives over a link with an order to keep or a bandwidth to share.
+    /// When a message arrives over a link with an order or a bandwidth.
     fn queue_up(
         &mut self,
         pair: usize,
@@ -351,7 +324,7 @@ impl Network {
         at
     }
 
-    /// When a message has left its sender, behind all others that share the bandwidth of their link.
+    /// When a message has left its sender, behind all others that share the link's bandwidth.
     fn leaves(&mut self, pair: usize, bandwidth: Option<u64>, size: u64, now: Time) -> Time {
         let Some(bandwidth) = bandwidth else { return now };
         let transmission = u128::from(size) * 1_000_000_000 / u128::from(bandwidth);
@@ -369,7 +342,7 @@ impl Network {
         let mut slower = Slowness::new();
         let mut held = None;
         for (index, fault, active) in &self.active {
-            // Keyed by message and fault together, so that neither shifts the luck of others.
+            // Keyed by message and fault: neither shifts the draws of others.
             let id = packet.id.child(Cause::Fault, fault.get(), 0);
             match active {
                 NetworkFault::Cut { .. } => {}
@@ -434,7 +407,7 @@ impl Network {
         self.active.iter().find(|(_, _, fault)| clogs(fault)).map(|(index, ..)| *index)
     }
 
-    /// The first fault that may have stopped a message of this kind, for those who ask why.
+    /// The first fault that may have stopped a message of this kind.
     #[cold]
     pub(crate) fn blocker(&self, from: NodeId, to: NodeId, kind: u8) -> Option<u32> {
         let stops = |fault: &NetworkFault| match fault {
@@ -468,23 +441,24 @@ impl Network {
         })
     }
 
-    /// How long a message takes between a client and a node; `leg` is 0 there and 1 back. Keyed by the attempt
-    /// alone, so that two protocols are compared under the same client legs.
+    /// How long a message takes between a client and a node. Keyed by the attempt alone, so that
+    /// two protocols are compared under the same client legs.
     #[inline]
     pub(crate) fn client_takes(
         &self,
         client: ClientId,
         node: NodeId,
-        (attempt, leg): (CausalId, u32),
+        attempt: CausalId,
+        leg: Leg,
         draws: &Draws,
     ) -> Span {
-        let draw = |i| draws.draw(Purpose::ClientDelay, attempt, 2 * leg + i);
+        let draw = |i| draws.draw(Purpose::ClientDelay, attempt, 2 * leg as u32 + i);
         self.client_leg(client, node).sample(draw)
     }
 
     /// The latency between a client and a node.
     pub(crate) fn client_leg(&self, client: ClientId, node: NodeId) -> &Distribution {
-        let meant = |leg: &&crate::config::ClientLeg| {
+        let meant = |leg: &&ClientLeg| {
             leg.client.is_none_or(|meant| meant == client)
                 && leg.node.is_none_or(|meant| meant == node)
         };
@@ -493,16 +467,28 @@ impl Network {
     }
 }
 
+/// What faults do to a message.
 enum Hindrance {
-    None { slower: Slowness, held: Option<u32> },
+    /// None stops it for good: by how much they slow it, and which one holds it back.
+    None {
+        slower: Slowness,
+        held: Option<u32>,
+    },
     Blocked,
+}
+
+/// One way between a client and a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leg {
+    There = 0,
+    Back = 1,
 }
 
 impl Delayed {
     /// When it arrives, with all that slows it, and behind the message before it.
     fn arrives(&self) -> Time {
         let slower = self.slower.iter().fold(Span::ZERO, |sum, (_, more)| {
-            // The longest length is for ever, and for ever and a day is no longer.
+            // The longest length is for ever.
             (sum + *more).min(Span::MAX)
         });
         let at = self.unslowed + slower;
@@ -510,7 +496,7 @@ impl Delayed {
     }
 }
 
-/// How long a message takes over its link, and its copy if it has one.
+/// How long a message takes over its link, and its copy, if it has one.
 type Takes = (Span, Option<Span>);
 
 #[inline(always)]
@@ -522,68 +508,17 @@ fn takes(link: &Link, packet: Packet, draws: &Draws) -> Takes {
     (takes, copy_takes)
 }
 
-/// When a message that nothing hinders arrives, and its copy, over a link with no order to keep and no bandwidth to share.
+/// When a message and its copy arrive over a link without order and bandwidth; `None` of another
+/// link.
 #[inline(always)]
 fn at_once(link: &Link, now: Time, (takes, copy_takes): Takes) -> Option<Fate> {
     let is_free = link.order == LinkOrder::Reordering && link.bandwidth.is_none();
     is_free.then(|| Fate::Arrives { at: now + takes, copy: copy_takes.map(|takes| now + takes) })
 }
 
-/// Strictly after the message before it, so that random ties cannot turn two around.
+/// Strictly after the message before it, so that random ties cannot reorder the two.
 fn in_order(at: Time, last: Time) -> Time {
     at.max(last + Span::from_nanos(1))
-}
-
-/// The directed pairs between nodes that no group has in common, and whom each grouped client reaches.
-pub(crate) fn partition(nodes: u16, groups: &[Group]) -> NetworkFault {
-    let side_of = |node: NodeId| groups.iter().position(|group| group.nodes.contains(&node));
-    let all = || NodeId::all(nodes);
-    let pairs = all().flat_map(|from| all().map(move |to| (from, to)));
-    let pairs = pairs.filter(|(from, to)| side_of(*from) != side_of(*to)).collect();
-    let reach = |group: &Group| group.nodes.iter().copied().collect::<NodeSet>();
-    let clients = groups
-        .iter()
-        .flat_map(|group| group.clients.iter().map(move |client| (*client, reach(group))))
-        .collect();
-    NetworkFault::Cut { pairs, clients }
-}
-
-/// The pairs cut when each node keeps only its nearest neighbours in a ring, a bare majority with itself.
-pub(crate) fn majorities_ring(nodes: u16) -> NetworkFault {
-    // With n nodes a majority is n / 2 + 1: itself and n / 2 neighbours, split between the two sides.
-    let neighbours = nodes / 2;
-    let (ahead, behind) = (neighbours.div_ceil(2), neighbours / 2);
-    let sees = |from: NodeId, to: NodeId| {
-        let distance = (to.0 + nodes - from.0) % nodes;
-        distance <= ahead || nodes - distance <= behind
-    };
-    cut_where(nodes, |from, to| !(sees(from, to) || sees(to, from)))
-}
-
-/// The pairs cut when two halves meet only in `bridge`.
-pub(crate) fn bridge(nodes: u16, bridge: NodeId) -> NetworkFault {
-    let others: Vec<NodeId> = NodeId::all(nodes).filter(|node| *node != bridge).collect();
-    let first_half: NodeSet = others[..others.len() / 2].iter().copied().collect();
-    cut_where(nodes, |from, to| {
-        from != bridge && to != bridge && first_half.contains(from) != first_half.contains(to)
-    })
-}
-
-/// The pairs cut when each of `isolated` loses every other node.
-pub(crate) fn isolate(nodes: u16, isolated: &NodeSet) -> NetworkFault {
-    cut_where(nodes, |from, to| from != to && (isolated.contains(from) || isolated.contains(to)))
-}
-
-/// The pairs that `ends` cover.
-pub(crate) fn block(nodes: u16, ends: &Ends) -> NetworkFault {
-    cut_where(nodes, |from, to| from != to && ends.cover(from, to))
-}
-
-fn cut_where(nodes: u16, cut: impl Fn(NodeId, NodeId) -> bool) -> NetworkFault {
-    let all = || NodeId::all(nodes);
-    let pairs = all().flat_map(|from| all().map(move |to| (from, to)));
-    let pairs = pairs.filter(|(from, to)| cut(*from, *to)).collect();
-    NetworkFault::Cut { pairs, clients: Vec::new() }
 }
 
 #[cfg(test)]

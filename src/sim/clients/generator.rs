@@ -11,16 +11,16 @@ use crate::protocol::Protocol;
 use crate::rng::{CausalId, Draws, Purpose, Root};
 use crate::time::{Span, Time};
 
-use super::event::{Event, Kernel, What};
-use super::network::Network;
-use super::queue::EventQueue;
+use super::super::event::{Queue, What};
+use super::super::kernel::Kernel;
+use super::super::network::Network;
 
 /// The workload's settings in the form that drawing needs.
 pub(super) struct Generator {
     pub(super) settings: Workload,
     /// Cumulative weights of keys, scaled to 64 bits; empty for uniform keys.
     zipf: Vec<u64>,
-    /// Open loop: arrivals that wait for a client, by arrival time and place.
+    /// Open loop: arrivals that wait for a client, by place, with when they came.
     pub(super) waiting: VecDeque<(u64, Time)>,
     /// Open loop: clients with nothing to do, lowest first.
     pub(super) idle: BinaryHeap<Reverse<u32>>,
@@ -48,8 +48,8 @@ impl Generator {
         }
     }
 
-    /// Closed loop: schedules the client's operation number `index`, after it has thought; for when, if it has one.
-    pub(super) fn schedule_next<P: Protocol, Q: EventQueue<Event<P>>>(
+    /// Closed loop: schedules the client's operation number `index`, if it has as many; for when.
+    pub(super) fn schedule_next<P: Protocol, Q: Queue<P>>(
         &self,
         client: ClientId,
         index: u32,
@@ -66,8 +66,9 @@ impl Generator {
         Some(due_at)
     }
 
-    /// Open loop: schedules the arrival whose first operation is number `index`; for when, if there is one.
-    pub(super) fn schedule_arrival<P: Protocol, Q: EventQueue<Event<P>>>(
+    /// Open loop: schedules the arrival whose first operation is number `index`, if there are as
+    /// many; for when.
+    pub(super) fn schedule_arrival<P: Protocol, Q: Queue<P>>(
         &self,
         index: u64,
         kernel: &mut Kernel<P, Q>,
@@ -117,7 +118,7 @@ impl Generator {
         KeyId(u32::try_from(rank.min(self.zipf.len() - 1)).unwrap_or(0))
     }
 
-    /// Whom a read asks; `None` for the leader.
+    /// The node that a read asks; `None` for the leader.
     pub(super) fn replica(
         &self,
         client: ClientId,
@@ -139,7 +140,7 @@ impl Generator {
         }
     }
 
-    /// Nothing is invoked any more: what still waited for a client never will be.
+    /// Nothing is invoked any more: arrivals that wait for a client remain unserved.
     pub(super) fn stop(&mut self, now: Time) {
         self.settings.operations = Some(0);
         let longest_wait = self.waiting.front().map_or(Span::ZERO, |(_, since)| now.since(*since));
@@ -150,27 +151,31 @@ impl Generator {
     }
 }
 
+/// The place of an arrival among all.
 pub(super) fn arrival_index(index: u64) -> u32 {
     u32::try_from(index).expect("fewer than 2^32 operations")
 }
 
-/// Whom a generated read of this client asks; `None` for whom the client believes to lead.
+/// The node that a generated read of this client asks; `None` for the one that it takes for the
+/// leader.
 pub(crate) fn replica_asked(
     config: &Config,
     load: &Workload,
-    (client, id): (ClientId, CausalId),
+    client: ClientId,
+    id: CausalId,
     draws: &Draws,
 ) -> Option<NodeId> {
     Generator::new(load).replica(client, id, config.cluster.nodes, draws, &Network::new(config))
 }
 
-/// The identity of an operation that the workload generates: the `index`th of a client, or of all arrivals.
+/// The identity of an operation that the workload generates: the `index`th of a client, or of all
+/// arrivals.
 pub(crate) fn operation_id(source: ClientId, index: u32) -> CausalId {
     CausalId::root(Root::Operation, source.0.into(), index.into())
 }
 
-/// The operation of a workload that is named as the value that it writes would be: `c3.17`, the 17th of client c3, or
-/// `a.17`, the 17th arrival. `None` for any other text.
+/// The operation of a workload that this text names, as it would name its value: `c3.17`, the 17th
+/// of client c3, or `a.17`, the 17th arrival. `None` for any other text.
 pub(super) fn generated(id: &str) -> Option<(ClientId, u32)> {
     let (source, number) = id.split_once('.')?;
     let index = place(number)?;

@@ -6,14 +6,14 @@ use crate::protocol::Protocol;
 use crate::rng::CausalId;
 use crate::time::Time;
 
-use super::event::Event;
-use super::queue::{EventQueue, Handle};
+use super::super::event::Event;
+use super::super::queue::{EventQueue, Handle};
 
-/// Another queue, and for each event the one that was being played when it was scheduled.
+/// A queue that notes for each event the one that was being played when it was scheduled.
 #[derive(Debug)]
 pub(crate) struct Lineage<Q> {
     inner: Q,
-    /// By the identity of pending events. Two of one identity are siblings, so either has the parent of both.
+    /// By the identity of pending events. Two of one identity are siblings and have one parent.
     pending: BTreeMap<CausalId, Option<usize>>,
     parents: Vec<Option<usize>>,
 }

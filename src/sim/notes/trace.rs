@@ -6,9 +6,8 @@
 //!     0.005000000  n2        . apply     city 0.000000000@n1#1
 //! ```
 //!
-//! A line whose kind begins with a dot is not an event of its own but what the event above it did. Each event has its line
-//! once. What reaches a paused node waits, and the node takes it in when it goes on; what comes too late to do anything has
-//! no line.
+//! A line whose kind begins with a dot is no event but something that the event above it did. Each
+//! event has at most one line of its own; one that comes too late to do anything has none.
 
 use std::fmt::Write;
 
@@ -52,13 +51,9 @@ impl Trace {
         self.marks.push(self.lines.as_ref().map_or(0, String::len));
     }
 
-    /// Where the lines of each event begin in the text.
-    pub(crate) fn marks(&mut self) -> Vec<usize> {
-        std::mem::take(&mut self.marks)
-    }
-
-    pub(crate) fn into_text(self) -> Option<String> {
-        self.lines
+    /// The text, and where the lines of each event begin in it.
+    pub(super) fn finish(self) -> (Option<String>, Vec<usize>) {
+        (self.lines, self.marks)
     }
 }
 
@@ -74,7 +69,7 @@ mod tests {
         let expected = "       time (s)  who       what        content\n    \
                         0.005000000  n2        deliver     replicate\n   \
                         12.000000000  nemesis   heal\n";
-        assert_eq!(trace.into_text().as_deref(), Some(expected));
-        assert_eq!(Trace::new(false).into_text(), None);
+        assert_eq!(trace.finish().0.as_deref(), Some(expected));
+        assert_eq!(Trace::new(false).finish(), (None, Vec::new()));
     }
 }

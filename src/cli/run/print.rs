@@ -1,12 +1,13 @@
-//! Telling what came of the runs, in order: text for people, one document for programs.
+//! Prints the results of runs in order: text for people, one JSON document for programs.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::cli::args::RunArgs;
-use crate::cli::run::play::{Plan, Played};
-use crate::cli::{Console, Exit, quoted};
+use crate::cli::names::quoted;
+use crate::cli::run::play::{CompletedRun, Runnable};
+use crate::cli::{Console, Exit};
 use crate::report::folder::{self, FolderError};
 use crate::report::json;
 use crate::report::layout::counted;
@@ -15,38 +16,39 @@ use crate::report::text::{self, Notes};
 use crate::report::verify::Verification;
 use crate::run::RunVerdict;
 
-/// How many files that could not be written are named; a full disk fails them all.
-const TROUBLES: usize = 3;
+/// How many write errors are shown. On a full disk every run has one.
+const MOST_ERRORS: usize = 3;
 
-/// Takes runs in order and tells them: each by itself, or with `--seeds` a scenario's together.
-pub(super) struct Teller<'a> {
+/// Takes runs in order and prints each by itself. With `--seeds` it prints the runs of a scenario
+/// together.
+pub(super) struct Printer<'a> {
     args: &'a RunArgs,
     program: &'a str,
     /// How many scenarios there are.
-    plans: usize,
+    runnables: usize,
     exit: Exit,
     verdicts: Vec<RunVerdict>,
     documents: Vec<Value>,
-    troubles: Vec<FolderError>,
-    /// What is being added up, with `--seeds`.
+    unwritten: Vec<FolderError>,
+    /// The runs of the current scenario, with `--seeds`.
     sum: Option<Sum<'a>>,
 }
 
-/// One scenario's runs, added up.
+/// The runs of one scenario, added up.
 struct Sum<'a> {
-    plan: &'a Plan<'a>,
+    runnable: &'a Runnable<'a>,
     tally: Tally,
     documents: Vec<Value>,
     folders: Vec<PathBuf>,
-    /// How many runs were done twice and not the same.
+    /// How many runs were done twice with different results.
     differing: u64,
 }
 
 impl<'a> Sum<'a> {
-    fn new(plan: &'a Plan<'a>) -> Self {
+    fn new(runnable: &'a Runnable<'a>) -> Self {
         Self {
-            plan,
-            tally: Tally::new(&plan.name, &plan.config.title),
+            runnable,
+            tally: Tally::new(&runnable.name, &runnable.config.title),
             documents: Vec::new(),
             folders: Vec::new(),
             differing: 0,
@@ -62,80 +64,95 @@ impl<'a> Sum<'a> {
     }
 }
 
-impl<'a> Teller<'a> {
-    pub(super) fn new(args: &'a RunArgs, program: &'a str, plans: usize) -> Self {
+impl<'a> Printer<'a> {
+    pub(super) fn new(args: &'a RunArgs, program: &'a str, runnables: usize) -> Self {
         Self {
             args,
             program,
-            plans,
+            runnables,
             exit: Exit::Pass,
             verdicts: Vec::new(),
             documents: Vec::new(),
-            troubles: Vec::new(),
+            unwritten: Vec::new(),
             sum: None,
         }
     }
 
     /// Takes the next run.
-    pub(super) fn tell(&mut self, plan: &'a Plan<'a>, played: Played, console: &mut Console) {
-        self.exit = self.exit.worse(played.report.verdict.into());
-        if let Some(Verification::Differs(difference)) = &played.verification {
+    pub(super) fn add(
+        &mut self,
+        runnable: &'a Runnable<'a>,
+        completed: CompletedRun,
+        console: &mut Console,
+    ) {
+        self.exit = self.exit.worse(completed.report.verdict.into());
+        if let Some(Verification::Differs(difference)) = &completed.verification {
             self.exit = self.exit.worse(Exit::Violation);
-            console.error(&difference.describe(&plan.name, played.report.seed));
+            console.error(&difference.describe(&runnable.name, completed.report.seed));
         }
         if self.args.seeds.is_some() {
-            self.add(plan, played, console);
+            self.add_to_sum(runnable, completed, console);
             return;
         }
-        self.tell_one(plan, &played, console);
+        self.show_one(runnable, &completed, console);
         if self.args.json {
-            self.documents.push(document(&played));
+            self.documents.push(document(&completed));
         }
-        if let Some(Err(error)) = played.written {
-            self.troubles.push(error);
+        if let Some(Err(error)) = completed.written {
+            self.unwritten.push(error);
         }
     }
 
-    /// Adds a run to those of its scenario; the first of another scenario ends them.
-    fn add(&mut self, plan: &'a Plan<'a>, played: Played, console: &mut Console) {
-        if self.sum.as_ref().is_some_and(|sum| !std::ptr::eq(sum.plan, plan)) {
-            self.tell_sum(console);
+    /// Adds a run to those of its scenario. Runs come ordered by scenario.
+    fn add_to_sum(
+        &mut self,
+        runnable: &'a Runnable<'a>,
+        completed: CompletedRun,
+        console: &mut Console,
+    ) {
+        if self.sum.as_ref().is_some_and(|sum| !std::ptr::eq(sum.runnable, runnable)) {
+            self.show_sum(console);
         }
-        let sum = self.sum.get_or_insert_with(|| Sum::new(plan));
-        sum.differing += u64::from(played.differs());
+        let sum = self.sum.get_or_insert_with(|| Sum::new(runnable));
+        sum.differing += u64::from(completed.differs());
         if self.args.json {
-            sum.documents.push(document(&played));
+            sum.documents.push(document(&completed));
         }
-        match played.written {
+        match completed.written {
             Some(Ok(folder)) => sum.folders.push(folder),
-            Some(Err(error)) => self.troubles.push(error),
+            Some(Err(error)) => self.unwritten.push(error),
             None => {}
         }
-        sum.tally.add(&played.report, played.lengths);
+        sum.tally.add(&completed.report, completed.lengths);
     }
 
-    fn tell_one(&mut self, plan: &Plan<'_>, played: &Played, console: &mut Console) {
-        let report = &played.report;
+    fn show_one(
+        &mut self,
+        runnable: &Runnable<'_>,
+        completed: &CompletedRun,
+        console: &mut Console,
+    ) {
+        let report = &completed.report;
         self.verdicts.push(report.verdict);
         let notes = Notes {
-            commands: vec![self.command(plan, &format!("--seed {}", report.seed))],
-            written: match &played.written {
+            commands: vec![self.command(runnable, &format!("--seed {}", report.seed))],
+            written: match &completed.written {
                 Some(Ok(folder)) => Some(folder.display().to_string()),
                 Some(Err(_)) | None => None,
             },
             pictures: pictures(self.args),
-            verified: played.verification.as_ref().map(|verification| match verification {
+            verified: completed.verification.as_ref().map(|verification| match verification {
                 Verification::Same => "two runs, one digest".to_owned(),
                 Verification::Differs(_) => "no, two runs that differ".to_owned(),
             }),
         };
-        self.say(console, |quiet, color| {
+        self.show(console, |quiet, color| {
             if quiet { text::verdict_line(report, color) } else { text::run(report, &notes, color) }
         });
     }
 
-    /// Tells what was added up, if anything was.
-    fn tell_sum(&mut self, console: &mut Console) {
+    /// Prints the runs that were added up, if there are any.
+    fn show_sum(&mut self, console: &mut Console) {
         let (Some(mut sum), Some(seeds)) = (self.sum.take(), self.args.seeds) else { return };
         let verdict = match (sum.tally.fail, sum.tally.unknown) {
             (0, 0) => RunVerdict::Pass,
@@ -143,9 +160,9 @@ impl<'a> Teller<'a> {
             _ => RunVerdict::Fail,
         };
         self.verdicts.push(verdict);
-        let mut commands = vec![self.command(sum.plan, &format!("--seeds {seeds}"))];
+        let mut commands = vec![self.command(sum.runnable, &format!("--seeds {seeds}"))];
         if let Some(first) = sum.tally.notable.first() {
-            commands.push(self.command(sum.plan, &format!("--seed {}", first.seed)));
+            commands.push(self.command(sum.runnable, &format!("--seed {}", first.seed)));
         }
         let notes = Notes {
             commands,
@@ -156,7 +173,7 @@ impl<'a> Teller<'a> {
                 some => format!("no, {} came out differently", counted(some, "run")),
             }),
         };
-        self.say(console, |quiet, color| {
+        self.show(console, |quiet, color| {
             if quiet {
                 text::tally_line(&sum.tally, verdict, color)
             } else {
@@ -168,20 +185,21 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Tells the rest: what could not be written, the document; how it all ends.
+    /// Prints the rest: the closing line, the JSON document and write errors. Returns the exit
+    /// status.
     pub(super) fn finish(mut self, console: &mut Console) -> Exit {
-        self.tell_sum(console);
+        self.show_sum(console);
         let worst = self.verdicts.iter().copied().max_by_key(|verdict| match verdict {
             RunVerdict::Pass => 0,
             RunVerdict::Unknown => 1,
             RunVerdict::Fail => 2,
         });
-        if self.plans > 1 && !self.args.quiet {
+        if self.runnables > 1 && !self.args.quiet {
             let closing = text::closing(&self.verdicts);
-            self.people(console, &format!("\n{closing}"));
+            self.print(console, &format!("\n{closing}"));
         }
         if self.args.json {
-            let document = match (self.plans, self.documents.pop()) {
+            let document = match (self.runnables, self.documents.pop()) {
                 (1, Some(document)) => document,
                 (_, last) => {
                     self.documents.extend(last);
@@ -191,19 +209,19 @@ impl<'a> Teller<'a> {
             };
             console.json(&document);
         }
-        for error in self.troubles.iter().take(TROUBLES) {
+        for error in self.unwritten.iter().take(MOST_ERRORS) {
             console.error(&error.to_string());
         }
-        if self.troubles.len() > TROUBLES {
-            let rest = (self.troubles.len() - TROUBLES) as u64;
+        if self.unwritten.len() > MOST_ERRORS {
+            let rest = (self.unwritten.len() - MOST_ERRORS) as u64;
             console.error(&format!("and {} like these", counted(rest, "more error")));
         }
-        if self.troubles.is_empty() { self.exit } else { Exit::Usage }
+        if self.unwritten.is_empty() { self.exit } else { Exit::Usage }
     }
 
-    /// Prints `text`, a function of whether it is to be quiet and coloured: for people, so to
-    /// standard error when a document goes to standard output, and then not at all when quiet.
-    fn say(&self, console: &mut Console, text: impl FnOnce(bool, bool) -> String) {
+    /// Prints `text(quiet, color)` for people. With `--json` it goes to standard error, or nowhere
+    /// with `--quiet`.
+    fn show(&self, console: &mut Console, text: impl FnOnce(bool, bool) -> String) {
         let quiet = self.args.quiet;
         if quiet && self.args.json {
             return;
@@ -211,10 +229,10 @@ impl<'a> Teller<'a> {
         let color = if self.args.json { console.err_color() } else { console.out_color() };
         let gap = if self.verdicts.len() > 1 && !quiet { "\n" } else { "" };
         let text = format!("{gap}{}", text(quiet, color));
-        self.people(console, &text);
+        self.print(console, &text);
     }
 
-    fn people(&self, console: &mut Console, text: &str) {
+    fn print(&self, console: &mut Console, text: &str) {
         if self.args.json {
             console.err(text);
         } else {
@@ -222,9 +240,10 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// The command that does it again.
-    fn command(&self, plan: &Plan<'_>, seeds: &str) -> String {
-        let mut command = format!("{} run {}", self.program, quoted(&plan.file.to_string_lossy()));
+    /// The command that repeats the run.
+    fn command(&self, runnable: &Runnable<'_>, seeds: &str) -> String {
+        let mut command =
+            format!("{} run {}", self.program, quoted(&runnable.file.to_string_lossy()));
         for set in &self.args.sets {
             command.push_str(" --set ");
             command.push_str(&quoted(set));
@@ -233,15 +252,15 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// The pictures that each folder has.
+/// The pictures in each folder.
 fn pictures(args: &RunArgs) -> Vec<&'static str> {
     let files = |asked, files: [&'static str; 2]| files.into_iter().filter(move |_| asked);
     files(args.plot, folder::TIMELINE).chain(files(args.diagram, folder::DIAGRAM)).collect()
 }
 
-/// The document of a run.
-fn document(played: &Played) -> Value {
-    let report = &played.report;
-    let verified = played.verification.as_ref().map(Verification::is_same);
+/// The JSON document of a run.
+fn document(completed: &CompletedRun) -> Value {
+    let report = &completed.report;
+    let verified = completed.verification.as_ref().map(Verification::is_same);
     verified.map_or_else(|| json::run(report), |same| json::verified(report, same))
 }

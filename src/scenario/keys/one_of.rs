@@ -1,0 +1,69 @@
+//! Keys of which exactly one is given.
+
+use toml::Table;
+
+use super::draft::{Bind, Draft};
+use super::kind::{Kind, Texts};
+use super::shape::Declaration;
+use crate::scenario::decode::{Element, TableDecoder};
+
+/// One of several keys of which exactly one is given, and the values that it stands for.
+#[derive(Debug)]
+pub struct Variant<X> {
+    name: &'static str,
+    help: &'static str,
+    kind: Kind<X>,
+}
+
+impl<X: 'static> Variant<X> {
+    /// The variant for what `make` makes; `part` gives back what `make` was given, of other values nothing.
+    #[must_use]
+    pub fn new<T: 'static>(
+        name: &'static str,
+        help: &'static str,
+        kind: Kind<T>,
+        make: fn(T) -> X,
+        part: fn(&X) -> Option<T>,
+    ) -> Self {
+        Self { name, help, kind: kind.convert(make, part) }
+    }
+}
+
+/// The variants of a part of a value.
+pub(super) struct OneOf<C, X> {
+    pub(super) what: &'static str,
+    pub(super) variants: Vec<Variant<X>>,
+    pub(super) get: fn(&C) -> &X,
+    pub(super) set: fn(&mut C, X),
+}
+
+impl<C, X: 'static> Bind<C> for OneOf<C, X> {
+    fn declared(&self, _: &C) -> Vec<Declaration> {
+        let declared = |variant: &Variant<X>| {
+            Declaration::new(variant.name, variant.help, variant.kind.shape().clone())
+        };
+        self.variants.iter().map(declared).collect()
+    }
+
+    fn is_choice(&self) -> bool {
+        true
+    }
+
+    fn decode(&self, table: &mut TableDecoder<'_>, draft: &mut Draft<C>) -> Option<()> {
+        let keys: Vec<&str> = self.variants.iter().map(|variant| variant.name).collect();
+        let read = |index: usize, element: &Element<'_>| self.variants[index].kind.read(element);
+        let value = table.exactly_one(&keys, self.what, read)?;
+        (self.set)(&mut draft.value, value);
+        Some(())
+    }
+
+    fn encode(&self, value: &mut C, texts: &Texts<'_>, table: &mut Table) {
+        let value = (self.get)(value);
+        let written = self
+            .variants
+            .iter()
+            .find_map(|variant| Some((variant.name, variant.kind.write(value, texts)?)));
+        let Some((name, written)) = written else { unreachable!("every value has its variant") };
+        table.insert(name.to_owned(), written);
+    }
+}

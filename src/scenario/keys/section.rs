@@ -1,0 +1,222 @@
+//! A table of a scenario file.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use toml::{Table, Value};
+
+use super::draft::{Bind, Draft};
+use super::key::Key;
+use super::kind::{Kind, Texts};
+use super::one_of::{OneOf, Variant};
+use super::shape::{Declaration, Shape, one_of_each};
+use crate::scenario::decode::TableDecoder;
+
+/// The keys of another section, for a part of the value.
+struct Flat<C, D> {
+    section: Section<D>,
+    place: fn(&mut C) -> &mut D,
+}
+
+impl<C: 'static, D: Clone + Send + Sync + 'static> Bind<C> for Flat<C, D> {
+    fn declared(&self, _: &C) -> Vec<Declaration> {
+        self.section.declared()
+    }
+
+    fn decode(&self, table: &mut TableDecoder<'_>, draft: &mut Draft<C>) -> Option<()> {
+        let place = (self.place)(&mut draft.value);
+        *place = self.section.decode_over(table, place.clone())?;
+        Some(())
+    }
+
+    fn encode(&self, value: &mut C, texts: &Texts<'_>, table: &mut Table) {
+        table.extend(self.section.encode((self.place)(value), texts));
+    }
+}
+
+/// Keys that are decoded and encoded by hand.
+struct ByHand<C> {
+    declared: Vec<Declaration>,
+    decode: fn(&mut TableDecoder<'_>, &mut Draft<C>) -> Option<()>,
+    encode: fn(&C, &Texts<'_>, &mut Table),
+}
+
+impl<C: 'static> Bind<C> for ByHand<C> {
+    fn declared(&self, _: &C) -> Vec<Declaration> {
+        self.declared.clone()
+    }
+
+    fn decode(&self, table: &mut TableDecoder<'_>, draft: &mut Draft<C>) -> Option<()> {
+        (self.decode)(table, draft)
+    }
+
+    fn encode(&self, value: &mut C, texts: &Texts<'_>, table: &mut Table) {
+        (self.encode)(value, texts, table);
+    }
+}
+
+type Check<C> = fn(&Draft<C>, &mut TableDecoder<'_>) -> Option<()>;
+
+/// A table of a scenario file, and the value that its keys fill in.
+pub struct Section<C> {
+    help: &'static str,
+    base: C,
+    keys: Vec<Box<dyn Bind<C>>>,
+    check: Option<Check<C>>,
+    has_defaults: bool,
+}
+
+impl<C: Debug> Debug for Section<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Section")
+            .field("help", &self.help)
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C: Clone + Send + Sync + 'static> Section<C> {
+    /// A table without keys that means `base`; `help` says what it is for.
+    #[must_use]
+    pub const fn new(help: &'static str, base: C) -> Self {
+        Self { help, base, keys: Vec::new(), check: None, has_defaults: true }
+    }
+
+    /// The section with one more key.
+    #[must_use]
+    pub fn key<T: 'static>(self, key: Key<C, T>) -> Self {
+        self.bind(key)
+    }
+
+    /// The section with the keys of another one for a part of its value.
+    #[must_use]
+    pub fn flat<D>(self, section: Section<D>, place: fn(&mut C) -> &mut D) -> Self
+    where
+        D: Clone + Send + Sync + 'static,
+    {
+        self.bind(Flat { section, place })
+    }
+
+    /// The section with keys that are decoded and encoded by hand. `decode` asks for all that are `declared`, and
+    /// `encode` puts those into the table that it writes.
+    #[must_use]
+    pub fn by_hand(
+        self,
+        declared: Vec<Declaration>,
+        decode: fn(&mut TableDecoder<'_>, &mut Draft<C>) -> Option<()>,
+        encode: fn(&C, &Texts<'_>, &mut Table),
+    ) -> Self {
+        self.bind(ByHand { declared, decode, encode })
+    }
+
+    fn bind(mut self, keys: impl Bind<C> + 'static) -> Self {
+        self.keys.push(Box::new(keys));
+        self
+    }
+
+    /// The section with a check of its keys together, right or wrong, which notes a mistake for `None`.
+    #[must_use]
+    pub fn checked(self, check: Check<C>) -> Self {
+        Self { check: Some(check), ..self }
+    }
+
+    /// The section with variants, of which exactly one is given; `what` says of what there has to be one.
+    #[must_use]
+    pub fn one_of<T: 'static>(
+        self,
+        what: &'static str,
+        variants: Vec<Variant<T>>,
+        get: fn(&C) -> &T,
+        set: fn(&mut C, T),
+    ) -> Self {
+        self.bind(OneOf { what, variants, get, set })
+    }
+
+    /// The section for tables whose absent keys are as something else has them: the reference names no defaults.
+    #[must_use]
+    pub fn without_defaults(self) -> Self {
+        Self { has_defaults: false, ..self }
+    }
+
+    /// What a table without keys means.
+    #[must_use]
+    pub const fn base(&self) -> &C {
+        &self.base
+    }
+
+    /// Reads a table; `None` says that mistakes were noted.
+    #[must_use]
+    pub fn decode(&self, table: &mut TableDecoder<'_>) -> Option<C> {
+        self.decode_over(table, self.base.clone())
+    }
+
+    /// Reads a table whose absent keys are as in `base`.
+    #[must_use]
+    pub fn decode_over(&self, table: &mut TableDecoder<'_>, base: C) -> Option<C> {
+        let draft = self.draft(table, base);
+        draft.is_all_right().then_some(draft.value)
+    }
+
+    /// The same of a table of which something may be wrong.
+    #[must_use]
+    pub fn draft(&self, table: &mut TableDecoder<'_>, base: C) -> Draft<C> {
+        let mut draft = Draft::new(base);
+        for keys in &self.keys {
+            if keys.decode(table, &mut draft).is_none() {
+                draft.note_wrong(&keys.declared(&self.base));
+            }
+        }
+        if let Some(check) = self.check
+            && check(&draft, table).is_none()
+        {
+            draft.note_wrong_together();
+        }
+        draft
+    }
+
+    /// Writes a value, every key explicit, as a table that reads as an equal one.
+    #[must_use]
+    pub fn encode(&self, value: &C, texts: &Texts<'_>) -> Table {
+        let mut table = Table::new();
+        let mut value = value.clone();
+        self.keys.iter().for_each(|keys| keys.encode(&mut value, texts, &mut table));
+        table
+    }
+
+    /// Its keys.
+    #[must_use]
+    pub fn declared(&self) -> Vec<Declaration> {
+        let mut declared: Vec<Declaration> =
+            self.keys.iter().flat_map(|keys| keys.declared(&self.base)).collect();
+        if !self.has_defaults {
+            declared.iter_mut().for_each(|key| key.default = None);
+        }
+        declared
+    }
+
+    /// What the table looks like.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        let mut shape = Shape::table(self.help, self.declared());
+        let mut choices: Vec<Vec<&str>> = Vec::new();
+        for keys in self.keys.iter().filter(|keys| keys.is_choice()) {
+            choices.push(keys.declared(&self.base).iter().map(|key| key.name).collect());
+        }
+        if let Some(last) = choices.pop() {
+            shape = shape.exactly_one(&last);
+        }
+        if choices.is_empty() { shape } else { shape.and("allOf", one_of_each(&choices)) }
+    }
+
+    /// The table as a kind of value.
+    #[must_use]
+    pub fn kind(self) -> Kind<C> {
+        let section = Arc::new(self);
+        let writes = Arc::clone(&section);
+        Kind::with_texts(
+            section.shape(),
+            move |element| element.table(|table| section.decode(table)),
+            move |value, texts| Value::Table(writes.encode(value, texts)),
+        )
+    }
+}

@@ -1,0 +1,112 @@
+//! How a fault starts at the very instant of its trigger.
+//!
+//! A fault is an event of its own, and one that is triggered is queued before all else that is
+//! pending at its instant. A fault that comes before its trigger (the arrival of a message, the end
+//! of a sync) is found while that event is still the first of the queue; the event is played, and
+//! counted, after the fault, as far as the fault leaves anything of it. A fault that comes after
+//! its trigger is found in the middle of an event and is the next one.
+//!
+//! Only what the simulation itself sees is counted, so that the triggers work for every protocol;
+//! one that does not observe its role is never elected.
+
+use crate::config::Occurrence;
+use crate::id::NodeId;
+use crate::protocol::{Message, Outcome, Protocol, Reply, RequestId};
+use crate::time::Time;
+
+use super::super::event::{Queue, What};
+use super::super::node::Slot;
+use super::super::{Simulation, fault_id};
+use super::triggers::DueFault;
+
+/// What an event is about to bring about on a node, and how often, of what faults come before.
+fn about_to<P: Protocol>(slots: &[Slot<P>], what: &What<P>) -> Option<(NodeId, Occurrence, u64)> {
+    match what {
+        // A process that is down receives nothing; one that is paused will.
+        What::Message { to, from, message, .. } if to != from && slots[to.index()].is_up() => {
+            Some((*to, Occurrence::Receives(Some(message.kind())), 1))
+        }
+        // The disk works on while the process is down or paused.
+        What::Disk { node, ticket, .. } => {
+            let records = slots[node.index()].disk.records_of(*ticket);
+            (records > 0).then_some((*node, Occurrence::Persists, records))
+        }
+        What::Message { .. }
+        | What::Refused { .. }
+        | What::Request { .. }
+        | What::Answer { .. }
+        | What::Timer { .. }
+        | What::Invoke { .. }
+        | What::Arrival { .. }
+        | What::Alarm { .. }
+        | What::Retry { .. }
+        | What::Fault { .. }
+        | What::Change { .. }
+        | What::Heal
+        | What::SettleCheck => None,
+    }
+}
+
+impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
+    /// Queues the faults that come before what the next event brings about.
+    #[cold]
+    pub(in super::super) fn trigger_before_next(&mut self) {
+        let Some(triggers) = self.triggers.as_mut().filter(|triggers| triggers.looks_ahead) else {
+            return;
+        };
+        let Some((at, event)) = self.kernel.peek() else { return };
+        let Some((node, what, count)) = about_to(&self.slots, &event.what) else { return };
+        let due = triggers.take(node, what, count);
+        if !due.iter().any(|due| due.after.is_zero()) {
+            // Nothing comes before the event, so it is played next: the faults that still wait
+            // count it.
+            triggers.count(node, what, count);
+        }
+        if !due.is_empty() {
+            self.strike_all(due, at);
+        }
+    }
+
+    /// Something occurs `count` times on a node in the middle of an event, and faults may follow
+    /// it.
+    #[cold]
+    pub(in super::super) fn happens(&mut self, node: NodeId, what: Occurrence, count: u64) {
+        let Some(triggers) = &mut self.triggers else { return };
+        let due = triggers.take(node, what, count);
+        triggers.count(node, what, count);
+        if !due.is_empty() {
+            let now = self.kernel.now;
+            self.strike_all(due, now);
+        }
+    }
+
+    /// An answer leaves a node.
+    #[cold]
+    pub(in super::super) fn answers(&mut self, node: NodeId, request: RequestId, reply: &Reply) {
+        let asked = self.kernel.history.entry(request.operation);
+        if asked.is_write() && matches!(reply.outcome, Outcome::Ok(_)) {
+            self.happens(node, Occurrence::Acknowledges, 1);
+        }
+    }
+
+    /// No fault waits for its trigger any more.
+    pub(super) fn disarm(&mut self) {
+        self.triggers = None;
+    }
+
+    /// Queues faults that are due.
+    fn strike_all(&mut self, due: Vec<DueFault>, at: Time) {
+        for DueFault { index, after } in due {
+            let id = fault_id(self.config, self.config.faults[index as usize].id);
+            let what = What::Fault { index, starts: true };
+            if after.is_zero() {
+                self.kernel.schedule_first(at, index, id, what);
+            } else if at + after <= Time::ZERO + self.config.duration {
+                self.kernel.schedule(at + after, id, what);
+            }
+        }
+        if self.triggers.as_ref().is_some_and(|triggers| triggers.is_empty()) {
+            self.disarm();
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! What becomes of every message, for pictures.
+//!
+//! Messages on their way are noted by a queue of their own ([`Transmissions`]), so that the common
+//! path does not ask whether anybody notes them. What is stopped when it is sent is noted where
+//! that happens ([`Stopped`]).
+
+use std::collections::BTreeMap;
+
+use crate::id::{ClientId, NodeId};
+use crate::protocol::{Carried, Message, Protocol, RequestId};
+use crate::rng::CausalId;
+use crate::time::Time;
+
+use super::super::event::{Event, What};
+use super::super::network::{Fate, Packet};
+use super::super::queue::{EventQueue, Handle};
+
+/// One end of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum End {
+    /// A node.
+    Node(NodeId),
+    /// A client.
+    Client(ClientId),
+}
+
+/// A message from its sending to wherever it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmission {
+    /// Who sent it.
+    pub from: End,
+    /// To whom.
+    pub to: End,
+    /// Its kind as scenario files name it; `request` and `answer` between a client and a node.
+    pub kind: &'static str,
+    /// When it was sent, in virtual time.
+    pub sent_at: Time,
+    /// What became of it.
+    pub delivery: Delivery,
+    /// Until when a clog held it back, in virtual time; `None` when none did.
+    pub held_until: Option<Time>,
+    /// Whether it says no more than "I am here".
+    pub background: bool,
+    /// The writes that it has to do with.
+    pub carries: Vec<Carried>,
+    /// The client's request that it is, or answers.
+    pub request: Option<RequestId>,
+}
+
+/// What became of a message; times are virtual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It reached its receiver then.
+    Arrived(Time),
+    /// It reached its receiver's machine then, and the process was down.
+    Undelivered(Time),
+    /// It would have arrived then; the run ended first.
+    UnderWay(Time),
+    /// Lost by chance, when it was sent.
+    Lost,
+    /// A fault stood in its way, when it was sent.
+    Blocked,
+    /// A clog held it back to the end of the run.
+    Held,
+}
+
+/// Messages that were stopped when they were sent.
+#[derive(Debug, Default)]
+pub(crate) struct Stopped {
+    /// For good.
+    lost: Vec<Transmission>,
+    /// By a clog, which may have let them go since.
+    held: BTreeMap<CausalId, Transmission>,
+}
+
+impl Stopped {
+    /// A message between nodes was handed to the network, which stops it for now or for good.
+    pub(super) fn message(&mut self, at: Time, packet: Packet, message: &impl Message, fate: Fate) {
+        let delivery = match fate {
+            Fate::Arrives { .. } | Fate::Slowed { .. } => return,
+            Fate::Lost => Delivery::Lost,
+            Fate::Blocked => Delivery::Blocked,
+            Fate::Held { .. } => Delivery::Held,
+        };
+        let transmission = transmission_of(at, packet.from, packet.to, message, delivery);
+        if delivery == Delivery::Held {
+            self.held.insert(packet.id, transmission);
+        } else {
+            self.lost.push(transmission);
+        }
+    }
+
+    /// A client's request that was stopped.
+    pub(super) fn request(&mut self, at: Time, client: ClientId, node: NodeId, of: RequestId) {
+        self.lost.push(request_to(at, client, node, of, Delivery::Blocked));
+    }
+
+    /// The answer to one.
+    pub(super) fn answer(&mut self, at: Time, node: NodeId, client: ClientId, of: RequestId) {
+        self.lost.push(answer_to(at, node, client, of, Delivery::Blocked));
+    }
+}
+
+fn request_to(
+    at: Time,
+    client: ClientId,
+    node: NodeId,
+    request: RequestId,
+    delivery: Delivery,
+) -> Transmission {
+    let (from, to) = (End::Client(client), End::Node(node));
+    Transmission { request: Some(request), ..plain(at, from, to, "request", delivery) }
+}
+
+fn answer_to(
+    at: Time,
+    node: NodeId,
+    client: ClientId,
+    request: RequestId,
+    delivery: Delivery,
+) -> Transmission {
+    let (from, to) = (End::Node(node), End::Client(client));
+    Transmission { request: Some(request), ..plain(at, from, to, "answer", delivery) }
+}
+
+fn transmission_of<M: Message>(
+    at: Time,
+    from: NodeId,
+    to: NodeId,
+    message: &M,
+    delivery: Delivery,
+) -> Transmission {
+    let mut carries = Vec::new();
+    message.carries(&mut |carried| carries.push(carried));
+    let kind = M::KINDS[usize::from(message.kind())];
+    let plain = plain(at, End::Node(from), End::Node(to), kind, delivery);
+    Transmission { background: message.is_background(), carries, ..plain }
+}
+
+fn plain(
+    sent_at: Time,
+    from: End,
+    to: End,
+    kind: &'static str,
+    delivery: Delivery,
+) -> Transmission {
+    Transmission {
+        from,
+        to,
+        kind,
+        sent_at,
+        delivery,
+        held_until: None,
+        background: false,
+        carries: Vec::new(),
+        request: None,
+    }
+}
+
+/// A stretch of virtual time, both ends taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its begin.
+    pub from: Time,
+    /// Its end, at or after the begin.
+    pub until: Time,
+}
+
+impl Window {
+    /// Whether the two share an instant.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        self.from <= other.until && other.from <= self.until
+    }
+
+    /// Whether `at` lies in it.
+    #[must_use]
+    pub fn contains(self, at: Time) -> bool {
+        self.from <= at && at <= self.until
+    }
+}
+
+/// A queue that notes every message that goes through it.
+#[derive(Debug)]
+pub(crate) struct Transmissions<Q> {
+    inner: Q,
+    /// The instant being played.
+    now: Time,
+    /// Only messages that are under way at some time of it are kept.
+    window: Window,
+    pending: BTreeMap<CausalId, Transmission>,
+    delivered: Vec<(CausalId, Transmission)>,
+}
+
+impl<Q> Transmissions<Q> {
+    /// Keeps only messages that are under way at some time of `window`. Before anything is
+    /// scheduled.
+    pub(in super::super) fn keep_only(&mut self, window: Window) {
+        self.window = window;
+    }
+
+    fn keep(&mut self, id: CausalId, transmission: Transmission) {
+        if let Delivery::Arrived(at) = transmission.delivery
+            && at >= self.window.from
+        {
+            self.delivered.push((id, transmission));
+        }
+    }
+
+    /// An event was scheduled for `time`: notes it if it is a message.
+    fn note<P: Protocol>(&mut self, time: Time, event: &Event<P>) {
+        let (now, delivery) = (self.now, Delivery::UnderWay(time));
+        if now > self.window.until {
+            return;
+        }
+        let transmission = match &event.what {
+            What::Message { to, from, .. } if to == from => return,
+            What::Message { to, from, message, .. } => {
+                transmission_of(now, *from, *to, message, delivery)
+            }
+            What::Request { node, client, request, .. } => {
+                request_to(now, *client, *node, *request, delivery)
+            }
+            What::Answer { client, node, request, .. } => {
+                answer_to(now, *node, *client, *request, delivery)
+            }
+            What::Refused { .. }
+            | What::Timer { .. }
+            | What::Disk { .. }
+            | What::Invoke { .. }
+            | What::Arrival { .. }
+            | What::Alarm { .. }
+            | What::Retry { .. }
+            | What::Fault { .. }
+            | What::Change { .. }
+            | What::Heal
+            | What::SettleCheck => return,
+        };
+        self.pending.insert(event.id, transmission);
+    }
+
+    /// Every message that was under way at some time of the window, by sending: those that went
+    /// through the queue, and those that were stopped.
+    pub(in super::super) fn finish(
+        &mut self,
+        stopped: Stopped,
+        mut undelivered: Vec<CausalId>,
+    ) -> Vec<Transmission> {
+        let Window { from, until } = self.window;
+        let Stopped { lost, mut held } = stopped;
+        undelivered.sort_unstable();
+        let mut transmitted = std::mem::take(&mut self.delivered);
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        transmitted.extend(pending.filter(|(_, transmission)| {
+            matches!(transmission.delivery, Delivery::UnderWay(at) if at >= from)
+        }));
+        let mut transmissions = Vec::with_capacity(transmitted.len() + lost.len());
+        for (id, mut transmission) in transmitted {
+            if let Some(before) = held.remove(&id) {
+                transmission.held_until = Some(transmission.sent_at);
+                transmission.sent_at = before.sent_at;
+            }
+            if let Delivery::Arrived(at) = transmission.delivery
+                && undelivered.binary_search(&id).is_ok()
+            {
+                transmission.delivery = Delivery::Undelivered(at);
+            }
+            transmissions.push(transmission);
+        }
+        let never_on_its_way = lost.into_iter().chain(held.into_values());
+        let of_window = |transmission: &Transmission| {
+            transmission.sent_at <= until
+                && (transmission.delivery == Delivery::Held || transmission.sent_at >= from)
+        };
+        transmissions.extend(never_on_its_way.filter(of_window));
+        transmissions.sort_by_key(|transmission| transmission.sent_at);
+        transmissions
+    }
+}
+
+impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Transmissions<Q> {
+    fn new() -> Self {
+        Self {
+            inner: Q::new(),
+            now: Time::ZERO,
+            window: Window { from: Time::ZERO, until: Time::MAX },
+            pending: BTreeMap::new(),
+            delivered: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, time: Time, order: u64, event: Event<P>) {
+        self.note(time, &event);
+        self.inner.push(time, order, event);
+    }
+
+    fn push_revocable(&mut self, time: Time, order: u64, event: Event<P>) -> Handle {
+        match self.pending.get_mut(&event.id) {
+            // It was taken back and arrives sooner: it has been under way since it was sent.
+            Some(transmission) => transmission.delivery = Delivery::UnderWay(time),
+            None => self.note(time, &event),
+        }
+        self.inner.push_revocable(time, order, event)
+    }
+
+    fn revoke(&mut self, handle: Handle) -> Option<Event<P>> {
+        self.inner.revoke(handle)
+    }
+
+    fn is_overfull(&self) -> bool {
+        self.inner.is_overfull()
+    }
+
+    fn pop(&mut self) -> Option<(Time, Event<P>)> {
+        let (time, event) = self.inner.pop()?;
+        self.now = time;
+        if let Some(transmission) = self.pending.remove(&event.id) {
+            self.keep(event.id, Transmission { delivery: Delivery::Arrived(time), ..transmission });
+        }
+        Some((time, event))
+    }
+
+    fn next_time(&mut self) -> Option<Time> {
+        self.inner.next_time()
+    }
+
+    fn peek(&mut self) -> Option<(Time, &Event<P>)> {
+        self.inner.peek()
+    }
+
+    fn each(&self, look: &mut dyn FnMut(&Event<P>)) {
+        self.inner.each(look);
+    }
+
+    fn len(&self) -> usize {
+        self.inner.len()
+    }
+}
