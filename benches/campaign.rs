@@ -12,10 +12,11 @@ mod measure;
 
 use measure::{median, timed};
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use splitbrain::fuzz::campaign::{Length, Plan, play_missing};
+use splitbrain::fuzz::campaign::{Length, Limits, play_missing};
+use splitbrain::fuzz::cases::Cases;
+use splitbrain::fuzz::identity::{Identity, Shard};
 use splitbrain::fuzz::judge;
-use splitbrain::fuzz::store::{Identity, Shard, Store};
-use splitbrain::fuzz::subject::{Case, Subject};
+use splitbrain::fuzz::target::{Case, FuzzTarget};
 use splitbrain::rng::Probability;
 use splitbrain::run::RunOptions;
 use splitbrain::scenario::Registry;
@@ -30,30 +31,30 @@ const VERIFIED: u32 = 50_000_000;
 const WANTED: f64 = 3_000.0;
 
 fn main() {
-    let subject = subject();
-    compare(&subject);
-    two_cores(&subject);
+    let target = target();
+    compare(&target);
+    two_cores(&target);
 }
 
 /// The scenario beside this file.
-fn subject() -> Subject {
+fn target() -> FuzzTarget {
     let origin = "benches/campaign.toml";
     let text = include_bytes!("campaign.toml").to_vec();
-    Subject::new(origin, text, &Registry::new(), &[])
+    FuzzTarget::new(origin, text, &Registry::new(), &[])
         .unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
 }
 
 /// Cases drawn beforehand and only played; drawn, played and judged; and the whole campaign.
-fn compare(subject: &Subject) {
+fn compare(target: &FuzzTarget) {
     let one = pool(1);
     let share = Probability::from_parts_per_billion(VERIFIED).expect("a share");
     let none = Probability::from_parts_per_billion(0).expect("a share");
     type Way<'a> = (&'static str, Box<dyn Fn(u64) -> f64 + 'a>);
     let ways: [Way<'_>; 4] = [
-        ("cases played", Box::new(|seed| played(subject, seed))),
-        ("drawn, played, judged", Box::new(|seed| judged(subject, seed))),
-        ("a campaign, none played twice", Box::new(|seed| campaign(subject, &one, seed, none).cpu)),
-        ("a campaign", Box::new(|seed| campaign(subject, &one, seed, share).cpu)),
+        ("cases played", Box::new(|seed| played(target, seed))),
+        ("drawn, played, judged", Box::new(|seed| judged(target, seed))),
+        ("a campaign, none played twice", Box::new(|seed| campaign(target, &one, seed, none).cpu)),
+        ("a campaign", Box::new(|seed| campaign(target, &one, seed, share).cpu)),
     ];
     let mut costs = vec![Vec::new(); ways.len()];
     for round in 0..ROUNDS {
@@ -82,13 +83,13 @@ fn compare(subject: &Subject) {
 }
 
 /// The time that goes by with one thread and with two: on a machine that has something else to do it says little.
-fn two_cores(subject: &Subject) {
+fn two_cores(target: &FuzzTarget) {
     let share = Probability::from_parts_per_billion(VERIFIED).expect("a share");
     let pools = [pool(1), pool(2)];
     let mut costs = [Vec::new(), Vec::new()];
     for round in 0..ROUNDS {
         for (pool, costs) in pools.iter().zip(&mut costs) {
-            costs.push(campaign(subject, pool, round as u64, share));
+            costs.push(campaign(target, pool, round as u64, share));
         }
     }
     println!("| threads | runs/s by the clock | CPU us/case |");
@@ -110,12 +111,12 @@ fn pool(threads: usize) -> ThreadPool {
 }
 
 /// The CPU time of playing the cases, all checkers on, without drawing them.
-fn played(subject: &Subject, seed: u64) -> f64 {
+fn played(target: &FuzzTarget, seed: u64) -> f64 {
     // Drawn in parts, so that what is drawn does not fill the memory.
     const PART: u64 = 100;
     let part = |part: u64| {
         let cases = part * PART..(part + 1) * PART;
-        let cases: Vec<Case> = cases.map(|index| subject.case(seed, index)).collect();
+        let cases: Vec<Case> = cases.map(|index| target.case(seed, index)).collect();
         let play = || {
             for case in &cases {
                 black_box(case.run(RunOptions::default()));
@@ -126,12 +127,12 @@ fn played(subject: &Subject, seed: u64) -> f64 {
     (0..CASES / PART).map(part).sum()
 }
 
-fn judged(subject: &Subject, seed: u64) -> f64 {
+fn judged(target: &FuzzTarget, seed: u64) -> f64 {
     let play = || {
         for index in 0..CASES {
-            let case = subject.case(seed, index);
+            let case = target.case(seed, index);
             let result = case.run(RunOptions::default());
-            black_box(judge::findings(case.config(), &result, case.safety_only()));
+            black_box(judge::findings(case.config(), &result, case.scope()));
         }
     };
     timed(play).0
@@ -144,20 +145,20 @@ struct Cost {
 }
 
 /// Everything that `splitbrain fuzz` does with cases: they are drawn, played, judged and kept in a folder.
-fn campaign(subject: &Subject, pool: &ThreadPool, seed: u64, verify: Probability) -> Cost {
+fn campaign(target: &FuzzTarget, pool: &ThreadPool, seed: u64, verify: Probability) -> Cost {
     let folder = tempfile::tempdir().expect("a folder for the campaign");
     let begun = Instant::now();
-    let (cpu, ()) = timed(|| play(subject, pool, folder.path(), (seed, verify)));
+    let (cpu, ()) = timed(|| play(target, pool, folder.path(), (seed, verify)));
     Cost { cpu, took: begun.elapsed() }
 }
 
-fn play(subject: &Subject, pool: &ThreadPool, folder: &Path, (seed, verify): (u64, Probability)) {
-    let identity = Identity::new(subject, "campaign", seed, verify);
-    let store = Store::open(folder, identity, Shard::WHOLE).expect("a new folder");
-    let plan = Plan { length: Length::Runs(CASES), stop_after: None };
-    let played = pool.install(|| play_missing(subject, plan, &store, &|_| ()));
+fn play(target: &FuzzTarget, pool: &ThreadPool, folder: &Path, (seed, verify): (u64, Probability)) {
+    let identity = Identity::new(target, "campaign", seed, verify);
+    let cases = Cases::open(folder, identity, Shard::WHOLE).expect("a new folder");
+    let limits = Limits { length: Length::Runs(CASES), stop_after: None };
+    let played = pool.install(|| play_missing(target, limits, &cases, &|_| ()));
     assert_eq!(played.expect("the folder takes them"), CASES);
-    let tally = store.finish(CASES).expect("the folder takes them");
-    assert_eq!(tally.kinds.len(), 0, "the configuration is safe");
-    store.close().expect("the folder is ours");
+    let totals = cases.finish(CASES).expect("the folder takes them");
+    assert_eq!(totals.kinds.len(), 0, "the configuration is safe");
+    cases.close().expect("the folder is ours");
 }

@@ -11,8 +11,8 @@ use clap_complete::Shell;
 
 use crate::cli::run::window::WindowArg;
 use crate::cli::seeds::{Seeds, SeedsOrCount};
-use crate::experiment::charts::Kind;
-use crate::fuzz::store::Shard;
+use crate::experiment::charts::Chart;
+use crate::fuzz::identity::Shard;
 use crate::named::Named;
 use crate::property::Property;
 use crate::rng::Probability;
@@ -162,15 +162,15 @@ pub(super) enum PictureChoice {
     /// Every picture that has something to show.
     All,
     /// This one.
-    One(Kind),
+    One(Chart),
 }
 
 impl PictureChoice {
     fn parser() -> impl TypedValueParser<Value = Self> {
-        let names = Kind::all().map(Kind::name).chain(["all", "none"]);
+        let names = Chart::all().map(Chart::name).chain(["all", "none"]);
         PossibleValuesParser::new(names).map(|name| match name.as_str() {
             "none" => Self::None,
-            name => Kind::by_name(name).map_or(Self::All, Self::One),
+            name => Chart::by_name(name).map_or(Self::All, Self::One),
         })
     }
 }

@@ -7,21 +7,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use rayon::ThreadPool;
 use serde_json::{Value, json};
 
 use crate::cli::args::FuzzArgs;
-use crate::cli::jobs::pool;
+use crate::cli::jobs::{self, pool};
 use crate::cli::names::{quoted, scenario_name};
 use crate::cli::trouble::Trouble;
 use crate::cli::{Console, Exit};
-use crate::fuzz::campaign::{self, Length, Plan};
-use crate::fuzz::store::{CASES, Identity, Record, Shard, Store};
-use crate::fuzz::subject::Subject;
-use crate::fuzz::tally::Tally;
+use crate::fuzz::campaign::{self, Length, Limits};
+use crate::fuzz::cases::{CASES, Cases};
+use crate::fuzz::identity::{Identity, Shard};
+use crate::fuzz::record::CaseRecord;
+use crate::fuzz::target::FuzzTarget;
 use crate::fuzz::text;
-use crate::fuzz::violation::{self, CAMPAIGN, Violation};
+use crate::fuzz::totals::Totals;
+use crate::fuzz::violation::{self, CAMPAIGN, Campaign, Violation};
 use crate::report::layout::counted;
 use crate::scenario::{Registry, Scenario};
 use crate::time::Span;
@@ -44,35 +46,35 @@ pub(super) fn run(
         console.warnings(&scenario);
     }
     let text = fs::read(&args.file).map_err(Trouble::cannot("use", &args.file))?;
-    let subject = Subject::new(&origin, text, registry, &args.sets)?;
+    let target = FuzzTarget::new(&origin, text, registry, &args.sets)?;
     let name = scenario_name(&args.file);
-    let seed = args.seed.unwrap_or(subject.scenario.config.seed);
-    let identity = Identity::new(&subject, &name, seed, args.verify);
+    let seed = args.seed.unwrap_or(target.scenario.config.seed);
+    let identity = Identity::new(&target, &name, seed, args.verify);
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let folder = args.out.clone().unwrap_or_else(|| default_folder(&name, args.seed, args.shard));
-    let store = Store::open(&folder, identity, shard);
-    let mut store = store.map_err(|error| Trouble::Error(error.to_string()))?;
+    let cases = Cases::open(&folder, identity, shard);
+    let mut cases = cases.map_err(|error| Trouble::Error(error.to_string()))?;
     let length = args.lasts.map_or_else(|| Length::Runs(args.runs.unwrap_or(RUNS)), Length::For);
-    let plan = Plan { length, stop_after: args.stop_after.0 };
+    let limits = Limits { length, stop_after: args.stop_after.0 };
     let pool = pool(args.jobs)?;
     quiet_finds();
-    let before = resumed(&subject, &mut store, plan, &pool, args, console)?;
+    let before = resumed(&target, &mut cases, limits, &pool, args, console)?;
 
-    let live = Live::new(plan, shard, before, args.quiet, console);
+    let live = Live::new(limits, shard, before, args.quiet, console);
     let played = pool
-        .install(|| campaign::play_missing(&subject, plan, &store, &|record| live.add(record)))
+        .install(|| campaign::play_missing(&target, limits, &cases, &|record| live.add(record)))
         .map_err(Trouble::cannot("use", &folder))?;
-    let tally = store.finish(played).map_err(Trouble::cannot("use", &folder))?;
-    live.shrinking(tally.kinds.len());
-    let place = (folder.as_path(), store.identity(), shard);
+    let totals = cases.finish(played).map_err(Trouble::cannot("use", &folder))?;
+    live.shrinking(totals.kinds.len());
+    let campaign = Campaign { folder: &folder, identity: cases.identity(), shard };
     let violations = pool
-        .install(|| violation::write(&subject, place, &tally, &|_| live.shrunk()))
+        .install(|| violation::write(&target, &campaign, &totals, &|_| live.shrunk()))
         .map_err(Trouble::cannot("use", &folder))?;
     live.finish();
-    let document = violation::document((store.identity(), shard), &tally, &violations);
-    store.close().map_err(Trouble::cannot("use", &folder))?;
+    let document = violation::document(&campaign, &totals, &violations);
+    cases.close().map_err(Trouble::cannot("use", &folder))?;
     let outcome = CampaignOutcome {
-        tally: &tally,
+        totals: &totals,
         violations: &violations,
         document,
         took: begun.elapsed(),
@@ -115,34 +117,34 @@ pub(super) fn quiet_finds() {
 /// Prints how many cases were played before, and returns their number. If they do not give the same
 /// results any more, they are forgotten.
 fn resumed(
-    subject: &Subject,
-    store: &mut Store,
-    plan: Plan,
+    target: &FuzzTarget,
+    cases: &mut Cases,
+    limits: Limits,
     pool: &ThreadPool,
     args: &FuzzArgs,
     console: &mut Console,
 ) -> Result<u64, Trouble> {
-    let wanted = match plan.length {
+    let wanted = match limits.length {
         Length::Runs(runs) => runs,
         Length::For(_) => u64::MAX,
     };
-    let kept = store.kept(wanted);
+    let kept = cases.kept(wanted);
     if kept == 0 {
         return Ok(0);
     }
-    let reproduced = pool.install(|| campaign::is_reproduced(subject, store));
-    let is_reproduced = reproduced.map_err(Trouble::cannot("use", store.folder()))?;
-    let said = match (is_reproduced, plan.length) {
+    let reproduced = pool.install(|| campaign::is_reproduced(target, cases));
+    let is_reproduced = reproduced.map_err(Trouble::cannot("use", cases.folder()))?;
+    let said = match (is_reproduced, limits.length) {
         (false, _) => {
             "what was played before does not come out again: the program was changed, or \
              is not deterministic; playing all of it anew\n"
                 .to_owned()
         }
-        (true, Length::Runs(runs)) if store.shard().share(runs) == kept => {
+        (true, Length::Runs(runs)) if cases.shard().share(runs) == kept => {
             format!("all {} were played before\n", counted(kept, "run"))
         }
         (true, Length::Runs(runs)) => {
-            let all = counted(store.shard().share(runs), "run");
+            let all = counted(cases.shard().share(runs), "run");
             format!("going on: {kept} of {all} were played before\n")
         }
         (true, Length::For(_)) => {
@@ -153,7 +155,7 @@ fn resumed(
         console.err(&said);
     }
     if !is_reproduced {
-        store.forget();
+        cases.forget();
         return Ok(0);
     }
     Ok(kept)
@@ -163,11 +165,11 @@ fn resumed(
 struct Live {
     bar: ProgressBar,
     begun: Instant,
-    totals: Mutex<Totals>,
+    totals: Mutex<LiveTotals>,
 }
 
 #[derive(Default)]
-struct Totals {
+struct LiveTotals {
     runs: u64,
     virtual_ns: u128,
     kinds: BTreeMap<String, u64>,
@@ -175,26 +177,19 @@ struct Totals {
 }
 
 impl Live {
-    fn new(plan: Plan, shard: Shard, before: u64, quiet: bool, console: &Console) -> Self {
-        let target = if quiet || !console.draws_progress() {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
-        let (total, template) = match plan.length {
+    fn new(limits: Limits, shard: Shard, before: u64, quiet: bool, console: &Console) -> Self {
+        let (total, template) = match limits.length {
             Length::Runs(runs) => {
                 (Some(shard.share(runs)), "{bar:20} {human_pos} of {human_len} runs{msg}")
             }
             Length::For(_) => (None, "{elapsed} {human_pos} runs{msg}"),
         };
-        let bar = ProgressBar::with_draw_target(total, target);
-        let style = ProgressStyle::with_template(template);
-        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = jobs::bar(total, template, quiet, console);
         bar.set_position(before);
         Self { bar, begun: Instant::now(), totals: Mutex::default() }
     }
 
-    fn add(&self, record: &Record) {
+    fn add(&self, record: &CaseRecord) {
         self.bar.inc(1);
         if self.bar.is_hidden() {
             return;
@@ -214,8 +209,7 @@ impl Live {
 
     fn shrinking(&self, kinds: usize) {
         if kinds > 0 {
-            let style = ProgressStyle::with_template("making finds small: {pos} of {len}");
-            self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar.set_style(jobs::style("making finds small: {pos} of {len}"));
             self.bar.set_length(kinds as u64);
             self.bar.set_position(0);
         }
@@ -230,7 +224,7 @@ impl Live {
     }
 }
 
-impl Totals {
+impl LiveTotals {
     fn message(&self, elapsed: Duration) -> String {
         let rate = u128::from(self.runs) * 1000 / elapsed.as_millis().max(1);
         let simulated = Span::from_nanos(u64::try_from(self.virtual_ns).unwrap_or(u64::MAX));
@@ -244,7 +238,7 @@ impl Totals {
 
 /// The outcome of a campaign, and how it is to be shown.
 pub(super) struct CampaignOutcome<'a> {
-    pub(super) tally: &'a Tally,
+    pub(super) totals: &'a Totals,
     pub(super) violations: &'a [Violation],
     pub(super) document: Value,
     pub(super) took: Duration,
@@ -256,7 +250,7 @@ pub(super) struct CampaignOutcome<'a> {
 
 /// Prints the outcome of a campaign. Returns the exit status.
 pub(super) fn show(outcome: CampaignOutcome<'_>, console: &mut Console) -> Exit {
-    let CampaignOutcome { tally, violations, mut document, .. } = outcome;
+    let CampaignOutcome { totals, violations, mut document, .. } = outcome;
     let path = |file: &str| outcome.folder.join(file).display().to_string();
     if outcome.json {
         for violation in document["violations"].as_array_mut().into_iter().flatten() {
@@ -269,13 +263,13 @@ pub(super) fn show(outcome: CampaignOutcome<'_>, console: &mut Console) -> Exit 
     }
     if !(outcome.quiet && outcome.json) {
         let run = |file: &str| format!("{} run {}", outcome.program, quoted(&path(file)));
-        let mut text = text::text(tally, violations, &run);
+        let mut text = text::text(totals, violations, &run);
         if !outcome.quiet {
             text += &format!("\nwritten  {}\nwritten  {}\n", path(CAMPAIGN), path(CASES));
         }
         if outcome.json { console.err(&text) } else { console.out(&text) }
     }
-    match (violations.is_empty(), tally.unknown) {
+    match (violations.is_empty(), totals.unknown) {
         (false, _) => Exit::Violation,
         (true, 0) => Exit::Pass,
         (true, _) => Exit::Unknown,

@@ -18,11 +18,26 @@ pub(super) fn pool(jobs: Option<NonZeroUsize>) -> Result<ThreadPool, Trouble> {
 
 /// A progress bar on a terminal. Elsewhere, or for a single run, one that is never drawn.
 pub(super) fn progress(total: u64, quiet: bool, console: &Console) -> ProgressBar {
-    if total <= 1 || quiet || !console.draws_progress() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    let style =
-        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} runs, {eta} left");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let template = "{bar:40} {human_pos} of {human_len} runs, {eta} left";
+    bar(Some(total), template, quiet || total <= 1, console)
+}
+
+/// A progress bar in the style of `template`. It is drawn only on a terminal, and not when `quiet`.
+pub(super) fn bar(
+    total: Option<u64>,
+    template: &str,
+    quiet: bool,
+    console: &Console,
+) -> ProgressBar {
+    let target = if quiet || !console.draws_progress() {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    ProgressBar::with_draw_target(total, target).with_style(style(template))
+}
+
+/// The style of `template`.
+pub(super) fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -7,10 +7,10 @@ use crate::cli::fuzz::{CampaignOutcome, quiet_finds, show};
 use crate::cli::jobs::pool;
 use crate::cli::trouble::Trouble;
 use crate::cli::{Console, Exit};
+use crate::fuzz::identity::Shard;
 use crate::fuzz::merge::{MergeError, Parts};
-use crate::fuzz::store::Shard;
-use crate::fuzz::subject::Subject;
-use crate::fuzz::violation;
+use crate::fuzz::target::FuzzTarget;
+use crate::fuzz::violation::{self, Campaign};
 use crate::report::layout::counted;
 use crate::scenario::Registry;
 
@@ -25,19 +25,19 @@ pub(super) fn run(
     let refused = |error: MergeError| Trouble::Error(error.to_string());
     let parts = Parts::find(&args.dir).map_err(refused)?;
     let of = parts.identity();
-    let subject = Subject::new(&of.file, of.text.clone().into_bytes(), registry, &of.sets)?;
-    let tally = parts.merge(&args.dir).map_err(refused)?;
+    let target = FuzzTarget::new(&of.file, of.text.clone().into_bytes(), registry, &of.sets)?;
+    let totals = parts.merge(&args.dir).map_err(refused)?;
     quiet_finds();
-    let place = (args.dir.as_path(), of, Shard::WHOLE);
+    let campaign = Campaign { folder: &args.dir, identity: of, shard: Shard::WHOLE };
     let violations = pool(args.jobs)?
-        .install(|| violation::write(&subject, place, &tally, &|_| ()))
+        .install(|| violation::write(&target, &campaign, &totals, &|_| ()))
         .map_err(Trouble::cannot("use", &args.dir))?;
     if !args.quiet {
         console.err(&format!("merged {}\n", counted(parts.count() as u64, "shard")));
     }
-    let document = violation::document((of, Shard::WHOLE), &tally, &violations);
+    let document = violation::document(&campaign, &totals, &violations);
     let outcome = CampaignOutcome {
-        tally: &tally,
+        totals: &totals,
         violations: &violations,
         document,
         took: begun.elapsed(),

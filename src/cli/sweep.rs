@@ -5,18 +5,18 @@ use std::io::Write as _;
 use std::path::Path;
 
 use crate::cli::args::{CompareArgs, ManyArgs, PictureChoice, SweepArgs};
-use crate::cli::jobs::{pool, progress};
+use crate::cli::jobs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
 use crate::cli::{Console, Exit};
 use crate::experiment::analysis::Analysis;
-use crate::experiment::charts::Kind;
+use crate::experiment::charts::Chart;
 use crate::experiment::goal::Goal;
 use crate::experiment::play::{self, Plan};
-use crate::experiment::points::{self, MAX_POINTS, Point};
-use crate::experiment::store::Store;
+use crate::experiment::points::{self, MAX_POINTS, SweepPoint};
+use crate::experiment::progress::Progress;
 use crate::experiment::summary::Summary;
-use crate::experiment::{Sweep, document, table, text};
+use crate::experiment::{Design, Heading, Sweep, document, table, text};
 use crate::named::Named;
 use crate::report::files;
 use crate::scenario::{Axis, Registry};
@@ -25,9 +25,7 @@ use crate::scenario::{Axis, Registry};
 struct Task<'a> {
     many: &'a ManyArgs,
     keys: Vec<String>,
-    /// The last part of the default folder, and the stem of the files.
-    stem: &'static str,
-    is_comparison: bool,
+    design: Design,
     goal: Option<Goal>,
 }
 
@@ -55,7 +53,7 @@ pub(super) fn sweep(
     let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
     let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
     let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
-    let task = Task { many: &args.many, keys, stem: "sweep", is_comparison: false, goal };
+    let task = Task { many: &args.many, keys, design: Design::Grid, goal };
     perform(&task, &points, console)
 }
 
@@ -69,7 +67,7 @@ pub(super) fn compare(
     let many = &args.many;
     let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
     let keys = vec!["configuration".to_owned()];
-    let task = Task { many, keys, stem: "compare", is_comparison: true, goal };
+    let task = Task { many, keys, design: Design::Comparison, goal };
     perform(&task, &points, console)
 }
 
@@ -83,35 +81,35 @@ fn idle(path: &str) -> Option<&'static str> {
     }
 }
 
-fn perform(task: &Task<'_>, points: &[Point], console: &mut Console) -> Result<Exit, Trouble> {
+fn perform(task: &Task<'_>, points: &[SweepPoint], console: &mut Console) -> Result<Exit, Trouble> {
     let many = task.many;
     let name = scenario_name(&many.file);
-    let folder =
-        many.out.clone().unwrap_or_else(|| Path::new("output").join(&name).join(task.stem));
+    let stem = task.design.name();
+    let folder = many.out.clone().unwrap_or_else(|| Path::new("output").join(&name).join(stem));
     let seeds: Vec<u64> = many.seeds.iter().collect();
-    let (store, summaries) = played(&Plan { points, seeds: &seeds }, many, &folder, console)?;
+    let (progress, summaries) = played(&Plan { points, seeds: &seeds }, many, &folder, console)?;
     let title =
         points.first().map_or_else(String::new, |point| point.scenario.config.title.clone());
-    let seeds = many.seeds.to_string();
-    let sweep = Sweep::new(
-        (name, title),
-        task.keys.clone(),
-        task.is_comparison,
-        seeds,
-        (points, summaries),
-    );
+    let heading = Heading {
+        scenario: name,
+        title,
+        keys: task.keys.clone(),
+        design: task.design,
+        seeds: many.seeds.to_string(),
+    };
+    let sweep = Sweep::new(heading, points, summaries);
     let analysis = Analysis::of(&sweep, task.goal.as_ref());
     let document = document::document(&sweep, &analysis);
     let tables = vec![
-        (format!("{}.csv", task.stem), table::csv(&sweep).into_bytes()),
-        (format!("{}.json", task.stem), format!("{document:#}\n").into_bytes()),
+        (format!("{stem}.csv"), table::csv(&sweep).into_bytes()),
+        (format!("{stem}.json"), format!("{document:#}\n").into_bytes()),
     ];
     // Written first: the results that took long are safe before anything else can fail.
     let mut files = write(&folder, tables)?;
-    store.remove().map_err(Trouble::cannot("write", &folder))?;
+    progress.remove().map_err(Trouble::cannot("write", &folder))?;
     let mut drawn = Vec::new();
-    for kind in pictures(&many.plot, &sweep)? {
-        let (stem, picture) = (kind.stem(&sweep), kind.draw(&sweep, &analysis));
+    for chart in pictures(&many.plot, &sweep)? {
+        let (stem, picture) = (chart.stem(&sweep), chart.draw(&sweep, &analysis));
         drawn.push((format!("{stem}.png"), picture.png));
         drawn.push((format!("{stem}.svg"), picture.svg.into_bytes()));
     }
@@ -133,46 +131,46 @@ fn played(
     many: &ManyArgs,
     folder: &Path,
     console: &mut Console,
-) -> Result<(Store, Vec<Summary>), Trouble> {
-    let opened = Store::open::<Summary>(folder, play::fingerprint(plan));
-    let (store, done) = opened.map_err(Trouble::cannot("write", folder))?;
+) -> Result<(Progress, Vec<Summary>), Trouble> {
+    let opened = Progress::open::<Summary>(folder, play::fingerprint(plan));
+    let (progress, done) = opened.map_err(Trouble::cannot("write", folder))?;
     let total = (plan.points.len() * plan.seeds.len()) as u64;
     if !done.is_empty() && !many.quiet {
         let of = plan.points.len();
         console.err(&format!("going on: {} of {of} points were finished before\n", done.len()));
     }
-    let bar = progress(total, many.quiet, console);
+    let bar = jobs::progress(total, many.quiet, console);
     bar.inc((done.len() * plan.seeds.len()) as u64);
     bar.reset_eta();
-    let summaries = pool(many.jobs)?
-        .install(|| play::play(plan, done, &store, &|| bar.inc(1)))
+    let summaries = jobs::pool(many.jobs)?
+        .install(|| play::play(plan, done, &progress, &|| bar.inc(1)))
         .map_err(Trouble::cannot("write", folder))?;
     bar.finish_and_clear();
-    Ok((store, summaries))
+    Ok((progress, summaries))
 }
 
 /// Which pictures to draw: the wanted ones, or else those that fit.
-fn pictures(wanted: &[PictureChoice], sweep: &Sweep<'_>) -> Result<Vec<Kind>, Trouble> {
+fn pictures(wanted: &[PictureChoice], sweep: &Sweep<'_>) -> Result<Vec<Chart>, Trouble> {
     if wanted.is_empty() {
-        return Ok(Kind::all().filter(|kind| kind.fits(sweep)).collect());
+        return Ok(Chart::all().filter(|chart| chart.fits(sweep)).collect());
     }
-    let mut kinds = Vec::new();
+    let mut charts = Vec::new();
     for plot in wanted {
         match plot {
             PictureChoice::None => {}
             PictureChoice::All => {
-                kinds.extend(Kind::all().filter(|kind| kind.is_possible(sweep)));
+                charts.extend(Chart::all().filter(|chart| chart.is_possible(sweep)));
             }
-            PictureChoice::One(kind) if kind.is_possible(sweep) => kinds.push(*kind),
-            PictureChoice::One(kind) => {
+            PictureChoice::One(chart) if chart.is_possible(sweep) => charts.push(*chart),
+            PictureChoice::One(chart) => {
                 let why = "there is nothing that it would show, or more than it can";
-                return Err(Trouble::Error(format!("cannot draw `{}`: {why}", kind.name())));
+                return Err(Trouble::Error(format!("cannot draw `{}`: {why}", chart.name())));
             }
         }
     }
-    kinds.sort_unstable();
-    kinds.dedup();
-    Ok(kinds)
+    charts.sort_unstable();
+    charts.dedup();
+    Ok(charts)
 }
 
 /// Writes files, each whole or not at all. Returns their paths.

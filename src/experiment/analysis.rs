@@ -1,10 +1,10 @@
 //! A sweep in words: whether replicas match and why, what shape the curve has and why, and what to choose.
 
-use super::Sweep;
 use super::goal::{Attainment, Goal};
 use super::points::short_key;
 use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, Summary};
+use super::{Design, Sweep};
 use super::{length, whole};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
@@ -179,7 +179,7 @@ fn were(count: u64) -> String {
 /// How the mean latency goes from the first point to the last.
 fn shape(sweep: &Sweep<'_>) -> String {
     let means: Option<Vec<Estimate>> =
-        sweep.summaries.iter().map(|s| Some(sweep.told(s)?.latency.as_ref()?.mean)).collect();
+        sweep.summaries.iter().map(|s| Some(sweep.reported(s)?.latency.as_ref()?.mean)).collect();
     let Some(means) = means else { return String::new() };
     let (Some(first), Some(last)) = (means.first(), means.last()) else { return String::new() };
     let name = sweep.function.name();
@@ -190,13 +190,13 @@ fn shape(sweep: &Sweep<'_>) -> String {
             theory(sweep, &means)
         );
     }
-    if sweep.is_comparison {
+    if sweep.heading.design == Design::Comparison {
         return against_the_first(sweep, name, *first);
     }
     if means.iter().all(|mean| length(mean.value) == length(first.value)) {
         return format!("A {name} takes {} in the mean at every point.", length(first.value));
     }
-    if sweep.keys.len() != 1 {
+    if sweep.heading.keys.len() != 1 {
         let least = extreme(&means, |a, b| a < b);
         let most = extreme(&means, |a, b| a > b);
         return format!(
@@ -208,29 +208,29 @@ fn shape(sweep: &Sweep<'_>) -> String {
             theory(sweep, &means),
         );
     }
-    let steps: Vec<Step> = sweep
+    let steps: Vec<Change> = sweep
         .summaries
         .windows(2)
-        .map(|pair| Step::of(&pair[0], &pair[1], sweep.function))
+        .map(|pair| Change::of(&pair[0], &pair[1], sweep.function))
         .collect();
     let course = if sweep.summaries.iter().all(|s| s.runs < FEWEST_RUNS as u64) {
         "and with fewer than 5 runs a point nobody can say how surely"
-    } else if steps.iter().all(|step| *step == Step::Up) {
+    } else if steps.iter().all(|step| *step == Change::Up) {
         "each step surely slower than the one before (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step == Step::Down) {
+    } else if steps.iter().all(|step| *step == Change::Down) {
         "each step surely faster than the one before (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step == Step::Level) {
+    } else if steps.iter().all(|step| *step == Change::Level) {
         "no step surely faster or slower than the one before (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step != Step::Down) {
+    } else if steps.iter().all(|step| *step != Change::Down) {
         "never surely faster from one step to the next (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step != Step::Up) {
+    } else if steps.iter().all(|step| *step != Change::Up) {
         "never surely slower from one step to the next (paired 95% intervals)"
     } else {
         "faster at some steps and slower at others (paired 95% intervals)"
     };
     format!(
         "With {} from {} to {} the mean {name} goes from {} to {}, {course}. {}",
-        short_key(&sweep.keys[0]),
+        short_key(&sweep.heading.keys[0]),
         sweep.labels.first().map_or("", String::as_str),
         sweep.labels.last().map_or("", String::as_str),
         length(first.value),
@@ -306,7 +306,7 @@ fn choice(sweep: &Sweep<'_>, goal: &Goal) -> String {
         judged.iter().any(|(_, attained)| matches!(attained, Attainment::Uncertain(_)))
     };
     let mean = |place: usize| {
-        let latency = sweep.told(&sweep.summaries[place]).and_then(|f| f.latency.as_ref());
+        let latency = sweep.reported(&sweep.summaries[place]).and_then(|f| f.latency.as_ref());
         latency.map_or(f64::INFINITY, |latency| latency.mean.value)
     };
     let best = (0..judged.len()).filter(|place| !lacks(&judged[*place])).min_by(|a, b| {
@@ -357,13 +357,13 @@ fn choice(sweep: &Sweep<'_>, goal: &Goal) -> String {
 
 /// From one point to the next, under the same seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum Change {
     Up,
     Down,
     Level,
 }
 
-impl Step {
+impl Change {
     fn of(before: &Summary, after: &Summary, function: Function) -> Self {
         let Some(difference) = after.slower_than(before, function) else { return Self::Level };
         match (difference.low, difference.high) {

@@ -1,10 +1,10 @@
 //! The pictures of a sweep: which fit what was varied, and what is in each.
 
-use super::Sweep;
 use super::analysis::Analysis;
 use super::points::short_key;
 use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, FunctionSummary, Summary};
+use super::{Design, Sweep};
 use crate::named::Named;
 use crate::report::plot::comparison::{ComparisonChart, Measure, Unit};
 use crate::report::plot::consistency::{ConsistencyChart, ConsistencyCurve};
@@ -23,7 +23,7 @@ const POINTS: usize = 60;
 /// A picture of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
-pub enum Kind {
+pub enum Chart {
     /// Mean and percentiles of the write latency by point, with the closed form.
     Latency,
     /// Cumulative latency curves, one a point.
@@ -36,7 +36,7 @@ pub enum Kind {
     Comparison,
 }
 
-impl Kind {
+impl Chart {
     /// Whether it shows something of this sweep that a reader would want to see.
     #[must_use]
     pub fn fits(self, sweep: &Sweep<'_>) -> bool {
@@ -45,8 +45,8 @@ impl Kind {
         match self {
             Self::Latency => {
                 (2..=POINTS).contains(&points)
-                    && sweep.keys.len() == 1
-                    && !sweep.is_comparison
+                    && sweep.heading.keys.len() == 1
+                    && sweep.heading.design == Design::Grid
                     && any(&|s| told(sweep, s).is_some())
             }
             Self::Distribution => points <= CURVES && any(&|s| told(sweep, s).is_some()),
@@ -54,7 +54,7 @@ impl Kind {
             Self::Durability => {
                 (2..=POINTS).contains(&points) && any(&|s| s.lost_allowed + s.lost_violating > 0)
             }
-            Self::Comparison => sweep.is_comparison,
+            Self::Comparison => sweep.heading.design == Design::Comparison,
         }
     }
 
@@ -84,7 +84,7 @@ impl Kind {
                     let last = if last == "write-quorum" { "quorum" } else { last };
                     last.replace('-', "_")
                 };
-                let keys: Vec<String> = sweep.keys.iter().map(key).collect();
+                let keys: Vec<String> = sweep.heading.keys.iter().map(key).collect();
                 format!("latency_vs_{}", keys.join("_and_"))
             }
             Self::Distribution => "latency_distribution".to_owned(),
@@ -112,8 +112,8 @@ fn caption(sweep: &Sweep<'_>, title: String, explanation: String) -> Caption {
     let small_print = format!(
         "scenario {} \u{b7} seeds {} ({runs} runs a point) \u{b7} bands and whiskers: 95% confidence over runs{} \u{b7} \
          splitbrain {}",
-        sweep.scenario,
-        sweep.seeds,
+        sweep.heading.scenario,
+        sweep.heading.seeds,
         if runs < FEWEST_RUNS as u64 {
             ", from 5 runs on"
         } else {
@@ -126,13 +126,13 @@ fn caption(sweep: &Sweep<'_>, title: String, explanation: String) -> Caption {
 
 /// What was varied, as people call it.
 fn short_keys(sweep: &Sweep<'_>) -> String {
-    let keys: Vec<&str> = sweep.keys.iter().map(|key| short_key(key)).collect();
+    let keys: Vec<&str> = sweep.heading.keys.iter().map(|key| short_key(key)).collect();
     keys.join(" and ")
 }
 
 /// The writes of a point, or what else was asked, if any completed.
 fn told<'s>(sweep: &Sweep<'_>, summary: &'s Summary) -> Option<&'s FunctionSummary> {
-    sweep.told(summary).filter(|function| function.latency.is_some())
+    sweep.reported(summary).filter(|function| function.latency.is_some())
 }
 
 /// What the latencies are of, in the title of an axis.
@@ -185,7 +185,7 @@ fn latency(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
     let title = format!("How long a {} takes, by {}", function_name(sweep), short_keys(sweep));
     LatencyChart {
         caption: caption(sweep, title, analysis.shape.clone()),
-        x_label: sweep.keys.join(", "),
+        x_label: sweep.heading.keys.join(", "),
         places: places(sweep),
         points: points.collect(),
     }
@@ -301,7 +301,7 @@ fn comparison(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
         measures.push(measure("recovery, mean", Unit::Nanoseconds, &recovery));
     }
     ComparisonChart {
-        caption: caption(sweep, sweep.title.clone(), analysis.losses.clone()),
+        caption: caption(sweep, sweep.heading.title.clone(), analysis.losses.clone()),
         configurations: sweep.labels.clone(),
         measures,
     }

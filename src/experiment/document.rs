@@ -1,16 +1,23 @@
-//! `sweep.json`: everything that `sweep.csv` has, and the analysis and the differences between points.
+//! `sweep.json`: everything in `sweep.csv`, the differences between points, and the analysis.
 //!
-//! `{scenario, title, version, seeds, keys[], points[{values[], label, theory{mean_ns, deviation_ns}, summary{..}}],
-//! differences[{key, from, to, mean_latency_ns{value, low, high}, lost_share{..}}], analysis{replicas, agreement, losses, shape, choice}}`.
-//! A summary's keys are the fields of [`super::summary::Summary`]; an estimate is `{value, low, high}`. Differences
-//! are of each point less the one before it along one setting (of a comparison: less the file as it is), under the same
-//! seeds; `value` of a length is in nanoseconds.
+//! ```text
+//! {
+//!   "scenario": .., "title": .., "version": .., "seeds": .., "keys": [..],
+//!   "points": [{"values": [..], "label": .., "theory": {"mean_ns", "deviation_ns"}, "summary": {..}}],
+//!   "differences": [{"key", "from", "to", "mean_latency_ns": {..}, "lost_share": {..}}],
+//!   "analysis": {"replicas", "agreement", "losses", "shape", "choice"}
+//! }
+//! ```
+//!
+//! A summary's keys are the fields of [`super::summary::Summary`]; an estimate is
+//! `{value, low, high}`. A difference is that of a point to the one before it along one setting, or, in
+//! a comparison, to the file as it is, under the same seeds. Durations are in nanoseconds.
 
 use serde_json::{Value, json};
 
-use super::Sweep;
 use super::analysis::Analysis;
 use super::summary::{Estimate, Summary};
+use super::{Neighbour, Sweep};
 
 /// The document of a sweep or a comparison.
 #[must_use]
@@ -27,11 +34,11 @@ pub fn document(sweep: &Sweep<'_>, analysis: &Analysis) -> Value {
         })
     };
     json!({
-        "scenario": sweep.scenario,
-        "title": sweep.title,
+        "scenario": sweep.heading.scenario,
+        "title": sweep.heading.title,
         "version": env!("CARGO_PKG_VERSION"),
-        "seeds": sweep.seeds,
-        "keys": sweep.keys,
+        "seeds": sweep.heading.seeds,
+        "keys": sweep.heading.keys,
         "points": places.map(point).collect::<Value>(),
         "differences": differences(sweep),
         "analysis": {
@@ -44,7 +51,7 @@ pub fn document(sweep: &Sweep<'_>, analysis: &Analysis) -> Value {
     })
 }
 
-/// A summary without what only differences need.
+/// A summary without the figures that only differences need.
 fn without_runs(summary: &Summary) -> Value {
     let mut value = serde_json::to_value(summary).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
@@ -54,11 +61,11 @@ fn without_runs(summary: &Summary) -> Value {
 }
 
 fn differences(sweep: &Sweep<'_>) -> Value {
-    let difference = |after: usize, (key, before): (usize, usize)| {
-        let (left, right) = (&sweep.summaries[after], &sweep.summaries[before]);
+    let difference = |after: usize, before: Neighbour| {
+        let (left, right) = (&sweep.summaries[after], &sweep.summaries[before.point]);
         json!({
-            "key": sweep.keys[key],
-            "from": sweep.labels[before],
+            "key": sweep.heading.keys[before.key],
+            "from": sweep.labels[before.point],
             "to": sweep.labels[after],
             "mean_latency_ns": estimate(left.slower_than(right, sweep.function)),
             "lost_share": estimate(left.loses_more_than(right)),

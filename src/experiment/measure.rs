@@ -12,13 +12,13 @@ use crate::run::{RunResult, RunVerdict};
 
 /// A run, reduced to what its point needs: latencies and counts.
 #[derive(Clone, Debug)]
-pub struct Sample {
+pub struct RunMeasures {
     /// Its verdict.
     pub verdict: RunVerdict,
     /// How every property was judged, in the order of [`Property::ALL`].
     pub checks: Vec<ExpectedVerdict>,
     /// Operations by function, in the order of [`Function::ALL`].
-    pub functions: Vec<FunctionSample>,
+    pub functions: Vec<FunctionMeasures>,
     /// Writes that were acknowledged, and how many of them were lost.
     pub acknowledged: u64,
     /// Acknowledged writes that were lost.
@@ -61,7 +61,7 @@ pub struct Sample {
 
 /// The operations of one function.
 #[derive(Clone, Debug, Default)]
-pub struct FunctionSample {
+pub struct FunctionMeasures {
     /// Completed ok.
     pub ok: u64,
     /// Did not happen.
@@ -76,7 +76,7 @@ pub struct FunctionSample {
     pub censored: u64,
 }
 
-impl FunctionSample {
+impl FunctionMeasures {
     /// Those that were invoked.
     #[must_use]
     pub const fn count(&self) -> u64 {
@@ -84,7 +84,7 @@ impl FunctionSample {
     }
 }
 
-impl Sample {
+impl RunMeasures {
     /// Reduces a run.
     #[must_use]
     pub fn of(result: &RunResult) -> Self {
@@ -131,7 +131,7 @@ impl Sample {
     /// Operations that were invoked.
     #[must_use]
     pub fn operations(&self) -> u64 {
-        self.functions.iter().map(FunctionSample::count).sum()
+        self.functions.iter().map(FunctionMeasures::count).sum()
     }
 
     /// Operations that completed ok.
@@ -141,8 +141,8 @@ impl Sample {
     }
 }
 
-fn functions(history: &History) -> Vec<FunctionSample> {
-    let mut functions = vec![FunctionSample::default(); Function::ALL.len()];
+fn functions(history: &History) -> Vec<FunctionMeasures> {
+    let mut functions = vec![FunctionMeasures::default(); Function::ALL.len()];
     for entry in history.entries() {
         let function = &mut functions[entry.function as usize];
         function.degraded += u64::from(entry.degraded);

@@ -6,11 +6,11 @@
 //! Delays are real numbers here: that a simulated one is a whole number of nanoseconds, and at most
 //! [`crate::time::Span::MAX`], is not part of the model.
 
-use crate::experiment::order_statistics::piece::{Piece, Shape, pieces, sum_survival};
+use crate::experiment::order_statistics::component::{Component, Excess, components, sum_survival};
 use crate::experiment::order_statistics::quadrature::integrate;
 use crate::sampler::Distribution;
 
-mod piece;
+mod component;
 mod quadrature;
 
 /// Relative error asked of the integrals; what comes out is mostly far better.
@@ -50,13 +50,13 @@ pub struct Moments {
 #[must_use]
 pub fn kth_of(n: u32, k: u32, out: &Distribution, back: Option<&Distribution>) -> Option<Moments> {
     assert!((1..=n).contains(&k), "there is no {k}-th of {n}");
-    let out = pieces(out);
-    let back =
-        back.map_or_else(|| pieces(&Distribution::Constant(crate::time::Span::ZERO)), pieces);
+    let out = components(out);
+    let back = back
+        .map_or_else(|| components(&Distribution::Constant(crate::time::Span::ZERO)), components);
     let order = Order { n, k };
     let moments = match (out.as_slice(), back.as_slice()) {
-        ([one], [Piece { origin, shape: Shape::Point, .. }])
-        | ([Piece { origin, shape: Shape::Point, .. }], [one]) => {
+        ([one], [Component { origin, shape: Excess::Point, .. }])
+        | ([Component { origin, shape: Excess::Point, .. }], [one]) => {
             order.closed_form(one.shape, one.origin + origin)
         }
         _ => None,
@@ -79,22 +79,22 @@ impl Order {
     }
 
     /// The moments where they have a closed form; a mean that is infinite is one.
-    fn closed_form(self, shape: Shape, origin: f64) -> Option<Moments> {
+    fn closed_form(self, shape: Excess, origin: f64) -> Option<Moments> {
         let (n, k) = (f64::from(self.n), f64::from(self.k));
         // Spacings of exponentials: independent ones, of rates from n down to n + 1 - k.
         let rates = || (self.rank_from_above()..=self.n).map(f64::from);
         let (mean, deviation) = match shape {
-            Shape::Point => (0.0, 0.0),
-            Shape::Uniform(width) => {
+            Excess::Point => (0.0, 0.0),
+            Excess::Uniform(width) => {
                 let variance = k * (n + 1.0 - k) / ((n + 1.0) * (n + 1.0) * (n + 2.0));
                 (width * k / (n + 1.0), width * variance.sqrt())
             }
-            Shape::Exponential(mean) => {
+            Excess::Exponential(mean) => {
                 let squares: f64 = rates().map(|rate| 1.0 / (rate * rate)).sum();
                 (mean * rates().map(|rate| 1.0 / rate).sum::<f64>(), mean * squares.sqrt())
             }
-            Shape::LogNormal { .. } => return None,
-            Shape::Pareto { scale, shape } => {
+            Excess::LogNormal { .. } => return None,
+            Excess::Pareto { scale, shape } => {
                 let index = shape * f64::from(self.rank_from_above());
                 let whole: f64 = rates().map(|rate| rate / (rate - 1.0 / shape)).product();
                 // The second moment over the squared first, as logarithms near 0.
@@ -138,12 +138,12 @@ fn negative_binomial(successes: u32, failures: u32, p: f64, q: f64) -> f64 {
 struct Wait {
     order: Order,
     /// What the delay is a mixture of: weight, origin and the two shapes that are summed.
-    sums: Vec<(f64, f64, Shape, Shape)>,
+    sums: Vec<(f64, f64, Excess, Excess)>,
 }
 
 impl Wait {
-    fn of(order: Order, out: &[Piece], back: &[Piece]) -> Self {
-        let sum = |one: &Piece, other: &Piece| {
+    fn of(order: Order, out: &[Component], back: &[Component]) -> Self {
+        let sum = |one: &Component, other: &Component| {
             (one.weight * other.weight, one.origin + other.origin, one.shape, other.shape)
         };
         let sums = out.iter().flat_map(|one| back.iter().map(move |other| sum(one, other)));
@@ -153,7 +153,7 @@ impl Wait {
     /// The probability that one delay exceeds `x`.
     fn survival(&self, x: f64) -> f64 {
         let sums = self.sums.iter();
-        let survive = |(weight, origin, one, other): &(f64, f64, Shape, Shape)| {
+        let survive = |(weight, origin, one, other): &(f64, f64, Excess, Excess)| {
             weight * sum_survival(*one, *other, x - origin)
         };
         sums.map(survive).sum::<f64>().min(1.0)
@@ -169,7 +169,7 @@ impl Wait {
     fn index(&self) -> f64 {
         let shapes = self.sums.iter().flat_map(|(_, _, one, other)| [one, other]);
         let index = shapes.filter_map(|shape| match shape {
-            Shape::Pareto { shape, .. } => Some(*shape),
+            Excess::Pareto { shape, .. } => Some(*shape),
             _ => None,
         });
         index.fold(f64::INFINITY, f64::min) * f64::from(self.order.rank_from_above())
@@ -191,7 +191,7 @@ impl Wait {
     fn breaks(&self) -> Vec<f64> {
         let mut breaks = Vec::new();
         for (_, origin, one, other) in &self.sums {
-            let ends = |shape: &Shape| {
+            let ends = |shape: &Excess| {
                 let [first, last] = shape.ends();
                 [0.0, first, last]
             };

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
-use super::measure::Sample;
-use super::points::Point;
-use super::store::Store;
+use super::measure::RunMeasures;
+use super::points::SweepPoint;
+use super::progress::Progress;
 use super::summary::Summary;
 use crate::run::{Causes, QueueKind, RunOptions};
 
@@ -25,7 +25,7 @@ const OPTIONS: RunOptions = RunOptions {
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
     /// The points.
-    pub points: &'a [Point],
+    pub points: &'a [SweepPoint],
     /// The seeds, the same for every point: differences between points are no luck.
     pub seeds: &'a [u64],
 }
@@ -44,15 +44,15 @@ pub fn fingerprint(plan: &Plan<'_>) -> u64 {
 
 /// Plays all points but those `done` before; the summaries in the order of the points.
 ///
-/// `on_run` is called after each run, on whatever thread played it. What is finished is kept in the store at once.
+/// `on_run` is called after each run, on whatever thread played it. What is finished is kept in the progress at once.
 ///
 /// # Errors
 ///
-/// When the store cannot be written.
+/// When the progress cannot be written.
 pub fn play(
     plan: &Plan<'_>,
     done: BTreeMap<usize, Summary>,
-    store: &Store,
+    progress: &Progress,
     on_run: &(dyn Fn() + Sync),
 ) -> io::Result<Vec<Summary>> {
     let done = Mutex::new(done);
@@ -63,17 +63,17 @@ pub fn play(
             return Ok(summary);
         }
         let point = &plan.points[index];
-        let samples: Vec<Sample> = plan
+        let samples: Vec<RunMeasures> = plan
             .seeds
             .par_iter()
             .map(|seed| {
-                let sample = Sample::of(&point.scenario.run(*seed, OPTIONS));
+                let sample = RunMeasures::of(&point.scenario.run(*seed, OPTIONS));
                 on_run();
                 sample
             })
             .collect();
         let summary = Summary::of(&samples);
-        store.keep(index, &summary)?;
+        progress.keep(index, &summary)?;
         Ok(summary)
     };
     (0..plan.points.len()).into_par_iter().map(play_one).collect()

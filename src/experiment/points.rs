@@ -10,14 +10,14 @@ pub const MAX_POINTS: usize = 10_000;
 
 /// One configuration, ready to be played under many seeds.
 #[derive(Debug)]
-pub struct Point {
+pub struct SweepPoint {
     /// What tells it from the others: of each axis the value that it takes, or the settings of a configuration.
     pub values: Vec<String>,
     /// The scenario with them.
     pub scenario: Scenario,
 }
 
-impl Point {
+impl SweepPoint {
     /// What tells it from the others, in a line.
     #[must_use]
     pub fn label(&self) -> String {
@@ -35,7 +35,7 @@ pub fn grid(
     registry: &Registry,
     sets: &[String],
     axes: &[Axis],
-) -> Result<Vec<Point>, Diagnostics> {
+) -> Result<Vec<SweepPoint>, Diagnostics> {
     let count = axes.iter().map(|axis| axis.values().len()).product();
     (0..count)
         .map(|number| {
@@ -52,7 +52,7 @@ pub fn grid(
             let value = |(axis, index): &(&Axis, usize)| {
                 axis.values().nth(*index).unwrap_or_default().to_owned()
             };
-            Ok(Point { values: chosen.iter().map(value).collect(), scenario })
+            Ok(SweepPoint { values: chosen.iter().map(value).collect(), scenario })
         })
         .collect()
 }
@@ -96,18 +96,18 @@ pub fn configurations(
     registry: &Registry,
     sets: &[String],
     with: &[String],
-) -> Result<Vec<Point>, Diagnostics> {
+) -> Result<Vec<SweepPoint>, Diagnostics> {
     let as_it_is = expecting_nothing(Scenario::load(path, registry, sets)?);
     let mut points =
-        vec![Point { values: vec!["the file as it is".to_owned()], scenario: as_it_is }];
+        vec![SweepPoint { values: vec!["the file as it is".to_owned()], scenario: as_it_is }];
     for settings in with {
         let list = crate::scenario::settings(settings);
         let overrides = Overrides { sets, with: &list, ..Overrides::default() };
         let scenario = expecting_nothing(Scenario::load_with(path, registry, &overrides)?);
-        points.push(Point { values: vec![short(&list)], scenario });
+        points.push(SweepPoint { values: vec![short(&list)], scenario });
     }
     // Short names that two configurations share tell nothing.
-    let names: Vec<String> = points.iter().map(Point::label).collect();
+    let names: Vec<String> = points.iter().map(SweepPoint::label).collect();
     for (place, settings) in with.iter().enumerate() {
         if names.iter().filter(|name| **name == names[place + 1]).count() > 1 {
             points[place + 1].values = vec![settings.trim().to_owned()];

@@ -13,18 +13,12 @@
 //! what so few show covers the truth less often than it says, however it is made. No interval knows of what no run
 //! shows, such as a slow election that happens once in twenty runs.
 
-use crate::experiment::statistics::resample::{difference_of, interval_of, student};
+use crate::experiment::statistics::resample::{NORMAL, difference_of, interval_of, student};
 
-pub use crate::experiment::statistics::resample::{Resamples, Tally};
+pub use crate::experiment::statistics::resample::{FEWEST_RUNS, RatioTerm, Resamples};
 pub use crate::report::plot::Interval;
 
 mod resample;
-
-/// The standard normal distribution's quantile at 97.5%.
-const NORMAL: f64 = 1.959_963_984_540_054;
-
-/// The fewest runs of which there is an interval.
-pub const FEWEST_RUNS: usize = 5;
 
 /// Samples that have to lie beyond a quantile for it to be told.
 const TAIL: u64 = 10;
@@ -44,7 +38,7 @@ pub struct Pooled {
     /// Every latency with the place of its run, ascending.
     sorted: Vec<(u64, u32)>,
     /// Per run: the sum of its latencies, over how many.
-    sums: Vec<Tally>,
+    sums: Vec<RatioTerm>,
     /// Per run: operations, censored ones included.
     operations: Vec<u64>,
     /// At every so many samples, how many of each run come before: counting up to a sample then begins at the last
@@ -73,7 +67,7 @@ impl Pooled {
             let place = u32::try_from(place).expect("fewer than 2^32 runs");
             pooled.sorted.extend(run.latencies.iter().map(|latency| (*latency, place)));
             let sum: u128 = run.latencies.iter().map(|latency| u128::from(*latency)).sum();
-            pooled.sums.push(Tally { part: sum as f64, whole: run.latencies.len() as f64 });
+            pooled.sums.push(RatioTerm { part: sum as f64, whole: run.latencies.len() as f64 });
             pooled.operations.push(run.latencies.len() as u64 + run.censored);
         }
         pooled.sorted.sort_unstable();
@@ -179,15 +173,16 @@ impl Pooled {
     }
 
     /// Per run, how many of its operations took no longer than `length`.
-    fn no_longer_than(&self, length: u64) -> Vec<Tally> {
+    fn no_longer_than(&self, length: u64) -> Vec<RatioTerm> {
         let count = self.sorted.partition_point(|(latency, _)| *latency <= length);
         let mark = (count / self.stride).min(self.marks.len().saturating_sub(1));
         let mut below = self.marks.get(mark).cloned().unwrap_or_default();
         for (_, run) in &self.sorted[mark * self.stride..count] {
             below[*run as usize] += 1;
         }
-        let tally = |(part, whole): (u32, &u64)| Tally { part: part.into(), whole: *whole as f64 };
-        below.into_iter().zip(&self.operations).map(tally).collect()
+        let term =
+            |(part, whole): (u32, &u64)| RatioTerm { part: part.into(), whole: *whole as f64 };
+        below.into_iter().zip(&self.operations).map(term).collect()
     }
 }
 
@@ -210,7 +205,7 @@ fn first_where(sorted: &[(u64, u32)], wanted: impl Fn(u64) -> bool) -> Option<u6
 ///
 /// If `resamples` are of another number of runs.
 #[must_use]
-pub fn ratio(runs: &[Tally], resamples: &Resamples) -> Option<Interval> {
+pub fn ratio(runs: &[RatioTerm], resamples: &Resamples) -> Option<Interval> {
     let interval = interval_of(runs, resamples)?;
     Some(Interval { low: interval.low.max(0.0), ..interval })
 }
@@ -227,7 +222,7 @@ pub fn ratio(runs: &[Tally], resamples: &Resamples) -> Option<Interval> {
 /// each. Where none was struck, or all of all, it is the rule of three with runs in the place of operations: the
 /// share of runs that may all be otherwise.
 #[must_use]
-pub fn share(runs: &[Tally]) -> Option<Interval> {
+pub fn share(runs: &[RatioTerm]) -> Option<Interval> {
     if runs.len() < FEWEST_RUNS {
         return None;
     }
@@ -244,11 +239,11 @@ pub fn share(runs: &[Tally]) -> Option<Interval> {
     if part >= whole {
         return Some(Interval { value, low: 1.0 - unseen, high: 1.0 });
     }
-    let without = |run: &Tally| (run.part - value * run.whole) / (whole - run.whole).max(1.0);
+    let without = |run: &RatioTerm| (run.part - value * run.whole) / (whole - run.whole).max(1.0);
     let squares: f64 = runs.iter().map(without).map(|moves| moves * moves).sum();
     let variance = squares * (count - 1.0) / count;
     let effective = (value * (1.0 - value) / variance).min(whole * MOST_INFORMED);
-    let struck = |is: fn(&&Tally) -> bool| runs.iter().filter(is).count();
+    let struck = |is: fn(&&RatioTerm) -> bool| runs.iter().filter(is).count();
     let struck = struck(|run| run.part > 0.0).min(struck(|run| run.part < run.whole));
     let widened = |freedom: usize| {
         let by = NORMAL / student(freedom);
@@ -267,8 +262,8 @@ pub fn share(runs: &[Tally]) -> Option<Interval> {
 /// If both and `resamples` are not of the same number of runs.
 #[must_use]
 pub fn ratio_difference(
-    left: &[Tally],
-    right: &[Tally],
+    left: &[RatioTerm],
+    right: &[RatioTerm],
     resamples: &Resamples,
 ) -> Option<Interval> {
     difference_of(left, right, resamples)

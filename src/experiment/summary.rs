@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::measure::{FunctionSample, Sample};
-use super::statistics::{self, Interval, Pooled, Resamples, RunSample, Tally};
+use super::measure::{FunctionMeasures, RunMeasures};
+use super::statistics::{self, Interval, Pooled, RatioTerm, Resamples, RunSample};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
 use crate::metrics::LastWrite;
@@ -179,24 +179,24 @@ pub struct LatencySummary {
 impl Summary {
     /// Sums up the runs of a point, in the order of its seeds.
     #[must_use]
-    pub fn of(samples: &[Sample]) -> Self {
+    pub fn of(samples: &[RunMeasures]) -> Self {
         // The same resamples at every point: points that are alike have intervals that are.
         let resamples = Resamples::draw(0, samples.len());
-        let sum = |figure: fn(&Sample) -> u64| samples.iter().map(figure).sum::<u64>();
-        let most = |figure: fn(&Sample) -> u64| samples.iter().map(figure).max().unwrap_or(0);
+        let sum = |figure: fn(&RunMeasures) -> u64| samples.iter().map(figure).sum::<u64>();
+        let most = |figure: fn(&RunMeasures) -> u64| samples.iter().map(figure).max().unwrap_or(0);
         let verdicts = |verdict| samples.iter().filter(|s| s.verdict == verdict).count() as u64;
-        let share = |part: fn(&Sample) -> u64, whole: fn(&Sample) -> u64| {
-            let tallies = tallies(samples, part, whole);
-            ratio_of(&tallies).map(|value| Estimate::new(value, statistics::share(&tallies)))
+        let share = |part: fn(&RunMeasures) -> u64, whole: fn(&RunMeasures) -> u64| {
+            let terms = terms(samples, part, whole);
+            ratio_of(&terms).map(|value| Estimate::new(value, statistics::share(&terms)))
         };
-        let judged = |sample: &Sample| sample.checks[Property::Durability as usize];
+        let judged = |sample: &RunMeasures| sample.checks[Property::Durability as usize];
         let lost = |wanted: fn(ExpectedVerdict) -> bool| {
             samples.iter().filter(|s| wanted(judged(s))).map(|sample| sample.lost).sum()
         };
-        let messages = tallies(samples, |s| s.messages, Sample::operations);
-        let ratio = |tallies: &[Tally]| {
-            let interval = statistics::ratio(tallies, &resamples);
-            ratio_of(tallies).map(|value| Estimate::new(value, interval))
+        let messages = terms(samples, |s| s.messages, RunMeasures::operations);
+        let ratio = |terms: &[RatioTerm]| {
+            let interval = statistics::ratio(terms, &resamples);
+            ratio_of(terms).map(|value| Estimate::new(value, interval))
         };
         Self {
             runs: samples.len() as u64,
@@ -216,7 +216,7 @@ impl Summary {
             stale_share: share(|s| s.stale_reads, |s| s.reads),
             longest_staleness: most(|s| s.longest_staleness),
             visibility: visibility(samples),
-            availability: share(Sample::answered, |s| s.operations() + s.never_served),
+            availability: share(RunMeasures::answered, |s| s.operations() + s.never_served),
             longest_gap: most(|s| s.longest_gap),
             longest_write_gap: most(|s| s.longest_write_gap),
             leaders_lost: sum(|s| s.leaders_lost),
@@ -259,28 +259,28 @@ impl Summary {
     /// By how much the mean latency of a function exceeds that of `other`, in nanoseconds, under the same seeds.
     #[must_use]
     pub fn slower_than(&self, other: &Self, function: Function) -> Option<Estimate> {
-        let tally = |figures: &RunFigures| {
+        let term = |figures: &RunFigures| {
             let (count, sum) =
                 figures.completed.get(function as usize).copied().unwrap_or_default();
-            Tally { part: sum, whole: count as f64 }
+            RatioTerm { part: sum, whole: count as f64 }
         };
-        difference(self, other, tally)
+        difference(self, other, term)
     }
 
     /// By how much the share of lost writes exceeds that of `other`, under the same seeds.
     #[must_use]
     pub fn loses_more_than(&self, other: &Self) -> Option<Estimate> {
-        let tally = |figures: &RunFigures| Tally {
+        let term = |figures: &RunFigures| RatioTerm {
             part: figures.acknowledged.1 as f64,
             whole: figures.acknowledged.0 as f64,
         };
-        difference(self, other, tally)
+        difference(self, other, term)
     }
 }
 
 impl RunFigures {
-    fn of(sample: &Sample) -> Self {
-        let completed = |function: &FunctionSample| {
+    fn of(sample: &RunMeasures) -> Self {
+        let completed = |function: &FunctionMeasures| {
             let all = &function.latencies;
             (all.len() as u64, all.iter().map(|latency| *latency as f64).sum())
         };
@@ -304,62 +304,66 @@ impl LatencySummary {
 fn difference(
     left: &Summary,
     right: &Summary,
-    tally: impl Fn(&RunFigures) -> Tally,
+    term: impl Fn(&RunFigures) -> RatioTerm,
 ) -> Option<Estimate> {
-    let of = |summary: &Summary| -> Vec<Tally> { summary.by_run.iter().map(&tally).collect() };
+    let of = |summary: &Summary| -> Vec<RatioTerm> { summary.by_run.iter().map(&term).collect() };
     let (left, right) = (of(left), of(right));
     let value = ratio_of(&left)? - ratio_of(&right)?;
     let resamples = Resamples::draw(0, left.len());
     Some(Estimate::new(value, statistics::ratio_difference(&left, &right, &resamples)))
 }
 
-fn tallies(samples: &[Sample], part: fn(&Sample) -> u64, whole: fn(&Sample) -> u64) -> Vec<Tally> {
-    let tally = |s: &Sample| Tally { part: part(s) as f64, whole: whole(s) as f64 };
-    samples.iter().map(tally).collect()
+fn terms(
+    samples: &[RunMeasures],
+    part: fn(&RunMeasures) -> u64,
+    whole: fn(&RunMeasures) -> u64,
+) -> Vec<RatioTerm> {
+    let term = |s: &RunMeasures| RatioTerm { part: part(s) as f64, whole: whole(s) as f64 };
+    samples.iter().map(term).collect()
 }
 
-fn ratio_of(tallies: &[Tally]) -> Option<f64> {
-    let whole: f64 = tallies.iter().map(|tally| tally.whole).sum();
-    let part: f64 = tallies.iter().map(|tally| tally.part).sum();
+fn ratio_of(terms: &[RatioTerm]) -> Option<f64> {
+    let whole: f64 = terms.iter().map(|term| term.whole).sum();
+    let part: f64 = terms.iter().map(|term| term.part).sum();
     (whole > 0.0).then(|| part / whole)
 }
 
 /// A figure of each run's last write, of the runs that have it.
-fn last(samples: &[Sample], figure: fn(LastWrite) -> Option<u64>) -> Vec<Tally> {
+fn last(samples: &[RunMeasures], figure: fn(LastWrite) -> Option<u64>) -> Vec<RatioTerm> {
     let figures = samples.iter().filter_map(|sample| figure(sample.last_write?));
-    figures.map(|figure| Tally { part: figure as f64, whole: 1.0 }).collect()
+    figures.map(|figure| RatioTerm { part: figure as f64, whole: 1.0 }).collect()
 }
 
 /// The mean of one figure a run.
-fn mean_of(runs: &[Tally]) -> Option<Estimate> {
+fn mean_of(runs: &[RatioTerm]) -> Option<Estimate> {
     let interval = statistics::ratio(runs, &Resamples::draw(0, runs.len()));
     ratio_of(runs).map(|value| Estimate::new(value, interval))
 }
 
 /// The mean of the longest recoveries of the runs that lost a leader. Elections that take a second round are few and
 /// far slower than others, so fewer runs than [`FEWEST_RECOVERIES`] often show none, and would be too sure.
-fn recovery(samples: &[Sample]) -> Option<Estimate> {
+fn recovery(samples: &[RunMeasures]) -> Option<Estimate> {
     let lost_one = samples.iter().filter(|sample| sample.leaders_lost > 0);
-    let tally = |s: &Sample| Tally { part: s.longest_recovery as f64, whole: 1.0 };
-    let tallies: Vec<Tally> = lost_one.map(tally).collect();
-    let value = ratio_of(&tallies)?;
-    let resamples = Resamples::draw(0, tallies.len());
-    let interval = statistics::ratio(&tallies, &resamples);
-    Some(Estimate::new(value, interval.filter(|_| tallies.len() >= FEWEST_RECOVERIES)))
+    let term = |s: &RunMeasures| RatioTerm { part: s.longest_recovery as f64, whole: 1.0 };
+    let terms: Vec<RatioTerm> = lost_one.map(term).collect();
+    let value = ratio_of(&terms)?;
+    let resamples = Resamples::draw(0, terms.len());
+    let interval = statistics::ratio(&terms, &resamples);
+    Some(Estimate::new(value, interval.filter(|_| terms.len() >= FEWEST_RECOVERIES)))
 }
 
-fn functions(samples: &[Sample], resamples: &Resamples) -> Vec<FunctionSummary> {
+fn functions(samples: &[RunMeasures], resamples: &Resamples) -> Vec<FunctionSummary> {
     let mut functions = Vec::new();
     for function in Function::all() {
         let place = function as usize;
-        let of = |figure: fn(&FunctionSample) -> u64| {
+        let of = |figure: fn(&FunctionMeasures) -> u64| {
             samples.iter().map(|sample| figure(&sample.functions[place])).sum::<u64>()
         };
         let (ok, fail, info) = (of(|f| f.ok), of(|f| f.fail), of(|f| f.info));
         if ok + fail + info == 0 {
             continue;
         }
-        let run = |sample: &Sample| {
+        let run = |sample: &RunMeasures| {
             let one = &sample.functions[place];
             RunSample { latencies: one.latencies.clone(), censored: one.censored }
         };
@@ -409,7 +413,7 @@ fn curve(runs: &[RunSample]) -> Vec<(u64, f64)> {
     steps
 }
 
-fn checks(samples: &[Sample]) -> Vec<(String, [u64; ExpectedVerdict::ALL.len()])> {
+fn checks(samples: &[RunMeasures]) -> Vec<(String, [u64; ExpectedVerdict::ALL.len()])> {
     let count = |property: Property| {
         let judged = |verdict: ExpectedVerdict| {
             samples.iter().filter(|s| s.checks[property as usize] == verdict).count() as u64
@@ -423,10 +427,11 @@ fn checks(samples: &[Sample]) -> Vec<(String, [u64; ExpectedVerdict::ALL.len()])
 }
 
 /// What happened in the runs whose replicas differ, most frequent first.
-fn diverged(samples: &[Sample]) -> Vec<(String, u64)> {
+fn diverged(samples: &[RunMeasures]) -> Vec<(String, u64)> {
     let mut counts: Vec<(String, u64)> = Vec::new();
-    let judged =
-        |sample: &&Sample| sample.checks[Property::Convergence as usize] != ExpectedVerdict::Valid;
+    let judged = |sample: &&RunMeasures| {
+        sample.checks[Property::Convergence as usize] != ExpectedVerdict::Valid
+    };
     for sample in samples.iter().filter(judged) {
         let phrases: Vec<&str> = sample.divergence.iter().map(|hazard| hazard.phrase()).collect();
         let what =
@@ -443,33 +448,33 @@ fn diverged(samples: &[Sample]) -> Vec<(String, u64)> {
 /// By how long after an acknowledgement, how likely a read sees the write; runs, not reads, are independent.
 ///
 /// Neighbouring times are taken together until there are enough reads to tell; each is named by its longest.
-fn visibility(samples: &[Sample]) -> Vec<(u64, Estimate)> {
+fn visibility(samples: &[RunMeasures]) -> Vec<(u64, Estimate)> {
     let bins: Vec<u64> = (DECADES.0 * 8..=DECADES.1 * 8)
         .map(|eighth| libm::round(libm::pow(10.0, f64::from(eighth) / 8.0)) as u64)
         .collect();
     let place = |since: u64| bins.partition_point(|bin| *bin < since).min(bins.len() - 1);
-    let mut tallies = vec![vec![Tally::default(); samples.len()]; bins.len()];
+    let mut terms = vec![vec![RatioTerm::default(); samples.len()]; bins.len()];
     for (run, sample) in samples.iter().enumerate() {
         for one in &sample.visibility {
-            let tally = &mut tallies[place(one.since.nanos())][run];
-            tally.part += f64::from(u8::from(one.seen));
-            tally.whole += 1.0;
+            let term = &mut terms[place(one.since.nanos())][run];
+            term.part += f64::from(u8::from(one.seen));
+            term.whole += 1.0;
         }
     }
     let mut curve: Vec<(u64, Estimate)> = Vec::new();
-    let mut together = vec![Tally::default(); samples.len()];
-    for (bin, tallies) in bins.iter().zip(&tallies) {
-        for (sum, tally) in together.iter_mut().zip(tallies) {
-            sum.part += tally.part;
-            sum.whole += tally.whole;
+    let mut together = vec![RatioTerm::default(); samples.len()];
+    for (bin, terms) in bins.iter().zip(&terms) {
+        for (sum, term) in together.iter_mut().zip(terms) {
+            sum.part += term.part;
+            sum.whole += term.whole;
         }
-        if together.iter().map(|tally| tally.whole).sum::<f64>() < FEWEST_READS {
+        if together.iter().map(|term| term.whole).sum::<f64>() < FEWEST_READS {
             continue;
         }
         if let Some(value) = ratio_of(&together) {
             curve.push((*bin, Estimate::new(value, statistics::share(&together))));
         }
-        together.fill(Tally::default());
+        together.fill(RatioTerm::default());
     }
     curve
 }

@@ -38,12 +38,12 @@ pub const PERCENTILE_NAMES: [&str; 5] = ["p50", "p90", "p95", "p99", "p999"];
 
 /// A row under construction: names and fields.
 #[derive(Default)]
-struct Row {
+struct CsvRow {
     names: Vec<String>,
     fields: Vec<String>,
 }
 
-impl Row {
+impl CsvRow {
     fn put(&mut self, name: impl Into<String>, field: impl Display) {
         self.put_some(name, Some(field));
     }
@@ -94,9 +94,9 @@ fn write(writer: &mut csv::Writer<Vec<u8>>, record: &[String]) {
     writer.write_record(record).expect("rows of one sweep are equally long, and memory takes them");
 }
 
-fn row(sweep: &Sweep<'_>, place: usize, summary: &Summary, functions: &[Function]) -> Row {
-    let mut row = Row::default();
-    for (key, value) in sweep.keys.iter().zip(&sweep.points[place].values) {
+fn row(sweep: &Sweep<'_>, place: usize, summary: &Summary, functions: &[Function]) -> CsvRow {
+    let mut row = CsvRow::default();
+    for (key, value) in sweep.heading.keys.iter().zip(&sweep.points[place].values) {
         row.put(key.as_str(), value);
     }
     row.put("seeds", summary.runs);
@@ -147,7 +147,7 @@ fn row(sweep: &Sweep<'_>, place: usize, summary: &Summary, functions: &[Function
     row
 }
 
-fn put_function(row: &mut Row, name: &str, summary: Option<&FunctionSummary>) {
+fn put_function(row: &mut CsvRow, name: &str, summary: Option<&FunctionSummary>) {
     let count = |figure: fn(&FunctionSummary) -> u64| summary.map_or(0, figure);
     row.put(format!("{name}_ok"), count(|f| f.ok));
     row.put(format!("{name}_fail"), count(|f| f.fail));

@@ -1,10 +1,10 @@
 //! A sweep or a comparison as people read it: a table, then what it means.
 
-use super::Sweep;
 use super::analysis::{Analysis, Share};
 use super::points::short_key;
 use super::statistics::FEWEST_RUNS;
 use super::summary::{Estimate, Summary};
+use super::{Design, Sweep};
 use super::{length, whole};
 use crate::report::layout::{counted, grouped, width, wrap};
 
@@ -21,13 +21,13 @@ struct Column {
 #[must_use]
 pub fn text(sweep: &Sweep<'_>, analysis: &Analysis, files: &[String]) -> String {
     let runs = sweep.summaries.first().map_or(0, |summary| summary.runs);
-    let mut out = format!("{}\n", sweep.title);
-    let what = if sweep.is_comparison { "configuration" } else { "point" };
+    let mut out = format!("{}\n", sweep.heading.title);
+    let what = if sweep.heading.design == Design::Comparison { "configuration" } else { "point" };
     out += &format!(
         "{}, {} each (seeds {}); 95% intervals over runs{}\n\n",
         counted(sweep.summaries.len() as u64, what),
         counted(runs, "run"),
-        sweep.seeds,
+        sweep.heading.seeds,
         if runs < FEWEST_RUNS as u64 { FROM_HOW_MANY } else { "" },
     );
     out += &table(sweep);
@@ -76,7 +76,7 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
     };
     let percentile = |per_mille: u32| {
         move |s: &Summary| {
-            let latency = sweep.told(s).and_then(|function| function.latency.as_ref());
+            let latency = sweep.reported(s).and_then(|function| function.latency.as_ref());
             let estimate = latency.and_then(|latency| latency.percentile(per_mille));
             estimate.map_or_else(|| "-".to_owned(), |estimate| length(estimate.value))
         }
@@ -87,7 +87,7 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
         .map(|moments| moments.map_or_else(|| "-".to_owned(), |moments| length(moments.mean)))
         .collect();
     let any = |wanted: fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
-    let keys: Vec<&str> = sweep.keys.iter().map(|key| short_key(key)).collect();
+    let keys: Vec<&str> = sweep.heading.keys.iter().map(|key| short_key(key)).collect();
     let keys = keys.join(", ");
     let mut columns = vec![
         Column { head: keys, fields: sweep.labels.clone() },
@@ -166,7 +166,7 @@ fn of_runs(count: u64, summary: &Summary) -> String {
 }
 
 fn mean(sweep: &Sweep<'_>, summary: &Summary, show: impl Fn(Estimate) -> String) -> String {
-    let latency = sweep.told(summary).and_then(|function| function.latency.as_ref());
+    let latency = sweep.reported(summary).and_then(|function| function.latency.as_ref());
     latency.map_or_else(|| "-".to_owned(), |latency| show(latency.mean))
 }
 

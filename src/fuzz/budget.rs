@@ -1,26 +1,26 @@
-//! How many nodes faults may have stopped at once: what `max-down` bounds, of a case and of what is left of it.
+//! The fault budget: how many nodes may be down at once (`max-down`), in a case and while it shrinks.
 
 use crate::config::{Config, DiskFault, Fault, FaultAction, Start, Target};
 use crate::time::Time;
 
-/// Nodes that a fault stops, from when until when (both taken in), as far as that can be told before a run.
+/// Nodes that a fault stops, and when (both ends included), as far as that is known before a run.
 #[derive(Clone, Copy, Debug)]
-struct Outage {
+struct Downtime {
     from: Time,
     until: Time,
     nodes: u16,
 }
 
-/// Whether no more than `most` nodes are stopped at once, whatever the run makes of the faults of `config`.
-pub(super) fn keeps(config: &Config, most: u16) -> bool {
-    let outages: Vec<Outage> =
-        config.faults.iter().filter_map(|fault| outage(fault, config)).collect();
-    // Most are stopped at once at a moment at which some outage begins.
+/// Whether the faults of `config` can never have more than `most` nodes down at once.
+pub(super) fn is_kept(config: &Config, most: u16) -> bool {
+    let downtimes: Vec<Downtime> =
+        config.faults.iter().filter_map(|fault| downtime(fault, config)).collect();
+    // The number of nodes down is highest at the start of some downtime.
     let at_once = |at: Time| -> u32 {
-        let then = outages.iter().filter(|outage| outage.from <= at && at <= outage.until);
-        then.map(|outage| u32::from(outage.nodes)).sum()
+        let then = downtimes.iter().filter(|downtime| downtime.from <= at && at <= downtime.until);
+        then.map(|downtime| u32::from(downtime.nodes)).sum()
     };
-    outages.iter().all(|outage| at_once(outage.from) <= u32::from(most))
+    downtimes.iter().all(|downtime| at_once(downtime.from) <= u32::from(most))
 }
 
 /// Whether a fault stops any node.
@@ -28,21 +28,21 @@ pub(super) fn stops(action: &FaultAction) -> bool {
     target(action).is_some()
 }
 
-fn outage(fault: &Fault, config: &Config) -> Option<Outage> {
+fn downtime(fault: &Fault, config: &Config) -> Option<Downtime> {
     let target = target(&fault.action)?;
     let nodes = count(target, config.cluster.nodes);
     let (from, until) = match (fault.start, &fault.action, fault.lasts) {
-        // A moment may come at any time.
+        // A trigger may fire at any time.
         (Start::When(_), ..) => (Time::ZERO, Time::MAX),
-        // Whoever crashes meanwhile cannot start again, and a bit stays flipped.
+        // A node that crashes meanwhile cannot start again, and a bit stays flipped.
         (Start::At(at), FaultAction::Disk { .. }, _) => (at, Time::MAX),
         (Start::At(at), _, Some(lasts)) => (at, at + lasts),
         (Start::At(at), _, None) => (at, restarted(target, at, config)),
     };
-    Some(Outage { from, until, nodes })
+    Some(Downtime { from, until, nodes })
 }
 
-/// Whom it stops, or keeps from starting.
+/// The nodes that an action stops, or keeps from starting.
 fn target(action: &FaultAction) -> Option<&Target> {
     match action {
         FaultAction::Crash(target)
@@ -64,7 +64,7 @@ fn count(target: &Target, nodes: u16) -> u16 {
     }
 }
 
-/// When a fault restarts whom one at `at` had stopped for good.
+/// When another fault restarts the nodes that a fault at `at` has stopped for good.
 fn restarted(stopped: &Target, at: Time, config: &Config) -> Time {
     let restarts = config.faults.iter().filter_map(|fault| match (&fault.action, fault.start) {
         (FaultAction::Restart { target, .. } | FaultAction::Resume(target), Start::At(again)) => {
@@ -80,14 +80,15 @@ mod tests {
     use super::*;
     use crate::scenario::{Registry, Scenario};
 
-    /// Whether these faults on five nodes keep one, two and so on nodes at most down: the least that does.
+    /// The smallest budget that these faults on five nodes keep to.
     fn least(faults: &str) -> u16 {
         let text = format!(
-            "duration = '10s'\ncluster.nodes = 5\nprotocol.leader-follower = {{}}\nfault = [{faults}]\n"
+            "duration = '10s'\ncluster.nodes = 5\nprotocol.leader-follower = {{}}\n\
+             fault = [{faults}]\n"
         );
         let scenario = Scenario::parse("b.toml", text.as_bytes(), &Registry::new(), &[])
             .unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        (0..=99).find(|most| keeps(&scenario.config, *most)).expect("some number does")
+        (0..=99).find(|most| is_kept(&scenario.config, *most)).expect("some number does")
     }
 
     #[test]
@@ -96,7 +97,8 @@ mod tests {
             ("", 0),
             ("{ at = '1s', partition = [['n1']] }", 0),
             (
-                "{ at = '1s', for = '1s', crash = 'n1' }, { at = '3s', for = '1s', pause = 'leader' }",
+                "{ at = '1s', for = '1s', crash = 'n1' }, \
+                 { at = '3s', for = '1s', pause = 'leader' }",
                 1,
             ),
             ("{ at = '1s', for = '2s', crash = 'n1' }, { at = '3s', for = '1s', crash = 'n2' }", 2),
@@ -108,18 +110,21 @@ mod tests {
             ),
             ("{ at = '1s', crash = 'n1' }, { at = '5s', for = '1s', crash = 'n2' }", 2),
             (
-                "{ at = '1s', crash = 'n1' }, { at = '2s', restart = 'n1' }, { at = '5s', for = '1s', crash = 'n2' }",
+                "{ at = '1s', crash = 'n1' }, { at = '2s', restart = 'n1' }, \
+                 { at = '5s', for = '1s', crash = 'n2' }",
                 1,
             ),
             ("{ at = '1s', for = '1s', power-loss = 'majority' }", 3),
             ("{ at = '1s', for = '1s', power-loss = 'all' }", 5),
-            // What keeps a node from starting may keep it down to the end.
+            // A node that cannot start may be down to the end.
             (
-                "{ at = '1s', for = '1s', read-error = 'n1' }, { at = '8s', for = '1s', crash = 'n2' }",
+                "{ at = '1s', for = '1s', read-error = 'n1' }, \
+                 { at = '8s', for = '1s', crash = 'n2' }",
                 2,
             ),
             (
-                "{ when = { persists = 3 }, for = '1s', crash = 'n1' }, { at = '8s', for = '1s', crash = 'n2' }",
+                "{ when = { persists = 3 }, for = '1s', crash = 'n1' }, \
+                 { at = '8s', for = '1s', crash = 'n2' }",
                 2,
             ),
         ];

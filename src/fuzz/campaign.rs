@@ -1,9 +1,11 @@
-//! Playing the cases of a campaign, on all cores, with the same answer however many there are.
+//! Playing the cases of a campaign on all cores. The result does not depend on the number of cores.
 //!
-//! Threads take cases in rising order, one at a time, so that none idles at the end for another's share. What a campaign
-//! comes to is always that of its cases from 0 up to some number: of those asked for, of those that time was enough
-//! for, or up to the one that brought the last kind of find that was wanted. So a campaign that ended early is the same
-//! as one that was asked for that many, and goes on from there when more are wanted.
+//! Threads take cases one at a time, in rising order, so no thread idles at the end.
+//!
+//! The result is always that of the cases from 0 up to some number: as many as were asked for, as
+//! many as there was time for, or up to the case with the last kind of find that was wanted. So a
+//! campaign that ended early equals one that was asked for just that many cases, and can be
+//! continued.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -14,15 +16,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::cases::Cases;
 use super::coverage::Covered;
+use super::identity::Identity;
 use super::judge::{self, Finding, Signature};
-use super::play::{Played, play};
-use super::store::{Identity, Record, Store};
-use super::subject::Subject;
+use super::play::{PlayedCase, play};
+use super::record::CaseRecord;
+use super::target::FuzzTarget;
 use crate::report::verify::{Verification, verify};
 use crate::run::RunOptions;
 
-/// The name of the check that a case fails when it does not play the same twice.
+/// The check that a case fails when two runs of it differ.
 pub const DETERMINISM: &str = "determinism";
 
 /// When a campaign ends.
@@ -30,16 +34,16 @@ pub const DETERMINISM: &str = "determinism";
 pub enum Length {
     /// After this many cases.
     Runs(u64),
-    /// After this long, and no earlier than after one case.
+    /// After this much wall-clock time, but not before one case is done.
     For(Duration),
 }
 
-/// How much of a campaign is played.
+/// When a campaign ends, and when it ends before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct Limits {
     /// When it ends.
     pub length: Length,
-    /// After how many kinds of find it ends before that; `None` for never.
+    /// The number of kinds of find after which it ends early; `None` for never.
     pub stop_after: Option<NonZeroUsize>,
 }
 
@@ -47,13 +51,13 @@ thread_local! {
     static PLAYING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is playing a case, so that a panic in it is a find and no news.
+/// Whether this thread is playing a case: a panic is then a find, not a fault of this program.
 #[must_use]
 pub fn is_playing() -> bool {
     PLAYING.get()
 }
 
-/// Plays something in which a panic is a find.
+/// Runs `play`, in which a panic is a find.
 pub(super) fn playing<T>(play: impl FnOnce() -> T) -> T {
     struct Until(bool);
     impl Drop for Until {
@@ -65,11 +69,11 @@ pub(super) fn playing<T>(play: impl FnOnce() -> T) -> T {
     play()
 }
 
-/// When enough kinds of find are known: the case up to which all are needed, and none beyond.
+/// The last case that a campaign needs, once it has found enough kinds of find.
 #[derive(Debug)]
 struct Stop {
     wanted: Option<NonZeroUsize>,
-    /// The lowest case of each kind, of those played yet.
+    /// The lowest case of each kind so far.
     lowest: Mutex<BTreeMap<Signature, u64>>,
     last: AtomicU64,
 }
@@ -79,7 +83,7 @@ impl Stop {
         Self { wanted, lowest: Mutex::default(), last: AtomicU64::new(u64::MAX) }
     }
 
-    fn note(&self, record: &Record) {
+    fn note(&self, record: &CaseRecord) {
         let Some(wanted) = self.wanted else { return };
         if record.findings.is_empty() {
             return;
@@ -92,7 +96,7 @@ impl Stop {
         let mut cases: Vec<u64> = lowest.values().copied().collect();
         cases.sort_unstable();
         if let Some(case) = cases.get(wanted.get() - 1) {
-            // Lower cases still under way may bring it down, never up.
+            // Lower cases that are still being played can only lower it.
             self.last.store(*case, Ordering::Relaxed);
         }
     }
@@ -102,26 +106,28 @@ impl Stop {
     }
 }
 
-/// Plays what is missing of a campaign, on all threads of the pool it is called in; how many cases it then has.
+/// Plays the missing cases of a campaign on all threads of the current pool, and returns how many
+/// cases the campaign then has.
 ///
-/// `on_case` is called after each case, on whatever thread played it. What is done is kept in the store at once.
+/// Each case is kept as soon as it is done. `on_case` is called after each, on the thread that played
+/// it.
 ///
 /// # Errors
 ///
-/// When the store cannot be read or written.
+/// When the campaign's files cannot be read or written.
 pub fn play_missing(
-    subject: &Subject,
-    plan: Plan,
-    store: &Store,
-    on_case: &(dyn Fn(&Record) + Sync),
+    target: &FuzzTarget,
+    limits: Limits,
+    cases: &Cases,
+    on_case: &(dyn Fn(&CaseRecord) + Sync),
 ) -> io::Result<u64> {
-    let (identity, shard) = (store.identity(), store.shard());
-    let (limit, deadline) = match plan.length {
+    let (identity, shard) = (cases.identity(), cases.shard());
+    let (limit, deadline) = match limits.length {
         Length::Runs(runs) => (runs, None),
         Length::For(length) => (u64::MAX, Instant::now().checked_add(length)),
     };
-    let stop = Stop::new(plan.stop_after);
-    store.each(|record, _| {
+    let stop = Stop::new(limits.stop_after);
+    cases.each(|record, _| {
         if record.case < limit {
             stop.note(&record);
         }
@@ -137,40 +143,40 @@ pub fn play_missing(
             if case >= limit || is_over || is_late {
                 return Ok(());
             }
-            if store.has(case) {
+            if cases.has(case) {
                 continue;
             }
-            let record = play_case(subject, identity, case);
-            // Where nothing more can be kept the others stop, too.
-            store.keep(&record).inspect_err(|_| has_failed.store(true, Ordering::Relaxed))?;
+            let record = play_case(target, identity, case);
+            // If this case cannot be kept, the other threads stop as well.
+            cases.keep(&record).inspect_err(|_| has_failed.store(true, Ordering::Relaxed))?;
             stop.note(&record);
             on_case(&record);
         }
     };
     rayon::broadcast(work).into_iter().collect::<io::Result<()>>()?;
-    let played = match plan.length {
+    let played = match limits.length {
         Length::Runs(runs) => runs,
-        Length::For(_) => store.first_missing(),
+        Length::For(_) => cases.first_missing(),
     };
     Ok(played.min(stop.last().saturating_add(1)))
 }
 
-/// Plays a case, twice where it is to be verified.
+/// Plays a case; plays it twice if it is one to verify.
 #[must_use]
-pub fn play_case(subject: &Subject, identity: &Identity, case: u64) -> Record {
+pub fn play_case(target: &FuzzTarget, identity: &Identity, case: u64) -> CaseRecord {
     playing(|| {
-        let mut played = play(subject, identity.seed, case);
+        let mut played = play(target, identity.seed, case);
         if identity.verifies(case) {
-            let again = play(subject, identity.seed, case);
-            played.findings.extend(difference(subject, identity.seed, &played, &again));
+            let again = play(target, identity.seed, case);
+            played.findings.extend(difference(target, identity.seed, &played, &again));
         }
         record(&played)
     })
 }
 
-fn record(played: &Played) -> Record {
-    let Played { case, findings, kinds, result } = played;
-    let mut record = Record {
+fn record(played: &PlayedCase) -> CaseRecord {
+    let PlayedCase { case, findings, kinds, result } = played;
+    let mut record = CaseRecord {
         case: *case,
         digest: None,
         events: 0,
@@ -189,15 +195,21 @@ fn record(played: &Played) -> Record {
     record
 }
 
-/// What is wrong when a case was not the same twice.
-fn difference(subject: &Subject, seed: u64, first: &Played, second: &Played) -> Option<Finding> {
-    let digest = |played: &Played| played.result.as_ref().map(|result| result.digest);
+/// The find that two runs of a case differ, if they do.
+fn difference(
+    target: &FuzzTarget,
+    seed: u64,
+    first: &PlayedCase,
+    second: &PlayedCase,
+) -> Option<Finding> {
+    let digest = |played: &PlayedCase| played.result.as_ref().map(|result| result.digest);
     if digest(first) == digest(second) {
         return None;
     }
     let stepped = RunOptions { steps: true, ..RunOptions::default() };
-    let run = |options| subject.case(seed, first.case).run(options);
-    // Steps of every verified case would cost far more than these two runs, and are hardly ever needed.
+    let run = |options| target.case(seed, first.case).run(options);
+    // Two more runs, with their steps: recording the steps of every verified case would cost far
+    // more, and they are hardly ever needed.
     let told = || match verify(&run(stepped), stepped, &run) {
         Verification::Differs(difference) => difference.sentence(),
         Verification::Same => "played twice more, it was the same".to_owned(),
@@ -215,16 +227,16 @@ fn difference(subject: &Subject, seed: u64, first: &Played, second: &Played) -> 
     })
 }
 
-/// Whether what is kept comes out of this program: some cases are played again, those with finds before others. A
-/// protocol that was changed since plays them otherwise.
+/// Whether this program still produces the kept cases: plays some of them again, above all those
+/// with finds. They differ when the protocol was changed since.
 ///
 /// # Errors
 ///
-/// When the store cannot be read.
-pub fn is_reproduced(subject: &Subject, store: &Store) -> io::Result<bool> {
-    let mut sample: Vec<Record> = Vec::new();
+/// When the campaign's files cannot be read.
+pub fn is_reproduced(target: &FuzzTarget, cases: &Cases) -> io::Result<bool> {
+    let mut sample: Vec<CaseRecord> = Vec::new();
     let mut known: Vec<Signature> = Vec::new();
-    store.each(|record, _| {
+    cases.each(|record, _| {
         let mut signatures = record.findings.iter().map(|finding| &finding.signature);
         let news: Vec<Signature> =
             signatures.by_ref().filter(|found| !known.contains(found)).cloned().collect();
@@ -237,6 +249,6 @@ pub fn is_reproduced(subject: &Subject, store: &Store) -> io::Result<bool> {
         }
         Ok(())
     })?;
-    let is_same = |record: &Record| play_case(subject, store.identity(), record.case) == *record;
+    let is_same = |record: &CaseRecord| play_case(target, cases.identity(), record.case) == *record;
     Ok(sample.iter().all(is_same))
 }

@@ -1,8 +1,10 @@
-//! What a campaign exercised: which faults struck nodes in which states, and what happened at least once.
+//! Coverage: which faults hit nodes in which states, and what happened in how many runs.
 //!
-//! A campaign that finds nothing says little unless it says what it tried. Two things are counted: every strike of a
-//! fault, by its kind and by what the nodes that it hit were like the instant before; and the runs in which each of
-//! some things happened that ought to happen in some run ([`Sometimes`]), or else the campaign was vacuous.
+//! A campaign that finds nothing says little unless it says what it tried. Two things are counted:
+//!
+//! - every strike of a fault, by its kind and by the states of the nodes just before it hit them;
+//! - the runs in which each of [`Sometimes`] happened. A campaign in which one never happens is
+//!   vacuous in that respect.
 
 use std::collections::BTreeMap;
 use strum::{IntoStaticStr, VariantArray};
@@ -20,16 +22,16 @@ use crate::property::Property;
 use crate::run::RunResult;
 use crate::time::Time;
 
-/// Something that ought to happen in some run of a campaign.
+/// An event that ought to happen in some run of a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Sometimes {
-    /// A client was told that its write was done.
+    /// A write was acknowledged.
     WriteAcknowledged,
     /// A write was acknowledged with fewer confirmations than it asked for.
     WriteDegraded,
-    /// A client never learned whether its write was done.
+    /// A client never learned whether its write happened.
     WriteUnknown,
     /// An operation was refused.
     OperationRefused,
@@ -39,7 +41,7 @@ pub enum Sometimes {
     TwoLeaders,
     /// A node started again from a log that had something in it.
     RestartedFromLog,
-    /// A node started from a log that lacked the end of what it had written.
+    /// A node started from a log that had lost its tail.
     LogTailLost,
     /// A node that did not lead answered a read.
     ReadElsewhere,
@@ -111,7 +113,7 @@ impl Sometimes {
     }
 }
 
-/// Leaderships are in the order in which they began.
+/// Whether two nodes led at one time; `leads` are in the order in which they began.
 fn two_led_at_once(leads: &[Leadership]) -> bool {
     leads.iter().enumerate().any(|(place, first)| {
         let overlaps = |second: &Leadership| {
@@ -121,7 +123,7 @@ fn two_led_at_once(leads: &[Leadership]) -> bool {
     })
 }
 
-/// Whether `node` led at some time while `op` was under way.
+/// Whether `node` led at some time during `op`.
 fn led(leads: &[Leadership], node: NodeId, op: &Entry) -> bool {
     leads.iter().any(|lead| {
         let ended = lead.until.is_some_and(|until| until < op.invoked_at);
@@ -129,12 +131,13 @@ fn led(leads: &[Leadership], node: NodeId, op: &Entry) -> bool {
     })
 }
 
-/// What one run exercised: few bytes.
+/// What one run exercised, in few bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Covered {
-    /// Strikes alike, counted: the fault's kind (its index in [`FaultAction::KINDS`]), the states of the nodes that it
-    /// hit (bit `i` for `NodeState::ALL[i]`; 0 where it hit nobody), how often.
+    /// Strikes of one kind in one state, counted: the fault's kind (an index into
+    /// [`FaultAction::KINDS`]), the states of the nodes that it hit (bit `i` for
+    /// `NodeState::ALL[i]`; 0 if it hit none), how often.
     #[serde(rename = "strikes")]
     impacts: Vec<(u8, u8, u32)>,
     /// Bit `i` for `Sometimes::ALL[i]`.
@@ -171,15 +174,15 @@ fn bits(states: NodeStates) -> u8 {
     states.iter().fold(0, |all, state| all | 1 << state as u8)
 }
 
-/// How often faults of a kind struck.
+/// How often faults of one kind struck.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Impacts {
     /// In all.
     pub all: u64,
     /// Without hitting any node.
     pub nobody: u64,
-    /// Nodes in each state, in the order of [`NodeState::ALL`]. A node is in several at once, and of several nodes
-    /// whatever any of them is in counts, so these add up to more than all.
+    /// How often a node in each state was hit, in the order of [`NodeState::ALL`]. These add up to
+    /// more than `all`: a node can be in several states, and a fault can hit several nodes.
     pub states: [u64; NodeState::ALL.len()],
 }
 
@@ -200,7 +203,7 @@ impl Default for Coverage {
 }
 
 impl Coverage {
-    /// Adds a run. What names a kind of fault that there is not counts nowhere.
+    /// Adds a run. Kinds of fault that do not exist are ignored.
     pub fn add(&mut self, covered: &Covered) {
         for (kind, states, count) in &covered.impacts {
             let Some(impacts) = self.impacts.get_mut(usize::from(*kind)) else { continue };
@@ -232,7 +235,7 @@ impl Coverage {
         }
     }
 
-    /// The kinds of fault that struck, by name, in the order of [`FaultAction::KINDS`].
+    /// The kinds of fault that struck, in the order of [`FaultAction::KINDS`].
     pub fn impacts(&self) -> impl Iterator<Item = (&'static str, &Impacts)> {
         FaultAction::KINDS.into_iter().zip(&self.impacts).filter(|(_, impacts)| impacts.all > 0)
     }
@@ -242,7 +245,7 @@ impl Coverage {
         Sometimes::all().zip(self.sometimes)
     }
 
-    /// The strikes as JSON: of each kind that struck the states that it met, without zeros.
+    /// The strikes as JSON: for each kind the states that it hit, without zeros.
     #[must_use]
     pub fn impacts_document(&self) -> Value {
         let row = |impacts: &Impacts| {
@@ -258,7 +261,7 @@ impl Coverage {
         Value::Object(rows.collect())
     }
 
-    /// What happened as JSON, in how many runs each; zeros too.
+    /// In how many runs each event happened, as JSON, with zeros.
     #[must_use]
     pub fn sometimes_document(&self) -> Value {
         let counts = self.sometimes().map(|(what, count)| (what.name().to_owned(), json!(count)));

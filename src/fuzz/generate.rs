@@ -1,12 +1,16 @@
-//! Drawing: the faults of a case, as a proptest strategy.
+//! Drawing the faults of a case, as a proptest strategy.
 //!
-//! proptest draws and, later, takes away and shortens ([`super::shrink`]). There is one runner a case, seeded from the
-//! case's own stream, with every field of its configuration set here: no environment variable and no clock has a say.
-//! A fault keeps its number, and with it the identity that keys its luck, whatever else is taken away.
+//! proptest draws the faults; later it removes and shortens them ([`super::shrink`]). Each case has a
+//! runner of its own, seeded by the case. All fields of the runner's configuration are set here, so
+//! neither environment variables nor clocks matter. A fault keeps its number when others are removed,
+//! and with it the identity that keys its draws.
 //!
-//! Times are drawn where systems break, not only uniformly: soon after another fault begins or ends, and as far from it
-//! as the lengths of time on which the protocol, the network and the disk turn; or at a moment of the run, which no draw
-//! of a time would hit: just before a record is durable, just after a client was answered.
+//! Times are not only drawn uniformly, but also where systems break:
+//!
+//! - one of the timescales of the protocol, the network or the disk after another fault begins or
+//!   ends;
+//! - at a trigger, for moments that no drawn time would hit: just before a record is durable, just
+//!   after a client was answered.
 
 use std::cell::Cell;
 
@@ -28,40 +32,40 @@ use crate::scenario::ConfiguredProtocol;
 use crate::scenario::fuzz::{Fuzz, Kind};
 use crate::time::{Span, Time};
 
-/// What faults are drawn for.
+/// What decides which faults can be drawn.
 #[derive(Clone, Debug)]
-pub(super) struct Scene {
+pub(super) struct FaultSpace {
     nodes: u16,
     duration: Span,
-    /// The kinds that may be drawn and can be, on so many nodes.
+    /// The kinds that may be drawn and are possible with this number of nodes.
     kinds: Vec<Kind>,
-    /// The lengths of time on which this cluster turns, in nanoseconds, none of them 0; at least one.
-    beats: Vec<u64>,
+    /// The timescales of the cluster, in nanoseconds: at least one, none of them 0.
+    timescales: Vec<u64>,
     /// How many kinds of message there are.
     messages: u8,
-    /// As many operations a client may ask, so that moments lie within a run.
+    /// How many operations clients invoke, roughly: triggers that count higher would not fire.
     operations: u64,
 }
 
-impl Scene {
+impl FaultSpace {
     pub(super) fn new(config: &Config, protocol: &dyn ConfiguredProtocol, fuzz: &Fuzz) -> Self {
         let nodes = config.cluster.nodes;
-        let mut beats: Vec<u64> = protocol.timescales().into_iter().map(Span::nanos).collect();
-        beats.push(config.network.default.delay.median().nanos());
-        beats.push(config.disk.sync.median().nanos());
-        beats.extend(config.workload.iter().map(|load| load.retry.timeout.nanos()));
-        beats.retain(|beat| *beat > 0 && *beat < config.duration.nanos());
-        beats.sort_unstable();
-        beats.dedup();
-        if beats.is_empty() {
-            beats.push((config.duration.nanos() / 10).max(1));
+        let mut timescales: Vec<u64> = protocol.timescales().into_iter().map(Span::nanos).collect();
+        timescales.push(config.network.default.delay.median().nanos());
+        timescales.push(config.disk.sync.median().nanos());
+        timescales.extend(config.workload.iter().map(|load| load.retry.timeout.nanos()));
+        timescales.retain(|timescale| *timescale > 0 && *timescale < config.duration.nanos());
+        timescales.sort_unstable();
+        timescales.dedup();
+        if timescales.is_empty() {
+            timescales.push((config.duration.nanos() / 10).max(1));
         }
         let generated = config.workload.as_ref().map_or(0, |load| load.operations.unwrap_or(100));
         Self {
             nodes,
             duration: config.duration,
             kinds: fuzz.kinds.iter().copied().filter(|kind| kind.is_possible(nodes)).collect(),
-            beats,
+            timescales,
             messages: u8::try_from(protocol.message_kinds().len()).unwrap_or(u8::MAX),
             operations: (generated + config.script.len() as u64).clamp(1, 1_000),
         }
@@ -72,28 +76,28 @@ impl Scene {
     }
 }
 
-/// A fault as drawn: all but its two times, which shrink.
+/// A drawn fault, without its two times: those shrink.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
-    /// The how-manieth of the case; never changes.
+pub(super) struct DrawnFault {
+    /// Its number in the case; never changes.
     number: u32,
     /// What happens.
     action: FaultAction,
     /// Whether the nodes come back with an empty disk.
     replaced: bool,
-    /// The moment that it is tied to; the first time is how long after it, then.
+    /// What triggers it, if anything does. The first time is then the delay after the trigger.
     trigger: Option<Trigger>,
 }
 
-/// A fault with its two times in nanoseconds: when it begins and how long it lasts.
-pub(super) type Drawn = (Plan, u64, u64);
+/// A fault with its two times, in nanoseconds: when it begins and how long it lasts.
+pub(super) type TimedFault = (DrawnFault, u64, u64);
 
-/// The tree of a fault: its times shrink towards 0.
-pub(super) type FaultTree = TupleValueTree<(Just<Plan>, BinarySearch, BinarySearch)>;
+/// The value tree of a fault: its times shrink towards 0.
+pub(super) type FaultTree = TupleValueTree<(Just<DrawnFault>, BinarySearch, BinarySearch)>;
 
-/// The faults of a case.
+/// A strategy for the faults of a case.
 pub(super) fn faults<'a>(
-    scene: &'a Scene,
+    space: &'a FaultSpace,
     fuzz: &'a Fuzz,
     kinds: Vec<Kind>,
 ) -> VecStrategy<OneFault<'a>> {
@@ -101,10 +105,10 @@ pub(super) fn faults<'a>(
     let most = if kinds.is_empty() { 0 } else { most as usize };
     let count = SizeRange::from((fewest as usize).min(most)..=most);
     let last = Cell::new((0, 0));
-    vec(OneFault { scene, fuzz, kinds, next: Cell::new(1), last }, count)
+    vec(OneFault { space, fuzz, kinds, next: Cell::new(1), last }, count)
 }
 
-/// The runner of a case.
+/// The proptest runner of a case.
 pub(super) fn runner(seed: [u8; 32]) -> TestRunner {
     let config = RunnerConfig {
         cases: 1,
@@ -129,7 +133,7 @@ pub(super) fn runner(seed: [u8; 32]) -> TestRunner {
 /// Draws one fault after another.
 #[derive(Debug)]
 pub(super) struct OneFault<'a> {
-    scene: &'a Scene,
+    space: &'a FaultSpace,
     fuzz: &'a Fuzz,
     kinds: Vec<Kind>,
     /// The number of the next one.
@@ -140,7 +144,7 @@ pub(super) struct OneFault<'a> {
 
 impl Strategy for OneFault<'_> {
     type Tree = FaultTree;
-    type Value = Drawn;
+    type Value = TimedFault;
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let mut dice = Dice(runner);
@@ -153,44 +157,44 @@ impl Strategy for OneFault<'_> {
         }
         let action = self.action(kind, &mut dice);
         let number = self.next.replace(self.next.get() + 1);
-        let plan = Plan { number, action, replaced: kind == Kind::EmptyDisk, trigger };
-        Ok(TupleValueTree::new((Just(plan), BinarySearch::new(begins), BinarySearch::new(lasts))))
+        let drawn = DrawnFault { number, action, replaced: kind == Kind::EmptyDisk, trigger };
+        Ok(TupleValueTree::new((Just(drawn), BinarySearch::new(begins), BinarySearch::new(lasts))))
     }
 }
 
 impl OneFault<'_> {
     /// When it begins, within the fault phase.
     fn begins(&self, dice: &mut Dice<'_>) -> u64 {
-        let duration = self.scene.duration.nanos();
+        let duration = self.space.duration.nanos();
         let (began, ended) = self.last.get();
         let at = match dice.below(10) {
             0..=3 => dice.below(duration),
-            4..=6 => began + self.beats(dice),
-            7 => ended + self.beats(dice),
-            8 => ended.saturating_sub(self.beats(dice)),
-            _ => self.beats(dice),
+            4..=6 => began + self.some_timescale(dice),
+            7 => ended + self.some_timescale(dice),
+            8 => ended.saturating_sub(self.some_timescale(dice)),
+            _ => self.some_timescale(dice),
         };
         whole(at % duration.max(1))
     }
 
-    /// How long after its moment it begins: as often as not at once.
+    /// How long after its trigger it begins: half of the time at once.
     fn after(&self, dice: &mut Dice<'_>) -> u64 {
-        if dice.one_in(2) { 0 } else { whole(self.beats(dice)) }
+        if dice.one_in(2) { 0 } else { whole(self.some_timescale(dice)) }
     }
 
-    /// A few of the lengths on which the cluster turns, or a part of one.
-    fn beats(&self, dice: &mut Dice<'_>) -> u64 {
-        let beat = *dice.one_of(&self.scene.beats);
-        dice.below(beat.saturating_mul(3).max(1))
+    /// Up to three times one of the cluster's timescales.
+    fn some_timescale(&self, dice: &mut Dice<'_>) -> u64 {
+        let timescale = *dice.one_of(&self.space.timescales);
+        dice.below(timescale.saturating_mul(3).max(1))
     }
 
     fn lasts(&self, dice: &mut Dice<'_>) -> u64 {
         let (least, most) = self.fuzz.lasts;
         let (least, most) = (least.nanos().max(1), most.nanos().max(1));
         let drawn = if dice.one_in(2) {
-            least.saturating_add(self.beats(dice))
+            least.saturating_add(self.some_timescale(dice))
         } else {
-            // Short ones are as likely as long ones: even in the logarithm, by halves.
+            // Uniform in the logarithm, by halves: short ones are as likely as long ones.
             let halves = most.checked_div(least).map_or(0, |times| times.max(1).ilog2());
             let top = most >> dice.below(u64::from(halves) + 1);
             top / 2 + dice.below((top / 2).max(1))
@@ -199,21 +203,21 @@ impl OneFault<'_> {
     }
 
     fn trigger(&self, dice: &mut Dice<'_>) -> Trigger {
-        let scene = self.scene;
+        let space = self.space;
         // A follower persists what the leader does, so counts are near those of operations.
         let some = |dice: &mut Dice<'_>, most: u64| {
             let most = most >> dice.below(u64::from(most.max(1).ilog2()) + 1);
             1 + u32::try_from(dice.below(most.max(1))).unwrap_or(0)
         };
-        let operations = scene.operations;
+        let operations = space.operations;
         let (what, nth) = match dice.below(8) {
             0 => (Occurrence::Elected, some(dice, 4)),
             1 => (Occurrence::Restarts, some(dice, 2)),
             2 => (Occurrence::Appends, some(dice, operations)),
             3 => (Occurrence::Persists, some(dice, operations)),
             4 | 5 => (Occurrence::Acknowledges, some(dice, operations)),
-            6 if scene.messages > 0 => {
-                let kind = u8::try_from(dice.below(scene.messages.into())).unwrap_or(0);
+            6 if space.messages > 0 => {
+                let kind = u8::try_from(dice.below(space.messages.into())).unwrap_or(0);
                 (Occurrence::Receives(Some(kind)), some(dice, operations * 2))
             }
             _ => (Occurrence::Receives(None), some(dice, operations * 8)),
@@ -223,10 +227,10 @@ impl OneFault<'_> {
     }
 
     fn node(&self, dice: &mut Dice<'_>) -> NodeId {
-        NodeId(u16::try_from(dice.below(self.scene.nodes.into())).unwrap_or(0))
+        NodeId(u16::try_from(dice.below(self.space.nodes.into())).unwrap_or(0))
     }
 
-    /// Whom it hits.
+    /// The nodes that it hits.
     fn target(&self, dice: &mut Dice<'_>) -> Target {
         match dice.below(20) {
             0..=6 => Target::Leader,
@@ -247,9 +251,9 @@ impl OneFault<'_> {
         }
     }
 
-    /// One link, mostly; or all of a node.
+    /// One link, mostly; or all links of a node.
     fn route(&self, dice: &mut Dice<'_>, both_ways: bool) -> Route {
-        let nodes = u64::from(self.scene.nodes);
+        let nodes = u64::from(self.space.nodes);
         let from = self.node(dice);
         let step = 1 + dice.below((nodes - 1).max(1));
         let to = NodeId(u16::try_from((u64::from(from.0) + step) % nodes).unwrap_or(0));
@@ -272,7 +276,7 @@ impl OneFault<'_> {
             |dice: &mut Dice<'_>, fault| FaultAction::Disk { target: self.target(dice), fault };
         match kind {
             Kind::Crash => FaultAction::Crash(self.target(dice)),
-            // Whoever led or followed would not be found by that name when it is to come back.
+            // By name: the node must be found again when it is to restart.
             Kind::EmptyDisk => FaultAction::Crash(Target::Nodes(vec![self.node(dice)])),
             Kind::PowerLoss => FaultAction::PowerLoss(self.target(dice)),
             Kind::Pause => FaultAction::Pause(self.target(dice)),
@@ -292,9 +296,9 @@ impl OneFault<'_> {
             Kind::Drop => {
                 let both_ways = dice.one_in(2);
                 let route = self.route(dice, both_ways);
-                let some = self.scene.messages > 0 && dice.one_in(2);
-                let kind = some.then(|| dice.below(self.scene.messages.into()) as u8);
-                // Whole percents: a file that is read, not copied.
+                let some = self.space.messages > 0 && dice.one_in(2);
+                let kind = some.then(|| dice.below(self.space.messages.into()) as u8);
+                // Whole percents: people read the file.
                 let most = u64::from(fuzz.loss.parts_per_billion() / 10_000_000).max(1);
                 let parts = (1 + dice.below(most)) as u32 * 10_000_000;
                 let probability = Probability::from_parts_per_billion(parts).unwrap_or(fuzz.loss);
@@ -320,11 +324,11 @@ impl OneFault<'_> {
         }
     }
 
-    /// Two sides, neither of them empty; sometimes three.
+    /// Two groups, sometimes three, none of them empty.
     fn groups(&self, dice: &mut Dice<'_>) -> Vec<Group> {
-        let sides = if self.scene.nodes > 2 && dice.one_in(6) { 3 } else { 2 };
+        let sides = if self.space.nodes > 2 && dice.one_in(6) { 3 } else { 2 };
         let mut groups = vec![Group::default(); sides];
-        let mut nodes: Vec<NodeId> = NodeId::all(self.scene.nodes).collect();
+        let mut nodes: Vec<NodeId> = NodeId::all(self.space.nodes).collect();
         for group in &mut groups {
             let drawn = dice.below(nodes.len() as u64) as usize;
             group.nodes.push(nodes.remove(drawn));
@@ -340,7 +344,7 @@ impl OneFault<'_> {
     }
 }
 
-/// The runner's draws.
+/// Draws from the runner's generator.
 struct Dice<'a>(&'a mut TestRunner);
 
 impl Dice<'_> {
@@ -357,55 +361,55 @@ impl Dice<'_> {
         &all[self.below(all.len() as u64) as usize]
     }
 
-    /// A whole part of `most` either way, and not 0 unless `most` is.
+    /// Some percents of `most`, positive or negative; 0 only if `most` is.
     fn signed(&mut self, most: u64) -> i64 {
         let size = i64::try_from(whole(most / 100 * (1 + self.below(100)))).unwrap_or(i64::MAX);
         if self.one_in(2) { -size } else { size }
     }
 }
 
-/// Whole microseconds: no clock of a real system is read closer, and files stay short.
+/// Rounds down to whole microseconds: real clocks are no finer, and files stay short.
 const fn whole(ns: u64) -> u64 {
     if ns < 1_000 { ns } else { ns / 1_000 * 1_000 }
 }
 
-/// Puts what was drawn into `config`, without what would stop more nodes at once than `max_down`, those that the faults
-/// of the scenario itself stop included.
-pub(super) fn put(drawn: &[Drawn], max_down: Option<u16>, config: &mut Config) {
-    for (plan, begins, lasts) in drawn {
+/// Adds the drawn faults to `config`, except those that would have more than `max_down` nodes down at
+/// once, the scenario's own faults included.
+pub(super) fn put(drawn: &[TimedFault], max_down: Option<u16>, config: &mut Config) {
+    for (drawn, begins, lasts) in drawn {
         let before = config.faults.len();
-        put_one(plan, (*begins, *lasts), config);
-        let is_bounded = max_down.filter(|_| budget::stops(&plan.action));
-        if is_bounded.is_some_and(|most| !budget::keeps(config, most)) {
+        put_one(drawn, (*begins, *lasts), config);
+        let is_bounded = max_down.filter(|_| budget::stops(&drawn.action));
+        if is_bounded.is_some_and(|most| !budget::is_kept(config, most)) {
             config.faults.truncate(before);
             config.names.faults.truncate(before);
         }
     }
 }
 
-fn put_one(plan: &Plan, (begins, lasts): (u64, u64), config: &mut Config) {
+fn put_one(drawn: &DrawnFault, (begins, lasts): (u64, u64), config: &mut Config) {
     let duration = config.duration;
     let begins = Span::from_nanos(begins.min(duration.nanos()));
     let lasts = Span::from_nanos(lasts.max(1));
-    let start = |after: Span| match plan.trigger {
-        // No fault starts after the fault phase, nor does what ends one.
+    let start = |after: Span| match drawn.trigger {
+        // No fault starts after the fault phase, and no restart.
         Some(trigger) => Start::When(Trigger { after: after.min(duration), ..trigger }),
         None => Start::At(Time::ZERO + after.min(duration)),
     };
     let (start, again) = (start(begins), start(begins + lasts));
     let has_end =
-        !matches!(plan.action, FaultAction::Disk { fault: DiskFault::FlipBit { .. }, .. });
-    let ends_by_itself = has_end && !plan.replaced;
-    push(config, format!("f{}", plan.number), |id| Fault {
+        !matches!(drawn.action, FaultAction::Disk { fault: DiskFault::FlipBit { .. }, .. });
+    let ends_by_itself = has_end && !drawn.replaced;
+    push(config, format!("f{}", drawn.number), |id| Fault {
         id,
         start,
         lasts: ends_by_itself.then_some(lasts),
-        action: plan.action.clone(),
+        action: drawn.action.clone(),
         forever: false,
     });
-    if let (true, FaultAction::Crash(target)) = (plan.replaced, &plan.action) {
+    if let (true, FaultAction::Crash(target)) = (drawn.replaced, &drawn.action) {
         let target = target.clone();
-        push(config, format!("f{}-again", plan.number), |id| Fault {
+        push(config, format!("f{}-again", drawn.number), |id| Fault {
             id,
             start: again,
             lasts: None,
@@ -415,12 +419,12 @@ fn put_one(plan: &Plan, (begins, lasts): (u64, u64), config: &mut Config) {
     }
 }
 
-/// Adds a fault under a name that nobody else has.
+/// Adds a fault under a name that is not taken yet.
 fn push(config: &mut Config, mut name: String, fault: impl FnOnce(FaultId) -> Fault) {
     while config.names.faults.contains(&name) {
         name.push('x');
     }
-    // A scenario file holds fewer than 2^32 faults, and a case adds at most as many as its bounds say.
+    // Not cut off: a scenario has fewer than 2^32 faults, and a case adds few.
     let id = FaultId(config.names.faults.len() as u32);
     config.names.faults.push(name);
     config.faults.push(fault(id));

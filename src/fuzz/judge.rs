@@ -1,4 +1,4 @@
-//! What of a run counts as a find.
+//! What counts as a find in a run.
 
 use std::fmt;
 
@@ -11,15 +11,18 @@ use crate::named::Named;
 use crate::property::Property;
 use crate::run::{Expectation, RunResult, is_unexpected};
 
-/// What tells one kind of failure from another: finds of the same signature are taken for the same defect.
+/// A kind of failure. Finds with the same signature count as the same defect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Signature {
-    /// The property that was broken, by name; `stuck` for a run in which time stood still, `panic` for a protocol
-    /// that panicked, `determinism` for a case that played differently the second time, `expectation` for a state or an
-    /// answer that the scenario expects and did not get.
+    /// The name of the property that was broken, or one of these:
+    ///
+    /// - `stuck`: virtual time stood still,
+    /// - `panic`: the protocol panicked,
+    /// - `determinism`: two runs of the case differ,
+    /// - `expectation`: the run misses a state or an answer that the scenario expects.
     pub check: String,
-    /// How, where the run tells: of a lost write how it was lost ([`crate::run::mechanism::Mechanism`]); of an
-    /// expectation which.
+    /// How it failed, where the run shows it: how a write was lost
+    /// ([`crate::check::Mechanism`]), or which expectation was not met.
     pub mechanism: Option<String>,
 }
 
@@ -28,7 +31,7 @@ impl Signature {
         Self { check: check.to_owned(), mechanism: None }
     }
 
-    /// Of a case that played differently the second time.
+    /// Two runs of the same case differ.
     #[must_use]
     pub fn determinism() -> Self {
         Self::of("determinism")
@@ -44,10 +47,10 @@ impl fmt::Display for Signature {
     }
 }
 
-/// Something that must not have happened.
+/// A failure that a run shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What kind of failure it is.
+    /// Its kind.
     pub signature: Signature,
     /// The verdict of the check, by name.
     pub verdict: String,
@@ -55,17 +58,30 @@ pub struct Finding {
     pub summary: String,
 }
 
-/// What a run must not have done: promises broken that the scenario does not expect to be, and properties broken that
-/// it expects to hold or bounds missed that it sets, promised or not. With `safety_only` liveness and availability do not count.
+/// Which properties count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    All,
+    /// All but liveness and availability: the faults may have any number of nodes down.
+    Safety,
+}
+
+/// The failures of a run that count as finds:
+///
+/// - broken promises that the scenario does not expect to be broken,
+/// - broken properties that it expects to hold, promised or not,
+/// - bounds that it sets and the run misses.
 #[must_use]
-pub fn findings(config: &Config, result: &RunResult, safety_only: bool) -> Vec<Finding> {
+pub fn findings(config: &Config, result: &RunResult, scope: Scope) -> Vec<Finding> {
     let of_progress = |property| matches!(property, Property::Liveness | Property::Availability);
     broken(result, |report| {
-        !(safety_only && of_progress(report.property)) && is_unexpected(config, report)
+        let counts = scope == Scope::All || !of_progress(report.property);
+        counts && is_unexpected(config, report)
     })
 }
 
-/// Everything that a run broke, whether it was promised or expected or neither.
+/// Every property that a run broke, whether it was promised, expected or neither.
 #[must_use]
 pub fn all_broken(result: &RunResult) -> Vec<Finding> {
     broken(result, |report| matches!(report.verdict, Verdict::Invalid(_)))
@@ -91,7 +107,7 @@ fn broken(result: &RunResult, counted: impl Fn(&CheckReport) -> bool) -> Vec<Fin
     findings
 }
 
-/// A protocol panicked, with these words.
+/// The find that the protocol panicked with this message.
 pub(super) fn panicked(words: &str) -> Finding {
     Finding {
         signature: Signature::of("panic"),
@@ -100,7 +116,7 @@ pub(super) fn panicked(words: &str) -> Finding {
     }
 }
 
-/// A case played differently the second time.
+/// The find that two runs of one case differ.
 pub(super) fn nondeterministic() -> Finding {
     Finding {
         signature: Signature::determinism(),
@@ -109,10 +125,11 @@ pub(super) fn nondeterministic() -> Finding {
     }
 }
 
-/// What the scenario expects of states and answers and did not get.
+/// The expected states and answers that the run misses.
 #[must_use]
 pub fn unmet(config: &Config, result: &RunResult) -> Vec<Finding> {
-    // Expectations of checks come first, one each; what they and bounds find broken has a finding of its own.
+    // Expectations of checks come first, one each. What is broken there, or misses a bound, is a
+    // find of its own.
     let of_schedule = result.expectations.iter().skip(config.expect.checks.len());
     let unmet =
         of_schedule.filter(|expectation| !expectation.met && expectation.demanded_of.is_none());
@@ -127,7 +144,7 @@ pub fn unmet(config: &Config, result: &RunResult) -> Vec<Finding> {
     unmet.map(finding).collect()
 }
 
-/// Whether a checker could not tell what the run was to be told of.
+/// Whether the verdict of some check is unknown.
 #[must_use]
 pub fn is_unknown(result: &RunResult) -> bool {
     result.checks.iter().any(|report| report.judged == ExpectedVerdict::Unknown)

@@ -1,22 +1,24 @@
-//! Parts of a campaign, made the whole.
+//! Merging the parts of a campaign that was played in shards.
 //!
-//! Every folder right beneath the one given that has a `cases.jsonl` is a part. They are taken only when they are all
-//! the parts of one campaign, each whole and with every case once; then the folder gets the files that it would have
-//! if nothing had been taken apart, byte for byte.
+//! Every folder directly below the given one that has a `cases.jsonl` is a part. They are merged only
+//! if they are all the parts of one campaign, each complete. The given folder then gets the files
+//! that the whole campaign would have written, byte for byte.
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::store::{self, CASES, Header, Identity, Record, Shard};
-use super::tally::Tally;
+use super::cases::CASES;
+use super::identity::{Identity, Shard};
+use super::record::{CampaignHeader, CaseRecord};
+use super::totals::Totals;
 use crate::report::files::{self, Lines};
 
 /// A part of a campaign.
 #[derive(Debug)]
 struct Part {
     lines: Lines,
-    header: Header,
+    header: CampaignHeader,
 }
 
 impl Part {
@@ -47,19 +49,20 @@ fn at(path: &Path) -> impl Fn(io::Error) -> MergeError {
 }
 
 impl Parts {
-    /// The parts in the folders right beneath `folder`.
+    /// The parts in the folders directly below `folder`.
     ///
     /// # Errors
     ///
-    /// When there are none, or they are not all the parts of one campaign, whole and of this version; or cannot be
-    /// read.
+    /// When a file cannot be read, when there are no parts, or when they are not all the parts of
+    /// one finished campaign of this version.
     pub fn find(folder: &Path) -> Result<Self, MergeError> {
         let mut parts = Vec::new();
         for below in folders(folder).map_err(at(folder))? {
             let names = files_of(&below).map_err(at(&below))?;
             if let Some(unfinished) = names.iter().find(|name| is_unfinished(name)) {
                 return refuse(format!(
-                    "{} is of a campaign that is not done: finish it with the command that began it",
+                    "{} is of a campaign that is not done: finish it with the command that \
+                     began it",
                     unfinished.display()
                 ));
             }
@@ -99,37 +102,35 @@ impl Parts {
     ///
     /// # Errors
     ///
-    /// When a part lacks a case, has one twice or one that is not its own, or ends in the middle of a line; then
-    /// nothing is written. Or when a file cannot be read or written.
-    pub fn merge(&self, folder: &Path) -> Result<Tally, MergeError> {
+    /// When a file cannot be read or written; or when a part lacks a case, has one twice or one that
+    /// belongs elsewhere, or ends in the middle of a line. Nothing is written then.
+    pub fn merge(&self, folder: &Path) -> Result<Totals, MergeError> {
         let mut places = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
             places.push(self.checked(part)?);
         }
-        let mut tally = Tally::new(self.runs);
+        let mut totals = Totals::new(self.runs);
         let path = folder.join(CASES);
         let write = |out: &mut io::BufWriter<fs::File>| {
-            let (of, shard) = (self.identity().clone(), Shard::WHOLE);
-            let campaign = of.fingerprint();
-            store::write_header(out, &Header { campaign, runs: self.runs, shard, of })?;
+            CampaignHeader::new(self.identity().clone(), self.runs, Shard::WHOLE).write(out)?;
             for case in 0..self.runs {
                 let shards = self.parts.len() as u64;
-                // Both are below the number of cases, which were all found.
+                // Neither is cut off: both are below the number of cases.
                 let (part, place) = ((case % shards) as usize, (case / shards) as usize);
                 let line = self.parts[part].lines.read(places[part][place])?;
-                tally.add(&serde_json::from_slice(&line)?);
+                totals.add(&serde_json::from_slice(&line)?);
                 out.write_all(&line)?;
                 out.write_all(b"\n")?;
             }
             Ok(())
         };
         files::whole(&path, write).map_err(at(&path))?;
-        Ok(tally)
+        Ok(totals)
     }
 
-    /// Where each case of a part is, when all are there, in order.
-    fn checked(&self, part: &Part) -> Result<Vec<files::Place>, MergeError> {
-        let Header { shard, .. } = part.header;
+    /// Where each case of a part is; refuses a part that has not all its cases in order.
+    fn checked(&self, part: &Part) -> Result<Vec<files::LineSpan>, MergeError> {
+        let CampaignHeader { shard, .. } = part.header;
         let mut places = Vec::new();
         let mut wrong = None;
         let mut number = 0_u64;
@@ -139,7 +140,7 @@ impl Parts {
                 return Ok(());
             }
             let expected = shard.case(number - 2).filter(|case| *case < self.runs);
-            match (serde_json::from_slice::<Record>(line), expected) {
+            match (serde_json::from_slice::<CaseRecord>(line), expected) {
                 (Ok(record), Some(expected)) if record.case == expected => places.push(place),
                 (Ok(record), Some(expected)) => {
                     let case = record.case;
@@ -169,10 +170,10 @@ impl Parts {
     }
 }
 
-/// Reads what a file says of itself.
+/// Reads a part's header and checks it against itself and this program.
 fn part(lines: Lines) -> Result<Part, MergeError> {
     let name = lines.path().display().to_string();
-    let header = store::header(&lines).map_err(at(lines.path()))?;
+    let header = CampaignHeader::read(&lines).map_err(at(lines.path()))?;
     let Some(header) = header else {
         return refuse(format!("{name}: the first line does not say what campaign it is of"));
     };
@@ -217,7 +218,7 @@ fn same_campaign(first: &Part, other: &Part) -> Result<(), MergeError> {
     Ok(())
 }
 
-/// Whether every shard is there once; `parts` are in their order and of one campaign.
+/// Refuses unless every shard is there once. `parts` are of one campaign, in the order of shards.
 fn all_there(parts: &[Part]) -> Result<(), MergeError> {
     for pair in parts.windows(2) {
         if pair[0].header.shard == pair[1].header.shard {
@@ -238,7 +239,7 @@ fn all_there(parts: &[Part]) -> Result<(), MergeError> {
     refuse(format!("{noun} {missing} of {count} not there: every part has to be"))
 }
 
-/// The folders right beneath one, by name.
+/// The folders directly below one, by name.
 fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files_of(folder)?.into_iter().filter(|path| path.is_dir()).collect())
 }

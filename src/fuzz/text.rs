@@ -1,28 +1,28 @@
-//! A campaign for people.
+//! The report of a campaign for people.
 
 use super::coverage::Coverage;
-use super::tally::Tally;
+use super::totals::Totals;
 use super::violation::Violation;
 use crate::metrics::NodeState;
 use crate::named::Named;
 use crate::report::layout::{counted, grouped, width, wrap};
 
-/// What a campaign came to; `run` makes the command that plays a small scenario of its file's name.
+/// The whole report; `run` makes the command that plays the small scenario in a file.
 #[must_use]
-pub fn text(tally: &Tally, violations: &[Violation], run: &dyn Fn(&str) -> String) -> String {
+pub fn text(totals: &Totals, violations: &[Violation], run: &dyn Fn(&str) -> String) -> String {
     let mut out = violations.iter().map(|one| violation(one, run)).collect::<String>();
-    let runs = counted(tally.cases, "run");
+    let runs = counted(totals.cases, "run");
     out += &match violations.len() as u64 {
         0 => format!("no violation in {runs}\n"),
         kinds => format!("{} of violation in {runs}\n", counted(kinds, "kind")),
     };
-    if tally.unknown > 0 {
-        out += &format!("of {} a checker could not tell\n", counted(tally.unknown, "run"));
+    if totals.unknown > 0 {
+        out += &format!("of {} a checker could not tell\n", counted(totals.unknown, "run"));
     }
-    out + &coverage(&tally.coverage, tally.cases)
+    out + &coverage(&totals.coverage, totals.cases)
 }
 
-/// A kind of find: what it is, how small it got, and how to see it.
+/// A kind of find: what it is, how small it became, and the command that shows it.
 #[must_use]
 pub fn violation(violation: &Violation, run: &dyn Fn(&str) -> String) -> String {
     let size = |faults: Option<usize>, operations: Option<usize>| {
@@ -45,7 +45,7 @@ pub fn violation(violation: &Violation, run: &dyn Fn(&str) -> String) -> String 
     out + &wrap(&format!("in {count}; {}", violation.summary), 4, false) + "\n"
 }
 
-/// What was exercised: a matrix of strikes, and what happened in how many runs.
+/// The coverage: a table of strikes, and what happened in how many runs.
 #[must_use]
 pub fn coverage(coverage: &Coverage, cases: u64) -> String {
     let mut rows: Vec<Vec<String>> = coverage
@@ -82,7 +82,7 @@ pub fn coverage(coverage: &Coverage, cases: u64) -> String {
     out
 }
 
-/// Rows in columns, the first to the left and numbers to the right.
+/// Aligned columns: the first to the left, numbers to the right.
 fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let wide = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
@@ -102,23 +102,32 @@ mod tests {
     use super::*;
     use crate::fuzz::coverage::Covered;
     use crate::fuzz::judge::{Finding, Signature};
-    use crate::fuzz::store::Record;
+    use crate::fuzz::record::CaseRecord;
 
-    fn record(case: u64, covered: &str) -> Record {
+    fn record(case: u64, covered: &str) -> CaseRecord {
         let covered: Covered = serde_json::from_str(covered).expect("covered");
         let digest = Some("0".to_owned());
-        Record { case, digest, events: 1, virtual_ns: 1, findings: vec![], unknown: false, covered }
+        CaseRecord {
+            case,
+            digest,
+            events: 1,
+            virtual_ns: 1,
+            findings: vec![],
+            unknown: false,
+            covered,
+        }
     }
 
     #[test]
     fn strikes_are_a_table_and_what_never_happened_is_named() {
-        let mut tally = Tally::new(1200);
-        // Crashes (8) of a leader with something unsynced and of a follower, and a heal (21) that hit nobody.
+        let mut totals = Totals::new(1200);
+        // Crashes (8) of a leader with something unsynced and of a follower, and a heal (21) that
+        // hit nobody.
         let covered = r#"{"strikes":[[8,33,2],[8,2,1500],[21,0,1]],"sometimes":16383}"#;
-        tally.add(&record(0, covered));
+        totals.add(&record(0, covered));
         // All but two leaders (bit 5) once more.
-        tally.add(&record(1, r#"{"strikes":[],"sometimes":16351}"#));
-        let told = text(&tally, &[], &|file| file.to_owned());
+        totals.add(&record(1, r#"{"strikes":[],"sometimes":16351}"#));
+        let told = text(&totals, &[], &|file| file.to_owned());
         let expected = "\
 no violation in 2 runs
 
@@ -135,7 +144,7 @@ In how many of 2 runs it happened that
         assert!(told.starts_with(expected), "{told}");
         assert!(told.contains("\n  1  two nodes led at once\n"), "{told}");
         assert!(!told.contains("never"), "{told}");
-        let mut vacuous = Tally::new(1);
+        let mut vacuous = Totals::new(1);
         vacuous.add(&record(0, r#"{"strikes":[],"sometimes":16351}"#));
         let told = text(&vacuous, &[], &|file| file.to_owned());
         assert!(told.contains("\nNo fault struck.\n"), "{told}");
@@ -152,12 +161,12 @@ In how many of 2 runs it happened that
             verdict: "violation".to_owned(),
             summary: "put k1=c1.1 is gone".to_owned(),
         };
-        let mut tally = Tally::new(100);
+        let mut totals = Totals::new(100);
         for case in [90, 37, 64] {
             let covered = record(case, r#"{"strikes":[],"sometimes":0}"#);
-            tally.add(&Record { findings: vec![finding.clone()], ..covered });
+            totals.add(&CaseRecord { findings: vec![finding.clone()], ..covered });
         }
-        let kind = tally.found()[0];
+        let kind = totals.found()[0];
         assert_eq!((kind.case, kind.count), (37, 3), "the lowest, in whatever order");
         let mut found = Violation::new(kind);
         found.scenario = Some("0037.toml".to_owned());

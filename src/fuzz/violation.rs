@@ -1,4 +1,4 @@
-//! The kinds of find of a campaign, each with the smallest scenario that shows it, and the file that lists them.
+//! The kinds of find of a campaign, each with a small scenario, and `campaign.json`, which lists them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,35 +10,36 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::campaign::playing;
+use super::identity::{Identity, Shard};
 use super::judge::{Finding, Signature};
 use super::play;
 use super::shrink::shrink_case;
-use super::store::{Identity, Shard};
-use super::subject::Subject;
-use super::tally::{Kind, Tally};
+use super::target::FuzzTarget;
+use super::totals::{FindingKind, Totals};
 use crate::report::files;
 use crate::run::RunOptions;
 use crate::scenario::Scenario;
 
-/// The file that says what a campaign came to.
+/// The file with the result of a campaign.
 pub const CAMPAIGN: &str = "campaign.json";
 
-/// A kind of find.
+/// A kind of find, as `campaign.json` lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
     /// The lowest case that shows it.
     pub case: u64,
     /// The property that was broken, or `stuck`, `panic`, `determinism`.
     pub check: String,
-    /// How, where the run tells.
+    /// How it was broken, where the run shows it.
     pub mechanism: Option<String>,
     /// The verdict of the check, by name.
     pub verdict: String,
-    /// The witness, in words: of the small scenario where there is one.
+    /// The witness, in words; that of the small scenario if there is one.
     pub summary: String,
     /// In how many cases it was found.
     pub count: u64,
-    /// The file of the small scenario, in the campaign's folder; `None` when the case could not be shrunk.
+    /// The file of the small scenario, in the campaign's folder; `None` if the case could not be
+    /// shrunk.
     pub scenario: Option<String>,
     /// The digest of its run.
     pub digest: Option<String>,
@@ -55,13 +56,13 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// What kind of failure it is.
+    /// Its signature.
     #[must_use]
     pub fn signature(&self) -> Signature {
         Signature { check: self.check.clone(), mechanism: self.mechanism.clone() }
     }
 
-    pub(super) fn new(kind: &Kind) -> Self {
+    pub(super) fn new(kind: &FindingKind) -> Self {
         let Finding { signature, verdict, summary } = kind.finding.clone();
         Self {
             case: kind.case,
@@ -81,85 +82,103 @@ impl Violation {
     }
 }
 
-/// What an earlier campaign left in the folder.
+/// What `campaign.json` tells of an earlier campaign in the same folder.
 #[derive(Debug, Deserialize)]
-struct Earlier {
+struct EarlierCampaign {
     campaign: String,
     violations: Vec<Violation>,
 }
 
-/// Shrinks the lowest case of every kind of find and writes `campaign.json`, in this order, so that the small scenarios
-/// that it names are there. A kind that an earlier, shorter campaign had already shrunk is not shrunk again; what
-/// another campaign left is removed.
+/// A campaign in its folder.
+#[derive(Clone, Copy, Debug)]
+pub struct Campaign<'a> {
+    /// Its folder.
+    pub folder: &'a Path,
+    /// Which campaign it is.
+    pub identity: &'a Identity,
+    /// Which of its cases are in the folder.
+    pub shard: Shard,
+}
+
+/// Shrinks the lowest case of every kind of find, then writes `campaign.json`, which names the files
+/// of the small scenarios.
 ///
-/// `on_shrunk` is called after each, on whatever thread. Runs on all threads of the pool it is called in.
+/// A kind that an earlier, shorter run of the campaign has shrunk is not shrunk again. Small scenarios
+/// that nothing names any more are removed. Runs on all threads of the current pool; `on_shrunk` is
+/// called after each kind, on the thread that shrank it.
 ///
 /// # Errors
 ///
 /// When a file cannot be written.
 pub fn write(
-    subject: &Subject,
-    (folder, identity, shard): (&Path, &Identity, Shard),
-    tally: &Tally,
+    target: &FuzzTarget,
+    campaign: &Campaign<'_>,
+    totals: &Totals,
     on_shrunk: &(dyn Fn(&Violation) + Sync),
 ) -> io::Result<Vec<Violation>> {
-    let found = tally.found();
+    let Campaign { folder, identity, .. } = *campaign;
+    let found = totals.found();
     let earlier = fs::read(folder.join(CAMPAIGN)).ok();
-    let earlier: Option<Earlier> = earlier.and_then(|text| serde_json::from_slice(&text).ok());
-    let shrunk_before = |kind: &Kind| {
+    let earlier: Option<EarlierCampaign> =
+        earlier.and_then(|text| serde_json::from_slice(&text).ok());
+    let shrunk_before = |kind: &FindingKind| {
         let earlier = earlier.as_ref().filter(|it| it.campaign == identity.fingerprint())?;
         let same = |other: &&Violation| {
             other.case == kind.case && other.signature() == kind.finding.signature
         };
         let before = earlier.violations.iter().find(same)?;
-        let is_so = shows(subject, &folder.join(before.scenario.as_ref()?), before);
+        let is_so = shows(target, &folder.join(before.scenario.as_ref()?), before);
         is_so.then(|| Violation { count: kind.count, ..before.clone() })
     };
-    let one = |kind: &&Kind| {
+    let one = |kind: &&FindingKind| {
         let violation = match shrunk_before(kind) {
             Some(violation) => violation,
-            None => shrink(subject, (folder, identity.seed), kind, &found)?,
+            None => shrink(target, campaign, kind, &found)?,
         };
         on_shrunk(&violation);
         Ok(violation)
     };
     let violations = found.par_iter().map(one).collect::<io::Result<Vec<_>>>()?;
-    let document = document((identity, shard), tally, &violations);
+    let document = document(campaign, totals, &violations);
     files::whole(&folder.join(CAMPAIGN), |out| writeln!(out, "{document:#}"))?;
     let named: BTreeSet<&str> = violations.iter().filter_map(|v| v.scenario.as_deref()).collect();
     for old in earlier.iter().flat_map(|earlier| &earlier.violations) {
         let Some(file) = old.scenario.as_deref() else { continue };
         let is_ours = file.ends_with(".toml") && Path::new(file).file_name() == Some(file.as_ref());
         if is_ours && !named.contains(file) {
-            // What is gone already needs no removing, and what stays does no harm.
+            // It may be gone already, and if it stays it does no harm.
             let _ = fs::remove_file(folder.join(file));
         }
     }
     Ok(violations)
 }
 
-/// Whether the file is there and its run is the one told: it may be of an earlier build of the protocol.
-fn shows(subject: &Subject, path: &Path, told: &Violation) -> bool {
+/// Whether the file is there and its run still has the digest of `violation`. An earlier build of the
+/// protocol may have made it.
+fn shows(target: &FuzzTarget, path: &Path, violation: &Violation) -> bool {
     let Ok(text) = fs::read(path) else { return false };
-    let Ok(scenario) = Scenario::parse("kept.toml", &text, &subject.registry, &[]) else {
+    let Ok(scenario) = Scenario::parse("kept.toml", &text, &target.registry, &[]) else {
         return false;
     };
     let play = || scenario.run(scenario.config.seed, RunOptions::default());
     let digest = playing(|| play::caught_run(play)).ok().map(|result| result.digest.to_string());
-    digest == told.digest
+    digest == violation.digest
 }
 
 fn shrink(
-    subject: &Subject,
-    (folder, seed): (&Path, u64),
-    kind: &Kind,
-    found: &[&Kind],
+    target: &FuzzTarget,
+    campaign: &Campaign<'_>,
+    kind: &FindingKind,
+    found: &[&FindingKind],
 ) -> io::Result<Violation> {
     let mut violation = Violation::new(kind);
-    match playing(|| shrink_case(subject, seed, kind.case, &kind.finding.signature)) {
+    match playing(|| {
+        shrink_case(target, campaign.identity.seed, kind.case, &kind.finding.signature)
+    }) {
         Ok(small) => {
             let name = file_name(kind, found);
-            files::whole(&folder.join(&name), |out| out.write_all(small.text.as_bytes()))?;
+            let path = campaign.folder.join(&name);
+            files::whole(&path, |out| out.write_all(small.text.as_bytes()))?;
             violation.scenario = Some(name);
             violation.verdict = small.finding.verdict;
             violation.summary = small.finding.summary;
@@ -174,8 +193,8 @@ fn shrink(
     Ok(violation)
 }
 
-/// The case in four digits; with the check where several kinds have one lowest case.
-fn file_name(kind: &Kind, found: &[&Kind]) -> String {
+/// The number of the case; and the check, if several kinds have the same lowest case.
+fn file_name(kind: &FindingKind, found: &[&FindingKind]) -> String {
     let alone = found.iter().filter(|other| other.case == kind.case).count() == 1;
     if alone {
         format!("{:04}.toml", kind.case)
@@ -184,32 +203,29 @@ fn file_name(kind: &Kind, found: &[&Kind]) -> String {
     }
 }
 
-/// What a campaign came to, as `campaign.json` has it: nothing in it depends on when and where it was played.
+/// The content of `campaign.json`. Nothing in it depends on when and where the campaign was played.
 #[must_use]
-pub fn document(
-    (identity, shard): (&Identity, Shard),
-    tally: &Tally,
-    violations: &[Violation],
-) -> Value {
+pub fn document(campaign: &Campaign<'_>, totals: &Totals, violations: &[Violation]) -> Value {
+    let Campaign { identity, shard, .. } = campaign;
     json!({
         "campaign": identity.fingerprint(),
         "version": identity.version,
         "scenario": identity.scenario,
         "sets": identity.sets,
         "seed": identity.seed,
-        "runs": tally.runs,
+        "runs": totals.runs,
         "shard": shard,
-        "cases": tally.cases,
-        "events": integer(tally.events),
-        "virtual_seconds": integer(tally.virtual_ns / 1_000_000_000),
-        "unknown": tally.unknown,
+        "cases": totals.cases,
+        "events": integer(totals.events),
+        "virtual_seconds": integer(totals.virtual_ns / 1_000_000_000),
+        "unknown": totals.unknown,
         "violations": violations,
-        "coverage": tally.coverage.impacts_document(),
-        "sometimes": tally.coverage.sometimes_document(),
+        "coverage": totals.coverage.impacts_document(),
+        "sometimes": totals.coverage.sometimes_document(),
     })
 }
 
-/// As a JSON integer; as a text where that is too small.
+/// A JSON integer; a string if the number has more than 64 bits.
 fn integer(number: u128) -> Value {
     u64::try_from(number).map_or_else(|_| json!(number.to_string()), |number| json!(number))
 }

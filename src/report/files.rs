@@ -46,7 +46,7 @@ struct Grown {
 
 /// Where a line lies in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LineSpan {
     offset: u64,
     length: u64,
 }
@@ -109,7 +109,7 @@ impl Lines {
     /// # Errors
     ///
     /// When the file cannot be read, or whatever `take` ends with.
-    pub fn each(&self, mut take: impl FnMut(Place, &[u8]) -> io::Result<()>) -> io::Result<u64> {
+    pub fn each(&self, mut take: impl FnMut(LineSpan, &[u8]) -> io::Result<()>) -> io::Result<u64> {
         let mut grown = self.grown()?;
         grown.file.seek(SeekFrom::Start(0))?;
         let mut reader = BufReader::new(&grown.file);
@@ -121,7 +121,7 @@ impl Lines {
             if line.pop() != Some(b'\n') {
                 return Ok(offset);
             }
-            take(Place { offset, length: read - 1 }, &line)?;
+            take(LineSpan { offset, length: read - 1 }, &line)?;
             offset += read;
         }
     }
@@ -141,12 +141,12 @@ impl Lines {
     /// # Errors
     ///
     /// When the file cannot be written.
-    pub fn append(&self, mut line: Vec<u8>) -> io::Result<Place> {
+    pub fn append(&self, mut line: Vec<u8>) -> io::Result<LineSpan> {
         let length = line.len() as u64;
         line.push(b'\n');
         let mut grown = self.grown()?;
         grown.file.write_all(&line)?;
-        let place = Place { offset: grown.end, length };
+        let place = LineSpan { offset: grown.end, length };
         grown.end += length + 1;
         Ok(place)
     }
@@ -156,7 +156,7 @@ impl Lines {
     /// # Errors
     ///
     /// When the file cannot be read.
-    pub fn read(&self, place: Place) -> io::Result<Vec<u8>> {
+    pub fn read(&self, place: LineSpan) -> io::Result<Vec<u8>> {
         let mut grown = self.grown()?;
         grown.file.seek(SeekFrom::Start(place.offset))?;
         let mut line = vec![0; usize::try_from(place.length).map_err(io::Error::other)?];

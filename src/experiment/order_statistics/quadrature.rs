@@ -1,4 +1,4 @@
-//! Adaptive integration of smooth pieces: the rule of Gauss and Kronrod of 7 and 15 points.
+//! Adaptive integration of smooth components: the rule of Gauss and Kronrod of 7 and 15 points.
 
 /// Halvings of one interval: what is still rough after so many is narrower than a millionth of a millionth.
 const DEPTH: u32 = 40;

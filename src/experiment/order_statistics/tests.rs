@@ -31,8 +31,8 @@ fn near(found: f64, expected: f64, tolerance: f64) {
 }
 
 fn integrated(n: u32, k: u32, out: &Distribution) -> Moments {
-    let point = pieces(&Distribution::Constant(Span::ZERO));
-    Wait::of(Order { n, k }, &pieces(out), &point).moments()
+    let point = components(&Distribution::Constant(Span::ZERO));
+    Wait::of(Order { n, k }, &components(out), &point).moments()
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::tests::{mean_difference, run, tallies, waits};
+use super::tests::{mean_difference, run, terms, waits};
 use super::*;
 
 const EXPERIMENTS: u32 = 1000;
@@ -180,7 +180,7 @@ fn intervals_of_shares_cover_the_truth() {
     for (what, truth, of) in SHARES {
         for runs in RUNS {
             assert_covered(what, runs, truth, |luck, _| {
-                share(&tallies(&(0..runs).map(|_| of(luck)).collect::<Vec<_>>())).unwrap()
+                share(&terms(&(0..runs).map(|_| of(luck)).collect::<Vec<_>>())).unwrap()
             });
         }
     }
@@ -211,8 +211,8 @@ fn intervals_of_recoveries_cover_the_truth() {
     for (what, truth, of) in RECOVERIES {
         for runs in [10, 30] {
             assert_covered(what, runs, truth, |luck, place| {
-                let tally = |_| Tally { part: of(luck), whole: 1.0 };
-                let all: Vec<Tally> = (0..runs).map(tally).collect();
+                let term = |_| RatioTerm { part: of(luck), whole: 1.0 };
+                let all: Vec<RatioTerm> = (0..runs).map(term).collect();
                 ratio(&all, &Resamples::draw(place, runs)).unwrap()
             });
         }

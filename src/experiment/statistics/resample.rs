@@ -3,14 +3,20 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::experiment::statistics::{FEWEST_RUNS, Interval, NORMAL};
+use crate::report::plot::Interval;
+
+/// The standard normal distribution's quantile at 97.5%.
+pub(super) const NORMAL: f64 = 1.959_963_984_540_054;
+
+/// The fewest runs of which there is an interval.
+pub const FEWEST_RUNS: usize = 5;
 
 /// Sets these draws apart from any run's, whose seeds are small numbers.
 const SEED: u64 = 0xb007_57a9_0000_0000;
 
-/// What one run adds to the two sums of a ratio; neither is below 0.
+/// What one run adds to the two sums of a ratio. Neither is below 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Tally {
+pub struct RatioTerm {
     /// The numerator: lost writes, messages, nanoseconds.
     pub part: f64,
     /// The denominator: acknowledged writes, operations, latencies.
@@ -63,15 +69,15 @@ impl Resamples {
 }
 
 /// The interval of a ratio.
-pub(super) fn interval_of(runs: &[Tally], resamples: &Resamples) -> Option<Interval> {
+pub(super) fn interval_of(runs: &[RatioTerm], resamples: &Resamples) -> Option<Interval> {
     assert_eq!(resamples.runs(), runs.len(), "resamples of other runs");
     studentized(|counts| Some(Linear::of(runs, counts)?.estimate(runs, counts)), resamples)
 }
 
 /// The interval of the difference of two ratios.
 pub(super) fn difference_of(
-    left: &[Tally],
-    right: &[Tally],
+    left: &[RatioTerm],
+    right: &[RatioTerm],
     resamples: &Resamples,
 ) -> Option<Interval> {
     assert_eq!(resamples.runs(), left.len(), "resamples of other runs");
@@ -93,7 +99,7 @@ struct Linear {
 }
 
 impl Linear {
-    fn of(runs: &[Tally], counts: &[u32]) -> Option<Self> {
+    fn of(runs: &[RatioTerm], counts: &[u32]) -> Option<Self> {
         let (mut part, mut whole) = (0.0, 0.0);
         for (run, count) in runs.iter().zip(counts) {
             part += f64::from(*count) * run.part;
@@ -103,11 +109,11 @@ impl Linear {
     }
 
     /// By how much this run moves the ratio.
-    fn influence(&self, run: &Tally) -> f64 {
+    fn influence(&self, run: &RatioTerm) -> f64 {
         (run.part - self.ratio * run.whole) / self.whole
     }
 
-    fn estimate(&self, runs: &[Tally], counts: &[u32]) -> (f64, f64) {
+    fn estimate(&self, runs: &[RatioTerm], counts: &[u32]) -> (f64, f64) {
         (self.ratio, error(runs.iter().map(|run| self.influence(run)), counts))
     }
 }

@@ -14,9 +14,9 @@ pub(super) fn run(latencies: &[u64], censored: u64) -> RunSample {
     RunSample { latencies: latencies.to_vec(), censored }
 }
 
-pub(super) fn tallies(of: &[(u32, u32)]) -> Vec<Tally> {
+pub(super) fn terms(of: &[(u32, u32)]) -> Vec<RatioTerm> {
     of.iter()
-        .map(|(part, whole)| Tally { part: f64::from(*part), whole: f64::from(*whole) })
+        .map(|(part, whole)| RatioTerm { part: f64::from(*part), whole: f64::from(*whole) })
         .collect()
 }
 
@@ -49,7 +49,7 @@ fn nothing_has_no_statistics() {
     assert_eq!((nothing.mean(), nothing.deviation()), (None, None));
     assert_eq!((nothing.quantile(500), nothing.mean_interval(&resamples)), (None, None));
     assert_eq!(Pooled::of(&[]).mean_interval(&Resamples::draw(0, 0)), None);
-    assert_eq!(share(&tallies(&[(0, 0), (0, 0)])), None);
+    assert_eq!(share(&terms(&[(0, 0), (0, 0)])), None);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn fewer_than_five_runs_have_no_interval() {
             pooled.mean_interval(&resamples).is_some(),
             pooled.quantile_interval(500).is_some(),
             mean_difference(&pooled, &pooled, &resamples).is_some(),
-            share(&tallies(&vec![(1, 2); runs])).is_some(),
+            share(&terms(&vec![(1, 2); runs])).is_some(),
         ];
         assert_eq!(given, [runs == 5; 4], "{runs} runs");
     }
@@ -133,11 +133,11 @@ proptest! {
         length in 0_u64..500,
     ) {
         let samples: Vec<RunSample> = runs.iter().map(|(run, c)| self::run(run, *c)).collect();
-        let tally = |run: &RunSample| Tally {
+        let term = |run: &RunSample| RatioTerm {
             part: run.latencies.iter().filter(|latency| **latency <= length).count() as f64,
             whole: (run.latencies.len() as u64 + run.censored) as f64,
         };
-        let expected: Vec<Tally> = samples.iter().map(tally).collect();
+        let expected: Vec<RatioTerm> = samples.iter().map(term).collect();
         prop_assert_eq!(Pooled::of(&samples).no_longer_than(length), expected);
     }
 
@@ -147,7 +147,7 @@ proptest! {
         point in 0_u32..100,
     ) {
         let runs: Vec<(u32, u32)> = runs.into_iter().map(|(a, b)| (a.min(b), b)).collect();
-        let runs = tallies(&runs);
+        let runs = terms(&runs);
         let ordered = |interval: &Interval| {
             interval.low >= 0.0 && interval.low <= interval.value && interval.value <= interval.high
         };
@@ -179,7 +179,7 @@ fn resamples_draw_as_many_runs_as_there_are_and_each_as_often() {
 fn resamples_and_intervals_are_what_they_always_were() {
     let drawn: Vec<Vec<u32>> = Resamples::draw_many(0, 6, 2).iter().map(<[u32]>::to_vec).collect();
     assert_eq!(drawn, [[1, 0, 1, 0, 2, 2], [0, 3, 1, 2, 0, 0]]);
-    let runs = tallies(&[(3, 5), (0, 4), (2, 5), (5, 5), (1, 3), (2, 5), (4, 5)]);
+    let runs = terms(&[(3, 5), (0, 4), (2, 5), (5, 5), (1, 3), (2, 5), (4, 5)]);
     let interval = ratio(&runs, &Resamples::draw(1, 7)).unwrap();
     let (low, high) = (0.269_907_007_720_567_75, 0.868_303_295_649_027);
     assert_eq!(interval, Interval { value: 0.531_25, low, high });
@@ -195,12 +195,12 @@ fn students_quantiles_are_those_of_the_tables() {
 
 #[test]
 fn runs_that_agree_leave_no_doubt() {
-    let runs = tallies(&[(8, 2); 9]);
+    let runs = terms(&[(8, 2); 9]);
     let resamples = Resamples::draw(0, 9);
     let certain = Interval { value: 4.0, low: 4.0, high: 4.0 };
     assert_eq!(ratio(&runs, &resamples), Some(certain));
     // One of ten differs, and a third of the resamples miss it: no end is infinite.
-    let mut runs = tallies(&[(8, 2); 10]);
+    let mut runs = terms(&[(8, 2); 10]);
     runs[4].part = 80.0;
     let interval = ratio(&runs, &Resamples::draw(0, 10)).unwrap();
     assert!(interval.low < 4.0 && interval.high > 8.0 && interval.high < 30.0, "{interval:?}");
@@ -209,10 +209,10 @@ fn runs_that_agree_leave_no_doubt() {
 /// Nothing lost in 30 runs of 5 writes: at most 0.095, the rule of three for 30, not for 150, and not certainly 0.
 #[test]
 fn no_loss_is_not_certainty() {
-    let interval = share(&tallies(&[(0, 5); 30])).unwrap();
+    let interval = share(&terms(&[(0, 5); 30])).unwrap();
     assert_eq!((interval.value, interval.low), (0.0, 0.0));
     assert!(interval.high > 0.090 && interval.high < 0.1, "{interval:?}");
-    let all = share(&tallies(&[(5, 5); 30])).unwrap();
+    let all = share(&terms(&[(5, 5); 30])).unwrap();
     assert_eq!((all.value, all.high), (1.0, 1.0));
     near(all.low, 1.0 - interval.high);
 }
@@ -222,7 +222,7 @@ fn no_loss_is_not_certainty() {
 fn a_share_is_less_certain_where_few_runs_were_struck() {
     let struck = |runs: usize, by: u32| {
         let of = |place: usize| if place < runs { (by, 100) } else { (0, 100) };
-        share(&tallies(&(0..30).map(of).collect::<Vec<_>>())).unwrap().high
+        share(&terms(&(0..30).map(of).collect::<Vec<_>>())).unwrap().high
     };
     assert!(struck(1, 12) > struck(2, 6) && struck(2, 6) > struck(12, 1));
     assert!(struck(1, 1) < struck(0, 0), "one write lost is no sign that all of a run may be");
@@ -242,7 +242,7 @@ fn a_share_is_less_certain_where_runs_share_their_fate() {
     let mixed: Vec<_> = (0..40).map(|i| (1 + i % 3, 4)).collect();
     let whole_runs: Vec<_> = (0..40).map(|i| if i % 2 == 0 { (4, 4) } else { (0, 4) }).collect();
     let width = |runs: &[(u32, u32)]| {
-        let interval = share(&tallies(runs)).unwrap();
+        let interval = share(&terms(runs)).unwrap();
         interval.high - interval.low
     };
     assert!(width(&whole_runs) > 1.9 * width(&mixed), "{} {}", width(&whole_runs), width(&mixed));

@@ -1,9 +1,11 @@
-//! The file of a find: what is left of the scenario, what it shows, and how it came to that.
+//! The file of a shrunk find: the scenario, with a comment that says what it shows and how it came
+//! about.
 
-use super::trial::{Trial, caught, played};
-use super::{Shrunk, Size};
+use super::oracle::{Oracle, caught, played};
+use super::size::{Shrunk, Size};
 use crate::check::Verdict;
 use crate::config::ExpectedVerdict;
+use crate::explain::Question;
 use crate::fuzz::judge::{Finding, Signature};
 use crate::history::Function;
 use crate::named::Named;
@@ -11,35 +13,34 @@ use crate::property::Property;
 use crate::report::explain;
 use crate::report::layout::wrap;
 use crate::run::RunResult;
-use crate::run::explain::Asked;
 use crate::scenario::{Document, Scenario};
 
-/// Writes the file, and plays it as anybody will.
+/// Writes the file, and plays it as its readers will.
 pub(super) fn tell(
     origin: &str,
     document: &Document,
-    trial: &Trial<'_>,
+    oracle: &Oracle<'_>,
     before: Size,
 ) -> Result<Shrunk, String> {
-    let signature = &trial.finding.signature;
+    let signature = &oracle.finding.signature;
     let parse = |file: &Document| {
-        Scenario::parse("shrunk.toml", file.render().as_bytes(), trial.registry, &[])
+        Scenario::parse("shrunk.toml", file.render().as_bytes(), oracle.registry, &[])
             .map_err(|mistakes| format!("the shrunk file of {origin} is no scenario: {mistakes}"))
     };
-    let mut file = document.set("title", &title(&trial.finding));
+    let mut file = document.set("title", &title(&oracle.finding));
     let result = parse(&file).map(|scenario| caught(|| played(&scenario)))?;
     if Property::by_name(&signature.check).is_some() {
-        file = expecting(&file, &trial.finding, result.as_ref());
+        file = expecting(&file, &oracle.finding, result.as_ref());
     }
-    // By way of the settings, so that keys stand in the order of the documentation whatever was changed first.
-    let file = Document::of(&parse(&file)?).brief(trial.registry);
-    let lines = comment(origin, &parse(&file)?, trial, result.as_ref())?;
+    // Through the settings, so that keys are in the order of the documentation.
+    let file = Document::of(&parse(&file)?).brief(oracle.registry);
+    let lines = comment(origin, &parse(&file)?, oracle, result.as_ref())?;
     let file = file.with_comment(&lines);
-    // From here on it is the file that is judged, as whoever runs it will see it.
+    // Judge the very text of the file.
     let scenario = parse(&file)?;
-    let finding = super::trial::broken(signature, &scenario.config, || played(&scenario))
+    let finding = super::oracle::broken(signature, &scenario.config, || played(&scenario))
         .into_iter()
-        .find(|found| trial.is_same(found))
+        .find(|found| oracle.is_same(found))
         .ok_or_else(|| format!("the shrunk file of {origin} does not fail as the find does"))?;
     Ok(Shrunk {
         text: file.render(),
@@ -48,19 +49,19 @@ pub(super) fn tell(
         operations_before: before.operations,
         faults: file.count("fault"),
         operations: operations(&scenario),
-        runs: trial.runs,
+        runs: oracle.runs,
         finding,
     })
 }
 
-/// How many operations are asked, at the most.
+/// How many operations the clients invoke at most.
 fn operations(scenario: &Scenario) -> usize {
     let generated = scenario.config.workload.as_ref().and_then(|load| load.operations);
     scenario.config.script.len() + generated.map_or(0, |generated| generated as usize)
 }
 
-/// The file with no expectation but that the check comes out as it does, and that what else the run breaks against its
-/// promises or its bounds is broken: who plays it is told of nothing new.
+/// Replaces the file's expectations by the verdicts of this run: that of the find's check, and those
+/// of all other broken promises and missed bounds. So running the file reports nothing unexpected.
 fn expecting(file: &Document, finding: &Finding, result: Option<&RunResult>) -> Document {
     let states: Vec<usize> = (0..file.count("expect.state")).collect();
     let mut bare = file.without("expect.state", &states);
@@ -79,16 +80,16 @@ fn expecting(file: &Document, finding: &Finding, result: Option<&RunResult>) -> 
         })
 }
 
-/// What the file shows, and how it comes to that.
+/// The comment: what the file shows, and how it came about.
 fn comment(
     origin: &str,
     scenario: &Scenario,
-    trial: &Trial<'_>,
+    oracle: &Oracle<'_>,
     result: Option<&RunResult>,
 ) -> Result<Vec<String>, String> {
-    let signature = &trial.finding.signature;
-    let found = super::trial::broken(signature, &scenario.config, || played(scenario));
-    let Some(finding) = found.into_iter().find(|found| trial.is_same(found)) else {
+    let signature = &oracle.finding.signature;
+    let found = super::oracle::broken(signature, &scenario.config, || played(scenario));
+    let Some(finding) = found.into_iter().find(|found| oracle.is_same(found)) else {
         return Err(format!("{origin}: what its shrunk file breaks is broken in another way"));
     };
     let mut lines = vec![format!("Found by splitbrain {}: {origin}.", env!("CARGO_PKG_VERSION"))];
@@ -101,7 +102,7 @@ fn comment(
     Ok(lines)
 }
 
-/// What is wrong, in a line.
+/// The title: what is wrong, in a line.
 fn title(finding: &Finding) -> String {
     let Signature { check, mechanism } = &finding.signature;
     let how = mechanism.as_ref().map_or_else(String::new, |how| format!(": {how}"));
@@ -112,13 +113,13 @@ fn title(finding: &Finding) -> String {
     }
 }
 
-/// The lives of the writes that it is about.
+/// What became of the writes that the find is about.
 fn story(scenario: &Scenario, signature: &Signature, result: &RunResult) -> Option<String> {
     let seed = scenario.config.seed;
     let report = result.checks.iter().find(|report| report.property.name() == signature.check)?;
     let Verdict::Invalid(witness) = &report.verdict else { return None };
     let asked = if signature.check == "durability" {
-        Asked::Lost
+        Question::Lost
     } else {
         let written = |op: &&crate::id::OpId| {
             let function = result.history.entry(**op).function;
@@ -126,10 +127,10 @@ fn story(scenario: &Scenario, signature: &Signature, result: &RunResult) -> Opti
         };
         let op = witness.operations.iter().find(written)?;
         let value = result.history.entry(*op).value?;
-        Asked::Write(scenario.config.names.value(value))
+        Question::Write(scenario.config.names.value(value))
     };
     let explanation = scenario.protocol.explain(&scenario.config, seed, &asked).ok()?;
     let text = explain::text(&scenario.name, &asked, &explanation);
-    // The first lines name the file and the verdict, which stand above already.
+    // Without the first lines: they name the file and the verdict, which the comment has already.
     Some(text.lines().skip_while(|line| !line.is_empty()).skip(1).collect::<Vec<_>>().join("\n"))
 }

@@ -1,26 +1,26 @@
-//! What may be taken away or made simpler, pass by pass, until nothing can be.
+//! The passes of shrinking: each removes or simplifies something, until nothing can be.
 //!
-//! A pass proposes documents; one that still fails in the same way takes the place of what there was. The order is from
-//! what takes away most to what takes away least, and all of it is done again as long as anything changes: without a
-//! fault an operation may go that could not before.
+//! A pass proposes documents; one that still fails in the same way replaces the current one. Passes
+//! that remove most come first. All are repeated as long as anything changes: without a fault, an
+//! operation may be removed that could not be before.
 
-use super::trial::{Trial, played};
-use crate::run::written_out::written_out;
+use super::oracle::{Oracle, played};
+use crate::fuzz::written_out::written_out;
 use crate::scenario::{Document, duration};
 use crate::time::Span;
 
-/// So often all passes are gone through, at most. A handful of rounds is usual.
+/// The most rounds of all passes. A handful is usual.
 const ROUNDS: usize = 40;
 
-/// So many items of a list are made simpler one by one; of more all at once or none.
+/// How many items of a list are simplified one by one; more are simplified all at once or not at all.
 const MANY: usize = 100;
 
-/// Of lists that are longer, pairs are not tried: their number grows with the square.
+/// The longest list of which pairs are tried: their number grows with the square.
 const PAIRS: usize = 24;
 
-/// The document with everything taken away that can go.
-pub(super) fn reduce(document: Document, trial: &mut Trial<'_>) -> Document {
-    let mut now = Reduction { document, trial };
+/// The document, without everything that can be removed.
+pub(super) fn reduce(document: Document, oracle: &mut Oracle<'_>) -> Document {
+    let mut now = Reduction { document, oracle };
     for _ in 0..ROUNDS {
         let before = now.document.clone();
         now.write_out();
@@ -50,37 +50,37 @@ pub(super) fn reduce(document: Document, trial: &mut Trial<'_>) -> Document {
 
 struct Reduction<'a, 'b> {
     document: Document,
-    trial: &'a mut Trial<'b>,
+    oracle: &'a mut Oracle<'b>,
 }
 
 impl Reduction<'_, '_> {
     /// Takes the candidate if it fails in the same way.
     fn keep(&mut self, candidate: Document) -> bool {
         let is_news = candidate != self.document;
-        if is_news && self.trial.fails(&candidate) {
+        if is_news && self.oracle.fails(&candidate) {
             self.document = candidate;
             return true;
         }
         false
     }
 
-    /// Writes out the operations of the workload, so that single ones can go.
+    /// Writes out the operations of the workload as a script, so that single ones can be removed.
     fn write_out(&mut self) {
-        let scenario = self.document.try_scenario("shrinking.toml", self.trial.registry);
+        let scenario = self.document.try_scenario("shrinking.toml", self.oracle.registry);
         let Some(scenario) = scenario.filter(|scenario| scenario.config.workload.is_some()) else {
             return;
         };
-        let Some(result) = super::trial::caught(|| played(&scenario)) else { return };
+        let Some(result) = super::oracle::caught(|| played(&scenario)) else { return };
         let config = written_out(&scenario.config, scenario.config.seed, &result.history);
         self.keep(Document::of_settings(&config, scenario.protocol.as_ref()));
     }
 
-    /// Items of a list, many at once first: halves, quarters, and so on to single ones (the delta debugging of Zeller and
-    /// Hildebrandt, IEEE TSE 28 (2002)); then pairs, for what was done and undone again.
+    /// Removes items of a list: halves, quarters, and so on to single ones (the delta debugging of
+    /// Zeller and Hildebrandt, IEEE TSE 28 (2002)); then pairs, such as a fault and what undoes it.
     fn thin(&mut self, list: &str) {
         let mut size = self.document.count(list);
         while size > 0 {
-            // From the end: what comes last is least often what the rest depends on.
+            // From the end: the rest depends least often on what comes last.
             let mut end = self.document.count(list);
             while end > 0 {
                 let places: Vec<usize> = (end.saturating_sub(size)..end).collect();
@@ -101,7 +101,7 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// Settings back to their defaults.
+    /// Sets settings back to their defaults.
     fn without_settings(&mut self) {
         for path in self.document.leaves() {
             let settled = ["title", "seed", "duration", "workload.operations"];
@@ -112,17 +112,17 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// Takes the candidate if the configuration promises what it did, too: without a log or an election a find would be
-    /// another store's.
+    /// Takes the candidate only if its configuration also makes the same promises: without the log or
+    /// the election it would be a find in another store.
     fn keep_promises(&mut self, candidate: Document) -> bool {
         let promises = |document: &Document| {
-            let scenario = document.try_scenario("shrinking.toml", self.trial.registry)?;
+            let scenario = document.try_scenario("shrinking.toml", self.oracle.registry)?;
             Some(scenario.protocol.promises(&scenario.config))
         };
         promises(&candidate) == promises(&self.document) && self.keep(candidate)
     }
 
-    /// What operations and links say beyond what they have to: from all of a list at once, else one by one.
+    /// Removes optional keys of operations, links and clocks: from all items at once, else one by one.
     fn plainer_items(&mut self) {
         let needed = ["id", "at", "client", "from", "to", "node"];
         for list in ["operation", "network.link", "clock"] {
@@ -150,7 +150,7 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// Fewer nodes, and numbers of the protocol that are more than there are followers then.
+    /// Fewer nodes; the protocol's numbers are lowered to the number of followers if necessary.
     fn fewer_nodes(&mut self) {
         let Some(nodes) = self.number("cluster.nodes") else { return };
         for fewer in 1..nodes {
@@ -187,7 +187,8 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// Fewer operations of a workload that could not be written out: nobody has the history of a run that panicked.
+    /// Fewer operations of a workload. It is only there if it could not be written out, because the
+    /// run panicked and left no history.
     fn fewer_operations(&mut self) {
         let path = "workload.operations";
         while let Some(operations) = self.number(path).filter(|operations| *operations > 1) {
@@ -201,17 +202,17 @@ impl Reduction<'_, '_> {
         self.document.get(path)?.parse().ok()
     }
 
-    /// Everything asked by one client, or as much as can be.
+    /// One client for all operations, or for as many as possible.
     fn one_client(&mut self) {
         self.all_as_the_first("client");
     }
 
-    /// Everything on one key, or as much as can be.
+    /// One key for all operations, or for as many as possible.
     fn one_key(&mut self) {
         for kind in ["put", "append", "get", "delete"] {
             self.all_as_the_first(&format!("{kind}.key"));
         }
-        // Kinds among one another.
+        // Then one key for operations of all kinds.
         let keyed = |document: &Document, place: usize| {
             let kinds = ["put", "append", "get", "delete"];
             let path = |kind: &&str| format!("{kind}.key");
@@ -228,7 +229,8 @@ impl Reduction<'_, '_> {
         self.keep(renamed);
     }
 
-    /// The value at a path of every operation that has one like the first that has: all at once, else one by one.
+    /// Gives all operations that have a value at `path` the value of the first: all at once, else one
+    /// by one.
     fn all_as_the_first(&mut self, path: &str) {
         let places: Vec<usize> = (0..self.document.count("operation"))
             .filter(|place| self.document.get_in("operation", *place, path).is_some())
@@ -245,7 +247,7 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// Faults that are less: a crash for a power loss, one node for many, no end of its own, a time for a moment.
+    /// Simpler faults: a crash for a power loss, one node for many, no duration, a time for a trigger.
     fn simpler_faults(&mut self) {
         for place in 0..self.document.count("fault") {
             if let Some(target) = self.document.get_in("fault", place, "power-loss") {
@@ -254,12 +256,12 @@ impl Reduction<'_, '_> {
             }
             self.fewer_targets(place);
             self.keep(self.document.without_in("fault", place, "for"));
-            self.earlier_moment(place);
-            self.time_for_moment(place);
+            self.earlier_trigger(place);
+            self.time_for_trigger(place);
         }
     }
 
-    /// One node, by name, where all, a majority or a follower that is drawn are hit.
+    /// One node, by name, in place of all, a majority or some follower.
     fn fewer_targets(&mut self, place: usize) {
         let many = |text: &str| ["\"all\"", "\"majority\"", "\"follower\""].contains(&text);
         let nodes = self.number("cluster.nodes").unwrap_or(0);
@@ -276,8 +278,8 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// An earlier of the times that something happens.
-    fn earlier_moment(&mut self, place: usize) {
+    /// A trigger that fires at an earlier occurrence.
+    fn earlier_trigger(&mut self, place: usize) {
         for (path, value) in self.document.item("fault", place) {
             let count = value.parse::<u64>().ok().filter(|_| path.starts_with("when."));
             let powers = std::iter::successors(Some(1_u64), |power| power.checked_mul(2));
@@ -289,14 +291,14 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// The time at which it struck, for a fault that is tied to a moment.
-    fn time_for_moment(&mut self, place: usize) {
+    /// The time at which a fault struck, in place of its trigger.
+    fn time_for_trigger(&mut self, place: usize) {
         if !self.document.item("fault", place).iter().any(|(path, _)| path.starts_with("when.")) {
             return;
         }
-        let scenario = self.document.try_scenario("shrinking.toml", self.trial.registry);
+        let scenario = self.document.try_scenario("shrinking.toml", self.oracle.registry);
         let Some(scenario) = scenario else { return };
-        let Some(result) = super::trial::caught(|| played(&scenario)) else { return };
+        let Some(result) = super::oracle::caught(|| played(&scenario)) else { return };
         let struck = result.impacts.iter().find(|impact| impact.fault.0 as usize == place);
         let Some(at) = struck.map(|impact| impact.at.since(crate::time::Time::ZERO)) else {
             return;
@@ -305,7 +307,7 @@ impl Reduction<'_, '_> {
         self.keep(timed.set_in("fault", place, "at", &quoted(at)));
     }
 
-    /// Everything earlier by as much as the first thing waits.
+    /// Moves everything earlier, by the time before the first event.
     fn earlier(&mut self) {
         let times = self.times();
         let Some(first) = times.iter().map(|(.., at)| *at).min() else { return };
@@ -319,12 +321,12 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// A shorter fault phase: nothing is waited for.
+    /// A shorter fault phase.
     fn shorter(&mut self) {
         let Some(now) = self.document.get("duration").and_then(|text| span(&text)) else { return };
         for ms in [100, 200, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000] {
             let shorter = Span::from_millis(ms);
-            // What strikes at the very end lasts no time.
+            // A fault at the very end would last no time.
             let starts_late = |list: &str, at: Span| list == "fault" && at >= shorter;
             if self.times().iter().any(|(list, _, at)| starts_late(list, *at)) {
                 continue;
@@ -335,7 +337,7 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// Times and lengths as round as they can be: whole seconds, tenths, hundredths, thousandths.
+    /// Rounder times: whole seconds, tenths, hundredths and so on.
     fn rounder_times(&mut self) {
         let end = self.document.get("duration").and_then(|text| span(&text));
         for list in ["operation", "fault", "change"] {
@@ -356,14 +358,14 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// Ids that say nothing: what their identities keyed is drawn anew then.
+    /// Removes ids. The draws that they keyed change.
     fn without_ids(&mut self) {
         for list in ["operation", "fault"] {
             self.without_in_all(list, "id");
         }
     }
 
-    /// Every time at which something begins: its list, its place, and when.
+    /// All start times: the list, the place in it, and when.
     fn times(&self) -> Vec<(&'static str, usize, Span)> {
         let mut times = Vec::new();
         for list in ["operation", "fault", "change"] {
@@ -378,7 +380,7 @@ impl Reduction<'_, '_> {
     }
 }
 
-/// Rounder lengths near `time`, the roundest first.
+/// Rounder times near `time`, the roundest first.
 fn rounder(time: Span) -> impl Iterator<Item = Span> {
     let units = [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000_u64];
     let units = units.into_iter().filter(move |unit| !time.nanos().is_multiple_of(*unit));
@@ -388,12 +390,12 @@ fn rounder(time: Span) -> impl Iterator<Item = Span> {
     })
 }
 
-/// A length of time as a value of TOML.
+/// A duration as a TOML value.
 fn quoted(span: Span) -> String {
     format!("\"{span}\"")
 }
 
-/// The length of time that a value of TOML is.
+/// The duration that a TOML value says.
 fn span(text: &str) -> Option<Span> {
     duration(text.trim_matches('"')).ok()
 }

@@ -1,7 +1,7 @@
 //! Random schedules against promises: clusters that are safe by any combination of settings, and
 //! clusters of random settings under every kind of fault. No case breaks a promise.
 //!
-//! A failure names the case by seed and number; `Subject::case` draws it again.
+//! A failure names the case by seed and number; `FuzzTarget::case` draws it again.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -11,8 +11,8 @@ use proptest::test_runner::{
     Config as Runner, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRng, TestRunner,
 };
 use rayon::prelude::*;
-use splitbrain::fuzz::play::{Played, play};
-use splitbrain::fuzz::subject::Subject;
+use splitbrain::fuzz::play::{PlayedCase, play};
+use splitbrain::fuzz::target::FuzzTarget;
 use splitbrain::scenario::Registry;
 
 use crate::support::scenario::SAFE;
@@ -60,13 +60,13 @@ fn runner(cases: u32, seed: u8) -> TestRunner {
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]))
 }
 
-fn subject(text: &str, sets: &[String]) -> Subject {
-    Subject::new("random.toml", text.as_bytes().to_vec(), &Registry::new(), sets)
+fn target(text: &str, sets: &[String]) -> FuzzTarget {
+    FuzzTarget::new("random.toml", text.as_bytes().to_vec(), &Registry::new(), sets)
         .unwrap_or_else(|mistakes| panic!("{sets:?}: {mistakes}"))
 }
 
 /// [`SAFE`] with settings: paths below the protocol, unless they name a whole table.
-fn safe(nodes: u16, ways: &[&str]) -> Subject {
+fn safe(nodes: u16, ways: &[&str]) -> FuzzTarget {
     let mut sets = vec![format!("cluster.nodes={nodes}")];
     if ways.contains(&"mode=semi-sync") {
         sets.push(format!("protocol.leader-follower.write-quorum={}", nodes / 2));
@@ -77,11 +77,11 @@ fn safe(nodes: u16, ways: &[&str]) -> Subject {
     let kinds = SURVIVED.split_whitespace().map(|kind| format!("{kind:?}")).collect::<Vec<_>>();
     sets.push(format!("fuzz.kinds=[{}]", kinds.join(", ")));
     sets.extend(ways.iter().map(|set| format!("protocol.leader-follower.{set}")));
-    subject(&format!("{SAFE}{CAMPAIGN}"), &sets)
+    target(&format!("{SAFE}{CAMPAIGN}"), &sets)
 }
 
 /// Every combination of the choices above, on three and on five nodes.
-fn every_safe_way() -> Vec<(String, Subject)> {
+fn every_safe_way() -> Vec<(String, FuzzTarget)> {
     let mut all = Vec::new();
     for nodes in [3, 5] {
         for mode in MODES {
@@ -97,8 +97,13 @@ fn every_safe_way() -> Vec<(String, Subject)> {
 }
 
 /// Plays a case that must find nothing.
-fn silent(name: &str, subject: &Subject, seed: u64, case: u64) -> Result<Played, TestCaseError> {
-    let played = play(subject, seed, case);
+fn silent(
+    name: &str,
+    target: &FuzzTarget,
+    seed: u64,
+    case: u64,
+) -> Result<PlayedCase, TestCaseError> {
+    let played = play(target, seed, case);
     prop_assert!(
         played.findings.is_empty(),
         "{name}: case {case} of seed {seed}: {:#?}",
@@ -108,17 +113,17 @@ fn silent(name: &str, subject: &Subject, seed: u64, case: u64) -> Result<Played,
 }
 
 /// Acknowledged writes of a case.
-fn acknowledged(played: &Played) -> usize {
+fn acknowledged(played: &PlayedCase) -> usize {
     let result = played.result.as_ref().expect("a protocol that panics is a find");
     result.history.iter().filter(|(_, entry)| entry.is_ok() && entry.is_write()).count()
 }
 
 /// Plays `cases` cases of every second way from `first`.
 fn hold(first: usize, cases: u32) {
-    for (number, (name, subject)) in (1_u8..).zip(every_safe_way().iter().skip(first).step_by(2)) {
+    for (number, (name, target)) in (1_u8..).zip(every_safe_way().iter().skip(first).step_by(2)) {
         let (written, struck) = (Cell::new(0), Cell::new(0));
         let property = |(seed, case): (u64, u64)| {
-            let played = silent(name, subject, seed, case)?;
+            let played = silent(name, target, seed, case)?;
             written.set(written.get() + acknowledged(&played));
             struck.set(struck.get() + played.result.map_or(0, |result| result.impacts.len()));
             Ok(())
@@ -225,13 +230,13 @@ faults = [1, 12]
 
 /// Plays cases of random settings under every kind of fault, in parallel; none may break a promise.
 /// Returns how many writes were acknowledged, and for how many combinations of settings.
-fn whatever(subject: &Subject, cases: u64) {
+fn whatever(target: &FuzzTarget, cases: u64) {
     let written: Vec<(usize, String)> = (0..cases)
         .into_par_iter()
         .map(|case| {
-            let played = silent("random settings", subject, 3, case);
+            let played = silent("random settings", target, 3, case);
             let played = played.unwrap_or_else(|broken| panic!("{broken}"));
-            let settings = subject.case(3, case).scenario().protocol.encode().to_string();
+            let settings = target.case(3, case).scenario().protocol.encode().to_string();
             (acknowledged(&played), settings)
         })
         .collect();
@@ -243,7 +248,7 @@ fn whatever(subject: &Subject, cases: u64) {
 
 #[test]
 fn whatever_a_leader_for_ever_promises_is_kept_under_every_kind_of_fault() {
-    whatever(&subject(FOR_EVER, &[]), 2_000);
+    whatever(&target(FOR_EVER, &[]), 2_000);
 }
 
 #[test]
@@ -251,7 +256,7 @@ fn whatever_elected_leaders_promise_is_kept_under_every_kind_of_fault() {
     let text = format!("{SAFE}{ELECTED}");
     let sets = ["mode=semi-sync", "write-quorum=1", "wal.policy=fsync"];
     let sets = sets.map(|set| format!("protocol.leader-follower.{set}"));
-    whatever(&subject(&text, &[&sets[..], &["cluster.nodes=3".to_owned()]].concat()), 2_000);
+    whatever(&target(&text, &[&sets[..], &["cluster.nodes=3".to_owned()]].concat()), 2_000);
 }
 
 /// The safe clusters are safe for a reason: without any one safeguard the same property fails.
@@ -261,9 +266,9 @@ fn without_a_safeguard_the_property_does_not_hold() {
         ["wal.policy=buffered", "failover.check-log=false", "failover.fencing=false", "mode=async"]
     {
         let mode = if without == "mode=async" { &[][..] } else { &["mode=semi-sync"] };
-        let subject = safe(3, &[mode, &["wal.policy=fsync"], &[without]].concat());
+        let target = safe(3, &[mode, &["wal.policy=fsync"], &[without]].concat());
         let broken = runner(2_000, 1).run(&(any::<u64>(), any::<u64>()), |(seed, case)| {
-            silent(without, &subject, seed, case).map(|_| ())
+            silent(without, &target, seed, case).map(|_| ())
         });
         let Err(TestError::Fail(why, _)) = broken else { panic!("{without}: {broken:?}") };
         assert!(why.message().contains("durability"), "{without}: {why}");

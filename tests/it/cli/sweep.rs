@@ -8,8 +8,8 @@ use std::{fs, thread};
 
 use splitbrain::experiment::closed_form;
 use splitbrain::experiment::play::{self, Plan};
-use splitbrain::experiment::points::{self, Point};
-use splitbrain::experiment::store::Store;
+use splitbrain::experiment::points::{self, SweepPoint};
+use splitbrain::experiment::progress::Progress;
 use splitbrain::experiment::summary::Summary;
 use splitbrain::history::Function;
 use splitbrain::named::Named;
@@ -20,17 +20,17 @@ use crate::support::scenario::home;
 
 const QUORUMS: &str = "protocol.leader-follower.write-quorum=1..=5";
 
-fn grid(file: &str, vary: &[&str], sets: &[&str]) -> Vec<Point> {
+fn grid(file: &str, vary: &[&str], sets: &[&str]) -> Vec<SweepPoint> {
     let axes: Vec<Axis> = vary.iter().map(|text| Axis::parse(text).expect("an axis")).collect();
     let sets: Vec<String> = sets.iter().map(|&set| set.to_owned()).collect();
     points::grid(&home("scenarios").join(file), &Registry::new(), &sets, &axes)
         .expect("good points")
 }
 
-fn play(points: &[Point], seeds: &[u64]) -> Vec<Summary> {
+fn play(points: &[SweepPoint], seeds: &[u64]) -> Vec<Summary> {
     let folder = tempfile::tempdir().expect("a folder");
     let plan = Plan { points, seeds };
-    let (store, done) = Store::open(folder.path(), 1).expect("a store");
+    let (store, done) = Progress::open(folder.path(), 1).expect("a store");
     play::play(&plan, done, &store, &|| ()).expect("played")
 }
 

@@ -9,11 +9,12 @@ use std::{fs, thread};
 
 use serde_json::Value;
 use splitbrain::cli::Exit;
-use splitbrain::fuzz::campaign::{self, Length, Plan};
+use splitbrain::fuzz::campaign::{self, Length, Limits};
+use splitbrain::fuzz::cases::{CASES, Cases, CasesError};
 use splitbrain::fuzz::coverage::Sometimes;
+use splitbrain::fuzz::identity::{Identity, Shard};
 use splitbrain::fuzz::merge::Parts;
-use splitbrain::fuzz::store::{CASES, Identity, Shard, Store, StoreError};
-use splitbrain::fuzz::subject::Subject;
+use splitbrain::fuzz::target::FuzzTarget;
 use splitbrain::metrics::NodeState;
 use splitbrain::named::Named;
 use splitbrain::rng::Probability;
@@ -78,27 +79,27 @@ fn same(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>, what: &str
 }
 
 /// Plays a part without the command line, and shrinks nothing.
-fn play_part(subject: &Subject, folder: &Path, runs: u64, shard: Shard) {
-    let identity = Identity::new(subject, "async", 7, Probability::ZERO);
-    let store = Store::open(folder, identity, shard).expect("opens");
-    let plan = Plan { length: Length::Runs(runs), stop_after: None };
-    let played = campaign::play_missing(subject, plan, &store, &|_| ()).expect("played");
-    let tally = store.finish(played).expect("written");
-    assert_eq!((played, tally.cases), (runs, shard.share(runs)));
-    store.close().expect("closed");
+fn play_part(target: &FuzzTarget, folder: &Path, runs: u64, shard: Shard) {
+    let identity = Identity::new(target, "async", 7, Probability::ZERO);
+    let cases = Cases::open(folder, identity, shard).expect("opens");
+    let limits = Limits { length: Length::Runs(runs), stop_after: None };
+    let played = campaign::play_missing(target, limits, &cases, &|_| ()).expect("played");
+    let totals = cases.finish(played).expect("written");
+    assert_eq!((played, totals.cases), (runs, shard.share(runs)));
+    cases.close().expect("closed");
 }
 
-fn subject() -> Subject {
-    let subject = Subject::new("async.toml", ASYNC.as_bytes().to_vec(), &registry(), &[]);
-    subject.unwrap_or_else(|mistakes| panic!("{mistakes}"))
+fn target() -> FuzzTarget {
+    let target = FuzzTarget::new("async.toml", ASYNC.as_bytes().to_vec(), &registry(), &[]);
+    target.unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 #[test]
 fn any_number_of_shards_makes_the_same_campaign() {
-    let (home, subject) = (tempfile::tempdir().expect("a folder"), subject());
+    let (home, target) = (tempfile::tempdir().expect("a folder"), target());
     let runs = 33;
     let whole = home.path().join("whole");
-    play_part(&subject, &whole, runs, Shard::WHOLE);
+    play_part(&target, &whole, runs, Shard::WHOLE);
     let cases = fs::read_to_string(whole.join(CASES)).expect("there");
     assert_eq!(cases.lines().count(), 34);
     assert!(cases.contains("durability"), "a campaign that finds nothing shows little");
@@ -106,11 +107,11 @@ fn any_number_of_shards_makes_the_same_campaign() {
         let parts = home.path().join(format!("in-{count}"));
         for index in 1..=count {
             let shard = Shard::new(index, count).expect("a shard");
-            play_part(&subject, &parts.join(format!("any-name-{index}")), runs, shard);
+            play_part(&target, &parts.join(format!("any-name-{index}")), runs, shard);
         }
         let found = Parts::find(&parts).expect("all there");
-        let tally = found.merge(&parts).expect("merged");
-        assert_eq!(tally.cases, runs);
+        let totals = found.merge(&parts).expect("merged");
+        assert_eq!(totals.cases, runs);
         let merged = fs::read_to_string(parts.join(CASES)).expect("there");
         assert!(merged == cases, "{count} shards");
     }
@@ -253,15 +254,15 @@ fn what_another_program_played_is_played_anew() {
 
 #[test]
 fn a_campaign_has_one_process_and_a_shard_a_folder_of_its_own() {
-    let (home, subject) = (tempfile::tempdir().expect("a folder"), subject());
-    let identity = || Identity::new(&subject, "async", 7, Probability::ZERO);
-    let first = Store::open(home.path(), identity(), Shard::WHOLE).expect("opens");
-    let second = Store::open(home.path(), identity(), Shard::WHOLE);
-    assert!(matches!(second, Err(StoreError::InUse(_))), "{second:?}");
+    let (home, target) = (tempfile::tempdir().expect("a folder"), target());
+    let identity = || Identity::new(&target, "async", 7, Probability::ZERO);
+    let first = Cases::open(home.path(), identity(), Shard::WHOLE).expect("opens");
+    let second = Cases::open(home.path(), identity(), Shard::WHOLE);
+    assert!(matches!(second, Err(CasesError::InUse(_))), "{second:?}");
     drop(first);
     let part = |index| Shard::new(index, 2).expect("a shard");
-    play_part(&subject, home.path(), 4, part(1));
-    let other = Store::open(home.path(), identity(), part(2)).expect_err("refused");
+    play_part(&target, home.path(), 4, part(1));
+    let other = Cases::open(home.path(), identity(), part(2)).expect_err("refused");
     assert!(other.to_string().contains("holds shard 1 of 2 of this campaign"), "{other}");
 }
 
@@ -303,9 +304,9 @@ fn a_killed_campaign_goes_on_and_ends_the_same() {
 
 #[test]
 fn parts_that_are_not_the_whole_are_refused_by_name() {
-    let subject = subject();
+    let target = target();
     let other = ["workload.clients=3".to_owned()];
-    let other = Subject::new("async.toml", ASYNC.as_bytes().to_vec(), &registry(), &other);
+    let other = FuzzTarget::new("async.toml", ASYNC.as_bytes().to_vec(), &registry(), &other);
     let other = other.expect("good");
     let part = |index| Shard::new(index, 2).expect("a shard");
     type Spoil<'a> = Box<dyn Fn(&Path) + 'a>;
@@ -317,10 +318,10 @@ fn parts_that_are_not_the_whole_are_refused_by_name() {
             fs::write(path, text.replacen(from, to, 1)).expect("written");
         })
     };
-    let replay = |subject, runs, shard| -> Spoil<'_> {
+    let replay = |target, runs, shard| -> Spoil<'_> {
         Box::new(move |home: &Path| {
             fs::remove_dir_all(home.join("b")).expect("removed");
-            play_part(subject, &home.join("b"), runs, shard);
+            play_part(target, &home.join("b"), runs, shard);
         })
     };
     let line = |home: &Path, change: &dyn Fn(&mut Vec<&str>)| {
@@ -335,10 +336,10 @@ fn parts_that_are_not_the_whole_are_refused_by_name() {
             Box::new(|home| fs::remove_dir_all(home.join("b")).expect("removed")),
             &["shard 2 of 2 not there"],
         ),
-        (replay(&subject, 8, part(1)), &["a/cases.jsonl", "b/cases.jsonl", "are both shard 1"]),
+        (replay(&target, 8, part(1)), &["a/cases.jsonl", "b/cases.jsonl", "are both shard 1"]),
         (replay(&other, 8, part(2)), &["of two campaigns: they differ in --set"]),
-        (replay(&subject, 9, part(2)), &["campaigns of 8 and 9 runs"]),
-        (replay(&subject, 8, Shard::new(3, 3).expect("one")), &["in 2 and 3 shards"]),
+        (replay(&target, 9, part(2)), &["campaigns of 8 and 9 runs"]),
+        (replay(&target, 8, Shard::new(3, 3).expect("one")), &["in 2 and 3 shards"]),
         (
             Box::new(|home| fs::write(home.join("b/unfinished-0.jsonl"), "").expect("written")),
             &["b/unfinished-0.jsonl is of a campaign that is not done"],
@@ -387,8 +388,8 @@ fn parts_that_are_not_the_whole_are_refused_by_name() {
     ];
     for (number, (spoil, expected)) in cases.iter().enumerate() {
         let home = tempfile::tempdir().expect("a folder");
-        play_part(&subject, &home.path().join("a"), 8, part(1));
-        play_part(&subject, &home.path().join("b"), 8, part(2));
+        play_part(&target, &home.path().join("a"), 8, part(1));
+        play_part(&target, &home.path().join("b"), 8, part(2));
         spoil(home.path());
         let done = splitbrain(&["merge", home.path().to_str().expect("UTF-8")]);
         assert_eq!((done.exit, done.out.as_str()), (Exit::Usage, ""), "{number}: {}", done.err);
@@ -448,10 +449,10 @@ fn a_protocol_that_is_not_the_same_twice_is_found() {
 
 #[test]
 fn one_case_in_twenty_is_verified_unless_asked_otherwise() {
-    let subject = subject();
+    let target = target();
     let share = |ppb: u32| {
         let share = Probability::from_parts_per_billion(ppb).expect("a share");
-        let identity = Identity::new(&subject, "async", 7, share);
+        let identity = Identity::new(&target, "async", 7, share);
         (0..10_000).filter(|case| identity.verifies(*case)).count()
     };
     assert_eq!((share(0), share(1_000_000_000)), (0, 10_000));

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::{fs, thread};
 
 use splitbrain::config::{Config, DiskFault, Fault, FaultAction, Start, Target};
-use splitbrain::fuzz::subject::{Case, Subject};
+use splitbrain::fuzz::judge::Scope;
+use splitbrain::fuzz::target::{Case, FuzzTarget};
 use splitbrain::id::NodeId;
 use splitbrain::named::Named;
 use splitbrain::run::RunOptions;
@@ -50,14 +51,14 @@ loss = "60%"
 
 const SEED: u64 = 11;
 
-fn subject_of(text: &str, sets: &[&str]) -> Subject {
+fn target_of(text: &str, sets: &[&str]) -> FuzzTarget {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    Subject::new("ground.toml", text.as_bytes().to_vec(), &Registry::new(), &sets)
+    FuzzTarget::new("ground.toml", text.as_bytes().to_vec(), &Registry::new(), &sets)
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
-fn subject(sets: &[&str]) -> Subject {
-    subject_of(GROUND, sets)
+fn target(sets: &[&str]) -> FuzzTarget {
+    target_of(GROUND, sets)
 }
 
 /// The drawn faults, each counted once: a node that comes back with an empty disk takes two, a
@@ -77,8 +78,8 @@ fn drawn(config: &Config) -> Vec<(&Fault, &'static str)> {
     drawn
 }
 
-fn cases(subject: &Subject, count: u64) -> impl Iterator<Item = Case> {
-    (0..count).map(|index| subject.case(SEED, index))
+fn cases(target: &FuzzTarget, count: u64) -> impl Iterator<Item = Case> {
+    (0..count).map(|index| target.case(SEED, index))
 }
 
 /// Pearson's chi-square of these counts against all being equally likely.
@@ -90,9 +91,9 @@ fn chi_square(counts: &[u64]) -> f64 {
 
 #[test]
 fn every_number_of_faults_within_the_bounds_is_as_likely() {
-    let subject = subject(&[]);
+    let target = target(&[]);
     let mut counts: BTreeMap<usize, u64> = BTreeMap::new();
-    for case in cases(&subject, 4_000) {
+    for case in cases(&target, 4_000) {
         *counts.entry(drawn(case.config()).len()).or_default() += 1;
     }
     assert_eq!(counts.keys().copied().collect::<Vec<_>>(), (2..=9).collect::<Vec<_>>());
@@ -100,14 +101,14 @@ fn every_number_of_faults_within_the_bounds_is_as_likely() {
     let far = chi_square(&counts.into_values().collect::<Vec<_>>());
     assert!(far < 24.3, "{far}");
 
-    let one = self::subject(&["fuzz.faults=3"]);
+    let one = self::target(&["fuzz.faults=3"]);
     assert!(cases(&one, 200).all(|case| drawn(case.config()).len() == 3));
 }
 
 #[test]
 fn every_kind_is_as_likely_as_any_other() {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for case in cases(&subject(&[]), 4_000) {
+    for case in cases(&target(&[]), 4_000) {
         for (_, kind) in drawn(case.config()) {
             *counts.entry(kind).or_default() += 1;
         }
@@ -123,7 +124,7 @@ fn every_kind_is_as_likely_as_any_other() {
 
 #[test]
 fn what_is_not_listed_or_not_possible_is_not_drawn() {
-    let two = subject(&[
+    let two = target(&[
         "cluster.nodes=2",
         "protocol.leader-follower.write-quorum=1",
         "fuzz.kinds=['bridge', 'majorities-ring', 'crash', 'slow-disk']",
@@ -137,10 +138,10 @@ fn what_is_not_listed_or_not_possible_is_not_drawn() {
 #[test]
 fn swarm_testing_switches_each_kind_off_in_half_of_the_cases() {
     // So many faults that an enabled kind is hardly ever missing.
-    let subject = subject(&["fuzz.swarm=true", "fuzz.faults=300"]);
+    let target = target(&["fuzz.swarm=true", "fuzz.faults=300"]);
     let cases_played = 400;
     let (mut on, mut sizes) = (BTreeMap::<&str, u64>::new(), Vec::new());
-    for case in cases(&subject, cases_played) {
+    for case in cases(&target, cases_played) {
         let mut kinds: BTreeSet<&str> =
             drawn(case.config()).into_iter().map(|(_, kind)| kind).collect();
         if case.config().clocks.iter().any(|clock| clock.offset_ns != 0) {
@@ -164,7 +165,7 @@ fn swarm_testing_switches_each_kind_off_in_half_of_the_cases() {
 #[test]
 fn times_lie_within_their_bounds_and_reach_all_of_them() {
     let (mut starts, mut lengths, mut tied, mut timed) = ([0_u64; 10], Vec::new(), 0_u64, 0_u64);
-    for case in cases(&subject(&[]), 2_000) {
+    for case in cases(&target(&[]), 2_000) {
         let duration = case.config().duration.nanos();
         for (fault, kind) in drawn(case.config()) {
             match fault.start {
@@ -197,7 +198,7 @@ fn times_lie_within_their_bounds_and_reach_all_of_them() {
         |of: &dyn Fn(&&Span) -> bool| lengths.iter().filter(of).count() * 100 / lengths.len();
     assert!(share(&|length| **length < Span::from_millis(20)) > 10);
     assert!(share(&|length| **length > Span::from_millis(200)) > 10);
-    let none = subject(&["fuzz.moments=false"]);
+    let none = target(&["fuzz.moments=false"]);
     let is_timed = |fault: &Fault| matches!(fault.start, Start::At(_));
     assert!(cases(&none, 300).all(|case| case.config().faults.iter().all(is_timed)));
 }
@@ -226,7 +227,7 @@ fn amounts(case: &Case, fault: &Fault) -> Option<(&'static str, i64)> {
 fn clocks_links_and_disks_are_off_by_as_much_as_they_may_be_and_no_more() {
     let mut seen: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     let (mut right, mut clocks) = (0, 0);
-    for case in cases(&subject(&[]), 2_000) {
+    for case in cases(&target(&[]), 2_000) {
         let faults = case.config().faults.iter();
         for (what, percent) in faults.filter_map(|fault| amounts(&case, fault)) {
             seen.entry(what).or_default().push(percent);
@@ -292,10 +293,10 @@ fn no_more_nodes_are_down_at_once_than_the_budget_allows() {
     let kinds = "fuzz.kinds=['crash', 'power-loss', 'empty-disk', 'pause', 'isolate']";
     for budget in 1..=5_u16 {
         let set = format!("fuzz.max-down={budget}");
-        let subject = subject(&[kinds, &set]);
+        let target = target(&[kinds, &set]);
         let (mut reached, mut others) = (0, 0);
-        for (index, case) in cases(&subject, 1_000).enumerate() {
-            assert!(!case.safety_only());
+        for (index, case) in cases(&target, 1_000).enumerate() {
+            assert_eq!(case.scope(), Scope::All);
             let most = most_stopped(case.config());
             assert!(
                 most <= budget,
@@ -312,8 +313,8 @@ fn no_more_nodes_are_down_at_once_than_the_budget_allows() {
         );
         assert!(others > 1_000, "{budget}: what stops nobody is not in the budget: {others}");
     }
-    let unlimited = subject(&[kinds]);
-    assert!(cases(&unlimited, 300).all(|case| case.safety_only()));
+    let unlimited = target(&[kinds]);
+    assert!(cases(&unlimited, 300).all(|case| case.scope() == Scope::Safety));
     let most = cases(&unlimited, 300).map(|case| most_stopped(case.config())).max();
     assert!(most > Some(10), "{most:?}");
 }
@@ -370,7 +371,7 @@ fn whole(case: &Case) -> (u64, Config, String) {
 
 /// Scenarios with everything: five nodes with random settings, appends, lists, reads of any
 /// replica, an open loop, and settings that change during the run.
-fn varied() -> Vec<(&'static str, Subject)> {
+fn varied() -> Vec<(&'static str, FuzzTarget)> {
     let settings = "\n[fuzz.settings]\n\"cluster.nodes\" = [3, 5]\n\
          \"protocol.leader-follower.timestamps\" = [\"wall\", \"term-sequence\"]\n\
          \"network.loss\" = { from = \"0%\", to = \"7%\" }\n\"network.delay\" = { from = \"1ms\", \
@@ -380,29 +381,29 @@ fn varied() -> Vec<(&'static str, Subject)> {
     let change = "change=[{ at = '1s', set = { 'network.loss' = '5%', 'workload.mix' = { put = 1, \
                   get = 1 } } }]";
     vec![
-        ("all kinds", subject(&["fuzz.swarm=true"])),
-        ("settings drawn", subject_of(&format!("{GROUND}{settings}"), &["fuzz.swarm=true"])),
-        ("appends and lists", subject(&[mix, "workload.read-from=any", "workload.retries=2"])),
-        ("open loop", subject(&[mix, "workload.open={ rate = '100/s', burst = 3 }"])),
-        ("a short phase", subject(&["duration=170ms", "fuzz.for=['5ms', '150ms']"])),
-        ("changes", subject(&[change, "network.delay={ exponential = '5ms' }", "fuzz.max-down=2"])),
+        ("all kinds", target(&["fuzz.swarm=true"])),
+        ("settings drawn", target_of(&format!("{GROUND}{settings}"), &["fuzz.swarm=true"])),
+        ("appends and lists", target(&[mix, "workload.read-from=any", "workload.retries=2"])),
+        ("open loop", target(&[mix, "workload.open={ rate = '100/s', burst = 3 }"])),
+        ("a short phase", target(&["duration=170ms", "fuzz.for=['5ms', '150ms']"])),
+        ("changes", target(&[change, "network.delay={ exponential = '5ms' }", "fuzz.max-down=2"])),
     ]
 }
 
 #[test]
 fn a_case_is_a_function_of_its_seed_and_its_number() {
-    for (name, subject) in varied() {
-        let first: Vec<_> = cases(&subject, 60).map(|case| whole(&case)).collect();
+    for (name, target) in varied() {
+        let first: Vec<_> = cases(&target, 60).map(|case| whole(&case)).collect();
         let mut backwards: Vec<_> =
-            (0..60).rev().map(|index| whole(&subject.case(SEED, index))).collect();
+            (0..60).rev().map(|index| whole(&target.case(SEED, index))).collect();
         backwards.reverse();
         assert!(first == backwards, "{name}: in another order");
-        let (first, subject) = (&first, &subject);
+        let (first, target) = (&first, &target);
         thread::scope(|scope| {
             for place in 0..4 {
                 scope.spawn(move || {
                     for index in (place..60).step_by(4) {
-                        let again = whole(&subject.case(SEED, index as u64));
+                        let again = whole(&target.case(SEED, index as u64));
                         assert!(again == first[index], "{name}: case {index} on a thread");
                     }
                 });
@@ -413,15 +414,15 @@ fn a_case_is_a_function_of_its_seed_and_its_number() {
         let same = |a: &(u64, Config, String), b: &(u64, Config, String)| a.1 == b.1 && a.2 == b.2;
         let twins = (1..60).filter(|index| first[..*index].iter().any(|a| same(a, &first[*index])));
         assert_eq!(twins.count(), 0, "{name}: different cases differ");
-        assert!(!same(&first[0], &whole(&subject.case(SEED + 1, 0))), "{name}: so do campaigns");
+        assert!(!same(&first[0], &whole(&target.case(SEED + 1, 0))), "{name}: so do campaigns");
     }
 }
 
 #[test]
 fn a_case_written_as_a_file_is_the_same_run() {
-    for (name, subject) in varied() {
+    for (name, target) in varied() {
         let mut digests = BTreeSet::new();
-        for (index, case) in cases(&subject, 60).enumerate() {
+        for (index, case) in cases(&target, 60).enumerate() {
             let protocol = case.scenario().protocol.as_ref();
             let text = Document::of_settings(case.config(), protocol).render();
             let read = parse(&text, &[]);
@@ -480,10 +481,11 @@ write-quorum = 1
 'protocol.leader-follower.write-quorum' = [4]
 ";
     let refused =
-        Subject::new("s.toml", text.into(), &Registry::new(), &[]).expect_err("four of two");
+        FuzzTarget::new("s.toml", text.into(), &Registry::new(), &[]).expect_err("four of two");
     let shown = refused.render(false);
     assert!(shown.contains("the values do not fit one another"), "{shown}");
     let fits = text.replace("nodes' = [3]", "nodes' = [3, 5]");
-    let subject = Subject::new("s.toml", fits.into(), &Registry::new(), &[]).expect("four of four");
-    assert!((0..20).all(|case| subject.case(1, case).config().cluster.nodes == 5));
+    let target =
+        FuzzTarget::new("s.toml", fits.into(), &Registry::new(), &[]).expect("four of four");
+    assert!((0..20).all(|case| target.case(1, case).config().cluster.nodes == 5));
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use splitbrain::fuzz::judge::Signature;
 use splitbrain::fuzz::play::play;
 use splitbrain::fuzz::shrink::{Shrunk, shrink_case};
-use splitbrain::fuzz::subject::Subject;
+use splitbrain::fuzz::target::FuzzTarget;
 use splitbrain::named::Named;
 use splitbrain::run::{RunOptions, RunVerdict};
 use splitbrain::scenario::Registry;
@@ -49,16 +49,17 @@ const SAFE: [&str; 8] = [
     "clears",
 ];
 
-fn subject(name: &str) -> Subject {
+fn target(name: &str) -> FuzzTarget {
     let path = home(&format!("scenarios/fuzz/{name}.toml"));
     let text = std::fs::read(&path).expect("the file is there");
-    Subject::new(name, text, &Registry::new(), &[]).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    FuzzTarget::new(name, text, &Registry::new(), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 /// The first find of a campaign, by its first thousand cases.
-fn first_find(subject: &Subject, seed: u64) -> Option<(u64, Signature)> {
+fn first_find(target: &FuzzTarget, seed: u64) -> Option<(u64, Signature)> {
     (0..1_000).find_map(|case| {
-        let found = play(subject, seed, case).findings.into_iter().next();
+        let found = play(target, seed, case).findings.into_iter().next();
         found.map(|found| (case, found.signature))
     })
 }
@@ -72,11 +73,11 @@ fn middle(mut numbers: Vec<usize>) -> usize {
 fn every_weakness_is_found_whatever_the_campaigns_seed_and_made_small() {
     let mut all: Vec<Shrunk> = Vec::new();
     for (name, checks, mechanisms) in WEAK {
-        let subject = subject(name);
+        let target = target(name);
         let found: Vec<(u64, Shrunk)> = (1..=10_u64)
             .into_par_iter()
             .map(|seed| {
-                let find = first_find(&subject, seed);
+                let find = first_find(&target, seed);
                 let (case, signature) =
                     find.unwrap_or_else(|| panic!("{name}: nothing in 1,000 cases of seed {seed}"));
                 let Signature { check, mechanism } = &signature;
@@ -86,7 +87,7 @@ fn every_weakness_is_found_whatever_the_campaigns_seed_and_made_small() {
                     mechanisms.is_empty() || mechanisms.contains(&how),
                     "{name}: {signature} in case {case}"
                 );
-                let shrunk = shrink_case(&subject, seed, case, &signature);
+                let shrunk = shrink_case(&target, seed, case, &signature);
                 let shrunk = shrunk.unwrap_or_else(|why| panic!("{name}: {why}"));
                 assert_eq!(shrunk.finding.signature, signature, "{name}");
                 (case, shrunk)
@@ -123,9 +124,9 @@ fn reproduces(shrunk: &Shrunk) {
 #[test]
 fn what_is_safe_is_silent() {
     for name in SAFE {
-        let subject = subject(name);
+        let target = target(name);
         (0..2_000_u64).into_par_iter().for_each(|case| {
-            let found = play(&subject, 1, case).findings;
+            let found = play(&target, 1, case).findings;
             assert!(found.is_empty(), "{name}, case {case}: {found:#?}");
         });
     }

@@ -7,12 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
 use splitbrain::config::{Fault, FaultAction, Start};
-use splitbrain::fuzz::campaign::{self, Length, Plan};
+use splitbrain::fuzz::campaign::{self, Length, Limits};
+use splitbrain::fuzz::cases::Cases;
+use splitbrain::fuzz::identity::{Identity, Shard};
 use splitbrain::fuzz::judge::{self, Finding, Signature};
 use splitbrain::fuzz::play::play;
 use splitbrain::fuzz::shrink::{Shrunk, shrink_case, shrink_scenario};
-use splitbrain::fuzz::store::{Identity, Shard, Store};
-use splitbrain::fuzz::subject::Subject;
+use splitbrain::fuzz::target::FuzzTarget;
 use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::rng::Probability;
@@ -125,9 +126,9 @@ fn registry() -> Registry {
     Registry::new().with::<Faulty>()
 }
 
-fn subject(text: &str, sets: &[&str]) -> Subject {
+fn target(text: &str, sets: &[&str]) -> FuzzTarget {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    Subject::new("weak.toml", text.as_bytes().to_vec(), &registry(), &sets)
+    FuzzTarget::new("weak.toml", text.as_bytes().to_vec(), &registry(), &sets)
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
@@ -196,9 +197,9 @@ fn check(shrunk: &Shrunk) {
 }
 
 /// The first case that breaks `check`, and how.
-fn find(subject: &Subject, seed: u64, check: &str) -> (u64, Signature) {
+fn find(target: &FuzzTarget, seed: u64, check: &str) -> (u64, Signature) {
     let found = (0..400).find_map(|case| {
-        let findings = play(subject, seed, case).findings;
+        let findings = play(target, seed, case).findings;
         let finding = findings.into_iter().find(|finding| finding.signature.check == check);
         finding.map(|finding| (case, finding.signature))
     });
@@ -214,10 +215,10 @@ fn what_is_left_fails_as_the_find_did_and_has_nothing_to_spare() {
         (FAULTY, "panic"),
     ];
     for (text, property) in weak {
-        let subject = subject(text, &[]);
+        let target = target(text, &[]);
         for seed in 1..=4 {
-            let (case, signature) = find(&subject, seed, property);
-            let shrink = || shrink_case(&subject, seed, case, &signature);
+            let (case, signature) = find(&target, seed, property);
+            let shrink = || shrink_case(&target, seed, case, &signature);
             let shrunk = shrink().unwrap_or_else(|why| panic!("{property}, seed {seed}: {why}"));
             assert_eq!(shrunk.finding.signature, signature);
             check(&shrunk);
@@ -230,9 +231,9 @@ fn what_is_left_fails_as_the_find_did_and_has_nothing_to_spare() {
 
 #[test]
 fn a_panic_is_shrunk_to_what_brings_it_about() {
-    let subject = subject(FAULTY, &[]);
-    let (case, signature) = find(&subject, 9, "panic");
-    let shrunk = shrink_case(&subject, 9, case, &signature).expect("it fails");
+    let target = target(FAULTY, &[]);
+    let (case, signature) = find(&target, 9, "panic");
+    let shrunk = shrink_case(&target, 9, case, &signature).expect("it fails");
     assert!(
         shrunk.faults == 0 && shrunk.operations <= 9,
         "of 8 keys one comes again:\n{}",
@@ -246,8 +247,8 @@ fn a_panic_is_shrunk_to_what_brings_it_about() {
 fn a_run_that_is_not_the_same_twice_is_shrunk_by_that() {
     let sets =
         ["protocol.faulty.defect=counts-over-runs", "cluster.nodes=1", "fuzz.kinds=['pause']"];
-    let subject = subject(FAULTY, &sets);
-    let shrunk = shrink_case(&subject, 3, 0, &Signature::determinism()).expect("it is not");
+    let target = target(FAULTY, &sets);
+    let shrunk = shrink_case(&target, 3, 0, &Signature::determinism()).expect("it is not");
     assert_eq!(shrunk.finding.signature, Signature::determinism());
     assert_eq!((shrunk.faults, shrunk.operations), (0, 1), "{}", shrunk.text);
     assert!(!shrunk.text.contains("[expect]"), "there is no such check:\n{}", shrunk.text);
@@ -344,22 +345,22 @@ fn a_scenario_that_breaks_nothing_is_not_shrunk() {
     let fine = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n[workload]\noperations = 5\n";
     let why = shrink_scenario(&parse(fine), 7, &registry(), None).expect_err("nothing is broken");
     assert!(why.contains("breaks nothing under seed 7"), "{why}");
-    let subject = subject(fine, &[]);
+    let target = target(fine, &[]);
     let durability = Signature { check: "durability".to_owned(), mechanism: None };
-    let why = shrink_case(&subject, 1, 4, &durability).expect_err("nothing is broken");
+    let why = shrink_case(&target, 1, 4, &durability).expect_err("nothing is broken");
     assert_eq!(why, "case 4 does not fail by durability");
 }
 
 /// Other promises that a find breaks are expected as well: the file is a test that passes.
 #[test]
 fn the_small_file_of_a_broken_promise_passes_as_a_test() {
-    let subject = subject(REPAIR, &[]);
+    let target = target(REPAIR, &[]);
     let found = (0..2_000).find_map(|case| {
-        let findings = play(&subject, 1, case).findings;
+        let findings = play(&target, 1, case).findings;
         (findings.len() > 1).then(|| (case, findings[0].signature.clone()))
     });
     let (case, signature) = found.expect("replicas differ");
-    let shrunk = shrink_case(&subject, 1, case, &signature).expect("it fails");
+    let shrunk = shrink_case(&target, 1, case, &signature).expect("it fails");
     let result = run(&parse(&shrunk.text));
     assert_eq!(result.verdict, RunVerdict::Pass, "{}", shrunk.text);
     let violations = result.checks.iter().filter(|check| check.judged.name() == "violation");
@@ -368,30 +369,30 @@ fn the_small_file_of_a_broken_promise_passes_as_a_test() {
 
 #[test]
 fn the_canary_is_found_and_its_file_is_small() {
-    let subject = subject(CANARY, &[]);
+    let target = target(CANARY, &[]);
     let home = tempfile::tempdir().expect("a folder");
     for seed in 1..=5 {
         let folder = home.path().join(seed.to_string());
-        let identity = Identity::new(&subject, "canary", seed, Probability::ZERO);
-        let store = Store::open(&folder, identity, Shard::WHOLE).expect("opens");
-        let plan = Plan { length: Length::Runs(100), stop_after: NonZeroUsize::new(1) };
-        let played = campaign::play_missing(&subject, plan, &store, &|_| ()).expect("played");
-        let tally = store.finish(played).expect("written");
-        store.close().expect("closed");
+        let identity = Identity::new(&target, "canary", seed, Probability::ZERO);
+        let cases = Cases::open(&folder, identity, Shard::WHOLE).expect("opens");
+        let limits = Limits { length: Length::Runs(100), stop_after: NonZeroUsize::new(1) };
+        let played = campaign::play_missing(&target, limits, &cases, &|_| ()).expect("played");
+        let totals = cases.finish(played).expect("written");
+        cases.close().expect("closed");
         assert!(played < 100, "seed {seed}: the canary lives");
         let case = played - 1;
-        let findings = play(&subject, seed, case).findings;
-        assert!(tally.cases == played && !findings.is_empty(), "the last case is the one");
+        let findings = play(&target, seed, case).findings;
+        assert!(totals.cases == played && !findings.is_empty(), "the last case is the one");
         let signature = &findings[0].signature;
         assert_eq!(signature.to_string(), "durability, unsynced-tail-lost", "seed {seed}");
-        let shrunk = shrink_case(&subject, seed, case, signature).expect("it fails");
+        let shrunk = shrink_case(&target, seed, case, signature).expect("it fails");
         assert!(shrunk.faults <= 3 && shrunk.operations <= 5, "seed {seed}:\n{}", shrunk.text);
         check(&shrunk);
         let result = run(&parse(&shrunk.text));
         assert_eq!(result.verdict, RunVerdict::Pass, "what it expects is what it shows");
     }
     // With the missing safeguard the same campaigns find nothing.
-    let safe = self::subject(CANARY, &["protocol.leader-follower.wal.policy=fsync"]);
+    let safe = self::target(CANARY, &["protocol.leader-follower.wal.policy=fsync"]);
     for case in 0..100 {
         let findings = play(&safe, 1, case).findings;
         assert!(findings.is_empty(), "case {case}: {findings:#?}");
@@ -497,15 +498,15 @@ fn what_is_left_keeps_to_the_budget() {
     let path = "scenarios/fuzz/buffered-wal-power-loss.toml";
     let text = fs::read(home(path)).expect("it is there");
     let sets = ["fuzz.max-down=1".to_owned(), "fuzz.moments=false".to_owned()];
-    let subject = Subject::new(path, text, &Registry::new(), &sets).expect("it is right");
+    let target = FuzzTarget::new(path, text, &Registry::new(), &sets).expect("it is right");
     let mut finds = 0;
     for seed in 1..=3 {
         let found = (0..3_000).find_map(|case| {
-            let found = play(&subject, seed, case).findings.into_iter().next();
+            let found = play(&target, seed, case).findings.into_iter().next();
             found.map(|found| (case, found.signature))
         });
         let Some((case, signature)) = found else { continue };
-        let shrunk = shrink_case(&subject, seed, case, &signature).expect("it is a find");
+        let shrunk = shrink_case(&target, seed, case, &signature).expect("it is a find");
         let scenario = parse(&shrunk.text);
         let mut until = Time::ZERO;
         let mut outages: Vec<_> =

@@ -2,10 +2,10 @@
 //! with the same answers, for any workload and any faults. Shrinking relies on it.
 
 use splitbrain::config::Config;
-use splitbrain::fuzz::subject::{Case, Subject};
+use splitbrain::fuzz::target::{Case, FuzzTarget};
+use splitbrain::fuzz::written_out::written_out;
 use splitbrain::history::{Entry, Function};
 use splitbrain::id::{ClientId, KeyId};
-use splitbrain::run::written_out::written_out;
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::{Document, Registry, Scenario};
 
@@ -79,7 +79,7 @@ const WAYS: [(&str, &[&str]); 9] = [
 
 const CONSTANT: [&str; 2] = ["network.delay=5ms", "network.client-delay=2ms"];
 
-fn subject(sets: &[&str]) -> Subject {
+fn target(sets: &[&str]) -> FuzzTarget {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
     // One pace replaces the other.
     let text = if sets.iter().any(|set| set.starts_with("workload.open")) {
@@ -87,7 +87,7 @@ fn subject(sets: &[&str]) -> Subject {
     } else {
         GROUND.to_owned()
     };
-    Subject::new("ground.toml", text.into_bytes(), &Registry::new(), &sets)
+    FuzzTarget::new("ground.toml", text.into_bytes(), &Registry::new(), &sets)
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
@@ -158,10 +158,10 @@ fn a_workload_written_out_is_the_same_run() {
                 // Which operation of a burst is served first decides what the others find.
                 continue;
             }
-            let subject = subject(&[sets, more].concat());
+            let target = target(&[sets, more].concat());
             let (mut operations, mut failed) = (0, 0);
             for index in 0..60 {
-                let case = subject.case(5, index);
+                let case = target.case(5, index);
                 let (mut generated, mut scripted, script) = both(&case);
                 if luck == "constant" || is_burst {
                     in_any_order(&mut generated);

@@ -278,10 +278,14 @@ crash = ["n1", "n2"]
 
     let text = fs::read_to_string(home("scenarios/fuzz/sync-in-memory.toml")).expect("a file");
     let early = Hasty::of(&text);
-    let subject =
-        splitbrain::fuzz::subject::Subject::new("s.toml", text.into_bytes(), &Registry::new(), &[]);
-    let subject = subject.unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let cases = (0..1000).map(|index| subject.case(1, index));
+    let target = splitbrain::fuzz::target::FuzzTarget::new(
+        "s.toml",
+        text.into_bytes(),
+        &Registry::new(),
+        &[],
+    );
+    let target = target.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let cases = (0..1000).map(|index| target.case(1, index));
     let found = cases.filter(|case| early.violates(case.config(), case.seed())).count();
     assert!(found > 0, "fuzzing does not find it");
 }
