@@ -50,6 +50,7 @@ pub use finish::Finished;
 pub use notes::NoteOptions;
 pub(crate) use notes::lineage::Lineage;
 pub use notes::record::{NodeEvent, NodeEventKind};
+pub(crate) use notes::tapped::Tapped;
 pub(crate) use notes::transmissions::Transmissions;
 pub use notes::transmissions::{Delivery, End, Transmission, Window};
 pub(crate) use notes::write_event::{

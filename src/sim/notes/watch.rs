@@ -51,7 +51,7 @@ const MOST_OF_A_VERSION: usize = 32;
 
 /// The writes that are followed, and what was seen of them.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(in super::super) struct Watch {
     of_version: BTreeMap<Version, Vec<u32>>,
     of_value: BTreeMap<(KeyId, Value), Vec<u32>>,
     of_key: BTreeMap<KeyId, Vec<u32>>,
@@ -153,7 +153,7 @@ impl Watch {
     }
 
     /// Everything seen, in event order.
-    pub(super) fn into_write_events(self) -> Vec<WriteEvent> {
+    pub(in super::super) fn into_write_events(self) -> Vec<WriteEvent> {
         self.write_events
     }
 
