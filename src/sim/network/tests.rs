@@ -65,7 +65,7 @@ fn arrives(fate: Fate) -> Time {
 
 /// A network under test, and the next message's identity.
 struct Bench {
-    network: Network,
+    network: NetworkState,
     draws: Draws,
     sent: u64,
 }
@@ -91,7 +91,7 @@ impl Bench {
             bounds: Bounds::default(),
             expect: Expect::default(),
         };
-        Self { network: Network::new(&config), draws: Draws::new(1), sent: 0 }
+        Self { network: NetworkState::new(&config), draws: Draws::new(1), sent: 0 }
     }
 
     fn quiet(nodes: u16) -> Self {

@@ -23,7 +23,7 @@ use crate::protocol::{Message, NodeSnapshot, Observation, RequestId, Stored};
 use crate::rng::CausalId;
 use crate::time::Time;
 
-use super::network::{Fate, Network, Packet};
+use super::network::{Fate, NetworkState, Packet};
 use record::{NodeEvent, NodeEventKind, NodeRecord};
 use trace::Trace;
 use transmissions::Stopped;
@@ -125,7 +125,7 @@ impl RunNotes {
         packet: Packet,
         message: &M,
         fate: Fate,
-        network: &Network,
+        network: &NetworkState,
     ) {
         if let Some(watch) = &mut self.watch {
             watch.sent(at, packet, message, fate, network);

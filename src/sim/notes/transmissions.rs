@@ -1,7 +1,7 @@
 //! What becomes of every message, for pictures.
 //!
-//! Messages on their way are noted as they go through the queue ([`Transmissions`]). What is stopped
-//! when it is sent is noted where that happens ([`Stopped`]).
+//! Messages on their way are noted as they go through the queue ([`Transmissions`]). Messages that
+//! are stopped when they are sent are noted there ([`Stopped`]).
 
 use std::collections::BTreeMap;
 

@@ -18,7 +18,7 @@ use crate::protocol::{
 use crate::rng::CausalId;
 use crate::time::Time;
 
-use super::super::network::{Fate, Network, Packet};
+use super::super::network::{Fate, NetworkState, Packet};
 use super::write_event::{Crash, Passage, WatchedEffect, WatchedWrite, WriteEvent, WriteEventKind};
 
 /// A message between nodes that reaches its receiver's machine.
@@ -306,7 +306,7 @@ impl Watch {
         packet: Packet,
         message: &impl Message,
         fate: Fate,
-        network: &Network,
+        network: &NetworkState,
     ) {
         let Packet { from, to, kind, .. } = packet;
         if let Some(read) = message.answers() {
