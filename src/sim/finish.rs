@@ -79,9 +79,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// Ends the run here, whether it is over or not: what is still under way will never be known.
     #[must_use]
     pub fn finish(mut self) -> Finished {
-        let settlement = self.settlement.take().unwrap_or_else(|| Settlement::Unsettled {
-            waiting_for: vec!["the settling phase, which never began".to_owned()],
-        });
+        let settlement = self.settlement.take().unwrap_or_else(|| self.broken_off());
         self.look_at_all_states();
         let last_write = self.last_write();
         let now = self.kernel.now;
@@ -125,6 +123,16 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             applications,
             node_events: record.map_or_else(Vec::new, |record| record.into_node_events()),
         }
+    }
+
+    /// How a run ends that is not over.
+    fn broken_off(&self) -> Settlement {
+        let (mut waiting_for, end) = match self.healed_at {
+            None => (Vec::new(), "the settling phase, which never began"),
+            Some(_) => (self.waiting_for(), "the end of the settling phase"),
+        };
+        waiting_for.push(end.to_owned());
+        Settlement::Unsettled { waiting_for }
     }
 }
 

@@ -156,7 +156,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     }
 
     /// What the cluster still waits for, a line each.
-    fn waiting_for(&self) -> Vec<String> {
+    pub(super) fn waiting_for(&self) -> Vec<String> {
         let mut waiting = self.clients.waiting_for(self.config, self.kernel.now);
         let nodes = || NodeId::all(self.config.cluster.nodes);
         let snapshots: Vec<NodeSnapshot> = nodes().map(|node| self.snapshot(node)).collect();
