@@ -82,7 +82,9 @@ pub(in crate::check) fn removals(
 /// Whether a read misses a write: what it found is older, or nothing explains that it found nothing, or the key.
 pub(in crate::check) fn misses(
     history: &History,
-    (op, key, found): (OpId, KeyId, Found),
+    op: OpId,
+    key: KeyId,
+    found: Found,
     write: Told,
 ) -> bool {
     let read = history.entry(op);
