@@ -534,7 +534,7 @@ mod tests {
             evidence.history.entries().iter().filter(|entry| counts(entry)).collect();
         let ends = |entry: &&Entry| match entry.status {
             Status::Pending => evidence.ended_at,
-            _ => entry.completed_at,
+            Status::Ok | Status::Fail | Status::Info => entry.completed_at,
         };
         let answers: Vec<&Entry> = entries.iter().copied().filter(|entry| entry.is_ok()).collect();
         let last = entries.iter().map(ends).max().unwrap_or(Time::ZERO);

@@ -41,7 +41,9 @@ pub(in crate::check) fn found(history: &History, op: OpId, key: KeyId) -> Option
             }
             (item.value, item.version)
         }
-        _ => return None,
+        Function::Get | Function::Put | Function::Delete | Function::Clear | Function::Append => {
+            return None;
+        }
     };
     let Some(version) = value.and(version) else { return Some(Found::Nothing) };
     // Nobody can read what is not asked for yet.
@@ -149,7 +151,12 @@ pub(in crate::check) fn removal_versions(history: &History, op: OpId, key: KeyId
             let cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
             if cleared.count() == 0 { unknown } else { versions(history, op, key) }
         }
-        _ => Vec::new(),
+        Function::Put
+        | Function::Get
+        | Function::Delete
+        | Function::List
+        | Function::ReadAll
+        | Function::Append => Vec::new(),
     }
 }
 
