@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use crate::report::layout::{counted, moment, wrap};
-use crate::run::diff::{Account, CommonCause, Parting, Side, ToldEvent};
+use crate::run::diff::{CommonCause, Parting, Recording, Side, TracedEvent};
 
 /// What was compared, and what came of it.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub struct Contender<'a> {
     /// What was set in its scenario.
     pub sets: &'a [String],
     /// The run.
-    pub account: &'a Account,
+    pub account: &'a Recording,
 }
 
 impl Contender<'_> {
@@ -178,7 +178,7 @@ pub fn document(compared: &Compared<'_>) -> Value {
     })
 }
 
-fn told(event: &ToldEvent) -> Value {
+fn told(event: &TracedEvent) -> Value {
     json!({
         "event": event.event,
         "at_ns": event.at.nanos(),

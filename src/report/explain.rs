@@ -10,7 +10,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::check::Mechanism;
-use crate::explain::story::{Fate, Step, Story};
+use crate::explain::story::{Loss, Story, StoryStep};
 use crate::explain::{BrokenRead, Discarded, Explanation, Question};
 use crate::id::OpId;
 use crate::named::Named;
@@ -114,7 +114,7 @@ fn story_text(story: &Story) -> String {
 }
 
 /// Who does a step: `n1`, `n2 n3`, `n2 n3 n4 +2`.
-fn doers(step: &Step) -> String {
+fn doers(step: &StoryStep) -> String {
     if step.who.len() <= MOST_NAMED {
         return step.who.join(" ");
     }
@@ -167,7 +167,7 @@ fn read_document(read: &BrokenRead) -> Value {
 }
 
 fn story_document(story: &Story) -> Value {
-    let step = |step: &Step| {
+    let step = |step: &StoryStep| {
         json!({
             "at_ns": step.at.nanos(),
             "who": step.who,
@@ -182,7 +182,7 @@ fn story_document(story: &Story) -> Value {
         "call": story.call,
         "status": story.status.name(),
         "version": story.version.map(|version| version.to_string()),
-        "fate": story.fate.map(Fate::name),
+        "fate": story.fate.map(Loss::name),
         "mechanism": story.mechanism.map(Mechanism::name),
         "phrase": story.mechanism.map(Mechanism::phrase),
         "decisive": decisive,

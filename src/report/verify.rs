@@ -1,7 +1,7 @@
 //! The same run twice must be the same run; where it is not, the first event that differs.
 
 use crate::report::layout::moment;
-use crate::run::diff::{Step, first_difference};
+use crate::run::diff::{EventDigest, first_difference};
 use crate::run::{RunOptions, RunResult};
 
 /// What a run done twice showed.
@@ -25,7 +25,7 @@ pub(crate) struct Difference {
     /// The first event that differs, counted from 0; one past the last when only the digests of the whole do.
     event: usize,
     /// Each run's step there; `None` for a run that had ended.
-    steps: [Option<Step>; 2],
+    steps: [Option<EventDigest>; 2],
     /// The first line that differs between the traces of two more runs, when those differ too.
     lines: Option<[String; 2]>,
 }
@@ -75,7 +75,7 @@ impl Difference {
 
     /// The difference in words, several lines.
     pub(crate) fn describe(&self, scenario: &str, seed: u64) -> String {
-        let step = |step: Option<Step>| match step {
+        let step = |step: Option<EventDigest>| match step {
             Some((at, digest)) => format!("at {at}s, digest {digest}"),
             None => "no such event".to_owned(),
         };
