@@ -94,8 +94,8 @@ pub struct Sweep<'a> {
     pub labels: Vec<String>,
     /// The summary of each point.
     pub summaries: Vec<Summary>,
-    /// The function whose latency is reported: put if any point has puts, else the first in the order
-    /// of reports that any point has.
+    /// The function whose latency is reported: put if any point has puts, else the first in the
+    /// order of reports that any point has.
     pub function: Function,
     /// The closed form of each point's put latency, where there is one and puts are reported.
     pub theory: Vec<Option<Moments>>,
@@ -111,8 +111,9 @@ pub struct Neighbour {
 }
 
 impl<'a> Sweep<'a> {
-    /// The points that the point at `place` is compared with. In a comparison that is the first point.
-    /// In a grid there is one for each setting: the point with the value before, all else equal.
+    /// The points that the point at `place` is compared with. In a comparison that is the first
+    /// point. In a grid there is one for each setting: the point with the value before, all else
+    /// equal.
     #[must_use]
     pub fn before(&self, place: usize) -> Vec<Neighbour> {
         if self.heading.design == Design::Comparison {

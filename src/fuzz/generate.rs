@@ -1,9 +1,9 @@
 //! Drawing the faults of a case, as a proptest strategy.
 //!
-//! proptest draws the faults; later it removes and shortens them ([`super::shrink`]). Each case has a
-//! runner of its own, seeded by the case. All fields of the runner's configuration are set here, so
-//! neither environment variables nor clocks matter. A fault keeps its number when others are removed,
-//! and with it the identity that keys its draws.
+//! proptest draws the faults; later it removes and shortens them ([`super::shrink`]). Each case has
+//! a runner of its own, seeded by the case. All fields of the runner's configuration are set here,
+//! so neither environment variables nor clocks matter. A fault keeps its number when others are
+//! removed, and with it the identity that keys its draws.
 //!
 //! Times are not only drawn uniformly, but also where systems break:
 //!
@@ -373,8 +373,8 @@ const fn whole(ns: u64) -> u64 {
     if ns < 1_000 { ns } else { ns / 1_000 * 1_000 }
 }
 
-/// Adds the drawn faults to `config`, except those that would have more than `max_down` nodes down at
-/// once, the scenario's own faults included.
+/// Adds the drawn faults to `config`, except those that would have more than `max_down` nodes down
+/// at once, the scenario's own faults included.
 pub(super) fn put(drawn: &[TimedFault], max_down: Option<u16>, config: &mut Config) {
     for (drawn, begins, lasts) in drawn {
         let before = config.faults.len();

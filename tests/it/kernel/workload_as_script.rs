@@ -2,7 +2,7 @@
 //! same answers, whatever the workload is like and whatever fails meanwhile. Shrinking rests on it.
 
 use splitbrain::config::Config;
-use splitbrain::fuzz::target::{Case, FuzzTarget};
+use splitbrain::fuzz::target::{FuzzCase, FuzzTarget};
 use splitbrain::history::{Entry, Function};
 use splitbrain::id::{ClientId, KeyId};
 use splitbrain::run::written_out::written_out;
@@ -120,7 +120,7 @@ fn lives(config: &Config, result: &RunResult) -> Vec<Life> {
 }
 
 /// The case's run, and that of its file with the operations written out.
-fn both(case: &Case) -> (Vec<Life>, Vec<Life>, Scenario) {
+fn both(case: &FuzzCase) -> (Vec<Life>, Vec<Life>, Scenario) {
     let generated = case.run(RunOptions::default());
     let config = written_out(case.config(), case.seed(), &generated.history);
     let text = Document::of_settings(&config, case.scenario().protocol.as_ref()).render();
