@@ -35,7 +35,7 @@ const BACKGROUND: u8 = 5;
 const OF_OTHERS: u8 = 4;
 
 /// The run that is chosen from.
-struct Choice<'a> {
+struct Selection<'a> {
     config: &'a Config,
     result: &'a RunResult,
     focus: &'a Focus,
@@ -56,10 +56,11 @@ impl Diagram {
     ) -> Self {
         let PlottedRun { config, result, .. } = *run;
         let writers = Writers::of(&result.history);
-        let choice = Choice { config, result, focus, writers, owners: owners(&result.history) };
-        let operations = choice.operations();
-        let transmissions = choice.transmissions(&chronicle.transmissions, &operations);
-        let rows = choice.rows(&operations, &transmissions);
+        let selection =
+            Selection { config, result, focus, writers, owners: owners(&result.history) };
+        let operations = selection.operations();
+        let transmissions = selection.transmissions(&chronicle.transmissions, &operations);
+        let rows = selection.rows(&operations, &transmissions);
         let row_of = |end: End| match end {
             End::Node(node) => rows.iter().position(|row| *row == Row::Node(node)),
             End::Client(client) => {
@@ -68,15 +69,19 @@ impl Diagram {
             }
         };
         let arrow = |transmission: &&Transmission| {
-            Some(choice.arrow(transmission, row_of(transmission.from)?, row_of(transmission.to)?))
+            Some(selection.arrow(
+                transmission,
+                row_of(transmission.from)?,
+                row_of(transmission.to)?,
+            ))
         };
         let arrows: Vec<Arrow> = transmissions.iter().filter_map(arrow).collect();
         let asked = |op: &OpId| {
             let row = row_of(End::Client(result.history.entry(*op).client))?;
-            Some(choice.asked(*op, row))
+            Some(selection.asked(*op, row))
         };
         let explanation =
-            choice.explanation(&chronicle.transmissions, &transmissions, operations.len());
+            selection.explanation(&chronicle.transmissions, &transmissions, operations.len());
         Self {
             caption: run.caption(explanation),
             window: focus.window,
@@ -104,7 +109,7 @@ fn owners(history: &History) -> BTreeMap<Version, Vec<OpId>> {
     owners
 }
 
-impl Choice<'_> {
+impl Selection<'_> {
     /// The distance from the moment when something went wrong, in nanoseconds; from the start of
     /// the window if nothing did.
     fn distance(&self, at: Time) -> u64 {

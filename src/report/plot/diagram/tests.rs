@@ -105,7 +105,10 @@ fn a_lost_write_is_drawn_from_its_client_to_its_crosses() {
     assert!(diagram.caption.explanation.starts_with("Around durability: put k=lost by a"));
     let canvas = diagram.sketch();
     let said = |text: &str| {
-        let is_it = |shape: &&CanvasShape| matches!(shape, CanvasShape::Text { text: said, .. } if said == text);
+        let is_it = |shape: &&CanvasShape| {
+            let CanvasShape::Text { text: said, .. } = shape else { return false };
+            said == text
+        };
         canvas.shapes().iter().filter(is_it).count()
     };
     assert_eq!(said("split: partition n1 a | n2 n3"), 1);
