@@ -26,6 +26,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::check::Mechanism;
 use crate::check::{Verdict, Witness};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
@@ -35,7 +36,6 @@ use crate::property::Promise;
 use crate::report::totals::RunTotals;
 use crate::report::{CheckedProperty, FaultAct, OperationCounts, Report};
 use crate::run::RunVerdict;
-use crate::run::mechanism::Mechanism;
 
 /// The document of one run.
 #[must_use]

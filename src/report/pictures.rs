@@ -1,10 +1,10 @@
 //! The pictures of one run. The run is played again for them.
 
+use crate::explain::chronicle::{self, Chronicle, Window};
+use crate::explain::focus;
 use crate::report::plot::diagram::Diagram;
 use crate::report::plot::timeline::Timeline;
 use crate::report::plot::{Picture, PlottedRun};
-use crate::run::chronicle::{self, Chronicle, Window};
-use crate::run::focus;
 
 /// Which pictures to draw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

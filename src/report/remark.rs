@@ -53,6 +53,7 @@ mod tests {
             judged: ExpectedVerdict::Valid,
             demands: Vec::new(),
             figures: figures.to_vec(),
+            mechanism: None,
         })
     }
 

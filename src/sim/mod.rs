@@ -33,19 +33,19 @@ use clients::{ClientStep, Clients};
 use clock::Clock;
 use contest::Contest;
 use disk::{DiskCall, Done};
-use event::{Hop, Queue, What};
+use event::{Hop, What};
 use kernel::Kernel;
 use nemesis::triggers::Triggers;
 use nemesis::undo::Undo;
 use network::{Network, Slowness};
 use node::{DownUntil, Running, Slot};
-use notes::Notes;
+use notes::RunNotes;
 use ordinals::Ordinals;
 use queue::CalendarQueue;
 use states::StateWatch;
 
 pub(crate) use clients::generator::{operation_id, replica_asked};
-pub use event::Event;
+pub use event::{Event, Queue};
 pub use finish::Finished;
 pub use notes::NoteOptions;
 pub(crate) use notes::lineage::Lineage;
@@ -100,7 +100,7 @@ pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
     /// What ends each fault that is on, by its index.
     undo: Vec<Option<Undo>>,
     /// What clogs hold back, in the order of sending.
-    held: Vec<Held<P>>,
+    held: Vec<HeldMessage<P>>,
     leaderships: Vec<Leadership>,
     contest: Contest,
     recoveries: Vec<Recovery>,
@@ -121,7 +121,7 @@ pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
 }
 
 /// A message, or a refusal, that a clog holds back.
-struct Held<P: Protocol> {
+struct HeldMessage<P: Protocol> {
     /// The index of the clog.
     fault: u32,
     event: Event<P>,
@@ -146,7 +146,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
         options: NoteOptions,
     ) -> Self {
         let agreement = if options.last_write { Agreement::ToCome } else { Agreement::Over(None) };
-        let notes = Notes::new(options, config.bounds.replication_lag.is_some());
+        let notes = RunNotes::new(options, config.bounds.replication_lag.is_some());
         let mut kernel = Kernel::new(config, seed, notes);
         let triggers = Triggers::of(config);
         if triggers.is_some() {

@@ -1,6 +1,6 @@
 //! Faults as bands: their names, and the lines above the data on which the names stand.
 
-use crate::run::chronicle::FaultSpan;
+use crate::explain::chronicle::FaultSpan;
 
 use super::canvas::{Across, Along, Lettering};
 use super::lettering::{Weight, text_width};

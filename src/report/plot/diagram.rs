@@ -4,8 +4,8 @@
 //! Time runs to the right. The axis is broken where nothing happens for long, so that the slant of
 //! arrows stays visible. Between breaks the scale is the same everywhere.
 
+use crate::explain::chronicle::{Delivery, FaultSpan, Life, Window};
 use crate::id::NodeId;
-use crate::run::chronicle::{Delivery, FaultSpan, Life, Window};
 
 use super::bands::{self, LANE};
 use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at};

@@ -5,14 +5,14 @@ use crate::protocol::{DiscardReason, NodeSnapshot, Observation, Role, Stored};
 use crate::rng::CausalId;
 use crate::time::Time;
 
-/// Something that a node did, or that was done to it.
+/// Something that happened on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeEvent {
     /// When, in virtual time.
     pub at: Time,
     /// Which node.
     pub node: NodeId,
-    /// What.
+    /// What happened.
     pub what: NodeEventKind,
 }
 
@@ -48,19 +48,19 @@ pub enum NodeEventKind {
     Up(Vec<(KeyId, Stored)>),
     /// Its process is no longer scheduled.
     Paused,
-    /// It goes on.
+    /// It is scheduled again.
     Resumed,
 }
 
 /// What is noted of nodes while a run is played.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct NodeRecord {
     node_events: Vec<NodeEvent>,
     /// Messages that reached a process that was down.
     undelivered: Vec<CausalId>,
 }
 
-impl Record {
+impl NodeRecord {
     pub(super) fn note(&mut self, at: Time, node: NodeId, what: NodeEventKind) {
         self.node_events.push(NodeEvent { at, node, what });
     }
@@ -107,7 +107,7 @@ impl Record {
     }
 
     /// Everything noted, in event order.
-    pub(super) fn into_node_events(self: Box<Self>) -> Vec<NodeEvent> {
+    pub(super) fn into_node_events(self) -> Vec<NodeEvent> {
         self.node_events
     }
 }

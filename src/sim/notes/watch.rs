@@ -59,7 +59,7 @@ pub(super) struct Watch {
     of_read: BTreeMap<OpId, Vec<u32>>,
     /// The operation that was given each followed version last.
     accepted: BTreeMap<Version, OpId>,
-    writes: Vec<Followed>,
+    writes: Vec<WriteTrack>,
     /// Whether a node is starting: what it reads from its disk is noted once it has started.
     starting: bool,
     /// The last message that reached a node, and when.
@@ -68,7 +68,7 @@ pub(super) struct Watch {
 }
 
 #[derive(Debug)]
-struct Followed {
+struct WriteTrack {
     target: WatchedWrite,
     /// The nodes that are up and have it.
     held: NodeSet,
@@ -117,7 +117,7 @@ impl Watch {
             self.of_op.insert((op, target.key), write);
         }
         let (held, down, purged) = (NodeSet::EMPTY, NodeSet::EMPTY, NodeSet::EMPTY);
-        self.writes.push(Followed { target, held, down, purged });
+        self.writes.push(WriteTrack { target, held, down, purged });
     }
 
     /// The place of the followed write that `stored`, of `key`, is.
@@ -136,7 +136,7 @@ impl Watch {
         })
     }
 
-    /// The place of the followed write that a message names by nothing but its version.
+    /// The place of the followed write that a message names by its version alone.
     fn write_of_version(&self, now: Time, version: Version) -> Option<u32> {
         self.of_version.get(&version)?.iter().copied().find(|write| {
             let target = &self.writes[*write as usize].target;
@@ -144,7 +144,7 @@ impl Watch {
         })
     }
 
-    /// Whether no other write has been given `version` since it was given to this one.
+    /// Whether this write is the last one that was given `version`.
     fn is_the_last_of(&self, version: Version, target: &WatchedWrite) -> bool {
         let (Some(last), Some((op, _))) = (self.accepted.get(&version), target.op) else {
             return true;
@@ -153,7 +153,7 @@ impl Watch {
     }
 
     /// Everything seen, in event order.
-    pub(super) fn into_write_events(self: Box<Self>) -> Vec<WriteEvent> {
+    pub(super) fn into_write_events(self) -> Vec<WriteEvent> {
         self.write_events
     }
 
@@ -163,7 +163,7 @@ impl Watch {
         self.write_events.push(WriteEvent { at, node, write, from, what });
     }
 
-    /// A node said something.
+    /// A node observed something.
     pub(super) fn observed(&mut self, at: Time, node: NodeId, observation: Observation) {
         let write = match observation {
             Observation::Accept { key, version, request, .. } => {
@@ -418,7 +418,7 @@ impl Watch {
     }
 }
 
-impl Followed {
+impl WriteTrack {
     /// Whether a power loss took this write from the disk: its version is among the bytes that
     /// went. A protocol may write versions in another way; where this one is nowhere on the disk,
     /// any loss counts.

@@ -13,7 +13,7 @@ use splitbrain::rng::Probability;
 use splitbrain::run::RunOptions;
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::fuzz::{Choice, Fuzz, Kind};
-use splitbrain::scenario::keys::{Key, Section, distribution, key, node_count};
+use splitbrain::scenario::keys::{Section, Setting, distribution, key, node_count};
 use splitbrain::scenario::{ScenarioProtocol, encode_distribution};
 use splitbrain::time::Span;
 
@@ -305,7 +305,7 @@ impl ScenarioProtocol for Gossip {
 
     fn section() -> &'static Section<Self::Config> {
         static SECTION: LazyLock<Section<(u16, Distribution)>> = LazyLock::new(|| {
-            let fanout: Key<(u16, Distribution), u16> =
+            let fanout: Setting<(u16, Distribution), u16> =
                 key("fanout", "How many peers a rumour goes to.", node_count(), |pair| &mut pair.0);
             let base = (1, Distribution::Constant(Span::ZERO));
             Section::new("Rumours.", base).key(fanout.required()).key(key(

@@ -1,5 +1,6 @@
 //! The legend of a diagram, with the colours that it has.
 
+use crate::explain::chronicle::Life;
 use crate::named::Named;
 use strum::VariantArray as _;
 
@@ -8,7 +9,6 @@ use crate::report::plot::canvas::{
 };
 use crate::report::plot::lettering::{Weight, text_width};
 use crate::report::plot::style::{AXIS, GREEN, INK, MUTED, ORANGE, SMALL, VERMILLION};
-use crate::run::chronicle::Life;
 
 use super::model::{Diagram, MessageClass, OperationOutcome, is_lost};
 

@@ -2,10 +2,10 @@
 
 use strum::{IntoStaticStr, VariantArray};
 
+use crate::explain::chronicle::{Delivery, FaultSpan, Spell, Window};
 use crate::id::NodeId;
 use crate::report::plot::Caption;
 use crate::report::plot::style::{AXIS, BLUE, Color, GREEN, ORANGE, PURPLE, SKY, VERMILLION};
-use crate::run::chronicle::{Delivery, FaultSpan, Spell, Window};
 use crate::time::Time;
 
 /// What a message is about; it decides the colour. In the order of the legend.

@@ -1,10 +1,10 @@
 //! The labels of a diagram, each where there is room.
 
+use crate::explain::chronicle::{Delivery, Life};
 use crate::id::Term;
 use crate::report::plot::canvas::{Across, Along, Area, Lettering, Point, Stroke, at};
 use crate::report::plot::lettering::{Weight, text_width};
 use crate::report::plot::style::{AXIS, GREEN, INK, ORANGE, SMALL, VERMILLION, WHITE};
-use crate::run::chronicle::{Delivery, Life};
 use crate::time::Time;
 
 use super::model::{Arrow, OperationBar, is_lost};

@@ -1,10 +1,10 @@
 //! Diagrams of known runs: their content, and that nothing overlaps.
 
 use super::*;
+use crate::explain::chronicle::{self, Chronicle};
+use crate::explain::focus;
 use crate::report::plot::PlottedRun;
 use crate::report::plot::canvas::CanvasShape;
-use crate::run::chronicle::{self, Chronicle};
-use crate::run::focus;
 use crate::run::{RunOptions, RunResult};
 use crate::scenario::{Registry, Scenario};
 use crate::time::Time;

@@ -1,0 +1,124 @@
+//! The life of one write: a chain of steps in plain words.
+
+use crate::check::Mechanism;
+use crate::history::Status;
+use crate::id::{NodeId, OpId, Version};
+use crate::time::Time;
+
+/// The life of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Story {
+    /// The operation in the history.
+    pub operation: OpId,
+    /// What was asked, and by whom: `put city=Raleigh by c1`.
+    pub call: String,
+    /// What became of the operation.
+    pub status: Status,
+    /// The version that it was given.
+    pub version: Option<Version>,
+    /// Whether it was lost, or discarded; `None` when it was neither.
+    pub fate: Option<Fate>,
+    /// How that came; `None` when it was neither.
+    pub mechanism: Option<Mechanism>,
+    /// The node whose copy's end made the loss certain, and when.
+    pub decisive: Option<(NodeId, Time)>,
+    /// What happened, in order.
+    pub steps: Vec<Step>,
+    /// How many repeated or lesser steps are not told.
+    pub left_out: u64,
+}
+
+/// That an acknowledged write is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is missing at the end.
+    Lost,
+    /// It was gone before its key was written again, so nothing is missing at the end.
+    Discarded,
+}
+
+impl Fate {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+/// A step of a story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// When.
+    pub at: Time,
+    /// The nodes or the client that did it; nobody for the end of the run.
+    pub who: Vec<String>,
+    /// What kind of step it is.
+    pub kind: StepKind,
+    /// What they did, in words.
+    pub text: String,
+}
+
+/// What kind of step it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StepKind {
+    /// A client asked for it.
+    Invoked,
+    /// A node took it from the client and stamped it.
+    Accepted,
+    /// A replica's store took it.
+    Applied,
+    /// A replica dropped it.
+    Discarded,
+    /// Another write of the key took its place on a replica.
+    Superseded,
+    /// A node sent it to others.
+    Sent,
+    /// It reached a node that was down.
+    Stopped,
+    /// A node learned that another has it.
+    Confirmed,
+    /// A confirmation never arrived.
+    ConfirmationLost,
+    /// The client learned what came of it.
+    Completed,
+    /// A node that had it crashed.
+    Crashed,
+    /// A node that had it lost power.
+    PowerLost,
+    /// A node that had had it was given an empty disk.
+    DiskReplaced,
+    /// A node that had had it started again.
+    Restarted,
+    /// A node began to lead.
+    Leads,
+    /// The end of the run.
+    End,
+}
+
+impl StepKind {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Invoked => "invoked",
+            Self::Accepted => "accepted",
+            Self::Applied => "applied",
+            Self::Discarded => "discarded",
+            Self::Superseded => "superseded",
+            Self::Sent => "sent",
+            Self::Stopped => "undelivered",
+            Self::Confirmed => "confirmed",
+            Self::ConfirmationLost => "confirmation-lost",
+            Self::Completed => "completed",
+            Self::Crashed => "crashed",
+            Self::PowerLost => "power-lost",
+            Self::DiskReplaced => "disk-replaced",
+            Self::Restarted => "restarted",
+            Self::Leads => "leads",
+            Self::End => "end",
+        }
+    }
+}
