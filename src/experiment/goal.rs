@@ -1,4 +1,4 @@
-//! What somebody wants of a configuration, and which points attain it, as in
+//! Goals for a configuration, and which points attain them, as in
 //! `p99 under 800ms and no loss when one node dies`.
 
 use std::ops::Range;
@@ -64,7 +64,7 @@ impl Goal {
     ///
     /// # Errors
     ///
-    /// When a part of it is none of the known forms.
+    /// When a clause has none of the known forms.
     pub fn parse(text: &str) -> Result<Self, Diagnostics> {
         let mut clauses = Vec::new();
         for part in parts(text) {

@@ -376,10 +376,10 @@ const fn whole(ns: u64) -> u64 {
 /// Adds the drawn faults to `config`, except those that would have more than `max_down` nodes down
 /// at once, the scenario's own faults included.
 pub(super) fn put(drawn: &[TimedFault], max_down: Option<u16>, config: &mut Config) {
-    for (drawn, begins, lasts) in drawn {
+    for fault in drawn {
         let before = config.faults.len();
-        put_one(drawn, (*begins, *lasts), config);
-        let is_bounded = max_down.filter(|_| budget::stops(&drawn.action));
+        put_one(fault, config);
+        let is_bounded = max_down.filter(|_| budget::stops(&fault.0.action));
         if is_bounded.is_some_and(|most| !budget::is_kept(config, most)) {
             config.faults.truncate(before);
             config.names.faults.truncate(before);
@@ -387,10 +387,10 @@ pub(super) fn put(drawn: &[TimedFault], max_down: Option<u16>, config: &mut Conf
     }
 }
 
-fn put_one(drawn: &DrawnFault, (begins, lasts): (u64, u64), config: &mut Config) {
+fn put_one((drawn, begins, lasts): &TimedFault, config: &mut Config) {
     let duration = config.duration;
-    let begins = Span::from_nanos(begins.min(duration.nanos()));
-    let lasts = Span::from_nanos(lasts.max(1));
+    let begins = Span::from_nanos((*begins).min(duration.nanos()));
+    let lasts = Span::from_nanos((*lasts).max(1));
     let start = |after: Span| match drawn.trigger {
         // No fault starts after the fault phase, and no restart.
         Some(trigger) => Start::When(Trigger { after: after.min(duration), ..trigger }),

@@ -83,7 +83,7 @@ impl Violation {
     }
 }
 
-/// What `campaign.json` tells of an earlier campaign in the same folder.
+/// The `campaign.json` of an earlier campaign in the same folder.
 #[derive(Debug, Deserialize)]
 struct EarlierCampaign {
     campaign: String,

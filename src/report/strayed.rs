@@ -12,7 +12,7 @@ use crate::metrics::Leadership;
 pub struct Strayed {
     /// How many.
     pub count: u64,
-    /// The node that most of them asked.
+    /// The node that most of them were sent to.
     pub asked: NodeId,
     /// The node that led when most of these ended.
     pub leader: NodeId,
@@ -22,7 +22,7 @@ pub struct Strayed {
 }
 
 impl Strayed {
-    /// Those of a run; `None` where there are none.
+    /// The refused operations of a run; `None` if there are none.
     pub(super) fn of(
         config: &Config,
         history: &History,

@@ -1,7 +1,7 @@
 //! Configurations side by side: a panel for each measure, a bar for each configuration.
 
 use super::axis::{digits, duration, percent};
-use super::canvas::{Across, Along, Area, Canvas, Lettering, Stroke, at};
+use super::canvas::{Across, Along, Area, Canvas, Lettering, Point, Stroke, at};
 use super::frame::{HEIGHT, WIDTH, captioned};
 use super::lettering::{LEADING, Weight, abridged, text_width, wrapped};
 use super::style::{AXIS, BODY, Color, GRID, INK, LABEL, MUTED, curve_color};
@@ -156,7 +156,7 @@ fn draw_panel(canvas: &mut Canvas, panel: Area, measure: &Measure, pitch: f64, s
             canvas.rect(bar, bar_color());
             let (low, high) = (panel.left + length(value.low), panel.left + length(value.high));
             if high - low >= 1.0 {
-                draw_whisker(canvas, (low, high), middle, half * 0.5);
+                draw_whisker(canvas, at(low, middle), at(high, middle), half * 0.5);
             }
             end = right.max(high);
         }
@@ -175,10 +175,11 @@ fn bar_color() -> Color {
     curve_color(0, 1).toward(super::style::WHITE, 0.3)
 }
 
-fn draw_whisker(canvas: &mut Canvas, (low, high): (f64, f64), middle: f64, half: f64) {
+/// Draws an interval from `low` to `high`, with ends of twice `half` pixels.
+fn draw_whisker(canvas: &mut Canvas, low: Point, high: Point, half: f64) {
     let stroke = Stroke::solid(INK, 2.0);
-    canvas.line(at(low, middle), at(high, middle), stroke);
-    for x in [low, high] {
-        canvas.line(at(x, middle - half), at(x, middle + half), stroke);
+    canvas.line(low, high, stroke);
+    for Point { x, y } in [low, high] {
+        canvas.line(at(x, y - half), at(x, y + half), stroke);
     }
 }

@@ -102,7 +102,7 @@ fn stuck(at: Time, why: Standstill) -> String {
     }
 }
 
-/// The availability that was measured; no lines if nothing was asked.
+/// The availability that was measured; no lines without operations.
 pub(super) fn availability(report: &Report) -> Vec<String> {
     let of_availability =
         |check: &&CheckedProperty| check.report.property == Property::Availability;
