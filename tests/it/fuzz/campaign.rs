@@ -9,7 +9,7 @@ use std::{fs, thread};
 
 use serde_json::Value;
 use splitbrain::cli::Exit;
-use splitbrain::fuzz::campaign::{self, Length, Limits};
+use splitbrain::fuzz::campaign::{self, Length, StoppingRule};
 use splitbrain::fuzz::cases::{CASES, Cases, CasesError};
 use splitbrain::fuzz::coverage::Sometimes;
 use splitbrain::fuzz::identity::{Identity, Shard};
@@ -82,8 +82,8 @@ fn same(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>, what: &str
 fn play_part(target: &FuzzTarget, folder: &Path, runs: u64, shard: Shard) {
     let identity = Identity::new(target, "async", 7, Probability::ZERO);
     let cases = Cases::open(folder, identity, shard).expect("opens");
-    let limits = Limits { length: Length::Runs(runs), stop_after: None };
-    let played = campaign::play_missing(target, limits, &cases, &|_| ()).expect("played");
+    let rule = StoppingRule { length: Length::Runs(runs), stop_after: None };
+    let played = campaign::play_missing(target, rule, &cases, &|_| ()).expect("played");
     let totals = cases.finish(played).expect("written");
     assert_eq!((played, totals.cases), (runs, shard.share(runs)));
     cases.close().expect("closed");

@@ -204,7 +204,7 @@ impl Files {
         let (report, _) = Report::of(name, &scenario.config, &result);
         let mut lines = Vec::new();
         history::write(&result.history, names, &mut lines).map_err(|error| error.to_string())?;
-        let nodes = nodes::nodes(&result.finals, &result.states, (&result.history, names));
+        let nodes = nodes::nodes(&result.finals, &result.states, &result.history, names);
         let mut files = Self {
             text: text.to_owned(),
             scenario: text.parse().map_err(|error: toml::de::Error| error.to_string())?,
