@@ -156,7 +156,7 @@ pub struct RunResult {
     pub impacts: Vec<Impact>,
     /// What befell whom that may void a promise.
     pub incidents: Incidents,
-    /// Every property, in the order of [`crate::property::Property::ALL`].
+    /// Every property, in the order of [`crate::property::Property`].
     pub checks: Vec<CheckReport>,
     /// How what was broken came to be broken, where the run tells: of a lost write how it was lost; of replicas that
     /// differ why one lacks the newest write; of a deleted key that came back what became of the delete; of a read

@@ -134,7 +134,7 @@ pub struct Summary {
 /// What differences between points need of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunFigures {
-    /// By function, in the order of [`Function::ALL`]: operations that completed ok, and the sum of their latencies in
+    /// By function, in the order of [`Function`]: operations that completed ok, and the sum of their latencies in
     /// nanoseconds.
     pub completed: Vec<(u64, f64)>,
     /// Acknowledged writes, and how many of them were lost.

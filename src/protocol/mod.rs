@@ -94,8 +94,9 @@ pub use context::Context;
 pub(crate) use effect::{DiskOperation, Effect, Effects};
 pub use observation::{DiscardReason, Observation};
 
-#[doc = include_str!("AUTHORS.md")]
-pub mod authors {}
+pub mod authors {
+    #![doc = include_str!("AUTHORS.md")]
+}
 
 mod context;
 mod effect;

@@ -124,7 +124,7 @@ pub struct OperationCounts {
     pub degraded: u64,
     /// Arrivals of an open loop that found no free client, and were never invoked.
     pub unserved: Unserved,
-    /// How often each reason was given, in the order of [`Failure::ALL`].
+    /// How often each reason was given, in the order of [`Failure`].
     pub failures: [u64; Failure::ALL.len()],
 }
 

@@ -24,7 +24,7 @@ pub struct Tally {
     pub fail: u64,
     /// Runs of which nobody knows.
     pub unknown: u64,
-    /// How often each verdict was given, in the order of [`ExpectedVerdict::ALL`], by property.
+    /// How often each verdict was given, in the order of [`ExpectedVerdict`], by property.
     pub checks: Vec<(Property, [u64; ExpectedVerdict::ALL.len()])>,
     /// Operations of all runs.
     pub operations: OperationCounts,

@@ -28,7 +28,7 @@ pub(super) fn of_write(write_events: &[WriteEvent], config: &Config) -> String {
             }
             // Its log still had it.
             WriteEventKind::Started { has_it: true, .. } => {
-                fate.held_since = fate.held_before.take()
+                fate.held_since = fate.held_before.take();
             }
             WriteEventKind::Crashed(_)
             | WriteEventKind::PowerCut { .. }

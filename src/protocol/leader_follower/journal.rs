@@ -369,14 +369,14 @@ impl LeaderFollower {
             }
             Deferred::ReplicateUnsolicited(entry) => self.replicate_unsolicited(entry, cx),
             Deferred::AcknowledgeLog { to, term, index } => {
-                self.acknowledge_log((to, term, index), cx)
+                self.acknowledge_log((to, term, index), cx);
             }
             Deferred::RequestVotes { term, round } => self.request_votes(term, round, cx),
             Deferred::Vote { to, term, granted } => self.send_vote((to, term, granted), cx),
             Deferred::Repeated(request, version) => self.answer_repeated(request, version, cx),
             Deferred::Compare { to, message } => cx.send(to, Message::AntiEntropy(message)),
             Deferred::Repaired { coordinator, read } => {
-                self.acknowledge_repair(coordinator, read, cx)
+                self.acknowledge_repair(coordinator, read, cx);
             }
         }
     }
