@@ -18,7 +18,7 @@ use splitbrain::history::Entry;
 use splitbrain::protocol::leader_follower::{
     CatchUp, Config as Settings, Election, Failover, LeaderFollower, Mode,
 };
-use splitbrain::protocol::wal::Policy;
+use splitbrain::protocol::parts::wal::Policy;
 use splitbrain::run::{QueueKind, RunOptions, RunVerdict, run};
 use splitbrain::sim::queue::{CalendarQueue, HeapQueue};
 use splitbrain::time::Span;

@@ -22,10 +22,10 @@
 //! |---|---|
 //! | 0 | [`time`], [`id`], [`rng`], [`sampler`], [`digest`], [`named`], `spelling` |
 //! | 1 | [`operation`], [`names`], [`config`], [`property`], [`history`], [`metrics`] |
-//! | 2 | [`protocol`]: the contract, [`protocol::store`], [`protocol::wal`], [`protocol::leader_follower`] |
+//! | 2 | [`protocol`]: the contract, [`protocol::parts::store`], [`protocol::parts::wal`], [`protocol::leader_follower`] |
 //! | 3 | [`check`]: one file a checker |
 //! | 4 | [`sim`]: queue, event, node, clock, disk, network, client, nemesis, settle, trace |
-//! | 5 | [`run`], [`scenario`] |
+//! | 5 | [`run`], [`explain`], [`scenario`] |
 //! | 6 | [`report`]: text, JSON, files, pictures; [`experiment`]: sweeps and comparisons, many runs and their statistics; [`fuzz`]: random schedules, campaigns, shrinking |
 //! | 7 | [`cli`]: one file a command; the only code that prints |
 //!
@@ -69,6 +69,8 @@ pub mod check;
 pub mod sim;
 
 pub mod run;
+
+pub mod explain;
 
 pub mod scenario;
 

@@ -18,6 +18,7 @@ use crate::protocol::NodeSnapshot;
 use crate::time::Time;
 
 pub(crate) use facts::leader;
+pub use mechanism::Mechanism;
 pub use visibility::Freshness;
 
 use facts::Facts;
@@ -29,6 +30,7 @@ mod durability;
 mod facts;
 mod liveness;
 mod lww_maximum;
+mod mechanism;
 mod order;
 mod replay;
 mod replication_lag;
@@ -133,6 +135,8 @@ pub struct CheckReport {
     pub demands: Vec<Demand>,
     /// Figures that the checker measured, by name: in JSON beside the verdict.
     pub figures: Vec<(&'static str, u64)>,
+    /// How it came to be broken; `None` until [`crate::explain::run`] has found out.
+    pub mechanism: Option<Mechanism>,
 }
 
 impl CheckReport {
@@ -310,7 +314,7 @@ fn hold(
         Verdict::Unknown(_) => ExpectedVerdict::Unknown,
         Verdict::Unchecked(_) => ExpectedVerdict::Unchecked,
     };
-    CheckReport { property, verdict, promise, voided_by, judged, demands, figures }
+    CheckReport { property, verdict, promise, voided_by, judged, demands, figures, mechanism: None }
 }
 
 #[cfg(test)]

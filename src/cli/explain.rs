@@ -4,8 +4,8 @@ use crate::cli::args::ExplainArgs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
 use crate::cli::{Console, Exit};
+use crate::explain::{NoSuchWrite, Question};
 use crate::report::explain;
-use crate::run::explain::{Asked, NoSuchWrite};
 use crate::scenario::{Registry, Scenario};
 
 pub(super) fn run(
@@ -15,14 +15,14 @@ pub(super) fn run(
 ) -> Result<Exit, Trouble> {
     let scenario = Scenario::load(&args.file, registry, &args.sets)?;
     let seed = args.seed.unwrap_or(scenario.config.seed);
-    let asked = args.write.clone().map_or(Asked::Lost, Asked::Write);
-    let explanation = scenario.protocol.explain(&scenario.config, seed, &asked);
+    let question = args.write.clone().map_or(Question::Lost, Question::Write);
+    let explanation = scenario.protocol.explain(&scenario.config, seed, &question);
     let explanation = explanation.map_err(|none| Trouble::Error(no_such_write(&none, seed)))?;
     let name = scenario_name(&args.file);
     if args.json {
         console.json(&explain::document(&name, &explanation));
     } else {
-        console.out(&explain::text(&name, &asked, &explanation));
+        console.out(&explain::text(&name, &question, &explanation));
     }
     Ok(Exit::Pass)
 }

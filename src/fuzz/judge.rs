@@ -22,7 +22,7 @@ pub struct Signature {
     /// - `expectation`: the run misses a state or an answer that the scenario expects.
     pub check: String,
     /// How it failed, where the run shows it: how a write was lost
-    /// ([`crate::run::mechanism::Mechanism`]), or which expectation was not met.
+    /// ([`crate::check::Mechanism`]), or which expectation was not met.
     pub mechanism: Option<String>,
 }
 

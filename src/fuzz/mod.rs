@@ -27,3 +27,4 @@ pub mod target;
 pub mod text;
 pub mod totals;
 pub mod violation;
+pub mod written_out;

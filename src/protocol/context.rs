@@ -8,7 +8,7 @@ use crate::time::{Span, Time, Wall};
 
 use super::{
     DiskOperation, Effect, Effects, File, Observation, Origin, Protocol, Reply, RequestId, Ticket,
-    wal,
+    parts::wal,
 };
 
 /// What a node may do while it takes an input.
@@ -117,7 +117,7 @@ impl<P: Protocol> Context<'_, P> {
     }
 
     /// Appends a record of a [`wal::Wal`]; how many bytes that takes.
-    pub(super) fn append_stamped(
+    pub(in crate::protocol) fn append_stamped(
         &mut self,
         file: File,
         stamp: wal::Header,
@@ -160,7 +160,7 @@ impl<P: Protocol> Context<'_, P> {
 
     /// Puts the last records of a [`wal::Wal`] with their terms, the last of all of this sequence, in the place of
     /// all; how many bytes that takes.
-    pub(super) fn replace_stamped(
+    pub(in crate::protocol) fn replace_stamped(
         &mut self,
         (file, last): (File, u64),
         records: &[(Term, P::Record)],

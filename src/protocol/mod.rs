@@ -92,6 +92,8 @@ use crate::time::Wall;
 pub use crate::history::Over;
 pub use context::Context;
 pub(crate) use effect::{DiskOperation, Effect, Effects};
+use parts::wal;
+
 pub use observation::{DiscardReason, Observation};
 
 pub mod authors {
@@ -103,8 +105,7 @@ mod effect;
 pub mod harness;
 pub mod leader_follower;
 mod observation;
-pub mod store;
-pub mod wal;
+pub mod parts;
 
 /// A replication protocol: the state machine of one node.
 pub trait Protocol: Sized + 'static {

@@ -58,7 +58,7 @@ pub enum Observation {
         /// The last index committed.
         index: LogIndex,
     },
-    /// A node that starts read its write-ahead log back; said by [`super::wal::Wal::open`].
+    /// A node that starts read its write-ahead log back; said by [`super::parts::wal::Wal::open`].
     Replay {
         /// The file of the log.
         file: File,

@@ -9,19 +9,19 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::check::Mechanism;
+use crate::explain::story::{Fate, Step, Story};
+use crate::explain::{BrokenRead, Discarded, Explanation, Question};
 use crate::id::OpId;
 use crate::named::Named;
 use crate::report::layout::{counted, moment, width, wrap};
-use crate::run::explain::{Asked, BrokenRead, Discarded, Explanation};
-use crate::run::mechanism::Mechanism;
-use crate::run::story::{Fate, Step, Story};
 
 /// As many nodes are named beside a step.
 const MOST_NAMED: usize = 4;
 
 /// The explanation for people.
 #[must_use]
-pub fn text(scenario: &str, asked: &Asked, explanation: &Explanation) -> String {
+pub fn text(scenario: &str, asked: &Question, explanation: &Explanation) -> String {
     let Explanation { seed, digest, durability, lost, .. } = explanation;
     let mut out = format!("{scenario}  seed {seed}  digest {digest}\n");
     let by = mechanisms_text(&explanation.mechanisms);
@@ -44,8 +44,8 @@ pub fn text(scenario: &str, asked: &Asked, explanation: &Explanation) -> String 
     }
     if explanation.untold > 0 {
         let how = match asked {
-            Asked::Lost => "the first by each mechanism is told; --write VALUE tells another",
-            Asked::Write(_) => "--write KEY=VALUE tells fewer",
+            Question::Lost => "the first by each mechanism is told; --write VALUE tells another",
+            Question::Write(_) => "--write KEY=VALUE tells fewer",
         };
         let more = format!("and {}: {how}", counted(explanation.untold, "more write"));
         out.push_str(&format!("\n{}\n", wrap(&more, 0, false)));

@@ -22,6 +22,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::check::Mechanism;
 use crate::check::{Verdict, Witness};
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
@@ -31,7 +32,6 @@ use crate::property::Promise;
 use crate::report::tally::Tally;
 use crate::report::{Check, FaultAct, OperationCounts, Report};
 use crate::run::RunVerdict;
-use crate::run::mechanism::Mechanism;
 
 /// One run.
 #[must_use]

@@ -4,6 +4,7 @@
 //! here reads it, but for [`history`], which writes out the operations themselves. Nothing in this layer prints.
 
 use crate::check::CheckReport;
+use crate::check::Mechanism;
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Failure, Function, History, NemesisEvent, Status};
@@ -12,7 +13,6 @@ use crate::metrics::{
 };
 use crate::named::Named;
 use crate::property::Incident;
-use crate::run::mechanism::Mechanism;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
 

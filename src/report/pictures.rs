@@ -1,12 +1,12 @@
 //! The pictures of one run, from a second look at it.
 
 use crate::config::Config;
+use crate::explain::chronicle::{self, Chronicle, Window};
+use crate::explain::focus;
 use crate::report::plot::Picture;
 use crate::report::plot::diagram::Diagram;
 use crate::report::plot::timeline::Timeline;
 use crate::run::RunResult;
-use crate::run::chronicle::{self, Chronicle, Window};
-use crate::run::focus;
 
 /// Which pictures to draw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -52,6 +52,7 @@ mod tests {
             judged: ExpectedVerdict::Valid,
             demands: Vec::new(),
             figures: figures.to_vec(),
+            mechanism: None,
         })
     }
 

@@ -94,7 +94,6 @@ pub(crate) fn run() -> (Config, RunResult) {
             duplicated: 0,
             blocked: 40,
         },
-        mechanisms: Vec::new(),
         recoveries: Vec::new(),
         impacts: Vec::new(),
         incidents: Incidents::NONE,
@@ -194,6 +193,7 @@ fn checks() -> Vec<CheckReport> {
             judged: ExpectedVerdict::Violation,
             demands: Vec::new(),
             figures: vec![("lost", 3)],
+            mechanism: None,
         },
         Property::Staleness => CheckReport {
             property,
@@ -214,6 +214,7 @@ fn checks() -> Vec<CheckReport> {
             judged: ExpectedVerdict::Allowed,
             demands: Vec::new(),
             figures: Vec::new(),
+            mechanism: None,
         },
         Property::Availability | Property::ReplicationLag => CheckReport {
             property,
@@ -223,6 +224,7 @@ fn checks() -> Vec<CheckReport> {
             judged: ExpectedVerdict::Unchecked,
             demands: Vec::new(),
             figures: Vec::new(),
+            mechanism: None,
         },
         _ => CheckReport {
             property,
@@ -232,6 +234,7 @@ fn checks() -> Vec<CheckReport> {
             judged: ExpectedVerdict::Valid,
             demands: Vec::new(),
             figures: Vec::new(),
+            mechanism: None,
         },
     };
     Property::all().map(report).collect()

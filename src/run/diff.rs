@@ -15,7 +15,7 @@ const MOST_CAUSES: usize = 4;
 /// The digest up to and including an event, and when that was.
 pub(crate) type Step = (Time, DigestValue);
 
-type Queue<P> = Lineage<CalendarQueue<Event<P>>>;
+type Noting<P> = Lineage<CalendarQueue<Event<P>>>;
 
 /// A run with every event noted: its digest, its lines in the trace, what caused it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Account {
 #[must_use]
 pub fn account<P: Protocol>(config: &Config, settings: &P::Config, seed: u64) -> Account {
     let notes = NoteOptions { trace: true, steps: true, ..NoteOptions::default() };
-    let finished = Simulation::<P, Queue<P>>::new(config, settings, seed, notes).run();
+    let finished = Simulation::<P, Noting<P>>::new(config, settings, seed, notes).run();
     Account {
         steps: finished.steps,
         trace: finished.trace.unwrap_or_default(),

@@ -2,16 +2,55 @@
 
 use crate::check::{CheckReport, Demand};
 use crate::config::{
-    Answer, Config, ExpectedState, ExpectedStatus, ExpectedValue, ScriptedOperation,
+    Answer, Config, ExpectedState, ExpectedStatus, ExpectedValue, ExpectedVerdict,
+    ScriptedOperation,
 };
 use crate::history::{Entry, Function, History, Item, Status};
 use crate::id::{OpId, Value};
+use crate::metrics::Settlement;
 use crate::named::Named;
 use crate::names::Names;
 use crate::protocol::NodeSnapshot;
 use crate::sim::Finished;
 
-use super::Expectation;
+use super::result::{Expectation, RunVerdict};
+
+/// Whether a property must not have been broken: it was promised, and the scenario does not expect it to be broken; or
+/// the scenario expects it to hold, or sets a bound that was missed, promised or not.
+#[must_use]
+pub fn is_unexpected(config: &Config, report: &CheckReport) -> bool {
+    let mut expected = config.expect.checks.iter().filter(|(p, _)| *p == report.property);
+    let expected = expected.next().map(|(_, verdict)| *verdict);
+    match report.judged {
+        ExpectedVerdict::Violation => expected != Some(ExpectedVerdict::Violation),
+        ExpectedVerdict::Allowed => {
+            expected == Some(ExpectedVerdict::Valid)
+                || (report.misses_a_bound() && config.expect.demands(report.property))
+        }
+        ExpectedVerdict::Valid | ExpectedVerdict::Unknown | ExpectedVerdict::Unchecked => false,
+    }
+}
+
+/// A run fails when a promised property was broken and the scenario does not say so, or an expectation was not
+/// met; it is unknown when a checker could not tell and the scenario does not say so, or time stood still.
+pub(super) fn verdict(
+    config: &Config,
+    settlement: &Settlement,
+    checks: &[CheckReport],
+    expectations: &[Expectation],
+) -> RunVerdict {
+    let expected =
+        |report: &CheckReport| config.expect.checks.contains(&(report.property, report.judged));
+    let found = |judged| checks.iter().any(|report| report.judged == judged && !expected(report));
+    if found(ExpectedVerdict::Violation) || expectations.iter().any(|expectation| !expectation.met)
+    {
+        RunVerdict::Fail
+    } else if found(ExpectedVerdict::Unknown) || matches!(settlement, Settlement::Stuck { .. }) {
+        RunVerdict::Unknown
+    } else {
+        RunVerdict::Pass
+    }
+}
 
 /// Every expectation of the scenario, in the order checks, bounds, states, answers.
 pub(super) fn evaluate(

@@ -11,14 +11,14 @@ use std::path::Path;
 use keys::{Section, Shape, Texts};
 
 use crate::config::{Cluster, Config};
+use crate::explain::chronicle::{Chronicle, Window};
+use crate::explain::{Explanation, NoSuchWrite, Question};
 use crate::names::Names;
 use crate::property::{Promises, SettlesWithin};
 use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::{Message, Protocol};
 use crate::rng::Probability;
-use crate::run::chronicle::{Chronicle, Window};
 use crate::run::diff::Account;
-use crate::run::explain::{Asked, Explanation, NoSuchWrite};
 use crate::run::{RunOptions, RunResult};
 use crate::time::Span;
 
@@ -127,7 +127,7 @@ pub trait ConfiguredProtocol: Send + Sync {
         &self,
         config: &Config,
         seed: u64,
-        asked: &Asked,
+        asked: &Question,
     ) -> Result<Explanation, NoSuchWrite>;
     /// Runs it and notes what happens on every node and, where a window is asked for, every message of it.
     fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle;
@@ -155,7 +155,7 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
     }
 
     fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult {
-        crate::run::run::<P>(config, &self.0, seed, options)
+        crate::explain::run::<P>(config, &self.0, seed, options)
     }
 
     fn account(&self, config: &Config, seed: u64) -> Account {
@@ -166,13 +166,13 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
         &self,
         config: &Config,
         seed: u64,
-        asked: &Asked,
+        asked: &Question,
     ) -> Result<Explanation, NoSuchWrite> {
-        crate::run::explain::explain::<P>(config, &self.0, seed, asked)
+        crate::explain::explain::<P>(config, &self.0, seed, asked)
     }
 
     fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle {
-        crate::run::chronicle::chronicle::<P>(config, &self.0, seed, window)
+        crate::explain::chronicle::chronicle::<P>(config, &self.0, seed, window)
     }
 
     fn promises(&self, config: &Config) -> Promises {

@@ -14,7 +14,7 @@ use crate::rng::{CausalId, Draws, Purpose};
 use crate::time::{Span, Time};
 
 use super::event::{Event, Queue, What};
-use super::notes::Notes;
+use super::notes::RunNotes;
 use super::queue::{Handle, MOST_PENDING};
 
 /// The events at one instant that any scenario may have; see [`events_an_instant`].
@@ -38,7 +38,7 @@ pub(crate) struct Kernel<P: Protocol, Q> {
     /// What befell whom that may void a promise.
     pub(crate) incidents: Incidents,
     /// What is noted besides the outcome.
-    pub(crate) notes: Notes,
+    pub(crate) notes: RunNotes,
     /// Events played.
     pub(crate) events: u64,
     /// How many of them at `now`.
@@ -53,7 +53,7 @@ pub(crate) struct Kernel<P: Protocol, Q> {
 }
 
 impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
-    pub(crate) fn new(config: &Config, seed: u64, notes: Notes) -> Self {
+    pub(crate) fn new(config: &Config, seed: u64, notes: RunNotes) -> Self {
         let generated = config.workload.as_ref().and_then(|workload| workload.operations);
         let operations = generated.unwrap_or(0).min(MOST_EXPECTED) as usize + config.script.len();
         Self {
@@ -194,7 +194,7 @@ impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
         self.digest.value()
     }
 
-    /// Notes that a hazard befell a node.
+    /// RunNotes that a hazard befell a node.
     pub(crate) fn befalls(&mut self, node: NodeId, hazard: Hazard) {
         self.incidents.note(hazard, Befallen::Node(node), self.now);
     }

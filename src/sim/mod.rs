@@ -39,7 +39,7 @@ use nemesis::triggers::Triggers;
 use nemesis::undo::Undo;
 use network::{Network, Slowness};
 use node::{DownUntil, Running, Slot};
-use notes::Notes;
+use notes::RunNotes;
 use ordinals::Ordinals;
 use queue::CalendarQueue;
 use states::StateWatch;
@@ -100,7 +100,7 @@ pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
     /// What ends each fault that is on, by its index.
     undo: Vec<Option<Undo>>,
     /// What clogs hold back, in the order of sending.
-    held: Vec<Held<P>>,
+    held: Vec<HeldMessage<P>>,
     leaderships: Vec<Leadership>,
     contest: Contest,
     recoveries: Vec<Recovery>,
@@ -121,7 +121,7 @@ pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
 }
 
 /// A message, or a refusal, that a clog holds back.
-struct Held<P: Protocol> {
+struct HeldMessage<P: Protocol> {
     /// The index of the clog.
     fault: u32,
     event: Event<P>,
@@ -146,7 +146,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
         options: NoteOptions,
     ) -> Self {
         let agreement = if options.last_write { Agreement::ToCome } else { Agreement::Over(None) };
-        let notes = Notes::new(options, config.bounds.replication_lag.is_some());
+        let notes = RunNotes::new(options, config.bounds.replication_lag.is_some());
         let mut kernel = Kernel::new(config, seed, notes);
         let triggers = Triggers::of(config);
         if triggers.is_some() {

@@ -7,7 +7,7 @@ use crate::protocol::{File, NodeSnapshot, Observation, Outcome, Protocol, Reply,
 
 use super::Simulation;
 use super::agreement::{self, Agreement, Differences};
-use super::disk::ledger::{Account, Read};
+use super::disk::ledger::{LogAccount, LogRead};
 use super::event::Queue;
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
@@ -34,7 +34,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             | Observation::Truncate { .. }
             | Observation::Commit { .. } => {}
             Observation::Replay { file, covers, records, last, digest } => {
-                self.note_recovery(node, file, covers, Read { records, last, digest });
+                self.note_recovery(node, file, covers, LogRead { records, last, digest });
             }
         }
         if self.kernel.notes.on {
@@ -48,13 +48,13 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
 
     /// Compares what a node read of its log with what it ought to have.
     #[cold]
-    fn note_recovery(&mut self, node: NodeId, file: File, covers: u64, read: Read) {
+    fn note_recovery(&mut self, node: NodeId, file: File, covers: u64, read: LogRead) {
         let slot = &mut self.slots[node.index()];
-        let Account { written, synced, same } = slot.disk.ledger(file).resume(read);
+        let LogAccount { written, synced, same } = slot.disk.ledger(file).resume(read);
         if written == 0 && read.last == 0 {
             return;
         }
-        let Read { records, last, .. } = read;
+        let LogRead { records, last, .. } = read;
         // A node that read all that it wrote stores what it stored before; what a shorter log gives
         // is not known.
         let before = slot.last_data.take().filter(|_| last == written);

@@ -18,7 +18,7 @@ use crate::rng::{CausalId, Cause};
 
 use super::event::{Event, Hop, Queue, What};
 use super::network::{Fate, Packet, Slowness};
-use super::{Held, Simulation};
+use super::{HeldMessage, Simulation};
 
 /// The kind of a refusal: no message has it, since a protocol has at most 255 kinds.
 const NO_KIND: u8 = u8::MAX;
@@ -51,7 +51,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             Fate::Held { fault } => {
                 self.kernel.in_flight += counted;
                 let event = Event { id, what: What::Refused { to, from, boot, message } };
-                self.held.push(Held { fault, event, slower: self.network.take_slowness() });
+                self.held.push(HeldMessage { fault, event, slower: self.network.take_slowness() });
             }
             Fate::Lost => self.trace_refusal(to, ". lost", from),
             Fate::Blocked => self.trace_refusal(to, ". blocked", from),

@@ -8,8 +8,8 @@ use crate::time::Wall;
 
 use super::clock::Clock;
 use super::event::{Event, Hop, Queue, What};
-use super::network::{Fate, Leg, Packet};
-use super::{Held, Simulation};
+use super::network::{Direction, Fate, Packet};
+use super::{HeldMessage, Simulation};
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// Hands a message to the network.
@@ -54,7 +54,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             Fate::Held { fault } => {
                 self.kernel.in_flight += counted;
                 let event = Event { id, what: What::Message { to, from, boot, message } };
-                self.held.push(Held { fault, event, slower: self.network.take_slowness() });
+                self.held.push(HeldMessage { fault, event, slower: self.network.take_slowness() });
             }
         }
     }
@@ -130,7 +130,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             self.answers(node, request, &reply);
         }
         let attempt = self.clients.attempt_id(client, request).unwrap_or(id);
-        let takes = self.network.client_takes(client, node, attempt, Leg::Back, &self.kernel.draws);
+        let takes =
+            self.network.client_takes(client, node, attempt, Direction::Back, &self.kernel.draws);
         let id = id.child(Cause::Reply, client.0.into(), request.attempt);
         self.kernel.schedule_after(takes, id, What::Answer { client, node, request, reply });
     }

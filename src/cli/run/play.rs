@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
+use crate::explain::chronicle::{Chronicle, Window};
 use crate::report::folder::{self, FolderError};
 use crate::report::pictures::{self, Wanted};
 use crate::report::verify::{Verification, verify};
 use crate::report::{Lengths, Report};
-use crate::run::chronicle::{Chronicle, Window};
 use crate::run::{RunOptions, RunResult, RunVerdict};
 
 /// A scenario that is ready to run.

@@ -15,8 +15,8 @@ use crate::cli::args::{Command, CommandLine, RunArgs};
 use crate::cli::{Console, Exit};
 use crate::config::Config;
 use crate::digest::DigestValue;
+use crate::explain::chronicle::Chronicle;
 use crate::report::sample;
-use crate::run::chronicle::Chronicle;
 use crate::run::{RunOptions, RunResult, RunVerdict};
 
 /// A shared buffer for what the console prints.

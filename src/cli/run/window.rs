@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::run::chronicle::Window;
+use crate::explain::chronicle::Window;
 use crate::scenario;
 use crate::time::{Span, Time};
 

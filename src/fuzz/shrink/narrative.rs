@@ -5,6 +5,7 @@ use super::oracle::{Oracle, caught, played};
 use super::size::{Shrunk, Size};
 use crate::check::Verdict;
 use crate::config::ExpectedVerdict;
+use crate::explain::Question;
 use crate::fuzz::judge::{Finding, Signature};
 use crate::history::Function;
 use crate::named::Named;
@@ -12,7 +13,6 @@ use crate::property::Property;
 use crate::report::explain;
 use crate::report::layout::wrap;
 use crate::run::RunResult;
-use crate::run::explain::Asked;
 use crate::scenario::{Document, Scenario};
 
 /// Writes the file, and plays it as its readers will.
@@ -119,7 +119,7 @@ fn story(scenario: &Scenario, signature: &Signature, result: &RunResult) -> Opti
     let report = result.checks.iter().find(|report| report.property.name() == signature.check)?;
     let Verdict::Invalid(witness) = &report.verdict else { return None };
     let asked = if signature.check == "durability" {
-        Asked::Lost
+        Question::Lost
     } else {
         let written = |op: &&crate::id::OpId| {
             let function = result.history.entry(**op).function;
@@ -127,7 +127,7 @@ fn story(scenario: &Scenario, signature: &Signature, result: &RunResult) -> Opti
         };
         let op = witness.operations.iter().find(written)?;
         let value = result.history.entry(*op).value?;
-        Asked::Write(scenario.config.names.value(value))
+        Question::Write(scenario.config.names.value(value))
     };
     let explanation = scenario.protocol.explain(&scenario.config, seed, &asked).ok()?;
     let text = explain::text(&scenario.name, &asked, &explanation);

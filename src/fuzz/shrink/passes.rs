@@ -5,7 +5,7 @@
 //! operation may be removed that could not be before.
 
 use super::oracle::{Oracle, played};
-use crate::run::written_out::written_out;
+use crate::fuzz::written_out::written_out;
 use crate::scenario::{Document, duration};
 use crate::time::Span;
 

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use crate::id::NodeId;
-use crate::protocol::store::Store;
+use crate::protocol::parts::entry::{Entry, Rules, apply, contents, would_change};
+use crate::protocol::parts::store::Store;
 use crate::protocol::{Context, DiscardReason, Observation, Stored};
 
 use super::LeaderFollower;
-use super::apply::{apply, contents, would_change};
-use super::config::{FullStateIs, Replication, Rules, Tail};
-use super::journal::{Deferred, Record};
-use super::leader::Payload;
-use super::log::LogEntry;
-use super::message::{Entry, Message, StateOrder};
+use super::accepted::Payload;
+use super::config::{FullStateIs, Replication, Tail};
+use super::message::{LogEntry, Message, StateOrder};
+use super::storage::{Deferred, Record};
 
 impl LeaderFollower {
     /// Leader: sends everybody everything.
@@ -127,8 +126,7 @@ impl LeaderFollower {
         let before = std::mem::replace(&mut self.store, store);
         self.bury_all(cx);
         for Entry { stored: Stored { version, .. }, .. } in contents(&self.store) {
-            self.stamping.sees(version.timestamp);
-            self.leading.has_stamped(version, self.me);
+            self.stamps.note(version, self.me);
         }
         for (key, stored) in self.store.iter() {
             if before.stored(key) != Some(stored) {

@@ -4,12 +4,10 @@ use std::num::NonZeroU32;
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::named::Named;
-use crate::protocol::store::TieBreak;
-use crate::protocol::wal::{Policy, WalDefects};
+use crate::protocol::parts::entry::{Deletes, Rules};
+use crate::protocol::parts::stamps::Timestamps;
+use crate::protocol::parts::wal::{Policy, WalDefects};
 use crate::time::Span;
-
-use super::repair::Reads;
-use super::timestamps::Timestamps;
 
 /// Settings of [`super::LeaderFollower`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,18 +44,6 @@ pub struct Config {
     pub failover: Failover,
     /// Mistakes of real systems, built in on purpose.
     pub defects: Defects,
-}
-
-/// How a store takes a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rules {
-    pub(super) deletes: Deletes,
-    pub(super) ties: TieBreak,
-}
-
-impl Rules {
-    /// Of what a store had before: it is taken as it is.
-    pub(super) const RESTORE: Self = Self { deletes: Deletes::Tombstone, ties: TieBreak::NodeId };
 }
 
 impl Config {
@@ -376,11 +362,20 @@ pub enum FullStateIs {
     Merged,
 }
 
-/// What a delete leaves.
+/// How a node coordinates reads of several replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deletes {
-    /// A tombstone with the delete's version, so that an older write that arrives late loses.
-    Tombstone,
-    /// Nothing.
-    Erase,
+pub struct Reads {
+    /// How long the coordinator waits for replicas, and for their repair.
+    pub timeout: Span,
+    /// When it answers a read that repairs.
+    pub answer: RepairAnswer,
+}
+
+/// When a coordinator answers a read that repairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RepairAnswer {
+    /// Once the stale replicas have acknowledged the newest value.
+    AfterRepair,
+    /// At once; the repair goes on behind.
+    BeforeRepair,
 }

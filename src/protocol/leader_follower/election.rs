@@ -8,12 +8,13 @@
 //! One timer serves all waits, [`Timer::Election`]: while a leader is heard it does no more than look again later.
 
 use crate::id::{LogIndex, NodeId, NodeSet, Position, Term};
+use crate::protocol::parts::ballot::Ballot;
 use crate::protocol::{Context, Observation, Role};
 use crate::time::{Span, Time};
 
 use super::config::{CatchUp, Defect, Election, WithoutLeader};
-use super::journal::Deferred;
 use super::message::{Message, Round, Vote, VoteRequest};
+use super::storage::Deferred;
 use super::{LeaderFollower, Timer};
 
 /// What a node knows of the others, and what it does while nobody leads.
@@ -86,7 +87,7 @@ impl LeaderFollower {
                 return self.become_leader(self.term().next(), cx);
             }
             let term = self.term().max(Term(1));
-            self.ballot.set((term, Some(leader)), self.in_sync.believed(), cx);
+            self.vote_in(term, Some(leader), cx);
             self.detector.heard[leader.index()] = Some(now);
             self.detector.leader_heard = now;
             self.leader = Some(leader);
@@ -211,12 +212,12 @@ impl LeaderFollower {
 
     /// Election by newest timestamp: whether this leader has newer writes than `other`.
     fn outranks(&self, other: NodeId) -> bool {
-        self.stamping.newest_seen > self.detector.newest[other.index()]
+        self.stamps.newest() > self.detector.newest[other.index()]
     }
 
     /// Goes to a higher term, in which it knows of no leader yet.
     fn advance_term(&mut self, term: Term, cx: &mut Context<'_, Self>) {
-        self.ballot.set((term, None), self.in_sync.believed(), cx);
+        self.vote_in(term, None, cx);
         if self.leads() {
             self.step_down(cx);
         }
@@ -298,8 +299,8 @@ impl LeaderFollower {
         if self.leads() {
             self.step_down(cx);
         }
-        if (term, Some(self.me)) != (self.term(), self.ballot.vote()) {
-            self.ballot.set((term, Some(self.me)), self.in_sync.believed(), cx);
+        if (term, Some(self.me)) != (self.term(), self.ballot.get().vote()) {
+            self.vote_in(term, Some(self.me), cx);
         }
         self.leader = Some(self.me);
         if self.config.failover.look_every.is_none() {
@@ -338,7 +339,7 @@ impl LeaderFollower {
         let in_sync = self.in_sync.shared();
         cx.send(
             to,
-            Message::Heartbeat { term, leads, last, newest: self.stamping.newest_seen, in_sync },
+            Message::Heartbeat { term, leads, last, newest: self.stamps.newest(), in_sync },
         );
     }
 
@@ -409,7 +410,7 @@ impl LeaderFollower {
             self.wait_for(next, cx);
         }
         if self.config.defects.has(Defect::RaiseTermWhileWaiting) {
-            self.ballot.set((self.term().next(), None), self.in_sync.believed(), cx);
+            self.vote_in(self.term().next(), None, cx);
         }
         self.look_again_after(self.config.failover.heartbeat, cx);
     }
@@ -430,15 +431,11 @@ impl LeaderFollower {
 
     fn newest_of_a_majority(&self, cx: &Context<'_, Self>) -> Option<NodeId> {
         let live: Vec<NodeId> = self.live(cx).collect();
-        if live.len() * 2 <= usize::from(self.nodes) {
+        if !self.quorum.is_met_by(|node| live.contains(&node)) {
             return None;
         }
         let newest = |node: &NodeId| {
-            if *node == self.me {
-                self.stamping.newest_seen
-            } else {
-                self.detector.newest[node.index()]
-            }
+            if *node == self.me { self.stamps.newest() } else { self.detector.newest[node.index()] }
         };
         let may_lead = live.into_iter().filter(|node| self.may_lead(*node));
         may_lead.max_by_key(|node| (newest(node), std::cmp::Reverse(*node)))
@@ -456,7 +453,7 @@ impl LeaderFollower {
             return self.start_election_timeout(cx);
         }
         if round == Round::Vote {
-            self.ballot.set((self.term().next(), Some(self.me)), self.in_sync.believed(), cx);
+            self.vote_in(self.term().next(), Some(self.me), cx);
         }
         self.detector.candidacy =
             Candidacy::Campaigning { round, granted: NodeSet::EMPTY, refused: false };
@@ -470,10 +467,15 @@ impl LeaderFollower {
         self.once_voted(request, cx);
     }
 
-    /// Does `then` once term and vote are durable.
-    fn once_voted(&mut self, then: Deferred, cx: &mut Context<'_, Self>) {
-        if let Some(then) = self.ballot.once_durable(then, cx) {
-            self.proceed(then, cx);
+    /// Goes to `term`, with this vote in it or none yet, and writes that down.
+    fn vote_in(&mut self, term: Term, vote: Option<NodeId>, cx: &mut Context<'_, Self>) {
+        self.ballot.set(Ballot::new(term, vote), self.in_sync.believed(), cx);
+    }
+
+    /// Does what is deferred once term and vote are durable.
+    fn once_voted(&mut self, deferred: Deferred, cx: &mut Context<'_, Self>) {
+        if let Some(deferred) = self.ballot.once_durable(deferred, cx) {
+            self.proceed(deferred, cx);
         }
     }
 
@@ -509,7 +511,7 @@ impl LeaderFollower {
         if self.config.failover.is_ordered() {
             return self.log.last();
         }
-        let newest = u64::try_from(self.stamping.newest_seen).unwrap_or(0);
+        let newest = u64::try_from(self.stamps.newest()).unwrap_or(0);
         Position { term: Term(0), index: LogIndex(newest) }
     }
 
@@ -537,11 +539,11 @@ impl LeaderFollower {
         if term > self.term() {
             self.advance_term(term, cx);
         }
-        let free = self.ballot.vote().is_none_or(|vote| vote == candidate);
-        let granted = may && free && term == self.term() && !self.leads();
+        let may_vote = self.ballot.get().may_vote_for(candidate, term);
+        let granted = may && may_vote && !self.leads();
         if granted {
-            if self.ballot.vote().is_none() || !self.ballot.is_written() {
-                self.ballot.set((term, Some(candidate)), self.in_sync.believed(), cx);
+            if self.ballot.get().vote().is_none() || !self.ballot.is_written() {
+                self.vote_in(term, Some(candidate), cx);
             }
             if self.leader.is_none() {
                 self.wait_for(Some(candidate), cx);
@@ -608,7 +610,8 @@ impl LeaderFollower {
         let Candidacy::Campaigning { round, granted, .. } = &self.detector.candidacy else {
             return;
         };
-        let has_majority = (granted.len() + 1) * 2 > usize::from(self.nodes);
+        let votes = |node| node == self.me || granted.contains(node);
+        let has_majority = self.quorum.is_met_by(votes);
         let by_majority = matches!(self.config.failover.election, Election::MajorityVote { .. });
         if !by_majority || !has_majority {
             return;
@@ -665,7 +668,7 @@ impl LeaderFollower {
     /// Serves the requests that waited for a leader.
     fn serve_parked(&mut self, cx: &mut Context<'_, Self>) {
         for (request, operation, stamped) in std::mem::take(&mut self.parked) {
-            self.stamping.serves(stamped);
+            self.stamps.serve(stamped);
             self.serve(request, operation, cx);
         }
     }

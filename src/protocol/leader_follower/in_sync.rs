@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::id::{NodeId, Term};
 use crate::protocol::Context;
-use crate::time::{Span, Time};
+use crate::time::Span;
 
 use super::config::Mode;
 use super::message::InSync;
@@ -85,7 +85,8 @@ impl LeaderFollower {
         }
         let now = cx.monotonic();
         let Some(known) = self.in_sync.believed() else { return };
-        let stays = |node: &NodeId| *node == self.me || !self.leading.lags(*node, now, lag);
+        let stays =
+            |node: &NodeId| *node == self.me || !self.leading.followers.of(*node).lags(now, lag);
         let nodes: Vec<NodeId> = known.nodes.iter().copied().filter(stays).collect();
         if nodes.len() < known.nodes.len() {
             let set = InSync { epoch: known.epoch + 1, nodes, ..*known };
@@ -115,9 +116,4 @@ impl LeaderFollower {
         let Mode::InSync { min, .. } = self.config.mode else { return false };
         self.in_sync.believed().is_some_and(|set| set.nodes.len() < usize::from(min))
     }
-}
-
-/// For how long a follower has lacked something, measured from when it last had everything.
-pub(super) fn lags(caught_up_at: Time, now: Time, lag: Span) -> bool {
-    now.since(caught_up_at) > lag
 }

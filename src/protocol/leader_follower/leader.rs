@@ -4,19 +4,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::history::Failure;
-use crate::id::{KeyId, LogIndex, NodeId, NodeSet, Term, Value, Version};
+use crate::id::{KeyId, LogIndex, NodeId, NodeSet, Value, Version};
 use crate::operation::Operation;
+use crate::protocol::parts::entry::{Entry, contents};
+use crate::protocol::parts::progress::{Acknowledged, Followers};
 use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
 use crate::time::{Span, Time};
 
-use super::apply::contents;
+use super::accepted::{Accepted, Payload};
 use super::config::{Config, Mode, OnAckTimeout, Replication};
-use super::journal::Deferred;
-use super::log::LogEntry;
-use super::message::{Entry, FullState, Message};
-use super::ordered::Progress;
+use super::message::{FullState, LogEntry};
 use super::resend::Unacknowledged;
-use super::timestamps::TimestampSource;
+use super::storage::Deferred;
 use super::{LeaderFollower, Timer};
 
 /// What only a leader keeps.
@@ -24,16 +23,14 @@ use super::{LeaderFollower, Timer};
 pub(super) struct Leading {
     /// When this incarnation of the node began, on its monotonic clock.
     incarnation: Time,
-    /// Writes stamped so far.
-    sequence: u32,
     /// Writes not yet answered, the oldest first: the sequences of their versions rise.
     unanswered: VecDeque<Pending>,
     /// Of unanswered writes that came back: from which followers.
     refusals: BTreeMap<Version, NodeSet>,
     /// With resending: what each follower has not acknowledged.
     unacknowledged: Unacknowledged,
-    /// With an ordered log: how far each follower is, by node.
-    pub(super) progress: Vec<Progress>,
+    /// With an ordered log: how far each follower is.
+    pub(super) followers: Followers,
     /// With an ordered log: up to which index entries may be sent.
     pub(super) released: LogIndex,
     /// With resending: whether everybody is to have the state, once the disk has room for its number.
@@ -55,63 +52,10 @@ struct Pending {
     answered: bool,
 }
 
-/// A write that the leader has accepted and not yet sent.
-#[derive(Debug)]
-pub(super) struct Accepted {
-    /// The term in which it was accepted.
-    term: Term,
-    /// Its place in the log, where there is one.
-    index: LogIndex,
-    request: RequestId,
-    version: Version,
-    payload: Payload,
-    response: Response,
-    /// How many acknowledgements it awaits.
-    wanted: u16,
-}
-
-/// What a write sends to every follower.
-#[derive(Clone, Debug)]
-pub(super) enum Payload {
-    One(Entry),
-    Many(Arc<[Entry]>),
-    State(Arc<FullState>),
-}
-
-impl Payload {
-    fn message(&self, term: Term, version: Version) -> Message {
-        match self {
-            Self::One(entry) => Message::Replicate { term, entry: *entry },
-            Self::Many(entries) => {
-                Message::ReplicateMany { term, version, entries: Arc::clone(entries) }
-            }
-            Self::State(state) => Message::State { term, version, state: Arc::clone(state) },
-        }
-    }
-}
-
 impl Leading {
     /// A node that has just booted.
     pub(super) fn boot(incarnation: Time) -> Self {
         Self { incarnation, ..Self::default() }
-    }
-
-    /// There is a write of this version: the versions of later ones of the same node go on from there.
-    #[inline]
-    pub(super) fn has_stamped(&mut self, version: Version, me: NodeId) {
-        if version.node == me {
-            self.has_numbered(version.sequence);
-        }
-    }
-
-    /// The node has stamped so many writes, whatever became of them.
-    pub(super) fn has_numbered(&mut self, sequence: u32) {
-        self.sequence = self.sequence.max(sequence);
-    }
-
-    /// How many writes this node has stamped.
-    pub(super) const fn stamped(&self) -> u32 {
-        self.sequence
     }
 
     /// The unanswered write of this version. Timestamps may go back; sequences rise, nearly always by one.
@@ -276,17 +220,6 @@ impl LeaderFollower {
         }
     }
 
-    /// The version of the next write: a timestamp, and how many writes this node has stamped.
-    pub(super) fn stamp(&mut self, cx: &Context<'_, Self>) -> Version {
-        self.leading.sequence += 1;
-        let sequence = self.leading.sequence;
-        let timestamp = self.timestamp(sequence, cx);
-        if self.config.timestamps.source == TimestampSource::Hybrid {
-            self.stamping.sees(timestamp);
-        }
-        Version { timestamp, node: cx.node(), sequence }
-    }
-
     /// Stamps a write and applies it here; whether the key existed before.
     ///
     /// Last write wins even on the leader: after its clock went back, a write that it accepts and answers can be
@@ -371,9 +304,7 @@ impl LeaderFollower {
         cx: &mut Context<'_, Self>,
     ) {
         for follower in cx.peers() {
-            let matched =
-                self.leading.progress.get(follower.index()).map_or(LogIndex(0), |p| p.matched);
-            if matched >= index {
+            if self.leading.followers.of(follower).matched() >= index {
                 self.count_acknowledgement(follower, version, cx);
             }
         }
@@ -400,7 +331,7 @@ impl LeaderFollower {
     pub(super) fn begin_leading(&mut self, cx: &mut Context<'_, Self>) {
         if self.config.failover.is_ordered() {
             let (last, now) = (self.log.last().index, cx.monotonic());
-            self.leading.begin_progress(self.nodes, last, now);
+            self.leading.followers = Followers::unknown(self.nodes, last, now);
             self.leading.released = LogIndex(0);
         }
         self.begin_in_sync(cx);
@@ -484,7 +415,7 @@ impl LeaderFollower {
     pub(super) fn count_acknowledged_entries(
         &mut self,
         from: NodeId,
-        (known, index): (LogIndex, LogIndex),
+        Acknowledged { known, index }: Acknowledged,
         cx: &mut Context<'_, Self>,
     ) {
         if let Mode::InSync { .. } = self.config.mode {
@@ -503,9 +434,7 @@ impl LeaderFollower {
     pub(super) fn answer_in_sync(&mut self, cx: &mut Context<'_, Self>) {
         let Some(set) = self.in_sync.shared() else { return };
         let others = || set.nodes.iter().filter(|node| **node != self.me);
-        let matched = |node: &NodeId| {
-            self.leading.progress.get(node.index()).map_or(LogIndex(0), |progress| progress.matched)
-        };
+        let matched = |node: &NodeId| self.leading.followers.of(*node).matched();
         let index = others().map(matched).min().unwrap_or(LogIndex(u64::MAX));
         let confirmations = u16::try_from(others().count()).unwrap_or(u16::MAX);
         while let Some(pending) =

@@ -38,56 +38,56 @@ use crate::protocol::{
     Outcome, Protocol, Reply, RequestId, Response, Role,
 };
 
-use crate::protocol::wal::Policy;
+use crate::protocol::parts::wal::Policy;
 use crate::time::Wall;
 
-use self::ballot::Ballot;
 use self::election::FailureDetector;
 use self::in_sync::Membership;
-use self::journal::{Deferred, Journal};
 use self::leader::Leading;
-use self::log::ReplicatedLog;
-use self::repair::Coordinating;
-use self::timestamps::Stamping;
-use super::store::Store;
+use self::rollback::Rollback;
+use self::storage::{Deferred, Journal, StoredBallot};
+use super::parts::anti_entropy::Turns;
+use super::parts::log::ReplicatedLog;
+use super::parts::quorum::Quorum;
+use super::parts::reads::CoordinatedReads;
+use super::parts::stamps::Stamps;
+use super::parts::store::Store;
+use super::parts::tombstones::Tombstones;
 
+mod accepted;
 mod anti_entropy;
 mod apply;
-mod ballot;
 mod catch_up;
-mod checkpoint;
 mod config;
-mod describe;
 mod election;
 mod in_sync;
-mod journal;
 mod leader;
-mod log;
 mod message;
 mod ordered;
 mod promises;
 mod refused;
 mod repair;
 mod resend;
+mod rollback;
 mod settling;
+mod stamps;
 #[cfg(test)]
 mod stamps_kept;
-mod timestamps;
+mod storage;
 mod tombstones;
 
-pub use anti_entropy::{AntiEntropy, RangeDigest};
-pub use checkpoint::Snapshot;
+pub use super::parts::anti_entropy::{RangeDigest, Ranges};
+pub use super::parts::entry::{Deletes, Entry};
+pub use super::parts::stamps::{TimestampSource, Timestamps};
 pub use config::{
-    CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, Mode, OnAckTimeout,
-    Replication, Tail, WalOn, WalSettings, WithoutLeader,
+    CatchUp, Config, Defect, Defects, Election, Failover, FullStateIs, Mode, OnAckTimeout, Reads,
+    RepairAnswer, Replication, Tail, WalOn, WalSettings, WithoutLeader,
 };
-pub use journal::Record;
-pub use log::LogEntry;
 pub use message::{
-    Entry, FullState, InSync, Installed, Message, Round, StateOrder, Vote, VoteRequest,
+    AntiEntropy, FullState, InSync, Installed, LogEntry, Message, Repair, Round, StateOrder, Vote,
+    VoteRequest,
 };
-pub use repair::{Reads, Repair, RepairAnswer};
-pub use timestamps::{TimestampSource, Timestamps};
+pub use storage::{Record, Snapshot};
 
 /// A node of a leader-follower cluster.
 #[derive(Debug)]
@@ -104,11 +104,14 @@ pub struct LeaderFollower {
     journal: Option<Journal>,
     /// Whether there is neither a log nor an election: what a message says is all that there is to do.
     is_plain: bool,
-    ballot: Ballot,
+    ballot: StoredBallot,
+    /// Who votes: every node.
+    quorum: Quorum,
     detector: FailureDetector,
     in_sync: Membership,
     /// The replicated log, under catch-up by log.
-    log: ReplicatedLog,
+    log: ReplicatedLog<Entry>,
+    rollback: Rollback,
     /// Up to which index of the replicated log the last checkpoint reaches.
     checkpointed: LogIndex,
     /// As follower under catch-up by log: entries that came before those that they follow.
@@ -117,12 +120,10 @@ pub struct LeaderFollower {
     joined: bool,
     /// Requests that wait for a leader.
     parked: Vec<(RequestId, Operation, Wall)>,
-    stamping: Stamping,
-    coordinating: Coordinating,
-    /// How many times this node has begun a comparison by anti-entropy: whose turn it is.
-    comparisons: u32,
-    /// What the wall clock shows when the next tombstones are purged; `None` when none is to be.
-    purge_at: Option<i64>,
+    stamps: Stamps,
+    reads: CoordinatedReads,
+    turns: Turns,
+    tombstones: Tombstones,
 }
 
 /// The timers of a node.
@@ -155,14 +156,14 @@ impl Protocol for LeaderFollower {
     type Timer = Timer;
 
     const REPLAY_RESTORES_DATA: bool = true;
-    const FILES: &'static [&'static str] = describe::FILES;
+    const FILES: &'static [&'static str] = storage::FILES;
 
     fn recover(config: &Config, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         // A node without a log has settings of its own.
         let leads_for_ever = cx.initial_leader() == Some(cx.node());
         let policy = config.wal.policy_on(leads_for_ever);
         let config = &Config { wal: WalSettings { policy, ..config.wal }, ..*config };
-        let (ballot, in_sync) = Ballot::recover(config, disk);
+        let (ballot, in_sync) = StoredBallot::recover(config, disk);
         let forgotten = match disk.origin() {
             DiskOrigin::New => false,
             DiskOrigin::Kept => !ballot.persists(),
@@ -179,17 +180,19 @@ impl Protocol for LeaderFollower {
             journal: None,
             is_plain: config.wal.policy == Policy::Off && !config.failover.is_on(),
             ballot,
+            quorum: Quorum::simple(NodeId::all(cx.nodes()).collect()),
             detector: FailureDetector::new(cx.nodes()),
             in_sync: Membership::boot(config.mode, in_sync, forgotten, cx.nodes()),
             log: ReplicatedLog::default(),
+            rollback: Rollback::default(),
             checkpointed: LogIndex(0),
             early: BTreeMap::new(),
             joined: false,
             parked: Vec::new(),
-            stamping: Stamping::default(),
-            coordinating: Coordinating::default(),
-            comparisons: 0,
-            purge_at: None,
+            stamps: Stamps::default(),
+            reads: CoordinatedReads::default(),
+            turns: Turns::default(),
+            tombstones: Tombstones::new(config.tombstone_grace),
         };
         if let Some(interval) = config.anti_entropy {
             cx.set_timer(Timer::AntiEntropy, interval);
@@ -213,7 +216,7 @@ impl Protocol for LeaderFollower {
             Input::Message { from, message } => self.receive(from, message, cx),
             Input::Refused { to } => self.came_back(to, cx),
             Input::Request { request, operation, stamped, .. } => {
-                self.stamping.serves(stamped);
+                self.stamps.serve(stamped);
                 self.serve(request, operation, cx);
             }
             Input::Timer(Timer::AckTimeout) => self.ack_timeout(cx),
@@ -249,7 +252,7 @@ impl Protocol for LeaderFollower {
     }
 
     fn describe_record(record: &Record, names: &Names) -> String {
-        describe::record_text(record, names)
+        storage::record_text(record, names)
     }
 
     fn promises(config: &Config, scenario: &Scenario) -> Promises {
@@ -311,7 +314,7 @@ impl LeaderFollower {
     fn pending(&self) -> Vec<String> {
         let mut pending = self.leading.pending();
         pending.extend(self.awaits_leader());
-        pending.extend(self.coordinating.pending());
+        pending.extend(self.pending_reads());
         let waiting = self.journal.as_ref().map_or(0, Journal::waiting) + self.ballot.waiting();
         if waiting > 0 {
             let what = if waiting == 1 { "record awaits its" } else { "records await their" };
@@ -419,7 +422,7 @@ impl LeaderFollower {
                 cx.reply(request, self.read_list(key));
             }
             Operation::Get { key, quorum: Some(quorum) } if quorum.replicas > 1 => {
-                self.coordinate(request, (key, quorum), cx);
+                self.coordinate(request, key, quorum, cx);
             }
             Operation::Get { key, .. } => {
                 cx.reply(request, self.answer_read(self.store.stored(key), self.leads()));
@@ -432,7 +435,7 @@ impl LeaderFollower {
                 cx.reply(request, Reply::of(Outcome::Refused(Failure::Disk)));
             }
             _ if self.leads() => self.lead_write(request, operation, cx),
-            _ if self.parks() => self.parked.push((request, operation, self.stamping.client)),
+            _ if self.parks() => self.parked.push((request, operation, self.stamps.client())),
             // A follower does not refuse a clear and does not pass it on: it empties itself alone.
             Operation::Clear => self.clear_alone(request, cx),
             Operation::Put { .. } | Operation::Delete { .. } | Operation::Append { .. } => {

@@ -8,52 +8,25 @@
 use std::sync::Arc;
 
 use crate::id::{LogIndex, NodeId, Position, Term};
-use crate::protocol::store::Store;
+use crate::protocol::parts::entry::{Entry, Rules, apply, contents};
+use crate::protocol::parts::log::{Extension, ReplicatedLog};
+use crate::protocol::parts::store::Store;
 use crate::protocol::{Context, DiscardReason, Observation};
-use crate::time::{Span, Time};
 
 use super::LeaderFollower;
-use super::apply::{apply, contents};
-use super::config::{Mode, Rules, Tail};
-use super::journal::{Deferred, Record};
-use super::leader::Leading;
-use super::log::{LogEntry, ReplicatedLog};
-use super::message::{Entry, Installed, Message};
+use super::config::{Mode, Tail};
+use super::message::{Installed, LogEntry, Message};
+use super::rollback::Rollback;
+use super::storage::{Deferred, Record};
 
 /// How many entries that came too early a follower keeps.
 const EARLY: usize = 4096;
-
-/// How far a follower is, as its leader knows it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Progress {
-    /// Behind which index the next entries go.
-    shipped: LogIndex,
-    /// Up to which index it has acknowledged to have what the leader has.
-    pub(super) matched: LogIndex,
-    /// When it last had everything.
-    pub(super) caught_up_at: Time,
-}
-
-impl Leading {
-    /// A new leader knows nothing of its followers, and guesses that they have all that it has.
-    pub(super) fn begin_progress(&mut self, nodes: u16, last: LogIndex, now: Time) {
-        let unknown = Progress { shipped: last, matched: LogIndex(0), caught_up_at: now };
-        self.progress = vec![unknown; usize::from(nodes)];
-    }
-
-    pub(super) fn lags(&self, follower: NodeId, now: Time, lag: Span) -> bool {
-        self.progress
-            .get(follower.index())
-            .is_some_and(|progress| super::in_sync::lags(progress.caught_up_at, now, lag))
-    }
-}
 
 impl LeaderFollower {
     /// Appends an entry to the log and applies it, as leader or follower.
     pub(super) fn append(&mut self, entry: LogEntry, cx: &mut Context<'_, Self>) {
         self.log_record(entry.term, || Record::Entry(entry), cx);
-        self.log.push(entry);
-        let at = self.log.last();
+        let at = self.log.push(entry);
         cx.observe(Observation::Append { at });
         self.apply_observed(entry.entry, cx);
     }
@@ -70,23 +43,21 @@ impl LeaderFollower {
     fn ship(&mut self, follower: NodeId, cx: &mut Context<'_, Self>) {
         let term = self.term();
         let until = self.leading.released;
-        let Some(progress) = self.leading.progress.get_mut(follower.index()) else { return };
-        let Some(previous) = self.log.at(progress.shipped) else {
+        let progress = self.leading.followers.of_mut(follower);
+        let Some(previous) = self.log.at(progress.sent()) else {
             return self.install(follower, cx);
         };
         let entries: Arc<[LogEntry]> = self.log.between(previous.index, until).into();
-        progress.shipped = previous.index.plus(entries.len() as u64);
+        progress.send_from(previous.index.plus(entries.len() as u64));
         cx.send(follower, Message::Append { term, previous, entries });
     }
 
     /// Sends a follower the whole state, for want of the entries that it lacks.
     fn install(&mut self, follower: NodeId, cx: &mut Context<'_, Self>) {
         let (term, position) = (self.term(), self.log.last());
-        if let Some(progress) = self.leading.progress.get_mut(follower.index()) {
-            progress.shipped = position.index;
-        }
+        self.leading.followers.of_mut(follower).send_from(position.index);
         let entries: Box<[Entry]> = contents(&self.store).collect();
-        let seen = self.seen_beyond(&entries);
+        let seen = self.stamps.newest_beyond(&entries);
         let state = Arc::new(Installed { entries, seen });
         cx.send(follower, Message::Install { term, position, state });
     }
@@ -153,17 +124,14 @@ impl LeaderFollower {
         entries: &[LogEntry],
         cx: &mut Context<'_, Self>,
     ) -> LogIndex {
-        let mut index = previous.index;
-        for entry in entries {
-            index = index.next();
-            match self.log.at(index) {
-                Some(held) if held.term == entry.term => continue,
-                Some(_) => self.cut_log(index.before(), Some(from), cx),
-                None => {}
-            }
+        let Extension { cut, appended, until } = self.log.extension(previous, entries);
+        if let Some(index) = cut {
+            self.cut_log(index, Some(from), cx);
+        }
+        for entry in appended {
             self.append(*entry, cx);
         }
-        index
+        until
     }
 
     fn acknowledge_log_once_durable(
@@ -189,7 +157,8 @@ impl LeaderFollower {
 
     /// Cuts off everything behind `index`: gone, or offered to the leader.
     fn cut_log(&mut self, index: LogIndex, leader: Option<NodeId>, cx: &mut Context<'_, Self>) {
-        let cut = self.log.cut_behind(index);
+        let cut = self.log.cut(index);
+        self.rollback.cut(index);
         cx.observe(Observation::Truncate { from: index.next() });
         for LogEntry { entry, .. } in &cut {
             let (key, stored, reason) = (entry.key, entry.stored, DiscardReason::Truncated);
@@ -212,7 +181,7 @@ impl LeaderFollower {
 
     /// Makes the store what the log says.
     fn rebuild(&mut self) {
-        self.store = self.log.store(self.config.rules());
+        self.store = self.rollback.store(&self.log, self.config.rules());
     }
 
     /// Follower: the whole state at a position, in place of what it has.
@@ -231,12 +200,10 @@ impl LeaderFollower {
                 apply(&mut store, *entry, Rules::RESTORE);
             }
             self.replace_store(store.clone(), cx);
-            self.log = ReplicatedLog::from_state(position, store);
+            self.log = ReplicatedLog::from_base(position);
+            self.rollback = Rollback::from_base(store);
             self.early.clear();
-            if let Some(seen) = *seen
-                && seen > self.stamping.newest_seen
-            {
-                self.stamping.sees(seen);
+            if seen.is_some_and(|seen| self.stamps.see(seen)) {
                 self.log_stamps(cx);
             }
             self.pass_on(cx);
@@ -258,16 +225,14 @@ impl LeaderFollower {
         if !self.leads() {
             return;
         }
-        let last = self.log.last().index;
-        let Some(progress) = self.leading.progress.get_mut(from.index()) else { return };
-        let known = progress.matched;
-        progress.matched = known.max(index);
-        if progress.matched >= last {
-            progress.caught_up_at = cx.monotonic();
+        let (last, now) = (self.log.last().index, cx.monotonic());
+        let progress = self.leading.followers.of_mut(from);
+        let new = progress.acknowledge(index);
+        if progress.is_caught_up(last, now) {
             self.caught_up(from, cx);
         }
-        if index > known {
-            self.count_acknowledged_entries(from, (known, index), cx);
+        if let Some(new) = new {
+            self.count_acknowledged_entries(from, new, cx);
         }
     }
 
@@ -284,9 +249,7 @@ impl LeaderFollower {
         let Some(common) = last.and_then(|last| self.log.last_up_to(last)) else {
             return self.install(from, cx);
         };
-        if let Some(progress) = self.leading.progress.get_mut(from.index()) {
-            progress.shipped = common.index;
-        }
+        self.leading.followers.of_mut(from).send_from(common.index);
         self.ship(from, cx);
     }
 
@@ -329,7 +292,8 @@ impl LeaderFollower {
 
     /// At boot: the log was cut.
     pub(super) fn recover_cut(&mut self, behind: LogIndex) {
-        self.log.cut_behind(behind);
+        self.log.cut(behind);
+        self.rollback.cut(behind);
         self.rebuild();
     }
 
@@ -342,6 +306,7 @@ impl LeaderFollower {
             self.note(entry.stored.version);
         }
         self.store.clone_from(&store);
-        self.log = ReplicatedLog::from_state(position, store);
+        self.log = ReplicatedLog::from_base(position);
+        self.rollback = Rollback::from_base(store);
     }
 }

@@ -44,13 +44,15 @@
 use crate::config::{Config as Scenario, ScriptedOperation};
 use crate::operation::Operation;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
-use crate::protocol::wal::Policy;
+use crate::protocol::parts::wal::Policy;
 
-use crate::protocol::store::TieBreak;
+use crate::protocol::parts::store::TieBreak;
 
-use super::config::{CatchUp, Config, Deletes, Election, FullStateIs, OnAckTimeout, Replication};
-use super::repair::RepairAnswer;
-use super::timestamps::TimestampSource;
+use super::config::{
+    CatchUp, Config, Election, FullStateIs, OnAckTimeout, RepairAnswer, Replication,
+};
+use crate::protocol::parts::entry::Deletes;
+use crate::protocol::parts::stamps::TimestampSource;
 
 mod elected;
 

@@ -9,8 +9,7 @@ use crate::id::{LogIndex, NodeId};
 use crate::protocol::Context;
 
 use super::LeaderFollower;
-use super::message::Message;
-use super::repair::Repair;
+use super::message::{Message, Repair};
 
 impl LeaderFollower {
     /// A message to `to` came back.

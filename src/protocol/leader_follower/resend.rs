@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::id::{KeyId, NodeId, Version};
+use crate::id::{NodeId, Version};
 use crate::time::{Span, Time};
 
-use super::leader::Payload;
+use super::accepted::{Payload, Subject};
 
 /// What each follower has not acknowledged.
 #[derive(Debug, Default)]
@@ -20,13 +20,6 @@ pub(super) struct Unacknowledged {
     newest: BTreeMap<(NodeId, Subject), Version>,
 }
 
-/// What a write is about: of two about the same, a follower needs only the newer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Subject {
-    Key(KeyId),
-    Everything,
-}
-
 #[derive(Debug)]
 struct Sent {
     at: Time,
@@ -34,17 +27,6 @@ struct Sent {
     /// Older writes about the same that a client may still wait for; their sequences rise but for a clock that went
     /// back.
     covers: VecDeque<Version>,
-}
-
-impl Payload {
-    /// `None`: as many keys as a clear has; it stays until it is acknowledged.
-    fn subject(&self) -> Option<Subject> {
-        match self {
-            Self::One(entry) if !entry.element => Some(Subject::Key(entry.key)),
-            Self::One(_) | Self::Many(_) => None,
-            Self::State(_) => Some(Subject::Everything),
-        }
-    }
 }
 
 impl Unacknowledged {

@@ -20,7 +20,7 @@
 use crate::config::{Config as Scenario, FaultAction, LinkOverride, Network, RetryPolicy};
 use crate::id::ClientId;
 use crate::property::SettlesWithin;
-use crate::protocol::wal::Policy;
+use crate::protocol::parts::wal::Policy;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};

@@ -8,14 +8,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::config::{
-    CatchUp, Config, Defects, Deletes, Failover, Mode, OnAckTimeout, Replication, WalSettings,
-};
-use super::repair::{Reads, Repair, RepairAnswer};
-use super::timestamps::{TimestampSource, Timestamps};
 use super::*;
 use crate::id::{ClientId, OpId, Value};
-use crate::protocol::store::TieBreak;
+use crate::protocol::parts::entry::contents;
+use crate::protocol::parts::store::TieBreak;
 use crate::protocol::{DiskOperation, Effect, Effects, File, Stored, Ticket};
 use crate::rng::{CausalId, Draws, Root};
 use crate::time::{Span, Time};
@@ -129,13 +125,13 @@ impl Bench {
         let input = Input::Request { client: ClientId(0), request, operation, stamped: Wall(0) };
         self.handle(input);
         if self.node().leads() {
-            self.given = self.given.max(self.node().leading.stamped());
+            self.given = self.given.max(self.node().stamps.given());
         }
     }
 
     /// All that the node stores.
     fn stored(&self) -> Vec<Entry> {
-        apply::contents(&self.node().store).collect()
+        contents(&self.node().store).collect()
     }
 
     /// Whatever is stored is seen, and the node knows it.
@@ -146,7 +142,7 @@ impl Bench {
                 self.given = self.given.max(version.sequence);
             }
         }
-        let (newest, given) = (self.node().stamping.newest_seen, self.node().leading.stamped());
+        let (newest, given) = (self.node().stamps.newest(), self.node().stamps.given());
         prop_assert!(newest >= self.newest, "{after:?}: knows {newest} of {}", self.newest);
         prop_assert!(given >= self.given, "{after:?}: counts {given} of {}", self.given);
         Ok(())

@@ -1,6 +1,6 @@
 //! Faults as bands: what each is called, and on which line above the data its name stands.
 
-use crate::run::chronicle::FaultSpan;
+use crate::explain::chronicle::FaultSpan;
 
 use super::canvas::{Across, Along, Lettering};
 use super::lettering::{Weight, text_width};

@@ -4,8 +4,8 @@
 //! Time runs to the right. Where nothing that is shown happens for long, the axis is broken, so that the slant of
 //! every arrow stays visible; all that is between two breaks has one scale.
 
+use crate::explain::chronicle::{Delivery, FaultSpan, Life, Spell, Window};
 use crate::id::NodeId;
-use crate::run::chronicle::{Delivery, FaultSpan, Life, Spell, Window};
 use crate::time::Time;
 use strum::{IntoStaticStr, VariantArray};
 

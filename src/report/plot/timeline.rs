@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::config::Config;
+use crate::explain::chronicle::{self, Chronicle, FaultSpan, Lag, Life, Spell};
 use crate::history::{Entry, Function, Status};
 use crate::id::{NodeId, Term};
 use crate::named::Named;
 use crate::report::layout::grouped;
 use crate::run::RunResult;
-use crate::run::chronicle::{self, Chronicle, FaultSpan, Lag, Life, Spell};
 use crate::time::{Span, Time};
 
 use super::axis::Axis;
@@ -130,7 +130,7 @@ impl Timeline {
             ended_at: result.ended_at,
             nodes,
             points: result.history.entries().iter().map(point).collect(),
-            lags: chronicle::lags(chronicle, nodes),
+            lags: chronicle::lags(&chronicle.node_events, nodes),
             spells: chronicle.spells(nodes),
             faults: faults.to_vec(),
         }

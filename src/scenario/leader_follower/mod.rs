@@ -18,8 +18,8 @@ use crate::protocol::leader_follower::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, LeaderFollower,
     Mode, OnAckTimeout, Replication, TimestampSource, Timestamps, WalOn,
 };
-use crate::protocol::store::TieBreak;
-use crate::protocol::wal::Policy;
+use crate::protocol::parts::store::TieBreak;
+use crate::protocol::parts::wal::Policy;
 use crate::time::Span;
 
 mod failover;

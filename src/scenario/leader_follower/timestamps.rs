@@ -1,7 +1,7 @@
 //! How `[protocol.leader-follower]` stamps writes, and how long it keeps tombstones.
 
 use crate::protocol::leader_follower::{Config, Deletes, TimestampSource};
-use crate::protocol::store::TieBreak;
+use crate::protocol::parts::store::TieBreak;
 use crate::scenario::keys::{Key, Section, interval, key, positive_duration, words};
 use crate::time::Span;
 

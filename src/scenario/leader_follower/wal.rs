@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use crate::protocol::leader_follower::{WalOn, WalSettings};
-use crate::protocol::wal::Policy;
+use crate::protocol::parts::wal::Policy;
 use crate::scenario::keys::{
     Gate, Key, Kind, Needs, Section, choice, integer, key, part, positive_duration, words,
 };

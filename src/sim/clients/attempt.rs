@@ -7,7 +7,7 @@ use crate::rng::{Cause, Purpose};
 use crate::time::Time;
 
 use super::super::event::{Queue, What};
-use super::super::network::Leg;
+use super::super::network::Direction;
 use super::{ClientStep, Current, Invocation, Limits};
 
 impl Current {
@@ -73,7 +73,8 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         let (node, operation, request) = (current.asked, current.operation, current.request());
         self.kernel.counts.sent += 1;
         if self.network.client_reaches(client, node) {
-            let takes = self.network.client_takes(client, node, id, Leg::There, &self.kernel.draws);
+            let takes =
+                self.network.client_takes(client, node, id, Direction::There, &self.kernel.draws);
             let what = What::Request { node, client, request, operation };
             self.kernel.schedule_after(takes, id, what);
         } else {

@@ -4,7 +4,7 @@
 //! It is kept beside the bytes and never read by a node: neither the framing of records nor their
 //! replay is trusted.
 
-use crate::protocol::wal;
+use crate::protocol::parts::wal;
 
 /// The account of one log.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(crate) struct Ledger {
 /// What a log came to at a start, as its reader says: its last record, how many there were, and
 /// their checksums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Read {
+pub(crate) struct LogRead {
     pub(crate) records: u64,
     pub(crate) last: u64,
     pub(crate) digest: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Read {
 
 /// What the account says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Account {
+pub(crate) struct LogAccount {
     pub(crate) written: u64,
     pub(crate) synced: u64,
     /// Whether the records read are those written under these sequences.
@@ -53,14 +53,14 @@ impl Ledger {
     }
 
     /// A node starts from what it `read`, and goes on numbering behind it.
-    pub(crate) fn resume(&mut self, read: Read) -> Account {
+    pub(crate) fn resume(&mut self, read: LogRead) -> LogAccount {
         let Self { checksums, synced } = self;
         let known = checksums.len();
         let place = |sequence: u64| usize::try_from(sequence).expect("records in memory");
         let (start, end) = (place(read.last - read.records), place(read.last));
         let written = checksums.get(start..end);
         let chained = |records: &[u32]| records.iter().fold(0, |d, c| wal::chain(d, *c));
-        let account = Account {
+        let account = LogAccount {
             written: known as u64,
             synced: *synced,
             same: written.is_some_and(|records| chained(records) == read.digest),
@@ -75,9 +75,9 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    fn read(checksums: &[u32], last: u64) -> Read {
+    fn read(checksums: &[u32], last: u64) -> LogRead {
         let digest = checksums.iter().fold(0, |digest, checksum| wal::chain(digest, *checksum));
-        Read { records: checksums.len() as u64, last, digest }
+        LogRead { records: checksums.len() as u64, last, digest }
     }
 
     fn ledger() -> Ledger {
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn it_knows_the_records_by_their_sequence() {
-        let account = |same| Account { written: 3, synced: 2, same };
+        let account = |same| LogAccount { written: 3, synced: 2, same };
         let cases = [
             (read(&[10, 20, 30], 3), true),
             (read(&[10, 20], 2), true),
@@ -109,12 +109,12 @@ mod tests {
     #[test]
     fn what_was_lost_is_told_once_and_its_numbers_are_used_again() {
         let mut ledger = ledger();
-        assert_eq!(ledger.resume(read(&[10], 1)), Account { written: 3, synced: 2, same: true });
+        assert_eq!(ledger.resume(read(&[10], 1)), LogAccount { written: 3, synced: 2, same: true });
         ledger.append(2, 21);
         ledger.sync(2);
         assert_eq!(
             ledger.resume(read(&[10, 21], 2)),
-            Account { written: 2, synced: 2, same: true }
+            LogAccount { written: 2, synced: 2, same: true }
         );
     }
 }

@@ -18,7 +18,8 @@
 //!   when it would have without the fault, whichever is later.
 
 use crate::config::DiskFault;
-use crate::protocol::{DiskError, DiskImage, DiskOperation, DiskOrigin, File, Ticket, wal};
+use crate::protocol::parts::wal;
+use crate::protocol::{DiskError, DiskImage, DiskOperation, DiskOrigin, File, Ticket};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
@@ -43,7 +44,7 @@ const FIRST_ROOM: usize = 4096;
 pub(crate) struct Disk {
     origin: DiskOrigin,
     /// By file. A node has one or two, so a linear search beats any map.
-    files: Vec<(File, Contents)>,
+    files: Vec<(File, FileContents)>,
     /// When the last sync that was asked for completes.
     busy_until: Time,
     syncs: Vec<Sync>,
@@ -89,7 +90,7 @@ pub(crate) struct Done {
 }
 
 #[derive(Debug, Default)]
-struct Contents {
+struct FileContents {
     /// As the process sees it.
     now: Edition,
     /// What it was before each truncation or replacement that is not yet durable, the oldest first.
@@ -126,12 +127,12 @@ struct Sync {
     sequence: u64,
     /// How many records had been appended when it was asked for.
     appended: u64,
-    progress: Progress,
+    progress: SyncTiming,
 }
 
 /// When a sync under way completes.
 #[derive(Debug)]
-struct Progress {
+struct SyncTiming {
     asked_at: Time,
     /// When the sync before it completes.
     starts_at: Time,
@@ -150,7 +151,7 @@ struct Slowed {
     event: Option<Handle>,
 }
 
-impl Progress {
+impl SyncTiming {
     /// When it completes as things are.
     fn ends(&self) -> Time {
         let ends = self.starts_at.later(self.takes);
@@ -208,7 +209,7 @@ impl Disk {
         let slowed = if self.faults.is_empty() { None } else { self.slowed(id, draws) };
         let is_slowed = slowed.is_some();
         let (starts_at, ends_at) = (self.busy_until.max(now), Time::ZERO);
-        let mut progress = Progress { asked_at: now, starts_at, takes, ends_at, slowed };
+        let mut progress = SyncTiming { asked_at: now, starts_at, takes, ends_at, slowed };
         progress.ends_at = progress.ends();
         self.busy_until = progress.ends_at;
         self.syncs.push(Sync { ticket, file, edition, covers, sequence, appended, progress });
@@ -325,7 +326,7 @@ impl Disk {
 
     /// Whether anything on it would not surely survive a power loss.
     pub(crate) fn has_unsynced(&self) -> bool {
-        let is_durable = |(_, file): &(File, Contents)| {
+        let is_durable = |(_, file): &(File, FileContents)| {
             file.before.is_empty() && file.now.synced == file.now.written.len()
         };
         !self.files.iter().all(is_durable)
@@ -401,19 +402,19 @@ impl Disk {
 
 /// What is in a file; an empty one is made when it is first asked for.
 #[inline]
-fn contents_of(files: &mut Vec<(File, Contents)>, file: File) -> &mut Contents {
+fn contents_of(files: &mut Vec<(File, FileContents)>, file: File) -> &mut FileContents {
     let place = match files.iter().position(|(other, _)| *other >= file) {
         Some(place) if files[place].0 == file => place,
         place => {
             let place = place.unwrap_or(files.len());
-            files.insert(place, (file, Contents::default()));
+            files.insert(place, (file, FileContents::default()));
             place
         }
     };
     &mut files[place].1
 }
 
-impl Contents {
+impl FileContents {
     /// Replaces the content by `written`, which begins with the first `shared` bytes of it.
     fn edit(&mut self, written: Vec<u8>, shared: usize) {
         let synced = self.now.synced.min(shared);

@@ -8,7 +8,7 @@ use crate::rng::{CausalId, Probability};
 use super::super::event::{Event, Hop, Queue, What};
 use super::super::network::Packet;
 use super::super::network::faults::{self, Ends, NetworkFault};
-use super::super::{Held, Simulation, fault_id};
+use super::super::{HeldMessage, Simulation, fault_id};
 use super::undo::Undo;
 use super::words::{decimal, names};
 
@@ -95,17 +95,16 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// sent.
     #[cold]
     fn release(&mut self, index: u32) {
-        for Held { fault, event: Event { id, what }, slower } in std::mem::take(&mut self.held) {
-            let ends = |from, to| {
-                if fault == index { self.network.clog_on(from, to) } else { Some(fault) }
-            };
+        for HeldMessage { fault, event, slower } in std::mem::take(&mut self.held) {
+            let (from, to) = event.what.link().expect("clogs hold back what goes between nodes");
+            let still = if fault == index { self.network.clog_on(from, to) } else { Some(fault) };
+            if let Some(fault) = still {
+                self.held.push(HeldMessage { fault, event, slower });
+                continue;
+            }
+            let Event { id, what } = event;
             match what {
                 What::Message { to, from, boot, message } => {
-                    if let Some(fault) = ends(from, to) {
-                        let event = Event { id, what: What::Message { to, from, boot, message } };
-                        self.held.push(Held { fault, event, slower });
-                        continue;
-                    }
                     let size = self.weigh(&message);
                     let packet = Packet { from, to, kind: message.kind(), size, id };
                     let (now, draws) = (self.kernel.now, &self.kernel.draws);
@@ -113,11 +112,6 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                     self.put_on_its_way(Hop { from, to, boot }, id, message, fate);
                 }
                 What::Refused { to, from, boot, message } => {
-                    if let Some(fault) = ends(to, from) {
-                        let event = Event { id, what: What::Refused { to, from, boot, message } };
-                        self.held.push(Held { fault, event, slower });
-                        continue;
-                    }
                     self.release_refusal(id, Hop { from, to, boot }, message, slower);
                 }
                 What::Request { .. }
@@ -131,7 +125,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 | What::Fault { .. }
                 | What::Change { .. }
                 | What::Heal
-                | What::SettleCheck => unreachable!("clogs hold back what goes between nodes"),
+                | What::SettleCheck => unreachable!("it has no link"),
             }
         }
     }

@@ -403,7 +403,10 @@ impl Network {
 
     /// The first clog that holds back messages of this link.
     pub(crate) fn clog_on(&self, from: NodeId, to: NodeId) -> Option<u32> {
-        let clogs = |fault: &NetworkFault| matches!(fault, NetworkFault::Clog(ends) if ends.cover(from, to));
+        let clogs = |fault: &NetworkFault| match fault {
+            NetworkFault::Clog(ends) => ends.cover(from, to),
+            NetworkFault::Cut { .. } | NetworkFault::Slow(..) | NetworkFault::Drop(..) => false,
+        };
         self.active.iter().find(|(_, _, fault)| clogs(fault)).map(|(index, ..)| *index)
     }
 
@@ -449,7 +452,7 @@ impl Network {
         client: ClientId,
         node: NodeId,
         attempt: CausalId,
-        leg: Leg,
+        leg: Direction,
         draws: &Draws,
     ) -> Span {
         let draw = |i| draws.draw(Purpose::ClientDelay, attempt, 2 * leg as u32 + i);
@@ -479,7 +482,7 @@ enum Hindrance {
 
 /// One way between a client and a node.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Leg {
+pub(crate) enum Direction {
     There = 0,
     Back = 1,
 }

@@ -1,6 +1,6 @@
 //! What is noted of a run besides its outcome: the one place that listens.
 //!
-//! Hardly any run is listened to, so the common path asks one question, [`Notes::on`], and
+//! Hardly any run is listened to, so the common path asks one question, [`RunNotes::on`], and
 //! everything else is behind it. The listeners:
 //!
 //! | listener | what it notes | who asks for it |
@@ -8,7 +8,7 @@
 //! | [`trace`] | a line an event, and lines of what it did (`lines`) | people |
 //! | [`watch`] | what becomes of single writes ([`write_event`]) | mechanisms and stories |
 //! | [`record`] | what happens on every node | pictures |
-//! | [`transmissions`] | messages that are stopped, and by a queue of its own those that travel | pictures |
+//! | [`transmissions`] | messages: a queue notes those that travel | pictures |
 //! | applications | what each node applies | the bound of the replication lag |
 //! | steps | the digest after each event | comparisons of two runs |
 //!
@@ -23,7 +23,7 @@ use crate::rng::CausalId;
 use crate::time::Time;
 
 use super::network::{Fate, Network, Packet};
-use record::{NodeEvent, NodeEventKind, Record};
+use record::{NodeEvent, NodeEventKind, NodeRecord};
 use trace::Trace;
 use transmissions::Stopped;
 use watch::{Arrival, PowerLoss, Remains, Watch};
@@ -55,12 +55,12 @@ pub struct NoteOptions {
 
 /// The listeners of a run.
 #[derive(Debug)]
-pub(crate) struct Notes {
-    /// Whether anybody listens, here or elsewhere ([`Notes::listen_for`]).
+pub(crate) struct RunNotes {
+    /// Whether anybody listens, here or elsewhere ([`RunNotes::listen_for`]).
     pub(super) on: bool,
     pub(super) trace: Trace,
     watch: Option<Box<Watch>>,
-    record: Option<Box<Record>>,
+    record: Option<Box<NodeRecord>>,
     stopped: Option<Box<Stopped>>,
     applications: Option<Vec<Application>>,
     steps: Option<Vec<(Time, DigestValue)>>,
@@ -77,7 +77,7 @@ pub(crate) struct Noted {
     pub(crate) steps: Vec<(Time, DigestValue)>,
 }
 
-impl Notes {
+impl RunNotes {
     pub(super) fn new(options: NoteOptions, measures_lag: bool) -> Self {
         let mut notes = Self {
             on: false,
@@ -102,7 +102,7 @@ impl Notes {
             || self.steps.is_some();
     }
 
-    /// Notes messages that are stopped, from now on; of a run that keeps a record.
+    /// RunNotes messages that are stopped, from now on; of a run that keeps a record.
     pub(super) fn note_stopped(&mut self) {
         assert!(self.record.is_some(), "who draws messages draws nodes");
         self.stopped = Some(Box::default());
@@ -285,8 +285,12 @@ impl Notes {
         Noted {
             trace,
             marks,
-            write_events: self.watch.map_or_else(Vec::new, |watch| watch.into_write_events()),
-            node_events: self.record.map_or_else(Vec::new, |record| record.into_node_events()),
+            write_events: self
+                .watch
+                .map_or_else(Vec::new, |watch| Watch::into_write_events(*watch)),
+            node_events: self
+                .record
+                .map_or_else(Vec::new, |record| NodeRecord::into_node_events(*record)),
             applications: self.applications,
             steps: self.steps.unwrap_or_default(),
         }

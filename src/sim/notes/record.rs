@@ -54,13 +54,13 @@ pub enum NodeEventKind {
 
 /// What is noted of nodes while a run is played.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct NodeRecord {
     node_events: Vec<NodeEvent>,
     /// Messages that reached a process that was down.
     undelivered: Vec<CausalId>,
 }
 
-impl Record {
+impl NodeRecord {
     pub(super) fn note(&mut self, at: Time, node: NodeId, what: NodeEventKind) {
         self.node_events.push(NodeEvent { at, node, what });
     }
@@ -107,7 +107,7 @@ impl Record {
     }
 
     /// Everything noted, in event order.
-    pub(super) fn into_node_events(self: Box<Self>) -> Vec<NodeEvent> {
+    pub(super) fn into_node_events(self) -> Vec<NodeEvent> {
         self.node_events
     }
 }

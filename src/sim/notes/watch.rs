@@ -59,7 +59,7 @@ pub(super) struct Watch {
     of_read: BTreeMap<OpId, Vec<u32>>,
     /// The operation that was given each followed version last.
     accepted: BTreeMap<Version, OpId>,
-    writes: Vec<Followed>,
+    writes: Vec<WriteTrack>,
     /// Whether a node is starting: what it reads from its disk is noted once it has started.
     starting: bool,
     /// The last message that reached a node, and when.
@@ -68,7 +68,7 @@ pub(super) struct Watch {
 }
 
 #[derive(Debug)]
-struct Followed {
+struct WriteTrack {
     target: WatchedWrite,
     /// The nodes that are up and have it.
     held: NodeSet,
@@ -117,7 +117,7 @@ impl Watch {
             self.of_op.insert((op, target.key), write);
         }
         let (held, down, purged) = (NodeSet::EMPTY, NodeSet::EMPTY, NodeSet::EMPTY);
-        self.writes.push(Followed { target, held, down, purged });
+        self.writes.push(WriteTrack { target, held, down, purged });
     }
 
     /// The place of the followed write that `stored`, of `key`, is.
@@ -153,7 +153,7 @@ impl Watch {
     }
 
     /// Everything seen, in event order.
-    pub(super) fn into_write_events(self: Box<Self>) -> Vec<WriteEvent> {
+    pub(super) fn into_write_events(self) -> Vec<WriteEvent> {
         self.write_events
     }
 
@@ -418,7 +418,7 @@ impl Watch {
     }
 }
 
-impl Followed {
+impl WriteTrack {
     /// Whether a power loss took this write from the disk: its version is among the bytes that
     /// went. A protocol may write versions in another way; where this one is nowhere on the disk,
     /// any loss counts.

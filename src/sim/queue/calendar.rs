@@ -4,7 +4,10 @@ use std::mem;
 
 use crate::time::Time;
 
-use super::{EventQueue, Handle, Key, KeyHeap, Revocable, Slab};
+use super::EventQueue;
+use super::key::{EventKey, Handle, KeyHeap};
+use super::revocable::Revocable;
+use super::slab::Slab;
 
 /// How many events a bucket should hold, least and most: fewer cost more turns, more cost more
 /// sorting.
@@ -36,7 +39,7 @@ const FOREVER: u64 = u64::MAX;
 /// pending events, see `rebuild`.
 pub struct CalendarQueue<T> {
     /// Ascending from `head` on; what is before `head` is gone.
-    run: Vec<Key>,
+    run: Vec<EventKey>,
     head: usize,
     /// Events of the run's days that would have been too far from either of its ends to be inserted
     /// there.
@@ -45,7 +48,7 @@ pub struct CalendarQueue<T> {
     shift: u32,
     /// The bucket of day d is d modulo their number; only days today + 1 .. today + number are in
     /// them.
-    buckets: Vec<Vec<Key>>,
+    buckets: Vec<Vec<EventKey>>,
     /// A bit a bucket: set when it holds something.
     occupied: Vec<u64>,
     /// Days from today + number of buckets on.
@@ -53,14 +56,14 @@ pub struct CalendarQueue<T> {
     slab: Slab<T>,
     /// What may be taken back; in none of the above but the slab.
     revocable: Revocable,
-    pace: Pace,
+    pace: Load,
     /// The time of the last event popped.
     now: Time,
 }
 
 /// What is counted to notice that the calendar does not fit the load any more. Each rebuild is paid
 /// for by as many pushes or pops as it moves keys.
-struct Pace {
+struct Load {
     /// Buckets that had their turn, and the keys that were in them, since the calendar was last
     /// judged.
     turns: usize,
@@ -90,7 +93,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
             far: KeyHeap::new(),
             slab: Slab::new(),
             revocable: Revocable::new(),
-            pace: Pace {
+            pace: Load {
                 turns: 0,
                 turned: 0,
                 fetched: 0,
@@ -107,7 +110,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
     fn push(&mut self, time: Time, order: u64, item: T) {
         debug_assert!(time >= self.now, "an event at {time} pushed at {}", self.now);
         let Some(slot) = self.slab.insert(item) else { return };
-        let key = Key::new(time, order, slot);
+        let key = EventKey::new(time, order, slot);
         let day = time.nanos() >> self.shift;
         if day <= self.today {
             self.insert(key);
@@ -121,7 +124,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
 
     fn push_revocable(&mut self, time: Time, order: u64, item: T) -> Handle {
         debug_assert!(time >= self.now, "an event at {time} pushed at {}", self.now);
-        self.slab.insert_revocable(&mut self.revocable, (time, order), item)
+        self.slab.insert_revocable(&mut self.revocable, time, order, item)
     }
 
     fn revoke(&mut self, Handle(key): Handle) -> Option<T> {
@@ -152,7 +155,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
 
     #[inline]
     fn next_time(&mut self) -> Option<Time> {
-        self.peek_key().map(Key::time)
+        self.peek_key().map(EventKey::time)
     }
 
     fn peek(&mut self) -> Option<(Time, &T)> {
@@ -178,18 +181,18 @@ impl<T> CalendarQueue<T> {
 
     /// The first event of all.
     #[inline]
-    fn peek_key(&mut self) -> Option<Key> {
+    fn peek_key(&mut self) -> Option<EventKey> {
         let soonest = self.revocable.soonest;
-        self.first().or_else(|| (soonest != Key::NEVER).then_some(soonest))
+        self.first().or_else(|| (soonest != EventKey::NEVER).then_some(soonest))
     }
 
     /// The first event, unless one that may be taken back comes before it.
     #[inline]
-    fn first(&mut self) -> Option<Key> {
+    fn first(&mut self) -> Option<EventKey> {
         if self.run.len() == self.head && self.late.len() == 0 && !self.turn() {
             return None;
         }
-        let mut first = self.run.get(self.head).copied().unwrap_or(Key::NEVER);
+        let mut first = self.run.get(self.head).copied().unwrap_or(EventKey::NEVER);
         if let Some(late) = self.late.first() {
             first = first.min(late);
         }
@@ -198,7 +201,7 @@ impl<T> CalendarQueue<T> {
 
     /// Takes the first event of all.
     #[inline(never)]
-    fn pop_slow(&mut self) -> Option<Key> {
+    fn pop_slow(&mut self) -> Option<EventKey> {
         let Some(first) = self.first() else { return self.revocable.pop() };
         if self.run.get(self.head) == Some(&first) {
             self.head += 1;
@@ -210,7 +213,7 @@ impl<T> CalendarQueue<T> {
 
     /// Puts a key of a later day into its bucket, or into the far future.
     #[inline]
-    fn file(&mut self, day: u64, key: Key) {
+    fn file(&mut self, day: u64, key: EventKey) {
         // Compared as u64: a day may be further off than a usize can say.
         if day - self.today < self.buckets.len() as u64 {
             let at = ring(day, self.buckets.len());
@@ -223,7 +226,7 @@ impl<T> CalendarQueue<T> {
 
     /// Puts a key into the run, or beside it.
     #[inline]
-    fn insert(&mut self, key: Key) {
+    fn insert(&mut self, key: EventKey) {
         let (head, end) = (self.head, self.run.len());
         let at = head + self.run[head..].partition_point(|&other| other < key);
         let (front, back) = (at - head, end - at);
@@ -393,7 +396,7 @@ impl<T> CalendarQueue<T> {
         self.run.sort_unstable();
         let calendar = self.is_calendar();
         let same = before == (calendar, self.shift, self.buckets.len());
-        self.pace = Pace {
+        self.pace = Load {
             turns: 0,
             turned: 0,
             fetched: 0,
@@ -426,7 +429,7 @@ fn bucket_count(pending: usize) -> usize {
 /// The first time among `keys`, the logarithm of the width of a day and the number of days that fit
 /// them; nothing when they are all at one instant. The density that counts is that of the next
 /// events: what is far off will be counted again before its turn comes.
-fn plan(keys: &mut [Key]) -> Option<(u64, u32, usize)> {
+fn plan(keys: &mut [EventKey]) -> Option<(u64, u32, usize)> {
     let size = bucket_size(keys.len());
     let last = keys.iter().max()?.nanos();
     let near = (keys.len() / 4).min(16 * size);

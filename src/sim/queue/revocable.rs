@@ -1,24 +1,24 @@
-//! Events that may be taken back before they come: those few among many that never are.
+//! Events that may be taken back before they come.
 
-use super::Key;
+use super::key::EventKey;
 
 /// The keys of the pending events that may be taken back: a 4-ary min-heap that knows where each of
 /// them is.
 pub(super) struct Revocable {
-    heap: Vec<Key>,
-    /// By slot, where its key is in the heap; without meaning for the slot of any other event.
+    heap: Vec<EventKey>,
+    /// By slot, where its key is in the heap; meaningless for the slots of other events.
     places: Vec<u32>,
-    /// The first of the keys, or [`Key::NEVER`]: what every other event is held against.
-    pub(super) soonest: Key,
+    /// The first of the keys, or [`EventKey::NEVER`]: what every other event is compared with.
+    pub(super) soonest: EventKey,
 }
 
 impl Revocable {
     pub(super) const fn new() -> Self {
-        Self { heap: Vec::new(), places: Vec::new(), soonest: Key::NEVER }
+        Self { heap: Vec::new(), places: Vec::new(), soonest: EventKey::NEVER }
     }
 
     #[inline]
-    pub(super) fn push(&mut self, key: Key) {
+    pub(super) fn push(&mut self, key: EventKey) {
         if key.slot() >= self.places.len() {
             self.places.resize(key.slot() + 1, 0);
         }
@@ -29,7 +29,7 @@ impl Revocable {
 
     /// Takes `key` out; false when it is not there any more.
     #[inline]
-    pub(super) fn revoke(&mut self, key: Key) -> bool {
+    pub(super) fn revoke(&mut self, key: EventKey) -> bool {
         let Some(place) = self.places.get(key.slot()) else { return false };
         let place = *place as usize;
         // The slot of an event that has come may be another's by now.
@@ -40,7 +40,7 @@ impl Revocable {
         is_there
     }
 
-    pub(super) fn pop(&mut self) -> Option<Key> {
+    pub(super) fn pop(&mut self) -> Option<EventKey> {
         let key = *self.heap.first()?;
         self.remove(0);
         Some(key)
@@ -60,11 +60,11 @@ impl Revocable {
                 self.sink(place, last);
             }
         }
-        self.soonest = self.heap.first().copied().unwrap_or(Key::NEVER);
+        self.soonest = self.heap.first().copied().unwrap_or(EventKey::NEVER);
     }
 
     /// Puts a key where it belongs, on the way from `at` to the root.
-    fn rise(&mut self, mut at: usize, key: Key) {
+    fn rise(&mut self, mut at: usize, key: EventKey) {
         while at > 0 {
             let parent = (at - 1) / 4;
             if self.heap[parent] <= key {
@@ -77,7 +77,7 @@ impl Revocable {
     }
 
     /// Puts a key where it belongs, on the way from `at` to the leaves.
-    fn sink(&mut self, mut at: usize, key: Key) {
+    fn sink(&mut self, mut at: usize, key: EventKey) {
         loop {
             let first = 4 * at + 1;
             let children = first..self.heap.len().min(first + 4);
@@ -92,7 +92,7 @@ impl Revocable {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "there are at most as many keys as slots")]
-    fn set(&mut self, at: usize, key: Key) {
+    fn set(&mut self, at: usize, key: EventKey) {
         self.heap[at] = key;
         self.places[key.slot()] = at as u32;
     }

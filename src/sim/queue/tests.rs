@@ -6,6 +6,7 @@ use std::rc::Rc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::key::ORDER_BITS;
 use super::*;
 
 /// Both queues and a map that is too simple to be wrong, given the same work.

@@ -18,7 +18,7 @@ use splitbrain::metrics::Settlement;
 use splitbrain::protocol::leader_follower::{
     Config as Settings, LeaderFollower, Mode, Replication, WalOn, WalSettings,
 };
-use splitbrain::protocol::wal::Policy;
+use splitbrain::protocol::parts::wal::Policy;
 use splitbrain::rng::Probability;
 use splitbrain::run::{Causes, QueueKind, RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;

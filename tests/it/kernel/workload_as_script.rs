@@ -3,9 +3,9 @@
 
 use splitbrain::config::Config;
 use splitbrain::fuzz::target::{Case, FuzzTarget};
+use splitbrain::fuzz::written_out::written_out;
 use splitbrain::history::{Entry, Function};
 use splitbrain::id::{ClientId, KeyId};
-use splitbrain::run::written_out::written_out;
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::{Document, Registry, Scenario};
 

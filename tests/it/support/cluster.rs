@@ -10,8 +10,8 @@ use splitbrain::protocol::leader_follower::{
     Config as LeaderFollower, Defects, Deletes, Failover, FullStateIs, Mode, OnAckTimeout, Reads,
     RepairAnswer, Replication, TimestampSource, Timestamps, WalOn, WalSettings,
 };
-use splitbrain::protocol::store::TieBreak;
-use splitbrain::protocol::wal::Policy;
+use splitbrain::protocol::parts::store::TieBreak;
+use splitbrain::protocol::parts::wal::Policy;
 use splitbrain::rng::Probability;
 use splitbrain::sampler::Distribution;
 use splitbrain::time::Span;

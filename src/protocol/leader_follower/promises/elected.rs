@@ -16,10 +16,11 @@ use crate::config::Config as Scenario;
 use crate::operation::Operation;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
 use crate::protocol::leader_follower::config::{
-    CatchUp, Config, Deletes, Election, FullStateIs, Mode, OnAckTimeout, Replication,
+    CatchUp, Config, Election, FullStateIs, Mode, OnAckTimeout, Replication,
 };
-use crate::protocol::leader_follower::timestamps::TimestampSource;
-use crate::protocol::wal::Policy;
+use crate::protocol::parts::entry::Deletes;
+use crate::protocol::parts::stamps::TimestampSource;
+use crate::protocol::parts::wal::Policy;
 
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let kept = Hazards::of(&[Hazard::EmptyDisk, Hazard::LostWrite, Hazard::BitRot]);

@@ -1,12 +1,12 @@
 //! What the colours of a diagram mean: of those that it has.
 
+use crate::explain::chronicle::Life;
 use crate::named::Named;
 use crate::report::plot::canvas::{
     Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at,
 };
 use crate::report::plot::lettering::{Weight, text_width};
 use crate::report::plot::style::{AXIS, GREEN, INK, MUTED, ORANGE, SMALL, VERMILLION};
-use crate::run::chronicle::Life;
 
 use super::{Class, Diagram, Outcome};
 

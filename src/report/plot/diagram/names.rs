@@ -1,10 +1,10 @@
 //! What is written beside the shapes of a diagram, each where nothing else is yet.
 
+use crate::explain::chronicle::{Delivery, Life};
 use crate::id::Term;
 use crate::report::plot::canvas::{Across, Along, Area, Lettering, Point, Stroke, at};
 use crate::report::plot::lettering::{Weight, text_width};
 use crate::report::plot::style::{AXIS, GREEN, INK, ORANGE, SMALL, VERMILLION, WHITE};
-use crate::run::chronicle::{Delivery, Life};
 use crate::time::Time;
 
 use super::{Arrow, Asked, Sketch, is_lost, labels};

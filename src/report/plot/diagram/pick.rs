@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::words;
 use crate::config::Config;
+use crate::explain::chronicle::{Chronicle, End, FaultSpan, Transmission, Window};
+use crate::explain::focus::Focus;
 use crate::history::{Entry, Function, History, Status, Writers};
 use crate::id::{ClientId, NodeId, OpId, Version};
 use crate::named::Named;
@@ -12,8 +14,6 @@ use crate::protocol::{Carried, Relation};
 use crate::report::layout::counted;
 use crate::report::plot::Caption;
 use crate::run::RunResult;
-use crate::run::chronicle::{Chronicle, End, FaultSpan, Transmission, Window};
-use crate::run::focus::Focus;
 use crate::time::Time;
 
 use super::{Arrow, Asked, Class, Diagram, Outcome, Row};

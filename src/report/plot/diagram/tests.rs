@@ -1,9 +1,9 @@
 //! Diagrams of runs that are known: what is in them, and that nothing lies on anything.
 
 use super::*;
+use crate::explain::chronicle::{self, Chronicle};
+use crate::explain::focus;
 use crate::report::plot::canvas::Shape;
-use crate::run::chronicle::{self, Chronicle};
-use crate::run::focus;
 use crate::run::{RunOptions, RunResult};
 use crate::scenario::{Registry, Scenario};
 

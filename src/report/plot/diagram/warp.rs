@@ -1,6 +1,6 @@
 //! The broken time axis of a diagram.
 
-use crate::run::chronicle::{Delivery, Window};
+use crate::explain::chronicle::{Delivery, Window};
 use crate::time::{Span, Time};
 
 use super::Diagram;

@@ -133,7 +133,7 @@ fn a_write_is_on_its_key_alone() {
 fn a_node_shows_a_write_only_if_it_is_that_write_or_a_later_one() {
     let put = target(0, 0, WatchedEffect::Put(text(0)));
     let (held, down, purged) = (NodeSet::EMPTY, NodeSet::EMPTY, NodeSet::EMPTY);
-    let followed = Followed { target: put, held, down, purged };
+    let followed = WriteTrack { target: put, held, down, purged };
     let shows = |data: Option<Stored>| {
         let mut snapshot = NodeSnapshot::new(N1, crate::protocol::Role::Follower);
         snapshot.data.extend(data.map(|stored| (KEY, stored)));

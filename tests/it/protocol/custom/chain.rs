@@ -26,7 +26,7 @@ use splitbrain::named::Named;
 use splitbrain::names::Names;
 use splitbrain::operation::Operation;
 use splitbrain::property::{Hazard, Hazards, Promise, Promises, Property};
-use splitbrain::protocol::store::Store;
+use splitbrain::protocol::parts::store::Store;
 use splitbrain::protocol::{
     Carried, Context, DiskError, DiskImage, File, Input, Message as Contract, NodeSnapshot,
     Observation, Outcome, Protocol, Reply, RequestId, Response, Role, Stored, Ticket,

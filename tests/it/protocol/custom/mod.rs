@@ -4,14 +4,14 @@
 use std::fs;
 
 use chain::Chain;
+use splitbrain::check::Mechanism;
 use splitbrain::cli::Exit;
 use splitbrain::config::ExpectedVerdict;
+use splitbrain::explain::Question;
+use splitbrain::explain::story::StepKind;
 use splitbrain::metrics::Settlement;
 use splitbrain::named::Named;
 use splitbrain::property::Property;
-use splitbrain::run::explain::Asked;
-use splitbrain::run::mechanism::Mechanism;
-use splitbrain::run::story::StepKind;
 use splitbrain::run::{QueueKind, RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario};
 
@@ -144,7 +144,7 @@ fn an_answer_before_the_sync_is_caught_under_power_loss_and_only_there() {
 fn a_lost_write_is_explained_from_outside_the_crate() {
     let scenario = scenario(&["protocol.chain.answer=written"]);
     let mut explained = (0..10).map(|seed| {
-        scenario.protocol.explain(&scenario.config, seed, &Asked::Lost).expect("lost ones exist")
+        scenario.protocol.explain(&scenario.config, seed, &Question::Lost).expect("lost ones exist")
     });
     let explained = explained.find(|explained| explained.lost > 0).expect("the defect loses one");
     let story = &explained.stories[0];
@@ -152,7 +152,7 @@ fn a_lost_write_is_explained_from_outside_the_crate() {
     let kinds: Vec<StepKind> = story.steps.iter().map(|step| step.kind).collect();
     assert_eq!(kinds[..2], [StepKind::Invoked, StepKind::Accepted]);
     assert!(kinds.contains(&StepKind::PowerLost), "{story:#?}");
-    let unknown = Asked::Write("never-written".to_owned());
+    let unknown = Question::Write("never-written".to_owned());
     let none = scenario.protocol.explain(&scenario.config, 0, &unknown).unwrap_err();
     assert_eq!(none.wanted, "never-written");
 }

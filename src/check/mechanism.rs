@@ -1,0 +1,136 @@
+//! How a property came to be broken: the name that explaining a run gives it.
+
+use std::fmt;
+
+use strum::{IntoStaticStr, VariantArray};
+
+use crate::named::Named;
+
+/// How a write was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Mechanism {
+    /// The node that accepted it went down before any other had it.
+    NeverShipped,
+    /// Those that had it crashed, and nothing of it was on a disk.
+    MemoryLost,
+    /// A power loss took the end of the log that was not yet synced.
+    UnsyncedTailLost,
+    /// The log was there after the crash, and could not be read as far as the write.
+    LogDamage,
+    /// The log was cut, and no checkpoint had the write.
+    LogCut,
+    /// The disk that had it was replaced by an empty one.
+    DiskReplaced,
+    /// Last write wins dropped it for a write of a higher version.
+    OlderTimestamp,
+    /// Another write bears its version, and a replica that had that took the two for one.
+    VersionReused,
+    /// Cut off the log of a node that followed another leader.
+    Truncated,
+    /// A full state without it replaced the store.
+    FullStateOverwrite,
+    /// A write of a lower version was put in its place.
+    OverwrittenByOlder,
+    /// A clear emptied a replica alone.
+    Cleared,
+    /// A removal left nothing behind, and an older write came back.
+    Resurrected,
+    /// A tombstone was purged, and an older write came back.
+    TombstonePurged,
+    /// The nodes that have it are down.
+    LeftBehind,
+    /// No message that brings it ever reached a replica that lacks it, though others have it: it was not lost, but one
+    /// replica is behind.
+    NeverArrived,
+    /// Of a read: the replica that answered had not got the write yet.
+    NotYetThere,
+    /// Of a read: a leader answered that had been deposed without having heard of it.
+    DeposedLeader,
+    /// Of a read of several replicas: none of those that were counted had the write.
+    QuorumMissed,
+    /// Others have it, and the leader at the end, which never had it, shows something else.
+    NotOnTheLeader,
+    /// What the protocol says of itself does not tell.
+    Unexplained,
+}
+
+impl Mechanism {
+    /// The name of the figure that counts it, beside the verdict of durability.
+    #[must_use]
+    pub const fn figure(self) -> &'static str {
+        match self {
+            Self::NeverShipped => "lost_never_shipped",
+            Self::MemoryLost => "lost_memory_lost",
+            Self::UnsyncedTailLost => "lost_unsynced_tail_lost",
+            Self::LogDamage => "lost_log_damage",
+            Self::LogCut => "lost_log_cut",
+            Self::DiskReplaced => "lost_disk_replaced",
+            Self::OlderTimestamp => "lost_older_timestamp",
+            Self::VersionReused => "lost_version_reused",
+            Self::Truncated => "lost_truncated",
+            Self::FullStateOverwrite => "lost_full_state_overwrite",
+            Self::OverwrittenByOlder => "lost_overwritten_by_older",
+            Self::Cleared => "lost_cleared",
+            Self::Resurrected => "lost_resurrected",
+            Self::TombstonePurged => "lost_tombstone_purged",
+            Self::LeftBehind => "lost_left_behind",
+            Self::NeverArrived => "lost_never_arrived",
+            Self::NotYetThere => "lost_not_yet_there",
+            Self::DeposedLeader => "lost_deposed_leader",
+            Self::QuorumMissed => "lost_quorum_missed",
+            Self::NotOnTheLeader => "lost_not_on_the_leader",
+            Self::Unexplained => "lost_unexplained",
+        }
+    }
+
+    /// In words, as the end of "the write was lost: ..".
+    #[must_use]
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::NeverShipped => "never shipped before the crash of the node that accepted it",
+            Self::MemoryLost => "only in the memory of nodes that crashed",
+            Self::UnsyncedTailLost => "in the unsynced tail of a log that lost power",
+            Self::LogDamage => "behind the place up to which the log could be read",
+            Self::LogCut => "cut from the log before a checkpoint had it",
+            Self::DiskReplaced => "on a disk that was replaced by an empty one",
+            Self::OlderTimestamp => "dropped by last write wins, for a higher version",
+            Self::VersionReused => "taken for another write that bears the same version",
+            Self::Truncated => "truncated, as the new leader's log does not have it",
+            Self::FullStateOverwrite => "overwritten by a full state without it",
+            Self::OverwrittenByOlder => "overwritten by an older write",
+            Self::Cleared => "cleared on a replica alone",
+            Self::Resurrected => "a removal that an older write outlived",
+            Self::TombstonePurged => {
+                "a removal whose tombstone was purged before all had heard of it"
+            }
+            Self::LeftBehind => "left behind on nodes that are down",
+            Self::NeverArrived => "never delivered to a replica that lacks it",
+            Self::NotYetThere => "not there yet when the replica answered",
+            Self::DeposedLeader => "unheard of by a deposed leader, which answered",
+            Self::QuorumMissed => "on none of the replicas that the read counted",
+            Self::NotOnTheLeader => "on replicas that follow, while the leader never had it",
+            Self::Unexplained => "the protocol's observations do not tell how",
+        }
+    }
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_figures_agree_and_are_unique() {
+        for (place, mechanism) in Mechanism::all().enumerate() {
+            let figure = format!("lost_{}", mechanism.name().replace('-', "_"));
+            assert_eq!(mechanism.figure(), figure);
+            assert!(Mechanism::ALL[..place].iter().all(|other| other.name() != mechanism.name()));
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! How what is broken came to be broken: the writes at fault, followed through a second run of the same seed.
+//!
+//! Of durability these are the lost writes; of replicas that differ the write that one of them lacks; of a
+//! resurrection the delete that did not last; of a read that breaks what it promises the write that it missed, and what
+//! the replica that answered had of it at that moment.
+
+use crate::check::{CheckReport, Mechanism, Verdict, Witness};
+use crate::config::{Config, ExpectedVerdict};
+use crate::history::{Entry, History, Writers};
+use crate::id::{KeyId, NodeId, OpId, Value, Version};
+use crate::property::Property;
+use crate::protocol::Protocol;
+use crate::run::{Causes, Judged, RunOptions, is_unexpected};
+use crate::sim::Finished;
+
+use super::classify::{Cause, came_back, lacking};
+use super::fate;
+use super::losses::{self, Written};
+use super::missed::missed;
+
+/// A broken property, and the write to ask about.
+struct Question {
+    property: Property,
+    /// Its place among the writes that are followed.
+    write: usize,
+    asked: Asked,
+}
+
+/// What is asked about a write.
+enum Asked {
+    /// How no live replica shows it.
+    Lost,
+    /// How this node came to lack it.
+    LackedBy(NodeId),
+    /// How what it removed came back.
+    CameBack,
+    /// How this read came to miss it.
+    MissedBy(OpId),
+}
+
+/// The writes that are followed.
+struct Followed {
+    writes: Vec<Written>,
+    /// How many of them, from the first on, are lost ones.
+    lost: usize,
+    all_lost: u64,
+    questions: Vec<Question>,
+}
+
+/// Says what became of the writes that broke a property, from a second run that follows them, and by which mechanism
+/// each property was broken, in the order of the reports. Nothing is played again when no write is at fault.
+pub(super) fn tell<P: Protocol>(
+    config: &Config,
+    settings: &P::Config,
+    judged: &mut Judged,
+    options: RunOptions,
+) {
+    let Judged { seed, finished, checks } = judged;
+    let wanted = |report: &CheckReport| match options.causes {
+        Causes::OfAll => true,
+        Causes::OfAllButAllowedReads => {
+            report.judged != ExpectedVerdict::Allowed || !is_of_reads(report.property)
+        }
+        Causes::OfTheUnexpected => is_unexpected(config, report),
+    };
+    let followed = Followed::of(checks, config, finished, wanted);
+    if followed.writes.is_empty() {
+        return;
+    }
+    let seen = losses::follow::<P>(config, settings, (*seed, options.queue), &followed.writes);
+    let lost = followed.writes[..followed.lost].iter().zip(&seen);
+    let causes: Vec<Cause> =
+        lost.map(|(write, write_events)| write.cause(write_events, finished)).collect();
+    for report in checks {
+        let question = followed.questions.iter().find(|one| one.property == report.property);
+        let Verdict::Invalid(witness) = &mut report.verdict else { continue };
+        match (report.property, question) {
+            (Property::Durability, _) if followed.lost > 0 => {
+                let mechanism = causes[0].mechanism;
+                report.mechanism = Some(mechanism);
+                witness.summary += &fate::of_write(&seen[0], config);
+                witness.summary += &format!("; lost as {mechanism}: {}", mechanism.phrase());
+                let counts = losses::count(&causes);
+                report.figures.extend(counts.iter().map(|(how, count)| (how.figure(), *count)));
+                let untold = followed.all_lost - followed.lost as u64;
+                if untold > 0 {
+                    report.figures.push(("lost_not_followed", untold));
+                }
+            }
+            (property, Some(question)) => {
+                let write_events = &seen[question.write];
+                let write = &followed.writes[question.write];
+                if property == Property::Convergence {
+                    witness.summary += &fate::of_write(write_events, config);
+                }
+                let how = match question.asked {
+                    Asked::MissedBy(read) => missed(config, finished, write, (write_events, read))
+                        .map(|missed| {
+                            witness.summary += &format!(". {}", missed.text);
+                            missed.mechanism
+                        }),
+                    Asked::Lost => told(write.cause(write_events, finished).mechanism),
+                    Asked::LackedBy(node) => lacking(write_events, write.subject(finished), node),
+                    Asked::CameBack => {
+                        told(came_back(write_events, write.cause(write_events, finished).mechanism))
+                    }
+                };
+                report.mechanism = how;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn told(how: Mechanism) -> Option<Mechanism> {
+    (how != Mechanism::Unexplained).then_some(how)
+}
+
+impl Followed {
+    fn of(
+        checks: &[CheckReport],
+        config: &Config,
+        finished: &Finished,
+        wanted: impl Fn(&CheckReport) -> bool,
+    ) -> Self {
+        let asked_for =
+            |report: &&CheckReport| matches!(report.verdict, Verdict::Invalid(_)) && wanted(report);
+        let mut broken = checks.iter().filter(asked_for);
+        let loses = broken.any(|report| report.property == Property::Durability);
+        let (writes, all_lost) =
+            if loses { losses::lost(config, finished) } else { (Vec::new(), 0) };
+        let lost = writes.len();
+        let mut followed = Self { writes, lost, all_lost, questions: Vec::new() };
+        for report in checks.iter().filter(asked_for) {
+            if let Verdict::Invalid(witness) = &report.verdict
+                && let Some((write, asked)) = question(report, witness, finished)
+            {
+                let write = losses::add(&mut followed.writes, write);
+                followed.questions.push(Question { property: report.property, write, asked });
+            }
+        }
+        followed
+    }
+}
+
+/// The write at fault, and what to ask about it.
+fn question(
+    report: &CheckReport,
+    witness: &Witness,
+    finished: &Finished,
+) -> Option<(Written, Asked)> {
+    let history = &finished.history;
+    match report.property {
+        Property::Convergence | Property::LwwMaximum => of_replicas(witness, finished),
+        Property::Resurrection => {
+            let delete = *witness.operations.get(1)?;
+            let key = history.entry(*witness.operations.first()?).key;
+            let write = losses::written(history, &[(delete, key)]).pop()?;
+            (!write.target.versions.is_empty()).then_some((write, Asked::CameBack))
+        }
+        property if is_of_reads(property) => {
+            let (write, read) = missed_by(witness, history)?;
+            Some((write, Asked::MissedBy(read)))
+        }
+        _ => None,
+    }
+}
+
+/// Whether it is reads that break the property, each by missing a write.
+pub(super) const fn is_of_reads(property: Property) -> bool {
+    matches!(property, Property::Staleness | Property::ReadYourWrites | Property::MonotonicReads)
+}
+
+/// The write that a read missed, and the read: of a witness that shows the write, or a read that had found it, and then
+/// the read.
+pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(Written, OpId)> {
+    let (earlier, read) = (*witness.operations.first()?, *witness.operations.last()?);
+    let [before, after] = [earlier, read].map(|op| history.entry(op));
+    let key = [after, before].into_iter().find(|entry| entry.is_on_one_key());
+    let key = key.map(|entry| entry.key).or_else(|| key_of(history, earlier, witness.write?))?;
+    let op = if before.is_write() {
+        Some(earlier)
+    } else {
+        let version = witness.write?;
+        let writers = Writers::of(history);
+        let found = found(history, (earlier, before), (key, version));
+        let of_version = || writers.of_version(key, version).next();
+        found.and_then(|value| writers.found(before, key, value, version)).or_else(of_version)
+    };
+    let mut write = match op {
+        Some(op) => losses::written(history, &[(op, key)]).pop()?,
+        None => Written::of_version(witness.write?, key),
+    };
+    write.target.reads.push(read);
+    Some((write, read))
+}
+
+/// On which key a clear, or a read of everything, has this version.
+fn key_of(history: &History, op: OpId, version: Version) -> Option<KeyId> {
+    let cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
+    let cleared = cleared.map(|(_, key, version)| (*key, Some(*version)));
+    let items = history.contents(op).unwrap_or_default().iter();
+    let items = items.map(|item| (item.key, item.version));
+    cleared.chain(items).find(|(_, of_key)| *of_key == Some(version)).map(|(key, _)| key)
+}
+
+/// The value that a read found of this version.
+fn found(
+    history: &History,
+    (op, read): (OpId, &Entry),
+    (key, version): (KeyId, Version),
+) -> Option<Value> {
+    if read.version == Some(version) {
+        return read.value;
+    }
+    let mut items = history.contents(op).unwrap_or_default().iter();
+    items.find(|item| (item.key, item.version) == (key, Some(version)))?.value
+}
+
+/// Of replicas that differ: the first that is behind lacks the write, or all live ones do.
+fn of_replicas(witness: &Witness, finished: &Finished) -> Option<(Written, Asked)> {
+    let version = witness.write?;
+    let history = &finished.history;
+    let live = || finished.finals.iter().filter(|snapshot| snapshot.up);
+    let mut held = live().flat_map(|snapshot| &snapshot.data);
+    let Some((key, stored)) = held.find(|(_, stored)| stored.version == version) else {
+        let writer = *witness.operations.first()?;
+        let entry = history.entry(writer);
+        let write = if entry.is_write() && entry.is_on_one_key() {
+            losses::written(history, &[(writer, entry.key)]).pop()?
+        } else {
+            Written::of_version(version, entry.key)
+        };
+        return Some((write, Asked::Lost));
+    };
+    let lacks = |node: &&NodeId| {
+        let mut snapshot = live().filter(|snapshot| snapshot.node == **node);
+        let is_another = |one: &crate::protocol::Stored| {
+            one.version < version || one.version == version && one != stored
+        };
+        snapshot.any(|snapshot| snapshot.data.get(key).is_none_or(is_another))
+    };
+    // A list of all replicas that differ on any key: not each of them has to lack this write.
+    let behind = witness.nodes.iter().find(lacks);
+    let behind = behind.or_else(|| witness.nodes.first())?;
+    let write = match Writers::of(history).writer(*key, stored.value, version) {
+        Some(op) => losses::written(history, &[(op, *key)]).pop()?,
+        None => Written::of_version(version, *key),
+    };
+    Some((write, Asked::LackedBy(*behind)))
+}

@@ -1,0 +1,243 @@
+//! Why: what became of one write, or of those that a run lost or discarded; and how reads came to miss one.
+
+use crate::check::{CheckReport, Mechanism, Verdict, words};
+use crate::config::{Config, ExpectedVerdict};
+use crate::digest::DigestValue;
+use crate::history::History;
+use crate::id::{KeyId, OpId};
+use crate::property::Property;
+use crate::protocol::Protocol;
+use crate::run::{self, Judged, RunOptions};
+use crate::spelling;
+
+use super::causes;
+use super::classify::Cause;
+use super::losses::{self, Written};
+use super::missed::missed;
+use super::story::{self, Fate, Story};
+
+/// So many writes are told in full; the rest are counted.
+const MOST_TOLD: usize = 3;
+
+/// Which writes to explain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Those that were acknowledged and lost, and those that were discarded.
+    Lost,
+    /// The one of this value, `KEY=VALUE`, or call (`delete city`).
+    Write(String),
+}
+
+/// What became of the writes that were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The seed.
+    pub seed: u64,
+    /// The digest of every event: it is that run which is explained.
+    pub digest: DigestValue,
+    /// The verdict on durability.
+    pub durability: ExpectedVerdict,
+    /// How many acknowledged writes the run lost.
+    pub lost: u64,
+    /// How often each mechanism lost one; together fewer than `lost` where there are more than
+    /// [`super::MOST_FOLLOWED`].
+    pub mechanisms: Vec<(Mechanism, u64)>,
+    /// Those that were discarded; `None` where nobody can tell.
+    pub discarded: Option<Discarded>,
+    /// The lives of some of the writes that were asked for: of lost ones the first by each mechanism, or of discarded
+    /// ones where none was lost.
+    pub stories: Vec<Story>,
+    /// How many more there are.
+    pub untold: u64,
+    /// Of each property that reads broke the case that its verdict shows; none where a write is asked for.
+    pub reads: Vec<BrokenRead>,
+}
+
+/// The acknowledged writes that were gone before their keys were written again ([`crate::check::discarded_writes`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discarded {
+    /// How many.
+    pub count: u64,
+    /// How often each mechanism was the reason; together fewer than `count` where there are more than
+    /// [`super::MOST_FOLLOWED`].
+    pub mechanisms: Vec<(Mechanism, u64)>,
+    /// The first few, each with what was asked and by whom.
+    pub first: Vec<(OpId, String)>,
+}
+
+/// A read that missed a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenRead {
+    /// Which property it broke.
+    pub property: Property,
+    /// The verdict.
+    pub judged: ExpectedVerdict,
+    /// The operation in the history.
+    pub operation: OpId,
+    /// What happened, in the words of the verdict.
+    pub summary: String,
+    /// How it came to miss the write; `None` where what nodes say of themselves does not tell.
+    pub mechanism: Option<Mechanism>,
+    /// What the replica that answered had of the write at that moment, in words.
+    pub text: Option<String>,
+}
+
+/// Nobody wrote what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoSuchWrite {
+    /// What was asked for.
+    pub wanted: String,
+    /// A write that may be meant.
+    pub near: Option<String>,
+    /// Some of the writes that there are.
+    pub examples: Vec<String>,
+}
+
+/// Runs the scenario under `seed` and tells the lives of the writes that are asked for.
+///
+/// # Errors
+///
+/// When no client of this run wrote what was asked for.
+pub fn explain<P: Protocol>(
+    config: &Config,
+    settings: &P::Config,
+    seed: u64,
+    asked: &Question,
+) -> Result<Explanation, NoSuchWrite> {
+    let options = RunOptions { without_last_write: true, ..RunOptions::default() };
+    let Judged { finished, checks, .. } = run::play::<P>(config, settings, seed, options);
+    let mut durability = checks.iter().filter(|check| check.property == Property::Durability);
+    let durability = durability.next().map_or(ExpectedVerdict::Unknown, |check| check.judged);
+    let is_lossy = matches!(durability, ExpectedVerdict::Violation | ExpectedVerdict::Allowed);
+    let (lost, all_lost) = if is_lossy { losses::lost(config, &finished) } else { (Vec::new(), 0) };
+    let (discarded, all_discarded) = match losses::discarded(config, &finished) {
+        Some((discarded, all)) => (discarded, Some(all)),
+        None => (Vec::new(), None),
+    };
+    let asked_for = match asked {
+        Question::Lost => Vec::new(),
+        Question::Write(wanted) => find(&finished.history, config, wanted)?,
+    };
+    let lost_count = lost.len();
+    let call = |write: &Written| words::call_by(&config.names, finished.history.entry(write.op));
+    let first = discarded.iter().take(MOST_TOLD).map(|write| (write.op, call(write))).collect();
+    let mut writes = lost;
+    writes.extend(discarded);
+    let gone = writes.len();
+    let mut places = Vec::new();
+    for write in asked_for.iter().take(MOST_TOLD) {
+        // One that is gone and asked for is followed once.
+        let place = writes[..gone].iter().position(|other| other.op == write.op);
+        places.push(place.unwrap_or(writes.len()));
+        if place.is_none() {
+            writes.push(write.clone());
+        }
+    }
+    let broken = match asked {
+        Question::Lost => broken_reads(&checks, &finished.history),
+        Question::Write(_) => Vec::new(),
+    };
+    let missing: Vec<usize> =
+        broken.iter().map(|(_, _, write)| losses::add(&mut writes, write.clone())).collect();
+    let seen = match writes[..] {
+        [] => Vec::new(),
+        _ => losses::follow::<P>(config, settings, (seed, options.queue), &writes),
+    };
+    // Those that were lost come first, then those that were discarded.
+    let causes: Vec<Cause> = writes[..gone]
+        .iter()
+        .zip(&seen)
+        .map(|(write, seen)| write.cause(seen, &finished))
+        .collect();
+    if *asked == Question::Lost {
+        places = first_of_each(&causes[..lost_count]);
+        if places.is_empty() {
+            places = first_of_each(&causes);
+        }
+        places.truncate(MOST_TOLD);
+    }
+    let told = places.into_iter().map(|place| {
+        let fate = if place < lost_count { Fate::Lost } else { Fate::Discarded };
+        let gone = causes.get(place).map(|cause| (fate, *cause));
+        story::tell(config, &finished, &writes[place], &seen[place], gone)
+    });
+    let stories: Vec<Story> = told.collect();
+    let candidates = match asked {
+        Question::Lost if all_lost == 0 => all_discarded.unwrap_or(0),
+        Question::Lost => all_lost,
+        Question::Write(_) => asked_for.len() as u64,
+    };
+    let reads = broken.into_iter().zip(missing).map(|((report, summary, write), place)| {
+        let operation = write.target.reads[0];
+        let how = missed(config, &finished, &write, (&seen[place], operation));
+        let (mechanism, text) = how.map(|how| (how.mechanism, how.text)).unzip();
+        let CheckReport { property, judged, .. } = *report;
+        BrokenRead { property, judged, operation, summary: summary.to_owned(), mechanism, text }
+    });
+    let reads = reads.collect();
+    Ok(Explanation {
+        seed,
+        digest: finished.digest,
+        durability,
+        lost: all_lost,
+        mechanisms: losses::count(&causes[..lost_count]),
+        discarded: all_discarded.map(|count| Discarded {
+            count,
+            mechanisms: losses::count(&causes[lost_count..]),
+            first,
+        }),
+        untold: candidates - stories.len() as u64,
+        stories,
+        reads,
+    })
+}
+
+/// Of each property that a read broke by missing a write: its report, what happened, and that write.
+fn broken_reads<'a>(
+    checks: &'a [CheckReport],
+    history: &History,
+) -> Vec<(&'a CheckReport, &'a str, Written)> {
+    let broken = checks.iter().filter(|report| causes::is_of_reads(report.property));
+    let shown = broken.filter_map(|report| match &report.verdict {
+        Verdict::Invalid(witness) => {
+            let (write, _) = causes::missed_by(witness, history)?;
+            Some((report, witness.summary.as_str(), write))
+        }
+        Verdict::Valid | Verdict::Unknown(_) | Verdict::Unchecked(_) => None,
+    });
+    shown.collect()
+}
+
+/// The places of the first of each mechanism.
+fn first_of_each(causes: &[Cause]) -> Vec<usize> {
+    let is_first = |index: &usize| {
+        causes[..*index].iter().all(|cause| cause.mechanism != causes[*index].mechanism)
+    };
+    (0..causes.len()).filter(is_first).collect()
+}
+
+/// The writes of this value, key and value, or call.
+fn find(history: &History, config: &Config, wanted: &str) -> Result<Vec<Written>, NoSuchWrite> {
+    let names = &config.names;
+    let mut found: Vec<(OpId, KeyId)> = Vec::new();
+    let mut known: Vec<String> = Vec::new();
+    for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
+        let call = words::call(names, entry);
+        let value = entry.value.map(|value| names.value(value));
+        let pair = call.strip_prefix("put ").unwrap_or(&call);
+        if value.as_deref() == Some(wanted) || pair == wanted || call == wanted {
+            let mut cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
+            let first = cleared.next().map_or(entry.key, |(_, key, _)| *key);
+            found.push((op, first));
+        }
+        known.push(value.unwrap_or(call));
+    }
+    if !found.is_empty() {
+        return Ok(losses::written(history, &found));
+    }
+    let near = spelling::nearest(wanted, known.iter().map(String::as_str));
+    let near = near.map(str::to_owned);
+    known.dedup();
+    known.truncate(8);
+    Err(NoSuchWrite { wanted: wanted.to_owned(), near, examples: known })
+}

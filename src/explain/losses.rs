@@ -1,0 +1,132 @@
+//! The lost and discarded writes of a run, each with how it was lost: from a second run of the same seed that follows
+//! them.
+
+use std::collections::BTreeMap;
+
+use crate::check::{self, Mechanism};
+use crate::config::Config;
+use crate::history::{Function, History};
+use crate::id::{KeyId, OpId, Version};
+use crate::named::Named;
+use crate::protocol::Protocol;
+use crate::run::{self, QueueKind};
+use crate::sim::{Finished, NoteOptions, WatchedEffect, WatchedWrite, WriteEvent};
+
+use super::classify::{Cause, Subject, classify};
+
+/// As many lost writes of a run are followed; of more, the first in the order of invocation.
+pub const MOST_FOLLOWED: usize = 1000;
+
+/// A write, on one key.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) op: OpId,
+    /// What is followed: its versions are in the order in which they are known.
+    pub(super) target: WatchedWrite,
+}
+
+impl Written {
+    /// A write of which only its version is known: followed, but never told by its operation.
+    pub(super) fn of_version(version: Version, key: KeyId) -> Self {
+        let (versions, reads) = (vec![version], Vec::new());
+        let target =
+            WatchedWrite { op: None, key, versions, effect: WatchedEffect::Unknown, reads };
+        Self { op: OpId(0), target }
+    }
+
+    /// Whether the two are one write.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let one = |write: &Self| (write.target.op, write.target.key);
+        one(self) == one(other)
+            && (self.target.op.is_some() || self.target.versions == other.target.versions)
+    }
+
+    /// What it is to those who ask how it was lost.
+    pub(super) fn subject<'a>(&'a self, run: &'a Finished) -> Subject<'a> {
+        Subject { write: &self.target, finals: &run.finals, leaderships: &run.leaderships }
+    }
+
+    /// How it was lost, given what was seen of it.
+    pub(super) fn cause(&self, write_events: &[WriteEvent], run: &Finished) -> Cause {
+        classify(write_events, self.subject(run))
+    }
+}
+
+/// Adds a write to those that are followed, once; its place among them.
+pub(super) fn add(followed: &mut Vec<Written>, write: Written) -> usize {
+    if let Some(place) = followed.iter().position(|other| other.is_same(&write)) {
+        followed[place].target.reads.extend(write.target.reads);
+        return place;
+    }
+    followed.push(write);
+    followed.len() - 1
+}
+
+/// What of `writes` is known: their versions.
+pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Written> {
+    let mut others: BTreeMap<OpId, Vec<Version>> = BTreeMap::new();
+    for (op, version) in history.other_versions() {
+        others.entry(*op).or_default().push(*version);
+    }
+    let mut cleared: BTreeMap<(OpId, KeyId), Vec<Version>> = BTreeMap::new();
+    for (op, key, version) in history.cleared() {
+        cleared.entry((*op, *key)).or_default().push(*version);
+    }
+    let one = |(op, key): &(OpId, KeyId)| {
+        let entry = history.entry(*op);
+        let others = others.get(op).into_iter().chain(cleared.get(&(*op, *key))).flatten();
+        let versions = entry.version.iter().chain(others).copied().collect();
+        let effect = match (entry.function, entry.value) {
+            (Function::Put, Some(value)) => WatchedEffect::Put(value),
+            (Function::Append, Some(value)) => WatchedEffect::Append(value),
+            _ => WatchedEffect::Remove,
+        };
+        let asked = Some((*op, entry.invoked_at));
+        let target = WatchedWrite { op: asked, key: *key, versions, effect, reads: Vec::new() };
+        Written { op: *op, target }
+    };
+    writes.iter().map(one).collect()
+}
+
+/// Plays the run again and follows `writes`: what was seen of each.
+pub(super) fn follow<P: Protocol>(
+    config: &Config,
+    settings: &P::Config,
+    (seed, queue): (u64, QueueKind),
+    writes: &[Written],
+) -> Vec<Vec<WriteEvent>> {
+    let watched = writes.iter().map(|write| write.target.clone()).collect();
+    let notes = NoteOptions { watched, ..NoteOptions::default() };
+    let mut by_write = vec![Vec::new(); writes.len()];
+    for event in run::simulate::<P>(config, settings, seed, queue, notes).write_events {
+        by_write[event.write as usize].push(event);
+    }
+    by_write
+}
+
+/// The lost writes of a run, up to [`MOST_FOLLOWED`], and how many there are.
+pub(super) fn lost(config: &Config, finished: &Finished) -> (Vec<Written>, u64) {
+    let mut lost = check::lost_writes(&run::evidence(config, finished));
+    let all = lost.len() as u64;
+    lost.truncate(MOST_FOLLOWED);
+    (written(&finished.history, &lost), all)
+}
+
+/// The discarded writes of a run, up to [`MOST_FOLLOWED`], and how many there are; `None` where nobody can tell.
+pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<Written>, u64)> {
+    let history = &finished.history;
+    let discarded = check::discarded_writes(&run::evidence(config, finished))?;
+    let all = discarded.len() as u64;
+    let followed = discarded.into_iter().take(MOST_FOLLOWED);
+    let followed: Vec<(OpId, KeyId)> = followed.map(|op| (op, history.entry(op).key)).collect();
+    Some((written(history, &followed), all))
+}
+
+/// How often each mechanism is among `causes`, in the order of [`Mechanism::ALL`].
+pub(super) fn count(causes: &[Cause]) -> Vec<(Mechanism, u64)> {
+    let of = |mechanism| causes.iter().filter(|cause| cause.mechanism == mechanism).count() as u64;
+    Mechanism::all()
+        .map(|mechanism| (mechanism, of(mechanism)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}

@@ -1,0 +1,43 @@
+//! Why a run went as it did: how what was broken came to be broken, what became of a write, and where
+//! in the run to look.
+//!
+//! Each explanation plays the run again, under the same seed, and notes more the second time.
+//! Reading order: `losses` (the writes that are followed), `classify` (by which
+//! [`crate::check::Mechanism`] a write was lost), `missed` (how a read missed a write), `causes` (the
+//! mechanism behind each broken property), `fate` and [`story`] (one write in words),
+//! [`explanation`] (what `splitbrain explain` says), [`chronicle`] (everything that pictures show),
+//! [`focus`] (the stretch of time to show).
+
+use crate::config::Config;
+use crate::protocol::Protocol;
+use crate::run::{self, RunOptions, RunResult};
+
+pub mod chronicle;
+pub mod explanation;
+pub mod focus;
+pub mod story;
+
+mod causes;
+mod classify;
+mod fate;
+mod losses;
+mod missed;
+
+pub use explanation::{BrokenRead, Discarded, Explanation, NoSuchWrite, Question, explain};
+pub use losses::MOST_FOLLOWED;
+
+/// Runs as [`run::run`] does, and says of what is broken how it came to be broken, where
+/// [`RunOptions::causes`] asks for it.
+///
+/// The run is simulated a second time where a write is at fault.
+#[must_use]
+pub fn run<P: Protocol>(
+    config: &Config,
+    settings: &P::Config,
+    seed: u64,
+    options: RunOptions,
+) -> RunResult {
+    let mut judged = run::play::<P>(config, settings, seed, options);
+    causes::tell::<P>(config, settings, &mut judged, options);
+    run::conclude(config, judged)
+}

@@ -1,0 +1,60 @@
+//! A write between the leader's acceptance of it and its replication.
+
+use std::sync::Arc;
+
+use crate::id::{KeyId, LogIndex, Term, Version};
+use crate::protocol::parts::entry::Entry;
+use crate::protocol::{RequestId, Response};
+
+use super::message::{FullState, Message};
+
+/// A write that the leader has accepted and not yet sent.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    /// The term in which it was accepted.
+    pub(super) term: Term,
+    /// Its place in the log, where there is one.
+    pub(super) index: LogIndex,
+    pub(super) request: RequestId,
+    pub(super) version: Version,
+    pub(super) payload: Payload,
+    pub(super) response: Response,
+    /// How many acknowledgements it awaits.
+    pub(super) wanted: u16,
+}
+
+/// What a write sends to every follower.
+#[derive(Clone, Debug)]
+pub(super) enum Payload {
+    One(Entry),
+    Many(Arc<[Entry]>),
+    State(Arc<FullState>),
+}
+
+/// What a write is about: of two about the same, a follower needs only the newer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Subject {
+    Key(KeyId),
+    Everything,
+}
+
+impl Payload {
+    pub(super) fn message(&self, term: Term, version: Version) -> Message {
+        match self {
+            Self::One(entry) => Message::Replicate { term, entry: *entry },
+            Self::Many(entries) => {
+                Message::ReplicateMany { term, version, entries: Arc::clone(entries) }
+            }
+            Self::State(state) => Message::State { term, version, state: Arc::clone(state) },
+        }
+    }
+
+    /// `None`: as many keys as a clear has; it stays until it is acknowledged.
+    pub(super) fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::One(entry) if !entry.element => Some(Subject::Key(entry.key)),
+            Self::One(_) | Self::Many(_) => None,
+            Self::State(_) => Some(Subject::Everything),
+        }
+    }
+}

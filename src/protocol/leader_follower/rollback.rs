@@ -1,0 +1,52 @@
+//! The store as a replicated log makes it: how a follower undoes writes that are cut off.
+
+use crate::id::{KeyId, LogIndex, Version};
+use crate::protocol::parts::entry::{Entry, Rules, apply};
+use crate::protocol::parts::log::ReplicatedLog;
+use crate::protocol::parts::store::Store;
+
+/// What it takes, besides the log, to make the store anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rollback {
+    /// What the entries up to the log's base made of the store.
+    before: Store,
+    /// The tombstones that were purged, and up to which index the log went then, in order.
+    purged: Vec<(LogIndex, KeyId, Version)>,
+}
+
+impl Rollback {
+    /// The store at the base of a log.
+    pub(super) const fn from_base(before: Store) -> Self {
+        Self { before, purged: Vec::new() }
+    }
+
+    /// A tombstone was purged when the log ended at `last`: it does not come back when the store is
+    /// made anew.
+    pub(super) fn purged(&mut self, last: LogIndex, key: KeyId, version: Version) {
+        self.purged.push((last, key, version));
+    }
+
+    /// The log was cut behind `index`.
+    pub(super) fn cut(&mut self, index: LogIndex) {
+        for (at, ..) in &mut self.purged {
+            *at = (*at).min(index);
+        }
+    }
+
+    /// The store that `log` makes.
+    pub(super) fn store(&self, log: &ReplicatedLog<Entry>, rules: Rules) -> Store {
+        let mut store = self.before.clone();
+        let mut purged = self.purged.iter().peekable();
+        let mut purge = |store: &mut Store, index| {
+            while let Some((_, key, version)) = purged.next_if(|(at, ..)| *at <= index) {
+                store.purge(*key, *version);
+            }
+        };
+        purge(&mut store, log.base().index);
+        for (index, entry) in log.iter() {
+            apply(&mut store, entry.entry, rules);
+            purge(&mut store, index);
+        }
+        store
+    }
+}

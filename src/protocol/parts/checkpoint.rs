@@ -1,0 +1,149 @@
+//! Checkpoints: what a node stores is written down every so often, and its write-ahead log cut.
+//!
+//! | step | a crash before it is done finds | once it is done |
+//! |---|---|---|
+//! | 1. replace the old checkpoint by a snapshot | the old checkpoint or the new one, and the whole log | the new checkpoint and the whole log |
+//! | 2. replace the log by the records since the snapshot | the new checkpoint, and the log whole or cut | the new checkpoint and the rest of the log |
+//!
+//! Recovery loads the checkpoint and replays what the log has beyond the record that it covers, so
+//! all of these come to the same. Both files change by [`Context::replace`], whole or not at all:
+//! there is no half cut, and no third file to look for. Step 2 begins when step 1 is durable. Writes
+//! go on meanwhile; what is written after the snapshot was taken is kept in memory until the log is
+//! cut. A snapshot may be durable before the records that it covers are: a log that a power loss
+//! leaves shorter than its checkpoint has nothing that the checkpoint lacks, and begins anew.
+//!
+//! No checkpoint starts while one is under way, or while the disk is full: a log that is not cut is
+//! merely long.
+
+use std::num::NonZeroU32;
+
+use crate::id::Term;
+use crate::protocol::{Context, File, Protocol, Ticket};
+
+use super::wal::{Replay, Wal};
+
+/// When checkpoints are taken, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointSettings {
+    /// Where they go.
+    pub file: File,
+    /// After how many records of the log one is taken; `None`: never.
+    pub every: Option<NonZeroU32>,
+    /// A mistake of real systems: step 2 comes before step 1.
+    pub cuts_first: bool,
+}
+
+/// The checkpoint of a node, and the next one under way.
+#[derive(Debug)]
+pub struct Checkpoints<R> {
+    settings: CheckpointSettings,
+    /// The last record that the last one taken covers; 0 for none.
+    covers: u64,
+    step: Step<R>,
+    /// What was written since the snapshot under way was taken, with its terms.
+    since: Vec<(Term, R)>,
+}
+
+/// What a checkpoint waits for.
+#[derive(Debug)]
+enum Step<R> {
+    /// None is under way.
+    Idle,
+    /// The snapshot to be durable.
+    Writing(Ticket),
+    /// The shorter log to be durable; and then, where that came first, the records of the snapshot.
+    Cutting(Ticket, Vec<R>),
+}
+
+/// Checkpoints are replaced atomically, so damage is never the result of a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the checkpoint is damaged")]
+pub struct Damaged;
+
+impl<R: Clone> Checkpoints<R> {
+    /// The checkpoint as the disk kept it; `covers` says which record it covers, given the last
+    /// record in its file, or that this is no checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// When the checkpoint is damaged: the node must not serve.
+    pub fn open(
+        settings: CheckpointSettings,
+        replayed: &Replay<R>,
+        covers: impl FnOnce(&R) -> Option<u64>,
+    ) -> Result<Self, Damaged> {
+        let covers = replayed.records.last().map_or(Some(0), covers);
+        let covers = covers.filter(|_| replayed.torn == 0).ok_or(Damaged)?;
+        Ok(Self { settings, covers, step: Step::Idle, since: Vec::new() })
+    }
+
+    /// The last record that the last checkpoint covers; 0 for none.
+    #[must_use]
+    pub const fn covers(&self) -> u64 {
+        self.covers
+    }
+
+    /// Whether the log, written up to this record, is long enough for another.
+    #[must_use]
+    #[inline]
+    pub fn is_due(&self, written: u64) -> bool {
+        self.settings.every.is_some_and(|every| written - self.covers >= every.get().into())
+            && matches!(self.step, Step::Idle)
+    }
+
+    /// A record was written.
+    #[inline]
+    pub fn appended(&mut self, term: Term, record: &R) {
+        if matches!(self.step, Step::Writing(_)) && !self.settings.cuts_first {
+            self.since.push((term, record.clone()));
+        }
+    }
+
+    /// A snapshot of the node was taken, which covers the log up to its last record.
+    ///
+    /// # Panics
+    ///
+    /// When a checkpoint is under way.
+    pub fn begin<P: Protocol<Record = R>>(
+        &mut self,
+        records: Vec<R>,
+        log: &mut Wal,
+        cx: &mut Context<'_, P>,
+    ) {
+        assert!(matches!(self.step, Step::Idle), "one checkpoint at a time");
+        self.covers = log.written();
+        self.step = if self.settings.cuts_first {
+            Step::Cutting(log.rewrite(&[], cx), records)
+        } else {
+            Step::Writing(cx.replace(self.settings.file, &records))
+        };
+    }
+
+    /// The disk finished something: perhaps what the checkpoint waits for.
+    pub fn persisted<P: Protocol<Record = R>>(
+        &mut self,
+        ticket: Ticket,
+        log: &mut Wal,
+        cx: &mut Context<'_, P>,
+    ) {
+        match &mut self.step {
+            // The snapshot is durable, and the log may lose what it covers.
+            Step::Writing(wanted) if *wanted == ticket => {
+                let since = std::mem::take(&mut self.since);
+                self.step = if self.settings.cuts_first || cx.disk_is_full() {
+                    Step::Idle
+                } else {
+                    Step::Cutting(log.rewrite(&since, cx), Vec::new())
+                };
+            }
+            Step::Cutting(wanted, records) if *wanted == ticket => {
+                self.step = if records.is_empty() || cx.disk_is_full() {
+                    Step::Idle
+                } else {
+                    Step::Writing(cx.replace(self.settings.file, records))
+                };
+            }
+            Step::Idle | Step::Writing(_) | Step::Cutting(..) => {}
+        }
+    }
+}
