@@ -10,22 +10,22 @@ use super::message::{FullState, Message};
 
 /// A write that the leader has accepted and not yet sent.
 #[derive(Debug)]
-pub(super) struct Accepted {
+pub(crate) struct Accepted {
     /// The term in which it was accepted.
-    pub(super) term: Term,
+    pub(crate) term: Term,
     /// Its place in the log, where there is one.
-    pub(super) index: LogIndex,
-    pub(super) request: RequestId,
-    pub(super) version: Version,
-    pub(super) payload: Payload,
-    pub(super) response: Response,
+    pub(crate) index: LogIndex,
+    pub(crate) request: RequestId,
+    pub(crate) version: Version,
+    pub(crate) payload: Payload,
+    pub(crate) response: Response,
     /// How many acknowledgements it awaits.
-    pub(super) wanted: u16,
+    pub(crate) wanted: u16,
 }
 
 /// What a write sends to every follower.
 #[derive(Clone, Debug)]
-pub(super) enum Payload {
+pub(crate) enum Payload {
     One(Entry),
     Many(Arc<[Entry]>),
     State(Arc<FullState>),
@@ -33,13 +33,13 @@ pub(super) enum Payload {
 
 /// What a write is about: of two about the same, a follower needs only the newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     Key(KeyId),
     Everything,
 }
 
 impl Payload {
-    pub(super) fn message(&self, term: Term, version: Version) -> Message {
+    pub(crate) fn message(&self, term: Term, version: Version) -> Message {
         match self {
             Self::One(entry) => Message::Replicate { term, entry: *entry },
             Self::Many(entries) => {
@@ -50,7 +50,7 @@ impl Payload {
     }
 
     /// `None`: as many keys as a clear has; it stays until it is acknowledged.
-    pub(super) fn subject(&self) -> Option<Subject> {
+    pub(crate) fn subject(&self) -> Option<Subject> {
         match self {
             Self::One(entry) if !entry.element => Some(Subject::Key(entry.key)),
             Self::One(_) | Self::Many(_) => None,

@@ -2,8 +2,8 @@
 //! has newer. What they tell each other: [`crate::protocol::parts::anti_entropy`].
 //!
 //! Every interval a node sends its digests to one peer, to the peers in turn. What a node tells of
-//! is durable here first: a leader that forgot it would stamp another write the same, or take one in
-//! again that is tried again.
+//! is durable here first: a leader that forgot it would stamp another write the same, or take one
+//! in again that is tried again.
 
 use crate::id::NodeId;
 use crate::protocol::Context;
@@ -17,9 +17,10 @@ use super::{LeaderFollower, Timer};
 impl LeaderFollower {
     /// Sends the digests to the next peer, and sets the timer for the one after.
     pub(super) fn compare_with_next_peer(&mut self, cx: &mut Context<'_, Self>) {
-        let interval = self.config.anti_entropy.expect("the timer runs where anti-entropy is on");
+        let interval =
+            self.replica.config.anti_entropy.expect("the timer runs where anti-entropy is on");
         cx.set_timer(Timer::AntiEntropy, interval);
-        if let Some(peer) = self.turns.next(self.me, self.nodes) {
+        if let Some(peer) = self.turns.next(self.replica.me, self.replica.nodes) {
             let digests = Box::new(self.digests(cx));
             cx.send(peer, Message::AntiEntropy(AntiEntropy::Digests(digests)));
         }
@@ -43,7 +44,7 @@ impl LeaderFollower {
             }
             AntiEntropy::Differences { ranges, entries } => {
                 let ours = self.entries_of(ranges, cx);
-                let newer: Vec<Entry> = newer(ours, &entries, self.config.timestamps.ties);
+                let newer: Vec<Entry> = newer(ours, &entries, self.replica.config.timestamps.ties);
                 if !newer.is_empty() {
                     let message = AntiEntropy::Newer(newer.into());
                     self.once_durable(Deferred::Compare { to: from, message }, cx);
@@ -62,17 +63,17 @@ impl LeaderFollower {
     /// replica has purged already another is not to bring back.
     fn entries_of(&self, ranges: Ranges, cx: &Context<'_, Self>) -> impl Iterator<Item = Entry> {
         let wall = cx.wall();
-        contents(&self.store)
+        contents(&self.replica.store)
             .filter(move |entry| ranges.contains(entry.key))
-            .filter(move |entry| !self.tombstones.is_past_grace(entry.stored, wall))
+            .filter(move |entry| !self.replica.tombstones.is_past_grace(entry.stored, wall))
     }
 
     fn merge(&mut self, entries: &[Entry], cx: &mut Context<'_, Self>) {
-        if self.cannot_write(cx) {
+        if self.replica.cannot_write(cx) {
             return;
         }
         for entry in entries {
-            self.apply_and_log(*entry, cx);
+            self.replica.apply_and_log(*entry, cx);
         }
     }
 }

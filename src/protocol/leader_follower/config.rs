@@ -19,16 +19,18 @@ pub struct Config {
     /// What it answers when too few come.
     pub on_ack_timeout: OnAckTimeout,
     /// What it sends to followers.
-    pub replication: Replication,
+    pub replication: Shipping,
     /// What a follower does with everything that its leader stores, when it is sent that.
     pub full_state: FullStateIs,
-    /// How long after a write was sent it is sent again to a follower that has not acknowledged it; `None`: never, so
-    /// a follower that missed a write stays behind until that key is written again. Of several unacknowledged writes of
-    /// one key only the newest is sent again, and a acknowledgement of it counts for the older ones.
+    /// How long after a write was sent it is sent again to a follower that has not acknowledged it;
+    /// `None`: never, so a follower that missed a write stays behind until that key is written
+    /// again. Of several unacknowledged writes of one key only the newest is sent again, and a
+    /// acknowledgement of it counts for the older ones.
     pub resend: Option<Span>,
     /// What a delete leaves.
     pub deletes: Deletes,
-    /// Whether the leader knows an append that is tried again, by its element, and does not append twice.
+    /// Whether the leader knows an append that is tried again, by its element, and does not append
+    /// twice.
     pub deduplicate: bool,
     /// How long a node keeps a tombstone; `None`: for ever.
     pub tombstone_grace: Option<Span>,
@@ -74,7 +76,8 @@ pub enum WalOn {
 }
 
 impl WalSettings {
-    /// When a write is durable on a node; `leads_for_ever` says whether it is the leader of the scenario.
+    /// When a write is durable on a node; `leads_for_ever` says whether it is the leader of the
+    /// scenario.
     pub(super) fn policy_on(&self, leads_for_ever: bool) -> Policy {
         match self.on {
             WalOn::Leader if !leads_for_ever => Policy::Off,
@@ -88,9 +91,11 @@ impl WalSettings {
     }
 }
 
-/// How a cluster gets a leader when it has none, and what becomes of the data of those that were away.
+/// How a cluster gets a leader when it has none, and what becomes of the data of those that were
+/// away.
 ///
-/// Without an election and without catch-up nobody sends heartbeats, and the leader of the scenario leads for ever.
+/// Without an election and without catch-up nobody sends heartbeats, and the leader of the scenario
+/// leads for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failover {
     /// Who leads next.
@@ -99,11 +104,12 @@ pub struct Failover {
     pub heartbeat: Span,
     /// For how long a node hears nothing of another before it takes it for dead.
     pub timeout: Span,
-    /// How often a node looks whether the silence has lasted for that long; `None`: it knows at once. It looks at whole
-    /// multiples of this after its boot, and while nobody leads it acts at every look.
+    /// How often a node looks whether the silence has lasted for that long; `None`: it knows at
+    /// once. It looks at whole multiples of this after its boot, and while nobody leads it acts at
+    /// every look.
     pub look_every: Option<Span>,
-    /// What is added to the timeout of a node that waits for an election: uniform between nothing and this, drawn anew
-    /// for each wait.
+    /// What is added to the timeout of a node that waits for an election: uniform between nothing
+    /// and this, drawn anew for each wait.
     pub jitter: Span,
     /// Whether messages of a lower term are refused.
     pub fencing: bool,
@@ -136,11 +142,6 @@ impl Failover {
     pub(super) fn is_on(&self) -> bool {
         self.election != Election::None || self.catch_up != CatchUp::None
     }
-
-    /// Whether writes are replicated in the order of one log.
-    pub(super) fn is_ordered(&self) -> bool {
-        self.catch_up == CatchUp::Log
-    }
 }
 
 /// Who leads next.
@@ -148,27 +149,32 @@ impl Failover {
 pub enum Election {
     /// Nobody but the leader of the scenario.
     None,
-    /// Of the nodes that a node has heard from within the timeout, itself included, the one with the lowest id.
-    /// There are no votes: each node judges for itself, and two that hear different nodes judge differently.
+    /// Of the nodes that a node has heard from within the timeout, itself included, the one with
+    /// the lowest id. There are no votes: each node judges for itself, and two that hear different
+    /// nodes judge differently.
     LowestId {
-        /// Whether a node that hears a leader with a higher id than its own takes over, up to date or not.
+        /// Whether a node that hears a leader with a higher id than its own takes over, up to date
+        /// or not.
         pre_empt: bool,
     },
-    /// The bully algorithm (Garcia-Molina 1982): a candidate asks every node; one with a higher id refuses and stands
-    /// itself, one with a lower id grants; a candidate that nobody refuses within a heartbeat leads.
+    /// The bully algorithm (Garcia-Molina 1982): a candidate asks every node; one with a higher id
+    /// refuses and stands itself, one with a lower id grants; a candidate that nobody refuses
+    /// within a heartbeat leads.
     HighestId,
     /// A candidate needs the votes of a majority of all nodes (Raft section 5.2).
     MajorityVote {
-        /// Whether a candidate first asks whether it would win, without raising its term (Raft thesis section 9.6).
+        /// Whether a candidate first asks whether it would win, without raising its term (Raft
+        /// thesis section 9.6).
         pre_vote: bool,
-        /// Whether a vote is refused to a candidate whose last (term, index) is older than the voter's (Raft
-        /// section 5.4.1).
+        /// Whether a vote is refused to a candidate whose last (term, index) is older than the
+        /// voter's (Raft section 5.4.1).
         check_log: bool,
         /// Whether term and vote are durable before a vote leaves (Raft figure 2).
         persist_vote: bool,
     },
-    /// Of a majority that hear one another, the node whose newest write has the highest timestamp; a leader that
-    /// hears of another with older writes takes over. (MongoDB's first protocol; anomaly: a clock that is ahead wins.)
+    /// Of a majority that hear one another, the node whose newest write has the highest timestamp;
+    /// a leader that hears of another with older writes takes over. (MongoDB's first protocol;
+    /// anomaly: a clock that is ahead wins.)
     NewestTimestamp,
 }
 
@@ -198,8 +204,8 @@ pub enum CatchUp {
     None,
     /// The leader sends everything it stores.
     FullState,
-    /// Writes are a log: a follower takes them in order, and is sent those behind the last (term, index) that it
-    /// has in common with the leader (Raft section 5.3).
+    /// Writes are a log: a follower takes them in order, and is sent those behind the last (term,
+    /// index) that it has in common with the leader (Raft section 5.3).
     Log,
 }
 
@@ -226,32 +232,36 @@ pub enum WithoutLeader {
 #[repr(u8)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Defect {
-    /// Damage in the middle of a log is taken for a torn tail: what follows it is dropped without a word (nodedb
-    /// #164).
+    /// Damage in the middle of a log is taken for a torn tail: what follows it is dropped without
+    /// a word (nodedb #164).
     TruncateCorruption,
-    /// A torn tail is not cut off, and what is appended behind it is never read again (cqlite #1390).
+    /// A torn tail is not cut off, and what is appended behind it is never read again (cqlite
+    /// #1390).
     KeepTornTail,
-    /// The log is cut before the checkpoint that stands for it is written (VelesDB #898, holt #15, nodedb #160).
+    /// The log is cut before the checkpoint that stands for it is written (VelesDB #898, holt #15,
+    /// nodedb #160).
     TruncateBeforeCheckpoint,
     /// A replica takes a repair whatever its version, even over a newer write.
     RepairIgnoresStamps,
-    /// With election by lowest id: the lowest configured id is waited for, dead or alive, so nobody takes over (a
-    /// three-node teaching store).
+    /// With election by lowest id: the lowest configured id is waited for, dead or alive, so nobody
+    /// takes over (a three-node teaching store).
     WaitForLowestConfigured,
-    /// With election by lowest id: a node that waits for another to lead raises its own term every time its election
-    /// timeout ends, and then refuses that leader as one of an older term (the same store).
-    RaiseTermWhileWaiting,
-    /// With election by lowest id: nodes know themselves by id and the others by address, and addresses sort before ids.
-    /// So nobody takes itself for the lowest, and nobody ever leads (the compose file of the same teaching store).
-    AddressesBeforeIds,
-    /// A node that waits for another to lead takes itself for its follower, and names it to clients as the leader; one
-    /// that knows of nobody takes itself for a follower too (the same store).
-    FollowTheAwaited,
-    /// With election by lowest id: only who leads says that it is there, so nobody knows who else is, and a leader never
-    /// hears that the others have gone on to a higher term (the same store).
-    SilentFollowers,
-    /// What a leader of a lower term sends is ignored, and acknowledged all the same; nobody tells it of the higher term (the
+    /// With election by lowest id: a node that waits for another to lead raises its own term every
+    /// time its election timeout ends, and then refuses that leader as one of an older term (the
     /// same store).
+    RaiseTermWhileWaiting,
+    /// With election by lowest id: nodes know themselves by id and the others by address, and
+    /// addresses sort before ids. So nobody takes itself for the lowest, and nobody ever leads (the
+    /// compose file of the same teaching store).
+    AddressesBeforeIds,
+    /// A node that waits for another to lead takes itself for its follower, and names it to clients
+    /// as the leader; one that knows of nobody takes itself for a follower too (the same store).
+    FollowTheAwaited,
+    /// With election by lowest id: only who leads says that it is there, so nobody knows who else
+    /// is, and a leader never hears that the others have gone on to a higher term (the same store).
+    SilentFollowers,
+    /// What a leader of a lower term sends is ignored, and acknowledged all the same; nobody tells
+    /// it of the higher term (the same store).
     ConfirmWhatIsIgnored,
 }
 
@@ -301,8 +311,8 @@ pub enum Mode {
     },
     /// When every follower has acknowledged it.
     Sync,
-    /// When every follower of the in-sync set has acknowledged it. A follower leaves the set when it has not been up to
-    /// date for a while and comes back when it is (Kafka's ISR).
+    /// When every follower of the in-sync set has acknowledged it. A follower leaves the set when
+    /// it has not been up to date for a while and comes back when it is (Kafka's ISR).
     InSync {
         /// How many nodes the set must have for writes to be accepted, the leader included.
         min: u16,
@@ -323,7 +333,8 @@ impl Mode {
         }
     }
 
-    /// How many of `followers` have to acknowledge a write before it is answered; with an in-sync set, how many at least.
+    /// How many of `followers` have to acknowledge a write before it is answered; with an in-sync
+    /// set, how many at least.
     #[must_use]
     pub const fn quorum(self, followers: u16) -> u16 {
         match self {
@@ -346,7 +357,7 @@ pub enum OnAckTimeout {
 
 /// What the leader sends to followers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replication {
+pub enum Shipping {
     /// The write.
     Entry,
     /// Everything it stores.
@@ -358,7 +369,8 @@ pub enum Replication {
 pub enum FullStateIs {
     /// It takes that in place of what it has.
     Replacing,
-    /// It takes each key in it, and keeps those that are not in it: what left nothing is never missed.
+    /// It takes each key in it, and keeps those that are not in it: what left nothing is never
+    /// missed.
     Merged,
 }
 

@@ -1,25 +1,24 @@
 //! Reads of several replicas, and read repair: the node that a client asks coordinates.
 //!
-//! The coordinator asks every other node what it holds, and as soon as enough have answered, itself included, takes
-//! the newest by last write wins. With repair it writes that to those among them that hold something older, the
-//! leader too, and answers when they have acknowledged it or, if so configured, before. Without waiting, a later read of
-//! other replicas may find the older value again; without repair too.
+//! The coordinator asks every other node what it holds, and as soon as enough have answered, itself
+//! included, takes the newest by last write wins. With repair it writes that to those among them
+//! that hold something older, the leader too, and answers when they have acknowledged it or, if so
+//! configured, before. Without waiting, a later read of other replicas may find the older value
+//! again; without repair too.
 //!
-//! A coordinator does not know whether the write that it finds newest was ever acknowledged: a repair finishes the
-//! work of a leader that gave up or died.
+//! A coordinator does not know whether the write that it finds newest was ever acknowledged: a
+//! repair finishes the work of a leader that gave up or died.
 
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId};
 use crate::operation::ReadQuorum;
 use crate::protocol::parts::entry::Entry;
 use crate::protocol::parts::reads::{Decision, Expired, Found};
-use crate::protocol::{
-    Context, DiscardReason, Observation, Outcome, Reply, RequestId, Response, Stored,
-};
+use crate::protocol::{Context, Outcome, Reply, RequestId, Response, Stored};
 
 use super::config::{Defect, RepairAnswer};
 use super::message::{Message, Repair};
-use super::storage::{Deferred, Record};
+use super::storage::Deferred;
 use super::{LeaderFollower, Timer};
 
 impl LeaderFollower {
@@ -31,22 +30,14 @@ impl LeaderFollower {
         quorum: ReadQuorum,
         cx: &mut Context<'_, Self>,
     ) {
-        let own = (self.me, self.held(key));
-        let deadline = cx.monotonic() + self.config.reads.timeout;
+        let own = (self.replica.me, self.replica.held(key));
+        let deadline = cx.monotonic() + self.replica.config.reads.timeout;
         if self.reads.begin(read, key, quorum, own, deadline) {
-            cx.set_timer(Timer::ReadTimeout, self.config.reads.timeout);
+            cx.set_timer(Timer::ReadTimeout, self.replica.config.reads.timeout);
         }
         for replica in cx.peers() {
             cx.send(replica, Message::Repair(Repair::Read { read, key }));
         }
-    }
-
-    /// What a key holds here: a put, a delete, or the newest element of a list.
-    fn held(&self, key: KeyId) -> Option<Entry> {
-        let stored = self.store.stored(key)?;
-        let newest = self.store.elements(key).last();
-        let is_element = newest.is_some_and(|(version, _)| *version == stored.version);
-        Some(Entry { key, element: is_element, stored })
     }
 
     /// A message of a read arrives.
@@ -58,7 +49,7 @@ impl LeaderFollower {
     ) {
         match message {
             Repair::Read { read, key } => {
-                let answer = match self.held(key) {
+                let answer = match self.replica.held(key) {
                     Some(Entry { element: true, stored, .. }) => {
                         Repair::AnswerList { read, stored: Box::new(stored) }
                     }
@@ -78,7 +69,7 @@ impl LeaderFollower {
                 self.replica_answers(from, read, element, cx);
             }
             // A node that cannot write does not acknowledge.
-            Repair::Write { .. } if self.cannot_write(cx) => {}
+            Repair::Write { .. } if self.replica.cannot_write(cx) => {}
             Repair::Write { read, entry } => self.take_repair(from, read, *entry, cx),
             Repair::Written { read } => self.repaired(from, read, cx),
         }
@@ -91,7 +82,7 @@ impl LeaderFollower {
         held: impl FnOnce(KeyId) -> Option<Entry>,
         cx: &mut Context<'_, Self>,
     ) {
-        let ties = self.config.timestamps.ties;
+        let ties = self.replica.config.timestamps.ties;
         let decision = self.reads.answer(read, from, held, ties, cx.peers());
         self.go_on_reading(read, decision, cx);
     }
@@ -126,7 +117,8 @@ impl LeaderFollower {
         let Found { newest, answered, stale } = found;
         let asked_leader = self.leader.is_some_and(|leader| answered.contains(&leader));
         let reply = self.answer_read(newest.map(|newest| newest.stored), asked_leader);
-        let waits = self.config.reads.answer == RepairAnswer::AfterRepair && !stale.is_empty();
+        let waits =
+            self.replica.config.reads.answer == RepairAnswer::AfterRepair && !stale.is_empty();
         if waits {
             self.reads.await_repair(read, reply, stale);
         } else {
@@ -134,10 +126,10 @@ impl LeaderFollower {
         }
         let Some(entry) = *newest else { return };
         for node in stale.iter().copied() {
-            if node != self.me {
+            if node != self.replica.me {
                 let entry = Box::new(entry);
                 cx.send(node, Message::Repair(Repair::Write { read, entry }));
-            } else if !self.cannot_write(cx) {
+            } else if !self.replica.cannot_write(cx) {
                 self.take_repair(node, read, entry, cx);
             }
         }
@@ -164,33 +156,16 @@ impl LeaderFollower {
         entry: Entry,
         cx: &mut Context<'_, Self>,
     ) {
-        // What a list holds is more than its newest element, which begins one where there is none and mends no other; and
-        // a log is repaired by its leader alone.
+        // A read carries only a list's newest element, so it cannot repair an existing list; and a
+        // log is repaired by its leader alone.
         let is_repaired =
-            self.store.elements(entry.key).is_empty() && !self.config.failover.is_ordered();
-        if is_repaired && self.config.defects.has(Defect::RepairIgnoresStamps) {
-            self.overwrite(entry, cx);
+            self.replica.store.elements(entry.key).is_empty() && self.replication.takes_repairs();
+        if is_repaired && self.replica.config.defects.has(Defect::RepairIgnoresStamps) {
+            self.replica.overwrite(entry, cx);
         } else if is_repaired {
-            self.apply_and_log(entry, cx);
+            self.replica.apply_and_log(entry, cx);
         }
         self.once_durable(Deferred::Repaired { coordinator, read }, cx);
-    }
-
-    /// Puts a write in the place of what the key holds, be it newer.
-    pub(super) fn overwrite(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
-        let Entry { key, stored, .. } = entry;
-        let held = self.store.stored(key);
-        if held == Some(stored) {
-            return;
-        }
-        self.note(stored.version);
-        if let Some(held) = held.filter(|held| held.version >= stored.version) {
-            let reason = DiscardReason::Overwritten;
-            cx.observe(Observation::Discard { key, stored: held, reason });
-        }
-        self.store.overwrite(key, stored);
-        self.log_record(self.term(), || Record::Overwrite(entry), cx);
-        cx.observe(Observation::Apply { key, stored });
     }
 
     /// A repair is durable here: its coordinator is told.
@@ -200,7 +175,7 @@ impl LeaderFollower {
         read: RequestId,
         cx: &mut Context<'_, Self>,
     ) {
-        if coordinator == self.me {
+        if coordinator == self.replica.me {
             self.repaired(coordinator, read, cx);
         } else {
             cx.send(coordinator, Message::Repair(Repair::Written { read }));

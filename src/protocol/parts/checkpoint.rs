@@ -7,10 +7,10 @@
 //!
 //! Recovery loads the checkpoint and replays what the log has beyond the record that it covers, so
 //! all of these come to the same. Both files change by [`Context::replace`], whole or not at all:
-//! there is no half cut, and no third file to look for. Step 2 begins when step 1 is durable. Writes
-//! go on meanwhile; what is written after the snapshot was taken is kept in memory until the log is
-//! cut. A snapshot may be durable before the records that it covers are: a log that a power loss
-//! leaves shorter than its checkpoint has nothing that the checkpoint lacks, and begins anew.
+//! there is no half cut, and no third file to look for. Step 2 begins when step 1 is durable.
+//! Writes go on meanwhile; what is written after the snapshot was taken is kept in memory until the
+//! log is cut. A snapshot may be durable before the records that it covers are: a log that a power
+//! loss leaves shorter than its checkpoint has nothing that the checkpoint lacks, and begins anew.
 //!
 //! No checkpoint starts while one is under way, or while the disk is full: a log that is not cut is
 //! merely long.

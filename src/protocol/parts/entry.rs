@@ -144,7 +144,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
 
-        /// A store holds, and passes on, nothing but what was written; and who is told all of it holds the same.
+        /// A store holds, and passes on, nothing but what was written; and who is told all of it
+        /// holds the same.
         #[test]
         fn what_a_store_passes_on_was_written_and_makes_the_same_store(
             writes in proptest::collection::vec(entries(), 0..8),

@@ -189,7 +189,8 @@ mod tests {
     }
 
     proptest! {
-        /// The twin is a plain list of terms. A leader that steps back by `last_up_to` finds the longest common prefix.
+        /// The twin is a plain list of terms. A leader that steps back by `last_up_to` finds the
+        /// longest common prefix.
         #[test]
         fn stepping_back_ends_at_the_longest_common_prefix(
             common in proptest::collection::vec(1..4_u32, 0..8),

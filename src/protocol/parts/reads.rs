@@ -1,8 +1,8 @@
 //! Reads of several replicas: what their coordinator keeps, and what it makes of each answer.
 //!
 //! The coordinator asks every other node what it holds. As soon as enough have answered, itself
-//! included, the newest by last write wins is what the read finds. With read repair it is written to
-//! those among them that hold something older, and the client may wait until they have it.
+//! included, the newest by last write wins is what the read finds. With read repair it is written
+//! to those among them that hold something older, and the client may wait until they have it.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -80,8 +80,9 @@ impl CoordinatedReads {
         self.open.is_empty()
     }
 
-    /// A read of `key` begins with what the coordinator itself holds, and is given up at `deadline`,
-    /// which is not before those of other reads. Whether it is the only one with a deadline.
+    /// A read of `key` begins with what the coordinator itself holds, and is given up at
+    /// `deadline`, which is not before those of other reads. Whether it is the only one with a
+    /// deadline.
     pub fn begin(
         &mut self,
         read: RequestId,

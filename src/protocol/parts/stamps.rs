@@ -9,8 +9,8 @@
 //!
 //! A node knows the newest timestamp that it has seen and how many writes it has stamped, whatever
 //! becomes of those writes, and has to know both again after a start: only then is no version given
-//! twice, and what a hybrid clock stamps is above all that the node ever had. Most of it is shown by
-//! the writes that the node stores. What these do not show the protocol writes down beside them.
+//! twice, and what a hybrid clock stamps is above all that the node ever had. Most of it is shown
+//! by the writes that the node stores. What these do not show the protocol writes down beside them.
 
 use crate::id::{NodeId, Term, Version};
 use crate::time::{Span, Wall};

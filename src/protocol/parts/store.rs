@@ -1,9 +1,10 @@
 //! A replica's store: last write wins per key, and lists that are appended to.
 //!
-//! A list is kept beside its key, whose value is the last element. It is a set of elements ordered by version, so that
-//! replicas that have taken the same writes hold the same list in whatever order these came. A put or a delete ends
-//! a list: elements with lower versions go, and those that arrive later are not taken. Elements with higher versions
-//! stay, and the put or the delete below them is kept for what may still arrive.
+//! A list is kept beside its key, whose value is the last element. It is a set of elements ordered
+//! by version, so that replicas that have taken the same writes hold the same list in whatever
+//! order these came. A put or a delete ends a list: elements with lower versions go, and those that
+//! arrive later are not taken. Elements with higher versions stay, and the put or the delete below
+//! them is kept for what may still arrive.
 
 use std::collections::BTreeMap;
 
@@ -33,8 +34,8 @@ impl List {
         self.floor.map(|floor| floor.version)
     }
 
-    /// Whether a put or a delete of this version is the greatest of the key. Not so one that ties with what is there,
-    /// by a rule that keeps what is there.
+    /// Whether a put or a delete of this version is the greatest of the key. Not so one that ties
+    /// with what is there, by a rule that keeps what is there.
     fn is_ended_by(&self, ties: TieBreak, version: Version) -> bool {
         let comes_after = |other: Version| ties.replaces(version, other);
         let comes_before = |other: Version| ties.replaces(other, version);
@@ -71,9 +72,11 @@ pub enum Applied {
 /// Which of two writes with the same timestamp is the newer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TieBreak {
-    /// That of the higher node id, and of one node the later one: replicas agree, whatever arrived first.
+    /// That of the higher node id, and of one node the later one: replicas agree, whatever arrived
+    /// first.
     NodeId,
-    /// The one that a replica has already: replicas that were told in another order disagree for good.
+    /// The one that a replica has already: replicas that were told in another order disagree for
+    /// good.
     KeepExisting,
 }
 
@@ -90,7 +93,8 @@ impl TieBreak {
 }
 
 impl Store {
-    /// Takes a write if it is the key's newest: last write wins by version. A tombstone is a write without value.
+    /// Takes a write if it is the key's newest: last write wins by version. A tombstone is a write
+    /// without value.
     #[inline]
     pub fn apply(&mut self, key: KeyId, stored: Stored) -> Applied {
         self.apply_under(TieBreak::NodeId, key, stored)
@@ -122,7 +126,8 @@ impl Store {
         None
     }
 
-    /// Adds an element to a key's list, unless a put or a delete of a greater version has ended that.
+    /// Adds an element to a key's list, unless a put or a delete of a greater version has ended
+    /// that.
     pub fn append(&mut self, key: KeyId, value: Value, version: Version) -> Applied {
         if !self.lists.contains_key(&key) && !self.lacks_element(key, version) {
             return Applied::Older;
@@ -174,8 +179,8 @@ impl Store {
         }
     }
 
-    /// Removes the tombstone of this version without a trace, be it what a key holds or what a list has ended before
-    /// its elements.
+    /// Removes the tombstone of this version without a trace, be it what a key holds or what a list
+    /// has ended before its elements.
     pub fn purge(&mut self, key: KeyId, version: Version) {
         let is_it = |held: &mut Stored| held.value.is_none() && held.version == version;
         match self.lists.get_mut(&key) {
@@ -208,8 +213,8 @@ impl Store {
         }
     }
 
-    /// Whether [`Store::apply_under`] or [`Store::erase_under`] of a put or a delete of `version` would change a key
-    /// that holds a list; `None` where it holds none.
+    /// Whether [`Store::apply_under`] or [`Store::erase_under`] of a put or a delete of `version`
+    /// would change a key that holds a list; `None` where it holds none.
     #[must_use]
     pub fn would_end_list(&self, ties: TieBreak, key: KeyId, version: Version) -> Option<bool> {
         self.lists.get(&key).map(|list| list.is_ended_by(ties, version))
@@ -282,7 +287,8 @@ impl Store {
         keys.zip(&self.slots).filter_map(|(key, slot)| slot.map(|stored| (key, stored)))
     }
 
-    /// The keys that exist, with value and version where `whole`, and a list with its elements, in key order.
+    /// The keys that exist, with value and version where `whole`, and a list with its elements, in
+    /// key order.
     #[must_use]
     pub fn items(&self, whole: bool) -> Box<[Item]> {
         let item = |(key, stored): (KeyId, Stored)| {

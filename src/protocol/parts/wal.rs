@@ -1,19 +1,22 @@
-//! The write-ahead log: framing of records in a file, their replay, and the log as its writer sees it.
+//! The write-ahead log: framing of records in a file, their replay, and the log as its writer sees
+//! it.
 //!
-//! A frame is a header of 36 bytes and the record, encoded by postcard. The header, in little-endian integers:
-//! length and checksum of the record (u32 each); term, sequence, and how many bytes of the file were known to be
-//! durable when the record was written (u64 each); the checksum of these five (u32). A checksum is the lower half of
-//! XXH3, which of short records costs a fraction of a CRC.
+//! A frame is a header of 36 bytes and the record, encoded by postcard. The header, in
+//! little-endian integers: length and checksum of the record (u32 each); term, sequence, and how
+//! many bytes of the file were known to be durable when the record was written (u64 each); the
+//! checksum of these five (u32). A checksum is the lower half of XXH3, which of short records costs
+//! a fraction of a CRC.
 //!
-//! That last offset tells two kinds of damage apart. What was not synced may be torn by a power loss, so damage at
-//! the end is a *torn tail*, and recovery cuts it off: nobody was promised anything on the strength of it. Damage
-//! below an offset that any later header calls durable is *corruption*: cutting there would throw away records that
-//! promises were made on. (cqlite #1390 and nodedb #164 are stores that could not tell, and dropped them.) The last
-//! batch has no header behind it to vouch for it: a bit that flips there cannot be told from a torn tail.
+//! That last offset tells two kinds of damage apart. What was not synced may be torn by a power
+//! loss, so damage at the end is a *torn tail*, and recovery cuts it off: nobody was promised
+//! anything on the strength of it. Damage below an offset that any later header calls durable is
+//! *corruption*: cutting there would throw away records that promises were made on. (cqlite #1390
+//! and nodedb #164 are stores that could not tell, and dropped them.) The last batch has no header
+//! behind it to vouch for it: a bit that flips there cannot be told from a torn tail.
 //!
-//! A log does not grow for ever: once a checkpoint has what its first records brought about, [`Wal::rewrite`] puts
-//! those that the checkpoint lacks in the place of all. A rewritten log is there whole or not at all, so its first
-//! header after that vouches for all of it.
+//! A log does not grow for ever: once a checkpoint has what its first records brought about,
+//! [`Wal::rewrite`] puts those that the checkpoint lacks in the place of all. A rewritten log is
+//! there whole or not at all, so its first header after that vouches for all of it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -146,7 +149,8 @@ impl Flavor for InPlace<'_> {
         if data.len() > LONGEST_INTEGER {
             self.0.extend_from_slice(data);
         } else {
-            // Most of what comes is an integer: byte by byte it costs less than a call that copies it.
+            // Most of what comes is an integer: byte by byte it costs less than a call that copies
+            // it.
             self.0.reserve(LONGEST_INTEGER);
             data.iter().for_each(|byte| self.0.push(*byte));
         }
@@ -180,7 +184,8 @@ pub fn replay<R: DeserializeOwned>(bytes: &[u8]) -> Result<Replay<R>, Corruption
     }
 }
 
-/// Reads records until the end of `bytes` or the first that is not whole, whether that had been durable or not.
+/// Reads records until the end of `bytes` or the first that is not whole, whether that had been
+/// durable or not.
 pub(crate) fn salvage<R: DeserializeOwned>(bytes: &[u8]) -> Replay<R> {
     let mut records = Vec::new();
     let (mut rest, mut last, mut digest) = (bytes, 0, 0);
@@ -220,8 +225,8 @@ fn decode_first<R: DeserializeOwned>(bytes: &[u8]) -> Option<(Header, R, &[u8])>
     Some((stamp, record, &rest[content.len()..]))
 }
 
-/// Length and checksum of the record behind the header that `bytes` start with, and its stamp; `None` when they
-/// start with no undamaged header.
+/// Length and checksum of the record behind the header that `bytes` start with, and its stamp;
+/// `None` when they start with no undamaged header.
 fn header(bytes: &[u8]) -> Option<((u32, u32), Header)> {
     let header = bytes.first_chunk::<HEADER>()?;
     let short = |at: usize| {
@@ -239,7 +244,8 @@ fn header(bytes: &[u8]) -> Option<((u32, u32), Header)> {
 pub struct WalDefects {
     /// Corruption is cut off like a torn tail, without a word (nodedb #164).
     pub truncates_corruption: bool,
-    /// A torn tail is left where it is, and what is appended behind it is never read again (cqlite #1390).
+    /// A torn tail is left where it is, and what is appended behind it is never read again (cqlite
+    /// #1390).
     pub keeps_torn_tail: bool,
     /// Records that are missing between a checkpoint and the log are not missed.
     pub ignores_gaps: bool,
@@ -282,9 +288,9 @@ struct Extent {
 }
 
 impl Wal {
-    /// The log in `file` with its records, after a start: a torn tail is cut off. What is read back is written, and
-    /// durable only after a [`Wal::sync`]. Records up to the sequence `covers` are in a checkpoint, and left out; 0
-    /// where there is none.
+    /// The log in `file` with its records, after a start: a torn tail is cut off. What is read back
+    /// is written, and durable only after a [`Wal::sync`]. Records up to the sequence `covers` are
+    /// in a checkpoint, and left out; 0 where there is none.
     ///
     /// # Errors
     ///
@@ -305,8 +311,8 @@ impl Wal {
             cx.truncate_suffix(file, replayed.length);
         }
         if replayed.sequence < covers {
-            // The checkpoint was durable before the records it covers were. It has all that is left here, and what
-            // comes next belongs behind it.
+            // The checkpoint was durable before the records it covers were. It has all that is left
+            // here, and what comes next belongs behind it.
             if written.bytes > 0 {
                 cx.truncate_suffix(file, 0);
             }
@@ -348,8 +354,9 @@ impl Wal {
         }
     }
 
-    /// Puts `rest`, the last records written with their terms, in the place of all: a checkpoint has what is before
-    /// them. Whole or not at all, and durable like after a [`Wal::sync`]; the ticket of that.
+    /// Puts `rest`, the last records written with their terms, in the place of all: a checkpoint
+    /// has what is before them. Whole or not at all, and durable like after a [`Wal::sync`]; the
+    /// ticket of that.
     ///
     /// The disk must not be full.
     pub fn rewrite<P: Protocol>(
@@ -361,7 +368,8 @@ impl Wal {
         let (ticket, bytes) = cx.replace_stamped((self.file, last), rest);
         self.written.bytes = bytes;
         self.asked = last;
-        // Who reads a header behind the rewritten part has that part. Of the log before nothing is left to measure.
+        // Who reads a header behind the rewritten part has that part. Of the log before nothing is
+        // left to measure.
         self.durable.bytes = bytes;
         for (_, extent) in &mut self.syncs {
             extent.bytes = bytes;
@@ -403,7 +411,8 @@ mod tests {
 
     use super::*;
 
-    /// A log of these records, of which those before `durable` were synced one by one; and where each starts.
+    /// A log of these records, of which those before `durable` were synced one by one; and where
+    /// each starts.
     fn log<R: Serialize>(records: &[R], durable: usize) -> (Vec<u8>, Vec<usize>) {
         let (mut bytes, mut starts) = (Vec::new(), Vec::new());
         for (sequence, record) in (1..).zip(records) {
@@ -436,7 +445,8 @@ mod tests {
         }
     }
 
-    /// Anomaly 38: a bit of record 3 of 10 flips, and a replay that takes it for a torn tail drops records 4 to 10.
+    /// Anomaly 38: a bit of record 3 of 10 flips, and a replay that takes it for a torn tail drops
+    /// records 4 to 10.
     #[test]
     fn a_flipped_bit_below_what_was_durable_is_corruption_wherever_it_is() {
         let records: Vec<u64> = (0..10).map(|i| i << 40).collect();
@@ -483,8 +493,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 50_000, ..ProptestConfig::default() })]
 
-        /// Any damage to bytes that were appended: what is replayed is a prefix, and it is an error exactly when
-        /// something durable is missing from it and a header behind the damage is left to tell.
+        /// Any damage to bytes that were appended: what is replayed is a prefix, and it is an error
+        /// exactly when something durable is missing from it and a header behind the damage is left
+        /// to tell.
         #[test]
         fn damage_leaves_a_prefix_or_an_error(
             records in proptest::collection::vec(any::<(u64, u8)>(), 1..8),

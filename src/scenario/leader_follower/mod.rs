@@ -16,7 +16,7 @@ use crate::id::MAX_NODES;
 use crate::named::Named;
 use crate::protocol::leader_follower::{
     CatchUp, Config, Defect, Defects, Deletes, Election, Failover, FullStateIs, LeaderFollower,
-    Mode, OnAckTimeout, Replication, TimestampSource, Timestamps, WalOn,
+    Mode, OnAckTimeout, Shipping, TimestampSource, Timestamps, WalOn,
 };
 use crate::protocol::parts::store::TieBreak;
 use crate::protocol::parts::wal::Policy;
@@ -29,8 +29,8 @@ mod wal;
 
 const ON_ACK_TIMEOUT: [(&str, OnAckTimeout); 2] =
     [("succeed", OnAckTimeout::Succeed), ("fail", OnAckTimeout::Fail)];
-const REPLICATION: [(&str, Replication); 2] =
-    [("entry", Replication::Entry), ("full-state", Replication::FullState)];
+const REPLICATION: [(&str, Shipping); 2] =
+    [("entry", Shipping::Entry), ("full-state", Shipping::FullState)];
 const FULL_STATE: [(&str, FullStateIs); 2] =
     [("replace", FullStateIs::Replacing), ("merge", FullStateIs::Merged)];
 const DELETES: [(&str, Deletes); 2] =
@@ -41,7 +41,7 @@ const DEFAULT: Config = Config {
     mode: Mode::Async,
     ack_timeout: Span::from_secs(5),
     on_ack_timeout: OnAckTimeout::Succeed,
-    replication: Replication::Entry,
+    replication: Shipping::Entry,
     full_state: FullStateIs::Replacing,
     resend: None,
     deletes: Deletes::Tombstone,
@@ -303,14 +303,14 @@ fn defects() -> Kind<Defects> {
 /// Settings that each make sense, but not together.
 fn contradiction(config: &Config, table: &mut TableDecoder<'_>) -> Option<()> {
     let is_log = config.failover.catch_up == CatchUp::Log;
-    if is_log && config.replication == Replication::FullState {
+    if is_log && config.replication == Shipping::FullState {
         return table.wrong(
             "catch-up by `log` sends single writes, and replication `full-state` sends none",
             "expected replication `entry`, or another `catch-up`",
         );
     }
-    let sends_states = config.replication == Replication::FullState
-        || config.failover.catch_up == CatchUp::FullState;
+    let sends_states =
+        config.replication == Shipping::FullState || config.failover.catch_up == CatchUp::FullState;
     if config.full_state == FullStateIs::Merged && !sends_states {
         let is_stale = ["replication", "failover"]
             .into_iter()

@@ -16,7 +16,7 @@ use splitbrain::history::Status;
 use splitbrain::id::{ClientId, FaultId, NodeId};
 use splitbrain::metrics::Settlement;
 use splitbrain::protocol::leader_follower::{
-    Config as Settings, LeaderFollower, Mode, Replication, WalOn, WalSettings,
+    Config as Settings, LeaderFollower, Mode, Shipping, WalOn, WalSettings,
 };
 use splitbrain::protocol::parts::wal::Policy;
 use splitbrain::rng::Probability;
@@ -231,7 +231,7 @@ fn settings(nodes: u16) -> impl Strategy<Value = Settings> {
     let logs = any::<bool>();
     (mode, any::<bool>(), proptest::option::of(positive()), logs).prop_map(
         |(mode, full, resend, logs)| {
-            let replication = if full { Replication::FullState } else { Replication::Entry };
+            let replication = if full { Shipping::FullState } else { Shipping::Entry };
             let policy = if logs { Policy::Fsync } else { Policy::Off };
             let wal = WalSettings { policy, checkpoint_every: None, on: WalOn::All };
             Settings { replication, resend, wal, ..cluster::settings(mode) }

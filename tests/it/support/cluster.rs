@@ -8,7 +8,7 @@ use splitbrain::id::NodeId;
 use splitbrain::names::Names;
 use splitbrain::protocol::leader_follower::{
     Config as LeaderFollower, Defects, Deletes, Failover, FullStateIs, Mode, OnAckTimeout, Reads,
-    RepairAnswer, Replication, TimestampSource, Timestamps, WalOn, WalSettings,
+    RepairAnswer, Shipping, TimestampSource, Timestamps, WalOn, WalSettings,
 };
 use splitbrain::protocol::parts::store::TieBreak;
 use splitbrain::protocol::parts::wal::Policy;
@@ -94,7 +94,7 @@ pub(crate) fn settings(mode: Mode) -> LeaderFollower {
         mode,
         ack_timeout: Span::from_secs(5),
         on_ack_timeout: OnAckTimeout::Succeed,
-        replication: Replication::Entry,
+        replication: Shipping::Entry,
         full_state: FullStateIs::Replacing,
         resend: None,
         deletes: Deletes::Tombstone,

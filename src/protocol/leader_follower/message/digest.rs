@@ -8,7 +8,8 @@ use crate::protocol::{Message as Contract, Stored};
 
 use super::Message;
 
-/// Written out, because nine messages of ten are of two kinds: as few and as wide words as their content allows.
+/// Written out, because nine messages of ten are of two kinds: as few and as wide words as their
+/// content allows.
 impl Hash for Message {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -42,7 +43,8 @@ const fn wide(high: u64, low: u64) -> u128 {
     (high as u128) << 64 | low as u128
 }
 
-/// What the most frequent messages have in common: 32 bits of sequence, 16 of the term, 10 of the node, 6 of the kind.
+/// What the most frequent messages have in common: 32 bits of sequence, 16 of the term, 10 of the
+/// node, 6 of the kind.
 #[inline]
 fn head(kind: u8, term: Term, version: &Version) -> u128 {
     const { assert!(MAX_NODES <= 1 << 10 && Message::KINDS.len() <= ELEMENT as usize) };

@@ -80,7 +80,8 @@ impl Repair {
         }
     }
 
-    /// What it takes on the wire besides the header: the key that is asked for, or what is held or written.
+    /// What it takes on the wire besides the header: the key that is asked for, or what is held or
+    /// written.
     pub(crate) fn content_size(&self, names: &Names) -> u64 {
         match self {
             Self::Read { key, .. } => names.key_length(*key),

@@ -3,15 +3,14 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::id::{LogIndex, NodeId, OpId, Position, Term, Version};
-use crate::names::Names;
+use crate::id::{LogIndex, NodeId, Position, Term, Version};
 use crate::protocol::parts::entry::Entry;
 use crate::protocol::parts::log;
-use crate::protocol::{Carried, Message as Contract};
 use crate::time::Time;
 
 pub use exchange::{AntiEntropy, Repair};
 
+mod contract;
 mod describe;
 mod digest;
 mod exchange;
@@ -47,8 +46,9 @@ impl Hash for Installed {
     }
 }
 
-/// The place of a full state among all that leaders sent: the term, the incarnation of the leader in it, and the number of
-/// the write that the state follows. Stamps have no say, for clocks may go back.
+/// The place of a full state among all that leaders sent: the term, the incarnation of the leader
+/// in it, and the number of the write that the state follows. Stamps have no say, for clocks may go
+/// back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct StateOrder {
     /// The leader's term.
@@ -62,8 +62,8 @@ pub struct StateOrder {
 }
 
 impl StateOrder {
-    /// Whether a follower that has taken the state at this place has no use for the one at `other`. Without fencing a
-    /// term that is over is as good as another.
+    /// Whether a follower that has taken the state at this place has no use for the one at `other`.
+    /// Without fencing a term that is over is as good as another.
     pub(super) fn outdates(self, other: Self, fencing: bool) -> bool {
         let same_leader = (self.term, self.leader) == (other.term, other.leader);
         let came_before = (self.incarnation, self.sequence) >= (other.incarnation, other.sequence);
@@ -101,8 +101,8 @@ pub enum Message {
     },
     /// Follower to leader: the write of this version is applied.
     ///
-    /// A version names a write for good: the timestamp tells the incarnations of a leader apart, so that an
-    /// acknowledgement of an earlier incarnation acknowledges nothing.
+    /// A version names a write for good: the timestamp tells the incarnations of a leader apart, so
+    /// that an acknowledgement of an earlier incarnation acknowledges nothing.
     Ack {
         /// The follower's term.
         term: Term,
@@ -151,7 +151,8 @@ pub enum Message {
     Behind {
         /// The follower's term.
         term: Term,
-        /// The last position that it may have in common with the leader; `None`: it needs the whole state.
+        /// The last position that it may have in common with the leader; `None`: it needs the whole
+        /// state.
         last: Option<Position>,
     },
     /// Leader to follower: the state at a position of the log, in place of what you have.
@@ -307,145 +308,6 @@ impl Message {
     }
 }
 
-// Every write pays for the size of its messages: what reads and comparisons carry must not add to it.
+// Every write pays for the size of its messages: what reads and comparisons carry must not add to
+// it.
 const _: () = assert!(size_of::<Message>() <= 40);
-
-impl Contract for Message {
-    const KINDS: &'static [&'static str] = &[
-        "replicate",
-        "replicate-many",
-        "state",
-        "ack",
-        "heartbeat",
-        "request-vote",
-        "vote",
-        "join",
-        "append",
-        "appended",
-        "behind",
-        "install",
-        "offer",
-        Repair::KINDS[0],
-        Repair::KINDS[1],
-        Repair::KINDS[2],
-        Repair::KINDS[3],
-        AntiEntropy::KINDS[0],
-        AntiEntropy::KINDS[1],
-        AntiEntropy::KINDS[2],
-    ];
-
-    #[inline]
-    fn kind(&self) -> u8 {
-        match self {
-            Self::Replicate { .. } => 0,
-            Self::ReplicateMany { .. } => 1,
-            Self::State { .. } => 2,
-            Self::Ack { .. } => 3,
-            Self::Heartbeat { .. } => 4,
-            Self::RequestVote(_) => 5,
-            Self::Vote(_) => 6,
-            Self::Join { .. } => 7,
-            Self::Append { .. } => 8,
-            Self::Appended { .. } => 9,
-            Self::Behind { .. } => 10,
-            Self::Install { .. } => 11,
-            Self::Offer { .. } => 12,
-            Self::Repair(message) => 13 + message.kind(),
-            Self::AntiEntropy(message) => 17 + message.kind(),
-        }
-    }
-
-    /// 32 bytes of every message, and of each write that it carries 24, its key and its value.
-    fn wire_size(&self, names: &Names) -> u64 {
-        let of = |entries: &[Entry]| entries.iter().map(|entry| entry.wire_size(names)).sum();
-        let content: u64 = match self {
-            Self::Replicate { entry, .. } => entry.wire_size(names),
-            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => of(entries),
-            Self::Install { state, .. } => of(&state.entries),
-            Self::State { state, .. } => of(&state.entries),
-            Self::Append { entries, .. } => {
-                entries.iter().map(|entry| entry.entry.wire_size(names)).sum()
-            }
-            Self::Ack { .. }
-            | Self::Heartbeat { .. }
-            | Self::RequestVote(_)
-            | Self::Vote(_)
-            | Self::Join { .. }
-            | Self::Appended { .. }
-            | Self::Behind { .. } => 0,
-            Self::Repair(message) => message.content_size(names),
-            Self::AntiEntropy(message) => message.content_size(names),
-        };
-        32 + content
-    }
-
-    /// A acknowledgement of the log answers heartbeats too: who waits for one says so by what is unanswered.
-    #[inline]
-    fn is_background(&self) -> bool {
-        matches!(
-            self,
-            Self::Heartbeat { .. }
-                | Self::Appended { .. }
-                | Self::AntiEntropy(AntiEntropy::Digests(_))
-        )
-    }
-
-    #[inline]
-    fn compares(&self) -> bool {
-        matches!(self, Self::AntiEntropy(AntiEntropy::Differences { .. } | AntiEntropy::Newer(_)))
-    }
-
-    fn carries(&self, note: &mut dyn FnMut(Carried)) {
-        let mut writes = |entries: &[Entry]| {
-            entries.iter().for_each(|entry| note(Carried::write(entry.key, entry.stored)));
-        };
-        match self {
-            Self::Replicate { entry, .. } => writes(&[*entry]),
-            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => writes(entries),
-            Self::Install { state, .. } => writes(&state.entries),
-            Self::State { version, state, .. } => {
-                writes(&state.entries);
-                // A delete that erases is in the state by what is not there.
-                if state.entries.iter().all(|entry| entry.stored.version != *version) {
-                    note(Carried::write_of(*version));
-                }
-            }
-            Self::Append { entries, .. } => {
-                entries.iter().for_each(|entry| writes(&[entry.entry]));
-            }
-            Self::Repair(message) => message.written().into_iter().for_each(|e| writes(&[*e])),
-            Self::AntiEntropy(message) => writes(message.entries()),
-            Self::Ack { version, .. } => note(Carried::confirmation(*version)),
-            Self::Heartbeat { .. }
-            | Self::RequestVote(_)
-            | Self::Vote(_)
-            | Self::Join { .. }
-            | Self::Appended { .. }
-            | Self::Behind { .. } => {}
-        }
-    }
-
-    fn answers(&self) -> Option<OpId> {
-        match self {
-            Self::Repair(message) => message.answers(),
-            Self::Replicate { .. }
-            | Self::ReplicateMany { .. }
-            | Self::State { .. }
-            | Self::Ack { .. }
-            | Self::Heartbeat { .. }
-            | Self::RequestVote(_)
-            | Self::Vote(_)
-            | Self::Join { .. }
-            | Self::Append { .. }
-            | Self::Appended { .. }
-            | Self::Behind { .. }
-            | Self::Install { .. }
-            | Self::Offer { .. }
-            | Self::AntiEntropy(_) => None,
-        }
-    }
-
-    fn describe(&self, names: &Names) -> String {
-        describe::message(self, names)
-    }
-}

@@ -9,23 +9,26 @@
 //! | sessions, staleness | never: a deposed leader answers reads until it hears of the next one; the order of one client's writes with the safeguards of durability; of writes after what was read only where a later leader stamps above what no majority had: not with a hybrid clock |
 //! | liveness | unless too many nodes stay down to elect anybody; never by majority vote without jitter: candidates may split the votes for ever |
 //!
-//! Only clocks of nodes that led matter, for only those stamp. A disk that forgets matters on any node: it forgets the
-//! node's vote too. A node that stays down takes its copies with it, and forgets nothing.
+//! Only clocks of nodes that led matter, for only those stamp. A disk that forgets matters on any
+//! node: it forgets the node's vote too. A node that stays down takes its copies with it, and
+//! forgets nothing.
 
 use crate::config::Config as Scenario;
 use crate::operation::Operation;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
 use crate::protocol::leader_follower::config::{
-    CatchUp, Config, Election, FullStateIs, Mode, OnAckTimeout, Replication,
+    CatchUp, Config, Election, FullStateIs, Mode, OnAckTimeout, Shipping,
 };
 use crate::protocol::parts::entry::Deletes;
 use crate::protocol::parts::stamps::TimestampSource;
 use crate::protocol::parts::wal::Policy;
 
+use super::shared;
+
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let kept = Hazards::of(&[Hazard::EmptyDisk, Hazard::LostWrite, Hazard::BitRot]);
-    let mut disks = super::misordered(config, kept);
-    let copies = super::least_written(config, scenario);
+    let mut disks = shared::misordered(config, kept);
+    let copies = shared::least_written(config, scenario);
     disks = disks.and(Whose::MoreThan(copies - 1), &[Hazard::StayedDown]);
     if config.timestamps.source == TimestampSource::Wall {
         // Two leaders stamp, and the clocks of both have to agree.
@@ -49,10 +52,10 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         (Promise::Unless { .. }, Some(why)) => never(why),
         (promise, _) => promise,
     };
-    let durability = if scenario.retries_writes() { never(super::RETRIED) } else { writes };
+    let durability = if scenario.retries_writes() { never(shared::RETRIED) } else { writes };
     let promises = Promises::default()
         .with(Property::SingleLeader, single_leader(config, kept))
-        .with(Property::Convergence, convergence((config, scenario), safe, kept))
+        .with(Property::Convergence, convergence(config, scenario, safe, kept))
         .with(
             Property::LwwMaximum,
             never("a write that a new leader lacks is gone, however high its stamp"),
@@ -63,22 +66,22 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::MonotonicWrites, writes)
         .with(Property::WritesFollowReads, after_reads)
         .with(Property::Staleness, reads)
-        .with(Property::Replay, super::replay(config.wal.policy))
+        .with(Property::Replay, shared::replay(config.wal.policy))
         .with(Property::SplitBrain, kept_by_majority)
         .with(
             Property::Availability,
             never("between the loss of a leader and the next one nobody answers"),
         )
         .with(Property::Liveness, liveness(config, scenario))
-        .with(Property::ReplicationLag, super::REPLICATION_LAG)
+        .with(Property::ReplicationLag, shared::REPLICATION_LAG)
         .with(Property::Resurrection, reads)
         .with(Property::AppendUniqueness, appends(config, scenario, writes));
-    super::without(config, scenario, promises)
+    shared::without(config, scenario, promises)
 }
 
 /// What is acknowledged is there, and what is tried again is known, where both are promised.
 fn appends(config: &Config, scenario: &Scenario, writes: Promise) -> Promise {
-    match super::append_uniqueness(config, scenario) {
+    match shared::append_uniqueness(config, scenario) {
         never @ Promise::Never { .. } => never,
         Promise::Always { .. } | Promise::Unless { .. } => writes,
     }
@@ -86,7 +89,7 @@ fn appends(config: &Config, scenario: &Scenario, writes: Promise) -> Promise {
 
 fn liveness(config: &Config, scenario: &Scenario) -> Promise {
     if scenario.bounds.leaderless.is_some() {
-        return Promise::Never { why: super::LEADERLESS };
+        return Promise::Never { why: shared::LEADERLESS };
     }
     if matches!(config.mode, Mode::InSync { .. }) && !config.failover.unclean {
         return Promise::Never {
@@ -118,10 +121,11 @@ fn spare(config: &Config, scenario: &Scenario) -> Whose {
     })
 }
 
-/// Why writes of two leaders may bear equal timestamps although one was acknowledged before the other was asked for;
-/// `None`: they may not. The node with the higher id then wins.
+/// Why writes of two leaders may bear equal timestamps although one was acknowledged before the
+/// other was asked for; `None`: they may not. The node with the higher id then wins.
 ///
-/// A leader that has the last acknowledged write stands for election only after a whole timeout of silence.
+/// A leader that has the last acknowledged write stands for election only after a whole timeout of
+/// silence.
 fn equal_stamps(config: &Config) -> Option<&'static str> {
     let resolution = config.timestamps.resolution;
     match config.timestamps.source {
@@ -138,8 +142,8 @@ fn equal_stamps(config: &Config) -> Option<&'static str> {
     }
 }
 
-/// Why a write may be stamped below one that its client had read of a leader, and that no majority had; `None`: it may
-/// not.
+/// Why a write may be stamped below one that its client had read of a leader, and that no majority
+/// had; `None`: it may not.
 fn dirty_reads_win(config: &Config) -> Option<&'static str> {
     match config.timestamps.source {
         TimestampSource::Hybrid => Some(
@@ -216,13 +220,14 @@ fn missing_safeguard(config: &Config, scenario: &Scenario) -> Option<&'static st
 }
 
 fn convergence(
-    (config, scenario): (&Config, &Scenario),
+    config: &Config,
+    scenario: &Scenario,
     safe: Option<&'static str>,
     kept: Hazards,
 ) -> Promise {
     // Whoever leads from the start may follow when the clear comes.
     if scenario.script.iter().any(|scripted| scripted.operation == Operation::Clear) {
-        return super::CLEARED;
+        return shared::CLEARED;
     }
     match config.failover.catch_up {
         CatchUp::Log if safe.is_none() => Promise::Unless {
@@ -233,9 +238,9 @@ fn convergence(
             why: "with two leaders of one term, or one that is obeyed too long, logs may differ where they look alike",
         },
         CatchUp::FullState
-            if config.deletes == Deletes::Erase && config.replication == Replication::Entry =>
+            if config.deletes == Deletes::Erase && config.replication == Shipping::Entry =>
         {
-            Promise::Never { why: super::ERASED }
+            Promise::Never { why: shared::ERASED }
         }
         CatchUp::FullState if config.full_state == FullStateIs::Merged => Promise::Never {
             why: "a state that is merged takes nothing away, so a node keeps what its new leader lacks",

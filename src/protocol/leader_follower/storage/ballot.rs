@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 
 use crate::id::Term;
-use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::leader_follower::config::{Config, Election};
 use crate::protocol::leader_follower::message::InSync;
+use crate::protocol::leader_follower::types::Types;
 use crate::protocol::parts::ballot::Ballot;
 use crate::protocol::parts::durable::AfterSync;
 use crate::protocol::parts::wal::Policy;
@@ -64,7 +64,7 @@ impl StoredBallot {
         &mut self,
         ballot: Ballot,
         in_sync: Option<&InSync>,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         self.ballot = ballot;
         self.write(in_sync, cx);
@@ -76,7 +76,7 @@ impl StoredBallot {
     }
 
     /// Writes term, vote and in-sync set, if they are kept.
-    pub(crate) fn write(&mut self, in_sync: Option<&InSync>, cx: &mut Context<'_, LeaderFollower>) {
+    pub(crate) fn write(&mut self, in_sync: Option<&InSync>, cx: &mut Context<'_, impl Types>) {
         if self.persists {
             let (term, vote) = (self.ballot.term(), self.ballot.vote());
             self.is_unwritten = false;
@@ -89,7 +89,7 @@ impl StoredBallot {
     pub(crate) fn once_durable(
         &mut self,
         deferred: Deferred,
-        cx: &Context<'_, LeaderFollower>,
+        cx: &Context<'_, impl Types>,
     ) -> Option<Deferred> {
         match self.writing.back() {
             None => Some(deferred),
@@ -123,7 +123,7 @@ impl StoredBallot {
     pub(crate) fn next_ready(
         &mut self,
         ticket: Ticket,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) -> Option<Deferred> {
         let (origin, deferred) = self.waiting.next(ticket)?;
         cx.continue_from(origin);

@@ -11,7 +11,7 @@
 
 use crate::id::Term;
 use crate::protocol::leader_follower::config::{Config, Defect};
-use crate::protocol::leader_follower::{LeaderFollower, Timer};
+use crate::protocol::leader_follower::types::{Timer, Types};
 use crate::protocol::parts::checkpoint::{CheckpointSettings, Checkpoints, Damaged};
 use crate::protocol::parts::durable::AfterSync;
 use crate::protocol::parts::wal::{Policy, Unusable, Wal};
@@ -46,7 +46,7 @@ impl Journal {
     pub(crate) fn open(
         config: &Config,
         disk: &DiskImage,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) -> Result<Option<(Self, Vec<Record>)>, Unreadable> {
         let policy = config.wal.policy;
         if policy == Policy::Off {
@@ -69,12 +69,7 @@ impl Journal {
     }
 
     /// Writes a record.
-    pub(crate) fn append(
-        &mut self,
-        term: Term,
-        record: &Record,
-        cx: &mut Context<'_, LeaderFollower>,
-    ) {
+    pub(crate) fn append(&mut self, term: Term, record: &Record, cx: &mut Context<'_, impl Types>) {
         self.log.append(term, record, cx);
         self.checkpoints.appended(term, record);
     }
@@ -90,7 +85,7 @@ impl Journal {
         &mut self,
         snapshot: Snapshot,
         stamps: Option<Record>,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) {
         let records = stamps.into_iter().chain([Record::Checkpoint(snapshot)]).collect();
         self.checkpoints.begin(records, &mut self.log, cx);
@@ -106,7 +101,7 @@ impl Journal {
     pub(crate) fn once_durable(
         &mut self,
         deferred: Deferred,
-        cx: &mut Context<'_, LeaderFollower>,
+        cx: &mut Context<'_, impl Types>,
     ) -> Option<Deferred> {
         if self.lets_pass(cx) {
             return Some(deferred);
@@ -121,7 +116,7 @@ impl Journal {
     /// Whether what depends on all that is written need not wait for a sync; what is merely
     /// buffered is synced in time.
     #[inline]
-    pub(crate) fn lets_pass(&mut self, cx: &mut Context<'_, LeaderFollower>) -> bool {
+    pub(crate) fn lets_pass(&mut self, cx: &mut Context<'_, impl Types>) -> bool {
         if self.log.durable() == self.log.written() {
             return true;
         }
@@ -139,14 +134,14 @@ impl Journal {
     }
 
     /// The buffered policy: time to sync.
-    pub(crate) fn flush(&mut self, cx: &mut Context<'_, LeaderFollower>) {
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_, impl Types>) {
         self.flush_is_set = false;
         self.log.sync(cx);
     }
 
     /// A sync has completed. What arrived meanwhile shares the next one, which is caused by the
     /// first of them.
-    pub(crate) fn persisted(&mut self, ticket: Ticket, cx: &mut Context<'_, LeaderFollower>) {
+    pub(crate) fn persisted(&mut self, ticket: Ticket, cx: &mut Context<'_, impl Types>) {
         self.log.persisted(ticket);
         self.checkpoints.persisted(ticket, &mut self.log, cx);
         if self.policy != Policy::GroupCommit || self.log.is_syncing() {
@@ -159,7 +154,7 @@ impl Journal {
     }
 
     /// The next of what need not wait any longer.
-    pub(crate) fn next_ready(&mut self, cx: &mut Context<'_, LeaderFollower>) -> Option<Deferred> {
+    pub(crate) fn next_ready(&mut self, cx: &mut Context<'_, impl Types>) -> Option<Deferred> {
         let (origin, deferred) = self.waiting.next(self.log.durable())?;
         cx.continue_from(origin);
         Some(deferred)

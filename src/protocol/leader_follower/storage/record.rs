@@ -60,7 +60,8 @@ pub enum Record {
     },
     /// A write that the store took in the place of a newer one: a defect of repair.
     Overwrite(Entry),
-    /// Stamps that the other records do not show; in the log, and before the checkpoint in its file.
+    /// Stamps that the other records do not show; in the log, and before the checkpoint in its
+    /// file.
     Seen {
         /// The newest timestamp that the node has seen.
         newest: i64,

@@ -1,6 +1,7 @@
-//! Every way in which a node gets or regains what it stores, tried on one node with its disk: after it the node knows
-//! the newest timestamp that there was in it, and never gives a number again that it has given an operation. And what it
-//! stores when its process dies it stores when it starts again.
+//! Every way in which a node gets or regains what it stores, tried on one node with its disk: after
+//! it the node knows the newest timestamp that there was in it, and never gives a number again that
+//! it has given an operation. And what it stores when its process dies it stores when it starts
+//! again.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -8,13 +9,14 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::id::{ClientId, OpId, Value};
+use crate::id::{ClientId, KeyId, LogIndex, OpId, Position, Value, Version};
+use crate::operation::Operation;
+use crate::protocol::leader_follower::*;
 use crate::protocol::parts::entry::contents;
 use crate::protocol::parts::store::TieBreak;
-use crate::protocol::{DiskOperation, Effect, Effects, File, Stored, Ticket};
+use crate::protocol::{DiskOperation, Effect, Effects, File, RequestId, Stored, Ticket};
 use crate::rng::{CausalId, Draws, Root};
-use crate::time::{Span, Time};
+use crate::time::{Span, Time, Wall};
 
 const ME: NodeId = NodeId(0);
 const OTHER: NodeId = NodeId(1);
@@ -32,7 +34,8 @@ struct Bench {
     wall: i64,
     /// How many states and operations there were: what numbers them.
     steps: u32,
-    /// The newest timestamp of all that the node took in, and the highest number that it gave an operation.
+    /// The newest timestamp of all that the node took in, and the highest number that it gave an
+    /// operation.
     newest: i64,
     given: u32,
 }
@@ -125,13 +128,13 @@ impl Bench {
         let input = Input::Request { client: ClientId(0), request, operation, stamped: Wall(0) };
         self.handle(input);
         if self.node().leads() {
-            self.given = self.given.max(self.node().stamps.given());
+            self.given = self.given.max(self.node().replica.stamps.given());
         }
     }
 
     /// All that the node stores.
     fn stored(&self) -> Vec<Entry> {
-        contents(&self.node().store).collect()
+        contents(&self.node().replica.store).collect()
     }
 
     /// Whatever is stored is seen, and the node knows it.
@@ -142,7 +145,8 @@ impl Bench {
                 self.given = self.given.max(version.sequence);
             }
         }
-        let (newest, given) = (self.node().stamps.newest(), self.node().stamps.given());
+        let (newest, given) =
+            (self.node().replica.stamps.newest(), self.node().replica.stamps.given());
         prop_assert!(newest >= self.newest, "{after:?}: knows {newest} of {}", self.newest);
         prop_assert!(given >= self.given, "{after:?}: counts {given} of {}", self.given);
         Ok(())
@@ -197,7 +201,7 @@ enum Step {
 
 fn play(bench: &mut Bench, step: &Step) {
     let term = bench.node().term();
-    let is_ordered = bench.config.failover.is_ordered();
+    let is_ordered = bench.config.failover.catch_up == CatchUp::Log;
     let times = |entries: &[Entry]| -> Vec<i64> {
         entries.iter().map(|entry| entry.stored.version.timestamp).collect()
     };
@@ -207,7 +211,7 @@ fn play(bench: &mut Bench, step: &Step) {
     match step.clone() {
         Step::Writes(_) | Step::Clear(_) | Step::Cut(..) | Step::State(..) if bench.leads => {}
         Step::Writes(entries) if is_ordered => {
-            let (previous, all) = (bench.node().log.last(), log(term, &entries));
+            let (previous, all) = (bench.node().replication.last(), log(term, &entries));
             bench.hear(Message::Append { term, previous, entries: all }, times(&entries));
         }
         Step::Writes(entries) => {
@@ -216,8 +220,9 @@ fn play(bench: &mut Bench, step: &Step) {
             }
         }
         Step::Cut(index, entries) if is_ordered => {
-            let last = bench.node().log.last().index;
-            let Some(previous) = bench.node().log.at(LogIndex(index).min(last)) else { return };
+            let node = bench.node.as_mut().expect("it runs");
+            let index = LogIndex(index).min(node.replication.last().index);
+            let Some(previous) = node.replication.log().at(index) else { return };
             let all = log(term.next(), &entries);
             let message = Message::Append { term: term.next(), previous, entries: all };
             bench.hear(message, times(&entries));
@@ -231,7 +236,7 @@ fn play(bench: &mut Bench, step: &Step) {
             bench.hear(Message::ReplicateMany { term, version, entries }, timestamps);
         }
         Step::State(entries, seen) if is_ordered => {
-            let position = Position { term, index: bench.node().log.last().index.plus(3) };
+            let position = Position { term, index: bench.node().replication.last().index.plus(3) };
             let timestamps = [times(&entries), vec![seen]].concat();
             let state = Arc::new(Installed { entries: entries.into(), seen: Some(seen) });
             bench.hear(Message::Install { term, position, state }, timestamps);
@@ -253,7 +258,7 @@ fn play(bench: &mut Bench, step: &Step) {
             bench.steps += 1;
             let read = RequestId { operation: OpId(bench.steps), attempt: 0 };
             // A list is not mended by its newest element, and so not looked at.
-            let mends = bench.node().store.elements(entry.key).is_empty();
+            let mends = bench.node().replica.store.elements(entry.key).is_empty();
             let timestamps = if mends { times(&[entry]) } else { Vec::new() };
             let message = Repair::Write { read, entry: Box::new(entry) };
             bench.hear(Message::Repair(message), timestamps);
@@ -329,7 +334,7 @@ fn a_config() -> impl Strategy<Value = Config> {
     let catch_up = prop_oneof![Just(CatchUp::None), Just(CatchUp::FullState), Just(CatchUp::Log)];
     let deletes = prop_oneof![Just(Deletes::Tombstone), Just(Deletes::Erase)];
     let ties = prop_oneof![Just(TieBreak::NodeId), Just(TieBreak::KeepExisting)];
-    let replication = prop_oneof![Just(Replication::Entry), Just(Replication::FullState)];
+    let replication = prop_oneof![Just(Shipping::Entry), Just(Shipping::FullState)];
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (wal, catch_up, deletes, ties, replication, flags).prop_map(
         |(wal, catch_up, deletes, ties, replication, (resends, purges, overwrites, merges))| {
@@ -342,6 +347,9 @@ fn a_config() -> impl Strategy<Value = Config> {
                 resolution: Span::from_nanos(1),
                 ties,
             };
+            // One log sends single entries, and asks for what is missing.
+            let is_log = catch_up == CatchUp::Log;
+            let replication = if is_log { Shipping::Entry } else { replication };
             let reads = Reads { timeout: Span::from_secs(1), answer: RepairAnswer::AfterRepair };
             Config {
                 mode: Mode::Async,
@@ -349,7 +357,7 @@ fn a_config() -> impl Strategy<Value = Config> {
                 on_ack_timeout: OnAckTimeout::Fail,
                 replication,
                 full_state: if merges { FullStateIs::Merged } else { FullStateIs::Replacing },
-                resend: resends.then(|| Span::from_secs(1)),
+                resend: (resends && !is_log).then(|| Span::from_secs(1)),
                 deletes,
                 deduplicate: true,
                 tombstone_grace: purges.then(|| Span::from_nanos(1)),
@@ -382,7 +390,7 @@ proptest! {
             }
             bench.check(step)?;
         }
-        let given = bench.step(|node, cx| node.as_mut().expect("it runs").stamp(cx));
+        let given = bench.step(|node, cx| node.as_mut().expect("it runs").replica.stamp(cx));
         prop_assert!(given.timestamp > bench.newest && given.sequence > bench.given, "{given}");
     }
 }

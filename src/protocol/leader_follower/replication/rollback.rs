@@ -7,7 +7,7 @@ use crate::protocol::parts::store::Store;
 
 /// What it takes, besides the log, to make the store anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rollback {
+pub(crate) struct Rollback {
     /// What the entries up to the log's base made of the store.
     before: Store,
     /// The tombstones that were purged, and up to which index the log went then, in order.
@@ -16,25 +16,25 @@ pub(super) struct Rollback {
 
 impl Rollback {
     /// The store at the base of a log.
-    pub(super) const fn from_base(before: Store) -> Self {
+    pub(crate) const fn from_base(before: Store) -> Self {
         Self { before, purged: Vec::new() }
     }
 
     /// A tombstone was purged when the log ended at `last`: it does not come back when the store is
     /// made anew.
-    pub(super) fn purged(&mut self, last: LogIndex, key: KeyId, version: Version) {
+    pub(crate) fn purged(&mut self, last: LogIndex, key: KeyId, version: Version) {
         self.purged.push((last, key, version));
     }
 
     /// The log was cut behind `index`.
-    pub(super) fn cut(&mut self, index: LogIndex) {
+    pub(crate) fn cut(&mut self, index: LogIndex) {
         for (at, ..) in &mut self.purged {
             *at = (*at).min(index);
         }
     }
 
     /// The store that `log` makes.
-    pub(super) fn store(&self, log: &ReplicatedLog<Entry>, rules: Rules) -> Store {
+    pub(crate) fn store(&self, log: &ReplicatedLog<Entry>, rules: Rules) -> Store {
         let mut store = self.before.clone();
         let mut purged = self.purged.iter().peekable();
         let mut purge = |store: &mut Store, index| {

@@ -1,72 +1,25 @@
-//! What each mode promises, and why; with elections see [`elected`].
-//!
-//! | property | promised |
-//! |---|---|
-//! | single-leader, split-brain | always: the leader is fixed |
-//! | replay | with a log, unless a disk lies or flips a bit: a bit of the last batch that flips looks like a torn tail |
-//! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message of the leader is lost or a node crashes; never when a clear may reach a follower (sent there, or tried again at the next node), and never lww-maximum when deletes erase |
-//! | durability | never when writes are tried again: an attempt that was given up may arrive late and win by its stamp over what was acknowledged since; else unless all forget who have what was acknowledged, or the clock that stamps is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message of the leader is lost or a follower forgets the end of its log |
-//! | monotonic writes | unless the leader forgets or the clock that stamps is set wrong |
-//! | writes follow reads | the same, and a power loss of the leader: a write is read before it is durable |
-//! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless the leader forgets or the clock that stamps is set wrong; never when followers are read |
-//! | resurrection | when every read asks the leader and nothing is tried again elsewhere, as those, else never; never where durability is not promised |
-//! | append uniqueness | never when appends are tried again and not deduplicated, or other writes are tried again; else unless the leader forgets, or loses power where reads repair, or the clock that stamps is set wrong |
-//! | liveness | never without a leader from the start, else unless the leader stays down: what waits is answered in the end, and the leader is back once the faults are over |
-//! | availability, replication lag | never: nobody takes the place of the leader, and no answer waits for every follower for longer than `ack-timeout` |
-//!
-//! Nearly all of this rests on the leader alone: what happens to a follower voids it not. An acknowledged write is
-//! besides on as many followers as it waited for, where too few confirmations are an error; it is lost when the leader
-//! forgets all and they do (one that forgets the end of its log shows what came before), where nobody is made like a
-//! leader that forgot: with entry replication and without catching
-//! up. With `term-sequence`, and with a hybrid clock that is read coarsely, a leader that forgets stamps below what it
-//! stamped before, and the leader alone counts again.
-//!
-//! What a wrong wall clock voids it voids with timestamps of the wall clock of the leader or, a drift too, of clients; a
-//! hybrid clock and (term, sequence) order the writes of one leader whatever its clock shows. Ties left to what is there
-//! void all but single-leader and, of the leader alone, monotonic reads: of two writes with one timestamp the second is
-//! acknowledged and dropped, and which one came first differs from replica to replica.
-//! Tombstones that are purged void convergence, lww-maximum and durability: a message that takes longer than their
-//! grace brings back what they deleted. Where replicas fill one another in (read repair, anti-entropy), a delete that
-//! leaves nothing, or is purged, may come back even to the leader, and the promises of its reads go too.
-//!
-//! With anti-entropy and tombstones that stay replicas converge whatever was lost.
-//!
-//! When every read asks R of N replicas and an acknowledged write is on W (one more than the followers it waited for,
-//! and one alone if it may be answered degraded), R + W > N promises read your writes and staleness, unless R + W - N
-//! nodes forget; 2R > N with repair before the answer promises monotonic reads, unless 2R - N nodes do. Tried-again
-//! writes, clears, appends (a list is read from the node asked alone) and purged tombstones void both.
-//!
-//! What makes a node forget what it confirmed depends on the policy of its log: without one a crash, a power loss
-//! and an empty disk; with `fsync` and `group-commit` an empty disk, one that lies or flips a bit, and a node that
-//! does not come back; with a buffered log these and a power loss. Monotonic reads are void after a power loss under
-//! every policy: a write is read before it is durable.
+//! What a cluster promises whose leader is the same for ever.
 
 use crate::config::{Config as Scenario, ScriptedOperation};
 use crate::operation::Operation;
 use crate::property::{Hazard, Hazards, Promise, Promises, Property, Whose};
-use crate::protocol::parts::wal::Policy;
-
-use crate::protocol::parts::store::TieBreak;
-
-use super::config::{
-    CatchUp, Config, Election, FullStateIs, OnAckTimeout, RepairAnswer, Replication,
+use crate::protocol::leader_follower::config::{
+    CatchUp, Config, FullStateIs, RepairAnswer, Shipping,
 };
 use crate::protocol::parts::entry::Deletes;
 use crate::protocol::parts::stamps::TimestampSource;
+use crate::protocol::parts::wal::Policy;
 
-mod elected;
-
-const ERASED: &str = "an erased key forgets its delete, so replicas depend on the order of arrival";
+use super::shared;
+use super::shared::{
+    AVAILABILITY, CLEARED, ERASED, LEADERLESS, REPLICATION_LAG, RETRIED, append_uniqueness,
+    forgets, least_written, misordered, replay, without,
+};
 
 const MERGED: &str =
     "a state that is merged says of no key that it was erased, so followers keep what was deleted";
 
-const RETRIED: &str = "an attempt that its client gave up may arrive late, and its later stamp wins over what was acknowledged since";
-
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
-    if config.failover.election != Election::None {
-        return elected::promises(config, scenario);
-    }
     let policy = config.wal.policy;
     let forgets = Hazards::NONE.and(Whose::Leader, forgets(policy));
     let durability = if scenario.retries_writes() {
@@ -118,7 +71,7 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     };
     let resurrection = match durability {
         Promise::Unless { hazards, why } => {
-            session(hazards.and(Whose::Leader, self::forgets(policy)), why)
+            session(hazards.and(Whose::Leader, shared::forgets(policy)), why)
         }
         never if scenario.reads_only_leader() => never,
         _ => session(forgets, ""),
@@ -143,32 +96,8 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     without(config, scenario, with_quorums(config, scenario, promises))
 }
 
-/// What makes writes win that came first: a clock that is wrong where it stamps.
-fn misordered(config: &Config, hazards: Hazards) -> Hazards {
-    match config.timestamps.source {
-        TimestampSource::Wall => hazards.and(Whose::Leader, &[Hazard::ClockSkew]),
-        TimestampSource::Client => {
-            hazards.and(Whose::Client, &[Hazard::ClockSkew, Hazard::ClockDrift])
-        }
-        TimestampSource::Hybrid | TimestampSource::TermSequence => hazards,
-    }
-}
-
-/// How many replicas have a write that was acknowledged, at the least.
-fn least_written(config: &Config, scenario: &Scenario) -> u16 {
-    if config.on_ack_timeout == OnAckTimeout::Succeed {
-        return 1;
-    }
-    let asked = scenario.script.iter().filter_map(|scripted| match scripted.operation {
-        Operation::Put { quorum, .. }
-        | Operation::Delete { quorum, .. }
-        | Operation::Append { quorum, .. } => quorum,
-        Operation::Get { .. } | Operation::List | Operation::ReadAll | Operation::Clear => None,
-    });
-    1 + asked.fold(config.mode.quorum(scenario.cluster.nodes - 1), u16::min)
-}
-
-/// What quorums of reads and writes that overlap promise besides, where reads ask others than the leader.
+/// What quorums of reads and writes that overlap promise besides, where reads ask others than the
+/// leader.
 fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) -> Promises {
     let Some(quorum) = scenario.weakest_read_quorum() else { return promises };
     let clears = scenario.script.iter().any(|scripted| scripted.operation == Operation::Clear);
@@ -219,79 +148,6 @@ fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) ->
     promises
 }
 
-/// Takes back what a rule for equal timestamps, or the loss of tombstones, leaves of the promises.
-fn without(config: &Config, scenario: &Scenario, mut promises: Promises) -> Promises {
-    let state =
-        [Property::Convergence, Property::LwwMaximum, Property::Durability, Property::Resurrection];
-    let reads = [Property::ReadYourWrites, Property::MonotonicReads, Property::Staleness];
-    let writes = [Property::MonotonicWrites, Property::WritesFollowReads];
-    let mut never = |properties: &[Property], why| {
-        for property in properties {
-            promises = std::mem::take(&mut promises).with(*property, Promise::Never { why });
-        }
-    };
-    let fills_in = config.anti_entropy.is_some() || scenario.repairs_reads();
-    if config.timestamps.ties == TieBreak::KeepExisting {
-        let why = "of two writes with one timestamp a replica keeps the one that came first";
-        never(&state, why);
-        never(&writes, why);
-        never(&[Property::ReadYourWrites, Property::Staleness], why);
-        if !scenario.reads_only_leader() {
-            never(&[Property::MonotonicReads], why);
-        }
-    }
-    if config.tombstone_grace.is_some() {
-        never(&state, "what takes longer than the grace period brings back what was deleted");
-    }
-    if fills_in && (config.tombstone_grace.is_some() || config.deletes == Deletes::Erase) {
-        let why = "a replica that missed a delete brings the value back to those that forgot it";
-        never(&state, why);
-        never(&reads, why);
-        never(&writes, why);
-    }
-    promises
-}
-
-fn replay(policy: Policy) -> Promise {
-    match policy {
-        Policy::Off => Promise::Always { why: "nothing is written, and nothing read back" },
-        Policy::Buffered { .. } | Policy::Fsync | Policy::GroupCommit => Promise::Unless {
-            hazards: Hazards::of(&[Hazard::LostWrite, Hazard::BitRot]),
-            why: "what a sync covered is read back, whole, or the node does not start",
-        },
-    }
-}
-
-fn append_uniqueness(config: &Config, scenario: &Scenario) -> Promise {
-    if scenario.retries_writes() && !config.deduplicate {
-        return Promise::Never {
-            why: "an append that is tried again is appended again, if the first attempt had come to the leader",
-        };
-    }
-    if scenario.retries_writes() && !scenario.only_appends() {
-        return Promise::Never {
-            why: "a put or a delete that its client gave up may arrive late and end a list",
-        };
-    }
-    let mut forgets = Hazards::NONE.and(Whose::Leader, forgets(config.wal.policy));
-    if scenario.repairs_reads() {
-        // A read that finds an element that is not yet durable writes it to others: the leader alone forgets it.
-        forgets = forgets.and(Whose::Leader, &[Hazard::PowerLoss]);
-    }
-    Promise::Unless {
-        hazards: misordered(config, forgets),
-        why: "the leader appends each element once, above what its clock has stamped before",
-    }
-}
-
-const AVAILABILITY: Promise =
-    Promise::Never { why: "nobody takes the place of a leader that is down, paused or cut off" };
-
-const REPLICATION_LAG: Promise =
-    Promise::Never { why: "a follower takes in a write when the network brings it" };
-
-const LEADERLESS: &str = "for how long nobody leads depends on what went wrong";
-
 fn liveness(scenario: &Scenario) -> Promise {
     if scenario.bounds.leaderless.is_some() {
         return Promise::Never { why: LEADERLESS };
@@ -305,23 +161,6 @@ fn liveness(scenario: &Scenario) -> Promise {
     }
 }
 
-/// What makes a node lose what it has confirmed or acknowledged.
-const fn forgets(policy: Policy) -> &'static [Hazard] {
-    match policy {
-        Policy::Off => &[Hazard::Crash, Hazard::PowerLoss, Hazard::EmptyDisk],
-        Policy::Buffered { .. } => &[
-            Hazard::PowerLoss,
-            Hazard::EmptyDisk,
-            Hazard::StayedDown,
-            Hazard::LostWrite,
-            Hazard::BitRot,
-        ],
-        Policy::Fsync | Policy::GroupCommit => {
-            &[Hazard::EmptyDisk, Hazard::StayedDown, Hazard::LostWrite, Hazard::BitRot]
-        }
-    }
-}
-
 /// What makes a node forget the last that it confirmed or acknowledged, and have what came before.
 fn forgets_the_end(policy: Policy) -> Vec<Hazard> {
     let partly = [Hazard::PowerLoss, Hazard::LostWrite, Hazard::BitRot];
@@ -329,8 +168,8 @@ fn forgets_the_end(policy: Policy) -> Vec<Hazard> {
     partly.into_iter().filter(forgotten).collect()
 }
 
-/// When nobody has any more what so many had: when those forget it, or, where it is the leader that decides what others
-/// have, the leader.
+/// When nobody has any more what so many had: when those forget it, or, where it is the leader that
+/// decides what others have, the leader.
 fn all_forget(config: &Config, whose: Whose) -> Hazards {
     let leader = forgets(config.wal.policy);
     // Followers forget more where the leader alone has a log.
@@ -338,7 +177,7 @@ fn all_forget(config: &Config, whose: Whose) -> Hazards {
         if whose == Whose::Leader { leader } else { forgets(config.wal.policy_on_followers()) };
     let hazards = Hazards::NONE.and(whose, all);
     let is_made_like_its_leader =
-        config.replication == Replication::FullState || config.failover.catch_up != CatchUp::None;
+        config.replication == Shipping::FullState || config.failover.catch_up != CatchUp::None;
     if whose == Whose::Leader || is_made_like_its_leader || stamps_again(config) {
         return hazards.and(Whose::Leader, leader);
     }
@@ -365,11 +204,13 @@ const fn stamps_again(config: &Config) -> bool {
 /// A delete is a write like any other, and one that leaves no tombstone is easily lost.
 fn durability(config: &Config, scenario: &Scenario) -> Promise {
     let policy = config.wal.policy;
-    // A read may repair a leader that forgot with what one had who missed the write, and the leader shows that.
+    // A read may repair a leader that forgot with what one had who missed the write, and the leader
+    // shows that.
     let others = if scenario.repairs_reads() { 0 } else { least_written(config, scenario) - 1 };
     let whose = if others == 0 { Whose::Leader } else { Whose::LeaderAnd(others) };
     let mut hazards = misordered(config, all_forget(config, whose));
-    // A leader that forgot the end of its log alone shows what came before, whatever the others have.
+    // A leader that forgot the end of its log alone shows what came before, whatever the others
+    // have.
     hazards = hazards.and(Whose::Leader, &forgets_the_end(policy));
     if config.deletes == Deletes::Tombstone {
         let why = match policy {
@@ -389,13 +230,13 @@ fn durability(config: &Config, scenario: &Scenario) -> Promise {
         return Promise::Unless { hazards, why };
     }
     match config.replication {
-        Replication::Entry => Promise::Never {
+        Shipping::Entry => Promise::Never {
             why: "an erased key forgets its delete, and an older write that arrives late comes back",
         },
-        Replication::FullState if config.full_state == FullStateIs::Merged => {
+        Shipping::FullState if config.full_state == FullStateIs::Merged => {
             Promise::Never { why: MERGED }
         }
-        Replication::FullState => Promise::Unless {
+        Shipping::FullState => Promise::Unless {
             // A follower that forgot it has the key again, of which the leader knows nothing.
             hazards: hazards
                 .and(Whose::Leader, &[Hazard::MessageLost])
@@ -418,15 +259,11 @@ fn may_clear_follower(scenario: &Scenario) -> bool {
     scenario.script.iter().any(may)
 }
 
-const CLEARED: Promise = Promise::Never {
-    why: "a clear that reaches a follower, sent there or tried again there, empties that follower alone",
-};
-
 fn convergence(config: &Config, scenario: &Scenario) -> Promise {
     if may_clear_follower(scenario) {
         return CLEARED;
     }
-    if config.deletes == Deletes::Erase && config.replication == Replication::Entry {
+    if config.deletes == Deletes::Erase && config.replication == Shipping::Entry {
         return Promise::Never { why: ERASED };
     }
     if config.deletes == Deletes::Erase && config.full_state == FullStateIs::Merged {

@@ -1,18 +1,22 @@
 //! The leader's memory of what followers have not acknowledged, for sending it again.
 //!
-//! To each follower at most one write of a key, and one full state, is to be sent again: the newest. A follower that
-//! acknowledges it has no use for the older ones any more, so its acknowledgement counts for them as well.
+//! To each follower at most one write of a key, and one full state, is to be sent again: the
+//! newest. A follower that acknowledges it has no use for the older ones any more, so its
+//! acknowledgement counts for them as well.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::id::{NodeId, Version};
 use crate::time::{Span, Time};
 
-use super::accepted::{Payload, Subject};
+use crate::protocol::leader_follower::accepted::{Payload, Subject};
 
 /// What each follower has not acknowledged.
+///
+/// A clear has the version of its last delete. Where both are sent, one takes the other's place in
+/// `sent`, and its traces in the other two maps are passed over.
 #[derive(Debug, Default)]
-pub(super) struct Unacknowledged {
+pub(crate) struct Unacknowledged {
     sent: BTreeMap<(NodeId, Version), Sent>,
     /// The same, by the time it was last sent.
     by_time: BTreeSet<(Time, NodeId, Version)>,
@@ -24,28 +28,30 @@ pub(super) struct Unacknowledged {
 struct Sent {
     at: Time,
     payload: Payload,
-    /// Older writes about the same that a client may still wait for; their sequences rise but for a clock that went
-    /// back.
+    /// Older writes about the same that a client may still wait for; their sequences rise but for a
+    /// clock that went back.
     covers: VecDeque<Version>,
 }
 
 impl Unacknowledged {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.sent.is_empty()
     }
 
     /// How many writes each follower has not acknowledged that lacks any.
-    pub(super) fn of_each_follower(&self) -> BTreeMap<NodeId, usize> {
+    pub(crate) fn of_each_follower(&self) -> BTreeMap<NodeId, usize> {
         self.sent.keys().fold(BTreeMap::new(), |mut counts, (follower, _)| {
             *counts.entry(*follower).or_default() += 1;
             counts
         })
     }
 
-    /// A write was sent to a follower. No client waits for one with a sequence below `oldest_awaited`, if for any.
-    pub(super) fn insert(
+    /// A write was sent to a follower. No client waits for one with a sequence below
+    /// `oldest_awaited`, if for any.
+    pub(crate) fn insert(
         &mut self,
-        (follower, version): (NodeId, Version),
+        follower: NodeId,
+        version: Version,
         payload: Payload,
         at: Time,
         oldest_awaited: Option<u32>,
@@ -53,7 +59,8 @@ impl Unacknowledged {
         let mut covers = VecDeque::new();
         if let Some(subject) = payload.subject() {
             if let Some(other) = self.newest.get(&(follower, subject)).copied() {
-                // States replace one another in the order of their sequences, writes of a key by their stamps.
+                // States replace one another in the order of their sequences, writes of a key by
+                // their stamps.
                 let stays = subject != Subject::Everything && other > version;
                 let Some(sent) = self.sent.get_mut(&(follower, other)) else { return };
                 forget_unawaited(&mut sent.covers, oldest_awaited);
@@ -76,7 +83,7 @@ impl Unacknowledged {
     }
 
     /// A follower has acknowledged a write: the older ones that this acknowledges too.
-    pub(super) fn remove(&mut self, follower: NodeId, version: Version) -> VecDeque<Version> {
+    pub(crate) fn remove(&mut self, follower: NodeId, version: Version) -> VecDeque<Version> {
         let Some(sent) = self.sent.remove(&(follower, version)) else { return VecDeque::new() };
         self.by_time.remove(&(sent.at, follower, version));
         if let Some(subject) = sent.payload.subject() {
@@ -85,8 +92,9 @@ impl Unacknowledged {
         sent.covers
     }
 
-    /// Calls `send` with everything that was last sent `interval` ago or earlier, in that order: it is sent now.
-    pub(super) fn send_due(
+    /// Calls `send` with everything that was last sent `interval` ago or earlier, in that order: it
+    /// is sent now.
+    pub(crate) fn send_due(
         &mut self,
         now: Time,
         interval: Span,
@@ -109,7 +117,7 @@ impl Unacknowledged {
     }
 
     /// When the one was sent that has waited longest.
-    pub(super) fn oldest(&self) -> Option<Time> {
+    pub(crate) fn oldest(&self) -> Option<Time> {
         self.by_time.first().map(|(at, _, _)| *at)
     }
 }

@@ -1,21 +1,24 @@
 //! How long a cluster may need to settle once everything has healed.
 //!
-//! What is under way then comes to its end one thing after another: clients give up or are answered, a leader is
-//! found, followers catch up. So the parts are added, each at its longest:
+//! What is under way then comes to its end one thing after another: clients give up or are
+//! answered, a leader is found, followers catch up. So the parts are added, each at its longest:
 //!
-//! - **clients**: every attempt of the operation that a client has in hand, with the pauses between, and the scripted
-//!   operations that wait behind it;
-//! - **waits of nodes**: `ack-timeout` and the timeout of reads of several replicas, of an attempt made last;
-//! - **an election**: the election timeout, and as many rounds as votes may be split, lost, or asked for
-//!   by a node that lacks writes;
-//! - **replication**: the interval of resending or of heartbeats as often as messages may be lost, and with
-//!   anti-entropy every node in turn with every other, and as often again for what that brought.
+//! - **clients**: every attempt of the operation that a client has in hand, with the pauses
+//!   between, and the scripted operations that wait behind it;
+//! - **waits of nodes**: `ack-timeout` and the timeout of reads of several replicas, of an attempt
+//!   made last;
+//! - **an election**: the election timeout, and as many rounds as votes may be split, lost, or
+//!   asked for by a node that lacks writes;
+//! - **replication**: the interval of resending or of heartbeats as often as messages may be lost,
+//!   and with anti-entropy every node in turn with every other, and as often again for what that
+//!   brought.
 //!
-//! Delays are those that one in a billion exceeds, chances that there are not one in ten million. Timers run on the
-//! slowest clock that the scenario has, be it by a fault: clocks keep what they have.
+//! Delays are those that one in a billion exceeds, chances that there are not one in ten million.
+//! Timers run on the slowest clock that the scenario has, be it by a fault: clocks keep what they
+//! have.
 //!
-//! Where heartbeats may be lost, or come so late that a leader is given up, an election may begin at any time, long
-//! after everything has healed: from then on the cluster may need as long again.
+//! Where heartbeats may be lost, or come so late that a leader is given up, an election may begin
+//! at any time, long after everything has healed: from then on the cluster may need as long again.
 
 use crate::config::{Config as Scenario, FaultAction, LinkOverride, Network, RetryPolicy};
 use crate::id::ClientId;
@@ -25,7 +28,7 @@ use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
-use super::config::{CatchUp, Config, Election, Mode};
+use crate::protocol::leader_follower::config::{CatchUp, Config, Election, Mode};
 
 /// All, in parts per billion.
 const ALL: u64 = 1_000_000_000;
@@ -40,7 +43,7 @@ const ALL_LOST: Unsaid = "every message may be lost";
 
 const GIVEN_UP: &str = "a leader is given up whose heartbeats are lost, or late";
 
-pub(super) fn settles_within(config: &Config, scenario: &Scenario) -> SettlesWithin {
+pub(crate) fn settles_within(config: &Config, scenario: &Scenario) -> SettlesWithin {
     let settling = Settling::of(config, scenario);
     match settling.and_then(|settling| Ok((settling.total()?, settling.may_elect_anew()))) {
         Ok((within, true)) => SettlesWithin::Anew { within, why: GIVEN_UP },
@@ -242,7 +245,8 @@ impl<'a> Settling<'a> {
         let apart = ALL - at_most(u128::from(lead) * u128::from(ALL) / u128::from(jitter)).nanos();
         let kept = (ALL - self.lost).min(ALL - ALL / 100);
         let messages = 2 * (majority - 1) * if pre_vote { 2 } else { 1 };
-        // Of those whose log nobody in a majority surpasses there may be but one where others stay down.
+        // Of those whose log nobody in a majority surpasses there may be but one where others stay
+        // down.
         let forever = self.scenario.faults.iter().any(|fault| fault.forever);
         let electable = if forever { ALL / majority } else { (nodes - majority + 1) * ALL / nodes };
         let mut wins = electable;
@@ -291,7 +295,8 @@ impl<'a> Settling<'a> {
     }
 }
 
-/// How often something has to be tried that fails with this chance, in parts per billion; `None`: too often.
+/// How often something has to be tried that fails with this chance, in parts per billion; `None`:
+/// too often.
 fn tries(fails: u64) -> Option<u64> {
     let mut left = fails;
     for tries in 1..=2_000 {

@@ -1,0 +1,79 @@
+//! A node: what it keeps, and what it takes itself for.
+
+use crate::id::{NodeId, Term};
+use crate::operation::Operation;
+use crate::protocol::parts::anti_entropy::Turns;
+use crate::protocol::parts::quorum::Quorum;
+use crate::protocol::parts::reads::CoordinatedReads;
+use crate::protocol::{RequestId, Role};
+use crate::time::Wall;
+
+use super::config::Defect;
+use super::election::{Candidacy, FailureDetector};
+use super::leading::Leading;
+use super::replica::Replica;
+use super::replication::{Membership, Replication};
+
+/// A node of a leader-follower cluster.
+#[derive(Debug)]
+pub struct LeaderFollower {
+    pub(super) replica: Replica,
+    pub(super) replication: Replication,
+    /// Whom this node takes for the leader.
+    pub(super) leader: Option<NodeId>,
+    pub(super) leading: Leading,
+    /// Whether there is neither a log nor an election: what a message says is all that there is to
+    /// do.
+    pub(super) is_plain: bool,
+    /// Who votes: every node.
+    pub(super) quorum: Quorum,
+    pub(super) detector: FailureDetector,
+    pub(super) candidacy: Candidacy,
+    pub(super) in_sync: Membership,
+    /// Requests that wait for a leader.
+    pub(super) parked: Vec<(RequestId, Operation, Wall)>,
+    pub(super) reads: CoordinatedReads,
+    pub(super) turns: Turns,
+}
+
+impl LeaderFollower {
+    #[inline]
+    pub(super) const fn term(&self) -> Term {
+        self.replica.term()
+    }
+
+    #[inline]
+    pub(super) fn leads(&self) -> bool {
+        self.leader == Some(self.replica.me)
+    }
+
+    pub(super) fn role(&self) -> Role {
+        match self.leader {
+            Some(leader) if leader == self.replica.me => Role::Leader,
+            None if self.replica.config.failover.is_on() && !self.follows_the_awaited() => {
+                Role::Candidate
+            }
+            Some(_) | None => Role::Follower,
+        }
+    }
+
+    pub(super) fn follows_the_awaited(&self) -> bool {
+        self.replica.config.defects.has(Defect::FollowTheAwaited)
+    }
+
+    /// Whom it names to others as the leader.
+    pub(super) fn named_leader(&self) -> Option<NodeId> {
+        match self.leader {
+            None if self.follows_the_awaited() => self.awaited(),
+            leader => leader,
+        }
+    }
+
+    /// Whom it waits for to lead, while it knows of no leader.
+    pub(super) const fn awaited(&self) -> Option<NodeId> {
+        match self.candidacy {
+            Candidacy::Waiting(awaited) if self.leader.is_none() => awaited,
+            Candidacy::Waiting(_) | Candidacy::Campaigning { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The in-sync set (Kafka's ISR): the followers that a write waits for, and the nodes that may
+//! lead.
+//!
+//! The leader takes a follower out that has not had everything for a while, and back in when it
+//! has. It tells of the set with its heartbeats, every node believes the newest that it has heard
+//! of, and tells of it in turn. That is weaker than Kafka's controller, which decides for all: a
+//! node that was cut off when the set shrank believes the one it knew.
+
+use crate::id::NodeId;
+use crate::protocol::Context;
+use crate::time::Span;
+
+use crate::protocol::leader_follower::config::Mode;
+use crate::protocol::leader_follower::message::InSync;
+use crate::protocol::leader_follower::{LeaderFollower, Timer};
+
+/// Mode in-sync has a set from the start.
+const HAS_SET: &str = "mode in-sync has an in-sync set";
+
+impl LeaderFollower {
+    /// A new leader begins with the set that it believes in, itself included.
+    pub(crate) fn begin_in_sync(&mut self, cx: &mut Context<'_, Self>) {
+        let Mode::InSync { lag, .. } = self.replica.config.mode else { return };
+        let known = self.in_sync.believed().expect(HAS_SET);
+        // One that leads although it was not in sync knows nothing of who is.
+        let me = self.replica.me;
+        let nodes = if known.nodes.contains(&me) { known.nodes.clone() } else { vec![me] };
+        let set = InSync { term: self.term(), epoch: 0, nodes };
+        self.believe(set, cx);
+        cx.set_timer(Timer::InSync, Span::from_nanos(lag.nanos().div_ceil(2)));
+    }
+
+    fn believe(&mut self, set: InSync, cx: &mut Context<'_, Self>) {
+        self.in_sync.believe(set);
+        self.replica.ballot.write(self.in_sync.believed(), cx);
+    }
+
+    /// Time to look who has fallen behind.
+    pub(crate) fn review_in_sync(&mut self, cx: &mut Context<'_, Self>) {
+        let Mode::InSync { lag, .. } = self.replica.config.mode else {
+            unreachable!("the timer runs in mode in-sync")
+        };
+        if !self.leads() {
+            return;
+        }
+        let (me, now) = (self.replica.me, cx.monotonic());
+        let known = self.in_sync.believed().expect(HAS_SET);
+        let followers = self.replication.log().followers();
+        let stays = |node: &NodeId| *node == me || !followers.of(*node).lags(now, lag);
+        let nodes: Vec<NodeId> = known.nodes.iter().copied().filter(stays).collect();
+        if nodes.len() < known.nodes.len() {
+            let set = InSync { epoch: known.epoch + 1, nodes, ..*known };
+            self.believe(set, cx);
+            self.heartbeat(cx);
+            self.answer_in_sync(cx);
+        }
+        cx.set_timer(Timer::InSync, Span::from_nanos(lag.nanos().div_ceil(2)));
+    }
+
+    /// A follower has everything that the leader has.
+    pub(crate) fn caught_up(&mut self, follower: NodeId, cx: &mut Context<'_, Self>) {
+        let Some(known) = self.in_sync.believed() else { return };
+        if known.nodes.contains(&follower) {
+            return;
+        }
+        let mut nodes = known.nodes.clone();
+        nodes.push(follower);
+        nodes.sort_unstable();
+        let set = InSync { epoch: known.epoch + 1, nodes, ..*known };
+        self.believe(set, cx);
+        self.heartbeat(cx);
+    }
+
+    /// Whether the set has too few nodes for a write to be accepted.
+    pub(crate) fn too_few_in_sync(&self) -> bool {
+        let Mode::InSync { min, .. } = self.replica.config.mode else { return false };
+        self.in_sync.believed().is_some_and(|set| set.nodes.len() < usize::from(min))
+    }
+}
