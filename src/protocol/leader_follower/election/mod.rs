@@ -302,7 +302,7 @@ impl LeaderFollower {
             Election::LowestId { .. } | Election::NewestTimestamp => self.judge(cx),
             Election::HighestId => match &self.candidacy {
                 Candidacy::Campaigning { refused: false, .. } => {
-                    self.become_leader(self.term(), cx)
+                    self.become_leader(self.term(), cx);
                 }
                 Candidacy::Campaigning { .. } => {
                     self.wait_for(None, cx);
