@@ -379,7 +379,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::Verdict;
-    use super::super::testing::{Story, any_story};
+    use super::super::testing::Story;
+    use super::super::testing::any_story::any_story;
     use super::*;
     use crate::config::{Bounds, ExpectedVerdict};
     use crate::property::Property::Availability;

@@ -5,28 +5,30 @@
 //! It answers in three values ([`Verdict`]); [`judge`] then holds the answer against what the configuration
 //! promised. History checkers are linear or n log n in the operations.
 
-use crate::config::{Bounds, Config, ExpectedVerdict};
+use crate::config::{Config, ExpectedVerdict};
 use crate::history::History;
-use crate::id::{KeyId, NodeId, NodeSet, OpId, Version};
-use crate::metrics::{Application, Leadership, Recovery, Settlement};
+use crate::id::{KeyId, OpId};
+use crate::metrics::Settlement;
 use crate::named::Named;
-use crate::names::Names;
 use crate::property::{
     Incident, Incidents, Promise, Promises, Property, PropertyKind, SettlesWithin,
 };
-use crate::protocol::NodeSnapshot;
 use crate::time::Time;
 
+pub use evidence::Evidence;
 pub(crate) use facts::leader;
 pub use mechanism::Mechanism;
+pub use report::{CheckReport, Demand, Verdict, Witness};
 pub use visibility::Freshness;
 
 use facts::Facts;
+use report::Finding;
 
 mod append_uniqueness;
 mod availability;
 mod convergence;
 mod durability;
+mod evidence;
 mod facts;
 mod liveness;
 mod lww_maximum;
@@ -34,6 +36,7 @@ mod mechanism;
 mod order;
 mod replay;
 mod replication_lag;
+mod report;
 mod resurrection;
 mod session;
 mod single_leader;
@@ -43,148 +46,6 @@ mod staleness;
 mod testing;
 mod visibility;
 pub(crate) mod words;
-
-/// Everything a checker may look at.
-#[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
-    /// The settings of the run: bounds and names.
-    pub config: &'a Config,
-    /// What clients asked and were told.
-    pub history: &'a History,
-    /// Every node at the end of the run, in node order.
-    pub finals: &'a [NodeSnapshot],
-    /// Who led when, by the order in which they began.
-    pub leaderships: &'a [Leadership],
-    /// Every start of a node from its write-ahead log, in order of time.
-    pub recoveries: &'a [Recovery],
-    /// How the run ended.
-    pub settlement: &'a Settlement,
-    /// When the run ended.
-    pub ended_at: Time,
-    /// Operations that were due and never invoked: arrivals of an open loop that found no free client, and entries of
-    /// the script whose client was still busy as the run ended.
-    pub never_served: u64,
-    /// The nodes that are up and have been all along: they never crashed, lost power or started again, so what
-    /// they once took in they have not forgotten for want of a memory.
-    pub survivors: &'a NodeSet,
-    /// What each node applied, in event order; `None` when nobody asked for it to be noted.
-    pub applications: Option<&'a [Application]>,
-}
-
-impl<'a> Evidence<'a> {
-    /// The texts behind ids.
-    #[must_use]
-    pub fn names(&self) -> &'a Names {
-        &self.config.names
-    }
-}
-
-/// What a checker says of a property.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It held.
-    Valid,
-    /// It was broken, as the witness shows.
-    Invalid(Witness),
-    /// The checker cannot tell, and why.
-    Unknown(String),
-    /// It was not looked at, for want of a bound: which.
-    Unchecked(String),
-}
-
-/// Proof that a property was broken.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Witness {
-    /// What happened, in a sentence or a few, with names and times: the first or worst case.
-    pub summary: String,
-    /// In how many cases.
-    pub count: u64,
-    /// The operations of the case shown.
-    pub operations: Vec<OpId>,
-    /// The nodes of the case shown.
-    pub nodes: Vec<NodeId>,
-    /// The write of the case shown, whose fate on each node a second, watched run can tell.
-    pub write: Option<Version>,
-}
-
-/// A bound that the scenario sets, held against what was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Demand {
-    /// The bound with its value: `availability-bound = 99.9%`.
-    pub bound: String,
-    /// What was found, in words: `98.41% answered`.
-    pub found: String,
-    /// Whether the bound was met.
-    pub met: bool,
-}
-
-/// A property with what was promised, what was found, and how the two compare.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckReport {
-    /// Which property.
-    pub property: Property,
-    /// What the checker found.
-    pub verdict: Verdict,
-    /// What the configuration promised.
-    pub promise: Promise,
-    /// What happened that voids the promise, in order of time.
-    pub voided_by: Vec<Incident>,
-    /// The two held together, as `[expect]` and JSON name it.
-    pub judged: ExpectedVerdict,
-    /// The bounds that the scenario sets for it. Empty where the checker cannot tell.
-    pub demands: Vec<Demand>,
-    /// Figures that the checker measured, by name: in JSON beside the verdict.
-    pub figures: Vec<(&'static str, u64)>,
-    /// How it came to be broken; `None` until [`crate::explain::run`] has found out.
-    pub mechanism: Option<Mechanism>,
-}
-
-impl CheckReport {
-    /// Whether a bound that the scenario sets was missed.
-    #[must_use]
-    pub fn misses_a_bound(&self) -> bool {
-        self.demands.iter().any(|demand| !demand.met)
-    }
-}
-
-/// What a checker hands back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Finding {
-    verdict: Verdict,
-    figures: Vec<(&'static str, u64)>,
-    demands: Vec<Demand>,
-}
-
-impl Finding {
-    /// What was found, of a property without bounds.
-    const fn new(verdict: Verdict, figures: Vec<(&'static str, u64)>) -> Self {
-        Self { verdict, figures, demands: Vec::new() }
-    }
-
-    /// Valid, unless there is a witness.
-    fn of(witness: Option<Witness>, figures: Vec<(&'static str, u64)>) -> Self {
-        Self::new(witness.map_or(Verdict::Valid, Verdict::Invalid), figures)
-    }
-
-    /// With the bounds that the scenario sets.
-    fn demanding(self, demands: Vec<Demand>) -> Self {
-        Self { demands, ..self }
-    }
-
-    /// Unchecked, where the bounds do not suffice.
-    fn if_bounded(self, property: Property, bounds: &Bounds) -> Self {
-        if bounds.suffice(property) {
-            return self;
-        }
-        // Not by `format!`: most runs have two of these.
-        let mut why = String::with_capacity(100);
-        for (place, key) in property.needed_bounds().iter().enumerate() {
-            why += if place == 0 { "the scenario does not set " } else { " or " };
-            why.extend(["`check.", key, "`"]);
-        }
-        Self { verdict: Verdict::Unchecked(why), ..self }
-    }
-}
 
 /// Runs every checker, in the order of [`Property`], and holds what each finds against `promises`, given the
 /// `incidents` of the run and how long the cluster may need to settle.
@@ -321,6 +182,7 @@ fn hold(
 mod tests {
     use super::testing::Story;
     use super::*;
+    use crate::id::NodeId;
     use crate::property::{Befallen, Hazard, Hazards};
     use crate::time::Span;
 

@@ -223,7 +223,9 @@ fn witness(facts: &Facts<'_>, shown: Revenant, reads: u64, keys: u64) -> Witness
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{Found, Story, any_story, found, shown, writer};
+    use super::super::testing::Story;
+    use super::super::testing::any_story::any_story;
+    use super::super::testing::definitions::{Found, found, shown, writer};
     use super::*;
     use crate::check::Evidence;
     use crate::property::Property::Resurrection;

@@ -42,6 +42,7 @@ use crate::property::Property;
 use super::Finding;
 use super::facts::{Facts, Seen, place};
 use super::order::{Front, Write};
+use broken::{Break, Broken, Earlier};
 use witness::witness;
 
 /// A version with the operation that wrote or read it.
@@ -131,41 +132,6 @@ struct OnKey {
 struct Breaks {
     count: u64,
     first: Option<Break>,
-}
-
-/// An operation that does not fit an earlier one of its session.
-#[derive(Clone, Copy, Debug)]
-struct Break {
-    later: OpId,
-    /// What it does not fit; of a read by what that had found, which is looked up for those that are shown.
-    earlier: Earlier,
-    key: KeyId,
-    what: Broken,
-    /// The write at fault: the one that came too low, or that was not seen.
-    write: Version,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Earlier {
-    Operation(OpId),
-    ReadOf(Option<OpId>),
-}
-
-/// How the later operation does not fit.
-#[derive(Clone, Copy, Debug)]
-enum Broken {
-    /// It was given a version that is not above that of the earlier one.
-    Low { version: Version, below: Version },
-    /// It returned something older.
-    Older,
-    /// It found nothing.
-    Absent,
-    /// It found the key listed although it was removed.
-    Listed,
-    /// It found a value from before a removal.
-    Returned,
-    /// It found a list without this element.
-    Lacks(Value),
 }
 
 impl Breaks {
@@ -498,6 +464,7 @@ fn had_been_there(
     write.into_iter().collect()
 }
 
+mod broken;
 mod witness;
 
 #[cfg(test)]

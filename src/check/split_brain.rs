@@ -189,7 +189,8 @@ fn witness(evidence: &Evidence<'_>, window: &Window, count: usize) -> Witness {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::testing::{Story, any_story};
+    use super::super::testing::Story;
+    use super::super::testing::any_story::any_story;
     use super::*;
     use crate::property::Property::SplitBrain;
 

@@ -176,23 +176,14 @@ impl Copies {
                 }
                 Copied::Dropped { at, how, from }
             }
-            WriteEventKind::Superseded { by } => {
-                if subject.write.version().is_none_or(|mine| by.version > mine) {
+            WriteEventKind::Superseded { by } => match replaced(subject.write, by) {
+                None => {
                     self.overtaken = Some((node, at, by));
                     return;
                 }
-                if copied != Some(Copied::Has) {
-                    return;
-                }
-                let how = if subject.write.version() == Some(by.version) {
-                    Mechanism::VersionReused
-                } else if subject.write.removes() {
-                    Mechanism::Resurrected
-                } else {
-                    Mechanism::OverwrittenByOlder
-                };
-                Copied::Dropped { at, how, from }
-            }
+                Some(how) if copied == Some(Copied::Has) => Copied::Dropped { at, how, from },
+                Some(_) => return,
+            },
             WriteEventKind::Uncovered { reason } => {
                 Copied::Dropped { at, how: of_discard(reason), from }
             }
@@ -342,6 +333,19 @@ impl Copies {
     fn refusal_on(&self, keeper: NodeId) -> Option<(NodeId, Time)> {
         self.refused.map(|(_, at, _)| (keeper, at))
     }
+}
+
+/// How `write` was lost by the write `by` taking its place; `None` where `by` has a higher version and
+/// replaces it rightly.
+fn replaced(write: &WatchedWrite, by: Stored) -> Option<Mechanism> {
+    let mine = write.version().filter(|mine| by.version <= *mine)?;
+    Some(if mine == by.version {
+        Mechanism::VersionReused
+    } else if write.removes() {
+        Mechanism::Resurrected
+    } else {
+        Mechanism::OverwrittenByOlder
+    })
 }
 
 impl Copied {

@@ -14,7 +14,8 @@ use super::causes;
 use super::classify::Cause;
 use super::losses::{self, Written};
 use super::missed::missed;
-use super::story::{self, Fate, Story};
+use super::narrator;
+use super::story::{Fate, Story};
 
 /// So many writes are told in full; the rest are counted.
 const MOST_TOLD: usize = 3;
@@ -159,7 +160,7 @@ pub fn explain<P: Protocol>(
     let told = places.into_iter().map(|place| {
         let fate = if place < lost_count { Fate::Lost } else { Fate::Discarded };
         let gone = causes.get(place).map(|cause| (fate, *cause));
-        story::tell(config, &finished, &writes[place], &seen[place], gone)
+        narrator::tell(config, &finished, &writes[place], &seen[place], gone)
     });
     let stories: Vec<Story> = told.collect();
     let candidates = match asked {

@@ -4,7 +4,7 @@
 //! Each explanation plays the run again, under the same seed, and notes more the second time.
 //! Reading order: `losses` (the writes that are followed), `classify` (by which
 //! [`crate::check::Mechanism`] a write was lost), `missed` (how a read missed a write), `causes` (the
-//! mechanism behind each broken property), `fate` and [`story`] (one write in words),
+//! mechanism behind each broken property), `fate`, [`story`] and `narrator` (one write in words),
 //! [`explanation`] (what `splitbrain explain` says), [`chronicle`] (everything that pictures show),
 //! [`focus`] (the stretch of time to show).
 
@@ -22,6 +22,7 @@ mod classify;
 mod fate;
 mod losses;
 mod missed;
+mod narrator;
 
 pub use explanation::{BrokenRead, Discarded, Explanation, NoSuchWrite, Question, explain};
 pub use losses::MOST_FOLLOWED;

@@ -2,10 +2,9 @@
 
 use crate::check::{CheckReport, Demand};
 use crate::config::{
-    Answer, Config, ExpectedState, ExpectedStatus, ExpectedValue, ExpectedVerdict,
-    ScriptedOperation,
+    Answer, Config, ExpectedRole, ExpectedState, ExpectedVerdict, ScriptedOperation,
 };
-use crate::history::{Entry, Function, History, Item, Status};
+use crate::history::{Entry, Function, History, Item};
 use crate::id::{OpId, Value};
 use crate::metrics::Settlement;
 use crate::named::Named;
@@ -103,11 +102,11 @@ fn state(
     if let Some((key, wanted)) = expected.key {
         let found = snapshot.data.get(&key).and_then(|stored| stored.value);
         let found = value_text(found, names);
-        compare(names.key(key), &value_text(wanted_value(wanted), names), &found);
+        compare(names.key(key), &value_text(wanted, names), &found);
     }
-    if let Some(role) = &expected.role {
-        let found = if snapshot.up { snapshot.role.name() } else { "down" };
-        compare("role", role, found);
+    if let Some(role) = expected.role {
+        let found = if snapshot.up { snapshot.role.name() } else { ExpectedRole::Down.name() };
+        compare("role", role.name(), found);
     }
     if let Some(term) = expected.term {
         compare("term", &term.to_string(), &snapshot.term.to_string());
@@ -115,22 +114,15 @@ fn state(
     let text = |node: Option<crate::id::NodeId>| {
         node.map_or_else(|| "none".to_owned(), |node| node.to_string())
     };
-    if let Some(leader) = expected.leader {
+    if let Some(leader) = expected.leader.wanted() {
         compare("leader", &text(leader), &text(snapshot.leader));
     }
-    if let Some(awaits) = expected.awaits {
+    if let Some(awaits) = expected.awaits.wanted() {
         compare("awaits", &text(awaits), &text(snapshot.awaits));
     }
     if let Some(blocked) = &expected.blocked {
         let text = |nodes: &[crate::id::NodeId]| sorted(nodes.iter().map(ToString::to_string));
         compare("blocked", &text(blocked), &text(&snapshot.blocked));
-    }
-}
-
-const fn wanted_value(wanted: ExpectedValue) -> Option<Value> {
-    match wanted {
-        ExpectedValue::Absent => None,
-        ExpectedValue::Is(value) => Some(value),
     }
 }
 
@@ -163,14 +155,14 @@ fn answer(
     };
     if let Some(status) = expect.status {
         // Why it failed is told only where it should not have.
-        let (wanted, found) = (status_name(status), entry.status.name());
+        let (wanted, found) = (status.name(), entry.status.name());
         compare("status", wanted, if wanted == found { wanted } else { &reason });
     }
-    if let Some(wanted) = expect.value {
+    if let Some(wanted) = expect.value.wanted() {
         // What a put wrote is no answer.
         let found = (entry.function == Function::Get && entry.is_ok()).then_some(entry.value);
         let found = found.map_or_else(|| reason.clone(), |value| value_text(value, names));
-        compare("value", &value_text(wanted_value(wanted), names), &found);
+        compare("value", &value_text(wanted, names), &found);
     }
     if let Some(degraded) = expect.degraded {
         compare("degraded", &degraded.to_string(), &entry.degraded.to_string());
@@ -179,14 +171,14 @@ fn answer(
         let found = format!("{} of {}", entry.confirmations, entry.followers);
         compare("confirmations", &format!("{confirmed} of {followers}"), &found);
     }
-    if let Some(error) = &expect.error {
-        compare("error", error, entry.failure.map_or("none", |failure| failure.name()));
+    if let Some(error) = expect.error {
+        compare("error", error.name(), entry.failure.map_or("none", |failure| failure.name()));
     }
     if let Some(wanted) = expect.not_yet_replicated {
         let found = entry.is_not_yet_replicated();
         compare("not-yet-replicated", &wanted.to_string(), &found.to_string());
     }
-    if let Some(leader) = expect.leader {
+    if let Some(leader) = expect.leader.wanted() {
         let text = |node: Option<crate::id::NodeId>| {
             node.map_or_else(|| "none".to_owned(), |node| node.to_string())
         };
@@ -223,14 +215,6 @@ fn timing(scripted: &ScriptedOperation, entry: &Entry, all: &mut Vec<Expectation
     }
     if let Some(least) = scripted.expect.after {
         bound(format!("{id} after at least {least}"), took.is_some_and(|took| took >= least));
-    }
-}
-
-const fn status_name(status: ExpectedStatus) -> &'static str {
-    match status {
-        ExpectedStatus::Ok => Status::Ok.name(),
-        ExpectedStatus::Fail => Status::Fail.name(),
-        ExpectedStatus::Info => Status::Info.name(),
     }
 }
 

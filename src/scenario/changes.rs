@@ -3,8 +3,12 @@
 //! A change is put into the tree of the file like an argument, on top of the changes before it, and the tree is
 //! decoded again: what may be written in the file may be written in a change, with the same meaning.
 
+use serde_json::json;
+use toml::{Table, Value};
+
 use super::decode::{Element, Scope, TableDecoder};
 use super::diagnostics::{Loc, Problem, Sink};
+use super::keys::{Declaration, ValueShape, time};
 use super::network::{self, encode_links};
 use super::set::{self, Segment};
 use super::tree::Node;
@@ -13,7 +17,7 @@ use crate::config::{Change, Config, Network, Workload};
 use crate::time::Time;
 
 /// The settings of the workload that may change.
-pub(super) const WORKLOAD: [&str; 10] = [
+const WORKLOAD: [&str; 10] = [
     "mix",
     "think",
     "open",
@@ -25,6 +29,35 @@ pub(super) const WORKLOAD: [&str; 10] = [
     "backoff",
     "ask-next",
 ];
+
+/// The keys of `[[change]]`.
+pub(super) fn declared() -> Vec<Declaration> {
+    let settings = WORKLOAD.join("|");
+    let path = format!("^(network\\..+|workload\\.({settings})(\\..+)?)$");
+    let set = json!({ "type": "object", "propertyNames": { "pattern": path } });
+    let set = ValueShape::new(set, "paths with their values", "{ \"network.loss\" = \"5%\" }");
+    let help = "Paths and values, such as \"network.loss\" = \"5%\".";
+    vec![
+        Declaration::new("at", "When.", time().shape().clone()).required(),
+        Declaration::new("set", help, set).required(),
+    ]
+}
+
+/// A change as an entry of `[[change]]`.
+pub(super) fn encode(change: &Change) -> Value {
+    // The texts were made from values, so they parse; one made by hand that does not stays a text.
+    let value = |text: &String| {
+        toml::from_str::<Table>(&format!("value = {text}"))
+            .ok()
+            .and_then(|mut table| table.remove("value"))
+            .unwrap_or_else(|| Value::String(text.clone()))
+    };
+    let settings: Table =
+        change.set.iter().map(|(path, text)| (path.clone(), value(text))).collect();
+    let at = change.at.since(Time::ZERO).to_string();
+    let keys = [("at", at.into()), ("set", settings.into())];
+    Value::Table(keys.map(|(key, value)| (key.to_owned(), value)).into_iter().collect())
+}
 
 /// A change as written.
 pub(super) struct Written<'a> {

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::decode::TableDecoder;
-use super::keys::{Declaration, Key, Section, integer, key, node};
+use super::keys::{Declaration, Section, Setting, integer, key, node};
 use super::words::NODES;
 use crate::config::Cluster;
 use crate::id::NodeId;
@@ -18,7 +18,7 @@ pub(super) fn section() -> &'static Section<Cluster> {
             "Who leads from the start; `none`: the nodes elect a leader at boot.",
             leader.shape().clone(),
         );
-        let nodes: Key<Cluster, u16> =
+        let nodes: Setting<Cluster, u16> =
             key("nodes", "How many nodes.", integer(1..=NODES), |cluster| &mut cluster.nodes);
         Section::new("The nodes: n1, n2 and so on.", base).key(nodes.required()).by_hand(
             vec![leader.default(NodeId(0).to_string())],

@@ -121,6 +121,12 @@ impl<'a> TableDecoder<'a> {
         self.scope.frame.nodes
     }
 
+    /// The value of `key`, if it is there, for a look without asking for it.
+    pub(super) fn peek(&self, key: &str) -> Option<Element<'a>> {
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        Some(Element { node: &entry.node, scope: self.scope, path: String::new() })
+    }
+
     /// The value of `key`, if it is there.
     pub fn get(&mut self, key: &str) -> Option<Element<'a>> {
         let path =
@@ -322,6 +328,16 @@ impl<'a> Element<'a> {
         let key = self.path.trim_end_matches("[]").rsplit('.').next().unwrap_or_default();
         let label = if key == "*" { String::new() } else { format!("`{key}` takes {expected}") };
         self.wrong(title, label)
+    }
+
+    /// Where `key` was written, in a table that has it.
+    pub(super) fn key_at(&self, key: &str) -> Option<Loc> {
+        match &self.node.value {
+            Tree::Table(entries) => {
+                entries.iter().find(|entry| entry.key == key).map(|entry| entry.key_at)
+            }
+            _ => None,
+        }
     }
 
     /// Reads it as a table.

@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::path::Path;
 
-use keys::{Section, Shape, Texts};
+use keys::{Section, Texts, ValueShape};
 
 use crate::config::{Cluster, Config};
 use crate::explain::chronicle::{Chronicle, Window};
@@ -22,12 +22,14 @@ use crate::run::diff::Account;
 use crate::run::{RunOptions, RunResult};
 use crate::time::Span;
 
+mod answer;
 mod changes;
 mod cluster;
 mod decode;
 mod diagnostics;
 mod distribution;
 mod document;
+mod expect;
 mod export;
 mod faults;
 mod frame;
@@ -212,7 +214,7 @@ type DecodeProtocol = fn(&mut TableDecoder<'_>, &Cluster) -> Option<Box<dyn Conf
 struct Registered {
     name: &'static str,
     decode: DecodeProtocol,
-    shape: fn() -> Shape,
+    shape: fn() -> ValueShape,
 }
 
 /// The protocols that scenario files may name.

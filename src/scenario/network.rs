@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::decode::{Element, TableDecoder};
 use super::keys::{
-    Declaration, Kind, Section, Texts, Variant, bandwidth, boolean, distribution, drift, key,
+    Declaration, Format, Section, Texts, Variant, bandwidth, boolean, distribution, drift, key,
     name_shape, node, probability, signed_duration, words,
 };
 use crate::config::{ClientLeg, Clock, Config, Disk, Link, LinkOrder, LinkOverride, Network};
@@ -86,7 +86,7 @@ fn network() -> Section<Network> {
             key(
                 "client",
                 "Client legs that differ.",
-                client_leg().kind().list(json!({})),
+                client_leg().format().list(json!({})),
                 |network: &mut Network| &mut network.client_legs,
             )
             .without_default()
@@ -204,7 +204,7 @@ fn client_leg() -> Section<ClientLeg> {
 }
 
 /// The name of a client that the workload or the script has.
-fn client() -> Kind<ClientId> {
+fn client() -> Format<ClientId> {
     let read = |element: &Element<'_>| {
         let text = element.text()?;
         let names = element.scope().names.borrow();
@@ -220,7 +220,7 @@ fn client() -> Kind<ClientId> {
         found
     };
     let write = |client: &ClientId, texts: &Texts<'_>| texts.names.client(*client).into();
-    Kind::with_texts(name_shape(), read, write)
+    Format::with_texts(name_shape(), read, write)
 }
 
 /// The clocks of a scenario.
@@ -279,7 +279,7 @@ pub(super) fn clock() -> &'static Section<OneClock> {
             .one_of(
                 "the owner of the clock",
                 owners,
-                |entry| &entry.whose,
+                |entry| entry.whose,
                 |entry, whose| entry.whose = whose,
             )
             .key(key(

@@ -12,8 +12,8 @@ use super::names::Interned;
 use super::tree::{Node, Tree};
 use super::words::{NODES, TIES};
 use super::{
-    ConfiguredProtocol, Diagnostics, Overrides, Registry, changes, cluster, faults, network,
-    script, set, tree, vary, workload,
+    ConfiguredProtocol, Diagnostics, Overrides, Registry, changes, cluster, expect, faults,
+    network, script, set, tree, vary, workload,
 };
 use crate::config::{Bounds, Cluster, Config, EventOrder, Pace};
 use crate::id::NodeId;
@@ -201,7 +201,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     let faults = faults::faults(table, clocks.as_ref().map(|c| c.nodes.as_slice()));
     let fuzz = table.optional("fuzz", |fuzz| fuzz.table(fuzz::decode));
     let bounds = table.table("check", |table| bounds().decode(table));
-    let expect = table.table("expect", |table| script::expect(table, bounds.as_ref()));
+    let expect = table.table("expect", |table| expect::decode(table, bounds.as_ref()));
     let changes = changes::written(table, root.get("workload").is_some());
 
     let clocks = clocks?;

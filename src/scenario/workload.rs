@@ -7,8 +7,8 @@ use serde_json::json;
 use super::decode::{Element, TableDecoder, word_for};
 use super::intervals::grouped;
 use super::keys::{
-    Declaration, Draft, Key, Kind, Section, Shape, Texts, boolean, distribution, integer, key,
-    node, wait, waits, whole_number,
+    Declaration, Draft, Format, Section, Setting, Texts, ValueShape, boolean, distribution,
+    integer, key, node, wait, waits, whole_number,
 };
 use super::words::NODES;
 use crate::config::{Mix, Pace, ReadFrom, RetryPolicy, Skew, Workload};
@@ -72,7 +72,7 @@ fn workload() -> Section<Workload> {
         skew(),
         |load| &mut load.skew,
     ))
-    .key(key("mix", "", mix().kind(), |load| &mut load.mix))
+    .key(key("mix", "", mix().format(), |load| &mut load.mix))
     .by_hand(
         vec![
             Declaration::new(
@@ -117,7 +117,7 @@ fn mix() -> Section<Mix> {
         name: &'static str,
         help: &'static str,
         place: fn(&mut Mix) -> &mut u32,
-    ) -> Key<Mix, u32> {
+    ) -> Setting<Mix, u32> {
         key(name, help, integer(0..=1_000_000_000), place)
     }
     Section::new("What is asked, by weight.", Mix::default())
@@ -163,7 +163,7 @@ fn pace(table: &mut TableDecoder<'_>, draft: &mut Draft<Workload>) -> Option<()>
 }
 
 /// The table of an open loop.
-fn open() -> Shape {
+fn open() -> ValueShape {
     let rate = json!({
         "type": "string",
         "pattern": "^\\+?[0-9]+(\\.[0-9]+)?\\s*/\\s*(ns|us|µs|ms|s|m|h)$",
@@ -173,12 +173,12 @@ fn open() -> Shape {
         Declaration::new(
             "rate",
             "How many operations arrive in how long.",
-            Shape::new(rate, "a number in a time", "\"100/s\""),
+            ValueShape::new(rate, "a number in a time", "\"100/s\""),
         ),
         Declaration::new(
             "arrivals",
             "Random arrivals, or evenly spaced.",
-            Shape::words(&ARRIVALS.map(|(word, _)| word)),
+            ValueShape::words(&ARRIVALS.map(|(word, _)| word)),
         )
         .default(ARRIVALS[0].0),
         Declaration::new(
@@ -194,7 +194,7 @@ fn open() -> Shape {
         .default(1),
     ];
     let help = "An open loop: operations arrive whatever became of earlier ones.";
-    Shape::table(help, keys).exactly_one(&["rate", "interval"])
+    ValueShape::table(help, keys).exactly_one(&["rate", "interval"])
 }
 
 /// Whether arrivals at a rate are random; the first is the default.
@@ -287,11 +287,11 @@ fn encode_pace(load: &Workload, texts: &Texts<'_>, table: &mut toml::Table) {
     table.extend(value.map(|value| (key.to_owned(), value)));
 }
 
-fn skew() -> Kind<Skew> {
+fn skew() -> Format<Skew> {
     let number = json!({ "type": "number", "exclusiveMinimum": 0 });
-    let exponent = Shape::new(number, "a number above 0", "0.99");
+    let exponent = ValueShape::new(number, "a number above 0", "0.99");
     let zipf = Declaration::new("zipf", "The exponent.", exponent).required();
-    let shape = Shape::table("Zipf's law.", vec![zipf]).or_word("uniform");
+    let shape = ValueShape::table("Zipf's law.", vec![zipf]).or_word("uniform");
     let read = |element: &Element<'_>| {
         if element.is_string() {
             return element.choice(&[("uniform", Skew::Uniform)]);
@@ -301,7 +301,7 @@ fn skew() -> Kind<Skew> {
             Some(Skew::Zipf { exponent: exponent? })
         })
     };
-    Kind::new(shape, read, |skew| match skew {
+    Format::new(shape, read, |skew| match skew {
         Skew::Uniform => "uniform".into(),
         Skew::Zipf { exponent } => {
             toml::Table::from_iter([("zipf".to_owned(), (*exponent).into())]).into()
@@ -309,18 +309,18 @@ fn skew() -> Kind<Skew> {
     })
 }
 
-fn read_from() -> Kind<ReadFrom> {
+fn read_from() -> Format<ReadFrom> {
     const WORDS: [(&str, ReadFrom); 3] =
         [("leader", ReadFrom::Leader), ("any", ReadFrom::Any), ("nearest", ReadFrom::Nearest)];
     let words = WORDS.map(|(word, _)| word);
-    let shape = Shape::words(&words).or(node().shape().clone());
+    let shape = ValueShape::words(&words).or(node().shape().clone());
     let read = move |element: &Element<'_>| {
         if words.iter().any(|word| element.is_text(word)) {
             return element.choice(&WORDS);
         }
         element.word_or_node(&words).map(ReadFrom::Node)
     };
-    Kind::new(shape, read, |from| match from {
+    Format::new(shape, read, |from| match from {
         ReadFrom::Node(node) => node.to_string().into(),
         word => word_for(&WORDS, word).into(),
     })

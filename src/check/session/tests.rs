@@ -4,8 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::check::Witness;
-use crate::check::testing::{
-    Found, Story, Told, any_story, found, is_older, misses, removals, versions,
+use crate::check::testing::Story;
+use crate::check::testing::any_story::any_story;
+use crate::check::testing::definitions::{
+    Found, Told, found, is_older, misses, removals, versions,
 };
 use crate::check::{Evidence, Verdict};
 use crate::history::History;

@@ -5,7 +5,7 @@ use crate::check::{Witness, words};
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, OpId, Value, Version};
 
-use super::{Break, Broken, Earlier};
+use super::broken::{Break, Broken, Earlier};
 
 pub(super) fn witness(facts: &Facts<'_>, count: u64, first: Break) -> Witness {
     let names = facts.evidence.names();

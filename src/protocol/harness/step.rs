@@ -3,7 +3,7 @@
 use std::fmt::{Arguments, Write};
 
 use crate::id::NodeId;
-use crate::protocol::{Context, DiskOperation, Effect, File, Input, Message, Protocol, wal};
+use crate::protocol::{Context, DiskOperation, Effect, File, Input, Message, Protocol, parts::wal};
 use crate::rng::{CausalId, Root};
 use crate::time::Wall;
 

@@ -365,7 +365,7 @@ impl Wal {
         cx: &mut Context<'_, P>,
     ) -> Ticket {
         let last = self.written.sequence;
-        let (ticket, bytes) = cx.replace_stamped((self.file, last), rest);
+        let (ticket, bytes) = cx.replace_stamped(self.file, last, rest);
         self.written.bytes = bytes;
         self.asked = last;
         // Who reads a header behind the rewritten part has that part. Of the log before nothing is

@@ -6,13 +6,13 @@ use std::sync::{Arc, LazyLock};
 use serde_json::json;
 use toml::{Table, Value};
 
-use super::{Choice, Fuzz, Kind as FaultKind};
+use super::{Choice, Fuzz, Kind};
 use crate::named::Named;
 use crate::rng::Probability;
 use crate::scenario::decode::{Element, TableDecoder};
 use crate::scenario::diagnostics::{Loc, Problem, Sink, Sources};
 use crate::scenario::keys::{
-    Kind, Section, Shape, Texts, boolean, drift, integer, key, named, node_count,
+    Format, Section, Texts, ValueShape, boolean, drift, integer, key, named, node_count,
     positive_duration, probability,
 };
 use crate::scenario::set::{self, Segment};
@@ -137,7 +137,7 @@ fn clocks_and_links(section: Section<Fuzz>) -> Section<Fuzz> {
                 "settings",
                 "Keys of the scenario that are drawn case by case: a path, and a list of values \
                  or a range of whole numbers, lengths of time or percentages.",
-                settings_kind(),
+                settings_format(),
                 |fuzz: &mut Fuzz| &mut fuzz.settings,
             )
             .without_default()
@@ -146,7 +146,7 @@ fn clocks_and_links(section: Section<Fuzz>) -> Section<Fuzz> {
 }
 
 /// The least and the most: two of them, or one that is both.
-fn ends<T: PartialOrd + Copy + 'static>(end: Kind<T>) -> Kind<(T, T)> {
+fn ends<T: PartialOrd + Copy + 'static>(end: Format<T>) -> Format<(T, T)> {
     let shape = end.shape().clone();
     let two = shape.clone().list(json!({ "minItems": 2, "maxItems": 2 }));
     let end = Arc::new(end);
@@ -166,7 +166,7 @@ fn ends<T: PartialOrd + Copy + 'static>(end: Kind<T>) -> Kind<(T, T)> {
             }
         }
     };
-    Kind::with_texts(shape.or(two), read, move |(low, high), texts| {
+    Format::with_texts(shape.or(two), read, move |(low, high), texts| {
         [low, high]
             .into_iter()
             .filter_map(|end| written.write(end, texts))
@@ -175,13 +175,12 @@ fn ends<T: PartialOrd + Copy + 'static>(end: Kind<T>) -> Kind<(T, T)> {
     })
 }
 
-fn kinds() -> Kind<Vec<FaultKind>> {
-    let words = FaultKind::words();
-    let list =
-        named::<FaultKind>().shape().clone().list(json!({ "minItems": 1, "uniqueItems": true }));
+fn kinds() -> Format<Vec<Kind>> {
+    let words = Kind::words();
+    let list = named::<Kind>().shape().clone().list(json!({ "minItems": 1, "uniqueItems": true }));
     let read = move |list: &Element<'_>| {
         if list.is_text("all") {
-            return Some(FaultKind::ALL.to_vec());
+            return Some(Kind::ALL.to_vec());
         }
         if list.is_string() {
             return list.wrong("this is no list of kinds", "expected a list of kinds, or `all`");
@@ -205,12 +204,12 @@ fn kinds() -> Kind<Vec<FaultKind>> {
         }
         Some(listed.into_iter().collect())
     };
-    Kind::new(list.or_word("all"), read, |kinds| {
+    Format::new(list.or_word("all"), read, |kinds| {
         kinds.iter().map(|kind| Value::from(kind.name())).collect::<Vec<_>>().into()
     })
 }
 
-fn nodes_down() -> Kind<u16> {
+fn nodes_down() -> Format<u16> {
     let read = |element: &Element<'_>| {
         if element.is_string() {
             return element
@@ -218,17 +217,17 @@ fn nodes_down() -> Kind<u16> {
         }
         element.integer_u16(1..=element.nodes())
     };
-    Kind::new(node_count().shape().clone(), read, |most| i64::from(*most).into())
+    Format::new(node_count().shape().clone(), read, |most| i64::from(*most).into())
 }
 
-fn most_drift() -> Kind<u32> {
+fn most_drift() -> Format<u32> {
     let read = |element: &Element<'_>| match u32::try_from(element.drift()?) {
         Ok(ppb @ 1..1_000_000_000) => Some(ppb),
         _ => {
             element.wrong("no clock drifts by that, either way", "expected above 0% and below 100%")
         }
     };
-    Kind::new(drift().shape().clone(), read, |ppb| units::show_drift((*ppb).into()).into())
+    Format::new(drift().shape().clone(), read, |ppb| units::show_drift((*ppb).into()).into())
 }
 
 fn most_loss(loss: Probability, element: &Element<'_>) -> Option<Probability> {
@@ -433,8 +432,8 @@ pub(in crate::scenario) fn check_settings(
     }
 }
 
-/// `[fuzz.settings]` as a kind of value.
-fn settings_kind() -> Kind<Vec<(String, Choice)>> {
+/// The format of `[fuzz.settings]`.
+fn settings_format() -> Format<Vec<(String, Choice)>> {
     let end = json!({ "anyOf": [{ "type": "integer" }, { "type": "string" }] });
     let range = json!({
         "type": "object",
@@ -447,8 +446,8 @@ fn settings_kind() -> Kind<Vec<(String, Choice)>> {
         "additionalProperties": { "anyOf": [{ "type": "array", "minItems": 1 }, range] },
     });
     let example = "{ \"network.loss\" = [\"0%\", \"5%\"] }";
-    let shape = Shape::new(schema, "paths, each with a list or a range", example);
-    Kind::with_texts(
+    let shape = ValueShape::new(schema, "paths, each with a list or a range", example);
+    Format::with_texts(
         shape,
         |element| element.table(settings),
         |drawn, texts| {

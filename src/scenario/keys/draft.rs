@@ -2,7 +2,7 @@
 
 use toml::Table;
 
-use super::kind::Texts;
+use super::format::Texts;
 use super::shape::Declaration;
 use crate::scenario::decode::TableDecoder;
 

@@ -3,7 +3,7 @@
 use toml::Table;
 
 use super::draft::{Bind, Draft};
-use super::kind::{Kind, Texts};
+use super::format::{Format, Texts};
 use super::shape::Declaration;
 use crate::scenario::decode::{Element, TableDecoder};
 
@@ -12,7 +12,7 @@ use crate::scenario::decode::{Element, TableDecoder};
 pub struct Variant<X> {
     name: &'static str,
     help: &'static str,
-    kind: Kind<X>,
+    format: Format<X>,
 }
 
 impl<X: 'static> Variant<X> {
@@ -21,11 +21,11 @@ impl<X: 'static> Variant<X> {
     pub fn new<T: 'static>(
         name: &'static str,
         help: &'static str,
-        kind: Kind<T>,
-        make: fn(T) -> X,
-        part: fn(&X) -> Option<T>,
+        format: Format<T>,
+        make: impl Fn(T) -> X + Send + Sync + 'static,
+        part: impl Fn(&X) -> Option<T> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, help, kind: kind.convert(make, part) }
+        Self { name, help, format: format.convert(make, part) }
     }
 }
 
@@ -33,14 +33,14 @@ impl<X: 'static> Variant<X> {
 pub(super) struct OneOf<C, X> {
     pub(super) what: &'static str,
     pub(super) variants: Vec<Variant<X>>,
-    pub(super) get: fn(&C) -> &X,
+    pub(super) get: fn(&C) -> X,
     pub(super) set: fn(&mut C, X),
 }
 
 impl<C, X: 'static> Bind<C> for OneOf<C, X> {
     fn declared(&self, _: &C) -> Vec<Declaration> {
         let declared = |variant: &Variant<X>| {
-            Declaration::new(variant.name, variant.help, variant.kind.shape().clone())
+            Declaration::new(variant.name, variant.help, variant.format.shape().clone())
         };
         self.variants.iter().map(declared).collect()
     }
@@ -51,7 +51,7 @@ impl<C, X: 'static> Bind<C> for OneOf<C, X> {
 
     fn decode(&self, table: &mut TableDecoder<'_>, draft: &mut Draft<C>) -> Option<()> {
         let keys: Vec<&str> = self.variants.iter().map(|variant| variant.name).collect();
-        let read = |index: usize, element: &Element<'_>| self.variants[index].kind.read(element);
+        let read = |index: usize, element: &Element<'_>| self.variants[index].format.read(element);
         let value = table.exactly_one(&keys, self.what, read)?;
         (self.set)(&mut draft.value, value);
         Some(())
@@ -62,7 +62,7 @@ impl<C, X: 'static> Bind<C> for OneOf<C, X> {
         let written = self
             .variants
             .iter()
-            .find_map(|variant| Some((variant.name, variant.kind.write(value, texts)?)));
+            .find_map(|variant| Some((variant.name, variant.format.write(&value, texts)?)));
         let Some((name, written)) = written else { unreachable!("every value has its variant") };
         table.insert(name.to_owned(), written);
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use toml::{Table, Value};
 
 use super::draft::{Bind, Draft};
-use super::key::Key;
-use super::kind::{Kind, Texts};
+use super::format::{Format, Texts};
 use super::one_of::{OneOf, Variant};
-use super::shape::{Declaration, Shape, one_of_each};
+use super::setting::Setting;
+use super::shape::{Declaration, ValueShape, one_of_each};
 use crate::scenario::decode::TableDecoder;
 
 /// The keys of another section, for a part of the value.
@@ -55,14 +55,14 @@ impl<C: 'static> Bind<C> for ByHand<C> {
     }
 }
 
-type Check<C> = fn(&Draft<C>, &mut TableDecoder<'_>) -> Option<()>;
+type CheckFn<C> = fn(&Draft<C>, &mut TableDecoder<'_>) -> Option<()>;
 
 /// A table of a scenario file, and the value that its keys fill in.
 pub struct Section<C> {
     help: &'static str,
     base: C,
     keys: Vec<Box<dyn Bind<C>>>,
-    check: Option<Check<C>>,
+    check: Option<CheckFn<C>>,
     has_defaults: bool,
 }
 
@@ -84,7 +84,7 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
 
     /// The section with one more key.
     #[must_use]
-    pub fn key<T: 'static>(self, key: Key<C, T>) -> Self {
+    pub fn key<T: 'static>(self, key: Setting<C, T>) -> Self {
         self.bind(key)
     }
 
@@ -116,7 +116,7 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
 
     /// The section with a check of its keys together, right or wrong, which notes a mistake for `None`.
     #[must_use]
-    pub fn checked(self, check: Check<C>) -> Self {
+    pub fn checked(self, check: CheckFn<C>) -> Self {
         Self { check: Some(check), ..self }
     }
 
@@ -126,7 +126,7 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         self,
         what: &'static str,
         variants: Vec<Variant<T>>,
-        get: fn(&C) -> &T,
+        get: fn(&C) -> T,
         set: fn(&mut C, T),
     ) -> Self {
         self.bind(OneOf { what, variants, get, set })
@@ -196,8 +196,8 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
 
     /// What the table looks like.
     #[must_use]
-    pub fn shape(&self) -> Shape {
-        let mut shape = Shape::table(self.help, self.declared());
+    pub fn shape(&self) -> ValueShape {
+        let mut shape = ValueShape::table(self.help, self.declared());
         let mut choices: Vec<Vec<&str>> = Vec::new();
         for keys in self.keys.iter().filter(|keys| keys.is_choice()) {
             choices.push(keys.declared(&self.base).iter().map(|key| key.name).collect());
@@ -208,12 +208,12 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         if choices.is_empty() { shape } else { shape.and("allOf", one_of_each(&choices)) }
     }
 
-    /// The table as a kind of value.
+    /// The table as the format of a value.
     #[must_use]
-    pub fn kind(self) -> Kind<C> {
+    pub fn format(self) -> Format<C> {
         let section = Arc::new(self);
         let writes = Arc::clone(&section);
-        Kind::with_texts(
+        Format::with_texts(
             section.shape(),
             move |element| element.table(|table| section.decode(table)),
             move |value, texts| Value::Table(writes.encode(value, texts)),

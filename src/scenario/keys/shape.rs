@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 /// What a value may be.
 #[derive(Clone, Debug)]
-pub struct Shape {
+pub struct ValueShape {
     schema: Map<String, Value>,
     takes: String,
     example: String,
@@ -19,14 +19,14 @@ pub struct Declaration {
     /// What it means, in a sentence.
     pub help: String,
     /// What it may be.
-    pub shape: Shape,
+    pub shape: ValueShape,
     /// Whether its table is wrong without it.
     pub is_required: bool,
     /// What holds where the key is absent, if that is always the same.
     pub default: Option<toml::Value>,
 }
 
-impl Shape {
+impl ValueShape {
     /// What the JSON schema `schema` describes; in words it is `takes`, and `example` is one in TOML.
     ///
     /// # Panics
@@ -146,7 +146,7 @@ impl Shape {
 impl Declaration {
     /// A key that may be left out, and of whose absence nothing is said.
     #[must_use]
-    pub fn new(name: &'static str, help: &str, shape: Shape) -> Self {
+    pub fn new(name: &'static str, help: &str, shape: ValueShape) -> Self {
         Self { name, help: help.to_owned(), shape, is_required: false, default: None }
     }
 

@@ -2,8 +2,8 @@
 
 use crate::protocol::leader_follower::{CatchUp, Election, Failover, Tail, WithoutLeader};
 use crate::scenario::keys::{
-    Given, Key, Needs, Section, boolean, choice, duration, interval, key, part, positive_duration,
-    words,
+    Given, Needs, Section, Setting, boolean, choice, duration, interval, key, part,
+    positive_duration, words,
 };
 use crate::time::Span;
 
@@ -83,7 +83,7 @@ pub(super) fn section() -> Section<Failover> {
     ))
 }
 
-fn pre_empt() -> Key<Failover, bool> {
+fn pre_empt() -> Setting<Failover, bool> {
     part(
         "pre-empt",
         "With `lowest-id`: a node that comes back takes over from a leader with a higher id.",
@@ -106,7 +106,7 @@ fn vote(
     name: &'static str,
     help: &'static str,
     place: fn(&mut Election) -> Option<&mut bool>,
-) -> Key<Failover, bool> {
+) -> Setting<Failover, bool> {
     part(name, help, boolean(), move |failover: &mut Failover| place(&mut failover.election)).needs(
         Needs {
             key: "election",
@@ -118,7 +118,7 @@ fn vote(
 }
 
 /// The timeout, which has to outlast the time between two heartbeats.
-fn timeout() -> Key<Failover, Span> {
+fn timeout() -> Setting<Failover, Span> {
     key(
         "timeout",
         "After how long a silence a node is taken for dead.",
@@ -141,7 +141,7 @@ fn timeout() -> Key<Failover, Span> {
     })
 }
 
-fn look_every() -> Key<Failover, Option<Span>> {
+fn look_every() -> Setting<Failover, Option<Span>> {
     key(
         "look-every",
         "How often a node looks whether the silence has lasted for the timeout; `off`: it knows \
@@ -167,7 +167,7 @@ fn look_every() -> Key<Failover, Option<Span>> {
 }
 
 /// Candidates that wait equally long split the vote again and again (Raft section 5.2): hence the default.
-fn jitter() -> Key<Failover, Span> {
+fn jitter() -> Setting<Failover, Span> {
     key(
         "jitter",
         "What is added to the timeout of who waits for an election, drawn uniformly up to this; \
@@ -182,7 +182,7 @@ fn jitter() -> Key<Failover, Span> {
     .without_default()
 }
 
-fn catch_up() -> Key<Failover, CatchUp> {
+fn catch_up() -> Setting<Failover, CatchUp> {
     key(
         "catch-up",
         "How a follower that was away gets what it missed: not at all; as a full state; as the \
@@ -198,7 +198,7 @@ fn catch_up() -> Key<Failover, CatchUp> {
     .without_default()
 }
 
-fn tail() -> Key<Failover, Tail> {
+fn tail() -> Setting<Failover, Tail> {
     let is_merged_by_nobody = |tail: Tail, given: &Given<'_, '_, Failover>| {
         let draft = given.draft;
         let is_known = ["election", "timeout", "catch-up"].iter().all(|key| draft.is_right(key));

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::decode::Element;
 use super::diagnostics::Problem;
 use super::keys::{
-    Key, Kind, Needs, Section, boolean, choice, interval, key, named, node_count, part,
+    Format, Needs, Section, Setting, boolean, choice, interval, key, named, node_count, part,
     positive_duration, whole_number, words,
 };
 use super::{Awaited, ScenarioProtocol, TableDecoder};
@@ -126,12 +126,12 @@ fn section() -> Section<Config> {
         DEFAULT,
     );
     let section = replication(with_mode(section))
-        .key(key("failover", "", failover::section().kind(), |config| &mut config.failover))
-        .key(key("read", "", read::section().kind(), |config| &mut config.reads))
-        .key(key("anti-entropy", "", read::anti_entropy().kind(), |config| {
+        .key(key("failover", "", failover::section().format(), |config| &mut config.failover))
+        .key(key("read", "", read::section().format(), |config| &mut config.reads))
+        .key(key("anti-entropy", "", read::anti_entropy().format(), |config| {
             &mut config.anti_entropy
         }))
-        .key(key("wal", "", wal::section().kind(), |config| &mut config.wal))
+        .key(key("wal", "", wal::section().format(), |config| &mut config.wal))
         .key(key(
             "defects",
             "Mistakes of real systems, built in on purpose.",
@@ -201,7 +201,7 @@ fn replication(section: Section<Config>) -> Section<Config> {
         ))
 }
 
-fn mode() -> Key<Config, Mode> {
+fn mode() -> Setting<Config, Mode> {
     key(
         "mode",
         "When a write is answered: at once, when `write-quorum` followers have confirmed it, when \
@@ -221,7 +221,7 @@ fn mode() -> Key<Config, Mode> {
     })
 }
 
-fn write_quorum() -> Key<Config, u16> {
+fn write_quorum() -> Setting<Config, u16> {
     let read = |quorum: &Element<'_>| {
         let write_quorum = quorum.integer_u16(1..=u16::MAX)?;
         let followers = quorum.nodes().saturating_sub(1);
@@ -237,7 +237,7 @@ fn write_quorum() -> Key<Config, u16> {
     part(
         "write-quorum",
         "With mode `semi-sync`: how many follower acknowledgements a write waits for.",
-        Kind::new(followers, read, |quorum| i64::from(*quorum).into()),
+        Format::new(followers, read, |quorum| i64::from(*quorum).into()),
         |config: &mut Config| match &mut config.mode {
             Mode::SemiSync { write_quorum } => Some(write_quorum),
             _ => None,
@@ -252,7 +252,7 @@ fn write_quorum() -> Key<Config, u16> {
     })
 }
 
-fn in_sync() -> Key<Config, Mode> {
+fn in_sync() -> Setting<Config, Mode> {
     let section = Section::new("With mode `in-sync`: who is in sync.", IN_SYNC)
         .key(part(
             "min",
@@ -272,7 +272,7 @@ fn in_sync() -> Key<Config, Mode> {
                 _ => None,
             },
         ));
-    part("in-sync", "", section.kind(), |config: &mut Config| {
+    part("in-sync", "", section.format(), |config: &mut Config| {
         matches!(config.mode, Mode::InSync { .. }).then_some(&mut config.mode)
     })
     .needs(Needs {
@@ -284,7 +284,7 @@ fn in_sync() -> Key<Config, Mode> {
 }
 
 /// A list of defects by name.
-fn defects() -> Kind<Defects> {
+fn defects() -> Format<Defects> {
     let words = Defect::words();
     let shape = named::<Defect>().shape().clone().list(json!({}));
     let read = move |list: &Element<'_>| {
@@ -295,7 +295,7 @@ fn defects() -> Kind<Defects> {
         })?;
         Some(defects)
     };
-    Kind::new(shape, read, |defects| {
+    Format::new(shape, read, |defects| {
         defects.iter().map(|defect| defect.name().into()).collect::<Vec<toml::Value>>().into()
     })
 }

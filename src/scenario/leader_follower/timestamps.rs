@@ -2,7 +2,7 @@
 
 use crate::protocol::leader_follower::{Config, Deletes, TimestampSource};
 use crate::protocol::parts::store::TieBreak;
-use crate::scenario::keys::{Key, Section, interval, key, positive_duration, words};
+use crate::scenario::keys::{Section, Setting, interval, key, positive_duration, words};
 use crate::time::Span;
 
 const SOURCES: [(&str, TimestampSource); 4] = [
@@ -41,7 +41,7 @@ pub(super) fn with_timestamps(section: Section<Config>) -> Section<Config> {
         .key(tombstone_grace())
 }
 
-fn tombstone_grace() -> Key<Config, Option<Span>> {
+fn tombstone_grace() -> Setting<Config, Option<Span>> {
     key(
         "tombstone-grace",
         "How old a tombstone gets before a node removes it; `off`: it stays.",

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use crate::protocol::leader_follower::{WalOn, WalSettings};
 use crate::protocol::parts::wal::Policy;
 use crate::scenario::keys::{
-    Gate, Key, Kind, Needs, Section, choice, integer, key, part, positive_duration, words,
+    Format, Gate, Needs, Section, Setting, choice, integer, key, part, positive_duration, words,
 };
 use crate::time::Span;
 
@@ -31,7 +31,7 @@ pub(super) fn section() -> Section<WalSettings> {
         .key(on())
 }
 
-fn sync_every() -> Key<WalSettings, Span> {
+fn sync_every() -> Setting<WalSettings, Span> {
     part(
         "sync-every",
         "With policy `buffered`: how long a write is left unsynced.",
@@ -49,8 +49,8 @@ fn sync_every() -> Key<WalSettings, Span> {
     })
 }
 
-fn checkpoint_every() -> Key<WalSettings, Option<NonZeroU32>> {
-    let records: Kind<NonZeroU32> = integer(1..=u32::MAX).convert(
+fn checkpoint_every() -> Setting<WalSettings, Option<NonZeroU32>> {
+    let records: Format<NonZeroU32> = integer(1..=u32::MAX).convert(
         |records| NonZeroU32::new(records).unwrap_or(NonZeroU32::MIN),
         |records| Some(records.get()),
     );
@@ -73,7 +73,7 @@ fn checkpoint_every() -> Key<WalSettings, Option<NonZeroU32>> {
     })
 }
 
-fn on() -> Key<WalSettings, WalOn> {
+fn on() -> Setting<WalSettings, WalOn> {
     key(
         "on",
         "Which nodes keep a log: all, or the leader alone, who has to be the same for ever.",

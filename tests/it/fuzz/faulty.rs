@@ -14,7 +14,7 @@ use splitbrain::protocol::{
     Role,
 };
 use splitbrain::scenario::ScenarioProtocol;
-use splitbrain::scenario::keys::{Key, Section, key, words};
+use splitbrain::scenario::keys::{Section, Setting, key, words};
 
 /// Writes over all runs of the process.
 static WRITES: AtomicU64 = AtomicU64::new(0);
@@ -107,7 +107,7 @@ impl ScenarioProtocol for Faulty {
 
     fn section() -> &'static Section<Defect> {
         static SECTION: LazyLock<Section<Defect>> = LazyLock::new(|| {
-            let defect: Key<Defect, Defect> =
+            let defect: Setting<Defect, Defect> =
                 key("defect", "What is wrong with it.", words(DEFECTS), |defect| defect);
             Section::new("A store with a defect.", Defect::None).key(defect.required())
         });

@@ -3,14 +3,14 @@
 use toml::{Table, Value};
 
 use super::draft::{Bind, Draft};
-use super::kind::{Kind, Texts};
+use super::format::{Format, Texts};
 use super::shape::Declaration;
 use crate::names::Names;
 use crate::scenario::decode::{Element, TableDecoder};
 
 /// Where a key's value goes; `None` where there is no such place, as in another variant of an enum.
-type Place<C, T> = Box<dyn Fn(&mut C) -> Option<&mut T> + Send + Sync>;
-type Check<C, T> = Box<dyn Fn(T, &Given<'_, '_, C>) -> Option<T> + Send + Sync>;
+type PlaceFn<C, T> = Box<dyn Fn(&mut C) -> Option<&mut T> + Send + Sync>;
+type CheckFn<C, T> = Box<dyn Fn(T, &Given<'_, '_, C>) -> Option<T> + Send + Sync>;
 
 /// A key that is there, while its value is checked.
 pub struct Given<'a, 'f, C> {
@@ -60,17 +60,17 @@ pub struct Needs<C> {
 }
 
 /// One key: what it means, what it takes and where that goes.
-pub struct Key<C, T> {
+pub struct Setting<C, T> {
     name: &'static str,
     help: &'static str,
-    kind: Kind<T>,
-    place: Place<C, T>,
+    format: Format<T>,
+    place: PlaceFn<C, T>,
     is_required: bool,
     is_unsaid: bool,
     default_shown: Option<&'static str>,
     default: Option<fn(&C) -> T>,
     gate: Option<fn(&Given<'_, '_, C>) -> Gate>,
-    check: Option<Check<C, T>>,
+    check: Option<CheckFn<C, T>>,
     needs: Option<Needs<C>>,
     written_if: Option<fn(&C) -> bool>,
 }
@@ -79,23 +79,23 @@ pub struct Key<C, T> {
 pub fn key<C: 'static, T: 'static>(
     name: &'static str,
     help: &'static str,
-    kind: Kind<T>,
+    format: Format<T>,
     place: fn(&mut C) -> &mut T,
-) -> Key<C, T> {
-    part(name, help, kind, move |value| Some(place(value)))
+) -> Setting<C, T> {
+    part(name, help, format, move |value| Some(place(value)))
 }
 
 /// A key whose place only some values of the section have.
 pub fn part<C: 'static, T: 'static>(
     name: &'static str,
     help: &'static str,
-    kind: Kind<T>,
+    format: Format<T>,
     place: impl Fn(&mut C) -> Option<&mut T> + Send + Sync + 'static,
-) -> Key<C, T> {
-    Key {
+) -> Setting<C, T> {
+    Setting {
         name,
         help,
-        kind,
+        format,
         place: Box::new(place),
         is_required: false,
         is_unsaid: false,
@@ -108,7 +108,7 @@ pub fn part<C: 'static, T: 'static>(
     }
 }
 
-impl<C: Clone + 'static, T: 'static> Key<C, T> {
+impl<C: Clone + 'static, T: 'static> Setting<C, T> {
     /// The table is wrong without it.
     #[must_use]
     pub fn required(self) -> Self {
@@ -184,9 +184,9 @@ impl<C: Clone + 'static, T: 'static> Key<C, T> {
     }
 }
 
-impl<C: Clone + 'static, T: 'static> Bind<C> for Key<C, T> {
+impl<C: Clone + 'static, T: 'static> Bind<C> for Setting<C, T> {
     fn declared(&self, base: &C) -> Vec<Declaration> {
-        let mut declaration = Declaration::new(self.name, self.help, self.kind.shape().clone());
+        let mut declaration = Declaration::new(self.name, self.help, self.format.shape().clone());
         declaration.is_required = self.is_required;
         if !self.is_required && !self.is_unsaid {
             let mut base = base.clone();
@@ -194,7 +194,8 @@ impl<C: Clone + 'static, T: 'static> Bind<C> for Key<C, T> {
                 (needs.set)(&mut base);
             }
             let texts = Texts { names: &Names::default(), kinds: &[] };
-            let default = (self.place)(&mut base).and_then(|place| self.kind.write(place, &texts));
+            let default =
+                (self.place)(&mut base).and_then(|place| self.format.write(place, &texts));
             // The defaults of a table are those of its keys.
             declaration.default = default.map(brief).filter(|default| !default.is_table());
             declaration.default = self.default_shown.map(Value::from).or(declaration.default);
@@ -222,7 +223,7 @@ impl<C: Clone + 'static, T: 'static> Bind<C> for Key<C, T> {
             Gate::Ignore => return Some(()),
             Gate::Wrong => return None,
         }
-        let mut value = self.kind.read(&given)?;
+        let mut value = self.format.read(&given)?;
         if let Some(check) = &self.check {
             value = check(value, &here)?;
         }
@@ -235,7 +236,7 @@ impl<C: Clone + 'static, T: 'static> Bind<C> for Key<C, T> {
             return;
         }
         let place = (self.place)(value);
-        if let Some(written) = place.and_then(|place| self.kind.write(place, texts)) {
+        if let Some(written) = place.and_then(|place| self.format.write(place, texts)) {
             table.insert(self.name.to_owned(), written);
         }
     }

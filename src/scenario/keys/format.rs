@@ -1,4 +1,4 @@
-//! Kinds of value: what they look like, how they are read and how they are written.
+//! Formats of values: what they look like, how they are read and how they are written.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use serde_json::json;
 use toml::Value;
 
-use super::shape::Shape;
+use super::shape::ValueShape;
 use crate::id::NodeId;
 use crate::named::Named;
 use crate::names::Names;
@@ -16,10 +16,10 @@ use crate::scenario::decode::{Element, word_for};
 use crate::scenario::distribution::encode_distribution;
 use crate::scenario::units;
 use crate::scenario::words::NODES;
-use crate::time::Span;
+use crate::time::{Span, Time};
 
-type Read<T> = Box<dyn Fn(&Element<'_>) -> Option<T> + Send + Sync>;
-type Write<T> = Box<dyn Fn(&T, &Texts<'_>) -> Option<Value> + Send + Sync>;
+type ReadFn<T> = Box<dyn Fn(&Element<'_>) -> Option<T> + Send + Sync>;
+type WriteFn<T> = Box<dyn Fn(&T, &Texts<'_>) -> Option<Value> + Send + Sync>;
 
 /// The texts behind ids, for writing.
 #[derive(Clone, Copy, Debug)]
@@ -30,23 +30,23 @@ pub struct Texts<'a> {
     pub kinds: &'a [&'static str],
 }
 
-/// A kind of value: its shape, how it is read from a file and how it is written to one.
-pub struct Kind<T> {
-    shape: Shape,
-    read: Read<T>,
-    write: Write<T>,
+/// The format of a value: its shape, how it is read from a file and how it is written to one.
+pub struct Format<T> {
+    shape: ValueShape,
+    read: ReadFn<T>,
+    write: WriteFn<T>,
 }
 
-impl<T> Debug for Kind<T> {
+impl<T> Debug for Format<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Kind").field("shape", &self.shape).finish_non_exhaustive()
+        f.debug_struct("Format").field("shape", &self.shape).finish_non_exhaustive()
     }
 }
 
-impl<T: 'static> Kind<T> {
-    /// A kind of this shape. `read` notes a mistake where it returns `None`, and reads what `write` writes.
+impl<T: 'static> Format<T> {
+    /// A format of this shape. `read` notes a mistake where it returns `None`, and reads what `write` writes.
     pub fn new(
-        shape: Shape,
+        shape: ValueShape,
         read: impl Fn(&Element<'_>) -> Option<T> + Send + Sync + 'static,
         write: impl Fn(&T) -> Value + Send + Sync + 'static,
     ) -> Self {
@@ -55,7 +55,7 @@ impl<T: 'static> Kind<T> {
 
     /// The same of values that are ids.
     pub fn with_texts(
-        shape: Shape,
+        shape: ValueShape,
         read: impl Fn(&Element<'_>) -> Option<T> + Send + Sync + 'static,
         write: impl Fn(&T, &Texts<'_>) -> Value + Send + Sync + 'static,
     ) -> Self {
@@ -65,7 +65,7 @@ impl<T: 'static> Kind<T> {
 
     /// What it looks like.
     #[must_use]
-    pub const fn shape(&self) -> &Shape {
+    pub const fn shape(&self) -> &ValueShape {
         &self.shape
     }
 
@@ -81,7 +81,7 @@ impl<T: 'static> Kind<T> {
         (self.write)(value, texts)
     }
 
-    /// The same kind, but that `check` refuses some values: it notes a mistake and returns `None`.
+    /// The same format, but that `check` refuses some values: it notes a mistake and returns `None`.
     #[must_use]
     pub fn checked(
         self,
@@ -91,11 +91,11 @@ impl<T: 'static> Kind<T> {
         Self { shape, read: Box::new(move |element| check(read(element)?, element)), write }
     }
 
-    /// The same kind, or `word` for none.
+    /// The same format, or `word` for none.
     #[must_use]
-    pub fn or_word(self, word: &'static str) -> Kind<Option<T>> {
+    pub fn or_word(self, word: &'static str) -> Format<Option<T>> {
         let Self { shape, read, write } = self;
-        Kind {
+        Format {
             shape: shape.or_word(word),
             read: Box::new(move |element| {
                 if element.is_text(word) { Some(None) } else { read(element).map(Some) }
@@ -107,9 +107,9 @@ impl<T: 'static> Kind<T> {
         }
     }
 
-    /// The same kind for a key that is left out for none.
+    /// The same format for a key that is left out for none.
     #[must_use]
-    pub fn some(self) -> Kind<Option<T>>
+    pub fn some(self) -> Format<Option<T>>
     where
         T: Clone,
     {
@@ -118,27 +118,31 @@ impl<T: 'static> Kind<T> {
 
     /// Values that are made of these; `part` gives back what `make` was given, if that is how a value is made.
     #[must_use]
-    pub fn convert<X: 'static>(self, make: fn(T) -> X, part: fn(&X) -> Option<T>) -> Kind<X> {
+    pub fn convert<X: 'static>(
+        self,
+        make: impl Fn(T) -> X + Send + Sync + 'static,
+        part: impl Fn(&X) -> Option<T> + Send + Sync + 'static,
+    ) -> Format<X> {
         let Self { shape, read, write } = self;
-        Kind {
+        Format {
             shape,
-            read: Box::new(move |element| read(element).map(make)),
+            read: Box::new(move |element| read(element).map(&make)),
             write: Box::new(move |value, texts| write(&part(value)?, texts)),
         }
     }
 
-    /// The same kind with `word` for none, of which the shape says nothing: any text is right there.
+    /// The same format with `word` for none, of which the shape says nothing: any text is right there.
     #[must_use]
-    pub fn or_text(self, word: &'static str) -> Kind<Option<T>> {
+    pub fn or_text(self, word: &'static str) -> Format<Option<T>> {
         let shape = self.shape.clone();
         self.or_word(word).shaped(|_| shape)
     }
 
     /// A list of these; `limits` are keywords of its JSON schema.
     #[must_use]
-    pub fn list(self, limits: serde_json::Value) -> Kind<Vec<T>> {
+    pub fn list(self, limits: serde_json::Value) -> Format<Vec<T>> {
         let Self { shape, read, write } = self;
-        Kind::with_texts(
+        Format::with_texts(
             shape.list(limits),
             move |element| element.list(&read),
             move |list, texts| {
@@ -147,15 +151,15 @@ impl<T: 'static> Kind<T> {
         )
     }
 
-    /// The same kind with another shape.
+    /// The same format with another shape.
     #[must_use]
-    pub fn shaped(self, shape: impl FnOnce(Shape) -> Shape) -> Self {
+    pub fn shaped(self, shape: impl FnOnce(ValueShape) -> ValueShape) -> Self {
         Self { shape: shape(self.shape), ..self }
     }
 }
 
-fn lengths() -> Shape {
-    Shape::defined("duration", "a length of time", "\"150ms\"")
+fn lengths() -> ValueShape {
+    ValueShape::defined("duration", "a length of time", "\"150ms\"")
 }
 
 fn length(span: &Span) -> Value {
@@ -164,101 +168,116 @@ fn length(span: &Span) -> Value {
 
 /// A length of time, which may be zero: `"150ms"`.
 #[must_use]
-pub fn duration() -> Kind<Span> {
-    Kind::new(lengths(), |element| element.duration(), length)
+pub fn duration() -> Format<Span> {
+    Format::new(lengths(), |element| element.duration(), length)
 }
 
 /// A length of time above zero.
 #[must_use]
-pub fn positive_duration() -> Kind<Span> {
-    Kind::new(lengths(), |element| element.positive_duration(), length)
+pub fn positive_duration() -> Format<Span> {
+    Format::new(lengths(), |element| element.positive_duration(), length)
 }
 
 /// The time between two rounds of something that goes on for as long as the run does: at least 100 us.
 #[must_use]
-pub fn interval() -> Kind<Span> {
-    Kind::new(lengths(), |element| element.interval(), length)
+pub fn interval() -> Format<Span> {
+    Format::new(lengths(), |element| element.interval(), length)
 }
 
 /// A time that a client waits: at least 1 us.
 #[must_use]
-pub fn wait() -> Kind<Span> {
-    Kind::new(lengths(), |element| element.wait(), length)
+pub fn wait() -> Format<Span> {
+    Format::new(lengths(), |element| element.wait(), length)
 }
 
 /// A length of time that may be negative, in nanoseconds: `"-5s"`.
 #[must_use]
-pub fn signed_duration() -> Kind<i64> {
-    let shape = Shape::defined("signed-duration", "a length of time, also below 0", "\"-5s\"");
-    Kind::new(shape, |element| element.signed_duration(), |ns| units::show_signed(*ns).into())
+pub fn signed_duration() -> Format<i64> {
+    let shape = ValueShape::defined("signed-duration", "a length of time, also below 0", "\"-5s\"");
+    Format::new(shape, |element| element.signed_duration(), |ns| units::show_signed(*ns).into())
 }
 
 /// A deviation of a clock's rate, in parts per billion: `"200ppm"`.
 #[must_use]
-pub fn drift() -> Kind<i64> {
-    let shape = Shape::defined("drift", "a rate in ppm or %", "\"200ppm\"");
-    Kind::new(shape, |element| element.drift(), |ppb| units::show_drift(*ppb).into())
+pub fn drift() -> Format<i64> {
+    let shape = ValueShape::defined("drift", "a rate in ppm or %", "\"200ppm\"");
+    Format::new(shape, |element| element.drift(), |ppb| units::show_drift(*ppb).into())
 }
 
 /// A probability: `"0.5%"`, or a number from 0 to 1.
 #[must_use]
-pub fn probability() -> Kind<Probability> {
-    let shape = Shape::defined("percentage", "a percentage", "\"0.5%\"");
-    Kind::new(
+pub fn probability() -> Format<Probability> {
+    let shape = ValueShape::defined("percentage", "a percentage", "\"0.5%\"");
+    Format::new(
         shape,
         |element| element.probability(),
         |share| units::show_percentage(share.parts_per_billion()).into(),
     )
 }
 
-fn distributions() -> Shape {
-    Shape::defined("distribution", "a distribution of lengths of time", "\"5ms\"")
+fn distributions() -> ValueShape {
+    ValueShape::defined("distribution", "a distribution of lengths of time", "\"5ms\"")
 }
 
 /// A distribution of lengths of time.
 #[must_use]
-pub fn distribution() -> Kind<Distribution> {
-    Kind::new(distributions(), |element| element.distribution(), encode_distribution)
+pub fn distribution() -> Format<Distribution> {
+    Format::new(distributions(), |element| element.distribution(), encode_distribution)
 }
 
 /// A distribution of times that a client waits: each is zero or at least 1 us on average.
 #[must_use]
-pub fn waits() -> Kind<Distribution> {
-    Kind::new(distributions(), |element| element.waits(), encode_distribution)
+pub fn waits() -> Format<Distribution> {
+    Format::new(distributions(), |element| element.waits(), encode_distribution)
 }
 
 /// Bytes a second: `"10MB/s"`.
 #[must_use]
-pub fn bandwidth() -> Kind<u64> {
+pub fn bandwidth() -> Format<u64> {
     let pattern = "^\\+?[0-9]+(\\.[0-9]+)?\\s*[kMG]?B/s$";
     let schema = json!({ "type": "string", "pattern": pattern });
-    let shape = Shape::new(schema, "bytes a second", "\"10MB/s\"");
-    Kind::new(shape, |element| element.bandwidth(), |bytes| units::show_bandwidth(*bytes).into())
+    let shape = ValueShape::new(schema, "bytes a second", "\"10MB/s\"");
+    Format::new(shape, |element| element.bandwidth(), |bytes| units::show_bandwidth(*bytes).into())
 }
 
 /// `true` or `false`.
 #[must_use]
-pub fn boolean() -> Kind<bool> {
-    let shape = Shape::new(json!({ "type": "boolean" }), "`true` or `false`", "true");
-    Kind::new(shape, |element| element.boolean(), |truth| (*truth).into())
+pub fn boolean() -> Format<bool> {
+    let shape = ValueShape::new(json!({ "type": "boolean" }), "`true` or `false`", "true");
+    Format::new(shape, |element| element.boolean(), |truth| (*truth).into())
+}
+
+/// `true`, for a key that is there or not.
+#[must_use]
+pub fn only_true() -> Format<bool> {
+    let shape = ValueShape::new(json!({ "const": true }), "`true`", "true");
+    let format = Format::new(shape, |element| element.only_true(), |()| true.into());
+    format.convert(|()| true, |truth| truth.then_some(()))
+}
+
+/// A point of time within the scenario's duration.
+#[must_use]
+pub fn time() -> Format<Time> {
+    let write = |time: &Time| length(&time.since(Time::ZERO));
+    Format::new(lengths(), |element| element.time(), write)
 }
 
 /// A text of one line.
 #[must_use]
-pub fn line() -> Kind<String> {
-    let shape = Shape::new(json!({ "type": "string" }), "a text", "\"some text\"");
-    Kind::new(shape, |element| element.line().map(str::to_owned), |text| text.clone().into())
+pub fn line() -> Format<String> {
+    let shape = ValueShape::new(json!({ "type": "string" }), "a text", "\"some text\"");
+    Format::new(shape, |element| element.line().map(str::to_owned), |text| text.clone().into())
 }
 
 /// A whole number of a range.
 #[must_use]
-pub fn integer<N>(range: RangeInclusive<N>) -> Kind<N>
+pub fn integer<N>(range: RangeInclusive<N>) -> Format<N>
 where
     N: TryFrom<u64> + Into<u64> + Copy + Send + Sync + 'static,
 {
     let (low, high) = (*range.start(), *range.end());
     let (low, high): (u64, u64) = (low.into(), high.into());
-    Kind::new(
+    Format::new(
         whole_number(low..=high),
         move |element| N::try_from(element.integer(low..=high)?).ok(),
         // Integers of TOML have 63 bits; a larger one was set by a program.
@@ -268,44 +287,44 @@ where
 
 /// The shape of a name: a text that is not empty.
 #[must_use]
-pub fn name_shape() -> Shape {
-    Shape::new(json!({ "type": "string", "minLength": 1 }), "a name", "\"a\"")
+pub fn name_shape() -> ValueShape {
+    ValueShape::new(json!({ "type": "string", "minLength": 1 }), "a name", "\"a\"")
 }
 
 /// The name of a node: `"n1"` is the first.
 #[must_use]
-pub fn node() -> Kind<NodeId> {
-    let shape = Shape::defined("node", "a node", "\"n1\"");
-    Kind::new(shape, |element| element.node(), |node| node.to_string().into())
+pub fn node() -> Format<NodeId> {
+    let shape = ValueShape::defined("node", "a node", "\"n1\"");
+    Format::new(shape, |element| element.node(), |node| node.to_string().into())
 }
 
 /// A number of nodes, at most as many as there are.
 #[must_use]
-pub fn node_count() -> Kind<u16> {
+pub fn node_count() -> Format<u16> {
     let shape = whole_number(1..=u64::from(NODES));
     let read = |element: &Element<'_>| element.integer_u16(1..=element.nodes());
-    Kind::new(shape, read, |count| i64::from(*count).into())
+    Format::new(shape, read, |count| i64::from(*count).into())
 }
 
 /// The shape of a whole number of a range.
 #[must_use]
-pub fn whole_number(range: RangeInclusive<u64>) -> Shape {
+pub fn whole_number(range: RangeInclusive<u64>) -> ValueShape {
     let (low, high) = (*range.start(), *range.end());
     let schema = json!({ "type": "integer", "minimum": low, "maximum": high });
-    Shape::new(schema, &format!("a whole number from {low} to {high}"), &low.to_string())
+    ValueShape::new(schema, &format!("a whole number from {low} to {high}"), &low.to_string())
 }
 
 /// One of these values, by its name.
 #[must_use]
-pub fn choice<T>(values: Vec<T>, name: fn(&T) -> &'static str) -> Kind<T>
+pub fn choice<T>(values: Vec<T>, name: fn(&T) -> &'static str) -> Format<T>
 where
     T: Clone + Send + Sync + 'static,
 {
     let words: Vec<(&'static str, T)> =
         values.into_iter().map(|value| (name(&value), value)).collect();
     let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    Kind::new(
-        Shape::words(&names),
+    Format::new(
+        ValueShape::words(&names),
         move |element| element.choice(&words),
         move |value| name(value).into(),
     )
@@ -313,21 +332,21 @@ where
 
 /// One of the variants of an enum, by its name.
 #[must_use]
-pub fn named<E: Named + Send + Sync + 'static>() -> Kind<E> {
+pub fn named<E: Named + Send + Sync + 'static>() -> Format<E> {
     choice(E::all().collect(), |variant| variant.name())
 }
 
 /// One of some words, each standing for a value.
 #[must_use]
-pub fn words<T>(words: impl Into<Vec<(&'static str, T)>>) -> Kind<T>
+pub fn words<T>(words: impl Into<Vec<(&'static str, T)>>) -> Format<T>
 where
     T: Clone + PartialEq + Send + Sync + 'static,
 {
     let words = words.into();
     let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let shape = Shape::words(&names);
+    let shape = ValueShape::words(&names);
     let write = words.clone();
-    Kind::new(
+    Format::new(
         shape,
         move |element| element.choice(&words),
         move |value| word_for(&write, value).into(),

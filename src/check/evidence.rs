@@ -1,0 +1,44 @@
+//! What checkers look at.
+
+use crate::config::Config;
+use crate::history::History;
+use crate::id::NodeSet;
+use crate::metrics::{Application, Leadership, Recovery, Settlement};
+use crate::names::Names;
+use crate::protocol::NodeSnapshot;
+use crate::time::Time;
+
+/// Everything a checker may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The settings of the run: bounds and names.
+    pub config: &'a Config,
+    /// What clients asked and were told.
+    pub history: &'a History,
+    /// Every node at the end of the run, in node order.
+    pub finals: &'a [NodeSnapshot],
+    /// Who led when, by the order in which they began.
+    pub leaderships: &'a [Leadership],
+    /// Every start of a node from its write-ahead log, in order of time.
+    pub recoveries: &'a [Recovery],
+    /// How the run ended.
+    pub settlement: &'a Settlement,
+    /// When the run ended.
+    pub ended_at: Time,
+    /// Operations that were due and never invoked: arrivals of an open loop that found no free client, and entries of
+    /// the script whose client was still busy as the run ended.
+    pub never_served: u64,
+    /// The nodes that are up and have been all along: they never crashed, lost power or started again, so what
+    /// they once took in they have not forgotten for want of a memory.
+    pub survivors: &'a NodeSet,
+    /// What each node applied, in event order; `None` when nobody asked for it to be noted.
+    pub applications: Option<&'a [Application]>,
+}
+
+impl<'a> Evidence<'a> {
+    /// The texts behind ids.
+    #[must_use]
+    pub fn names(&self) -> &'a Names {
+        &self.config.names
+    }
+}

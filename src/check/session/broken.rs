@@ -1,0 +1,38 @@
+//! What breaks a session guarantee.
+
+use crate::id::{KeyId, OpId, Value, Version};
+
+/// An operation that does not fit an earlier one of its session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Break {
+    pub(super) later: OpId,
+    /// What it does not fit; of a read by what that had found, which is looked up for those that are shown.
+    pub(super) earlier: Earlier,
+    pub(super) key: KeyId,
+    pub(super) what: Broken,
+    /// The write at fault: the one that came too low, or that was not seen.
+    pub(super) write: Version,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Earlier {
+    Operation(OpId),
+    ReadOf(Option<OpId>),
+}
+
+/// How the later operation does not fit.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Broken {
+    /// It was given a version that is not above that of the earlier one.
+    Low { version: Version, below: Version },
+    /// It returned something older.
+    Older,
+    /// It found nothing.
+    Absent,
+    /// It found the key listed although it was removed.
+    Listed,
+    /// It found a value from before a removal.
+    Returned,
+    /// It found a list without this element.
+    Lacks(Value),
+}

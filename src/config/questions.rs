@@ -1,0 +1,148 @@
+//! What follows from all settings together: questions that promises and reports ask of a [`Config`].
+
+use super::{Config, ReadFrom, ScriptedOperation, Workload};
+use crate::operation::{Operation, ReadQuorum};
+
+impl Config {
+    /// Whether every read of the run asks the leader, whatever happens.
+    ///
+    /// Not so with retries or `ask_next`: another attempt, or operation, asks the next node in turn, which may answer a read, and the client takes
+    /// it for the leader from then on.
+    #[must_use]
+    pub fn reads_only_leader(&self) -> bool {
+        let workloads: Vec<&Workload> = self.workloads().collect();
+        let reading: Vec<&&Workload> =
+            workloads.iter().filter(|workload| workload.mix.has_reads()).collect();
+        let workload_reads_leader = reading.is_empty()
+            || (reading.iter().all(|workload| workload.read_from == ReadFrom::Leader)
+                && workloads.iter().all(|workload| workload.retry.stays()));
+        let script_reads_leader = self.script.iter().all(|scripted| {
+            let asks_leader =
+                scripted.node.is_none() || scripted.node == self.cluster.initial_leader;
+            scripted.retry.stays() && (scripted.operation.is_write() || asks_leader)
+        });
+        workload_reads_leader && script_reads_leader
+    }
+
+    /// The weakest of the reads of several replicas, when every read of the run is one: the fewest replicas that one
+    /// asks, and whether all repair. A read of all keys asks one node.
+    #[must_use]
+    pub fn weakest_read_quorum(&self) -> Option<ReadQuorum> {
+        let mut quorums = Vec::new();
+        for workload in self.workloads().filter(|workload| workload.mix.has_reads()) {
+            let asks_one = workload.mix.list > 0 || workload.mix.read_all > 0;
+            quorums.push(workload.read_quorum.filter(|_| !asks_one));
+        }
+        for scripted in &self.script {
+            match scripted.operation {
+                Operation::Get { quorum, .. } => quorums.push(quorum),
+                Operation::List | Operation::ReadAll => quorums.push(None),
+                Operation::Put { .. }
+                | Operation::Delete { .. }
+                | Operation::Append { .. }
+                | Operation::Clear => {}
+            }
+        }
+        let weaker = |a: ReadQuorum, b: ReadQuorum| ReadQuorum {
+            replicas: a.replicas.min(b.replicas),
+            repair: a.repair && b.repair,
+        };
+        quorums.into_iter().collect::<Option<Vec<_>>>()?.into_iter().reduce(weaker)
+    }
+
+    /// Whether any read of the run asks several replicas.
+    #[must_use]
+    pub fn asks_several_replicas(&self) -> bool {
+        let several = |quorum: Option<ReadQuorum>| quorum.is_some_and(|quorum| quorum.replicas > 1);
+        let scripted = |scripted: &ScriptedOperation| match scripted.operation {
+            Operation::Get { quorum, .. } => several(quorum),
+            Operation::Put { .. }
+            | Operation::Delete { .. }
+            | Operation::Append { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear => false,
+        };
+        self.workloads().any(|workload| several(workload.read_quorum))
+            || self.script.iter().any(scripted)
+    }
+
+    /// Whether any read of the run repairs.
+    #[must_use]
+    pub fn repairs_reads(&self) -> bool {
+        let repairs = |quorum: Option<ReadQuorum>| quorum.is_some_and(|quorum| quorum.repair);
+        let scripted = |scripted: &ScriptedOperation| match scripted.operation {
+            Operation::Get { quorum, .. } => repairs(quorum),
+            Operation::Put { .. }
+            | Operation::Delete { .. }
+            | Operation::Append { .. }
+            | Operation::List
+            | Operation::ReadAll
+            | Operation::Clear => false,
+        };
+        self.workloads().any(|workload| repairs(workload.read_quorum))
+            || self.script.iter().any(scripted)
+    }
+
+    /// Whether any write of the run may be tried again.
+    ///
+    /// An attempt that was given up may still arrive, after writes that were answered since.
+    #[must_use]
+    pub fn retries_writes(&self) -> bool {
+        let workload_does = self
+            .workloads()
+            .any(|workload| workload.mix.has_writes() && workload.retry.retries > 0);
+        let script_does = self
+            .script
+            .iter()
+            .any(|scripted| scripted.operation.is_write() && scripted.retry.retries > 0);
+        workload_does || script_does
+    }
+
+    /// Whether a scripted write asks for fewer acknowledgements of followers than `wanted`.
+    #[must_use]
+    pub fn asks_for_fewer_than(&self, wanted: u16) -> bool {
+        self.script.iter().any(|scripted| match scripted.operation {
+            Operation::Put { quorum, .. }
+            | Operation::Delete { quorum, .. }
+            | Operation::Append { quorum, .. } => quorum.is_some_and(|quorum| quorum < wanted),
+            Operation::Get { .. } | Operation::List | Operation::ReadAll | Operation::Clear => {
+                false
+            }
+        })
+    }
+
+    /// Whether everything that the run writes is appended.
+    #[must_use]
+    pub fn only_appends(&self) -> bool {
+        let appends = |operation: Operation| matches!(operation, Operation::Append { .. });
+        self.workloads().all(|workload| workload.mix.put == 0 && workload.mix.delete == 0)
+            && self
+                .script
+                .iter()
+                .all(|scripted| !scripted.operation.is_write() || appends(scripted.operation))
+    }
+
+    /// Whether anything that the run writes is appended.
+    #[must_use]
+    pub fn appends(&self) -> bool {
+        let appends = |operation: Operation| matches!(operation, Operation::Append { .. });
+        self.workloads().any(|workload| workload.mix.append > 0)
+            || self.script.iter().any(|scripted| appends(scripted.operation))
+    }
+
+    /// Whether an operation without a node may ask one that does not lead, and have it answer: another attempt asks
+    /// the next node in turn, and its client takes that one for the leader from then on.
+    #[must_use]
+    pub fn may_ask_around(&self, scripted: &ScriptedOperation) -> bool {
+        let of_client = |other: &&ScriptedOperation| other.client == scripted.client;
+        scripted.node.is_none()
+            && self.script.iter().filter(of_client).any(|other| !other.retry.stays())
+    }
+
+    /// The workload, and what changes make of it.
+    fn workloads(&self) -> impl Iterator<Item = &Workload> {
+        let changed = self.changes.iter().filter_map(|change| change.workload.as_ref());
+        self.workload.iter().chain(changed)
+    }
+}

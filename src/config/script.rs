@@ -1,0 +1,58 @@
+//! Operations at exact times, and what their clients must be told.
+
+use super::expect::{Expected, ExpectedStatus};
+use super::workload::RetryPolicy;
+use crate::history::Failure;
+use crate::id::{ClientId, KeyId, NodeId, Value};
+use crate::operation::Operation;
+use crate::time::{Span, Time};
+
+/// An operation at an exact time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScriptedOperation {
+    /// A stable id: keys its draws, kept by export and shrinking. One such as `c3.17` (client 3, its 17th operation)
+    /// or `a.17` (the 17th arrival of an open loop) stands for that operation of a workload and has its draws; numbers
+    /// are decimal, from 1 and without leading zeros, and client numbers fit 30 bits, else it is an id like any other.
+    pub id: String,
+    /// When it is invoked, or later, when its client has completed its previous one.
+    pub at: Time,
+    /// Who invokes it.
+    pub client: ClientId,
+    /// What is asked.
+    pub operation: Operation,
+    /// Whom: `None` looks for the leader.
+    pub node: Option<NodeId>,
+    /// How it is given up and tried again.
+    pub retry: RetryPolicy,
+    /// What the client must be told; empty for anything.
+    pub expect: Answer,
+}
+
+/// What a client must be told. Each part that says anything must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether it completed ok, failed, or its outcome is unknown.
+    pub status: Option<ExpectedStatus>,
+    /// The value read.
+    pub value: Expected<Value>,
+    /// Whether the answer was marked degraded.
+    pub degraded: Option<bool>,
+    /// How many followers had confirmed, of how many.
+    pub confirmations: Option<(u16, u16)>,
+    /// Why it did not complete ok.
+    pub error: Option<Failure>,
+    /// Whether the key read was absent on a follower that named the leader: a write may not have reached it yet.
+    pub not_yet_replicated: Option<bool>,
+    /// The leader that the answer named.
+    pub leader: Expected<NodeId>,
+    /// Whether the deleted key had existed.
+    pub existed: Option<bool>,
+    /// The keys listed, in any order.
+    pub keys: Option<Vec<KeyId>>,
+    /// Everything read, in any order.
+    pub all: Option<Vec<(KeyId, Value)>>,
+    /// The most the answer may take.
+    pub within: Option<Span>,
+    /// The least the answer may take.
+    pub after: Option<Span>,
+}
