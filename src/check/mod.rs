@@ -49,7 +49,7 @@ mod testing;
 mod visibility;
 pub(crate) mod words;
 
-/// Runs every checker, in the order of [`Property::ALL`], and holds what each finds against `promises`, given the
+/// Runs every checker, in the order of [`Property`], and holds what each finds against `promises`, given the
 /// `incidents` of the run and how long the cluster may need to settle.
 #[must_use]
 pub fn judge(

@@ -15,9 +15,9 @@ use crate::run::{RunResult, RunVerdict};
 pub struct RunMeasures {
     /// Its verdict.
     pub verdict: RunVerdict,
-    /// How every property was judged, in the order of [`Property::ALL`].
+    /// How every property was judged, in the order of [`Property`].
     pub checks: Vec<ExpectedVerdict>,
-    /// Operations by function, in the order of [`Function::ALL`].
+    /// Operations by function, in the order of [`Function`].
     pub functions: Vec<FunctionMeasures>,
     /// Writes that were acknowledged.
     pub acknowledged: u64,

@@ -170,7 +170,7 @@ fn instants(diagram: &Diagram) -> Vec<Time> {
         all.extend(arrow.held_until);
         match arrow.delivery {
             Delivery::Arrived(at) | Delivery::Undelivered(at) | Delivery::UnderWay(at) => {
-                all.push(at)
+                all.push(at);
             }
             Delivery::Lost | Delivery::Blocked | Delivery::Held => {}
         }
