@@ -23,7 +23,7 @@
 //! Modules are declared below in reading order, lowest layer first. A module imports from its own
 //! layer and below, and no two files import each other. `tests/layering` holds both.
 //!
-//! - **0**: [`time`], [`id`], [`rng`], [`sampler`], [`digest`], [`named`], `spelling`. Integers only:
+//! - **0**: [`time`], [`id`], [`rng`], [`sampler`], [`digest`], [`named`], `spelling`. Integers:
 //!   no float leaves a sampler. A draw is a function of seed, purpose and causal identity, never
 //!   the next number of a stream.
 //! - **1**: [`operation`], [`names`], [`config`], [`property`], [`history`], [`metrics`]. Data. A
@@ -34,10 +34,10 @@
 //!   never sees a simulation.
 //! - **4**: [`sim`]. One event at a time, in the order (time, sequence). What happens depends on
 //!   scenario and seed alone: no hash map, no float, no clock of the machine.
-//! - **5**: [`run`], [`explain`], [`scenario`]. Text and TOML live in [`scenario`] alone. It reports
-//!   all mistakes of a file at once, each with its place.
-//! - **6**: [`report`], [`experiment`], [`fuzz`]. Output holds no path, date or thread order: two runs
-//!   write the same bytes. Threads play many seeds, never one run.
+//! - **5**: [`run`], [`explain`], [`scenario`]. Text and TOML live in [`scenario`] alone. It
+//!   reports all mistakes of a file at once, each with its place.
+//! - **6**: [`report`], [`experiment`], [`fuzz`]. Output holds no path, date or thread order: two
+//!   runs write the same bytes. Threads play many seeds, never one run.
 //! - **7**: [`cli`]. The only code that prints or exits.
 //!
 //! # Words
