@@ -7,7 +7,7 @@
 //! # The path of one write
 //!
 //! [`cli`] reads a file -> [`scenario`] turns TOML into a validated [`config::Config`] and a protocol with its
-//! settings -> [`run::run`] -> `sim::client` invokes `put(k, v)` and the [`history`] notes it -> `sim::network`
+//! settings -> [`run::run`] -> `sim::clients` invokes `put(k, v)` and the [`history`] notes it -> `sim::network`
 //! decides delay, loss and duplication from keyed draws ([`rng`]) -> `sim::node` -> [`protocol::Protocol::handle`]
 //! stamps, applies and sends -> network -> follower -> acknowledgement -> the leader counts the quorum and replies
 //! -> the client completes and the history notes it -> [`check`] reads the history and the final nodes ->
@@ -24,7 +24,7 @@
 //! | 1 | [`operation`], [`names`], [`config`], [`property`], [`history`], [`metrics`] |
 //! | 2 | [`protocol`]: the contract, [`protocol::parts::store`], [`protocol::parts::wal`], [`protocol::leader_follower`] |
 //! | 3 | [`check`]: one file a checker |
-//! | 4 | [`sim`]: queue, event, node, clock, disk, network, client, nemesis, settle, trace |
+//! | 4 | [`sim`]: event, queue, kernel, node, clock, disk, network, clients, nemesis, settle, notes |
 //! | 5 | [`run`], [`explain`], [`scenario`] |
 //! | 6 | [`report`]: text, JSON, files, pictures; [`experiment`]: sweeps and comparisons, many runs and their statistics; [`fuzz`]: random schedules, campaigns, shrinking |
 //! | 7 | [`cli`]: one file a command; the only code that prints |

@@ -1,4 +1,4 @@
-//! What a node may do while it takes an input: the one way from a protocol to the world.
+//! What a node may do in a step: the only way from a protocol to the world.
 
 use std::fmt;
 
@@ -6,12 +6,19 @@ use crate::id::{NodeId, Term};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::time::{Span, Time, Wall};
 
-use super::{
-    DiskOperation, Effect, Effects, File, Observation, Origin, Protocol, Reply, RequestId, Ticket,
-    parts::wal,
-};
+use super::Protocol;
+use super::disk::{File, Ticket};
+use super::effect::{DiskOperation, Effect, Effects};
+use super::input::RequestId;
+use super::observation::Observation;
+use super::parts::frame;
+use super::reply::Reply;
 
-/// What a node may do while it takes an input.
+/// Names a step, as the cause of effects that follow in a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin(pub(super) CausalId);
+
+/// What a node may do in a step.
 pub struct Context<'a, P: Protocol> {
     pub(crate) node: NodeId,
     pub(crate) nodes: u16,
@@ -22,7 +29,7 @@ pub struct Context<'a, P: Protocol> {
     pub(crate) draws: &'a Draws,
     pub(crate) drawn: u32,
     pub(crate) next_ticket: &'a mut u64,
-    /// Whether anybody wants to know what happens to single writes: a trace, or a second look at a lost one.
+    /// Whether single writes are followed: by a trace, or by an explanation of a lost write.
     pub(crate) observed: bool,
     pub(crate) disk_is_full: bool,
     pub(crate) effects: &'a mut Effects<P>,
@@ -35,13 +42,13 @@ impl<P: Protocol> fmt::Debug for Context<'_, P> {
 }
 
 impl<P: Protocol> Context<'_, P> {
-    /// The node whose turn it is.
+    /// The node that takes this step.
     #[must_use]
     pub const fn node(&self) -> NodeId {
         self.node
     }
 
-    /// How many nodes the cluster has.
+    /// The number of nodes of the cluster.
     #[must_use]
     pub const fn nodes(&self) -> u16 {
         self.nodes
@@ -53,26 +60,28 @@ impl<P: Protocol> Context<'_, P> {
         NodeId::all(self.nodes).filter(move |node| *node != me)
     }
 
-    /// The leader that the scenario appoints; `None` when all are elected. Where leaders are elected the appointment is
-    /// for a node's first boot ([`super::DiskOrigin::New`]): whoever starts again has to be told, or elected.
+    /// The leader that the scenario appoints; `None` when all leaders are elected. Where leaders
+    /// are elected the appointment holds for a node's first boot alone
+    /// ([`super::DiskOrigin::New`]).
     #[must_use]
     pub const fn initial_leader(&self) -> Option<NodeId> {
         self.initial_leader
     }
 
-    /// The node's wall clock, with its offset, drift and jumps: stamps data, never measures.
+    /// The node's wall clock, with its offset, drift and jumps. Use it to stamp data, never to
+    /// measure time.
     #[must_use]
     pub const fn wall(&self) -> Wall {
         self.wall
     }
 
-    /// The node's monotonic clock, with its drift alone: measures timeouts and leases.
+    /// The node's monotonic clock, which has drift alone. Use it to measure timeouts and leases.
     #[must_use]
     pub const fn monotonic(&self) -> Time {
         self.monotonic
     }
 
-    /// 64 uniform random bits; each call of one step gives others.
+    /// 64 uniform random bits, others at each call.
     #[must_use]
     pub fn random(&mut self) -> u64 {
         let index = self.drawn;
@@ -86,14 +95,15 @@ impl<P: Protocol> Context<'_, P> {
         self.effects.push(Effect::Send { to, message });
     }
 
-    /// Under [`super::Input::Refused`]: the message that came back, as it was sent. Told once.
+    /// In a step that takes [`super::Input::Refused`]: the message that came back, as it was sent.
+    /// The first call hands it out.
     #[must_use]
     pub const fn returned(&mut self) -> Option<P::Message> {
         self.effects.returned.take()
     }
 
-    /// Starts `timer`, in place of one of that name already running; `after` is measured on the node's monotonic
-    /// clock.
+    /// Starts `timer`, which replaces a running timer of that name. `after` is measured on the
+    /// node's monotonic clock.
     pub fn set_timer(&mut self, timer: P::Timer, after: Span) {
         self.effects.push(Effect::SetTimer { timer, after });
     }
@@ -103,75 +113,79 @@ impl<P: Protocol> Context<'_, P> {
         self.effects.push(Effect::CancelTimer { timer });
     }
 
-    /// Appends `record` to `file`, framed by length and checksum. Not durable until a [`Context::sync`] that
-    /// follows it is: no [`super::Input::Persisted`] comes for an append that succeeds without a sync.
+    /// Appends `record` to `file`, framed by length and checksum. The record is not durable until a
+    /// later [`Context::sync`] completes. An append by itself brings [`super::Input::Persisted`]
+    /// only when it fails.
     ///
     /// # Panics
     ///
-    /// When the record's `Serialize` fails; one of plain data does not.
+    /// When the record's `Serialize` fails, which that of plain data does not.
     pub fn append(&mut self, file: File, record: &P::Record) -> Ticket {
         let start = self.effects.bytes.len();
-        wal::encode(wal::Header::default(), record, &mut self.effects.bytes);
+        frame::encode(frame::Header::default(), record, &mut self.effects.bytes);
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Append { start, end, sequence: 0 })
     }
 
-    /// Appends a record of a [`wal::Wal`]; how many bytes that takes.
+    /// Appends a record of a [`super::parts::wal::Wal`], and returns the number of bytes that it takes.
     pub(in crate::protocol) fn append_stamped(
         &mut self,
         file: File,
-        stamp: wal::Header,
+        stamp: frame::Header,
         record: &P::Record,
     ) -> u64 {
         let start = self.effects.bytes.len();
-        wal::encode(stamp, record, &mut self.effects.bytes);
+        frame::encode(stamp, record, &mut self.effects.bytes);
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Append { start, end, sequence: stamp.sequence });
         (end - start) as u64
     }
 
-    /// Whether the disk has no room: an [`Context::append`] or a [`Context::replace`] of this step writes nothing, and
-    /// [`super::Input::Persisted`] brings [`super::DiskError::Full`] with its ticket.
+    /// Whether the disk is full. Then each [`Context::append`] and [`Context::replace`] of this
+    /// step writes nothing and brings [`super::DiskError::Full`] in [`super::Input::Persisted`].
     #[must_use]
     pub const fn disk_is_full(&self) -> bool {
         self.disk_is_full
     }
 
-    /// Makes everything written to `file` so far durable; [`super::Input::Persisted`] with this ticket says when.
+    /// Makes everything written to `file` so far durable. [`super::Input::Persisted`] with this
+    /// ticket says when.
     pub fn sync(&mut self, file: File) -> Ticket {
         self.disk(file, DiskOperation::Sync)
     }
 
-    /// Cuts `file` to its first `length` bytes; durable after the next sync.
+    /// Cuts `file` to its first `length` bytes. The cut is durable after the next sync.
     pub fn truncate_suffix(&mut self, file: File, length: u64) -> Ticket {
         self.disk(file, DiskOperation::TruncateSuffix { length })
     }
 
-    /// Puts these records in the place of all of `file`, at once or not at all (a write beside it and a rename),
-    /// and makes that durable; [`super::Input::Persisted`] with this ticket says when.
+    /// Replaces the content of `file` by these records and makes that durable, as a whole or not at
+    /// all (as a write to another file and a rename). [`super::Input::Persisted`] with this ticket
+    /// says when.
     pub fn replace(&mut self, file: File, records: &[P::Record]) -> Ticket {
         let start = self.effects.bytes.len();
         for record in records {
-            wal::encode(wal::Header::default(), record, &mut self.effects.bytes);
+            frame::encode(frame::Header::default(), record, &mut self.effects.bytes);
         }
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Replace { start, end })
     }
 
-    /// Puts the last records of a [`wal::Wal`] with their terms, the last of all of this sequence, in the place of
-    /// all; how many bytes that takes.
+    /// Replaces the content of `file` by these records of a [`super::parts::wal::Wal`], each with its term.
+    /// `last` is the sequence of the last one. Returns the ticket and the number of bytes.
     pub(in crate::protocol) fn replace_stamped(
         &mut self,
-        (file, last): (File, u64),
+        file: File,
+        last: u64,
         records: &[(Term, P::Record)],
     ) -> (Ticket, u64) {
         let start = self.effects.bytes.len();
         let first = last + 1 - records.len() as u64;
         for (sequence, (term, record)) in (first..).zip(records) {
-            // What is there whole or not at all is durable before any of its bytes.
+            // The replacement is atomic: when a record is there, all bytes before it are durable.
             let durable = (self.effects.bytes.len() - start) as u64;
-            let stamp = wal::Header { term: term.0.into(), sequence, durable };
-            wal::encode(stamp, record, &mut self.effects.bytes);
+            let header = frame::Header { term: term.0.into(), sequence, durable };
+            frame::encode(header, record, &mut self.effects.bytes);
         }
         let end = self.effects.bytes.len();
         let ticket = self.disk(file, DiskOperation::Replace { start, end });
@@ -185,30 +199,31 @@ impl<P: Protocol> Context<'_, P> {
         ticket
     }
 
-    /// This step, to be named by [`Context::continue_from`] when what it leaves to wait goes on.
+    /// This step, for [`Context::continue_from`] in a later one.
     #[must_use]
     pub const fn origin(&self) -> Origin {
         Origin(self.cause.child(Cause::Disk, u64::MAX, 0))
     }
 
-    /// Goes on with what an earlier step left to wait: the effects that follow are caused by that step and not by
-    /// this one, so that their luck does not depend on what they shared a sync with.
+    /// Continues work that the step `origin` left waiting: the effects that follow count as caused
+    /// by that step and not by this one. So their random draws do not depend on which other work
+    /// waited for the same sync.
     pub fn continue_from(&mut self, origin: Origin) {
         self.effects.push(Effect::Continue(origin.0));
     }
 
-    /// Gives up: the process ends, says why, and does not start again by itself.
+    /// Ends the process for the reason `why`. It does not start again by itself.
     pub fn stop(&mut self, why: impl Into<String>) {
         self.effects.push(Effect::Stop(why.into()));
     }
 
-    /// Answers a client's request; answers after the first are ignored by the client.
+    /// Replies to a client's request. The client ignores all replies but the first.
     #[inline]
     pub fn reply(&mut self, request: RequestId, reply: Reply) {
         self.effects.push(Effect::Reply { request, reply });
     }
 
-    /// Says what happened inside the node.
+    /// Says what has happened inside the node.
     #[inline]
     pub fn observe(&mut self, observation: Observation) {
         let always = match observation {

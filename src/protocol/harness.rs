@@ -30,7 +30,8 @@
 //! use splitbrain::property::Promises;
 //! use splitbrain::protocol::harness::Harness;
 //! use splitbrain::protocol::{
-//!     Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply, Response, Role, Stored,
+//!     Context, DiskImage, Input, Message, NoTimer, NodeSnapshot, Outcome, Protocol, Reply,
+//!     Response, Role, Stored,
 //! };
 //!
 //! #[derive(Clone, Debug, Hash)]
@@ -118,7 +119,7 @@ use crate::time::{Time, Wall};
 
 use super::{Effects, Input, NodeSnapshot, Observation, Protocol, Reply, RequestId};
 
-use disk::Disk;
+use disk::ManualDisk;
 use words::{intern, nanos, request_text, snapshot_text};
 
 pub use disk::Unsynced;
@@ -157,7 +158,7 @@ pub struct Harness<P: Protocol> {
 struct Machine<P: Protocol> {
     /// `None` while it is down.
     process: Option<P>,
-    disk: Disk,
+    disk: ManualDisk,
     /// In the order in which they were set.
     timers: Vec<(P::Timer, Time)>,
     next_ticket: u64,
@@ -202,7 +203,7 @@ impl<P: Protocol> Harness<P> {
         assert!((1..=crate::id::MAX_NODES).contains(&nodes), "1 to MAX_NODES nodes: {nodes}");
         let machine = || Machine {
             process: None,
-            disk: Disk::default(),
+            disk: ManualDisk::default(),
             timers: Vec::new(),
             next_ticket: 0,
             first_ticket: 0,

@@ -1,12 +1,14 @@
-//! What a node says of itself: invariants, metrics, trace and explanations read nothing else.
+//! What a node says of itself. Checkers, metrics, traces and explanations read nothing else of it.
 
 use crate::history::Over;
 use crate::id::{KeyId, LogIndex, Position, Term, Version};
 use crate::names::Names;
 
-use super::{File, RequestId, Role, Stored};
+use super::disk::File;
+use super::input::RequestId;
+use super::snapshot::{Role, Stored};
 
-/// Something that happened inside a node: what invariants, metrics, trace and explanations read.
+/// Something that has happened inside a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Observation {
     /// The node took a role in a term, or learned of another leader.
@@ -16,25 +18,25 @@ pub enum Observation {
         /// The term.
         term: Term,
     },
-    /// The node accepted a client's write and stamped it.
+    /// The node accepted a client's write and gave it a version.
     Accept {
-        /// Which request.
+        /// The client's request.
         request: RequestId,
-        /// The key; a clear accepts every key it removes.
+        /// The key. A clear is accepted once for each key that it removes.
         key: KeyId,
-        /// The version it gave the write.
+        /// The version of the write.
         version: Version,
-        /// What the key held there before.
+        /// What the key held on the node before.
         over: Over,
     },
-    /// A replica's store took a write.
+    /// A write was applied to the node's store.
     Apply {
         /// The key.
         key: KeyId,
-        /// The write: what it leaves there, and its version.
+        /// The value that the write leaves there, and its version.
         stored: Stored,
     },
-    /// A replica dropped a write it was sent or had.
+    /// The node dropped a write that it was sent or had stored.
     Discard {
         /// The key.
         key: KeyId,
@@ -43,38 +45,38 @@ pub enum Observation {
         /// Why.
         reason: DiscardReason,
     },
-    /// A record was appended to a replicated log.
+    /// An entry was appended to the replicated log.
     Append {
-        /// Where.
+        /// Its term and index.
         at: Position,
     },
-    /// A replicated log lost its records from an index on.
+    /// The entries of the replicated log from an index on were cut off.
     Truncate {
-        /// The first index removed.
+        /// The first index that was cut off.
         from: LogIndex,
     },
-    /// A replicated log is committed up to an index.
+    /// The replicated log is committed up to an index.
     Commit {
-        /// The last index committed.
+        /// The last index that is committed.
         index: LogIndex,
     },
-    /// A node that starts read its write-ahead log back; said by [`super::parts::wal::Wal::open`].
+    /// The node has started and read its write-ahead log. [`super::parts::wal::Wal::open`] emits this.
     Replay {
         /// The file of the log.
         file: File,
-        /// The last record that the checkpoint it starts from covers; 0 for none.
+        /// The sequence of the last record that the checkpoint covers; 0 without a checkpoint.
         covers: u64,
-        /// How many records the log had, those that the checkpoint covers included.
+        /// The number of records in the log, including those that the checkpoint covers.
         records: u64,
-        /// The sequence of the last of them; that of the checkpoint's end when there are none.
+        /// The sequence of the last record, or `covers` when the log has none.
         last: u64,
-        /// Their checksums, chained.
+        /// The checksums of the records, chained.
         digest: u64,
     },
 }
 
 impl Observation {
-    /// The version of the write it is about, if it is about one.
+    /// The version of the write that this is about, if it is about one.
     #[must_use]
     pub const fn version(&self) -> Option<Version> {
         match self {
@@ -88,7 +90,7 @@ impl Observation {
         }
     }
 
-    /// Its kind as the trace shows it, and its content in words.
+    /// The kind as the trace shows it, and the content in words.
     pub(crate) fn describe(&self, names: &Names) -> (&'static str, String) {
         match self {
             Self::Role { role, term } => (". role", format!("{} of term {term}", role.name())),
@@ -120,22 +122,22 @@ impl Observation {
     }
 }
 
-/// Why a replica dropped a write.
+/// Why a node dropped a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DiscardReason {
-    /// It has a write of a higher version for the key: last write wins.
+    /// The node has a write of the key with a higher version: last write wins.
     Older,
-    /// It has another write of this very version, and takes the two for one.
+    /// The node has another write with this very version, and takes the two for one.
     SameVersion,
-    /// A clear emptied this replica alone.
+    /// A clear emptied the store of this node alone.
     Cleared,
-    /// A full state without it replaced the store.
+    /// A full state without the write replaced the store.
     Replaced,
-    /// An older write was put in its place, whatever their versions.
+    /// An older write overwrote it, whatever their versions.
     Overwritten,
-    /// It was cut off: it is not in the new leader's log.
+    /// It was cut off the log: the new leader's log does not have it.
     Truncated,
-    /// It was a tombstone past its grace period.
+    /// It was a tombstone, and its grace period was over.
     Purged,
 }
 

@@ -1,8 +1,8 @@
 //! A node's clocks, and a client's.
 //!
 //! Fault model: the wall clock has an offset and jumps; both clocks drift together. The monotonic
-//! clock never jumps and never goes back. A jump changes what is read from then on and moves no
-//! timer; a change of drift moves every timer that is running.
+//! clock never jumps and never goes back. A jump moves no timer; a change of drift moves every
+//! running timer.
 
 use crate::config::Clock as Settings;
 use crate::time::{Span, Time, Wall};
@@ -61,12 +61,12 @@ impl Clock {
         }
         let rate = BILLION + i128::from(self.drift_ppb);
         let length = (i128::from(local.nanos()) * BILLION + rate - 1) / rate;
-        // A clock that all but stands still lets a timer run for ever.
+        // A timer on a clock that hardly moves runs for ever.
         Span::from_nanos(u64::try_from(length).unwrap_or(u64::MAX).min(Span::MAX.nanos()))
     }
 
     pub(crate) const fn jump(&mut self, by_ns: i64) {
-        // Jumps of a century and more add up to where the clock ends.
+        // Saturating: jumps may add up to more than the clock can show.
         self.offset_ns = self.offset_ns.saturating_add(by_ns);
     }
 

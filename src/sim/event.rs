@@ -53,9 +53,9 @@ pub(crate) enum What<P: Protocol> {
     Invoke { client: ClientId, due_at: Time },
     /// Operations of an open loop arrive.
     Arrival { index: u64 },
-    /// A client looks whether its attempt has taken too long.
+    /// A client looks whether its attempt has timed out.
     Alarm { client: ClientId },
-    /// A client tries its operation again.
+    /// A client retries its operation.
     Retry { client: ClientId, request: RequestId },
     /// A fault starts, or ends.
     Fault { index: u32, starts: bool },
@@ -63,12 +63,13 @@ pub(crate) enum What<P: Protocol> {
     Change { index: u32 },
     /// The fault phase ends: everything heals.
     Heal,
-    /// Has the cluster settled?
+    /// The simulation looks whether the cluster has settled.
     SettleCheck,
 }
 
-/// Actors that are no node, in the digest.
+/// The actor of an event that is of no node and no client, in the digest.
 const NOBODY: u32 = u32::MAX;
+/// Marks an actor as a client, in the digest.
 const CLIENT: u32 = 1 << 31;
 
 impl<P: Protocol> What<P> {

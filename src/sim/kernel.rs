@@ -194,7 +194,7 @@ impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
         self.digest.value()
     }
 
-    /// RunNotes that a hazard befell a node.
+    /// Notes that a hazard befell a node.
     pub(crate) fn befalls(&mut self, node: NodeId, hazard: Hazard) {
         self.incidents.note(hazard, Befallen::Node(node), self.now);
     }

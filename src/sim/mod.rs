@@ -33,7 +33,7 @@ use clients::{ClientStep, Clients};
 use clock::Clock;
 use contest::Contest;
 use disk::{DiskCall, Done};
-use event::{Hop, Queue, What};
+use event::{Hop, What};
 use kernel::Kernel;
 use nemesis::triggers::Triggers;
 use nemesis::undo::Undo;
@@ -45,7 +45,7 @@ use queue::CalendarQueue;
 use states::StateWatch;
 
 pub(crate) use clients::generator::{operation_id, replica_asked};
-pub use event::Event;
+pub use event::{Event, Queue};
 pub use finish::Finished;
 pub use notes::NoteOptions;
 pub(crate) use notes::lineage::Lineage;

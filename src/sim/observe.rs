@@ -11,7 +11,7 @@ use super::disk::ledger::{LogAccount, LogRead};
 use super::event::Queue;
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
-    /// A node said something.
+    /// A node observed something.
     #[inline]
     pub(super) fn observe(&mut self, node: NodeId, observation: Observation) {
         match observation {

@@ -1,19 +1,20 @@
-//! Ordinals: which of its siblings an effect is.
+//! Ordinals: the place of an effect among its siblings, the effects of one step of one kind to one
+//! destination.
 
 use crate::id::NodeId;
 use crate::protocol::File;
 
-/// Counts a step's effects of one kind to one destination, so that an effect's identity does not
-/// depend on its siblings. The first message to each destination, which is nearly every message,
-/// costs one comparison.
+/// Counts the siblings of each effect of a step. With its ordinal, an effect's identity does not
+/// depend on effects of other kinds or to other destinations. The first message to a destination,
+/// which is nearly every message, costs one comparison.
 pub(super) struct Ordinals {
     step: u64,
-    /// By destination: the last step that sent to it, the kind of its first message, how many of
-    /// that kind.
+    /// By destination: the last step that sent to it, the kind of the first message, and how many
+    /// messages of that kind there were.
     first: Vec<(u64, u8, u32)>,
-    /// Messages of other kinds than the first to their destination, in this step.
+    /// The messages of this step that are not of the first kind to their destination.
     others: Vec<(NodeId, u8, u32)>,
-    /// By file: how many operations on it, in this step.
+    /// By file, how many operations this step had on it.
     disk: Vec<(File, u32)>,
 }
 

@@ -28,9 +28,9 @@ pub enum Unsynced {
 
 /// A disk.
 #[derive(Debug, Default)]
-pub(super) struct Disk {
+pub(super) struct ManualDisk {
     origin: DiskOrigin,
-    files: BTreeMap<File, Contents>,
+    files: BTreeMap<File, FileBytes>,
     /// Refusals of a full disk, the oldest first.
     refusals: VecDeque<Completion>,
     /// Syncs and replacements under way, the oldest first, each with what it makes durable.
@@ -39,7 +39,7 @@ pub(super) struct Disk {
 }
 
 #[derive(Debug, Default)]
-struct Contents {
+struct FileBytes {
     written: Vec<u8>,
     durable: Vec<u8>,
 }
@@ -54,7 +54,7 @@ pub(super) struct Completion {
     pub(super) result: Result<(), DiskError>,
 }
 
-impl Disk {
+impl ManualDisk {
     /// Takes an operation in. `bytes` is the buffer that the operation points into.
     pub(super) fn perform(
         &mut self,
@@ -113,7 +113,7 @@ impl Disk {
 
     pub(super) fn lose_power(&mut self, unsynced: Unsynced) {
         self.under_way.clear();
-        for Contents { written, durable } in self.files.values_mut() {
+        for FileBytes { written, durable } in self.files.values_mut() {
             match unsynced {
                 Unsynced::Kept => {}
                 Unsynced::Torn { bytes } if written.starts_with(durable) => {

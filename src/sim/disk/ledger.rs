@@ -1,22 +1,21 @@
-//! What a numbered log ought to have when its node starts again: the disk's own account, for the
-//! replay checker.
+//! What a numbered log ought to have when its node restarts, for the replay checker.
 //!
-//! It is kept beside the bytes and never read by a node: neither the framing of records nor their
-//! replay is trusted.
+//! The ledger is kept beside the bytes and no node reads it: the checker trusts neither the framing
+//! of records nor their replay.
 
-use crate::protocol::parts::wal;
+use crate::protocol::parts::frame;
 
-/// The account of one log.
+/// The ledger of one log.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// The checksum of every record written, from sequence 1 on.
     checksums: Vec<u32>,
-    /// The last record that a completed sync covered, lie or not: what the node could rely on.
+    /// The last record that a completed sync covered. A sync of a lying disk counts: the node
+    /// relied on it.
     synced: u64,
 }
 
-/// What a log came to at a start, as its reader says: its last record, how many there were, and
-/// their checksums.
+/// What a node read of its log when it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LogRead {
     pub(crate) records: u64,
@@ -24,17 +23,17 @@ pub(crate) struct LogRead {
     pub(crate) digest: u64,
 }
 
-/// What the account says of it.
+/// What the ledger says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LogAccount {
     pub(crate) written: u64,
     pub(crate) synced: u64,
-    /// Whether the records read are those written under these sequences.
+    /// Whether the records read are those that were written under their sequences.
     pub(crate) same: bool,
 }
 
 impl Ledger {
-    /// A record is written behind all others.
+    /// A record is appended.
     pub(super) fn append(&mut self, sequence: u64, checksum: u32) {
         debug_assert_eq!(sequence, self.written() + 1, "a log is numbered without gaps");
         self.checksums.push(checksum);
@@ -42,8 +41,8 @@ impl Ledger {
 
     /// A sync that covers the records up to `sequence` completes.
     pub(super) fn sync(&mut self, sequence: u64) {
-        // A sync of a process that died may complete when the next one has numbered its records
-        // anew.
+        // A sync of a process that died may complete after the next process has reused its
+        // sequences.
         self.synced = self.synced.max(sequence.min(self.written()));
     }
 
@@ -52,14 +51,14 @@ impl Ledger {
         self.checksums.len() as u64
     }
 
-    /// A node starts from what it `read`, and goes on numbering behind it.
+    /// A node starts from what it `read`, and numbers its next records behind that.
     pub(crate) fn resume(&mut self, read: LogRead) -> LogAccount {
         let Self { checksums, synced } = self;
         let known = checksums.len();
         let place = |sequence: u64| usize::try_from(sequence).expect("records in memory");
         let (start, end) = (place(read.last - read.records), place(read.last));
         let written = checksums.get(start..end);
-        let chained = |records: &[u32]| records.iter().fold(0, |d, c| wal::chain(d, *c));
+        let chained = |records: &[u32]| records.iter().fold(0, |d, c| frame::chain(d, *c));
         let account = LogAccount {
             written: known as u64,
             synced: *synced,
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     fn read(checksums: &[u32], last: u64) -> LogRead {
-        let digest = checksums.iter().fold(0, |digest, checksum| wal::chain(digest, *checksum));
+        let digest = checksums.iter().fold(0, |digest, checksum| frame::chain(digest, *checksum));
         LogRead { records: checksums.len() as u64, last, digest }
     }
 
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_lost_is_told_once_and_its_numbers_are_used_again() {
+    fn what_was_lost_is_reported_once_and_its_sequences_are_reused() {
         let mut ledger = ledger();
         assert_eq!(ledger.resume(read(&[10], 1)), LogAccount { written: 3, synced: 2, same: true });
         ledger.append(2, 21);

@@ -13,7 +13,7 @@ use super::undo::Undo;
 use super::words::names;
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
-    /// Does a fault to the disks of `target`, whether their nodes are up or not.
+    /// Starts a fault of the disks of `target`, whether their nodes are up or not.
     pub(super) fn inflict_on_disks(
         &mut self,
         index: u32,

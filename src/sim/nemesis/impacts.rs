@@ -1,4 +1,4 @@
-//! What faults find: the states of the nodes that each hits, the instant before.
+//! The states of the nodes that each fault hits, at the instant before.
 
 use crate::config::{FaultAction, HealWhat, Route};
 use crate::id::NodeId;
@@ -11,7 +11,7 @@ use super::super::event::Queue;
 use super::super::network::faults;
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
-    /// Notes a fault that is about to do its harm.
+    /// Notes a fault that is about to start.
     pub(super) fn note_impact(&mut self, index: u32, id: CausalId) {
         let fault = &self.config.faults[index as usize];
         let hit = self.hit_by(&fault.action, id);
@@ -41,7 +41,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         self.impacts.push(Impact { fault: fault.id, at, states, hits_nobody });
     }
 
-    /// Whether any message goes this way.
+    /// Whether a route leads from any node to another.
     fn connects(&self, route: &Route, id: CausalId) -> bool {
         let (from, to) = (self.machines(&route.from, id), self.machines(&route.to, id));
         from.iter().any(|from| to.iter().any(|to| from != to))
@@ -81,7 +81,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         ends
     }
 
-    /// What these nodes are like now, all together.
+    /// The states that any of these nodes is in now.
     fn states_of(&self, nodes: &[NodeId]) -> NodeStates {
         let mut states = NodeStates::default();
         if nodes.is_empty() {

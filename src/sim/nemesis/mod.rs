@@ -49,7 +49,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         }
     }
 
-    /// Does what a fault does; how to undo it, and what it did in words.
+    /// Does what a fault does; how to undo it, and what was done, in words.
     fn inflict(&mut self, index: u32, id: CausalId) -> (Option<Undo>, String) {
         let fault = &self.config.faults[index as usize];
         let until = if fault.forever { DownUntil::ForGood } else { DownUntil::Restart };

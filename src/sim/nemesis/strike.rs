@@ -1,13 +1,14 @@
 //! How a fault starts at the very instant of its trigger.
 //!
-//! A fault is an event of its own, and one that is triggered is queued before all else that is
-//! pending at its instant. A fault that comes before its trigger (the arrival of a message, the end
-//! of a sync) is found while that event is still the first of the queue; the event is played, and
-//! counted, after the fault, as far as the fault leaves anything of it. A fault that comes after
-//! its trigger is found in the middle of an event and is the next one.
+//! A fault that is triggered is an event of its own, queued before all else at its instant.
 //!
-//! Only what the simulation itself sees is counted, so that the triggers work for every protocol;
-//! one that does not observe its role is never elected.
+//! - A fault that comes before its trigger (the arrival of a message, the end of a sync) is found
+//!   while that event is the first of the queue. The event is played, and counted, after the fault,
+//!   unless the fault removes it.
+//! - A fault that comes after its trigger is found in the middle of an event. It is the next event.
+//!
+//! Only what the simulation itself sees is counted, so triggers work for every protocol. A protocol
+//! that does not observe its role never triggers `elected`.
 
 use crate::config::Occurrence;
 use crate::id::NodeId;
@@ -19,7 +20,7 @@ use super::super::node::Slot;
 use super::super::{Simulation, fault_id};
 use super::triggers::DueFault;
 
-/// What an event is about to bring about on a node, and how often, of what faults come before.
+/// What is about to occur on a node by this event, and how often, of what faults can come before.
 fn about_to<P: Protocol>(slots: &[Slot<P>], what: &What<P>) -> Option<(NodeId, Occurrence, u64)> {
     match what {
         // A process that is down receives nothing; one that is paused will.
@@ -48,7 +49,7 @@ fn about_to<P: Protocol>(slots: &[Slot<P>], what: &What<P>) -> Option<(NodeId, O
 }
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
-    /// Queues the faults that come before what the next event brings about.
+    /// Queues the faults that come before what the next event triggers.
     #[cold]
     pub(in super::super) fn trigger_before_next(&mut self) {
         let Some(triggers) = self.triggers.as_mut().filter(|triggers| triggers.looks_ahead) else {

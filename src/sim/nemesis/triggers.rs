@@ -8,7 +8,7 @@ use crate::time::Span;
 #[derive(Debug)]
 pub(in super::super) struct Triggers {
     armed: Vec<Armed>,
-    /// Whether any of them comes before its trigger, so that events are looked at before they are
+    /// Whether any of them comes before its trigger: then each event is looked at before it is
     /// taken.
     pub(super) looks_ahead: bool,
 }

@@ -1,4 +1,4 @@
-//! A queue that remembers what caused what, for runs that are compared.
+//! A queue that notes the cause of each event, for the comparison of two runs.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! What is noted of a run besides its outcome: the one place that listens.
 //!
-//! Hardly any run is listened to, so the common path asks one question, [`RunNotes::on`], and
+//! Hardly any run has a listener, so the common path takes one branch, on [`RunNotes::on`], and
 //! everything else is behind it. The listeners:
 //!
 //! | listener | what it notes | who asks for it |
@@ -92,7 +92,7 @@ impl RunNotes {
         notes
     }
 
-    /// From now on whoever follows observations from elsewhere listens too, or no longer.
+    /// Says whether somebody elsewhere follows observations from now on.
     pub(super) fn listen_for(&mut self, another: bool) {
         self.on = another
             || self.trace.wanted()
@@ -102,13 +102,13 @@ impl RunNotes {
             || self.steps.is_some();
     }
 
-    /// RunNotes messages that are stopped, from now on; of a run that keeps a record.
+    /// Notes messages that are stopped, from now on; of a run that keeps a record.
     pub(super) fn note_stopped(&mut self) {
         assert!(self.record.is_some(), "who draws messages draws nodes");
         self.stopped = Some(Box::default());
     }
 
-    /// An event is about to be played; the digest with it.
+    /// An event is about to be played; `digest` includes it.
     pub(super) fn step(&mut self, at: Time, digest: DigestValue) {
         if let Some(steps) = &mut self.steps {
             steps.push((at, digest));
@@ -172,7 +172,7 @@ impl RunNotes {
         }
     }
 
-    /// A node said something.
+    /// A node observed something.
     #[cold]
     pub(super) fn observed(
         &mut self,
@@ -206,7 +206,7 @@ impl RunNotes {
         }
     }
 
-    /// Something was done to a node.
+    /// A node was paused, or resumed.
     #[cold]
     pub(super) fn node_event(&mut self, at: Time, node: NodeId, what: NodeEventKind) {
         if let Some(record) = &mut self.record {
@@ -254,7 +254,7 @@ impl RunNotes {
         }
     }
 
-    /// Whether anybody wants to know what a node has when it has started.
+    /// Whether any listener asks what a node has when it has started.
     pub(super) const fn looks_at_boots(&self) -> bool {
         self.watch.is_some() || self.record.is_some()
     }

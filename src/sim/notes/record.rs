@@ -5,14 +5,14 @@ use crate::protocol::{DiscardReason, NodeSnapshot, Observation, Role, Stored};
 use crate::rng::CausalId;
 use crate::time::Time;
 
-/// Something that a node did, or that was done to it.
+/// Something that happened on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeEvent {
     /// When, in virtual time.
     pub at: Time,
     /// Which node.
     pub node: NodeId,
-    /// What.
+    /// What happened.
     pub what: NodeEventKind,
 }
 
@@ -48,7 +48,7 @@ pub enum NodeEventKind {
     Up(Vec<(KeyId, Stored)>),
     /// Its process is no longer scheduled.
     Paused,
-    /// It goes on.
+    /// It is scheduled again.
     Resumed,
 }
 

@@ -1,4 +1,4 @@
-//! The trace: one readable line an event, in fixed columns, made only when asked for.
+//! The trace: a readable line for each event, in fixed columns, made only when asked for.
 //!
 //! ```text
 //! time (s)         who       what        content
@@ -27,7 +27,7 @@ impl Trace {
         Self { lines: wanted.then_some(head), marks: Vec::new() }
     }
 
-    /// Whether lines are wanted: text is made only behind this.
+    /// Whether lines are wanted; callers make no text otherwise.
     #[inline]
     pub(crate) const fn wanted(&self) -> bool {
         self.lines.is_some()

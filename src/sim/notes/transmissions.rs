@@ -24,7 +24,7 @@ pub enum End {
     Client(ClientId),
 }
 
-/// A message from its sending to wherever it came.
+/// A message, from its sending to its delivery or loss.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmission {
     /// Who sent it.
@@ -39,7 +39,7 @@ pub struct Transmission {
     pub delivery: Delivery,
     /// Until when a clog held it back, in virtual time; `None` when none did.
     pub held_until: Option<Time>,
-    /// Whether it says no more than "I am here".
+    /// Whether it is a heartbeat.
     pub background: bool,
     /// The writes that it has to do with.
     pub carries: Vec<Carried>,
@@ -47,7 +47,7 @@ pub struct Transmission {
     pub request: Option<RequestId>,
 }
 
-/// What became of a message; times are virtual.
+/// What became of a message. All times are virtual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// It reached its receiver then.
@@ -58,7 +58,7 @@ pub enum Delivery {
     UnderWay(Time),
     /// Lost by chance, when it was sent.
     Lost,
-    /// A fault stood in its way, when it was sent.
+    /// Stopped by a fault, when it was sent.
     Blocked,
     /// A clog held it back to the end of the run.
     Held,
@@ -95,7 +95,7 @@ impl Stopped {
         self.lost.push(request_to(at, client, node, of, Delivery::Blocked));
     }
 
-    /// The answer to one.
+    /// An answer to a client that was stopped.
     pub(super) fn answer(&mut self, at: Time, node: NodeId, client: ClientId, of: RequestId) {
         self.lost.push(answer_to(at, node, client, of, Delivery::Blocked));
     }
@@ -157,10 +157,10 @@ fn plain(
     }
 }
 
-/// A stretch of virtual time, both ends taken in.
+/// The time between two instants, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Its begin.
+    /// Its start.
     pub from: Time,
     /// Its end, at or after the begin.
     pub until: Time,
@@ -239,8 +239,8 @@ impl<Q> Transmissions<Q> {
         self.pending.insert(event.id, transmission);
     }
 
-    /// Every message that was under way at some time of the window, by sending: those that went
-    /// through the queue, and those that were stopped.
+    /// Every message that was under way at some time of the window, in the order of sending: those
+    /// that went through the queue, and those that were stopped.
     pub(in super::super) fn finish(
         &mut self,
         stopped: Stopped,

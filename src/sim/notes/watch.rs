@@ -136,7 +136,7 @@ impl Watch {
         })
     }
 
-    /// The place of the followed write that a message names by nothing but its version.
+    /// The place of the followed write that a message names by its version alone.
     fn write_of_version(&self, now: Time, version: Version) -> Option<u32> {
         self.of_version.get(&version)?.iter().copied().find(|write| {
             let target = &self.writes[*write as usize].target;
@@ -144,7 +144,7 @@ impl Watch {
         })
     }
 
-    /// Whether no other write has been given `version` since it was given to this one.
+    /// Whether this write is the last one that was given `version`.
     fn is_the_last_of(&self, version: Version, target: &WatchedWrite) -> bool {
         let (Some(last), Some((op, _))) = (self.accepted.get(&version), target.op) else {
             return true;
@@ -163,7 +163,7 @@ impl Watch {
         self.write_events.push(WriteEvent { at, node, write, from, what });
     }
 
-    /// A node said something.
+    /// A node observed something.
     pub(super) fn observed(&mut self, at: Time, node: NodeId, observation: Observation) {
         let write = match observation {
             Observation::Accept { key, version, request, .. } => {

@@ -16,7 +16,7 @@ pub(crate) struct WatchedWrite {
     pub(crate) versions: Vec<Version>,
     /// What it does to the key.
     pub(crate) effect: WatchedEffect,
-    /// The reads of which it is asked whether they saw it: a node that answers one is noted too.
+    /// The reads that may have missed it: the nodes that answer them are noted too.
     pub(crate) reads: Vec<OpId>,
 }
 
@@ -68,7 +68,7 @@ impl WatchedWrite {
     }
 }
 
-/// A moment in the life of a write that is followed.
+/// Something that happened to a write that is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WriteEvent {
     pub(crate) at: Time,
@@ -80,10 +80,10 @@ pub(crate) struct WriteEvent {
     pub(crate) what: WriteEventKind,
 }
 
-/// What happened to a write, or to a node that had it.
+/// What happened to the write, or to a node that had it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteEventKind {
-    /// The node said something about it.
+    /// The node observed something of it.
     Observed(Observation),
     /// The node had it and took another write of its key.
     Superseded { by: Stored },
@@ -113,7 +113,7 @@ pub(crate) enum WriteEventKind {
     Heard { read: OpId, from: NodeId },
 }
 
-/// What died with a process.
+/// What a crash took with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Crash {
     /// Whether the machine lost power.

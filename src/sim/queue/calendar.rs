@@ -9,74 +9,76 @@ use super::key::{EventKey, Handle, KeyHeap};
 use super::revocable::Revocable;
 use super::slab::Slab;
 
-/// How many events a bucket should hold, least and most: fewer cost more turns, more cost more
+/// The least and the most events that a bucket should hold: fewer cost more turns, more cost more
 /// sorting.
 const BUCKET: (usize, usize) = (4, 128);
-/// From about as many buckets on, the buckets rather grow: these still fit in the second-level
-/// cache.
+/// About this many buckets fit in the second-level cache; beyond, buckets grow instead of their
+/// number.
 const CACHED: usize = 1024;
 /// Up to this many pending events are kept in one sorted run, with no calendar at all.
 const SPLIT: usize = 10;
-/// At this many or fewer the calendar is given up again; well below `SPLIT`, so that a load between
-/// the two does not build it and give it up all the time.
+/// At this many pending events or fewer the calendar is given up. It is well below `SPLIT`, so that
+/// a steady load does not build it and give it up again and again.
 const CALM: usize = 4;
-/// What the run may grow to beside a calendar, or to twice what it began with, before narrower
-/// buckets are tried.
+/// When the run is longer than this beside a calendar, and than twice its length at its turn,
+/// narrower buckets are tried.
 const CROWD: usize = 32;
 /// The most keys that an insertion into the run may move.
 const FAR: usize = 512;
-/// The bounds of the number of buckets, powers of two; the lower is the bits of one word of the
-/// occupancy map.
+/// The bounds of the number of buckets, which are powers of two; the lower is the number of bits in
+/// a word of the occupancy map.
 const BUCKETS: (usize, usize) = (64, 1 << 16);
 /// The day of the run when there is no calendar: every event belongs to the run.
 const FOREVER: u64 = u64::MAX;
 
-/// The fast queue: sorted on arrival of the bucket's turn.
+/// The fast queue: a bucket is sorted when its turn comes.
 ///
-/// Time is cut into days of 2^`shift` nanoseconds. The run holds what is pending of `today` and
-/// before, sorted; the days after it have a bucket each, in a ring; what is later than the ring
-/// reaches is in the heap `far`. The width of a day and the number of buckets follow the density of
-/// pending events, see `rebuild`.
+/// Time is cut into days of 2^`shift` nanoseconds.
+///
+/// - The run holds the pending events up to `today`, sorted.
+/// - Each day after it has a bucket, in a ring.
+/// - Later events are in the heap `far`.
+///
+/// The width of a day and the number of buckets follow the density of pending events, see
+/// `rebuild`.
 pub struct CalendarQueue<T> {
-    /// Ascending from `head` on; what is before `head` is gone.
+    /// Ascending from `head` on; the keys before `head` are gone.
     run: Vec<EventKey>,
     head: usize,
-    /// Events of the run's days that would have been too far from either of its ends to be inserted
-    /// there.
+    /// Events of the run's days that belong too far from either of its ends to be inserted there.
     late: KeyHeap,
     today: u64,
     shift: u32,
-    /// The bucket of day d is d modulo their number; only days today + 1 .. today + number are in
-    /// them.
+    /// By day, modulo their number; they hold only the days from today + 1 to today + number - 1.
     buckets: Vec<Vec<EventKey>>,
-    /// A bit a bucket: set when it holds something.
+    /// A bit for each bucket, set when it holds something.
     occupied: Vec<u64>,
-    /// Days from today + number of buckets on.
+    /// Events from the day today + number of buckets on.
     far: KeyHeap,
     slab: Slab<T>,
-    /// What may be taken back; in none of the above but the slab.
+    /// The keys of events that may be taken back, which are in none of the above.
     revocable: Revocable,
-    pace: Load,
+    load: Load,
     /// The time of the last event popped.
     now: Time,
 }
 
-/// What is counted to notice that the calendar does not fit the load any more. Each rebuild is paid
-/// for by as many pushes or pops as it moves keys.
+/// Counts that show when the calendar no longer fits the load. A rebuild comes only after as many
+/// pushes or pops as it moves keys.
 struct Load {
-    /// Buckets that had their turn, and the keys that were in them, since the calendar was last
-    /// judged.
+    /// Buckets that had their turn since the calendar was last judged.
     turns: usize,
+    /// The keys that were in them.
     turned: usize,
-    /// Keys that came back from the far future since then.
+    /// Keys that came from the far future since then.
     fetched: usize,
-    /// Keys put straight into the run since the last rebuild.
+    /// Keys inserted into the run since the last rebuild.
     inserted: usize,
-    /// A run as long as this asks for narrower buckets.
+    /// At this length of the run, narrower buckets are tried.
     split_at: usize,
-    /// As many pending events ask for more buckets.
+    /// At more pending events than this, more buckets are made.
     grow_at: usize,
-    /// Doubled with each rebuild that changed nothing.
+    /// How much work a rebuild waits for; doubled by each rebuild that changed nothing.
     patience: usize,
 }
 
@@ -93,7 +95,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
             far: KeyHeap::new(),
             slab: Slab::new(),
             revocable: Revocable::new(),
-            pace: Load {
+            load: Load {
                 turns: 0,
                 turned: 0,
                 fetched: 0,
@@ -116,7 +118,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
             self.insert(key);
         } else {
             self.file(day, key);
-            if self.filed() > self.pace.grow_at {
+            if self.filed() > self.load.grow_at {
                 self.rebuild();
             }
         }
@@ -136,8 +138,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
         self.slab.overfull
     }
 
-    // Always inlined: a call hands the item back in memory, from where it is copied twice more, out
-    // of step.
+    // Always inlined: a call returns the item in memory, from where it is copied twice more.
     #[inline(always)]
     fn pop(&mut self) -> Option<(Time, T)> {
         let key = if self.late.len() == 0
@@ -173,7 +174,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
 }
 
 impl<T> CalendarQueue<T> {
-    /// How many events are pending that will not be taken back: those that the calendar holds.
+    /// How many events the calendar holds: the pending ones, without those that may be taken back.
     #[inline]
     fn filed(&self) -> usize {
         self.slab.len() - self.revocable.len()
@@ -214,7 +215,7 @@ impl<T> CalendarQueue<T> {
     /// Puts a key of a later day into its bucket, or into the far future.
     #[inline]
     fn file(&mut self, day: u64, key: EventKey) {
-        // Compared as u64: a day may be further off than a usize can say.
+        // Compared as u64: the distance may not fit a usize.
         if day - self.today < self.buckets.len() as u64 {
             let at = ring(day, self.buckets.len());
             self.buckets[at].push(key);
@@ -243,13 +244,13 @@ impl<T> CalendarQueue<T> {
         } else {
             self.late.push(key);
         }
-        self.pace.inserted += 1;
-        if end - head + self.late.len() >= self.pace.split_at {
+        self.load.inserted += 1;
+        if end - head + self.late.len() >= self.load.split_at {
             self.split();
         }
     }
 
-    /// The run's allocation is full: moves what is left of it to the front, or doubles it.
+    /// The run's allocation is full: moves its keys to the front, or doubles it.
     #[cold]
     fn make_room(&mut self) {
         if self.head >= self.run.len() / 2 {
@@ -263,18 +264,18 @@ impl<T> CalendarQueue<T> {
         self.today != FOREVER
     }
 
-    /// The run is longer than it should be: narrows the days, unless that was tried a moment ago.
+    /// The run is too long: narrows the days, unless that was tried a moment ago.
     #[cold]
     fn split(&mut self) {
-        if self.pace.inserted >= self.filed() / 2 * self.pace.patience {
+        if self.load.inserted >= self.filed() / 2 * self.load.patience {
             self.rebuild();
         } else {
-            self.pace.split_at *= 2;
+            self.load.split_at *= 2;
         }
     }
 
-    /// The run is used up: brings the next day that has events. False when there are none, or when
-    /// something that may be taken back comes before that day.
+    /// The run is used up: takes the next day that has events for the run. False when there are
+    /// none, or when an event that may be taken back comes before that day.
     fn turn(&mut self) -> bool {
         self.run.clear();
         self.head = 0;
@@ -290,11 +291,11 @@ impl<T> CalendarQueue<T> {
             None => self.far.first().expect("what is pending is somewhere").nanos() >> self.shift,
         };
         if self.revocable.soonest.nanos() >> self.shift < next {
-            // What is pushed until then would be early in the run of a day that is far off.
+            // With a later day in the run, events that are pushed until then would crowd its front.
             return false;
         }
         self.today = next;
-        // The ring reaches further now. Nothing in `far` is earlier than what it reached before.
+        // The ring reaches further now: it takes in the first events of `far`.
         while let Some(key) = self.far.first() {
             let day = key.nanos() >> self.shift;
             if day - self.today >= self.buckets.len() as u64 {
@@ -302,15 +303,15 @@ impl<T> CalendarQueue<T> {
             }
             self.far.pop();
             self.file(day, key);
-            self.pace.fetched += 1;
+            self.load.fetched += 1;
         }
         let at = ring(self.today, self.buckets.len());
         self.occupied[at / 64] &= !(1 << (at % 64));
         mem::swap(&mut self.run, &mut self.buckets[at]);
         self.run.sort_unstable();
-        self.pace.turns += 1;
-        self.pace.turned += self.run.len();
-        self.pace.split_at = CROWD.max(2 * self.run.len());
+        self.load.turns += 1;
+        self.load.turned += self.run.len();
+        self.load.split_at = CROWD.max(2 * self.run.len());
         true
     }
 
@@ -322,7 +323,7 @@ impl<T> CalendarQueue<T> {
         if first != 0 {
             return Some(self.today + 1 + u64::from(first.trailing_zeros()));
         }
-        // All other words, and at last the first one again for the bits below `start`.
+        // The other words, and then the first one again for the bits below `start`.
         (1..=words).find_map(|step| {
             let word = (start / 64 + step) % words;
             let bits = self.occupied[word];
@@ -338,24 +339,24 @@ impl<T> CalendarQueue<T> {
         if pending <= CALM || self.buckets.is_empty() {
             return true;
         }
-        let pace = &mut self.pace;
-        if pace.turned < pending.max(16 * BUCKET.0) * pace.patience {
+        let load = &mut self.load;
+        if load.turned < pending.max(16 * BUCKET.0) * load.patience {
             return false;
         }
-        let (mean, size) = (pace.turned / pace.turns, bucket_size(pending));
-        let too_narrow = mean < size / 4 || pace.fetched > pace.turned / 2;
-        (pace.turns, pace.turned, pace.fetched) = (0, 0, 0);
-        // Some buckets more than are needed cost only the scan for the next one.
+        let (mean, size) = (load.turned / load.turns, bucket_size(pending));
+        let too_narrow = mean < size / 4 || load.fetched > load.turned / 2;
+        (load.turns, load.turned, load.fetched) = (0, 0, 0);
+        // Spare buckets only cost the scan for the next one, so many are allowed.
         let spare = self.buckets.len() > 16 * bucket_count(pending);
         let unfit = spare || too_narrow || mean > size * 4;
         if !unfit {
-            pace.patience = 1;
+            load.patience = 1;
         }
         unfit
     }
 
-    /// Takes everything out and files it again in days that fit the load, or in the run alone when
-    /// there is little of it. Leaves the first event in the run.
+    /// Files all events again in days that fit the load, or in the run alone when they are few. The
+    /// first event is in the run after that.
     #[cold]
     #[inline(never)]
     fn rebuild(&mut self) {
@@ -387,23 +388,23 @@ impl<T> CalendarQueue<T> {
                     self.file(day, key);
                 }
             }
-            self.pace.grow_at = 4 * self.filed();
+            self.load.grow_at = 4 * self.filed();
         } else {
             self.run.append(&mut keys);
             self.today = FOREVER;
-            self.pace.grow_at = usize::MAX;
+            self.load.grow_at = usize::MAX;
         }
         self.run.sort_unstable();
         let calendar = self.is_calendar();
         let same = before == (calendar, self.shift, self.buckets.len());
-        self.pace = Load {
+        self.load = Load {
             turns: 0,
             turned: 0,
             fetched: 0,
             inserted: 0,
             split_at: (2 * self.run.len()).max(if calendar { CROWD } else { SPLIT }),
-            grow_at: self.pace.grow_at,
-            patience: if same { (2 * self.pace.patience).min(64) } else { 1 },
+            grow_at: self.load.grow_at,
+            patience: if same { (2 * self.load.patience).min(64) } else { 1 },
         };
     }
 }
@@ -420,15 +421,15 @@ fn bucket_size(pending: usize) -> usize {
     (pending / CACHED).clamp(BUCKET.0, BUCKET.1)
 }
 
-/// How many buckets `pending` events should have: enough to reach several times as far as most of
-/// them.
+/// How many buckets `pending` events should have: enough to reach several times as far as most
+/// events.
 fn bucket_count(pending: usize) -> usize {
     (4 * pending / bucket_size(pending)).next_power_of_two().clamp(BUCKETS.0, BUCKETS.1)
 }
 
-/// The first time among `keys`, the logarithm of the width of a day and the number of days that fit
-/// them; nothing when they are all at one instant. The density that counts is that of the next
-/// events: what is far off will be counted again before its turn comes.
+/// The first time among `keys`, the logarithm of the width of a day, and the number of days that
+/// fit them; `None` when they are all at one instant. Only the density of the next events counts:
+/// later ones are counted again before their turn comes.
 fn plan(keys: &mut [EventKey]) -> Option<(u64, u32, usize)> {
     let size = bucket_size(keys.len());
     let last = keys.iter().max()?.nanos();
@@ -438,13 +439,13 @@ fn plan(keys: &mut [EventKey]) -> Option<(u64, u32, usize)> {
     let count = bucket_count(keys.len());
     let width = match (nth.nanos() - first, last - first) {
         (0, 0) => return None,
-        // A crowd at one instant says nothing about the width; reach everything instead.
+        // Events at one instant say nothing about the width; the days are to reach all events.
         (0, all) => all / count as u64,
         (span, _) => {
             let width = u128::from(span) * size as u128 / near as u128;
             u64::try_from(width).unwrap_or(u64::MAX)
         }
     };
-    // Rounded up: days that are too narrow cost a turn each, whatever is in them.
+    // Rounded up: each day costs a turn, so days that are too narrow are worse.
     Some((first, width.max(1).checked_next_power_of_two().map_or(63, u64::ilog2), count))
 }

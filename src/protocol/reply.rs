@@ -1,0 +1,116 @@
+//! Replies to clients.
+
+use crate::history::{Failure, Item};
+use crate::id::{NodeId, Value, Version};
+use crate::named::Named;
+use crate::names::Names;
+
+/// A node's reply to a client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reply {
+    /// The outcome of the request.
+    pub outcome: Outcome,
+    /// Whether a write is answered although fewer followers acknowledged it than it asked for.
+    pub degraded: bool,
+    /// How many followers have acknowledged the write, and how many there are.
+    pub confirmations: Option<(u16, u16)>,
+    /// The node that the client should ask instead: the leader.
+    pub leader: Option<NodeId>,
+}
+
+impl Reply {
+    /// A reply with this outcome and nothing else.
+    #[must_use]
+    pub const fn of(outcome: Outcome) -> Self {
+        Self { outcome, degraded: false, confirmations: None, leader: None }
+    }
+
+    /// The refusal of an operation that the protocol does not support.
+    #[must_use]
+    pub const fn unsupported() -> Self {
+        Self::of(Outcome::Refused(Failure::Unsupported))
+    }
+
+    /// The reply in words, as the trace shows it: `ok, version 0.000000000@n1#1`.
+    #[must_use]
+    pub fn describe(&self, names: &Names) -> String {
+        let mut text = match &self.outcome {
+            Outcome::Ok(Response::Written { version, existed }) => match existed {
+                Some(false) => format!("ok, version {version}, there was no such key"),
+                _ => format!("ok, version {version}"),
+            },
+            Outcome::Ok(Response::Found { value, version }) => {
+                format!("{}, version {version}", names.value(*value))
+            }
+            Outcome::Ok(Response::Absent) => "no such key".into(),
+            Outcome::Ok(Response::Contents(items)) => format!("{} keys", items.len()),
+            Outcome::Ok(Response::Cleared) => "cleared".into(),
+            Outcome::Ok(Response::List(list)) => {
+                let elements: Vec<String> = list.elements.iter().map(|v| names.value(*v)).collect();
+                format!("[{}], version {}", elements.join(", "), list.version)
+            }
+            Outcome::Refused(failure) => format!("refused: {}", failure.name()),
+            Outcome::Unknown(failure) => format!("outcome unknown: {}", failure.name()),
+        };
+        if let Some((confirmed, followers)) = self.confirmations {
+            text += &format!(", confirmed by {confirmed} of {followers}");
+        }
+        if self.degraded {
+            text += ", degraded";
+        }
+        if let Some(leader) = self.leader {
+            text += &format!(", ask {leader}");
+        }
+        text
+    }
+}
+
+/// The outcome of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It was done.
+    Ok(Response),
+    /// It was not done and never will be. The client may ask another node.
+    Refused(Failure),
+    /// It may be done or not. The node cannot say.
+    Unknown(Failure),
+}
+
+/// The content of a reply to a request that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Response {
+    /// A put or a delete was done.
+    Written {
+        /// The version of the write.
+        version: Version,
+        /// Of a delete, whether the key existed; `None` for a put.
+        existed: Option<bool>,
+    },
+    /// A get found a value.
+    Found {
+        /// The value.
+        value: Value,
+        /// Its version.
+        version: Version,
+    },
+    /// A get found nothing.
+    Absent,
+    /// What a list or a read of everything found.
+    Contents(Box<[Item]>),
+    /// A clear was done.
+    Cleared,
+    /// A get found a list.
+    List(Box<FoundList>),
+}
+
+/// A list that a get found. It is boxed in [`Response`], which is part of every reply and so has to
+/// be small.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FoundList {
+    /// The last element, which is the key's value.
+    pub value: Value,
+    /// Its version.
+    pub version: Version,
+    /// Every element, in the order of their versions.
+    pub elements: Box<[Value]>,
+}
