@@ -1,24 +1,54 @@
-//! Availability: enough of what clients ask is answered, and a lost leader is soon replaced.
+//! Availability: enough operations are answered, and a lost leader is soon replaced.
 //!
-//! A measurement with bounds. It is broken only where the scenario sets a bound and the run misses it, and without
-//! either bound it is unchecked:
+//! This is a measurement with bounds. The property is broken only where the scenario sets a bound
+//! and the run misses it; without either bound it is unchecked:
 //!
-//! - **share** (`availability_ppm`): the operations that completed ok among those that were due, in parts per million,
-//!   held against [`crate::config::Bounds::availability`]. One whose outcome is unknown was not answered. Neither was
-//!   one that was due and never invoked (`never_served`): an arrival that waited for a free client until the fault
-//!   phase was over, an entry of the script whose client was busy to the end.
-//! - **recovery** (`longest_recovery_ns`): from the loss of a leader to the next acknowledged write, held against
-//!   [`crate::config::Bounds::recovery`]. A leader is lost when a leadership ends, by a crash or a step down, and no
-//!   other goes on at that instant. The write has to be answered by a node that began to lead since: what the old
-//!   leader still had on its way back is no recovery. Time counts only from the first write that waited; a loss that no
-//!   write met is not measured, and one from which the cluster did not recover counts until the last write gave up.
+//! - **share** (`availability_ppm`): the operations that completed ok among those that were due, in
+//!   parts per million, compared with [`crate::config::Bounds::availability`]. An operation of
+//!   unknown outcome was not answered. Neither was one that was due and never invoked
+//!   (`never_served`): an arrival that waited for a free client until the fault phase ended, or a
+//!   script entry whose client was busy to the end.
+//! - **recovery** (`longest_recovery_ns`): from the loss of a leader to the next acknowledged
+//!   write, compared with [`crate::config::Bounds::recovery`]. A leader is lost when a leadership
+//!   ends, by a crash or by stepping down, and no other leadership is open at that instant. The
+//!   write must be answered by a node that began to lead after the loss: an answer of the old
+//!   leader that was still under way is no recovery. The time counts from the first write that
+//!   waited. A loss during which nobody wrote is not measured; a loss without recovery counts until
+//!   the last write gave up.
 //!
-//! And without a bound two **gaps**: the longest time in which somebody asked and nobody was answered
-//! (`longest_gap_ns`), and the longest in which somebody asked to write and no write was acknowledged
-//! (`longest_write_gap_ns`), which reads that are answered do not end. A gap begins with an answer while others wait,
-//! or with the first operation due after, and ends with the next answer or the end of the last operation. Refusals and
-//! timeouts do not end it. An arrival waits from when it was due, whether or not a client was free to ask; of one that
-//! was never invoked nobody knows what it would have asked, but while it waited every client waited too.
+//! Two **gaps** need no bound: the longest time during which operations waited and none was
+//! answered (`longest_gap_ns`), and the longest time during which writes waited and none was
+//! acknowledged (`longest_write_gap_ns`; answered reads do not end it). A gap begins with an answer
+//! while others wait, or with the first operation due after that. It ends with the next answer, or
+//! when the last operation ends. Refusals and timeouts do not end it. An arrival waits from the
+//! time it was due, whether or not a client was free. What an arrival that was never invoked would
+//! have asked is unknown, but all clients waited while it did.
+//!
+//! One pass over the events of the history.
+//!
+//! A measurement with bounds. It is broken only where the scenario sets a bound and the run misses
+//! it, and without either bound it is unchecked:
+//!
+//! - **share** (`availability_ppm`): the operations that completed ok among those that were due, in
+//!   parts per million, held against [`crate::config::Bounds::availability`]. One whose outcome is
+//!   unknown was not answered. Neither was one that was due and never invoked (`never_served`): an
+//!   arrival that waited for a free client until the fault phase was over, an entry of the script
+//!   whose client was busy to the end.
+//! - **recovery** (`longest_recovery_ns`): from the loss of a leader to the next acknowledged
+//!   write, held against [`crate::config::Bounds::recovery`]. A leader is lost when a leadership
+//!   ends, by a crash or a step down, and no other goes on at that instant. The write has to be
+//!   answered by a node that began to lead since: what the old leader still had on its way back is
+//!   no recovery. Time counts only from the first write that waited; a loss that no write met is
+//!   not measured, and one from which the cluster did not recover counts until the last write gave
+//!   up.
+//!
+//! And without a bound two **gaps**: the longest time in which somebody asked and nobody was
+//! answered (`longest_gap_ns`), and the longest in which somebody asked to write and no write was
+//! acknowledged (`longest_write_gap_ns`), which reads that are answered do not end. A gap begins
+//! with an answer while others wait, or with the first operation due after, and ends with the next
+//! answer or the end of the last operation. Refusals and timeouts do not end it. An arrival waits
+//! from when it was due, whether or not a client was free to ask; of one that was never invoked
+//! nobody knows what it would have asked, but while it waited every client waited too.
 //!
 //! One pass over the events of the history.
 
@@ -350,7 +380,8 @@ fn witness(evidence: &Evidence<'_>, measured: &Measured) -> Option<Witness> {
             String::new()
         };
         parts.push(format!(
-            "{answered} of {operations} operations were answered{never}: {share}, less than the bound of {bound}; \
+            "{answered} of {operations} operations were answered{never}: {share}, less than the \
+             bound of {bound}; \
              {writes}nothing was answered for {} from {from} s on",
             gap.short()
         ));
@@ -432,7 +463,8 @@ mod tests {
         story.bounds(Bounds { availability: percent(76), ..Bounds::default() });
         assert_eq!(
             story.witness(Availability).summary,
-            "3 of 4 operations were answered: 75%, less than the bound of 76%; nothing was answered for 300ms from \
+            "3 of 4 operations were answered: 75%, less than the bound of 76%; nothing was \
+             answered for 300ms from \
              0.150000000 s on"
         );
         let demand = |bound: &str, found: &str| {
@@ -448,7 +480,8 @@ mod tests {
         let witness = story.witness(Availability);
         assert_eq!(
             witness.summary,
-            "the leader n1 was lost at 0.100000000 s and writes were acknowledged again after 350ms, longer than the \
+            "the leader n1 was lost at 0.100000000 s and writes were acknowledged again after \
+             350ms, longer than the \
              bound of 349ms"
         );
         assert_eq!(
@@ -500,7 +533,8 @@ mod tests {
         story.never_served(2);
         assert_eq!(
             story.witness(Availability).summary,
-            "1 of 3 operations were answered, 2 were due and never invoked: 33.3333%, less than the bound of 50%; \
+            "1 of 3 operations were answered, 2 were due and never invoked: 33.3333%, less than \
+             the bound of 50%; \
              nothing was answered for 100ms from 0.000000000 s on"
         );
         let figure = |name| story.figure(Availability, name);
@@ -508,7 +542,8 @@ mod tests {
         assert_eq!(figure("availability_ppm"), 333_333);
     }
 
-    /// Reads that are answered do not hide that writes are not, nor does a client that was not free to ask.
+    /// Reads that are answered do not hide that writes are not, nor does a client that was not free
+    /// to ask.
     #[test]
     fn a_gap_of_writes_is_told_apart_from_a_gap_of_everything() {
         let mut story = Story::new(2);
@@ -523,12 +558,14 @@ mod tests {
         assert_eq!(figure("longest_gap_ns"), 100_000_000);
         story.bounds(Bounds { availability: percent(100), ..Bounds::default() });
         let summary = story.witness(Availability).summary;
-        let gaps = "no write was acknowledged for 560ms from 0.020000000 s on, and nothing was answered for 100ms \
+        let gaps = "no write was acknowledged for 560ms from 0.020000000 s on, and nothing was \
+                    answered for 100ms \
                     from 0.050000000 s on";
         assert!(summary.ends_with(gaps), "{summary}");
     }
 
-    /// The longest gap, instant by instant: from when something was due, or from an answer, to the next answer.
+    /// The longest gap, instant by instant: from when something was due, or from an answer, to the
+    /// next answer.
     fn longest_gap(evidence: &Evidence<'_>, counts: impl Fn(&Entry) -> bool) -> u64 {
         let entries: Vec<&Entry> =
             evidence.history.entries().iter().filter(|entry| counts(entry)).collect();

@@ -1,8 +1,13 @@
-//! How what is broken came to be broken: the writes at fault, followed through a second run of the same seed.
+//! How what is broken came to be broken: the writes at fault, followed through a second run of the
+//! same seed.
 //!
-//! Of durability these are the lost writes; of replicas that differ the write that one of them lacks; of a
-//! resurrection the delete that did not last; of a read that breaks what it promises the write that it missed, and what
-//! the replica that answered had of it at that moment.
+//! For durability these are the lost writes; for replicas that differ, the write that one of them
+//! lacks; for a resurrection, the delete that did not last; for a read that breaks its promise, the
+//! write that it missed, and what the replica that answered had of that write then.
+//!
+//! Of durability these are the lost writes; of replicas that differ the write that one of them
+//! lacks; of a resurrection the delete that did not last; of a read that breaks what it promises
+//! the write that it missed, and what the replica that answered had of it at that moment.
 
 use crate::check::{CheckReport, Mechanism, Verdict, Witness};
 use crate::config::{Config, ExpectedVerdict};
@@ -47,8 +52,9 @@ struct FollowedWrites {
     questions: Vec<BrokenProperty>,
 }
 
-/// Says what became of the writes that broke a property, from a second run that follows them, and by which mechanism
-/// each property was broken, in the order of the reports. Nothing is played again when no write is at fault.
+/// Says what became of the writes that broke a property, from a second run that follows them, and
+/// by which mechanism each property was broken, in the order of the reports. Nothing is played
+/// again when no write is at fault.
 pub(super) fn tell<P: Protocol>(
     config: &Config,
     settings: &P::Config,
@@ -172,8 +178,8 @@ pub(super) const fn is_of_reads(property: Property) -> bool {
     matches!(property, Property::Staleness | Property::ReadYourWrites | Property::MonotonicReads)
 }
 
-/// The write that a read missed, and the read: of a witness that shows the write, or a read that had found it, and then
-/// the read.
+/// The write that a read missed, and the read: of a witness that shows the write, or a read that
+/// had found it, and then the read.
 pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(FollowedWrite, OpId)> {
     let (earlier, read) = (*witness.operations.first()?, *witness.operations.last()?);
     let [before, after] = [earlier, read].map(|op| history.entry(op));

@@ -1,4 +1,5 @@
-//! Why: what became of one write, or of those that a run lost or discarded; and how reads came to miss one.
+//! What became of one write, or of those that a run lost or discarded; and how reads came to miss a
+//! write.
 
 use crate::check::{CheckReport, Mechanism, Verdict, words};
 use crate::config::{Config, ExpectedVerdict};
@@ -45,22 +46,24 @@ pub struct Explanation {
     pub mechanisms: Vec<(Mechanism, u64)>,
     /// Those that were discarded; `None` where nobody can tell.
     pub discarded: Option<Discarded>,
-    /// The lives of some of the writes that were asked for: of lost ones the first by each mechanism, or of discarded
-    /// ones where none was lost.
+    /// The lives of some of the writes that were asked for: of lost ones the first by each
+    /// mechanism, or of discarded ones where none was lost.
     pub stories: Vec<Story>,
     /// How many more there are.
     pub untold: u64,
-    /// Of each property that reads broke the case that its verdict shows; none where a write is asked for.
+    /// Of each property that reads broke the case that its verdict shows; none where a write is
+    /// asked for.
     pub reads: Vec<BrokenRead>,
 }
 
-/// The acknowledged writes that were gone before their keys were written again ([`crate::check::discarded_writes`]).
+/// The acknowledged writes that were gone before their keys were written again
+/// ([`crate::check::discarded_writes`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discarded {
     /// How many.
     pub count: u64,
-    /// How often each mechanism was the reason; together fewer than `count` where there are more than
-    /// [`super::MOST_FOLLOWED`].
+    /// How often each mechanism was the reason; together fewer than `count` where there are more
+    /// than [`super::MOST_FOLLOWED`].
     pub mechanisms: Vec<(Mechanism, u64)>,
     /// The first few, each with what was asked and by whom.
     pub first: Vec<(OpId, String)>,
@@ -194,7 +197,8 @@ pub fn explain<P: Protocol>(
     })
 }
 
-/// Of each property that a read broke by missing a write: its report, what happened, and that write.
+/// Of each property that a read broke by missing a write: its report, what happened, and that
+/// write.
 fn broken_reads<'a>(
     checks: &'a [CheckReport],
     history: &History,

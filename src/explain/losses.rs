@@ -1,4 +1,4 @@
-//! The lost and discarded writes of a run, each with how it was lost: from a second run of the same seed that follows
+//! The lost and discarded writes of a run, and a second run of the same seed that follows them.
 //! them.
 
 use std::collections::BTreeMap;
@@ -112,7 +112,8 @@ pub(super) fn lost(config: &Config, finished: &Finished) -> (Vec<FollowedWrite>,
     (written(&finished.history, &lost), all)
 }
 
-/// The discarded writes of a run, up to [`MOST_FOLLOWED`], and how many there are; `None` where nobody can tell.
+/// The discarded writes of a run, up to [`MOST_FOLLOWED`], and how many there are; `None` where
+/// nobody can tell.
 pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<FollowedWrite>, u64)> {
     let history = &finished.history;
     let discarded = check::discarded_writes(&run::evidence(config, finished))?;

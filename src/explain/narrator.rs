@@ -1,5 +1,6 @@
-//! The life of one write as a causal chain in plain words: who took it, to whom it was sent, what became of the
-//! messages, who confirmed, who crashed, who led without it, where it ended.
+//! The life of one write as a causal chain in plain words: which node accepted it, where it was
+//! sent, what became of the messages, which nodes confirmed it, crashed, or led without it, and
+//! where it ended. messages, who confirmed, who crashed, who led without it, where it ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -366,7 +367,8 @@ impl Narrator<'_> {
         )
     }
 
-    /// A node began to lead. Once all copies have ended only the first who leads without the write is told.
+    /// A node began to lead. Once all copies have ended only the first who leads without the write
+    /// is told.
     fn leads(&mut self, led: &Leadership, ended: Option<Time>) {
         let has_it = self.held.contains(led.node);
         let is_over = ended.is_none_or(|ended| led.from > ended);

@@ -1,4 +1,5 @@
-//! A run with the operations of its workload written out as a script, so that single ones can be taken away.
+//! A run with the operations of its workload written out as a script, so that single ones can be
+//! taken away.
 
 use crate::config::{Config, Pace, ScriptedOperation, Workload};
 use crate::history::{Entry, Function, History};
@@ -8,11 +9,11 @@ use crate::rng::Draws;
 use crate::sim::{operation_id, replica_asked};
 use crate::time::Time;
 
-/// `config` with every operation that the workload invoked in the run of `history`, under `seed`, as a scripted one at
-/// the time at which it was invoked; and without the workload.
+/// `config` with every operation that the workload invoked in the run of `history`, under `seed`,
+/// as a scripted one at the time at which it was invoked; and without the workload.
 ///
-/// Each has the identity of the generated operation, by its id (`c3.17`), so that it meets the same luck: the run is the
-/// same but for the order of events at one instant.
+/// Each has the identity of the generated operation, by its id (`c3.17`), so that it meets the same
+/// luck: the run is the same but for the order of events at one instant.
 #[must_use]
 pub fn written_out(config: &Config, seed: u64, history: &History) -> Config {
     let mut out = config.clone();

@@ -7,18 +7,19 @@ use crate::protocol::{DiscardReason, Role, Stored};
 use crate::sim::{NodeEvent, NodeEventKind};
 use crate::time::Time;
 
-/// How far a node was behind the leader: the writes that the leader had applied and the node had not, where a node
-/// that has a later write of a key lacks no earlier one of it.
+/// How far a node was behind the leader: the writes that the leader had applied and the node had
+/// not, where a node that has a later write of a key lacks no earlier one of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lag {
     /// Which node.
     pub node: NodeId,
-    /// From when, in virtual time, it was how many writes behind; `None` while it was down, led itself, or nobody
-    /// led. Each holds until the next.
+    /// From when, in virtual time, it was how many writes behind; `None` while it was down, led
+    /// itself, or nobody led. Each holds until the next.
     pub steps: Vec<(Time, Option<u64>)>,
 }
 
-/// The lag of each of `nodes` nodes over the whole run. Of several leaders the one of the highest term counts.
+/// The lag of each of `nodes` nodes over the whole run. Of several leaders the one of the highest
+/// term counts.
 #[must_use]
 pub fn lags(node_events: &[NodeEvent], nodes: u16) -> Vec<Lag> {
     let mut book = Book::new(nodes);
