@@ -68,7 +68,7 @@ pub(super) enum ReadResult {
 
 /// A list that a read found.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FoundList<'a> {
+pub(super) struct ListRead<'a> {
     pub(super) read: &'a Entry,
     pub(super) key: KeyId,
     pub(super) elements: &'a [Value],
@@ -433,18 +433,18 @@ impl<'a> Facts<'a> {
     }
 
     /// The writes of the elements of a list, as they set bounds for others.
-    pub(super) fn bounds_of<'b>(&'b self, list: FoundList<'b>) -> impl Iterator<Item = Write> + 'b {
+    pub(super) fn bounds_of<'b>(&'b self, list: ListRead<'b>) -> impl Iterator<Item = Write> + 'b {
         self.elements_with(list, Self::least)
     }
 
     /// The writes of the elements of a list, as they are compared with bounds.
-    pub(super) fn found_in<'b>(&'b self, list: FoundList<'b>) -> impl Iterator<Item = Write> + 'b {
+    pub(super) fn found_in<'b>(&'b self, list: ListRead<'b>) -> impl Iterator<Item = Write> + 'b {
         self.elements_with(list, Self::greatest)
     }
 
     fn elements_with<'b>(
         &'b self,
-        FoundList { read, key, elements, last }: FoundList<'b>,
+        ListRead { read, key, elements, last }: ListRead<'b>,
         version: fn(&Self, OpId, Version) -> Version,
     ) -> impl Iterator<Item = Write> + 'b {
         elements.iter().enumerate().map(move |(place, value)| {

@@ -86,7 +86,7 @@ use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::property::Property;
 
 use super::Finding;
-use super::facts::{Facts, FoundList, ReadResult, place};
+use super::facts::{Facts, ListRead, ReadResult, place};
 use super::order::{Front, Write};
 use broken::{Break, Broken, Earlier};
 use witness::witness;
@@ -402,7 +402,7 @@ impl SessionKey {
         }
         let shown: Vec<Write> = match (read.seen, read.list) {
             (ReadResult::Value(last), Some(list)) => facts
-                .found_in(FoundList { read: read.entry, key: read.key, elements: list, last })
+                .found_in(ListRead { read: read.entry, key: read.key, elements: list, last })
                 .collect(),
             (ReadResult::Value(shown), None) => vec![shown],
             (ReadResult::Nothing | ReadResult::Key, _) => Vec::new(),
@@ -429,7 +429,7 @@ impl SessionKey {
             (Some(list), _) => list
                 .iter()
                 .copied()
-                .zip(facts.bounds_of(FoundList {
+                .zip(facts.bounds_of(ListRead {
                     read: read.entry,
                     key: read.key,
                     elements: list,
@@ -470,7 +470,7 @@ fn missed(
     // Whatever ends a list ends its first element before the others.
     let first = match seen {
         ReadResult::Value(last) => facts
-            .found_in(FoundList { read: entry, key, elements: list, last })
+            .found_in(ListRead { read: entry, key, elements: list, last })
             .next()
             .map_or(seen, ReadResult::Value),
         ReadResult::Nothing | ReadResult::Key => seen,

@@ -49,7 +49,7 @@ use super::{Evidence, Finding, Witness, words};
 /// An acknowledged write: which node answered, and when it accepted and answered it. If the
 /// protocol does not say so, the times are those of the client's call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Acknowledged {
+struct AnsweredWrite {
     node: NodeId,
     begun_at: Time,
     ended_at: Time,
@@ -94,14 +94,14 @@ fn windows(facts: &Facts<'_>) -> Vec<Overlap> {
     let called = |(op, entry): (OpId, &Entry)| {
         let node = entry.node.filter(|_| entry.is_ok() && wrote(facts, op, entry))?;
         let (begun_at, ended_at) = (entry.invoked_at, entry.completed_at);
-        Some(Acknowledged { node, begun_at, ended_at, op, called: true })
+        Some(AnsweredWrite { node, begun_at, ended_at, op, called: true })
     };
     let noted = |write: &ContestedWrite| {
         let ContestedWrite { op, node, accepted_at: begun_at, answered_at: ended_at } = *write;
-        Acknowledged { node, begun_at, ended_at, op, called: false }
+        AnsweredWrite { node, begun_at, ended_at, op, called: false }
     };
     // Where both are known the call lies around what the node did, and adds nothing.
-    let mut writes: Vec<Acknowledged> = evidence.history.iter().filter_map(called).collect();
+    let mut writes: Vec<AnsweredWrite> = evidence.history.iter().filter_map(called).collect();
     writes.extend(evidence.history.contested().iter().map(noted));
     writes.sort_unstable();
     let window = |(from, until, loser, winner): (Time, Time, Leadership, Leadership)| {
@@ -124,11 +124,11 @@ fn wrote(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
 }
 
 /// The writes that `node` acknowledged from `from` to `until`, in the order of their invocations.
-fn within(writes: &[Acknowledged], node: NodeId, from: Time, until: Time) -> Vec<OpId> {
+fn within(writes: &[AnsweredWrite], node: NodeId, from: Time, until: Time) -> Vec<OpId> {
     let first = writes.partition_point(|write| (write.node, write.begun_at) < (node, from));
-    let inside = |write: &&Acknowledged| write.node == node && write.begun_at <= until;
+    let inside = |write: &&AnsweredWrite| write.node == node && write.begun_at <= until;
     let candidates = writes[first..].iter().take_while(inside);
-    let surely = |write: &&Acknowledged| write.begun_at > from && write.ended_at < until;
+    let surely = |write: &&AnsweredWrite| write.begun_at > from && write.ended_at < until;
     let inside =
         candidates.filter(|write| write.ended_at <= until && (!write.called || surely(write)));
     let mut operations: Vec<OpId> = inside.map(|write| write.op).collect();

@@ -63,7 +63,7 @@ use crate::history::Function;
 use crate::id::{KeyId, OpId, Value};
 use crate::time::Span;
 
-use super::facts::{Facts, FoundList, ReadResult};
+use super::facts::{Facts, ListRead, ReadResult};
 use super::order::Write;
 use super::{Demand, Finding, Witness, words};
 
@@ -318,7 +318,7 @@ impl<'a> KeyWrites<'a> {
         let entry = facts.evidence.history.entry(read);
         let until = registers.before(entry.invoked_seq);
         // Whatever ends a list ends its first element before the others.
-        let first = facts.found_in(FoundList { read: entry, key, elements: list, last }).next();
+        let first = facts.found_in(ListRead { read: entry, key, elements: list, last }).next();
         let by_register = first.and_then(|first| registers.missed_by(&first, until));
         if let Some(missed) = by_register {
             of_lists.push((read, missed));

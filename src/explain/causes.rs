@@ -73,7 +73,7 @@ pub(super) fn tell<P: Protocol>(
     if followed.writes.is_empty() {
         return;
     }
-    let seen = losses::follow::<P>(config, settings, (*seed, options.queue), &followed.writes);
+    let seen = losses::follow::<P>(config, settings, *seed, options.queue, &followed.writes);
     let lost = followed.writes[..followed.lost].iter().zip(&seen);
     let causes: Vec<LossCause> =
         lost.map(|(write, write_events)| write.cause(write_events, finished)).collect();
@@ -100,12 +100,11 @@ pub(super) fn tell<P: Protocol>(
                     witness.summary += &fate::of_write(write_events, config);
                 }
                 let how = match question.asked {
-                    Symptom::MissedBy(read) => {
-                        missed(config, finished, write, (write_events, read)).map(|missed| {
+                    Symptom::MissedBy(read) => missed(config, finished, write, write_events, read)
+                        .map(|missed| {
                             witness.summary += &format!(". {}", missed.text);
                             missed.mechanism
-                        })
-                    }
+                        }),
                     Symptom::Lost => told(write.cause(write_events, finished).mechanism),
                     Symptom::LackedBy(node) => lacking(write_events, write.subject(finished), node),
                     Symptom::CameBack => {

@@ -92,7 +92,8 @@ pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Follow
 pub(super) fn follow<P: Protocol>(
     config: &Config,
     settings: &P::Config,
-    (seed, queue): (u64, QueueKind),
+    seed: u64,
+    queue: QueueKind,
     writes: &[FollowedWrite],
 ) -> Vec<Vec<WriteEvent>> {
     let watched = writes.iter().map(|write| write.target.clone()).collect();

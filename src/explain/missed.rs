@@ -37,7 +37,8 @@ pub(super) fn missed(
     config: &Config,
     run: &Finished,
     write: &FollowedWrite,
-    (write_events, read): (&[WriteEvent], OpId),
+    write_events: &[WriteEvent],
+    read: OpId,
 ) -> Option<MissedWrite> {
     let entry = run.history.entry(read);
     let node = entry.node?;

@@ -34,7 +34,7 @@ type VersionedValue = (Version, Option<Value>);
 
 /// What a node has, and how far that is behind.
 #[derive(Debug, Default)]
-struct Replica {
+struct ReplicaLag {
     /// The term that it leads.
     leads: Option<Term>,
     down: bool,
@@ -46,7 +46,7 @@ struct Replica {
     lag: u64,
 }
 
-impl Replica {
+impl ReplicaLag {
     /// Counts anew what of `leader`'s writes of a key this one lacks.
     fn recount(&mut self, key: KeyId, leader: Option<&BTreeSet<VersionedValue>>) {
         let held = self.held.get(&key);
@@ -68,14 +68,14 @@ const fn write(stored: Stored) -> VersionedValue {
 
 #[derive(Debug)]
 struct Book {
-    replicas: Vec<Replica>,
+    replicas: Vec<ReplicaLag>,
     leader: Option<usize>,
     steps: Vec<Vec<(Time, Option<u64>)>>,
 }
 
 impl Book {
     fn new(nodes: u16) -> Self {
-        let replicas = (0..nodes).map(|_| Replica::default()).collect();
+        let replicas = (0..nodes).map(|_| ReplicaLag::default()).collect();
         let steps = (0..nodes).map(|_| vec![(Time::ZERO, None)]).collect();
         Self { replicas, leader: None, steps }
     }
