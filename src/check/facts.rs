@@ -83,7 +83,7 @@ pub(super) struct Facts<'a> {
     pub(super) writers: Writers<'a>,
     /// Completed gets, lists of keys and reads of everything.
     pub(super) reads: u64,
-    /// How often each function was invoked, in the order of [`Function::ALL`].
+    /// How often each function was invoked, in the order of [`Function`].
     asked: [u64; Function::ALL.len()],
     /// One more than the highest client that completed an operation.
     pub(super) clients: usize,

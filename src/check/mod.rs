@@ -54,7 +54,7 @@ mod testing;
 mod visibility;
 pub(crate) mod words;
 
-/// Runs every checker, in the order of [`Property::ALL`], and compares each finding with
+/// Runs every checker, in the order of [`Property`], and compares each finding with
 /// `promises`, given the `incidents` of the run and how long the cluster may need to settle.
 #[must_use]
 pub fn judge(

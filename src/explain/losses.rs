@@ -124,7 +124,7 @@ pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<Fol
     Some((written(history, &followed), all))
 }
 
-/// How often each mechanism is among `causes`, in the order of [`Mechanism::ALL`].
+/// How often each mechanism is among `causes`, in the order of [`Mechanism`].
 pub(super) fn count(causes: &[LossCause]) -> Vec<(Mechanism, u64)> {
     let of = |mechanism| causes.iter().filter(|cause| cause.mechanism == mechanism).count() as u64;
     Mechanism::all()

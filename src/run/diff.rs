@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::digest::DigestValue;
 use crate::protocol::Protocol;
 use crate::sim::queue::CalendarQueue;
-use crate::sim::{Event, Lineage, NoteOptions, Simulation};
+use crate::sim::{Event, Lineage, NoteOptions, Simulation, Tapped};
 use crate::time::Time;
 
 /// So many events before the first that differs are shown.
@@ -15,7 +15,7 @@ const MOST_CAUSES: usize = 4;
 /// The digest up to and including an event, and when that was.
 pub(crate) type EventDigest = (Time, DigestValue);
 
-type Noting<P> = Lineage<CalendarQueue<Event<P>>>;
+type Noting<P> = Tapped<CalendarQueue<Event<P>>, Lineage>;
 
 /// A run with every event noted: its digest, its lines in the trace, what caused it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,12 +30,13 @@ pub struct Recording {
 #[must_use]
 pub fn account<P: Protocol>(config: &Config, settings: &P::Config, seed: u64) -> Recording {
     let notes = NoteOptions { trace: true, steps: true, ..NoteOptions::default() };
-    let finished = Simulation::<P, Noting<P>>::new(config, settings, seed, notes).run();
+    let simulation = Simulation::<P, Noting<P>>::new(config, settings, seed, notes);
+    let (finished, parents) = simulation.run_with_parents();
     Recording {
         steps: finished.steps,
         trace: finished.trace.unwrap_or_default(),
         marks: finished.marks,
-        parents: finished.parents,
+        parents,
     }
 }
 

@@ -40,6 +40,7 @@ pub mod keys;
 mod leader_follower;
 mod names;
 mod network;
+pub mod reference;
 mod schema;
 mod script;
 mod sections;
