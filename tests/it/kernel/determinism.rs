@@ -1,5 +1,5 @@
-//! The same scenario and seed give the same run: twice in one process, through either queue, on one thread or many,
-//! with the trace or without; and no configuration makes the simulation panic.
+//! The same scenario and seed give the same run: twice in one process, through either queue, on one
+//! thread or many, with the trace or without; and no configuration makes the simulation panic.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
