@@ -1,7 +1,8 @@
-//! What a run writes out, read as a stranger would: text to plain values.
+//! The files that a run writes, read as plain values.
 //!
-//! Nothing here knows more than README says of the files. The house is asked for three things only: to run a scenario, to
-//! write `result.json`, `nodes.json`, `history.jsonl` and `trace.txt`, and for what `splitbrain promises` tells.
+//! Nothing here knows more of the files than README says. Three things are taken from the library:
+//! the run of a scenario, the writing of `result.json`, `nodes.json`, `history.jsonl` and
+//! `trace.txt`, and the output of `splitbrain promises`.
 
 use std::collections::BTreeMap;
 
@@ -24,17 +25,19 @@ pub(crate) struct Files {
     pub(crate) report: Json,
     /// `history.jsonl`: the operations, by their numbers.
     pub(crate) ops: Vec<Op>,
-    /// The operations in the order of its lines: the number, and whether it is the completion.
+    /// The history's lines in order: the number of the operation, and whether the line is its
+    /// completion.
     pub(crate) lines: Vec<(usize, bool)>,
     /// What the nemesis did, from the same file.
     pub(crate) acts: Vec<Act>,
     /// `nodes.json`, `end`.
     pub(crate) nodes: Vec<Node>,
-    /// The same of the nodes that the scenario expects something of, in its order.
+    /// The same for the nodes of `[expect.state]`, in the scenario's order.
     pub(crate) states: Vec<Node>,
     /// `trace.txt`.
     trace: String,
-    /// How long the settings may need to settle, as `splitbrain promises` says, and whether it may begin anew.
+    /// How long the settings may need to settle, as `splitbrain promises` says, and whether
+    /// settling may begin again.
     pub(crate) settles: Option<(u64, bool)>,
 }
 
@@ -50,7 +53,7 @@ pub(crate) enum F {
     Append,
 }
 
-/// What became of it. One that is pending has no second line.
+/// Its outcome. A pending operation has no second line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Pending,
@@ -97,7 +100,8 @@ pub(crate) struct Op {
     pub(crate) leader: Option<String>,
     /// In the shape of `value`, the operations that wrote it.
     pub(crate) written_by: Json,
-    /// An attempt each, the operations one of which had written what the key held; `None` where that is not said.
+    /// For each attempt, the operations of which one had written what the key held; `None` where
+    /// the file does not say.
     pub(crate) over: Option<Vec<Vec<u32>>>,
     /// The versions of other attempts.
     pub(crate) attempts: Vec<Version>,
@@ -108,7 +112,7 @@ pub(crate) struct Op {
     pub(crate) contested: Vec<Contested>,
 }
 
-/// What a node did with a write while it and another led.
+/// What a node did with a write while two led.
 #[derive(Clone, Debug)]
 pub(crate) struct Contested {
     pub(crate) node: String,
@@ -132,9 +136,9 @@ pub(crate) struct Node {
     pub(crate) up: bool,
     pub(crate) role: Option<String>,
     pub(crate) term: u64,
-    /// Whom it takes for the leader.
+    /// The leader that it knows.
     pub(crate) leader: Option<String>,
-    /// What it still meant to do.
+    /// The work that it still had.
     pub(crate) pending: Vec<String>,
     pub(crate) data: BTreeMap<String, Held>,
 }
@@ -155,7 +159,8 @@ pub(crate) struct Held {
     pub(crate) elements: Option<Vec<(String, Version, Option<u32>)>>,
 }
 
-/// A line of the trace: when, who, what and the rest. What begins with a dot was done by the event above it.
+/// A line of the trace: when, who, what and the rest. A line with a dot is an effect of the event
+/// above it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) at_ns: u64,
@@ -176,6 +181,91 @@ impl Op {
     pub(crate) fn key(&self) -> &str {
         self.key.as_deref().unwrap_or_default()
     }
+}
+
+impl Op {
+    /// An operation of which only the first line is known.
+    fn invoked(place: usize, line: &Json) -> Self {
+        let at = line["time_ns"].as_u64().expect("a time");
+        let process = text(line, "process").expect("a process");
+        Self {
+            op: number(&line["op"]).expect("a number"),
+            client: process.split('#').next().unwrap_or_default().to_owned(),
+            f: function(line["f"].as_str().expect("a function")),
+            key: text(line, "key"),
+            written: text(line, "value"),
+            invoked_ns: at,
+            due_ns: line["due_ns"].as_u64().unwrap_or(at),
+            invoked: place,
+            status: Status::Pending,
+            completed_ns: 0,
+            completed: NEVER,
+            value: Json::Null,
+            version: None,
+            node: None,
+            degraded: false,
+            error: None,
+            confirmations: None,
+            existed: None,
+            leader: None,
+            written_by: Json::Null,
+            over: None,
+            attempts: Vec::new(),
+            cleared: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            contested: Vec::new(),
+        }
+    }
+
+    /// Adds what its second line says.
+    fn complete(&mut self, place: usize, line: &Json) {
+        self.status = match line["event"].as_str() {
+            Some("ok") => Status::Ok,
+            Some("fail") => Status::Fail,
+            Some("info") => Status::Info,
+            other => panic!("{other:?} is no event"),
+        };
+        self.completed = place;
+        self.completed_ns = line["time_ns"].as_u64().expect("a time");
+        self.value = line["value"].clone();
+        self.version = line["version"].as_str().map(version);
+        self.node = text(line, "node");
+        self.degraded = line["degraded"] == true;
+        self.error = text(line, "error");
+        self.confirmations = line["confirmations"].as_str().map(|text| {
+            let (confirmed, of) = text.split_once(" of ").expect("so many of so many");
+            [confirmed, of].map(|number| number.parse().expect("a number"))
+        });
+        self.existed = line["existed"].as_bool();
+        self.leader = text(line, "leader");
+        self.written_by = line["written_by"].clone();
+        let one = |over: &Json| match over.as_array() {
+            Some(several) => several.iter().filter_map(number).collect(),
+            None => number(over).into_iter().collect(),
+        };
+        self.over = line["over"].as_array().map(|over| over.iter().map(one).collect());
+        let versions = |list: &Json| {
+            let texts = array(list).iter().map(|text| version(text.as_str().expect("a version")));
+            texts.collect::<Vec<Version>>()
+        };
+        self.attempts = versions(&line["attempts"]);
+        let cleared = line["cleared"].as_object().into_iter().flatten();
+        self.cleared = cleared.map(|(key, list)| (key.clone(), versions(list))).collect();
+        let versions = line["versions"].as_object().into_iter().flatten();
+        let told = |text: &Json| version(text.as_str().expect("a version"));
+        self.versions = versions.map(|(key, text)| (key.clone(), told(text))).collect();
+        let contested = array(&line["contested"]).iter().map(|one| Contested {
+            node: one["node"].as_str().expect("a node").to_owned(),
+            accepted_ns: one["accepted_ns"].as_u64().expect("a time"),
+            answered_ns: one["answered_ns"].as_u64().expect("a time"),
+        });
+        self.contested = contested.collect();
+    }
+}
+
+/// The text under a key of a line.
+fn text(line: &Json, key: &str) -> Option<String> {
+    line[key].as_str().map(str::to_owned)
 }
 
 impl Files {
@@ -199,7 +289,7 @@ impl Files {
         let (report, _) = Report::of(name, &scenario.config, &result);
         let mut lines = Vec::new();
         history::write(&result.history, names, &mut lines).map_err(|error| error.to_string())?;
-        let nodes = nodes::nodes(&result.finals, &result.states, (&result.history, names));
+        let nodes = nodes::nodes(&result.finals, &result.states, &result.history, names);
         let mut files = Self {
             text: text.to_owned(),
             scenario: text.parse().map_err(|error: toml::de::Error| error.to_string())?,
@@ -225,94 +315,25 @@ impl Files {
 
     /// Takes in a line of the history.
     fn take(&mut self, place: usize, line: &Json) {
-        let at = line["time_ns"].as_u64().expect("a time");
-        let text = |key: &str| line[key].as_str().map(str::to_owned);
         let Some(op) = line["op"].as_u64() else {
             assert_eq!(line["process"], "nemesis", "whatever else happens has a number");
             self.acts.push(Act {
-                at_ns: at,
-                fault: text("fault"),
+                at_ns: line["time_ns"].as_u64().expect("a time"),
+                fault: text(line, "fault"),
                 starts: line["f"] == "start",
-                what: text("value").expect("an act in words"),
+                what: text(line, "value").expect("an act in words"),
             });
             return;
         };
-        if line["event"] == "invoke" {
-            assert_eq!(op, self.ops.len() as u64, "operations are numbered by invocation");
-            let process = text("process").expect("a process");
-            self.lines.push((self.ops.len(), false));
-            self.ops.push(Op {
-                op: u32::try_from(op).expect("a number"),
-                client: process.split('#').next().unwrap_or_default().to_owned(),
-                f: function(line["f"].as_str().expect("a function")),
-                key: text("key"),
-                written: text("value"),
-                invoked_ns: at,
-                due_ns: line["due_ns"].as_u64().unwrap_or(at),
-                invoked: place,
-                status: Status::Pending,
-                completed_ns: 0,
-                completed: NEVER,
-                value: Json::Null,
-                version: None,
-                node: None,
-                degraded: false,
-                error: None,
-                confirmations: None,
-                existed: None,
-                leader: None,
-                written_by: Json::Null,
-                over: None,
-                attempts: Vec::new(),
-                cleared: BTreeMap::new(),
-                versions: BTreeMap::new(),
-                contested: Vec::new(),
-            });
-            return;
+        let number = usize::try_from(op).expect("a number");
+        let is_invoked = line["event"] == "invoke";
+        self.lines.push((number, !is_invoked));
+        if is_invoked {
+            assert_eq!(number, self.ops.len(), "operations are numbered by invocation");
+            self.ops.push(Op::invoked(place, line));
+        } else {
+            self.ops[number].complete(place, line);
         }
-        self.lines.push((usize::try_from(op).expect("a number"), true));
-        let op = &mut self.ops[usize::try_from(op).expect("a number")];
-        op.status = match line["event"].as_str() {
-            Some("ok") => Status::Ok,
-            Some("fail") => Status::Fail,
-            Some("info") => Status::Info,
-            other => panic!("{other:?} is no event"),
-        };
-        op.completed = place;
-        op.completed_ns = at;
-        op.value = line["value"].clone();
-        op.version = line["version"].as_str().map(version);
-        op.node = text("node");
-        op.degraded = line["degraded"] == true;
-        op.error = text("error");
-        op.confirmations = line["confirmations"].as_str().map(|text| {
-            let (confirmed, of) = text.split_once(" of ").expect("so many of so many");
-            [confirmed, of].map(|number| number.parse().expect("a number"))
-        });
-        op.existed = line["existed"].as_bool();
-        op.leader = text("leader");
-        op.written_by = line["written_by"].clone();
-        let one = |over: &Json| match over.as_array() {
-            Some(several) => several.iter().filter_map(number).collect(),
-            None => number(over).into_iter().collect(),
-        };
-        op.over = line["over"].as_array().map(|over| over.iter().map(one).collect());
-        let versions = |list: &Json| {
-            let texts = array(list).iter().map(|text| version(text.as_str().expect("a version")));
-            texts.collect::<Vec<Version>>()
-        };
-        op.attempts = versions(&line["attempts"]);
-        let cleared = line["cleared"].as_object().into_iter().flatten();
-        op.cleared = cleared.map(|(key, list)| (key.clone(), versions(list))).collect();
-        let versions = line["versions"].as_object().into_iter().flatten();
-        let told = |text: &Json| version(text.as_str().expect("a version"));
-        op.versions = versions.map(|(key, text)| (key.clone(), told(text))).collect();
-        let contested = array(&line["contested"]).iter().map(|one| Contested {
-            node: one["node"].as_str().expect("a node").to_owned(),
-            accepted_ns: one["accepted_ns"].as_u64().expect("a time"),
-            answered_ns: one["answered_ns"].as_u64().expect("a time"),
-        });
-        op.contested = contested.collect();
     }
 
     /// Every line of the trace.
@@ -416,7 +437,7 @@ fn nanos(text: &str) -> u64 {
     number(seconds) * 1_000_000_000 + number(nanos)
 }
 
-/// A whole number with its unit, as the generator writes lengths of time.
+/// A whole number with its unit, the form in which the generator writes lengths of time.
 pub(crate) fn length(text: &str) -> u64 {
     let digits = text.find(|c: char| !c.is_ascii_digit()).expect("a unit");
     let unit = match &text[digits..] {
