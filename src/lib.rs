@@ -22,14 +22,14 @@
 //! |---|---|
 //! | 0 | [`time`], [`id`], [`rng`], [`sampler`], [`digest`], [`named`], `spelling` |
 //! | 1 | [`operation`], [`names`], [`config`], [`property`], [`history`], [`metrics`] |
-//! | 2 | [`protocol`]: the contract, [`protocol::parts::store`], [`protocol::parts::wal`], [`protocol::leader_follower`] |
+//! | 2 | [`protocol`]: the contract, [`protocol::harness`], [`protocol::parts::store`], [`protocol::parts::wal`], [`protocol::leader_follower`] |
 //! | 3 | [`check`]: one file a checker |
 //! | 4 | [`sim`]: event, queue, kernel, node, clock, disk, network, clients, nemesis, settle, notes |
 //! | 5 | [`run`], [`explain`], [`scenario`] |
 //! | 6 | [`report`]: text, JSON, files, pictures; [`experiment`]: sweeps and comparisons, many runs and their statistics; [`fuzz`]: random schedules, campaigns, shrinking |
 //! | 7 | [`cli`]: one file a command; the only code that prints |
 //!
-//! Start with [`protocol`] for the contract that a protocol meets, or with [`sim`] for the loop that plays one.
+//! Start with [`protocol::authors`] to write a protocol, or with [`sim`] for the loop that plays one.
 //!
 //! # Absent on purpose
 //!

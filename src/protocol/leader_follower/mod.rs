@@ -31,16 +31,15 @@
 //!
 //! # The files
 //!
-//! | file | what |
-//! |---|---|
-//! | `config`, `message`, `accepted` | settings; what nodes send; a write on its way |
-//! | `replica` | store and stamps of any node, and how both reach its disk |
-//! | `client`, `leader`, `follower` | requests; accept and answer; take and acknowledge |
-//! | `replication` | registers (full states, resending), one log (rollback, the in-sync set) |
-//! | `election` | the rule of the term; failure detector; elections by id, vote, timestamp |
-//! | `storage` | records, journal, ballot, what waits for the disk |
-//! | `repair`, `anti_entropy`, `refused` | reads of several replicas; comparing; messages that come back |
-//! | `promises` | what each mode promises, and how soon it settles |
+//! - **`config`, `message`, `accepted`**: settings; what nodes send; a write on its way
+//! - **`replica`**: store and stamps of any node, and how both reach its disk
+//! - **`client`, `leader`, `follower`**: requests; accept and answer; take and acknowledge
+//! - **`replication`**: registers (full states, resending), one log (rollback, the in-sync set)
+//! - **`election`**: the rule of the term; failure detector; elections by id, vote, timestamp
+//! - **`storage`**: records, journal, ballot, what waits for the disk
+//! - **`repair`, `anti_entropy`, `refused`**: reads of several replicas; comparing; messages that
+//!   come back
+//! - **`promises`**: what each mode promises, and how soon it settles
 //!
 //! What has no protocol in it stands in [`super::parts`].
 

@@ -18,7 +18,7 @@
 //!   when it would have without the fault, whichever is later.
 
 use crate::config::DiskFault;
-use crate::protocol::parts::wal;
+use crate::protocol::parts::frame;
 use crate::protocol::{DiskError, DiskImage, DiskOperation, DiskOrigin, File, Ticket};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::sampler::Distribution;
@@ -184,7 +184,7 @@ impl Disk {
                 contents.now.written.extend_from_slice(&bytes[start..end]);
                 contents.appended += 1;
                 if sequence > 0 {
-                    contents.ledger.append(sequence, wal::checksum(&bytes[start..end]));
+                    contents.ledger.append(sequence, frame::checksum(&bytes[start..end]));
                 }
                 return None;
             }
