@@ -5,6 +5,8 @@
 //! It answers in three values ([`Verdict`]); [`judge`] then holds the answer against what the configuration
 //! promised. History checkers are linear or n log n in the operations.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 use crate::config::{Config, ExpectedVerdict};
 use crate::history::History;
 use crate::id::{KeyId, OpId};

@@ -279,7 +279,7 @@ mod tests {
     use crate::report::sample;
     use crate::time::Span;
 
-    /// The sample with nothing in it that is asked for here.
+    /// The sample run without anything that counts as coverage.
     fn quiet() -> RunResult {
         let (_, mut result) = sample::run();
         result.history = crate::history::History::with_capacity(0);
