@@ -8,9 +8,9 @@
 //! apply and then sync: after a power loss a value that was read, and not yet acknowledged, may be
 //! gone.
 //!
-//! There are two ways to replicate ([`replication`]): registers, each key on its own by last write
+//! There are two ways to replicate (`replication`): registers, each key on its own by last write
 //! wins, and one log, in the order of its entries as in Raft. By default the scenario's leader
-//! leads for ever; with an election ([`Election`]) the nodes find the next one ([`election`]), and
+//! leads for ever; with an election ([`Election`]) the nodes find the next one (`election`), and
 //! with a catch-up ([`CatchUp`]) a follower that was away gets what it missed.
 //!
 //! # One write, end to end
@@ -21,7 +21,7 @@
 //!    the disk (5) and then `replicate`s it (6).
 //! 4. `replication/mod.rs` decides the way. Registers: `replica.rs` applies it to the store and
 //!    logs it. Log: `replication/ordered.rs` appends it, and `replica.rs` applies it.
-//! 5. `storage/journal.rs`: `need_not_wait`, or `once_durable` puts a [`Deferred`] aside, which
+//! 5. `storage/journal.rs`: `need_not_wait`, or `once_durable` puts a `Deferred` aside, which
 //!    `proceed` takes up when the disk has synced.
 //! 6. `replication/mod.rs`: `send_to_all`, by `replication/registers.rs` or
 //!    `replication/ordered.rs`.
