@@ -1,7 +1,8 @@
-//! The integration tests: splitbrain from outside, through its public API, its commands and its files.
+//! The integration tests: splitbrain from outside, through its public API, its commands and its
+//! files.
 //!
-//! They are one crate, so that the library is linked once. `cargo test --test it kernel::time` runs the tests of one
-//! file. `tests/golden.rs` stands alone: it is run in an optimised build as well.
+//! They are one crate, so that the library is linked once. `cargo test --test it kernel::time` runs
+//! the tests of one file. `tests/golden.rs` stands alone: it is run in an optimised build as well.
 
 /// What several tests share: clusters in code, short stories, the scenarios that are shipped.
 mod support {
@@ -34,12 +35,17 @@ mod kernel {
 mod protocol {
     /// Leader-follower replication.
     mod leader_follower {
+        mod acknowledgements;
         mod appends;
         mod checkpoints;
+        mod clients;
         mod course_store;
         mod failover;
+        mod in_sync;
+        mod last_write_wins;
         mod quorum_reads;
-        mod replication;
+        mod resend;
+        mod status;
         mod timestamps;
         mod tombstones;
         mod unique_versions;
@@ -83,12 +89,13 @@ mod scenario {
 /// The commands as they are called from a shell.
 mod cli {
     mod explain;
+    mod promises;
     mod run;
     mod sweep;
     mod usage;
 }
 
-/// README.md and the pictures say what is so.
+/// README.md and its pictures are up to date.
 mod docs {
     mod gallery;
     mod readme;

@@ -1,5 +1,5 @@
-//! Bounds: without one that it needs a property is unchecked, one that is set is a demand, and what is counted against
-//! it is everything that was asked.
+//! Bounds: a property that needs a bound is unchecked without one; a bound that is set must be
+//! kept; and every operation that was due counts against it.
 
 use splitbrain::experiment::points;
 use splitbrain::fuzz::judge;
@@ -9,10 +9,11 @@ use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::Registry;
 
-use crate::support::result::{self, check};
+use crate::support::result::{self, check, unmet};
 use crate::support::scenario::{read, read_with};
 
-/// One client serves the arrivals of an open loop, and hangs on a leader that is paused for half of them.
+/// One client serves the arrivals of an open loop, and waits for a paused leader during half of
+/// them.
 const HALF_IS_NEVER_SERVED: &str = r#"
 duration = "10s"
 settle = "5s"
@@ -29,7 +30,8 @@ at = "5s"
 pause = "n1"
 "#;
 
-/// Two nodes are down for a second each, one after the other; nothing is answered until a leader follows the second.
+/// Two nodes are down for a second each, one after the other; after the second, nothing is answered
+/// until a new leader is elected.
 const ROLLING_RESTART: &str = r#"
 duration = "6s"
 settle = "20s"
@@ -70,11 +72,6 @@ fn figure(result: &RunResult, name: &str) -> u64 {
     result::figure(result, Property::Availability, name)
 }
 
-fn unmet(result: &RunResult) -> Vec<String> {
-    let unmet = result.expectations.iter().filter(|expectation| !expectation.met);
-    unmet.map(|unmet| format!("{}; found {}", unmet.name, unmet.found)).collect()
-}
-
 #[test]
 fn arrivals_that_no_client_was_free_for_were_not_answered() {
     let result = run(HALF_IS_NEVER_SERVED, &["check.availability-bound=99%"]);
@@ -82,12 +79,12 @@ fn arrivals_that_no_client_was_free_for_were_not_answered() {
     assert_eq!((figure(&result, "answered"), figure(&result, "never_served")), (500, 499));
     assert_eq!(result.verdict, RunVerdict::Fail);
     assert_eq!(unmet(&result), ["availability-bound = 99%; found 50.05% answered, 500 of 999"]);
-    // As many as were answered is enough.
+    // A bound equal to the answered share is met.
     let result = run(HALF_IS_NEVER_SERVED, &["check.availability-bound=50.05%"]);
     assert_eq!((result.verdict, unmet(&result)), (RunVerdict::Pass, Vec::new()));
 }
 
-/// Nobody is told of a property that nothing was held against that it is valid, at whatever share.
+/// A property without its bound is never called valid, whatever share was answered.
 #[test]
 fn without_a_bound_availability_and_lag_are_unchecked_and_the_run_passes() {
     let result = run(HALF_IS_NEVER_SERVED, &[]);
@@ -95,7 +92,7 @@ fn without_a_bound_availability_and_lag_are_unchecked_and_the_run_passes() {
         assert_eq!(check(&result, property).judged.name(), "unchecked");
     }
     assert_eq!((result.verdict, figure(&result, "availability_ppm")), (RunVerdict::Pass, 500_500));
-    // A scenario may say so.
+    // A scenario may expect that.
     let said = ["expect.availability=unchecked", "expect.replication-lag=unchecked"];
     assert_eq!(run(HALF_IS_NEVER_SERVED, &said).verdict, RunVerdict::Pass);
 }
@@ -105,7 +102,7 @@ fn a_bound_is_a_demand_unless_the_scenario_expects_something_else() {
     let bounds = ["check.availability-bound=99.9%", "check.recovery-bound=2s"];
     let result = run(ROLLING_RESTART, &bounds);
     assert_eq!(result.verdict, RunVerdict::Fail);
-    // The configuration promises nothing of it, and is not blamed.
+    // The settings promise nothing here, and are not blamed.
     let availability = check(&result, Property::Availability);
     assert_eq!(availability.judged.name(), "allowed");
     let met = availability.demands.iter().map(|demand| demand.met);
@@ -120,7 +117,7 @@ fn a_bound_is_a_demand_unless_the_scenario_expects_something_else() {
     }
 }
 
-/// Whatever the property, and whether or not it is promised.
+/// For every property with a bound, promised or not.
 #[test]
 fn every_bound_is_a_demand() {
     let bounds = [
@@ -148,7 +145,7 @@ fn every_bound_is_a_demand() {
     }
 }
 
-/// A missed bound is a find, is shrunk as one, and the file that is left says what comes of it.
+/// A missed bound is a find and is shrunk; the small file expects the miss.
 #[test]
 fn fuzzing_takes_a_missed_bound_for_a_find() {
     let demanding = read_with(
@@ -174,7 +171,7 @@ fn fuzzing_takes_a_missed_bound_for_a_find() {
     assert_eq!(judge::findings(&content.config, &result, judge::Scope::All), []);
 }
 
-/// What a file exports demands what the file does, and no more.
+/// An exported file has the same bounds, and no more.
 #[test]
 fn an_export_sets_no_bound_that_the_file_does_not() {
     let scenario = read_with(ROLLING_RESTART, &["check.recovery-bound=2s"]);
@@ -183,7 +180,8 @@ fn an_export_sets_no_bound_that_the_file_does_not() {
     assert_eq!(read(&read(ROLLING_RESTART).export()).config.bounds, Default::default());
 }
 
-/// The points of a sweep are held to the bounds of the file, but not where it expects them to be missed.
+/// The points of a sweep must keep the bounds of the file, except those that it expects to be
+/// missed.
 #[test]
 fn a_sweep_is_held_to_bounds_but_for_those_that_the_file_expects_to_be_missed() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -200,7 +198,7 @@ fn a_sweep_is_held_to_bounds_but_for_those_that_the_file_expects_to_be_missed() 
     assert_eq!(verdict(&[bound, "expect.availability=allowed"]), RunVerdict::Pass);
 }
 
-/// Two leaders answer everybody, half a second away: what counts is when they did.
+/// Two leaders answer clients half a second away: the time of the answer's sending counts.
 #[test]
 fn a_split_brain_does_not_hide_behind_the_distance_of_clients() {
     let text = r#"
@@ -228,13 +226,13 @@ put = { key = "x", value = "b1", to = "n2" }
 "#;
     let judged = |sets: &[&str]| check(&run(text, sets), Property::SplitBrain).judged.name();
     assert_eq!(judged(&[]), "allowed");
-    // However far away, and whether or not they still wait for the answer.
+    // However far away the clients are, and whether or not they still wait for the answer.
     assert_eq!(
         judged(&["network.client-delay=1ms", "operation.0.at=1300ms", "operation.1.at=1300ms"]),
         "allowed"
     );
     assert_eq!(judged(&["operation.0.timeout=300ms", "operation.1.timeout=300ms"]), "allowed");
-    // Answered before the other led, or accepted after this one was deposed.
+    // Answered before the other led, or accepted after this leader was deposed.
     assert_eq!(judged(&["operation.0.at=800ms"]), "valid");
     assert_eq!(judged(&["operation.0.at=1600ms"]), "valid");
 }

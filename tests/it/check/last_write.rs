@@ -1,8 +1,7 @@
-//! The last question of the quorum laboratory: when the last write is answered, how many replicas of keys differ from
-//! the leader, and when is that over?
+//! The last question of the quorum laboratory: when the last write is answered, how many keys of
+//! replicas differ from the leader's, and when do all agree?
 
 use rayon::prelude::*;
-
 use splitbrain::id::NodeId;
 use splitbrain::metrics::LastWrite;
 use splitbrain::run::{RunOptions, RunResult};
@@ -25,12 +24,12 @@ fn last_write(text: &str, sets: &[&str]) -> LastWrite {
     play(text, sets).last_write.expect("a write is acknowledged, and somebody leads")
 }
 
-/// The laboratory's client has a hundred writes to do and ten at work: whoever is done takes the next, as arrivals of
-/// an open loop wait for a free client.
+/// The laboratory's program sends a hundred writes through ten workers: a free worker takes the
+/// next write, like a client that serves the arrivals of an open loop.
 const POOL: &str = "workload.open={ interval = \"1ms\", burst = 100 }";
 
-/// Five followers and ten keys: the mean of 400 runs, and what an independent model of the same laboratory gives for a
-/// write quorum of 1 to 5.
+/// Five followers and ten keys: the mean of 400 runs against the result of an independent model,
+/// for write quorums from 1 to 5.
 fn assert_differ(sets: &[&str], expected: [f64; 5]) {
     for (quorum, expected) in (1..).zip(expected) {
         let set = format!("protocol.leader-follower.write-quorum={quorum}");
@@ -56,13 +55,15 @@ fn the_laboratory_s_replicas_differ_as_an_independent_model_has_it() {
     assert_differ(&[POOL], [23.5, 11.9, 5.3, 1.9, 0.0]);
 }
 
-/// Where each client has ten writes of its own, some are done long before others, and less is under way at the end.
+/// When each client has ten writes of its own, some finish early, and fewer writes are in flight at
+/// the end.
 #[test]
 fn clients_with_a_share_each_leave_less_to_be_done() {
     assert_differ(&[], [16.3, 6.9, 3.4, 1.4, 0.0]);
 }
 
-/// n2 has a write after 100 ms, n3 after 300 ms; a write waits for one of them. The way back takes no time.
+/// A write reaches n2 after 100 ms and n3 after 300 ms, and waits for one of them. Acknowledgements
+/// take no time.
 const STORY: &str = r#"
 duration = "10s"
 settle = "10s"
@@ -86,7 +87,11 @@ delay = "300ms"
 fn writes(of: &[(&str, &str)]) -> String {
     let one = |(at, key): &(&str, &str)| {
         format!(
-            "[[operation]]\nat = \"{at}\"\nclient = \"a\"\nput = {{ key = \"{key}\", value = \"{at}\" }}\n"
+            r#"[[operation]]
+at = "{at}"
+client = "a"
+put = {{ key = "{key}", value = "{at}" }}
+"#
         )
     };
     STORY.to_owned() + &of.iter().map(one).collect::<String>()
@@ -96,7 +101,7 @@ fn ms(length: u64) -> Option<Span> {
     Some(Span::from_millis(length))
 }
 
-/// The last write is answered at 2.1 s, and n3 has it 200 ms later. A read that comes after it changes nothing.
+/// The last write is answered at 2.1 s, and n3 has it 200 ms later. A later read changes nothing.
 #[test]
 fn a_follower_that_lags_differs_until_it_has_the_write() {
     let story = writes(&[("1s", "city"), ("2s", "weather")]);
@@ -110,7 +115,8 @@ fn a_follower_that_lags_differs_until_it_has_the_write() {
     assert_eq!(last_write(&(story + read), &[]), last);
 }
 
-/// A workload that writes is done at 2.1 s; what the script reads later is no write, and a network that changes makes none.
+/// The workload's last write ends at 2.1 s; later scripted reads and changes of the network are no
+/// writes.
 #[test]
 fn a_read_of_the_script_comes_after_the_last_write_of_the_workload() {
     let load = "[workload]\noperations = 2\nmix = { put = 1 }\nthink = \"1s\"\n";
@@ -125,7 +131,7 @@ fn a_read_of_the_script_comes_after_the_last_write_of_the_workload() {
     assert_eq!(last_write(&written, &[]).at.nanos(), 2_100_000_000);
 }
 
-/// Where every write is on every follower when it is answered nothing differs, and that is over at once.
+/// When every write is on every follower before its answer, no key differs, and all agree at once.
 #[test]
 fn where_all_confirm_nothing_differs() {
     let story = writes(&[("1s", "city"), ("2s", "weather")]);
@@ -133,7 +139,7 @@ fn where_all_confirm_nothing_differs() {
     assert_eq!((last.differing, last.agreed_after()), (0, ms(0)));
 }
 
-/// What is lost and not sent again differs to the end; what is sent again does not.
+/// A write that is lost differs to the end, unless it is resent.
 #[test]
 fn what_is_never_sent_again_differs_to_the_end() {
     let cut = "[[fault]]\nat = \"1500ms\"\nfor = \"1s\"\nblock = { from = \"n1\", to = \"n3\" }\n";
@@ -141,11 +147,11 @@ fn what_is_never_sent_again_differs_to_the_end() {
     let last = last_write(&story, &[]);
     assert_eq!((last.differing, last.agreed_at), (1, None));
     let again = last_write(&story, &["protocol.leader-follower.resend=700ms"]);
-    // Sent at 2 s, in vain, and at 2.7 s again; it takes 300 ms.
+    // Lost at 2 s and resent at 2.7 s; it takes 300 ms.
     assert_eq!((again.differing, again.agreed_after()), (1, ms(900)));
 }
 
-/// A replica that is down has nothing to differ by.
+/// A replica that is down does not count as different.
 #[test]
 fn only_followers_that_are_up_are_held_against_the_leader() {
     let crash = "[[fault]]\nat = \"1500ms\"\nfor = \"5s\"\ncrash = \"n3\"\n";
@@ -153,7 +159,8 @@ fn only_followers_that_are_up_are_held_against_the_leader() {
     assert_eq!((last.followers, last.differing, last.agreed_after()), (1, 0, ms(0)));
 }
 
-/// What differs may end with the follower that differs, and begin no more when it comes back.
+/// A difference may end because its follower crashes, and does not count again when that one
+/// returns.
 #[test]
 fn a_follower_that_dies_differs_no_more() {
     let crash = "[[fault]]\nat = \"2200ms\"\nfor = \"5s\"\ncrash = \"n3\"\n";
@@ -161,7 +168,7 @@ fn a_follower_that_dies_differs_no_more() {
     assert_eq!((last.followers, last.differing, last.agreed_after()), (2, 1, ms(100)));
 }
 
-/// A closed loop that the end of the fault phase stops: the last write is the last that is answered.
+/// The end of the fault phase stops a closed loop: the last answered write is the last write.
 #[test]
 fn a_workload_without_a_number_of_operations_ends_with_its_last_answer() {
     for pace in

@@ -1,4 +1,4 @@
-//! How broken properties came to be broken: the mechanism that a run names beside the verdict.
+//! How a property came to be broken: the mechanism that a run reports beside the verdict.
 
 use splitbrain::check::Mechanism;
 use splitbrain::property::Property;
@@ -7,6 +7,7 @@ use splitbrain::report::json;
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::Scenario;
 
+use crate::support::result::check;
 use crate::support::scenario::{home, load, read};
 
 fn run(text: &str) -> (Scenario, RunResult) {
@@ -17,14 +18,13 @@ fn run(text: &str) -> (Scenario, RunResult) {
 
 fn mechanism(text: &str, property: Property) -> Option<Mechanism> {
     let (_, result) = run(text);
-    let report = result.checks.iter().find(|report| report.property == property);
-    let report = report.expect("every property is checked");
+    let report = check(&result, property);
     let broken = matches!(report.verdict, splitbrain::check::Verdict::Invalid(_));
     assert!(broken, "{property}: {:?}\n{text}", report.verdict);
     result.mechanism(property)
 }
 
-/// n1 deletes while n3 cannot hear of it; then n3's old write comes back to the others.
+/// n1 deletes a key while n3 is cut off; then n3's old write comes back to the others.
 fn deleted(deletes: &str) -> String {
     format!(
         r#"
@@ -97,7 +97,8 @@ fn a_tombstone_collected_too_early_is_named_in_json() {
     assert!(document["checks"]["replay"]["mechanism"].is_null());
 }
 
-/// Reads of shipped scenarios that missed a write: the property, the mechanism, and words of what is told.
+/// Reads of shipped scenarios that missed a write: the property, the mechanism, and words of the
+/// witness.
 const MISSED: [(&str, Property, Mechanism, &str); 9] = [
     (
         "19-reads-from-a-lagging-follower",
@@ -133,13 +134,15 @@ const MISSED: [(&str, Property, Mechanism, &str); 9] = [
         "20-a-deposed-leader-serves-reads",
         Property::Staleness,
         Mechanism::DeposedLeader,
-        "it still took itself for the leader, of term 1, and had not heard that n2 has led in term 2 since",
+        "it still took itself for the leader, of term 1, and had not heard that n2 has led in term \
+         2 since",
     ),
     (
         "24-new-old-inversion",
         Property::MonotonicReads,
         Mechanism::QuorumMissed,
-        "n3 answered at 2.355000000 s for n3 and n2: n3: that write, sent by n1 at 2.000000000 s, was on its way",
+        "n3 answered at 2.355000000 s for n3 and n2: n3: that write, sent by n1 at 2.000000000 s, \
+         was on its way",
     ),
     ("27-sloppy-quorum", Property::ReadYourWrites, Mechanism::QuorumMissed, "it was on n4 and n5"),
     (
@@ -152,8 +155,7 @@ const MISSED: [(&str, Property, Mechanism, &str); 9] = [
 
 /// The mechanism of a broken property, and its witness in words.
 fn told(result: &RunResult, property: Property) -> (Option<Mechanism>, String) {
-    let mut reports = result.checks.iter().filter(|report| report.property == property);
-    let report = reports.next().expect("every property is checked");
+    let report = check(result, property);
     let splitbrain::check::Verdict::Invalid(witness) = &report.verdict else {
         panic!("{property}: {:?}", report.verdict);
     };
@@ -171,7 +173,8 @@ fn a_read_is_explained_by_what_the_replica_had_when_it_answered() {
     }
 }
 
-/// The follower misses the write of 1 s for want of a message; what becomes of the write afterwards is another matter.
+/// The follower misses the write of 1 s because a message is missing; what happens to the write
+/// later must not matter.
 fn read_early(fault: &str) -> String {
     format!(
         r#"
@@ -203,14 +206,19 @@ fn the_later_fate_of_a_write_is_no_reason_for_an_earlier_read() {
     let cases = [
         (
             "[[fault]]\nat = \"990ms\"\nfor = \"100ms\"\ncrash = \"n2\"",
-            "n2 answered at 1.200000000 s: it was down when that write came from n1 at 1.005000000 s",
+            "n2 answered at 1.200000000 s: it was down when that write came from n1 at 1.005000000 \
+             s",
         ),
         (
             "[[fault]]\nid = \"cut\"\nat = \"990ms\"\nfor = \"100ms\"\nisolate = \"n2\"",
             "that write, sent by n1 at 1.000000000 s, was blocked (cut)",
         ),
         (
-            "[[fault]]\nid = \"jam\"\nat = \"990ms\"\nfor = \"500ms\"\nclog = { from = \"n1\", to = \"n2\" }",
+            r#"[[fault]]
+id = "jam"
+at = "990ms"
+for = "500ms"
+clog = { from = "n1", to = "n2" }"#,
             "that write, sent by n1 at 1.000000000 s, was held back (jam)",
         ),
         (

@@ -1,7 +1,7 @@
-//! Random schedules against what is promised: for each way in which a cluster is safe, and for clusters of any settings
-//! under every kind of fault, no case breaks a promise.
+//! Random schedules against promises: clusters that are safe by any combination of settings, and
+//! clusters of random settings under every kind of fault. No case breaks a promise.
 //!
-//! A failure names the case: `FuzzTarget::case` draws the same one again from its seed and its number.
+//! A failure names the case by seed and number; `FuzzTarget::case` draws it again.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -11,44 +11,14 @@ use proptest::test_runner::{
     Config as Runner, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRng, TestRunner,
 };
 use rayon::prelude::*;
-
 use splitbrain::fuzz::play::{PlayedCase, play};
 use splitbrain::fuzz::target::FuzzTarget;
 use splitbrain::scenario::Registry;
 
-/// Every safeguard, over heartbeats of 50 ms.
-const SAFE: &str = r#"
-duration = "3s"
-settle = "20s"
+use crate::support::scenario::SAFE;
 
-[protocol.leader-follower]
-on-ack-timeout = "fail"
-ack-timeout = "150ms"
-timestamps = "term-sequence"
-
-[protocol.leader-follower.failover]
-election = "majority-vote"
-heartbeat = "50ms"
-timeout = "150ms"
-jitter = "150ms"
-catch-up = "log"
-
-[network]
-delay = { uniform = ["1ms", "15ms"] }
-client-delay = "1ms"
-
-[disk]
-sync = { uniform = ["1ms", "4ms"] }
-
-[workload]
-clients = 4
-operations = 60
-keys = 25
-mix = { put = 8, get = 1, delete = 1 }
-think = { exponential = "60ms" }
-timeout = "500ms"
-ask-next = true
-
+/// The campaigns of safe clusters, behind [`SAFE`]; all of them promise this much.
+const CAMPAIGN: &str = r#"
 [fuzz]
 faults = [1, 12]
 
@@ -56,15 +26,16 @@ faults = [1, 12]
 single-leader = "valid"
 "#;
 
-/// What all who are asked to wait for a majority promise besides.
+/// What settings that wait for a majority promise in addition.
 const KEPT: [&str; 2] = ["expect.durability=valid", "expect.convergence=valid"];
 
-/// What these clusters survive: all but disks that lie, rot or come back empty, and disks that are full, with which nobody
-/// is sure to go on.
-const SURVIVED: &str = "crash power-loss pause partition majorities-ring bridge isolate block clog slow drop \
+/// The faults that these clusters survive: all but disks that lie, rot or come back empty, and full
+/// disks, which may stop them.
+const SURVIVED: &str = "crash power-loss pause partition majorities-ring bridge isolate block clog \
+                        slow drop \
      clock-offset clock-jump clock-drift torn-write slow-disk";
 
-/// Who waits for whom, the write-ahead log, and how leaders are elected.
+/// Choices of acknowledgement, write-ahead log and election.
 const MODES: [&[&str]; 3] =
     [&["mode=semi-sync"], &["mode=sync"], &["mode=in-sync", "in-sync.lag=300ms"]];
 const LOGS: [&[&str]; 3] = [
@@ -74,7 +45,7 @@ const LOGS: [&[&str]; 3] = [
 ];
 const VOTES: [&str; 2] = ["failover.pre-vote=false", "failover.pre-vote=true"];
 
-/// A runner of its own fixed seed, with every field that the environment could set, set.
+/// A runner with a fixed seed that sets every field that the environment could set.
 fn runner(cases: u32, seed: u8) -> TestRunner {
     let config = Runner {
         cases,
@@ -94,7 +65,7 @@ fn target(text: &str, sets: &[String]) -> FuzzTarget {
         .unwrap_or_else(|mistakes| panic!("{sets:?}: {mistakes}"))
 }
 
-/// A target of [`SAFE`], with paths below the protocol, but for those of whole tables.
+/// [`SAFE`] with settings: paths below the protocol, unless they name a whole table.
 fn safe(nodes: u16, ways: &[&str]) -> FuzzTarget {
     let mut sets = vec![format!("cluster.nodes={nodes}")];
     if ways.contains(&"mode=semi-sync") {
@@ -106,10 +77,10 @@ fn safe(nodes: u16, ways: &[&str]) -> FuzzTarget {
     let kinds = SURVIVED.split_whitespace().map(|kind| format!("{kind:?}")).collect::<Vec<_>>();
     sets.push(format!("fuzz.kinds=[{}]", kinds.join(", ")));
     sets.extend(ways.iter().map(|set| format!("protocol.leader-follower.{set}")));
-    target(SAFE, &sets)
+    target(&format!("{SAFE}{CAMPAIGN}"), &sets)
 }
 
-/// Every combination of the ways above, on three and on five nodes.
+/// Every combination of the choices above, on three and on five nodes.
 fn every_safe_way() -> Vec<(String, FuzzTarget)> {
     let mut all = Vec::new();
     for nodes in [3, 5] {
@@ -159,7 +130,7 @@ fn hold(first: usize, cases: u32) {
         };
         let done = runner(cases, number).run(&(any::<u64>(), any::<u64>()), property);
         done.unwrap_or_else(|broken| panic!("{broken}"));
-        // Silence is worth something only if there was something to lose, and something that could take it.
+        // No finding means something only if there were writes to lose and faults to lose them.
         let (cases, written, struck) = (cases as usize, written.get(), struck.get());
         assert!(
             written > cases * 15 && struck > cases * 3,
@@ -178,8 +149,8 @@ fn a_safe_cluster_with_pre_votes_loses_nothing_under_any_schedule() {
     hold(1, 100);
 }
 
-/// A leader for ever, in every way in which it may wait and keep a log: what it promises it keeps. Nobody replaces it, so
-/// a disk that comes back empty or broken is the end of what it had, and no promise stands.
+/// Clusters without elections, with every choice of acknowledgement and log, keep their promises.
+/// Nobody replaces the leader, so a disk that comes back empty or broken voids all of them.
 const FOR_EVER: &str = r#"
 duration = "2s"
 settle = "20s"
@@ -232,7 +203,7 @@ faults = [1, 10]
 "network.client-delay" = { from = "0ms", to = "20ms" }
 "#;
 
-/// Every election, every way to catch up, and whatever else may be chosen beside them.
+/// Every election, every way to catch up, and all other choices.
 const ELECTED: &str = r#"
 [fuzz]
 kinds = "all"
@@ -246,17 +217,19 @@ faults = [1, 12]
 "protocol.leader-follower.wal.policy" = ["buffered", "fsync", "group-commit"]
 "protocol.leader-follower.wal.checkpoint-every" = [3, 1000]
 "protocol.leader-follower.deduplicate" = [true, false]
-"protocol.leader-follower.failover.election" = ["lowest-id", "highest-id", "majority-vote", "newest-timestamp"]
+"protocol.leader-follower.failover.election" = ["lowest-id", "highest-id", "majority-vote",
+    "newest-timestamp"]
 "protocol.leader-follower.failover.fencing" = [true, false]
 "protocol.leader-follower.failover.catch-up" = ["none", "full-state", "log"]
 "protocol.leader-follower.failover.without-leader" = ["refuse", "wait"]
-"workload.mix" = [{ put = 8, get = 1, delete = 1 }, { append = 8, get = 2 }, { put = 2, append = 2, list = 1, read-all = 1 }]
+"workload.mix" = [{ put = 8, get = 1, delete = 1 }, { append = 8, get = 2 },
+    { put = 2, append = 2, list = 1, read-all = 1 }]
 "workload.retries" = { from = 0, to = 3 }
 "network.loss" = { from = "0%", to = "5%" }
 "#;
 
-/// Cases of random settings under every kind of fault, in parallel: none breaks a promise. How many writes were
-/// acknowledged, and of how many combinations of settings.
+/// Plays cases of random settings under every kind of fault, in parallel; none may break a promise.
+/// Returns how many writes were acknowledged, and for how many combinations of settings.
 fn whatever(target: &FuzzTarget, cases: u64) {
     let written: Vec<(usize, String)> = (0..cases)
         .into_par_iter()
@@ -280,15 +253,13 @@ fn whatever_a_leader_for_ever_promises_is_kept_under_every_kind_of_fault() {
 
 #[test]
 fn whatever_elected_leaders_promise_is_kept_under_every_kind_of_fault() {
-    let text = SAFE.replace("\n[fuzz]\nfaults = [1, 12]\n", ELECTED);
-    let text = text.split("[expect]").next().expect("a text").to_owned();
-    assert!(text.contains("newest-timestamp"), "{text}");
+    let text = format!("{SAFE}{ELECTED}");
     let sets = ["mode=semi-sync", "write-quorum=1", "wal.policy=fsync"];
     let sets = sets.map(|set| format!("protocol.leader-follower.{set}"));
     whatever(&target(&text, &[&sets[..], &["cluster.nodes=3".to_owned()]].concat()), 2_000);
 }
 
-/// The table of safe clusters is worth what its neighbours show: with any one safeguard gone the same property fails.
+/// The safe clusters are safe for a reason: without any one safeguard the same property fails.
 #[test]
 fn without_a_safeguard_the_property_does_not_hold() {
     for without in

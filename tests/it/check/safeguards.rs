@@ -1,13 +1,13 @@
-//! Sound and complete on known ground: with every safeguard nothing is lost under crashes, power losses and
-//! partitions, and with any one of them taken away the checker that should tell tells.
+//! The checkers are sound and complete on a known cluster: with every safeguard nothing is lost
+//! under crashes, power losses and partitions; without any one of them, the checker in charge finds
+//! the loss.
 //!
-//! The schedules are drawn: a case is a pure function of its seed. `KNOWN_GROUND_CASES=100000` plays as many of each kind
-//! of random settings.
+//! Schedules are random, and each case is a pure function of its seed. `SAFEGUARD_CASES=100000`
+//! plays that many of each kind of random settings.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use rayon::prelude::*;
-
 use splitbrain::check::CheckReport;
 use splitbrain::config::{
     DiskFault, ExpectedVerdict, Fault, FaultAction, Group, Route, Start, Target,
@@ -19,49 +19,17 @@ use splitbrain::sampler::Distribution;
 use splitbrain::scenario::Scenario;
 use splitbrain::time::{Span, Time};
 
-use crate::support::scenario::read_with;
-
-/// Every safeguard, over heartbeats of 50 ms.
-const SAFE: &str = r#"
-title = "every safeguard"
-duration = "3s"
-settle = "20s"
-
-[protocol.leader-follower]
-mode = "semi-sync"
-on-ack-timeout = "fail"
-ack-timeout = "150ms"
-timestamps = "term-sequence"
-wal.policy = "fsync"
-
-[protocol.leader-follower.failover]
-election = "majority-vote"
-heartbeat = "50ms"
-timeout = "150ms"
-jitter = "150ms"
-catch-up = "log"
-
-[network]
-delay = { uniform = ["1ms", "15ms"] }
-client-delay = "1ms"
-
-[disk]
-sync = { uniform = ["1ms", "4ms"] }
-
-[workload]
-clients = 4
-operations = 100
-keys = 25
-mix = { put = 8, get = 1, delete = 1 }
-think = { exponential = "60ms" }
-timeout = "500ms"
-ask-next = true
-"#;
+use crate::support::result::{check, judged};
+use crate::support::scenario::{SAFE, read_with};
 
 /// The scenario with some settings changed.
 fn ground(nodes: u16, sets: &[&str]) -> Scenario {
     let quorum = nodes / 2;
     let mut all = vec![
+        "title='every safeguard'".to_owned(),
+        "workload.operations=100".to_owned(),
+        "protocol.leader-follower.mode=semi-sync".to_owned(),
+        "protocol.leader-follower.wal.policy=fsync".to_owned(),
         format!("cluster.nodes={nodes}"),
         format!("protocol.leader-follower.write-quorum={quorum}"),
     ];
@@ -79,8 +47,8 @@ fn below(rng: &mut ChaCha8Rng, bound: u64) -> u64 {
     rng.next_u64() % bound
 }
 
-/// Clocks that are wrong by up to half a second, and two to eight faults: crashes, power losses of one node or all,
-/// partitions, links blocked one way, each over after a while.
+/// Clocks that are wrong by up to half a second, and two to eight faults that end: crashes, power
+/// losses of one node or all, partitions, and links blocked one way.
 fn draw_faults(scenario: &mut Scenario, seed: u64) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let nodes = scenario.config.cluster.nodes;
@@ -133,8 +101,7 @@ fn play(nodes: u16, sets: &[&str], seed: u64) -> RunResult {
 /// Whether `property` was broken, promised or not.
 fn is_broken(result: &RunResult, property: Property) -> bool {
     let broken = [ExpectedVerdict::Violation, ExpectedVerdict::Allowed];
-    let report = result.checks.iter().find(|report| report.property == property);
-    report.is_some_and(|report| broken.contains(&report.judged))
+    broken.contains(&judged(result, property))
 }
 
 const JUDGED: [Property; 3] = [Property::Durability, Property::SingleLeader, Property::Convergence];
@@ -146,7 +113,7 @@ fn nothing_is_lost_with_every_safeguard() {
         .into_par_iter()
         .map(|seed| {
             let nodes = if seed % 2 == 0 { 3 } else { 5 };
-            // The log's other ways of being safe are as safe.
+            // The other safe policies of the log.
             let ways: [&[&str]; 3] =
                 [&[], &["wal.checkpoint-every=5"], &["wal.policy=group-commit"]];
             let result = play(nodes, ways[usize::try_from(seed / 2 % 3).expect("small")], seed);
@@ -154,21 +121,21 @@ fn nothing_is_lost_with_every_safeguard() {
             let broken: Vec<_> = result.checks.iter().filter(promised).collect();
             assert!(broken.is_empty(), "seed {seed} with {nodes} nodes: {broken:#?}");
             for property in JUDGED {
-                let report = result.checks.iter().find(|report| report.property == property);
                 assert!(
                     !is_broken(&result, property),
-                    "seed {seed} with {nodes} nodes breaks {property}: {report:#?}"
+                    "seed {seed} with {nodes} nodes: {:#?}",
+                    check(&result, property)
                 );
             }
             result.history.iter().filter(|(_, entry)| entry.is_ok() && entry.is_write()).count()
                 as u64
         })
         .sum();
-    // Silence is worth something only if there was something to lose.
+    // No finding means something only if there were writes to lose.
     assert!(written > seeds * 40, "{written} writes were acknowledged");
 }
 
-/// Each safeguard, how to take it away, and the property that breaks without it.
+/// Each safeguard, the setting that removes it, and the property that breaks without it.
 const SAFEGUARDS: [(&str, &[&str], Property); 7] = [
     ("fsync", &["wal.policy=buffered"], Property::Durability),
     ("persisted vote", &["failover.persist-vote=false"], Property::SingleLeader),
@@ -191,7 +158,7 @@ fn without_a_safeguard_the_checker_that_should_tell_tells() {
     }
 }
 
-/// Settings of every kind, drawn: what such a cluster promises it keeps, whatever it is.
+/// Random settings of every kind: such a cluster keeps its promises, whatever they are.
 fn draw_settings(rng: &mut ChaCha8Rng, nodes: u16) -> Vec<String> {
     fn one_of<'a>(rng: &mut ChaCha8Rng, choices: &[&'a str]) -> &'a str {
         choices[usize::try_from(below(rng, choices.len() as u64)).expect("an index")]
@@ -237,9 +204,9 @@ fn draw_settings(rng: &mut ChaCha8Rng, nodes: u16) -> Vec<String> {
     sets
 }
 
-/// The seeds of random settings: as many as the environment says, or as there is time for.
+/// The seeds of random settings: as many as the environment says, or few enough for every test run.
 fn seeds(usual: u64) -> impl ParallelIterator<Item = u64> {
-    let cases = std::env::var("KNOWN_GROUND_CASES").ok().map(|cases| cases.parse());
+    let cases = std::env::var("SAFEGUARD_CASES").ok().map(|cases| cases.parse());
     (0..cases.map_or(usual, |cases| cases.expect("a number of cases"))).into_par_iter()
 }
 
@@ -257,8 +224,8 @@ fn whatever_is_promised_is_kept() {
     });
 }
 
-/// One to four faults that the known ground does not have: pauses, clocks that jump or run at another rate, disks that
-/// are full, slow, lying or damaged, and nodes that come back with an empty disk.
+/// One to four faults of further kinds: pauses, clocks that jump or drift, disks that are full,
+/// slow, lying or damaged, and nodes that come back with an empty disk.
 fn draw_rare_faults(scenario: &mut Scenario, rng: &mut ChaCha8Rng) {
     let nodes = scenario.config.cluster.nodes;
     for _ in 0..1 + below(rng, 4) {
@@ -338,7 +305,8 @@ fn draw_more_settings(rng: &mut ChaCha8Rng, sets: &mut Vec<String>) {
     maybe(rng, 4, "network.delay={ uniform = [\"1ms\", \"60ms\"] }");
 }
 
-/// A `Cut` of the replicated log on a full disk once left a hole in the numbered log, and the simulation panicked.
+/// A cut of the replicated log on a full disk once left a hole in the numbered log, and the
+/// simulation panicked.
 #[test]
 fn whatever_is_promised_is_kept_whatever_happens() {
     seeds(5_000).for_each(|seed| {
@@ -357,7 +325,8 @@ fn whatever_is_promised_is_kept_whatever_happens() {
     });
 }
 
-/// A leader answered an append that it knew at once, though no follower had it, and the next leader cut it off.
+/// A leader once answered a retried append at once, though no follower had it, and the next leader
+/// cut it off.
 #[test]
 fn an_append_that_is_tried_again_waits_like_the_first() {
     (0..2_000_u64).into_par_iter().for_each(|seed| {

@@ -1,4 +1,5 @@
-//! `explain` and `diff`: the life of a write as a chain, how each lost one was lost, where two runs part.
+//! `explain` and `diff`: the causal chain of a write, how each lost one was lost, and where two
+//! runs diverge.
 
 use std::fs;
 use std::path::PathBuf;
@@ -46,7 +47,8 @@ fn mechanisms(document: &Value) -> String {
     counts.iter().map(|(name, count)| format!("{name}: {count}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Scenarios of this repository that lose writes: file, seed, and by which mechanism how many.
+/// Scenarios of this repository that lose writes: file, seed, and the number of writes by
+/// mechanism.
 const LOSING: [(&str, &str, &str); 27] = [
     ("anomalies/01-async-failover-loses-the-tail.toml", "1", "never-shipped: 10"),
     ("anomalies/02-split-brain-minority-leader.toml", "1", "full-state-overwrite: 2"),
@@ -108,8 +110,8 @@ fn no_losing_scenario_is_left_out() {
     }
 }
 
-/// The leader that was cut off acknowledges a write, drops it when it follows the next, and the key is written again:
-/// nothing is missing at the end, and the write is gone all the same.
+/// A leader that is cut off acknowledges a write and drops it when it follows the next leader; then
+/// the key is written again. The end misses nothing, and yet the write was discarded.
 #[test]
 fn a_discarded_write_is_told_like_a_lost_one() {
     const BY: &str = "full-state-overwrite: 1";
@@ -125,16 +127,18 @@ fn a_discarded_write_is_told_like_a_lost_one() {
     let story = said(0, &["explain", file]);
     let flat = story.split_whitespace().collect::<Vec<_>>().join(" ");
     for words in [
-        "no acknowledged write was lost 1 acknowledged write was discarded (1 full-state-overwrite): its key was written \
+        "no acknowledged write was lost 1 acknowledged write was discarded (1 \
+         full-state-overwrite): its key was written \
          again without it: put k=2 by a",
         "put k=2 by a discarded: full-state-overwrite",
-        "discarded: overwritten by a full state without it; k=3 (version 5.000000000@n2#4) is what is left",
+        "discarded: overwritten by a full state without it; k=3 (version 5.000000000@n2#4) is what \
+         is left",
     ] {
         assert!(flat.contains(words), "{words}: {story}");
     }
-    // Asked for by name it is told the same.
+    // Asked for by its id, the write is told in the same way.
     assert_eq!(document(0, &["explain", file, "--write", "k=2"])["writes"][0], *write);
-    // One that was written over in its place is neither.
+    // An overwritten one is neither lost nor discarded.
     let written_over = document(0, &["explain", file, "--write", "k=1"]);
     assert!(written_over["writes"][0]["fate"].is_null());
 }
@@ -219,7 +223,7 @@ client = "c1"
 put = { key = "city", value = "Raleigh" }
 "#;
 
-/// What happens to Raleigh, how it is lost, and what its story must say.
+/// The fault, the mechanism by which Raleigh is lost, and words of its story.
 const FATES: [(&str, &str, &str); 5] = [
     (
         "[protocol.leader-follower]\n[[fault]]\nid = 'cut'\nat = '3s'\nisolate = 'n1'\n\
@@ -295,7 +299,8 @@ fn a_story_runs_from_the_client_to_the_end_with_stable_keys() {
     assert_eq!(steps[4]["text"], "starts again, without it");
 }
 
-/// A leader without a log starts again and counts from the beginning: the follower has another write of that version.
+/// A leader without a log restarts and counts from the beginning: the follower has another write of
+/// that version.
 const TWO_OF_ONE_VERSION: &str = r#"
 duration = "4s"
 cluster.nodes = 2

@@ -1,5 +1,5 @@
-//! Sweeps and comparisons: right to the percent, honest about what they do not know, the same on one core or many, and
-//! not lost when they are interrupted.
+//! Sweeps and comparisons: correct to the percent, without claims that they cannot support, the
+//! same on one core or many, and resumed after an interruption.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -42,7 +42,7 @@ fn rows(csv: &str) -> Vec<BTreeMap<String, String>> {
 
 #[test]
 fn latencies_are_the_order_statistics_of_the_delays() {
-    // Uniform up to a second on the way out; the same there and back; exponential with a mean of 200 ms.
+    // Uniform up to a second one way; the same both ways; exponential with a mean of 200 ms.
     let uniform = [166.667, 333.333, 500.0, 666.667, 833.333];
     let there_and_back = [522.817, 787.698, 1000.0, 1212.302, 1477.183];
     let harmonic = |n: u32| (1..=n).map(|i| 1.0 / f64::from(i)).sum::<f64>();
@@ -70,7 +70,7 @@ fn latencies_are_the_order_statistics_of_the_delays() {
     }
 }
 
-/// Where something besides delay decides, theory says nothing rather than something wrong.
+/// Where more than delay decides, the closed form says nothing.
 #[test]
 fn there_is_no_closed_form_where_more_than_delay_decides() {
     let theory = |sets: &[&str]| {
@@ -98,7 +98,7 @@ fn there_is_no_closed_form_where_more_than_delay_decides() {
     }
 }
 
-/// The intervals keep their word: of 200 repetitions with other seeds, 95% ought to cover the truth.
+/// Confidence intervals: of 200 repetitions with other seeds, about 95% must cover the truth.
 #[test]
 fn intervals_of_the_mean_cover_the_closed_form() {
     let points = grid("quorum-latency.toml", &["seed=1"], &["workload.operations=20"]);
@@ -159,11 +159,11 @@ fn one_core_and_two_write_the_same_bytes() {
     assert_eq!(points, [("0%", "3"), ("0%", "4"), ("20%", "3"), ("20%", "4")]);
     assert!(rows.iter().all(|row| row["seeds"] == "12"));
     assert!(rows[0]["stale_reads"].parse::<u64>().expect("a count") > 0);
-    // Ten runs of a handful of operations have no tail to tell of.
+    // Ten runs of a few operations have no tail latencies.
     assert_eq!(rows[0]["put_latency_p999_ns"], "");
 }
 
-/// Killed in the middle and started again, a sweep ends with the files of one that was left alone.
+/// A sweep that is killed and started again ends with the files of one that was not.
 #[test]
 fn a_killed_sweep_goes_on_where_it_was() {
     let args = |out| {
@@ -243,7 +243,8 @@ fn a_comparison_holds_every_configuration_against_the_file() {
     assert!(text(&output.stderr).contains("configurations, 20 runs each"));
 }
 
-/// In a grid each point was once held against the one in the row before it, which may differ in every setting.
+/// Each point of a grid was once compared with the row before it, which may differ in every
+/// setting.
 #[test]
 fn points_of_a_grid_are_held_against_their_neighbours_along_each_setting() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -283,7 +284,7 @@ fn points_of_a_grid_are_held_against_their_neighbours_along_each_setting() {
     assert_eq!(pairs, expected.map(|(key, from, to)| (key.to_owned(), from, to)));
 }
 
-/// What goes wrong is said with a place, and nothing runs.
+/// Mistakes are shown with their place, and nothing runs.
 #[test]
 fn mistakes_point_into_the_argument() {
     let cases: [(&[&str], &[&str]); 10] = [
@@ -313,7 +314,7 @@ fn mistakes_point_into_the_argument() {
     assert!(said.contains("--with:1:14"), "{said}");
 }
 
-/// Who reads the table by its columns finds them under the same names in every version.
+/// The columns of the table keep their names, for programs that read it.
 #[test]
 fn the_columns_of_the_table_stay() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -381,7 +382,7 @@ fn the_columns_of_the_table_stay() {
     assert_eq!(checks.len(), 5 * splitbrain::property::Property::ALL.len());
 }
 
-/// What the text says of replicas and losses is so, and why.
+/// What the conclusion says of replicas and losses, with the reason.
 #[test]
 fn replicas_that_differ_are_told_with_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -405,9 +406,9 @@ fn replicas_that_differ_are_told_with_the_reason() {
     assert!(said.contains("no replica lacks what they brought"), "{said}");
 }
 
-/// Two goals used to count as attained although the runs refuted them: `no loss when one node dies`,
-/// where every write was on two nodes and the election chose a node that had none of them; and a mean,
-/// where most operations never got an answer.
+/// Two goals were once reported as attained although the runs refuted them: `no loss when one node
+/// dies`, where every write was on two nodes and the election chose a node that had none of them;
+/// and a mean, where most operations never got an answer.
 #[test]
 fn a_goal_that_the_runs_refute_is_not_attained() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,15 +1,19 @@
-//! What README.md claims is true: its commands run, its outputs are the real ones, its tables list what there is.
+//! What README.md claims is true: its commands run, its outputs are the real ones, its tables list
+//! what there is.
 //!
 //! How it is marked, in Markdown that readers do not see:
 //!
-//! - ` ```sh `: command lines, run in order in a copy of `scenarios/`; `# exit status N` behind one says that it
-//!   ends so. Lines that call `cargo test` are left to whoever reads this.
-//! - ` ```text output `: standard output of the command before it; ` ```json file PATH A-B `: these lines of a file.
-//! - ` ```toml `: a whole scenario, which passes; ` ```toml fragment `: one that needs a cluster around it.
-//! - `<!-- keys PREFIX -->`, `<!-- json FILE -->`, `<!-- properties -->`, `<!-- promises -->`, `<!-- quorum-latency -->`:
-//!   what the table below lists.
+//! - ` ```sh `: command lines, run in order in a copy of `scenarios/`; `# exit status N` behind one
+//!   says that it ends so. Lines that call `cargo test` are left to whoever reads this.
+//! - ` ```text output `: standard output of the command before it; ` ```json file PATH A-B `: these
+//!   lines of a file.
+//! - ` ```toml `: a whole scenario, which passes; ` ```toml fragment `: one that needs a cluster
+//!   around it.
+//! - `<!-- keys PREFIX -->`, `<!-- json FILE -->`, `<!-- properties -->`, `<!-- promises -->`,
+//!   `<!-- quorum-latency -->`: what the table below lists.
 //!
-//! `UPDATE_README=1 cargo test --test it readme` writes outputs, promises and measured figures anew.
+//! `UPDATE_README=1 cargo test --test it readme` writes outputs, promises and measured figures
+//! anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -22,7 +26,7 @@ use splitbrain::property::{Promise, Property};
 use splitbrain::run::{RunOptions, RunVerdict};
 use splitbrain::scenario::{Registry, Scenario, schema};
 
-use crate::support::cli::splitbrain_in;
+use crate::support::cli::{splitbrain_in, text};
 use crate::support::scenario::read_with;
 
 const AGAIN: &str = "UPDATE_README=1 cargo test --test it readme";
@@ -65,7 +69,8 @@ fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// The rows of the tables below `<!-- WHAT .. -->`, with what stands behind WHAT; cells without their blanks.
+/// The rows of the tables below `<!-- WHAT .. -->`, with what stands behind WHAT; cells without
+/// their blanks.
 fn tables(text: &str, what: &str) -> Vec<(String, Vec<Vec<String>>)> {
     let mut tables = Vec::new();
     let mut lines = text.lines();
@@ -171,7 +176,7 @@ fn run_line(folder: &Path, line: &str) -> Option<String> {
     }
     let args = words.strip_prefix("cargo run --release -- ").or(words.strip_prefix("splitbrain "));
     let args = args.unwrap_or_else(|| panic!("README.md: what is `{line}`?"));
-    // Words as a shell has them, as far as the page needs it: double quotes keep blanks.
+    // Splits words like a shell, as far as the page needs it: double quotes keep blanks.
     let quoted = args.split('"').enumerate();
     let words = quoted.flat_map(|(place, part)| match place % 2 {
         0 => part.split_whitespace().collect(),
@@ -180,9 +185,9 @@ fn run_line(folder: &Path, line: &str) -> Option<String> {
     let output = splitbrain_in(folder, &words.collect::<Vec<_>>());
     let status = remark.trim().strip_prefix("exit status ").unwrap_or("0");
     let found = output.status.code().map_or_else(String::new, |code| code.to_string());
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = text(&output.stderr);
     assert_eq!(found, status, "README.md: `{line}` ended otherwise\n{said}");
-    Some(String::from_utf8(output.stdout).expect("the command prints UTF-8"))
+    Some(text(&output.stdout))
 }
 
 /// The page with every shown output as it is today.
@@ -253,7 +258,8 @@ fn what_it_shows_is_what_comes_out() {
     if let Some((at, (is, should))) = pairs.find(|(_, (is, should))| is != should) {
         let at = at + 1;
         panic!(
-            "README.md:{at} is out of date\n   it is: {is}\n  should: {should}\nto rewrite it: {AGAIN}"
+            "README.md:{at} is out of date\n   it is: {is}\n  should: {should}\n\
+             to rewrite it: {AGAIN}"
         );
     }
     assert_eq!(text, fresh, "README.md is out of date; to rewrite it: {AGAIN}");
@@ -287,7 +293,8 @@ fn its_scenarios_pass_and_its_fragments_read() {
 /// What the schema says of a key: its default, `required`, or `none`.
 type Keys = BTreeMap<String, String>;
 
-/// The keys that take a value, by path without array brackets; distributions are entered where they are defined.
+/// The keys that take a value, by path without array brackets; distributions are entered where they
+/// are defined.
 fn schema_keys(schema: &Value, required: bool, path: &str, into: &mut Keys) {
     let properties = schema["properties"].as_object();
     let alternatives = schema["anyOf"].as_array().into_iter().flatten();
@@ -433,7 +440,13 @@ fn scenario_with(settings: &Settings) -> Scenario {
     if settings[0] == "mode = semi-sync" {
         sets.push("protocol.leader-follower.write-quorum=1".to_owned());
     }
-    let file = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n[workload]\nthink = '1ms'\nmix = { put = 1, get = 1 }\n";
+    let file = r"[cluster]
+nodes = 3
+[protocol.leader-follower]
+[workload]
+think = '1ms'
+mix = { put = 1, get = 1 }
+";
     read_with(file, &sets)
 }
 
@@ -448,7 +461,8 @@ fn told(promise: Promise) -> (String, String) {
     }
 }
 
-/// The page with the promises as the protocol makes them; every combination of settings falls on one row.
+/// The page with the promises as the protocol makes them; every combination of settings falls on
+/// one row.
 fn with_promises(text: &str) -> String {
     let mut left: Vec<_> = Property::all()
         .flat_map(|property| combinations().into_iter().map(move |one| (property, one)))
@@ -480,7 +494,8 @@ fn with_promises(text: &str) -> String {
 
 // --- Output files ---
 
-/// The paths of all keys of a document; an array's items share a path, and what is named by the run is `*`.
+/// The paths of all keys of a document; an array's items share a path, and what is named by the run
+/// is `*`.
 fn paths(value: &Value, path: &str, into: &mut BTreeSet<String>) {
     const NAMED: [&str; 4] = ["latency_ns", "checks", "operations.errors", "checks.*.figures"];
     let is_tables = |items: &Vec<Value>| items.iter().any(Value::is_object);
@@ -495,7 +510,7 @@ fn paths(value: &Value, path: &str, into: &mut BTreeSet<String>) {
         Value::Array(items) if is_tables(items) => {
             items.iter().for_each(|item| paths(item, path, into));
         }
-        // Where a table or a list of them may stand and there is none.
+        // A place for a table, or for a list of tables, that is empty here.
         Value::Null if matches!(path, "checks.*.witness" | "promises.conditions") => {}
         _ => {
             into.insert(path.to_owned());
@@ -503,7 +518,7 @@ fn paths(value: &Value, path: &str, into: &mut BTreeSet<String>) {
     }
 }
 
-/// A run in which everything happens that a file has keys for.
+/// A run in which every key of the files is used.
 const EVENTFUL: &str = r#"
 duration = "5s"
 [cluster]
@@ -550,12 +565,12 @@ fn its_tables_list_every_key_of_the_files() {
     fs::write(folder.path().join("eventful.toml"), EVENTFUL).expect("a file");
     let args = ["run", "eventful.toml", "--set", "expect.durability=violation", "--quiet"];
     let output = splitbrain_in(folder.path(), &[&args[..], &["--out", "out"]].concat());
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     // Two leaders at once are another story.
     let contested = "scenarios/regressions/two-leaders-and-clients-far-away.toml";
     let output = splitbrain_in(folder.path(), &["run", contested, "--quiet", "--out", "contested"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", text(&output.stderr));
     let read = |name: &str| fs::read_to_string(folder.path().join("out").join(name)).expect(name);
     let contested = fs::read_to_string(folder.path().join("contested/history.jsonl"));
     let contested = contested.expect("a history");

@@ -1,5 +1,5 @@
-//! Campaigns: the same answer on any number of cores and in any number of parts, nothing lost by an interruption,
-//! and whatever a protocol does is a find and no accident.
+//! Campaigns give the same answer on any number of cores and in any number of parts, lose nothing
+//! when interrupted, and report whatever a protocol does as a find.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,6 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::{fs, thread};
 
-use super::faulty::Faulty;
 use serde_json::Value;
 use splitbrain::cli::Exit;
 use splitbrain::fuzz::campaign::{self, Length, Limits};
@@ -22,6 +21,7 @@ use splitbrain::rng::Probability;
 use splitbrain::scenario::Registry;
 use tempfile::TempDir;
 
+use super::faulty::Faulty;
 use crate::support::cli::{Done, call, command_in, files};
 use crate::support::scenario::home;
 
@@ -65,7 +65,7 @@ impl Home {
         cases.lines().nth(case as usize + 1).expect("a line").to_owned()
     }
 
-    /// What lies in a folder, but for folders.
+    /// The files directly in a folder.
     fn files(&self, below: &str) -> BTreeMap<String, Vec<u8>> {
         files(&self.0.path().join(below))
     }
@@ -139,7 +139,7 @@ fn the_command_writes_the_same_folder_on_any_number_of_cores_and_from_shards() {
     same(&home.files("parts"), &whole, "merged");
     let document = merged.json();
     assert_eq!((&document["runs"], &document["cases"]), (&40.into(), &40.into()));
-    // Every small scenario reproduces what it was made for.
+    // Every small scenario reproduces its find.
     for violation in document["violations"].as_array().expect("a list") {
         let file = violation["scenario"].as_str().expect("shrunk");
         let out = home.path("again");
@@ -236,7 +236,7 @@ fn more_runs_go_on_from_where_a_campaign_ended() {
     same(&home.files("grown"), &home.files("other"), "nothing of the first is left");
 }
 
-/// A protocol is mended and the same command is given again: the old finds must not stand.
+/// A protocol is fixed and the command is given again: the old finds must go.
 #[test]
 fn what_another_program_played_is_played_anew() {
     let home = Home::new();
@@ -266,7 +266,7 @@ fn a_campaign_has_one_process_and_a_shard_a_folder_of_its_own() {
     assert!(other.to_string().contains("holds shard 1 of 2 of this campaign"), "{other}");
 }
 
-/// Killed wherever it happens to be, ten times, it ends with the bytes of a campaign that was not.
+/// A campaign killed ten times ends with the bytes of one that was not killed.
 #[test]
 fn a_killed_campaign_goes_on_and_ends_the_same() {
     let home = Home::new();
@@ -361,7 +361,10 @@ fn parts_that_are_not_the_whole_are_refused_by_name() {
         (Box::new(|home| line(home, &|lines| _ = lines.pop())), &["it has 3 cases of 4"]),
         (
             Box::new(|home| {
-                let surplus = r#"{"case":9,"digest":null,"events":0,"virtual_ns":0,"covered":{"strikes":[],"sometimes":0}}"#;
+                let surplus = concat!(
+                    r#"{"case":9,"digest":null,"events":0,"virtual_ns":0,"#,
+                    r#""covered":{"strikes":[],"sometimes":0}}"#,
+                );
                 line(home, &|lines| lines.push(surplus));
             }),
             &["line 6 has case 9, which is one too many"],
@@ -489,7 +492,7 @@ fn a_campaign_that_finds_nothing_passes() {
 #[test]
 fn a_campaign_of_which_nobody_knows_says_so() {
     let home = Home::new();
-    // Nothing is drawn: a drawn crash may come first, and its end brings nodes back.
+    // No random faults: a random crash may come first, and its end restarts nodes.
     let all_gone =
         "\n[fuzz]\nfaults = 0\n[[fault]]\nat = \"100ms\"\ncrash = \"all\"\nforever = true\n";
     fs::write(home.path("gone.toml"), FAULTY.to_owned() + all_gone).expect("written");

@@ -1,5 +1,5 @@
-//! What a campaign draws: as often, as long and as far as its scenario says, and nothing else; and the same whenever and
-//! wherever a case is asked for.
+//! What a campaign draws: kinds, lengths and strengths as its scenario says, and the same case
+//! whenever it is asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::{fs, thread};
@@ -18,7 +18,7 @@ use splitbrain::time::{Span, Time};
 use crate::support::cli::{command_in, files, text};
 use crate::support::scenario::{parse, read_with};
 
-/// A cluster of five with everything that can be drawn within bounds of its own.
+/// A cluster of five, with bounds of its own for everything that can be drawn.
 const GROUND: &str = r#"
 duration = "3s"
 settle = "10s"
@@ -51,17 +51,18 @@ loss = "60%"
 
 const SEED: u64 = 11;
 
-fn subject_of(text: &str, sets: &[&str]) -> FuzzTarget {
+fn target_of(text: &str, sets: &[&str]) -> FuzzTarget {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
     FuzzTarget::new("ground.toml", text.as_bytes().to_vec(), &Registry::new(), &sets)
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 fn target(sets: &[&str]) -> FuzzTarget {
-    subject_of(GROUND, sets)
+    target_of(GROUND, sets)
 }
 
-/// The faults that were drawn, each once: a node that comes back with an empty disk is a crash and a restart.
+/// The drawn faults, each counted once: a node that comes back with an empty disk takes two, a
+/// crash and a restart.
 fn drawn(config: &Config) -> Vec<(&Fault, &'static str)> {
     let mut drawn = Vec::new();
     for (place, fault) in config.faults.iter().enumerate() {
@@ -112,7 +113,7 @@ fn every_kind_is_as_likely_as_any_other() {
             *counts.entry(kind).or_default() += 1;
         }
     }
-    // Clocks that are wrong from the start are no faults.
+    // A clock that is wrong from the start is no fault.
     let expected: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     let found: BTreeSet<&str> = counts.keys().copied().chain(["clock-offset"]).collect();
     assert_eq!(found, expected);
@@ -136,7 +137,7 @@ fn what_is_not_listed_or_not_possible_is_not_drawn() {
 
 #[test]
 fn swarm_testing_switches_each_kind_off_in_half_of_the_cases() {
-    // So many faults that a kind that is on is hardly ever missing.
+    // So many faults that an enabled kind is hardly ever missing.
     let target = target(&["fuzz.swarm=true", "fuzz.faults=300"]);
     let cases_played = 400;
     let (mut on, mut sizes) = (BTreeMap::<&str, u64>::new(), Vec::new());
@@ -156,7 +157,7 @@ fn swarm_testing_switches_each_kind_off_in_half_of_the_cases() {
         // Half of 400, and five standard deviations of 10 either way.
         assert!((150..=250).contains(&count), "{kind} in {count} of {cases_played}");
     }
-    // Kinds are switched one by one: of 21 there are neither always ten nor ever all or nothing.
+    // Kinds are switched one by one: of 21 there are not always ten, and rarely all or none.
     let (least, most) = (sizes.iter().min(), sizes.iter().max());
     assert!(least < Some(&7) && most > Some(&14), "{least:?} to {most:?} kinds");
 }
@@ -202,7 +203,7 @@ fn times_lie_within_their_bounds_and_reach_all_of_them() {
     assert!(cases(&none, 300).all(|case| case.config().faults.iter().all(is_timed)));
 }
 
-/// By how much each thing that is drawn is off, of what may be at most, in per cent.
+/// How large each drawn value is, in per cent of its maximum.
 fn amounts(case: &Case, fault: &Fault) -> Option<(&'static str, i64)> {
     let percent = |part: i64, most: i64| part * 100 / most;
     let longer = |extra: &Distribution| {
@@ -247,7 +248,7 @@ fn clocks_links_and_disks_are_off_by_as_much_as_they_may_be_and_no_more() {
     }
 }
 
-/// How many nodes a fault stops, in other words than those of the generator.
+/// How many nodes a fault stops, computed in another way than by the generator.
 fn stops(fault: &Fault, nodes: u16) -> u16 {
     let (FaultAction::Crash(target) | FaultAction::PowerLoss(target) | FaultAction::Pause(target)) =
         &fault.action
@@ -262,8 +263,8 @@ fn stops(fault: &Fault, nodes: u16) -> u16 {
     }
 }
 
-/// The most nodes that can be stopped at once: at the time of each start all that are under way then, and whatever is tied
-/// to a moment, which may come just then.
+/// The most nodes that can be stopped at once: at each start of a fault, all active faults and all
+/// with `when`, which may strike just then.
 fn most_stopped(config: &Config) -> u16 {
     let nodes = config.cluster.nodes;
     let at = |fault: &Fault| match fault.start {
@@ -318,12 +319,20 @@ fn no_more_nodes_are_down_at_once_than_the_budget_allows() {
     assert!(most > Some(10), "{most:?}");
 }
 
-/// Losses, duplicates and drops as often as is said, of the messages between nodes.
+/// Losses, duplicates and drops of messages between nodes, as often as configured.
 #[test]
 fn messages_are_lost_duplicated_and_dropped_as_often_as_configured() {
     let counts = |sets: &[&str]| {
-        let text = "duration = \"60s\"\n[cluster]\nnodes = 5\n[protocol.leader-follower]\nmode = \"async\"\n\
-             [workload]\nclients = 1\noperations = 4000\nmix = { put = 1 }\n";
+        let text = r#"duration = "60s"
+[cluster]
+nodes = 5
+[protocol.leader-follower]
+mode = "async"
+[workload]
+clients = 1
+operations = 4000
+mix = { put = 1 }
+"#;
         let result = read_with(text, sets).run(SEED, RunOptions::default());
         assert_eq!(result.history.entries().len(), 4_000);
         // A client's request and the answer are never lost.
@@ -349,29 +358,31 @@ fn messages_are_lost_duplicated_and_dropped_as_often_as_configured() {
         near(found.blocked, all, share, "dropped");
         assert_eq!((found.lost, found.duplicated), (0, 0));
     }
-    // What is lost is not duplicated.
+    // A lost message is not duplicated.
     let (found, all) = counts(&["network.loss=20%", "network.duplication=30%"]);
     near(found.lost, all, 0.2, "lost beside duplicates");
     near(found.duplicated, all - found.lost as f64, 0.3, "duplicated beside losses");
 }
 
-/// Everything that a case is.
+/// All that makes a case.
 fn whole(case: &Case) -> (u64, Config, String) {
     (case.seed(), case.config().clone(), case.scenario().protocol.encode().to_string())
 }
 
-/// Scenarios that have everything: five nodes with settings drawn, appends, lists, reads of any replica, an open loop, and
-/// settings that change on the way.
+/// Scenarios with everything: five nodes with random settings, appends, lists, reads of any
+/// replica, an open loop, and settings that change during the run.
 fn varied() -> Vec<(&'static str, FuzzTarget)> {
     let settings = "\n[fuzz.settings]\n\"cluster.nodes\" = [3, 5]\n\
          \"protocol.leader-follower.timestamps\" = [\"wall\", \"term-sequence\"]\n\
-         \"network.loss\" = { from = \"0%\", to = \"7%\" }\n\"network.delay\" = { from = \"1ms\", to = \"20ms\" }\n\
+         \"network.loss\" = { from = \"0%\", to = \"7%\" }\n\"network.delay\" = { from = \"1ms\", \
+         to = \"20ms\" }\n\
          \"workload.operations\" = { from = 10, to = 60 }\n";
     let mix = "workload.mix={ put = 3, append = 2, delete = 1, get = 2, list = 1, read-all = 1 }";
-    let change = "change=[{ at = '1s', set = { 'network.loss' = '5%', 'workload.mix' = { put = 1, get = 1 } } }]";
+    let change = "change=[{ at = '1s', set = { 'network.loss' = '5%', 'workload.mix' = { put = 1, \
+                  get = 1 } } }]";
     vec![
         ("all kinds", target(&["fuzz.swarm=true"])),
-        ("settings drawn", subject_of(&format!("{GROUND}{settings}"), &["fuzz.swarm=true"])),
+        ("settings drawn", target_of(&format!("{GROUND}{settings}"), &["fuzz.swarm=true"])),
         ("appends and lists", target(&[mix, "workload.read-from=any", "workload.retries=2"])),
         ("open loop", target(&[mix, "workload.open={ rate = '100/s', burst = 3 }"])),
         ("a short phase", target(&["duration=170ms", "fuzz.for=['5ms', '150ms']"])),
@@ -457,11 +468,18 @@ fn no_environment_variable_of_proptest_has_a_say() {
     assert!(campaign("set", &variables) == plain);
 }
 
-/// Settings that never fit one another were once left out without a word, and a campaign said that it found nothing.
+/// Values that never fit together were once left out silently, and the campaign reported no find.
 #[test]
 fn settings_that_never_fit_one_another_are_refused() {
-    let text = "[cluster]\nnodes = 5\n[protocol.leader-follower]\nmode = 'semi-sync'\nwrite-quorum = 1\n\
-                [fuzz.settings]\n'cluster.nodes' = [3]\n'protocol.leader-follower.write-quorum' = [4]\n";
+    let text = r"[cluster]
+nodes = 5
+[protocol.leader-follower]
+mode = 'semi-sync'
+write-quorum = 1
+[fuzz.settings]
+'cluster.nodes' = [3]
+'protocol.leader-follower.write-quorum' = [4]
+";
     let refused =
         FuzzTarget::new("s.toml", text.into(), &Registry::new(), &[]).expect_err("four of two");
     let shown = refused.render(false);

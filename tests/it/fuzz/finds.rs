@@ -1,7 +1,7 @@
-//! Fuzzing finds what is weak and is silent on what is not: the campaigns of `scenarios/fuzz`.
+//! Fuzzing finds weak configurations and is silent on safe ones: the campaigns of `scenarios/fuzz`.
 //!
-//! Each file leaves one safeguard out. Whatever seed a campaign has, the case that shows it comes soon, and is made so
-//! small that it is read at a glance.
+//! Each file leaves one safeguard out. Under any seed a campaign soon finds a case that shows it,
+//! and shrinks it so far that it is read at a glance.
 
 use rayon::prelude::*;
 use splitbrain::fuzz::judge::Signature;
@@ -14,7 +14,8 @@ use splitbrain::scenario::Registry;
 
 use crate::support::scenario::{home, read};
 
-/// What each configuration lacks: the file, the properties that break, and how if it is always told.
+/// What each configuration lacks: the file, the properties that break, and the mechanism where it
+/// is always told.
 const WEAK: [(&str, &[&str], &[&str]); 6] = [
     ("async-failover", &["durability"], &["never-shipped", "truncated"]),
     ("lowest-id-without-fencing", &["durability"], &["full-state-overwrite"]),
@@ -30,7 +31,7 @@ const WEAK: [(&str, &[&str], &[&str]); 6] = [
             "read-your-writes",
             "monotonic-reads",
         ],
-        // A read that came in between saw it before the end did, and does not tell how it came to that.
+        // A read in between may show the loss first, and then no mechanism is told.
         &[],
     ),
     ("tombstones-without-grace", &["resurrection"], &["tombstone-purged"]),
@@ -105,8 +106,8 @@ fn every_weakness_is_found_whatever_the_campaigns_seed_and_made_small() {
     assert!(faults <= 3 && operations <= 5, "{faults} faults, {operations} operations");
 }
 
-/// The file alone shows the find: read and played it has the digest told, breaks what it is named after, and passes, for
-/// it expects no better.
+/// The file alone shows the find: its run has the reported digest, breaks the property that the
+/// file is named after, and passes, since the file expects that.
 fn reproduces(shrunk: &Shrunk) {
     let scenario = read(&shrunk.text);
     let result = scenario.run(scenario.config.seed, RunOptions::default());

@@ -1,11 +1,10 @@
-//! Shrinking: what is left fails as the find did, stands alone, and has nothing to spare. And the canary: a cluster that
-//! must fail, so that a campaign that finds nothing any more is noticed.
+//! Shrinking: the small file fails as the find did, stands alone, and has nothing to spare. And the
+//! canary: a cluster that must fail, so that a campaign that no longer finds anything is noticed.
 
 use std::fs;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::faulty::Faulty;
 use serde_json::Value;
 use splitbrain::config::{Fault, FaultAction, Start};
 use splitbrain::fuzz::campaign::{self, Length, Limits};
@@ -22,10 +21,11 @@ use splitbrain::run::{RunOptions, RunResult, RunVerdict};
 use splitbrain::scenario::{Document, Registry, Scenario};
 use splitbrain::time::Time;
 
+use super::faulty::Faulty;
 use crate::support::cli::{splitbrain_in, text};
 use crate::support::scenario::{home, load, parse_for};
 
-/// Every safeguard but one: the log is written when the operating system likes.
+/// Every safeguard but one: the operating system decides when the log is written.
 const CANARY: &str = include_str!("canary.toml");
 
 /// Tombstones that are collected before every replica has seen them.
@@ -53,7 +53,7 @@ kinds = ["isolate", "block", "partition", "slow", "drop"]
 resurrection = "valid"
 "#;
 
-/// Two leaders at once, and nobody refuses the earlier one.
+/// Two leaders at once, and no fencing.
 const TWO_LEADERS: &str = r#"
 duration = "2s"
 settle = "20s"
@@ -78,7 +78,7 @@ kinds = ["isolate", "partition", "crash"]
 convergence = "valid"
 "#;
 
-/// Repairs that put an older value back, which breaks two promises at once.
+/// Repairs that restore an older value, which breaks two promises at once.
 const REPAIR: &str = r#"
 duration = "5s"
 settle = "20s"
@@ -140,7 +140,7 @@ fn run(scenario: &Scenario) -> RunResult {
     scenario.run(scenario.config.seed, RunOptions::default())
 }
 
-/// Whether a scenario fails as a find does, asked in another way than shrinking asks.
+/// Whether a scenario fails as a find does, computed in another way than by shrinking.
 fn fails(scenario: &Scenario, finding: &Finding) -> bool {
     let (signature, verdict) = (&finding.signature, &finding.verdict);
     let Ok(result) = catch_unwind(AssertUnwindSafe(|| run(scenario))) else {
@@ -161,7 +161,7 @@ fn fails(scenario: &Scenario, finding: &Finding) -> bool {
     }
 }
 
-/// Holds a small file to what is said of it.
+/// Asserts that a small file is what its report says.
 fn check(shrunk: &Shrunk) {
     let (text, finding) = (&shrunk.text, &shrunk.finding);
     let scenario = parse(text);
@@ -170,7 +170,7 @@ fn check(shrunk: &Shrunk) {
     let config = &scenario.config;
     assert_eq!(config.faults.len(), shrunk.faults);
     if finding.signature.check == "panic" {
-        // Nobody has the history of a run that ended in a panic: its workload stays, as short as can be.
+        // A run that panics leaves no history: its workload stays, as short as possible.
         let operations = config.workload.as_ref().and_then(|load| load.operations);
         assert_eq!((operations, config.script.len()), (Some(shrunk.operations as u64), 0));
         let fewer = format!("workload.operations={}", shrunk.operations - 1);
@@ -196,7 +196,7 @@ fn check(shrunk: &Shrunk) {
     }
 }
 
-/// The first case that is broken in the way of `check`, and how.
+/// The first case that breaks `check`, and how.
 fn find(target: &FuzzTarget, seed: u64, check: &str) -> (u64, Signature) {
     let found = (0..400).find_map(|case| {
         let findings = play(target, seed, case).findings;
@@ -254,7 +254,7 @@ fn a_run_that_is_not_the_same_twice_is_shrunk_by_that() {
     assert!(!shrunk.text.contains("[expect]"), "there is no such check:\n{}", shrunk.text);
 }
 
-/// Five writes, a crash and a partition: all that matters is that n2 has not what it should have.
+/// Five writes, a crash and a partition; only one write, which n2 misses, matters.
 const UNMET: &str = r#"
 duration = "2s"
 [cluster]
@@ -306,12 +306,14 @@ fn an_unmet_expectation_is_what_has_to_stay_unmet() {
     let small = parse(&shrunk.text);
     assert!(!small.config.expect.states.is_empty(), "{}", shrunk.text);
     assert_eq!(run(&small).verdict, RunVerdict::Fail, "{}", shrunk.text);
-    // The one write that came before, and all that kept the next one away. Not: nothing at all.
+    // One earlier write is kept, and what kept the next one away: the empty scenario would not show
+    // the same.
     assert!(shrunk.finding.summary.ends_with("found Oslo"), "{}", shrunk.finding.summary);
     assert!((1..=2).contains(&shrunk.operations), "{}", shrunk.text);
 }
 
-/// A leader that keeps everything in memory and answers at once, cut off from the start; it crashes.
+/// A leader that keeps everything in memory, answers at once, is cut off from the start, and
+/// crashes.
 fn cut_off(crash: &str) -> String {
     format!(
         "duration = \"300ms\"\n[cluster]\nnodes = 3\n[protocol.leader-follower]\nmode = \"async\"\n\
@@ -325,7 +327,7 @@ fn cut_off(crash: &str) -> String {
 
 #[test]
 fn a_moment_stays_where_no_time_does_the_same() {
-    // At the instant of the answer, and after it: a fault of that time comes before everything else of that time.
+    // After the instant of the answer: a fault comes before all other events of its instant.
     let tied = cut_off("when = { acknowledges = 1, node = \"n1\" }");
     let shrunk = shrink_scenario(&parse(&tied), 1, &registry(), None).expect("it loses a write");
     check(&shrunk);
@@ -349,7 +351,7 @@ fn a_scenario_that_breaks_nothing_is_not_shrunk() {
     assert_eq!(why, "case 4 does not fail by durability");
 }
 
-/// What else a find breaks of what is promised is expected, too: the file is a test that passes.
+/// Other promises that a find breaks are expected as well: the file is a test that passes.
 #[test]
 fn the_small_file_of_a_broken_promise_passes_as_a_test() {
     let target = target(REPAIR, &[]);
@@ -389,7 +391,7 @@ fn the_canary_is_found_and_its_file_is_small() {
         let result = run(&parse(&shrunk.text));
         assert_eq!(result.verdict, RunVerdict::Pass, "what it expects is what it shows");
     }
-    // With the one safeguard back the same campaigns are silent.
+    // With the missing safeguard the same campaigns find nothing.
     let safe = self::target(CANARY, &["protocol.leader-follower.wal.policy=fsync"]);
     for case in 0..100 {
         let findings = play(&safe, 1, case).findings;
@@ -414,7 +416,8 @@ fn the_command_writes_the_small_file_and_says_how_to_run_it() {
         small.config.faults.len()
     );
 
-    // Elsewhere, under another seed, with a setting, as JSON: the file is the same story of that seed.
+    // Elsewhere, under another seed, with a setting, as JSON: the file is the same story of that
+    // seed.
     let args = [
         "shrink",
         "unmet.toml",
@@ -457,7 +460,8 @@ fn the_command_says_what_it_cannot_shrink() {
     let cases = [
         (
             "fine.toml",
-            "fine breaks nothing under seed 1\n  help: --seed N tries another; `splitbrain fuzz` looks for one",
+            "fine breaks nothing under seed 1\n  help: --seed N tries another; `splitbrain fuzz` \
+             looks for one",
         ),
         ("wrong.toml", "unknown key `nods`"),
         ("nowhere.toml", "there is no such file"),
@@ -471,7 +475,8 @@ fn the_command_says_what_it_cannot_shrink() {
     }
 }
 
-/// Whatever is first in the order of checks was once taken, and the small file showed something else than the large one.
+/// Shrinking once took the first broken property, and the small file showed something else than the
+/// large one.
 #[test]
 fn a_file_is_shrunk_by_what_it_says_is_broken() {
     let path = "scenarios/regressions/answered-before-anybody-had-it.toml";
@@ -487,7 +492,7 @@ fn a_file_is_shrunk_by_what_it_says_is_broken() {
     assert!(kept.ends_with(&format!("keeps replay under seed {seed}")), "{kept}");
 }
 
-/// A find of a campaign in which one node may be down was once made small by having two down.
+/// A find of a campaign with at most one node down was once shrunk to a file with two down.
 #[test]
 fn what_is_left_keeps_to_the_budget() {
     let path = "scenarios/fuzz/buffered-wal-power-loss.toml";

@@ -1,7 +1,7 @@
-//! What a fault that is over still holds back is let go: nothing outlives it by as much as it was slowed.
+//! When a fault ends, everything that it still delays is released: no delay outlives its fault.
 //!
-//! Three nodes a millisecond apart; n1 leads and sends each write to the others at once. A fault slows something by ten
-//! minutes for a second, from 1 s on.
+//! Three nodes are a millisecond apart; n1 leads and sends each write to the others at once. From 1
+//! s to 2 s a fault delays something by ten minutes.
 
 use splitbrain::metrics::Settlement;
 use splitbrain::run::{RunOptions, RunResult};
@@ -48,7 +48,7 @@ const SLOW: &str = "slow = { from = 'n1', to = 'n2', by = '10m' }";
 #[test]
 fn a_slow_link_lets_go_when_it_is_well_again() {
     let faults = fault("1s", "1s", SLOW);
-    // The third would have arrived half a millisecond after the end anyhow.
+    // The third would have arrived half a millisecond after the fault's end in any case.
     let writes = put("1500ms", "a") + &put("1600ms", "b") + &put("1999500us", "c");
     let result = play("", &(faults + &writes + &put("2100ms", "d")));
     assert_eq!(applied(&result), ["2.000 a", "2.000 b", "2.000 c", "2.101 d"]);
@@ -57,7 +57,7 @@ fn a_slow_link_lets_go_when_it_is_well_again() {
     assert!(matches!(result.settlement, Settlement::Settled { .. }));
 }
 
-/// The fault phase ends what nobody ended before.
+/// A fault without an end of its own ends with the fault phase.
 #[test]
 fn the_end_of_the_fault_phase_and_a_heal_let_go_as_well() {
     let endless = format!("[[fault]]\nid = 'slow'\nat = '1s'\n{SLOW}\n");
@@ -69,19 +69,20 @@ fn the_end_of_the_fault_phase_and_a_heal_let_go_as_well() {
     }
 }
 
-/// Of two faults each holds back its part.
+/// Two faults add up: each contributes its own delay.
 #[test]
 fn a_link_slowed_twice_stays_slowed_by_the_fault_that_is_still_on() {
     let other = "slow = { from = 'n1', to = 'n2', by = '5s' }";
     let faults = fault("1s", "1s", SLOW) + &fault("1s", "8s", other);
     let writes = put("1500ms", "a") + &put("1600ms", "b");
     assert_eq!(applied(&play("", &(faults + &writes))), ["6.501 a", "6.601 b"]);
-    // What ends with the second arrives then.
+    // Messages that only the second fault still delays arrive when it ends.
     let faults = fault("1s", "1s", SLOW) + &fault("1s", "4s", other);
     assert_eq!(applied(&play("", &(faults + &put("1500ms", "a")))), ["5.000 a"]);
 }
 
-/// What keeps order keeps it, on both sides of the heal; and a message that was on its way before the fault comes first.
+/// A FIFO link keeps its order before and after the heal; a message sent before the fault arrives
+/// first.
 #[test]
 fn what_is_let_go_keeps_the_order_of_its_link() {
     let network = "[network]\norder = 'fifo'\ndelay = '20ms'\nduplication = '100%'\n";
@@ -99,7 +100,7 @@ fn what_is_let_go_keeps_the_order_of_its_link() {
     assert!(matches!(result.settlement, Settlement::Settled { .. }));
 }
 
-/// A message that a clog held used to be as slow, once it was let go, as the link had been when it was sent.
+/// A message released from a clog travels at the link's present speed, not at that of its sending.
 #[test]
 fn what_a_clog_held_is_slowed_by_nothing_that_is_over() {
     let clog = "clog = { from = 'n1', to = 'n2' }";
@@ -123,17 +124,17 @@ fn a_slow_disk_lets_go_when_it_is_well_again() {
         let entries = result.history.entries().iter();
         entries.map(|entry| entry.completed_at.nanos() / 1_000_000).collect::<Vec<_>>()
     };
-    // There and back, and the followers' syncs, take 12 ms after its own.
+    // After the leader's own sync, the round trip and the followers' syncs take 12 ms.
     assert_eq!(answered(slow("1s", "1s", "10m"), &["1500ms"]), [2_012]);
-    // Those that would be over are over at once; the followers' follow one another.
+    // Syncs that would be over by now complete at once; the followers sync one after another.
     assert_eq!(
         answered(slow("1s", "1s", "10m"), &["1500ms", "1600ms", "1995ms"]),
         [2_012, 2_022, 2_032]
     );
-    // Of two faults the second is still on.
+    // Two faults slow the disk, and the second is still active.
     let both = slow("1s", "1s", "10m") + &slow("1s", "5s", "2s");
     assert_eq!(answered(both, &["1500ms"]), [3_522]);
-    // Nobody ends it but the end of the fault phase.
+    // Only the end of the fault phase ends this one.
     assert_eq!(
         answered("[[fault]]\nat = '1s'\nslow-disk = { node = 'n1', by = '10m' }\n".into(), &["9s"]),
         [10_012]

@@ -1,12 +1,10 @@
-//! The same scenario and seed give the same run: twice in one process, through either queue, on one thread or many,
-//! with the trace or without; and no configuration makes the simulation panic.
+//! The same scenario and seed give the same run: twice in one process, through either queue, on one
+//! thread or many, with the trace or without; and no configuration makes the simulation panic.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 use rayon::prelude::*;
-
-use crate::support::{cluster, scenario};
 use splitbrain::config::{
     Clock, Config, EventOrder, Fault, FaultAction, Group, HealWhat, LinkOrder, LinkOverride, Mix,
     Occurrence, Pace, ReadFrom, RetryPolicy, Route, Skew, Start, Target, Trigger,
@@ -25,6 +23,8 @@ use splitbrain::sampler::Distribution;
 use splitbrain::sim::queue::{CalendarQueue, EventQueue, HeapQueue};
 use splitbrain::sim::{Event, Finished, NoteOptions, Simulation};
 use splitbrain::time::{Span, Time};
+
+use crate::support::{cluster, scenario};
 
 const PLAIN: RunOptions = RunOptions {
     trace: false,

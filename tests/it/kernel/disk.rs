@@ -1,8 +1,8 @@
-//! Crash, power loss and new disks, seen by a small protocol that keeps a diary.
+//! Crashes, power losses and new disks, seen by a small protocol that logs what it is asked to
+//! write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::cluster;
 use splitbrain::config::{Config, Fault, FaultAction, Occurrence, Start, Target, Trigger};
 use splitbrain::id::{FaultId, KeyId, NodeId, Value, Version};
 use splitbrain::operation::Operation;
@@ -14,6 +14,8 @@ use splitbrain::protocol::{
 use splitbrain::run::{RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::time::{Span, Time};
+
+use crate::support::cluster;
 
 #[derive(Clone, Debug, Hash)]
 enum Never {}
@@ -44,7 +46,7 @@ impl Protocol for Diary {
 
     fn recover(careful: &bool, disk: &DiskImage, cx: &mut Context<'_, Self>) -> Self {
         let data: BTreeMap<_, _> = disk.records(DIARY).records.into_iter().collect();
-        // A torn tail goes, or what is appended behind it is lost with it.
+        // Cut off a torn tail: records appended after it would be lost with it.
         let written = u32::try_from(data.len()).expect("few");
         let records: Vec<_> = data.iter().map(|(key, stored)| (*key, *stored)).collect();
         if written > 0 {
@@ -58,7 +60,7 @@ impl Protocol for Diary {
             |version| Reply::of(Outcome::Ok(Response::Written { version, existed: None }));
         match input {
             Input::Request { request, operation: Operation::Put { value, .. }, .. } => {
-                // A key a write, so that the data tell which writes are there.
+                // Each write has its own key, so the data show which writes are there.
                 let key = KeyId(self.written);
                 self.written += 1;
                 let version =
@@ -97,9 +99,10 @@ impl Protocol for Diary {
     }
 }
 
-/// One node, writes for a second with syncs of 1 to 20 ms, and a fault at 700 ms that ends 100 ms later.
+/// One node takes writes for a second, with syncs of 1 to 20 ms, and has a fault from 700 ms to 800
+/// ms.
 fn play(careful: bool, action: FaultAction, more: Option<FaultAction>, seed: u64) -> RunResult {
-    // Not a multiple of a client's round trip, so that the fault meets writes at every stage.
+    // Not a multiple of a client's round trip, so the fault hits writes at every stage.
     let at = 700 + seed % 50;
     let start = |at| Start::At(Time::ZERO + Span::from_millis(at));
     let mut faults = vec![(start(at), more.is_none().then_some(100), action)];
@@ -107,7 +110,7 @@ fn play(careful: bool, action: FaultAction, more: Option<FaultAction>, seed: u64
     play_with(careful, faults, seed)
 }
 
-/// With faults that start and last so, in milliseconds.
+/// The same with faults of the given starts and lengths, in milliseconds.
 fn play_with(
     careful: bool,
     faults: Vec<(Start, Option<u64>, FaultAction)>,
@@ -124,7 +127,7 @@ fn play_with(
         config.faults.push(Fault { id, start, lasts, action, forever: false });
         config.names.faults.push(format!("fault-{}", id.0));
     }
-    // Refusals while the node is down end operations, or there would be a thousand of them at one instant.
+    // Without this delay the node that is down would refuse a thousand operations at one instant.
     let workload = config.workload.as_mut().expect("a workload");
     workload.retry.retries = 1_000;
     workload.retry.timeout = Span::from_millis(50);
@@ -181,7 +184,7 @@ fn a_restart_may_find_an_empty_disk() {
     }
 }
 
-/// The records of any protocol are counted, numbered or not.
+/// Records are counted, whether or not their protocol numbers them.
 #[test]
 fn a_moment_finds_the_records_of_a_diary() {
     let when = |what, nth| Start::When(Trigger { what, node: None, nth, after: Span::ZERO });
@@ -196,7 +199,8 @@ fn a_moment_finds_the_records_of_a_diary() {
         Some((at, ok.count()))
     };
     for seed in 0..10 {
-        // One client: the fifth record is written when the fourth write has been answered, and durable before the fifth.
+        // With one client the fifth record is written after the fourth write was answered, and is
+        // durable before the fifth write is answered.
         let (appended, before) = lost(true, when(Occurrence::Appends, 5), seed).expect("appended");
         let (durable, answered) =
             lost(true, when(Occurrence::Persists, 5), seed).expect("persisted");

@@ -1,7 +1,8 @@
-//! Faults that are tied to moments: when each strikes, before what and after what, and what is said of one that does not.
+//! Faults with `when`: at which event each strikes, in what order with other events, and what is
+//! reported of one that never strikes.
 //!
-//! Three nodes a millisecond apart; n1 leads. Every 100 ms a client writes, and is answered when all have the record
-//! on disk; a sync takes four milliseconds.
+//! Three nodes are a millisecond apart; n1 leads. A client writes every 100 ms and is answered when
+//! all nodes have the record on disk. A sync takes four milliseconds.
 
 use splitbrain::digest::DigestValue;
 use splitbrain::metrics::Settlement;
@@ -13,7 +14,7 @@ use crate::support::scenario::read_with;
 
 const LOGGED: &str = "resend = '500ms'\nwal = { policy = 'fsync' }";
 
-/// `more` settings of the protocol; those of [`LOGGED`] when it is empty.
+/// `more` holds settings of the protocol; empty stands for [`LOGGED`].
 fn scenario(more: &str, rest: &str) -> Scenario {
     scenario_with(more, rest, &[])
 }
@@ -37,7 +38,7 @@ fn scenario_with(more: &str, rest: &str, sets: &[&str]) -> Scenario {
     read_with(&text, sets)
 }
 
-/// A run, which is the same twice, through either queue, and with a trace or without.
+/// Runs the scenario, and again through either queue and without a trace: all agree.
 #[track_caller]
 fn play(scenario: &Scenario, seed: u64) -> RunResult {
     let traced = RunOptions { trace: true, steps: true, ..RunOptions::default() };
@@ -54,7 +55,7 @@ fn known(result: &RunResult) -> (DigestValue, u64, String) {
     (result.digest, result.events, format!("{:?}", result.history))
 }
 
-/// What the nemesis did while there were faults, as "time what".
+/// What the nemesis did in the fault phase, as "time what".
 fn acts(result: &RunResult) -> Vec<String> {
     let acts = result.history.nemesis().iter().filter(|act| act.fault.is_some());
     acts.map(|act| format!("{} {}", act.at, act.what)).collect()
@@ -65,7 +66,7 @@ fn trace(result: &RunResult) -> Vec<String> {
     trace.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
-/// Where in the trace the `nth` line is that has all of `words`.
+/// The number of the `nth` trace line that contains all of `words`.
 #[track_caller]
 fn line(trace: &[String], nth: usize, words: &[&str]) -> usize {
     let has = |line: &String| words.iter().all(|word| line.contains(word));
@@ -92,11 +93,12 @@ fn a_power_loss_just_before_the_third_record_is_durable_leaves_two() {
         let recovery = result.recoveries[0];
         assert_eq!((recovery.written, recovery.synced, recovery.records), (3, 3, 3), "seed {seed}");
     }
-    // What was not synced is torn anywhere, seldom just behind its last byte.
+    // The unsynced part is torn at a random byte, rarely just after its last.
     assert!(whole <= 2, "the third record survived {whole} times");
 }
 
-/// (moment, the act that it leads to, whether what it is tied to comes after, that one's place and words in the trace)
+/// (trigger, the act that follows, whether the triggering event comes after it, and the event's
+/// occurrence and words in the trace)
 type Story = (&'static str, &'static str, bool, usize, &'static [&'static str]);
 
 #[test]
@@ -106,7 +108,7 @@ fn each_milestone_is_counted_on_its_node_and_struck_before_or_after() {
         ("appends = 3, node = 'n2'", "0.305000000", false, 3, &["n2 deliver replicate"]),
         ("appends = 4", "0.200000000", false, 2, &["n1 request", "writer asks"]),
         ("persists = 3, node = 'n2'", "0.309000000", true, 3, &["n2 persisted"]),
-        // Of each write the leader's record, then those of both followers at one instant.
+        // For each write: the leader's record, then both followers' at one instant.
         ("persists = 5", "0.209000000", true, 2, &["n2 persisted"]),
         ("persists = 6", "0.209000000", true, 2, &["n3 persisted"]),
         ("acknowledges = 3", "0.310000000", false, 6, &["n1 deliver ack"]),
@@ -132,7 +134,7 @@ fn each_milestone_is_counted_on_its_node_and_struck_before_or_after() {
             "{when}:\n{}",
             trace[impact.min(tied)..=impact.max(tied)].join("\n")
         );
-        // Nothing is played between the two but what the one event did.
+        // Between the two lines stand only the effects of the triggering event.
         let events = trace[impact.min(tied) + 1..impact.max(tied)].iter();
         assert!(events.clone().all(|line| line.contains(" . ")), "{when}: {events:#?}");
     }
@@ -141,11 +143,26 @@ fn each_milestone_is_counted_on_its_node_and_struck_before_or_after() {
 #[test]
 fn a_node_is_elected_and_starts_again_as_often_as_is_said() {
     let elects = "wal = { policy = 'fsync' }\n\
-                  failover = { election = 'majority-vote', heartbeat = '20ms', timeout = '100ms', catch-up = 'log' }";
-    let faults = "[[fault]]\nid = 'one'\nwhen = { elected = 1 }\nfor = '400ms'\ncrash = 'leader'\n\
-                  [[fault]]\nid = 'two'\nwhen = { elected = 2, after = '5ms' }\npause = 'leader'\n\
-                  [[fault]]\nid = 'back'\nwhen = { restarts = 1, node = 'n1' }\nclock-jump = { node = 'n1', by = '1s' }\n\
-                  [[fault]]\nid = 'go'\nwhen = { restarts = 1, after = '50ms' }\nresume = 'all'\n";
+                  failover = { election = 'majority-vote', heartbeat = '20ms', timeout = '100ms', \
+                  catch-up = 'log' }";
+    let faults = r"[[fault]]
+id = 'one'
+when = { elected = 1 }
+for = '400ms'
+crash = 'leader'
+[[fault]]
+id = 'two'
+when = { elected = 2, after = '5ms' }
+pause = 'leader'
+[[fault]]
+id = 'back'
+when = { restarts = 1, node = 'n1' }
+clock-jump = { node = 'n1', by = '1s' }
+[[fault]]
+id = 'go'
+when = { restarts = 1, after = '50ms' }
+resume = 'all'
+";
     let result = play(&scenario(elects, faults), 1);
     let acts = acts(&result);
     // The leader of the scenario begins to lead at its boot.
@@ -171,7 +188,7 @@ fn a_moment_is_a_time_that_need_not_be_known() {
             true => fault(start).replace("for = '70ms'\n", ""),
             false => fault(start),
         };
-        // So that no two events have one instant.
+        // Keeps any two events from sharing an instant.
         let sets = ["network.delay={ exponential = '1ms' }", "disk.sync={ exponential = '3ms' }"];
         let tied = fault(&format!("when = {{ {when} }}"));
         let tied = play(&scenario_with("", &tied, &sets), 7);
@@ -183,12 +200,25 @@ fn a_moment_is_a_time_that_need_not_be_known() {
     }
 }
 
-/// A fault strikes once, and what it starts may be the moment of the next.
+/// A fault strikes once, and its effect may trigger the next fault.
 #[test]
 fn moments_follow_one_another_and_do_not_come_back() {
-    let faults = "[[fault]]\nid = 'down'\nwhen = { persists = 2, node = 'n2' }\nfor = '10ms'\ncrash = 'n2'\n\
-                  [[fault]]\nid = 'again'\nwhen = { restarts = 1 }\nfor = '10ms'\ncrash = 'n2'\n\
-                  [[fault]]\nid = 'too'\nwhen = { persists = 2, node = 'n2' }\nfor = '3ms'\npause = 'n1'\n";
+    let faults = r"[[fault]]
+id = 'down'
+when = { persists = 2, node = 'n2' }
+for = '10ms'
+crash = 'n2'
+[[fault]]
+id = 'again'
+when = { restarts = 1 }
+for = '10ms'
+crash = 'n2'
+[[fault]]
+id = 'too'
+when = { persists = 2, node = 'n2' }
+for = '3ms'
+pause = 'n1'
+";
     let result = play(&scenario("", faults), 1);
     assert_eq!(
         acts(&result),
@@ -242,7 +272,7 @@ fn a_fault_whose_moment_never_comes_is_told_of() {
     }
 }
 
-/// A sync makes all durable that was written before it, and comes after each of these.
+/// A sync makes all earlier writes durable, and follows each of them in the trace.
 #[test]
 fn each_record_of_a_sync_counts() {
     let slow = "resend = '500ms'\nwal = { policy = 'buffered', sync-every = '350ms' }";
@@ -254,7 +284,11 @@ fn each_record_of_a_sync_counts() {
     assert_eq!((first.as_str(), second.as_str()), ("0.454000000", "0.854000000"));
     for (nth, syncs, synced) in [(1, &first, 0), (4, &first, 0), (5, &second, 4), (8, &second, 4)] {
         let fault = format!(
-            "[[fault]]\nwhen = {{ persists = {nth}, node = 'n1' }}\nfor = '10ms'\npower-loss = 'n1'\n"
+            r"[[fault]]
+when = {{ persists = {nth}, node = 'n1' }}
+for = '10ms'
+power-loss = 'n1'
+"
         );
         let result = play(&scenario(slow, &fault), 1);
         assert_eq!(acts(&result)[0], format!("{syncs} power loss of n1"), "{nth}");
@@ -262,7 +296,7 @@ fn each_record_of_a_sync_counts() {
     }
 }
 
-/// The healing at the end restarts n2, and counts no more.
+/// The heal at the end restarts n2, and no longer counts as a trigger.
 #[test]
 fn nothing_is_counted_once_the_fault_phase_has_ended() {
     let faults = "[[fault]]\nat = '1s'\ncrash = 'n2'\n\
@@ -274,13 +308,21 @@ fn nothing_is_counted_once_the_fault_phase_has_ended() {
     assert_eq!(known(&result), known(&without));
 }
 
-/// What reaches a node that is down is no milestone; what reaches a paused one is, though it waits.
+/// A message to a node that is down triggers nothing; one to a paused node does, though it waits.
 #[test]
 fn a_message_counts_where_it_will_be_taken_in() {
     let at = |stop: &str| {
         let faults = format!(
-            "[[fault]]\nat = '150ms'\nfor = '100ms'\n{stop} = 'n3'\n\
-             [[fault]]\nid = 'f'\nwhen = {{ receives = 3, kind = 'replicate', node = 'n3' }}\nfor = '1ms'\npause = 'n2'\n"
+            r"[[fault]]
+at = '150ms'
+for = '100ms'
+{stop} = 'n3'
+[[fault]]
+id = 'f'
+when = {{ receives = 3, kind = 'replicate', node = 'n3' }}
+for = '1ms'
+pause = 'n2'
+"
         );
         let result = play(&scenario("", &faults), 1);
         let acts = acts(&result);

@@ -1,4 +1,4 @@
-//! Faults at the level of runs: each test is a small scenario whose expectations say what must come of it.
+//! Faults in whole runs: each test is a small scenario with its expectations.
 
 use splitbrain::metrics::Settlement;
 use splitbrain::run::{RunOptions, RunResult};
@@ -7,7 +7,7 @@ use splitbrain::scenario::Scenario;
 use crate::support::result::assert_none_unmet;
 use crate::support::scenario::read;
 
-/// Three nodes a millisecond apart, ten seconds, asynchronous; `mode` may say more.
+/// Three nodes a millisecond apart, for ten seconds; `mode` holds settings of the protocol.
 fn scenario(mode: &str, rest: &str) -> Scenario {
     let text = format!(
         "title = 't'\nduration = '10s'\nsettle = '10s'\n[cluster]\nnodes = 3\n\
@@ -55,23 +55,47 @@ fn settled(result: &RunResult) -> bool {
 #[test]
 fn a_node_that_is_down_gets_nothing_and_refuses_clients() {
     let result = play(
-        "[[fault]]\nat = '1s'\nfor = '2s'\ncrash = 'n2'\n\
-         [[operation]]\nat = '2s'\nclient = 'a'\nput = { key = 'k', value = 'v' }\n\
-         [[operation]]\nat = '2500ms'\nclient = 'a'\nget = { key = 'k', from = 'n2' }\n\
-         expect = { status = 'fail', error = 'refused' }\n\
-         [[operation]]\nat = '4s'\nclient = 'a'\nget = { key = 'k', from = 'n2' }\nexpect = { absent = true }\n\
-         [[expect.state]]\nat = '2s'\nnode = 'n2'\nrole = 'down'\n\
-         [[expect.state]]\nat = '3s'\nnode = 'n2'\nrole = 'follower'\n\
-         [[expect.state]]\nat = '5s'\nnode = 'n3'\nkey = 'k'\nvalue = 'v'\n",
+        r"[[fault]]
+at = '1s'
+for = '2s'
+crash = 'n2'
+[[operation]]
+at = '2s'
+client = 'a'
+put = { key = 'k', value = 'v' }
+[[operation]]
+at = '2500ms'
+client = 'a'
+get = { key = 'k', from = 'n2' }
+expect = { status = 'fail', error = 'refused' }
+[[operation]]
+at = '4s'
+client = 'a'
+get = { key = 'k', from = 'n2' }
+expect = { absent = true }
+[[expect.state]]
+at = '2s'
+node = 'n2'
+role = 'down'
+[[expect.state]]
+at = '3s'
+node = 'n2'
+role = 'follower'
+[[expect.state]]
+at = '5s'
+node = 'n3'
+key = 'k'
+value = 'v'
+",
     );
-    // The replicated write, and the request that was refused.
+    // The replicated write and the refused request.
     assert_eq!(result.messages.lost, 2);
     let Settlement::Unsettled { waiting_for } = &result.settlement else { panic!("it settled") };
     assert_eq!(waiting_for[..], ["n1 and n2 differ: k is v and nothing"]);
 }
 
-/// A message that arrived at the very instant of the resume used to overtake those that had waited, and random ties
-/// shuffled what had waited.
+/// A message that arrives at the instant of the resume once overtook those that had waited, and
+/// random ties shuffled the waiting ones.
 #[test]
 fn what_reaches_a_paused_node_waits_in_order() {
     let rest = "[[fault]]\nat = '1s'\nfor = '1s'\npause = 'n2'\n\
@@ -113,10 +137,10 @@ fn a_pause_lasts_until_every_fault_that_paused_has_ended_or_somebody_resumes() {
     assert_eq!(reaches_n2(pause(1, 4) + &pause(2, 1)), at("5.000000000"));
     let resume = "[[fault]]\nat = '4s'\nresume = 'n2'\n";
     assert_eq!(reaches_n2(pause(1, 8) + &pause(2, 4) + resume), at("4.000000000"));
-    // A crash ends a pause, and loses what waited.
+    // A crash ends a pause and loses the messages that waited.
     let crash = "[[fault]]\nat = '2s'\nfor = '1s'\ncrash = 'n2'\n";
     assert_eq!(reaches_n2(pause(1, 8) + crash), vec![]);
-    // Without an end of its own it ends with the fault phase.
+    // A pause without an end ends with the fault phase.
     assert_eq!(reaches_n2("[[fault]]\nat = '1s'\npause = 'n2'\n".into()), at("10.000000000"));
 }
 
@@ -125,10 +149,21 @@ fn a_clog_loses_nothing_and_keeps_the_order_of_the_link() {
     let puts: String = (0..20)
         .map(|i| {
             let at = 1_000 + i * 10;
-            format!("[[operation]]\nat = '{at}ms'\nclient = 'a'\nput = {{ key = 'k{i:02}', value = 'v' }}\n")
+            format!(
+                r"[[operation]]
+at = '{at}ms'
+client = 'a'
+put = {{ key = 'k{i:02}', value = 'v' }}
+"
+            )
         })
         .collect();
-    let fifo = "order = 'fifo'\n[[network.link]]\nfrom = 'n1'\nto = 'n2'\ndelay = { uniform = ['0ms', '80ms'] }\n";
+    let fifo = r"order = 'fifo'
+[[network.link]]
+from = 'n1'
+to = 'n2'
+delay = { uniform = ['0ms', '80ms'] }
+";
     for (lasts, released) in [("for = '2s'\n", "3.0"), ("", "10.0")] {
         let clog =
             format!("[[fault]]\nid = 'c'\nat = '1s'\n{lasts}clog = {{ from = 'n1', to = 'n2' }}\n");
@@ -146,7 +181,7 @@ fn a_clog_loses_nothing_and_keeps_the_order_of_the_link() {
     }
 }
 
-/// The end of one clog used to let go what another one on the same link was to hold.
+/// The end of one clog once released messages that another clog of the same link was to hold.
 #[test]
 fn clogs_on_one_link_add_up() {
     let result = play(
@@ -158,14 +193,19 @@ fn clogs_on_one_link_add_up() {
     assert!(settled(&result));
 }
 
-/// The write waits for n2, which is cut off, until the leader's timer of five seconds runs out; faults on the leader's
-/// clock say when that is. Two drifts that overlapped used to leave the clock with the rate of the first for good.
+/// The write waits for n2, which is cut off, until the leader's timer of five seconds fires; faults
+/// of the leader's clock decide when. Two overlapping drifts once left the clock at the rate of the
+/// first for ever.
 #[test]
 fn drift_moves_timers_and_a_jump_moves_none() {
     let drift = |at: &str, lasts: &str, drift: &str| {
         let lasts = if lasts.is_empty() { String::new() } else { format!("for = '{lasts}'\n") };
         format!(
-            "[[fault]]\nid = 'd{at}'\nat = '{at}'\n{lasts}clock-drift = {{ node = 'n1', drift = '{drift}' }}\n"
+            r"[[fault]]
+id = 'd{at}'
+at = '{at}'
+{lasts}clock-drift = {{ node = 'n1', drift = '{drift}' }}
+"
         )
     };
     let jump =
@@ -179,15 +219,21 @@ fn drift_moves_timers_and_a_jump_moves_none() {
         (drift("2s", "1s", "100%"), 4_000),
         (drift("2s", "", "100%") + heal, 4_000),
         (drift("2s", "2s", "-50%"), 6_000),
-        // One second, half a second at twice the rate, one at half the rate, and the rest.
+        // A second, half a second at twice the rate, a second at half the rate, and the rest.
         (drift("2s", "1s", "100%") + &drift("2500ms", "1s", "-50%"), 5_000),
-        // One inside the other: 1 s, half a second twice, half a second by half, 1 s twice, and the rest.
+        // One inside the other: 1 s, 0.5 s at twice the rate, 0.5 s at half, 1 s at twice, and the
+        // rest.
         (drift("2s", "2s", "100%") + &drift("2500ms", "500ms", "-50%"), 3_750),
     ];
     for (faults, expected) in cases {
         let write = format!(
-            "[[operation]]\nat = '1s'\nclient = 'a'\nput = {{ key = 'k', value = 'v' }}\ntimeout = '9s'\n\
-             expect = {{ degraded = true, after = '{expected}ms', within = '{expected}ms' }}\n"
+            r"[[operation]]
+at = '1s'
+client = 'a'
+put = {{ key = 'k', value = 'v' }}
+timeout = '9s'
+expect = {{ degraded = true, after = '{expected}ms', within = '{expected}ms' }}
+"
         );
         let cut = "[[fault]]\nat = '0s'\nisolate = 'n2'\n";
         let scenario =
@@ -283,7 +329,7 @@ fn a_node_is_down_for_good_only_if_the_fault_says_so() {
         assert_eq!(result.finals[2].up, up);
         assert!(settled(&result));
     }
-    // Somebody may still restart it, and then it is up.
+    // A fault may still restart it, and then it is up.
     let result = play(
         "[[fault]]\nat = '1s'\nforever = true\ncrash = 'n3'\n[[fault]]\nat = '2s'\nrestart = 'n3'\n\
          [[expect.state]]\nat = '3s'\nnode = 'n3'\nrole = 'follower'\n",
@@ -291,7 +337,8 @@ fn a_node_is_down_for_good_only_if_the_fault_says_so() {
     assert!(result.finals[2].up);
 }
 
-/// A crash that somebody had restarted before its end used to restart the node once more, out of a later crash.
+/// When a crash was ended early by a restart, its own end once restarted the node again, out of a
+/// later crash.
 #[test]
 fn the_end_of_a_crash_restarts_nobody_out_of_another() {
     play(
@@ -303,12 +350,23 @@ fn the_end_of_a_crash_restarts_nobody_out_of_another() {
     );
 }
 
-/// Faults that outlast the fault phase used to end in the middle of settling: a clock jumped back, and a node that
-/// had resumed was said to resume again.
+/// Faults longer than the fault phase once ended amid settling: a clock jumped back, and a node
+/// that had resumed was reported to resume again.
 #[test]
 fn what_outlasts_the_fault_phase_ends_with_it() {
-    let rest = "[[fault]]\nat = '9s'\nfor = '3s'\nclock-jump = { node = 'n1', by = '5s' }\n\
-        [[fault]]\nat = '9s'\nfor = '3s'\npause = 'n3'\n[[fault]]\nat = '9s'\nfor = '5s'\ncrash = 'n2'\n";
+    let rest = r"[[fault]]
+at = '9s'
+for = '3s'
+clock-jump = { node = 'n1', by = '5s' }
+[[fault]]
+at = '9s'
+for = '3s'
+pause = 'n3'
+[[fault]]
+at = '9s'
+for = '5s'
+crash = 'n2'
+";
     let expected = [
         "9.000000000 clock of n1 jumps by 5s",
         "9.000000000 pause n3",
@@ -320,7 +378,7 @@ fn what_outlasts_the_fault_phase_ends_with_it() {
     assert_eq!(acts(&play(rest)), expected);
 }
 
-/// With random ties a fault at the last instant used to come after the healing, and to stay for ever.
+/// With random ties a fault at the last instant once came after the heal and stayed for ever.
 #[test]
 fn faults_at_the_first_and_the_last_instant() {
     let rest = "[[fault]]\nat = '0s'\ncrash = 'n1'\n[[fault]]\nat = '10s'\ncrash = 'n2'\n\
@@ -346,25 +404,44 @@ fn faults_at_the_first_and_the_last_instant() {
     }
 }
 
-/// The disk works on while the process does not: a write whose sync completes during a pause is on the platter, and a
-/// power loss before anybody is told of it takes nothing away.
+/// The disk goes on while the process is paused: a write whose sync completes during a pause is
+/// durable, even if the power is lost before the process hears of it.
 #[test]
 fn a_sync_that_completes_during_a_pause_is_durable() {
-    let text = "duration = '4s'\nsettle = '1s'\ncluster.nodes = 1\ndisk.sync = '50ms'\n\
-        [protocol.leader-follower]\nwal.policy = 'fsync'\n\
-        [[operation]]\nat = '1s'\nclient = 'a'\nput = { key = 'city', value = 'Raleigh' }\ntimeout = '100ms'\n\
-        [[fault]]\nat = '1010ms'\nfor = '2s'\npause = 'n1'\n\
-        [[fault]]\nat = '1200ms'\nfor = '300ms'\npower-loss = 'n1'\n\
-        [[expect.state]]\nat = '2s'\nnode = 'n1'\nkey = 'city'\nvalue = 'Raleigh'\n";
+    let text = r"duration = '4s'
+settle = '1s'
+cluster.nodes = 1
+disk.sync = '50ms'
+[protocol.leader-follower]
+wal.policy = 'fsync'
+[[operation]]
+at = '1s'
+client = 'a'
+put = { key = 'city', value = 'Raleigh' }
+timeout = '100ms'
+[[fault]]
+at = '1010ms'
+for = '2s'
+pause = 'n1'
+[[fault]]
+at = '1200ms'
+for = '300ms'
+power-loss = 'n1'
+[[expect.state]]
+at = '2s'
+node = 'n1'
+key = 'city'
+value = 'Raleigh'
+";
     let scenario = read(text);
-    // What is not synced may survive by chance.
+    // Unsynced data may survive by chance, so several seeds are needed.
     for seed in 0..20 {
         play_seed(&scenario, seed);
     }
 }
 
-/// A node that was down used to be left out by some faults and hit by others. Its links, its clocks and its disk are
-/// there whether its process is or not, and when it starts they are as the fault has left them.
+/// Some faults once spared a node that was down. Its links, clocks and disk exist while its process
+/// does not, and the process finds them as the fault left them.
 #[test]
 fn a_named_node_that_is_down_is_struck_all_the_same() {
     let down = "[[fault]]\nat = '1s'\nfor = '1s'\ncrash = 'n2'\n";
@@ -384,27 +461,27 @@ fn a_named_node_that_is_down_is_struck_all_the_same() {
         let result = play(&format!("{down}{fault}{put}{absent}{there}"));
         assert!(result.impacts.iter().all(|impact| !impact.hits_nobody), "{what}");
     }
-    // Over n2 alone the two others reach each other.
+    // The two others reach each other over n2 only.
     let bridge = "[[fault]]\nat = '1500ms'\nfor = '2s'\nbridge = 'n2'\n";
     play(&format!(
         "{down}{bridge}{put}[[expect.state]]\nat = '3s'\nnode = 'n3'\nkey = 'k'\nabsent = true\n"
     ));
-    // A majority, or all, are nodes as well.
+    // `majority` and `all` include nodes that are down.
     play(&format!("{down}[[fault]]\nat = '1500ms'\nfor = '2s'\nisolate = 'all'\n{put}{absent}"));
-    // Clocks: the leader stamps by one that jumped and drifts since it was down.
+    // Clocks: the leader's jumped and began to drift while the leader was down.
     let down = down.replace("n2", "n1");
     let clocks = "[[fault]]\nat = '1500ms'\nclock-jump = { node = 'n1', by = '-1h' }\n\
         [[fault]]\nat = '1500ms'\nclock-drift = { node = 'n1', drift = '10%' }\n";
     let result = play(&format!("{down}{clocks}{put}"));
     let version = result.history.entries()[0].version.expect("accepted");
     assert_eq!(version.timestamp / 1_000_000, 1_500 + 1_100 - 3_600_000);
-    // The disk: it cannot be read when the process starts, which gives up.
+    // The disk: it cannot be read, so the starting process gives up.
     let disk = "[[fault]]\nat = '1500ms'\nfor = '1s'\nread-error = 'n2'\n\
         [[expect.state]]\nat = '2400ms'\nnode = 'n2'\nrole = 'down'\n";
     play(&format!("[[fault]]\nat = '1s'\nfor = '1s'\ncrash = 'n2'\n{disk}"));
 }
 
-/// A fault that finds nobody to hit does nothing, and nobody used to be told.
+/// A fault that finds no target does nothing, and says so in the report.
 #[test]
 fn a_fault_that_hits_nobody_is_a_warning() {
     let warnings = |faults: &str| {

@@ -1,4 +1,4 @@
-//! What would never end, or would end in a panic: each is a mistake in the file, or an end with its reason.
+//! Scenarios that would run for ever or panic: each is refused as a mistake, or ends with a reason.
 
 use splitbrain::metrics::Settlement;
 use splitbrain::run::{RunOptions, RunResult};
@@ -10,7 +10,7 @@ fn play(text: &str) -> RunResult {
     read(text).run(1, RunOptions::default())
 }
 
-/// Syncs, one behind the other, used to add up until the end of time and beyond it.
+/// Queued syncs once added up beyond the end of virtual time.
 #[test]
 fn a_disk_that_is_busy_for_ever_ends_no_run() {
     let settings = "duration = '2s'\nsettle = '2s'\ncluster.nodes = 1\n\
@@ -26,7 +26,7 @@ fn a_disk_that_is_busy_for_ever_ends_no_run() {
     ] {
         let result = play(&format!("{settings}[disk]\nsync = {disk}\n{load}{faults}"));
         assert!(result.history.entries().len() > 500, "it went on");
-        // A slow disk is well again when the faults are over; one that takes ten years a sync is not.
+        // A slow disk recovers when the faults end; one whose every sync takes ten years does not.
         match &result.settlement {
             Settlement::Unsettled { waiting_for } => {
                 let syncs = waiting_for.iter().any(|line| line.contains("sync"));
@@ -39,31 +39,72 @@ fn a_disk_that_is_busy_for_ever_ends_no_run() {
     }
 }
 
-/// Everything that may take as long as anything may, at once: lengths of time are added up in many places.
+/// Every length of time at its maximum, all at once: many places add lengths.
 #[test]
 fn the_longest_lengths_add_up_to_no_panic() {
     let ten = "87600h";
     let heavy = "{ pareto = { scale = '87600h', shape = 0.05 } }";
     let faults = format!(
-        "[[fault]]\nat = '1s'\nfor = '{ten}'\nslow = {{ from = 'n1', by = {heavy} }}\n\
-         [[fault]]\nat = '1s'\nfor = '1s'\nslow = {{ from = 'n1', by = {heavy} }}\n\
-         [[fault]]\nat = '1s'\nfor = '1s'\nslow-disk = {{ node = 'n2', by = {heavy} }}\n\
-         [[fault]]\nat = '1s'\nfor = '2s'\nclock-drift = {{ node = 'n2', drift = '-99.9999999%' }}\n\
-         [[fault]]\nat = '2s'\nfor = '2s'\nclock-drift = {{ node = 'n2', drift = '100%' }}\n\
-         [[fault]]\nat = '3s'\nfor = '1s'\nclog = {{ from = 'n1' }}\n\
-         [[fault]]\nat = '3s'\nfor = '1s'\nclock-jump = {{ node = 'n1', by = '-{ten}' }}\n"
+        r"[[fault]]
+at = '1s'
+for = '{ten}'
+slow = {{ from = 'n1', by = {heavy} }}
+[[fault]]
+at = '1s'
+for = '1s'
+slow = {{ from = 'n1', by = {heavy} }}
+[[fault]]
+at = '1s'
+for = '1s'
+slow-disk = {{ node = 'n2', by = {heavy} }}
+[[fault]]
+at = '1s'
+for = '2s'
+clock-drift = {{ node = 'n2', drift = '-99.9999999%' }}
+[[fault]]
+at = '2s'
+for = '2s'
+clock-drift = {{ node = 'n2', drift = '100%' }}
+[[fault]]
+at = '3s'
+for = '1s'
+clog = {{ from = 'n1' }}
+[[fault]]
+at = '3s'
+for = '1s'
+clock-jump = {{ node = 'n1', by = '-{ten}' }}
+"
     );
     for order in ["reordering", "fifo"] {
         let text = format!(
-            "duration = '10s'\nsettle = '10s'\ncluster.nodes = 3\n[protocol.leader-follower]\n\
-             mode = 'semi-sync'\nwrite-quorum = 1\nack-timeout = '{ten}'\nresend = '{ten}'\n\
-             anti-entropy.interval = '{ten}'\nread.timeout = '{ten}'\n\
-             wal = {{ policy = 'buffered', sync-every = '{ten}' }}\n\
-             failover = {{ election = 'majority-vote', heartbeat = '1s', timeout = '{ten}', jitter = '{ten}' }}\n\
-             [network]\ndelay = {heavy}\norder = '{order}'\nbandwidth = '1B/s'\nduplication = '50%'\n\
-             client-delay = '1ms'\n[disk]\nsync = {heavy}\n\
-             [workload]\nclients = 3\nmix = {{ put = 1, get = 1 }}\nthink = {{ exponential = '1ms' }}\ntimeout = '20ms'\n\
-             retries = 2\nbackoff = {heavy}\n{faults}"
+            r"duration = '10s'
+settle = '10s'
+cluster.nodes = 3
+[protocol.leader-follower]
+mode = 'semi-sync'
+write-quorum = 1
+ack-timeout = '{ten}'
+resend = '{ten}'
+anti-entropy.interval = '{ten}'
+read.timeout = '{ten}'
+wal = {{ policy = 'buffered', sync-every = '{ten}' }}
+failover = {{ election = 'majority-vote', heartbeat = '1s', timeout = '{ten}', jitter = '{ten}' }}
+[network]
+delay = {heavy}
+order = '{order}'
+bandwidth = '1B/s'
+duplication = '50%'
+client-delay = '1ms'
+[disk]
+sync = {heavy}
+[workload]
+clients = 3
+mix = {{ put = 1, get = 1 }}
+think = {{ exponential = '1ms' }}
+timeout = '20ms'
+retries = 2
+backoff = {heavy}
+{faults}"
         );
         let result = play(&text);
         assert!(matches!(result.settlement, Settlement::Unsettled { .. }), "{order}");
@@ -72,7 +113,7 @@ fn the_longest_lengths_add_up_to_no_panic() {
 
 const FILE: &str = "cluster.nodes = 3\n[protocol.leader-follower]\nmode = 'async'\n";
 
-/// `resend = "1ns"` is a thousand million rounds a second: the run never ended.
+/// `resend = "1ns"` is a thousand million rounds a second: such a run never ended.
 #[test]
 fn what_goes_on_for_ever_may_not_be_too_quick() {
     let every =
@@ -132,7 +173,7 @@ fn quoted(value: &str) -> String {
     if value.starts_with('{') { value.to_owned() } else { format!("'{value}'") }
 }
 
-/// The simplest of files used to get stuck at its first instant.
+/// The simplest file once got stuck at its first instant.
 #[test]
 fn clients_for_whom_no_time_passes_are_a_mistake() {
     let load = "[workload]\nclients = 2\n";
@@ -150,7 +191,7 @@ fn clients_for_whom_no_time_passes_are_a_mistake() {
     }
 }
 
-/// A rate that no memory can hold is refused before the run starts, with the figure.
+/// A rate that needs too much memory is refused before the run, with the number of operations.
 #[test]
 fn arrivals_that_no_run_can_play_are_a_mistake() {
     let load = "duration = '10s'\n[workload]\nclients = 2\n";

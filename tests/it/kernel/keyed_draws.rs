@@ -1,9 +1,8 @@
-//! Keyed draws on whole runs: whatever is taken out, added or turned around, the luck of everything that it did not
-//! cause stays as it was.
+//! Keyed draws in whole runs: when an event is removed, added or reordered, only what it causes
+//! draws differently.
 
 use std::collections::BTreeSet;
 
-use crate::support::cluster;
 use splitbrain::config::{
     Config, Fault, FaultAction, Mix, Pace, RetryPolicy, Route, ScriptedOperation, Start, Target,
 };
@@ -21,7 +20,9 @@ use splitbrain::run::{RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::time::{Span, Time};
 
-/// What nodes of the probe tell one another about a value.
+use crate::support::cluster;
+
+/// What the nodes of the probe protocol send each other about a value.
 #[derive(Clone, Debug, Hash)]
 enum Letter {
     Note(Value),
@@ -44,8 +45,8 @@ impl Message for Letter {
     }
 }
 
-/// The leader sends each write to everybody as two letters, in an order that a switch turns around, and answers at
-/// once: when a letter arrives depends on nothing but its own draws.
+/// The leader sends each write to all nodes as two letters, in an order that a switch reverses, and
+/// answers at once: a letter's arrival depends only on its own draws.
 struct Probe {
     me: NodeId,
     reversed: bool,
@@ -112,7 +113,7 @@ fn percent(percent: u32) -> Probability {
     Probability::from_parts_per_billion(percent * 10_000_000).expect("at most all")
 }
 
-/// Two clients that think and write a hundred times each, with chance in everything.
+/// Clients that think and write a hundred times each, with chance in everything.
 fn base(nodes: u16, clients: u32) -> Config {
     let mut config = cluster::config(nodes);
     cluster::set_clients(&mut config, clients, u64::from(clients) * 100);
@@ -142,7 +143,7 @@ fn deliveries(result: &RunResult) -> BTreeSet<(String, String, String)> {
     trace.lines().skip(1).filter_map(delivery).collect()
 }
 
-/// What a client did: all but the place among the events of others.
+/// What a client did, without its position among the events of others.
 fn operations(
     result: &RunResult,
     client: u32,
@@ -200,7 +201,8 @@ fn turning_a_handlers_sends_around_leaves_every_one_as_it_was() {
     assert_eq!(operations(&straight, 0), operations(&reversed, 0));
 }
 
-/// Scripted operations drew by their place in the file: taking one out gave all that followed other luck.
+/// Scripted operations once drew by their position in the file: removing one changed the draws of
+/// all that followed.
 #[test]
 fn taking_out_a_scripted_operation_leaves_the_others_as_they_were() {
     let mut config = base(3, 2);
@@ -238,7 +240,8 @@ fn taking_out_a_scripted_operation_leaves_the_others_as_they_were() {
     }
 }
 
-/// Faults drew by their place in the file: taking one out changed whom those after it met, and whom they hit.
+/// Faults once drew by their position in the file: removing one changed the targets of all that
+/// followed.
 #[test]
 fn taking_out_a_fault_leaves_what_it_did_not_cause_as_it_was() {
     let to = |node| Route {
@@ -288,7 +291,7 @@ fn taking_out_a_fault_leaves_what_it_did_not_cause_as_it_was() {
     let untouched = |what: &&String| !what.contains("block") && !what.contains("partition");
     let kept: Vec<String> = said(&all).iter().filter(untouched).cloned().collect();
     assert_eq!(kept, said(&fewer), "symbolic targets meant the same nodes");
-    // And without the slow link the lossy one loses the same letters.
+    // Without the slow link, the lossy link loses the same letters.
     let fast = with(&|name| name != "slow" && name != "partition");
     let to_n3 = |result: &RunResult| {
         let mut set = deliveries(result);

@@ -1,5 +1,5 @@
-//! Scripted operations that stand for those of a workload: one whose id names a generated operation has its luck, so a
-//! run of the script is the run of the workload.
+//! Scripted operations that stand for generated ones: an id that names an operation of the workload
+//! gives it the same draws, so the run of the script equals the run of the workload.
 
 use splitbrain::config::{Config, ReadFrom, ScriptedOperation};
 use splitbrain::digest::DigestValue;
@@ -14,7 +14,7 @@ use crate::support::scenario::read;
 
 const SEED: u64 = 11;
 
-/// A workload under losses, crashes and impatience: `pace` says how it is driven.
+/// A workload under losses, crashes and short timeouts; `pace` says how it is driven.
 fn scenario(pace: &str) -> Scenario {
     let text = format!(
         r#"
@@ -60,8 +60,8 @@ drop = {{ probability = "30%" }}
     read(&text)
 }
 
-/// The workload's operations as a script, from the history that it left; `id` names one by the stream it is of and its
-/// place in that.
+/// The workload's operations as a script, from their history; `id` names an operation by its stream
+/// and its position there.
 fn written_out(
     config: &Config,
     result: &RunResult,
@@ -106,7 +106,7 @@ fn written_out(
     Config { workload: None, script, ..config.clone() }
 }
 
-/// As values of these operations are shown.
+/// How the values of these operations are shown.
 fn name(source: ClientId, index: usize) -> String {
     match source {
         ClientId::ARRIVALS => format!("a.{}", index + 1),
@@ -114,7 +114,7 @@ fn name(source: ClientId, index: usize) -> String {
     }
 }
 
-/// The history but for when operations were due: a script's are due when they are invoked.
+/// The history without due times: a scripted operation is due when it is invoked.
 fn lives(result: &RunResult) -> Vec<Entry> {
     let entries = result.history.entries().iter();
     entries.map(|entry| Entry { due_at: entry.invoked_at, ..entry.clone() }).collect()
@@ -144,7 +144,7 @@ fn a_script_of_a_workloads_operations_is_that_workload() {
         assert_eq!(scripted.finals, generated.finals, "{pace}");
         assert_eq!(scripted.messages, generated.messages, "{pace}");
 
-        // Under other names the same operations have other luck.
+        // Under other ids the same operations draw differently.
         let named = |source, index| format!("x{}", name(source, index));
         let others = play(&scenario, &written_out(&scenario.config, &generated, named));
         assert_ne!(lives(&others), lives(&generated), "{pace}");
@@ -154,13 +154,13 @@ fn a_script_of_a_workloads_operations_is_that_workload() {
     assert_eq!(digests.len(), 4, "four workloads, four runs");
 }
 
-/// What shrinking does: the rest keeps its luck.
+/// What shrinking does: without one operation, the others draw the same.
 #[test]
 fn an_operation_left_out_of_a_script_changes_no_other_ones_luck() {
     let scenario = scenario("think = { exponential = '20ms' }");
     let generated = play(&scenario, &scenario.config);
     let mut config = written_out(&scenario.config, &generated, name);
-    // The last read: nothing comes of it but its answer.
+    // The last read, which causes nothing but its answer.
     let last = config.script.iter().rposition(|one| matches!(one.operation, Operation::Get { .. }));
     let last = last.expect("a read");
     config.script.remove(last);

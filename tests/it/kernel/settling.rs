@@ -1,11 +1,12 @@
-//! When a cluster has settled: what can still be done is waited for, and what can never be done is not.
+//! When a cluster has settled: the run waits for work that can still be done, and not for work that
+//! never can.
 
 use splitbrain::metrics::Settlement;
 use splitbrain::run::RunResult;
 
 use crate::support::story::{play, play_all, scenario};
 
-/// What the run still waited for at its end.
+/// What the run was still waiting for at its end.
 fn left_to_do(result: &RunResult) -> &[String] {
     match &result.settlement {
         Settlement::Unsettled { waiting_for } => waiting_for,
@@ -14,20 +15,24 @@ fn left_to_do(result: &RunResult) -> &[String] {
     }
 }
 
-/// A leader that sends writes until they are confirmed once had a cluster called broken in which a node stayed down:
-/// it would have sent to that one for ever, and cannot know it.
+/// With `resend`, a leader sends for ever to a node that stays down, and cannot know it. Such a
+/// cluster was once judged broken.
 #[test]
 fn nobody_waits_for_what_is_meant_for_a_node_that_stays_down() {
-    let put = r#"operation = [{ at = "2s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok" } }]
+    let put = r#"operation = [
+    { at = "2s", client = "u", put = { key = "a", value = "x" }, expect = { status = "ok" } },
+]
 expect.liveness = "valid"
 expect.convergence = "valid"
 "#;
     let crash = r#"fault = [{ at = "1s", forever = true, crash = "n3" }]"#;
     let resend = r#"protocol.leader-follower = { resend = "100ms" }"#;
     let story = |lines: &[&str]| lines.join("\n") + "\n" + put;
-    // The log of n3 is damaged before its end, so it does not start again.
+    // The log of n3 is damaged before its end, so n3 does not start again.
     let damaged = r#"
-protocol.leader-follower = { resend = "100ms", wal.policy = "fsync", failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "150ms", catch-up = "none" } }
+protocol.leader-follower = { resend = "100ms", wal.policy = "fsync",
+    failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms",
+        jitter = "150ms", catch-up = "none" } }
 operation = [
     { at = "100ms", client = "u", put = { key = "a", value = "x" } },
     { at = "200ms", client = "u", put = { key = "b", value = "y" } },
@@ -59,7 +64,8 @@ expect.liveness = "valid"
         (
             "some message is always coming back",
             story(&[
-                r#"network = { delay = "1ms", refuse = true, link = [{ from = "n3", to = "n1", delay = "1s" }] }"#,
+                r#"network = { delay = "1ms", refuse = true,
+  link = [{ from = "n3", to = "n1", delay = "1s" }] }"#,
                 resend,
                 crash,
             ]),
@@ -75,7 +81,7 @@ expect.liveness = "valid"
     }
 }
 
-/// The same leader owes somebody who is up as much, whose confirmations all get lost.
+/// To a follower that is up, the leader still owes what that one cannot acknowledge.
 #[test]
 fn what_is_meant_for_a_node_that_is_up_is_waited_for() {
     let text = r#"
@@ -89,7 +95,7 @@ operation = [{ at = "2s", client = "u", put = { key = "a", value = "x" } }]
     let story = scenario(text);
     let result = story.run(1, splitbrain::run::RunOptions::default());
     assert_eq!(left_to_do(&result), ["n1: 1 unconfirmed write is to be sent to n2 again"]);
-    // A node that is to come back is waited for, too: it comes back.
+    // A node that will come back is waited for.
     play_all(&[(
         "it is down for a while",
         r#"
@@ -102,15 +108,17 @@ expect.convergence = "valid"
     )]);
 }
 
-/// Of two writes with one timestamp each replica keeps the one that came first, so that these differ for good, and say so
-/// to one another for good: liveness once was called broken when the last look met such a message.
+/// Of two writes with one timestamp each replica keeps the first, so the replicas differ for ever
+/// and tell each other so for ever. Liveness was once judged broken when such a message was in
+/// flight at the end.
 #[test]
 fn replicas_that_compare_themselves_for_ever_have_nothing_left_to_do() {
     let text = r#"
 duration = "1s"
 settle = "30s"
 network = { delay = "60ms", link = [{ from = "n1", to = "n3", delay = "90ms" }] }
-protocol.leader-follower = { timestamps = "client", timestamp-resolution = "1h", ties = "keep-existing", anti-entropy.interval = "10ms" }
+protocol.leader-follower = { timestamps = "client", timestamp-resolution = "1h",
+    ties = "keep-existing", anti-entropy.interval = "10ms" }
 operation = [
     { at = "100ms", client = "u", put = { key = "a", value = "x" } },
     { at = "101ms", client = "v", put = { key = "a", value = "y" } },

@@ -1,7 +1,8 @@
-//! What a fault finds: the states of the nodes that it hits, the instant before.
+//! The recorded states of the nodes that a fault hits, as they were just before it.
 //!
-//! Three nodes a millisecond apart; n1 leads. At 300 ms a client asks n1 for a write. n1 has it on disk at 304 ms, the
-//! followers have it at 305 ms and on disk at 309 ms, and at 310 ms the client has its answer.
+//! Three nodes are a millisecond apart; n1 leads. At 300 ms a client asks n1 for a write. n1 has it
+//! on disk at 304 ms; the followers have it in memory at 305 ms and on disk at 309 ms; at 310 ms
+//! the client has its answer.
 
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::NodeState;
@@ -9,6 +10,7 @@ use splitbrain::named::Named;
 use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
 
+use crate::support::result::judged;
 use crate::support::scenario::read;
 
 const QUIET: &str = "mode = 'sync', resend = '500ms', wal = { policy = 'fsync' }";
@@ -16,13 +18,20 @@ const WRITE: &str = "{ at = '300ms', client = 'writer', put = { key = 'k', value
 
 fn play(settings: &str, operation: &str, faults: &str) -> RunResult {
     let text = format!(
-        "duration = '3s'\nsettle = '5s'\ncluster.nodes = 3\nnetwork.delay = '1ms'\ndisk.sync = '4ms'\n\
-         protocol.leader-follower = {{ {settings} }}\noperation = [{operation}]\nfault = [{faults}]\n"
+        r"duration = '3s'
+settle = '5s'
+cluster.nodes = 3
+network.delay = '1ms'
+disk.sync = '4ms'
+protocol.leader-follower = {{ {settings} }}
+operation = [{operation}]
+fault = [{faults}]
+"
     );
     read(&text).run(1, RunOptions::default())
 }
 
-/// The states that the last fault to strike found.
+/// The states recorded for the last fault that struck.
 #[track_caller]
 fn last_found(result: &RunResult) -> String {
     let impacts = &result.impacts;
@@ -44,12 +53,12 @@ fn a_fault_finds_its_nodes_as_they_were() {
         ("{ at = '302ms', crash = 'n1' }", "leader unsynced write-in-flight"),
         ("{ at = '307ms', crash = ['n2', 'n3'] }", "follower unsynced"),
         ("{ when = { persists = 1 }, crash = 'n1' }", "leader unsynced write-in-flight"),
-        // The client waits for n1 to hear of the followers, which waits for nothing on its disk.
+        // The client waits for n1, n1 waits for the followers, and nothing is pending on n1's disk.
         ("{ at = '307ms', crash = 'n1' }", "leader write-in-flight"),
         ("{ at = '311ms', crash = 'all' }", "leader follower"),
-        // A read in flight is no write.
+        // A pending read is not a pending write.
         ("{ when = { appends = 1, node = 'n1', after = '200ms' }, crash = 'n1' }", "leader"),
-        // All are on one side or the other.
+        // A partition hits all nodes.
         ("{ at = '307ms', partition = [['n2']] }", "leader follower unsynced write-in-flight"),
         ("{ at = '250ms', isolate = 'n2' }", "follower"),
         ("{ at = '250ms', bridge = 'n2' }", "follower"),
@@ -57,7 +66,7 @@ fn a_fault_finds_its_nodes_as_they_were() {
         ("{ at = '250ms', drop = { from = 'n2', to = 'n3' } }", "follower"),
         ("{ at = '250ms', clock-jump = { node = 'leader', by = '1s' } }", "leader"),
         ("{ at = '302ms', torn-write = 'leader' }", "leader unsynced write-in-flight"),
-        // Of those that are down already.
+        // A fault of nodes that are down already.
         ("{ at = '150ms', crash = 'n2' }, { at = '250ms', power-loss = 'n2' }", "down"),
         ("{ at = '150ms', crash = 'n2' }, { at = '250ms', restart = 'all' }", "down"),
         (
@@ -70,7 +79,7 @@ fn a_fault_finds_its_nodes_as_they_were() {
             "{ at = '150ms', crash = 'n1' }, { at = '250ms', power-loss = 'all' }",
             "follower down leaderless",
         ),
-        // Written, and the machine died with it: what the disk still has is on its platter.
+        // The write was in the disk's cache when the machine died; only synced data is left.
         (
             "{ at = '302ms', power-loss = 'n1' }, { at = '303ms', restart = 'n1' }",
             "down write-in-flight leaderless",
@@ -79,7 +88,7 @@ fn a_fault_finds_its_nodes_as_they_were() {
             "{ at = '302ms', crash = 'n1' }, { at = '303ms', restart = 'n1' }",
             "down unsynced write-in-flight leaderless",
         ),
-        // Nobody is hit.
+        // A fault that hits nobody.
         ("{ at = '150ms', crash = 'n1' }, { at = '250ms', crash = 'leader' }", ""),
         ("{ at = '150ms', crash = 'n1' }, { at = '250ms', crash = 'n1' }", ""),
         ("{ at = '302ms', restart = 'n1' }", ""),
@@ -104,7 +113,7 @@ fn who_stands_for_election_is_a_candidate() {
     assert_eq!(last_found(&result), "follower candidate leaderless");
 }
 
-/// A client that waits before it tries again asks nobody.
+/// A client in its backoff has no request pending.
 #[test]
 fn a_write_between_two_attempts_is_not_in_flight() {
     let write = "{ at = '200ms', client = 'patient', retries = 1, backoff = '50ms', \
@@ -120,8 +129,8 @@ fn a_write_between_two_attempts_is_not_in_flight() {
     assert_eq!(found("252ms"), "leader unsynced write-in-flight");
 }
 
-/// Once the follower whose power was lost was down, "a follower" was looked for again to find machines that were down
-/// already: the disk of another node lost what it had called durable, and the node ran on.
+/// A power loss of `follower` once looked for a follower a second time, after the first was down,
+/// and cut the disk of another node that ran on.
 #[test]
 fn a_power_loss_takes_one_machine_where_it_names_one() {
     for target in ["leader", "follower", "lowest-id", "highest-id"] {
@@ -130,7 +139,6 @@ fn a_power_loss_takes_one_machine_where_it_names_one() {
         let act = result.history.nemesis().iter().find(|act| act.starts).expect("it struck");
         let one = act.what.strip_prefix("power loss of n").expect(&act.what);
         assert!(matches!(one, "1" | "2" | "3"), "{target}: {}", act.what);
-        let broken = result.checks.iter().find(|check| check.property == Property::Replay);
-        assert_eq!(broken.map(|check| check.judged), Some(ExpectedVerdict::Valid), "{target}");
+        assert_eq!(judged(&result, Property::Replay), ExpectedVerdict::Valid, "{target}");
     }
 }

@@ -1,7 +1,5 @@
 //! Phases, settling, ties, the trace, changes on the way, and time that stands still.
 
-use crate::support::cluster;
-use crate::support::scenario::read;
 use splitbrain::config::{Change, Config, EventOrder, Pace, ScriptedOperation};
 use splitbrain::history::HistoryEvent;
 use splitbrain::metrics::{Settlement, Standstill};
@@ -10,6 +8,9 @@ use splitbrain::run::{RunOptions, RunResult, RunVerdict, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::scenario::Scenario;
 use splitbrain::time::{Span, Time};
+
+use crate::support::cluster;
+use crate::support::scenario::read;
 
 fn scenario(cluster: &str, rest: &str) -> Scenario {
     let text = format!("title = 't'\nduration = '1s'\nsettle = '2s'\n{cluster}\n{rest}");
@@ -50,7 +51,8 @@ fn the_trace_of_one_write_over_a_bad_link() {
     assert!(trace.trim_start().starts_with(expected), "{trace}");
     for line in [
         "    0.050000000  n1        . blocked   replicate to n2: city=Rome 0.050000000@n1#2",
-        "    0.080000000  ann       answer      from n1: ok, version 0.050000000@n1#2, confirmed by 0 of 1, degraded",
+        "    0.080000000  ann       answer      from n1: ok, version 0.050000000@n1#2, confirmed \
+         by 0 of 1, degraded",
         "    0.900000000  nemesis   fault       crash-900ms starts",
         "    1.000000000  nemesis   heal        the fault phase ends",
         "    1.000000000  n2        . role      follower of term 1",
@@ -62,12 +64,18 @@ fn the_trace_of_one_write_over_a_bad_link() {
 
 #[test]
 fn a_run_settles_as_soon_as_nothing_is_left_or_says_what_is() {
-    let write = "[[operation]]\nat = '999ms'\nclient = 'a'\nput = { key = 'k', value = 'v' }\ntimeout = '9s'\n";
+    let write = r"[[operation]]
+at = '999ms'
+client = 'a'
+put = { key = 'k', value = 'v' }
+timeout = '9s'
+";
     let network = |delay: &str| format!("[network]\ndelay = {{ constant = '{delay}' }}\n");
     let isolate = "[[fault]]\nat = '0s'\nisolate = 'n2'\n";
     let outcome = |rest: String| scenario(TWO, &rest).run(1, RunOptions::default()).settlement;
     assert_eq!(outcome(network("1ms")), Settlement::Settled { after: Span::ZERO });
-    // There and back takes until 1.199 s; looks are a millisecond and then an eighth of the phase apart.
+    // The round trip takes until 1.199 s; the run checks for settling every millisecond at first
+    // and then every eighth of the phase.
     let Settlement::Settled { after } = outcome(network("100ms") + write) else {
         panic!("unsettled")
     };
@@ -85,7 +93,7 @@ fn a_run_settles_as_soon_as_nothing_is_left_or_says_what_is() {
     assert!(behind.ends_with("n1 and n2 differ: k is v and nothing"), "{behind}");
 }
 
-/// A client that was thinking when the fault phase ended used to invoke once more.
+/// A client that was thinking when the fault phase ended once invoked another operation.
 #[test]
 fn nobody_invokes_in_the_settling_phase() {
     for pace in [
@@ -95,7 +103,7 @@ fn nobody_invokes_in_the_settling_phase() {
         let mut config = cluster::config(3);
         cluster::set_clients(&mut config, 5, 1);
         (config.duration, config.settle) = (Span::from_secs(3), Span::from_secs(3));
-        // Slow enough that clients are at it, and the cluster unsettled, when the phase ends.
+        // Slow enough that clients are active and the cluster is unsettled when the phase ends.
         config.network.default.delay = cluster::uniform_ms(0, 900);
         let workload = config.workload.as_mut().expect("a workload");
         (workload.pace, workload.operations) = (pace, None);
@@ -139,7 +147,7 @@ fn random_ties_explore_orders_that_constant_delays_hide() {
                 assert_eq!(result.digest, play(config, Mode::Sync, seed).digest);
                 assert!(matches!(result.settlement, Settlement::Settled { .. }));
                 assert_eq!(result.verdict, RunVerdict::Pass);
-                // Who completes first, in the first round of four.
+                // The order of completion in the first round of four.
                 let first = |event: &HistoryEvent| match event {
                     HistoryEvent::Complete(op) => Some(result.history.entry(*op).client),
                     _ => None,
@@ -170,7 +178,7 @@ fn the_history_is_in_event_order() {
     let events: Vec<HistoryEvent> = result.history.events().collect();
     assert_eq!(events.len(), 2 * 200 + 1, "and the end of the fault phase");
     assert!(events.is_sorted_by_key(at));
-    // A client has one operation under way: its completions and invocations take turns.
+    // A client has one operation at a time: invocations and completions alternate.
     for client in 0..4 {
         let mine = result.history.entries().iter().filter(|entry| entry.client.0 == client);
         let mine: Vec<_> = mine.collect();
@@ -243,22 +251,48 @@ fn a_scripted_operation_waits_for_its_clients_previous_one() {
     assert_eq!(invoked, [100, 300, 900]);
 }
 
-/// What is shown happens: a timer that was cancelled or set again used to have its line all the same, a message to a
-/// paused node had two, and so had everything that came too late to do anything.
+/// The trace shows only what happens. A cancelled timer once had a line all the same, and a message
+/// to a paused node had two.
 #[test]
 fn the_trace_shows_what_happens_and_shows_it_once() {
-    // Confirmed long before the timeouts of the write, of the client and of the next write.
+    // Acknowledged long before the write's timeout, the client's timeout and the next write.
     let write = |at: &str, key: &str| {
         format!(
-            "[[operation]]\nat = '{at}'\nclient = 'ann'\nput = {{ key = '{key}', value = 'v' }}\ntimeout = '50ms'\n"
+            r"[[operation]]
+at = '{at}'
+client = 'ann'
+put = {{ key = '{key}', value = 'v' }}
+timeout = '50ms'
+"
         )
     };
     let text = format!(
-        "ack-timeout = '30ms'\nwal.policy = 'fsync'\n[disk]\nsync = '4ms'\n[network]\ndelay = '1ms'\n\
-         [[fault]]\nid = 'p'\nat = '200ms'\nfor = '100ms'\npause = 'n2'\n\
-         [[fault]]\nid = 'c'\nat = '500ms'\nfor = '300ms'\nisolate = 'n2'\n\
-         [[fault]]\nid = 'h'\nat = '600ms'\nheal = 'c'\n\
-         [[fault]]\nid = 'w'\nat = '702ms'\nfor = '10ms'\npower-loss = 'n1'\n{}{}{}{}",
+        r"ack-timeout = '30ms'
+wal.policy = 'fsync'
+[disk]
+sync = '4ms'
+[network]
+delay = '1ms'
+[[fault]]
+id = 'p'
+at = '200ms'
+for = '100ms'
+pause = 'n2'
+[[fault]]
+id = 'c'
+at = '500ms'
+for = '300ms'
+isolate = 'n2'
+[[fault]]
+id = 'h'
+at = '600ms'
+heal = 'c'
+[[fault]]
+id = 'w'
+at = '702ms'
+for = '10ms'
+power-loss = 'n1'
+{}{}{}{}",
         write("10ms", "a"),
         write("20ms", "b"),
         write("199ms", "c"),
@@ -267,7 +301,8 @@ fn the_trace_shows_what_happens_and_shows_it_once() {
     let result = scenario(TWO, &text).run(1, RunOptions { trace: true, ..RunOptions::default() });
     let trace = result.trace.expect("a trace was asked for");
     let lines = |of: &str| trace.lines().filter(|line| line.contains(of)).count();
-    // Two were confirmed in time; n2 was paused when the third came, and n1 lost its power with the fourth.
+    // Two writes were acknowledged in time; n2 was paused at the third, and n1 lost its power at
+    // the fourth.
     assert_eq!(lines("timer       AckTimeout"), 1, "{trace}");
     assert_eq!(lines("alarm"), 1, "{trace}");
     assert_eq!(lines("deliver     replicate"), 3, "{trace}");
@@ -278,13 +313,13 @@ fn the_trace_shows_what_happens_and_shows_it_once() {
     assert!(at("0.204", "n2        . waits     a message of n1: replicate"), "{trace}");
     assert!(at("0.204", "n2        deliver     replicate from n1: c=v"), "{trace}");
     assert!(at("0.300", "n2        . resume    a message of n1: replicate"), "{trace}");
-    // The fault that was healed does not end a second time, nor does the sync that was cut short complete.
+    // The healed fault does not end again, and the interrupted sync does not complete.
     assert_eq!(lines("c ends"), 0, "{trace}");
     assert!(!at("0.704", "n1        persisted"), "{trace}");
 }
 
-/// Timers are set for every write, and cancelled when it is confirmed: none of their events may be left behind, or a
-/// run of many writes with a long timeout ends with millions of them.
+/// Each write sets timers and cancels them when it is acknowledged. No event of theirs may stay in
+/// the queue, or a long run with a long timeout would hold millions.
 #[test]
 fn a_timer_that_is_set_again_leaves_nothing_behind() {
     let mut config = cluster::config(3);
@@ -296,7 +331,7 @@ fn a_timer_that_is_set_again_leaves_nothing_behind() {
         assert_eq!(result.verdict, RunVerdict::Pass);
         (result.events, result.digest)
     };
-    // A timeout that would come within the run, and one that would not, differ in nothing.
+    // A timeout within the run and one beyond it make no difference.
     settings.ack_timeout = Span::from_millis(20);
     let within = events(&settings);
     settings.ack_timeout = Span::from_secs(3_600);

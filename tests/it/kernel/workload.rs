@@ -1,8 +1,7 @@
-//! The workload: how often, which keys, which operations, whom.
+//! The workload: how often clients ask, for which keys, with which operations, and whom.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::cluster;
 use splitbrain::config::{ClientLeg, Config, Mix, Pace, ReadFrom, Skew};
 use splitbrain::history::{Entry, Function, Status};
 use splitbrain::id::{ClientId, NodeId};
@@ -11,6 +10,7 @@ use splitbrain::run::{RunOptions, RunResult, run};
 use splitbrain::sampler::Distribution;
 use splitbrain::time::{Span, Time};
 
+use crate::support::cluster;
 use crate::support::result::assert_expectations_met;
 use crate::support::scenario::read;
 
@@ -63,7 +63,8 @@ fn bursts_arrive_together_and_wait_for_a_free_client() {
         )
     };
     let found: Vec<_> = result.history.entries().iter().map(times).collect();
-    // Two clients, twenty milliseconds an operation, five at a time; the last burst is what is left.
+    // Two clients, twenty milliseconds an operation, bursts of five; the last burst is the
+    // remainder.
     let burst = |at: u64| [0, 0, 20, 20, 40].map(|wait| (at, at + wait, Some(wait + 20)));
     let expected: Vec<_> = [burst(100), burst(200)]
         .concat()
@@ -160,7 +161,7 @@ fn reads_ask_whom_they_should_and_writes_the_leader() {
             load.read_from = read_from;
         });
         config.network.client_delay = cluster::uniform_ms(4, 6);
-        // c1 is near n3; of its equals, c2 takes the lowest.
+        // c1 is near n3; c2 takes the lowest of equally near nodes.
         config.network.client_legs = vec![leg(0, 2, 1)];
         let result = play(&config);
         let mut reads: BTreeMap<(u32, NodeId), usize> = BTreeMap::new();
@@ -189,7 +190,7 @@ fn reads_ask_whom_they_should_and_writes_the_leader() {
     }
 }
 
-/// Arrivals that were still waiting for a client when the fault phase ended used to be forgotten without a word.
+/// Arrivals that waited for a client when the fault phase ended were once left out of the report.
 #[test]
 fn arrivals_that_no_client_ever_took_are_counted() {
     let mut config = with_workload(1, 100, |workload| {
@@ -206,10 +207,11 @@ fn arrivals_that_no_client_ever_took_are_counted() {
     assert_eq!(result.unserved.longest_wait, Span::from_millis(980));
 }
 
-/// A client that is sent from node to node in a circle gives up after as many hops as there are nodes; each wait before
-/// another try gives it as many again. Here every try goes to a follower, which sends it on to the leader, which is
-/// down: five hops in all among three nodes, and at the fifth try the leader is there. Were they counted in one, the
-/// client would ask around from the fourth try on and be answered a wait later.
+/// A client follows at most as many redirects as there are nodes, and each retry allows as many
+/// again. Here every try goes to a follower that redirects to the leader, which is down: five
+/// redirects in all among three nodes, and at the fifth try the leader is up. If redirects were
+/// counted over all tries, the client would stop following them at the fourth try and be answered
+/// one backoff later.
 #[test]
 fn redirects_are_counted_anew_after_each_wait() {
     let text = "duration = '3s'\ncluster.nodes = 3\n[protocol.leader-follower]\n\

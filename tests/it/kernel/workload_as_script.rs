@@ -1,5 +1,5 @@
-//! A run whose workload is written out as a script is the run that it was: the same operations at the same times, with the
-//! same answers, whatever the workload is like and whatever fails meanwhile. Shrinking rests on it.
+//! A workload written out as a script gives the same run: the same operations at the same times
+//! with the same answers, for any workload and any faults. Shrinking relies on it.
 
 use splitbrain::config::Config;
 use splitbrain::fuzz::target::{Case, FuzzTarget};
@@ -49,7 +49,7 @@ kinds = "all"
 faults = [1, 8]
 "#;
 
-/// Ways of asking, beside the first: each with and without luck in delays.
+/// Further ways to ask, each with and without random delays.
 const WAYS: [(&str, &[&str]); 9] = [
     ("closed loop", &[]),
     ("no pauses for thought", &["workload.think=0ms"]),
@@ -66,11 +66,10 @@ const WAYS: [(&str, &[&str]); 9] = [
     ),
     (
         "changes of the workload",
-        &[
-            "change=[{ at = '300ms', set = { 'workload.read-from' = 'any', 'workload.read-quorum' = 2 } }, \
+        &["change=[{ at = '300ms', set = { 'workload.read-from' = 'any', 'workload.read-quorum' \
+             = 2 } }, \
            { at = '600ms', set = { 'workload.timeout' = '30ms', 'network.loss' = '10%' } }, \
-           { at = '900ms', set = { 'workload.read-from' = 'leader', 'workload.retries' = 0 } }]",
-        ],
+           { at = '900ms', set = { 'workload.read-from' = 'leader', 'workload.retries' = 0 } }]"],
     ),
     (
         "a script beside it",
@@ -82,7 +81,7 @@ const CONSTANT: [&str; 2] = ["network.delay=5ms", "network.client-delay=2ms"];
 
 fn target(sets: &[&str]) -> FuzzTarget {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    // A pace replaces the other.
+    // One pace replaces the other.
     let text = if sets.iter().any(|set| set.starts_with("workload.open")) {
         GROUND.replace("think = { exponential = \"40ms\" }\n", "")
     } else {
@@ -92,10 +91,10 @@ fn target(sets: &[&str]) -> FuzzTarget {
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
-/// An operation as anybody sees it, its key, its client and its value by name: a file numbers its own.
+/// An operation with its key, client and value by name, since each file numbers its own.
 type Life = (Entry, [String; 4]);
 
-/// The history but for what only a workload has: when an operation was due.
+/// The history without due times, which only a workload has.
 fn lives(config: &Config, result: &RunResult) -> Vec<Life> {
     let life = |entry: &Entry| {
         let names = &config.names;
@@ -119,7 +118,7 @@ fn lives(config: &Config, result: &RunResult) -> Vec<Life> {
     result.history.entries().iter().map(life).collect()
 }
 
-/// The case's run, and that of its file with the operations written out.
+/// The run of the case, and the run of its file with the operations written out.
 fn both(case: &Case) -> (Vec<Life>, Vec<Life>, Scenario) {
     let generated = case.run(RunOptions::default());
     let config = written_out(case.config(), case.seed(), &generated.history);
@@ -130,7 +129,7 @@ fn both(case: &Case) -> (Vec<Life>, Vec<Life>, Scenario) {
     (lives(case.config(), &generated), scripted, script)
 }
 
-/// What happens at one instant happens in some order, and a script's is not the workload's.
+/// Operations of one instant have an order, and the script's need not be the workload's.
 fn in_any_order(lives: &mut [Life]) {
     for (entry, _) in lives.iter_mut() {
         (entry.invoked_seq, entry.completed_seq) = (0, 0);
@@ -156,7 +155,7 @@ fn a_workload_written_out_is_the_same_run() {
         for (luck, more) in [("random", &[][..]), ("constant", &CONSTANT)] {
             let is_burst = way.starts_with("bursts");
             if is_burst && luck == "constant" {
-                // Who of a burst is served first decides what others are given then.
+                // Which operation of a burst is served first decides what the others find.
                 continue;
             }
             let target = target(&[sets, more].concat());

@@ -1,4 +1,5 @@
-//! Scenarios as documents: what is edited decodes to what its text would, and the brief form means the same.
+//! Scenarios as documents: an edited document decodes to what its text would, and the brief form
+//! means the same.
 
 use splitbrain::scenario::{Document, LISTS, Registry, Scenario};
 

@@ -16,12 +16,16 @@ pub(crate) fn in_both_queues(scenario: &Scenario, seed: u64) -> RunResult {
     result
 }
 
+/// The expectations that were not met: name and finding.
+pub(crate) fn unmet(result: &RunResult) -> Vec<String> {
+    let unmet = result.expectations.iter().filter(|expectation| !expectation.met);
+    unmet.map(|unmet| format!("{}; found {}", unmet.name, unmet.found)).collect()
+}
+
 /// Panics when an expectation of an operation, a state or a verdict is not met.
 #[track_caller]
 pub(crate) fn assert_none_unmet(what: &str, result: &RunResult) {
-    let unmet: Vec<String> = (result.expectations.iter().filter(|expectation| !expectation.met))
-        .map(|expectation| format!("{}, found {}", expectation.name, expectation.found))
-        .collect();
+    let unmet = unmet(result);
     let trace = result.trace.as_deref().unwrap_or_default();
     assert!(unmet.is_empty(), "{what}:\n{}\n{trace}", unmet.join("\n"));
 }
@@ -45,6 +49,11 @@ pub(crate) fn check(result: &RunResult, property: Property) -> &CheckReport {
 
 pub(crate) fn judged(result: &RunResult, property: Property) -> ExpectedVerdict {
     check(result, property).judged
+}
+
+/// Whether a property held, or needs a bound that its scenario does not set.
+pub(crate) fn holds(check: &CheckReport) -> bool {
+    matches!(check.judged, ExpectedVerdict::Valid | ExpectedVerdict::Unchecked)
 }
 
 /// A figure that the check of a property counted.

@@ -11,6 +11,9 @@ pub(crate) const MAXIMAL: [&str; 3] = [
     include_str!("maximal/faults.toml"),
 ];
 
+/// A cluster that lacks no safeguard; who waits for whom and the log's policy are left open.
+pub(crate) const SAFE: &str = include_str!("safe.toml");
+
 /// Reads a scenario with `--set` arguments, for the protocols of `registry`; or its mistakes, as
 /// they are shown.
 pub(crate) fn parse_for(

@@ -1,10 +1,11 @@
-//! Which share of what was due was answered, how long nothing was, and how soon a lost leader was replaced.
+//! The share of due operations that was answered, the longest time without answers, and how soon a
+//! lost leader was replaced.
 
 use super::claims::{Claims, Found};
 use super::files::{Files, NEVER, Op, Status};
 use super::leaders::{Led, leaderships};
 
-/// A leader that was lost, and how long it was missed.
+/// A lost leader, and how long writes waited for the next.
 struct Outage {
     length: u64,
     recovered: bool,
@@ -43,11 +44,10 @@ pub(crate) fn availability(files: &Files, claims: &mut Claims) {
     claims.property(files, "availability", found, &figures);
 }
 
-/// Arrivals of an open loop that found no free client: of all that arrived, those that no client of the workload
-/// invoked.
+/// Arrivals of an open loop that no client invoked, since none was free.
 pub(crate) fn unserved(files: &Files) -> u64 {
     let Some(open) = files.set("workload.open") else { return 0 };
-    // One that comes when the fault phase is over brings nothing.
+    // An arrival after the fault phase does not count.
     let in_time = files.trace().take_while(|line| line.what != "heal");
     let burst = open.get("burst").and_then(toml::Value::as_integer).unwrap_or(1);
     let arrivals = in_time.filter(|line| line.what == "arrival").count() as u64;
@@ -56,12 +56,12 @@ pub(crate) fn unserved(files: &Files) -> u64 {
     due - files.ops.iter().filter(|op| is_generated(op)).count() as u64
 }
 
-/// Whether the workload asked it: its clients are c1, c2 and so on, and no script has such.
+/// Whether the workload asked it: its clients are c1, c2 and so on, and no script uses these names.
 pub(crate) fn is_generated(op: &Op) -> bool {
     op.client.strip_prefix('c').is_some_and(|rest| rest.parse::<u32>().is_ok())
 }
 
-/// Entries of the script that were due and never invoked. All are due before the fault phase ends.
+/// Scripted operations that were due and never invoked. All are due before the fault phase ends.
 fn never_invoked(files: &Files) -> u64 {
     let script = files.scenario.get("operation").and_then(toml::Value::as_array);
     let asked = files.ops.iter().filter(|op| !is_generated(op)).count();
@@ -76,28 +76,28 @@ fn per_mille(share: &toml::Value) -> u64 {
     number(whole) * 10 + number(tenths)
 }
 
-/// Whether a leadership ended, and no other went on at that instant.
+/// Whether a leadership ended while no other went on.
 fn is_lost(led: &Led, all: &[Led]) -> bool {
     let Some(at) = led.until_ns else { return false };
     let goes_on = |other: &Led| other.from_ns <= at && other.until_ns.is_none_or(|end| end > at);
     !all.iter().any(goes_on)
 }
 
-/// From the loss of a leader, or the first write that waited after it, to the first write that was acknowledged by
-/// somebody who began to lead since. `None` where no write waited.
+/// From the loss of a leader, or the first write that waited after it, to the first write
+/// acknowledged by a node that began to lead since. `None` where no write waited.
 fn outage(lost: &Led, all: &[Led], files: &Files) -> Option<Outage> {
     let at = lost.until_ns.expect("who was lost has an end");
     let writes: Vec<&Op> = files.ops.iter().filter(|op| op.is_write()).collect();
     let ends = |op: &Op| if op.completed == NEVER { u64::MAX } else { op.completed_ns };
     let waiting = |op: &&&Op| ends(op) > at;
-    // One that was under way waits from the loss on.
+    // A write that was pending at the loss waits from then on.
     let since = writes.iter().filter(waiting).map(|op| op.invoked_ns.max(at)).min()?;
     let ends_it = |op: &&&Op| {
         let by_a_new_leader = |led: &Led| {
             led.from_ns >= at
                 && led.from_ns <= op.completed_ns
                 && op.node.as_ref() == Some(&led.node)
-                // What the old leader had on its way, as it leads again, is no recovery.
+                // An old write acknowledged by the old leader, when it leads again, is no recovery.
                 && (led.node != lost.node || led.from_ns <= op.invoked_ns)
         };
         op.is_ok() && op.completed_ns > at && all.iter().any(by_a_new_leader)
@@ -110,13 +110,15 @@ fn outage(lost: &Led, all: &[Led], files: &Files) -> Option<Outage> {
     Some(Outage { length: until - since, recovered: recovered.is_some() })
 }
 
-/// The longest time in which operations of some kind were asked for and none was answered: from an answer, while others
-/// wait, or from when the first is due after it, to the next answer, or the end of the last operation.
+/// The longest time in which operations of some kind waited and none was answered: from an answer,
+/// if others wait, or from when the next is due, to the next answer or the end of the last
+/// operation.
 fn longest_gap(files: &Files, counts: impl Fn(&Op) -> bool) -> u64 {
     let ops: Vec<&Op> = files.ops.iter().filter(|op| counts(op)).collect();
     let mut answers: Vec<&Op> = ops.iter().copied().filter(|op| op.is_ok()).collect();
     answers.sort_by_key(|op| op.completed);
-    // Whether it was due before this answer. An arrival that waited for a client is due at a time, not at a line.
+    // Whether it was due before this answer. An arrival that waits for a client has a due time but
+    // no line.
     let is_due_by = |op: &Op, answer: &Op| {
         if op.due_ns < op.invoked_ns {
             op.due_ns <= answer.completed_ns

@@ -1,4 +1,4 @@
-//! What the oracle says of a run, to be held against what the report says.
+//! What the oracle says of a run, to compare with the report.
 
 use serde_json::{Map, Value as Json};
 
@@ -10,26 +10,26 @@ use super::leaders::leaderships;
 pub(crate) enum Found {
     /// It held.
     Holds,
-    /// It was broken, in so many cases.
+    /// It was broken, in this many cases.
     Broken(u64),
-    /// Nobody can tell.
+    /// It cannot be told.
     Unknown,
     /// It needs a bound, and none is set.
     Unchecked,
 }
 
-/// Places of `result.json`, by JSON pointer, and what stands there.
+/// Values of `result.json` by JSON pointer.
 #[derive(Default)]
 pub(crate) struct Claims(pub(crate) Vec<(String, Json)>);
 
 impl Claims {
-    /// At `pointer` the report says `is`, and nothing else.
+    /// The report must have exactly `is` at `pointer`.
     pub(crate) fn say(&mut self, pointer: impl Into<String>, is: impl Into<Json>) {
         self.0.push((pointer.into(), is.into()));
     }
 
-    /// The report says of `property` what follows from what was found and from its promise, in as many cases, with these
-    /// figures and no others.
+    /// The report's verdict on `property` must follow from what was found and from its promise,
+    /// with this number of cases and exactly these figures.
     pub(crate) fn property(
         &mut self,
         files: &Files,
@@ -50,7 +50,7 @@ impl Claims {
     }
 }
 
-/// What is found of a property in the word of the report.
+/// The finding in the report's word.
 fn judged(files: &Files, property: &str, found: Found) -> &'static str {
     let check = &files.report["checks"][property];
     let voided = check["voided_by"].as_array().is_some_and(|by| !by.is_empty());
@@ -71,8 +71,8 @@ fn judged(files: &Files, property: &str, found: Found) -> &'static str {
     }
 }
 
-/// Whether the cluster was still settling as `settle` ran out, and that is less than its settings may need, or less than
-/// that since somebody began or ended to lead, where that may happen at any time.
+/// Whether the cluster was still settling when `settle` ended, and had less time than its settings
+/// may need: counted from the last change of leaders where those may change at any time.
 fn is_too_soon(files: &Files) -> bool {
     let (duration, settle) = (span(files, "duration"), span(files, "settle"));
     if files.report["settled"]["outcome"] != "unsettled" || files.ended_ns() < duration + settle {

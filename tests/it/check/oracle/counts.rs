@@ -27,7 +27,8 @@ pub(crate) fn operations(files: &Files, claims: &mut Claims) {
     claims.say("/operations/errors", errors);
 }
 
-/// Of each function the lengths of time from when an operation was due to its completion, of those that completed ok.
+/// Of each function the lengths of time from when an operation was due to its completion, of those
+/// that completed ok.
 pub(crate) fn latencies(files: &Files, claims: &mut Claims) {
     let mut all = Map::new();
     for (f, name) in Files::FUNCTIONS {

@@ -1,5 +1,5 @@
-//! What replicas hold at the end, and what removed values and elements do in between: last-write-wins maximum,
-//! resurrection, append uniqueness.
+//! What replicas hold at the end, and whether removed values and elements come back:
+//! last-write-wins maximum, resurrection, append uniqueness.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::claims::{Claims, Found};
 use super::files::{F, Files, Held, Op, Status, Version};
 use super::told::{Seen, Told, Write, end, may_have_happened, versions};
 
-/// Whether the run got stuck, or nobody is up, so that the end says nothing.
+/// Whether the run got stuck or no node is up, so the end says nothing.
 fn says_nothing(files: &Files) -> bool {
     files.report["settled"]["outcome"] == "stuck" || files.live().count() == 0
 }
@@ -57,7 +57,7 @@ fn texts(elements: &[(String, Version, Option<u32>)]) -> Vec<(String, Version)> 
     elements.iter().map(|(value, version, _)| (value.clone(), *version)).collect()
 }
 
-/// Whether the greatest write that a survivor accepted is held by nobody, nor a greater one.
+/// Whether no node holds the greatest write that a survivor accepted, nor a greater one.
 fn is_missing(told: &Told<'_>, key: &str, held: &[&Held], survivors: &BTreeSet<String>) -> bool {
     let writes = told.files.ops.iter().filter(|op| op.is_write() && may_have_happened(op));
     let given = writes.flat_map(|op| versions(op, key).into_iter().map(move |v| (v, op)));

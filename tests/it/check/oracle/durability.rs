@@ -1,4 +1,4 @@
-//! Durability, of what is lost and of what was discarded on the way.
+//! Durability: acknowledged writes that are lost at the end, and those discarded on the way.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,8 @@ pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
     } else {
         Found::Broken(lost.len() as u64)
     };
-    // How each lost write was lost is told by the trace, not by these files: the counts have to come to the same.
+    // These files do not show how each write was lost, so only the sum of the mechanisms' counts is
+    // compared.
     let said = files.report["checks"]["durability"]["figures"].as_object();
     let mechanisms: Vec<(&str, u64)> = said
         .into_iter()
@@ -54,7 +55,7 @@ pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
     }
 }
 
-/// Whether an acknowledged write is lost: on a key, or of a clear on any that it removed.
+/// Whether an acknowledged write is lost; a clear counts for every key that it removed.
 fn is_lost(told: &Told<'_>, op: &Op) -> bool {
     let on = |key: &str| is_lost_on(told, op, key);
     match op.f {
@@ -70,7 +71,7 @@ fn is_lost_on(told: &Told<'_>, op: &Op, key: &str) -> bool {
         return false;
     }
     match shown {
-        // By whom it was written nobody knows.
+        // The files do not say who wrote it.
         Some(held) if held.op.is_none() => false,
         Some(held) if held.value.is_some() => {
             held.op.is_some_and(|writer| end(told.op(writer)) < op.invoked)
@@ -83,15 +84,16 @@ fn is_lost_on(told: &Told<'_>, op: &Op, key: &str) -> bool {
     }
 }
 
-/// Whether a list that clients are shown at the end has the element.
+/// Whether a list at the end has the element.
 fn is_element(told: &Told<'_>, append: &Op, key: &str) -> bool {
     let shown = told.shown_lists(key);
     let mut elements = shown.into_iter().flat_map(|held| held.elements.iter().flatten());
     elements.any(|(value, ..)| Some(value) == append.written.as_ref())
 }
 
-/// How many acknowledged puts and deletes are neither lost nor on the way to what is held at the end, and were removed by
-/// nothing; `None` where it is not said what writes were written over.
+/// How many acknowledged puts and deletes are not lost, are no ancestors of what is held at the
+/// end, and were removed by nothing; `None` where the files do not say which writes were
+/// overwritten.
 fn discarded(told: &Told<'_>, lost: &BTreeSet<u32>) -> Option<u64> {
     let files = told.files;
     let is_accepted = |op: &&Op| op.is_write() && op.key.is_some() && op.version.is_some();

@@ -1,4 +1,4 @@
-//! The end of a run: whether the replicas agree, and whether everything has come to an end.
+//! The end of a run: whether the replicas agree, and whether all work is done.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -7,8 +7,8 @@ use super::claims::{Claims, Found, span};
 use super::files::{Files, Node, Version};
 use super::leaders::leaderships;
 
-/// What a client is shown of a key: its value with its version, and the elements of its list with theirs. A tombstone and
-/// nothing look alike, and who wrote it no client can see.
+/// What a client sees of a key: its value and its list's elements, with their versions. A tombstone
+/// looks like no value.
 pub(crate) fn shown<'a>(node: &'a Node, key: &str) -> Option<Vec<(&'a str, Version)>> {
     let held = node.data.get(key)?;
     let elements = held.elements.iter().flatten().map(|(value, version, _)| (&value[..], *version));
@@ -41,12 +41,12 @@ pub(crate) fn convergence(files: &Files, claims: &mut Claims) {
     claims.property(files, "convergence", found, &figures);
 }
 
-/// Nothing is left to do as the settling phase ends, somebody leads if a majority is up, and nobody led for no longer
-/// than the bound.
+/// No work is left when the settling phase ends, a node leads if a majority is up, and no time
+/// without a leader exceeded the bound.
 pub(crate) fn liveness(files: &Files, claims: &mut Claims) {
     let stuck = files.report["settled"]["outcome"] == "stuck";
     let waiting = files.report["settled"]["waiting_for"].as_array().map_or(0, Vec::len);
-    // Unequal replicas are one thing waited for, and another property's affair.
+    // Unequal replicas are another property's subject.
     let unequal = usize::from(!differing(files).is_empty());
     let has_time = span(files, "settle") > 0;
     let left = if has_time { waiting.saturating_sub(unequal) as u64 } else { 0 };
@@ -56,7 +56,8 @@ pub(crate) fn liveness(files: &Files, claims: &mut Claims) {
     let all = leaderships(files);
     let no_leader = files.ops.iter().any(|op| op.error.as_deref() == Some("no-leader"));
     if !all.is_empty() || no_leader {
-        // Between two instants at which anything changes somebody leads throughout, or nobody does.
+        // Leadership changes only at these instants: between two of them a node leads throughout,
+        // or none does.
         let ended = files.ended_ns();
         let ends = all.iter().flat_map(|led| [led.from_ns, led.until(files)]);
         let instants: BTreeSet<u64> = ends.chain([0, ended]).collect();
@@ -65,7 +66,7 @@ pub(crate) fn liveness(files: &Files, claims: &mut Claims) {
         for pair in instants.windows(2) {
             let (from, until) = (pair[0], pair[1]);
             let led = all.iter().any(|led| led.from_ns <= from && led.until(files) >= until);
-            // A leader for no time at all ends a stretch, too.
+            // A leader of no duration ends a leaderless time as well.
             let began = all.iter().any(|led| led.from_ns == from);
             stretch = if led { 0 } else { until - from + if began { 0 } else { stretch } };
             longest = longest.max(stretch);

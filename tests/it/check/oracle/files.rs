@@ -1,7 +1,8 @@
-//! What a run writes out, read as a stranger would: text to plain values.
+//! The files that a run writes, read as plain values.
 //!
-//! Nothing here knows more than README says of the files. The house is asked for three things only: to run a scenario, to
-//! write `result.json`, `nodes.json`, `history.jsonl` and `trace.txt`, and for what `splitbrain promises` tells.
+//! Nothing here knows more of the files than README says. Three things are taken from the library:
+//! the run of a scenario, the writing of `result.json`, `nodes.json`, `history.jsonl` and
+//! `trace.txt`, and the output of `splitbrain promises`.
 
 use std::collections::BTreeMap;
 
@@ -24,17 +25,19 @@ pub(crate) struct Files {
     pub(crate) report: Json,
     /// `history.jsonl`: the operations, by their numbers.
     pub(crate) ops: Vec<Op>,
-    /// The operations in the order of its lines: the number, and whether it is the completion.
+    /// The history's lines in order: the number of the operation, and whether the line is its
+    /// completion.
     pub(crate) lines: Vec<(usize, bool)>,
     /// What the nemesis did, from the same file.
     pub(crate) acts: Vec<Act>,
     /// `nodes.json`, `end`.
     pub(crate) nodes: Vec<Node>,
-    /// The same of the nodes that the scenario expects something of, in its order.
+    /// The same for the nodes of `[expect.state]`, in the scenario's order.
     pub(crate) states: Vec<Node>,
     /// `trace.txt`.
     trace: String,
-    /// How long the settings may need to settle, as `splitbrain promises` says, and whether it may begin anew.
+    /// How long the settings may need to settle, as `splitbrain promises` says, and whether
+    /// settling may begin again.
     pub(crate) settles: Option<(u64, bool)>,
 }
 
@@ -50,7 +53,7 @@ pub(crate) enum F {
     Append,
 }
 
-/// What became of it. One that is pending has no second line.
+/// Its outcome. A pending operation has no second line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Pending,
@@ -97,7 +100,8 @@ pub(crate) struct Op {
     pub(crate) leader: Option<String>,
     /// In the shape of `value`, the operations that wrote it.
     pub(crate) written_by: Json,
-    /// An attempt each, the operations one of which had written what the key held; `None` where that is not said.
+    /// For each attempt, the operations of which one had written what the key held; `None` where
+    /// the file does not say.
     pub(crate) over: Option<Vec<Vec<u32>>>,
     /// The versions of other attempts.
     pub(crate) attempts: Vec<Version>,
@@ -108,7 +112,7 @@ pub(crate) struct Op {
     pub(crate) contested: Vec<Contested>,
 }
 
-/// What a node did with a write while it and another led.
+/// What a node did with a write while two led.
 #[derive(Clone, Debug)]
 pub(crate) struct Contested {
     pub(crate) node: String,
@@ -132,9 +136,9 @@ pub(crate) struct Node {
     pub(crate) up: bool,
     pub(crate) role: Option<String>,
     pub(crate) term: u64,
-    /// Whom it takes for the leader.
+    /// The leader that it knows.
     pub(crate) leader: Option<String>,
-    /// What it still meant to do.
+    /// The work that it still had.
     pub(crate) pending: Vec<String>,
     pub(crate) data: BTreeMap<String, Held>,
 }
@@ -155,7 +159,8 @@ pub(crate) struct Held {
     pub(crate) elements: Option<Vec<(String, Version, Option<u32>)>>,
 }
 
-/// A line of the trace: when, who, what and the rest. What begins with a dot was done by the event above it.
+/// A line of the trace: when, who, what and the rest. A line with a dot is an effect of the event
+/// above it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) at_ns: u64,
@@ -416,7 +421,7 @@ fn nanos(text: &str) -> u64 {
     number(seconds) * 1_000_000_000 + number(nanos)
 }
 
-/// A whole number with its unit, as the generator writes lengths of time.
+/// A whole number with its unit, the form in which the generator writes lengths of time.
 pub(crate) fn length(text: &str) -> u64 {
     let digits = text.find(|c: char| !c.is_ascii_digit()).expect("a unit");
     let unit = match &text[digits..] {

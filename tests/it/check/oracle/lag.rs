@@ -1,4 +1,5 @@
-//! How soon each acknowledged write is on every live replica, from what the trace says that nodes apply.
+//! How soon each acknowledged write is on every live replica, from what the trace says that nodes
+//! apply.
 
 use super::claims::{Claims, Found};
 use super::files::{Files, Version, version};

@@ -1,8 +1,8 @@
 //! How far followers are from the leader when the last write is answered.
 //!
-//! No file has what the nodes hold in the middle of a run, unless the scenario expects a state of them then. So the
-//! scenario is run once more, as it is, with a state expected of every node at the moments that count: an expectation
-//! changes nothing of a run but what is written out.
+//! No file has what the nodes hold during a run, unless the scenario expects a state then. So the
+//! scenario is run once more with a state expected of every node at the moments that count;
+//! expectations do not change a run.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -20,11 +20,12 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     let Some(at) = last_answer(files) else {
         return claims.say("/last_write", Json::Null);
     };
-    // A turn that comes at the very instant at which the fault phase ends, and finds it over, leaves no line: until then
-    // something was to come.
+    // A client's turn at the instant at which the fault phase ends leaves no line: until then an
+    // operation was still to come.
     let end = span(files, "duration");
     let at = if at < end && said["answered_at_ns"] == end { end } else { at };
-    // Who leads: of several the one of the highest term. At the very instant at which that changes either may.
+    // Of several leaders the one of the highest term counts. At the instant of a change it may be
+    // either.
     let all = leaderships(files);
     let leaders_at = |instants: &[u64]| {
         let leads = |at: u64| {
@@ -46,7 +47,7 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     }
     claims.say("/last_write/answered_at_ns", at);
     let leader = said["leader"].as_str().unwrap_or_default().to_owned();
-    // Where that changes at this very instant it may be whoever led for a part of it.
+    // At the instant of a change it may be any node that led during it.
     let changes_now = all.iter().any(|led| led.from_ns == at || led.until_ns == Some(at));
     let touches = |led: &Led| led.node == leader && led.from_ns <= at && led.until(files) >= at;
     let may_lead = changes_now && all.iter().any(touches);
@@ -57,7 +58,7 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     let until = agreed_at.unwrap_or_else(|| files.ended_ns());
     let mut moments: BTreeSet<u64> =
         [at, until].into_iter().flat_map(|at| [at.saturating_sub(1), at]).collect();
-    // What is on the way to agreement, or away from it: some of the moments at which nodes take or lose something.
+    // Moments between: some of those at which nodes apply or lose something.
     let turns: BTreeSet<u64> = files
         .trace()
         .filter(changes)
@@ -66,7 +67,7 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
         .collect();
     moments.extend(turns.iter().step_by(turns.len() / MOST_MOMENTS + 1));
     let seen = Seen::of(files, &moments);
-    // In the instant itself there may have been more than what was before it and what is after it.
+    // Within one instant there may have been more states than those before and after it.
     let is_busy = |moment: u64| files.trace().filter(changes).any(|line| line.at_ns == moment);
 
     let keys = ["followers", "replica_keys", "differing"];
@@ -79,7 +80,8 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
         claims.say(format!("/last_write/{key}"), figure);
     }
 
-    // While who leads changes nobody can say; a moment with followers that all show what the leader does is the end.
+    // While leaders change it cannot be told; the end is a moment at which all followers agree with
+    // the leader.
     let agrees = |moment: u64| {
         let leader = leaders_at(&[moment]).into_iter().flatten().next()?;
         let [_, _, differing] = seen.differences(moment, &leader)?;
@@ -101,7 +103,7 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     );
 }
 
-/// As many moments on the way to agreement are looked at.
+/// How many moments between are looked at.
 const MOST_MOMENTS: usize = 30;
 
 /// Whether what a node has, or which nodes there are, may change with this line.
@@ -109,8 +111,8 @@ fn changes(line: &Line<'_>) -> bool {
     matches!(line.what, ". apply" | ". discard" | ". act" | ". stop" | ". role")
 }
 
-/// When no write is under way any more and none is to come: as the last operation of the workload is answered, if that
-/// may write, and the last write of the script. `None` when that moment does not come.
+/// When no write is pending and none is to come: at the answer to the workload's last operation, if
+/// the workload writes, and to the script's last write. `None` if that never happens.
 fn last_answer(files: &Files) -> Option<u64> {
     let mix = files.set("workload.mix");
     let weight = |f: &str| mix.and_then(|mix| mix.get(f)).is_some();
@@ -159,7 +161,8 @@ impl Seen {
         }
     }
 
-    /// How many followers are up, on how many keys they could differ from the leader, and on how many they do.
+    /// How many followers are up, on how many keys they could differ from the leader, and on how
+    /// many they differ.
     fn differences(&self, at: u64, leader: &str) -> Option<[u64; 3]> {
         let place = self.moments.iter().position(|moment| *moment == at)?;
         let nodes = &self.states[place * self.nodes..(place + 1) * self.nodes];

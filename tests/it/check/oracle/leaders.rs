@@ -1,4 +1,5 @@
-//! Who led when, from the trace; whether two led in one term, and whether two led at once and did harm.
+//! Who led when, by the trace; whether two nodes led in one term, and whether two leaders both
+//! served clients.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +24,8 @@ impl Led {
     }
 }
 
-/// Every leadership, by the order in which they began: from when a node says that it leads in a term until it says
-/// something else, or its process ends.
+/// Every leadership in order of beginning: from when a node says that it leads a term until it says
+/// something else or its process ends.
 pub(crate) fn leaderships(files: &Files) -> Vec<Led> {
     let mut all: Vec<Led> = Vec::new();
     for line in files.trace() {
@@ -78,7 +79,7 @@ pub(crate) fn single_leader(files: &Files, claims: &mut Claims) {
     let shared = terms.iter().filter(is_shared).count() as u64;
     let found = if shared == 0 { Found::Holds } else { Found::Broken(shared) };
 
-    // Between two instants at which anything changes as many lead throughout.
+    // The number of leaders changes only at these instants.
     let led_then = |from: u64, until: u64| {
         let leads = |led: &&Led| led.from_ns <= from && led.until(files) >= until;
         all.iter().filter(leads).map(|led| &led.node).collect::<BTreeSet<_>>().len()
@@ -89,7 +90,7 @@ pub(crate) fn single_leader(files: &Files, claims: &mut Claims) {
     let mut goes_on = false;
     for pair in instants.windows(2) {
         let (from, until) = (pair[0], pair[1]);
-        // Who ends at the instant at which another begins does not lead beside it.
+        // A leader that ends when another begins does not overlap with it.
         let across = all.iter().filter(|led| led.from_ns < from && led.until(files) > from);
         goes_on &= across.map(|led| &led.node).collect::<BTreeSet<_>>().len() > 1;
         if led_then(from, until) > 1 {
@@ -131,7 +132,8 @@ pub(crate) fn split_brain(files: &Files, claims: &mut Claims) {
                 continue;
             }
             windows.push((from, until));
-            // Of the lower term; of one term who ended first; of those the one who began first.
+            // The one of the lower term; in one term, the one that ended first; then the one that
+            // began first.
             let rank = |led: &Led| (led.term, led.until(files), led.from_ns);
             let loser = if rank(a) < rank(b) { a } else { b };
             losing.extend(of(&loser.node));

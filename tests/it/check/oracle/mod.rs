@@ -1,16 +1,12 @@
-//! A second implementation of the verdicts: random scenarios are run, and every property and figure of the report is
-//! computed again from the files of the run alone, plainly, without anything of `check`. Both must say the same.
+//! A second implementation of the verdicts. Random scenarios are run, and every property and figure
+//! of the report is computed again from the run's files, in a plain way and without `check`. Both
+//! must agree.
 //!
-//! What an oracle says is a list of [`Claims`]: at this place of `result.json` stands this. A place of which no oracle says
-//! anything has to be in [`NOT_RECOMPUTED`], with the reason.
+//! An oracle makes [`Claims`]: values at places of `result.json`. A place without a claim must be
+//! in [`NOT_RECOMPUTED`], with a reason.
 //!
-//! `ORACLE_CASES=50000` runs so many scenarios; `ORACLE_SEED=7` the one of that seed; `ORACLE_FROM=2001` those from there on.
-
-use rayon::prelude::*;
-use serde_json::Value as Json;
-
-use claims::Claims;
-use files::Files;
+//! `ORACLE_CASES=50000` runs that many scenarios, `ORACLE_SEED=7` the one of that seed, and
+//! `ORACLE_FROM=2001` those from that seed on.
 
 mod availability;
 mod claims;
@@ -29,7 +25,12 @@ mod staleness;
 mod told;
 mod wire;
 
-/// Whoever says something of a run.
+use claims::Claims;
+use files::Files;
+use rayon::prelude::*;
+use serde_json::Value as Json;
+
+/// All oracles.
 const ORACLES: &[fn(&Files, &mut Claims)] = &[
     counts::operations,
     counts::latencies,
@@ -60,8 +61,8 @@ fn clients_and_data(files: &Files, claims: &mut Claims) {
     data::append_uniqueness(files, &told, claims);
 }
 
-/// The places of `result.json` that nobody computes again, and why: a place, or all below it where it ends in a slash; a
-/// star is any one step.
+/// The places of `result.json` that no oracle computes, and why. A trailing slash stands for all
+/// below a place, a star for any one step.
 const NOT_RECOMPUTED: &[(&str, &str)] = &[
     ("/scenario", "names the file"),
     ("/title", "is copied from the file"),
@@ -92,10 +93,10 @@ const NOT_RECOMPUTED: &[(&str, &str)] = &[
     ("/checks/replay/verdict", "takes what each disk had called durable, which no file has"),
 ];
 
-/// How many scenarios are tried.
+/// How many scenarios are run.
 const CASES: u64 = 2_000;
 
-/// How many that differ are told.
+/// How many differing cases are shown.
 const SHOWN: usize = 5;
 
 /// What is wrong with a case, in words; nothing when report and oracle agree.
@@ -133,7 +134,7 @@ fn differences(seed: u64) -> Option<String> {
     })
 }
 
-/// The places of a document that hold no other.
+/// The leaves of a document.
 fn leaves(json: &Json, at: String, places: &mut Vec<String>) {
     match json {
         Json::Object(all) if !all.is_empty() => {

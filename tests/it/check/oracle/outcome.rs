@@ -1,4 +1,5 @@
-//! How a run came out: what the nemesis did, how the run ended, what was expected, and the verdict over all.
+//! The outcome of a run: what the nemesis did, how the run ended, what was expected, and the
+//! overall verdict.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use super::ending::differing;
 use super::files::{Files, Node, Status, length};
 use super::leaders::leaderships;
 
-/// What the nemesis did, as the history has it.
+/// What the nemesis did, by the history.
 pub(crate) fn faults(files: &Files, claims: &mut Claims) {
     let acts = files.acts.iter().map(|act| {
         let event = if act.starts { "start" } else { "end" };
@@ -33,8 +34,8 @@ pub(crate) fn settled(files: &Files, claims: &mut Claims) {
     claims.say("/settled/waiting_for", waiting);
 }
 
-/// What the cluster waits for at the end. Whom a client asks and how many messages are on their way no file tells: that is
-/// taken from the report.
+/// What the cluster waits for at the end. No file says which node a client asks and how many
+/// messages are in flight, so these are taken from the report.
 fn waiting_for(files: &Files) -> Vec<String> {
     let said: Vec<&str> = files.report["settled"]["waiting_for"]
         .as_array()
@@ -54,7 +55,8 @@ fn waiting_for(files: &Files) -> Vec<String> {
     for node in files.nodes.iter().filter(|node| !node.up && !is_down_for_good(files, node)) {
         waiting.push(format!("{} is down", node.name));
     }
-    // What is to be sent until it is confirmed will be sent for ever to a node that stays down.
+    // A message that is resent until it is acknowledged is resent for ever to a node that stays
+    // down.
     let is_for_nobody = |what: &&String| {
         files
             .nodes
@@ -109,7 +111,7 @@ fn clients(files: &Files) -> Vec<&str> {
     all
 }
 
-/// The places of a client's operations in the script, in the order in which it asks: of their times, then of the file.
+/// The positions of a client's operations in the script, by their times and then by the file.
 fn script_of(files: &Files, client: &str) -> Vec<usize> {
     let at = |table: &toml::Value| length(table["at"].as_str().expect("a time"));
     let script = files.tables("operation").iter().enumerate();
@@ -121,7 +123,7 @@ fn script_of(files: &Files, client: &str) -> Vec<usize> {
     places.into_iter().map(|(_, place)| place).collect()
 }
 
-/// Whether a fault that lasts forever took it down, or it gave up for what is on its disk.
+/// Whether a fault without end took it down, or it gave up because of its disk.
 fn is_down_for_good(files: &Files, node: &Node) -> bool {
     let forever: BTreeSet<&str> = files
         .tables("fault")
@@ -140,7 +142,7 @@ fn is_down_for_good(files: &Files, node: &Node) -> bool {
     gave_up || struck.any(|word| word == node.name)
 }
 
-/// What `[expect]` says of each property, each expectation, and the verdict that comes of it.
+/// The expectations of `[expect]`, property by property, and the verdict that follows.
 pub(crate) fn verdict(files: &Files, claims: &mut Claims) {
     let checks = files.report["checks"].as_object().expect("checks");
     let mut expectations: Vec<(Option<String>, bool)> = Vec::new();
@@ -195,7 +197,7 @@ pub(crate) fn verdict(files: &Files, claims: &mut Claims) {
     claims.say("/verdict", verdict);
 }
 
-/// The bounds of a property that nothing is expected of: each is a demand.
+/// The bounds of a property without an expectation: each must be kept.
 fn demands(files: &Files, property: &str, check: &Json) -> Vec<(Option<String>, bool)> {
     let figure = |name: &str| check["figures"][name].as_u64();
     let bounded = |key: &str, is_met: &dyn Fn(&toml::Value) -> Option<bool>| {
@@ -223,7 +225,7 @@ fn demands(files: &Files, property: &str, check: &Json) -> Vec<(Option<String>, 
     all.into_iter().flatten().collect()
 }
 
-/// Each part of a state that is expected of a node, in the order key, role, term, leader.
+/// The parts of a state expected of a node, in the order key, role, term, leader.
 fn state(expected: &toml::Value, found: &Node) -> Vec<bool> {
     let mut met = Vec::new();
     if let Some(key) = expected.get("key").and_then(toml::Value::as_str) {
@@ -242,7 +244,7 @@ fn state(expected: &toml::Value, found: &Node) -> Vec<bool> {
     met
 }
 
-/// Each part of what a client of the script must be told.
+/// The parts of what a scripted client must be answered.
 fn answers(files: &Files, place: usize, scripted: &toml::Value) -> Vec<bool> {
     let Some(expected) = scripted.get("expect") else { return Vec::new() };
     let client = scripted["client"].as_str().expect("a client");

@@ -1,7 +1,8 @@
-//! Random scenario files, of everything that a file can say, with weak settings more often than safe ones.
+//! Random scenario files that use everything a file can say, with weak settings more often than
+//! safe ones.
 //!
-//! A file is a pure function of its seed. Lengths of time are whole numbers with one unit, so that the oracle reads them
-//! without the house.
+//! A file is a pure function of its seed. Lengths of time are whole numbers with one unit, so the
+//! oracle can read them by itself.
 
 use std::fmt::Write as _;
 
@@ -66,7 +67,8 @@ impl File {
         writeln!(self.text, "{key} = {value}").expect("a string takes text");
     }
 
-    /// With a chance of one in `many` the key, with one of these values as they stand in the file.
+    /// Sets the key, with a chance of one in `many`, to one of these values, in the file's
+    /// spelling.
     fn maybe(&mut self, draw: &mut Draw, many: u64, key: &str, values: &[&str]) {
         if draw.one_in(many) {
             let value = draw.of(values);
@@ -226,7 +228,7 @@ impl File {
         self.set("defects", format!("[\"{defect}\"]"));
     }
 
-    /// A delay between nodes, in the file's words.
+    /// A delay between nodes, in the file's spelling.
     fn delay(draw: &mut Draw) -> String {
         let (a, b) = (draw.between(0, 20), draw.between(20, 60));
         match draw.below(7) {
@@ -354,7 +356,7 @@ impl File {
         );
     }
 
-    /// What is expected, met or not.
+    /// Expectations, met or not.
     fn expect(&mut self, draw: &mut Draw) {
         if draw.one_in(3) {
             self.line("[expect]");

@@ -1,4 +1,5 @@
-//! The session guarantees, a read or a write at a time against all that its client had been told before.
+//! The session guarantees, a read or a write at a time against all that its client had been told
+//! before.
 
 use super::claims::{Claims, Found};
 use super::files::{F, Files, Op, Version};

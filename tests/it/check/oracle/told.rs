@@ -1,7 +1,9 @@
-//! What clients wrote and what they were shown, key by key: what the properties of clients and of the data are about.
+//! What clients wrote and what they were shown, key by key: what the properties of clients and of
+//! the data are about.
 //!
-//! Real time orders two writes where one completed before the other was invoked; versions order only what was concurrent.
-//! A write that did not complete ok may take effect at any time, and is concurrent with all that is invoked after it.
+//! Real time orders two writes where one completed before the other was invoked; versions order
+//! only what was concurrent. A write that did not complete ok may take effect at any time, and is
+//! concurrent with all that is invoked after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,8 +79,9 @@ pub(crate) enum Seen {
     List(Vec<Element>),
 }
 
-/// An element of a list that was found: its append with the greatest version that it was given, for it is held against
-/// others, and with the least, by which others are held against it. Of the last it is known.
+/// An element of a list that was found: its append with the greatest version that it was given, for
+/// it is held against others, and with the least, by which others are held against it. Of the last
+/// it is known.
 #[derive(Clone, Debug)]
 pub(crate) struct Element {
     found: Write,
@@ -206,8 +209,9 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// Whether a read of `key`, complete on the line `completed`, misses `write`: what it found comes before, or it found
-    /// nothing (or the key, or a list without the element) and nothing explains that.
+    /// Whether a read of `key`, complete on the line `completed`, misses `write`: what it found
+    /// comes before, or it found nothing (or the key, or a list without the element) and nothing
+    /// explains that.
     pub(crate) fn misses(
         &self,
         (key, seen, completed): (&str, &Seen, usize),
@@ -237,8 +241,9 @@ impl<'a> Told<'a> {
         of_term.next().filter(|_| of_term.next().is_none())
     }
 
-    /// What a client can be told of `key` at the end: what the leader holds, where one leads and knows the key, else the
-    /// greatest version; of several writes of that the one that may take effect last.
+    /// What a client can be told of `key` at the end: what the leader holds, where one leads and
+    /// knows the key, else the greatest version; of several writes of that the one that may take
+    /// effect last.
     pub(crate) fn shown_at_end(&self, key: &str) -> Option<&'a Held> {
         if let Some(held) = self.leader().and_then(|leader| leader.data.get(key)) {
             return Some(held);
@@ -248,8 +253,8 @@ impl<'a> Told<'a> {
         held.max_by_key(|held| (held.version, end(held)))
     }
 
-    /// What holds a list of `key` that a client can be shown at the end: the leader's, where one leads and knows the key,
-    /// else that of any live node.
+    /// What holds a list of `key` that a client can be shown at the end: the leader's, where one
+    /// leads and knows the key, else that of any live node.
     pub(crate) fn shown_lists(&self, key: &str) -> Vec<&'a Held> {
         let of_leader = self.leader().and_then(|leader| leader.data.get(key));
         let of_others = self.files.live().filter_map(|node| node.data.get(key));

@@ -1,12 +1,12 @@
-//! What the trace shows of messages, and of starts from a log.
+//! Messages, and starts from a log, by the trace.
 
 use serde_json::{Value as Json, json};
 
 use super::claims::Claims;
 use super::files::{Files, Line};
 
-/// Messages by what became of them: between nodes, and between clients and nodes. Where a message is sent it has no line,
-/// and neither has the copy that the network makes of one, so how many were sent and copied is not told.
+/// Messages by what became of them, between nodes and between clients and nodes. The trace has no
+/// line for a sending or for a copy made by the network, so those numbers are not computed.
 pub(crate) fn network(files: &Files, claims: &mut Claims) {
     let (mut delivered, mut lost) = (0, 0);
     for line in files.trace() {
@@ -14,14 +14,15 @@ pub(crate) fn network(files: &Files, claims: &mut Claims) {
         let waits = content.starts_with("a message of") || content.starts_with("a request of");
         match what {
             "deliver" | "request" | "answer" => delivered += 1,
-            // It has reached the machine, and not the process.
+            // It has reached the machine but not the process.
             ". waits" if waits => delivered -= 1,
             ". resume" if waits => delivered += 1,
             ". lost" if content == "the node is down" => {
                 delivered -= 1;
                 lost += 1;
             }
-            // What a node sends, or what had waited for a process that died; a refusal is no message.
+            // A message of a node, or one that had waited for a process that died; a refusal is no
+            // message.
             ". lost" if content == "the process that sent it is gone" => {}
             ". lost" if content.starts_with("refusal to") => {}
             ". lost" => lost += 1,
@@ -32,8 +33,8 @@ pub(crate) fn network(files: &Files, claims: &mut Claims) {
     claims.say("/network/lost", lost);
 }
 
-/// Starts from a log, and those of them from a checkpoint. A log that was never written is none; whether one that is read
-/// empty was written the trace does not say.
+/// Starts from a log, and how many of them were from a checkpoint. A log that was never written
+/// does not count; whether an empty log was ever written, the trace does not say.
 pub(crate) fn replay(files: &Files, claims: &mut Claims) {
     let starts: Vec<&str> =
         files.trace().filter(|line| line.what == ". replay").map(|line| line.content).collect();

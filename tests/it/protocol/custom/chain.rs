@@ -1,10 +1,11 @@
-//! Chain replication (van Renesse and Schneider, 2004), as an author outside splitbrain would write it: an example
-//! to copy from. `mod.rs` registers it and runs it.
+//! Chain replication (van Renesse and Schneider, 2004), as an author outside splitbrain would write
+//! it: an example to copy from. `mod.rs` registers it and runs it.
 //!
-//! The nodes form a chain in the order of their ids, from the initial leader round to its predecessor. The *head*
-//! takes every write, the *tail* answers every read. A node appends a write to its log, syncs, and only when the
-//! disk says so hands it on; what the tail has, every node has. So the tail acknowledges, the acknowledgement
-//! travels back, and the head answers the client. The order of writes is their index in the log: no clock matters.
+//! The nodes form a chain in the order of their ids, from the initial leader round to its
+//! predecessor. The *head* takes every write, the *tail* answers every read. A node appends a write
+//! to its log, syncs, and only when the disk says so hands it on; what the tail has, every node
+//! has. So the tail acknowledges, the acknowledgement travels back, and the head answers the
+//! client. The order of writes is their index in the log: no clock matters.
 //!
 //! A protocol is one type per node, and six things about it:
 //!
@@ -38,11 +39,13 @@ use splitbrain::time::Span;
 /// The one file: the log. A number is name enough.
 const LOG: File = File(0);
 
-// 1. Settings. Every default has been filled in and every contradiction refused by the time a node sees them.
+// 1. Settings. Every default has been filled in and every contradiction refused by the time a node
+//    sees them.
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
-    /// After how long without an acknowledgement a node sends all it has again, and up to a quarter more.
+    /// After how long without an acknowledgement a node sends all it has again, and up to a quarter
+    /// more.
     retransmit: Span,
     /// How many records are appended before the log is replaced by one record a key.
     checkpoint_every: u32,
@@ -53,8 +56,8 @@ pub(crate) struct Config {
 enum Answer {
     /// When the whole chain has the write on its disks.
     Acknowledged,
-    /// A planted defect: as soon as the head has written it, before its sync. A power loss then loses writes that
-    /// were acknowledged, and the durability checker has to find out.
+    /// A planted defect: as soon as the head has written it, before its sync. A power loss then
+    /// loses writes that were acknowledged, and the durability checker has to find out.
     Written,
 }
 
@@ -63,8 +66,9 @@ const ANSWERS: [(&str, Answer); 2] =
 
 // 2. What it sends, writes and waits for.
 
-/// A write: in the log as bytes, between nodes as it is. Its version is its index, and the head's life to tell
-/// apart two writes of one index, of which the first was lost with the head's power before anybody else had it.
+/// A write: in the log as bytes, between nodes as it is. Its version is its index, and the head's
+/// life to tell apart two writes of one index, of which the first was lost with the head's power
+/// before anybody else had it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Record {
     key: KeyId,
@@ -157,7 +161,8 @@ pub(crate) struct Chain {
     /// The index up to which the whole rest of the chain has all writes.
     acknowledged: i64,
     appended_since_checkpoint: u32,
-    /// Whether the store has been read from the disk. Before that the tail knows less than it has acknowledged.
+    /// Whether the store has been read from the disk. Before that the tail knows less than it has
+    /// acknowledged.
     ready: bool,
     /// The disk is full: from now on this node takes no write.
     full: bool,
@@ -192,14 +197,14 @@ impl Protocol for Chain {
         let role = if place == 0 { Role::Leader } else { Role::Follower };
         cx.observe(Observation::Role { role, term: Term(1) });
 
-        // A power loss may have torn the last record in two. What is appended behind a torn record can never be
-        // read again, so it is cut off first.
+        // A power loss may have torn the last record in two. What is appended behind a torn record
+        // can never be read again, so it is cut off first.
         let log = disk.records::<Record>(LOG);
         if log.torn > 0 {
             cx.truncate_suffix(LOG, log.length);
         }
-        // What a restarted process reads back is written, and not yet durable if only the process had died: it
-        // is synced like anything else before anybody is told of it.
+        // What a restarted process reads back is written, and not yet durable if only the process
+        // had died: it is synced like anything else before anybody is told of it.
         let mut syncing = VecDeque::new();
         let ready = log.records.is_empty();
         let written = log.records.iter().map(Record::index).max().unwrap_or(0);
@@ -341,8 +346,8 @@ impl Chain {
         }
         self.syncing.push_back(Batch { ticket: cx.sync(LOG), records });
         if self.appended_since_checkpoint >= self.config.checkpoint_every {
-            // The log becomes what is durable, one record a key, and what is on its way to be; at once or not
-            // at all. The syncs under way still say when theirs is.
+            // The log becomes what is durable, one record a key, and what is on its way to be; at
+            // once or not at all. The syncs under way still say when theirs is.
             let syncing = self.syncing.iter().flat_map(|batch| &batch.records);
             let records: Vec<Record> =
                 self.everything().into_iter().chain(syncing.copied()).collect();

@@ -1,4 +1,4 @@
-//! Lists that are appended to: what reads return, what replicas, logs and retries make of them.
+//! Lists that are appended to: reads, replication, logs and retries.
 
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::history::Function;
@@ -130,14 +130,15 @@ mix = {{ append = 8, get = 4, delete = 1, put = 1 }}
     }
 }
 
-/// Confirmations take 20 ms, and a client waits 15 ms before it tries again.
+/// An acknowledgement takes 20 ms; the client retries after 15 ms.
 fn impatient(deduplicate: bool) -> (Scenario, RunResult) {
     play(&format!(
         r#"
 network.delay = "10ms"
 protocol.leader-follower = {{ mode = "sync", deduplicate = {deduplicate} }}
 operation = [
-    {{ at = "1s", client = "u", append = {{ key = "log", value = "a", to = "n1" }}, timeout = "15ms", retries = 9 }},
+    {{ at = "1s", client = "u", append = {{ key = "log", value = "a", to = "n1" }},
+      timeout = "15ms", retries = 9 }},
     {{ at = "3s", client = "u", get = {{ key = "log" }} }},
 ]
 "#
@@ -169,33 +170,37 @@ fn unless_the_leader_knows_it_by_its_element() {
     assert!(append.is_ok(), "{append:?}");
 }
 
-/// Confirmations take 20 ms, a sync 50 ms, an answer 10 ms more than its client waits for it.
+/// An acknowledgement takes 20 ms and a sync 50 ms; the answer comes 10 ms after the client's
+/// timeout.
 #[test]
 fn an_append_that_is_tried_again_is_answered_as_the_first_would_be() {
     let stories = [
-        // Its answer goes to the attempt that still waits.
+        // The answer goes to the attempt that still waits.
         r#"
 network.delay = "10ms"
 protocol.leader-follower = { mode = "sync", deduplicate = true }
 operation = [
-    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "15ms", retries = 9, backoff = "0ms", expect = { status = "ok", after = "20ms", within = "20ms" } },
+    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "15ms",
+      retries = 9, backoff = "0ms", expect = { status = "ok", after = "20ms", within = "20ms" } },
 ]
 "#,
-        // It waits for the record of the first.
+        // The second attempt waits for the record of the first.
         r#"
 network.delay = "1ms"
 disk.sync = "50ms"
 protocol.leader-follower = { deduplicate = true, wal.policy = "fsync" }
 operation = [
-    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "30ms", retries = 9, expect = { status = "ok", after = "50ms", within = "50ms" } },
+    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "30ms",
+      retries = 9, expect = { status = "ok", after = "50ms", within = "50ms" } },
 ]
 "#,
-        // In one log it has a place of its own, and is in the list once.
+        // In one log the put has its own position, and the element is in the list once.
         r#"
 network = { delay = "1ms", client-delay = "10ms" }
 protocol.leader-follower = { deduplicate = true, failover.catch-up = "log" }
 operation = [
-    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "15ms", retries = 1, backoff = "0ms", expect = { status = "info" } },
+    { at = "1s", client = "u", append = { key = "log", value = "a", to = "n1" }, timeout = "15ms",
+      retries = 1, backoff = "0ms", expect = { status = "info" } },
 ]
 expect.append-uniqueness = "valid"
 "#,
@@ -208,9 +213,10 @@ expect.append-uniqueness = "valid"
     }
 }
 
-/// A put that ties with an element, under a rule that keeps what is there, is acknowledged and dropped: it ends no list.
-/// One that is older than an element and newer than others is below it. Replicas that are told all of it hold what the
-/// leader holds, and no delete that nobody asked for.
+/// With `ties = "keep-existing"`, a put with the timestamp of an element is acknowledged and
+/// dropped: it ends no list. A put between two elements by timestamp removes the older one only.
+/// Replicas that hear of everything hold what the leader holds, and no delete that nobody
+/// requested.
 #[test]
 fn no_replica_holds_a_delete_that_nobody_wrote() {
     for (settings, found) in [
@@ -231,8 +237,10 @@ operation = [
     {{ at = "2s", client = "a", put = {{ key = "k", value = "v" }} }},
     {{ at = "2500ms", client = "a", append = {{ key = "k", value = "{found}" }} }},
     {{ at = "3s", client = "a", put = {{ key = "l", value = "w" }} }},
-    {{ at = "3500ms", client = "b", get = {{ key = "k", from = "n1" }}, expect = {{ value = "{found}" }} }},
-    {{ at = "3500ms", client = "c", get = {{ key = "k", from = "n2" }}, expect = {{ value = "{found}" }} }},
+    {{ at = "3500ms", client = "b", get = {{ key = "k", from = "n1" }},
+      expect = {{ value = "{found}" }} }},
+    {{ at = "3500ms", client = "c", get = {{ key = "k", from = "n2" }},
+      expect = {{ value = "{found}" }} }},
 ]
 fault = [{{ at = "4s", for = "100ms", crash = "n2" }}]
 [protocol.leader-follower]

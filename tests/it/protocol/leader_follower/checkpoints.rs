@@ -1,7 +1,6 @@
-//! Checkpoints of a write-ahead log: whenever a crash comes, what was synced is there.
+//! Checkpoints of a write-ahead log: whenever a crash comes, all that was synced survives.
 
 use proptest::prelude::*;
-
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::Settlement;
 use splitbrain::property::Property;
@@ -10,8 +9,8 @@ use splitbrain::run::{RunOptions, RunResult};
 use crate::support::result::{self, check};
 use crate::support::scenario::read;
 
-/// Two dozen writes and deletes of four keys by two clients at once, on one node whose every third record
-/// is followed by a checkpoint; reads at the end. A sync takes as long as three writes take to come.
+/// Two clients write and delete four keys 24 times, on one node that takes a checkpoint after every
+/// third record. During one sync about three writes arrive.
 const SMALL: &str = r#"
 duration = "400ms"
 settle = "2s"
@@ -38,7 +37,7 @@ fn figure(result: &RunResult, name: &str) -> u64 {
     result::figure(result, Property::Replay, name)
 }
 
-/// That nothing which was promised broke, and no start read back something else than it ought to.
+/// Asserts that no promise broke, and that every start replayed what it should.
 #[track_caller]
 fn assert_sound(result: &RunResult, at: &str) {
     for check in &result.checks {
@@ -50,8 +49,8 @@ fn assert_sound(result: &RunResult, at: &str) {
     assert!(settled && result.finals.iter().all(|node| node.up), "{at}: {:?}", result.settlement);
 }
 
-/// Crashes just before and just after every event of the small run, of the process, of the power, and of the one
-/// soon after the other: a checkpoint that a restarted process has seen may be gone after that.
+/// Just before and just after every event of the small run: a crash, a power loss, and a power loss
+/// soon after a crash, since it may take a checkpoint that the restarted process has seen.
 #[test]
 fn a_crash_at_any_event_loses_nothing_that_was_synced() {
     for policy in ["fsync", "group-commit", "buffered\", sync-every = \"9ms"] {
@@ -84,7 +83,7 @@ fn a_crash_at_any_event_loses_nothing_that_was_synced() {
     }
 }
 
-/// Some faults at drawn times, each with what it hits.
+/// Faults at random times, with their targets.
 fn faults() -> impl Strategy<Value = String> {
     let kind = prop_oneof![
         3 => Just("crash"),
@@ -101,7 +100,11 @@ fn faults() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 1_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn crashes_at_any_time_lose_nothing_that_was_synced(
@@ -133,7 +136,7 @@ proptest! {
     }
 }
 
-/// The same under load, with the defect: now and then a crash falls between the cut and the checkpoint.
+/// The same under load and with the defect: some crash falls between the cut and the checkpoint.
 #[test]
 fn a_log_that_is_cut_too_early_is_caught() {
     let crash = "[[fault]]\nat = \"TIMEms\"\nfor = \"5ms\"\nFAULT = \"n1\"\n";
@@ -149,15 +152,15 @@ fn a_log_that_is_cut_too_early_is_caught() {
             let replay = check(&result, Property::Replay).judged;
             let durability = check(&result, Property::Durability).judged;
             caught += u32::from(replay == ExpectedVerdict::Violation);
-            // Nothing that was synced is lost without the replay that did it.
+            // Whenever a synced write is lost, the replay is reported as wrong.
             assert!(replay != ExpectedVerdict::Valid || durability == ExpectedVerdict::Valid);
         }
         assert!((5..55).contains(&caught), "{fault}: {caught}");
     }
 }
 
-/// Ten writes, one every 50 ms, with syncs of 10 ms and a checkpoint after the fifth and the tenth; and what else is
-/// said.
+/// Ten writes, one every 50 ms, with syncs of 10 ms and a checkpoint after the fifth and the tenth;
+/// and the given faults.
 fn ten_writes(more: &str) -> String {
     let writes: String = (1..=10)
         .map(|i| {
@@ -169,8 +172,14 @@ fn ten_writes(more: &str) -> String {
         })
         .collect();
     format!(
-        "duration = \"1s\"\n[cluster]\nnodes = 1\n[protocol.leader-follower]\n\
-         wal = {{ policy = \"fsync\", checkpoint-every = 5 }}\n[disk]\nsync = \"10ms\"\n{writes}{more}"
+        r#"duration = "1s"
+[cluster]
+nodes = 1
+[protocol.leader-follower]
+wal = {{ policy = "fsync", checkpoint-every = 5 }}
+[disk]
+sync = "10ms"
+{writes}{more}"#
     )
 }
 
@@ -189,7 +198,8 @@ fn a_damaged_checkpoint_stops_its_node() {
     assert_eq!(check(&result, Property::Replay).judged, ExpectedVerdict::Valid);
 }
 
-/// A checkpoint that cannot be written, and a log that cannot be cut, are tried again after as many records.
+/// A checkpoint that cannot be written, and a log that cannot be cut, are retried after
+/// `checkpoint-every` more records.
 #[test]
 fn a_full_disk_leaves_the_log_long_and_the_node_alive() {
     // The sync of the fifth write is done at 260 ms, its checkpoint at 270 ms.
@@ -204,8 +214,9 @@ fn a_full_disk_leaves_the_log_long_and_the_node_alive() {
     }
 }
 
-/// A disk lies about the checkpoint and is honest about the cut, and the power goes. What is left of the log does
-/// not join on to what is left of the checkpoints: the node says so and stops, and the disk takes the blame.
+/// A disk lies about syncing the checkpoint, syncs the cut, and loses its power. The log left does
+/// not continue the checkpoint left: the node reports that and stops, and the verdict blames the
+/// disk.
 #[test]
 fn a_log_that_does_not_join_on_to_its_checkpoint_stops_its_node() {
     let faults = "[[fault]]\nat = \"265ms\"\nfor = \"8ms\"\nlost-write = \"n1\"\n\
@@ -222,7 +233,8 @@ fn a_log_that_does_not_join_on_to_its_checkpoint_stops_its_node() {
     assert!((1..20).contains(&stopped), "{stopped}");
 }
 
-/// A state that was overtaken on its way stays overtaken when its follower has started from a checkpoint since.
+/// A full state that was overtaken by a later one stays ignored, even when its follower has
+/// meanwhile started from a checkpoint.
 #[test]
 fn a_checkpoint_remembers_which_state_was_the_last() {
     let text = r#"

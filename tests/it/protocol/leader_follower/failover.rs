@@ -1,39 +1,12 @@
-//! Elections and the in-sync set, in short stories.
+//! Elections, and what becomes of a leader that comes back.
 
 use splitbrain::run::RunOptions;
 
 use crate::support::scenario::read;
 use crate::support::story::play;
 
-/// Two followers have everything and nothing is written for ten times the lag; then one of them is gone for as long.
-#[test]
-fn a_follower_of_an_idle_leader_stays_in_sync_until_it_is_gone() {
-    play(
-        "a follower of an idle leader stays in sync until it is gone",
-        r#"
-duration = "5s"
-cluster.nodes = 3
-protocol.leader-follower.mode = "in-sync"
-protocol.leader-follower.wal.policy = "fsync"
-protocol.leader-follower.in-sync = { min = 3, lag = "200ms" }
-network.delay = "5ms"
-disk.sync = "1ms"
-operation = [
-    { at = "2s", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "2 of 2" } },
-    { at = "3s", client = "u", put = { key = "k", value = "2" }, expect = { status = "fail", error = "too-few-in-sync" } },
-]
-fault = [{ at = "2500ms", for = "1s", crash = "n3" }]
-
-[protocol.leader-follower.failover]
-election = "lowest-id"
-catch-up = "log"
-heartbeat = "50ms"
-timeout = "150ms"
-"#,
-    );
-}
-
-/// n1 is cut off with a write that nobody else has; of the others it is a follower whose heartbeat comes through first.
+/// n1 is cut off with a write that no other node has. When the cut ends, a message of a follower
+/// reaches it before one of the new leader.
 #[test]
 fn by_newest_timestamp_a_leader_takes_over_from_whoever_tells_it_of_older_writes() {
     play(
@@ -43,7 +16,8 @@ duration = "3s"
 cluster.nodes = 5
 network.delay = "5ms"
 operation = [
-    { at = "500ms", client = "u", put = { key = "k", value = "newest", to = "n1" }, expect = { status = "ok" } },
+    { at = "500ms", client = "u", put = { key = "k", value = "newest", to = "n1" },
+      expect = { status = "ok" } },
 ]
 fault = [
     { at = "200ms", for = "1s", isolate = "n1" },
@@ -63,8 +37,8 @@ timeout = "150ms"
     );
 }
 
-/// The bully: n3 has the highest id, so it leads although n2 is tired of the silence at the same time; and when n3 comes
-/// back after a crash it takes over again.
+/// The bully algorithm: n3 has the highest id, so it leads although n2's timeout fires at the same
+/// time; when n3 comes back after a crash it takes over again.
 #[test]
 fn by_highest_id_the_highest_leads_and_takes_over_when_it_comes_back() {
     play(
@@ -93,7 +67,7 @@ failover = { election = "highest-id", heartbeat = "50ms", timeout = "150ms" }
     );
 }
 
-/// While nobody leads a write is refused, or waits until somebody does.
+/// Without a leader a write is refused, or waits until there is one.
 #[test]
 fn without_a_leader_a_write_is_refused_or_waits() {
     for (without_leader, expect) in [
@@ -108,7 +82,8 @@ duration = "3s"
 cluster = {{ nodes = 3, initial-leader = "none" }}
 network.delay = "5ms"
 operation = [
-    {{ at = "20ms", client = "u", put = {{ key = "k", value = "1", to = "n1" }}, expect = {expect} }},
+    {{ at = "20ms", client = "u", put = {{ key = "k", value = "1", to = "n1" }},
+      expect = {expect} }},
 ]
 
 [protocol.leader-follower.failover]
@@ -122,8 +97,8 @@ without-leader = "{without_leader}"
     }
 }
 
-/// n1 is cut off with a write that nobody else has. When it comes back as a follower, that tail is gone or merged, and
-/// where a log decides it is cut off or offered as much as where a full state does.
+/// n1 is cut off with a write that no other node has. When it comes back as a follower, that tail
+/// is discarded or merged, whether it catches up by log or by full state.
 #[test]
 fn the_tail_of_a_leader_that_comes_back_is_gone_or_merged() {
     for catch_up in ["full-state", "log"] {
@@ -136,7 +111,8 @@ duration = "3s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    {{ at = "200ms", client = "u", put = {{ key = "k", value = "alone", to = "n1" }}, expect = {{ status = "ok" }} }},
+    {{ at = "200ms", client = "u", put = {{ key = "k", value = "alone", to = "n1" }},
+      expect = {{ status = "ok" }} }},
     {{ at = "2s", client = "u", get = {{ key = "k", from = "n1" }}, expect = {{ {found} }} }},
     {{ at = "2s", client = "v", get = {{ key = "k", from = "n3" }}, expect = {{ {found} }} }},
 ]
@@ -156,8 +132,8 @@ tail = "{tail}"
     }
 }
 
-/// n3 is gone, and n2 asks n1 for its vote while the disk of n1 is full: n1 says nothing. The request comes a second
-/// time when there is room again; a vote that it wins then is known to n1 after a crash.
+/// n3 is down, and n2 asks n1 for its vote while n1's disk is full: n1 does not answer. A duplicate
+/// of the request comes when there is room again; a vote given then survives a crash of n1.
 #[test]
 fn a_ballot_that_a_full_disk_refused_is_written_before_it_is_told() {
     let text = r#"
@@ -182,7 +158,8 @@ expect.state = [
 
 [protocol.leader-follower]
 wal.policy = "fsync"
-failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms",
+    catch-up = "log" }
 "#;
     let scenario = read(text);
     let mut elected = 0;
@@ -196,7 +173,8 @@ failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", 
     assert!((10..40).contains(&elected), "{elected}");
 }
 
-/// n2 leads term 2 while n3 is down. When n2 dies and n3 comes back, still in term 1, its pre-vote is all that n1 needs.
+/// n2 leads term 2 while n3 is down. n2 crashes and n3 comes back, still in term 1: its pre-vote is
+/// enough for n1.
 #[test]
 fn a_pre_vote_counts_from_a_voter_in_a_lower_term() {
     play(
@@ -218,13 +196,14 @@ expect.state = [
 
 [protocol.leader-follower]
 wal.policy = "fsync"
-failover = { election = "majority-vote", pre-vote = true, heartbeat = "50ms", timeout = "150ms", jitter = "0ms" }
+failover = { election = "majority-vote", pre-vote = true, heartbeat = "50ms", timeout = "150ms",
+    jitter = "0ms" }
 "#,
     );
 }
 
-/// n1 comes back from a checkpoint and sends n3, which was away, its state; that is slow, and a later state with one
-/// more write overtakes it.
+/// n1 restarts from a checkpoint and sends its state to n3, which was away. The message is slow,
+/// and a later state with one more write overtakes it.
 #[test]
 fn a_state_that_comes_late_does_not_undo_a_later_one() {
     play(
@@ -258,8 +237,8 @@ failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
     );
 }
 
-/// n3 is gone. n1 has been writing down an entry for long when n2 asks it for its vote, and its disk is full by then. That
-/// the entry is durable says nothing of the vote.
+/// n3 is down. n1 is still syncing an entry when n2 asks for its vote, and n1's disk is full by
+/// then. The entry becomes durable, the vote does not.
 #[test]
 fn a_vote_that_a_full_disk_refused_is_not_told_when_something_else_is_durable() {
     play(
@@ -282,13 +261,14 @@ expect.state = [
 
 [protocol.leader-follower]
 wal.policy = "fsync"
-failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms", catch-up = "log" }
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", jitter = "0ms",
+    catch-up = "log" }
 "#,
     );
 }
 
-/// A write reaches n3 within the state that n3 asked for, and its confirmation reaches n1 long before the write is
-/// durable there.
+/// A write reaches n3 in the state that n3 asked for, and n3's acknowledgement reaches n1 long
+/// before the write is durable on n1.
 #[test]
 fn a_confirmation_that_comes_before_the_leader_waits_for_it_counts() {
     play(
@@ -299,7 +279,8 @@ cluster.nodes = 3
 network.delay = "5ms"
 operation = [
     { at = "200ms", client = "u", put = { key = "k", value = "old", w = 1 } },
-    { at = "608ms", client = "u", put = { key = "k", value = "new" }, expect = { status = "ok", confirmations = "2 of 2", within = "100ms" } },
+    { at = "608ms", client = "u", put = { key = "k", value = "new" },
+      expect = { status = "ok", confirmations = "2 of 2", within = "100ms" } },
 ]
 fault = [
     { at = "100ms", for = "490ms", crash = "n3" },
@@ -316,99 +297,8 @@ failover = { catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
     );
 }
 
-/// n1 knows of no leader and can reach nobody. One client turns to the next node for its next operation, the other asks n1
-/// for ever.
-#[test]
-fn a_client_that_is_told_of_no_leader_asks_the_next_node_if_it_is_to() {
-    play(
-        "a client that is told of no leader asks the next node if it is to",
-        r#"
-duration = "3s"
-cluster.nodes = 3
-network.delay = "5ms"
-operation = [
-    { at = "1s", client = "u", put = { key = "k", value = "1" }, ask-next = true, expect = { error = "no-leader" } },
-    { at = "1100ms", client = "u", put = { key = "k", value = "2" }, expect = { status = "ok" } },
-    { at = "1s", client = "v", put = { key = "k", value = "3" }, expect = { error = "no-leader" } },
-    { at = "1100ms", client = "v", put = { key = "k", value = "4" }, expect = { error = "no-leader" } },
-]
-fault = [
-    { at = "90ms", for = "1800ms", isolate = "n1" },
-    { at = "100ms", for = "50ms", crash = "n1" },
-]
-
-[protocol.leader-follower]
-wal.policy = "fsync"
-failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }
-"#,
-    );
-}
-
-/// n3 falls behind and comes back; then n1 does, and n2, which has another write by then, is gone when n1 comes back. n1
-/// believes that it is in sync, until n3 tells it.
-#[test]
-fn a_node_that_fell_out_of_sync_does_not_lead_before_it_has_caught_up() {
-    play(
-        "a node that fell out of sync does not lead before it has caught up",
-        r#"
-duration = "4s"
-cluster.nodes = 3
-network.delay = "5ms"
-operation = [
-    { at = "550ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2", after = "150ms", within = "400ms" } },
-    { at = "1400ms", client = "u", put = { key = "k", value = "2" }, expect = { status = "ok", confirmations = "2 of 2", within = "15ms" } },
-    { at = "2300ms", client = "v", put = { key = "k", value = "3", to = "n2" }, expect = { status = "ok", confirmations = "1 of 2", within = "15ms" } },
-    { at = "3s", client = "w", get = { key = "k", from = "n1" }, expect = { value = "3" } },
-]
-fault = [
-    { at = "500ms", for = "500ms", crash = "n3" },
-    { at = "1500ms", for = "1s", crash = "n1" },
-    { at = "2400ms", for = "1s", crash = "n2" },
-]
-expect.state = [
-    { at = "2s", node = "n2", role = "leader", term = 2 },
-    { at = "2900ms", node = "n3", role = "leader" },
-]
-
-[protocol.leader-follower]
-mode = "in-sync"
-in-sync = { min = 1, lag = "200ms" }
-wal.policy = "fsync"
-failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
-"#,
-    );
-}
-
-/// n3 has missed a write and knows that it is not in sync. It leads all the same when nobody else is there, and waits for
-/// nobody.
-#[test]
-fn an_unclean_leader_is_in_sync_with_itself_alone() {
-    play(
-        "an unclean leader is in sync with itself alone",
-        r#"
-duration = "2s"
-cluster.nodes = 3
-network.delay = "5ms"
-operation = [
-    { at = "100ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2" } },
-    { at = "850ms", client = "v", put = { key = "l", value = "2", to = "n3" }, expect = { status = "ok", confirmations = "0 of 2", within = "0ms" } },
-]
-fault = [
-    { at = "50ms", for = "1s", drop = { from = "n1", to = "n3", kind = "append" } },
-    { at = "600ms", for = "1s", crash = ["n1", "n2"] },
-]
-expect.state = [{ at = "840ms", node = "n3", role = "leader" }]
-
-[protocol.leader-follower]
-mode = "in-sync"
-in-sync = { min = 1, lag = "200ms" }
-wal.policy = "fsync"
-failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms", unclean = true }
-"#,
-    );
-}
-
-/// n1, which alone may lead, comes back from an empty disk in a term below that of its followers.
+/// n1, the only node that may lead, comes back with an empty disk, in a lower term than its
+/// followers.
 #[test]
 fn an_appointed_leader_that_forgot_its_term_leads_on_above_it() {
     play(
@@ -418,7 +308,8 @@ duration = "3s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    { at = "1500ms", client = "u", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "2 of 2", within = "20ms" } },
+    { at = "1500ms", client = "u", put = { key = "k", value = "1" },
+      expect = { status = "ok", confirmations = "2 of 2", within = "20ms" } },
 ]
 fault = [
     { at = "300ms", for = "50ms", crash = "n1" },
@@ -444,8 +335,9 @@ wal.policy = "fsync"
 failover = { election = "majority-vote", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }
 "#;
 
-/// n1 was appointed, and comes back with nothing before anybody has missed it. It asks for votes like any other, and
-/// nobody gives it one: the others have more. So it is when it comes back twice.
+/// n1 was the initial leader and comes back with an empty disk before any election timeout. It asks
+/// for votes like any node and gets none, since the others have more entries. A second restart
+/// changes nothing.
 #[test]
 fn an_appointed_leader_that_comes_back_with_nothing_is_not_appointed_again() {
     let wiped = |faults: &str| {
@@ -456,7 +348,8 @@ fn an_appointed_leader_that_comes_back_with_nothing_is_not_appointed_again() {
 duration = "4s"
 cluster.nodes = 3
 operation = [
-    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }}, expect = {{ status = "ok" }} }},
+    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }},
+      expect = {{ status = "ok" }} }},
     {{ at = "3s", client = "a", get = {{ key = "k", from = "n1" }}, expect = {{ value = "1" }} }},
 ]
 fault = [{{ at = "500ms", crash = "n1" }}, {faults}]
@@ -480,7 +373,7 @@ state = [
     ));
 }
 
-/// Without a log every start is one with nothing. n1 leads again, when it is its turn, in a term of its own.
+/// Without a log a node always starts empty. When n1 leads again, it does so in a new term.
 #[test]
 fn without_a_log_an_appointed_leader_that_comes_back_waits_for_its_turn() {
     for election in ["lowest-id", "majority-vote", "newest-timestamp"] {
@@ -492,7 +385,8 @@ duration = "3s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }}, expect = {{ status = "ok" }} }},
+    {{ at = "100ms", client = "a", put = {{ key = "k", value = "1" }},
+      expect = {{ status = "ok" }} }},
 ]
 fault = [{{ at = "500ms", for = "20ms", crash = "n1" }}]
 expect.state = [{{ at = "540ms", node = "n1", role = "candidate", term = 1 }}]
@@ -513,69 +407,8 @@ failover = {{ election = "{election}", heartbeat = "50ms", timeout = "150ms", ji
     }
 }
 
-/// n1 comes back with an empty disk while nobody else is there. It cannot say that it is in sync, and does not lead.
-#[test]
-fn a_node_that_forgot_who_is_in_sync_does_not_lead() {
-    play(
-        "a node that forgot who is in sync does not lead",
-        r#"
-duration = "4s"
-cluster.nodes = 3
-network.delay = "5ms"
-operation = [
-    { at = "100ms", client = "a", put = { key = "k", value = "1" }, expect = { status = "ok" } },
-    { at = "1s", client = "a", put = { key = "k", value = "2", to = "n1" }, expect = { status = "fail", error = "no-leader" } },
-]
-fault = [
-    { at = "500ms", for = "1s", crash = ["n2", "n3"] },
-    { at = "500ms", crash = "n1" },
-    { at = "600ms", restart = { target = "n1", disk = "empty" } },
-]
-expect.state = [{ at = "1400ms", node = "n1", role = "candidate" }]
-
-[protocol.leader-follower]
-mode = "in-sync"
-in-sync = { min = 1, lag = "200ms" }
-wal.policy = "fsync"
-failover = { election = "lowest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
-"#,
-    );
-}
-
-/// n3 has the highest id, and knows that it is not in sync: it may not lead. It lets n2 lead and follows it, and is brought
-/// up to date, instead of refusing everybody else for ever.
-#[test]
-fn by_highest_id_a_node_that_may_not_lead_follows() {
-    play(
-        "by highest id a node that may not lead follows",
-        r#"
-duration = "3s"
-cluster.nodes = 3
-network.delay = "5ms"
-operation = [
-    { at = "200ms", client = "a", put = { key = "k", value = "1" }, expect = { status = "ok", confirmations = "1 of 2" } },
-]
-fault = [
-    { at = "100ms", for = "800ms", drop = { from = "n1", to = "n3", kind = "append" } },
-    { at = "700ms", for = "2s", crash = "n1" },
-]
-expect.state = [
-    { at = "650ms", node = "n3", key = "k", absent = true },
-    { at = "2s", node = "n2", role = "leader" },
-    { at = "2s", node = "n3", role = "follower", key = "k", value = "1" },
-]
-
-[protocol.leader-follower]
-mode = "in-sync"
-in-sync = { min = 1, lag = "200ms" }
-wal.policy = "fsync"
-failover = { election = "highest-id", catch-up = "log", heartbeat = "50ms", timeout = "150ms" }
-"#,
-    );
-}
-
-/// What n1 writes while n2 leads already is held back on its way there. Without fencing n2 takes it in, and tells its
-/// followers how long its log is: they ask for the rest once, and have it.
+/// Messages of n1 are held back until n2 leads. Without fencing n2 accepts them and tells its
+/// followers how long its log is; they ask once for the missing entries.
 #[test]
 fn without_fencing_a_leader_passes_on_what_a_deposed_one_sent_it() {
     let result = play(
@@ -586,9 +419,12 @@ settle = "20s"
 cluster.nodes = 3
 network.delay = "5ms"
 operation = [
-    { at = "100ms", client = "a", put = { key = "k", value = "1", to = "n1" }, expect = { status = "ok" } },
-    { at = "500ms", client = "a", put = { key = "k", value = "2", to = "n1" }, expect = { status = "ok" } },
-    { at = "520ms", client = "a", put = { key = "l", value = "3", to = "n1" }, expect = { status = "ok" } },
+    { at = "100ms", client = "a", put = { key = "k", value = "1", to = "n1" },
+      expect = { status = "ok" } },
+    { at = "500ms", client = "a", put = { key = "k", value = "2", to = "n1" },
+      expect = { status = "ok" } },
+    { at = "520ms", client = "a", put = { key = "l", value = "3", to = "n1" },
+      expect = { status = "ok" } },
 ]
 fault = [{ at = "200ms", for = "500ms", clog = { from = "n1", to = "n2", both-ways = true } }]
 expect.state = [
@@ -600,7 +436,8 @@ expect.state = [
 
 [protocol.leader-follower]
 wal.policy = "off"
-failover = { election = "lowest-id", catch-up = "log", fencing = false, heartbeat = "20ms", timeout = "120ms" }
+failover = { election = "lowest-id", catch-up = "log", fencing = false, heartbeat = "20ms",
+    timeout = "120ms" }
 "#,
     );
     assert!(result.messages.sent < 1500, "they ask for ever: {} messages", result.messages.sent);

@@ -1,4 +1,5 @@
-//! Reads of several replicas, read repair, anti-entropy and tombstones with a grace period, behaviour by behaviour.
+//! Reads of several replicas, read repair, anti-entropy and tombstones with a grace period,
+//! behaviour by behaviour.
 
 use splitbrain::config::ExpectedVerdict;
 use splitbrain::metrics::Settlement;
@@ -22,7 +23,11 @@ const WRITES: &str = r#"
 
 fn stale(story: &str, protocol: &str, operations: &str, states: &str) {
     let text = format!(
-        "protocol.leader-follower = {{ {protocol} }}\n{STALE}\noperation = [{WRITES}{operations}]\nexpect.state = [{states}]\n"
+        r"protocol.leader-follower = {{ {protocol} }}
+{STALE}
+operation = [{WRITES}{operations}]
+expect.state = [{states}]
+"
     );
     play(story, &text);
 }
@@ -33,12 +38,18 @@ fn a_read_is_answered_by_as_many_replicas_as_it_asks() {
         "the newest of the first answers, as soon as there are enough",
         "",
         r#"
-    { at = "3s", client = "r", get = { key = "x", from = "n2" }, expect = { value = "old", within = "0ms" } },
-    { at = "4s", client = "r", get = { key = "x", from = "n2", r = 1 }, expect = { value = "old", within = "0ms" } },
-    { at = "5s", client = "r", get = { key = "x", from = "n2", r = 2 }, expect = { value = "new", after = "2ms", within = "2ms" } },
-    { at = "6s", client = "r", get = { key = "x", from = "n2", r = 3 }, expect = { value = "new", after = "21ms", within = "21ms" } },
-    { at = "7s", client = "r", get = { key = "x", r = "all" }, expect = { value = "new", after = "2ms", within = "2ms" } },
-    { at = "8s", client = "r", get = { key = "y", from = "n2", r = 2 }, expect = { absent = true, not-yet-replicated = false } },
+    { at = "3s", client = "r", get = { key = "x", from = "n2" },
+      expect = { value = "old", within = "0ms" } },
+    { at = "4s", client = "r", get = { key = "x", from = "n2", r = 1 },
+      expect = { value = "old", within = "0ms" } },
+    { at = "5s", client = "r", get = { key = "x", from = "n2", r = 2 },
+      expect = { value = "new", after = "2ms", within = "2ms" } },
+    { at = "6s", client = "r", get = { key = "x", from = "n2", r = 3 },
+      expect = { value = "new", after = "21ms", within = "21ms" } },
+    { at = "7s", client = "r", get = { key = "x", r = "all" },
+      expect = { value = "new", after = "2ms", within = "2ms" } },
+    { at = "8s", client = "r", get = { key = "y", from = "n2", r = 2 },
+      expect = { absent = true, not-yet-replicated = false } },
 "#,
         r#"{ at = "9s", node = "n2", key = "x", value = "old" }"#,
     );
@@ -48,11 +59,16 @@ fn a_read_is_answered_by_as_many_replicas_as_it_asks() {
 protocol.leader-follower.read = { timeout = "100ms" }
 fault = [{ at = "0s", for = "5s", crash = "n3" }]
 operation = [
-    { at = "1s", client = "a", get = { key = "x", r = 3 }, expect = { status = "fail", error = "too-few-replies", after = "100ms", within = "100ms" } },
-    { at = "1060ms", client = "b", get = { key = "x", r = 3 }, expect = { status = "fail", error = "too-few-replies", after = "100ms", within = "100ms" } },
-    { at = "1070ms", client = "c", get = { key = "x", r = 2 }, expect = { absent = true, within = "2ms" } },
-    { at = "2s", client = "a", get = { key = "x", r = 2 }, expect = { status = "ok", within = "2ms" } },
-    { at = "6s", client = "a", get = { key = "x", r = 3 }, expect = { status = "ok", within = "2ms" } },
+    { at = "1s", client = "a", get = { key = "x", r = 3 },
+      expect = { status = "fail", error = "too-few-replies", after = "100ms", within = "100ms" } },
+    { at = "1060ms", client = "b", get = { key = "x", r = 3 },
+      expect = { status = "fail", error = "too-few-replies", after = "100ms", within = "100ms" } },
+    { at = "1070ms", client = "c", get = { key = "x", r = 2 },
+      expect = { absent = true, within = "2ms" } },
+    { at = "2s", client = "a", get = { key = "x", r = 2 },
+      expect = { status = "ok", within = "2ms" } },
+    { at = "6s", client = "a", get = { key = "x", r = 3 },
+      expect = { status = "ok", within = "2ms" } },
 ]"#,
     );
 }
@@ -61,7 +77,8 @@ operation = [
 fn a_read_repairs_before_or_after_it_answers() {
     let read = |within: &str| {
         format!(
-            r#"{{ at = "3s", client = "r", get = {{ key = "x", r = "all", repair = true }}, expect = {{ value = "new", after = "{within}", within = "{within}" }} }},"#
+            r#"{{ at = "3s", client = "r", get = {{ key = "x", r = "all", repair = true }},
+  expect = {{ value = "new", after = "{within}", within = "{within}" }} }},"#
         )
     };
     let states = r#"
@@ -73,7 +90,8 @@ fn a_read_repairs_before_or_after_it_answers() {
     stale(
         "the coordinator repairs itself, and nobody else has to confirm",
         "",
-        r#"{ at = "3s", client = "r", get = { key = "x", from = "n2", r = 2, repair = true }, expect = { value = "new", within = "2ms" } },"#,
+        r#"{ at = "3s", client = "r", get = { key = "x", from = "n2", r = 2, repair = true },
+  expect = { value = "new", within = "2ms" } },"#,
         r#"
     { at = "3001ms", node = "n2", key = "x", value = "old" },
     { at = "3002ms", node = "n2", key = "x", value = "new" },
@@ -95,8 +113,10 @@ fn a_repair_reaches_the_leader_and_carries_deletes() {
             r#"
 operation = [
     { at = "1s", client = "u", put = { key = "x", value = "a" } },
-    { at = "3s", client = "u", get = { key = "x" }, expect = { absent = true, not-yet-replicated = false } },
-    { at = "4s", client = "u", get = { key = "x", from = "n2", r = "all", repair = true }, expect = { value = "a" } },
+    { at = "3s", client = "u", get = { key = "x" },
+      expect = { absent = true, not-yet-replicated = false } },
+    { at = "4s", client = "u", get = { key = "x", from = "n2", r = "all", repair = true },
+      expect = { value = "a" } },
     { at = "5s", client = "u", get = { key = "x" }, expect = { value = "a" } },
 ]
 fault = [{ at = "2s", for = "500ms", crash = "n1" }]
@@ -110,7 +130,8 @@ operation = [
     { at = "1s", client = "u", put = { key = "x", value = "a" } },
     { at = "2s", client = "u", delete = { key = "x" } },
     { at = "3s", client = "u", get = { key = "x", from = "n2" }, expect = { value = "a" } },
-    { at = "4s", client = "u", get = { key = "x", from = "n2", r = 3, repair = true }, expect = { absent = true, not-yet-replicated = false } },
+    { at = "4s", client = "u", get = { key = "x", from = "n2", r = 3, repair = true },
+      expect = { absent = true, not-yet-replicated = false } },
     { at = "5s", client = "u", get = { key = "x", from = "n2" }, expect = { absent = true } },
 ]
 fault = [{ at = "1500ms", for = "1s", block = { from = "n1", to = "n2" } }]
@@ -122,9 +143,12 @@ fault = [{ at = "1500ms", for = "1s", block = { from = "n1", to = "n2" } }]
 protocol.leader-follower = { wal.policy = "fsync", read.timeout = "1s" }
 operation = [
     { at = "1s", client = "u", put = { key = "x", value = "a" } },
-    { at = "3s", client = "u", get = { key = "x", r = 3 }, expect = { value = "a", within = "2ms" } },
-    { at = "4s", client = "u", get = { key = "x", r = 3, repair = true }, expect = { status = "fail", error = "too-few-replies", after = "1s" } },
-    { at = "8s", client = "u", get = { key = "x", r = 3, repair = true }, expect = { value = "a" } },
+    { at = "3s", client = "u", get = { key = "x", r = 3 },
+      expect = { value = "a", within = "2ms" } },
+    { at = "4s", client = "u", get = { key = "x", r = 3, repair = true },
+      expect = { status = "fail", error = "too-few-replies", after = "1s" } },
+    { at = "8s", client = "u", get = { key = "x", r = 3, repair = true },
+      expect = { value = "a" } },
 ]
 fault = [{ at = "500ms", for = "6s", disk-full = "n2" }]
 "#,
@@ -135,19 +159,26 @@ fault = [{ at = "500ms", for = "6s", disk-full = "n2" }]
 #[test]
 fn a_follower_that_finds_nothing_says_that_it_may_not_know_yet() {
     play(
-        "not yet replicated, replicated, deleted: for all that a follower knows, written again since",
+        "not yet replicated, replicated, deleted: for all that a follower knows, written again \
+         since",
         r#"
 network.delay = "100ms"
 network.link = [{ from = "n1", to = "n2", delay = "300ms" }]
 operation = [
     { at = "1s", client = "w", put = { key = "x", value = "a" } },
-    { at = "1050ms", client = "r", get = { key = "x", from = "n2" }, expect = { status = "ok", absent = true, not-yet-replicated = true, leader = "n1" } },
-    { at = "1060ms", client = "r", get = { key = "y", from = "n1" }, expect = { absent = true, not-yet-replicated = false } },
-    { at = "2s", client = "r", get = { key = "x", from = "n2" }, expect = { value = "a", not-yet-replicated = false } },
+    { at = "1050ms", client = "r", get = { key = "x", from = "n2" },
+      expect = { status = "ok", absent = true, not-yet-replicated = true, leader = "n1" } },
+    { at = "1060ms", client = "r", get = { key = "y", from = "n1" },
+      expect = { absent = true, not-yet-replicated = false } },
+    { at = "2s", client = "r", get = { key = "x", from = "n2" },
+      expect = { value = "a", not-yet-replicated = false } },
     { at = "3s", client = "w", delete = { key = "x" } },
-    { at = "4s", client = "r", get = { key = "x", from = "n2" }, expect = { absent = true, not-yet-replicated = true, leader = "n1" } },
-    { at = "5s", client = "r", get = { key = "x", from = "n2", r = 2 }, expect = { absent = true, not-yet-replicated = true } },
-    { at = "6s", client = "r", get = { key = "x", from = "n2", r = 3 }, expect = { absent = true, not-yet-replicated = false } },
+    { at = "4s", client = "r", get = { key = "x", from = "n2" },
+      expect = { absent = true, not-yet-replicated = true, leader = "n1" } },
+    { at = "5s", client = "r", get = { key = "x", from = "n2", r = 2 },
+      expect = { absent = true, not-yet-replicated = true } },
+    { at = "6s", client = "r", get = { key = "x", from = "n2", r = 3 },
+      expect = { absent = true, not-yet-replicated = false } },
 ]"#,
     );
 }
@@ -164,7 +195,8 @@ operation = [
     {{ at = "2s", client = "u", delete = {{ key = "y" }} }},
 ]
 fault = [{{ at = "0s", for = "5s", isolate = "n3" }}]
-expect.state = [{{ at = "4900ms", node = "n3", key = "x", absent = true }}, {{ at = "5500ms", node = "n3", key = "x", {found} }}]
+expect.state = [{{ at = "4900ms", node = "n3", key = "x", absent = true }},
+    {{ at = "5500ms", node = "n3", key = "x", {found} }}]
 expect.convergence = "{verdict}"
 "#
         )
@@ -176,7 +208,8 @@ expect.convergence = "{verdict}"
         r#"
 protocol.leader-follower.anti-entropy = { interval = "100ms" }
 operation = [{ at = "1s", client = "u", put = { key = "x", value = "a" } }]
-fault = [{ at = "2s", for = "500ms", crash = "n1" }, { at = "4s", for = "500ms", crash = ["n2", "n3"] }]
+fault = [{ at = "2s", for = "500ms", crash = "n1" },
+    { at = "4s", for = "500ms", crash = ["n2", "n3"] }]
 expect.state = [
     { at = "2500ms", node = "n1", key = "x", absent = true },
     { at = "3s", node = "n1", key = "x", value = "a" },
@@ -217,7 +250,8 @@ expect.state = [
     play(
         "a purge is in the log: what came back after it is there after a restart",
         r#"
-protocol.leader-follower = { wal.policy = "fsync", tombstone-grace = "1s", anti-entropy.interval = "100ms" }
+protocol.leader-follower = { wal.policy = "fsync", tombstone-grace = "1s",
+    anti-entropy.interval = "100ms" }
 operation = [
     { at = "1s", client = "u", put = { key = "x", value = "a" } },
     { at = "2s", client = "u", delete = { key = "x" } },
@@ -259,19 +293,23 @@ fn quorums_that_overlap_promise_what_they_keep() {
     assert!(!promised(&behind, repairs, Property::MonotonicReads));
 }
 
-/// Settings of which something is promised, under loss, partitions and crashes: no promise is broken.
+/// Settings that promise something: under loss, partitions and crashes no promise breaks.
 #[test]
 fn no_promise_is_broken_under_faults() {
     let protocols = [
-        "mode = \"semi-sync\", write-quorum = 1, on-ack-timeout = \"fail\", ack-timeout = \"100ms\", read.timeout = \"300ms\"",
-        "mode = \"semi-sync\", write-quorum = 1, on-ack-timeout = \"fail\", wal.policy = \"group-commit\", anti-entropy.interval = \"200ms\"",
+        "mode = \"semi-sync\", write-quorum = 1, on-ack-timeout = \"fail\", ack-timeout = \
+         \"100ms\", read.timeout = \"300ms\"",
+        "mode = \"semi-sync\", write-quorum = 1, on-ack-timeout = \"fail\", wal.policy = \
+         \"group-commit\", anti-entropy.interval = \"200ms\"",
         "anti-entropy.interval = \"100ms\", timestamps = \"hybrid\"",
         "anti-entropy.interval = \"100ms\", timestamps = \"term-sequence\", wal.policy = \"fsync\"",
         "resend = \"100ms\", timestamps = \"client\", timestamp-resolution = \"10ms\"",
         "anti-entropy.interval = \"150ms\", tombstone-grace = \"300ms\"",
         "anti-entropy.interval = \"150ms\", deletes = \"erase\"",
-        "anti-entropy.interval = \"150ms\", ties = \"keep-existing\", timestamp-resolution = \"20ms\"",
-        "mode = \"sync\", replication = \"full-state\", anti-entropy.interval = \"150ms\", resend = \"50ms\"",
+        "anti-entropy.interval = \"150ms\", ties = \"keep-existing\", timestamp-resolution = \
+         \"20ms\"",
+        "mode = \"sync\", replication = \"full-state\", anti-entropy.interval = \"150ms\", resend \
+         = \"50ms\"",
     ];
     let reads = ["read-quorum = 2", "read-quorum = 2, read-repair = true", "read-quorum = \"all\""];
     let mut judged = 0;
@@ -284,7 +322,8 @@ protocol.leader-follower = {{ {protocol} }}
 network.delay = {{ exponential = "10ms" }}
 network.loss = "5%"
 disk.sync = "2ms"
-workload = {{ clients = 4, keys = 3, mix = {{ put = 5, delete = 2, get = 8 }}, read-from = "any", {read}, think = {{ exponential = "20ms" }}, timeout = "500ms" }}
+workload = {{ clients = 4, keys = 3, mix = {{ put = 5, delete = 2, get = 8 }}, read-from = "any",
+    {read}, think = {{ exponential = "20ms" }}, timeout = "500ms" }}
 fault = [
     {{ at = "300ms", for = "300ms", isolate = "follower" }},
     {{ at = "900ms", for = "100ms", crash = "follower" }},
@@ -320,7 +359,8 @@ fault = [{ at = "1500ms", for = "1s", drop = { kind = "replicate" } }]
 operation = [
     { at = "1s", client = "w", put = { key = "x", value = "old" } },
     { at = "2s", client = "w", put = { key = "x", value = "new" } },
-    { at = "3s", client = "r", get = { key = "x", r = "all", repair = true }, expect = { value = "new", after = "42ms", within = "42ms" } },
+    { at = "3s", client = "r", get = { key = "x", r = "all", repair = true },
+      expect = { value = "new", after = "42ms", within = "42ms" } },
 ]
 "#,
     );
@@ -337,14 +377,15 @@ protocol.leader-follower = { read.timeout = "100ms" }
 fault = [{ at = "1500ms", for = "3s", crash = "n3" }]
 operation = [
     { at = "1s", client = "w", put = { key = "x", value = "a" } },
-    { at = "2s", client = "r", get = { key = "x", r = 3 }, expect = { status = "fail", error = "too-few-replies" } },
+    { at = "2s", client = "r", get = { key = "x", r = 3 },
+      expect = { status = "fail", error = "too-few-replies" } },
 ]
 "#,
     );
 }
 
-/// Of a list a read finds the newest element. It was once written back as a put, which ends a list, and anti-entropy told
-/// everybody.
+/// A read finds the newest element of a list. Read repair once wrote it back as a put, which ends
+/// the list, and anti-entropy spread that.
 #[test]
 fn a_list_that_a_replica_lacks_is_not_ended_by_its_repair() {
     for settings in ["anti-entropy.interval = \"500ms\"", "resend = \"700ms\""] {
@@ -356,7 +397,8 @@ protocol.leader-follower = {{ {settings} }}
 operation = [
     {{ at = "1s", client = "w", append = {{ key = "log", value = "a" }} }},
     {{ at = "1100ms", client = "w", append = {{ key = "log", value = "b" }} }},
-    {{ at = "1200ms", client = "r", get = {{ key = "log", from = "n2", r = 2, repair = true }}, expect = {{ value = "b" }} }},
+    {{ at = "1200ms", client = "r", get = {{ key = "log", from = "n2", r = 2, repair = true }},
+      expect = {{ value = "b" }} }},
     {{ at = "5s", client = "r", get = {{ key = "log", from = "n2" }}, expect = {{ value = "b" }} }},
 ]
 fault = [{{ at = "900ms", for = "400ms", block = {{ from = "n1", to = "n2" }} }}]
@@ -367,8 +409,8 @@ expect = {{ convergence = "valid", append-uniqueness = "valid" }}
     }
 }
 
-/// n2 and n3 miss the only key of the last range, and of two keys of one range the change of the first; n1 asks n2, which
-/// has n1 tell.
+/// n2 and n3 miss the only key of the last range, and the change of one of two keys of another
+/// range. n1 compares with n2, and n2 asks n1 for both.
 #[test]
 fn anti_entropy_compares_every_key_of_every_range() {
     let writes = (0..17).map(|i| {
@@ -422,7 +464,7 @@ expect.state = [
     );
 }
 
-/// A purge that the log cannot take would leave a gap in it.
+/// A purge that does not fit on the disk would leave a gap in the log.
 #[test]
 fn a_full_disk_takes_no_purge() {
     play(
@@ -445,14 +487,16 @@ expect.replay = "valid"
     );
 }
 
-/// Each tombstone is purged in its time, be it not the first, and those that came in a full state too.
+/// Each tombstone is purged when its own grace period ends, including those that came in a full
+/// state.
 #[test]
 fn no_tombstone_outlives_its_grace() {
     let result = play(
         "two deletes; n3 has them from the leader's state",
         r#"
 duration = "3s"
-protocol.leader-follower = { tombstone-grace = "1s", failover = { election = "lowest-id", heartbeat = "50ms", timeout = "150ms" } }
+protocol.leader-follower = { tombstone-grace = "1s",
+    failover = { election = "lowest-id", heartbeat = "50ms", timeout = "150ms" } }
 operation = [
     { at = "100ms", client = "u", put = { key = "x", value = "a" } },
     { at = "110ms", client = "u", put = { key = "y", value = "a" } },
@@ -467,8 +511,8 @@ fault = [{ at = "700ms", for = "50ms", crash = "n3" }]
     }
 }
 
-/// n2 never begins a comparison that reaches n1: it gets what it lacks when n1 compares, and sends it what it has newer.
-/// Elements of lists are among that, as well as values.
+/// n2 never starts a comparison that reaches n1. When n1 compares, n2 gets what it lacks and sends
+/// what it has newer: values and elements of lists.
 #[test]
 fn the_one_who_compares_sends_back_what_it_has_newer() {
     play(

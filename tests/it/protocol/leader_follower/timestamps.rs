@@ -1,10 +1,11 @@
-//! Where timestamps come from, how fine they are and who wins a tie, behaviour by behaviour.
+//! Where timestamps come from, their resolution, and who wins a tie.
 
 use splitbrain::id::Version;
 
 use crate::support::story::play;
 
-/// The versions of a story's acknowledged writes, in the order of their invocations: timestamp and sequence.
+/// The versions of a story's acknowledged writes, in the order of their invocations: timestamp and
+/// sequence.
 fn stamps(story: &str, text: &str) -> Vec<(i64, u32)> {
     let result = play(story, text);
     let versions = result.history.iter().filter(|(_, entry)| entry.is_write() && entry.is_ok());
@@ -59,7 +60,8 @@ fn clients_have_clocks_of_their_own() {
     let text = r#"
 protocol.leader-follower = { mode = "sync", timestamps = "client" }
 network.client-delay = "250ms"
-clock = [{ client = "*", offset = "-1s" }, { client = "fast", offset = "10s" }, { client = "late", drift = "50%" }]
+clock = [{ client = "*", offset = "-1s" }, { client = "fast", offset = "10s" },
+    { client = "late", drift = "50%" }]
 operation = [
     { at = "1s", client = "fast", put = { key = "x", value = "a" } },
     { at = "4s", client = "late", put = { key = "x", value = "b" }, expect = { status = "ok" } },
@@ -68,7 +70,7 @@ operation = [
 ]
 expect.durability = "allowed"
 "#;
-    // Invoked 250 ms before the leader is reached: what counts is the invocation.
+    // Invoked 250 ms before the request reaches the leader: the time of the invocation counts.
     assert_eq!(
         stamps("ahead, drifting, behind", text),
         [(11 * SECOND, 1), (6 * SECOND, 2), (4 * SECOND, 3)]
@@ -76,7 +78,8 @@ expect.durability = "allowed"
     let retried = r#"
 protocol.leader-follower = { timestamps = "client" }
 operation = [
-    { at = "1s", client = "u", put = { key = "x", value = "a" }, retries = 5, timeout = "1s", backoff = "1s", expect = { status = "ok" } },
+    { at = "1s", client = "u", put = { key = "x", value = "a" }, retries = 5, timeout = "1s",
+      backoff = "1s", expect = { status = "ok" } },
 ]
 fault = [{ at = "500ms", for = "3s", crash = "n1" }]
 expect.convergence = "valid"
@@ -89,19 +92,21 @@ fn what_a_log_has_is_not_stamped_below() {
     let restarted = |source: &str, every: &str| {
         format!(
             r#"
-protocol.leader-follower = {{ wal = {{ policy = "fsync", checkpoint-every = {every} }}, timestamps = "{source}" }}
+protocol.leader-follower = {{ wal = {{ policy = "fsync", checkpoint-every = {every} }},
+    timestamps = "{source}" }}
 operation = [
     {{ at = "1s", client = "u", put = {{ key = "x", value = "a" }} }},
     {{ at = "3s", client = "u", put = {{ key = "x", value = "b" }} }},
     {{ at = "4s", client = "u", get = {{ key = "x" }}, expect = {{ value = "b" }} }},
 ]
 clock = [{{ node = "n1", offset = "1h" }}]
-fault = [{{ at = "1500ms", for = "1s", crash = "n1" }}, {{ at = "2700ms", clock-jump = {{ node = "n1", by = "-1h" }} }}]
+fault = [{{ at = "1500ms", for = "1s", crash = "n1" }},
+    {{ at = "2700ms", clock-jump = {{ node = "n1", by = "-1h" }} }}]
 "#
         )
     };
     let (hour, term) = (3600 * SECOND, 1_i64 << 32);
-    // From the records of the log, and from a checkpoint.
+    // Restored from the records of the log, and from a checkpoint.
     for every in ["\"off\"", "1"] {
         let hybrid = stamps("hybrid", &restarted("hybrid", every));
         assert_eq!(hybrid, [(hour + SECOND, 1), (hour + SECOND + 1, 2)], "{every}");
@@ -118,7 +123,8 @@ fn equal_timestamps_go_to_the_later_write_or_to_the_earlier_one() {
 protocol.leader-follower = {{ timestamp-resolution = "1ms", ties = "{ties}" }}
 operation = [
     {{ at = "1000.2ms", client = "u", put = {{ key = "x", value = "a" }} }},
-    {{ at = "1000.9ms", client = "u", put = {{ key = "x", value = "b" }}, expect = {{ status = "ok" }} }},
+    {{ at = "1000.9ms", client = "u", put = {{ key = "x", value = "b" }},
+      expect = {{ status = "ok" }} }},
     {{ at = "1500ms", client = "u", get = {{ key = "x" }}, expect = {{ value = "{found}" }} }},
     {{ at = "2000.1ms", client = "u", put = {{ key = "y", value = "c" }} }},
     {{ at = "2000.2ms", client = "u", delete = {{ key = "y" }} }},
@@ -134,20 +140,23 @@ operation = [
     assert_eq!(stamps("the one that is there", &earlier), expected);
 }
 
-/// n1's clock is an hour ahead. n2, which takes over, has heard of its writes in another order than they were made, or
-/// in a full state.
+/// n1's clock is an hour ahead. n2, which takes over, has received n1's writes out of order, or in
+/// a full state.
 #[test]
 fn a_hybrid_clock_is_above_all_that_was_received() {
     let found = |story: &str, fault: &str, change: &str| {
         let text = format!(
             r#"
-protocol.leader-follower = {{ timestamps = "hybrid", failover = {{ election = "lowest-id", heartbeat = "50ms", timeout = "150ms" }} }}
+protocol.leader-follower = {{ timestamps = "hybrid",
+    failover = {{ election = "lowest-id", heartbeat = "50ms", timeout = "150ms" }} }}
 clock = [{{ node = "n1", offset = "1h" }}]
 operation = [
     {{ at = "1000ms", client = "u", put = {{ key = "j", value = "1" }} }},
     {{ at = "1010ms", client = "u", put = {{ key = "k", value = "1" }} }},
-    {{ at = "2s", client = "u", put = {{ key = "k", value = "2", to = "n2" }}, expect = {{ status = "ok" }} }},
-    {{ at = "2500ms", client = "u", get = {{ key = "k", from = "n3" }}, expect = {{ value = "2" }} }},
+    {{ at = "2s", client = "u", put = {{ key = "k", value = "2", to = "n2" }},
+      expect = {{ status = "ok" }} }},
+    {{ at = "2500ms", client = "u", get = {{ key = "k", from = "n3" }},
+      expect = {{ value = "2" }} }},
 ]
 fault = [{fault}{{ at = "1500ms", for = "2s", crash = "n1" }}]
 change = [{change}]

@@ -1,18 +1,19 @@
-//! Tombstones with a grace period: each is gone when that is over, wherever it stands and however the node came by it,
-//! and none comes back.
+//! Tombstones with a grace period: each is purged when its period ends, wherever it is stored and
+//! however the node received it, and none comes back.
 
 use splitbrain::run::RunResult;
 
 use crate::support::story::play;
 
-/// The nodes that hold a tombstone at the end, be it below the elements of a list.
+/// The nodes that hold a tombstone at the end, even below the elements of a list.
 fn buried(result: &RunResult) -> Vec<String> {
     let holds = result.finals.iter().filter(|node| node.data.values().any(|s| s.value.is_none()));
     holds.map(|node| node.node.to_string()).collect()
 }
 
-/// A delete that elements were appended above once stayed for good: it kept out of the list what the other replicas
-/// had, and since tombstones past their grace are not told on, no comparison ever made them equal.
+/// A delete below newer elements of a list once stayed for ever and hid elements that other
+/// replicas had. Anti-entropy does not spread tombstones past their grace period, so the replicas
+/// never became equal.
 #[test]
 fn a_tombstone_below_a_list_goes_too() {
     let story = |delete: &str, faults: &str| {
@@ -24,7 +25,8 @@ operation = [
     {{ at = "100ms", client = "u", append = {{ key = "l", value = "e1" }} }},
     {{ at = "{delete}", client = "u", delete = {{ key = "l" }}, expect = {{ existed = true }} }},
     {{ at = "1s", client = "u", append = {{ key = "l", value = "e2" }} }},
-    {{ at = "3900ms", client = "u", get = {{ key = "l", from = "n1" }}, expect = {{ value = "e2" }} }},
+    {{ at = "3900ms", client = "u", get = {{ key = "l", from = "n1" }},
+      expect = {{ value = "e2" }} }},
 ]
 fault = [{faults}]
 expect.convergence = "valid"
@@ -35,16 +37,18 @@ expect.liveness = "valid"
     let lengths = |result: &RunResult| -> Vec<usize> {
         result.finals.iter().flat_map(|node| node.lists.values().map(Vec::len)).collect()
     };
-    // Nobody else heard of the delete while its tombstone was there.
+    // No other node heard of the delete while its tombstone existed.
     let late = r#"{ at = "200ms", for = "2s", isolate = "n1" }"#;
     assert_eq!(lengths(&play("it comes too late to the others", &story("990ms", late))), [2, 2, 2]);
     assert_eq!(lengths(&play("all hear of it", &story("990ms", ""))), [1, 1, 1]);
 }
 
-/// Tombstones that a checkpoint had, or an installed state, were purged when another's time came, or never.
+/// Tombstones from a checkpoint or an installed state were once purged at the time of another, or
+/// never.
 #[test]
 fn a_tombstone_that_is_read_back_goes_in_its_time() {
-    let protocol = r#"protocol.leader-follower = { tombstone-grace = "1s", wal = { policy = "fsync", checkpoint-every = 1 }"#;
+    let protocol = r#"protocol.leader-follower = { tombstone-grace = "1s",
+wal = { policy = "fsync", checkpoint-every = 1 }"#;
     let operations = r#"
 operation = [
     { at = "100ms", client = "u", put = { key = "x", value = "a" } },
@@ -59,7 +63,8 @@ operation = [
         ),
     );
     assert_eq!(buried(&plain), <[String; 0]>::default());
-    let election = r#"failover = { election = "lowest-id", heartbeat = "20ms", timeout = "60ms", catch-up = "log" }"#;
+    let election = r#"
+failover = { election = "lowest-id", heartbeat = "20ms", timeout = "60ms", catch-up = "log" }"#;
     let installed = play(
         "from an installed state, written to the log",
         &format!(
@@ -79,8 +84,8 @@ expect.replay = "valid"
     assert_eq!(buried(&installed), <[String; 0]>::default());
 }
 
-/// The end of a log was cut off, and the store made anew of what was left: what had been purged was there again, for
-/// good, and not after a restart, for the checkpoint lacked it.
+/// A store rebuilt after its log was cut once held purged tombstones again, until a restart from a
+/// checkpoint without them.
 #[test]
 fn a_purged_tombstone_stays_away_when_the_log_is_cut() {
     for (story, wal, crash) in [
@@ -96,7 +101,9 @@ fn a_purged_tombstone_stays_away_when_the_log_is_cut() {
             &format!(
                 r#"
 duration = "4s"
-protocol.leader-follower = {{ tombstone-grace = "500ms", wal = {{ {wal} }}, failover = {{ election = "lowest-id", heartbeat = "50ms", timeout = "150ms", catch-up = "log" }} }}
+protocol.leader-follower = {{ tombstone-grace = "500ms", wal = {{ {wal} }},
+    failover = {{ election = "lowest-id", heartbeat = "50ms", timeout = "150ms",
+        catch-up = "log" }} }}
 operation = [
     {{ at = "100ms", client = "u", put = {{ key = "x", value = "a" }} }},
     {{ at = "200ms", client = "u", delete = {{ key = "x" }}, expect = {{ existed = true }} }},

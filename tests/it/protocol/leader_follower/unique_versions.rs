@@ -1,6 +1,6 @@
-//! No stamp is given twice, and a hybrid clock stamps above all that its node ever had: what a node has to know again
-//! after a start, whatever it starts from. All ways of getting a state are tried in the unit tests of the protocol; here
-//! is what came of forgetting one.
+//! No version is given twice, and a hybrid clock stamps above everything that its node has seen. A
+//! node must know both again after every kind of start. The unit tests of the protocol try all
+//! kinds; each story here is one that was once forgotten.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use splitbrain::run::RunResult;
 
 use crate::support::story::play;
 
-/// Every write that was answered has a version of its own, and later ones of one client have higher ones.
+/// Every answered write has its own version; later writes of one client have higher ones.
 fn versions_rise(story: &str, text: &str) -> RunResult {
     let result = play(story, text);
     let answered =
@@ -19,11 +19,14 @@ fn versions_rise(story: &str, text: &str) -> RunResult {
     result
 }
 
-const SAFE: &str = r#"mode = "semi-sync", write-quorum = 1, on-ack-timeout = "fail", timestamps = "hybrid", failover = { election = "majority-vote", heartbeat = "50ms", timeout = "200ms", jitter = "20ms", catch-up = "log" }"#;
+const SAFE: &str = r#"mode = "semi-sync", write-quorum = 1, on-ack-timeout = "fail",
+timestamps = "hybrid",
+failover = { election = "majority-vote", heartbeat = "50ms", timeout = "200ms", jitter = "20ms",
+  catch-up = "log" }"#;
 
-/// n1's clock is 100 s ahead, and n3 misses all that it writes. n1 and n2 write their logs down as checkpoints and start
-/// again, so n3 is sent a state instead of entries. It starts from that state, and leads when n1 is gone: a write that it
-/// stamped by its own clock would lose to what n1 acknowledged.
+/// n1's clock is 100 s ahead, and n3 misses all of n1's writes. n1 and n2 take checkpoints and
+/// restart, so n3 is sent a state instead of entries. n3 restarts from that state and leads when n1
+/// is down: a write stamped by n3's own clock would lose to those that n1 acknowledged.
 #[test]
 fn a_node_that_starts_from_an_installed_state_has_seen_the_stamps_in_it() {
     play(
@@ -38,7 +41,8 @@ operation = [
     {{ at = "1020ms", client = "a", put = {{ key = "k", value = "v3" }} }},
     {{ at = "1030ms", client = "a", put = {{ key = "k", value = "v4" }} }},
     {{ at = "9s", client = "a", put = {{ key = "k", value = "b2", to = "n2" }} }},
-    {{ at = "9010ms", client = "a", put = {{ key = "k", value = "b3", to = "n3" }}, expect = {{ status = "ok" }} }},
+    {{ at = "9010ms", client = "a", put = {{ key = "k", value = "b3", to = "n3" }},
+      expect = {{ status = "ok" }} }},
 ]
 fault = [
     {{ at = "500ms", for = "3500ms", isolate = "n3" }},
@@ -57,8 +61,8 @@ protocol.leader-follower = {{ wal = {{ policy = "fsync", checkpoint-every = 4 }}
     );
 }
 
-/// n1's clock is 100 s ahead. A delete leaves nothing that a checkpoint would show, and the nodes that start from theirs
-/// lead next.
+/// n1's clock is 100 s ahead. A delete leaves nothing in a checkpoint, and nodes that start from
+/// their checkpoints lead next.
 #[test]
 fn a_checkpoint_keeps_the_stamp_of_what_left_nothing() {
     let story = |policy: &str, offset: &str, gone: &str| {
@@ -80,7 +84,8 @@ fault = [
     {{ at = "2500ms", for = "3s", crash = "n1" }},
 ]
 expect = {{ durability = "valid", monotonic-writes = "valid", writes-follow-reads = "valid" }}
-protocol.leader-follower = {{ deletes = "erase", wal = {{ policy = "{policy}", checkpoint-every = 2 }}, {SAFE} }}
+protocol.leader-follower = {{ deletes = "erase",
+    wal = {{ policy = "{policy}", checkpoint-every = 2 }}, {SAFE} }}
 "#
             ),
         );
@@ -90,8 +95,8 @@ protocol.leader-follower = {{ deletes = "erase", wal = {{ policy = "{policy}", c
     story("fsync", "100s", "clear = { }");
 }
 
-/// A crash comes after a write that changed nothing and was answered: a delete of what is not there, a clear of nothing, a
-/// put that is older than what its key holds. The next write has another number.
+/// A crash follows an answered write that changed nothing: a delete of a missing key, a clear of an
+/// empty store, a put older than its key's value. The next write has a new number.
 #[test]
 fn the_number_of_a_write_that_changed_nothing_is_not_given_again() {
     let story = |settings: &str, nothing: &str, also: &str| {
@@ -113,14 +118,15 @@ fault = [{{ at = "2s", for = "500ms", crash = "n1" }}{also}]
     for policy in ["fsync", "group-commit"] {
         for replication in ["entry", "full-state"] {
             let settings = format!(
-                r#"deletes = "erase", timestamps = "term-sequence", wal.policy = "{policy}", replication = "{replication}""#
+                r#"deletes = "erase", timestamps = "term-sequence", wal.policy = "{policy}",
+replication = "{replication}""#
             );
             let result = story(&settings, r#"delete = { key = "k" }"#, "");
             let last = result.history.entries().last().and_then(|entry| entry.version);
             assert_eq!(last.map(|version| version.sequence), Some(3), "{settings}");
         }
     }
-    // All clocks show the same ten seconds, and n1's goes back by as many.
+    // All clocks show the same ten seconds; n1's then goes back by ten.
     let settings = r#"timestamp-resolution = "10s", wal.policy = "fsync""#;
     let back = r#", { at = "1200ms", clock-jump = { node = "n1", by = "-10s" } }"#;
     let result = story(settings, r#"put = { key = "x", value = "older" }"#, back);
@@ -128,8 +134,9 @@ fault = [{{ at = "2s", for = "500ms", crash = "n1" }}{also}]
     assert_eq!(last.map(|version| version.sequence), Some(3));
 }
 
-/// n1 accepts an element, has not synced it when n2 asks where the two differ, and loses power. n2 once had been told: it
-/// kept the element under a stamp that n1 then gave to another one, and neither was ever told of the other's.
+/// n1 accepts an element, is asked by n2 where the two differ before it has synced, and loses
+/// power. n2 once was told of the element and kept it under a version that n1 then gave to another;
+/// neither ever learnt of the other's.
 #[test]
 fn what_is_not_yet_durable_is_no_answer_to_a_comparison() {
     for policy in ["fsync", "group-commit"] {
@@ -139,11 +146,14 @@ fn what_is_not_yet_durable_is_no_answer_to_a_comparison() {
                 r#"
 duration = "3s"
 cluster.nodes = 2
-protocol.leader-follower = {{ timestamps = "term-sequence", wal.policy = "{policy}", anti-entropy.interval = "10ms" }}
+protocol.leader-follower = {{ timestamps = "term-sequence", wal.policy = "{policy}",
+    anti-entropy.interval = "10ms" }}
 disk.sync = "100ms"
 operation = [
-    {{ at = "1s", client = "u", append = {{ key = "k", value = "a" }}, expect = {{ status = "info" }} }},
-    {{ at = "1141ms", client = "v", append = {{ key = "k", value = "b" }}, expect = {{ status = "ok" }} }},
+    {{ at = "1s", client = "u", append = {{ key = "k", value = "a" }},
+      expect = {{ status = "info" }} }},
+    {{ at = "1141ms", client = "v", append = {{ key = "k", value = "b" }},
+      expect = {{ status = "ok" }} }},
 ]
 fault = [{{ at = "1090ms", for = "50ms", power-loss = "n1" }}]
 expect.state = [

@@ -6,6 +6,7 @@ use splitbrain::property::Property;
 use splitbrain::run::{RunOptions, RunResult};
 use splitbrain::scenario::Scenario;
 
+use crate::support::result::holds;
 use crate::support::result::judged;
 use crate::support::scenario::read_with;
 
@@ -65,11 +66,6 @@ fn run(scenario: &Scenario, seed: u64) -> RunResult {
     scenario.run(seed, RunOptions::default())
 }
 
-/// Whether a property held, or needs a bound that these scenarios do not set.
-fn holds(judged: ExpectedVerdict) -> bool {
-    matches!(judged, ExpectedVerdict::Valid | ExpectedVerdict::Unchecked)
-}
-
 #[test]
 fn what_was_synced_before_it_was_answered_survives_crashes_and_power_losses() {
     let text = HARD.replace("FIRST", "power-loss");
@@ -93,7 +89,7 @@ fn what_was_synced_before_it_was_answered_survives_crashes_and_power_losses() {
             assert!(settled, "{at}: {:?}", result.settlement);
             for check in &result.checks {
                 let void = check.property == Property::MonotonicReads;
-                let fine = holds(check.judged) || void && check.judged == ExpectedVerdict::Allowed;
+                let fine = holds(check) || void && check.judged == ExpectedVerdict::Allowed;
                 assert!(fine, "{at}: {check:#?}");
             }
             let entries = result.history.entries().iter();
@@ -133,7 +129,8 @@ fn mean_latency_ms(sets: &[&str], clients: u32) -> f64 {
     latencies.map(|latency| latency.nanos() as f64 / 1e6).sum::<f64>() / 1_000.0
 }
 
-/// One client alone never shares a sync: the two policies then do the same, down to the luck of each message.
+/// A single client never shares a sync: the two policies then give the same run, down to every
+/// draw.
 #[test]
 fn writes_that_arrive_together_share_a_sync_and_one_alone_has_its_own() {
     let alone = mean_latency_ms(&["wal.policy=fsync"], 1);
@@ -146,7 +143,7 @@ fn writes_that_arrive_together_share_a_sync_and_one_alone_has_its_own() {
     assert!((20.0..50.0).contains(&shared), "{shared}");
 }
 
-/// Ten writes, one every 100 ms, to three nodes that sync each; and what else is said.
+/// Ten writes, one every 100 ms, to three nodes that sync each; and the given faults.
 fn ten_writes(more: &str) -> String {
     let writes: String = (1..=10)
         .map(|i| {
@@ -177,11 +174,11 @@ fn a_full_disk_refuses_writes_and_the_node_lives() {
     assert_eq!(failures[..3], [None; 3]);
     assert_eq!(failures[3..6], [disk; 3]);
     assert_eq!(failures[6..], [None; 4]);
-    assert!(result.checks.iter().all(|check| holds(check.judged)));
+    assert!(result.checks.iter().all(holds));
     assert_eq!(acts(&result)[..2], ["the disk of n1 is full", "the disk of n1 is as before"]);
 }
 
-/// A follower that cannot write confirms nothing, and has everything soon after it can.
+/// A follower whose disk is full acknowledges nothing, and catches up once it has room.
 #[test]
 fn a_follower_with_a_full_disk_confirms_nothing() {
     let full = "[[fault]]\nat = \"350ms\"\nfor = \"1s\"\ndisk-full = \"n3\"\n";
@@ -201,10 +198,10 @@ fn a_disk_that_lied_loses_what_it_called_durable_and_takes_the_blame() {
     let verdicts: Vec<ExpectedVerdict> = (0..20).map(judged).collect();
     let lost = verdicts.iter().filter(|verdict| **verdict == ExpectedVerdict::Allowed).count();
     assert!(lost > 10 && !verdicts.contains(&ExpectedVerdict::Violation), "{verdicts:?}");
-    // Without the lie nothing is lost, torn writes or not.
+    // With an honest disk nothing is lost, with or without torn writes.
     let honest = scenario(&ten_writes(&lie.replace("lost-write", "torn-write")), &[]);
     for seed in 0..20 {
-        assert!(run(&honest, seed).checks.iter().all(|c| holds(c.judged)));
+        assert!(run(&honest, seed).checks.iter().all(holds));
     }
 }
 
@@ -215,7 +212,7 @@ fn a_node_that_cannot_read_its_disk_is_down_until_it_can() {
                  [[expect.state]]\nat = \"2s\"\nnode = \"n2\"\nkey = \"r10\"\nvalue = \"10\"\n";
     let result = run(&scenario(&ten_writes(error), &[]), 1);
     assert!(acts(&result).contains(&"n1 stops: its disk cannot be read"), "{:?}", acts(&result));
-    assert!(result.checks.iter().all(|check| holds(check.judged)));
+    assert!(result.checks.iter().all(holds));
     assert_eq!((result.finals[0].up, result.finals[0].data.len()), (true, 10));
 }
 
@@ -228,7 +225,7 @@ fn a_damaged_log_stops_its_node_and_a_careless_one_is_caught() {
         let stops =
             acts(&result).iter().any(|what| what.starts_with("n2 stops: the log is damaged"));
         assert!(stops && !result.finals[1].up, "{:?}", acts(&result));
-        assert!(result.checks.iter().all(|check| holds(check.judged)));
+        assert!(result.checks.iter().all(holds));
 
         let careless = scenario(&ten_writes(flip), &["defects=[\"truncate-corruption\"]"]);
         let result = run(&careless, seed);

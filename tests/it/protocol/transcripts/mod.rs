@@ -5,6 +5,8 @@
 //! writes what they do now in the place of what they did; the change is reviewed as a diff, like
 //! code. (The form of etcd-io/raft's `testdata`.)
 
+mod commands;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +15,6 @@ use splitbrain::protocol::leader_follower::LeaderFollower;
 use splitbrain::scenario::ScenarioProtocol;
 
 use crate::protocol::custom::chain::Chain;
-
-mod commands;
 
 /// The line between commands and what came of them.
 const SEPARATOR: &str = "----";
