@@ -78,8 +78,8 @@ impl DiskImage {
     }
 
     /// The records of `file`, up to the first that is not whole. Use
-    /// [`Wal::open`](super::parts::wal::Wal::open) for a log that must tell a torn tail from damage
-    /// to what was durable.
+    /// [`super::parts::wal::Wal::open`] for a log that must tell a torn tail from damage to what
+    /// was durable.
     #[must_use]
     pub fn records<R: DeserializeOwned>(&self, file: File) -> frame::Replay<R> {
         frame::salvage(self.bytes(file))

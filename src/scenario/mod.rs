@@ -18,7 +18,7 @@ use crate::property::{Promises, SettlesWithin};
 use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::{Message, Protocol};
 use crate::rng::Probability;
-use crate::run::diff::Account;
+use crate::run::diff::Recording;
 use crate::run::{RunOptions, RunResult};
 use crate::time::Span;
 
@@ -40,6 +40,7 @@ pub mod keys;
 mod leader_follower;
 mod names;
 mod network;
+pub mod reference;
 mod schema;
 mod script;
 mod sections;
@@ -119,7 +120,7 @@ pub trait ConfiguredProtocol: Send + Sync {
     /// Runs it.
     fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult;
     /// Runs it and notes every event, for a comparison with another run.
-    fn account(&self, config: &Config, seed: u64) -> Account;
+    fn account(&self, config: &Config, seed: u64) -> Recording;
     /// Runs it and tells the lives of some writes.
     ///
     /// # Errors
@@ -160,7 +161,7 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
         crate::explain::run::<P>(config, &self.0, seed, options)
     }
 
-    fn account(&self, config: &Config, seed: u64) -> Account {
+    fn account(&self, config: &Config, seed: u64) -> Recording {
         crate::run::diff::account::<P>(config, &self.0, seed)
     }
 

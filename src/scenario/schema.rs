@@ -12,7 +12,7 @@ use super::{
 /// The JSON schema of scenario files with the protocols of `registry`.
 #[must_use]
 pub fn schema(registry: &Registry) -> Value {
-    let mut schema = shape(registry).schema();
+    let mut schema = whole(registry).schema();
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("splitbrain scenario");
     schema["$defs"] = definitions();
@@ -20,7 +20,7 @@ pub fn schema(registry: &Registry) -> Value {
 }
 
 /// What a scenario file looks like.
-fn shape(registry: &Registry) -> ValueShape {
+pub(super) fn whole(registry: &Registry) -> ValueShape {
     let of_protocol =
         |protocol: &Registered| Declaration::new(protocol.name, "", (protocol.shape)());
     let protocols = registry.protocols.iter().map(of_protocol).collect();

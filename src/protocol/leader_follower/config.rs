@@ -284,7 +284,7 @@ impl Defects {
         self.0 & (1 << defect as u8) != 0
     }
 
-    /// Those built in, in the order of their declaration.
+    /// Those built in, in the order of [`Defect`].
     pub fn iter(self) -> impl Iterator<Item = Defect> {
         Defect::all().filter(move |defect| self.has(*defect))
     }

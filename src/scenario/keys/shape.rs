@@ -9,6 +9,7 @@ pub struct ValueShape {
     takes: String,
     example: String,
     keys: Vec<Declaration>,
+    is_list: bool,
 }
 
 /// A key as scenario files know it, without the place where its value goes.
@@ -35,7 +36,8 @@ impl ValueShape {
     #[must_use]
     pub fn new(schema: Value, takes: &str, example: &str) -> Self {
         let Value::Object(schema) = schema else { panic!("a JSON schema is an object") };
-        Self { schema, takes: takes.to_owned(), example: example.to_owned(), keys: Vec::new() }
+        let (takes, example) = (takes.to_owned(), example.to_owned());
+        Self { schema, takes, example, keys: Vec::new(), is_list: false }
     }
 
     /// What a definition of the whole schema describes, such as `duration`.
@@ -65,7 +67,8 @@ impl ValueShape {
         let example = if self.example.is_empty() { &other.example } else { &self.example };
         let schema = json!({ "anyOf": [self.schema, other.schema] });
         let keys = [self.keys, other.keys].concat();
-        Self { keys, ..Self::new(schema, &takes, example) }
+        let is_list = self.is_list || other.is_list;
+        Self { keys, is_list, ..Self::new(schema, &takes, example) }
     }
 
     /// A list of these; `limits` are further keywords of the schema.
@@ -76,6 +79,7 @@ impl ValueShape {
         list.schema.insert("type".to_owned(), json!("array"));
         list.schema.insert("items".to_owned(), Value::Object(self.schema));
         list.keys = self.keys;
+        list.is_list = true;
         list
     }
 
@@ -134,6 +138,18 @@ impl ValueShape {
     #[must_use]
     pub fn takes(&self) -> &str {
         &self.takes
+    }
+
+    /// What it is for, where it is a table that says so.
+    #[must_use]
+    pub fn help(&self) -> &str {
+        self.schema.get("description").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether its keys are those of the items of a list.
+    #[must_use]
+    pub const fn is_list(&self) -> bool {
+        self.is_list
     }
 
     /// The keys of the tables in it.

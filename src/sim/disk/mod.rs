@@ -41,7 +41,7 @@ const FIRST_ROOM: usize = 4096;
 
 /// The disk of one node.
 #[derive(Debug, Default)]
-pub(crate) struct Disk {
+pub(crate) struct NodeDisk {
     origin: DiskOrigin,
     /// By file. A node has one or two, so a linear search beats any map.
     files: Vec<(File, FileContents)>,
@@ -160,7 +160,7 @@ impl SyncTiming {
     }
 }
 
-impl Disk {
+impl NodeDisk {
     /// Does what a protocol asks; when the operation completes, where that is announced.
     pub(crate) fn perform(
         &mut self,

@@ -1,0 +1,144 @@
+//! Every key of scenario files, for whoever looks one up.
+
+use super::keys::Declaration;
+use super::{Registry, schema};
+
+/// A key of a scenario file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it stands: `network.loss`; in an item of a list `network.link[].from`.
+    pub path: String,
+    /// What it means, in a sentence or more.
+    pub help: String,
+    /// What it takes, in words: its type and its range.
+    pub takes: String,
+    /// What holds where it is absent, as TOML; `None` where that depends on other settings, or is nothing.
+    pub default: Option<String>,
+    /// Whether its table is wrong without it.
+    pub is_required: bool,
+    /// A value that it takes, as TOML.
+    pub example: String,
+}
+
+/// Every key of scenario files with the protocols of `registry`, each table before its keys. The keys of distributions
+/// are not among them: they are the same wherever a distribution may stand.
+#[must_use]
+pub fn all(registry: &Registry) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    walk("", schema::whole(registry).keys(), &mut entries);
+    entries
+}
+
+fn walk(path: &str, keys: &[Declaration], entries: &mut Vec<Entry>) {
+    for key in keys {
+        let dot = if path.is_empty() { "" } else { "." };
+        let path = format!("{path}{dot}{}", key.name);
+        let inner = if key.shape.is_list() { format!("{path}[]") } else { path.clone() };
+        entries.push(Entry {
+            path,
+            help: if key.help.is_empty() { key.shape.help().to_owned() } else { key.help.clone() },
+            takes: key.shape.takes().to_owned(),
+            default: key.default.as_ref().map(ToString::to_string),
+            is_required: key.is_required,
+            example: key.example().to_owned(),
+        });
+        walk(&inner, key.shape.keys(), entries);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Scenario;
+
+    const FILES: [&str; 3] = [
+        include_str!("../../tests/it/support/maximal/workload.toml"),
+        include_str!("../../tests/it/support/maximal/script.toml"),
+        include_str!("../../tests/it/support/maximal/faults.toml"),
+    ];
+
+    /// The file with every setting explicit after this argument; `Err` when it is refused.
+    fn settings(file: &str, set: Option<String>) -> Result<String, String> {
+        let sets: Vec<String> = set.into_iter().collect();
+        Scenario::parse("test.toml", file.as_bytes(), &Registry::new(), &sets)
+            .map(|scenario| scenario.export())
+            .map_err(|mistakes| mistakes.to_string())
+    }
+
+    /// The path with an index for each list: the items of a list are tried in turn.
+    fn paths(path: &str) -> Vec<String> {
+        match path.split_once("[]") {
+            None => vec![path.to_owned()],
+            Some((list, rest)) => (0..48).map(|item| format!("{list}.{item}{rest}")).collect(),
+        }
+    }
+
+    /// Values that a key may take: its example, the words that it takes, and some of any kind.
+    fn values(entry: &Entry) -> Vec<String> {
+        let some = [
+            "3", "true", "false", "7ms", "2m", "4%", "n2", "20ppm", "2MB/s", "x", "16", "alice",
+            "network", "ack",
+        ];
+        let words = entry.takes.split('`').skip(1).step_by(2);
+        let words = words.chain(some).map(str::to_owned);
+        std::iter::once(entry.example.clone()).chain(words).collect()
+    }
+
+    #[test]
+    fn every_key_says_what_it_means_and_takes() {
+        let entries = all(&Registry::new());
+        assert!(entries.len() > 200, "{}", entries.len());
+        for entry in &entries {
+            assert!(entry.help.ends_with('.'), "{entry:?}");
+            assert!(!entry.takes.is_empty() && !entry.example.is_empty(), "{entry:?}");
+        }
+        let mut paths: Vec<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+        paths.sort_unstable();
+        let all = paths.len();
+        paths.dedup();
+        assert_eq!(paths.len(), all, "a key is declared twice");
+    }
+
+    #[test]
+    fn some_value_of_every_key_changes_the_settings() {
+        let before = FILES.map(|file| settings(file, None).expect("it is a scenario"));
+        let changes = |entry: &Entry| {
+            let values = values(entry);
+            let of_file = |(file, before): (&&str, &String)| {
+                let changed = |path: &String| {
+                    let set = |value: &String| settings(file, Some(format!("{path}={value}")));
+                    values.iter().any(|value| set(value).is_ok_and(|after| after != *before))
+                };
+                paths(&entry.path).iter().any(changed)
+            };
+            FILES.iter().zip(&before).any(of_file)
+        };
+        let entries = all(&Registry::new());
+        // A table, or a list of them, is changed by its keys.
+        let is_table = |entry: &&Entry| entry.takes.ends_with("a table");
+        let dead: Vec<&str> = entries
+            .iter()
+            .filter(|entry| !is_table(entry) && !changes(entry))
+            .map(|entry| entry.path.as_str())
+            .collect();
+        assert!(dead.is_empty(), "no value of these changes anything: {dead:#?}");
+    }
+
+    #[test]
+    fn a_default_that_is_given_changes_nothing() {
+        let plain = "[cluster]\nnodes = 3\n[protocol.leader-follower]\n[workload]\n[fuzz]\n\
+                     [[network.client]]\ndelay = \"1ms\"\n";
+        let before = settings(plain, None).expect("it is a scenario");
+        for entry in all(&Registry::new()) {
+            let Some(default) = entry.default else { continue };
+            if entry.path.contains("[]") {
+                continue;
+            }
+            match settings(plain, Some(format!("{}={default}", entry.path))) {
+                Ok(after) => assert_eq!(after, before, "{}", entry.path),
+                // Some keys need another one that no plain scenario has.
+                Err(mistakes) => assert!(mistakes.contains("needs"), "{}: {mistakes}", entry.path),
+            }
+        }
+    }
+}
