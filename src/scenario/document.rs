@@ -208,3 +208,11 @@ fn parts(path: &str) -> Option<Vec<String>> {
 fn joined<S: AsRef<str>>(parts: &[S]) -> String {
     parts.iter().fold(String::new(), |path, part| below(&path, &bare_or_quoted(part.as_ref())))
 }
+
+impl Scenario {
+    /// The scenario as TOML that parses back to equal settings, every setting explicit.
+    #[must_use]
+    pub fn export(&self) -> String {
+        Document::of(self).render()
+    }
+}

@@ -3,11 +3,9 @@
 use serde_json::{Value, json};
 
 use super::keys::{Declaration, ValueShape, duration, whole_number};
+use super::registry::{Registered, Registry};
 use super::words::TARGETS;
-use super::{
-    Registered, Registry, changes, cluster, expect, faults, fuzz, network, script, sections,
-    workload,
-};
+use super::{changes, cluster, expect, faults, fuzz, network, script, sections, workload};
 
 /// The JSON schema of scenario files with the protocols of `registry`.
 #[must_use]

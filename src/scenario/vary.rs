@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use super::diagnostics::Diagnostics;
 use super::diagnostics::{Loc, Problem, Sink, Sources};
 use super::set::{self, find_outside_quotes};
 use super::tree::{Node, Tree, parse_value};
-use super::{Diagnostics, Overrides};
 
 /// The most values of one axis.
 const MAX_VALUES: usize = 10_000;
@@ -176,6 +176,23 @@ pub(super) fn apply(
         if let Err(problem) = axis.apply(*index, root, sources) {
             sink.push(*problem);
         }
+    }
+}
+
+/// What is set from outside before a file is decoded, in this order. Mistakes point into the arguments.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overrides<'a> {
+    /// `PATH=VALUE` of `--set`.
+    pub sets: &'a [String],
+    /// `PATH=VALUE` of one configuration of a comparison, `--with`.
+    pub with: &'a [String],
+    /// A point of a sweep: of each axis the index of the value that it takes.
+    pub point: &'a [(&'a Axis, usize)],
+}
+
+impl Overrides<'_> {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.sets.is_empty() && self.with.is_empty() && self.point.is_empty()
     }
 }
 
