@@ -1,9 +1,10 @@
 //! Reading a table key by key.
 //!
-//! A [`TableDecoder`] hands out the values of one table, as an [`Element`] each, and knows which keys were asked
-//! for; an [`Element`] reads itself as a length of time, a node, a choice. A mistake is noted where it is found and
-//! decoding goes on, so that one reading finds them all. `None` always means "a mistake was noted"; so ask for
-//! everything first and give up, with `?`, last.
+//! A [`TableDecoder`] hands out the values of one table, as an [`Element`] each, and knows which
+//! keys were asked for; an [`Element`] reads itself as a length of time, a node, a choice. A
+//! mistake is noted where it is found and decoding goes on, so that one reading finds them all.
+//! `None` always means "a mistake was noted"; so ask for everything first and give up, with `?`,
+//! last.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -220,7 +221,8 @@ impl<'a> TableDecoder<'a> {
         self.entries.iter().map(element).collect()
     }
 
-    /// Notes a mistake of the table as a whole; `label` says what was expected. For `return table.wrong(..)`.
+    /// Notes a mistake of the table as a whole; `label` says what was expected. For `return
+    /// table.wrong(..)`.
     pub fn wrong<T>(&self, title: impl Display, label: impl Display) -> Option<T> {
         self.scope.sink.push(Problem::new(self.at, title.to_string(), label.to_string()));
         None
@@ -231,8 +233,9 @@ impl<'a> TableDecoder<'a> {
         self.entries.iter().find(|entry| entry.key == key).map_or(self.at, |entry| entry.key_at)
     }
 
-    /// The only one of `keys` that is there, read by `read`, which is told its place in `keys`. None or several is a
-    /// mistake; `what` says of what there has to be one. Of several each is read all the same, for its own mistakes.
+    /// The only one of `keys` that is there, read by `read`, which is told its place in `keys`.
+    /// None or several is a mistake; `what` says of what there has to be one. Of several each is
+    /// read all the same, for its own mistakes.
     pub fn exactly_one<T>(
         &mut self,
         keys: &[&str],
@@ -301,7 +304,8 @@ impl<'a> Element<'a> {
         self.scope.frame.nodes
     }
 
-    /// Notes a mistake at this value; `label` says what was expected. For `return element.wrong(..)`.
+    /// Notes a mistake at this value; `label` says what was expected. For `return
+    /// element.wrong(..)`.
     pub fn wrong<T>(&self, title: impl Display, label: impl Display) -> Option<T> {
         self.scope.sink.push(Problem::new(self.node.at, title.to_string(), label.to_string()));
         None
@@ -396,7 +400,8 @@ impl<'a> Element<'a> {
         matches!(&self.node.value, Tree::Text(found) if found == text)
     }
 
-    /// Reads it as a text that shows as one line: without control characters, though it may be empty.
+    /// Reads it as a text that shows as one line: without control characters, though it may be
+    /// empty.
     pub fn line(&self) -> Option<&'a str> {
         let text = self.text()?;
         if text.chars().any(char::is_control) {
@@ -557,7 +562,8 @@ impl<'a> Element<'a> {
     }
 }
 
-/// The word that stands for `value` among the choices that [`Element::choice`] reads it from; empty when none does.
+/// The word that stands for `value` among the choices that [`Element::choice`] reads it from; empty
+/// when none does.
 pub fn word_for<T: PartialEq>(choices: &[(&'static str, T)], value: &T) -> &'static str {
     choices.iter().find(|(_, choice)| choice == value).map_or("", |(word, _)| word)
 }

@@ -37,7 +37,8 @@ impl std::fmt::Debug for Scenario {
 }
 
 impl Scenario {
-    /// Reads the file at `path`. `sets` are `PATH=VALUE` arguments, put into the file's tree before it is decoded.
+    /// Reads the file at `path`. `sets` are `PATH=VALUE` arguments, put into the file's tree before
+    /// it is decoded.
     ///
     /// # Errors
     ///
@@ -90,7 +91,8 @@ impl Scenario {
         Ok(Self { warnings, ..Self::of_decoded(origin, decoded) })
     }
 
-    pub(super) fn of_decoded(origin: &str, (config, protocol, fuzz): sections::Decoded) -> Self {
+    pub(super) fn of_decoded(origin: &str, decoded: sections::Decoded) -> Self {
+        let (config, protocol, fuzz) = decoded;
         let stem = Path::new(origin).file_stem();
         let name = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         Self { name, config, protocol, fuzz, warnings: None }

@@ -1,9 +1,10 @@
 //! Scenario files: TOML text to validated settings and back.
 //!
-//! A file is parsed to a tree in which every key and value remembers where it was written (`tree`); `--set`
-//! arguments are put into that tree (`set`); then it is decoded key by key (`decode`) into
-//! [`Config`](crate::config::Config), every mistake going to one place (`diagnostics`), so that all of them are shown at once, each as
-//! rustc would show it. [`schema()`] describes the same files to an editor.
+//! A file is parsed to a tree in which every key and value remembers where it was written (`tree`);
+//! `--set` arguments are put into that tree (`set`); then it is decoded key by key (`decode`) into
+//! [`Config`](crate::config::Config), every mistake going to one place (`diagnostics`), so that all
+//! of them are shown at once, each as rustc would show it. [`schema()`] describes the same files to
+//! an editor.
 
 use crate::rng::Probability;
 use crate::time::Span;

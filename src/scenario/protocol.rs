@@ -22,21 +22,23 @@ pub trait ScenarioProtocol: Protocol {
     /// The keys of its table, and where they go in its settings.
     fn section() -> &'static Section<Self::Config>;
 
-    /// Notes what does not go together, where each key for itself is right. `None` says that a mistake was noted.
+    /// Notes what does not go together, where each key for itself is right. `None` says that a
+    /// mistake was noted.
     fn check(config: &Self::Config, cluster: &Cluster, table: &mut TableDecoder<'_>) -> Option<()> {
         let _ = (config, cluster, table);
         Some(())
     }
 
-    /// What a put waits for before it is answered, when that is a number of confirmations of equal standing and nothing
-    /// else: what a closed form of its latency needs. `None` where there is no such rule.
+    /// What a put waits for before it is answered, when that is a number of confirmations of equal
+    /// standing and nothing else: what a closed form of its latency needs. `None` where there is no
+    /// such rule.
     fn awaited(config: &Self::Config, scenario: &Config) -> Option<Awaited> {
         let _ = (config, scenario);
         None
     }
 
-    /// The lengths of time on which the protocol turns: heartbeats, timeouts, intervals. Fuzzing lets faults begin and
-    /// last about as long as these, where they do the most harm.
+    /// The lengths of time on which the protocol turns: heartbeats, timeouts, intervals. Fuzzing
+    /// lets faults begin and last about as long as these, where they do the most harm.
     fn timescales(config: &Self::Config) -> Vec<Span> {
         let _ = config;
         Vec::new()
@@ -71,7 +73,8 @@ pub trait ConfiguredProtocol: Send + Sync {
         seed: u64,
         asked: &Question,
     ) -> Result<Explanation, NoSuchWrite>;
-    /// Runs it and notes what happens on every node and, where a window is asked for, every message of it.
+    /// Runs it and notes what happens on every node and, where a window is asked for, every message
+    /// of it.
     fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle;
     /// What it promises in this scenario.
     fn promises(&self, config: &Config) -> Promises;

@@ -12,7 +12,8 @@ pub struct Entry {
     pub help: String,
     /// What it takes, in words: its type and its range.
     pub takes: String,
-    /// What holds where it is absent, as TOML; `None` where that depends on other settings, or is nothing.
+    /// What holds where it is absent, as TOML; `None` where that depends on other settings, or is
+    /// nothing.
     pub default: Option<String>,
     /// Whether its table is wrong without it.
     pub is_required: bool,
@@ -20,8 +21,8 @@ pub struct Entry {
     pub example: String,
 }
 
-/// Every key of scenario files with the protocols of `registry`, each table before its keys. The keys of distributions
-/// are not among them: they are the same wherever a distribution may stand.
+/// Every key of scenario files with the protocols of `registry`, each table before its keys. The
+/// keys of distributions are not among them: they are the same wherever a distribution may stand.
 #[must_use]
 pub fn all(registry: &Registry) -> Vec<Entry> {
     let mut entries = Vec::new();

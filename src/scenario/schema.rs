@@ -220,7 +220,8 @@ mod tests {
             texts.into_iter().flat_map(|text| asked_keys(text, &registry)).collect();
         let unknown: Vec<&String> = asked.difference(&described).collect();
         assert!(unknown.is_empty(), "asked for but not described: {unknown:#?}");
-        // A distribution's keys are the same wherever it stands: not every place of the examples has one in full.
+        // A distribution's keys are the same wherever it stands: not every place of the examples
+        // has one in full.
         let is_inside_distribution = |path: &str| {
             path.split(['.', '[']).any(|part| crate::scenario::words::VARIANTS.contains(&part))
         };
