@@ -12,11 +12,11 @@ mod measure;
 
 use measure::{median, timed};
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use splitbrain::fuzz::campaign::{Length, Limits, play_missing};
+use splitbrain::fuzz::campaign::{Length, StoppingRule, play_missing};
 use splitbrain::fuzz::cases::Cases;
 use splitbrain::fuzz::identity::{Identity, Shard};
 use splitbrain::fuzz::judge;
-use splitbrain::fuzz::target::{Case, FuzzTarget};
+use splitbrain::fuzz::target::{FuzzCase, FuzzTarget};
 use splitbrain::rng::Probability;
 use splitbrain::run::RunOptions;
 use splitbrain::scenario::Registry;
@@ -116,7 +116,7 @@ fn played(target: &FuzzTarget, seed: u64) -> f64 {
     const PART: u64 = 100;
     let part = |part: u64| {
         let cases = part * PART..(part + 1) * PART;
-        let cases: Vec<Case> = cases.map(|index| target.case(seed, index)).collect();
+        let cases: Vec<FuzzCase> = cases.map(|index| target.case(seed, index)).collect();
         let play = || {
             for case in &cases {
                 black_box(case.run(RunOptions::default()));
@@ -155,8 +155,8 @@ fn campaign(target: &FuzzTarget, pool: &ThreadPool, seed: u64, verify: Probabili
 fn play(target: &FuzzTarget, pool: &ThreadPool, folder: &Path, (seed, verify): (u64, Probability)) {
     let identity = Identity::new(target, "campaign", seed, verify);
     let cases = Cases::open(folder, identity, Shard::WHOLE).expect("a new folder");
-    let limits = Limits { length: Length::Runs(CASES), stop_after: None };
-    let played = pool.install(|| play_missing(target, limits, &cases, &|_| ()));
+    let rule = StoppingRule { length: Length::Runs(CASES), stop_after: None };
+    let played = pool.install(|| play_missing(target, rule, &cases, &|_| ()));
     assert_eq!(played.expect("the folder takes them"), CASES);
     let totals = cases.finish(CASES).expect("the folder takes them");
     assert_eq!(totals.kinds.len(), 0, "the configuration is safe");

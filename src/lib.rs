@@ -1,40 +1,78 @@
-//! splitbrain: a deterministic discrete-event simulator of replicated key-value stores, with verdicts.
+//! splitbrain: a deterministic discrete-event simulator of replicated key-value stores.
 //!
-//! Every node of a cluster is a state machine in one process, behind a seeded virtual clock and a message queue
-//! that delays, loses, duplicates and partitions. A run is a pure function of a scenario and a seed; checkers say
-//! whether acknowledged writes survived, whether replicas converged, and what a client could see.
+//! Every node of a cluster is a state machine in one process, behind a seeded virtual clock and a
+//! message queue that delays, loses, duplicates and partitions. A run is a pure function of a
+//! scenario and a seed. Checkers say whether acknowledged writes survived, whether replicas
+//! converged, and what clients could see.
 //!
 //! # The path of one write
 //!
-//! [`cli`] reads a file -> [`scenario`] turns TOML into a validated [`config::Config`] and a protocol with its
-//! settings -> [`run::run`] -> `sim::clients` invokes `put(k, v)` and the [`history`] notes it -> `sim::network`
-//! decides delay, loss and duplication from keyed draws ([`rng`]) -> `sim::node` -> [`protocol::Protocol::handle`]
-//! stamps, applies and sends -> network -> follower -> acknowledgement -> the leader counts the quorum and replies
-//! -> the client completes and the history notes it -> [`check`] reads the history and the final nodes ->
-//! [`report`] tells it.
+//! 1. [`cli`] reads a file, and [`scenario`] turns it into a validated [`config::Config`] and the
+//!    settings of a protocol.
+//! 2. [`run::run`] builds a [`sim::Simulation`] and plays it. Its clients invoke `put(k, v)`; the
+//!    [`history`] notes the invocation.
+//! 3. The simulated network decides delay, loss and duplication by keyed draws ([`rng`]).
+//! 4. [`protocol::Protocol::handle`] runs on the leader: it stamps the write, appends it to the
+//!    log, applies it and sends it to the followers. A follower applies and acknowledges it.
+//! 5. The leader counts the quorum and replies. The client completes; the history notes that.
+//! 6. [`check`] reads the history and the nodes at the end; [`explain`] finds why something broke;
+//!    [`report`] writes it down.
 //!
 //! # The map
 //!
-//! Modules are declared below in reading order, lowest layer first; a module imports from its own layer and below,
-//! and `tests/layering/` holds that.
+//! Modules are declared below in reading order, lowest layer first. A module imports from its own
+//! layer and below, and no two files import each other. `tests/layering` holds both.
 //!
-//! | layer | modules |
-//! |---|---|
-//! | 0 | [`time`], [`id`], [`rng`], [`sampler`], [`digest`], [`named`], `spelling` |
-//! | 1 | [`operation`], [`names`], [`config`], [`property`], [`history`], [`metrics`] |
-//! | 2 | [`protocol`]: the contract, [`protocol::parts::store`], [`protocol::parts::wal`], [`protocol::leader_follower`] |
-//! | 3 | [`check`]: one file a checker |
-//! | 4 | [`sim`]: event, queue, kernel, node, clock, disk, network, clients, nemesis, settle, notes |
-//! | 5 | [`run`], [`explain`], [`scenario`] |
-//! | 6 | [`report`]: text, JSON, files, pictures; [`experiment`]: sweeps and comparisons, many runs and their statistics; [`fuzz`]: random schedules, campaigns, shrinking |
-//! | 7 | [`cli`]: one file a command; the only code that prints |
+//! - **0**: [`time`], [`id`], [`rng`], [`sampler`], [`digest`], [`named`], `spelling`. Integers only:
+//!   no float leaves a sampler. A draw is a function of seed, purpose and causal identity, never
+//!   the next number of a stream.
+//! - **1**: [`operation`], [`names`], [`config`], [`property`], [`history`], [`metrics`]. Data. A
+//!   setting here is validated, and nothing is optional in the sense of "the default".
+//! - **2**: [`protocol`]. No simulation, file, clock or thread: time, chance and effects go through
+//!   [`protocol::Context`]. [`protocol::parts`] knows no protocol, and no protocol knows another.
+//! - **3**: [`check`]. A checker is a pure function of a history and of what nodes observed. It
+//!   never sees a simulation.
+//! - **4**: [`sim`]. One event at a time, in the order (time, sequence). What happens depends on
+//!   scenario and seed alone: no hash map, no float, no clock of the machine.
+//! - **5**: [`run`], [`explain`], [`scenario`]. Text and TOML live in [`scenario`] alone. It reports
+//!   all mistakes of a file at once, each with its place.
+//! - **6**: [`report`], [`experiment`], [`fuzz`]. Output holds no path, date or thread order: two runs
+//!   write the same bytes. Threads play many seeds, never one run.
+//! - **7**: [`cli`]. The only code that prints or exits.
 //!
-//! Start with [`protocol`] for the contract that a protocol meets, or with [`sim`] for the loop that plays one.
+//! # Words
+//!
+//! - **Ticket**: the name of an operation on a node's disk. [`protocol::Input::Persisted`] brings
+//!   it back when the operation is durable; only then may leave what depends on it.
+//! - **Causal identity** ([`rng::CausalId`]): the name of an event, hashed from its cause. Draws
+//!   are keyed by it, so taking a fault away changes only what that fault caused.
+//! - **Observation** ([`protocol::Observation`]): what a protocol says of itself (role, accept,
+//!   apply, discard). Checkers and explanations read these.
+//! - **Version** ([`id::Version`]): timestamp, node and sequence of a write, as stores compare it.
+//!   Two writes may have one version; the operation that wrote a value is known beside it.
+//! - **Promise** and **hazard** ([`property`]): what a configuration guarantees of a property, and
+//!   the faults that void it. A broken property is a *violation* where it was promised, else
+//!   *allowed*.
+//! - **Verdict** and **witness** ([`check`]): valid, invalid with the events that show it, or
+//!   unknown with the reason.
+//! - **Mechanism** ([`explain`]): how a write was lost, in one of some twenty ways.
+//! - **Trigger** ([`config::Trigger`]): the moment of a run that starts a fault.
+//!
+//! # Start here
+//!
+//! - *to write a protocol*: [`protocol::authors`], the contract as a table of duties;
+//!   [`protocol::harness`] plays nodes step by step.
+//! - *to write a checker*: [`check`], then a short one such as `check/convergence.rs`. Its property
+//!   goes to [`property::Property`], its promise to each protocol.
+//! - *to add a fault*: [`config::FaultAction`], `scenario/faults.rs`, and `sim/nemesis`.
+//! - *to add a setting*: its one declaration in `scenario/`, and the field in [`config`] or in the
+//!   protocol's settings.
+//! - *to change the kernel*: [`sim`], the loop that pops, dispatches and drains.
 //!
 //! # Absent on purpose
 //!
-//! Sockets, TLS, authentication, containers, an async runtime, threads inside a run, and any clock or generator
-//! other than the run's own. The one process is the point.
+//! Sockets, TLS, authentication, containers, an async runtime, threads inside a run, and any clock
+//! or generator other than the run's own. The one process is the point.
 
 pub mod time;
 

@@ -85,7 +85,7 @@ impl NodeStates {
         self.0 & (1 << state as u8) != 0
     }
 
-    /// The states in the set, in the order of [`NodeState::ALL`].
+    /// The states in the set, in the order of [`NodeState`].
     pub fn iter(self) -> impl Iterator<Item = NodeState> {
         NodeState::all().filter(move |state| self.contains(*state))
     }

@@ -61,7 +61,9 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
             Settlement::Stuck { at, .. } => {
                 Some(format!("the simulation got stuck at {at} s, before replicas could settle"))
             }
-            _ => facts.live.is_empty().then(|| "no node is up".to_owned()),
+            Settlement::Settled { .. } | Settlement::Unsettled { .. } => {
+                facts.live.is_empty().then(|| "no node is up".to_owned())
+            }
         };
         if let Some(reason) = reason {
             return Finding::new(Verdict::Unknown(reason), figures);

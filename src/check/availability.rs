@@ -42,7 +42,7 @@ struct Loss {
 
 /// How long a lost leader was missed.
 #[derive(Clone, Copy, Debug)]
-struct Outage {
+struct LeaderOutage {
     loss: Loss,
     length: Span,
     recovered: bool,
@@ -57,7 +57,7 @@ struct Measured {
     never_served: u64,
     all: Gaps,
     writes: Gaps,
-    outages: Vec<Outage>,
+    outages: Vec<LeaderOutage>,
 }
 
 /// The times in which operations of some kind were asked for and none was answered.
@@ -271,7 +271,7 @@ impl<'a> Pass<'a> {
 
     fn end_outage(&mut self, loss: Loss, at: Time, recovered: bool) {
         if let Some(since) = loss.waiting_since {
-            self.measured.outages.push(Outage { loss, length: at.since(since), recovered });
+            self.measured.outages.push(LeaderOutage { loss, length: at.since(since), recovered });
         }
     }
 }
@@ -286,12 +286,12 @@ impl Measured {
     }
 
     /// The longest outage, of equals the first.
-    fn worst_outage(&self) -> Option<&Outage> {
+    fn worst_outage(&self) -> Option<&LeaderOutage> {
         self.outages.iter().rev().max_by_key(|outage| outage.length)
     }
 }
 
-impl Outage {
+impl LeaderOutage {
     fn in_words(&self) -> String {
         let length = self.length.short();
         if self.recovered {
@@ -317,7 +317,7 @@ fn demands(evidence: &Evidence<'_>, measured: &Measured) -> Vec<Demand> {
     let worst = measured.worst_outage();
     let recovery = bounds.recovery.map(|bound| Demand {
         bound: format!("recovery-bound = {bound}"),
-        found: worst.map_or_else(|| "no leader was missed".to_owned(), Outage::in_words),
+        found: worst.map_or_else(|| "no leader was missed".to_owned(), LeaderOutage::in_words),
         met: worst.is_none_or(|worst| worst.length <= bound),
     });
     share.into_iter().chain(recovery).collect()
@@ -534,7 +534,7 @@ mod tests {
             evidence.history.entries().iter().filter(|entry| counts(entry)).collect();
         let ends = |entry: &&Entry| match entry.status {
             Status::Pending => evidence.ended_at,
-            _ => entry.completed_at,
+            Status::Ok | Status::Fail | Status::Info => entry.completed_at,
         };
         let answers: Vec<&Entry> = entries.iter().copied().filter(|entry| entry.is_ok()).collect();
         let last = entries.iter().map(ends).max().unwrap_or(Time::ZERO);

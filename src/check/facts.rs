@@ -17,7 +17,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::history::{Entry, Function, Writers};
+use crate::history::{Entry, Function, Item, Writers};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::named::Named;
 use crate::protocol::{NodeSnapshot, Role, Stored};
@@ -37,13 +37,23 @@ pub(super) struct Holding {
 
 /// What a completed read found for a key.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Seen {
+pub(super) enum ReadResult {
     /// This write's value.
     Value(Write),
     /// The key, and not its value.
     Key,
     /// No such key.
     Nothing,
+}
+
+/// A list that a read found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FoundList<'a> {
+    pub(super) read: &'a Entry,
+    pub(super) key: KeyId,
+    pub(super) elements: &'a [Value],
+    /// The write of the last element: the read was answered with its version.
+    pub(super) last: Write,
 }
 
 /// The evidence, with what is derived from it.
@@ -53,7 +63,7 @@ pub(super) struct Facts<'a> {
     pub(super) writers: Writers<'a>,
     /// Completed gets, lists of keys and reads of everything.
     pub(super) reads: u64,
-    /// How often each function was invoked, in the order of [`Function::ALL`].
+    /// How often each function was invoked, in the order of [`Function`].
     asked: [u64; Function::ALL.len()],
     /// One more than the highest client that completed an operation.
     pub(super) clients: usize,
@@ -397,47 +407,38 @@ impl<'a> Facts<'a> {
 
     /// The write of an element of a list that `read` found, as it sets a bound for others.
     pub(super) fn element(&self, read: &Entry, key: KeyId, value: Value) -> Write {
-        self.element_with((read, key, value), Self::least)
+        self.element_with(read, key, value, Self::least)
     }
 
-    /// The writes of the elements of a list that `read` found, as they set bounds for others. The last was told with its
-    /// version.
-    pub(super) fn bounds_of<'b>(
-        &'b self,
-        (read, key): (&'b Entry, KeyId),
-        list: &'b [Value],
-        last: Write,
-    ) -> impl Iterator<Item = Write> + 'b {
-        self.elements_with((read, key, list, last), Self::least)
+    /// The writes of the elements of a list, as they set bounds for others.
+    pub(super) fn bounds_of<'b>(&'b self, list: FoundList<'b>) -> impl Iterator<Item = Write> + 'b {
+        self.elements_with(list, Self::least)
     }
 
-    /// The writes of the elements of a list that `read` found, as they are held against bounds.
-    pub(super) fn found_in<'b>(
-        &'b self,
-        (read, key): (&'b Entry, KeyId),
-        list: &'b [Value],
-        last: Write,
-    ) -> impl Iterator<Item = Write> + 'b {
-        self.elements_with((read, key, list, last), Self::greatest)
+    /// The writes of the elements of a list, as they are compared with bounds.
+    pub(super) fn found_in<'b>(&'b self, list: FoundList<'b>) -> impl Iterator<Item = Write> + 'b {
+        self.elements_with(list, Self::greatest)
     }
 
     fn elements_with<'b>(
         &'b self,
-        (read, key, list, last): (&'b Entry, KeyId, &'b [Value], Write),
+        FoundList { read, key, elements, last }: FoundList<'b>,
         version: fn(&Self, OpId, Version) -> Version,
     ) -> impl Iterator<Item = Write> + 'b {
-        list.iter().enumerate().map(move |(place, value)| {
-            if place + 1 == list.len() {
+        elements.iter().enumerate().map(move |(place, value)| {
+            if place + 1 == elements.len() {
                 last
             } else {
-                self.element_with((read, key, *value), version)
+                self.element_with(read, key, *value, version)
             }
         })
     }
 
     fn element_with(
         &self,
-        (read, key, value): (&Entry, KeyId, Value),
+        read: &Entry,
+        key: KeyId,
+        value: Value,
         version: fn(&Self, OpId, Version) -> Version,
     ) -> Write {
         let history = self.evidence.history;
@@ -450,22 +451,38 @@ impl<'a> Facts<'a> {
     }
 
     /// What a completed get found.
-    pub(super) fn seen(&self, entry: &Entry) -> Seen {
+    pub(super) fn seen(&self, entry: &Entry) -> ReadResult {
         match (entry.value, entry.version) {
             (Some(value), Some(version)) => {
-                Seen::Value(self.found(entry, entry.key, value, version))
+                ReadResult::Value(self.found(entry, entry.key, value, version))
             }
-            _ => Seen::Nothing,
+            (None, _) | (_, None) => ReadResult::Nothing,
+        }
+    }
+
+    /// What a read of the whole store found for one key.
+    pub(super) fn seen_item(&self, read: &Entry, item: &Item) -> ReadResult {
+        match (item.value, item.version) {
+            (Some(value), Some(version)) => {
+                ReadResult::Value(self.found(read, item.key, value, version))
+            }
+            (None, _) | (_, None) => ReadResult::Key,
         }
     }
 
     /// Whether a read of `key` that completed at the place `completed` misses `write`: what it found is older, or it
     /// found nothing and no removal explains that.
-    pub(super) fn misses(&self, (key, seen): (KeyId, Seen), write: &Write, completed: u32) -> bool {
+    pub(super) fn misses(
+        &self,
+        key: KeyId,
+        seen: ReadResult,
+        write: &Write,
+        completed: u32,
+    ) -> bool {
         match seen {
-            Seen::Value(found) => found.is_older_than(write),
-            Seen::Nothing => !self.is_removed(key, write, completed),
-            Seen::Key => self.removes(write) && !self.is_created(key, write, completed),
+            ReadResult::Value(found) => found.is_older_than(write),
+            ReadResult::Nothing => !self.is_removed(key, write, completed),
+            ReadResult::Key => self.removes(write) && !self.is_created(key, write, completed),
         }
     }
 
@@ -498,14 +515,14 @@ impl<'a> Facts<'a> {
 
     /// When the last removal that may explain a read of nothing, or the last creation that may explain a key in a list of
     /// keys, was invoked before the place `before`.
-    pub(super) fn last_explaining(&self, key: KeyId, seen: Seen, before: u32) -> Option<u32> {
+    pub(super) fn last_explaining(&self, key: KeyId, seen: ReadResult, before: u32) -> Option<u32> {
         match seen {
-            Seen::Value(_) => None,
-            Seen::Nothing => {
+            ReadResult::Value(_) => None,
+            ReadResult::Nothing => {
                 let removed = self.removals[key.0 as usize].last_invoked(before);
                 removed.max(self.clears.last_invoked(before))
             }
-            Seen::Key => self.creations(key).last_invoked(before),
+            ReadResult::Key => self.creations(key).last_invoked(before),
         }
     }
 

@@ -26,7 +26,7 @@ use super::{Finding, Verdict, Witness, words};
 
 /// The greatest write of a key that a survivor accepted.
 #[derive(Clone, Copy, Debug)]
-struct Accepted {
+struct AcceptedWrite {
     version: Version,
     op: OpId,
 }
@@ -90,9 +90,9 @@ fn is_made_up(facts: &Facts<'_>, key: KeyId, held: &Holding) -> bool {
 }
 
 /// The keys of which no live replica holds the greatest write that a survivor accepted.
-fn missing(facts: &Facts<'_>) -> Vec<(KeyId, Accepted)> {
+fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedWrite)> {
     let history = facts.evidence.history;
-    let mut greatest: Vec<Option<Accepted>> = vec![None; facts.newest.len()];
+    let mut greatest: Vec<Option<AcceptedWrite>> = vec![None; facts.newest.len()];
     // By key, the place in the history until which a removal without a version may have taken effect.
     let mut erased_until: Vec<u32> = vec![0; facts.newest.len()];
     let mut all_erased_until = 0;
@@ -102,7 +102,7 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, Accepted)> {
             && greatest.is_none_or(|greatest| greatest.version < version)
             && history.entry(op).may_have_happened()
         {
-            *greatest = Some(Accepted { version, op });
+            *greatest = Some(AcceptedWrite { version, op });
         }
     };
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
@@ -128,7 +128,7 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, Accepted)> {
         accept(*op, history.entry(*op).key, *version);
     }
 
-    let is_missing = |(key, accepted): &(KeyId, Accepted)| {
+    let is_missing = |(key, accepted): &(KeyId, AcceptedWrite)| {
         let newest = facts.newest[key.0 as usize].map(|newest| newest.stored);
         if newest.is_some_and(|newest| newest.version >= accepted.version) {
             return false;
@@ -169,7 +169,7 @@ fn made_up_witness(facts: &Facts<'_>, key: KeyId, held: &Holding, count: u64) ->
     }
 }
 
-fn missing_witness(facts: &Facts<'_>, key: KeyId, accepted: Accepted, count: u64) -> Witness {
+fn missing_witness(facts: &Facts<'_>, key: KeyId, accepted: AcceptedWrite, count: u64) -> Witness {
     let names = facts.evidence.names();
     let entry = facts.evidence.history.entry(accepted.op);
     let node = accepted.version.node;

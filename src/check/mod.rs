@@ -5,6 +5,8 @@
 //! It answers in three values ([`Verdict`]); [`judge`] then holds the answer against what the configuration
 //! promised. History checkers are linear or n log n in the operations.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 use crate::config::{Config, ExpectedVerdict};
 use crate::history::History;
 use crate::id::{KeyId, OpId};
@@ -47,7 +49,7 @@ mod testing;
 mod visibility;
 pub(crate) mod words;
 
-/// Runs every checker, in the order of [`Property::ALL`], and holds what each finds against `promises`, given the
+/// Runs every checker, in the order of [`Property`], and holds what each finds against `promises`, given the
 /// `incidents` of the run and how long the cluster may need to settle.
 #[must_use]
 pub fn judge(

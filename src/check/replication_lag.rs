@@ -24,7 +24,7 @@ type Held = Vec<(Version, Time)>;
 
 /// A write and a replica on which it lags.
 #[derive(Clone, Copy, Debug)]
-struct Lag {
+struct WriteLag {
     length: Span,
     op: OpId,
     node: NodeId,
@@ -82,7 +82,7 @@ fn leaves_something(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
 }
 
 /// Every acknowledged write on every live replica.
-fn lags(facts: &Facts<'_>, applications: &[Application]) -> Vec<Lag> {
+fn lags(facts: &Facts<'_>, applications: &[Application]) -> Vec<WriteLag> {
     let history = facts.evidence.history;
     let nodes = usize::from(facts.evidence.config.cluster.nodes);
     let mut held: Vec<Held> = vec![Vec::new(); facts.newest.len() * nodes];
@@ -113,13 +113,13 @@ fn lags(facts: &Facts<'_>, applications: &[Application]) -> Vec<Lag> {
             let until = reached.map_or(facts.evidence.ended_at, |(_, at)| *at);
             // A greater version may have been there before.
             let length = if until > *from { until.since(*from) } else { Span::ZERO };
-            lags.push(Lag { length, op, node: *node, version, applied: reached.is_some() });
+            lags.push(WriteLag { length, op, node: *node, version, applied: reached.is_some() });
         }
     }
     lags
 }
 
-fn witness(facts: &Facts<'_>, worst: &Lag, bound: Span, count: u64) -> Witness {
+fn witness(facts: &Facts<'_>, worst: &WriteLag, bound: Span, count: u64) -> Witness {
     let entry = facts.evidence.history.entry(worst.op);
     let call = words::call_by(facts.evidence.names(), entry);
     let length = worst.length.short();

@@ -355,7 +355,11 @@ mod tests {
                     Function::Clear => {
                         history.cleared().iter().any(|(other, k, _)| (*other, *k) == (op, key))
                     }
-                    _ => false,
+                    Function::Put
+                    | Function::Get
+                    | Function::List
+                    | Function::ReadAll
+                    | Function::Append => false,
                 };
                 let acknowledged = delete.is_ok() && delete.completed_seq < seq;
                 deletes && acknowledged && write.is_ok() && write.precedes(delete)

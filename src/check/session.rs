@@ -40,7 +40,7 @@ use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::property::Property;
 
 use super::Finding;
-use super::facts::{Facts, Seen, place};
+use super::facts::{Facts, FoundList, ReadResult, place};
 use super::order::{Front, Write};
 use broken::{Break, Broken, Earlier};
 use witness::witness;
@@ -55,21 +55,21 @@ struct Mark {
 /// Writes that a session has to see again, those of registers and those of elements apart: a list is compared element
 /// by element.
 #[derive(Clone, Debug, Default)]
-struct Known {
+struct MustSee {
     registers: Front,
     /// Apart, because most keys are no lists.
-    list: Option<Box<KnownList>>,
+    list: Option<Box<MustSeeInList>>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct KnownList {
+struct MustSeeInList {
     appended: Front,
     /// Elements that have to be in a list.
     elements: Vec<(Value, Write)>,
 }
 
-impl Known {
-    fn list(&mut self) -> &mut KnownList {
+impl MustSee {
+    fn list(&mut self) -> &mut MustSeeInList {
         self.list.get_or_insert_default()
     }
 
@@ -86,17 +86,17 @@ const PAGE: usize = 64;
 struct Session {
     /// For each key one more than its place in `keys`, or 0: in pages, of which a session has those that it needs.
     pages: Vec<Option<Box<[u32; PAGE]>>>,
-    keys: Vec<OnKey>,
+    keys: Vec<SessionKey>,
 }
 
 impl Session {
-    fn get(&mut self, key: KeyId) -> Option<&mut OnKey> {
+    fn get(&mut self, key: KeyId) -> Option<&mut SessionKey> {
         let page = self.pages.get(key.0 as usize / PAGE)?.as_ref()?;
         let place = page[key.0 as usize % PAGE].checked_sub(1)?;
         Some(&mut self.keys[place as usize])
     }
 
-    fn entry(&mut self, key: KeyId) -> &mut OnKey {
+    fn entry(&mut self, key: KeyId) -> &mut SessionKey {
         let page = key.0 as usize / PAGE;
         if self.pages.len() <= page {
             self.pages.resize_with(page + 1, || None);
@@ -104,7 +104,7 @@ impl Session {
         let place = &mut self.pages[page].get_or_insert_with(|| Box::new([0; PAGE]));
         let place = &mut place[key.0 as usize % PAGE];
         if *place == 0 {
-            self.keys.push(OnKey::default());
+            self.keys.push(SessionKey::default());
             *place = self.keys.len() as u32;
         }
         &mut self.keys[*place as usize - 1]
@@ -113,13 +113,13 @@ impl Session {
 
 /// What a session has done with a key.
 #[derive(Clone, Debug, Default)]
-struct OnKey {
+struct SessionKey {
     /// The write of the greatest version.
     wrote_greatest: Option<Mark>,
     /// The read of the greatest version.
     read_greatest: Option<Mark>,
-    wrote: Known,
-    read: Known,
+    wrote: MustSee,
+    read: MustSee,
     /// The reads of nothing that a removal had to explain, each with a write that had been there. Of reads that have to
     /// explain the same the first, for it leaves the fewest removals.
     nothing: Vec<(OpId, Write)>,
@@ -154,11 +154,11 @@ pub(super) struct Scan {
 
 /// A read of a key.
 #[derive(Clone, Copy)]
-struct Read<'a> {
+struct SessionRead<'a> {
     op: OpId,
     entry: &'a Entry,
     key: KeyId,
-    seen: Seen,
+    seen: ReadResult,
     version: Option<Version>,
     /// The elements, where it found a list.
     list: Option<&'a [Value]>,
@@ -227,7 +227,14 @@ impl Scan {
                             let removed = facts.cleared(op).iter().filter(|(_, k, _)| *k == key);
                             removed.map(|(.., version)| *version).max()
                         }
-                        _ => entry.version.map(|version| facts.greatest(op, version)),
+                        Function::Put
+                        | Function::Delete
+                        | Function::Append
+                        | Function::Get
+                        | Function::List
+                        | Function::ReadAll => {
+                            entry.version.map(|version| facts.greatest(op, version))
+                        }
                     };
                     let greatest = greatest.unwrap_or(write.version);
                     self.write(session.entry(key), (op, entry), key, (write, greatest));
@@ -236,23 +243,18 @@ impl Scan {
             Function::Get => {
                 let (key, seen, version) = (entry.key, facts.seen(entry), entry.version);
                 let list = history.elements(op);
-                let read = Read { op, entry, key, seen, version, list };
+                let read = SessionRead { op, entry, key, seen, version, list };
                 self.read(facts, answered_by, session.entry(key), read);
             }
             Function::ReadAll | Function::List => {
                 let Some(items) = history.contents(op) else { return };
                 for item in items {
-                    let seen = match (item.value, item.version) {
-                        (Some(value), Some(v)) => {
-                            Seen::Value(facts.found(entry, item.key, value, v))
-                        }
-                        _ => Seen::Key,
-                    };
+                    let seen = facts.seen_item(entry, item);
                     let on_key = session.entry(item.key);
                     on_key.listed = Some(op);
                     let (key, version) = (item.key, item.version);
                     let list = item.elements.as_deref();
-                    let read = Read { op, entry, key, seen, version, list };
+                    let read = SessionRead { op, entry, key, seen, version, list };
                     self.read(facts, answered_by, on_key, read);
                 }
                 for key in (0..facts.newest.len()).map(|key| KeyId(key as u32)) {
@@ -262,8 +264,8 @@ impl Scan {
                     }
                     let on_key = session.entry(key);
                     if on_key.listed != Some(op) {
-                        let (seen, version, list) = (Seen::Nothing, None, None);
-                        let read = Read { op, entry, key, seen, version, list };
+                        let (seen, version, list) = (ReadResult::Nothing, None, None);
+                        let read = SessionRead { op, entry, key, seen, version, list };
                         self.read(facts, answered_by, on_key, read);
                     }
                 }
@@ -273,7 +275,7 @@ impl Scan {
 
     fn write(
         &mut self,
-        on_key: &mut OnKey,
+        on_key: &mut SessionKey,
         (op, entry): (OpId, &Entry),
         key: KeyId,
         (write, greatest): (Write, Version),
@@ -306,10 +308,10 @@ impl Scan {
         &mut self,
         facts: &Facts<'_>,
         answered_by: &AnsweredBy,
-        on_key: &mut OnKey,
-        read: Read<'_>,
+        on_key: &mut SessionKey,
+        read: SessionRead<'_>,
     ) {
-        let Read { op, entry, key, seen, .. } = read;
+        let SessionRead { op, entry, key, seen, .. } = read;
         let found = |(what, write): (Broken, Write), earlier: Earlier| Break {
             later: op,
             earlier,
@@ -328,7 +330,7 @@ impl Scan {
             self.monotonic_reads.note(found((Broken::Returned, shown), earlier));
         }
         match seen {
-            Seen::Nothing => {
+            ReadResult::Nothing => {
                 let had = had_been_there(facts, answered_by, on_key, (key, entry));
                 // Unexplained it broke something, and says nothing of a removal.
                 if had.iter().all(|had| facts.is_removed(key, had, entry.completed_seq)) {
@@ -339,24 +341,24 @@ impl Scan {
                     }
                 }
             }
-            Seen::Key => {}
-            Seen::Value(write) => on_key.take(facts, read, write),
+            ReadResult::Key => {}
+            ReadResult::Value(write) => on_key.take(facts, read, write),
         }
     }
 }
 
-impl OnKey {
+impl SessionKey {
     /// A read of nothing, and what `read` shows from before any removal that it can have seen.
-    fn returned(&self, facts: &Facts<'_>, read: Read<'_>) -> Option<(OpId, Write)> {
+    fn returned(&self, facts: &Facts<'_>, read: SessionRead<'_>) -> Option<(OpId, Write)> {
         if self.nothing.is_empty() {
             return None;
         }
         let shown: Vec<Write> = match (read.seen, read.list) {
-            (Seen::Value(last), Some(list)) => {
-                facts.found_in((read.entry, read.key), list, last).collect()
-            }
-            (Seen::Value(shown), None) => vec![shown],
-            (Seen::Nothing | Seen::Key, _) => Vec::new(),
+            (ReadResult::Value(last), Some(list)) => facts
+                .found_in(FoundList { read: read.entry, key: read.key, elements: list, last })
+                .collect(),
+            (ReadResult::Value(shown), None) => vec![shown],
+            (ReadResult::Nothing | ReadResult::Key, _) => Vec::new(),
         };
         let completed = |op: OpId| facts.evidence.history.entry(op).completed_seq;
         let contradicts = |(nothing, had): &(OpId, Write), shown: &Write| {
@@ -369,7 +371,7 @@ impl OnKey {
     }
 
     /// The session has read `write`, and with a list its elements.
-    fn take(&mut self, facts: &Facts<'_>, read: Read<'_>, write: Write) {
+    fn take(&mut self, facts: &Facts<'_>, read: SessionRead<'_>, write: Write) {
         let version = read.version.unwrap_or(write.version);
         if self.read_greatest.is_none_or(|greatest| greatest.version < version) {
             self.read_greatest = Some(Mark { version, op: read.op });
@@ -380,7 +382,12 @@ impl OnKey {
             (Some(list), _) => list
                 .iter()
                 .copied()
-                .zip(facts.bounds_of((read.entry, read.key), list, write))
+                .zip(facts.bounds_of(FoundList {
+                    read: read.entry,
+                    key: read.key,
+                    elements: list,
+                    last: write,
+                }))
                 .collect(),
             // What a quorum tells of a list is its last element alone.
             (None, Some(value)) => vec![(value, write)],
@@ -397,24 +404,29 @@ impl OnKey {
 }
 
 /// The first of the writes that a session has to see that a read misses, and how.
-fn missed(facts: &Facts<'_>, known: &mut Known, read: Read<'_>) -> Option<(Broken, Write)> {
-    let Read { key, seen, entry, .. } = read;
+fn missed(
+    facts: &Facts<'_>,
+    known: &mut MustSee,
+    read: SessionRead<'_>,
+) -> Option<(Broken, Write)> {
+    let SessionRead { key, seen, entry, .. } = read;
     let completed = entry.completed_seq;
     let what = match seen {
-        Seen::Value(_) => Broken::Older,
-        Seen::Nothing => Broken::Absent,
-        Seen::Key => Broken::Listed,
+        ReadResult::Value(_) => Broken::Older,
+        ReadResult::Nothing => Broken::Absent,
+        ReadResult::Key => Broken::Listed,
     };
-    let misses = |seen, write: &&Write| facts.misses((key, seen), write, completed);
+    let misses = |seen, write: &&Write| facts.misses(key, seen, write, completed);
     let Some(list) = read.list else {
         return known.iter().find(|write| misses(seen, write)).map(|write| (what, *write));
     };
     // Whatever ends a list ends its first element before the others.
     let first = match seen {
-        Seen::Value(last) => {
-            facts.found_in((entry, key), list, last).next().map_or(seen, Seen::Value)
-        }
-        Seen::Nothing | Seen::Key => seen,
+        ReadResult::Value(last) => facts
+            .found_in(FoundList { read: entry, key, elements: list, last })
+            .next()
+            .map_or(seen, ReadResult::Value),
+        ReadResult::Nothing | ReadResult::Key => seen,
     };
     let mut registers = known.registers.iter();
     if let Some(write) = registers.find(|write| misses(first, write)) {
@@ -437,7 +449,7 @@ fn missed(facts: &Facts<'_>, known: &mut Known, read: Read<'_>) -> Option<(Broke
 fn had_been_there(
     facts: &Facts<'_>,
     answered_by: &AnsweredBy,
-    on_key: &OnKey,
+    on_key: &SessionKey,
     (key, read): (KeyId, &Entry),
 ) -> Vec<Write> {
     let known: Vec<Write> = on_key.read.iter().copied().collect();

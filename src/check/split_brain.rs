@@ -38,7 +38,7 @@ struct Acknowledged {
 
 /// Two leaderships at once, with what each side acknowledged meanwhile.
 #[derive(Clone, Debug)]
-struct Window {
+struct Overlap {
     from: Time,
     until: Time,
     loser: Leadership,
@@ -63,7 +63,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
 }
 
 /// Every window, in the order in which they begin.
-fn windows(facts: &Facts<'_>) -> Vec<Window> {
+fn windows(facts: &Facts<'_>) -> Vec<Overlap> {
     let evidence = &facts.evidence;
     let overlaps = overlaps(evidence);
     if overlaps.is_empty() {
@@ -86,7 +86,7 @@ fn windows(facts: &Facts<'_>) -> Vec<Window> {
         let by_loser = within(&writes, loser.node, from, until);
         let by_winner = within(&writes, winner.node, from, until);
         let both = !by_loser.is_empty() && !by_winner.is_empty();
-        both.then_some(Window { from, until, loser, winner, by_loser, by_winner })
+        both.then_some(Overlap { from, until, loser, winner, by_loser, by_winner })
     };
     overlaps.into_iter().filter_map(window).collect()
 }
@@ -140,7 +140,7 @@ fn overlaps(evidence: &Evidence<'_>) -> Vec<(Time, Time, Leadership, Leadership)
 }
 
 /// How long there was a window, in nanoseconds; where several lie over one another the time counts once.
-fn total_ns(windows: &[Window]) -> u64 {
+fn total_ns(windows: &[Overlap]) -> u64 {
     let mut covered = Time::ZERO;
     let mut total = 0;
     for window in windows {
@@ -153,8 +153,8 @@ fn total_ns(windows: &[Window]) -> u64 {
     total
 }
 
-fn witness(evidence: &Evidence<'_>, window: &Window, count: usize) -> Witness {
-    let Window { from, until, loser, winner, by_loser, by_winner } = window;
+fn witness(evidence: &Evidence<'_>, window: &Overlap, count: usize) -> Witness {
+    let Overlap { from, until, loser, winner, by_loser, by_winner } = window;
     let (names, history) = (evidence.names(), evidence.history);
     let led = |led: &Leadership| match led.term {
         Term(0) => led.node.to_string(),

@@ -31,11 +31,11 @@ use crate::history::Function;
 use crate::id::{KeyId, OpId, Value};
 use crate::time::Span;
 
-use super::facts::{Facts, Seen};
+use super::facts::{Facts, FoundList, ReadResult};
 use super::order::Write;
 use super::{Demand, Finding, Witness, words};
 
-use missed::{Acknowledged, Missed};
+use missed::{MissedWrites, WritesByAck};
 
 mod missed;
 #[cfg(test)]
@@ -43,10 +43,10 @@ mod tests;
 
 /// A read of a key: a get, or what a read of the whole store found there.
 #[derive(Clone, Copy, Debug)]
-struct Read<'a> {
+struct KeyRead<'a> {
     key: KeyId,
     op: OpId,
-    seen: Seen,
+    seen: ReadResult,
     /// The elements, where it found a list.
     list: Option<&'a [Value]>,
 }
@@ -64,7 +64,7 @@ struct Stale {
 
 /// What the stale reads come to.
 #[derive(Debug, Default)]
-struct Tally {
+struct StaleReads {
     stale: Vec<OpId>,
     too_stale: Vec<OpId>,
     versions_behind: u64,
@@ -72,7 +72,7 @@ struct Tally {
 }
 
 pub(super) fn check(facts: &Facts<'_>) -> Finding {
-    let mut tally = Tally::default();
+    let mut tally = StaleReads::default();
     if facts.reads > 0 {
         let (reads, of_all) = reads(facts);
         let writes = acknowledged(facts, &reads, !of_all.is_empty());
@@ -81,7 +81,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
             let key = writes[0].0;
             let until = reads.partition_point(|read| read.key <= key);
             let from = reads[..until].partition_point(|read| read.key < key);
-            let of_key = OnKey::of(facts, key, writes.iter().map(|(_, write)| *write).collect());
+            let of_key =
+                KeyWrites::of(facts, key, writes.iter().map(|(_, write)| *write).collect());
             tally.add(facts, &of_key.stale(&with_absent(key, &reads[from..until], &of_all)));
             reads = &reads[until..];
         }
@@ -109,26 +110,21 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
 }
 
 /// The reads of single keys, by key and then in order, and the reads of the whole store, in order.
-fn reads<'a>(facts: &Facts<'a>) -> (Vec<Read<'a>>, Vec<OpId>) {
+fn reads<'a>(facts: &Facts<'a>) -> (Vec<KeyRead<'a>>, Vec<OpId>) {
     let history = facts.evidence.history;
     let (mut reads, mut of_all) = (Vec::new(), Vec::new());
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok()) {
         match entry.function {
             Function::Get => {
                 let (key, seen, list) = (entry.key, facts.seen(entry), history.elements(op));
-                reads.push(Read { key, op, seen, list });
+                reads.push(KeyRead { key, op, seen, list });
             }
             Function::ReadAll | Function::List => {
                 let Some(items) = history.contents(op) else { continue };
                 of_all.push(op);
                 for item in items {
-                    let seen = match (item.value, item.version) {
-                        (Some(value), Some(v)) => {
-                            Seen::Value(facts.found(entry, item.key, value, v))
-                        }
-                        _ => Seen::Key,
-                    };
-                    reads.push(Read { key: item.key, op, seen, list: item.elements.as_deref() });
+                    let seen = facts.seen_item(entry, item);
+                    reads.push(KeyRead { key: item.key, op, seen, list: item.elements.as_deref() });
                 }
             }
             Function::Put | Function::Delete | Function::Clear | Function::Append => {}
@@ -139,20 +135,20 @@ fn reads<'a>(facts: &Facts<'a>) -> (Vec<Read<'a>>, Vec<OpId>) {
 }
 
 /// The reads of one key in order, with those of the whole store that lack it.
-fn with_absent<'a>(key: KeyId, reads: &[Read<'a>], of_all: &[OpId]) -> Vec<Read<'a>> {
+fn with_absent<'a>(key: KeyId, reads: &[KeyRead<'a>], of_all: &[OpId]) -> Vec<KeyRead<'a>> {
     if of_all.is_empty() {
         return reads.to_vec();
     }
     let lacks = |op: &&OpId| reads.binary_search_by_key(*op, |read| read.op).is_err();
     let absent = of_all.iter().filter(lacks);
     let mut all = reads.to_vec();
-    all.extend(absent.map(|op| Read { key, op: *op, seen: Seen::Nothing, list: None }));
+    all.extend(absent.map(|op| KeyRead { key, op: *op, seen: ReadResult::Nothing, list: None }));
     all.sort_unstable_by_key(|read| read.op);
     all
 }
 
 /// The acknowledged writes of keys that are read, by key.
-fn acknowledged(facts: &Facts<'_>, reads: &[Read<'_>], all: bool) -> Vec<(KeyId, Write)> {
+fn acknowledged(facts: &Facts<'_>, reads: &[KeyRead<'_>], all: bool) -> Vec<(KeyId, Write)> {
     let mut is_read = vec![all; facts.newest.len()];
     for read in reads {
         is_read[read.key.0 as usize] = true;
@@ -171,10 +167,10 @@ fn acknowledged(facts: &Facts<'_>, reads: &[Read<'_>], all: bool) -> Vec<(KeyId,
 }
 
 /// The acknowledged writes of one key, and what reads of it may miss.
-struct OnKey<'a> {
+struct KeyWrites<'a> {
     facts: &'a Facts<'a>,
     key: KeyId,
-    all: Acknowledged,
+    all: WritesByAck,
     /// What a read of nothing and a list with the key may miss: by place, how many of the writes before it nothing
     /// explains that was concurrent with them.
     unexplained: [OnceCell<Vec<u32>>; 2],
@@ -183,19 +179,19 @@ struct OnKey<'a> {
 
 /// The writes of a key of which lists are read: registers, each with the latest invocation so far, and elements.
 struct Lists {
-    registers: Acknowledged,
+    registers: WritesByAck,
     latest: Vec<u32>,
     elements: Vec<(Write, Value)>,
 }
 
-impl<'a> OnKey<'a> {
+impl<'a> KeyWrites<'a> {
     fn of(facts: &'a Facts<'a>, key: KeyId, writes: Vec<Write>) -> Self {
         let unexplained = [OnceCell::new(), OnceCell::new()];
-        Self { facts, key, all: Acknowledged::of(writes), unexplained, lists: OnceCell::new() }
+        Self { facts, key, all: WritesByAck::of(writes), unexplained, lists: OnceCell::new() }
     }
 
     /// The stale reads among `reads`, which come in order.
-    fn stale(&self, reads: &[Read<'_>]) -> Vec<Stale> {
+    fn stale(&self, reads: &[KeyRead<'_>]) -> Vec<Stale> {
         let history = self.facts.evidence.history;
         let (mut stale, mut uncounted) = (Vec::new(), Vec::new());
         let (mut places, mut of_lists) = (Vec::new(), Vec::new());
@@ -206,12 +202,12 @@ impl<'a> OnKey<'a> {
                 continue;
             }
             match (read.seen, read.list) {
-                (Seen::Value(last), Some(list)) => {
+                (ReadResult::Value(last), Some(list)) => {
                     if let Some(found) = self.missed_by_list(read.op, (list, last), &mut of_lists) {
                         stale.push(found);
                     }
                 }
-                (Seen::Value(found), None) => {
+                (ReadResult::Value(found), None) => {
                     if let Some(missed) = self.all.missed_by(&found, until) {
                         places.push(stale.len());
                         uncounted.push(missed);
@@ -220,7 +216,7 @@ impl<'a> OnKey<'a> {
                         stale.push(Stale { read: read.op, key, missed, behind: 0 });
                     }
                 }
-                (Seen::Nothing | Seen::Key, _) => {
+                (ReadResult::Nothing | ReadResult::Key, _) => {
                     stale.extend(self.missed_by_place(*read, until, entry.completed_seq));
                 }
             }
@@ -233,14 +229,14 @@ impl<'a> OnKey<'a> {
     }
 
     /// What a read of nothing, or a list with the key, misses.
-    fn missed_by_place(&self, read: Read<'_>, until: usize, completed: u32) -> Option<Stale> {
+    fn missed_by_place(&self, read: KeyRead<'_>, until: usize, completed: u32) -> Option<Stale> {
         let (facts, key) = (self.facts, self.key);
-        let which = usize::from(matches!(read.seen, Seen::Key));
+        let which = usize::from(matches!(read.seen, ReadResult::Key));
         // What was invoked after a write explains it, whatever its version.
         let from = facts.last_explaining(key, read.seen, completed);
         let from = from.map_or(0, |invoked| self.all.before(invoked));
         let counts = self.unexplained[which].get_or_init(|| {
-            let misses = |write: &Write| facts.misses((key, read.seen), write, write.end);
+            let misses = |write: &Write| facts.misses(key, read.seen, write, write.end);
             let mut counts = vec![0];
             for write in self.all.writes() {
                 counts.push(counts[counts.len() - 1] + u32::from(misses(write)));
@@ -266,7 +262,7 @@ impl<'a> OnKey<'a> {
             let writes = self.all.writes().iter();
             let elements = writes.clone().filter_map(element).collect();
             let registers = writes.filter(|write| element(write).is_none()).copied().collect();
-            let registers = Acknowledged::of(registers);
+            let registers = WritesByAck::of(registers);
             let latest = registers.writes().iter().scan(0, |latest, write| {
                 *latest = write.invoked.max(*latest);
                 Some(*latest)
@@ -281,14 +277,14 @@ impl<'a> OnKey<'a> {
         &self,
         read: OpId,
         (list, last): (&[Value], Write),
-        of_lists: &mut Vec<(OpId, Missed)>,
+        of_lists: &mut Vec<(OpId, MissedWrites)>,
     ) -> Option<Stale> {
         let (facts, key) = (self.facts, self.key);
         let Lists { registers, latest, elements } = self.lists();
         let entry = facts.evidence.history.entry(read);
         let until = registers.before(entry.invoked_seq);
         // Whatever ends a list ends its first element before the others.
-        let first = facts.found_in((entry, key), list, last).next();
+        let first = facts.found_in(FoundList { read: entry, key, elements: list, last }).next();
         let by_register = first.and_then(|first| registers.missed_by(&first, until));
         if let Some(missed) = by_register {
             of_lists.push((read, missed));
@@ -311,11 +307,11 @@ impl<'a> OnKey<'a> {
         Some(Stale { read, key, missed, behind })
     }
 
-    fn add_registers(&self, stale: &mut [Stale], of_lists: &[(OpId, Missed)]) {
+    fn add_registers(&self, stale: &mut [Stale], of_lists: &[(OpId, MissedWrites)]) {
         if of_lists.is_empty() {
             return;
         }
-        let missed: Vec<Missed> = of_lists.iter().map(|(_, missed)| *missed).collect();
+        let missed: Vec<MissedWrites> = of_lists.iter().map(|(_, missed)| *missed).collect();
         for ((op, _), count) in of_lists.iter().zip(self.lists().registers.count(&missed)) {
             // In the order of the reads.
             if let Ok(place) = stale.binary_search_by_key(op, |one| one.read) {
@@ -325,7 +321,7 @@ impl<'a> OnKey<'a> {
     }
 }
 
-impl Tally {
+impl StaleReads {
     /// Takes in the stale reads of one key.
     fn add(&mut self, facts: &Facts<'_>, stale: &[Stale]) {
         let history = facts.evidence.history;

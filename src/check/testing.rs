@@ -474,10 +474,9 @@ impl Story {
     }
 
     pub(super) fn witness(&self, property: Property) -> Witness {
-        match self.report(property).verdict {
-            Verdict::Invalid(witness) => witness,
-            verdict => panic!("{property}: {verdict:?}"),
-        }
+        let verdict = self.report(property).verdict;
+        let Verdict::Invalid(witness) = verdict else { panic!("{property}: {verdict:?}") };
+        witness
     }
 
     #[track_caller]
@@ -486,10 +485,9 @@ impl Story {
     }
 
     pub(super) fn unknown(&self, property: Property) -> String {
-        match self.report(property).verdict {
-            Verdict::Unknown(reason) => reason,
-            verdict => panic!("{property}: {verdict:?}"),
-        }
+        let verdict = self.report(property).verdict;
+        let Verdict::Unknown(reason) = verdict else { panic!("{property}: {verdict:?}") };
+        reason
     }
 
     pub(super) fn figure(&self, property: Property, name: &str) -> u64 {

@@ -24,7 +24,7 @@ pub struct Freshness {
 
 /// What is known of a key, as one pass over the events goes.
 #[derive(Default)]
-struct Known {
+struct NewestOfKey {
     /// The newest write that was acknowledged, and when.
     newest: Option<(Write, Time)>,
     /// Whether anything ever removed the key: a get of nothing may then have seen that.
@@ -35,13 +35,17 @@ struct Known {
 /// count. A get of nothing counts where nothing ever removed the key; else nobody can tell what it saw.
 pub(super) fn visibility(history: &History) -> Vec<Freshness> {
     let writers = Writers::of(history);
-    let mut known: BTreeMap<KeyId, Known> = BTreeMap::new();
+    let mut known: BTreeMap<KeyId, NewestOfKey> = BTreeMap::new();
     let mut cleared = false;
     for entry in history.entries() {
         match entry.function {
             Function::Delete => known.entry(entry.key).or_default().removed = true,
             Function::Clear => cleared = true,
-            _ => {}
+            Function::Put
+            | Function::Get
+            | Function::List
+            | Function::ReadAll
+            | Function::Append => {}
         }
     }
     let mut freshness = Vec::new();
@@ -63,8 +67,8 @@ pub(super) fn visibility(history: &History) -> Vec<Freshness> {
                     });
                     !found.is_older_than(&newest)
                 }
-                _ if known.removed || cleared => continue,
-                _ => false,
+                (None, _) | (_, None) if known.removed || cleared => continue,
+                (None, _) | (_, None) => false,
             };
             freshness.push(Freshness { since: entry.invoked_at.since(at), seen });
         }
@@ -78,10 +82,10 @@ fn events(history: &History) -> Vec<(OpId, &Entry)> {
     let mut events: Vec<(u32, OpId, &Entry)> = completed
         .filter_map(|(op, entry)| match entry.function {
             Function::Get => Some((entry.invoked_seq, op, entry)),
-            _ if entry.is_write() && entry.is_on_one_key() => {
+            Function::Put | Function::Delete | Function::Append => {
                 Some((entry.completed_seq, op, entry))
             }
-            _ => None,
+            Function::List | Function::ReadAll | Function::Clear => None,
         })
         .collect();
     events.sort_unstable_by_key(|(place, ..)| *place);

@@ -16,7 +16,7 @@ use crate::cli::jobs::{self, pool};
 use crate::cli::names::{quoted, scenario_name};
 use crate::cli::trouble::Trouble;
 use crate::cli::{Console, Exit};
-use crate::fuzz::campaign::{self, Length, Limits};
+use crate::fuzz::campaign::{self, Length, StoppingRule};
 use crate::fuzz::cases::{CASES, Cases};
 use crate::fuzz::identity::{Identity, Shard};
 use crate::fuzz::record::CaseRecord;
@@ -55,14 +55,14 @@ pub(super) fn run(
     let cases = Cases::open(&folder, identity, shard);
     let mut cases = cases.map_err(|error| Trouble::Error(error.to_string()))?;
     let length = args.lasts.map_or_else(|| Length::Runs(args.runs.unwrap_or(RUNS)), Length::For);
-    let limits = Limits { length, stop_after: args.stop_after.0 };
+    let rule = StoppingRule { length, stop_after: args.stop_after.0 };
     let pool = pool(args.jobs)?;
     quiet_finds();
-    let before = resumed(&target, &mut cases, limits, &pool, args, console)?;
+    let before = resumed(&target, &mut cases, rule, &pool, args, console)?;
 
-    let live = Live::new(limits, shard, before, args.quiet, console);
+    let live = Live::new(rule, shard, before, args.quiet, console);
     let played = pool
-        .install(|| campaign::play_missing(&target, limits, &cases, &|record| live.add(record)))
+        .install(|| campaign::play_missing(&target, rule, &cases, &|record| live.add(record)))
         .map_err(Trouble::cannot("use", &folder))?;
     let totals = cases.finish(played).map_err(Trouble::cannot("use", &folder))?;
     live.shrinking(totals.kinds.len());
@@ -119,12 +119,12 @@ pub(super) fn quiet_finds() {
 fn resumed(
     target: &FuzzTarget,
     cases: &mut Cases,
-    limits: Limits,
+    rule: StoppingRule,
     pool: &ThreadPool,
     args: &FuzzArgs,
     console: &mut Console,
 ) -> Result<u64, Trouble> {
-    let wanted = match limits.length {
+    let wanted = match rule.length {
         Length::Runs(runs) => runs,
         Length::For(_) => u64::MAX,
     };
@@ -134,7 +134,7 @@ fn resumed(
     }
     let reproduced = pool.install(|| campaign::is_reproduced(target, cases));
     let is_reproduced = reproduced.map_err(Trouble::cannot("use", cases.folder()))?;
-    let said = match (is_reproduced, limits.length) {
+    let said = match (is_reproduced, rule.length) {
         (false, _) => {
             "what was played before does not come out again: the program was changed, or \
              is not deterministic; playing all of it anew\n"
@@ -177,8 +177,8 @@ struct LiveTotals {
 }
 
 impl Live {
-    fn new(limits: Limits, shard: Shard, before: u64, quiet: bool, console: &Console) -> Self {
-        let (total, template) = match limits.length {
+    fn new(rule: StoppingRule, shard: Shard, before: u64, quiet: bool, console: &Console) -> Self {
+        let (total, template) = match rule.length {
             Length::Runs(runs) => {
                 (Some(shard.share(runs)), "{bar:20} {human_pos} of {human_len} runs{msg}")
             }

@@ -68,8 +68,8 @@ fn entry(file: &Path, loaded: &Result<Scenario, Diagnostics>) -> String {
     let name = scenario_name(file);
     match loaded {
         Ok(Scenario { config, .. }) => {
-            let title = wrap(&config.title, 4, false);
-            let expected = wrap(&format!("expects {}", expectations(config)), 4, false);
+            let title = wrap(&config.title, 4);
+            let expected = wrap(&format!("expects {}", expectations(config)), 4);
             format!("{name}\n{title}\n{expected}\n")
         }
         Err(_) => format!("{name}\n    does not load\n"),

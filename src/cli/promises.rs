@@ -10,7 +10,7 @@ use crate::named::Named;
 use crate::property::{
     Condition, Hazard, Promise, Promises, Property, PropertyKind, SettlesWithin, Whose,
 };
-use crate::report::layout::wrap;
+use crate::report::layout::{wrap, wrap_hanging};
 use crate::scenario::{Registry, Scenario};
 
 /// The column at which the text behind a word begins.
@@ -52,11 +52,11 @@ fn text(scenario: &Scenario, promises: &Promises, settles: SettlesWithin) -> Str
         let word = word(promise);
         let names: Vec<&str> = properties.into_iter().map(Property::name).collect();
         let fill = " ".repeat(TEXT - 2 - word.len());
-        text += &format!("  {word}{fill}{}\n", wrap(&names.join(", "), TEXT, true));
+        text += &format!("  {word}{fill}{}\n", wrap_hanging(&names.join(", "), TEXT));
         if let Some(condition) = condition(promise) {
-            text += &format!("{}\n", wrap(&format!("unless {condition}"), TEXT, false));
+            text += &format!("{}\n", wrap(&format!("unless {condition}"), TEXT));
         }
-        text += &format!("{}\n", wrap(&format!("because {}", promise.why()), TEXT, false));
+        text += &format!("{}\n", wrap(&format!("because {}", promise.why()), TEXT));
     }
     let settle = scenario.config.settle;
     let eventual = match settles {
@@ -78,7 +78,7 @@ fn text(scenario: &Scenario, promises: &Promises, settles: SettlesWithin) -> Str
     let of = Property::all().filter(|property| property.kind() == PropertyKind::Eventually);
     let names: Vec<&str> = of.map(Property::name).collect();
     let what = format!("What is to hold in the end ({}) {eventual}.", names.join(", "));
-    text + &format!("\n{}\n", wrap(&what, 0, false))
+    text + &format!("\n{}\n", wrap(&what, 0))
 }
 
 fn word(promise: Promise) -> &'static str {

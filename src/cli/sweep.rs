@@ -14,7 +14,7 @@ use crate::experiment::charts::Chart;
 use crate::experiment::goal::Goal;
 use crate::experiment::play::{self, Plan};
 use crate::experiment::points::{self, MAX_POINTS, SweepPoint};
-use crate::experiment::progress::Progress;
+use crate::experiment::progress::SweepProgress;
 use crate::experiment::summary::Summary;
 use crate::experiment::{Design, Heading, Sweep, document, table, text};
 use crate::named::Named;
@@ -131,8 +131,8 @@ fn played(
     many: &ManyArgs,
     folder: &Path,
     console: &mut Console,
-) -> Result<(Progress, Vec<Summary>), Trouble> {
-    let opened = Progress::open::<Summary>(folder, play::fingerprint(plan));
+) -> Result<(SweepProgress, Vec<Summary>), Trouble> {
+    let opened = SweepProgress::open::<Summary>(folder, play::fingerprint(plan));
     let (progress, done) = opened.map_err(Trouble::cannot("write", folder))?;
     let total = (plan.points.len() * plan.seeds.len()) as u64;
     if !done.is_empty() && !many.quiet {

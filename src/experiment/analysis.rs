@@ -1,4 +1,5 @@
-//! A sweep in words: whether replicas match and why, what shape the curve has and why, and what to choose.
+//! The conclusions of a sweep, in words: whether replicas match and why, how latency changes and
+//! why, and which point to choose.
 
 use super::goal::{Attainment, Goal};
 use super::points::short_key;
@@ -12,20 +13,20 @@ use crate::named::Named;
 use crate::property::Property;
 use crate::report::layout::{counted, grouped};
 
-/// How far a measured mean may be from the closed form to be called in agreement.
+/// The largest relative error at which a measured mean still agrees with the closed form.
 const AGREEMENT: f64 = 0.02;
 
-/// What a sweep comes to.
+/// The conclusions of a sweep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Analysis {
-    /// Whether the replicas matched in the end at every point, and why or why not.
+    /// Whether the replicas matched at the end at every point, and why.
     pub replicas: String,
-    /// How far followers were from the leader when the last write was answered, and when that was over; empty where they
-    /// never differed.
+    /// How many keys of followers differed from the leader's when the last write was answered, and
+    /// for how long; empty if none ever did.
     pub agreement: String,
-    /// How the write latency follows what was varied, and why; empty when nothing was written.
+    /// How latency depends on what was varied, and why; empty if nothing was written.
     pub shape: String,
-    /// What was lost, if anything.
+    /// How many acknowledged writes were lost.
     pub losses: String,
     /// Which point to choose for a goal, and why not the others; `None` without a goal.
     pub choice: Option<String>,
@@ -65,13 +66,14 @@ fn replicas(sweep: &Sweep<'_>) -> String {
     if valid(worst) == worst.runs {
         let lost: u64 = sweep.summaries.iter().map(|s| s.lost_allowed + s.lost_violating).sum();
         let why = match (undelivered, lost) {
-            (0, 0) => "No message was lost, so every write reached every replica sooner or later, and the newest \
-                       won: how many confirmations a client waits for decides how long it waits, not who gets the \
-                       write in the end."
+            (0, 0) => "No message was lost, so every write reached every replica sooner or later, \
+                       and the newest won: how many confirmations a client waits for decides how \
+                       long it waits, not who gets the write in the end."
                 .to_owned(),
             (0, _) => "No message was lost.".to_owned(),
             (some, 0) => format!(
-                "{some} messages were lost or blocked on the way, and in the end no replica lacks what they brought."
+                "{some} messages were lost or blocked on the way, and in the end no replica lacks \
+                 what they brought."
             ),
             (some, _) => format!("{some} messages were lost or blocked on the way."),
         };
@@ -91,7 +93,7 @@ fn replicas(sweep: &Sweep<'_>) -> String {
     )
 }
 
-/// How far followers were from the leader when the last write was answered, and when that was over.
+/// How many keys of followers differed when the last write was answered, and for how long.
 fn agreement(sweep: &Sweep<'_>) -> String {
     if !sweep.summaries.iter().any(Summary::differs) {
         return String::new();
@@ -114,7 +116,8 @@ fn agreement(sweep: &Sweep<'_>) -> String {
     };
     let points: Vec<String> = sweep.labels.iter().zip(&sweep.summaries).filter_map(one).collect();
     format!(
-        "When the last write is answered, replicas of keys on followers still differ from the leader's, in the mean: {}.",
+        "When the last write is answered, replicas of keys on followers still differ from the \
+         leader's, in the mean: {}.",
         short_list(&points),
     )
 }
@@ -176,7 +179,7 @@ fn were(count: u64) -> String {
     format!("{} {verb}", counted(count, "acknowledged write"))
 }
 
-/// How the mean latency goes from the first point to the last.
+/// How the mean latency changes from the first point to the last.
 fn shape(sweep: &Sweep<'_>) -> String {
     let means: Option<Vec<Estimate>> =
         sweep.summaries.iter().map(|s| Some(sweep.reported(s)?.latency.as_ref()?.mean)).collect();
@@ -208,22 +211,22 @@ fn shape(sweep: &Sweep<'_>) -> String {
             theory(sweep, &means),
         );
     }
-    let steps: Vec<Change> = sweep
+    let steps: Vec<Trend> = sweep
         .summaries
         .windows(2)
-        .map(|pair| Change::of(&pair[0], &pair[1], sweep.function))
+        .map(|pair| Trend::of(&pair[0], &pair[1], sweep.function))
         .collect();
     let course = if sweep.summaries.iter().all(|s| s.runs < FEWEST_RUNS as u64) {
         "and with fewer than 5 runs a point nobody can say how surely"
-    } else if steps.iter().all(|step| *step == Change::Up) {
+    } else if steps.iter().all(|step| *step == Trend::Up) {
         "each step surely slower than the one before (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step == Change::Down) {
+    } else if steps.iter().all(|step| *step == Trend::Down) {
         "each step surely faster than the one before (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step == Change::Level) {
+    } else if steps.iter().all(|step| *step == Trend::Level) {
         "no step surely faster or slower than the one before (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step != Change::Down) {
+    } else if steps.iter().all(|step| *step != Trend::Down) {
         "never surely faster from one step to the next (paired 95% intervals)"
-    } else if steps.iter().all(|step| *step != Change::Up) {
+    } else if steps.iter().all(|step| *step != Trend::Up) {
         "never surely slower from one step to the next (paired 95% intervals)"
     } else {
         "faster at some steps and slower at others (paired 95% intervals)"
@@ -239,7 +242,7 @@ fn shape(sweep: &Sweep<'_>) -> String {
     )
 }
 
-/// What each configuration adds to the mean latency of the first, and whether that is sure.
+/// The difference of each configuration's mean latency to the first, and whether it is significant.
 fn against_the_first(sweep: &Sweep<'_>, name: &str, first: Estimate) -> String {
     let base = &sweep.summaries[0];
     let one = |(label, summary): (&String, &Summary)| {
@@ -261,7 +264,7 @@ fn against_the_first(sweep: &Sweep<'_>, name: &str, first: Estimate) -> String {
     )
 }
 
-/// How measured means and closed forms agree, and what the closed form is.
+/// How well measured means agree with the closed form.
 fn theory(sweep: &Sweep<'_>, means: &[Estimate]) -> String {
     let known: Vec<(f64, Estimate)> = sweep
         .theory
@@ -270,13 +273,13 @@ fn theory(sweep: &Sweep<'_>, means: &[Estimate]) -> String {
         .filter_map(|(moments, mean)| Some((moments.as_ref()?.mean, *mean)))
         .filter(|(expected, _)| *expected > 0.0)
         .collect();
-    // Of a single run nobody can say how far off it may be.
+    // Without an interval nothing can be said about agreement.
     if known.is_empty() || known.iter().any(|(_, mean)| mean.low.is_none()) {
         return String::new();
     }
     let error = |(expected, mean): &(f64, Estimate)| (mean.value / expected - 1.0).abs();
     let worst = known.iter().map(error).fold(0.0, f64::max);
-    // Few runs may be further off, and know it.
+    // With few runs the mean may be further off, but the interval is wide, too.
     let agrees = |(expected, mean): &(f64, Estimate)| {
         let (low, high) = mean.ends();
         error(&(*expected, *mean)) <= AGREEMENT || (low..=high).contains(expected)
@@ -288,9 +291,9 @@ fn theory(sweep: &Sweep<'_>, means: &[Estimate]) -> String {
     };
     let what = if known.len() < means.len() { "Where theory says anything it" } else { "That" };
     format!(
-        "{what} {verdict}, from which it is off by at most {}: a write is answered by its k-th fastest confirmation \
-         of n, so it takes the k-th order statistic of n delays, and the more confirmations it waits for, the \
-         further it reaches into the slow tail of the delays.",
+        "{what} {verdict}, from which it is off by at most {}: a write is answered by its k-th \
+         fastest confirmation of n, so it takes the k-th order statistic of n delays, and the more \
+         confirmations it waits for, the further it reaches into the slow tail of the delays.",
         Share(worst),
     )
 }
@@ -355,15 +358,15 @@ fn choice(sweep: &Sweep<'_>, goal: &Goal) -> String {
     )
 }
 
-/// From one point to the next, under the same seeds.
+/// How the mean latency changes from one point to the next, under the same seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Change {
+enum Trend {
     Up,
     Down,
     Level,
 }
 
-impl Change {
+impl Trend {
     fn of(before: &Summary, after: &Summary, function: Function) -> Self {
         let Some(difference) = after.slower_than(before, function) else { return Self::Level };
         match (difference.low, difference.high) {
@@ -386,7 +389,7 @@ fn places<'a>(sweep: &'a Sweep<'_>, wanted: impl Fn(&Summary) -> bool) -> Vec<&'
     fitting.map(|(label, _)| label.as_str()).collect()
 }
 
-/// Up to five of them, and how many more there are.
+/// The first five items, and how many more there are.
 fn short_list(items: &[String]) -> String {
     let items: Vec<&str> = items.iter().map(String::as_str).collect();
     list(&items)
@@ -405,7 +408,7 @@ fn percent(share: Estimate) -> String {
     Share(share.value).to_string()
 }
 
-/// A share, as a percentage with two digits that count.
+/// A share as a percentage with two significant digits.
 pub(super) struct Share(pub(super) f64);
 
 impl std::fmt::Display for Share {

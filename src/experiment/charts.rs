@@ -1,4 +1,4 @@
-//! The pictures of a sweep: which fit what was varied, and what is in each.
+//! The pictures of a sweep: which are worth drawing, and their data.
 
 use super::analysis::Analysis;
 use super::points::short_key;
@@ -15,29 +15,29 @@ use crate::report::plot::{Caption, Interval, Picture};
 use crate::scenario;
 use strum::{IntoStaticStr, VariantArray};
 
-/// More curves than this in one picture are no help.
+/// The most curves in one picture.
 const CURVES: usize = 24;
-/// More points than this on one axis are no help.
+/// The most points on one axis.
 const POINTS: usize = 60;
 
 /// A picture of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Chart {
-    /// Mean and percentiles of the write latency by point, with the closed form.
+    /// Mean and percentiles of the latency by point, with the closed form.
     Latency,
     /// Cumulative latency curves, one a point.
     Distribution,
-    /// How likely a read sees a write, by how long after its acknowledgement.
+    /// The probability that a read sees a write, by the time since its acknowledgement.
     Consistency,
-    /// Writes lost against the time a write takes.
+    /// Lost writes against the latency of writes.
     Durability,
-    /// Everything side by side.
+    /// All figures side by side.
     Comparison,
 }
 
 impl Chart {
-    /// Whether it shows something of this sweep that a reader would want to see.
+    /// Whether it shows something of interest; these pictures are drawn by default.
     #[must_use]
     pub fn fits(self, sweep: &Sweep<'_>) -> bool {
         let points = sweep.summaries.len();
@@ -47,9 +47,9 @@ impl Chart {
                 (2..=POINTS).contains(&points)
                     && sweep.heading.keys.len() == 1
                     && sweep.heading.design == Design::Grid
-                    && any(&|s| told(sweep, s).is_some())
+                    && any(&|s| reported(sweep, s).is_some())
             }
-            Self::Distribution => points <= CURVES && any(&|s| told(sweep, s).is_some()),
+            Self::Distribution => points <= CURVES && any(&|s| reported(sweep, s).is_some()),
             Self::Consistency => points <= CURVES && any(&|s| s.visibility.len() > 1),
             Self::Durability => {
                 (2..=POINTS).contains(&points) && any(&|s| s.lost_allowed + s.lost_violating > 0)
@@ -58,17 +58,17 @@ impl Chart {
         }
     }
 
-    /// Whether there is anything at all to draw, and not more than a picture can show.
+    /// Whether it can be drawn: there is some data, and not too much.
     #[must_use]
     pub fn is_possible(self, sweep: &Sweep<'_>) -> bool {
         let points = sweep.summaries.len();
         let any = |wanted: &dyn Fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
         match self {
-            Self::Latency => points <= POINTS && any(&|s| told(sweep, s).is_some()),
-            Self::Distribution => points <= CURVES && any(&|s| told(sweep, s).is_some()),
+            Self::Latency => points <= POINTS && any(&|s| reported(sweep, s).is_some()),
+            Self::Distribution => points <= CURVES && any(&|s| reported(sweep, s).is_some()),
             Self::Consistency => points <= CURVES && any(&|s| !s.visibility.is_empty()),
             Self::Durability => {
-                points <= POINTS && any(&|s| s.lost_share.is_some() && told(sweep, s).is_some())
+                points <= POINTS && any(&|s| s.lost_share.is_some() && reported(sweep, s).is_some())
             }
             Self::Comparison => points <= CURVES,
         }
@@ -110,8 +110,8 @@ impl Chart {
 fn caption(sweep: &Sweep<'_>, title: String, explanation: String) -> Caption {
     let runs = sweep.summaries.first().map_or(0, |summary| summary.runs);
     let small_print = format!(
-        "scenario {} \u{b7} seeds {} ({runs} runs a point) \u{b7} bands and whiskers: 95% confidence over runs{} \u{b7} \
-         splitbrain {}",
+        "scenario {} \u{b7} seeds {} ({runs} runs a point) \u{b7} bands and whiskers: 95% \
+         confidence over runs{} \u{b7} splitbrain {}",
         sweep.heading.scenario,
         sweep.heading.seeds,
         if runs < FEWEST_RUNS as u64 {
@@ -124,18 +124,18 @@ fn caption(sweep: &Sweep<'_>, title: String, explanation: String) -> Caption {
     Caption { title, explanation, small_print }
 }
 
-/// What was varied, as people call it.
+/// The short names of the varied settings.
 fn short_keys(sweep: &Sweep<'_>) -> String {
     let keys: Vec<&str> = sweep.heading.keys.iter().map(|key| short_key(key)).collect();
     keys.join(" and ")
 }
 
-/// The writes of a point, or what else was asked, if any completed.
-fn told<'s>(sweep: &Sweep<'_>, summary: &'s Summary) -> Option<&'s FunctionSummary> {
+/// The function whose latency is reported, if any of its operations completed.
+fn reported<'s>(sweep: &Sweep<'_>, summary: &'s Summary) -> Option<&'s FunctionSummary> {
     sweep.reported(summary).filter(|function| function.latency.is_some())
 }
 
-/// What the latencies are of, in the title of an axis.
+/// The name of the function whose latency is reported.
 fn function_name(sweep: &Sweep<'_>) -> &'static str {
     sweep.function.name()
 }
@@ -145,9 +145,9 @@ fn interval(estimate: Estimate) -> Interval {
     Interval { value: estimate.value, low, high }
 }
 
-/// The same for a share. Where all were alike the interval reaches as far as so few runs may err, far beyond what any
-/// other configuration shows: it would be all that the picture shows, and is left to the table.
-fn seen(estimate: Estimate) -> Interval {
+/// The interval of a share. None is drawn for shares of 0 and 1: it is so wide that it would hide
+/// all else. The table has it.
+fn share_interval(estimate: Estimate) -> Interval {
     if estimate.value <= 0.0 || estimate.value >= 1.0 {
         Interval::exact(estimate.value)
     } else {
@@ -155,7 +155,7 @@ fn seen(estimate: Estimate) -> Interval {
     }
 }
 
-/// The share of a function's operations that got no answer in time.
+/// The share of operations that got no answer in time.
 fn censored(function: &FunctionSummary) -> f64 {
     let all = function.ok + function.fail + function.info;
     if all == 0 { 0.0 } else { function.censored as f64 / all as f64 }
@@ -166,7 +166,7 @@ fn latency(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
         (&String, &Summary),
         &Option<super::order_statistics::Moments>,
     )| {
-        let function = told(sweep, summary)?;
+        let function = reported(sweep, summary)?;
         let latency = function.latency.as_ref()?;
         let percentile = |per_mille| {
             latency.percentile(per_mille).map(|estimate| libm::round(estimate.value) as u64)
@@ -192,8 +192,8 @@ fn latency(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
     .draw()
 }
 
-/// Where the values of a single setting lie, if they are numbers that rise: at equal distances each has its label, and
-/// else they lie where they are.
+/// Where the points lie on the axis: at their values if those are rising numbers at unequal
+/// distances, else at equal distances.
 fn places(sweep: &Sweep<'_>) -> Places {
     let each = |read: fn(&str) -> Option<f64>| -> Option<Vec<f64>> {
         let values: Option<Vec<f64>> = sweep.labels.iter().map(|label| read(label)).collect();
@@ -224,7 +224,7 @@ fn places(sweep: &Sweep<'_>) -> Places {
 
 fn distribution(sweep: &Sweep<'_>) -> Picture {
     let curve = |(label, summary): (&String, &Summary)| {
-        let function = told(sweep, summary)?;
+        let function = reported(sweep, summary)?;
         let steps = function.curve.clone();
         Some(Curve { label: label.clone(), steps, censored: censored(function) })
     };
@@ -232,8 +232,8 @@ fn distribution(sweep: &Sweep<'_>) -> Picture {
     let name = function_name(sweep);
     let title = format!("How many {name}s are done after how long, by {}", short_keys(sweep));
     let explanation = format!(
-        "Each curve is the share of a point's {name}s that took no longer than the time below it, all runs pooled. \
-         A curve that ends below 100% never got the rest of its answers in time."
+        "Each curve is the share of a point's {name}s that took no longer than the time below it, \
+         all runs pooled. A curve that ends below 100% never got the rest of its answers in time."
     );
     DistributionChart { caption: caption(sweep, title, explanation), curves }.draw()
 }
@@ -241,24 +241,26 @@ fn distribution(sweep: &Sweep<'_>) -> Picture {
 fn consistency(sweep: &Sweep<'_>) -> Picture {
     let curve = |(label, summary): (&String, &Summary)| ConsistencyCurve {
         label: label.clone(),
-        points: summary.visibility.iter().map(|(t, share)| (*t, seen(*share))).collect(),
+        points: summary.visibility.iter().map(|(t, share)| (*t, share_interval(*share))).collect(),
     };
     let seen = sweep.labels.iter().zip(&sweep.summaries);
     let curves = seen.filter(|(_, summary)| !summary.visibility.is_empty()).map(curve).collect();
     let title = format!("How soon a read sees a write, by {}", short_keys(sweep));
-    let explanation = "The share of reads, started so long after the newest write of their key was acknowledged, that \
-                       returned it or a newer one (t-visibility, Bailis et al., VLDB 2012)."
-        .to_owned();
+    let explanation =
+        "The share of reads, started so long after the newest write of their key was \
+                       acknowledged, that returned it or a newer one (t-visibility, Bailis et al., \
+                       VLDB 2012)."
+            .to_owned();
     ConsistencyChart { caption: caption(sweep, title, explanation), curves }.draw()
 }
 
 fn durability(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
     let point = |(label, summary): (&String, &Summary)| {
-        let latency = told(sweep, summary)?.latency.as_ref()?;
+        let latency = reported(sweep, summary)?.latency.as_ref()?;
         Some(TradeoffPoint {
             label: label.clone(),
             latency: interval(latency.mean),
-            lost: seen(summary.lost_share?),
+            lost: share_interval(summary.lost_share?),
         })
     };
     let points = sweep.labels.iter().zip(&sweep.summaries).filter_map(point).collect();
@@ -273,12 +275,12 @@ fn comparison(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
         values: sweep
             .summaries
             .iter()
-            .map(|s| value(s).map(if unit == Unit::Share { seen } else { interval }))
+            .map(|s| value(s).map(if unit == Unit::Share { share_interval } else { interval }))
             .collect(),
     };
     let count = |value: u64| Some(Estimate { value: value as f64, low: None, high: None });
     let latency =
-        |s: &Summary| told(sweep, s).and_then(|function| function.latency.as_ref()).cloned();
+        |s: &Summary| reported(sweep, s).and_then(|function| function.latency.as_ref()).cloned();
     let name = function_name(sweep);
     let any = |wanted: &dyn Fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
     let mut measures = vec![
@@ -296,7 +298,7 @@ fn comparison(sweep: &Sweep<'_>, analysis: &Analysis) -> Picture {
     }
     measures.push(measure("messages an operation", Unit::Count, &|s| s.messages_per_operation));
     if any(&|s| s.leaders_lost > 0) {
-        // Who never recovered has no time of recovery.
+        // Without a recovery from every loss the mean would be too low.
         let recovery = |s: &Summary| s.recovery.filter(|_| s.unrecovered == 0);
         measures.push(measure("recovery, mean", Unit::Nanoseconds, &recovery));
     }

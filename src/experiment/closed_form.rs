@@ -1,4 +1,5 @@
-//! What theory says of a configuration's write latency, where it says anything: the k-th fastest of n confirmations.
+//! The closed form of a configuration's write latency, where there is one: the k-th fastest of n
+//! confirmations.
 
 use super::order_statistics::{self, Moments};
 use crate::config::{Config, Link, LinkOrder, Pace};
@@ -9,14 +10,18 @@ use crate::sampler::Distribution;
 use crate::scenario::Scenario;
 use crate::time::Span;
 
-/// By how many standard deviations a wait has to stay below every timeout for the closed form to hold.
+/// How many standard deviations the mean must be below every timeout for the closed form to hold.
 const ROOM: f64 = 10.0;
 
-/// Mean and standard deviation of a put's latency in nanoseconds, by order statistics of the configured delays.
+/// Mean and standard deviation of a put's latency in nanoseconds, by order statistics of the
+/// configured delays.
 ///
-/// There is one where nothing but delay decides: a leader for the whole run that waits for k of n confirmations of
-/// equal standing, links to all followers alike and back alike, clients that are equally far and do not queue, and
-/// no loss, no fault, no changing setting, no timeout near enough to cut a wait short.
+/// There is a closed form only where nothing but delay matters:
+///
+/// - one leader for the whole run, which waits for any k of n confirmations;
+/// - equal links to all followers, and equal links back;
+/// - clients at the same distance, which do not queue;
+/// - no loss, no faults, no changing settings, no timeout short enough to end a wait.
 #[must_use]
 pub fn put_latency(scenario: &Scenario) -> Option<Moments> {
     let config = &scenario.config;
@@ -32,13 +37,14 @@ pub fn put_latency(scenario: &Scenario) -> Option<Moments> {
     }
     let there = 2.0 * leg.nanos() as f64;
     if u32::from(awaited.confirmations) > followers {
-        // It waits for more than there are, and in vain.
+        // It waits in vain for more followers than there are.
         return None;
     }
     if awaited.confirmations == 0 {
         return Some(Moments { mean: there, deviation: 0.0 });
     }
-    let (out, back) = (same_link(config, leader, true)?, same_link(config, leader, false)?);
+    let out = same_link(config, leader, Direction::ToFollowers)?;
+    let back = same_link(config, leader, Direction::ToLeader)?;
     let is_instant = matches!(back.delay, Distribution::Constant(Span::ZERO));
     let back = (!is_instant).then_some(&back.delay);
     let moments =
@@ -49,17 +55,27 @@ pub fn put_latency(scenario: &Scenario) -> Option<Moments> {
     (!cuts).then_some(Moments { mean: moments.mean + there, ..moments })
 }
 
-/// Whether some write asks for a number of confirmations of its own, or waits before it is invoked.
+/// Whether some write asks for its own number of confirmations, or queues before it is invoked.
 fn asks_otherwise(config: &Config) -> bool {
     let queues = config.workload.as_ref().is_some_and(|w| matches!(w.pace, Pace::Open { .. }));
     let own = |operation: &Operation| matches!(operation, Operation::Put { quorum: Some(_), .. });
     queues || config.script.iter().any(|scripted| own(&scripted.operation))
 }
 
-/// The link between the leader and every follower, if all are alike and nothing but delay happens on it.
-fn same_link(config: &Config, leader: NodeId, out: bool) -> Option<&Link> {
+/// A direction between leader and followers.
+#[derive(Clone, Copy)]
+enum Direction {
+    ToFollowers,
+    ToLeader,
+}
+
+/// The link between the leader and each follower, if all are equal and do nothing but delay.
+fn same_link(config: &Config, leader: NodeId, direction: Direction) -> Option<&Link> {
     let link = |follower: NodeId| {
-        let (from, to) = if out { (leader, follower) } else { (follower, leader) };
+        let (from, to) = match direction {
+            Direction::ToFollowers => (leader, follower),
+            Direction::ToLeader => (follower, leader),
+        };
         let covers = |end: Option<NodeId>, node| end.is_none_or(|end| end == node);
         let links = &config.network.links;
         let special = links.iter().rfind(|link| covers(link.from, from) && covers(link.to, to));

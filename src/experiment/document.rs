@@ -3,15 +3,16 @@
 //! ```text
 //! {
 //!   "scenario": .., "title": .., "version": .., "seeds": .., "keys": [..],
-//!   "points": [{"values": [..], "label": .., "theory": {"mean_ns", "deviation_ns"}, "summary": {..}}],
+//!   "points": [{"values": [..], "label": .., "theory": {"mean_ns", "deviation_ns"},
+//!               "summary": {..}}],
 //!   "differences": [{"key", "from", "to", "mean_latency_ns": {..}, "lost_share": {..}}],
 //!   "analysis": {"replicas", "agreement", "losses", "shape", "choice"}
 //! }
 //! ```
 //!
-//! A summary's keys are the fields of [`super::summary::Summary`]; an estimate is
-//! `{value, low, high}`. A difference is that of a point to the one before it along one setting, or, in
-//! a comparison, to the file as it is, under the same seeds. Durations are in nanoseconds.
+//! A summary's keys are the fields of [`super::summary::Summary`]; an estimate is `{value, low,
+//! high}`. A difference is that of a point to the one before it along one setting, or, in a
+//! comparison, to the file as it is, under the same seeds. Durations are in nanoseconds.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What somebody wants of a configuration, and which points attain it, as in
+//! Goals for a configuration, and which points attain them, as in
 //! `p99 under 800ms and no loss when one node dies`.
 
 use std::ops::Range;
@@ -26,14 +26,14 @@ struct Clause {
 enum Criterion {
     /// The mean latency of the main function is at most this many nanoseconds.
     Mean(f64),
-    /// A percentile, by its per-mille, is.
+    /// A percentile, in thousandths, of the main function is at most this many nanoseconds.
     Percentile(u32, f64),
-    /// The longest put is.
+    /// The longest latency of the main function is at most this many nanoseconds.
     Longest(f64),
     /// No acknowledged write is lost in any run.
     NoLoss,
-    /// No acknowledged write is lost in any run, and each is on this many nodes besides the one that answered, when it
-    /// answers.
+    /// No acknowledged write is lost in any run, and each is on this many other nodes when it is
+    /// acknowledged.
     Survives(u16),
     /// At most this share of the reads is stale.
     Stale(f64),
@@ -54,16 +54,17 @@ pub enum Attainment {
     No(String),
 }
 
-const FORMS: &str = "a goal is one or more of these, joined by `and`: `p99 under 800ms` (mean, p50, p90, p95, p99, \
-                     p99.9, max), `no loss`, `no loss when one node dies` (one to nine), `no stale reads`, `stale reads \
-                     under 1%`, `availability above 99%`, `recovery under 5s`";
+const FORMS: &str = "a goal is one or more of these, joined by `and`: `p99 under 800ms` (mean, \
+                     p50, p90, p95, p99, p99.9, max), `no loss`, `no loss when one node dies` (one \
+                     to nine), `no stale reads`, `stale reads under 1%`, `availability above 99%`, \
+                     `recovery under 5s`";
 
 impl Goal {
     /// Reads a goal.
     ///
     /// # Errors
     ///
-    /// When a part of it is none of the known forms.
+    /// When a clause has none of the known forms.
     pub fn parse(text: &str) -> Result<Self, Diagnostics> {
         let mut clauses = Vec::new();
         for part in parts(text) {
@@ -83,13 +84,13 @@ impl Goal {
         Ok(Self { text: text.to_owned(), clauses })
     }
 
-    /// As it was written.
+    /// The goal as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What a point makes of each part of it.
+    /// Whether a point attains each clause.
     #[must_use]
     pub fn judge(&self, summary: &Summary, main: Function) -> Vec<(&str, Attainment)> {
         let judge = |clause: &Clause| clause.criterion.judge(summary, main);
@@ -97,7 +98,7 @@ impl Goal {
     }
 }
 
-/// The parts between `and` and commas, trimmed.
+/// The clauses: the parts between `and` and commas, trimmed.
 fn parts(text: &str) -> Vec<Range<usize>> {
     let lower = text.to_ascii_lowercase();
     let mut ends: Vec<(usize, usize)> =
@@ -195,7 +196,7 @@ impl Criterion {
                 }
             }
             Self::NoLoss => no_loss(summary),
-            // A copy is no help to a leader that does not have it: what these runs lost says more than who had it.
+            // What the runs lost says more than how many nodes had a copy.
             Self::Survives(_) if no_loss(summary) != Attainment::Yes => no_loss(summary),
             Self::Survives(nodes) => match summary.least_confirmations {
                 Some(least) if least >= nodes => Attainment::Yes,
@@ -238,7 +239,7 @@ fn no_loss(summary: &Summary) -> Attainment {
     }
 }
 
-/// Whether an estimate is at most a bound, and surely so.
+/// Whether an estimate is at most a bound, and its interval, too.
 fn at_most(estimate: Option<Estimate>, bound: f64, show: fn(f64) -> String) -> Attainment {
     match estimate {
         None => Attainment::No("too few operations completed to tell".to_owned()),
@@ -246,7 +247,7 @@ fn at_most(estimate: Option<Estimate>, bound: f64, show: fn(f64) -> String) -> A
         Some(Estimate { low: Some(_), high: None, .. }) => {
             Attainment::Uncertain("its interval ends beyond all that was seen".to_owned())
         }
-        // None of many seen is as good as none: an interval around a share of 0 is never empty.
+        // With a bound of 0 the interval does not count: even around a share of 0 it is not empty.
         Some(estimate) if bound > 0.0 && estimate.ends().1 > bound => {
             Attainment::Uncertain(format!("its interval reaches {}", show(estimate.ends().1)))
         }
@@ -258,7 +259,7 @@ fn percent(share: f64) -> String {
     format!("{:.2}%", share * 100.0)
 }
 
-/// `800 ms` as a scenario file writes it.
+/// `text` without spaces: scenario files write `800ms`, not `800 ms`.
 fn tight(text: &str) -> String {
     text.split_whitespace().collect()
 }

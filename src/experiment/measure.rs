@@ -1,4 +1,4 @@
-//! What one run contributes to its point of a sweep.
+//! Reducing a run to what its point of a sweep needs.
 
 use std::collections::BTreeSet;
 
@@ -10,42 +10,44 @@ use crate::named::Named;
 use crate::property::{Hazard, Property};
 use crate::run::{RunResult, RunVerdict};
 
-/// A run, reduced to what its point needs: latencies and counts.
+/// The latencies and counts of one run.
 #[derive(Clone, Debug)]
 pub struct RunMeasures {
     /// Its verdict.
     pub verdict: RunVerdict,
-    /// How every property was judged, in the order of [`Property::ALL`].
+    /// How every property was judged, in the order of [`Property`].
     pub checks: Vec<ExpectedVerdict>,
-    /// Operations by function, in the order of [`Function::ALL`].
+    /// Operations by function, in the order of [`Function`].
     pub functions: Vec<FunctionMeasures>,
-    /// Writes that were acknowledged, and how many of them were lost.
+    /// Writes that were acknowledged.
     pub acknowledged: u64,
     /// Acknowledged writes that were lost.
     pub lost: u64,
-    /// Acknowledged writes that were gone before their keys were written again; `None` where nobody can tell.
+    /// Acknowledged writes that were gone before their keys were written again; `None` if unknown.
     pub discarded: Option<u64>,
-    /// The least number of followers that had confirmed a write when it was acknowledged; `None` where no answer tells.
+    /// The least number of followers that had confirmed a write when it was acknowledged; `None` if
+    /// no answer says so.
     pub least_confirmations: Option<u16>,
     /// Completed reads.
     pub reads: u64,
     /// Reads that missed a write acknowledged before them.
     pub stale_reads: u64,
-    /// The longest that a missed write had been acknowledged, in nanoseconds.
+    /// The longest time for which a missed write had been acknowledged, in nanoseconds.
     pub longest_staleness: u64,
-    /// Operations that were due and never invoked: they were not answered either.
+    /// Operations that were due and never invoked.
     pub never_served: u64,
-    /// The longest time in which somebody asked and nobody was answered, in nanoseconds.
+    /// The longest time in which operations were pending and none was answered, in nanoseconds.
     pub longest_gap: u64,
-    /// The longest time in which somebody asked to write and no write was acknowledged, in nanoseconds.
+    /// The longest time in which writes were pending and none was acknowledged, in nanoseconds.
     pub longest_write_gap: u64,
     /// Leaders that were lost.
     pub leaders_lost: u64,
-    /// How long the longest wait for another leader's answer took, in nanoseconds.
+    /// The longest time from the loss of a leader to an answer by the next, in nanoseconds.
     pub longest_recovery: u64,
     /// Lost leaders from whom the cluster did not recover.
     pub unrecovered: u64,
-    /// How far followers were from the leader when the last write was answered; `None` where nobody can tell.
+    /// How much followers differed from the leader when the last write was answered; `None` if
+    /// unknown.
     pub last_write: Option<LastWrite>,
     /// Messages handed to the network.
     pub messages: u64,
@@ -53,9 +55,9 @@ pub struct RunMeasures {
     pub undelivered: u64,
     /// Whether the cluster settled.
     pub settled: bool,
-    /// What happened that a promise to converge does not cover; empty where replicas match.
+    /// The hazards that voided the promise to converge; empty if replicas match.
     pub divergence: Vec<Hazard>,
-    /// Of each get of a key written before, how fresh its answer was.
+    /// How fresh the answer of each get was.
     pub visibility: Vec<Freshness>,
 }
 
@@ -64,20 +66,21 @@ pub struct RunMeasures {
 pub struct FunctionMeasures {
     /// Completed ok.
     pub ok: u64,
-    /// Did not happen.
+    /// Failed: did not happen.
     pub fail: u64,
-    /// Nobody knows.
+    /// Whether it happened is unknown.
     pub info: u64,
     /// Ok, with fewer confirmations than asked for.
     pub degraded: u64,
-    /// How long each took that completed ok, in nanoseconds.
+    /// The latency of each that completed ok, in nanoseconds.
     pub latencies: Vec<u64>,
-    /// Those without an answer in time: their latency is not known, only that it is longer than the client waited.
+    /// Those without an answer in time. Their latency is only known to be longer than the client
+    /// waited.
     pub censored: u64,
 }
 
 impl FunctionMeasures {
-    /// Those that were invoked.
+    /// How many were invoked.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.ok + self.fail + self.info
@@ -89,11 +92,11 @@ impl RunMeasures {
     #[must_use]
     pub fn of(result: &RunResult) -> Self {
         let report = |property| result.checks.iter().find(|check| check.property == property);
-        let told = |property, name| {
+        let known = |property, name| {
             let figures = report(property).map_or(&[][..], |check| &check.figures);
             figures.iter().find(|(other, _)| *other == name).map(|(_, figure)| *figure)
         };
-        let figure = |property, name| told(property, name).unwrap_or(0);
+        let figure = |property, name| known(property, name).unwrap_or(0);
         let judged = |property| report(property).map_or(ExpectedVerdict::Unknown, |c| c.judged);
         let divergence = report(Property::Convergence)
             .filter(|check| check.judged != ExpectedVerdict::Valid)
@@ -108,7 +111,7 @@ impl RunMeasures {
             functions: functions(&result.history),
             acknowledged: figure(Property::Durability, "acknowledged_writes"),
             lost: figure(Property::Durability, "lost_writes"),
-            discarded: told(Property::Durability, "discarded_writes"),
+            discarded: known(Property::Durability, "discarded_writes"),
             least_confirmations: least_confirmations(&result.history),
             reads,
             stale_reads: figure(Property::Staleness, "stale_reads"),
@@ -159,7 +162,7 @@ fn functions(history: &History) -> Vec<FunctionMeasures> {
     functions
 }
 
-/// Whether somebody gave up waiting for it: a refusal is an answer, and not a slow one.
+/// Whether a client gave up waiting for it. A refusal is an answer.
 const fn is_censored(entry: &Entry) -> bool {
     match entry.status {
         Status::Ok => false,
@@ -171,7 +174,7 @@ const fn is_censored(entry: &Entry) -> bool {
     }
 }
 
-/// How many nodes besides the one that answered surely have every acknowledged write, whatever became of it later.
+/// The least number of followers that had confirmed a write when it was acknowledged.
 fn least_confirmations(history: &History) -> Option<u16> {
     let tells = |entry: &&Entry| entry.is_ok() && entry.is_write() && entry.followers > 0;
     history.entries().iter().filter(tells).map(|entry| entry.confirmations).min()

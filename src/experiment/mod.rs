@@ -12,6 +12,8 @@
 
 use std::collections::BTreeSet;
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::experiment::order_statistics::Moments;
 use crate::experiment::points::SweepPoint;
 use crate::experiment::summary::{FunctionSummary, Summary};
@@ -48,24 +50,16 @@ fn whole(mean: f64) -> String {
     }
 }
 
-/// What the points of an experiment are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the points of an experiment are. Its name is that of the command that plays it, and the
+/// stem of its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray, IntoStaticStr)]
 pub enum Design {
     /// All combinations of the values of some settings.
+    #[strum(serialize = "sweep")]
     Grid,
     /// Configurations, each to be compared with the first.
+    #[strum(serialize = "compare")]
     Comparison,
-}
-
-impl Design {
-    /// The name of the command that plays it; files are called after it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Grid => "sweep",
-            Self::Comparison => "compare",
-        }
-    }
 }
 
 /// What was played.
@@ -90,12 +84,12 @@ pub struct Sweep<'a> {
     pub heading: Heading,
     /// The points.
     pub points: &'a [SweepPoint],
-    /// The label of each point: what tells it from the others.
+    /// The label of each point, which distinguishes it from the others.
     pub labels: Vec<String>,
     /// The summary of each point.
     pub summaries: Vec<Summary>,
-    /// The function whose latency is reported: put if any point has puts, else the first in the order
-    /// of reports that any point has.
+    /// The function whose latency is reported: put if any point has puts, else the first in the
+    /// order of reports that any point has.
     pub function: Function,
     /// The closed form of each point's put latency, where there is one and puts are reported.
     pub theory: Vec<Option<Moments>>,
@@ -111,8 +105,9 @@ pub struct Neighbour {
 }
 
 impl<'a> Sweep<'a> {
-    /// The points that the point at `place` is compared with. In a comparison that is the first point.
-    /// In a grid there is one for each setting: the point with the value before, all else equal.
+    /// The points that the point at `place` is compared with. In a comparison that is the first
+    /// point. In a grid there is one for each setting: the point with the value before, all else
+    /// equal.
     #[must_use]
     pub fn before(&self, place: usize) -> Vec<Neighbour> {
         if self.heading.design == Design::Comparison {
@@ -137,7 +132,7 @@ impl<'a> Sweep<'a> {
         before
     }
 
-    /// What a point came to in the function whose latency is reported.
+    /// The figures of a point for the function whose latency is reported.
     #[must_use]
     pub fn reported<'s>(&self, summary: &'s Summary) -> Option<&'s FunctionSummary> {
         summary.function(self.function)

@@ -1,10 +1,10 @@
-//! How long the k-th fastest of n replicas takes: the mean and the standard deviation of order statistics.
+//! Order statistics: mean and standard deviation of the k-th smallest of n delays.
 //!
-//! A write that waits for k of n acknowledgements waits for the k-th smallest of n independent delays, be they one
-//! way or there and back. What a sweep over the write quorum measures ought to agree.
+//! A write that waits for k of n acknowledgements waits for the k-th smallest of n independent
+//! delays, one way or both ways. A sweep over the write quorum should measure the same.
 //!
-//! Delays are real numbers here: that a simulated one is a whole number of nanoseconds, and at most
-//! [`crate::time::Span::MAX`], is not part of the model.
+//! Delays are real numbers here. Simulated ones are whole nanoseconds and at most
+//! [`crate::time::Span::MAX`]; the model ignores that.
 
 use crate::experiment::order_statistics::component::{Component, Excess, components, sum_survival};
 use crate::experiment::order_statistics::quadrature::integrate;
@@ -13,16 +13,17 @@ use crate::sampler::Distribution;
 mod component;
 mod quadrature;
 
-/// Relative error asked of the integrals; what comes out is mostly far better.
+/// The relative error allowed in the integrals. Mostly it is far smaller.
 const TOLERANCE: f64 = 1e-8;
 
-/// By how much each panel of the integration is wider than the one before it.
+/// The ratio of the widths of neighbouring panels of the integration.
 const GROWTH: f64 = 4.0;
 
-/// More places where a distribution is not smooth are found by halving instead.
+/// The most places at which an integral is split because the distribution is not smooth there.
+/// Others are found by halving.
 const BREAKS: usize = 256;
 
-/// Panels before a tail that will not end is given up: beyond 10^180 times the spread.
+/// The most panels for a tail: it then reaches beyond 10^180 times the spread.
 const PANELS: u32 = 300;
 
 /// The first two moments of a delay.
@@ -30,19 +31,22 @@ const PANELS: u32 = 300;
 pub struct Moments {
     /// The mean, in nanoseconds.
     pub mean: f64,
-    /// The standard deviation, in nanoseconds; infinite where the tail is too heavy to have one.
+    /// The standard deviation, in nanoseconds; infinite if the tail is too heavy.
     pub deviation: f64,
 }
 
-/// The moments of the `k`-th smallest of `n` independent delays, each drawn from `out`, or the sum of a draw from
-/// `out` and one from `back`; good to one part in a million for `n` up to a thousand. `None` where the mean is
-/// infinite: a Pareto tail of index alpha leaves the k-th smallest the index alpha (n + 1 - k), which has to exceed 1
-/// for a mean and 2 for a deviation.
+/// The moments of the `k`-th smallest of `n` independent delays. Each delay is drawn from `out`, or
+/// is the sum of a draw from `out` and one from `back`. The relative error is below one in a
+/// million for `n` up to a thousand.
 ///
-/// A constant, a uniform, an exponential (Rényi's representation) and a Pareto delay have closed forms (H. A. David
-/// and H. N. Nagaraja, "Order Statistics", 3rd edition, 2003, sections 2.5 and 3.1), and adding a constant changes
-/// nothing. Everything else is integrated: with S the probability that the k-th smallest exceeds x, and c any point,
-/// its mean exceeds c by the integral of S above c less that of 1 - S below.
+/// `None` if the mean is infinite. With a Pareto tail of index alpha, the k-th smallest has a tail
+/// of index alpha (n + 1 - k), which must exceed 1 for a mean and 2 for a deviation.
+///
+/// Constant, uniform, exponential (Rényi's representation) and Pareto delays have closed forms (H.
+/// A. David and H. N. Nagaraja, "Order Statistics", 3rd edition, 2003, sections 2.5 and 3.1), also
+/// if a constant is added. All others are integrated, among them two such delays there and back:
+/// with S(x) the probability that the k-th smallest exceeds x, and any c, the mean is c plus the
+/// integral of S above c less the integral of 1 - S below c.
 ///
 /// # Panics
 ///
@@ -65,7 +69,7 @@ pub fn kth_of(n: u32, k: u32, out: &Distribution, back: Option<&Distribution>) -
     moments.mean.is_finite().then_some(moments)
 }
 
-/// The k-th of n.
+/// The k-th smallest of n.
 #[derive(Clone, Copy)]
 struct Order {
     n: u32,
@@ -73,15 +77,15 @@ struct Order {
 }
 
 impl Order {
-    /// Which of n counted from the greatest, from 1.
+    /// Its rank from the greatest, from 1.
     const fn rank_from_above(self) -> u32 {
         self.n - self.k + 1
     }
 
-    /// The moments where they have a closed form; a mean that is infinite is one.
+    /// The moments by a closed form, if there is one. The mean may be infinite.
     fn closed_form(self, shape: Excess, origin: f64) -> Option<Moments> {
         let (n, k) = (f64::from(self.n), f64::from(self.k));
-        // Spacings of exponentials: independent ones, of rates from n down to n + 1 - k.
+        // The spacings of exponentials are independent, with rates from n down to n + 1 - k.
         let rates = || (self.rank_from_above()..=self.n).map(f64::from);
         let (mean, deviation) = match shape {
             Excess::Point => (0.0, 0.0),
@@ -97,7 +101,7 @@ impl Order {
             Excess::Pareto { scale, shape } => {
                 let index = shape * f64::from(self.rank_from_above());
                 let whole: f64 = rates().map(|rate| rate / (rate - 1.0 / shape)).product();
-                // The second moment over the squared first, as logarithms near 0.
+                // The second moment over the square of the first, by logarithms near 0.
                 let excess = |rate: f64| 1.0 / (shape * shape * rate * (rate - 2.0 / shape));
                 let ratio: f64 = rates().map(|rate| libm::log1p(excess(rate))).sum();
                 match index {
@@ -110,20 +114,20 @@ impl Order {
         Some(Moments { mean: origin + mean, deviation })
     }
 
-    /// The probability that fewer than `k` of `n` happened, each of probability `p`, `q` = 1 - `p`: the
-    /// (n + 1 - k)-th that did not came before the k-th that did.
+    /// The probability of fewer than `k` successes in `n` trials, with probabilities `p` of success
+    /// and `q` = 1 - `p` of failure: the (n + 1 - k)-th failure comes before the k-th success.
     fn fewer(self, p: f64, q: f64) -> f64 {
         negative_binomial(self.k, self.rank_from_above(), p, q)
     }
 
-    /// The probability that `k` of `n` or more happened.
+    /// The probability of at least `k` successes in `n` trials.
     fn enough(self, p: f64, q: f64) -> f64 {
         negative_binomial(self.rank_from_above(), self.k, q, p)
     }
 }
 
-/// The probability that the `failures`-th failure, of probability `q`, comes before the `successes`-th success. A sum
-/// of positive terms, so tiny probabilities are as exact as great ones.
+/// The probability that the `failures`-th failure comes before the `successes`-th success. All
+/// terms are positive, so tiny probabilities are as exact as large ones.
 fn negative_binomial(successes: u32, failures: u32, p: f64, q: f64) -> f64 {
     let mut term = libm::pow(q, f64::from(failures));
     let mut sum = term;
@@ -137,7 +141,7 @@ fn negative_binomial(successes: u32, failures: u32, p: f64, q: f64) -> f64 {
 /// The waiting time whose moments are integrated.
 struct Wait {
     order: Order,
-    /// What the delay is a mixture of: weight, origin and the two shapes that are summed.
+    /// The delay as a mixture of sums: the weight, the origin and the two excesses that are added.
     sums: Vec<(f64, f64, Excess, Excess)>,
 }
 
@@ -180,14 +184,14 @@ impl Wait {
         self.sums.iter().map(|(_, origin, ..)| *origin).fold(f64::INFINITY, f64::min)
     }
 
-    /// Beyond this a tail is nothing but one.
+    /// Beyond this length there is nothing but the tail.
     fn reach(&self) -> f64 {
         let reaches =
             self.sums.iter().map(|(_, origin, one, other)| origin + one.reach() + other.reach());
         reaches.fold(0.0, f64::max)
     }
 
-    /// Where the distribution function is not smooth, ascending.
+    /// Where the distribution function is not smooth, in rising order.
     fn breaks(&self) -> Vec<f64> {
         let mut breaks = Vec::new();
         for (_, origin, one, other) in &self.sums {
@@ -205,7 +209,7 @@ impl Wait {
         breaks.into_iter().step_by(step).collect()
     }
 
-    /// The least length that the wait exceeds with a probability of at most `level`, up to a part in 2^60.
+    /// The least length that the wait exceeds with probability `level` or less, by 60 halvings.
     fn quantile(&self, level: f64) -> f64 {
         let origin = self.origin();
         let (mut low, mut high) = (0.0, 1.0);
@@ -222,8 +226,8 @@ impl Wait {
         origin + high
     }
 
-    /// The moments: the integrals from a point amid, over panels that widen away from it, as narrow there as half
-    /// of the probability is.
+    /// The moments by integration from the median, over panels that become wider away from it. The
+    /// first is as wide as the interquartile range.
     fn moments(&self) -> Moments {
         let index = self.index();
         if index <= 1.0 {
@@ -261,7 +265,7 @@ impl Wait {
         total
     }
 
-    /// The integrals of S and 2 (x - c) S above c, `centre`; `below` are those below it.
+    /// The integrals of S and 2 (x - c) S above c, `centre`. `below` are the integrals below it.
     fn above(&self, centre: f64, width: f64, breaks: &[f64], below: [f64; 2]) -> [f64; 2] {
         let integrand = |x: f64| {
             let exceeds = self.exceeds(x);
@@ -276,7 +280,7 @@ impl Wait {
             let floor = [total[0] + below[0], total[1] + below[1]];
             let part = between(&integrand, low, high, breaks, floor);
             total = [total[0] + part[0], total[1] + part[1]];
-            // What a tail of this index would add, were it nothing else from here on.
+            // What a pure tail of this index would add from here on.
             let [exceeds, _] = integrand(high);
             let rest = |power: f64| match index - power {
                 room if room.is_infinite() || room <= 0.0 => 0.0,
@@ -296,7 +300,7 @@ impl Wait {
     }
 }
 
-/// The integral from `low` to `high`, in parts at the `breaks` between.
+/// The integral from `low` to `high`, split at the `breaks` between.
 fn between(
     integrand: &impl Fn(f64) -> [f64; 2],
     low: f64,

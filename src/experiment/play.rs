@@ -1,4 +1,4 @@
-//! Playing points: every point under every seed, on all cores, with the same result however many there are.
+//! Playing every point under every seed on all cores. The result does not depend on their number.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,11 +8,11 @@ use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, Paral
 
 use super::measure::RunMeasures;
 use super::points::SweepPoint;
-use super::progress::Progress;
+use super::progress::SweepProgress;
 use super::summary::Summary;
 use crate::run::{Causes, QueueKind, RunOptions};
 
-/// How a run is played that is to be a line of a table.
+/// Only what a table needs.
 const OPTIONS: RunOptions = RunOptions {
     trace: false,
     steps: false,
@@ -21,16 +21,16 @@ const OPTIONS: RunOptions = RunOptions {
     without_last_write: false,
 };
 
-/// What is played at every point.
+/// What is to be played.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
     /// The points.
     pub points: &'a [SweepPoint],
-    /// The seeds, the same for every point: differences between points are no luck.
+    /// The seeds; all points have the same, so differences between points are not chance.
     pub seeds: &'a [u64],
 }
 
-/// Everything that the results of a plan depend on, in 64 bits.
+/// A hash of everything that the results of a plan depend on.
 #[must_use]
 pub fn fingerprint(plan: &Plan<'_>) -> u64 {
     let mut text = format!("{} {:?}\n", env!("CARGO_PKG_VERSION"), plan.seeds);
@@ -42,9 +42,11 @@ pub fn fingerprint(plan: &Plan<'_>) -> u64 {
     xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }
 
-/// Plays all points but those `done` before; the summaries in the order of the points.
+/// Plays all points, except those that are `done`, and returns the summaries in the order of the
+/// points.
 ///
-/// `on_run` is called after each run, on whatever thread played it. What is finished is kept in the progress at once.
+/// Each point is kept in `progress` as soon as it is finished. `on_run` is called after each run,
+/// on the thread that played it.
 ///
 /// # Errors
 ///
@@ -52,12 +54,12 @@ pub fn fingerprint(plan: &Plan<'_>) -> u64 {
 pub fn play(
     plan: &Plan<'_>,
     done: BTreeMap<usize, Summary>,
-    progress: &Progress,
+    progress: &SweepProgress,
     on_run: &(dyn Fn() + Sync),
 ) -> io::Result<Vec<Summary>> {
     let done = Mutex::new(done);
     let take = |index| done.lock().ok().and_then(|mut done| done.remove(&index));
-    // Points go on side by side, so that no core waits at the end of each for the slowest run.
+    // Points are played in parallel, so no core waits for the slowest run of a point.
     let play_one = |index: usize| {
         if let Some(summary) = take(index) {
             return Ok(summary);

@@ -1,4 +1,5 @@
-//! The points of a sweep: every combination of the axes' values, and the configurations of a comparison.
+//! The points of a sweep: every combination of the axes' values, and the configurations of a
+//! comparison.
 
 use std::path::Path;
 
@@ -8,24 +9,26 @@ use crate::scenario::{Axis, Diagnostics, Overrides, Registry, Scenario};
 /// The most points of one sweep.
 pub const MAX_POINTS: usize = 10_000;
 
-/// One configuration, ready to be played under many seeds.
+/// One configuration, to be played under many seeds.
 #[derive(Debug)]
 pub struct SweepPoint {
-    /// What tells it from the others: of each axis the value that it takes, or the settings of a configuration.
+    /// What distinguishes it from the others: its value on each axis, or the settings of a
+    /// configuration.
     pub values: Vec<String>,
     /// The scenario with them.
     pub scenario: Scenario,
 }
 
 impl SweepPoint {
-    /// What tells it from the others, in a line.
+    /// What distinguishes it from the others, in a line.
     #[must_use]
     pub fn label(&self) -> String {
         self.values.join(", ")
     }
 }
 
-/// The combinations of all axes, the last axis fastest: all are decoded, so that nothing runs when one is wrong.
+/// The combinations of all axes; the last axis varies fastest. All are decoded before any is
+/// played.
 ///
 /// # Errors
 ///
@@ -57,9 +60,8 @@ pub fn grid(
         .collect()
 }
 
-/// The scenario without its expectations: they are of the file as it is, and other settings are played to see what
-/// comes of them. What a configuration promises it is held to all the same, and to the bounds that the file sets but
-/// for those of properties of which it expects something in particular.
+/// The scenario without its expectations: those are for the settings in the file. Promises still
+/// count, and so do the bounds in the file, except those of properties that have an expectation.
 fn expecting_nothing(mut scenario: Scenario) -> Scenario {
     let excused = scenario.config.expect.checks.iter().map(|(property, _)| *property).collect();
     scenario.config.expect = Expect { excused, ..Expect::default() };
@@ -86,7 +88,7 @@ fn choice(axes: &[Axis], number: usize) -> Vec<(&Axis, usize)> {
     chosen
 }
 
-/// The file as it is, and with each of these lists of settings.
+/// The file as it is, and the file with each of these lists of settings.
 ///
 /// # Errors
 ///
@@ -106,7 +108,7 @@ pub fn configurations(
         let scenario = expecting_nothing(Scenario::load_with(path, registry, &overrides)?);
         points.push(SweepPoint { values: vec![short(&list)], scenario });
     }
-    // Short names that two configurations share tell nothing.
+    // Configurations with the same short name get their full settings as a name.
     let names: Vec<String> = points.iter().map(SweepPoint::label).collect();
     for (place, settings) in with.iter().enumerate() {
         if names.iter().filter(|name| **name == names[place + 1]).count() > 1 {
@@ -116,7 +118,7 @@ pub fn configurations(
     Ok(points)
 }
 
-/// What people call the setting at a path: its last part, and one more where that is a mere number.
+/// The short name of the setting at a path: its last part, or the last two if that is a number.
 pub(super) fn short_key(path: &str) -> &str {
     let place = path.rfind('.').map_or(0, |dot| dot + 1);
     if path[place..].parse::<u64>().is_err() {

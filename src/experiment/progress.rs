@@ -1,8 +1,8 @@
-//! What a sweep has finished, kept while it is under way: an interrupted one goes on where it was.
+//! The finished points of a sweep, so that an interrupted sweep goes on where it was.
 //!
-//! A file of JSON lines. The first names the sweep by a fingerprint of everything that its results depend on; each
-//! other line is a point that is done. Lines are appended whole, one write each; a line that an interruption cut off
-//! is no line. Whoever is done with the sweep removes the file.
+//! A file of JSON lines, each a finished point. Its name has a fingerprint of everything that the
+//! results depend on. Lines are appended by one write each; a line that was cut off is ignored. The
+//! file is removed when the sweep is done.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::files::Lines;
 
-/// The file of a sweep under way.
+/// The file with the finished points of a sweep.
 #[derive(Debug)]
-pub struct Progress(Lines);
+pub struct SweepProgress(Lines);
 
 #[derive(Serialize, Deserialize)]
 struct FinishedPoint<T> {
@@ -23,9 +23,9 @@ struct FinishedPoint<T> {
     result: T,
 }
 
-impl Progress {
-    /// The file of the sweep of this fingerprint in `folder`, made if it is not there; and what was finished before,
-    /// by point.
+impl SweepProgress {
+    /// Opens the file of the sweep with this fingerprint in `folder`, or makes it. Also returns
+    /// what was finished before, by point.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl Progress {
         let lines = Lines::open(folder.join(format!("unfinished-{fingerprint:016x}.jsonl")))?;
         let mut done = BTreeMap::new();
         lines.each(|_, line| {
-            // What no longer reads as a result is played again.
+            // A line that cannot be read as a result is dropped, and its point played again.
             if let Ok(FinishedPoint { point, result }) = serde_json::from_slice(line) {
                 done.insert(point, result);
             }
@@ -56,7 +56,7 @@ impl Progress {
         self.0.append(serde_json::to_vec(&FinishedPoint { point, result })?).map(|_| ())
     }
 
-    /// The sweep is done, and its results are written elsewhere.
+    /// Removes the file: the sweep is done, and its results are written.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn what_was_finished_is_there_again_and_a_torn_line_is_not() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (progress, done) = Progress::open::<f64>(folder.path(), 7).expect("opens");
+        let (progress, done) = SweepProgress::open::<f64>(folder.path(), 7).expect("opens");
         assert_eq!(done, BTreeMap::new());
         // A float that a careless reader would round.
         let exact = 0.1 + 0.2;
@@ -86,12 +86,12 @@ mod tests {
         std::fs::write(&path, &torn).expect("written");
         drop(progress);
 
-        let (progress, done) = Progress::open::<f64>(folder.path(), 7).expect("opens");
+        let (progress, done) = SweepProgress::open::<f64>(folder.path(), 7).expect("opens");
         assert_eq!(done, BTreeMap::from([(1, 2.5), (3, exact)]));
         progress.keep(4, &4.0).expect("kept");
         let text = std::fs::read(&path).expect("there");
         assert_eq!(text[whole..], *b"{\"point\":4,\"result\":4.0}\n");
-        let (_, other) = Progress::open::<f64>(folder.path(), 8).expect("opens");
+        let (_, other) = SweepProgress::open::<f64>(folder.path(), 8).expect("opens");
         assert_eq!(other, BTreeMap::new(), "another sweep has another file");
         progress.remove().expect("removed");
         assert!(!path.exists());

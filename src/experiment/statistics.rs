@@ -1,17 +1,18 @@
-//! Pooled samples of many runs, and honest intervals around what they show.
+//! Pooled samples of many runs, and confidence intervals.
 //!
-//! A point of a sweep is played under many seeds, and each run yields some latencies. They are pooled: every
-//! operation counts the same, whatever run it is of. Operations of one run are not independent of one another (they
-//! share a leader, a partition, a crash), runs are; so intervals resample runs, never operations.
+//! The latencies of all runs of a point are pooled: every operation counts the same, whatever its
+//! run. Operations of one run are not independent (they share a leader, a partition, a crash), but
+//! runs are. So intervals resample runs, never operations.
 //!
-//! An operation that timed out has no latency, but it took longer than some bound. It is *censored*: dropping it
-//! would make a system look faster the more it fails. A quantile counts it as longer than every latency; a mean
-//! cannot, and is therefore of the operations that completed, to be read beside the censored share.
+//! An operation that timed out is *censored*: its latency is only known to be above some bound.
+//! Leaving it out would make a system look faster the more it fails. Quantiles count it as longer
+//! than every latency. Means cannot, so they are of the operations that completed; read them
+//! together with the censored share.
 //!
-//! Every interval is for a confidence of 95%, and a pure function of the samples and the point's index: the same on
-//! every platform, in every build and under any number of threads. With fewer than [`FEWEST_RUNS`] runs there is none:
-//! what so few show covers the truth less often than it says, however it is made. No interval knows of what no run
-//! shows, such as a slow election that happens once in twenty runs.
+//! All intervals have a confidence of 95%. They are a pure function of the samples and the point's
+//! index: the same on every platform, in every build and with any number of threads. With fewer
+//! than [`FEWEST_RUNS`] runs there is none, because no method covers the truth often enough. No
+//! interval covers what no run shows, such as a slow election that happens once in twenty runs.
 
 use crate::experiment::statistics::resample::{NORMAL, difference_of, interval_of, student};
 
@@ -20,7 +21,7 @@ pub use crate::report::plot::Interval;
 
 mod resample;
 
-/// Samples that have to lie beyond a quantile for it to be told.
+/// The fewest samples that must lie beyond a quantile.
 const TAIL: u64 = 10;
 
 /// What one run contributes.
@@ -28,34 +29,35 @@ const TAIL: u64 = 10;
 pub struct RunSample {
     /// The latencies of the operations that completed, in nanoseconds, in any order.
     pub latencies: Vec<u64>,
-    /// How many operations did not complete within their bound, or ever.
+    /// How many operations did not complete in time.
     pub censored: u64,
 }
 
 /// The samples of all runs of a point.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pooled {
-    /// Every latency with the place of its run, ascending.
+    /// All latencies in rising order, each with the place of its run.
     sorted: Vec<(u64, u32)>,
-    /// Per run: the sum of its latencies, over how many.
+    /// Per run: the sum and the number of its latencies.
     sums: Vec<RatioTerm>,
-    /// Per run: operations, censored ones included.
+    /// Per run: the number of operations, including censored ones.
     operations: Vec<u64>,
-    /// At every so many samples, how many of each run come before: counting up to a sample then begins at the last
-    /// mark below it, and not at the start.
+    /// At every `stride` samples, how many samples of each run come before. Counting starts at the
+    /// nearest mark, not at the first sample.
     marks: Vec<Vec<u32>>,
     /// How many samples lie between two marks.
     stride: usize,
 }
 
-/// Operations of runs that are more alike than chance are worth up to so many independent ones each.
+/// The most independent operations that one operation counts for, where runs differ less than
+/// chance would make them.
 const MOST_INFORMED: f64 = 4.0;
 
-/// Marks among the samples of a point.
+/// How many marks there are among the samples of a point.
 const MARKS: usize = 64;
 
 impl Pooled {
-    /// Pools `runs`, which stay in this order: under common random numbers the i-th runs of two points share a seed.
+    /// Pools `runs`. They stay in order: the i-th runs of two points share a seed.
     ///
     /// # Panics
     ///
@@ -113,8 +115,8 @@ impl Pooled {
         self.sorted.last().map(|(latency, _)| *latency)
     }
 
-    /// The sample standard deviation (over count - 1) of the completed operations, in nanoseconds; `None` with fewer
-    /// than two.
+    /// The sample standard deviation (with count - 1) of the completed operations, in nanoseconds;
+    /// `None` with fewer than two.
     #[must_use]
     pub fn deviation(&self) -> Option<f64> {
         let mean = self.mean()?;
@@ -124,11 +126,12 @@ impl Pooled {
         (count > 1).then(|| (squares / (count - 1) as f64).sqrt())
     }
 
-    /// The nearest rank, as [`crate::metrics::Latency`] has it: the least latency, in nanoseconds, with at least
-    /// `per_mille` thousandths of all operations at or below it, censored ones counted as longer than any.
+    /// A quantile by nearest rank, as in [`crate::metrics::Latency`]: the least latency, in
+    /// nanoseconds, with at least `per_mille` thousandths of all operations at or below it.
+    /// Censored operations count as longer than any.
     ///
-    /// `None` where fewer than ten operations are to lie beyond it (count times (1 - q) below 10), since it would
-    /// tell of single operations, and where its rank falls among the censored ones.
+    /// `None` if it would depend on single operations (fewer than ten lie beyond it), or if its
+    /// rank falls among the censored ones.
     #[must_use]
     pub fn quantile(&self, per_mille: u32) -> Option<u64> {
         let all: u64 = self.operations.iter().sum();
@@ -140,7 +143,8 @@ impl Pooled {
         self.sorted.get(place).map(|(latency, _)| *latency)
     }
 
-    /// The interval of [`Self::mean`]; `None` with fewer than [`FEWEST_RUNS`] runs, or where nothing completed.
+    /// The interval of [`Self::mean`]; `None` with fewer than [`FEWEST_RUNS`] runs, or if nothing
+    /// completed.
     ///
     /// # Panics
     ///
@@ -150,19 +154,20 @@ impl Pooled {
         ratio(&self.sums, resamples)
     }
 
-    /// The interval of [`Self::quantile`]; `None` where that is, and with fewer than [`FEWEST_RUNS`] runs.
+    /// The interval of [`Self::quantile`]; `None` if there is no quantile, or with fewer than
+    /// [`FEWEST_RUNS`] runs.
     ///
-    /// It holds the lengths of which nobody can say that more or fewer operations than `per_mille` thousandths take no
-    /// longer: those for which the quantile is in the interval that [`share`] gives (Woodruff, Journal of the American
-    /// Statistical Association 47 (1952), 635-646). The upper end is infinite where it lies among what was censored,
-    /// or beyond everything that was seen.
+    /// A latency is in the interval if `per_mille` thousandths are in the interval, by [`share`],
+    /// of the share of operations that take no longer (Woodruff, Journal of the American
+    /// Statistical Association 47 (1952), 635-646). The upper end is infinite if it lies among
+    /// censored operations or beyond all samples.
     #[must_use]
     pub fn quantile_interval(&self, per_mille: u32) -> Option<Interval> {
         let value = self.quantile(per_mille)?;
         let wanted = f64::from(per_mille) / 1000.0;
         let no_longer = |length: u64| share(&self.no_longer_than(length));
         share(&self.no_longer_than(value))?;
-        // Up to the quantile too few may take so long, from it on too many may.
+        // Below the quantile the share may be too small, from it on too large.
         let place = self.sorted.partition_point(|(latency, _)| *latency < value);
         let enough = |latency: u64| no_longer(latency).is_some_and(|share| share.high >= wanted);
         let low = first_where(&self.sorted[..place], enough).unwrap_or(value);
@@ -172,7 +177,7 @@ impl Pooled {
         Some(Interval { value: value as f64, low: low as f64, high })
     }
 
-    /// Per run, how many of its operations took no longer than `length`.
+    /// Per run, how many of its operations took at most `length`.
     fn no_longer_than(&self, length: u64) -> Vec<RatioTerm> {
         let count = self.sorted.partition_point(|(latency, _)| *latency <= length);
         let mark = (count / self.stride).min(self.marks.len().saturating_sub(1));
@@ -186,20 +191,21 @@ impl Pooled {
     }
 }
 
-/// The least of ascending latencies that is as wanted, where all from some place on are.
+/// The first of `sorted` that is `wanted`; all after it are, too.
 fn first_where(sorted: &[(u64, u32)], wanted: impl Fn(u64) -> bool) -> Option<u64> {
     let place = sorted.partition_point(|(latency, _)| !wanted(*latency));
     sorted.get(place).map(|(latency, _)| *latency)
 }
 
-/// The interval of a ratio of sums over runs, the sum of all parts over the sum of all wholes, by a studentized
-/// bootstrap; `None` with fewer than [`FEWEST_RUNS`] runs, or where the wholes sum to 0. For a share, which may be 0 in every
-/// run, use [`share`].
+/// The interval of a ratio over runs (the sum of all parts divided by the sum of all wholes), by a
+/// studentized bootstrap; `None` with fewer than [`FEWEST_RUNS`] runs, or if the wholes sum to 0.
+/// For a share, which may be 0 in every run, use [`share`].
 ///
-/// The studentized bootstrap (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 12.5) keeps its
-/// promise with skewed samples and few runs, where plain percentiles are too narrow. Its standard error is the usual
-/// linearization for a ratio. Where too many resamples have no error of their own the interval is Student's. Ends
-/// below 0 are cut off, since no part is.
+/// The studentized bootstrap (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993,
+/// section 12.5) has the right coverage with skewed samples and few runs, where plain percentiles
+/// are too narrow. The standard error is the usual linearization of a ratio. If too many resamples
+/// have an error of 0, Student's interval is used. Ends below 0 are cut off, since no part is
+/// negative.
 ///
 /// # Panics
 ///
@@ -210,17 +216,20 @@ pub fn ratio(runs: &[RatioTerm], resamples: &Resamples) -> Option<Interval> {
     Some(Interval { low: interval.low.max(0.0), ..interval })
 }
 
-/// The interval of a share: parts are counts out of the wholes, such as the writes that a run lost. `None` with fewer
-/// than [`FEWEST_RUNS`] runs, or where the wholes sum to 0.
+/// The interval of a share: parts are counts out of the wholes, such as the writes that a run lost.
+/// `None` with fewer than [`FEWEST_RUNS`] runs, or if the wholes sum to 0.
 ///
-/// What is resampled from runs that lost nothing has lost nothing, so a bootstrap would be certain of a share of 0.
-/// This is Wilson's interval instead, with as many operations as would err as much if they were independent (Korn
-/// and Graubard, Survey Methodology 24 (1998), 193-201): fewer than there are where operations of a run share their
-/// fate. How much they err is by the jackknife over runs, which knows that a run with many operations pulls the share
-/// towards itself. A variance that only a few runs show is known badly, so Student's quantile has no more degrees of
-/// freedom than one above the number of runs that were struck; but runs are never less than one independent operation
-/// each. Where none was struck, or all of all, it is the rule of three with runs in the place of operations: the
-/// share of runs that may all be otherwise.
+/// A bootstrap would be certain of a share of 0: resamples of runs without losses have no losses.
+/// This is Wilson's interval instead, with the effective number of independent operations (Korn and
+/// Graubard, Survey Methodology 24 (1998), 193-201). It is smaller than the number of operations if
+/// those of a run share their fate.
+///
+/// - The variance is the jackknife's over runs, because a run with many operations pulls the share
+///   towards itself.
+/// - A variance that comes from few runs is not known well. So the degrees of freedom of Student's
+///   quantile are at most one more than the number of runs with some of both outcomes.
+/// - A run counts for at least one independent operation.
+/// - If the share is 0 or 1, it is the rule of three, with runs in place of operations.
 #[must_use]
 pub fn share(runs: &[RatioTerm]) -> Option<Interval> {
     if runs.len() < FEWEST_RUNS {
@@ -254,8 +263,9 @@ pub fn share(runs: &[RatioTerm]) -> Option<Interval> {
     Some(wilson(value, (effective * widened(freedom.min(struck + 1))).max(least)))
 }
 
-/// The interval of the difference of two ratios, `left` less `right`, of two points that were played under the same
-/// seeds: the same runs are drawn for both, so what a seed does to both cancels. By the means of [`ratio`].
+/// The interval of the difference of two ratios, `left` less `right`, of two points under the same
+/// seeds. The same runs are drawn for both, so effects of a seed on both cancel. Otherwise as
+/// [`ratio`].
 ///
 /// # Panics
 ///
@@ -269,18 +279,18 @@ pub fn ratio_difference(
     difference_of(left, right, resamples)
 }
 
-/// The place, from 1, of a quantile among `count` samples.
+/// The rank of a quantile among `count` samples, from 1.
 fn rank(count: u64, per_mille: u32) -> u64 {
     (count * u64::from(per_mille)).div_ceil(1000).max(1)
 }
 
-/// Wilson's interval for a share `value` of `count` independent trials.
+/// Wilson's interval of a share `value` of `count` independent trials.
 fn wilson(value: f64, count: f64) -> Interval {
     let square = NORMAL * NORMAL / count;
     let centre = (value + square / 2.0) / (1.0 + square);
     let spread = value * (1.0 - value) / count + square / (4.0 * count);
     let half = NORMAL * spread.sqrt() / (1.0 + square);
-    // At a share of 0 or 1 the end that is exact in theory is off by a rounding.
+    // Clamped: at a share of 0 or 1 the end that is exact in theory has a rounding error.
     Interval {
         value,
         low: (centre - half).clamp(0.0, value),

@@ -1,4 +1,5 @@
-//! What the runs of one point come to: pooled latencies, counts and shares, each with its 95% confidence interval.
+//! The summary of the runs of a point: pooled latencies, counts and shares, with 95% confidence
+//! intervals.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,29 +13,31 @@ use crate::property::Property;
 use crate::run::RunVerdict;
 use crate::time::Span;
 
-/// The per-mille of the percentiles that are told: p50, p90, p95, p99 and p99.9.
+/// The percentiles, in thousandths: p50, p90, p95, p99 and p99.9.
 pub const PERCENTILES: [u32; 5] = [500, 900, 950, 990, 999];
 
-/// Reads that it takes to tell how likely one sees a write.
+/// The fewest reads of which visibility is reported.
 const FEWEST_READS: f64 = 100.0;
 
-/// The fewest runs that lost a leader of whose recoveries there is an interval.
+/// The fewest runs with a lost leader for an interval of their recoveries.
 pub const FEWEST_RECOVERIES: usize = 10;
 
-/// How many steps a cumulative curve is reduced to.
+/// The most steps of a cumulative curve.
 const STEPS: usize = 240;
 
-/// Times after an acknowledgement for which visibility is told, a factor of 10^(1/8) apart, from 1 us to 1,000 s.
+/// The times since an acknowledgement for which visibility is reported, as powers of ten in
+/// nanoseconds: from 1 us to 1,000 s, eight to a decade.
 const DECADES: (u32, u32) = (3, 12);
 
-/// A figure with its 95% confidence interval, as far as there is one.
+/// A figure with its 95% confidence interval, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// From all runs together.
+    /// The figure, from all runs together.
     pub value: f64,
-    /// The interval's lower end; `None` when there are too few runs for one (see [`statistics::FEWEST_RUNS`]).
+    /// The lower end of the interval; `None` with too few runs (see [`statistics::FEWEST_RUNS`]).
     pub low: Option<f64>,
-    /// Its upper end; `None` also where it lies among operations that timed out, or beyond all that was seen.
+    /// The upper end of the interval; `None` also if it lies among operations that timed out, or
+    /// beyond all samples.
     pub high: Option<f64>,
 }
 
@@ -48,14 +51,14 @@ impl Estimate {
         }
     }
 
-    /// The interval; the figure itself where there is none.
+    /// The ends of the interval; the figure itself for an end that is missing.
     #[must_use]
     pub fn ends(&self) -> (f64, f64) {
         (self.low.unwrap_or(self.value), self.high.unwrap_or(self.value))
     }
 }
 
-/// What the runs of one point come to.
+/// The summary of the runs of a point.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// How many runs.
@@ -64,80 +67,82 @@ pub struct Summary {
     pub pass: u64,
     /// Runs that failed.
     pub fail: u64,
-    /// Runs of which nobody knows.
+    /// Runs whose verdict is unknown.
     pub unknown: u64,
-    /// Operations by function, those that occurred, in the order of reports.
+    /// The functions that occurred, in the order of reports.
     pub functions: Vec<FunctionSummary>,
-    /// How many runs were judged valid, allowed, violation and unknown, by property.
+    /// By property, how many runs got each verdict, in the order of [`ExpectedVerdict`].
     pub checks: Vec<(String, [u64; ExpectedVerdict::ALL.len()])>,
     /// Writes that were acknowledged.
     pub acknowledged: u64,
-    /// Acknowledged writes that were lost in runs where nothing else was promised.
+    /// Acknowledged writes that were lost where durability was not promised.
     pub lost_allowed: u64,
-    /// Acknowledged writes that were lost although they were promised to last.
+    /// Acknowledged writes that were lost although durability was promised.
     pub lost_violating: u64,
-    /// Acknowledged writes that were gone before their keys were written again, so that at the end nothing is missing;
-    /// `None` where no run can tell.
+    /// Acknowledged writes that were gone before their keys were written again, so that nothing is
+    /// missing at the end; `None` if unknown in all runs.
     pub discarded: Option<u64>,
     /// The share of acknowledged writes that were lost; `None` without any.
     pub lost_share: Option<Estimate>,
-    /// The least number of followers that had confirmed any write when it was acknowledged; `None` where no answer
-    /// tells.
+    /// The least number of followers that had confirmed a write when it was acknowledged; `None` if
+    /// no answer says so.
     pub least_confirmations: Option<u16>,
     /// Reads that completed.
     pub reads: u64,
     /// Reads that missed a write acknowledged before them.
     pub stale_reads: u64,
-    /// Their share; `None` without reads.
+    /// The share of stale reads; `None` without reads.
     pub stale_share: Option<Estimate>,
-    /// The longest that a missed write had been acknowledged, in nanoseconds.
+    /// The longest time for which a missed write had been acknowledged, in nanoseconds.
     pub longest_staleness: u64,
-    /// By how long after the acknowledgement of a write (nanoseconds), how likely a read sees it.
+    /// The probability that a read sees a write, by the time since its acknowledgement in
+    /// nanoseconds.
     pub visibility: Vec<(u64, Estimate)>,
     /// The share of operations that completed ok.
     pub availability: Option<Estimate>,
-    /// The longest time without an answer to anybody, in nanoseconds.
+    /// The longest time in which operations were pending and none was answered, in nanoseconds.
     pub longest_gap: u64,
-    /// The longest time in which somebody asked to write and no write was acknowledged, in nanoseconds.
+    /// The longest time in which writes were pending and none was acknowledged, in nanoseconds.
     pub longest_write_gap: u64,
     /// Leaders that were lost.
     pub leaders_lost: u64,
-    /// The mean of each run's longest recovery from the loss of a leader, in nanoseconds; of runs that lost one.
+    /// The mean, over runs that lost a leader, of the longest recovery in the run, in nanoseconds.
     pub recovery: Option<Estimate>,
-    /// The longest of all.
+    /// The longest recovery of all runs, in nanoseconds.
     pub longest_recovery: u64,
     /// Lost leaders from whom the cluster did not recover.
     pub unrecovered: u64,
-    /// How many replicas of keys there were when the last write was answered: live followers by keys, the mean of the runs
-    /// that tell.
+    /// Live followers times keys, when the last write was answered: the mean of the runs that know
+    /// it.
     pub replica_keys: Option<f64>,
-    /// How many of them differed from the leader then, the mean of those runs.
+    /// How many of those replicas of keys differed from the leader's: the mean of the same runs.
     pub differing: Option<Estimate>,
-    /// How long after that nothing differed any more, in nanoseconds: the mean of the runs in which that came.
+    /// How long it took until none differed, in nanoseconds: the mean of the runs in which that
+    /// happened.
     pub agreement: Option<Estimate>,
-    /// Runs in which something differed to the end.
+    /// Runs in which some differed to the end.
     pub never_agreed: u64,
     /// Messages handed to the network.
     pub messages: u64,
     /// Messages lost or blocked.
     pub undelivered: u64,
-    /// Messages for each operation.
+    /// Messages per operation.
     pub messages_per_operation: Option<Estimate>,
     /// Runs in which the cluster settled.
     pub settled: u64,
-    /// Runs in which replicas differed at the end, and what happened there, in words.
+    /// What happened in the runs whose replicas differed at the end, in words, and in how many.
     pub diverged: Vec<(String, u64)>,
-    /// What differences between points need of each run, in the order of the seeds.
+    /// The figures of each run for differences between points, in the order of the seeds.
     pub by_run: Vec<RunFigures>,
 }
 
-/// What differences between points need of one run.
+/// The figures of one run for differences between points.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunFigures {
-    /// By function, in the order of [`Function::ALL`]: operations that completed ok, and the sum of their latencies in
-    /// nanoseconds.
+    /// By function, in the order of [`Function`]: how many operations completed ok, and the sum of
+    /// their latencies in nanoseconds.
     pub completed: Vec<(u64, f64)>,
-    /// Acknowledged writes, and how many of them were lost.
+    /// How many writes were acknowledged, and how many of those were lost.
     pub acknowledged: (u64, u64),
 }
 
@@ -148,39 +153,39 @@ pub struct FunctionSummary {
     pub function: String,
     /// Completed ok.
     pub ok: u64,
-    /// Did not happen.
+    /// Failed: did not happen.
     pub fail: u64,
-    /// Nobody knows.
+    /// Whether it happened is unknown.
     pub info: u64,
     /// Ok, with fewer confirmations than asked for.
     pub degraded: u64,
-    /// Given up without an answer: their latency is longer than anything told here.
+    /// Got no answer in time: their latency is longer than the client waited.
     pub censored: u64,
     /// The latencies of those that completed ok; `None` without any.
     pub latency: Option<LatencySummary>,
-    /// The cumulative curve: a length in nanoseconds, and the share of all that took no longer, censored ones counted
-    /// as longer than any.
+    /// The cumulative distribution: a latency in nanoseconds, and the share of all operations that
+    /// took no longer. Censored ones count as longer than any.
     pub curve: Vec<(u64, f64)>,
 }
 
-/// How long operations took, in nanoseconds.
+/// Latencies, in nanoseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencySummary {
     /// The mean of those that completed.
     pub mean: Estimate,
     /// The sample standard deviation; `None` of a single one.
     pub deviation: Option<f64>,
-    /// The percentiles of [`PERCENTILES`]; `None` where fewer than ten operations lie in the tail.
+    /// The percentiles of [`PERCENTILES`]; `None` with fewer than ten operations in the tail.
     pub percentiles: Vec<Option<Estimate>>,
     /// The longest of those that completed.
     pub max: u64,
 }
 
 impl Summary {
-    /// Sums up the runs of a point, in the order of its seeds.
+    /// Summarises the runs of a point; they are in the order of the seeds.
     #[must_use]
     pub fn of(samples: &[RunMeasures]) -> Self {
-        // The same resamples at every point: points that are alike have intervals that are.
+        // All points have the same resamples, so equal points have equal intervals.
         let resamples = Resamples::draw(0, samples.len());
         let sum = |figure: fn(&RunMeasures) -> u64| samples.iter().map(figure).sum::<u64>();
         let most = |figure: fn(&RunMeasures) -> u64| samples.iter().map(figure).max().unwrap_or(0);
@@ -236,13 +241,13 @@ impl Summary {
         }
     }
 
-    /// What became of the operations of a function.
+    /// The summary of a function.
     #[must_use]
     pub fn function(&self, function: Function) -> Option<&FunctionSummary> {
         self.functions.iter().find(|one| one.function == function.name())
     }
 
-    /// Whether any follower differed from the leader when the last write was answered, in any run.
+    /// Whether any follower differed from the leader when the last write was answered.
     #[must_use]
     pub fn differs(&self) -> bool {
         self.differing.is_some_and(|differing| differing.value > 0.0)
@@ -256,7 +261,7 @@ impl Summary {
         counts.zip(place).map_or(0, |((_, counts), place)| counts[place])
     }
 
-    /// By how much the mean latency of a function exceeds that of `other`, in nanoseconds, under the same seeds.
+    /// The mean latency of a function less that of `other`, in nanoseconds, under the same seeds.
     #[must_use]
     pub fn slower_than(&self, other: &Self, function: Function) -> Option<Estimate> {
         let term = |figures: &RunFigures| {
@@ -267,7 +272,7 @@ impl Summary {
         difference(self, other, term)
     }
 
-    /// By how much the share of lost writes exceeds that of `other`, under the same seeds.
+    /// The share of lost writes less that of `other`, under the same seeds.
     #[must_use]
     pub fn loses_more_than(&self, other: &Self) -> Option<Estimate> {
         let term = |figures: &RunFigures| RatioTerm {
@@ -292,7 +297,7 @@ impl RunFigures {
 }
 
 impl LatencySummary {
-    /// A percentile by its per-mille, one of [`PERCENTILES`].
+    /// A percentile, by its thousandths; one of [`PERCENTILES`].
     #[must_use]
     pub fn percentile(&self, per_mille: u32) -> Option<Estimate> {
         let place = PERCENTILES.iter().position(|one| *one == per_mille)?;
@@ -300,7 +305,7 @@ impl LatencySummary {
     }
 }
 
-/// A difference of two ratios over runs that used the same seeds.
+/// The difference of two ratios, over runs under the same seeds.
 fn difference(
     left: &Summary,
     right: &Summary,
@@ -328,20 +333,22 @@ fn ratio_of(terms: &[RatioTerm]) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }
 
-/// A figure of each run's last write, of the runs that have it.
+/// A figure of each run's last write, for the runs that have it.
 fn last(samples: &[RunMeasures], figure: fn(LastWrite) -> Option<u64>) -> Vec<RatioTerm> {
     let figures = samples.iter().filter_map(|sample| figure(sample.last_write?));
     figures.map(|figure| RatioTerm { part: figure as f64, whole: 1.0 }).collect()
 }
 
-/// The mean of one figure a run.
+/// The mean of a figure per run.
 fn mean_of(runs: &[RatioTerm]) -> Option<Estimate> {
     let interval = statistics::ratio(runs, &Resamples::draw(0, runs.len()));
     ratio_of(runs).map(|value| Estimate::new(value, interval))
 }
 
-/// The mean of the longest recoveries of the runs that lost a leader. Elections that take a second round are few and
-/// far slower than others, so fewer runs than [`FEWEST_RECOVERIES`] often show none, and would be too sure.
+/// The mean of the longest recoveries of the runs that lost a leader.
+///
+/// Elections that need a second round are rare and far slower. With fewer runs than
+/// [`FEWEST_RECOVERIES`] there is often none, and the interval would be too narrow.
 fn recovery(samples: &[RunMeasures]) -> Option<Estimate> {
     let lost_one = samples.iter().filter(|sample| sample.leaders_lost > 0);
     let term = |s: &RunMeasures| RatioTerm { part: s.longest_recovery as f64, whole: 1.0 };
@@ -395,7 +402,7 @@ fn latency(pooled: &Pooled, resamples: &Resamples) -> Option<LatencySummary> {
     })
 }
 
-/// The cumulative curve of all runs' latencies: every step where there are few, else as many as a picture shows.
+/// The cumulative distribution of all latencies, reduced to [`STEPS`] steps if there are more.
 fn curve(runs: &[RunSample]) -> Vec<(u64, f64)> {
     let mut sorted: Vec<u64> = runs.iter().flat_map(|run| &run.latencies).copied().collect();
     sorted.sort_unstable();
@@ -426,7 +433,7 @@ fn checks(samples: &[RunMeasures]) -> Vec<(String, [u64; ExpectedVerdict::ALL.le
     Property::all().map(count).collect()
 }
 
-/// What happened in the runs whose replicas differ, most frequent first.
+/// What happened in the runs whose replicas differ, the most frequent first.
 fn diverged(samples: &[RunMeasures]) -> Vec<(String, u64)> {
     let mut counts: Vec<(String, u64)> = Vec::new();
     let judged = |sample: &&RunMeasures| {
@@ -445,9 +452,10 @@ fn diverged(samples: &[RunMeasures]) -> Vec<(String, u64)> {
     counts
 }
 
-/// By how long after an acknowledgement, how likely a read sees the write; runs, not reads, are independent.
+/// The probability that a read sees a write, by the time since its acknowledgement. Runs are
+/// independent, reads are not.
 ///
-/// Neighbouring times are taken together until there are enough reads to tell; each is named by its longest.
+/// Neighbouring times are merged until they have enough reads; the longest of them is reported.
 fn visibility(samples: &[RunMeasures]) -> Vec<(u64, Estimate)> {
     let bins: Vec<u64> = (DECADES.0 * 8..=DECADES.1 * 8)
         .map(|eighth| libm::round(libm::pow(10.0, f64::from(eighth) / 8.0)) as u64)

@@ -1,29 +1,38 @@
-//! `sweep.csv`: a row a point, under names that stay.
+//! `sweep.csv`: a row for each point. Column names are stable.
 //!
-//! The varied keys come first, then `seeds`, then what the runs came to. Times are integer nanoseconds (`_ns`), shares
-//! are between 0 and 1, a field is empty where nothing can be told: a percentile with fewer than ten operations
-//! beyond it, an interval of fewer than five runs (of recoveries ten), an end of one that lies beyond all that was seen,
-//! the latency of what never completed. `_low` and `_high` are the ends of a 95% confidence interval over runs: of means
-//! by a bootstrap, of shares by Wilson's formula, of percentiles by the interval of the share that took no longer.
+//! The varied keys come first, then `seeds`, then the results. Times are integer nanoseconds
+//! (`_ns`), shares are between 0 and 1. `_low` and `_high` are the ends of a 95% confidence
+//! interval over runs: by a bootstrap for means, by Wilson's formula for shares, by the interval of
+//! the share that took no longer for percentiles.
 //!
-//! | columns | what |
-//! |---|---|
-//! | `seeds runs_pass runs_fail runs_unknown runs_settled` | runs |
-//! | `FUNCTION_ok _fail _info _degraded _censored` | operations by outcome; censored ones got no answer in time |
-//! | `FUNCTION_latency_mean_ns _mean_low_ns _mean_high_ns _deviation_ns` | of those that completed ok, all runs pooled |
-//! | `FUNCTION_latency_p50_ns _p50_low_ns _p50_high_ns`, and p90, p95, p99, p999 | nearest ranks, censored ones longer than any |
-//! | `FUNCTION_latency_max_ns` | the longest |
-//! | `put_latency_theory_mean_ns put_latency_theory_deviation_ns` | the closed form, where there is one |
-//! | `acknowledged_writes lost_writes_allowed lost_writes_violating discarded_writes lost_share lost_share_low lost_share_high least_confirmations` | durability; discarded is what was gone before its key was written again |
-//! | `reads stale_reads stale_share stale_share_low stale_share_high max_staleness_ns` | staleness |
-//! | `availability availability_low availability_high longest_gap_ns longest_write_gap_ns` | share of operations that completed ok |
-//! | `leaders_lost recovery_mean_ns recovery_mean_low_ns recovery_mean_high_ns recovery_max_ns unrecovered` | failover |
-//! | `differing_replica_keys _low _high replica_keys agreement_mean_ns agreement_mean_low_ns agreement_mean_high_ns never_agreed` | how far live followers were from the leader when the last write was answered, the mean of runs; after how long they agreed; runs in which they never did |
-//! | `messages messages_undelivered messages_per_operation _low _high` | the network |
-//! | `CHECK_valid CHECK_allowed CHECK_violation CHECK_unknown CHECK_unchecked` | in how many runs a property was judged so |
+//! A field is empty if its value is not known: a percentile with fewer than ten operations beyond
+//! it, an interval of fewer than five runs (ten for recoveries), an end of an interval beyond all
+//! samples, the latency of operations that never completed.
 //!
-//! FUNCTION is `put get delete list read_all clear append`, those that any point invoked; CHECK is a property's name
-//! with underscores.
+//! - runs: `seeds runs_pass runs_fail runs_unknown runs_settled`
+//! - operations by outcome (censored ones got no answer in time):
+//!   `FUNCTION_ok _fail _info _degraded _censored`
+//! - latency of those that completed ok, all runs pooled: `FUNCTION_latency_mean_ns _mean_low_ns
+//!   _mean_high_ns _deviation_ns`; `FUNCTION_latency_p50_ns _p50_low_ns _p50_high_ns`, and p90,
+//!   p95, p99, p999, by nearest rank, with censored ones longer than any; `FUNCTION_latency_max_ns`
+//! - the closed form, if there is one: `put_latency_theory_mean_ns put_latency_theory_deviation_ns`
+//! - durability (discarded writes were gone before their keys were written again):
+//!   `acknowledged_writes lost_writes_allowed lost_writes_violating discarded_writes lost_share
+//!   lost_share_low lost_share_high least_confirmations`
+//! - staleness: `reads stale_reads stale_share stale_share_low stale_share_high max_staleness_ns`
+//! - the share of operations that completed ok, and gaps: `availability availability_low
+//!   availability_high longest_gap_ns longest_write_gap_ns`
+//! - failover: `leaders_lost recovery_mean_ns recovery_mean_low_ns recovery_mean_high_ns
+//!   recovery_max_ns unrecovered`
+//! - how many keys of live followers differed from the leader's when the last write was answered,
+//!   and how long it took until none did: `differing_replica_keys _low _high replica_keys
+//!   agreement_mean_ns agreement_mean_low_ns agreement_mean_high_ns never_agreed`
+//! - the network: `messages messages_undelivered messages_per_operation _low _high`
+//! - in how many runs a property got each verdict: `CHECK_valid CHECK_allowed CHECK_violation
+//!   CHECK_unknown CHECK_unchecked`
+//!
+//! FUNCTION is `put get delete list read_all clear append`, if any point invoked it; CHECK is the
+//! name of a property with underscores.
 
 use std::fmt::Display;
 
@@ -36,7 +45,7 @@ use crate::named::Named;
 /// The names of the percentiles of [`super::summary::PERCENTILES`].
 pub const PERCENTILE_NAMES: [&str; 5] = ["p50", "p90", "p95", "p99", "p999"];
 
-/// A row under construction: names and fields.
+/// A row: the names of its columns and its fields.
 #[derive(Default)]
 struct CsvRow {
     names: Vec<String>,
@@ -48,13 +57,13 @@ impl CsvRow {
         self.put_some(name, Some(field));
     }
 
-    /// An empty field where there is nothing to tell.
+    /// Puts an empty field for `None`.
     fn put_some(&mut self, name: impl Into<String>, field: Option<impl Display>) {
         self.names.push(name.into());
         self.fields.push(field.map_or_else(String::new, |field| field.to_string()));
     }
 
-    /// A length with its interval, in whole nanoseconds.
+    /// Puts a duration with its interval, in whole nanoseconds.
     fn put_length(&mut self, name: &str, estimate: Option<Estimate>) {
         let whole = |value: f64| libm::round(value) as u64;
         self.put_some(format!("{name}_ns"), estimate.map(|e| whole(e.value)));
@@ -62,7 +71,7 @@ impl CsvRow {
         self.put_some(format!("{name}_high_ns"), estimate.and_then(|e| e.high).map(whole));
     }
 
-    /// A share or a ratio with its interval, to six digits.
+    /// Puts a share or a ratio with its interval, to six decimals.
     fn put_ratio(&mut self, name: &str, estimate: Option<Estimate>) {
         let six = |value: f64| format!("{value:.6}");
         self.put_some(name, estimate.map(|e| six(e.value)));
@@ -89,7 +98,7 @@ pub fn csv(sweep: &Sweep<'_>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Writing to memory does not fail.
+/// Writes a record into memory.
 fn write(writer: &mut csv::Writer<Vec<u8>>, record: &[String]) {
     writer.write_record(record).expect("rows of one sweep are equally long, and memory takes them");
 }

@@ -1,4 +1,4 @@
-//! A sweep or a comparison as people read it: a table, then what it means.
+//! The report of a sweep or a comparison for people: a table, then the conclusions.
 
 use super::analysis::{Analysis, Share};
 use super::points::short_key;
@@ -8,16 +8,16 @@ use super::{Design, Sweep};
 use super::{length, whole};
 use crate::report::layout::{counted, grouped, width, wrap};
 
-/// What is said where there are too few runs for intervals.
+/// What is said if there are too few runs for intervals.
 const FROM_HOW_MANY: &str = " are given from 5 runs on";
 
-/// A column: its head, and its field of a point.
+/// A column: its head, and a field for each point.
 struct Column {
     head: String,
     fields: Vec<String>,
 }
 
-/// The whole text. `files` are what was written, and where.
+/// The whole report. `files` are the paths of the files that were written.
 #[must_use]
 pub fn text(sweep: &Sweep<'_>, analysis: &Analysis, files: &[String]) -> String {
     let runs = sweep.summaries.first().map_or(0, |summary| summary.runs);
@@ -33,7 +33,7 @@ pub fn text(sweep: &Sweep<'_>, analysis: &Analysis, files: &[String]) -> String 
     out += &table(sweep);
     for paragraph in analysis.paragraphs() {
         out.push('\n');
-        out += &wrap(paragraph, 0, false);
+        out += &wrap(paragraph, 0);
         out.push('\n');
     }
     if !files.is_empty() {
@@ -45,7 +45,7 @@ pub fn text(sweep: &Sweep<'_>, analysis: &Analysis, files: &[String]) -> String 
     out
 }
 
-/// Columns that say something, aligned; the first to the left, the others to the right.
+/// The table, with aligned columns: the first to the left, the others to the right.
 fn table(sweep: &Sweep<'_>) -> String {
     let columns = columns(sweep);
     let widths: Vec<usize> = columns
@@ -69,11 +69,9 @@ fn table(sweep: &Sweep<'_>) -> String {
     out
 }
 
+/// The columns that have something to show.
 fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
-    let column = |head: &str, field: &dyn Fn(&Summary) -> String| Column {
-        head: head.to_owned(),
-        fields: sweep.summaries.iter().map(field).collect(),
-    };
+    let column = |head: &str, field: &dyn Fn(&Summary) -> String| column(sweep, head, field);
     let percentile = |per_mille: u32| {
         move |s: &Summary| {
             let latency = sweep.reported(s).and_then(|function| function.latency.as_ref());
@@ -110,6 +108,19 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
             grouped(s.functions.iter().map(|function| function.degraded).sum())
         }));
     }
+    outcome_columns(sweep, &mut columns);
+    columns
+}
+
+/// A column whose fields are computed from the summaries.
+fn column(sweep: &Sweep<'_>, head: &str, field: &dyn Fn(&Summary) -> String) -> Column {
+    Column { head: head.to_owned(), fields: sweep.summaries.iter().map(field).collect() }
+}
+
+/// The columns behind the latencies: losses, staleness, availability and so on.
+fn outcome_columns(sweep: &Sweep<'_>, columns: &mut Vec<Column>) {
+    let column = |head: &str, field: &dyn Fn(&Summary) -> String| column(sweep, head, field);
+    let any = |wanted: fn(&Summary) -> bool| sweep.summaries.iter().any(wanted);
     columns.push(column("lost", &|s| grouped(s.lost_allowed)));
     if any(|s| s.lost_violating > 0) {
         columns.push(column("lost against promise", &|s| grouped(s.lost_violating)));
@@ -150,10 +161,9 @@ fn columns(sweep: &Sweep<'_>) -> Vec<Column> {
     if any(|s| s.unknown > 0) {
         columns.push(column("unknown", &|s| of_runs(s.unknown, s)));
     }
-    columns
 }
 
-/// How many replicas of keys differed from the leader when the last write was answered.
+/// How many replicas of keys differed from the leader's when the last write was answered.
 fn differing(summary: &Summary) -> String {
     match (summary.differing, summary.replica_keys) {
         (Some(differing), Some(all)) => format!("{:.1} of {}", differing.value, whole(all)),

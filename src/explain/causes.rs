@@ -13,21 +13,21 @@ use crate::protocol::Protocol;
 use crate::run::{Causes, Judged, RunOptions, is_unexpected};
 use crate::sim::Finished;
 
-use super::classify::{Cause, came_back, lacking};
+use super::classify::{LossCause, came_back, lacking};
 use super::fate;
-use super::losses::{self, Written};
+use super::losses::{self, FollowedWrite};
 use super::missed::missed;
 
 /// A broken property, and the write to ask about.
-struct Question {
+struct BrokenProperty {
     property: Property,
     /// Its place among the writes that are followed.
     write: usize,
-    asked: Asked,
+    asked: Symptom,
 }
 
 /// What is asked about a write.
-enum Asked {
+enum Symptom {
     /// How no live replica shows it.
     Lost,
     /// How this node came to lack it.
@@ -39,12 +39,12 @@ enum Asked {
 }
 
 /// The writes that are followed.
-struct Followed {
-    writes: Vec<Written>,
+struct FollowedWrites {
+    writes: Vec<FollowedWrite>,
     /// How many of them, from the first on, are lost ones.
     lost: usize,
     all_lost: u64,
-    questions: Vec<Question>,
+    questions: Vec<BrokenProperty>,
 }
 
 /// Says what became of the writes that broke a property, from a second run that follows them, and by which mechanism
@@ -63,13 +63,13 @@ pub(super) fn tell<P: Protocol>(
         }
         Causes::OfTheUnexpected => is_unexpected(config, report),
     };
-    let followed = Followed::of(checks, config, finished, wanted);
+    let followed = FollowedWrites::of(checks, config, finished, wanted);
     if followed.writes.is_empty() {
         return;
     }
     let seen = losses::follow::<P>(config, settings, (*seed, options.queue), &followed.writes);
     let lost = followed.writes[..followed.lost].iter().zip(&seen);
-    let causes: Vec<Cause> =
+    let causes: Vec<LossCause> =
         lost.map(|(write, write_events)| write.cause(write_events, finished)).collect();
     for report in checks {
         let question = followed.questions.iter().find(|one| one.property == report.property);
@@ -94,14 +94,15 @@ pub(super) fn tell<P: Protocol>(
                     witness.summary += &fate::of_write(write_events, config);
                 }
                 let how = match question.asked {
-                    Asked::MissedBy(read) => missed(config, finished, write, (write_events, read))
-                        .map(|missed| {
+                    Symptom::MissedBy(read) => {
+                        missed(config, finished, write, (write_events, read)).map(|missed| {
                             witness.summary += &format!(". {}", missed.text);
                             missed.mechanism
-                        }),
-                    Asked::Lost => told(write.cause(write_events, finished).mechanism),
-                    Asked::LackedBy(node) => lacking(write_events, write.subject(finished), node),
-                    Asked::CameBack => {
+                        })
+                    }
+                    Symptom::Lost => told(write.cause(write_events, finished).mechanism),
+                    Symptom::LackedBy(node) => lacking(write_events, write.subject(finished), node),
+                    Symptom::CameBack => {
                         told(came_back(write_events, write.cause(write_events, finished).mechanism))
                     }
                 };
@@ -116,7 +117,7 @@ fn told(how: Mechanism) -> Option<Mechanism> {
     (how != Mechanism::Unexplained).then_some(how)
 }
 
-impl Followed {
+impl FollowedWrites {
     fn of(
         checks: &[CheckReport],
         config: &Config,
@@ -136,7 +137,7 @@ impl Followed {
                 && let Some((write, asked)) = question(report, witness, finished)
             {
                 let write = losses::add(&mut followed.writes, write);
-                followed.questions.push(Question { property: report.property, write, asked });
+                followed.questions.push(BrokenProperty { property: report.property, write, asked });
             }
         }
         followed
@@ -148,7 +149,7 @@ fn question(
     report: &CheckReport,
     witness: &Witness,
     finished: &Finished,
-) -> Option<(Written, Asked)> {
+) -> Option<(FollowedWrite, Symptom)> {
     let history = &finished.history;
     match report.property {
         Property::Convergence | Property::LwwMaximum => of_replicas(witness, finished),
@@ -156,11 +157,11 @@ fn question(
             let delete = *witness.operations.get(1)?;
             let key = history.entry(*witness.operations.first()?).key;
             let write = losses::written(history, &[(delete, key)]).pop()?;
-            (!write.target.versions.is_empty()).then_some((write, Asked::CameBack))
+            (!write.target.versions.is_empty()).then_some((write, Symptom::CameBack))
         }
         property if is_of_reads(property) => {
             let (write, read) = missed_by(witness, history)?;
-            Some((write, Asked::MissedBy(read)))
+            Some((write, Symptom::MissedBy(read)))
         }
         _ => None,
     }
@@ -173,7 +174,7 @@ pub(super) const fn is_of_reads(property: Property) -> bool {
 
 /// The write that a read missed, and the read: of a witness that shows the write, or a read that had found it, and then
 /// the read.
-pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(Written, OpId)> {
+pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(FollowedWrite, OpId)> {
     let (earlier, read) = (*witness.operations.first()?, *witness.operations.last()?);
     let [before, after] = [earlier, read].map(|op| history.entry(op));
     let key = [after, before].into_iter().find(|entry| entry.is_on_one_key());
@@ -189,7 +190,7 @@ pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(Written
     };
     let mut write = match op {
         Some(op) => losses::written(history, &[(op, key)]).pop()?,
-        None => Written::of_version(witness.write?, key),
+        None => FollowedWrite::of_version(witness.write?, key),
     };
     write.target.reads.push(read);
     Some((write, read))
@@ -218,7 +219,7 @@ fn found(
 }
 
 /// Of replicas that differ: the first that is behind lacks the write, or all live ones do.
-fn of_replicas(witness: &Witness, finished: &Finished) -> Option<(Written, Asked)> {
+fn of_replicas(witness: &Witness, finished: &Finished) -> Option<(FollowedWrite, Symptom)> {
     let version = witness.write?;
     let history = &finished.history;
     let live = || finished.finals.iter().filter(|snapshot| snapshot.up);
@@ -229,9 +230,9 @@ fn of_replicas(witness: &Witness, finished: &Finished) -> Option<(Written, Asked
         let write = if entry.is_write() && entry.is_on_one_key() {
             losses::written(history, &[(writer, entry.key)]).pop()?
         } else {
-            Written::of_version(version, entry.key)
+            FollowedWrite::of_version(version, entry.key)
         };
-        return Some((write, Asked::Lost));
+        return Some((write, Symptom::Lost));
     };
     let lacks = |node: &&NodeId| {
         let mut snapshot = live().filter(|snapshot| snapshot.node == **node);
@@ -245,7 +246,7 @@ fn of_replicas(witness: &Witness, finished: &Finished) -> Option<(Written, Asked
     let behind = behind.or_else(|| witness.nodes.first())?;
     let write = match Writers::of(history).writer(*key, stored.value, version) {
         Some(op) => losses::written(history, &[(op, *key)]).pop()?,
-        None => Written::of_version(version, *key),
+        None => FollowedWrite::of_version(version, *key),
     };
-    Some((write, Asked::LackedBy(*behind)))
+    Some((write, Symptom::LackedBy(*behind)))
 }

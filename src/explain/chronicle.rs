@@ -6,7 +6,7 @@ use crate::history::History;
 use crate::id::{NodeId, Term};
 use crate::protocol::{Protocol, Role};
 use crate::sim::queue::CalendarQueue;
-use crate::sim::{Event, NoteOptions, Simulation, Transmissions};
+use crate::sim::{Event, NoteOptions, Simulation, Tapped, Transmissions};
 use crate::time::Time;
 
 pub use crate::sim::{Delivery, End, NodeEvent, NodeEventKind, Transmission, Window};
@@ -42,7 +42,7 @@ pub fn chronicle<P: Protocol>(
     let (finished, transmissions) = match window {
         None => (Simulation::<P>::new(config, settings, seed, notes).run(), Vec::new()),
         Some(window) => {
-            type Noting<P> = Transmissions<CalendarQueue<Event<P>>>;
+            type Noting<P> = Tapped<CalendarQueue<Event<P>>, Transmissions>;
             Simulation::<P, Noting<P>>::noting_transmissions(config, settings, seed, notes, window)
                 .run_with_transmissions()
         }

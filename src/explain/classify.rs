@@ -35,7 +35,7 @@ use crate::time::Time;
 
 /// What a write is, to those who ask how it was lost.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Subject<'a> {
+pub(super) struct WriteContext<'a> {
     pub(super) write: &'a WatchedWrite,
     /// Every node at the end.
     pub(super) finals: &'a [NodeSnapshot],
@@ -45,14 +45,14 @@ pub(super) struct Subject<'a> {
 
 /// How a write was lost, and where and when that was certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cause {
+pub(super) struct LossCause {
     pub(super) mechanism: Mechanism,
     pub(super) decisive: Option<(NodeId, Time)>,
 }
 
 /// A node's copy of the write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Copied {
+pub(super) enum CopyState {
     Has,
     /// The node is down; whether its disk was replaced meanwhile.
     Down {
@@ -78,7 +78,7 @@ pub(super) enum Copied {
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     acceptor: Option<NodeId>,
-    pub(super) by_node: BTreeMap<NodeId, Copied>,
+    pub(super) by_node: BTreeMap<NodeId, CopyState>,
     /// When the acceptor died, and when it was back with the write.
     absences: Vec<(Time, Option<Time>)>,
     /// The last drop by a node that never had the write.
@@ -88,7 +88,7 @@ pub(super) struct Copies {
 }
 
 /// Names the mechanism by which the write of these sightings was lost.
-pub(super) fn classify(write_events: &[WriteEvent], subject: Subject<'_>) -> Cause {
+pub(super) fn classify(write_events: &[WriteEvent], subject: WriteContext<'_>) -> LossCause {
     let mut copies = Copies::default();
     for event in write_events {
         copies.see(event, subject);
@@ -98,7 +98,7 @@ pub(super) fn classify(write_events: &[WriteEvent], subject: Subject<'_>) -> Cau
     }
     let others = copies.by_node.keys().any(|node| Some(*node) != copies.acceptor);
     if let (false, Some((node, at, mechanism))) = (others, copies.refused) {
-        return Cause { mechanism, decisive: Some((node, at)) };
+        return LossCause { mechanism, decisive: Some((node, at)) };
     }
     let alone = !others && subject.finals.len() > 1;
     let ends = copies.by_node.iter().filter_map(|(node, copied)| {
@@ -108,7 +108,7 @@ pub(super) fn classify(write_events: &[WriteEvent], subject: Subject<'_>) -> Cau
     let last =
         ends.max_by_key(|(at, accepted, node, _)| (*at, *accepted, std::cmp::Reverse(*node)));
     let Some((at, _, node, mechanism)) = last else {
-        return Cause { mechanism: Mechanism::Unexplained, decisive: None };
+        return LossCause { mechanism: Mechanism::Unexplained, decisive: None };
     };
     let earlier = match mechanism {
         Mechanism::FullStateOverwrite | Mechanism::Truncated if !others => copies.outlived(subject),
@@ -117,14 +117,14 @@ pub(super) fn classify(write_events: &[WriteEvent], subject: Subject<'_>) -> Cau
         }
         _ => None,
     };
-    earlier.unwrap_or(Cause { mechanism, decisive: Some((node, at)) })
+    earlier.unwrap_or(LossCause { mechanism, decisive: Some((node, at)) })
 }
 
 /// How `node` came to lack the write of these sightings; nothing where it has the write, or got it and the sightings do
 /// not tell what became of it.
 pub(super) fn lacking(
     write_events: &[WriteEvent],
-    subject: Subject<'_>,
+    subject: WriteContext<'_>,
     node: NodeId,
 ) -> Option<Mechanism> {
     let mut copies = Copies::default();
@@ -159,53 +159,55 @@ pub(super) fn came_back(write_events: &[WriteEvent], lost: Mechanism) -> Mechani
 }
 
 impl Copies {
-    pub(super) fn see(&mut self, event: &WriteEvent, subject: Subject<'_>) {
+    pub(super) fn see(&mut self, event: &WriteEvent, subject: WriteContext<'_>) {
         let WriteEvent { at, node, from, what, .. } = *event;
         let copied = self.by_node.get(&node).copied();
         let now = match what {
             WriteEventKind::Observed(Observation::Accept { .. }) => {
                 self.acceptor.get_or_insert(node);
-                Copied::Has
+                CopyState::Has
             }
-            WriteEventKind::Observed(Observation::Apply { .. }) => Copied::Has,
+            WriteEventKind::Observed(Observation::Apply { .. }) => CopyState::Has,
             WriteEventKind::Observed(Observation::Discard { reason, .. }) => {
                 let how = of_discard(reason);
                 if copied.is_none() {
                     self.refused = Some((node, at, how));
                     return;
                 }
-                Copied::Dropped { at, how, from }
+                CopyState::Dropped { at, how, from }
             }
             WriteEventKind::Superseded { by } => match replaced(subject.write, by) {
                 None => {
                     self.overtaken = Some((node, at, by));
                     return;
                 }
-                Some(how) if copied == Some(Copied::Has) => Copied::Dropped { at, how, from },
+                Some(how) if copied == Some(CopyState::Has) => CopyState::Dropped { at, how, from },
                 Some(_) => return,
             },
             WriteEventKind::Uncovered { reason } => {
-                Copied::Dropped { at, how: of_discard(reason), from }
+                CopyState::Dropped { at, how: of_discard(reason), from }
             }
             WriteEventKind::Crashed(crash) => {
                 // What it had dropped already no crash takes from it.
-                if matches!(copied, Some(Copied::Dropped { .. })) {
+                if matches!(copied, Some(CopyState::Dropped { .. })) {
                     return;
                 }
                 if self.acceptor == Some(node) {
                     self.absences.push((at, None));
                 }
-                Copied::Down { at, crash, replaced: false }
+                CopyState::Down { at, crash, replaced: false }
             }
             WriteEventKind::PowerCut { tail } => match copied {
-                Some(Copied::Down { at, crash, replaced }) => {
+                Some(CopyState::Down { at, crash, replaced }) => {
                     let crash = Crash { tail: crash.tail || tail, ..crash };
-                    Copied::Down { at, crash, replaced }
+                    CopyState::Down { at, crash, replaced }
                 }
                 _ => return,
             },
             WriteEventKind::DiskReplaced => match copied {
-                Some(Copied::Down { at, crash, .. }) => Copied::Down { at, crash, replaced: true },
+                Some(CopyState::Down { at, crash, .. }) => {
+                    CopyState::Down { at, crash, replaced: true }
+                }
                 _ => return,
             },
             WriteEventKind::Started { has_it: true, .. } => {
@@ -214,11 +216,11 @@ impl Copies {
                 {
                     *back = Some(at);
                 }
-                Copied::Has
+                CopyState::Has
             }
             WriteEventKind::Started { has_it: false, up } => match copied {
-                Some(Copied::Down { at, crash, replaced }) if up => {
-                    Copied::Forgotten { at, crash, replaced }
+                Some(CopyState::Down { at, crash, replaced }) if up => {
+                    CopyState::Forgotten { at, crash, replaced }
                 }
                 _ => return,
             },
@@ -234,7 +236,7 @@ impl Copies {
     }
 
     /// Where only the acceptor ever had the write: the crash during which another began to lead.
-    fn outlived(&self, subject: Subject<'_>) -> Option<Cause> {
+    fn outlived(&self, subject: WriteContext<'_>) -> Option<LossCause> {
         let acceptor = self.acceptor?;
         let is_led = |(crash, back): &&(Time, Option<Time>)| {
             subject.leaderships.iter().any(|led| {
@@ -246,14 +248,18 @@ impl Copies {
         };
         let (crash, _) = self.absences.iter().find(is_led)?;
         let decisive = Some((acceptor, *crash));
-        Some(Cause { mechanism: Mechanism::NeverShipped, decisive })
+        Some(LossCause { mechanism: Mechanism::NeverShipped, decisive })
     }
 
     /// How the disk of the leader whose word made `node` drop the write at `end`, or of one whose vote it cannot have
     /// done without, had lost it.
-    fn lost_before(&self, (node, end): (NodeId, Time), subject: Subject<'_>) -> Option<Cause> {
-        let lost = |(node, copied): (&NodeId, &Copied)| {
-            let Copied::Forgotten { .. } = copied else { return None };
+    fn lost_before(
+        &self,
+        (node, end): (NodeId, Time),
+        subject: WriteContext<'_>,
+    ) -> Option<LossCause> {
+        let lost = |(node, copied): (&NodeId, &CopyState)| {
+            let CopyState::Forgotten { .. } = copied else { return None };
             let (at, mechanism) = copied.end(false)?;
             let is_of_disk = matches!(
                 mechanism,
@@ -267,20 +273,20 @@ impl Copies {
         let nodes = subject.finals.len();
         let is_needed = nodes - self.by_node.len() <= nodes / 2;
         let leader = match self.by_node.get(&node) {
-            Some(Copied::Dropped { from, .. }) => *from,
+            Some(CopyState::Dropped { from, .. }) => *from,
             _ => None,
         };
         let cases = self.by_node.iter().filter_map(lost);
         let counts = cases.filter(|(_, node, _)| is_needed || Some(*node) == leader);
         let (at, node, mechanism) =
             counts.max_by_key(|(at, node, _)| (Some(*node) == leader, *at))?;
-        Some(Cause { mechanism, decisive: Some((node, at)) })
+        Some(LossCause { mechanism, decisive: Some((node, at)) })
     }
 
     /// Where a live node has had the write to the end and it is lost all the same: what beat it.
-    fn beaten(&self, subject: Subject<'_>) -> Option<Cause> {
+    fn beaten(&self, subject: WriteContext<'_>) -> Option<LossCause> {
         let is_live = |node: NodeId| subject.finals.get(node.index()).is_some_and(|f| f.up);
-        let mut kept = self.by_node.iter().filter(|(_, copied)| **copied == Copied::Has);
+        let mut kept = self.by_node.iter().filter(|(_, copied)| **copied == CopyState::Has);
         let (keeper, _) = kept.find(|(node, _)| is_live(**node))?;
         let WatchedWrite { key, versions, .. } = subject.write;
         let (mechanism, decisive) = match (shown(subject.finals, *key), subject.write.version()) {
@@ -302,13 +308,13 @@ impl Copies {
                 .lacked_by_the_leader(subject)
                 .unwrap_or_else(|| (Mechanism::Unexplained, self.refusal_on(*keeper))),
         };
-        Some(Cause { mechanism, decisive })
+        Some(LossCause { mechanism, decisive })
     }
 
     /// How the leader at the end, by which clients go, came to lack the write.
     fn lacked_by_the_leader(
         &self,
-        subject: Subject<'_>,
+        subject: WriteContext<'_>,
     ) -> Option<(Mechanism, Option<(NodeId, Time)>)> {
         let leader = check::leader(subject.finals)?;
         match self.by_node.get(&leader) {
@@ -324,7 +330,7 @@ impl Copies {
     fn resurrection(&self) -> Option<(NodeId, Time)> {
         let nodes = self.by_node.iter();
         let back = nodes.filter_map(|(node, copied)| match copied {
-            Copied::Dropped { at, how: Mechanism::Resurrected, .. } => Some((*at, *node)),
+            CopyState::Dropped { at, how: Mechanism::Resurrected, .. } => Some((*at, *node)),
             _ => None,
         });
         back.min().map(|(at, node)| (node, at))
@@ -348,7 +354,7 @@ fn replaced(write: &WatchedWrite, by: Stored) -> Option<Mechanism> {
     })
 }
 
-impl Copied {
+impl CopyState {
     /// When and how the copy ended; `alone` where no other node ever had one.
     pub(super) fn end(self, alone: bool) -> Option<(Time, Mechanism)> {
         let (at, crash, replaced, down) = match self {

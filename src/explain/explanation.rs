@@ -11,11 +11,11 @@ use crate::run::{self, Judged, RunOptions};
 use crate::spelling;
 
 use super::causes;
-use super::classify::Cause;
-use super::losses::{self, Written};
+use super::classify::LossCause;
+use super::losses::{self, FollowedWrite};
 use super::missed::missed;
 use super::narrator;
-use super::story::{Fate, Story};
+use super::story::{Loss, Story};
 
 /// So many writes are told in full; the rest are counted.
 const MOST_TOLD: usize = 3;
@@ -120,7 +120,8 @@ pub fn explain<P: Protocol>(
         Question::Write(wanted) => find(&finished.history, config, wanted)?,
     };
     let lost_count = lost.len();
-    let call = |write: &Written| words::call_by(&config.names, finished.history.entry(write.op));
+    let call =
+        |write: &FollowedWrite| words::call_by(&config.names, finished.history.entry(write.op));
     let first = discarded.iter().take(MOST_TOLD).map(|write| (write.op, call(write))).collect();
     let mut writes = lost;
     writes.extend(discarded);
@@ -145,7 +146,7 @@ pub fn explain<P: Protocol>(
         _ => losses::follow::<P>(config, settings, (seed, options.queue), &writes),
     };
     // Those that were lost come first, then those that were discarded.
-    let causes: Vec<Cause> = writes[..gone]
+    let causes: Vec<LossCause> = writes[..gone]
         .iter()
         .zip(&seen)
         .map(|(write, seen)| write.cause(seen, &finished))
@@ -158,7 +159,7 @@ pub fn explain<P: Protocol>(
         places.truncate(MOST_TOLD);
     }
     let told = places.into_iter().map(|place| {
-        let fate = if place < lost_count { Fate::Lost } else { Fate::Discarded };
+        let fate = if place < lost_count { Loss::Lost } else { Loss::Discarded };
         let gone = causes.get(place).map(|cause| (fate, *cause));
         narrator::tell(config, &finished, &writes[place], &seen[place], gone)
     });
@@ -197,7 +198,7 @@ pub fn explain<P: Protocol>(
 fn broken_reads<'a>(
     checks: &'a [CheckReport],
     history: &History,
-) -> Vec<(&'a CheckReport, &'a str, Written)> {
+) -> Vec<(&'a CheckReport, &'a str, FollowedWrite)> {
     let broken = checks.iter().filter(|report| causes::is_of_reads(report.property));
     let shown = broken.filter_map(|report| match &report.verdict {
         Verdict::Invalid(witness) => {
@@ -210,7 +211,7 @@ fn broken_reads<'a>(
 }
 
 /// The places of the first of each mechanism.
-fn first_of_each(causes: &[Cause]) -> Vec<usize> {
+fn first_of_each(causes: &[LossCause]) -> Vec<usize> {
     let is_first = |index: &usize| {
         causes[..*index].iter().all(|cause| cause.mechanism != causes[*index].mechanism)
     };
@@ -218,7 +219,11 @@ fn first_of_each(causes: &[Cause]) -> Vec<usize> {
 }
 
 /// The writes of this value, key and value, or call.
-fn find(history: &History, config: &Config, wanted: &str) -> Result<Vec<Written>, NoSuchWrite> {
+fn find(
+    history: &History,
+    config: &Config,
+    wanted: &str,
+) -> Result<Vec<FollowedWrite>, NoSuchWrite> {
     let names = &config.names;
     let mut found: Vec<(OpId, KeyId)> = Vec::new();
     let mut known: Vec<String> = Vec::new();

@@ -10,7 +10,7 @@ use crate::sim::{WriteEvent, WriteEventKind};
 /// Where the write was last seen, in sentences to follow a witness: `n1 held it until it crashed at 3.1 s; it
 /// never reached n2, n3.`
 pub(super) fn of_write(write_events: &[WriteEvent], config: &Config) -> String {
-    let mut fates: BTreeMap<NodeId, Fate> = BTreeMap::new();
+    let mut fates: BTreeMap<NodeId, OnNode> = BTreeMap::new();
     for event in write_events {
         let fate = fates.entry(event.node).or_default();
         let at = format!("{} s", event.at);
@@ -28,7 +28,7 @@ pub(super) fn of_write(write_events: &[WriteEvent], config: &Config) -> String {
             }
             // Its log still had it.
             WriteEventKind::Started { has_it: true, .. } => {
-                fate.held_since = fate.held_before.take()
+                fate.held_since = fate.held_before.take();
             }
             WriteEventKind::Crashed(_)
             | WriteEventKind::PowerCut { .. }
@@ -48,10 +48,10 @@ pub(super) fn of_write(write_events: &[WriteEvent], config: &Config) -> String {
     let mut never = Vec::new();
     for node in NodeId::all(config.cluster.nodes) {
         match fates.get(&node) {
-            Some(Fate { held_since: Some(since), .. }) => {
+            Some(OnNode { held_since: Some(since), .. }) => {
                 parts.push(format!("{node} took it at {since}"));
             }
-            Some(Fate { ended: Some(ended), .. }) => parts.push(format!("{node} {ended}")),
+            Some(OnNode { ended: Some(ended), .. }) => parts.push(format!("{node} {ended}")),
             _ => never.push(node.to_string()),
         }
     }
@@ -63,7 +63,7 @@ pub(super) fn of_write(write_events: &[WriteEvent], config: &Config) -> String {
 
 /// What is known of the write on a node.
 #[derive(Debug, Default)]
-struct Fate {
+struct OnNode {
     held_since: Option<String>,
     /// Since when it had held the write when it crashed.
     held_before: Option<String>,

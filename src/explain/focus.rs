@@ -34,7 +34,7 @@ pub struct Focus {
 }
 
 /// What went wrong, when, and how bad that is.
-struct Case {
+struct Candidate {
     /// A broken promise comes before what nobody promised, and that before what has no moment.
     rank: u8,
     moment: Option<Time>,
@@ -53,7 +53,7 @@ pub fn focus(
     chronicle: &Chronicle,
     faults: &[FaultSpan],
 ) -> Focus {
-    let holders = || Looker { result, chronicle, faults };
+    let holders = || Search { result, chronicle, faults };
     let broken = result.checks.iter().filter_map(|check| match &check.verdict {
         Verdict::Invalid(witness) => Some(holders().case(check.property, check.judged, witness)),
         Verdict::Valid | Verdict::Unknown(_) | Verdict::Unchecked(_) => None,
@@ -76,8 +76,8 @@ pub fn chosen(window: Window) -> Focus {
     Focus { window, why, moment: None, operations: Vec::new(), versions: Vec::new() }
 }
 
-fn of_case(config: &Config, history: &History, case: Case) -> Focus {
-    let Case { moment, window, property, operations, versions, .. } = case;
+fn of_case(config: &Config, history: &History, case: Candidate) -> Focus {
+    let Candidate { moment, window, property, operations, versions, .. } = case;
     let why = match operations.first() {
         Some(op) => {
             let call = crate::check::words::call_by(&config.names, history.entry(*op));
@@ -123,14 +123,14 @@ fn padded(window: Window, ended_at: Time) -> Window {
     Window { from, until }
 }
 
-struct Looker<'a> {
+struct Search<'a> {
     result: &'a RunResult,
     chronicle: &'a Chronicle,
     faults: &'a [FaultSpan],
 }
 
-impl Looker<'_> {
-    fn case(&self, property: Property, judged: ExpectedVerdict, witness: &Witness) -> Case {
+impl Search<'_> {
+    fn case(&self, property: Property, judged: ExpectedVerdict, witness: &Witness) -> Candidate {
         let history = &self.result.history;
         let mut operations = witness.operations.clone();
         let owner = witness.write.and_then(|version| owner(history, &operations, version));
@@ -172,7 +172,7 @@ impl Looker<'_> {
             (None, ExpectedVerdict::Violation) => 2,
             (None, _) => 3,
         };
-        Case { rank, moment, window, property, operations, versions }
+        Candidate { rank, moment, window, property, operations, versions }
     }
 
     /// The window with the begins of the faults that are on in it: they are what it is about.

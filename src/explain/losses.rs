@@ -12,20 +12,20 @@ use crate::protocol::Protocol;
 use crate::run::{self, QueueKind};
 use crate::sim::{Finished, NoteOptions, WatchedEffect, WatchedWrite, WriteEvent};
 
-use super::classify::{Cause, Subject, classify};
+use super::classify::{LossCause, WriteContext, classify};
 
 /// As many lost writes of a run are followed; of more, the first in the order of invocation.
 pub const MOST_FOLLOWED: usize = 1000;
 
 /// A write, on one key.
 #[derive(Clone, Debug)]
-pub(super) struct Written {
+pub(super) struct FollowedWrite {
     pub(super) op: OpId,
     /// What is followed: its versions are in the order in which they are known.
     pub(super) target: WatchedWrite,
 }
 
-impl Written {
+impl FollowedWrite {
     /// A write of which only its version is known: followed, but never told by its operation.
     pub(super) fn of_version(version: Version, key: KeyId) -> Self {
         let (versions, reads) = (vec![version], Vec::new());
@@ -42,18 +42,18 @@ impl Written {
     }
 
     /// What it is to those who ask how it was lost.
-    pub(super) fn subject<'a>(&'a self, run: &'a Finished) -> Subject<'a> {
-        Subject { write: &self.target, finals: &run.finals, leaderships: &run.leaderships }
+    pub(super) fn subject<'a>(&'a self, run: &'a Finished) -> WriteContext<'a> {
+        WriteContext { write: &self.target, finals: &run.finals, leaderships: &run.leaderships }
     }
 
     /// How it was lost, given what was seen of it.
-    pub(super) fn cause(&self, write_events: &[WriteEvent], run: &Finished) -> Cause {
+    pub(super) fn cause(&self, write_events: &[WriteEvent], run: &Finished) -> LossCause {
         classify(write_events, self.subject(run))
     }
 }
 
 /// Adds a write to those that are followed, once; its place among them.
-pub(super) fn add(followed: &mut Vec<Written>, write: Written) -> usize {
+pub(super) fn add(followed: &mut Vec<FollowedWrite>, write: FollowedWrite) -> usize {
     if let Some(place) = followed.iter().position(|other| other.is_same(&write)) {
         followed[place].target.reads.extend(write.target.reads);
         return place;
@@ -63,7 +63,7 @@ pub(super) fn add(followed: &mut Vec<Written>, write: Written) -> usize {
 }
 
 /// What of `writes` is known: their versions.
-pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Written> {
+pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<FollowedWrite> {
     let mut others: BTreeMap<OpId, Vec<Version>> = BTreeMap::new();
     for (op, version) in history.other_versions() {
         others.entry(*op).or_default().push(*version);
@@ -83,7 +83,7 @@ pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Writte
         };
         let asked = Some((*op, entry.invoked_at));
         let target = WatchedWrite { op: asked, key: *key, versions, effect, reads: Vec::new() };
-        Written { op: *op, target }
+        FollowedWrite { op: *op, target }
     };
     writes.iter().map(one).collect()
 }
@@ -93,7 +93,7 @@ pub(super) fn follow<P: Protocol>(
     config: &Config,
     settings: &P::Config,
     (seed, queue): (u64, QueueKind),
-    writes: &[Written],
+    writes: &[FollowedWrite],
 ) -> Vec<Vec<WriteEvent>> {
     let watched = writes.iter().map(|write| write.target.clone()).collect();
     let notes = NoteOptions { watched, ..NoteOptions::default() };
@@ -105,7 +105,7 @@ pub(super) fn follow<P: Protocol>(
 }
 
 /// The lost writes of a run, up to [`MOST_FOLLOWED`], and how many there are.
-pub(super) fn lost(config: &Config, finished: &Finished) -> (Vec<Written>, u64) {
+pub(super) fn lost(config: &Config, finished: &Finished) -> (Vec<FollowedWrite>, u64) {
     let mut lost = check::lost_writes(&run::evidence(config, finished));
     let all = lost.len() as u64;
     lost.truncate(MOST_FOLLOWED);
@@ -113,7 +113,7 @@ pub(super) fn lost(config: &Config, finished: &Finished) -> (Vec<Written>, u64) 
 }
 
 /// The discarded writes of a run, up to [`MOST_FOLLOWED`], and how many there are; `None` where nobody can tell.
-pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<Written>, u64)> {
+pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<FollowedWrite>, u64)> {
     let history = &finished.history;
     let discarded = check::discarded_writes(&run::evidence(config, finished))?;
     let all = discarded.len() as u64;
@@ -122,8 +122,8 @@ pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<Wri
     Some((written(history, &followed), all))
 }
 
-/// How often each mechanism is among `causes`, in the order of [`Mechanism::ALL`].
-pub(super) fn count(causes: &[Cause]) -> Vec<(Mechanism, u64)> {
+/// How often each mechanism is among `causes`, in the order of [`Mechanism`].
+pub(super) fn count(causes: &[LossCause]) -> Vec<(Mechanism, u64)> {
     let of = |mechanism| causes.iter().filter(|cause| cause.mechanism == mechanism).count() as u64;
     Mechanism::all()
         .map(|mechanism| (mechanism, of(mechanism)))

@@ -13,12 +13,12 @@ use crate::protocol::{Observation, Relation};
 use crate::sim::{Finished, Passage, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
-use super::classify::{Copied, Copies, of_discard};
-use super::losses::Written;
+use super::classify::{Copies, CopyState, of_discard};
+use super::losses::FollowedWrite;
 
 /// How a read missed a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Missed {
+pub(super) struct MissedWrite {
     pub(super) mechanism: Mechanism,
     /// In words: `n2 answered at 3.1 s: that write, sent by n1 at 3.05 s, was on its way`.
     pub(super) text: String,
@@ -29,9 +29,9 @@ pub(super) struct Missed {
 pub(super) fn missed(
     config: &Config,
     run: &Finished,
-    write: &Written,
+    write: &FollowedWrite,
     (write_events, read): (&[WriteEvent], OpId),
-) -> Option<Missed> {
+) -> Option<MissedWrite> {
     let entry = run.history.entry(read);
     let node = entry.node?;
     let answers = |event: &WriteEvent| {
@@ -40,11 +40,11 @@ pub(super) fn missed(
     };
     let place = write_events.iter().rposition(answers)?;
     let (at, before) = (write_events[place].at, &write_events[..place]);
-    let witness = Witness { config, run, write };
+    let witness = Observer { config, run, write };
     let replies = replies(before, (node, read));
     if replies.is_empty() {
         let Lack { mechanism, text } = witness.lack(node, before, at)?;
-        return Some(Missed { mechanism, text: format!("{node} answered at {at} s: {text}") });
+        return Some(MissedWrite { mechanism, text: format!("{node} answered at {at} s: {text}") });
     }
     witness.missed_by_all((node, at), before, &replies)
 }
@@ -77,13 +77,13 @@ struct Lack {
     text: String,
 }
 
-struct Witness<'a> {
+struct Observer<'a> {
     config: &'a Config,
     run: &'a Finished,
-    write: &'a Written,
+    write: &'a FollowedWrite,
 }
 
-impl Witness<'_> {
+impl Observer<'_> {
     fn copies(&self, before: &[WriteEvent]) -> Copies {
         let mut copies = Copies::default();
         let subject = self.write.subject(self.run);
@@ -97,7 +97,7 @@ impl Witness<'_> {
         (coordinator, at): (NodeId, Time),
         before: &[WriteEvent],
         replies: &[(NodeId, usize)],
-    ) -> Option<Missed> {
+    ) -> Option<MissedWrite> {
         let first = replies.iter().map(|(_, place)| *place).min()?;
         let counted = std::iter::once((coordinator, first)).chain(replies.iter().copied());
         let mut mechanism = Mechanism::QuorumMissed;
@@ -115,7 +115,7 @@ impl Witness<'_> {
             return None;
         }
         let copies = self.copies(before);
-        let has_it = copies.by_node.iter().filter(|(_, copied)| **copied == Copied::Has);
+        let has_it = copies.by_node.iter().filter(|(_, copied)| **copied == CopyState::Has);
         let has_it = has_it.map(|(node, _)| *node).filter(|node| !nodes.contains(node));
         let holders: Vec<NodeId> = has_it.collect();
         if !holders.is_empty() {
@@ -123,14 +123,14 @@ impl Witness<'_> {
         }
         let (counted, texts) = (words::nodes(&nodes), texts.join("; "));
         let text = format!("{coordinator} answered at {at} s for {counted}: {texts}");
-        Some(Missed { mechanism, text })
+        Some(MissedWrite { mechanism, text })
     }
 
     /// Why `node` did not show the write at `now`, after what was seen `before`.
     fn lack(&self, node: NodeId, before: &[WriteEvent], now: Time) -> Option<Lack> {
         let here = || before.iter().rev().filter(|event| event.node == node);
         match self.copies(before).by_node.get(&node) {
-            Some(Copied::Has) => {
+            Some(CopyState::Has) => {
                 let by_a_higher = here().find_map(|event| match event.what {
                     WriteEventKind::Superseded { by } => Some((event.at, by)),
                     _ => None,
@@ -142,7 +142,7 @@ impl Witness<'_> {
                 );
                 Some(Lack { mechanism: Mechanism::OlderTimestamp, text })
             }
-            Some(copied @ Copied::Dropped { .. }) => {
+            Some(copied @ CopyState::Dropped { .. }) => {
                 let (at, mechanism) = copied.end(false)?;
                 let how = mechanism.phrase();
                 let text = format!("it had had that write, and lost it at {at} s: {how}");

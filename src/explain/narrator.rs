@@ -13,9 +13,9 @@ use crate::protocol::{DiscardReason, Observation, Relation, Stored};
 use crate::sim::{Finished, Passage, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
-use super::classify::{Cause, shown};
-use super::losses::Written;
-use super::story::{Fate, Step, StepKind, Story};
+use super::classify::{LossCause, shown};
+use super::losses::FollowedWrite;
+use super::story::{Loss, StepKind, Story, StoryStep};
 
 /// No story has more steps, so that it fits a screen; of a longer one the middle is left out.
 const MOST_STEPS: usize = 20;
@@ -26,9 +26,9 @@ const LAST_STEPS: usize = 9;
 pub(super) fn tell(
     config: &Config,
     run: &Finished,
-    write: &Written,
+    write: &FollowedWrite,
     write_events: &[WriteEvent],
-    gone: Option<(Fate, Cause)>,
+    gone: Option<(Loss, LossCause)>,
 ) -> Story {
     let entry = run.history.entry(write.op);
     let mut narrator = Narrator {
@@ -90,9 +90,9 @@ type Leg = (NodeId, NodeId, Relation);
 struct Narrator<'a> {
     config: &'a Config,
     run: &'a Finished,
-    write: &'a Written,
+    write: &'a FollowedWrite,
     writers: Writers<'a>,
-    steps: Vec<Step>,
+    steps: Vec<StoryStep>,
     /// The nodes that are up and have it.
     held: NodeSet,
     /// What is told once.
@@ -107,10 +107,10 @@ struct Narrator<'a> {
 impl Narrator<'_> {
     /// Adds a step, to one of others that do the same at the same time if there is one.
     fn step(&mut self, at: Time, who: &impl ToString, kind: StepKind, text: String) {
-        let same = |step: &&mut Step| step.at == at && step.kind == kind && step.text == text;
+        let same = |step: &&mut StoryStep| step.at == at && step.kind == kind && step.text == text;
         match self.steps.iter_mut().rev().find(same) {
             Some(step) => step.who.push(who.to_string()),
-            None => self.steps.push(Step { at, who: vec![who.to_string()], kind, text }),
+            None => self.steps.push(StoryStep { at, who: vec![who.to_string()], kind, text }),
         }
     }
 
@@ -405,7 +405,7 @@ impl Narrator<'_> {
     }
 
     /// The last step: where it is at the end.
-    fn end(&mut self, gone: Option<(Fate, Cause)>) {
+    fn end(&mut self, gone: Option<(Loss, LossCause)>) {
         let key = self.config.names.key(self.write.target.key);
         let live = self.run.finals.iter().filter(|snapshot| snapshot.up);
         let held = |snapshot: &&crate::protocol::NodeSnapshot| {
@@ -439,10 +439,10 @@ impl Narrator<'_> {
         };
         let who = if gone.is_none() { keepers } else { Vec::new() };
         let who = who.iter().map(ToString::to_string).collect();
-        self.steps.push(Step { at: self.run.ended_at, who, kind: StepKind::End, text });
+        self.steps.push(StoryStep { at: self.run.ended_at, who, kind: StepKind::End, text });
     }
 
-    fn finish(mut self, entry: &Entry, gone: Option<(Fate, Cause)>) -> Story {
+    fn finish(mut self, entry: &Entry, gone: Option<(Loss, LossCause)>) -> Story {
         if self.steps.len() > MOST_STEPS {
             let middle = MOST_STEPS - LAST_STEPS..self.steps.len() - LAST_STEPS;
             self.left_out += middle.len() as u64;

@@ -17,27 +17,27 @@ pub struct Story {
     /// The version that it was given.
     pub version: Option<Version>,
     /// Whether it was lost, or discarded; `None` when it was neither.
-    pub fate: Option<Fate>,
+    pub fate: Option<Loss>,
     /// How that came; `None` when it was neither.
     pub mechanism: Option<Mechanism>,
     /// The node whose copy's end made the loss certain, and when.
     pub decisive: Option<(NodeId, Time)>,
     /// What happened, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<StoryStep>,
     /// How many repeated or lesser steps are not told.
     pub left_out: u64,
 }
 
 /// That an acknowledged write is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Loss {
     /// It is missing at the end.
     Lost,
     /// It was gone before its key was written again, so nothing is missing at the end.
     Discarded,
 }
 
-impl Fate {
+impl Loss {
     /// The name in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -50,7 +50,7 @@ impl Fate {
 
 /// A step of a story.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct StoryStep {
     /// When.
     pub at: Time,
     /// The nodes or the client that did it; nobody for the end of the run.

@@ -1,4 +1,5 @@
-//! The fault budget: how many nodes may be down at once (`max-down`), in a case and while it shrinks.
+//! The fault budget: how many nodes may be down at once (`max-down`), in a case and while it
+//! shrinks.
 
 use crate::config::{Config, DiskFault, Fault, FaultAction, Start, Target};
 use crate::time::Time;

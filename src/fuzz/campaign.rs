@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use super::cases::Cases;
 use super::coverage::Covered;
 use super::identity::Identity;
-use super::judge::{self, Finding, Signature};
+use super::judge::{self, Find, Signature};
 use super::play::{PlayedCase, play};
 use super::record::CaseRecord;
 use super::target::FuzzTarget;
@@ -40,7 +40,7 @@ pub enum Length {
 
 /// When a campaign ends, and when it ends before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct StoppingRule {
     /// When it ends.
     pub length: Length,
     /// The number of kinds of find after which it ends early; `None` for never.
@@ -109,24 +109,24 @@ impl Stop {
 /// Plays the missing cases of a campaign on all threads of the current pool, and returns how many
 /// cases the campaign then has.
 ///
-/// Each case is kept as soon as it is done. `on_case` is called after each, on the thread that played
-/// it.
+/// Each case is kept as soon as it is done. `on_case` is called after each, on the thread that
+/// played it.
 ///
 /// # Errors
 ///
 /// When the campaign's files cannot be read or written.
 pub fn play_missing(
     target: &FuzzTarget,
-    limits: Limits,
+    rule: StoppingRule,
     cases: &Cases,
     on_case: &(dyn Fn(&CaseRecord) + Sync),
 ) -> io::Result<u64> {
     let (identity, shard) = (cases.identity(), cases.shard());
-    let (limit, deadline) = match limits.length {
+    let (limit, deadline) = match rule.length {
         Length::Runs(runs) => (runs, None),
         Length::For(length) => (u64::MAX, Instant::now().checked_add(length)),
     };
-    let stop = Stop::new(limits.stop_after);
+    let stop = Stop::new(rule.stop_after);
     cases.each(|record, _| {
         if record.case < limit {
             stop.note(&record);
@@ -154,7 +154,7 @@ pub fn play_missing(
         }
     };
     rayon::broadcast(work).into_iter().collect::<io::Result<()>>()?;
-    let played = match limits.length {
+    let played = match rule.length {
         Length::Runs(runs) => runs,
         Length::For(_) => cases.first_missing(),
     };
@@ -201,7 +201,7 @@ fn difference(
     seed: u64,
     first: &PlayedCase,
     second: &PlayedCase,
-) -> Option<Finding> {
+) -> Option<Find> {
     let digest = |played: &PlayedCase| played.result.as_ref().map(|result| result.digest);
     if digest(first) == digest(second) {
         return None;
@@ -220,7 +220,7 @@ fn difference(
         catch_unwind(AssertUnwindSafe(told))
             .unwrap_or_else(|_| "played again, the protocol panicked".to_owned())
     };
-    Some(Finding {
+    Some(Find {
         signature: Signature { check: DETERMINISM.to_owned(), mechanism: None },
         verdict: "violation".to_owned(),
         summary: format!("two runs of one case differ: {told}"),

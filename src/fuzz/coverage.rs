@@ -181,7 +181,7 @@ pub struct Impacts {
     pub all: u64,
     /// Without hitting any node.
     pub nobody: u64,
-    /// How often a node in each state was hit, in the order of [`NodeState::ALL`]. These add up to
+    /// How often a node in each state was hit, in the order of [`NodeState`]. These add up to
     /// more than `all`: a node can be in several states, and a fault can hit several nodes.
     pub states: [u64; NodeState::ALL.len()],
 }
@@ -279,7 +279,7 @@ mod tests {
     use crate::report::sample;
     use crate::time::Span;
 
-    /// The sample with nothing in it that is asked for here.
+    /// The sample run without anything that counts as coverage.
     fn quiet() -> RunResult {
         let (_, mut result) = sample::run();
         result.history = crate::history::History::with_capacity(0);

@@ -1,9 +1,9 @@
 //! Drawing the faults of a case, as a proptest strategy.
 //!
-//! proptest draws the faults; later it removes and shortens them ([`super::shrink`]). Each case has a
-//! runner of its own, seeded by the case. All fields of the runner's configuration are set here, so
-//! neither environment variables nor clocks matter. A fault keeps its number when others are removed,
-//! and with it the identity that keys its draws.
+//! proptest draws the faults; later it removes and shortens them ([`super::shrink`]). Each case has
+//! a runner of its own, seeded by the case. All fields of the runner's configuration are set here,
+//! so neither environment variables nor clocks matter. A fault keeps its number when others are
+//! removed, and with it the identity that keys its draws.
 //!
 //! Times are not only drawn uniformly, but also where systems break:
 //!
@@ -373,13 +373,13 @@ const fn whole(ns: u64) -> u64 {
     if ns < 1_000 { ns } else { ns / 1_000 * 1_000 }
 }
 
-/// Adds the drawn faults to `config`, except those that would have more than `max_down` nodes down at
-/// once, the scenario's own faults included.
+/// Adds the drawn faults to `config`, except those that would have more than `max_down` nodes down
+/// at once, the scenario's own faults included.
 pub(super) fn put(drawn: &[TimedFault], max_down: Option<u16>, config: &mut Config) {
-    for (drawn, begins, lasts) in drawn {
+    for fault in drawn {
         let before = config.faults.len();
-        put_one(drawn, (*begins, *lasts), config);
-        let is_bounded = max_down.filter(|_| budget::stops(&drawn.action));
+        put_one(fault, config);
+        let is_bounded = max_down.filter(|_| budget::stops(&fault.0.action));
         if is_bounded.is_some_and(|most| !budget::is_kept(config, most)) {
             config.faults.truncate(before);
             config.names.faults.truncate(before);
@@ -387,10 +387,10 @@ pub(super) fn put(drawn: &[TimedFault], max_down: Option<u16>, config: &mut Conf
     }
 }
 
-fn put_one(drawn: &DrawnFault, (begins, lasts): (u64, u64), config: &mut Config) {
+fn put_one((drawn, begins, lasts): &TimedFault, config: &mut Config) {
     let duration = config.duration;
-    let begins = Span::from_nanos(begins.min(duration.nanos()));
-    let lasts = Span::from_nanos(lasts.max(1));
+    let begins = Span::from_nanos((*begins).min(duration.nanos()));
+    let lasts = Span::from_nanos((*lasts).max(1));
     let start = |after: Span| match drawn.trigger {
         // No fault starts after the fault phase, and no restart.
         Some(trigger) => Start::When(Trigger { after: after.min(duration), ..trigger }),

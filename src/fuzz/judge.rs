@@ -49,7 +49,7 @@ impl fmt::Display for Signature {
 
 /// A failure that a run shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
+pub struct Find {
     /// Its kind.
     pub signature: Signature,
     /// The verdict of the check, by name.
@@ -60,7 +60,7 @@ pub struct Finding {
 
 /// Which properties count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum JudgedProperties {
     /// All of them.
     All,
     /// All but liveness and availability: the faults may have any number of nodes down.
@@ -73,25 +73,25 @@ pub enum Scope {
 /// - broken properties that it expects to hold, promised or not,
 /// - bounds that it sets and the run misses.
 #[must_use]
-pub fn findings(config: &Config, result: &RunResult, scope: Scope) -> Vec<Finding> {
+pub fn findings(config: &Config, result: &RunResult, scope: JudgedProperties) -> Vec<Find> {
     let of_progress = |property| matches!(property, Property::Liveness | Property::Availability);
     broken(result, |report| {
-        let counts = scope == Scope::All || !of_progress(report.property);
+        let counts = scope == JudgedProperties::All || !of_progress(report.property);
         counts && is_unexpected(config, report)
     })
 }
 
 /// Every property that a run broke, whether it was promised, expected or neither.
 #[must_use]
-pub fn all_broken(result: &RunResult) -> Vec<Finding> {
+pub fn all_broken(result: &RunResult) -> Vec<Find> {
     broken(result, |report| matches!(report.verdict, Verdict::Invalid(_)))
 }
 
-fn broken(result: &RunResult, counted: impl Fn(&CheckReport) -> bool) -> Vec<Finding> {
+fn broken(result: &RunResult, counted: impl Fn(&CheckReport) -> bool) -> Vec<Find> {
     let reports = result.checks.iter().filter(|report| counted(report));
-    let mut findings: Vec<Finding> = reports.map(|report| finding(report, result)).collect();
+    let mut findings: Vec<Find> = reports.map(|report| finding(report, result)).collect();
     if let Settlement::Stuck { at, why } = &result.settlement {
-        findings.push(Finding {
+        findings.push(Find {
             signature: Signature::of("stuck"),
             verdict: ExpectedVerdict::Unknown.name().to_owned(),
             summary: match why {
@@ -108,8 +108,8 @@ fn broken(result: &RunResult, counted: impl Fn(&CheckReport) -> bool) -> Vec<Fin
 }
 
 /// The find that the protocol panicked with this message.
-pub(super) fn panicked(words: &str) -> Finding {
-    Finding {
+pub(super) fn panicked(words: &str) -> Find {
+    Find {
         signature: Signature::of("panic"),
         verdict: ExpectedVerdict::Violation.name().to_owned(),
         summary: format!("the protocol panicked: {words}"),
@@ -117,8 +117,8 @@ pub(super) fn panicked(words: &str) -> Finding {
 }
 
 /// The find that two runs of one case differ.
-pub(super) fn nondeterministic() -> Finding {
-    Finding {
+pub(super) fn nondeterministic() -> Find {
+    Find {
         signature: Signature::determinism(),
         verdict: ExpectedVerdict::Violation.name().to_owned(),
         summary: "the same run, played twice, has two digests".to_owned(),
@@ -127,13 +127,13 @@ pub(super) fn nondeterministic() -> Finding {
 
 /// The expected states and answers that the run misses.
 #[must_use]
-pub fn unmet(config: &Config, result: &RunResult) -> Vec<Finding> {
+pub fn unmet(config: &Config, result: &RunResult) -> Vec<Find> {
     // Expectations of checks come first, one each. What is broken there, or misses a bound, is a
     // find of its own.
     let of_schedule = result.expectations.iter().skip(config.expect.checks.len());
     let unmet =
         of_schedule.filter(|expectation| !expectation.met && expectation.demanded_of.is_none());
-    let finding = |expectation: &Expectation| Finding {
+    let finding = |expectation: &Expectation| Find {
         signature: Signature {
             check: "expectation".to_owned(),
             mechanism: Some(expectation.name.clone()),
@@ -150,13 +150,13 @@ pub fn is_unknown(result: &RunResult) -> bool {
     result.checks.iter().any(|report| report.judged == ExpectedVerdict::Unknown)
 }
 
-fn finding(report: &CheckReport, result: &RunResult) -> Finding {
+fn finding(report: &CheckReport, result: &RunResult) -> Find {
     let summary = match &report.verdict {
         Verdict::Invalid(witness) => witness.summary.clone(),
         Verdict::Unknown(why) | Verdict::Unchecked(why) => why.clone(),
         Verdict::Valid => String::new(),
     };
-    Finding {
+    Find {
         signature: Signature {
             check: report.property.name().to_owned(),
             mechanism: result.mechanism(report.property).map(|how| how.name().to_owned()),

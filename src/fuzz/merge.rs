@@ -1,8 +1,8 @@
 //! Merging the parts of a campaign that was played in shards.
 //!
-//! Every folder directly below the given one that has a `cases.jsonl` is a part. They are merged only
-//! if they are all the parts of one campaign, each complete. The given folder then gets the files
-//! that the whole campaign would have written, byte for byte.
+//! Every folder directly below the given one that has a `cases.jsonl` is a part. They are merged
+//! only if they are all the parts of one campaign, each complete. The given folder then gets the
+//! files that the whole campaign would have written, byte for byte.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -102,8 +102,8 @@ impl Parts {
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or written; or when a part lacks a case, has one twice or one that
-    /// belongs elsewhere, or ends in the middle of a line. Nothing is written then.
+    /// When a file cannot be read or written; or when a part lacks a case, has one twice or one
+    /// that belongs elsewhere, or ends in the middle of a line. Nothing is written then.
     pub fn merge(&self, folder: &Path) -> Result<Totals, MergeError> {
         let mut places = Vec::with_capacity(self.parts.len());
         for part in &self.parts {

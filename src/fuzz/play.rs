@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::judge::{self, Finding};
+use super::judge::{self, Find};
 use super::target::FuzzTarget;
 use crate::run::{Causes, QueueKind, RunOptions, RunResult};
 
@@ -21,7 +21,7 @@ pub struct PlayedCase {
     /// The number of the case.
     pub case: u64,
     /// Its failures, in the order of checks.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Find>,
     /// The kind of each of its faults, by the fault's id: an index into
     /// [`crate::config::FaultAction::KINDS`].
     pub kinds: Vec<u8>,
@@ -45,7 +45,7 @@ pub fn play(target: &FuzzTarget, seed: u64, case: u64) -> PlayedCase {
 }
 
 /// The run, or the find that the protocol panicked.
-pub(super) fn caught_run(play: impl FnOnce() -> RunResult) -> Result<RunResult, Finding> {
+pub(super) fn caught_run(play: impl FnOnce() -> RunResult) -> Result<RunResult, Find> {
     // Unwind safe: the simulation is built and dropped inside, so nothing half changed is left.
     catch_unwind(AssertUnwindSafe(play)).map_err(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::coverage::Covered;
 use super::identity::{Identity, Shard};
-use super::judge::Finding;
+use super::judge::Find;
 use crate::report::files::Lines;
 
 /// What is kept of a case.
@@ -23,7 +23,7 @@ pub struct CaseRecord {
     pub virtual_ns: u64,
     /// What must not have happened.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Find>,
     /// Whether the verdict of some check is unknown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use super::generate::{self, FaultSpace, FaultTree};
-use super::judge::Scope;
+use super::judge::JudgedProperties;
 use crate::config::{Clock, Config};
 use crate::rng::Probability;
 use crate::run::{RunOptions, RunResult};
@@ -79,9 +79,10 @@ impl FuzzTarget {
         Ok(target)
     }
 
-    /// Case `index` of the campaign with this seed: a pure function of the scenario and the two.
+    /// FuzzCase `index` of the campaign with this seed: a pure function of the scenario and the
+    /// two.
     #[must_use]
-    pub fn case(&self, seed: u64, index: u64) -> Case {
+    pub fn case(&self, seed: u64, index: u64) -> FuzzCase {
         self.draw(seed, index).current()
     }
 
@@ -152,15 +153,19 @@ pub(super) struct Draw<'a> {
 
 impl Draw<'_> {
     /// The case as it is now.
-    pub(super) fn current(&self) -> Case {
+    pub(super) fn current(&self) -> FuzzCase {
         let mut config = self.scenario.config.clone();
         config.clocks.clone_from(&self.clocks);
         generate::put(&self.tree.current(), self.fuzz.max_down, &mut config);
-        Case {
+        FuzzCase {
             seed: self.seed,
             scenario: Arc::clone(&self.scenario),
             config,
-            scope: if self.fuzz.max_down.is_none() { Scope::Safety } else { Scope::All },
+            scope: if self.fuzz.max_down.is_none() {
+                JudgedProperties::Safety
+            } else {
+                JudgedProperties::All
+            },
         }
     }
 
@@ -177,14 +182,14 @@ impl Draw<'_> {
 
 /// A case: a scenario with everything drawn.
 #[derive(Debug)]
-pub struct Case {
+pub struct FuzzCase {
     seed: u64,
     scenario: Arc<Scenario>,
     config: Config,
-    scope: Scope,
+    scope: JudgedProperties,
 }
 
-impl Case {
+impl FuzzCase {
     /// The seed of its simulation.
     #[must_use]
     pub const fn seed(&self) -> u64 {
@@ -205,7 +210,7 @@ impl Case {
 
     /// Which properties are judged: only safety, if any number of nodes may be down.
     #[must_use]
-    pub const fn scope(&self) -> Scope {
+    pub const fn scope(&self) -> JudgedProperties {
         self.scope
     }
 

@@ -42,7 +42,7 @@ pub fn violation(violation: &Violation, run: &dyn Fn(&str) -> String) -> String 
         out += &format!("  {}\n", run(file));
     }
     let count = counted(violation.count, "run");
-    out + &wrap(&format!("in {count}; {}", violation.summary), 4, false) + "\n"
+    out + &wrap(&format!("in {count}; {}", violation.summary), 4) + "\n"
 }
 
 /// The coverage: a table of strikes, and what happened in how many runs.
@@ -77,7 +77,7 @@ pub fn coverage(coverage: &Coverage, cases: u64) -> String {
     if !never.is_empty() {
         let named: Vec<&str> = never.iter().map(|(what, _)| what.sentence()).collect();
         let named = format!("It never happened that {}.", named.join("; "));
-        out += &format!("\n{}\n", wrap(&named, 0, false));
+        out += &format!("\n{}\n", wrap(&named, 0));
     }
     out
 }
@@ -101,7 +101,7 @@ fn table(rows: &[Vec<String>]) -> String {
 mod tests {
     use super::*;
     use crate::fuzz::coverage::Covered;
-    use crate::fuzz::judge::{Finding, Signature};
+    use crate::fuzz::judge::{Find, Signature};
     use crate::fuzz::record::CaseRecord;
 
     fn record(case: u64, covered: &str) -> CaseRecord {
@@ -133,9 +133,12 @@ no violation in 2 runs
 
 What faults struck, and what the nodes that they hit were like just before:
 
-fault  strikes  nobody  leader  follower  candidate  down  paused  unsynced  write-in-flight  leaderless
-crash    1,502       -       2     1,500          -     -       -         2                -           -
-heal         1       1       -         -          -     -       -         -                -           -
+fault  strikes  nobody  leader  follower  candidate  down  paused  unsynced  write-in-flight\
+\x20 leaderless
+crash    1,502       -       2     1,500          -     -       -         2                -\
+\x20          -
+heal         1       1       -         -          -     -       -         -                -\
+\x20          -
 
 In how many of 2 runs it happened that
 
@@ -153,7 +156,7 @@ In how many of 2 runs it happened that
 
     #[test]
     fn a_find_has_its_sizes_its_command_and_its_witness() {
-        let finding = Finding {
+        let finding = Find {
             signature: Signature {
                 check: "durability".to_owned(),
                 mechanism: Some("never-shipped".to_owned()),
@@ -174,7 +177,8 @@ In how many of 2 runs it happened that
         (found.faults, found.operations) = (Some(1), Some(2));
         let run = |file: &str| format!("splitbrain run out/{file}");
         let expected = "\
-violation in run 37 (durability, never-shipped): shrunk from 14 faults, 100 operations to 1 fault, 2 operations
+violation in run 37 (durability, never-shipped): shrunk from 14 faults, 100 operations \
+to 1 fault, 2 operations
   splitbrain run out/0037.toml
     in 3 runs; put k1=c1.1 is gone
 ";

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::coverage::Coverage;
-use super::judge::{Finding, Signature};
+use super::judge::{Find, Signature};
 use super::record::CaseRecord;
 
 /// All finds of one signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FindingKind {
+pub struct FindKind {
     /// The lowest case with such a find.
     pub case: u64,
     /// The find of that case.
-    pub finding: Finding,
+    pub finding: Find,
     /// How many cases have one.
     pub count: u64,
 }
@@ -31,7 +31,7 @@ pub struct Totals {
     /// Cases with a check whose verdict is unknown.
     pub unknown: u64,
     /// Finds by signature.
-    pub kinds: BTreeMap<Signature, FindingKind>,
+    pub kinds: BTreeMap<Signature, FindKind>,
     /// What was exercised.
     pub coverage: Coverage,
 }
@@ -63,7 +63,7 @@ impl Totals {
             if earlier.iter().any(|other| other.signature == finding.signature) {
                 continue;
             }
-            let first = || FindingKind { case: record.case, finding: finding.clone(), count: 0 };
+            let first = || FindKind { case: record.case, finding: finding.clone(), count: 0 };
             let kind = self.kinds.entry(finding.signature.clone()).or_insert_with(first);
             kind.count += 1;
             if record.case < kind.case {
@@ -74,8 +74,8 @@ impl Totals {
 
     /// The kinds of find in the order of their lowest cases, then of signatures.
     #[must_use]
-    pub fn found(&self) -> Vec<&FindingKind> {
-        let mut found: Vec<&FindingKind> = self.kinds.values().collect();
+    pub fn found(&self) -> Vec<&FindKind> {
+        let mut found: Vec<&FindKind> = self.kinds.values().collect();
         found.sort_by_key(|kind| kind.case);
         found
     }

@@ -1,4 +1,5 @@
-//! The kinds of find of a campaign, each with a small scenario, and `campaign.json`, which lists them.
+//! The kinds of find of a campaign, each with a small scenario, and `campaign.json`, which lists
+//! them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,11 +12,11 @@ use serde_json::{Value, json};
 
 use super::campaign::playing;
 use super::identity::{Identity, Shard};
-use super::judge::{Finding, Signature};
+use super::judge::{Find, Signature};
 use super::play;
 use super::shrink::shrink_case;
 use super::target::FuzzTarget;
-use super::totals::{FindingKind, Totals};
+use super::totals::{FindKind, Totals};
 use crate::report::files;
 use crate::run::RunOptions;
 use crate::scenario::Scenario;
@@ -62,8 +63,8 @@ impl Violation {
         Signature { check: self.check.clone(), mechanism: self.mechanism.clone() }
     }
 
-    pub(super) fn new(kind: &FindingKind) -> Self {
-        let Finding { signature, verdict, summary } = kind.finding.clone();
+    pub(super) fn new(kind: &FindKind) -> Self {
+        let Find { signature, verdict, summary } = kind.finding.clone();
         Self {
             case: kind.case,
             check: signature.check,
@@ -82,7 +83,7 @@ impl Violation {
     }
 }
 
-/// What `campaign.json` tells of an earlier campaign in the same folder.
+/// The `campaign.json` of an earlier campaign in the same folder.
 #[derive(Debug, Deserialize)]
 struct EarlierCampaign {
     campaign: String,
@@ -100,12 +101,12 @@ pub struct Campaign<'a> {
     pub shard: Shard,
 }
 
-/// Shrinks the lowest case of every kind of find, then writes `campaign.json`, which names the files
-/// of the small scenarios.
+/// Shrinks the lowest case of every kind of find, then writes `campaign.json`, which names the
+/// files of the small scenarios.
 ///
-/// A kind that an earlier, shorter run of the campaign has shrunk is not shrunk again. Small scenarios
-/// that nothing names any more are removed. Runs on all threads of the current pool; `on_shrunk` is
-/// called after each kind, on the thread that shrank it.
+/// A kind that an earlier, shorter run of the campaign has shrunk is not shrunk again. Small
+/// scenarios that nothing names any more are removed. Runs on all threads of the current pool;
+/// `on_shrunk` is called after each kind, on the thread that shrank it.
 ///
 /// # Errors
 ///
@@ -121,7 +122,7 @@ pub fn write(
     let earlier = fs::read(folder.join(CAMPAIGN)).ok();
     let earlier: Option<EarlierCampaign> =
         earlier.and_then(|text| serde_json::from_slice(&text).ok());
-    let shrunk_before = |kind: &FindingKind| {
+    let shrunk_before = |kind: &FindKind| {
         let earlier = earlier.as_ref().filter(|it| it.campaign == identity.fingerprint())?;
         let same = |other: &&Violation| {
             other.case == kind.case && other.signature() == kind.finding.signature
@@ -130,7 +131,7 @@ pub fn write(
         let is_so = shows(target, &folder.join(before.scenario.as_ref()?), before);
         is_so.then(|| Violation { count: kind.count, ..before.clone() })
     };
-    let one = |kind: &&FindingKind| {
+    let one = |kind: &&FindKind| {
         let violation = match shrunk_before(kind) {
             Some(violation) => violation,
             None => shrink(target, campaign, kind, &found)?,
@@ -153,8 +154,8 @@ pub fn write(
     Ok(violations)
 }
 
-/// Whether the file is there and its run still has the digest of `violation`. An earlier build of the
-/// protocol may have made it.
+/// Whether the file is there and its run still has the digest of `violation`. An earlier build of
+/// the protocol may have made it.
 fn shows(target: &FuzzTarget, path: &Path, violation: &Violation) -> bool {
     let Ok(text) = fs::read(path) else { return false };
     let Ok(scenario) = Scenario::parse("kept.toml", &text, &target.registry, &[]) else {
@@ -168,8 +169,8 @@ fn shows(target: &FuzzTarget, path: &Path, violation: &Violation) -> bool {
 fn shrink(
     target: &FuzzTarget,
     campaign: &Campaign<'_>,
-    kind: &FindingKind,
-    found: &[&FindingKind],
+    kind: &FindKind,
+    found: &[&FindKind],
 ) -> io::Result<Violation> {
     let mut violation = Violation::new(kind);
     match playing(|| {
@@ -194,7 +195,7 @@ fn shrink(
 }
 
 /// The number of the case; and the check, if several kinds have the same lowest case.
-fn file_name(kind: &FindingKind, found: &[&FindingKind]) -> String {
+fn file_name(kind: &FindKind, found: &[&FindKind]) -> String {
     let alone = found.iter().filter(|other| other.case == kind.case).count() == 1;
     if alone {
         format!("{:04}.toml", kind.case)

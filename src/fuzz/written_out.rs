@@ -1,4 +1,4 @@
-//! A run with the operations of its workload written out as a script, so that single ones can be taken away.
+//! Writing out the operations of a workload as a script, so that single ones can be removed.
 
 use crate::config::{Config, Pace, ScriptedOperation, Workload};
 use crate::history::{Entry, Function, History};
@@ -8,11 +8,11 @@ use crate::rng::Draws;
 use crate::sim::{operation_id, replica_asked};
 use crate::time::Time;
 
-/// `config` with every operation that the workload invoked in the run of `history`, under `seed`, as a scripted one at
-/// the time at which it was invoked; and without the workload.
+/// `config` without its workload, with a scripted operation for each that the workload invoked in
+/// the run `history` under `seed`, at the same time.
 ///
-/// Each has the identity of the generated operation, by its id (`c3.17`), so that it meets the same luck: the run is the
-/// same but for the order of events at one instant.
+/// Scripted operations have the ids of the generated ones (`c3.17`), and with them the same draws.
+/// So the run is the same, except for the order of events at one instant.
 #[must_use]
 pub fn written_out(config: &Config, seed: u64, history: &History) -> Config {
     let mut out = config.clone();
@@ -63,13 +63,13 @@ pub fn written_out(config: &Config, seed: u64, history: &History) -> Config {
     out
 }
 
-/// The workload as changes had left it at `at`.
+/// The workload at `at`, after the changes before.
 fn load_at<'a>(config: &'a Config, first: &'a Workload, at: Time) -> &'a Workload {
     let before = config.changes.iter().filter(|change| change.at <= at);
     before.filter_map(|change| change.workload.as_ref()).next_back().unwrap_or(first)
 }
 
-/// What was asked; of a put or an append with this value.
+/// The operation of an entry; a put or an append gets this value.
 fn operation(entry: &Entry, load: &Workload, value: Value) -> Operation {
     let key = entry.key;
     match entry.function {

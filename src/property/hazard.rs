@@ -102,7 +102,7 @@ pub struct Condition {
 impl Condition {
     const NONE: Self = Self { whose: Whose::Anyone, hazards: 0 };
 
-    /// The hazards, in the order of [`Hazard::ALL`].
+    /// The hazards, in the order of [`Hazard`].
     pub fn hazards(self) -> impl Iterator<Item = Hazard> {
         Hazard::all().filter(move |hazard| self.has(*hazard))
     }

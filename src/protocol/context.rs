@@ -11,7 +11,7 @@ use super::disk::{File, Ticket};
 use super::effect::{DiskOperation, Effect, Effects};
 use super::input::RequestId;
 use super::observation::Observation;
-use super::parts::wal;
+use super::parts::frame;
 use super::reply::Reply;
 
 /// Names a step, as the cause of effects that follow in a later one.
@@ -122,20 +122,21 @@ impl<P: Protocol> Context<'_, P> {
     /// When the record's `Serialize` fails, which that of plain data does not.
     pub fn append(&mut self, file: File, record: &P::Record) -> Ticket {
         let start = self.effects.bytes.len();
-        wal::encode(wal::Header::default(), record, &mut self.effects.bytes);
+        frame::encode(frame::Header::default(), record, &mut self.effects.bytes);
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Append { start, end, sequence: 0 })
     }
 
-    /// Appends a record of a [`wal::Wal`], and returns the number of bytes that it takes.
+    /// Appends a record of a [`super::parts::wal::Wal`], and returns the number of bytes that it
+    /// takes.
     pub(in crate::protocol) fn append_stamped(
         &mut self,
         file: File,
-        stamp: wal::Header,
+        stamp: frame::Header,
         record: &P::Record,
     ) -> u64 {
         let start = self.effects.bytes.len();
-        wal::encode(stamp, record, &mut self.effects.bytes);
+        frame::encode(stamp, record, &mut self.effects.bytes);
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Append { start, end, sequence: stamp.sequence });
         (end - start) as u64
@@ -165,14 +166,15 @@ impl<P: Protocol> Context<'_, P> {
     pub fn replace(&mut self, file: File, records: &[P::Record]) -> Ticket {
         let start = self.effects.bytes.len();
         for record in records {
-            wal::encode(wal::Header::default(), record, &mut self.effects.bytes);
+            frame::encode(frame::Header::default(), record, &mut self.effects.bytes);
         }
         let end = self.effects.bytes.len();
         self.disk(file, DiskOperation::Replace { start, end })
     }
 
-    /// Replaces the content of `file` by these records of a [`wal::Wal`], each with its term.
-    /// `last` is the sequence of the last one. Returns the ticket and the number of bytes.
+    /// Replaces the content of `file` by these records of a [`super::parts::wal::Wal`], each with
+    /// its term. `last` is the sequence of the last one. Returns the ticket and the number of
+    /// bytes.
     pub(in crate::protocol) fn replace_stamped(
         &mut self,
         file: File,
@@ -184,8 +186,8 @@ impl<P: Protocol> Context<'_, P> {
         for (sequence, (term, record)) in (first..).zip(records) {
             // The replacement is atomic: when a record is there, all bytes before it are durable.
             let durable = (self.effects.bytes.len() - start) as u64;
-            let header = wal::Header { term: term.0.into(), sequence, durable };
-            wal::encode(header, record, &mut self.effects.bytes);
+            let header = frame::Header { term: term.0.into(), sequence, durable };
+            frame::encode(header, record, &mut self.effects.bytes);
         }
         let end = self.effects.bytes.len();
         let ticket = self.disk(file, DiskOperation::Replace { start, end });

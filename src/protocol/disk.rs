@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
-use super::parts::wal;
+use super::parts::frame;
 
 /// A file of a node's disk. The protocol gives each number its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +41,7 @@ pub enum DiskOrigin {
 /// found there must be synced ([`super::Context::sync`]) before the node promises anything that
 /// depends on it. After a power loss the last record may be torn. Nothing behind a torn record can
 /// be read, so cut it off before appending: [`super::Context::truncate_suffix`] to
-/// [`wal::Replay::length`].
+/// [`frame::Replay::length`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DiskImage {
     origin: DiskOrigin,
@@ -77,10 +77,11 @@ impl DiskImage {
         self.files.values().all(Vec::is_empty)
     }
 
-    /// The records of `file`, up to the first that is not whole. Use [`wal::Wal::open`] for a log
-    /// that must tell a torn tail from damage to what was durable.
+    /// The records of `file`, up to the first that is not whole. Use
+    /// [`super::parts::wal::Wal::open`] for a log that must tell a torn tail from damage to what
+    /// was durable.
     #[must_use]
-    pub fn records<R: DeserializeOwned>(&self, file: File) -> wal::Replay<R> {
-        wal::salvage(self.bytes(file))
+    pub fn records<R: DeserializeOwned>(&self, file: File) -> frame::Replay<R> {
+        frame::salvage(self.bytes(file))
     }
 }

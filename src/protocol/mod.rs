@@ -95,8 +95,9 @@ pub use observation::{DiscardReason, Observation};
 pub use reply::{FoundList, Outcome, Reply, Response};
 pub use snapshot::{NodeSnapshot, Role, Stored};
 
-#[doc = include_str!("AUTHORS.md")]
-pub mod authors {}
+pub mod authors {
+    #![doc = include_str!("AUTHORS.md")]
+}
 
 mod context;
 mod disk;

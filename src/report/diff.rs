@@ -1,23 +1,23 @@
-//! Where two runs part, as text and as JSON.
+//! Where two runs diverge, as text and as JSON.
 //!
-//! The document: `{scenario, same, runs[{seed, sets[], digest, events}], event, at_ns, before[..], sides[{event{..},
-//! causes[..], causes_left_out, in_the_other_at_ns}], cause{event{..}, did_alone[[], []]}, why}`; an event is `{event,
-//! at_ns, line, did[]}`. Of two runs that are the same everything from `event` on is null; a side is null when its run
-//! had ended.
+//! The document: `{scenario, same, runs[{seed, sets[], digest, events}], event, at_ns, before[..],
+//! sides[{event{..}, causes[..], causes_left_out, in_the_other_at_ns}], cause{event{..},
+//! did_alone[[], []]}, why}`. An event is `{event, at_ns, line, did[]}`. If the runs are the same,
+//! everything from `event` on is null. A side is null if its run had ended.
 
 use serde_json::{Value, json};
 
 use crate::report::layout::{counted, moment, wrap};
-use crate::run::diff::{Account, CommonCause, Parting, Side, ToldEvent};
+use crate::run::diff::{CommonCause, Parting, Recording, Side, TracedEvent};
 
-/// What was compared, and what came of it.
+/// Two runs, compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Compared<'a> {
     /// The scenario's name.
     pub scenario: &'a str,
     /// The two runs.
     pub contenders: [Contender<'a>; 2],
-    /// Where they part; `None` when they do not.
+    /// Where they diverge; `None` if they are the same.
     pub parting: Option<&'a Parting>,
 }
 
@@ -26,10 +26,10 @@ pub struct Compared<'a> {
 pub struct Contender<'a> {
     /// Its seed.
     pub seed: u64,
-    /// What was set in its scenario.
+    /// The `--set` arguments of its scenario.
     pub sets: &'a [String],
     /// The run.
-    pub account: &'a Account,
+    pub account: &'a Recording,
 }
 
 impl Contender<'_> {
@@ -64,7 +64,7 @@ pub fn text(compared: &Compared<'_>) -> String {
         let line = side.as_ref().map_or("(the run had ended)", |side| side.told.line.as_str());
         out.push_str(&format!("  {name}  {line}\n"));
     }
-    out.push_str(&format!("\n{}\n", wrap(&why(compared), 0, false)));
+    out.push_str(&format!("\n{}\n", wrap(&why(compared), 0)));
     if let Some(CommonCause { event, did_alone }) = &parting.cause
         && did_alone.iter().any(|lines| !lines.is_empty())
     {
@@ -101,7 +101,7 @@ fn causes_text(name: &str, side: &Side) -> String {
     out
 }
 
-/// What caused the difference, as far as it can be known, in a few sentences.
+/// The cause of the difference, as far as it is known, in a few sentences.
 fn why(compared: &Compared<'_>) -> String {
     let Some(parting) = compared.parting else { return "nothing differs".to_owned() };
     let [first, second] = &compared.contenders;
@@ -129,7 +129,7 @@ fn why(compared: &Compared<'_>) -> String {
                 format!("the event of the {name} run comes in the {other} too, at the same time")
             }
             Some(at) => format!("the event of the {name} run comes in the {other} at {at} s"),
-            // Without a common cause it is no surprise.
+            // Without a common cause that is expected.
             None if parting.cause.is_none() => continue,
             None => format!("the event of the {name} run never comes in the {other}"),
         };
@@ -178,7 +178,7 @@ pub fn document(compared: &Compared<'_>) -> Value {
     })
 }
 
-fn told(event: &ToldEvent) -> Value {
+fn told(event: &TracedEvent) -> Value {
     json!({
         "event": event.event,
         "at_ns": event.at.nanos(),

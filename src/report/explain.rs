@@ -1,22 +1,26 @@
-//! Explanations: the lives of single writes, as text that fits a screen and as JSON.
+//! Explanations of single writes, as text and as JSON.
 //!
-//! The document: `{scenario, seed, digest, durability, lost, mechanisms{NAME: count}, discarded{count, mechanisms{NAME:
-//! count}, first[{operation, call}]}, writes[{operation, call, status, version, fate, mechanism, phrase, decisive{node,
-//! at_ns}, steps[{at_ns, who[], kind, text}], left_out}], untold, reads[{check, verdict, operation, summary, mechanism,
-//! phrase, text}]}`.
-//! `fate` is `lost`, `discarded` or null; with it `mechanism`, `phrase` and `decisive` are null. `discarded` is null
-//! where nobody can tell; `untold` is how many more writes were asked for.
+//! The document: `{scenario, seed, digest, durability, lost, mechanisms{NAME: count},
+//! discarded{count, mechanisms{NAME: count}, first[{operation, call}]}, writes[{operation, call,
+//! status, version, fate, mechanism, phrase, decisive{node, at_ns}, steps[{at_ns, who[], kind,
+//! text}], left_out}], untold, reads[{check, verdict, operation, summary, mechanism, phrase,
+//! text}]}`.
+//!
+//! - `fate` is `lost`, `discarded` or null; if it is null, so are `mechanism`, `phrase` and
+//!   `decisive`.
+//! - `discarded` is null if it is not known.
+//! - `untold` is how many more writes were asked for.
 
 use serde_json::{Map, Value, json};
 
 use crate::check::Mechanism;
-use crate::explain::story::{Fate, Step, Story};
+use crate::explain::story::{Loss, Story, StoryStep};
 use crate::explain::{BrokenRead, Discarded, Explanation, Question};
 use crate::id::OpId;
 use crate::named::Named;
 use crate::report::layout::{counted, moment, width, wrap};
 
-/// As many nodes are named beside a step.
+/// How many nodes are named beside a step.
 const MOST_NAMED: usize = 4;
 
 /// The explanation for people.
@@ -30,12 +34,12 @@ pub fn text(scenario: &str, asked: &Question, explanation: &Explanation) -> Stri
         1 => format!("1 acknowledged write was lost ({by})"),
         _ => format!("{} were lost: {by}", counted(*lost, "acknowledged write")),
     };
-    out.push_str(&wrap(&format!("durability {}: {losses}", durability.name()), 0, false));
+    out.push_str(&wrap(&format!("durability {}: {losses}", durability.name()), 0));
     out.push('\n');
     if let Some(discarded) = &explanation.discarded
         && discarded.count > 0
     {
-        out.push_str(&wrap(&discarded_text(discarded), 0, false));
+        out.push_str(&wrap(&discarded_text(discarded), 0));
         out.push('\n');
     }
     for story in &explanation.stories {
@@ -48,7 +52,7 @@ pub fn text(scenario: &str, asked: &Question, explanation: &Explanation) -> Stri
             Question::Write(_) => "--write KEY=VALUE tells fewer",
         };
         let more = format!("and {}: {how}", counted(explanation.untold, "more write"));
-        out.push_str(&format!("\n{}\n", wrap(&more, 0, false)));
+        out.push_str(&format!("\n{}\n", wrap(&more, 0)));
     }
     for (place, read) in explanation.reads.iter().enumerate() {
         out.push('\n');
@@ -57,7 +61,7 @@ pub fn text(scenario: &str, asked: &Question, explanation: &Explanation) -> Stri
     out
 }
 
-/// How many were discarded, how, and which, as far as that fits a line or two.
+/// How many writes were discarded, how, and which of them, in a line or two.
 fn discarded_text(discarded: &Discarded) -> String {
     let what = counted(discarded.count, "acknowledged write");
     let by = mechanisms_text(&discarded.mechanisms);
@@ -68,7 +72,8 @@ fn discarded_text(discarded: &Discarded) -> String {
         format!("{what} was discarded ({by}): its key was written again without it: {which}")
     } else {
         format!(
-            "{what} were discarded ({by}): their keys were written again without them: {which}{more}"
+            "{what} were discarded ({by}): their keys were written again without them: \
+             {which}{more}"
         )
     }
 }
@@ -80,7 +85,7 @@ fn mechanisms_text(mechanisms: &[(Mechanism, u64)]) -> String {
     by.join(", ")
 }
 
-/// How a read missed a write; one that breaks another property too is told once.
+/// How a read missed a write. If the read before has the same explanation, it is not repeated.
 fn read_text(read: &BrokenRead, before: Option<&BrokenRead>) -> String {
     let BrokenRead { property, judged, .. } = read;
     let how = read.mechanism.map_or_else(String::new, |how| format!(" ({how})"));
@@ -90,7 +95,7 @@ fn read_text(read: &BrokenRead, before: Option<&BrokenRead>) -> String {
         Some(text) => text.as_str(),
         None => "how the replica that answered came to lack that write is not known",
     };
-    format!("{}\n{}\n", wrap(&head, 0, false), wrap(text, 4, false))
+    format!("{}\n{}\n", wrap(&head, 0), wrap(text, 4))
 }
 
 fn story_text(story: &Story) -> String {
@@ -99,11 +104,11 @@ fn story_text(story: &Story) -> String {
         _ => story.status.name().to_owned(),
     };
     let mut out = format!("{}  {fate}\n", story.call);
-    let wide = story.steps.iter().map(|step| width(&doers(step))).max().unwrap_or(0);
+    let wide = story.steps.iter().map(|step| width(&actors(step))).max().unwrap_or(0);
     for step in &story.steps {
-        // Time and doer stand in the margin of the first line.
-        let lines = wrap(&step.text, 10 + 2 + wide + 2, false);
-        let (at, who) = (moment(step.at), doers(step));
+        // The first line has the time and the nodes in its margin.
+        let lines = wrap(&step.text, 10 + 2 + wide + 2);
+        let (at, who) = (moment(step.at), actors(step));
         out.push_str(&format!("{at:>10}  {who:<wide$}  {}\n", lines.trim_start()));
     }
     if story.left_out > 0 {
@@ -113,8 +118,8 @@ fn story_text(story: &Story) -> String {
     out
 }
 
-/// Who does a step: `n1`, `n2 n3`, `n2 n3 n4 +2`.
-fn doers(step: &Step) -> String {
+/// The nodes of a step: `n1`, `n2 n3`, `n2 n3 n4 +2`.
+fn actors(step: &StoryStep) -> String {
     if step.who.len() <= MOST_NAMED {
         return step.who.join(" ");
     }
@@ -167,7 +172,7 @@ fn read_document(read: &BrokenRead) -> Value {
 }
 
 fn story_document(story: &Story) -> Value {
-    let step = |step: &Step| {
+    let step = |step: &StoryStep| {
         json!({
             "at_ns": step.at.nanos(),
             "who": step.who,
@@ -182,7 +187,7 @@ fn story_document(story: &Story) -> Value {
         "call": story.call,
         "status": story.status.name(),
         "version": story.version.map(|version| version.to_string()),
-        "fate": story.fate.map(Fate::name),
+        "fate": story.fate.map(Loss::name),
         "mechanism": story.mechanism.map(Mechanism::name),
         "phrase": story.mechanism.map(Mechanism::phrase),
         "decisive": decisive,

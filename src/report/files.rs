@@ -1,15 +1,15 @@
-//! Files that survive an interruption: written whole or not at all, or grown a line at a time.
+//! Files that survive an interruption: written atomically, or grown by whole lines.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
-/// Writes `path` whole or not at all: beside its name, then renamed.
+/// Writes a file atomically: under another name, then renamed to `path`.
 ///
 /// # Errors
 ///
-/// When the file cannot be written; then it is as it was.
+/// When the file cannot be written. It is then unchanged.
 pub fn whole<T>(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,
@@ -25,13 +25,14 @@ pub fn whole<T>(
     };
     let written = write();
     if written.is_err() {
-        // Half a file helps nobody; that it cannot be removed either is no news.
+        // If the partial file cannot be removed, the first error still says why.
         let _ = fs::remove_file(&beside);
     }
     written
 }
 
-/// A file of lines, each appended by one write. A line that an interruption cut off is no line.
+/// A file of lines, each appended by one write. A last line without its end was cut off and is
+/// ignored.
 #[derive(Debug)]
 pub struct Lines {
     path: PathBuf,
@@ -44,7 +45,7 @@ struct Grown {
     end: u64,
 }
 
-/// Where a line lies in its file.
+/// The bytes of a line in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineSpan {
     offset: u64,
@@ -52,7 +53,7 @@ pub struct LineSpan {
 }
 
 impl Lines {
-    /// The file at `path` to append to, made if it is not there, without the line that was cut off.
+    /// Opens the file at `path` to append to, or makes it. Removes a last line that was cut off.
     ///
     /// # Errors
     ///
@@ -69,7 +70,7 @@ impl Lines {
         Ok(lines)
     }
 
-    /// The file at `path` to read; `None` when there is none.
+    /// Opens the file at `path` to read; `None` if there is none.
     ///
     /// # Errors
     ///
@@ -88,11 +89,12 @@ impl Lines {
         &self.path
     }
 
-    /// Keeps other processes from this file for as long as this one has it open; whether none has it already.
+    /// Locks the file against other processes for as long as it is open; `false` if another process
+    /// has locked it.
     ///
     /// # Errors
     ///
-    /// When that cannot be known. A file system without locks keeps nobody off.
+    /// When the file cannot be locked. On a file system without locks this does nothing.
     pub fn lock(&self) -> io::Result<bool> {
         match self.grown()?.file.try_lock() {
             Ok(()) => Ok(true),
@@ -104,11 +106,12 @@ impl Lines {
         }
     }
 
-    /// Calls `take` with every whole line, without its end, in the order of the file; where the last one ends.
+    /// Calls `take` with every whole line, without its end, in order. Returns where the last one
+    /// ends.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or whatever `take` ends with.
+    /// When the file cannot be read, or the error of `take`.
     pub fn each(&self, mut take: impl FnMut(LineSpan, &[u8]) -> io::Result<()>) -> io::Result<u64> {
         let mut grown = self.grown()?;
         grown.file.seek(SeekFrom::Start(0))?;
@@ -126,7 +129,7 @@ impl Lines {
         }
     }
 
-    /// Whether the file ends with a line that was cut off.
+    /// Whether the last line was cut off.
     ///
     /// # Errors
     ///
@@ -136,7 +139,7 @@ impl Lines {
         Ok(self.grown()?.file.metadata()?.len() != whole)
     }
 
-    /// Appends a line, which must have no end of line in it.
+    /// Appends a line; it must not contain a line feed.
     ///
     /// # Errors
     ///
@@ -170,7 +173,7 @@ impl Lines {
     ///
     /// When it is there and cannot be removed.
     pub fn remove(self) -> io::Result<()> {
-        // Another process may have been done with it first.
+        // Another process may have removed it already.
         match fs::remove_file(self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),

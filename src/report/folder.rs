@@ -1,9 +1,9 @@
-//! The folder of a run: `result.json`, `nodes.json`, `history.jsonl` and, where they are asked for, `trace.txt` and
-//! pictures.
+//! The folder of a run: `result.json`, `nodes.json`, `history.jsonl` and, if they are asked for,
+//! `trace.txt` and pictures.
 //!
-//! Two runs of one scenario, seed and version write the same bytes. A file appears whole or not at all: it is
-//! written beside its name and renamed. Nothing is deleted but the trace and the pictures of an earlier run,
-//! which would otherwise stand beside a result they do not belong to.
+//! Two runs of the same scenario, seed and version write the same bytes. Files are written
+//! atomically. The trace and the pictures of an earlier run are deleted, because they do not belong
+//! to the new result; nothing else is.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -18,9 +18,9 @@ use crate::run::RunResult;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}: {source}", path.display())]
 pub struct FolderError {
-    /// Which.
+    /// Its path.
     pub path: PathBuf,
-    /// Why.
+    /// What went wrong.
     pub source: io::Error,
 }
 
@@ -28,7 +28,7 @@ pub struct FolderError {
 ///
 /// # Errors
 ///
-/// When one of the files cannot be written; those before it are.
+/// When a file cannot be written. The files before it are.
 pub fn write(
     folder: &Path,
     report: &Report,
@@ -43,7 +43,7 @@ pub fn write(
     file(&folder.join("nodes.json"), |out| {
         serde_json::to_writer_pretty(
             &mut *out,
-            &nodes::nodes(&result.finals, &result.states, (&result.history, names)),
+            &nodes::nodes(&result.finals, &result.states, &result.history, names),
         )?;
         out.write_all(b"\n")
     })?;
@@ -60,11 +60,11 @@ pub const TIMELINE: [&str; 2] = ["timeline.png", "timeline.svg"];
 /// The files of a space-time diagram: PNG, then SVG.
 pub const DIAGRAM: [&str; 2] = ["diagram.png", "diagram.svg"];
 
-/// Writes the pictures of a run, and takes away those of an earlier run that are not drawn again.
+/// Writes the pictures of a run, and removes those of an earlier run that were not drawn again.
 ///
 /// # Errors
 ///
-/// When one of the files cannot be written; those before it are.
+/// When a file cannot be written. The files before it are.
 pub fn write_pictures(folder: &Path, drawn: &Drawn) -> Result<(), FolderError> {
     for ([png, svg], picture) in [(TIMELINE, &drawn.timeline), (DIAGRAM, &drawn.diagram)] {
         let (png, svg) = (folder.join(png), folder.join(svg));
@@ -82,7 +82,7 @@ pub fn write_pictures(folder: &Path, drawn: &Drawn) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// Removes what an earlier run may have left.
+/// Removes a file, if it is there.
 fn remove(path: PathBuf) -> Result<(), FolderError> {
     match fs::remove_file(&path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -92,13 +92,13 @@ fn remove(path: PathBuf) -> Result<(), FolderError> {
     }
 }
 
-/// Writes `path` whole or not at all.
+/// Writes a file atomically.
 fn file(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), FolderError> {
     let mut beside = path.as_os_str().to_owned();
-    // Two processes that write one folder at once must not write into one file.
+    // The process id keeps two processes from writing the same temporary file.
     beside.push(format!(".{}.tmp", std::process::id()));
     let beside = PathBuf::from(beside);
     let write = || {
@@ -108,7 +108,7 @@ fn file(
         fs::rename(&beside, path)
     };
     write().map_err(|source| {
-        // The first error is the one to tell; what is left over is named after a process that is gone.
+        // If the temporary file cannot be removed, the first error still says why.
         let _ = fs::remove_file(&beside);
         FolderError { path: path.into(), source }
     })

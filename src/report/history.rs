@@ -1,32 +1,41 @@
-//! `history.jsonl`: what clients asked and were told, a line an event, in event order.
+//! `history.jsonl`: the invocations and completions of all operations, a line each, in event order.
 //!
-//! Every line has the keys `time_ns`, `event`, `process`, `op`, `f`, `key`, `value`, `version`, `node`, `degraded` and
-//! `error`, in that order, `null` where there is nothing to say:
+//! Every line has the keys `time_ns`, `event`, `process`, `op`, `f`, `key`, `value`, `version`,
+//! `node`, `degraded` and `error`, in that order; `null` if there is no value:
 //!
-//! - `event` is `invoke`, or how the operation completed: `ok` (it happened), `fail` (it did not, and never will),
-//!   `info` (nobody knows). An operation still pending at the end has no second line.
-//! - `process` is the client's name. A process whose operation ended unknown cannot invoke another, so the client
-//!   goes on as `c1#1`, `c1#2` ..
-//! - `op` numbers the operations by invocation, from 0; witnesses name them by it.
-//! - `value` is the value written or found, for `list` an array of keys, for `read-all` an object, for a list
-//!   that was read an array of its elements.
-//! - `version` is `timestamp@node#sequence`. A write has one when a node accepted it, even if its client never
-//!   learned of that.
-//! - `node` answered; `degraded` says whether a write was answered with fewer confirmations than it asked for.
+//! - `event` is `invoke`, or how the operation completed: `ok` (it happened), `fail` (it did not,
+//!   and never will), `info` (unknown). An operation that is pending at the end has no second line.
+//! - `process` is the client's name. A process whose operation ended unknown cannot invoke another,
+//!   so the client continues as `c1#1`, `c1#2` ..
+//! - `op` numbers the operations by invocation, from 0. Witnesses refer to it.
+//! - `value` is the value written or found. It is an array of keys for `list`, an object for
+//!   `read-all`, an array of elements for a list that was read.
+//! - `version` is `timestamp@node#sequence`. A write has one when a node accepted it, even if its
+//!   client never learned of that.
+//! - `node` is the node that answered. `degraded` says whether a write was answered with fewer
+//!   confirmations than it asked for.
 //!
-//! A line has further keys only where they mean something: `due_ns`, an invocation that came later than it was due
-//! (latency counts from there); `contested`, of a write a list of `node`, `accepted_ns` and `answered_ns`
-//! where nodes accepted and answered it, ok, while they and another led, whether or not its client heard;
-//! `confirmations`, `"2 of 5"` followers; `existed`, of a deleted key; `leader`, the one a refusal named; `written_by`, of
-//! a read the operations that wrote what it found, shaped as `value` is (two writes may bear one version); `versions`, of a
-//! read of everything what it found of each key; `over`, of a put, a delete or an append the operations that had written
-//! what the key held where and when a node accepted it, one an attempt, null for nothing, a list of all that it may have
-//! been where they cannot be told apart (one text, read back from a disk); left out where the protocol does not say;
-//! `attempts`, of a write that was accepted more than once, the versions besides `version`; `cleared`, of a clear the keys
-//! that it removed, each with the versions of its removal.
+//! These keys are there only if they apply:
 //!
-//! An act of the nemesis has process `nemesis`, event `info`, `start` or `end` as `f`, the act as `value`, and the
-//! id of its fault as `fault`.
+//! - `due_ns`: an invocation was due at this earlier time; latency counts from there.
+//! - `contested`: a list of `node`, `accepted_ns` and `answered_ns`, of a write that a node
+//!   accepted and answered with ok while another node led, too. The client may not have got the
+//!   answer.
+//! - `confirmations`: followers that confirmed, as in `"2 of 5"`.
+//! - `existed`: whether a deleted key existed.
+//! - `leader`: the leader that a refusal named.
+//! - `written_by`: the operations that wrote what a read found, shaped as `value` is. Versions do
+//!   not identify them: two writes may have the same version.
+//! - `versions`: of a read of everything, the version of each key.
+//! - `over`: of a put, delete or append, the operations that had written what the key held when a
+//!   node accepted it; one for each attempt. It is null for an absent key, and a list of candidates
+//!   if they cannot be distinguished (the same text, read back from a disk). Not there if the
+//!   protocol does not report it.
+//! - `attempts`: of a write that was accepted more than once, the other versions.
+//! - `cleared`: of a clear, the keys that it removed, each with the versions of its removal.
+//!
+//! An act of the nemesis has process `nemesis`, event `info`, `start` or `end` as `f`, the act as
+//! `value`, and the id of its fault as `fault`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -41,12 +50,12 @@ use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::named::Named;
 use crate::names::Names;
 
-/// The most of a history that is held as text before it is written.
+/// How much text is collected before it is written, in bytes.
 const CHUNK: usize = 64 * 1024;
 
 /// One line.
 #[derive(Serialize)]
-struct Line<'a> {
+struct EventLine<'a> {
     time_ns: u64,
     event: &'static str,
     process: &'a str,
@@ -82,7 +91,7 @@ struct Line<'a> {
     fault: Option<&'a str>,
 }
 
-/// What few operations have, to be taken by the line of their completion.
+/// What few operations have, by operation. The line of the completion takes it.
 struct Besides<'a> {
     contested: BTreeMap<OpId, Vec<Contested>>,
     attempts: BTreeMap<OpId, Vec<Shown<Version>>>,
@@ -120,7 +129,7 @@ struct Contested {
     answered_ns: u64,
 }
 
-/// Something written as people read it.
+/// A value that is serialized as its text.
 struct Shown<T>(T);
 
 impl<T: std::fmt::Display> Serialize for Shown<T> {
@@ -149,7 +158,7 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
             HistoryEvent::Complete(op) => {
                 let entry = history.entry(op);
                 name_process(entry, names, &mut process);
-                Line {
+                EventLine {
                     contested: besides.contested.remove(&op).unwrap_or_default(),
                     attempts: besides.attempts.remove(&op).unwrap_or_default(),
                     cleared: besides.cleared.remove(&op).unwrap_or_default(),
@@ -177,11 +186,11 @@ fn name_process(entry: &Entry, names: &Names, process: &mut String) {
     }
 }
 
-fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -> Line<'a> {
-    // The entry's value is by now what a get found; at its invocation only what is written was there.
+fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -> EventLine<'a> {
+    // The value of a get is what it found; at its invocation there was none.
     let written =
         entry.value.filter(|_| matches!(entry.function, Function::Put | Function::Append));
-    Line {
+    EventLine {
         time_ns: entry.invoked_at.nanos(),
         event: "invoke",
         process,
@@ -213,7 +222,7 @@ fn completion<'a>(
     (history, writers): (&History, &Writers<'_>),
     names: &'a Names,
     process: &'a str,
-) -> Line<'a> {
+) -> EventLine<'a> {
     let found = (history.contents(op), history.elements(op));
     let (contents, elements) = found;
     let value = match entry.function {
@@ -229,7 +238,7 @@ fn completion<'a>(
     };
     let confirmations =
         (entry.followers > 0).then(|| format!("{} of {}", entry.confirmations, entry.followers));
-    Line {
+    EventLine {
         time_ns: entry.completed_at.nanos(),
         event: entry.status.name(),
         process,
@@ -290,13 +299,13 @@ fn written_by(
     }
 }
 
-/// The versions of what a read of everything found; of a list of keys none is known.
+/// The versions that a read of everything found. A list of keys has none.
 fn versions<'a>(items: &[Item], names: &'a Names) -> BTreeMap<&'a str, Shown<Version>> {
     let version = |item: &Item| Some((names.key(item.key), Shown(item.version?)));
     items.iter().filter_map(version).collect()
 }
 
-/// The operations that a write was written over, an attempt each.
+/// The operations whose values a write replaced, one for each attempt.
 fn over(op: OpId, entry: &Entry, history: &History, writers: &Writers<'_>) -> Option<Json> {
     if !entry.is_write()
         || !entry.is_on_one_key()
@@ -317,7 +326,7 @@ fn over(op: OpId, entry: &Entry, history: &History, writers: &Writers<'_>) -> Op
     Some(history.over(op).map(over).collect())
 }
 
-/// Why it did not complete ok, or what an ok answer falls short of.
+/// Why an operation did not complete ok, or what an ok answer lacks.
 fn error(entry: &Entry) -> Option<&'static str> {
     if entry.is_not_yet_replicated() {
         return Some("not-yet-replicated");
@@ -325,8 +334,8 @@ fn error(entry: &Entry) -> Option<&'static str> {
     entry.failure.map(crate::history::Failure::name)
 }
 
-fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> Line<'a> {
-    Line {
+fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> EventLine<'a> {
+    EventLine {
         time_ns: act.at.nanos(),
         event: "info",
         process: "nemesis",
@@ -389,18 +398,19 @@ mod tests {
         write(&result.history, &config.names, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = text.lines().collect();
+        let put = r#""op":0,"f":"put","key":"city","value":"Raleigh""#;
+        let nothing = r#""version":null,"node":null,"degraded":null,"error":null"#;
         assert_eq!(
             lines[0],
-            r#"{"time_ns":1000000,"event":"invoke","process":"c1","op":0,"f":"put","key":"city","value":"Raleigh","version":null,"node":null,"degraded":null,"error":null}"#
+            format!(r#"{{"time_ns":1000000,"event":"invoke","process":"c1",{put},{nothing}}}"#)
         );
-        assert_eq!(
-            lines[1],
-            r#"{"time_ns":101000000,"event":"ok","process":"c1","op":0,"f":"put","key":"city","value":"Raleigh","version":"0.001000000@n1#1","node":"n1","degraded":false,"error":null,"confirmations":"1 of 2","over":[null]}"#
-        );
-        assert_eq!(
-            lines[2],
-            r#"{"time_ns":10000000000,"event":"info","process":"nemesis","op":null,"f":"start","key":null,"value":"partition n1 | n2 n3","version":null,"node":null,"degraded":null,"error":null,"fault":"split"}"#
-        );
+        let answer = r#""version":"0.001000000@n1#1","node":"n1","degraded":false,"error":null"#;
+        let extra = r#""confirmations":"1 of 2","over":[null]"#;
+        let ok = r#""time_ns":101000000,"event":"ok","process":"c1""#;
+        assert_eq!(lines[1], format!("{{{ok},{put},{answer},{extra}}}"));
+        let act = r#""time_ns":10000000000,"event":"info","process":"nemesis","op":null"#;
+        let partition = r#""f":"start","key":null,"value":"partition n1 | n2 n3""#;
+        assert_eq!(lines[2], format!(r#"{{{act},{partition},{nothing},"fault":"split"}}"#));
         let find = |part: &str| *lines.iter().find(|line| line.contains(part)).unwrap();
         assert!(find(r#""f":"list","key":null,"value":["city"]"#).contains(r#""event":"ok""#));
         assert!(find(r#""f":"read-all""#).contains(r#""event":"invoke""#));

@@ -1,11 +1,11 @@
-//! Faults that started and struck nobody, and why: a scenario that means to break something ought to.
+//! Faults that started and hit nobody, and why: probably not what the scenario intends.
 
 use crate::config::{Config, DiskFault, FaultAction, HealWhat, Target};
 use crate::id::NodeId;
 use crate::metrics::Impact;
 use crate::report::layout::moment;
 
-/// A line for each of the strikes that hit nobody, in order of time.
+/// A line for each strike that hit nobody, in order of time.
 pub(super) fn idle_faults(config: &Config, impacts: &[Impact]) -> Vec<String> {
     let line = |impact: &Impact| {
         let name = config.names.fault(impact.fault);
@@ -46,7 +46,7 @@ fn why(action: &FaultAction, config: &Config) -> String {
     }
 }
 
-/// Why nobody is meant, where those named are `instead` of being `wanted`.
+/// Why a target has no node: its nodes are `instead`, and not `wanted`.
 fn lacks(target: &Target, instead: &str, wanted: &str) -> String {
     match target {
         Target::Nodes(nodes) => {
@@ -62,7 +62,7 @@ fn lacks(target: &Target, instead: &str, wanted: &str) -> String {
     }
 }
 
-/// Why nobody is meant by a description of what is up.
+/// Why no node that is up fits a description.
 const fn described(target: &Target) -> Option<&'static str> {
     match target {
         Target::Leader => Some("nobody leads"),

@@ -1,24 +1,28 @@
-//! The JSON documents, with their keys in a fixed order and every key always there.
+//! The JSON documents. Their keys are in a fixed order and always there.
 //!
-//! The document depends on what the command line asked for, never on how many there happened to be:
+//! Which document is printed depends only on the command line:
 //!
 //! - one file, one seed: [`run`], also the content of `result.json`
 //!
-//!   `{scenario, title, seed, digest, verdict, verified, virtual_time_ns, events, operations{invoked, ok, fail,
-//!   info, degraded, unserved, errors{NAME: count}}, latency_ns{FUNCTION{count, mean, p50, p95, p99, p999, max}},
-//!   checks{NAME{verdict, expected, promise, why, voided_by[], reason, witness{summary, count, operations[],
-//!   nodes[], write}, mechanism, figures{}}}, network{sent, delivered, lost, duplicated, blocked}, leaders[{term, node,
-//!   from_ns, until_ns}], faults[{fault, event, at_ns, what}], last_write{answered_at_ns, leader,
-//!   followers, replica_keys, differing, agreed_after_ns}, settled{outcome, after_ns, waiting_for[], stuck_at_ns,
-//!   stuck_events, stuck_pending}, expectations[{name, met, found}], warnings[]}`
-//! - `--seeds`: [`runs`], `{scenario, title, verdict, summary{runs, pass, fail, unknown, checks{NAME{valid, allowed,
-//!   violation, unknown, unchecked}}, operations{..}, latency_ns{..}, network{..}}, runs[..]}`
-//! - several files: [`scenarios`], `{verdict, scenarios[..]}` with a document of the first or second kind a file
+//!   `{scenario, title, seed, digest, verdict, verified, virtual_time_ns, events,
+//!   operations{invoked, ok, fail, info, degraded, unserved, errors{NAME: count}},
+//!   latency_ns{FUNCTION{count, mean, p50, p95, p99, p999, max}}, checks{NAME{verdict, expected,
+//!   promise, why, voided_by[], reason, witness{summary, count, operations[], nodes[], write},
+//!   mechanism, figures{}}}, network{sent, delivered, lost, duplicated, blocked}, leaders[{term,
+//!   node, from_ns, until_ns}], faults[{fault, event, at_ns, what}], last_write{answered_at_ns,
+//!   leader, followers, replica_keys, differing, agreed_after_ns}, settled{outcome, after_ns,
+//!   waiting_for[], stuck_at_ns, stuck_events, stuck_pending}, expectations[{name, met, found}],
+//!   warnings[]}`
+//! - `--seeds`: [`runs`]
 //!
-//! `verified` is there with `--verify` only, and in no file. A function without an operation that completed ok has
-//! no latency. `voided_by` says what happened in the run, to whom and when, that the promise does not cover; `reason` is
-//! why a verdict is unknown or unchecked; `operations` of a witness are `op` in `history.jsonl`. Times and lengths are integer nanoseconds,
-//! digests and versions strings.
+//!   `{scenario, title, verdict, summary{runs, pass, fail, unknown, checks{NAME{valid, allowed,
+//!   violation, unknown, unchecked}}, operations{..}, latency_ns{..}, network{..}}, runs[..]}`
+//! - several files: [`scenarios`], `{verdict, scenarios[..]}` with one of the above for each file
+//!
+//! `verified` is only there with `--verify`, and never in a file. A function without an operation
+//! that completed ok has no latency. `voided_by` says which incidents the promise does not cover;
+//! `reason` is why a verdict is unknown or unchecked; `operations` of a witness are `op` in
+//! `history.jsonl`. Times are integer nanoseconds, digests and versions are strings.
 
 use serde_json::{Map, Value, json};
 
@@ -29,11 +33,11 @@ use crate::history::Function;
 use crate::metrics::{LastWrite, Latency, MessageCounts, Settlement, Standstill};
 use crate::named::Named;
 use crate::property::Promise;
-use crate::report::tally::Tally;
-use crate::report::{Check, FaultAct, OperationCounts, Report};
+use crate::report::totals::RunTotals;
+use crate::report::{CheckedProperty, FaultAct, OperationCounts, Report};
 use crate::run::RunVerdict;
 
-/// One run.
+/// The document of one run.
 #[must_use]
 pub fn run(report: &Report) -> Value {
     let leader = |leadership: &crate::metrics::Leadership| {
@@ -69,7 +73,7 @@ pub fn run(report: &Report) -> Value {
     })
 }
 
-/// [`run`] of a run that was done twice, and whether both were the same.
+/// The document of a run that was played twice, with whether both runs were the same.
 #[must_use]
 pub fn verified(report: &Report, same: bool) -> Value {
     let Value::Object(keys) = run(report) else { unreachable!("a run is an object") };
@@ -84,9 +88,10 @@ pub fn verified(report: &Report, same: bool) -> Value {
     Value::Object(out)
 }
 
-/// One scenario under several seeds; `runs` are documents of single runs, in seed order.
+/// The document of one scenario under several seeds. `runs` are the documents of the single runs,
+/// in the order of seeds.
 #[must_use]
-pub fn runs(tally: &mut Tally, verdict: RunVerdict, runs: Vec<Value>) -> Value {
+pub fn runs(totals: &mut RunTotals, verdict: RunVerdict, runs: Vec<Value>) -> Value {
     let check =
         |(property, counts): &(crate::property::Property, [u64; ExpectedVerdict::ALL.len()])| {
             let counts = ExpectedVerdict::all().zip(counts);
@@ -95,28 +100,28 @@ pub fn runs(tally: &mut Tally, verdict: RunVerdict, runs: Vec<Value>) -> Value {
                 .collect();
             (property.name().to_owned(), Value::Object(counts))
         };
-    let pooled = tally.latencies();
+    let pooled = totals.latencies();
     let mut document = json!({
-        "scenario": tally.scenario,
-        "title": tally.title,
+        "scenario": totals.scenario,
+        "title": totals.title,
         "verdict": verdict.name(),
         "summary": {
-            "runs": tally.runs(),
-            "pass": tally.pass,
-            "fail": tally.fail,
-            "unknown": tally.unknown,
-            "checks": tally.checks.iter().map(check).collect::<Map<_, _>>(),
-            "operations": operations(&tally.operations),
+            "runs": totals.runs(),
+            "pass": totals.pass,
+            "fail": totals.fail,
+            "unknown": totals.unknown,
+            "checks": totals.checks.iter().map(check).collect::<Map<_, _>>(),
+            "operations": operations(&totals.operations),
             "latency_ns": latencies(&pooled),
-            "network": network(&tally.messages),
+            "network": network(&totals.messages),
         },
     });
-    // Moved in: the macro would copy every run.
+    // Moved, because the macro would copy every run.
     document["runs"] = Value::Array(runs);
     document
 }
 
-/// Several scenarios.
+/// The document of several scenarios.
 #[must_use]
 pub fn scenarios(verdict: RunVerdict, documents: Vec<Value>) -> Value {
     let mut document = json!({ "verdict": verdict.name() });
@@ -164,7 +169,9 @@ fn network(counts: &MessageCounts) -> Value {
     })
 }
 
-fn check(Check { report, expected, mechanism, voided }: &Check) -> (String, Value) {
+fn check(
+    CheckedProperty { report, expected, mechanism, voided }: &CheckedProperty,
+) -> (String, Value) {
     let (promise, why) = match report.promise {
         Promise::Always { why } => ("always", why),
         Promise::Unless { why, .. } => ("unless", why),
@@ -266,8 +273,8 @@ mod tests {
         let document = run(&report().0);
         assert_eq!(
             keys(&document),
-            "scenario title seed digest verdict virtual_time_ns events operations latency_ns checks \
-             network leaders faults last_write settled expectations warnings"
+            "scenario title seed digest verdict virtual_time_ns events operations latency_ns \
+             checks network leaders faults last_write settled expectations warnings"
         );
         assert_eq!(document["digest"], "0123456789abcdef");
         assert_eq!(keys(&document["operations"]), "invoked ok fail info degraded unserved errors");
@@ -319,12 +326,12 @@ mod tests {
 
     #[test]
     fn several_runs_pool_their_latencies() {
-        let mut tally = Tally::new("quickstart", "A title");
+        let mut totals = RunTotals::new("quickstart", "A title");
         for _ in 0..3 {
             let (report, lengths) = report();
-            tally.add(&report, lengths);
+            totals.add(&report, lengths);
         }
-        let document = runs(&mut tally, RunVerdict::Pass, vec![Value::Null; 3]);
+        let document = runs(&mut totals, RunVerdict::Pass, vec![Value::Null; 3]);
         assert_eq!(keys(&document), "scenario title verdict summary runs");
         let summary = &document["summary"];
         assert_eq!(keys(summary), "runs pass fail unknown checks operations latency_ns network");

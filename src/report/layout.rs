@@ -1,35 +1,36 @@
-//! Text in columns: wrapping, aligned numbers, lengths of time a person can take in.
+//! Laying out text for people: wrapping, grouped numbers, counts with nouns, points of time.
 
 use crate::time::Time;
 
-/// The columns a report is laid out in, whatever the terminal: a report is the same everywhere.
+/// The width of a report in columns. It does not depend on the terminal.
 pub(crate) const WIDTH: usize = 80;
 
-/// How wide `text` is, taking every character for one column.
+/// The width of `text`; every character counts as one column.
 pub(crate) fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// `text` in lines of at most [`WIDTH`] columns, each indented by `indent`; a longer word has a line of its own.
-///
-/// The first line is left without its indent when `hanging`, for a caller that has filled it already.
-pub(crate) fn wrap(text: &str, indent: usize, hanging: bool) -> String {
+/// `text` in lines of at most [`WIDTH`] columns, all indented by `indent`. A longer word has a line
+/// of its own.
+pub(crate) fn wrap(text: &str, indent: usize) -> String {
+    let lines = wrap_hanging(text, indent);
+    if lines.is_empty() { lines } else { format!("{:indent$}{lines}", "") }
+}
+
+/// As [`wrap`], but the first line is not indented: the caller has filled its first `indent`
+/// columns.
+pub(crate) fn wrap_hanging(text: &str, indent: usize) -> String {
     let mut out = String::new();
-    let mut column = 0;
-    for word in text.split_whitespace() {
+    let mut column = indent;
+    for (place, word) in text.split_whitespace().enumerate() {
         let wide = width(word);
-        if column > 0 && column + 1 + wide > WIDTH {
+        if place > 0 && column + 1 + wide > WIDTH {
             out.push('\n');
-            column = 0;
-        }
-        if column > 0 {
+            out.extend(std::iter::repeat_n(' ', indent));
+            column = indent;
+        } else if place > 0 {
             out.push(' ');
             column += 1;
-        } else {
-            if !(hanging && out.is_empty()) {
-                out.extend(std::iter::repeat_n(' ', indent));
-            }
-            column = indent;
         }
         out.push_str(word);
         column += wide;
@@ -50,13 +51,13 @@ pub(crate) fn grouped(number: u64) -> String {
     out
 }
 
-/// `count` and the noun, which takes an `s` unless there is one.
+/// `count` and the noun, in the plural unless `count` is 1.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count))
 }
 
-/// A point of time to the millisecond, rounded down: `12.400s`.
+/// A point of time in milliseconds, rounded down: `12.400s`.
 pub(crate) fn moment(at: Time) -> String {
     let ms = at.nanos() / 1_000_000;
     format!("{}.{:03}s", ms / 1000, ms % 1000)
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn lines_hang_and_never_pass_the_width_unless_a_word_does() {
         let text = "word ".repeat(40) + &"x".repeat(100);
-        let wrapped = wrap(&text, 10, true);
+        let wrapped = wrap_hanging(&text, 10);
         let lines: Vec<_> = wrapped.lines().collect();
         assert!(lines[0].starts_with("word"));
         assert!(lines[1..].iter().all(|line| line.starts_with("          ")));

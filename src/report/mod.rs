@@ -1,7 +1,8 @@
-//! What a run is told as: text for people, JSON for programs, files to keep, pictures of many.
+//! Reports: text for people, JSON for programs, files, pictures.
 //!
-//! [`Report`] is the part of a [`RunResult`] that is worth telling, small enough to keep thousands of; everything
-//! here reads it, but for [`history`], which writes out the operations themselves. Nothing in this layer prints.
+//! [`Report`] is the part of a [`RunResult`] that is reported, small enough to keep thousands of.
+//! Everything here reads it, except [`history`], which writes out the operations themselves.
+//! Nothing in this layer prints.
 
 use crate::check::CheckReport;
 use crate::check::Mechanism;
@@ -16,7 +17,6 @@ use crate::property::Incident;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::time::{Span, Time};
 
-pub(crate) mod availability;
 pub mod diff;
 pub mod explain;
 pub mod files;
@@ -32,15 +32,16 @@ pub mod plot;
 mod remark;
 #[cfg(test)]
 pub(crate) mod sample;
-pub mod tally;
+mod strayed;
 pub mod text;
+pub mod totals;
 pub(crate) mod verify;
 
-pub use availability::Strayed;
 pub use never::NeverStarted;
 use never::never_started;
+pub use strayed::Strayed;
 
-/// One run, as it is reported.
+/// The report of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The scenario's name: its path below `scenarios`, without the extension.
@@ -57,42 +58,42 @@ pub struct Report {
     pub ended_at: Time,
     /// How many events were played.
     pub events: u64,
-    /// What became of the operations.
+    /// The operations, by outcome.
     pub operations: OperationCounts,
-    /// How long operations that completed ok took, by function; none for a function that never did.
+    /// The latencies of operations that completed ok, by function; none for a function without any.
     pub latencies: Vec<(Function, Latency)>,
     /// Every property, in the order of reports.
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckedProperty>,
     /// Messages by fate.
     pub messages: MessageCounts,
     /// Who led when.
     pub leaderships: Vec<Leadership>,
-    /// What clients asked of a node that was down while another led.
+    /// The operations that a node refused because it was down, while another node led.
     pub strayed: Option<Strayed>,
     /// What the nemesis did.
     pub faults: Vec<FaultAct>,
-    /// The faults that never started, in file order: of those tied to a moment, the ones whose moment never came.
+    /// The faults that never started because their trigger never fired, in file order.
     pub never: Vec<NeverStarted>,
-    /// How far followers were from the leader when the last write was answered.
+    /// How much followers differed from the leader when the last write was answered.
     pub last_write: Option<LastWrite>,
-    /// What whoever wrote the scenario ought to know, a line each: faults that struck nobody.
+    /// Warnings for the author of the scenario, a line each: faults that hit nobody.
     pub warnings: Vec<String>,
     /// How the run ended.
     pub settlement: Settlement,
-    /// What the scenario expected, and what was found.
+    /// The scenario's expectations, and what was found.
     pub expectations: Vec<Expectation>,
 }
 
 /// A checked property, and what the scenario expected of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
+pub struct CheckedProperty {
     /// What was found and promised.
     pub report: CheckReport,
-    /// What `[expect]` names; `None` when it is silent.
+    /// What `[expect]` says of it, if anything.
     pub expected: Option<ExpectedVerdict>,
-    /// How it came to be broken, where the run tells.
+    /// How it was broken, if the run shows it.
     pub mechanism: Option<Mechanism>,
-    /// What voided the promise, in words: what happened to whom, and when.
+    /// The incidents that voided the promise, in words: what happened to which node, and when.
     pub voided: Vec<String>,
 }
 
@@ -103,13 +104,13 @@ pub struct FaultAct {
     pub fault: Option<String>,
     /// Whether it starts or ends.
     pub starts: bool,
-    /// When.
+    /// When it happened.
     pub at: Time,
-    /// What, in words.
+    /// What happened, in words.
     pub what: String,
 }
 
-/// Operations by what became of them.
+/// Operations by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OperationCounts {
     /// All of them.
@@ -118,13 +119,13 @@ pub struct OperationCounts {
     pub ok: u64,
     /// Those that did not.
     pub fail: u64,
-    /// Those of which nobody knows; an operation still pending is one.
+    /// Those whose outcome is unknown, including pending ones.
     pub info: u64,
     /// Ok, but with fewer confirmations than asked for.
     pub degraded: u64,
-    /// Arrivals of an open loop that found no free client, and were never invoked.
+    /// Arrivals of an open loop that found no free client and were never invoked.
     pub unserved: Unserved,
-    /// How often each reason was given, in the order of [`Failure::ALL`].
+    /// How often each reason for a failure was given, in the order of [`Failure`].
     pub failures: [u64; Failure::ALL.len()],
 }
 
@@ -160,18 +161,18 @@ impl OperationCounts {
         }
     }
 
-    /// Each reason that was given, and how often.
+    /// The reasons that were given, and how often.
     pub fn reasons(&self) -> impl Iterator<Item = (Failure, u64)> {
         Failure::all().zip(self.failures).filter(|(_, count)| *count > 0)
     }
 }
 
-/// How long each operation that completed ok took, by function.
+/// The latency of each operation that completed ok, by function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lengths([Vec<Span>; Function::ALL.len()]);
 
 impl Lengths {
-    /// Those of one history.
+    /// The latencies of a history.
     #[must_use]
     pub fn of(history: &History) -> Self {
         let mut lengths = Self::default();
@@ -181,14 +182,14 @@ impl Lengths {
         lengths
     }
 
-    /// Pools those of another run with these.
+    /// Adds the latencies of another run.
     pub fn append(&mut self, other: &mut Self) {
         for (mine, theirs) in self.0.iter_mut().zip(&mut other.0) {
             mine.append(theirs);
         }
     }
 
-    /// The statistics of every function that has any.
+    /// The statistics of every function with latencies.
     pub fn latencies(&mut self) -> Vec<(Function, Latency)> {
         let some = Function::all().zip(&mut self.0).filter(|(_, all)| !all.is_empty());
         some.map(|(function, all)| (function, Latency::of(all))).collect()
@@ -196,7 +197,7 @@ impl Lengths {
 }
 
 impl Report {
-    /// What is worth telling of `result`, a run of `config`; and every latency, for pooling with other runs.
+    /// The report of `result`, a run of `config`; and all latencies, for pooling with other runs.
     #[must_use]
     pub fn of(scenario: &str, config: &Config, result: &RunResult) -> (Self, Lengths) {
         let mut lengths = Lengths::of(&result.history);
@@ -204,7 +205,7 @@ impl Report {
         let check = |report: &CheckReport| {
             let mut said = config.expect.checks.iter();
             let expected = said.find(|(property, _)| *property == report.property);
-            Check {
+            CheckedProperty {
                 report: report.clone(),
                 expected: expected.map(|(_, verdict)| *verdict),
                 mechanism: result.mechanism(report.property),
@@ -248,9 +249,9 @@ impl Report {
         if self.verdict == RunVerdict::Pass {
             return reasons;
         }
-        for Check { report, expected, .. } in &self.checks {
+        for CheckedProperty { report, expected, .. } in &self.checks {
             match (report.judged, expected) {
-                // An expectation that names the check is told with the expectations, met or not.
+                // A check that is expected is among the expectations, met or not.
                 (_, Some(_)) => {}
                 (ExpectedVerdict::Violation, None) => {
                     reasons.push(format!("{} was promised and broken", report.property));
@@ -258,7 +259,7 @@ impl Report {
                 (ExpectedVerdict::Unknown, None) => {
                     reasons.push(format!("{} could not be told", report.property));
                 }
-                // A bound that was missed is told with the expectations.
+                // A missed bound is among the expectations.
                 (
                     ExpectedVerdict::Valid | ExpectedVerdict::Allowed | ExpectedVerdict::Unchecked,
                     None,

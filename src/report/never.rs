@@ -1,4 +1,4 @@
-//! Faults that never started, and why: those whose moment did not come.
+//! Faults that never started because their trigger did not fire, and why.
 
 use crate::config::{Config, Occurrence, Start, Trigger};
 use crate::history::History;
@@ -6,7 +6,7 @@ use crate::id::NodeId;
 use crate::report::layout::moment as time;
 use crate::time::Time;
 
-/// A fault whose moment never came.
+/// A fault whose trigger never fired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NeverStarted {
     /// The fault's id in the scenario.
@@ -15,7 +15,7 @@ pub struct NeverStarted {
     pub why: String,
 }
 
-/// Those of a run, in file order.
+/// The faults of a run that never started, in file order.
 pub(super) fn never_started(config: &Config, history: &History) -> Vec<NeverStarted> {
     let waiting = config.faults.iter().filter_map(|fault| match fault.start {
         Start::At(_) => None,
@@ -48,7 +48,7 @@ fn why(trigger: &Trigger, config: &Config) -> String {
         Occurrence::Receives(Some(_)) => some("received", "such message"),
         Occurrence::Restarts => often("started again"),
     };
-    // A moment that came later would have had its fault after the end.
+    // A trigger that fired later would have started the fault after the end.
     let last = config.duration.nanos().saturating_sub(trigger.after.nanos());
     format!("{missed} by {}", time(Time::from_nanos(last)))
 }

@@ -1,14 +1,18 @@
-//! `nodes.json`: every node as its status page would show it, at the end of a run and wherever the scenario expects
-//! a state.
+//! `nodes.json`: the status of every node at the end of a run, and of the nodes whose state the
+//! scenario expects.
 //!
-//! `{end[STATUS], states[{at_ns, ..STATUS}]}`, where STATUS is `{node, up, health, role, term, leader, awaits, mode,
-//! peers[], blocked[], pending[], keys, tombstones, data[{key, value, version, op, elements[{value, version, op}]}]}`;
-//! `end` is in node order, `states` in file order. `health` is what asking for it would tell: `up`, `paused` (nothing is
-//! answered) or `down` (the connection is refused). `keys` counts the keys that exist. `awaits` is the node that it waits
-//! for to lead; `pending` is what the node still meant to do, in
-//! words; a deleted key that left a tombstone has the value null. `op` is the operation of `history.jsonl` that wrote it,
-//! null where none did; a key that holds a list has `elements`, whole and in the order of their versions. A node that is
-//! down has its id alone, and no data.
+//! `{end[STATUS], states[{at_ns, ..STATUS}]}`, where STATUS is `{node, up, health, role, term,
+//! leader, awaits, mode, peers[], blocked[], pending[], keys, tombstones, data[{key, value,
+//! version, op, elements[{value, version, op}]}]}`. `end` is in the order of nodes, `states` in
+//! file order.
+//!
+//! - `health` is what a health check would see: `up`, `paused` (no answer) or `down` (the
+//!   connection is refused). A node that is down has its id alone, and no data.
+//! - `awaits` is the node that it waits for to lead.
+//! - `pending` is what the node still meant to do, in words.
+//! - `keys` counts the keys that exist. A deleted key that left a tombstone has the value null.
+//! - `op` is the operation in `history.jsonl` that wrote the value, null if none did.
+//! - `elements` are the elements of a list, in the order of their versions.
 
 use serde_json::{Value, json};
 
@@ -18,12 +22,13 @@ use crate::names::Names;
 use crate::protocol::{NodeSnapshot, Stored};
 use crate::time::Time;
 
-/// The status of the nodes at the `end`, and of those looked at on the way.
+/// The status of the nodes at the `end`, and of those in `states`.
 #[must_use]
 pub fn nodes(
     end: &[NodeSnapshot],
     states: &[(Time, NodeSnapshot)],
-    (history, names): (&History, &Names),
+    history: &History,
+    names: &Names,
 ) -> Value {
     let writers = Writers::of(history);
     let status = |node: &NodeSnapshot| status(node, &writers, names);
@@ -81,7 +86,7 @@ fn status(node: &NodeSnapshot, writers: &Writers<'_>, names: &Names) -> Value {
     })
 }
 
-/// What one would learn who asks whether the node is well.
+/// What a health check would see.
 const fn health(node: &NodeSnapshot) -> &'static str {
     match (node.up, node.paused) {
         (false, _) => "down",
@@ -115,8 +120,8 @@ mod tests {
         let down = NodeSnapshot { up: false, ..NodeSnapshot::new(NodeId(1), Role::Follower) };
         let expected = json!({ "states": [], "end": [
             {
-                "node": "n1", "up": true, "health": "up", "role": "leader", "term": 2, "leader": "n1",
-                "awaits": null, "mode": "sync",
+                "node": "n1", "up": true, "health": "up", "role": "leader", "term": 2,
+                "leader": "n1", "awaits": null, "mode": "sync",
                 "peers": ["n2"], "blocked": ["n2"], "pending": [],
                 "keys": 1, "tombstones": 1,
                 "data": [
@@ -130,8 +135,8 @@ mod tests {
                 ],
             },
             {
-                "node": "n2", "up": false, "health": "down", "role": null, "term": null, "leader": null,
-                "awaits": null, "mode": "",
+                "node": "n2", "up": false, "health": "down", "role": null, "term": null,
+                "leader": null, "awaits": null, "mode": "",
                 "peers": [], "blocked": [], "pending": [], "keys": 0, "tombstones": 0, "data": [],
             },
         ] });
@@ -139,11 +144,11 @@ mod tests {
         let put = Operation::Put { key: KeyId(0), value: Stamp::text(0), quorum: None };
         let put = history.invoke(Time::ZERO, Time::ZERO, Process::first(ClientId(0)), put);
         history.accept(put, version);
-        assert_eq!(nodes(&[up.clone(), down], &[], (&history, &names)), expected);
-        let states = nodes(&[], &[(Time::from_nanos(7), up)], (&history, &names));
+        assert_eq!(nodes(&[up.clone(), down], &[], &history, &names), expected);
+        let states = nodes(&[], &[(Time::from_nanos(7), up)], &history, &names);
         assert_eq!(states["states"][0]["at_ns"], json!(7));
         assert_eq!(states["states"][0]["blocked"], json!(["n2"]));
         let paused = NodeSnapshot { paused: true, ..NodeSnapshot::new(NodeId(1), Role::Follower) };
-        assert_eq!(nodes(&[paused], &[], (&history, &names))["end"][0]["health"], json!("paused"));
+        assert_eq!(nodes(&[paused], &[], &history, &names)["end"][0]["health"], json!("paused"));
     }
 }

@@ -1,12 +1,10 @@
-//! The pictures of one run, from a second look at it.
+//! The pictures of one run. The run is played again for them.
 
-use crate::config::Config;
 use crate::explain::chronicle::{self, Chronicle, Window};
 use crate::explain::focus;
-use crate::report::plot::Picture;
 use crate::report::plot::diagram::Diagram;
 use crate::report::plot::timeline::Timeline;
-use crate::run::RunResult;
+use crate::report::plot::{Picture, PlottedRun};
 
 /// Which pictures to draw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +13,7 @@ pub struct Wanted {
     pub plot: bool,
     /// The space-time diagram.
     pub diagram: bool,
-    /// What of it, in virtual time; `None`: where something went wrong.
+    /// The part of the run in the diagram, in virtual time; `None` for where something went wrong.
     pub window: Option<Window>,
 }
 
@@ -28,29 +26,28 @@ pub struct Drawn {
     pub diagram: Option<Picture>,
 }
 
-/// Draws what is wanted of `result`, the run of the scenario `name`; `again` runs it once more, noting the messages of
-/// a window.
+/// Draws the wanted pictures of a run. `again` plays it once more and notes the messages of a
+/// window.
 #[must_use]
 pub fn draw(
-    (name, config): (&str, &Config),
-    result: &RunResult,
+    run: &PlottedRun<'_>,
     wanted: Wanted,
     again: &dyn Fn(Option<Window>) -> Chronicle,
 ) -> Drawn {
     if !wanted.plot && !wanted.diagram {
         return Drawn::default();
     }
+    let PlottedRun { config, result, .. } = *run;
     let whole = again(None);
     let faults = chronicle::faults(config, &result.history, &whole);
-    let timeline =
-        wanted.plot.then(|| Timeline::of((name, config), result, &whole, &faults).draw());
+    let timeline = wanted.plot.then(|| Timeline::of(run, &whole, &faults).draw());
     let diagram = wanted.diagram.then(|| {
         let focus = match wanted.window {
             Some(window) => focus::chosen(window),
             None => focus::focus(config, result, &whole, &faults),
         };
         let chronicle = again(Some(focus.window));
-        Diagram::of((name, config), result, (&chronicle, &faults), &focus).draw()
+        Diagram::of(run, &chronicle, &faults, &focus).draw()
     });
     Drawn { timeline, diagram }
 }
@@ -67,16 +64,16 @@ mod tests {
     fn sketches(path: &Path) -> [Canvas; 2] {
         let scenario = Scenario::load(path, &Registry::new(), &[]).unwrap();
         let seed = scenario.config.seed;
-        let named = ("x", &scenario.config);
         let result = scenario.run(seed, RunOptions::default());
+        let run = PlottedRun { scenario: "x", config: &scenario.config, result: &result };
         let again = |window| scenario.protocol.chronicle(&scenario.config, seed, window);
         let whole = again(None);
         let faults = chronicle::faults(&scenario.config, &result.history, &whole);
         let focus = focus::focus(&scenario.config, &result, &whole, &faults);
         let chronicle = again(Some(focus.window));
         [
-            Timeline::of(named, &result, &whole, &faults).sketch(),
-            Diagram::of(named, &result, (&chronicle, &faults), &focus).sketch(),
+            Timeline::of(&run, &whole, &faults).sketch(),
+            Diagram::of(&run, &chronicle, &faults, &focus).sketch(),
         ]
     }
 

@@ -1,15 +1,15 @@
-//! What a verdict alone does not say, in a sentence beside it.
+//! Remarks beside a verdict, on what it does not say.
 
 use std::fmt::Write as _;
 
 use crate::check::CheckReport;
 use crate::report::layout::{counted, grouped};
 
-/// From so many acknowledged writes a key on losses are said to hide.
+/// From this many acknowledged writes for each key, the remark says that losses are hidden.
 const OFTEN: u64 = 10;
 
-/// What a verdict on durability does not say: how many acknowledged writes were gone before their keys were written
-/// again. `None` where there are none.
+/// How many acknowledged writes were gone before their keys were written again; `None` if none
+/// were. The verdict on durability does not say it.
 pub(crate) fn discarded(report: &CheckReport) -> Option<String> {
     let figure = |wanted: &str| {
         let named = report.figures.iter().find(|(name, _)| *name == wanted);
@@ -28,7 +28,8 @@ pub(crate) fn discarded(report: &CheckReport) -> Option<String> {
     if acknowledged >= OFTEN * keys {
         let _ = write!(
             remark,
-            "; {} were written {} times each on average, so what is lost on the way hardly ever shows at the end",
+            "; {} were written {} times each on average, so what is lost on the way hardly ever \
+             shows at the end",
             counted(keys, "key"),
             grouped(acknowledged / keys.max(1)),
         );
@@ -66,16 +67,17 @@ mod tests {
         assert_eq!(
             remark(&of(1)).as_deref(),
             Some(
-                "1 of 40 acknowledged writes was discarded: its key was written again by a node that did not have it; 2 \
-                 keys were written 20 times each on average, so what is lost on the way hardly ever shows at the end"
+                "1 of 40 acknowledged writes was discarded: its key was written again by a node \
+                 that did not have it; 2 keys were written 20 times each on average, so what is \
+                 lost on the way hardly ever shows at the end"
             )
         );
         let rare = [("acknowledged_writes", 9), ("discarded_writes", 2), ("written_keys", 3)];
         assert_eq!(
             remark(&rare).as_deref(),
             Some(
-                "2 of 9 acknowledged writes were discarded: their keys were written again by a node that did not have \
-                 them"
+                "2 of 9 acknowledged writes were discarded: their keys were written again by a \
+                 node that did not have them"
             )
         );
     }

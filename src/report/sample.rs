@@ -1,4 +1,4 @@
-//! A run made by hand, with one of everything that a report can say.
+//! A run made by hand, with one of everything that a report can show.
 
 use crate::check::{CheckReport, Verdict, Witness};
 use crate::config::{
@@ -20,7 +20,7 @@ use crate::time::{Span, Time};
 
 const CITY: KeyId = KeyId(0);
 
-/// Settings that name what [`run`] refers to.
+/// Settings with the names that [`run`] refers to.
 pub(crate) fn config() -> Config {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     let link = Link {
@@ -65,8 +65,8 @@ pub(crate) fn config() -> Config {
     }
 }
 
-/// A run of [`config`] that passes: a put, a get that times out, a list, a read of everything, a refusal, and a
-/// partition in between.
+/// A run of [`config`] that passes: a put, a get that times out, a list, a read of everything, a
+/// refusal, and a partition.
 pub(crate) fn run() -> (Config, RunResult) {
     let result = RunResult {
         seed: 1,

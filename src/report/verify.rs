@@ -1,15 +1,15 @@
-//! The same run twice must be the same run; where it is not, the first event that differs.
+//! Verifying determinism: a run is played twice, and the first difference is found.
 
 use crate::report::layout::moment;
-use crate::run::diff::{Step, first_difference};
+use crate::run::diff::{EventDigest, first_difference};
 use crate::run::{RunOptions, RunResult};
 
-/// What a run done twice showed.
+/// The result of playing a run twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verification {
-    /// Two runs, one digest.
+    /// Both runs have the same digest.
     Same,
-    /// Two runs that differ.
+    /// The runs differ.
     Differs(Box<Difference>),
 }
 
@@ -19,18 +19,19 @@ impl Verification {
     }
 }
 
-/// Where two runs part.
+/// The first difference of two runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// The first event that differs, counted from 0; one past the last when only the digests of the whole do.
+    /// The first event that differs, counted from 0; one past the last if only the digests differ.
     event: usize,
     /// Each run's step there; `None` for a run that had ended.
-    steps: [Option<Step>; 2],
-    /// The first line that differs between the traces of two more runs, when those differ too.
+    steps: [Option<EventDigest>; 2],
+    /// The first lines that differ in the traces of two more runs, if those differ, too.
     lines: Option<[String; 2]>,
 }
 
-/// Does the run again and compares: `first` must have been run with the same `options`, steps among them.
+/// Plays the run again and compares. `first` was played with the same `options`, which record
+/// steps.
 pub(crate) fn verify(
     first: &RunResult,
     options: RunOptions,
@@ -41,7 +42,8 @@ pub(crate) fn verify(
         return Verification::Same;
     }
     let (event, steps) = first_difference(&first.steps, &second.steps);
-    // A trace of every verified run would cost far more than these two, and hardly one is ever needed.
+    // Two more runs, with traces: tracing every verified run would cost far more, and is hardly
+    // ever needed.
     let traced = || play(RunOptions { trace: true, ..options }).trace.unwrap_or_default();
     let lines = first_differing_line(&traced(), &traced());
     Verification::Differs(Box::new(Difference { event, steps, lines }))
@@ -75,7 +77,7 @@ impl Difference {
 
     /// The difference in words, several lines.
     pub(crate) fn describe(&self, scenario: &str, seed: u64) -> String {
-        let step = |step: Option<Step>| match step {
+        let step = |step: Option<EventDigest>| match step {
             Some((at, digest)) => format!("at {at}s, digest {digest}"),
             None => "no such event".to_owned(),
         };

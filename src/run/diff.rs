@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::digest::DigestValue;
 use crate::protocol::Protocol;
 use crate::sim::queue::CalendarQueue;
-use crate::sim::{Event, Lineage, NoteOptions, Simulation};
+use crate::sim::{Event, Lineage, NoteOptions, Simulation, Tapped};
 use crate::time::Time;
 
 /// So many events before the first that differs are shown.
@@ -13,14 +13,14 @@ const BEFORE: usize = 3;
 const MOST_CAUSES: usize = 4;
 
 /// The digest up to and including an event, and when that was.
-pub(crate) type Step = (Time, DigestValue);
+pub(crate) type EventDigest = (Time, DigestValue);
 
-type Noting<P> = Lineage<CalendarQueue<Event<P>>>;
+type Noting<P> = Tapped<CalendarQueue<Event<P>>, Lineage>;
 
 /// A run with every event noted: its digest, its lines in the trace, what caused it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Account {
-    steps: Vec<Step>,
+pub struct Recording {
+    steps: Vec<EventDigest>,
     trace: String,
     marks: Vec<usize>,
     parents: Vec<Option<usize>>,
@@ -28,18 +28,19 @@ pub struct Account {
 
 /// Runs the scenario under `seed` and notes every event.
 #[must_use]
-pub fn account<P: Protocol>(config: &Config, settings: &P::Config, seed: u64) -> Account {
+pub fn account<P: Protocol>(config: &Config, settings: &P::Config, seed: u64) -> Recording {
     let notes = NoteOptions { trace: true, steps: true, ..NoteOptions::default() };
-    let finished = Simulation::<P, Noting<P>>::new(config, settings, seed, notes).run();
-    Account {
+    let simulation = Simulation::<P, Noting<P>>::new(config, settings, seed, notes);
+    let (finished, parents) = simulation.run_with_parents();
+    Recording {
         steps: finished.steps,
         trace: finished.trace.unwrap_or_default(),
         marks: finished.marks,
-        parents: finished.parents,
+        parents,
     }
 }
 
-impl Account {
+impl Recording {
     /// How many events the run had.
     #[must_use]
     pub const fn events(&self) -> usize {
@@ -59,12 +60,12 @@ impl Account {
         (lines.next().unwrap_or_default(), lines.collect())
     }
 
-    fn told(&self, event: usize) -> ToldEvent {
+    fn told(&self, event: usize) -> TracedEvent {
         let (line, did) = self.lines(event);
         let at = self.steps[event].0;
         // What comes too late to do anything has no line in the trace.
         let nothing = || format!("{:>15}  something that comes to nothing", at.to_string());
-        ToldEvent {
+        TracedEvent {
             event,
             at,
             line: if line.is_empty() { nothing() } else { line.to_owned() },
@@ -80,7 +81,7 @@ impl Account {
 
 /// An event as the trace tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToldEvent {
+pub struct TracedEvent {
     /// Its place among the events of the run, counted from 0.
     pub event: usize,
     /// When.
@@ -97,7 +98,7 @@ pub struct Parting {
     /// The first event that differs, counted from 0.
     pub event: usize,
     /// The events just before it, the same in both.
-    pub before: Vec<ToldEvent>,
+    pub before: Vec<TracedEvent>,
     /// The event in either run; `None` for a run that had ended.
     pub sides: [Option<Side>; 2],
     /// What one event did in one run and not in the other, when the two have the cause in common.
@@ -108,9 +109,9 @@ pub struct Parting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {
     /// The event.
-    pub told: ToldEvent,
+    pub told: TracedEvent,
     /// What led to it, the nearest first; at most a few, with the root at the end.
-    pub causes: Vec<ToldEvent>,
+    pub causes: Vec<TracedEvent>,
     /// How many causes are not shown between the last two.
     pub causes_left_out: usize,
     /// When this very event happens in the other run, later than here; `None` when it does not.
@@ -121,20 +122,23 @@ pub struct Side {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommonCause {
     /// The event, the same in both.
-    pub event: ToldEvent,
+    pub event: TracedEvent,
     /// What it did in the first run alone, and in the second alone.
     pub did_alone: [Vec<String>; 2],
 }
 
 /// The first step in which two runs differ, counted from 0, and what each has there.
-pub(crate) fn first_difference(a: &[Step], b: &[Step]) -> (usize, [Option<Step>; 2]) {
+pub(crate) fn first_difference(
+    a: &[EventDigest],
+    b: &[EventDigest],
+) -> (usize, [Option<EventDigest>; 2]) {
     let common = a.iter().zip(b).take_while(|(a, b)| a == b).count();
     (common, [a.get(common).copied(), b.get(common).copied()])
 }
 
 /// Where two runs part; `None` when they are the same.
 #[must_use]
-pub fn compare(first: &Account, second: &Account) -> Option<Parting> {
+pub fn compare(first: &Recording, second: &Recording) -> Option<Parting> {
     let (event, steps) = first_difference(&first.steps, &second.steps);
     if steps == [None, None] {
         return None;
@@ -153,7 +157,7 @@ pub fn compare(first: &Account, second: &Account) -> Option<Parting> {
     Some(Parting { event, before, sides, cause })
 }
 
-fn side(event: usize, run: &Account, other: &Account) -> Option<Side> {
+fn side(event: usize, run: &Recording, other: &Recording) -> Option<Side> {
     run.steps.get(event)?;
     let told = run.told(event);
     let mut causes = run.causes(event);
@@ -177,8 +181,8 @@ mod tests {
     use super::*;
 
     /// A run of events (time, digest, line, parent).
-    fn account(events: &[(u64, u64, &str, Option<usize>)]) -> Account {
-        let mut account = Account { trace: "head\n".to_owned(), ..Account::default() };
+    fn account(events: &[(u64, u64, &str, Option<usize>)]) -> Recording {
+        let mut account = Recording { trace: "head\n".to_owned(), ..Recording::default() };
         for (at, digest, line, parent) in events {
             account.steps.push((Time::from_nanos(*at), DigestValue(*digest)));
             account.marks.push(account.trace.len());

@@ -82,7 +82,7 @@ pub struct RunResult {
     pub impacts: Vec<Impact>,
     /// What befell whom that may void a promise.
     pub incidents: Incidents,
-    /// Every property, in the order of [`crate::property::Property::ALL`].
+    /// Every property, in the order of [`crate::property::Property`].
     pub checks: Vec<CheckReport>,
     /// Every expectation, in file order: checks, bounds of properties that no expected check names, states, answers.
     pub expectations: Vec<Expectation>,

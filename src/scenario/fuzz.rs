@@ -11,7 +11,7 @@ pub(super) use decode::{check_settings, decode, section};
 /// What a campaign may draw.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fuzz {
-    /// The kinds of fault, in the order of [`Kind::ALL`], each as likely as any other.
+    /// The kinds of fault, in the order of [`Kind`], each as likely as any other.
     pub kinds: Vec<Kind>,
     /// The fewest and the most faults of a case.
     pub faults: (u32, u32),

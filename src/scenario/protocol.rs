@@ -10,7 +10,7 @@ use crate::explain::{Explanation, NoSuchWrite, Question};
 use crate::names::Names;
 use crate::property::{Promises, SettlesWithin};
 use crate::protocol::{Message, Protocol};
-use crate::run::diff::Account;
+use crate::run::diff::Recording;
 use crate::run::{RunOptions, RunResult};
 use crate::time::Span;
 
@@ -61,7 +61,7 @@ pub trait ConfiguredProtocol: Send + Sync {
     /// Runs it.
     fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult;
     /// Runs it and notes every event, for a comparison with another run.
-    fn account(&self, config: &Config, seed: u64) -> Account;
+    fn account(&self, config: &Config, seed: u64) -> Recording;
     /// Runs it and tells the lives of some writes.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
         crate::explain::run::<P>(config, &self.0, seed, options)
     }
 
-    fn account(&self, config: &Config, seed: u64) -> Account {
+    fn account(&self, config: &Config, seed: u64) -> Recording {
         crate::run::diff::account::<P>(config, &self.0, seed)
     }
 

@@ -86,3 +86,82 @@ pub(super) fn compare(leader: &NodeSnapshot, followers: &[NodeSnapshot]) -> (Dif
     }
     (differences, keys.len() as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Value;
+    use crate::protocol::{DiscardReason, Role, Stored};
+    use crate::time::Time;
+
+    const LEADER: NodeId = NodeId(0);
+    const FOLLOWER: NodeId = NodeId(1);
+    const KEY: KeyId = KeyId(0);
+
+    fn stored(value: Option<usize>, timestamp: i64) -> Stored {
+        let version = Version { timestamp, node: LEADER, sequence: 0 };
+        Stored { value: value.map(Value::text), version }
+    }
+
+    fn holds(node: NodeId, held: Option<Stored>) -> NodeSnapshot {
+        let mut snapshot = NodeSnapshot::new(node, Role::Follower);
+        snapshot.data.extend(held.map(|stored| (KEY, stored)));
+        snapshot
+    }
+
+    fn differences(leader: Option<Stored>, follower: Option<Stored>) -> Differences {
+        compare(&holds(LEADER, leader), &[holds(FOLLOWER, follower)]).0
+    }
+
+    /// The last write is answered, and the leader has this and the follower that.
+    fn differ(leader: Option<Stored>, follower: Option<Stored>) -> Agreement {
+        let differences = differences(leader, follower);
+        assert_eq!(differences.len(), 1);
+        let (at, differing) = (Time::ZERO, 1);
+        let last =
+            LastWrite { at, leader: LEADER, followers: 1, keys: 1, differing, agreed_at: None };
+        Agreement::Differ { last, leader: LEADER, differences }
+    }
+
+    fn applies(agreement: &mut Agreement, node: NodeId, key: KeyId, stored: Stored) -> bool {
+        agreement.observed(node, Observation::Apply { key, stored })
+    }
+
+    #[test]
+    fn a_follower_agrees_when_it_applies_the_version_that_the_leader_has_and_no_other() {
+        let mut agreement = differ(Some(stored(Some(1), 9)), Some(stored(Some(0), 5)));
+        assert!(!applies(&mut agreement, FOLLOWER, KeyId(1), stored(Some(1), 9)));
+        assert!(!applies(&mut agreement, FOLLOWER, KEY, stored(Some(0), 7)));
+        assert!(applies(&mut agreement, FOLLOWER, KEY, stored(Some(1), 9)));
+    }
+
+    /// The leader applied a newer write, so the one that the follower waited for ends nothing.
+    #[test]
+    fn a_key_that_the_leader_changes_is_compared_again() {
+        let mut agreement = differ(Some(stored(Some(1), 9)), None);
+        assert!(!applies(&mut agreement, LEADER, KeyId(1), stored(Some(2), 11)));
+        assert!(applies(&mut agreement, LEADER, KEY, stored(Some(2), 11)));
+    }
+
+    /// The follower had a write that the leader never got, and cut it off its log.
+    #[test]
+    fn a_key_of_which_a_follower_drops_a_write_is_compared_again() {
+        let dropped = stored(Some(1), 9);
+        let mut agreement = differ(Some(stored(Some(0), 5)), Some(dropped));
+        let drops =
+            |key| Observation::Discard { key, stored: dropped, reason: DiscardReason::Truncated };
+        assert!(!agreement.observed(FOLLOWER, drops(KeyId(1))));
+        assert!(agreement.observed(FOLLOWER, drops(KEY)));
+    }
+
+    /// The leader has purged its tombstone, and the follower has one or gets one.
+    #[test]
+    fn a_tombstone_of_any_version_agrees_with_a_key_that_is_not_there() {
+        assert_eq!(differences(None, Some(stored(None, 3))), Differences::new());
+        assert_eq!(differences(Some(stored(None, 9)), Some(stored(None, 3))), Differences::new());
+        let mut agreement = differ(None, Some(stored(Some(0), 5)));
+        assert!(applies(&mut agreement, FOLLOWER, KEY, stored(None, 7)));
+        let mut agreement = differ(Some(stored(None, 9)), Some(stored(Some(0), 5)));
+        assert!(applies(&mut agreement, FOLLOWER, KEY, stored(None, 7)));
+    }
+}

@@ -11,7 +11,7 @@ const BILLION: i128 = 1_000_000_000;
 
 /// Wall and monotonic clock of one node or client.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub(crate) struct SkewedClock {
     /// True time of the last change of drift, and what the monotonic clock showed then.
     since: Time,
     shown: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Clock {
     offset_ns: i64,
 }
 
-impl Clock {
+impl SkewedClock {
     pub(crate) const fn new(settings: Settings) -> Self {
         let Settings { offset_ns, drift_ppb } = settings;
         Self { since: Time::ZERO, shown: 0, drift_ppb, offset_ns }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_jump_moves_the_wall_clock_alone() {
-        let mut clock = Clock::new(Settings { offset_ns: -5, drift_ppb: 0 });
+        let mut clock = SkewedClock::new(Settings { offset_ns: -5, drift_ppb: 0 });
         assert_eq!((clock.wall(at(1)), clock.monotonic(at(1))), (Wall(999_995), at(1)));
         clock.jump(-2_000_000);
         assert_eq!((clock.wall(at(1)), clock.monotonic(at(1))), (Wall(-1_000_005), at(1)));
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn drift_moves_both_and_changes_without_a_step() {
-        let mut clock = Clock::new(Settings { offset_ns: 0, drift_ppb: 500_000_000 });
+        let mut clock = SkewedClock::new(Settings { offset_ns: 0, drift_ppb: 500_000_000 });
         assert_eq!(clock.monotonic(at(100)), at(150));
         assert_eq!(clock.true_span(Span::from_millis(150)), Span::from_millis(100));
         clock.set_drift(at(100), -500_000_000);
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_timer_never_fires_before_its_local_time() {
         for drift_ppb in [-999_999_999, -333_333_333, -7, 7, 333_333_333] {
-            let clock = Clock::new(Settings { offset_ns: 0, drift_ppb });
+            let clock = SkewedClock::new(Settings { offset_ns: 0, drift_ppb });
             for local in [1, 7, 1_000_003] {
                 let due = Time::ZERO + clock.true_span(Span::from_nanos(local));
                 assert!(clock.monotonic(due).nanos() >= local, "drift {drift_ppb}, timer {local}");

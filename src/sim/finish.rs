@@ -13,10 +13,12 @@ use crate::time::Time;
 
 use super::Simulation;
 use super::event::Queue;
-use super::notes::NoteOptions;
+use super::notes::lineage::Lineage;
 use super::notes::record::NodeEvent;
+use super::notes::tapped::Tapped;
 use super::notes::transmissions::{Transmission, Transmissions, Window};
 use super::notes::write_event::WriteEvent;
+use super::notes::{NoteOptions, RunNotes};
 
 /// What a run left. [`crate::run::judge`] checks it and holds it against what the scenario expects.
 pub struct Finished {
@@ -57,8 +59,6 @@ pub struct Finished {
     pub trace: Option<String>,
     /// Where the lines of each event begin in the trace.
     pub(crate) marks: Vec<usize>,
-    /// The event that caused each one, where the queue notes that.
-    pub(crate) parents: Vec<Option<usize>>,
     /// With [`NoteOptions::steps`], the time of each event and the digest
     /// up to and including it.
     pub steps: Vec<(Time, DigestValue)>,
@@ -79,9 +79,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// Ends the run here, whether it is over or not: what is still under way will never be known.
     #[must_use]
     pub fn finish(mut self) -> Finished {
-        let settlement = self.settlement.take().unwrap_or_else(|| Settlement::Unsettled {
-            waiting_for: vec!["the settling phase, which never began".to_owned()],
-        });
+        let settlement = self.settlement.take().unwrap_or_else(|| self.broken_off());
         self.look_at_all_states();
         let last_write = self.last_write();
         let now = self.kernel.now;
@@ -98,9 +96,9 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             let slot = &self.slots[node.index()];
             slot.is_up() && !slot.lost_memory
         };
-        let (finals, parents) = (self.nodes(), self.kernel.queue().parents());
-        let digest = self.kernel.digest();
-        let noted = self.kernel.notes.finish();
+        let (finals, digest) = (self.nodes(), self.kernel.digest());
+        let RunNotes { trace, watch, record, applications, steps, .. } = self.kernel.notes;
+        let (trace, marks) = trace.finish();
         Finished {
             survivors: nodes.filter(survives).collect(),
             digest,
@@ -118,18 +116,27 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
             states: self.states.into_snapshots(),
             script: self.clients.script_operations().to_vec(),
             history: self.kernel.history,
-            trace: noted.trace,
-            marks: noted.marks,
-            parents,
-            steps: noted.steps,
-            write_events: noted.write_events,
-            applications: noted.applications,
-            node_events: noted.node_events,
+            trace,
+            marks,
+            steps: steps.unwrap_or_default(),
+            write_events: watch.map_or_else(Vec::new, |watch| watch.into_write_events()),
+            applications,
+            node_events: record.map_or_else(Vec::new, |record| record.into_node_events()),
         }
+    }
+
+    /// How a run ends that is not over.
+    fn broken_off(&self) -> Settlement {
+        let (mut waiting_for, end) = match self.healed_at {
+            None => (Vec::new(), "the settling phase, which never began"),
+            Some(_) => (self.waiting_for(), "the end of the settling phase"),
+        };
+        waiting_for.push(end.to_owned());
+        Settlement::Unsettled { waiting_for }
     }
 }
 
-impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Transmissions<Q>> {
+impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Tapped<Q, Transmissions>> {
     /// As [`Simulation::new`], and keeps every message that is under way at some time of `window`.
     /// The options must ask for a record.
     pub(crate) fn noting_transmissions(
@@ -141,7 +148,7 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Transmissions<Q>> {
     ) -> Self {
         let mut simulation = Self::unstarted(config, settings, seed, notes);
         simulation.kernel.notes.note_stopped();
-        simulation.kernel.queue().keep_only(window);
+        simulation.kernel.queue().tap.window = window;
         simulation.start();
         simulation
     }
@@ -150,7 +157,17 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Transmissions<Q>> {
     pub(crate) fn run_with_transmissions(mut self) -> (Finished, Vec<Transmission>) {
         while self.step().is_some() {}
         let (stopped, undelivered) = self.kernel.notes.take_undelivered();
-        let transmissions = self.kernel.queue().finish(stopped, undelivered);
+        let transmissions = self.kernel.queue().tap.finish(stopped, undelivered);
         (self.finish(), transmissions)
+    }
+}
+
+impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Tapped<Q, Lineage>> {
+    /// Plays the run to its end; what it left, and for each event the place of the one that caused
+    /// it, if one did.
+    pub(crate) fn run_with_parents(mut self) -> (Finished, Vec<Option<usize>>) {
+        while self.step().is_some() {}
+        let parents = std::mem::take(&mut self.kernel.queue().tap.parents);
+        (self.finish(), parents)
     }
 }

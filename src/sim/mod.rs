@@ -30,14 +30,14 @@ use crate::time::Time;
 
 use agreement::Agreement;
 use clients::{ClientStep, Clients};
-use clock::Clock;
+use clock::SkewedClock;
 use contest::Contest;
 use disk::{DiskCall, Done};
 use event::{Hop, What};
 use kernel::Kernel;
 use nemesis::triggers::Triggers;
 use nemesis::undo::Undo;
-use network::{Network, Slowness};
+use network::{NetworkState, Slowness};
 use node::{DownUntil, Running, Slot};
 use notes::RunNotes;
 use ordinals::Ordinals;
@@ -50,6 +50,7 @@ pub use finish::Finished;
 pub use notes::NoteOptions;
 pub(crate) use notes::lineage::Lineage;
 pub use notes::record::{NodeEvent, NodeEventKind};
+pub(crate) use notes::tapped::Tapped;
 pub(crate) use notes::transmissions::Transmissions;
 pub use notes::transmissions::{Delivery, End, Transmission, Window};
 pub(crate) use notes::write_event::{
@@ -93,7 +94,7 @@ pub struct Simulation<'a, P: Protocol, Q = CalendarQueue<Event<P>>> {
     settings: &'a P::Config,
     kernel: Kernel<P, Q>,
     slots: Vec<Slot<P>>,
-    network: Network,
+    network: NetworkState,
     clients: Clients,
     effects: Effects<P>,
     ordinals: Ordinals,
@@ -156,8 +157,8 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Q> {
             config,
             settings,
             kernel,
-            slots: config.clocks.iter().map(|clock| Slot::new(Clock::new(*clock))).collect(),
-            network: Network::new(config),
+            slots: config.clocks.iter().map(|clock| Slot::new(SkewedClock::new(*clock))).collect(),
+            network: NetworkState::new(config),
             clients: Clients::new(config),
             effects: Effects::new(),
             ordinals: Ordinals::new(config.cluster.nodes),

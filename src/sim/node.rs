@@ -15,8 +15,8 @@ use crate::id::{KeyId, NodeId, Term};
 use crate::protocol::{NodeSnapshot, Protocol, Role, Stored};
 use crate::time::Time;
 
-use super::clock::Clock;
-use super::disk::Disk;
+use super::clock::SkewedClock;
+use super::disk::NodeDisk;
 use super::event::Event;
 use super::queue::Handle;
 
@@ -54,10 +54,10 @@ pub(crate) struct Slot<P: Protocol> {
     pub(crate) paused: bool,
     /// Whether the end of the fault phase does not restart it.
     pub(crate) down_for_good: bool,
-    pub(crate) clock: Clock,
+    pub(crate) clock: SkewedClock,
     /// The faults that set the rate of its clocks, and the drift that each gives; the latest last.
     pub(crate) drifts: Vec<(u32, i64)>,
-    pub(crate) disk: Disk,
+    pub(crate) disk: NodeDisk,
     pub(crate) timers: Timers<P::Timer>,
     pub(crate) next_ticket: u64,
     /// What reached the node while it was paused.
@@ -71,7 +71,7 @@ pub(crate) struct Slot<P: Protocol> {
 }
 
 impl<P: Protocol> Slot<P> {
-    pub(crate) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: SkewedClock) -> Self {
         Self {
             state: None,
             boot: 0,
@@ -79,7 +79,7 @@ impl<P: Protocol> Slot<P> {
             down_for_good: false,
             clock,
             drifts: Vec::new(),
-            disk: Disk::default(),
+            disk: NodeDisk::default(),
             timers: Timers::new(),
             next_ticket: 0,
             backlog: Vec::new(),

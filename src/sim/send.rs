@@ -6,7 +6,7 @@ use crate::protocol::{Input, Message, Outcome, Protocol, Reply, RequestId};
 use crate::rng::{CausalId, Cause};
 use crate::time::Wall;
 
-use super::clock::Clock;
+use super::clock::SkewedClock;
 use super::event::{Event, Hop, Queue, What};
 use super::network::{Direction, Fate, Packet};
 use super::{HeldMessage, Simulation};
@@ -182,10 +182,11 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         let clocks = &self.config.client_clocks;
         if clocks.is_empty() {
             // A clock without error.
-            return Clock::new(crate::config::Clock::default()).wall_when(invoked_at);
+            return SkewedClock::new(crate::config::Clock::default()).wall_when(invoked_at);
         }
         let place = clocks.binary_search_by_key(&client, |(client, _)| *client);
-        let clock = Clock::new(place.map_or_else(|_| Default::default(), |place| clocks[place].1));
+        let clock =
+            SkewedClock::new(place.map_or_else(|_| Default::default(), |place| clocks[place].1));
         clock.wall_when(clock.monotonic(invoked_at))
     }
 }

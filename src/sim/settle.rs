@@ -136,22 +136,12 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// waits for a paused node.
     fn messages(&self, is_such: impl Fn(NodeId, &P::Message) -> bool) -> u64 {
         let mut count = 0;
-        self.kernel.each_pending(&mut |event| match &event.what {
-            What::Message { to, message, .. } | What::Refused { to, message, .. } => {
+        self.kernel.each_pending(&mut |event| {
+            if let What::Message { to, message, .. } | What::Refused { to, message, .. } =
+                &event.what
+            {
                 count += u64::from(is_such(*to, message));
             }
-            What::Request { .. }
-            | What::Answer { .. }
-            | What::Timer { .. }
-            | What::Disk { .. }
-            | What::Invoke { .. }
-            | What::Arrival { .. }
-            | What::Alarm { .. }
-            | What::Retry { .. }
-            | What::Fault { .. }
-            | What::Change { .. }
-            | What::Heal
-            | What::SettleCheck => {}
         });
         count
     }
@@ -166,7 +156,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     }
 
     /// What the cluster still waits for, a line each.
-    fn waiting_for(&self) -> Vec<String> {
+    pub(super) fn waiting_for(&self) -> Vec<String> {
         let mut waiting = self.clients.waiting_for(self.config, self.kernel.now);
         let nodes = || NodeId::all(self.config.cluster.nodes);
         let snapshots: Vec<NodeSnapshot> = nodes().map(|node| self.snapshot(node)).collect();

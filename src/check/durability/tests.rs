@@ -279,6 +279,26 @@ fn what_is_thrown_away_and_written_over_is_counted() {
     assert_eq!(removed.figure(Durability, "discarded_writes"), 0);
 }
 
+/// A put was invoked first and accepted last, over a later one, which was itself written over a third.
+/// The walk back has to go on from the later put, though it has passed its place in the history.
+#[test]
+fn what_a_slow_write_is_written_over_leads_back_further() {
+    let mut story = Story::new(1);
+    story.put("c1", "city", "Durham").at(1).ok(20).version(9).over(Some(2));
+    story.put("c2", "city", "Raleigh").at(2).ok(3).version(4).over(None);
+    story.put("c2", "city", "Apex").at(4).ok(5).version(5).over(Some(1));
+    story.holds(1, "city", "Durham", 9);
+    assert_eq!(story.figure(Durability, "discarded_writes"), 0);
+    // Where the slow one was written over the first of the two, the second was thrown away.
+    let mut thrown_away = Story::new(1);
+    thrown_away.put("c1", "city", "Durham").at(1).ok(20).version(9).over(Some(1));
+    thrown_away.put("c2", "city", "Raleigh").at(2).ok(3).version(4).over(None);
+    thrown_away.put("c2", "city", "Apex").at(4).ok(5).version(5).over(Some(1));
+    thrown_away.holds(1, "city", "Durham", 9);
+    let discarded = thrown_away.evidence(|evidence| discarded_writes(&Facts::of(evidence)));
+    assert_eq!(discarded, Some(vec![OpId(2)]));
+}
+
 #[test]
 fn a_protocol_that_does_not_say_what_it_writes_over_has_no_count() {
     let figures = two_writes().report(Durability).figures;
@@ -310,7 +330,12 @@ fn lost(evidence: &Evidence<'_>) -> Vec<OpId> {
             let keys = (0..2).map(KeyId);
             keys.filter(|key| match entry.function {
                 Function::Clear => !versions(history, *op, *key).is_empty(),
-                _ => entry.key == *key,
+                Function::Put
+                | Function::Get
+                | Function::Delete
+                | Function::List
+                | Function::ReadAll
+                | Function::Append => entry.key == *key,
             })
             .any(|key| is_lost(entry, key))
         })

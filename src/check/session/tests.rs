@@ -473,7 +473,7 @@ fn breaks(evidence: &Evidence<'_>) -> [u64; 4] {
             let read = values(&before);
             if let Some(now) = found(history, later, key) {
                 let missed = |writes: &[Told]| {
-                    writes.iter().any(|write| misses(history, (later, key, now), *write))
+                    writes.iter().any(|write| misses(history, later, key, now, *write))
                 };
                 // A read of nothing before, that only a removal after a write explains.
                 let returned = |i: usize| {

@@ -13,9 +13,9 @@ use crate::id::Version;
 /// As many writes are looked at one by one before a tree is built.
 const FEW: usize = 24;
 
-/// Acknowledged writes of a key, in the order of their acknowledgements.
+/// WritesByAck writes of a key, in the order of their acknowledgements.
 #[derive(Debug, Default)]
-pub(super) struct Acknowledged {
+pub(super) struct WritesByAck {
     writes: Vec<Write>,
     ranked: OnceCell<Ranked>,
 }
@@ -30,7 +30,7 @@ struct Ranked {
 
 /// The writes that a read misses, before they are counted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Missed {
+pub(super) struct MissedWrites {
     /// The place of the first.
     pub(super) first: usize,
     /// How many there are, as far as it is known at once; less those counted by `below`.
@@ -39,7 +39,7 @@ pub(super) struct Missed {
     below: Option<(usize, usize, Version)>,
 }
 
-impl Acknowledged {
+impl WritesByAck {
     pub(super) fn of(mut writes: Vec<Write>) -> Self {
         writes.sort_unstable_by_key(|write| write.end);
         Self { writes, ranked: OnceCell::new() }
@@ -55,7 +55,7 @@ impl Acknowledged {
     }
 
     /// What a read of the value that `found` wrote misses of the first `until` writes.
-    pub(super) fn missed_by(&self, found: &Write, until: usize) -> Option<Missed> {
+    pub(super) fn missed_by(&self, found: &Write, until: usize) -> Option<MissedWrites> {
         let from = self.before(found.invoked);
         if from >= until {
             return None;
@@ -64,7 +64,7 @@ impl Acknowledged {
         if window.len() <= FEW {
             let first = window.iter().position(|write| found.is_older_than(write))?;
             let count = window.iter().filter(|write| found.is_older_than(write)).count();
-            return Some(Missed { first: from + first, upper: count as u64, below: None });
+            return Some(MissedWrites { first: from + first, upper: count as u64, below: None });
         }
         let Ranked { versions, by_version, by_invocation, by_age } = self.ranked();
         let rank = rank(versions, found.version);
@@ -83,7 +83,7 @@ impl Acknowledged {
             upper -= u64::from(self.writes[place].version <= found.version);
             at = place + 1;
         }
-        Some(Missed { first, upper, below: Some((from, middle, found.version)) })
+        Some(MissedWrites { first, upper, below: Some((from, middle, found.version)) })
     }
 
     fn ranked(&self) -> &Ranked {
@@ -102,7 +102,7 @@ impl Acknowledged {
     }
 
     /// How many writes each of these reads misses.
-    pub(super) fn count(&self, missed: &[Missed]) -> Vec<u64> {
+    pub(super) fn count(&self, missed: &[MissedWrites]) -> Vec<u64> {
         let mut counts: Vec<u64> = missed.iter().map(|missed| missed.upper).collect();
         // By place: up to there, which read, of at most which version, and whether it adds.
         let mut questions: Vec<(usize, usize, Version, bool)> = Vec::new();
@@ -247,7 +247,7 @@ mod tests {
             if writes.is_empty() {
                 return Ok(());
             }
-            let acknowledged = Acknowledged::of(writes.clone());
+            let acknowledged = WritesByAck::of(writes.clone());
             let (mut found, mut expected) = (Vec::new(), Vec::new());
             for (index, open, seq) in reads {
                 let mut seen = writes[index.index(writes.len())];

@@ -200,7 +200,7 @@ fn stale_reads(evidence: &Evidence<'_>) -> Vec<(OpId, u64, u64)> {
             let Some(found) = found(history, op, key) else { continue };
             let missed = |(write, entry): &(OpId, &crate::history::Entry)| {
                 let least = versions(history, *write, key).into_iter().min();
-                let misses = |version| misses(history, (op, key, found), (Some(*write), version));
+                let misses = |version| misses(history, op, key, found, (Some(*write), version));
                 entry.is_ok() && entry.precedes(read) && least.is_some_and(misses)
             };
             let missed: Vec<_> = history.iter().filter(missed).collect();

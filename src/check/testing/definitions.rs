@@ -41,7 +41,9 @@ pub(in crate::check) fn found(history: &History, op: OpId, key: KeyId) -> Option
             }
             (item.value, item.version)
         }
-        _ => return None,
+        Function::Get | Function::Put | Function::Delete | Function::Clear | Function::Append => {
+            return None;
+        }
     };
     let Some(version) = value.and(version) else { return Some(Found::Nothing) };
     // Nobody can read what is not asked for yet.
@@ -82,7 +84,9 @@ pub(in crate::check) fn removals(
 /// Whether a read misses a write: what it found is older, or nothing explains that it found nothing, or the key.
 pub(in crate::check) fn misses(
     history: &History,
-    (op, key, found): (OpId, KeyId, Found),
+    op: OpId,
+    key: KeyId,
+    found: Found,
     write: Told,
 ) -> bool {
     let read = history.entry(op);
@@ -147,7 +151,12 @@ pub(in crate::check) fn removal_versions(history: &History, op: OpId, key: KeyId
             let cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
             if cleared.count() == 0 { unknown } else { versions(history, op, key) }
         }
-        _ => Vec::new(),
+        Function::Put
+        | Function::Get
+        | Function::Delete
+        | Function::List
+        | Function::ReadAll
+        | Function::Append => Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::explain::chronicle::{Chronicle, Window};
 use crate::report::folder::{self, FolderError};
 use crate::report::pictures::{self, Wanted};
+use crate::report::plot::PlottedRun;
 use crate::report::verify::{Verification, verify};
 use crate::report::{Lengths, Report};
 use crate::run::{RunOptions, RunResult, RunVerdict};
@@ -83,7 +84,8 @@ pub(super) fn play(
         let again = |window| (runnable.chronicle)(seed, window);
         let PlayOptions { plot, diagram, window, .. } = wanted;
         let pictures = Wanted { plot, diagram, window };
-        let drawn = pictures::draw((&runnable.name, runnable.config), &result, pictures, &again);
+        let run = PlottedRun { scenario: &runnable.name, config: runnable.config, result: &result };
+        let drawn = pictures::draw(&run, pictures, &again);
         let written = folder::write(&folder, &completed.report, &result, &runnable.config.names)
             .and_then(|()| folder::write_pictures(&folder, &drawn));
         completed.written = Some(written.map(|()| folder));

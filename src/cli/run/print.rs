@@ -11,8 +11,8 @@ use crate::cli::{Console, Exit};
 use crate::report::folder::{self, FolderError};
 use crate::report::json;
 use crate::report::layout::counted;
-use crate::report::tally::Tally;
-use crate::report::text::{self, Notes};
+use crate::report::text::{self, Footer};
+use crate::report::totals::RunTotals;
 use crate::report::verify::Verification;
 use crate::run::RunVerdict;
 
@@ -37,7 +37,7 @@ pub(super) struct Printer<'a> {
 /// The runs of one scenario, added up.
 struct Sum<'a> {
     runnable: &'a Runnable<'a>,
-    tally: Tally,
+    totals: RunTotals,
     documents: Vec<Value>,
     folders: Vec<PathBuf>,
     /// How many runs were done twice with different results.
@@ -48,7 +48,7 @@ impl<'a> Sum<'a> {
     fn new(runnable: &'a Runnable<'a>) -> Self {
         Self {
             runnable,
-            tally: Tally::new(&runnable.name, &runnable.config.title),
+            totals: RunTotals::new(&runnable.name, &runnable.config.title),
             documents: Vec::new(),
             folders: Vec::new(),
             differing: 0,
@@ -123,7 +123,7 @@ impl<'a> Printer<'a> {
             Some(Err(error)) => self.unwritten.push(error),
             None => {}
         }
-        sum.tally.add(&completed.report, completed.lengths);
+        sum.totals.add(&completed.report, completed.lengths);
     }
 
     fn show_one(
@@ -134,7 +134,7 @@ impl<'a> Printer<'a> {
     ) {
         let report = &completed.report;
         self.verdicts.push(report.verdict);
-        let notes = Notes {
+        let footer = Footer {
             commands: vec![self.command(runnable, &format!("--seed {}", report.seed))],
             written: match &completed.written {
                 Some(Ok(folder)) => Some(folder.display().to_string()),
@@ -147,24 +147,28 @@ impl<'a> Printer<'a> {
             }),
         };
         self.show(console, |quiet, color| {
-            if quiet { text::verdict_line(report, color) } else { text::run(report, &notes, color) }
+            if quiet {
+                text::verdict_line(report, color)
+            } else {
+                text::run(report, &footer, color)
+            }
         });
     }
 
     /// Prints the runs that were added up, if there are any.
     fn show_sum(&mut self, console: &mut Console) {
         let (Some(mut sum), Some(seeds)) = (self.sum.take(), self.args.seeds) else { return };
-        let verdict = match (sum.tally.fail, sum.tally.unknown) {
+        let verdict = match (sum.totals.fail, sum.totals.unknown) {
             (0, 0) => RunVerdict::Pass,
             (0, _) => RunVerdict::Unknown,
             _ => RunVerdict::Fail,
         };
         self.verdicts.push(verdict);
         let mut commands = vec![self.command(sum.runnable, &format!("--seeds {seeds}"))];
-        if let Some(first) = sum.tally.notable.first() {
+        if let Some(first) = sum.totals.notable.first() {
             commands.push(self.command(sum.runnable, &format!("--seed {}", first.seed)));
         }
-        let notes = Notes {
+        let footer = Footer {
             commands,
             written: sum.written(),
             pictures: pictures(self.args),
@@ -175,13 +179,13 @@ impl<'a> Printer<'a> {
         };
         self.show(console, |quiet, color| {
             if quiet {
-                text::tally_line(&sum.tally, verdict, color)
+                text::totals_line(&sum.totals, verdict, color)
             } else {
-                text::runs(&mut sum.tally, verdict, &notes, color)
+                text::runs(&mut sum.totals, verdict, &footer, color)
             }
         });
         if self.args.json {
-            self.documents.push(json::runs(&mut sum.tally, verdict, sum.documents));
+            self.documents.push(json::runs(&mut sum.totals, verdict, sum.documents));
         }
     }
 

@@ -1,21 +1,21 @@
-//! The simple components that every distribution of a delay is a mixture of, and sums of two of them.
+//! The components of a delay's distribution, which is a mixture of them; and sums of two of them.
 
 use crate::experiment::order_statistics::quadrature::integrate;
 use crate::sampler::Distribution;
 
-/// Relative error asked of the survival function of a sum; what comes out is far better.
+/// The relative error allowed in the survival function of a sum. It is far smaller.
 const TOLERANCE: f64 = 1e-9;
 
-/// Beyond this many units nothing of an exponential is left, or of a normal deviate beyond [`DEVIATES`].
+/// How many means an exponential is followed: beyond, its probability is negligible.
 const EXPONENTS: f64 = 46.0;
 
-/// See [`EXPONENTS`].
+/// How many standard deviations a normal deviate is followed.
 const DEVIATES: f64 = 10.0;
 
-/// How a delay exceeds a component's origin.
+/// The distribution of a delay's excess over its component's origin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Excess {
-    /// Not at all.
+    /// Always 0.
     Point,
     /// Uniform from 0 to the width, in nanoseconds.
     Uniform(f64),
@@ -37,14 +37,14 @@ pub(super) enum Excess {
     },
 }
 
-/// A part of a mixture.
+/// A component of a mixture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Component {
     /// Its share of the mixture.
     pub(super) weight: f64,
     /// The least delay, in nanoseconds.
     pub(super) origin: f64,
-    /// What comes on top.
+    /// The distribution of the rest.
     pub(super) shape: Excess,
 }
 
@@ -91,7 +91,8 @@ pub(super) fn components(distribution: &Distribution) -> Vec<Component> {
 }
 
 impl Excess {
-    /// The probability of an excess greater than `y`; its relative error is small even where it is.
+    /// The probability of an excess greater than `y`. Its relative error is small even if it is
+    /// tiny.
     pub(super) fn survival(self, y: f64) -> f64 {
         if y < 0.0 {
             return 1.0;
@@ -108,8 +109,8 @@ impl Excess {
         }
     }
 
-    /// The excesses between which its survival may fall steeply, so that no step hides between the nodes of an
-    /// integral; 0 where there are none.
+    /// The ends of the range in which its survival may fall steeply; integrals are split there so
+    /// that no step is missed. 0 if there is none.
     pub(super) fn ends(self) -> [f64; 2] {
         match self {
             Self::Uniform(width) => [width; 2],
@@ -120,7 +121,7 @@ impl Excess {
         }
     }
 
-    /// A length of the order of its greatest usual values.
+    /// The order of magnitude of its largest usual values.
     pub(super) fn reach(self) -> f64 {
         match self {
             Self::Point => 0.0,
@@ -131,8 +132,8 @@ impl Excess {
         }
     }
 
-    /// The variable in which its density is smooth and of the order of 1, at the excess `y` above 0, and the least
-    /// value of that variable that matters.
+    /// Of the variable in which its density is smooth and of order 1: the least value that matters,
+    /// and the value at the excess `y`.
     fn natural(self, y: f64) -> (f64, f64) {
         match self {
             Self::Point => (0.0, 0.0),
@@ -145,7 +146,7 @@ impl Excess {
         }
     }
 
-    /// The excess where the natural variable is `v`, and the density of that variable there.
+    /// The excess at the value `v` of the natural variable, and the density of that variable there.
     fn at(self, v: f64) -> (f64, f64) {
         match self {
             Self::Point => (0.0, 1.0),
@@ -159,7 +160,8 @@ impl Excess {
         }
     }
 
-    /// The probability that the sum of an excess of this shape, at most `half`, and one of `other` exceeds `y`.
+    /// The probability that the sum of this excess and `other` exceeds `y`, and this one is at most
+    /// `half`.
     fn leading(self, other: Self, y: f64, half: f64, floor: f64) -> f64 {
         let (low, high) = self.natural(half);
         let integrand = |v: f64| {
@@ -178,9 +180,10 @@ impl Excess {
 
 /// The probability that the sum of two independent excesses exceeds `y`.
 ///
-/// Two uniform ones, and whatever comes with a point, have closed forms. Else either excess is at most half of `y`
-/// and the other makes up for it, or both are above: so no function is integrated beyond where it matters, and
-/// nothing is subtracted, which keeps the relative error where the probability is tiny.
+/// There are closed forms for two uniform excesses and if one of them is always 0. Otherwise there
+/// are three cases: one excess is at most half of `y`, the other is, or both are above. So no
+/// function is integrated where it is negligible, and nothing is subtracted, which keeps the
+/// relative error small.
 pub(super) fn sum_survival(one: Excess, other: Excess, y: f64) -> f64 {
     match (one, other) {
         _ if y < 0.0 => 1.0,
@@ -195,7 +198,7 @@ pub(super) fn sum_survival(one: Excess, other: Excess, y: f64) -> f64 {
     }
 }
 
-/// Of uniform ones of these widths.
+/// The same for two uniform excesses of these widths.
 fn uniform_sum(narrow: f64, wide: f64, y: f64) -> f64 {
     if y < narrow {
         1.0 - y * (y / narrow) / (2.0 * wide)

@@ -1,12 +1,14 @@
-//! Adaptive integration of smooth components: the rule of Gauss and Kronrod of 7 and 15 points.
+//! Adaptive integration by the Gauss-Kronrod rule of 7 and 15 points.
 
-/// Halvings of one interval: what is still rough after so many is narrower than a millionth of a millionth.
+/// The most halvings of an interval: to less than 10^-12 of its width.
 const DEPTH: u32 = 40;
 
-/// Panels of one interval: enough for any integrand that can be integrated, and an end for one that is all noise.
+/// The most panels of an interval. Integrable functions need fewer; it ends the integration of
+/// noise.
 const PANELS: u32 = 300;
 
-/// Nodes on one side of the centre, from the end inwards, and Kronrod's weights; QUADPACK's `qk15`.
+/// The nodes on one side of the centre, from the end inwards, and Kronrod's weights; from
+/// QUADPACK's `qk15`.
 #[expect(clippy::excessive_precision, reason = "as published")]
 const KRONROD: [(f64, f64); 7] = [
     (0.991_455_371_120_812_639_2, 0.022_935_322_010_529_224_96),
@@ -18,11 +20,11 @@ const KRONROD: [(f64, f64); 7] = [
     (0.207_784_955_007_898_467_6, 0.204_432_940_075_298_892_41),
 ];
 
-/// The weight of the centre.
+/// Kronrod's weight of the centre.
 #[expect(clippy::excessive_precision, reason = "as published")]
 const CENTRE: f64 = 0.209_482_141_084_727_828_01;
 
-/// Gauss's weights, of every second node and of the centre.
+/// Gauss's weights of every second node and of the centre.
 #[expect(clippy::excessive_precision, reason = "as published")]
 const GAUSS: [f64; 4] = [
     0.129_484_966_168_869_693_27,
@@ -31,7 +33,7 @@ const GAUSS: [f64; 4] = [
     0.417_959_183_673_469_387_76,
 ];
 
-/// The integral of `f` from `low` to `high` and how far off it may be at most, pessimistically.
+/// The integral of `f` from `low` to `high` in one panel, and a pessimistic bound of its error.
 fn panel<const N: usize>(
     f: &impl Fn(f64) -> [f64; N],
     low: f64,
@@ -54,10 +56,11 @@ fn panel<const N: usize>(
     (fine.map(|sum| sum * half), error)
 }
 
-/// The integrals of the parts of `f` from `low` to `high`, each to an error of about `tolerance` of the greater of
-/// itself and its `floor`, and mostly far below.
+/// The integrals of the parts of `f` from `low` to `high`. The error of each is about `tolerance`
+/// times the greater of itself and its `floor`, and mostly far smaller.
 ///
-/// `f` must be finite, and smooth but for finitely many places; a step is found unless no node lies beyond it.
+/// `f` must be finite, and smooth except at finitely many places. A step is found if a node lies
+/// beyond it.
 pub(super) fn integrate<const N: usize>(
     f: &impl Fn(f64) -> [f64; N],
     low: f64,

@@ -1,4 +1,5 @@
-//! The closed forms against published ones, the integrals against the closed forms, and both against samples.
+//! The closed forms against published ones, the integrals against the closed forms, and both
+//! against samples.
 
 use std::time::{Duration, Instant};
 
@@ -81,7 +82,7 @@ fn constants_only_shift() {
     }
 }
 
-/// The twin of every closed form, the heavy tails included, and mixtures that are not.
+/// Every closed form against integration, with heavy tails, and as a mixture.
 #[test]
 fn integrals_agree_with_the_closed_forms() {
     let narrow = Distribution::Uniform { low: ms(10_000), high: Span::from_nanos(10_000_001_000) };

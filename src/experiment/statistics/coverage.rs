@@ -1,5 +1,6 @@
-//! What every interval promises, held against the truth: of 1,000 experiments 92 to 98% cover it (with five runs up to
-//! 98.5%), with 5, 10 and 30 runs, whatever runs share: a leader, an outage, a slow node.
+//! The coverage of all intervals: of 1,000 experiments 92 to 98% cover the truth (up to 98.5% with
+//! five runs), with 5, 10 and 30 runs, whatever the operations of a run share: a leader, an outage,
+//! a slow node.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -10,7 +11,7 @@ use super::*;
 const EXPERIMENTS: u32 = 1000;
 const RUNS: [usize; 3] = [5, 10, 30];
 
-/// Luck, in the shapes that runs have it.
+/// Random numbers of several distributions.
 struct Luck(ChaCha8Rng);
 
 impl Luck {
@@ -35,13 +36,13 @@ impl Luck {
         self.uniform() < chance
     }
 
-    /// How many of `of` it hits.
+    /// How many of `of` trials succeed.
     fn hits(&mut self, chance: f64, of: u32) -> u32 {
         (0..of).map(|_| u32::from(self.flip(chance))).sum()
     }
 }
 
-/// 92 to 98% of experiments with so many runs cover the truth.
+/// Asserts that 92 to 98% of experiments cover the truth.
 fn assert_covered(
     what: &str,
     runs: usize,
@@ -53,12 +54,12 @@ fn assert_covered(
         interval.low <= truth && truth <= interval.high
     };
     let covered = (0..EXPERIMENTS).filter(covers).count();
-    // Few runs have few different results: what they show is rather too wide than too narrow.
+    // With few runs there are few different results, and intervals are rather too wide.
     let most = if runs == 5 { 985 } else { 980 };
     assert!((920..=most).contains(&covered), "{what}, {runs} runs: {covered} of {EXPERIMENTS}");
 }
 
-/// The latencies of a run in milliseconds; infinite for what never got an answer.
+/// The latencies of a run in milliseconds; infinite without an answer.
 type Shape = (&'static str, fn(&mut Luck) -> Vec<f64>);
 
 const LATENCIES: [Shape; 7] = [
@@ -132,7 +133,7 @@ fn percentiles_cover(per_mille: u32) {
         let many = pooled(&mut Luck::of(u32::MAX), 5000, shape);
         let truth = many.quantile(per_mille).map_or(f64::INFINITY, |latency| latency as f64);
         for runs in RUNS {
-            // Where so few show none at all, the interval has no end either.
+            // If the runs show none, the interval has no end, either.
             let nothing = Interval { value: 0.0, low: 0.0, high: f64::INFINITY };
             assert_covered(what, runs, truth, |luck, _| {
                 pooled(luck, runs, shape).quantile_interval(per_mille).unwrap_or(nothing)
@@ -151,7 +152,7 @@ fn intervals_of_the_99th_percentile_cover_the_truth() {
     percentiles_cover(990);
 }
 
-/// Out of how many operations of a run how many were struck.
+/// How many operations of a run failed, and of how many.
 type Struck = (&'static str, f64, fn(&mut Luck) -> (u32, u32));
 
 const SHARES: [Struck; 6] = [
@@ -186,7 +187,7 @@ fn intervals_of_shares_cover_the_truth() {
     }
 }
 
-/// How long a run's longest recovery took, in seconds, and the mean.
+/// A run's longest recovery in seconds, and the mean.
 type Recovered = (&'static str, f64, fn(&mut Luck) -> f64);
 
 const RECOVERIES: [Recovered; 5] = [
@@ -205,7 +206,8 @@ const RECOVERIES: [Recovered; 5] = [
     }),
 ];
 
-/// With five runs it is left blank: one in six experiments sees none of the slow ones (see `Summary`).
+/// With five runs there is no interval: one in six experiments sees no slow recovery (see
+/// `Summary`).
 #[test]
 fn intervals_of_recoveries_cover_the_truth() {
     for (what, truth, of) in RECOVERIES {
@@ -233,7 +235,8 @@ fn intervals_of_means_cover_the_closed_form() {
     }
 }
 
-/// Both sides of a pair see the same luck, and wait for the second and the fourth of the same five.
+/// Both points have the same random numbers; they wait for the second and the fourth of the same
+/// five.
 #[test]
 fn intervals_of_differences_cover_the_closed_form() {
     for runs in RUNS {

@@ -11,7 +11,7 @@ pub(super) const NORMAL: f64 = 1.959_963_984_540_054;
 /// The fewest runs of which there is an interval.
 pub const FEWEST_RUNS: usize = 5;
 
-/// Sets these draws apart from any run's, whose seeds are small numbers.
+/// Keeps these draws apart from those of runs, whose seeds are small numbers.
 const SEED: u64 = 0xb007_57a9_0000_0000;
 
 /// What one run adds to the two sums of a ratio. Neither is below 0.
@@ -23,26 +23,27 @@ pub struct RatioTerm {
     pub whole: f64,
 }
 
-/// Draws of as many runs as there are, with replacement: how often each run was drawn. All statistics of a point are
-/// of the same resamples, and so are both sides of a difference.
+/// Bootstrap resamples: how often each run was drawn, when as many runs as there are were drawn
+/// with replacement. All statistics of a point use the same resamples, and so do both sides of a
+/// difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resamples {
     runs: usize,
-    /// As many a resample as there are runs.
+    /// The counts of all resamples, one for each run, one resample after another.
     counts: Vec<u32>,
 }
 
 impl Resamples {
-    /// How many are drawn unless somebody asks for more.
+    /// How many resamples there are by default.
     pub const COUNT: usize = 1000;
 
-    /// [`Self::COUNT`] resamples of `runs` runs for the point of this index.
+    /// [`Self::COUNT`] resamples of `runs` runs, for the point with this index.
     #[must_use]
     pub fn draw(point: u32, runs: usize) -> Self {
         Self::draw_many(point, runs, Self::COUNT)
     }
 
-    /// So many resamples of `runs` runs for the point of this index.
+    /// `resamples` resamples of `runs` runs, for the point with this index.
     #[must_use]
     pub fn draw_many(point: u32, runs: usize, resamples: usize) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(SEED | u64::from(point));
@@ -56,13 +57,13 @@ impl Resamples {
         Self { runs, counts }
     }
 
-    /// Of how many runs.
+    /// How many runs they are of.
     #[must_use]
     pub const fn runs(&self) -> usize {
         self.runs
     }
 
-    /// Resample by resample, how often each run was drawn.
+    /// The resamples: how often each run was drawn.
     pub fn iter(&self) -> impl Iterator<Item = &[u32]> {
         self.counts.chunks_exact(self.runs.max(1))
     }
@@ -92,7 +93,7 @@ pub(super) fn difference_of(
     studentized(estimate, resamples)
 }
 
-/// A ratio of sums, as if it were linear in what each run adds.
+/// A ratio of sums, linearized in the terms of each run.
 struct Linear {
     ratio: f64,
     whole: f64,
@@ -108,7 +109,7 @@ impl Linear {
         (whole > 0.0).then(|| Self { ratio: part / whole, whole })
     }
 
-    /// By how much this run moves the ratio.
+    /// The influence of a run on the ratio.
     fn influence(&self, run: &RatioTerm) -> f64 {
         (run.part - self.ratio * run.whole) / self.whole
     }
@@ -118,14 +119,15 @@ impl Linear {
     }
 }
 
-/// The standard error of an estimate that every run moves by its influence.
+/// The standard error of an estimate, from the influences of the runs.
 fn error(influences: impl Iterator<Item = f64>, counts: &[u32]) -> f64 {
     let runs = counts.len() as f64;
     let squares = influences.zip(counts).map(|(moves, count)| f64::from(*count) * moves * moves);
     (squares.sum::<f64>() * runs / (runs - 1.0)).sqrt()
 }
 
-/// The interval of an estimate that comes with its standard error, as a function of how often each run counts.
+/// The interval of an estimate; `estimate` computes it and its standard error from how often each
+/// run counts.
 fn studentized(
     estimate: impl Fn(&[u32]) -> Option<(f64, f64)>,
     resamples: &Resamples,
@@ -146,7 +148,7 @@ fn studentized(
     }
     let deviates = resamples.iter().filter_map(&estimate).map(|(drawn, its_error)| {
         let off = drawn - value;
-        // Where all drawn runs agree there is no error, and the deviate is as great as can be.
+        // If all drawn runs agree, the error is 0 and the deviate infinite.
         if off.abs() > 0.0 { off / its_error } else { 0.0 }
     });
     match central(&mut deviates.collect::<Vec<_>>()) {
@@ -155,7 +157,7 @@ fn studentized(
     }
 }
 
-/// The ends of the central 95%, by nearest rank from either end; `None` of nothing.
+/// The ends of the central 95%, by nearest rank from either end; `None` without values.
 fn central(values: &mut [f64]) -> Option<(f64, f64)> {
     values.sort_unstable_by(f64::total_cmp);
     let rank = (values.len() * 25).div_ceil(1000);
@@ -163,8 +165,9 @@ fn central(values: &mut [f64]) -> Option<(f64, f64)> {
     Some((*values.get(rank.checked_sub(1)?)?, *values.get(last)?))
 }
 
-/// The 97.5% quantile of Student's distribution: exact to four figures for few degrees of freedom, then by the
-/// expansion around the normal one (Abramowitz and Stegun, 26.7.5), which is off by less than 0.003 from five on.
+/// The 97.5% quantile of Student's distribution. For few degrees of freedom it is from a table with
+/// four figures, from five on by the expansion around the normal distribution (Abramowitz and
+/// Stegun, 26.7.5), which is off by less than 0.003.
 pub(super) fn student(freedom: usize) -> f64 {
     const FEW: [f64; 5] = [f64::INFINITY, 12.706, 4.303, 3.182, 2.776];
     if let Some(quantile) = FEW.get(freedom) {

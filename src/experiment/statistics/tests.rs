@@ -1,4 +1,5 @@
-//! The statistics against a dumb twin, and the intervals against the truth that they claim to cover.
+//! The statistics against a dumb twin, and the intervals against the truth that they claim to
+//! cover.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ pub(super) fn terms(of: &[(u32, u32)]) -> Vec<RatioTerm> {
         .collect()
 }
 
-/// By how much the mean of one point exceeds that of another.
+/// The difference of the means of two points.
 pub(super) fn mean_difference(
     left: &Pooled,
     right: &Pooled,
@@ -114,7 +115,7 @@ proptest! {
                 prop_assert_eq!(found, expected.nanos());
             }
         }
-        // A censored operation is one that takes for ever.
+        // A censored operation takes forever.
         samples[0].censored = censored;
         let pooled = Pooled::of(&samples);
         lengths.extend((0..censored).map(|_| Span::MAX));
@@ -174,7 +175,7 @@ fn resamples_draw_as_many_runs_as_there_are_and_each_as_often() {
     assert_ne!(Resamples::draw(4, 7), resamples);
 }
 
-/// To the bit: on every platform and in every build the same.
+/// The same bits on every platform and in every build.
 #[test]
 fn resamples_and_intervals_are_what_they_always_were() {
     let drawn: Vec<Vec<u32>> = Resamples::draw_many(0, 6, 2).iter().map(<[u32]>::to_vec).collect();
@@ -206,7 +207,7 @@ fn runs_that_agree_leave_no_doubt() {
     assert!(interval.low < 4.0 && interval.high > 8.0 && interval.high < 30.0, "{interval:?}");
 }
 
-/// Nothing lost in 30 runs of 5 writes: at most 0.095, the rule of three for 30, not for 150, and not certainly 0.
+/// Nothing lost in 30 runs of 5 writes: at most 0.095, by the rule of three for 30, not for 150.
 #[test]
 fn no_loss_is_not_certainty() {
     let interval = share(&terms(&[(0, 5); 30])).unwrap();
@@ -217,7 +218,7 @@ fn no_loss_is_not_certainty() {
     near(all.low, 1.0 - interval.high);
 }
 
-/// Who has seen one run struck knows little of how hard runs are struck.
+/// From a single run with losses one learns little about how many a run loses.
 #[test]
 fn a_share_is_less_certain_where_few_runs_were_struck() {
     let struck = |runs: usize, by: u32| {
@@ -228,7 +229,7 @@ fn a_share_is_less_certain_where_few_runs_were_struck() {
     assert!(struck(1, 1) < struck(0, 0), "one write lost is no sign that all of a run may be");
 }
 
-/// That 30 runs of one length have no longer operation does not say that fewer than 1 run in 100 has any.
+/// If no operation of 30 runs is longer, still more than 1 run in 100 may have a longer one.
 #[test]
 fn a_percentile_has_no_upper_end_where_nothing_longer_was_seen() {
     let alike = Pooled::of(&vec![run(&[7; 100], 0); 30]);
@@ -282,8 +283,8 @@ pub(super) fn waits(generator: &mut ChaCha8Rng, k: usize, runs: usize, writes: u
     Pooled::of(&samples)
 }
 
-/// Five points of 200 runs of 5 writes, with a mean, three quantiles and a difference each, take well below a second;
-/// the bound is for a slow and busy machine.
+/// Five points of 200 runs of 5 writes, with a mean, three quantiles and a difference each, take
+/// well below a second; the bound is for a slow and busy machine.
 #[test]
 fn a_sweep_is_resampled_in_no_time() {
     let mut generator = ChaCha8Rng::seed_from_u64(1);

@@ -29,7 +29,7 @@ pub fn lags(node_events: &[NodeEvent], nodes: u16) -> Vec<Lag> {
 }
 
 /// A write of a key, in the order of versions: two may bear one.
-type Write = (Version, Option<Value>);
+type VersionedValue = (Version, Option<Value>);
 
 /// What a node has, and how far that is behind.
 #[derive(Debug, Default)]
@@ -37,9 +37,9 @@ struct Replica {
     /// The term that it leads.
     leads: Option<Term>,
     down: bool,
-    held: BTreeMap<KeyId, BTreeSet<Write>>,
+    held: BTreeMap<KeyId, BTreeSet<VersionedValue>>,
     /// What it took at an instant: when it drops the write that this replaced, this stays.
-    fresh: (Time, Vec<(KeyId, Write)>),
+    fresh: (Time, Vec<(KeyId, VersionedValue)>),
     /// By key how many writes of the leader it lacks.
     lacks: BTreeMap<KeyId, u64>,
     lag: u64,
@@ -47,10 +47,10 @@ struct Replica {
 
 impl Replica {
     /// Counts anew what of `leader`'s writes of a key this one lacks.
-    fn recount(&mut self, key: KeyId, leader: Option<&BTreeSet<Write>>) {
+    fn recount(&mut self, key: KeyId, leader: Option<&BTreeSet<VersionedValue>>) {
         let held = self.held.get(&key);
         let newest = held.and_then(|held| held.last()).map(|(version, _)| *version);
-        let is_lacked = |write: &&Write| {
+        let is_lacked = |write: &&VersionedValue| {
             newest.is_none_or(|mine| write.0 > mine)
                 || newest == Some(write.0) && held.is_some_and(|held| !held.contains(*write))
         };
@@ -61,7 +61,7 @@ impl Replica {
     }
 }
 
-const fn write(stored: Stored) -> Write {
+const fn write(stored: Stored) -> VersionedValue {
     (stored.version, stored.value)
 }
 
@@ -121,7 +121,7 @@ impl Book {
             NodeEventKind::Discarded { key, stored, .. } => {
                 let (when, taken) = &replica.fresh;
                 let dropped = write(*stored);
-                let is_fresh = |other: &Write| {
+                let is_fresh = |other: &VersionedValue| {
                     when == at && *other != dropped && taken.contains(&(*key, *other))
                 };
                 let held = replica.held.entry(*key).or_default();

@@ -20,7 +20,7 @@ fn stored(timestamp: i64) -> Stored {
 
 /// The write of version 10, on three nodes.
 #[derive(Default)]
-struct Life {
+struct WriteStory {
     write_events: Vec<WriteEvent>,
     removes: bool,
     /// What live nodes hold at the end: a version.
@@ -31,7 +31,7 @@ struct Life {
     leaderships: Vec<Leadership>,
 }
 
-impl Life {
+impl WriteStory {
     fn accepted() -> Self {
         Self::accepted_by(N1)
     }
@@ -119,7 +119,7 @@ impl Life {
         WatchedWrite { op, key: KEY, versions: vec![version(10)], effect, reads: Vec::new() }
     }
 
-    fn cause(&self) -> Cause {
+    fn cause(&self) -> LossCause {
         let snapshot = |node: NodeId| {
             let mut snapshot = NodeSnapshot::new(node, Role::Follower);
             snapshot.up = !self.down.contains(&node);
@@ -131,32 +131,33 @@ impl Life {
         };
         let finals: Vec<NodeSnapshot> = NodeId::all(3).map(snapshot).collect();
         let target = self.target();
-        let subject = Subject { write: &target, finals: &finals, leaderships: &self.leaderships };
+        let subject =
+            WriteContext { write: &target, finals: &finals, leaderships: &self.leaderships };
         classify(&self.write_events, subject)
     }
 
     #[track_caller]
     fn was_lost(&self, mechanism: Mechanism, node: NodeId, at: u64) {
         let decisive = Some((node, Time::from_nanos(at)));
-        assert_eq!(self.cause(), Cause { mechanism, decisive });
+        assert_eq!(self.cause(), LossCause { mechanism, decisive });
     }
 }
 
 #[test]
 fn what_nobody_else_had_was_never_shipped() {
-    Life::accepted().crashed(5, N1, false).started(9, N1, false).was_lost(
+    WriteStory::accepted().crashed(5, N1, false).started(9, N1, false).was_lost(
         Mechanism::NeverShipped,
         N1,
         5,
     );
     // Its log may have it, and never comes back.
-    Life::accepted().crashed(5, N1, true).down(N1).was_lost(Mechanism::NeverShipped, N1, 5);
+    WriteStory::accepted().crashed(5, N1, true).down(N1).was_lost(Mechanism::NeverShipped, N1, 5);
 }
 
 #[test]
 fn what_died_with_its_leader_was_never_shipped_even_if_it_comes_back() {
     let life = |led_from, led_until| {
-        Life::accepted()
+        WriteStory::accepted()
             .crashed(5, N1, true)
             .led(N2, led_from, led_until)
             .started(9, N1, true)
@@ -174,19 +175,18 @@ fn what_died_with_its_leader_was_never_shipped_even_if_it_comes_back() {
 #[test]
 fn what_the_leader_lost_from_its_disk_is_not_put_down_to_those_who_follow_it() {
     let life = |by, tail| {
-        Life::accepted().applied(2, N2).lost_power(4, N2, tail).started(5, N2, false).told_to_drop(
-            8,
-            N1,
-            by,
-            DiscardReason::Replaced,
-        )
+        WriteStory::accepted()
+            .applied(2, N2)
+            .lost_power(4, N2, tail)
+            .started(5, N2, false)
+            .told_to_drop(8, N1, by, DiscardReason::Replaced)
     };
     life(N2, true).was_lost(Mechanism::UnsyncedTailLost, N2, 4);
     life(N2, false).was_lost(Mechanism::LogDamage, N2, 4);
     // The third never had it, and needed the vote of one who had.
     life(N3, true).was_lost(Mechanism::UnsyncedTailLost, N2, 4);
     // Without a log nothing was promised.
-    Life::accepted()
+    WriteStory::accepted()
         .applied(2, N2)
         .crashed(4, N2, false)
         .started(5, N2, false)
@@ -196,7 +196,7 @@ fn what_the_leader_lost_from_its_disk_is_not_put_down_to_those_who_follow_it() {
 
 #[test]
 fn a_write_goes_with_the_later_one_that_had_replaced_it() {
-    Life::accepted()
+    WriteStory::accepted()
         .applied(2, N2)
         .then(3, N1, WriteEventKind::Superseded { by: stored(20) })
         .crashed(4, N1, false)
@@ -209,26 +209,25 @@ fn a_write_goes_with_the_later_one_that_had_replaced_it() {
 #[test]
 fn a_log_that_was_cut_too_early_is_no_mere_memory() {
     let crash = Crash { power: false, tail: false, logged: false, cut: true };
-    Life::accepted().then(5, N1, WriteEventKind::Crashed(crash)).started(6, N1, false).was_lost(
-        Mechanism::LogCut,
-        N1,
-        5,
-    );
+    WriteStory::accepted()
+        .then(5, N1, WriteEventKind::Crashed(crash))
+        .started(6, N1, false)
+        .was_lost(Mechanism::LogCut, N1, 5);
 }
 
 #[test]
 fn copies_without_a_log_are_lost_with_the_last_memory() {
-    let life = Life::accepted().applied(2, N2).crashed(5, N1, false).crashed(7, N2, false);
+    let life = WriteStory::accepted().applied(2, N2).crashed(5, N1, false).crashed(7, N2, false);
     life.was_lost(Mechanism::MemoryLost, N2, 7);
 }
 
 #[test]
 fn a_tail_counts_as_lost_only_where_the_write_was_in_it() {
-    let alone = |tail| Life::accepted().lost_power(5, N1, tail).started(9, N1, false);
+    let alone = |tail| WriteStory::accepted().lost_power(5, N1, tail).started(9, N1, false);
     alone(true).was_lost(Mechanism::UnsyncedTailLost, N1, 5);
     alone(false).was_lost(Mechanism::LogDamage, N1, 5);
     // The process died first, and then the machine.
-    Life::accepted()
+    WriteStory::accepted()
         .crashed(5, N1, true)
         .then(6, N1, WriteEventKind::PowerCut { tail: true })
         .started(9, N1, false)
@@ -238,7 +237,7 @@ fn a_tail_counts_as_lost_only_where_the_write_was_in_it() {
 #[test]
 fn of_ends_at_one_instant_the_accepting_nodes_counts() {
     for (acceptor, other) in [(N1, N2), (N2, N1)] {
-        Life::accepted_by(acceptor)
+        WriteStory::accepted_by(acceptor)
             .applied(2, other)
             .lost_power(5, acceptor, true)
             .lost_power(5, other, false)
@@ -250,7 +249,7 @@ fn of_ends_at_one_instant_the_accepting_nodes_counts() {
 
 #[test]
 fn a_restart_with_the_write_undoes_the_crash() {
-    Life::accepted()
+    WriteStory::accepted()
         .crashed(5, N1, true)
         .started(6, N1, true)
         .dropped(8, N1, DiscardReason::Truncated)
@@ -259,7 +258,7 @@ fn a_restart_with_the_write_undoes_the_crash() {
 
 #[test]
 fn a_replaced_disk_is_named_over_the_crash_before_it() {
-    Life::accepted()
+    WriteStory::accepted()
         .crashed(5, N1, true)
         .then(7, N1, WriteEventKind::DiskReplaced)
         .started(7, N1, false)
@@ -270,7 +269,7 @@ fn a_replaced_disk_is_named_over_the_crash_before_it() {
 #[test]
 fn a_replaced_disk_is_no_reason_where_nothing_was_on_it() {
     let replaced = WriteEventKind::DiskReplaced;
-    let life = Life::accepted().applied(3, N2).crashed(5, N1, false).crashed(9, N2, false);
+    let life = WriteStory::accepted().applied(3, N2).crashed(5, N1, false).crashed(9, N2, false);
     let life = life.then(10, N2, replaced).started(12, N2, false).started(12, N1, false);
     life.was_lost(Mechanism::MemoryLost, N2, 9);
 }
@@ -279,7 +278,7 @@ fn a_replaced_disk_is_no_reason_where_nothing_was_on_it() {
 /// nothing to do with it.
 #[test]
 fn a_crash_after_another_leads_is_not_how_a_write_was_lost() {
-    let life = Life::accepted().led(N2, 4, 30).crashed(9, N1, true).started(10, N1, true);
+    let life = WriteStory::accepted().led(N2, 4, 30).crashed(9, N1, true).started(10, N1, true);
     let life = life.told_to_drop(14, N1, N2, DiscardReason::Replaced);
     life.was_lost(Mechanism::FullStateOverwrite, N1, 14);
 }
@@ -294,7 +293,7 @@ fn a_drop_is_named_by_its_reason() {
         (DiscardReason::Truncated, Mechanism::Truncated),
     ];
     for (reason, mechanism) in rows {
-        Life::accepted()
+        WriteStory::accepted()
             .applied(2, N2)
             .crashed(3, N1, false)
             .dropped(6, N2, reason)
@@ -305,17 +304,17 @@ fn a_drop_is_named_by_its_reason() {
 /// A node that had cut a write off its log crashed later, and its disk was blamed for what it had rightly dropped.
 #[test]
 fn a_crash_takes_nothing_that_was_dropped_before() {
-    let life = Life::accepted().dropped(5, N1, DiscardReason::Truncated);
+    let life = WriteStory::accepted().dropped(5, N1, DiscardReason::Truncated);
     let life = life.crashed(9, N1, true).started(12, N1, false).led(N2, 4, 20);
     life.was_lost(Mechanism::Truncated, N1, 5);
 }
 
 #[test]
 fn a_drop_on_arrival_decides_where_only_the_acceptor_ever_had_it() {
-    let life = Life::accepted().dropped(2, N2, DiscardReason::Older).crashed(5, N1, false);
+    let life = WriteStory::accepted().dropped(2, N2, DiscardReason::Older).crashed(5, N1, false);
     life.was_lost(Mechanism::OlderTimestamp, N2, 2);
     // A third node took it: then its end is what counts.
-    let life = Life::accepted()
+    let life = WriteStory::accepted()
         .dropped(2, N2, DiscardReason::Older)
         .applied(3, N3)
         .crashed(5, N1, false)
@@ -325,9 +324,10 @@ fn a_drop_on_arrival_decides_where_only_the_acceptor_ever_had_it() {
 
 #[test]
 fn a_live_copy_is_beaten_by_a_higher_version_alone() {
-    let life = Life::accepted().dropped(2, N2, DiscardReason::Older).holds(N1, 10).holds(N2, 99);
+    let life =
+        WriteStory::accepted().dropped(2, N2, DiscardReason::Older).holds(N1, 10).holds(N2, 99);
     life.was_lost(Mechanism::OlderTimestamp, N2, 2);
-    let unexplained = Life::accepted().holds(N1, 10).cause();
+    let unexplained = WriteStory::accepted().holds(N1, 10).cause();
     assert_eq!(unexplained.mechanism, Mechanism::Unexplained);
 }
 
@@ -335,11 +335,12 @@ fn a_live_copy_is_beaten_by_a_higher_version_alone() {
 fn an_older_write_in_its_place_is_told_from_a_newer_one() {
     let superseded = |by| {
         let by = WriteEventKind::Superseded { by: stored(by) };
-        Life::accepted().then(4, N1, by).crashed(8, N1, false)
+        WriteStory::accepted().then(4, N1, by).crashed(8, N1, false)
     };
     superseded(99).was_lost(Mechanism::NeverShipped, N1, 8);
-    let mut replaced =
-        Life::accepted().then(4, N1, WriteEventKind::Superseded { by: stored(1) }).holds(N1, 1);
+    let mut replaced = WriteStory::accepted()
+        .then(4, N1, WriteEventKind::Superseded { by: stored(1) })
+        .holds(N1, 1);
     replaced.was_lost(Mechanism::OverwrittenByOlder, N1, 4);
     replaced.removes = true;
     replaced.was_lost(Mechanism::Resurrected, N1, 4);
@@ -347,20 +348,20 @@ fn an_older_write_in_its_place_is_told_from_a_newer_one() {
 
 #[test]
 fn a_write_that_others_take_for_another_of_its_version_is_lost_by_that() {
-    let mistaken = Life::accepted().dropped(3, N2, DiscardReason::SameVersion);
+    let mistaken = WriteStory::accepted().dropped(3, N2, DiscardReason::SameVersion);
     mistaken.crashed(6, N1, false).down(N1).was_lost(Mechanism::VersionReused, N2, 3);
     // The node that has it is up, and yet what is shown is the other.
-    let mut shown = Life::accepted().dropped(3, N2, DiscardReason::SameVersion).holds(N1, 10);
+    let mut shown = WriteStory::accepted().dropped(3, N2, DiscardReason::SameVersion).holds(N1, 10);
     shown.value = Some(Value::text(1));
     shown.was_lost(Mechanism::VersionReused, N1, 3);
     let replaced = WriteEventKind::Superseded { by: stored(10) };
-    let replaced = Life::accepted().then(4, N1, replaced);
+    let replaced = WriteStory::accepted().then(4, N1, replaced);
     replaced.was_lost(Mechanism::VersionReused, N1, 4);
 }
 
 #[test]
 fn a_copy_on_a_node_that_stays_down_was_left_behind() {
-    let life = Life::accepted()
+    let life = WriteStory::accepted()
         .applied(2, N2)
         .crashed(3, N1, false)
         .started(4, N1, false)
@@ -372,14 +373,14 @@ fn a_copy_on_a_node_that_stays_down_was_left_behind() {
 
 #[test]
 fn silence_is_unexplained() {
-    let cause = Life::default().cause();
-    assert_eq!(cause, Cause { mechanism: Mechanism::Unexplained, decisive: None });
+    let cause = WriteStory::default().cause();
+    assert_eq!(cause, LossCause { mechanism: Mechanism::Unexplained, decisive: None });
 }
 
 /// How `node` came to lack the write of a life.
-fn lacked(life: &Life, node: NodeId) -> Option<Mechanism> {
+fn lacked(life: &WriteStory, node: NodeId) -> Option<Mechanism> {
     let target = life.target();
-    let subject = Subject { write: &target, finals: &[], leaderships: &[] };
+    let subject = WriteContext { write: &target, finals: &[], leaderships: &[] };
     lacking(&life.write_events, subject, node)
 }
 
@@ -387,7 +388,7 @@ fn lacked(life: &Life, node: NodeId) -> Option<Mechanism> {
 fn a_replica_lacks_what_never_arrived_what_it_refused_and_what_it_forgot() {
     let brought = WriteEventKind::Delivered { from: N1, relation: Relation::Write };
     let confirmed = WriteEventKind::Delivered { from: N1, relation: Relation::Confirmation };
-    let life = Life::accepted()
+    let life = WriteStory::accepted()
         .then(2, N2, confirmed)
         .then(3, N3, brought)
         .applied(3, N3)
@@ -397,17 +398,17 @@ fn a_replica_lacks_what_never_arrived_what_it_refused_and_what_it_forgot() {
     assert_eq!(lacked(&life, N2), Some(Mechanism::NeverArrived));
     assert_eq!(lacked(&life, N3), Some(Mechanism::MemoryLost));
 
-    let refusing = Life::accepted().then(3, N2, brought).dropped(3, N2, DiscardReason::Older);
+    let refusing = WriteStory::accepted().then(3, N2, brought).dropped(3, N2, DiscardReason::Older);
     assert_eq!(lacked(&refusing, N2), Some(Mechanism::OlderTimestamp));
-    let silent = Life::accepted().then(3, N2, brought);
+    let silent = WriteStory::accepted().then(3, N2, brought);
     assert_eq!(lacked(&silent, N2), None, "it got the write, and says no more");
 }
 
 #[test]
 fn what_came_back_after_a_purge_came_back_because_of_it() {
-    let mut purged = Life::accepted().applied(2, N2).dropped(9, N2, DiscardReason::Purged);
+    let mut purged = WriteStory::accepted().applied(2, N2).dropped(9, N2, DiscardReason::Purged);
     purged.removes = true;
     assert_eq!(came_back(&purged.write_events, Mechanism::Resurrected), Mechanism::TombstonePurged);
-    let erased = Life::accepted();
+    let erased = WriteStory::accepted();
     assert_eq!(came_back(&erased.write_events, Mechanism::Resurrected), Mechanism::Resurrected);
 }

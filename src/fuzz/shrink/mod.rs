@@ -3,25 +3,25 @@
 //! Three steps:
 //!
 //! 1. proptest removes faults and shortens their times (`generate`).
-//! 2. The operations that the workload invoked are written out as a script, so that single ones can be
-//!    removed.
+//! 2. The operations that the workload invoked are written out as a script, so that single ones can
+//!    be removed.
 //! 3. `passes` remove and simplify until nothing more can be: each pass proposes scenarios, and
 //!    `oracle` says which of them still break the same property by the same mechanism with the same
 //!    verdict.
 //!
-//! The simulation's seed stays the same, and draws are keyed by what they are for: removing something
-//! removes what it caused and nothing else.
+//! The simulation's seed stays the same, and draws are keyed by what they are for: removing
+//! something removes what it caused and nothing else.
 //!
-//! Every proposal is judged as the file that it would be, so the file that is written is one that was
-//! played.
+//! Every proposal is judged as the file that it would be, so the file that is written is one that
+//! was played.
 
 use crate::config::Config;
 use crate::property::Property;
 use crate::run::RunOptions;
 use crate::scenario::{ConfiguredProtocol, Document, Registry, Scenario};
 
-use super::judge::{Finding, Signature};
-use super::target::{Case, FuzzTarget};
+use super::judge::{Find, Signature};
+use super::target::{FuzzCase, FuzzTarget};
 use oracle::Oracle;
 
 mod narrative;
@@ -50,8 +50,8 @@ pub fn shrink_case(
     let mut draw = target.draw(seed, case);
     let drawn = draw.current();
     let protocol = drawn.scenario().protocol.as_ref();
-    let run = |case: &Case| case.run(RunOptions::default());
-    let wanted = |finding: &Finding| finding.signature == *signature;
+    let run = |case: &FuzzCase| case.run(RunOptions::default());
+    let wanted = |finding: &Find| finding.signature == *signature;
     let broken = oracle::broken(signature, drawn.config(), || run(&drawn));
     let Some(finding) = broken.into_iter().find(wanted) else {
         return Err(format!("case {case} does not fail by {signature}"));

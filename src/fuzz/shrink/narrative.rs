@@ -6,7 +6,7 @@ use super::size::{Shrunk, Size};
 use crate::check::Verdict;
 use crate::config::ExpectedVerdict;
 use crate::explain::Question;
-use crate::fuzz::judge::{Finding, Signature};
+use crate::fuzz::judge::{Find, Signature};
 use crate::history::Function;
 use crate::named::Named;
 use crate::property::Property;
@@ -60,9 +60,10 @@ fn operations(scenario: &Scenario) -> usize {
     scenario.config.script.len() + generated.map_or(0, |generated| generated as usize)
 }
 
-/// Replaces the file's expectations by the verdicts of this run: that of the find's check, and those
-/// of all other broken promises and missed bounds. So running the file reports nothing unexpected.
-fn expecting(file: &Document, finding: &Finding, result: Option<&RunResult>) -> Document {
+/// Replaces the file's expectations by the verdicts of this run: that of the find's check, and
+/// those of all other broken promises and missed bounds. So running the file reports nothing
+/// unexpected.
+fn expecting(file: &Document, finding: &Find, result: Option<&RunResult>) -> Document {
     let states: Vec<usize> = (0..file.count("expect.state")).collect();
     let mut bare = file.without("expect.state", &states);
     for path in file.leaves().iter().filter(|path| path.starts_with("expect.")) {
@@ -94,7 +95,7 @@ fn comment(
     };
     let mut lines = vec![format!("Found by splitbrain {}: {origin}.", env!("CARGO_PKG_VERSION"))];
     lines.push(String::new());
-    lines.extend(wrap(&finding.summary, 0, false).lines().map(|line| line.trim_start().to_owned()));
+    lines.extend(wrap(&finding.summary, 0).lines().map(|line| line.trim_start().to_owned()));
     if let Some(story) = result.and_then(|result| story(scenario, signature, result)) {
         lines.push(String::new());
         lines.extend(story.lines().map(|line| line.trim_end().to_owned()));
@@ -103,7 +104,7 @@ fn comment(
 }
 
 /// The title: what is wrong, in a line.
-fn title(finding: &Finding) -> String {
+fn title(finding: &Find) -> String {
     let Signature { check, mechanism } = &finding.signature;
     let how = mechanism.as_ref().map_or_else(String::new, |how| format!(": {how}"));
     match finding.verdict.as_str() {

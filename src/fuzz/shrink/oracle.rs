@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Config, ExpectedVerdict};
 use crate::fuzz::budget;
-use crate::fuzz::judge::{self, Finding, Scope, Signature};
+use crate::fuzz::judge::{self, Find, JudgedProperties, Signature};
 use crate::fuzz::play::caught_run;
 use crate::named::Named;
 use crate::property::Property;
@@ -17,9 +17,9 @@ use crate::scenario::{Document, Registry, Scenario};
 /// witness may change.
 pub(super) struct Oracle<'a> {
     pub(super) registry: &'a Registry,
-    pub(super) finding: Finding,
-    /// How many nodes may be down at once, if that is bounded. A shrunk find keeps to the bound that
-    /// it was found under.
+    pub(super) finding: Find,
+    /// How many nodes may be down at once, if that is bounded. A shrunk find keeps to the bound
+    /// that it was found under.
     pub(super) max_down: Option<u16>,
     /// How many runs were played.
     pub(super) runs: u64,
@@ -28,11 +28,7 @@ pub(super) struct Oracle<'a> {
 }
 
 impl<'a> Oracle<'a> {
-    pub(super) const fn new(
-        registry: &'a Registry,
-        finding: Finding,
-        max_down: Option<u16>,
-    ) -> Self {
+    pub(super) const fn new(registry: &'a Registry, finding: Find, max_down: Option<u16>) -> Self {
         Self { registry, finding, max_down, runs: 0, tried: BTreeSet::new() }
     }
 
@@ -58,9 +54,10 @@ impl<'a> Oracle<'a> {
         broken(&self.finding.signature, config, play).iter().any(|found| self.is_same(found))
     }
 
-    pub(super) fn is_same(&self, found: &Finding) -> bool {
+    pub(super) fn is_same(&self, found: &Find) -> bool {
         let finding = &self.finding;
-        // An expectation must be missed by the same value: finding nothing at all is another failure.
+        // An expectation must be missed by the same value: finding nothing at all is another
+        // failure.
         let is_as_found =
             found.signature.check != "expectation" || found.summary == finding.summary;
         found.signature == finding.signature && found.verdict == finding.verdict && is_as_found
@@ -77,13 +74,13 @@ pub(super) fn caught(play: impl Fn() -> RunResult) -> Option<RunResult> {
     caught_run(play).ok()
 }
 
-/// Everything that a run breaks, promised or not. Runs a second time only if the `wanted` find is that
-/// two runs differ.
+/// Everything that a run breaks, promised or not. Runs a second time only if the `wanted` find is
+/// that two runs differ.
 pub(super) fn broken(
     wanted: &Signature,
     config: &Config,
     play: impl Fn() -> RunResult,
-) -> Vec<Finding> {
+) -> Vec<Find> {
     let result = match caught_run(&play) {
         Ok(result) => result,
         Err(panicked) => return vec![panicked],
@@ -102,12 +99,12 @@ pub(super) fn worst(
     config: &Config,
     check: Option<Property>,
     play: impl Fn() -> RunResult,
-) -> Option<Finding> {
+) -> Option<Find> {
     let result = match caught_run(play) {
         Ok(result) => result,
         Err(panicked) => return Some(panicked),
     };
-    let mut found = judge::findings(config, &result, Scope::All);
+    let mut found = judge::findings(config, &result, JudgedProperties::All);
     found.extend(judge::unmet(config, &result));
     // Of the failures that are allowed, first those that the file expects.
     let (named, others): (Vec<_>, Vec<_>) =

@@ -12,7 +12,8 @@ use crate::time::Span;
 /// The most rounds of all passes. A handful is usual.
 const ROUNDS: usize = 40;
 
-/// How many items of a list are simplified one by one; more are simplified all at once or not at all.
+/// How many items of a list are simplified one by one; more are simplified all at once or not at
+/// all.
 const MANY: usize = 100;
 
 /// The longest list of which pairs are tried: their number grows with the square.
@@ -112,8 +113,8 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// Takes the candidate only if its configuration also makes the same promises: without the log or
-    /// the election it would be a find in another store.
+    /// Takes the candidate only if its configuration also makes the same promises: without the log
+    /// or the election it would be a find in another store.
     fn keep_promises(&mut self, candidate: Document) -> bool {
         let promises = |document: &Document| {
             let scenario = document.try_scenario("shrinking.toml", self.oracle.registry)?;
@@ -122,7 +123,8 @@ impl Reduction<'_, '_> {
         promises(&candidate) == promises(&self.document) && self.keep(candidate)
     }
 
-    /// Removes optional keys of operations, links and clocks: from all items at once, else one by one.
+    /// Removes optional keys of operations, links and clocks: from all items at once, else one by
+    /// one.
     fn plainer_items(&mut self) {
         let needed = ["id", "at", "client", "from", "to", "node"];
         for list in ["operation", "network.link", "clock"] {
@@ -229,8 +231,8 @@ impl Reduction<'_, '_> {
         self.keep(renamed);
     }
 
-    /// Gives all operations that have a value at `path` the value of the first: all at once, else one
-    /// by one.
+    /// Gives all operations that have a value at `path` the value of the first: all at once, else
+    /// one by one.
     fn all_as_the_first(&mut self, path: &str) {
         let places: Vec<usize> = (0..self.document.count("operation"))
             .filter(|place| self.document.get_in("operation", *place, path).is_some())
@@ -247,7 +249,8 @@ impl Reduction<'_, '_> {
         }
     }
 
-    /// Simpler faults: a crash for a power loss, one node for many, no duration, a time for a trigger.
+    /// Simpler faults: a crash for a power loss, one node for many, no duration, a time for a
+    /// trigger.
     fn simpler_faults(&mut self) {
         for place in 0..self.document.count("fault") {
             if let Some(target) = self.document.get_in("fault", place, "power-loss") {

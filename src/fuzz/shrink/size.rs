@@ -3,7 +3,7 @@
 use super::oracle::caught;
 use crate::config::Config;
 use crate::digest::DigestValue;
-use crate::fuzz::judge::Finding;
+use crate::fuzz::judge::Find;
 use crate::run::RunResult;
 
 /// A find that was shrunk.
@@ -25,7 +25,7 @@ pub struct Shrunk {
     /// How many runs shrinking took.
     pub runs: u64,
     /// The failure that it shows.
-    pub finding: Finding,
+    pub finding: Find,
 }
 
 /// How large a find was.

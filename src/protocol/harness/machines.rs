@@ -18,6 +18,7 @@ impl<P: Protocol> Harness<P> {
         self.stopped(node)?;
         let machine = &mut self.machines[node.index()];
         machine.first_ticket = machine.next_ticket;
+        machine.timers.clear();
         let image = machine.disk.read();
         self.note(format_args!("{node} starts with {}", disk_text(&image)));
         let settings = self.settings.clone();

@@ -3,7 +3,8 @@
 use std::fmt::{Arguments, Write};
 
 use crate::id::NodeId;
-use crate::protocol::{Context, DiskOperation, Effect, File, Input, Message, Protocol, parts::wal};
+use crate::protocol::parts::frame;
+use crate::protocol::{Context, DiskOperation, Effect, File, Input, Message, Protocol};
 use crate::rng::{CausalId, Root};
 use crate::time::Wall;
 
@@ -111,7 +112,7 @@ impl<P: Protocol> Harness<P> {
         let file = file_text::<P>(file);
         let records = |start: usize, end: usize| -> Vec<String> {
             let bytes = &self.effects.bytes[start..end];
-            let records = wal::salvage::<P::Record>(bytes).records;
+            let records = frame::salvage::<P::Record>(bytes).records;
             records.iter().map(|record| P::describe_record(record, &self.names)).collect()
         };
         match *operation {

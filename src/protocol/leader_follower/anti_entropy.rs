@@ -1,9 +1,9 @@
 //! Anti-entropy: replicas compare what they store in the background, and each takes what the other
 //! has newer. What they tell each other: [`crate::protocol::parts::anti_entropy`].
 //!
-//! Every interval a node sends its digests to one peer, to the peers in turn. What a node tells of
-//! is durable here first: a leader that forgot it would stamp another write the same, or take one
-//! in again that is tried again.
+//! Every interval a node sends its digests to one peer, to the peers in turn. A node sends only
+//! what is durable: a leader that forgot a write could give its stamp again, or accept a retry of
+//! it as new.
 
 use crate::id::NodeId;
 use crate::protocol::Context;

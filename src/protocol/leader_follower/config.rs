@@ -71,7 +71,7 @@ pub struct WalSettings {
 pub enum WalOn {
     /// Every node.
     All,
-    /// The leader alone, who is the same for ever; a follower that crashes comes back with nothing.
+    /// Only the leader, which never changes; a follower that crashes comes back empty.
     Leader,
 }
 
@@ -94,8 +94,8 @@ impl WalSettings {
 /// How a cluster gets a leader when it has none, and what becomes of the data of those that were
 /// away.
 ///
-/// Without an election and without catch-up nobody sends heartbeats, and the leader of the scenario
-/// leads for ever.
+/// Without an election and without catch-up there are no heartbeats, and the scenario's leader
+/// never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failover {
     /// Who leads next.
@@ -124,7 +124,7 @@ pub struct Failover {
 }
 
 impl Failover {
-    /// A leader for ever, and nobody is brought up to date.
+    /// The leader never changes, and no follower is brought up to date.
     pub const NONE: Self = Self {
         election: Election::None,
         heartbeat: Span::from_secs(2),
@@ -284,7 +284,7 @@ impl Defects {
         self.0 & (1 << defect as u8) != 0
     }
 
-    /// Those built in, in the order of [`Defect::ALL`].
+    /// Those built in, in the order of [`Defect`].
     pub fn iter(self) -> impl Iterator<Item = Defect> {
         Defect::all().filter(move |defect| self.has(*defect))
     }

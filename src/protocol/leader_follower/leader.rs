@@ -93,8 +93,8 @@ impl LeaderFollower {
         let known = known.map(|(version, _)| *version);
         let known = known.filter(|_| self.replica.config.deduplicate);
         if let Some(version) = known {
-            // The first attempt, while it still waits, is answered as this one: its client has
-            // given it up.
+            // While the first attempt waits, its answer goes to this one: the client has given the
+            // first up.
             if let Some(pending) = self.leading.find(version).filter(|pending| !pending.answered) {
                 pending.request = request;
                 return;
@@ -121,8 +121,8 @@ impl LeaderFollower {
     }
 
     /// Answers an append that was accepted before and answered, to a client that did not learn of
-    /// it. How many followers acknowledged it is forgotten, so where that was to be waited for the
-    /// answer is marked degraded.
+    /// it. The leader has forgotten how many followers acknowledged it, so the answer is marked
+    /// degraded where a quorum was required.
     pub(super) fn answer_repeated(
         &self,
         request: RequestId,

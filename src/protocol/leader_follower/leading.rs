@@ -57,7 +57,9 @@ impl Leading {
         let guess = version.sequence.checked_sub(first)? as usize;
         let place = match self.unanswered.get(guess) {
             Some(pending) if pending.version == version => guess,
-            _ => self.unanswered.partition_point(|other| other.version.sequence < version.sequence),
+            Some(_) | None => {
+                self.unanswered.partition_point(|other| other.version.sequence < version.sequence)
+            }
         };
         self.unanswered.get_mut(place).filter(|pending| pending.version == version)
     }

@@ -8,9 +8,9 @@
 //! apply and then sync: after a power loss a value that was read, and not yet acknowledged, may be
 //! gone.
 //!
-//! There are two ways to replicate ([`replication`]): registers, each key on its own by last write
+//! There are two ways to replicate (`replication`): registers, each key on its own by last write
 //! wins, and one log, in the order of its entries as in Raft. By default the scenario's leader
-//! leads for ever; with an election ([`Election`]) the nodes find the next one ([`election`]), and
+//! leads for ever; with an election ([`Election`]) the nodes find the next one (`election`), and
 //! with a catch-up ([`CatchUp`]) a follower that was away gets what it missed.
 //!
 //! # One write, end to end
@@ -21,7 +21,7 @@
 //!    the disk (5) and then `replicate`s it (6).
 //! 4. `replication/mod.rs` decides the way. Registers: `replica.rs` applies it to the store and
 //!    logs it. Log: `replication/ordered.rs` appends it, and `replica.rs` applies it.
-//! 5. `storage/journal.rs`: `need_not_wait`, or `once_durable` puts a [`Deferred`] aside, which
+//! 5. `storage/journal.rs`: `need_not_wait`, or `once_durable` puts a `Deferred` aside, which
 //!    `proceed` takes up when the disk has synced.
 //! 6. `replication/mod.rs`: `send_to_all`, by `replication/registers.rs` or
 //!    `replication/ordered.rs`.
@@ -31,16 +31,15 @@
 //!
 //! # The files
 //!
-//! | file | what |
-//! |---|---|
-//! | `config`, `message`, `accepted` | settings; what nodes send; a write on its way |
-//! | `replica` | store and stamps of any node, and how both reach its disk |
-//! | `client`, `leader`, `follower` | requests; accept and answer; take and acknowledge |
-//! | `replication` | registers (full states, resending), one log (rollback, the in-sync set) |
-//! | `election` | the rule of the term; failure detector; elections by id, vote, timestamp |
-//! | `storage` | records, journal, ballot, what waits for the disk |
-//! | `repair`, `anti_entropy`, `refused` | reads of several replicas; comparing; messages that come back |
-//! | `promises` | what each mode promises, and how soon it settles |
+//! - **`config`, `message`, `accepted`**: settings; what nodes send; a write on its way
+//! - **`replica`**: store and stamps of any node, and how both reach its disk
+//! - **`client`, `leader`, `follower`**: requests; accept and answer; take and acknowledge
+//! - **`replication`**: registers (full states, resending), one log (rollback, the in-sync set)
+//! - **`election`**: the rule of the term; failure detector; elections by id, vote, timestamp
+//! - **`storage`**: records, journal, ballot, what waits for the disk
+//! - **`repair`, `anti_entropy`, `refused`**: reads of several replicas; comparing; messages that
+//!   come back
+//! - **`promises`**: what each mode promises, and how soon it settles
 //!
 //! What has no protocol in it stands in [`super::parts`].
 

@@ -3,8 +3,8 @@
 //! A leader does not wait for a follower that refused a write, nor a coordinator for a replica that
 //! refused a read: once every other node has answered or refused, too few can come, and the client
 //! is told so at once, as it would be when the timeout ends. A node that hangs refuses nothing, so
-//! it is waited for to the end. Nobody is taken for dead: who is, elections and the in-sync set
-//! judge by silence alone, and what is to be sent again is.
+//! the leader waits for it until the timeout. A refusal does not count as a failure: elections and
+//! the in-sync set judge by silence alone, and resending goes on.
 
 use crate::id::{LogIndex, NodeId};
 use crate::protocol::Context;
@@ -17,32 +17,27 @@ impl LeaderFollower {
     #[cold]
     pub(super) fn came_back(&mut self, to: NodeId, cx: &mut Context<'_, Self>) {
         let message = cx.returned().expect("what came back is told with the refusal");
-        // What an earlier leadership of this very process sent has no client that waits.
-        let is_current = self.leads() && message.term() == self.term();
+        if let Message::Repair(Repair::Read { read, .. } | Repair::Write { read, .. }) = message {
+            return self.read_refused_by(to, read, cx);
+        }
+        if !self.leads() || message.term() != self.term() {
+            // No client waits for what an earlier leadership of this process sent.
+            return;
+        }
+        if let Some((_, version)) = message.replicated() {
+            return self.refused_by(to, version, cx);
+        }
         match message {
-            Message::Replicate { entry, .. } if is_current => {
-                self.refused_by(to, entry.stored.version, cx);
-            }
-            Message::ReplicateMany { version, .. } | Message::State { version, .. }
-                if is_current =>
-            {
-                self.refused_by(to, version, cx);
-            }
-            Message::Append { previous, entries, .. } if is_current => {
+            Message::Append { previous, entries, .. } => {
                 let until = previous.index.plus(entries.len() as u64);
                 self.entries_refused_by(to, previous.index, until, cx);
             }
-            Message::Install { position, .. } if is_current => {
+            Message::Install { position, .. } => {
                 self.entries_refused_by(to, LogIndex(0), position.index, cx);
-            }
-            Message::Repair(Repair::Read { read, .. } | Repair::Write { read, .. }) => {
-                self.read_refused_by(to, read, cx);
             }
             Message::Replicate { .. }
             | Message::ReplicateMany { .. }
             | Message::State { .. }
-            | Message::Append { .. }
-            | Message::Install { .. }
             | Message::Ack { .. }
             | Message::Heartbeat { .. }
             | Message::RequestVote(_)

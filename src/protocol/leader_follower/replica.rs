@@ -1,9 +1,9 @@
-//! What every node of a cluster keeps, whoever leads and however writes are replicated: the store,
-//! the stamps, and what of both is on the disk.
+//! What every node keeps, in any role and with either way of replication: the store, the stamps,
+//! and their records on the disk.
 //!
-//! Most stamps are shown by the writes in a node's log and in states that others send. What these
-//! do not show (a delete that found nothing to erase, a clear of nothing, a write that was older
-//! than what its key held, the number of a state) is kept and sent beside them: [`Record::Seen`],
+//! Most stamps are in the writes of a node's log and of the states that it is sent. The others (a
+//! delete that found nothing to erase, a clear of nothing, a write older than what its key held,
+//! the number of a state) have a record of their own, [`Record::Seen`], and a field of their own,
 //! [`super::Installed::seen`].
 
 use crate::id::{KeyId, NodeId, Term, Version};
@@ -68,7 +68,7 @@ impl Replica {
             self.log_record(self.term(), || Record::Write(entry), cx);
             return true;
         }
-        // A delete that found nothing to erase has left nothing, and was there.
+        // A delete that found nothing to erase leaves no trace in the store; its stamp is logged.
         let is_new = self.stamps.newest() > known;
         if is_new {
             self.log_stamps(cx);
@@ -248,7 +248,7 @@ impl Replica {
             if !self.tombstones.is_past_grace(stored, cx.wall()) {
                 self.bury(version, cx);
             } else if self.cannot_write(cx) {
-                // A purge that the log does not have would be undone by a restart: another time.
+                // A restart would undo a purge that is not in the log, so it waits.
                 let sooner = self.tombstones.postpone(cx.wall());
                 set_purge_timer(sooner, cx);
             } else {

@@ -1,16 +1,16 @@
 //! Checkpoints: what a node stores is written down every so often, and its write-ahead log cut.
 //!
-//! | step | a crash before it is done finds | once it is done |
-//! |---|---|---|
-//! | 1. replace the old checkpoint by a snapshot | the old checkpoint or the new one, and the whole log | the new checkpoint and the whole log |
-//! | 2. replace the log by the records since the snapshot | the new checkpoint, and the log whole or cut | the new checkpoint and the rest of the log |
+//! 1. The old checkpoint is replaced by a snapshot. A crash before that is done finds the old
+//!    checkpoint or the new one, and the whole log.
+//! 2. The log is replaced by the records since the snapshot. A crash before that is done finds the
+//!    new checkpoint, and the log whole or cut.
 //!
 //! Recovery loads the checkpoint and replays what the log has beyond the record that it covers, so
 //! all of these come to the same. Both files change by [`Context::replace`], whole or not at all:
 //! there is no half cut, and no third file to look for. Step 2 begins when step 1 is durable.
 //! Writes go on meanwhile; what is written after the snapshot was taken is kept in memory until the
 //! log is cut. A snapshot may be durable before the records that it covers are: a log that a power
-//! loss leaves shorter than its checkpoint has nothing that the checkpoint lacks, and begins anew.
+//! loss leaves shorter than its checkpoint holds nothing beyond it, and starts empty.
 //!
 //! No checkpoint starts while one is under way, or while the disk is full: a log that is not cut is
 //! merely long.
@@ -20,7 +20,8 @@ use std::num::NonZeroU32;
 use crate::id::Term;
 use crate::protocol::{Context, File, Protocol, Ticket};
 
-use super::wal::{Replay, Wal};
+use super::frame::Replay;
+use super::wal::Wal;
 
 /// When checkpoints are taken, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -117,7 +117,8 @@ impl<T> ReplicatedLog<T> {
     }
 
     /// How this log is to change so that behind `previous`, which it has, it goes on with
-    /// `entries`. Entries that it has already, be it with more behind them, change nothing.
+    /// `entries`. Entries that it has already change nothing, also where more follow them in this
+    /// log.
     ///
     /// # Panics
     ///
@@ -210,7 +211,8 @@ mod tests {
                 terms
             };
             let (ours, theirs) = (terms(&ours, 0), terms(&theirs, 1));
-            let (leader, follower) = (log(Position::default(), &ours), log(Position::default(), &theirs));
+            let start = Position::default();
+            let (leader, follower) = (log(start, &ours), log(start, &theirs));
             let mut hint = follower.last();
             let mut rounds = 0;
             let found = loop {
@@ -235,7 +237,8 @@ mod tests {
             base in 0..4_usize,
         ) {
             let rising = |steps: &[u32]| {
-                steps.iter().scan(1, |term, step| { *term += step; Some(*term) }).collect::<Vec<_>>()
+                let rise = |term: &mut u32, step: &u32| { *term += step; Some(*term) };
+                steps.iter().scan(1, rise).collect::<Vec<_>>()
             };
             let (ours, sent) = (rising(&ours), rising(&sent));
             let common = ours.iter().zip(&sent).take_while(|(a, b)| a == b).count();
@@ -263,7 +266,9 @@ mod tests {
                     prop_assert_eq!(index, LogIndex(common as u64));
                     prop_assert_eq!(cut.len(), ours.len() - common);
                 }
-                prop_assert!(follower.iter().all(|(i, e)| follower.at(i).is_some_and(|p| p.term == e.term)));
+                for (index, entry) in follower.iter() {
+                    prop_assert_eq!(follower.at(index), Some(Position { term: entry.term, index }));
+                }
             }
         }
     }

@@ -18,7 +18,8 @@
 //! | [`quorum`] | who votes | majorities, of one set or of two |
 //! | [`ballot`] | term and vote | one vote a term |
 //! | [`durable`] | what waits for the disk | no promise before its record is durable |
-//! | [`wal`] | a write-ahead log in a file | torn tails, corruption |
+//! | [`frame`] | records as bytes | torn tails, corruption |
+//! | [`wal`] | a write-ahead log in a file | what is written, and what is durable |
 //! | [`checkpoint`] | a snapshot in a file | cutting the write-ahead log |
 
 pub mod anti_entropy;
@@ -26,6 +27,7 @@ pub mod ballot;
 pub mod checkpoint;
 pub mod durable;
 pub mod entry;
+pub mod frame;
 pub mod log;
 pub mod progress;
 pub mod quorum;

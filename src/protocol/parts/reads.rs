@@ -295,7 +295,7 @@ mod tests {
             let rest = &stale[place + 1..];
             let twin = match rest {
                 [] => Decision::Repaired(reply.clone()),
-                // Who refused once is not waited for, be it there again.
+                // A replica that refused once is not waited for, even if it is back.
                 _ if rest.iter().all(|node| gone.contains(node)) => Decision::Hopeless,
                 _ => Decision::Wait,
             };

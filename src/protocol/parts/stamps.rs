@@ -1,16 +1,17 @@
 //! Where the version of a write comes from.
 //!
-//! | source | a write's timestamp | orders writes by |
-//! |---|---|---|
-//! | wall | the node's wall clock | real time, as far as that clock is right |
-//! | hybrid | the same, but above every timestamp that the node has seen (Kulkarni et al., "Logical physical clocks", 2014) | what the node knew |
-//! | client | the client's wall clock when it invoked the write | real time, as far as all clients' clocks are right |
-//! | term and sequence | the leader's term, then how many writes it has stamped | the leader's order |
+//! - **wall**: the node's wall clock. Orders writes in real time, as far as that clock is right.
+//! - **hybrid**: the same, but above every timestamp that the node has seen (Kulkarni et al.,
+//!   "Logical physical clocks", 2014). Orders them by what the node knew.
+//! - **client**: the client's wall clock when it invoked the write. Orders them in real time, as
+//!   far as all clients' clocks are right.
+//! - **term and sequence**: the leader's term, then how many writes it has stamped. Orders them as
+//!   the leader did.
 //!
 //! A node knows the newest timestamp that it has seen and how many writes it has stamped, whatever
 //! becomes of those writes, and has to know both again after a start: only then is no version given
 //! twice, and what a hybrid clock stamps is above all that the node ever had. Most of it is shown
-//! by the writes that the node stores. What these do not show the protocol writes down beside them.
+//! by the writes that the node stores. The protocol has to write the others down itself.
 
 use crate::id::{NodeId, Term, Version};
 use crate::time::{Span, Wall};

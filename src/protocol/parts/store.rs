@@ -179,8 +179,8 @@ impl Store {
         }
     }
 
-    /// Removes the tombstone of this version without a trace, be it what a key holds or what a list
-    /// has ended before its elements.
+    /// Removes the tombstone of this version without a trace, whether the key holds it or a list's
+    /// elements follow it.
     pub fn purge(&mut self, key: KeyId, version: Version) {
         let is_it = |held: &mut Stored| held.value.is_none() && held.version == version;
         match self.lists.get_mut(&key) {
@@ -267,7 +267,7 @@ impl Store {
         self.lists.iter().flat_map(of_key)
     }
 
-    /// The newest put or delete of each key, be there elements above it or not.
+    /// The newest put or delete of each key, including those below the elements of a list.
     pub fn all_but_elements(&self) -> impl Iterator<Item = (KeyId, Stored)> + '_ {
         self.iter().filter_map(|(key, stored)| match self.lists.get(&key) {
             Some(list) => list.floor.map(|floor| (key, floor)),
@@ -411,7 +411,7 @@ mod tests {
             let newest = twin.iter().next_back().map(|(at, kind)| (*at, *kind < 2));
             let held = store.stored(key).map(|held| (held.version.timestamp, held.value.is_some()));
             prop_assert_eq!(held, newest);
-            // What a replica is told that knows nothing leaves it the same.
+            // An empty replica that takes everything becomes equal.
             let mut other = Store::default();
             for (key, stored) in store.all_but_elements() {
                 other.apply(key, stored);
@@ -425,7 +425,10 @@ mod tests {
         /// The twin keeps all writes and picks the maximum when asked.
         #[test]
         fn agrees_with_the_maximum_of_all_writes(
-            writes in proptest::collection::vec((0..4_u32, 0..20_i64, proptest::option::of(0..9_u64)), 0..40)
+            writes in proptest::collection::vec(
+                (0..4_u32, 0..20_i64, proptest::option::of(0..9_u64)),
+                0..40,
+            )
         ) {
             let mut store = Store::default();
             let mut twin: BTreeMap<KeyId, Vec<Stored>> = BTreeMap::new();

@@ -66,7 +66,7 @@ impl Tombstones {
         Some(Span::from_nanos(u64::try_from(ahead).unwrap_or(u64::MAX).min(Span::MAX.nanos())))
     }
 
-    /// The time has come: every tombstone is looked at, and says anew when it is to be purged.
+    /// The timer has run out. The owner looks at every tombstone, and buries again those that stay.
     pub const fn review(&mut self) {
         self.next = None;
     }
@@ -111,8 +111,8 @@ mod tests {
                         set(now, &mut timer, tombstones.bury(stored(*stamp).version, Wall(now)));
                     }
                 }
-                let twin: Vec<i64> =
-                    stamps.iter().copied().filter(|stamp| stamp + nanos(Span::from_nanos(grace)) > now).collect();
+                let is_young = |stamp: &i64| stamp + nanos(Span::from_nanos(grace)) > now;
+                let twin: Vec<i64> = stamps.iter().copied().filter(is_young).collect();
                 prop_assert_eq!(&kept, &twin, "at {}", now);
             }
         }

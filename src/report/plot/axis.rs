@@ -1,8 +1,8 @@
-//! Axes: where a value lies, and which values are written beside it.
+//! Axes: where values lie, and which are labelled.
 
 use super::style::LABEL;
 
-/// How values are spread along an axis.
+/// The scale of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
     /// Equal differences are equally long.
@@ -11,45 +11,45 @@ pub enum Scale {
     Logarithmic,
 }
 
-/// A value that is written at an axis.
+/// A labelled value of an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
     /// The value.
     pub value: f64,
-    /// What is written; empty for a mere line of the grid.
+    /// The label; empty for a line of the grid without one.
     pub label: String,
 }
 
 /// One axis.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Axis {
-    /// What it measures, and in which unit.
+pub struct ChartAxis {
+    /// What it measures, with the unit.
     pub title: String,
-    /// How values are spread.
+    /// The scale.
     pub scale: Scale,
     /// The value at its start.
     pub low: f64,
     /// The value at its end.
     pub high: f64,
-    /// The values that are written, in ascending order.
+    /// The labelled values, in rising order.
     pub ticks: Vec<Tick>,
-    /// Whether its values are names, which have room between them and no lines of their own.
+    /// Whether its values are names, at equal distances and without lines of the grid.
     pub categories: bool,
 }
 
 /// The units of time, each with its length in nanoseconds.
 const UNITS: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")];
 
-/// The largest unit that `ns` has at least one of.
+/// The largest unit that is not longer than `ns`.
 fn unit_of(ns: f64) -> (f64, &'static str) {
     UNITS.into_iter().rev().find(|(length, _)| ns.abs() >= *length).unwrap_or(UNITS[0])
 }
 
-/// A length of time to three digits, in the unit that suits it: `1.25 ms`.
+/// A duration to three digits, in a suitable unit: `1.25 ms`.
 #[must_use]
 pub fn duration(ns: f64) -> String {
     let (length, unit) = unit_of(ns);
-    // What rounds up to a thousand is one of the next unit.
+    // A value that rounds up to a thousand is one of the next unit.
     let (length, unit) = match UNITS.iter().position(|(own, _)| *own == length) {
         Some(i) if i + 1 < UNITS.len() && ns.abs() / length >= 999.5 => UNITS[i + 1],
         _ => (length, unit),
@@ -57,7 +57,7 @@ pub fn duration(ns: f64) -> String {
     format!("{} {unit}", digits(ns / length))
 }
 
-/// A number to three digits, without zeros at the end of a fraction.
+/// A number to three digits, without trailing zeros.
 #[must_use]
 pub fn digits(value: f64) -> String {
     if value == 0.0 {
@@ -72,11 +72,11 @@ pub fn digits(value: f64) -> String {
     }
 }
 
-/// A share in percent, to as many digits as tell it from 0 and from 100.
+/// A share in percent, with enough digits to distinguish it from 0 and 100.
 #[must_use]
 pub fn percent(share: f64) -> String {
     if share > 0.5 && share < 1.0 {
-        // 99.99 % must not read 100 %: the digits that count are those of what is missing.
+        // 99.99% must not become 100%: the digits that matter are those of the missing share.
         let missing = (1.0 - share) * 100.0;
         let decimals = (1 - libm::floor(libm::log10(missing)) as i32).clamp(1, 6) as usize;
         let text = format!("{:.decimals$}", share * 100.0);
@@ -97,7 +97,7 @@ fn step_above(raw: f64) -> f64 {
     base * steps.into_iter().find(|step| step * base >= raw * (1.0 - 1e-9)).unwrap_or(10.0)
 }
 
-/// Bounds that are finite and apart, whatever was measured.
+/// Bounds that are finite and different, whatever was measured.
 fn sound(low: f64, high: f64) -> (f64, f64) {
     match (low.is_finite(), high.is_finite()) {
         (true, true) if low < high => (low, high),
@@ -107,8 +107,9 @@ fn sound(low: f64, high: f64) -> (f64, f64) {
     }
 }
 
-impl Axis {
-    /// A linear axis for values in `unit`s of `length`, rounded out to ticks of which it has about `count`.
+impl ChartAxis {
+    /// A linear axis in units of `length`, extended to ticks at both ends; it has about `count`
+    /// ticks.
     fn linear(title: String, low: f64, high: f64, length: f64, count: usize) -> Self {
         let (low, high) = (low / length, high / length);
         let step = step_above((high - low) / count.max(1) as f64);
@@ -132,7 +133,7 @@ impl Axis {
         }
     }
 
-    /// An axis of lengths of time from `low` to `high`, in nanoseconds; `count` ticks, more or less.
+    /// An axis of durations from `low` to `high`, in nanoseconds, with about `count` ticks.
     #[must_use]
     pub fn nanoseconds(title: &str, low: f64, high: f64, count: usize) -> Self {
         let (low, high) = sound(low, high);
@@ -147,7 +148,7 @@ impl Axis {
         Self::linear(title.to_owned(), low, high, 1.0, count)
     }
 
-    /// An axis of shares, from 0 to 1, written in percent.
+    /// An axis of shares from 0 to 1, labelled in percent.
     #[must_use]
     pub fn shares(title: &str, low: f64, high: f64, count: usize) -> Self {
         let (low, high) = sound(low, high);
@@ -158,7 +159,7 @@ impl Axis {
         axis
     }
 
-    /// A logarithmic axis of lengths of time above 0, in nanoseconds, with a tick a decade at least.
+    /// A logarithmic axis of durations above 0, in nanoseconds, with at least one tick per decade.
     #[must_use]
     pub fn nanoseconds_by_decades(title: &str, low: f64, high: f64) -> Self {
         Self::by_decades(title, low, high, duration)
@@ -182,7 +183,7 @@ impl Axis {
             .flat_map(|decade| (1..10).map(move |digit| (f64::from(digit) * ten_to(decade), digit)))
             .collect();
         let within = |value: f64| value <= high * (1.0 + 1e-9);
-        // The axis starts and ends at 1, 2 or 5 of a decade: a whole decade for a rest is wasted paper.
+        // The axis starts and ends at 1, 2 or 5 of a decade: whole decades would waste space.
         let round = |digit: u32| matches!(digit, 1 | 2 | 5);
         let rounds = || marks.iter().filter(|(_, digit)| round(*digit)).map(|(value, _)| *value);
         let start = rounds().take_while(|value| *value <= low * (1.0 + 1e-9)).last();
@@ -214,7 +215,7 @@ impl Axis {
         }
     }
 
-    /// The same with 0, written as `label`, at its start, where a logarithmic axis cannot reach it.
+    /// The axis with 0 at its start, labelled `label`: a logarithmic axis does not reach it.
     #[must_use]
     pub fn with_zero(mut self, label: &str) -> Self {
         self.ticks.retain(|tick| tick.value > self.low * (1.0 + 1e-9));
@@ -237,7 +238,7 @@ impl Axis {
         }
     }
 
-    /// How far along the axis `value` lies, from 0 to 1; beyond either end is at that end.
+    /// Where `value` lies along the axis, from 0 to 1; values beyond an end lie at that end.
     #[must_use]
     pub fn share(&self, value: f64) -> f64 {
         let share = match self.scale {
@@ -251,13 +252,13 @@ impl Axis {
         if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) }
     }
 
-    /// How many ticks suit an axis of `pixels` that is read from left to right.
+    /// How many ticks suit a horizontal axis of `pixels`.
     #[must_use]
     pub fn ticks_across(pixels: f64) -> usize {
         ((pixels / (6.5 * LABEL)) as usize).clamp(2, 10)
     }
 
-    /// How many ticks suit an axis of `pixels` that is read from the bottom up.
+    /// How many ticks suit a vertical axis of `pixels`.
     #[must_use]
     pub fn ticks_up(pixels: f64) -> usize {
         ((pixels / (3.5 * LABEL)) as usize).clamp(2, 8)
@@ -268,7 +269,7 @@ impl Axis {
 mod tests {
     use super::*;
 
-    fn labels(axis: &Axis) -> Vec<&str> {
+    fn labels(axis: &ChartAxis) -> Vec<&str> {
         axis.ticks
             .iter()
             .map(|tick| tick.label.as_str())
@@ -278,23 +279,23 @@ mod tests {
 
     #[test]
     fn linear_ticks_are_round_and_enclose_what_is_shown() {
-        let axis = Axis::nanoseconds("Latency", 0.0, 23_000_000.0, 6);
+        let axis = ChartAxis::nanoseconds("Latency", 0.0, 23_000_000.0, 6);
         assert_eq!(axis.title, "Latency (ms)");
         assert_eq!(labels(&axis), ["0", "5", "10", "15", "20", "25"]);
         assert_eq!(axis.share(25_000_000.0), 1.0);
-        let axis = Axis::nanoseconds("Latency", 1_200.0, 1_900.0, 4);
+        let axis = ChartAxis::nanoseconds("Latency", 1_200.0, 1_900.0, 4);
         assert_eq!(axis.title, "Latency (µs)");
         assert_eq!(labels(&axis), ["1.2", "1.4", "1.6", "1.8", "2.0"]);
-        let axis = Axis::shares("Reads", 0.0, 1.0, 5);
+        let axis = ChartAxis::shares("Reads", 0.0, 1.0, 5);
         assert_eq!(labels(&axis), ["0%", "20%", "40%", "60%", "80%", "100%"]);
     }
 
     #[test]
     fn decades_are_written_and_a_short_axis_has_more() {
-        let axis = Axis::nanoseconds_by_decades("Latency", 3_000.0, 4e9);
+        let axis = ChartAxis::nanoseconds_by_decades("Latency", 3_000.0, 4e9);
         assert_eq!(labels(&axis), ["10 µs", "100 µs", "1 ms", "10 ms", "100 ms", "1 s"]);
         assert_eq!((axis.low, axis.high), (2_000.0, 5e9));
-        let axis = Axis::nanoseconds_by_decades("Latency", 1e6, 90e6);
+        let axis = ChartAxis::nanoseconds_by_decades("Latency", 1e6, 90e6);
         assert_eq!(labels(&axis), ["1 ms", "2 ms", "5 ms", "10 ms", "20 ms", "50 ms", "100 ms"]);
     }
 
@@ -303,9 +304,9 @@ mod tests {
         let nasty = [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300, 1e-12];
         for (low, high) in nasty.into_iter().flat_map(|low| nasty.map(|high| (low, high))) {
             for axis in [
-                Axis::nanoseconds("", low, high, 6),
-                Axis::shares("", low.min(1.0), high.min(1.0), 6),
-                Axis::nanoseconds_by_decades("", low.min(1e15), high.min(1e15)),
+                ChartAxis::nanoseconds("", low, high, 6),
+                ChartAxis::shares("", low.min(1.0), high.min(1.0), 6),
+                ChartAxis::nanoseconds_by_decades("", low.min(1e15), high.min(1e15)),
             ] {
                 assert!(axis.low < axis.high && axis.ticks.len() < 400, "{low} {high}: {axis:?}");
                 assert!((0.0..=1.0).contains(&axis.share(high)));

@@ -1,4 +1,4 @@
-//! Faults as bands: what each is called, and on which line above the data its name stands.
+//! Faults as bands: their names, and the lines above the data on which the names stand.
 
 use crate::explain::chronicle::FaultSpan;
 
@@ -8,27 +8,27 @@ use super::style::{Color, INK, ORANGE, SMALL, VERMILLION};
 
 /// The height of a line of names, in pixels.
 pub(super) const LANE: f64 = 26.0;
-/// So many lines at most.
+/// The most lines of names.
 const MOST_LANES: usize = 7;
 
-/// What a fault is called: its id in the scenario, and what it did.
+/// The name of a fault: its id in the scenario, and what it did.
 pub(super) fn named(fault: &FaultSpan) -> String {
     format!("{}: {}", fault.name, fault.what)
 }
 
-/// The colour of a fault: another for those that stop nodes.
+/// The colour of a fault; faults that stop nodes have another one.
 pub(super) fn color(fault: &FaultSpan) -> Color {
     if fault.stops.is_empty() { ORANGE } else { VERMILLION }
 }
 
-/// How a fault's name is written.
+/// The lettering of a fault's name.
 pub(super) fn lettering(fault: &FaultSpan) -> Lettering {
     let color = color(fault).toward(INK, 0.35);
     Lettering::new(SMALL, color).bold().anchored(Along::Start, Across::Middle)
 }
 
-/// For each fault the line on which its name stands, given where each begins and ends in pixels, so that no two names
-/// overlap unless there are too many; and how many lines there are.
+/// The line of each fault's name, and the number of lines. Names do not overlap unless there are
+/// too many. `ends` says where a fault begins and ends, in pixels.
 pub(super) fn lanes(
     faults: &[FaultSpan],
     ends: impl Fn(&FaultSpan) -> (f64, f64),

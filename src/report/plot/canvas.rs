@@ -1,10 +1,10 @@
-//! A display list: shapes are noted once, in pixels from the top left corner, and rendered to SVG and to PNG.
+//! A display list of shapes, in pixels from the top left corner. `render` turns it into SVG and
+//! PNG.
 //!
-//! The list can be asked whether a text leaves the picture or lies on another, which is how every chart is tested.
+//! [`Canvas::faults`] finds shapes outside the picture and overlapping texts; tests use it for
+//! every chart.
 
-use super::Picture;
 use super::lettering::{FALL, RISE, Weight, text_width};
-use super::render;
 use super::style::{Color, Marker, WHITE};
 
 /// A place, in pixels from the top left corner.
@@ -36,19 +36,19 @@ pub struct Area {
 }
 
 impl Area {
-    /// From the left edge to the right.
+    /// The width, in pixels.
     #[must_use]
     pub fn width(&self) -> f64 {
         self.right - self.left
     }
 
-    /// From the upper edge to the lower.
+    /// The height, in pixels.
     #[must_use]
     pub fn height(&self) -> f64 {
         self.bottom - self.top
     }
 
-    /// Whether the two have more than an edge in common.
+    /// Whether the two overlap; a common edge does not count.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         self.left < other.right
@@ -57,7 +57,7 @@ impl Area {
             && other.top < self.bottom
     }
 
-    /// Whether `other` is inside.
+    /// Whether `other` lies inside.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
         self.left <= other.left
@@ -66,7 +66,7 @@ impl Area {
             && other.bottom <= self.bottom
     }
 
-    /// The area with `margin` pixels more on every side.
+    /// The area, larger by `margin` pixels on every side.
     #[must_use]
     pub fn grown(&self, margin: f64) -> Self {
         Self {
@@ -78,37 +78,37 @@ impl Area {
     }
 }
 
-/// How a line is interrupted.
+/// The dashes of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dash {
-    /// Not at all.
+    /// None.
     Solid,
-    /// In long pieces.
+    /// Long dashes.
     Dashed,
-    /// In short pieces.
+    /// Short dashes.
     Dotted,
 }
 
-/// How a line is drawn.
+/// The style of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stroke {
-    /// Its colour; lines are opaque, whatever the colour's alpha.
+    /// Its colour. Lines are opaque: its alpha is ignored.
     pub color: Color,
     /// Its width in pixels.
     pub width: f64,
-    /// Its pieces.
+    /// Its dashes.
     pub dash: Dash,
 }
 
 impl Stroke {
-    /// A line in one piece.
+    /// A solid line.
     #[must_use]
     pub const fn solid(color: Color, width: f64) -> Self {
         Self { color, width, dash: Dash::Solid }
     }
 }
 
-/// Which part of a text lies at its point, along the text.
+/// Which part of a text lies at its point, in the direction of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Along {
     /// Its start.
@@ -119,7 +119,7 @@ pub enum Along {
     End,
 }
 
-/// Which part of a text lies at its point, across the text.
+/// Which part of a text lies at its point, across its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Across {
     /// The top of its capitals.
@@ -132,7 +132,7 @@ pub enum Across {
     Bottom,
 }
 
-/// Which way a text runs.
+/// The direction of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// From left to right.
@@ -141,25 +141,25 @@ pub enum Turn {
     Up,
 }
 
-/// How a text is drawn.
+/// The style of a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lettering {
-    /// Pixels to the em.
+    /// The size in pixels per em.
     pub size: f64,
     /// The colour.
     pub color: Color,
     /// The weight.
     pub weight: Weight,
-    /// What of it lies at the point, along it.
+    /// What lies at the point, in the direction of the text.
     pub along: Along,
-    /// What of it lies at the point, across it.
+    /// What lies at the point, across the direction.
     pub across: Across,
-    /// The way it runs.
+    /// The direction.
     pub turn: Turn,
 }
 
 impl Lettering {
-    /// Regular letters that start at their point and stand on it.
+    /// Regular letters that start at the point, with the baseline on it.
     #[must_use]
     pub const fn new(size: f64, color: Color) -> Self {
         Self {
@@ -172,7 +172,7 @@ impl Lettering {
         }
     }
 
-    /// The same, with what lies at the point.
+    /// The same, with another anchor.
     #[must_use]
     pub const fn anchored(mut self, along: Along, across: Across) -> Self {
         (self.along, self.across) = (along, across);
@@ -186,14 +186,14 @@ impl Lettering {
         self
     }
 
-    /// The same from the bottom up.
+    /// The same, from the bottom up.
     #[must_use]
     pub const fn upwards(mut self) -> Self {
         self.turn = Turn::Up;
         self
     }
 
-    /// How far the baseline is from the point across the text, in pixels.
+    /// The distance of the baseline from the point, in pixels.
     pub(super) fn drop(&self) -> f64 {
         self.size
             * match self.across {
@@ -204,7 +204,7 @@ impl Lettering {
             }
     }
 
-    /// What `text` at `point` covers.
+    /// The area of `text` at `point`.
     #[must_use]
     pub fn area(&self, text: &str, point: Point) -> Area {
         let width = text_width(text, self.size, self.weight);
@@ -231,21 +231,21 @@ impl Lettering {
     }
 }
 
-/// What can be drawn.
+/// A shape.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Shape {
+pub enum CanvasShape {
     /// A line through points.
     Line {
-        /// Where it goes.
+        /// The points.
         points: Vec<Point>,
-        /// How it looks.
+        /// Its style.
         stroke: Stroke,
     },
     /// A filled polygon whose sides do not cross.
     Polygon {
         /// Its corners.
         corners: Vec<Point>,
-        /// What fills it.
+        /// Its colour.
         fill: Color,
     },
     /// A filled circle.
@@ -254,36 +254,36 @@ pub enum Shape {
         center: Point,
         /// Its radius in pixels.
         radius: f64,
-        /// What fills it.
+        /// Its colour.
         fill: Color,
     },
     /// A text in one line.
     Text {
-        /// What it says.
+        /// The text.
         text: String,
-        /// Where it is.
+        /// Its anchor.
         point: Point,
-        /// How it looks.
+        /// Its style.
         lettering: Lettering,
     },
 }
 
-/// The shapes of one picture, the hindmost first.
+/// The shapes of a picture, from back to front.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Canvas {
     width: u32,
     height: u32,
-    shapes: Vec<Shape>,
+    shapes: Vec<CanvasShape>,
 }
 
 impl Canvas {
-    /// An empty white picture of a size in pixels.
+    /// An empty white picture of this size in pixels.
     #[must_use]
     pub const fn new(width: u32, height: u32) -> Self {
         Self { width, height, shapes: Vec::new() }
     }
 
-    /// All of the picture.
+    /// The area of the picture.
     #[must_use]
     pub fn area(&self) -> Area {
         Area { left: 0.0, top: 0.0, right: f64::from(self.width), bottom: f64::from(self.height) }
@@ -296,7 +296,7 @@ impl Canvas {
 
     /// A line through `points`.
     pub fn polyline(&mut self, points: Vec<Point>, stroke: Stroke) {
-        self.shapes.push(Shape::Line { points, stroke });
+        self.shapes.push(CanvasShape::Line { points, stroke });
     }
 
     /// A filled rectangle.
@@ -316,35 +316,35 @@ impl Canvas {
 
     /// A filled polygon, whose sides must not cross.
     pub fn polygon(&mut self, corners: Vec<Point>, fill: Color) {
-        self.shapes.push(Shape::Polygon { corners, fill });
+        self.shapes.push(CanvasShape::Polygon { corners, fill });
     }
 
     /// The area between an upper and a lower line, both from left to right.
     pub fn band(&mut self, upper: &[Point], lower: &[Point], fill: Color) {
-        // In one piece: between pieces that cover only in part, viewers leave seams.
+        // One polygon: viewers show seams between translucent ones.
         let back = lower.iter().rev();
         self.polygon(upper.iter().chain(back).copied().collect(), fill);
     }
 
     /// A filled circle.
     pub fn circle(&mut self, center: Point, radius: f64, fill: Color) {
-        self.shapes.push(Shape::Circle { center, radius, fill });
+        self.shapes.push(CanvasShape::Circle { center, radius, fill });
     }
 
-    /// A circle with a white inside.
+    /// A circle, white inside.
     pub fn ring(&mut self, center: Point, radius: f64, stroke: Stroke) {
         self.circle(center, radius + stroke.width / 2.0, stroke.color);
         self.circle(center, radius - stroke.width / 2.0, WHITE);
     }
 
-    /// A lying cross, `radius` pixels from the centre to a tip's height.
+    /// A diagonal cross; its tips are `radius` pixels from the centre in both directions.
     pub fn cross(&mut self, center: Point, radius: f64, stroke: Stroke) {
         let Point { x, y } = center;
         self.line(at(x - radius, y - radius), at(x + radius, y + radius), stroke);
         self.line(at(x - radius, y + radius), at(x + radius, y - radius), stroke);
     }
 
-    /// A line with a filled head of `head` pixels, whose tip is at `to`.
+    /// An arrow with a filled head of `head` pixels, whose tip is at `to`.
     pub fn arrow(&mut self, from: Point, to: Point, stroke: Stroke, head: f64) {
         let (dx, dy) = (to.x - from.x, to.y - from.y);
         let length = (dx * dx + dy * dy).sqrt();
@@ -363,7 +363,7 @@ impl Canvas {
         self.polygon(vec![to, wings[0], wings[1]], stroke.color.opaque());
     }
 
-    /// A filled marker, `radius` pixels from its centre to its edge.
+    /// A filled marker; `radius` is from its centre to its edge, in pixels.
     pub fn marker(&mut self, marker: Marker, center: Point, radius: f64, fill: Color) {
         match marker.corners() {
             None => self.circle(center, radius, fill),
@@ -376,29 +376,29 @@ impl Canvas {
         }
     }
 
-    /// A marker with a white edge that parts it from what lies below.
+    /// A marker with a white edge, which separates it from what lies below.
     pub fn spot(&mut self, marker: Marker, center: Point, radius: f64, fill: Color) {
         self.marker(marker, center, radius + 2.0, WHITE);
         self.marker(marker, center, radius, fill);
     }
 
-    /// A diamond's edge, through which one sees what lies below.
+    /// The outline of a diamond.
     pub fn hollow_diamond(&mut self, center: Point, radius: f64, stroke: Stroke) {
         let Point { x, y } = center;
         let corners = [at(x, y - radius), at(x + radius, y), at(x, y + radius), at(x - radius, y)];
-        // The line goes on past its start, or the last corner would stay open.
+        // The line continues past its start; otherwise the last corner would be open.
         self.polyline([corners.as_slice(), &corners[..2]].concat(), stroke);
     }
 
-    /// A text in one line; an empty one is nothing.
+    /// A text in one line; nothing if it is empty.
     pub fn text(&mut self, text: impl Into<String>, point: Point, lettering: Lettering) {
         let text = text.into();
         if !text.is_empty() {
-            self.shapes.push(Shape::Text { text, point, lettering });
+            self.shapes.push(CanvasShape::Text { text, point, lettering });
         }
     }
 
-    /// Lines of text after one another, the first at `point`; returns how many pixels all of them take.
+    /// Several lines of text, the first at `point`. Returns the pixels that they take.
     pub fn text_lines(&mut self, lines: &[String], point: Point, lettering: Lettering) -> f64 {
         let step = lettering.size * super::lettering::LEADING;
         for (i, line) in lines.iter().enumerate() {
@@ -412,19 +412,25 @@ impl Canvas {
         step * lines.len() as f64
     }
 
+    /// The width of the picture, in pixels.
+    #[must_use]
+    pub const fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// The height of the picture, in pixels.
+    #[must_use]
+    pub const fn height(&self) -> u32 {
+        self.height
+    }
+
     /// The shapes so far.
     #[must_use]
-    pub fn shapes(&self) -> &[Shape] {
+    pub fn shapes(&self) -> &[CanvasShape] {
         &self.shapes
     }
 
-    /// The picture, rendered twice.
-    #[must_use]
-    pub fn finish(&self) -> Picture {
-        render::picture(self.width, self.height, &self.shapes)
-    }
-
-    /// Every shape that leaves the picture and every pair of texts that overlap, in words.
+    /// The shapes outside the picture and the pairs of overlapping texts, in words.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let whole = self.area();
@@ -435,7 +441,7 @@ impl Canvas {
             if !whole.contains(&bounds) {
                 faults.push(format!("leaves the picture: {shape:?}"));
             }
-            if let Shape::Text { text, .. } = shape {
+            if let CanvasShape::Text { text, .. } = shape {
                 let over = texts.iter().filter(|(_, other)| other.overlaps(&bounds));
                 faults.extend(over.map(|(other, _)| format!("`{text}` lies on `{other}`")));
                 texts.push((text, bounds));
@@ -445,8 +451,8 @@ impl Canvas {
     }
 }
 
-impl Shape {
-    /// What the shape covers, its line's width left out.
+impl CanvasShape {
+    /// The area of the shape, without the width of lines.
     #[must_use]
     pub fn bounds(&self) -> Area {
         match self {
@@ -457,7 +463,7 @@ impl Shape {
     }
 }
 
-/// The smallest area around `points`; NaN stays in it, so that no comparison hides it.
+/// The smallest area around `points`. A NaN stays in it, so that comparisons with it fail.
 fn around(points: &[Point]) -> Area {
     let first = points.first().copied().unwrap_or(at(0.0, 0.0));
     let mut area = Area { left: first.x, top: first.y, right: first.x, bottom: first.y };
@@ -491,22 +497,5 @@ mod tests {
         let faults = canvas.faults();
         assert_eq!(faults.len(), 3, "{faults:?}");
         assert_eq!(faults[0], "`beside` lies on `alone`");
-    }
-
-    #[test]
-    fn the_same_shapes_give_the_same_bytes_in_both_formats() {
-        let mut canvas = Canvas::new(200, 100);
-        canvas.text("R + W > N & <so on>", at(5.0, 90.0), Lettering::new(16.0, INK));
-        canvas.arrow(at(10.0, 10.0), at(150.0, 40.0), Stroke::solid(INK, 2.0), 12.0);
-        canvas.cross(at(100.0, 50.0), 6.0, Stroke::solid(INK, 2.0));
-        let dashed = Stroke { dash: Dash::Dashed, ..Stroke::solid(INK, 2.0) };
-        canvas.line(at(10.0, 60.0), at(190.0, 60.0), dashed);
-        let (one, two) = (canvas.finish(), canvas.clone().finish());
-        assert!(one == two);
-        assert!(one.svg.contains("R + W &gt; N &amp; &lt;so on&gt;"));
-        assert!(one.svg.starts_with("<svg width=\"200\" height=\"100\""));
-        let decoder = png::Decoder::new(std::io::Cursor::new(&one.png));
-        let info = decoder.read_info().unwrap();
-        assert_eq!((info.info().width, info.info().height), (200, 100));
     }
 }

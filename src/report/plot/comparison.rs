@@ -1,14 +1,14 @@
-//! Configurations side by side: a panel a measure, a bar a configuration, the values written at the bars.
+//! Configurations side by side: a panel for each measure, a bar for each configuration.
 
 use super::axis::{digits, duration, percent};
-use super::canvas::{Across, Along, Area, Canvas, Lettering, Stroke, at};
+use super::canvas::{Across, Along, Area, Canvas, Lettering, Point, Stroke, at};
 use super::frame::{HEIGHT, WIDTH, captioned};
 use super::lettering::{LEADING, Weight, abridged, text_width, wrapped};
 use super::style::{AXIS, BODY, Color, GRID, INK, LABEL, MUTED, curve_color};
-use super::{Caption, Interval, Picture};
+use super::{Caption, Interval, Picture, render};
 use crate::report::layout::grouped;
 
-/// The most panels beside one another.
+/// The most panels in a row.
 const ABREAST: usize = 4;
 /// The widest column of names, in pixels.
 const NAMES: f64 = 330.0;
@@ -20,7 +20,7 @@ const THICKEST: f64 = 46.0;
 /// Configurations compared by several measures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ComparisonChart {
-    /// What it says in words.
+    /// Its words.
     pub caption: Caption,
     /// The configurations, in the order of the rows.
     pub configurations: Vec<String>,
@@ -28,25 +28,25 @@ pub struct ComparisonChart {
     pub measures: Vec<Measure>,
 }
 
-/// What was measured of every configuration.
+/// A figure of every configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measure {
-    /// What is measured.
+    /// Its name.
     pub name: String,
-    /// In which unit.
+    /// Its unit.
     pub unit: Unit,
-    /// The value of each configuration in their order; `None` where there is none.
+    /// The value of each configuration, in order; `None` if there is none.
     pub values: Vec<Option<Interval>>,
 }
 
 /// The unit of a measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// A length of time in nanoseconds.
+    /// A duration in nanoseconds.
     Nanoseconds,
     /// A share, from 0 to 1.
     Share,
-    /// A number of things.
+    /// A count.
     Count,
 }
 
@@ -67,7 +67,7 @@ impl ComparisonChart {
     /// The picture.
     #[must_use]
     pub fn draw(&self) -> Picture {
-        self.canvas().finish()
+        render::picture(&self.canvas())
     }
 
     pub(super) fn canvas(&self) -> Canvas {
@@ -95,7 +95,7 @@ impl ComparisonChart {
             .collect();
         let lines = titles.iter().map(Vec::len).max().unwrap_or(0);
         let top = area.top + BODY * LEADING * lines as f64 + 8.0;
-        // Few configurations stay together at the top: bars far apart are hard to compare.
+        // Few configurations stay together at the top: distant bars are hard to compare.
         let pitch = ((area.bottom - top) / self.configurations.len().max(1) as f64).min(140.0);
         let size = LABEL.min(pitch * 0.8);
         let names = self.draw_names(canvas, Area { top, ..area }, pitch, size);
@@ -130,7 +130,7 @@ impl ComparisonChart {
     }
 }
 
-/// Draws one measure of every configuration, one every `pitch` pixels.
+/// Draws a measure: a bar for each configuration, every `pitch` pixels.
 fn draw_panel(canvas: &mut Canvas, panel: Area, measure: &Measure, pitch: f64, size: f64) {
     const SPACE: f64 = 10.0;
     let texts: Vec<_> = measure
@@ -156,7 +156,7 @@ fn draw_panel(canvas: &mut Canvas, panel: Area, measure: &Measure, pitch: f64, s
             canvas.rect(bar, bar_color());
             let (low, high) = (panel.left + length(value.low), panel.left + length(value.high));
             if high - low >= 1.0 {
-                draw_whisker(canvas, (low, high), middle, half * 0.5);
+                draw_whisker(canvas, at(low, middle), at(high, middle), half * 0.5);
             }
             end = right.max(high);
         }
@@ -175,10 +175,11 @@ fn bar_color() -> Color {
     curve_color(0, 1).toward(super::style::WHITE, 0.3)
 }
 
-fn draw_whisker(canvas: &mut Canvas, (low, high): (f64, f64), middle: f64, half: f64) {
+/// Draws an interval from `low` to `high`, with ends of twice `half` pixels.
+fn draw_whisker(canvas: &mut Canvas, low: Point, high: Point, half: f64) {
     let stroke = Stroke::solid(INK, 2.0);
-    canvas.line(at(low, middle), at(high, middle), stroke);
-    for x in [low, high] {
-        canvas.line(at(x, middle - half), at(x, middle + half), stroke);
+    canvas.line(low, high, stroke);
+    for Point { x, y } in [low, high] {
+        canvas.line(at(x, y - half), at(x, y + half), stroke);
     }
 }

@@ -1,15 +1,17 @@
-//! t-visibility: how likely a read sees a write, by how long after the write's acknowledgement it starts.
+//! t-visibility: the probability that a read sees a write, by the time since its acknowledgement.
 
-use super::axis::Axis;
+use super::axis::ChartAxis;
 use super::canvas::{Canvas, Point, at};
-use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, curve_stroke, legend, named};
+use super::frame::{
+    HEIGHT, LegendEntry, Plot, Sample, WIDTH, captioned, curve_stroke, legend, named,
+};
 use super::style::{MARK, Marker, PALETTE, curve_color};
-use super::{Caption, Interval, Picture, wide};
+use super::{Caption, Interval, Picture, render, wide};
 
-/// How likely reads see a write, over the time since its acknowledgement.
+/// The probability that a read sees a write, over the time since its acknowledgement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConsistencyChart {
-    /// What it says in words.
+    /// Its words.
     pub caption: Caption,
     /// One curve for each configuration.
     pub curves: Vec<ConsistencyCurve>,
@@ -20,7 +22,7 @@ pub struct ConsistencyChart {
 pub struct ConsistencyCurve {
     /// The configuration.
     pub label: String,
-    /// Nanoseconds since the acknowledgement in ascending order, each with the probability, from 0 to 1.
+    /// Nanoseconds since the acknowledgement, in rising order, each with the probability.
     pub points: Vec<(u64, Interval)>,
 }
 
@@ -28,7 +30,7 @@ impl ConsistencyChart {
     /// The picture.
     #[must_use]
     pub fn draw(&self) -> Picture {
-        self.canvas().finish()
+        render::picture(&self.canvas())
     }
 
     pub(super) fn canvas(&self) -> Canvas {
@@ -37,7 +39,7 @@ impl ConsistencyChart {
         let entry = |i: usize| {
             let marker = (count <= PALETTE.len()).then(|| Marker::of(i));
             let sample = Sample::Line(curve_stroke(i, count), marker);
-            Entry { label: self.curves[i].label.clone(), sample }
+            LegendEntry { label: self.curves[i].label.clone(), sample }
         };
         let entries: Vec<_> = named(count).into_iter().map(entry).collect();
         let area = legend(&mut canvas, area, &entries);
@@ -47,7 +49,7 @@ impl ConsistencyChart {
             let edge = |of: fn(&Interval) -> f64| -> Vec<Point> {
                 curve.points.iter().map(|(t, seen)| plot.at(*t as f64, of(seen))).collect()
             };
-            // Many bands over one another would hide the curves.
+            // Many overlapping bands would hide the curves.
             let fill = curve_color(i, count).with_alpha(0.18 / (count as f64 / 5.0).max(1.0));
             canvas.band(&edge(|seen| seen.high), &edge(|seen| seen.low), fill);
         }
@@ -57,24 +59,24 @@ impl ConsistencyChart {
         canvas
     }
 
-    /// By decades where the times are too far apart, with 0 at the left end.
-    fn x_axis(&self, width: f64) -> Axis {
+    /// Logarithmic if the times are too far apart, with 0 at the left end.
+    fn x_axis(&self, width: f64) -> ChartAxis {
         const TITLE: &str = "Time from the acknowledgement of the write to the read";
         let times =
             || self.curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.0));
         let high = times().max().unwrap_or(0) as f64;
         let low = times().filter(|t| *t > 0).min().unwrap_or(0) as f64;
         if !wide(low, high) {
-            return Axis::nanoseconds(TITLE, 0.0, high, Axis::ticks_across(width));
+            return ChartAxis::nanoseconds(TITLE, 0.0, high, ChartAxis::ticks_across(width));
         }
         if times().all(|t| t > 0) {
-            return Axis::nanoseconds_by_decades(TITLE, low, high);
+            return ChartAxis::nanoseconds_by_decades(TITLE, low, high);
         }
-        Axis::nanoseconds_by_decades(TITLE, low / 2.0, high).with_zero("0")
+        ChartAxis::nanoseconds_by_decades(TITLE, low / 2.0, high).with_zero("0")
     }
 
-    /// From 0 to 100 %, or the upper end of that where nothing is below.
-    fn y_axis(&self, height: f64) -> Axis {
+    /// From 0 to 100%, or only the upper part of it if nothing is below.
+    fn y_axis(&self, height: f64) -> ChartAxis {
         let points = self.curves.iter().flat_map(|curve| &curve.points);
         let least = points.map(|(_, seen)| seen.low).fold(1.0, f64::min);
         let low = match least {
@@ -84,7 +86,7 @@ impl ConsistencyChart {
             _ => 0.0,
         };
         let title = "Probability that the read sees the write";
-        Axis::shares(title, low, 1.0, Axis::ticks_up(height).min(6))
+        ChartAxis::shares(title, low, 1.0, ChartAxis::ticks_up(height).min(6))
     }
 }
 
@@ -93,7 +95,7 @@ fn draw_curve(canvas: &mut Canvas, plot: &Plot, curve: &ConsistencyCurve, i: usi
         curve.points.iter().map(|(t, seen)| plot.at(*t as f64, seen.value)).collect();
     let stroke = curve_stroke(i, count);
     if let [(_, seen)] = curve.points.as_slice() {
-        // A point alone has no band.
+        // A single point has no band.
         let (above, below) = (plot.up(seen.high), plot.up(seen.low));
         canvas.line(at(points[0].x, above), at(points[0].x, below), stroke);
     }
@@ -104,7 +106,7 @@ fn draw_curve(canvas: &mut Canvas, plot: &Plot, curve: &ConsistencyCurve, i: usi
             continue;
         }
         canvas.spot(Marker::of(i), point, MARK, stroke.color);
-        // Where points are close, every marker has room for the next.
+        // Markers keep a distance where points are close.
         free = point.x + 5.0 * MARK;
     }
 }

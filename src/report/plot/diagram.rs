@@ -1,175 +1,53 @@
-//! The space-time diagram of a run: a line for each client and node, messages as arrows between them, what was lost
-//! as crosses, faults as bands.
+//! The space-time diagram of a run: a line for each client and node, arrows for messages, crosses
+//! for lost ones, bands for faults.
 //!
-//! Time runs to the right. Where nothing that is shown happens for long, the axis is broken, so that the slant of
-//! every arrow stays visible; all that is between two breaks has one scale.
+//! Time runs to the right. The axis is broken where nothing happens for long, so that the slant of
+//! arrows stays visible. Between breaks the scale is the same everywhere.
 
-use crate::explain::chronicle::{Delivery, FaultSpan, Life, Spell, Window};
+use crate::explain::chronicle::{Delivery, FaultSpan, Life, Window};
 use crate::id::NodeId;
-use crate::time::Time;
-use strum::{IntoStaticStr, VariantArray};
 
 use super::bands::{self, LANE};
 use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at};
 use super::frame::captioned;
 use super::lettering::{Weight, shortened, text_width};
-use super::style::{
-    AXIS, BLUE, Color, GREEN, GRID, INK, LABEL, MUTED, ORANGE, PURPLE, SKY, SMALL, VERMILLION,
-    WHITE,
-};
-use super::{Caption, Picture};
+use super::style::{AXIS, GREEN, GRID, INK, LABEL, MUTED, ORANGE, SMALL, VERMILLION, WHITE};
+use super::{Picture, render};
 
 use labels::Labels;
+use model::is_lost;
 use warp::Warp;
 
 mod labels;
 mod legend;
+mod model;
 mod names;
 mod pick;
 #[cfg(test)]
 mod tests;
 mod warp;
 
+pub use model::{Arrow, Diagram, MessageClass, OperationBar, OperationOutcome, Row};
+
 /// The width of a diagram in pixels.
 const WIDTH: u32 = 1800;
-/// From one node's line to the next, in pixels.
+/// The height of a node's row, in pixels.
 const NODE_ROW: f64 = 104.0;
-/// From one client's line to the next, in pixels.
+/// The height of a client's row, in pixels.
 const CLIENT_ROW: f64 = 88.0;
-/// The height of the stump of a message that was lost when it was sent, in pixels.
+/// The height of the stump that stands for a message lost at its sender, in pixels.
 const STUMP: f64 = 32.0;
-/// A height in which every caption has room, in pixels.
+/// A height in which every caption fits, in pixels.
 const ROOM: u32 = 2000;
 
-/// What a message is about, which gives its colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// It brings writes.
-    Write,
-    /// It confirms writes.
-    Confirmation,
-    /// A client's request, or the answer to one.
-    Client,
-    /// Anything else between nodes: votes, heartbeats.
-    Other,
-}
-
-impl Class {
-    /// All of them, in the order of the legend.
-    pub const ALL: [Self; 4] = [Self::Write, Self::Confirmation, Self::Client, Self::Other];
-
-    /// Its colour.
-    const fn color(self) -> Color {
-        match self {
-            Self::Write => BLUE,
-            Self::Confirmation => SKY,
-            Self::Client => AXIS,
-            Self::Other => PURPLE,
-        }
-    }
-}
-
-/// A message to draw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrow {
-    /// The row that it leaves.
-    pub from: usize,
-    /// The row that it goes to.
-    pub to: usize,
-    /// When it was sent, in virtual time.
-    pub sent_at: Time,
-    /// What became of it.
-    pub delivery: Delivery,
-    /// Until when a clog held it back, in virtual time.
-    pub held_until: Option<Time>,
-    /// What it is about.
-    pub class: Class,
-    /// What to write beside it.
-    pub label: String,
-    /// Whether the diagram is about it.
-    pub subject: bool,
-}
-
-/// How an operation ended, which gives its colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray, IntoStaticStr)]
-#[strum(serialize_all = "kebab-case")]
-pub enum Outcome {
-    /// It happened.
-    Ok,
-    /// It happened with fewer confirmations than it asked for.
-    Degraded,
-    /// It did not happen.
-    Fail,
-    /// Nobody knows.
-    Info,
-}
-
-impl Outcome {
-    /// Its colour.
-    #[must_use]
-    pub const fn color(self) -> Color {
-        match self {
-            Self::Ok => GREEN,
-            Self::Degraded => ORANGE,
-            Self::Fail => VERMILLION,
-            Self::Info => PURPLE,
-        }
-    }
-}
-
-/// A client's operation to draw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// The client's row.
-    pub row: usize,
-    /// From its invocation to its completion, in virtual time.
-    pub window: Window,
-    /// What was asked and answered.
-    pub text: String,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Whether the diagram is about it.
-    pub subject: bool,
-}
-
-/// A row of the diagram.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Row {
-    /// A client, by its name.
-    Client(String),
-    /// A node.
-    Node(NodeId),
-}
-
-/// A space-time diagram.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagram {
-    /// The words around it; what is left out is among them.
-    pub caption: Caption,
-    /// What it shows, in virtual time.
-    pub window: Window,
-    /// When what it is about went wrong, in virtual time.
-    pub moment: Option<Time>,
-    /// Its rows: clients, then nodes.
-    pub rows: Vec<Row>,
-    /// The lives of its nodes.
-    pub spells: Vec<Spell>,
-    /// The faults that are on in the window.
-    pub faults: Vec<FaultSpan>,
-    /// The messages, in the order of sending.
-    pub arrows: Vec<Arrow>,
-    /// The operations, in the order of invocation.
-    pub operations: Vec<Asked>,
-}
-
-/// A diagram under way.
-struct Sketch<'a> {
+/// A diagram that is being drawn.
+struct DiagramSketch<'a> {
     diagram: &'a Diagram,
     canvas: Canvas,
     warp: Warp,
-    /// How far down each row's line is, in pixels.
+    /// The vertical place of each row's line, in pixels.
     lines: Vec<f64>,
-    /// Where the rows are.
+    /// The area of the rows.
     area: Area,
     labels: Labels,
 }
@@ -178,7 +56,7 @@ impl Diagram {
     /// The picture.
     #[must_use]
     pub fn draw(&self) -> Picture {
-        self.sketch().finish()
+        render::picture(&self.sketch())
     }
 
     /// The shapes of the picture.
@@ -187,7 +65,7 @@ impl Diagram {
         let (_, bare) = captioned(&self.caption, WIDTH, ROOM);
         let names = self.rows.iter().map(|row| text_width(&row.name(), LABEL, Weight::Bold));
         let left = bare.left + names.fold(60.0, f64::max) + 26.0;
-        let warp = Warp::new(self, (left, bare.right));
+        let warp = Warp::new(self, left, bare.right);
         let ends = |fault: &FaultSpan| (warp.x(fault.window.from), warp.x(fault.window.until));
         let (lanes, lane_count) = bands::lanes(&self.faults, ends, bare.right);
         let height_of = |row: &Row| match row {
@@ -210,12 +88,12 @@ impl Diagram {
         let lines = self.rows.iter().map(|row| {
             let high = height_of(row) * step;
             top += high;
-            // A client's texts stand above its line.
+            // The texts of a client are above its line.
             top - high * if matches!(row, Row::Client(_)) { 0.3 } else { 0.5 }
         });
         let lines = lines.collect();
         let labels = Labels::default();
-        let mut sketch = Sketch { diagram: self, canvas, warp, lines, area: body, labels };
+        let mut sketch = DiagramSketch { diagram: self, canvas, warp, lines, area: body, labels };
         sketch.axis();
         sketch.bands(&lanes, area.top);
         sketch.rows(area.left);
@@ -229,21 +107,7 @@ impl Diagram {
     }
 }
 
-impl Row {
-    fn name(&self) -> String {
-        match self {
-            Self::Client(name) => name.clone(),
-            Self::Node(node) => node.to_string(),
-        }
-    }
-}
-
-/// Whether a message never reached anybody.
-const fn is_lost(delivery: Delivery) -> bool {
-    matches!(delivery, Delivery::Lost | Delivery::Blocked | Delivery::Undelivered(_))
-}
-
-impl Sketch<'_> {
+impl DiagramSketch<'_> {
     /// The times below the rows, and the breaks of the axis.
     fn axis(&mut self) {
         let Area { top, bottom, left, right } = self.area;
@@ -323,7 +187,7 @@ impl Sketch<'_> {
         }
     }
 
-    /// The lines of clients and nodes.
+    /// The names and lines of clients and nodes.
     fn rows(&mut self, left: f64) {
         let Area { left: begin, right, .. } = self.area;
         for (row, y) in self.diagram.rows.iter().zip(self.lines.clone()) {
@@ -339,7 +203,7 @@ impl Sketch<'_> {
         }
     }
 
-    /// A node's line: who leads is thick and coloured, who is down has none.
+    /// A node's line: thick and coloured while it leads, none while it is down.
     fn life(&mut self, node: NodeId, y: f64) {
         let mine = self.diagram.spells.iter().filter(|spell| spell.node == node);
         for spell in mine.filter(|spell| spell.window.meets(self.diagram.window)) {
@@ -362,7 +226,7 @@ impl Sketch<'_> {
         }
     }
 
-    /// The messages, those that the diagram is about in front.
+    /// The messages; those that the diagram is about are in front.
     fn arrows(&mut self) {
         for subject in [false, true] {
             for arrow in self.diagram.arrows.iter().filter(|arrow| arrow.subject == subject) {
@@ -379,7 +243,7 @@ impl Sketch<'_> {
         match arrow.delivery {
             Delivery::Arrived(_) | Delivery::UnderWay(_) | Delivery::Undelivered(_) => {
                 let start = match arrow.held_until {
-                    // It waits on its sender's side of the link.
+                    // It waits at its sender's end of the link.
                     Some(until) => {
                         stroke.dash = Dash::Dashed;
                         let wait = at(self.warp.x(until), start.y + (end.y - start.y) * 0.12);
@@ -408,9 +272,9 @@ impl Sketch<'_> {
         }
     }
 
-    /// From where to where a message is drawn.
+    /// The ends of a message's arrow.
     fn transmission(&self, arrow: &Arrow) -> (Point, Point) {
-        // What waits at its sender is drawn from the edge on, and not from before it.
+        // A message that waits at its sender is drawn from the edge of the picture on.
         let waits = arrow.held_until.is_some() || arrow.delivery == Delivery::Held;
         let sent = if waits { self.warp.x(arrow.sent_at) } else { self.warp.beyond(arrow.sent_at) };
         let start = at(sent, self.lines[arrow.from]);
@@ -419,16 +283,16 @@ impl Sketch<'_> {
             Delivery::Arrived(time) | Delivery::UnderWay(time) | Delivery::Undelivered(time) => {
                 at(self.warp.beyond(time), full)
             }
-            // It never got on its way: a stump in the direction of its receiver.
+            // It never left its sender: a stump in the direction of its receiver.
             Delivery::Lost | Delivery::Blocked | Delivery::Held => {
                 let down = if full > start.y { 1.0 } else { -1.0 };
-                // Stumps to several receivers lie side by side.
+                // Stumps to different receivers are side by side.
                 let further = arrow.from.abs_diff(arrow.to).min(5) as f64 - 1.0;
                 let x = start.x + self.lean(arrow, down) + 15.0 * further;
                 at(x.min(self.area.right - 8.0), start.y + down * STUMP)
             }
         };
-        // A node's line is thick: arrows begin and end at its edge.
+        // Arrows begin and end at the edge of a node's thick line.
         let edge =
             |row: usize| if matches!(self.diagram.rows[row], Row::Node(_)) { 5.0 } else { 1.0 };
         let down = if full > start.y { 1.0 } else { -1.0 };
@@ -437,7 +301,8 @@ impl Sketch<'_> {
         (start, end)
     }
 
-    /// How far a stump leans to the right, in pixels, so that it lies on no message that left with it and arrived.
+    /// How far a stump leans to the right, in pixels, so that it does not lie on an arrow from the
+    /// same place.
     fn lean(&self, stump: &Arrow, down: f64) -> f64 {
         let siblings = self.diagram.arrows.iter().filter_map(|other| {
             let (from, to) = (self.lines[other.from], self.lines[other.to]);
@@ -455,7 +320,7 @@ impl Sketch<'_> {
         [18.0, 3.0, 34.0].iter().find(is_free).copied().unwrap_or(18.0)
     }
 
-    /// The part of a line that lies in the picture, and whether its end does.
+    /// The part of a line inside the picture, and whether its end is inside.
     fn clipped(&self, start: Point, end: Point) -> (Point, Point, bool) {
         let Area { left, right, .. } = self.area;
         let cut = |x: f64| at(x, start.y + (end.y - start.y) * (x - start.x) / (end.x - start.x));
@@ -464,7 +329,7 @@ impl Sketch<'_> {
         (from, if whole { end } else { cut(right) }, whole)
     }
 
-    /// What clients asked and were answered.
+    /// The operations as bars, with their texts.
     fn operations(&mut self) {
         for asked in &self.diagram.operations {
             let y = self.lines[asked.row];
@@ -484,7 +349,7 @@ impl Sketch<'_> {
         }
     }
 
-    /// When it went wrong.
+    /// A line at the moment when something went wrong.
     fn moment(&mut self) {
         let Some(moment) = self.diagram.moment else { return };
         if !self.diagram.window.contains(moment) {
@@ -495,7 +360,7 @@ impl Sketch<'_> {
         self.canvas.line(at(x, self.area.top), at(x, self.area.bottom), stroke);
     }
 
-    /// Where a stretch of time begins and ends in the picture.
+    /// The horizontal places of both ends of a window.
     fn ends(&self, window: Window) -> (f64, f64) {
         (self.warp.x(window.from), self.warp.x(window.until))
     }

@@ -1,20 +1,22 @@
 //! Cumulative distributions of latency, a curve for each value of a parameter.
 
-use super::axis::{Axis, percent};
+use super::axis::{ChartAxis, percent};
 use super::canvas::{Canvas, Point, Stroke};
-use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, curve_stroke, legend, named};
+use super::frame::{
+    HEIGHT, LegendEntry, Plot, Sample, WIDTH, captioned, curve_stroke, legend, named,
+};
 use super::style::{MARK, Marker, PALETTE};
-use super::{Caption, Picture, wide};
+use super::{Caption, Picture, render, wide};
 
-/// The shares at which the first curve carries its marker.
+/// The shares at which the first curve has markers.
 const MARKED: [f64; 4] = [0.15, 0.38, 0.61, 0.84];
-/// How much higher the next curve carries its own, so that curves alike show both.
+/// How much higher the markers of the next curve are, so that both show where curves coincide.
 const STAGGER: f64 = 0.02;
 
 /// Cumulative distributions of latency.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DistributionChart {
-    /// What it says in words.
+    /// Its words.
     pub caption: Caption,
     /// One distribution for each value of the parameter, in its order.
     pub curves: Vec<Curve>,
@@ -25,14 +27,15 @@ pub struct DistributionChart {
 pub struct Curve {
     /// The value of the parameter.
     pub label: String,
-    /// Lengths in nanoseconds in ascending order, each with the share of operations that took at most so long.
+    /// Latencies in nanoseconds, in rising order, each with the share of operations that took at
+    /// most as long.
     pub steps: Vec<(u64, f64)>,
-    /// The share of operations that timed out, from 0 to 1: the curve ends that far below the top.
+    /// The share of operations that timed out. The curve ends below the top by this much.
     pub censored: f64,
 }
 
 impl Curve {
-    /// The least length that `share` of the completed operations took at most.
+    /// The quantile `share` of the completed operations.
     fn quantile(&self, share: f64) -> Option<f64> {
         let all = self.steps.last()?.1;
         let step = self.steps.iter().find(|(_, reached)| *reached >= share * all)?;
@@ -44,20 +47,20 @@ impl DistributionChart {
     /// The picture.
     #[must_use]
     pub fn draw(&self) -> Picture {
-        self.canvas().finish()
+        render::picture(&self.canvas())
     }
 
     pub(super) fn canvas(&self) -> Canvas {
         let (mut canvas, area) = captioned(&self.caption, WIDTH, HEIGHT);
         let area = legend(&mut canvas, area, &self.entries());
-        let y = Axis::shares("Operations that took at most this long", 0.0, 1.0, 5);
+        let y = ChartAxis::shares("Operations that took at most this long", 0.0, 1.0, 5);
         let plot = Plot::new(&mut canvas, area, self.x_axis(area.width()), y);
         let count = self.curves.len();
         for (i, curve) in self.curves.iter().enumerate() {
             let points = steps(&plot, curve);
             canvas.polyline(points, curve_stroke(i, count));
         }
-        // Above all curves, or a later curve would cross out an earlier one's.
+        // Above all curves: a later curve would hide the markers of an earlier one.
         if count <= PALETTE.len() {
             for (i, curve) in self.curves.iter().enumerate() {
                 draw_markers(&mut canvas, &plot, curve, i, count);
@@ -66,7 +69,7 @@ impl DistributionChart {
         canvas
     }
 
-    fn entries(&self) -> Vec<Entry> {
+    fn entries(&self) -> Vec<LegendEntry> {
         let count = self.curves.len();
         let entry = |i: usize| {
             let curve = &self.curves[i];
@@ -75,30 +78,30 @@ impl DistributionChart {
                 label += &format!(" ({} timed out)", percent(curve.censored));
             }
             let marker = (count <= PALETTE.len()).then(|| Marker::of(i));
-            Entry { label, sample: Sample::Line(curve_stroke(i, count), marker) }
+            LegendEntry { label, sample: Sample::Line(curve_stroke(i, count), marker) }
         };
         named(count).into_iter().map(entry).collect()
     }
 
-    /// By decades where almost all of the lengths span too much for a linear axis.
-    fn x_axis(&self, width: f64) -> Axis {
+    /// Logarithmic if the latencies, without the longest, span too much for a linear axis.
+    fn x_axis(&self, width: f64) -> ChartAxis {
         let lengths = || self.curves.iter().flat_map(|curve| curve.steps.iter().map(|step| step.0));
         let most = lengths().max().unwrap_or(0) as f64;
         let least = lengths().filter(|ns| *ns > 0).min().unwrap_or(0) as f64;
         let almost =
             self.curves.iter().filter_map(|curve| curve.quantile(0.999)).fold(0.0, f64::max);
         if wide(least, almost) {
-            return Axis::nanoseconds_by_decades("Latency", least, most);
+            return ChartAxis::nanoseconds_by_decades("Latency", least, most);
         }
-        // A few stragglers must not squeeze all the others against the left.
+        // A few very long ones must not push all others to the left edge.
         let high = if most > 2.0 * almost && almost > 0.0 { almost * 1.1 } else { most };
-        Axis::nanoseconds("Latency", 0.0, high, Axis::ticks_across(width))
+        ChartAxis::nanoseconds("Latency", 0.0, high, ChartAxis::ticks_across(width))
     }
 }
 
-/// The curve as it climbs from step to step; one that ends below the top goes on to the right edge.
+/// The steps of a curve. A curve that ends below the top goes on to the right edge.
 fn steps(plot: &Plot, curve: &Curve) -> Vec<Point> {
-    /// Steps that rise by fewer pixels are drawn as a slope: as stairs they would be a knurled line.
+    /// Steps that rise by fewer pixels are drawn as slopes: stairs would look like a rough line.
     const FINE: f64 = 6.0;
     let Some((first, _)) = curve.steps.first() else { return Vec::new() };
     let mut points = vec![plot.at(*first as f64, 0.0)];
@@ -112,7 +115,7 @@ fn steps(plot: &Plot, curve: &Curve) -> Vec<Point> {
         height = *share;
         let last = points[points.len() - 1];
         let (run, rise) = (after.x - last.x, last.y - after.y);
-        // Steps too small to be seen would only make the files long.
+        // Invisible steps would only make the files large.
         if run + rise < 0.5 {
             continue;
         }

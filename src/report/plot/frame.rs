@@ -1,7 +1,7 @@
-//! What every chart has around its data: the caption, the legend, the axes with their grid.
+//! The frame of a chart: the caption, the legend, the axes with their grid.
 
 use super::Caption;
-use super::axis::{Axis, Tick};
+use super::axis::{ChartAxis, Tick};
 use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at};
 use super::lettering::{LEADING, Weight, abridged, shortened, text_width, wrapped};
 use super::style::{
@@ -12,20 +12,20 @@ use super::style::{
 pub const WIDTH: u32 = 1600;
 /// The height of a chart in pixels.
 pub const HEIGHT: u32 = 1000;
-/// The white around everything, in pixels.
+/// The margin around the chart, in pixels.
 const MARGIN: f64 = 40.0;
 /// The widest legend in pixels.
 const LEGEND: f64 = 360.0;
-/// The length of a line's sample in the legend, in pixels.
+/// The length of a sample in the legend, in pixels.
 const SAMPLE: f64 = 44.0;
-/// How far below its title an axis or a legend begins, in pixels.
+/// The distance of an axis or a legend from its title, in pixels.
 const GAP: f64 = 14.0;
-/// The radius of a hollow diamond in pixels: a full marker fits inside.
+/// The radius of a hollow diamond, in pixels; a marker fits inside.
 pub(super) const HOLLOW: f64 = 11.0;
-/// The most curves that a legend names, where there are too many for the palette.
+/// The most curves that a legend names if there are too many for the palette.
 const NAMED: usize = 10;
 
-/// A canvas of `width` and `height` with the caption on it, and the area that is left for what it explains.
+/// A canvas of `width` and `height` with the caption, and the area that is left.
 #[must_use]
 pub fn captioned(caption: &Caption, width: u32, height: u32) -> (Canvas, Area) {
     let mut canvas = Canvas::new(width, height);
@@ -48,14 +48,14 @@ pub fn captioned(caption: &Caption, width: u32, height: u32) -> (Canvas, Area) {
     (canvas, area)
 }
 
-/// What stands for a curve in the legend.
+/// The sample of a curve in a legend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sample {
     /// A line, with its marker if it has one.
     Line(Stroke, Option<Marker>),
     /// A band.
     Band(Color),
-    /// A diamond's edge on a dashed line.
+    /// The outline of a diamond on a dashed line.
     Hollow(Stroke),
     /// A marker alone.
     Spot(Color, Marker),
@@ -65,32 +65,33 @@ pub enum Sample {
 
 /// One line of a legend.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    /// What it says.
+pub struct LegendEntry {
+    /// The label.
     pub label: String,
-    /// What stands beside it.
+    /// The sample beside it.
     pub sample: Sample,
 }
 
-/// Which of `count` curves a legend names: all, or where they are many the first, the last and some between.
+/// Which of `count` curves a legend names: all, or if they are many the first, the last and some
+/// between.
 #[must_use]
 pub fn named(count: usize) -> Vec<usize> {
     if count <= PALETTE.len() {
         return (0..count).collect();
     }
     let every = count.div_ceil(NAMED);
-    // One beside the last would only repeat its colour.
+    // A neighbour of the last has almost the same colour.
     let kept = |i: &usize| i + 1 == count || (i.is_multiple_of(every) && i + every / 2 + 1 < count);
     (0..count).filter(kept).collect()
 }
 
-/// Draws a legend at the right of `area`, and returns what is left of it.
-pub fn legend(canvas: &mut Canvas, area: Area, entries: &[Entry]) -> Area {
+/// Draws a legend at the right of `area`, and returns the rest of the area.
+pub fn legend(canvas: &mut Canvas, area: Area, entries: &[LegendEntry]) -> Area {
     if entries.is_empty() {
         return area;
     }
     let letters = LEGEND - SAMPLE - GAP;
-    // Below the height of an axis title, so that the first entry is level with the top of the plot.
+    // Below an axis title, so that the first entry is level with the top of the plot.
     let mut top = area.top + BODY * LEADING + GAP;
     let step = LABEL * LEADING;
     let room = area.bottom - top;
@@ -99,7 +100,7 @@ pub fn legend(canvas: &mut Canvas, area: Area, entries: &[Entry]) -> Area {
         labels.map(|entry| abridged(&entry.label, LABEL, Weight::Regular, letters, most)).collect()
     };
     let high = |labels: &[Vec<String>]| step * labels.iter().map(Vec::len).sum::<usize>() as f64;
-    // Every curve is named, if in fewer words.
+    // All curves are named, if necessary in fewer lines.
     let labels =
         [3, 2].into_iter().map(of).find(|labels| high(labels) <= room).unwrap_or_else(|| of(1));
     let widest = labels
@@ -121,8 +122,8 @@ pub fn legend(canvas: &mut Canvas, area: Area, entries: &[Entry]) -> Area {
     Area { right: left - 2.0 * GAP, ..area }
 }
 
-/// Draws a legend in rows at the top of `area`, and returns what is left of it.
-pub fn legend_row(canvas: &mut Canvas, area: Area, entries: &[Entry]) -> Area {
+/// Draws a legend in rows at the top of `area`, and returns the rest of the area.
+pub fn legend_row(canvas: &mut Canvas, area: Area, entries: &[LegendEntry]) -> Area {
     let step = LABEL * LEADING * 1.15;
     let (mut left, mut top) = (area.left, area.top + step / 2.0);
     for entry in entries {
@@ -174,16 +175,16 @@ fn sample(canvas: &mut Canvas, sample: Sample, start: Point) {
     }
 }
 
-/// How names are written below an axis.
+/// The layout of names below an axis.
 #[derive(Clone, Debug, PartialEq)]
-struct Names {
-    /// The lines of each name; none where it is left out.
+struct AxisNames {
+    /// The lines of each name; none for a name that is left out.
     lines: Vec<Vec<String>>,
     /// Whether they run from the bottom up.
     upwards: bool,
 }
 
-impl Names {
+impl AxisNames {
     /// The tallest name, in pixels.
     fn height(&self) -> f64 {
         let widths = self.lines.iter().flatten();
@@ -198,11 +199,11 @@ impl Names {
         }
     }
 
-    /// The way to write `labels` that shows most of them where each has `slot` pixels.
+    /// The layout that shows most of `labels`, where each has `slot` pixels.
     fn of(labels: &[&str], slot: f64) -> Self {
         /// The longest name that runs upwards, in pixels.
         const LONGEST: f64 = 220.0;
-        /// The narrowest slot in which words are set level whatever they are, in pixels.
+        /// The narrowest slot in which names are always level, in pixels.
         const ROOMY: f64 = 110.0;
         let width = |text: &str| text_width(text, LABEL, Weight::Regular);
         let widest = labels.iter().map(|label| width(label)).fold(0.0, f64::max);
@@ -231,7 +232,7 @@ impl Names {
         if slot >= ROOMY {
             return Self { lines: level(4), upwards: false };
         }
-        // Numbers can be left out: their neighbours tell what they would say.
+        // Numbers can be left out: readers can interpolate them.
         let numeric = labels.iter().all(|label| label.starts_with(|c: char| c.is_ascii_digit()));
         if numeric && widest < LONGEST / 2.0 {
             let every = ((widest + LABEL * 0.6) / slot).ceil().max(1.0) as usize;
@@ -248,38 +249,38 @@ impl Names {
     }
 }
 
-/// A plot with two axes, ready for its data.
+/// A plot with two axes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plot {
-    /// Where the data goes, in pixels.
+    /// The area of the data, in pixels.
     pub area: Area,
-    /// The axis from left to right.
-    pub x: Axis,
-    /// The axis from the bottom up.
-    pub y: Axis,
+    /// The horizontal axis.
+    pub x: ChartAxis,
+    /// The vertical axis.
+    pub y: ChartAxis,
 }
 
 impl Plot {
     /// Draws both axes and the grid into `area`.
     #[must_use]
-    pub fn new(canvas: &mut Canvas, area: Area, x: Axis, y: Axis) -> Self {
+    pub fn new(canvas: &mut Canvas, area: Area, x: ChartAxis, y: ChartAxis) -> Self {
         let title = Lettering::new(BODY, INK).anchored(Along::Start, Across::Top);
         let heading = shortened(&y.title, BODY, Weight::Regular, area.width());
         canvas.text(heading, at(area.left, area.top), title);
-        let widest = |axis: &Axis| {
+        let widest = |axis: &ChartAxis| {
             let widths =
                 axis.ticks.iter().map(|tick| text_width(&tick.label, LABEL, Weight::Regular));
             widths.fold(0.0, f64::max)
         };
         let left = area.left + widest(&y) + GAP;
-        // Half of the last number may stand out at the right.
+        // Half of the last number may lie beyond the plot.
         let overhang = if x.categories { 0.0 } else { widest(&x) / 2.0 };
         let right = area.right - overhang;
         let names = x.categories.then(|| {
             let labels: Vec<_> = x.ticks.iter().map(|tick| tick.label.as_str()).collect();
-            Names::of(&labels, (right - left) / labels.len().max(1) as f64)
+            AxisNames::of(&labels, (right - left) / labels.len().max(1) as f64)
         });
-        let high = names.as_ref().map_or(LABEL * LEADING, Names::height);
+        let high = names.as_ref().map_or(LABEL * LEADING, AxisNames::height);
         let below = GAP + high + if x.title.is_empty() { 0.0 } else { BODY * LEADING + 4.0 };
         let top = area.top + if y.title.is_empty() { LABEL / 2.0 } else { BODY * LEADING + GAP };
         let plot = Self { area: Area { left, right, top, bottom: area.bottom - below }, x, y };
@@ -297,19 +298,19 @@ impl Plot {
         plot
     }
 
-    /// Where a pair of values lies.
+    /// The point of a pair of values.
     #[must_use]
     pub fn at(&self, x: f64, y: f64) -> Point {
         at(self.across(x), self.up(y))
     }
 
-    /// How far to the right `x` lies, in pixels.
+    /// The horizontal place of `x`, in pixels.
     #[must_use]
     pub fn across(&self, x: f64) -> f64 {
         self.area.left + self.x.share(x) * self.area.width()
     }
 
-    /// How far down `y` lies, in pixels.
+    /// The vertical place of `y`, in pixels.
     #[must_use]
     pub fn up(&self, y: f64) -> f64 {
         self.area.bottom - self.y.share(y) * self.area.height()
@@ -347,7 +348,7 @@ impl Plot {
         }
     }
 
-    fn draw_names(&self, canvas: &mut Canvas, names: &Names) {
+    fn draw_names(&self, canvas: &mut Canvas, names: &AxisNames) {
         for (tick, lines) in self.x.ticks.iter().zip(&names.lines) {
             let x = self.across(tick.value);
             if !lines.is_empty() {
@@ -368,13 +369,13 @@ impl Plot {
     }
 }
 
-/// The grid's line at a tick: one with a number is stronger.
+/// The line of the grid at a tick; it is stronger if the tick has a label.
 fn grid(label: &str) -> Stroke {
     let color = if label.is_empty() { GRID.toward(super::style::WHITE, 0.45) } else { GRID };
     Stroke::solid(color, 1.3)
 }
 
-/// A line for curve `index` of `count`.
+/// The style of curve `index` of `count`.
 #[must_use]
 pub fn curve_stroke(index: usize, count: usize) -> Stroke {
     Stroke::solid(super::style::curve_color(index, count), CURVE)

@@ -1,6 +1,7 @@
-//! Every chart with ordinary and with nasty data: nothing may leave the picture, no text may lie on another.
+//! Every chart with ordinary and with extreme data: nothing may lie outside the picture, and no
+//! texts may overlap.
 //!
-//! `SPLITBRAIN_GALLERY` names a folder to leave the pictures in, to be looked at.
+//! If `SPLITBRAIN_GALLERY` names a folder, the pictures are written there, to be looked at.
 
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use super::frame::captioned;
 use super::latency::{LatencyChart, LatencyPoint, Places};
 use super::style::{INK, LABEL, Marker, PALETTE, VERMILLION};
 use super::tradeoff::{TradeoffChart, TradeoffPoint};
-use super::{Caption, Interval};
+use super::{Caption, Interval, render};
 
 const LONG: &str =
     "five replicas in three regions, majority writes with fsync before the acknowledgement";
@@ -20,7 +21,7 @@ const LONG: &str =
 fn show(name: &str, canvas: &Canvas) {
     assert_eq!(canvas.faults(), Vec::<String>::new(), "{name}");
     if let Some(folder) = std::env::var_os("SPLITBRAIN_GALLERY").map(PathBuf::from) {
-        let picture = canvas.finish();
+        let picture = render::picture(canvas);
         std::fs::write(folder.join(format!("{name}.png")), picture.png).unwrap();
         std::fs::write(folder.join(format!("{name}.svg")), picture.svg).unwrap();
     }
@@ -29,10 +30,12 @@ fn show(name: &str, canvas: &Canvas) {
 fn caption(title: &str) -> Caption {
     Caption {
         title: title.to_owned(),
-        explanation: "Each point pools the operations of 20 runs of the same scenario, which differ in the seed \
-                      alone. Intervals hold 95% of what other seeds would show. Operations that timed out have \
-                      no length: their share is written beside what it belongs to."
-            .to_owned(),
+        explanation:
+            "Each point pools the operations of 20 runs of the same scenario, which differ \
+                      in the seed alone. Intervals hold 95% of what other seeds would show. \
+                      Operations that timed out have no length: their share is written beside \
+                      what it belongs to."
+                .to_owned(),
         small_print: "scenario quorum/w-of-n, seeds 1 to 20, splitbrain 0.1.0".to_owned(),
     }
 }
@@ -68,7 +71,7 @@ fn latency(points: Vec<LatencyPoint>) -> LatencyChart {
     LatencyChart { caption, x_label, places: Places::Labels, points }
 }
 
-/// Values far apart, near together, and by decades: each where it lies.
+/// Values far apart, close together, and over decades.
 #[test]
 fn latency_charts_have_points_where_their_values_are() {
     let shown = |name, places: Places, values: &[f64]| {

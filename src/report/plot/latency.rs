@@ -1,38 +1,39 @@
-//! Latency over a parameter: the mean with its confidence band, quantiles, and the closed form beside them.
+//! Latency over a parameter: the mean with its confidence interval, quantiles, and the closed form.
 
-use super::axis::{Axis, percent};
+use super::axis::{ChartAxis, percent};
 use super::canvas::{Across, Along, Canvas, Dash, Lettering, Point, Stroke, at};
-use super::frame::{Entry, HEIGHT, HOLLOW, Plot, Sample, WIDTH, captioned, legend};
+use super::frame::{HEIGHT, HOLLOW, LegendEntry, Plot, Sample, WIDTH, captioned, legend};
 use super::lettering::{Weight, text_width};
 use super::style::{BLUE, CURVE, Color, GREEN, INK, LABEL, MARK, Marker, ORANGE, VERMILLION};
-use super::{Caption, Interval, Picture, wide};
+use super::{Caption, Interval, Picture, render, wide};
 
-/// How much of the plot's height is kept free above the data for shares of operations that timed out.
+/// The share of the plot's height above the data that is free for the shares of operations that
+/// timed out.
 const HEADROOM: f64 = 0.14;
 
 /// Latency over a parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LatencyChart {
-    /// What it says in words.
+    /// Its words.
     pub caption: Caption,
     /// The parameter.
     pub x_label: String,
-    /// Where the values of the parameter lie.
+    /// Where the values of the parameter lie on the axis.
     pub places: Places,
-    /// What was measured at each value of the parameter, in its order.
+    /// The figures at each value of the parameter, in order.
     pub points: Vec<LatencyPoint>,
 }
 
-/// Where the values of a parameter lie along the axis: a number for each point, rising.
+/// Where the values of a parameter lie on the axis. The numbers are rising.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Places {
     /// At equal distances, each above its label.
     Labels,
-    /// Where these numbers are.
+    /// At these numbers.
     Numbers(Vec<f64>),
-    /// Where these lengths of time are, in nanoseconds.
+    /// At these durations, in nanoseconds.
     Lengths(Vec<f64>),
-    /// Where these shares are, from 0 to 1.
+    /// At these shares, from 0 to 1.
     Shares(Vec<f64>),
 }
 
@@ -43,19 +44,19 @@ pub struct LatencyPoint {
     pub label: String,
     /// The mean with its confidence interval.
     pub mean: Interval,
-    /// The median; `None` where it is not known.
+    /// The median; `None` if it is not known.
     pub p50: Option<u64>,
     /// The 95th percentile.
     pub p95: Option<u64>,
     /// The 99th percentile.
     pub p99: Option<u64>,
-    /// The mean by the closed form, where there is one.
+    /// The mean by the closed form, if there is one.
     pub closed_form: Option<f64>,
-    /// The share of operations that timed out, from 0 to 1: their length is not known.
+    /// The share of operations that timed out, from 0 to 1: their latency is not known.
     pub censored: f64,
 }
 
-/// One line of the chart: its value at each point.
+/// A line of the chart, with its value at each point.
 struct Series {
     label: &'static str,
     color: Color,
@@ -67,7 +68,7 @@ impl LatencyChart {
     /// The picture.
     #[must_use]
     pub fn draw(&self) -> Picture {
-        self.canvas().finish()
+        render::picture(&self.canvas())
     }
 
     pub(super) fn canvas(&self) -> Canvas {
@@ -89,7 +90,7 @@ impl LatencyChart {
         canvas
     }
 
-    /// Where the point of this index lies.
+    /// Where a point lies on the axis.
     fn place(&self, index: usize) -> f64 {
         let places = match &self.places {
             Places::Labels => None,
@@ -98,34 +99,36 @@ impl LatencyChart {
         places.copied().unwrap_or(index as f64)
     }
 
-    fn x_axis(&self, width: f64) -> Axis {
+    fn x_axis(&self, width: f64) -> ChartAxis {
         let ends = |all: &[f64]| match all {
             [first, .., last] => (*first, *last),
             [only] => (*only, *only),
             [] => (0.0, 0.0),
         };
-        let (title, count) = (self.x_label.as_str(), Axis::ticks_across(width));
+        let (title, count) = (self.x_label.as_str(), ChartAxis::ticks_across(width));
         match &self.places {
             Places::Labels => {
                 let labels: Vec<_> = self.points.iter().map(|point| point.label.clone()).collect();
-                Axis::categories(title, &labels)
+                ChartAxis::categories(title, &labels)
             }
             Places::Numbers(all) => {
                 let (low, high) = ends(all);
-                Axis::numbers(title, low, high, count)
+                ChartAxis::numbers(title, low, high, count)
             }
             Places::Shares(all) => {
                 let (low, high) = ends(all);
-                Axis::shares(title, low, high, count)
+                ChartAxis::shares(title, low, high, count)
             }
             Places::Lengths(all) => match ends(all) {
-                (low, high) if wide(low, high) => Axis::nanoseconds_by_decades(title, low, high),
-                (low, high) => Axis::nanoseconds(title, low, high, count),
+                (low, high) if wide(low, high) => {
+                    ChartAxis::nanoseconds_by_decades(title, low, high)
+                }
+                (low, high) => ChartAxis::nanoseconds(title, low, high, count),
             },
         }
     }
 
-    /// The quantiles, the greatest first, as they lie above one another.
+    /// The quantiles, from top to bottom.
     fn quantiles(&self) -> [Series; 3] {
         let values = |of: fn(&LatencyPoint) -> Option<u64>| {
             self.points.iter().map(|point| of(point).map(|ns| ns as f64)).collect()
@@ -146,8 +149,8 @@ impl LatencyChart {
         self.points.iter().any(|point| point.censored > 0.0)
     }
 
-    fn entries(&self, quantiles: &[Series]) -> Vec<Entry> {
-        let entry = |label: &str, sample| Entry { label: label.to_owned(), sample };
+    fn entries(&self, quantiles: &[Series]) -> Vec<LegendEntry> {
+        let entry = |label: &str, sample| LegendEntry { label: label.to_owned(), sample };
         let line = |color, marker| Sample::Line(Stroke::solid(color, CURVE), Some(marker));
         let mut entries: Vec<_> = quantiles
             .iter()
@@ -165,8 +168,8 @@ impl LatencyChart {
         entries
     }
 
-    /// Linear from 0, or by decades where the values are too far apart for that.
-    fn y_axis(&self, quantiles: &[Series], height: f64) -> Axis {
+    /// Linear from 0, or logarithmic if the values are too far apart.
+    fn y_axis(&self, quantiles: &[Series], height: f64) -> ChartAxis {
         let quantiles = quantiles.iter().flat_map(|series| series.values.iter().flatten().copied());
         let means = self.points.iter().flat_map(|point| {
             [Some(point.mean.value), Some(point.mean.high), point.closed_form].into_iter().flatten()
@@ -177,9 +180,9 @@ impl LatencyChart {
         let headroom = if self.has_censored() { HEADROOM } else { 0.03 };
         if wide(low, high) {
             let above = libm::pow(high / low, headroom);
-            return Axis::nanoseconds_by_decades("Latency", low, high * above);
+            return ChartAxis::nanoseconds_by_decades("Latency", low, high * above);
         }
-        Axis::nanoseconds("Latency", 0.0, high * (1.0 + headroom), Axis::ticks_up(height))
+        ChartAxis::nanoseconds("Latency", 0.0, high * (1.0 + headroom), ChartAxis::ticks_up(height))
     }
 
     fn draw_band(&self, canvas: &mut Canvas, plot: &Plot) {
@@ -189,7 +192,7 @@ impl LatencyChart {
         };
         let (upper, lower) = (edge(|mean| mean.high), edge(|mean| mean.low));
         canvas.band(&upper, &lower, band());
-        // A band needs two points; whiskers also tell where it is measured and where it is only joined.
+        // Whiskers show where the band is measured. They also work for a single point.
         for (above, below) in upper.iter().zip(&lower) {
             let half = 7.0;
             let stroke = Stroke::solid(BLUE, 2.0);
@@ -211,7 +214,7 @@ impl LatencyChart {
         }
     }
 
-    /// The room of a point across the plot: of those nearest to one another, unless all have the same.
+    /// The horizontal room of a point: the least distance of two neighbours.
     fn slot(&self, plot: &Plot) -> f64 {
         let even = plot.area.width() / self.points.len().max(1) as f64;
         let across = |i: usize| plot.across(self.place(i));
@@ -219,7 +222,7 @@ impl LatencyChart {
         gaps.fold(even, f64::min)
     }
 
-    /// The stretches of points that have a value.
+    /// The points that have a value, in runs without gaps.
     fn runs(&self, plot: &Plot, values: &[Option<f64>]) -> Vec<Vec<Point>> {
         let mut runs = vec![Vec::new()];
         for (i, value) in values.iter().enumerate() {
@@ -242,7 +245,7 @@ impl LatencyChart {
         }
     }
 
-    /// Writes the shares of operations that timed out above the highest mark of their points.
+    /// Writes the shares of operations that timed out above their points.
     fn draw_censored(&self, canvas: &mut Canvas, plot: &Plot) {
         const SIZE: f64 = LABEL - 2.0;
         let slot = self.slot(plot);
@@ -274,14 +277,14 @@ impl LatencyChart {
     }
 }
 
-/// Reddish purple, dark enough for letters.
+/// Reddish purple, dark enough for text.
 const PURPLE_INK: Color = Color::new(150, 60, 115);
 
 fn band() -> Color {
     BLUE.with_alpha(0.2)
 }
 
-/// The radius of a marker where `count` points share the plot: close markers would make a line into beads.
+/// The radius of a marker if the plot has `count` points: many large markers would hide the line.
 fn radius(plot: &Plot, count: usize) -> f64 {
     MARK.min(plot.area.width() / count.max(1) as f64 / 6.5).max(3.5)
 }

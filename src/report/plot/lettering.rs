@@ -1,12 +1,12 @@
-//! Text by its measured width: how wide it is, where it breaks, how it is shortened.
+//! Measuring, breaking and shortening text.
 //!
-//! Every width comes from the font that is compiled in, so a picture is laid out alike on every machine.
+//! All widths come from the compiled-in font, so the layout is the same on every machine.
 
 use std::sync::Once;
 
 use plotters::style::{FontDesc, FontFamily, FontStyle, register_font};
 
-/// The family by which SVG names the font, with what a viewer takes where DejaVu Sans is missing.
+/// The font family in SVG, with fallbacks for viewers without DejaVu Sans.
 pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 /// How far capitals rise above the baseline, in em.
 pub(super) const RISE: f64 = 0.73;
@@ -14,13 +14,13 @@ pub(super) const RISE: f64 = 0.73;
 pub(super) const FALL: f64 = 0.21;
 /// The distance from one baseline to the next, in em.
 pub(super) const LEADING: f64 = 1.3;
-/// The font's own height in em; it is by its height that the bitmap backend scales a font.
+/// The height of the font in em. The bitmap backend scales fonts by their height.
 pub(super) const HEIGHT: f64 = 1.164;
 
 /// The weight of letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
-    /// For everything but titles.
+    /// For everything except titles.
     Regular,
     /// For titles.
     Bold,
@@ -48,10 +48,10 @@ pub(super) fn font(weight: Weight, size: f64) -> FontDesc<'static> {
     FontDesc::new(FontFamily::Name(FAMILY), size, weight.style())
 }
 
-/// How wide `text` is in letters of `size` pixels to the em, in pixels.
+/// The width of `text` in pixels, at `size` pixels per em.
 #[must_use]
 pub fn text_width(text: &str, size: f64, weight: Weight) -> f64 {
-    /// Widths come in whole units: at a thousand to the em the rounding is out of sight.
+    /// Widths are whole units: with a thousand per em the rounding is negligible.
     const UNITS: f64 = 1000.0;
     let ((left, _), (right, _)) = font(weight, UNITS * HEIGHT)
         .layout_box(text)
@@ -59,9 +59,10 @@ pub fn text_width(text: &str, size: f64, weight: Weight) -> f64 {
     f64::from(right - left) / UNITS * size
 }
 
-/// `text` in lines no wider than `width` pixels, at most `lines` of them; what is left over ends in an ellipsis.
+/// `text` in at most `lines` lines of at most `width` pixels. If it does not fit, the last line
+/// ends with an ellipsis.
 ///
-/// Lines break between words, and inside a word only where it is wider than a whole line.
+/// Lines break between words, and inside a word only if it is wider than a line.
 #[must_use]
 pub fn wrapped(text: &str, size: f64, weight: Weight, width: f64, lines: usize) -> Vec<String> {
     let fits = |line: &str| text_width(line, size, weight) <= width;
@@ -96,9 +97,8 @@ pub fn wrapped(text: &str, size: f64, weight: Weight, width: f64, lines: usize) 
     out
 }
 
-/// `text` in at most `lines` lines no wider than `width` pixels; what does not fit is left out of its middle.
-///
-/// This is for names: they differ at their ends, and are told apart by what is left.
+/// `text` in at most `lines` lines of at most `width` pixels. If it does not fit, its middle is
+/// left out: names mostly differ at their ends.
 #[must_use]
 pub fn abridged(text: &str, size: f64, weight: Weight, width: f64, lines: usize) -> Vec<String> {
     /// More letters than any label has room for.
@@ -106,7 +106,7 @@ pub fn abridged(text: &str, size: f64, weight: Weight, width: f64, lines: usize)
     let letters: Vec<char> = text.chars().collect();
     let without_middle = |kept: usize| -> String {
         let (mut head, mut tail) = (kept.div_ceil(2), letters.len() - kept / 2);
-        // Between words, unless that would cost a long one.
+        // Cut between words, unless that loses a long word.
         let space = |letter: &char| letter.is_whitespace();
         head = letters[..head].iter().rposition(space).filter(|at| 2 * at > head).unwrap_or(head);
         let after = letters[tail..].iter().position(space);
@@ -123,7 +123,7 @@ pub fn abridged(text: &str, size: f64, weight: Weight, width: f64, lines: usize)
         .unwrap_or_else(|| wrapped(text, size, weight, width, lines))
 }
 
-/// `text`, or as much of its start as fits `width` pixels with an ellipsis after it.
+/// `text`, or the start of it with an ellipsis, in `width` pixels.
 #[must_use]
 pub fn shortened(text: &str, size: f64, weight: Weight, width: f64) -> String {
     if text_width(text, size, weight) <= width {

@@ -1,9 +1,12 @@
-//! Pictures: one chart a file, all of them with one look, as SVG and as PNG.
+//! Pictures: one chart for each file, all in the same style, as SVG and as PNG.
 //!
-//! A chart notes its shapes on a [`canvas::Canvas`], which renders them twice. The same data gives the same bytes on
-//! every machine: the font is compiled in, and nothing here asks the clock or the order of a hash map. A picture
-//! explains itself: under its title are the sentences that say how to read it, and at its foot, in small print,
-//! what was run.
+//! A chart draws shapes on a [`canvas::Canvas`], which `render` turns into both formats. The same
+//! data gives the same bytes on every machine: the font is compiled in, and nothing depends on
+//! clocks or on the order of hash maps. Below its title a picture says how to read it, and in small
+//! print what was run.
+
+use crate::config::Config;
+use crate::run::RunResult;
 
 pub mod axis;
 mod bands;
@@ -22,7 +25,7 @@ pub mod style;
 pub mod timeline;
 pub mod tradeoff;
 
-/// What a picture says in words.
+/// The words of a picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caption {
     /// What the picture shows, in a line.
@@ -33,16 +36,43 @@ pub struct Caption {
     pub small_print: String,
 }
 
-/// A finished picture, twice.
+/// A run to draw.
+#[derive(Clone, Copy, Debug)]
+pub struct PlottedRun<'a> {
+    /// The name of its scenario.
+    pub scenario: &'a str,
+    /// Its settings.
+    pub config: &'a Config,
+    /// The run.
+    pub result: &'a RunResult,
+}
+
+impl PlottedRun<'_> {
+    /// The caption of its pictures.
+    fn caption(&self, explanation: String) -> Caption {
+        let RunResult { seed, digest, .. } = self.result;
+        let version = env!("CARGO_PKG_VERSION");
+        Caption {
+            title: self.config.title.clone(),
+            explanation,
+            small_print: format!(
+                "{}, seed {seed}, digest {digest}, splitbrain {version}",
+                self.scenario
+            ),
+        }
+    }
+}
+
+/// A finished picture in two formats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// As SVG.
+    /// The SVG document.
     pub svg: String,
-    /// As PNG.
+    /// The PNG file.
     pub png: Vec<u8>,
 }
 
-/// A measured value and the bounds of its 95% confidence interval, `low <= value <= high`, in the unit of what is measured.
+/// A measured value with its 95% confidence interval, `low <= value <= high`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// The value.
@@ -63,7 +93,7 @@ impl Interval {
 
 /// Whether positive values from `low` to `high` are too far apart for a linear axis.
 fn wide(low: f64, high: f64) -> bool {
-    /// Beyond this ratio the least value is lost in the line of the axis.
+    /// Beyond this ratio the least value would lie on the line of the axis.
     const RATIO: f64 = 50.0;
     low > 0.0 && high.is_finite() && high / low > RATIO
 }

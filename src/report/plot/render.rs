@@ -1,7 +1,8 @@
-//! From shapes to SVG and PNG, by one function for both.
+//! Rendering shapes to SVG and PNG, by one function for both.
 //!
-//! Backends take whole coordinates. Shapes are drawn [`SCALE`] times as large: the PNG is averaged down, which
-//! smooths every edge alike, and the SVG is scaled by its view box, which leaves it thirds of a pixel.
+//! plotters' backends take whole coordinates, so shapes are drawn [`SCALE`] times as large. The PNG
+//! is then averaged down, which smooths all edges; the SVG is scaled by its view box, with a
+//! precision of a third of a pixel.
 
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
@@ -11,32 +12,34 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontTransform, ShapeStyle, TextStyle, WHITE};
 
 use super::Picture;
-use super::canvas::{Along, Dash, Lettering, Point, Shape, Stroke, Turn, at};
+use super::canvas::{Along, Canvas, CanvasShape, Dash, Lettering, Point, Stroke, Turn, at};
 use super::lettering::{HEIGHT, font};
 
-/// How many of the backends' units a pixel has.
+/// How many units of the backends a pixel has.
 const SCALE: u32 = 3;
 
-/// Where the backends differ: the letters' size and baseline, and how lines bend.
+/// Where the backends differ: the size and baseline of letters, and how lines are drawn.
 #[derive(Clone, Copy)]
 struct Traits {
-    /// The size to ask for, for letters of one em.
+    /// The font size that gives letters of one em.
     size: f64,
-    /// How far the baseline is below the place of a text that hangs from its top, in em.
+    /// The distance of the baseline from the top of a text, in em.
     baseline: f64,
-    /// Whether a line is put together from its pieces: this backend fills a line through many close points badly.
+    /// Whether lines are drawn segment by segment: the bitmap backend draws lines through many
+    /// close points badly.
     in_pieces: bool,
 }
 
 const SVG: Traits = Traits { size: 1.24, baseline: 0.76, in_pieces: false };
 const BITMAP: Traits = Traits { size: HEIGHT, baseline: HEIGHT / 2.0, in_pieces: true };
 
-/// The picture of `shapes`.
-pub(super) fn picture(width: u32, height: u32, shapes: &[Shape]) -> Picture {
-    Picture { svg: svg(width, height, shapes), png: png(width, height, shapes) }
+/// Renders the shapes of `canvas`.
+pub(super) fn picture(canvas: &Canvas) -> Picture {
+    let (width, height) = (canvas.width(), canvas.height());
+    Picture { svg: svg(width, height, canvas.shapes()), png: png(width, height, canvas.shapes()) }
 }
 
-fn svg(width: u32, height: u32, shapes: &[Shape]) -> String {
+fn svg(width: u32, height: u32, shapes: &[CanvasShape]) -> String {
     let mut out = String::new();
     let size = (width * SCALE, height * SCALE);
     draw(&SVGBackend::with_string(&mut out, size).into_drawing_area(), SVG, shapes);
@@ -44,7 +47,7 @@ fn svg(width: u32, height: u32, shapes: &[Shape]) -> String {
     out.replacen(&drawn, &format!("<svg width=\"{width}\" height=\"{height}\""), 1)
 }
 
-fn png(width: u32, height: u32, shapes: &[Shape]) -> Vec<u8> {
+fn png(width: u32, height: u32, shapes: &[CanvasShape]) -> Vec<u8> {
     let (wide, high) = (width * SCALE, height * SCALE);
     let mut large = vec![0; 3 * wide as usize * high as usize];
     let backend = BitMapBackend::with_buffer(&mut large, (wide, high));
@@ -59,7 +62,8 @@ fn png(width: u32, height: u32, shapes: &[Shape]) -> Vec<u8> {
     out
 }
 
-/// The image whose every pixel is the mean of [`SCALE`] times [`SCALE`] of `large`, rows of `wide` pixels.
+/// The image in which each pixel is the mean of [`SCALE`] times [`SCALE`] pixels of `large`, which
+/// has rows of `wide` pixels.
 fn averaged(large: &[u8], wide: usize) -> Vec<u8> {
     let scale = SCALE as usize;
     let count = SCALE * SCALE;
@@ -79,25 +83,25 @@ fn averaged(large: &[u8], wide: usize) -> Vec<u8> {
     out
 }
 
-fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, traits: Traits, shapes: &[Shape]) {
+fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, traits: Traits, shapes: &[CanvasShape]) {
     area.fill(&WHITE).expect("memory takes every shape");
     for shape in shapes {
         let drawn = match shape {
-            Shape::Line { points, stroke } => {
+            CanvasShape::Line { points, stroke } => {
                 for piece in pieces(points, stroke) {
                     line(area, traits, &piece, stroke);
                 }
                 Ok(())
             }
-            Shape::Polygon { corners, fill } => {
+            CanvasShape::Polygon { corners, fill } => {
                 let style = fill.rgba().filled();
                 area.draw(&Polygon::new(whole(corners), style))
             }
-            Shape::Circle { center, radius, fill } => {
+            CanvasShape::Circle { center, radius, fill } => {
                 let radius = (radius * f64::from(SCALE)).round().max(1.0) as i32;
                 area.draw(&Circle::new(unit(*center), radius, fill.rgba().filled()))
             }
-            Shape::Text { text, point, lettering } => {
+            CanvasShape::Text { text, point, lettering } => {
                 let (style, place) = set(traits, *point, lettering);
                 area.draw(&Text::new(text.as_str(), place, style))
             }
@@ -107,7 +111,7 @@ fn draw<B: DrawingBackend>(area: &DrawingArea<B, Shift>, traits: Traits, shapes:
     area.present().expect("memory takes every shape");
 }
 
-/// Draws a line without gaps.
+/// Draws a solid line.
 fn line<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     traits: Traits,
@@ -138,7 +142,7 @@ fn line<B: DrawingBackend>(
         area.draw(&Polygon::new(whole(&corners), color.filled()))
             .expect("memory takes every shape");
     }
-    // The bends are rounded; a hairline has none to speak of.
+    // Bends are rounded, except those of thin lines.
     if width >= 4.0 && points.len() > 2 {
         for bend in &points[1..points.len() - 1] {
             let circle = Circle::new(unit(*bend), (width / 2.0).floor() as i32, color.filled());
@@ -147,7 +151,7 @@ fn line<B: DrawingBackend>(
     }
 }
 
-/// The style and the place of a text for a backend.
+/// The style and the place of a text, for a backend.
 fn set(traits: Traits, point: Point, lettering: &Lettering) -> (TextStyle<'static>, (i32, i32)) {
     let em = lettering.size * f64::from(SCALE);
     let turned = match lettering.turn {
@@ -175,14 +179,14 @@ fn unit(point: Point) -> (i32, i32) {
     (scaled(point.x), scaled(point.y))
 }
 
-/// `points` in the backends' units, none twice in a row.
+/// `points` in units of the backends, without repetitions.
 fn whole(points: &[Point]) -> Vec<(i32, i32)> {
     let mut units: Vec<_> = points.iter().map(|point| unit(*point)).collect();
     units.dedup();
     units
 }
 
-/// What is left of a line when it is interrupted.
+/// The dashes of a line.
 fn pieces(points: &[Point], stroke: &Stroke) -> Vec<Vec<Point>> {
     let (on, off) = match stroke.dash {
         Dash::Solid => return vec![points.to_vec()],
@@ -217,4 +221,27 @@ fn pieces(points: &[Point], stroke: &Stroke) -> Vec<Vec<Point>> {
         pieces.push(piece);
     }
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::style::INK;
+    use super::*;
+
+    #[test]
+    fn the_same_shapes_give_the_same_bytes_in_both_formats() {
+        let mut canvas = Canvas::new(200, 100);
+        canvas.text("R + W > N & <so on>", at(5.0, 90.0), Lettering::new(16.0, INK));
+        canvas.arrow(at(10.0, 10.0), at(150.0, 40.0), Stroke::solid(INK, 2.0), 12.0);
+        canvas.cross(at(100.0, 50.0), 6.0, Stroke::solid(INK, 2.0));
+        let dashed = Stroke { dash: Dash::Dashed, ..Stroke::solid(INK, 2.0) };
+        canvas.line(at(10.0, 60.0), at(190.0, 60.0), dashed);
+        let (one, two) = (picture(&canvas), picture(&canvas.clone()));
+        assert!(one == two);
+        assert!(one.svg.contains("R + W &gt; N &amp; &lt;so on&gt;"));
+        assert!(one.svg.starts_with("<svg width=\"200\" height=\"100\""));
+        let decoder = png::Decoder::new(std::io::Cursor::new(&one.png));
+        let info = decoder.read_info().unwrap();
+        assert_eq!((info.info().width, info.info().height), (200, 100));
+    }
 }

@@ -1,13 +1,15 @@
-//! The one look of all pictures: colours that the colour-blind tell apart, markers, sizes of letters.
+//! The style of all pictures: colours that colour-blind people can distinguish, markers, font
+//! sizes.
 
 use plotters::style::RGBAColor;
+use strum::VariantArray;
 
 /// A colour.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Color {
     /// Red, green and blue.
     pub rgb: (u8, u8, u8),
-    /// How much it covers, from 0 to 1.
+    /// The opacity, from 0 to 1.
     pub alpha: f64,
 }
 
@@ -18,13 +20,13 @@ impl Color {
         Self { rgb: (red, green, blue), alpha: 1.0 }
     }
 
-    /// The colour covering as much as `alpha` says.
+    /// The colour with this opacity.
     #[must_use]
     pub const fn with_alpha(self, alpha: f64) -> Self {
         Self { alpha, ..self }
     }
 
-    /// The colour covering all.
+    /// The colour, opaque.
     #[must_use]
     pub const fn opaque(self) -> Self {
         self.with_alpha(1.0)
@@ -46,7 +48,7 @@ impl Color {
 
 /// The background.
 pub const WHITE: Color = Color::new(255, 255, 255);
-/// Titles and what must be read first.
+/// Titles and important text.
 pub const INK: Color = Color::new(34, 34, 34);
 /// Explanations and the numbers at axes.
 pub const MUTED: Color = Color::new(85, 85, 85);
@@ -67,11 +69,12 @@ pub const ORANGE: Color = Color::new(230, 159, 0);
 /// Sky blue of Okabe and Ito.
 pub const SKY: Color = Color::new(86, 180, 233);
 
-/// The palette for curves, the best to see first; Okabe's and Ito's yellow is too pale for a line on white.
+/// The palette for curves, the most visible first. Okabe and Ito's yellow is missing: it is too
+/// pale for a line on white.
 pub const PALETTE: [Color; 8] =
     [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, Color::new(0, 0, 0), Color::new(128, 128, 128)];
 
-/// A scale from dark to light for curves that follow one another, readable on white to its end.
+/// A scale from dark to light for ordered curves; even its end is readable on white.
 const SEQUENCE: [Color; 5] = [
     Color::new(68, 1, 84),
     Color::new(59, 82, 139),
@@ -80,7 +83,7 @@ const SEQUENCE: [Color; 5] = [
     Color::new(216, 196, 30),
 ];
 
-/// The colour of curve `index` of `count`: from the palette, or where that is too short from a scale.
+/// The colour of curve `index` of `count`: from the palette, or from a scale if that is too short.
 #[must_use]
 pub fn curve_color(index: usize, count: usize) -> Color {
     if count <= PALETTE.len() {
@@ -91,12 +94,12 @@ pub fn curve_color(index: usize, count: usize) -> Color {
     SEQUENCE[stop].toward(SEQUENCE[stop + 1], place - stop as f64)
 }
 
-/// A shape that tells a curve without its colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A shape that distinguishes a curve without its colour, in the order of the palette.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum Marker {
     /// A disc.
     Circle,
-    /// A square on its side.
+    /// A square.
     Square,
     /// A triangle on its base.
     Triangle,
@@ -106,32 +109,21 @@ pub enum Marker {
     Inverted,
     /// A five-pointed star.
     Star,
-    /// A standing cross.
+    /// An upright cross.
     Plus,
     /// A triangle that points right.
     Wedge,
 }
 
 impl Marker {
-    /// Every marker, in the order of the palette.
-    pub const ALL: [Self; 8] = [
-        Self::Circle,
-        Self::Square,
-        Self::Triangle,
-        Self::Diamond,
-        Self::Inverted,
-        Self::Star,
-        Self::Plus,
-        Self::Wedge,
-    ];
-
     /// The marker of curve `index`.
     #[must_use]
     pub fn of(index: usize) -> Self {
-        Self::ALL[index % Self::ALL.len()]
+        Self::VARIANTS[index % Self::VARIANTS.len()]
     }
 
-    /// Its corners in radii from its centre, sized so that all markers weigh alike; a circle has none.
+    /// Its corners, in radii from its centre; a circle has none. All markers look about equally
+    /// large.
     pub(super) fn corners(self) -> Option<&'static [(f64, f64)]> {
         const STAR: [(f64, f64); 10] = [
             (0.0, -1.35),
@@ -172,13 +164,13 @@ impl Marker {
     }
 }
 
-/// The title, in pixels to the em.
+/// The size of the title, in pixels per em.
 pub const TITLE: f64 = 34.0;
-/// The explanation and the names of axes.
+/// The size of explanations and titles of axes.
 pub const BODY: f64 = 22.0;
-/// The numbers at axes, the legend, labels of points.
+/// The size of numbers at axes, legends, labels of points.
 pub const LABEL: f64 = 20.0;
-/// The small print.
+/// The size of small print.
 pub const SMALL: f64 = 16.0;
 /// The width of a curve in pixels.
 pub const CURVE: f64 = 3.0;

@@ -1,36 +1,35 @@
-//! What happened in a run, over time: outcomes, latencies, lags, leaders, with the faults through all of them.
+//! A run over time: outcomes, latencies, replication lags and leaders, with the faults through all
+//! panels.
 
 use std::collections::BTreeSet;
 
-use crate::config::Config;
 use crate::explain::chronicle::{self, Chronicle, FaultSpan, Lag, Life, Spell};
 use crate::history::{Entry, Function, Status};
 use crate::id::{NodeId, Term};
 use crate::named::Named;
 use crate::report::layout::grouped;
-use crate::run::RunResult;
 use crate::time::{Span, Time};
 
-use super::axis::Axis;
+use super::axis::ChartAxis;
 use super::bands::{self, LANE};
 use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Stroke, at};
-use super::diagram::Outcome;
+use super::diagram::OperationOutcome;
 use super::frame::captioned;
 use super::lettering::{Weight, shortened, text_width};
 use super::style::{
     AXIS, BODY, CURVE, Color, GREEN, GRID, INK, LABEL, MARK, MUTED, Marker, ORANGE, PALETTE,
     PURPLE, SMALL, VERMILLION, WHITE, curve_color,
 };
-use super::{Caption, Picture};
+use super::{Caption, Picture, PlottedRun, render};
 
 #[cfg(test)]
 mod tests;
 
 /// The width of a timeline in pixels.
 const WIDTH: u32 = 1800;
-/// A height in which every caption has room, in pixels.
+/// A height in which every caption fits, in pixels.
 const ROOM: u32 = 2000;
-/// The heights of the panels but the last with their headings, in pixels.
+/// The heights of the panels with their headings, in pixels; the last one depends on its rows.
 const OUTCOMES: f64 = 250.0;
 const LATENCIES: f64 = 330.0;
 const LAGS: f64 = 250.0;
@@ -40,46 +39,46 @@ const ROW: f64 = 32.0;
 const HEADING: f64 = 58.0;
 /// Room below the last panel for the times, in pixels.
 const FOOT: f64 = 78.0;
-/// Room at the left for the numbers of the upright axes, in pixels.
+/// Room at the left for the numbers of the vertical axes, in pixels.
 const SCALE: f64 = 92.0;
 /// Room at the right for the legends, in pixels.
 const LEGEND: f64 = 200.0;
 /// The height that the legend of leaders needs, in pixels.
 const LEAST_LEGEND: f64 = 140.0;
-/// So many bars at most, over the whole run.
+/// The most bars over the whole run.
 const MOST_BARS: u64 = 100;
-/// So many nodes have a row.
+/// The most nodes with a row.
 const MOST_ROWS: usize = 20;
 /// The colour of a node that follows.
 const FOLLOWS: Color = Color::new(170, 170, 170);
 
-/// An operation, as a timeline shows it.
+/// An operation of a timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Point {
+pub struct OperationPoint {
     /// When it was invoked, in virtual time.
     pub at: Time,
     /// How long it took.
     pub latency: Span,
-    /// What was asked.
+    /// Its function.
     pub function: Function,
     /// How it ended.
-    pub outcome: Outcome,
-    /// Whether it never got an answer: its latency is what its client waited.
+    pub outcome: OperationOutcome,
+    /// Whether it got no answer; its latency is then the time that its client waited.
     pub censored: bool,
 }
 
 /// The timeline of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeline {
-    /// The words around it.
+    /// Its words.
     pub caption: Caption,
     /// When the run ended, in virtual time.
     pub ended_at: Time,
     /// How many nodes there are.
     pub nodes: u16,
     /// Every operation, in the order of invocation.
-    pub points: Vec<Point>,
-    /// How far each node was behind.
+    pub points: Vec<OperationPoint>,
+    /// The replication lag of each node.
     pub lags: Vec<Lag>,
     /// The lives of all nodes.
     pub spells: Vec<Spell>,
@@ -88,15 +87,11 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// The timeline of `result`, the run of the scenario `name`.
+    /// The timeline of a run.
     #[must_use]
-    pub fn of(
-        (name, config): (&str, &Config),
-        result: &RunResult,
-        chronicle: &Chronicle,
-        faults: &[FaultSpan],
-    ) -> Self {
-        let point = |entry: &Entry| Point {
+    pub fn of(run: &PlottedRun<'_>, chronicle: &Chronicle, faults: &[FaultSpan]) -> Self {
+        let result = run.result;
+        let point = |entry: &Entry| OperationPoint {
             at: entry.invoked_at,
             latency: match entry.status {
                 Status::Pending => result.ended_at.since(entry.invoked_at),
@@ -106,27 +101,20 @@ impl Timeline {
             },
             function: entry.function,
             outcome: match entry.status {
-                Status::Ok if entry.degraded => Outcome::Degraded,
-                Status::Ok => Outcome::Ok,
-                Status::Fail => Outcome::Fail,
-                Status::Info | Status::Pending => Outcome::Info,
+                Status::Ok if entry.degraded => OperationOutcome::Degraded,
+                Status::Ok => OperationOutcome::Ok,
+                Status::Fail => OperationOutcome::Fail,
+                Status::Info | Status::Pending => OperationOutcome::Info,
             },
             censored: entry.node.is_none(),
         };
-        let nodes = config.cluster.nodes;
+        let nodes = run.config.cluster.nodes;
         Self {
-            caption: Caption {
-                title: config.title.clone(),
-                explanation: "All panels share one axis, virtual time; shaded is when a fault was on. Each operation \
-                              counts, and has its latency, at its invocation."
+            caption: run.caption(
+                "All panels share one axis, virtual time; shaded is when a fault was on. Each \
+                 operation counts, and has its latency, at its invocation."
                     .to_owned(),
-                small_print: format!(
-                    "{name}, seed {}, digest {}, splitbrain {}",
-                    result.seed,
-                    result.digest,
-                    env!("CARGO_PKG_VERSION")
-                ),
-            },
+            ),
             ended_at: result.ended_at,
             nodes,
             points: result.history.entries().iter().map(point).collect(),
@@ -139,7 +127,7 @@ impl Timeline {
     /// The picture.
     #[must_use]
     pub fn draw(&self) -> Picture {
-        self.sketch().finish()
+        render::picture(&self.sketch())
     }
 
     /// The shapes of the picture.
@@ -167,7 +155,7 @@ impl Timeline {
             panel
         };
         let panels = [panel(OUTCOMES), panel(LATENCIES), panel(LAGS), panel(leaders)];
-        let mut sketch = Sketch { timeline: self, canvas, across };
+        let mut sketch = TimelineSketch { timeline: self, canvas, across };
         sketch.time_axis(&panels);
         sketch.bands(&lanes, area.top, &panels);
         sketch.outcomes(panels[0]);
@@ -177,7 +165,7 @@ impl Timeline {
         sketch.canvas
     }
 
-    /// The nodes that have a row: all, or where they are many those that ever led or were down.
+    /// The nodes that have a row: all, or if they are many those that ever led or were down.
     fn rows(&self) -> Vec<NodeId> {
         let all = NodeId::all(self.nodes);
         if usize::from(self.nodes) <= MOST_ROWS {
@@ -191,7 +179,7 @@ impl Timeline {
     }
 }
 
-/// The axis of time that all panels share.
+/// The time axis of all panels.
 #[derive(Clone, Copy, Debug)]
 struct Shared {
     left: f64,
@@ -206,19 +194,20 @@ impl Shared {
     }
 }
 
-/// A timeline under way.
-struct Sketch<'a> {
+/// A timeline that is being drawn.
+struct TimelineSketch<'a> {
     timeline: &'a Timeline,
     canvas: Canvas,
     across: Shared,
 }
 
-impl Sketch<'_> {
-    /// Lines at round times through all panels, with the times below the last.
+impl TimelineSketch<'_> {
+    /// Lines at round times through all panels, with the times below the last panel.
     fn time_axis(&mut self, panels: &[Area]) {
         let (left, right) = (self.across.left, self.across.right);
         let end = self.timeline.ended_at.nanos() as f64;
-        let axis = Axis::nanoseconds("Virtual time", 0.0, end, Axis::ticks_across(right - left));
+        let axis =
+            ChartAxis::nanoseconds("Virtual time", 0.0, end, ChartAxis::ticks_across(right - left));
         let base = panels.iter().map(|panel| panel.bottom).fold(0.0, f64::max);
         let lettering = Lettering::new(LABEL, MUTED).anchored(Along::Middle, Across::Top);
         for tick in axis.ticks.iter().filter(|tick| tick.value <= end) {
@@ -232,7 +221,7 @@ impl Sketch<'_> {
         self.canvas.text(axis.title, at(f64::midpoint(left, right), base + 40.0), title);
     }
 
-    /// Faults through all panels, their names above.
+    /// Faults as bands through all panels, with their names above.
     fn bands(&mut self, lanes: &[usize], top: f64, panels: &[Area]) {
         let mut named: Vec<Area> = Vec::new();
         for (fault, lane) in self.timeline.faults.iter().zip(lanes) {
@@ -257,8 +246,8 @@ impl Sketch<'_> {
         }
     }
 
-    /// The heading and the upright axis of a panel.
-    fn frame(&mut self, panel: Area, axis: &Axis, heading: &str) {
+    /// The heading and the vertical axis of a panel.
+    fn frame(&mut self, panel: Area, axis: &ChartAxis, heading: &str) {
         let title = Lettering::new(BODY, INK).anchored(Along::Start, Across::Bottom);
         let heading = shortened(heading, BODY, Weight::Regular, panel.width());
         self.canvas.text(heading, at(panel.left, panel.top - 10.0), title);
@@ -278,8 +267,8 @@ impl Sketch<'_> {
         self.canvas.line(base, at(panel.right, base.y), Stroke::solid(AXIS, 1.5));
     }
 
-    /// What colours and markers mean, at the right of a panel; as many as there is room for.
-    fn legend(&mut self, panel: Area, entries: &[(Key, String)]) {
+    /// The legend at the right of a panel; it shows as many entries as there is room for.
+    fn legend(&mut self, panel: Area, entries: &[(LegendKey, String)]) {
         let step = 27.0;
         let room = ((panel.height() / step) as usize).max(1);
         let x = panel.right + 24.0;
@@ -289,15 +278,15 @@ impl Sketch<'_> {
             let y = panel.top + 10.0 + step * place as f64;
             let middle = at(x + 11.0, y);
             match key {
-                Key::Fill(color) => {
+                LegendKey::Fill(color) => {
                     let area = Area { left: x, right: x + 22.0, top: y - 8.0, bottom: y + 8.0 };
                     self.canvas.rect(area, *color);
                 }
-                Key::Line(color) => {
+                LegendKey::Line(color) => {
                     self.canvas.line(at(x, y), at(x + 22.0, y), Stroke::solid(*color, CURVE));
                 }
-                Key::Spot(marker, color) => self.canvas.marker(*marker, middle, MARK, *color),
-                Key::Hollow(marker, color) => {
+                LegendKey::Spot(marker, color) => self.canvas.marker(*marker, middle, MARK, *color),
+                LegendKey::Hollow(marker, color) => {
                     hollow(&mut self.canvas, *marker, middle, *color);
                 }
             }
@@ -309,7 +298,7 @@ impl Sketch<'_> {
         }
     }
 
-    /// How many operations of each outcome were invoked in each interval.
+    /// The panel of operations by outcome, in bars by time of invocation.
     fn outcomes(&mut self, panel: Area) {
         let end = self.timeline.ended_at.nanos().max(1);
         let interval = round_up(end.div_ceil(MOST_BARS));
@@ -318,7 +307,8 @@ impl Sketch<'_> {
             counts[(point.at.nanos() / interval) as usize][point.outcome as usize] += 1;
         }
         let most = counts.iter().map(|bar| bar.iter().sum::<u64>()).max().unwrap_or(0).max(1);
-        let axis = Axis::numbers("", 0.0, most as f64, Axis::ticks_up(panel.height()).min(5));
+        let axis =
+            ChartAxis::numbers("", 0.0, most as f64, ChartAxis::ticks_up(panel.height()).min(5));
         let axis = whole_ticks(axis);
         let each = Span::from_nanos(interval).short();
         self.frame(panel, &axis, &format!("Operations invoked in each {each}, by outcome"));
@@ -327,7 +317,7 @@ impl Sketch<'_> {
             let until = self.across.x(Time::from_nanos((place as u64 + 1) * interval));
             let gap = ((until - from) * 0.12).min(2.0);
             let mut sum = 0;
-            for outcome in Outcome::all() {
+            for outcome in OperationOutcome::all() {
                 let count = bar[outcome as usize];
                 if count == 0 {
                     continue;
@@ -345,29 +335,30 @@ impl Sketch<'_> {
             }
         }
         let total = |outcome| self.timeline.points.iter().filter(|p| p.outcome == outcome).count();
-        let entries = Outcome::all().filter(|outcome| total(*outcome) > 0).map(|outcome| {
-            let label = format!("{} {}", outcome.name(), grouped(total(outcome) as u64));
-            (Key::Fill(outcome.color()), label)
-        });
+        let entries =
+            OperationOutcome::all().filter(|outcome| total(*outcome) > 0).map(|outcome| {
+                let label = format!("{} {}", outcome.name(), grouped(total(outcome) as u64));
+                (LegendKey::Fill(outcome.color()), label)
+            });
         self.legend(panel, &entries.collect::<Vec<_>>());
     }
 
-    /// Each operation's latency, by function; those without an answer at the top.
+    /// The panel of latencies, by function. Operations without an answer are at the top.
     fn latencies(&mut self, panel: Area) {
         let answered = || self.timeline.points.iter().filter(|point| !point.censored);
         let longest = answered().map(|point| point.latency.nanos()).max().unwrap_or(0);
         let least = answered().map(|point| point.latency.nanos()).filter(|ns| *ns > 0).min();
         let least = least.unwrap_or(1);
-        // A strip at the top for what has no length that is known.
+        // A strip at the top for operations whose latency is not known.
         let plot = Area { top: panel.top + 26.0, ..panel };
         let axis = if longest / least > 30 {
-            Axis::nanoseconds_by_decades("", least as f64, longest as f64)
+            ChartAxis::nanoseconds_by_decades("", least as f64, longest as f64)
         } else {
-            Axis::nanoseconds(
+            ChartAxis::nanoseconds(
                 "",
                 0.0,
                 longest.max(1_000_000) as f64,
-                Axis::ticks_up(plot.height()).min(5),
+                ChartAxis::ticks_up(plot.height()).min(5),
             )
         };
         let unit = axis.title.trim();
@@ -385,7 +376,7 @@ impl Sketch<'_> {
             let x = self.across.x(point.at);
             let up = axis.share(point.latency.nanos() as f64) * plot.height();
             let y = if point.censored { panel.top + 11.0 } else { plot.bottom - up };
-            // Of points on one spot one is drawn: a million of them are no more to see.
+            // One of several points on one spot is enough.
             let spot = (x.round() as i64, y.round() as i64, point.function, point.censored);
             if drawn.insert(spot) {
                 marks.push((at(x, y), point.function, point.censored));
@@ -401,26 +392,27 @@ impl Sketch<'_> {
             }
         }
         let used = |function: &Function| answered().any(|point| point.function == *function);
-        let mut entries: Vec<(Key, String)> = Function::all()
+        let mut entries: Vec<(LegendKey, String)> = Function::all()
             .filter(used)
             .map(|function| {
-                (Key::Spot(look(function).0, look(function).1), function.name().to_owned())
+                (LegendKey::Spot(look(function).0, look(function).1), function.name().to_owned())
             })
             .collect();
         let silent = self.timeline.points.iter().find(|point| point.censored);
         if let Some(point) = silent {
             let (marker, color) = look(point.function);
-            entries.push((Key::Hollow(marker, color), "no answer".to_owned()));
+            entries.push((LegendKey::Hollow(marker, color), "no answer".to_owned()));
         }
         self.legend(panel, &entries);
     }
 
-    /// How many writes each node was behind the leader.
+    /// The panel of replication lags, in writes.
     fn lags(&mut self, panel: Area) {
         let values =
             self.timeline.lags.iter().flat_map(|lag| lag.steps.iter().filter_map(|(_, lag)| *lag));
         let most = values.max().unwrap_or(0).max(1);
-        let axis = Axis::numbers("", 0.0, most as f64, Axis::ticks_up(panel.height()).min(5));
+        let axis =
+            ChartAxis::numbers("", 0.0, most as f64, ChartAxis::ticks_up(panel.height()).min(5));
         let axis = whole_ticks(axis);
         self.frame(
             panel,
@@ -432,19 +424,20 @@ impl Sketch<'_> {
         let lags: Vec<&Lag> = self.timeline.lags.iter().filter(follows).collect();
         for (place, lag) in lags.iter().enumerate() {
             let color = curve_color(place, lags.len());
-            // The first are the thickest, so that those behind others show.
+            // The first are the thickest, so that hidden ones show.
             let width = 2.0 + ((lags.len() - 1 - place) as f64 * 0.9).min(4.5);
             for piece in
                 self.pieces(lag, |value| panel.bottom - axis.share(value as f64) * panel.height())
             {
                 self.canvas.polyline(piece, Stroke::solid(color, width));
             }
-            entries.push((Key::Line(color), lag.node.to_string()));
+            entries.push((LegendKey::Line(color), lag.node.to_string()));
         }
         self.legend(panel, &entries);
     }
 
-    /// A lag as lines from step to step, interrupted where there is none; of many steps in one pixel the highest.
+    /// A lag as lines from step to step, with gaps where there is none. Of many steps in a pixel
+    /// only the highest and the last are kept.
     fn pieces(&self, lag: &Lag, y: impl Fn(u64) -> f64) -> Vec<Vec<super::canvas::Point>> {
         let mut pieces = Vec::new();
         let mut piece: Vec<super::canvas::Point> = Vec::new();
@@ -456,7 +449,7 @@ impl Sketch<'_> {
             };
             let (start, end, high) = (self.across.x(*from), self.across.x(until), y(*value));
             match (piece.len(), piece.last().copied()) {
-                // In the pixel where the last step ended: of all steps there, the highest and the last are seen.
+                // Still in the pixel where the last step ended.
                 (count, Some(last)) if end - last.x < 1.0 => {
                     if count > 2 && piece[count - 2].x == last.x && piece[count - 3].x == last.x {
                         piece[count - 2].y = piece[count - 2].y.min(high);
@@ -476,7 +469,7 @@ impl Sketch<'_> {
         pieces
     }
 
-    /// Who led, wanted to lead, was paused or down.
+    /// The panel of leaders: who led, was a candidate, paused or down.
     fn leaders(&mut self, panel: Area, rows: &[NodeId]) {
         let title = Lettering::new(BODY, INK).anchored(Along::Start, Across::Bottom);
         self.canvas.text("Who led, by term", at(panel.left, panel.top - 10.0), title);
@@ -492,13 +485,13 @@ impl Sketch<'_> {
         let base = at(panel.left, panel.bottom);
         self.canvas.line(base, at(panel.right, base.y), Stroke::solid(AXIS, 1.5));
         let kind = |life: Life| match life {
-            Life::Leads(_) => (Key::Fill(GREEN), "leads"),
-            Life::Candidate => (Key::Line(ORANGE), "candidate"),
-            Life::Follows => (Key::Line(FOLLOWS), "follows"),
-            Life::Paused => (Key::Line(PURPLE), "paused"),
-            Life::Down => (Key::Line(VERMILLION), "down"),
+            Life::Leads(_) => (LegendKey::Fill(GREEN), "leads"),
+            Life::Candidate => (LegendKey::Line(ORANGE), "candidate"),
+            Life::Follows => (LegendKey::Line(FOLLOWS), "follows"),
+            Life::Paused => (LegendKey::Line(PURPLE), "paused"),
+            Life::Down => (LegendKey::Line(VERMILLION), "down"),
         };
-        let mut entries: Vec<(Key, String)> = Vec::new();
+        let mut entries: Vec<(LegendKey, String)> = Vec::new();
         for (key, label) in self.timeline.spells.iter().map(|spell| kind(spell.life)) {
             if entries.iter().all(|(_, other)| other != label) {
                 entries.push((key, label.to_owned()));
@@ -506,7 +499,7 @@ impl Sketch<'_> {
         }
         let order = ["leads", "follows", "candidate", "paused", "down"];
         entries.sort_by_key(|(_, label)| order.iter().position(|other| other == label));
-        // Nothing else stands below the last panel at its right.
+        // The legend may be taller than the last panel: nothing is below it.
         let tall = Area { bottom: panel.bottom.max(panel.top + LEAST_LEGEND), ..panel };
         self.legend(tall, &entries);
     }
@@ -518,7 +511,7 @@ impl Sketch<'_> {
             Life::Leads(term) => {
                 let until = until.max(from + 1.5).min(self.across.right);
                 let band = Area { left: from, right: until, top: y - 11.0, bottom: y + 11.0 };
-                // Neighbouring terms differ in shade.
+                // Neighbouring terms have different shades.
                 let shade = if term.0.is_multiple_of(2) { 0.0 } else { 0.25 };
                 self.canvas.rect(band, GREEN.toward(WHITE, shade));
                 let text = if term == Term(0) { String::new() } else { format!("term {term}") };
@@ -538,9 +531,9 @@ impl Sketch<'_> {
     }
 }
 
-/// What stands in a legend.
+/// The sample of an entry in a legend.
 #[derive(Clone, Copy, Debug)]
-enum Key {
+enum LegendKey {
     Fill(Color),
     Line(Color),
     Spot(Marker, Color),
@@ -552,7 +545,7 @@ fn look(function: Function) -> (Marker, Color) {
     (Marker::of(function as usize), PALETTE[function as usize % PALETTE.len()])
 }
 
-/// A marker with a white inside.
+/// A marker, white inside.
 fn hollow(canvas: &mut Canvas, marker: Marker, center: super::canvas::Point, color: Color) {
     canvas.marker(marker, center, MARK, color);
     canvas.marker(marker, center, MARK - 2.4, WHITE);
@@ -565,8 +558,8 @@ fn round_up(ns: u64) -> u64 {
     steps.find(|step| *step >= ns).unwrap_or(u64::MAX)
 }
 
-/// The axis without the ticks that are no whole numbers.
-fn whole_ticks(mut axis: Axis) -> Axis {
+/// The axis, with whole numbers only.
+fn whole_ticks(mut axis: ChartAxis) -> ChartAxis {
     axis.ticks.retain(|tick| tick.value.fract() == 0.0);
     for tick in &mut axis.ticks {
         tick.label = grouped(tick.value as u64);

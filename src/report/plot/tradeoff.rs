@@ -1,17 +1,19 @@
-//! Durability against latency: one point a configuration, and the front of those that no other beats at both.
+//! Durability against latency: a point for each configuration, and their Pareto front.
 
-use super::axis::Axis;
+use super::axis::ChartAxis;
 use super::canvas::{Across, Along, Area, Canvas, Lettering, Point, Stroke, at};
-use super::frame::{Entry, HEIGHT, Plot, Sample, WIDTH, captioned, legend, legend_row};
+use super::frame::{HEIGHT, LegendEntry, Plot, Sample, WIDTH, captioned, legend, legend_row};
 use super::lettering::{FALL, LEADING, RISE, Weight, text_width, wrapped};
 use super::style::{AXIS, BLUE, CURVE, Color, INK, LABEL, MARK, MUTED, Marker, ORANGE, WHITE};
-use super::{Caption, Interval, Picture, wide};
+use super::{Caption, Interval, Picture, render, wide};
 
 /// The widest label beside a point, in pixels.
 const WIDEST: f64 = 250.0;
-/// How far labels are tried from their point, in pixels; beyond the first a line leads to the point.
+/// The distances of a label from its point that are tried, in pixels. Beyond the second a line
+/// leads to the point.
 const DISTANCES: [f64; 7] = [12.0, 26.0, 46.0, 72.0, 104.0, 150.0, 210.0];
-/// The directions in which labels are tried, the best first: right, left, up, down, then aslant.
+/// The directions of a label from its point that are tried, the best first: right, left, up, down,
+/// then diagonal.
 const DIRECTIONS: [(f64, f64); 12] = [
     (1.0, 0.0),
     (-1.0, 0.0),
@@ -27,10 +29,10 @@ const DIRECTIONS: [(f64, f64); 12] = [
     (-0.3, 0.95),
 ];
 
-/// What durability costs in latency.
+/// Durability against latency.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TradeoffChart {
-    /// What it says in words.
+    /// Its words.
     pub caption: Caption,
     /// The configurations.
     pub points: Vec<TradeoffPoint>,
@@ -47,9 +49,11 @@ pub struct TradeoffPoint {
     pub lost: Interval,
 }
 
-/// The Pareto front: the points that no other beats at one of latency and loss without being worse at the other.
+/// The Pareto front: the points for which no other is better in latency or loss and at least as
+/// good in the other.
 ///
-/// They are in the order of their latency, the least first. Of points alike in both, all are on it or none.
+/// They are in the order of latency. Of points that are equal in both, all are on the front or
+/// none.
 #[must_use]
 pub fn front(points: &[TradeoffPoint]) -> Vec<usize> {
     let beats = |a: &TradeoffPoint, b: &TradeoffPoint| {
@@ -66,13 +70,13 @@ impl TradeoffChart {
     /// The picture.
     #[must_use]
     pub fn draw(&self) -> Picture {
-        self.canvas().finish()
+        render::picture(&self.canvas())
     }
 
-    /// With every name beside its point where there is room for that, else with numbers that a legend explains.
+    /// With the names beside the points if there is room, else with numbers that a legend explains.
     pub(super) fn canvas(&self) -> Canvas {
         let (mut canvas, area) = captioned(&self.caption, WIDTH, HEIGHT);
-        let entry = |label: &str, sample| Entry { label: label.to_owned(), sample };
+        let entry = |label: &str, sample| LegendEntry { label: label.to_owned(), sample };
         let entries = [
             entry("on the Pareto front: beaten by no other", Sample::Spot(BLUE, Marker::Circle)),
             entry("beaten by another", Sample::Spot(ORANGE, Marker::Square)),
@@ -87,7 +91,7 @@ impl TradeoffChart {
         }
         let entry = |(i, name): (usize, &String)| {
             let (marker, color) = look(front.contains(&i));
-            Entry { label: format!("{}: {name}", i + 1), sample: Sample::Spot(color, marker) }
+            LegendEntry { label: format!("{}: {name}", i + 1), sample: Sample::Spot(color, marker) }
         };
         let entries: Vec<_> = names.iter().enumerate().map(entry).collect();
         let area = legend(&mut canvas, area, &entries);
@@ -96,7 +100,7 @@ impl TradeoffChart {
         canvas
     }
 
-    /// Draws the plot with `labels` at its points, and says whether each has room and crosses nothing.
+    /// Draws the plot with `labels` at its points. Returns whether all have room and cross nothing.
     fn draw_plot(
         &self,
         canvas: &mut Canvas,
@@ -118,34 +122,34 @@ impl TradeoffChart {
         self.draw_labels(canvas, &plot, &line, labels)
     }
 
-    fn x_axis(&self, width: f64) -> Axis {
+    fn x_axis(&self, width: f64) -> ChartAxis {
         let latencies = || self.points.iter().map(|point| &point.latency);
         let high = latencies().map(|latency| latency.high).fold(0.0, f64::max);
         let low =
             latencies().map(|latency| latency.low).filter(|low| *low > 0.0).fold(high, f64::min);
         if wide(low, high) {
-            return Axis::nanoseconds_by_decades("Latency", low / 1.5, high * 1.5);
+            return ChartAxis::nanoseconds_by_decades("Latency", low / 1.5, high * 1.5);
         }
-        Axis::nanoseconds("Latency", 0.0, high * 1.08, Axis::ticks_across(width))
+        ChartAxis::nanoseconds("Latency", 0.0, high * 1.08, ChartAxis::ticks_across(width))
     }
 
-    fn y_axis(&self, height: f64) -> Axis {
+    fn y_axis(&self, height: f64) -> ChartAxis {
         const TITLE: &str = "Acknowledged writes lost";
         let high = self.points.iter().map(|point| point.lost.high).fold(0.0, f64::max);
         let values = self.points.iter().map(|point| point.lost.value);
         let low = values.filter(|lost| *lost > 0.0).fold(high, f64::min);
         if wide(low, high) {
-            return Axis::shares_by_decades(TITLE, low / 4.0, (high * 1.3).min(1.0))
+            return ChartAxis::shares_by_decades(TITLE, low / 4.0, (high * 1.3).min(1.0))
                 .with_zero("0%");
         }
-        // Nothing lost at all still wants an axis that says of what.
+        // Even if nothing was lost, the axis needs a range.
         let high = if high > 0.0 { (high * 1.1).min(1.0) } else { 0.01 };
-        Axis::shares(TITLE, 0.0, high, Axis::ticks_up(height))
+        ChartAxis::shares(TITLE, 0.0, high, ChartAxis::ticks_up(height))
     }
 
-    /// Labels every point, and leads a line to those that are far from theirs; a point without room stays without.
+    /// Labels the points; a line leads to a distant label. A point without room gets no label.
     ///
-    /// Says whether every label has room and crosses nothing.
+    /// Returns whether all labels have room and cross nothing.
     fn draw_labels(
         &self,
         canvas: &mut Canvas,
@@ -179,7 +183,7 @@ impl TradeoffChart {
             }
             found.push((lines, spot.area));
         }
-        // Above all leaders, on a ground that dims what lies below.
+        // Above all lines, on a background that dims what lies below.
         for (lines, area) in found {
             canvas.rect(area.grown(2.0), WHITE.with_alpha(0.7));
             let lettering = Lettering::new(LABEL, INK).anchored(Along::Start, Across::Top);
@@ -189,7 +193,7 @@ impl TradeoffChart {
     }
 }
 
-/// How a point on the front looks, or one that is beaten.
+/// The look of a point: on the front, or not.
 fn look(unbeaten: bool) -> (Marker, Color) {
     match unbeaten {
         true => (Marker::Circle, BLUE),
@@ -197,40 +201,40 @@ fn look(unbeaten: bool) -> (Marker, Color) {
     }
 }
 
-/// What a marker at `place` covers.
+/// The area of a marker at `place`.
 fn around(place: Point) -> Area {
     Area { left: place.x, right: place.x, top: place.y, bottom: place.y }.grown(MARK + 3.0)
 }
 
 /// Two ends of a straight line.
-type Segment = (Point, Point);
+type LineSegment = (Point, Point);
 
-/// Where labels may be.
+/// The room for labels.
 struct Room {
-    /// No label leaves this.
+    /// The area for labels.
     area: Area,
-    /// No label touches any of these, and leaders avoid them.
+    /// The markers. No label touches one, and leader lines avoid them.
     markers: Vec<Area>,
-    /// Nor these.
+    /// The labels so far. As for the markers.
     labels: Vec<Area>,
-    /// Labels avoid these where they can.
-    lines: Vec<Segment>,
+    /// Other lines. Labels avoid them if possible.
+    lines: Vec<LineSegment>,
 }
 
-/// Where a label may go.
+/// A place for a label.
 #[derive(Clone, Copy)]
 struct Spot {
     area: Area,
-    /// The line to its point, where that is not beside it.
-    leader: Option<Segment>,
-    /// How many lines it crosses, its leader's crossings with them.
+    /// The leader line to its point, if the point is not beside it.
+    leader: Option<LineSegment>,
+    /// How many lines it crosses, and how much its leader line crosses.
     crossings: usize,
 }
 
 impl Room {
-    /// The best spot for `lines` of a label near `place`.
+    /// The best place near `place` for a label of these lines.
     fn find(&self, place: Point, lines: &[String]) -> Option<Spot> {
-        /// What a crossing costs, in pixels: a label that is crossed out is worse than one far away.
+        /// The cost of a crossing in pixels: a crossed label is worse than a distant one.
         const COST: f64 = 90.0;
         let widths = lines.iter().map(|line| text_width(line, LABEL, Weight::Regular));
         let width = widths.fold(0.0, f64::max);
@@ -254,8 +258,9 @@ impl Room {
         best.map(|(_, spot)| spot)
     }
 
-    /// How many lines a label at `area` lies on, and how many labels and markers its leader crosses.
-    fn crossings(&self, place: Point, area: Area, leader: Option<Segment>) -> usize {
+    /// How many lines a label at `area` crosses, plus how many labels and markers its leader line
+    /// crosses.
+    fn crossings(&self, place: Point, area: Area, leader: Option<LineSegment>) -> usize {
         let crossed = self.lines.iter().filter(|line| crosses(**line, &area.grown(2.0))).count();
         let led = leader.map_or(0, |leader| {
             let own = around(place);
@@ -266,9 +271,9 @@ impl Room {
     }
 }
 
-/// The area of a label whose side that faces `place` is `distance` away in `direction`.
+/// The area of a label at this `distance` from `place`, in this `direction`.
 fn beside(place: Point, distance: f64, direction: (f64, f64), width: f64, height: f64) -> Area {
-    // How much of the label is before the point: none, half or all.
+    // How much of the label lies before the point: none, half or all of it.
     let before = |part: f64| match part {
         part if part > 0.0 => 0.0,
         part if part < 0.0 => 1.0,
@@ -279,8 +284,8 @@ fn beside(place: Point, distance: f64, direction: (f64, f64), width: f64, height
     Area { left, top, right: left + width, bottom: top + height }
 }
 
-/// The line from a marker's edge to the nearest point of its label.
-fn leader(place: Point, area: Area) -> Segment {
+/// The leader line from a marker's edge to the nearest point of its label.
+fn leader(place: Point, area: Area) -> LineSegment {
     let near = at(place.x.clamp(area.left, area.right), place.y.clamp(area.top, area.bottom));
     let (dx, dy) = (near.x - place.x, near.y - place.y);
     let length = (dx * dx + dy * dy).sqrt().max(1.0);
@@ -289,9 +294,9 @@ fn leader(place: Point, area: Area) -> Segment {
     (along(start), along(end))
 }
 
-/// Whether a line has a point in `area`.
-fn crosses(line: Segment, area: &Area) -> bool {
-    // The part of the line, from 0 to 1, that is between both pairs of edges.
+/// Whether a line crosses `area`.
+fn crosses(line: LineSegment, area: &Area) -> bool {
+    // The part of the line, as shares from 0 to 1, between two edges.
     let between = |from: f64, to: f64, low: f64, high: f64| match to - from {
         0.0 if from > low && from < high => Some((0.0, 1.0)),
         0.0 => None,
@@ -306,7 +311,7 @@ fn crosses(line: Segment, area: &Area) -> bool {
 }
 
 /// The two intervals of a point.
-fn intervals(plot: &Plot, point: &TradeoffPoint) -> [Segment; 2] {
+fn intervals(plot: &Plot, point: &TradeoffPoint) -> [LineSegment; 2] {
     let (x, y) = (plot.across(point.latency.value), plot.up(point.lost.value));
     [
         (at(plot.across(point.latency.low), y), at(plot.across(point.latency.high), y)),
@@ -320,7 +325,7 @@ fn draw_intervals(canvas: &mut Canvas, plot: &Plot, point: &TradeoffPoint) {
     }
 }
 
-/// The front as a step line, from the top of the plot to its right edge; empty without points.
+/// The front as a staircase from the top of the plot to its right edge; empty without points.
 fn front_line(plot: &Plot, points: &[TradeoffPoint], front: &[usize]) -> Vec<Point> {
     let place = |i: &usize| plot.at(points[*i].latency.value, points[*i].lost.value);
     let (Some(first), Some(last)) = (front.first().map(place), front.last().map(place)) else {
@@ -329,14 +334,14 @@ fn front_line(plot: &Plot, points: &[TradeoffPoint], front: &[usize]) -> Vec<Poi
     let mut line = vec![at(first.x, plot.area.top)];
     for next in front.iter().map(place) {
         let before = line[line.len() - 1];
-        // From the top of the plot the line falls straight onto the first point.
+        // The first step falls straight onto the first point.
         line.extend([at(next.x, before.y), next]);
     }
     line.push(at(plot.area.right, last.y));
     line
 }
 
-/// Draws the front, and shades what is beaten by it: above and to the right.
+/// Draws the front, and shades the area that it beats: above and to the right.
 fn draw_front(canvas: &mut Canvas, plot: &Plot, line: &[Point]) {
     let corner = at(plot.area.right, plot.area.top);
     canvas.polygon([line, &[corner]].concat(), BLUE.with_alpha(0.05));

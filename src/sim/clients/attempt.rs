@@ -8,7 +8,7 @@ use crate::time::Time;
 
 use super::super::event::{Queue, What};
 use super::super::network::Direction;
-use super::{ClientStep, Current, Invocation, Limits};
+use super::{ClientStep, Current, Invocation, RetryLimits};
 
 impl Current {
     /// The request of the attempt under way.
@@ -28,7 +28,7 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         &mut self,
         client: ClientId,
         invocation: Invocation,
-        limits: Limits,
+        limits: RetryLimits,
     ) -> OpId {
         let state = &mut self.clients.list[client.0 as usize];
         let Invocation { id, operation, fixed, scripted, due_at } = invocation;

@@ -10,7 +10,7 @@ use crate::time::Time;
 
 use super::super::event::Queue;
 use super::generator::{arrival_index, operation_id};
-use super::{ClientStep, Invocation, Limits};
+use super::{ClientStep, Invocation, RetryLimits};
 
 impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
     /// Schedules the first operation of each client of a closed loop, or the first arrival of an
@@ -54,7 +54,7 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
             | Operation::Clear
             | Operation::Append { .. } => None,
         };
-        let limits = Limits::of(&generator.settings.retry);
+        let limits = RetryLimits::of(&generator.settings.retry);
         let invocation = Invocation { id, operation, fixed, scripted: None, due_at };
         self.begin(client, invocation, limits);
     }

@@ -13,7 +13,7 @@ use crate::time::{Span, Time};
 
 use super::super::event::{Queue, What};
 use super::super::kernel::Kernel;
-use super::super::network::Network;
+use super::super::network::NetworkState;
 
 /// The workload's settings in the form that drawing needs.
 pub(super) struct Generator {
@@ -125,7 +125,7 @@ impl Generator {
         id: CausalId,
         nodes: u16,
         draws: &Draws,
-        network: &Network,
+        network: &NetworkState,
     ) -> Option<NodeId> {
         match self.settings.read_from {
             ReadFrom::Leader => None,
@@ -165,7 +165,13 @@ pub(crate) fn replica_asked(
     id: CausalId,
     draws: &Draws,
 ) -> Option<NodeId> {
-    Generator::new(load).replica(client, id, config.cluster.nodes, draws, &Network::new(config))
+    Generator::new(load).replica(
+        client,
+        id,
+        config.cluster.nodes,
+        draws,
+        &NetworkState::new(config),
+    )
 }
 
 /// The identity of an operation that the workload generates: the `index`th of a client, or of all

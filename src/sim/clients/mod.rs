@@ -23,7 +23,7 @@ use crate::time::{Span, Time};
 
 use super::event::Queue;
 use super::kernel::Kernel;
-use super::network::Network;
+use super::network::NetworkState;
 use generator::{Generator, arrival_index};
 
 mod attempt;
@@ -107,13 +107,13 @@ struct Invocation {
 
 /// What an operation needs of its [`RetryPolicy`] while it is under way.
 #[derive(Clone, Copy)]
-struct Limits {
+struct RetryLimits {
     timeout: Span,
     retries: u32,
     ask_next: bool,
 }
 
-impl Limits {
+impl RetryLimits {
     const fn of(retry: &RetryPolicy) -> Self {
         let RetryPolicy { timeout, retries, ask_next, .. } = *retry;
         Self { timeout, retries, ask_next }
@@ -252,7 +252,7 @@ pub(super) struct ClientStep<'a, P: Protocol, Q> {
     pub(super) clients: &'a mut Clients,
     pub(super) config: &'a Config,
     pub(super) kernel: &'a mut Kernel<P, Q>,
-    pub(super) network: &'a Network,
+    pub(super) network: &'a NetworkState,
 }
 
 impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {

@@ -8,7 +8,7 @@ use crate::rng::{CausalId, Root};
 
 use super::super::event::{Queue, What};
 use super::generator::{generated, operation_id};
-use super::{ClientStep, Invocation, Limits};
+use super::{ClientStep, Invocation, RetryLimits};
 
 impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
     /// Schedules the client's next scripted operation, at its time or at once where that is past.
@@ -29,7 +29,7 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
             scripted: Some(place),
             due_at: self.kernel.now,
         };
-        let op = self.begin(client, invocation, Limits::of(&scripted.retry));
+        let op = self.begin(client, invocation, RetryLimits::of(&scripted.retry));
         self.clients.script[place] = Some(op);
     }
 }

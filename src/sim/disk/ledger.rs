@@ -3,7 +3,7 @@
 //! The ledger is kept beside the bytes and no node reads it: the checker trusts neither the framing
 //! of records nor their replay.
 
-use crate::protocol::parts::wal;
+use crate::protocol::parts::frame;
 
 /// The ledger of one log.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl Ledger {
         let place = |sequence: u64| usize::try_from(sequence).expect("records in memory");
         let (start, end) = (place(read.last - read.records), place(read.last));
         let written = checksums.get(start..end);
-        let chained = |records: &[u32]| records.iter().fold(0, |d, c| wal::chain(d, *c));
+        let chained = |records: &[u32]| records.iter().fold(0, |d, c| frame::chain(d, *c));
         let account = LogAccount {
             written: known as u64,
             synced: *synced,
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn read(checksums: &[u32], last: u64) -> LogRead {
-        let digest = checksums.iter().fold(0, |digest, checksum| wal::chain(digest, *checksum));
+        let digest = checksums.iter().fold(0, |digest, checksum| frame::chain(digest, *checksum));
         LogRead { records: checksums.len() as u64, last, digest }
     }
 

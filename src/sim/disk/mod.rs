@@ -18,7 +18,7 @@
 //!   when it would have without the fault, whichever is later.
 
 use crate::config::DiskFault;
-use crate::protocol::parts::wal;
+use crate::protocol::parts::frame;
 use crate::protocol::{DiskError, DiskImage, DiskOperation, DiskOrigin, File, Ticket};
 use crate::rng::{CausalId, Cause, Draws, Purpose};
 use crate::sampler::Distribution;
@@ -41,7 +41,7 @@ const FIRST_ROOM: usize = 4096;
 
 /// The disk of one node.
 #[derive(Debug, Default)]
-pub(crate) struct Disk {
+pub(crate) struct NodeDisk {
     origin: DiskOrigin,
     /// By file. A node has one or two, so a linear search beats any map.
     files: Vec<(File, FileContents)>,
@@ -160,7 +160,7 @@ impl SyncTiming {
     }
 }
 
-impl Disk {
+impl NodeDisk {
     /// Does what a protocol asks; when the operation completes, where that is announced.
     pub(crate) fn perform(
         &mut self,
@@ -184,7 +184,7 @@ impl Disk {
                 contents.now.written.extend_from_slice(&bytes[start..end]);
                 contents.appended += 1;
                 if sequence > 0 {
-                    contents.ledger.append(sequence, wal::checksum(&bytes[start..end]));
+                    contents.ledger.append(sequence, frame::checksum(&bytes[start..end]));
                 }
                 return None;
             }

@@ -19,14 +19,14 @@ fn call(ticket: Ticket, draws: &Draws) -> DiskCall<'_> {
 
 /// A disk, and the calls of a protocol on it.
 struct Bench {
-    disk: Disk,
+    disk: NodeDisk,
     next: u64,
     draws: Draws,
 }
 
 impl Bench {
     fn new() -> Self {
-        Self { disk: Disk::default(), next: 0, draws: Draws::new(7) }
+        Self { disk: NodeDisk::default(), next: 0, draws: Draws::new(7) }
     }
 
     fn perform(&mut self, operation: &DiskOperation, bytes: &[u8]) -> (Ticket, Option<Time>) {

@@ -96,7 +96,7 @@ proptest! {
 
     #[test]
     fn the_disk_does_what_its_twin_does(steps in steps(), seed in any::<u64>()) {
-        let (mut disk, mut twin) = (Disk::default(), Twin::default());
+        let (mut disk, mut twin) = (NodeDisk::default(), Twin::default());
         let draws = Draws::new(seed);
         let latency = Distribution::Constant(Span::from_millis(1));
         for (number, step) in (0..).zip(steps) {

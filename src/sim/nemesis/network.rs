@@ -103,30 +103,18 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 continue;
             }
             let Event { id, what } = event;
-            match what {
-                What::Message { to, from, boot, message } => {
-                    let size = self.weigh(&message);
-                    let packet = Packet { from, to, kind: message.kind(), size, id };
-                    let (now, draws) = (self.kernel.now, &self.kernel.draws);
-                    let fate = self.network.depart(packet, slower, now, draws);
-                    self.put_on_its_way(Hop { from, to, boot }, id, message, fate);
-                }
-                What::Refused { to, from, boot, message } => {
-                    self.release_refusal(id, Hop { from, to, boot }, message, slower);
-                }
-                What::Request { .. }
-                | What::Answer { .. }
-                | What::Timer { .. }
-                | What::Disk { .. }
-                | What::Invoke { .. }
-                | What::Arrival { .. }
-                | What::Alarm { .. }
-                | What::Retry { .. }
-                | What::Fault { .. }
-                | What::Change { .. }
-                | What::Heal
-                | What::SettleCheck => unreachable!("it has no link"),
+            if let What::Refused { to, from, boot, message } = what {
+                self.release_refusal(id, Hop { from, to, boot }, message, slower);
+                continue;
             }
+            let What::Message { to, from, boot, message } = what else {
+                unreachable!("it has no link")
+            };
+            let size = self.weigh(&message);
+            let packet = Packet { from, to, kind: message.kind(), size, id };
+            let (now, draws) = (self.kernel.now, &self.kernel.draws);
+            let fate = self.network.depart(packet, slower, now, draws);
+            self.put_on_its_way(Hop { from, to, boot }, id, message, fate);
         }
     }
 

@@ -189,26 +189,14 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         if self.kernel.notes.trace.wanted() {
             self.trace_never_resumed(what);
         }
-        match what {
-            What::Message { to, from, message, .. } => {
-                self.kernel.in_flight -= u64::from(!message.is_background());
-                self.kernel.lose(*from, *to);
-            }
-            What::Refused { message, .. } => {
-                self.kernel.in_flight -= u64::from(!message.is_background());
-            }
-            What::Request { .. } => self.kernel.counts.lost += 1,
-            // They die with the process.
-            What::Timer { .. } | What::Disk { .. } => {}
-            What::Answer { .. }
-            | What::Invoke { .. }
-            | What::Arrival { .. }
-            | What::Alarm { .. }
-            | What::Retry { .. }
-            | What::Fault { .. }
-            | What::Change { .. }
-            | What::Heal
-            | What::SettleCheck => unreachable!("only what reaches a process waits for it"),
+        if let What::Message { message, .. } | What::Refused { message, .. } = what {
+            self.kernel.in_flight -= u64::from(!message.is_background());
+        }
+        // What else waits for a process, timers and the ends of syncs, dies with it.
+        if let What::Message { to, from, .. } = what {
+            self.kernel.lose(*from, *to);
+        } else if let What::Request { .. } = what {
+            self.kernel.counts.lost += 1;
         }
     }
 

@@ -22,30 +22,17 @@ use super::triggers::DueFault;
 
 /// What is about to occur on a node by this event, and how often, of what faults can come before.
 fn about_to<P: Protocol>(slots: &[Slot<P>], what: &What<P>) -> Option<(NodeId, Occurrence, u64)> {
-    match what {
-        // A process that is down receives nothing; one that is paused will.
-        What::Message { to, from, message, .. } if to != from && slots[to.index()].is_up() => {
-            Some((*to, Occurrence::Receives(Some(message.kind())), 1))
-        }
-        // The disk works on while the process is down or paused.
-        What::Disk { node, ticket, .. } => {
-            let records = slots[node.index()].disk.records_of(*ticket);
-            (records > 0).then_some((*node, Occurrence::Persists, records))
-        }
-        What::Message { .. }
-        | What::Refused { .. }
-        | What::Request { .. }
-        | What::Answer { .. }
-        | What::Timer { .. }
-        | What::Invoke { .. }
-        | What::Arrival { .. }
-        | What::Alarm { .. }
-        | What::Retry { .. }
-        | What::Fault { .. }
-        | What::Change { .. }
-        | What::Heal
-        | What::SettleCheck => None,
+    // A process that is down receives nothing; one that is paused will.
+    if let What::Message { to, from, message, .. } = what
+        && to != from
+        && slots[to.index()].is_up()
+    {
+        return Some((*to, Occurrence::Receives(Some(message.kind())), 1));
     }
+    // The disk works on while the process is down or paused.
+    let What::Disk { node, ticket, .. } = what else { return None };
+    let records = slots[node.index()].disk.records_of(*ticket);
+    (records > 0).then_some((*node, Occurrence::Persists, records))
 }
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {

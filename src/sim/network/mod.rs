@@ -31,14 +31,14 @@ pub(super) mod faults;
 pub(crate) enum Fate {
     /// It arrives then, and a second copy at another time if there is one.
     Arrives { at: Time, copy: Option<Time> },
-    /// The same, but it may arrive sooner: see [`Network::let_go`].
+    /// The same, but it may arrive sooner: see [`NetworkState::let_go`].
     Slowed { at: Time, copy: Option<Time> },
     /// It is lost by chance.
     Lost,
     /// A fault stands in its way.
     Blocked,
-    /// The fault of this index holds it back; [`Network::take_slowness`] says by how much others
-    /// slow it.
+    /// The fault of this index holds it back; [`NetworkState::take_slowness`] says by how much
+    /// others slow it.
     Held { fault: u32 },
 }
 
@@ -61,7 +61,7 @@ struct Delayed {
 
 /// The state of every link.
 #[derive(Debug)]
-pub(crate) struct Network {
+pub(crate) struct NetworkState {
     nodes: usize,
     /// The default link, then the overrides.
     links: Vec<Link>,
@@ -97,7 +97,7 @@ pub(crate) struct Packet {
     pub(crate) id: CausalId,
 }
 
-impl Network {
+impl NetworkState {
     pub(crate) fn new(config: &Config) -> Self {
         let mut network = Self {
             nodes: usize::from(config.cluster.nodes),

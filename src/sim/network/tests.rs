@@ -55,9 +55,17 @@ fn settings(default: Link, links: Vec<LinkOverride>) -> Settings {
     Settings { default, links, client_delay: constant(0), refuse: false, client_legs: vec![] }
 }
 
+/// When a message arrives that was neither stopped nor duplicated.
+fn arrives(fate: Fate) -> Time {
+    let (Fate::Arrives { at, copy: None } | Fate::Slowed { at, copy: None }) = fate else {
+        panic!("{fate:?}")
+    };
+    at
+}
+
 /// A network under test, and the next message's identity.
 struct Bench {
-    network: Network,
+    network: NetworkState,
     draws: Draws,
     sent: u64,
 }
@@ -83,7 +91,7 @@ impl Bench {
             bounds: Bounds::default(),
             expect: Expect::default(),
         };
-        Self { network: Network::new(&config), draws: Draws::new(1), sent: 0 }
+        Self { network: NetworkState::new(&config), draws: Draws::new(1), sent: 0 }
     }
 
     fn quiet(nodes: u16) -> Self {
@@ -110,19 +118,15 @@ impl Bench {
 
     /// When a message of 100 bytes from n1 to n2 arrives.
     fn arrival(&mut self, now: Time) -> Time {
-        match self.send((1, 2), (0, 100), now) {
-            Fate::Arrives { at, .. } | Fate::Slowed { at, .. } => at,
-            fate => panic!("{fate:?}"),
-        }
+        arrives(self.send((1, 2), (0, 100), now))
     }
 
     /// A row a sender, a character a receiver: `#` where the message is blocked.
     fn matrix(&mut self) -> Vec<String> {
         let nodes = u16::try_from(self.network.nodes).expect("few");
         let row = |from: u16, bench: &mut Self| {
-            let cell = |to: u16| match bench.send((from, to), (0, 1), Time::ZERO) {
-                Fate::Blocked => '#',
-                _ => '.',
+            let cell = |to: u16| {
+                if bench.send((from, to), (0, 1), Time::ZERO) == Fate::Blocked { '#' } else { '.' }
             };
             (1..=nodes).map(cell).collect()
         };
@@ -251,10 +255,7 @@ fn a_later_override_wins_and_directions_differ() {
     let mut bench = Bench::new(3, settings(link(), links));
     let delays = |bench: &mut Bench| {
         let pairs = [(1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (3, 2)];
-        pairs.map(|link| match bench.send(link, (0, 1), Time::ZERO) {
-            Fate::Arrives { at, copy: None } | Fate::Slowed { at, copy: None } => at,
-            fate => panic!("{fate:?}"),
-        })
+        pairs.map(|link| arrives(bench.send(link, (0, 1), Time::ZERO)))
     };
     let arrive = |delays: [u64; 6]| delays.map(at_ms);
     assert_eq!(delays(&mut bench), arrive([10, 1, 13, 1, 30, 1]));
@@ -271,11 +272,9 @@ fn slow_links_add_up_by_direction() {
     let mut bench = Bench::quiet(3);
     bench.start(0, NetworkFault::Slow(ends(&[1], &[2], true), constant(10)));
     bench.start(1, NetworkFault::Slow(ends(&[1], &[2, 3], false), constant(100)));
-    let mut takes = |link| match bench.send(link, (0, 1), at_ms(5)) {
-        Fate::Arrives { at, copy: None } | Fate::Slowed { at, copy: None } => {
-            (at - at_ms(5)).nanos() / 1_000_000
-        }
-        fate => panic!("{fate:?}"),
+    let mut takes = |link| {
+        let at = arrives(bench.send(link, (0, 1), at_ms(5)));
+        (at - at_ms(5)).nanos() / 1_000_000
     };
     assert_eq!([(1, 2), (2, 1), (1, 3), (3, 1), (2, 3)].map(&mut takes), [111, 11, 101, 1, 1]);
     // Slowness without end, three times over, is still a time.

@@ -8,11 +8,12 @@
 //! | [`trace`] | a line an event, and lines of what it did (`lines`) | people |
 //! | [`watch`] | what becomes of single writes ([`write_event`]) | mechanisms and stories |
 //! | [`record`] | what happens on every node | pictures |
-//! | [`transmissions`] | messages: a queue notes those that travel | pictures |
+//! | [`transmissions`] | messages that are stopped | pictures |
 //! | applications | what each node applies | the bound of the replication lag |
 //! | steps | the digest after each event | comparisons of two runs |
 //!
-//! [`lineage`] is a queue too: it notes what caused each event.
+//! Two more listen to the queue ([`tapped`]): [`transmissions`] notes the messages that travel, and
+//! [`lineage`] what caused each event.
 
 use crate::digest::DigestValue;
 use crate::id::{ClientId, NodeId, OpId};
@@ -22,16 +23,17 @@ use crate::protocol::{Message, NodeSnapshot, Observation, RequestId, Stored};
 use crate::rng::CausalId;
 use crate::time::Time;
 
-use super::network::{Fate, Network, Packet};
+use super::network::{Fate, NetworkState, Packet};
 use record::{NodeEvent, NodeEventKind, NodeRecord};
 use trace::Trace;
 use transmissions::Stopped;
 use watch::{Arrival, PowerLoss, Remains, Watch};
-use write_event::{WatchedWrite, WriteEvent};
+use write_event::WatchedWrite;
 
 pub(super) mod lineage;
 mod lines;
 pub(super) mod record;
+pub(super) mod tapped;
 mod trace;
 pub(super) mod transmissions;
 pub(super) mod watch;
@@ -49,7 +51,7 @@ pub struct NoteOptions {
     pub last_write: bool,
     /// What happens on every node ([`Finished::node_events`](super::Finished::node_events)).
     pub record: bool,
-    /// The writes to follow; a [`WriteEvent`] names one by its place here.
+    /// The writes to follow; a `WriteEvent` names one by its place here.
     pub(crate) watched: Vec<WatchedWrite>,
 }
 
@@ -59,22 +61,11 @@ pub(crate) struct RunNotes {
     /// Whether anybody listens, here or elsewhere ([`RunNotes::listen_for`]).
     pub(super) on: bool,
     pub(super) trace: Trace,
-    watch: Option<Box<Watch>>,
-    record: Option<Box<NodeRecord>>,
+    pub(super) watch: Option<Box<Watch>>,
+    pub(super) record: Option<Box<NodeRecord>>,
     stopped: Option<Box<Stopped>>,
-    applications: Option<Vec<Application>>,
-    steps: Option<Vec<(Time, DigestValue)>>,
-}
-
-/// What the listeners noted.
-#[derive(Debug)]
-pub(crate) struct Noted {
-    pub(crate) trace: Option<String>,
-    pub(crate) marks: Vec<usize>,
-    pub(crate) write_events: Vec<WriteEvent>,
-    pub(crate) node_events: Vec<NodeEvent>,
-    pub(crate) applications: Option<Vec<Application>>,
-    pub(crate) steps: Vec<(Time, DigestValue)>,
+    pub(super) applications: Option<Vec<Application>>,
+    pub(super) steps: Option<Vec<(Time, DigestValue)>>,
 }
 
 impl RunNotes {
@@ -134,7 +125,7 @@ impl RunNotes {
         packet: Packet,
         message: &M,
         fate: Fate,
-        network: &Network,
+        network: &NetworkState,
     ) {
         if let Some(watch) = &mut self.watch {
             watch.sent(at, packet, message, fate, network);
@@ -278,21 +269,5 @@ impl RunNotes {
     pub(super) fn take_undelivered(&mut self) -> (Stopped, Vec<CausalId>) {
         let stopped = self.stopped.take().map_or_else(Stopped::default, |stopped| *stopped);
         (stopped, self.record.as_mut().map_or_else(Vec::new, |record| record.take_undelivered()))
-    }
-
-    pub(super) fn finish(self) -> Noted {
-        let (trace, marks) = self.trace.finish();
-        Noted {
-            trace,
-            marks,
-            write_events: self
-                .watch
-                .map_or_else(Vec::new, |watch| Watch::into_write_events(*watch)),
-            node_events: self
-                .record
-                .map_or_else(Vec::new, |record| NodeRecord::into_node_events(*record)),
-            applications: self.applications,
-            steps: self.steps.unwrap_or_default(),
-        }
     }
 }

@@ -54,7 +54,7 @@ pub enum NodeEventKind {
 
 /// What is noted of nodes while a run is played.
 #[derive(Debug, Default)]
-pub(super) struct NodeRecord {
+pub(in super::super) struct NodeRecord {
     node_events: Vec<NodeEvent>,
     /// Messages that reached a process that was down.
     undelivered: Vec<CausalId>,
@@ -107,7 +107,7 @@ impl NodeRecord {
     }
 
     /// Everything noted, in event order.
-    pub(super) fn into_node_events(self) -> Vec<NodeEvent> {
+    pub(in super::super) fn into_node_events(self) -> Vec<NodeEvent> {
         self.node_events
     }
 }

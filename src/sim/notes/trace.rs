@@ -52,7 +52,7 @@ impl Trace {
     }
 
     /// The text, and where the lines of each event begin in it.
-    pub(super) fn finish(self) -> (Option<String>, Vec<usize>) {
+    pub(in super::super) fn finish(self) -> (Option<String>, Vec<usize>) {
         (self.lines, self.marks)
     }
 }

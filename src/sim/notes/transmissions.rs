@@ -1,8 +1,7 @@
 //! What becomes of every message, for pictures.
 //!
-//! Messages on their way are noted by a queue of their own ([`Transmissions`]), so that the common
-//! path does not ask whether anybody notes them. What is stopped when it is sent is noted where
-//! that happens ([`Stopped`]).
+//! Messages on their way are noted as they go through the queue ([`Transmissions`]). Messages that
+//! are stopped when they are sent are noted there ([`Stopped`]).
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ use crate::time::Time;
 
 use super::super::event::{Event, What};
 use super::super::network::{Fate, Packet};
-use super::super::queue::{EventQueue, Handle};
+use super::tapped::Tap;
 
 /// One end of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -180,36 +179,28 @@ impl Window {
     }
 }
 
-/// A queue that notes every message that goes through it.
+/// Notes every message that goes through the queue.
 #[derive(Debug)]
-pub(crate) struct Transmissions<Q> {
-    inner: Q,
+pub(crate) struct Transmissions {
     /// The instant being played.
     now: Time,
     /// Only messages that are under way at some time of it are kept.
-    window: Window,
+    pub(in super::super) window: Window,
     pending: BTreeMap<CausalId, Transmission>,
     delivered: Vec<(CausalId, Transmission)>,
 }
 
-impl<Q> Transmissions<Q> {
-    /// Keeps only messages that are under way at some time of `window`. Before anything is
-    /// scheduled.
-    pub(in super::super) fn keep_only(&mut self, window: Window) {
-        self.window = window;
+impl Default for Transmissions {
+    fn default() -> Self {
+        let window = Window { from: Time::ZERO, until: Time::MAX };
+        let (pending, delivered) = (BTreeMap::new(), Vec::new());
+        Self { now: Time::ZERO, window, pending, delivered }
     }
+}
 
-    fn keep(&mut self, id: CausalId, transmission: Transmission) {
-        if let Delivery::Arrived(at) = transmission.delivery
-            && at >= self.window.from
-        {
-            self.delivered.push((id, transmission));
-        }
-    }
-
-    /// An event was scheduled for `time`: notes it if it is a message.
-    fn note<P: Protocol>(&mut self, time: Time, event: &Event<P>) {
-        let (now, delivery) = (self.now, Delivery::UnderWay(time));
+impl<P: Protocol> Tap<P> for Transmissions {
+    fn scheduled(&mut self, at: Time, event: &Event<P>) {
+        let (now, delivery) = (self.now, Delivery::UnderWay(at));
         if now > self.window.until {
             return;
         }
@@ -239,6 +230,26 @@ impl<Q> Transmissions<Q> {
         self.pending.insert(event.id, transmission);
     }
 
+    fn scheduled_revocable(&mut self, at: Time, event: &Event<P>) {
+        match self.pending.get_mut(&event.id) {
+            // It was revoked and comes sooner: it has been under way since it was sent.
+            Some(transmission) => transmission.delivery = Delivery::UnderWay(at),
+            None => self.scheduled(at, event),
+        }
+    }
+
+    fn taken(&mut self, at: Time, id: CausalId) {
+        self.now = at;
+        if let Some(transmission) = self.pending.remove(&id)
+            && at >= self.window.from
+        {
+            let delivery = Delivery::Arrived(at);
+            self.delivered.push((id, Transmission { delivery, ..transmission }));
+        }
+    }
+}
+
+impl Transmissions {
     /// Every message that was under way at some time of the window, in the order of sending: those
     /// that went through the queue, and those that were stopped.
     pub(in super::super) fn finish(
@@ -275,64 +286,5 @@ impl<Q> Transmissions<Q> {
         transmissions.extend(never_on_its_way.filter(of_window));
         transmissions.sort_by_key(|transmission| transmission.sent_at);
         transmissions
-    }
-}
-
-impl<P: Protocol, Q: EventQueue<Event<P>>> EventQueue<Event<P>> for Transmissions<Q> {
-    fn new() -> Self {
-        Self {
-            inner: Q::new(),
-            now: Time::ZERO,
-            window: Window { from: Time::ZERO, until: Time::MAX },
-            pending: BTreeMap::new(),
-            delivered: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, time: Time, order: u64, event: Event<P>) {
-        self.note(time, &event);
-        self.inner.push(time, order, event);
-    }
-
-    fn push_revocable(&mut self, time: Time, order: u64, event: Event<P>) -> Handle {
-        match self.pending.get_mut(&event.id) {
-            // It was taken back and arrives sooner: it has been under way since it was sent.
-            Some(transmission) => transmission.delivery = Delivery::UnderWay(time),
-            None => self.note(time, &event),
-        }
-        self.inner.push_revocable(time, order, event)
-    }
-
-    fn revoke(&mut self, handle: Handle) -> Option<Event<P>> {
-        self.inner.revoke(handle)
-    }
-
-    fn is_overfull(&self) -> bool {
-        self.inner.is_overfull()
-    }
-
-    fn pop(&mut self) -> Option<(Time, Event<P>)> {
-        let (time, event) = self.inner.pop()?;
-        self.now = time;
-        if let Some(transmission) = self.pending.remove(&event.id) {
-            self.keep(event.id, Transmission { delivery: Delivery::Arrived(time), ..transmission });
-        }
-        Some((time, event))
-    }
-
-    fn next_time(&mut self) -> Option<Time> {
-        self.inner.next_time()
-    }
-
-    fn peek(&mut self) -> Option<(Time, &Event<P>)> {
-        self.inner.peek()
-    }
-
-    fn each(&self, look: &mut dyn FnMut(&Event<P>)) {
-        self.inner.each(look);
-    }
-
-    fn len(&self) -> usize {
-        self.inner.len()
     }
 }

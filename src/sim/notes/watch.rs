@@ -18,7 +18,7 @@ use crate::protocol::{
 use crate::rng::CausalId;
 use crate::time::Time;
 
-use super::super::network::{Fate, Network, Packet};
+use super::super::network::{Fate, NetworkState, Packet};
 use super::write_event::{Crash, Passage, WatchedEffect, WatchedWrite, WriteEvent, WriteEventKind};
 
 /// A message between nodes that reaches its receiver's machine.
@@ -51,7 +51,7 @@ const MOST_OF_A_VERSION: usize = 32;
 
 /// The writes that are followed, and what was seen of them.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(in super::super) struct Watch {
     of_version: BTreeMap<Version, Vec<u32>>,
     of_value: BTreeMap<(KeyId, Value), Vec<u32>>,
     of_key: BTreeMap<KeyId, Vec<u32>>,
@@ -153,7 +153,7 @@ impl Watch {
     }
 
     /// Everything seen, in event order.
-    pub(super) fn into_write_events(self) -> Vec<WriteEvent> {
+    pub(in super::super) fn into_write_events(self) -> Vec<WriteEvent> {
         self.write_events
     }
 
@@ -306,7 +306,7 @@ impl Watch {
         packet: Packet,
         message: &impl Message,
         fate: Fate,
-        network: &Network,
+        network: &NetworkState,
     ) {
         let Packet { from, to, kind, .. } = packet;
         if let Some(read) = message.answers() {

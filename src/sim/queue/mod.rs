@@ -80,12 +80,6 @@ pub trait EventQueue<T> {
     #[must_use]
     fn len(&self) -> usize;
 
-    /// For each event popped, in order, the place of the one that caused it, if there was one.
-    /// Nothing, unless the queue is made to note that.
-    fn parents(&mut self) -> Vec<Option<usize>> {
-        Vec::new()
-    }
-
     /// Whether nothing is pending.
     #[must_use]
     fn is_empty(&self) -> bool {

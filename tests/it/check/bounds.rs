@@ -153,7 +153,7 @@ fn fuzzing_takes_a_missed_bound_for_a_find() {
         &["check.availability-bound=100%", "workload.operations=40", "fault.1.at=50ms"],
     );
     let result = demanding.run(1, RunOptions::default());
-    let found = judge::findings(&demanding.config, &result, judge::Scope::All);
+    let found = judge::findings(&demanding.config, &result, judge::JudgedProperties::All);
     let checks: Vec<&str> = found.iter().map(|found| found.signature.check.as_str()).collect();
     assert_eq!(checks, ["availability"]);
     assert!(judge::unmet(&demanding.config, &result).is_empty(), "one find, not two");
@@ -168,7 +168,7 @@ fn fuzzing_takes_a_missed_bound_for_a_find() {
         &["check.availability-bound=100%", "expect.availability=allowed"],
     );
     let result = content.run(1, RunOptions::default());
-    assert_eq!(judge::findings(&content.config, &result, judge::Scope::All), []);
+    assert_eq!(judge::findings(&content.config, &result, judge::JudgedProperties::All), []);
 }
 
 /// An exported file has the same bounds, and no more.

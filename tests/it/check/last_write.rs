@@ -168,6 +168,37 @@ fn a_follower_that_dies_differs_no_more() {
     assert_eq!((last.followers, last.differing, last.agreed_after()), (2, 1, ms(100)));
 }
 
+/// The only node that has the last write dies with it. The others agree, and from the moment at which one
+/// of them leads nothing differs from the leader.
+#[test]
+fn who_leads_next_is_the_one_to_agree_with() {
+    let story = STORY.replace("mode = \"semi-sync\"\nwrite-quorum = 1", "mode = \"async\"");
+    let rest = r#"
+[protocol.leader-follower.failover]
+election = "lowest-id"
+heartbeat = "50ms"
+timeout = "400ms"
+[[operation]]
+at = "1s"
+client = "a"
+put = { key = "city", value = "Raleigh" }
+[[fault]]
+at = "900ms"
+for = "1s"
+drop = { from = "n1", kind = "replicate" }
+[[fault]]
+at = "1200ms"
+crash = "n1"
+forever = true
+"#;
+    let result = play(&(story + rest), &[]);
+    let last = result.last_write.expect("it is answered");
+    assert_eq!((last.leader, last.followers, last.differing), (NodeId(0), 2, 2));
+    let next = result.leaderships.last().expect("somebody leads");
+    assert_eq!((next.node, last.agreed_at), (NodeId(1), Some(next.from)));
+    assert!(next.from < result.ended_at);
+}
+
 /// The end of the fault phase stops a closed loop: the last answered write is the last write.
 #[test]
 fn a_workload_without_a_number_of_operations_ends_with_its_last_answer() {

@@ -9,7 +9,7 @@ use std::{fs, thread};
 use splitbrain::experiment::closed_form;
 use splitbrain::experiment::play::{self, Plan};
 use splitbrain::experiment::points::{self, SweepPoint};
-use splitbrain::experiment::progress::Progress;
+use splitbrain::experiment::progress::SweepProgress;
 use splitbrain::experiment::summary::Summary;
 use splitbrain::history::Function;
 use splitbrain::named::Named;
@@ -30,7 +30,7 @@ fn grid(file: &str, vary: &[&str], sets: &[&str]) -> Vec<SweepPoint> {
 fn play(points: &[SweepPoint], seeds: &[u64]) -> Vec<Summary> {
     let folder = tempfile::tempdir().expect("a folder");
     let plan = Plan { points, seeds };
-    let (store, done) = Progress::open(folder.path(), 1).expect("a store");
+    let (store, done) = SweepProgress::open(folder.path(), 1).expect("a store");
     play::play(&plan, done, &store, &|| ()).expect("played")
 }
 

@@ -9,7 +9,7 @@ use std::{fs, thread};
 
 use serde_json::Value;
 use splitbrain::cli::Exit;
-use splitbrain::fuzz::campaign::{self, Length, Limits};
+use splitbrain::fuzz::campaign::{self, Length, StoppingRule};
 use splitbrain::fuzz::cases::{CASES, Cases, CasesError};
 use splitbrain::fuzz::coverage::Sometimes;
 use splitbrain::fuzz::identity::{Identity, Shard};
@@ -82,8 +82,8 @@ fn same(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>, what: &str
 fn play_part(target: &FuzzTarget, folder: &Path, runs: u64, shard: Shard) {
     let identity = Identity::new(target, "async", 7, Probability::ZERO);
     let cases = Cases::open(folder, identity, shard).expect("opens");
-    let limits = Limits { length: Length::Runs(runs), stop_after: None };
-    let played = campaign::play_missing(target, limits, &cases, &|_| ()).expect("played");
+    let rule = StoppingRule { length: Length::Runs(runs), stop_after: None };
+    let played = campaign::play_missing(target, rule, &cases, &|_| ()).expect("played");
     let totals = cases.finish(played).expect("written");
     assert_eq!((played, totals.cases), (runs, shard.share(runs)));
     cases.close().expect("closed");
@@ -302,6 +302,28 @@ fn a_killed_campaign_goes_on_and_ends_the_same() {
     same(&home.files("killed"), &home.files("whole"), "killed");
 }
 
+/// Spoils a campaign of the parts `a` and `b` in this folder.
+type Spoil<'a> = Box<dyn Fn(&Path) + 'a>;
+
+/// Replaces a text in the cases of `b`.
+fn edit(from: &'static str, to: &'static str) -> Spoil<'static> {
+    Box::new(move |home| {
+        let path = home.join("b").join(CASES);
+        let text = fs::read_to_string(&path).expect("there");
+        assert!(text.contains(from), "{text}");
+        fs::write(path, text.replacen(from, to, 1)).expect("written");
+    })
+}
+
+/// Changes the lines of the cases of `b`.
+fn line(home: &Path, change: &dyn Fn(&mut Vec<&str>)) {
+    let path = home.join("b").join(CASES);
+    let text = fs::read_to_string(&path).expect("there");
+    let mut lines: Vec<&str> = text.lines().collect();
+    change(&mut lines);
+    fs::write(path, lines.join("\n") + "\n").expect("written");
+}
+
 #[test]
 fn parts_that_are_not_the_whole_are_refused_by_name() {
     let target = target();
@@ -309,27 +331,11 @@ fn parts_that_are_not_the_whole_are_refused_by_name() {
     let other = FuzzTarget::new("async.toml", ASYNC.as_bytes().to_vec(), &registry(), &other);
     let other = other.expect("good");
     let part = |index| Shard::new(index, 2).expect("a shard");
-    type Spoil<'a> = Box<dyn Fn(&Path) + 'a>;
-    let edit = |from: &'static str, to: &'static str| -> Spoil<'_> {
-        Box::new(move |home: &Path| {
-            let path = home.join("b").join(CASES);
-            let text = fs::read_to_string(&path).expect("there");
-            assert!(text.contains(from), "{text}");
-            fs::write(path, text.replacen(from, to, 1)).expect("written");
-        })
-    };
     let replay = |target, runs, shard| -> Spoil<'_> {
         Box::new(move |home: &Path| {
             fs::remove_dir_all(home.join("b")).expect("removed");
             play_part(target, &home.join("b"), runs, shard);
         })
-    };
-    let line = |home: &Path, change: &dyn Fn(&mut Vec<&str>)| {
-        let path = home.join("b").join(CASES);
-        let text = fs::read_to_string(&path).expect("there");
-        let mut lines: Vec<&str> = text.lines().collect();
-        change(&mut lines);
-        fs::write(path, lines.join("\n") + "\n").expect("written");
     };
     let cases: Vec<(Spoil<'_>, &[&str])> = vec![
         (

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::{fs, thread};
 
 use splitbrain::config::{Config, DiskFault, Fault, FaultAction, Start, Target};
-use splitbrain::fuzz::judge::Scope;
-use splitbrain::fuzz::target::{Case, FuzzTarget};
+use splitbrain::fuzz::judge::JudgedProperties;
+use splitbrain::fuzz::target::{FuzzCase, FuzzTarget};
 use splitbrain::id::NodeId;
 use splitbrain::named::Named;
 use splitbrain::run::RunOptions;
@@ -78,7 +78,7 @@ fn drawn(config: &Config) -> Vec<(&Fault, &'static str)> {
     drawn
 }
 
-fn cases(target: &FuzzTarget, count: u64) -> impl Iterator<Item = Case> {
+fn cases(target: &FuzzTarget, count: u64) -> impl Iterator<Item = FuzzCase> {
     (0..count).map(|index| target.case(SEED, index))
 }
 
@@ -204,7 +204,7 @@ fn times_lie_within_their_bounds_and_reach_all_of_them() {
 }
 
 /// How large each drawn value is, in per cent of its maximum.
-fn amounts(case: &Case, fault: &Fault) -> Option<(&'static str, i64)> {
+fn amounts(case: &FuzzCase, fault: &Fault) -> Option<(&'static str, i64)> {
     let percent = |part: i64, most: i64| part * 100 / most;
     let longer = |extra: &Distribution| {
         let Distribution::Constant(extra) = extra else { panic!("{extra:?}") };
@@ -296,7 +296,7 @@ fn no_more_nodes_are_down_at_once_than_the_budget_allows() {
         let target = target(&[kinds, &set]);
         let (mut reached, mut others) = (0, 0);
         for (index, case) in cases(&target, 1_000).enumerate() {
-            assert_eq!(case.scope(), Scope::All);
+            assert_eq!(case.scope(), JudgedProperties::All);
             let most = most_stopped(case.config());
             assert!(
                 most <= budget,
@@ -314,7 +314,7 @@ fn no_more_nodes_are_down_at_once_than_the_budget_allows() {
         assert!(others > 1_000, "{budget}: what stops nobody is not in the budget: {others}");
     }
     let unlimited = target(&[kinds]);
-    assert!(cases(&unlimited, 300).all(|case| case.scope() == Scope::Safety));
+    assert!(cases(&unlimited, 300).all(|case| case.scope() == JudgedProperties::Safety));
     let most = cases(&unlimited, 300).map(|case| most_stopped(case.config())).max();
     assert!(most > Some(10), "{most:?}");
 }
@@ -365,7 +365,7 @@ mix = { put = 1 }
 }
 
 /// All that makes a case.
-fn whole(case: &Case) -> (u64, Config, String) {
+fn whole(case: &FuzzCase) -> (u64, Config, String) {
     (case.seed(), case.config().clone(), case.scenario().protocol.encode().to_string())
 }
 

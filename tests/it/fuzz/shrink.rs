@@ -7,10 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
 use splitbrain::config::{Fault, FaultAction, Start};
-use splitbrain::fuzz::campaign::{self, Length, Limits};
+use splitbrain::fuzz::campaign::{self, Length, StoppingRule};
 use splitbrain::fuzz::cases::Cases;
 use splitbrain::fuzz::identity::{Identity, Shard};
-use splitbrain::fuzz::judge::{self, Finding, Signature};
+use splitbrain::fuzz::judge::{self, Find, Signature};
 use splitbrain::fuzz::play::play;
 use splitbrain::fuzz::shrink::{Shrunk, shrink_case, shrink_scenario};
 use splitbrain::fuzz::target::FuzzTarget;
@@ -141,7 +141,7 @@ fn run(scenario: &Scenario) -> RunResult {
 }
 
 /// Whether a scenario fails as a find does, computed in another way than by shrinking.
-fn fails(scenario: &Scenario, finding: &Finding) -> bool {
+fn fails(scenario: &Scenario, finding: &Find) -> bool {
     let (signature, verdict) = (&finding.signature, &finding.verdict);
     let Ok(result) = catch_unwind(AssertUnwindSafe(|| run(scenario))) else {
         return signature.check == "panic";
@@ -375,8 +375,8 @@ fn the_canary_is_found_and_its_file_is_small() {
         let folder = home.path().join(seed.to_string());
         let identity = Identity::new(&target, "canary", seed, Probability::ZERO);
         let cases = Cases::open(&folder, identity, Shard::WHOLE).expect("opens");
-        let limits = Limits { length: Length::Runs(100), stop_after: NonZeroUsize::new(1) };
-        let played = campaign::play_missing(&target, limits, &cases, &|_| ()).expect("played");
+        let rule = StoppingRule { length: Length::Runs(100), stop_after: NonZeroUsize::new(1) };
+        let played = campaign::play_missing(&target, rule, &cases, &|_| ()).expect("played");
         let totals = cases.finish(played).expect("written");
         cases.close().expect("closed");
         assert!(played < 100, "seed {seed}: the canary lives");

@@ -10,7 +10,7 @@ use splitbrain::config::{
     Occurrence, Pace, ReadFrom, RetryPolicy, Route, Skew, Start, Target, Trigger,
 };
 use splitbrain::digest::DigestValue;
-use splitbrain::history::Status;
+use splitbrain::history::{History, Status};
 use splitbrain::id::{ClientId, FaultId, NodeId};
 use splitbrain::metrics::Settlement;
 use splitbrain::protocol::leader_follower::{
@@ -440,7 +440,18 @@ fn a_run_that_is_broken_off_leaves_what_it_had() {
     let ok = broken_off.history.entries().iter().filter(|entry| entry.is_ok()).count();
     assert_eq!(ok, answered);
     assert!(broken_off.history.entries().iter().all(|entry| entry.status != Status::Pending));
-    assert!(matches!(broken_off.settlement, Settlement::Unsettled { .. }));
+    let waits_for = |settlement, what: &str| match settlement {
+        Settlement::Unsettled { waiting_for } => waiting_for.iter().any(|line| line == what),
+        Settlement::Settled { .. } | Settlement::Stuck { .. } => false,
+    };
+    assert!(waits_for(broken_off.settlement, "the settling phase, which never began"));
+    let mut simulation = play();
+    let healed = |history: &History| history.nemesis().iter().any(|act| act.fault.is_none());
+    while !healed(simulation.history()) {
+        simulation.step().expect("the fault phase ends");
+    }
+    assert_eq!(simulation.now(), Time::ZERO + played.config.duration);
+    assert!(waits_for(simulation.finish().settlement, "the end of the settling phase"));
     let whole = play().run();
     assert!(whole.events > broken_off.events && whole.digest != digest);
 }

@@ -263,7 +263,7 @@ fn a_fault_whose_moment_never_comes_is_told_of() {
         let (word, rest) = when.split_once(" = ").expect("a milestone and how often");
         let nth = rest.split(',').next().unwrap_or(rest);
         let said = format!("   never  start  crash-{word}-{nth}: {why}");
-        let told = text::run(&report, &text::Notes::default(), false);
+        let told = text::run(&report, &text::Footer::default(), false);
         let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
             told.contains(&said.split_whitespace().collect::<Vec<_>>().join(" ")),

@@ -2,7 +2,7 @@
 //! with the same answers, for any workload and any faults. Shrinking relies on it.
 
 use splitbrain::config::Config;
-use splitbrain::fuzz::target::{Case, FuzzTarget};
+use splitbrain::fuzz::target::{FuzzCase, FuzzTarget};
 use splitbrain::fuzz::written_out::written_out;
 use splitbrain::history::{Entry, Function};
 use splitbrain::id::{ClientId, KeyId};
@@ -119,7 +119,7 @@ fn lives(config: &Config, result: &RunResult) -> Vec<Life> {
 }
 
 /// The run of the case, and the run of its file with the operations written out.
-fn both(case: &Case) -> (Vec<Life>, Vec<Life>, Scenario) {
+fn both(case: &FuzzCase) -> (Vec<Life>, Vec<Life>, Scenario) {
     let generated = case.run(RunOptions::default());
     let config = written_out(case.config(), case.seed(), &generated.history);
     let text = Document::of_settings(&config, case.scenario().protocol.as_ref()).render();

@@ -1,5 +1,5 @@
-//! Election by id: whoever is the lowest of those that a node hears leads, or the highest bullies
-//! the others (Garcia-Molina 1982).
+//! Election by id: the lowest id among the live nodes leads, or the highest, by the bully algorithm
+//! (Garcia-Molina 1982).
 
 use crate::id::NodeId;
 use crate::protocol::Context;

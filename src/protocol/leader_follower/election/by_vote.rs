@@ -1,7 +1,7 @@
 //! Votes (Raft section 5.2): a candidate asks every node, and each has one vote a term.
 //!
 //! A candidate may first ask whether it would win ([`Round::PreVote`]). With election by highest id
-//! nobody counts votes: whoever nobody refuses leads.
+//! votes are not counted: a candidate leads unless a higher id refuses it.
 
 use crate::id::{NodeId, NodeSet, Term};
 use crate::protocol::leader_follower::config::Election;
@@ -73,7 +73,11 @@ impl LeaderFollower {
             Election::MajorityVote { check_log: true, .. } => {
                 last >= self.replication.last_written(self.replica.stamps.newest())
             }
-            _ => true,
+            Election::MajorityVote { check_log: false, .. }
+            | Election::None
+            | Election::LowestId { .. }
+            | Election::HighestId
+            | Election::NewestTimestamp => true,
         };
         let may = up_to_date && self.may_lead(candidate);
         if round == Round::PreVote {

@@ -99,8 +99,7 @@ impl LeaderFollower {
             return HigherTerm::Stay;
         }
         if self.leads() && settings.election == Election::NewestTimestamp {
-            // Who has the newer writes is told by a heartbeat, of a leader or of one that follows
-            // it, and by nothing else.
+            // Only heartbeats tell which node has the newer writes.
             if !matches!(message, Message::Heartbeat { .. }) {
                 return HigherTerm::Ignore;
             }
@@ -109,7 +108,8 @@ impl LeaderFollower {
             }
         }
         if settings.election == Election::None && cx.initial_leader() == Some(self.replica.me) {
-            // Nobody else ever leads: it was in that term itself, and its disk forgot it.
+            // No other node ever leads, so this node was in that term itself and its disk forgot
+            // it.
             return HigherTerm::LeadAbove;
         }
         HigherTerm::Advance
@@ -131,7 +131,9 @@ impl LeaderFollower {
     /// Refuses a message of a lower term: a leader is told of the higher one.
     fn refuse(&self, from: NodeId, message: &Message, cx: &mut Context<'_, Self>) {
         if self.replica.config.defects.has(Defect::ConfirmWhatIsIgnored) {
-            acknowledge_ignored(from, message, cx);
+            if let Some((term, version)) = message.replicated() {
+                cx.send(from, Message::Ack { term, version });
+            }
         } else if message.is_from_leader() {
             self.send_heartbeat(from, cx);
         }
@@ -153,8 +155,8 @@ impl LeaderFollower {
         let is_appointed = is_first || settings.election == Election::None;
         if is_appointed && let Some(leader) = cx.initial_leader() {
             if leader == self.replica.me {
-                // A leader that comes back leads anew: what it stamped and forgot it is not to
-                // stamp again.
+                // A leader that restarts takes a new term, so that it cannot repeat a stamp that it
+                // has forgotten.
                 return self.become_leader(self.term().next(), cx);
             }
             let term = self.term().max(Term(1));
@@ -165,8 +167,7 @@ impl LeaderFollower {
             cx.observe(Observation::Role { role: Role::Follower, term });
         } else {
             if !is_first && cx.initial_leader().is_some() {
-                // Term 1 is that of the appointed leader, whatever this node has forgotten: nobody
-                // is elected in it.
+                // Term 1 belongs to the appointed leader, so nobody is elected in it.
                 self.replica.ballot.was_in(Term(1));
             }
             let term = self.term();
@@ -197,8 +198,7 @@ impl LeaderFollower {
         cx: &mut Context<'_, Self>,
     ) -> bool {
         if self.bullies(other) && !self.leads() {
-            // The next term is above that of the leader, who gives way to a candidate with a higher
-            // id.
+            // The campaign takes the next term, so the leader steps down for this node's higher id.
             if term == self.term() || !self.is_campaigning(Round::Vote) {
                 self.campaign(Round::Vote, cx);
             }
@@ -206,8 +206,8 @@ impl LeaderFollower {
         }
         let yields = match self.leader {
             None => true,
-            // Two leaders of one term: without votes each node judges for itself, and one of the
-            // two gives way.
+            // Two leaders of one term: without votes each node judges for itself, so one of them
+            // must step down.
             Some(known) => self.precedes(other, known),
         };
         if !yields {
@@ -302,7 +302,7 @@ impl LeaderFollower {
             Election::LowestId { .. } | Election::NewestTimestamp => self.judge(cx),
             Election::HighestId => match &self.candidacy {
                 Candidacy::Campaigning { refused: false, .. } => {
-                    self.become_leader(self.term(), cx)
+                    self.become_leader(self.term(), cx);
                 }
                 Candidacy::Campaigning { .. } => {
                     self.wait_for(None, cx);
@@ -343,7 +343,7 @@ impl LeaderFollower {
         // Without fencing a follower obeys whoever says that it leads.
         let obeys =
             self.leader == Some(from) || (!self.replica.config.failover.fencing && !self.leads());
-        // A node without room for what it lacks does not ask for it, over and over, until it has.
+        // A node whose disk is full does not ask for what it could not store.
         let must_wait = self.replica.cannot_write(cx) && self.replication.last() != last;
         if leads && obeys && !must_wait {
             self.catch_up(from, last, cx);
@@ -361,16 +361,4 @@ impl LeaderFollower {
             Candidacy::Campaigning { .. } => "asks for votes".to_owned(),
         })
     }
-}
-
-/// Acknowledges what came from a leader of a lower term as if it had been taken in: a defect.
-fn acknowledge_ignored(leader: NodeId, message: &Message, cx: &mut Context<'_, LeaderFollower>) {
-    let (term, version) = match message {
-        Message::Replicate { term, entry } => (*term, entry.stored.version),
-        Message::ReplicateMany { term, version, .. } | Message::State { term, version, .. } => {
-            (*term, *version)
-        }
-        _ => return,
-    };
-    cx.send(leader, Message::Ack { term, version });
 }

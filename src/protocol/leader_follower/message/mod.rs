@@ -102,7 +102,7 @@ pub enum Message {
     /// Follower to leader: the write of this version is applied.
     ///
     /// A version names a write for good: the timestamp tells the incarnations of a leader apart, so
-    /// that an acknowledgement of an earlier incarnation acknowledges nothing.
+    /// that an acknowledgement of an earlier incarnation counts for nothing.
     Ack {
         /// The follower's term.
         term: Term,
@@ -260,6 +260,29 @@ impl Message {
             | Self::Install { term, .. }
             | Self::Offer { term, .. } => *term,
             Self::Repair(_) | Self::AntiEntropy(_) => Term(0),
+        }
+    }
+
+    /// The term and the version that its acknowledgement names; `None` of what is not acknowledged
+    /// by a version.
+    pub(super) const fn replicated(&self) -> Option<(Term, Version)> {
+        match self {
+            Self::Replicate { term, entry } => Some((*term, entry.stored.version)),
+            Self::ReplicateMany { term, version, .. } | Self::State { term, version, .. } => {
+                Some((*term, *version))
+            }
+            Self::Ack { .. }
+            | Self::Heartbeat { .. }
+            | Self::RequestVote(_)
+            | Self::Vote(_)
+            | Self::Join { .. }
+            | Self::Append { .. }
+            | Self::Appended { .. }
+            | Self::Behind { .. }
+            | Self::Install { .. }
+            | Self::Offer { .. }
+            | Self::Repair(_)
+            | Self::AntiEntropy(_) => None,
         }
     }
 

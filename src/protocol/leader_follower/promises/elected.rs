@@ -1,13 +1,20 @@
 //! What a cluster promises that elects its leaders.
 //!
-//! | property | promised |
-//! |---|---|
-//! | single-leader | by majority vote, while votes are not forgotten; never by any other election: each node judges by whom it hears |
-//! | durability | when an acknowledged write is on a majority and no leader can be elected or obeyed without it: all of the safeguards of [`missing_safeguard`]; never with one of them missing, nor where the stamps of two leaders may be equal |
-//! | convergence | with the same safeguards as far as they concern the log, unless too few nodes are left to elect anybody; with catch-up by full state and fencing unless a message is lost or a node crashes, and deletes of single entries leave tombstones; never without catch-up, nor with a clear, which may reach a follower |
-//! | lww-maximum | never: a write that a new leader lacks is gone, however high its stamp |
-//! | sessions, staleness | never: a deposed leader answers reads until it hears of the next one; the order of one client's writes with the safeguards of durability; of writes after what was read only where a later leader stamps above what no majority had: not with a hybrid clock |
-//! | liveness | unless too many nodes stay down to elect anybody; never by majority vote without jitter: candidates may split the votes for ever |
+//! - **single-leader**: by majority vote, while votes are not forgotten; never by any other
+//!   election: each node judges by whom it hears
+//! - **durability**: when an acknowledged write is on a majority and no leader can be elected or
+//!   obeyed without it: all of the safeguards of [`missing_safeguard`]; never with one of them
+//!   missing, nor where the stamps of two leaders may be equal
+//! - **convergence**: with the same safeguards as far as they concern the log, unless too few nodes
+//!   are left to elect anybody; with catch-up by full state and fencing unless a message is lost or
+//!   a node crashes, and deletes of single entries leave tombstones; never without catch-up, nor
+//!   with a clear, which may reach a follower
+//! - **lww-maximum**: never: a write that a new leader lacks is gone, however high its stamp
+//! - **sessions, staleness**: never: a deposed leader answers reads until it hears of the next one;
+//!   the order of one client's writes with the safeguards of durability; of writes after what was
+//!   read only where a later leader stamps above what no majority had: not with a hybrid clock
+//! - **liveness**: unless too many nodes stay down to elect anybody; never by majority vote without
+//!   jitter: candidates may split the votes for ever
 //!
 //! Only clocks of nodes that led matter, for only those stamp. A disk that forgets matters on any
 //! node: it forgets the node's vote too. A node that stays down takes its copies with it, and
@@ -40,7 +47,8 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let kept_by_majority = match safe {
         None => Promise::Unless {
             hazards: disks,
-            why: "what a leader acknowledged is in the log of every later one, before what that one accepts",
+            why: "what a leader acknowledged is in the log of every later one, before what that \
+                one accepts",
         },
         Some(why) => never(why),
     };
@@ -130,10 +138,12 @@ fn equal_stamps(config: &Config) -> Option<&'static str> {
     let resolution = config.timestamps.resolution;
     match config.timestamps.source {
         TimestampSource::Wall if resolution > config.failover.timeout => Some(
-            "a failover fits into what clocks are rounded to, and of equal stamps the higher node id wins",
+            "a failover fits into what clocks are rounded to, and of equal stamps the higher node \
+             id wins",
         ),
         TimestampSource::Client if resolution.nanos() > 1 => Some(
-            "two operations fit into what clients' clocks are rounded to, and of equal stamps of two leaders the higher node id wins",
+            "two operations fit into what clients' clocks are rounded to, and of equal stamps of \
+             two leaders the higher node id wins",
         ),
         TimestampSource::Wall
         | TimestampSource::Client
@@ -147,11 +157,13 @@ fn equal_stamps(config: &Config) -> Option<&'static str> {
 fn dirty_reads_win(config: &Config) -> Option<&'static str> {
     match config.timestamps.source {
         TimestampSource::Hybrid => Some(
-            "a leader shows what no majority has, and the next one, who never saw its stamp, may stamp below it",
+            "a leader shows what no majority has, and the next one, who never saw its stamp, may \
+             stamp below it",
         ),
         // Two leaders may stamp at the same time.
         TimestampSource::Wall if config.timestamps.resolution.nanos() > 1 => Some(
-            "a leader shows what no majority has, and the next one may round its clock to the same stamp",
+            "a leader shows what no majority has, and the next one may round its clock to the \
+             same stamp",
         ),
         TimestampSource::Wall | TimestampSource::Client | TimestampSource::TermSequence => None,
     }
@@ -162,7 +174,8 @@ fn single_leader(config: &Config, kept: Hazards) -> Promise {
         Election::MajorityVote { persist_vote: true, .. } if config.wal.policy != Policy::Off => {
             Promise::Unless {
                 hazards: kept,
-                why: "a node votes once a term and does not forget it, and two majorities share a node",
+                why: "a node votes once a term and does not forget it, and two majorities share a \
+                    node",
             }
         }
         Election::MajorityVote { .. } => Promise::Unless {
@@ -235,7 +248,8 @@ fn convergence(
             why: "every follower's log is made the leader's, and the store is what the log says",
         },
         CatchUp::Log => Promise::Never {
-            why: "with two leaders of one term, or one that is obeyed too long, logs may differ where they look alike",
+            why: "with two leaders of one term, or one that is obeyed too long, logs may differ \
+                where they look alike",
         },
         CatchUp::FullState
             if config.deletes == Deletes::Erase && config.replication == Shipping::Entry =>
@@ -243,7 +257,8 @@ fn convergence(
             Promise::Never { why: shared::ERASED }
         }
         CatchUp::FullState if config.full_state == FullStateIs::Merged => Promise::Never {
-            why: "a state that is merged takes nothing away, so a node keeps what its new leader lacks",
+            why: "a state that is merged takes nothing away, so a node keeps what its new leader \
+                lacks",
         },
         // No message need be lost for it: a slow link is enough.
         CatchUp::FullState if !config.failover.fencing => Promise::Never {
@@ -257,7 +272,8 @@ fn convergence(
                 Hazard::EmptyDisk,
                 Hazard::DiskFull,
             ]),
-            why: "a follower is sent the whole state when it meets its leader, and single writes after that",
+            why: "a follower is sent the whole state when it meets its leader, and single writes \
+                after that",
         },
         CatchUp::None => Promise::Never { why: "nobody brings a node up to date that was away" },
     }

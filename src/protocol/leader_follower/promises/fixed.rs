@@ -31,7 +31,8 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let lww_maximum = match config.deletes {
         Deletes::Tombstone => convergence,
         Deletes::Erase => Promise::Never {
-            why: "an erased key forgets its delete, and an older write that arrives late comes back",
+            why: "an erased key forgets its delete, and an older write that arrives late comes \
+                back",
         },
     };
     let session = |hazards, why| {
@@ -74,7 +75,7 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
             session(hazards.and(Whose::Leader, shared::forgets(policy)), why)
         }
         never if scenario.reads_only_leader() => never,
-        _ => session(forgets, ""),
+        Promise::Always { .. } | Promise::Never { .. } => session(forgets, ""),
     };
     let promises = Promises::default()
         .with(Property::SingleLeader, Promise::Always { why: "the leader is fixed" })
@@ -115,7 +116,8 @@ fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) ->
         Some("a list is read from the node asked alone, however many replicas a read asks")
     } else if config.tombstone_grace.is_some() {
         Some(
-            "a replica that missed a delete shows the value to a read whose others purged the tombstone",
+            "a replica that missed a delete shows the value to a read whose others purged the \
+             tombstone",
         )
     } else {
         None
@@ -157,7 +159,8 @@ fn liveness(scenario: &Scenario) -> Promise {
     }
     Promise::Unless {
         hazards: Hazards::NONE.and(Whose::Leader, &[Hazard::StayedDown]),
-        why: "no write waits for longer than ack-timeout, and the leader is back once the faults are over",
+        why: "no write waits for longer than ack-timeout, and the leader is back once the faults \
+            are over",
     }
 }
 
@@ -215,7 +218,8 @@ fn durability(config: &Config, scenario: &Scenario) -> Promise {
     if config.deletes == Deletes::Tombstone {
         let why = match policy {
             Policy::Off if others > 0 => {
-                "an answer waits for confirmations, and last write wins drops what is stamped in the past"
+                "an answer waits for confirmations, and last write wins drops what is stamped in \
+                 the past"
             }
             Policy::Off => {
                 "the store is in memory, and last write wins drops what is stamped in the past"
@@ -224,14 +228,16 @@ fn durability(config: &Config, scenario: &Scenario) -> Promise {
                 "no answer waits for a sync, and last write wins drops what is stamped in the past"
             }
             Policy::Fsync | Policy::GroupCommit => {
-                "the leader syncs a write before it is sent or answered, and last write wins drops what is stamped in the past"
+                "the leader syncs a write before it is sent or answered, and last write wins \
+                 drops what is stamped in the past"
             }
         };
         return Promise::Unless { hazards, why };
     }
     match config.replication {
         Shipping::Entry => Promise::Never {
-            why: "an erased key forgets its delete, and an older write that arrives late comes back",
+            why: "an erased key forgets its delete, and an older write that arrives late comes \
+                back",
         },
         Shipping::FullState if config.full_state == FullStateIs::Merged => {
             Promise::Never { why: MERGED }
@@ -273,7 +279,8 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
     if config.failover.catch_up == CatchUp::Log {
         return Promise::Unless {
             hazards: Hazards::NONE.and(Whose::Leader, forgets(policy)),
-            why: "what a follower lacks of the leader's log is sent to it, but a leader may forget what it had",
+            why: "what a follower lacks of the leader's log is sent to it, but a leader may \
+                forget what it had",
         };
     }
     // A leader that forgot how many writes it had stamped gives a version twice.
@@ -299,10 +306,11 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
             hazards = hazards.and(Whose::Leader, &[Hazard::PowerLoss, Hazard::Crash]);
         }
         return Promise::Unless {
-            hazards: forgets(policy).iter().fold(hazards, |hazards, hazard| match hazard {
-                // Of a follower that is down nothing is asked.
-                Hazard::StayedDown => hazards.and(Whose::Leader, &[Hazard::StayedDown]),
-                _ => hazards.and(Whose::Anyone, &[*hazard]),
+            hazards: forgets(policy).iter().fold(hazards, |hazards, hazard| {
+                // A follower that is down need not converge.
+                let stayed_down = *hazard == Hazard::StayedDown;
+                let whose = if stayed_down { Whose::Leader } else { Whose::Anyone };
+                hazards.and(whose, &[*hazard])
             }),
             why: "what a follower has not confirmed is sent again, and what it has is in its log",
         };
@@ -311,7 +319,8 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
     if config.resend.is_some() {
         return Promise::Unless {
             hazards,
-            why: "what a follower has not confirmed is sent again, but a crash empties a node's memory",
+            why: "what a follower has not confirmed is sent again, but a crash empties a node's \
+                memory",
         };
     }
     // A leader may crash between its sync and its sending, and then nothing was lost on the way.

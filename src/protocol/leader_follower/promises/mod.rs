@@ -1,18 +1,31 @@
 //! What each mode promises, and why; with elections see [`elected`].
 //!
-//! | property | promised |
-//! |---|---|
-//! | single-leader, split-brain | always: the leader is fixed |
-//! | replay | with a log, unless a disk lies or flips a bit: a bit of the last batch that flips looks like a torn tail |
-//! | convergence, lww-maximum | with resending, unless a node forgets; without, unless a message of the leader is lost or a node crashes; never when a clear may reach a follower (sent there, or tried again at the next node), and never lww-maximum when deletes erase |
-//! | durability | never when writes are tried again: an attempt that was given up may arrive late and win by its stamp over what was acknowledged since; else unless all forget who have what was acknowledged, or the clock that stamps is set wrong (last write wins drops what is stamped in the past); when deletes erase, not with entry replication, and not when a message of the leader is lost or a follower forgets the end of its log |
-//! | monotonic writes | unless the leader forgets or the clock that stamps is set wrong |
-//! | writes follow reads | the same, and a power loss of the leader: a write is read before it is durable |
-//! | read your writes, monotonic reads, staleness | when every read asks the leader and nothing is tried again elsewhere, unless the leader forgets or the clock that stamps is set wrong; never when followers are read |
-//! | resurrection | when every read asks the leader and nothing is tried again elsewhere, as those, else never; never where durability is not promised |
-//! | append uniqueness | never when appends are tried again and not deduplicated, or other writes are tried again; else unless the leader forgets, or loses power where reads repair, or the clock that stamps is set wrong |
-//! | liveness | never without a leader from the start, else unless the leader stays down: what waits is answered in the end, and the leader is back once the faults are over |
-//! | availability, replication lag | never: nobody takes the place of the leader, and no answer waits for every follower for longer than `ack-timeout` |
+//! - **single-leader, split-brain**: always: the leader is fixed
+//! - **replay**: with a log, unless a disk lies or flips a bit: a bit of the last batch that flips
+//!   looks like a torn tail
+//! - **convergence, lww-maximum**: with resending, unless a node forgets; without, unless a message
+//!   of the leader is lost or a node crashes; never when a clear may reach a follower (sent there,
+//!   or tried again at the next node), and never lww-maximum when deletes erase
+//! - **durability**: never when writes are tried again: an attempt that was given up may arrive
+//!   late and win by its stamp over what was acknowledged since; else unless all forget who have
+//!   what was acknowledged, or the clock that stamps is set wrong (last write wins drops what is
+//!   stamped in the past); when deletes erase, not with entry replication, and not when a message
+//!   of the leader is lost or a follower forgets the end of its log
+//! - **monotonic writes**: unless the leader forgets or the clock that stamps is set wrong
+//! - **writes follow reads**: the same, and a power loss of the leader: a write is read before it
+//!   is durable
+//! - **read your writes, monotonic reads, staleness**: when every read asks the leader and nothing
+//!   is tried again elsewhere, unless the leader forgets or the clock that stamps is set wrong;
+//!   never when followers are read
+//! - **resurrection**: when every read asks the leader and nothing is tried again elsewhere, as
+//!   those, else never; never where durability is not promised
+//! - **append uniqueness**: never when appends are tried again and not deduplicated, or other
+//!   writes are tried again; else unless the leader forgets, or loses power where reads repair, or
+//!   the clock that stamps is set wrong
+//! - **liveness**: never without a leader from the start, else unless the leader stays down: what
+//!   waits is answered in the end, and the leader is back once the faults are over
+//! - **availability, replication lag**: never: nobody takes the place of the leader, and no answer
+//!   waits for every follower for longer than `ack-timeout`
 //!
 //! Nearly all of this rests on the leader alone: what happens to a follower voids it not. An
 //! acknowledged write is besides on as many followers as it waited for, where too few confirmations

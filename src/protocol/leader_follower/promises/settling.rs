@@ -14,8 +14,8 @@
 //!   brought.
 //!
 //! Delays are those that one in a billion exceeds, chances that there are not one in ten million.
-//! Timers run on the slowest clock that the scenario has, be it by a fault: clocks keep what they
-//! have.
+//! Timers run on the slowest clock of the scenario, also one that a fault slows: clocks keep what
+//! they have.
 //!
 //! Where heartbeats may be lost, or come so late that a leader is given up, an election may begin
 //! at any time, long after everything has healed: from then on the cluster may need as long again.
@@ -239,7 +239,8 @@ impl<'a> Settling<'a> {
         let jitter = self.config.failover.jitter.nanos();
         if lead >= jitter {
             return Err(
-                "candidates may stand at the same time again and again: `failover.jitter` is shorter than a vote is under way",
+                "candidates may stand at the same time again and again: `failover.jitter` is \
+                 shorter than a vote is under way",
             );
         }
         let apart = ALL - at_most(u128::from(lead) * u128::from(ALL) / u128::from(jitter)).nanos();
@@ -290,7 +291,11 @@ impl<'a> Settling<'a> {
     fn vote_sync(self) -> Span {
         match self.config.failover.election {
             Election::MajorityVote { persist_vote: true, .. } => self.scenario.disk.sync.usual(),
-            _ => Span::ZERO,
+            Election::None
+            | Election::LowestId { .. }
+            | Election::HighestId
+            | Election::MajorityVote { persist_vote: false, .. }
+            | Election::NewestTimestamp => Span::ZERO,
         }
     }
 }

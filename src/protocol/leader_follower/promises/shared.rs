@@ -12,7 +12,8 @@ use crate::protocol::parts::wal::Policy;
 pub(super) const ERASED: &str =
     "an erased key forgets its delete, so replicas depend on the order of arrival";
 
-pub(super) const RETRIED: &str = "an attempt that its client gave up may arrive late, and its later stamp wins over what was acknowledged since";
+pub(super) const RETRIED: &str = "an attempt that its client gave up may arrive late, and its \
+    later stamp wins over what was acknowledged since";
 
 pub(super) const AVAILABILITY: Promise =
     Promise::Never { why: "nobody takes the place of a leader that is down, paused or cut off" };
@@ -23,7 +24,8 @@ pub(super) const REPLICATION_LAG: Promise =
 pub(super) const LEADERLESS: &str = "for how long nobody leads depends on what went wrong";
 
 pub(super) const CLEARED: Promise = Promise::Never {
-    why: "a clear that reaches a follower, sent there or tried again there, empties that follower alone",
+    why: "a clear that reaches a follower, sent there or tried again there, empties that follower \
+        alone",
 };
 
 /// What makes writes win that came first: a clock that is wrong where it stamps.
@@ -97,7 +99,8 @@ pub(super) fn replay(policy: Policy) -> Promise {
 pub(super) fn append_uniqueness(config: &Config, scenario: &Scenario) -> Promise {
     if scenario.retries_writes() && !config.deduplicate {
         return Promise::Never {
-            why: "an append that is tried again is appended again, if the first attempt had come to the leader",
+            why: "an append that is tried again is appended again, if the first attempt had come \
+                to the leader",
         };
     }
     if scenario.retries_writes() && !scenario.only_appends() {

@@ -199,12 +199,32 @@ enum Step {
     Replace,
 }
 
+fn times(entries: &[Entry]) -> Vec<i64> {
+    entries.iter().map(|entry| entry.stored.version.timestamp).collect()
+}
+
+fn hear_installed(bench: &mut Bench, entries: Vec<Entry>, seen: i64) {
+    let (term, last) = (bench.node().term(), bench.node().replication.last());
+    let position = Position { term, index: last.index.plus(3) };
+    let timestamps = [times(&entries), vec![seen]].concat();
+    let state = Arc::new(Installed { entries: entries.into(), seen: Some(seen) });
+    bench.hear(Message::Install { term, position, state }, timestamps);
+}
+
+fn hear_state(bench: &mut Bench, entries: Vec<Entry>, seen: i64) {
+    bench.steps += 1;
+    let term = bench.node().term();
+    // By a hybrid clock it is above all that its leader has.
+    let seen = times(&entries).into_iter().fold(seen, i64::max);
+    let version = Version { timestamp: seen, node: OTHER, sequence: bench.steps };
+    let timestamps = [times(&entries), vec![seen]].concat();
+    let state = Arc::new(FullState { incarnation: Time::ZERO, entries: entries.into() });
+    bench.hear(Message::State { term, version, state }, timestamps);
+}
+
 fn play(bench: &mut Bench, step: &Step) {
     let term = bench.node().term();
     let is_ordered = bench.config.failover.catch_up == CatchUp::Log;
-    let times = |entries: &[Entry]| -> Vec<i64> {
-        entries.iter().map(|entry| entry.stored.version.timestamp).collect()
-    };
     let log = |term: Term, entries: &[Entry]| -> Arc<[LogEntry]> {
         entries.iter().map(|entry| LogEntry { term, entry: *entry }).collect()
     };
@@ -235,21 +255,8 @@ fn play(bench: &mut Bench, step: &Step) {
             let entries = entries.into();
             bench.hear(Message::ReplicateMany { term, version, entries }, timestamps);
         }
-        Step::State(entries, seen) if is_ordered => {
-            let position = Position { term, index: bench.node().replication.last().index.plus(3) };
-            let timestamps = [times(&entries), vec![seen]].concat();
-            let state = Arc::new(Installed { entries: entries.into(), seen: Some(seen) });
-            bench.hear(Message::Install { term, position, state }, timestamps);
-        }
-        Step::State(entries, seen) => {
-            bench.steps += 1;
-            // By a hybrid clock it is above all that its leader has.
-            let seen = times(&entries).into_iter().fold(seen, i64::max);
-            let version = Version { timestamp: seen, node: OTHER, sequence: bench.steps };
-            let timestamps = [times(&entries), vec![seen]].concat();
-            let state = Arc::new(FullState { incarnation: Time::ZERO, entries: entries.into() });
-            bench.hear(Message::State { term, version, state }, timestamps);
-        }
+        Step::State(entries, seen) if is_ordered => hear_installed(bench, entries, seen),
+        Step::State(entries, seen) => hear_state(bench, entries, seen),
         Step::Offer(entries) if bench.leads && bench.config.failover.is_on() => {
             let timestamps = times(&entries);
             bench.hear(Message::Offer { term, entries: entries.into() }, timestamps);

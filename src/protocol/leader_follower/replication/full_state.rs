@@ -35,7 +35,8 @@ impl LeaderFollower {
         }
     }
 
-    /// A leader that forgets this stamp leads in another term, where no answer to the state counts.
+    /// The stamp need not be durable: a leader that forgets it leads in another term, in which no
+    /// acknowledgement of this state counts.
     fn state_message(&mut self, cx: &Context<'_, Self>) -> Message {
         let version = self.replica.stamp(cx);
         Message::State { term: self.term(), version, state: self.full_state() }
@@ -61,8 +62,8 @@ impl LeaderFollower {
         }
     }
 
-    /// After a start: what the log has is unacknowledged once more, for what followers acknowledged
-    /// before is forgotten.
+    /// After a restart the leader has forgotten what followers acknowledged, so everything in its
+    /// log counts as unacknowledged.
     pub(crate) fn replicate_all(&mut self, cx: &mut Context<'_, Self>) {
         let Some(interval) = self.replica.config.resend else { return };
         let oldest_awaited = self.leading.oldest_awaited();

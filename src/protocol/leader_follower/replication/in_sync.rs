@@ -2,9 +2,9 @@
 //! lead.
 //!
 //! The leader takes a follower out that has not had everything for a while, and back in when it
-//! has. It tells of the set with its heartbeats, every node believes the newest that it has heard
-//! of, and tells of it in turn. That is weaker than Kafka's controller, which decides for all: a
-//! node that was cut off when the set shrank believes the one it knew.
+//! has. The set travels in heartbeats: every node believes the newest set that it has heard of and
+//! passes it on. That is weaker than Kafka's controller, which decides for all nodes: a node that
+//! was partitioned when the set shrank still believes the old one.
 
 use crate::id::NodeId;
 use crate::protocol::Context;
@@ -22,7 +22,7 @@ impl LeaderFollower {
     pub(crate) fn begin_in_sync(&mut self, cx: &mut Context<'_, Self>) {
         let Mode::InSync { lag, .. } = self.replica.config.mode else { return };
         let known = self.in_sync.believed().expect(HAS_SET);
-        // One that leads although it was not in sync knows nothing of who is.
+        // A leader that was not in sync does not know who is.
         let me = self.replica.me;
         let nodes = if known.nodes.contains(&me) { known.nodes.clone() } else { vec![me] };
         let set = InSync { term: self.term(), epoch: 0, nodes };
@@ -35,7 +35,7 @@ impl LeaderFollower {
         self.replica.ballot.write(self.in_sync.believed(), cx);
     }
 
-    /// Time to look who has fallen behind.
+    /// Takes followers out of the set that have lagged for too long.
     pub(crate) fn review_in_sync(&mut self, cx: &mut Context<'_, Self>) {
         let Mode::InSync { lag, .. } = self.replica.config.mode else {
             unreachable!("the timer runs in mode in-sync")

@@ -37,7 +37,7 @@ impl Membership {
         self.believed().is_none_or(|set| set.nodes.contains(&node))
     }
 
-    /// Another node told of its belief: whether it is newer, and so believed from now on.
+    /// Another node believes in `told`: it replaces this node's set if it is newer. Whether it is.
     pub(crate) fn learn(&mut self, told: &Arc<InSync>) -> bool {
         let newer = self
             .believed

@@ -3,8 +3,9 @@
 //! - Registers: each key on its own, last write wins. The leader sends a write, or all that it
 //!   stores, to every follower at once ([`registers`], [`full_state`]); what is lost on the way
 //!   stays lost unless it is sent again ([`resend`]) or the follower asks for everything.
-//! - Log: one log, in which a follower takes an entry only behind the one that the leader
-//!   has before it ([`ordered`], [`rollback`]). It alone can say who has everything ([`in_sync`]).
+//! - Log: one log, in which a follower takes an entry only behind the one that the leader has
+//!   before it ([`ordered`], [`rollback`]). Only this way tells which followers have everything
+//!   ([`in_sync`]).
 //!
 //! Which of the two a cluster uses is decided here, in one `match` a verb: here, where the
 //! whole node has to do with it, and in [`choice`]. All nodes of a cluster

@@ -41,8 +41,8 @@ impl LeaderFollower {
         self.acknowledge_log(from, position.index, cx);
     }
 
-    /// Without fencing a leader too takes in what a deposed one sends: what it has then it sends
-    /// its followers, who would ask for it for ever.
+    /// Without fencing a leader takes in entries of a deposed one. It sends them on, or its
+    /// followers would ask for them again and again.
     fn pass_on(&mut self, cx: &mut Context<'_, Self>) {
         if self.leads() && self.replication.log().has_unreleased() {
             self.share(cx);

@@ -86,7 +86,7 @@ impl Ordered {
         self.log.last().index > self.released
     }
 
-    /// A tombstone was purged: it does not come back when the store is made of the log once more.
+    /// A tombstone was purged: rebuilding the store from the log purges it again.
     pub(crate) fn purged(&mut self, key: KeyId, version: Version) {
         self.rollback.purged(self.log.last().index, key, version);
     }
@@ -245,8 +245,8 @@ impl Ordered {
         if index >= self.checkpointed {
             replica.log_record(term, || Record::Cut { behind: index }, cx);
         } else if let Some(journal) = &mut replica.journal {
-            // Replay begins with the checkpoint, from which nothing can be cut: what is left is
-            // written whole.
+            // A replay starts from the checkpoint, which cannot be cut, so the state that is left
+            // is written as a whole.
             let (position, entries) = (self.log.last(), contents(&replica.store).collect());
             journal.append(term, &Record::Install { position, entries }, cx);
         }
@@ -285,8 +285,8 @@ impl Ordered {
         true
     }
 
-    /// Whether what a leader said of `position` came late: this node has a state of a later one,
-    /// and an entry of the leader's own term, so all that the leader had before that.
+    /// Whether a message about `position` is outdated: this node has a state of a later position
+    /// and an entry of the leader's own term, so everything that the leader had at `position`.
     fn is_overtaken(&self, position: Position, term: Term) -> bool {
         let mine = self.log.last();
         mine.term == term && position.index <= mine.index && self.log.at(position.index).is_none()
@@ -307,8 +307,8 @@ impl Ordered {
         self.ship(follower, replica, cx);
     }
 
-    /// Follower: the leader's log ends at `last`. What this one has of earlier terms behind that is
-    /// in no log that the leader will ever have. Up to which index the two are equal, where the
+    /// Follower: the leader's log ends at `last`. Entries of earlier terms behind that will never
+    /// be in the leader's log, and are cut off. Up to which index the two are equal, where the
     /// leader is to know.
     pub(crate) fn compare(
         &mut self,

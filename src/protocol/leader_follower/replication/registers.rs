@@ -101,7 +101,7 @@ impl Registers {
         self.owes_state = true;
     }
 
-    /// Whether everybody is to have the state; it is told once.
+    /// Whether the state is owed to every follower; clears the debt.
     pub(crate) const fn takes_debt(&mut self) -> bool {
         std::mem::replace(&mut self.owes_state, false)
     }

@@ -1,15 +1,14 @@
 //! The leader's memory of what followers have not acknowledged, for sending it again.
 //!
 //! To each follower at most one write of a key, and one full state, is to be sent again: the
-//! newest. A follower that acknowledges it has no use for the older ones any more, so its
-//! acknowledgement counts for them as well.
+//! newest. A follower that has the newest does not need the older ones, so its acknowledgement
+//! counts for them too.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::id::{NodeId, Version};
-use crate::time::{Span, Time};
-
 use crate::protocol::leader_follower::accepted::{Payload, Subject};
+use crate::time::{Span, Time};
 
 /// What each follower has not acknowledged.
 ///

@@ -1,11 +1,11 @@
-//! The store as a replicated log makes it: how a follower undoes writes that are cut off.
+//! How a follower undoes writes that are cut off its log: it rebuilds the store from the log.
 
 use crate::id::{KeyId, LogIndex, Version};
 use crate::protocol::parts::entry::{Entry, Rules, apply};
 use crate::protocol::parts::log::ReplicatedLog;
 use crate::protocol::parts::store::Store;
 
-/// What it takes, besides the log, to make the store anew.
+/// What rebuilding the store takes besides the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rollback {
     /// What the entries up to the log's base made of the store.
@@ -20,8 +20,7 @@ impl Rollback {
         Self { before, purged: Vec::new() }
     }
 
-    /// A tombstone was purged when the log ended at `last`: it does not come back when the store is
-    /// made anew.
+    /// A tombstone was purged when the log ended at `last`: rebuilding purges it again.
     pub(crate) fn purged(&mut self, last: LogIndex, key: KeyId, version: Version) {
         self.purged.push((last, key, version));
     }

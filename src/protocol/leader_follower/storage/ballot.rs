@@ -105,8 +105,8 @@ impl StoredBallot {
         while self.writing.pop_front_if(|write| *write <= ticket).is_some() {}
     }
 
-    /// The disk was full, and what waits for this write is never done. It says so at once: what was
-    /// asked of it before may still be under way.
+    /// The disk was full, and what waits for this write is never done. A refusal comes at once, so
+    /// earlier writes may still be under way.
     pub(crate) fn refused(&mut self, ticket: Ticket) {
         self.writing.retain(|write| *write != ticket);
         self.waiting.refuse(ticket);

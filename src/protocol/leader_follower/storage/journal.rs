@@ -1,11 +1,10 @@
 //! A node's write-ahead log: what is written to it, and what waits until that is durable.
 //!
-//! | policy | a write is replicated, counted and answered, and a follower acknowledges it |
-//! |---|---|
-//! | off | at once; nothing is written |
-//! | buffered | when it is written; what was written is synced every so often |
-//! | fsync | when a sync of its own has made it durable |
-//! | group commit | when a sync has made it durable, which it shares with all that arrived while one was under way |
+//! - **off**: at once; nothing is written
+//! - **buffered**: when it is written; what was written is synced every so often
+//! - **fsync**: when a sync of its own has made it durable
+//! - **group commit**: when a sync has made it durable, which it shares with all that arrived while
+//!   one was under way
 //!
 //! Every so often the log is cut: see [`crate::protocol::parts::checkpoint`].
 

@@ -131,7 +131,7 @@ impl LeaderFollower {
             Deferred::Repeated(request, version) => self.answer_repeated(request, version, cx),
             Deferred::Compare { to, message } => cx.send(to, Message::AntiEntropy(message)),
             Deferred::Repaired { coordinator, read } => {
-                self.acknowledge_repair(coordinator, read, cx)
+                self.acknowledge_repair(coordinator, read, cx);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Where letters are already, so that none are written over others.
+//! The areas of labels, so that none overlap.
 
 use crate::report::plot::canvas::{Area, Point};
 
@@ -9,7 +9,7 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// Takes an area, if all of it is free.
+    /// Takes an area if it is free.
     pub(super) fn take(&mut self, area: Area) -> bool {
         let free = !self.taken.iter().any(|taken| taken.overlaps(&area));
         if free {
@@ -18,7 +18,7 @@ impl Labels {
         free
     }
 
-    /// Lets nobody have an area from now on.
+    /// Blocks an area.
     pub(super) fn block(&mut self, area: Area) {
         self.taken.push(area);
     }
@@ -26,7 +26,7 @@ impl Labels {
 
 /// Whether the straight line between two points goes through an area.
 pub(super) fn meets(area: &Area, start: Point, end: Point) -> bool {
-    // Cut to the area's height, the line spans a stretch; that must miss the area's width.
+    // The part of the line at the height of the area must miss the area's width.
     let (upper, lower) = if start.y <= end.y { (start, end) } else { (end, start) };
     if lower.y < area.top || upper.y > area.bottom {
         return false;

@@ -1,56 +1,58 @@
-//! What the colours of a diagram mean: of those that it has.
+//! The legend of a diagram, with the colours that it has.
 
 use crate::explain::chronicle::Life;
 use crate::named::Named;
+use strum::VariantArray as _;
+
 use crate::report::plot::canvas::{
     Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at,
 };
 use crate::report::plot::lettering::{Weight, text_width};
 use crate::report::plot::style::{AXIS, GREEN, INK, MUTED, ORANGE, SMALL, VERMILLION};
 
-use super::{Class, Diagram, Outcome};
+use super::model::{Diagram, MessageClass, OperationOutcome, is_lost};
 
-/// The width of a sample in pixels.
-const SAMPLE: f64 = 34.0;
+/// The width of a swatch in pixels.
+const SWATCH: f64 = 34.0;
 
-/// One entry.
+/// The swatch of an entry.
 #[derive(Clone, Copy)]
-enum Sample {
-    Arrow(Class),
+enum Swatch {
+    Arrow(MessageClass),
     Line(Stroke),
     Cross,
-    Bar(Outcome),
+    Bar(OperationOutcome),
 }
 
-/// Draws the legend in one line from `start` on, as far as there is room up to `right`.
+/// Draws the legend in one line from `start` on, as far as there is room before `right`.
 pub(super) fn draw(canvas: &mut Canvas, diagram: &Diagram, start: Point, right: f64) {
     let mut x = start.x;
-    for (sample, label) in entries(diagram) {
-        let wide = SAMPLE + 8.0 + text_width(label, SMALL, Weight::Regular);
+    for (swatch, label) in entries(diagram) {
+        let wide = SWATCH + 8.0 + text_width(label, SMALL, Weight::Regular);
         if x + wide > right {
             break;
         }
-        let (from, to) = (at(x, start.y), at(x + SAMPLE, start.y));
-        match sample {
-            Sample::Arrow(class) => canvas.arrow(from, to, Stroke::solid(class.color(), 2.2), 10.0),
-            Sample::Line(stroke) => canvas.line(from, to, stroke),
-            Sample::Cross => {
-                let center = at(x + SAMPLE / 2.0, start.y);
+        let (from, to) = (at(x, start.y), at(x + SWATCH, start.y));
+        match swatch {
+            Swatch::Arrow(class) => canvas.arrow(from, to, Stroke::solid(class.color(), 2.2), 10.0),
+            Swatch::Line(stroke) => canvas.line(from, to, stroke),
+            Swatch::Cross => {
+                let center = at(x + SWATCH / 2.0, start.y);
                 canvas.cross(center, 7.0, Stroke::solid(VERMILLION, 3.0));
             }
-            Sample::Bar(outcome) => {
+            Swatch::Bar(outcome) => {
                 let bar = Area { left: x, right: to.x, top: start.y - 7.0, bottom: start.y + 7.0 };
                 canvas.rect(bar, outcome.color().with_alpha(0.5));
                 canvas.frame(bar, Stroke::solid(outcome.color(), 1.5));
             }
         }
         let lettering = Lettering::new(SMALL, INK).anchored(Along::Start, Across::Middle);
-        canvas.text(label, at(x + SAMPLE + 8.0, start.y), lettering);
+        canvas.text(label, at(x + SWATCH + 8.0, start.y), lettering);
         x += wide + 24.0;
     }
 }
 
-fn entries(diagram: &Diagram) -> Vec<(Sample, &'static str)> {
+fn entries(diagram: &Diagram) -> Vec<(Swatch, &'static str)> {
     let mut entries = Vec::new();
     let lives = [
         (Stroke::solid(GREEN, 9.0), "leads"),
@@ -71,25 +73,25 @@ fn entries(diagram: &Diagram) -> Vec<(Sample, &'static str)> {
         })
     };
     entries.extend(
-        lives.iter().filter(|(_, name)| has(name)).map(|(s, name)| (Sample::Line(*s), *name)),
+        lives.iter().filter(|(_, name)| has(name)).map(|(s, name)| (Swatch::Line(*s), *name)),
     );
-    for class in Class::ALL {
+    for class in MessageClass::VARIANTS {
         let label = match class {
-            Class::Write => "brings a write",
-            Class::Confirmation => "confirms one",
-            Class::Client => "request, answer",
-            Class::Other => "other message",
+            MessageClass::Write => "brings a write",
+            MessageClass::Confirmation => "confirms one",
+            MessageClass::Client => "request, answer",
+            MessageClass::Other => "other message",
         };
-        if diagram.arrows.iter().any(|arrow| arrow.class == class) {
-            entries.push((Sample::Arrow(class), label));
+        if diagram.arrows.iter().any(|arrow| arrow.class == *class) {
+            entries.push((Swatch::Arrow(*class), label));
         }
     }
-    if diagram.arrows.iter().any(|arrow| super::is_lost(arrow.delivery)) {
-        entries.push((Sample::Cross, "lost"));
+    if diagram.arrows.iter().any(|arrow| is_lost(arrow.delivery)) {
+        entries.push((Swatch::Cross, "lost"));
     }
-    for outcome in Outcome::all() {
+    for outcome in OperationOutcome::all() {
         if diagram.operations.iter().any(|asked| asked.outcome == outcome) {
-            entries.push((Sample::Bar(outcome), outcome.name()));
+            entries.push((Swatch::Bar(outcome), outcome.name()));
         }
     }
     entries

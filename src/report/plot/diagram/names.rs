@@ -1,4 +1,4 @@
-//! What is written beside the shapes of a diagram, each where nothing else is yet.
+//! The labels of a diagram, each where there is room.
 
 use crate::explain::chronicle::{Delivery, Life};
 use crate::id::Term;
@@ -7,11 +7,21 @@ use crate::report::plot::lettering::{Weight, text_width};
 use crate::report::plot::style::{AXIS, GREEN, INK, ORANGE, SMALL, VERMILLION, WHITE};
 use crate::time::Time;
 
-use super::{Arrow, Asked, Sketch, is_lost, labels};
+use super::model::{Arrow, OperationBar, is_lost};
+use super::{DiagramSketch, labels};
 
-impl Sketch<'_> {
-    /// Writes what an operation was above its bar, where there is room.
-    pub(super) fn operation_text(&mut self, asked: &Asked) {
+/// Where a label may be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    /// Only where no arrow goes.
+    Clear,
+    /// Also over arrows.
+    Any,
+}
+
+impl DiagramSketch<'_> {
+    /// Writes the text of an operation above its bar, if there is room.
+    pub(super) fn operation_text(&mut self, asked: &OperationBar) {
         let (from, _) = self.ends(asked.window);
         let y = self.lines[asked.row];
         let color = asked.outcome.color().toward(INK, 0.45);
@@ -32,7 +42,7 @@ impl Sketch<'_> {
         }
     }
 
-    /// The kinds of messages, where there is room beside their arrows.
+    /// Writes the kinds of messages beside their arrows, where there is room.
     pub(super) fn arrow_labels(&mut self) {
         for line in self.lines.clone() {
             let Area { left, right, .. } = self.area;
@@ -47,20 +57,22 @@ impl Sketch<'_> {
         for subject in [true, false] {
             let mut said: Vec<(&str, usize, Time)> = Vec::new();
             for arrow in self.diagram.arrows.iter().filter(|arrow| arrow.subject == subject) {
-                // Of one message to many receivers one is named.
+                // A message to many receivers is named once.
                 let key = (arrow.label.as_str(), arrow.from, arrow.sent_at);
                 if arrow.label.is_empty() || said.contains(&key) {
                     continue;
                 }
-                if self.arrow_label(arrow, false) || subject && self.arrow_label(arrow, true) {
+                if self.arrow_label(arrow, Ground::Clear)
+                    || subject && self.arrow_label(arrow, Ground::Any)
+                {
                     said.push(key);
                 }
             }
         }
     }
 
-    /// Writes what a message is beside it, `over` other arrows or only where there are none.
-    fn arrow_label(&mut self, arrow: &Arrow, over: bool) -> bool {
+    /// Writes the label of a message beside its arrow; only with [`Ground::Any`] over other arrows.
+    fn arrow_label(&mut self, arrow: &Arrow, ground: Ground) -> bool {
         let (start, end) = self.transmission(arrow);
         let (start, end, _) = self.clipped(start, end);
         let color = arrow.class.color().toward(INK, 0.35);
@@ -68,7 +80,7 @@ impl Sketch<'_> {
         let lettering = if arrow.subject { lettering.bold() } else { lettering };
         let is_stump =
             matches!(arrow.delivery, Delivery::Lost | Delivery::Blocked | Delivery::Held);
-        // Beside a stump: behind its cross and those of its neighbours, or before it.
+        // The label of a stump is right of the crosses of its neighbours, or left of it.
         let (shares, right): (&[f64], &[f64]) = match is_stump {
             true => (&[1.0], &[13.0, 28.0, 43.0, 58.0]),
             false => (&[0.5, 0.35, 0.65, 0.22, 0.78], &[7.0]),
@@ -82,9 +94,9 @@ impl Sketch<'_> {
                 let point = at(on.x + side, on.y);
                 let area = lettering.area(&arrow.label, point).grown(2.0);
                 let inside = area.left >= self.area.left && area.right <= self.area.right;
-                let clear = over || !self.crossed(&area, Some(arrow));
+                let clear = ground == Ground::Any || !self.crossed(&area, Some(arrow));
                 if inside && clear && self.labels.take(area) {
-                    if over {
+                    if ground == Ground::Any {
                         self.canvas.rect(area, WHITE.with_alpha(0.8));
                     }
                     self.canvas.text(arrow.label.as_str(), point, lettering);
@@ -95,7 +107,7 @@ impl Sketch<'_> {
         false
     }
 
-    /// Whether an arrow goes through an area, one left out.
+    /// Whether an arrow other than `but` goes through an area.
     fn crossed(&self, area: &Area, but: Option<&Arrow>) -> bool {
         let is_it = |other: &Arrow| but.is_some_and(|but| std::ptr::eq(other, but));
         self.diagram.arrows.iter().filter(|other| !is_it(other)).any(|other| {
@@ -104,7 +116,7 @@ impl Sketch<'_> {
         })
     }
 
-    /// Who leads which term, and who is down or paused, above the nodes' lines.
+    /// Writes the roles of nodes above their lines: which term they lead, down, paused.
     pub(super) fn role_labels(&mut self) {
         for spell in &self.diagram.spells {
             let Some(y) = self.line_of(spell.node) else { continue };
@@ -133,19 +145,19 @@ impl Sketch<'_> {
                 (start + 110.0, 16.0),
                 (middle, -16.0),
             ];
-            // Rather where no arrow goes, else over some.
+            // Preferably where no arrow goes.
             let tries = places
                 .iter()
-                .map(|place| (place, false))
-                .chain(places.iter().map(|place| (place, true)));
-            for ((x, drop), over) in tries {
+                .map(|place| (place, Ground::Clear))
+                .chain(places.iter().map(|place| (place, Ground::Any)));
+            for ((x, drop), ground) in tries {
                 let lettering = lettering.anchored(Along::Start, Across::Middle);
                 let area = lettering.area(&text, at(*x, y + drop)).grown(1.0);
                 let moved = *x > start && area.right > until;
                 let inside =
                     area.left >= self.area.left - 1.0 && area.right <= self.area.right + 1.0;
                 let inside = inside && !moved;
-                let clear = over || !self.crossed(&area, None);
+                let clear = ground == Ground::Any || !self.crossed(&area, None);
                 if inside && clear && self.labels.take(area) {
                     self.canvas.rect(area, WHITE.with_alpha(0.75));
                     self.canvas.text(text.as_str(), at(*x, y + drop), lettering);

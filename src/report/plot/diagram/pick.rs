@@ -1,4 +1,4 @@
-//! What of a run is drawn: everything where that is little, else what matters most to what the diagram is about.
+//! Choosing what a diagram shows: everything if there is little, else what matters most.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,53 +12,55 @@ use crate::named::Named;
 use crate::names::Names;
 use crate::protocol::{Carried, Relation};
 use crate::report::layout::counted;
-use crate::report::plot::Caption;
+use crate::report::plot::PlottedRun;
 use crate::run::RunResult;
 use crate::time::Time;
 
-use super::{Arrow, Asked, Class, Diagram, Outcome, Row};
+use super::model::{Arrow, Diagram, MessageClass, OperationBar, OperationOutcome, Row};
 
-/// So many messages are drawn at most.
+/// The most messages.
 const MOST_MESSAGES: usize = 60;
-/// So many operations.
+/// The most operations.
 const MOST_OPERATIONS: usize = 12;
-/// So many clients.
+/// The most clients.
 const MOST_CLIENTS: usize = 5;
-/// So many nodes, unless more take part in what the diagram is about.
+/// The most nodes, unless more take part in what the diagram is about.
 const MOST_NODES: usize = 9;
-/// So many letters of an answer.
+/// The most letters of an answer.
 const MOST_LETTERS: usize = 40;
 
-/// The rank of a message that says no more than "I am here".
+/// The rank of a background message, such as a heartbeat.
 const BACKGROUND: u8 = 5;
 /// The rank of a message about writes that are not drawn.
 const OF_OTHERS: u8 = 4;
 
-/// What there is to choose from.
-struct Stage<'a> {
+/// The run that is chosen from.
+struct Selection<'a> {
     config: &'a Config,
     result: &'a RunResult,
     focus: &'a Focus,
     writers: Writers<'a>,
-    /// The operations that each version was given to, in the order of invocation.
+    /// The operations of each version, in the order of invocation.
     owners: BTreeMap<Version, Vec<OpId>>,
 }
 
 impl Diagram {
-    /// The diagram of `result`, the run of the scenario `name`, where `focus` says; `chronicle` has the messages of
-    /// that window.
+    /// The diagram of a run, of the part that `focus` says. `chronicle` has the messages of that
+    /// part.
     #[must_use]
     pub fn of(
-        (name, config): (&str, &Config),
-        result: &RunResult,
-        (chronicle, faults): (&Chronicle, &[FaultSpan]),
+        run: &PlottedRun<'_>,
+        chronicle: &Chronicle,
+        faults: &[FaultSpan],
         focus: &Focus,
     ) -> Self {
+        let PlottedRun { config, result, .. } = *run;
         let writers = Writers::of(&result.history);
-        let stage = Stage { config, result, focus, writers, owners: owners(&result.history) };
-        let operations = stage.operations();
-        let transmissions = stage.transmissions(&chronicle.transmissions, &operations);
-        let rows = stage.rows(&operations, &transmissions);
+        let selection =
+            Selection { config, result, focus, writers, owners: owners(&result.history) };
+        let operations = selection.operations();
+        let transmissions = selection.transmissions(&chronicle.transmissions, &operations);
+        let rows = selection.rows(&operations, &transmissions);
         let row_of = |end: End| match end {
             End::Node(node) => rows.iter().position(|row| *row == Row::Node(node)),
             End::Client(client) => {
@@ -67,26 +69,21 @@ impl Diagram {
             }
         };
         let arrow = |transmission: &&Transmission| {
-            Some(stage.arrow(transmission, row_of(transmission.from)?, row_of(transmission.to)?))
+            Some(selection.arrow(
+                transmission,
+                row_of(transmission.from)?,
+                row_of(transmission.to)?,
+            ))
         };
         let arrows: Vec<Arrow> = transmissions.iter().filter_map(arrow).collect();
         let asked = |op: &OpId| {
             let row = row_of(End::Client(result.history.entry(*op).client))?;
-            Some(stage.asked(*op, row))
+            Some(selection.asked(*op, row))
         };
         let explanation =
-            stage.explanation(&chronicle.transmissions, &transmissions, operations.len());
+            selection.explanation(&chronicle.transmissions, &transmissions, operations.len());
         Self {
-            caption: Caption {
-                title: config.title.clone(),
-                explanation,
-                small_print: format!(
-                    "{name}, seed {}, digest {}, splitbrain {}",
-                    result.seed,
-                    result.digest,
-                    env!("CARGO_PKG_VERSION")
-                ),
-            },
+            caption: run.caption(explanation),
             window: focus.window,
             moment: focus.moment,
             spells: chronicle.spells(config.cluster.nodes),
@@ -112,14 +109,15 @@ fn owners(history: &History) -> BTreeMap<Version, Vec<OpId>> {
     owners
 }
 
-impl Stage<'_> {
-    /// How far from what went wrong, in nanoseconds; from the begin of the window where nothing did.
+impl Selection<'_> {
+    /// The distance from the moment when something went wrong, in nanoseconds; from the start of
+    /// the window if nothing did.
     fn distance(&self, at: Time) -> u64 {
         let center = self.focus.moment.unwrap_or(self.focus.window.from);
         at.nanos().abs_diff(center.nanos())
     }
 
-    /// Whether nothing went wrong, so that what is shown are some operations and no more.
+    /// Whether nothing went wrong, so that only the first operations are shown.
     fn is_start(&self) -> bool {
         self.focus.moment.is_none() && !self.focus.operations.is_empty()
     }
@@ -128,7 +126,8 @@ impl Stage<'_> {
         self.focus.operations.contains(&op)
     }
 
-    /// The operations to draw: those that it is about, those on their keys, then those nearest to what went wrong.
+    /// The operations to draw: those that the diagram is about, then those on their keys, then
+    /// those nearest to the moment when something went wrong.
     fn operations(&self) -> Vec<OpId> {
         let history = &self.result.history;
         let keys: BTreeSet<_> =
@@ -167,7 +166,7 @@ impl Stage<'_> {
         kept
     }
 
-    /// How much a message matters, the most first; `None`: it belongs to an operation that is not drawn.
+    /// The rank of a message, 0 for the most important; `None` if its operation is not drawn.
     fn rank(&self, transmission: &Transmission, operations: &[OpId]) -> Option<u8> {
         if let Some(request) = transmission.request {
             let drawn = operations.contains(&request.operation);
@@ -193,8 +192,8 @@ impl Stage<'_> {
         transmission.carries.iter().filter_map(|carried| self.owner(transmission, *carried))
     }
 
-    /// The operation of a write that a message has to do with: where it names a version alone, the last that was asked
-    /// for by then.
+    /// The operation of a write that a message carries or acknowledges. If the message has only the
+    /// version, it is the last such operation invoked by then.
     fn owner(
         &self,
         transmission: &Transmission,
@@ -240,7 +239,7 @@ impl Stage<'_> {
         places.into_iter().map(|place| &all[place]).collect()
     }
 
-    /// The rows: clients in the order in which they first ask, then nodes.
+    /// The rows: clients in the order of their first operation, then nodes.
     fn rows(&self, operations: &[OpId], transmissions: &[&Transmission]) -> Vec<Row> {
         let mut clients: Vec<ClientId> = Vec::new();
         for op in operations {
@@ -270,14 +269,14 @@ impl Stage<'_> {
     fn arrow(&self, transmission: &Transmission, from: usize, to: usize) -> Arrow {
         let brings = transmission.carries.iter().any(|carried| carried.relation == Relation::Write);
         let class = match (transmission.request, &transmission.carries[..]) {
-            (Some(_), _) => Class::Client,
-            (None, []) => Class::Other,
-            (None, _) if brings => Class::Write,
-            (None, _) => Class::Confirmation,
+            (Some(_), _) => MessageClass::Client,
+            (None, []) => MessageClass::Other,
+            (None, _) if brings => MessageClass::Write,
+            (None, _) => MessageClass::Confirmation,
         };
         let label = match (class, &transmission.carries[..]) {
-            (Class::Client, _) => String::new(),
-            (Class::Write, [carried]) => match self.owner(transmission, *carried) {
+            (MessageClass::Client, _) => String::new(),
+            (MessageClass::Write, [carried]) => match self.owner(transmission, *carried) {
                 Some(op) => format!("{} {}", transmission.kind, self.short_name(op)),
                 None => transmission.kind.to_owned(),
             },
@@ -301,13 +300,13 @@ impl Stage<'_> {
         cut(call.strip_prefix("put ").unwrap_or(&call), 18)
     }
 
-    fn asked(&self, op: OpId, row: usize) -> Asked {
+    fn asked(&self, op: OpId, row: usize) -> OperationBar {
         let entry = self.result.history.entry(op);
         let outcome = match entry.status {
-            Status::Ok if entry.degraded => Outcome::Degraded,
-            Status::Ok => Outcome::Ok,
-            Status::Fail => Outcome::Fail,
-            Status::Info | Status::Pending => Outcome::Info,
+            Status::Ok if entry.degraded => OperationOutcome::Degraded,
+            Status::Ok => OperationOutcome::Ok,
+            Status::Fail => OperationOutcome::Fail,
+            Status::Info | Status::Pending => OperationOutcome::Info,
         };
         let names = &self.config.names;
         let answer = match (entry.failure, entry.function) {
@@ -322,12 +321,12 @@ impl Stage<'_> {
             (None, _) if entry.degraded => "ok, degraded".to_owned(),
             (None, _) => entry.status.name().to_owned(),
         };
-        // What a get found is its value: the question has none.
+        // The value of a get is what it found; the call has none.
         let question = match entry.function {
             Function::Get => format!("get {}", names.key(entry.key)),
             _ => words::call(names, entry),
         };
-        Asked {
+        OperationBar {
             row,
             window: span(entry, self.result),
             text: format!("{} → {}", cut(&question, MOST_LETTERS), cut(&answer, MOST_LETTERS)),
@@ -336,7 +335,7 @@ impl Stage<'_> {
         }
     }
 
-    /// What the diagram shows, and what it leaves out.
+    /// The explanation: what the diagram shows and what it leaves out.
     fn explanation(
         &self,
         all: &[Transmission],
@@ -386,7 +385,7 @@ impl Stage<'_> {
     }
 }
 
-/// When an operation was under way.
+/// The window from an operation's invocation to its completion.
 fn span(entry: &Entry, result: &RunResult) -> Window {
     let until = match entry.status {
         Status::Pending => result.ended_at,
@@ -395,14 +394,14 @@ fn span(entry: &Entry, result: &RunResult) -> Window {
     Window { from: entry.invoked_at, until }
 }
 
-/// Seconds to the millisecond, rounded down, without zeros at the end.
+/// Seconds with up to three decimals, rounded down.
 fn seconds(at: Time) -> String {
     let ms = at.nanos() / 1_000_000;
     let text = format!("{}.{:03}", ms / 1000, ms % 1000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// At most so many letters of a text.
+/// The first letters of a text, at most `most`.
 fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();

@@ -1,13 +1,15 @@
-//! Diagrams of runs that are known: what is in them, and that nothing lies on anything.
+//! Diagrams of known runs: their content, and that nothing overlaps.
 
 use super::*;
 use crate::explain::chronicle::{self, Chronicle};
 use crate::explain::focus;
-use crate::report::plot::canvas::Shape;
+use crate::report::plot::PlottedRun;
+use crate::report::plot::canvas::CanvasShape;
 use crate::run::{RunOptions, RunResult};
 use crate::scenario::{Registry, Scenario};
+use crate::time::Time;
 
-/// A leader that is cut off takes a write, which dies with it.
+/// A leader that is cut off accepts a write, which is lost with it.
 const PLANTED: &str = r#"
 title = "A leader is cut off with a write, and dies"
 duration = "2s"
@@ -42,7 +44,7 @@ for = "1200ms"
 crash = "n1"
 "#;
 
-/// Far more than one picture has room for.
+/// Far more than a picture has room for.
 const BUSY: &str = r#"
 title = "A busy cluster"
 duration = "5s"
@@ -77,7 +79,8 @@ fn diagram(text: &str, chosen: Option<Window>) -> (Diagram, RunResult, Chronicle
         None => focus::focus(&scenario.config, &result, &whole, &faults),
     };
     let chronicle = again(Some(focus.window));
-    let of = Diagram::of(("x", &scenario.config), &result, (&chronicle, &faults), &focus);
+    let run = PlottedRun { scenario: "x", config: &scenario.config, result: &result };
+    let of = Diagram::of(&run, &chronicle, &faults, &focus);
     (of, result, chronicle)
 }
 
@@ -102,8 +105,10 @@ fn a_lost_write_is_drawn_from_its_client_to_its_crosses() {
     assert!(diagram.caption.explanation.starts_with("Around durability: put k=lost by a"));
     let canvas = diagram.sketch();
     let said = |text: &str| {
-        let is_it =
-            |shape: &&Shape| matches!(shape, Shape::Text { text: said, .. } if said == text);
+        let is_it = |shape: &&CanvasShape| {
+            let CanvasShape::Text { text: said, .. } = shape else { return false };
+            said == text
+        };
         canvas.shapes().iter().filter(is_it).count()
     };
     assert_eq!(said("split: partition n1 a | n2 n3"), 1);
@@ -111,7 +116,7 @@ fn a_lost_write_is_drawn_from_its_client_to_its_crosses() {
     assert_eq!(said("replicate k=lost"), 1, "one name for both");
     assert_eq!(said("leads term 1"), 1);
     let crosses = canvas.shapes().iter().filter(|shape| match shape {
-        Shape::Line { points, stroke } => {
+        CanvasShape::Line { points, stroke } => {
             let slanted = points.len() == 2 && (points[1].x - points[0].x).abs() == 14.0;
             slanted && stroke.color == VERMILLION
         }

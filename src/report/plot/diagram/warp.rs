@@ -3,13 +3,13 @@
 use crate::explain::chronicle::{Delivery, Window};
 use crate::time::{Span, Time};
 
-use super::Diagram;
+use super::model::Diagram;
 
 /// The width of a break in pixels.
 const BREAK: f64 = 46.0;
-/// So many breaks at most.
+/// The most breaks.
 const MOST_BREAKS: usize = 14;
-/// A message that takes as long as most do is at least so wide, in pixels, where breaks can make it so.
+/// The width of a message with a typical delay, in pixels, if breaks can achieve it.
 const SLANT: f64 = 34.0;
 
 /// A piece of the axis.
@@ -21,26 +21,26 @@ struct Piece {
     is_break: bool,
 }
 
-/// Where a time lies.
+/// The mapping from time to place.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Warp {
     pieces: Vec<Piece>,
 }
 
 impl Warp {
-    pub(super) fn new(diagram: &Diagram, (left, right): (f64, f64)) -> Self {
+    pub(super) fn new(diagram: &Diagram, left: f64, right: f64) -> Self {
         let typical = typical(diagram);
         let window = diagram.window;
         let whole = window.until.since(window.from).nanos().max(1) as f64;
         let wide = right - left;
-        // Without breaks where the slant can be seen without them.
+        // No breaks if the slant is visible without them.
         let gaps = if wide * typical / whole >= SLANT {
             Vec::new()
         } else {
             let instants = instants(diagram);
             let all = gaps(&instants, typical, 4.0 * typical);
             let kept = whole - all.iter().map(|gap| length(*gap)).sum::<f64>();
-            // A break that is hardly shorter than what it leaves out only disturbs.
+            // A break must be much shorter than what it leaves out.
             gaps(&instants, typical, (4.0 * typical).max(kept / wide * 3.0 * BREAK))
         };
         let kept = whole - gaps.iter().map(|gap| length(*gap)).sum::<f64>();
@@ -63,13 +63,13 @@ impl Warp {
         Self { pieces }
     }
 
-    /// How far to the right a time lies, in pixels; one outside the window at the nearer edge.
+    /// The horizontal place of a time, in pixels. Times outside the window lie at its nearer edge.
     pub(super) fn x(&self, time: Time) -> f64 {
         let (first, last) = (self.pieces[0], self.pieces[self.pieces.len() - 1]);
         self.beyond(time).clamp(first.left, last.right)
     }
 
-    /// The same, with one outside the window as far beyond its edge as the scale there says.
+    /// The same, but times outside the window lie beyond its edge, on the scale there.
     pub(super) fn beyond(&self, time: Time) -> f64 {
         let last = self.pieces.len() - 1;
         let within = self.pieces.iter().position(|piece| time <= piece.window.until);
@@ -79,13 +79,13 @@ impl Warp {
         piece.left + (piece.right - piece.left) * share
     }
 
-    /// The breaks: from where to where, and how long each is.
+    /// The breaks: where each begins and ends in pixels, and how long it is.
     pub(super) fn breaks(&self) -> Vec<(f64, f64, String)> {
         let breaks = self.pieces.iter().filter(|piece| piece.is_break);
         breaks.map(|piece| (piece.left, piece.right, span(piece.window).short())).collect()
     }
 
-    /// The times to write at the axis: round ones, and the begin of a piece that has none.
+    /// The times to write at the axis: round ones, and one near the middle of a piece without any.
     pub(super) fn ticks(&self) -> Vec<(Time, String)> {
         let scale = self
             .pieces
@@ -142,7 +142,7 @@ fn moment(ns: u64, unit: u64) -> String {
     }
 }
 
-/// How long a message takes, as most do, in nanoseconds.
+/// The median delay of messages, in nanoseconds.
 fn typical(diagram: &Diagram) -> f64 {
     let mut lengths: Vec<u64> = diagram
         .arrows
@@ -161,7 +161,8 @@ fn typical(diagram: &Diagram) -> f64 {
     lengths.get(lengths.len() / 2).copied().unwrap_or(fallback).max(1) as f64
 }
 
-/// When something that is drawn begins or ends, in order; the window's ends are the first and the last.
+/// The times at which something that is drawn begins or ends, in order; the window's ends are the
+/// first and the last.
 fn instants(diagram: &Diagram) -> Vec<Time> {
     let mut all = vec![diagram.window.from, diagram.window.until];
     for arrow in &diagram.arrows {
@@ -169,7 +170,7 @@ fn instants(diagram: &Diagram) -> Vec<Time> {
         all.extend(arrow.held_until);
         match arrow.delivery {
             Delivery::Arrived(at) | Delivery::Undelivered(at) | Delivery::UnderWay(at) => {
-                all.push(at)
+                all.push(at);
             }
             Delivery::Lost | Delivery::Blocked | Delivery::Held => {}
         }
@@ -187,7 +188,7 @@ fn instants(diagram: &Diagram) -> Vec<Time> {
     all
 }
 
-/// The stretches in which nothing happens, long ones alone, with some time left on either side.
+/// The long gaps in which nothing happens, without a margin on either side.
 fn gaps(instants: &[Time], typical: f64, mut least: f64) -> Vec<Window> {
     loop {
         let long = instants.windows(2).filter_map(|ends| {
@@ -209,7 +210,7 @@ fn gaps(instants: &[Time], typical: f64, mut least: f64) -> Vec<Window> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::plot::diagram::{Arrow, Class};
+    use crate::report::plot::diagram::{Arrow, MessageClass};
 
     fn ms(ms: u64) -> Time {
         Time::from_nanos(ms * 1_000_000)
@@ -222,7 +223,7 @@ mod tests {
             sent_at: ms(*at),
             delivery: Delivery::Arrived(ms(at + 5)),
             held_until: None,
-            class: Class::Write,
+            class: MessageClass::Write,
             label: String::new(),
             subject: false,
         };
@@ -240,7 +241,7 @@ mod tests {
 
     #[test]
     fn long_silences_are_cut_out_and_time_never_runs_backwards() {
-        let warp = Warp::new(&diagram(&[1000, 1010, 6000]), (0.0, 1000.0));
+        let warp = Warp::new(&diagram(&[1000, 1010, 6000]), 0.0, 1000.0);
         assert_eq!(warp.breaks().len(), 3);
         assert!(warp.x(ms(1005)) - warp.x(ms(1000)) > 20.0, "a flight has a slant");
         let slants = [1000, 6000].map(|at| warp.x(ms(at + 5)) - warp.x(ms(at)));
@@ -256,9 +257,9 @@ mod tests {
     #[test]
     fn an_axis_that_needs_no_break_has_none_and_many_silences_share_few() {
         let busy: Vec<u64> = (0..100).map(|i| i * 100).collect();
-        assert!(Warp::new(&diagram(&busy), (0.0, 1500.0)).breaks().len() <= MOST_BREAKS);
+        assert!(Warp::new(&diagram(&busy), 0.0, 1500.0).breaks().len() <= MOST_BREAKS);
         let mut slow = diagram(&[1000]);
         slow.arrows[0].delivery = Delivery::Arrived(ms(1500));
-        assert_eq!(Warp::new(&slow, (0.0, 1000.0)).breaks(), []);
+        assert_eq!(Warp::new(&slow, 0.0, 1000.0).breaks(), []);
     }
 }

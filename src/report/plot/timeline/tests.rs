@@ -1,7 +1,8 @@
-//! Timelines of runs that are known: what is in them, and that nothing lies on anything.
+//! Timelines of known runs: their content, and that nothing overlaps.
 
 use super::*;
-use crate::run::RunOptions;
+use crate::report::plot::canvas::CanvasShape;
+use crate::run::{RunOptions, RunResult};
 use crate::scenario::{Registry, Scenario};
 
 fn timeline(text: &str) -> (Timeline, RunResult) {
@@ -9,7 +10,8 @@ fn timeline(text: &str) -> (Timeline, RunResult) {
     let result = scenario.run(1, RunOptions::default());
     let chronicle = scenario.protocol.chronicle(&scenario.config, 1, None);
     let faults = chronicle::faults(&scenario.config, &result.history, &chronicle);
-    (Timeline::of(("x", &scenario.config), &result, &chronicle, &faults), result)
+    let run = PlottedRun { scenario: "x", config: &scenario.config, result: &result };
+    (Timeline::of(&run, &chronicle, &faults), result)
 }
 
 const SCENARIO: &str = r#"
@@ -54,11 +56,11 @@ fn every_operation_counts_and_nothing_lies_on_anything() {
     let canvas = timeline.sketch();
     assert_eq!(canvas.faults(), Vec::<String>::new());
     let said = |wanted: &str| {
-        canvas.shapes().iter().any(
-            |shape| matches!(shape, crate::report::plot::canvas::Shape::Text { text, .. } if text == wanted),
-        )
+        let is_it =
+            |shape: &CanvasShape| matches!(shape, CanvasShape::Text { text, .. } if text == wanted);
+        canvas.shapes().iter().any(is_it)
     };
-    let ok = timeline.points.iter().filter(|point| point.outcome == Outcome::Ok).count();
+    let ok = timeline.points.iter().filter(|point| point.outcome == OperationOutcome::Ok).count();
     for text in
         [&format!("ok {}", grouped(ok as u64)), "stop: crash n1", "Virtual time (s)", "no answer"]
     {
@@ -87,7 +89,8 @@ fn the_same_run_gives_the_same_bytes_and_an_empty_one_gives_a_picture() {
 fn a_lag_is_a_line_of_steps_without_slopes() {
     let (timeline, _) = timeline(SCENARIO);
     let shared = Shared { left: 0.0, right: 1000.0, end: timeline.ended_at };
-    let sketch = Sketch { timeline: &timeline, canvas: Canvas::new(10, 10), across: shared };
+    let sketch =
+        TimelineSketch { timeline: &timeline, canvas: Canvas::new(10, 10), across: shared };
     for lag in &timeline.lags {
         for piece in sketch.pieces(lag, |value| 100.0 - value as f64) {
             let is_straight = |two: &[crate::report::plot::canvas::Point]| {

@@ -183,6 +183,91 @@ impl Op {
     }
 }
 
+impl Op {
+    /// An operation of which only the first line is known.
+    fn invoked(place: usize, line: &Json) -> Self {
+        let at = line["time_ns"].as_u64().expect("a time");
+        let process = text(line, "process").expect("a process");
+        Self {
+            op: number(&line["op"]).expect("a number"),
+            client: process.split('#').next().unwrap_or_default().to_owned(),
+            f: function(line["f"].as_str().expect("a function")),
+            key: text(line, "key"),
+            written: text(line, "value"),
+            invoked_ns: at,
+            due_ns: line["due_ns"].as_u64().unwrap_or(at),
+            invoked: place,
+            status: Status::Pending,
+            completed_ns: 0,
+            completed: NEVER,
+            value: Json::Null,
+            version: None,
+            node: None,
+            degraded: false,
+            error: None,
+            confirmations: None,
+            existed: None,
+            leader: None,
+            written_by: Json::Null,
+            over: None,
+            attempts: Vec::new(),
+            cleared: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            contested: Vec::new(),
+        }
+    }
+
+    /// Adds what its second line says.
+    fn complete(&mut self, place: usize, line: &Json) {
+        self.status = match line["event"].as_str() {
+            Some("ok") => Status::Ok,
+            Some("fail") => Status::Fail,
+            Some("info") => Status::Info,
+            other => panic!("{other:?} is no event"),
+        };
+        self.completed = place;
+        self.completed_ns = line["time_ns"].as_u64().expect("a time");
+        self.value = line["value"].clone();
+        self.version = line["version"].as_str().map(version);
+        self.node = text(line, "node");
+        self.degraded = line["degraded"] == true;
+        self.error = text(line, "error");
+        self.confirmations = line["confirmations"].as_str().map(|text| {
+            let (confirmed, of) = text.split_once(" of ").expect("so many of so many");
+            [confirmed, of].map(|number| number.parse().expect("a number"))
+        });
+        self.existed = line["existed"].as_bool();
+        self.leader = text(line, "leader");
+        self.written_by = line["written_by"].clone();
+        let one = |over: &Json| match over.as_array() {
+            Some(several) => several.iter().filter_map(number).collect(),
+            None => number(over).into_iter().collect(),
+        };
+        self.over = line["over"].as_array().map(|over| over.iter().map(one).collect());
+        let versions = |list: &Json| {
+            let texts = array(list).iter().map(|text| version(text.as_str().expect("a version")));
+            texts.collect::<Vec<Version>>()
+        };
+        self.attempts = versions(&line["attempts"]);
+        let cleared = line["cleared"].as_object().into_iter().flatten();
+        self.cleared = cleared.map(|(key, list)| (key.clone(), versions(list))).collect();
+        let versions = line["versions"].as_object().into_iter().flatten();
+        let told = |text: &Json| version(text.as_str().expect("a version"));
+        self.versions = versions.map(|(key, text)| (key.clone(), told(text))).collect();
+        let contested = array(&line["contested"]).iter().map(|one| Contested {
+            node: one["node"].as_str().expect("a node").to_owned(),
+            accepted_ns: one["accepted_ns"].as_u64().expect("a time"),
+            answered_ns: one["answered_ns"].as_u64().expect("a time"),
+        });
+        self.contested = contested.collect();
+    }
+}
+
+/// The text under a key of a line.
+fn text(line: &Json, key: &str) -> Option<String> {
+    line[key].as_str().map(str::to_owned)
+}
+
 impl Files {
     /// Every function with its name.
     pub(crate) const FUNCTIONS: [(F, &str); 7] = [
@@ -204,7 +289,7 @@ impl Files {
         let (report, _) = Report::of(name, &scenario.config, &result);
         let mut lines = Vec::new();
         history::write(&result.history, names, &mut lines).map_err(|error| error.to_string())?;
-        let nodes = nodes::nodes(&result.finals, &result.states, (&result.history, names));
+        let nodes = nodes::nodes(&result.finals, &result.states, &result.history, names);
         let mut files = Self {
             text: text.to_owned(),
             scenario: text.parse().map_err(|error: toml::de::Error| error.to_string())?,
@@ -230,94 +315,25 @@ impl Files {
 
     /// Takes in a line of the history.
     fn take(&mut self, place: usize, line: &Json) {
-        let at = line["time_ns"].as_u64().expect("a time");
-        let text = |key: &str| line[key].as_str().map(str::to_owned);
         let Some(op) = line["op"].as_u64() else {
             assert_eq!(line["process"], "nemesis", "whatever else happens has a number");
             self.acts.push(Act {
-                at_ns: at,
-                fault: text("fault"),
+                at_ns: line["time_ns"].as_u64().expect("a time"),
+                fault: text(line, "fault"),
                 starts: line["f"] == "start",
-                what: text("value").expect("an act in words"),
+                what: text(line, "value").expect("an act in words"),
             });
             return;
         };
-        if line["event"] == "invoke" {
-            assert_eq!(op, self.ops.len() as u64, "operations are numbered by invocation");
-            let process = text("process").expect("a process");
-            self.lines.push((self.ops.len(), false));
-            self.ops.push(Op {
-                op: u32::try_from(op).expect("a number"),
-                client: process.split('#').next().unwrap_or_default().to_owned(),
-                f: function(line["f"].as_str().expect("a function")),
-                key: text("key"),
-                written: text("value"),
-                invoked_ns: at,
-                due_ns: line["due_ns"].as_u64().unwrap_or(at),
-                invoked: place,
-                status: Status::Pending,
-                completed_ns: 0,
-                completed: NEVER,
-                value: Json::Null,
-                version: None,
-                node: None,
-                degraded: false,
-                error: None,
-                confirmations: None,
-                existed: None,
-                leader: None,
-                written_by: Json::Null,
-                over: None,
-                attempts: Vec::new(),
-                cleared: BTreeMap::new(),
-                versions: BTreeMap::new(),
-                contested: Vec::new(),
-            });
-            return;
+        let number = usize::try_from(op).expect("a number");
+        let is_invoked = line["event"] == "invoke";
+        self.lines.push((number, !is_invoked));
+        if is_invoked {
+            assert_eq!(number, self.ops.len(), "operations are numbered by invocation");
+            self.ops.push(Op::invoked(place, line));
+        } else {
+            self.ops[number].complete(place, line);
         }
-        self.lines.push((usize::try_from(op).expect("a number"), true));
-        let op = &mut self.ops[usize::try_from(op).expect("a number")];
-        op.status = match line["event"].as_str() {
-            Some("ok") => Status::Ok,
-            Some("fail") => Status::Fail,
-            Some("info") => Status::Info,
-            other => panic!("{other:?} is no event"),
-        };
-        op.completed = place;
-        op.completed_ns = at;
-        op.value = line["value"].clone();
-        op.version = line["version"].as_str().map(version);
-        op.node = text("node");
-        op.degraded = line["degraded"] == true;
-        op.error = text("error");
-        op.confirmations = line["confirmations"].as_str().map(|text| {
-            let (confirmed, of) = text.split_once(" of ").expect("so many of so many");
-            [confirmed, of].map(|number| number.parse().expect("a number"))
-        });
-        op.existed = line["existed"].as_bool();
-        op.leader = text("leader");
-        op.written_by = line["written_by"].clone();
-        let one = |over: &Json| match over.as_array() {
-            Some(several) => several.iter().filter_map(number).collect(),
-            None => number(over).into_iter().collect(),
-        };
-        op.over = line["over"].as_array().map(|over| over.iter().map(one).collect());
-        let versions = |list: &Json| {
-            let texts = array(list).iter().map(|text| version(text.as_str().expect("a version")));
-            texts.collect::<Vec<Version>>()
-        };
-        op.attempts = versions(&line["attempts"]);
-        let cleared = line["cleared"].as_object().into_iter().flatten();
-        op.cleared = cleared.map(|(key, list)| (key.clone(), versions(list))).collect();
-        let versions = line["versions"].as_object().into_iter().flatten();
-        let told = |text: &Json| version(text.as_str().expect("a version"));
-        op.versions = versions.map(|(key, text)| (key.clone(), told(text))).collect();
-        let contested = array(&line["contested"]).iter().map(|one| Contested {
-            node: one["node"].as_str().expect("a node").to_owned(),
-            accepted_ns: one["accepted_ns"].as_u64().expect("a time"),
-            answered_ns: one["answered_ns"].as_u64().expect("a time"),
-        });
-        op.contested = contested.collect();
     }
 
     /// Every line of the trace.

@@ -27,23 +27,18 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     // Of several leaders the one of the highest term counts. At the instant of a change it may be
     // either.
     let all = leaderships(files);
-    let leaders_at = |instants: &[u64]| {
-        let leads = |at: u64| {
-            let open = all.iter().filter(|led| led.from_ns <= at && led.until(files) > at);
-            let last = open.max_by_key(|led| (led.term, led.from_ns));
-            last.map(|led| led.node.clone())
-        };
-        instants.iter().map(|at| leads(*at)).collect::<BTreeSet<_>>()
+    let leader_at = |at: u64| {
+        let open = all.iter().filter(|led| led.from_ns <= at && led.until(files) > at);
+        let last = open.max_by_key(|led| (led.term, led.from_ns));
+        last.map(|led| led.node.clone())
     };
-    let leaders = leaders_at(&[at.saturating_sub(1), at]);
+    let leaders = [at.saturating_sub(1), at].map(leader_at);
     let written = files.ops.iter().any(|op| op.is_ok() && op.is_write());
     if said.is_null() {
-        let at_the_end = leaders_at(&[end.saturating_sub(1), end]);
-        let nobody = leaders.contains(&None) || at < end && at_the_end.contains(&None);
-        let nobody = !written || nobody;
-        claims
-            .say("/last_write", if nobody { Json::Null } else { json!({ "answered_at_ns": at }) });
-        return;
+        let at_the_end = [end.saturating_sub(1), end].map(leader_at);
+        let no_leader = leaders.contains(&None) || at < end && at_the_end.contains(&None);
+        let is = if !written || no_leader { Json::Null } else { json!({ "answered_at_ns": at }) };
+        return claims.say("/last_write", is);
     }
     claims.say("/last_write/answered_at_ns", at);
     let leader = said["leader"].as_str().unwrap_or_default().to_owned();
@@ -83,8 +78,7 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
     // While leaders change it cannot be told; the end is a moment at which all followers agree with
     // the leader.
     let agrees = |moment: u64| {
-        let leader = leaders_at(&[moment]).into_iter().flatten().next()?;
-        let [_, _, differing] = seen.differences(moment, &leader)?;
+        let [_, _, differing] = seen.differences(moment, &leader_at(moment)?)?;
         Some(differing == 0)
     };
     let too_late = moments
@@ -96,11 +90,8 @@ pub(crate) fn last_write(files: &Files, claims: &mut Claims) {
         None => agrees(until) != Some(true),
     };
     let after = &said["agreed_after_ns"];
-    let is_so = at_last && !too_late;
-    claims.say(
-        "/last_write/agreed_after_ns",
-        if is_so { after.clone() } else { "another time".into() },
-    );
+    let is = if at_last && !too_late { after.clone() } else { "another time".into() };
+    claims.say("/last_write/agreed_after_ns", is);
 }
 
 /// How many moments between are looked at.

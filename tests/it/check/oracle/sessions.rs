@@ -3,7 +3,7 @@
 
 use super::claims::{Claims, Found};
 use super::files::{F, Files, Op, Version};
-use super::told::{Seen, Told, Write, versions};
+use super::told::{KeyRead, Seen, Told, Write, versions};
 
 /// What a session has done with a key, in order.
 #[derive(Default)]
@@ -60,8 +60,8 @@ pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
 
 impl Before {
     fn read(&mut self, told: &Told<'_>, key: &str, (op, seen): (&Op, &Seen), broken: &mut Broken) {
-        let read = (key, seen, op.completed);
-        let misses = |writes: &[Write]| writes.iter().any(|write| told.misses(read, write));
+        let read = KeyRead { key, seen, completed: op.completed };
+        let misses = |writes: &[Write]| writes.iter().any(|write| told.misses(&read, write));
         broken.read_your_writes.extend(misses(&self.wrote).then_some(op.op));
         let returned = seen.writes().into_iter().any(|shown| self.is_from_before(told, key, shown));
         broken.monotonic_reads.extend((misses(&self.read) || returned).then_some(op.op));

@@ -2,7 +2,7 @@
 
 use super::claims::{Claims, Found};
 use super::files::{F, Files, Op, Status};
-use super::told::{Told, Write};
+use super::told::{KeyRead, Told, Write};
 
 pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
     let bound = files.span("check.staleness-bound");
@@ -13,9 +13,8 @@ pub(crate) fn check(files: &Files, told: &Told<'_>, claims: &mut Claims) {
         reads += 1;
         let mut stalest = None;
         for (key, seen) in told.seen(read) {
-            let is_missed = |write: &&Write| {
-                write.end < read.invoked && told.misses((key, &seen, read.completed), write)
-            };
+            let found = KeyRead { key, seen: &seen, completed: read.completed };
+            let is_missed = |write: &&Write| write.end < read.invoked && told.misses(&found, write);
             let acknowledged = told.keys[key].acknowledged.iter();
             let missed: Vec<&Write> = acknowledged.filter(is_missed).collect();
             let first = missed.iter().min_by_key(|write| write.end).and_then(|write| write.op);

@@ -67,6 +67,14 @@ pub(crate) fn may_have_happened(op: &Op) -> bool {
     op.status != super::files::Status::Fail
 }
 
+/// The part of a read that is about one key.
+pub(crate) struct KeyRead<'r> {
+    pub(crate) key: &'r str,
+    pub(crate) seen: &'r Seen,
+    /// The line on which the read completed.
+    pub(crate) completed: usize,
+}
+
 /// What a read found for a key.
 #[derive(Clone, Debug)]
 pub(crate) enum Seen {
@@ -209,16 +217,11 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// Whether a read of `key`, complete on the line `completed`, misses `write`: what it found
-    /// comes before, or it found nothing (or the key, or a list without the element) and nothing
-    /// explains that.
-    pub(crate) fn misses(
-        &self,
-        (key, seen, completed): (&str, &Seen, usize),
-        write: &Write,
-    ) -> bool {
-        let of_key = &self.keys[key];
-        match (seen, &write.element) {
+    /// Whether a read misses `write`: what it found comes before, or it found nothing (or the key,
+    /// or a list without the element) and nothing explains that.
+    pub(crate) fn misses(&self, read: &KeyRead<'_>, write: &Write) -> bool {
+        let (of_key, completed) = (&self.keys[read.key], read.completed);
+        match (read.seen, &write.element) {
             (Seen::Nothing, _) => !explained(&[&of_key.removals], write, completed),
             (Seen::Key, _) => {
                 write.removes() && !explained(&[&of_key.puts, &of_key.appends], write, completed)

@@ -68,6 +68,10 @@ expect.state = [
 ]
 expect.convergence = "valid""#;
     play("is sent it again", &missed("resend = \"100ms\"", again));
+}
+
+#[test]
+fn each_write_and_state_comes_in_its_time() {
     play_all(&[
         (
             "each write is sent again when its own interval is over, not that of an older one",

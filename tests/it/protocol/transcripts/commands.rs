@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `cluster` and TOML | a cluster of these settings starts; the TOML is that of a scenario |
 //! | `start n1`, `start all` | a node that is down starts, or each |
-//! | `crash n1`, `lose-power n1`, `lose-power n1 kept`, `lose-power n1 torn 9` | its process dies, or its machine |
+//! | `crash n1` | its process dies |
+//! | `lose-power n1`, `lose-power n1 kept`, `lose-power n1 torn 9` | its machine dies |
 //! | `replace-disk n1` | a node that is down gets an empty disk |
-//! | `request n1 put k=v w=2` | a client asks; also `get k r=2 repair`, `delete k`, `append v to k`, `list`, `read-all`, `clear` |
+//! | `request n1 put k=v w=2`, `request n1 get k r=2 repair` | a client asks |
+//! | `request n1 delete k`, `.. append v to k`, `.. list`, `.. read-all`, `.. clear` | a client asks |
 //! | `retry n2 1` | the client of request 1 asks again, n2 this time |
 //! | `timer n1 election` | a timer fires; the clocks go on to when it is due |
 //! | `deliver n1 n2`, `deliver n1 n2 2` | the oldest message of a link arrives, or the second |

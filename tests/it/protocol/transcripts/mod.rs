@@ -61,7 +61,8 @@ fn compare_all<P: ScenarioProtocol>(folder: &str) {
     }
     assert!(
         differences.is_empty(),
-        "nodes do not do what their transcripts say; if that is meant, set UPDATE_TRANSCRIPTS=1\n\n{}",
+        "nodes do not do what their transcripts say; if that is meant, set \
+         UPDATE_TRANSCRIPTS=1\n\n{}",
         differences.join("\n\n")
     );
 }

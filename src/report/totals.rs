@@ -1,4 +1,4 @@
-//! Many runs of one scenario, added up.
+//! The sum of many runs of one scenario.
 
 use crate::config::ExpectedVerdict;
 use crate::history::Function;
@@ -11,9 +11,9 @@ use crate::run::RunVerdict;
 /// How many runs that did not pass are shown one by one.
 const SHOWN: usize = 10;
 
-/// Many runs of one scenario, added up. Memory grows with their operations that completed ok, 8 bytes each.
+/// The sum of many runs of one scenario. It takes 8 bytes for each operation that completed ok.
 #[derive(Clone, Debug)]
-pub struct Tally {
+pub struct RunTotals {
     /// The scenario's name.
     pub scenario: String,
     /// The scenario's title.
@@ -22,9 +22,9 @@ pub struct Tally {
     pub pass: u64,
     /// Runs that failed.
     pub fail: u64,
-    /// Runs of which nobody knows.
+    /// Runs whose verdict is unknown.
     pub unknown: u64,
-    /// How often each verdict was given, in the order of [`ExpectedVerdict::ALL`], by property.
+    /// By property, how often each verdict was given, in the order of [`ExpectedVerdict`].
     pub checks: Vec<(Property, [u64; ExpectedVerdict::ALL.len()])>,
     /// Operations of all runs.
     pub operations: OperationCounts,
@@ -40,14 +40,14 @@ pub struct Tally {
 pub struct Notable {
     /// Its seed.
     pub seed: u64,
-    /// What became of it.
+    /// Its verdict.
     pub verdict: RunVerdict,
-    /// Why.
+    /// Why it did not pass.
     pub reasons: Vec<String>,
 }
 
-impl Tally {
-    /// Of no runs yet.
+impl RunTotals {
+    /// The sum of no runs.
     #[must_use]
     pub fn new(scenario: &str, title: &str) -> Self {
         Self {
