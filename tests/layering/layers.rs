@@ -44,7 +44,7 @@ const LAYER_5: [(&str, &[&str]); 4] = [
 const FREE_LAYER: usize = 5;
 
 /// Floats below that layer: parameters of distributions, and the samplers' arithmetic on `libm`.
-const FLOATS_ALLOWED: [&str; 2] = ["sampler.rs", "config/mod.rs"];
+const FLOATS_ALLOWED: [&str; 2] = ["sampler.rs", "config/workload.rs"];
 
 /// Folders of `protocol/` that hold no protocol.
 const NO_PROTOCOLS: [&str; 2] = ["parts", "harness"];

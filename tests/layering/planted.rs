@@ -106,7 +106,7 @@ fn things_stay_where_they_belong() {
     good(&[("sim/mod.rs", "#[cfg(test)]\n#[inline]\npub(crate) fn f(x: f64) {} fn g() {}")]);
     bad("sim/mod.rs", "#[cfg(test)]\nfn f() {}\nfn g(x: f64) {}", "src/sim/mod.rs:3: `f64`");
     good(&[("sim/mod.rs", "fn f() { assert!(pair.0.1 == x.1) }")]);
-    good(&[("config/mod.rs", "pub struct S { pub exponent: f64 }")]);
+    good(&[("config/workload.rs", "pub struct S { pub exponent: f64 }")]);
     good(&[("scenario/parse.rs", "use toml::Value; use std::time::Duration; const X: f64 = 0.5;")]);
     good(&[("cli/mod.rs", "fn f() { print!(); eprintln!(); std::process::exit(1) }")]);
     good(&[("cli/serve/http.rs", "use std::net::TcpListener; use tiny_http::Server;")]);
