@@ -73,6 +73,7 @@ fn protocols_do_not_know_each_other() {
         "use super::super::parts::log::Log; use super::election::X;",
     ));
     good(&with("protocol/parts/log.rs", "use super::quorum::majority; // no Context"));
+    good(&with("protocol/parts/wal.rs", "fn f<P: Protocol>(cx: &mut Context<P>) {}"));
     good(&with("protocol/mod.rs", "pub mod raft; pub mod leader_follower;"));
     good(&with("scenario/mod.rs", "use crate::protocol::raft::Config;"));
     // By a name that the contract passes on.
