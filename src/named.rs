@@ -1,8 +1,8 @@
 //! Enums whose variants have names in files, tables and JSON.
 //!
-//! The declaration of the enum is the only list: its derives give the variants in order and their names in
-//! kebab-case, so no variant can be missing from either. A name that is not the variant's own stands beside the
-//! variant: `#[strum(serialize = "..")]`.
+//! The declaration of the enum is the only list: its derives give the variants in order and their
+//! names in kebab-case, so no variant can be missing from either. A name that is not the variant's
+//! own stands beside the variant: `#[strum(serialize = "..")]`.
 //!
 //! ```
 //! use splitbrain::named::Named;

@@ -1,4 +1,5 @@
-//! The texts behind ids: keys, values, clients and faults are named once and travel as small numbers.
+//! The texts behind ids: keys, values, clients and faults are named once and travel as small
+//! numbers.
 
 use crate::id::{ClientId, FaultId, KeyId, Value, ValueKind};
 

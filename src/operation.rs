@@ -47,7 +47,8 @@ pub enum Operation {
     ReadAll,
     /// Remove every key.
     Clear,
-    /// Add an element to a key's list. The element is the key's value from then on; a put or a delete ends the list.
+    /// Add an element to a key's list. The element is the key's value from then on; a put or a
+    /// delete ends the list.
     Append {
         /// The key.
         key: KeyId,
@@ -111,8 +112,8 @@ impl Operation {
     }
 }
 
-/// As derived, but that a read of one replica alone is hashed by its key: digests of runs that know no other reads
-/// stay what they were.
+/// As derived, but that a read of one replica alone is hashed by its key: digests of runs that know
+/// no other reads stay what they were.
 impl Hash for Operation {
     fn hash<H: Hasher>(&self, state: &mut H) {
         discriminant(self).hash(state);

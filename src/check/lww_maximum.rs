@@ -48,7 +48,7 @@ use super::{Finding, Verdict, Witness, words};
 
 /// The greatest write of a key that a survivor accepted.
 #[derive(Clone, Copy, Debug)]
-struct AcceptedWrite {
+struct AcceptedVersion {
     version: Version,
     op: OpId,
 }
@@ -112,9 +112,9 @@ fn is_made_up(facts: &Facts<'_>, key: KeyId, held: &Holding) -> bool {
 }
 
 /// The keys of which no live replica holds the greatest write that a survivor accepted.
-fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedWrite)> {
+fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedVersion)> {
     let history = facts.evidence.history;
-    let mut greatest: Vec<Option<AcceptedWrite>> = vec![None; facts.newest.len()];
+    let mut greatest: Vec<Option<AcceptedVersion>> = vec![None; facts.newest.len()];
     // By key, the place in the history until which a removal without a version may have taken
     // effect.
     let mut erased_until: Vec<u32> = vec![0; facts.newest.len()];
@@ -125,7 +125,7 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedWrite)> {
             && greatest.is_none_or(|greatest| greatest.version < version)
             && history.entry(op).may_have_happened()
         {
-            *greatest = Some(AcceptedWrite { version, op });
+            *greatest = Some(AcceptedVersion { version, op });
         }
     };
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
@@ -151,7 +151,7 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedWrite)> {
         accept(*op, history.entry(*op).key, *version);
     }
 
-    let is_missing = |(key, accepted): &(KeyId, AcceptedWrite)| {
+    let is_missing = |(key, accepted): &(KeyId, AcceptedVersion)| {
         let newest = facts.newest[key.0 as usize].map(|newest| newest.stored);
         if newest.is_some_and(|newest| newest.version >= accepted.version) {
             return false;
@@ -192,7 +192,12 @@ fn made_up_witness(facts: &Facts<'_>, key: KeyId, held: &Holding, count: u64) ->
     }
 }
 
-fn missing_witness(facts: &Facts<'_>, key: KeyId, accepted: AcceptedWrite, count: u64) -> Witness {
+fn missing_witness(
+    facts: &Facts<'_>,
+    key: KeyId,
+    accepted: AcceptedVersion,
+    count: u64,
+) -> Witness {
     let names = facts.evidence.names();
     let entry = facts.evidence.history.entry(accepted.op);
     let node = accepted.version.node;

@@ -43,8 +43,8 @@ pub fn put_latency(scenario: &Scenario) -> Option<Moments> {
     if awaited.confirmations == 0 {
         return Some(Moments { mean: there, deviation: 0.0 });
     }
-    let out = same_link(config, leader, Leg::ToFollowers)?;
-    let back = same_link(config, leader, Leg::ToLeader)?;
+    let out = same_link(config, leader, LinkWay::ToFollowers)?;
+    let back = same_link(config, leader, LinkWay::ToLeader)?;
     let is_instant = matches!(back.delay, Distribution::Constant(Span::ZERO));
     let back = (!is_instant).then_some(&back.delay);
     let moments =
@@ -64,17 +64,17 @@ fn asks_otherwise(config: &Config) -> bool {
 
 /// A leg of a round trip.
 #[derive(Clone, Copy)]
-enum Leg {
+enum LinkWay {
     ToFollowers,
     ToLeader,
 }
 
 /// The link between the leader and each follower, if all are equal and do nothing but delay.
-fn same_link(config: &Config, leader: NodeId, leg: Leg) -> Option<&Link> {
+fn same_link(config: &Config, leader: NodeId, leg: LinkWay) -> Option<&Link> {
     let link = |follower: NodeId| {
         let (from, to) = match leg {
-            Leg::ToFollowers => (leader, follower),
-            Leg::ToLeader => (follower, leader),
+            LinkWay::ToFollowers => (leader, follower),
+            LinkWay::ToLeader => (follower, leader),
         };
         let covers = |end: Option<NodeId>, node| end.is_none_or(|end| end == node);
         let links = &config.network.links;

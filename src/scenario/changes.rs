@@ -61,7 +61,7 @@ pub(super) fn encode(change: &Change) -> Value {
 }
 
 /// A change as written.
-pub(super) struct Written<'a> {
+pub(super) struct WrittenChange<'a> {
     at: Time,
     place: Loc,
     set: Vec<(Vec<Segment>, &'a str, &'a Node)>,
@@ -71,7 +71,7 @@ pub(super) struct Written<'a> {
 pub(super) fn written<'a>(
     table: &mut TableDecoder<'a>,
     has_workload: bool,
-) -> Option<Vec<Written<'a>>> {
+) -> Option<Vec<WrittenChange<'a>>> {
     let mut written = table.list("change", |element| {
         let place = element.at();
         element.table(|table| change(table, place, has_workload))
@@ -82,7 +82,7 @@ pub(super) fn written<'a>(
 
 /// The changes on top of `root`, which decoded to `config` without a mistake.
 pub(super) fn apply(
-    written: &[Written<'_>],
+    written: &[WrittenChange<'_>],
     root: &Node,
     config: &Config,
     scope: Scope<'_>,
@@ -126,7 +126,11 @@ pub(super) fn apply(
     Some(changes)
 }
 
-fn change<'a>(table: &mut TableDecoder<'a>, place: Loc, has_workload: bool) -> Option<Written<'a>> {
+fn change<'a>(
+    table: &mut TableDecoder<'a>,
+    place: Loc,
+    has_workload: bool,
+) -> Option<WrittenChange<'a>> {
     let at = table.required("at", |at| at.time());
     let set = table.required("set", |set| {
         set.table(|table| {
@@ -142,7 +146,7 @@ fn change<'a>(table: &mut TableDecoder<'a>, place: Loc, has_workload: bool) -> O
             pairs.into_iter().collect::<Option<Vec<_>>>()
         })
     });
-    Some(Written { at: at?, place, set: set? })
+    Some(WrittenChange { at: at?, place, set: set? })
 }
 
 /// The path, when it is one that may change.
@@ -185,7 +189,7 @@ fn settable(key: &str, at: Loc, has_workload: bool, element: &Element<'_>) -> Op
 
 fn decode_again(
     tree: &Node,
-    change: &Written<'_>,
+    change: &WrittenChange<'_>,
     scope: Scope<'_>,
 ) -> Option<(Network, Option<Workload>)> {
     let again = Sink::default();
@@ -215,7 +219,11 @@ fn decode_again(
 
 /// What the change sets, as texts that set the same on the exported scenario. There every link
 /// stands alone and inherits nothing, so links that became different are set as a whole.
-fn canonical(change: &Written<'_>, before: &Network, after: &Network) -> Vec<(String, String)> {
+fn canonical(
+    change: &WrittenChange<'_>,
+    before: &Network,
+    after: &Network,
+) -> Vec<(String, String)> {
     let is_of_links = |path: &[Segment]| matches!(path, [_, second, ..] if second.key == "link");
     let mut set: Vec<(String, String)> = change
         .set

@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 use super::diagnostics::{Loc, Problem, Sink};
 use super::frame::Frame;
 use super::names::Interned;
-use super::tree::{Entry, Node, Tree};
+use super::tree::{Node, Tree, TreeEntry};
 use super::units::{self, NotThat};
 use crate::rng::Probability;
 use crate::spelling::nearest;
@@ -32,7 +32,7 @@ pub(super) struct Scope<'a> {
 /// Reads the keys of one table.
 #[derive(Debug)]
 pub struct TableDecoder<'a> {
-    entries: &'a [Entry],
+    entries: &'a [TreeEntry],
     at: Loc,
     path: String,
     asked: Vec<String>,
@@ -52,7 +52,7 @@ pub struct Element<'a> {
 impl<'a> TableDecoder<'a> {
     /// Reads `entries`, then notes the keys that nobody asked for.
     pub(super) fn read<T>(
-        entries: &'a [Entry],
+        entries: &'a [TreeEntry],
         at: Loc,
         path: &str,
         scope: Scope<'a>,
@@ -74,7 +74,7 @@ impl<'a> TableDecoder<'a> {
     /// Notes the keys that nobody asked for, and those that are missing; whether there were none.
     fn finish(self) -> bool {
         let known = || self.asked.iter().map(String::as_str);
-        let unknown: Vec<&Entry> =
+        let unknown: Vec<&TreeEntry> =
             self.entries.iter().filter(|entry| !self.asked.contains(&entry.key)).collect();
         let place = match self.path.replace("[]", "").as_str() {
             "" => "at the top of a scenario".to_owned(),
@@ -214,7 +214,7 @@ impl<'a> TableDecoder<'a> {
     pub fn entries(&mut self) -> Vec<(&'a str, Element<'a>)> {
         self.scope.sink.asked(&format!("{}.*", self.path));
         self.asked.extend(self.entries.iter().map(|entry| entry.key.clone()));
-        let element = |entry: &'a Entry| {
+        let element = |entry: &'a TreeEntry| {
             let path = format!("{}.*", self.path);
             (entry.key.as_str(), Element { node: &entry.node, scope: self.scope, path })
         };

@@ -234,7 +234,7 @@ pub(super) struct Clocks {
 
 /// Whose clock an entry of `[[clock]]` is.
 #[derive(Clone, Copy)]
-enum Whose {
+enum ClockOwner {
     Node(NodeId),
     EveryNode,
     Client(ClientId),
@@ -244,23 +244,24 @@ enum Whose {
 /// An entry of `[[clock]]`.
 #[derive(Clone)]
 pub(super) struct OneClock {
-    whose: Whose,
+    whose: ClockOwner,
     clock: Clock,
 }
 
 /// An entry of `[[clock]]`.
 pub(super) fn clock() -> &'static Section<OneClock> {
     static SECTION: LazyLock<Section<OneClock>> = LazyLock::new(|| {
-        let base = OneClock { whose: Whose::EveryNode, clock: Clock::default() };
-        let every_node = |node: Option<NodeId>| node.map_or(Whose::EveryNode, Whose::Node);
+        let base = OneClock { whose: ClockOwner::EveryNode, clock: Clock::default() };
+        let every_node =
+            |node: Option<NodeId>| node.map_or(ClockOwner::EveryNode, ClockOwner::Node);
         let every_client =
-            |client: Option<ClientId>| client.map_or(Whose::EveryClient, Whose::Client);
+            |client: Option<ClientId>| client.map_or(ClockOwner::EveryClient, ClockOwner::Client);
         let owners = vec![
             Variant::new("node", "Which node's.", node().or_word("*"), every_node, |whose| {
                 match whose {
-                    Whose::Node(node) => Some(Some(*node)),
-                    Whose::EveryNode => Some(None),
-                    Whose::Client(_) | Whose::EveryClient => None,
+                    ClockOwner::Node(node) => Some(Some(*node)),
+                    ClockOwner::EveryNode => Some(None),
+                    ClockOwner::Client(_) | ClockOwner::EveryClient => None,
                 }
             }),
             Variant::new(
@@ -269,9 +270,9 @@ pub(super) fn clock() -> &'static Section<OneClock> {
                 client().or_text("*"),
                 every_client,
                 |whose| match whose {
-                    Whose::Client(client) => Some(Some(*client)),
-                    Whose::EveryClient => Some(None),
-                    Whose::Node(_) | Whose::EveryNode => None,
+                    ClockOwner::Client(client) => Some(Some(*client)),
+                    ClockOwner::EveryClient => Some(None),
+                    ClockOwner::Node(_) | ClockOwner::EveryNode => None,
                 },
             ),
         ];
@@ -302,10 +303,10 @@ pub(super) fn clocks(table: &mut TableDecoder<'_>) -> Option<Clocks> {
     let mut of_clients = vec![Clock::default(); table.scope().names.borrow().client_count()];
     for OneClock { whose, clock } in given {
         match whose {
-            Whose::Node(node) => of_nodes[node.index()] = clock,
-            Whose::EveryNode => of_nodes.fill(clock),
-            Whose::Client(client) => of_clients[client.0 as usize] = clock,
-            Whose::EveryClient => of_clients.fill(clock),
+            ClockOwner::Node(node) => of_nodes[node.index()] = clock,
+            ClockOwner::EveryNode => of_nodes.fill(clock),
+            ClockOwner::Client(client) => of_clients[client.0 as usize] = clock,
+            ClockOwner::EveryClient => of_clients.fill(clock),
         }
     }
     let clients = (0..).map(ClientId).zip(of_clients);
@@ -315,11 +316,11 @@ pub(super) fn clocks(table: &mut TableDecoder<'_>) -> Option<Clocks> {
 
 /// Every clock that errs, as entries of `[[clock]]`.
 pub(super) fn encode_clocks(config: &Config, texts: &Texts<'_>) -> Vec<toml::Value> {
-    let nodes = NodeId::all(config.cluster.nodes).map(Whose::Node).zip(config.clocks.iter());
+    let nodes = NodeId::all(config.cluster.nodes).map(ClockOwner::Node).zip(config.clocks.iter());
     // A clock without an entry is right; a thousand entries that say so would hide the others.
     let nodes = nodes.filter(|(_, clock)| **clock != Clock::default());
     let clients = config.client_clocks.iter();
-    let clients = clients.map(|(client, clock)| (Whose::Client(*client), clock));
+    let clients = clients.map(|(client, clock)| (ClockOwner::Client(*client), clock));
     let entries = nodes.chain(clients).map(|(whose, clock)| OneClock { whose, clock: *clock });
     entries.map(|entry| clock().encode(&entry, texts).into()).collect()
 }

@@ -5,7 +5,7 @@ use super::{Registry, schema};
 
 /// A key of a scenario file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct KeyEntry {
     /// Where it stands: `network.loss`; in an item of a list `network.link[].from`.
     pub path: String,
     /// What it means, in a sentence or more.
@@ -24,18 +24,18 @@ pub struct Entry {
 /// Every key of scenario files with the protocols of `registry`, each table before its keys. The
 /// keys of distributions are not among them: they are the same wherever a distribution may stand.
 #[must_use]
-pub fn all(registry: &Registry) -> Vec<Entry> {
+pub fn all(registry: &Registry) -> Vec<KeyEntry> {
     let mut entries = Vec::new();
     walk("", schema::whole(registry).keys(), &mut entries);
     entries
 }
 
-fn walk(path: &str, keys: &[Declaration], entries: &mut Vec<Entry>) {
+fn walk(path: &str, keys: &[Declaration], entries: &mut Vec<KeyEntry>) {
     for key in keys {
         let dot = if path.is_empty() { "" } else { "." };
         let path = format!("{path}{dot}{}", key.name);
         let inner = if key.shape.is_list() { format!("{path}[]") } else { path.clone() };
-        entries.push(Entry {
+        entries.push(KeyEntry {
             path,
             help: if key.help.is_empty() { key.shape.help().to_owned() } else { key.help.clone() },
             takes: key.shape.takes().to_owned(),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     /// Values that a key may take: its example, the words that it takes, and some of any kind.
-    fn values(entry: &Entry) -> Vec<String> {
+    fn values(entry: &KeyEntry) -> Vec<String> {
         let some = [
             "3", "true", "false", "7ms", "2m", "4%", "n2", "20ppm", "2MB/s", "x", "16", "2", "bob",
             "network", "ack",
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn some_value_of_every_key_changes_the_settings() {
         let before = FILES.map(|file| settings(file, None).expect("it is a scenario"));
-        let changes = |entry: &Entry| {
+        let changes = |entry: &KeyEntry| {
             let values = values(entry);
             let of_file = |(file, before): (&&str, &String)| {
                 let changed = |path: &String| {
@@ -125,7 +125,7 @@ mod tests {
         };
         let entries = all(&Registry::new());
         // A table, or a list of them, is changed by its keys.
-        let is_table = |entry: &&Entry| entry.takes.ends_with("a table");
+        let is_table = |entry: &&KeyEntry| entry.takes.ends_with("a table");
         let dead: Vec<&str> = entries
             .iter()
             .filter(|entry| !is_table(entry) && !changes(entry))

@@ -2,7 +2,7 @@
 
 use super::diagnostics::{Loc, Problem, Sink, Sources};
 use super::ids::ids_of;
-use super::tree::{Entry, Node, Tree, parse_value};
+use super::tree::{Node, Tree, TreeEntry, parse_value};
 use super::words::{ACTIONS, OPERATIONS, VARIANTS};
 
 /// A part of a path.
@@ -122,7 +122,7 @@ fn step<'a>(
     }
     let index = entries.iter().position(|entry| entry.key == segment.key).unwrap_or_else(|| {
         let empty = Node { value: Tree::Table(Vec::new()), at: segment.at };
-        entries.push(Entry { key: segment.key.clone(), key_at: segment.at, node: empty });
+        entries.push(TreeEntry { key: segment.key.clone(), key_at: segment.at, node: empty });
         entries.len() - 1
     });
     Ok(&mut entries[index].node)
@@ -154,7 +154,7 @@ fn item<'a>(
         // It keeps its id, and with that its luck, also when the argument changes its kind or its
         // time.
         let node = Node { value: Tree::Text(id.clone()), at: segment.at };
-        entries.push(Entry { key: "id".to_owned(), key_at: segment.at, node });
+        entries.push(TreeEntry { key: "id".to_owned(), key_at: segment.at, node });
     }
     let count = items.len();
     found.and_then(|index| items.get_mut(index)).ok_or_else(|| {

@@ -26,12 +26,12 @@ pub(super) enum Tree {
     Bool(bool),
     Date(String),
     Array(Vec<Node>),
-    Table(Vec<Entry>),
+    Table(Vec<TreeEntry>),
 }
 
 /// A key with its value.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct TreeEntry {
     pub(super) key: String,
     pub(super) key_at: Loc,
     pub(super) node: Node,
@@ -194,8 +194,8 @@ fn header_before(text: &str, at: Loc) -> Option<Loc> {
 fn key_before(node: &Node, key: &str, at: Loc) -> Option<Loc> {
     match &node.value {
         Tree::Table(entries) => {
-            let here = |entry: &Entry| (entry.key == key).then_some(entry.key_at);
-            let inside = |entry: &Entry| key_before(&entry.node, key, at);
+            let here = |entry: &TreeEntry| (entry.key == key).then_some(entry.key_at);
+            let inside = |entry: &TreeEntry| key_before(&entry.node, key, at);
             let places = entries.iter().flat_map(|entry| [here(entry), inside(entry)]);
             places.flatten().filter(|place| place.start < at.start).max()
         }
@@ -247,7 +247,7 @@ impl Place {
     }
 
     fn table(self, table: &DeTable<'_>) -> Tree {
-        let entry = |(key, node): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| Entry {
+        let entry = |(key, node): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| TreeEntry {
             key: key.get_ref().to_string(),
             key_at: self.loc(key),
             node: self.node(node),

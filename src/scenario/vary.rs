@@ -18,11 +18,11 @@ const MAX_VALUES: usize = 10_000;
 pub struct Axis {
     argument: String,
     path: Range<usize>,
-    values: Vec<Value>,
+    values: Vec<VariedValue>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Value {
+struct VariedValue {
     text: String,
     /// Where it stands in the argument; all numbers of a range stand where the range does.
     at: Range<usize>,
@@ -56,7 +56,7 @@ impl Axis {
             return Err(Box::new(problem.help("for example network.loss=0%,1%,5%")));
         };
         set::path(&argument[..equals], at(&(0..equals)))?;
-        let mut values: Vec<Value> = Vec::new();
+        let mut values: Vec<VariedValue> = Vec::new();
         for item in items(argument, equals + 1) {
             let text = &argument[item.clone()];
             if text.is_empty() {
@@ -77,7 +77,7 @@ impl Axis {
                     let label = format!("at most {MAX_VALUES}");
                     return Err(Box::new(Problem::new(at(&item), "too many values", label)));
                 }
-                values.push(Value { text, at: item.clone() });
+                values.push(VariedValue { text, at: item.clone() });
             }
         }
         Ok(Self { argument: argument.to_owned(), path: 0..equals, values })

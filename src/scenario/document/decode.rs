@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use crate::scenario::diagnostics::Loc;
-use crate::scenario::tree::{Entry, Node, Tree};
+use crate::scenario::tree::{Node, Tree, TreeEntry};
 use crate::scenario::{Registry, sections};
 
 /// Decodes a file that was never text.
@@ -30,8 +30,8 @@ pub(super) fn node(value: &Value, count: &mut usize) -> Node {
     Node { value, at }
 }
 
-fn entries(table: &Table, count: &mut usize) -> Vec<Entry> {
-    let entry = |(key, value): (&String, &Value)| Entry {
+fn entries(table: &Table, count: &mut usize) -> Vec<TreeEntry> {
+    let entry = |(key, value): (&String, &Value)| TreeEntry {
         key: key.clone(),
         key_at: next(count),
         node: node(value, count),

@@ -16,7 +16,7 @@ use crate::scenario::keys::{
     positive_duration, probability,
 };
 use crate::scenario::set::{self, Segment};
-use crate::scenario::tree::{Entry, Node, Tree, value_of};
+use crate::scenario::tree::{Node, Tree, TreeEntry, value_of};
 use crate::scenario::units;
 use crate::time::Span;
 
@@ -354,20 +354,20 @@ fn not_a_range(from: &Element<'_>, to: &Element<'_>) -> Option<Choice> {
 
 /// A setting as a file has it: its path, and the values that show whether the scenario takes what
 /// may be drawn.
-struct Written {
+struct DrawnSetting {
     path: Vec<Segment>,
     values: Vec<Node>,
 }
 
 /// Every setting that `root`, which decoded without a mistake, says may be drawn. Values are placed
 /// in `source`.
-fn written(root: &Node, source: usize) -> Vec<Written> {
+fn written(root: &Node, source: usize) -> Vec<DrawnSetting> {
     let settings = root.get("fuzz").and_then(|fuzz| fuzz.get("settings"));
     let Some(Tree::Table(entries)) = settings.map(|settings| &settings.value) else {
         return Vec::new();
     };
     let moved = |at: Loc| if at.source == 0 { Loc { source, ..at } } else { at };
-    let one = |entry: &Entry| {
+    let one = |entry: &TreeEntry| {
         let path = drawable(&entry.key, moved(entry.key_at), &Sink::default())?;
         let mut values = match &entry.node.value {
             Tree::Array(items) => items.clone(),
@@ -375,7 +375,7 @@ fn written(root: &Node, source: usize) -> Vec<Written> {
             _ => Vec::new(),
         };
         values.iter_mut().for_each(|value| move_all(value, &moved));
-        Some(Written { path, values })
+        Some(DrawnSetting { path, values })
     };
     entries.iter().filter_map(one).collect()
 }
@@ -411,7 +411,7 @@ pub(in crate::scenario) fn check_settings(
         entries.retain(|entry| entry.key != "fuzz");
     }
     let settings = written(root, sources.copy_of_first());
-    for Written { path, values } in &settings {
+    for DrawnSetting { path, values } in &settings {
         for value in values {
             let again = Sink::default();
             let mut tree = plain.clone();

@@ -55,14 +55,14 @@ impl<C: 'static> Bind<C> for ByHand<C> {
     }
 }
 
-type CheckFn<C> = fn(&Draft<C>, &mut TableDecoder<'_>) -> Option<()>;
+type SectionCheckFn<C> = fn(&Draft<C>, &mut TableDecoder<'_>) -> Option<()>;
 
 /// A table of a scenario file, and the value that its keys fill in.
 pub struct Section<C> {
     help: &'static str,
     base: C,
     keys: Vec<Box<dyn Bind<C>>>,
-    check: Option<CheckFn<C>>,
+    check: Option<SectionCheckFn<C>>,
     has_defaults: bool,
 }
 
@@ -117,7 +117,7 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
     /// The section with a check of its keys together, right or wrong, which notes a mistake for
     /// `None`.
     #[must_use]
-    pub fn checked(self, check: CheckFn<C>) -> Self {
+    pub fn checked(self, check: SectionCheckFn<C>) -> Self {
         Self { check: Some(check), ..self }
     }
 

@@ -10,7 +10,7 @@ use crate::scenario::decode::{Element, TableDecoder};
 
 /// Where a key's value goes; `None` where there is no such place, as in another variant of an enum.
 type PlaceFn<C, T> = Box<dyn Fn(&mut C) -> Option<&mut T> + Send + Sync>;
-type CheckFn<C, T> = Box<dyn Fn(T, &Given<'_, '_, C>) -> Option<T> + Send + Sync>;
+type ValueCheckFn<C, T> = Box<dyn Fn(T, &Given<'_, '_, C>) -> Option<T> + Send + Sync>;
 
 /// A key that is there, while its value is checked.
 pub struct Given<'a, 'f, C> {
@@ -71,7 +71,7 @@ pub struct Setting<C, T> {
     default_shown: Option<&'static str>,
     default: Option<fn(&C) -> T>,
     gate: Option<fn(&Given<'_, '_, C>) -> Gate>,
-    check: Option<CheckFn<C, T>>,
+    check: Option<ValueCheckFn<C, T>>,
     needs: Option<Needs<C>>,
     written_if: Option<fn(&C) -> bool>,
 }
