@@ -23,7 +23,7 @@ use super::fate;
 use super::losses::{self, FollowedWrite};
 use super::missed::missed;
 
-/// A broken property, and the write to ask about.
+/// A broken property, and the write at fault.
 struct BrokenProperty {
     property: Property,
     /// Its place among the writes that are followed.
@@ -31,31 +31,30 @@ struct BrokenProperty {
     asked: Symptom,
 }
 
-/// What is asked about a write.
+/// How the write at fault shows.
 enum Symptom {
-    /// How no live replica shows it.
+    /// No live replica shows it.
     Lost,
-    /// How this node came to lack it.
+    /// This node lacks it.
     LackedBy(NodeId),
-    /// How what it removed came back.
+    /// What it removed came back.
     CameBack,
-    /// How this read came to miss it.
+    /// This read missed it.
     MissedBy(OpId),
 }
 
 /// The writes that are followed.
 struct FollowedWrites {
     writes: Vec<FollowedWrite>,
-    /// How many of them, from the first on, are lost ones.
+    /// How many of the first are lost writes.
     lost: usize,
     all_lost: u64,
     questions: Vec<BrokenProperty>,
 }
 
-/// Says what became of the writes that broke a property, from a second run that follows them, and
-/// by which mechanism each property was broken, in the order of the reports. Nothing is played
-/// again when no write is at fault.
-pub(super) fn tell<P: Protocol>(
+/// Adds to each broken property's report what became of the write at fault, and the mechanism. This
+/// takes a second run that follows the writes, unless no write is at fault.
+pub(super) fn find<P: Protocol>(
     config: &Config,
     settings: &P::Config,
     judged: &mut Judged,
@@ -149,7 +148,7 @@ impl FollowedWrites {
     }
 }
 
-/// The write at fault, and what to ask about it.
+/// The write at fault, and how it shows.
 fn question(
     report: &CheckReport,
     witness: &Witness,
@@ -172,13 +171,13 @@ fn question(
     }
 }
 
-/// Whether it is reads that break the property, each by missing a write.
+/// Whether the property is broken by reads that miss a write.
 pub(super) const fn is_of_reads(property: Property) -> bool {
     matches!(property, Property::Staleness | Property::ReadYourWrites | Property::MonotonicReads)
 }
 
-/// The write that a read missed, and the read: of a witness that shows the write, or a read that
-/// had found it, and then the read.
+/// The write that a read missed, and the read. The witness shows the write, or a read that had
+/// found it, and then the read that missed it.
 pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(FollowedWrite, OpId)> {
     let (earlier, read) = (*witness.operations.first()?, *witness.operations.last()?);
     let [before, after] = [earlier, read].map(|op| history.entry(op));
@@ -201,7 +200,7 @@ pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(Followe
     Some((write, read))
 }
 
-/// On which key a clear, or a read of everything, has this version.
+/// The key on which a clear, or a read of everything, has this version.
 fn key_of(history: &History, op: OpId, version: Version) -> Option<KeyId> {
     let cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
     let cleared = cleared.map(|(_, key, version)| (*key, Some(*version)));
@@ -210,7 +209,7 @@ fn key_of(history: &History, op: OpId, version: Version) -> Option<KeyId> {
     cleared.chain(items).find(|(_, of_key)| *of_key == Some(version)).map(|(key, _)| key)
 }
 
-/// The value that a read found of this version.
+/// The value that a read found with this version.
 fn found(
     history: &History,
     (op, read): (OpId, &Entry),

@@ -20,13 +20,13 @@ mod tests;
 /// What a second run of the same seed noted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chronicle {
-    /// The digest of every event, by which it is the same run; `None` of no run.
+    /// The digest of every event, to check that it is the same run; `None` for no run.
     pub digest: Option<DigestValue>,
     /// When the run ended, in virtual time.
     pub ended_at: Time,
     /// What happened on every node, in event order.
     pub node_events: Vec<NodeEvent>,
-    /// The messages that were asked for, in the order of sending.
+    /// The messages of the window, in the order of sending.
     pub transmissions: Vec<Transmission>,
 }
 
@@ -67,7 +67,7 @@ pub enum Life {
     Paused,
     /// It took itself for the leader of a term.
     Leads(Term),
-    /// It wanted to lead, or waited for somebody to.
+    /// It wanted to lead, or waited for another node to.
     Candidate,
     /// It followed.
     Follows,
@@ -85,8 +85,8 @@ pub struct Spell {
 }
 
 impl Chronicle {
-    /// The lives of `nodes` nodes without gaps, node after node and in order of time; spells of no
-    /// length left out.
+    /// The spells of `nodes` nodes without gaps, by node and then by time. Spells of no length are
+    /// left out.
     #[must_use]
     pub fn spells(&self, nodes: u16) -> Vec<Spell> {
         let of_node = |node| {

@@ -62,7 +62,7 @@ use crate::protocol::{DiscardReason, NodeSnapshot, Observation, Relation, Stored
 use crate::sim::{Crash, WatchedWrite, WriteEvent, WriteEventKind};
 use crate::time::Time;
 
-/// What a write is, to those who ask how it was lost.
+/// A write, with what decides how it was lost.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WriteContext<'a> {
     pub(super) write: &'a WatchedWrite,
@@ -79,7 +79,7 @@ pub(super) struct LossCause {
     pub(super) decisive: Option<(NodeId, Time)>,
 }
 
-/// A node's copy of the write.
+/// The state of a node's copy of the write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CopyState {
     Has,
@@ -108,15 +108,15 @@ pub(super) enum CopyState {
 pub(super) struct Copies {
     acceptor: Option<NodeId>,
     pub(super) by_node: BTreeMap<NodeId, CopyState>,
-    /// When the acceptor died, and when it was back with the write.
+    /// When the accepting node crashed, and when it was back with the write.
     absences: Vec<(Time, Option<Time>)>,
     /// The last drop by a node that never had the write.
     refused: Option<(NodeId, Time, Mechanism)>,
-    /// The last time that a write of a higher version took its place.
+    /// The last time that a write of a higher version replaced it.
     overtaken: Option<(NodeId, Time, Stored)>,
 }
 
-/// Names the mechanism by which the write of these sightings was lost.
+/// Names the mechanism by which the write with these events was lost.
 pub(super) fn classify(write_events: &[WriteEvent], subject: WriteContext<'_>) -> LossCause {
     let mut copies = Copies::default();
     for event in write_events {
@@ -149,8 +149,8 @@ pub(super) fn classify(write_events: &[WriteEvent], subject: WriteContext<'_>) -
     earlier.unwrap_or(LossCause { mechanism, decisive: Some((node, at)) })
 }
 
-/// How `node` came to lack the write of these sightings; nothing where it has the write, or got it
-/// and the sightings do not tell what became of it.
+/// How `node` came to lack the write with these events. `None` if it has the write, or received it
+/// and the events do not show what became of it.
 pub(super) fn lacking(
     write_events: &[WriteEvent],
     subject: WriteContext<'_>,
@@ -177,8 +177,8 @@ pub(super) fn lacking(
     }
 }
 
-/// How what a removal had removed came back, given how the removal itself was lost: a tombstone
-/// that was purged anywhere is the reason, for with it the older write would have lost.
+/// How a removed value came back, given how the removal itself was lost. If any node purged its
+/// tombstone, that is the reason: against the tombstone the older write would have lost.
 pub(super) fn came_back(write_events: &[WriteEvent], lost: Mechanism) -> Mechanism {
     let purges = |event: &WriteEvent| {
         let WriteEventKind::Observed(observation) = event.what else { return false };
@@ -264,7 +264,8 @@ impl Copies {
         self.by_node.insert(node, now);
     }
 
-    /// Where only the acceptor ever had the write: the crash during which another began to lead.
+    /// If only the accepting node ever had the write: its crash, during which another node began to
+    /// lead.
     fn outlived(&self, subject: WriteContext<'_>) -> Option<LossCause> {
         let acceptor = self.acceptor?;
         let is_led = |(crash, back): &&(Time, Option<Time>)| {
@@ -280,8 +281,8 @@ impl Copies {
         Some(LossCause { mechanism: Mechanism::NeverShipped, decisive })
     }
 
-    /// How the disk of the leader whose word made `node` drop the write at `end`, or of one whose
-    /// vote it cannot have done without, had lost it.
+    /// How a disk had lost the write before `node` dropped it at `end`: the disk of the leader that
+    /// made it drop the write, or of a node whose vote that leader needed.
     fn lost_before(
         &self,
         (node, end): (NodeId, Time),
@@ -312,7 +313,7 @@ impl Copies {
         Some(LossCause { mechanism, decisive: Some((node, at)) })
     }
 
-    /// Where a live node has had the write to the end and it is lost all the same: what beat it.
+    /// If a live node has the write at the end and it is lost all the same: what beat it.
     fn beaten(&self, subject: WriteContext<'_>) -> Option<LossCause> {
         let is_live = |node: NodeId| subject.finals.get(node.index()).is_some_and(|f| f.up);
         let mut kept = self.by_node.iter().filter(|(_, copied)| **copied == CopyState::Has);
@@ -340,7 +341,7 @@ impl Copies {
         Some(LossCause { mechanism, decisive })
     }
 
-    /// How the leader at the end, by which clients go, came to lack the write.
+    /// How the leader at the end, which answers clients, came to lack the write.
     fn lacked_by_the_leader(
         &self,
         subject: WriteContext<'_>,
@@ -355,7 +356,7 @@ impl Copies {
         }
     }
 
-    /// The first node that took an older write in the place of a removal.
+    /// The first node on which an older write replaced the removal.
     fn resurrection(&self) -> Option<(NodeId, Time)> {
         let nodes = self.by_node.iter();
         let back = nodes.filter_map(|(node, copied)| match copied {
@@ -384,7 +385,7 @@ fn replaced(write: &WatchedWrite, by: Stored) -> Option<Mechanism> {
 }
 
 impl CopyState {
-    /// When and how the copy ended; `alone` where no other node ever had one.
+    /// When and how the copy ended. `alone`: no other node ever had one.
     pub(super) fn end(self, alone: bool) -> Option<(Time, Mechanism)> {
         let (at, crash, replaced, down) = match self {
             Self::Has => return None,
@@ -412,8 +413,8 @@ impl CopyState {
     }
 }
 
-/// What clients are told of a key at the end, and by whom: what the leader holds, else the highest
-/// version on a live node.
+/// What clients are shown of a key at the end, and by which node: what the leader holds, or else
+/// the highest version on a live node.
 pub(super) fn shown(finals: &[NodeSnapshot], key: KeyId) -> Option<(Stored, NodeId)> {
     let live = finals.iter().filter(|snapshot| snapshot.up);
     let held = || {

@@ -19,15 +19,15 @@ use super::missed::missed;
 use super::narrator;
 use super::story::{Gone, Story};
 
-/// So many writes are told in full; the rest are counted.
+/// How many writes are told in full; the rest are counted.
 const MOST_TOLD: usize = 3;
 
 /// Which writes to explain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Those that were acknowledged and lost, and those that were discarded.
+    /// The acknowledged writes that were lost or discarded.
     Lost,
-    /// The one of this value, `KEY=VALUE`, or call (`delete city`).
+    /// The write given by its value, by `KEY=VALUE` or by its call (`delete city`).
     Write(String),
 }
 
@@ -36,7 +36,7 @@ pub enum Question {
 pub struct Explanation {
     /// The seed.
     pub seed: u64,
-    /// The digest of every event: it is that run which is explained.
+    /// The digest of every event: which run is explained.
     pub digest: DigestValue,
     /// The verdict on durability.
     pub durability: ExpectedVerdict,
@@ -45,15 +45,15 @@ pub struct Explanation {
     /// How often each mechanism lost one; together fewer than `lost` where there are more than
     /// [`super::MOST_FOLLOWED`].
     pub mechanisms: Vec<(Mechanism, u64)>,
-    /// Those that were discarded; `None` where nobody can tell.
+    /// The discarded writes; `None` if the protocol does not say what its writes overwrite.
     pub discarded: Option<Discarded>,
-    /// The lives of some of the writes that were asked for: of lost ones the first by each
-    /// mechanism, or of discarded ones where none was lost.
+    /// The stories of some of the writes in question: of lost writes the first by each mechanism;
+    /// if none was lost, of discarded writes.
     pub stories: Vec<Story>,
     /// How many more there are.
     pub untold: u64,
-    /// Of each property that reads broke the case that its verdict shows; none where a write is
-    /// asked for.
+    /// For each property that reads broke, the read that its verdict shows. Empty if the question
+    /// names a write.
     pub reads: Vec<BrokenRead>,
 }
 
@@ -81,13 +81,13 @@ pub struct BrokenRead {
     pub operation: OpId,
     /// What happened, in the words of the verdict.
     pub summary: String,
-    /// How it came to miss the write; `None` where what nodes say of themselves does not tell.
+    /// How it came to miss the write; `None` if the observations do not show that.
     pub mechanism: Option<Mechanism>,
     /// What the replica that answered had of the write at that moment, in words.
     pub text: Option<String>,
 }
 
-/// Nobody wrote what was asked for.
+/// No client made the write in question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoSuchWrite {
     /// What was asked for.
@@ -98,11 +98,11 @@ pub struct NoSuchWrite {
     pub examples: Vec<String>,
 }
 
-/// Runs the scenario under `seed` and tells the lives of the writes that are asked for.
+/// Runs the scenario under `seed` and tells what became of the writes in question.
 ///
 /// # Errors
 ///
-/// When no client of this run wrote what was asked for.
+/// When no client of this run made the write in question.
 pub fn explain<P: Protocol>(
     config: &Config,
     settings: &P::Config,

@@ -16,7 +16,7 @@ use crate::time::{Span, Time};
 use super::chronicle::{Chronicle, FaultSpan, NodeEvent, NodeEventKind, Window};
 use super::losses;
 
-/// So many operations are shown of a run in which nothing goes wrong.
+/// How many operations are shown of a run in which nothing goes wrong.
 const FIRST_OPERATIONS: usize = 3;
 
 /// What to show of a run.
@@ -26,17 +26,18 @@ pub struct Focus {
     pub window: Window,
     /// Why there, in words: `durability: put a=west-1 by west`.
     pub why: String,
-    /// When what went wrong did so, in virtual time; `None` where nothing did, or at no one moment.
+    /// When it went wrong, in virtual time. `None` if nothing did, or not at one moment.
     pub moment: Option<Time>,
     /// The operations that it is about.
     pub operations: Vec<OpId>,
-    /// The writes that it is about of which no more than the version is known.
+    /// The writes that it is about, if only their version is known.
     pub versions: Vec<Version>,
 }
 
 /// What went wrong, when, and how bad that is.
 struct Candidate {
-    /// A broken promise comes before what nobody promised, and that before what has no moment.
+    /// Lowest first: a broken promise, a broken property that was not promised, one without a
+    /// moment.
     rank: u8,
     moment: Option<Time>,
     window: Window,
@@ -45,8 +46,8 @@ struct Candidate {
     versions: Vec<Version>,
 }
 
-/// Where to look in a run: around what first broke a promise, else what broke a property, else the
-/// first fault, else the start.
+/// Where to look in a run. In order of preference: around the first broken promise, the first
+/// broken property, the first fault, the start.
 #[must_use]
 pub fn focus(
     config: &Config,
@@ -114,7 +115,7 @@ fn start(history: &History, ended_at: Time) -> Focus {
     Focus { window, why, moment: None, operations, versions: Vec::new() }
 }
 
-/// A twentieth more on either side, but neither nothing nor so much that other things come in.
+/// Adds a twentieth on either side, between 1 and 20 ms.
 fn padded(window: Window, ended_at: Time) -> Window {
     let length = window.until.since(window.from).nanos();
     let (least, most) = (Span::from_millis(1).nanos(), Span::from_millis(20).nanos());
@@ -176,14 +177,14 @@ impl Search<'_> {
         Candidate { rank, moment, window, property, operations, versions }
     }
 
-    /// The window with the begins of the faults that are on in it: they are what it is about.
+    /// The window, extended to the begin of each fault that is on in it.
     fn with_faults(&self, window: Window) -> Window {
         let on = self.faults.iter().filter(|fault| fault.window.meets(window));
         let from = on.map(|fault| fault.window.from).min().unwrap_or(window.from);
         Window { from: from.min(window.from), ..window }
     }
 
-    /// When the last node that showed a write no longer did; `None` where some node always does.
+    /// When the last node that showed a write stopped showing it. `None` if a node always shows it.
     fn vanished(&self, owner: Option<OpId>, version: Version) -> Option<Time> {
         let history = &self.result.history;
         let key = owner.map(|op| history.entry(op).key);

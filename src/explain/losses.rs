@@ -14,19 +14,19 @@ use crate::sim::{Finished, NoteOptions, WatchedEffect, WatchedWrite, WriteEvent}
 
 use super::classify::{LossCause, WriteContext, classify};
 
-/// As many lost writes of a run are followed; of more, the first in the order of invocation.
+/// The most writes that are followed; of more, the first in the order of invocation.
 pub const MOST_FOLLOWED: usize = 1000;
 
 /// A write, on one key.
 #[derive(Clone, Debug)]
 pub(super) struct FollowedWrite {
     pub(super) op: OpId,
-    /// What is followed: its versions are in the order in which they are known.
+    /// What is followed. Its versions are in the order in which the history has them.
     pub(super) target: WatchedWrite,
 }
 
 impl FollowedWrite {
-    /// A write of which only its version is known: followed, but never told by its operation.
+    /// A write of which only the version is known, and not the operation.
     pub(super) fn of_version(version: Version, key: KeyId) -> Self {
         let (versions, reads) = (vec![version], Vec::new());
         let target =
@@ -41,18 +41,18 @@ impl FollowedWrite {
             && (self.target.op.is_some() || self.target.versions == other.target.versions)
     }
 
-    /// What it is to those who ask how it was lost.
+    /// The write, with what decides how it was lost.
     pub(super) fn subject<'a>(&'a self, run: &'a Finished) -> WriteContext<'a> {
         WriteContext { write: &self.target, finals: &run.finals, leaderships: &run.leaderships }
     }
 
-    /// How it was lost, given what was seen of it.
+    /// How it was lost, given its events.
     pub(super) fn cause(&self, write_events: &[WriteEvent], run: &Finished) -> LossCause {
         classify(write_events, self.subject(run))
     }
 }
 
-/// Adds a write to those that are followed, once; its place among them.
+/// Adds a write to those that are followed, unless it is among them. Its place.
 pub(super) fn add(followed: &mut Vec<FollowedWrite>, write: FollowedWrite) -> usize {
     if let Some(place) = followed.iter().position(|other| other.is_same(&write)) {
         followed[place].target.reads.extend(write.target.reads);
@@ -62,7 +62,7 @@ pub(super) fn add(followed: &mut Vec<FollowedWrite>, write: FollowedWrite) -> us
     followed.len() - 1
 }
 
-/// What of `writes` is known: their versions.
+/// The writes to follow, with all their versions.
 pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<FollowedWrite> {
     let mut others: BTreeMap<OpId, Vec<Version>> = BTreeMap::new();
     for (op, version) in history.other_versions() {
@@ -88,7 +88,7 @@ pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Follow
     writes.iter().map(one).collect()
 }
 
-/// Plays the run again and follows `writes`: what was seen of each.
+/// Plays the run again and follows `writes`: the events of each.
 pub(super) fn follow<P: Protocol>(
     config: &Config,
     settings: &P::Config,

@@ -31,8 +31,8 @@ pub(super) struct MissedWrite {
     pub(super) text: String,
 }
 
-/// What the replica that answered `read` had of `write`, of which `write_events` tell; `None` where
-/// it had it, or that is not known.
+/// What the replica that answered `read` had of `write`, according to `write_events`. `None` if it
+/// had the write, or if that is unknown.
 pub(super) fn missed(
     config: &Config,
     run: &Finished,
@@ -57,7 +57,7 @@ pub(super) fn missed(
     witness.missed_by_all((node, at), before, &replies)
 }
 
-/// The replicas that told the coordinator what they hold, each with the place of that among
+/// The replicas whose replies reached the coordinator, each with the place of its reply in
 /// `before`.
 fn replies(before: &[WriteEvent], (coordinator, read): (NodeId, OpId)) -> Vec<(NodeId, usize)> {
     let heard = before.iter().enumerate().filter_map(|(place, event)| match event.what {
@@ -80,7 +80,7 @@ fn replies(before: &[WriteEvent], (coordinator, read): (NodeId, OpId)) -> Vec<(N
     replies
 }
 
-/// Why a replica had not got a write.
+/// Why a replica did not have a write.
 struct Lack {
     mechanism: Mechanism,
     text: String,
@@ -100,7 +100,8 @@ impl Observer<'_> {
         copies
     }
 
-    /// None of the replicas that a read counted had it; the coordinator looked before any other.
+    /// None of the replicas that a read counted had the write. The coordinator looked at its own
+    /// copy first.
     fn missed_by_all(
         &self,
         (coordinator, at): (NodeId, Time),
@@ -189,7 +190,7 @@ impl Observer<'_> {
         }
     }
 
-    /// A node that leads still though another has begun to.
+    /// The node still leads although another has begun to.
     fn deposed(&self, node: NodeId, now: Time) -> Option<Lack> {
         let leads = |led: &&Leadership| {
             led.node == node && led.from <= now && led.until.is_none_or(|until| until >= now)
@@ -206,7 +207,7 @@ impl Observer<'_> {
         Some(Lack { mechanism: Mechanism::DeposedLeader, text })
     }
 
-    /// What had become of the last message that was to bring the write to a node.
+    /// What had become of the last message that carried the write to the node.
     fn not_yet(&self, node: NodeId, before: &[WriteEvent]) -> String {
         let told = before.iter().rev().find_map(|event| {
             let WriteEvent { at, node: on, what, .. } = *event;

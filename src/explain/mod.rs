@@ -39,6 +39,6 @@ pub fn run<P: Protocol>(
     options: RunOptions,
 ) -> RunResult {
     let mut judged = run::play::<P>(config, settings, seed, options);
-    causes::tell::<P>(config, settings, &mut judged, options);
+    causes::find::<P>(config, settings, &mut judged, options);
     run::conclude(config, judged)
 }

@@ -18,12 +18,12 @@ use super::classify::{LossCause, shown};
 use super::losses::FollowedWrite;
 use super::story::{Gone, StepKind, Story, StoryStep};
 
-/// No story has more steps, so that it fits a screen; of a longer one the middle is left out.
+/// The most steps of a story, so that it fits a screen. The middle of a longer one is left out.
 const MOST_STEPS: usize = 20;
-/// Of a longer story, so many steps at its end are told: there is the reason.
+/// How many steps at the end of a longer story are kept, where the reason is.
 const LAST_STEPS: usize = 9;
 
-/// Tells the life of `write`, given what was seen of it and, when it was lost or discarded, how.
+/// Tells the story of `write` from its events. `gone` says how it was lost or discarded, if it was.
 pub(super) fn tell(
     config: &Config,
     run: &Finished,
@@ -85,7 +85,7 @@ const fn is_end(event: &WriteEvent) -> bool {
     )
 }
 
-/// What tells two messages about a write apart.
+/// Sender, receiver and relation of a message about the write.
 type Leg = (NodeId, NodeId, Relation);
 
 struct Narrator<'a> {
@@ -106,7 +106,7 @@ struct Narrator<'a> {
 }
 
 impl Narrator<'_> {
-    /// Adds a step, to one of others that do the same at the same time if there is one.
+    /// Adds a step. Nodes that do the same at the same time share one.
     fn step(&mut self, at: Time, who: &impl ToString, kind: StepKind, text: String) {
         let same = |step: &&mut StoryStep| step.at == at && step.kind == kind && step.text == text;
         match self.steps.iter_mut().rev().find(same) {
@@ -115,14 +115,14 @@ impl Narrator<'_> {
         }
     }
 
-    /// Tells a step only once for these nodes; whether it was the first time.
+    /// Whether this is the first such step of these nodes. Later ones are only counted.
     fn once(&mut self, kind: StepKind, of: NodeId, with: NodeId) -> bool {
         let first = self.told.insert((kind, of, with));
         self.left_out += u64::from(!first);
         first
     }
 
-    /// What is told of the time before `now`: who began to lead, and the answer.
+    /// Adds the steps of the time before `now`: who began to lead, and the answer.
     fn before<'l>(
         &mut self,
         now: Time,
@@ -218,8 +218,8 @@ impl Narrator<'_> {
         by_passage.iter().map(part).collect::<Vec<_>>().join("; ")
     }
 
-    /// Something seen that is no message on its way; besides it, what was seen at this instant
-    /// `before` and from it on.
+    /// An event that is not a message on its way, with the events of this instant `before` it and
+    /// from it on.
     fn seen(&mut self, event: &WriteEvent, (before, on): (&[WriteEvent], &[WriteEvent])) {
         let WriteEvent { at, node, what, .. } = *event;
         let (kind, text) = match what {
@@ -299,7 +299,7 @@ impl Narrator<'_> {
         self.step(at, &node, kind, text);
     }
 
-    /// What took the place of the write; where that is no later write, from whom and why.
+    /// What replaced the write; if that is not a later write, also who sent it and why.
     fn superseded_text(&self, event: &WriteEvent, by: Stored) -> String {
         let other = self.other(by);
         let history = &self.run.history;
@@ -367,7 +367,7 @@ impl Narrator<'_> {
         )
     }
 
-    /// A node began to lead. Once all copies have ended only the first who leads without the write
+    /// A node began to lead. After the last copy has ended, only the first leader without the write
     /// is told.
     fn leads(&mut self, led: &Leadership, ended: Option<Time>) {
         let has_it = self.held.contains(led.node);
@@ -469,7 +469,7 @@ impl Narrator<'_> {
     }
 }
 
-/// Whether a node drops here what it took the full state of another for.
+/// Whether the node drops the write here because it took another node's full state.
 const fn drops_state(event: &WriteEvent) -> bool {
     matches!(
         event.what,

@@ -7,9 +7,9 @@ use crate::sim::queue::CalendarQueue;
 use crate::sim::{Event, Lineage, NoteOptions, Simulation, Tapped};
 use crate::time::Time;
 
-/// So many events before the first that differs are shown.
+/// How many events before the first difference are shown.
 const BEFORE: usize = 3;
-/// So many causes of an event are shown, from the nearest back.
+/// How many causes of an event are shown, the nearest first.
 const MOST_CAUSES: usize = 4;
 
 /// The digest up to and including an event, and when that was.

@@ -60,7 +60,7 @@ pub struct RunResult {
     pub ended_at: Time,
     /// How many events were played.
     pub events: u64,
-    /// What clients asked and were told, and what the nemesis did.
+    /// What clients asked, the answers they got, and what the nemesis did.
     pub history: History,
     /// Every node at the end, in node order.
     pub finals: Vec<NodeSnapshot>,
@@ -81,7 +81,7 @@ pub struct RunResult {
     pub recoveries: Vec<Recovery>,
     /// Every fault that struck, in order of time.
     pub impacts: Vec<Impact>,
-    /// What befell whom that may void a promise.
+    /// Everything that may void a promise: what happened to which node or link, and when.
     pub incidents: Incidents,
     /// Every property, in the order of [`crate::property::Property`].
     pub checks: Vec<CheckReport>,

@@ -7,8 +7,8 @@ use crate::protocol::{DiscardReason, Role, Stored};
 use crate::sim::{NodeEvent, NodeEventKind};
 use crate::time::Time;
 
-/// How far a node was behind the leader: the writes that the leader had applied and the node had
-/// not, where a node that has a later write of a key lacks no earlier one of it.
+/// How far a node was behind the leader: the number of writes that the leader had applied and the
+/// node had not. A node that has a later write of a key lacks no earlier one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lag {
     /// Which node.
@@ -29,7 +29,7 @@ pub fn lags(node_events: &[NodeEvent], nodes: u16) -> Vec<Lag> {
     NodeId::all(nodes).zip(book.steps).map(|(node, steps)| Lag { node, steps }).collect()
 }
 
-/// A write of a key, in the order of versions: two may bear one.
+/// A write of a key, ordered by version. Two writes may have the same version.
 type VersionedValue = (Version, Option<Value>);
 
 /// What a node has, and how far that is behind.
@@ -39,7 +39,7 @@ struct ReplicaLag {
     leads: Option<Term>,
     down: bool,
     held: BTreeMap<KeyId, BTreeSet<VersionedValue>>,
-    /// What it took at an instant: when it drops the write that this replaced, this stays.
+    /// What it applied at this instant. It stays when the write that it replaced is dropped.
     fresh: (Time, Vec<(KeyId, VersionedValue)>),
     /// By key how many writes of the leader it lacks.
     lacks: BTreeMap<KeyId, u64>,
