@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::id::{KeyId, LogIndex, Term, Version};
-use crate::protocol::parts::entry::Entry;
+use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::{RequestId, Response};
 
 use super::message::{FullState, Message};
@@ -26,8 +26,8 @@ pub(crate) struct AcceptedWrite {
 /// What a write sends to every follower.
 #[derive(Clone, Debug)]
 pub(crate) enum Payload {
-    One(Entry),
-    Many(Arc<[Entry]>),
+    One(StoredEntry),
+    Many(Arc<[StoredEntry]>),
     State(Arc<FullState>),
 }
 

@@ -8,7 +8,7 @@
 use crate::id::NodeId;
 use crate::protocol::Context;
 use crate::protocol::parts::anti_entropy::{RANGES, RangeDigest, Ranges, digests, newer};
-use crate::protocol::parts::entry::{Entry, contents};
+use crate::protocol::parts::entry::{StoredEntry, contents};
 
 use super::message::{AntiEntropy, Message};
 use super::storage::Deferred;
@@ -44,7 +44,8 @@ impl LeaderFollower {
             }
             AntiEntropy::Differences { ranges, entries } => {
                 let ours = self.entries_of(ranges, cx);
-                let newer: Vec<Entry> = newer(ours, &entries, self.replica.config.timestamps.ties);
+                let newer: Vec<StoredEntry> =
+                    newer(ours, &entries, self.replica.config.timestamps.ties);
                 if !newer.is_empty() {
                     let message = AntiEntropy::Newer(newer.into());
                     self.once_durable(Deferred::Compare { to: from, message }, cx);
@@ -61,14 +62,18 @@ impl LeaderFollower {
 
     /// Everything stored in these ranges, but for tombstones that are about to be purged: what one
     /// replica has purged already another is not to bring back.
-    fn entries_of(&self, ranges: Ranges, cx: &Context<'_, Self>) -> impl Iterator<Item = Entry> {
+    fn entries_of(
+        &self,
+        ranges: Ranges,
+        cx: &Context<'_, Self>,
+    ) -> impl Iterator<Item = StoredEntry> {
         let wall = cx.wall();
         contents(&self.replica.store)
             .filter(move |entry| ranges.contains(entry.key))
             .filter(move |entry| !self.replica.tombstones.is_past_grace(entry.stored, wall))
     }
 
-    fn merge(&mut self, entries: &[Entry], cx: &mut Context<'_, Self>) {
+    fn merge(&mut self, entries: &[StoredEntry], cx: &mut Context<'_, Self>) {
         if self.replica.cannot_write(cx) {
             return;
         }

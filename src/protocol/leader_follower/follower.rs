@@ -110,7 +110,7 @@ mod tests {
     use crate::id::{ClientId, KeyId, OpId, Term, Value};
     use crate::operation::Operation;
     use crate::protocol::leader_follower::*;
-    use crate::protocol::parts::entry::Entry;
+    use crate::protocol::parts::entry::StoredEntry;
     use crate::protocol::parts::store::TieBreak;
     use crate::protocol::parts::wal::Policy;
     use crate::protocol::{DiskImage, Effects, Input, Protocol, RequestId, Stored};
@@ -181,7 +181,7 @@ mod tests {
                 let node = NodeId(if kind == 1 { 0 } else { 1 });
                 let version = Version { timestamp, node, sequence };
                 let value = (timestamp > 2).then_some(value);
-                let entry = Entry::register(key, Stored { value, version });
+                let entry = StoredEntry::register(key, Stored { value, version });
                 let input = || match kind {
                     0 => {
                         let message = Message::Replicate { term: Term(1), entry };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::history::Failure;
 use crate::id::{KeyId, LogIndex, NodeId, NodeSet, Value, Version};
 use crate::operation::Operation;
-use crate::protocol::parts::entry::Entry;
+use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
 
 use super::accepted::{AcceptedWrite, Payload};
@@ -63,15 +63,15 @@ impl LeaderFollower {
         let version = stored.version;
         let existed = value.is_none().then_some(existed);
         let response = Response::Written { version, existed };
-        let payload = Payload::One(Entry::register(key, stored));
+        let payload = Payload::One(StoredEntry::register(key, stored));
         self.commit(self.accepted(request, version, payload, response, quorum), cx);
     }
 
     /// A delete of every key.
     fn lead_clear(&mut self, request: RequestId, cx: &mut Context<'_, Self>) {
         let items = self.replica.store.items(false);
-        let mut entry = |key| Entry::register(key, self.accept(request, key, None, cx).0);
-        let entries: Arc<[Entry]> = items.iter().map(|item| entry(item.key)).collect();
+        let mut entry = |key| StoredEntry::register(key, self.accept(request, key, None, cx).0);
+        let entries: Arc<[StoredEntry]> = items.iter().map(|item| entry(item.key)).collect();
         // The last delete names the clear; one of nothing is stamped all the same.
         let last = entries.last().map(|entry| entry.stored.version);
         let version = last.unwrap_or_else(|| self.replica.stamp_apart(cx));
@@ -114,7 +114,7 @@ impl LeaderFollower {
         // A retried append is appended to the log again: followers may not have the first copy. The
         // store ignores the duplicate element.
         let element = known.unwrap_or(stamp);
-        let entry = Entry::element(key, Stored { value: Some(value), version: element });
+        let entry = StoredEntry::element(key, Stored { value: Some(value), version: element });
         self.write(entry, cx);
         let response = Response::Written { version: element, existed: None };
         self.commit(self.accepted(request, stamp, Payload::One(entry), response, quorum), cx);
@@ -151,7 +151,7 @@ impl LeaderFollower {
         let held = self.replica.store.get(key).map(|(value, _)| value);
         cx.observe(Observation::Accept { request, key, version, over: held.into() });
         let existed = held.is_some();
-        self.write(Entry::register(key, stored), cx);
+        self.write(StoredEntry::register(key, stored), cx);
         (stored, existed)
     }
 

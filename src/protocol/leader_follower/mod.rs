@@ -81,7 +81,7 @@ mod storage;
 mod types;
 
 pub use super::parts::anti_entropy::{RangeDigest, Ranges};
-pub use super::parts::entry::{Deletes, Entry};
+pub use super::parts::entry::{Deletes, StoredEntry};
 pub use super::parts::stamps::{TimestampSource, Timestamps};
 pub use config::{
     CatchUp, Config, Defect, Defects, Election, Failover, FullStateIs, Mode, OnAckTimeout, Reads,

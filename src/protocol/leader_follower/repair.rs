@@ -12,7 +12,7 @@
 use crate::history::Failure;
 use crate::id::{KeyId, NodeId};
 use crate::operation::ReadQuorum;
-use crate::protocol::parts::entry::Entry;
+use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::parts::reads::{Decision, Expired, Found};
 use crate::protocol::{Context, Outcome, Reply, RequestId, Response, Stored};
 
@@ -50,7 +50,7 @@ impl LeaderFollower {
         match message {
             Repair::Read { read, key } => {
                 let answer = match self.replica.held(key) {
-                    Some(Entry { element: true, stored, .. }) => {
+                    Some(StoredEntry { element: true, stored, .. }) => {
                         Repair::AnswerList { read, stored: Box::new(stored) }
                     }
                     held => {
@@ -61,11 +61,11 @@ impl LeaderFollower {
                 cx.send(from, Message::Repair(answer));
             }
             Repair::Answer { read, stored } => {
-                let register = |key| stored.map(|stored| Entry::register(key, *stored));
+                let register = |key| stored.map(|stored| StoredEntry::register(key, *stored));
                 self.replica_answers(from, read, register, cx);
             }
             Repair::AnswerList { read, stored } => {
-                let element = |key| Some(Entry::element(key, *stored));
+                let element = |key| Some(StoredEntry::element(key, *stored));
                 self.replica_answers(from, read, element, cx);
             }
             // A node that cannot write does not acknowledge.
@@ -79,7 +79,7 @@ impl LeaderFollower {
         &mut self,
         from: NodeId,
         read: RequestId,
-        held: impl FnOnce(KeyId) -> Option<Entry>,
+        held: impl FnOnce(KeyId) -> Option<StoredEntry>,
         cx: &mut Context<'_, Self>,
     ) {
         let ties = self.replica.config.timestamps.ties;
@@ -153,7 +153,7 @@ impl LeaderFollower {
         &mut self,
         coordinator: NodeId,
         read: RequestId,
-        entry: Entry,
+        entry: StoredEntry,
         cx: &mut Context<'_, Self>,
     ) {
         // A read carries only a list's newest element, so it cannot repair an existing list; and a

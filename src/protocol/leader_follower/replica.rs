@@ -7,7 +7,7 @@
 //! [`super::Installed::seen`].
 
 use crate::id::{KeyId, NodeId, Term, Version};
-use crate::protocol::parts::entry::{Entry, apply, contents};
+use crate::protocol::parts::entry::{StoredEntry, apply, contents};
 use crate::protocol::parts::stamps::Stamps;
 use crate::protocol::parts::store::{Applied, Store};
 use crate::protocol::parts::tombstones::Tombstones;
@@ -62,7 +62,11 @@ impl Replica {
     /// Applies a write to the store, as leader or follower, and logs it if it changes the store;
     /// whether the log shows its stamp then.
     #[inline]
-    pub(super) fn apply_and_log(&mut self, entry: Entry, cx: &mut Context<'_, impl Types>) -> bool {
+    pub(super) fn apply_and_log(
+        &mut self,
+        entry: StoredEntry,
+        cx: &mut Context<'_, impl Types>,
+    ) -> bool {
         let known = self.stamps.newest();
         if self.apply_observed(entry, cx) {
             self.log_record(self.term(), || Record::Write(entry), cx);
@@ -79,10 +83,10 @@ impl Replica {
     /// Applies a write to the store and says what became of it; whether it changed the store.
     pub(super) fn apply_observed(
         &mut self,
-        entry: Entry,
+        entry: StoredEntry,
         cx: &mut Context<'_, impl Types>,
     ) -> bool {
-        let Entry { key, stored, element } = entry;
+        let StoredEntry { key, stored, element } = entry;
         let version = stored.version;
         self.note(version);
         let applied = apply(&mut self.store, entry, self.config.rules());
@@ -123,8 +127,8 @@ impl Replica {
     }
 
     /// Replaces what the key holds by this write, even if it is older.
-    pub(super) fn overwrite(&mut self, entry: Entry, cx: &mut Context<'_, impl Types>) {
-        let Entry { key, stored, .. } = entry;
+    pub(super) fn overwrite(&mut self, entry: StoredEntry, cx: &mut Context<'_, impl Types>) {
+        let StoredEntry { key, stored, .. } = entry;
         let held = self.store.stored(key);
         if held == Some(stored) {
             return;
@@ -211,11 +215,11 @@ impl Replica {
     }
 
     /// What a key holds: a put, a delete, or the newest element of a list.
-    pub(super) fn held(&self, key: KeyId) -> Option<Entry> {
+    pub(super) fn held(&self, key: KeyId) -> Option<StoredEntry> {
         let stored = self.store.stored(key)?;
         let newest = self.store.elements(key).last();
         let is_element = newest.is_some_and(|(version, _)| *version == stored.version);
-        Some(Entry { key, element: is_element, stored })
+        Some(StoredEntry { key, element: is_element, stored })
     }
 
     /// A tombstone was stored: sees to it that it is purged in time.

@@ -12,7 +12,7 @@ use std::hash::Hasher;
 use crate::digest::NameHasher;
 use crate::id::{KeyId, NodeId, Value, Version};
 
-use super::entry::Entry;
+use super::entry::StoredEntry;
 use super::store::TieBreak;
 
 /// Into how many ranges the keys are divided.
@@ -66,9 +66,9 @@ const fn range_of(key: KeyId) -> usize {
 }
 
 /// A digest of each range. The order of the entries does not count: it is a sum over them.
-pub fn digests(entries: impl Iterator<Item = Entry>) -> [RangeDigest; RANGES] {
+pub fn digests(entries: impl Iterator<Item = StoredEntry>) -> [RangeDigest; RANGES] {
     let mut digests = [RangeDigest::default(); RANGES];
-    for Entry { key, element, stored } in entries {
+    for StoredEntry { key, element, stored } in entries {
         let mut hasher = NameHasher::default();
         hasher.write_u32(key.0);
         hasher.write_u8(element.into());
@@ -83,9 +83,9 @@ pub fn digests(entries: impl Iterator<Item = Entry>) -> [RangeDigest; RANGES] {
 }
 
 /// Those of `ours` that a replica would take that holds `theirs` in their ranges.
-pub fn newer<C: FromIterator<Entry>>(
-    ours: impl Iterator<Item = Entry>,
-    theirs: &[Entry],
+pub fn newer<C: FromIterator<StoredEntry>>(
+    ours: impl Iterator<Item = StoredEntry>,
+    theirs: &[StoredEntry],
     ties: TieBreak,
 ) -> C {
     let registers: BTreeMap<KeyId, Version> = theirs
@@ -98,7 +98,7 @@ pub fn newer<C: FromIterator<Entry>>(
         .filter(|entry| entry.element)
         .map(|entry| (entry.key, entry.stored.version))
         .collect();
-    let is_newer = |ours: &Entry| {
+    let is_newer = |ours: &StoredEntry| {
         let (key, version) = (ours.key, ours.stored.version);
         if ours.element {
             return !elements.contains(&(key, version));
@@ -134,24 +134,24 @@ mod tests {
     use crate::protocol::parts::entry::{Deletes, Rules, apply, contents};
     use crate::protocol::parts::store::Store;
 
-    fn writes() -> impl Strategy<Value = Vec<Entry>> {
+    fn writes() -> impl Strategy<Value = Vec<StoredEntry>> {
         let write = (0..40_u32, 0..9_i64, 0..3_u8).prop_map(|(key, timestamp, kind)| {
             // One version is one write.
             let node = NodeId(u16::try_from(key).expect("small"));
             let version = Version { timestamp, node, sequence: u32::from(kind) };
             let value = (kind > 0).then(|| Value::text(usize::from(kind)));
-            Entry { key: KeyId(key), element: kind == 2, stored: Stored { value, version } }
+            StoredEntry { key: KeyId(key), element: kind == 2, stored: Stored { value, version } }
         });
         proptest::collection::vec(write, 0..30)
     }
 
-    fn store(writes: &[Entry]) -> Store {
+    fn store(writes: &[StoredEntry]) -> Store {
         let mut store = Store::default();
         merge(&mut store, writes);
         store
     }
 
-    fn merge(store: &mut Store, entries: &[Entry]) {
+    fn merge(store: &mut Store, entries: &[StoredEntry]) {
         let rules = Rules { deletes: Deletes::Tombstone, ties: TieBreak::NodeId };
         for entry in entries {
             apply(store, *entry, rules);
@@ -166,13 +166,13 @@ mod tests {
             let differing =
                 Ranges::differing(&digests(contents(&asked)), &digests(contents(&asking)));
             let of = |store: &Store| {
-                contents(store).filter(|e| differing.contains(e.key)).collect::<Vec<Entry>>()
+                contents(store).filter(|e| differing.contains(e.key)).collect::<Vec<StoredEntry>>()
             };
             let theirs = of(&asked);
-            let ours: Vec<Entry> = newer(of(&asking).into_iter(), &theirs, TieBreak::NodeId);
+            let ours: Vec<StoredEntry> = newer(of(&asking).into_iter(), &theirs, TieBreak::NodeId);
             merge(&mut asking, &theirs);
             merge(&mut asked, &ours);
-            let twin: Vec<Entry> = contents(&store(&[one, other].concat())).collect();
+            let twin: Vec<StoredEntry> = contents(&store(&[one, other].concat())).collect();
             prop_assert_eq!(&contents(&asking).collect::<Vec<_>>(), &twin);
             prop_assert_eq!(&contents(&asked).collect::<Vec<_>>(), &twin);
         }

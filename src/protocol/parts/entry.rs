@@ -8,7 +8,7 @@ use super::store::{Applied, Store, TieBreak};
 
 /// A write as it travels: the key and what it is to hold, or an element of its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Entry {
+pub struct StoredEntry {
     /// The key.
     pub key: KeyId,
     /// Whether it is appended to the key's list.
@@ -21,7 +21,7 @@ pub struct Entry {
 /// lengths, what it is.
 pub const STAMP: u64 = 24;
 
-impl Entry {
+impl StoredEntry {
     /// How many bytes it takes on the wire: 24, its key and its value.
     #[must_use]
     pub fn wire_size(&self, names: &Names) -> u64 {
@@ -67,8 +67,8 @@ impl Rules {
 
 /// Applies a write to a store: last write wins, and a delete leaves a tombstone or nothing.
 #[inline]
-pub fn apply(store: &mut Store, entry: Entry, rules: Rules) -> Applied {
-    let Entry { key, element, stored } = entry;
+pub fn apply(store: &mut Store, entry: StoredEntry, rules: Rules) -> Applied {
+    let StoredEntry { key, element, stored } = entry;
     if let (true, Some(value)) = (element, stored.value) {
         return store.append(key, value, stored.version);
     }
@@ -81,8 +81,8 @@ pub fn apply(store: &mut Store, entry: Entry, rules: Rules) -> Applied {
 
 /// Whether [`apply`] would change the store.
 #[must_use]
-pub fn would_change(store: &Store, entry: &Entry, rules: Rules) -> bool {
-    let Entry { key, element, stored: Stored { value, version } } = *entry;
+pub fn would_change(store: &Store, entry: &StoredEntry, rules: Rules) -> bool {
+    let StoredEntry { key, element, stored: Stored { value, version } } = *entry;
     if element {
         return store.lacks_element(key, version);
     }
@@ -101,14 +101,15 @@ pub fn would_change(store: &Store, entry: &Entry, rules: Rules) -> bool {
 
 /// Everything in a store, as entries from which an equal store can be built: registers and
 /// tombstones first, then the elements of lists.
-pub fn contents(store: &Store) -> impl Iterator<Item = Entry> + '_ {
-    let registers = store.all_but_elements().map(|(key, stored)| Entry::register(key, stored));
-    registers.chain(store.all_elements().map(|(key, stored)| Entry::element(key, stored)))
+pub fn contents(store: &Store) -> impl Iterator<Item = StoredEntry> + '_ {
+    let registers =
+        store.all_but_elements().map(|(key, stored)| StoredEntry::register(key, stored));
+    registers.chain(store.all_elements().map(|(key, stored)| StoredEntry::element(key, stored)))
 }
 
 /// A write in words.
 #[must_use]
-pub fn entry_text(entry: &Entry, names: &Names) -> String {
+pub fn entry_text(entry: &StoredEntry, names: &Names) -> String {
     let key = names.key(entry.key);
     let version = entry.stored.version;
     match entry.stored.value {
@@ -125,13 +126,13 @@ mod tests {
     use super::*;
     use crate::id::{NodeId, Value, Version};
 
-    fn entries() -> impl Strategy<Value = Entry> {
+    fn entries() -> impl Strategy<Value = StoredEntry> {
         let version = (0..4_i64, 0..2_u16, 0..3_u32).prop_map(|(timestamp, node, sequence)| {
             Version { timestamp, node: NodeId(node), sequence }
         });
         (0..2_u32, 0..3_u8, version).prop_map(|(key, kind, version)| {
             let value = (kind > 0).then(|| Value::text(version.sequence as usize));
-            Entry { key: KeyId(key), element: kind == 2, stored: Stored { value, version } }
+            StoredEntry { key: KeyId(key), element: kind == 2, stored: Stored { value, version } }
         })
     }
 

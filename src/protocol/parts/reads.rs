@@ -11,7 +11,7 @@ use crate::operation::ReadQuorum;
 use crate::protocol::{Reply, RequestId};
 use crate::time::Time;
 
-use super::entry::Entry;
+use super::entry::StoredEntry;
 use super::store::TieBreak;
 
 /// The reads that a node coordinates.
@@ -27,7 +27,7 @@ struct Reading {
     key: KeyId,
     quorum: ReadQuorum,
     /// What each replica holds that has answered, in the order of the answers.
-    answers: Vec<(NodeId, Option<Entry>)>,
+    answers: Vec<(NodeId, Option<StoredEntry>)>,
     /// Once enough have answered: the client's reply, and the stale replicas that lack the repair.
     repairing: Option<(Reply, NodeSet)>,
     /// The replicas whose processes are not there.
@@ -51,7 +51,7 @@ pub enum Decision {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found {
     /// The newest write among it.
-    pub newest: Option<Entry>,
+    pub newest: Option<StoredEntry>,
     /// Who has answered.
     pub answered: Vec<NodeId>,
     /// Who of them holds something older, where that is to be repaired.
@@ -88,7 +88,7 @@ impl CoordinatedReads {
         read: RequestId,
         key: KeyId,
         quorum: ReadQuorum,
-        own: (NodeId, Option<Entry>),
+        own: (NodeId, Option<StoredEntry>),
         deadline: Time,
     ) -> bool {
         let reading =
@@ -103,7 +103,7 @@ impl CoordinatedReads {
         &mut self,
         read: RequestId,
         from: NodeId,
-        held: impl FnOnce(KeyId) -> Option<Entry>,
+        held: impl FnOnce(KeyId) -> Option<StoredEntry>,
         ties: TieBreak,
         peers: impl IntoIterator<Item = NodeId>,
     ) -> Decision {
@@ -195,7 +195,7 @@ impl Reading {
     }
 
     fn found(&self, ties: TieBreak) -> Found {
-        let replaces = |new: Entry, held: Option<Entry>| {
+        let replaces = |new: StoredEntry, held: Option<StoredEntry>| {
             held.is_none_or(|held| ties.replaces(new.stored.version, held.stored.version))
         };
         let newest = self.answers.iter().fold(None, |newest, (_, held)| match *held {
@@ -204,7 +204,7 @@ impl Reading {
         });
         let stale = match newest {
             Some(newest) if self.quorum.repair => {
-                let is_stale = |(_, held): &&(NodeId, Option<Entry>)| replaces(newest, *held);
+                let is_stale = |(_, held): &&(NodeId, Option<StoredEntry>)| replaces(newest, *held);
                 self.answers.iter().filter(is_stale).map(|(node, _)| *node).collect()
             }
             Some(_) | None => Vec::new(),
@@ -228,10 +228,10 @@ mod tests {
         (1..4).map(NodeId)
     }
 
-    fn held(timestamp: i64) -> Option<Entry> {
+    fn held(timestamp: i64) -> Option<StoredEntry> {
         let version = Version { timestamp, ..Version::default() };
         let stored = Stored { value: Some(Value::text(0)), version };
-        (timestamp > 0).then(|| Entry::register(KeyId(0), stored))
+        (timestamp > 0).then(|| StoredEntry::register(KeyId(0), stored))
     }
 
     proptest! {

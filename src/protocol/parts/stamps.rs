@@ -16,7 +16,7 @@
 use crate::id::{NodeId, Term, Version};
 use crate::time::{Span, Wall};
 
-use super::entry::Entry;
+use super::entry::StoredEntry;
 use super::store::TieBreak;
 
 /// How writes are stamped, and how stamps are compared.
@@ -106,7 +106,7 @@ impl Stamps {
 
     /// The newest timestamp that the node has seen, if these entries of its do not show it.
     #[must_use]
-    pub fn newest_beyond(&self, entries: &[Entry]) -> Option<i64> {
+    pub fn newest_beyond(&self, entries: &[StoredEntry]) -> Option<i64> {
         let shown = entries.iter().map(|entry| entry.stored.version.timestamp).max();
         (self.newest > shown.unwrap_or(0)).then_some(self.newest)
     }

@@ -2,7 +2,7 @@
 
 use crate::id::OpId;
 use crate::names::Names;
-use crate::protocol::parts::entry::Entry;
+use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::{Carried, Message as Contract};
 
 use super::{AntiEntropy, Message, Repair, describe};
@@ -54,7 +54,7 @@ impl Contract for Message {
 
     /// 32 bytes of every message, and of each write that it carries 24, its key and its value.
     fn wire_size(&self, names: &Names) -> u64 {
-        let of = |entries: &[Entry]| entries.iter().map(|entry| entry.wire_size(names)).sum();
+        let of = |entries: &[StoredEntry]| entries.iter().map(|entry| entry.wire_size(names)).sum();
         let content: u64 = match self {
             Self::Replicate { entry, .. } => entry.wire_size(names),
             Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => of(entries),
@@ -94,7 +94,7 @@ impl Contract for Message {
     }
 
     fn carries(&self, note: &mut dyn FnMut(Carried)) {
-        let mut writes = |entries: &[Entry]| {
+        let mut writes = |entries: &[StoredEntry]| {
             entries.iter().for_each(|entry| note(Carried::write(entry.key, entry.stored)));
         };
         match self {

@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use crate::id::{MAX_NODES, Term, Value, Version};
-use crate::protocol::parts::entry::Entry;
+use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::{Message as Contract, Stored};
 
 use super::Message;
@@ -15,7 +15,7 @@ impl Hash for Message {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
             Self::Replicate { term, entry } => {
-                let Entry { key, element, stored: Stored { value, version } } = entry;
+                let StoredEntry { key, element, stored: Stored { value, version } } = entry;
                 let kind = if *element { ELEMENT } else { self.kind() };
                 state.write_u128(head(kind, *term, version));
                 state.write_u128(wide(value.map_or(0, Value::bits), key.0.into()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::id::{KeyId, OpId};
 use crate::names::Names;
 use crate::protocol::parts::anti_entropy::{RANGES, RangeDigest, Ranges};
-use crate::protocol::parts::entry::{Entry, STAMP, entry_text};
+use crate::protocol::parts::entry::{STAMP, StoredEntry, entry_text};
 use crate::protocol::{RequestId, Stored};
 
 /// A message of a read: between its coordinator and the other replicas.
@@ -32,7 +32,7 @@ pub enum Repair {
         /// Which read.
         read: RequestId,
         /// The newest write found.
-        entry: Box<Entry>,
+        entry: Box<StoredEntry>,
     },
     /// Stale replica to coordinator: I have it, or something newer still.
     Written {
@@ -62,7 +62,7 @@ impl Repair {
     }
 
     /// The write that it brings to a stale replica.
-    pub(crate) fn written(&self) -> Option<&Entry> {
+    pub(crate) fn written(&self) -> Option<&StoredEntry> {
         match self {
             Self::Write { entry, .. } => Some(entry),
             Self::Read { .. }
@@ -119,10 +119,10 @@ pub enum AntiEntropy {
         /// Which.
         ranges: Ranges,
         /// Everything of those ranges.
-        entries: Arc<[Entry]>,
+        entries: Arc<[StoredEntry]>,
     },
     /// This is what I have newer, or you have not.
-    Newer(Arc<[Entry]>),
+    Newer(Arc<[StoredEntry]>),
 }
 
 impl AntiEntropy {
@@ -138,7 +138,7 @@ impl AntiEntropy {
     }
 
     /// The writes that it brings.
-    pub(crate) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[StoredEntry] {
         match self {
             Self::Digests(_) => &[],
             Self::Differences { entries, .. } | Self::Newer(entries) => entries,
@@ -156,7 +156,7 @@ impl AntiEntropy {
     }
 
     pub(crate) fn describe(&self, names: &Names) -> String {
-        let list = |entries: &[Entry]| {
+        let list = |entries: &[StoredEntry]| {
             let texts: Vec<String> = entries.iter().map(|e| entry_text(e, names)).collect();
             format!("[{}]", texts.join(", "))
         };

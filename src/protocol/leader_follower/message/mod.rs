@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::id::{LogIndex, NodeId, Position, Term, Version};
-use crate::protocol::parts::entry::Entry;
+use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::parts::log;
 use crate::time::Time;
 
@@ -16,7 +16,7 @@ mod digest;
 mod exchange;
 
 /// An entry of the replicated log: a write.
-pub type LogEntry = log::LogEntry<Entry>;
+pub type LogEntry = log::LogEntry<StoredEntry>;
 
 /// Everything that a leader stores; behind one pointer, so that no other message is larger for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,14 +24,14 @@ pub struct FullState {
     /// When the leader booted, on its monotonic clock: puts its incarnations in order.
     pub incarnation: Time,
     /// Registers, tombstones included, and elements of lists.
-    pub entries: Box<[Entry]>,
+    pub entries: Box<[StoredEntry]>,
 }
 
 /// What a leader has at a position of the log, for a follower that lacks what came before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installed {
     /// Registers, tombstones included, and elements of lists.
-    pub entries: Box<[Entry]>,
+    pub entries: Box<[StoredEntry]>,
     /// The newest timestamp that the leader has seen, where the entries do not show it.
     pub seen: Option<i64>,
 }
@@ -79,7 +79,7 @@ pub enum Message {
         /// The leader's term.
         term: Term,
         /// The write.
-        entry: Entry,
+        entry: StoredEntry,
     },
     /// Leader to follower: apply these, all part of one write (a clear).
     ReplicateMany {
@@ -88,7 +88,7 @@ pub enum Message {
         /// What to name in the acknowledgement.
         version: Version,
         /// The deletes.
-        entries: Arc<[Entry]>,
+        entries: Arc<[StoredEntry]>,
     },
     /// Leader to follower: this is all there is.
     State {
@@ -169,7 +169,7 @@ pub enum Message {
         /// The follower's term.
         term: Term,
         /// The writes.
-        entries: Arc<[Entry]>,
+        entries: Arc<[StoredEntry]>,
     },
     /// Of a read of several replicas.
     Repair(Repair),

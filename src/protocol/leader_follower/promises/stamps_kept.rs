@@ -133,13 +133,13 @@ impl Bench {
     }
 
     /// All that the node stores.
-    fn stored(&self) -> Vec<Entry> {
+    fn stored(&self) -> Vec<StoredEntry> {
         contents(&self.node().replica.store).collect()
     }
 
     /// Whatever is stored is seen, and the node knows it.
     fn check(&mut self, after: &Step) -> Result<(), TestCaseError> {
-        for Entry { stored: Stored { version, .. }, .. } in self.stored() {
+        for StoredEntry { stored: Stored { version, .. }, .. } in self.stored() {
             self.newest = self.newest.max(version.timestamp);
             if version.node == ME {
                 self.given = self.given.max(version.sequence);
@@ -179,16 +179,16 @@ fn perform(
 #[derive(Clone, Debug)]
 enum Step {
     /// The leader sends writes: singly, as one clear, or as entries of the log.
-    Writes(Vec<Entry>),
-    Clear(Vec<Entry>),
+    Writes(Vec<StoredEntry>),
+    Clear(Vec<StoredEntry>),
     /// The leader of a next term sends entries behind an earlier place in the log.
-    Cut(u64, Vec<Entry>),
+    Cut(u64, Vec<StoredEntry>),
     /// The leader sends all that it has, and has seen this.
-    State(Vec<Entry>, i64),
+    State(Vec<StoredEntry>, i64),
     /// Another node offers, repairs or fills in what this one may lack.
-    Offer(Vec<Entry>),
-    Repair(Entry),
-    Newer(Vec<Entry>),
+    Offer(Vec<StoredEntry>),
+    Repair(StoredEntry),
+    Newer(Vec<StoredEntry>),
     /// A client asks this node.
     Ask(Operation),
     /// Tombstones are purged.
@@ -199,11 +199,11 @@ enum Step {
     Replace,
 }
 
-fn times(entries: &[Entry]) -> Vec<i64> {
+fn times(entries: &[StoredEntry]) -> Vec<i64> {
     entries.iter().map(|entry| entry.stored.version.timestamp).collect()
 }
 
-fn hear_installed(bench: &mut Bench, entries: Vec<Entry>, seen: i64) {
+fn hear_installed(bench: &mut Bench, entries: Vec<StoredEntry>, seen: i64) {
     let (term, last) = (bench.node().term(), bench.node().replication.last());
     let position = Position { term, index: last.index.plus(3) };
     let timestamps = [times(&entries), vec![seen]].concat();
@@ -211,7 +211,7 @@ fn hear_installed(bench: &mut Bench, entries: Vec<Entry>, seen: i64) {
     bench.hear(Message::Install { term, position, state }, timestamps);
 }
 
-fn hear_state(bench: &mut Bench, entries: Vec<Entry>, seen: i64) {
+fn hear_state(bench: &mut Bench, entries: Vec<StoredEntry>, seen: i64) {
     bench.steps += 1;
     let term = bench.node().term();
     // By a hybrid clock it is above all that its leader has.
@@ -225,7 +225,7 @@ fn hear_state(bench: &mut Bench, entries: Vec<Entry>, seen: i64) {
 fn play(bench: &mut Bench, step: &Step) {
     let term = bench.node().term();
     let is_ordered = bench.config.failover.catch_up == CatchUp::Log;
-    let log = |term: Term, entries: &[Entry]| -> Arc<[LogEntry]> {
+    let log = |term: Term, entries: &[StoredEntry]| -> Arc<[LogEntry]> {
         entries.iter().map(|entry| LogEntry { term, entry: *entry }).collect()
     };
     match step.clone() {
@@ -291,13 +291,13 @@ fn play(bench: &mut Bench, step: &Step) {
     }
 }
 
-fn an_entry() -> impl Strategy<Value = Entry> {
+fn an_entry() -> impl Strategy<Value = StoredEntry> {
     let version = (1000..1100_i64, 0..3_u16, 1..6_u32).prop_map(|(timestamp, node, sequence)| {
         Version { timestamp, node: NodeId(node), sequence }
     });
     (0..3_u32, 0..3_u8, version).prop_map(|(key, kind, version)| {
         let value = (kind > 0).then(|| Value::text(version.sequence as usize));
-        Entry { key: KeyId(key), element: kind == 2, stored: Stored { value, version } }
+        StoredEntry { key: KeyId(key), element: kind == 2, stored: Stored { value, version } }
     })
 }
 

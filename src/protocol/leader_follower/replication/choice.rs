@@ -3,7 +3,7 @@
 use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
 use crate::protocol::leader_follower::config::CatchUp;
 use crate::protocol::leader_follower::storage::Snapshot;
-use crate::protocol::parts::entry::Entry;
+use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::parts::store::Store;
 
 use super::ordered::Ordered;
@@ -99,7 +99,7 @@ impl Replication {
         &mut self,
         covers: u64,
         stamped: u32,
-        entries: Vec<Entry>,
+        entries: Vec<StoredEntry>,
     ) -> Snapshot {
         let (last_state, position) = match self {
             Self::Registers(registers) => (registers.last_state(), Position::default()),

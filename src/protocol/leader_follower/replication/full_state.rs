@@ -10,7 +10,7 @@ use crate::protocol::leader_follower::config::{FullStateIs, Shipping, Tail};
 use crate::protocol::leader_follower::message::{FullState, Message, StateOrder};
 use crate::protocol::leader_follower::storage::{Deferred, Record};
 use crate::protocol::leader_follower::{LeaderFollower, Timer};
-use crate::protocol::parts::entry::{Entry, Rules, apply, contents, would_change};
+use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents, would_change};
 use crate::protocol::parts::store::Store;
 
 use super::registers::Previous;
@@ -49,7 +49,7 @@ impl LeaderFollower {
     }
 
     /// Leader: sends a write that no client waits for.
-    pub(crate) fn replicate_unsolicited(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+    pub(crate) fn replicate_unsolicited(&mut self, entry: StoredEntry, cx: &mut Context<'_, Self>) {
         if !self.leads() {
             return;
         }
@@ -116,7 +116,7 @@ impl LeaderFollower {
         &mut self,
         order: StateOrder,
         timestamp: i64,
-        entries: &[Entry],
+        entries: &[StoredEntry],
         cx: &mut Context<'_, Self>,
     ) {
         let config = self.replica.config;
@@ -142,7 +142,7 @@ impl LeaderFollower {
     pub(crate) fn restore_state(
         &mut self,
         order: StateOrder,
-        entries: &[Entry],
+        entries: &[StoredEntry],
         cx: &mut Context<'_, Self>,
     ) {
         self.replica.ballot.was_in(order.term);
@@ -155,8 +155,8 @@ impl LeaderFollower {
     /// A state that is merged says nothing of keys that it lacks: they stay, even if they were
     /// erased.
     fn keep_what_it_lacks(&self, store: &mut Store) {
-        let is_lacking = |entry: &Entry| store.stored(entry.key).is_none();
-        let kept: Vec<Entry> = contents(&self.replica.store).filter(is_lacking).collect();
+        let is_lacking = |entry: &StoredEntry| store.stored(entry.key).is_none();
+        let kept: Vec<StoredEntry> = contents(&self.replica.store).filter(is_lacking).collect();
         for entry in kept {
             apply(store, entry, Rules::RESTORE);
         }
@@ -187,8 +187,8 @@ impl LeaderFollower {
     /// Keeps what this node has and the leader's state lacks, and offers it to the leader.
     fn merge_into(&self, leader: NodeId, store: &mut Store, cx: &mut Context<'_, Self>) {
         let rules = self.replica.config.rules();
-        let is_newer = |entry: &Entry| would_change(store, entry, rules);
-        let entries: Arc<[Entry]> = contents(&self.replica.store).filter(is_newer).collect();
+        let is_newer = |entry: &StoredEntry| would_change(store, entry, rules);
+        let entries: Arc<[StoredEntry]> = contents(&self.replica.store).filter(is_newer).collect();
         if entries.is_empty() {
             return;
         }
@@ -199,7 +199,7 @@ impl LeaderFollower {
     }
 }
 
-fn store_of(entries: &[Entry], rules: Rules) -> Store {
+fn store_of(entries: &[StoredEntry], rules: Rules) -> Store {
     let mut store = Store::default();
     for entry in entries {
         apply(&mut store, *entry, rules);

@@ -13,7 +13,7 @@
 
 use crate::id::{LogIndex, NodeId, Position, Version};
 use crate::protocol::Context;
-use crate::protocol::parts::entry::{Entry, would_change};
+use crate::protocol::parts::entry::{StoredEntry, would_change};
 
 use super::LeaderFollower;
 use super::accepted::Payload;
@@ -37,7 +37,7 @@ mod rollback;
 impl LeaderFollower {
     /// The leader takes a write of its own into its store or its log.
     #[inline]
-    pub(super) fn write(&mut self, entry: Entry, cx: &mut Context<'_, Self>) {
+    pub(super) fn write(&mut self, entry: StoredEntry, cx: &mut Context<'_, Self>) {
         match &mut self.replication {
             Replication::Registers(_) => {
                 if !self.replica.apply_and_log(entry, cx) {
@@ -110,7 +110,7 @@ impl LeaderFollower {
 
     /// Leader: a follower has writes that the leader's state or log lacked; those that win are
     /// replicated.
-    pub(super) fn take_offer(&mut self, entries: &[Entry], cx: &mut Context<'_, Self>) {
+    pub(super) fn take_offer(&mut self, entries: &[StoredEntry], cx: &mut Context<'_, Self>) {
         if !self.leads() {
             return;
         }

@@ -16,7 +16,7 @@ use crate::protocol::leader_follower::message::{Installed, LogEntry, Message};
 use crate::protocol::leader_follower::replica::Replica;
 use crate::protocol::leader_follower::storage::Record;
 use crate::protocol::leader_follower::types::Types;
-use crate::protocol::parts::entry::{Entry, Rules, apply, contents};
+use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents};
 use crate::protocol::parts::log::{Extension, ReplicatedLog};
 use crate::protocol::parts::progress::{Advance, Followers};
 use crate::protocol::parts::store::Store;
@@ -31,7 +31,7 @@ const EARLY: usize = 4096;
 /// What a node keeps whose cluster replicates one log.
 #[derive(Debug, Default)]
 pub(crate) struct Ordered {
-    log: ReplicatedLog<Entry>,
+    log: ReplicatedLog<StoredEntry>,
     rollback: Rollback,
     /// Up to which index the last checkpoint reaches.
     checkpointed: LogIndex,
@@ -151,7 +151,7 @@ impl Ordered {
     fn install(&mut self, follower: NodeId, replica: &Replica, cx: &mut Context<'_, impl Types>) {
         let (term, position) = (replica.term(), self.log.last());
         self.followers.of_mut(follower).send_from(position.index);
-        let entries: Box<[Entry]> = contents(&replica.store).collect();
+        let entries: Box<[StoredEntry]> = contents(&replica.store).collect();
         let seen = replica.stamps.newest_beyond(&entries);
         let state = Arc::new(Installed { entries, seen });
         cx.send(follower, Message::Install { term, position, state });
@@ -370,7 +370,7 @@ impl Ordered {
     pub(crate) fn recover_install(
         &mut self,
         position: Position,
-        entries: &[Entry],
+        entries: &[StoredEntry],
         replica: &mut Replica,
     ) {
         replica.ballot.was_in(position.term);
@@ -382,7 +382,7 @@ impl Ordered {
     }
 }
 
-fn restored(entries: &[Entry]) -> Store {
+fn restored(entries: &[StoredEntry]) -> Store {
     let mut store = Store::default();
     for entry in entries {
         apply(&mut store, *entry, Rules::RESTORE);

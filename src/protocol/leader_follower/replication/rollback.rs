@@ -1,7 +1,7 @@
 //! How a follower undoes writes that are cut off its log: it rebuilds the store from the log.
 
 use crate::id::{KeyId, LogIndex, Version};
-use crate::protocol::parts::entry::{Entry, Rules, apply};
+use crate::protocol::parts::entry::{Rules, StoredEntry, apply};
 use crate::protocol::parts::log::ReplicatedLog;
 use crate::protocol::parts::store::Store;
 
@@ -33,7 +33,7 @@ impl Rollback {
     }
 
     /// The store that `log` makes.
-    pub(crate) fn store(&self, log: &ReplicatedLog<Entry>, rules: Rules) -> Store {
+    pub(crate) fn store(&self, log: &ReplicatedLog<StoredEntry>, rules: Rules) -> Store {
         let mut store = self.before.clone();
         let mut purged = self.purged.iter().peekable();
         let mut purge = |store: &mut Store, index| {

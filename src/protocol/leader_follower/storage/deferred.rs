@@ -6,7 +6,7 @@ use crate::id::{LogIndex, NodeId, Term, Version};
 use crate::protocol::RequestId;
 use crate::protocol::leader_follower::accepted::AcceptedWrite;
 use crate::protocol::leader_follower::message::{AntiEntropy, FullState, Round};
-use crate::protocol::parts::entry::Entry;
+use crate::protocol::parts::entry::StoredEntry;
 
 /// What a node does once its log is durable up to here.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) enum Deferred {
     /// Leader of a term: send everybody the log up to an index.
     ShareLog { term: Term, index: LogIndex },
     /// Leader: send a write that no client waits for.
-    ReplicateUnsolicited(Entry),
+    ReplicateUnsolicited(StoredEntry),
     /// Follower: acknowledge the leader's log up to an index.
     AcknowledgeLog { to: NodeId, term: Term, index: LogIndex },
     /// Candidate: ask for votes.

@@ -2,7 +2,7 @@
 
 use crate::names::Names;
 
-use crate::protocol::parts::entry::{Entry, entry_text};
+use crate::protocol::parts::entry::{StoredEntry, entry_text};
 
 use super::record::Record;
 
@@ -11,7 +11,7 @@ pub(crate) const FILES: &[&str] = &["wal", "ballot", "checkpoint"];
 
 /// A record in words.
 pub(crate) fn record_text(record: &Record, names: &Names) -> String {
-    let all = |entries: &[Entry]| {
+    let all = |entries: &[StoredEntry]| {
         let texts: Vec<String> = entries.iter().map(|entry| entry_text(entry, names)).collect();
         format!("[{}]", texts.join(", "))
     };

@@ -1,6 +1,6 @@
 //! What a node keeps on its disk, and what waits for the disk.
 
-use crate::protocol::parts::entry::{Entry, Rules, apply, contents};
+use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents};
 use crate::protocol::{Context, DiskError, Observation, Ticket};
 
 use super::LeaderFollower;
@@ -143,7 +143,7 @@ impl LeaderFollower {
             return;
         }
         let replica = &mut self.replica;
-        let entries: Vec<Entry> = contents(&replica.store).collect();
+        let entries: Vec<StoredEntry> = contents(&replica.store).collect();
         let stamps = replica.stamps.newest_beyond(&entries).map(|_| replica.stamps_record());
         let journal = replica.journal.as_mut().expect("a log that is long enough is there");
         let (covers, stamped) = (journal.written(), replica.stamps.given());
@@ -159,7 +159,7 @@ impl LeaderFollower {
             replica.ballot.was_in(term);
         }
         for entry in &snapshot.entries {
-            let Entry { key, stored, .. } = *entry;
+            let StoredEntry { key, stored, .. } = *entry;
             cx.observe(Observation::Apply { key, stored });
             apply(&mut replica.store, *entry, Rules::RESTORE);
             replica.note(stored.version);

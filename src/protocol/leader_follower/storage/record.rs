@@ -3,7 +3,7 @@
 use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
 use crate::protocol::File;
 use crate::protocol::leader_follower::message::{InSync, LogEntry, StateOrder};
-use crate::protocol::parts::entry::Entry;
+use crate::protocol::parts::entry::StoredEntry;
 
 /// The write-ahead log.
 pub(crate) const LOG: File = File(0);
@@ -16,13 +16,13 @@ pub(crate) const CHECKPOINT: File = File(2);
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Record {
     /// A write that the store took.
-    Write(Entry),
+    Write(StoredEntry),
     /// A full state that a follower took in the place of its store.
     State {
         /// Its place among all states.
         order: StateOrder,
         /// Everything in it.
-        entries: Vec<Entry>,
+        entries: Vec<StoredEntry>,
     },
     /// A clear that emptied this replica alone.
     Clear,
@@ -38,7 +38,7 @@ pub enum Record {
         /// The position.
         position: Position,
         /// Everything in it.
-        entries: Vec<Entry>,
+        entries: Vec<StoredEntry>,
     },
     /// Term and vote, in a file of their own.
     Ballot {
@@ -59,7 +59,7 @@ pub enum Record {
         version: Version,
     },
     /// A write that the store took in the place of a newer one: a defect of repair.
-    Overwrite(Entry),
+    Overwrite(StoredEntry),
     /// Stamps that the other records do not show; in the log, and before the checkpoint in its
     /// file.
     Seen {
@@ -82,7 +82,7 @@ pub struct Snapshot {
     /// Where the replicated log ended, if there is one.
     pub position: Position,
     /// What it stored.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<StoredEntry>,
 }
 
 impl Record {
