@@ -21,8 +21,8 @@ pub(crate) use judge::{Judged, evidence, play, simulate};
 pub use options::{Causes, QueueKind, RunOptions};
 pub use result::{Expectation, RunResult, RunVerdict};
 
-/// Runs `config` with a protocol's `settings` under `seed`, checks the run and compares it with what
-/// the scenario expects.
+/// Runs `config` with a protocol's `settings` under `seed`, checks the run and compares it with
+/// what the scenario expects.
 ///
 /// The result depends on these three alone. To look into a run while it goes on, step a
 /// [`crate::sim::Simulation`] and hand its end to [`judge`].
@@ -36,8 +36,8 @@ pub fn run<P: Protocol>(
     conclude(config, play::<P>(config, settings, seed, options))
 }
 
-/// Checks a run that [`crate::sim::Simulation`] played piece by piece, by the same `config`, `settings` and
-/// `seed`, and compares it with what the scenario expects.
+/// Checks a run that [`crate::sim::Simulation`] played piece by piece, by the same `config`,
+/// `settings` and `seed`, and compares it with what the scenario expects.
 #[must_use]
 pub fn judge<P: Protocol>(
     config: &Config,

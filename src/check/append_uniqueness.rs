@@ -1,17 +1,32 @@
-//! Append uniqueness: every acknowledged append is in its list once, and nothing is in it twice.
+//! Append uniqueness: every acknowledged append is in its list exactly once.
 //!
-//! A client that does not learn what became of its append tries it again; a node that had accepted the first attempt
-//! and does not know the second for a repetition appends the element twice (redisraft #52, "duplicate elements").
-//! Broken in three ways:
+//! A client that gets no answer to its append retries it. A node that accepted the first attempt
+//! and does not recognise the retry appends the element twice (redisraft #52, "duplicate
+//! elements"). The property is broken in three ways:
+//!
+//! - **at the end**, a list has an element more often than it was appended (`repeated_at_end`);
+//! - a **read** returned such a list (`reads_of_repeated`);
+//! - an acknowledged element is **missing** at the end from the lists of all live replicas
+//!   (`lost_appends`), and no put, delete or clear explains that: none that may have happened was
+//!   under way after the append was invoked. This is a lost update that [`super::durability`] does
+//!   not see while a later element of the list survives.
+//!
+//! An element is a value. It was appended as often as operations that did not fail asked for it:
+//! once, unless a script appends the same text several times. A retried append is one operation.
+//!
+//! A client that does not learn what became of its append tries it again; a node that had accepted
+//! the first attempt and does not know the second for a repetition appends the element twice
+//! (redisraft #52, "duplicate elements"). Broken in three ways:
 //!
 //! - an element is in a list **at the end** more often than it was appended (`repeated_at_end`);
 //! - a **read** returned it so (`reads_of_repeated`);
-//! - an acknowledged element is **missing** at the end from the lists of all live replicas (`lost_appends`), and no put,
-//!   delete or clear of the key explains that: none that may have happened was under way after the append was invoked.
-//!   That is a lost update, which [`super::durability`] does not see while a later element of the list survives.
+//! - an acknowledged element is **missing** at the end from the lists of all live replicas
+//!   (`lost_appends`), and no put, delete or clear of the key explains that: none that may have
+//!   happened was under way after the append was invoked. That is a lost update, which
+//!   [`super::durability`] does not see while a later element of the list survives.
 //!
-//! An element is a value and was appended as often as operations that did not fail asked for it: once, unless a script
-//! appends the same text several times. A retried append is one operation.
+//! An element is a value and was appended as often as operations that did not fail asked for it:
+//! once, unless a script appends the same text several times. A retried append is one operation.
 
 use std::collections::BTreeMap;
 
@@ -91,8 +106,9 @@ fn appended(facts: &Facts<'_>) -> Appended {
     appended
 }
 
-/// The first element of a list that is in it more often than it was appended, and how often. One that only failed
-/// operations appended counts as appended once: that it is there at all is another property's affair.
+/// The first element that a list has more often than it was appended, and how often. An element
+/// that only failed operations appended counts as appended once: another property checks that it is
+/// there at all.
 fn repeated(
     appended: &Appended,
     key: KeyId,
@@ -142,7 +158,8 @@ fn at_end(facts: &Facts<'_>, appended: &Appended) -> Vec<Repeated> {
     found.into_values().collect()
 }
 
-/// The acknowledged appends whose element no live replica holds, without anything that may have removed it.
+/// The acknowledged appends whose element no live replica holds although nothing may have removed
+/// it.
 fn lost(facts: &Facts<'_>) -> Vec<OpId> {
     let history = facts.evidence.history;
     let mut held: Vec<(KeyId, Value)> = Vec::new();
@@ -221,7 +238,8 @@ fn repeated_witness(
 fn lost_witness(facts: &Facts<'_>, op: OpId, count: u64) -> Witness {
     let entry = facts.evidence.history.entry(op);
     let summary = format!(
-        "{} was {}; at the end no live replica has the element, and nothing that may have ended the list explains \
+        "{} was {}; at the end no live replica has the element, and nothing that may have ended \
+         the list explains \
          that{}",
         words::call_by(facts.evidence.names(), entry),
         words::acknowledged(entry),
@@ -293,7 +311,8 @@ mod tests {
         let witness = story.witness(AppendUniqueness);
         assert_eq!(
             witness.summary,
-            "append a to log by c1 was acknowledged by n1 at 0.002000000 s; at the end no live replica has the element, \
+            "append a to log by c1 was acknowledged by n1 at 0.002000000 s; at the end no live \
+             replica has the element, \
              and nothing that may have ended the list explains that"
         );
         assert_eq!((witness.operations, witness.write), (vec![OpId(0)], Some(story.stamp(5))));

@@ -1,24 +1,54 @@
-//! Availability: enough of what clients ask is answered, and a lost leader is soon replaced.
+//! Availability: enough operations are answered, and a lost leader is soon replaced.
 //!
-//! A measurement with bounds. It is broken only where the scenario sets a bound and the run misses it, and without
-//! either bound it is unchecked:
+//! This is a measurement with bounds. The property is broken only where the scenario sets a bound
+//! and the run misses it; without either bound it is unchecked:
 //!
-//! - **share** (`availability_ppm`): the operations that completed ok among those that were due, in parts per million,
-//!   held against [`crate::config::Bounds::availability`]. One whose outcome is unknown was not answered. Neither was
-//!   one that was due and never invoked (`never_served`): an arrival that waited for a free client until the fault
-//!   phase was over, an entry of the script whose client was busy to the end.
-//! - **recovery** (`longest_recovery_ns`): from the loss of a leader to the next acknowledged write, held against
-//!   [`crate::config::Bounds::recovery`]. A leader is lost when a leadership ends, by a crash or a step down, and no
-//!   other goes on at that instant. The write has to be answered by a node that began to lead since: what the old
-//!   leader still had on its way back is no recovery. Time counts only from the first write that waited; a loss that no
-//!   write met is not measured, and one from which the cluster did not recover counts until the last write gave up.
+//! - **share** (`availability_ppm`): the operations that completed ok among those that were due, in
+//!   parts per million, compared with [`crate::config::Bounds::availability`]. An operation of
+//!   unknown outcome was not answered. Neither was one that was due and never invoked
+//!   (`never_served`): an arrival that waited for a free client until the fault phase ended, or a
+//!   script entry whose client was busy to the end.
+//! - **recovery** (`longest_recovery_ns`): from the loss of a leader to the next acknowledged
+//!   write, compared with [`crate::config::Bounds::recovery`]. A leader is lost when a leadership
+//!   ends, by a crash or by stepping down, and no other leadership is open at that instant. The
+//!   write must be answered by a node that began to lead after the loss: an answer of the old
+//!   leader that was still under way is no recovery. The time counts from the first write that
+//!   waited. A loss during which nobody wrote is not measured; a loss without recovery counts until
+//!   the last write gave up.
 //!
-//! And without a bound two **gaps**: the longest time in which somebody asked and nobody was answered
-//! (`longest_gap_ns`), and the longest in which somebody asked to write and no write was acknowledged
-//! (`longest_write_gap_ns`), which reads that are answered do not end. A gap begins with an answer while others wait,
-//! or with the first operation due after, and ends with the next answer or the end of the last operation. Refusals and
-//! timeouts do not end it. An arrival waits from when it was due, whether or not a client was free to ask; of one that
-//! was never invoked nobody knows what it would have asked, but while it waited every client waited too.
+//! Two **gaps** need no bound: the longest time during which operations waited and none was
+//! answered (`longest_gap_ns`), and the longest time during which writes waited and none was
+//! acknowledged (`longest_write_gap_ns`; answered reads do not end it). A gap begins with an answer
+//! while others wait, or with the first operation due after that. It ends with the next answer, or
+//! when the last operation ends. Refusals and timeouts do not end it. An arrival waits from the
+//! time it was due, whether or not a client was free. What an arrival that was never invoked would
+//! have asked is unknown, but all clients waited while it did.
+//!
+//! One pass over the events of the history.
+//!
+//! A measurement with bounds. It is broken only where the scenario sets a bound and the run misses
+//! it, and without either bound it is unchecked:
+//!
+//! - **share** (`availability_ppm`): the operations that completed ok among those that were due, in
+//!   parts per million, held against [`crate::config::Bounds::availability`]. One whose outcome is
+//!   unknown was not answered. Neither was one that was due and never invoked (`never_served`): an
+//!   arrival that waited for a free client until the fault phase was over, an entry of the script
+//!   whose client was busy to the end.
+//! - **recovery** (`longest_recovery_ns`): from the loss of a leader to the next acknowledged
+//!   write, held against [`crate::config::Bounds::recovery`]. A leader is lost when a leadership
+//!   ends, by a crash or a step down, and no other goes on at that instant. The write has to be
+//!   answered by a node that began to lead since: what the old leader still had on its way back is
+//!   no recovery. Time counts only from the first write that waited; a loss that no write met is
+//!   not measured, and one from which the cluster did not recover counts until the last write gave
+//!   up.
+//!
+//! And without a bound two **gaps**: the longest time in which somebody asked and nobody was
+//! answered (`longest_gap_ns`), and the longest in which somebody asked to write and no write was
+//! acknowledged (`longest_write_gap_ns`), which reads that are answered do not end. A gap begins
+//! with an answer while others wait, or with the first operation due after, and ends with the next
+//! answer or the end of the last operation. Refusals and timeouts do not end it. An arrival waits
+//! from when it was due, whether or not a client was free to ask; of one that was never invoked
+//! nobody knows what it would have asked, but while it waited every client waited too.
 //!
 //! One pass over the events of the history.
 
@@ -32,9 +62,12 @@ use crate::time::{Span, Time};
 
 use super::{Demand, Evidence, Finding, Witness, words};
 
+#[cfg(test)]
+mod tests;
+
 /// A leader that was lost, and the first write that waited for another.
 #[derive(Clone, Copy, Debug)]
-struct Loss {
+struct LeaderLoss {
     node: NodeId,
     at: Time,
     waiting_since: Option<Time>,
@@ -43,7 +76,7 @@ struct Loss {
 /// How long a lost leader was missed.
 #[derive(Clone, Copy, Debug)]
 struct LeaderOutage {
-    loss: Loss,
+    loss: LeaderLoss,
     length: Span,
     recovered: bool,
 }
@@ -129,7 +162,7 @@ pub(super) fn check(evidence: &Evidence<'_>) -> Finding {
 }
 
 /// The leaders that were lost, in order of time.
-fn losses(evidence: &Evidence<'_>) -> Vec<Loss> {
+fn losses(evidence: &Evidence<'_>) -> Vec<LeaderLoss> {
     let mut led: Vec<&Leadership> = evidence.leaderships.iter().collect();
     led.sort_by_key(|led| led.from);
     // Until when somebody leads of those who began first.
@@ -143,9 +176,9 @@ fn losses(evidence: &Evidence<'_>) -> Vec<Loss> {
         let at = ended.until?;
         let begun = led.partition_point(|other| other.from <= at);
         let goes_on = led_until[..begun].last().is_some_and(|until| *until > at);
-        (!goes_on).then_some(Loss { node: ended.node, at, waiting_since: None })
+        (!goes_on).then_some(LeaderLoss { node: ended.node, at, waiting_since: None })
     };
-    let mut losses: Vec<Loss> = led.iter().filter_map(lost).collect();
+    let mut losses: Vec<LeaderLoss> = led.iter().filter_map(lost).collect();
     losses.sort_by_key(|loss| loss.at);
     losses
 }
@@ -153,8 +186,8 @@ fn losses(evidence: &Evidence<'_>) -> Vec<Loss> {
 /// One pass over the history.
 struct Pass<'a> {
     evidence: Evidence<'a>,
-    to_come: VecDeque<Loss>,
-    open: Vec<Loss>,
+    to_come: VecDeque<LeaderLoss>,
+    open: Vec<LeaderLoss>,
     /// Arrivals that waited for a free client, in the order in which they were due.
     queued: VecDeque<OpId>,
     /// Writes that were invoked and are not completed.
@@ -163,7 +196,7 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(evidence: &Evidence<'a>, losses: Vec<Loss>) -> Self {
+    fn new(evidence: &Evidence<'a>, losses: Vec<LeaderLoss>) -> Self {
         let history = evidence.history;
         let waited = history.iter().filter(|(_, entry)| entry.due_at < entry.invoked_at);
         let mut queued: Vec<OpId> = waited.map(|(op, _)| op).collect();
@@ -253,7 +286,7 @@ impl<'a> Pass<'a> {
             let open = std::mem::take(&mut self.open);
             let (over, open) = open.into_iter().partition(|loss| self.is_over(loss, entry));
             self.open = open;
-            let over: Vec<Loss> = over;
+            let over: Vec<LeaderLoss> = over;
             for loss in over {
                 self.end_outage(loss, entry.completed_at, true);
             }
@@ -261,7 +294,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Whether `write` was answered by a leader that began since.
-    fn is_over(&self, loss: &Loss, write: &Entry) -> bool {
+    fn is_over(&self, loss: &LeaderLoss, write: &Entry) -> bool {
         let after = self.evidence.leaderships.iter().filter(|led| led.from >= loss.at);
         after.filter(|led| Some(led.node) == write.node).any(|led| {
             led.from <= write.completed_at
@@ -269,7 +302,7 @@ impl<'a> Pass<'a> {
         })
     }
 
-    fn end_outage(&mut self, loss: Loss, at: Time, recovered: bool) {
+    fn end_outage(&mut self, loss: LeaderLoss, at: Time, recovered: bool) {
         if let Some(since) = loss.waiting_since {
             self.measured.outages.push(LeaderOutage { loss, length: at.since(since), recovered });
         }
@@ -350,7 +383,8 @@ fn witness(evidence: &Evidence<'_>, measured: &Measured) -> Option<Witness> {
             String::new()
         };
         parts.push(format!(
-            "{answered} of {operations} operations were answered{never}: {share}, less than the bound of {bound}; \
+            "{answered} of {operations} operations were answered{never}: {share}, less than the \
+             bound of {bound}; \
              {writes}nothing was answered for {} from {from} s on",
             gap.short()
         ));
@@ -372,219 +406,4 @@ fn witness(evidence: &Evidence<'_>, measured: &Measured) -> Option<Witness> {
         count += all;
     }
     (count > 0).then(|| Witness { summary: parts.join("; "), count, nodes, ..Witness::default() })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::Verdict;
-    use super::super::testing::Story;
-    use super::super::testing::any_story::any_story;
-    use super::*;
-    use crate::config::{Bounds, ExpectedVerdict};
-    use crate::property::Property::Availability;
-    use crate::rng::Probability;
-
-    fn percent(percent: u32) -> Option<Probability> {
-        Some(Probability::from_parts_per_billion(percent * 10_000_000).expect("at most 100"))
-    }
-
-    /// n1 leads and is lost at 100 ms; n2 leads from 400 ms on.
-    fn failover() -> Story {
-        let mut story = Story::new(3);
-        story.leads(1, 1, 0, Some(100)).leads(2, 2, 400, None);
-        story.put("c1", "city", "Raleigh").at(10).ok(20).by(1);
-        // On its way back as n1 is lost: no recovery.
-        story.put("c2", "city", "Cary").at(95).ok(105).by(1);
-        story.put("c1", "city", "Apex").at(150).fail(160).by(3);
-        story.put("c1", "city", "Durham").at(300).ok(450).by(2);
-        story
-    }
-
-    #[test]
-    fn shares_gaps_and_recovery_are_measured() {
-        let story = failover();
-        let figure = |name| story.figure(Availability, name);
-        assert_eq!((figure("operations"), figure("answered"), figure("never_served")), (4, 3, 0));
-        assert_eq!(figure("availability_ppm"), 750_000);
-        // From the first refused write to the answer; the pause before it is nobody's.
-        assert_eq!(figure("longest_gap_ns"), 300_000_000);
-        // A write was waiting as the leader was lost.
-        assert_eq!((figure("leaders_lost"), figure("longest_recovery_ns")), (1, 350_000_000));
-        assert_eq!(figure("unrecovered"), 0);
-    }
-
-    #[test]
-    fn without_a_bound_it_is_measured_and_not_checked() {
-        let story = failover();
-        let report = story.report(Availability);
-        let why = "the scenario does not set `check.availability-bound` or `check.recovery-bound`";
-        assert_eq!(report.verdict, Verdict::Unchecked(why.to_owned()));
-        assert_eq!((report.judged, report.demands), (ExpectedVerdict::Unchecked, Vec::new()));
-    }
-
-    #[test]
-    fn a_bound_is_broken_by_less_and_not_by_as_much() {
-        let mut story = failover();
-        story.bounds(Bounds { availability: percent(75), ..Bounds::default() });
-        story.assert_valid(Availability);
-        story.bounds(Bounds { availability: percent(76), ..Bounds::default() });
-        assert_eq!(
-            story.witness(Availability).summary,
-            "3 of 4 operations were answered: 75%, less than the bound of 76%; nothing was answered for 300ms from \
-             0.150000000 s on"
-        );
-        let demand = |bound: &str, found: &str| {
-            vec![Demand { bound: bound.to_owned(), found: found.to_owned(), met: false }]
-        };
-        assert_eq!(
-            story.report(Availability).demands,
-            demand("availability-bound = 76%", "75% answered, 3 of 4")
-        );
-        story.bounds(Bounds { recovery: Some(Span::from_millis(350)), ..Bounds::default() });
-        story.assert_valid(Availability);
-        story.bounds(Bounds { recovery: Some(Span::from_millis(349)), ..Bounds::default() });
-        let witness = story.witness(Availability);
-        assert_eq!(
-            witness.summary,
-            "the leader n1 was lost at 0.100000000 s and writes were acknowledged again after 350ms, longer than the \
-             bound of 349ms"
-        );
-        assert_eq!(
-            story.report(Availability).demands,
-            demand("recovery-bound = 349ms", "writes were acknowledged again after 350ms")
-        );
-        assert_eq!((witness.count, witness.nodes), (1, vec![NodeId(0)]));
-    }
-
-    #[test]
-    fn an_old_answer_of_a_leader_that_leads_again_is_no_recovery() {
-        let mut story = Story::new(2);
-        story.leads(1, 1, 0, Some(100)).leads(1, 2, 150, None);
-        story.put("c1", "city", "Raleigh").at(95).ok(160).by(1);
-        story.put("c2", "city", "Durham").at(155).ok(200).by(1);
-        assert_eq!(story.figure(Availability, "longest_recovery_ns"), 100_000_000);
-    }
-
-    #[test]
-    fn a_cluster_that_never_recovers_is_down_until_the_last_write_gives_up() {
-        let mut story = Story::new(2);
-        story.leads(1, 1, 0, Some(100));
-        story.put("c1", "city", "Raleigh").at(200).info(700);
-        story.get("c1", "city", ("Cary", 1)).at(710).ok(900).by(2);
-        assert_eq!(story.figure(Availability, "longest_recovery_ns"), 500_000_000);
-        assert_eq!(story.figure(Availability, "unrecovered"), 1);
-        story.bounds(Bounds { recovery: Some(Span::from_millis(100)), ..Bounds::default() });
-        let summary = story.witness(Availability).summary;
-        assert!(summary.contains("no write was acknowledged for 500ms, to the end"), "{summary}");
-    }
-
-    #[test]
-    fn a_hand_over_is_no_loss_and_neither_is_one_that_nobody_meets() {
-        let mut story = Story::new(2);
-        story.leads(1, 1, 0, Some(100)).leads(2, 2, 100, Some(300)).leads(1, 3, 200, Some(250));
-        assert_eq!(story.figure(Availability, "leaders_lost"), 1);
-        assert_eq!(story.figure(Availability, "longest_recovery_ns"), 0);
-        story.bounds(Bounds { recovery: Some(Span::ZERO), ..Bounds::default() });
-        story.assert_valid(Availability);
-    }
-
-    #[test]
-    fn what_was_due_and_never_invoked_was_not_answered() {
-        let mut story = Story::new(1);
-        story.put("c1", "city", "Raleigh").at(0).ok(100);
-        story.never_served(1);
-        story.bounds(Bounds { availability: percent(50), ..Bounds::default() });
-        story.assert_valid(Availability);
-        story.never_served(2);
-        assert_eq!(
-            story.witness(Availability).summary,
-            "1 of 3 operations were answered, 2 were due and never invoked: 33.3333%, less than the bound of 50%; \
-             nothing was answered for 100ms from 0.000000000 s on"
-        );
-        let figure = |name| story.figure(Availability, name);
-        assert_eq!((figure("operations"), figure("never_served")), (3, 2));
-        assert_eq!(figure("availability_ppm"), 333_333);
-    }
-
-    /// Reads that are answered do not hide that writes are not, nor does a client that was not free to ask.
-    #[test]
-    fn a_gap_of_writes_is_told_apart_from_a_gap_of_everything() {
-        let mut story = Story::new(2);
-        story.put("c1", "city", "Raleigh").at(0).ok(10);
-        story.put("c1", "city", "Cary").at(20).info(500);
-        for at in [20, 120, 220, 320, 420, 520] {
-            story.get("c2", "city", ("Raleigh", 1)).at(at).ok(at + 30);
-        }
-        story.put("c2", "city", "Durham").at(550).waited(100).ok(580);
-        let figure = |name| story.figure(Availability, name);
-        assert_eq!(figure("longest_write_gap_ns"), 560_000_000);
-        assert_eq!(figure("longest_gap_ns"), 100_000_000);
-        story.bounds(Bounds { availability: percent(100), ..Bounds::default() });
-        let summary = story.witness(Availability).summary;
-        let gaps = "no write was acknowledged for 560ms from 0.020000000 s on, and nothing was answered for 100ms \
-                    from 0.050000000 s on";
-        assert!(summary.ends_with(gaps), "{summary}");
-    }
-
-    /// The longest gap, instant by instant: from when something was due, or from an answer, to the next answer.
-    fn longest_gap(evidence: &Evidence<'_>, counts: impl Fn(&Entry) -> bool) -> u64 {
-        let entries: Vec<&Entry> =
-            evidence.history.entries().iter().filter(|entry| counts(entry)).collect();
-        let ends = |entry: &&Entry| match entry.status {
-            Status::Pending => evidence.ended_at,
-            Status::Ok | Status::Fail | Status::Info => entry.completed_at,
-        };
-        let answers: Vec<&Entry> = entries.iter().copied().filter(|entry| entry.is_ok()).collect();
-        let last = entries.iter().map(ends).max().unwrap_or(Time::ZERO);
-        let is_due_by = |entry: &Entry, answer: &Entry| {
-            if entry.due_at < entry.invoked_at {
-                entry.due_at <= answer.completed_at
-            } else {
-                entry.invoked_seq < answer.completed_seq
-            }
-        };
-        let until = |later: &dyn Fn(&Entry) -> bool| {
-            let next = answers.iter().filter(|answer| later(answer));
-            next.map(|answer| answer.completed_at).min().unwrap_or(last)
-        };
-        let after_due = entries
-            .iter()
-            .map(|entry| until(&|answer| is_due_by(entry, answer)).since(entry.due_at).nanos());
-        let under_way = |answer: &&&Entry| {
-            let waits = |other: &&Entry| {
-                is_due_by(other, answer) && other.completed_seq > answer.completed_seq
-            };
-            entries.iter().any(waits)
-        };
-        let after_answers = answers.iter().filter(under_way).map(|answer| {
-            let next = until(&|other| other.completed_seq > answer.completed_seq);
-            next.since(answer.completed_at).nanos()
-        });
-        after_due.chain(after_answers).max().unwrap_or(0)
-    }
-
-    proptest! {
-        #[test]
-        fn the_longest_gaps_are_those_of_their_twin(
-            mut story in any_story(),
-            waits in prop::collection::vec(prop_oneof![Just(0), 0..20_u64], 40),
-        ) {
-            story.waits(&waits);
-            let expected = story.evidence(|evidence| longest_gap(evidence, |_| true));
-            prop_assert_eq!(story.figure(Availability, "longest_gap_ns"), expected);
-            let expected = story.evidence(|evidence| longest_gap(evidence, Entry::is_write));
-            prop_assert_eq!(story.figure(Availability, "longest_write_gap_ns"), expected);
-        }
-    }
-
-    #[test]
-    fn an_answer_while_others_wait_begins_a_gap() {
-        let mut story = Story::new(1);
-        story.put("c1", "city", "Raleigh").at(0).ok(100);
-        story.put("c2", "city", "Cary").at(90).ok(400);
-        story.put("c1", "city", "Apex").at(900).ok(901);
-        assert_eq!(story.figure(Availability, "longest_gap_ns"), 300_000_000);
-    }
 }

@@ -1,13 +1,24 @@
 //! Convergence: at the end of the run all live replicas show the same data.
 //!
-//! Strong eventual consistency's end state (Shapiro et al., "Conflict-free replicated data types", 2011): replicas
-//! that have stopped taking writes hold equal state. Compared is what a client could read, each key's value and
-//! version; a tombstone equals absence, since a replica that never had a key and one that deleted it answer alike.
-//! Replicas that are down at the end are left out, and fewer than two live ones agree by themselves.
+//! This is the end state of strong eventual consistency (Shapiro et al., "Conflict-free replicated
+//! data types", 2011): replicas that no longer receive writes hold equal state. What a client could
+//! read is compared, the value and version of each key. A tombstone equals absence, since a replica
+//! that never had a key and one that deleted it give the same answer. Replicas that are down at the
+//! end are left out. Fewer than two live replicas always agree.
 //!
-//! A replica is *behind* on a key when it shows something else than the highest version that any live replica holds.
-//! Equal is not right: replicas may agree on a value that last write wins should have replaced
-//! ([`super::lww_maximum`]), or on nothing at all ([`super::durability`]).
+//! A replica is *behind* on a key when it shows something other than the highest version on any
+//! live replica. Equal replicas need not be right: they may agree on a value that last write wins
+//! should have replaced ([`super::lww_maximum`]), or on nothing at all ([`super::durability`]).
+//!
+//! Strong eventual consistency's end state (Shapiro et al., "Conflict-free replicated data types",
+//! 2011): replicas that have stopped taking writes hold equal state. Compared is what a client
+//! could read, each key's value and version; a tombstone equals absence, since a replica that never
+//! had a key and one that deleted it answer alike. Replicas that are down at the end are left out,
+//! and fewer than two live ones agree by themselves.
+//!
+//! A replica is *behind* on a key when it shows something else than the highest version that any
+//! live replica holds. Equal is not right: replicas may agree on a value that last write wins
+//! should have replaced ([`super::lww_maximum`]), or on nothing at all ([`super::durability`]).
 
 use crate::id::{KeyId, NodeId};
 use crate::metrics::Settlement;
@@ -135,7 +146,8 @@ mod tests {
         let witness = story.witness(Convergence);
         assert_eq!(
             witness.summary,
-            "n1 holds city=Raleigh (version 0.000000009@n1#1), n2 holds city=Durham (version 0.000000005@n1#1), n3 \
+            "n1 holds city=Raleigh (version 0.000000009@n1#1), n2 holds city=Durham (version \
+             0.000000005@n1#1), n3 \
              holds no city; 2 keys differ, behind: n2 and n3"
         );
         assert_eq!((witness.count, witness.nodes), (2, vec![NodeId(1), NodeId(2)]));
@@ -166,7 +178,8 @@ mod tests {
         story.settlement(Settlement::Unsettled { waiting_for });
         let summary = story.witness(Convergence).summary;
         assert!(summary.ends_with(
-            "n2 and n3 hold no city; 1 key differs, behind: n2 and n3; the run ended before the cluster settled: n1: \
+            "n2 and n3 hold no city; 1 key differs, behind: n2 and n3; the run ended before the \
+             cluster settled: n1: \
              replication to n2"
         ));
         story.settlement(Settlement::Stuck { at: ms(7), why: Standstill::Loop { events: 1_000 } });

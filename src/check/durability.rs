@@ -1,28 +1,65 @@
 //! Durability: no acknowledged write is lost.
 //!
-//! Decided at the end of the run by real time, the event order of the history, never by stamps: stamps are what a
-//! wrong clock gets wrong. For each key let the *surviving write* be the one that a client can be told at the end: what the
-//! leader holds where one leads and knows the key, else the one whose version is the greatest that any live replica holds.
-//! It is known by the operation that wrote it, for two writes may bear one version ([`crate::history::Writers`]).
+//! The definition follows Jepsen's lost updates for registers ("acknowledged, then never seen
+//! again", Kingsbury, "Call me maybe"), made exact for last write wins by the real-time order of
+//! Herlihy and Wing (1990).
 //!
-//! - An acknowledged put is lost when the key shows a value whose write had completed before the put was invoked, or
-//!   when the key shows nothing and every delete or clear of it that may have happened had completed before then.
-//! - An acknowledged delete is lost when the key shows a value whose write had completed before the delete was invoked.
-//!   So is a clear, for the keys that it removed ([`super::facts`]).
+//! Real time decides, which is the event order of the history, and never timestamps: a wrong clock
+//! makes those wrong. The *surviving write* of a key is the write that a client can be shown at the
+//! end of the run: what the leader holds, where one leads and knows the key; otherwise the greatest
+//! version on any live replica. It is identified by its operation, because two writes may have the
+//! same version ([`crate::history::Writers`]).
 //!
-//! An append counts as a put: its element is the key's value. One whose element is in the list that the key shows is not
-//! lost, whoever appended it last. What became of the other elements of a list says [`super::append_uniqueness`].
+//! - An acknowledged put is lost when the key shows a value whose write had completed before the
+//!   put was invoked. It is also lost when the key shows nothing and every delete or clear that may
+//!   have removed it had completed before the put was invoked.
+//! - An acknowledged delete is lost when the key shows a value whose write had completed before the
+//!   delete was invoked. So is a clear, for the keys that it removed ([`super::facts`]).
 //!
-//! A write whose outcome is unknown never completes: it may take effect at any time and so proves no loss. So does
-//! one that failed and survives all the same, which is a defect of another kind ([`super::lww_maximum`]). A write that
-//! a later or concurrent one replaced is not lost. A degraded acknowledgement is an acknowledgement.
+//! An append counts as a put of its element. It is not lost while its element is in the list that
+//! the key shows, whoever appended it last. The other elements of a list are checked by
+//! [`super::append_uniqueness`].
 //!
-//! The definition follows Jepsen's lost updates for registers ("acknowledged, then never seen again", Kingsbury,
-//! "Call me maybe"), made exact for last write wins by the real-time order of Herlihy and Wing (1990).
+//! A write of unknown outcome never completes: it may take effect at any time, so it proves no
+//! loss. Neither does a failed write that survives; that is another defect
+//! ([`super::lww_maximum`]). A write that a later or concurrent write replaced is not lost. A
+//! degraded acknowledgement is an acknowledgement.
 //!
-//! What was thrown away and then written over breaks nothing at the end, and is counted apart ([`discarded`]).
+//! Writes that were thrown away and then overwritten break nothing at the end. They are counted
+//! separately ([`discarded`]).
 //!
-//! One pass, two thresholds a key: the lost writes of a key are those invoked after a place in the history.
+//! One pass with two thresholds for each key: the lost writes are those invoked after a threshold.
+//!
+//! Decided at the end of the run by real time, the event order of the history, never by stamps:
+//! stamps are what a wrong clock gets wrong. For each key let the *surviving write* be the one that
+//! a client can be told at the end: what the leader holds where one leads and knows the key, else
+//! the one whose version is the greatest that any live replica holds. It is known by the operation
+//! that wrote it, for two writes may bear one version ([`crate::history::Writers`]).
+//!
+//! - An acknowledged put is lost when the key shows a value whose write had completed before the
+//!   put was invoked, or when the key shows nothing and every delete or clear of it that may have
+//!   happened had completed before then.
+//! - An acknowledged delete is lost when the key shows a value whose write had completed before the
+//!   delete was invoked. So is a clear, for the keys that it removed ([`super::facts`]).
+//!
+//! An append counts as a put: its element is the key's value. One whose element is in the list that
+//! the key shows is not lost, whoever appended it last. What became of the other elements of a list
+//! says [`super::append_uniqueness`].
+//!
+//! A write whose outcome is unknown never completes: it may take effect at any time and so proves
+//! no loss. So does one that failed and survives all the same, which is a defect of another kind
+//! ([`super::lww_maximum`]). A write that a later or concurrent one replaced is not lost. A
+//! degraded acknowledgement is an acknowledgement.
+//!
+//! The definition follows Jepsen's lost updates for registers ("acknowledged, then never seen
+//! again", Kingsbury, "Call me maybe"), made exact for last write wins by the real-time order of
+//! Herlihy and Wing (1990).
+//!
+//! What was thrown away and then written over breaks nothing at the end, and is counted apart
+//! ([`discarded`]).
+//!
+//! One pass, two thresholds a key: the lost writes of a key are those invoked after a place in the
+//! history.
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Version};
@@ -36,8 +73,9 @@ mod discarded;
 #[cfg(test)]
 mod tests;
 
-/// The places in the history from which on an acknowledged write of a key is lost, when it was invoked there; none is
-/// from `u32::MAX` on. (An invocation and a completion never share a place, so "at or after" is "after".)
+/// An acknowledged write of a key is lost if it was invoked at or after this place in the history;
+/// `u32::MAX` for none. (An invocation and a completion never share a place, so "at or after" means
+/// "after".)
 #[derive(Clone, Copy, Debug)]
 struct Thresholds {
     put: u32,
@@ -100,15 +138,15 @@ fn is_lost(facts: &Facts<'_>, thresholds: &[Option<Thresholds>], op: OpId) -> bo
     lost_key(facts, thresholds, (op, facts.evidence.history.entry(op))).is_some()
 }
 
-/// Every acknowledged write that was thrown away before its key was written again, in the order of invocation; `None`
-/// where the protocol does not say what its writes are written over.
+/// Every acknowledged write that was thrown away before its key was written again, in the order of
+/// invocation. `None` if the protocol does not say what its writes overwrite.
 pub(super) fn discarded_writes(facts: &Facts<'_>) -> Option<Vec<OpId>> {
     let thresholds = thresholds(facts);
     discarded::discarded(facts, |op| is_lost(facts, &thresholds, op))
 }
 
-/// Every acknowledged write that is lost, in the order of invocation, with the key on which it is: of a clear the
-/// first.
+/// Every lost acknowledged write, in the order of invocation, with the key on which it was lost;
+/// for a clear, the first such key.
 pub(super) fn lost_writes(facts: &Facts<'_>) -> Vec<(OpId, KeyId)> {
     let thresholds = thresholds(facts);
     let writes = facts.evidence.history.iter().filter(|(_, e)| e.is_ok() && e.is_write());
@@ -247,7 +285,8 @@ fn keepers(facts: &Facts<'_>, op: OpId, key: KeyId) -> Vec<(NodeId, bool)> {
         .collect()
 }
 
-/// Where the lost write was last seen: on a node that still has it, else by the last get that found it.
+/// Where the lost write was last seen: on a node that still has it, or else by the last get that
+/// found it.
 fn last_seen(facts: &Facts<'_>, op: OpId, entry: &Entry, keepers: &[(NodeId, bool)]) -> String {
     if !keepers.is_empty() {
         let which = |up: bool| -> Vec<NodeId> {

@@ -25,11 +25,11 @@ pub struct Evidence<'a> {
     pub settlement: &'a Settlement,
     /// When the run ended.
     pub ended_at: Time,
-    /// Operations that were due and never invoked: arrivals of an open loop that found no free client, and entries of
-    /// the script whose client was still busy as the run ended.
+    /// Operations that were due and never invoked: arrivals of an open loop that found no free
+    /// client, and script entries whose client was still busy when the run ended.
     pub never_served: u64,
-    /// The nodes that are up and have been all along: they never crashed, lost power or started again, so what
-    /// they once took in they have not forgotten for want of a memory.
+    /// The nodes that have been up all along: they never crashed, lost power or restarted, so they
+    /// have lost nothing that was only in memory.
     pub survivors: &'a NodeSet,
     /// What each node applied, in event order; `None` when nobody asked for it to be noted.
     pub applications: Option<&'a [Application]>,

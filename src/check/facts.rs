@@ -1,18 +1,38 @@
 //! What several checkers need to know of the evidence, gathered once.
 //!
-//! **A write is not its version**: two writes may bear one. Whatever a replica holds or a read found is told by the
-//! operation that wrote it ([`crate::history::Writers`]), and writes are ordered by [`super::order`]. Three things make
-//! that less than simple, and are settled here for all:
+//! **A write is not its version**: two writes may have the same version. What a replica holds or a
+//! read found is therefore identified by the operation that wrote it ([`crate::history::Writers`]),
+//! and writes are ordered by [`super::order`]. Three cases need care and are decided here for all
+//! checkers:
 //!
-//! - **A retried write may have several versions**, one for each attempt that a node accepted. A checker counts it
-//!   with the version that *claims least*: the least when the write sets a bound for others ([`Facts::least`]), the
-//!   greatest when it is held against one ([`Facts::greatest`]).
-//! - **A read that finds nothing** is explained by a removal (delete or clear) of the key that was invoked before the read
-//!   completed and did not fail. What is explained is not missed: a write that is older than such a removal, or may be.
-//!   So an excuse ends when the removal has completed and something acknowledged came after. In the same way a key that is
-//!   in a list of keys is explained by a put or an append, and an element that is not in a list by whatever ends a list.
-//! - **A clear** removes the keys whose removal a node accepted ([`crate::history::History::cleared`]). One that
-//!   accepted none may have emptied a single replica, any key of it: it explains every absence, and promises none.
+//! - **A retried write may have several versions**, one for each attempt that a node accepted. A
+//!   checker uses the version that *claims least*: the least when the write sets a bound for others
+//!   ([`Facts::least`]), the greatest when it is compared with a bound ([`Facts::greatest`]).
+//! - **A read that finds nothing** is explained by a removal (delete or clear) of the key that did
+//!   not fail and was invoked before the read completed. The read then misses no write that is, or
+//!   may be, older than the removal. The explanation no longer holds once the removal has completed
+//!   and something was acknowledged after it. In the same way a put or an append explains a key in
+//!   a list of keys, and whatever ends a list explains an element that is not in it.
+//! - **A clear** removes the keys whose removal a node accepted
+//!   ([`crate::history::History::cleared`]). A clear for which no removal was accepted may have
+//!   emptied one replica of any keys: it explains every absence and promises none.
+//!
+//! **A write is not its version**: two writes may bear one. Whatever a replica holds or a read
+//! found is told by the operation that wrote it ([`crate::history::Writers`]), and writes are
+//! ordered by [`super::order`]. Three things make that less than simple, and are settled here for
+//! all:
+//!
+//! - **A retried write may have several versions**, one for each attempt that a node accepted. A
+//!   checker counts it with the version that *claims least*: the least when the write sets a bound
+//!   for others ([`Facts::least`]), the greatest when it is held against one ([`Facts::greatest`]).
+//! - **A read that finds nothing** is explained by a removal (delete or clear) of the key that was
+//!   invoked before the read completed and did not fail. What is explained is not missed: a write
+//!   that is older than such a removal, or may be. So an excuse ends when the removal has completed
+//!   and something acknowledged came after. In the same way a key that is in a list of keys is
+//!   explained by a put or an append, and an element that is not in a list by whatever ends a list.
+//! - **A clear** removes the keys whose removal a node accepted
+//!   ([`crate::history::History::cleared`]). One that accepted none may have emptied a single
+//!   replica, any key of it: it explains every absence, and promises none.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -48,7 +68,7 @@ pub(super) enum ReadResult {
 
 /// A list that a read found.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FoundList<'a> {
+pub(super) struct ListRead<'a> {
     pub(super) read: &'a Entry,
     pub(super) key: KeyId,
     pub(super) elements: &'a [Value],
@@ -71,15 +91,16 @@ pub(super) struct Facts<'a> {
     pub(super) live: Vec<NodeId>,
     /// By key, the highest version that a live replica holds.
     pub(super) newest: Vec<Option<Holding>>,
-    /// By key, what a client can be told at the end: what the leader holds where one leads and knows the key, else the
-    /// newest.
+    /// By key, what a client can be shown at the end: what the leader holds, where one leads and
+    /// knows the key; otherwise the newest.
     pub(super) shown: Vec<Option<Holding>>,
     /// Who leads at the end: of several the one of the highest term, none of several of one term.
     pub(super) leader: Option<NodeId>,
-    /// What live replicas hold beside [`Facts::newest`], each version and value once, by key and version.
+    /// What live replicas hold beside [`Facts::newest`], each version and value once, by key and
+    /// version.
     pub(super) others: Vec<(KeyId, Holding)>,
-    /// The live replicas to which a key shows something else than the newest version does, or another list than the
-    /// longest, by key.
+    /// The live replicas that show something other than the newest version of a key, or another
+    /// list than the longest, by key.
     pub(super) behind: Vec<(KeyId, NodeId)>,
     /// By key, its deletes and the clears that removed it.
     removals: Vec<Explaining>,
@@ -186,7 +207,8 @@ impl<'a> Facts<'a> {
         let leads = |snapshot: &&NodeSnapshot| Some(snapshot.node) == self.leader;
         let shown = match self.evidence.finals.iter().find(leads) {
             None => {
-                // Of several writes of one version a client may be told any: the one that may take effect last.
+                // If several writes have this version, a client may be shown any of them; the one
+                // that may take effect last is taken.
                 let mut shown = newest.clone();
                 let end = |held: &Holding| {
                     held.writer.map_or(u32::MAX, |op| self.evidence.history.entry(op).end())
@@ -264,8 +286,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Whether any of these functions was invoked: where none was, a checker of what they do need not read the history,
-    /// which for a long one is most of what it costs.
+    /// Whether any of these functions was invoked. If not, a checker of their effects need not read
+    /// the history, which is most of its cost for a long one.
     pub(super) fn asks_for(&self, functions: &[Function]) -> bool {
         functions.iter().any(|function| self.asked[*function as usize] > 0)
     }
@@ -302,8 +324,8 @@ impl<'a> Facts<'a> {
         from..until
     }
 
-    /// The lists of `key` that clients can be shown at the end: the leader's, where one leads and knows the key, else those
-    /// of all live replicas.
+    /// The lists of `key` that clients can be shown at the end: the leader's, where one leads and
+    /// knows the key; otherwise those of all live replicas.
     pub(super) fn shown_lists(
         &self,
         key: KeyId,
@@ -351,8 +373,8 @@ impl<'a> Facts<'a> {
             || cleared.any(|(_, other, removed)| (*other, *removed) == (key, version))
     }
 
-    /// Whether `op` appended an element that its list had: it was answered with the version of the operation that had
-    /// appended it, and wrote nothing.
+    /// Whether `op` appended an element that its list already had. Such an append writes nothing
+    /// and is answered with the version of the first append.
     pub(super) fn is_repeated(&self, op: OpId) -> bool {
         let repeated = self.repeated.get_or_init(|| {
             let appends = self.evidence.history.iter();
@@ -370,8 +392,8 @@ impl<'a> Facts<'a> {
         repeated.binary_search(&op).is_ok()
     }
 
-    /// The acknowledged writes that `op` brought about, by key: a clear has several, a repeated append none. With the
-    /// least version that each was given.
+    /// Calls `note` for each acknowledged write that `op` caused, by key: a clear has several, a
+    /// repeated append none. Each has the least version that it was given.
     pub(super) fn for_each_write(
         &self,
         op: OpId,
@@ -411,18 +433,18 @@ impl<'a> Facts<'a> {
     }
 
     /// The writes of the elements of a list, as they set bounds for others.
-    pub(super) fn bounds_of<'b>(&'b self, list: FoundList<'b>) -> impl Iterator<Item = Write> + 'b {
+    pub(super) fn bounds_of<'b>(&'b self, list: ListRead<'b>) -> impl Iterator<Item = Write> + 'b {
         self.elements_with(list, Self::least)
     }
 
     /// The writes of the elements of a list, as they are compared with bounds.
-    pub(super) fn found_in<'b>(&'b self, list: FoundList<'b>) -> impl Iterator<Item = Write> + 'b {
+    pub(super) fn found_in<'b>(&'b self, list: ListRead<'b>) -> impl Iterator<Item = Write> + 'b {
         self.elements_with(list, Self::greatest)
     }
 
     fn elements_with<'b>(
         &'b self,
-        FoundList { read, key, elements, last }: FoundList<'b>,
+        ListRead { read, key, elements, last }: ListRead<'b>,
         version: fn(&Self, OpId, Version) -> Version,
     ) -> impl Iterator<Item = Write> + 'b {
         elements.iter().enumerate().map(move |(place, value)| {
@@ -470,8 +492,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Whether a read of `key` that completed at the place `completed` misses `write`: what it found is older, or it
-    /// found nothing and no removal explains that.
+    /// Whether a read of `key` that completed at the place `completed` misses `write`: it found
+    /// something older, or it found nothing and no removal explains that.
     pub(super) fn misses(
         &self,
         key: KeyId,
@@ -497,12 +519,14 @@ impl<'a> Facts<'a> {
         ever(&self.removals[key.0 as usize]) || ever(&self.clears)
     }
 
-    /// Whether a put or an append of `key` that was invoked before `before` may have come after `write`.
+    /// Whether a put or an append of `key` that was invoked before `before` may have come after
+    /// `write`.
     pub(super) fn is_created(&self, key: KeyId, write: &Write, before: u32) -> bool {
         self.creations(key).explains(write, before)
     }
 
-    /// Whether something that was invoked before `before` may have ended the list of which `element` was.
+    /// Whether something that was invoked before `before` may have ended the list of which
+    /// `element` was.
     pub(super) fn is_ended(&self, key: KeyId, element: &Write, before: u32) -> bool {
         self.is_removed(key, element, before) || self.puts(key).explains(element, before)
     }
@@ -513,8 +537,8 @@ impl<'a> Facts<'a> {
         matches!(function, Some(Function::Delete | Function::Clear))
     }
 
-    /// When the last removal that may explain a read of nothing, or the last creation that may explain a key in a list of
-    /// keys, was invoked before the place `before`.
+    /// When, before the place `before`, the last removal that may explain a read of nothing was
+    /// invoked, or the last creation that may explain a key in a list of keys.
     pub(super) fn last_explaining(&self, key: KeyId, seen: ReadResult, before: u32) -> Option<u32> {
         match seen {
             ReadResult::Value(_) => None,
@@ -526,8 +550,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Whether a read of nothing at the place `before` may have come before `shown`, given that `write` had been there:
-    /// whether a removal fits in between.
+    /// Whether a removal of `write` that was invoked before the place `before` may have come before
+    /// `shown`: then `shown` may be read after a read of nothing.
     pub(super) fn may_return(&self, key: KeyId, write: &Write, shown: &Write, before: u32) -> bool {
         self.removals[key.0 as usize].allows(write, shown, before)
             || self.clears.allows(write, shown, before)

@@ -1,17 +1,34 @@
-//! Liveness: once the faults are over, everything that was begun comes to an end, and somebody leads.
+//! Liveness: after the faults, everything that was begun comes to an end, and a node leads.
 //!
-//! Something good *eventually* happens (Alpern and Schneider, "Defining liveness", 1985), which no finite run refutes;
-//! `settle` and a bound stand for "eventually". Broken in three cases:
+//! Something good *eventually* happens (Alpern and Schneider, "Defining liveness", 1985). No finite
+//! run refutes that, so `settle` and a bound stand for "eventually". The property is broken in
+//! three cases:
 //!
-//! - **Something is left.** The settling phase ran out while the cluster still waited for something besides equal
-//!   replicas, which are [`super::convergence`]'s: an operation, a replication, a message, a node. Without a settling
-//!   phase (`settle = 0`) nobody was given time, and nothing is said.
+//! - **Something is left.** The settling phase ran out while the cluster still waited for something
+//!   other than equal replicas (those are [`super::convergence`]'s): an operation, a replication, a
+//!   message, a node. Without a settling phase (`settle = 0`) this is not checked.
+//! - **No node leads at the end**, although a majority of the nodes is up.
+//! - **No node led for too long**, at any time of the run: longer than
+//!   [`crate::config::Bounds::leaderless`], if the scenario sets that. The bound must leave room
+//!   for the times in which the scenario itself leaves too few nodes up or connected.
+//!
+//! The last two apply only to protocols with leaders: a node led, or refused for want of a leader.
+//!
+//! Something good *eventually* happens (Alpern and Schneider, "Defining liveness", 1985), which no
+//! finite run refutes; `settle` and a bound stand for "eventually". Broken in three cases:
+//!
+//! - **Something is left.** The settling phase ran out while the cluster still waited for something
+//!   besides equal replicas, which are [`super::convergence`]'s: an operation, a replication, a
+//!   message, a node. Without a settling phase (`settle = 0`) nobody was given time, and nothing is
+//!   said.
 //! - **Nobody leads at the end**, although a majority of the nodes is up.
-//! - **Nobody led for too long**, at any time of the run: longer than [`crate::config::Bounds::leaderless`], when the
-//!   scenario sets that. The bound is on what a scenario does to its cluster as much as on the protocol: it has to
-//!   leave room for the time in which too few nodes are up or connected.
+//! - **Nobody led for too long**, at any time of the run: longer than
+//!   [`crate::config::Bounds::leaderless`], when the scenario sets that. The bound is on what a
+//!   scenario does to its cluster as much as on the protocol: it has to leave room for the time in
+//!   which too few nodes are up or connected.
 //!
-//! The last two are asked of protocols with leaders only: somebody led, or a node refused for want of a leader.
+//! The last two are asked of protocols with leaders only: somebody led, or a node refused for want
+//! of a leader.
 
 use crate::history::Failure;
 use crate::id::NodeId;
@@ -153,7 +170,8 @@ mod tests {
         let witness = story.witness(Liveness);
         assert_eq!(
             witness.summary,
-            "1s after the faults the cluster still waits for: n1: 2 writes await confirmations (2 things left to do in \
+            "1s after the faults the cluster still waits for: n1: 2 writes await confirmations (2 \
+             things left to do in \
              all)"
         );
         assert_eq!(story.figure(Liveness, "left_to_do"), 2);
@@ -180,7 +198,8 @@ mod tests {
         let witness = story.witness(Liveness);
         assert_eq!(
             witness.summary,
-            "at the end nobody leads, although 3 of 3 nodes are up; the last was n2, until 0.400000000 s"
+            "at the end nobody leads, although 3 of 3 nodes are up; the last was n2, until \
+             0.400000000 s"
         );
         assert_eq!((witness.count, witness.nodes.len()), (1, 3));
         // From the last leader to the end of the run.

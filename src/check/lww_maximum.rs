@@ -1,21 +1,43 @@
-//! Last-write-wins maximum: at the end each live replica shows, for each key, the greatest version among the accepted
-//! writes that reached a surviving node.
+//! Last-write-wins maximum: at the end each live replica shows, for each key, the greatest version
+//! among the accepted writes that reached a surviving node.
 //!
-//! The rule of a last-writer-wins register (Shapiro et al., "A comprehensive study of convergent and commutative
-//! replicated data types", 2011, section 3.2.1): merging keeps the greater timestamp. A key breaks it when
+//! This is the rule of a last-writer-wins register (Shapiro et al., "A comprehensive study of
+//! convergent and commutative replicated data types", 2011, section 3.2.1): merging keeps the
+//! greater timestamp. A key breaks it when
 //!
-//! 1. a live replica stores a version that no operation was given, or with it a value that is not the one that
-//!    operation wrote: something was made up or mixed up;
-//! 2. a node that is up and has been all along ([`super::Evidence::survivors`]) accepted a write, which thereby
-//!    reached a surviving node, and no live replica holds it or a greater one;
+//! 1. a live replica stores a version that no operation was given, or stores with it another value
+//!    than that operation wrote: something was made up or mixed up;
+//! 2. a node that has been up all along ([`super::Evidence::survivors`]) accepted a write, which
+//!    thereby reached a surviving node, and no live replica holds that version or a greater one;
+//! 3. a live replica shows something other than the greatest version on any live replica.
+//!
+//! A tombstone equals absence. A key that is nowhere satisfies an accepted delete. It satisfies an
+//! accepted put when a removal without a version (the clear of a single replica) may have come
+//! after the put. A failed write never happened and requires nothing; the figure
+//! `surviving_failed_writes` counts those whose value survives.
+//!
+//! The second rule assumes that a node applies what it accepts. A protocol that may drop an
+//! accepted write before it is applied (the log tail of a deposed leader) should not promise this
+//! property. writes that reached a surviving node.
+//!
+//! The rule of a last-writer-wins register (Shapiro et al., "A comprehensive study of convergent
+//! and commutative replicated data types", 2011, section 3.2.1): merging keeps the greater
+//! timestamp. A key breaks it when
+//!
+//! 1. a live replica stores a version that no operation was given, or with it a value that is not
+//!    the one that operation wrote: something was made up or mixed up;
+//! 2. a node that is up and has been all along ([`super::Evidence::survivors`]) accepted a write,
+//!    which thereby reached a surviving node, and no live replica holds it or a greater one;
 //! 3. a live replica shows something else than the greatest version that any live replica holds.
 //!
-//! A tombstone equals absence. A key that is nowhere satisfies an accepted delete, and an accepted put when a removal
-//! without a version (the clear of a single replica) may have come after it. A write that failed never happened and
-//! asks for nothing; should its value survive all the same, the figure `surviving_failed_writes` counts it.
+//! A tombstone equals absence. A key that is nowhere satisfies an accepted delete, and an accepted
+//! put when a removal without a version (the clear of a single replica) may have come after it. A
+//! write that failed never happened and asks for nothing; should its value survive all the same,
+//! the figure `surviving_failed_writes` counts it.
 //!
-//! The second part takes it that a node applies what it accepts. A protocol that may drop an accepted write before
-//! it is applied (a deposed leader's log tail) should not promise this property.
+//! The second part takes it that a node applies what it accepts. A protocol that may drop an
+//! accepted write before it is applied (a deposed leader's log tail) should not promise this
+//! property.
 
 use crate::history::Function;
 use crate::id::{KeyId, OpId, Value, Version};
@@ -93,7 +115,8 @@ fn is_made_up(facts: &Facts<'_>, key: KeyId, held: &Holding) -> bool {
 fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedWrite)> {
     let history = facts.evidence.history;
     let mut greatest: Vec<Option<AcceptedWrite>> = vec![None; facts.newest.len()];
-    // By key, the place in the history until which a removal without a version may have taken effect.
+    // By key, the place in the history until which a removal without a version may have taken
+    // effect.
     let mut erased_until: Vec<u32> = vec![0; facts.newest.len()];
     let mut all_erased_until = 0;
     let mut accept = |op: OpId, key: KeyId, version: Version| {
@@ -245,7 +268,8 @@ mod tests {
         let witness = story.witness(LwwMaximum);
         assert_eq!(
             witness.summary,
-            "n2, which has been up all along, accepted put city=Raleigh by c2 as version 0.000000009@n2#1, but the \
+            "n2, which has been up all along, accepted put city=Raleigh by c2 as version \
+             0.000000009@n2#1, but the \
              greatest that a live replica holds is city=Durham (version 0.000000005@n1#1), on n1"
         );
         assert_eq!(witness.operations, [OpId(1), OpId(0)]);
@@ -290,7 +314,8 @@ mod tests {
         story.holds(1, "city", "Apex", 9).holds(2, "city", "Apex", 9);
         assert_eq!(
             story.witness(LwwMaximum).summary,
-            "n1 holds city=Apex (version 0.000000009@n2#1), but that is the version of put city=Raleigh by c2"
+            "n1 holds city=Apex (version 0.000000009@n2#1), but that is the version of put \
+             city=Raleigh by c2"
         );
         let mut story = two_writes();
         story.holds(1, "city", "Raleigh", 11).holds(2, "city", "Raleigh", 11);

@@ -40,8 +40,8 @@ pub enum Mechanism {
     TombstonePurged,
     /// The nodes that have it are down.
     LeftBehind,
-    /// No message that brings it ever reached a replica that lacks it, though others have it: it was not lost, but one
-    /// replica is behind.
+    /// No message with it ever reached a replica that lacks it, though others have it: it is not
+    /// lost, but one replica is behind.
     NeverArrived,
     /// Of a read: the replica that answered had not got the write yet.
     NotYetThere,

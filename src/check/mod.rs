@@ -1,9 +1,14 @@
 //! Checkers: what a run's evidence says of each property.
 //!
-//! A checker is a pure function of the history, the final snapshots, the leaderships and the recoveries; none sees a
-//! simulation.
-//! It answers in three values ([`Verdict`]); [`judge`] then holds the answer against what the configuration
-//! promised. History checkers are linear or n log n in the operations.
+//! A checker is a pure function of the history, the final snapshots, the leaderships and the
+//! recoveries; it never sees a simulation. It finds a property valid, broken with a witness, or
+//! unknown with a reason ([`Verdict`]). [`judge`] then compares the finding with what the
+//! configuration promised. History checkers take time linear or n log n in the operations.
+//!
+//! A checker is a pure function of the history, the final snapshots, the leaderships and the
+//! recoveries; none sees a simulation. It answers in three values ([`Verdict`]); [`judge`] then
+//! holds the answer against what the configuration promised. History checkers are linear or n log n
+//! in the operations.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
@@ -49,8 +54,8 @@ mod testing;
 mod visibility;
 pub(crate) mod words;
 
-/// Runs every checker, in the order of [`Property`], and holds what each finds against `promises`, given the
-/// `incidents` of the run and how long the cluster may need to settle.
+/// Runs every checker, in the order of [`Property`], and compares each finding with
+/// `promises`, given the `incidents` of the run and how long the cluster may need to settle.
 #[must_use]
 pub fn judge(
     evidence: &Evidence<'_>,
@@ -93,16 +98,16 @@ pub fn judge(
     Property::all().map(report).collect()
 }
 
-/// Every acknowledged write that [`Property::Durability`] finds lost, in the order of invocation, with the key on
-/// which it is: of a clear the first.
+/// Every acknowledged write that [`Property::Durability`] finds lost, in the order of invocation,
+/// with the key on which it was lost; for a clear, the first such key.
 #[must_use]
 pub fn lost_writes(evidence: &Evidence<'_>) -> Vec<(OpId, KeyId)> {
     durability::lost_writes(&Facts::of(evidence))
 }
 
-/// Every acknowledged write that was thrown away before its key was written again, in the order of invocation: not
-/// lost at the end, and hidden by what came after. `None` where the protocol does not say what its writes are written
-/// over.
+/// Every acknowledged write that was thrown away before its key was written again, in the order of
+/// invocation. Such writes are not lost at the end; later writes hide them. `None` if the protocol
+/// does not say what its writes overwrite.
 #[must_use]
 pub fn discarded_writes(evidence: &Evidence<'_>) -> Option<Vec<OpId>> {
     durability::discarded_writes(&Facts::of(evidence))
@@ -114,9 +119,9 @@ pub fn visibility(history: &History) -> Vec<Freshness> {
     visibility::visibility(history)
 }
 
-/// Why it is too soon to say that something will not hold in the end: the cluster was still settling as `settle` ran
-/// out, and that is less than it may need, or less than that before something began anew. One that has settled, or has
-/// nothing more to come, will not change.
+/// Why it is too soon to say that something will not hold in the end: the cluster was still
+/// settling when `settle` ran out, and `settle` is shorter than it may need, or something began
+/// anew too late. `None` if the cluster has settled or nothing more can change.
 fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<String> {
     let Settlement::Unsettled { waiting_for } = evidence.settlement else { return None };
     let Config { duration, settle, .. } = *evidence.config;
@@ -126,7 +131,8 @@ fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<Str
     let needs = match (settles, settles.whole_seconds()) {
         (SettlesWithin::Span(_) | SettlesWithin::Anew { .. }, Some(needed)) if needed > settle => {
             format!(
-                "which is less than these settings may need; with `settle = \"{needed}\"` it could be told"
+                "which is less than these settings may need; with `settle = \"{needed}\"` it \
+                 could be told"
             )
         }
         (SettlesWithin::Span(_), _) => return None,
@@ -138,7 +144,8 @@ fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<Str
             let last = last.filter(|at| is_anew(at) && evidence.ended_at.since(*at) < within)?;
             let within = within.short();
             format!(
-                "but who leads changed at {last} s, and these settings may need {within} again whenever {why}"
+                "but who leads changed at {last} s, and these settings may need {within} again \
+                 whenever {why}"
             )
         }
         (SettlesWithin::Unsaid { why }, _) => {
@@ -150,8 +157,8 @@ fn still_settling(evidence: &Evidence<'_>, settles: SettlesWithin) -> Option<Str
     Some(format!("{} after the faults, {needs}; still settling: {under_way}{rest}", settle.short()))
 }
 
-/// Holds what was found against what was promised, and against what voids that; `too_soon` says why a property may yet
-/// come to hold.
+/// Compares a finding with the promise and with what voids it. `too_soon` says why the property may
+/// still come to hold.
 fn hold(
     property: Property,
     finding: Finding,
@@ -234,7 +241,8 @@ mod tests {
         assert_eq!(never.judged, ExpectedVerdict::Allowed);
     }
 
-    /// A leader was given up for want of heartbeats as the time was nearly over, and the next one was not yet known.
+    /// Followers gave up a leader for want of heartbeats shortly before the end, and the next one
+    /// was not yet known.
     #[test]
     fn what_begins_anew_has_its_time_once_more() {
         let judged = |changed: u64, settles: SettlesWithin| {
@@ -258,9 +266,11 @@ mod tests {
         let late = judged(59_500, anew);
         assert_eq!(late.judged, ExpectedVerdict::Unknown, "{late:?}");
         let Verdict::Unknown(why) = late.verdict else { panic!("{late:?}") };
-        let told = "but who leads changed at 59.500000000 s, and these settings may need 20s again whenever a heartbeat is lost";
+        let told = "but who leads changed at 59.500000000 s, and these settings may need 20s \
+                    again whenever a heartbeat is lost";
         assert!(why.contains(told), "{why}");
-        // That was long enough ago; that was part of the first settling; and here nothing begins anew.
+        // That was long enough ago; that was part of the first settling; and here nothing begins
+        // anew.
         for (changed, settles) in
             [(35_000, anew), (15_000, anew), (59_500, SettlesWithin::Span(within))]
         {

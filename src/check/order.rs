@@ -1,11 +1,22 @@
 //! The order of the writes of a key, and what explains that a read did not find one.
 //!
-//! **Real time orders two writes where one completed before the other was invoked; versions order only what was
-//! concurrent.** A wrong clock gives a later write the lower version: what clients were told is not excused by that.
-//! A write whose outcome is unknown never completes, so it is concurrent with all that is invoked after it.
+//! **Real time orders two writes where one completed before the other was invoked; versions order
+//! only concurrent writes.** A wrong clock gives a later write the lower version, and that does not
+//! excuse what clients were told. A write of unknown outcome never completes, so it is concurrent
+//! with everything that is invoked after it.
 //!
-//! The relation is not transitive (a version may contradict real time), so "older than any of these" is asked of each
-//! that matters and not of one maximum: a [`Front`] keeps those that no other stands for.
+//! The relation is not transitive, because versions may contradict real time. "Older than any of
+//! these" is therefore decided for each relevant write and not for one maximum: a [`Front`] keeps
+//! the writes that no other makes redundant.
+//!
+//! **Real time orders two writes where one completed before the other was invoked; versions order
+//! only what was concurrent.** A wrong clock gives a later write the lower version: what clients
+//! were told is not excused by that. A write whose outcome is unknown never completes, so it is
+//! concurrent with all that is invoked after it.
+//!
+//! The relation is not transitive (a version may contradict real time), so "older than any of
+//! these" is asked of each that matters and not of one maximum: a [`Front`] keeps those that no
+//! other stands for.
 
 use crate::id::{OpId, Version};
 
@@ -81,12 +92,14 @@ impl Front {
     }
 }
 
-/// Writes of one kind of a key, that explain why a read did not find another write: one of them may have come after it.
+/// Writes of one kind on a key that explain why a read did not find another write: one of them may
+/// have come after it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Explaining {
     /// Those that completed, in the order of their invocations, each with the latest end so far.
     closed: Vec<(Write, u32)>,
-    /// Those that may take effect at any time, in the order of their invocations, each with the greatest version so far.
+    /// Those that may take effect at any time, in the order of invocation, each with the greatest
+    /// version so far.
     open: Vec<(Write, Version)>,
 }
 
@@ -116,7 +129,8 @@ impl Explaining {
         (&self.closed[..closed], &self.open[..open])
     }
 
-    /// Whether one that was invoked before the place `before` is not older than `write`: it may be what the read saw.
+    /// Whether one that was invoked before the place `before` is not older than `write`, so the
+    /// read may have seen it.
     pub(super) fn explains(&self, write: &Write, before: u32) -> bool {
         let (closed, open) = self.until(before);
         if let Some((last, greatest)) = open.last()
@@ -129,7 +143,8 @@ impl Explaining {
         may.into_iter().any(|(explaining, _)| !explaining.is_older_than(write))
     }
 
-    /// Whether one that was invoked before `before` is not older than `write`, and neither is `shown` than that one.
+    /// Whether one that was invoked before `before` is not older than `write`, and neither is
+    /// `shown` than that one.
     pub(super) fn allows(&self, write: &Write, shown: &Write, before: u32) -> bool {
         let (closed, open) = self.until(before);
         let fits = |e: &Write| !e.is_older_than(write) && !shown.is_older_than(e);

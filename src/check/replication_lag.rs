@@ -1,14 +1,27 @@
 //! Replication lag: each acknowledged write is soon on every live replica.
 //!
-//! The lag of a write on a replica is the time from when a node first applied that write, the leader as a rule, to
-//! when the replica first held that version of the key or a greater one: where last write wins, a later write that
-//! overtakes brings all that the earlier one would have. Measured are acknowledged puts and deletes, on the nodes that
-//! are up at the end; one that no node applied has no lag ([`super::durability`] has a word for that). A replica that
-//! never held such a version lags to the end of the run (`never_applied`). Broken when a lag is longer than
+//! The lag of a write on a replica is the time from when any node first applied the write, usually
+//! the leader, until the replica first held that version of the key or a greater one. Under last
+//! write wins a later write that overtakes brings everything that the earlier one would have.
+//! Acknowledged puts and deletes are measured, on the nodes that are up at the end. A write that no
+//! node applied has no lag ([`super::durability`] reports it). A replica that never held such a
+//! version lags to the end of the run (`never_applied`). The property is broken when a lag is
+//! longer than [`crate::config::Bounds::replication_lag`].
+//!
+//! What nodes apply is noted only when the scenario sets the bound, because it costs a note for
+//! each write on each node. Without the bound the property is unchecked.
+//!
+//! The lag of a write on a replica is the time from when a node first applied that write, the
+//! leader as a rule, to when the replica first held that version of the key or a greater one: where
+//! last write wins, a later write that overtakes brings all that the earlier one would have.
+//! Measured are acknowledged puts and deletes, on the nodes that are up at the end; one that no
+//! node applied has no lag ([`super::durability`] has a word for that). A replica that never held
+//! such a version lags to the end of the run (`never_applied`). Broken when a lag is longer than
 //! [`crate::config::Bounds::replication_lag`].
 //!
-//! What a node applies is noted only when the scenario sets the bound: it costs a note for each write on each node.
-//! Without the bound there is nothing to measure and nothing to break: the property is unchecked.
+//! What a node applies is noted only when the scenario sets the bound: it costs a note for each
+//! write on each node. Without the bound there is nothing to measure and nothing to break: the
+//! property is unchecked.
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Version};
@@ -69,8 +82,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         .demanding(vec![demand])
 }
 
-/// Whether a write was acknowledged that some node must have applied: a delete of a key that was not there, and a clear of
-/// nothing, leave nothing to apply.
+/// Whether an acknowledged write must have been applied by some node: a delete of a key that was
+/// not there, and a clear of nothing, leave nothing to apply.
 fn leaves_something(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
     entry.is_ok()
         && match entry.function {
@@ -178,7 +191,8 @@ mod tests {
         let witness = story.witness(ReplicationLag);
         assert_eq!(
             witness.summary,
-            "put city=Raleigh by c1, acknowledged by n1 at 0.004000000 s, reached n3 only 20ms after the first node, \
+            "put city=Raleigh by c1, acknowledged by n1 at 0.004000000 s, reached n3 only 20ms \
+             after the first node, \
              longer than the bound of 19ms (2 lags in all)"
         );
         assert_eq!((witness.nodes, witness.write), (vec![NodeId(2)], Some(story.stamp(5))));
@@ -222,7 +236,8 @@ mod tests {
         );
     }
 
-    /// A store that is cleared while it is empty applies nothing, and whoever cleared it knows as much as before.
+    /// A store that is cleared while it is empty applies nothing, and whoever cleared it knows as
+    /// much as before.
     #[test]
     fn a_clear_of_nothing_and_a_delete_of_nothing_lag_nowhere() {
         let mut story = Story::new(2);

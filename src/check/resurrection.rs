@@ -1,25 +1,56 @@
 //! Resurrection: what an acknowledged delete removed does not show again.
 //!
-//! A key's value is *deleted before* a place in the history when its write had completed ok before an acknowledged
-//! delete of the key was invoked, and that delete had completed before the place, all in event order. Nothing later
-//! or concurrent then explains that the value shows. Broken when it does:
+//! The anomaly is that of tombstones collected too early (Cassandra's `gc_grace_seconds`) and of
+//! deletes that leave none. [`super::durability`] counts deletes that are lost at the end among all
+//! lost writes; here they are reported by name.
 //!
-//! - in a read (`reads_of_deleted`): a get or a read of everything returned a value that was deleted before the read was
-//!   invoked, be it that the value came back or that the delete had not yet come to the node that was asked;
-//! - at the end (`resurrected_keys`): what the leader holds where one leads, else the greatest version that a live replica
-//!   holds, is a value that was deleted.
+//! A key's value is *deleted before* a place in the history when its write had completed ok before
+//! an acknowledged delete of the key was invoked, and that delete had completed before the place,
+//! all in event order. No later or concurrent write then explains that the value shows. The
+//! property is broken when it does:
+//!
+//! - in a read (`reads_of_deleted`): a get or a read of everything returned a value that was
+//!   deleted before the read was invoked. Either the value came back, or the delete had not yet
+//!   reached the node that was asked.
+//! - at the end (`resurrected_keys`): the leader holds a value that was deleted; or, where no node
+//!   leads, the greatest version on a live replica is one.
+//!
+//! Each element of a list is a value of its key, whatever newer elements follow it.
+//!
+//! A clear deletes the keys that it removed. A write of unknown outcome never completes, so it may
+//! take effect after the delete. A delete of unknown outcome promises nothing. A retried write has
+//! one end, whichever of its attempts shows: an attempt that arrives after the delete brings back a
+//! write that the client had long been told about.
+//!
+//! For each key the deletes are kept in the order of their completion, each with the latest
+//! invocation so far. A value was deleted if the latest invocation among the deletes completed by
+//! then comes after the end of its write. O(n log n).
+//!
+//! A key's value is *deleted before* a place in the history when its write had completed ok before
+//! an acknowledged delete of the key was invoked, and that delete had completed before the place,
+//! all in event order. Nothing later or concurrent then explains that the value shows. Broken when
+//! it does:
+//!
+//! - in a read (`reads_of_deleted`): a get or a read of everything returned a value that was
+//!   deleted before the read was invoked, be it that the value came back or that the delete had not
+//!   yet come to the node that was asked;
+//! - at the end (`resurrected_keys`): what the leader holds where one leads, else the greatest
+//!   version that a live replica holds, is a value that was deleted.
 //!
 //! Each element of a list is a value of its key, under whatever newer ones it shows.
 //!
-//! A clear deletes the keys that it removed. A write whose outcome is unknown never completes, so it may take effect
-//! after the delete; a delete whose outcome is unknown promises nothing. A retried write has one end, whichever of its
-//! attempts shows: an attempt that arrives after the delete brings back what the client was long told about.
+//! A clear deletes the keys that it removed. A write whose outcome is unknown never completes, so
+//! it may take effect after the delete; a delete whose outcome is unknown promises nothing. A
+//! retried write has one end, whichever of its attempts shows: an attempt that arrives after the
+//! delete brings back what the client was long told about.
 //!
-//! The anomaly is that of tombstones collected too early (Cassandra's `gc_grace_seconds`) and of deletes that leave
-//! none. [`super::durability`] counts those that are lost at the end among all lost writes; here they have a name.
+//! The anomaly is that of tombstones collected too early (Cassandra's `gc_grace_seconds`) and of
+//! deletes that leave none. [`super::durability`] counts those that are lost at the end among all
+//! lost writes; here they have a name.
 //!
-//! For each key the deletes in the order of their completion, each with the latest invocation so far: a value was
-//! deleted if the latest invocation among the deletes completed by then comes after the end of its write. O(n log n).
+//! For each key the deletes in the order of their completion, each with the latest invocation so
+//! far: a value was deleted if the latest invocation among the deletes completed by then comes
+//! after the end of its write. O(n log n).
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, OpId, Value, Version};
@@ -28,7 +59,7 @@ use crate::protocol::Stored;
 use super::facts::Facts;
 use super::{Finding, Verdict, Witness, words};
 
-/// An acknowledged delete of a key: the latest invoked of those that completed until `completed_seq`.
+/// An acknowledged delete of a key: the latest invoked of those that completed by `completed_seq`.
 #[derive(Clone, Copy, Debug)]
 struct Deleted {
     completed_seq: u32,
@@ -246,8 +277,10 @@ mod tests {
         let witness = story.witness(Resurrection);
         assert_eq!(
             witness.summary,
-            "put city=Raleigh by c1, complete at 0.002000000 s, was deleted by delete city by c1, acknowledged by n1 at \
-             0.012000000 s; get city by c2, invoked at 0.020000000 s, returned it from n2 at 0.022000000 s"
+            "put city=Raleigh by c1, complete at 0.002000000 s, was deleted by delete city by c1, \
+             acknowledged by n1 at \
+             0.012000000 s; get city by c2, invoked at 0.020000000 s, returned it from n2 at \
+             0.022000000 s"
         );
         assert_eq!(witness.operations, [OpId(0), OpId(1), OpId(2)]);
         assert_eq!((witness.count, witness.write), (1, Some(story.stamp(5))));
@@ -311,7 +344,8 @@ mod tests {
         story.assert_valid(Resurrection);
     }
 
-    /// Raleigh is complete before the second delete is invoked; the first, which was under way all along, ends last.
+    /// Raleigh is complete before the second delete is invoked; the first, which was under way all
+    /// along, ends last.
     #[test]
     fn of_two_deletes_the_one_invoked_last_counts() {
         let mut story = Story::new(1);

@@ -1,37 +1,83 @@
-//! The four session guarantees: read your writes, monotonic reads, monotonic writes, writes follow reads.
+//! The four session guarantees: read your writes, monotonic reads, monotonic writes, writes follow
+//! reads.
 //!
-//! Terry et al., "Session guarantees for weakly consistent replicated data" (1994). There they speak of the sets of
-//! writes that a server holds; here they are checked on each key alone:
+//! Terry et al., "Session guarantees for weakly consistent replicated data" (1994), define them by
+//! the sets of writes that a server holds. Here they are checked on each key alone:
 //!
-//! - **read your writes**: a read returns nothing older than an earlier acknowledged write of its session;
-//! - **monotonic reads**: a read returns nothing older than what an earlier read of its session returned, nor, once
-//!   a read has found the key removed, a value from before the removal;
-//! - **monotonic writes**: an acknowledged write gets a version above those of the session's earlier ones;
-//! - **writes follow reads**: an acknowledged write gets a version above those that the session had read.
+//! - **read your writes**: a read returns nothing older than an earlier acknowledged write of its
+//!   session;
+//! - **monotonic reads**: a read returns nothing older than what an earlier read of its session
+//!   returned. After a read has found the key removed, it returns no value from before the removal.
+//! - **monotonic writes**: an acknowledged write gets a version above those of the session's
+//!   earlier writes;
+//! - **writes follow reads**: an acknowledged write gets a version above those that the session had
+//!   read.
 //!
-//! What is *older* is said by [`super::order`]: real time orders two writes where one completed before the other was
-//! invoked, versions order only what was concurrent. The last two guarantees say what order the writes *have* under
-//! last write wins, by version, which decides what a key ends up with; not in what order each replica takes them in.
-//! Order across keys is not checked.
+//! [`super::order`] defines *older*: real time orders two writes where one completed before the
+//! other was invoked; versions order only concurrent writes. The last two guarantees concern the
+//! order that writes *have* under last write wins, which decides the final value of a key, and not
+//! the order in which each replica receives them. Order across keys is not checked.
 //!
-//! **A session is a client**, across operations whose outcome it never learned. Only operations that completed ok are
-//! compared, and those of one client never overlap, so the reason for which a *process* of a history ends with an
-//! unknown outcome (it may still be under way) does not arise, while the person behind the client remembers what they
-//! were told. A client has at most one operation under way.
+//! **A session is a client**, across operations whose outcome it never learned. In a history a
+//! *process* ends with an operation of unknown outcome, because that may still be under way. Here
+//! only operations that completed ok are compared, and those of one client never overlap.
 //!
-//! **Elements.** A read of a list that lacks an element breaks read your writes where the session had appended it, and
-//! monotonic reads where the session had read it, unless something that may have come later ended the list. Whatever showed
-//! the element counts: a list, a read of everything, or a quorum, which tells the last element alone. An append of an
-//! element that the list had writes nothing.
+//! **Elements.** A read of a list that lacks an element breaks read your writes if the session had
+//! appended the element, and monotonic reads if the session had read it, unless something that may
+//! have come later ended the list. Any read that showed the element counts: a list, a read of
+//! everything, or a quorum read, which returns only the last element. An append of an element that
+//! the list already had writes nothing.
 //!
-//! A read of everything, and a list of keys, is a read of every key: those it lacks were found absent, and of those in a
-//! list of keys it is only known that they were there. A read of nothing breaks a guarantee unless a removal explains it,
-//! and retried writes count with the version that claims least ([`super::facts`]). Operations that failed never happened.
+//! A read of everything, or a list of keys, is a read of every key: the keys it lacks were absent.
+//! A list of keys says only that its keys were there. A read of nothing breaks a guarantee unless a
+//! removal explains it, and retried writes count with the version that claims least
+//! ([`super::facts`]). Operations that failed never happened.
 //!
-//! **A read of nothing leaves its mark** where it had to be explained by a removal, and is: the session had read a value
-//! before, or the node that answers had acknowledged one. The session has then seen that removal, and a value older than
-//! every removal that it can have been is no monotonic read. One that something the session had read leaves unexplained is
-//! broken itself, and says nothing of a removal.
+//! **A read of nothing is remembered** where a removal had to explain it and did: the session had
+//! read a value before, or the node that answered had acknowledged one. The session has then seen
+//! that removal, so a later read of a value older than every removal that it can have been breaks
+//! monotonic reads. A read of nothing that no removal explains is itself a break and shows no
+//! removal.
+//!
+//! Terry et al., "Session guarantees for weakly consistent replicated data" (1994). There they
+//! speak of the sets of writes that a server holds; here they are checked on each key alone:
+//!
+//! - **read your writes**: a read returns nothing older than an earlier acknowledged write of its
+//!   session;
+//! - **monotonic reads**: a read returns nothing older than what an earlier read of its session
+//!   returned, nor, once a read has found the key removed, a value from before the removal;
+//! - **monotonic writes**: an acknowledged write gets a version above those of the session's
+//!   earlier ones;
+//! - **writes follow reads**: an acknowledged write gets a version above those that the session had
+//!   read.
+//!
+//! What is *older* is said by [`super::order`]: real time orders two writes where one completed
+//! before the other was invoked, versions order only what was concurrent. The last two guarantees
+//! say what order the writes *have* under last write wins, by version, which decides what a key
+//! ends up with; not in what order each replica takes them in. Order across keys is not checked.
+//!
+//! **A session is a client**, across operations whose outcome it never learned. Only operations
+//! that completed ok are compared, and those of one client never overlap, so the reason for which a
+//! *process* of a history ends with an unknown outcome (it may still be under way) does not arise,
+//! while the person behind the client remembers what they were told. A client has at most one
+//! operation under way.
+//!
+//! **Elements.** A read of a list that lacks an element breaks read your writes where the session
+//! had appended it, and monotonic reads where the session had read it, unless something that may
+//! have come later ended the list. Whatever showed the element counts: a list, a read of
+//! everything, or a quorum, which tells the last element alone. An append of an element that the
+//! list had writes nothing.
+//!
+//! A read of everything, and a list of keys, is a read of every key: those it lacks were found
+//! absent, and of those in a list of keys it is only known that they were there. A read of nothing
+//! breaks a guarantee unless a removal explains it, and retried writes count with the version that
+//! claims least ([`super::facts`]). Operations that failed never happened.
+//!
+//! **A read of nothing leaves its mark** where it had to be explained by a removal, and is: the
+//! session had read a value before, or the node that answers had acknowledged one. The session has
+//! then seen that removal, and a value older than every removal that it can have been is no
+//! monotonic read. One that something the session had read leaves unexplained is broken itself, and
+//! says nothing of a removal.
 
 use std::cell::OnceCell;
 
@@ -40,7 +86,7 @@ use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::property::Property;
 
 use super::Finding;
-use super::facts::{Facts, FoundList, ReadResult, place};
+use super::facts::{Facts, ListRead, ReadResult, place};
 use super::order::{Front, Write};
 use broken::{Break, Broken, Earlier};
 use witness::witness;
@@ -52,8 +98,8 @@ struct Mark {
     op: OpId,
 }
 
-/// Writes that a session has to see again, those of registers and those of elements apart: a list is compared element
-/// by element.
+/// Writes that later reads of a session have to see. Registers and elements are kept apart, because
+/// lists are compared element by element.
 #[derive(Clone, Debug, Default)]
 struct MustSee {
     registers: Front,
@@ -84,7 +130,8 @@ const PAGE: usize = 64;
 /// What a session has done, by key.
 #[derive(Debug, Default)]
 struct Session {
-    /// For each key one more than its place in `keys`, or 0: in pages, of which a session has those that it needs.
+    /// For each key its place in `keys` plus one, or 0. In pages, of which a session has only those
+    /// that it needs.
     pages: Vec<Option<Box<[u32; PAGE]>>>,
     keys: Vec<SessionKey>,
 }
@@ -120,8 +167,8 @@ struct SessionKey {
     read_greatest: Option<Mark>,
     wrote: MustSee,
     read: MustSee,
-    /// The reads of nothing that a removal had to explain, each with a write that had been there. Of reads that have to
-    /// explain the same the first, for it leaves the fewest removals.
+    /// The reads of nothing that a removal had to explain, each with a write that had been there.
+    /// Of several reads for the same write the first is kept: the fewest removals can explain it.
     nothing: Vec<(OpId, Write)>,
     /// The last read of the whole store that had the key.
     listed: Option<OpId>,
@@ -169,8 +216,8 @@ type AnsweredBy = OnceCell<Vec<(KeyId, NodeId, u32, OpId)>>;
 
 /// Reads every session once, for all guarantees.
 ///
-/// In the order of the history and not session by session: the history is read as it lies in memory, which is what
-/// this costs. What a session knows takes room by the keys it used.
+/// In the order of the history and not session by session: the history is read as it lies in
+/// memory, which is what this costs. What a session knows takes room by the keys it used.
 pub(super) fn scan(facts: &Facts<'_>) -> Scan {
     let mut scan = Scan::default();
     let answered_by = AnsweredBy::new();
@@ -258,7 +305,7 @@ impl Scan {
                     self.read(facts, answered_by, on_key, read);
                 }
                 for key in (0..facts.newest.len()).map(|key| KeyId(key as u32)) {
-                    // A key that the session does not know may leave its mark, where it was ever removed.
+                    // A key that the session does not know matters only if it was ever removed.
                     if session.get(key).is_none() && !facts.was_removed(key) {
                         continue;
                     }
@@ -355,7 +402,7 @@ impl SessionKey {
         }
         let shown: Vec<Write> = match (read.seen, read.list) {
             (ReadResult::Value(last), Some(list)) => facts
-                .found_in(FoundList { read: read.entry, key: read.key, elements: list, last })
+                .found_in(ListRead { read: read.entry, key: read.key, elements: list, last })
                 .collect(),
             (ReadResult::Value(shown), None) => vec![shown],
             (ReadResult::Nothing | ReadResult::Key, _) => Vec::new(),
@@ -382,7 +429,7 @@ impl SessionKey {
             (Some(list), _) => list
                 .iter()
                 .copied()
-                .zip(facts.bounds_of(FoundList {
+                .zip(facts.bounds_of(ListRead {
                     read: read.entry,
                     key: read.key,
                     elements: list,
@@ -423,7 +470,7 @@ fn missed(
     // Whatever ends a list ends its first element before the others.
     let first = match seen {
         ReadResult::Value(last) => facts
-            .found_in(FoundList { read: entry, key, elements: list, last })
+            .found_in(ListRead { read: entry, key, elements: list, last })
             .next()
             .map_or(seen, ReadResult::Value),
         ReadResult::Nothing | ReadResult::Key => seen,
@@ -444,8 +491,8 @@ fn missed(
     lacks.map(|(value, write)| (Broken::Lacks(*value), *write))
 }
 
-/// Writes that had certainly been where a read finds nothing: the session had read them, or else the node that answers
-/// had acknowledged one before the read was invoked.
+/// Writes that had certainly been where a read finds nothing: the session had read them, or else
+/// the node that answers had acknowledged one before the read was invoked.
 fn had_been_there(
     facts: &Facts<'_>,
     answered_by: &AnsweredBy,

@@ -1,12 +1,22 @@
 //! Single leader: at most one node leads in a term.
 //!
-//! Election safety (Ongaro and Ousterhout, "In search of an understandable consensus algorithm", 2014, figure 3).
-//! Two nodes that lead at once in *different* terms are no violation of it: the older has not yet heard of the newer,
-//! and fencing has to make it harmless. Such split-brain windows are measured, not judged: how many there were
-//! (`overlapping_leaderships`) and for how long two nodes or more led at once (`overlapping_leaderships_ns`).
+//! Election safety (Ongaro and Ousterhout, "In search of an understandable consensus algorithm",
+//! 2014, figure 3). Two nodes that lead at once in *different* terms do not violate it: the older
+//! leader has not yet heard of the newer one, and fencing must make it harmless. Such windows are
+//! measured, not judged: their number (`overlapping_leaderships`) and the time in which two nodes
+//! or more led at once (`overlapping_leaderships_ns`).
 //!
-//! A protocol without terms leaves the term 0. Its nodes may lead one after the other, so in term 0 two nodes break
-//! the property only when they lead at the same time.
+//! A protocol without terms reports term 0. Its nodes may lead one after the other, so in term 0
+//! two nodes break the property only when they lead at the same time.
+//!
+//! Election safety (Ongaro and Ousterhout, "In search of an understandable consensus algorithm",
+//! 2014, figure 3). Two nodes that lead at once in *different* terms are no violation of it: the
+//! older has not yet heard of the newer, and fencing has to make it harmless. Such split-brain
+//! windows are measured, not judged: how many there were (`overlapping_leaderships`) and for how
+//! long two nodes or more led at once (`overlapping_leaderships_ns`).
+//!
+//! A protocol without terms leaves the term 0. Its nodes may lead one after the other, so in term 0
+//! two nodes break the property only when they lead at the same time.
 
 use crate::id::{NodeId, Term};
 use crate::metrics::Leadership;
@@ -67,8 +77,8 @@ fn rivals(evidence: &Evidence<'_>, term: &[Leadership]) -> Option<(Leadership, L
     if first.term != Term(0) {
         return term.iter().find(|led| led.node != first.node).map(|second| (*first, *second));
     }
-    // The one that lasts longest of those before, and the longest of other nodes than that one's: whoever overlaps
-    // any earlier leadership of another node overlaps one of these two.
+    // The one that lasts longest of those before, and the longest of other nodes than that one's:
+    // whoever overlaps any earlier leadership of another node overlaps one of these two.
     let until = |led: &Leadership| led.until.unwrap_or(evidence.ended_at);
     let (mut longest, mut rival): (Leadership, Option<Leadership>) = (*first, None);
     for led in &term[1..] {
@@ -89,7 +99,8 @@ fn rivals(evidence: &Evidence<'_>, term: &[Leadership]) -> Option<(Leadership, L
     None
 }
 
-/// How many windows there were in which two nodes or more led at once, and their length in nanoseconds.
+/// How many windows there were in which two or more nodes led at once, and their length in
+/// nanoseconds.
 fn overlaps(evidence: &Evidence<'_>) -> (u64, u64) {
     // Ends come before beginnings at one instant: handing over is no overlap.
     let mut turns: Vec<(Time, bool, NodeId)> = Vec::with_capacity(evidence.leaderships.len() * 2);
@@ -115,7 +126,8 @@ fn overlaps(evidence: &Evidence<'_>) -> (u64, u64) {
             (None, true) => since = Some(at),
             (Some(began), false) => {
                 since = None;
-                // A window that ends as the next begins at the same instant counts as two; it has no length.
+                // A window that ends as the next begins at the same instant counts as two; it has
+                // no length.
                 windows += u64::from(at > began);
                 total_ns += at.since(began).nanos();
             }
@@ -160,7 +172,8 @@ mod tests {
         let witness = story.witness(SingleLeader);
         assert_eq!(
             witness.summary,
-            "n1 and n2 both led in term 3: n1 from 0.000000000 s to 0.100000000 s, n2 from 0.300000000 s to the end \
+            "n1 and n2 both led in term 3: n1 from 0.000000000 s to 0.100000000 s, n2 from \
+             0.300000000 s to the end \
              (2 terms with several leaders in all)"
         );
         assert_eq!((witness.count, witness.nodes), (2, vec![NodeId(0), NodeId(1)]));

@@ -1,20 +1,42 @@
 //! Split brain: at no time do two nodes both believe that they lead and both acknowledge writes.
 //!
-//! A *window* is the time in which two leaderships of different nodes overlap, of whatever terms, if within it each of
-//! the two nodes acknowledged a write that a client sent. Two leaders are harmless as long as one of them can do
-//! nothing (fencing, quorums); two that both acknowledge build two histories of which one will be given up. Compare
-//! [`super::single_leader`], which is about terms and not about harm.
+//! A *window* is a time in which two leaderships of different nodes overlap, in whatever terms, and
+//! within which each of the two nodes acknowledged a client's write. Two leaders are harmless while
+//! one of them can do nothing (fencing, quorums). Two that both acknowledge build two histories,
+//! one of which will be given up. [`super::single_leader`] is about terms, this is about harm.
 //!
-//! A write counts within a window when the node accepted it and answered it, ok, inside. The times are the node's: when
-//! a client far away asked, and when it heard or whether it still waited, has no part in what two leaders did. One that
-//! was accepted before the window, and answered within, counts for nobody: what it waited for it may have had before
-//! the other began. A clear that found nothing to remove, and an append of an element that its list had, wrote nothing and
-//! count for nobody. Of a protocol that does not say what its nodes accept, a write counts whose whole call, from its
-//! invocation to its completion at the client, lies inside: then what the node did certainly does. At the very instants at
-//! which a window begins and ends it may have come before or after, and it does not count.
+//! A write counts within a window when the node both accepted and answered it, ok, inside. The
+//! times are the node's: when a distant client asked or received the answer says nothing about what
+//! two leaders did. A write that was accepted before the window and answered within it does not
+//! count, because the node may have had what it waited for before the other began to lead. A clear
+//! that found nothing to remove, and an append of an element that its list had, wrote nothing and
+//! do not count. If the protocol does not say what its nodes accept, a write counts when its whole
+//! call, from invocation to completion at the client, lies inside the window. At the very instants
+//! at which a window begins and ends the order is unknown, so a write there does not count.
 //!
-//! The *losing side* of a window is the leadership of the lower term, of equal terms the one that ended first. Its
-//! writes in windows (`losing_writes`) are those at stake; whether they are lost says [`super::durability`].
+//! The *losing side* of a window is the leadership of the lower term; of equal terms, the one that
+//! ended first. Its writes in windows (`losing_writes`) are those at risk. [`super::durability`]
+//! says whether they are lost.
+//!
+//! A *window* is the time in which two leaderships of different nodes overlap, of whatever terms,
+//! if within it each of the two nodes acknowledged a write that a client sent. Two leaders are
+//! harmless as long as one of them can do nothing (fencing, quorums); two that both acknowledge
+//! build two histories of which one will be given up. Compare [`super::single_leader`], which is
+//! about terms and not about harm.
+//!
+//! A write counts within a window when the node accepted it and answered it, ok, inside. The times
+//! are the node's: when a client far away asked, and when it heard or whether it still waited, has
+//! no part in what two leaders did. One that was accepted before the window, and answered within,
+//! counts for nobody: what it waited for it may have had before the other began. A clear that found
+//! nothing to remove, and an append of an element that its list had, wrote nothing and count for
+//! nobody. Of a protocol that does not say what its nodes accept, a write counts whose whole call,
+//! from its invocation to its completion at the client, lies inside: then what the node did
+//! certainly does. At the very instants at which a window begins and ends it may have come before
+//! or after, and it does not count.
+//!
+//! The *losing side* of a window is the leadership of the lower term, of equal terms the one that
+//! ended first. Its writes in windows (`losing_writes`) are those at stake; whether they are lost
+//! says [`super::durability`].
 
 use crate::history::{ContestedWrite, Entry, Function};
 use crate::id::{NodeId, OpId, Term};
@@ -24,10 +46,10 @@ use crate::time::Time;
 use super::facts::Facts;
 use super::{Evidence, Finding, Witness, words};
 
-/// An acknowledged write: who answered, and when it took it in and answered it; of a protocol that does not say, when
-/// its client asked and was told.
+/// An acknowledged write: which node answered, and when it accepted and answered it. If the
+/// protocol does not say so, the times are those of the client's call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Acknowledged {
+struct AnsweredWrite {
     node: NodeId,
     begun_at: Time,
     ended_at: Time,
@@ -72,14 +94,14 @@ fn windows(facts: &Facts<'_>) -> Vec<Overlap> {
     let called = |(op, entry): (OpId, &Entry)| {
         let node = entry.node.filter(|_| entry.is_ok() && wrote(facts, op, entry))?;
         let (begun_at, ended_at) = (entry.invoked_at, entry.completed_at);
-        Some(Acknowledged { node, begun_at, ended_at, op, called: true })
+        Some(AnsweredWrite { node, begun_at, ended_at, op, called: true })
     };
     let noted = |write: &ContestedWrite| {
         let ContestedWrite { op, node, accepted_at: begun_at, answered_at: ended_at } = *write;
-        Acknowledged { node, begun_at, ended_at, op, called: false }
+        AnsweredWrite { node, begun_at, ended_at, op, called: false }
     };
     // Where both are known the call lies around what the node did, and adds nothing.
-    let mut writes: Vec<Acknowledged> = evidence.history.iter().filter_map(called).collect();
+    let mut writes: Vec<AnsweredWrite> = evidence.history.iter().filter_map(called).collect();
     writes.extend(evidence.history.contested().iter().map(noted));
     writes.sort_unstable();
     let window = |(from, until, loser, winner): (Time, Time, Leadership, Leadership)| {
@@ -102,11 +124,11 @@ fn wrote(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
 }
 
 /// The writes that `node` acknowledged from `from` to `until`, in the order of their invocations.
-fn within(writes: &[Acknowledged], node: NodeId, from: Time, until: Time) -> Vec<OpId> {
+fn within(writes: &[AnsweredWrite], node: NodeId, from: Time, until: Time) -> Vec<OpId> {
     let first = writes.partition_point(|write| (write.node, write.begun_at) < (node, from));
-    let inside = |write: &&Acknowledged| write.node == node && write.begun_at <= until;
+    let inside = |write: &&AnsweredWrite| write.node == node && write.begun_at <= until;
     let candidates = writes[first..].iter().take_while(inside);
-    let surely = |write: &&Acknowledged| write.begun_at > from && write.ended_at < until;
+    let surely = |write: &&AnsweredWrite| write.begun_at > from && write.ended_at < until;
     let inside =
         candidates.filter(|write| write.ended_at <= until && (!write.called || surely(write)));
     let mut operations: Vec<OpId> = inside.map(|write| write.op).collect();
@@ -115,7 +137,8 @@ fn within(writes: &[Acknowledged], node: NodeId, from: Time, until: Time) -> Vec
     operations
 }
 
-/// Every two leaderships of different nodes that overlap: from when until when, the losing one, the other.
+/// Every two overlapping leaderships of different nodes: from when until when, the loser, the
+/// winner.
 fn overlaps(evidence: &Evidence<'_>) -> Vec<(Time, Time, Leadership, Leadership)> {
     let until = |led: &Leadership| led.until.unwrap_or(evidence.ended_at);
     let mut leaderships = evidence.leaderships.to_vec();
@@ -139,7 +162,7 @@ fn overlaps(evidence: &Evidence<'_>) -> Vec<(Time, Time, Leadership, Leadership)
     overlaps
 }
 
-/// How long there was a window, in nanoseconds; where several lie over one another the time counts once.
+/// How long there was a window, in nanoseconds. Where several overlap, the time counts once.
 fn total_ns(windows: &[Overlap]) -> u64 {
     let mut covered = Time::ZERO;
     let mut total = 0;
@@ -167,7 +190,8 @@ fn witness(evidence: &Evidence<'_>, window: &Overlap, count: usize) -> Witness {
     };
     let count = count as u64;
     let summary = format!(
-        "from {from} s to {until} s {} and {} both led and both acknowledged writes: {} {} (the first: {}), {} {} (the \
+        "from {from} s to {until} s {} and {} both led and both acknowledged writes: {} {} (the \
+         first: {}), {} {} (the \
          first: {}){}",
         led(loser),
         led(winner),
@@ -205,8 +229,10 @@ mod tests {
         let witness = story.witness(SplitBrain);
         assert_eq!(
             witness.summary,
-            "from 0.250000000 s to 0.400000000 s n1 (term 1) and n2 (term 2) both led and both acknowledged writes: n1 \
-             2 writes (the first: put city=Raleigh by c1), n2 1 write (the first: put city=Durham by c2)"
+            "from 0.250000000 s to 0.400000000 s n1 (term 1) and n2 (term 2) both led and both \
+             acknowledged writes: n1 \
+             2 writes (the first: put city=Raleigh by c1), n2 1 write (the first: put city=Durham \
+             by c2)"
         );
         assert_eq!((witness.count, witness.operations), (1, vec![OpId(0), OpId(2)]));
         assert_eq!(witness.nodes, [NodeId(0), NodeId(1)]);
@@ -219,7 +245,8 @@ mod tests {
     fn a_deposed_leader_that_acknowledges_nothing_is_harmless() {
         let mut story = Story::new(3);
         story.leads(1, 1, 0, Some(400)).leads(2, 2, 250, None);
-        // Before the other led, on the way as it began to, and not acknowledged; a read does no harm.
+        // Before the other led, on the way as it began to, and not acknowledged; a read does no
+        // harm.
         story.put("c1", "city", "Raleigh").at(100).ok(110).by(1);
         story.put("c1", "city", "Cary").at(245).ok(255).by(1);
         story.put("c1", "city", "Apex").at(260).info(390).by(1);
@@ -230,7 +257,8 @@ mod tests {
         assert_eq!(story.figure(SplitBrain, "losing_writes"), 0);
     }
 
-    /// Clients are a second away: each asked long before the window, and heard long after it, or had given up.
+    /// Clients are a second away: each asked long before the window, and heard long after it, or
+    /// had given up.
     #[test]
     fn what_counts_is_when_nodes_accept_and_answer() {
         let story = |by_second: (u64, u64)| {
@@ -284,7 +312,8 @@ mod tests {
         }
     }
 
-    /// Two leaders, one of which does nothing but find its store empty, and the list as it should be.
+    /// Two leaders, one of which does nothing but find its store empty, and the list as it should
+    /// be.
     #[test]
     fn what_writes_nothing_is_no_sides_write() {
         let mut story = Story::new(2);
@@ -299,8 +328,8 @@ mod tests {
         assert_eq!(story.figure(SplitBrain, "windows"), 1);
     }
 
-    /// A client without latency hears at the instant at which the old leader gives up, which may have been before it was
-    /// answered: only the node knows.
+    /// A client without latency hears at the instant at which the old leader gives up, which may
+    /// have been before it was answered: only the node knows.
     #[test]
     fn a_call_at_the_instant_at_which_a_leader_gives_up_proves_nothing() {
         let mut story = Story::new(2);

@@ -1,25 +1,57 @@
 //! Staleness: no read misses a write that was acknowledged longer before it than the bound.
 //!
-//! The two measures of probabilistically bounded staleness (Bailis et al., "Probabilistically bounded staleness for
-//! practical partial quorums", VLDB 2012), here of a run that happened. A read *misses* a write of its key when the
-//! write was acknowledged before the read was invoked, in event order, and what the read returned is older ([`order`]:
-//! real time orders two writes where one completed before the other was invoked, versions order only what was concurrent).
-//! A read that misses a write is stale:
+//! These are the two measures of probabilistically bounded staleness (Bailis et al.,
+//! "Probabilistically bounded staleness for practical partial quorums", VLDB 2012), taken of one
+//! run. A read *misses* a write of its key when the write was acknowledged before the read was
+//! invoked, in event order, and what the read returned is older. [`order`] defines older: real time
+//! orders two writes where one completed before the other was invoked; versions order only
+//! concurrent writes. A read that misses a write is stale:
 //!
-//! - **t-visibility**: by the time from the acknowledgement of the first write it misses to the read's invocation. The
-//!   property is broken when that is longer than [`crate::config::Bounds::staleness`]; equal is not. Without a bound
-//!   no read may miss a write at all.
+//! - **t-visibility**: by the time from the acknowledgement of the first write that it misses to
+//!   its own invocation. The property is broken when that is longer than
+//!   [`crate::config::Bounds::staleness`]. Without a bound no read may miss a write at all.
+//! - **k-staleness**: by the number of writes that it misses.
+//!
+//! The figures count reads as operations (`reads`, `stale_reads`) and give the worst of both
+//! measures (`max_staleness_ns`, `max_versions_behind`). A read of everything, or a list of keys,
+//! is one operation that reads every key; it is as stale as its stalest key.
+//! `reads_of_failed_writes` counts the gets that returned the value of a failed write. Such a write
+//! never happened, so it makes nothing stale, but a client saw it.
+//!
+//! A read of nothing is stale only where no removal explains it. A list of keys that shows a
+//! removed key is stale only where no put or append explains the key. A read of a list misses the
+//! elements that it lacks, unless something that may have come later ended the list; and it misses
+//! a put or a delete that should have ended the list. A retried write counts with its least version
+//! ([`super::facts`]).
+//!
+//! Key by key, in event order. O(n log n), and almost free when there are no reads.
+//!
+//! [`order`]: super::order
+//!
+//! The two measures of probabilistically bounded staleness (Bailis et al., "Probabilistically
+//! bounded staleness for practical partial quorums", VLDB 2012), here of a run that happened. A
+//! read *misses* a write of its key when the write was acknowledged before the read was invoked, in
+//! event order, and what the read returned is older ([`order`]: real time orders two writes where
+//! one completed before the other was invoked, versions order only what was concurrent). A read
+//! that misses a write is stale:
+//!
+//! - **t-visibility**: by the time from the acknowledgement of the first write it misses to the
+//!   read's invocation. The property is broken when that is longer than
+//!   [`crate::config::Bounds::staleness`]; equal is not. Without a bound no read may miss a write
+//!   at all.
 //! - **k-staleness**: by the number of writes it misses.
 //!
-//! The figures count reads as operations (`reads`, `stale_reads`) and give the worst of both measures
-//! (`max_staleness_ns`, `max_versions_behind`). A read of everything and a list of keys are one operation and a read of
-//! every key; it is as stale as its stalest. `reads_of_failed_writes` counts the gets that returned what a failed write
-//! wrote: such a write never happened, so it makes nothing stale, but somebody saw it.
+//! The figures count reads as operations (`reads`, `stale_reads`) and give the worst of both
+//! measures (`max_staleness_ns`, `max_versions_behind`). A read of everything and a list of keys
+//! are one operation and a read of every key; it is as stale as its stalest.
+//! `reads_of_failed_writes` counts the gets that returned what a failed write wrote: such a write
+//! never happened, so it makes nothing stale, but somebody saw it.
 //!
-//! A read of nothing is stale only as far as no removal explains it; a list of keys that has a key, only as far as it
-//! should have gone and no put or append explains that it is there. A read of a list misses the elements that are not in
-//! it, unless something that may have come later ended the list; and a put or a delete that should have ended it.
-//! A retried write counts with its least version ([`super::facts`]).
+//! A read of nothing is stale only as far as no removal explains it; a list of keys that has a key,
+//! only as far as it should have gone and no put or append explains that it is there. A read of a
+//! list misses the elements that are not in it, unless something that may have come later ended the
+//! list; and a put or a delete that should have ended it. A retried write counts with its least
+//! version ([`super::facts`]).
 //!
 //! Key by key, in event order. O(n log n), and next to nothing when there are no reads.
 //!
@@ -31,7 +63,7 @@ use crate::history::Function;
 use crate::id::{KeyId, OpId, Value};
 use crate::time::Span;
 
-use super::facts::{Facts, FoundList, ReadResult};
+use super::facts::{Facts, ListRead, ReadResult};
 use super::order::Write;
 use super::{Demand, Finding, Witness, words};
 
@@ -171,13 +203,14 @@ struct KeyWrites<'a> {
     facts: &'a Facts<'a>,
     key: KeyId,
     all: WritesByAck,
-    /// What a read of nothing and a list with the key may miss: by place, how many of the writes before it nothing
-    /// explains that was concurrent with them.
+    /// What a read of nothing, or a list with the key, may miss: by place, how many of the writes
+    /// before it no concurrent write explains.
     unexplained: [OnceCell<Vec<u32>>; 2],
     lists: OnceCell<Lists>,
 }
 
-/// The writes of a key of which lists are read: registers, each with the latest invocation so far, and elements.
+/// The writes of a key whose lists are read: registers, each with the latest invocation so far, and
+/// elements.
 struct Lists {
     registers: WritesByAck,
     latest: Vec<u32>,
@@ -272,7 +305,8 @@ impl<'a> KeyWrites<'a> {
         })
     }
 
-    /// What a read of a list misses: elements, counted here, and registers, which are left in `of_lists` to be counted.
+    /// What a read of a list misses. Elements are counted here; registers are added to `of_lists`
+    /// and counted later.
     fn missed_by_list(
         &self,
         read: OpId,
@@ -284,12 +318,13 @@ impl<'a> KeyWrites<'a> {
         let entry = facts.evidence.history.entry(read);
         let until = registers.before(entry.invoked_seq);
         // Whatever ends a list ends its first element before the others.
-        let first = facts.found_in(FoundList { read: entry, key, elements: list, last }).next();
+        let first = facts.found_in(ListRead { read: entry, key, elements: list, last }).next();
         let by_register = first.and_then(|first| registers.missed_by(&first, until));
         if let Some(missed) = by_register {
             of_lists.push((read, missed));
         }
-        // What had ended before something that ends a list was invoked, and that was acknowledged, is over.
+        // Elements that had ended before an acknowledged write that ends the list was invoked are
+        // gone.
         let over = until.checked_sub(1).map_or(0, |last| latest[last]);
         let from = elements.partition_point(|(write, _)| write.end < over);
         let until = elements.partition_point(|(write, _)| write.end < entry.invoked_seq);
@@ -380,7 +415,8 @@ fn witness(facts: &Facts<'_>, (length, stale): (Span, Stale), count: u64) -> Wit
     );
     let from = read.node.map(|node| format!(" from {node}")).unwrap_or_default();
     let summary = format!(
-        "{} {found}{from}, asked at {} s, though {} had been {}, {} earlier (bound {}); it missed {behind} \
+        "{} {found}{from}, asked at {} s, though {} had been {}, {} earlier (bound {}); it missed \
+         {behind} \
          acknowledged {}{}",
         names.client(read.client),
         read.invoked_at,

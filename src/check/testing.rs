@@ -1,7 +1,12 @@
 //! Histories made by hand: a story of operations at given times, and the evidence it leaves.
 //!
-//! Times are milliseconds, nodes count from 1. A version is told by its timestamp alone; its node is the one that
-//! answers the write. Events are put in order of time, and at one time in the order in which they are told.
+//! Times are milliseconds, and nodes count from 1. A version is given by its timestamp alone; its
+//! node is the one that answers the write. Events are ordered by time; events at one time are in
+//! the order in which the story has them.
+//!
+//! Times are milliseconds, nodes count from 1. A version is told by its timestamp alone; its node
+//! is the one that answers the write. Events are put in order of time, and at one time in the order
+//! in which they are told.
 
 use crate::config::{Bounds, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Network};
 use crate::history::{ContestedWrite, Failure, Function, History, Item, Over, Process, Status};
@@ -109,7 +114,8 @@ impl Line {
         self.elements = Some(values.iter().map(|index| Value::text(*index)).collect());
         self
     }
-    /// The value that the key held where the write was accepted, by the order in which the story first told values.
+    /// The value that the key held where the write was accepted, by the order in which the story
+    /// first told values.
     pub(super) fn over(&mut self, value: Option<usize>) -> &mut Self {
         self.over = value.map(Value::text).into();
         self
@@ -360,7 +366,8 @@ impl Story {
         self
     }
 
-    /// The version of this timestamp: its node is the one that answers the write it belongs to, else the first.
+    /// The version of this timestamp: its node is the one that answers the write it belongs to,
+    /// else the first.
     pub(super) fn stamp(&self, timestamp: i64) -> Version {
         let is_writer = |told: &&Line| {
             told.operation.is_write()

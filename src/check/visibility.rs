@@ -1,8 +1,13 @@
 //! Visibility: how soon after its acknowledgement gets see a write.
 //!
-//! The first measure of probabilistically bounded staleness (t-visibility; Bailis et al., "Probabilistically bounded
-//! staleness for practical partial quorums", VLDB 2012), of single gets: how old the newest write was that a get should have
-//! seen, and whether it saw that one or a newer. Which of two writes is newer says [`super::order`].
+//! This is t-visibility (Bailis et al., "Probabilistically bounded staleness for practical partial
+//! quorums", VLDB 2012) of single gets: how old the newest write was that a get should have seen,
+//! and whether it saw that write or a newer one. [`super::order`] defines newer.
+//!
+//! The first measure of probabilistically bounded staleness (t-visibility; Bailis et al.,
+//! "Probabilistically bounded staleness for practical partial quorums", VLDB 2012), of single gets:
+//! how old the newest write was that a get should have seen, and whether it saw that one or a
+//! newer. Which of two writes is newer says [`super::order`].
 
 use std::collections::BTreeMap;
 
@@ -31,8 +36,9 @@ struct NewestOfKey {
     removed: bool,
 }
 
-/// How fresh each get was, in the order of invocation. A get of a key of which no write was acknowledged before does not
-/// count. A get of nothing counts where nothing ever removed the key; else nobody can tell what it saw.
+/// How fresh each get was, in the order of invocation. A get counts only if a write of its key was
+/// acknowledged before. A get of nothing counts only if nothing ever removed the key; otherwise it
+/// is unknown what it saw.
 pub(super) fn visibility(history: &History) -> Vec<Freshness> {
     let writers = Writers::of(history);
     let mut known: BTreeMap<KeyId, NewestOfKey> = BTreeMap::new();
@@ -76,7 +82,8 @@ pub(super) fn visibility(history: &History) -> Vec<Freshness> {
     freshness
 }
 
-/// The completions of acknowledged writes of one key and the invocations of gets that completed, in event order.
+/// The completions of acknowledged writes of one key and the invocations of gets that completed, in
+/// event order.
 fn events(history: &History) -> Vec<(OpId, &Entry)> {
     let completed = history.iter().filter(|(_, entry)| entry.is_ok());
     let mut events: Vec<(u32, OpId, &Entry)> = completed
@@ -97,7 +104,8 @@ mod tests {
     use super::*;
     use crate::check::testing::Story;
 
-    /// Of each get: milliseconds since the newest write was acknowledged, and whether the get saw it.
+    /// Of each get: milliseconds since the newest write was acknowledged, and whether the get saw
+    /// it.
     fn of(story: &Story) -> Vec<(u64, bool)> {
         let freshness = story.evidence(|evidence| visibility(evidence.history));
         freshness.iter().map(|one| (one.since.nanos() / 1_000_000, one.seen)).collect()
@@ -119,8 +127,8 @@ mod tests {
         assert_eq!(of(&story), [(2, true), (1, false), (3, true)]);
     }
 
-    /// A clock that was set back gave the later write the lower version, and a leader that counted anew gave two writes one:
-    /// by versions alone the old value would be the newest there is.
+    /// A clock that was set back gave the later write the lower version, and a leader that counted
+    /// anew gave two writes one: by versions alone the old value would be the newest there is.
     #[test]
     fn a_wrong_clock_and_a_version_given_twice_hide_no_stale_get() {
         for version in [3, 5] {

@@ -87,8 +87,8 @@ pub(super) fn percent(parts: u64) -> String {
     format!("{}{dot}{decimals}%", parts / 10_000_000)
 }
 
-/// `part` of `whole` as a percentage with at most four decimals, rounded down: what misses a bound never looks as if it
-/// met it. Nothing of nothing.
+/// `part` of `whole` as a percentage with at most four decimals, rounded down: what misses a bound
+/// never looks as if it met it. Nothing of nothing.
 pub(super) fn share(part: u64, whole: u64) -> Option<String> {
     let parts = (u128::from(part) * 1_000_000).checked_div(u128::from(whole))?;
     // A part is at most the whole.

@@ -57,25 +57,28 @@ pub enum ExpectedRole {
     Down,
 }
 
-/// The bounds that checkers hold figures against. One that the scenario sets is a demand: a run that misses it fails,
-/// unless `[expect]` says what is to come of the property.
+/// The bounds that checkers hold figures against. One that the scenario sets is a demand: a run
+/// that misses it fails, unless `[expect]` says what is to come of the property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Bounds {
-    /// How long after a write was acknowledged a read may still miss it; with `None` it may miss none, which is no demand.
+    /// How long after a write was acknowledged a read may still miss it; with `None` it may miss
+    /// none, which is no demand.
     pub staleness: Option<Span>,
     /// The least share of operations that complete ok; `None` for any.
     pub availability: Option<Probability>,
-    /// How long after the loss of a leader a write may wait to be acknowledged; `None` for any time.
+    /// How long after the loss of a leader a write may wait to be acknowledged; `None` for any
+    /// time.
     pub recovery: Option<Span>,
     /// How long nobody may lead; `None` for any time.
     pub leaderless: Option<Span>,
-    /// How long a write may take from the first node to a live replica; `None` when that is not to be measured.
+    /// How long a write may take from the first node to a live replica; `None` when that is not to
+    /// be measured.
     pub replication_lag: Option<Span>,
 }
 
 impl Bounds {
-    /// Whether `property` has all the bounds that it needs: of those that it can be held against one at least, where
-    /// without any there is nothing that could break it.
+    /// Whether `property` has all the bounds that it needs: of those that it can be held against
+    /// one at least, where without any there is nothing that could break it.
     #[must_use]
     pub const fn suffice(&self, property: Property) -> bool {
         match property {
@@ -106,8 +109,8 @@ pub struct Expect {
     pub checks: Vec<(Property, ExpectedVerdict)>,
     /// The state of a node at a time, in file order.
     pub states: Vec<ExpectedState>,
-    /// The properties whose bounds demand nothing though `checks` does not name them, as it did in the file: of a
-    /// sweep, which is not held to what the file expects.
+    /// The properties whose bounds demand nothing though `checks` does not name them, as it did in
+    /// the file: of a sweep, which is not held to what the file expects.
     pub excused: Vec<Property>,
 }
 

@@ -12,8 +12,9 @@ pub struct Fault {
     pub id: FaultId,
     /// When it starts.
     pub start: Start,
-    /// After how long it ends by itself: a partition heals, a crashed node restarts, a paused one resumes, a drift
-    /// returns to what it was. `None`: when something else ends it, or the settling phase.
+    /// After how long it ends by itself: a partition heals, a crashed node restarts, a paused one
+    /// resumes, a drift returns to what it was. `None`: when something else ends it, or the
+    /// settling phase.
     pub lasts: Option<Span>,
     /// What goes wrong.
     pub action: FaultAction,
@@ -30,8 +31,8 @@ pub enum Start {
     When(Trigger),
 }
 
-/// A moment of a run: the `nth` time that something happens, and some time after. It is counted from the start until
-/// the fault phase ends; a fault whose moment comes no earlier never starts.
+/// A moment of a run: the `nth` time that something happens, and some time after. It is counted
+/// from the start until the fault phase ends; a fault whose moment comes no earlier never starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Trigger {
     /// What happens.
@@ -52,14 +53,15 @@ pub enum Occurrence {
     Elected,
     /// The node has handed a record to its disk, which is not durable yet.
     Appends,
-    /// A record that the node appended is about to become durable, as far as its disk says (one that lies counts):
-    /// the fault comes first. Records are counted one by one, though a sync completes many at once.
+    /// A record that the node appended is about to become durable, as far as its disk says (one
+    /// that lies counts): the fault comes first. Records are counted one by one, though a sync
+    /// completes many at once.
     Persists,
     /// The node has answered a client's write with ok; the answer is on its way.
     Acknowledges,
-    /// A message of this kind, by its index in [`crate::protocol::Message::KINDS`], or of any, is about to reach the
-    /// node from another one: the fault comes first. A paused node counts, for the message will reach its process; one
-    /// that is down does not.
+    /// A message of this kind, by its index in [`crate::protocol::Message::KINDS`], or of any, is
+    /// about to reach the node from another one: the fault comes first. A paused node counts, for
+    /// the message will reach its process; one that is down does not.
     Receives(Option<u8>),
     /// The node has started again, and is up.
     Restarts,
@@ -68,11 +70,12 @@ pub enum Occurrence {
 /// What goes wrong. A message is judged when it is sent: one already on its way arrives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultAction {
-    /// Nodes of different groups cannot reach each other; nodes named in no group form one more. A client named in
-    /// a group reaches only that group's nodes; others reach all.
+    /// Nodes of different groups cannot reach each other; nodes named in no group form one more. A
+    /// client named in a group reaches only that group's nodes; others reach all.
     Partition(Vec<Group>),
-    /// Each node reaches only its neighbours in a ring, near enough to be a majority with them: every node sees a
-    /// majority, no two the same (Jepsen's `majorities-ring`). At least four nodes.
+    /// Each node reaches only its neighbours in a ring, near enough to be a majority with them:
+    /// every node sees a majority, no two the same (Jepsen's `majorities-ring`). At least four
+    /// nodes.
     MajoritiesRing,
     /// Two halves that only this node connects.
     Bridge(Target),
@@ -200,7 +203,8 @@ impl FaultAction {
 /// What is wrong with a disk.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DiskFault {
-    /// A power loss keeps all that was not synced but for a hole, instead of a part that ends somewhere.
+    /// A power loss keeps all that was not synced but for a hole, instead of a part that ends
+    /// somewhere.
     TornWrite,
     /// Syncs complete and make nothing durable, until one that completes after the fault does.
     LostWrite,

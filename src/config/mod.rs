@@ -1,8 +1,9 @@
 //! Validated settings: what a simulation is built from.
 //!
-//! Nothing here is optional in the sense of "use the default": the scenario layer has filled in every default and
-//! refused every contradiction. What the file said, and where, stays up there. The settings of the protocol itself
-//! are the protocol's own type, [`crate::protocol::Protocol::Config`].
+//! Nothing here is optional in the sense of "use the default": the scenario layer has filled in
+//! every default and refused every contradiction. What the file said, and where, stays up there.
+//! The settings of the protocol itself are the protocol's own type,
+//! [`crate::protocol::Protocol::Config`].
 
 use crate::id::{ClientId, NodeId};
 use crate::names::Names;

@@ -13,7 +13,8 @@ pub struct Network {
     pub links: Vec<LinkOverride>,
     /// One-way latency between any client and any node, where nothing else is said.
     pub client_delay: Distribution,
-    /// Whether a message to a node that is down comes back to its sender as refused; else it is lost in silence.
+    /// Whether a message to a node that is down comes back to its sender as refused; else it is
+    /// lost in silence.
     pub refuse: bool,
     /// Client legs that differ; a later one wins over an earlier one.
     pub client_legs: Vec<ClientLeg>,

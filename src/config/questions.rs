@@ -1,4 +1,5 @@
-//! What follows from all settings together: questions that promises and reports ask of a [`Config`].
+//! What follows from all settings together: questions that promises and reports ask of a
+//! [`Config`].
 
 use super::{Config, ReadFrom, ScriptedOperation, Workload};
 use crate::operation::{Operation, ReadQuorum};
@@ -6,8 +7,8 @@ use crate::operation::{Operation, ReadQuorum};
 impl Config {
     /// Whether every read of the run asks the leader, whatever happens.
     ///
-    /// Not so with retries or `ask_next`: another attempt, or operation, asks the next node in turn, which may answer a read, and the client takes
-    /// it for the leader from then on.
+    /// Not so with retries or `ask_next`: another attempt, or operation, asks the next node in
+    /// turn, which may answer a read, and the client takes it for the leader from then on.
     #[must_use]
     pub fn reads_only_leader(&self) -> bool {
         let workloads: Vec<&Workload> = self.workloads().collect();
@@ -24,8 +25,8 @@ impl Config {
         workload_reads_leader && script_reads_leader
     }
 
-    /// The weakest of the reads of several replicas, when every read of the run is one: the fewest replicas that one
-    /// asks, and whether all repair. A read of all keys asks one node.
+    /// The weakest of the reads of several replicas, when every read of the run is one: the fewest
+    /// replicas that one asks, and whether all repair. A read of all keys asks one node.
     #[must_use]
     pub fn weakest_read_quorum(&self) -> Option<ReadQuorum> {
         let mut quorums = Vec::new();
@@ -131,8 +132,9 @@ impl Config {
             || self.script.iter().any(|scripted| appends(scripted.operation))
     }
 
-    /// Whether an operation without a node may ask one that does not lead, and have it answer: another attempt asks
-    /// the next node in turn, and its client takes that one for the leader from then on.
+    /// Whether an operation without a node may ask one that does not lead, and have it answer:
+    /// another attempt asks the next node in turn, and its client takes that one for the leader
+    /// from then on.
     #[must_use]
     pub fn may_ask_around(&self, scripted: &ScriptedOperation) -> bool {
         let of_client = |other: &&ScriptedOperation| other.client == scripted.client;

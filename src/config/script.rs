@@ -10,9 +10,10 @@ use crate::time::{Span, Time};
 /// An operation at an exact time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScriptedOperation {
-    /// A stable id: keys its draws, kept by export and shrinking. One such as `c3.17` (client 3, its 17th operation)
-    /// or `a.17` (the 17th arrival of an open loop) stands for that operation of a workload and has its draws; numbers
-    /// are decimal, from 1 and without leading zeros, and client numbers fit 30 bits, else it is an id like any other.
+    /// A stable id: keys its draws, kept by export and shrinking. One such as `c3.17` (client 3,
+    /// its 17th operation) or `a.17` (the 17th arrival of an open loop) stands for that operation
+    /// of a workload and has its draws; numbers are decimal, from 1 and without leading zeros, and
+    /// client numbers fit 30 bits, else it is an id like any other.
     pub id: String,
     /// When it is invoked, or later, when its client has completed its previous one.
     pub at: Time,
@@ -41,7 +42,8 @@ pub struct Answer {
     pub confirmations: Option<(u16, u16)>,
     /// Why it did not complete ok.
     pub error: Option<Failure>,
-    /// Whether the key read was absent on a follower that named the leader: a write may not have reached it yet.
+    /// Whether the key read was absent on a follower that named the leader: a write may not have
+    /// reached it yet.
     pub not_yet_replicated: Option<bool>,
     /// The leader that the answer named.
     pub leader: Expected<NodeId>,

@@ -8,11 +8,13 @@ use crate::time::Span;
 /// Clients that generate operations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
-    /// How many operations may be under way at once: the clients of a closed loop, the pool of an open one.
+    /// How many operations may be under way at once: the clients of a closed loop, the pool of an
+    /// open one.
     pub clients: u32,
     /// When a client invokes.
     pub pace: Pace,
-    /// How many operations in all, shared evenly among the clients; `None`: until the end of `duration`.
+    /// How many operations in all, shared evenly among the clients; `None`: until the end of
+    /// `duration`.
     pub operations: Option<u64>,
     /// How many keys; at least 1.
     pub keys: u32,
@@ -36,8 +38,8 @@ pub enum Pace {
         /// How long it thinks.
         think: Distribution,
     },
-    /// Operations arrive whatever became of earlier ones; an arrival that finds no free client waits for one,
-    /// and its latency counts from its arrival.
+    /// Operations arrive whatever became of earlier ones; an arrival that finds no free client
+    /// waits for one, and its latency counts from its arrival.
     Open {
         /// Time between two arrivals.
         interval: Distribution,
@@ -111,13 +113,14 @@ pub struct RetryPolicy {
     pub retries: u32,
     /// How long to wait before that.
     pub backoff: Distribution,
-    /// Whether a client that gives up an operation without learning of a leader asks the next node in turn from then
-    /// on.
+    /// Whether a client that gives up an operation without learning of a leader asks the next node
+    /// in turn from then on.
     pub ask_next: bool,
 }
 
 impl RetryPolicy {
-    /// Whether a client asks whom it believes to lead, and nobody else unless a refusal names another.
+    /// Whether a client asks whom it believes to lead, and nobody else unless a refusal names
+    /// another.
     #[must_use]
     pub const fn stays(&self) -> bool {
         self.retries == 0 && !self.ask_next

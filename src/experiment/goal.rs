@@ -71,9 +71,11 @@ impl Goal {
             let clause = &text[part.clone()];
             let criterion = Criterion::parse(clause).ok_or_else(|| {
                 Diagnostics::of_argument(
-                    ("--goal", text),
+                    "--goal",
+                    text,
                     part,
-                    ("this is no goal that can be judged", "not understood"),
+                    "this is no goal that can be judged",
+                    "not understood",
                     FORMS,
                 )
             })?;

@@ -1,8 +1,13 @@
-//! How what is broken came to be broken: the writes at fault, followed through a second run of the same seed.
+//! How what is broken came to be broken: the writes at fault, followed through a second run of the
+//! same seed.
 //!
-//! Of durability these are the lost writes; of replicas that differ the write that one of them lacks; of a
-//! resurrection the delete that did not last; of a read that breaks what it promises the write that it missed, and what
-//! the replica that answered had of it at that moment.
+//! For durability these are the lost writes; for replicas that differ, the write that one of them
+//! lacks; for a resurrection, the delete that did not last; for a read that breaks its promise, the
+//! write that it missed, and what the replica that answered had of that write then.
+//!
+//! Of durability these are the lost writes; of replicas that differ the write that one of them
+//! lacks; of a resurrection the delete that did not last; of a read that breaks what it promises
+//! the write that it missed, and what the replica that answered had of it at that moment.
 
 use crate::check::{CheckReport, Mechanism, Verdict, Witness};
 use crate::config::{Config, ExpectedVerdict};
@@ -47,8 +52,9 @@ struct FollowedWrites {
     questions: Vec<BrokenProperty>,
 }
 
-/// Says what became of the writes that broke a property, from a second run that follows them, and by which mechanism
-/// each property was broken, in the order of the reports. Nothing is played again when no write is at fault.
+/// Says what became of the writes that broke a property, from a second run that follows them, and
+/// by which mechanism each property was broken, in the order of the reports. Nothing is played
+/// again when no write is at fault.
 pub(super) fn tell<P: Protocol>(
     config: &Config,
     settings: &P::Config,
@@ -67,7 +73,7 @@ pub(super) fn tell<P: Protocol>(
     if followed.writes.is_empty() {
         return;
     }
-    let seen = losses::follow::<P>(config, settings, (*seed, options.queue), &followed.writes);
+    let seen = losses::follow::<P>(config, settings, *seed, options.queue, &followed.writes);
     let lost = followed.writes[..followed.lost].iter().zip(&seen);
     let causes: Vec<LossCause> =
         lost.map(|(write, write_events)| write.cause(write_events, finished)).collect();
@@ -94,12 +100,11 @@ pub(super) fn tell<P: Protocol>(
                     witness.summary += &fate::of_write(write_events, config);
                 }
                 let how = match question.asked {
-                    Symptom::MissedBy(read) => {
-                        missed(config, finished, write, (write_events, read)).map(|missed| {
+                    Symptom::MissedBy(read) => missed(config, finished, write, write_events, read)
+                        .map(|missed| {
                             witness.summary += &format!(". {}", missed.text);
                             missed.mechanism
-                        })
-                    }
+                        }),
                     Symptom::Lost => told(write.cause(write_events, finished).mechanism),
                     Symptom::LackedBy(node) => lacking(write_events, write.subject(finished), node),
                     Symptom::CameBack => {
@@ -172,8 +177,8 @@ pub(super) const fn is_of_reads(property: Property) -> bool {
     matches!(property, Property::Staleness | Property::ReadYourWrites | Property::MonotonicReads)
 }
 
-/// The write that a read missed, and the read: of a witness that shows the write, or a read that had found it, and then
-/// the read.
+/// The write that a read missed, and the read: of a witness that shows the write, or a read that
+/// had found it, and then the read.
 pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(FollowedWrite, OpId)> {
     let (earlier, read) = (*witness.operations.first()?, *witness.operations.last()?);
     let [before, after] = [earlier, read].map(|op| history.entry(op));

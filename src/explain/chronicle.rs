@@ -1,4 +1,5 @@
-//! A second look at a run, for pictures: every message's flight, who was up and who led, how far followers were behind.
+//! A second look at a run, for pictures: every message, who was up and who led, and how far
+//! followers were behind.
 
 use crate::config::{Config, FaultAction};
 use crate::digest::DigestValue;
@@ -29,8 +30,8 @@ pub struct Chronicle {
     pub transmissions: Vec<Transmission>,
 }
 
-/// Runs the scenario under `seed` and notes what happens on every node and, where a window is asked for, every message
-/// that is under way at some time of it.
+/// Runs the scenario under `seed` and notes what happens on every node and, where a window is asked
+/// for, every message that is under way at some time of it.
 #[must_use]
 pub fn chronicle<P: Protocol>(
     config: &Config,
@@ -42,9 +43,11 @@ pub fn chronicle<P: Protocol>(
     let (finished, transmissions) = match window {
         None => (Simulation::<P>::new(config, settings, seed, notes).run(), Vec::new()),
         Some(window) => {
-            type Noting<P> = Tapped<CalendarQueue<Event<P>>, Transmissions>;
-            Simulation::<P, Noting<P>>::noting_transmissions(config, settings, seed, notes, window)
-                .run_with_transmissions()
+            type NotingTransmissions<P> = Tapped<CalendarQueue<Event<P>>, Transmissions>;
+            Simulation::<P, NotingTransmissions<P>>::noting_transmissions(
+                config, settings, seed, notes, window,
+            )
+            .run_with_transmissions()
         }
     };
     Chronicle {
@@ -82,7 +85,8 @@ pub struct Spell {
 }
 
 impl Chronicle {
-    /// The lives of `nodes` nodes without gaps, node after node and in order of time; spells of no length left out.
+    /// The lives of `nodes` nodes without gaps, node after node and in order of time; spells of no
+    /// length left out.
     #[must_use]
     pub fn spells(&self, nodes: u16) -> Vec<Spell> {
         let of_node = |node| {
@@ -160,14 +164,16 @@ pub struct FaultSpan {
     pub name: String,
     /// What it did, in words: `partition n1 | n2 n3`.
     pub what: String,
-    /// From when until when, in virtual time; of no length for what happens at once, such as a jump of a clock.
+    /// From when until when, in virtual time; of no length for what happens at once, such as a jump
+    /// of a clock.
     pub window: Window,
-    /// The nodes whose processes it stopped; none for a fault of the network, of clocks or of disks.
+    /// The nodes whose processes it stopped; none for a fault of the network, of clocks or of
+    /// disks.
     pub stops: Vec<NodeId>,
 }
 
-/// The faults of a run in the order in which they began; what only ends others (`heal`, `restart`, `resume`) left
-/// out.
+/// The faults of a run in the order in which they began; what only ends others (`heal`, `restart`,
+/// `resume`) left out.
 #[must_use]
 pub fn faults(config: &Config, history: &History, chronicle: &Chronicle) -> Vec<FaultSpan> {
     let acts = history.nemesis();

@@ -1,28 +1,57 @@
-//! How a lost write was lost: one mechanism each.
+//! By which mechanism a write was lost. Each lost write gets exactly one.
 //!
-//! A write may vanish from several nodes in several ways. The one that is named is the end that made the loss
-//! certain:
+//! A write may vanish from several nodes in several ways. The mechanism is the end that made the
+//! loss certain:
 //!
-//! 1. Where a live node still has the write, or has had it replaced, and a higher version is shown all the same,
-//!    last write wins decided. Where it is the leader that shows an older one, it decided how the leader came to lack it.
-//! 2. Where only the node that accepted it ever had it and another dropped it on arrival, that drop decided.
-//! 3. Where nobody else ever had it, and another led while the node that accepted it was down: the crash decided, even
-//!    if its disk kept the write until the node came back and followed. It was never shipped.
-//! 4. Else the end of the last copy, by time: until then the write could have been saved. Of ends at one instant it
-//!    is the accepting node's.
-//! 5. Where that end was the work of a leader (a full state, a truncation), and that leader had had the write and its
-//!    disk had lost it: how that disk lost it. So too where so many had the write that no majority could elect a
-//!    leader but with one whose disk had lost it. A memory without a log promises nothing: there the overwriting is
-//!    what counts.
+//! 1. If a live node still has the write, or replaced it with a newer one, and a higher version is
+//!    shown at the end, last write wins decided. If the leader shows an older version, the
+//!    mechanism is how the leader came to lack the write.
+//! 2. If only the node that accepted the write ever had it, and another node dropped it on arrival,
+//!    that drop decided.
+//! 3. If only the node that accepted the write ever had it, and another node led while that node
+//!    was down, the crash decided, even if its disk kept the write until it came back and followed.
+//!    The write was never shipped.
+//! 4. Otherwise the end of the last copy decided: until then the write could have been saved. Of
+//!    several ends at one instant, the accepting node's counts.
+//! 5. If that end was the work of a leader (a full state, a truncation), and this leader had had
+//!    the write and its disk had lost it, the mechanism is how that disk lost it. The same holds if
+//!    so many nodes had the write that no majority could elect a leader without one whose disk had
+//!    lost it. A memory without a log promises nothing: there the overwriting counts.
 //!
-//! Where replicas differ, the question is not how all lost a write but how one came to lack it (`lacking`): the end of
-//! its own copy, or that it never got one.
+//! If replicas differ, the question is not how all replicas lost a write but how one came to lack
+//! it (`lacking`): its copy ended, or it never got one.
 //!
-//! Where a read missed a write, the question is what the replica that answered had of it at that moment (`missed`).
+//! A crash is named by what it took: the unsynced tail of a log; a log that could not be read up to
+//! the write, or was cut before a checkpoint had it; or a memory with no log behind it. If no other
+//! node ever had the write, it was never shipped.
 //!
-//! A crash is named by what it took: the unsynced tail of a log, a log that could not be read up to the write or was
-//! cut before a checkpoint had it, or a memory with no log behind it; where nobody else ever had the write, it was
-//! never shipped.
+//! A write may vanish from several nodes in several ways. The one that is named is the end that
+//! made the loss certain:
+//!
+//! 1. Where a live node still has the write, or has had it replaced, and a higher version is shown
+//!    all the same, last write wins decided. Where it is the leader that shows an older one, it
+//!    decided how the leader came to lack it.
+//! 2. Where only the node that accepted it ever had it and another dropped it on arrival, that drop
+//!    decided.
+//! 3. Where nobody else ever had it, and another led while the node that accepted it was down: the
+//!    crash decided, even if its disk kept the write until the node came back and followed. It was
+//!    never shipped.
+//! 4. Else the end of the last copy, by time: until then the write could have been saved. Of ends
+//!    at one instant it is the accepting node's.
+//! 5. Where that end was the work of a leader (a full state, a truncation), and that leader had had
+//!    the write and its disk had lost it: how that disk lost it. So too where so many had the write
+//!    that no majority could elect a leader but with one whose disk had lost it. A memory without a
+//!    log promises nothing: there the overwriting is what counts.
+//!
+//! Where replicas differ, the question is not how all lost a write but how one came to lack it
+//! (`lacking`): the end of its own copy, or that it never got one.
+//!
+//! Where a read missed a write, the question is what the replica that answered had of it at that
+//! moment (`missed`).
+//!
+//! A crash is named by what it took: the unsynced tail of a log, a log that could not be read up to
+//! the write or was cut before a checkpoint had it, or a memory with no log behind it; where nobody
+//! else ever had the write, it was never shipped.
 
 use std::collections::BTreeMap;
 
@@ -120,8 +149,8 @@ pub(super) fn classify(write_events: &[WriteEvent], subject: WriteContext<'_>) -
     earlier.unwrap_or(LossCause { mechanism, decisive: Some((node, at)) })
 }
 
-/// How `node` came to lack the write of these sightings; nothing where it has the write, or got it and the sightings do
-/// not tell what became of it.
+/// How `node` came to lack the write of these sightings; nothing where it has the write, or got it
+/// and the sightings do not tell what became of it.
 pub(super) fn lacking(
     write_events: &[WriteEvent],
     subject: WriteContext<'_>,
@@ -148,12 +177,12 @@ pub(super) fn lacking(
     }
 }
 
-/// How what a removal had removed came back, given how the removal itself was lost: a tombstone that was purged
-/// anywhere is the reason, for with it the older write would have lost.
+/// How what a removal had removed came back, given how the removal itself was lost: a tombstone
+/// that was purged anywhere is the reason, for with it the older write would have lost.
 pub(super) fn came_back(write_events: &[WriteEvent], lost: Mechanism) -> Mechanism {
     let purges = |event: &WriteEvent| {
-        let reason = DiscardReason::Purged;
-        matches!(event.what, WriteEventKind::Observed(Observation::Discard { reason: r, .. }) if r == reason)
+        let WriteEventKind::Observed(observation) = event.what else { return false };
+        matches!(observation, Observation::Discard { reason: DiscardReason::Purged, .. })
     };
     if write_events.iter().any(purges) { Mechanism::TombstonePurged } else { lost }
 }
@@ -251,8 +280,8 @@ impl Copies {
         Some(LossCause { mechanism: Mechanism::NeverShipped, decisive })
     }
 
-    /// How the disk of the leader whose word made `node` drop the write at `end`, or of one whose vote it cannot have
-    /// done without, had lost it.
+    /// How the disk of the leader whose word made `node` drop the write at `end`, or of one whose
+    /// vote it cannot have done without, had lost it.
     fn lost_before(
         &self,
         (node, end): (NodeId, Time),
@@ -341,8 +370,8 @@ impl Copies {
     }
 }
 
-/// How `write` was lost by the write `by` taking its place; `None` where `by` has a higher version and
-/// replaces it rightly.
+/// How `write` was lost by the write `by` taking its place; `None` where `by` has a higher version
+/// and replaces it rightly.
 fn replaced(write: &WatchedWrite, by: Stored) -> Option<Mechanism> {
     let mine = write.version().filter(|mine| by.version <= *mine)?;
     Some(if mine == by.version {
@@ -383,8 +412,8 @@ impl CopyState {
     }
 }
 
-/// What clients are told of a key at the end, and by whom: what the leader holds, else the highest version on a live
-/// node.
+/// What clients are told of a key at the end, and by whom: what the leader holds, else the highest
+/// version on a live node.
 pub(super) fn shown(finals: &[NodeSnapshot], key: KeyId) -> Option<(Stored, NodeId)> {
     let live = finals.iter().filter(|snapshot| snapshot.up);
     let held = || {

@@ -1,4 +1,5 @@
-//! Why: what became of one write, or of those that a run lost or discarded; and how reads came to miss one.
+//! What became of one write, or of those that a run lost or discarded; and how reads came to miss a
+//! write.
 
 use crate::check::{CheckReport, Mechanism, Verdict, words};
 use crate::config::{Config, ExpectedVerdict};
@@ -8,6 +9,7 @@ use crate::id::{KeyId, OpId};
 use crate::property::Property;
 use crate::protocol::Protocol;
 use crate::run::{self, Judged, RunOptions};
+use crate::sim::{Finished, WriteEvent};
 use crate::spelling;
 
 use super::causes;
@@ -15,7 +17,7 @@ use super::classify::LossCause;
 use super::losses::{self, FollowedWrite};
 use super::missed::missed;
 use super::narrator;
-use super::story::{Loss, Story};
+use super::story::{Gone, Story};
 
 /// So many writes are told in full; the rest are counted.
 const MOST_TOLD: usize = 3;
@@ -45,22 +47,24 @@ pub struct Explanation {
     pub mechanisms: Vec<(Mechanism, u64)>,
     /// Those that were discarded; `None` where nobody can tell.
     pub discarded: Option<Discarded>,
-    /// The lives of some of the writes that were asked for: of lost ones the first by each mechanism, or of discarded
-    /// ones where none was lost.
+    /// The lives of some of the writes that were asked for: of lost ones the first by each
+    /// mechanism, or of discarded ones where none was lost.
     pub stories: Vec<Story>,
     /// How many more there are.
     pub untold: u64,
-    /// Of each property that reads broke the case that its verdict shows; none where a write is asked for.
+    /// Of each property that reads broke the case that its verdict shows; none where a write is
+    /// asked for.
     pub reads: Vec<BrokenRead>,
 }
 
-/// The acknowledged writes that were gone before their keys were written again ([`crate::check::discarded_writes`]).
+/// The acknowledged writes that were gone before their keys were written again
+/// ([`crate::check::discarded_writes`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discarded {
     /// How many.
     pub count: u64,
-    /// How often each mechanism was the reason; together fewer than `count` where there are more than
-    /// [`super::MOST_FOLLOWED`].
+    /// How often each mechanism was the reason; together fewer than `count` where there are more
+    /// than [`super::MOST_FOLLOWED`].
     pub mechanisms: Vec<(Mechanism, u64)>,
     /// The first few, each with what was asked and by whom.
     pub first: Vec<(OpId, String)>,
@@ -103,7 +107,7 @@ pub fn explain<P: Protocol>(
     config: &Config,
     settings: &P::Config,
     seed: u64,
-    asked: &Question,
+    question: &Question,
 ) -> Result<Explanation, NoSuchWrite> {
     let options = RunOptions { without_last_write: true, ..RunOptions::default() };
     let Judged { finished, checks, .. } = run::play::<P>(config, settings, seed, options);
@@ -115,7 +119,7 @@ pub fn explain<P: Protocol>(
         Some((discarded, all)) => (discarded, Some(all)),
         None => (Vec::new(), None),
     };
-    let asked_for = match asked {
+    let asked_for = match question {
         Question::Lost => Vec::new(),
         Question::Write(wanted) => find(&finished.history, config, wanted)?,
     };
@@ -126,24 +130,17 @@ pub fn explain<P: Protocol>(
     let mut writes = lost;
     writes.extend(discarded);
     let gone = writes.len();
-    let mut places = Vec::new();
-    for write in asked_for.iter().take(MOST_TOLD) {
-        // One that is gone and asked for is followed once.
-        let place = writes[..gone].iter().position(|other| other.op == write.op);
-        places.push(place.unwrap_or(writes.len()));
-        if place.is_none() {
-            writes.push(write.clone());
-        }
-    }
-    let broken = match asked {
+    let told = asked_for.iter().take(MOST_TOLD);
+    let mut places: Vec<usize> = told.map(|write| place_of(&mut writes, gone, write)).collect();
+    let broken = match question {
         Question::Lost => broken_reads(&checks, &finished.history),
         Question::Write(_) => Vec::new(),
     };
     let missing: Vec<usize> =
-        broken.iter().map(|(_, _, write)| losses::add(&mut writes, write.clone())).collect();
+        broken.iter().map(|read| losses::add(&mut writes, read.write.clone())).collect();
     let seen = match writes[..] {
         [] => Vec::new(),
-        _ => losses::follow::<P>(config, settings, (seed, options.queue), &writes),
+        _ => losses::follow::<P>(config, settings, seed, options.queue, &writes),
     };
     // Those that were lost come first, then those that were discarded.
     let causes: Vec<LossCause> = writes[..gone]
@@ -151,32 +148,22 @@ pub fn explain<P: Protocol>(
         .zip(&seen)
         .map(|(write, seen)| write.cause(seen, &finished))
         .collect();
-    if *asked == Question::Lost {
-        places = first_of_each(&causes[..lost_count]);
-        if places.is_empty() {
-            places = first_of_each(&causes);
-        }
-        places.truncate(MOST_TOLD);
+    if *question == Question::Lost {
+        places = first_by_mechanism(&causes, lost_count);
     }
     let told = places.into_iter().map(|place| {
-        let fate = if place < lost_count { Loss::Lost } else { Loss::Discarded };
+        let fate = if place < lost_count { Gone::Lost } else { Gone::Discarded };
         let gone = causes.get(place).map(|cause| (fate, *cause));
         narrator::tell(config, &finished, &writes[place], &seen[place], gone)
     });
     let stories: Vec<Story> = told.collect();
-    let candidates = match asked {
+    let candidates = match question {
         Question::Lost if all_lost == 0 => all_discarded.unwrap_or(0),
         Question::Lost => all_lost,
         Question::Write(_) => asked_for.len() as u64,
     };
-    let reads = broken.into_iter().zip(missing).map(|((report, summary, write), place)| {
-        let operation = write.target.reads[0];
-        let how = missed(config, &finished, &write, (&seen[place], operation));
-        let (mechanism, text) = how.map(|how| (how.mechanism, how.text)).unzip();
-        let CheckReport { property, judged, .. } = *report;
-        BrokenRead { property, judged, operation, summary: summary.to_owned(), mechanism, text }
-    });
-    let reads = reads.collect();
+    let reads = broken.into_iter().zip(missing);
+    let reads = reads.map(|(read, place)| read.explain(config, &finished, &seen[place])).collect();
     Ok(Explanation {
         seed,
         digest: finished.digest,
@@ -194,20 +181,56 @@ pub fn explain<P: Protocol>(
     })
 }
 
-/// Of each property that a read broke by missing a write: its report, what happened, and that write.
-fn broken_reads<'a>(
-    checks: &'a [CheckReport],
-    history: &History,
-) -> Vec<(&'a CheckReport, &'a str, FollowedWrite)> {
+/// A read that broke a property, and the write that it missed.
+struct StaleRead<'a> {
+    report: &'a CheckReport,
+    summary: &'a str,
+    write: FollowedWrite,
+}
+
+impl StaleRead<'_> {
+    fn explain(self, config: &Config, run: &Finished, write_events: &[WriteEvent]) -> BrokenRead {
+        let operation = self.write.target.reads[0];
+        let how = missed(config, run, &self.write, write_events, operation);
+        let (mechanism, text) = how.map(|how| (how.mechanism, how.text)).unzip();
+        let CheckReport { property, judged, .. } = *self.report;
+        let summary = self.summary.to_owned();
+        BrokenRead { property, judged, operation, summary, mechanism, text }
+    }
+}
+
+/// The read shown for each property that reads broke by missing a write.
+fn broken_reads<'a>(checks: &'a [CheckReport], history: &History) -> Vec<StaleRead<'a>> {
     let broken = checks.iter().filter(|report| causes::is_of_reads(report.property));
     let shown = broken.filter_map(|report| match &report.verdict {
         Verdict::Invalid(witness) => {
             let (write, _) = causes::missed_by(witness, history)?;
-            Some((report, witness.summary.as_str(), write))
+            Some(StaleRead { report, summary: &witness.summary, write })
         }
         Verdict::Valid | Verdict::Unknown(_) | Verdict::Unchecked(_) => None,
     });
     shown.collect()
+}
+
+/// The writes to tell: of each mechanism by which writes were lost the first; if none was lost, of
+/// each by which writes were discarded.
+fn first_by_mechanism(causes: &[LossCause], lost: usize) -> Vec<usize> {
+    let mut places = first_of_each(&causes[..lost]);
+    if places.is_empty() {
+        places = first_of_each(causes);
+    }
+    places.truncate(MOST_TOLD);
+    places
+}
+
+/// The place of a write among those that are followed. If it is one of the `gone` first, which were
+/// lost or discarded, it is followed once.
+fn place_of(writes: &mut Vec<FollowedWrite>, gone: usize, write: &FollowedWrite) -> usize {
+    let known = writes[..gone].iter().position(|other| other.op == write.op);
+    known.unwrap_or_else(|| {
+        writes.push(write.clone());
+        writes.len() - 1
+    })
 }
 
 /// The places of the first of each mechanism.

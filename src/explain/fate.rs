@@ -7,8 +7,8 @@ use crate::id::NodeId;
 use crate::protocol::Observation;
 use crate::sim::{WriteEvent, WriteEventKind};
 
-/// Where the write was last seen, in sentences to follow a witness: `n1 held it until it crashed at 3.1 s; it
-/// never reached n2, n3.`
+/// Where the write was last seen, in sentences to follow a witness: `n1 held it until it crashed at
+/// 3.1 s; it never reached n2, n3.`
 pub(super) fn of_write(write_events: &[WriteEvent], config: &Config) -> String {
     let mut fates: BTreeMap<NodeId, OnNode> = BTreeMap::new();
     for event in write_events {

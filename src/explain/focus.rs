@@ -1,4 +1,5 @@
-//! Where in a run to look: the stretch of time in which what went wrong can be seen, from its cause to its effect.
+//! Where in a run to look: the stretch of time that shows what went wrong, from its cause to its
+//! effect.
 
 use std::collections::BTreeMap;
 
@@ -44,8 +45,8 @@ struct Candidate {
     versions: Vec<Version>,
 }
 
-/// Where to look in a run: around what first broke a promise, else what broke a property, else the first fault, else
-/// the start.
+/// Where to look in a run: around what first broke a promise, else what broke a property, else the
+/// first fault, else the start.
 #[must_use]
 pub fn focus(
     config: &Config,

@@ -1,4 +1,4 @@
-//! The lost and discarded writes of a run, each with how it was lost: from a second run of the same seed that follows
+//! The lost and discarded writes of a run, and a second run of the same seed that follows them.
 //! them.
 
 use std::collections::BTreeMap;
@@ -92,7 +92,8 @@ pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Follow
 pub(super) fn follow<P: Protocol>(
     config: &Config,
     settings: &P::Config,
-    (seed, queue): (u64, QueueKind),
+    seed: u64,
+    queue: QueueKind,
     writes: &[FollowedWrite],
 ) -> Vec<Vec<WriteEvent>> {
     let watched = writes.iter().map(|write| write.target.clone()).collect();
@@ -112,7 +113,8 @@ pub(super) fn lost(config: &Config, finished: &Finished) -> (Vec<FollowedWrite>,
     (written(&finished.history, &lost), all)
 }
 
-/// The discarded writes of a run, up to [`MOST_FOLLOWED`], and how many there are; `None` where nobody can tell.
+/// The discarded writes of a run, up to [`MOST_FOLLOWED`], and how many there are; `None` where
+/// nobody can tell.
 pub(super) fn discarded(config: &Config, finished: &Finished) -> Option<(Vec<FollowedWrite>, u64)> {
     let history = &finished.history;
     let discarded = check::discarded_writes(&run::evidence(config, finished))?;

@@ -1,9 +1,16 @@
 //! How a read came to miss a write: what the replica that answered had of the write at that moment.
 //!
-//! What became of the write later is no reason for an answer that was given before. The node may not have got it yet
-//! (it was on its way, lost, blocked, or came while the node was down), may have dropped it or started again without
-//! it, or may have led still, deposed without having heard of it. Of a read of several replicas it is asked of each that
-//! was counted, as it was when it said what it holds.
+//! What became of the write later does not matter for an answer that was given before. Either the
+//! node had not received the write yet (it was on its way, lost or blocked, or arrived while the
+//! node was down), or it had dropped the write or restarted without it, or it still led although it
+//! had been deposed. For a read of several replicas the question is asked of each counted replica,
+//! at the time of its own reply.
+//!
+//! What became of the write later is no reason for an answer that was given before. The node may
+//! not have got it yet (it was on its way, lost, blocked, or came while the node was down), may
+//! have dropped it or started again without it, or may have led still, deposed without having heard
+//! of it. Of a read of several replicas it is asked of each that was counted, as it was when it
+//! said what it holds.
 
 use crate::check::{Mechanism, words};
 use crate::config::Config;
@@ -24,13 +31,14 @@ pub(super) struct MissedWrite {
     pub(super) text: String,
 }
 
-/// What the replica that answered `read` had of `write`, of which `write_events` tell; `None` where it had it, or that is
-/// not known.
+/// What the replica that answered `read` had of `write`, of which `write_events` tell; `None` where
+/// it had it, or that is not known.
 pub(super) fn missed(
     config: &Config,
     run: &Finished,
     write: &FollowedWrite,
-    (write_events, read): (&[WriteEvent], OpId),
+    write_events: &[WriteEvent],
+    read: OpId,
 ) -> Option<MissedWrite> {
     let entry = run.history.entry(read);
     let node = entry.node?;
@@ -49,7 +57,8 @@ pub(super) fn missed(
     witness.missed_by_all((node, at), before, &replies)
 }
 
-/// The replicas that told the coordinator what they hold, each with the place of that among `before`.
+/// The replicas that told the coordinator what they hold, each with the place of that among
+/// `before`.
 fn replies(before: &[WriteEvent], (coordinator, read): (NodeId, OpId)) -> Vec<(NodeId, usize)> {
     let heard = before.iter().enumerate().filter_map(|(place, event)| match event.what {
         WriteEventKind::Heard { read: r, from } if r == read && event.node == coordinator => {
@@ -105,7 +114,8 @@ impl Observer<'_> {
         for (node, place) in counted {
             nodes.push(node);
             let Some(lack) = self.lack(node, &before[..place], before[place].at) else { continue };
-            // That one of them had had it and lost it is why they did not overlap with those that had it.
+            // That one of them had had it and lost it is why they did not overlap with those that
+            // had it.
             if !matches!(lack.mechanism, Mechanism::NotYetThere | Mechanism::DeposedLeader) {
                 mechanism = lack.mechanism;
             }
@@ -137,7 +147,8 @@ impl Observer<'_> {
                 });
                 let (at, by) = by_a_higher?;
                 let text = format!(
-                    "it had taken another write in the place of that one at {at} s, for its version {} is higher",
+                    "it had taken another write in the place of that one at {at} s, for its \
+                     version {} is higher",
                     by.version
                 );
                 Some(Lack { mechanism: Mechanism::OlderTimestamp, text })
@@ -188,7 +199,8 @@ impl Observer<'_> {
             led.node != node && mine.from < led.from && led.from <= now && led.term >= mine.term
         })?;
         let text = format!(
-            "it still took itself for the leader, of term {}, and had not heard that {} has led in term {} since {} s",
+            "it still took itself for the leader, of term {}, and had not heard that {} has led \
+             in term {} since {} s",
             mine.term, newer.node, newer.term, newer.from
         );
         Some(Lack { mechanism: Mechanism::DeposedLeader, text })

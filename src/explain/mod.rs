@@ -1,12 +1,12 @@
-//! Why a run went as it did: how what was broken came to be broken, what became of a write, and where
-//! in the run to look.
+//! Why a run went as it did: how what was broken came to be broken, what became of a write, and
+//! where in the run to look.
 //!
 //! Each explanation plays the run again, under the same seed, and notes more the second time.
 //! Reading order: `losses` (the writes that are followed), `classify` (by which
-//! [`crate::check::Mechanism`] a write was lost), `missed` (how a read missed a write), `causes` (the
-//! mechanism behind each broken property), `fate`, [`story`] and `narrator` (one write in words),
-//! [`explanation`] (what `splitbrain explain` says), [`chronicle`] (everything that pictures show),
-//! [`focus`] (the stretch of time to show).
+//! [`crate::check::Mechanism`] a write was lost), `missed` (how a read missed a write), `causes`
+//! (the mechanism behind each broken property), `fate`, [`story`] and `narrator` (one write in
+//! words), [`explanation`] (what `splitbrain explain` says), [`chronicle`] (everything that
+//! pictures show), [`focus`] (the stretch of time to show).
 
 use crate::config::Config;
 use crate::protocol::Protocol;

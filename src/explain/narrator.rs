@@ -1,5 +1,6 @@
-//! The life of one write as a causal chain in plain words: who took it, to whom it was sent, what became of the
-//! messages, who confirmed, who crashed, who led without it, where it ended.
+//! The life of one write as a causal chain in plain words: which node accepted it, where it was
+//! sent, what became of the messages, which nodes confirmed it, crashed, or led without it, and
+//! where it ended. messages, who confirmed, who crashed, who led without it, where it ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,7 @@ use crate::time::Time;
 
 use super::classify::{LossCause, shown};
 use super::losses::FollowedWrite;
-use super::story::{Loss, StepKind, Story, StoryStep};
+use super::story::{Gone, StepKind, Story, StoryStep};
 
 /// No story has more steps, so that it fits a screen; of a longer one the middle is left out.
 const MOST_STEPS: usize = 20;
@@ -28,7 +29,7 @@ pub(super) fn tell(
     run: &Finished,
     write: &FollowedWrite,
     write_events: &[WriteEvent],
-    gone: Option<(Loss, LossCause)>,
+    gone: Option<(Gone, LossCause)>,
 ) -> Story {
     let entry = run.history.entry(write.op);
     let mut narrator = Narrator {
@@ -366,7 +367,8 @@ impl Narrator<'_> {
         )
     }
 
-    /// A node began to lead. Once all copies have ended only the first who leads without the write is told.
+    /// A node began to lead. Once all copies have ended only the first who leads without the write
+    /// is told.
     fn leads(&mut self, led: &Leadership, ended: Option<Time>) {
         let has_it = self.held.contains(led.node);
         let is_over = ended.is_none_or(|ended| led.from > ended);
@@ -405,7 +407,7 @@ impl Narrator<'_> {
     }
 
     /// The last step: where it is at the end.
-    fn end(&mut self, gone: Option<(Loss, LossCause)>) {
+    fn end(&mut self, gone: Option<(Gone, LossCause)>) {
         let key = self.config.names.key(self.write.target.key);
         let live = self.run.finals.iter().filter(|snapshot| snapshot.up);
         let held = |snapshot: &&crate::protocol::NodeSnapshot| {
@@ -442,7 +444,7 @@ impl Narrator<'_> {
         self.steps.push(StoryStep { at: self.run.ended_at, who, kind: StepKind::End, text });
     }
 
-    fn finish(mut self, entry: &Entry, gone: Option<(Loss, LossCause)>) -> Story {
+    fn finish(mut self, entry: &Entry, gone: Option<(Gone, LossCause)>) -> Story {
         if self.steps.len() > MOST_STEPS {
             let middle = MOST_STEPS - LAST_STEPS..self.steps.len() - LAST_STEPS;
             self.left_out += middle.len() as u64;

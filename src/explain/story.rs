@@ -17,7 +17,7 @@ pub struct Story {
     /// The version that it was given.
     pub version: Option<Version>,
     /// Whether it was lost, or discarded; `None` when it was neither.
-    pub fate: Option<Loss>,
+    pub fate: Option<Gone>,
     /// How that came; `None` when it was neither.
     pub mechanism: Option<Mechanism>,
     /// The node whose copy's end made the loss certain, and when.
@@ -30,14 +30,14 @@ pub struct Story {
 
 /// That an acknowledged write is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
+pub enum Gone {
     /// It is missing at the end.
     Lost,
     /// It was gone before its key was written again, so nothing is missing at the end.
     Discarded,
 }
 
-impl Loss {
+impl Gone {
     /// The name in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {

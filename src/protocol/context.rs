@@ -127,7 +127,8 @@ impl<P: Protocol> Context<'_, P> {
         self.disk(file, DiskOperation::Append { start, end, sequence: 0 })
     }
 
-    /// Appends a record of a [`super::parts::wal::Wal`], and returns the number of bytes that it takes.
+    /// Appends a record of a [`super::parts::wal::Wal`], and returns the number of bytes that it
+    /// takes.
     pub(in crate::protocol) fn append_stamped(
         &mut self,
         file: File,
@@ -171,8 +172,9 @@ impl<P: Protocol> Context<'_, P> {
         self.disk(file, DiskOperation::Replace { start, end })
     }
 
-    /// Replaces the content of `file` by these records of a [`super::parts::wal::Wal`], each with its term.
-    /// `last` is the sequence of the last one. Returns the ticket and the number of bytes.
+    /// Replaces the content of `file` by these records of a [`super::parts::wal::Wal`], each with
+    /// its term. `last` is the sequence of the last one. Returns the ticket and the number of
+    /// bytes.
     pub(in crate::protocol) fn replace_stamped(
         &mut self,
         file: File,

@@ -77,8 +77,9 @@ impl DiskImage {
         self.files.values().all(Vec::is_empty)
     }
 
-    /// The records of `file`, up to the first that is not whole. Use [`super::parts::wal::Wal::open`] for a log
-    /// that must tell a torn tail from damage to what was durable.
+    /// The records of `file`, up to the first that is not whole. Use
+    /// [`super::parts::wal::Wal::open`] for a log that must tell a torn tail from damage to what
+    /// was durable.
     #[must_use]
     pub fn records<R: DeserializeOwned>(&self, file: File) -> frame::Replay<R> {
         frame::salvage(self.bytes(file))

@@ -60,7 +60,8 @@ pub enum Observation {
         /// The last index that is committed.
         index: LogIndex,
     },
-    /// The node has started and read its write-ahead log. [`super::parts::wal::Wal::open`] emits this.
+    /// The node has started and read its write-ahead log. [`super::parts::wal::Wal::open`] emits
+    /// this.
     Replay {
         /// The file of the log.
         file: File,

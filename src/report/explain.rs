@@ -14,7 +14,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::check::Mechanism;
-use crate::explain::story::{Loss, Story, StoryStep};
+use crate::explain::story::{Gone, Story, StoryStep};
 use crate::explain::{BrokenRead, Discarded, Explanation, Question};
 use crate::id::OpId;
 use crate::named::Named;
@@ -187,7 +187,7 @@ fn story_document(story: &Story) -> Value {
         "call": story.call,
         "status": story.status.name(),
         "version": story.version.map(|version| version.to_string()),
-        "fate": story.fate.map(Loss::name),
+        "fate": story.fate.map(Gone::name),
         "mechanism": story.mechanism.map(Mechanism::name),
         "phrase": story.mechanism.map(Mechanism::phrase),
         "decisive": decisive,

@@ -14,8 +14,9 @@ use crate::sim::Finished;
 
 use super::result::{Expectation, RunVerdict};
 
-/// Whether a property must not have been broken: it was promised, and the scenario does not expect it to be broken; or
-/// the scenario expects it to hold, or sets a bound that was missed, promised or not.
+/// Whether a property must not have been broken: it was promised, and the scenario does not expect
+/// it to be broken; or the scenario expects it to hold, or sets a bound that was missed, promised
+/// or not.
 #[must_use]
 pub fn is_unexpected(config: &Config, report: &CheckReport) -> bool {
     let mut expected = config.expect.checks.iter().filter(|(p, _)| *p == report.property);
@@ -30,8 +31,9 @@ pub fn is_unexpected(config: &Config, report: &CheckReport) -> bool {
     }
 }
 
-/// A run fails when a promised property was broken and the scenario does not say so, or an expectation was not
-/// met; it is unknown when a checker could not tell and the scenario does not say so, or time stood still.
+/// A run fails when a promised property was broken and the scenario does not say so, or an
+/// expectation was not met; it is unknown when a checker could not tell and the scenario does not
+/// say so, or time stood still.
 pub(super) fn verdict(
     config: &Config,
     settlement: &Settlement,

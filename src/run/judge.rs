@@ -80,7 +80,8 @@ pub(crate) fn evidence<'a>(config: &'a Config, finished: &'a Finished) -> Eviden
     }
 }
 
-/// How many scripted operations were due and never invoked: their client was still busy as the run ended.
+/// How many scripted operations were due and never invoked: their client was still busy as the run
+/// ended.
 fn never_invoked(config: &Config, finished: &Finished) -> u64 {
     let entries = config.script.iter().zip(&finished.script);
     let was_due = |at| at <= finished.ended_at;

@@ -12,7 +12,8 @@ pub struct RunOptions {
     pub queue: QueueKind,
     /// Which broken properties [`crate::explain::run`] explains.
     pub causes: Causes,
-    /// Leave out [`super::RunResult::last_write`]. A campaign of many thousands of runs never reads it.
+    /// Leave out [`super::RunResult::last_write`]. A campaign of many thousands of runs never reads
+    /// it.
     pub without_last_write: bool,
 }
 

@@ -15,7 +15,8 @@ use crate::time::Time;
 pub enum RunVerdict {
     /// All as promised and expected.
     Pass,
-    /// A promised property was broken and the scenario does not expect it, or an expectation was not met.
+    /// A promised property was broken and the scenario does not expect it, or an expectation was
+    /// not met.
     Fail,
     /// A checker could not tell.
     Unknown,
@@ -67,8 +68,8 @@ pub struct RunResult {
     pub states: Vec<(Time, NodeSnapshot)>,
     /// How it ended.
     pub settlement: Settlement,
-    /// How far followers were from the leader when the last write was answered; `None` where none was acknowledged, or
-    /// nobody led then, and with [`super::RunOptions::without_last_write`].
+    /// How far followers were from the leader when the last write was answered; `None` where none
+    /// was acknowledged, or nobody led then, and with [`super::RunOptions::without_last_write`].
     pub last_write: Option<LastWrite>,
     /// Messages by fate.
     pub messages: MessageCounts,
@@ -84,7 +85,8 @@ pub struct RunResult {
     pub incidents: Incidents,
     /// Every property, in the order of [`crate::property::Property`].
     pub checks: Vec<CheckReport>,
-    /// Every expectation, in file order: checks, bounds of properties that no expected check names, states, answers.
+    /// Every expectation, in file order: checks, bounds of properties that no expected check names,
+    /// states, answers.
     pub expectations: Vec<Expectation>,
     /// With [`super::RunOptions::trace`], a line an event.
     pub trace: Option<String>,

@@ -1,7 +1,8 @@
 //! `[[change]]`: settings that change on the way.
 //!
-//! A change is put into the tree of the file like an argument, on top of the changes before it, and the tree is
-//! decoded again: what may be written in the file may be written in a change, with the same meaning.
+//! A change is put into the tree of the file like an argument, on top of the changes before it, and
+//! the tree is decoded again: what may be written in the file may be written in a change, with the
+//! same meaning.
 
 use serde_json::json;
 use toml::{Table, Value};
@@ -212,8 +213,8 @@ fn decode_again(
     Some((network?, load.map_or(Some(None), |load| load.map(Some))?))
 }
 
-/// What the change sets, as texts that set the same on the exported scenario. There every link stands alone and
-/// inherits nothing, so links that became different are set as a whole.
+/// What the change sets, as texts that set the same on the exported scenario. There every link
+/// stands alone and inherits nothing, so links that became different are set as a whole.
 fn canonical(change: &Written<'_>, before: &Network, after: &Network) -> Vec<(String, String)> {
     let is_of_links = |path: &[Segment]| matches!(path, [_, second, ..] if second.key == "link");
     let mut set: Vec<(String, String)> = change

@@ -1,9 +1,10 @@
 //! Reading a table key by key.
 //!
-//! A [`TableDecoder`] hands out the values of one table, as an [`Element`] each, and knows which keys were asked
-//! for; an [`Element`] reads itself as a length of time, a node, a choice. A mistake is noted where it is found and
-//! decoding goes on, so that one reading finds them all. `None` always means "a mistake was noted"; so ask for
-//! everything first and give up, with `?`, last.
+//! A [`TableDecoder`] hands out the values of one table, as an [`Element`] each, and knows which
+//! keys were asked for; an [`Element`] reads itself as a length of time, a node, a choice. A
+//! mistake is noted where it is found and decoding goes on, so that one reading finds them all.
+//! `None` always means "a mistake was noted"; so ask for everything first and give up, with `?`,
+//! last.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -11,13 +12,12 @@ use std::ops::RangeInclusive;
 
 use super::diagnostics::{Loc, Problem, Sink};
 use super::frame::Frame;
-use super::names::{Interned, node_named};
+use super::names::Interned;
 use super::tree::{Entry, Node, Tree};
 use super::units::{self, NotThat};
-use crate::id::NodeId;
 use crate::rng::Probability;
 use crate::spelling::nearest;
-use crate::time::{Span, Time};
+use crate::time::Span;
 
 /// Where mistakes go, and the scenario that values have to fit into.
 #[derive(Clone, Copy, Debug)]
@@ -221,7 +221,8 @@ impl<'a> TableDecoder<'a> {
         self.entries.iter().map(element).collect()
     }
 
-    /// Notes a mistake of the table as a whole; `label` says what was expected. For `return table.wrong(..)`.
+    /// Notes a mistake of the table as a whole; `label` says what was expected. For `return
+    /// table.wrong(..)`.
     pub fn wrong<T>(&self, title: impl Display, label: impl Display) -> Option<T> {
         self.scope.sink.push(Problem::new(self.at, title.to_string(), label.to_string()));
         None
@@ -232,8 +233,9 @@ impl<'a> TableDecoder<'a> {
         self.entries.iter().find(|entry| entry.key == key).map_or(self.at, |entry| entry.key_at)
     }
 
-    /// The only one of `keys` that is there, read by `read`, which is told its place in `keys`. None or several is a
-    /// mistake; `what` says of what there has to be one. Of several each is read all the same, for its own mistakes.
+    /// The only one of `keys` that is there, read by `read`, which is told its place in `keys`.
+    /// None or several is a mistake; `what` says of what there has to be one. Of several each is
+    /// read all the same, for its own mistakes.
     pub fn exactly_one<T>(
         &mut self,
         keys: &[&str],
@@ -302,7 +304,8 @@ impl<'a> Element<'a> {
         self.scope.frame.nodes
     }
 
-    /// Notes a mistake at this value; `label` says what was expected. For `return element.wrong(..)`.
+    /// Notes a mistake at this value; `label` says what was expected. For `return
+    /// element.wrong(..)`.
     pub fn wrong<T>(&self, title: impl Display, label: impl Display) -> Option<T> {
         self.scope.sink.push(Problem::new(self.node.at, title.to_string(), label.to_string()));
         None
@@ -397,7 +400,8 @@ impl<'a> Element<'a> {
         matches!(&self.node.value, Tree::Text(found) if found == text)
     }
 
-    /// Reads it as a text that shows as one line: without control characters, though it may be empty.
+    /// Reads it as a text that shows as one line: without control characters, though it may be
+    /// empty.
     pub fn line(&self) -> Option<&'a str> {
         let text = self.text()?;
         if text.chars().any(char::is_control) {
@@ -556,54 +560,10 @@ impl<'a> Element<'a> {
             }
         }
     }
-
-    /// Reads it as the name of a node: `"n1"` is the first.
-    pub fn node(&self) -> Option<NodeId> {
-        self.word_or_node(&[])
-    }
-
-    /// Reads it as a node; the message for what is neither that nor one of `words` names those too.
-    pub(super) fn word_or_node(&self, words: &[&str]) -> Option<NodeId> {
-        let nodes = self.nodes();
-        let text = self.text()?;
-        match node_named(text) {
-            Some(number) if (1..=u64::from(nodes)).contains(&number) => {
-                Some(NodeId::from_index(usize::try_from(number - 1).ok()?))
-            }
-            _ => {
-                let title = format!("there is no node `{}`", text.escape_debug());
-                let range = if nodes == 1 { "n1".to_owned() } else { format!("n1 to n{nodes}") };
-                let label = match words {
-                    [] => format!("expected {range}"),
-                    words => format!("expected {range}, or one of {}", list_of(words)),
-                };
-                let near = words.iter().copied();
-                self.scope.sink.push(self.problem(title, label).suggest_near(text, near));
-                None
-            }
-        }
-    }
-
-    /// Reads it as a node, or as `word` for none in particular.
-    pub fn node_or(&self, word: &str) -> Option<Option<NodeId>> {
-        if self.is_text(word) { Some(None) } else { self.node().map(Some) }
-    }
-
-    /// Reads it as a point of time that is not after the end of `duration`.
-    pub(super) fn time(&self) -> Option<Time> {
-        let at = self.duration()?;
-        let duration = self.scope.frame.duration;
-        if at > duration {
-            return self.wrong(
-                format!("{at} is after the end"),
-                format!("faults and workload end after `duration`, {duration}"),
-            );
-        }
-        Some(Time::ZERO + at)
-    }
 }
 
-/// The word that stands for `value` among the choices that [`Element::choice`] reads it from; empty when none does.
+/// The word that stands for `value` among the choices that [`Element::choice`] reads it from; empty
+/// when none does.
 pub fn word_for<T: PartialEq>(choices: &[(&'static str, T)], value: &T) -> &'static str {
     choices.iter().find(|(_, choice)| choice == value).map_or("", |(word, _)| word)
 }

@@ -44,7 +44,8 @@ impl Sources {
         self.0.len() - 1
     }
 
-    /// Adds the first text once more; what to call the copy in a [`Loc`]. A mistake there is shown as in the first.
+    /// Adds the first text once more; what to call the copy in a [`Loc`]. A mistake there is shown
+    /// as in the first.
     pub(super) fn copy_of_first(&mut self) -> usize {
         self.0.extend(self.0.first().cloned());
         self.0.len().saturating_sub(1)
@@ -213,11 +214,14 @@ impl Diagnostics {
         Self { sources, problems: vec![problem], severity: Severity::Warning }
     }
 
-    /// A mistake in an argument of a flag: where it is, what it is with a label for the place, and what would help.
+    /// A mistake in an argument of a flag: where it is, what it is with a label for the place, and
+    /// what would help.
     pub(crate) fn of_argument(
-        (flag, text): (&str, &str),
+        flag: &str,
+        text: &str,
         at: std::ops::Range<usize>,
-        (title, label): (&str, &str),
+        title: &str,
+        label: &str,
         help: &str,
     ) -> Self {
         let mut sources = Sources::default();

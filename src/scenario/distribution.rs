@@ -111,7 +111,8 @@ fn quantiles(value: &Element<'_>) -> Option<Distribution> {
     })
 }
 
-/// A distribution as [`Element::distribution`] reads it: its variant and what that holds, always with both.
+/// A distribution as [`Element::distribution`] reads it: its variant and what that holds, always
+/// with both.
 #[must_use]
 pub fn encode_distribution(distribution: &Distribution) -> toml::Value {
     let mut table = toml::Table::new();

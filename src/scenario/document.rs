@@ -1,9 +1,10 @@
 //! Whole scenario files as trees of TOML: the form in which scenarios are edited.
 //!
-//! Shrinking takes things away from a scenario and changes its numbers, thousands of times, and asks each time what
-//! the rest does. That is easier said of a file than of the settings that it decodes to, where a name is an index and
-//! a default is a value like any other. A [`Document`] is such a file without the text: it decodes to what its text
-//! would decode to, without going through it.
+//! Shrinking takes things away from a scenario and changes its numbers, thousands of times, and
+//! asks each time what the rest does. That is easier said of a file than of the settings that it
+//! decodes to, where a name is an index and a default is a value like any other. A [`Document`] is
+//! such a file without the text: it decodes to what its text would decode to, without going through
+//! it.
 
 use toml::{Table, Value};
 
@@ -25,12 +26,13 @@ pub use table::LISTS;
 
 /// A scenario file as a tree.
 ///
-/// A *path* names a key: its parts are joined by dots, and a part with a dot of its own is quoted, as in `--set`. A
-/// *leaf* is a key whose value is no table, or a distribution: `network.delay`. The items of a list ([`LISTS`]) are
-/// known by their *places*, counted from 0; paths of an item start in it: `put.key`.
+/// A *path* names a key: its parts are joined by dots, and a part with a dot of its own is quoted,
+/// as in `--set`. A *leaf* is a key whose value is no table, or a distribution: `network.delay`.
+/// The items of a list ([`LISTS`]) are known by their *places*, counted from 0; paths of an item
+/// start in it: `put.key`.
 ///
-/// Editing leaves the document as it is and returns another. Whether that one is a scenario is told by
-/// [`Document::scenario`].
+/// Editing leaves the document as it is and returns another. Whether that one is a scenario is told
+/// by [`Document::scenario`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
     comment: Vec<String>,
@@ -60,14 +62,15 @@ impl Document {
         format!("{}\n{text}", render::comment(&self.comment))
     }
 
-    /// The document with these lines as a comment at its top, in place of those it had. Lines are not wrapped; what
-    /// cannot stand in a comment, a control character, is replaced.
+    /// The document with these lines as a comment at its top, in place of those it had. Lines are
+    /// not wrapped; what cannot stand in a comment, a control character, is replaced.
     #[must_use]
     pub fn with_comment(&self, lines: &[String]) -> Self {
         Self { comment: lines.to_vec(), file: self.file.clone() }
     }
 
-    /// The scenario that parsing the rendered text would give; `origin` is what diagnostics call the file.
+    /// The scenario that parsing the rendered text would give; `origin` is what diagnostics call
+    /// the file.
     ///
     /// # Errors
     ///
@@ -79,18 +82,19 @@ impl Document {
         }
     }
 
-    /// The scenario, as [`Document::scenario`] gives it, or nothing: for a caller who will not show mistakes, since
-    /// showing them takes several times as long as finding that there are some.
+    /// The scenario, as [`Document::scenario`] gives it, or nothing: for a caller who will not show
+    /// mistakes, since showing them takes several times as long as finding that there are some.
     #[must_use]
     pub fn try_scenario(&self, origin: &str, registry: &Registry) -> Option<Scenario> {
         decode(&self.file, registry).map(|decoded| Scenario::of_decoded(origin, decoded))
     }
 
-    /// The document without every key that says what holds anyway: its absence decodes to an equal scenario.
+    /// The document without every key that says what holds anyway: its absence decodes to an equal
+    /// scenario.
     ///
-    /// Keys are left out one by one, or many at once where all of them may go; of two keys of which either may go, but
-    /// not both, the later one stays. Distributions that are constant are written as lengths of time. A document that
-    /// is no scenario stays as it is.
+    /// Keys are left out one by one, or many at once where all of them may go; of two keys of which
+    /// either may go, but not both, the later one stays. Distributions that are constant are
+    /// written as lengths of time. A document that is no scenario stays as it is.
     #[must_use]
     pub fn brief(&self, registry: &Registry) -> Self {
         Self { comment: self.comment.clone(), file: brief::brief(&self.file, registry) }
@@ -102,7 +106,8 @@ impl Document {
         items(&self.file, list).map_or(0, Vec::len)
     }
 
-    /// The document without the items at these places of a list. Places that are not there are passed over.
+    /// The document without the items at these places of a list. Places that are not there are
+    /// passed over.
     #[must_use]
     pub fn without(&self, list: &str, places: &[usize]) -> Self {
         let mut document = self.clone();
@@ -116,7 +121,8 @@ impl Document {
         document
     }
 
-    /// The leaves of an item, in order: path and value as a text of TOML; none where there is no such item.
+    /// The leaves of an item, in order: path and value as a text of TOML; none where there is no
+    /// such item.
     #[must_use]
     pub fn item(&self, list: &str, place: usize) -> Vec<(String, String)> {
         let Some(item) = item(&self.file, list, place) else { return Vec::new() };
@@ -145,8 +151,9 @@ impl Document {
         find(&self.file, &parts(path)?).map(Value::to_string)
     }
 
-    /// The document with this value at a path, as `--set` puts it there: tables on the way are made, what excludes the
-    /// key goes, and a text that is no value of TOML is a string. A path that is none changes nothing.
+    /// The document with this value at a path, as `--set` puts it there: tables on the way are
+    /// made, what excludes the key goes, and a text that is no value of TOML is a string. A path
+    /// that is none changes nothing.
     #[must_use]
     pub fn set(&self, path: &str, value: &str) -> Self {
         let mut document = self.clone();
@@ -156,8 +163,8 @@ impl Document {
         document
     }
 
-    /// The document without the key at a path, be it a leaf or a table. A table that has nothing left goes too, but for
-    /// `[cluster]` and the protocol's.
+    /// The document without the key at a path, be it a leaf or a table. A table that has nothing
+    /// left goes too, but for `[cluster]` and the protocol's.
     #[must_use]
     pub fn without_key(&self, path: &str) -> Self {
         let mut document = self.clone();
@@ -173,8 +180,8 @@ impl Document {
         find(item(&self.file, list, place)?, &parts(path)?).map(Value::to_string)
     }
 
-    /// The document with this value at a path of an item, as [`Document::set`] puts it. An item that is not there
-    /// changes nothing.
+    /// The document with this value at a path of an item, as [`Document::set`] puts it. An item
+    /// that is not there changes nothing.
     #[must_use]
     pub fn set_in(&self, list: &str, place: usize, path: &str, value: &str) -> Self {
         let mut document = self.clone();
@@ -186,7 +193,8 @@ impl Document {
         document
     }
 
-    /// The document without the key at a path of an item. A table of the item that has nothing left goes too.
+    /// The document without the key at a path of an item. A table of the item that has nothing left
+    /// goes too.
     #[must_use]
     pub fn without_in(&self, list: &str, place: usize, path: &str) -> Self {
         let mut document = self.clone();
@@ -207,4 +215,12 @@ fn parts(path: &str) -> Option<Vec<String>> {
 /// The path of these parts.
 fn joined<S: AsRef<str>>(parts: &[S]) -> String {
     parts.iter().fold(String::new(), |path, part| below(&path, &bare_or_quoted(part.as_ref())))
+}
+
+impl Scenario {
+    /// The scenario as TOML that parses back to equal settings, every setting explicit.
+    #[must_use]
+    pub fn export(&self) -> String {
+        Document::of(self).render()
+    }
 }

@@ -37,8 +37,8 @@ pub(super) fn declared() -> Vec<Declaration> {
         .collect()
 }
 
-/// `[expect]`, a verdict a property, and `[[expect.state]]`. Without `bounds`, which were wrong, nobody can say what
-/// they suffice for.
+/// `[expect]`, a verdict a property, and `[[expect.state]]`. Without `bounds`, which were wrong,
+/// nobody can say what they suffice for.
 pub(super) fn decode(table: &mut TableDecoder<'_>, bounds: Option<&Bounds>) -> Option<Expect> {
     let mut checks = Vec::new();
     for property in Property::all() {

@@ -24,7 +24,8 @@ pub(super) fn section() -> &'static Section<Fault> {
     &SECTION
 }
 
-/// Every `[[fault]]`; `kinds` are the protocol's kinds of message and `clocks` those of the nodes, if they are known.
+/// Every `[[fault]]`; `kinds` are the protocol's kinds of message and `clocks` those of the nodes,
+/// if they are known.
 pub(super) fn faults(table: &mut TableDecoder<'_>, clocks: Option<&[Clock]>) -> Option<Vec<Fault>> {
     let Some(list) = table.get("fault") else { return Some(Vec::new()) };
     let ids = ids(&list, &ACTIONS)?;
@@ -47,8 +48,8 @@ pub(super) fn faults(table: &mut TableDecoder<'_>, clocks: Option<&[Clock]>) -> 
     Some(faults)
 }
 
-/// Refuses jumps that add up to more than a clock may be off. A target that is found when the fault starts may be any
-/// node.
+/// Refuses jumps that add up to more than a clock may be off. A target that is found when the fault
+/// starts may be any node.
 fn bounded_jumps(list: &Element<'_>, faults: &[Fault], clocks: &[Clock]) -> Option<()> {
     let mut off = vec![0_u64; usize::from(list.nodes())];
     for (sum, clock) in off.iter_mut().zip(clocks) {
@@ -61,7 +62,8 @@ fn bounded_jumps(list: &Element<'_>, faults: &[Fault], clocks: &[Clock]) -> Opti
             _ => NodeId::all(list.nodes()).collect(),
         };
         for node in jumping {
-            // Each part is ten years at most and the first sum above that ends it, so nothing overflows.
+            // Each part is ten years at most and the first sum above that ends it, so nothing
+            // overflows.
             off[node.index()] += by_ns.unsigned_abs();
             if off[node.index()] > units::MAX_JUMPS {
                 let by = element.node.get("clock-jump").and_then(|jump| jump.get("by"));

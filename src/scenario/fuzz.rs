@@ -17,9 +17,11 @@ pub struct Fuzz {
     pub faults: (u32, u32),
     /// The shortest and the longest that a fault lasts.
     pub lasts: (Span, Span),
-    /// How many nodes may be down or paused at once; `None` for any number: then only safety is judged.
+    /// How many nodes may be down or paused at once; `None` for any number: then only safety is
+    /// judged.
     pub max_down: Option<u16>,
-    /// Whether whole kinds are switched off at random, case by case (Groce et al., "Swarm Testing", ISSTA 2012).
+    /// Whether whole kinds are switched off at random, case by case (Groce et al., "Swarm Testing",
+    /// ISSTA 2012).
     pub swarm: bool,
     /// Whether faults may be tied to moments of the run.
     pub triggers: bool,
@@ -27,13 +29,15 @@ pub struct Fuzz {
     pub clock_offset: Span,
     /// The most by which a clock jumps, either way.
     pub clock_jump: Span,
-    /// The most by which a clock's rate is wrong, either way, in parts per billion; below 1,000,000,000.
+    /// The most by which a clock's rate is wrong, either way, in parts per billion; below
+    /// 1,000,000,000.
     pub clock_drift_ppb: u32,
     /// The most by which a slow link or disk is slower.
     pub slow: Span,
     /// The largest share of messages that a dropping link loses.
     pub loss: Probability,
-    /// Keys of the scenario that are drawn case by case, in file order: the path, and what may be drawn.
+    /// Keys of the scenario that are drawn case by case, in file order: the path, and what may be
+    /// drawn.
     pub settings: Vec<(String, Choice)>,
 }
 
@@ -130,8 +134,8 @@ impl Kind {
 }
 
 impl Fuzz {
-    /// What a campaign draws of a scenario of this `duration` that says nothing: processes, machines and links fail;
-    /// clocks are right and disks keep their word.
+    /// What a campaign draws of a scenario of this `duration` that says nothing: processes,
+    /// machines and links fail; clocks are right and disks keep their word.
     #[must_use]
     pub fn standard(duration: Span) -> Self {
         let longest = Span::from_nanos((duration.nanos() / 3).max(1));

@@ -8,7 +8,8 @@ use super::tree::{Node, Tree};
 use super::units;
 use super::words::OCCURRENCES;
 
-/// The ids of a list's tables: those given, the others by what they are. A repeated one is a mistake.
+/// The ids of a list's tables: those given, the others by what they are. A repeated one is a
+/// mistake.
 pub(super) fn ids(list: &Element<'_>, kinds: &[&str]) -> Option<Vec<String>> {
     let elements = list.items()?;
     let nodes: Vec<&Node> = elements.iter().map(|element| element.node).collect();
@@ -25,9 +26,10 @@ pub(super) fn ids(list: &Element<'_>, kinds: &[&str]) -> Option<Vec<String>> {
     Some(ids)
 }
 
-/// The ids of faults or operations: those given, the others by kind and time, `crash-4s`, or by kind and moment,
-/// `crash-persists-5`, with a number from the second on: `crash-4s-2`. What stands before and after in the file does not
-/// matter, for an id keys random draws: with one fault left out, the others must meet the same luck.
+/// The ids of faults or operations: those given, the others by kind and time, `crash-4s`, or by
+/// kind and moment, `crash-persists-5`, with a number from the second on: `crash-4s-2`. What stands
+/// before and after in the file does not matter, for an id keys random draws: with one fault left
+/// out, the others must meet the same luck.
 pub(super) fn ids_of(items: &[&Node], kinds: &[&str]) -> Vec<String> {
     // One that is no name is reported where the table is decoded.
     let given = |item: &Node| match item.get("id").map(|id| &id.value) {

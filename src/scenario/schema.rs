@@ -3,11 +3,9 @@
 use serde_json::{Value, json};
 
 use super::keys::{Declaration, ValueShape, duration, whole_number};
+use super::registry::{Registered, Registry};
 use super::words::TARGETS;
-use super::{
-    Registered, Registry, changes, cluster, expect, faults, fuzz, network, script, sections,
-    workload,
-};
+use super::{changes, cluster, expect, faults, fuzz, network, script, sections, workload};
 
 /// The JSON schema of scenario files with the protocols of `registry`.
 #[must_use]
@@ -222,7 +220,8 @@ mod tests {
             texts.into_iter().flat_map(|text| asked_keys(text, &registry)).collect();
         let unknown: Vec<&String> = asked.difference(&described).collect();
         assert!(unknown.is_empty(), "asked for but not described: {unknown:#?}");
-        // A distribution's keys are the same wherever it stands: not every place of the examples has one in full.
+        // A distribution's keys are the same wherever it stands: not every place of the examples
+        // has one in full.
         let is_inside_distribution = |path: &str| {
             path.split(['.', '[']).any(|part| crate::scenario::words::VARIANTS.contains(&part))
         };

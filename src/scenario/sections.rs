@@ -20,8 +20,8 @@ use crate::id::NodeId;
 use crate::sampler::Distribution;
 use crate::time::Span;
 
-/// How long a cluster may settle where a file is silent: so long, or longer where its settings need it, but not longer
-/// than [`MOST_SETTLE`].
+/// How long a cluster may settle where a file is silent: so long, or longer where its settings need
+/// it, but not longer than [`MOST_SETTLE`].
 const SETTLE: Span = Span::from_secs(30);
 
 const MOST_SETTLE: Span = Span::from_secs(600);
@@ -62,8 +62,8 @@ fn decode_into(
         sink.push(problem.help("see the scenarios that come with splitbrain"));
         return (Err(Diagnostics::new(sources, sink)), None);
     }
-    set::apply_arguments(&mut root, ("--set", overrides.sets), &mut sources, &sink);
-    set::apply_arguments(&mut root, ("--with", overrides.with), &mut sources, &sink);
+    set::apply_arguments(&mut root, "--set", overrides.sets, &mut sources, &sink);
+    set::apply_arguments(&mut root, "--with", overrides.with, &mut sources, &sink);
     vary::apply(&mut root, overrides, &mut sources, &sink);
     let decoded = decode_whole(&root, registry, &sink);
     if decoded.is_some() && sink.is_clean() {
@@ -172,7 +172,8 @@ pub(super) fn top() -> &'static Section<Top> {
 fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> Option<Decoded> {
     let top = top().draft(table, top().base().clone());
     let cluster_given = table.required("cluster", |cluster| cluster.table(|t| cluster::decode(t)));
-    // With a wrong cluster everything else is read all the same, as if it had all nodes there can be.
+    // With a wrong cluster everything else is read all the same, as if it had all nodes there can
+    // be.
     let cluster =
         cluster_given.clone().unwrap_or(Cluster { nodes: NODES, initial_leader: Some(NodeId(0)) });
     let length = |unknown| if top.is_right("duration") { top.value.duration } else { unknown };
@@ -246,8 +247,8 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     Some((config, protocol, fuzz?))
 }
 
-/// Whether the workload begins with a loop in which no time passes. A write that waits for others, or for a disk, takes
-/// time; so nothing is said of other protocols.
+/// Whether the workload begins with a loop in which no time passes. A write that waits for others,
+/// or for a disk, takes time; so nothing is said of other protocols.
 fn stands_still(config: &Config, protocol: &dyn ConfiguredProtocol) -> bool {
     let Some(load) = &config.workload else { return false };
     let at_once = Distribution::Constant(Span::ZERO);
@@ -266,7 +267,8 @@ fn short_settle(root: &Node, (config, protocol, _): &Decoded) -> Option<Problem>
         return None;
     }
     let title = format!("`settle` is shorter than these settings may need, {needed}");
-    let help = "a property that is to hold in the end and does not is `unknown` in such a run, and no violation";
+    let help = "a property that is to hold in the end and does not is `unknown` in such a \
+                run, and no violation";
     let problem = match root.get("settle") {
         Some(settle) => {
             Problem::new(settle.at, title, format!("{needed} would do, whatever goes wrong before"))

@@ -15,7 +15,8 @@ pub(super) struct Segment {
 /// Applies the arguments of a flag to the tree, in order. Mistakes point into the argument.
 pub(super) fn apply_arguments(
     root: &mut Node,
-    (flag, arguments): (&str, &[String]),
+    flag: &str,
+    arguments: &[String],
     sources: &mut Sources,
     sink: &Sink,
 ) {
@@ -52,7 +53,8 @@ pub(super) fn find_outside_quotes(text: &str, wanted: char) -> Option<usize> {
     })
 }
 
-/// The parts of a path: dots separate, quotes keep a dot. `at` is where the text stands, without escapes.
+/// The parts of a path: dots separate, quotes keep a dot. `at` is where the text stands, without
+/// escapes.
 pub(super) fn path(text: &str, at: Loc) -> Result<Vec<Segment>, Box<Problem>> {
     let mut segments = Vec::new();
     let mut start = 0;
@@ -103,8 +105,8 @@ fn step<'a>(
     segment: &Segment,
     walked: &[&str],
 ) -> Result<&'a mut Node, Box<Problem>> {
-    // A scalar in the way gives way: `network.delay.constant` replaces the shorthand of `network.delay`. Where no
-    // table belongs, decoding says so.
+    // A scalar in the way gives way: `network.delay.constant` replaces the shorthand of
+    // `network.delay`. Where no table belongs, decoding says so.
     if !matches!(node.value, Tree::Table(_) | Tree::Array(_)) {
         *node = Node { value: Tree::Table(Vec::new()), at: segment.at };
     }
@@ -149,7 +151,8 @@ fn item<'a>(
         && let Tree::Table(entries) = &mut items[index].value
         && !entries.iter().any(|entry| entry.key == "id")
     {
-        // It keeps its id, and with that its luck, also when the argument changes its kind or its time.
+        // It keeps its id, and with that its luck, also when the argument changes its kind or its
+        // time.
         let node = Node { value: Tree::Text(id.clone()), at: segment.at };
         entries.push(Entry { key: "id".to_owned(), key_at: segment.at, node });
     }

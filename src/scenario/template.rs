@@ -13,7 +13,8 @@ pub struct Template {
 }
 
 impl Template {
-    /// Reads a file with `PATH=VALUE` arguments put into it: the scenario as it is, and what settings are put into.
+    /// Reads a file with `PATH=VALUE` arguments put into it: the scenario as it is, and what
+    /// settings are put into.
     ///
     /// # Errors
     ///
@@ -29,7 +30,7 @@ impl Template {
         let Some(mut root) = tree::parse(origin, text, &mut sources, &sink) else {
             return Err(Diagnostics::new(sources, sink));
         };
-        set::apply_arguments(&mut root, ("--set", sets), &mut sources, &sink);
+        set::apply_arguments(&mut root, "--set", sets, &mut sources, &sink);
         // What may be drawn is known, and was tried, when the file was read.
         if let Tree::Table(entries) = &mut root.value {
             entries.retain(|entry| entry.key != "fuzz");
@@ -37,12 +38,13 @@ impl Template {
         Ok((scenario, Self { origin: origin.to_owned(), registry: registry.clone(), root }))
     }
 
-    /// The scenario with these `PATH=VALUE` settings and without its `[fuzz]`; nothing when they do not fit one another.
+    /// The scenario with these `PATH=VALUE` settings and without its `[fuzz]`; nothing when they do
+    /// not fit one another.
     #[must_use]
     pub fn with(&self, sets: &[String]) -> Option<Scenario> {
         let (mut sources, sink) = (Sources::default(), Sink::default());
         let mut root = self.root.clone();
-        set::apply_arguments(&mut root, ("--set", sets), &mut sources, &sink);
+        set::apply_arguments(&mut root, "--set", sets, &mut sources, &sink);
         let decoded = sink.is_clean().then(|| sections::decode_tree(&root, &self.registry))?;
         Some(Scenario::of_decoded(&self.origin, decoded?))
     }
@@ -52,7 +54,8 @@ impl Template {
 mod tests {
     use super::*;
 
-    const FILE: &str = "[cluster]\nnodes = 3\n[protocol.leader-follower]\nmode = 'semi-sync'\nwrite-quorum = 2\n\
+    const FILE: &str = "[cluster]\nnodes = 3\n[protocol.leader-follower]\nmode = 'semi-sync'\n\
+                        write-quorum = 2\n\
                         [fuzz.settings]\n'network.loss' = ['0%', '5%']\n";
 
     #[test]

@@ -111,7 +111,8 @@ pub(super) fn parse(
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
-            // Up to the first wrong byte the lossy text is the same; there it has one replacement character.
+            // Up to the first wrong byte the lossy text is the same; there it has one replacement
+            // character.
             let source = sources.add(origin, &String::from_utf8_lossy(bytes));
             let start = error.valid_up_to();
             let at = Loc { source, start, end: start + '\u{fffd}'.len_utf8() };
@@ -130,7 +131,8 @@ pub(super) fn parse(
     let mut line = None;
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        // After a mistake the rest of its line makes little sense to the parser: the first is the one to mend.
+        // After a mistake the rest of its line makes little sense to the parser: the first is the
+        // one to mend.
         let end_of_line = text.get(span.start..).and_then(|rest| rest.find('\n'));
         let this_line = Some(end_of_line.map_or(text.len(), |end| span.start + end));
         if this_line == line {
@@ -168,7 +170,8 @@ fn syntax_problem(at: Loc, message: &str, text: &str, root: &Node) -> Problem {
     }
 }
 
-/// The first line that is the same table header as the line at `at`; the recovered tree has only the second.
+/// The first line that is the same table header as the line at `at`; the recovered tree has only
+/// the second.
 fn header_before(text: &str, at: Loc) -> Option<Loc> {
     let before = text.get(..at.start)?;
     let line = before.rfind('\n').map_or(0, |end| end + 1);
@@ -186,7 +189,8 @@ fn header_before(text: &str, at: Loc) -> Option<Loc> {
     None
 }
 
-/// The last place before `at` where `key` is a key: within one table, that is where it was given first.
+/// The last place before `at` where `key` is a key: within one table, that is where it was given
+/// first.
 fn key_before(node: &Node, key: &str, at: Loc) -> Option<Loc> {
     match &node.value {
         Tree::Table(entries) => {

@@ -95,16 +95,18 @@ pub fn read_percentage(text: &str) -> Option<Probability> {
     percentage(text).ok()
 }
 
-/// The longest length of time that a scenario may name: ten years. A run of twice that, on clocks that drift at most
-/// as fast again and jump at most [`MAX_JUMPS`], stays far inside the 292 years of a signed clock.
+/// The longest length of time that a scenario may name: ten years. A run of twice that, on clocks
+/// that drift at most as fast again and jump at most [`MAX_JUMPS`], stays far inside the 292 years
+/// of a signed clock.
 pub(super) const LONGEST: Span = Span::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// The shortest time between two rounds of what goes on for as long as a run does: ten thousand times a second, far
-/// below what any real system does, and little enough that an hour's run ends.
+/// The shortest time between two rounds of what goes on for as long as a run does: ten thousand
+/// times a second, far below what any real system does, and little enough that an hour's run ends.
 pub(super) const SHORTEST_ROUND: Span = Span::from_micros(100);
 
-/// The shortest time, on average, that a client thinks, waits for an answer or waits before it tries again, unless it
-/// does not wait at all: a client that asks at one instant for ever is found out by the simulation.
+/// The shortest time, on average, that a client thinks, waits for an answer or waits before it
+/// tries again, unless it does not wait at all: a client that asks at one instant for ever is found
+/// out by the simulation.
 pub(super) const SHORTEST_WAIT: Span = Span::from_micros(1);
 
 /// The most that a node's clock may be off and jump, all jumps together, in nanoseconds.
@@ -142,7 +144,8 @@ pub(super) fn show_signed(ns: i64) -> String {
     format!("{sign}{}", Span::from_nanos(ns.unsigned_abs()))
 }
 
-/// A length of time in the largest unit in which it is whole: `1500ms`, without the point that a path has between keys.
+/// A length of time in the largest unit in which it is whole: `1500ms`, without the point that a
+/// path has between keys.
 pub(super) fn show_whole(span: Span) -> String {
     let units = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
     let ns = span.nanos();
@@ -226,7 +229,8 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    /// The mean time between two arrivals of `burst` each, to the nearest nanosecond; `None` below one.
+    /// The mean time between two arrivals of `burst` each, to the nearest nanosecond; `None` below
+    /// one.
     pub(super) fn interval(self, burst: u32) -> Option<Span> {
         let ns = (self.per * u128::from(burst) + self.count / 2) / self.count;
         let ns = u64::try_from(ns).ok()?;

@@ -2,18 +2,18 @@
 
 use std::ops::Range;
 
+use super::diagnostics::Diagnostics;
 use super::diagnostics::{Loc, Problem, Sink, Sources};
 use super::set::{self, find_outside_quotes};
 use super::tree::{Node, Tree, parse_value};
-use super::{Diagnostics, Overrides};
 
 /// The most values of one axis.
 const MAX_VALUES: usize = 10_000;
 
 /// A setting and the values that it takes in turn: `network.loss=0%,1%,5%`.
 ///
-/// Values are separated by commas outside brackets and quotes. `A..B` stands for the integers from A up to but
-/// without B, `A..=B` for those with B. A value reads as one of `--set` does.
+/// Values are separated by commas outside brackets and quotes. `A..B` stands for the integers from
+/// A up to but without B, `A..=B` for those with B. A value reads as one of `--set` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Axis {
     argument: String,
@@ -29,11 +29,13 @@ struct Value {
 }
 
 impl Axis {
-    /// Reads the argument of a `--vary`. Whether the path and the values make sense shows when a point is decoded.
+    /// Reads the argument of a `--vary`. Whether the path and the values make sense shows when a
+    /// point is decoded.
     ///
     /// # Errors
     ///
-    /// When it is not `PATH=VALUES`, a value is empty or given twice, or a range is empty or too long.
+    /// When it is not `PATH=VALUES`, a value is empty or given twice, or a range is empty or too
+    /// long.
     pub fn parse(argument: &str) -> Result<Self, Diagnostics> {
         let (mut sources, sink) = (Sources::default(), Sink::default());
         let source = sources.add("--vary", argument);
@@ -117,7 +119,8 @@ impl Axis {
     }
 }
 
-/// The comma-separated items of `text` from `start` on, trimmed; commas inside brackets and quotes separate nothing.
+/// The comma-separated items of `text` from `start` on, trimmed; commas inside brackets and quotes
+/// separate nothing.
 fn items(text: &str, start: usize) -> Vec<Range<usize>> {
     let (mut items, mut from) = (Vec::new(), start);
     let (mut depth, mut quoted) = (0_u32, false);
@@ -176,6 +179,24 @@ pub(super) fn apply(
         if let Err(problem) = axis.apply(*index, root, sources) {
             sink.push(*problem);
         }
+    }
+}
+
+/// What is set from outside before a file is decoded, in this order. Mistakes point into the
+/// arguments.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overrides<'a> {
+    /// `PATH=VALUE` of `--set`.
+    pub sets: &'a [String],
+    /// `PATH=VALUE` of one configuration of a comparison, `--with`.
+    pub with: &'a [String],
+    /// A point of a sweep: of each axis the index of the value that it takes.
+    pub point: &'a [(&'a Axis, usize)],
+}
+
+impl Overrides<'_> {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.sets.is_empty() && self.with.is_empty() && self.point.is_empty()
     }
 }
 

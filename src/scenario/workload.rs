@@ -25,8 +25,8 @@ pub(super) const MAX_BURST: u32 = 1_000_000;
 /// The most operations: the history numbers its events by 32 bits, two an operation.
 pub(super) const MAX_OPERATIONS: u64 = 1_000_000_000;
 
-/// The most operations that arrivals may bring where the workload does not say how many there are: some gigabytes of
-/// history.
+/// The most operations that arrivals may bring where the workload does not say how many there are:
+/// some gigabytes of history.
 pub(super) const MAX_ARRIVALS: u64 = 20_000_000;
 
 /// `[workload]`.
@@ -151,7 +151,8 @@ fn pace(table: &mut TableDecoder<'_>, draft: &mut Draft<Workload>) -> Option<()>
                 "think",
                 "open",
                 "the workload is both a closed and an open loop",
-                "`think` is for a closed loop, where each client waits for its answer; `open` for arrivals",
+                "`think` is for a closed loop, where each client waits for its answer; `open` for \
+                 arrivals",
             );
             return None;
         }

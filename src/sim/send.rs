@@ -8,7 +8,7 @@ use crate::time::Wall;
 
 use super::clock::SkewedClock;
 use super::event::{Event, Hop, Queue, What};
-use super::network::{Direction, Fate, Packet};
+use super::network::{ClientWay, Fate, Packet};
 use super::{HeldMessage, Simulation};
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
@@ -131,7 +131,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         }
         let attempt = self.clients.attempt_id(client, request).unwrap_or(id);
         let takes =
-            self.network.client_takes(client, node, attempt, Direction::Back, &self.kernel.draws);
+            self.network.client_takes(client, node, attempt, ClientWay::Back, &self.kernel.draws);
         let id = id.child(Cause::Reply, client.0.into(), request.attempt);
         self.kernel.schedule_after(takes, id, What::Answer { client, node, request, reply });
     }

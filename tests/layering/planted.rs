@@ -73,6 +73,7 @@ fn protocols_do_not_know_each_other() {
         "use super::super::parts::log::Log; use super::election::X;",
     ));
     good(&with("protocol/parts/log.rs", "use super::quorum::majority; // no Context"));
+    good(&with("protocol/parts/wal.rs", "fn f<P: Protocol>(cx: &mut Context<P>) {}"));
     good(&with("protocol/mod.rs", "pub mod raft; pub mod leader_follower;"));
     good(&with("scenario/mod.rs", "use crate::protocol::raft::Config;"));
     // By a name that the contract passes on.
@@ -106,7 +107,7 @@ fn things_stay_where_they_belong() {
     good(&[("sim/mod.rs", "#[cfg(test)]\n#[inline]\npub(crate) fn f(x: f64) {} fn g() {}")]);
     bad("sim/mod.rs", "#[cfg(test)]\nfn f() {}\nfn g(x: f64) {}", "src/sim/mod.rs:3: `f64`");
     good(&[("sim/mod.rs", "fn f() { assert!(pair.0.1 == x.1) }")]);
-    good(&[("config/mod.rs", "pub struct S { pub exponent: f64 }")]);
+    good(&[("config/workload.rs", "pub struct S { pub exponent: f64 }")]);
     good(&[("scenario/parse.rs", "use toml::Value; use std::time::Duration; const X: f64 = 0.5;")]);
     good(&[("cli/mod.rs", "fn f() { print!(); eprintln!(); std::process::exit(1) }")]);
     good(&[("cli/serve/http.rs", "use std::net::TcpListener; use tiny_http::Server;")]);

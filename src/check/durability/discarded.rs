@@ -1,21 +1,32 @@
 //! Acknowledged writes that were thrown away before their key was written again.
 //!
-//! Such a write is not lost at the end, for something newer is there; but what is newer was written by a node that did not
-//! have it, and any client that had asked meanwhile would have missed it. Where keys are rewritten often, that is how
-//! losses hide.
+//! Such a write is not lost at the end, because something newer is there. But the newer value was
+//! written by a node that did not have the write, and a client that had asked in between would have
+//! missed it. Where keys are rewritten often, losses hide in this way.
 //!
-//! Every write that a node accepts says which value its key held there ([`crate::history::Over`]). From what is held at
-//! the end this leads back through all that was written over something: an acknowledged put or delete that is not on
-//! the way, and not lost, was *discarded*. Where the way ends, at a write over nothing or a key that shows nothing, a
-//! removal explains what lies behind it. A clear, and an element of a list, are not counted.
+//! Every write that a node accepts says which value its key held there ([`crate::history::Over`]).
+//! From what is held at the end, a walk leads back through everything that was written over
+//! something. An acknowledged put or delete that is neither on that walk nor lost was *discarded*.
+//! Where the walk ends, at a write over nothing or at a key that shows nothing, a removal explains
+//! what lies behind. Clears and elements of lists are not counted.
+//!
+//! Such a write is not lost at the end, for something newer is there; but what is newer was written
+//! by a node that did not have it, and any client that had asked meanwhile would have missed it.
+//! Where keys are rewritten often, that is how losses hide.
+//!
+//! Every write that a node accepts says which value its key held there ([`crate::history::Over`]).
+//! From what is held at the end this leads back through all that was written over something: an
+//! acknowledged put or delete that is not on the way, and not lost, was *discarded*. Where the way
+//! ends, at a write over nothing or a key that shows nothing, a removal explains what lies behind
+//! it. A clear, and an element of a list, are not counted.
 
 use crate::check::facts::{Facts, place};
 use crate::check::order::Write;
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, OpId, Value, Version};
 
-/// The discarded writes in the order of invocation, those that `is_lost` tells left out; `None` where the protocol
-/// does not say what its writes are written over.
+/// The discarded writes in the order of invocation, without those that `is_lost`. `None` if the
+/// protocol does not say what its writes overwrite.
 pub(super) fn discarded(facts: &Facts<'_>, is_lost: impl Fn(OpId) -> bool) -> Option<Vec<OpId>> {
     let history = facts.evidence.history;
     if !history.tells_over() {
@@ -38,7 +49,8 @@ pub(super) fn discarded(facts: &Facts<'_>, is_lost: impl Fn(OpId) -> bool) -> Op
 /// What leads to what is held at the end.
 struct Kept {
     operations: Vec<bool>,
-    /// By key, the place in the history until which a removal may have emptied it; `None` where it was never empty.
+    /// By key, the place in the history until which a removal may have emptied it; `None` if it was
+    /// never empty.
     empty_until: Vec<Option<u32>>,
 }
 
@@ -68,7 +80,8 @@ impl Kept {
                 kept.keep(list.iter().flat_map(of_element));
             }
         }
-        // Backwards, as the history lies in memory: a write is as a rule invoked after what it is written over.
+        // Backwards through the history: a write is usually invoked after the write that it
+        // overwrites.
         let mut later: Vec<OpId> = Vec::new();
         for last in (0..history.entries().len() as u32).rev().map(OpId) {
             if kept.operations[last.0 as usize] {
@@ -87,7 +100,8 @@ impl Kept {
         }
     }
 
-    /// Keeps what `op` was written over; what of that is new and was invoked after `last` goes to `later`.
+    /// Keeps what `op` overwrote. What was not kept before and was invoked after `last` is added to
+    /// `later`.
     fn lead_back(&mut self, facts: &Facts<'_>, op: OpId, (last, later): (OpId, &mut Vec<OpId>)) {
         let history = facts.evidence.history;
         let entry = history.entry(op);

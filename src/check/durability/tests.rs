@@ -35,7 +35,8 @@ fn an_older_survivor_proves_the_loss() {
     let witness = story.witness(Durability);
     assert_eq!(
         witness.summary,
-        "put city=Raleigh by c1 was acknowledged by n1 at 1.200000000 s with 0 of 2 followers; at the end city \
+        "put city=Raleigh by c1 was acknowledged by n1 at 1.200000000 s with 0 of 2 followers; at \
+         the end city \
          holds Durham, whose write had completed before at 0.900000000 s; no client ever read it"
     );
     assert_eq!((witness.count, witness.operations), (1, vec![OpId(1), OpId(0)]));
@@ -106,7 +107,8 @@ fn a_key_that_is_gone_needs_a_delete() {
     assert!(summary.contains("no live replica has city, and no delete explains"), "{summary}");
     assert!(summary.ends_with("(2 acknowledged writes lost in all)"), "{summary}");
 
-    // A delete that had completed before the writes explains nothing; a concurrent or an unknown one does.
+    // A delete that had completed before the writes explains nothing; a concurrent or an unknown
+    // one does.
     story.delete("c2", "city").at(1).ok(2).version(1);
     assert_eq!(story.witness(Durability).count, 2);
     let mut concurrent = story.clone();
@@ -134,7 +136,8 @@ fn an_older_tombstone_proves_the_loss_of_a_put() {
     story.tombstone(1, "city", 4);
     assert_eq!(
         story.witness(Durability).summary,
-        "put city=Raleigh by c1 was acknowledged by n1 at 0.004000000 s, degraded; at the end city is deleted, by \
+        "put city=Raleigh by c1 was acknowledged by n1 at 0.004000000 s, degraded; at the end \
+         city is deleted, by \
          delete city by c2 that had completed before at 0.002000000 s; no client ever read it"
     );
 }
@@ -206,7 +209,8 @@ fn without_a_basis_there_is_no_verdict() {
 
 #[test]
 fn a_write_is_not_its_version() {
-    // The leader forgot what it had stamped, and gave the version again: followers kept the first write.
+    // The leader forgot what it had stamped, and gave the version again: followers kept the first
+    // write.
     let mut story = Story::new(3);
     story.put("c1", "city", "Durham").at(1).ok(2).version(5);
     story.put("c1", "city", "Raleigh").at(3).ok(4).version(5);
@@ -228,7 +232,8 @@ fn the_leader_tells_what_is_there_at_the_end() {
     let mut story = two_writes();
     story.holds(1, "city", "Durham", 5).holds(2, "city", "Raleigh", 9).led_by(1);
     assert_eq!(story.witness(Durability).count, 1);
-    // Two leaders of one term tell this and that; and what the leader has never heard of others may still tell.
+    // Two leaders of one term tell this and that; and what the leader has never heard of others may
+    // still tell.
     story.led_by(2);
     story.assert_valid(Durability);
     let mut story = two_writes();
@@ -279,8 +284,9 @@ fn what_is_thrown_away_and_written_over_is_counted() {
     assert_eq!(removed.figure(Durability, "discarded_writes"), 0);
 }
 
-/// A put was invoked first and accepted last, over a later one, which was itself written over a third.
-/// The walk back has to go on from the later put, though it has passed its place in the history.
+/// A put was invoked first and accepted last, over a later one, which was itself written over a
+/// third. The walk back has to go on from the later put, though it has passed its place in the
+/// history.
 #[test]
 fn what_a_slow_write_is_written_over_leads_back_further() {
     let mut story = Story::new(1);

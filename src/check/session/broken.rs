@@ -6,7 +6,8 @@ use crate::id::{KeyId, OpId, Value, Version};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Break {
     pub(super) later: OpId,
-    /// What it does not fit; of a read by what that had found, which is looked up for those that are shown.
+    /// What it does not fit. A read is given by the write that it found, and looked up only for the
+    /// break that is shown.
     pub(super) earlier: Earlier,
     pub(super) key: KeyId,
     pub(super) what: Broken,

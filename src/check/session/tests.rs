@@ -54,7 +54,8 @@ fn a_read_that_misses_the_sessions_write_is_caught() {
     let witness = only(&story, ReadYourWrites);
     assert_eq!(
         witness.summary,
-        "c1: put city=Raleigh, acknowledged by n1 at 0.004000000 s with 0 of 1 followers; then read the older \
+        "c1: put city=Raleigh, acknowledged by n1 at 0.004000000 s with 0 of 1 followers; then \
+         read the older \
          city=Durham from n2 at 0.006000000 s"
     );
     assert_eq!(witness.operations, [OpId(1), OpId(2)]);
@@ -146,7 +147,8 @@ fn a_read_that_goes_back_is_caught() {
     let witness = only(&story, MonotonicReads);
     assert_eq!(
         witness.summary,
-        "c1: read city=Raleigh from n2 at 0.006000000 s; then read the older city=Durham from n3 at 0.008000000 s"
+        "c1: read city=Raleigh from n2 at 0.006000000 s; then read the older city=Durham from n3 \
+         at 0.008000000 s"
     );
     assert_eq!(witness.nodes, [NodeId(1), NodeId(2)]);
 }
@@ -163,7 +165,8 @@ fn a_value_that_comes_back_after_its_removal_was_seen_is_caught() {
     let summary = only(&story, MonotonicReads).summary;
     assert_eq!(
         summary,
-        "c1: found city removed from n1 at 0.008000000 s; then read Durham again, from before the removal, from n3 \
+        "c1: found city removed from n1 at 0.008000000 s; then read Durham again, from before the \
+         removal, from n3 \
          at 0.010000000 s"
     );
 }
@@ -179,7 +182,8 @@ fn a_read_of_everything_reads_every_key() {
     let witness = story.witness(MonotonicReads);
     assert_eq!(
         witness.summary,
-        "c1: read city=Durham from n1 at 0.004000000 s; then found no city from n2 at 0.006000000 s, and no delete \
+        "c1: read city=Durham from n1 at 0.004000000 s; then found no city from n2 at 0.006000000 \
+         s, and no delete \
          explains that"
     );
     assert_eq!(story.witness(ReadYourWrites).count, 1);
@@ -193,7 +197,8 @@ fn writes_that_get_falling_versions_are_caught() {
     let witness = only(&story, MonotonicWrites);
     assert_eq!(
         witness.summary,
-        "c1: put city=Durham, acknowledged by n1 at 0.002000000 s; then put city=Raleigh, acknowledged by n2 at \
+        "c1: put city=Durham, acknowledged by n1 at 0.002000000 s; then put city=Raleigh, \
+         acknowledged by n2 at \
          0.004000000 s, with the lower version 0.000000003@n2#1 below 0.000000005@n1#1"
     );
     assert_eq!(witness.write, Some(story.stamp(3)));
@@ -362,7 +367,8 @@ fn a_read_of_everything_shows_and_lacks_elements_as_a_get_does() {
     shown.read_all("c1", &[("city", "e2", 2)]).at(9).ok(10).finds_list(&[1]);
     assert_eq!(only(&shown, MonotonicReads).count, 2);
 
-    // A clock that was set back put e2 before e1: a read of everything that shows both misses neither.
+    // A clock that was set back put e2 before e1: a read of everything that shows both misses
+    // neither.
     let mut back = Story::new(2);
     back.append("c1", "city", "e1").at(1).ok(2).version(9);
     back.append("c1", "city", "e2").at(3).ok(4).version(2);
@@ -379,7 +385,8 @@ fn an_element_that_was_tried_again_around_a_delete_claims_as_little_as_it_can() 
     // Under e2 it may be the second attempt, which came after the delete.
     story.get("c1", "city", ("e2", 12)).at(6).ok(7).finds_list(&[0, 1]);
     all_valid(&story);
-    // Where the first was what a list showed, the delete explains that it is gone; of the last it is known.
+    // Where the first was what a list showed, the delete explains that it is gone; of the last it
+    // is known.
     story.get("c1", "city", ("e2", 12)).at(8).ok(9).finds_list(&[1]);
     all_valid(&story);
     story.get("c3", "city", ("e1", 9)).at(10).ok(11).finds_list(&[0]);
@@ -450,7 +457,8 @@ fn a_list_of_keys_reads_every_key() {
     only(&read, MonotonicReads);
 }
 
-/// The definitions word by word, an operation and those before it at a time: how often each is broken.
+/// The definitions word by word, an operation and those before it at a time: how often each is
+/// broken.
 fn breaks(evidence: &Evidence<'_>) -> [u64; 4] {
     let history = evidence.history;
     let mut breaks = [0; 4];

@@ -39,7 +39,8 @@ pub(super) fn witness(facts: &Facts<'_>, count: u64, first: Break) -> Witness {
         }
         Broken::Returned => format!("read {} again, from before the removal, {answered}", value()),
         Broken::Lacks(element) => format!(
-            "read a list of {key} without {} {answered}, and nothing that ends a list explains that",
+            "read a list of {key} without {} {answered}, and nothing that ends a list explains \
+             that",
             names.value(element)
         ),
     };

@@ -1,9 +1,16 @@
 //! Which acknowledged writes of a key a read misses: the first of them, and how many.
 //!
-//! The writes lie in the order of their acknowledgements. What a read can miss begins behind all that had ended before
-//! the write that it found was invoked; from there on it misses what has the greater version or was invoked after that
-//! write had ended. Both are looked for in a tree of maxima, and counted with a Fenwick tree over the versions for all
-//! stale reads at once, so that a read that is far behind costs no more than another.
+//! The writes are in the order of their acknowledgements. A read can miss only writes that ended
+//! after the write that it found was invoked. Of those it misses each that has a greater version,
+//! and each that was invoked after the found write had ended. A tree of maxima finds the first; a
+//! Fenwick tree over the versions counts them for all stale reads at once. So a read that is far
+//! behind costs no more than another.
+//!
+//! The writes lie in the order of their acknowledgements. What a read can miss begins behind all
+//! that had ended before the write that it found was invoked; from there on it misses what has the
+//! greater version or was invoked after that write had ended. Both are looked for in a tree of
+//! maxima, and counted with a Fenwick tree over the versions for all stale reads at once, so that a
+//! read that is far behind costs no more than another.
 
 use std::cell::OnceCell;
 
@@ -241,7 +248,10 @@ mod tests {
         #[test]
         fn a_read_misses_the_writes_that_what_it_found_is_older_than(
             told in prop::collection::vec((0..60_u32, 0..20_u32, 0..30_i64), 0..90),
-            reads in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), 0..170_u32), 1..6),
+            reads in prop::collection::vec(
+                (any::<prop::sample::Index>(), any::<bool>(), 0..170_u32),
+                1..6,
+            ),
         ) {
             let writes: Vec<Write> = (0..).zip(told).map(|(op, told)| write(op, told)).collect();
             if writes.is_empty() {

@@ -38,8 +38,10 @@ fn a_read_is_as_stale_as_the_first_write_it_misses() {
     let witness = story.witness(Staleness);
     assert_eq!(
         witness.summary,
-        "c2 read city=Durham from n3, asked at 0.100000000 s, though put city=Raleigh by c1 had been \
-         acknowledged by n1 at 0.040000000 s with 1 of 2 followers, 60ms earlier (bound 25ms); it missed 2 \
+        "c2 read city=Durham from n3, asked at 0.100000000 s, though put city=Raleigh by c1 had \
+         been \
+         acknowledged by n1 at 0.040000000 s with 1 of 2 followers, 60ms earlier (bound 25ms); it \
+         missed 2 \
          acknowledged writes (2 reads beyond the bound in all)"
     );
     assert_eq!(witness.operations, [OpId(1), OpId(3)]);
@@ -155,7 +157,8 @@ fn a_list_is_stale_by_the_elements_that_it_lacks() {
     let figure = |name| story.figure(Staleness, name);
     assert_eq!((figure("stale_reads"), figure("max_versions_behind")), (1, 2));
     assert_eq!(figure("max_staleness_ns"), 8_000_000);
-    // What ended the list explains what is not in it, and is missed by a list that shows what it ended.
+    // What ended the list explains what is not in it, and is missed by a list that shows what it
+    // ended.
     let mut ended = story.clone();
     ended.put("c1", "city", "Apex").at(4).ok(5).version(2);
     assert_eq!(ended.figure(Staleness, "stale_reads"), 1);

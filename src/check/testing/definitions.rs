@@ -1,5 +1,5 @@
-//! What the definitions of the checkers speak of, word by word and without a thought for speed: the fast
-//! checkers are compared with them.
+//! What the definitions of the checkers speak of, word by word and without a thought for speed: the
+//! fast checkers are compared with them.
 
 use crate::check::Evidence;
 use crate::history::{Entry, Function, History};
@@ -68,7 +68,8 @@ pub(in crate::check) fn is_older(history: &History, a: Told, b: Told) -> bool {
     precedes(a.0, b.0) || a.1 < b.1
 }
 
-/// Every removal of `key` that may have happened and was invoked before `seq`, with its greatest version.
+/// Every removal of `key` that may have happened and was invoked before `seq`, with its greatest
+/// version.
 pub(in crate::check) fn removals(
     history: &History,
     key: KeyId,
@@ -81,7 +82,8 @@ pub(in crate::check) fn removals(
     })
 }
 
-/// Whether a read misses a write: what it found is older, or nothing explains that it found nothing, or the key.
+/// Whether a read misses a write: what it found is older, or nothing explains that it found
+/// nothing, or the key.
 pub(in crate::check) fn misses(
     history: &History,
     op: OpId,
@@ -115,7 +117,8 @@ pub(in crate::check) fn misses(
     }
 }
 
-/// The write that left what is held: by value, a removal by version; of several removals the one that ends last.
+/// The write that left what is held: by value, a removal by version; of several removals the one
+/// that ends last.
 pub(in crate::check) fn writer(history: &History, key: KeyId, held: Stored) -> Option<OpId> {
     if held.value.is_some() {
         let wrote = |(_, e): &(OpId, &Entry)| e.function == Function::Put && e.value == held.value;
@@ -127,7 +130,8 @@ pub(in crate::check) fn writer(history: &History, key: KeyId, held: Stored) -> O
     removed.max_by_key(|(_, e)| (e.may_have_happened(), e.end())).map(|(op, _)| op)
 }
 
-/// What a client can be told of `key` at the end, where nobody leads: of the greatest version what ends last.
+/// What a client can be told of `key` at the end, where nobody leads: of the greatest version what
+/// ends last.
 pub(in crate::check) fn shown(evidence: &Evidence<'_>, key: KeyId) -> Option<Stored> {
     let live = evidence.finals.iter().rev().filter(|snapshot| snapshot.up);
     let held = live.filter_map(|snapshot| snapshot.data.get(&key).copied());
@@ -138,7 +142,8 @@ pub(in crate::check) fn shown(evidence: &Evidence<'_>, key: KeyId) -> Option<Sto
     held.max_by_key(|stored| (stored.version, end(stored)))
 }
 
-/// The versions with which `op` may have removed `key`; the greatest there can be where none is known.
+/// The versions with which `op` may have removed `key`; the greatest there can be where none is
+/// known.
 pub(in crate::check) fn removal_versions(history: &History, op: OpId, key: KeyId) -> Vec<Version> {
     let entry = history.entry(op);
     let unknown = vec![crate::check::order::UNKNOWN_REMOVAL];

@@ -7,18 +7,19 @@ use crate::protocol::{DiscardReason, Role, Stored};
 use crate::sim::{NodeEvent, NodeEventKind};
 use crate::time::Time;
 
-/// How far a node was behind the leader: the writes that the leader had applied and the node had not, where a node
-/// that has a later write of a key lacks no earlier one of it.
+/// How far a node was behind the leader: the writes that the leader had applied and the node had
+/// not, where a node that has a later write of a key lacks no earlier one of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lag {
     /// Which node.
     pub node: NodeId,
-    /// From when, in virtual time, it was how many writes behind; `None` while it was down, led itself, or nobody
-    /// led. Each holds until the next.
+    /// From when, in virtual time, it was how many writes behind; `None` while it was down, led
+    /// itself, or nobody led. Each holds until the next.
     pub steps: Vec<(Time, Option<u64>)>,
 }
 
-/// The lag of each of `nodes` nodes over the whole run. Of several leaders the one of the highest term counts.
+/// The lag of each of `nodes` nodes over the whole run. Of several leaders the one of the highest
+/// term counts.
 #[must_use]
 pub fn lags(node_events: &[NodeEvent], nodes: u16) -> Vec<Lag> {
     let mut book = Book::new(nodes);
@@ -33,7 +34,7 @@ type VersionedValue = (Version, Option<Value>);
 
 /// What a node has, and how far that is behind.
 #[derive(Debug, Default)]
-struct Replica {
+struct ReplicaLag {
     /// The term that it leads.
     leads: Option<Term>,
     down: bool,
@@ -45,7 +46,7 @@ struct Replica {
     lag: u64,
 }
 
-impl Replica {
+impl ReplicaLag {
     /// Counts anew what of `leader`'s writes of a key this one lacks.
     fn recount(&mut self, key: KeyId, leader: Option<&BTreeSet<VersionedValue>>) {
         let held = self.held.get(&key);
@@ -67,14 +68,14 @@ const fn write(stored: Stored) -> VersionedValue {
 
 #[derive(Debug)]
 struct Book {
-    replicas: Vec<Replica>,
+    replicas: Vec<ReplicaLag>,
     leader: Option<usize>,
     steps: Vec<Vec<(Time, Option<u64>)>>,
 }
 
 impl Book {
     fn new(nodes: u16) -> Self {
-        let replicas = (0..nodes).map(|_| Replica::default()).collect();
+        let replicas = (0..nodes).map(|_| ReplicaLag::default()).collect();
         let steps = (0..nodes).map(|_| vec![(Time::ZERO, None)]).collect();
         Self { replicas, leader: None, steps }
     }

@@ -1,4 +1,5 @@
-//! A second look at small runs: every message accounted for, every spell and every fault in its place.
+//! A second look at small runs: every message accounted for, every spell and every fault in its
+//! place.
 
 use super::*;
 use crate::run::{RunOptions, RunResult};

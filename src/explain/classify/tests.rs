@@ -274,8 +274,8 @@ fn a_replaced_disk_is_no_reason_where_nothing_was_on_it() {
     life.was_lost(Mechanism::MemoryLost, N2, 9);
 }
 
-/// A node that was deposed, crashed and came back with its write before it heard of the next leader: the crash had
-/// nothing to do with it.
+/// A node that was deposed, crashed and came back with its write before it heard of the next
+/// leader: the crash had nothing to do with it.
 #[test]
 fn a_crash_after_another_leads_is_not_how_a_write_was_lost() {
     let life = WriteStory::accepted().led(N2, 4, 30).crashed(9, N1, true).started(10, N1, true);
@@ -301,7 +301,8 @@ fn a_drop_is_named_by_its_reason() {
     }
 }
 
-/// A node that had cut a write off its log crashed later, and its disk was blamed for what it had rightly dropped.
+/// A node that had cut a write off its log crashed later, and its disk was blamed for what it had
+/// rightly dropped.
 #[test]
 fn a_crash_takes_nothing_that_was_dropped_before() {
     let life = WriteStory::accepted().dropped(5, N1, DiscardReason::Truncated);

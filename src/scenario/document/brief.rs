@@ -1,9 +1,10 @@
 //! Leaving out what holds anyway.
 //!
-//! What may go is found by trying: a key may, if the file without it decodes to an equal scenario. There are too many
-//! keys to try each of every operation on the whole file. So they are tried on a small one, first, in which each list
-//! has an item of each shape and no more; what went there goes from the whole file at once. Only where that was not the
-//! same scenario after all, every step is tried on the whole file.
+//! What may go is found by trying: a key may, if the file without it decodes to an equal scenario.
+//! There are too many keys to try each of every operation on the whole file. So they are tried on a
+//! small one, first, in which each list has an item of each shape and no more; what went there goes
+//! from the whole file at once. Only where that was not the same scenario after all, every step is
+//! tried on the whole file.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +43,8 @@ pub(super) fn brief(file: &Table, registry: &Registry) -> Table {
     trial.file
 }
 
-/// The default of `settle` follows from all settings: whether it may go shows on the whole file alone.
+/// The default of `settle` follows from all settings: whether it may go shows on the whole file
+/// alone.
 fn without_settle(brief: Table, whole: &Meaning, registry: &Registry) -> Table {
     let mut without = brief.clone();
     if without.remove("settle").is_some() && Meaning::of(&without, registry).as_ref() == Some(whole)
@@ -108,7 +110,8 @@ struct Trial<'a> {
     file: Table,
     meaning: Meaning,
     registry: &'a Registry,
-    /// Where the file is a sample: of each list the places of its items in the whole file, in order.
+    /// Where the file is a sample: of each list the places of its items in the whole file, in
+    /// order.
     places: Option<Sampled>,
 }
 
@@ -223,7 +226,8 @@ fn classes(file: &Table) -> Vec<Class> {
     classes.into_iter().map(class).collect()
 }
 
-/// The file with one item of each class, and those that others name: with those, it may well be a scenario of its own.
+/// The file with one item of each class, and those that others name: with those, it may well be a
+/// scenario of its own.
 fn sample(file: &Table, classes: &[Class]) -> (Table, Sampled) {
     let mut sampled = Sampled::new();
     let mut sample = file.clone();
@@ -284,7 +288,8 @@ fn leave_out_ids(file: &mut Table) {
         let given: Vec<Node> = all.iter().map(|item| node(item, &mut 0)).collect();
         let ids = ids_of(&given.iter().collect::<Vec<_>>(), kinds);
         let mut bare: Vec<Node> = given.iter().map(without_id).collect();
-        // An id that has to be given may take the one that another would have had: until all come out right.
+        // An id that has to be given may take the one that another would have had: until all come
+        // out right.
         loop {
             let made = ids_of(&bare.iter().collect::<Vec<_>>(), kinds);
             let mut differ = (0..made.len()).filter(|place| made[*place] != ids[*place]).peekable();

@@ -14,7 +14,8 @@ pub(super) fn decode(file: &Table, registry: &Registry) -> Option<sections::Deco
     sections::decode_tree(&root, registry)
 }
 
-/// What parsing the text would make of it, but for the places: they are numbered in the order of the text.
+/// What parsing the text would make of it, but for the places: they are numbered in the order of
+/// the text.
 pub(super) fn node(value: &Value, count: &mut usize) -> Node {
     let at = next(count);
     let value = match value {

@@ -1,4 +1,5 @@
-//! A table of TOML as the text of a scenario file: a section for each of its tables, values in one line.
+//! A table of TOML as the text of a scenario file: a section for each of its tables, values in one
+//! line.
 
 use std::fmt::Write;
 
@@ -58,7 +59,8 @@ fn sections(text: &mut String, path: &str, table: &Table) {
         let path = below(path, &bare_or_quoted(key));
         match value {
             Value::Table(inner) => {
-                // A header of which nothing is said but what its sections say is left out, but for a protocol's.
+                // A header of which nothing is said but what its sections say is left out, but for
+                // a protocol's.
                 let says = inner.iter().any(|(key, value)| !is_section(&path, key, value));
                 if says || inner.is_empty() || path.starts_with("protocol.") {
                     let _ = writeln!(text, "\n[{path}]");

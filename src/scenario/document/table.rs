@@ -20,7 +20,8 @@ pub(super) fn is_distribution(value: &Value) -> bool {
     table.len() == 1 && table.keys().all(|key| VARIANTS.contains(&key.as_str()))
 }
 
-/// The paths of the leaves of a table, in order. A table is entered where `descends` says so of its path.
+/// The paths of the leaves of a table, in order. A table is entered where `descends` says so of its
+/// path.
 pub(super) fn leaves_of(
     table: &Table,
     walked: &mut Vec<String>,
@@ -70,7 +71,8 @@ pub(super) fn item_mut<'a>(file: &'a mut Table, list: &str, place: usize) -> Opt
     items_mut(file, list)?.get_mut(place)?.as_table_mut()
 }
 
-/// Removes the key at `path` and the tables that this empties; `depth` says how far from the file's root `table` is.
+/// Removes the key at `path` and the tables that this empties; `depth` says how far from the file's
+/// root `table` is.
 pub(super) fn remove<S: AsRef<str>>(table: &mut Table, path: &[S], depth: usize) {
     let Some((first, rest)) = path.split_first() else { return };
     let key = first.as_ref();
@@ -106,7 +108,8 @@ pub(super) fn put(table: &mut Table, walked: &mut Vec<String>, path: &[String], 
         return;
     }
     let inner = table.entry(key.clone()).or_insert_with(|| Value::Table(Table::new()));
-    // A scalar in the way gives way: `network.delay.constant` replaces the shorthand of `network.delay`.
+    // A scalar in the way gives way: `network.delay.constant` replaces the shorthand of
+    // `network.delay`.
     if !inner.is_table() {
         *inner = Value::Table(Table::new());
     }

@@ -23,7 +23,8 @@ use crate::time::Span;
 /// The most faults that a case may have.
 pub(in crate::scenario) const MOST_FAULTS: u32 = 1000;
 
-/// What cannot be drawn: it makes a run what it is, or says what is expected of it, or is drawn anyway.
+/// What cannot be drawn: it makes a run what it is, or says what is expected of it, or is drawn
+/// anyway.
 const NOT_DRAWN: [&str; 6] = ["fuzz", "title", "seed", "expect", "fault", "operation"];
 
 /// `[fuzz]`, of a scenario whose `duration` is the default.
@@ -351,13 +352,15 @@ fn not_a_range(from: &Element<'_>, to: &Element<'_>) -> Option<Choice> {
     None
 }
 
-/// A setting as a file has it: its path, and the values that show whether the scenario takes what may be drawn.
+/// A setting as a file has it: its path, and the values that show whether the scenario takes what
+/// may be drawn.
 struct Written {
     path: Vec<Segment>,
     values: Vec<Node>,
 }
 
-/// Every setting that `root`, which decoded without a mistake, says may be drawn. Values are placed in `source`.
+/// Every setting that `root`, which decoded without a mistake, says may be drawn. Values are placed
+/// in `source`.
 fn written(root: &Node, source: usize) -> Vec<Written> {
     let settings = root.get("fuzz").and_then(|fuzz| fuzz.get("settings"));
     let Some(Tree::Table(entries)) = settings.map(|settings| &settings.value) else {
@@ -391,11 +394,12 @@ fn move_all(node: &mut Node, moved: &impl Fn(Loc) -> Loc) {
     }
 }
 
-/// Notes of every value that may be drawn, alone, what the scenario has against it; of a range, of its ends.
+/// Notes of every value that may be drawn, alone, what the scenario has against it; of a range, of
+/// its ends.
 ///
-/// A value is put in its place as an argument would be, so that it may leave behind what belonged to the value before:
-/// `mode = "async"` a write quorum. Hence the copy of the file among the sources: what stands there is no part of the
-/// file.
+/// A value is put in its place as an argument would be, so that it may leave behind what belonged
+/// to the value before: `mode = "async"` a write quorum. Hence the copy of the file among the
+/// sources: what stands there is no part of the file.
 pub(in crate::scenario) fn check_settings(
     root: &Node,
     sources: &mut Sources,

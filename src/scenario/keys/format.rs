@@ -44,7 +44,8 @@ impl<T> Debug for Format<T> {
 }
 
 impl<T: 'static> Format<T> {
-    /// A format of this shape. `read` notes a mistake where it returns `None`, and reads what `write` writes.
+    /// A format of this shape. `read` notes a mistake where it returns `None`, and reads what
+    /// `write` writes.
     pub fn new(
         shape: ValueShape,
         read: impl Fn(&Element<'_>) -> Option<T> + Send + Sync + 'static,
@@ -81,7 +82,8 @@ impl<T: 'static> Format<T> {
         (self.write)(value, texts)
     }
 
-    /// The same format, but that `check` refuses some values: it notes a mistake and returns `None`.
+    /// The same format, but that `check` refuses some values: it notes a mistake and returns
+    /// `None`.
     #[must_use]
     pub fn checked(
         self,
@@ -116,7 +118,8 @@ impl<T: 'static> Format<T> {
         self.convert(Some, Option::clone)
     }
 
-    /// Values that are made of these; `part` gives back what `make` was given, if that is how a value is made.
+    /// Values that are made of these; `part` gives back what `make` was given, if that is how a
+    /// value is made.
     #[must_use]
     pub fn convert<X: 'static>(
         self,
@@ -131,7 +134,8 @@ impl<T: 'static> Format<T> {
         }
     }
 
-    /// The same format with `word` for none, of which the shape says nothing: any text is right there.
+    /// The same format with `word` for none, of which the shape says nothing: any text is right
+    /// there.
     #[must_use]
     pub fn or_text(self, word: &'static str) -> Format<Option<T>> {
         let shape = self.shape.clone();
@@ -178,7 +182,8 @@ pub fn positive_duration() -> Format<Span> {
     Format::new(lengths(), |element| element.positive_duration(), length)
 }
 
-/// The time between two rounds of something that goes on for as long as the run does: at least 100 us.
+/// The time between two rounds of something that goes on for as long as the run does: at least 100
+/// us.
 #[must_use]
 pub fn interval() -> Format<Span> {
     Format::new(lengths(), |element| element.interval(), length)

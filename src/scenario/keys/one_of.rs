@@ -16,7 +16,8 @@ pub struct Variant<X> {
 }
 
 impl<X: 'static> Variant<X> {
-    /// The variant for what `make` makes; `part` gives back what `make` was given, of other values nothing.
+    /// The variant for what `make` makes; `part` gives back what `make` was given, of other values
+    /// nothing.
     #[must_use]
     pub fn new<T: 'static>(
         name: &'static str,

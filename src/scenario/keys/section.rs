@@ -97,8 +97,8 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         self.bind(Flat { section, place })
     }
 
-    /// The section with keys that are decoded and encoded by hand. `decode` asks for all that are `declared`, and
-    /// `encode` puts those into the table that it writes.
+    /// The section with keys that are decoded and encoded by hand. `decode` asks for all that are
+    /// `declared`, and `encode` puts those into the table that it writes.
     #[must_use]
     pub fn by_hand(
         self,
@@ -114,13 +114,15 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         self
     }
 
-    /// The section with a check of its keys together, right or wrong, which notes a mistake for `None`.
+    /// The section with a check of its keys together, right or wrong, which notes a mistake for
+    /// `None`.
     #[must_use]
     pub fn checked(self, check: CheckFn<C>) -> Self {
         Self { check: Some(check), ..self }
     }
 
-    /// The section with variants, of which exactly one is given; `what` says of what there has to be one.
+    /// The section with variants, of which exactly one is given; `what` says of what there has to
+    /// be one.
     #[must_use]
     pub fn one_of<T: 'static>(
         self,
@@ -132,7 +134,8 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         self.bind(OneOf { what, variants, get, set })
     }
 
-    /// The section for tables whose absent keys are as something else has them: the reference names no defaults.
+    /// The section for tables whose absent keys are as something else has them: the reference names
+    /// no defaults.
     #[must_use]
     pub fn without_defaults(self) -> Self {
         Self { has_defaults: false, ..self }

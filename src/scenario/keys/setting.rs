@@ -23,7 +23,8 @@ pub struct Given<'a, 'f, C> {
 }
 
 impl<C> Given<'_, '_, C> {
-    /// Whether an argument changed `other`, so that this key was written for another value of it: no mistake.
+    /// Whether an argument changed `other`, so that this key was written for another value of it:
+    /// no mistake.
     #[must_use]
     pub fn is_left_behind(&self, other: &str) -> bool {
         self.table.is_from_argument(other)
@@ -145,7 +146,8 @@ impl<C: Clone + 'static, T: 'static> Setting<C, T> {
         Self { written_if: Some(is_written), ..self }
     }
 
-    /// Refuses, or changes, a value that does not go with the keys before it: `check` notes a mistake for `None`.
+    /// Refuses, or changes, a value that does not go with the keys before it: `check` notes a
+    /// mistake for `None`.
     #[must_use]
     pub fn checked(
         self,

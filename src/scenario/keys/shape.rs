@@ -28,7 +28,8 @@ pub struct Declaration {
 }
 
 impl ValueShape {
-    /// What the JSON schema `schema` describes; in words it is `takes`, and `example` is one in TOML.
+    /// What the JSON schema `schema` describes; in words it is `takes`, and `example` is one in
+    /// TOML.
     ///
     /// # Panics
     ///

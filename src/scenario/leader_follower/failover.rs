@@ -166,7 +166,8 @@ fn look_every() -> Setting<Failover, Option<Span>> {
     })
 }
 
-/// Candidates that wait equally long split the vote again and again (Raft section 5.2): hence the default.
+/// Candidates that wait equally long split the vote again and again (Raft section 5.2): hence the
+/// default.
 fn jitter() -> Setting<Failover, Span> {
     key(
         "jitter",

@@ -326,13 +326,15 @@ fn contradiction(config: &Config, table: &mut TableDecoder<'_>) -> Option<()> {
     }
     if is_log && config.resend.is_some() {
         return table.wrong(
-            "with catch-up by `log` what is missing is asked for after a heartbeat, and `resend` has no say",
+            "with catch-up by `log` what is missing is asked for after a heartbeat, and `resend` \
+             has no say",
             "expected `resend` to be off, or another `catch-up`",
         );
     }
     if is_log && config.anti_entropy.is_some() {
         return table.wrong(
-            "with catch-up by `log` only the leader fills a follower in, and `anti-entropy` fills in behind its back",
+            "with catch-up by `log` only the leader fills a follower in, and `anti-entropy` fills \
+             in behind its back",
             "expected no `anti-entropy`, or another `catch-up`",
         );
     }
@@ -356,8 +358,9 @@ fn contradiction(config: &Config, table: &mut TableDecoder<'_>) -> Option<()> {
     Some(())
 }
 
-/// The leader alone keeps a log only where it is the same for ever: a node that led next would have to write down what it
-/// took without one, and what it read back later would be of a time when it led.
+/// The leader alone keeps a log only where it is the same for ever: a node that led next would have
+/// to write down what it took without one, and what it read back later would be of a time when it
+/// led.
 fn log_on_the_leader_alone(
     config: &Config,
     cluster: &Cluster,

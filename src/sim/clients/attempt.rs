@@ -7,7 +7,7 @@ use crate::rng::{Cause, Purpose};
 use crate::time::Time;
 
 use super::super::event::{Queue, What};
-use super::super::network::Direction;
+use super::super::network::ClientWay;
 use super::{ClientStep, Current, Invocation, RetryLimits};
 
 impl Current {
@@ -74,7 +74,7 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         self.kernel.counts.sent += 1;
         if self.network.client_reaches(client, node) {
             let takes =
-                self.network.client_takes(client, node, id, Direction::There, &self.kernel.draws);
+                self.network.client_takes(client, node, id, ClientWay::There, &self.kernel.draws);
             let what = What::Request { node, client, request, operation };
             self.kernel.schedule_after(takes, id, what);
         } else {

@@ -452,7 +452,7 @@ impl NetworkState {
         client: ClientId,
         node: NodeId,
         attempt: CausalId,
-        leg: Direction,
+        leg: ClientWay,
         draws: &Draws,
     ) -> Span {
         let draw = |i| draws.draw(Purpose::ClientDelay, attempt, 2 * leg as u32 + i);
@@ -482,7 +482,7 @@ enum Hindrance {
 
 /// One way between a client and a node.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Direction {
+pub(crate) enum ClientWay {
     There = 0,
     Back = 1,
 }

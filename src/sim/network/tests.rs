@@ -1,7 +1,7 @@
 //! The network alone: who reaches whom under each fault, and when a message arrives over each kind
 //! of link.
 
-use super::Direction::{Back, There};
+use super::ClientWay::{Back, There};
 use super::faults::{Ends, block, bridge, isolate, majorities_ring, partition};
 use super::*;
 use crate::config::Group;

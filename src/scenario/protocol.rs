@@ -1,0 +1,151 @@
+//! What the scenario layer asks of a protocol.
+
+use std::any::Any;
+
+use super::decode::TableDecoder;
+use super::keys::{Section, Texts};
+use crate::config::{Cluster, Config};
+use crate::explain::chronicle::{Chronicle, Window};
+use crate::explain::{Explanation, NoSuchWrite, Question};
+use crate::names::Names;
+use crate::property::{Promises, SettlesWithin};
+use crate::protocol::{Message, Protocol};
+use crate::run::diff::Recording;
+use crate::run::{RunOptions, RunResult};
+use crate::time::Span;
+
+/// A protocol that can be named in a scenario file, as `[protocol.NAME]`.
+pub trait ScenarioProtocol: Protocol {
+    /// The name of its table, in kebab-case.
+    const NAME: &'static str;
+
+    /// The keys of its table, and where they go in its settings.
+    fn section() -> &'static Section<Self::Config>;
+
+    /// Notes what does not go together, where each key for itself is right. `None` says that a
+    /// mistake was noted.
+    fn check(config: &Self::Config, cluster: &Cluster, table: &mut TableDecoder<'_>) -> Option<()> {
+        let _ = (config, cluster, table);
+        Some(())
+    }
+
+    /// What a put waits for before it is answered, when that is a number of confirmations of equal
+    /// standing and nothing else: what a closed form of its latency needs. `None` where there is no
+    /// such rule.
+    fn awaited(config: &Self::Config, scenario: &Config) -> Option<Awaited> {
+        let _ = (config, scenario);
+        None
+    }
+
+    /// The lengths of time on which the protocol turns: heartbeats, timeouts, intervals. Fuzzing
+    /// lets faults begin and last about as long as these, where they do the most harm.
+    fn timescales(config: &Self::Config) -> Vec<Span> {
+        let _ = config;
+        Vec::new()
+    }
+}
+
+/// What a put waits for: the k fastest confirmations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// How many other nodes have to confirm.
+    pub confirmations: u16,
+    /// How long the leader waits for them.
+    pub ack_timeout: Span,
+}
+
+/// A protocol with its settings, whatever its type: the one dynamic call a run.
+pub trait ConfiguredProtocol: Send + Sync {
+    /// The name of its table.
+    fn name(&self) -> &'static str;
+    /// Runs it.
+    fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult;
+    /// Runs it and notes every event, for a comparison with another run.
+    fn account(&self, config: &Config, seed: u64) -> Recording;
+    /// Runs it and tells the lives of some writes.
+    ///
+    /// # Errors
+    ///
+    /// When nobody wrote what was asked for.
+    fn explain(
+        &self,
+        config: &Config,
+        seed: u64,
+        asked: &Question,
+    ) -> Result<Explanation, NoSuchWrite>;
+    /// Runs it and notes what happens on every node and, where a window is asked for, every message
+    /// of it.
+    fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle;
+    /// What it promises in this scenario.
+    fn promises(&self, config: &Config) -> Promises;
+    /// How long it may need to settle after everything has healed.
+    fn settles_within(&self, config: &Config) -> SettlesWithin;
+    /// What a put waits for, where that is a number of confirmations.
+    fn awaited(&self, config: &Config) -> Option<Awaited>;
+    /// The lengths of time on which it turns.
+    fn timescales(&self) -> Vec<Span>;
+    /// Its settings, as in a scenario file.
+    fn encode(&self) -> toml::Table;
+    /// Its settings, of the type [`Protocol::Config`].
+    fn settings(&self) -> &dyn Any;
+    /// The names of its kinds of message, by index.
+    fn message_kinds(&self) -> &'static [&'static str];
+}
+
+pub(super) struct Configured<P: ScenarioProtocol>(pub(super) P::Config);
+
+impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult {
+        crate::explain::run::<P>(config, &self.0, seed, options)
+    }
+
+    fn account(&self, config: &Config, seed: u64) -> Recording {
+        crate::run::diff::account::<P>(config, &self.0, seed)
+    }
+
+    fn explain(
+        &self,
+        config: &Config,
+        seed: u64,
+        asked: &Question,
+    ) -> Result<Explanation, NoSuchWrite> {
+        crate::explain::explain::<P>(config, &self.0, seed, asked)
+    }
+
+    fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle {
+        crate::explain::chronicle::chronicle::<P>(config, &self.0, seed, window)
+    }
+
+    fn promises(&self, config: &Config) -> Promises {
+        P::promises(&self.0, config)
+    }
+
+    fn settles_within(&self, config: &Config) -> SettlesWithin {
+        P::settles_within(&self.0, config)
+    }
+
+    fn awaited(&self, config: &Config) -> Option<Awaited> {
+        P::awaited(&self.0, config)
+    }
+
+    fn timescales(&self) -> Vec<Span> {
+        P::timescales(&self.0)
+    }
+
+    fn encode(&self) -> toml::Table {
+        let texts = Texts { names: &Names::default(), kinds: P::Message::KINDS };
+        P::section().encode(&self.0, &texts)
+    }
+
+    fn settings(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn message_kinds(&self) -> &'static [&'static str] {
+        P::Message::KINDS
+    }
+}
