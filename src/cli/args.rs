@@ -273,8 +273,12 @@ impl FromStr for StopAfter {
 
 #[derive(Debug, Args)]
 pub(super) struct FuzzArgs {
-    /// The scenario file; its table [fuzz] says what may be drawn
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    // Not a documentation comment: that would read `[fuzz]` as a link.
+    #[arg(
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help = "The scenario file; its table [fuzz] says what may be drawn"
+    )]
     pub(super) file: PathBuf,
     /// How many cases [default: 1000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]

@@ -43,8 +43,8 @@ pub fn put_latency(scenario: &Scenario) -> Option<Moments> {
     if awaited.confirmations == 0 {
         return Some(Moments { mean: there, deviation: 0.0 });
     }
-    let out = same_link(config, leader, Direction::ToFollowers)?;
-    let back = same_link(config, leader, Direction::ToLeader)?;
+    let out = same_link(config, leader, Leg::ToFollowers)?;
+    let back = same_link(config, leader, Leg::ToLeader)?;
     let is_instant = matches!(back.delay, Distribution::Constant(Span::ZERO));
     let back = (!is_instant).then_some(&back.delay);
     let moments =
@@ -62,19 +62,19 @@ fn asks_otherwise(config: &Config) -> bool {
     queues || config.script.iter().any(|scripted| own(&scripted.operation))
 }
 
-/// A direction between leader and followers.
+/// A leg of a round trip.
 #[derive(Clone, Copy)]
-enum Direction {
+enum Leg {
     ToFollowers,
     ToLeader,
 }
 
 /// The link between the leader and each follower, if all are equal and do nothing but delay.
-fn same_link(config: &Config, leader: NodeId, direction: Direction) -> Option<&Link> {
+fn same_link(config: &Config, leader: NodeId, leg: Leg) -> Option<&Link> {
     let link = |follower: NodeId| {
-        let (from, to) = match direction {
-            Direction::ToFollowers => (leader, follower),
-            Direction::ToLeader => (follower, leader),
+        let (from, to) = match leg {
+            Leg::ToFollowers => (leader, follower),
+            Leg::ToLeader => (follower, leader),
         };
         let covers = |end: Option<NodeId>, node| end.is_none_or(|end| end == node);
         let links = &config.network.links;

@@ -10,7 +10,7 @@ use super::message::{FullState, Message};
 
 /// A write that the leader has accepted and not yet sent.
 #[derive(Debug)]
-pub(crate) struct Accepted {
+pub(crate) struct AcceptedWrite {
     /// The term in which it was accepted.
     pub(crate) term: Term,
     /// Its place in the log, where there is one.
@@ -33,7 +33,7 @@ pub(crate) enum Payload {
 
 /// What a write is about: of two about the same, a follower needs only the newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Subject {
+pub(crate) enum About {
     Key(KeyId),
     Everything,
 }
@@ -50,11 +50,11 @@ impl Payload {
     }
 
     /// `None`: as many keys as a clear has; it stays until it is acknowledged.
-    pub(crate) fn subject(&self) -> Option<Subject> {
+    pub(crate) fn subject(&self) -> Option<About> {
         match self {
-            Self::One(entry) if !entry.element => Some(Subject::Key(entry.key)),
+            Self::One(entry) if !entry.element => Some(About::Key(entry.key)),
             Self::One(_) | Self::Many(_) => None,
-            Self::State(_) => Some(Subject::Everything),
+            Self::State(_) => Some(About::Everything),
         }
     }
 }

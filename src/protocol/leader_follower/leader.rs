@@ -8,7 +8,7 @@ use crate::operation::Operation;
 use crate::protocol::parts::entry::Entry;
 use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
 
-use super::accepted::{Accepted, Payload};
+use super::accepted::{AcceptedWrite, Payload};
 use super::config::{Config, Mode, OnAckTimeout, Shipping};
 use super::leading::Pending;
 use super::replication::Replication;
@@ -164,17 +164,17 @@ impl LeaderFollower {
         payload: Payload,
         response: Response,
         quorum: Option<u16>,
-    ) -> Accepted {
+    ) -> AcceptedWrite {
         let followers = self.replica.nodes - 1;
         let wanted = quorum.unwrap_or_else(|| self.replica.config.mode.quorum(followers));
         let (term, index) = (self.term(), self.replication.last().index);
-        Accepted { term, index, request, version, payload, response, wanted }
+        AcceptedWrite { term, index, request, version, payload, response, wanted }
     }
 
     /// An accepted write goes on to the followers once its record is durable; at once without a
     /// log.
     #[inline]
-    fn commit(&mut self, mut accepted: Accepted, cx: &mut Context<'_, Self>) {
+    fn commit(&mut self, mut accepted: AcceptedWrite, cx: &mut Context<'_, Self>) {
         if self.replica.config.replication == Shipping::FullState {
             accepted.payload = Payload::State(self.full_state());
         }
@@ -188,8 +188,8 @@ impl LeaderFollower {
     /// Sends an accepted write to every follower at once, and answers it or waits for
     /// acknowledgements.
     #[inline]
-    pub(super) fn replicate(&mut self, accepted: Accepted, cx: &mut Context<'_, Self>) {
-        let Accepted { term, index, request, version, payload, response, wanted } = accepted;
+    pub(super) fn replicate(&mut self, accepted: AcceptedWrite, cx: &mut Context<'_, Self>) {
+        let AcceptedWrite { term, index, request, version, payload, response, wanted } = accepted;
         if !self.leads() || term != self.term() {
             // It was deposed while the record was on its way to the disk.
             return cx.reply(request, Reply::of(Outcome::Unknown(Failure::SteppedDown)));

@@ -40,14 +40,14 @@ pub struct Checkpoints<R> {
     settings: CheckpointSettings,
     /// The last record that the last one taken covers; 0 for none.
     covers: u64,
-    step: Step<R>,
+    phase: Phase<R>,
     /// What was written since the snapshot under way was taken, with its terms.
     since: Vec<(Term, R)>,
 }
 
 /// What a checkpoint waits for.
 #[derive(Debug)]
-enum Step<R> {
+enum Phase<R> {
     /// None is under way.
     Idle,
     /// The snapshot to be durable.
@@ -75,7 +75,7 @@ impl<R: Clone> Checkpoints<R> {
     ) -> Result<Self, Damaged> {
         let covers = replayed.records.last().map_or(Some(0), covers);
         let covers = covers.filter(|_| replayed.torn == 0).ok_or(Damaged)?;
-        Ok(Self { settings, covers, step: Step::Idle, since: Vec::new() })
+        Ok(Self { settings, covers, phase: Phase::Idle, since: Vec::new() })
     }
 
     /// The last record that the last checkpoint covers; 0 for none.
@@ -89,13 +89,13 @@ impl<R: Clone> Checkpoints<R> {
     #[inline]
     pub fn is_due(&self, written: u64) -> bool {
         self.settings.every.is_some_and(|every| written - self.covers >= every.get().into())
-            && matches!(self.step, Step::Idle)
+            && matches!(self.phase, Phase::Idle)
     }
 
     /// A record was written.
     #[inline]
     pub fn appended(&mut self, term: Term, record: &R) {
-        if matches!(self.step, Step::Writing(_)) && !self.settings.cuts_first {
+        if matches!(self.phase, Phase::Writing(_)) && !self.settings.cuts_first {
             self.since.push((term, record.clone()));
         }
     }
@@ -111,12 +111,12 @@ impl<R: Clone> Checkpoints<R> {
         log: &mut Wal,
         cx: &mut Context<'_, P>,
     ) {
-        assert!(matches!(self.step, Step::Idle), "one checkpoint at a time");
+        assert!(matches!(self.phase, Phase::Idle), "one checkpoint at a time");
         self.covers = log.written();
-        self.step = if self.settings.cuts_first {
-            Step::Cutting(log.rewrite(&[], cx), records)
+        self.phase = if self.settings.cuts_first {
+            Phase::Cutting(log.rewrite(&[], cx), records)
         } else {
-            Step::Writing(cx.replace(self.settings.file, &records))
+            Phase::Writing(cx.replace(self.settings.file, &records))
         };
     }
 
@@ -127,24 +127,24 @@ impl<R: Clone> Checkpoints<R> {
         log: &mut Wal,
         cx: &mut Context<'_, P>,
     ) {
-        match &mut self.step {
+        match &mut self.phase {
             // The snapshot is durable, and the log may lose what it covers.
-            Step::Writing(wanted) if *wanted == ticket => {
+            Phase::Writing(wanted) if *wanted == ticket => {
                 let since = std::mem::take(&mut self.since);
-                self.step = if self.settings.cuts_first || cx.disk_is_full() {
-                    Step::Idle
+                self.phase = if self.settings.cuts_first || cx.disk_is_full() {
+                    Phase::Idle
                 } else {
-                    Step::Cutting(log.rewrite(&since, cx), Vec::new())
+                    Phase::Cutting(log.rewrite(&since, cx), Vec::new())
                 };
             }
-            Step::Cutting(wanted, records) if *wanted == ticket => {
-                self.step = if records.is_empty() || cx.disk_is_full() {
-                    Step::Idle
+            Phase::Cutting(wanted, records) if *wanted == ticket => {
+                self.phase = if records.is_empty() || cx.disk_is_full() {
+                    Phase::Idle
                 } else {
-                    Step::Writing(cx.replace(self.settings.file, records))
+                    Phase::Writing(cx.replace(self.settings.file, records))
                 };
             }
-            Step::Idle | Step::Writing(_) | Step::Cutting(..) => {}
+            Phase::Idle | Phase::Writing(_) | Phase::Cutting(..) => {}
         }
     }
 }

@@ -16,7 +16,7 @@ pub struct Progress {
 
 /// What the follower has acknowledged anew: the entries behind `known`, up to `index`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Acknowledged {
+pub struct Advance {
     /// What it had acknowledged before.
     pub known: LogIndex,
     /// What it has acknowledged now.
@@ -43,10 +43,10 @@ impl Progress {
     }
 
     /// The follower acknowledges everything up to `index`; `None` when it did so before.
-    pub fn acknowledge(&mut self, index: LogIndex) -> Option<Acknowledged> {
+    pub fn acknowledge(&mut self, index: LogIndex) -> Option<Advance> {
         let known = self.matched;
         self.matched = known.max(index);
-        (index > known).then_some(Acknowledged { known, index })
+        (index > known).then_some(Advance { known, index })
     }
 
     /// Whether the follower has everything, where the leader's log ends at `last`; notes when.
@@ -121,7 +121,7 @@ mod tests {
                 let now = Time::from_nanos(count);
                 let new = follower.acknowledge(LogIndex(index));
                 let told = (index > highest)
-                    .then_some(Acknowledged { known: LogIndex(highest), index: LogIndex(index) });
+                    .then_some(Advance { known: LogIndex(highest), index: LogIndex(index) });
                 prop_assert_eq!(new, told);
                 highest = highest.max(index);
                 prop_assert_eq!(follower.is_caught_up(LogIndex(last), now), highest >= last);

@@ -98,7 +98,8 @@ impl Wal {
     ///
     /// When the log is corrupt, or does not join on to the checkpoint: the node must not serve.
     pub fn open<P: Protocol>(
-        (file, covers): (File, u64),
+        file: File,
+        covers: u64,
         defects: WalDefects,
         disk: &DiskImage,
         cx: &mut Context<'_, P>,

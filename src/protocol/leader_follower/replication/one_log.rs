@@ -7,7 +7,7 @@ use crate::protocol::Context;
 use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::leader_follower::message::{Installed, LogEntry, Message};
 use crate::protocol::leader_follower::storage::Deferred;
-use crate::protocol::parts::progress::Acknowledged;
+use crate::protocol::parts::progress::Advance;
 
 use super::ordered::Reached;
 
@@ -91,7 +91,7 @@ impl LeaderFollower {
         if is_caught_up {
             self.caught_up(from, cx);
         }
-        if let Some(Acknowledged { known, index }) = new {
+        if let Some(Advance { known, index }) = new {
             self.count_acknowledged_entries(from, known, index, cx);
         }
     }

@@ -18,7 +18,7 @@ use crate::protocol::leader_follower::storage::Record;
 use crate::protocol::leader_follower::types::Types;
 use crate::protocol::parts::entry::{Entry, Rules, apply, contents};
 use crate::protocol::parts::log::{Extension, ReplicatedLog};
-use crate::protocol::parts::progress::{Acknowledged, Followers};
+use crate::protocol::parts::progress::{Advance, Followers};
 use crate::protocol::parts::store::Store;
 use crate::protocol::{Context, DiscardReason, Observation};
 use crate::time::Time;
@@ -47,7 +47,7 @@ pub(crate) struct Ordered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reached {
     /// What it acknowledged anew.
-    pub(crate) new: Option<Acknowledged>,
+    pub(crate) new: Option<Advance>,
     /// Whether it has everything that the leader has.
     pub(crate) is_caught_up: bool,
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::id::{NodeId, Version};
-use crate::protocol::leader_follower::accepted::{Payload, Subject};
+use crate::protocol::leader_follower::accepted::{About, Payload};
 use crate::time::{Span, Time};
 
 /// What each follower has not acknowledged.
@@ -20,7 +20,7 @@ pub(crate) struct Unacknowledged {
     /// The same, by the time it was last sent.
     by_time: BTreeSet<(Time, NodeId, Version)>,
     /// The same, by what a newer write makes needless.
-    newest: BTreeMap<(NodeId, Subject), Version>,
+    newest: BTreeMap<(NodeId, About), Version>,
 }
 
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Unacknowledged {
             if let Some(other) = self.newest.get(&(follower, subject)).copied() {
                 // States replace one another in the order of their sequences, writes of a key by
                 // their stamps.
-                let stays = subject != Subject::Everything && other > version;
+                let stays = subject != About::Everything && other > version;
                 let Some(sent) = self.sent.get_mut(&(follower, other)) else { return };
                 forget_unawaited(&mut sent.covers, oldest_awaited);
                 if stays {

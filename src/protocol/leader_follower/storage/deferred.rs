@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::id::{LogIndex, NodeId, Term, Version};
 use crate::protocol::RequestId;
-use crate::protocol::leader_follower::accepted::Accepted;
+use crate::protocol::leader_follower::accepted::AcceptedWrite;
 use crate::protocol::leader_follower::message::{AntiEntropy, FullState, Round};
 use crate::protocol::parts::entry::Entry;
 
@@ -12,7 +12,7 @@ use crate::protocol::parts::entry::Entry;
 #[derive(Debug)]
 pub(crate) enum Deferred {
     /// Leader: replicate a write and answer it.
-    Replicate(Box<Accepted>),
+    Replicate(Box<AcceptedWrite>),
     /// Leader, after a start: send everything to followers that may lack it.
     ReplicateAll,
     /// Follower: acknowledge a write.

@@ -58,8 +58,8 @@ impl Journal {
         };
         let replayed = disk.records(CHECKPOINT);
         let checkpoints = Checkpoints::open(settings, &replayed, Record::covers)?;
-        let from = (LOG, checkpoints.covers());
-        let (mut log, beyond) = Wal::open(from, config.defects.of_the_wal(), disk, cx)?;
+        let (covers, defects) = (checkpoints.covers(), config.defects.of_the_wal());
+        let (mut log, beyond) = Wal::open(LOG, covers, defects, disk, cx)?;
         log.sync(cx);
         let mut records = replayed.records;
         records.extend(beyond);
