@@ -25,7 +25,7 @@ pub use result::{Expectation, RunResult, RunVerdict};
 /// what the scenario expects.
 ///
 /// The result depends on these three alone. To look into a run while it goes on, step a
-/// [`crate::sim::Simulation`] and hand its end to [`judge`].
+/// [`crate::sim::Simulation`] and hand its end to [`judge()`].
 #[must_use]
 pub fn run<P: Protocol>(
     config: &Config,
