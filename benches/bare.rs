@@ -1,9 +1,11 @@
-//! The bare loop: the replicated write with nothing around it, the yardstick for the simulator's own run.
+//! The bare loop: the replicated write with nothing around it, the yardstick for the simulator's
+//! own run.
 //!
-//! One leader, `followers` followers, ten closed-loop clients. A write travels from its client to the leader, from
-//! there to every follower and back, and is answered when followers / 2 + 1 of them have acknowledged; the client
-//! starts its next one at once. Each of these 2 x followers + 2 messages takes a delay of its own, uniform on
-//! (0, 1000] ms. Each node keeps the last value of a key by (stamp, client). No faults, no checks, no digest.
+//! One leader, `followers` followers, ten closed-loop clients. A write travels from its client to
+//! the leader, from there to every follower and back, and is answered when followers / 2 + 1 of
+//! them have acknowledged; the client starts its next one at once. Each of these 2 x followers + 2
+//! messages takes a delay of its own, uniform on (0, 1000] ms. Each node keeps the last value of a
+//! key by (stamp, client). No faults, no checks, no digest.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};

@@ -1,5 +1,5 @@
-//! What a campaign costs: runs a second of CPU time, the bare runs of the same cases beside what is around them, in
-//! turns in one process; and what a second core adds.
+//! What a campaign costs: runs a second of CPU time, the bare runs of the same cases beside what is
+//! around them, in turns in one process; and what a second core adds.
 //!
 //! `cargo bench --bench campaign`
 
@@ -82,7 +82,8 @@ fn compare(target: &FuzzTarget) {
     println!("\n{:.2} times the {WANTED} runs a second that there are to be\n", rate / WANTED);
 }
 
-/// The time that goes by with one thread and with two: on a machine that has something else to do it says little.
+/// The time that goes by with one thread and with two: on a machine that has something else to do
+/// it says little.
 fn two_cores(target: &FuzzTarget) {
     let share = Probability::from_parts_per_billion(VERIFIED).expect("a share");
     let pools = [pool(1), pool(2)];
@@ -144,7 +145,8 @@ struct Cost {
     took: Duration,
 }
 
-/// Everything that `splitbrain fuzz` does with cases: they are drawn, played, judged and kept in a folder.
+/// Everything that `splitbrain fuzz` does with cases: they are drawn, played, judged and kept in a
+/// folder.
 fn campaign(target: &FuzzTarget, pool: &ThreadPool, seed: u64, verify: Probability) -> Cost {
     let folder = tempfile::tempdir().expect("a folder for the campaign");
     let begun = Instant::now();

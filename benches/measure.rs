@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// The CPU time this process has used: on a shared machine the only clock that says what the work cost.
+/// The CPU time this process has used: on a shared machine the only clock that says what the work
+/// cost.
 #[cfg(unix)]
 pub(crate) fn cpu_time() -> Duration {
     use rustix::time::{ClockId, clock_gettime};

@@ -1,4 +1,5 @@
-//! The hold model: pop the first event, push one at its time plus a random delay; nanoseconds of CPU time for the pair.
+//! The hold model: pop the first event, push one at its time plus a random delay; nanoseconds of
+//! CPU time for the pair.
 //!
 //! `cargo bench --bench queue`
 

@@ -1,5 +1,5 @@
-//! What a replicated write costs: CPU time a delivered message, the bare loop beside the simulator, interleaved in
-//! one process, so that the ratio holds however busy the machine is.
+//! What a replicated write costs: CPU time a delivered message, the bare loop beside the simulator,
+//! interleaved in one process, so that the ratio holds however busy the machine is.
 //!
 //! `cargo bench --bench replicated_write`
 
@@ -26,7 +26,8 @@ use splitbrain::time::Span;
 /// Measured in turns; the median round counts.
 const ROUNDS: usize = 5;
 
-/// A way to run the model: (followers, writes, seed). The first row is what the others are compared with.
+/// A way to run the model: (followers, writes, seed). The first row is what the others are compared
+/// with.
 struct Row {
     name: &'static str,
     run: fn(u32, u64, u64) -> Outcome,
@@ -76,7 +77,8 @@ fn main() {
         "replicated write, {ROUNDS} rounds in turns, CPU time; ratio: to the first row, by round\n"
     );
     println!(
-        "| followers | writes | model | ns/message | M messages/s | ratio (least .. most) | mean latency ms |"
+        "| followers | writes | model | ns/message | M messages/s | ratio (least .. most) \
+         | mean latency ms |"
     );
     println!("|---|---|---|---|---|---|---|");
     let cases = [(5, 10_000), (5, 100_000), (5, 1_000_000), (50, 100_000), (500, 10_000)];
@@ -92,7 +94,8 @@ fn main() {
     }
 }
 
-/// What an operation costs in memory: how far the most that the process ever held rises with a million writes.
+/// What an operation costs in memory: how far the most that the process ever held rises with a
+/// million writes.
 fn memory() {
     const WRITES: u64 = 1_000_000;
     let most_held = || -> Option<f64> {
@@ -120,7 +123,8 @@ fn compare(followers: u32, writes: u64) {
         for (row, Row { name, run }) in ROWS.iter().enumerate() {
             let (cost, outcome) = timed(|| run(followers, writes, round as u64));
             assert_eq!(outcome.messages, messages, "{name} sent another number of messages");
-            // The closed form is 2000 ms for an odd number of followers and hardly more for a large even one.
+            // The closed form is 2000 ms for an odd number of followers and hardly more for a large
+            // even one.
             let error = (outcome.mean_latency_ms / 2_000.0 - 1.0).abs();
             assert!(error < 0.02, "{name}: a mean latency of {} ms", outcome.mean_latency_ms);
             costs[row].push(cost / messages as f64);
@@ -133,7 +137,8 @@ fn compare(followers: u32, writes: u64) {
         let most = ratios.iter().copied().fold(0.0, f64::max);
         let cost = median(costs[row].clone());
         println!(
-            "| {followers} | {writes} | {name} | {cost:.1} | {:.1} | {:.2} ({least:.2} .. {most:.2}) | {:.1} |",
+            "| {followers} | {writes} | {name} | {cost:.1} | {:.1} | {:.2} \
+             ({least:.2} .. {most:.2}) | {:.1} |",
             1e3 / cost,
             median(ratios),
             latency[row],

@@ -49,7 +49,7 @@ const FLOATS_ALLOWED: [&str; 2] = ["sampler.rs", "config/workload.rs"];
 /// Folders of `protocol/` that hold no protocol.
 const NO_PROTOCOLS: [&str; 2] = ["parts", "harness"];
 
-/// Shared parts that are handed a `Context`, of whatever protocol keeps them: they write to its disk.
+/// Shared parts that are handed the `Context` of whatever protocol keeps them: they write to disk.
 const WRITES_TO_DISK: [&str; 2] = ["protocol/parts/wal.rs", "protocol/parts/checkpoint.rs"];
 
 /// Crates that may be named in one room only.

@@ -47,31 +47,6 @@ impl Rule {
         Self::EmptyName,
         Self::DeadFile,
     ];
-
-    /// Whether a breach fails the test.
-    pub(crate) fn held(self) -> Held {
-        match self {
-            Self::Layer
-            | Self::Protocols
-            | Self::Place
-            | Self::CircleOfRooms
-            | Self::EmptyName
-            | Self::DeadFile => Held::Yes,
-            Self::Circle
-            | Self::FileLength
-            | Self::FunctionLength
-            | Self::LineWidth
-            | Self::TupleParameter
-            | Self::DoubleName => Held::NotYet,
-        }
-    }
-}
-
-/// Whether all files keep a rule already.
-pub(crate) enum Held {
-    Yes,
-    /// Breaches are printed and fail nothing.
-    NotYet,
 }
 
 /// Where and how a file breaks a rule.

@@ -324,6 +324,12 @@ fn line(home: &Path, change: &dyn Fn(&mut Vec<&str>)) {
     fs::write(path, lines.join("\n") + "\n").expect("written");
 }
 
+/// The line of a case that no shard of a small campaign has.
+const SURPLUS: &str = concat!(
+    r#"{"case":9,"digest":null,"events":0,"virtual_ns":0,"#,
+    r#""covered":{"strikes":[],"sometimes":0}}"#,
+);
+
 #[test]
 fn parts_that_are_not_the_whole_are_refused_by_name() {
     let target = target();
@@ -367,11 +373,7 @@ fn parts_that_are_not_the_whole_are_refused_by_name() {
         (Box::new(|home| line(home, &|lines| _ = lines.pop())), &["it has 3 cases of 4"]),
         (
             Box::new(|home| {
-                let surplus = concat!(
-                    r#"{"case":9,"digest":null,"events":0,"virtual_ns":0,"#,
-                    r#""covered":{"strikes":[],"sometimes":0}}"#,
-                );
-                line(home, &|lines| lines.push(surplus));
+                line(home, &|lines| lines.push(SURPLUS));
             }),
             &["line 6 has case 9, which is one too many"],
         ),

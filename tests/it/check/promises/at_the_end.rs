@@ -11,17 +11,19 @@ use crate::support::result::check;
 use ExpectedVerdict::{Allowed, Unknown, Valid, Violation};
 use Property::{Convergence, Durability, Liveness, LwwMaximum};
 
-/// A story, a `settle` that is too short for it, and the properties that cannot be told then.
-type Unfinished = (&'static str, String, &'static str, &'static [Property]);
-
-/// In each the cluster is still busy when `settle` ends, and would have finished later.
-fn unfinished() -> [Unfinished; 7] {
-    const WRITE: &str = r#"[network]
+/// One write on a network of 5 ms.
+const WRITE: &str = r#"[network]
 delay = "5ms"
 [[operation]]
 client = "a"
 put = { key = "k", value = "v" }
 "#;
+
+/// A story, a `settle` that is too short for it, and the properties that cannot be told then.
+type Unfinished = (&'static str, String, &'static str, &'static [Property]);
+
+/// In each the cluster is still busy when `settle` ends, and would have finished later.
+fn unfinished() -> [Unfinished; 7] {
     let sync = format!("duration = \"10s\"\n[protocol.leader-follower]\nmode = \"sync\"\n{WRITE}");
     let plain = format!("duration = \"10s\"\n[protocol.leader-follower]\n{WRITE}");
     let cut_off = "[[fault]]\nat = \"8s\"\nfor = \"1500ms\"\nisolate = \"n3\"\n";
