@@ -168,8 +168,8 @@ fn a_follower_that_dies_differs_no_more() {
     assert_eq!((last.followers, last.differing, last.agreed_after()), (2, 1, ms(100)));
 }
 
-/// The only node that has the last write dies. The two others are equal, so nothing differs from the
-/// leader once one of them leads.
+/// The only node that has the last write dies. The two others are equal, so nothing differs from
+/// the leader once one of them leads.
 #[test]
 fn who_leads_next_is_the_one_to_agree_with() {
     let story = STORY.replace("mode = \"semi-sync\"\nwrite-quorum = 1", "mode = \"async\"");
