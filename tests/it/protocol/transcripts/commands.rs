@@ -8,7 +8,8 @@
 //! | `lose-power n1`, `lose-power n1 kept`, `lose-power n1 torn 9` | its machine dies |
 //! | `replace-disk n1` | a node that is down gets an empty disk |
 //! | `request n1 put k=v w=2`, `request n1 get k r=2 repair` | a client asks |
-//! | `request n1 delete k`, `.. append v to k`, `.. list`, `.. read-all`, `.. clear` | a client asks |
+//! | `request n1 delete k`, `.. append v to k` | a client asks |
+//! | `request n1 list`, `.. read-all`, `.. clear` | a client asks |
 //! | `retry n2 1` | the client of request 1 asks again, n2 this time |
 //! | `timer n1 election` | a timer fires; the clocks go on to when it is due |
 //! | `deliver n1 n2`, `deliver n1 n2 2` | the oldest message of a link arrives, or the second |
