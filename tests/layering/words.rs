@@ -36,8 +36,7 @@ pub(crate) fn breaches(sources: &[Source], kept: &[usize]) -> Vec<Breach> {
         }
     }
     for (name, places) in &defined {
-        let is_shared = SHARED.iter().any(|(shared, _)| shared == name);
-        if places.len() > 1 && !is_shared {
+        if places.len() > 1 && !is_shared(name) {
             let shown: Vec<_> = places
                 .iter()
                 .map(|(file, line)| format!("{}:{line}", sources[*file].path))
@@ -50,6 +49,23 @@ pub(crate) fn breaches(sources: &[Source], kept: &[usize]) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// The names that may have several definitions and have not.
+pub(crate) fn unneeded(sources: &[Source]) -> Vec<&'static str> {
+    let files = |name: &str| {
+        let defines = |source: &&Source| {
+            let mut types = Types(Vec::new());
+            types.visit_file(source.kept());
+            types.0.iter().any(|(defined, _)| defined == name)
+        };
+        sources.iter().filter(|source| source.in_src().is_some()).filter(defines).count()
+    };
+    SHARED.iter().map(|(name, _)| *name).filter(|name| files(name) < 2).collect()
+}
+
+fn is_shared(name: &str) -> bool {
+    SHARED.iter().any(|(shared, _)| *shared == name)
 }
 
 struct Types(Vec<(String, usize)>);
