@@ -9,16 +9,6 @@
 //! A replica is *behind* on a key when it shows something other than the highest version on any
 //! live replica. Equal replicas need not be right: they may agree on a value that last write wins
 //! should have replaced ([`super::lww_maximum`]), or on nothing at all ([`super::durability`]).
-//!
-//! Strong eventual consistency's end state (Shapiro et al., "Conflict-free replicated data types",
-//! 2011): replicas that have stopped taking writes hold equal state. Compared is what a client
-//! could read, each key's value and version; a tombstone equals absence, since a replica that never
-//! had a key and one that deleted it answer alike. Replicas that are down at the end are left out,
-//! and fewer than two live ones agree by themselves.
-//!
-//! A replica is *behind* on a key when it shows something else than the highest version that any
-//! live replica holds. Equal is not right: replicas may agree on a value that last write wins
-//! should have replaced ([`super::lww_maximum`]), or on nothing at all ([`super::durability`]).
 
 use crate::id::{KeyId, NodeId};
 use crate::metrics::Settlement;

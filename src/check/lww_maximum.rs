@@ -19,25 +19,6 @@
 //! The second rule assumes that a node applies what it accepts. A protocol that may drop an
 //! accepted write before it is applied (the log tail of a deposed leader) should not promise this
 //! property. writes that reached a surviving node.
-//!
-//! The rule of a last-writer-wins register (Shapiro et al., "A comprehensive study of convergent
-//! and commutative replicated data types", 2011, section 3.2.1): merging keeps the greater
-//! timestamp. A key breaks it when
-//!
-//! 1. a live replica stores a version that no operation was given, or with it a value that is not
-//!    the one that operation wrote: something was made up or mixed up;
-//! 2. a node that is up and has been all along ([`super::Evidence::survivors`]) accepted a write,
-//!    which thereby reached a surviving node, and no live replica holds it or a greater one;
-//! 3. a live replica shows something else than the greatest version that any live replica holds.
-//!
-//! A tombstone equals absence. A key that is nowhere satisfies an accepted delete, and an accepted
-//! put when a removal without a version (the clear of a single replica) may have come after it. A
-//! write that failed never happened and asks for nothing; should its value survive all the same,
-//! the figure `surviving_failed_writes` counts it.
-//!
-//! The second part takes it that a node applies what it accepts. A protocol that may drop an
-//! accepted write before it is applied (a deposed leader's log tail) should not promise this
-//! property.
 
 use crate::history::Function;
 use crate::id::{KeyId, OpId, Value, Version};

@@ -10,18 +10,6 @@
 //!
 //! What nodes apply is noted only when the scenario sets the bound, because it costs a note for
 //! each write on each node. Without the bound the property is unchecked.
-//!
-//! The lag of a write on a replica is the time from when a node first applied that write, the
-//! leader as a rule, to when the replica first held that version of the key or a greater one: where
-//! last write wins, a later write that overtakes brings all that the earlier one would have.
-//! Measured are acknowledged puts and deletes, on the nodes that are up at the end; one that no
-//! node applied has no lag ([`super::durability`] has a word for that). A replica that never held
-//! such a version lags to the end of the run (`never_applied`). Broken when a lag is longer than
-//! [`crate::config::Bounds::replication_lag`].
-//!
-//! What a node applies is noted only when the scenario sets the bound: it costs a note for each
-//! write on each node. Without the bound there is nothing to measure and nothing to break: the
-//! property is unchecked.
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Version};

@@ -8,15 +8,6 @@
 //!
 //! A protocol without terms reports term 0. Its nodes may lead one after the other, so in term 0
 //! two nodes break the property only when they lead at the same time.
-//!
-//! Election safety (Ongaro and Ousterhout, "In search of an understandable consensus algorithm",
-//! 2014, figure 3). Two nodes that lead at once in *different* terms are no violation of it: the
-//! older has not yet heard of the newer, and fencing has to make it harmless. Such split-brain
-//! windows are measured, not judged: how many there were (`overlapping_leaderships`) and for how
-//! long two nodes or more led at once (`overlapping_leaderships_ns`).
-//!
-//! A protocol without terms leaves the term 0. Its nodes may lead one after the other, so in term 0
-//! two nodes break the property only when they lead at the same time.
 
 use crate::id::{NodeId, Term};
 use crate::metrics::Leadership;

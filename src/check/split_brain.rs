@@ -17,26 +17,6 @@
 //! The *losing side* of a window is the leadership of the lower term; of equal terms, the one that
 //! ended first. Its writes in windows (`losing_writes`) are those at risk. [`super::durability`]
 //! says whether they are lost.
-//!
-//! A *window* is the time in which two leaderships of different nodes overlap, of whatever terms,
-//! if within it each of the two nodes acknowledged a write that a client sent. Two leaders are
-//! harmless as long as one of them can do nothing (fencing, quorums); two that both acknowledge
-//! build two histories of which one will be given up. Compare [`super::single_leader`], which is
-//! about terms and not about harm.
-//!
-//! A write counts within a window when the node accepted it and answered it, ok, inside. The times
-//! are the node's: when a client far away asked, and when it heard or whether it still waited, has
-//! no part in what two leaders did. One that was accepted before the window, and answered within,
-//! counts for nobody: what it waited for it may have had before the other began. A clear that found
-//! nothing to remove, and an append of an element that its list had, wrote nothing and count for
-//! nobody. Of a protocol that does not say what its nodes accept, a write counts whose whole call,
-//! from its invocation to its completion at the client, lies inside: then what the node did
-//! certainly does. At the very instants at which a window begins and ends it may have come before
-//! or after, and it does not count.
-//!
-//! The *losing side* of a window is the leadership of the lower term, of equal terms the one that
-//! ended first. Its writes in windows (`losing_writes`) are those at stake; whether they are lost
-//! says [`super::durability`].
 
 use crate::history::{ContestedWrite, Entry, Function};
 use crate::id::{NodeId, OpId, Term};

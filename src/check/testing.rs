@@ -3,10 +3,6 @@
 //! Times are milliseconds, and nodes count from 1. A version is given by its timestamp alone; its
 //! node is the one that answers the write. Events are ordered by time; events at one time are in
 //! the order in which the story has them.
-//!
-//! Times are milliseconds, nodes count from 1. A version is told by its timestamp alone; its node
-//! is the one that answers the write. Events are put in order of time, and at one time in the order
-//! in which they are told.
 
 use crate::config::{Bounds, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Network};
 use crate::history::{ContestedWrite, Failure, Function, History, Item, Over, Process, Status};
