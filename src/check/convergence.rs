@@ -106,8 +106,7 @@ mod tests {
             story.holds(node, "city", "Raleigh", 9);
         }
         story.assert_valid(Convergence);
-        assert_eq!(story.figure(Convergence, "live_replicas"), 3);
-        assert_eq!(story.figure(Convergence, "differing_keys"), 0);
+        story.assert_figures(Convergence, &[("live_replicas", 3), ("differing_keys", 0)]);
     }
 
     #[test]

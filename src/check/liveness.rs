@@ -205,8 +205,7 @@ mod tests {
         story.put("c1", "city", "Raleigh").at(1).fail(2);
         story.assert_valid(Liveness);
         story.put("c1", "city", "Raleigh").at(3).fail(4).because(Failure::NoLeader);
-        let summary = story.witness(Liveness).summary;
-        assert!(summary.ends_with("3 of 3 nodes are up; nobody ever did"), "{summary}");
+        story.witness(Liveness).assert_ends("3 of 3 nodes are up; nobody ever did");
     }
 
     #[test]

@@ -312,13 +312,12 @@ mod tests {
         );
         let mut story = two_writes();
         story.holds(1, "city", "Apex", 11).holds(2, "city", "Apex", 11);
-        let summary = story.witness(LwwMaximum).summary;
-        assert!(summary.ends_with("a version that no write was given"), "{summary}");
+        story.witness(LwwMaximum).assert_ends("a version that no write was given");
         // Beneath a good one, too: a tombstone that no delete left.
         let mut story = two_writes();
         story.tombstone(1, "city", 5).holds(2, "city", "Raleigh", 9);
         let witness = story.witness(LwwMaximum);
-        assert!(witness.summary.starts_with("n1 holds city deleted"), "{}", witness.summary);
+        witness.assert_begins("n1 holds city deleted");
         assert_eq!(witness.count, 1);
     }
 
@@ -331,21 +330,15 @@ mod tests {
         kept.tombstone(1, "city", 12).assert_valid(LwwMaximum);
         // An older write that comes in after the key was erased takes hold of it.
         story.holds(1, "city", "Raleigh", 9).holds(2, "city", "Raleigh", 9);
-        let summary = story.witness(LwwMaximum).summary;
-        assert!(summary.contains("accepted delete city by c1"), "{summary}");
+        story.witness(LwwMaximum).assert_says("accepted delete city by c1");
     }
 
     #[test]
     fn a_key_that_is_nowhere_needs_a_removal() {
         let mut story = two_writes();
-        let summary = story.witness(LwwMaximum).summary;
-        assert!(summary.ends_with("but every live replica has no city"), "{summary}");
-        let mut before = story.clone();
-        before.clear("c1", &[]).at(1).ok(2);
-        before.witness(LwwMaximum);
-        let mut after = story.clone();
-        after.clear("c1", &[]).at(5).ok(6);
-        after.assert_valid(LwwMaximum);
+        story.witness(LwwMaximum).assert_ends("but every live replica has no city");
+        story.and(|story| story.clear("c1", &[]).at(1).ok(2)).witness(LwwMaximum);
+        story.and(|story| story.clear("c1", &[]).at(5).ok(6)).assert_valid(LwwMaximum);
         story.clear("c1", &[("city", 20)]).at(5).ok(6);
         story.assert_valid(LwwMaximum);
     }

@@ -106,8 +106,7 @@ mod tests {
         for recovery in rights {
             story.recovers(recovery).assert_valid(Replay);
         }
-        assert_eq!(story.figure(Replay, "recoveries"), 4);
-        assert_eq!(story.figure(Replay, "from_checkpoints"), 3);
+        story.assert_figures(Replay, &[("recoveries", 4), ("from_checkpoints", 3)]);
     }
 
     #[test]

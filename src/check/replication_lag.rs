@@ -191,8 +191,7 @@ mod tests {
         let mut story = two_writes();
         story.put("c1", "weather", "rainy").at(40).ok(42).version(12);
         story.applies(1, "weather", 12, 41).applies(2, "weather", 12, 45);
-        let summary = story.witness(ReplicationLag).summary;
-        assert!(summary.contains("had not reached n3 at the end, 59ms after"), "{summary}");
+        story.witness(ReplicationLag).assert_says("had not reached n3 at the end, 59ms after");
         assert_eq!(story.figure(ReplicationLag, "never_applied"), 1);
         story.down(3).assert_valid(ReplicationLag);
     }

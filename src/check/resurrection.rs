@@ -264,8 +264,7 @@ mod tests {
     fn at_the_end_the_greatest_version_counts() {
         let mut story = deleted();
         story.holds(2, "city", "Raleigh", 5);
-        let summary = story.witness(Resurrection).summary;
-        assert!(summary.ends_with("0.012000000 s; it is there at the end"), "{summary}");
+        story.witness(Resurrection).assert_ends("0.012000000 s; it is there at the end");
         assert_eq!(story.figure(Resurrection, "resurrected_keys"), 1);
         // One replica that is behind is convergence's affair.
         story.tombstone(1, "city", 9);

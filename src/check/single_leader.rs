@@ -140,8 +140,7 @@ mod tests {
         story.leads(1, 1, 0, Some(400)).leads(2, 2, 250, Some(600)).leads(2, 4, 700, Some(800));
         story.leads(1, 5, 790, None).leads(3, 6, 900, None);
         story.assert_valid(SingleLeader);
-        assert_eq!(story.figure(SingleLeader, "leaderships"), 5);
-        assert_eq!(story.figure(SingleLeader, "overlapping_leaderships"), 3);
+        story.assert_figures(SingleLeader, &[("leaderships", 5), ("overlapping_leaderships", 3)]);
         // 250..400, 790..800, and 900 to the end of the run at 1 s.
         assert_eq!(story.figure(SingleLeader, "overlapping_leaderships_ns"), 260_000_000);
     }
