@@ -18,7 +18,6 @@ use std::collections::BTreeMap;
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Value};
-use crate::metrics::Settlement;
 
 use super::facts::Facts;
 use super::{Finding, Verdict, Witness, words};
@@ -58,15 +57,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     ]);
     let repeated = at_end.first().or(in_reads.first());
     if repeated.is_none() && figures[0].1 > 0 {
-        let reason = match facts.evidence.settlement {
-            Settlement::Stuck { at, .. } => {
-                Some(format!("the simulation got stuck at {at} s, before replicas could settle"))
-            }
-            Settlement::Settled { .. } | Settlement::Unsettled { .. } => {
-                facts.live.is_empty().then(|| "no node is up".to_owned())
-            }
-        };
-        if let Some(reason) = reason {
+        if let Some(reason) = facts.no_end() {
             return Finding::new(Verdict::Unknown(reason), figures);
         }
     }

@@ -27,8 +27,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     if facts.live.len() == 1 {
         return Finding::of(None, figures);
     }
-    if let Settlement::Stuck { at, .. } = facts.evidence.settlement {
-        let reason = format!("the simulation got stuck at {at} s, before replicas could settle");
+    if let Some(reason) = facts.no_end() {
         return Finding::new(Verdict::Unknown(reason), figures);
     }
     Finding::of(keys.first().map(|first| witness(facts, *first, keys.len() as u64)), figures)

@@ -32,7 +32,6 @@
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Version};
-use crate::metrics::Settlement;
 use crate::protocol::Stored;
 
 use super::facts::{Facts, Holding};
@@ -86,13 +85,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     if acknowledged == 0 {
         return Finding::of(None, figures);
     }
-    if let Settlement::Stuck { at, .. } = facts.evidence.settlement {
-        return unknown(format!(
-            "the simulation got stuck at {at} s, before replicas could settle"
-        ));
-    }
-    if facts.live.is_empty() {
-        return unknown("no node is up".to_owned());
+    if let Some(reason) = facts.no_end() {
+        return unknown(reason);
     }
     if let (None, Some(key), Some(held)) =
         (first, unjudged, unjudged.and_then(|key| facts.shown[key.0 as usize]))

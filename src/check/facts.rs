@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 use crate::history::{Entry, Function, Item, Writers};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
+use crate::metrics::Settlement;
 use crate::named::Named;
 use crate::protocol::{NodeSnapshot, Role, Stored};
 
@@ -128,6 +129,15 @@ impl<'a> Facts<'a> {
         facts.compare_replicas(evidence.finals);
         facts.read_history();
         facts
+    }
+
+    /// Why nobody can say what is there at the end.
+    pub(super) fn no_end(&self) -> Option<String> {
+        if let Settlement::Stuck { at, .. } = self.evidence.settlement {
+            let stuck = "the simulation got stuck at";
+            return Some(format!("{stuck} {at} s, before replicas could settle"));
+        }
+        self.live.is_empty().then(|| "no node is up".to_owned())
     }
 
     fn holding(&self, key: KeyId, stored: Stored, node: NodeId) -> Holding {

@@ -22,7 +22,6 @@
 
 use crate::history::Function;
 use crate::id::{KeyId, OpId, Value, Version};
-use crate::metrics::Settlement;
 
 use super::facts::{Facts, Holding};
 use super::{Finding, Verdict, Witness, words};
@@ -41,13 +40,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         .count();
     let figures = vec![("surviving_failed_writes", failed as u64)];
     let unknown = |reason: String| Finding::new(Verdict::Unknown(reason), figures.clone());
-    if let Settlement::Stuck { at, .. } = facts.evidence.settlement {
-        return unknown(format!(
-            "the simulation got stuck at {at} s, before replicas could settle"
-        ));
-    }
-    if facts.live.is_empty() {
-        return unknown("no node is up".to_owned());
+    if let Some(reason) = facts.no_end() {
+        return unknown(reason);
     }
 
     let missing = missing(facts);
@@ -228,7 +222,7 @@ mod tests {
     use super::super::testing::{Story, ms};
     use super::*;
     use crate::id::NodeId;
-    use crate::metrics::Standstill;
+    use crate::metrics::{Settlement, Standstill};
     use crate::property::Property::LwwMaximum;
 
     /// Durham accepted by n1, Raleigh with a greater version by n2.

@@ -8,7 +8,7 @@ use crate::check::testing::any_story::any_story;
 use crate::check::testing::definitions::{removal_versions, shown, versions, writer};
 use crate::check::{Evidence, Verdict};
 use crate::history::Status;
-use crate::metrics::Standstill;
+use crate::metrics::{Settlement, Standstill};
 use crate::property::Property::Durability;
 
 /// Durham, then Raleigh, one after the other, both acknowledged.

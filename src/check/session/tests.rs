@@ -229,6 +229,7 @@ fn a_wrong_clock_excuses_no_read_of_the_value_before() {
     all_valid(&story);
     story.get("c2", "city", ("Durham", 9)).at(9).ok(10);
     only(&story, ReadYourWrites);
+    story.get("c1", "city", ("Durham", 9)).at(11).ok(12);
     assert_eq!(story.witness(MonotonicReads).count, 1);
 }
 
