@@ -145,6 +145,15 @@ impl Entry {
         (self.status != Status::Pending).then(|| self.completed_at.since(self.due_at))
     }
 
+    /// When it completed; while pending, the end of the run.
+    #[must_use]
+    pub const fn ended_at(&self, run_ended_at: Time) -> Time {
+        match self.status {
+            Status::Pending => run_ended_at,
+            Status::Ok | Status::Fail | Status::Info => self.completed_at,
+        }
+    }
+
     /// Whether this completed before `other` was invoked, in event order.
     #[must_use]
     pub const fn precedes(&self, other: &Self) -> bool {

@@ -75,6 +75,8 @@
 //! }
 //! ```
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 use std::fmt;
 use std::hash::Hash;
 

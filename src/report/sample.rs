@@ -149,9 +149,18 @@ fn history() -> History {
 }
 
 fn checks() -> Vec<CheckReport> {
+    let valid = |property| CheckReport {
+        property,
+        verdict: Verdict::Valid,
+        promise: Promise::Never { why: "the protocol says nothing about it" },
+        voided_by: Vec::new(),
+        judged: ExpectedVerdict::Valid,
+        demands: Vec::new(),
+        figures: Vec::new(),
+        mechanism: None,
+    };
     let report = |property| match property {
         Property::Durability => CheckReport {
-            property,
             verdict: Verdict::Invalid(Witness {
                 summary:
                     "c1's put of city = Raleigh, acknowledged by n1 at 0.101s, was last seen on n1 \
@@ -163,14 +172,11 @@ fn checks() -> Vec<CheckReport> {
                 write: Some(version()),
             }),
             promise: Promise::Always { why: "Every write waits for a majority." },
-            voided_by: Vec::new(),
             judged: ExpectedVerdict::Violation,
-            demands: Vec::new(),
             figures: vec![("lost", 3)],
-            mechanism: None,
+            ..valid(property)
         },
         Property::Staleness => CheckReport {
-            property,
             verdict: Verdict::Invalid(Witness {
                 summary: "A read missed a write.".to_owned(),
                 count: 1,
@@ -186,30 +192,14 @@ fn checks() -> Vec<CheckReport> {
                 at: Time::ZERO + Span::from_secs(5),
             }],
             judged: ExpectedVerdict::Allowed,
-            demands: Vec::new(),
-            figures: Vec::new(),
-            mechanism: None,
+            ..valid(property)
         },
         Property::Availability | Property::ReplicationLag => CheckReport {
-            property,
             verdict: Verdict::Unchecked("no bound is set".to_owned()),
-            promise: Promise::Never { why: "the protocol says nothing about it" },
-            voided_by: Vec::new(),
             judged: ExpectedVerdict::Unchecked,
-            demands: Vec::new(),
-            figures: Vec::new(),
-            mechanism: None,
+            ..valid(property)
         },
-        _ => CheckReport {
-            property,
-            verdict: Verdict::Valid,
-            promise: Promise::Never { why: "the protocol says nothing about it" },
-            voided_by: Vec::new(),
-            judged: ExpectedVerdict::Valid,
-            demands: Vec::new(),
-            figures: Vec::new(),
-            mechanism: None,
-        },
+        _ => valid(property),
     };
     Property::all().map(report).collect()
 }

@@ -13,23 +13,20 @@ use super::Message;
 impl Hash for Message {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Self::Replicate { term, entry } => {
-                let StoredEntry { key, element, stored: Stored { value, version } } = entry;
-                let kind = if *element { ELEMENT } else { self.kind() };
-                state.write_u128(head(kind, *term, version));
-                state.write_u128(wide(value.map_or(0, Value::bits), key.0.into()));
-                if term.0 >= MANY_TERMS {
-                    state.write_u32(term.0);
-                }
-            }
-            Self::Ack { term, version } => {
-                state.write_u128(head(self.kind(), *term, version));
-                if term.0 >= MANY_TERMS {
-                    state.write_u32(term.0);
-                }
-            }
-            rare => rare.hash_rare(state),
+        let term = if let Self::Replicate { term, entry } = self {
+            let StoredEntry { key, element, stored: Stored { value, version } } = entry;
+            let kind = if *element { ELEMENT } else { self.kind() };
+            state.write_u128(head(kind, *term, version));
+            state.write_u128(wide(value.map_or(0, Value::bits), key.0.into()));
+            term
+        } else if let Self::Ack { term, version } = self {
+            state.write_u128(head(self.kind(), *term, version));
+            term
+        } else {
+            return self.hash_rare(state);
+        };
+        if term.0 >= MANY_TERMS {
+            state.write_u32(term.0);
         }
     }
 }

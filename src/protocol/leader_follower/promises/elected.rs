@@ -197,7 +197,7 @@ fn missing_safeguard(config: &Config, scenario: &Scenario) -> Option<&'static st
     let asks_less = scenario.asks_for_fewer_than(followers.div_ceil(2));
     let quorum = match config.mode {
         Mode::InSync { .. } => 0,
-        mode => mode.quorum(followers),
+        mode @ (Mode::Async | Mode::SemiSync { .. } | Mode::Sync) => mode.quorum(followers),
     };
     let (check_log, persist_vote) = match config.failover.election {
         Election::MajorityVote { check_log, persist_vote, .. } => (check_log, persist_vote),

@@ -348,9 +348,8 @@ fn slowest<'a>(of: impl Iterator<Item = &'a Distribution>) -> Option<Span> {
 /// The rate of the slowest clock, in parts per billion of true time.
 fn slowest_clock(scenario: &Scenario) -> u64 {
     let own = scenario.clocks.iter().map(|clock| clock.drift_ppb);
-    let faults = scenario.faults.iter().filter_map(|fault| match fault.action {
-        FaultAction::ClockDrift { ppb, .. } => Some(ppb),
-        _ => None,
+    let faults = scenario.faults.iter().filter_map(|fault| {
+        if let FaultAction::ClockDrift { ppb, .. } = fault.action { Some(ppb) } else { None }
     });
     let slowest = own.chain(faults).min().unwrap_or(0).min(0);
     ALL.saturating_sub(slowest.unsigned_abs()).max(1)

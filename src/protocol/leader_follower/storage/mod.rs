@@ -16,7 +16,7 @@ mod ballot;
 mod deferred;
 mod describe;
 mod journal;
-mod record;
+pub(super) mod record;
 
 impl LeaderFollower {
     /// Takes in what the log has, as it was taken in before.
