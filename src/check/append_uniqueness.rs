@@ -216,8 +216,7 @@ fn lost_witness(facts: &Facts<'_>, op: OpId, count: u64) -> Witness {
     let entry = facts.evidence.history.entry(op);
     let summary = format!(
         "{} was {}; at the end no live replica has the element, and nothing that may have ended \
-         the list explains \
-         that{}",
+         the list explains that{}",
         words::call_by(facts.evidence.names(), entry),
         words::acknowledged(entry),
         words::in_all(count, "cases"),
@@ -289,8 +288,7 @@ mod tests {
         assert_eq!(
             witness.summary,
             "append a to log by c1 was acknowledged by n1 at 0.002000000 s; at the end no live \
-             replica has the element, \
-             and nothing that may have ended the list explains that"
+             replica has the element, and nothing that may have ended the list explains that"
         );
         assert_eq!((witness.operations, witness.write), (vec![OpId(0)], Some(story.stamp(5))));
     }

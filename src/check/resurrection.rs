@@ -252,9 +252,8 @@ mod tests {
         assert_eq!(
             witness.summary,
             "put city=Raleigh by c1, complete at 0.002000000 s, was deleted by delete city by c1, \
-             acknowledged by n1 at \
-             0.012000000 s; get city by c2, invoked at 0.020000000 s, returned it from n2 at \
-             0.022000000 s"
+             acknowledged by n1 at 0.012000000 s; get city by c2, invoked at 0.020000000 s, \
+             returned it from n2 at 0.022000000 s"
         );
         assert_eq!(witness.operations, [OpId(0), OpId(1), OpId(2)]);
         assert_eq!((witness.count, witness.write), (1, Some(story.stamp(5))));
