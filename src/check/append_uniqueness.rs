@@ -295,37 +295,14 @@ mod tests {
 
     #[test]
     fn what_ended_the_list_explains_what_is_missing() {
-        let missing = |ending: &dyn Fn(&mut Story)| {
-            let mut story = two_appends();
-            ending(&mut story);
-            story.figure(AppendUniqueness, "lost_appends")
-        };
-        assert_eq!(missing(&|_| {}), 2);
+        let missing = |story: Story| story.figure(AppendUniqueness, "lost_appends");
+        let appends = two_appends();
+        assert_eq!(missing(appends.clone()), 2);
         // Complete before the second append; unknown; failed; a clear under way with both.
-        assert_eq!(
-            missing(&|story| {
-                story.delete("c3", "log").at(2).ok(2);
-            }),
-            1
-        );
-        assert_eq!(
-            missing(&|story| {
-                story.put("c3", "log", "x").at(0).info(1);
-            }),
-            0
-        );
-        assert_eq!(
-            missing(&|story| {
-                story.delete("c3", "log").at(20).fail(21);
-            }),
-            2
-        );
-        assert_eq!(
-            missing(&|story| {
-                story.clear("c3", &[]).at(0).ok(20);
-            }),
-            0
-        );
+        assert_eq!(missing(appends.and(|story| story.delete("c3", "log").at(2).ok(2))), 1);
+        assert_eq!(missing(appends.and(|story| story.put("c3", "log", "x").at(0).info(1))), 0);
+        assert_eq!(missing(appends.and(|story| story.delete("c3", "log").at(20).fail(21))), 2);
+        assert_eq!(missing(appends.and(|story| story.clear("c3", &[]).at(0).ok(20))), 0);
     }
 
     #[test]

@@ -356,17 +356,9 @@ mod tests {
         let keys = || (0..evidence.names().keys.len() as u32).map(KeyId);
         let explains = |write: &Entry, key: KeyId, seq: u32| {
             !history.iter().any(|(op, delete)| {
-                let deletes = match delete.function {
-                    Function::Delete => delete.key == key,
-                    Function::Clear => {
-                        history.cleared().iter().any(|(other, k, _)| (*other, *k) == (op, key))
-                    }
-                    Function::Put
-                    | Function::Get
-                    | Function::List
-                    | Function::ReadAll
-                    | Function::Append => false,
-                };
+                let cleared = |(other, k, _): &(OpId, KeyId, Version)| (*other, *k) == (op, key);
+                let deletes = delete.function == Function::Delete && delete.key == key
+                    || history.cleared().iter().any(cleared);
                 let acknowledged = delete.is_ok() && delete.completed_seq < seq;
                 deletes && acknowledged && write.is_ok() && write.precedes(delete)
             })

@@ -124,9 +124,8 @@ fn what_was_due_and_never_invoked_was_not_answered() {
         "1 of 3 operations were answered, 2 were due and never invoked: 33.3333%, less than the \
          bound of 50%; nothing was answered for 100ms from 0.000000000 s on"
     );
-    let figure = |name| story.figure(Availability, name);
-    assert_eq!((figure("operations"), figure("never_served")), (3, 2));
-    assert_eq!(figure("availability_ppm"), 333_333);
+    let figures = [("operations", 3), ("never_served", 2), ("availability_ppm", 333_333)];
+    story.assert_figures(Availability, &figures);
 }
 
 /// Reads that are answered do not hide that writes are not, nor does a client that was not free
