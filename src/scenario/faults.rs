@@ -6,7 +6,7 @@ use super::decode::{Element, TableDecoder};
 use super::diagnostics::Problem;
 use super::ids::ids;
 use super::keys::{
-    Declaration, Draft, Section, Variant, keys, name_shape, only_true, positive_duration, time,
+    Declaration, Draft, Section, keys, name_shape, only_true, positive_duration, time, variants,
 };
 use super::units;
 use super::words::ACTIONS;
@@ -102,18 +102,11 @@ fn fault() -> Section<Fault> {
         )
         .one_of(
             "when the fault starts",
-            vec![
-                Variant::new("at", "When it starts.", time(), Start::At, |start| match start {
-                    Start::At(at) => Some(*at),
-                    Start::When(_) => None,
-                }),
-                Variant::new("when", "", trigger::section().format(), Start::When, |start| {
-                    match start {
-                        Start::When(trigger) => Some(*trigger),
-                        Start::At(_) => None,
-                    }
-                }),
-            ],
+            variants! { Start:
+                /// When it starts.
+                "at" => (at) -> At(at), time();
+                "when" => (trigger) -> When(trigger), trigger::section().format();
+            },
             |fault| fault.start,
             |fault, start| fault.start = start,
         )
