@@ -6,7 +6,7 @@ use super::decode::{Element, TableDecoder};
 use super::diagnostics::Problem;
 use super::ids::ids;
 use super::keys::{
-    Declaration, Draft, Section, keys, name_shape, only_true, positive_duration, time, variants,
+    Draft, Section, declared, keys, name_shape, only_true, positive_duration, time, variants,
 };
 use super::units;
 use super::words::ACTIONS;
@@ -89,12 +89,11 @@ fn fault() -> Section<Fault> {
     };
     Section::new("A fault: exactly one thing that goes wrong, at a time or at a moment.", base)
         .by_hand(
-            vec![Declaration::new(
-                "id",
-                "A stable id, which keys its random draws; by default its kind and time or \
-                 moment, such as crash-4s or crash-persists-5, and crash-4s-2 for a second one.",
-                name_shape(),
-            )],
+            declared! {
+                /// A stable id, which keys its random draws; by default its kind and time or
+                /// moment, such as crash-4s or crash-persists-5, and crash-4s-2 for a second one.
+                "id": name_shape();
+            },
             |table, _| table.optional("id", Element::name).map(drop),
             |fault, texts, table| {
                 table.insert("id".to_owned(), texts.names.fault(fault.id).into());

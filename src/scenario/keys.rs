@@ -25,4 +25,5 @@ pub(crate) use one_of::variants;
 pub use section::Section;
 pub(crate) use section::keys;
 pub use setting::{Gate, Given, Needs, Setting, key, part};
+pub(crate) use shape::declared;
 pub use shape::{Declaration, ValueShape};
