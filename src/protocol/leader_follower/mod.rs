@@ -50,6 +50,7 @@ use crate::property::{Promises, SettlesWithin};
 
 use self::election::{Candidacy, FailureDetector};
 use self::leading::Leading;
+use self::node::Cx;
 use self::replica::Replica;
 use self::replication::{Membership, Replication};
 use self::storage::{Deferred, Journal, StoredBallot};
@@ -178,7 +179,7 @@ impl Protocol for LeaderFollower {
 
 impl LeaderFollower {
     /// A node that knows no more than its ballot.
-    fn boot(config: &Config, disk: &DiskImage, cx: &Context<'_, Self>) -> Self {
+    fn boot(config: &Config, disk: &DiskImage, cx: &Cx<'_>) -> Self {
         // A node without a log has settings of its own.
         let leads_for_ever = cx.initial_leader() == Some(cx.node());
         let policy = config.wal.policy_on(leads_for_ever);
@@ -215,7 +216,7 @@ impl LeaderFollower {
     }
 
     /// Takes up its role after its records have been read back.
-    fn start(&mut self, disk: DiskOrigin, has_records: bool, cx: &mut Context<'_, Self>) {
+    fn start(&mut self, disk: DiskOrigin, has_records: bool, cx: &mut Cx<'_>) {
         self.replica.bury_all(cx);
         if self.replica.config.failover.is_on() {
             return self.start_role(disk == DiskOrigin::New, cx);

@@ -5,7 +5,7 @@ use crate::operation::Operation;
 use crate::protocol::parts::anti_entropy::Turns;
 use crate::protocol::parts::quorum::Quorum;
 use crate::protocol::parts::reads::CoordinatedReads;
-use crate::protocol::{RequestId, Role};
+use crate::protocol::{Context, RequestId, Role};
 use crate::time::Wall;
 
 use super::config::Defect;
@@ -13,6 +13,9 @@ use super::election::{Candidacy, FailureDetector};
 use super::leading::Leading;
 use super::replica::Replica;
 use super::replication::{Membership, Replication};
+
+/// What a node may do in a step.
+pub(super) type Cx<'a> = Context<'a, LeaderFollower>;
 
 /// A node of a leader-follower cluster.
 #[derive(Debug)]
