@@ -48,9 +48,9 @@ use crate::id::{NodeId, Term};
 use crate::names::Names;
 use crate::property::{Promises, SettlesWithin};
 
-use self::election::{Candidacy, FailureDetector};
+use self::election::FailureDetector;
 use self::leading::Leading;
-use self::node::Cx;
+use self::node::{Candidacy, Cx};
 use self::replica::Replica;
 use self::replication::{Membership, Replication};
 use self::storage::{Deferred, Journal, StoredBallot};
@@ -60,7 +60,6 @@ use super::parts::reads::CoordinatedReads;
 use super::parts::stamps::Stamps;
 use super::parts::store::Store;
 use super::parts::tombstones::Tombstones;
-use super::parts::wal::Policy;
 use super::{Context, DiskImage, DiskOrigin, Input, NodeSnapshot, Observation, Protocol};
 
 mod accepted;
@@ -165,7 +164,7 @@ impl Protocol for LeaderFollower {
     }
 
     fn describe_record(record: &Record, names: &Names) -> String {
-        storage::record_text(record, names)
+        record.describe(names)
     }
 
     fn promises(config: &Config, scenario: &Scenario) -> Promises {
@@ -204,7 +203,6 @@ impl LeaderFollower {
             replication: Replication::new(config.failover.catch_up),
             leader: None,
             leading: Leading::boot(cx.monotonic()),
-            is_plain: policy == Policy::Off && !config.failover.is_on(),
             quorum: Quorum::simple(NodeId::all(cx.nodes()).collect()),
             detector: FailureDetector::new(cx.nodes()),
             candidacy: Candidacy::Waiting(None),

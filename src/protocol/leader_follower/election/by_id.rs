@@ -4,9 +4,8 @@
 use crate::id::NodeId;
 use crate::protocol::leader_follower::config::{Defect, Election};
 use crate::protocol::leader_follower::message::{Message, Round, Vote};
+use crate::protocol::leader_follower::node::Candidacy;
 use crate::protocol::leader_follower::{Cx, LeaderFollower};
-
-use super::Candidacy;
 
 impl LeaderFollower {
     /// Without votes: leads if it is this node's turn among those it hears; else waits for the one

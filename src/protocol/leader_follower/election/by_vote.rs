@@ -6,11 +6,10 @@
 use crate::id::{NodeId, NodeSet, Term};
 use crate::protocol::leader_follower::config::Election;
 use crate::protocol::leader_follower::message::{Message, Round, Vote, VoteRequest};
+use crate::protocol::leader_follower::node::Candidacy;
 use crate::protocol::leader_follower::storage::Deferred;
 use crate::protocol::leader_follower::{Cx, LeaderFollower, Timer};
 use crate::protocol::{Observation, Role};
-
-use super::Candidacy;
 
 impl LeaderFollower {
     /// Asks for votes in the next term, or whether it would get them.

@@ -14,16 +14,15 @@ use crate::protocol::{Observation, Role};
 
 use super::config::{Defect, Election};
 use super::message::{Message, Round, Vote};
+use super::node::Candidacy;
 use super::storage::Deferred;
 use super::{Cx, LeaderFollower, Timer};
 
-pub(super) use candidacy::Candidacy;
 pub(super) use detector::FailureDetector;
 
 mod by_id;
 mod by_timestamp;
 mod by_vote;
-mod candidacy;
 mod detector;
 mod timeout;
 

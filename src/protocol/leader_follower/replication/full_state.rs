@@ -9,7 +9,7 @@ use crate::protocol::leader_follower::config::{FullStateIs, Shipping, Tail};
 use crate::protocol::leader_follower::message::{FullState, Message, StateOrder};
 use crate::protocol::leader_follower::storage::{Deferred, Record};
 use crate::protocol::leader_follower::{Cx, LeaderFollower, Timer};
-use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents, would_change};
+use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents, store_of, would_change};
 use crate::protocol::parts::store::Store;
 
 use super::registers::Previous;
@@ -196,12 +196,4 @@ impl LeaderFollower {
         }
         cx.send(leader, Message::Offer { term: self.term(), entries });
     }
-}
-
-fn store_of(entries: &[StoredEntry], rules: Rules) -> Store {
-    let mut store = Store::default();
-    for entry in entries {
-        apply(&mut store, *entry, rules);
-    }
-    store
 }

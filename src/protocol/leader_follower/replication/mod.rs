@@ -4,7 +4,7 @@
 //!   stores, to every follower at once ([`registers`], [`full_state`]); what is lost on the way
 //!   stays lost unless it is sent again ([`resend`]) or the follower asks for everything.
 //! - Log: one log, in which a follower takes an entry only behind the one that the leader has
-//!   before it ([`ordered`], [`rollback`]). Only this way tells which followers have everything
+//!   before it ([`ordered`]). Only this way tells which followers have everything
 //!   ([`in_sync`]).
 //!
 //! Which of the two a cluster uses is decided here, in one `match` a verb: here, where the
@@ -31,7 +31,6 @@ mod one_log;
 mod ordered;
 mod registers;
 mod resend;
-mod rollback;
 
 impl LeaderFollower {
     /// The leader takes a write of its own into its store or its log.

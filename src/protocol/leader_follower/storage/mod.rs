@@ -8,13 +8,12 @@ use super::{Cx, LeaderFollower};
 
 pub(super) use ballot::StoredBallot;
 pub(super) use deferred::Deferred;
-pub(super) use describe::{FILES, record_text};
 pub(super) use journal::Journal;
+pub(super) use record::FILES;
 pub use record::{Record, Snapshot};
 
 mod ballot;
 mod deferred;
-mod describe;
 mod journal;
 mod record;
 
