@@ -8,7 +8,7 @@ use toml::{Table, Value as Toml};
 use super::answer::{decode_value, encode_value, expected_node, key_name, value_or_absent};
 use super::decode::{Element, TableDecoder};
 use super::keys::{
-    Declaration, Draft, Format, Section, Texts, ValueShape, duration, integer, key, named, node,
+    Declaration, Draft, Format, Section, Texts, ValueShape, duration, integer, keys, named, node,
 };
 use crate::config::{Bounds, Expect, Expected, ExpectedState, ExpectedVerdict};
 use crate::id::NodeId;
@@ -117,11 +117,12 @@ fn expected_state() -> Section<ExpectedState> {
     };
     let help = "The state of a node after every event up to and including a time.";
     Section::new(help, base)
-        .key(
-            key("at", "When.", until_settled(), |state: &mut ExpectedState| &mut state.at)
-                .required(),
-        )
-        .key(key("node", "Who.", node(), |state: &mut ExpectedState| &mut state.node).required())
+        .with(keys! { |state: ExpectedState|
+            /// When.
+            "at" => state.at, until_settled(), required();
+            /// Who.
+            "node" => state.node, node(), required();
+        })
         .by_hand(
             [
                 vec![Declaration::new(
@@ -140,28 +141,18 @@ fn expected_state() -> Section<ExpectedState> {
                 }
             },
         )
-        .key(key("role", "The node's role.", named().some(), |state| &mut state.role))
-        .key(key(
-            "term",
-            "The node's term.",
-            integer(0..=i64::MAX.unsigned_abs()).some(),
-            |state| &mut state.term,
-        ))
-        .key(key("leader", "Whom the node takes for the leader.", expected_node(), |state| {
-            &mut state.leader
-        }))
-        .key(key(
-            "awaits",
-            "Whom the node waits for to lead, while it knows of no leader.",
-            expected_node(),
-            |state| &mut state.awaits,
-        ))
-        .key(key(
-            "blocked",
-            "The nodes to which the network blocks its messages.",
-            nodes().some(),
-            |state| &mut state.blocked,
-        ))
+        .with(keys! { |state: ExpectedState|
+            /// The node's role.
+            "role" => state.role, named().some();
+            /// The node's term.
+            "term" => state.term, integer(0..=i64::MAX.unsigned_abs()).some();
+            /// Whom the node takes for the leader.
+            "leader" => state.leader, expected_node();
+            /// Whom the node waits for to lead, while it knows of no leader.
+            "awaits" => state.awaits, expected_node();
+            /// The nodes to which the network blocks its messages.
+            "blocked" => state.blocked, nodes().some();
+        })
         .checked(says_something)
 }
 

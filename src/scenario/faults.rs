@@ -6,7 +6,7 @@ use super::decode::{Element, TableDecoder};
 use super::diagnostics::Problem;
 use super::ids::ids;
 use super::keys::{
-    Declaration, Draft, Section, Variant, key, name_shape, only_true, positive_duration, time,
+    Declaration, Draft, Section, Variant, keys, name_shape, only_true, positive_duration, time,
 };
 use super::units;
 use super::words::ACTIONS;
@@ -117,15 +117,12 @@ fn fault() -> Section<Fault> {
             |fault| fault.start,
             |fault, start| fault.start = start,
         )
-        .key(key("for", "After how long it ends by itself.", positive_duration().some(), |fault| {
-            &mut fault.lasts
-        }))
-        .key(key(
-            "forever",
-            "Whether a node that it takes down stays down even for the settling phase.",
-            only_true(),
-            |fault| &mut fault.forever,
-        ))
+        .with(keys! { |fault: Fault|
+            /// After how long it ends by itself.
+            "for" => fault.lasts, positive_duration().some();
+            /// Whether a node that it takes down stays down even for the settling phase.
+            "forever" => fault.forever, only_true();
+        })
         .one_of(
             "what goes wrong",
             actions::actions(),

@@ -22,5 +22,6 @@ pub use format::{
 };
 pub use one_of::Variant;
 pub use section::Section;
+pub(crate) use setting::keys;
 pub use setting::{Gate, Given, Needs, Setting, key, part};
 pub use shape::{Declaration, ValueShape};

@@ -6,8 +6,8 @@ use super::answer;
 use super::decode::{Element, TableDecoder};
 use super::ids::ids;
 use super::keys::{
-    Declaration, Draft, Format, Section, Texts, ValueShape, Variant, key, name_shape, node, part,
-    time, whole_number,
+    Declaration, Draft, Format, Section, Texts, ValueShape, Variant, key, keys, name_shape, node,
+    part, time, whole_number,
 };
 use super::names::node_named;
 use super::words::{NODES, OPERATIONS};
@@ -61,24 +61,12 @@ fn operation() -> Section<ScriptedOperation> {
             table.insert("id".to_owned(), operation.id.clone().into());
         },
     )
-    .key(
-        key(
-            "at",
-            "When it is invoked, or later, when its client has completed its previous one.",
-            time(),
-            |operation: &mut ScriptedOperation| &mut operation.at,
-        )
-        .required(),
-    )
-    .key(
-        key(
-            "client",
-            "Who invokes it; not a client of the workload.",
-            script_client(),
-            |operation: &mut ScriptedOperation| &mut operation.client,
-        )
-        .required(),
-    )
+    .with(keys! { |operation: ScriptedOperation|
+        /// When it is invoked, or later, when its client has completed its previous one.
+        "at" => operation.at, time(), required();
+        /// Who invokes it; not a client of the workload.
+        "client" => operation.client, script_client(), required();
+    })
     .one_of(
         "the operation",
         requests(),
@@ -88,12 +76,11 @@ fn operation() -> Section<ScriptedOperation> {
         },
     )
     .flat(retry(), |operation| &mut operation.retry)
-    .key(
-        key("expect", "", answer::section().format(), |operation: &mut ScriptedOperation| {
-            &mut operation.expect
-        })
-        .written_if(|operation| operation.expect != Answer::default()),
-    )
+    .with(keys! { |operation: ScriptedOperation|
+        "expect" => operation.expect,
+            answer::section().format(),
+            written_if(|operation| operation.expect != Answer::default());
+    })
     .checked(|_, table| {
         let given: Vec<&str> = OPERATIONS.into_iter().filter(|kind| table.has(kind)).collect();
         match given[..] {

@@ -7,7 +7,7 @@ use super::decode::{Element, Scope, TableDecoder};
 use super::diagnostics::{Problem, Sink, Sources};
 use super::frame::Frame;
 use super::fuzz::{self, Fuzz};
-use super::keys::{Section, duration, integer, key, line, positive_duration, probability, words};
+use super::keys::{Section, duration, integer, keys, line, positive_duration, probability, words};
 use super::names::Interned;
 use super::tree::{Node, Tree};
 use super::words::{NODES, TIES};
@@ -138,33 +138,19 @@ pub(super) fn top() -> &'static Section<Top> {
             settle: SETTLE,
             ties: EventOrder::Causal,
         };
-        Section::new("", base)
-            .key(key("title", "What the scenario shows, in a line.", line(), |top| &mut top.title))
-            .key(key(
-                "seed",
-                "The seed used when the command line names none.",
-                integer(0..=i64::MAX.unsigned_abs()),
-                |top| &mut top.seed,
-            ))
-            .key(key(
-                "duration",
-                "How long faults and workload last.",
-                positive_duration(),
-                |top| &mut top.duration,
-            ))
-            .key(key(
-                "settle",
-                "How long the healed cluster may take to settle after that. The default is 30s, \
-                 or longer where the settings may need it.",
-                duration(),
-                |top| &mut top.settle,
-            ))
-            .key(key(
-                "ties",
-                "The order of events at one instant: as they were caused, or drawn.",
-                words(TIES),
-                |top| &mut top.ties,
-            ))
+        Section::new("", base).with(keys! { |top: Top|
+            /// What the scenario shows, in a line.
+            "title" => top.title, line();
+            /// The seed used when the command line names none.
+            "seed" => top.seed, integer(0..=i64::MAX.unsigned_abs());
+            /// How long faults and workload last.
+            "duration" => top.duration, positive_duration();
+            /// How long the healed cluster may take to settle after that. The default is 30s,
+            /// or longer where the settings may need it.
+            "settle" => top.settle, duration();
+            /// The order of events at one instant: as they were caused, or drawn.
+            "ties" => top.ties, words(TIES);
+        })
     });
     &SECTION
 }
@@ -308,33 +294,18 @@ pub(super) fn bounds() -> Section<Bounds> {
          unless `expect` says otherwise.",
         Bounds::default(),
     )
-    .key(key(
-        "staleness-bound",
-        "How long after a write was acknowledged a read may still miss it. Without it a read may \
-         miss none, which is no demand.",
-        duration().some(),
-        |bounds| &mut bounds.staleness,
-    ))
-    .key(key(
-        "availability-bound",
-        "The least share of operations that complete ok.",
-        probability().some(),
-        |bounds| &mut bounds.availability,
-    ))
-    .key(key(
-        "recovery-bound",
-        "How long after the loss of a leader a write may wait to be acknowledged.",
-        duration().some(),
-        |bounds| &mut bounds.recovery,
-    ))
-    .key(key("leaderless-bound", "How long nobody may lead.", duration().some(), |bounds| {
-        &mut bounds.leaderless
-    }))
-    .key(key(
-        "replication-lag-bound",
-        "How long a write may take from the first node to a live replica; setting it has the lag \
-         measured.",
-        duration().some(),
-        |bounds| &mut bounds.replication_lag,
-    ))
+    .with(keys! { |bounds: Bounds|
+        /// How long after a write was acknowledged a read may still miss it. Without it a read may
+        /// miss none, which is no demand.
+        "staleness-bound" => bounds.staleness, duration().some();
+        /// The least share of operations that complete ok.
+        "availability-bound" => bounds.availability, probability().some();
+        /// How long after the loss of a leader a write may wait to be acknowledged.
+        "recovery-bound" => bounds.recovery, duration().some();
+        /// How long nobody may lead.
+        "leaderless-bound" => bounds.leaderless, duration().some();
+        /// How long a write may take from the first node to a live replica; setting it has the lag
+        /// measured.
+        "replication-lag-bound" => bounds.replication_lag, duration().some();
+    })
 }

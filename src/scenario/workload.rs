@@ -7,8 +7,8 @@ use serde_json::json;
 use super::decode::{Element, TableDecoder, word_for};
 use super::intervals::grouped;
 use super::keys::{
-    Declaration, Draft, Format, Section, Setting, Texts, ValueShape, boolean, distribution,
-    integer, key, node, wait, waits, whole_number,
+    Declaration, Draft, Format, Section, Texts, ValueShape, boolean, distribution, integer, keys,
+    node, wait, waits, whole_number,
 };
 use super::words::NODES;
 use crate::config::{Mix, Pace, ReadFrom, RetryPolicy, Skew, Workload};
@@ -51,28 +51,20 @@ fn workload() -> Section<Workload> {
         "Clients c1, c2 and so on that generate operations on keys k1, k2 and so on.",
         base,
     )
-    .key(key(
-        "clients",
-        "How many operations may be under way at once.",
-        integer(1..=MAX_CLIENTS),
-        |load| &mut load.clients,
-    ))
-    .key(key(
-        "operations",
-        "How many operations in all; `unlimited`: until `duration`.",
-        integer(1..=MAX_OPERATIONS)
-            .shaped(|shape| shape.and("description", json!("A number.")))
-            .or_word("unlimited"),
-        |load| &mut load.operations,
-    ))
-    .key(key("keys", "How many keys.", integer(1..=MAX_KEYS), |load| &mut load.keys))
-    .key(key(
-        "skew",
-        "How often each key is used: all alike, or the key of rank r with weight 1 / r^zipf.",
-        skew(),
-        |load| &mut load.skew,
-    ))
-    .key(key("mix", "", mix().format(), |load| &mut load.mix))
+    .with(keys! { |load: Workload|
+        /// How many operations may be under way at once.
+        "clients" => load.clients, integer(1..=MAX_CLIENTS);
+        /// How many operations in all; `unlimited`: until `duration`.
+        "operations" => load.operations,
+            integer(1..=MAX_OPERATIONS)
+                .shaped(|shape| shape.and("description", json!("A number.")))
+                .or_word("unlimited");
+        /// How many keys.
+        "keys" => load.keys, integer(1..=MAX_KEYS);
+        /// How often each key is used: all alike, or the key of rank r with weight 1 / r^zipf.
+        "skew" => load.skew, skew();
+        "mix" => load.mix, mix().format();
+    })
     .by_hand(
         vec![
             Declaration::new(
@@ -86,12 +78,10 @@ fn workload() -> Section<Workload> {
         pace,
         encode_pace,
     )
-    .key(key(
-        "read-from",
-        "Whom a read asks; writes always look for the leader.",
-        read_from(),
-        |load| &mut load.read_from,
-    ))
+    .with(keys! { |load: Workload|
+        /// Whom a read asks; writes always look for the leader.
+        "read-from" => load.read_from, read_from();
+    })
     .by_hand(
         replicas(
             READ_QUORUM,
@@ -113,20 +103,22 @@ fn workload() -> Section<Workload> {
 const READ_QUORUM: [&str; 2] = ["read-quorum", "read-repair"];
 
 fn mix() -> Section<Mix> {
-    fn weight(
-        name: &'static str,
-        help: &'static str,
-        place: fn(&mut Mix) -> &mut u32,
-    ) -> Setting<Mix, u32> {
-        key(name, help, integer(0..=1_000_000_000), place)
-    }
+    let weight = || integer(0..=1_000_000_000);
     Section::new("What is asked, by weight.", Mix::default())
-        .key(weight("put", "Writes of a unique value.", |mix| &mut mix.put))
-        .key(weight("get", "Reads of a key.", |mix| &mut mix.get))
-        .key(weight("delete", "Deletes of a key.", |mix| &mut mix.delete))
-        .key(weight("list", "Lists of all keys.", |mix| &mut mix.list))
-        .key(weight("read-all", "Reads of everything.", |mix| &mut mix.read_all))
-        .key(weight("append", "Appends of a unique value to a list.", |mix| &mut mix.append))
+        .with(keys! { |mix: Mix|
+            /// Writes of a unique value.
+            "put" => mix.put, weight();
+            /// Reads of a key.
+            "get" => mix.get, weight();
+            /// Deletes of a key.
+            "delete" => mix.delete, weight();
+            /// Lists of all keys.
+            "list" => mix.list, weight();
+            /// Reads of everything.
+            "read-all" => mix.read_all, weight();
+            /// Appends of a unique value to a list.
+            "append" => mix.append, weight();
+        })
         .checked(|draft, table| {
             if draft.is_all_right() && draft.value == Mix::default() {
                 return table.wrong("the mix asks for nothing", "expected a weight above 0");
@@ -390,25 +382,15 @@ const DEFAULT_RETRY: RetryPolicy = RetryPolicy {
 
 /// `timeout`, `retries`, `ask-next` and `backoff`.
 pub(super) fn retry() -> Section<RetryPolicy> {
-    Section::new("", DEFAULT_RETRY)
-        .key(key(
-            "timeout",
-            "After how long without an answer an attempt is given up.",
-            wait(),
-            |retry| &mut retry.timeout,
-        ))
-        .key(key(
-            "retries",
-            "How often an operation is tried again after a refusal or a timeout.",
-            integer(0..=1_000_000),
-            |retry| &mut retry.retries,
-        ))
-        .key(key(
-            "ask-next",
-            "Whether a client that gives up an operation without learning of a leader asks the \
-             next node from then on.",
-            boolean(),
-            |retry| &mut retry.ask_next,
-        ))
-        .key(key("backoff", "How long to wait before that.", waits(), |retry| &mut retry.backoff))
+    Section::new("", DEFAULT_RETRY).with(keys! { |retry: RetryPolicy|
+        /// After how long without an answer an attempt is given up.
+        "timeout" => retry.timeout, wait();
+        /// How often an operation is tried again after a refusal or a timeout.
+        "retries" => retry.retries, integer(0..=1_000_000);
+        /// Whether a client that gives up an operation without learning of a leader asks the
+        /// next node from then on.
+        "ask-next" => retry.ask_next, boolean();
+        /// How long to wait before that.
+        "backoff" => retry.backoff, waits();
+    })
 }

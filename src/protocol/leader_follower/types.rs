@@ -3,7 +3,7 @@
 use crate::protocol::Protocol;
 
 use super::message::Message;
-use super::storage::Record;
+use super::storage::record::Record;
 
 /// The messages, records and timers of leader-follower. The parts of a node take a context of any
 /// protocol that has these, so that they do not need to know the node.

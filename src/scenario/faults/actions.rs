@@ -13,8 +13,8 @@ use crate::sampler::Distribution;
 use crate::scenario::decode::Element;
 use crate::scenario::diagnostics::Loc;
 use crate::scenario::keys::{
-    Format, Section, Texts, ValueShape, Variant, boolean, distribution, drift, key, name_shape,
-    only_true, probability, signed_duration, whole_number, words,
+    Format, Section, Texts, ValueShape, Variant, boolean, distribution, drift, key, keys,
+    name_shape, only_true, probability, signed_duration, whole_number, words,
 };
 use crate::time::Span;
 
@@ -28,18 +28,14 @@ pub(super) fn actions() -> Vec<Variant<FaultAction>> {
 
 /// Messages between some nodes: `from`, `to` and `both-ways`.
 fn route(help: &'static str) -> Section<Route> {
-    Section::new(help, EVERY_LINK)
-        .key(key("from", "Senders.", target(), |route| &mut route.from))
-        .key(key("to", "Receivers.", target(), |route| &mut route.to))
-        .key(
-            key(
-                "both-ways",
-                "Whether the way back is meant too.",
-                boolean(),
-                |route: &mut Route| &mut route.both_ways,
-            )
-            .without_default(),
-        )
+    Section::new(help, EVERY_LINK).with(keys! { |route: Route|
+        /// Senders.
+        "from" => route.from, target();
+        /// Receivers.
+        "to" => route.to, target();
+        /// Whether the way back is meant too.
+        "both-ways" => route.both_ways, boolean(), without_default();
+    })
 }
 
 /// The variant of the actions that are made of one part, or of the fields of a struct.
@@ -82,12 +78,10 @@ fn of_disk(name: &'static str, help: &'static str, fault: DiskFault) -> Variant<
 fn network_faults() -> Vec<Variant<FaultAction>> {
     let slow = Section::new("Messages take longer.", (EVERY_LINK, NO_TIME))
         .flat(route(""), |slow| &mut slow.0)
-        .key(
-            key("by", "How much longer.", distribution(), |slow: &mut (Route, Distribution)| {
-                &mut slow.1
-            })
-            .required(),
-        );
+        .with(keys! { |slow: (Route, Distribution)|
+            /// How much longer.
+            "by" => slow.1, distribution(), required();
+        });
     vec![
         variant!(
             "partition",
@@ -132,13 +126,12 @@ fn network_faults() -> Vec<Variant<FaultAction>> {
 fn drop_messages() -> Section<(Route, Option<u8>, Probability)> {
     Section::new("Messages of one kind, or all, are lost.", (EVERY_LINK, None, Probability::ONE))
         .flat(route(""), |drop| &mut drop.0)
-        .key(key(
-            "kind",
-            "The kind of message, as the protocol names it; else all.",
-            message_kind(),
-            |drop| &mut drop.1,
-        ))
-        .key(key("probability", "How likely each is lost.", probability(), |drop| &mut drop.2))
+        .with(keys! { |drop: (Route, Option<u8>, Probability)|
+            /// The kind of message, as the protocol names it; else all.
+            "kind" => drop.1, message_kind();
+            /// How likely each is lost.
+            "probability" => drop.2, probability();
+        })
 }
 
 fn process_faults() -> Vec<Variant<FaultAction>> {
@@ -170,14 +163,13 @@ const RESTART: &str = "Crashed nodes start again.";
 
 /// A target, or `{ target, disk = "empty" }`.
 fn restart() -> Format<(Target, bool)> {
-    let section = Section::new(RESTART, (Target::All, false))
-        .key(key("target", "Who.", target(), |(nodes, _): &mut (Target, bool)| nodes).required())
-        .key(key(
-            "disk",
-            "Whether the disk was replaced by an empty one.",
-            words([("kept", false), ("empty", true)]),
-            |(_, empty)| empty,
-        ));
+    let section =
+        Section::new(RESTART, (Target::All, false)).with(keys! { |restart: (Target, bool)|
+            /// Who.
+            "target" => restart.0, target(), required();
+            /// Whether the disk was replaced by an empty one.
+            "disk" => restart.1, words([("kept", false), ("empty", true)]);
+        });
     let full = section.format();
     let shape = target().shape().clone().or(full.shape().clone());
     let full = Arc::new(full);
@@ -287,17 +279,14 @@ fn flip_bit() -> Section<(Target, Option<u64>)> {
         |element| element.integer(0..=u64::MAX),
         |byte| i64::try_from(*byte).unwrap_or(i64::MAX).into(),
     );
-    Section::new("A bit of a disk flips, for good.", (Target::All, None))
-        .key(
-            key("node", "Whose.", target(), |(nodes, _): &mut (Target, Option<u64>)| nodes)
-                .required(),
-        )
-        .key(key(
-            "byte",
-            "The byte it is in, counted through the files of the disk; else a drawn one.",
-            byte.some(),
-            |(_, byte)| byte,
-        ))
+    Section::new("A bit of a disk flips, for good.", (Target::All, None)).with(
+        keys! { |flip: (Target, Option<u64>)|
+            /// Whose.
+            "node" => flip.0, target(), required();
+            /// The byte it is in, counted through the files of the disk; else a drawn one.
+            "byte" => flip.1, byte.some();
+        },
+    )
 }
 
 fn enough_for_a_ring(truth: bool, element: &Element<'_>) -> Option<bool> {

@@ -88,6 +88,12 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
         self.bind(key)
     }
 
+    /// The section with the keys that `add` adds.
+    #[must_use]
+    pub fn with(self, add: impl FnOnce(Self) -> Self) -> Self {
+        add(self)
+    }
+
     /// The section with the keys of another one for a part of its value.
     #[must_use]
     pub fn flat<D>(self, section: Section<D>, place: fn(&mut C) -> &mut D) -> Self

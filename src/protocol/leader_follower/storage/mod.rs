@@ -15,7 +15,7 @@ pub use record::{Record, Snapshot};
 mod ballot;
 mod deferred;
 mod journal;
-mod record;
+pub(super) mod record;
 
 impl LeaderFollower {
     /// Takes in what the log has, as it was taken in before.
