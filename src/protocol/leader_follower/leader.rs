@@ -8,11 +8,10 @@ use crate::operation::Operation;
 use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::{Observation, Outcome, Reply, RequestId, Response, Stored};
 
-use super::accepted::{AcceptedWrite, Payload};
 use super::config::{Config, Mode, OnAckTimeout, Shipping};
-use super::leading::Pending;
 use super::replication::Replication;
 use super::storage::Deferred;
+use super::write::{AcceptedWrite, Payload, Pending};
 use super::{Cx, LeaderFollower, Timer};
 
 /// What a write is answered that too few have acknowledged: how many, of how many.

@@ -31,7 +31,7 @@
 //!
 //! # The files
 //!
-//! - **`config`, `message`, `accepted`**: settings; what nodes send; a write on its way
+//! - **`config`, `message`, `write`**: settings; what nodes send; a write on its way
 //! - **`replica`**: store and stamps of any node, and how both reach its disk
 //! - **`client`, `leader`, `follower`**: requests; accept and answer; take and acknowledge
 //! - **`replication`**: registers (full states, resending), one log (rollback, the in-sync set)
@@ -49,11 +49,11 @@ use crate::names::Names;
 use crate::property::{Promises, SettlesWithin};
 
 use self::election::FailureDetector;
-use self::leading::Leading;
 use self::node::{Candidacy, Cx};
 use self::replica::Replica;
 use self::replication::{Membership, Replication};
 use self::storage::{Deferred, Journal, StoredBallot};
+use self::write::Leading;
 use super::parts::anti_entropy::Turns;
 use super::parts::quorum::Quorum;
 use super::parts::reads::CoordinatedReads;
@@ -62,14 +62,12 @@ use super::parts::store::Store;
 use super::parts::tombstones::Tombstones;
 use super::{Context, DiskImage, DiskOrigin, Input, NodeSnapshot, Observation, Protocol};
 
-mod accepted;
 mod anti_entropy;
 mod client;
 mod config;
 mod election;
 mod follower;
 mod leader;
-mod leading;
 mod message;
 mod node;
 mod promises;
@@ -79,6 +77,7 @@ mod replica;
 mod replication;
 mod storage;
 mod types;
+mod write;
 
 pub use super::parts::anti_entropy::{RangeDigest, Ranges};
 pub use super::parts::entry::{Deletes, StoredEntry};

@@ -10,10 +10,10 @@ use crate::time::Wall;
 
 use super::config::Defect;
 use super::election::FailureDetector;
-use super::leading::Leading;
 use super::message::Round;
 use super::replica::Replica;
 use super::replication::{Membership, Replication};
+use super::write::Leading;
 
 /// What a node may do in a step.
 pub(super) type Cx<'a> = Context<'a, LeaderFollower>;

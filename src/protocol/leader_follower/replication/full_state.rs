@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use crate::id::{NodeId, Version};
-use crate::protocol::leader_follower::accepted::Payload;
 use crate::protocol::leader_follower::config::{FullStateIs, Shipping, Tail};
 use crate::protocol::leader_follower::message::{FullState, Message, StateOrder};
 use crate::protocol::leader_follower::storage::{Deferred, Record};
+use crate::protocol::leader_follower::write::Payload;
 use crate::protocol::leader_follower::{Cx, LeaderFollower, Timer};
 use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents, store_of, would_change};
 use crate::protocol::parts::store::Store;

@@ -14,10 +14,10 @@
 use crate::id::{LogIndex, NodeId, Position, Version};
 use crate::protocol::parts::entry::{StoredEntry, would_change};
 
-use super::accepted::Payload;
 use super::config::CatchUp;
 use super::message::LogEntry;
 use super::storage::Deferred;
+use super::write::Payload;
 use super::{Cx, LeaderFollower};
 
 pub(super) use choice::Replication;
