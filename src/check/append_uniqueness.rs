@@ -13,26 +13,11 @@
 //!
 //! An element is a value. It was appended as often as operations that did not fail asked for it:
 //! once, unless a script appends the same text several times. A retried append is one operation.
-//!
-//! A client that does not learn what became of its append tries it again; a node that had accepted
-//! the first attempt and does not know the second for a repetition appends the element twice
-//! (redisraft #52, "duplicate elements"). Broken in three ways:
-//!
-//! - an element is in a list **at the end** more often than it was appended (`repeated_at_end`);
-//! - a **read** returned it so (`reads_of_repeated`);
-//! - an acknowledged element is **missing** at the end from the lists of all live replicas
-//!   (`lost_appends`), and no put, delete or clear of the key explains that: none that may have
-//!   happened was under way after the append was invoked. That is a lost update, which
-//!   [`super::durability`] does not see while a later element of the list survives.
-//!
-//! An element is a value and was appended as often as operations that did not fail asked for it:
-//! once, unless a script appends the same text several times. A retried append is one operation.
 
 use std::collections::BTreeMap;
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Value};
-use crate::metrics::Settlement;
 
 use super::facts::Facts;
 use super::{Finding, Verdict, Witness, words};
@@ -72,15 +57,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     ]);
     let repeated = at_end.first().or(in_reads.first());
     if repeated.is_none() && figures[0].1 > 0 {
-        let reason = match facts.evidence.settlement {
-            Settlement::Stuck { at, .. } => {
-                Some(format!("the simulation got stuck at {at} s, before replicas could settle"))
-            }
-            Settlement::Settled { .. } | Settlement::Unsettled { .. } => {
-                facts.live.is_empty().then(|| "no node is up".to_owned())
-            }
-        };
-        if let Some(reason) = reason {
+        if let Some(reason) = facts.no_end() {
             return Finding::new(Verdict::Unknown(reason), figures);
         }
     }

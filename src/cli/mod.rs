@@ -41,6 +41,7 @@ pub use console::Console;
 pub use exit::Exit;
 
 use args::{Command, CommandLine};
+use console::Session;
 use trouble::Trouble;
 
 /// Runs the process's command line with the protocols of `registry`.
@@ -63,38 +64,36 @@ pub fn run_with(
     let stem = args.first().and_then(|name| Path::new(name).file_stem());
     let program = stem.map_or_else(|| "splitbrain".into(), |stem| stem.to_string_lossy());
     let exit = match CommandLine::try_parse_from(&args) {
-        Ok(CommandLine { command }) => dispatch(&command, &program, registry, console)
-            .unwrap_or_else(|trouble| trouble.show(console)),
+        Ok(CommandLine { command }) => {
+            dispatch(&command, &mut Session { program: &program, registry, console })
+                .unwrap_or_else(|trouble| trouble.show(console))
+        }
         Err(answer) => show(&answer, console),
     };
     console.finish(exit)
 }
 
-fn dispatch(
-    command: &Command,
-    program: &str,
-    registry: &Registry,
-    console: &mut Console,
-) -> Result<Exit, Trouble> {
+fn dispatch(command: &Command, session: &mut Session<'_>) -> Result<Exit, Trouble> {
     match command {
-        Command::Run(args) => run::run(args, program, registry, console),
-        Command::Diff(args) => diff::run(args, registry, console),
-        Command::Explain(args) => explain::run(args, registry, console),
-        Command::Shrink(args) => shrink::run(args, registry, console),
-        Command::Sweep(args) => sweep::sweep(args, registry, console),
-        Command::Compare(args) => sweep::compare(args, registry, console),
-        Command::Fuzz(args) => fuzz::run(args, program, registry, console),
-        Command::Merge(args) => merge::run(args, program, registry, console),
-        Command::Promises(args) => promises::run(args, registry, console),
-        Command::List(args) => list::run(args, registry, console),
+        Command::Run(args) => run::run(args, session),
+        Command::Diff(args) => diff::run(args, session),
+        Command::Explain(args) => explain::run(args, session),
+        Command::Shrink(args) => shrink::run(args, session),
+        Command::Sweep(args) => sweep::sweep(args, session),
+        Command::Compare(args) => sweep::compare(args, session),
+        Command::Fuzz(args) => fuzz::run(args, session),
+        Command::Merge(args) => merge::run(args, session),
+        Command::Promises(args) => promises::run(args, session),
+        Command::List(args) => list::run(args, session),
         Command::Schema => {
-            console.json(&scenario::schema(registry));
+            session.console.json(&scenario::schema(session.registry));
             Ok(Exit::Pass)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut CommandLine::command(), program, &mut script);
-            console.out(&String::from_utf8_lossy(&script));
+            let mut command = CommandLine::command();
+            clap_complete::generate(*shell, &mut command, session.program, &mut script);
+            session.console.out(&String::from_utf8_lossy(&script));
             Ok(Exit::Pass)
         }
     }

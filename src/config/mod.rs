@@ -16,6 +16,8 @@ mod fault;
 mod network;
 mod questions;
 mod script;
+#[cfg(test)]
+mod testing;
 mod workload;
 
 pub use expect::{

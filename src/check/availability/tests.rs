@@ -99,19 +99,16 @@ fn a_cluster_that_never_recovers_is_down_until_the_last_write_gives_up() {
     story.leads(1, 1, 0, Some(100));
     story.put("c1", "city", "Raleigh").at(200).info(700);
     story.get("c1", "city", ("Cary", 1)).at(710).ok(900).by(2);
-    assert_eq!(story.figure(Availability, "longest_recovery_ns"), 500_000_000);
-    assert_eq!(story.figure(Availability, "unrecovered"), 1);
+    story.assert_figures(Availability, &[("longest_recovery_ns", 500_000_000), ("unrecovered", 1)]);
     story.bounds(Bounds { recovery: Some(Span::from_millis(100)), ..Bounds::default() });
-    let summary = story.witness(Availability).summary;
-    assert!(summary.contains("no write was acknowledged for 500ms, to the end"), "{summary}");
+    story.witness(Availability).assert_says("no write was acknowledged for 500ms, to the end");
 }
 
 #[test]
 fn a_hand_over_is_no_loss_and_neither_is_one_that_nobody_meets() {
     let mut story = Story::new(2);
     story.leads(1, 1, 0, Some(100)).leads(2, 2, 100, Some(300)).leads(1, 3, 200, Some(250));
-    assert_eq!(story.figure(Availability, "leaders_lost"), 1);
-    assert_eq!(story.figure(Availability, "longest_recovery_ns"), 0);
+    story.assert_figures(Availability, &[("leaders_lost", 1), ("longest_recovery_ns", 0)]);
     story.bounds(Bounds { recovery: Some(Span::ZERO), ..Bounds::default() });
     story.assert_valid(Availability);
 }

@@ -54,27 +54,21 @@ pub(super) fn draw(canvas: &mut Canvas, diagram: &Diagram, start: Point, right: 
 
 fn entries(diagram: &Diagram) -> Vec<(Swatch, &'static str)> {
     let mut entries = Vec::new();
-    let lives = [
-        (Stroke::solid(GREEN, 9.0), "leads"),
-        (Stroke::solid(MUTED, 3.0), "follows"),
-        (Stroke::solid(ORANGE, 4.0), "candidate"),
-        (Stroke { color: AXIS, width: 3.0, dash: Dash::Dotted }, "paused"),
+    let leads = |life| matches!(life, Life::Leads(_));
+    let lives: [(Stroke, &str, fn(Life) -> bool); 4] = [
+        (Stroke::solid(GREEN, 9.0), "leads", leads),
+        (Stroke::solid(MUTED, 3.0), "follows", |life| life == Life::Follows),
+        (Stroke::solid(ORANGE, 4.0), "candidate", |life| life == Life::Candidate),
+        (Stroke { dash: Dash::Dotted, ..Stroke::solid(AXIS, 3.0) }, "paused", |life| {
+            life == Life::Paused
+        }),
     ];
     let shown = diagram.spells.iter().filter(|spell| spell.window.meets(diagram.window));
-    let has = |name: &str| {
-        shown.clone().any(|spell| {
-            name == match spell.life {
-                Life::Leads(_) => "leads",
-                Life::Follows => "follows",
-                Life::Candidate => "candidate",
-                Life::Paused => "paused",
-                Life::Down => "down",
-            }
-        })
-    };
-    entries.extend(
-        lives.iter().filter(|(_, name)| has(name)).map(|(s, name)| (Swatch::Line(*s), *name)),
-    );
+    for (stroke, name, is_it) in lives {
+        if shown.clone().any(|spell| is_it(spell.life)) {
+            entries.push((Swatch::Line(stroke), name));
+        }
+    }
     for class in MessageClass::VARIANTS {
         let label = match class {
             MessageClass::Write => "brings a write",
