@@ -139,6 +139,7 @@ impl Failover {
     };
 
     /// Whether nodes send heartbeats and listen for them.
+    #[inline]
     pub(super) fn is_on(&self) -> bool {
         self.election != Election::None || self.catch_up != CatchUp::None
     }

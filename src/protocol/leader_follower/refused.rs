@@ -7,15 +7,14 @@
 //! the in-sync set judge by silence alone, and resending goes on.
 
 use crate::id::{LogIndex, NodeId};
-use crate::protocol::Context;
 
-use super::LeaderFollower;
 use super::message::{Message, Repair};
+use super::{Cx, LeaderFollower};
 
 impl LeaderFollower {
     /// A message to `to` came back.
     #[cold]
-    pub(super) fn came_back(&mut self, to: NodeId, cx: &mut Context<'_, Self>) {
+    pub(super) fn came_back(&mut self, to: NodeId, cx: &mut Cx<'_>) {
         let message = cx.returned().expect("what came back is told with the refusal");
         if let Message::Repair(Repair::Read { read, .. } | Repair::Write { read, .. }) = message {
             return self.read_refused_by(to, read, cx);

@@ -67,6 +67,9 @@ pub enum Unusable {
         /// The last record that the checkpoint covers; 0 for none.
         covers: u64,
     },
+    /// The checkpoint is damaged.
+    #[error("the checkpoint is damaged")]
+    DamagedCheckpoint,
 }
 
 /// A log in a file, as the process that writes it sees it.

@@ -14,6 +14,7 @@ use crate::operation::Operation;
 use crate::protocol::leader_follower::*;
 use crate::protocol::parts::entry::contents;
 use crate::protocol::parts::store::TieBreak;
+use crate::protocol::parts::wal::Policy;
 use crate::protocol::{DiskOperation, Effect, Effects, File, RequestId, Stored, Ticket};
 use crate::rng::{CausalId, Draws, Root};
 use crate::time::{Span, Time, Wall};

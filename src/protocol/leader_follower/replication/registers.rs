@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 
 use crate::id::{NodeId, Term, Version};
 use crate::protocol::Context;
-use crate::protocol::leader_follower::accepted::Payload;
 use crate::protocol::leader_follower::message::{Message, StateOrder};
 use crate::protocol::leader_follower::replica::Replica;
 use crate::protocol::leader_follower::types::{Timer, Types};
+use crate::protocol::leader_follower::write::Payload;
 use crate::time::Span;
 
 use super::resend::Unacknowledged;
