@@ -38,46 +38,6 @@
 //! that removal, so a later read of a value older than every removal that it can have been breaks
 //! monotonic reads. A read of nothing that no removal explains is itself a break and shows no
 //! removal.
-//!
-//! Terry et al., "Session guarantees for weakly consistent replicated data" (1994). There they
-//! speak of the sets of writes that a server holds; here they are checked on each key alone:
-//!
-//! - **read your writes**: a read returns nothing older than an earlier acknowledged write of its
-//!   session;
-//! - **monotonic reads**: a read returns nothing older than what an earlier read of its session
-//!   returned, nor, once a read has found the key removed, a value from before the removal;
-//! - **monotonic writes**: an acknowledged write gets a version above those of the session's
-//!   earlier ones;
-//! - **writes follow reads**: an acknowledged write gets a version above those that the session had
-//!   read.
-//!
-//! What is *older* is said by [`super::order`]: real time orders two writes where one completed
-//! before the other was invoked, versions order only what was concurrent. The last two guarantees
-//! say what order the writes *have* under last write wins, by version, which decides what a key
-//! ends up with; not in what order each replica takes them in. Order across keys is not checked.
-//!
-//! **A session is a client**, across operations whose outcome it never learned. Only operations
-//! that completed ok are compared, and those of one client never overlap, so the reason for which a
-//! *process* of a history ends with an unknown outcome (it may still be under way) does not arise,
-//! while the person behind the client remembers what they were told. A client has at most one
-//! operation under way.
-//!
-//! **Elements.** A read of a list that lacks an element breaks read your writes where the session
-//! had appended it, and monotonic reads where the session had read it, unless something that may
-//! have come later ended the list. Whatever showed the element counts: a list, a read of
-//! everything, or a quorum, which tells the last element alone. An append of an element that the
-//! list had writes nothing.
-//!
-//! A read of everything, and a list of keys, is a read of every key: those it lacks were found
-//! absent, and of those in a list of keys it is only known that they were there. A read of nothing
-//! breaks a guarantee unless a removal explains it, and retried writes count with the version that
-//! claims least ([`super::facts`]). Operations that failed never happened.
-//!
-//! **A read of nothing leaves its mark** where it had to be explained by a removal, and is: the
-//! session had read a value before, or the node that answers had acknowledged one. The session has
-//! then seen that removal, and a value older than every removal that it can have been is no
-//! monotonic read. One that something the session had read leaves unexplained is broken itself, and
-//! says nothing of a removal.
 
 use std::cell::OnceCell;
 

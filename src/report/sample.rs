@@ -1,10 +1,7 @@
 //! A run made by hand, with one of everything that a report can show.
 
 use crate::check::{CheckReport, Verdict, Witness};
-use crate::config::{
-    Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, ExpectedVerdict, Link, LinkOrder,
-    Network,
-};
+use crate::config::{Config, Expect, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Process, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Term, Value, Version};
@@ -13,7 +10,6 @@ use crate::named::Named;
 use crate::names::Names;
 use crate::operation::Operation;
 use crate::property::{Befallen, Hazard, Hazards, Incident, Incidents, Promise, Property};
-use crate::rng::Probability;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
@@ -23,46 +19,24 @@ const CITY: KeyId = KeyId(0);
 /// Settings with the names that [`run`] refers to.
 pub(crate) fn config() -> Config {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    let link = Link {
-        delay: Distribution::Constant(Span::from_millis(50)),
-        loss: Probability::ZERO,
-        duplication: Probability::ZERO,
-        order: LinkOrder::Reordering,
-        bandwidth: None,
-    };
-    Config {
+    let mut config = Config {
         title: "A partition, and what it costs".to_owned(),
-        seed: 1,
         duration: Span::from_secs(30),
         settle: Span::from_secs(30),
-        ties: EventOrder::Causal,
         names: Names {
             keys: texts(&["city"]),
             values: texts(&["Raleigh"]),
             clients: texts(&["c1", "c2"]),
             faults: texts(&["split"]),
         },
-        cluster: Cluster { nodes: 3, initial_leader: Some(NodeId(0)) },
-        network: Network {
-            default: link,
-            links: Vec::new(),
-            client_delay: Distribution::Constant(Span::ZERO),
-            refuse: false,
-            client_legs: Vec::new(),
-        },
-        clocks: vec![Clock::default(); 3],
-        client_clocks: vec![],
-        disk: Disk { sync: Distribution::Constant(Span::ZERO) },
-        workload: None,
-        script: Vec::new(),
-        faults: Vec::new(),
-        changes: Vec::new(),
-        bounds: Bounds::default(),
         expect: Expect {
             checks: vec![(Property::Durability, ExpectedVerdict::Violation)],
             ..Expect::default()
         },
-    }
+        ..Config::quiet(3)
+    };
+    config.network.default.delay = Distribution::Constant(Span::from_millis(50));
+    config
 }
 
 /// A run of [`config`] that passes: a put, a get that times out, a list, a read of everything, a

@@ -8,7 +8,8 @@ use toml::{Table, Value as Toml};
 use super::answer::{decode_value, encode_value, expected_node, key_name, value_or_absent};
 use super::decode::{Element, TableDecoder};
 use super::keys::{
-    Declaration, Draft, Format, Section, Texts, ValueShape, duration, integer, keys, named, node,
+    Declaration, Draft, Format, Section, Texts, ValueShape, declared, duration, integer, keys,
+    named, node,
 };
 use crate::config::{Bounds, Expect, Expected, ExpectedState, ExpectedVerdict};
 use crate::id::NodeId;
@@ -125,11 +126,10 @@ fn expected_state() -> Section<ExpectedState> {
         })
         .by_hand(
             [
-                vec![Declaration::new(
-                    "key",
-                    "A key, with `value` or `absent`.",
-                    key_name().shape().clone(),
-                )],
+                declared! {
+                    /// A key, with `value` or `absent`.
+                    "key": key_name().shape().clone();
+                },
                 value_or_absent("What the key holds.", "The key is absent."),
             ]
             .concat(),

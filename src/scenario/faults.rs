@@ -6,7 +6,7 @@ use super::decode::{Element, TableDecoder};
 use super::diagnostics::Problem;
 use super::ids::ids;
 use super::keys::{
-    Declaration, Draft, Section, Variant, keys, name_shape, only_true, positive_duration, time,
+    Draft, Section, declared, keys, name_shape, only_true, positive_duration, time, variants,
 };
 use super::units;
 use super::words::ACTIONS;
@@ -89,12 +89,11 @@ fn fault() -> Section<Fault> {
     };
     Section::new("A fault: exactly one thing that goes wrong, at a time or at a moment.", base)
         .by_hand(
-            vec![Declaration::new(
-                "id",
-                "A stable id, which keys its random draws; by default its kind and time or \
-                 moment, such as crash-4s or crash-persists-5, and crash-4s-2 for a second one.",
-                name_shape(),
-            )],
+            declared! {
+                /// A stable id, which keys its random draws; by default its kind and time or
+                /// moment, such as crash-4s or crash-persists-5, and crash-4s-2 for a second one.
+                "id": name_shape();
+            },
             |table, _| table.optional("id", Element::name).map(drop),
             |fault, texts, table| {
                 table.insert("id".to_owned(), texts.names.fault(fault.id).into());
@@ -102,18 +101,11 @@ fn fault() -> Section<Fault> {
         )
         .one_of(
             "when the fault starts",
-            vec![
-                Variant::new("at", "When it starts.", time(), Start::At, |start| match start {
-                    Start::At(at) => Some(*at),
-                    Start::When(_) => None,
-                }),
-                Variant::new("when", "", trigger::section().format(), Start::When, |start| {
-                    match start {
-                        Start::When(trigger) => Some(*trigger),
-                        Start::At(_) => None,
-                    }
-                }),
-            ],
+            variants! { Start:
+                /// When it starts.
+                "at" => (at) -> At(at), time();
+                "when" => (trigger) -> When(trigger), trigger::section().format();
+            },
             |fault| fault.start,
             |fault, start| fault.start = start,
         )

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::decode::{Element, TableDecoder};
 use super::keys::{
-    Declaration, Format, Section, Texts, Variant, bandwidth, boolean, distribution, drift, keys,
-    name_shape, node, probability, signed_duration, words,
+    Format, Section, Texts, Variant, bandwidth, boolean, declared, distribution, drift, keys,
+    name_shape, named, node, probability, signed_duration,
 };
 use crate::config::{ClientLeg, Clock, Config, Disk, Link, LinkOrder, LinkOverride, Network};
 use crate::id::{ClientId, NodeId};
@@ -15,10 +15,6 @@ use crate::names::Names;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::Span;
-
-/// The words for the order of a link.
-const ORDER: [(&str, LinkOrder); 2] =
-    [("reordering", LinkOrder::Reordering), ("fifo", LinkOrder::Fifo)];
 
 /// The link of which nothing is said: a millisecond, nothing lost.
 const fn plain_link() -> Link {
@@ -54,11 +50,10 @@ fn network() -> Section<Network> {
             "refuse" => network.refuse, boolean();
         })
         .by_hand(
-            vec![Declaration::new(
-                "link",
-                "Links that differ.",
-                link_override().shape().list(json!({})),
-            )],
+            declared! {
+                /// Links that differ.
+                "link": link_override().shape().list(json!({}));
+            },
             |table, draft| {
                 // With a wrong default the links are read all the same, for their own mistakes.
                 let base =
@@ -95,7 +90,7 @@ fn link() -> Section<Link> {
         /// Share of messages delivered twice, the copy with a delay of its own.
         "duplication" => link.duplication, probability();
         /// Whether messages may overtake one another, or keep order as over one TCP connection.
-        "order" => link.order, words(ORDER);
+        "order" => link.order, named();
         /// Bytes a second, with a queue before them.
         "bandwidth" => link.bandwidth, bandwidth().or_word("unlimited");
     })

@@ -6,8 +6,8 @@ use super::answer;
 use super::decode::{Element, TableDecoder};
 use super::ids::ids;
 use super::keys::{
-    Declaration, Draft, Format, Section, Texts, ValueShape, Variant, key, keys, name_shape, node,
-    part, time, whole_number,
+    Draft, Format, Section, Texts, ValueShape, Variant, boolean, declared, key, keys, name_shape,
+    node, part, time, whole_number,
 };
 use super::names::node_named;
 use super::words::{NODES, OPERATIONS};
@@ -50,12 +50,11 @@ fn operation() -> Section<ScriptedOperation> {
         base,
     )
     .by_hand(
-        vec![Declaration::new(
-            "id",
-            "A stable id, which keys its random draws; by default its kind and time, such as \
-             put-1s, and put-1s-2 for a second one.",
-            name_shape(),
-        )],
+        declared! {
+            /// A stable id, which keys its random draws; by default its kind and time, such as
+            /// put-1s, and put-1s-2 for a second one.
+            "id": name_shape();
+        },
         |table, _| table.optional("id", Element::name).map(drop),
         |operation, _, table| {
             table.insert("id".to_owned(), operation.id.clone().into());
@@ -245,14 +244,15 @@ fn with_quorum(section: Section<Request>) -> Section<Request> {
 
 fn with_replicas(section: Section<Request>) -> Section<Request> {
     const KEYS: [&str; 2] = ["r", "repair"];
-    let declared = replicas(
-        KEYS,
-        "How many replicas to ask, that one included; by default that one alone, or all for a \
-         repair.",
-        "Whether the newest value is written back to the replicas asked that have an older one.",
-    );
     section.by_hand(
-        declared,
+        declared! {
+            /// How many replicas to ask, that one included; by default that one alone, or all for a
+            /// repair.
+            "r": replicas();
+            /// Whether the newest value is written back to the replicas asked that have an older
+            /// one.
+            "repair": boolean().shape().clone();
+        },
         |table: &mut TableDecoder<'_>, draft: &mut Draft<Request>| {
             let replicas = decode_replicas(table, KEYS)?;
             if let Operation::Get { quorum, .. } = &mut draft.value.operation {

@@ -7,10 +7,10 @@ use super::decode::{Element, Scope, TableDecoder};
 use super::diagnostics::{Problem, Sink, Sources};
 use super::frame::Frame;
 use super::fuzz::{self, Fuzz};
-use super::keys::{Section, duration, integer, keys, line, positive_duration, probability, words};
+use super::keys::{Section, duration, integer, keys, line, named, positive_duration, probability};
 use super::names::Interned;
 use super::tree::{Node, Tree};
-use super::words::{NODES, TIES};
+use super::words::NODES;
 use super::{
     ConfiguredProtocol, Diagnostics, Overrides, Registry, changes, cluster, expect, faults,
     network, script, set, tree, vary, workload,
@@ -149,7 +149,7 @@ pub(super) fn top() -> &'static Section<Top> {
             /// or longer where the settings may need it.
             "settle" => top.settle, duration();
             /// The order of events at one instant: as they were caused, or drawn.
-            "ties" => top.ties, words(TIES);
+            "ties" => top.ties, named();
         })
     });
     &SECTION

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::decode::{Element, TableDecoder, word_for};
 use super::intervals::grouped;
 use super::keys::{
-    Declaration, Draft, Format, Section, Texts, ValueShape, boolean, distribution, integer, keys,
-    node, wait, waits, whole_number,
+    Declaration, Draft, Format, Section, Texts, ValueShape, boolean, declared, distribution,
+    integer, keys, node, wait, waits, whole_number,
 };
 use super::words::NODES;
 use crate::config::{Mix, Pace, ReadFrom, RetryPolicy, Skew, Workload};
@@ -66,15 +66,11 @@ fn workload() -> Section<Workload> {
         "mix" => load.mix, mix().format();
     })
     .by_hand(
-        vec![
-            Declaration::new(
-                "think",
-                "Closed loop: how long a client waits after an answer.",
-                waits().shape().clone(),
-            )
-            .default("0ms"),
-            Declaration::new("open", "", open()),
-        ],
+        declared! {
+            /// Closed loop: how long a client waits after an answer.
+            "think": waits().shape().clone(), default("0ms");
+            "open": open();
+        },
         pace,
         encode_pace,
     )
@@ -83,13 +79,14 @@ fn workload() -> Section<Workload> {
         "read-from" => load.read_from, read_from();
     })
     .by_hand(
-        replicas(
-            READ_QUORUM,
-            "How many replicas a read of a key asks, that one included; by default that one \
-             alone, or all when it repairs.",
-            "Whether a read writes the newest value back to the replicas it asked that have an \
-             older one.",
-        ),
+        declared! {
+            /// How many replicas a read of a key asks, that one included; by default that one
+            /// alone, or all when it repairs.
+            "read-quorum": replicas();
+            /// Whether a read writes the newest value back to the replicas it asked that have an
+            /// older one.
+            "read-repair": boolean().shape().clone();
+        },
         |table, draft| {
             draft.value.read_quorum = decode_replicas(table, READ_QUORUM)?;
             Some(())
@@ -162,30 +159,17 @@ fn open() -> ValueShape {
         "pattern": "^\\+?[0-9]+(\\.[0-9]+)?\\s*/\\s*(ns|us|µs|ms|s|m|h)$",
         "examples": ["100/s"],
     });
-    let keys = vec![
-        Declaration::new(
-            "rate",
-            "How many operations arrive in how long.",
-            ValueShape::new(rate, "a number in a time", "\"100/s\""),
-        ),
-        Declaration::new(
-            "arrivals",
-            "Random arrivals, or evenly spaced.",
-            ValueShape::words(&ARRIVALS.map(|(word, _)| word)),
-        )
-        .default(ARRIVALS[0].0),
-        Declaration::new(
-            "interval",
-            "Instead of `rate`: the time between two arrivals.",
-            distribution().shape().clone(),
-        ),
-        Declaration::new(
-            "burst",
-            "How many operations an arrival brings.",
-            whole_number(1..=u64::from(MAX_BURST)),
-        )
-        .default(1),
-    ];
+    let arrivals = ValueShape::words(&ARRIVALS.map(|(word, _)| word));
+    let keys = declared! {
+        /// How many operations arrive in how long.
+        "rate": ValueShape::new(rate, "a number in a time", "\"100/s\"");
+        /// Random arrivals, or evenly spaced.
+        "arrivals": arrivals, default(ARRIVALS[0].0);
+        /// Instead of `rate`: the time between two arrivals.
+        "interval": distribution().shape().clone();
+        /// How many operations an arrival brings.
+        "burst": whole_number(1..=u64::from(MAX_BURST)), default(1);
+    };
     let help = "An open loop: operations arrive whatever became of earlier ones.";
     ValueShape::table(help, keys).exactly_one(&["rate", "interval"])
 }
@@ -319,17 +303,10 @@ fn read_from() -> Format<ReadFrom> {
     })
 }
 
-/// The keys of a read of several replicas: how many, and whether it repairs them.
-pub(super) fn replicas(
-    [count, repair]: [&'static str; 2],
-    count_help: &str,
-    repair_help: &str,
-) -> Vec<Declaration> {
-    let number = whole_number(1..=u64::from(NODES)).and("description", json!("A number."));
-    vec![
-        Declaration::new(count, count_help, number.or_word("all")),
-        Declaration::new(repair, repair_help, boolean().shape().clone()),
-    ]
+/// How many replicas a read asks.
+pub(super) fn replicas() -> ValueShape {
+    let number = whole_number(1..=u64::from(NODES));
+    number.and("description", json!("A number.")).or_word("all")
 }
 
 /// How many replicas a read asks, and whether it repairs them. A repair without a number asks all.

@@ -79,6 +79,16 @@ pub fn apply(store: &mut Store, entry: StoredEntry, rules: Rules) -> Applied {
     store.erase_under(ties, key, stored)
 }
 
+/// A store that has taken these writes.
+#[must_use]
+pub fn store_of(entries: &[StoredEntry], rules: Rules) -> Store {
+    let mut store = Store::default();
+    for entry in entries {
+        apply(&mut store, *entry, rules);
+    }
+    store
+}
+
 /// Whether [`apply`] would change the store.
 #[must_use]
 pub fn would_change(store: &Store, entry: &StoredEntry, rules: Rules) -> bool {
@@ -117,6 +127,16 @@ pub fn entry_text(entry: &StoredEntry, names: &Names) -> String {
         Some(value) => format!("{key}={} {version}", names.value(value)),
         None => format!("{key} deleted {version}"),
     }
+}
+
+/// Writes in words, as a list.
+#[must_use]
+pub fn entries_text<'a>(
+    entries: impl IntoIterator<Item = &'a StoredEntry>,
+    names: &Names,
+) -> String {
+    let texts: Vec<String> = entries.into_iter().map(|e| entry_text(e, names)).collect();
+    format!("[{}]", texts.join(", "))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::config::{Occurrence, Trigger};
 use crate::scenario::decode::TableDecoder;
 use crate::scenario::diagnostics::Problem;
 use crate::scenario::keys::{
-    Declaration, Draft, Section, Variant, duration, integer, keys, name_shape, node,
+    Draft, Section, Variant, declared, duration, integer, keys, name_shape, node,
 };
 use crate::scenario::words::OCCURRENCES;
 use crate::time::Span;
@@ -46,11 +46,10 @@ pub(super) fn section() -> Section<Trigger> {
         |trigger, (what, nth)| (trigger.what, trigger.nth) = (what, nth),
     )
     .by_hand(
-        vec![Declaration::new(
-            "kind",
-            "With `receives`, the kind of message, as the protocol names it; else any.",
-            name_shape(),
-        )],
+        declared! {
+            /// With `receives`, the kind of message, as the protocol names it; else any.
+            "kind": name_shape();
+        },
         decode_received_kind,
         |trigger, texts, table| {
             if let Occurrence::Receives(kind) = &trigger.what
