@@ -33,7 +33,11 @@ fn intern(names: &mut Vec<String>, name: &str) -> usize {
     })
 }
 
-/// An operation as it is told.
+fn texts(values: &[usize]) -> Vec<Value> {
+    values.iter().copied().map(Value::text).collect()
+}
+
+/// An operation as the story has it.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     client: ClientId,
@@ -59,7 +63,10 @@ pub(super) struct Line {
 
 /// Methods that set one field and hand the whole back.
 macro_rules! setters {
-    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*): $($field:ident).+ = $value:expr;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident($($arg:ident: $type:ty),*): $($field:ident).+ = $value:expr;
+    )*) => {
         $(
             $(#[$doc])*
             pub(super) fn $name(&mut self $(, $arg: $type)*) -> &mut Self {
@@ -83,7 +90,7 @@ impl Line {
         version(version: i64): version = Some(version);
         /// A get finds a list of these values, numbered in the order in which the story first has
         /// them.
-        finds_list(values: &[usize]): elements = Some(values.iter().copied().map(Value::text).collect());
+        finds_list(values: &[usize]): elements = Some(texts(values));
         /// The value that the key held where the write was accepted, numbered in the order in which
         /// the story first has values.
         over(value: Option<usize>): over = value.map(Value::text).into();
