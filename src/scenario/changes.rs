@@ -151,15 +151,7 @@ fn change<'a>(
 
 /// The path, when it is one that may change.
 fn settable(key: &str, at: Loc, has_workload: bool, element: &Element<'_>) -> Option<Vec<Segment>> {
-    // Places inside the key are its own, but for the quotes: close enough to point at.
-    let inner = if key.contains('.') { Loc { start: at.start + 1, ..at } } else { at };
-    let path = match set::path(key, inner) {
-        Ok(path) => path,
-        Err(problem) => {
-            element.sink().push(*problem);
-            return None;
-        }
-    };
+    let path = set::path_of_key(key, at, element.sink())?;
     let keys: Vec<&str> = path.iter().map(|segment| segment.key.as_str()).collect();
     let problem = match keys.as_slice() {
         ["network", _, ..] => return Some(path),

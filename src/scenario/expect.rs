@@ -194,8 +194,8 @@ fn decode_key(table: &mut TableDecoder<'_>, draft: &mut Draft<ExpectedState>) ->
 
 /// Refuses half of a key and its value, and a state of nothing.
 fn says_something(draft: &Draft<ExpectedState>, table: &mut TableDecoder<'_>) -> Option<()> {
-    if !["key", "role", "term", "leader", "awaits", "blocked"].iter().all(|key| draft.is_right(key))
-    {
+    let says = ["key", "role", "term", "leader", "awaits", "blocked"];
+    if !says.iter().all(|key| draft.is_right(key)) {
         return Some(());
     }
     match (table.has("key"), table.has("value") || table.has("absent")) {
@@ -205,7 +205,6 @@ fn says_something(draft: &Draft<ExpectedState>, table: &mut TableDecoder<'_>) ->
         (false, true) => return table.wrong("`key` is missing", "a value of which key?"),
         (true, true) | (false, false) => {}
     }
-    let says = ["key", "role", "term", "leader", "awaits", "blocked"];
     if !says.iter().any(|key| table.has(key)) {
         let needs = "needs `key`, `role`, `term`, `leader`, `awaits` or `blocked`";
         return table.wrong("a state of nothing", needs);
