@@ -216,8 +216,7 @@ fn lost_witness(facts: &Facts<'_>, op: OpId, count: u64) -> Witness {
     let entry = facts.evidence.history.entry(op);
     let summary = format!(
         "{} was {}; at the end no live replica has the element, and nothing that may have ended \
-         the list explains \
-         that{}",
+         the list explains that{}",
         words::call_by(facts.evidence.names(), entry),
         words::acknowledged(entry),
         words::in_all(count, "cases"),
@@ -289,45 +288,21 @@ mod tests {
         assert_eq!(
             witness.summary,
             "append a to log by c1 was acknowledged by n1 at 0.002000000 s; at the end no live \
-             replica has the element, \
-             and nothing that may have ended the list explains that"
+             replica has the element, and nothing that may have ended the list explains that"
         );
         assert_eq!((witness.operations, witness.write), (vec![OpId(0)], Some(story.stamp(5))));
     }
 
     #[test]
     fn what_ended_the_list_explains_what_is_missing() {
-        let missing = |ending: &dyn Fn(&mut Story)| {
-            let mut story = two_appends();
-            ending(&mut story);
-            story.figure(AppendUniqueness, "lost_appends")
-        };
-        assert_eq!(missing(&|_| {}), 2);
+        let missing = |story: Story| story.figure(AppendUniqueness, "lost_appends");
+        let appends = two_appends();
+        assert_eq!(missing(appends.clone()), 2);
         // Complete before the second append; unknown; failed; a clear under way with both.
-        assert_eq!(
-            missing(&|story| {
-                story.delete("c3", "log").at(2).ok(2);
-            }),
-            1
-        );
-        assert_eq!(
-            missing(&|story| {
-                story.put("c3", "log", "x").at(0).info(1);
-            }),
-            0
-        );
-        assert_eq!(
-            missing(&|story| {
-                story.delete("c3", "log").at(20).fail(21);
-            }),
-            2
-        );
-        assert_eq!(
-            missing(&|story| {
-                story.clear("c3", &[]).at(0).ok(20);
-            }),
-            0
-        );
+        assert_eq!(missing(appends.and(|story| story.delete("c3", "log").at(2).ok(2))), 1);
+        assert_eq!(missing(appends.and(|story| story.put("c3", "log", "x").at(0).info(1))), 0);
+        assert_eq!(missing(appends.and(|story| story.delete("c3", "log").at(20).fail(21))), 2);
+        assert_eq!(missing(appends.and(|story| story.clear("c3", &[]).at(0).ok(20))), 0);
     }
 
     #[test]

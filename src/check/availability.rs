@@ -358,8 +358,7 @@ fn witness(evidence: &Evidence<'_>, measured: &Measured) -> Option<Witness> {
         };
         parts.push(format!(
             "{answered} of {operations} operations were answered{never}: {share}, less than the \
-             bound of {bound}; \
-             {writes}nothing was answered for {} from {from} s on",
+             bound of {bound}; {writes}nothing was answered for {} from {from} s on",
             gap.short()
         ));
     }

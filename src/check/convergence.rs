@@ -135,8 +135,7 @@ mod tests {
         assert_eq!(
             witness.summary,
             "n1 holds city=Raleigh (version 0.000000009@n1#1), n2 holds city=Durham (version \
-             0.000000005@n1#1), n3 \
-             holds no city; 2 keys differ, behind: n2 and n3"
+             0.000000005@n1#1), n3 holds no city; 2 keys differ, behind: n2 and n3"
         );
         assert_eq!((witness.count, witness.nodes), (2, vec![NodeId(1), NodeId(2)]));
         assert_eq!((witness.operations, witness.write), (vec![OpId(1)], Some(story.stamp(9))));
@@ -167,8 +166,7 @@ mod tests {
         let summary = story.witness(Convergence).summary;
         assert!(summary.ends_with(
             "n2 and n3 hold no city; 1 key differs, behind: n2 and n3; the run ended before the \
-             cluster settled: n1: \
-             replication to n2"
+             cluster settled: n1: replication to n2"
         ));
         story.settlement(Settlement::Stuck { at: ms(7), why: Standstill::Loop { events: 1_000 } });
         assert!(story.unknown(Convergence).contains("stuck at 0.007000000 s"));

@@ -155,8 +155,7 @@ mod tests {
         assert_eq!(
             witness.summary,
             "1s after the faults the cluster still waits for: n1: 2 writes await confirmations (2 \
-             things left to do in \
-             all)"
+             things left to do in all)"
         );
         assert_eq!(story.figure(Liveness, "left_to_do"), 2);
     }

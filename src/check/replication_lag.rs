@@ -180,8 +180,7 @@ mod tests {
         assert_eq!(
             witness.summary,
             "put city=Raleigh by c1, acknowledged by n1 at 0.004000000 s, reached n3 only 20ms \
-             after the first node, \
-             longer than the bound of 19ms (2 lags in all)"
+             after the first node, longer than the bound of 19ms (2 lags in all)"
         );
         assert_eq!((witness.nodes, witness.write), (vec![NodeId(2)], Some(story.stamp(5))));
     }

@@ -252,9 +252,8 @@ mod tests {
         assert_eq!(
             witness.summary,
             "put city=Raleigh by c1, complete at 0.002000000 s, was deleted by delete city by c1, \
-             acknowledged by n1 at \
-             0.012000000 s; get city by c2, invoked at 0.020000000 s, returned it from n2 at \
-             0.022000000 s"
+             acknowledged by n1 at 0.012000000 s; get city by c2, invoked at 0.020000000 s, \
+             returned it from n2 at 0.022000000 s"
         );
         assert_eq!(witness.operations, [OpId(0), OpId(1), OpId(2)]);
         assert_eq!((witness.count, witness.write), (1, Some(story.stamp(5))));
@@ -357,17 +356,9 @@ mod tests {
         let keys = || (0..evidence.names().keys.len() as u32).map(KeyId);
         let explains = |write: &Entry, key: KeyId, seq: u32| {
             !history.iter().any(|(op, delete)| {
-                let deletes = match delete.function {
-                    Function::Delete => delete.key == key,
-                    Function::Clear => {
-                        history.cleared().iter().any(|(other, k, _)| (*other, *k) == (op, key))
-                    }
-                    Function::Put
-                    | Function::Get
-                    | Function::List
-                    | Function::ReadAll
-                    | Function::Append => false,
-                };
+                let cleared = |(other, k, _): &(OpId, KeyId, Version)| (*other, *k) == (op, key);
+                let deletes = delete.function == Function::Delete && delete.key == key
+                    || history.cleared().iter().any(cleared);
                 let acknowledged = delete.is_ok() && delete.completed_seq < seq;
                 deletes && acknowledged && write.is_ok() && write.precedes(delete)
             })

@@ -163,8 +163,7 @@ mod tests {
         assert_eq!(
             witness.summary,
             "n1 and n2 both led in term 3: n1 from 0.000000000 s to 0.100000000 s, n2 from \
-             0.300000000 s to the end \
-             (2 terms with several leaders in all)"
+             0.300000000 s to the end (2 terms with several leaders in all)"
         );
         assert_eq!((witness.count, witness.nodes), (2, vec![NodeId(0), NodeId(1)]));
     }

@@ -171,8 +171,7 @@ fn witness(evidence: &Evidence<'_>, window: &Overlap, count: usize) -> Witness {
     let count = count as u64;
     let summary = format!(
         "from {from} s to {until} s {} and {} both led and both acknowledged writes: {} {} (the \
-         first: {}), {} {} (the \
-         first: {}){}",
+         first: {}), {} {} (the first: {}){}",
         led(loser),
         led(winner),
         loser.node,
@@ -210,9 +209,8 @@ mod tests {
         assert_eq!(
             witness.summary,
             "from 0.250000000 s to 0.400000000 s n1 (term 1) and n2 (term 2) both led and both \
-             acknowledged writes: n1 \
-             2 writes (the first: put city=Raleigh by c1), n2 1 write (the first: put city=Durham \
-             by c2)"
+             acknowledged writes: n1 2 writes (the first: put city=Raleigh by c1), n2 1 write (the \
+             first: put city=Durham by c2)"
         );
         assert_eq!((witness.count, witness.operations), (1, vec![OpId(0), OpId(2)]));
         assert_eq!(witness.nodes, [NodeId(0), NodeId(1)]);

@@ -387,8 +387,7 @@ fn witness(facts: &Facts<'_>, (length, stale): (Span, Stale), count: u64) -> Wit
     let from = read.node.map(|node| format!(" from {node}")).unwrap_or_default();
     let summary = format!(
         "{} {found}{from}, asked at {} s, though {} had been {}, {} earlier (bound {}); it missed \
-         {behind} \
-         acknowledged {}{}",
+         {behind} acknowledged {}{}",
         names.client(read.client),
         read.invoked_at,
         words::call_by(names, write),

@@ -55,8 +55,7 @@ fn a_read_that_misses_the_sessions_write_is_caught() {
     assert_eq!(
         witness.summary,
         "c1: put city=Raleigh, acknowledged by n1 at 0.004000000 s with 0 of 1 followers; then \
-         read the older \
-         city=Durham from n2 at 0.006000000 s"
+         read the older city=Durham from n2 at 0.006000000 s"
     );
     assert_eq!(witness.operations, [OpId(1), OpId(2)]);
     assert_eq!(witness.nodes, [NodeId(0), NodeId(1)]);
@@ -154,8 +153,7 @@ fn a_value_that_comes_back_after_its_removal_was_seen_is_caught() {
     assert_eq!(
         summary,
         "c1: found city removed from n1 at 0.008000000 s; then read Durham again, from before the \
-         removal, from n3 \
-         at 0.010000000 s"
+         removal, from n3 at 0.010000000 s"
     );
 }
 
@@ -171,8 +169,7 @@ fn a_read_of_everything_reads_every_key() {
     assert_eq!(
         witness.summary,
         "c1: read city=Durham from n1 at 0.004000000 s; then found no city from n2 at 0.006000000 \
-         s, and no delete \
-         explains that"
+         s, and no delete explains that"
     );
     assert_eq!(story.witness(ReadYourWrites).count, 1);
 }

@@ -38,10 +38,8 @@ fn a_read_is_as_stale_as_the_first_write_it_misses() {
     assert_eq!(
         witness.summary,
         "c2 read city=Durham from n3, asked at 0.100000000 s, though put city=Raleigh by c1 had \
-         been \
-         acknowledged by n1 at 0.040000000 s with 1 of 2 followers, 60ms earlier (bound 25ms); it \
-         missed 2 \
-         acknowledged writes (2 reads beyond the bound in all)"
+         been acknowledged by n1 at 0.040000000 s with 1 of 2 followers, 60ms earlier (bound \
+         25ms); it missed 2 acknowledged writes (2 reads beyond the bound in all)"
     );
     assert_eq!(witness.operations, [OpId(1), OpId(3)]);
     assert_eq!((witness.nodes, witness.write), (vec![NodeId(2)], Some(story.stamp(2))));

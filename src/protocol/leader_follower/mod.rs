@@ -185,7 +185,7 @@ impl LeaderFollower {
         let (ballot, in_sync) = StoredBallot::recover(&config, disk);
         let forgotten = match disk.origin() {
             DiskOrigin::New => false,
-            DiskOrigin::Kept => !ballot.persists(),
+            DiskOrigin::Kept => !ballot.persists,
             DiskOrigin::Replaced => true,
         };
         Self {
@@ -201,7 +201,7 @@ impl LeaderFollower {
             },
             replication: Replication::new(config.failover.catch_up),
             leader: None,
-            leading: Leading::boot(cx.monotonic()),
+            leading: Leading { incarnation: cx.monotonic(), ..Leading::default() },
             quorum: Quorum::simple(NodeId::all(cx.nodes()).collect()),
             detector: FailureDetector::new(cx.nodes()),
             candidacy: Candidacy::Waiting(None),

@@ -65,7 +65,7 @@ impl Payload {
 #[derive(Debug, Default)]
 pub(crate) struct Leading {
     /// When this incarnation of the node began, on its monotonic clock.
-    incarnation: Time,
+    pub(crate) incarnation: Time,
     /// Writes not yet answered, the oldest first: the sequences of their versions rise.
     pub(crate) unanswered: VecDeque<Pending>,
     /// Of unanswered writes that came back: from which followers.
@@ -88,16 +88,6 @@ pub(crate) struct Pending {
 }
 
 impl Leading {
-    /// A node that has just booted.
-    pub(crate) fn boot(incarnation: Time) -> Self {
-        Self { incarnation, ..Self::default() }
-    }
-
-    /// When this incarnation of the node began, on its monotonic clock.
-    pub(crate) const fn incarnation(&self) -> Time {
-        self.incarnation
-    }
-
     /// The number of the oldest write that a client waits for.
     #[inline]
     pub(crate) fn oldest_awaited(&self) -> Option<u32> {

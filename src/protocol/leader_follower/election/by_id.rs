@@ -40,13 +40,8 @@ impl LeaderFollower {
 
     /// Of two leaders of one term, whether `one` is to be followed rather than `other`.
     pub(crate) fn precedes(&self, one: NodeId, other: NodeId) -> bool {
-        match self.replica.config.failover.election {
-            Election::HighestId => one > other,
-            Election::None
-            | Election::LowestId { .. }
-            | Election::MajorityVote { .. }
-            | Election::NewestTimestamp => one < other,
-        }
+        let highest_wins = self.replica.config.failover.election == Election::HighestId;
+        if highest_wins { one > other } else { one < other }
     }
 
     /// Election by highest id: whether this node is to lead rather than `other`. One that may not

@@ -68,16 +68,12 @@ impl LeaderFollower {
         if self.bullies(candidate) {
             return self.bully(candidate, cx);
         }
-        let up_to_date = match self.replica.config.failover.election {
-            Election::MajorityVote { check_log: true, .. } => {
-                last >= self.replication.last_written(self.replica.stamps.newest())
-            }
-            Election::MajorityVote { check_log: false, .. }
-            | Election::None
-            | Election::LowestId { .. }
-            | Election::HighestId
-            | Election::NewestTimestamp => true,
-        };
+        let checks_log = matches!(
+            self.replica.config.failover.election,
+            Election::MajorityVote { check_log: true, .. }
+        );
+        let up_to_date =
+            !checks_log || last >= self.replication.last_written(self.replica.stamps.newest());
         let may = up_to_date && self.may_lead(candidate);
         if round == Round::PreVote {
             // While a leader is heard nobody would win (Raft thesis section 9.6).

@@ -196,14 +196,8 @@ fn missing_safeguard(config: &Config, scenario: &Scenario) -> Option<&'static st
         Mode::InSync { .. } => 0,
         mode @ (Mode::Async | Mode::SemiSync { .. } | Mode::Sync) => mode.quorum(followers),
     };
-    let (check_log, persist_vote) = match config.failover.election {
-        Election::MajorityVote { check_log, persist_vote, .. } => (check_log, persist_vote),
-        Election::None
-        | Election::LowestId { .. }
-        | Election::HighestId
-        | Election::NewestTimestamp => {
-            return Some("who leads next need not have what was acknowledged");
-        }
+    let Election::MajorityVote { check_log, persist_vote, .. } = config.failover.election else {
+        return Some("who leads next need not have what was acknowledged");
     };
     if quorum < followers.div_ceil(2) || asks_less {
         return Some("a write is acknowledged that no majority has");

@@ -44,7 +44,7 @@ impl LeaderFollower {
     /// Everything that the leader stores.
     pub(crate) fn full_state(&self) -> Arc<FullState> {
         let entries = contents(&self.replica.store).collect();
-        Arc::new(FullState { incarnation: self.leading.incarnation(), entries })
+        Arc::new(FullState { incarnation: self.leading.incarnation, entries })
     }
 
     /// Leader: sends a write that no client waits for.
@@ -75,7 +75,7 @@ impl LeaderFollower {
                 }
             }
             Shipping::FullState if self.replica.cannot_write(cx) => {
-                registers.owe_state();
+                registers.owes_state = true;
                 cx.set_timer(Timer::Resend, interval);
             }
             Shipping::FullState => {
@@ -101,7 +101,7 @@ impl LeaderFollower {
     /// Time to send again what followers have not acknowledged.
     pub(crate) fn resend(&mut self, cx: &mut Cx<'_>) {
         let interval = self.replica.config.resend.expect("the timer runs where resending is on");
-        if self.replication.registers().takes_debt() {
+        if std::mem::take(&mut self.replication.registers().owes_state) {
             self.replicate_all(cx);
         }
         let term = self.term();
