@@ -188,14 +188,14 @@ fn decode_again(
     let mut inner = Scope { sink: &again, ..scope };
     let element = |key: &str, scope| tree.get(key).map(|node| Element::new(node, scope, key));
     let network = match element("network", inner) {
-        Some(element) => element.table(|table| network::section().decode(table)),
+        Some(element) => element.table(|table| network::SECTION.decode(table)),
         None => TableDecoder::read(&[], change.place, "network", inner, |table| {
-            network::section().decode(table)
+            network::SECTION.decode(table)
         }),
     };
     inner.frame.duration = (Time::ZERO + scope.frame.duration).since(change.at);
     let load = element("workload", inner)
-        .map(|element| element.table(|table| workload::section().decode(table)));
+        .map(|element| element.table(|table| workload::SECTION.decode(table)));
     for problem in again.into_problems() {
         let outside = problem.place().is_none_or(|at| {
             !change.set.iter().any(|(path, _, node)| {

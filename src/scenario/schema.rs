@@ -30,22 +30,22 @@ pub(super) fn whole(registry: &Registry) -> ValueShape {
         |help: &str, name, item: ValueShape| Declaration::new(name, help, item.list(json!({})));
     let table = |name, shape| Declaration::new(name, "", shape);
     let clocks = "Clocks that err from the start; a later entry wins over an earlier one.";
-    let mut keys = sections::top().declared();
+    let mut keys = sections::TOP.declared();
     keys.extend([
-        table("cluster", cluster::section().shape()).required(),
+        table("cluster", cluster::SECTION.shape()).required(),
         table("protocol", protocol).required(),
-        table("network", network::section().shape()),
-        list(clocks, "clock", network::clock().shape()),
+        table("network", network::SECTION.shape()),
+        list(clocks, "clock", network::CLOCK.shape()),
         table("disk", network::disk().shape()),
-        table("workload", workload::section().shape()),
-        list("Operations at exact times.", "operation", script::section().shape()),
-        list("What goes wrong.", "fault", faults::section().shape()),
+        table("workload", workload::SECTION.shape()),
+        list("Operations at exact times.", "operation", script::SECTION.shape()),
+        list("What goes wrong.", "fault", faults::SECTION.shape()),
         list(
             "Settings that change on the way.",
             "change",
             ValueShape::table("Settings from a time on.", changes::declared()),
         ),
-        table("fuzz", fuzz::section().shape()),
+        table("fuzz", fuzz::SECTION.shape()),
         table("check", sections::bounds().shape()),
         table(
             "expect",

@@ -30,10 +30,7 @@ pub(super) const MAX_OPERATIONS: u64 = 1_000_000_000;
 pub(super) const MAX_ARRIVALS: u64 = 20_000_000;
 
 /// `[workload]`.
-pub(super) fn section() -> &'static Section<Workload> {
-    static SECTION: LazyLock<Section<Workload>> = LazyLock::new(workload);
-    &SECTION
-}
+pub(super) static SECTION: LazyLock<Section<Workload>> = LazyLock::new(workload);
 
 fn workload() -> Section<Workload> {
     let base = Workload {

@@ -28,15 +28,12 @@ pub(in crate::scenario) const MOST_FAULTS: u32 = 1000;
 const NOT_DRAWN: [&str; 6] = ["fuzz", "title", "seed", "expect", "fault", "operation"];
 
 /// `[fuzz]`, of a scenario whose `duration` is the default.
-pub(in crate::scenario) fn section() -> &'static Section<Fuzz> {
-    static SECTION: LazyLock<Section<Fuzz>> = LazyLock::new(fuzz);
-    &SECTION
-}
+pub(in crate::scenario) static SECTION: LazyLock<Section<Fuzz>> = LazyLock::new(fuzz);
 
 /// Reads the table.
 pub(in crate::scenario) fn decode(table: &mut TableDecoder<'_>) -> Option<Fuzz> {
     let standard = Fuzz::standard(table.scope().frame.duration);
-    section().decode_over(table, standard)
+    SECTION.decode_over(table, standard)
 }
 
 fn fuzz() -> Section<Fuzz> {
