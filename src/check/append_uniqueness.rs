@@ -56,10 +56,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         ("lost_appends", lost.len() as u64),
     ]);
     let repeated = at_end.first().or(in_reads.first());
-    if repeated.is_none() && figures[0].1 > 0 {
-        if let Some(reason) = facts.no_end() {
-            return Finding::new(Verdict::Unknown(reason), figures);
-        }
+    if repeated.is_none()
+        && figures[0].1 > 0
+        && let Some(reason) = facts.no_end()
+    {
+        return Finding::new(Verdict::Unknown(reason), figures);
     }
     let count = (in_reads.len() + at_end.len() + lost.len()) as u64;
     let witness = match (repeated, lost.first()) {

@@ -115,12 +115,8 @@ mod tests {
         story.assert_valid(Convergence);
         // But not an older value.
         story.holds(2, "city", "Raleigh", 9);
-        let summary = story.witness(Convergence).summary;
-        assert!(
-            summary.starts_with(
-                "n1 holds city deleted (version 0.000000012@n1#1), n2 holds city=Raleigh"
-            ),
-            "{summary}"
+        story.witness(Convergence).assert_begins(
+            "n1 holds city deleted (version 0.000000012@n1#1), n2 holds city=Raleigh",
         );
     }
 

@@ -299,11 +299,9 @@ mod tests {
         );
         let mut story = two_writes();
         story.holds(1, "city", "Raleigh", 11).holds(2, "city", "Raleigh", 11);
-        let summary = story.witness(LwwMaximum).summary;
-        assert!(
-            summary.ends_with("a version that put city=Raleigh by c2 was not given"),
-            "{summary}"
-        );
+        story
+            .witness(LwwMaximum)
+            .assert_ends("a version that put city=Raleigh by c2 was not given");
         let mut story = two_writes();
         story.holds(1, "city", "Apex", 11).holds(2, "city", "Apex", 11);
         story.witness(LwwMaximum).assert_ends("a version that no write was given");

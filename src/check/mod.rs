@@ -65,10 +65,10 @@ pub fn judge(
         Property::LwwMaximum => lww_maximum::check(&facts),
         Property::Durability => durability::check(&facts),
         Property::SingleLeader => single_leader::check(evidence),
-        Property::ReadYourWrites
-        | Property::MonotonicReads
-        | Property::MonotonicWrites
-        | Property::WritesFollowReads => sessions.finding(&facts, property),
+        Property::ReadYourWrites => sessions.read_your_writes.finding(&facts),
+        Property::MonotonicReads => sessions.monotonic_reads.finding(&facts),
+        Property::MonotonicWrites => sessions.monotonic_writes.finding(&facts),
+        Property::WritesFollowReads => sessions.writes_follow_reads.finding(&facts),
         Property::Staleness => staleness::check(&facts),
         Property::Replay => replay::check(evidence),
         Property::SplitBrain => split_brain::check(&facts),

@@ -43,7 +43,6 @@ use std::cell::OnceCell;
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
-use crate::property::Property;
 
 use super::Finding;
 use super::facts::{Facts, ListRead, ReadResult, place};
@@ -136,12 +135,18 @@ struct SessionKey {
 
 /// The breaks of one guarantee.
 #[derive(Clone, Copy, Debug, Default)]
-struct Breaks {
+pub(super) struct Breaks {
     count: u64,
     first: Option<Break>,
 }
 
 impl Breaks {
+    /// What was found of the guarantee.
+    pub(super) fn finding(self, facts: &Facts<'_>) -> Finding {
+        let witness = self.first.map(|first| witness(facts, self.count, first));
+        Finding::of(witness, Vec::new())
+    }
+
     fn note(&mut self, found: Break) {
         self.count += 1;
         if self.first.is_none_or(|first| found.later < first.later) {
@@ -153,10 +158,10 @@ impl Breaks {
 /// The breaks of each guarantee.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    read_your_writes: Breaks,
-    monotonic_reads: Breaks,
-    monotonic_writes: Breaks,
-    writes_follow_reads: Breaks,
+    pub(super) read_your_writes: Breaks,
+    pub(super) monotonic_reads: Breaks,
+    pub(super) monotonic_writes: Breaks,
+    pub(super) writes_follow_reads: Breaks,
 }
 
 /// A read of a key.
@@ -193,31 +198,6 @@ pub(super) fn scan(facts: &Facts<'_>) -> Scan {
 }
 
 impl Scan {
-    /// What was found of one guarantee; valid of any other property.
-    pub(super) fn finding(&self, facts: &Facts<'_>, property: Property) -> Finding {
-        let breaks = match property {
-            Property::ReadYourWrites => self.read_your_writes,
-            Property::MonotonicReads => self.monotonic_reads,
-            Property::MonotonicWrites => self.monotonic_writes,
-            Property::WritesFollowReads => self.writes_follow_reads,
-            Property::Convergence
-            | Property::LwwMaximum
-            | Property::Durability
-            | Property::SingleLeader
-            | Property::Staleness
-            | Property::Replay
-            | Property::SplitBrain
-            | Property::Availability
-            | Property::Liveness
-            | Property::ReplicationLag
-            | Property::Resurrection
-            | Property::AppendUniqueness => Breaks::default(),
-        };
-        let figures = Vec::new();
-        let witness = breaks.first.map(|first| witness(facts, breaks.count, first));
-        Finding::of(witness, figures)
-    }
-
     fn step(
         &mut self,
         facts: &Facts<'_>,
@@ -229,19 +209,11 @@ impl Scan {
         match entry.function {
             Function::Put | Function::Delete | Function::Append | Function::Clear => {
                 facts.for_each_write(op, entry, |key, write| {
-                    let greatest = match entry.function {
-                        Function::Clear => {
-                            let removed = facts.cleared(op).iter().filter(|(_, k, _)| *k == key);
-                            removed.map(|(.., version)| *version).max()
-                        }
-                        Function::Put
-                        | Function::Delete
-                        | Function::Append
-                        | Function::Get
-                        | Function::List
-                        | Function::ReadAll => {
-                            entry.version.map(|version| facts.greatest(op, version))
-                        }
+                    let greatest = if entry.function == Function::Clear {
+                        let removed = facts.cleared(op).iter().filter(|(_, k, _)| *k == key);
+                        removed.map(|(.., version)| *version).max()
+                    } else {
+                        entry.version.map(|version| facts.greatest(op, version))
                     };
                     let greatest = greatest.unwrap_or(write.version);
                     self.write(session.entry(key), (op, entry), key, (write, greatest));

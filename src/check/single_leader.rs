@@ -174,11 +174,9 @@ mod tests {
         story.leads(1, 0, 0, Some(500)).leads(2, 0, 500, Some(600)).leads(2, 0, 600, None);
         story.assert_valid(SingleLeader);
         story.leads(3, 0, 700, None);
-        let summary = story.witness(SingleLeader).summary;
-        assert!(
-            summary.starts_with("n2 and n3 both led without terms: n2 from 0.600"),
-            "{summary}"
-        );
+        story
+            .witness(SingleLeader)
+            .assert_begins("n2 and n3 both led without terms: n2 from 0.600");
 
         // The overlap is with an earlier one than the last.
         let mut story = Story::new(3);

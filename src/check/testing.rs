@@ -59,10 +59,10 @@ pub(super) struct Line {
 
 /// Methods that set one field and hand the whole back.
 macro_rules! setters {
-    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty)?): $($field:ident).+ = $value:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*): $($field:ident).+ = $value:expr;)*) => {
         $(
             $(#[$doc])*
-            pub(super) fn $name(&mut self $(, $arg: $type)?) -> &mut Self {
+            pub(super) fn $name(&mut self $(, $arg: $type)*) -> &mut Self {
                 self.$($field).+ = $value;
                 self
             }
@@ -91,19 +91,13 @@ impl Line {
         existed(existed: bool): existed = Some(existed);
         because(failure: Failure): failure = Some(failure);
         degraded(): degraded = true;
-    }
-    /// Its node accepted and answered it then, while another led too.
-    pub(super) fn handled(&mut self, accepted: u64, answered: u64) -> &mut Self {
-        self.handled = Some((accepted, answered));
-        self
+        confirmed(by: u16, of: u16): confirmations = (by, of);
+        /// Its node accepted and answered it then, while another led too.
+        handled(accepted: u64, answered: u64): handled = Some((accepted, answered));
     }
     /// An earlier attempt that was accepted.
     pub(super) fn attempt(&mut self, version: i64) -> &mut Self {
         self.attempts.push(version);
-        self
-    }
-    pub(super) fn confirmed(&mut self, by: u16, of: u16) -> &mut Self {
-        self.confirmations = (by, of);
         self
     }
 }

@@ -24,7 +24,7 @@ struct Stream {
 }
 
 /// What every command works with.
-pub(super) struct Session<'a> {
+pub(super) struct Environment<'a> {
     /// The program's name, for commands to be copied.
     pub(super) program: &'a str,
     /// The protocols.

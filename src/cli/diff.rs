@@ -3,15 +3,15 @@
 use crate::cli::args::DiffArgs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
-use crate::cli::{Exit, Session};
+use crate::cli::{Environment, Exit};
 use crate::report::diff::{self, Compared, Contender};
 use crate::run::diff::compare;
 use crate::scenario::Scenario;
 
-pub(super) fn run(args: &DiffArgs, session: &mut Session<'_>) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &DiffArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
     check_sides(args)?;
-    let plain = Scenario::load(&args.file, session.registry, &[])?;
-    let set = Scenario::load(&args.file, session.registry, &args.sets)?;
+    let plain = Scenario::load(&args.file, env.registry, &[])?;
+    let set = Scenario::load(&args.file, env.registry, &args.sets)?;
     let seed_of = |scenario: &Scenario, side: usize| {
         let given = args.seeds.get(side).or_else(|| args.seeds.last());
         given.copied().unwrap_or(scenario.config.seed)
@@ -29,9 +29,9 @@ pub(super) fn run(args: &DiffArgs, session: &mut Session<'_>) -> Result<Exit, Tr
         parting: parting.as_ref(),
     };
     if args.json {
-        session.console.json(&diff::document(&compared));
+        env.console.json(&diff::document(&compared));
     } else {
-        session.console.out(&diff::text(&compared));
+        env.console.out(&diff::text(&compared));
     }
     Ok(if parting.is_some() { Exit::Violation } else { Exit::Pass })
 }

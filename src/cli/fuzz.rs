@@ -15,7 +15,7 @@ use crate::cli::args::FuzzArgs;
 use crate::cli::jobs::{self, pool};
 use crate::cli::names::{quoted, scenario_name};
 use crate::cli::trouble::Trouble;
-use crate::cli::{Console, Exit, Session};
+use crate::cli::{Console, Environment, Exit};
 use crate::fuzz::campaign::{self, Length, StoppingRule};
 use crate::fuzz::cases::{CASES, Cases};
 use crate::fuzz::identity::{Identity, Shard};
@@ -32,16 +32,16 @@ use crate::time::Span;
 const RUNS: u64 = 1000;
 
 /// Plays a campaign.
-pub(super) fn run(args: &FuzzArgs, session: &mut Session<'_>) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &FuzzArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
     let begun = Instant::now();
     let origin = args.file.display().to_string();
     // Loaded first: it reports best what is wrong with an unreadable file.
-    let scenario = Scenario::load(&args.file, session.registry, &args.sets)?;
+    let scenario = Scenario::load(&args.file, env.registry, &args.sets)?;
     if !args.quiet {
-        session.console.warnings(&scenario);
+        env.console.warnings(&scenario);
     }
     let text = fs::read(&args.file).map_err(Trouble::cannot("use", &args.file))?;
-    let target = FuzzTarget::new(&origin, text, session.registry, &args.sets)?;
+    let target = FuzzTarget::new(&origin, text, env.registry, &args.sets)?;
     let name = scenario_name(&args.file);
     let seed = args.seed.unwrap_or(target.scenario.config.seed);
     let identity = Identity::new(&target, &name, seed, args.verify);
@@ -53,9 +53,9 @@ pub(super) fn run(args: &FuzzArgs, session: &mut Session<'_>) -> Result<Exit, Tr
     let rule = StoppingRule { length, stop_after: args.stop_after.0 };
     let pool = pool(args.jobs)?;
     quiet_finds();
-    let before = resumed(&target, &mut cases, rule, &pool, args, session.console)?;
+    let before = resumed(&target, &mut cases, rule, &pool, args, env.console)?;
 
-    let live = Live::new(rule, shard, before, args.quiet, session.console);
+    let live = Live::new(rule, shard, before, args.quiet, env.console);
     let played = pool
         .install(|| campaign::play_missing(&target, rule, &cases, &|record| live.add(record)))
         .map_err(Trouble::cannot("use", &folder))?;
@@ -73,12 +73,12 @@ pub(super) fn run(args: &FuzzArgs, session: &mut Session<'_>) -> Result<Exit, Tr
         violations: &violations,
         document,
         took: begun.elapsed(),
-        program: session.program,
+        program: env.program,
         folder: &folder,
         json: args.json,
         quiet: args.quiet,
     };
-    Ok(show(outcome, session.console))
+    Ok(show(outcome, env.console))
 }
 
 /// The default folder of a campaign. The `fuzz/` before a scenario's name is left out: the folder

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::args::ListArgs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
-use crate::cli::{Exit, Session};
+use crate::cli::{Environment, Exit};
 use crate::config::{Answer, Config};
 use crate::named::Named;
 use crate::report::layout::{counted, wrap};
@@ -16,14 +16,14 @@ use crate::scenario::{Diagnostics, Scenario};
 
 /// Shows every scenario of the folder. One that does not load is shown as such, and the exit status
 /// is [`Exit::Usage`].
-pub(super) fn run(args: &ListArgs, session: &mut Session<'_>) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &ListArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
     let mut files = Vec::new();
     find(&args.dir, &mut files)?;
     files.sort();
     let mut exit = Exit::Pass;
     let mut documents = Vec::new();
     for file in &files {
-        let loaded = Scenario::load(file, session.registry, &[]);
+        let loaded = Scenario::load(file, env.registry, &[]);
         if loaded.is_err() {
             exit = Exit::Usage;
         }
@@ -31,16 +31,16 @@ pub(super) fn run(args: &ListArgs, session: &mut Session<'_>) -> Result<Exit, Tr
             documents.push(document(file, &loaded));
         } else {
             let entry = entry(file, &loaded);
-            session.console.out(&entry);
+            env.console.out(&entry);
         }
         if let Err(diagnostics) = loaded {
-            session.console.mistakes(&diagnostics);
+            env.console.mistakes(&diagnostics);
         }
     }
     if args.json {
-        session.console.json(&json!({ "scenarios": documents }));
+        env.console.json(&json!({ "scenarios": documents }));
     } else if files.is_empty() {
-        session.console.err(&format!("no scenario files (*.toml) in {}\n", args.dir.display()));
+        env.console.err(&format!("no scenario files (*.toml) in {}\n", args.dir.display()));
     }
     Ok(exit)
 }

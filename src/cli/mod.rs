@@ -41,7 +41,7 @@ pub use console::Console;
 pub use exit::Exit;
 
 use args::{Command, CommandLine};
-use console::Session;
+use console::Environment;
 use trouble::Trouble;
 
 /// Runs the process's command line with the protocols of `registry`.
@@ -65,7 +65,7 @@ pub fn run_with(
     let program = stem.map_or_else(|| "splitbrain".into(), |stem| stem.to_string_lossy());
     let exit = match CommandLine::try_parse_from(&args) {
         Ok(CommandLine { command }) => {
-            dispatch(&command, &mut Session { program: &program, registry, console })
+            dispatch(&command, &mut Environment { program: &program, registry, console })
                 .unwrap_or_else(|trouble| trouble.show(console))
         }
         Err(answer) => show(&answer, console),
@@ -73,27 +73,27 @@ pub fn run_with(
     console.finish(exit)
 }
 
-fn dispatch(command: &Command, session: &mut Session<'_>) -> Result<Exit, Trouble> {
+fn dispatch(command: &Command, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
     match command {
-        Command::Run(args) => run::run(args, session),
-        Command::Diff(args) => diff::run(args, session),
-        Command::Explain(args) => explain::run(args, session),
-        Command::Shrink(args) => shrink::run(args, session),
-        Command::Sweep(args) => sweep::sweep(args, session),
-        Command::Compare(args) => sweep::compare(args, session),
-        Command::Fuzz(args) => fuzz::run(args, session),
-        Command::Merge(args) => merge::run(args, session),
-        Command::Promises(args) => promises::run(args, session),
-        Command::List(args) => list::run(args, session),
+        Command::Run(args) => run::run(args, env),
+        Command::Diff(args) => diff::run(args, env),
+        Command::Explain(args) => explain::run(args, env),
+        Command::Shrink(args) => shrink::run(args, env),
+        Command::Sweep(args) => sweep::sweep(args, env),
+        Command::Compare(args) => sweep::compare(args, env),
+        Command::Fuzz(args) => fuzz::run(args, env),
+        Command::Merge(args) => merge::run(args, env),
+        Command::Promises(args) => promises::run(args, env),
+        Command::List(args) => list::run(args, env),
         Command::Schema => {
-            session.console.json(&scenario::schema(session.registry));
+            env.console.json(&scenario::schema(env.registry));
             Ok(Exit::Pass)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             let mut command = CommandLine::command();
-            clap_complete::generate(*shell, &mut command, session.program, &mut script);
-            session.console.out(&String::from_utf8_lossy(&script));
+            clap_complete::generate(*shell, &mut command, env.program, &mut script);
+            env.console.out(&String::from_utf8_lossy(&script));
             Ok(Exit::Pass)
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::cli::args::PromisesArgs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
-use crate::cli::{Exit, Session};
+use crate::cli::{Environment, Exit};
 use crate::named::Named;
 use crate::property::{
     Condition, Hazard, Promise, Promises, Property, PropertyKind, SettlesWithin, Whose,
@@ -16,15 +16,15 @@ use crate::scenario::Scenario;
 /// The column at which the text behind a word begins.
 const TEXT: usize = 13;
 
-pub(super) fn run(args: &PromisesArgs, session: &mut Session<'_>) -> Result<Exit, Trouble> {
-    let scenario = Scenario::load(&args.file, session.registry, &args.sets)?;
-    session.console.warnings(&scenario);
+pub(super) fn run(args: &PromisesArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
+    let scenario = Scenario::load(&args.file, env.registry, &args.sets)?;
+    env.console.warnings(&scenario);
     let promises = scenario.protocol.promises(&scenario.config);
     let settles = scenario.protocol.settles_within(&scenario.config);
     if args.json {
-        session.console.json(&document(&scenario_name(&args.file), &scenario, &promises, settles));
+        env.console.json(&document(&scenario_name(&args.file), &scenario, &promises, settles));
     } else {
-        session.console.out(&text(&scenario, &promises, settles));
+        env.console.out(&text(&scenario, &promises, settles));
     }
     Ok(Exit::Pass)
 }

@@ -13,7 +13,7 @@ use crate::check::{Evidence, Verdict};
 use crate::history::History;
 use crate::id::NodeId;
 use crate::property::Property::{
-    MonotonicReads, MonotonicWrites, ReadYourWrites, WritesFollowReads,
+    self, MonotonicReads, MonotonicWrites, ReadYourWrites, WritesFollowReads,
 };
 
 const GUARANTEES: [Property; 4] =

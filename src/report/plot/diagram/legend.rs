@@ -54,21 +54,17 @@ pub(super) fn draw(canvas: &mut Canvas, diagram: &Diagram, start: Point, right: 
 
 fn entries(diagram: &Diagram) -> Vec<(Swatch, &'static str)> {
     let mut entries = Vec::new();
-    let leads = |life| matches!(life, Life::Leads(_));
-    let lives: [(Stroke, &str, fn(Life) -> bool); 4] = [
-        (Stroke::solid(GREEN, 9.0), "leads", leads),
-        (Stroke::solid(MUTED, 3.0), "follows", |life| life == Life::Follows),
-        (Stroke::solid(ORANGE, 4.0), "candidate", |life| life == Life::Candidate),
-        (Stroke { dash: Dash::Dotted, ..Stroke::solid(AXIS, 3.0) }, "paused", |life| {
-            life == Life::Paused
-        }),
-    ];
     let shown = diagram.spells.iter().filter(|spell| spell.window.meets(diagram.window));
-    for (stroke, name, is_it) in lives {
+    let mut life = |stroke, name, is_it: fn(Life) -> bool| {
         if shown.clone().any(|spell| is_it(spell.life)) {
             entries.push((Swatch::Line(stroke), name));
         }
-    }
+    };
+    life(Stroke::solid(GREEN, 9.0), "leads", |life| matches!(life, Life::Leads(_)));
+    life(Stroke::solid(MUTED, 3.0), "follows", |life| life == Life::Follows);
+    life(Stroke::solid(ORANGE, 4.0), "candidate", |life| life == Life::Candidate);
+    let dotted = Stroke { dash: Dash::Dotted, ..Stroke::solid(AXIS, 3.0) };
+    life(dotted, "paused", |life| life == Life::Paused);
     for class in MessageClass::VARIANTS {
         let label = match class {
             MessageClass::Write => "brings a write",
