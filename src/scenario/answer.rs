@@ -50,7 +50,7 @@ pub(super) fn fits(operation: &TableDecoder<'_>, kind: &str) -> Option<()> {
 
 /// `expect` of an operation.
 pub(super) fn section() -> Section<Answer> {
-    let section = Section::new(
+    Section::new(
         "What the client must be told; each part that is given must hold.",
         Answer::default(),
     )
@@ -80,20 +80,6 @@ pub(super) fn section() -> Section<Answer> {
         "leader" => answer.leader, expected_node();
         /// Whether the deleted key had existed.
         "existed" => answer.existed, boolean().some();
-    });
-    contents(section)
-        .with(keys! { |answer: Answer|
-            /// The most the answer may take.
-            "within" => answer.within, duration().some();
-            /// The least the answer may take.
-            "after" => answer.after, duration().some();
-        })
-        .checked(can_take_that_long)
-}
-
-/// The section with what a list of keys, or a read of all, is to show.
-fn contents(section: Section<Answer>) -> Section<Answer> {
-    section.with(keys! { |answer: Answer|
         /// The keys listed, in any order.
         "keys" => answer.keys,
             key_name()
@@ -102,7 +88,12 @@ fn contents(section: Section<Answer>) -> Section<Answer> {
             .some();
         /// Everything read: key and value.
         "all" => answer.all, pairs().some();
+        /// The most the answer may take.
+        "within" => answer.within, duration().some();
+        /// The least the answer may take.
+        "after" => answer.after, duration().some();
     })
+    .checked(can_take_that_long)
 }
 
 fn can_take_that_long(draft: &Draft<Answer>, table: &mut TableDecoder<'_>) -> Option<()> {

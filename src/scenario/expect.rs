@@ -31,7 +31,7 @@ pub(super) fn declared() -> Vec<Declaration> {
         let words: Vec<&str> = verdicts.map(Named::name).collect();
         Declaration::new(property.name(), &(help + "."), ValueShape::words(&words))
     };
-    let states = state().shape().list(json!({}));
+    let states = STATE.shape().list(json!({}));
     Property::all()
         .map(verdict)
         .chain([Declaration::new("state", "States at a time.", states)])
@@ -50,7 +50,7 @@ pub(super) fn decode(table: &mut TableDecoder<'_>, bounds: Option<&Bounds>) -> O
         }
     }
     checks.sort_by_key(|(at, _)| *at);
-    let states = table.list("state", |element| element.table(|table| state().decode(table)));
+    let states = table.list("state", |element| element.table(|table| STATE.decode(table)));
     let checks: Option<Vec<_>> = checks.into_iter().map(|(_, check)| check).collect();
     Some(Expect { checks: checks?, states: states?, excused: Vec::new() })
 }
@@ -100,10 +100,7 @@ fn expected_verdict(
 }
 
 /// An entry of `[[expect.state]]`.
-fn state() -> &'static Section<ExpectedState> {
-    static SECTION: LazyLock<Section<ExpectedState>> = LazyLock::new(expected_state);
-    &SECTION
-}
+static STATE: LazyLock<Section<ExpectedState>> = LazyLock::new(expected_state);
 
 fn expected_state() -> Section<ExpectedState> {
     let base = ExpectedState {
@@ -194,8 +191,8 @@ fn decode_key(table: &mut TableDecoder<'_>, draft: &mut Draft<ExpectedState>) ->
 
 /// Refuses half of a key and its value, and a state of nothing.
 fn says_something(draft: &Draft<ExpectedState>, table: &mut TableDecoder<'_>) -> Option<()> {
-    if !["key", "role", "term", "leader", "awaits", "blocked"].iter().all(|key| draft.is_right(key))
-    {
+    let says = ["key", "role", "term", "leader", "awaits", "blocked"];
+    if !says.iter().all(|key| draft.is_right(key)) {
         return Some(());
     }
     match (table.has("key"), table.has("value") || table.has("absent")) {
@@ -205,7 +202,6 @@ fn says_something(draft: &Draft<ExpectedState>, table: &mut TableDecoder<'_>) ->
         (false, true) => return table.wrong("`key` is missing", "a value of which key?"),
         (true, true) | (false, false) => {}
     }
-    let says = ["key", "role", "term", "leader", "awaits", "blocked"];
     if !says.iter().any(|key| table.has(key)) {
         let needs = "needs `key`, `role`, `term`, `leader`, `awaits` or `blocked`";
         return table.wrong("a state of nothing", needs);
@@ -220,7 +216,7 @@ pub(super) fn encode(expect: &Expect, texts: &Texts<'_>) -> Table {
         .map(|(property, verdict)| (property.name().to_owned(), verdict.name().into()))
         .collect();
     if !expect.states.is_empty() {
-        let states = expect.states.iter().map(|one| Toml::Table(state().encode(one, texts)));
+        let states = expect.states.iter().map(|one| Toml::Table(STATE.encode(one, texts)));
         table.insert("state".to_owned(), states.collect::<Vec<_>>().into());
     }
     table

@@ -19,10 +19,7 @@ mod target;
 mod trigger;
 
 /// An entry of `[[fault]]`.
-pub(super) fn section() -> &'static Section<Fault> {
-    static SECTION: LazyLock<Section<Fault>> = LazyLock::new(fault);
-    &SECTION
-}
+pub(super) static SECTION: LazyLock<Section<Fault>> = LazyLock::new(fault);
 
 /// Every `[[fault]]`; `kinds` are the protocol's kinds of message and `clocks` those of the nodes,
 /// if they are known.
@@ -42,7 +39,7 @@ pub(super) fn faults(table: &mut TableDecoder<'_>, clocks: Option<&[Clock]>) -> 
         // A file of at most 16 MiB, so the count fits.
         let id = FaultId(index);
         index += 1;
-        element.table(|table| section().decode(table)).map(|fault| Fault { id, ..fault })
+        element.table(|table| SECTION.decode(table)).map(|fault| Fault { id, ..fault })
     })?;
     bounded_jumps(&list, &faults, clocks.unwrap_or_default())?;
     Some(faults)

@@ -28,10 +28,7 @@ const fn plain_link() -> Link {
 }
 
 /// `[network]`.
-pub(super) fn section() -> &'static Section<Network> {
-    static SECTION: LazyLock<Section<Network>> = LazyLock::new(network);
-    &SECTION
-}
+pub(super) static SECTION: LazyLock<Section<Network>> = LazyLock::new(network);
 
 fn network() -> Section<Network> {
     let base = Network {
@@ -52,13 +49,13 @@ fn network() -> Section<Network> {
         .by_hand(
             declared! {
                 /// Links that differ.
-                "link": link_override().shape().list(json!({}));
+                "link": LINK_OVERRIDE.shape().list(json!({}));
             },
             |table, draft| {
                 // With a wrong default the links are read all the same, for their own mistakes.
                 let base =
                     OneLink { link: draft.value.default.clone(), ..OneLink::of(plain_link()) };
-                let section = link_override();
+                let section = &LINK_OVERRIDE;
                 let links = table.list("link", |link| {
                     link.table(|table| section.decode_over(table, base.clone()))
                 })?;
@@ -118,10 +115,7 @@ impl OneLink {
     }
 }
 
-fn link_override() -> &'static Section<OneLink> {
-    static SECTION: LazyLock<Section<OneLink>> = LazyLock::new(links);
-    &SECTION
-}
+static LINK_OVERRIDE: LazyLock<Section<OneLink>> = LazyLock::new(links);
 
 fn links() -> Section<OneLink> {
     let help = "A link that differs; what is not given is as in [network]. A later one wins over \
@@ -205,14 +199,13 @@ pub(super) struct OneClock {
 }
 
 /// An entry of `[[clock]]`.
-pub(super) fn clock() -> &'static Section<OneClock> {
-    static SECTION: LazyLock<Section<OneClock>> = LazyLock::new(|| {
-        let base = OneClock { whose: ClockOwner::EveryNode, clock: Clock::default() };
-        let every_node =
-            |node: Option<NodeId>| node.map_or(ClockOwner::EveryNode, ClockOwner::Node);
-        let every_client =
-            |client: Option<ClientId>| client.map_or(ClockOwner::EveryClient, ClockOwner::Client);
-        let owners = vec![
+pub(super) static CLOCK: LazyLock<Section<OneClock>> = LazyLock::new(|| {
+    let base = OneClock { whose: ClockOwner::EveryNode, clock: Clock::default() };
+    let every_node = |node: Option<NodeId>| node.map_or(ClockOwner::EveryNode, ClockOwner::Node);
+    let every_client =
+        |client: Option<ClientId>| client.map_or(ClockOwner::EveryClient, ClockOwner::Client);
+    let owners =
+        vec![
             Variant::new("node", "Which node's.", node().or_word("*"), every_node, |whose| {
                 match whose {
                     ClockOwner::Node(node) => Some(Some(*node)),
@@ -232,26 +225,24 @@ pub(super) fn clock() -> &'static Section<OneClock> {
                 },
             ),
         ];
-        Section::new("How the clock of a node, or of a client, errs.", base)
-            .one_of(
-                "the owner of the clock",
-                owners,
-                |entry| entry.whose,
-                |entry, whose| entry.whose = whose,
-            )
-            .with(keys! { |entry: OneClock|
-                /// How far the wall clock is ahead at the start.
-                "offset" => entry.clock.offset_ns, signed_duration();
-                /// How much faster both clocks run.
-                "drift" => entry.clock.drift_ppb, drift();
-            })
-    });
-    &SECTION
-}
+    Section::new("How the clock of a node, or of a client, errs.", base)
+        .one_of(
+            "the owner of the clock",
+            owners,
+            |entry| entry.whose,
+            |entry, whose| entry.whose = whose,
+        )
+        .with(keys! { |entry: OneClock|
+            /// How far the wall clock is ahead at the start.
+            "offset" => entry.clock.offset_ns, signed_duration();
+            /// How much faster both clocks run.
+            "drift" => entry.clock.drift_ppb, drift();
+        })
+});
 
 /// `[[clock]]`.
 pub(super) fn clocks(table: &mut TableDecoder<'_>) -> Option<Clocks> {
-    let given = table.list("clock", |element| element.table(|table| clock().decode(table)))?;
+    let given = table.list("clock", |element| element.table(|table| CLOCK.decode(table)))?;
     let mut of_nodes = vec![Clock::default(); usize::from(table.nodes())];
     let mut of_clients = vec![Clock::default(); table.scope().names.borrow().client_count()];
     for OneClock { whose, clock } in given {
@@ -275,7 +266,7 @@ pub(super) fn encode_clocks(config: &Config, texts: &Texts<'_>) -> Vec<toml::Val
     let clients = config.client_clocks.iter();
     let clients = clients.map(|(client, clock)| (ClockOwner::Client(*client), clock));
     let entries = nodes.chain(clients).map(|(whose, clock)| OneClock { whose, clock: *clock });
-    entries.map(|entry| clock().encode(&entry, texts).into()).collect()
+    entries.map(|entry| CLOCK.encode(&entry, texts).into()).collect()
 }
 
 /// `[disk]`.
@@ -289,7 +280,7 @@ pub(super) fn disk() -> Section<Disk> {
 
 /// Links as `[network]` reads them, every setting explicit.
 pub(super) fn encode_links(links: &[LinkOverride]) -> toml::Value {
-    let section = link_override();
+    let section = &LINK_OVERRIDE;
     // A link names nothing.
     let texts = &Texts { names: &Names::default(), kinds: &[] };
     let encode = |link: &LinkOverride| {

@@ -23,16 +23,13 @@ pub(super) fn operations(table: &mut TableDecoder<'_>) -> Option<Vec<ScriptedOpe
     let mut ids = ids(&list, &OPERATIONS)?.into_iter();
     list.list(|element| {
         let id = ids.next().unwrap_or_default();
-        let operation = element.table(|table| section().decode(table))?;
+        let operation = element.table(|table| SECTION.decode(table))?;
         Some(ScriptedOperation { id, ..operation })
     })
 }
 
 /// An entry of `[[operation]]`.
-pub(super) fn section() -> &'static Section<ScriptedOperation> {
-    static SECTION: LazyLock<Section<ScriptedOperation>> = LazyLock::new(operation);
-    &SECTION
-}
+pub(super) static SECTION: LazyLock<Section<ScriptedOperation>> = LazyLock::new(operation);
 
 fn operation() -> Section<ScriptedOperation> {
     let base = ScriptedOperation {

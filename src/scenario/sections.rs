@@ -129,34 +129,31 @@ impl Top {
 }
 
 /// The keys of the top level that are no tables.
-pub(super) fn top() -> &'static Section<Top> {
-    static SECTION: LazyLock<Section<Top>> = LazyLock::new(|| {
-        let base = Top {
-            title: String::new(),
-            seed: 1,
-            duration: Span::from_secs(30),
-            settle: SETTLE,
-            ties: EventOrder::Causal,
-        };
-        Section::new("", base).with(keys! { |top: Top|
-            /// What the scenario shows, in a line.
-            "title" => top.title, line();
-            /// The seed used when the command line names none.
-            "seed" => top.seed, integer(0..=i64::MAX.unsigned_abs());
-            /// How long faults and workload last.
-            "duration" => top.duration, positive_duration();
-            /// How long the healed cluster may take to settle after that. The default is 30s,
-            /// or longer where the settings may need it.
-            "settle" => top.settle, duration();
-            /// The order of events at one instant: as they were caused, or drawn.
-            "ties" => top.ties, named();
-        })
-    });
-    &SECTION
-}
+pub(super) static TOP: LazyLock<Section<Top>> = LazyLock::new(|| {
+    let base = Top {
+        title: String::new(),
+        seed: 1,
+        duration: Span::from_secs(30),
+        settle: SETTLE,
+        ties: EventOrder::Causal,
+    };
+    Section::new("", base).with(keys! { |top: Top|
+        /// What the scenario shows, in a line.
+        "title" => top.title, line();
+        /// The seed used when the command line names none.
+        "seed" => top.seed, integer(0..=i64::MAX.unsigned_abs());
+        /// How long faults and workload last.
+        "duration" => top.duration, positive_duration();
+        /// How long the healed cluster may take to settle after that. The default is 30s,
+        /// or longer where the settings may need it.
+        "settle" => top.settle, duration();
+        /// The order of events at one instant: as they were caused, or drawn.
+        "ties" => top.ties, named();
+    })
+});
 
 fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> Option<Decoded> {
-    let top = top().draft(table, top().base().clone());
+    let top = TOP.draft(table, TOP.base().clone());
     let cluster_given = table.required("cluster", |cluster| cluster.table(|t| cluster::decode(t)));
     // With a wrong cluster everything else is read all the same, as if it had all nodes there can
     // be.
@@ -169,7 +166,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     table.set_scope(scope);
     let protocol = table
         .required("protocol", |element| element.table(|table| protocol(table, &cluster, registry)));
-    let workload = table.optional("workload", |load| load.table(|t| workload::section().decode(t)));
+    let workload = table.optional("workload", |load| load.table(|t| workload::SECTION.decode(t)));
 
     scope.frame.duration = length(Span::MAX);
     scope.kinds = protocol.as_ref().map(|protocol| protocol.message_kinds());
@@ -182,7 +179,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         None => Interned::new(written_clients(root), 0),
     };
     let script = script::operations(table);
-    let network = table.table("network", |table| network::section().decode(table));
+    let network = table.table("network", |table| network::SECTION.decode(table));
     let clocks = network::clocks(table);
     let disk = table.table("disk", |table| network::disk().decode(table));
     let faults = faults::faults(table, clocks.as_ref().map(|c| c.nodes.as_slice()));

@@ -30,10 +30,7 @@ pub(super) const MAX_OPERATIONS: u64 = 1_000_000_000;
 pub(super) const MAX_ARRIVALS: u64 = 20_000_000;
 
 /// `[workload]`.
-pub(super) fn section() -> &'static Section<Workload> {
-    static SECTION: LazyLock<Section<Workload>> = LazyLock::new(workload);
-    &SECTION
-}
+pub(super) static SECTION: LazyLock<Section<Workload>> = LazyLock::new(workload);
 
 fn workload() -> Section<Workload> {
     let base = Workload {
@@ -182,20 +179,18 @@ fn arrivals(table: &mut TableDecoder<'_>, lasts: Option<Span>) -> Option<Pace> {
     let burst = table.or("burst", 1, |burst| burst.integer_u32(1..=MAX_BURST));
     let arrivals = table.get("arrivals");
     let poisson = arrivals.as_ref().map_or(Some(true), |arrivals| arrivals.choice(&ARRIVALS));
-    let read = |source: usize, value: &Element<'_>| match source {
-        0 => {
-            let mean = mean_interval(value, burst)?;
-            let poisson = poisson?;
-            Some(if poisson {
-                Distribution::Exponential { mean }
-            } else {
-                Distribution::Constant(mean)
-            })
-        }
-        _ => interval(value),
-    };
     let read = |source: usize, value: &Element<'_>| {
-        let interval = read(source, value)?;
+        let interval = match source {
+            0 => {
+                let mean = mean_interval(value, burst)?;
+                if poisson? {
+                    Distribution::Exponential { mean }
+                } else {
+                    Distribution::Constant(mean)
+                }
+            }
+            _ => interval(value)?,
+        };
         few_enough(value, &interval, burst?, lasts)?;
         Some(interval)
     };

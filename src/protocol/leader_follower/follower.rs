@@ -20,14 +20,14 @@ impl LeaderFollower {
         {
             return;
         }
-        match message {
-            Message::Replicate { entry, .. } => {
-                self.replica.apply_and_log(entry, cx);
-                self.acknowledge_once_durable(from, entry.stored.version, cx);
-            }
-            Message::Ack { version, .. } => self.acknowledged(from, version, cx),
-            rare => self.receive_rare(from, rare, cx),
+        if let Message::Replicate { entry, .. } = message {
+            self.replica.apply_and_log(entry, cx);
+            return self.acknowledge_once_durable(from, entry.stored.version, cx);
         }
+        if let Message::Ack { version, .. } = message {
+            return self.acknowledged(from, version, cx);
+        }
+        self.receive_rare(from, message, cx);
     }
 
     /// The rest of [`Self::receive`], out of the way of the messages that every write sends.

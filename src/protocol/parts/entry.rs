@@ -140,20 +140,32 @@ pub fn entries_text<'a>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::protocol) mod tests {
+    use std::ops::Range;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::id::{NodeId, Value, Version};
 
-    fn entries() -> impl Strategy<Value = StoredEntry> {
-        let version = (0..4_i64, 0..2_u16, 0..3_u32).prop_map(|(timestamp, node, sequence)| {
+    /// An entry with a key below `keys`, and a version of these ranges.
+    pub(in crate::protocol) fn any_entry(
+        keys: u32,
+        timestamps: Range<i64>,
+        nodes: u16,
+        sequences: Range<u32>,
+    ) -> impl Strategy<Value = StoredEntry> {
+        let version = (timestamps, 0..nodes, sequences).prop_map(|(timestamp, node, sequence)| {
             Version { timestamp, node: NodeId(node), sequence }
         });
-        (0..2_u32, 0..3_u8, version).prop_map(|(key, kind, version)| {
+        (0..keys, 0..3_u8, version).prop_map(|(key, kind, version)| {
             let value = (kind > 0).then(|| Value::text(version.sequence as usize));
             StoredEntry { key: KeyId(key), element: kind == 2, stored: Stored { value, version } }
         })
+    }
+
+    fn entries() -> impl Strategy<Value = StoredEntry> {
+        any_entry(2, 0..4, 2, 0..3)
     }
 
     fn rules() -> impl Strategy<Value = Rules> {

@@ -28,44 +28,32 @@ pub(in crate::scenario) const MOST_FAULTS: u32 = 1000;
 const NOT_DRAWN: [&str; 6] = ["fuzz", "title", "seed", "expect", "fault", "operation"];
 
 /// `[fuzz]`, of a scenario whose `duration` is the default.
-pub(in crate::scenario) fn section() -> &'static Section<Fuzz> {
-    static SECTION: LazyLock<Section<Fuzz>> = LazyLock::new(|| clocks_and_links(faults()));
-    &SECTION
-}
+pub(in crate::scenario) static SECTION: LazyLock<Section<Fuzz>> = LazyLock::new(fuzz);
 
 /// Reads the table.
 pub(in crate::scenario) fn decode(table: &mut TableDecoder<'_>) -> Option<Fuzz> {
     let standard = Fuzz::standard(table.scope().frame.duration);
-    section().decode_over(table, standard)
+    SECTION.decode_over(table, standard)
 }
 
-/// The keys that say which faults are drawn, and how many.
-fn faults() -> Section<Fuzz> {
-    Section::new("What a campaign may draw.", Fuzz::standard(Span::from_secs(30))).with(
-        keys! { |fuzz: Fuzz|
-            /// The fewest and the most faults of a case, or how many.
-            "faults" => fuzz.faults, ends(integer(0..=MOST_FAULTS));
-            /// The shortest and the longest that a fault lasts, or how long; by default 5ms to a
-            /// third of `duration`.
-            "for" => fuzz.lasts, ends(positive_duration()), without_default();
-            /// The kinds of fault, each as likely as any other.
-            "kinds" => fuzz.kinds, kinds(), without_default();
-            /// How many nodes may be down or paused at once.
-            "max-down" => fuzz.max_down, nodes_down().or_word("unlimited");
-            /// Whether whole kinds are switched off at random, case by case.
-            "swarm" => fuzz.swarm, boolean();
-            /// Whether faults may be tied to moments of the run.
-            "moments" => fuzz.triggers, boolean();
-        },
-    )
-}
-
-/// The section with the keys that bound clocks, links and settings.
-fn clocks_and_links(section: Section<Fuzz>) -> Section<Fuzz> {
-    section.with(keys! { |fuzz: Fuzz|
+fn fuzz() -> Section<Fuzz> {
+    let standard = Fuzz::standard(Span::from_secs(30));
+    Section::new("What a campaign may draw.", standard).with(keys! { |fuzz: Fuzz|
+        /// The fewest and the most faults of a case, or how many.
+        "faults" => fuzz.faults, ends(integer(0..=MOST_FAULTS));
+        /// The shortest and the longest that a fault lasts, or how long; by default 5ms to a
+        /// third of `duration`.
+        "for" => fuzz.lasts, ends(positive_duration()), without_default();
+        /// The kinds of fault, each as likely as any other.
+        "kinds" => fuzz.kinds, kinds(), without_default();
+        /// How many nodes may be down or paused at once.
+        "max-down" => fuzz.max_down, nodes_down().or_word("unlimited");
+        /// Whether whole kinds are switched off at random, case by case.
+        "swarm" => fuzz.swarm, boolean();
+        /// Whether faults may be tied to moments of the run.
+        "moments" => fuzz.triggers, boolean();
         /// The most by which a clock is off from the start, either way.
-        "clock-offset" => fuzz.clock_offset,
-            positive_duration(),
+        "clock-offset" => fuzz.clock_offset, positive_duration(),
             checked(|most, given| off_by(most, given.element, 1));
         /// The most by which a clock jumps, either way.
         "clock-jump" => fuzz.clock_jump, positive_duration(), checked(|most, given| {
@@ -81,9 +69,7 @@ fn clocks_and_links(section: Section<Fuzz>) -> Section<Fuzz> {
         "loss" => fuzz.loss, probability().checked(most_loss);
         /// Keys of the scenario that are drawn case by case: a path, and a list of values or a
         /// range of whole numbers, lengths of time or percentages.
-        "settings" => fuzz.settings,
-            settings_format(),
-            without_default(),
+        "settings" => fuzz.settings, settings_format(), without_default(),
             written_if(|fuzz| !fuzz.settings.is_empty());
     })
 }
@@ -207,15 +193,7 @@ fn settings(table: &mut TableDecoder<'_>) -> Option<Vec<(String, Choice)>> {
 
 /// The parts of a path that may be drawn.
 fn drawable(key: &str, at: Loc, sink: &Sink) -> Option<Vec<Segment>> {
-    // Places inside the key are its own, but for the quotes: close enough to point at.
-    let inner = if key.contains('.') { Loc { start: at.start + 1, ..at } } else { at };
-    let path = match set::path(key, inner) {
-        Ok(path) => path,
-        Err(problem) => {
-            sink.push(*problem);
-            return None;
-        }
-    };
+    let path = set::path_of_key(key, at, sink)?;
     if let Some(first) = path.first().map(|segment| segment.key.as_str())
         && NOT_DRAWN.contains(&first)
     {

@@ -265,24 +265,14 @@ impl Message {
     /// The term and the version that its acknowledgement names; `None` of what is not acknowledged
     /// by a version.
     pub(super) const fn replicated(&self) -> Option<(Term, Version)> {
-        match self {
-            Self::Replicate { term, entry } => Some((*term, entry.stored.version)),
-            Self::ReplicateMany { term, version, .. } | Self::State { term, version, .. } => {
-                Some((*term, *version))
-            }
-            Self::Ack { .. }
-            | Self::Heartbeat { .. }
-            | Self::RequestVote(_)
-            | Self::Vote(_)
-            | Self::Join { .. }
-            | Self::Append { .. }
-            | Self::Appended { .. }
-            | Self::Behind { .. }
-            | Self::Install { .. }
-            | Self::Offer { .. }
-            | Self::Repair(_)
-            | Self::AntiEntropy(_) => None,
+        if let Self::Replicate { term, entry } = self {
+            return Some((*term, entry.stored.version));
         }
+        if let Self::ReplicateMany { term, version, .. } | Self::State { term, version, .. } = self
+        {
+            return Some((*term, *version));
+        }
+        None
     }
 
     /// Whether the rule of the term applies to it: reads and comparisons of replicas know no terms.

@@ -14,6 +14,7 @@ use crate::operation::Operation;
 use crate::protocol::harness::{Harness, StepError};
 use crate::protocol::leader_follower::*;
 use crate::protocol::parts::entry::contents;
+use crate::protocol::parts::entry::tests::any_entry;
 use crate::protocol::parts::store::TieBreak;
 use crate::protocol::parts::wal::Policy;
 use crate::protocol::{RequestId, Stored};
@@ -231,13 +232,7 @@ fn play(bench: &mut Bench, step: &Step) {
 }
 
 fn an_entry() -> impl Strategy<Value = StoredEntry> {
-    let version = (1000..1100_i64, 0..3_u16, 1..6_u32).prop_map(|(timestamp, node, sequence)| {
-        Version { timestamp, node: NodeId(node), sequence }
-    });
-    (0..3_u32, 0..3_u8, version).prop_map(|(key, kind, version)| {
-        let value = (kind > 0).then(|| Value::text(version.sequence as usize));
-        StoredEntry { key: KeyId(key), element: kind == 2, stored: Stored { value, version } }
-    })
+    any_entry(3, 1000..1100, 3, 1..6)
 }
 
 fn a_step() -> impl Strategy<Value = Step> {
