@@ -153,16 +153,12 @@ impl History {
         operation: Operation,
     ) -> OpId {
         let id = OpId(u32::try_from(self.entries.len()).expect("fewer than 2^32 operations"));
-        let value = match operation {
-            Operation::Put { value, .. } | Operation::Append { value, .. } => {
+        let value =
+            if let Operation::Put { value, .. } | Operation::Append { value, .. } = operation {
                 Some(value.written_by(id))
-            }
-            Operation::Get { .. }
-            | Operation::Delete { .. }
-            | Operation::List
-            | Operation::ReadAll
-            | Operation::Clear => None,
-        };
+            } else {
+                None
+            };
         let invoked_seq = self.next_seq();
         self.entries.push(Entry {
             invoked_at: at,

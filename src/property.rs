@@ -64,33 +64,22 @@ impl Property {
     /// bound it is only measured. Empty for a property that needs no bound.
     #[must_use]
     pub const fn needed_bounds(self) -> &'static [&'static str] {
-        match self {
-            Self::Availability => &["availability-bound", "recovery-bound"],
-            Self::ReplicationLag => &["replication-lag-bound"],
-            Self::Convergence
-            | Self::LwwMaximum
-            | Self::Durability
-            | Self::SingleLeader
-            | Self::ReadYourWrites
-            | Self::MonotonicReads
-            | Self::MonotonicWrites
-            | Self::WritesFollowReads
-            | Self::Staleness
-            | Self::Replay
-            | Self::SplitBrain
-            | Self::Liveness
-            | Self::Resurrection
-            | Self::AppendUniqueness => &[],
-        }
+        self.kind_and_bounds().1
     }
 
     /// When it has to hold.
     #[must_use]
     pub const fn kind(self) -> PropertyKind {
+        self.kind_and_bounds().0
+    }
+
+    const fn kind_and_bounds(self) -> (PropertyKind, &'static [&'static str]) {
         match self {
             Self::Convergence | Self::LwwMaximum | Self::Durability | Self::Liveness => {
-                PropertyKind::Eventually
+                (PropertyKind::Eventually, &[])
             }
+            Self::Availability => (PropertyKind::Always, &["availability-bound", "recovery-bound"]),
+            Self::ReplicationLag => (PropertyKind::Always, &["replication-lag-bound"]),
             Self::SingleLeader
             | Self::ReadYourWrites
             | Self::MonotonicReads
@@ -99,10 +88,8 @@ impl Property {
             | Self::Staleness
             | Self::Replay
             | Self::SplitBrain
-            | Self::Availability
-            | Self::ReplicationLag
             | Self::Resurrection
-            | Self::AppendUniqueness => PropertyKind::Always,
+            | Self::AppendUniqueness => (PropertyKind::Always, &[]),
         }
     }
 }

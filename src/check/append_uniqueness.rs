@@ -13,26 +13,11 @@
 //!
 //! An element is a value. It was appended as often as operations that did not fail asked for it:
 //! once, unless a script appends the same text several times. A retried append is one operation.
-//!
-//! A client that does not learn what became of its append tries it again; a node that had accepted
-//! the first attempt and does not know the second for a repetition appends the element twice
-//! (redisraft #52, "duplicate elements"). Broken in three ways:
-//!
-//! - an element is in a list **at the end** more often than it was appended (`repeated_at_end`);
-//! - a **read** returned it so (`reads_of_repeated`);
-//! - an acknowledged element is **missing** at the end from the lists of all live replicas
-//!   (`lost_appends`), and no put, delete or clear of the key explains that: none that may have
-//!   happened was under way after the append was invoked. That is a lost update, which
-//!   [`super::durability`] does not see while a later element of the list survives.
-//!
-//! An element is a value and was appended as often as operations that did not fail asked for it:
-//! once, unless a script appends the same text several times. A retried append is one operation.
 
 use std::collections::BTreeMap;
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Value};
-use crate::metrics::Settlement;
 
 use super::facts::Facts;
 use super::{Finding, Verdict, Witness, words};
@@ -71,18 +56,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         ("lost_appends", lost.len() as u64),
     ]);
     let repeated = at_end.first().or(in_reads.first());
-    if repeated.is_none() && figures[0].1 > 0 {
-        let reason = match facts.evidence.settlement {
-            Settlement::Stuck { at, .. } => {
-                Some(format!("the simulation got stuck at {at} s, before replicas could settle"))
-            }
-            Settlement::Settled { .. } | Settlement::Unsettled { .. } => {
-                facts.live.is_empty().then(|| "no node is up".to_owned())
-            }
-        };
-        if let Some(reason) = reason {
-            return Finding::new(Verdict::Unknown(reason), figures);
-        }
+    if repeated.is_none()
+        && figures[0].1 > 0
+        && let Some(reason) = facts.no_end()
+    {
+        return Finding::new(Verdict::Unknown(reason), figures);
     }
     let count = (in_reads.len() + at_end.len() + lost.len()) as u64;
     let witness = match (repeated, lost.first()) {
@@ -239,8 +217,7 @@ fn lost_witness(facts: &Facts<'_>, op: OpId, count: u64) -> Witness {
     let entry = facts.evidence.history.entry(op);
     let summary = format!(
         "{} was {}; at the end no live replica has the element, and nothing that may have ended \
-         the list explains \
-         that{}",
+         the list explains that{}",
         words::call_by(facts.evidence.names(), entry),
         words::acknowledged(entry),
         words::in_all(count, "cases"),
@@ -312,45 +289,21 @@ mod tests {
         assert_eq!(
             witness.summary,
             "append a to log by c1 was acknowledged by n1 at 0.002000000 s; at the end no live \
-             replica has the element, \
-             and nothing that may have ended the list explains that"
+             replica has the element, and nothing that may have ended the list explains that"
         );
         assert_eq!((witness.operations, witness.write), (vec![OpId(0)], Some(story.stamp(5))));
     }
 
     #[test]
     fn what_ended_the_list_explains_what_is_missing() {
-        let missing = |ending: &dyn Fn(&mut Story)| {
-            let mut story = two_appends();
-            ending(&mut story);
-            story.figure(AppendUniqueness, "lost_appends")
-        };
-        assert_eq!(missing(&|_| {}), 2);
+        let missing = |story: Story| story.figure(AppendUniqueness, "lost_appends");
+        let appends = two_appends();
+        assert_eq!(missing(appends.clone()), 2);
         // Complete before the second append; unknown; failed; a clear under way with both.
-        assert_eq!(
-            missing(&|story| {
-                story.delete("c3", "log").at(2).ok(2);
-            }),
-            1
-        );
-        assert_eq!(
-            missing(&|story| {
-                story.put("c3", "log", "x").at(0).info(1);
-            }),
-            0
-        );
-        assert_eq!(
-            missing(&|story| {
-                story.delete("c3", "log").at(20).fail(21);
-            }),
-            2
-        );
-        assert_eq!(
-            missing(&|story| {
-                story.clear("c3", &[]).at(0).ok(20);
-            }),
-            0
-        );
+        assert_eq!(missing(appends.and(|story| story.delete("c3", "log").at(2).ok(2))), 1);
+        assert_eq!(missing(appends.and(|story| story.put("c3", "log", "x").at(0).info(1))), 0);
+        assert_eq!(missing(appends.and(|story| story.delete("c3", "log").at(20).fail(21))), 2);
+        assert_eq!(missing(appends.and(|story| story.clear("c3", &[]).at(0).ok(20))), 0);
     }
 
     #[test]

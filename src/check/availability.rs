@@ -25,32 +25,6 @@
 //! have asked is unknown, but all clients waited while it did.
 //!
 //! One pass over the events of the history.
-//!
-//! A measurement with bounds. It is broken only where the scenario sets a bound and the run misses
-//! it, and without either bound it is unchecked:
-//!
-//! - **share** (`availability_ppm`): the operations that completed ok among those that were due, in
-//!   parts per million, held against [`crate::config::Bounds::availability`]. One whose outcome is
-//!   unknown was not answered. Neither was one that was due and never invoked (`never_served`): an
-//!   arrival that waited for a free client until the fault phase was over, an entry of the script
-//!   whose client was busy to the end.
-//! - **recovery** (`longest_recovery_ns`): from the loss of a leader to the next acknowledged
-//!   write, held against [`crate::config::Bounds::recovery`]. A leader is lost when a leadership
-//!   ends, by a crash or a step down, and no other goes on at that instant. The write has to be
-//!   answered by a node that began to lead since: what the old leader still had on its way back is
-//!   no recovery. Time counts only from the first write that waited; a loss that no write met is
-//!   not measured, and one from which the cluster did not recover counts until the last write gave
-//!   up.
-//!
-//! And without a bound two **gaps**: the longest time in which somebody asked and nobody was
-//! answered (`longest_gap_ns`), and the longest in which somebody asked to write and no write was
-//! acknowledged (`longest_write_gap_ns`), which reads that are answered do not end. A gap begins
-//! with an answer while others wait, or with the first operation due after, and ends with the next
-//! answer or the end of the last operation. Refusals and timeouts do not end it. An arrival waits
-//! from when it was due, whether or not a client was free to ask; of one that was never invoked
-//! nobody knows what it would have asked, but while it waited every client waited too.
-//!
-//! One pass over the events of the history.
 
 use std::collections::VecDeque;
 
@@ -384,8 +358,7 @@ fn witness(evidence: &Evidence<'_>, measured: &Measured) -> Option<Witness> {
         };
         parts.push(format!(
             "{answered} of {operations} operations were answered{never}: {share}, less than the \
-             bound of {bound}; \
-             {writes}nothing was answered for {} from {from} s on",
+             bound of {bound}; {writes}nothing was answered for {} from {from} s on",
             gap.short()
         ));
     }

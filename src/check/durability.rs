@@ -29,41 +29,9 @@
 //! separately ([`discarded`]).
 //!
 //! One pass with two thresholds for each key: the lost writes are those invoked after a threshold.
-//!
-//! Decided at the end of the run by real time, the event order of the history, never by stamps:
-//! stamps are what a wrong clock gets wrong. For each key let the *surviving write* be the one that
-//! a client can be told at the end: what the leader holds where one leads and knows the key, else
-//! the one whose version is the greatest that any live replica holds. It is known by the operation
-//! that wrote it, for two writes may bear one version ([`crate::history::Writers`]).
-//!
-//! - An acknowledged put is lost when the key shows a value whose write had completed before the
-//!   put was invoked, or when the key shows nothing and every delete or clear of it that may have
-//!   happened had completed before then.
-//! - An acknowledged delete is lost when the key shows a value whose write had completed before the
-//!   delete was invoked. So is a clear, for the keys that it removed ([`super::facts`]).
-//!
-//! An append counts as a put: its element is the key's value. One whose element is in the list that
-//! the key shows is not lost, whoever appended it last. What became of the other elements of a list
-//! says [`super::append_uniqueness`].
-//!
-//! A write whose outcome is unknown never completes: it may take effect at any time and so proves
-//! no loss. So does one that failed and survives all the same, which is a defect of another kind
-//! ([`super::lww_maximum`]). A write that a later or concurrent one replaced is not lost. A
-//! degraded acknowledgement is an acknowledgement.
-//!
-//! The definition follows Jepsen's lost updates for registers ("acknowledged, then never seen
-//! again", Kingsbury, "Call me maybe"), made exact for last write wins by the real-time order of
-//! Herlihy and Wing (1990).
-//!
-//! What was thrown away and then written over breaks nothing at the end, and is counted apart
-//! ([`discarded`]).
-//!
-//! One pass, two thresholds a key: the lost writes of a key are those invoked after a place in the
-//! history.
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Version};
-use crate::metrics::Settlement;
 use crate::protocol::Stored;
 
 use super::facts::{Facts, Holding};
@@ -117,13 +85,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     if acknowledged == 0 {
         return Finding::of(None, figures);
     }
-    if let Settlement::Stuck { at, .. } = facts.evidence.settlement {
-        return unknown(format!(
-            "the simulation got stuck at {at} s, before replicas could settle"
-        ));
-    }
-    if facts.live.is_empty() {
-        return unknown("no node is up".to_owned());
+    if let Some(reason) = facts.no_end() {
+        return unknown(reason);
     }
     if let (None, Some(key), Some(held)) =
         (first, unjudged, unjudged.and_then(|key| facts.shown[key.0 as usize]))

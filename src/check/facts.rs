@@ -16,29 +16,13 @@
 //! - **A clear** removes the keys whose removal a node accepted
 //!   ([`crate::history::History::cleared`]). A clear for which no removal was accepted may have
 //!   emptied one replica of any keys: it explains every absence and promises none.
-//!
-//! **A write is not its version**: two writes may bear one. Whatever a replica holds or a read
-//! found is told by the operation that wrote it ([`crate::history::Writers`]), and writes are
-//! ordered by [`super::order`]. Three things make that less than simple, and are settled here for
-//! all:
-//!
-//! - **A retried write may have several versions**, one for each attempt that a node accepted. A
-//!   checker counts it with the version that *claims least*: the least when the write sets a bound
-//!   for others ([`Facts::least`]), the greatest when it is held against one ([`Facts::greatest`]).
-//! - **A read that finds nothing** is explained by a removal (delete or clear) of the key that was
-//!   invoked before the read completed and did not fail. What is explained is not missed: a write
-//!   that is older than such a removal, or may be. So an excuse ends when the removal has completed
-//!   and something acknowledged came after. In the same way a key that is in a list of keys is
-//!   explained by a put or an append, and an element that is not in a list by whatever ends a list.
-//! - **A clear** removes the keys whose removal a node accepted
-//!   ([`crate::history::History::cleared`]). One that accepted none may have emptied a single
-//!   replica, any key of it: it explains every absence, and promises none.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::history::{Entry, Function, Item, Writers};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
+use crate::metrics::Settlement;
 use crate::named::Named;
 use crate::protocol::{NodeSnapshot, Role, Stored};
 
@@ -145,6 +129,15 @@ impl<'a> Facts<'a> {
         facts.compare_replicas(evidence.finals);
         facts.read_history();
         facts
+    }
+
+    /// Why nobody can say what is there at the end.
+    pub(super) fn no_end(&self) -> Option<String> {
+        if let Settlement::Stuck { at, .. } = self.evidence.settlement {
+            let stuck = "the simulation got stuck at";
+            return Some(format!("{stuck} {at} s, before replicas could settle"));
+        }
+        self.live.is_empty().then(|| "no node is up".to_owned())
     }
 
     fn holding(&self, key: KeyId, stored: Stored, node: NodeId) -> Holding {

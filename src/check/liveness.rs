@@ -13,22 +13,6 @@
 //!   for the times in which the scenario itself leaves too few nodes up or connected.
 //!
 //! The last two apply only to protocols with leaders: a node led, or refused for want of a leader.
-//!
-//! Something good *eventually* happens (Alpern and Schneider, "Defining liveness", 1985), which no
-//! finite run refutes; `settle` and a bound stand for "eventually". Broken in three cases:
-//!
-//! - **Something is left.** The settling phase ran out while the cluster still waited for something
-//!   besides equal replicas, which are [`super::convergence`]'s: an operation, a replication, a
-//!   message, a node. Without a settling phase (`settle = 0`) nobody was given time, and nothing is
-//!   said.
-//! - **Nobody leads at the end**, although a majority of the nodes is up.
-//! - **Nobody led for too long**, at any time of the run: longer than
-//!   [`crate::config::Bounds::leaderless`], when the scenario sets that. The bound is on what a
-//!   scenario does to its cluster as much as on the protocol: it has to leave room for the time in
-//!   which too few nodes are up or connected.
-//!
-//! The last two are asked of protocols with leaders only: somebody led, or a node refused for want
-//! of a leader.
 
 use crate::history::Failure;
 use crate::id::NodeId;
@@ -171,8 +155,7 @@ mod tests {
         assert_eq!(
             witness.summary,
             "1s after the faults the cluster still waits for: n1: 2 writes await confirmations (2 \
-             things left to do in \
-             all)"
+             things left to do in all)"
         );
         assert_eq!(story.figure(Liveness, "left_to_do"), 2);
     }
@@ -221,8 +204,7 @@ mod tests {
         story.put("c1", "city", "Raleigh").at(1).fail(2);
         story.assert_valid(Liveness);
         story.put("c1", "city", "Raleigh").at(3).fail(4).because(Failure::NoLeader);
-        let summary = story.witness(Liveness).summary;
-        assert!(summary.ends_with("3 of 3 nodes are up; nobody ever did"), "{summary}");
+        story.witness(Liveness).assert_ends("3 of 3 nodes are up; nobody ever did");
     }
 
     #[test]

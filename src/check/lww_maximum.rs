@@ -19,29 +19,9 @@
 //! The second rule assumes that a node applies what it accepts. A protocol that may drop an
 //! accepted write before it is applied (the log tail of a deposed leader) should not promise this
 //! property. writes that reached a surviving node.
-//!
-//! The rule of a last-writer-wins register (Shapiro et al., "A comprehensive study of convergent
-//! and commutative replicated data types", 2011, section 3.2.1): merging keeps the greater
-//! timestamp. A key breaks it when
-//!
-//! 1. a live replica stores a version that no operation was given, or with it a value that is not
-//!    the one that operation wrote: something was made up or mixed up;
-//! 2. a node that is up and has been all along ([`super::Evidence::survivors`]) accepted a write,
-//!    which thereby reached a surviving node, and no live replica holds it or a greater one;
-//! 3. a live replica shows something else than the greatest version that any live replica holds.
-//!
-//! A tombstone equals absence. A key that is nowhere satisfies an accepted delete, and an accepted
-//! put when a removal without a version (the clear of a single replica) may have come after it. A
-//! write that failed never happened and asks for nothing; should its value survive all the same,
-//! the figure `surviving_failed_writes` counts it.
-//!
-//! The second part takes it that a node applies what it accepts. A protocol that may drop an
-//! accepted write before it is applied (a deposed leader's log tail) should not promise this
-//! property.
 
 use crate::history::Function;
 use crate::id::{KeyId, OpId, Value, Version};
-use crate::metrics::Settlement;
 
 use super::facts::{Facts, Holding};
 use super::{Finding, Verdict, Witness, words};
@@ -60,13 +40,8 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
         .count();
     let figures = vec![("surviving_failed_writes", failed as u64)];
     let unknown = |reason: String| Finding::new(Verdict::Unknown(reason), figures.clone());
-    if let Settlement::Stuck { at, .. } = facts.evidence.settlement {
-        return unknown(format!(
-            "the simulation got stuck at {at} s, before replicas could settle"
-        ));
-    }
-    if facts.live.is_empty() {
-        return unknown("no node is up".to_owned());
+    if let Some(reason) = facts.no_end() {
+        return unknown(reason);
     }
 
     let missing = missing(facts);
@@ -247,7 +222,7 @@ mod tests {
     use super::super::testing::{Story, ms};
     use super::*;
     use crate::id::NodeId;
-    use crate::metrics::Standstill;
+    use crate::metrics::{Settlement, Standstill};
     use crate::property::Property::LwwMaximum;
 
     /// Durham accepted by n1, Raleigh with a greater version by n2.
@@ -324,20 +299,17 @@ mod tests {
         );
         let mut story = two_writes();
         story.holds(1, "city", "Raleigh", 11).holds(2, "city", "Raleigh", 11);
-        let summary = story.witness(LwwMaximum).summary;
-        assert!(
-            summary.ends_with("a version that put city=Raleigh by c2 was not given"),
-            "{summary}"
-        );
+        story
+            .witness(LwwMaximum)
+            .assert_ends("a version that put city=Raleigh by c2 was not given");
         let mut story = two_writes();
         story.holds(1, "city", "Apex", 11).holds(2, "city", "Apex", 11);
-        let summary = story.witness(LwwMaximum).summary;
-        assert!(summary.ends_with("a version that no write was given"), "{summary}");
+        story.witness(LwwMaximum).assert_ends("a version that no write was given");
         // Beneath a good one, too: a tombstone that no delete left.
         let mut story = two_writes();
         story.tombstone(1, "city", 5).holds(2, "city", "Raleigh", 9);
         let witness = story.witness(LwwMaximum);
-        assert!(witness.summary.starts_with("n1 holds city deleted"), "{}", witness.summary);
+        witness.assert_begins("n1 holds city deleted");
         assert_eq!(witness.count, 1);
     }
 
@@ -350,21 +322,15 @@ mod tests {
         kept.tombstone(1, "city", 12).assert_valid(LwwMaximum);
         // An older write that comes in after the key was erased takes hold of it.
         story.holds(1, "city", "Raleigh", 9).holds(2, "city", "Raleigh", 9);
-        let summary = story.witness(LwwMaximum).summary;
-        assert!(summary.contains("accepted delete city by c1"), "{summary}");
+        story.witness(LwwMaximum).assert_says("accepted delete city by c1");
     }
 
     #[test]
     fn a_key_that_is_nowhere_needs_a_removal() {
         let mut story = two_writes();
-        let summary = story.witness(LwwMaximum).summary;
-        assert!(summary.ends_with("but every live replica has no city"), "{summary}");
-        let mut before = story.clone();
-        before.clear("c1", &[]).at(1).ok(2);
-        before.witness(LwwMaximum);
-        let mut after = story.clone();
-        after.clear("c1", &[]).at(5).ok(6);
-        after.assert_valid(LwwMaximum);
+        story.witness(LwwMaximum).assert_ends("but every live replica has no city");
+        story.and(|story| story.clear("c1", &[]).at(1).ok(2)).witness(LwwMaximum);
+        story.and(|story| story.clear("c1", &[]).at(5).ok(6)).assert_valid(LwwMaximum);
         story.clear("c1", &[("city", 20)]).at(5).ok(6);
         story.assert_valid(LwwMaximum);
     }

@@ -4,11 +4,6 @@
 //! recoveries; it never sees a simulation. It finds a property valid, broken with a witness, or
 //! unknown with a reason ([`Verdict`]). [`judge`] then compares the finding with what the
 //! configuration promised. History checkers take time linear or n log n in the operations.
-//!
-//! A checker is a pure function of the history, the final snapshots, the leaderships and the
-//! recoveries; none sees a simulation. It answers in three values ([`Verdict`]); [`judge`] then
-//! holds the answer against what the configuration promised. History checkers are linear or n log n
-//! in the operations.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
@@ -70,10 +65,10 @@ pub fn judge(
         Property::LwwMaximum => lww_maximum::check(&facts),
         Property::Durability => durability::check(&facts),
         Property::SingleLeader => single_leader::check(evidence),
-        Property::ReadYourWrites
-        | Property::MonotonicReads
-        | Property::MonotonicWrites
-        | Property::WritesFollowReads => sessions.finding(&facts, property),
+        Property::ReadYourWrites => sessions.read_your_writes.finding(&facts),
+        Property::MonotonicReads => sessions.monotonic_reads.finding(&facts),
+        Property::MonotonicWrites => sessions.monotonic_writes.finding(&facts),
+        Property::WritesFollowReads => sessions.writes_follow_reads.finding(&facts),
         Property::Staleness => staleness::check(&facts),
         Property::Replay => replay::check(evidence),
         Property::SplitBrain => split_brain::check(&facts),

@@ -8,15 +8,6 @@
 //! The relation is not transitive, because versions may contradict real time. "Older than any of
 //! these" is therefore decided for each relevant write and not for one maximum: a [`Front`] keeps
 //! the writes that no other makes redundant.
-//!
-//! **Real time orders two writes where one completed before the other was invoked; versions order
-//! only what was concurrent.** A wrong clock gives a later write the lower version: what clients
-//! were told is not excused by that. A write whose outcome is unknown never completes, so it is
-//! concurrent with all that is invoked after it.
-//!
-//! The relation is not transitive (a version may contradict real time), so "older than any of
-//! these" is asked of each that matters and not of one maximum: a [`Front`] keeps those that no
-//! other stands for.
 
 use crate::id::{OpId, Version};
 

@@ -14,22 +14,6 @@
 //!
 //! Records that no sync covered may be missing at the end. A node that refuses to start from a
 //! damaged log reads nothing back and breaks nothing.
-//!
-//! At every start from a write-ahead log, what the node says it read is held against the account
-//! that its disk kept:
-//!
-//! - the records are those that were written, in their order, without a gap from the first on:
-//!   those that a checkpoint covers, and behind it those of the log;
-//! - every record that a completed sync covered is among them, whether or not the disk lied about
-//!   the sync;
-//! - with every record that was written the node stores what it stored before, so a checkpoint
-//!   stands for the records that it covers (where the protocol says that its log alone decides what
-//!   it stores).
-//!
-//! Records that no sync covered may be missing from the end. A node that refuses to start from a
-//! damaged log reads nothing back, and breaks nothing. Write-ahead logging as in Mohan and others,
-//! "ARIES: a transaction recovery method", 1992: what was forced to the log before a crash is
-//! redone after it.
 
 use crate::metrics::Recovery;
 
@@ -122,8 +106,7 @@ mod tests {
         for recovery in rights {
             story.recovers(recovery).assert_valid(Replay);
         }
-        assert_eq!(story.figure(Replay, "recoveries"), 4);
-        assert_eq!(story.figure(Replay, "from_checkpoints"), 3);
+        story.assert_figures(Replay, &[("recoveries", 4), ("from_checkpoints", 3)]);
     }
 
     #[test]

@@ -10,18 +10,6 @@
 //!
 //! What nodes apply is noted only when the scenario sets the bound, because it costs a note for
 //! each write on each node. Without the bound the property is unchecked.
-//!
-//! The lag of a write on a replica is the time from when a node first applied that write, the
-//! leader as a rule, to when the replica first held that version of the key or a greater one: where
-//! last write wins, a later write that overtakes brings all that the earlier one would have.
-//! Measured are acknowledged puts and deletes, on the nodes that are up at the end; one that no
-//! node applied has no lag ([`super::durability`] has a word for that). A replica that never held
-//! such a version lags to the end of the run (`never_applied`). Broken when a lag is longer than
-//! [`crate::config::Bounds::replication_lag`].
-//!
-//! What a node applies is noted only when the scenario sets the bound: it costs a note for each
-//! write on each node. Without the bound there is nothing to measure and nothing to break: the
-//! property is unchecked.
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Version};
@@ -192,8 +180,7 @@ mod tests {
         assert_eq!(
             witness.summary,
             "put city=Raleigh by c1, acknowledged by n1 at 0.004000000 s, reached n3 only 20ms \
-             after the first node, \
-             longer than the bound of 19ms (2 lags in all)"
+             after the first node, longer than the bound of 19ms (2 lags in all)"
         );
         assert_eq!((witness.nodes, witness.write), (vec![NodeId(2)], Some(story.stamp(5))));
     }
@@ -203,8 +190,7 @@ mod tests {
         let mut story = two_writes();
         story.put("c1", "weather", "rainy").at(40).ok(42).version(12);
         story.applies(1, "weather", 12, 41).applies(2, "weather", 12, 45);
-        let summary = story.witness(ReplicationLag).summary;
-        assert!(summary.contains("had not reached n3 at the end, 59ms after"), "{summary}");
+        story.witness(ReplicationLag).assert_says("had not reached n3 at the end, 59ms after");
         assert_eq!(story.figure(ReplicationLag, "never_applied"), 1);
         story.down(3).assert_valid(ReplicationLag);
     }

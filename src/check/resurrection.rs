@@ -25,32 +25,6 @@
 //! For each key the deletes are kept in the order of their completion, each with the latest
 //! invocation so far. A value was deleted if the latest invocation among the deletes completed by
 //! then comes after the end of its write. O(n log n).
-//!
-//! A key's value is *deleted before* a place in the history when its write had completed ok before
-//! an acknowledged delete of the key was invoked, and that delete had completed before the place,
-//! all in event order. Nothing later or concurrent then explains that the value shows. Broken when
-//! it does:
-//!
-//! - in a read (`reads_of_deleted`): a get or a read of everything returned a value that was
-//!   deleted before the read was invoked, be it that the value came back or that the delete had not
-//!   yet come to the node that was asked;
-//! - at the end (`resurrected_keys`): what the leader holds where one leads, else the greatest
-//!   version that a live replica holds, is a value that was deleted.
-//!
-//! Each element of a list is a value of its key, under whatever newer ones it shows.
-//!
-//! A clear deletes the keys that it removed. A write whose outcome is unknown never completes, so
-//! it may take effect after the delete; a delete whose outcome is unknown promises nothing. A
-//! retried write has one end, whichever of its attempts shows: an attempt that arrives after the
-//! delete brings back what the client was long told about.
-//!
-//! The anomaly is that of tombstones collected too early (Cassandra's `gc_grace_seconds`) and of
-//! deletes that leave none. [`super::durability`] counts those that are lost at the end among all
-//! lost writes; here they have a name.
-//!
-//! For each key the deletes in the order of their completion, each with the latest invocation so
-//! far: a value was deleted if the latest invocation among the deletes completed by then comes
-//! after the end of its write. O(n log n).
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, OpId, Value, Version};
@@ -278,9 +252,8 @@ mod tests {
         assert_eq!(
             witness.summary,
             "put city=Raleigh by c1, complete at 0.002000000 s, was deleted by delete city by c1, \
-             acknowledged by n1 at \
-             0.012000000 s; get city by c2, invoked at 0.020000000 s, returned it from n2 at \
-             0.022000000 s"
+             acknowledged by n1 at 0.012000000 s; get city by c2, invoked at 0.020000000 s, \
+             returned it from n2 at 0.022000000 s"
         );
         assert_eq!(witness.operations, [OpId(0), OpId(1), OpId(2)]);
         assert_eq!((witness.count, witness.write), (1, Some(story.stamp(5))));
@@ -290,8 +263,7 @@ mod tests {
     fn at_the_end_the_greatest_version_counts() {
         let mut story = deleted();
         story.holds(2, "city", "Raleigh", 5);
-        let summary = story.witness(Resurrection).summary;
-        assert!(summary.ends_with("0.012000000 s; it is there at the end"), "{summary}");
+        story.witness(Resurrection).assert_ends("0.012000000 s; it is there at the end");
         assert_eq!(story.figure(Resurrection, "resurrected_keys"), 1);
         // One replica that is behind is convergence's affair.
         story.tombstone(1, "city", 9);
@@ -384,17 +356,9 @@ mod tests {
         let keys = || (0..evidence.names().keys.len() as u32).map(KeyId);
         let explains = |write: &Entry, key: KeyId, seq: u32| {
             !history.iter().any(|(op, delete)| {
-                let deletes = match delete.function {
-                    Function::Delete => delete.key == key,
-                    Function::Clear => {
-                        history.cleared().iter().any(|(other, k, _)| (*other, *k) == (op, key))
-                    }
-                    Function::Put
-                    | Function::Get
-                    | Function::List
-                    | Function::ReadAll
-                    | Function::Append => false,
-                };
+                let cleared = |(other, k, _): &(OpId, KeyId, Version)| (*other, *k) == (op, key);
+                let deletes = delete.function == Function::Delete && delete.key == key
+                    || history.cleared().iter().any(cleared);
                 let acknowledged = delete.is_ok() && delete.completed_seq < seq;
                 deletes && acknowledged && write.is_ok() && write.precedes(delete)
             })

@@ -38,52 +38,11 @@
 //! that removal, so a later read of a value older than every removal that it can have been breaks
 //! monotonic reads. A read of nothing that no removal explains is itself a break and shows no
 //! removal.
-//!
-//! Terry et al., "Session guarantees for weakly consistent replicated data" (1994). There they
-//! speak of the sets of writes that a server holds; here they are checked on each key alone:
-//!
-//! - **read your writes**: a read returns nothing older than an earlier acknowledged write of its
-//!   session;
-//! - **monotonic reads**: a read returns nothing older than what an earlier read of its session
-//!   returned, nor, once a read has found the key removed, a value from before the removal;
-//! - **monotonic writes**: an acknowledged write gets a version above those of the session's
-//!   earlier ones;
-//! - **writes follow reads**: an acknowledged write gets a version above those that the session had
-//!   read.
-//!
-//! What is *older* is said by [`super::order`]: real time orders two writes where one completed
-//! before the other was invoked, versions order only what was concurrent. The last two guarantees
-//! say what order the writes *have* under last write wins, by version, which decides what a key
-//! ends up with; not in what order each replica takes them in. Order across keys is not checked.
-//!
-//! **A session is a client**, across operations whose outcome it never learned. Only operations
-//! that completed ok are compared, and those of one client never overlap, so the reason for which a
-//! *process* of a history ends with an unknown outcome (it may still be under way) does not arise,
-//! while the person behind the client remembers what they were told. A client has at most one
-//! operation under way.
-//!
-//! **Elements.** A read of a list that lacks an element breaks read your writes where the session
-//! had appended it, and monotonic reads where the session had read it, unless something that may
-//! have come later ended the list. Whatever showed the element counts: a list, a read of
-//! everything, or a quorum, which tells the last element alone. An append of an element that the
-//! list had writes nothing.
-//!
-//! A read of everything, and a list of keys, is a read of every key: those it lacks were found
-//! absent, and of those in a list of keys it is only known that they were there. A read of nothing
-//! breaks a guarantee unless a removal explains it, and retried writes count with the version that
-//! claims least ([`super::facts`]). Operations that failed never happened.
-//!
-//! **A read of nothing leaves its mark** where it had to be explained by a removal, and is: the
-//! session had read a value before, or the node that answers had acknowledged one. The session has
-//! then seen that removal, and a value older than every removal that it can have been is no
-//! monotonic read. One that something the session had read leaves unexplained is broken itself, and
-//! says nothing of a removal.
 
 use std::cell::OnceCell;
 
 use crate::history::{Entry, Function};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
-use crate::property::Property;
 
 use super::Finding;
 use super::facts::{Facts, ListRead, ReadResult, place};
@@ -176,12 +135,18 @@ struct SessionKey {
 
 /// The breaks of one guarantee.
 #[derive(Clone, Copy, Debug, Default)]
-struct Breaks {
+pub(super) struct Breaks {
     count: u64,
     first: Option<Break>,
 }
 
 impl Breaks {
+    /// What was found of the guarantee.
+    pub(super) fn finding(self, facts: &Facts<'_>) -> Finding {
+        let witness = self.first.map(|first| witness(facts, self.count, first));
+        Finding::of(witness, Vec::new())
+    }
+
     fn note(&mut self, found: Break) {
         self.count += 1;
         if self.first.is_none_or(|first| found.later < first.later) {
@@ -193,10 +158,10 @@ impl Breaks {
 /// The breaks of each guarantee.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    read_your_writes: Breaks,
-    monotonic_reads: Breaks,
-    monotonic_writes: Breaks,
-    writes_follow_reads: Breaks,
+    pub(super) read_your_writes: Breaks,
+    pub(super) monotonic_reads: Breaks,
+    pub(super) monotonic_writes: Breaks,
+    pub(super) writes_follow_reads: Breaks,
 }
 
 /// A read of a key.
@@ -233,31 +198,6 @@ pub(super) fn scan(facts: &Facts<'_>) -> Scan {
 }
 
 impl Scan {
-    /// What was found of one guarantee; valid of any other property.
-    pub(super) fn finding(&self, facts: &Facts<'_>, property: Property) -> Finding {
-        let breaks = match property {
-            Property::ReadYourWrites => self.read_your_writes,
-            Property::MonotonicReads => self.monotonic_reads,
-            Property::MonotonicWrites => self.monotonic_writes,
-            Property::WritesFollowReads => self.writes_follow_reads,
-            Property::Convergence
-            | Property::LwwMaximum
-            | Property::Durability
-            | Property::SingleLeader
-            | Property::Staleness
-            | Property::Replay
-            | Property::SplitBrain
-            | Property::Availability
-            | Property::Liveness
-            | Property::ReplicationLag
-            | Property::Resurrection
-            | Property::AppendUniqueness => Breaks::default(),
-        };
-        let figures = Vec::new();
-        let witness = breaks.first.map(|first| witness(facts, breaks.count, first));
-        Finding::of(witness, figures)
-    }
-
     fn step(
         &mut self,
         facts: &Facts<'_>,
@@ -269,19 +209,11 @@ impl Scan {
         match entry.function {
             Function::Put | Function::Delete | Function::Append | Function::Clear => {
                 facts.for_each_write(op, entry, |key, write| {
-                    let greatest = match entry.function {
-                        Function::Clear => {
-                            let removed = facts.cleared(op).iter().filter(|(_, k, _)| *k == key);
-                            removed.map(|(.., version)| *version).max()
-                        }
-                        Function::Put
-                        | Function::Delete
-                        | Function::Append
-                        | Function::Get
-                        | Function::List
-                        | Function::ReadAll => {
-                            entry.version.map(|version| facts.greatest(op, version))
-                        }
+                    let greatest = if entry.function == Function::Clear {
+                        let removed = facts.cleared(op).iter().filter(|(_, k, _)| *k == key);
+                        removed.map(|(.., version)| *version).max()
+                    } else {
+                        entry.version.map(|version| facts.greatest(op, version))
                     };
                     let greatest = greatest.unwrap_or(write.version);
                     self.write(session.entry(key), (op, entry), key, (write, greatest));

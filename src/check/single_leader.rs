@@ -8,15 +8,6 @@
 //!
 //! A protocol without terms reports term 0. Its nodes may lead one after the other, so in term 0
 //! two nodes break the property only when they lead at the same time.
-//!
-//! Election safety (Ongaro and Ousterhout, "In search of an understandable consensus algorithm",
-//! 2014, figure 3). Two nodes that lead at once in *different* terms are no violation of it: the
-//! older has not yet heard of the newer, and fencing has to make it harmless. Such split-brain
-//! windows are measured, not judged: how many there were (`overlapping_leaderships`) and for how
-//! long two nodes or more led at once (`overlapping_leaderships_ns`).
-//!
-//! A protocol without terms leaves the term 0. Its nodes may lead one after the other, so in term 0
-//! two nodes break the property only when they lead at the same time.
 
 use crate::id::{NodeId, Term};
 use crate::metrics::Leadership;
@@ -149,8 +140,7 @@ mod tests {
         story.leads(1, 1, 0, Some(400)).leads(2, 2, 250, Some(600)).leads(2, 4, 700, Some(800));
         story.leads(1, 5, 790, None).leads(3, 6, 900, None);
         story.assert_valid(SingleLeader);
-        assert_eq!(story.figure(SingleLeader, "leaderships"), 5);
-        assert_eq!(story.figure(SingleLeader, "overlapping_leaderships"), 3);
+        story.assert_figures(SingleLeader, &[("leaderships", 5), ("overlapping_leaderships", 3)]);
         // 250..400, 790..800, and 900 to the end of the run at 1 s.
         assert_eq!(story.figure(SingleLeader, "overlapping_leaderships_ns"), 260_000_000);
     }
@@ -173,8 +163,7 @@ mod tests {
         assert_eq!(
             witness.summary,
             "n1 and n2 both led in term 3: n1 from 0.000000000 s to 0.100000000 s, n2 from \
-             0.300000000 s to the end \
-             (2 terms with several leaders in all)"
+             0.300000000 s to the end (2 terms with several leaders in all)"
         );
         assert_eq!((witness.count, witness.nodes), (2, vec![NodeId(0), NodeId(1)]));
     }
@@ -185,11 +174,9 @@ mod tests {
         story.leads(1, 0, 0, Some(500)).leads(2, 0, 500, Some(600)).leads(2, 0, 600, None);
         story.assert_valid(SingleLeader);
         story.leads(3, 0, 700, None);
-        let summary = story.witness(SingleLeader).summary;
-        assert!(
-            summary.starts_with("n2 and n3 both led without terms: n2 from 0.600"),
-            "{summary}"
-        );
+        story
+            .witness(SingleLeader)
+            .assert_begins("n2 and n3 both led without terms: n2 from 0.600");
 
         // The overlap is with an earlier one than the last.
         let mut story = Story::new(3);

@@ -27,35 +27,6 @@
 //! Key by key, in event order. O(n log n), and almost free when there are no reads.
 //!
 //! [`order`]: super::order
-//!
-//! The two measures of probabilistically bounded staleness (Bailis et al., "Probabilistically
-//! bounded staleness for practical partial quorums", VLDB 2012), here of a run that happened. A
-//! read *misses* a write of its key when the write was acknowledged before the read was invoked, in
-//! event order, and what the read returned is older ([`order`]: real time orders two writes where
-//! one completed before the other was invoked, versions order only what was concurrent). A read
-//! that misses a write is stale:
-//!
-//! - **t-visibility**: by the time from the acknowledgement of the first write it misses to the
-//!   read's invocation. The property is broken when that is longer than
-//!   [`crate::config::Bounds::staleness`]; equal is not. Without a bound no read may miss a write
-//!   at all.
-//! - **k-staleness**: by the number of writes it misses.
-//!
-//! The figures count reads as operations (`reads`, `stale_reads`) and give the worst of both
-//! measures (`max_staleness_ns`, `max_versions_behind`). A read of everything and a list of keys
-//! are one operation and a read of every key; it is as stale as its stalest.
-//! `reads_of_failed_writes` counts the gets that returned what a failed write wrote: such a write
-//! never happened, so it makes nothing stale, but somebody saw it.
-//!
-//! A read of nothing is stale only as far as no removal explains it; a list of keys that has a key,
-//! only as far as it should have gone and no put or append explains that it is there. A read of a
-//! list misses the elements that are not in it, unless something that may have come later ended the
-//! list; and a put or a delete that should have ended it. A retried write counts with its least
-//! version ([`super::facts`]).
-//!
-//! Key by key, in event order. O(n log n), and next to nothing when there are no reads.
-//!
-//! [`order`]: super::order
 
 use std::cell::OnceCell;
 
@@ -416,8 +387,7 @@ fn witness(facts: &Facts<'_>, (length, stale): (Span, Stale), count: u64) -> Wit
     let from = read.node.map(|node| format!(" from {node}")).unwrap_or_default();
     let summary = format!(
         "{} {found}{from}, asked at {} s, though {} had been {}, {} earlier (bound {}); it missed \
-         {behind} \
-         acknowledged {}{}",
+         {behind} acknowledged {}{}",
         names.client(read.client),
         read.invoked_at,
         words::call_by(names, write),

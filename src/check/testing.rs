@@ -3,21 +3,14 @@
 //! Times are milliseconds, and nodes count from 1. A version is given by its timestamp alone; its
 //! node is the one that answers the write. Events are ordered by time; events at one time are in
 //! the order in which the story has them.
-//!
-//! Times are milliseconds, nodes count from 1. A version is told by its timestamp alone; its node
-//! is the one that answers the write. Events are put in order of time, and at one time in the order
-//! in which they are told.
 
-use crate::config::{Bounds, Cluster, Config, Disk, EventOrder, Expect, Link, LinkOrder, Network};
+use crate::config::{Bounds, Config};
 use crate::history::{ContestedWrite, Failure, Function, History, Item, Over, Process, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Term, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
-use crate::names::Names;
 use crate::operation::Operation;
 use crate::property::{Incidents, Promises, Property, SettlesWithin};
 use crate::protocol::{NodeSnapshot, Role, Stored};
-use crate::rng::Probability;
-use crate::sampler::Distribution;
 use crate::time::{Span, Time};
 
 use super::{CheckReport, Evidence, Verdict, Witness, judge};
@@ -40,7 +33,11 @@ fn intern(names: &mut Vec<String>, name: &str) -> usize {
     })
 }
 
-/// An operation as it is told.
+fn texts(values: &[usize]) -> Vec<Value> {
+    values.iter().copied().map(Value::text).collect()
+}
+
+/// An operation as the story has it.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     client: ClientId,
@@ -64,73 +61,50 @@ pub(super) struct Line {
     existed: Option<bool>,
 }
 
+/// Methods that set one field and hand the whole back.
+macro_rules! setters {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident($($arg:ident: $type:ty),*): $($field:ident).+ = $value:expr;
+    )*) => {
+        $(
+            $(#[$doc])*
+            pub(super) fn $name(&mut self $(, $arg: $type)*) -> &mut Self {
+                self.$($field).+ = $value;
+                self
+            }
+        )*
+    };
+}
+
 impl Line {
-    pub(super) fn at(&mut self, ms: u64) -> &mut Self {
-        self.invoked = ms;
-        self
-    }
-    /// It had been due for so long when it was invoked.
-    pub(super) fn waited(&mut self, ms: u64) -> &mut Self {
-        self.waited = ms;
-        self
-    }
-    pub(super) fn ok(&mut self, ms: u64) -> &mut Self {
-        self.completed = Some((ms, Status::Ok));
-        self
-    }
-    /// Its node accepted and answered it then, while another led too.
-    pub(super) fn handled(&mut self, accepted: u64, answered: u64) -> &mut Self {
-        self.handled = Some((accepted, answered));
-        self
-    }
-    pub(super) fn info(&mut self, ms: u64) -> &mut Self {
-        self.completed = Some((ms, Status::Info));
-        self
-    }
-    pub(super) fn fail(&mut self, ms: u64) -> &mut Self {
-        self.completed = Some((ms, Status::Fail));
-        self
-    }
-    /// The node that answers, and that stamps a write.
-    pub(super) fn by(&mut self, node: u16) -> &mut Self {
-        self.node = node;
-        self
-    }
-    pub(super) fn version(&mut self, version: i64) -> &mut Self {
-        self.version = Some(version);
-        self
+    setters! {
+        at(ms: u64): invoked = ms;
+        /// It had been due for so long when it was invoked.
+        waited(ms: u64): waited = ms;
+        ok(ms: u64): completed = Some((ms, Status::Ok));
+        info(ms: u64): completed = Some((ms, Status::Info));
+        fail(ms: u64): completed = Some((ms, Status::Fail));
+        /// The node that answers, and that stamps a write.
+        by(node: u16): node = node;
+        version(version: i64): version = Some(version);
+        /// A get finds a list of these values, numbered in the order in which the story first has
+        /// them.
+        finds_list(values: &[usize]): elements = Some(texts(values));
+        /// The value that the key held where the write was accepted, numbered in the order in which
+        /// the story first has values.
+        over(value: Option<usize>): over = value.map(Value::text).into();
+        /// Whether the key that it deletes was there.
+        existed(existed: bool): existed = Some(existed);
+        because(failure: Failure): failure = Some(failure);
+        degraded(): degraded = true;
+        confirmed(by: u16, of: u16): confirmations = (by, of);
+        /// Its node accepted and answered it then, while another led too.
+        handled(accepted: u64, answered: u64): handled = Some((accepted, answered));
     }
     /// An earlier attempt that was accepted.
     pub(super) fn attempt(&mut self, version: i64) -> &mut Self {
         self.attempts.push(version);
-        self
-    }
-    pub(super) fn confirmed(&mut self, by: u16, of: u16) -> &mut Self {
-        self.confirmations = (by, of);
-        self
-    }
-    /// A get finds a list of these values, by the order in which the story first told them.
-    pub(super) fn finds_list(&mut self, values: &[usize]) -> &mut Self {
-        self.elements = Some(values.iter().map(|index| Value::text(*index)).collect());
-        self
-    }
-    /// The value that the key held where the write was accepted, by the order in which the story
-    /// first told values.
-    pub(super) fn over(&mut self, value: Option<usize>) -> &mut Self {
-        self.over = value.map(Value::text).into();
-        self
-    }
-    /// Whether the key that it deletes was there.
-    pub(super) fn existed(&mut self, existed: bool) -> &mut Self {
-        self.existed = Some(existed);
-        self
-    }
-    pub(super) fn because(&mut self, failure: Failure) -> &mut Self {
-        self.failure = Some(failure);
-        self
-    }
-    pub(super) fn degraded(&mut self) -> &mut Self {
-        self.degraded = true;
         self
     }
 }
@@ -152,7 +126,7 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn new(nodes: u16) -> Self {
         Self {
-            config: config(nodes),
+            config: Config::quiet(nodes),
             told: Vec::new(),
             finals: (1..=nodes).map(|n| NodeSnapshot::new(node(n), Role::Follower)).collect(),
             leaderships: Vec::new(),
@@ -162,6 +136,24 @@ impl Story {
             survivors: NodeId::all(nodes).collect(),
             applications: None,
         }
+    }
+
+    setters! {
+        settlement(settlement: Settlement): settlement = settlement;
+        bounds(bounds: Bounds): config.bounds = bounds;
+        bound(ms: u64): config.bounds.staleness = Some(Span::from_millis(ms));
+        never_served(operations: u64): never_served = operations;
+        settles_for(settle: Span): config.settle = settle;
+        without_settling(): config.settle = Span::ZERO;
+        /// What nodes apply was to be noted, and no node said anything.
+        applies_nothing(): applications = Some(Vec::new());
+    }
+
+    /// This story with something more, where the story itself goes on without it.
+    pub(super) fn and<T>(&self, more: impl FnOnce(&mut Self) -> &mut T) -> Self {
+        let mut story = self.clone();
+        more(&mut story);
+        story
     }
 
     fn key(&mut self, key: &str) -> KeyId {
@@ -297,20 +289,6 @@ impl Story {
         self
     }
 
-    pub(super) fn settlement(&mut self, settlement: Settlement) -> &mut Self {
-        self.settlement = settlement;
-        self
-    }
-
-    pub(super) fn bound(&mut self, ms: u64) -> &mut Self {
-        self.bounds(Bounds { staleness: Some(Span::from_millis(ms)), ..Bounds::default() })
-    }
-
-    pub(super) fn bounds(&mut self, bounds: Bounds) -> &mut Self {
-        self.config.bounds = bounds;
-        self
-    }
-
     /// When each operation was accepted, and how long it took to be answered, while several led.
     pub(super) fn handles(&mut self, handled: &[Option<(u64, u64)>]) -> &mut Self {
         for (told, handled) in self.told.iter_mut().zip(handled) {
@@ -327,31 +305,11 @@ impl Story {
         self
     }
 
-    pub(super) fn never_served(&mut self, operations: u64) -> &mut Self {
-        self.never_served = operations;
-        self
-    }
-
-    pub(super) fn without_settling(&mut self) -> &mut Self {
-        self.settles_for(Span::ZERO)
-    }
-
-    pub(super) fn settles_for(&mut self, settle: Span) -> &mut Self {
-        self.config.settle = settle;
-        self
-    }
-
     /// A node applies a write; what is told first is noted first.
     pub(super) fn applies(&mut self, on: u16, key: &str, version: i64, at: u64) -> &mut Self {
         let (key, version) = (self.key(key), self.stamp(version));
         let application = Application { at: ms(at), node: node(on), key, version, value: None };
         self.applications.get_or_insert_default().push(application);
-        self
-    }
-
-    /// What nodes apply was to be noted, and no node said anything.
-    pub(super) fn applies_nothing(&mut self) -> &mut Self {
-        self.applications = Some(Vec::new());
         self
     }
 
@@ -430,21 +388,13 @@ impl Story {
             if let (Operation::Get { .. }, Some(elements)) = (told.operation, &told.elements) {
                 history.set_elements(op, elements.clone().into());
             }
-            if told.operation == Operation::List {
-                let item = |(key, ..): &(KeyId, Value, i64)| Item {
-                    key: *key,
-                    value: None,
-                    version: None,
-                    elements: None,
-                };
-                history.set_contents(op, told.finds.iter().map(item).collect());
-            }
-            if told.operation == Operation::ReadAll {
+            if matches!(told.operation, Operation::List | Operation::ReadAll) {
+                let whole = told.operation == Operation::ReadAll;
                 let item = |(key, value, version): &(KeyId, Value, i64)| Item {
                     key: *key,
-                    value: Some(*value),
-                    version: Some(self.stamp(*version)),
-                    elements: told.elements.clone().map(Into::into),
+                    value: whole.then_some(*value),
+                    version: whole.then(|| self.stamp(*version)),
+                    elements: told.elements.clone().filter(|_| whole).map(Into::into),
                 };
                 history.set_contents(op, told.finds.iter().map(item).collect());
             }
@@ -497,43 +447,32 @@ impl Story {
         reason
     }
 
+    #[track_caller]
+    pub(super) fn assert_figures(&self, property: Property, expected: &[(&str, u64)]) {
+        for (name, figure) in expected {
+            assert_eq!(self.figure(property, name), *figure, "{name}");
+        }
+    }
+
     pub(super) fn figure(&self, property: Property, name: &str) -> u64 {
         let figures = self.report(property).figures;
         figures.iter().find(|(other, _)| *other == name).expect("such a figure").1
     }
 }
 
-fn config(nodes: u16) -> Config {
-    let none = || Distribution::Constant(Span::ZERO);
-    Config {
-        title: String::new(),
-        seed: 1,
-        duration: Span::from_secs(1),
-        settle: Span::from_secs(1),
-        ties: EventOrder::Causal,
-        names: Names::default(),
-        cluster: Cluster { nodes, initial_leader: Some(NodeId(0)) },
-        network: Network {
-            default: Link {
-                delay: none(),
-                loss: Probability::ZERO,
-                duplication: Probability::ZERO,
-                order: LinkOrder::Reordering,
-                bandwidth: None,
-            },
-            links: Vec::new(),
-            client_delay: none(),
-            refuse: false,
-            client_legs: Vec::new(),
-        },
-        clocks: vec![crate::config::Clock::default(); nodes.into()],
-        client_clocks: vec![],
-        disk: Disk { sync: none() },
-        workload: None,
-        script: Vec::new(),
-        faults: Vec::new(),
-        changes: Vec::new(),
-        bounds: Bounds::default(),
-        expect: Expect::default(),
+impl Witness {
+    #[track_caller]
+    pub(super) fn assert_says(&self, part: &str) {
+        assert!(self.summary.contains(part), "{}", self.summary);
+    }
+
+    #[track_caller]
+    pub(super) fn assert_begins(&self, start: &str) {
+        assert!(self.summary.starts_with(start), "{}", self.summary);
+    }
+
+    #[track_caller]
+    pub(super) fn assert_ends(&self, end: &str) {
+        assert!(self.summary.ends_with(end), "{}", self.summary);
     }
 }

@@ -3,11 +3,6 @@
 //! This is t-visibility (Bailis et al., "Probabilistically bounded staleness for practical partial
 //! quorums", VLDB 2012) of single gets: how old the newest write was that a get should have seen,
 //! and whether it saw that write or a newer one. [`super::order`] defines newer.
-//!
-//! The first measure of probabilistically bounded staleness (t-visibility; Bailis et al.,
-//! "Probabilistically bounded staleness for practical partial quorums", VLDB 2012), of single gets:
-//! how old the newest write was that a get should have seen, and whether it saw that one or a
-//! newer. Which of two writes is newer says [`super::order`].
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use crate::cli::exit::Exit;
-use crate::scenario::{Diagnostics, Scenario};
+use crate::scenario::{Diagnostics, Registry, Scenario};
 
 /// Standard output and standard error.
 ///
@@ -21,6 +21,16 @@ struct Stream {
     sink: Box<dyn Write>,
     color: bool,
     broken: Option<io::Error>,
+}
+
+/// What every command works with.
+pub(super) struct Environment<'a> {
+    /// The program's name, for commands to be copied.
+    pub(super) program: &'a str,
+    /// The protocols.
+    pub(super) registry: &'a Registry,
+    /// Where to print.
+    pub(super) console: &'a mut Console,
 }
 
 impl Stream {

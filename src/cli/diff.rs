@@ -3,19 +3,15 @@
 use crate::cli::args::DiffArgs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
-use crate::cli::{Console, Exit};
+use crate::cli::{Environment, Exit};
 use crate::report::diff::{self, Compared, Contender};
 use crate::run::diff::compare;
-use crate::scenario::{Registry, Scenario};
+use crate::scenario::Scenario;
 
-pub(super) fn run(
-    args: &DiffArgs,
-    registry: &Registry,
-    console: &mut Console,
-) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &DiffArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
     check_sides(args)?;
-    let plain = Scenario::load(&args.file, registry, &[])?;
-    let set = Scenario::load(&args.file, registry, &args.sets)?;
+    let plain = Scenario::load(&args.file, env.registry, &[])?;
+    let set = Scenario::load(&args.file, env.registry, &args.sets)?;
     let seed_of = |scenario: &Scenario, side: usize| {
         let given = args.seeds.get(side).or_else(|| args.seeds.last());
         given.copied().unwrap_or(scenario.config.seed)
@@ -33,9 +29,9 @@ pub(super) fn run(
         parting: parting.as_ref(),
     };
     if args.json {
-        console.json(&diff::document(&compared));
+        env.console.json(&diff::document(&compared));
     } else {
-        console.out(&diff::text(&compared));
+        env.console.out(&diff::text(&compared));
     }
     Ok(if parting.is_some() { Exit::Violation } else { Exit::Pass })
 }

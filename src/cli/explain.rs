@@ -3,26 +3,22 @@
 use crate::cli::args::ExplainArgs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
-use crate::cli::{Console, Exit};
+use crate::cli::{Environment, Exit};
 use crate::explain::{NoSuchWrite, Question};
 use crate::report::explain;
-use crate::scenario::{Registry, Scenario};
+use crate::scenario::Scenario;
 
-pub(super) fn run(
-    args: &ExplainArgs,
-    registry: &Registry,
-    console: &mut Console,
-) -> Result<Exit, Trouble> {
-    let scenario = Scenario::load(&args.file, registry, &args.sets)?;
+pub(super) fn run(args: &ExplainArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
+    let scenario = Scenario::load(&args.file, env.registry, &args.sets)?;
     let seed = args.seed.unwrap_or(scenario.config.seed);
     let question = args.write.clone().map_or(Question::Lost, Question::Write);
     let explanation = scenario.protocol.explain(&scenario.config, seed, &question);
     let explanation = explanation.map_err(|none| Trouble::Error(no_such_write(&none, seed)))?;
     let name = scenario_name(&args.file);
     if args.json {
-        console.json(&explain::document(&name, &explanation));
+        env.console.json(&explain::document(&name, &explanation));
     } else {
-        console.out(&explain::text(&name, &question, &explanation));
+        env.console.out(&explain::text(&name, &question, &explanation));
     }
     Ok(Exit::Pass)
 }

@@ -15,7 +15,7 @@ use crate::cli::args::FuzzArgs;
 use crate::cli::jobs::{self, pool};
 use crate::cli::names::{quoted, scenario_name};
 use crate::cli::trouble::Trouble;
-use crate::cli::{Console, Exit};
+use crate::cli::{Console, Environment, Exit};
 use crate::fuzz::campaign::{self, Length, StoppingRule};
 use crate::fuzz::cases::{CASES, Cases};
 use crate::fuzz::identity::{Identity, Shard};
@@ -25,28 +25,23 @@ use crate::fuzz::text;
 use crate::fuzz::totals::Totals;
 use crate::fuzz::violation::{self, CAMPAIGN, Campaign, Violation};
 use crate::report::layout::counted;
-use crate::scenario::{Registry, Scenario};
+use crate::scenario::Scenario;
 use crate::time::Span;
 
 /// How many cases a campaign has by default.
 const RUNS: u64 = 1000;
 
 /// Plays a campaign.
-pub(super) fn run(
-    args: &FuzzArgs,
-    program: &str,
-    registry: &Registry,
-    console: &mut Console,
-) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &FuzzArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
     let begun = Instant::now();
     let origin = args.file.display().to_string();
     // Loaded first: it reports best what is wrong with an unreadable file.
-    let scenario = Scenario::load(&args.file, registry, &args.sets)?;
+    let scenario = Scenario::load(&args.file, env.registry, &args.sets)?;
     if !args.quiet {
-        console.warnings(&scenario);
+        env.console.warnings(&scenario);
     }
     let text = fs::read(&args.file).map_err(Trouble::cannot("use", &args.file))?;
-    let target = FuzzTarget::new(&origin, text, registry, &args.sets)?;
+    let target = FuzzTarget::new(&origin, text, env.registry, &args.sets)?;
     let name = scenario_name(&args.file);
     let seed = args.seed.unwrap_or(target.scenario.config.seed);
     let identity = Identity::new(&target, &name, seed, args.verify);
@@ -58,9 +53,9 @@ pub(super) fn run(
     let rule = StoppingRule { length, stop_after: args.stop_after.0 };
     let pool = pool(args.jobs)?;
     quiet_finds();
-    let before = resumed(&target, &mut cases, rule, &pool, args, console)?;
+    let before = resumed(&target, &mut cases, rule, &pool, args, env.console)?;
 
-    let live = Live::new(rule, shard, before, args.quiet, console);
+    let live = Live::new(rule, shard, before, args.quiet, env.console);
     let played = pool
         .install(|| campaign::play_missing(&target, rule, &cases, &|record| live.add(record)))
         .map_err(Trouble::cannot("use", &folder))?;
@@ -78,12 +73,12 @@ pub(super) fn run(
         violations: &violations,
         document,
         took: begun.elapsed(),
-        program,
+        program: env.program,
         folder: &folder,
         json: args.json,
         quiet: args.quiet,
     };
-    Ok(show(outcome, console))
+    Ok(show(outcome, env.console))
 }
 
 /// The default folder of a campaign. The `fuzz/` before a scenario's name is left out: the folder

@@ -8,26 +8,22 @@ use serde_json::{Map, Value, json};
 use crate::cli::args::ListArgs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
-use crate::cli::{Console, Exit};
+use crate::cli::{Environment, Exit};
 use crate::config::{Answer, Config};
 use crate::named::Named;
 use crate::report::layout::{counted, wrap};
-use crate::scenario::{Diagnostics, Registry, Scenario};
+use crate::scenario::{Diagnostics, Scenario};
 
 /// Shows every scenario of the folder. One that does not load is shown as such, and the exit status
 /// is [`Exit::Usage`].
-pub(super) fn run(
-    args: &ListArgs,
-    registry: &Registry,
-    console: &mut Console,
-) -> Result<Exit, Trouble> {
+pub(super) fn run(args: &ListArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
     let mut files = Vec::new();
     find(&args.dir, &mut files)?;
     files.sort();
     let mut exit = Exit::Pass;
     let mut documents = Vec::new();
     for file in &files {
-        let loaded = Scenario::load(file, registry, &[]);
+        let loaded = Scenario::load(file, env.registry, &[]);
         if loaded.is_err() {
             exit = Exit::Usage;
         }
@@ -35,16 +31,16 @@ pub(super) fn run(
             documents.push(document(file, &loaded));
         } else {
             let entry = entry(file, &loaded);
-            console.out(&entry);
+            env.console.out(&entry);
         }
         if let Err(diagnostics) = loaded {
-            console.mistakes(&diagnostics);
+            env.console.mistakes(&diagnostics);
         }
     }
     if args.json {
-        console.json(&json!({ "scenarios": documents }));
+        env.console.json(&json!({ "scenarios": documents }));
     } else if files.is_empty() {
-        console.err(&format!("no scenario files (*.toml) in {}\n", args.dir.display()));
+        env.console.err(&format!("no scenario files (*.toml) in {}\n", args.dir.display()));
     }
     Ok(exit)
 }

@@ -41,6 +41,7 @@ pub use console::Console;
 pub use exit::Exit;
 
 use args::{Command, CommandLine};
+use console::Environment;
 use trouble::Trouble;
 
 /// Runs the process's command line with the protocols of `registry`.
@@ -63,38 +64,36 @@ pub fn run_with(
     let stem = args.first().and_then(|name| Path::new(name).file_stem());
     let program = stem.map_or_else(|| "splitbrain".into(), |stem| stem.to_string_lossy());
     let exit = match CommandLine::try_parse_from(&args) {
-        Ok(CommandLine { command }) => dispatch(&command, &program, registry, console)
-            .unwrap_or_else(|trouble| trouble.show(console)),
+        Ok(CommandLine { command }) => {
+            dispatch(&command, &mut Environment { program: &program, registry, console })
+                .unwrap_or_else(|trouble| trouble.show(console))
+        }
         Err(answer) => show(&answer, console),
     };
     console.finish(exit)
 }
 
-fn dispatch(
-    command: &Command,
-    program: &str,
-    registry: &Registry,
-    console: &mut Console,
-) -> Result<Exit, Trouble> {
+fn dispatch(command: &Command, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
     match command {
-        Command::Run(args) => run::run(args, program, registry, console),
-        Command::Diff(args) => diff::run(args, registry, console),
-        Command::Explain(args) => explain::run(args, registry, console),
-        Command::Shrink(args) => shrink::run(args, registry, console),
-        Command::Sweep(args) => sweep::sweep(args, registry, console),
-        Command::Compare(args) => sweep::compare(args, registry, console),
-        Command::Fuzz(args) => fuzz::run(args, program, registry, console),
-        Command::Merge(args) => merge::run(args, program, registry, console),
-        Command::Promises(args) => promises::run(args, registry, console),
-        Command::List(args) => list::run(args, registry, console),
+        Command::Run(args) => run::run(args, env),
+        Command::Diff(args) => diff::run(args, env),
+        Command::Explain(args) => explain::run(args, env),
+        Command::Shrink(args) => shrink::run(args, env),
+        Command::Sweep(args) => sweep::sweep(args, env),
+        Command::Compare(args) => sweep::compare(args, env),
+        Command::Fuzz(args) => fuzz::run(args, env),
+        Command::Merge(args) => merge::run(args, env),
+        Command::Promises(args) => promises::run(args, env),
+        Command::List(args) => list::run(args, env),
         Command::Schema => {
-            console.json(&scenario::schema(registry));
+            env.console.json(&scenario::schema(env.registry));
             Ok(Exit::Pass)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut CommandLine::command(), program, &mut script);
-            console.out(&String::from_utf8_lossy(&script));
+            let mut command = CommandLine::command();
+            clap_complete::generate(*shell, &mut command, env.program, &mut script);
+            env.console.out(&String::from_utf8_lossy(&script));
             Ok(Exit::Pass)
         }
     }

@@ -5,30 +5,26 @@ use serde_json::{Value, json};
 use crate::cli::args::PromisesArgs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
-use crate::cli::{Console, Exit};
+use crate::cli::{Environment, Exit};
 use crate::named::Named;
 use crate::property::{
     Condition, Hazard, Promise, Promises, Property, PropertyKind, SettlesWithin, Whose,
 };
 use crate::report::layout::{wrap, wrap_hanging};
-use crate::scenario::{Registry, Scenario};
+use crate::scenario::Scenario;
 
 /// The column at which the text behind a word begins.
 const TEXT: usize = 13;
 
-pub(super) fn run(
-    args: &PromisesArgs,
-    registry: &Registry,
-    console: &mut Console,
-) -> Result<Exit, Trouble> {
-    let scenario = Scenario::load(&args.file, registry, &args.sets)?;
-    console.warnings(&scenario);
+pub(super) fn run(args: &PromisesArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
+    let scenario = Scenario::load(&args.file, env.registry, &args.sets)?;
+    env.console.warnings(&scenario);
     let promises = scenario.protocol.promises(&scenario.config);
     let settles = scenario.protocol.settles_within(&scenario.config);
     if args.json {
-        console.json(&document(&scenario_name(&args.file), &scenario, &promises, settles));
+        env.console.json(&document(&scenario_name(&args.file), &scenario, &promises, settles));
     } else {
-        console.out(&text(&scenario, &promises, settles));
+        env.console.out(&text(&scenario, &promises, settles));
     }
     Ok(Exit::Pass)
 }

@@ -9,20 +9,16 @@ use serde_json::json;
 use crate::cli::args::ShrinkArgs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
-use crate::cli::{Console, Exit};
+use crate::cli::{Console, Environment, Exit};
 use crate::fuzz::shrink::{Shrunk, shrink_scenario};
 use crate::report::files;
 use crate::report::layout::counted;
-use crate::scenario::{Registry, Scenario};
+use crate::scenario::Scenario;
 
-pub(super) fn run(
-    args: &ShrinkArgs,
-    registry: &Registry,
-    console: &mut Console,
-) -> Result<Exit, Trouble> {
-    let scenario = Scenario::load(&args.file, registry, &args.sets)?;
+pub(super) fn run(args: &ShrinkArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
+    let scenario = Scenario::load(&args.file, env.registry, &args.sets)?;
     let seed = args.seed.unwrap_or(scenario.config.seed);
-    let shrunk = shrink_scenario(&scenario, seed, registry, args.check).map_err(|why| {
+    let shrunk = shrink_scenario(&scenario, seed, env.registry, args.check).map_err(|why| {
         let help = "--seed N tries another; `splitbrain fuzz` looks for one";
         Trouble::Error(format!("{why}\n  help: {help}"))
     })?;
@@ -30,7 +26,7 @@ pub(super) fn run(
     let default = || Path::new("output/shrink").join(format!("{name}.toml"));
     let path = args.out.clone().unwrap_or_else(default);
     write(&path, &shrunk).map_err(Trouble::cannot("write", &path))?;
-    show(args, &shrunk, &path, console);
+    show(args, &shrunk, &path, env.console);
     Ok(Exit::Pass)
 }
 

@@ -8,7 +8,7 @@ use crate::cli::args::{CompareArgs, ManyArgs, PictureChoice, SweepArgs};
 use crate::cli::jobs;
 use crate::cli::names::scenario_name;
 use crate::cli::trouble::Trouble;
-use crate::cli::{Console, Exit};
+use crate::cli::{Console, Environment, Exit};
 use crate::experiment::analysis::Analysis;
 use crate::experiment::charts::Chart;
 use crate::experiment::goal::Goal;
@@ -19,7 +19,7 @@ use crate::experiment::summary::Summary;
 use crate::experiment::{Design, Heading, Sweep, document, table, text};
 use crate::named::Named;
 use crate::report::files;
-use crate::scenario::{Axis, Registry};
+use crate::scenario::Axis;
 
 /// What a command does with its points.
 struct Task<'a> {
@@ -30,11 +30,7 @@ struct Task<'a> {
 }
 
 /// Plays every combination of the varied values.
-pub(super) fn sweep(
-    args: &SweepArgs,
-    registry: &Registry,
-    console: &mut Console,
-) -> Result<Exit, Trouble> {
+pub(super) fn sweep(args: &SweepArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
     let axes = args.vary.iter().map(|text| Axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
     for (place, axis) in axes.iter().enumerate() {
         let bare = |axis: &Axis| axis.path().replace(['"', ' '], "");
@@ -51,24 +47,20 @@ pub(super) fn sweep(
         return Err(Trouble::Error(format!("more than {MAX_POINTS} points: vary less")));
     }
     let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
-    let points = points::grid(&args.many.file, registry, &args.many.sets, &axes)?;
+    let points = points::grid(&args.many.file, env.registry, &args.many.sets, &axes)?;
     let keys = axes.iter().map(|axis| axis.path().to_owned()).collect();
     let task = Task { many: &args.many, keys, design: Design::Grid, goal };
-    perform(&task, &points, console)
+    perform(&task, &points, env.console)
 }
 
 /// Plays the file as it is and with each list of settings.
-pub(super) fn compare(
-    args: &CompareArgs,
-    registry: &Registry,
-    console: &mut Console,
-) -> Result<Exit, Trouble> {
+pub(super) fn compare(args: &CompareArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
     let goal = args.goal.as_deref().map(Goal::parse).transpose()?;
     let many = &args.many;
-    let points = points::configurations(&many.file, registry, &many.sets, &args.with)?;
+    let points = points::configurations(&many.file, env.registry, &many.sets, &args.with)?;
     let keys = vec!["configuration".to_owned()];
     let task = Task { many, keys, design: Design::Comparison, goal };
-    perform(&task, &points, console)
+    perform(&task, &points, env.console)
 }
 
 /// Why varying a setting would change nothing.

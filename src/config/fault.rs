@@ -141,63 +141,47 @@ pub enum FaultAction {
     Heal(HealWhat),
 }
 
-impl FaultAction {
-    /// The kinds of action by name, as in scenario files.
-    pub const KINDS: [&str; 22] = [
-        "partition",
-        "majorities-ring",
-        "bridge",
-        "isolate",
-        "block",
-        "clog",
-        "slow",
-        "drop",
-        "crash",
-        "power-loss",
-        "restart",
-        "pause",
-        "resume",
-        "clock-jump",
-        "clock-drift",
-        "torn-write",
-        "lost-write",
-        "flip-bit",
-        "read-error",
-        "disk-full",
-        "slow-disk",
-        "heal",
-    ];
+/// The kinds of action: which each is, and its name as in scenario files.
+macro_rules! kinds {
+    ($($action:pat => $name:literal,)*) => {
+        impl FaultAction {
+            /// The kinds of action by name, as in scenario files.
+            pub const KINDS: [&str; [$($name),*].len()] = [$($name),*];
 
-    /// The index of its kind in [`Self::KINDS`].
-    #[must_use]
-    pub const fn kind(&self) -> usize {
-        match self {
-            Self::Partition(_) => 0,
-            Self::MajoritiesRing => 1,
-            Self::Bridge(_) => 2,
-            Self::Isolate(_) => 3,
-            Self::Block(_) => 4,
-            Self::Clog(_) => 5,
-            Self::Slow { .. } => 6,
-            Self::Drop { .. } => 7,
-            Self::Crash(_) => 8,
-            Self::PowerLoss(_) => 9,
-            Self::Restart { .. } => 10,
-            Self::Pause(_) => 11,
-            Self::Resume(_) => 12,
-            Self::ClockJump { .. } => 13,
-            Self::ClockDrift { .. } => 14,
-            Self::Disk { fault, .. } => match fault {
-                DiskFault::TornWrite => 15,
-                DiskFault::LostWrite => 16,
-                DiskFault::FlipBit { .. } => 17,
-                DiskFault::ReadError => 18,
-                DiskFault::Full => 19,
-                DiskFault::Slow(_) => 20,
-            },
-            Self::Heal(_) => 21,
+            /// The index of its kind in [`Self::KINDS`].
+            #[must_use]
+            pub fn kind(&self) -> usize {
+                let name = match self { $($action => $name),* };
+                let index = Self::KINDS.iter().position(|kind| *kind == name);
+                index.unwrap_or_else(|| unreachable!("every name is in the list"))
+            }
         }
-    }
+    };
+}
+
+kinds! {
+    Self::Partition(_) => "partition",
+    Self::MajoritiesRing => "majorities-ring",
+    Self::Bridge(_) => "bridge",
+    Self::Isolate(_) => "isolate",
+    Self::Block(_) => "block",
+    Self::Clog(_) => "clog",
+    Self::Slow { .. } => "slow",
+    Self::Drop { .. } => "drop",
+    Self::Crash(_) => "crash",
+    Self::PowerLoss(_) => "power-loss",
+    Self::Restart { .. } => "restart",
+    Self::Pause(_) => "pause",
+    Self::Resume(_) => "resume",
+    Self::ClockJump { .. } => "clock-jump",
+    Self::ClockDrift { .. } => "clock-drift",
+    Self::Disk { fault: DiskFault::TornWrite, .. } => "torn-write",
+    Self::Disk { fault: DiskFault::LostWrite, .. } => "lost-write",
+    Self::Disk { fault: DiskFault::FlipBit { .. }, .. } => "flip-bit",
+    Self::Disk { fault: DiskFault::ReadError, .. } => "read-error",
+    Self::Disk { fault: DiskFault::Full, .. } => "disk-full",
+    Self::Disk { fault: DiskFault::Slow(_), .. } => "slow-disk",
+    Self::Heal(_) => "heal",
 }
 
 /// What is wrong with a disk.

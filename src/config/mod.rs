@@ -5,6 +5,8 @@
 //! The settings of the protocol itself are the protocol's own type,
 //! [`crate::protocol::Protocol::Config`].
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::id::{ClientId, NodeId};
 use crate::names::Names;
 use crate::time::{Span, Time};
@@ -14,6 +16,8 @@ mod fault;
 mod network;
 mod questions;
 mod script;
+#[cfg(test)]
+mod testing;
 mod workload;
 
 pub use expect::{
@@ -66,7 +70,8 @@ pub struct Config {
 }
 
 /// The order in which events of one instant are played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum EventOrder {
     /// The order in which they were caused.
     Causal,

@@ -1,5 +1,7 @@
 //! Links, clocks and disks.
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::id::{ClientId, NodeId};
 use crate::rng::Probability;
 use crate::sampler::Distribution;
@@ -36,7 +38,8 @@ pub struct Link {
 }
 
 /// Whether a link keeps order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum LinkOrder {
     /// Each message arrives after its own delay and may overtake.
     Reordering,

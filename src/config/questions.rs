@@ -1,7 +1,7 @@
 //! What follows from all settings together: questions that promises and reports ask of a
 //! [`Config`].
 
-use super::{Config, ReadFrom, ScriptedOperation, Workload};
+use super::{Config, ReadFrom, RetryPolicy, ScriptedOperation, Workload};
 use crate::operation::{Operation, ReadQuorum};
 
 impl Config {
@@ -54,35 +54,26 @@ impl Config {
     /// Whether any read of the run asks several replicas.
     #[must_use]
     pub fn asks_several_replicas(&self) -> bool {
-        let several = |quorum: Option<ReadQuorum>| quorum.is_some_and(|quorum| quorum.replicas > 1);
-        let scripted = |scripted: &ScriptedOperation| match scripted.operation {
-            Operation::Get { quorum, .. } => several(quorum),
-            Operation::Put { .. }
-            | Operation::Delete { .. }
-            | Operation::Append { .. }
-            | Operation::List
-            | Operation::ReadAll
-            | Operation::Clear => false,
-        };
-        self.workloads().any(|workload| several(workload.read_quorum))
-            || self.script.iter().any(scripted)
+        self.read_quorums().any(|quorum| quorum.replicas > 1)
     }
 
     /// Whether any read of the run repairs.
     #[must_use]
     pub fn repairs_reads(&self) -> bool {
-        let repairs = |quorum: Option<ReadQuorum>| quorum.is_some_and(|quorum| quorum.repair);
-        let scripted = |scripted: &ScriptedOperation| match scripted.operation {
-            Operation::Get { quorum, .. } => repairs(quorum),
+        self.read_quorums().any(|quorum| quorum.repair)
+    }
+
+    fn read_quorums(&self) -> impl Iterator<Item = ReadQuorum> {
+        let scripted = self.script.iter().filter_map(|scripted| match scripted.operation {
+            Operation::Get { quorum, .. } => quorum,
             Operation::Put { .. }
             | Operation::Delete { .. }
             | Operation::Append { .. }
             | Operation::List
             | Operation::ReadAll
-            | Operation::Clear => false,
-        };
-        self.workloads().any(|workload| repairs(workload.read_quorum))
-            || self.script.iter().any(scripted)
+            | Operation::Clear => None,
+        });
+        self.workloads().filter_map(|workload| workload.read_quorum).chain(scripted)
     }
 
     /// Whether any write of the run may be tried again.
@@ -90,14 +81,9 @@ impl Config {
     /// An attempt that was given up may still arrive, after writes that were answered since.
     #[must_use]
     pub fn retries_writes(&self) -> bool {
-        let workload_does = self
-            .workloads()
-            .any(|workload| workload.mix.has_writes() && workload.retry.retries > 0);
-        let script_does = self
-            .script
-            .iter()
-            .any(|scripted| scripted.operation.is_write() && scripted.retry.retries > 0);
-        workload_does || script_does
+        let retries = |writes: bool, retry: &RetryPolicy| writes && retry.retries > 0;
+        self.workloads().any(|load| retries(load.mix.has_writes(), &load.retry))
+            || self.script.iter().any(|one| retries(one.operation.is_write(), &one.retry))
     }
 
     /// Whether a scripted write asks for fewer acknowledgements of followers than `wanted`.
@@ -116,20 +102,15 @@ impl Config {
     /// Whether everything that the run writes is appended.
     #[must_use]
     pub fn only_appends(&self) -> bool {
-        let appends = |operation: Operation| matches!(operation, Operation::Append { .. });
         self.workloads().all(|workload| workload.mix.put == 0 && workload.mix.delete == 0)
-            && self
-                .script
-                .iter()
-                .all(|scripted| !scripted.operation.is_write() || appends(scripted.operation))
+            && self.script.iter().all(|one| !one.operation.is_write() || is_append(one))
     }
 
     /// Whether anything that the run writes is appended.
     #[must_use]
     pub fn appends(&self) -> bool {
-        let appends = |operation: Operation| matches!(operation, Operation::Append { .. });
         self.workloads().any(|workload| workload.mix.append > 0)
-            || self.script.iter().any(|scripted| appends(scripted.operation))
+            || self.script.iter().any(is_append)
     }
 
     /// Whether an operation without a node may ask one that does not lead, and have it answer:
@@ -147,4 +128,8 @@ impl Config {
         let changed = self.changes.iter().filter_map(|change| change.workload.as_ref());
         self.workload.iter().chain(changed)
     }
+}
+
+const fn is_append(scripted: &ScriptedOperation) -> bool {
+    matches!(scripted.operation, Operation::Append { .. })
 }

@@ -17,7 +17,7 @@
 use serde_json::{Value, json};
 
 use super::analysis::Analysis;
-use super::summary::{Estimate, Summary};
+use super::summary::Summary;
 use super::{Neighbour, Sweep};
 
 /// The document of a sweep or a comparison.
@@ -68,8 +68,8 @@ fn differences(sweep: &Sweep<'_>) -> Value {
             "key": sweep.heading.keys[before.key],
             "from": sweep.labels[before.point],
             "to": sweep.labels[after],
-            "mean_latency_ns": estimate(left.slower_than(right, sweep.function)),
-            "lost_share": estimate(left.loses_more_than(right)),
+            "mean_latency_ns": left.slower_than(right, sweep.function),
+            "lost_share": left.loses_more_than(right),
         })
     };
     let places = 0..sweep.summaries.len();
@@ -77,8 +77,4 @@ fn differences(sweep: &Sweep<'_>) -> Value {
         .flat_map(|after| sweep.before(after).into_iter().map(move |before| (after, before)))
         .map(|(after, before)| difference(after, before))
         .collect()
-}
-
-fn estimate(estimate: Option<Estimate>) -> Value {
-    serde_json::to_value(estimate).unwrap_or_default()
 }

@@ -4,10 +4,6 @@
 //! For durability these are the lost writes; for replicas that differ, the write that one of them
 //! lacks; for a resurrection, the delete that did not last; for a read that breaks its promise, the
 //! write that it missed, and what the replica that answered had of that write then.
-//!
-//! Of durability these are the lost writes; of replicas that differ the write that one of them
-//! lacks; of a resurrection the delete that did not last; of a read that breaks what it promises
-//! the write that it missed, and what the replica that answered had of it at that moment.
 
 use crate::check::{CheckReport, Mechanism, Verdict, Witness};
 use crate::config::{Config, ExpectedVerdict};

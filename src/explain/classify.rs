@@ -24,34 +24,6 @@
 //! A crash is named by what it took: the unsynced tail of a log; a log that could not be read up to
 //! the write, or was cut before a checkpoint had it; or a memory with no log behind it. If no other
 //! node ever had the write, it was never shipped.
-//!
-//! A write may vanish from several nodes in several ways. The one that is named is the end that
-//! made the loss certain:
-//!
-//! 1. Where a live node still has the write, or has had it replaced, and a higher version is shown
-//!    all the same, last write wins decided. Where it is the leader that shows an older one, it
-//!    decided how the leader came to lack it.
-//! 2. Where only the node that accepted it ever had it and another dropped it on arrival, that drop
-//!    decided.
-//! 3. Where nobody else ever had it, and another led while the node that accepted it was down: the
-//!    crash decided, even if its disk kept the write until the node came back and followed. It was
-//!    never shipped.
-//! 4. Else the end of the last copy, by time: until then the write could have been saved. Of ends
-//!    at one instant it is the accepting node's.
-//! 5. Where that end was the work of a leader (a full state, a truncation), and that leader had had
-//!    the write and its disk had lost it: how that disk lost it. So too where so many had the write
-//!    that no majority could elect a leader but with one whose disk had lost it. A memory without a
-//!    log promises nothing: there the overwriting is what counts.
-//!
-//! Where replicas differ, the question is not how all lost a write but how one came to lack it
-//! (`lacking`): the end of its own copy, or that it never got one.
-//!
-//! Where a read missed a write, the question is what the replica that answered had of it at that
-//! moment (`missed`).
-//!
-//! A crash is named by what it took: the unsynced tail of a log, a log that could not be read up to
-//! the write or was cut before a checkpoint had it, or a memory with no log behind it; where nobody
-//! else ever had the write, it was never shipped.
 
 use std::collections::BTreeMap;
 

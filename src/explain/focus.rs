@@ -264,55 +264,17 @@ fn overlap(leaderships: &[Leadership]) -> Option<Time> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explain::chronicle;
-    use crate::run::RunOptions;
-    use crate::scenario::{Registry, Scenario};
+    use crate::explain::sample::{CUT_OFF, PlayedRun};
 
-    fn look(text: &str) -> (Scenario, RunResult, Focus) {
-        let scenario = Scenario::parse("x.toml", text.as_bytes(), &Registry::new(), &[]).unwrap();
-        let result = scenario.run(1, RunOptions::default());
-        let chronicle = scenario.protocol.chronicle(&scenario.config, 1, None);
-        let faults = chronicle::faults(&scenario.config, &result.history, &chronicle);
+    fn look(text: &str) -> (RunResult, Focus) {
+        let PlayedRun { scenario, result, chronicle, faults } = PlayedRun::of(text, 1);
         let focus = focus(&scenario.config, &result, &chronicle, &faults);
-        (scenario, result, focus)
+        (result, focus)
     }
-
-    const BASE: &str = r#"
-title = "A leader dies with a write that it had not sent"
-duration = "2s"
-[cluster]
-nodes = 3
-[network]
-delay = "5ms"
-[protocol.leader-follower]
-mode = "async"
-[protocol.leader-follower.failover]
-election = "lowest-id"
-heartbeat = "50ms"
-timeout = "150ms"
-[[operation]]
-at = "500ms"
-client = "a"
-put = { key = "k", value = "kept" }
-"#;
 
     #[test]
     fn a_lost_write_is_shown_from_its_cause_to_its_end() {
-        let lost = r#"
-[[fault]]
-at = "600ms"
-for = "1s"
-partition = [["n1"], ["n2", "n3"]]
-[[operation]]
-at = "610ms"
-client = "a"
-put = { key = "k", value = "lost" }
-[[fault]]
-at = "650ms"
-for = "1s"
-crash = "n1"
-"#;
-        let (_, result, focus) = look(&format!("{BASE}{lost}"));
+        let (result, focus) = look(CUT_OFF);
         let ms = |ms: u64| Time::from_nanos(ms * 1_000_000);
         assert_eq!(focus.moment, Some(ms(650)), "it died with n1: {focus:?}");
         assert_eq!(result.history.entry(focus.operations[0]).invoked_at, ms(610));
@@ -326,11 +288,12 @@ crash = "n1"
 
     #[test]
     fn where_nothing_goes_wrong_the_first_fault_or_the_start_is_shown() {
-        let (_, _, quiet) = look(BASE);
+        let (base, _) = CUT_OFF.split_once("[[fault]]").unwrap();
+        let (_, quiet) = look(base);
         assert_eq!((quiet.window.from, quiet.moment), (Time::ZERO, None));
         let fault =
             "[[fault]]\nat = \"1s\"\nfor = \"100ms\"\nclog = { from = \"n2\", to = \"n3\" }\n";
-        let (_, _, focus) = look(&format!("{BASE}{fault}"));
+        let (_, focus) = look(&format!("{base}{fault}"));
         assert!(focus.window.from < Time::from_nanos(500_000_000), "the write before it");
         assert!(focus.window.until > Time::from_nanos(1_100_000_000), "{focus:?}");
     }

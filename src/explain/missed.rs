@@ -51,8 +51,9 @@ pub(super) fn missed(
     let witness = Observer { config, run, write };
     let replies = replies(before, (node, read));
     if replies.is_empty() {
-        let Lack { mechanism, text } = witness.lack(node, before, at)?;
-        return Some(MissedWrite { mechanism, text: format!("{node} answered at {at} s: {text}") });
+        let lack = witness.lack(node, before, at)?;
+        let text = format!("{node} answered at {at} s: {}", lack.text);
+        return Some(MissedWrite { text, ..lack });
     }
     witness.missed_by_all((node, at), before, &replies)
 }
@@ -78,12 +79,6 @@ fn replies(before: &[WriteEvent], (coordinator, read): (NodeId, OpId)) -> Vec<(N
         }
     }
     replies
-}
-
-/// Why a replica did not have a write.
-struct Lack {
-    mechanism: Mechanism,
-    text: String,
 }
 
 struct Observer<'a> {
@@ -138,7 +133,7 @@ impl Observer<'_> {
     }
 
     /// Why `node` did not show the write at `now`, after what was seen `before`.
-    fn lack(&self, node: NodeId, before: &[WriteEvent], now: Time) -> Option<Lack> {
+    fn lack(&self, node: NodeId, before: &[WriteEvent], now: Time) -> Option<MissedWrite> {
         let here = || before.iter().rev().filter(|event| event.node == node);
         match self.copies(before).by_node.get(&node) {
             Some(CopyState::Has) => {
@@ -152,21 +147,20 @@ impl Observer<'_> {
                      version {} is higher",
                     by.version
                 );
-                Some(Lack { mechanism: Mechanism::OlderTimestamp, text })
-            }
-            Some(copied @ CopyState::Dropped { .. }) => {
-                let (at, mechanism) = copied.end(false)?;
-                let how = mechanism.phrase();
-                let text = format!("it had had that write, and lost it at {at} s: {how}");
-                Some(Lack { mechanism, text })
+                Some(MissedWrite { mechanism: Mechanism::OlderTimestamp, text })
             }
             Some(copied) => {
                 let (at, mechanism) = copied.end(false)?;
                 let how = mechanism.phrase();
-                let text = format!(
-                    "it had gone down with that write at {at} s and started again without it: {how}"
-                );
-                Some(Lack { mechanism, text })
+                let text = if matches!(copied, CopyState::Dropped { .. }) {
+                    format!("it had had that write, and lost it at {at} s: {how}")
+                } else {
+                    format!(
+                        "it had gone down with that write at {at} s and started again without it: \
+                         {how}"
+                    )
+                };
+                Some(MissedWrite { mechanism, text })
             }
             None => {
                 let refused = here().find_map(|event| match event.what {
@@ -180,9 +174,9 @@ impl Observer<'_> {
                         "it had dropped that write at {at} s, when it came: {}",
                         reason.phrase()
                     );
-                    return Some(Lack { mechanism: of_discard(reason), text });
+                    return Some(MissedWrite { mechanism: of_discard(reason), text });
                 }
-                Some(self.deposed(node, now).unwrap_or_else(|| Lack {
+                Some(self.deposed(node, now).unwrap_or_else(|| MissedWrite {
                     mechanism: Mechanism::NotYetThere,
                     text: self.not_yet(node, before),
                 }))
@@ -191,7 +185,7 @@ impl Observer<'_> {
     }
 
     /// The node still leads although another has begun to.
-    fn deposed(&self, node: NodeId, now: Time) -> Option<Lack> {
+    fn deposed(&self, node: NodeId, now: Time) -> Option<MissedWrite> {
         let leads = |led: &&Leadership| {
             led.node == node && led.from <= now && led.until.is_none_or(|until| until >= now)
         };
@@ -204,7 +198,7 @@ impl Observer<'_> {
              in term {} since {} s",
             mine.term, newer.node, newer.term, newer.from
         );
-        Some(Lack { mechanism: Mechanism::DeposedLeader, text })
+        Some(MissedWrite { mechanism: Mechanism::DeposedLeader, text })
     }
 
     /// What had become of the last message that carried the write to the node.

@@ -23,6 +23,8 @@ mod fate;
 mod losses;
 mod missed;
 mod narrator;
+#[cfg(test)]
+pub(crate) mod sample;
 
 pub use explanation::{BrokenRead, Discarded, Explanation, NoSuchWrite, Question, explain};
 pub use losses::MOST_FOLLOWED;

@@ -1,5 +1,7 @@
 //! The life of one write: a chain of steps in plain words.
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::check::Mechanism;
 use crate::history::Status;
 use crate::id::{NodeId, OpId, Version};
@@ -29,23 +31,13 @@ pub struct Story {
 }
 
 /// That an acknowledged write is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Gone {
     /// It is missing at the end.
     Lost,
     /// It was gone before its key was written again, so nothing is missing at the end.
     Discarded,
-}
-
-impl Gone {
-    /// The name in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Lost => "lost",
-            Self::Discarded => "discarded",
-        }
-    }
 }
 
 /// A step of a story.
@@ -62,7 +54,8 @@ pub struct StoryStep {
 }
 
 /// What kind of step it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum StepKind {
     /// A client asked for it.
     Invoked,
@@ -77,6 +70,7 @@ pub enum StepKind {
     /// A node sent it to others.
     Sent,
     /// It reached a node that was down.
+    #[strum(serialize = "undelivered")]
     Stopped,
     /// A node learned that another has it.
     Confirmed,
@@ -96,29 +90,4 @@ pub enum StepKind {
     Leads,
     /// The end of the run.
     End,
-}
-
-impl StepKind {
-    /// The name in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Invoked => "invoked",
-            Self::Accepted => "accepted",
-            Self::Applied => "applied",
-            Self::Discarded => "discarded",
-            Self::Superseded => "superseded",
-            Self::Sent => "sent",
-            Self::Stopped => "undelivered",
-            Self::Confirmed => "confirmed",
-            Self::ConfirmationLost => "confirmation-lost",
-            Self::Completed => "completed",
-            Self::Crashed => "crashed",
-            Self::PowerLost => "power-lost",
-            Self::DiskReplaced => "disk-replaced",
-            Self::Restarted => "restarted",
-            Self::Leads => "leads",
-            Self::End => "end",
-        }
-    }
 }

@@ -256,23 +256,13 @@ impl Cases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fuzz::coverage::Covered;
     use crate::fuzz::target::FuzzTarget;
     use crate::rng::Probability;
     use crate::scenario::Registry;
 
     fn record(case: u64) -> CaseRecord {
-        let covered = Covered::default();
         let digest = Some(format!("{case:016x}"));
-        CaseRecord {
-            case,
-            digest,
-            events: 2,
-            virtual_ns: 3,
-            findings: vec![],
-            unknown: false,
-            covered,
-        }
+        CaseRecord { case, digest, events: 2, virtual_ns: 3, ..CaseRecord::default() }
     }
 
     fn identity(seed: u64) -> Identity {

@@ -10,7 +10,7 @@ use super::judge::Find;
 use crate::report::files::Lines;
 
 /// What is kept of a case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CaseRecord {
     /// The number of the case.

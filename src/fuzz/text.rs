@@ -100,22 +100,12 @@ fn table(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fuzz::coverage::Covered;
     use crate::fuzz::judge::{Find, Signature};
     use crate::fuzz::record::CaseRecord;
 
     fn record(case: u64, covered: &str) -> CaseRecord {
-        let covered: Covered = serde_json::from_str(covered).expect("covered");
-        let digest = Some("0".to_owned());
-        CaseRecord {
-            case,
-            digest,
-            events: 1,
-            virtual_ns: 1,
-            findings: vec![],
-            unknown: false,
-            covered,
-        }
+        let covered = serde_json::from_str(covered).expect("covered");
+        CaseRecord { case, covered, ..CaseRecord::default() }
     }
 
     #[test]

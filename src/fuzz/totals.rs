@@ -18,7 +18,7 @@ pub struct FindKind {
 }
 
 /// Figures of many cases.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// How many cases the whole campaign has.
     pub runs: u64,
@@ -40,15 +40,7 @@ impl Totals {
     /// No case yet, of a campaign of `runs` cases.
     #[must_use]
     pub fn new(runs: u64) -> Self {
-        Self {
-            runs,
-            cases: 0,
-            events: 0,
-            virtual_ns: 0,
-            unknown: 0,
-            kinds: BTreeMap::new(),
-            coverage: Coverage::default(),
-        }
+        Self { runs, ..Self::default() }
     }
 
     /// Adds a case; the order does not matter. Of each signature the lowest case is kept.

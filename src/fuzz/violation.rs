@@ -25,7 +25,7 @@ use crate::scenario::Scenario;
 pub const CAMPAIGN: &str = "campaign.json";
 
 /// A kind of find, as `campaign.json` lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
     /// The lowest case that shows it.
     pub case: u64,
@@ -72,13 +72,7 @@ impl Violation {
             verdict,
             summary,
             count: kind.count,
-            scenario: None,
-            digest: None,
-            faults: None,
-            operations: None,
-            faults_before: None,
-            operations_before: None,
-            not_shrunk: None,
+            ..Self::default()
         }
     }
 }

@@ -6,8 +6,9 @@ use crate::time::{Span, Time};
 use strum::{IntoStaticStr, VariantArray};
 
 /// What became of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
 #[repr(u8)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Status {
     /// Invoked and not completed. Checkers treat it like [`Status::Info`].
     Pending,
@@ -17,19 +18,6 @@ pub enum Status {
     Fail,
     /// The outcome is unknown: it may have taken effect, may yet do so, or never.
     Info,
-}
-
-impl Status {
-    /// The name in `history.jsonl`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Ok => "ok",
-            Self::Fail => "fail",
-            Self::Info => "info",
-        }
-    }
 }
 
 /// Why an operation did not complete ok.
@@ -155,6 +143,15 @@ impl Entry {
     #[must_use]
     pub fn latency(&self) -> Option<Span> {
         (self.status != Status::Pending).then(|| self.completed_at.since(self.due_at))
+    }
+
+    /// When it completed; while pending, the end of the run.
+    #[must_use]
+    pub const fn ended_at(&self, run_ended_at: Time) -> Time {
+        match self.status {
+            Status::Pending => run_ended_at,
+            Status::Ok | Status::Fail | Status::Info => self.completed_at,
+        }
     }
 
     /// Whether this completed before `other` was invoked, in event order.

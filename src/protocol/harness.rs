@@ -125,7 +125,6 @@ use words::{intern, nanos, request_text, snapshot_text};
 pub use disk::Unsynced;
 pub use error::StepError;
 
-mod clocks;
 mod disk;
 mod error;
 mod machines;

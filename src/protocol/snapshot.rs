@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::{KeyId, NodeId, Term, Value, Version};
 
 /// The role that a node believes to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Role {
     /// It accepts writes and replicates them to the others.
     Leader,
@@ -20,12 +21,8 @@ pub enum Role {
 impl Role {
     /// The name in files and JSON.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Leader => "leader",
-            Self::Follower => "follower",
-            Self::Candidate => "candidate",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -54,7 +54,7 @@ use crate::names::Names;
 const CHUNK: usize = 64 * 1024;
 
 /// One line.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct EventLine<'a> {
     time_ns: u64,
     event: &'static str,
@@ -92,6 +92,7 @@ struct EventLine<'a> {
 }
 
 /// What few operations have, by operation. The line of the completion takes it.
+#[derive(Default)]
 struct Besides<'a> {
     contested: BTreeMap<OpId, Vec<Contested>>,
     attempts: BTreeMap<OpId, Vec<Shown<Version>>>,
@@ -100,11 +101,7 @@ struct Besides<'a> {
 
 impl<'a> Besides<'a> {
     fn of(history: &History, names: &'a Names) -> Self {
-        let mut besides = Self {
-            contested: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-            cleared: BTreeMap::new(),
-        };
+        let mut besides = Self::default();
         for ContestedWrite { op, node, accepted_at, answered_at } in history.contested() {
             let (accepted_ns, answered_ns) = (accepted_at.nanos(), answered_at.nanos());
             let one = Contested { node: Shown(*node), accepted_ns, answered_ns };
@@ -198,21 +195,8 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
         f: entry.function.name(),
         key: key_of(entry, names),
         value: written.map(|value| Json::String(names.value(value))),
-        version: None,
-        node: None,
-        degraded: None,
-        error: None,
         due_ns: (entry.due_at != entry.invoked_at).then(|| entry.due_at.nanos()),
-        contested: Vec::new(),
-        confirmations: None,
-        existed: None,
-        leader: None,
-        written_by: None,
-        versions: BTreeMap::new(),
-        over: None,
-        attempts: Vec::new(),
-        cleared: BTreeMap::new(),
-        fault: None,
+        ..EventLine::default()
     }
 }
 
@@ -250,17 +234,13 @@ fn completion<'a>(
         node: entry.node.map(Shown),
         degraded: (entry.is_write() && entry.status == Status::Ok).then_some(entry.degraded),
         error: error(entry),
-        due_ns: None,
-        contested: Vec::new(),
         confirmations,
         existed: entry.existed,
         leader: entry.leader.map(Shown),
         written_by: written_by(entry, found, (writers, names)),
         versions: contents.map(|items| versions(items, names)).unwrap_or_default(),
         over: over(op, entry, history, writers),
-        attempts: Vec::new(),
-        cleared: BTreeMap::new(),
-        fault: None,
+        ..EventLine::default()
     }
 }
 
@@ -339,25 +319,10 @@ fn act<'a>(act: &'a NemesisEvent, names: &'a Names) -> EventLine<'a> {
         time_ns: act.at.nanos(),
         event: "info",
         process: "nemesis",
-        op: None,
         f: if act.starts { "start" } else { "end" },
-        key: None,
         value: Some(Json::String(act.what.clone())),
-        version: None,
-        node: None,
-        degraded: None,
-        error: None,
-        due_ns: None,
-        contested: Vec::new(),
-        confirmations: None,
-        existed: None,
-        leader: None,
-        written_by: None,
-        versions: BTreeMap::new(),
-        over: None,
-        attempts: Vec::new(),
-        cleared: BTreeMap::new(),
         fault: act.fault.map(|id| names.fault(id)),
+        ..EventLine::default()
     }
 }
 

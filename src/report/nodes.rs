@@ -32,13 +32,8 @@ pub fn nodes(
 ) -> Value {
     let writers = Writers::of(history);
     let status = |node: &NodeSnapshot| status(node, &writers, names);
-    let state = |(at, node): &(Time, NodeSnapshot)| {
-        let mut state = json!({ "at_ns": at.nanos() });
-        if let (Some(state), Value::Object(status)) = (state.as_object_mut(), status(node)) {
-            state.extend(status);
-        }
-        state
-    };
+    let state =
+        |(at, node): &(Time, NodeSnapshot)| with(json!({ "at_ns": at.nanos() }), status(node));
     json!({
         "end": end.iter().map(status).collect::<Vec<_>>(),
         "states": states.iter().map(state).collect::<Vec<_>>(),
@@ -55,10 +50,7 @@ fn status(node: &NodeSnapshot, writers: &Writers<'_>, names: &Names) -> Value {
         })
     };
     let stored = |(key, stored): (&KeyId, &Stored)| {
-        let mut shown = json!({ "key": names.key(*key) });
-        if let (Some(shown), Value::Object(held)) = (shown.as_object_mut(), held(*key, *stored)) {
-            shown.extend(held);
-        }
+        let mut shown = with(json!({ "key": names.key(*key) }), held(*key, *stored));
         if let Some(list) = node.lists.get(key) {
             let element = |(version, value): &(Version, Element)| {
                 held(*key, Stored { value: Some(*value), version: *version })
@@ -84,6 +76,14 @@ fn status(node: &NodeSnapshot, writers: &Writers<'_>, names: &Names) -> Value {
         "tombstones": node.data.values().filter(|stored| stored.value.is_none()).count(),
         "data": node.data.iter().map(stored).collect::<Vec<_>>(),
     })
+}
+
+/// An object with the keys of `more` behind its own.
+fn with(mut object: Value, more: Value) -> Value {
+    if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
+        object.extend(more);
+    }
+    object
 }
 
 /// What a health check would see.

@@ -1,10 +1,7 @@
 //! A run made by hand, with one of everything that a report can show.
 
 use crate::check::{CheckReport, Verdict, Witness};
-use crate::config::{
-    Bounds, Clock, Cluster, Config, Disk, EventOrder, Expect, ExpectedVerdict, Link, LinkOrder,
-    Network,
-};
+use crate::config::{Config, Expect, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Item, Process, Status};
 use crate::id::{ClientId, FaultId, KeyId, NodeId, Term, Value, Version};
@@ -13,7 +10,6 @@ use crate::named::Named;
 use crate::names::Names;
 use crate::operation::Operation;
 use crate::property::{Befallen, Hazard, Hazards, Incident, Incidents, Promise, Property};
-use crate::rng::Probability;
 use crate::run::{Expectation, RunResult, RunVerdict};
 use crate::sampler::Distribution;
 use crate::time::{Span, Time};
@@ -23,46 +19,24 @@ const CITY: KeyId = KeyId(0);
 /// Settings with the names that [`run`] refers to.
 pub(crate) fn config() -> Config {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    let link = Link {
-        delay: Distribution::Constant(Span::from_millis(50)),
-        loss: Probability::ZERO,
-        duplication: Probability::ZERO,
-        order: LinkOrder::Reordering,
-        bandwidth: None,
-    };
-    Config {
+    let mut config = Config {
         title: "A partition, and what it costs".to_owned(),
-        seed: 1,
         duration: Span::from_secs(30),
         settle: Span::from_secs(30),
-        ties: EventOrder::Causal,
         names: Names {
             keys: texts(&["city"]),
             values: texts(&["Raleigh"]),
             clients: texts(&["c1", "c2"]),
             faults: texts(&["split"]),
         },
-        cluster: Cluster { nodes: 3, initial_leader: Some(NodeId(0)) },
-        network: Network {
-            default: link,
-            links: Vec::new(),
-            client_delay: Distribution::Constant(Span::ZERO),
-            refuse: false,
-            client_legs: Vec::new(),
-        },
-        clocks: vec![Clock::default(); 3],
-        client_clocks: vec![],
-        disk: Disk { sync: Distribution::Constant(Span::ZERO) },
-        workload: None,
-        script: Vec::new(),
-        faults: Vec::new(),
-        changes: Vec::new(),
-        bounds: Bounds::default(),
         expect: Expect {
             checks: vec![(Property::Durability, ExpectedVerdict::Violation)],
             ..Expect::default()
         },
-    }
+        ..Config::quiet(3)
+    };
+    config.network.default.delay = Distribution::Constant(Span::from_millis(50));
+    config
 }
 
 /// A run of [`config`] that passes: a put, a get that times out, a list, a read of everything, a
@@ -175,9 +149,18 @@ fn history() -> History {
 }
 
 fn checks() -> Vec<CheckReport> {
+    let valid = |property| CheckReport {
+        property,
+        verdict: Verdict::Valid,
+        promise: Promise::Never { why: "the protocol says nothing about it" },
+        voided_by: Vec::new(),
+        judged: ExpectedVerdict::Valid,
+        demands: Vec::new(),
+        figures: Vec::new(),
+        mechanism: None,
+    };
     let report = |property| match property {
         Property::Durability => CheckReport {
-            property,
             verdict: Verdict::Invalid(Witness {
                 summary:
                     "c1's put of city = Raleigh, acknowledged by n1 at 0.101s, was last seen on n1 \
@@ -189,14 +172,11 @@ fn checks() -> Vec<CheckReport> {
                 write: Some(version()),
             }),
             promise: Promise::Always { why: "Every write waits for a majority." },
-            voided_by: Vec::new(),
             judged: ExpectedVerdict::Violation,
-            demands: Vec::new(),
             figures: vec![("lost", 3)],
-            mechanism: None,
+            ..valid(property)
         },
         Property::Staleness => CheckReport {
-            property,
             verdict: Verdict::Invalid(Witness {
                 summary: "A read missed a write.".to_owned(),
                 count: 1,
@@ -212,30 +192,14 @@ fn checks() -> Vec<CheckReport> {
                 at: Time::ZERO + Span::from_secs(5),
             }],
             judged: ExpectedVerdict::Allowed,
-            demands: Vec::new(),
-            figures: Vec::new(),
-            mechanism: None,
+            ..valid(property)
         },
         Property::Availability | Property::ReplicationLag => CheckReport {
-            property,
             verdict: Verdict::Unchecked("no bound is set".to_owned()),
-            promise: Promise::Never { why: "the protocol says nothing about it" },
-            voided_by: Vec::new(),
             judged: ExpectedVerdict::Unchecked,
-            demands: Vec::new(),
-            figures: Vec::new(),
-            mechanism: None,
+            ..valid(property)
         },
-        _ => CheckReport {
-            property,
-            verdict: Verdict::Valid,
-            promise: Promise::Never { why: "the protocol says nothing about it" },
-            voided_by: Vec::new(),
-            judged: ExpectedVerdict::Valid,
-            demands: Vec::new(),
-            figures: Vec::new(),
-            mechanism: None,
-        },
+        _ => valid(property),
     };
     Property::all().map(report).collect()
 }

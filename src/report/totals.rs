@@ -12,7 +12,7 @@ use crate::run::RunVerdict;
 const SHOWN: usize = 10;
 
 /// The sum of many runs of one scenario. It takes 8 bytes for each operation that completed ok.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RunTotals {
     /// The scenario's name.
     pub scenario: String,
@@ -53,16 +53,8 @@ impl RunTotals {
         Self {
             scenario: scenario.to_owned(),
             title: title.to_owned(),
-            pass: 0,
-            fail: 0,
-            unknown: 0,
-            checks: Property::all()
-                .map(|property| (property, [0; ExpectedVerdict::ALL.len()]))
-                .collect(),
-            operations: OperationCounts::default(),
-            messages: MessageCounts::default(),
-            notable: Vec::new(),
-            lengths: Lengths::default(),
+            checks: Property::all().map(|property| (property, Default::default())).collect(),
+            ..Self::default()
         }
     }
 

@@ -5,7 +5,7 @@ use crate::config::{
     Answer, Config, ExpectedRole, ExpectedState, ExpectedVerdict, ScriptedOperation,
 };
 use crate::history::{Entry, Function, History, Item};
-use crate::id::{OpId, Value};
+use crate::id::{NodeId, OpId, Value};
 use crate::metrics::Settlement;
 use crate::named::Named;
 use crate::names::Names;
@@ -66,12 +66,11 @@ pub(super) fn evaluate(
     }
     for report in checks.iter().filter(|report| config.expect.demands(report.property)) {
         let demanded_of = Some(report.property);
-        all.extend(report.demands.iter().map(|Demand { bound, found, met }| Expectation {
-            name: bound.clone(),
-            met: *met,
-            found: if *met { String::new() } else { found.clone() },
+        let demand = |Demand { bound, found, met }: &Demand| Expectation {
             demanded_of,
-        }));
+            ..judged(bound.clone(), *met, found)
+        };
+        all.extend(report.demands.iter().map(demand));
     }
     for (expected, snapshot) in config.expect.states.iter().zip(&finished.states) {
         state(expected, snapshot, &config.names, &mut all);
@@ -83,7 +82,11 @@ pub(super) fn evaluate(
 }
 
 fn expectation(name: String, expected: &str, found: &str) -> Expectation {
-    let met = expected == found;
+    judged(name, expected == found, found)
+}
+
+/// An expectation that is met or not; what was found is told if it is not.
+fn judged(name: String, met: bool, found: &str) -> Expectation {
     let found = if met { String::new() } else { found.to_owned() };
     Expectation { name, met, found, demanded_of: None }
 }
@@ -112,19 +115,20 @@ fn state(
     if let Some(term) = expected.term {
         compare("term", &term.to_string(), &snapshot.term.to_string());
     }
-    let text = |node: Option<crate::id::NodeId>| {
-        node.map_or_else(|| "none".to_owned(), |node| node.to_string())
-    };
     if let Some(leader) = expected.leader.wanted() {
-        compare("leader", &text(leader), &text(snapshot.leader));
+        compare("leader", &node_text(leader), &node_text(snapshot.leader));
     }
     if let Some(awaits) = expected.awaits.wanted() {
-        compare("awaits", &text(awaits), &text(snapshot.awaits));
+        compare("awaits", &node_text(awaits), &node_text(snapshot.awaits));
     }
     if let Some(blocked) = &expected.blocked {
-        let text = |nodes: &[crate::id::NodeId]| sorted(nodes.iter().map(ToString::to_string));
+        let text = |nodes: &[NodeId]| sorted(nodes.iter().map(ToString::to_string));
         compare("blocked", &text(blocked), &text(&snapshot.blocked));
     }
+}
+
+fn node_text(node: Option<NodeId>) -> String {
+    node.map_or_else(|| "none".to_owned(), |node| node.to_string())
 }
 
 fn value_text(value: Option<Value>, names: &Names) -> String {
@@ -144,9 +148,7 @@ fn answer(
     }
     let id = &scripted.id;
     let Some(op) = op else {
-        let found = "it was never invoked".to_owned();
-        let name = format!("{id} is answered");
-        all.push(Expectation { name, met: false, found, demanded_of: None });
+        all.push(judged(format!("{id} is answered"), false, "it was never invoked"));
         return;
     };
     let entry = history.entry(op);
@@ -180,10 +182,7 @@ fn answer(
         compare("not-yet-replicated", &wanted.to_string(), &found.to_string());
     }
     if let Some(leader) = expect.leader.wanted() {
-        let text = |node: Option<crate::id::NodeId>| {
-            node.map_or_else(|| "none".to_owned(), |node| node.to_string())
-        };
-        compare("leader", &text(leader), &text(entry.leader));
+        compare("leader", &node_text(leader), &node_text(entry.leader));
     }
     if let Some(existed) = expect.existed {
         let found = entry.existed.map_or_else(|| "unsaid".to_owned(), |found| found.to_string());
@@ -207,10 +206,7 @@ fn answer(
 fn timing(scripted: &ScriptedOperation, entry: &Entry, all: &mut Vec<Expectation>) {
     let (id, took) = (&scripted.id, entry.latency());
     let found = took.map_or_else(|| "no answer".to_owned(), |took| format!("after {took}"));
-    let mut bound = |name: String, met: bool| {
-        let found = if met { String::new() } else { found.clone() };
-        all.push(Expectation { name, met, found, demanded_of: None });
-    };
+    let mut bound = |name, met| all.push(judged(name, met, &found));
     if let Some(most) = scripted.expect.within {
         bound(format!("{id} within {most}"), took.is_some_and(|took| took <= most));
     }

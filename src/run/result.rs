@@ -1,5 +1,7 @@
 //! Everything that is known of a run.
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::check::{CheckReport, Mechanism};
 use crate::digest::DigestValue;
 use crate::history::History;
@@ -11,7 +13,8 @@ use crate::protocol::NodeSnapshot;
 use crate::time::Time;
 
 /// The verdict of a run, and its exit status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum RunVerdict {
     /// All as promised and expected.
     Pass,
@@ -20,18 +23,6 @@ pub enum RunVerdict {
     Fail,
     /// A checker could not tell.
     Unknown,
-}
-
-impl RunVerdict {
-    /// The name in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::Unknown => "unknown",
-        }
-    }
 }
 
 /// An expectation of the scenario, and what was found.

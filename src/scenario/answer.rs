@@ -6,7 +6,7 @@ use toml::{Table, Value as Toml};
 use super::decode::{Element, TableDecoder, list_of};
 use super::diagnostics::Problem;
 use super::keys::{
-    Declaration, Draft, Format, Section, Texts, ValueShape, boolean, duration, key, name_shape,
+    Declaration, Draft, Format, Section, Texts, ValueShape, boolean, duration, keys, name_shape,
     named, node, only_true,
 };
 use crate::config::{Answer, Expected};
@@ -50,16 +50,14 @@ pub(super) fn fits(operation: &TableDecoder<'_>, kind: &str) -> Option<()> {
 
 /// `expect` of an operation.
 pub(super) fn section() -> Section<Answer> {
-    let section = Section::new(
+    Section::new(
         "What the client must be told; each part that is given must hold.",
         Answer::default(),
     )
-    .key(key(
-        "status",
-        "Whether it happened, did not happen, or nobody knows.",
-        named().some(),
-        |answer| &mut answer.status,
-    ))
+    .with(keys! { |answer: Answer|
+        /// Whether it happened, did not happen, or nobody knows.
+        "status" => answer.status, named().some();
+    })
     .by_hand(
         value_or_absent("The value read.", "The key read was absent."),
         |table, draft| {
@@ -68,54 +66,34 @@ pub(super) fn section() -> Section<Answer> {
         },
         |answer, texts, table| encode_value(answer.value, texts, table),
     )
-    .key(key("degraded", "Whether the answer was marked degraded.", boolean().some(), |answer| {
-        &mut answer.degraded
-    }))
-    .key(key(
-        "confirmations",
-        "How many followers had confirmed, of how many.",
-        confirmations().some(),
-        |answer| &mut answer.confirmations,
-    ))
-    .key(key("error", "Why it did not complete ok.", named().some(), |answer| &mut answer.error))
-    .key(key(
-        "not-yet-replicated",
-        "Whether the key was absent on a follower that named the leader: a write may not \
-                 have reached it yet.",
-        boolean().some(),
-        |answer| &mut answer.not_yet_replicated,
-    ))
-    .key(key("leader", "The leader that the answer named.", expected_node(), |answer| {
-        &mut answer.leader
-    }))
-    .key(key("existed", "Whether the deleted key had existed.", boolean().some(), |answer| {
-        &mut answer.existed
-    }));
-    contents(section)
-        .key(key("within", "The most the answer may take.", duration().some(), |answer| {
-            &mut answer.within
-        }))
-        .key(key("after", "The least the answer may take.", duration().some(), |answer| {
-            &mut answer.after
-        }))
-        .checked(can_take_that_long)
-}
-
-/// The section with what a list of keys, or a read of all, is to show.
-fn contents(section: Section<Answer>) -> Section<Answer> {
-    section
-        .key(key(
-            "keys",
-            "The keys listed, in any order.",
+    .with(keys! { |answer: Answer|
+        /// Whether the answer was marked degraded.
+        "degraded" => answer.degraded, boolean().some();
+        /// How many followers had confirmed, of how many.
+        "confirmations" => answer.confirmations, confirmations().some();
+        /// Why it did not complete ok.
+        "error" => answer.error, named().some();
+        /// Whether the key was absent on a follower that named the leader: a write may not have
+        /// reached it yet.
+        "not-yet-replicated" => answer.not_yet_replicated, boolean().some();
+        /// The leader that the answer named.
+        "leader" => answer.leader, expected_node();
+        /// Whether the deleted key had existed.
+        "existed" => answer.existed, boolean().some();
+        /// The keys listed, in any order.
+        "keys" => answer.keys,
             key_name()
-                .shaped(|shape| shape.and("description", json!("A key.")))
-                .list(json!({}))
-                .some(),
-            |answer| &mut answer.keys,
-        ))
-        .key(key("all", "Everything read: key and value.", pairs().some(), |answer| {
-            &mut answer.all
-        }))
+            .shaped(|shape| shape.and("description", json!("A key.")))
+            .list(json!({}))
+            .some();
+        /// Everything read: key and value.
+        "all" => answer.all, pairs().some();
+        /// The most the answer may take.
+        "within" => answer.within, duration().some();
+        /// The least the answer may take.
+        "after" => answer.after, duration().some();
+    })
+    .checked(can_take_that_long)
 }
 
 fn can_take_that_long(draft: &Draft<Answer>, table: &mut TableDecoder<'_>) -> Option<()> {

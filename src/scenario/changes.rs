@@ -151,15 +151,7 @@ fn change<'a>(
 
 /// The path, when it is one that may change.
 fn settable(key: &str, at: Loc, has_workload: bool, element: &Element<'_>) -> Option<Vec<Segment>> {
-    // Places inside the key are its own, but for the quotes: close enough to point at.
-    let inner = if key.contains('.') { Loc { start: at.start + 1, ..at } } else { at };
-    let path = match set::path(key, inner) {
-        Ok(path) => path,
-        Err(problem) => {
-            element.sink().push(*problem);
-            return None;
-        }
-    };
+    let path = set::path_of_key(key, at, element.sink())?;
     let keys: Vec<&str> = path.iter().map(|segment| segment.key.as_str()).collect();
     let problem = match keys.as_slice() {
         ["network", _, ..] => return Some(path),
@@ -196,14 +188,14 @@ fn decode_again(
     let mut inner = Scope { sink: &again, ..scope };
     let element = |key: &str, scope| tree.get(key).map(|node| Element::new(node, scope, key));
     let network = match element("network", inner) {
-        Some(element) => element.table(|table| network::section().decode(table)),
+        Some(element) => element.table(|table| network::SECTION.decode(table)),
         None => TableDecoder::read(&[], change.place, "network", inner, |table| {
-            network::section().decode(table)
+            network::SECTION.decode(table)
         }),
     };
     inner.frame.duration = (Time::ZERO + scope.frame.duration).since(change.at);
     let load = element("workload", inner)
-        .map(|element| element.table(|table| workload::section().decode(table)));
+        .map(|element| element.table(|table| workload::SECTION.decode(table)));
     for problem in again.into_problems() {
         let outside = problem.place().is_none_or(|at| {
             !change.set.iter().any(|(path, _, node)| {

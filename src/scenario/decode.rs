@@ -121,35 +121,40 @@ impl<'a> TableDecoder<'a> {
         self.scope.frame.nodes
     }
 
+    fn entry(&self, key: &str) -> Option<&'a TreeEntry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
     /// The value of `key`, if it is there, for a look without asking for it.
     pub(super) fn peek(&self, key: &str) -> Option<Element<'a>> {
-        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        let entry = self.entry(key)?;
         Some(Element { node: &entry.node, scope: self.scope, path: String::new() })
     }
 
     /// The value of `key`, if it is there.
     pub fn get(&mut self, key: &str) -> Option<Element<'a>> {
-        let path =
-            if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
+        let path = self.path_of(key);
         if !self.asked.iter().any(|asked| asked == key) {
             self.asked.push(key.to_owned());
             self.scope.sink.asked(&path);
         }
-        let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        Some(Element { node: &entry.node, scope: self.scope, path })
+        Some(Element { node: &self.entry(key)?.node, scope: self.scope, path })
     }
 
     /// Whether `key` is there.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| entry.key == key)
+        self.entry(key).is_some()
     }
 
     /// Whether `key` is there and came from an argument, not from the file.
     #[must_use]
     pub fn is_from_argument(&self, key: &str) -> bool {
-        let entry = self.entries.iter().find(|entry| entry.key == key);
-        entry.is_some_and(|entry| entry.node.at.source != 0)
+        self.entry(key).is_some_and(|entry| entry.node.at.source != 0)
     }
 
     /// The value of `key`, read by `read`; the default when it is not there.
@@ -190,14 +195,7 @@ impl<'a> TableDecoder<'a> {
     pub fn table<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         match self.get(key) {
             Some(element) => element.table(read),
-            None => {
-                let path = if self.path.is_empty() {
-                    key.to_owned()
-                } else {
-                    format!("{}.{key}", self.path)
-                };
-                Self::read(&[], self.at, &path, self.scope, read)
-            }
+            None => Self::read(&[], self.at, &self.path_of(key), self.scope, read),
         }
     }
 
@@ -230,7 +228,7 @@ impl<'a> TableDecoder<'a> {
 
     /// Where `key` was written.
     pub(super) fn key_at(&self, key: &str) -> Loc {
-        self.entries.iter().find(|entry| entry.key == key).map_or(self.at, |entry| entry.key_at)
+        self.entry(key).map_or(self.at, |entry| entry.key_at)
     }
 
     /// The only one of `keys` that is there, read by `read`, which is told its place in `keys`.
@@ -335,12 +333,7 @@ impl<'a> Element<'a> {
 
     /// Where `key` was written, in a table that has it.
     pub(super) fn key_at(&self, key: &str) -> Option<Loc> {
-        match &self.node.value {
-            Tree::Table(entries) => {
-                entries.iter().find(|entry| entry.key == key).map(|entry| entry.key_at)
-            }
-            _ => None,
-        }
+        self.node.entry(key).map(|entry| entry.key_at)
     }
 
     /// Reads it as a table.

@@ -65,13 +65,7 @@ pub(super) struct Problem {
 impl Problem {
     /// A mistake at a place; `label` says there what was expected.
     pub(super) fn new(at: Loc, title: impl Into<String>, label: impl Into<String>) -> Self {
-        Self {
-            title: title.into(),
-            at: Some(at),
-            label: label.into(),
-            others: Vec::new(),
-            help: Vec::new(),
-        }
+        Self { at: Some(at), label: label.into(), ..Self::nowhere(title) }
     }
 
     /// A mistake that is at no place of a text.
@@ -125,17 +119,11 @@ impl Problem {
         known: impl IntoIterator<Item = &'a str> + Clone,
         what: &str,
     ) -> Self {
-        match nearest(wrong, known.clone()) {
-            Some(near) => self.help(format!("did you mean `{near}`?")),
-            None => {
-                let list: Vec<String> = known.into_iter().map(|name| format!("`{name}`")).collect();
-                if list.is_empty() {
-                    self
-                } else {
-                    self.help(format!("{what}: {}", list.join(", ")))
-                }
-            }
+        if nearest(wrong, known.clone()).is_some() {
+            return self.suggest_near(wrong, known);
         }
+        let list: Vec<String> = known.into_iter().map(|name| format!("`{name}`")).collect();
+        if list.is_empty() { self } else { self.help(format!("{what}: {}", list.join(", "))) }
     }
 }
 
@@ -239,19 +227,16 @@ impl Diagnostics {
 
     /// A file that could not be read.
     pub(super) fn unreadable(origin: &str, why: &str) -> Self {
-        let problem = Problem::nowhere(format!("cannot read `{origin}`: {why}"));
-        Self::of_problem(problem)
+        Self::of_problem(Problem::nowhere(format!("cannot read `{origin}`: {why}")))
     }
 
     /// A mistake of a file as a whole, and what would help.
     pub(crate) fn of_file(origin: &str, title: &str, help: &str) -> Self {
-        let problem = Problem::nowhere(format!("{origin}: {title}")).help(help);
-        Self::of_problem(problem)
+        Self::of_problem(Problem::nowhere(format!("{origin}: {title}")).help(help))
     }
 
     fn of_problem(problem: Problem) -> Self {
-        let sources = Sources::default();
-        Self { sources, problems: vec![problem], severity: Severity::Mistake }
+        Self { sources: Sources::default(), problems: vec![problem], severity: Severity::Mistake }
     }
 
     /// How many mistakes there are; at least one.

@@ -8,7 +8,8 @@ use toml::{Table, Value as Toml};
 use super::answer::{decode_value, encode_value, expected_node, key_name, value_or_absent};
 use super::decode::{Element, TableDecoder};
 use super::keys::{
-    Declaration, Draft, Format, Section, Texts, ValueShape, duration, integer, key, named, node,
+    Declaration, Draft, Format, Section, Texts, ValueShape, declared, duration, integer, keys,
+    named, node,
 };
 use crate::config::{Bounds, Expect, Expected, ExpectedState, ExpectedVerdict};
 use crate::id::NodeId;
@@ -30,7 +31,7 @@ pub(super) fn declared() -> Vec<Declaration> {
         let words: Vec<&str> = verdicts.map(Named::name).collect();
         Declaration::new(property.name(), &(help + "."), ValueShape::words(&words))
     };
-    let states = state().shape().list(json!({}));
+    let states = STATE.shape().list(json!({}));
     Property::all()
         .map(verdict)
         .chain([Declaration::new("state", "States at a time.", states)])
@@ -49,7 +50,7 @@ pub(super) fn decode(table: &mut TableDecoder<'_>, bounds: Option<&Bounds>) -> O
         }
     }
     checks.sort_by_key(|(at, _)| *at);
-    let states = table.list("state", |element| element.table(|table| state().decode(table)));
+    let states = table.list("state", |element| element.table(|table| STATE.decode(table)));
     let checks: Option<Vec<_>> = checks.into_iter().map(|(_, check)| check).collect();
     Some(Expect { checks: checks?, states: states?, excused: Vec::new() })
 }
@@ -99,10 +100,7 @@ fn expected_verdict(
 }
 
 /// An entry of `[[expect.state]]`.
-fn state() -> &'static Section<ExpectedState> {
-    static SECTION: LazyLock<Section<ExpectedState>> = LazyLock::new(expected_state);
-    &SECTION
-}
+static STATE: LazyLock<Section<ExpectedState>> = LazyLock::new(expected_state);
 
 fn expected_state() -> Section<ExpectedState> {
     let base = ExpectedState {
@@ -117,18 +115,18 @@ fn expected_state() -> Section<ExpectedState> {
     };
     let help = "The state of a node after every event up to and including a time.";
     Section::new(help, base)
-        .key(
-            key("at", "When.", until_settled(), |state: &mut ExpectedState| &mut state.at)
-                .required(),
-        )
-        .key(key("node", "Who.", node(), |state: &mut ExpectedState| &mut state.node).required())
+        .with(keys! { |state: ExpectedState|
+            /// When.
+            "at" => state.at, until_settled(), required();
+            /// Who.
+            "node" => state.node, node(), required();
+        })
         .by_hand(
             [
-                vec![Declaration::new(
-                    "key",
-                    "A key, with `value` or `absent`.",
-                    key_name().shape().clone(),
-                )],
+                declared! {
+                    /// A key, with `value` or `absent`.
+                    "key": key_name().shape().clone();
+                },
                 value_or_absent("What the key holds.", "The key is absent."),
             ]
             .concat(),
@@ -140,28 +138,18 @@ fn expected_state() -> Section<ExpectedState> {
                 }
             },
         )
-        .key(key("role", "The node's role.", named().some(), |state| &mut state.role))
-        .key(key(
-            "term",
-            "The node's term.",
-            integer(0..=i64::MAX.unsigned_abs()).some(),
-            |state| &mut state.term,
-        ))
-        .key(key("leader", "Whom the node takes for the leader.", expected_node(), |state| {
-            &mut state.leader
-        }))
-        .key(key(
-            "awaits",
-            "Whom the node waits for to lead, while it knows of no leader.",
-            expected_node(),
-            |state| &mut state.awaits,
-        ))
-        .key(key(
-            "blocked",
-            "The nodes to which the network blocks its messages.",
-            nodes().some(),
-            |state| &mut state.blocked,
-        ))
+        .with(keys! { |state: ExpectedState|
+            /// The node's role.
+            "role" => state.role, named().some();
+            /// The node's term.
+            "term" => state.term, integer(0..=i64::MAX.unsigned_abs()).some();
+            /// Whom the node takes for the leader.
+            "leader" => state.leader, expected_node();
+            /// Whom the node waits for to lead, while it knows of no leader.
+            "awaits" => state.awaits, expected_node();
+            /// The nodes to which the network blocks its messages.
+            "blocked" => state.blocked, nodes().some();
+        })
         .checked(says_something)
 }
 
@@ -203,8 +191,8 @@ fn decode_key(table: &mut TableDecoder<'_>, draft: &mut Draft<ExpectedState>) ->
 
 /// Refuses half of a key and its value, and a state of nothing.
 fn says_something(draft: &Draft<ExpectedState>, table: &mut TableDecoder<'_>) -> Option<()> {
-    if !["key", "role", "term", "leader", "awaits", "blocked"].iter().all(|key| draft.is_right(key))
-    {
+    let says = ["key", "role", "term", "leader", "awaits", "blocked"];
+    if !says.iter().all(|key| draft.is_right(key)) {
         return Some(());
     }
     match (table.has("key"), table.has("value") || table.has("absent")) {
@@ -214,7 +202,6 @@ fn says_something(draft: &Draft<ExpectedState>, table: &mut TableDecoder<'_>) ->
         (false, true) => return table.wrong("`key` is missing", "a value of which key?"),
         (true, true) | (false, false) => {}
     }
-    let says = ["key", "role", "term", "leader", "awaits", "blocked"];
     if !says.iter().any(|key| table.has(key)) {
         let needs = "needs `key`, `role`, `term`, `leader`, `awaits` or `blocked`";
         return table.wrong("a state of nothing", needs);
@@ -229,7 +216,7 @@ pub(super) fn encode(expect: &Expect, texts: &Texts<'_>) -> Table {
         .map(|(property, verdict)| (property.name().to_owned(), verdict.name().into()))
         .collect();
     if !expect.states.is_empty() {
-        let states = expect.states.iter().map(|one| Toml::Table(state().encode(one, texts)));
+        let states = expect.states.iter().map(|one| Toml::Table(STATE.encode(one, texts)));
         table.insert("state".to_owned(), states.collect::<Vec<_>>().into());
     }
     table

@@ -25,24 +25,24 @@ pub(super) fn encode_settings(
     drawn: Option<&Fuzz>,
 ) -> Table {
     let texts = &Texts { names: &config.names, kinds: protocol.message_kinds() };
-    let mut file = sections::top().encode(&Top::of(config), texts);
+    let mut file = sections::TOP.encode(&Top::of(config), texts);
     let mut set = |key: &str, table: Table| file.insert(key.to_owned(), Value::Table(table));
-    set("cluster", cluster::section().encode(&config.cluster, texts));
+    set("cluster", cluster::SECTION.encode(&config.cluster, texts));
     set("protocol", Table::from_iter([(protocol.name().to_owned(), protocol.encode().into())]));
-    set("network", network::section().encode(&config.network, texts));
+    set("network", network::SECTION.encode(&config.network, texts));
     let clocks = network::encode_clocks(config, texts);
     set_list(&mut file, "clock", clocks);
     let mut set = |key: &str, table: Table| file.insert(key.to_owned(), Value::Table(table));
     set("disk", network::disk().encode(&config.disk, texts));
     if let Some(load) = &config.workload {
-        set("workload", workload::section().encode(load, texts));
+        set("workload", workload::SECTION.encode(load, texts));
     }
-    let operations = config.script.iter().map(|one| script::section().encode(one, texts).into());
+    let operations = config.script.iter().map(|one| script::SECTION.encode(one, texts).into());
     set_list(&mut file, "operation", operations.collect());
-    let faults = config.faults.iter().map(|fault| faults::section().encode(fault, texts).into());
+    let faults = config.faults.iter().map(|fault| faults::SECTION.encode(fault, texts).into());
     set_list(&mut file, "fault", faults.collect());
     set_list(&mut file, "change", config.changes.iter().map(changes::encode).collect());
-    let drawn = drawn.map(|drawn| fuzz::section().encode(drawn, texts));
+    let drawn = drawn.map(|drawn| fuzz::SECTION.encode(drawn, texts));
     let bounds = sections::bounds().encode(&config.bounds, texts);
     let expect = expect::encode(&config.expect, texts);
     let ends = [("fuzz", drawn.unwrap_or_default()), ("check", bounds), ("expect", expect)];

@@ -6,7 +6,7 @@ use super::decode::{Element, TableDecoder};
 use super::diagnostics::Problem;
 use super::ids::ids;
 use super::keys::{
-    Declaration, Draft, Section, Variant, key, name_shape, only_true, positive_duration, time,
+    Draft, Section, declared, keys, name_shape, only_true, positive_duration, time, variants,
 };
 use super::units;
 use super::words::ACTIONS;
@@ -19,10 +19,7 @@ mod target;
 mod trigger;
 
 /// An entry of `[[fault]]`.
-pub(super) fn section() -> &'static Section<Fault> {
-    static SECTION: LazyLock<Section<Fault>> = LazyLock::new(fault);
-    &SECTION
-}
+pub(super) static SECTION: LazyLock<Section<Fault>> = LazyLock::new(fault);
 
 /// Every `[[fault]]`; `kinds` are the protocol's kinds of message and `clocks` those of the nodes,
 /// if they are known.
@@ -42,7 +39,7 @@ pub(super) fn faults(table: &mut TableDecoder<'_>, clocks: Option<&[Clock]>) -> 
         // A file of at most 16 MiB, so the count fits.
         let id = FaultId(index);
         index += 1;
-        element.table(|table| section().decode(table)).map(|fault| Fault { id, ..fault })
+        element.table(|table| SECTION.decode(table)).map(|fault| Fault { id, ..fault })
     })?;
     bounded_jumps(&list, &faults, clocks.unwrap_or_default())?;
     Some(faults)
@@ -89,12 +86,11 @@ fn fault() -> Section<Fault> {
     };
     Section::new("A fault: exactly one thing that goes wrong, at a time or at a moment.", base)
         .by_hand(
-            vec![Declaration::new(
-                "id",
-                "A stable id, which keys its random draws; by default its kind and time or \
-                 moment, such as crash-4s or crash-persists-5, and crash-4s-2 for a second one.",
-                name_shape(),
-            )],
+            declared! {
+                /// A stable id, which keys its random draws; by default its kind and time or
+                /// moment, such as crash-4s or crash-persists-5, and crash-4s-2 for a second one.
+                "id": name_shape();
+            },
             |table, _| table.optional("id", Element::name).map(drop),
             |fault, texts, table| {
                 table.insert("id".to_owned(), texts.names.fault(fault.id).into());
@@ -102,30 +98,20 @@ fn fault() -> Section<Fault> {
         )
         .one_of(
             "when the fault starts",
-            vec![
-                Variant::new("at", "When it starts.", time(), Start::At, |start| match start {
-                    Start::At(at) => Some(*at),
-                    Start::When(_) => None,
-                }),
-                Variant::new("when", "", trigger::section().format(), Start::When, |start| {
-                    match start {
-                        Start::When(trigger) => Some(*trigger),
-                        Start::At(_) => None,
-                    }
-                }),
-            ],
+            variants! { Start:
+                /// When it starts.
+                "at" => (at) -> At(at), time();
+                "when" => (trigger) -> When(trigger), trigger::section().format();
+            },
             |fault| fault.start,
             |fault, start| fault.start = start,
         )
-        .key(key("for", "After how long it ends by itself.", positive_duration().some(), |fault| {
-            &mut fault.lasts
-        }))
-        .key(key(
-            "forever",
-            "Whether a node that it takes down stays down even for the settling phase.",
-            only_true(),
-            |fault| &mut fault.forever,
-        ))
+        .with(keys! { |fault: Fault|
+            /// After how long it ends by itself.
+            "for" => fault.lasts, positive_duration().some();
+            /// Whether a node that it takes down stays down even for the settling phase.
+            "forever" => fault.forever, only_true();
+        })
         .one_of(
             "what goes wrong",
             actions::actions(),

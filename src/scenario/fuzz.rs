@@ -6,7 +6,7 @@ use strum::{IntoStaticStr, VariantArray};
 
 mod decode;
 
-pub(super) use decode::{check_settings, decode, section};
+pub(super) use decode::{SECTION, check_settings, decode};
 
 /// What a campaign may draw.
 #[derive(Clone, Debug, PartialEq)]

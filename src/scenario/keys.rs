@@ -21,6 +21,9 @@ pub use format::{
     signed_duration, time, wait, waits, whole_number, words,
 };
 pub use one_of::Variant;
+pub(crate) use one_of::variants;
 pub use section::Section;
+pub(crate) use section::keys;
 pub use setting::{Gate, Given, Needs, Setting, key, part};
+pub(crate) use shape::declared;
 pub use shape::{Declaration, ValueShape};

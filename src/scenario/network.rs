@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::decode::{Element, TableDecoder};
 use super::keys::{
-    Declaration, Format, Section, Texts, Variant, bandwidth, boolean, distribution, drift, key,
-    name_shape, node, probability, signed_duration, words,
+    Format, Section, Texts, Variant, bandwidth, boolean, declared, distribution, drift, keys,
+    name_shape, named, node, probability, signed_duration,
 };
 use crate::config::{ClientLeg, Clock, Config, Disk, Link, LinkOrder, LinkOverride, Network};
 use crate::id::{ClientId, NodeId};
@@ -15,10 +15,6 @@ use crate::names::Names;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::Span;
-
-/// The words for the order of a link.
-const ORDER: [(&str, LinkOrder); 2] =
-    [("reordering", LinkOrder::Reordering), ("fifo", LinkOrder::Fifo)];
 
 /// The link of which nothing is said: a millisecond, nothing lost.
 const fn plain_link() -> Link {
@@ -32,10 +28,7 @@ const fn plain_link() -> Link {
 }
 
 /// `[network]`.
-pub(super) fn section() -> &'static Section<Network> {
-    static SECTION: LazyLock<Section<Network>> = LazyLock::new(network);
-    &SECTION
-}
+pub(super) static SECTION: LazyLock<Section<Network>> = LazyLock::new(network);
 
 fn network() -> Section<Network> {
     let base = Network {
@@ -47,29 +40,22 @@ fn network() -> Section<Network> {
     };
     Section::new("The links between nodes, and between clients and nodes.", base)
         .flat(link(), |network| &mut network.default)
-        .key(key(
-            "client-delay",
-            "One-way latency between any client and any node.",
-            distribution(),
-            |network| &mut network.client_delay,
-        ))
-        .key(key(
-            "refuse",
-            "Whether a message to a node that is down comes back to its sender as refused.",
-            boolean(),
-            |network| &mut network.refuse,
-        ))
+        .with(keys! { |network: Network|
+            /// One-way latency between any client and any node.
+            "client-delay" => network.client_delay, distribution();
+            /// Whether a message to a node that is down comes back to its sender as refused.
+            "refuse" => network.refuse, boolean();
+        })
         .by_hand(
-            vec![Declaration::new(
-                "link",
-                "Links that differ.",
-                link_override().shape().list(json!({})),
-            )],
+            declared! {
+                /// Links that differ.
+                "link": LINK_OVERRIDE.shape().list(json!({}));
+            },
             |table, draft| {
                 // With a wrong default the links are read all the same, for their own mistakes.
                 let base =
                     OneLink { link: draft.value.default.clone(), ..OneLink::of(plain_link()) };
-                let section = link_override();
+                let section = &LINK_OVERRIDE;
                 let links = table.list("link", |link| {
                     link.table(|table| section.decode_over(table, base.clone()))
                 })?;
@@ -82,41 +68,29 @@ fn network() -> Section<Network> {
                 }
             },
         )
-        .key(
-            key(
-                "client",
-                "Client legs that differ.",
+        .with(keys! { |network: Network|
+            /// Client legs that differ.
+            "client" => network.client_legs,
                 client_leg().format().list(json!({})),
-                |network: &mut Network| &mut network.client_legs,
-            )
-            .without_default()
-            .written_if(|network| !network.client_legs.is_empty()),
-        )
+                without_default(),
+                written_if(|network| !network.client_legs.is_empty());
+        })
 }
 
 /// The settings of a link.
 fn link() -> Section<Link> {
-    Section::new("", plain_link())
-        .key(key("delay", "One-way delay.", distribution(), |link| &mut link.delay))
-        .key(key("loss", "Share of messages lost.", probability(), |link| &mut link.loss))
-        .key(key(
-            "duplication",
-            "Share of messages delivered twice, the copy with a delay of its own.",
-            probability(),
-            |link| &mut link.duplication,
-        ))
-        .key(key(
-            "order",
-            "Whether messages may overtake one another, or keep order as over one TCP connection.",
-            words(ORDER),
-            |link| &mut link.order,
-        ))
-        .key(key(
-            "bandwidth",
-            "Bytes a second, with a queue before them.",
-            bandwidth().or_word("unlimited"),
-            |link| &mut link.bandwidth,
-        ))
+    Section::new("", plain_link()).with(keys! { |link: Link|
+        /// One-way delay.
+        "delay" => link.delay, distribution();
+        /// Share of messages lost.
+        "loss" => link.loss, probability();
+        /// Share of messages delivered twice, the copy with a delay of its own.
+        "duplication" => link.duplication, probability();
+        /// Whether messages may overtake one another, or keep order as over one TCP connection.
+        "order" => link.order, named();
+        /// Bytes a second, with a queue before them.
+        "bandwidth" => link.bandwidth, bandwidth().or_word("unlimited");
+    })
 }
 
 /// An entry of `[[network.link]]`: one direction, or the two of it.
@@ -141,33 +115,23 @@ impl OneLink {
     }
 }
 
-fn link_override() -> &'static Section<OneLink> {
-    static SECTION: LazyLock<Section<OneLink>> = LazyLock::new(links);
-    &SECTION
-}
+static LINK_OVERRIDE: LazyLock<Section<OneLink>> = LazyLock::new(links);
 
 fn links() -> Section<OneLink> {
     let help = "A link that differs; what is not given is as in [network]. A later one wins over \
                 an earlier one.";
     Section::new(help, OneLink::of(plain_link()))
-        .key(
-            key("from", "Senders.", node().or_word("*"), |link: &mut OneLink| &mut link.from)
-                .required(),
-        )
-        .key(
-            key("to", "Receivers.", node().or_word("*"), |link: &mut OneLink| &mut link.to)
-                .required(),
-        )
-        .key(
-            key(
-                "both-ways",
-                "Whether the way back is meant too.",
+        .with(keys! { |link: OneLink|
+            /// Senders.
+            "from" => link.from, node().or_word("*"), required();
+            /// Receivers.
+            "to" => link.to, node().or_word("*"), required();
+            /// Whether the way back is meant too.
+            "both-ways" => link.both_ways,
                 boolean(),
-                |link: &mut OneLink| &mut link.both_ways,
-            )
-            .without_default()
-            .written_if(|link| link.both_ways),
-        )
+                without_default(),
+                written_if(|link| link.both_ways);
+        })
         // What a link does not say it inherits: it has no defaults of its own.
         .flat(link().without_defaults(), |link| &mut link.link)
 }
@@ -179,28 +143,14 @@ fn client_leg() -> Section<ClientLeg> {
         "The latency between some clients and some nodes; a later one wins over an earlier one.",
         base,
     )
-    .key(
-        key(
-            "client",
-            "Which client; `*` for every one.",
-            client().or_text("*"),
-            |leg: &mut ClientLeg| &mut leg.client,
-        )
-        .without_default(),
-    )
-    .key(
-        key("node", "Which node.", node().or_word("*"), |leg: &mut ClientLeg| &mut leg.node)
-            .without_default(),
-    )
-    .key(
-        key(
-            "delay",
-            "One-way latency, the same both ways.",
-            distribution(),
-            |leg: &mut ClientLeg| &mut leg.delay,
-        )
-        .required(),
-    )
+    .with(keys! { |leg: ClientLeg|
+        /// Which client; `*` for every one.
+        "client" => leg.client, client().or_text("*"), without_default();
+        /// Which node.
+        "node" => leg.node, node().or_word("*"), without_default();
+        /// One-way latency, the same both ways.
+        "delay" => leg.delay, distribution(), required();
+    })
 }
 
 /// The name of a client that the workload or the script has.
@@ -249,14 +199,13 @@ pub(super) struct OneClock {
 }
 
 /// An entry of `[[clock]]`.
-pub(super) fn clock() -> &'static Section<OneClock> {
-    static SECTION: LazyLock<Section<OneClock>> = LazyLock::new(|| {
-        let base = OneClock { whose: ClockOwner::EveryNode, clock: Clock::default() };
-        let every_node =
-            |node: Option<NodeId>| node.map_or(ClockOwner::EveryNode, ClockOwner::Node);
-        let every_client =
-            |client: Option<ClientId>| client.map_or(ClockOwner::EveryClient, ClockOwner::Client);
-        let owners = vec![
+pub(super) static CLOCK: LazyLock<Section<OneClock>> = LazyLock::new(|| {
+    let base = OneClock { whose: ClockOwner::EveryNode, clock: Clock::default() };
+    let every_node = |node: Option<NodeId>| node.map_or(ClockOwner::EveryNode, ClockOwner::Node);
+    let every_client =
+        |client: Option<ClientId>| client.map_or(ClockOwner::EveryClient, ClockOwner::Client);
+    let owners =
+        vec![
             Variant::new("node", "Which node's.", node().or_word("*"), every_node, |whose| {
                 match whose {
                     ClockOwner::Node(node) => Some(Some(*node)),
@@ -276,29 +225,24 @@ pub(super) fn clock() -> &'static Section<OneClock> {
                 },
             ),
         ];
-        Section::new("How the clock of a node, or of a client, errs.", base)
-            .one_of(
-                "the owner of the clock",
-                owners,
-                |entry| entry.whose,
-                |entry, whose| entry.whose = whose,
-            )
-            .key(key(
-                "offset",
-                "How far the wall clock is ahead at the start.",
-                signed_duration(),
-                |entry| &mut entry.clock.offset_ns,
-            ))
-            .key(key("drift", "How much faster both clocks run.", drift(), |entry| {
-                &mut entry.clock.drift_ppb
-            }))
-    });
-    &SECTION
-}
+    Section::new("How the clock of a node, or of a client, errs.", base)
+        .one_of(
+            "the owner of the clock",
+            owners,
+            |entry| entry.whose,
+            |entry, whose| entry.whose = whose,
+        )
+        .with(keys! { |entry: OneClock|
+            /// How far the wall clock is ahead at the start.
+            "offset" => entry.clock.offset_ns, signed_duration();
+            /// How much faster both clocks run.
+            "drift" => entry.clock.drift_ppb, drift();
+        })
+});
 
 /// `[[clock]]`.
 pub(super) fn clocks(table: &mut TableDecoder<'_>) -> Option<Clocks> {
-    let given = table.list("clock", |element| element.table(|table| clock().decode(table)))?;
+    let given = table.list("clock", |element| element.table(|table| CLOCK.decode(table)))?;
     let mut of_nodes = vec![Clock::default(); usize::from(table.nodes())];
     let mut of_clients = vec![Clock::default(); table.scope().names.borrow().client_count()];
     for OneClock { whose, clock } in given {
@@ -322,23 +266,21 @@ pub(super) fn encode_clocks(config: &Config, texts: &Texts<'_>) -> Vec<toml::Val
     let clients = config.client_clocks.iter();
     let clients = clients.map(|(client, clock)| (ClockOwner::Client(*client), clock));
     let entries = nodes.chain(clients).map(|(whose, clock)| OneClock { whose, clock: *clock });
-    entries.map(|entry| clock().encode(&entry, texts).into()).collect()
+    entries.map(|entry| CLOCK.encode(&entry, texts).into()).collect()
 }
 
 /// `[disk]`.
 pub(super) fn disk() -> Section<Disk> {
     let base = Disk { sync: Distribution::Constant(Span::ZERO) };
-    Section::new("Every node's disk.", base).key(key(
-        "sync",
-        "How long a sync takes.",
-        distribution(),
-        |disk| &mut disk.sync,
-    ))
+    Section::new("Every node's disk.", base).with(keys! { |disk: Disk|
+        /// How long a sync takes.
+        "sync" => disk.sync, distribution();
+    })
 }
 
 /// Links as `[network]` reads them, every setting explicit.
 pub(super) fn encode_links(links: &[LinkOverride]) -> toml::Value {
-    let section = link_override();
+    let section = &LINK_OVERRIDE;
     // A link names nothing.
     let texts = &Texts { names: &Names::default(), kinds: &[] };
     let encode = |link: &LinkOverride| {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::keys::{Declaration, ValueShape, duration, whole_number};
+use super::keys::{Declaration, ValueShape, declared, duration, whole_number};
 use super::registry::{Registered, Registry};
 use super::words::TARGETS;
 use super::{changes, cluster, expect, faults, fuzz, network, script, sections, workload};
@@ -30,22 +30,22 @@ pub(super) fn whole(registry: &Registry) -> ValueShape {
         |help: &str, name, item: ValueShape| Declaration::new(name, help, item.list(json!({})));
     let table = |name, shape| Declaration::new(name, "", shape);
     let clocks = "Clocks that err from the start; a later entry wins over an earlier one.";
-    let mut keys = sections::top().declared();
+    let mut keys = sections::TOP.declared();
     keys.extend([
-        table("cluster", cluster::section().shape()).required(),
+        table("cluster", cluster::SECTION.shape()).required(),
         table("protocol", protocol).required(),
-        table("network", network::section().shape()),
-        list(clocks, "clock", network::clock().shape()),
+        table("network", network::SECTION.shape()),
+        list(clocks, "clock", network::CLOCK.shape()),
         table("disk", network::disk().shape()),
-        table("workload", workload::section().shape()),
-        list("Operations at exact times.", "operation", script::section().shape()),
-        list("What goes wrong.", "fault", faults::section().shape()),
+        table("workload", workload::SECTION.shape()),
+        list("Operations at exact times.", "operation", script::SECTION.shape()),
+        list("What goes wrong.", "fault", faults::SECTION.shape()),
         list(
             "Settings that change on the way.",
             "change",
             ValueShape::table("Settings from a time on.", changes::declared()),
         ),
-        table("fuzz", fuzz::section().shape()),
+        table("fuzz", fuzz::SECTION.shape()),
         table("check", sections::bounds().shape()),
         table(
             "expect",
@@ -132,10 +132,9 @@ fn distribution() -> ValueShape {
 /// The distributions that a part of a mixture may have.
 fn parts_of_mixtures() -> Vec<Declaration> {
     let lengths = || duration().shape().clone();
-    let length = |name, help| Declaration::new(name, help, lengths());
-    let number = |name, help| {
+    let number = || {
         let schema = json!({ "type": "number", "exclusiveMinimum": 0 });
-        Declaration::new(name, help, ValueShape::new(schema, "a number above 0", "0.5")).required()
+        ValueShape::new(schema, "a number above 0", "0.5")
     };
     let two = lengths().list(json!({ "minItems": 2, "maxItems": 2 }));
     let quantiles = json!({
@@ -147,26 +146,30 @@ fn parts_of_mixtures() -> Vec<Declaration> {
     });
     let example = "{ \"0%\" = \"1ms\", \"100%\" = \"9ms\" }";
     let quantiles = ValueShape::new(quantiles, "percentages with lengths of time", example);
-    let lognormal = vec![
-        length("median", "The median.").required(),
-        number("sigma", "The standard deviation of the logarithm."),
-    ];
-    let pareto = vec![
-        length("scale", "The least value.").required(),
-        number("shape", "The tail index; the mean is finite above 1."),
-    ];
-    vec![
-        length("constant", "Always the same."),
-        Declaration::new("uniform", "Uniform between two ends.", two),
-        length("exponential", "Exponential with this mean."),
-        Declaration::new("lognormal", "", ValueShape::table("The logarithm is normal.", lognormal)),
-        Declaration::new("pareto", "", ValueShape::table("`scale` times u^(-1/shape).", pareto)),
-        Declaration::new(
-            "quantiles",
-            "Measured quantiles, from \"0%\" to \"100%\"; straight lines between.",
-            quantiles,
-        ),
-    ]
+    let lognormal = declared! {
+        /// The median.
+        "median": lengths(), required();
+        /// The standard deviation of the logarithm.
+        "sigma": number(), required();
+    };
+    let pareto = declared! {
+        /// The least value.
+        "scale": lengths(), required();
+        /// The tail index; the mean is finite above 1.
+        "shape": number(), required();
+    };
+    declared! {
+        /// Always the same.
+        "constant": lengths();
+        /// Uniform between two ends.
+        "uniform": two;
+        /// Exponential with this mean.
+        "exponential": lengths();
+        "lognormal": ValueShape::table("The logarithm is normal.", lognormal);
+        "pareto": ValueShape::table("`scale` times u^(-1/shape).", pareto);
+        /// Measured quantiles, from "0%" to "100%"; straight lines between.
+        "quantiles": quantiles;
+    }
 }
 
 #[cfg(test)]

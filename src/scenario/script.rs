@@ -6,8 +6,8 @@ use super::answer;
 use super::decode::{Element, TableDecoder};
 use super::ids::ids;
 use super::keys::{
-    Declaration, Draft, Format, Section, Texts, ValueShape, Variant, key, name_shape, node, part,
-    time, whole_number,
+    Draft, Format, Section, Texts, ValueShape, Variant, boolean, declared, key, keys, name_shape,
+    node, part, time, whole_number,
 };
 use super::names::node_named;
 use super::words::{NODES, OPERATIONS};
@@ -23,16 +23,13 @@ pub(super) fn operations(table: &mut TableDecoder<'_>) -> Option<Vec<ScriptedOpe
     let mut ids = ids(&list, &OPERATIONS)?.into_iter();
     list.list(|element| {
         let id = ids.next().unwrap_or_default();
-        let operation = element.table(|table| section().decode(table))?;
+        let operation = element.table(|table| SECTION.decode(table))?;
         Some(ScriptedOperation { id, ..operation })
     })
 }
 
 /// An entry of `[[operation]]`.
-pub(super) fn section() -> &'static Section<ScriptedOperation> {
-    static SECTION: LazyLock<Section<ScriptedOperation>> = LazyLock::new(operation);
-    &SECTION
-}
+pub(super) static SECTION: LazyLock<Section<ScriptedOperation>> = LazyLock::new(operation);
 
 fn operation() -> Section<ScriptedOperation> {
     let base = ScriptedOperation {
@@ -50,35 +47,22 @@ fn operation() -> Section<ScriptedOperation> {
         base,
     )
     .by_hand(
-        vec![Declaration::new(
-            "id",
-            "A stable id, which keys its random draws; by default its kind and time, such as \
-             put-1s, and put-1s-2 for a second one.",
-            name_shape(),
-        )],
+        declared! {
+            /// A stable id, which keys its random draws; by default its kind and time, such as
+            /// put-1s, and put-1s-2 for a second one.
+            "id": name_shape();
+        },
         |table, _| table.optional("id", Element::name).map(drop),
         |operation, _, table| {
             table.insert("id".to_owned(), operation.id.clone().into());
         },
     )
-    .key(
-        key(
-            "at",
-            "When it is invoked, or later, when its client has completed its previous one.",
-            time(),
-            |operation: &mut ScriptedOperation| &mut operation.at,
-        )
-        .required(),
-    )
-    .key(
-        key(
-            "client",
-            "Who invokes it; not a client of the workload.",
-            script_client(),
-            |operation: &mut ScriptedOperation| &mut operation.client,
-        )
-        .required(),
-    )
+    .with(keys! { |operation: ScriptedOperation|
+        /// When it is invoked, or later, when its client has completed its previous one.
+        "at" => operation.at, time(), required();
+        /// Who invokes it; not a client of the workload.
+        "client" => operation.client, script_client(), required();
+    })
     .one_of(
         "the operation",
         requests(),
@@ -88,12 +72,11 @@ fn operation() -> Section<ScriptedOperation> {
         },
     )
     .flat(retry(), |operation| &mut operation.retry)
-    .key(
-        key("expect", "", answer::section().format(), |operation: &mut ScriptedOperation| {
-            &mut operation.expect
-        })
-        .written_if(|operation| operation.expect != Answer::default()),
-    )
+    .with(keys! { |operation: ScriptedOperation|
+        "expect" => operation.expect,
+            answer::section().format(),
+            written_if(|operation| operation.expect != Answer::default());
+    })
     .checked(|_, table| {
         let given: Vec<&str> = OPERATIONS.into_iter().filter(|kind| table.has(kind)).collect();
         match given[..] {
@@ -258,14 +241,15 @@ fn with_quorum(section: Section<Request>) -> Section<Request> {
 
 fn with_replicas(section: Section<Request>) -> Section<Request> {
     const KEYS: [&str; 2] = ["r", "repair"];
-    let declared = replicas(
-        KEYS,
-        "How many replicas to ask, that one included; by default that one alone, or all for a \
-         repair.",
-        "Whether the newest value is written back to the replicas asked that have an older one.",
-    );
     section.by_hand(
-        declared,
+        declared! {
+            /// How many replicas to ask, that one included; by default that one alone, or all for a
+            /// repair.
+            "r": replicas();
+            /// Whether the newest value is written back to the replicas asked that have an older
+            /// one.
+            "repair": boolean().shape().clone();
+        },
         |table: &mut TableDecoder<'_>, draft: &mut Draft<Request>| {
             let replicas = decode_replicas(table, KEYS)?;
             if let Operation::Get { quorum, .. } = &mut draft.value.operation {

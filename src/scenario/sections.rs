@@ -7,10 +7,10 @@ use super::decode::{Element, Scope, TableDecoder};
 use super::diagnostics::{Problem, Sink, Sources};
 use super::frame::Frame;
 use super::fuzz::{self, Fuzz};
-use super::keys::{Section, duration, integer, key, line, positive_duration, probability, words};
+use super::keys::{Section, duration, integer, keys, line, named, positive_duration, probability};
 use super::names::Interned;
 use super::tree::{Node, Tree};
-use super::words::{NODES, TIES};
+use super::words::NODES;
 use super::{
     ConfiguredProtocol, Diagnostics, Overrides, Registry, changes, cluster, expect, faults,
     network, script, set, tree, vary, workload,
@@ -129,48 +129,31 @@ impl Top {
 }
 
 /// The keys of the top level that are no tables.
-pub(super) fn top() -> &'static Section<Top> {
-    static SECTION: LazyLock<Section<Top>> = LazyLock::new(|| {
-        let base = Top {
-            title: String::new(),
-            seed: 1,
-            duration: Span::from_secs(30),
-            settle: SETTLE,
-            ties: EventOrder::Causal,
-        };
-        Section::new("", base)
-            .key(key("title", "What the scenario shows, in a line.", line(), |top| &mut top.title))
-            .key(key(
-                "seed",
-                "The seed used when the command line names none.",
-                integer(0..=i64::MAX.unsigned_abs()),
-                |top| &mut top.seed,
-            ))
-            .key(key(
-                "duration",
-                "How long faults and workload last.",
-                positive_duration(),
-                |top| &mut top.duration,
-            ))
-            .key(key(
-                "settle",
-                "How long the healed cluster may take to settle after that. The default is 30s, \
-                 or longer where the settings may need it.",
-                duration(),
-                |top| &mut top.settle,
-            ))
-            .key(key(
-                "ties",
-                "The order of events at one instant: as they were caused, or drawn.",
-                words(TIES),
-                |top| &mut top.ties,
-            ))
-    });
-    &SECTION
-}
+pub(super) static TOP: LazyLock<Section<Top>> = LazyLock::new(|| {
+    let base = Top {
+        title: String::new(),
+        seed: 1,
+        duration: Span::from_secs(30),
+        settle: SETTLE,
+        ties: EventOrder::Causal,
+    };
+    Section::new("", base).with(keys! { |top: Top|
+        /// What the scenario shows, in a line.
+        "title" => top.title, line();
+        /// The seed used when the command line names none.
+        "seed" => top.seed, integer(0..=i64::MAX.unsigned_abs());
+        /// How long faults and workload last.
+        "duration" => top.duration, positive_duration();
+        /// How long the healed cluster may take to settle after that. The default is 30s,
+        /// or longer where the settings may need it.
+        "settle" => top.settle, duration();
+        /// The order of events at one instant: as they were caused, or drawn.
+        "ties" => top.ties, named();
+    })
+});
 
 fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> Option<Decoded> {
-    let top = top().draft(table, top().base().clone());
+    let top = TOP.draft(table, TOP.base().clone());
     let cluster_given = table.required("cluster", |cluster| cluster.table(|t| cluster::decode(t)));
     // With a wrong cluster everything else is read all the same, as if it had all nodes there can
     // be.
@@ -183,7 +166,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     table.set_scope(scope);
     let protocol = table
         .required("protocol", |element| element.table(|table| protocol(table, &cluster, registry)));
-    let workload = table.optional("workload", |load| load.table(|t| workload::section().decode(t)));
+    let workload = table.optional("workload", |load| load.table(|t| workload::SECTION.decode(t)));
 
     scope.frame.duration = length(Span::MAX);
     scope.kinds = protocol.as_ref().map(|protocol| protocol.message_kinds());
@@ -196,7 +179,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         None => Interned::new(written_clients(root), 0),
     };
     let script = script::operations(table);
-    let network = table.table("network", |table| network::section().decode(table));
+    let network = table.table("network", |table| network::SECTION.decode(table));
     let clocks = network::clocks(table);
     let disk = table.table("disk", |table| network::disk().decode(table));
     let faults = faults::faults(table, clocks.as_ref().map(|c| c.nodes.as_slice()));
@@ -308,33 +291,18 @@ pub(super) fn bounds() -> Section<Bounds> {
          unless `expect` says otherwise.",
         Bounds::default(),
     )
-    .key(key(
-        "staleness-bound",
-        "How long after a write was acknowledged a read may still miss it. Without it a read may \
-         miss none, which is no demand.",
-        duration().some(),
-        |bounds| &mut bounds.staleness,
-    ))
-    .key(key(
-        "availability-bound",
-        "The least share of operations that complete ok.",
-        probability().some(),
-        |bounds| &mut bounds.availability,
-    ))
-    .key(key(
-        "recovery-bound",
-        "How long after the loss of a leader a write may wait to be acknowledged.",
-        duration().some(),
-        |bounds| &mut bounds.recovery,
-    ))
-    .key(key("leaderless-bound", "How long nobody may lead.", duration().some(), |bounds| {
-        &mut bounds.leaderless
-    }))
-    .key(key(
-        "replication-lag-bound",
-        "How long a write may take from the first node to a live replica; setting it has the lag \
-         measured.",
-        duration().some(),
-        |bounds| &mut bounds.replication_lag,
-    ))
+    .with(keys! { |bounds: Bounds|
+        /// How long after a write was acknowledged a read may still miss it. Without it a read may
+        /// miss none, which is no demand.
+        "staleness-bound" => bounds.staleness, duration().some();
+        /// The least share of operations that complete ok.
+        "availability-bound" => bounds.availability, probability().some();
+        /// How long after the loss of a leader a write may wait to be acknowledged.
+        "recovery-bound" => bounds.recovery, duration().some();
+        /// How long nobody may lead.
+        "leaderless-bound" => bounds.leaderless, duration().some();
+        /// How long a write may take from the first node to a live replica; setting it has the lag
+        /// measured.
+        "replication-lag-bound" => bounds.replication_lag, duration().some();
+    })
 }

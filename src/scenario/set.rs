@@ -82,6 +82,13 @@ pub(super) fn path(text: &str, at: Loc) -> Result<Vec<Segment>, Box<Problem>> {
     }
 }
 
+/// The parts of a path that is the key of a table, and stands at `at`.
+pub(super) fn path_of_key(key: &str, at: Loc, sink: &Sink) -> Option<Vec<Segment>> {
+    // Places inside the key are its own, but for the quotes: close enough to point at.
+    let inner = if key.contains('.') { Loc { start: at.start + 1, ..at } } else { at };
+    path(key, inner).map_err(|problem| sink.push(*problem)).ok()
+}
+
 /// The most parts a path may have; recursion over the tree stays bounded.
 const MAX_PATH: usize = 40;
 

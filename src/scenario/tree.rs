@@ -53,14 +53,17 @@ impl Tree {
 }
 
 impl Node {
-    /// The value at `key`, when this is a table that has it.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+    /// The entry of `key`, when this is a table that has it.
+    pub(super) fn entry(&self, key: &str) -> Option<&TreeEntry> {
         match &self.value {
-            Tree::Table(entries) => {
-                entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
-            }
+            Tree::Table(entries) => entries.iter().find(|entry| entry.key == key),
             _ => None,
         }
+    }
+
+    /// The value at `key`, when this is a table that has it.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        self.entry(key).map(|entry| &entry.node)
     }
 
     /// The value without its places.

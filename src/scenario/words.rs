@@ -1,14 +1,10 @@
 //! The words of scenario files that several parts of this layer read or write.
 
-use crate::config::{EventOrder, FaultAction, Occurrence, Target};
+use crate::config::{FaultAction, Occurrence, Target};
 use crate::id::MAX_NODES;
 
 /// The most nodes, in the type of [`crate::config::Cluster::nodes`].
 pub(super) const NODES: u16 = MAX_NODES as u16;
-
-/// The order of simultaneous events.
-pub(super) const TIES: [(&str, EventOrder); 2] =
-    [("causal", EventOrder::Causal), ("random", EventOrder::Random)];
 
 /// The keys of a distribution's table, of which one is given.
 pub(super) const VARIANTS: [&str; 7] =

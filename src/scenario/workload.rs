@@ -7,8 +7,8 @@ use serde_json::json;
 use super::decode::{Element, TableDecoder, word_for};
 use super::intervals::grouped;
 use super::keys::{
-    Declaration, Draft, Format, Section, Setting, Texts, ValueShape, boolean, distribution,
-    integer, key, node, wait, waits, whole_number,
+    Declaration, Draft, Format, Section, Texts, ValueShape, boolean, declared, distribution,
+    integer, keys, node, wait, waits, whole_number,
 };
 use super::words::NODES;
 use crate::config::{Mix, Pace, ReadFrom, RetryPolicy, Skew, Workload};
@@ -30,10 +30,7 @@ pub(super) const MAX_OPERATIONS: u64 = 1_000_000_000;
 pub(super) const MAX_ARRIVALS: u64 = 20_000_000;
 
 /// `[workload]`.
-pub(super) fn section() -> &'static Section<Workload> {
-    static SECTION: LazyLock<Section<Workload>> = LazyLock::new(workload);
-    &SECTION
-}
+pub(super) static SECTION: LazyLock<Section<Workload>> = LazyLock::new(workload);
 
 fn workload() -> Section<Workload> {
     let base = Workload {
@@ -51,55 +48,42 @@ fn workload() -> Section<Workload> {
         "Clients c1, c2 and so on that generate operations on keys k1, k2 and so on.",
         base,
     )
-    .key(key(
-        "clients",
-        "How many operations may be under way at once.",
-        integer(1..=MAX_CLIENTS),
-        |load| &mut load.clients,
-    ))
-    .key(key(
-        "operations",
-        "How many operations in all; `unlimited`: until `duration`.",
-        integer(1..=MAX_OPERATIONS)
-            .shaped(|shape| shape.and("description", json!("A number.")))
-            .or_word("unlimited"),
-        |load| &mut load.operations,
-    ))
-    .key(key("keys", "How many keys.", integer(1..=MAX_KEYS), |load| &mut load.keys))
-    .key(key(
-        "skew",
-        "How often each key is used: all alike, or the key of rank r with weight 1 / r^zipf.",
-        skew(),
-        |load| &mut load.skew,
-    ))
-    .key(key("mix", "", mix().format(), |load| &mut load.mix))
+    .with(keys! { |load: Workload|
+        /// How many operations may be under way at once.
+        "clients" => load.clients, integer(1..=MAX_CLIENTS);
+        /// How many operations in all; `unlimited`: until `duration`.
+        "operations" => load.operations,
+            integer(1..=MAX_OPERATIONS)
+                .shaped(|shape| shape.and("description", json!("A number.")))
+                .or_word("unlimited");
+        /// How many keys.
+        "keys" => load.keys, integer(1..=MAX_KEYS);
+        /// How often each key is used: all alike, or the key of rank r with weight 1 / r^zipf.
+        "skew" => load.skew, skew();
+        "mix" => load.mix, mix().format();
+    })
     .by_hand(
-        vec![
-            Declaration::new(
-                "think",
-                "Closed loop: how long a client waits after an answer.",
-                waits().shape().clone(),
-            )
-            .default("0ms"),
-            Declaration::new("open", "", open()),
-        ],
+        declared! {
+            /// Closed loop: how long a client waits after an answer.
+            "think": waits().shape().clone(), default("0ms");
+            "open": open();
+        },
         pace,
         encode_pace,
     )
-    .key(key(
-        "read-from",
-        "Whom a read asks; writes always look for the leader.",
-        read_from(),
-        |load| &mut load.read_from,
-    ))
+    .with(keys! { |load: Workload|
+        /// Whom a read asks; writes always look for the leader.
+        "read-from" => load.read_from, read_from();
+    })
     .by_hand(
-        replicas(
-            READ_QUORUM,
-            "How many replicas a read of a key asks, that one included; by default that one \
-             alone, or all when it repairs.",
-            "Whether a read writes the newest value back to the replicas it asked that have an \
-             older one.",
-        ),
+        declared! {
+            /// How many replicas a read of a key asks, that one included; by default that one
+            /// alone, or all when it repairs.
+            "read-quorum": replicas();
+            /// Whether a read writes the newest value back to the replicas it asked that have an
+            /// older one.
+            "read-repair": boolean().shape().clone();
+        },
         |table, draft| {
             draft.value.read_quorum = decode_replicas(table, READ_QUORUM)?;
             Some(())
@@ -113,20 +97,22 @@ fn workload() -> Section<Workload> {
 const READ_QUORUM: [&str; 2] = ["read-quorum", "read-repair"];
 
 fn mix() -> Section<Mix> {
-    fn weight(
-        name: &'static str,
-        help: &'static str,
-        place: fn(&mut Mix) -> &mut u32,
-    ) -> Setting<Mix, u32> {
-        key(name, help, integer(0..=1_000_000_000), place)
-    }
+    let weight = || integer(0..=1_000_000_000);
     Section::new("What is asked, by weight.", Mix::default())
-        .key(weight("put", "Writes of a unique value.", |mix| &mut mix.put))
-        .key(weight("get", "Reads of a key.", |mix| &mut mix.get))
-        .key(weight("delete", "Deletes of a key.", |mix| &mut mix.delete))
-        .key(weight("list", "Lists of all keys.", |mix| &mut mix.list))
-        .key(weight("read-all", "Reads of everything.", |mix| &mut mix.read_all))
-        .key(weight("append", "Appends of a unique value to a list.", |mix| &mut mix.append))
+        .with(keys! { |mix: Mix|
+            /// Writes of a unique value.
+            "put" => mix.put, weight();
+            /// Reads of a key.
+            "get" => mix.get, weight();
+            /// Deletes of a key.
+            "delete" => mix.delete, weight();
+            /// Lists of all keys.
+            "list" => mix.list, weight();
+            /// Reads of everything.
+            "read-all" => mix.read_all, weight();
+            /// Appends of a unique value to a list.
+            "append" => mix.append, weight();
+        })
         .checked(|draft, table| {
             if draft.is_all_right() && draft.value == Mix::default() {
                 return table.wrong("the mix asks for nothing", "expected a weight above 0");
@@ -170,30 +156,17 @@ fn open() -> ValueShape {
         "pattern": "^\\+?[0-9]+(\\.[0-9]+)?\\s*/\\s*(ns|us|µs|ms|s|m|h)$",
         "examples": ["100/s"],
     });
-    let keys = vec![
-        Declaration::new(
-            "rate",
-            "How many operations arrive in how long.",
-            ValueShape::new(rate, "a number in a time", "\"100/s\""),
-        ),
-        Declaration::new(
-            "arrivals",
-            "Random arrivals, or evenly spaced.",
-            ValueShape::words(&ARRIVALS.map(|(word, _)| word)),
-        )
-        .default(ARRIVALS[0].0),
-        Declaration::new(
-            "interval",
-            "Instead of `rate`: the time between two arrivals.",
-            distribution().shape().clone(),
-        ),
-        Declaration::new(
-            "burst",
-            "How many operations an arrival brings.",
-            whole_number(1..=u64::from(MAX_BURST)),
-        )
-        .default(1),
-    ];
+    let arrivals = ValueShape::words(&ARRIVALS.map(|(word, _)| word));
+    let keys = declared! {
+        /// How many operations arrive in how long.
+        "rate": ValueShape::new(rate, "a number in a time", "\"100/s\"");
+        /// Random arrivals, or evenly spaced.
+        "arrivals": arrivals, default(ARRIVALS[0].0);
+        /// Instead of `rate`: the time between two arrivals.
+        "interval": distribution().shape().clone();
+        /// How many operations an arrival brings.
+        "burst": whole_number(1..=u64::from(MAX_BURST)), default(1);
+    };
     let help = "An open loop: operations arrive whatever became of earlier ones.";
     ValueShape::table(help, keys).exactly_one(&["rate", "interval"])
 }
@@ -206,20 +179,18 @@ fn arrivals(table: &mut TableDecoder<'_>, lasts: Option<Span>) -> Option<Pace> {
     let burst = table.or("burst", 1, |burst| burst.integer_u32(1..=MAX_BURST));
     let arrivals = table.get("arrivals");
     let poisson = arrivals.as_ref().map_or(Some(true), |arrivals| arrivals.choice(&ARRIVALS));
-    let read = |source: usize, value: &Element<'_>| match source {
-        0 => {
-            let mean = mean_interval(value, burst)?;
-            let poisson = poisson?;
-            Some(if poisson {
-                Distribution::Exponential { mean }
-            } else {
-                Distribution::Constant(mean)
-            })
-        }
-        _ => interval(value),
-    };
     let read = |source: usize, value: &Element<'_>| {
-        let interval = read(source, value)?;
+        let interval = match source {
+            0 => {
+                let mean = mean_interval(value, burst)?;
+                if poisson? {
+                    Distribution::Exponential { mean }
+                } else {
+                    Distribution::Constant(mean)
+                }
+            }
+            _ => interval(value)?,
+        };
         few_enough(value, &interval, burst?, lasts)?;
         Some(interval)
     };
@@ -327,17 +298,10 @@ fn read_from() -> Format<ReadFrom> {
     })
 }
 
-/// The keys of a read of several replicas: how many, and whether it repairs them.
-pub(super) fn replicas(
-    [count, repair]: [&'static str; 2],
-    count_help: &str,
-    repair_help: &str,
-) -> Vec<Declaration> {
-    let number = whole_number(1..=u64::from(NODES)).and("description", json!("A number."));
-    vec![
-        Declaration::new(count, count_help, number.or_word("all")),
-        Declaration::new(repair, repair_help, boolean().shape().clone()),
-    ]
+/// How many replicas a read asks.
+pub(super) fn replicas() -> ValueShape {
+    let number = whole_number(1..=u64::from(NODES));
+    number.and("description", json!("A number.")).or_word("all")
 }
 
 /// How many replicas a read asks, and whether it repairs them. A repair without a number asks all.
@@ -390,25 +354,15 @@ const DEFAULT_RETRY: RetryPolicy = RetryPolicy {
 
 /// `timeout`, `retries`, `ask-next` and `backoff`.
 pub(super) fn retry() -> Section<RetryPolicy> {
-    Section::new("", DEFAULT_RETRY)
-        .key(key(
-            "timeout",
-            "After how long without an answer an attempt is given up.",
-            wait(),
-            |retry| &mut retry.timeout,
-        ))
-        .key(key(
-            "retries",
-            "How often an operation is tried again after a refusal or a timeout.",
-            integer(0..=1_000_000),
-            |retry| &mut retry.retries,
-        ))
-        .key(key(
-            "ask-next",
-            "Whether a client that gives up an operation without learning of a leader asks the \
-             next node from then on.",
-            boolean(),
-            |retry| &mut retry.ask_next,
-        ))
-        .key(key("backoff", "How long to wait before that.", waits(), |retry| &mut retry.backoff))
+    Section::new("", DEFAULT_RETRY).with(keys! { |retry: RetryPolicy|
+        /// After how long without an answer an attempt is given up.
+        "timeout" => retry.timeout, wait();
+        /// How often an operation is tried again after a refusal or a timeout.
+        "retries" => retry.retries, integer(0..=1_000_000);
+        /// Whether a client that gives up an operation without learning of a leader asks the
+        /// next node from then on.
+        "ask-next" => retry.ask_next, boolean();
+        /// How long to wait before that.
+        "backoff" => retry.backoff, waits();
+    })
 }

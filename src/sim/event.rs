@@ -95,23 +95,12 @@ impl<P: Protocol> What<P> {
 
     /// The directed link that the event came over, if it came from one node to another.
     pub(crate) const fn link(&self) -> Option<(NodeId, NodeId)> {
-        match self {
-            Self::Message { from, to, .. } => Some((*from, *to)),
-            // It is the refusal that travels.
-            Self::Refused { from, to, .. } => Some((*to, *from)),
-            Self::Request { .. }
-            | Self::Answer { .. }
-            | Self::Timer { .. }
-            | Self::Disk { .. }
-            | Self::Invoke { .. }
-            | Self::Arrival { .. }
-            | Self::Alarm { .. }
-            | Self::Retry { .. }
-            | Self::Fault { .. }
-            | Self::Change { .. }
-            | Self::Heal
-            | Self::SettleCheck => None,
-        }
+        // It is the refusal that travels.
+        let (Self::Message { from, to, .. } | Self::Refused { from: to, to: from, .. }) = self
+        else {
+            return None;
+        };
+        Some((*from, *to))
     }
 
     /// Feeds (time, actor, kind, content) to the digest.

@@ -9,6 +9,7 @@ use crate::time::Wall;
 use super::clock::SkewedClock;
 use super::event::{Event, Hop, Queue, What};
 use super::network::{ClientWay, Fate, Packet};
+use super::notes::transmissions::End;
 use super::{HeldMessage, Simulation};
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
@@ -123,7 +124,8 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         }
         if !self.network.client_reaches(client, node) {
             self.kernel.counts.blocked += 1;
-            self.kernel.notes.answer_stopped(self.kernel.now, node, client, request);
+            let (from, to) = (End::Node(node), End::Client(client));
+            self.kernel.notes.stopped_of_client(self.kernel.now, from, to, request);
             return;
         }
         if self.triggers.is_some() {

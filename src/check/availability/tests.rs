@@ -56,9 +56,8 @@ fn a_bound_is_broken_by_less_and_not_by_as_much() {
     story.bounds(Bounds { availability: percent(76), ..Bounds::default() });
     assert_eq!(
         story.witness(Availability).summary,
-        "3 of 4 operations were answered: 75%, less than the bound of 76%; nothing was \
-         answered for 300ms from \
-         0.150000000 s on"
+        "3 of 4 operations were answered: 75%, less than the bound of 76%; nothing was answered \
+         for 300ms from 0.150000000 s on"
     );
     let demand = |bound: &str, found: &str| {
         vec![Demand { bound: bound.to_owned(), found: found.to_owned(), met: false }]
@@ -73,9 +72,8 @@ fn a_bound_is_broken_by_less_and_not_by_as_much() {
     let witness = story.witness(Availability);
     assert_eq!(
         witness.summary,
-        "the leader n1 was lost at 0.100000000 s and writes were acknowledged again after \
-         350ms, longer than the \
-         bound of 349ms"
+        "the leader n1 was lost at 0.100000000 s and writes were acknowledged again after 350ms, \
+         longer than the bound of 349ms"
     );
     assert_eq!(
         story.report(Availability).demands,
@@ -99,19 +97,16 @@ fn a_cluster_that_never_recovers_is_down_until_the_last_write_gives_up() {
     story.leads(1, 1, 0, Some(100));
     story.put("c1", "city", "Raleigh").at(200).info(700);
     story.get("c1", "city", ("Cary", 1)).at(710).ok(900).by(2);
-    assert_eq!(story.figure(Availability, "longest_recovery_ns"), 500_000_000);
-    assert_eq!(story.figure(Availability, "unrecovered"), 1);
+    story.assert_figures(Availability, &[("longest_recovery_ns", 500_000_000), ("unrecovered", 1)]);
     story.bounds(Bounds { recovery: Some(Span::from_millis(100)), ..Bounds::default() });
-    let summary = story.witness(Availability).summary;
-    assert!(summary.contains("no write was acknowledged for 500ms, to the end"), "{summary}");
+    story.witness(Availability).assert_says("no write was acknowledged for 500ms, to the end");
 }
 
 #[test]
 fn a_hand_over_is_no_loss_and_neither_is_one_that_nobody_meets() {
     let mut story = Story::new(2);
     story.leads(1, 1, 0, Some(100)).leads(2, 2, 100, Some(300)).leads(1, 3, 200, Some(250));
-    assert_eq!(story.figure(Availability, "leaders_lost"), 1);
-    assert_eq!(story.figure(Availability, "longest_recovery_ns"), 0);
+    story.assert_figures(Availability, &[("leaders_lost", 1), ("longest_recovery_ns", 0)]);
     story.bounds(Bounds { recovery: Some(Span::ZERO), ..Bounds::default() });
     story.assert_valid(Availability);
 }
@@ -126,13 +121,11 @@ fn what_was_due_and_never_invoked_was_not_answered() {
     story.never_served(2);
     assert_eq!(
         story.witness(Availability).summary,
-        "1 of 3 operations were answered, 2 were due and never invoked: 33.3333%, less than \
-         the bound of 50%; \
-         nothing was answered for 100ms from 0.000000000 s on"
+        "1 of 3 operations were answered, 2 were due and never invoked: 33.3333%, less than the \
+         bound of 50%; nothing was answered for 100ms from 0.000000000 s on"
     );
-    let figure = |name| story.figure(Availability, name);
-    assert_eq!((figure("operations"), figure("never_served")), (3, 2));
-    assert_eq!(figure("availability_ppm"), 333_333);
+    let figures = [("operations", 3), ("never_served", 2), ("availability_ppm", 333_333)];
+    story.assert_figures(Availability, &figures);
 }
 
 /// Reads that are answered do not hide that writes are not, nor does a client that was not free
@@ -152,8 +145,7 @@ fn a_gap_of_writes_is_told_apart_from_a_gap_of_everything() {
     story.bounds(Bounds { availability: percent(100), ..Bounds::default() });
     let summary = story.witness(Availability).summary;
     let gaps = "no write was acknowledged for 560ms from 0.020000000 s on, and nothing was \
-                answered for 100ms \
-                from 0.050000000 s on";
+                answered for 100ms from 0.050000000 s on";
     assert!(summary.ends_with(gaps), "{summary}");
 }
 

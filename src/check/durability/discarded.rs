@@ -9,16 +9,6 @@
 //! something. An acknowledged put or delete that is neither on that walk nor lost was *discarded*.
 //! Where the walk ends, at a write over nothing or at a key that shows nothing, a removal explains
 //! what lies behind. Clears and elements of lists are not counted.
-//!
-//! Such a write is not lost at the end, for something newer is there; but what is newer was written
-//! by a node that did not have it, and any client that had asked meanwhile would have missed it.
-//! Where keys are rewritten often, that is how losses hide.
-//!
-//! Every write that a node accepts says which value its key held there ([`crate::history::Over`]).
-//! From what is held at the end this leads back through all that was written over something: an
-//! acknowledged put or delete that is not on the way, and not lost, was *discarded*. Where the way
-//! ends, at a write over nothing or a key that shows nothing, a removal explains what lies behind
-//! it. A clear, and an element of a list, are not counted.
 
 use crate::check::facts::{Facts, place};
 use crate::check::order::Write;

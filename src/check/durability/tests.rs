@@ -8,7 +8,7 @@ use crate::check::testing::any_story::any_story;
 use crate::check::testing::definitions::{removal_versions, shown, versions, writer};
 use crate::check::{Evidence, Verdict};
 use crate::history::Status;
-use crate::metrics::Standstill;
+use crate::metrics::{Settlement, Standstill};
 use crate::property::Property::Durability;
 
 /// Durham, then Raleigh, one after the other, both acknowledged.
@@ -24,8 +24,7 @@ fn an_overwritten_write_is_not_lost() {
     let mut story = two_writes();
     story.holds(2, "city", "Raleigh", 9);
     story.assert_valid(Durability);
-    assert_eq!(story.figure(Durability, "acknowledged_writes"), 2);
-    assert_eq!(story.figure(Durability, "lost_writes"), 0);
+    story.assert_figures(Durability, &[("acknowledged_writes", 2), ("lost_writes", 0)]);
 }
 
 #[test]
@@ -111,11 +110,10 @@ fn a_key_that_is_gone_needs_a_delete() {
     // one does.
     story.delete("c2", "city").at(1).ok(2).version(1);
     assert_eq!(story.witness(Durability).count, 2);
-    let mut concurrent = story.clone();
-    concurrent.delete("c2", "city").at(1_100).ok(1_300).version(10);
-    concurrent.assert_valid(Durability);
-    let mut between = story.clone();
-    between.delete("c2", "city").at(910).ok(920).version(6);
+    story
+        .and(|story| story.delete("c2", "city").at(1_100).ok(1_300).version(10))
+        .assert_valid(Durability);
+    let between = story.and(|story| story.delete("c2", "city").at(910).ok(920).version(6));
     assert_eq!(between.witness(Durability).count, 1, "only the write after the delete is lost");
     story.delete("c2", "city").at(3).info(4);
     story.assert_valid(Durability);
@@ -147,9 +145,8 @@ fn a_delete_is_lost_when_an_older_value_comes_back() {
     let mut story = Story::new(3);
     story.put("c1", "city", "Raleigh").at(1).ok(2).version(4);
     story.delete("c1", "city").at(3).ok(4).version(9);
-    let mut gone = story.clone();
-    gone.assert_valid(Durability);
-    gone.tombstone(1, "city", 9).assert_valid(Durability);
+    story.assert_valid(Durability);
+    story.and(|story| story.tombstone(1, "city", 9)).assert_valid(Durability);
     story.holds(3, "city", "Raleigh", 4);
     let summary = story.witness(Durability).summary;
     assert!(summary.starts_with("delete city by c1 was acknowledged by n1"), "{summary}");
@@ -183,8 +180,7 @@ fn the_clear_of_one_replica_explains_an_absence_and_promises_none() {
 fn a_lost_write_may_still_lie_on_a_node_that_is_down() {
     let mut story = two_writes();
     story.holds(2, "city", "Durham", 5).holds(1, "city", "Raleigh", 9).down(1);
-    let summary = story.witness(Durability).summary;
-    assert!(summary.ends_with("; last seen on n1, down"), "{summary}");
+    story.witness(Durability).assert_ends("; last seen on n1, down");
 }
 
 #[test]
@@ -271,10 +267,9 @@ fn what_is_thrown_away_and_written_over_is_counted() {
     assert_eq!(discarded, Some(vec![OpId(1)]));
 
     // What is lost is not discarded, and what a removal explains is neither.
-    let mut lost = story.clone();
-    lost.holds(1, "city", "Durham", 1).holds(2, "city", "Durham", 1);
-    assert_eq!(lost.figure(Durability, "lost_writes"), 3);
-    assert_eq!(lost.figure(Durability, "discarded_writes"), 0);
+    story
+        .and(|story| story.holds(1, "city", "Durham", 1).holds(2, "city", "Durham", 1))
+        .assert_figures(Durability, &[("lost_writes", 3), ("discarded_writes", 0)]);
     let mut removed = Story::new(2);
     removed.put("c1", "city", "Durham").at(1).ok(2).version(1).over(None);
     removed.delete("c1", "city").at(3).ok(4).version(2).over(Some(0));
@@ -334,14 +329,12 @@ fn lost(evidence: &Evidence<'_>) -> Vec<OpId> {
     acknowledged
         .filter(|(op, entry)| {
             let keys = (0..2).map(KeyId);
-            keys.filter(|key| match entry.function {
-                Function::Clear => !versions(history, *op, *key).is_empty(),
-                Function::Put
-                | Function::Get
-                | Function::Delete
-                | Function::List
-                | Function::ReadAll
-                | Function::Append => entry.key == *key,
+            keys.filter(|key| {
+                if entry.is_on_one_key() {
+                    entry.key == *key
+                } else {
+                    !versions(history, *op, *key).is_empty()
+                }
             })
             .any(|key| is_lost(entry, key))
         })

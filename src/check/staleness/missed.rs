@@ -5,12 +5,6 @@
 //! and each that was invoked after the found write had ended. A tree of maxima finds the first; a
 //! Fenwick tree over the versions counts them for all stale reads at once. So a read that is far
 //! behind costs no more than another.
-//!
-//! The writes lie in the order of their acknowledgements. What a read can miss begins behind all
-//! that had ended before the write that it found was invoked; from there on it misses what has the
-//! greater version or was invoked after that write had ended. Both are looked for in a tree of
-//! maxima, and counted with a Fenwick tree over the versions for all stale reads at once, so that a
-//! read that is far behind costs no more than another.
 
 use std::cell::OnceCell;
 

@@ -26,8 +26,7 @@ fn the_newest_value_is_fresh() {
     story.get("c2", "city", ("Apex", 3)).at(100).ok(110);
     story.get("c2", "city", ("Durham", 1)).at(25).ok(29);
     story.assert_valid(Staleness);
-    assert_eq!(story.figure(Staleness, "reads"), 2);
-    assert_eq!(story.figure(Staleness, "stale_reads"), 0);
+    story.assert_figures(Staleness, &[("reads", 2), ("stale_reads", 0)]);
 }
 
 #[test]
@@ -39,15 +38,12 @@ fn a_read_is_as_stale_as_the_first_write_it_misses() {
     assert_eq!(
         witness.summary,
         "c2 read city=Durham from n3, asked at 0.100000000 s, though put city=Raleigh by c1 had \
-         been \
-         acknowledged by n1 at 0.040000000 s with 1 of 2 followers, 60ms earlier (bound 25ms); it \
-         missed 2 \
-         acknowledged writes (2 reads beyond the bound in all)"
+         been acknowledged by n1 at 0.040000000 s with 1 of 2 followers, 60ms earlier (bound \
+         25ms); it missed 2 acknowledged writes (2 reads beyond the bound in all)"
     );
     assert_eq!(witness.operations, [OpId(1), OpId(3)]);
     assert_eq!((witness.nodes, witness.write), (vec![NodeId(2)], Some(story.stamp(2))));
-    assert_eq!(story.figure(Staleness, "stale_reads"), 2);
-    assert_eq!(story.figure(Staleness, "max_staleness_ns"), 60_000_000);
+    story.assert_figures(Staleness, &[("stale_reads", 2), ("max_staleness_ns", 60_000_000)]);
     assert_eq!(story.figure(Staleness, "max_versions_behind"), 2);
 }
 
@@ -94,14 +90,13 @@ fn nothing_is_stale_unless_a_removal_explains_it() {
     let mut story = three_writes();
     story.miss("c2", "city").at(100).ok(110);
     let witness = story.witness(Staleness);
-    assert!(witness.summary.starts_with("c2 found no city from n1"), "{}", witness.summary);
+    witness.assert_begins("c2 found no city from n1");
     assert_eq!(story.figure(Staleness, "max_versions_behind"), 3);
 
     // The delete of a version between explains a part, the delete under way explains all.
-    let mut part = story.clone();
-    part.delete("c3", "city").at(45).info(46).version(2);
-    assert_eq!(part.figure(Staleness, "max_versions_behind"), 1);
-    assert_eq!(part.figure(Staleness, "max_staleness_ns"), 40_000_000);
+    story
+        .and(|story| story.delete("c3", "city").at(45).info(46).version(2))
+        .assert_figures(Staleness, &[("max_versions_behind", 1), ("max_staleness_ns", 40_000_000)]);
     story.delete("c3", "city").at(105);
     story.assert_valid(Staleness);
 }
@@ -115,8 +110,7 @@ fn a_value_from_before_a_delete_is_stale() {
     story.clear("c1", &[("weather", 4)]).at(70).ok(80);
     story.get("c2", "city", ("Durham", 1)).at(90).ok(91);
     story.get("c2", "weather", ("clear", 3)).at(92).ok(93);
-    let summary = story.witness(Staleness).summary;
-    assert!(summary.contains("though delete city by c1 had been acknowledged"), "{summary}");
+    story.witness(Staleness).assert_says("though delete city by c1 had been acknowledged");
     assert_eq!(story.figure(Staleness, "stale_reads"), 2);
 }
 
@@ -127,7 +121,7 @@ fn a_read_of_everything_is_one_read_as_stale_as_its_stalest_key() {
     story.read_all("c2", &[("city", "Raleigh", 2)]).at(100).ok(110);
     assert_eq!(story.figure(Staleness, "stale_reads"), 1);
     let witness = story.witness(Staleness);
-    assert!(witness.summary.starts_with("c2 read city=Raleigh from n1"), "{}", witness.summary);
+    witness.assert_begins("c2 read city=Raleigh from n1");
     assert_eq!(witness.count, 1);
     assert_eq!(story.figure(Staleness, "max_staleness_ns"), 40_000_000);
 }
@@ -159,10 +153,9 @@ fn a_list_is_stale_by_the_elements_that_it_lacks() {
     assert_eq!(figure("max_staleness_ns"), 8_000_000);
     // What ended the list explains what is not in it, and is missed by a list that shows what it
     // ended.
-    let mut ended = story.clone();
-    ended.put("c1", "city", "Apex").at(4).ok(5).version(2);
-    assert_eq!(ended.figure(Staleness, "stale_reads"), 1);
-    assert_eq!(ended.figure(Staleness, "max_versions_behind"), 1);
+    story
+        .and(|story| story.put("c1", "city", "Apex").at(4).ok(5).version(2))
+        .assert_figures(Staleness, &[("stale_reads", 1), ("max_versions_behind", 1)]);
 }
 
 #[test]
@@ -174,8 +167,7 @@ fn a_read_of_everything_is_stale_by_the_elements_that_it_lacks() {
     story.read_all("c2", &[("city", "e1", 9)]).at(5).ok(6).finds_list(&[1, 0]);
     assert_eq!(story.figure(Staleness, "stale_reads"), 0);
     story.read_all("c2", &[("city", "e1", 9)]).at(7).ok(8).finds_list(&[0]);
-    assert_eq!(story.figure(Staleness, "stale_reads"), 1);
-    assert_eq!(story.figure(Staleness, "max_staleness_ns"), 3_000_000);
+    story.assert_figures(Staleness, &[("stale_reads", 1), ("max_staleness_ns", 3_000_000)]);
 }
 
 #[test]
@@ -189,8 +181,7 @@ fn a_list_of_keys_is_stale_by_a_key_that_it_lacks_or_should() {
     story.list("c2", &[]).at(9).ok(10);
     assert_eq!(story.figure(Staleness, "stale_reads"), 1);
     story.list("c2", &["city"]).at(11).ok(12);
-    assert_eq!(story.figure(Staleness, "stale_reads"), 2);
-    assert_eq!(story.figure(Staleness, "reads"), 4);
+    story.assert_figures(Staleness, &[("stale_reads", 2), ("reads", 4)]);
 }
 
 /// The definition word by word, a read and a write at a time: the stale reads with their (t, k).

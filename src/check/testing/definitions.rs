@@ -147,21 +147,14 @@ pub(in crate::check) fn shown(evidence: &Evidence<'_>, key: KeyId) -> Option<Sto
 pub(in crate::check) fn removal_versions(history: &History, op: OpId, key: KeyId) -> Vec<Version> {
     let entry = history.entry(op);
     let unknown = vec![crate::check::order::UNKNOWN_REMOVAL];
-    match entry.function {
-        Function::Delete if entry.key == key => {
-            let versions = versions(history, op, key);
-            if versions.is_empty() { unknown } else { versions }
-        }
-        Function::Clear => {
-            let cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
-            if cleared.count() == 0 { unknown } else { versions(history, op, key) }
-        }
-        Function::Put
-        | Function::Get
-        | Function::Delete
-        | Function::List
-        | Function::ReadAll
-        | Function::Append => Vec::new(),
+    if entry.function == Function::Delete && entry.key == key {
+        let versions = versions(history, op, key);
+        if versions.is_empty() { unknown } else { versions }
+    } else if entry.function == Function::Clear {
+        let removes_any = history.cleared().iter().any(|(other, ..)| *other == op);
+        if removes_any { versions(history, op, key) } else { unknown }
+    } else {
+        Vec::new()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::cli::jobs::{pool, progress};
 use crate::cli::names::scenario_name;
 use crate::cli::seeds::Seeds;
 use crate::cli::trouble::Trouble;
-use crate::cli::{Console, Exit};
+use crate::cli::{Console, Environment, Exit};
 use crate::scenario::{Registry, Scenario};
 
 mod play;
@@ -27,13 +27,10 @@ use window::WindowArg;
 const RUNS_A_THREAD: usize = 32;
 
 /// Loads all files and, if none has mistakes, runs them.
-pub(super) fn run(
-    args: &RunArgs,
-    program: &str,
-    registry: &Registry,
-    console: &mut Console,
-) -> Result<Exit, Trouble> {
-    let Some(scenarios) = load(args, registry, console) else { return Ok(Exit::Usage) };
+pub(super) fn run(args: &RunArgs, env: &mut Environment<'_>) -> Result<Exit, Trouble> {
+    let Some(scenarios) = load(args, env.registry, env.console) else {
+        return Ok(Exit::Usage);
+    };
     let runnables: Vec<Runnable<'_>> = args
         .files
         .iter()
@@ -49,7 +46,7 @@ pub(super) fn run(
         })
         .collect();
     check_names(&runnables)?;
-    run_all(&runnables, args, program, console)
+    run_all(&runnables, args, env.program, env.console)
 }
 
 /// Loads all scenarios. `None` when one has mistakes: then the mistakes of all files have been

@@ -39,10 +39,17 @@ impl Printed {
 }
 
 /// The outcome of a command.
+#[derive(PartialEq)]
 struct Done {
     exit: Exit,
     out: String,
     err: String,
+}
+
+impl Done {
+    fn document(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap()
+    }
 }
 
 fn args(line: &str) -> RunArgs {
@@ -82,87 +89,99 @@ fn some_fail(seed: u64, options: RunOptions) -> RunResult {
     result
 }
 
-fn done(runnables: &[Runnable<'_>], line: &str) -> Done {
-    let (out, err) = (Printed::default(), Printed::default());
-    let mut console = Console::plain(Box::new(out.clone()), Box::new(err.clone()));
-    let exit = run_all(runnables, &args(line), "splitbrain", &mut console)
-        .unwrap_or_else(|trouble| trouble.show(&mut console));
-    Done { exit, out: out.text(), err: err.text() }
+/// Where the runs of one file leave their folders: a folder of the test's own.
+struct Home {
+    _dir: tempfile::TempDir,
+    out: PathBuf,
 }
 
-fn names_in(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
+impl Home {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { out: dir.path().join("out"), _dir: dir }
+    }
 
-/// A folder for the test, and a command line that ends with it as `--out`.
-fn with_out(line: &str) -> (tempfile::TempDir, PathBuf, String) {
-    let home = tempfile::tempdir().unwrap();
-    let out = home.path().join("out");
-    let line = format!("{line} --out {}", out.display());
-    (home, out, line)
+    /// Runs the one file of a command line, of which [`some_fail`].
+    fn run(&self, line: &str) -> Done {
+        let file = line.split(' ').next().unwrap();
+        self.run_all(&[runnable(file, &sample::config(), some_fail)], line)
+    }
+
+    fn run_all(&self, runnables: &[Runnable<'_>], line: &str) -> Done {
+        let args = args(&format!("{line} --out {}", self.out.display()));
+        let (out, err) = (Printed::default(), Printed::default());
+        let mut console = Console::plain(Box::new(out.clone()), Box::new(err.clone()));
+        let exit = run_all(runnables, &args, "splitbrain", &mut console)
+            .unwrap_or_else(|trouble| trouble.show(&mut console));
+        Done { exit, out: out.text(), err: err.text() }
+    }
+
+    /// What lies in a folder beneath.
+    fn names(&self, below: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.out.join(below)).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
 }
 
 #[test]
 fn one_run_is_told_and_leaves_its_folder() {
-    let config = sample::config();
-    let runnables = [runnable("scenarios/quickstart.toml", &config, some_fail)];
-    let (_home, out, line) = with_out("scenarios/quickstart.toml --set a=b --trace");
-    let done = done(&runnables, &line);
+    let home = Home::new();
+    let done = home.run("scenarios/quickstart.toml --set a=b --trace");
     assert_eq!(done.exit, Exit::Pass);
     assert!(done.out.starts_with("PASS  A partition, and what it costs"), "{}", done.out);
     let again = "\nReproduce     splitbrain run scenarios/quickstart.toml --set a=b --seed 1\n";
     assert!(done.out.contains(again), "{}", done.out);
-    assert!(done.out.ends_with(&format!("\nWritten to    {}\n", out.display())), "{}", done.out);
+    assert!(
+        done.out.ends_with(&format!("\nWritten to    {}\n", home.out.display())),
+        "{}",
+        done.out
+    );
     assert_eq!(done.err, "");
-    assert_eq!(names_in(&out), ["history.jsonl", "nodes.json", "result.json", "trace.txt"]);
+    assert_eq!(home.names(""), ["history.jsonl", "nodes.json", "result.json", "trace.txt"]);
 }
 
 #[test]
 fn with_json_one_document_goes_out_and_the_text_to_error() {
-    let config = sample::config();
-    let runnables = [runnable("quickstart.toml", &config, some_fail)];
-    let (_home, out, line) = with_out("quickstart.toml --json --seed 3");
-    let done = done(&runnables, &line);
+    let home = Home::new();
+    let line = "quickstart.toml --json --seed 3";
+    let done = home.run(line);
     assert_eq!(done.exit, Exit::Violation);
-    let document: Value = serde_json::from_str(&done.out).unwrap();
+    let document = done.document();
     assert_eq!((&document["seed"], &document["verdict"]), (&3.into(), &"fail".into()));
     assert!(done.err.starts_with("FAIL"));
-    assert_eq!(fs::read_to_string(out.join("result.json")).unwrap(), done.out);
-    let quiet = self::done(&runnables, &format!("{line} --quiet"));
+    assert_eq!(fs::read_to_string(home.out.join("result.json")).unwrap(), done.out);
+    let quiet = home.run(&format!("{line} --quiet"));
     assert_eq!((quiet.out, quiet.err.as_str()), (done.out, ""));
 }
 
 #[test]
 fn quiet_is_the_verdict_alone() {
-    let config = sample::config();
-    let runnables = [runnable("quickstart.toml", &config, some_fail)];
-    let (_home, _, line) = with_out("quickstart.toml --quiet");
-    let one = done(&runnables, &line);
+    let home = Home::new();
+    let line = "quickstart.toml --quiet";
+    let one = home.run(line);
     let expected = "PASS  A partition, and what it costs  seed 1  digest 0000000000000001\n";
     assert_eq!((one.out.as_str(), one.err.as_str()), (expected, ""));
-    let many = done(&runnables, &format!("{line} --seeds 1..=4"));
+    let many = home.run(&format!("{line} --seeds 1..=4"));
     assert_eq!(many.out, "FAIL  A partition, and what it costs  4 runs: 3 pass, 1 fail\n");
 }
 
 #[test]
 fn many_seeds_are_told_in_order_on_any_number_of_threads() {
-    let config = sample::config();
-    let runnables = [runnable("quickstart.toml", &config, some_fail)];
     let on = |jobs: u32| {
-        let (_home, out, line) = with_out("quickstart.toml --seeds 1..200 --json --trace");
-        let done = done(&runnables, &format!("{line} --jobs {jobs}"));
-        let here = out.display().to_string();
-        (done.exit, done.out, done.err.replace(&here, "OUT"), names_in(&out))
+        let home = Home::new();
+        let line = "quickstart.toml --seeds 1..200 --json --trace";
+        let done = home.run(&format!("{line} --jobs {jobs}"));
+        let err = done.err.replace(&home.out.display().to_string(), "OUT");
+        (Done { err, ..done }, home.names(""))
     };
     let alone = on(1);
     assert!(alone == on(5), "threads change nothing");
-    let (exit, document, text, folders) = alone;
-    assert_eq!(exit, Exit::Violation);
-    let document: Value = serde_json::from_str(&document).unwrap();
+    let (done, folders) = alone;
+    assert_eq!(done.exit, Exit::Violation);
+    let (document, text) = (done.document(), done.err);
     let seeds: Vec<_> =
         document["runs"].as_array().unwrap().iter().map(|run| run["seed"].as_u64()).collect();
     assert_eq!(seeds, (1..200).map(Some).collect::<Vec<_>>());
@@ -178,25 +197,18 @@ fn many_seeds_are_told_in_order_on_any_number_of_threads() {
 
 #[test]
 fn with_seeds_a_kept_run_has_its_trace() {
-    let config = sample::config();
-    let runnables = [runnable("quickstart.toml", &config, some_fail)];
-    let (_home, out, line) = with_out("quickstart.toml --seeds 1..4 --trace");
-    assert_eq!(done(&runnables, &line).exit, Exit::Violation);
-    assert_eq!(names_in(&out), ["3"]);
-    assert_eq!(
-        names_in(&out.join("3")),
-        ["history.jsonl", "nodes.json", "result.json", "trace.txt"]
-    );
+    let home = Home::new();
+    assert_eq!(home.run("quickstart.toml --seeds 1..4 --trace").exit, Exit::Violation);
+    assert_eq!(home.names(""), ["3"]);
+    assert_eq!(home.names("3"), ["history.jsonl", "nodes.json", "result.json", "trace.txt"]);
 }
 
 #[test]
 fn one_seed_asked_for_as_many_is_still_many() {
-    let config = sample::config();
-    let runnables = [runnable("quickstart.toml", &config, some_fail)];
-    let (_home, _, line) = with_out("quickstart.toml --seeds 7..8 --json");
-    let done = done(&runnables, &line);
+    let home = Home::new();
+    let done = home.run("quickstart.toml --seeds 7..8 --json");
     assert_eq!(done.exit, Exit::Unknown);
-    let document: Value = serde_json::from_str(&done.out).unwrap();
+    let document = done.document();
     assert_eq!(document["runs"].as_array().unwrap().len(), 1);
     assert_eq!(document["verdict"], "unknown");
 }
@@ -208,18 +220,19 @@ fn several_files_make_one_document_and_a_closing_line() {
         runnable("a.toml", &config, some_fail),
         runnable("b.toml", &config, |_, o| some_fail(3, o)),
     ];
-    let (_home, out, line) = with_out("a.toml b.toml");
-    let text = done(&runnables, &line);
+    let home = Home::new();
+    let run = |line: &str| home.run_all(&runnables, &format!("a.toml b.toml {line}"));
+    let text = run("");
     assert_eq!(text.exit, Exit::Violation);
     assert!(text.out.ends_with("\n\n2 scenarios: 1 pass, 1 fail\n"), "{}", text.out);
-    assert_eq!(names_in(&out), ["a", "b"]);
-    let json = done(&runnables, &format!("{line} --json"));
-    let document: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(home.names(""), ["a", "b"]);
+    let json = run("--json");
+    let document = json.document();
     assert_eq!(document["verdict"], "fail");
     assert_eq!(document["scenarios"][0]["scenario"], "a");
     assert_eq!(document["scenarios"][1]["scenario"], "b");
-    let seeds = done(&runnables, &format!("{line} --json --seeds 1..3"));
-    let document: Value = serde_json::from_str(&seeds.out).unwrap();
+    let seeds = run("--json --seeds 1..3");
+    let document = seeds.document();
     for scenario in document["scenarios"].as_array().unwrap() {
         assert_eq!(scenario["summary"]["runs"], 2);
     }
@@ -228,8 +241,9 @@ fn several_files_make_one_document_and_a_closing_line() {
 #[test]
 fn verify_says_so_or_names_the_first_difference() {
     let config = sample::config();
-    let (_home, _, line) = with_out("quickstart.toml --verify --json");
-    let same = done(&[runnable("quickstart.toml", &config, some_fail)], &line);
+    let home = Home::new();
+    let line = "quickstart.toml --verify --json";
+    let same = home.run(line);
     assert_eq!(same.exit, Exit::Pass);
     assert!(same.err.contains("verified: two runs, one digest\n"), "{}", same.err);
     assert!(same.out.contains("\"verified\": true"));
@@ -242,7 +256,7 @@ fn verify_says_so_or_names_the_first_difference() {
         result.steps = vec![(crate::time::Time::ZERO, DigestValue(call))];
         result
     };
-    let differs = done(&[runnable("quickstart.toml", &config, drifting)], &line);
+    let differs = home.run_all(&[runnable("quickstart.toml", &config, drifting)], line);
     assert_eq!(differs.exit, Exit::Violation, "though the run itself passed");
     assert!(differs.err.contains("differ, first in event 0"), "{}", differs.err);
     assert!(differs.out.contains("\"verified\": false"));
@@ -250,11 +264,9 @@ fn verify_says_so_or_names_the_first_difference() {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_a_usage_error_after_the_report() {
-    let config = sample::config();
-    let runnables = [runnable("quickstart.toml", &config, some_fail)];
-    let (_home, out, line) = with_out("quickstart.toml");
-    fs::write(&out, "a file in the way").unwrap();
-    let done = done(&runnables, &line);
+    let home = Home::new();
+    fs::write(&home.out, "a file in the way").unwrap();
+    let done = home.run("quickstart.toml");
     assert_eq!(done.exit, Exit::Usage);
     assert!(done.out.starts_with("PASS") && !done.out.contains("Written to"));
     assert!(done.err.starts_with("error: cannot write "), "{}", done.err);
@@ -262,10 +274,8 @@ fn a_folder_that_cannot_be_written_is_a_usage_error_after_the_report() {
 
 #[test]
 fn pictures_lie_beside_the_result_and_go_when_they_are_not_drawn_again() {
-    let config = sample::config();
-    let runnables = [runnable("scenarios/quickstart.toml", &config, some_fail)];
-    let (_home, out, line) = with_out("scenarios/quickstart.toml --plot --diagram --window 0s..1s");
-    let both = done(&runnables, &line);
+    let home = Home::new();
+    let both = home.run("scenarios/quickstart.toml --plot --diagram --window 0s..1s");
     assert_eq!(both.exit, Exit::Pass);
     let named = "\nPictures      timeline.png, timeline.svg, diagram.png, diagram.svg\n";
     assert!(both.out.contains(named), "{}", both.out);
@@ -273,22 +283,20 @@ fn pictures_lie_beside_the_result_and_go_when_they_are_not_drawn_again() {
     let pictures = ["diagram.png", "diagram.svg", "timeline.png", "timeline.svg"];
     let mut all: Vec<&str> = files.into_iter().chain(pictures).collect();
     all.sort_unstable();
-    assert_eq!(names_in(&out), all);
-    assert!(fs::read(out.join("diagram.png")).unwrap().starts_with(b"\x89PNG"));
-    assert!(fs::read_to_string(out.join("timeline.svg")).unwrap().starts_with("<svg"));
-    let none = done(&runnables, &line.replace(" --plot --diagram --window 0s..1s", ""));
+    assert_eq!(home.names(""), all);
+    assert!(fs::read(home.out.join("diagram.png")).unwrap().starts_with(b"\x89PNG"));
+    assert!(fs::read_to_string(home.out.join("timeline.svg")).unwrap().starts_with("<svg"));
+    let none = home.run("scenarios/quickstart.toml");
     assert!(!none.out.contains("Pictures"), "{}", none.out);
-    assert_eq!(names_in(&out), files);
+    assert_eq!(home.names(""), files);
 }
 
 #[test]
 fn with_seeds_only_the_runs_that_have_a_folder_are_drawn() {
-    let config = sample::config();
-    let runnables = [runnable("scenarios/quickstart.toml", &config, some_fail)];
-    let (_home, out, line) = with_out("scenarios/quickstart.toml --seeds 1..=3 --plot");
-    assert_eq!(done(&runnables, &line).exit, Exit::Violation);
-    assert_eq!(names_in(&out), ["3"]);
-    assert!(names_in(&out.join("3")).contains(&"timeline.png".to_owned()));
+    let home = Home::new();
+    assert_eq!(home.run("scenarios/quickstart.toml --seeds 1..=3 --plot").exit, Exit::Violation);
+    assert_eq!(home.names(""), ["3"]);
+    assert!(home.names("3").contains(&"timeline.png".to_owned()));
 }
 
 #[test]

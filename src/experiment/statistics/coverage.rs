@@ -36,6 +36,14 @@ impl Luck {
         self.uniform() < chance
     }
 
+    /// A latency in milliseconds: with the chance `slow` that of an operation in a failover.
+    fn wait_or_failover(&mut self, slow: f64) -> f64 {
+        match self.flip(slow) {
+            true => 2000.0 + 3000.0 * self.uniform(),
+            false => 10.0 * self.exponential(),
+        }
+    }
+
     /// How many of `of` trials succeed.
     fn hits(&mut self, chance: f64, of: u32) -> u32 {
         (0..of).map(|_| u32::from(self.flip(chance))).sum()
@@ -80,25 +88,11 @@ const LATENCIES: [Shape; 7] = [
     }),
     ("a failover in every run, of some length", |luck| {
         let slow = 0.04 * luck.uniform();
-        let wait = |luck: &mut Luck| {
-            if luck.flip(slow) {
-                2000.0 + 3000.0 * luck.uniform()
-            } else {
-                10.0 * luck.exponential()
-            }
-        };
-        (0..300).map(|_| wait(luck)).collect()
+        (0..300).map(|_| luck.wait_or_failover(slow)).collect()
     }),
     ("a failover in every other run", |luck| {
         let slow = if luck.flip(0.5) { 0.04 } else { 0.0 };
-        let wait = |luck: &mut Luck| {
-            if luck.flip(slow) {
-                2000.0 + 3000.0 * luck.uniform()
-            } else {
-                10.0 * luck.exponential()
-            }
-        };
-        (0..300).map(|_| wait(luck)).collect()
+        (0..300).map(|_| luck.wait_or_failover(slow)).collect()
     }),
     ("an outage that everybody waits out", |luck| {
         let (from, length) = (10.0 + 70.0 * luck.uniform(), 1.5 + 1.5 * luck.uniform());

@@ -2,8 +2,7 @@
 //! place.
 
 use super::*;
-use crate::run::{RunOptions, RunResult};
-use crate::scenario::{Registry, Scenario};
+use crate::explain::sample::PlayedRun;
 
 const SCENARIO: &str = r#"
 title = "One fault of each kind"
@@ -45,13 +44,6 @@ for = "100ms"
 clog = { from = "n1", to = "n2" }
 "#;
 
-fn played(window: Option<Window>) -> (Scenario, RunResult, Chronicle) {
-    let scenario = Scenario::parse("x.toml", SCENARIO.as_bytes(), &Registry::new(), &[]).unwrap();
-    let result = scenario.run(7, RunOptions::default());
-    let chronicle = scenario.protocol.chronicle(&scenario.config, 7, window);
-    (scenario, result, chronicle)
-}
-
 fn ms(ms: u64) -> Time {
     Time::from_nanos(ms * 1_000_000)
 }
@@ -63,7 +55,8 @@ fn window(from: u64, until: u64) -> Window {
 #[test]
 fn every_message_is_there_once_and_its_fate_is_the_one_that_was_counted() {
     let all = Window { from: Time::ZERO, until: Time::MAX };
-    let (_, result, chronicle) = played(Some(all));
+    let played = PlayedRun::of(SCENARIO, 7);
+    let (result, chronicle) = (&played.result, played.within(all));
     assert_eq!(chronicle.digest, Some(result.digest), "it is the same run");
     let count = |wanted: fn(&Delivery) -> bool| {
         chronicle.transmissions.iter().filter(|transmission| wanted(&transmission.delivery)).count()
@@ -94,9 +87,10 @@ fn every_message_is_there_once_and_its_fate_is_the_one_that_was_counted() {
 
 #[test]
 fn a_window_has_the_messages_that_are_under_way_in_it() {
-    let (_, _, all) = played(Some(Window { from: Time::ZERO, until: Time::MAX }));
+    let played = PlayedRun::of(SCENARIO, 7);
+    let all = played.within(Window { from: Time::ZERO, until: Time::MAX });
     let part = window(300, 420);
-    let (_, _, some) = played(Some(part));
+    let some = played.within(part);
     let touches = |transmission: &&Transmission| {
         let until = match transmission.delivery {
             Delivery::Arrived(at) | Delivery::Undelivered(at) | Delivery::UnderWay(at) => at,
@@ -107,13 +101,13 @@ fn a_window_has_the_messages_that_are_under_way_in_it() {
     let expected: Vec<&Transmission> = all.transmissions.iter().filter(touches).collect();
     assert!(expected.len() > 10);
     assert_eq!(some.transmissions.iter().collect::<Vec<_>>(), expected);
-    let (_, _, none) = played(None);
+    let none = played.chronicle;
     assert_eq!((none.transmissions.len(), none.node_events.len()), (0, all.node_events.len()));
 }
 
 #[test]
 fn lives_have_no_gaps_and_faults_last_as_long_as_what_they_did() {
-    let (scenario, result, chronicle) = played(None);
+    let PlayedRun { chronicle, faults, .. } = PlayedRun::of(SCENARIO, 7);
     let spells = chronicle.spells(3);
     for node in NodeId::all(3) {
         let mine: Vec<_> = spells.iter().filter(|spell| spell.node == node).collect();
@@ -125,7 +119,6 @@ fn lives_have_no_gaps_and_faults_last_as_long_as_what_they_did() {
     assert_eq!((down.len(), down[0].node, down[0].window), (1, NodeId(1), window(500, 600)));
     let paused: Vec<_> = spells.iter().filter(|spell| spell.life == Life::Paused).collect();
     assert_eq!((paused.len(), paused[0].window), (1, window(700, 750)));
-    let faults = faults(&scenario.config, &result.history, &chronicle);
     let told: Vec<_> =
         faults.iter().map(|fault| (fault.name.as_str(), fault.window, fault.stops.len())).collect();
     let expected = [

@@ -36,6 +36,12 @@ impl<P: Protocol> Harness<P> {
         Ok(())
     }
 
+    /// Puts a message on its way that `from` has not sent: one that the test makes up.
+    pub fn inject(&mut self, from: NodeId, to: NodeId, message: P::Message) {
+        self.note_message(format_args!("made up: {from} -> {to}"), &message);
+        self.links.entry((from, to)).or_default().push_back(message);
+    }
+
     /// The network loses the oldest message from one node to another.
     ///
     /// # Errors

@@ -6,17 +6,16 @@
 //! it as new.
 
 use crate::id::NodeId;
-use crate::protocol::Context;
 use crate::protocol::parts::anti_entropy::{RANGES, RangeDigest, Ranges, digests, newer};
 use crate::protocol::parts::entry::{StoredEntry, contents};
 
 use super::message::{AntiEntropy, Message};
 use super::storage::Deferred;
-use super::{LeaderFollower, Timer};
+use super::{Cx, LeaderFollower, Timer};
 
 impl LeaderFollower {
     /// Sends the digests to the next peer, and sets the timer for the one after.
-    pub(super) fn compare_with_next_peer(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn compare_with_next_peer(&mut self, cx: &mut Cx<'_>) {
         let interval =
             self.replica.config.anti_entropy.expect("the timer runs where anti-entropy is on");
         cx.set_timer(Timer::AntiEntropy, interval);
@@ -31,7 +30,7 @@ impl LeaderFollower {
         &mut self,
         from: NodeId,
         message: AntiEntropy,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         match message {
             AntiEntropy::Digests(theirs) => {
@@ -56,24 +55,20 @@ impl LeaderFollower {
         }
     }
 
-    fn digests(&self, cx: &Context<'_, Self>) -> [RangeDigest; RANGES] {
+    fn digests(&self, cx: &Cx<'_>) -> [RangeDigest; RANGES] {
         digests(self.entries_of(Ranges::ALL, cx))
     }
 
     /// Everything stored in these ranges, but for tombstones that are about to be purged: what one
     /// replica has purged already another is not to bring back.
-    fn entries_of(
-        &self,
-        ranges: Ranges,
-        cx: &Context<'_, Self>,
-    ) -> impl Iterator<Item = StoredEntry> {
+    fn entries_of(&self, ranges: Ranges, cx: &Cx<'_>) -> impl Iterator<Item = StoredEntry> {
         let wall = cx.wall();
         contents(&self.replica.store)
             .filter(move |entry| ranges.contains(entry.key))
             .filter(move |entry| !self.replica.tombstones.is_past_grace(entry.stored, wall))
     }
 
-    fn merge(&mut self, entries: &[StoredEntry], cx: &mut Context<'_, Self>) {
+    fn merge(&mut self, entries: &[StoredEntry], cx: &mut Cx<'_>) {
         if self.replica.cannot_write(cx) {
             return;
         }

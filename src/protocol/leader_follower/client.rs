@@ -4,21 +4,16 @@ use crate::history::Failure;
 use crate::id::KeyId;
 use crate::operation::Operation;
 use crate::protocol::{
-    Context, DiscardReason, FoundList, Observation, Outcome, Reply, RequestId, Response, Role,
+    DiscardReason, FoundList, Observation, Outcome, Reply, RequestId, Response, Role,
 };
 
-use super::LeaderFollower;
 use super::config::WithoutLeader;
 use super::storage::{Deferred, Record};
+use super::{Cx, LeaderFollower};
 
 impl LeaderFollower {
     /// A client asks for something.
-    pub(super) fn serve(
-        &mut self,
-        request: RequestId,
-        operation: Operation,
-        cx: &mut Context<'_, Self>,
-    ) {
+    pub(super) fn serve(&mut self, request: RequestId, operation: Operation, cx: &mut Cx<'_>) {
         match operation {
             Operation::Get { key, .. } if !self.replica.store.elements(key).is_empty() => {
                 cx.reply(request, self.read_list(key));
@@ -41,12 +36,7 @@ impl LeaderFollower {
         }
     }
 
-    fn serve_write(
-        &mut self,
-        request: RequestId,
-        operation: Operation,
-        cx: &mut Context<'_, Self>,
-    ) {
+    fn serve_write(&mut self, request: RequestId, operation: Operation, cx: &mut Cx<'_>) {
         if self.replica.cannot_write(cx) {
             return cx.reply(request, Reply::of(Outcome::Refused(Failure::Disk)));
         }
@@ -84,7 +74,7 @@ impl LeaderFollower {
         }
     }
 
-    fn clear_alone(&mut self, request: RequestId, cx: &mut Context<'_, Self>) {
+    fn clear_alone(&mut self, request: RequestId, cx: &mut Cx<'_>) {
         for (key, held) in self.replica.store.iter() {
             let reason = DiscardReason::Cleared;
             cx.observe(Observation::Discard { key, stored: held, reason });
@@ -94,12 +84,12 @@ impl LeaderFollower {
         self.once_durable(Deferred::Cleared(request), cx);
     }
 
-    pub(super) fn answer_clear(request: RequestId, cx: &mut Context<'_, Self>) {
+    pub(super) fn answer_clear(request: RequestId, cx: &mut Cx<'_>) {
         cx.reply(request, Reply::of(Outcome::Ok(Response::Cleared)));
     }
 
     /// Serves the requests that waited for a leader.
-    pub(super) fn serve_parked(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn serve_parked(&mut self, cx: &mut Cx<'_>) {
         for (request, operation, stamped) in std::mem::take(&mut self.parked) {
             self.replica.stamps.serve(stamped);
             self.serve(request, operation, cx);

@@ -139,13 +139,15 @@ impl Failover {
     };
 
     /// Whether nodes send heartbeats and listen for them.
+    #[inline]
     pub(super) fn is_on(&self) -> bool {
         self.election != Election::None || self.catch_up != CatchUp::None
     }
 }
 
 /// Who leads next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Election {
     /// Nobody but the leader of the scenario.
     None,
@@ -181,14 +183,8 @@ pub enum Election {
 impl Election {
     /// The name in scenario files.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::LowestId { .. } => "lowest-id",
-            Self::HighestId => "highest-id",
-            Self::MajorityVote { .. } => "majority-vote",
-            Self::NewestTimestamp => "newest-timestamp",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// Whether every node sends heartbeats, and not the leader alone.
@@ -300,7 +296,8 @@ impl Defects {
 }
 
 /// When a write is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Mode {
     /// At once; replication goes on behind.
     Async,
@@ -324,13 +321,8 @@ pub enum Mode {
 impl Mode {
     /// The name in scenario files.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Async => "async",
-            Self::SemiSync { .. } => "semi-sync",
-            Self::Sync => "sync",
-            Self::InSync { .. } => "in-sync",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// How many of `followers` have to acknowledge a write before it is answered; with an in-sync

@@ -6,14 +6,13 @@ use crate::history::Failure;
 use crate::id::{KeyId, LogIndex, NodeId, NodeSet, Value, Version};
 use crate::operation::Operation;
 use crate::protocol::parts::entry::StoredEntry;
-use crate::protocol::{Context, Observation, Outcome, Reply, RequestId, Response, Stored};
+use crate::protocol::{Observation, Outcome, Reply, RequestId, Response, Stored};
 
-use super::accepted::{AcceptedWrite, Payload};
 use super::config::{Config, Mode, OnAckTimeout, Shipping};
-use super::leading::Pending;
 use super::replication::Replication;
 use super::storage::Deferred;
-use super::{LeaderFollower, Timer};
+use super::write::{AcceptedWrite, Payload, Pending};
+use super::{Cx, LeaderFollower, Timer};
 
 /// What a write is answered that too few have acknowledged: how many, of how many.
 fn too_few(config: &Config, response: Response, confirmations: (u16, u16)) -> Reply {
@@ -26,12 +25,7 @@ fn too_few(config: &Config, response: Response, confirmations: (u16, u16)) -> Re
 
 impl LeaderFollower {
     /// A client's write reaches the leader.
-    pub(super) fn lead_write(
-        &mut self,
-        request: RequestId,
-        operation: Operation,
-        cx: &mut Context<'_, Self>,
-    ) {
+    pub(super) fn lead_write(&mut self, request: RequestId, operation: Operation, cx: &mut Cx<'_>) {
         if self.too_few_in_sync() {
             return cx.reply(request, Reply::of(Outcome::Refused(Failure::TooFewInSync)));
         }
@@ -57,7 +51,7 @@ impl LeaderFollower {
         key: KeyId,
         value: Option<Value>,
         quorum: Option<u16>,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         let (stored, existed) = self.accept(request, key, value, cx);
         let version = stored.version;
@@ -68,7 +62,7 @@ impl LeaderFollower {
     }
 
     /// A delete of every key.
-    fn lead_clear(&mut self, request: RequestId, cx: &mut Context<'_, Self>) {
+    fn lead_clear(&mut self, request: RequestId, cx: &mut Cx<'_>) {
         let items = self.replica.store.items(false);
         let mut entry = |key| StoredEntry::register(key, self.accept(request, key, None, cx).0);
         let entries: Arc<[StoredEntry]> = items.iter().map(|item| entry(item.key)).collect();
@@ -86,7 +80,7 @@ impl LeaderFollower {
         key: KeyId,
         value: Value,
         quorum: Option<u16>,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         let elements = self.replica.store.elements(key);
         let known = elements.iter().find(|(_, element)| *element == value);
@@ -123,12 +117,7 @@ impl LeaderFollower {
     /// Answers an append that was accepted before and answered, to a client that did not learn of
     /// it. The leader has forgotten how many followers acknowledged it, so the answer is marked
     /// degraded where a quorum was required.
-    pub(super) fn answer_repeated(
-        &self,
-        request: RequestId,
-        version: Version,
-        cx: &mut Context<'_, Self>,
-    ) {
+    pub(super) fn answer_repeated(&self, request: RequestId, version: Version, cx: &mut Cx<'_>) {
         let degraded = self.replica.config.mode.quorum(cx.nodes() - 1) > 0;
         let response = Response::Written { version, existed: None };
         cx.reply(request, Reply { degraded, ..Reply::of(Outcome::Ok(response)) });
@@ -144,7 +133,7 @@ impl LeaderFollower {
         request: RequestId,
         key: KeyId,
         value: Option<Value>,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) -> (Stored, bool) {
         let version = self.replica.stamp(cx);
         let stored = Stored { value, version };
@@ -174,7 +163,7 @@ impl LeaderFollower {
     /// An accepted write goes on to the followers once its record is durable; at once without a
     /// log.
     #[inline]
-    fn commit(&mut self, mut accepted: AcceptedWrite, cx: &mut Context<'_, Self>) {
+    fn commit(&mut self, mut accepted: AcceptedWrite, cx: &mut Cx<'_>) {
         if self.replica.config.replication == Shipping::FullState {
             accepted.payload = Payload::State(self.full_state());
         }
@@ -188,7 +177,7 @@ impl LeaderFollower {
     /// Sends an accepted write to every follower at once, and answers it or waits for
     /// acknowledgements.
     #[inline]
-    pub(super) fn replicate(&mut self, accepted: AcceptedWrite, cx: &mut Context<'_, Self>) {
+    pub(super) fn replicate(&mut self, accepted: AcceptedWrite, cx: &mut Cx<'_>) {
         let AcceptedWrite { term, index, request, version, payload, response, wanted } = accepted;
         if !self.leads() || term != self.term() {
             // It was deposed while the record was on its way to the disk.
@@ -221,12 +210,7 @@ impl LeaderFollower {
     /// A state that the leader installed may have brought a follower a write before it was durable
     /// here, and so before anybody waited for acknowledgements.
     #[inline]
-    fn count_early_acknowledgements(
-        &mut self,
-        version: Version,
-        index: LogIndex,
-        cx: &mut Context<'_, Self>,
-    ) {
+    fn count_early_acknowledgements(&mut self, version: Version, index: LogIndex, cx: &mut Cx<'_>) {
         let log = match &self.replication {
             Replication::Registers(_) => return,
             Replication::Log(log) => log,
@@ -242,7 +226,7 @@ impl LeaderFollower {
     }
 
     /// Answers the writes that still wait: their outcome is unknown.
-    pub(super) fn give_up_all(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn give_up_all(&mut self, cx: &mut Cx<'_>) {
         let followers = cx.nodes() - 1;
         for pending in std::mem::take(&mut self.leading.unanswered) {
             if !pending.answered {
@@ -257,12 +241,7 @@ impl LeaderFollower {
     }
 
     /// A follower acknowledges a write.
-    pub(super) fn acknowledged(
-        &mut self,
-        from: NodeId,
-        version: Version,
-        cx: &mut Context<'_, Self>,
-    ) {
+    pub(super) fn acknowledged(&mut self, from: NodeId, version: Version, cx: &mut Cx<'_>) {
         if !self.leads() {
             return;
         }
@@ -277,12 +256,7 @@ impl LeaderFollower {
     /// One more follower has a write, or what has replaced it there: its client may have waited for
     /// that.
     #[inline]
-    fn count_acknowledgement(
-        &mut self,
-        from: NodeId,
-        version: Version,
-        cx: &mut Context<'_, Self>,
-    ) {
+    fn count_acknowledgement(&mut self, from: NodeId, version: Version, cx: &mut Cx<'_>) {
         let Some(pending) = self.leading.find(version) else { return };
         if pending.answered || !pending.acknowledged.insert(from) {
             return;
@@ -310,7 +284,7 @@ impl LeaderFollower {
         from: NodeId,
         known: LogIndex,
         index: LogIndex,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         if let Mode::InSync { .. } = self.replica.config.mode {
             return self.answer_in_sync(cx);
@@ -321,7 +295,7 @@ impl LeaderFollower {
     }
 
     /// Answers the writes that every follower of the in-sync set has.
-    pub(super) fn answer_in_sync(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn answer_in_sync(&mut self, cx: &mut Cx<'_>) {
         let Some(set) = self.in_sync.shared() else { unreachable!("mode in-sync has a set") };
         let me = self.replica.me;
         let others = || set.nodes.iter().filter(|node| **node != me);
@@ -342,7 +316,7 @@ impl LeaderFollower {
     }
 
     /// Drops the answered writes at the front; stops the timer when none is left.
-    fn drop_answered(&mut self, cx: &mut Context<'_, Self>) {
+    fn drop_answered(&mut self, cx: &mut Cx<'_>) {
         let unanswered = &mut self.leading.unanswered;
         while unanswered.front().is_some_and(|pending| pending.answered) {
             unanswered.pop_front();
@@ -355,12 +329,7 @@ impl LeaderFollower {
 
     /// A write of its own has come back from a follower whose process is not there: that one is not
     /// waited for.
-    pub(super) fn refused_by(
-        &mut self,
-        follower: NodeId,
-        version: Version,
-        cx: &mut Context<'_, Self>,
-    ) {
+    pub(super) fn refused_by(&mut self, follower: NodeId, version: Version, cx: &mut Cx<'_>) {
         if self.leading.find(version).is_some_and(|pending| !pending.answered) {
             self.leading.refusals.entry(version).or_default().insert(follower);
             self.give_up_if_hopeless(version, cx);
@@ -373,7 +342,7 @@ impl LeaderFollower {
         follower: NodeId,
         behind: LogIndex,
         until: LogIndex,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         for version in self.leading.between(behind, until) {
             self.refused_by(follower, version, cx);
@@ -384,7 +353,7 @@ impl LeaderFollower {
     /// it or is not there. Who hangs may still acknowledge it, so that is waited for. A write that
     /// is sent again later may still get there: its client does not wait for that.
     #[cold]
-    fn give_up_if_hopeless(&mut self, version: Version, cx: &mut Context<'_, Self>) {
+    fn give_up_if_hopeless(&mut self, version: Version, cx: &mut Cx<'_>) {
         if let Mode::InSync { .. } = self.replica.config.mode {
             // Its writes wait for the set, which a follower leaves by being silent for long enough.
             return;
@@ -408,7 +377,7 @@ impl LeaderFollower {
 
     /// The oldest write may have waited long enough. All wait equally long, so one timer serves
     /// them all.
-    pub(super) fn ack_timeout(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn ack_timeout(&mut self, cx: &mut Cx<'_>) {
         let (now, followers) = (cx.monotonic(), cx.nodes() - 1);
         let is_over = |pending: &mut Pending| pending.answered || pending.deadline <= now;
         while let Some(pending) = self.leading.unanswered.pop_front_if(is_over) {

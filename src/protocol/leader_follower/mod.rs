@@ -31,7 +31,7 @@
 //!
 //! # The files
 //!
-//! - **`config`, `message`, `accepted`**: settings; what nodes send; a write on its way
+//! - **`config`, `message`, `write`**: settings; what nodes send; a write on its way
 //! - **`replica`**: store and stamps of any node, and how both reach its disk
 //! - **`client`, `leader`, `follower`**: requests; accept and answer; take and acknowledge
 //! - **`replication`**: registers (full states, resending), one log (rollback, the in-sync set)
@@ -48,28 +48,26 @@ use crate::id::{NodeId, Term};
 use crate::names::Names;
 use crate::property::{Promises, SettlesWithin};
 
-use self::election::{Candidacy, FailureDetector};
-use self::leading::Leading;
+use self::election::FailureDetector;
+use self::node::{Candidacy, Cx};
 use self::replica::Replica;
 use self::replication::{Membership, Replication};
 use self::storage::{Deferred, Journal, StoredBallot};
+use self::write::Leading;
 use super::parts::anti_entropy::Turns;
 use super::parts::quorum::Quorum;
 use super::parts::reads::CoordinatedReads;
 use super::parts::stamps::Stamps;
 use super::parts::store::Store;
 use super::parts::tombstones::Tombstones;
-use super::parts::wal::Policy;
 use super::{Context, DiskImage, DiskOrigin, Input, NodeSnapshot, Observation, Protocol};
 
-mod accepted;
 mod anti_entropy;
 mod client;
 mod config;
 mod election;
 mod follower;
 mod leader;
-mod leading;
 mod message;
 mod node;
 mod promises;
@@ -79,6 +77,7 @@ mod replica;
 mod replication;
 mod storage;
 mod types;
+mod write;
 
 pub use super::parts::anti_entropy::{RangeDigest, Ranges};
 pub use super::parts::entry::{Deletes, StoredEntry};
@@ -164,7 +163,7 @@ impl Protocol for LeaderFollower {
     }
 
     fn describe_record(record: &Record, names: &Names) -> String {
-        storage::record_text(record, names)
+        record.describe(names)
     }
 
     fn promises(config: &Config, scenario: &Scenario) -> Promises {
@@ -178,7 +177,7 @@ impl Protocol for LeaderFollower {
 
 impl LeaderFollower {
     /// A node that knows no more than its ballot.
-    fn boot(config: &Config, disk: &DiskImage, cx: &Context<'_, Self>) -> Self {
+    fn boot(config: &Config, disk: &DiskImage, cx: &Cx<'_>) -> Self {
         // A node without a log has settings of its own.
         let leads_for_ever = cx.initial_leader() == Some(cx.node());
         let policy = config.wal.policy_on(leads_for_ever);
@@ -186,7 +185,7 @@ impl LeaderFollower {
         let (ballot, in_sync) = StoredBallot::recover(&config, disk);
         let forgotten = match disk.origin() {
             DiskOrigin::New => false,
-            DiskOrigin::Kept => !ballot.persists(),
+            DiskOrigin::Kept => !ballot.persists,
             DiskOrigin::Replaced => true,
         };
         Self {
@@ -202,8 +201,7 @@ impl LeaderFollower {
             },
             replication: Replication::new(config.failover.catch_up),
             leader: None,
-            leading: Leading::boot(cx.monotonic()),
-            is_plain: policy == Policy::Off && !config.failover.is_on(),
+            leading: Leading { incarnation: cx.monotonic(), ..Leading::default() },
             quorum: Quorum::simple(NodeId::all(cx.nodes()).collect()),
             detector: FailureDetector::new(cx.nodes()),
             candidacy: Candidacy::Waiting(None),
@@ -215,7 +213,7 @@ impl LeaderFollower {
     }
 
     /// Takes up its role after its records have been read back.
-    fn start(&mut self, disk: DiskOrigin, has_records: bool, cx: &mut Context<'_, Self>) {
+    fn start(&mut self, disk: DiskOrigin, has_records: bool, cx: &mut Cx<'_>) {
         self.replica.bury_all(cx);
         if self.replica.config.failover.is_on() {
             return self.start_role(disk == DiskOrigin::New, cx);

@@ -1,18 +1,22 @@
 //! A node: what it keeps, and what it takes itself for.
 
-use crate::id::{NodeId, Term};
+use crate::id::{NodeId, NodeSet, Term};
 use crate::operation::Operation;
 use crate::protocol::parts::anti_entropy::Turns;
 use crate::protocol::parts::quorum::Quorum;
 use crate::protocol::parts::reads::CoordinatedReads;
-use crate::protocol::{RequestId, Role};
+use crate::protocol::{Context, RequestId, Role};
 use crate::time::Wall;
 
 use super::config::Defect;
-use super::election::{Candidacy, FailureDetector};
-use super::leading::Leading;
+use super::election::FailureDetector;
+use super::message::Round;
 use super::replica::Replica;
 use super::replication::{Membership, Replication};
+use super::write::Leading;
+
+/// What a node may do in a step.
+pub(super) type Cx<'a> = Context<'a, LeaderFollower>;
 
 /// A node of a leader-follower cluster.
 #[derive(Debug)]
@@ -22,9 +26,6 @@ pub struct LeaderFollower {
     /// Whom this node takes for the leader.
     pub(super) leader: Option<NodeId>,
     pub(super) leading: Leading,
-    /// Whether there is neither a log nor an election: what a message says is all that there is to
-    /// do.
-    pub(super) is_plain: bool,
     /// Who votes: every node.
     pub(super) quorum: Quorum,
     pub(super) detector: FailureDetector,
@@ -34,6 +35,22 @@ pub struct LeaderFollower {
     pub(super) parked: Vec<(RequestId, Operation, Wall)>,
     pub(super) reads: CoordinatedReads,
     pub(super) turns: Turns,
+}
+
+/// What a node does while it knows of no leader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Candidacy {
+    /// It waits, for this node to lead or for its election timeout.
+    Waiting(Option<NodeId>),
+    /// It asks for votes.
+    Campaigning {
+        /// What it asks for.
+        round: Round,
+        /// Who has granted its vote, this node apart.
+        granted: NodeSet,
+        /// Whether a node with a higher id has refused.
+        refused: bool,
+    },
 }
 
 impl LeaderFollower {

@@ -7,15 +7,14 @@
 //! the in-sync set judge by silence alone, and resending goes on.
 
 use crate::id::{LogIndex, NodeId};
-use crate::protocol::Context;
 
-use super::LeaderFollower;
 use super::message::{Message, Repair};
+use super::{Cx, LeaderFollower};
 
 impl LeaderFollower {
     /// A message to `to` came back.
     #[cold]
-    pub(super) fn came_back(&mut self, to: NodeId, cx: &mut Context<'_, Self>) {
+    pub(super) fn came_back(&mut self, to: NodeId, cx: &mut Cx<'_>) {
         let message = cx.returned().expect("what came back is told with the refusal");
         if let Message::Repair(Repair::Read { read, .. } | Repair::Write { read, .. }) = message {
             return self.read_refused_by(to, read, cx);
@@ -27,27 +26,11 @@ impl LeaderFollower {
         if let Some((_, version)) = message.replicated() {
             return self.refused_by(to, version, cx);
         }
-        match message {
-            Message::Append { previous, entries, .. } => {
-                let until = previous.index.plus(entries.len() as u64);
-                self.entries_refused_by(to, previous.index, until, cx);
-            }
-            Message::Install { position, .. } => {
-                self.entries_refused_by(to, LogIndex(0), position.index, cx);
-            }
-            Message::Replicate { .. }
-            | Message::ReplicateMany { .. }
-            | Message::State { .. }
-            | Message::Ack { .. }
-            | Message::Heartbeat { .. }
-            | Message::RequestVote(_)
-            | Message::Vote(_)
-            | Message::Join { .. }
-            | Message::Appended { .. }
-            | Message::Behind { .. }
-            | Message::Offer { .. }
-            | Message::Repair(_)
-            | Message::AntiEntropy(_) => {}
+        if let Message::Append { previous, entries, .. } = message {
+            let until = previous.index.plus(entries.len() as u64);
+            self.entries_refused_by(to, previous.index, until, cx);
+        } else if let Message::Install { position, .. } = message {
+            self.entries_refused_by(to, LogIndex(0), position.index, cx);
         }
     }
 }

@@ -14,12 +14,12 @@ use crate::id::{KeyId, NodeId};
 use crate::operation::ReadQuorum;
 use crate::protocol::parts::entry::StoredEntry;
 use crate::protocol::parts::reads::{Decision, Expired, Found};
-use crate::protocol::{Context, Outcome, Reply, RequestId, Response, Stored};
+use crate::protocol::{Outcome, Reply, RequestId, Response, Stored};
 
 use super::config::{Defect, RepairAnswer};
 use super::message::{Message, Repair};
 use super::storage::Deferred;
-use super::{LeaderFollower, Timer};
+use super::{Cx, LeaderFollower, Timer};
 
 impl LeaderFollower {
     /// A client asks for what several replicas hold.
@@ -28,7 +28,7 @@ impl LeaderFollower {
         read: RequestId,
         key: KeyId,
         quorum: ReadQuorum,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         let own = (self.replica.me, self.replica.held(key));
         let deadline = cx.monotonic() + self.replica.config.reads.timeout;
@@ -41,12 +41,7 @@ impl LeaderFollower {
     }
 
     /// A message of a read arrives.
-    pub(super) fn receive_repair(
-        &mut self,
-        from: NodeId,
-        message: Repair,
-        cx: &mut Context<'_, Self>,
-    ) {
+    pub(super) fn receive_repair(&mut self, from: NodeId, message: Repair, cx: &mut Cx<'_>) {
         match message {
             Repair::Read { read, key } => {
                 let answer = match self.replica.held(key) {
@@ -80,7 +75,7 @@ impl LeaderFollower {
         from: NodeId,
         read: RequestId,
         held: impl FnOnce(KeyId) -> Option<StoredEntry>,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         let ties = self.replica.config.timestamps.ties;
         let decision = self.reads.answer(read, from, held, ties, cx.peers());
@@ -89,17 +84,12 @@ impl LeaderFollower {
 
     /// A question, or a repair, has come back from a replica whose process is not there.
     #[cold]
-    pub(super) fn read_refused_by(
-        &mut self,
-        replica: NodeId,
-        read: RequestId,
-        cx: &mut Context<'_, Self>,
-    ) {
+    pub(super) fn read_refused_by(&mut self, replica: NodeId, read: RequestId, cx: &mut Cx<'_>) {
         let decision = self.reads.refuse(read, replica, cx.peers());
         self.go_on_reading(read, decision, cx);
     }
 
-    fn go_on_reading(&mut self, read: RequestId, decision: Decision, cx: &mut Context<'_, Self>) {
+    fn go_on_reading(&mut self, read: RequestId, decision: Decision, cx: &mut Cx<'_>) {
         match decision {
             Decision::Wait => {}
             Decision::Enough(found) => self.enough_answers(read, &found, cx),
@@ -113,7 +103,7 @@ impl LeaderFollower {
 
     /// Enough replicas have answered: repairs those that are stale, and answers the client before
     /// or after.
-    fn enough_answers(&mut self, read: RequestId, found: &Found, cx: &mut Context<'_, Self>) {
+    fn enough_answers(&mut self, read: RequestId, found: &Found, cx: &mut Cx<'_>) {
         let Found { newest, answered, stale } = found;
         let asked_leader = self.leader.is_some_and(|leader| answered.contains(&leader));
         let reply = self.answer_read(newest.map(|newest| newest.stored), asked_leader);
@@ -154,7 +144,7 @@ impl LeaderFollower {
         coordinator: NodeId,
         read: RequestId,
         entry: StoredEntry,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         // A read carries only a list's newest element, so it cannot repair an existing list; and a
         // log is repaired by its leader alone.
@@ -173,7 +163,7 @@ impl LeaderFollower {
         &mut self,
         coordinator: NodeId,
         read: RequestId,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         if coordinator == self.replica.me {
             self.repaired(coordinator, read, cx);
@@ -183,13 +173,13 @@ impl LeaderFollower {
     }
 
     /// A stale replica has what the read found newest: the client may have waited for that.
-    fn repaired(&mut self, from: NodeId, read: RequestId, cx: &mut Context<'_, Self>) {
+    fn repaired(&mut self, from: NodeId, read: RequestId, cx: &mut Cx<'_>) {
         let decision = self.reads.repaired(read, from, cx.peers());
         self.go_on_reading(read, decision, cx);
     }
 
     /// The client is answered, and the read needs no more answers.
-    fn close_read(&mut self, read: RequestId, reply: Reply, cx: &mut Context<'_, Self>) {
+    fn close_read(&mut self, read: RequestId, reply: Reply, cx: &mut Cx<'_>) {
         if self.reads.close(read) {
             cx.cancel_timer(Timer::ReadTimeout);
         }
@@ -198,7 +188,7 @@ impl LeaderFollower {
 
     /// The oldest read may have waited long enough. All wait equally long, so one timer serves them
     /// all.
-    pub(super) fn read_timeout(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn read_timeout(&mut self, cx: &mut Cx<'_>) {
         let Expired { reads, next } = self.reads.expire(cx.monotonic());
         for read in reads {
             cx.reply(read, Reply::of(Outcome::Refused(Failure::TooFewReplies)));

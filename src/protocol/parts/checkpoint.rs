@@ -21,7 +21,7 @@ use crate::id::Term;
 use crate::protocol::{Context, File, Protocol, Ticket};
 
 use super::frame::Replay;
-use super::wal::Wal;
+use super::wal::{Unusable, Wal};
 
 /// When checkpoints are taken, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +56,6 @@ enum Phase<R> {
     Cutting(Ticket, Vec<R>),
 }
 
-/// Checkpoints are replaced atomically, so damage is never the result of a crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the checkpoint is damaged")]
-pub struct Damaged;
-
 impl<R: Clone> Checkpoints<R> {
     /// The checkpoint as the disk kept it; `covers` says which record it covers, given the last
     /// record in its file, or that this is no checkpoint.
@@ -72,9 +67,9 @@ impl<R: Clone> Checkpoints<R> {
         settings: CheckpointSettings,
         replayed: &Replay<R>,
         covers: impl FnOnce(&R) -> Option<u64>,
-    ) -> Result<Self, Damaged> {
+    ) -> Result<Self, Unusable> {
         let covers = replayed.records.last().map_or(Some(0), covers);
-        let covers = covers.filter(|_| replayed.torn == 0).ok_or(Damaged)?;
+        let covers = covers.filter(|_| replayed.torn == 0).ok_or(Unusable::DamagedCheckpoint)?;
         Ok(Self { settings, covers, phase: Phase::Idle, since: Vec::new() })
     }
 

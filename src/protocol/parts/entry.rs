@@ -79,6 +79,16 @@ pub fn apply(store: &mut Store, entry: StoredEntry, rules: Rules) -> Applied {
     store.erase_under(ties, key, stored)
 }
 
+/// A store that has taken these writes.
+#[must_use]
+pub fn store_of(entries: &[StoredEntry], rules: Rules) -> Store {
+    let mut store = Store::default();
+    for entry in entries {
+        apply(&mut store, *entry, rules);
+    }
+    store
+}
+
 /// Whether [`apply`] would change the store.
 #[must_use]
 pub fn would_change(store: &Store, entry: &StoredEntry, rules: Rules) -> bool {
@@ -119,21 +129,43 @@ pub fn entry_text(entry: &StoredEntry, names: &Names) -> String {
     }
 }
 
+/// Writes in words, as a list.
+#[must_use]
+pub fn entries_text<'a>(
+    entries: impl IntoIterator<Item = &'a StoredEntry>,
+    names: &Names,
+) -> String {
+    let texts: Vec<String> = entries.into_iter().map(|e| entry_text(e, names)).collect();
+    format!("[{}]", texts.join(", "))
+}
+
 #[cfg(test)]
-mod tests {
+pub(in crate::protocol) mod tests {
+    use std::ops::Range;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::id::{NodeId, Value, Version};
 
-    fn entries() -> impl Strategy<Value = StoredEntry> {
-        let version = (0..4_i64, 0..2_u16, 0..3_u32).prop_map(|(timestamp, node, sequence)| {
+    /// An entry with a key below `keys`, and a version of these ranges.
+    pub(in crate::protocol) fn any_entry(
+        keys: u32,
+        timestamps: Range<i64>,
+        nodes: u16,
+        sequences: Range<u32>,
+    ) -> impl Strategy<Value = StoredEntry> {
+        let version = (timestamps, 0..nodes, sequences).prop_map(|(timestamp, node, sequence)| {
             Version { timestamp, node: NodeId(node), sequence }
         });
-        (0..2_u32, 0..3_u8, version).prop_map(|(key, kind, version)| {
+        (0..keys, 0..3_u8, version).prop_map(|(key, kind, version)| {
             let value = (kind > 0).then(|| Value::text(version.sequence as usize));
             StoredEntry { key: KeyId(key), element: kind == 2, stored: Stored { value, version } }
         })
+    }
+
+    fn entries() -> impl Strategy<Value = StoredEntry> {
+        any_entry(2, 0..4, 2, 0..3)
     }
 
     fn rules() -> impl Strategy<Value = Rules> {

@@ -13,8 +13,6 @@
 //! and nodedb #164 are stores that could not tell, and dropped them.) No later header vouches for
 //! the last batch: a bit that flips there cannot be told from a torn tail.
 
-use std::fmt;
-
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,22 +36,14 @@ pub struct Replay<R> {
 }
 
 /// Damage to what had been durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("the log is damaged at byte {at}, and {durable} bytes of it had been durable")]
 pub struct Corruption {
     /// Where the first damaged record starts.
     pub at: u64,
     /// How many bytes of the file a later record says were durable.
     pub durable: u64,
 }
-
-impl fmt::Display for Corruption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, durable } = self;
-        write!(f, "the log is damaged at byte {at}, and {durable} bytes of it had been durable")
-    }
-}
-
-impl std::error::Error for Corruption {}
 
 /// What a frame says besides its record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,7 +13,8 @@ use crate::time::Span;
 use super::frame::{Corruption, Header, Replay, replay, salvage};
 
 /// When what is written to a log is made durable, and what waits for that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Policy {
     /// Nothing is written.
     Off,
@@ -31,13 +32,8 @@ pub enum Policy {
 impl Policy {
     /// The name in scenario files.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Buffered { .. } => "buffered",
-            Self::Fsync => "fsync",
-            Self::GroupCommit => "group-commit",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -67,6 +63,9 @@ pub enum Unusable {
         /// The last record that the checkpoint covers; 0 for none.
         covers: u64,
     },
+    /// The checkpoint is damaged.
+    #[error("the checkpoint is damaged")]
+    DamagedCheckpoint,
 }
 
 /// A log in a file, as the process that writes it sees it.

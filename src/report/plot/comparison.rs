@@ -3,7 +3,7 @@
 use super::axis::{digits, duration, percent};
 use super::canvas::{Across, Along, Area, Canvas, Lettering, Point, Stroke, at};
 use super::frame::{HEIGHT, WIDTH, captioned};
-use super::lettering::{LEADING, Weight, abridged, text_width, wrapped};
+use super::lettering::{LEADING, Weight, abridged, widest, wrapped};
 use super::style::{AXIS, BODY, Color, GRID, INK, LABEL, MUTED, curve_color};
 use super::{Caption, Interval, Picture, render};
 use crate::report::layout::grouped;
@@ -85,9 +85,7 @@ impl ComparisonChart {
 
     /// Draws the names of the configurations, and a panel for each of `measures` at their right.
     fn draw_band(&self, canvas: &mut Canvas, area: Area, measures: &[Measure], abreast: usize) {
-        let widths =
-            self.configurations.iter().map(|name| text_width(name, LABEL, Weight::Regular));
-        let names = widths.fold(0.0, f64::max).min(NAMES);
+        let names = widest(&self.configurations, LABEL).min(NAMES);
         let room = (area.width() - names) / abreast as f64 - GAP;
         let titles: Vec<_> = measures
             .iter()
@@ -118,8 +116,7 @@ impl ComparisonChart {
             .iter()
             .map(|name| abridged(name, size, Weight::Regular, NAMES, most))
             .collect();
-        let widths = names.iter().flatten().map(|line| text_width(line, size, Weight::Regular));
-        let end = area.left + widths.fold(0.0, f64::max);
+        let end = area.left + widest(names.iter().flatten(), size);
         for (i, lines) in names.iter().enumerate() {
             let middle = area.top + pitch * (i as f64 + 0.5);
             let first = middle - size * LEADING * (lines.len() as f64 - 1.0) / 2.0;
@@ -138,8 +135,7 @@ fn draw_panel(canvas: &mut Canvas, panel: Area, measure: &Measure, pitch: f64, s
         .iter()
         .map(|value| value.map_or("—".to_owned(), |value| measure.unit.written(value.value)))
         .collect();
-    let widths = texts.iter().map(|text| text_width(text, size, Weight::Regular));
-    let longest = panel.width() - widths.fold(0.0, f64::max) - SPACE;
+    let longest = panel.width() - widest(&texts, size) - SPACE;
     let ends = measure.values.iter().flatten().map(|value| value.high.max(value.value));
     let most = ends.filter(|end| end.is_finite()).fold(0.0, f64::max);
     let length = |value: f64| match most > 0.0 && value.is_finite() {

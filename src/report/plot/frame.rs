@@ -3,7 +3,7 @@
 use super::Caption;
 use super::axis::{ChartAxis, Tick};
 use super::canvas::{Across, Along, Area, Canvas, Dash, Lettering, Point, Stroke, at};
-use super::lettering::{LEADING, Weight, abridged, shortened, text_width, wrapped};
+use super::lettering::{LEADING, Weight, abridged, shortened, text_width, widest, wrapped};
 use super::style::{
     AXIS, BODY, CURVE, Color, GRID, INK, LABEL, MARK, MUTED, Marker, PALETTE, SMALL, TITLE,
 };
@@ -103,12 +103,7 @@ pub fn legend(canvas: &mut Canvas, area: Area, entries: &[LegendEntry]) -> Area 
     // All curves are named, if necessary in fewer lines.
     let labels =
         [3, 2].into_iter().map(of).find(|labels| high(labels) <= room).unwrap_or_else(|| of(1));
-    let widest = labels
-        .iter()
-        .flatten()
-        .map(|line| text_width(line, LABEL, Weight::Regular))
-        .fold(0.0, f64::max);
-    let left = area.right - widest - SAMPLE - GAP;
+    let left = area.right - widest(labels.iter().flatten(), LABEL) - SAMPLE - GAP;
     let gap = ((room - high(&labels)) / entries.len() as f64).clamp(0.0, LABEL * 0.6);
     for (entry, lines) in entries.iter().zip(&labels) {
         if top + step * lines.len() as f64 > area.bottom {
@@ -187,15 +182,10 @@ struct AxisNames {
 impl AxisNames {
     /// The tallest name, in pixels.
     fn height(&self) -> f64 {
-        let widths = self.lines.iter().flatten();
+        let most = self.lines.iter().map(Vec::len).max().unwrap_or_default();
         match self.upwards {
-            true => {
-                widths.map(|line| text_width(line, LABEL, Weight::Regular)).fold(0.0, f64::max)
-                    + 4.0
-            }
-            false => {
-                LABEL * LEADING * self.lines.iter().map(Vec::len).max().unwrap_or_default() as f64
-            }
+            true => widest(self.lines.iter().flatten(), LABEL) + 4.0,
+            false => LABEL * LEADING * most as f64,
         }
     }
 
@@ -205,8 +195,7 @@ impl AxisNames {
         const LONGEST: f64 = 220.0;
         /// The narrowest slot in which names are always level, in pixels.
         const ROOMY: f64 = 110.0;
-        let width = |text: &str| text_width(text, LABEL, Weight::Regular);
-        let widest = labels.iter().map(|label| width(label)).fold(0.0, f64::max);
+        let widest_label = widest(labels, LABEL);
         let room = slot - LABEL * 0.6;
         let thinned = |every: usize, upwards: bool, longest: f64| {
             let line = |(i, label): (usize, &&str)| match i.is_multiple_of(every) {
@@ -219,11 +208,11 @@ impl AxisNames {
             let labels = labels.iter();
             labels.map(|label| abridged(label, LABEL, Weight::Regular, room, most)).collect()
         };
-        if widest <= room {
+        if widest_label <= room {
             return thinned(1, false, room);
         }
         let words = labels.iter().flat_map(|label| label.split_whitespace());
-        if words.map(width).fold(0.0, f64::max) <= room {
+        if widest(words, LABEL) <= room {
             let lines = level(usize::MAX);
             if lines.iter().all(|lines| lines.len() <= 4) {
                 return Self { lines, upwards: false };
@@ -234,9 +223,9 @@ impl AxisNames {
         }
         // Numbers can be left out: readers can interpolate them.
         let numeric = labels.iter().all(|label| label.starts_with(|c: char| c.is_ascii_digit()));
-        if numeric && widest < LONGEST / 2.0 {
-            let every = ((widest + LABEL * 0.6) / slot).ceil().max(1.0) as usize;
-            return thinned(every, false, widest);
+        if numeric && widest_label < LONGEST / 2.0 {
+            let every = ((widest_label + LABEL * 0.6) / slot).ceil().max(1.0) as usize;
+            return thinned(every, false, widest_label);
         }
         let every = (LABEL * 1.15 / slot).ceil().max(1.0) as usize;
         if every > 1 {
@@ -267,11 +256,7 @@ impl Plot {
         let title = Lettering::new(BODY, INK).anchored(Along::Start, Across::Top);
         let heading = shortened(&y.title, BODY, Weight::Regular, area.width());
         canvas.text(heading, at(area.left, area.top), title);
-        let widest = |axis: &ChartAxis| {
-            let widths =
-                axis.ticks.iter().map(|tick| text_width(&tick.label, LABEL, Weight::Regular));
-            widths.fold(0.0, f64::max)
-        };
+        let widest = |axis: &ChartAxis| widest(axis.ticks.iter().map(|tick| &tick.label), LABEL);
         let left = area.left + widest(&y) + GAP;
         // Half of the last number may lie beyond the plot.
         let overhang = if x.categories { 0.0 } else { widest(&x) / 2.0 };

@@ -3,7 +3,7 @@
 use super::axis::{ChartAxis, percent};
 use super::canvas::{Across, Along, Canvas, Dash, Lettering, Point, Stroke, at};
 use super::frame::{HEIGHT, HOLLOW, LegendEntry, Plot, Sample, WIDTH, captioned, legend};
-use super::lettering::{Weight, text_width};
+use super::lettering::widest;
 use super::style::{BLUE, CURVE, Color, GREEN, INK, LABEL, MARK, Marker, ORANGE, VERMILLION};
 use super::{Caption, Interval, Picture, render, wide};
 
@@ -250,8 +250,6 @@ impl LatencyChart {
         const SIZE: f64 = LABEL - 2.0;
         let slot = self.slot(plot);
         let shares: Vec<_> = self.points.iter().map(|point| percent(point.censored)).collect();
-        let widest =
-            shares.iter().map(|share| text_width(share, SIZE, Weight::Regular)).fold(0.0, f64::max);
         let lettering = Lettering::new(SIZE, PURPLE_INK);
         let mut free = f64::NEG_INFINITY;
         for (i, (point, share)) in self.points.iter().zip(&shares).enumerate() {
@@ -263,7 +261,7 @@ impl LatencyChart {
             let marks = quantiles.map(|ns| ns as f64).chain(point.closed_form);
             let above = marks.fold(point.mean.high, f64::max);
             let foot = at(x, plot.up(above) - 2.0 * MARK - 2.0);
-            if widest + 8.0 <= slot {
+            if widest(&shares, SIZE) + 8.0 <= slot {
                 canvas.text(share, foot, lettering.anchored(Along::Middle, Across::Bottom));
             } else {
                 canvas.text(

@@ -59,6 +59,12 @@ pub fn text_width(text: &str, size: f64, weight: Weight) -> f64 {
     f64::from(right - left) / UNITS * size
 }
 
+/// The width of the widest of `texts` in regular letters; 0 if there is none.
+pub(super) fn widest<T: AsRef<str>>(texts: impl IntoIterator<Item = T>, size: f64) -> f64 {
+    let widths = texts.into_iter().map(|text| text_width(text.as_ref(), size, Weight::Regular));
+    widths.fold(0.0, f64::max)
+}
+
 /// `text` in at most `lines` lines of at most `width` pixels. If it does not fit, the last line
 /// ends with an ellipsis.
 ///

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::explain::chronicle::{self, Chronicle, FaultSpan, Lag, Life, Spell};
-use crate::history::{Entry, Function, Status};
+use crate::history::{Entry, Function};
 use crate::id::{NodeId, Term};
 use crate::named::Named;
 use crate::report::layout::grouped;
@@ -93,19 +93,9 @@ impl Timeline {
         let result = run.result;
         let point = |entry: &Entry| OperationPoint {
             at: entry.invoked_at,
-            latency: match entry.status {
-                Status::Pending => result.ended_at.since(entry.invoked_at),
-                Status::Ok | Status::Fail | Status::Info => {
-                    entry.completed_at.since(entry.invoked_at)
-                }
-            },
+            latency: entry.ended_at(result.ended_at).since(entry.invoked_at),
             function: entry.function,
-            outcome: match entry.status {
-                Status::Ok if entry.degraded => OperationOutcome::Degraded,
-                Status::Ok => OperationOutcome::Ok,
-                Status::Fail => OperationOutcome::Fail,
-                Status::Info | Status::Pending => OperationOutcome::Info,
-            },
+            outcome: OperationOutcome::of(entry),
             censored: entry.node.is_none(),
         };
         let nodes = run.config.cluster.nodes;

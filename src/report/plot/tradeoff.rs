@@ -3,7 +3,7 @@
 use super::axis::ChartAxis;
 use super::canvas::{Across, Along, Area, Canvas, Lettering, Point, Stroke, at};
 use super::frame::{HEIGHT, LegendEntry, Plot, Sample, WIDTH, captioned, legend, legend_row};
-use super::lettering::{FALL, LEADING, RISE, Weight, text_width, wrapped};
+use super::lettering::{FALL, LEADING, RISE, Weight, widest, wrapped};
 use super::style::{AXIS, BLUE, CURVE, Color, INK, LABEL, MARK, MUTED, Marker, ORANGE, WHITE};
 use super::{Caption, Interval, Picture, render, wide};
 
@@ -236,8 +236,7 @@ impl Room {
     fn find(&self, place: Point, lines: &[String]) -> Option<Spot> {
         /// The cost of a crossing in pixels: a crossed label is worse than a distant one.
         const COST: f64 = 90.0;
-        let widths = lines.iter().map(|line| text_width(line, LABEL, Weight::Regular));
-        let width = widths.fold(0.0, f64::max);
+        let width = widest(lines, LABEL);
         let height = LABEL * (LEADING * (lines.len() as f64 - 1.0) + RISE + FALL);
         let mut best: Option<(f64, Spot)> = None;
         for distance in DISTANCES {

@@ -4,6 +4,7 @@
 //! from its colour.
 
 use crate::metrics::Settlement;
+use crate::named::Named;
 use crate::report::Report;
 use crate::report::layout::{counted, wrap};
 use crate::report::totals::RunTotals;
@@ -84,7 +85,7 @@ pub fn runs(totals: &mut RunTotals, verdict: RunVerdict, footer: &Footer, color:
 #[must_use]
 pub fn closing(verdicts: &[RunVerdict]) -> String {
     let count = |verdict| verdicts.iter().filter(|one| **one == verdict).count() as u64;
-    let outcomes = [RunVerdict::Pass, RunVerdict::Fail, RunVerdict::Unknown]
-        .map(|verdict| (count(verdict), verdict.name()));
+    let outcomes: Vec<_> =
+        RunVerdict::all().map(|verdict| (count(verdict), verdict.name())).collect();
     format!("{}: {}\n", counted(verdicts.len() as u64, "scenario"), nonzero(&outcomes))
 }

@@ -13,8 +13,8 @@ use crate::sampler::Distribution;
 use crate::scenario::decode::Element;
 use crate::scenario::diagnostics::Loc;
 use crate::scenario::keys::{
-    Format, Section, Texts, ValueShape, Variant, boolean, distribution, drift, key, name_shape,
-    only_true, probability, signed_duration, whole_number, words,
+    Format, Section, Texts, ValueShape, Variant, boolean, distribution, drift, key, keys,
+    name_shape, only_true, probability, signed_duration, variants, whole_number, words,
 };
 use crate::time::Span;
 
@@ -28,156 +28,81 @@ pub(super) fn actions() -> Vec<Variant<FaultAction>> {
 
 /// Messages between some nodes: `from`, `to` and `both-ways`.
 fn route(help: &'static str) -> Section<Route> {
-    Section::new(help, EVERY_LINK)
-        .key(key("from", "Senders.", target(), |route| &mut route.from))
-        .key(key("to", "Receivers.", target(), |route| &mut route.to))
-        .key(
-            key(
-                "both-ways",
-                "Whether the way back is meant too.",
-                boolean(),
-                |route: &mut Route| &mut route.both_ways,
-            )
-            .without_default(),
-        )
-}
-
-/// The variant of the actions that are made of one part, or of the fields of a struct.
-macro_rules! variant {
-    ($name:literal, $help:expr, $format:expr, $variant:ident) => {
-        Variant::new($name, $help, $format, FaultAction::$variant, |action| match action {
-            FaultAction::$variant(part) => Some(part.clone()),
-            _ => None,
-        })
-    };
-    ($name:literal, $help:expr, $format:expr, $variant:ident { $($field:ident),* }) => {
-        Variant::new(
-            $name,
-            $help,
-            $format,
-            |($($field),*)| FaultAction::$variant { $($field),* },
-            |action| match action {
-                FaultAction::$variant { $($field),* } => Some(($($field.clone()),*)),
-                _ => None,
-            },
-        )
-    };
-}
-
-/// The variant of a fault of disks that has no figures.
-fn of_disk(name: &'static str, help: &'static str, fault: DiskFault) -> Variant<FaultAction> {
-    let made = fault.clone();
-    Variant::new(
-        name,
-        help,
-        target(),
-        move |target| FaultAction::Disk { target, fault: made.clone() },
-        move |action| match action {
-            FaultAction::Disk { target, fault: other } if *other == fault => Some(target.clone()),
-            _ => None,
-        },
-    )
+    Section::new(help, EVERY_LINK).with(keys! { |route: Route|
+        /// Senders.
+        "from" => route.from, target();
+        /// Receivers.
+        "to" => route.to, target();
+        /// Whether the way back is meant too.
+        "both-ways" => route.both_ways, boolean(), without_default();
+    })
 }
 
 fn network_faults() -> Vec<Variant<FaultAction>> {
     let slow = Section::new("Messages take longer.", (EVERY_LINK, NO_TIME))
         .flat(route(""), |slow| &mut slow.0)
-        .key(
-            key("by", "How much longer.", distribution(), |slow: &mut (Route, Distribution)| {
-                &mut slow.1
-            })
-            .required(),
-        );
-    vec![
-        variant!(
-            "partition",
-            "Nodes of different groups cannot reach each other; nodes named in no group form one \
-             more.",
-            partition(),
-            Partition
-        ),
-        Variant::new(
-            "majorities-ring",
-            "Each node reaches only its neighbours in a ring: every node sees a majority, no two \
-             the same.",
-            only_true().checked(enough_for_a_ring),
-            |_| FaultAction::MajoritiesRing,
-            |action| (*action == FaultAction::MajoritiesRing).then_some(true),
-        ),
-        variant!(
-            "bridge",
-            "Two halves that only this node connects.",
-            target().checked(bridge),
-            Bridge
-        ),
-        variant!(
-            "isolate",
-            "These nodes reach no other node and are reached by none; clients still reach them.",
-            target(),
-            Isolate
-        ),
-        variant!("block", "", route("Messages are lost, one way.").format(), Block),
-        variant!(
-            "clog",
-            "",
-            route("Messages are held back, and all delivered when it ends.").format(),
-            Clog
-        ),
-        variant!("slow", "", slow.format(), Slow { route, extra }),
-        variant!("drop", "", drop_messages().format(), Drop { route, kind, probability }),
-    ]
+        .with(keys! { |slow: (Route, Distribution)|
+            /// How much longer.
+            "by" => slow.1, distribution(), required();
+        });
+    let ring = only_true().checked(enough_for_a_ring).convert(drop, |()| Some(true));
+    variants! { FaultAction:
+        /// Nodes of different groups cannot reach each other; nodes named in no group form one
+        /// more.
+        "partition" => (groups) -> Partition(groups), partition();
+        /// Each node reaches only its neighbours in a ring: every node sees a majority, no two the
+        /// same.
+        "majorities-ring" => () -> MajoritiesRing {}, ring;
+        /// Two halves that only this node connects.
+        "bridge" => (target) -> Bridge(target), target().checked(bridge);
+        /// These nodes reach no other node and are reached by none; clients still reach them.
+        "isolate" => (target) -> Isolate(target), target();
+        "block" => (route) -> Block(route), route("Messages are lost, one way.").format();
+        "clog" => (route) -> Clog(route),
+            route("Messages are held back, and all delivered when it ends.").format();
+        "slow" => (route, extra) -> Slow { route, extra }, slow.format();
+        "drop" => (route, kind, probability) -> Drop { route, kind, probability },
+            drop_messages().format();
+    }
 }
 
 /// Which messages are lost, of which kind, and how likely.
 fn drop_messages() -> Section<(Route, Option<u8>, Probability)> {
     Section::new("Messages of one kind, or all, are lost.", (EVERY_LINK, None, Probability::ONE))
         .flat(route(""), |drop| &mut drop.0)
-        .key(key(
-            "kind",
-            "The kind of message, as the protocol names it; else all.",
-            message_kind(),
-            |drop| &mut drop.1,
-        ))
-        .key(key("probability", "How likely each is lost.", probability(), |drop| &mut drop.2))
+        .with(keys! { |drop: (Route, Option<u8>, Probability)|
+            /// The kind of message, as the protocol names it; else all.
+            "kind" => drop.1, message_kind();
+            /// How likely each is lost.
+            "probability" => drop.2, probability();
+        })
 }
 
 fn process_faults() -> Vec<Variant<FaultAction>> {
-    vec![
-        variant!(
-            "crash",
-            "The process dies; what was written to the disk survives.",
-            target(),
-            Crash
-        ),
-        variant!(
-            "power-loss",
-            "The machine dies; what was not synced is gone.",
-            target(),
-            PowerLoss
-        ),
-        variant!("restart", RESTART, restart(), Restart { target, empty_disk }),
-        variant!(
-            "pause",
-            "The process stops being scheduled; what reaches it waits.",
-            target(),
-            Pause
-        ),
-        variant!("resume", "Paused nodes go on.", target(), Resume),
-    ]
+    variants! { FaultAction:
+        /// The process dies; what was written to the disk survives.
+        "crash" => (target) -> Crash(target), target();
+        /// The machine dies; what was not synced is gone.
+        "power-loss" => (target) -> PowerLoss(target), target();
+        /// Crashed nodes start again.
+        "restart" => (target, empty_disk) -> Restart { target, empty_disk }, restart();
+        /// The process stops being scheduled; what reaches it waits.
+        "pause" => (target) -> Pause(target), target();
+        /// Paused nodes go on.
+        "resume" => (target) -> Resume(target), target();
+    }
 }
-
-const RESTART: &str = "Crashed nodes start again.";
 
 /// A target, or `{ target, disk = "empty" }`.
 fn restart() -> Format<(Target, bool)> {
-    let section = Section::new(RESTART, (Target::All, false))
-        .key(key("target", "Who.", target(), |(nodes, _): &mut (Target, bool)| nodes).required())
-        .key(key(
-            "disk",
-            "Whether the disk was replaced by an empty one.",
-            words([("kept", false), ("empty", true)]),
-            |(_, empty)| empty,
-        ));
+    let section = Section::new("Crashed nodes start again.", (Target::All, false)).with(
+        keys! { |restart: (Target, bool)|
+            /// Who.
+            "target" => restart.0, target(), required();
+            /// Whether the disk was replaced by an empty one.
+            "disk" => restart.1, words([("kept", false), ("empty", true)]);
+        },
+    );
     let full = section.format();
     let shape = target().shape().clone().or(full.shape().clone());
     let full = Arc::new(full);
@@ -191,81 +116,28 @@ fn restart() -> Format<(Target, bool)> {
 }
 
 fn clock_and_disk_faults() -> Vec<Variant<FaultAction>> {
-    let disk = |target, fault| FaultAction::Disk { target, fault };
-    vec![
-        variant!(
-            "clock-jump",
-            "",
-            beside_node("The wall clock jumps.", "by", "By how much.", signed_duration(), 0)
-                .format(),
-            ClockJump { target, by_ns }
-        ),
-        variant!(
-            "clock-drift",
-            "",
-            beside_node(
-                "Both clocks run at another rate.",
-                "drift",
-                "How much faster.",
-                drift(),
-                0,
-            )
-            .format(),
-            ClockDrift { target, ppb }
-        ),
-        of_disk(
-            "torn-write",
-            "A power loss leaves a hole in what was not synced, and the rest of it.",
-            DiskFault::TornWrite,
-        ),
-        of_disk(
-            "lost-write",
-            "Syncs complete and make nothing durable: a power loss takes what they covered.",
-            DiskFault::LostWrite,
-        ),
-        Variant::new(
-            "flip-bit",
-            "",
-            flip_bit().format(),
-            move |(target, byte)| disk(target, DiskFault::FlipBit { byte }),
-            |action| match action {
-                FaultAction::Disk { target, fault: DiskFault::FlipBit { byte } } => {
-                    Some((target.clone(), *byte))
-                }
-                _ => None,
-            },
-        ),
-        of_disk(
-            "read-error",
-            "A process that starts cannot read its disk, and gives up.",
-            DiskFault::ReadError,
-        ),
-        of_disk(
-            "disk-full",
-            "Nothing more can be written: writes are refused, the node lives.",
-            DiskFault::Full,
-        ),
-        Variant::new(
-            "slow-disk",
-            "",
-            beside_node("Syncs take longer.", "by", "How much longer.", distribution(), NO_TIME)
-                .format(),
-            move |(target, by)| disk(target, DiskFault::Slow(by)),
-            |action| match action {
-                FaultAction::Disk { target, fault: DiskFault::Slow(by) } => {
-                    Some((target.clone(), by.clone()))
-                }
-                _ => None,
-            },
-        ),
-        variant!(
-            "heal",
-            "Ends faults before their time: `network` for all that are on the network, or a \
-             fault's id.",
-            heal(),
-            Heal
-        ),
-    ]
+    let jump = beside_node("The wall clock jumps.", "by", "By how much.", signed_duration(), 0);
+    let rate = "Both clocks run at another rate.";
+    let drift = beside_node(rate, "drift", "How much faster.", drift(), 0);
+    let slow = beside_node("Syncs take longer.", "by", "How much longer.", distribution(), NO_TIME);
+    variants! { FaultAction:
+        "clock-jump" => (target, by_ns) -> ClockJump { target, by_ns }, jump.format();
+        "clock-drift" => (target, ppb) -> ClockDrift { target, ppb }, drift.format();
+        /// A power loss leaves a hole in what was not synced, and the rest of it.
+        "torn-write" => (target) -> Disk { target, fault: DiskFault::TornWrite }, target();
+        /// Syncs complete and make nothing durable: a power loss takes what they covered.
+        "lost-write" => (target) -> Disk { target, fault: DiskFault::LostWrite }, target();
+        "flip-bit" => (target, byte) -> Disk { target, fault: DiskFault::FlipBit { byte } },
+            flip_bit().format();
+        /// A process that starts cannot read its disk, and gives up.
+        "read-error" => (target) -> Disk { target, fault: DiskFault::ReadError }, target();
+        /// Nothing more can be written: writes are refused, the node lives.
+        "disk-full" => (target) -> Disk { target, fault: DiskFault::Full }, target();
+        "slow-disk" => (target, by) -> Disk { target, fault: DiskFault::Slow(by) }, slow.format();
+        /// Ends faults before their time: `network` for all that are on the network, or a fault's
+        /// id.
+        "heal" => (what) -> Heal(what), heal();
+    }
 }
 
 /// `node`, and one more key.
@@ -287,17 +159,14 @@ fn flip_bit() -> Section<(Target, Option<u64>)> {
         |element| element.integer(0..=u64::MAX),
         |byte| i64::try_from(*byte).unwrap_or(i64::MAX).into(),
     );
-    Section::new("A bit of a disk flips, for good.", (Target::All, None))
-        .key(
-            key("node", "Whose.", target(), |(nodes, _): &mut (Target, Option<u64>)| nodes)
-                .required(),
-        )
-        .key(key(
-            "byte",
-            "The byte it is in, counted through the files of the disk; else a drawn one.",
-            byte.some(),
-            |(_, byte)| byte,
-        ))
+    Section::new("A bit of a disk flips, for good.", (Target::All, None)).with(
+        keys! { |flip: (Target, Option<u64>)|
+            /// Whose.
+            "node" => flip.0, target(), required();
+            /// The byte it is in, counted through the files of the disk; else a drawn one.
+            "byte" => flip.1, byte.some();
+        },
+    )
 }
 
 fn enough_for_a_ring(truth: bool, element: &Element<'_>) -> Option<bool> {

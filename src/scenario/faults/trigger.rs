@@ -7,7 +7,7 @@ use crate::config::{Occurrence, Trigger};
 use crate::scenario::decode::TableDecoder;
 use crate::scenario::diagnostics::Problem;
 use crate::scenario::keys::{
-    Declaration, Draft, Section, Variant, duration, integer, key, name_shape, node,
+    Draft, Section, Variant, declared, duration, integer, keys, name_shape, node,
 };
 use crate::scenario::words::OCCURRENCES;
 use crate::time::Span;
@@ -46,11 +46,10 @@ pub(super) fn section() -> Section<Trigger> {
         |trigger, (what, nth)| (trigger.what, trigger.nth) = (what, nth),
     )
     .by_hand(
-        vec![Declaration::new(
-            "kind",
-            "With `receives`, the kind of message, as the protocol names it; else any.",
-            name_shape(),
-        )],
+        declared! {
+            /// With `receives`, the kind of message, as the protocol names it; else any.
+            "kind": name_shape();
+        },
         decode_received_kind,
         |trigger, texts, table| {
             if let Occurrence::Receives(kind) = &trigger.what
@@ -60,22 +59,19 @@ pub(super) fn section() -> Section<Trigger> {
             }
         },
     )
-    .key(key("node", "On which node; else on any, counted together.", node().some(), |trigger| {
-        &mut trigger.node
-    }))
-    .key(key(
-        "after",
-        "How much later it starts.",
-        duration().checked(|after, element| {
+    .with(keys! { |trigger: Trigger|
+        /// On which node; else on any, counted together.
+        "node" => trigger.node, node().some();
+        /// How much later it starts.
+        "after" => trigger.after, duration().checked(|after, element| {
             let duration = element.scope().frame.duration;
             if after > duration {
                 let label = format!("faults start before `duration`, {duration}, is over");
                 return element.wrong("the fault could never start", label);
             }
             Some(after)
-        }),
-        |trigger| &mut trigger.after,
-    ))
+        });
+    })
 }
 
 fn decode_received_kind(table: &mut TableDecoder<'_>, draft: &mut Draft<Trigger>) -> Option<()> {

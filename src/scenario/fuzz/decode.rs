@@ -12,7 +12,7 @@ use crate::rng::Probability;
 use crate::scenario::decode::{Element, TableDecoder};
 use crate::scenario::diagnostics::{Loc, Problem, Sink, Sources};
 use crate::scenario::keys::{
-    Format, Section, Texts, ValueShape, boolean, drift, integer, key, named, node_count,
+    Format, Section, Texts, ValueShape, boolean, drift, integer, keys, named, node_count,
     positive_duration, probability,
 };
 use crate::scenario::set::{self, Segment};
@@ -28,122 +28,50 @@ pub(in crate::scenario) const MOST_FAULTS: u32 = 1000;
 const NOT_DRAWN: [&str; 6] = ["fuzz", "title", "seed", "expect", "fault", "operation"];
 
 /// `[fuzz]`, of a scenario whose `duration` is the default.
-pub(in crate::scenario) fn section() -> &'static Section<Fuzz> {
-    static SECTION: LazyLock<Section<Fuzz>> = LazyLock::new(|| clocks_and_links(faults()));
-    &SECTION
-}
+pub(in crate::scenario) static SECTION: LazyLock<Section<Fuzz>> = LazyLock::new(fuzz);
 
 /// Reads the table.
 pub(in crate::scenario) fn decode(table: &mut TableDecoder<'_>) -> Option<Fuzz> {
     let standard = Fuzz::standard(table.scope().frame.duration);
-    section().decode_over(table, standard)
+    SECTION.decode_over(table, standard)
 }
 
-/// The keys that say which faults are drawn, and how many.
-fn faults() -> Section<Fuzz> {
-    Section::new("What a campaign may draw.", Fuzz::standard(Span::from_secs(30)))
-        .key(key(
-            "faults",
-            "The fewest and the most faults of a case, or how many.",
-            ends(integer(0..=MOST_FAULTS)),
-            |fuzz| &mut fuzz.faults,
-        ))
-        .key(
-            key(
-                "for",
-                "The shortest and the longest that a fault lasts, or how long; by default 5ms to \
-                 a third of `duration`.",
-                ends(positive_duration()),
-                |fuzz: &mut Fuzz| &mut fuzz.lasts,
-            )
-            .without_default(),
-        )
-        .key(
-            key(
-                "kinds",
-                "The kinds of fault, each as likely as any other.",
-                kinds(),
-                |fuzz: &mut Fuzz| &mut fuzz.kinds,
-            )
-            .without_default(),
-        )
-        .key(key(
-            "max-down",
-            "How many nodes may be down or paused at once.",
-            nodes_down().or_word("unlimited"),
-            |fuzz| &mut fuzz.max_down,
-        ))
-        .key(key(
-            "swarm",
-            "Whether whole kinds are switched off at random, case by case.",
-            boolean(),
-            |fuzz| &mut fuzz.swarm,
-        ))
-        .key(key(
-            "moments",
-            "Whether faults may be tied to moments of the run.",
-            boolean(),
-            |fuzz| &mut fuzz.triggers,
-        ))
-}
-
-/// The section with the keys that bound clocks, links and settings.
-fn clocks_and_links(section: Section<Fuzz>) -> Section<Fuzz> {
-    section
-        .key(
-            key(
-                "clock-offset",
-                "The most by which a clock is off from the start, either way.",
-                positive_duration(),
-                |fuzz: &mut Fuzz| &mut fuzz.clock_offset,
-            )
-            .checked(|most, given| off_by(most, given.element, 1)),
-        )
-        .key(
-            key(
-                "clock-jump",
-                "The most by which a clock jumps, either way.",
-                positive_duration(),
-                |fuzz: &mut Fuzz| &mut fuzz.clock_jump,
-            )
-            .checked(|most, given| {
-                let draft = given.draft;
-                let most_jumps = if draft.is_right("faults") { draft.value.faults.1 } else { 1 };
-                off_by(most, given.element, most_jumps)
-            }),
-        )
-        .key(
-            key(
-                "clock-drift",
-                "The most by which a clock's rate is wrong, either way.",
-                most_drift(),
-                |fuzz: &mut Fuzz| &mut fuzz.clock_drift_ppb,
-            )
-            .default_shown("10%"),
-        )
-        .key(key(
-            "slow",
-            "The most by which a slow link or disk is slower.",
-            positive_duration(),
-            |fuzz| &mut fuzz.slow,
-        ))
-        .key(key(
-            "loss",
-            "The largest share of messages that a dropping link loses.",
-            probability().checked(most_loss),
-            |fuzz| &mut fuzz.loss,
-        ))
-        .key(
-            key(
-                "settings",
-                "Keys of the scenario that are drawn case by case: a path, and a list of values \
-                 or a range of whole numbers, lengths of time or percentages.",
-                settings_format(),
-                |fuzz: &mut Fuzz| &mut fuzz.settings,
-            )
-            .without_default()
-            .written_if(|fuzz| !fuzz.settings.is_empty()),
-        )
+fn fuzz() -> Section<Fuzz> {
+    let standard = Fuzz::standard(Span::from_secs(30));
+    Section::new("What a campaign may draw.", standard).with(keys! { |fuzz: Fuzz|
+        /// The fewest and the most faults of a case, or how many.
+        "faults" => fuzz.faults, ends(integer(0..=MOST_FAULTS));
+        /// The shortest and the longest that a fault lasts, or how long; by default 5ms to a
+        /// third of `duration`.
+        "for" => fuzz.lasts, ends(positive_duration()), without_default();
+        /// The kinds of fault, each as likely as any other.
+        "kinds" => fuzz.kinds, kinds(), without_default();
+        /// How many nodes may be down or paused at once.
+        "max-down" => fuzz.max_down, nodes_down().or_word("unlimited");
+        /// Whether whole kinds are switched off at random, case by case.
+        "swarm" => fuzz.swarm, boolean();
+        /// Whether faults may be tied to moments of the run.
+        "moments" => fuzz.triggers, boolean();
+        /// The most by which a clock is off from the start, either way.
+        "clock-offset" => fuzz.clock_offset, positive_duration(),
+            checked(|most, given| off_by(most, given.element, 1));
+        /// The most by which a clock jumps, either way.
+        "clock-jump" => fuzz.clock_jump, positive_duration(), checked(|most, given| {
+            let draft = given.draft;
+            let most_jumps = if draft.is_right("faults") { draft.value.faults.1 } else { 1 };
+            off_by(most, given.element, most_jumps)
+        });
+        /// The most by which a clock's rate is wrong, either way.
+        "clock-drift" => fuzz.clock_drift_ppb, most_drift(), default_shown("10%");
+        /// The most by which a slow link or disk is slower.
+        "slow" => fuzz.slow, positive_duration();
+        /// The largest share of messages that a dropping link loses.
+        "loss" => fuzz.loss, probability().checked(most_loss);
+        /// Keys of the scenario that are drawn case by case: a path, and a list of values or a
+        /// range of whole numbers, lengths of time or percentages.
+        "settings" => fuzz.settings, settings_format(), without_default(),
+            written_if(|fuzz| !fuzz.settings.is_empty());
+    })
 }
 
 /// The least and the most: two of them, or one that is both.
@@ -265,15 +193,7 @@ fn settings(table: &mut TableDecoder<'_>) -> Option<Vec<(String, Choice)>> {
 
 /// The parts of a path that may be drawn.
 fn drawable(key: &str, at: Loc, sink: &Sink) -> Option<Vec<Segment>> {
-    // Places inside the key are its own, but for the quotes: close enough to point at.
-    let inner = if key.contains('.') { Loc { start: at.start + 1, ..at } } else { at };
-    let path = match set::path(key, inner) {
-        Ok(path) => path,
-        Err(problem) => {
-            sink.push(*problem);
-            return None;
-        }
-    };
+    let path = set::path_of_key(key, at, sink)?;
     if let Some(first) = path.first().map(|segment| segment.key.as_str())
         && NOT_DRAWN.contains(&first)
     {

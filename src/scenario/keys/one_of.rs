@@ -30,6 +30,36 @@ impl<X: 'static> Variant<X> {
     }
 }
 
+/// Variants of an enum, each with what it means as its documentation, its name, the parts that its
+/// format reads, and what is made of them: for [`Section::one_of`](super::Section::one_of).
+///
+/// ```ignore
+/// variants! { Start:
+///     /// When it starts.
+///     "at" => (time) -> At(time), time();
+/// }
+/// ```
+macro_rules! variants {
+    ($of:ident: $(
+        $(#[doc = $help:literal])*
+        $name:literal => ($($part:ident),*) -> $variant:ident $fields:tt, $format:expr;
+    )*) => {
+        vec![$($crate::scenario::keys::Variant::new(
+            $name,
+            concat!($($help),*).trim_start(),
+            $format,
+            |$crate::scenario::keys::variants!(@parts $($part),*)| $of::$variant $fields,
+            |whole| match whole {
+                $of::$variant $fields => Some(($($part.clone()),*)),
+                _ => None,
+            },
+        )),*]
+    };
+    (@parts $part:ident) => { $part };
+    (@parts $($part:ident),*) => { ($($part),*) };
+}
+pub(crate) use variants;
+
 /// The variants of a part of a value.
 pub(super) struct OneOf<C, X> {
     pub(super) what: &'static str,

@@ -55,6 +55,45 @@ impl<C: 'static> Bind<C> for ByHand<C> {
     }
 }
 
+/// Adds keys to a section, each with what it means as its documentation, its name, the place where
+/// its value goes, its format and what else is said of it: for [`Section::with`].
+/// Where the place is in one variant of an enum, the variant follows and the field in it.
+///
+/// ```ignore
+/// section.with(keys! { |link: Link|
+///     /// One-way delay.
+///     "delay" => link.delay, distribution(), required();
+///     /// How much may wait.
+///     "queue" => link.limit => Limit::Queue { bytes } => bytes, integer(1..=1_000_000);
+/// })
+/// ```
+macro_rules! keys {
+    (|$value:ident: $of:ty| $(
+        $(#[doc = $help:literal])*
+        $name:literal => $place:expr $(=> $variant:pat => $field:ident)?, $format:expr
+            $(, $rule:ident($($argument:expr),*))*;
+    )*) => {
+        |section: $crate::scenario::keys::Section<$of>| section$(.key(
+            $crate::scenario::keys::part(
+                $name,
+                concat!($($help),*).trim_start(),
+                $format,
+                |$value: &mut $of| {
+                    $crate::scenario::keys::keys!(@place $place $(=> $variant => $field)?)
+                },
+            )$(.$rule($($argument),*))*,
+        ))*
+    };
+    (@place $place:expr) => { Some(&mut $place) };
+    (@place $place:expr => $variant:pat => $field:ident) => {
+        match &mut $place {
+            $variant => Some($field),
+            _ => None,
+        }
+    };
+}
+pub(crate) use keys;
+
 type SectionCheckFn<C> = fn(&Draft<C>, &mut TableDecoder<'_>) -> Option<()>;
 
 /// A table of a scenario file, and the value that its keys fill in.
@@ -86,6 +125,12 @@ impl<C: Clone + Send + Sync + 'static> Section<C> {
     #[must_use]
     pub fn key<T: 'static>(self, key: Setting<C, T>) -> Self {
         self.bind(key)
+    }
+
+    /// The section with the keys that `add` adds.
+    #[must_use]
+    pub fn with(self, add: impl FnOnce(Self) -> Self) -> Self {
+        add(self)
     }
 
     /// The section with the keys of another one for a part of its value.

@@ -27,6 +27,22 @@ pub struct Declaration {
     pub default: Option<toml::Value>,
 }
 
+/// Keys that are decoded by hand, each with what it means as its documentation, its name, its shape
+/// and what else is said of it.
+macro_rules! declared {
+    ($(
+        $(#[doc = $help:literal])*
+        $name:literal: $shape:expr $(, $rule:ident($($argument:expr),*))*;
+    )*) => {
+        vec![$($crate::scenario::keys::Declaration::new(
+            $name,
+            concat!($($help),*).trim_start(),
+            $shape,
+        )$(.$rule($($argument),*))*),*]
+    };
+}
+pub(crate) use declared;
+
 impl ValueShape {
     /// What the JSON schema `schema` describes; in words it is `takes`, and `example` is one in
     /// TOML.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::decode::Element;
 use super::diagnostics::Problem;
 use super::keys::{
-    Format, Needs, Section, Setting, boolean, choice, interval, key, named, node_count, part,
+    Format, Given, Needs, Section, boolean, choice, interval, keys, named, node_count,
     positive_duration, whole_number, words,
 };
 use super::{Awaited, ScenarioProtocol, TableDecoder};
@@ -125,103 +125,79 @@ fn section() -> Section<Config> {
         "One node leads and sends each write to the others, which follow it.",
         DEFAULT,
     );
-    let section = replication(with_mode(section))
-        .key(key("failover", "", failover::section().format(), |config| &mut config.failover))
-        .key(key("read", "", read::section().format(), |config| &mut config.reads))
-        .key(key("anti-entropy", "", read::anti_entropy().format(), |config| {
-            &mut config.anti_entropy
-        }))
-        .key(key("wal", "", wal::section().format(), |config| &mut config.wal))
-        .key(key(
-            "defects",
-            "Mistakes of real systems, built in on purpose.",
-            defects(),
-            |config| &mut config.defects,
-        ));
+    let section = replication(with_mode(section)).with(keys! { |config: Config|
+        "failover" => config.failover, failover::section().format();
+        "read" => config.reads, read::section().format();
+        "anti-entropy" => config.anti_entropy, read::anti_entropy().format();
+        "wal" => config.wal, wal::section().format();
+        /// Mistakes of real systems, built in on purpose.
+        "defects" => config.defects, defects();
+    });
     timestamps::with_timestamps(section)
 }
 
 /// The section with the keys that say when a write is answered.
 fn with_mode(section: Section<Config>) -> Section<Config> {
-    section
-        .key(mode())
-        .key(write_quorum())
-        .key(in_sync())
-        .key(key(
-            "ack-timeout",
-            "How long the leader waits for confirmations.",
-            positive_duration(),
-            |config| &mut config.ack_timeout,
-        ))
-        .key(key(
-            "on-ack-timeout",
-            "What the leader answers when too few come in time: ok, marked degraded, or that the \
-             outcome is unknown.",
-            words(ON_ACK_TIMEOUT),
-            |config| &mut config.on_ack_timeout,
-        ))
+    let modes = vec![Mode::Async, SEMI_SYNC, Mode::Sync, IN_SYNC];
+    section.with(keys! { |config: Config|
+        /// When a write is answered: at once, when `write-quorum` followers have confirmed it, when
+        /// all have, or when all have that are in sync.
+        "mode" => config.mode, choice(modes, |mode| mode.name()), checked(has_its_quorum);
+        /// With mode `semi-sync`: how many follower acknowledgements a write waits for.
+        "write-quorum" => config.mode => Mode::SemiSync { write_quorum } => write_quorum,
+            write_quorum(), without_default(), needs(Needs {
+                key: "mode",
+                what: "mode `semi-sync`",
+                why: "no other mode counts a quorum",
+                set: |config| config.mode = SEMI_SYNC,
+            });
+        "in-sync" => config.mode => mode @ Mode::InSync { .. } => mode,
+            in_sync().format(), needs(Needs {
+                key: "mode",
+                what: "mode `in-sync`",
+                why: "no other mode has an in-sync set",
+                set: |config| config.mode = IN_SYNC,
+            });
+        /// How long the leader waits for confirmations.
+        "ack-timeout" => config.ack_timeout, positive_duration();
+        /// What the leader answers when too few come in time: ok, marked degraded, or that the
+        /// outcome is unknown.
+        "on-ack-timeout" => config.on_ack_timeout, words(ON_ACK_TIMEOUT);
+    })
 }
 
 /// The section with the keys that say what is sent, and what becomes of it.
 fn replication(section: Section<Config>) -> Section<Config> {
-    section
-        .key(key(
-            "replication",
-            "What the leader sends: the write, or everything it stores.",
-            words(REPLICATION),
-            |config| &mut config.replication,
-        ))
-        .key(key(
-            "full-state",
-            "What a follower does with everything that its leader stores: it takes that in place \
-             of what it has, or takes each key in it and keeps the others.",
-            words(FULL_STATE),
-            |config| &mut config.full_state,
-        ))
-        .key(key(
-            "resend",
-            "After how long what a follower has not confirmed is sent to it again: of each key \
-             the newest write.",
-            interval().or_word("off"),
-            |config| &mut config.resend,
-        ))
-        .key(key(
-            "deletes",
-            "What a delete leaves: a tombstone, so that an older write that arrives late loses, \
-             or nothing.",
-            words(DELETES),
-            |config| &mut config.deletes,
-        ))
-        .key(key(
-            "deduplicate",
-            "Whether the leader knows an append that is tried again, by its element, and does \
-             not append twice.",
-            boolean(),
-            |config| &mut config.deduplicate,
-        ))
-}
-
-fn mode() -> Setting<Config, Mode> {
-    key(
-        "mode",
-        "When a write is answered: at once, when `write-quorum` followers have confirmed it, when \
-         all have, or when all have that are in sync.",
-        choice(vec![Mode::Async, SEMI_SYNC, Mode::Sync, IN_SYNC], |mode| mode.name()),
-        |config: &mut Config| &mut config.mode,
-    )
-    .checked(|mode, given| {
-        if mode == SEMI_SYNC && !given.table.has("write-quorum") {
-            let followers = given.table.nodes().saturating_sub(1);
-            return given.element.wrong(
-                "mode `semi-sync` needs a `write-quorum`",
-                format!("how many of the {followers} followers must confirm a write?"),
-            );
-        }
-        Some(mode)
+    section.with(keys! { |config: Config|
+        /// What the leader sends: the write, or everything it stores.
+        "replication" => config.replication, words(REPLICATION);
+        /// What a follower does with everything that its leader stores: it takes that in place
+        /// of what it has, or takes each key in it and keeps the others.
+        "full-state" => config.full_state, words(FULL_STATE);
+        /// After how long what a follower has not confirmed is sent to it again: of each key
+        /// the newest write.
+        "resend" => config.resend, interval().or_word("off");
+        /// What a delete leaves: a tombstone, so that an older write that arrives late loses,
+        /// or nothing.
+        "deletes" => config.deletes, words(DELETES);
+        /// Whether the leader knows an append that is tried again, by its element, and does not
+        /// append twice.
+        "deduplicate" => config.deduplicate, boolean();
     })
 }
 
-fn write_quorum() -> Setting<Config, u16> {
+fn has_its_quorum(mode: Mode, given: &Given<'_, '_, Config>) -> Option<Mode> {
+    if mode == SEMI_SYNC && !given.table.has("write-quorum") {
+        let followers = given.table.nodes().saturating_sub(1);
+        return given.element.wrong(
+            "mode `semi-sync` needs a `write-quorum`",
+            format!("how many of the {followers} followers must confirm a write?"),
+        );
+    }
+    Some(mode)
+}
+
+fn write_quorum() -> Format<u16> {
     let read = |quorum: &Element<'_>| {
         let write_quorum = quorum.integer_u16(1..=u16::MAX)?;
         let followers = quorum.nodes().saturating_sub(1);
@@ -234,52 +210,15 @@ fn write_quorum() -> Setting<Config, u16> {
         Some(write_quorum)
     };
     let followers = whole_number(1..=MAX_NODES as u64 - 1);
-    part(
-        "write-quorum",
-        "With mode `semi-sync`: how many follower acknowledgements a write waits for.",
-        Format::new(followers, read, |quorum| i64::from(*quorum).into()),
-        |config: &mut Config| match &mut config.mode {
-            Mode::SemiSync { write_quorum } => Some(write_quorum),
-            _ => None,
-        },
-    )
-    .without_default()
-    .needs(Needs {
-        key: "mode",
-        what: "mode `semi-sync`",
-        why: "no other mode counts a quorum",
-        set: |config| config.mode = SEMI_SYNC,
-    })
+    Format::new(followers, read, |quorum| i64::from(*quorum).into())
 }
 
-fn in_sync() -> Setting<Config, Mode> {
-    let section = Section::new("With mode `in-sync`: who is in sync.", IN_SYNC)
-        .key(part(
-            "min",
-            "How many nodes must be in sync for writes to be accepted, the leader included.",
-            node_count(),
-            |mode| match mode {
-                Mode::InSync { min, .. } => Some(min),
-                _ => None,
-            },
-        ))
-        .key(part(
-            "lag",
-            "How long a follower may be behind before it is out of sync.",
-            interval(),
-            |mode| match mode {
-                Mode::InSync { lag, .. } => Some(lag),
-                _ => None,
-            },
-        ));
-    part("in-sync", "", section.format(), |config: &mut Config| {
-        matches!(config.mode, Mode::InSync { .. }).then_some(&mut config.mode)
-    })
-    .needs(Needs {
-        key: "mode",
-        what: "mode `in-sync`",
-        why: "no other mode has an in-sync set",
-        set: |config| config.mode = IN_SYNC,
+fn in_sync() -> Section<Mode> {
+    Section::new("With mode `in-sync`: who is in sync.", IN_SYNC).with(keys! { |mode: Mode|
+        /// How many nodes must be in sync for writes to be accepted, the leader included.
+        "min" => *mode => Mode::InSync { min, .. } => min, node_count();
+        /// How long a follower may be behind before it is out of sync.
+        "lag" => *mode => Mode::InSync { lag, .. } => lag, interval();
     })
 }
 

@@ -1,7 +1,7 @@
 //! `[protocol.leader-follower.read]` and `[protocol.leader-follower.anti-entropy]`.
 
 use crate::protocol::leader_follower::{Reads, RepairAnswer};
-use crate::scenario::keys::{Section, interval, key, positive_duration, words};
+use crate::scenario::keys::{Section, interval, keys, positive_duration, words};
 use crate::time::Span;
 
 /// What holds when the table of reads is not there.
@@ -13,27 +13,21 @@ const REPAIR: [(&str, RepairAnswer); 2] =
 
 /// The table of reads.
 pub(super) fn section() -> Section<Reads> {
-    Section::new("How the node asked coordinates a read of several replicas.", DEFAULT)
-        .key(key(
-            "timeout",
-            "How long it waits for replicas, and for their repair.",
-            positive_duration(),
-            |reads| &mut reads.timeout,
-        ))
-        .key(key(
-            "repair",
-            "When a read that repairs does so: before the client is answered, or after.",
-            words(REPAIR),
-            |reads| &mut reads.answer,
-        ))
+    Section::new("How the node asked coordinates a read of several replicas.", DEFAULT).with(
+        keys! { |reads: Reads|
+            /// How long it waits for replicas, and for their repair.
+            "timeout" => reads.timeout, positive_duration();
+            /// When a read that repairs does so: before the client is answered, or after.
+            "repair" => reads.answer, words(REPAIR);
+        },
+    )
 }
 
 /// The table of anti-entropy: its interval, if it is on.
 pub(super) fn anti_entropy() -> Section<Option<Span>> {
-    Section::new("Replicas compare what they store in the background.", None).key(key(
-        "interval",
-        "How often each node compares with another, with all in turn.",
-        interval().or_word("off"),
-        |every| every,
-    ))
+    Section::new("Replicas compare what they store in the background.", None).with(keys! {
+        |every: Option<Span>|
+        /// How often each node compares with another, with all in turn.
+        "interval" => *every, interval().or_word("off");
+    })
 }

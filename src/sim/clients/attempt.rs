@@ -8,6 +8,7 @@ use crate::time::Time;
 
 use super::super::event::{Queue, What};
 use super::super::network::ClientWay;
+use super::super::notes::transmissions::End;
 use super::{ClientStep, Current, Invocation, RetryLimits};
 
 impl Current {
@@ -79,7 +80,8 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
             self.kernel.schedule_after(takes, id, what);
         } else {
             self.kernel.counts.blocked += 1;
-            self.kernel.notes.request_stopped(self.kernel.now, client, node, request);
+            let (from, to) = (End::Client(client), End::Node(node));
+            self.kernel.notes.stopped_of_client(self.kernel.now, from, to, request);
         }
     }
 

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 
 use crate::config::Pace;
 use crate::id::{ClientId, Value};
-use crate::operation::Operation;
 use crate::protocol::Protocol;
 use crate::time::Time;
 
@@ -45,15 +44,9 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         let id = operation_id(source, index);
         let (draws, nodes) = (&self.kernel.draws, self.clients.nodes);
         let operation = generator.operation(id, Value::made(source, index), draws);
-        let fixed = match operation {
-            Operation::Get { .. } | Operation::List | Operation::ReadAll => {
-                generator.replica(client, id, nodes, draws, self.network)
-            }
-            Operation::Put { .. }
-            | Operation::Delete { .. }
-            | Operation::Clear
-            | Operation::Append { .. } => None,
-        };
+        let is_write = operation.is_write();
+        let fixed =
+            if is_write { None } else { generator.replica(client, id, nodes, draws, self.network) };
         let limits = RetryLimits::of(&generator.settings.retry);
         let invocation = Invocation { id, operation, fixed, scripted: None, due_at };
         self.begin(client, invocation, limits);

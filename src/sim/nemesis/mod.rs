@@ -14,7 +14,6 @@ use words::names;
 
 mod clock;
 mod disks;
-mod impacts;
 mod network;
 mod process;
 mod strike;

@@ -1,14 +1,16 @@
-//! Which nodes a target means at an instant.
+//! Which nodes a target means at an instant, and the states of those that a fault hits.
 
 use std::cmp::Reverse;
 
-use crate::config::Target;
+use crate::config::{FaultAction, HealWhat, Target};
 use crate::id::NodeId;
+use crate::metrics::{Impact, NodeState, NodeStates};
 use crate::protocol::{Protocol, Role};
 use crate::rng::{CausalId, Purpose};
 
 use super::super::Simulation;
 use super::super::event::Queue;
+use super::super::network::faults;
 
 impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
     /// The nodes whose processes a target means now: those that are up, lowest id first.
@@ -83,5 +85,85 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 self.resolve(target, id)
             }
         }
+    }
+
+    /// Notes a fault that is about to start.
+    pub(super) fn note_impact(&mut self, index: u32, id: CausalId) {
+        let fault = &self.config.faults[index as usize];
+        let nodes = self.config.cluster.nodes;
+        // Whether it hits nobody, where that is not the same as whether it hits no node.
+        let mut misses = None;
+        let hit = match &fault.action {
+            FaultAction::Partition(groups) => {
+                misses = Some(faults::partition(nodes, groups).is_idle());
+                NodeId::all(nodes).collect()
+            }
+            FaultAction::MajoritiesRing => NodeId::all(nodes).collect(),
+            FaultAction::Bridge(target) => self.machines(target, id).into_iter().take(1).collect(),
+            FaultAction::Block(route)
+            | FaultAction::Clog(route)
+            | FaultAction::Slow { route, .. }
+            | FaultAction::Drop { route, .. } => {
+                let (mut ends, to) = (self.machines(&route.from, id), self.machines(&route.to, id));
+                misses = Some(!ends.iter().any(|from| to.iter().any(|to| from != to)));
+                ends.extend(to);
+                ends
+            }
+            FaultAction::Crash(target) | FaultAction::Pause(target) => self.resolve(target, id),
+            FaultAction::Isolate(target)
+            | FaultAction::PowerLoss(target)
+            | FaultAction::ClockJump { target, .. }
+            | FaultAction::ClockDrift { target, .. }
+            | FaultAction::Disk { target, .. } => self.machines(target, id),
+            FaultAction::Restart { target, .. } => {
+                self.resolve_among(target, id, |node, sim| !sim.is_up(node))
+            }
+            FaultAction::Resume(target) => {
+                self.resolve_among(target, id, |node, sim| sim.slots[node.index()].paused)
+            }
+            FaultAction::Heal(what) => {
+                misses = Some(match what {
+                    HealWhat::Network => self.network.active().is_empty(),
+                    HealWhat::Fault(healed) => self.undo[healed.0 as usize].is_none(),
+                });
+                Vec::new()
+            }
+        };
+        let (at, states) = (self.kernel.now, self.states_of(&hit));
+        let hits_nobody = misses.unwrap_or(hit.is_empty());
+        self.impacts.push(Impact { fault: fault.id, at, states, hits_nobody });
+    }
+
+    /// The states that any of these nodes is in now.
+    fn states_of(&self, nodes: &[NodeId]) -> NodeStates {
+        let mut states = NodeStates::default();
+        if nodes.is_empty() {
+            return states;
+        }
+        if self.leader().is_none() {
+            states.insert(NodeState::Leaderless);
+        }
+        for node in nodes {
+            let slot = &self.slots[node.index()];
+            match slot.role {
+                Some((Role::Leader, _)) => states.insert(NodeState::Leader),
+                Some((Role::Follower, _)) => states.insert(NodeState::Follower),
+                Some((Role::Candidate, _)) => states.insert(NodeState::Candidate),
+                None => {}
+            }
+            if !slot.is_up() {
+                states.insert(NodeState::Down);
+            }
+            if slot.paused {
+                states.insert(NodeState::Paused);
+            }
+            if slot.disk.has_unsynced() {
+                states.insert(NodeState::Unsynced);
+            }
+        }
+        if self.clients.asked_to_write().any(|node| nodes.contains(&node)) {
+            states.insert(NodeState::WriteInFlight);
+        }
+        states
     }
 }

@@ -5,9 +5,8 @@ use super::ClientWay::{Back, There};
 use super::faults::{Ends, block, bridge, isolate, majorities_ring, partition};
 use super::*;
 use crate::config::Group;
-use crate::config::{Bounds, ClientLeg, Clock, Cluster, Disk, EventOrder, Expect, LinkOverride};
+use crate::config::{ClientLeg, LinkOverride};
 use crate::id::NodeSet;
-use crate::names::Names;
 use crate::rng::Probability;
 use crate::rng::Root;
 
@@ -37,13 +36,7 @@ fn constant(length: u64) -> Distribution {
 
 /// A link of one millisecond that does nothing else.
 fn link() -> Link {
-    Link {
-        delay: constant(1),
-        loss: Probability::ZERO,
-        duplication: Probability::ZERO,
-        order: LinkOrder::Reordering,
-        bandwidth: None,
-    }
+    Link { delay: constant(1), ..Config::quiet(1).network.default }
 }
 
 fn over(from: Option<u16>, to: Option<u16>, delay: u64) -> LinkOverride {
@@ -52,7 +45,7 @@ fn over(from: Option<u16>, to: Option<u16>, delay: u64) -> LinkOverride {
 }
 
 fn settings(default: Link, links: Vec<LinkOverride>) -> Settings {
-    Settings { default, links, client_delay: constant(0), refuse: false, client_legs: vec![] }
+    Settings { default, links, ..Config::quiet(1).network }
 }
 
 /// When a message arrives that was neither stopped nor duplicated.
@@ -72,25 +65,7 @@ struct Bench {
 
 impl Bench {
     fn new(nodes: u16, network: Settings) -> Self {
-        let config = Config {
-            title: String::new(),
-            seed: 1,
-            duration: ms(1),
-            settle: ms(1),
-            ties: EventOrder::Causal,
-            names: Names::default(),
-            cluster: Cluster { nodes, initial_leader: None },
-            network,
-            clocks: vec![Clock::default(); nodes.into()],
-            client_clocks: vec![],
-            disk: Disk { sync: constant(0) },
-            workload: None,
-            script: vec![],
-            faults: vec![],
-            changes: vec![],
-            bounds: Bounds::default(),
-            expect: Expect::default(),
-        };
+        let config = Config { network, ..Config::quiet(nodes) };
         Self { network: NetworkState::new(&config), draws: Draws::new(1), sent: 0 }
     }
 

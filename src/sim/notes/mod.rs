@@ -16,7 +16,7 @@
 //! [`lineage`] what caused each event.
 
 use crate::digest::DigestValue;
-use crate::id::{ClientId, NodeId, OpId};
+use crate::id::{NodeId, OpId};
 use crate::metrics::Application;
 use crate::names::Names;
 use crate::protocol::{Message, NodeSnapshot, Observation, RequestId, Stored};
@@ -26,7 +26,7 @@ use crate::time::Time;
 use super::network::{Fate, NetworkState, Packet};
 use record::{NodeEvent, NodeEventKind, NodeRecord};
 use trace::Trace;
-use transmissions::Stopped;
+use transmissions::{End, Stopped};
 use watch::{Arrival, PowerLoss, Remains, Watch};
 use write_event::WatchedWrite;
 
@@ -135,31 +135,11 @@ impl RunNotes {
         }
     }
 
-    /// A client's request was stopped.
+    /// A client's request was stopped, or the answer to one.
     #[cold]
-    pub(super) fn request_stopped(
-        &mut self,
-        at: Time,
-        client: ClientId,
-        node: NodeId,
-        request: RequestId,
-    ) {
+    pub(super) fn stopped_of_client(&mut self, at: Time, from: End, to: End, request: RequestId) {
         if let Some(stopped) = &mut self.stopped {
-            stopped.request(at, client, node, request);
-        }
-    }
-
-    /// The answer to a client's request was stopped.
-    #[cold]
-    pub(super) fn answer_stopped(
-        &mut self,
-        at: Time,
-        node: NodeId,
-        client: ClientId,
-        request: RequestId,
-    ) {
-        if let Some(stopped) = &mut self.stopped {
-            stopped.answer(at, node, client, request);
+            stopped.of_client(at, from, to, request);
         }
     }
 

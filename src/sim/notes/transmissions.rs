@@ -89,37 +89,16 @@ impl Stopped {
         }
     }
 
-    /// A client's request that was stopped.
-    pub(super) fn request(&mut self, at: Time, client: ClientId, node: NodeId, of: RequestId) {
-        self.lost.push(request_to(at, client, node, of, Delivery::Blocked));
-    }
-
-    /// An answer to a client that was stopped.
-    pub(super) fn answer(&mut self, at: Time, node: NodeId, client: ClientId, of: RequestId) {
-        self.lost.push(answer_to(at, node, client, of, Delivery::Blocked));
+    /// A request of a client that was stopped, or the answer to one.
+    pub(super) fn of_client(&mut self, at: Time, from: End, to: End, request: RequestId) {
+        self.lost.push(of_client(at, from, to, request, Delivery::Blocked));
     }
 }
 
-fn request_to(
-    at: Time,
-    client: ClientId,
-    node: NodeId,
-    request: RequestId,
-    delivery: Delivery,
-) -> Transmission {
-    let (from, to) = (End::Client(client), End::Node(node));
-    Transmission { request: Some(request), ..plain(at, from, to, "request", delivery) }
-}
-
-fn answer_to(
-    at: Time,
-    node: NodeId,
-    client: ClientId,
-    request: RequestId,
-    delivery: Delivery,
-) -> Transmission {
-    let (from, to) = (End::Node(node), End::Client(client));
-    Transmission { request: Some(request), ..plain(at, from, to, "answer", delivery) }
+/// A request of a client, or the answer to one.
+fn of_client(at: Time, from: End, to: End, request: RequestId, delivery: Delivery) -> Transmission {
+    let kind = if matches!(from, End::Client(_)) { "request" } else { "answer" };
+    Transmission { request: Some(request), ..plain(at, from, to, kind, delivery) }
 }
 
 fn transmission_of<M: Message>(
@@ -210,10 +189,10 @@ impl<P: Protocol> Tap<P> for Transmissions {
                 transmission_of(now, *from, *to, message, delivery)
             }
             What::Request { node, client, request, .. } => {
-                request_to(now, *client, *node, *request, delivery)
+                of_client(now, End::Client(*client), End::Node(*node), *request, delivery)
             }
             What::Answer { client, node, request, .. } => {
-                answer_to(now, *node, *client, *request, delivery)
+                of_client(now, End::Node(*node), End::Client(*client), *request, delivery)
             }
             What::Refused { .. }
             | What::Timer { .. }

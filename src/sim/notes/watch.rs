@@ -50,7 +50,7 @@ pub(crate) struct Remains {
 const MOST_OF_A_VERSION: usize = 32;
 
 /// The writes that are followed, and what was seen of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in super::super) struct Watch {
     of_version: BTreeMap<Version, Vec<u32>>,
     of_value: BTreeMap<(KeyId, Value), Vec<u32>>,
@@ -84,22 +84,11 @@ impl Watch {
         if targets.is_empty() {
             return None;
         }
-        let mut watch = Self {
-            of_version: BTreeMap::new(),
-            of_value: BTreeMap::new(),
-            of_key: BTreeMap::new(),
-            of_op: BTreeMap::new(),
-            of_read: BTreeMap::new(),
-            accepted: BTreeMap::new(),
-            writes: Vec::with_capacity(targets.len()),
-            starting: false,
-            arrived: None,
-            write_events: Vec::new(),
-        };
+        let mut watch = Box::new(Self::default());
         for (write, target) in (0..).zip(targets) {
             watch.follow(write, target);
         }
-        Some(Box::new(watch))
+        Some(watch)
     }
 
     fn follow(&mut self, write: u32, target: WatchedWrite) {
@@ -192,22 +181,14 @@ impl Watch {
         };
         let Some(write) = write else { return };
         let followed = &mut self.writes[write as usize];
-        match observation {
-            Observation::Discard { reason, .. } => {
-                followed.held.remove(node);
-                if reason == DiscardReason::Purged {
-                    followed.purged.insert(node);
-                }
+        if let Observation::Discard { reason, .. } = observation {
+            followed.held.remove(node);
+            if reason == DiscardReason::Purged {
+                followed.purged.insert(node);
             }
-            Observation::Accept { .. } | Observation::Apply { .. } => {
-                followed.held.insert(node);
-                followed.purged.remove(node);
-            }
-            Observation::Role { .. }
-            | Observation::Append { .. }
-            | Observation::Truncate { .. }
-            | Observation::Commit { .. }
-            | Observation::Replay { .. } => unreachable!("returned above"),
+        } else {
+            followed.held.insert(node);
+            followed.purged.remove(node);
         }
         if !self.starting {
             self.see(at, node, write, WriteEventKind::Observed(observation));

@@ -2,17 +2,15 @@
 //! (Garcia-Molina 1982).
 
 use crate::id::NodeId;
-use crate::protocol::Context;
-use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::leader_follower::config::{Defect, Election};
 use crate::protocol::leader_follower::message::{Message, Round, Vote};
-
-use super::Candidacy;
+use crate::protocol::leader_follower::node::Candidacy;
+use crate::protocol::leader_follower::{Cx, LeaderFollower};
 
 impl LeaderFollower {
     /// Without votes: leads if it is this node's turn among those it hears; else waits for the one
     /// whose turn it is.
-    pub(crate) fn judge(&mut self, cx: &mut Context<'_, Self>) {
+    pub(crate) fn judge(&mut self, cx: &mut Cx<'_>) {
         let next = if self.replica.config.defects.has(Defect::AddressesBeforeIds) {
             // Of the addresses, and those are the others'.
             cx.peers().next()
@@ -36,19 +34,14 @@ impl LeaderFollower {
     }
 
     /// The lowest id of those that are live and may lead.
-    pub(crate) fn first_of_the_live(&self, cx: &Context<'_, Self>) -> Option<NodeId> {
+    pub(crate) fn first_of_the_live(&self, cx: &Cx<'_>) -> Option<NodeId> {
         self.live(cx).find(|node| self.may_lead(*node))
     }
 
     /// Of two leaders of one term, whether `one` is to be followed rather than `other`.
     pub(crate) fn precedes(&self, one: NodeId, other: NodeId) -> bool {
-        match self.replica.config.failover.election {
-            Election::HighestId => one > other,
-            Election::None
-            | Election::LowestId { .. }
-            | Election::MajorityVote { .. }
-            | Election::NewestTimestamp => one < other,
-        }
+        let highest_wins = self.replica.config.failover.election == Election::HighestId;
+        if highest_wins { one > other } else { one < other }
     }
 
     /// Election by highest id: whether this node is to lead rather than `other`. One that may not
@@ -59,7 +52,7 @@ impl LeaderFollower {
     }
 
     /// Election by highest id: a candidate with a lower id is refused, and this node stands itself.
-    pub(crate) fn bully(&mut self, candidate: NodeId, cx: &mut Context<'_, Self>) {
+    pub(crate) fn bully(&mut self, candidate: NodeId, cx: &mut Cx<'_>) {
         let answer = Message::Vote(Vote { term: self.term(), granted: false, round: Round::Vote });
         cx.send(candidate, answer);
         if self.leads() {

@@ -4,8 +4,7 @@
 use std::cmp::Reverse;
 
 use crate::id::NodeId;
-use crate::protocol::Context;
-use crate::protocol::leader_follower::LeaderFollower;
+use crate::protocol::leader_follower::{Cx, LeaderFollower};
 
 impl LeaderFollower {
     /// Election by newest timestamp: whether this leader has newer writes than `other`.
@@ -14,7 +13,7 @@ impl LeaderFollower {
     }
 
     /// Who of a majority that is live has the newest write; of several the lowest id.
-    pub(crate) fn newest_of_a_majority(&self, cx: &Context<'_, Self>) -> Option<NodeId> {
+    pub(crate) fn newest_of_a_majority(&self, cx: &Cx<'_>) -> Option<NodeId> {
         let live: Vec<NodeId> = self.live(cx).collect();
         if !self.quorum.is_met_by(|node| live.contains(&node)) {
             return None;

@@ -6,15 +6,14 @@
 use crate::id::{NodeId, NodeSet, Term};
 use crate::protocol::leader_follower::config::Election;
 use crate::protocol::leader_follower::message::{Message, Round, Vote, VoteRequest};
+use crate::protocol::leader_follower::node::Candidacy;
 use crate::protocol::leader_follower::storage::Deferred;
-use crate::protocol::leader_follower::{LeaderFollower, Timer};
-use crate::protocol::{Context, Observation, Role};
-
-use super::Candidacy;
+use crate::protocol::leader_follower::{Cx, LeaderFollower, Timer};
+use crate::protocol::{Observation, Role};
 
 impl LeaderFollower {
     /// Asks for votes in the next term, or whether it would get them.
-    pub(crate) fn campaign(&mut self, round: Round, cx: &mut Context<'_, Self>) {
+    pub(crate) fn campaign(&mut self, round: Round, cx: &mut Cx<'_>) {
         if !self.may_lead(self.replica.me) {
             self.wait_for(None, cx);
             return self.start_election_timeout(cx);
@@ -34,7 +33,7 @@ impl LeaderFollower {
     }
 
     /// Its own vote is durable: asks for the others'.
-    pub(crate) fn request_votes(&mut self, term: Term, round: Round, cx: &mut Context<'_, Self>) {
+    pub(crate) fn request_votes(&mut self, term: Term, round: Round, cx: &mut Cx<'_>) {
         if term != self.term_asked_for(round) || !self.is_campaigning(round) {
             return;
         }
@@ -64,21 +63,17 @@ impl LeaderFollower {
         &mut self,
         candidate: NodeId,
         VoteRequest { term, last, round }: VoteRequest,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         if self.bullies(candidate) {
             return self.bully(candidate, cx);
         }
-        let up_to_date = match self.replica.config.failover.election {
-            Election::MajorityVote { check_log: true, .. } => {
-                last >= self.replication.last_written(self.replica.stamps.newest())
-            }
-            Election::MajorityVote { check_log: false, .. }
-            | Election::None
-            | Election::LowestId { .. }
-            | Election::HighestId
-            | Election::NewestTimestamp => true,
-        };
+        let checks_log = matches!(
+            self.replica.config.failover.election,
+            Election::MajorityVote { check_log: true, .. }
+        );
+        let up_to_date =
+            !checks_log || last >= self.replication.last_written(self.replica.stamps.newest());
         let may = up_to_date && self.may_lead(candidate);
         if round == Round::PreVote {
             // While a leader is heard nobody would win (Raft thesis section 9.6).
@@ -104,19 +99,13 @@ impl LeaderFollower {
     }
 
     /// Its vote is durable: tells the candidate, unless the term is over.
-    pub(crate) fn send_vote(
-        &self,
-        to: NodeId,
-        term: Term,
-        granted: bool,
-        cx: &mut Context<'_, Self>,
-    ) {
+    pub(crate) fn send_vote(&self, to: NodeId, term: Term, granted: bool, cx: &mut Cx<'_>) {
         let granted = granted && term == self.term();
         cx.send(to, Message::Vote(Vote { term: self.term(), granted, round: Round::Vote }));
     }
 
     /// A vote reaches a candidate.
-    pub(crate) fn voted(&mut self, voter: NodeId, vote: Vote, cx: &mut Context<'_, Self>) {
+    pub(crate) fn voted(&mut self, voter: NodeId, vote: Vote, cx: &mut Cx<'_>) {
         if !self.is_campaigning(vote.round)
             || (vote.round == Round::Vote && vote.term != self.term() && vote.granted)
         {
@@ -133,7 +122,7 @@ impl LeaderFollower {
         self.count_votes(cx);
     }
 
-    pub(crate) fn count_votes(&mut self, cx: &mut Context<'_, Self>) {
+    pub(crate) fn count_votes(&mut self, cx: &mut Cx<'_>) {
         let Candidacy::Campaigning { round, granted, .. } = &self.candidacy else {
             return;
         };

@@ -10,20 +10,19 @@ use std::cmp::Ordering;
 
 use crate::id::{NodeId, Position, Term};
 use crate::protocol::parts::ballot::Ballot;
-use crate::protocol::{Context, Observation, Role};
+use crate::protocol::{Observation, Role};
 
 use super::config::{Defect, Election};
 use super::message::{Message, Round, Vote};
+use super::node::Candidacy;
 use super::storage::Deferred;
-use super::{LeaderFollower, Timer};
+use super::{Cx, LeaderFollower, Timer};
 
-pub(super) use candidacy::Candidacy;
 pub(super) use detector::FailureDetector;
 
 mod by_id;
 mod by_timestamp;
 mod by_vote;
-mod candidacy;
 mod detector;
 mod timeout;
 
@@ -41,12 +40,7 @@ enum HigherTerm {
 
 impl LeaderFollower {
     /// The rule of the term: hears a message, and says whether it is to be acted on.
-    pub(crate) fn accept_term(
-        &mut self,
-        from: NodeId,
-        message: &Message,
-        cx: &mut Context<'_, Self>,
-    ) -> bool {
+    pub(crate) fn accept_term(&mut self, from: NodeId, message: &Message, cx: &mut Cx<'_>) -> bool {
         self.hear(from, message, cx);
         // Whether a candidate raises this node's term is decided where its request is answered. A
         // pre-vote is granted from whatever term the voter is in.
@@ -87,12 +81,7 @@ impl LeaderFollower {
         true
     }
 
-    fn judge_higher_term(
-        &self,
-        from: NodeId,
-        message: &Message,
-        cx: &Context<'_, Self>,
-    ) -> HigherTerm {
+    fn judge_higher_term(&self, from: NodeId, message: &Message, cx: &Cx<'_>) -> HigherTerm {
         let settings = self.replica.config.failover;
         if !settings.fencing && self.leads() && !message.is_from_leader() {
             // Without fencing nothing deposes a leader but another.
@@ -116,7 +105,7 @@ impl LeaderFollower {
     }
 
     /// Notes that a node is there, and what it tells.
-    fn hear(&mut self, from: NodeId, message: &Message, cx: &mut Context<'_, Self>) {
+    fn hear(&mut self, from: NodeId, message: &Message, cx: &mut Cx<'_>) {
         self.detector.hear(from, cx.monotonic());
         if let Message::Heartbeat { newest, in_sync, .. } = message {
             self.detector.hear_newest(from, *newest);
@@ -129,7 +118,7 @@ impl LeaderFollower {
     }
 
     /// Refuses a message of a lower term: a leader is told of the higher one.
-    fn refuse(&self, from: NodeId, message: &Message, cx: &mut Context<'_, Self>) {
+    fn refuse(&self, from: NodeId, message: &Message, cx: &mut Cx<'_>) {
         if self.replica.config.defects.has(Defect::ConfirmWhatIsIgnored) {
             if let Some((term, version)) = message.replicated() {
                 cx.send(from, Message::Ack { term, version });
@@ -143,7 +132,7 @@ impl LeaderFollower {
     /// again: with its memory or its disk a node that comes back may have lost what it
     /// acknowledged, and others may have led since. Where nobody is elected that node is the leader
     /// all the same, for there is no other.
-    pub(crate) fn start_role(&mut self, is_first: bool, cx: &mut Context<'_, Self>) {
+    pub(crate) fn start_role(&mut self, is_first: bool, cx: &mut Cx<'_>) {
         let settings = self.replica.config.failover;
         let now = cx.monotonic();
         if self.all_heartbeat() {
@@ -180,7 +169,7 @@ impl LeaderFollower {
     }
 
     /// Goes to a higher term, in which it knows of no leader yet.
-    pub(crate) fn advance_term(&mut self, term: Term, cx: &mut Context<'_, Self>) {
+    pub(crate) fn advance_term(&mut self, term: Term, cx: &mut Cx<'_>) {
         self.vote_in(term, None, cx);
         if self.leads() {
             self.step_down(cx);
@@ -191,12 +180,7 @@ impl LeaderFollower {
     }
 
     /// A node says that it leads this node's own term: whether this node follows it from now on.
-    pub(crate) fn recognise_leader(
-        &mut self,
-        other: NodeId,
-        term: Term,
-        cx: &mut Context<'_, Self>,
-    ) -> bool {
+    pub(crate) fn recognise_leader(&mut self, other: NodeId, term: Term, cx: &mut Cx<'_>) -> bool {
         if self.bullies(other) && !self.leads() {
             // The campaign takes the next term, so the leader steps down for this node's higher id.
             if term == self.term() || !self.is_campaigning(Round::Vote) {
@@ -223,7 +207,7 @@ impl LeaderFollower {
         true
     }
 
-    pub(crate) fn follow(&mut self, leader: NodeId, cx: &mut Context<'_, Self>) {
+    pub(crate) fn follow(&mut self, leader: NodeId, cx: &mut Cx<'_>) {
         self.leader = Some(leader);
         self.detector.hear_leader(cx.monotonic());
         self.replication.follow();
@@ -239,7 +223,7 @@ impl LeaderFollower {
     }
 
     /// Leads no longer: nobody knows what will become of the writes that wait for acknowledgements.
-    fn step_down(&mut self, cx: &mut Context<'_, Self>) {
+    fn step_down(&mut self, cx: &mut Cx<'_>) {
         self.give_up_all(cx);
         self.replication.step_down();
         self.leader = None;
@@ -249,7 +233,7 @@ impl LeaderFollower {
     }
 
     /// Leads from now on in `term`, and says so at once.
-    pub(crate) fn become_leader(&mut self, term: Term, cx: &mut Context<'_, Self>) {
+    pub(crate) fn become_leader(&mut self, term: Term, cx: &mut Cx<'_>) {
         if self.leads() {
             self.step_down(cx);
         }
@@ -268,20 +252,20 @@ impl LeaderFollower {
     }
 
     /// Waits for `awaited` to lead, or for nobody in particular.
-    pub(crate) fn wait_for(&mut self, awaited: Option<NodeId>, cx: &mut Context<'_, Self>) {
+    pub(crate) fn wait_for(&mut self, awaited: Option<NodeId>, cx: &mut Cx<'_>) {
         self.candidacy = Candidacy::Waiting(awaited);
         cx.observe(Observation::Role { role: self.role(), term: self.term() });
     }
 
     /// Time to send heartbeats.
-    pub(crate) fn heartbeat(&mut self, cx: &mut Context<'_, Self>) {
+    pub(crate) fn heartbeat(&mut self, cx: &mut Cx<'_>) {
         for peer in cx.peers() {
             self.send_heartbeat(peer, cx);
         }
         cx.set_timer(Timer::Heartbeat, self.replica.config.failover.heartbeat);
     }
 
-    pub(crate) fn send_heartbeat(&self, to: NodeId, cx: &mut Context<'_, Self>) {
+    pub(crate) fn send_heartbeat(&self, to: NodeId, cx: &mut Cx<'_>) {
         let (term, leads, last) = (self.term(), self.leads(), self.replication.last());
         let in_sync = self.in_sync.shared();
         cx.send(
@@ -296,7 +280,7 @@ impl LeaderFollower {
             && !self.replica.config.defects.has(Defect::SilentFollowers)
     }
 
-    pub(crate) fn elect(&mut self, cx: &mut Context<'_, Self>) {
+    pub(crate) fn elect(&mut self, cx: &mut Cx<'_>) {
         match self.replica.config.failover.election {
             Election::None => {}
             Election::LowestId { .. } | Election::NewestTimestamp => self.judge(cx),
@@ -321,12 +305,12 @@ impl LeaderFollower {
     }
 
     /// Goes to `term`, with this vote in it or none yet, and writes that down.
-    pub(crate) fn vote_in(&mut self, term: Term, vote: Option<NodeId>, cx: &mut Context<'_, Self>) {
+    pub(crate) fn vote_in(&mut self, term: Term, vote: Option<NodeId>, cx: &mut Cx<'_>) {
         self.replica.ballot.set(Ballot::new(term, vote), self.in_sync.believed(), cx);
     }
 
     /// Does what is deferred once term and vote are durable.
-    pub(crate) fn once_voted(&mut self, deferred: Deferred, cx: &mut Context<'_, Self>) {
+    pub(crate) fn once_voted(&mut self, deferred: Deferred, cx: &mut Cx<'_>) {
         if let Some(deferred) = self.replica.ballot.once_durable(deferred, cx) {
             self.proceed(deferred, cx);
         }
@@ -338,7 +322,7 @@ impl LeaderFollower {
         from: NodeId,
         leads: bool,
         last: Position,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         // Without fencing a follower obeys whoever says that it leads.
         let obeys =

@@ -4,14 +4,13 @@
 //! look again later.
 
 use crate::id::NodeId;
-use crate::protocol::Context;
 use crate::protocol::leader_follower::config::Election;
-use crate::protocol::leader_follower::{LeaderFollower, Timer};
+use crate::protocol::leader_follower::{Cx, LeaderFollower, Timer};
 use crate::time::Span;
 
 impl LeaderFollower {
     /// Draws an election timeout and starts to wait for it.
-    pub(crate) fn start_election_timeout(&mut self, cx: &mut Context<'_, Self>) {
+    pub(crate) fn start_election_timeout(&mut self, cx: &mut Cx<'_>) {
         if self.replica.config.failover.election == Election::None {
             return;
         }
@@ -21,13 +20,13 @@ impl LeaderFollower {
     }
 
     /// Looks again when `wait` is over, or whenever it is time to look.
-    pub(crate) fn look_again_after(&self, wait: Span, cx: &mut Context<'_, Self>) {
+    pub(crate) fn look_again_after(&self, wait: Span, cx: &mut Cx<'_>) {
         if self.replica.config.failover.look_every.is_none() {
             cx.set_timer(Timer::Election, wait);
         }
     }
 
-    fn draw_election_timeout(&self, cx: &mut Context<'_, Self>) -> Span {
+    fn draw_election_timeout(&self, cx: &mut Cx<'_>) -> Span {
         let settings = &self.replica.config.failover;
         let jitter = u128::from(settings.jitter.nanos());
         if jitter == 0 {
@@ -38,7 +37,7 @@ impl LeaderFollower {
     }
 
     /// The election timeout of a node that does not lead may be over.
-    pub(crate) fn election_timeout(&mut self, cx: &mut Context<'_, Self>) {
+    pub(crate) fn election_timeout(&mut self, cx: &mut Cx<'_>) {
         let now = cx.monotonic();
         let looks = self.replica.config.failover.look_every;
         if let Some(interval) = looks {
@@ -60,7 +59,7 @@ impl LeaderFollower {
     }
 
     /// The nodes heard from within the timeout, this one included, that may lead.
-    pub(crate) fn live(&self, cx: &Context<'_, Self>) -> impl Iterator<Item = NodeId> + '_ {
+    pub(crate) fn live(&self, cx: &Cx<'_>) -> impl Iterator<Item = NodeId> + '_ {
         let (now, timeout) = (cx.monotonic(), self.replica.config.failover.timeout);
         let is_live = move |node: &NodeId| {
             *node == self.replica.me || self.detector.is_live(*node, now, timeout)
@@ -69,7 +68,7 @@ impl LeaderFollower {
     }
 
     /// Whether this node leads, or has heard its leader within the timeout.
-    pub(crate) fn hears_leader(&self, cx: &Context<'_, Self>) -> bool {
+    pub(crate) fn hears_leader(&self, cx: &Cx<'_>) -> bool {
         let timeout = self.replica.config.failover.timeout;
         let is_heard = self.detector.hears_leader(cx.monotonic(), timeout);
         self.leads() || (self.leader.is_some() && is_heard)

@@ -1,11 +1,11 @@
-//! What a simulation has to know of a message.
+//! What a simulation has to know of a message, and its words in traces.
 
 use crate::id::OpId;
 use crate::names::Names;
-use crate::protocol::parts::entry::StoredEntry;
+use crate::protocol::parts::entry::{entries_text, entry_text};
 use crate::protocol::{Carried, Message as Contract};
 
-use super::{AntiEntropy, Message, Repair, describe};
+use super::{AntiEntropy, Message, Repair, Vote, VoteRequest};
 
 impl Contract for Message {
     const KINDS: &'static [&'static str] = &[
@@ -54,29 +54,18 @@ impl Contract for Message {
 
     /// 32 bytes of every message, and of each write that it carries 24, its key and its value.
     fn wire_size(&self, names: &Names) -> u64 {
-        let of = |entries: &[StoredEntry]| entries.iter().map(|entry| entry.wire_size(names)).sum();
-        let content: u64 = match self {
-            Self::Replicate { entry, .. } => entry.wire_size(names),
-            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => of(entries),
-            Self::Install { state, .. } => of(&state.entries),
-            Self::State { state, .. } => of(&state.entries),
-            Self::Append { entries, .. } => {
-                entries.iter().map(|entry| entry.entry.wire_size(names)).sum()
-            }
-            Self::Ack { .. }
-            | Self::Heartbeat { .. }
-            | Self::RequestVote(_)
-            | Self::Vote(_)
-            | Self::Join { .. }
-            | Self::Appended { .. }
-            | Self::Behind { .. } => 0,
-            Self::Repair(message) => message.content_size(names),
-            Self::AntiEntropy(message) => message.content_size(names),
-        };
-        32 + content
+        let mut size = 32;
+        self.each_write(|entry| size += entry.wire_size(names));
+        if let Self::Repair(message) = self {
+            size += message.size_beside_writes(names);
+        }
+        if let Self::AntiEntropy(AntiEntropy::Digests(digests)) = self {
+            size += 8 * digests.len() as u64;
+        }
+        size
     }
 
-    /// A acknowledgement of the log answers heartbeats too: who waits for one says so by what is
+    /// An acknowledgement of the log answers heartbeats too: who waits for one says so by what is
     /// unanswered.
     #[inline]
     fn is_background(&self) -> bool {
@@ -94,56 +83,54 @@ impl Contract for Message {
     }
 
     fn carries(&self, note: &mut dyn FnMut(Carried)) {
-        let mut writes = |entries: &[StoredEntry]| {
-            entries.iter().for_each(|entry| note(Carried::write(entry.key, entry.stored)));
-        };
-        match self {
-            Self::Replicate { entry, .. } => writes(&[*entry]),
-            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => writes(entries),
-            Self::Install { state, .. } => writes(&state.entries),
-            Self::State { version, state, .. } => {
-                writes(&state.entries);
-                // A delete that erases is in the state by what is not there.
-                if state.entries.iter().all(|entry| entry.stored.version != *version) {
-                    note(Carried::write_of(*version));
-                }
-            }
-            Self::Append { entries, .. } => {
-                entries.iter().for_each(|entry| writes(&[entry.entry]));
-            }
-            Self::Repair(message) => message.written().into_iter().for_each(|e| writes(&[*e])),
-            Self::AntiEntropy(message) => writes(message.entries()),
-            Self::Ack { version, .. } => note(Carried::confirmation(*version)),
-            Self::Heartbeat { .. }
-            | Self::RequestVote(_)
-            | Self::Vote(_)
-            | Self::Join { .. }
-            | Self::Appended { .. }
-            | Self::Behind { .. } => {}
+        self.each_write(|entry| note(Carried::write(entry.key, entry.stored)));
+        if let Self::Ack { version, .. } = self {
+            note(Carried::confirmation(*version));
+        }
+        // A delete that erases is in the state by what is not there.
+        if let Self::State { version, state, .. } = self
+            && state.entries.iter().all(|entry| entry.stored.version != *version)
+        {
+            note(Carried::write_of(*version));
         }
     }
 
     fn answers(&self) -> Option<OpId> {
-        match self {
-            Self::Repair(message) => message.answers(),
-            Self::Replicate { .. }
-            | Self::ReplicateMany { .. }
-            | Self::State { .. }
-            | Self::Ack { .. }
-            | Self::Heartbeat { .. }
-            | Self::RequestVote(_)
-            | Self::Vote(_)
-            | Self::Join { .. }
-            | Self::Append { .. }
-            | Self::Appended { .. }
-            | Self::Behind { .. }
-            | Self::Install { .. }
-            | Self::Offer { .. }
-            | Self::AntiEntropy(_) => None,
-        }
+        if let Self::Repair(message) = self { message.answers() } else { None }
     }
 
     fn describe(&self, names: &Names) -> String {
-        describe::message(self, names)
+        match self {
+            Self::Replicate { entry, .. } => entry_text(entry, names),
+            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => {
+                entries_text(&**entries, names)
+            }
+            Self::State { state, .. } => entries_text(&state.entries, names),
+            Self::Install { position, state, .. } => {
+                format!("{} at {position}", entries_text(&state.entries, names))
+            }
+            Self::Ack { version, .. } => version.to_string(),
+            Self::Heartbeat { term, leads, last, .. } => {
+                let role = if *leads { ", leads" } else { "" };
+                format!("term {term}{role}, log to {last}")
+            }
+            Self::RequestVote(VoteRequest { term, last, round }) => {
+                format!("{}term {term}, log to {last}", round.prefix())
+            }
+            Self::Vote(Vote { term, granted, round }) => {
+                let granted = if *granted { "yes" } else { "no" };
+                format!("{}term {term}: {granted}", round.prefix())
+            }
+            Self::Join { term } => format!("term {term}"),
+            Self::Append { previous, entries, .. } => {
+                let entries = entries.iter().map(|logged| &logged.entry);
+                format!("{} behind {previous}", entries_text(entries, names))
+            }
+            Self::Appended { index, .. } => format!("up to index {index}"),
+            Self::Behind { last: Some(last), .. } => format!("has up to {last}"),
+            Self::Behind { last: None, .. } => "needs the whole state".to_owned(),
+            Self::Repair(message) => message.describe(names),
+            Self::AntiEntropy(message) => message.describe(names),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::id::{KeyId, OpId};
 use crate::names::Names;
 use crate::protocol::parts::anti_entropy::{RANGES, RangeDigest, Ranges};
-use crate::protocol::parts::entry::{STAMP, StoredEntry, entry_text};
+use crate::protocol::parts::entry::{STAMP, StoredEntry, entries_text, entry_text};
 use crate::protocol::{RequestId, Stored};
 
 /// A message of a read: between its coordinator and the other replicas.
@@ -63,13 +63,7 @@ impl Repair {
 
     /// The write that it brings to a stale replica.
     pub(crate) fn written(&self) -> Option<&StoredEntry> {
-        match self {
-            Self::Write { entry, .. } => Some(entry),
-            Self::Read { .. }
-            | Self::Answer { .. }
-            | Self::AnswerList { .. }
-            | Self::Written { .. } => None,
-        }
+        if let Self::Write { entry, .. } = self { Some(entry) } else { None }
     }
 
     /// The client's read that it answers.
@@ -80,16 +74,15 @@ impl Repair {
         }
     }
 
-    /// What it takes on the wire besides the header: the key that is asked for, or what is held or
-    /// written.
-    pub(crate) fn content_size(&self, names: &Names) -> u64 {
+    /// What it takes on the wire besides the header and the write that it brings: the key that is
+    /// asked for, or what is held.
+    pub(crate) fn size_beside_writes(&self, names: &Names) -> u64 {
         match self {
             Self::Read { key, .. } => names.key_length(*key),
-            Self::Answer { stored: None, .. } | Self::Written { .. } => 0,
             Self::Answer { stored: Some(stored), .. } | Self::AnswerList { stored, .. } => {
                 STAMP + stored.value.map_or(0, |value| names.value_length(value))
             }
-            Self::Write { entry, .. } => entry.wire_size(names),
+            Self::Answer { stored: None, .. } | Self::Write { .. } | Self::Written { .. } => 0,
         }
     }
 
@@ -145,27 +138,17 @@ impl AntiEntropy {
         }
     }
 
-    /// What it takes on the wire besides the header: 8 bytes a digest, or its writes.
-    pub(crate) fn content_size(&self, names: &Names) -> u64 {
-        match self {
-            Self::Digests(_) => 8 * RANGES as u64,
-            Self::Differences { entries, .. } | Self::Newer(entries) => {
-                entries.iter().map(|entry| entry.wire_size(names)).sum()
-            }
-        }
-    }
-
     pub(crate) fn describe(&self, names: &Names) -> String {
-        let list = |entries: &[StoredEntry]| {
-            let texts: Vec<String> = entries.iter().map(|e| entry_text(e, names)).collect();
-            format!("[{}]", texts.join(", "))
-        };
         match self {
             Self::Digests(_) => format!("of {RANGES} ranges"),
             Self::Differences { ranges, entries } => {
-                format!("in {} of {RANGES} ranges {}", ranges.len(), list(entries))
+                format!(
+                    "in {} of {RANGES} ranges {}",
+                    ranges.len(),
+                    entries_text(&**entries, names)
+                )
             }
-            Self::Newer(entries) => list(entries),
+            Self::Newer(entries) => entries_text(&**entries, names),
         }
     }
 }

@@ -11,7 +11,6 @@ use crate::time::Time;
 pub use exchange::{AntiEntropy, Repair};
 
 mod contract;
-mod describe;
 mod digest;
 mod exchange;
 
@@ -266,67 +265,63 @@ impl Message {
     /// The term and the version that its acknowledgement names; `None` of what is not acknowledged
     /// by a version.
     pub(super) const fn replicated(&self) -> Option<(Term, Version)> {
-        match self {
-            Self::Replicate { term, entry } => Some((*term, entry.stored.version)),
-            Self::ReplicateMany { term, version, .. } | Self::State { term, version, .. } => {
-                Some((*term, *version))
-            }
-            Self::Ack { .. }
-            | Self::Heartbeat { .. }
-            | Self::RequestVote(_)
-            | Self::Vote(_)
-            | Self::Join { .. }
-            | Self::Append { .. }
-            | Self::Appended { .. }
-            | Self::Behind { .. }
-            | Self::Install { .. }
-            | Self::Offer { .. }
-            | Self::Repair(_)
-            | Self::AntiEntropy(_) => None,
+        if let Self::Replicate { term, entry } = self {
+            return Some((*term, entry.stored.version));
         }
+        if let Self::ReplicateMany { term, version, .. } | Self::State { term, version, .. } = self
+        {
+            return Some((*term, *version));
+        }
+        None
+    }
+
+    /// Whether the rule of the term applies to it: reads and comparisons of replicas know no terms.
+    #[inline]
+    pub(super) const fn has_term(&self) -> bool {
+        !matches!(self, Self::Repair(_) | Self::AntiEntropy(_))
     }
 
     /// Whether only a leader sends it.
     #[inline]
     pub(super) const fn is_from_leader(&self) -> bool {
-        match self {
-            Self::Heartbeat { leads, .. } => *leads,
-            Self::Replicate { .. }
-            | Self::ReplicateMany { .. }
-            | Self::State { .. }
-            | Self::Append { .. }
-            | Self::Install { .. } => true,
-            Self::Ack { .. }
-            | Self::RequestVote(_)
-            | Self::Vote(_)
-            | Self::Join { .. }
-            | Self::Appended { .. }
-            | Self::Behind { .. }
-            | Self::Offer { .. }
-            | Self::Repair(_)
-            | Self::AntiEntropy(_) => false,
-        }
+        matches!(
+            self,
+            Self::Heartbeat { leads: true, .. }
+                | Self::Replicate { .. }
+                | Self::ReplicateMany { .. }
+                | Self::State { .. }
+                | Self::Append { .. }
+                | Self::Install { .. }
+        )
     }
 
     /// Whether it brings writes that a node without room on its disk cannot take in.
     #[inline]
     pub(super) const fn brings_writes(&self) -> bool {
+        matches!(self, Self::Offer { .. })
+            || self.is_from_leader() && !matches!(self, Self::Heartbeat { .. })
+    }
+
+    /// Calls `visit` with every write that it brings.
+    #[inline]
+    fn each_write(&self, mut visit: impl FnMut(&StoredEntry)) {
         match self {
-            Self::Replicate { .. }
-            | Self::ReplicateMany { .. }
-            | Self::State { .. }
-            | Self::Append { .. }
-            | Self::Install { .. }
-            | Self::Offer { .. } => true,
-            Self::Heartbeat { .. }
-            | Self::Ack { .. }
+            Self::Replicate { entry, .. } => visit(entry),
+            Self::ReplicateMany { entries, .. } | Self::Offer { entries, .. } => {
+                entries.iter().for_each(visit);
+            }
+            Self::State { state, .. } => state.entries.iter().for_each(visit),
+            Self::Install { state, .. } => state.entries.iter().for_each(visit),
+            Self::Append { entries, .. } => entries.iter().for_each(|entry| visit(&entry.entry)),
+            Self::Repair(message) => message.written().into_iter().for_each(visit),
+            Self::AntiEntropy(message) => message.entries().iter().for_each(visit),
+            Self::Ack { .. }
+            | Self::Heartbeat { .. }
             | Self::RequestVote(_)
             | Self::Vote(_)
             | Self::Join { .. }
             | Self::Appended { .. }
-            | Self::Behind { .. }
-            | Self::Repair(_)
-            | Self::AntiEntropy(_) => false,
+            | Self::Behind { .. } => {}
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::protocol::parts::entry::Deletes;
 use crate::protocol::parts::stamps::TimestampSource;
 use crate::protocol::parts::wal::Policy;
 
-use super::shared;
+use super::shared::{self, never};
 
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let kept = Hazards::of(&[Hazard::EmptyDisk, Hazard::LostWrite, Hazard::BitRot]);
@@ -41,7 +41,6 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         // Two leaders stamp, and the clocks of both have to agree.
         disks = disks.and(Whose::Leader, &[Hazard::ClockDrift]);
     }
-    let never = |why| Promise::Never { why };
     let safe = missing_safeguard(config, scenario);
     let reads = never("a deposed leader answers reads from what it has until it hears of the next");
     let kept_by_majority = match safe {
@@ -97,19 +96,17 @@ fn appends(config: &Config, scenario: &Scenario, writes: Promise) -> Promise {
 
 fn liveness(config: &Config, scenario: &Scenario) -> Promise {
     if scenario.bounds.leaderless.is_some() {
-        return Promise::Never { why: shared::LEADERLESS };
+        return never(shared::LEADERLESS);
     }
     if matches!(config.mode, Mode::InSync { .. }) && !config.failover.unclean {
-        return Promise::Never {
-            why: "nobody leads who is out of sync, be there nobody else who could",
-        };
+        return never("nobody leads who is out of sync, be there nobody else who could");
     }
     if let (Election::MajorityVote { .. }, true, 2..) =
         (config.failover.election, config.failover.jitter.is_zero(), scenario.cluster.nodes)
     {
-        return Promise::Never {
-            why: "without jitter candidates stand at the same time, and split the votes for ever",
-        };
+        return never(
+            "without jitter candidates stand at the same time, and split the votes for ever",
+        );
     }
     Promise::Unless {
         hazards: Hazards::NONE
@@ -185,9 +182,9 @@ fn single_leader(config: &Config, kept: Hazards) -> Promise {
         Election::None
         | Election::LowestId { .. }
         | Election::HighestId
-        | Election::NewestTimestamp => Promise::Never {
-            why: "each node judges by whom it hears, and two may judge differently",
-        },
+        | Election::NewestTimestamp => {
+            never("each node judges by whom it hears, and two may judge differently")
+        }
     }
 }
 
@@ -199,14 +196,8 @@ fn missing_safeguard(config: &Config, scenario: &Scenario) -> Option<&'static st
         Mode::InSync { .. } => 0,
         mode @ (Mode::Async | Mode::SemiSync { .. } | Mode::Sync) => mode.quorum(followers),
     };
-    let (check_log, persist_vote) = match config.failover.election {
-        Election::MajorityVote { check_log, persist_vote, .. } => (check_log, persist_vote),
-        Election::None
-        | Election::LowestId { .. }
-        | Election::HighestId
-        | Election::NewestTimestamp => {
-            return Some("who leads next need not have what was acknowledged");
-        }
+    let Election::MajorityVote { check_log, persist_vote, .. } = config.failover.election else {
+        return Some("who leads next need not have what was acknowledged");
     };
     if quorum < followers.div_ceil(2) || asks_less {
         return Some("a write is acknowledged that no majority has");
@@ -247,23 +238,23 @@ fn convergence(
             hazards: kept.and(spare(config, scenario), &[Hazard::StayedDown]),
             why: "every follower's log is made the leader's, and the store is what the log says",
         },
-        CatchUp::Log => Promise::Never {
-            why: "with two leaders of one term, or one that is obeyed too long, logs may differ \
+        CatchUp::Log => never(
+            "with two leaders of one term, or one that is obeyed too long, logs may differ \
                 where they look alike",
-        },
+        ),
         CatchUp::FullState
             if config.deletes == Deletes::Erase && config.replication == Shipping::Entry =>
         {
-            Promise::Never { why: shared::ERASED }
+            never(shared::ERASED)
         }
-        CatchUp::FullState if config.full_state == FullStateIs::Merged => Promise::Never {
-            why: "a state that is merged takes nothing away, so a node keeps what its new leader \
+        CatchUp::FullState if config.full_state == FullStateIs::Merged => never(
+            "a state that is merged takes nothing away, so a node keeps what its new leader \
                 lacks",
-        },
+        ),
         // No message need be lost for it: a slow link is enough.
-        CatchUp::FullState if !config.failover.fencing => Promise::Never {
-            why: "a leader that takes a late write of the one before it passes it on to nobody",
-        },
+        CatchUp::FullState if !config.failover.fencing => {
+            never("a leader that takes a late write of the one before it passes it on to nobody")
+        }
         CatchUp::FullState => Promise::Unless {
             hazards: Hazards::of(&[
                 Hazard::MessageLost,
@@ -275,6 +266,6 @@ fn convergence(
             why: "a follower is sent the whole state when it meets its leader, and single writes \
                 after that",
         },
-        CatchUp::None => Promise::Never { why: "nobody brings a node up to date that was away" },
+        CatchUp::None => never("nobody brings a node up to date that was away"),
     }
 }

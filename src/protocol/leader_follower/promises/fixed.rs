@@ -10,10 +10,9 @@ use crate::protocol::parts::entry::Deletes;
 use crate::protocol::parts::stamps::TimestampSource;
 use crate::protocol::parts::wal::Policy;
 
-use super::shared;
 use super::shared::{
-    AVAILABILITY, CLEARED, ERASED, LEADERLESS, REPLICATION_LAG, RETRIED, append_uniqueness,
-    forgets, least_written, misordered, replay, without,
+    self, AVAILABILITY, CLEARED, ERASED, LEADERLESS, REPLICATION_LAG, RETRIED, append_uniqueness,
+    forgets, least_written, misordered, never, replay, without,
 };
 
 const MERGED: &str =
@@ -22,24 +21,21 @@ const MERGED: &str =
 pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
     let policy = config.wal.policy;
     let forgets = Hazards::NONE.and(Whose::Leader, forgets(policy));
-    let durability = if scenario.retries_writes() {
-        Promise::Never { why: RETRIED }
-    } else {
-        durability(config, scenario)
-    };
+    let durability =
+        if scenario.retries_writes() { never(RETRIED) } else { durability(config, scenario) };
     let convergence = convergence(config, scenario);
     let lww_maximum = match config.deletes {
         Deletes::Tombstone => convergence,
-        Deletes::Erase => Promise::Never {
-            why: "an erased key forgets its delete, and an older write that arrives late comes \
+        Deletes::Erase => never(
+            "an erased key forgets its delete, and an older write that arrives late comes \
                 back",
-        },
+        ),
     };
     let session = |hazards, why| {
         if scenario.reads_only_leader() {
             Promise::Unless { hazards: misordered(config, hazards), why }
         } else {
-            Promise::Never { why: "followers answer reads from what has reached them so far" }
+            never("followers answer reads from what has reached them so far")
         }
     };
     let from_leader = session(
@@ -124,7 +120,7 @@ fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) ->
     };
     if let Some(why) = why {
         for property in both.into_iter().chain([Property::MonotonicReads]) {
-            promise(property, Promise::Never { why });
+            promise(property, never(why));
         }
         return promises;
     }
@@ -152,10 +148,10 @@ fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) ->
 
 fn liveness(scenario: &Scenario) -> Promise {
     if scenario.bounds.leaderless.is_some() {
-        return Promise::Never { why: LEADERLESS };
+        return never(LEADERLESS);
     }
     if scenario.cluster.initial_leader.is_none() {
-        return Promise::Never { why: "no node leads from the start, and none is elected" };
+        return never("no node leads from the start, and none is elected");
     }
     Promise::Unless {
         hazards: Hazards::NONE.and(Whose::Leader, &[Hazard::StayedDown]),
@@ -235,13 +231,11 @@ fn durability(config: &Config, scenario: &Scenario) -> Promise {
         return Promise::Unless { hazards, why };
     }
     match config.replication {
-        Shipping::Entry => Promise::Never {
-            why: "an erased key forgets its delete, and an older write that arrives late comes \
+        Shipping::Entry => never(
+            "an erased key forgets its delete, and an older write that arrives late comes \
                 back",
-        },
-        Shipping::FullState if config.full_state == FullStateIs::Merged => {
-            Promise::Never { why: MERGED }
-        }
+        ),
+        Shipping::FullState if config.full_state == FullStateIs::Merged => never(MERGED),
         Shipping::FullState => Promise::Unless {
             // A follower that forgot it has the key again, of which the leader knows nothing.
             hazards: hazards
@@ -270,10 +264,10 @@ fn convergence(config: &Config, scenario: &Scenario) -> Promise {
         return CLEARED;
     }
     if config.deletes == Deletes::Erase && config.replication == Shipping::Entry {
-        return Promise::Never { why: ERASED };
+        return never(ERASED);
     }
     if config.deletes == Deletes::Erase && config.full_state == FullStateIs::Merged {
-        return Promise::Never { why: MERGED };
+        return never(MERGED);
     }
     let policy = config.wal.policy;
     if config.failover.catch_up == CatchUp::Log {

@@ -289,13 +289,11 @@ impl<'a> Settling<'a> {
 
     /// How long it usually takes to make a vote durable.
     fn vote_sync(self) -> Span {
-        match self.config.failover.election {
-            Election::MajorityVote { persist_vote: true, .. } => self.scenario.disk.sync.usual(),
-            Election::None
-            | Election::LowestId { .. }
-            | Election::HighestId
-            | Election::MajorityVote { persist_vote: false, .. }
-            | Election::NewestTimestamp => Span::ZERO,
+        let election = self.config.failover.election;
+        if matches!(election, Election::MajorityVote { persist_vote: true, .. }) {
+            self.scenario.disk.sync.usual()
+        } else {
+            Span::ZERO
         }
     }
 }
@@ -315,14 +313,11 @@ fn tries(fails: u64) -> Option<u64> {
 
 /// The slowest sync, behind all that may be under way.
 fn syncs(config: &Config, scenario: &Scenario) -> Option<Span> {
-    let votes = match config.failover.election {
-        Election::MajorityVote { persist_vote, .. } => persist_vote,
-        Election::None
-        | Election::LowestId { .. }
-        | Election::HighestId
-        | Election::NewestTimestamp => true,
-    };
-    if config.wal.policy == Policy::Off && !(votes && config.failover.election != Election::None) {
+    let votes = !matches!(
+        config.failover.election,
+        Election::None | Election::MajorityVote { persist_vote: false, .. }
+    );
+    if config.wal.policy == Policy::Off && !votes {
         return Some(Span::ZERO);
     }
     let few = times(scenario.disk.sync.slowest()?, 4);

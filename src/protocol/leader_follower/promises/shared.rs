@@ -9,6 +9,11 @@ use crate::protocol::parts::stamps::TimestampSource;
 use crate::protocol::parts::store::TieBreak;
 use crate::protocol::parts::wal::Policy;
 
+/// It is not promised.
+pub(super) const fn never(why: &'static str) -> Promise {
+    Promise::Never { why }
+}
+
 pub(super) const ERASED: &str =
     "an erased key forgets its delete, so replicas depend on the order of arrival";
 
@@ -16,17 +21,17 @@ pub(super) const RETRIED: &str = "an attempt that its client gave up may arrive 
     later stamp wins over what was acknowledged since";
 
 pub(super) const AVAILABILITY: Promise =
-    Promise::Never { why: "nobody takes the place of a leader that is down, paused or cut off" };
+    never("nobody takes the place of a leader that is down, paused or cut off");
 
 pub(super) const REPLICATION_LAG: Promise =
-    Promise::Never { why: "a follower takes in a write when the network brings it" };
+    never("a follower takes in a write when the network brings it");
 
 pub(super) const LEADERLESS: &str = "for how long nobody leads depends on what went wrong";
 
-pub(super) const CLEARED: Promise = Promise::Never {
-    why: "a clear that reaches a follower, sent there or tried again there, empties that follower \
+pub(super) const CLEARED: Promise = never(
+    "a clear that reaches a follower, sent there or tried again there, empties that follower \
         alone",
-};
+);
 
 /// What makes writes win that came first: a clock that is wrong where it stamps.
 pub(super) fn misordered(config: &Config, hazards: Hazards) -> Hazards {
@@ -59,29 +64,29 @@ pub(super) fn without(config: &Config, scenario: &Scenario, mut promises: Promis
         [Property::Convergence, Property::LwwMaximum, Property::Durability, Property::Resurrection];
     let reads = [Property::ReadYourWrites, Property::MonotonicReads, Property::Staleness];
     let writes = [Property::MonotonicWrites, Property::WritesFollowReads];
-    let mut never = |properties: &[Property], why| {
+    let mut take_back = |properties: &[Property], why| {
         for property in properties {
-            promises = std::mem::take(&mut promises).with(*property, Promise::Never { why });
+            promises = std::mem::take(&mut promises).with(*property, never(why));
         }
     };
     let fills_in = config.anti_entropy.is_some() || scenario.repairs_reads();
     if config.timestamps.ties == TieBreak::KeepExisting {
         let why = "of two writes with one timestamp a replica keeps the one that came first";
-        never(&state, why);
-        never(&writes, why);
-        never(&[Property::ReadYourWrites, Property::Staleness], why);
+        take_back(&state, why);
+        take_back(&writes, why);
+        take_back(&[Property::ReadYourWrites, Property::Staleness], why);
         if !scenario.reads_only_leader() {
-            never(&[Property::MonotonicReads], why);
+            take_back(&[Property::MonotonicReads], why);
         }
     }
     if config.tombstone_grace.is_some() {
-        never(&state, "what takes longer than the grace period brings back what was deleted");
+        take_back(&state, "what takes longer than the grace period brings back what was deleted");
     }
     if fills_in && (config.tombstone_grace.is_some() || config.deletes == Deletes::Erase) {
         let why = "a replica that missed a delete brings the value back to those that forgot it";
-        never(&state, why);
-        never(&reads, why);
-        never(&writes, why);
+        take_back(&state, why);
+        take_back(&reads, why);
+        take_back(&writes, why);
     }
     promises
 }
@@ -98,15 +103,13 @@ pub(super) fn replay(policy: Policy) -> Promise {
 
 pub(super) fn append_uniqueness(config: &Config, scenario: &Scenario) -> Promise {
     if scenario.retries_writes() && !config.deduplicate {
-        return Promise::Never {
-            why: "an append that is tried again is appended again, if the first attempt had come \
+        return never(
+            "an append that is tried again is appended again, if the first attempt had come \
                 to the leader",
-        };
+        );
     }
     if scenario.retries_writes() && !scenario.only_appends() {
-        return Promise::Never {
-            why: "a put or a delete that its client gave up may arrive late and end a list",
-        };
+        return never("a put or a delete that its client gave up may arrive late and end a list");
     }
     let mut forgets = Hazards::NONE.and(Whose::Leader, forgets(config.wal.policy));
     if scenario.repairs_reads() {

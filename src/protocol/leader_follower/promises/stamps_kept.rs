@@ -3,19 +3,21 @@
 //! it has given an operation. And what it stores when its process dies it stores when it starts
 //! again.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use crate::id::{ClientId, KeyId, LogIndex, OpId, Position, Value, Version};
+use crate::config::Cluster;
+use crate::id::{KeyId, LogIndex, OpId, Position, Value, Version};
 use crate::operation::Operation;
+use crate::protocol::harness::{Harness, StepError};
 use crate::protocol::leader_follower::*;
 use crate::protocol::parts::entry::contents;
+use crate::protocol::parts::entry::tests::any_entry;
 use crate::protocol::parts::store::TieBreak;
-use crate::protocol::{DiskOperation, Effect, Effects, File, RequestId, Stored, Ticket};
-use crate::rng::{CausalId, Draws, Root};
+use crate::protocol::parts::wal::Policy;
+use crate::protocol::{RequestId, Stored};
 use crate::time::{Span, Time, Wall};
 
 const ME: NodeId = NodeId(0);
@@ -27,11 +29,7 @@ const LATE: i64 = 10_000;
 struct Bench {
     config: Config,
     leads: bool,
-    node: Option<LeaderFollower>,
-    files: BTreeMap<File, Vec<u8>>,
-    origin: DiskOrigin,
-    next_ticket: u64,
-    wall: i64,
+    cluster: Harness<LeaderFollower>,
     /// How many states and operations there were: what numbers them.
     steps: u32,
     /// The newest timestamp of all that the node took in, and the highest number that it gave an
@@ -42,91 +40,51 @@ struct Bench {
 
 impl Bench {
     fn new(config: Config, leads: bool) -> Self {
-        let mut bench = Self {
-            config,
-            leads,
-            node: None,
-            files: BTreeMap::new(),
-            origin: DiskOrigin::New,
-            next_ticket: 0,
-            wall: 0,
-            steps: 0,
-            newest: 0,
-            given: 0,
-        };
-        bench.start();
+        let initial_leader = Some(if leads { ME } else { OTHER });
+        let mut cluster = Harness::of_cluster(Cluster { nodes: 3, initial_leader }, config);
+        for text in ["0", "1", "2", "3", "4", "5"] {
+            // So that keys and values have texts: their places are their ids.
+            let _ = (cluster.key(text), cluster.value(text));
+        }
+        let mut bench = Self { config, leads, cluster, steps: 0, newest: 0, given: 0 };
+        bench.act(|cluster| cluster.start(ME));
         bench
     }
 
-    fn start(&mut self) {
-        let disk = DiskImage::new(self.origin, self.files.clone());
-        self.origin = DiskOrigin::Kept;
-        let config = self.config;
-        self.step(|node, cx| *node = Some(LeaderFollower::recover(&config, &disk, cx)));
-    }
-
-    fn handle(&mut self, input: Input<LeaderFollower>) {
-        self.step(|node, cx| node.as_mut().expect("it runs").handle(input, cx));
-    }
-
-    /// Lets the node act, and its disk do what it is asked.
-    fn step<R>(
-        &mut self,
-        act: impl FnOnce(&mut Option<LeaderFollower>, &mut Context<'_, LeaderFollower>) -> R,
-    ) -> R {
-        let (draws, mut effects) = (Draws::new(1), Effects::new());
-        let mut cx = Context {
-            node: ME,
-            nodes: 3,
-            initial_leader: Some(if self.leads { ME } else { OTHER }),
-            wall: Wall(self.wall),
-            monotonic: Time::ZERO,
-            cause: CausalId::root(Root::Run, 0, 0),
-            draws: &draws,
-            drawn: 0,
-            next_ticket: &mut self.next_ticket,
-            observed: false,
-            disk_is_full: false,
-            effects: &mut effects,
-        };
-        let result = act(&mut self.node, &mut cx);
-        let mut done = Vec::new();
-        for effect in effects.list {
-            match effect {
-                Effect::Disk { ticket, file, operation } => {
-                    done.extend(perform(
-                        &mut self.files,
-                        (ticket, file),
-                        &operation,
-                        &effects.bytes,
-                    ));
-                }
-                Effect::Stop(why) => panic!("the node stops: {why}"),
-                _ => {}
-            }
-        }
-        for ticket in done {
-            self.handle(Input::Persisted(ticket, Ok(())));
-        }
-        result
+    /// Takes a step, and lets the disk do what it is asked.
+    fn act(&mut self, step: impl FnOnce(&mut Harness<LeaderFollower>) -> Result<(), StepError>) {
+        step(&mut self.cluster).expect("a step that can be taken");
+        while self.cluster.sync(ME).is_ok() {}
     }
 
     fn node(&self) -> &LeaderFollower {
-        self.node.as_ref().expect("it runs")
+        self.cluster.process(ME).expect("it runs")
     }
 
     /// Another node sends this, and the timestamps in it are seen.
     fn hear(&mut self, message: Message, timestamps: impl IntoIterator<Item = i64>) {
         self.newest = timestamps.into_iter().fold(self.newest, i64::max);
-        self.handle(Input::Message { from: OTHER, message });
+        self.act(|cluster| {
+            cluster.inject(OTHER, ME, message);
+            cluster.deliver(OTHER, ME)
+        });
+    }
+
+    /// The wall clock is late while tombstones are purged, and then stands at 0 again.
+    fn purge(&mut self) {
+        self.act(|cluster| {
+            cluster.set_wall_offset(ME, LATE)?;
+            if cluster.timers(ME).any(|(timer, _)| timer == Timer::Purge) {
+                cluster.timer(ME, Timer::Purge)?;
+            }
+            let elapsed = i64::try_from(cluster.now().nanos()).expect("a short test");
+            cluster.set_wall_offset(ME, -elapsed)
+        });
     }
 
     /// A client asks for something, and what stamps it got are given.
     fn ask(&mut self, operation: Operation) {
-        self.steps += 1;
-        let request = RequestId { operation: OpId(self.steps), attempt: 0 };
-        let input = Input::Request { client: ClientId(0), request, operation, stamped: Wall(0) };
-        self.handle(input);
+        self.act(|cluster| cluster.request(ME, operation).map(drop));
         if self.node().leads() {
             self.given = self.given.max(self.node().replica.stamps.given());
         }
@@ -151,28 +109,6 @@ impl Bench {
         prop_assert!(given >= self.given, "{after:?}: counts {given} of {}", self.given);
         Ok(())
     }
-}
-
-fn perform(
-    files: &mut BTreeMap<File, Vec<u8>>,
-    (ticket, file): (Ticket, File),
-    operation: &DiskOperation,
-    bytes: &[u8],
-) -> Option<Ticket> {
-    let written = files.entry(file).or_default();
-    match *operation {
-        DiskOperation::Append { start, end, .. } => {
-            written.extend_from_slice(&bytes[start..end]);
-            return None;
-        }
-        DiskOperation::TruncateSuffix { length } => {
-            written.truncate(usize::try_from(length).expect("a short file"));
-            return None;
-        }
-        DiskOperation::Replace { start, end } => *written = bytes[start..end].to_vec(),
-        DiskOperation::Sync => {}
-    }
-    Some(ticket)
 }
 
 /// What happens to the node.
@@ -240,9 +176,11 @@ fn play(bench: &mut Bench, step: &Step) {
             }
         }
         Step::Cut(index, entries) if is_ordered => {
-            let node = bench.node.as_mut().expect("it runs");
-            let index = LogIndex(index).min(node.replication.last().index);
-            let Some(previous) = node.replication.log().at(index) else { return };
+            let Replication::Log(held) = &bench.node().replication else {
+                unreachable!("its cluster replicates one log")
+            };
+            let index = LogIndex(index).min(held.last().index);
+            let Some(previous) = held.at(index) else { return };
             let all = log(term.next(), &entries);
             let message = Message::Append { term: term.next(), previous, entries: all };
             bench.hear(message, times(&entries));
@@ -277,28 +215,24 @@ fn play(bench: &mut Bench, step: &Step) {
         }
         Step::Clear(_) | Step::Cut(..) | Step::Offer(_) | Step::Repair(_) | Step::Newer(_) => {}
         Step::Ask(operation) => bench.ask(operation),
-        Step::Purge => {
-            bench.wall = LATE;
-            bench.handle(Input::Timer(Timer::Purge));
-            bench.wall = 0;
-        }
-        Step::Restart => bench.start(),
+        Step::Purge => bench.purge(),
+        Step::Restart => bench.act(|cluster| {
+            cluster.crash(ME)?;
+            cluster.start(ME)
+        }),
         Step::Replace => {
-            (bench.files, bench.origin) = (BTreeMap::new(), DiskOrigin::Replaced);
             (bench.newest, bench.given) = (0, 0);
-            bench.start();
+            bench.act(|cluster| {
+                cluster.crash(ME)?;
+                cluster.replace_disk(ME)?;
+                cluster.start(ME)
+            });
         }
     }
 }
 
 fn an_entry() -> impl Strategy<Value = StoredEntry> {
-    let version = (1000..1100_i64, 0..3_u16, 1..6_u32).prop_map(|(timestamp, node, sequence)| {
-        Version { timestamp, node: NodeId(node), sequence }
-    });
-    (0..3_u32, 0..3_u8, version).prop_map(|(key, kind, version)| {
-        let value = (kind > 0).then(|| Value::text(version.sequence as usize));
-        StoredEntry { key: KeyId(key), element: kind == 2, stored: Stored { value, version } }
-    })
+    any_entry(3, 1000..1100, 3, 1..6)
 }
 
 fn a_step() -> impl Strategy<Value = Step> {
@@ -397,7 +331,8 @@ proptest! {
             }
             bench.check(step)?;
         }
-        let given = bench.step(|node, cx| node.as_mut().expect("it runs").replica.stamp(cx));
+        let (mut stamps, term) = (bench.node().replica.stamps, bench.node().term());
+        let given = stamps.stamp(config.timestamps, ME, term, Wall(0));
         prop_assert!(given.timestamp > bench.newest && given.sequence > bench.given, "{given}");
     }
 }

@@ -48,40 +48,32 @@ impl Replication {
     /// Whether a replica takes what a quorum read found newest: a log is repaired by its leader
     /// alone.
     pub(crate) const fn takes_repairs(&self) -> bool {
-        match self {
-            Self::Registers(_) => true,
-            Self::Log(_) => false,
-        }
+        matches!(self, Self::Registers(_))
     }
 
     /// Whether an append that is tried again gets another place, for followers may lack the first.
     pub(crate) const fn appends_again(&self) -> bool {
-        match self {
-            Self::Registers(_) => false,
-            Self::Log(_) => true,
-        }
+        matches!(self, Self::Log(_))
     }
 
     /// A tombstone was purged from the store.
     pub(crate) fn purged(&mut self, key: KeyId, version: Version) {
-        match self {
-            Self::Registers(_) => {}
-            Self::Log(log) => log.purged(key, version),
+        if let Self::Log(log) = self {
+            log.purged(key, version);
         }
     }
 
     /// The node is no longer the leader.
     pub(crate) fn step_down(&mut self) {
-        match self {
-            Self::Registers(registers) => registers.step_down(),
-            Self::Log(_) => {}
+        if let Self::Registers(registers) = self {
+            registers.step_down();
         }
     }
 
     /// The node follows another leader from now on.
     pub(crate) fn follow(&mut self) {
         match self {
-            Self::Registers(registers) => registers.follow(),
+            Self::Registers(registers) => registers.joined = false,
             Self::Log(log) => log.follow(),
         }
     }
@@ -102,7 +94,7 @@ impl Replication {
         entries: Vec<StoredEntry>,
     ) -> Snapshot {
         let (last_state, position) = match self {
-            Self::Registers(registers) => (registers.last_state(), Position::default()),
+            Self::Registers(registers) => (registers.last_state, Position::default()),
             Self::Log(log) => (None, log.checkpoint()),
         };
         Snapshot { covers, stamped, last_state, position, entries }
@@ -111,7 +103,7 @@ impl Replication {
     /// At boot: `snapshot` was read back, and makes this store.
     pub(crate) fn restore(&mut self, snapshot: &Snapshot, store: &Store) {
         match self {
-            Self::Registers(registers) => registers.restore(snapshot.last_state),
+            Self::Registers(registers) => registers.last_state = snapshot.last_state,
             Self::Log(log) => log.restore(snapshot.position, store.clone()),
         }
     }

@@ -4,20 +4,19 @@
 use std::sync::Arc;
 
 use crate::id::{NodeId, Version};
-use crate::protocol::Context;
-use crate::protocol::leader_follower::accepted::Payload;
 use crate::protocol::leader_follower::config::{FullStateIs, Shipping, Tail};
 use crate::protocol::leader_follower::message::{FullState, Message, StateOrder};
 use crate::protocol::leader_follower::storage::{Deferred, Record};
-use crate::protocol::leader_follower::{LeaderFollower, Timer};
-use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents, would_change};
+use crate::protocol::leader_follower::write::Payload;
+use crate::protocol::leader_follower::{Cx, LeaderFollower, Timer};
+use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents, store_of, would_change};
 use crate::protocol::parts::store::Store;
 
 use super::registers::Previous;
 
 impl LeaderFollower {
     /// Leader: sends everybody everything.
-    pub(crate) fn share_state(&mut self, cx: &mut Context<'_, Self>) {
+    pub(crate) fn share_state(&mut self, cx: &mut Cx<'_>) {
         if !self.leads() {
             return;
         }
@@ -28,7 +27,7 @@ impl LeaderFollower {
     }
 
     /// Leader: a follower asks for everything.
-    pub(crate) fn admit_follower(&mut self, from: NodeId, cx: &mut Context<'_, Self>) {
+    pub(crate) fn admit_follower(&mut self, from: NodeId, cx: &mut Cx<'_>) {
         if self.leads() {
             let state = self.state_message(cx);
             cx.send(from, state);
@@ -37,7 +36,7 @@ impl LeaderFollower {
 
     /// The stamp need not be durable: a leader that forgets it leads in another term, in which no
     /// acknowledgement of this state counts.
-    fn state_message(&mut self, cx: &Context<'_, Self>) -> Message {
+    fn state_message(&mut self, cx: &Cx<'_>) -> Message {
         let version = self.replica.stamp(cx);
         Message::State { term: self.term(), version, state: self.full_state() }
     }
@@ -45,11 +44,11 @@ impl LeaderFollower {
     /// Everything that the leader stores.
     pub(crate) fn full_state(&self) -> Arc<FullState> {
         let entries = contents(&self.replica.store).collect();
-        Arc::new(FullState { incarnation: self.leading.incarnation(), entries })
+        Arc::new(FullState { incarnation: self.leading.incarnation, entries })
     }
 
     /// Leader: sends a write that no client waits for.
-    pub(crate) fn replicate_unsolicited(&mut self, entry: StoredEntry, cx: &mut Context<'_, Self>) {
+    pub(crate) fn replicate_unsolicited(&mut self, entry: StoredEntry, cx: &mut Cx<'_>) {
         if !self.leads() {
             return;
         }
@@ -64,7 +63,7 @@ impl LeaderFollower {
 
     /// After a restart the leader has forgotten what followers acknowledged, so everything in its
     /// log counts as unacknowledged.
-    pub(crate) fn replicate_all(&mut self, cx: &mut Context<'_, Self>) {
+    pub(crate) fn replicate_all(&mut self, cx: &mut Cx<'_>) {
         let Some(interval) = self.replica.config.resend else { return };
         let oldest_awaited = self.leading.oldest_awaited();
         let registers = self.replication.registers();
@@ -76,7 +75,7 @@ impl LeaderFollower {
                 }
             }
             Shipping::FullState if self.replica.cannot_write(cx) => {
-                registers.owe_state();
+                registers.owes_state = true;
                 cx.set_timer(Timer::Resend, interval);
             }
             Shipping::FullState => {
@@ -92,7 +91,7 @@ impl LeaderFollower {
         &mut self,
         version: Version,
         state: Arc<FullState>,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         let Some(interval) = self.replica.config.resend.filter(|_| self.leads()) else { return };
         let (payload, oldest_awaited) = (Payload::State(state), self.leading.oldest_awaited());
@@ -100,9 +99,9 @@ impl LeaderFollower {
     }
 
     /// Time to send again what followers have not acknowledged.
-    pub(crate) fn resend(&mut self, cx: &mut Context<'_, Self>) {
+    pub(crate) fn resend(&mut self, cx: &mut Cx<'_>) {
         let interval = self.replica.config.resend.expect("the timer runs where resending is on");
-        if self.replication.registers().takes_debt() {
+        if std::mem::take(&mut self.replication.registers().owes_state) {
             self.replicate_all(cx);
         }
         let term = self.term();
@@ -117,7 +116,7 @@ impl LeaderFollower {
         order: StateOrder,
         timestamp: i64,
         entries: &[StoredEntry],
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         let config = self.replica.config;
         let registers = self.replication.registers();
@@ -143,7 +142,7 @@ impl LeaderFollower {
         &mut self,
         order: StateOrder,
         entries: &[StoredEntry],
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         self.replica.ballot.was_in(order.term);
         let fencing = self.replica.config.failover.fencing;
@@ -185,7 +184,7 @@ impl LeaderFollower {
     }
 
     /// Keeps what this node has and the leader's state lacks, and offers it to the leader.
-    fn merge_into(&self, leader: NodeId, store: &mut Store, cx: &mut Context<'_, Self>) {
+    fn merge_into(&self, leader: NodeId, store: &mut Store, cx: &mut Cx<'_>) {
         let rules = self.replica.config.rules();
         let is_newer = |entry: &StoredEntry| would_change(store, entry, rules);
         let entries: Arc<[StoredEntry]> = contents(&self.replica.store).filter(is_newer).collect();
@@ -197,12 +196,4 @@ impl LeaderFollower {
         }
         cx.send(leader, Message::Offer { term: self.term(), entries });
     }
-}
-
-fn store_of(entries: &[StoredEntry], rules: Rules) -> Store {
-    let mut store = Store::default();
-    for entry in entries {
-        apply(&mut store, *entry, rules);
-    }
-    store
 }

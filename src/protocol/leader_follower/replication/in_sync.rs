@@ -7,19 +7,18 @@
 //! was partitioned when the set shrank still believes the old one.
 
 use crate::id::NodeId;
-use crate::protocol::Context;
 use crate::time::Span;
 
 use crate::protocol::leader_follower::config::Mode;
 use crate::protocol::leader_follower::message::InSync;
-use crate::protocol::leader_follower::{LeaderFollower, Timer};
+use crate::protocol::leader_follower::{Cx, LeaderFollower, Timer};
 
 /// Mode in-sync has a set from the start.
 const HAS_SET: &str = "mode in-sync has an in-sync set";
 
 impl LeaderFollower {
     /// A new leader begins with the set that it believes in, itself included.
-    pub(crate) fn begin_in_sync(&mut self, cx: &mut Context<'_, Self>) {
+    pub(crate) fn begin_in_sync(&mut self, cx: &mut Cx<'_>) {
         let Mode::InSync { lag, .. } = self.replica.config.mode else { return };
         let known = self.in_sync.believed().expect(HAS_SET);
         // A leader that was not in sync does not know who is.
@@ -30,13 +29,13 @@ impl LeaderFollower {
         cx.set_timer(Timer::InSync, Span::from_nanos(lag.nanos().div_ceil(2)));
     }
 
-    fn believe(&mut self, set: InSync, cx: &mut Context<'_, Self>) {
+    fn believe(&mut self, set: InSync, cx: &mut Cx<'_>) {
         self.in_sync.believe(set);
         self.replica.ballot.write(self.in_sync.believed(), cx);
     }
 
     /// Takes followers out of the set that have lagged for too long.
-    pub(crate) fn review_in_sync(&mut self, cx: &mut Context<'_, Self>) {
+    pub(crate) fn review_in_sync(&mut self, cx: &mut Cx<'_>) {
         let Mode::InSync { lag, .. } = self.replica.config.mode else {
             unreachable!("the timer runs in mode in-sync")
         };
@@ -58,7 +57,7 @@ impl LeaderFollower {
     }
 
     /// A follower has everything that the leader has.
-    pub(crate) fn caught_up(&mut self, follower: NodeId, cx: &mut Context<'_, Self>) {
+    pub(crate) fn caught_up(&mut self, follower: NodeId, cx: &mut Cx<'_>) {
         let Some(known) = self.in_sync.believed() else { return };
         if known.nodes.contains(&follower) {
             return;

@@ -4,7 +4,7 @@
 //!   stores, to every follower at once ([`registers`], [`full_state`]); what is lost on the way
 //!   stays lost unless it is sent again ([`resend`]) or the follower asks for everything.
 //! - Log: one log, in which a follower takes an entry only behind the one that the leader has
-//!   before it ([`ordered`], [`rollback`]). Only this way tells which followers have everything
+//!   before it ([`ordered`]). Only this way tells which followers have everything
 //!   ([`in_sync`]).
 //!
 //! Which of the two a cluster uses is decided here, in one `match` a verb: here, where the
@@ -12,14 +12,13 @@
 //! have the same settings, so no message of the other way ever arrives.
 
 use crate::id::{LogIndex, NodeId, Position, Version};
-use crate::protocol::Context;
 use crate::protocol::parts::entry::{StoredEntry, would_change};
 
-use super::LeaderFollower;
-use super::accepted::Payload;
 use super::config::CatchUp;
 use super::message::LogEntry;
 use super::storage::Deferred;
+use super::write::Payload;
+use super::{Cx, LeaderFollower};
 
 pub(super) use choice::Replication;
 pub(super) use membership::Membership;
@@ -32,12 +31,11 @@ mod one_log;
 mod ordered;
 mod registers;
 mod resend;
-mod rollback;
 
 impl LeaderFollower {
     /// The leader takes a write of its own into its store or its log.
     #[inline]
-    pub(super) fn write(&mut self, entry: StoredEntry, cx: &mut Context<'_, Self>) {
+    pub(super) fn write(&mut self, entry: StoredEntry, cx: &mut Cx<'_>) {
         match &mut self.replication {
             Replication::Registers(_) => {
                 if !self.replica.apply_and_log(entry, cx) {
@@ -59,7 +57,7 @@ impl LeaderFollower {
         version: Version,
         payload: &Payload,
         index: LogIndex,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         match &mut self.replication {
             Replication::Registers(registers) => {
@@ -71,7 +69,7 @@ impl LeaderFollower {
     }
 
     /// A new leader knows nothing of what its followers have.
-    pub(super) fn begin_replication(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn begin_replication(&mut self, cx: &mut Cx<'_>) {
         match &mut self.replication {
             Replication::Registers(_) => {}
             Replication::Log(log) => log.lead(self.replica.nodes, cx.monotonic()),
@@ -80,7 +78,7 @@ impl LeaderFollower {
     }
 
     /// A new leader sends its followers what they may lack.
-    pub(super) fn share(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn share(&mut self, cx: &mut Cx<'_>) {
         match self.replica.config.failover.catch_up {
             CatchUp::None => self.replicate_all(cx),
             CatchUp::FullState => self.once_durable(Deferred::ShareState, cx),
@@ -93,7 +91,7 @@ impl LeaderFollower {
 
     /// A follower compares itself with its leader, whose log ends at `last`, and asks for what it
     /// lacks.
-    pub(super) fn catch_up(&mut self, leader: NodeId, last: Position, cx: &mut Context<'_, Self>) {
+    pub(super) fn catch_up(&mut self, leader: NodeId, last: Position, cx: &mut Cx<'_>) {
         match &mut self.replication {
             Replication::Registers(registers) => {
                 if self.replica.config.failover.catch_up == CatchUp::FullState {
@@ -110,7 +108,7 @@ impl LeaderFollower {
 
     /// Leader: a follower has writes that the leader's state or log lacked; those that win are
     /// replicated.
-    pub(super) fn take_offer(&mut self, entries: &[StoredEntry], cx: &mut Context<'_, Self>) {
+    pub(super) fn take_offer(&mut self, entries: &[StoredEntry], cx: &mut Cx<'_>) {
         if !self.leads() {
             return;
         }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use crate::id::{LogIndex, NodeId, Position, Term};
-use crate::protocol::Context;
-use crate::protocol::leader_follower::LeaderFollower;
 use crate::protocol::leader_follower::message::{Installed, LogEntry, Message};
 use crate::protocol::leader_follower::storage::Deferred;
+use crate::protocol::leader_follower::{Cx, LeaderFollower};
 use crate::protocol::parts::progress::Advance;
 
 use super::ordered::Reached;
@@ -18,7 +17,7 @@ impl LeaderFollower {
         from: NodeId,
         previous: Position,
         entries: Arc<[LogEntry]>,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         let log = self.replication.log();
         if let Some(until) = log.take_entries(from, previous, entries, &mut self.replica, cx) {
@@ -33,7 +32,7 @@ impl LeaderFollower {
         from: NodeId,
         position: Position,
         state: &Installed,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         if self.replication.log().take_install(position, state, &mut self.replica, cx) {
             self.pass_on(cx);
@@ -43,7 +42,7 @@ impl LeaderFollower {
 
     /// Without fencing a leader takes in entries of a deposed one. It sends them on, or its
     /// followers would ask for them again and again.
-    fn pass_on(&mut self, cx: &mut Context<'_, Self>) {
+    fn pass_on(&mut self, cx: &mut Cx<'_>) {
         if self.leads() && self.replication.log().has_unreleased() {
             self.share(cx);
         }
@@ -51,38 +50,27 @@ impl LeaderFollower {
 
     /// Follower: tells the leader, once that is durable, that its log is as the leader's up to
     /// `index`.
-    pub(crate) fn acknowledge_log(
-        &mut self,
-        leader: NodeId,
-        index: LogIndex,
-        cx: &mut Context<'_, Self>,
-    ) {
+    pub(crate) fn acknowledge_log(&mut self, leader: NodeId, index: LogIndex, cx: &mut Cx<'_>) {
         let term = self.term();
         self.once_durable(Deferred::AcknowledgeLog { to: leader, term, index }, cx);
     }
 
     /// What was acknowledged in a term that is over may have been cut off since.
-    pub(crate) fn send_appended(
-        &self,
-        to: NodeId,
-        term: Term,
-        index: LogIndex,
-        cx: &mut Context<'_, Self>,
-    ) {
+    pub(crate) fn send_appended(&self, to: NodeId, term: Term, index: LogIndex, cx: &mut Cx<'_>) {
         if term == self.term() {
             cx.send(to, Message::Appended { term, index });
         }
     }
 
     /// Leader: its log is durable up to `index`, and everybody is sent that.
-    pub(crate) fn share_log(&mut self, term: Term, index: LogIndex, cx: &mut Context<'_, Self>) {
+    pub(crate) fn share_log(&mut self, term: Term, index: LogIndex, cx: &mut Cx<'_>) {
         if self.leads() && term == self.term() {
             self.replication.log().ship_all(index, &self.replica, cx);
         }
     }
 
     /// Leader: a follower has everything up to `index`.
-    pub(crate) fn appended(&mut self, from: NodeId, index: LogIndex, cx: &mut Context<'_, Self>) {
+    pub(crate) fn appended(&mut self, from: NodeId, index: LogIndex, cx: &mut Cx<'_>) {
         if !self.leads() {
             return;
         }
@@ -97,12 +85,7 @@ impl LeaderFollower {
     }
 
     /// Leader: a follower lacks what came before the entries that it was sent.
-    pub(crate) fn behind(
-        &mut self,
-        from: NodeId,
-        last: Option<Position>,
-        cx: &mut Context<'_, Self>,
-    ) {
+    pub(crate) fn behind(&mut self, from: NodeId, last: Option<Position>, cx: &mut Cx<'_>) {
         if self.leads() {
             self.replication.log().step_back(from, last, &self.replica, cx);
         }

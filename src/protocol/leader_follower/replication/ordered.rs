@@ -16,14 +16,12 @@ use crate::protocol::leader_follower::message::{Installed, LogEntry, Message};
 use crate::protocol::leader_follower::replica::Replica;
 use crate::protocol::leader_follower::storage::Record;
 use crate::protocol::leader_follower::types::Types;
-use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents};
+use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents, store_of};
 use crate::protocol::parts::log::{Extension, ReplicatedLog};
 use crate::protocol::parts::progress::{Advance, Followers};
 use crate::protocol::parts::store::Store;
 use crate::protocol::{Context, DiscardReason, Observation};
 use crate::time::Time;
-
-use super::rollback::Rollback;
 
 /// How many messages that came too early a follower keeps.
 const EARLY: usize = 4096;
@@ -41,6 +39,51 @@ pub(crate) struct Ordered {
     released: LogIndex,
     /// Follower: entries that came before those that they follow.
     early: BTreeMap<Position, Arc<[LogEntry]>>,
+}
+
+/// What rebuilding the store takes besides the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Rollback {
+    /// What the entries up to the log's base made of the store.
+    before: Store,
+    /// The tombstones that were purged, and up to which index the log went then, in order.
+    purged: Vec<(LogIndex, KeyId, Version)>,
+}
+
+impl Rollback {
+    /// The store at the base of a log.
+    const fn from_base(before: Store) -> Self {
+        Self { before, purged: Vec::new() }
+    }
+
+    /// A tombstone was purged when the log ended at `last`: rebuilding purges it again.
+    fn purged(&mut self, last: LogIndex, key: KeyId, version: Version) {
+        self.purged.push((last, key, version));
+    }
+
+    /// The log was cut behind `index`.
+    fn cut(&mut self, index: LogIndex) {
+        for (at, ..) in &mut self.purged {
+            *at = (*at).min(index);
+        }
+    }
+
+    /// The store that `log` makes.
+    fn store(&self, log: &ReplicatedLog<StoredEntry>, rules: Rules) -> Store {
+        let mut store = self.before.clone();
+        let mut purged = self.purged.iter().peekable();
+        let mut purge = |store: &mut Store, index| {
+            while let Some((_, key, version)) = purged.next_if(|(at, ..)| *at <= index) {
+                store.purge(*key, *version);
+            }
+        };
+        purge(&mut store, log.base().index);
+        for (index, entry) in log.iter() {
+            apply(&mut store, entry.entry, rules);
+            purge(&mut store, index);
+        }
+        store
+    }
 }
 
 /// What the acknowledgement of a follower comes to.
@@ -275,7 +318,7 @@ impl Ordered {
         }
         let record = || Record::Install { position, entries: entries.to_vec() };
         replica.log_record(replica.term(), record, cx);
-        let store = restored(entries);
+        let store = store_of(entries, Rules::RESTORE);
         replica.replace_store(store.clone(), cx);
         self.reset(position, store);
         self.early.clear();
@@ -377,15 +420,7 @@ impl Ordered {
         for entry in entries {
             replica.note(entry.stored.version);
         }
-        replica.store = restored(entries);
+        replica.store = store_of(entries, Rules::RESTORE);
         self.reset(position, replica.store.clone());
     }
-}
-
-fn restored(entries: &[StoredEntry]) -> Store {
-    let mut store = Store::default();
-    for entry in entries {
-        apply(&mut store, *entry, Rules::RESTORE);
-    }
-    store
 }

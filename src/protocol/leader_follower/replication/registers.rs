@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 
 use crate::id::{NodeId, Term, Version};
 use crate::protocol::Context;
-use crate::protocol::leader_follower::accepted::Payload;
 use crate::protocol::leader_follower::message::{Message, StateOrder};
 use crate::protocol::leader_follower::replica::Replica;
 use crate::protocol::leader_follower::types::{Timer, Types};
+use crate::protocol::leader_follower::write::Payload;
 use crate::time::Span;
 
 use super::resend::Unacknowledged;
@@ -19,13 +19,13 @@ pub(crate) struct Registers {
     /// Leader, with resending: what each follower has not acknowledged.
     unacknowledged: Unacknowledged,
     /// Leader, with resending: whether everybody is to have the state, once the disk has room for
-    /// its number.
-    owes_state: bool,
+    /// its number. That is tried again with the next resending.
+    pub(crate) owes_state: bool,
     /// Follower: the place of the last full state taken; an older one that arrives late is dropped.
-    last_state: Option<StateOrder>,
+    pub(crate) last_state: Option<StateOrder>,
     /// Follower, under catch-up by full state: whether it has had the state of the leader that it
     /// follows.
-    joined: bool,
+    pub(crate) joined: bool,
 }
 
 /// The full state that was taken before another.
@@ -95,17 +95,6 @@ impl Registers {
         }
     }
 
-    /// The state has no number yet, for want of room on the disk: that is tried again with the next
-    /// resending.
-    pub(crate) const fn owe_state(&mut self) {
-        self.owes_state = true;
-    }
-
-    /// Whether the state is owed to every follower; clears the debt.
-    pub(crate) const fn takes_debt(&mut self) -> bool {
-        std::mem::replace(&mut self.owes_state, false)
-    }
-
     pub(crate) fn owed(&self) -> Vec<(NodeId, String)> {
         let owed = |(follower, count): (NodeId, usize)| {
             let what = if count == 1 { "write is" } else { "writes are" };
@@ -117,10 +106,6 @@ impl Registers {
     pub(crate) fn step_down(&mut self) {
         self.unacknowledged = Unacknowledged::default();
         self.owes_state = false;
-    }
-
-    pub(crate) const fn follow(&mut self) {
-        self.joined = false;
     }
 
     /// Follower: asks its leader for everything, unless it has had that.
@@ -146,13 +131,5 @@ impl Registers {
             Some(last) if last.incarnation == order.incarnation => Previous::SameIncarnation,
             Some(_) | None => Previous::Other,
         })
-    }
-
-    pub(crate) const fn last_state(&self) -> Option<StateOrder> {
-        self.last_state
-    }
-
-    pub(crate) const fn restore(&mut self, last_state: Option<StateOrder>) {
-        self.last_state = last_state;
     }
 }

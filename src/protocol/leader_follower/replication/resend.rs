@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::id::{NodeId, Version};
-use crate::protocol::leader_follower::accepted::{About, Payload};
+use crate::protocol::leader_follower::write::{About, Payload};
 use crate::time::{Span, Time};
 
 /// What each follower has not acknowledged.

@@ -20,7 +20,8 @@ use super::record::{BALLOT, Record};
 #[derive(Debug, Default)]
 pub(crate) struct StoredBallot {
     ballot: Ballot,
-    persists: bool,
+    /// Whether it is written to the disk, and so known again after a start.
+    pub(crate) persists: bool,
     /// Writes under way, the oldest first.
     writing: VecDeque<Ticket>,
     /// Whether the disk was full when term and vote were last to be written.
@@ -43,11 +44,6 @@ impl StoredBallot {
             (stored.ballot, kept) = (Ballot::new(term, vote), in_sync);
         }
         (stored, kept)
-    }
-
-    /// Whether it is written to the disk, and so known again after a start.
-    pub(crate) const fn persists(&self) -> bool {
-        self.persists
     }
 
     #[inline]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::id::{LogIndex, NodeId, Term, Version};
 use crate::protocol::RequestId;
-use crate::protocol::leader_follower::accepted::AcceptedWrite;
 use crate::protocol::leader_follower::message::{AntiEntropy, FullState, Round};
+use crate::protocol::leader_follower::write::AcceptedWrite;
 use crate::protocol::parts::entry::StoredEntry;
 
 /// What a node does once its log is durable up to here.

@@ -11,7 +11,7 @@
 use crate::id::Term;
 use crate::protocol::leader_follower::config::{Config, Defect};
 use crate::protocol::leader_follower::types::{Timer, Types};
-use crate::protocol::parts::checkpoint::{CheckpointSettings, Checkpoints, Damaged};
+use crate::protocol::parts::checkpoint::{CheckpointSettings, Checkpoints};
 use crate::protocol::parts::durable::AfterSync;
 use crate::protocol::parts::wal::{Policy, Unusable, Wal};
 use crate::protocol::{Context, DiskImage, Ticket};
@@ -30,15 +30,6 @@ pub(crate) struct Journal {
     checkpoints: Checkpoints<Record>,
 }
 
-/// Why a node cannot start from its disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unreadable {
-    #[error(transparent)]
-    Log(#[from] Unusable),
-    #[error(transparent)]
-    Checkpoint(#[from] Damaged),
-}
-
 impl Journal {
     /// The log as the disk kept it, synced from now on, with what a node has to take in again: the
     /// checkpoint, and the records behind it. `None` when nothing is logged.
@@ -46,7 +37,7 @@ impl Journal {
         config: &Config,
         disk: &DiskImage,
         cx: &mut Context<'_, impl Types>,
-    ) -> Result<Option<(Self, Vec<Record>)>, Unreadable> {
+    ) -> Result<Option<(Self, Vec<Record>)>, Unusable> {
         let policy = config.wal.policy;
         if policy == Policy::Off {
             return Ok(None);

@@ -1,26 +1,25 @@
 //! What a node keeps on its disk, and what waits for the disk.
 
 use crate::protocol::parts::entry::{Rules, StoredEntry, apply, contents};
-use crate::protocol::{Context, DiskError, Observation, Ticket};
+use crate::protocol::{DiskError, Observation, Ticket};
 
-use super::LeaderFollower;
 use super::message::{Message, StateOrder};
+use super::{Cx, LeaderFollower};
 
 pub(super) use ballot::StoredBallot;
 pub(super) use deferred::Deferred;
-pub(super) use describe::{FILES, record_text};
 pub(super) use journal::Journal;
+pub(super) use record::FILES;
 pub use record::{Record, Snapshot};
 
 mod ballot;
 mod deferred;
-mod describe;
 mod journal;
 pub(super) mod record;
 
 impl LeaderFollower {
     /// Takes in what the log has, as it was taken in before.
-    pub(super) fn take_records(&mut self, records: Vec<Record>, cx: &mut Context<'_, Self>) {
+    pub(super) fn take_records(&mut self, records: Vec<Record>, cx: &mut Cx<'_>) {
         for record in records {
             match record {
                 Record::Write(entry) => {
@@ -54,7 +53,7 @@ impl LeaderFollower {
     }
 
     /// Does what is deferred once everything written is durable; at once without a log.
-    pub(super) fn once_durable(&mut self, deferred: Deferred, cx: &mut Context<'_, Self>) {
+    pub(super) fn once_durable(&mut self, deferred: Deferred, cx: &mut Cx<'_>) {
         let deferred = match &mut self.replica.journal {
             Some(journal) => journal.once_durable(deferred, cx),
             None => Some(deferred),
@@ -67,7 +66,7 @@ impl LeaderFollower {
 
     /// Whether what a step leads to need not wait for its records: nothing is to be put aside then.
     #[inline]
-    pub(super) fn need_not_wait(&mut self, cx: &mut Context<'_, Self>) -> bool {
+    pub(super) fn need_not_wait(&mut self, cx: &mut Cx<'_>) -> bool {
         let Some(journal) = &mut self.replica.journal else { return true };
         let passes = journal.lets_pass(cx);
         if passes {
@@ -78,14 +77,14 @@ impl LeaderFollower {
 
     /// Whatever a step writes it has written, and stored, when it asks what comes next.
     #[inline]
-    fn checkpoint_if_due(&mut self, cx: &mut Context<'_, Self>) {
+    fn checkpoint_if_due(&mut self, cx: &mut Cx<'_>) {
         if self.replica.journal.as_ref().is_some_and(Journal::is_checkpoint_due) {
             self.checkpoint(cx);
         }
     }
 
     /// The buffered policy: time to sync.
-    pub(super) fn flush(&mut self, cx: &mut Context<'_, Self>) {
+    pub(super) fn flush(&mut self, cx: &mut Cx<'_>) {
         let journal = self.replica.journal.as_mut().expect("the timer runs where there is a log");
         journal.flush(cx);
     }
@@ -95,7 +94,7 @@ impl LeaderFollower {
         &mut self,
         ticket: Ticket,
         result: Result<(), DiskError>,
-        cx: &mut Context<'_, Self>,
+        cx: &mut Cx<'_>,
     ) {
         if result.is_err() {
             // Only the ballot is ever written to a disk that may be full.
@@ -115,7 +114,7 @@ impl LeaderFollower {
         }
     }
 
-    pub(super) fn proceed(&mut self, deferred: Deferred, cx: &mut Context<'_, Self>) {
+    pub(super) fn proceed(&mut self, deferred: Deferred, cx: &mut Cx<'_>) {
         match deferred {
             Deferred::Replicate(accepted) => self.replicate(*accepted, cx),
             Deferred::ReplicateAll => self.replicate_all(cx),
@@ -138,7 +137,7 @@ impl LeaderFollower {
 
     /// Begins a checkpoint of what the node stores, which is what its log says up to here.
     #[cold]
-    fn checkpoint(&mut self, cx: &mut Context<'_, Self>) {
+    fn checkpoint(&mut self, cx: &mut Cx<'_>) {
         if cx.disk_is_full() {
             return;
         }
@@ -152,7 +151,7 @@ impl LeaderFollower {
     }
 
     /// Takes in what a checkpoint has.
-    fn restore(&mut self, snapshot: &Snapshot, cx: &mut Context<'_, Self>) {
+    fn restore(&mut self, snapshot: &Snapshot, cx: &mut Cx<'_>) {
         let replica = &mut self.replica;
         replica.stamps.has_given(snapshot.stamped);
         if let Some(StateOrder { term, .. }) = snapshot.last_state {

@@ -1,9 +1,13 @@
-//! What a node writes to its disk.
+//! What a node writes to its disk, and its words in transcripts.
 
 use crate::id::{KeyId, LogIndex, NodeId, Position, Term, Version};
+use crate::names::Names;
 use crate::protocol::File;
 use crate::protocol::leader_follower::message::{InSync, LogEntry, StateOrder};
-use crate::protocol::parts::entry::StoredEntry;
+use crate::protocol::parts::entry::{StoredEntry, entries_text, entry_text};
+
+/// The names of the files of a node, by number.
+pub(crate) const FILES: &[&str] = &["wal", "ballot", "checkpoint"];
 
 /// The write-ahead log.
 pub(crate) const LOG: File = File(0);
@@ -88,18 +92,47 @@ pub struct Snapshot {
 impl Record {
     /// The last record of the log that this checkpoint covers; `None` of any other record.
     pub(crate) const fn covers(&self) -> Option<u64> {
+        if let Self::Checkpoint(snapshot) = self { Some(snapshot.covers) } else { None }
+    }
+
+    /// The record in words.
+    pub(crate) fn describe(&self, names: &Names) -> String {
         match self {
-            Self::Checkpoint(snapshot) => Some(snapshot.covers),
-            Self::Write(_)
-            | Self::State { .. }
-            | Self::Clear
-            | Self::Entry(_)
-            | Self::Cut { .. }
-            | Self::Install { .. }
-            | Self::Ballot { .. }
-            | Self::Purge { .. }
-            | Self::Overwrite(_)
-            | Self::Seen { .. } => None,
+            Self::Write(entry) => entry_text(entry, names),
+            Self::State { order, entries } => {
+                let (leader, term) = (order.leader, order.term);
+                format!("state of {leader} in term {term}: {}", entries_text(entries, names))
+            }
+            Self::Clear => "clear".to_owned(),
+            Self::Entry(entry) => {
+                format!("entry of term {}: {}", entry.term, entry_text(&entry.entry, names))
+            }
+            Self::Cut { behind } => format!("log cut behind index {behind}"),
+            Self::Install { position, entries } => {
+                format!("state at {position}: {}", entries_text(entries, names))
+            }
+            Self::Ballot { term, vote, in_sync } => {
+                let vote =
+                    vote.map_or_else(|| "no vote".to_owned(), |vote| format!("vote for {vote}"));
+                let in_sync = in_sync.as_ref().map_or_else(String::new, |set| {
+                    format!(", in sync {:?} (term {}, epoch {})", set.nodes, set.term, set.epoch)
+                });
+                format!("term {term}, {vote}{in_sync}")
+            }
+            Self::Checkpoint(snapshot) => {
+                let (covers, position) = (snapshot.covers, snapshot.position);
+                format!(
+                    "records to {covers}, log to {position}: {}",
+                    entries_text(&snapshot.entries, names)
+                )
+            }
+            Self::Purge { key, version } => {
+                format!("tombstone of {} purged {version}", names.key(*key))
+            }
+            Self::Overwrite(entry) => format!("overwritten by {}", entry_text(entry, names)),
+            Self::Seen { newest, stamped } => {
+                format!("timestamps to {newest}ns seen, {stamped} writes stamped")
+            }
         }
     }
 }

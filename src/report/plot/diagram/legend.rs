@@ -54,27 +54,17 @@ pub(super) fn draw(canvas: &mut Canvas, diagram: &Diagram, start: Point, right: 
 
 fn entries(diagram: &Diagram) -> Vec<(Swatch, &'static str)> {
     let mut entries = Vec::new();
-    let lives = [
-        (Stroke::solid(GREEN, 9.0), "leads"),
-        (Stroke::solid(MUTED, 3.0), "follows"),
-        (Stroke::solid(ORANGE, 4.0), "candidate"),
-        (Stroke { color: AXIS, width: 3.0, dash: Dash::Dotted }, "paused"),
-    ];
     let shown = diagram.spells.iter().filter(|spell| spell.window.meets(diagram.window));
-    let has = |name: &str| {
-        shown.clone().any(|spell| {
-            name == match spell.life {
-                Life::Leads(_) => "leads",
-                Life::Follows => "follows",
-                Life::Candidate => "candidate",
-                Life::Paused => "paused",
-                Life::Down => "down",
-            }
-        })
+    let mut life = |stroke, name, is_it: fn(Life) -> bool| {
+        if shown.clone().any(|spell| is_it(spell.life)) {
+            entries.push((Swatch::Line(stroke), name));
+        }
     };
-    entries.extend(
-        lives.iter().filter(|(_, name)| has(name)).map(|(s, name)| (Swatch::Line(*s), *name)),
-    );
+    life(Stroke::solid(GREEN, 9.0), "leads", |life| matches!(life, Life::Leads(_)));
+    life(Stroke::solid(MUTED, 3.0), "follows", |life| life == Life::Follows);
+    life(Stroke::solid(ORANGE, 4.0), "candidate", |life| life == Life::Candidate);
+    let dotted = Stroke { dash: Dash::Dotted, ..Stroke::solid(AXIS, 3.0) };
+    life(dotted, "paused", |life| life == Life::Paused);
     for class in MessageClass::VARIANTS {
         let label = match class {
             MessageClass::Write => "brings a write",

@@ -3,6 +3,7 @@
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::explain::chronicle::{Delivery, FaultSpan, Spell, Window};
+use crate::history::{Entry, Status};
 use crate::id::NodeId;
 use crate::report::plot::Caption;
 use crate::report::plot::style::{AXIS, BLUE, Color, GREEN, ORANGE, PURPLE, SKY, VERMILLION};
@@ -69,6 +70,16 @@ pub enum OperationOutcome {
 }
 
 impl OperationOutcome {
+    /// How an operation ended. One that is pending at the end is unknown.
+    pub(in crate::report::plot) const fn of(entry: &Entry) -> Self {
+        match entry.status {
+            Status::Ok if entry.degraded => Self::Degraded,
+            Status::Ok => Self::Ok,
+            Status::Fail => Self::Fail,
+            Status::Info | Status::Pending => Self::Info,
+        }
+    }
+
     /// Its colour.
     #[must_use]
     pub const fn color(self) -> Color {

@@ -6,7 +6,7 @@ use crate::check::words;
 use crate::config::Config;
 use crate::explain::chronicle::{Chronicle, End, FaultSpan, Transmission, Window};
 use crate::explain::focus::Focus;
-use crate::history::{Entry, Function, History, Status, Writers};
+use crate::history::{Entry, Function, History, Writers};
 use crate::id::{ClientId, NodeId, OpId, Version};
 use crate::named::Named;
 use crate::names::Names;
@@ -302,12 +302,6 @@ impl Selection<'_> {
 
     fn asked(&self, op: OpId, row: usize) -> OperationBar {
         let entry = self.result.history.entry(op);
-        let outcome = match entry.status {
-            Status::Ok if entry.degraded => OperationOutcome::Degraded,
-            Status::Ok => OperationOutcome::Ok,
-            Status::Fail => OperationOutcome::Fail,
-            Status::Info | Status::Pending => OperationOutcome::Info,
-        };
         let names = &self.config.names;
         let answer = match (entry.failure, entry.function) {
             (Some(failure), _) => format!("{}, {}", entry.status.name(), failure.name()),
@@ -330,7 +324,7 @@ impl Selection<'_> {
             row,
             window: span(entry, self.result),
             text: format!("{} → {}", cut(&question, MOST_LETTERS), cut(&answer, MOST_LETTERS)),
-            outcome,
+            outcome: OperationOutcome::of(entry),
             subject: self.is_subject(op),
         }
     }
@@ -387,11 +381,7 @@ impl Selection<'_> {
 
 /// The window from an operation's invocation to its completion.
 fn span(entry: &Entry, result: &RunResult) -> Window {
-    let until = match entry.status {
-        Status::Pending => result.ended_at,
-        Status::Ok | Status::Fail | Status::Info => entry.completed_at,
-    };
-    Window { from: entry.invoked_at, until }
+    Window { from: entry.invoked_at, until: entry.ended_at(result.ended_at) }
 }
 
 /// Seconds with up to three decimals, rounded down.

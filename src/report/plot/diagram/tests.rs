@@ -1,48 +1,12 @@
 //! Diagrams of known runs: their content, and that nothing overlaps.
 
 use super::*;
-use crate::explain::chronicle::{self, Chronicle};
+use crate::explain::chronicle::Chronicle;
 use crate::explain::focus;
+use crate::explain::sample::{CUT_OFF, PlayedRun};
 use crate::report::plot::PlottedRun;
 use crate::report::plot::canvas::CanvasShape;
-use crate::run::{RunOptions, RunResult};
-use crate::scenario::{Registry, Scenario};
 use crate::time::Time;
-
-/// A leader that is cut off accepts a write, which is lost with it.
-const PLANTED: &str = r#"
-title = "A leader is cut off with a write, and dies"
-duration = "2s"
-[cluster]
-nodes = 3
-[network]
-delay = "5ms"
-client-delay = "2ms"
-[protocol.leader-follower]
-mode = "async"
-[protocol.leader-follower.failover]
-election = "lowest-id"
-heartbeat = "50ms"
-timeout = "150ms"
-[[operation]]
-at = "500ms"
-client = "a"
-put = { key = "k", value = "kept" }
-[[fault]]
-id = "split"
-at = "600ms"
-for = "1s"
-partition = [["n1", "a"], ["n2", "n3"]]
-[[operation]]
-at = "610ms"
-client = "a"
-put = { key = "k", value = "lost" }
-[[fault]]
-id = "stop"
-at = "650ms"
-for = "1200ms"
-crash = "n1"
-"#;
 
 /// Far more than a picture has room for.
 const BUSY: &str = r#"
@@ -68,20 +32,16 @@ for = "1s"
 partition = [["n1"], ["n2", "n3", "n4", "n5"]]
 "#;
 
-fn diagram(text: &str, chosen: Option<Window>) -> (Diagram, RunResult, Chronicle) {
-    let scenario = Scenario::parse("x.toml", text.as_bytes(), &Registry::new(), &[]).unwrap();
-    let result = scenario.run(1, RunOptions::default());
-    let again = |window| scenario.protocol.chronicle(&scenario.config, 1, window);
-    let whole = again(None);
-    let faults = chronicle::faults(&scenario.config, &result.history, &whole);
+fn diagram(text: &str, chosen: Option<Window>) -> (Diagram, Chronicle) {
+    let played = PlayedRun::of(text, 1);
+    let PlayedRun { scenario, result, chronicle: whole, faults } = &played;
     let focus = match chosen {
         Some(window) => focus::chosen(window),
-        None => focus::focus(&scenario.config, &result, &whole, &faults),
+        None => focus::focus(&scenario.config, result, whole, faults),
     };
-    let chronicle = again(Some(focus.window));
-    let run = PlottedRun { scenario: "x", config: &scenario.config, result: &result };
-    let of = Diagram::of(&run, &chronicle, &faults, &focus);
-    (of, result, chronicle)
+    let chronicle = played.within(focus.window);
+    let run = PlottedRun { scenario: "x", config: &scenario.config, result };
+    (Diagram::of(&run, &chronicle, faults, &focus), chronicle)
 }
 
 fn ms(ms: u64) -> Time {
@@ -90,7 +50,7 @@ fn ms(ms: u64) -> Time {
 
 #[test]
 fn a_lost_write_is_drawn_from_its_client_to_its_crosses() {
-    let (diagram, _, _) = diagram(PLANTED, None);
+    let (diagram, _) = diagram(CUT_OFF, None);
     assert_eq!(diagram.moment, Some(ms(650)));
     let rows = ["a", "n1", "n2", "n3"];
     assert_eq!(diagram.rows.iter().map(Row::name).collect::<Vec<_>>(), rows);
@@ -129,7 +89,7 @@ fn a_lost_write_is_drawn_from_its_client_to_its_crosses() {
 
 #[test]
 fn of_too_much_the_most_relevant_is_shown_and_the_rest_is_counted() {
-    let (diagram, _, chronicle) = diagram(BUSY, None);
+    let (diagram, chronicle) = diagram(BUSY, None);
     assert!(chronicle.transmissions.len() > 200, "{}", chronicle.transmissions.len());
     assert!(diagram.arrows.len() <= 60 && !diagram.arrows.is_empty());
     assert!(diagram.arrows.iter().any(|arrow| arrow.subject));
@@ -146,12 +106,12 @@ fn of_too_much_the_most_relevant_is_shown_and_the_rest_is_counted() {
 #[test]
 fn a_chosen_window_is_what_is_drawn_and_twice_the_same() {
     let window = Window { from: ms(990), until: ms(1010) };
-    let (one, ..) = diagram(BUSY, Some(window));
-    let (other, ..) = diagram(BUSY, Some(window));
+    let (one, _) = diagram(BUSY, Some(window));
+    let (other, _) = diagram(BUSY, Some(window));
     assert_eq!((one.window, one.moment), (window, None));
     assert_eq!(one.draw(), other.draw());
     assert_eq!(one.sketch().faults(), Vec::<String>::new());
-    let (empty, ..) = diagram(PLANTED, Some(Window { from: ms(90_000), until: ms(91_000) }));
+    let (empty, _) = diagram(CUT_OFF, Some(Window { from: ms(90_000), until: ms(91_000) }));
     assert_eq!((empty.arrows.len(), empty.operations.len()), (0, 0));
     assert_eq!(empty.sketch().faults(), Vec::<String>::new());
 }

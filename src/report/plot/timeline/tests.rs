@@ -1,15 +1,12 @@
 //! Timelines of known runs: their content, and that nothing overlaps.
 
 use super::*;
+use crate::explain::sample::PlayedRun;
 use crate::report::plot::canvas::CanvasShape;
-use crate::run::{RunOptions, RunResult};
-use crate::scenario::{Registry, Scenario};
+use crate::run::RunResult;
 
 fn timeline(text: &str) -> (Timeline, RunResult) {
-    let scenario = Scenario::parse("x.toml", text.as_bytes(), &Registry::new(), &[]).unwrap();
-    let result = scenario.run(1, RunOptions::default());
-    let chronicle = scenario.protocol.chronicle(&scenario.config, 1, None);
-    let faults = chronicle::faults(&scenario.config, &result.history, &chronicle);
+    let PlayedRun { scenario, result, chronicle, faults } = PlayedRun::of(text, 1);
     let run = PlottedRun { scenario: "x", config: &scenario.config, result: &result };
     (Timeline::of(&run, &chronicle, &faults), result)
 }
