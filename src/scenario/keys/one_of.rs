@@ -33,7 +33,7 @@ impl<X: 'static> Variant<X> {
 /// Variants of an enum, each with what it means as its documentation, its name, the parts that its
 /// format reads, and what is made of them: for [`Section::one_of`](super::Section::one_of).
 ///
-/// ```ignore
+/// ```text
 /// variants! { Start:
 ///     /// When it starts.
 ///     "at" => (time) -> At(time), time();

@@ -59,7 +59,7 @@ impl<C: 'static> Bind<C> for ByHand<C> {
 /// its value goes, its format and what else is said of it: for [`Section::with`].
 /// Where the place is in one variant of an enum, the variant follows and the field in it.
 ///
-/// ```ignore
+/// ```text
 /// section.with(keys! { |link: Link|
 ///     /// One-way delay.
 ///     "delay" => link.delay, distribution(), required();
