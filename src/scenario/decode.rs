@@ -92,7 +92,9 @@ impl<'a> TableDecoder<'a> {
         for (keys, problem) in self.missing {
             // A key that is there but misspelt is one mistake, not two.
             let names = || keys.iter().map(String::as_str);
-            let is_misspelt = unknown.iter().any(|entry| nearest(&entry.key, names()).is_some());
+            let is_meant =
+                |entry: &&TreeEntry| keys.is_empty() || nearest(&entry.key, names()).is_some();
+            let is_misspelt = unknown.iter().any(is_meant);
             if !is_unknown_protocol && !is_misspelt {
                 self.scope.sink.push(problem);
             }
@@ -183,12 +185,32 @@ impl<'a> TableDecoder<'a> {
         read: impl FnOnce(&Element<'a>) -> Option<T>,
     ) -> Option<T> {
         let Some(element) = self.get(key) else {
-            let title = format!("`{key}` is missing");
-            let problem = Problem::new(self.at, title, format!("needs a key `{key}`"));
-            self.missing.push((vec![key.to_owned()], problem));
-            return None;
+            return self.lacks(
+                &[key],
+                format!("`{key}` is missing"),
+                format!("needs a key `{key}`"),
+            );
         };
         read(&element)
+    }
+
+    /// Notes that the table lacks what any of `keys` would give it. That is no mistake of its own
+    /// where one of them is there, and misspelt.
+    pub fn lacks<T>(
+        &mut self,
+        keys: &[&str],
+        title: impl Display,
+        label: impl Display,
+    ) -> Option<T> {
+        let problem = Problem::new(self.at, title.to_string(), label.to_string());
+        self.missing.push((keys.iter().map(|key| (*key).to_owned()).collect(), problem));
+        None
+    }
+
+    /// Notes that the table says nothing of what it is for. That is no mistake of its own where it
+    /// has a key that nobody knows.
+    pub fn says_nothing<T>(&mut self, title: &str, label: &str) -> Option<T> {
+        self.lacks(&[], title, label)
     }
 
     /// The table at `key`, read by `read`; as if it were empty when it is not there.
@@ -254,10 +276,11 @@ impl<'a> TableDecoder<'a> {
         places.sort();
         let problem = match places.split_last() {
             None => {
-                let title = format!("{what} is missing");
-                let problem = Problem::new(self.at, title, format!("needs one of {list}"));
-                self.missing.push((keys.iter().map(|key| (*key).to_owned()).collect(), problem));
-                return None;
+                return self.lacks(
+                    keys,
+                    format!("{what} is missing"),
+                    format!("needs one of {list}"),
+                );
             }
             Some(((at, last), earlier)) => {
                 let title = format!("{what} is given {} times", places.len());

@@ -197,14 +197,17 @@ fn says_something(draft: &Draft<ExpectedState>, table: &mut TableDecoder<'_>) ->
     }
     match (table.has("key"), table.has("value") || table.has("absent")) {
         (true, false) => {
-            return table.wrong("what does the key hold?", "needs `value`, or `absent = true`");
+            let needs = "needs `value`, or `absent = true`";
+            return table.lacks(&["value", "absent"], "what does the key hold?", needs);
         }
-        (false, true) => return table.wrong("`key` is missing", "a value of which key?"),
+        (false, true) => {
+            return table.lacks(&["key"], "`key` is missing", "a value of which key?");
+        }
         (true, true) | (false, false) => {}
     }
     if !says.iter().any(|key| table.has(key)) {
         let needs = "needs `key`, `role`, `term`, `leader`, `awaits` or `blocked`";
-        return table.wrong("a state of nothing", needs);
+        return table.says_nothing("a state of nothing", needs);
     }
     Some(())
 }

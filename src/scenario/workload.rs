@@ -115,7 +115,8 @@ fn mix() -> Section<Mix> {
         })
         .checked(|draft, table| {
             if draft.is_all_right() && draft.value == Mix::default() {
-                return table.wrong("the mix asks for nothing", "expected a weight above 0");
+                let needs = "expected a weight above 0";
+                return table.says_nothing("the mix asks for nothing", needs);
             }
             Some(())
         })

@@ -369,3 +369,37 @@ error: `availability` is held against a bound, and the file sets none
     let sets = ["check.availability-bound=150%", "expect.availability=valid"];
     assert_eq!(shown(BASE, &sets).1, 1);
 }
+
+/// What is missing because its key is misspelt is one mistake, not two. A mix of `puts` was told
+/// that it asks for nothing, and a state of a `rol` that it says nothing.
+#[test]
+fn a_key_that_is_misspelt_is_not_missing_too() {
+    let state =
+        |rest: &str| format!("{BASE}[[expect.state]]\nat = \"1s\"\nnode = \"n1\"\n{rest}\n");
+    let workload = |rest: &str| format!("{BASE}[workload]\n{rest}\n");
+    let misspelt = [
+        workload("mix = { puts = 100 }"),
+        workload("mix = { anything = 1 }"),
+        state("rol = \"leader\""),
+        state("ky = \"k\"\nvalue = \"v\""),
+        state("key = \"k\"\nvalu = \"v\""),
+        format!("{BASE}[[operation]]\nat = \"1s\"\nclient = \"a\"\ngett = {{ key = \"k\" }}\n"),
+        format!("{BASE}[[operation]]\nat = \"1s\"\nclint = \"a\"\nget = {{ key = \"k\" }}\n"),
+        format!("{BASE}[[fault]]\nat = \"1s\"\ncrsh = \"n1\"\n"),
+        format!("{BASE}[network]\ndelay = {{ unifrom = [\"1ms\", \"2ms\"] }}\n"),
+    ];
+    for text in misspelt {
+        let (told, count) = shown(&text, &[]);
+        assert!(count == 1 && told.starts_with("error: unknown key"), "{text}\n{told}");
+    }
+    let missing = [
+        (workload("mix = { put = 0 }"), "the mix asks for nothing"),
+        (state(""), "a state of nothing"),
+        (state("value = \"v\""), "`key` is missing"),
+        (state("key = \"k\""), "what does the key hold?"),
+    ];
+    for (text, title) in missing {
+        let (told, count) = shown(&text, &[]);
+        assert!(count == 1 && told.starts_with(&format!("error: {title}")), "{text}\n{told}");
+    }
+}
