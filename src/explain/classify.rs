@@ -135,7 +135,7 @@ pub(super) fn lacking(
     for event in write_events.iter().filter(here) {
         copies.see(event, subject);
         match event.what {
-            WriteEventKind::Delivered { relation: Relation::Write, .. } => arrived = true,
+            WriteEventKind::Delivered { relation: Relation::Carries, .. } => arrived = true,
             WriteEventKind::Observed(Observation::Discard { reason, .. }) => {
                 refused = Some(of_discard(reason));
             }

@@ -206,13 +206,13 @@ impl Observer<'_> {
         let told = before.iter().rev().find_map(|event| {
             let WriteEvent { at, node: on, what, .. } = *event;
             let what = match what {
-                WriteEventKind::Delivered { from, relation: Relation::Write } if on == node => {
+                WriteEventKind::Delivered { from, relation: Relation::Carries } if on == node => {
                     format!("that write had come from {from} at {at} s and was not taken in")
                 }
-                WriteEventKind::Undelivered { from, relation: Relation::Write } if on == node => {
+                WriteEventKind::Undelivered { from, relation: Relation::Carries } if on == node => {
                     format!("it was down when that write came from {from} at {at} s")
                 }
-                WriteEventKind::Sent { to, relation: Relation::Write, passage } if to == node => {
+                WriteEventKind::Sent { to, relation: Relation::Carries, passage } if to == node => {
                     let became = match passage {
                         Passage::Travels => "was on its way".to_owned(),
                         Passage::Lost | Passage::Blocked(_) | Passage::Held(_) => {

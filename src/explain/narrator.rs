@@ -156,7 +156,7 @@ impl Narrator<'_> {
                 WriteEventKind::Sent { to, relation, passage } => {
                     self.sent((event.node, to, relation), passage, event.at, &mut sends);
                 }
-                WriteEventKind::Delivered { from, relation: Relation::Confirmation } => {
+                WriteEventKind::Delivered { from, relation: Relation::Acknowledges } => {
                     if self.once(StepKind::Confirmed, event.node, from) {
                         confirmed.entry(event.node).or_default().push(from);
                     }
@@ -189,10 +189,10 @@ impl Narrator<'_> {
             return;
         }
         match (relation, passage) {
-            (Relation::Write, _) => sends.entry(from).or_default().push((to, passage)),
+            (Relation::Carries, _) => sends.entry(from).or_default().push((to, passage)),
             // That it arrives is what is told.
-            (Relation::Confirmation, Passage::Travels | Passage::Held(_)) => {}
-            (Relation::Confirmation, Passage::Lost | Passage::Blocked(_)) => {
+            (Relation::Acknowledges, Passage::Travels | Passage::Held(_)) => {}
+            (Relation::Acknowledges, Passage::Lost | Passage::Blocked(_)) => {
                 let how = passage.text(self.config);
                 let text = format!("confirms it to {to}, {how}");
                 self.step(at, &from, StepKind::ConfirmationLost, text);

@@ -72,9 +72,9 @@ pub trait Message: Clone + Hash + fmt::Debug + Send + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Relation {
     /// It carries the write: a node that takes the message in has the write.
-    Write,
+    Carries,
     /// It acknowledges the write: its sender has it.
-    Confirmation,
+    Acknowledges,
 }
 
 /// A write that a message carries or acknowledges.
@@ -94,19 +94,19 @@ impl Carried {
     #[must_use]
     pub const fn write(key: KeyId, stored: Stored) -> Self {
         let content = Some((key, stored.value));
-        Self { version: stored.version, content, relation: Relation::Write }
+        Self { version: stored.version, content, relation: Relation::Carries }
     }
 
     /// The message carries the write of `version`, and its content does not show which write that
     /// is.
     #[must_use]
     pub const fn write_of(version: Version) -> Self {
-        Self { version, content: None, relation: Relation::Write }
+        Self { version, content: None, relation: Relation::Carries }
     }
 
     /// The message acknowledges the write of `version`.
     #[must_use]
-    pub const fn confirmation(version: Version) -> Self {
-        Self { version, content: None, relation: Relation::Confirmation }
+    pub const fn acknowledgement(version: Version) -> Self {
+        Self { version, content: None, relation: Relation::Acknowledges }
     }
 }

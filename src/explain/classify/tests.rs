@@ -387,8 +387,8 @@ fn lacked(life: &WriteStory, node: NodeId) -> Option<Mechanism> {
 
 #[test]
 fn a_replica_lacks_what_never_arrived_what_it_refused_and_what_it_forgot() {
-    let brought = WriteEventKind::Delivered { from: N1, relation: Relation::Write };
-    let confirmed = WriteEventKind::Delivered { from: N1, relation: Relation::Confirmation };
+    let brought = WriteEventKind::Delivered { from: N1, relation: Relation::Carries };
+    let confirmed = WriteEventKind::Delivered { from: N1, relation: Relation::Acknowledges };
     let life = WriteStory::accepted()
         .then(2, N2, confirmed)
         .then(3, N3, brought)

@@ -320,7 +320,7 @@ impl Watch {
             };
             let Some(write) = write else { return };
             // A full state brings every write, also to nodes that have it.
-            if relation == Relation::Confirmation || !self.writes[write as usize].held.contains(to)
+            if relation == Relation::Acknowledges || !self.writes[write as usize].held.contains(to)
             {
                 tell(self, write, relation);
             }

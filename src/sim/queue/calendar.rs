@@ -79,7 +79,7 @@ struct Load {
     /// At more pending events than this, more buckets are made.
     grow_at: usize,
     /// How much work a rebuild waits for; doubled by each rebuild that changed nothing.
-    patience: usize,
+    backoff: usize,
 }
 
 impl<T> EventQueue<T> for CalendarQueue<T> {
@@ -102,7 +102,7 @@ impl<T> EventQueue<T> for CalendarQueue<T> {
                 inserted: 0,
                 split_at: SPLIT,
                 grow_at: usize::MAX,
-                patience: 1,
+                backoff: 1,
             },
             now: Time::ZERO,
         }
@@ -267,7 +267,7 @@ impl<T> CalendarQueue<T> {
     /// The run is too long: narrows the days, unless that was tried a moment ago.
     #[cold]
     fn split(&mut self) {
-        if self.load.inserted >= self.filed() / 2 * self.load.patience {
+        if self.load.inserted >= self.filed() / 2 * self.load.backoff {
             self.rebuild();
         } else {
             self.load.split_at *= 2;
@@ -340,7 +340,7 @@ impl<T> CalendarQueue<T> {
             return true;
         }
         let load = &mut self.load;
-        if load.turned < pending.max(16 * BUCKET.0) * load.patience {
+        if load.turned < pending.max(16 * BUCKET.0) * load.backoff {
             return false;
         }
         let (mean, size) = (load.turned / load.turns, bucket_size(pending));
@@ -350,7 +350,7 @@ impl<T> CalendarQueue<T> {
         let spare = self.buckets.len() > 16 * bucket_count(pending);
         let unfit = spare || too_narrow || mean > size * 4;
         if !unfit {
-            load.patience = 1;
+            load.backoff = 1;
         }
         unfit
     }
@@ -404,7 +404,7 @@ impl<T> CalendarQueue<T> {
             inserted: 0,
             split_at: (2 * self.run.len()).max(if calendar { CROWD } else { SPLIT }),
             grow_at: self.load.grow_at,
-            patience: if same { (2 * self.load.patience).min(64) } else { 1 },
+            backoff: if same { (2 * self.load.backoff).min(64) } else { 1 },
         };
     }
 }

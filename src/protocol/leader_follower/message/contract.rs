@@ -85,7 +85,7 @@ impl Contract for Message {
     fn carries(&self, note: &mut dyn FnMut(Carried)) {
         self.each_write(|entry| note(Carried::write(entry.key, entry.stored)));
         if let Self::Ack { version, .. } = self {
-            note(Carried::confirmation(*version));
+            note(Carried::acknowledgement(*version));
         }
         // A delete that erases is in the state by what is not there.
         if let Self::State { version, state, .. } = self

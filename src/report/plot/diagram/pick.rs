@@ -267,7 +267,8 @@ impl Selection<'_> {
     }
 
     fn arrow(&self, transmission: &Transmission, from: usize, to: usize) -> Arrow {
-        let brings = transmission.carries.iter().any(|carried| carried.relation == Relation::Write);
+        let brings =
+            transmission.carries.iter().any(|carried| carried.relation == Relation::Carries);
         let class = match (transmission.request, &transmission.carries[..]) {
             (Some(_), _) => MessageClass::Client,
             (None, []) => MessageClass::Other,
