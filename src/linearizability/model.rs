@@ -1,0 +1,335 @@
+//! Sequential objects: what a key holds, what an operation asks of it, and what its answer says.
+//!
+//! A checker need not know functions. Whatever an operation is called, on each of its keys it does
+//! one [`Step`]: its answer says what the key held before ([`Expects`]), and it changes that
+//! ([`Change`]). A [`Model`] turns what a client asked and was told into such a step.
+
+use strum::{IntoStaticStr, VariantArray};
+
+use crate::id::{KeyId, OpId};
+
+/// The modulus of [`Content`]'s hash: the prime 2^61 - 1.
+const PRIME: u64 = (1 << 61) - 1;
+/// The base of [`Content`]'s hash.
+const BASE: u64 = 0x0bad_5eed_5b1e_55ed;
+
+/// What a key holds: a sequence of symbols, by its hash, length and last symbol.
+///
+/// A register holds one symbol, which stands for its value. A list holds one symbol an element. A
+/// text that operations append to holds one for each text appended. Two symbols are equal where
+/// their values are. The hash is a polynomial modulo 2^61 - 1, so that what two appended sequences
+/// make together is known from their hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Content {
+    hash: u64,
+    len: u32,
+    last: u32,
+}
+
+impl Content {
+    /// No symbol: the key does not exist. A text that is empty is not told from that.
+    pub const ABSENT: Self = Self { hash: 0, len: 0, last: 0 };
+
+    /// The one symbol.
+    #[must_use]
+    #[inline]
+    pub fn of(symbol: u32) -> Self {
+        Self { hash: (mix(u64::from(symbol)) % (PRIME - 1)) + 1, len: 1, last: symbol }
+    }
+
+    /// These symbols, in this order.
+    #[must_use]
+    pub fn sequence(symbols: &[u32]) -> Self {
+        symbols.iter().fold(Self::ABSENT, |content, symbol| content.then(Self::of(*symbol)))
+    }
+
+    /// These symbols and then those of `more`.
+    #[must_use]
+    pub fn then(self, more: Self) -> Self {
+        if more.is_absent() {
+            return self;
+        }
+        let hash = (times(self.hash, power(more.len)) + more.hash) % PRIME;
+        Self { hash, len: self.len + more.len, last: more.last }
+    }
+
+    /// Whether there is no symbol.
+    #[must_use]
+    #[inline]
+    pub const fn is_absent(self) -> bool {
+        self.len == 0
+    }
+
+    /// How many symbols.
+    #[must_use]
+    #[inline]
+    pub const fn len(self) -> u32 {
+        self.len
+    }
+
+    /// The last symbol. `None` where the key does not exist.
+    #[must_use]
+    #[inline]
+    pub const fn last(self) -> Option<u32> {
+        if self.len == 0 { None } else { Some(self.last) }
+    }
+
+    /// The symbol, where there is exactly one.
+    #[must_use]
+    #[inline]
+    pub const fn only(self) -> Option<u32> {
+        if self.len == 1 { Some(self.last) } else { None }
+    }
+
+    /// A number that differs, but for a chance of 2^-60, where the contents do.
+    #[must_use]
+    #[inline]
+    pub const fn hash(self) -> u64 {
+        self.hash ^ ((self.len as u64) << 61)
+    }
+}
+
+/// Spreads the bits of a number: the finalizer of SplitMix64 (Steele, Lea, Flood 2014).
+#[inline]
+pub(super) const fn mix(number: u64) -> u64 {
+    let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+const fn times(a: u64, b: u64) -> u64 {
+    let product = a as u128 * b as u128;
+    (product % PRIME as u128) as u64
+}
+
+fn power(exponent: u32) -> u64 {
+    let (mut result, mut base, mut left) = (1, BASE, exponent);
+    while left > 0 {
+        if left & 1 == 1 {
+            result = times(result, base);
+        }
+        base = times(base, base);
+        left >>= 1;
+    }
+    result
+}
+
+/// What an answer says that a key held when the operation took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expects {
+    /// Nothing is said.
+    Anything,
+    /// Exactly this.
+    Holds(Content),
+    /// Anything but this: a compare-and-set was refused.
+    HoldsNot(Content),
+    /// The key did not exist.
+    Absent {
+        /// The operation that had removed it, where the answer tells. [`super::zones`] goes by it;
+        /// the search does not.
+        by: Option<OpId>,
+    },
+    /// The key existed; its value was not shown.
+    Present,
+    /// The last symbol was this one; those before it were not shown.
+    EndsWith(u32),
+}
+
+/// What an operation makes of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It stays as it is.
+    Nothing,
+    /// It holds this from then on.
+    Set(Content),
+    /// This comes after what it holds.
+    Append(Content),
+    /// It does not exist any more.
+    Remove,
+}
+
+/// What an operation did with one key, at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The key.
+    pub key: KeyId,
+    /// What its answer says of the key.
+    pub expects: Expects,
+    /// What it makes of the key.
+    pub change: Change,
+}
+
+impl Step {
+    /// Reads the key.
+    #[must_use]
+    pub const fn read(key: KeyId, expects: Expects) -> Self {
+        Self { key, expects, change: Change::Nothing }
+    }
+
+    /// Changes the key, whatever it holds.
+    #[must_use]
+    pub const fn write(key: KeyId, change: Change) -> Self {
+        Self { key, expects: Expects::Anything, change }
+    }
+
+    /// What the key holds after the step, if it held `content` before. `None`: the answer says
+    /// that it held something else.
+    #[must_use]
+    #[inline]
+    pub fn apply(&self, content: Content) -> Option<Content> {
+        let fits = match self.expects {
+            Expects::Anything => true,
+            Expects::Holds(expected) => content == expected,
+            Expects::HoldsNot(refused) => content != refused,
+            Expects::Absent { .. } => content.is_absent(),
+            Expects::Present => !content.is_absent(),
+            Expects::EndsWith(symbol) => content.last() == Some(symbol),
+        };
+        fits.then(|| match self.change {
+            Change::Nothing => content,
+            Change::Set(content) => content,
+            Change::Append(more) => content.then(more),
+            Change::Remove => Content::ABSENT,
+        })
+    }
+}
+
+/// A sequential object that a history may be checked against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Model {
+    /// One value: read and write.
+    Register,
+    /// One value: read, write and compare-and-set.
+    CasRegister,
+    /// Values by key: get, put, append and delete.
+    Kv,
+    /// A lock: acquire and release.
+    Mutex,
+}
+
+/// What a client asked of one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// What does it hold?
+    Read,
+    /// Let it hold this.
+    Write(Content),
+    /// Let it hold `to` if it holds `from`.
+    CompareAndSet {
+        /// What it has to hold.
+        from: Content,
+        /// What it holds then.
+        to: Content,
+    },
+    /// Put this after what it holds.
+    Append(Content),
+    /// Remove it.
+    Delete,
+    /// Take the lock when it is free.
+    Acquire,
+    /// Give back the lock.
+    Release,
+}
+
+/// What a client was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// It was done; and, of a read, nothing is said of what was there.
+    Done,
+    /// The key held this.
+    Held(Content),
+    /// A compare-and-set found something else and did nothing.
+    Mismatch,
+    /// No answer came: it may have been done, may yet be, or never.
+    Unknown,
+}
+
+impl Model {
+    /// Whether the model knows what is asked.
+    #[must_use]
+    pub const fn knows(self, input: Input) -> bool {
+        match input {
+            Input::Read | Input::Write(_) => !matches!(self, Self::Mutex),
+            Input::CompareAndSet { .. } => matches!(self, Self::CasRegister | Self::Kv),
+            Input::Append(_) | Input::Delete => matches!(self, Self::Kv),
+            Input::Acquire | Input::Release => matches!(self, Self::Mutex),
+        }
+    }
+}
+
+impl Input {
+    /// What a client's question and its answer say of `key`. `None`: nothing at all, as of a read
+    /// without an answer.
+    #[must_use]
+    pub fn step(self, key: KeyId, output: Output) -> Option<Step> {
+        // The lock is held where the key exists.
+        let held = Content::of(0);
+        let (expects, change) = match (self, output) {
+            (Self::Read, Output::Held(content)) if content.is_absent() => {
+                (Expects::Absent { by: None }, Change::Nothing)
+            }
+            (Self::Read, Output::Held(content)) => (Expects::Holds(content), Change::Nothing),
+            (Self::Read, Output::Done | Output::Mismatch | Output::Unknown) => return None,
+            (Self::CompareAndSet { from, .. }, Output::Mismatch) => {
+                (Expects::HoldsNot(from), Change::Nothing)
+            }
+            (Self::Write(content), _) => (Expects::Anything, Change::Set(content)),
+            (Self::CompareAndSet { from, to }, _) => (Expects::Holds(from), Change::Set(to)),
+            (Self::Append(more), _) => (Expects::Anything, Change::Append(more)),
+            (Self::Delete, _) => (Expects::Anything, Change::Remove),
+            (Self::Acquire, _) => (Expects::Absent { by: None }, Change::Set(held)),
+            (Self::Release, _) => (Expects::Holds(held), Change::Remove),
+        };
+        Some(Step { key, expects, change })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_appended_in_pieces_is_what_is_appended_at_once() {
+        let symbols: Vec<u32> = (0..40).map(|i| i * 7 % 11).collect();
+        for cut in 0..=symbols.len() {
+            let (left, right) = symbols.split_at(cut);
+            let joined = Content::sequence(left).then(Content::sequence(right));
+            assert_eq!(joined, Content::sequence(&symbols));
+        }
+        assert_ne!(Content::sequence(&[1, 2]), Content::sequence(&[2, 1]));
+        assert_ne!(Content::sequence(&[0]), Content::ABSENT);
+        assert_ne!(Content::sequence(&[0, 0]), Content::sequence(&[0]));
+    }
+
+    #[test]
+    fn a_step_takes_place_where_the_answer_fits() {
+        let (one, two) = (Content::of(1), Content::of(2));
+        let key = KeyId(0);
+        let step = |input: Input, output| input.step(key, output).expect("it says something");
+        let cas = Input::CompareAndSet { from: one, to: two };
+        for (input, output, before, after) in [
+            (Input::Read, Output::Held(one), one, Some(one)),
+            (Input::Read, Output::Held(one), two, None),
+            (Input::Read, Output::Held(Content::ABSENT), one, None),
+            (Input::Write(two), Output::Done, one, Some(two)),
+            (cas, Output::Done, one, Some(two)),
+            (cas, Output::Done, two, None),
+            (cas, Output::Mismatch, two, Some(two)),
+            (cas, Output::Mismatch, one, None),
+            (cas, Output::Unknown, one, Some(two)),
+            (Input::Append(two), Output::Done, one, Some(one.then(two))),
+            (Input::Delete, Output::Done, one, Some(Content::ABSENT)),
+            (Input::Acquire, Output::Done, Content::ABSENT, Some(Content::of(0))),
+            (Input::Acquire, Output::Done, Content::of(0), None),
+            (Input::Release, Output::Done, Content::ABSENT, None),
+        ] {
+            assert_eq!(step(input, output).apply(before), after, "{input:?} {output:?}");
+        }
+        assert_eq!(Input::Read.step(key, Output::Unknown), None);
+        let read = |expects| Step::read(key, expects).apply(one.then(two)).is_some();
+        assert!(read(Expects::EndsWith(2)) && !read(Expects::EndsWith(1)));
+        assert!(read(Expects::Present) && !read(Expects::Absent { by: None }));
+    }
+}
