@@ -10,7 +10,7 @@ use crate::id::{KeyId, OpId};
 
 /// The modulus of [`Content`]'s hash: the prime 2^61 - 1.
 const PRIME: u64 = (1 << 61) - 1;
-/// The base of [`Content`]'s hash.
+/// The base of [`Content`]'s hash: any number below the prime.
 const BASE: u64 = 0x0bad_5eed_5b1e_55ed;
 
 /// What a key holds: a sequence of symbols, by its hash, length and last symbol.
@@ -19,7 +19,7 @@ const BASE: u64 = 0x0bad_5eed_5b1e_55ed;
 /// text that operations append to holds one for each text appended. Two symbols are equal where
 /// their values are. The hash is a polynomial modulo 2^61 - 1, so that what two appended sequences
 /// make together is known from their hashes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Content {
     hash: u64,
     len: u32,
@@ -33,8 +33,9 @@ impl Content {
     /// The one symbol.
     #[must_use]
     #[inline]
-    pub fn of(symbol: u32) -> Self {
-        Self { hash: (mix(u64::from(symbol)) % (PRIME - 1)) + 1, len: 1, last: symbol }
+    pub const fn of(symbol: u32) -> Self {
+        // Never 0, which is the hash of nothing.
+        Self { hash: (mix(symbol as u64) >> 4) + 1, len: 1, last: symbol }
     }
 
     /// These symbols, in this order.
@@ -49,7 +50,8 @@ impl Content {
         if more.is_absent() {
             return self;
         }
-        let hash = (times(self.hash, power(more.len)) + more.hash) % PRIME;
+        let factor = if more.len == 1 { BASE } else { power(more.len) };
+        let hash = reduced(times(self.hash, factor) + more.hash);
         Self { hash, len: self.len + more.len, last: more.last }
     }
 
@@ -72,6 +74,11 @@ impl Content {
     #[inline]
     pub const fn last(self) -> Option<u32> {
         if self.len == 0 { None } else { Some(self.last) }
+    }
+
+    /// The last symbol as a list, empty where the key does not exist.
+    pub(super) fn last_as_list(&self) -> &[u32] {
+        if self.len == 0 { &[] } else { std::slice::from_ref(&self.last) }
     }
 
     /// The symbol, where there is exactly one.
@@ -98,9 +105,17 @@ pub(super) const fn mix(number: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
+/// The product modulo the prime. Both factors are below it.
+#[inline]
 const fn times(a: u64, b: u64) -> u64 {
     let product = a as u128 * b as u128;
-    (product % PRIME as u128) as u64
+    reduced((product as u64 & PRIME) + (product >> 61) as u64)
+}
+
+/// The remainder of a number below twice the prime and a bit.
+#[inline]
+const fn reduced(number: u64) -> u64 {
+    if number >= PRIME { number - PRIME } else { number }
 }
 
 fn power(exponent: u32) -> u64 {
@@ -116,7 +131,7 @@ fn power(exponent: u32) -> u64 {
 }
 
 /// What an answer says that a key held when the operation took effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Expects {
     /// Nothing is said.
     Anything,
@@ -137,7 +152,7 @@ pub enum Expects {
 }
 
 /// What an operation makes of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// It stays as it is.
     Nothing,
@@ -150,7 +165,7 @@ pub enum Change {
 }
 
 /// What an operation did with one key, at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
     /// The key.
     pub key: KeyId,
