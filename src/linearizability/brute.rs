@@ -2,8 +2,8 @@
 
 use crate::id::{KeyId, OpId};
 
-use super::model::{Change, Content, Expects, Step};
-use super::{Operation, Operations, Others};
+use super::model::{Content, Expects, Step, Update};
+use super::operations::{Operation, Operations, Others};
 
 /// Whether some order of the operations gives every answer.
 pub(super) fn is_linearizable(operations: &Operations) -> bool {
@@ -40,7 +40,7 @@ pub(super) fn take_effect(
         let unnamed = match others {
             Others::Untouched => Step::read(key, Expects::Anything),
             Others::SeenAbsent => Step::read(key, Expects::Absent { by: None }),
-            Others::Removed => Step::write(key, Change::Remove),
+            Others::Removed => Step::write(key, Update::Remove),
         };
         named.unwrap_or(&unnamed).apply(*held)
     })

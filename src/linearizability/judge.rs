@@ -2,25 +2,34 @@
 
 use crate::id::{KeyId, OpId};
 
-use super::search::problem::Problem;
-use super::search::{Lists, Outcome, search};
+use super::operations::{Operation, Operations};
+use super::search::problem::SearchProblem;
+use super::search::{Ending, ShownLists, search};
 use super::split::Split;
-use super::zones::{Finding, Zones};
-use super::{Contradiction, Judgement, Operation, Operations, Why, order, witness};
+use super::witness::{Contradiction, Judgement, Why};
+use super::zones::{ZoneVerdict, Zones};
+use super::{order, witness};
 
-/// Judges `operations`, with at most `budget` steps of search.
-pub(super) fn judge(operations: &Operations, budget: u64) -> Judgement {
+/// The steps that a search may take unless something else is asked for: some seconds' worth.
+pub const BUDGET: u64 = 20_000_000;
+
+/// Whether `operations` are linearizable, found in at most `budget` steps of the search.
+#[must_use]
+pub fn check(operations: &Operations, budget: u64) -> Judgement {
     if order::fits(operations) {
         return Judgement::Linearizable;
     }
     Judge::new(operations, budget).judge()
 }
 
-/// An order for each key, or for all the keys that operations join, merged into one.
-pub(super) fn linearize(operations: &Operations, budget: u64) -> Option<Vec<OpId>> {
+/// An order in which the operations of a linearizable history may have taken effect, without those
+/// that need not have. `None` where none is found within the budget.
+#[must_use]
+pub fn linearize(operations: &Operations, budget: u64) -> Option<Vec<OpId>> {
     if let Some(order) = order::order(operations) {
         return Some(order);
     }
+    // An order for each key, or for all the keys that operations join, merged into one.
     let mut judge = Judge::new(operations, budget);
     let joined = judge.split.joined();
     let alone = |key: &KeyId| !joined.iter().any(|group| group.contains(key));
@@ -28,8 +37,8 @@ pub(super) fn linearize(operations: &Operations, budget: u64) -> Option<Vec<OpId
     let mut effects: Vec<(u32, OpId)> = Vec::new();
     for keys in joined.iter().map(Vec::as_slice).chain(alone.iter().map(<[_; 1]>::as_slice)) {
         match judge.search(keys, Operation::OPEN) {
-            Ok(Outcome::Order(order)) => effects.extend(order),
-            Ok(Outcome::NoOrder { .. } | Outcome::OutOfSteps) | Err(_) => return None,
+            Ok(Ending::Order(order)) => effects.extend(order),
+            Ok(Ending::NoOrder { .. } | Ending::OutOfSteps) | Err(_) => return None,
         }
     }
     // A read of the whole store, where no operation names a key.
@@ -45,7 +54,7 @@ pub(super) fn linearize(operations: &Operations, budget: u64) -> Option<Vec<OpId
 
 /// What is known of a part of the history.
 #[derive(Debug, PartialEq, Eq)]
-enum Part {
+enum PartVerdict {
     Linearizable,
     /// The zones of its values show that it is not.
     NotByZones(Why),
@@ -64,7 +73,7 @@ enum Part {
 struct Judge<'a> {
     operations: &'a Operations,
     split: Split<'a>,
-    lists: Lists<'a>,
+    lists: ShownLists<'a>,
     zones: Zones,
     budget: u64,
 }
@@ -72,7 +81,7 @@ struct Judge<'a> {
 impl<'a> Judge<'a> {
     fn new(operations: &'a Operations, budget: u64) -> Self {
         let zones = Zones::new(operations.initial, operations.symbols);
-        let (split, lists) = (Split::of(operations), Lists::of(operations));
+        let (split, lists) = (Split::of(operations), ShownLists::of(operations));
         Self { operations, split, lists, zones, budget }
     }
 
@@ -87,9 +96,11 @@ impl<'a> Judge<'a> {
                 break;
             }
             match self.part(&keys, Operation::OPEN) {
-                Part::Linearizable => {}
-                Part::Unknown => is_unknown = true,
-                not @ (Part::NotByZones(_) | Part::NotAtSight(_) | Part::NoOrder { .. }) => {
+                PartVerdict::Linearizable => {}
+                PartVerdict::Unknown => is_unknown = true,
+                not @ (PartVerdict::NotByZones(_)
+                | PartVerdict::NotAtSight(_)
+                | PartVerdict::NoOrder { .. }) => {
                     let found = self.contradiction(&keys, not);
                     let ret = |found: &Contradiction| self.operations.get(found.first).ret;
                     if worst.as_ref().is_none_or(|worst| ret(&found) < ret(worst)) {
@@ -106,23 +117,23 @@ impl<'a> Judge<'a> {
     }
 
     /// What is known of the history on `keys` as it was before the place `until`.
-    fn part(&mut self, keys: &[KeyId], until: u32) -> Part {
+    fn part(&mut self, keys: &[KeyId], until: u32) -> PartVerdict {
         if let [key] = *keys {
             match self.zones.judge(self.split.on_key(key), until) {
-                Finding::Linearizable => return Part::Linearizable,
-                Finding::Contradictory(why) => return Part::NotByZones(why),
-                Finding::Unsettled => {}
+                ZoneVerdict::Linearizable => return PartVerdict::Linearizable,
+                ZoneVerdict::Contradictory(why) => return PartVerdict::NotByZones(why),
+                ZoneVerdict::Unsettled => {}
             }
         }
         match self.search(keys, until) {
-            Err(why) => Part::NotAtSight(why),
-            Ok(Outcome::Order(_)) => Part::Linearizable,
-            Ok(Outcome::NoOrder { first, is_exact }) => Part::NoOrder { first, is_exact },
-            Ok(Outcome::OutOfSteps) => Part::Unknown,
+            Err(why) => PartVerdict::NotAtSight(why),
+            Ok(Ending::Order(_)) => PartVerdict::Linearizable,
+            Ok(Ending::NoOrder { first, is_exact }) => PartVerdict::NoOrder { first, is_exact },
+            Ok(Ending::OutOfSteps) => PartVerdict::Unknown,
         }
     }
 
-    fn search(&mut self, keys: &[KeyId], until: u32) -> Result<Outcome, Why> {
+    fn search(&mut self, keys: &[KeyId], until: u32) -> Result<Ending, Why> {
         let problem = self.problem(keys, until, |_| true)?;
         Ok(search(&problem, &mut self.budget))
     }
@@ -132,30 +143,31 @@ impl<'a> Judge<'a> {
         keys: &[KeyId],
         until: u32,
         binds: impl Fn(OpId) -> bool,
-    ) -> Result<Problem, Why> {
+    ) -> Result<SearchProblem, Why> {
         let parts = keys.iter().map(|key| self.split.on_key(*key));
-        Problem::new(self.operations, &self.lists, parts, until, binds)
+        SearchProblem::new(self.operations, &self.lists, parts, until, binds)
     }
 
     /// The first operation on `keys` that cannot be placed, and operations that show it. `not` is
     /// what is known of the whole history.
-    fn contradiction(&mut self, keys: &[KeyId], not: Part) -> Contradiction {
+    fn contradiction(&mut self, keys: &[KeyId], not: PartVerdict) -> Contradiction {
         let (not, first) = match not {
-            Part::NoOrder { first, is_exact: true } => (not, first),
+            PartVerdict::NoOrder { first, is_exact: true } => (not, first),
             not => self.first(keys, not),
         };
         let until = self.operations.get(first).ret + 1;
         let (why, mut operations) = match not {
-            Part::NotByZones(why) | Part::NotAtSight(why @ Why::BeforeItsWrite { .. }) => {
+            PartVerdict::NotByZones(why)
+            | PartVerdict::NotAtSight(why @ Why::BeforeItsWrite { .. }) => {
                 let why = why.fewest(self.operations);
                 (why, why.operations())
             }
-            Part::NotAtSight(why) => {
+            PartVerdict::NotAtSight(why) => {
                 let named = why.operations();
                 let fewest = self.reduce(keys, until, named.clone());
                 (if fewest == named { why } else { Why::NoOrder }, fewest)
             }
-            Part::NoOrder { .. } | Part::Linearizable | Part::Unknown => {
+            PartVerdict::NoOrder { .. } | PartVerdict::Linearizable | PartVerdict::Unknown => {
                 (Why::NoOrder, self.reduce(keys, until, self.candidates(keys, until)))
             }
         };
@@ -173,8 +185,8 @@ impl<'a> Judge<'a> {
         witness::reduce(candidates, self.budget / 2, |kept, budget| {
             let problem = self.problem(keys, until, |op| kept.binary_search(&op).is_ok());
             match problem.map(|problem| search(&problem, budget)) {
-                Err(_) | Ok(Outcome::NoOrder { .. }) => true,
-                Ok(Outcome::Order(_) | Outcome::OutOfSteps) => false,
+                Err(_) | Ok(Ending::NoOrder { .. }) => true,
+                Ok(Ending::Order(_) | Ending::OutOfSteps) => false,
             }
         })
     }
@@ -192,7 +204,7 @@ impl<'a> Judge<'a> {
 
     /// The first operation before whose return the history on `keys` is linearizable and after
     /// whose return it is not, and what is known then. `not` is what is known in the end.
-    fn first(&mut self, keys: &[KeyId], not: Part) -> (Part, OpId) {
+    fn first(&mut self, keys: &[KeyId], not: PartVerdict) -> (PartVerdict, OpId) {
         let mut returns: Vec<(u32, OpId)> = Vec::new();
         for key in keys {
             let closed = self.split.on_key(*key).filter(|on| !on.operation.is_open());
@@ -209,15 +221,15 @@ impl<'a> Judge<'a> {
         let (mut low, mut high) = (0, returns.len() - 1);
         // As a rule the place is near the one that is known; steps double from there.
         let (mut step, is_before) = match &not {
-            Part::NotByZones(why) | Part::NotAtSight(why) => {
+            PartVerdict::NotByZones(why) | PartVerdict::NotAtSight(why) => {
                 high = high.min(latest(*why));
                 (Some(1), true)
             }
-            Part::NoOrder { first, .. } => {
+            PartVerdict::NoOrder { first, .. } => {
                 low = until(*first) - 1;
                 (Some(1), false)
             }
-            Part::Linearizable | Part::Unknown => (None, true),
+            PartVerdict::Linearizable | PartVerdict::Unknown => (None, true),
         };
         let mut not = not;
         while low < high {
@@ -227,14 +239,14 @@ impl<'a> Judge<'a> {
                 None => (low + high) / 2,
             };
             let part = self.part(keys, returns[probe].0 + 1);
-            let holds = matches!(part, Part::Linearizable | Part::Unknown);
+            let holds = matches!(part, PartVerdict::Linearizable | PartVerdict::Unknown);
             step = step.filter(|_| holds != is_before).map(|step| 2 * step);
             if holds {
                 low = probe + 1;
                 continue;
             }
             high = probe;
-            if let Part::NoOrder { first, is_exact } = part {
+            if let PartVerdict::NoOrder { first, is_exact } = part {
                 let ret = self.operations.get(first).ret;
                 low = low.max(returns.partition_point(|(other, _)| *other < ret));
                 if is_exact {

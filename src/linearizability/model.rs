@@ -2,7 +2,7 @@
 //!
 //! A checker need not know functions. Whatever an operation is called, on each of its keys it does
 //! one [`Step`]: its answer says what the key held before ([`Expects`]), and it changes that
-//! ([`Change`]). A [`Model`] turns what a client asked and was told into such a step.
+//! ([`Update`]). A [`Model`] turns what a client asked and was told into such a step.
 
 use strum::{IntoStaticStr, VariantArray};
 
@@ -65,7 +65,7 @@ impl Content {
     /// How many symbols.
     #[must_use]
     #[inline]
-    pub const fn len(self) -> u32 {
+    pub(super) const fn count(self) -> u32 {
         self.len
     }
 
@@ -153,7 +153,7 @@ pub enum Expects {
 
 /// What an operation makes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Change {
+pub enum Update {
     /// It stays as it is.
     Nothing,
     /// It holds this from then on.
@@ -172,19 +172,19 @@ pub struct Step {
     /// What its answer says of the key.
     pub expects: Expects,
     /// What it makes of the key.
-    pub change: Change,
+    pub change: Update,
 }
 
 impl Step {
     /// Reads the key.
     #[must_use]
     pub const fn read(key: KeyId, expects: Expects) -> Self {
-        Self { key, expects, change: Change::Nothing }
+        Self { key, expects, change: Update::Nothing }
     }
 
     /// Changes the key, whatever it holds.
     #[must_use]
-    pub const fn write(key: KeyId, change: Change) -> Self {
+    pub const fn write(key: KeyId, change: Update) -> Self {
         Self { key, expects: Expects::Anything, change }
     }
 
@@ -202,10 +202,10 @@ impl Step {
             Expects::EndsWith(symbol) => content.last() == Some(symbol),
         };
         fits.then(|| match self.change {
-            Change::Nothing => content,
-            Change::Set(content) => content,
-            Change::Append(more) => content.then(more),
-            Change::Remove => Content::ABSENT,
+            Update::Nothing => content,
+            Update::Set(content) => content,
+            Update::Append(more) => content.then(more),
+            Update::Remove => Content::ABSENT,
         })
     }
 }
@@ -226,7 +226,7 @@ pub enum Model {
 
 /// What a client asked of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum Asked {
     /// What does it hold?
     Read,
     /// Let it hold this.
@@ -250,7 +250,7 @@ pub enum Input {
 
 /// What a client was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum Answered {
     /// It was done; and, of a read, nothing is said of what was there.
     Done,
     /// The key held this.
@@ -264,38 +264,38 @@ pub enum Output {
 impl Model {
     /// Whether the model knows what is asked.
     #[must_use]
-    pub const fn knows(self, input: Input) -> bool {
+    pub const fn knows(self, input: Asked) -> bool {
         match input {
-            Input::Read | Input::Write(_) => !matches!(self, Self::Mutex),
-            Input::CompareAndSet { .. } => matches!(self, Self::CasRegister | Self::Kv),
-            Input::Append(_) | Input::Delete => matches!(self, Self::Kv),
-            Input::Acquire | Input::Release => matches!(self, Self::Mutex),
+            Asked::Read | Asked::Write(_) => !matches!(self, Self::Mutex),
+            Asked::CompareAndSet { .. } => matches!(self, Self::CasRegister | Self::Kv),
+            Asked::Append(_) | Asked::Delete => matches!(self, Self::Kv),
+            Asked::Acquire | Asked::Release => matches!(self, Self::Mutex),
         }
     }
 }
 
-impl Input {
+impl Asked {
     /// What a client's question and its answer say of `key`. `None`: nothing at all, as of a read
     /// without an answer.
     #[must_use]
-    pub fn step(self, key: KeyId, output: Output) -> Option<Step> {
+    pub fn step(self, key: KeyId, output: Answered) -> Option<Step> {
         // The lock is held where the key exists.
         let held = Content::of(0);
         let (expects, change) = match (self, output) {
-            (Self::Read, Output::Held(content)) if content.is_absent() => {
-                (Expects::Absent { by: None }, Change::Nothing)
+            (Self::Read, Answered::Held(content)) if content.is_absent() => {
+                (Expects::Absent { by: None }, Update::Nothing)
             }
-            (Self::Read, Output::Held(content)) => (Expects::Holds(content), Change::Nothing),
-            (Self::Read, Output::Done | Output::Mismatch | Output::Unknown) => return None,
-            (Self::CompareAndSet { from, .. }, Output::Mismatch) => {
-                (Expects::HoldsNot(from), Change::Nothing)
+            (Self::Read, Answered::Held(content)) => (Expects::Holds(content), Update::Nothing),
+            (Self::Read, Answered::Done | Answered::Mismatch | Answered::Unknown) => return None,
+            (Self::CompareAndSet { from, .. }, Answered::Mismatch) => {
+                (Expects::HoldsNot(from), Update::Nothing)
             }
-            (Self::Write(content), _) => (Expects::Anything, Change::Set(content)),
-            (Self::CompareAndSet { from, to }, _) => (Expects::Holds(from), Change::Set(to)),
-            (Self::Append(more), _) => (Expects::Anything, Change::Append(more)),
-            (Self::Delete, _) => (Expects::Anything, Change::Remove),
-            (Self::Acquire, _) => (Expects::Absent { by: None }, Change::Set(held)),
-            (Self::Release, _) => (Expects::Holds(held), Change::Remove),
+            (Self::Write(content), _) => (Expects::Anything, Update::Set(content)),
+            (Self::CompareAndSet { from, to }, _) => (Expects::Holds(from), Update::Set(to)),
+            (Self::Append(more), _) => (Expects::Anything, Update::Append(more)),
+            (Self::Delete, _) => (Expects::Anything, Update::Remove),
+            (Self::Acquire, _) => (Expects::Absent { by: None }, Update::Set(held)),
+            (Self::Release, _) => (Expects::Holds(held), Update::Remove),
         };
         Some(Step { key, expects, change })
     }
@@ -322,27 +322,27 @@ mod tests {
     fn a_step_takes_place_where_the_answer_fits() {
         let (one, two) = (Content::of(1), Content::of(2));
         let key = KeyId(0);
-        let step = |input: Input, output| input.step(key, output).expect("it says something");
-        let cas = Input::CompareAndSet { from: one, to: two };
+        let step = |input: Asked, output| input.step(key, output).expect("it says something");
+        let cas = Asked::CompareAndSet { from: one, to: two };
         for (input, output, before, after) in [
-            (Input::Read, Output::Held(one), one, Some(one)),
-            (Input::Read, Output::Held(one), two, None),
-            (Input::Read, Output::Held(Content::ABSENT), one, None),
-            (Input::Write(two), Output::Done, one, Some(two)),
-            (cas, Output::Done, one, Some(two)),
-            (cas, Output::Done, two, None),
-            (cas, Output::Mismatch, two, Some(two)),
-            (cas, Output::Mismatch, one, None),
-            (cas, Output::Unknown, one, Some(two)),
-            (Input::Append(two), Output::Done, one, Some(one.then(two))),
-            (Input::Delete, Output::Done, one, Some(Content::ABSENT)),
-            (Input::Acquire, Output::Done, Content::ABSENT, Some(Content::of(0))),
-            (Input::Acquire, Output::Done, Content::of(0), None),
-            (Input::Release, Output::Done, Content::ABSENT, None),
+            (Asked::Read, Answered::Held(one), one, Some(one)),
+            (Asked::Read, Answered::Held(one), two, None),
+            (Asked::Read, Answered::Held(Content::ABSENT), one, None),
+            (Asked::Write(two), Answered::Done, one, Some(two)),
+            (cas, Answered::Done, one, Some(two)),
+            (cas, Answered::Done, two, None),
+            (cas, Answered::Mismatch, two, Some(two)),
+            (cas, Answered::Mismatch, one, None),
+            (cas, Answered::Unknown, one, Some(two)),
+            (Asked::Append(two), Answered::Done, one, Some(one.then(two))),
+            (Asked::Delete, Answered::Done, one, Some(Content::ABSENT)),
+            (Asked::Acquire, Answered::Done, Content::ABSENT, Some(Content::of(0))),
+            (Asked::Acquire, Answered::Done, Content::of(0), None),
+            (Asked::Release, Answered::Done, Content::ABSENT, None),
         ] {
             assert_eq!(step(input, output).apply(before), after, "{input:?} {output:?}");
         }
-        assert_eq!(Input::Read.step(key, Output::Unknown), None);
+        assert_eq!(Asked::Read.step(key, Answered::Unknown), None);
         let read = |expects| Step::read(key, expects).apply(one.then(two)).is_some();
         assert!(read(Expects::EndsWith(2)) && !read(Expects::EndsWith(1)));
         assert!(read(Expects::Present) && !read(Expects::Absent { by: None }));

@@ -7,8 +7,8 @@
 
 use crate::id::{OpId, Version};
 
-use super::model::{Change, Content};
-use super::{Operation, Operations, Others};
+use super::model::{Content, Update};
+use super::operations::{Operation, Operations, Others};
 
 /// Whether the order of the ranks explains every answer. `false` says nothing.
 pub(super) fn fits(operations: &Operations) -> bool {
@@ -26,7 +26,7 @@ pub(super) fn order(operations: &Operations) -> Option<Vec<OpId>> {
 
 fn is_write(operations: &Operations, op: OpId) -> bool {
     operations.get(op).others == Others::Removed
-        || operations.steps(op).iter().any(|step| step.change != Change::Nothing)
+        || operations.steps(op).iter().any(|step| step.change != Update::Nothing)
 }
 
 /// `None` where a write that was answered has no rank, or two writes share one.

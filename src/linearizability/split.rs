@@ -7,22 +7,22 @@
 
 use crate::id::{KeyId, OpId};
 
-use super::model::{Change, Expects, Step};
-use super::{Operation, Operations, Others};
+use super::model::{Expects, Step, Update};
+use super::operations::{Operation, Operations, Others};
 
 /// The steps of a history, sorted by key.
 pub(super) struct Split<'a> {
     operations: &'a Operations,
     /// By key, where its parts begin; one more than there are keys.
     starts: Vec<u32>,
-    parts: Vec<Part>,
+    parts: Vec<StepOf>,
     /// Steps that operations on the whole store take on keys that they do not name.
     unnamed: Vec<Step>,
 }
 
 /// A step of an operation: an index into the steps of the history, then into `unnamed`.
 #[derive(Clone, Copy, Default)]
-struct Part {
+struct StepOf {
     op: OpId,
     step: u32,
 }
@@ -42,8 +42,8 @@ impl<'a> Split<'a> {
         for op in operations.ids() {
             let (expects, change) = match operations.get(op).others {
                 Others::Untouched => continue,
-                Others::SeenAbsent => (Expects::Absent { by: None }, Change::Nothing),
-                Others::Removed => (Expects::Anything, Change::Remove),
+                Others::SeenAbsent => (Expects::Absent { by: None }, Update::Nothing),
+                Others::Removed => (Expects::Anything, Update::Remove),
             };
             let named = |key| operations.steps(op).iter().any(|step| step.key == key);
             for key in operations.key_ids().filter(|key| !named(*key)) {
@@ -59,10 +59,10 @@ impl<'a> Split<'a> {
             starts[key] += starts[key - 1];
         }
         let mut next = starts.clone();
-        let mut parts = vec![Part::default(); operations.steps.len() + unnamed.len()];
+        let mut parts = vec![StepOf::default(); operations.steps.len() + unnamed.len()];
         let mut place = |op: OpId, key: KeyId, step: u32| {
             let next = &mut next[key.0 as usize];
-            parts[*next as usize] = Part { op, step };
+            parts[*next as usize] = StepOf { op, step };
             *next += 1;
         };
         let mut beyond = beyond.into_iter().peekable();

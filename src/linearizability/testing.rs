@@ -7,8 +7,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::id::{KeyId, NodeId, OpId, Version};
 
 use super::brute::take_effect;
-use super::model::{Change, Content, Expects, Step};
-use super::{Operation, Operations, Others};
+use super::model::{Content, Expects, Step, Update};
+use super::operations::{Operation, Operations, Others};
 
 /// What a random history consists of.
 #[derive(Clone, Copy, Debug)]
@@ -147,7 +147,7 @@ pub(super) fn history(recipe: &Recipe, draws: &mut Draws) -> Operations {
         maker.change_an_answer(&mut finished);
     }
     for (making, ret) in finished {
-        let is_read = making.steps.iter().all(|step| step.change == Change::Nothing)
+        let is_read = making.steps.iter().all(|step| step.change == Update::Nothing)
             && making.others != Others::Removed;
         if ret == Operation::OPEN && is_read {
             continue;
@@ -181,16 +181,16 @@ impl Maker<'_> {
                 others = Others::Removed;
                 Vec::new()
             }
-            2 if self.recipe.deletes => vec![Step::write(key, Change::Remove)],
+            2 if self.recipe.deletes => vec![Step::write(key, Update::Remove)],
             3 if self.recipe.compares => {
                 let from = Content::of(self.draws.below(3));
                 let expects = Expects::Holds(from);
-                vec![Step { key, expects, change: Change::Set(Content::of(self.symbol())) }]
+                vec![Step { key, expects, change: Update::Set(Content::of(self.symbol())) }]
             }
             2..5 if self.recipe.appends => {
-                vec![Step::write(key, Change::Append(Content::of(self.symbol())))]
+                vec![Step::write(key, Update::Append(Content::of(self.symbol())))]
             }
-            3..6 => vec![Step::write(key, Change::Set(Content::of(self.symbol())))],
+            3..6 => vec![Step::write(key, Update::Set(Content::of(self.symbol())))],
             _ => vec![Step::read(key, Expects::Anything)],
         };
         Making { op, process, steps, others, has_effect: false, rank: None }
@@ -209,7 +209,7 @@ impl Maker<'_> {
         making.has_effect = true;
         self.effects += 1;
         let is_write = making.others == Others::Removed
-            || making.steps.iter().any(|step| step.change != Change::Nothing);
+            || making.steps.iter().any(|step| step.change != Update::Nothing);
         if is_write {
             making.rank = Some(self.effects);
         }
@@ -227,7 +227,7 @@ impl Maker<'_> {
         }
         if making.others == Others::Removed {
             for key in 0..self.store.len() {
-                self.change(key, Change::Remove, making);
+                self.change(key, Update::Remove, making);
             }
             return;
         }
@@ -243,7 +243,7 @@ impl Maker<'_> {
                     return;
                 }
             }
-            if step.change == Change::Nothing {
+            if step.change == Update::Nothing {
                 making.steps[i].expects = self.answer(key);
                 making.rank = self.ranks[key];
             } else {
@@ -261,15 +261,15 @@ impl Maker<'_> {
         }
     }
 
-    fn change(&mut self, key: usize, change: Change, making: &Making) {
+    fn change(&mut self, key: usize, change: Update, making: &Making) {
         self.ranks[key] = making.rank;
         let step = Step::write(KeyId(key as u32), change);
         self.store[key] = step.apply(self.store[key]).expect("it expects nothing");
         match change {
-            Change::Nothing => {}
-            Change::Set(content) => self.symbols[key] = content.last().into_iter().collect(),
-            Change::Append(content) => self.symbols[key].extend(content.last()),
-            Change::Remove => {
+            Update::Nothing => {}
+            Update::Set(content) => self.symbols[key] = content.last().into_iter().collect(),
+            Update::Append(content) => self.symbols[key].extend(content.last()),
+            Update::Remove => {
                 self.symbols[key].clear();
                 self.removed[key] = Some(making.op);
             }

@@ -4,12 +4,12 @@ use crate::id::OpId;
 
 use super::brute::is_linearizable;
 use super::judge::linearize;
-use super::search::problem::Problem;
-use super::search::{Lists, Outcome, search};
+use super::search::problem::SearchProblem;
+use super::search::{Ending, ShownLists, search};
 use super::split::Split;
 use super::testing::{Draws, Recipe, history, is_order};
-use super::zones::{Finding, Zones};
-use super::{Change, Judgement, Operation, Operations, Others, Why, check, order};
+use super::zones::{ZoneVerdict, Zones};
+use super::{Judgement, Operation, Operations, Others, Update, Why, check, order};
 
 /// How many random histories each test takes. `HISTORIES` asks for another number.
 fn histories() -> u64 {
@@ -51,17 +51,17 @@ fn every_algorithm_that_applies_says_the_same() {
             assert!(is_linearizable(operations), "seed {seed}: the order fits");
         }
         let split = Split::of(operations);
-        let lists = Lists::of(operations);
+        let lists = ShownLists::of(operations);
         let mut zones = Zones::new(operations.initial, operations.symbols);
         for key in operations.key_ids() {
             let of_zones = zones.judge(split.on_key(key), Operation::OPEN);
             let parts = std::iter::once(split.on_key(key));
-            let problem = Problem::new(operations, &lists, parts, Operation::OPEN, |_| true);
+            let problem = SearchProblem::new(operations, &lists, parts, Operation::OPEN, |_| true);
             let found = problem.map(|problem| search(&problem, &mut u64::MAX.clone()));
             match (of_zones, found) {
-                (Finding::Unsettled, _) => settled[3] += 1,
-                (Finding::Linearizable, Ok(Outcome::Order(_))) => settled[1] += 1,
-                (Finding::Contradictory(_), Ok(Outcome::NoOrder { .. }) | Err(_)) => {
+                (ZoneVerdict::Unsettled, _) => settled[3] += 1,
+                (ZoneVerdict::Linearizable, Ok(Ending::Order(_))) => settled[1] += 1,
+                (ZoneVerdict::Contradictory(_), Ok(Ending::NoOrder { .. }) | Err(_)) => {
                     settled[2] += 1;
                 }
                 (zones, search) => {
@@ -94,7 +94,7 @@ fn weakened(operations: &Operations, until: u32, binds: impl Fn(OpId) -> bool) -
         let operation = *operations.get(id);
         let op = weak.call(operation.process, if binds(id) { operation.call } else { 0 });
         let steps = operations.steps(id);
-        let is_read = steps.iter().all(|step| step.change == Change::Nothing)
+        let is_read = steps.iter().all(|step| step.change == Update::Nothing)
             && operation.others != Others::Removed;
         let is_open = operation.ret >= until || !binds(id);
         if operation.call >= until || is_open && is_read {

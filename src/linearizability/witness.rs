@@ -2,7 +2,18 @@
 
 use crate::id::OpId;
 
-use super::Operations;
+use super::operations::Operations;
+
+/// Whether a history is linearizable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// It is.
+    Linearizable,
+    /// It is not, as these operations show.
+    Contradictory(Contradiction),
+    /// The search did not finish within its budget.
+    Unknown,
+}
 
 /// Operations that no order can satisfy, whatever the others did.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,13 +16,14 @@
 
 use crate::id::OpId;
 
-use super::model::{Change, Content, Expects};
+use super::model::{Content, Expects, Update};
+use super::operations::Operation;
 use super::split::OnKey;
-use super::{Operation, Why};
+use super::witness::Why;
 
 /// What zones say of a key.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Finding {
+pub(super) enum ZoneVerdict {
     /// Its part of the history is linearizable.
     Linearizable,
     /// It is not.
@@ -33,7 +34,7 @@ pub(super) enum Finding {
 
 /// The operations on one value.
 #[derive(Clone, Copy)]
-struct Cluster {
+struct ValueCluster {
     /// What wrote it; `None` for what was there at first.
     write: Option<OpId>,
     /// The place at which the write was called, and 0 of what was there at first.
@@ -48,7 +49,7 @@ struct Cluster {
     shows_nothing: bool,
 }
 
-impl Cluster {
+impl ValueCluster {
     fn written_by(op: OpId, call: u32, ret: u32) -> Self {
         Self {
             write: Some(op),
@@ -94,10 +95,10 @@ pub(super) struct Zones {
     initial: Content,
     /// By symbol, the cluster of the value plus one, or 0.
     of_symbol: Vec<u32>,
-    clusters: Vec<Cluster>,
+    clusters: Vec<ValueCluster>,
     /// The removals, in the order of the operations, each with its cluster.
     removals: Vec<(OpId, u32)>,
-    forward: Vec<Cluster>,
+    forward: Vec<ValueCluster>,
 }
 
 const FIRST: usize = 0;
@@ -116,17 +117,17 @@ impl Zones {
         &mut self,
         part: impl Iterator<Item = OnKey<'a>> + Clone,
         until: u32,
-    ) -> Finding {
+    ) -> ZoneVerdict {
         self.clusters.clear();
         self.removals.clear();
-        self.clusters.push(Cluster::INITIAL);
+        self.clusters.push(ValueCluster::INITIAL);
         let finding = if self.gather_writes(part.clone(), until) {
             self.gather_reads(part.clone(), until)
         } else {
-            Finding::Unsettled
+            ZoneVerdict::Unsettled
         };
         for OnKey { step, .. } in part {
-            if let Change::Set(content) = step.change
+            if let Update::Set(content) = step.change
                 && let Some(symbol) = content.last()
             {
                 self.of_symbol[symbol as usize] = 0;
@@ -147,7 +148,7 @@ impl Zones {
             (false, None) => return false,
         }
         for OnKey { op, operation, step } in part {
-            if step.change == Change::Nothing {
+            if step.change == Update::Nothing {
                 continue;
             }
             if step.expects != Expects::Anything {
@@ -155,9 +156,9 @@ impl Zones {
             }
             let place = self.clusters.len() as u32;
             match step.change {
-                Change::Nothing | Change::Append(_) => return false,
-                Change::Remove => self.removals.push((op, place)),
-                Change::Set(content) => {
+                Update::Nothing | Update::Append(_) => return false,
+                Update::Remove => self.removals.push((op, place)),
+                Update::Set(content) => {
                     let Some(symbol) = content.only() else { return false };
                     let cluster = &mut self.of_symbol[symbol as usize];
                     if *cluster != 0 {
@@ -167,25 +168,29 @@ impl Zones {
                 }
             }
             let (call, ret) = span(operation, until);
-            self.clusters.push(Cluster::written_by(op, call, ret));
+            self.clusters.push(ValueCluster::written_by(op, call, ret));
         }
         true
     }
 
-    fn gather_reads<'a>(&mut self, part: impl Iterator<Item = OnKey<'a>>, until: u32) -> Finding {
+    fn gather_reads<'a>(
+        &mut self,
+        part: impl Iterator<Item = OnKey<'a>>,
+        until: u32,
+    ) -> ZoneVerdict {
         let mut is_untold = false;
         for OnKey { op, operation, step } in part {
             let (call, ret) = span(operation, until);
-            if step.change != Change::Nothing || ret == Operation::OPEN {
+            if step.change != Update::Nothing || ret == Operation::OPEN {
                 continue;
             }
             let of_symbol = |symbol: u32| self.of_symbol[symbol as usize].checked_sub(1);
             let cluster = match step.expects {
                 Expects::Anything => continue,
-                Expects::HoldsNot(_) | Expects::Present => return Finding::Unsettled,
+                Expects::HoldsNot(_) | Expects::Present => return ZoneVerdict::Unsettled,
                 Expects::Holds(content) => match content.only() {
                     Some(symbol) => of_symbol(symbol),
-                    None => return Finding::Unsettled,
+                    None => return ZoneVerdict::Unsettled,
                 },
                 // A value that was set is the whole content.
                 Expects::EndsWith(symbol) => of_symbol(symbol),
@@ -207,7 +212,7 @@ impl Zones {
                     is_untold = true;
                     continue;
                 }
-                return Finding::Contradictory(Why::NeverWritten { read: op });
+                return ZoneVerdict::Contradictory(Why::NeverWritten { read: op });
             };
             let cluster = &mut self.clusters[cluster as usize];
             if let Some(write) = cluster.write
@@ -217,7 +222,7 @@ impl Zones {
                     is_untold = true;
                     continue;
                 }
-                return Finding::Contradictory(Why::BeforeItsWrite { read: op, write });
+                return ZoneVerdict::Contradictory(Why::BeforeItsWrite { read: op, write });
             }
             if ret < cluster.first_return {
                 (cluster.first_return, cluster.returned) = (ret, op);
@@ -228,14 +233,14 @@ impl Zones {
             cluster.shows_nothing |= is_of_nothing;
         }
         // Of the reads of nothing it is not known what they saw, unless nothing was ever removed.
-        let rests_on_nothing = |a: &Cluster, b: &Cluster| {
+        let rests_on_nothing = |a: &ValueCluster, b: &ValueCluster| {
             !self.removals.is_empty() && (a.shows_nothing || b.shows_nothing)
         };
         match conflict(&self.clusters, &mut self.forward) {
-            Some((a, b)) if rests_on_nothing(&a, &b) => Finding::Unsettled,
-            Some((a, b)) => Finding::Contradictory(a.against(&b)),
-            None if is_untold => Finding::Unsettled,
-            None => Finding::Linearizable,
+            Some((a, b)) if rests_on_nothing(&a, &b) => ZoneVerdict::Unsettled,
+            Some((a, b)) => ZoneVerdict::Contradictory(a.against(&b)),
+            None if is_untold => ZoneVerdict::Unsettled,
+            None => ZoneVerdict::Linearizable,
         }
     }
 }
@@ -248,7 +253,10 @@ const fn span(operation: &Operation, until: u32) -> (u32, u32) {
 }
 
 /// Two clusters that would each have to be older than the other.
-fn conflict(clusters: &[Cluster], forward: &mut Vec<Cluster>) -> Option<(Cluster, Cluster)> {
+fn conflict(
+    clusters: &[ValueCluster],
+    forward: &mut Vec<ValueCluster>,
+) -> Option<(ValueCluster, ValueCluster)> {
     forward.clear();
     forward.extend(clusters.iter().filter(|cluster| cluster.is_forward()));
     forward.sort_unstable_by_key(|cluster| cluster.first_return);

@@ -13,38 +13,40 @@
 //!
 //! Memory is a few words an event, and a word for each configuration that led nowhere.
 
-use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use indexmap::{IndexMap, IndexSet};
 
 use crate::id::OpId;
 
-use super::Operation;
 use super::model::{Content, mix};
-use problem::Problem;
+use super::operations::Operation;
+use problem::SearchProblem;
 
-pub(super) use problem::Lists;
+pub(super) use problem::ShownLists;
 pub(super) mod problem;
 
 /// How a search ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum Ending {
     /// In this order the operations may have taken effect, each with the place of the event just
     /// before which it did.
     Order(Vec<(u32, OpId)>),
-    /// No order fits. The history up to just before the return of `first` has one. If that is exact,
-    /// the history up to just after it has none.
+    /// No order fits. The history up to just before the return of `first` has one. If that is
+    /// exact, the history up to just after it has none.
     NoOrder { first: OpId, is_exact: bool },
     /// The steps ran out.
     OutOfSteps,
 }
 
 /// Looks for an order, in at most `budget` steps, which it counts down.
-pub(super) fn search(problem: &Problem, budget: &mut u64) -> Outcome {
-    Search::new(problem).run(budget)
+pub(super) fn search(problem: &SearchProblem, budget: &mut u64) -> Ending {
+    DepthFirst::new(problem).run(budget)
 }
 
 /// Something that was done and may have to be undone.
 #[derive(Clone, Copy, Debug)]
-enum Done {
+enum Undoable {
     /// A key held this before.
     Held { key: u32, content: Content },
     /// An operation took effect, at this event.
@@ -66,14 +68,14 @@ enum Next {
 }
 
 /// A return that needs its operation to take effect.
-struct Frame {
+struct Branching {
     /// How much had been done.
     done: usize,
     next: Next,
 }
 
-struct Search<'a> {
-    problem: &'a Problem,
+struct DepthFirst<'a> {
+    problem: &'a SearchProblem,
     /// The next event.
     event: u32,
     contents: Vec<Content>,
@@ -90,15 +92,15 @@ struct Search<'a> {
     /// the entry after the last operation is its head.
     after: Vec<u32>,
     before: Vec<u32>,
-    done: Vec<Done>,
-    frames: Vec<Frame>,
+    done: Vec<Undoable>,
+    frames: Vec<Branching>,
     /// Configurations that led nowhere, and what they had used of each kind.
-    dead: HashSet<u128>,
-    dead_with: HashMap<u128, Vec<Box<[u32]>>>,
+    dead: IndexSet<u128, AsItIs>,
+    dead_with: IndexMap<u128, Vec<Box<[u32]>>, AsItIs>,
 }
 
-impl<'a> Search<'a> {
-    fn new(problem: &'a Problem) -> Self {
+impl<'a> DepthFirst<'a> {
+    fn new(problem: &'a SearchProblem) -> Self {
         let count = problem.list.len();
         let contents = vec![problem.initial; problem.keys];
         let ring = |_| vec![count as u32; count + 1];
@@ -115,35 +117,35 @@ impl<'a> Search<'a> {
             before: ring(()),
             done: Vec::new(),
             frames: Vec::new(),
-            dead: HashSet::new(),
-            dead_with: HashMap::new(),
+            dead: IndexSet::default(),
+            dead_with: IndexMap::default(),
         };
         search.state =
             (0..).zip(&search.contents).fold(0, |state, (key, held)| state ^ of(key, *held));
         search
     }
 
-    fn run(mut self, budget: &mut u64) -> Outcome {
+    fn run(mut self, budget: &mut u64) -> Ending {
         let mut furthest = 0;
         loop {
-            let Some(returning) = self.walk() else { return Outcome::Order(self.order()) };
+            let Some(returning) = self.walk() else { return Ending::Order(self.order()) };
             furthest = furthest.max(self.event);
             if !self.is_dead() {
-                self.frames.push(Frame { done: self.done.len(), next: Next::Returning });
+                self.frames.push(Branching { done: self.done.len(), next: Next::Returning });
             }
             let mut returning = returning;
             loop {
                 let Some(frame) = self.frames.last() else {
                     let first = self.problem.events[furthest as usize].op;
                     let first = self.problem.list[first as usize].id;
-                    return Outcome::NoOrder { first, is_exact: !self.problem.foresees };
+                    return Ending::NoOrder { first, is_exact: !self.problem.foresees };
                 };
                 if self.done.len() > frame.done {
                     self.undo(frame.done);
                     returning = self.problem.events[self.event as usize].op;
                 }
                 if *budget == 0 {
-                    return Outcome::OutOfSteps;
+                    return Ending::OutOfSteps;
                 }
                 *budget -= 1;
                 if self.try_next(returning) {
@@ -196,13 +198,13 @@ impl<'a> Search<'a> {
                     return Some(op);
                 }
                 self.effects ^= of_op(op);
-                self.done.push(Done::Returned { op });
+                self.done.push(Undoable::Returned { op });
             } else if local.ret == Operation::OPEN {
                 self.called[local.kind as usize] += 1;
-                self.done.push(Done::Called { op });
+                self.done.push(Undoable::Called { op });
             } else {
                 self.link_last(op);
-                self.done.push(Done::Called { op });
+                self.done.push(Undoable::Called { op });
                 if local.is_read {
                     self.read(op);
                 }
@@ -235,7 +237,7 @@ impl<'a> Search<'a> {
             return false;
         }
         self.used[kind as usize] += 1;
-        self.done.push(Done::EffectOfKind { kind, event: self.event });
+        self.done.push(Undoable::EffectOfKind { kind, event: self.event });
         self.read_all();
         true
     }
@@ -244,7 +246,7 @@ impl<'a> Search<'a> {
         self.unlink(op);
         self.effective[op as usize] = true;
         self.effects ^= of_op(op);
-        self.done.push(Done::Effect { op, event: self.event });
+        self.done.push(Undoable::Effect { op, event: self.event });
     }
 
     /// Changes the keys as the operation does, if they hold what it was told.
@@ -261,7 +263,7 @@ impl<'a> Search<'a> {
             let held = self.contents[key as usize];
             let Some(now) = step.apply(held) else { return false };
             if now != held {
-                self.done.push(Done::Held { key, content: held });
+                self.done.push(Undoable::Held { key, content: held });
                 self.hold(key, now);
             }
         }
@@ -321,18 +323,18 @@ impl<'a> Search<'a> {
         while self.done.len() > keep {
             match self.done.pop() {
                 None => return,
-                Some(Done::Held { key, content }) => self.hold(key, content),
-                Some(Done::Effect { op, .. }) => {
+                Some(Undoable::Held { key, content }) => self.hold(key, content),
+                Some(Undoable::Effect { op, .. }) => {
                     self.relink(op);
                     self.effective[op as usize] = false;
                     self.effects ^= of_op(op);
                 }
-                Some(Done::EffectOfKind { kind, .. }) => self.used[kind as usize] -= 1,
-                Some(Done::Returned { op }) => {
+                Some(Undoable::EffectOfKind { kind, .. }) => self.used[kind as usize] -= 1,
+                Some(Undoable::Returned { op }) => {
                     self.event -= 1;
                     self.effects ^= of_op(op);
                 }
-                Some(Done::Called { op }) => {
+                Some(Undoable::Called { op }) => {
                     self.event -= 1;
                     let local = &self.problem.list[op as usize];
                     if local.ret == Operation::OPEN {
@@ -356,9 +358,9 @@ impl<'a> Search<'a> {
         if self.used.is_empty() {
             return !self.dead.is_empty() && self.dead.contains(&self.configuration());
         }
-        let uses_less = |dead: &Box<[u32]>| dead.iter().zip(&self.used).all(|(a, b)| a <= b);
+        let uses_less = |dead: &[u32]| dead.iter().zip(&self.used).all(|(a, b)| a <= b);
         let dead = self.dead_with.get(&self.configuration());
-        dead.is_some_and(|dead| dead.iter().any(uses_less))
+        dead.is_some_and(|dead| dead.iter().any(|dead| uses_less(dead)))
     }
 
     /// Remembers that the configuration leads nowhere.
@@ -388,14 +390,38 @@ impl<'a> Search<'a> {
             event.map_or(Operation::OPEN, |event| event.place)
         };
         let effects = self.done.iter().filter_map(|done| match *done {
-            Done::Effect { op, event } => Some((place(event), self.problem.list[op as usize].id)),
-            Done::EffectOfKind { kind, event } => {
+            Undoable::Effect { op, event } => {
+                Some((place(event), self.problem.list[op as usize].id))
+            }
+            Undoable::EffectOfKind { kind, event } => {
                 let (_, op) = of_kind[kind as usize].pop().expect("used after its call");
                 Some((place(event), op))
             }
-            Done::Held { .. } | Done::Called { .. } | Done::Returned { .. } => None,
+            Undoable::Held { .. } | Undoable::Called { .. } | Undoable::Returned { .. } => None,
         });
         effects.collect()
+    }
+}
+
+/// Hashes a configuration, whose bits are spread already.
+type AsItIs = BuildHasherDefault<LowBits>;
+
+#[derive(Default)]
+struct LowBits(u64);
+
+impl Hasher for LowBits {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = mix(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u128(&mut self, number: u128) {
+        self.0 = number as u64;
     }
 }
 

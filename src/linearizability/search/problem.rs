@@ -3,18 +3,21 @@
 //! Before the search starts it is made smaller, without changing its answer:
 //!
 //! - A read that shows a list fixes what came before each of its elements. An append of such an
-//!   element then expects exactly that ([`Lists`]).
+//!   element then expects exactly that ([`ShownLists`]).
 //! - An operation of unknown outcome whose effect no answer can show need not take effect.
 //! - Operations of unknown outcome that do the same are alike: how many of a *kind* took effect
 //!   matters, not which.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
 
 use crate::id::OpId;
 
-use super::super::model::{Change, Content, Expects, Step};
+use super::super::model::{Content, Expects, Step, Update};
+use super::super::operations::{Operation, Operations};
 use super::super::split::OnKey;
-use super::super::{Operation, Operations, Why};
+use super::super::witness::Why;
 
 /// An operation, with its steps on the keys of the problem.
 #[derive(Clone, Copy, Debug)]
@@ -32,19 +35,19 @@ pub(super) struct Local {
 
 /// One event of the history.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Event {
+pub(super) struct Happening {
     pub(super) place: u32,
-    /// An index into [`Problem::list`].
+    /// An index into [`SearchProblem::list`].
     pub(super) op: u32,
     pub(super) is_return: bool,
 }
 
 /// Operations on a few keys, which are numbered from 0.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Problem {
+pub(in super::super) struct SearchProblem {
     pub(super) list: Vec<Local>,
     pub(super) steps: Vec<Step>,
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<Happening>,
     pub(super) keys: usize,
     pub(super) initial: Content,
     /// Whether an append expects what a later read shows before its element.
@@ -53,14 +56,14 @@ pub(in super::super) struct Problem {
     pub(super) kinds: Vec<u32>,
 }
 
-impl Problem {
+impl SearchProblem {
     /// The operations of `parts`, one iterator a key, as they are where nothing returned from the
     /// place `until` on, or what contradicts itself at sight. `binds` says whether the time of an
     /// operation counts; where it does not, its changes may take effect at any time or never, and
     /// what it was told is forgotten.
     pub(in super::super) fn new<'a, P: Iterator<Item = OnKey<'a>>>(
         operations: &Operations,
-        lists: &Lists<'_>,
+        lists: &ShownLists<'_>,
         parts: impl Iterator<Item = P>,
         until: u32,
         binds: impl Fn(OpId) -> bool,
@@ -92,11 +95,11 @@ impl Problem {
         if problem.keys > 1 {
             all.sort_by_key(|(op, _)| *op);
         }
-        let shown = Shown::of(&all, lists, |op| operations.get(op).ret < until && binds(op));
+        let shown = Visible::of(&all, lists, |op| operations.get(op).ret < until && binds(op));
         for of_one in all.chunk_by(|a, b| a.0 == b.0) {
             let op = of_one[0].0;
             let Operation { call, ret, .. } = *operations.get(op);
-            let is_read = of_one.iter().all(|(_, step)| step.change == Change::Nothing);
+            let is_read = of_one.iter().all(|(_, step)| step.change == Update::Nothing);
             let (call, ret) = match (binds(op), ret < until) {
                 (true, true) => (call, ret),
                 (true, false) => (call, Operation::OPEN),
@@ -123,7 +126,7 @@ impl Problem {
     }
 
     fn number_kinds(&mut self) {
-        let mut kinds: HashMap<Vec<Step>, u32> = HashMap::new();
+        let mut kinds: IndexMap<Vec<Step>, u32> = IndexMap::new();
         for op in 0..self.list.len() as u32 {
             if self.list[op as usize].ret == Operation::OPEN {
                 let next = self.kinds.len() as u32;
@@ -138,9 +141,9 @@ impl Problem {
 
     fn order_events(&mut self) {
         for (op, local) in (0..).zip(&self.list) {
-            self.events.push(Event { place: local.call, op, is_return: false });
+            self.events.push(Happening { place: local.call, op, is_return: false });
             if local.ret != Operation::OPEN {
-                self.events.push(Event { place: local.ret, op, is_return: true });
+                self.events.push(Happening { place: local.ret, op, is_return: true });
             }
         }
         // Stable, for operations that do not bind are all called at the place 0.
@@ -150,18 +153,18 @@ impl Problem {
 
 /// The lists that reads showed, by their content.
 #[derive(Debug, Default)]
-pub(in super::super) struct Lists<'a> {
-    by_content: HashMap<Content, &'a [u32]>,
+pub(in super::super) struct ShownLists<'a> {
+    by_content: IndexMap<Content, &'a [u32]>,
 }
 
-impl<'a> Lists<'a> {
+impl<'a> ShownLists<'a> {
     pub(in super::super) fn of(operations: &'a Operations) -> Self {
         let lists = operations.lists.iter();
         Self { by_content: lists.map(|(content, list)| (*content, list.as_ref())).collect() }
     }
 
     fn symbols<'b>(&'b self, content: &'b Content) -> Option<&'b [u32]> {
-        match content.len() {
+        match content.count() {
             0 | 1 => Some(content.last_as_list()),
             _ => self.by_content.get(content).copied(),
         }
@@ -177,19 +180,19 @@ impl<'a> Lists<'a> {
         until: u32,
         binds: impl Fn(OpId) -> bool,
     ) -> Result<bool, Why> {
-        if !part.iter().any(|(_, step)| matches!(step.change, Change::Append(_))) {
+        if !part.iter().any(|(_, step)| matches!(step.change, Update::Append(_))) {
             return Ok(false);
         }
         // Of each symbol: which operation wrote it, if exactly one did.
-        let mut writes: HashMap<u32, Option<OpId>> = HashMap::new();
+        let mut writes: BTreeMap<u32, Option<OpId>> = BTreeMap::new();
         for (op, step) in part.iter() {
-            if let Change::Append(content) | Change::Set(content) = step.change
+            if let Update::Append(content) | Update::Set(content) = step.change
                 && let Some(symbol) = content.only()
             {
                 writes.entry(symbol).and_modify(|write| *write = None).or_insert(Some(*op));
             }
         }
-        let mut before: HashMap<u32, (Content, OpId)> = HashMap::new();
+        let mut before: BTreeMap<u32, (Content, OpId)> = BTreeMap::new();
         let closed = |op: OpId| operations.get(op).ret < until && binds(op);
         for (op, step) in part.iter().filter(|(op, _)| closed(*op)) {
             let Expects::Holds(content) = step.expects else { continue };
@@ -211,7 +214,7 @@ impl<'a> Lists<'a> {
         }
         let mut foresees = false;
         for (op, step) in part {
-            if let (Expects::Anything, Change::Append(content)) = (step.expects, step.change)
+            if let (Expects::Anything, Update::Append(content)) = (step.expects, step.change)
                 && let Some(symbol) = content.only()
                 && writes[&symbol] == Some(*op)
                 && let Some((prefix, _)) = before.get(&symbol)
@@ -225,20 +228,24 @@ impl<'a> Lists<'a> {
 }
 
 /// What the answers can show, over all keys.
-struct Shown {
+struct Visible {
     /// Whether some answer may depend on any change.
     anything: bool,
+    /// Whether some answer may depend on a key being removed.
     nothing: bool,
-    symbols: HashSet<u32>,
+    /// The symbols that answers show.
+    symbols: BTreeSet<u32>,
 }
 
-impl Shown {
-    fn of(all: &[(OpId, Step)], lists: &Lists<'_>, closed: impl Fn(OpId) -> bool) -> Self {
-        let symbols = HashSet::new();
+impl Visible {
+    fn of(all: &[(OpId, Step)], lists: &ShownLists<'_>, closed: impl Fn(OpId) -> bool) -> Self {
+        let symbols = BTreeSet::new();
         let mut shown = Self { anything: false, nothing: false, symbols };
         for (op, step) in all {
+            // What is appended comes after nothing only if what was there is removed.
+            shown.nothing |= matches!(step.change, Update::Append(_));
             // Nobody was told what a read of unknown outcome showed.
-            if step.change == Change::Nothing && !closed(*op) {
+            if step.change == Update::Nothing && !closed(*op) {
                 continue;
             }
             match step.expects {
@@ -264,9 +271,9 @@ impl Shown {
     fn shows(&self, step: &Step) -> bool {
         self.anything
             || match step.change {
-                Change::Nothing => false,
-                Change::Remove => self.nothing,
-                Change::Set(content) | Change::Append(content) => {
+                Update::Nothing => false,
+                Update::Remove => self.nothing,
+                Update::Set(content) | Update::Append(content) => {
                     content.only().is_none_or(|symbol| self.symbols.contains(&symbol))
                 }
             }
