@@ -100,8 +100,8 @@ struct Besides<'a> {
 }
 
 impl<'a> Besides<'a> {
-    fn of(history: &History, names: &'a Names) -> Self {
-        let mut besides = Self::default();
+    fn of(history: &'a History) -> Self {
+        let (mut besides, names) = (Self::default(), history.names());
         for ContestedWrite { op, node, accepted_at, answered_at } in history.contested() {
             let (accepted_ns, answered_ns) = (accepted_at.nanos(), answered_at.nanos());
             let one = Contested { node: Shown(*node), accepted_ns, answered_ns };
@@ -140,11 +140,11 @@ impl<T: std::fmt::Display> Serialize for Shown<T> {
 /// # Errors
 ///
 /// When `out` does not take it.
-pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::Result<()> {
-    let writers = Writers::of(history);
+pub fn write(history: &History, out: &mut impl io::Write) -> io::Result<()> {
+    let (names, writers) = (history.names(), Writers::of(history));
     let mut text = Vec::with_capacity(CHUNK + 1024);
     let mut process = String::new();
-    let mut besides = Besides::of(history, names);
+    let mut besides = Besides::of(history);
     for event in history.events() {
         let line = match event {
             HistoryEvent::Invoke(op) => {
@@ -159,7 +159,7 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
                     contested: besides.contested.remove(&op).unwrap_or_default(),
                     attempts: besides.attempts.remove(&op).unwrap_or_default(),
                     cleared: besides.cleared.remove(&op).unwrap_or_default(),
-                    ..completion(op, entry, (history, &writers), names, &process)
+                    ..completion(op, entry, history, &writers, &process)
                 }
             }
             HistoryEvent::Nemesis(index) => act(&history.nemesis()[index], names),
@@ -203,10 +203,11 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
 fn completion<'a>(
     op: OpId,
     entry: &Entry,
-    (history, writers): (&History, &Writers<'_>),
-    names: &'a Names,
+    history: &'a History,
+    writers: &Writers<'_>,
     process: &'a str,
 ) -> EventLine<'a> {
+    let names = history.names();
     let found = (history.contents(op), history.elements(op));
     let (contents, elements) = found;
     let value = match entry.function {
@@ -358,9 +359,9 @@ mod tests {
 
     #[test]
     fn every_kind_of_line_is_as_documented() {
-        let (config, result) = sample::run();
+        let (_, result) = sample::run();
         let mut out = Vec::new();
-        write(&result.history, &config.names, &mut out).unwrap();
+        write(&result.history, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         let put = r#""op":0,"f":"put","key":"city","value":"Raleigh""#;
@@ -395,8 +396,7 @@ mod tests {
     #[test]
     fn a_read_that_found_nothing_where_the_leader_was_named_says_so() {
         use crate::id::{ClientId, KeyId};
-        let (config, _) = sample::run();
-        let mut history = History::with_capacity(2);
+        let mut history = History::with_capacity(2, sample::names());
         for leader in [Some(NodeId(0)), None] {
             let get = crate::operation::Operation::Get { key: KeyId(0), quorum: None };
             let at = crate::time::Time::ZERO;
@@ -404,7 +404,7 @@ mod tests {
             history.complete(op, at, Status::Ok, |entry| entry.leader = leader);
         }
         let mut out = Vec::new();
-        write(&history, &config.names, &mut out).unwrap();
+        write(&history, &mut out).unwrap();
         let errors: Vec<Json> = String::from_utf8(out)
             .unwrap()
             .lines()
