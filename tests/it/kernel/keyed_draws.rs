@@ -131,11 +131,11 @@ fn base(nodes: u16, clients: u32) -> Config {
 }
 
 fn play(config: &Config, reversed: bool) -> RunResult {
-    play_named(config, cluster::names(config), reversed)
+    play_named(config, &cluster::names(config), reversed)
 }
 
-fn play_named(config: &Config, names: Arc<Names>, reversed: bool) -> RunResult {
-    run::<Probe>(config, &names, &reversed, 1, RunOptions { trace: true, ..RunOptions::default() })
+fn play_named(config: &Config, names: &Arc<Names>, reversed: bool) -> RunResult {
+    run::<Probe>(config, names, &reversed, 1, RunOptions { trace: true, ..RunOptions::default() })
 }
 
 /// Every delivery: (receiver, "kind from sender: value", when).
@@ -236,9 +236,9 @@ fn taking_out_a_scripted_operation_leaves_the_others_as_they_were() {
         expect: splitbrain::config::Answer::default(),
     };
     config.script = (0..).zip(&names.values).map(scripted).collect();
-    let all = play_named(&config, Arc::clone(&names), false);
+    let all = play_named(&config, &names, false);
     config.script.remove(1);
-    let fewer = play_named(&config, names, false);
+    let fewer = play_named(&config, &names, false);
     let mut without_b = deliveries(&all);
     without_b.retain(|(_, content, _)| !content.ends_with(": b"));
     assert_eq!(without_b, deliveries(&fewer));
@@ -283,7 +283,7 @@ fn taking_out_a_fault_leaves_what_it_did_not_cause_as_it_was() {
             });
             Arc::make_mut(&mut names).faults.push((*name).to_owned());
         }
-        play_named(&config, names, false)
+        play_named(&config, &names, false)
     };
     let said = |result: &RunResult| -> Vec<String> {
         result.history.nemesis().iter().map(|act| act.what.clone()).collect()
