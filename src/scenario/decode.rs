@@ -1,9 +1,10 @@
 //! Reading a table key by key.
 //!
-//! A [`TableDecoder`] hands out the values of one table, each as an [`Element`], and remembers which
-//! keys were read; the others are unknown keys. An [`Element`] reads itself as a length of time, a
-//! node, a choice. A mistake is noted where it is found, and decoding goes on, so one pass finds all
-//! mistakes. `None` always means that a mistake was noted: read every key first, use `?` last.
+//! A [`TableDecoder`] hands out the values of one table, each as an [`Element`], and remembers
+//! which keys were read; the others are unknown keys. An [`Element`] reads itself as a length of
+//! time, a node, a choice. A mistake is noted where it is found, and decoding goes on, so one pass
+//! finds all mistakes. `None` always means that a mistake was noted: read every key first, use `?`
+//! last.
 
 use std::cell::RefCell;
 use std::fmt::Display;

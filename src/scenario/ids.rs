@@ -26,9 +26,9 @@ pub(super) fn ids(list: &Element<'_>, kinds: &[&str]) -> Option<Vec<String>> {
 }
 
 /// The ids of faults or operations. One without a given id has its kind and time (`crash-4s`), or
-/// its kind and trigger (`crash-persists-5`); the second of the same has a number, `crash-4s-2`. The
-/// id does not depend on other items of the list: it keys random draws, and without one fault the
-/// others must draw the same.
+/// its kind and trigger (`crash-persists-5`); the second of the same has a number, `crash-4s-2`.
+/// The id does not depend on other items of the list: it keys random draws, and without one fault
+/// the others must draw the same.
 pub(super) fn ids_of(items: &[&Node], kinds: &[&str]) -> Vec<String> {
     // An id that is not a name is reported where the table is decoded.
     let given = |item: &Node| match item.get("id").map(|id| &id.value) {

@@ -5,8 +5,8 @@
 //! 3. `decode` and `sections` decode it key by key into [`Config`](crate::config::Config). Mistakes
 //!    are collected (`diagnostics`) and shown all at once, in the style of rustc.
 //!
-//! [`keys`] declares each key once: decoding, `export`, [`schema()`] (for editors) and [`reference`]
-//! come from the declarations.
+//! [`keys`] declares each key once: decoding, `export`, [`schema()`] (for editors) and
+//! [`reference`] come from the declarations.
 
 use crate::rng::Probability;
 use crate::time::Span;

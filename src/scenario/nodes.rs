@@ -11,7 +11,8 @@ impl Element<'_> {
         self.word_or_node(&[])
     }
 
-    /// Reads it as a node. The message for anything else also names `words`, which the caller takes.
+    /// Reads it as a node. The message for anything else also names `words`, which the caller
+    /// takes.
     pub(super) fn word_or_node(&self, words: &[&str]) -> Option<NodeId> {
         let nodes = self.nodes();
         let text = self.text()?;

@@ -158,7 +158,8 @@ fn item<'a>(
         && let Tree::Table(entries) = &mut items[index].value
         && !entries.iter().any(|entry| entry.key == "id")
     {
-        // It keeps its derived id, and so its random draws, if the argument changes its kind or time.
+        // It keeps its derived id, and so its random draws, if the argument changes its kind or
+        // time.
         let node = Node { value: Tree::Text(id.clone()), at: segment.at };
         entries.push(TreeEntry { key: "id".to_owned(), key_at: segment.at, node });
     }

@@ -114,8 +114,8 @@ pub(super) fn parse(
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
-            // The lossy text is the same up to the first wrong byte, and has a replacement character
-            // there.
+            // The lossy text is the same up to the first wrong byte, and has a replacement
+            // character there.
             let source = sources.add(origin, &String::from_utf8_lossy(bytes));
             let start = error.valid_up_to();
             let at = Loc { source, start, end: start + '\u{fffd}'.len_utf8() };

@@ -96,8 +96,8 @@ pub fn read_percentage(text: &str) -> Option<Probability> {
 }
 
 /// The longest length of time in a scenario: ten years. A run takes at most twice that (duration
-/// and settling), a clock runs at most twice as fast and jumps at most [`MAX_JUMPS`]: far inside the
-/// 292 years of a signed clock.
+/// and settling), a clock runs at most twice as fast and jumps at most [`MAX_JUMPS`]: far inside
+/// the 292 years of a signed clock.
 pub(super) const LONGEST: Span = Span::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// The shortest time between two rounds of what repeats for the whole run. Ten thousand rounds a

@@ -309,6 +309,26 @@ pub fn node_count() -> Format<u16> {
     Format::new(shape, read, |count| i64::from(*count).into())
 }
 
+/// A number of followers, at most as many as the cluster has; `title` says of what `{}` are too
+/// many.
+#[must_use]
+pub fn follower_count(title: &'static str) -> Format<u16> {
+    let read = move |element: &Element<'_>| {
+        let count = element.integer_u16(1..=u16::MAX)?;
+        let followers = element.nodes() - 1;
+        if count > followers {
+            let title = title.replace("{}", &count.to_string());
+            return element.wrong(
+                format!("{title}, but there are {followers} followers"),
+                format!("expected at most {followers}"),
+            );
+        }
+        Some(count)
+    };
+    let shape = whole_number(1..=u64::from(NODES) - 1);
+    Format::new(shape, read, |count| i64::from(*count).into())
+}
+
 /// The shape of a whole number of a range.
 #[must_use]
 pub fn whole_number(range: RangeInclusive<u64>) -> ValueShape {

@@ -55,9 +55,9 @@ impl<C: 'static> Bind<C> for ByHand<C> {
     }
 }
 
-/// Keys for [`Section::with`]: the help text as documentation, the name, the place of the value, the
-/// format, then calls of [`Setting`]. After a place that is an enum come a variant and a field of
-/// it.
+/// Keys for [`Section::with`]: the help text as documentation, the name, the place of the value,
+/// the format, then calls of [`Setting`]. After a place that is an enum come a variant and a field
+/// of it.
 ///
 /// ```text
 /// section.with(keys! { |link: Link|

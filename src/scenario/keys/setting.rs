@@ -23,8 +23,8 @@ pub struct Given<'a, 'f, C> {
 }
 
 impl<C> Given<'_, '_, C> {
-    /// Whether an argument changed the key `other`. Then this key, written for the old value, may no
-    /// longer fit, and that is no mistake.
+    /// Whether an argument changed the key `other`. Then this key, written for the old value, may
+    /// no longer fit, and that is no mistake.
     #[must_use]
     pub fn is_left_behind(&self, other: &str) -> bool {
         self.table.is_from_argument(other)
@@ -156,7 +156,8 @@ impl<C: Clone + 'static, T: 'static> Setting<C, T> {
         Self { check: Some(Box::new(check)), ..self }
     }
 
-    /// Makes it a mistake to give the key where its need is not met, unless an argument changed that.
+    /// Makes it a mistake to give the key where its need is not met, unless an argument changed
+    /// that.
     #[must_use]
     pub fn needs(self, needs: Needs<C>) -> Self {
         Self { needs: Some(needs), ..self }
