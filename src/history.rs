@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use crate::id::{ClientId, FaultId, KeyId, NodeId, OpId, Value, Version};
+use crate::names::Names;
 use crate::operation::Operation;
 use crate::time::Time;
 
@@ -110,6 +112,7 @@ pub enum HistoryEvent {
 /// All operations of a run and all acts of the nemesis.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
+    names: Arc<Names>,
     entries: Vec<Entry>,
     nemesis: Vec<NemesisEvent>,
     contents: BTreeMap<OpId, Box<[Item]>>,
@@ -137,10 +140,10 @@ pub struct ContestedWrite {
 }
 
 impl History {
-    /// An empty history with room for `operations`.
+    /// An empty history with room for `operations`; `names` spells out the ids in it.
     #[must_use]
-    pub fn with_capacity(operations: usize) -> Self {
-        Self { entries: Vec::with_capacity(operations), ..Self::default() }
+    pub fn with_capacity(operations: usize, names: Arc<Names>) -> Self {
+        Self { names, entries: Vec::with_capacity(operations), ..Self::default() }
     }
 
     /// Records an invocation.
@@ -280,6 +283,12 @@ impl History {
         let seq = self.events;
         self.events += 1;
         seq
+    }
+
+    /// The texts behind the ids in it.
+    #[must_use]
+    pub const fn names(&self) -> &Arc<Names> {
+        &self.names
     }
 
     /// Every operation, in the order of invocation.

@@ -11,7 +11,7 @@ use crate::time::Time;
 /// Everything a checker may look at.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// The settings of the run: bounds and names.
+    /// The settings of the run, bounds among them.
     pub config: &'a Config,
     /// What clients asked and were told.
     pub history: &'a History,
@@ -39,6 +39,6 @@ impl<'a> Evidence<'a> {
     /// The texts behind ids.
     #[must_use]
     pub fn names(&self) -> &'a Names {
-        &self.config.names
+        self.history.names()
     }
 }

@@ -4,10 +4,13 @@
 //! node is the one that answers the write. Events are ordered by time; events at one time are in
 //! the order in which the story has them.
 
+use std::sync::Arc;
+
 use crate::config::{Bounds, Config};
 use crate::history::{ContestedWrite, Failure, Function, History, Item, Over, Process, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Term, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
+use crate::names::Names;
 use crate::operation::Operation;
 use crate::property::{Incidents, Promises, Property, SettlesWithin};
 use crate::protocol::{NodeSnapshot, Role, Stored};
@@ -113,6 +116,7 @@ impl Line {
 #[derive(Clone, Debug)]
 pub(super) struct Story {
     config: Config,
+    names: Names,
     told: Vec<Line>,
     finals: Vec<NodeSnapshot>,
     leaderships: Vec<Leadership>,
@@ -127,6 +131,7 @@ impl Story {
     pub(super) fn new(nodes: u16) -> Self {
         Self {
             config: Config::quiet(nodes),
+            names: Names::default(),
             told: Vec::new(),
             finals: (1..=nodes).map(|n| NodeSnapshot::new(node(n), Role::Follower)).collect(),
             leaderships: Vec::new(),
@@ -157,15 +162,15 @@ impl Story {
     }
 
     fn key(&mut self, key: &str) -> KeyId {
-        KeyId(intern(&mut self.config.names.keys, key) as u32)
+        KeyId(intern(&mut self.names.keys, key) as u32)
     }
 
     fn value(&mut self, value: &str) -> Value {
-        Value::text(intern(&mut self.config.names.values, value))
+        Value::text(intern(&mut self.names.values, value))
     }
 
     fn tell(&mut self, client: &str, operation: Operation) -> &mut Line {
-        let client = ClientId(intern(&mut self.config.names.clients, client) as u32);
+        let client = ClientId(intern(&mut self.names.clients, client) as u32);
         self.told.push(Line {
             client,
             operation,
@@ -347,7 +352,8 @@ impl Story {
             }
         }
         events.sort_by_key(|(at, completes, i)| (*at, *i, *completes));
-        let mut history = History::default();
+        let names = Arc::new(self.names.clone());
+        let mut history = History::with_capacity(self.told.len(), names);
         let mut ids = vec![None; self.told.len()];
         for (at, completes, i) in events {
             let told = &self.told[i];

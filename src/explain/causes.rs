@@ -68,7 +68,8 @@ pub(super) fn find<P: Protocol>(
     if followed.writes.is_empty() {
         return;
     }
-    let seen = losses::follow::<P>(config, settings, *seed, options.queue, &followed.writes);
+    let names = finished.history.names();
+    let seen = losses::follow::<P>(config, names, settings, *seed, options.queue, &followed.writes);
     let lost = followed.writes[..followed.lost].iter().zip(&seen);
     let causes: Vec<LossCause> =
         lost.map(|(write, write_events)| write.cause(write_events, finished)).collect();

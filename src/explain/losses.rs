@@ -1,12 +1,14 @@
 //! The lost and discarded writes of a run, and a second run of the same seed that follows them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::check::{self, Mechanism};
 use crate::config::Config;
 use crate::history::{Access, History};
 use crate::id::{KeyId, OpId, Version};
 use crate::named::Named;
+use crate::names::Names;
 use crate::protocol::Protocol;
 use crate::run::{self, QueueKind};
 use crate::sim::{Finished, NoteOptions, WatchedEffect, WatchedWrite, WriteEvent};
@@ -87,6 +89,7 @@ pub(super) fn written(history: &History, writes: &[(OpId, KeyId)]) -> Vec<Follow
 /// Plays the run again and follows `writes`: the events of each.
 pub(super) fn follow<P: Protocol>(
     config: &Config,
+    names: &Arc<Names>,
     settings: &P::Config,
     seed: u64,
     queue: QueueKind,
@@ -95,7 +98,7 @@ pub(super) fn follow<P: Protocol>(
     let watched = writes.iter().map(|write| write.target.clone()).collect();
     let notes = NoteOptions { watched, ..NoteOptions::default() };
     let mut by_write = vec![Vec::new(); writes.len()];
-    for event in run::simulate::<P>(config, settings, seed, queue, notes).write_events {
+    for event in run::simulate::<P>(config, names, settings, seed, queue, notes).write_events {
         by_write[event.write as usize].push(event);
     }
     by_write

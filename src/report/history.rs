@@ -136,8 +136,8 @@ impl<T: std::fmt::Display> Serialize for Shown<T> {
 /// # Errors
 ///
 /// When `out` does not take it.
-pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::Result<()> {
-    let writers = Writers::of(history);
+pub fn write(history: &History, out: &mut impl io::Write) -> io::Result<()> {
+    let (names, writers) = (history.names(), Writers::of(history));
     let mut text = Vec::with_capacity(CHUNK + 1024);
     let mut process = String::new();
     let mut besides = Besides::of(history);
@@ -154,7 +154,7 @@ pub fn write(history: &History, names: &Names, out: &mut impl io::Write) -> io::
                 EventLine {
                     contested: besides.contested.remove(&op).unwrap_or_default(),
                     attempts: besides.attempts.remove(&op).unwrap_or_default(),
-                    ..completion(op, entry, (history, &writers), names, &process)
+                    ..completion(op, entry, history, &writers, &process)
                 }
             }
             HistoryEvent::Nemesis(index) => act(&history.nemesis()[index], names),
@@ -198,10 +198,11 @@ fn invocation<'a>(op: OpId, entry: &Entry, names: &'a Names, process: &'a str) -
 fn completion<'a>(
     op: OpId,
     entry: &Entry,
-    (history, writers): (&History, &Writers<'_>),
-    names: &'a Names,
+    history: &'a History,
+    writers: &Writers<'_>,
     process: &'a str,
 ) -> EventLine<'a> {
+    let names = history.names();
     let (contents, elements) = (history.contents(op), history.elements(op));
     let value = match entry.function {
         Function::List | Function::ReadAll => {
@@ -231,17 +232,17 @@ fn completion<'a>(
         confirmations,
         existed: entry.existed,
         leader: entry.leader.map(Shown),
-        written_by: written_by(op, history, writers, names),
+        written_by: written_by(op, history, writers),
         versions: contents.map(|items| versions(items, names)).unwrap_or_default(),
         over: over(op, entry, history, writers),
-        cleared: cleared(op, history, names),
+        cleared: cleared(op, history),
         ..EventLine::default()
     }
 }
 
 /// The operations that wrote what a read found, in the shape of its value.
-fn written_by(op: OpId, history: &History, writers: &Writers<'_>, names: &Names) -> Option<Json> {
-    let entry = history.entry(op);
+fn written_by(op: OpId, history: &History, writers: &Writers<'_>) -> Option<Json> {
+    let (entry, names) = (history.entry(op), history.names());
     let by = |effect: KeyEffect<'_>| -> Option<Json> {
         let of_element = |value: &Value| -> Json {
             writers.found_element(entry, effect.key, *value).map(|op| op.0).into()
@@ -272,11 +273,8 @@ fn written_by(op: OpId, history: &History, writers: &Writers<'_>, names: &Names)
 }
 
 /// The keys that a clear removed, each with the versions of its removal.
-fn cleared<'a>(
-    op: OpId,
-    history: &History,
-    names: &'a Names,
-) -> BTreeMap<&'a str, Vec<Shown<Version>>> {
+fn cleared(op: OpId, history: &History) -> BTreeMap<&str, Vec<Shown<Version>>> {
+    let names = history.names();
     let mut cleared: BTreeMap<_, Vec<_>> = BTreeMap::new();
     if history.entry(op).function == Function::Clear {
         for KeyEffect { key, version, .. } in history.effects(op) {
@@ -365,9 +363,9 @@ mod tests {
 
     #[test]
     fn every_kind_of_line_is_as_documented() {
-        let (config, result) = sample::run();
+        let (_, result) = sample::run();
         let mut out = Vec::new();
-        write(&result.history, &config.names, &mut out).unwrap();
+        write(&result.history, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         let put = r#""op":0,"f":"put","key":"city","value":"Raleigh""#;
@@ -402,8 +400,7 @@ mod tests {
     #[test]
     fn a_read_that_found_nothing_where_the_leader_was_named_says_so() {
         use crate::id::{ClientId, KeyId};
-        let (config, _) = sample::run();
-        let mut history = History::with_capacity(2);
+        let mut history = History::with_capacity(2, sample::names());
         for leader in [Some(NodeId(0)), None] {
             let get = crate::operation::Operation::Get { key: KeyId(0), quorum: None };
             let at = crate::time::Time::ZERO;
@@ -411,7 +408,7 @@ mod tests {
             history.complete(op, at, Status::Ok, |entry| entry.leader = leader);
         }
         let mut out = Vec::new();
-        write(&history, &config.names, &mut out).unwrap();
+        write(&history, &mut out).unwrap();
         let errors: Vec<Json> = String::from_utf8(out)
             .unwrap()
             .lines()

@@ -12,6 +12,7 @@ use super::diagnostics::{Diagnostics, Loc};
 use super::tree::value_of;
 use super::{ConfiguredProtocol, Registry, Scenario, export, set};
 use crate::config::Config;
+use crate::names::Names;
 
 mod brief;
 mod decode;
@@ -48,8 +49,8 @@ impl Document {
 
     /// The same of settings that no file was read for; without a `[fuzz]`.
     #[must_use]
-    pub fn of_settings(config: &Config, protocol: &dyn ConfiguredProtocol) -> Self {
-        Self { comment: Vec::new(), file: export::encode_settings(config, protocol, None) }
+    pub fn of_settings(config: &Config, names: &Names, protocol: &dyn ConfiguredProtocol) -> Self {
+        Self { comment: Vec::new(), file: export::encode_settings(config, names, protocol, None) }
     }
 
     /// The text of the file.

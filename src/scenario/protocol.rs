@@ -1,6 +1,7 @@
 //! What the scenario layer asks of a protocol.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use super::decode::TableDecoder;
 use super::keys::{Section, Texts};
@@ -59,9 +60,10 @@ pub trait ConfiguredProtocol: Send + Sync {
     /// The name of its table.
     fn name(&self) -> &'static str;
     /// Runs it.
-    fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult;
+    fn run(&self, config: &Config, names: &Arc<Names>, seed: u64, options: RunOptions)
+    -> RunResult;
     /// Runs it and notes every event, for a comparison with another run.
-    fn account(&self, config: &Config, seed: u64) -> Recording;
+    fn account(&self, config: &Config, names: &Arc<Names>, seed: u64) -> Recording;
     /// Runs it and tells the lives of some writes.
     ///
     /// # Errors
@@ -70,12 +72,19 @@ pub trait ConfiguredProtocol: Send + Sync {
     fn explain(
         &self,
         config: &Config,
+        names: &Arc<Names>,
         seed: u64,
         asked: &Question,
     ) -> Result<Explanation, NoSuchWrite>;
     /// Runs it and notes what happens on every node and, where a window is asked for, every message
     /// of it.
-    fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle;
+    fn chronicle(
+        &self,
+        config: &Config,
+        names: &Arc<Names>,
+        seed: u64,
+        window: Option<Window>,
+    ) -> Chronicle;
     /// What it promises in this scenario.
     fn promises(&self, config: &Config) -> Promises;
     /// How long it may need to settle after everything has healed.
@@ -99,25 +108,38 @@ impl<P: ScenarioProtocol> ConfiguredProtocol for Configured<P> {
         P::NAME
     }
 
-    fn run(&self, config: &Config, seed: u64, options: RunOptions) -> RunResult {
-        crate::explain::run::<P>(config, &self.0, seed, options)
+    fn run(
+        &self,
+        config: &Config,
+        names: &Arc<Names>,
+        seed: u64,
+        options: RunOptions,
+    ) -> RunResult {
+        crate::explain::run::<P>(config, names, &self.0, seed, options)
     }
 
-    fn account(&self, config: &Config, seed: u64) -> Recording {
-        crate::run::diff::account::<P>(config, &self.0, seed)
+    fn account(&self, config: &Config, names: &Arc<Names>, seed: u64) -> Recording {
+        crate::run::diff::account::<P>(config, names, &self.0, seed)
     }
 
     fn explain(
         &self,
         config: &Config,
+        names: &Arc<Names>,
         seed: u64,
         asked: &Question,
     ) -> Result<Explanation, NoSuchWrite> {
-        crate::explain::explain::<P>(config, &self.0, seed, asked)
+        crate::explain::explain::<P>(config, names, &self.0, seed, asked)
     }
 
-    fn chronicle(&self, config: &Config, seed: u64, window: Option<Window>) -> Chronicle {
-        crate::explain::chronicle::chronicle::<P>(config, &self.0, seed, window)
+    fn chronicle(
+        &self,
+        config: &Config,
+        names: &Arc<Names>,
+        seed: u64,
+        window: Option<Window>,
+    ) -> Chronicle {
+        crate::explain::chronicle::chronicle::<P>(config, names, &self.0, seed, window)
     }
 
     fn promises(&self, config: &Config) -> Promises {

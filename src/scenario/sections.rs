@@ -17,6 +17,7 @@ use super::{
 };
 use crate::config::{Bounds, Cluster, Config, EventOrder, Pace};
 use crate::id::NodeId;
+use crate::names::Names;
 use crate::sampler::Distribution;
 use crate::time::Span;
 
@@ -27,7 +28,12 @@ const SETTLE: Span = Span::from_secs(30);
 const MOST_SETTLE: Span = Span::from_secs(600);
 
 /// The settings, the protocol with its own, and what a campaign may draw.
-pub(super) type Decoded = (Config, Box<dyn ConfiguredProtocol>, Option<Fuzz>);
+pub(super) struct Decoded {
+    pub(super) config: Config,
+    pub(super) names: Names,
+    pub(super) protocol: Box<dyn ConfiguredProtocol>,
+    pub(super) fuzz: Option<Fuzz>,
+}
 
 /// The same, and what may not be meant.
 pub(super) type Warned = (Decoded, Option<Diagnostics>);
@@ -85,7 +91,7 @@ fn decode_into(
 pub(super) fn decode_tree(root: &Node, registry: &Registry) -> Option<Decoded> {
     let sink = Sink::default();
     let decoded = decode_whole(root, registry, &sink)?;
-    if sink.is_clean() && decoded.2.is_some() {
+    if sink.is_clean() && decoded.fuzz.is_some() {
         fuzz::check_settings(root, &mut Sources::default(), &sink, |tree, sink| {
             let _ = decode_whole(tree, registry, sink);
         });
@@ -197,7 +203,6 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
         duration,
         settle,
         ties,
-        names: crate::names::Names::default(),
         cluster: cluster_given?,
         network: network?,
         clocks: clocks.nodes,
@@ -212,7 +217,6 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     };
     // Changes are decoded on top of settings that are right.
     config.changes = changes::apply(&changes?, root, &config, scope)?;
-    config.names = names.take().into_names();
     let protocol = protocol?;
     if stands_still(&config, protocol.as_ref()) {
         let at = table.key_at("workload");
@@ -227,7 +231,7 @@ fn scenario(table: &mut TableDecoder<'_>, root: &Node, registry: &Registry) -> O
     if !has_settle && let Some(needed) = protocol.settles_within(&config).whole_seconds() {
         config.settle = needed.clamp(SETTLE, MOST_SETTLE);
     }
-    Some((config, protocol, fuzz?))
+    Some(Decoded { config, names: names.take().into_names(), protocol, fuzz: fuzz? })
 }
 
 /// Whether the workload begins with a loop in which no time passes. A write that waits for others,
@@ -244,7 +248,7 @@ fn stands_still(config: &Config, protocol: &dyn ConfiguredProtocol) -> bool {
 }
 
 /// What is said of a `settle` that is shorter than the settings may need.
-fn short_settle(root: &Node, (config, protocol, _): &Decoded) -> Option<Problem> {
+fn short_settle(root: &Node, Decoded { config, protocol, .. }: &Decoded) -> Option<Problem> {
     let needed = protocol.settles_within(config).whole_seconds()?;
     if config.settle >= needed {
         return None;

@@ -13,9 +13,11 @@ use toml::{Table, Value};
 use super::decode::{decode, node};
 use super::table::{LISTS, find, is_list, items, items_mut, leaves_of, remove};
 use crate::config::Config;
+use crate::names::Names;
 use crate::scenario::Registry;
 use crate::scenario::fuzz::Fuzz;
 use crate::scenario::ids::ids_of;
+use crate::scenario::sections::Decoded;
 use crate::scenario::tree::{Node, Tree};
 use crate::scenario::words::{ACTIONS, OPERATIONS};
 
@@ -58,6 +60,7 @@ fn without_settle(brief: Table, whole: &Meaning, registry: &Registry) -> Table {
 #[derive(PartialEq)]
 struct Meaning {
     config: Config,
+    names: Names,
     protocol: &'static str,
     settings: Table,
     fuzz: Option<Fuzz>,
@@ -65,8 +68,8 @@ struct Meaning {
 
 impl Meaning {
     fn of(file: &Table, registry: &Registry) -> Option<Self> {
-        let (config, protocol, fuzz) = decode(file, registry)?;
-        Some(Self { config, protocol: protocol.name(), settings: protocol.encode(), fuzz })
+        let Decoded { config, names, protocol, fuzz } = decode(file, registry)?;
+        Some(Self { config, names, protocol: protocol.name(), settings: protocol.encode(), fuzz })
     }
 }
 

@@ -36,7 +36,7 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
         let process = Process { client, incarnation: state.incarnation };
         let op = self.kernel.history.invoke(self.kernel.now, due_at, process, operation);
         let operation = operation.written_by(op);
-        let names = &self.config.names;
+        let names = self.names;
         self.kernel.trace(names.client(client), ". ask", || operation.describe(names));
         self.clients.busy += 1;
         let may_write = self.clients.may_write && scripted.is_none();

@@ -9,7 +9,6 @@ use crate::explain::focus::Focus;
 use crate::history::{Entry, Function, History, Writers};
 use crate::id::{ClientId, NodeId, OpId, Version};
 use crate::named::Named;
-use crate::names::Names;
 use crate::protocol::{Carried, Relation};
 use crate::report::layout::counted;
 use crate::report::plot::PlottedRun;
@@ -64,7 +63,7 @@ impl Diagram {
         let row_of = |end: End| match end {
             End::Node(node) => rows.iter().position(|row| *row == Row::Node(node)),
             End::Client(client) => {
-                let name = config.names.client(client);
+                let name = result.history.names().client(client);
                 rows.iter().position(|row| matches!(row, Row::Client(other) if other == name))
             }
         };
@@ -249,7 +248,7 @@ impl Selection<'_> {
                 clients.push(client);
             }
         }
-        let names: &Names = &self.config.names;
+        let names = self.result.history.names();
         let clients =
             clients.into_iter().map(|client| Row::Client(names.client(client).to_owned()));
         let all = self.config.cluster.nodes;
@@ -298,13 +297,13 @@ impl Selection<'_> {
 
     /// A write in a few letters: its key and value.
     fn short_name(&self, op: OpId) -> String {
-        let call = words::call(&self.config.names, self.result.history.entry(op));
+        let call = words::call(self.result.history.names(), self.result.history.entry(op));
         cut(call.strip_prefix("put ").unwrap_or(&call), 18)
     }
 
     fn asked(&self, op: OpId, row: usize) -> OperationBar {
         let entry = self.result.history.entry(op);
-        let names = &self.config.names;
+        let names = self.result.history.names();
         let answer = match (entry.failure, entry.function) {
             (Some(failure), _) => format!("{}, {}", entry.status.name(), failure.name()),
             (None, Function::Get) => {

@@ -285,11 +285,10 @@ impl Files {
         let scenario = Scenario::parse(name, text.as_bytes(), &Registry::new(), &[])
             .map_err(|mistakes| mistakes.to_string())?;
         let result = scenario.run(seed, RunOptions { trace: true, ..RunOptions::default() });
-        let names = &scenario.config.names;
         let (report, _) = Report::of(name, &scenario.config, &result);
         let mut lines = Vec::new();
-        history::write(&result.history, names, &mut lines).map_err(|error| error.to_string())?;
-        let nodes = nodes::nodes(&result.finals, &result.states, &result.history, names);
+        history::write(&result.history, &mut lines).map_err(|error| error.to_string())?;
+        let nodes = nodes::nodes(&result.finals, &result.states, &result.history);
         let mut files = Self {
             text: text.to_owned(),
             scenario: text.parse().map_err(|error: toml::de::Error| error.to_string())?,

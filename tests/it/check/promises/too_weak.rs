@@ -236,7 +236,8 @@ impl Hasty {
 
     /// Whether a run loses a write that the honest settings promise to keep.
     fn violates(&self, config: &splitbrain::config::Config, seed: u64) -> bool {
-        let result = self.hasty.protocol.run(config, seed, RunOptions::default());
+        let result =
+            self.hasty.protocol.run(config, &self.hasty.names, seed, RunOptions::default());
         let led = |node| result.leaderships.iter().any(|leadership| leadership.node == node);
         let lost = matches!(check(&result, Durability).verdict, Verdict::Invalid(_));
         let voided = match self.honest.protocol.promises(config).of(Durability) {
