@@ -12,9 +12,11 @@ use crate::names::Names;
 use crate::operation::Operation;
 use crate::time::Time;
 
+pub use effects::{Access, Content, KeyEffect, KeyEffects, OtherKeys};
 pub use entry::{Entry, Failure, Function, Status};
 pub use writers::Writers;
 
+mod effects;
 mod entry;
 mod writers;
 
@@ -116,7 +118,8 @@ pub struct History {
     contents: BTreeMap<OpId, Box<[Item]>>,
     elements: BTreeMap<OpId, Box<[Value]>>,
     other_versions: Vec<(OpId, Version)>,
-    cleared: Vec<(OpId, KeyId, Version)>,
+    /// What each clear removed, by key and version.
+    cleared: BTreeMap<OpId, Vec<(KeyId, Version)>>,
     contested: Vec<ContestedWrite>,
     also_over: BTreeMap<OpId, Vec<Option<Value>>>,
     over_unsaid: bool,
@@ -250,7 +253,9 @@ impl History {
 
     /// Records that the clear `op` removed `key` with a delete of `version`.
     pub fn accept_clear(&mut self, op: OpId, key: KeyId, version: Version) {
-        self.cleared.push((op, key, version));
+        let removed = self.cleared.entry(op).or_default();
+        let place = removed.partition_point(|other| *other <= (key, version));
+        removed.insert(place, (key, version));
     }
 
     /// Records that a node acknowledged a write while another node led, too.
@@ -334,12 +339,6 @@ impl History {
     pub fn over(&self, op: OpId) -> impl Iterator<Item = Option<Value>> + '_ {
         let others = self.also_over.get(&op).into_iter().flatten().copied();
         std::iter::once(self.entry(op).over).chain(others)
-    }
-
-    /// What each clear removed: the clear, the key and the version of the delete.
-    #[must_use]
-    pub fn cleared(&self) -> &[(OpId, KeyId, Version)] {
-        &self.cleared
     }
 
     /// Every write that a node acknowledged while another node led, too, in the order of the

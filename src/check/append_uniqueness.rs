@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{Entry, Function};
+use crate::history::{Entry, Function, KeyEffect};
 use crate::id::{KeyId, NodeId, OpId, Value};
 
 use super::facts::Facts;
@@ -108,14 +108,12 @@ fn repeated(
 fn in_reads(facts: &Facts<'_>, appended: &Appended) -> Vec<Repeated> {
     let history = facts.evidence.history;
     let read = |(op, entry): (OpId, &Entry)| {
-        let of_key = |(key, elements): (KeyId, &[Value])| {
+        let of_key = |effect: KeyEffect<'_>| {
+            let (key, elements) = (effect.key, effect.found()?.elements()?);
             let (value, times) = repeated(appended, key, elements.iter().copied())?;
             Some(Repeated { key, value, times, node: entry.node, read: Some(op) })
         };
-        let got = history.elements(op).map(|elements| (entry.key, elements));
-        let items = history.contents(op).unwrap_or_default().iter();
-        let items = items.filter_map(|item| Some((item.key, item.elements.as_deref()?)));
-        got.into_iter().chain(items).find_map(of_key)
+        history.effects(op).find_map(of_key)
     };
     history.iter().filter_map(read).collect()
 }

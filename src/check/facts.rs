@@ -14,13 +14,13 @@
 //!   and something was acknowledged after it. In the same way a put or an append explains a key in
 //!   a list of keys, and whatever ends a list explains an element that is not in it.
 //! - **A clear** removes the keys whose removal a node accepted
-//!   ([`crate::history::History::cleared`]). A clear for which no removal was accepted may have
+//!   ([`crate::history::History::effects`]). A clear for which no removal was accepted may have
 //!   emptied one replica of any keys: it explains every absence and promises none.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::history::{Entry, Function, Item, Writers};
+use crate::history::{Access, Content, Entry, Function, KeyEffect, OtherKeys, Writers};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
 use crate::metrics::Settlement;
 use crate::named::Named;
@@ -95,7 +95,6 @@ pub(super) struct Facts<'a> {
     /// By key, its puts; made when a list of elements is judged.
     puts: OnceCell<Vec<Explaining>>,
     attempts: Vec<(OpId, Version)>,
-    cleared: Vec<(OpId, KeyId, Version)>,
     repeated: OnceCell<Vec<OpId>>,
 }
 
@@ -104,8 +103,6 @@ impl<'a> Facts<'a> {
         let keys = evidence.names().keys.len();
         let mut attempts = evidence.history.other_versions().to_vec();
         attempts.sort_unstable();
-        let mut cleared = evidence.history.cleared().to_vec();
-        cleared.sort_unstable();
         let mut facts = Self {
             evidence: *evidence,
             writers: Writers::of(evidence.history),
@@ -123,7 +120,6 @@ impl<'a> Facts<'a> {
             creations: OnceCell::new(),
             puts: OnceCell::new(),
             attempts,
-            cleared,
             repeated: OnceCell::new(),
         };
         facts.compare_replicas(evidence.finals);
@@ -258,23 +254,17 @@ impl<'a> Facts<'a> {
                 Function::Get | Function::ReadAll | Function::List => {
                     self.reads += u64::from(entry.is_ok());
                 }
-                Function::Delete => {
-                    if let Some(removal) = self.explaining(op, entry) {
-                        self.removals[entry.key.0 as usize].push(removal);
+                Function::Delete | Function::Clear if entry.may_have_happened() => {
+                    let history = self.evidence.history;
+                    for effect in history.effects(op) {
+                        let removal = self.explaining(op, entry, effect.version);
+                        self.removals[effect.key.0 as usize].push(removal);
+                    }
+                    if history.other_keys(op) == OtherKeys::PerhapsRemoved {
+                        self.clears.push(self.explaining(op, entry, None));
                     }
                 }
-                Function::Clear if entry.may_have_happened() => {
-                    let removed = self.cleared_range(op);
-                    let clear = |version| Write { version, ..place(op, entry) };
-                    if removed.is_empty() {
-                        self.clears.push(clear(UNKNOWN_REMOVAL));
-                    }
-                    for i in removed {
-                        let (_, key, version) = self.cleared[i];
-                        self.removals[key.0 as usize].push(clear(version));
-                    }
-                }
-                Function::Clear => {}
+                Function::Delete | Function::Clear => {}
             }
         }
     }
@@ -285,18 +275,20 @@ impl<'a> Facts<'a> {
         functions.iter().any(|function| self.asked[*function as usize] > 0)
     }
 
-    /// A write on one key as it explains what a read found: with the greatest version it was given.
-    fn explaining(&self, op: OpId, entry: &Entry) -> Option<Write> {
-        let version = entry.version.map_or(UNKNOWN_REMOVAL, |version| self.greatest(op, version));
-        entry.may_have_happened().then(|| Write { version, ..place(op, entry) })
+    /// A write as it explains what a read found: with the greatest version it was given, `version`
+    /// being the last.
+    fn explaining(&self, op: OpId, entry: &Entry, version: Option<Version>) -> Write {
+        let version = version.map_or(UNKNOWN_REMOVAL, |version| self.greatest(op, version));
+        Write { version, ..place(op, entry) }
     }
 
     fn by_key(&self, wanted: impl Fn(Function) -> bool) -> Vec<Explaining> {
         let mut by_key = vec![Explaining::default(); self.newest.len()];
-        for (op, entry) in self.evidence.history.iter().filter(|(_, e)| wanted(e.function)) {
-            if let Some(write) = self.explaining(op, entry) {
-                by_key[entry.key.0 as usize].push(write);
-            }
+        let history = self.evidence.history;
+        let wanted = |e: &Entry| wanted(e.function) && e.may_have_happened();
+        for (op, entry) in history.iter().filter(|(_, e)| wanted(e)) {
+            let write = self.explaining(op, entry, entry.version);
+            by_key[entry.key.0 as usize].push(write);
         }
         by_key
     }
@@ -309,12 +301,6 @@ impl<'a> Facts<'a> {
     fn puts(&self, key: KeyId) -> &Explaining {
         let puts = |function| matches!(function, Function::Put);
         &self.puts.get_or_init(|| self.by_key(puts))[key.0 as usize]
-    }
-
-    fn cleared_range(&self, op: OpId) -> std::ops::Range<usize> {
-        let from = self.cleared.partition_point(|(other, ..)| *other < op);
-        let until = self.cleared.partition_point(|(other, ..)| *other <= op);
-        from..until
     }
 
     /// The lists of `key` that clients can be shown at the end: the leader's, where one leads and
@@ -330,11 +316,6 @@ impl<'a> Facts<'a> {
         let live =
             finals.filter(move |node| node.up && leader.is_none_or(|leader| leader == node.node));
         live.filter_map(move |node| Some((node, node.lists.get(&key)?.as_slice())))
-    }
-
-    /// The keys that the clear `op` removed, each with the version of its removal.
-    pub(super) fn cleared(&self, op: OpId) -> &[(OpId, KeyId, Version)] {
-        &self.cleared[self.cleared_range(op)]
     }
 
     /// The versions of earlier attempts of `op`.
@@ -359,11 +340,9 @@ impl<'a> Facts<'a> {
 
     /// Whether the write `op` was given `version` for `key`, in one of its attempts.
     pub(super) fn gave(&self, op: OpId, key: KeyId, version: Version) -> bool {
-        let entry = self.evidence.history.entry(op);
-        let mut cleared = self.cleared(op).iter();
-        entry.is_on_one_key() && entry.version == Some(version)
-            || self.attempts(op).iter().any(|(_, attempt)| *attempt == version)
-            || cleared.any(|(_, other, removed)| (*other, *removed) == (key, version))
+        let mut effects = self.evidence.history.effects(op);
+        self.attempts(op).iter().any(|(_, attempt)| *attempt == version)
+            || effects.any(|effect| (effect.key, effect.version) == (key, Some(version)))
     }
 
     /// Whether `op` appended an element that its list already had. Such an append writes nothing
@@ -387,28 +366,26 @@ impl<'a> Facts<'a> {
 
     /// Calls `note` for each acknowledged write that `op` caused, by key: a clear has several, a
     /// repeated append none. Each has the least version that it was given.
+    #[inline]
     pub(super) fn for_each_write(
         &self,
         op: OpId,
         entry: &Entry,
         mut note: impl FnMut(KeyId, Write),
     ) {
-        match entry.function {
-            Function::Clear => {
-                // Sorted by key, then version: a retried clear has a key several times.
-                for removed in self.cleared(op).chunk_by(|a, b| a.1 == b.1) {
-                    let (_, key, version) = removed[0];
-                    note(key, Write { version, ..place(op, entry) });
-                }
+        let mut noted = None;
+        for effect in self.evidence.history.effects(op) {
+            let is_write = match effect.access {
+                Access::Put(_) | Access::Remove => true,
+                Access::Append(_) => !self.is_repeated(op),
+                Access::Read(_) => false,
+            };
+            // Of the removals of a key the first has the least version.
+            let is_first = noted.replace(effect.key) != Some(effect.key);
+            if let Some(version) = effect.version.filter(|_| is_write && is_first) {
+                let version = self.least(op, version);
+                note(effect.key, Write { version, ..place(op, entry) });
             }
-            Function::Append if self.is_repeated(op) => {}
-            Function::Put | Function::Delete | Function::Append => {
-                if let Some(version) = entry.version {
-                    let version = self.least(op, version);
-                    note(entry.key, Write { version, ..place(op, entry) });
-                }
-            }
-            Function::Get | Function::List | Function::ReadAll => {}
         }
     }
 
@@ -465,24 +442,15 @@ impl<'a> Facts<'a> {
         known.unwrap_or_else(|| Write::unknown(Version::default()))
     }
 
-    /// What a completed get found.
-    pub(super) fn seen(&self, entry: &Entry) -> ReadResult {
-        match (entry.value, entry.version) {
-            (Some(value), Some(version)) => {
-                ReadResult::Value(self.found(entry, entry.key, value, version))
+    /// What `read`, which had the effect `effect`, found for its key.
+    pub(super) fn seen(&self, read: &Entry, effect: &KeyEffect<'_>) -> Option<ReadResult> {
+        Some(match (effect.found()?, effect.version) {
+            (Content::Value(value) | Content::List { last: value, .. }, Some(version)) => {
+                ReadResult::Value(self.found(read, effect.key, value, version))
             }
-            (None, _) | (_, None) => ReadResult::Nothing,
-        }
-    }
-
-    /// What a read of the whole store found for one key.
-    pub(super) fn seen_item(&self, read: &Entry, item: &Item) -> ReadResult {
-        match (item.value, item.version) {
-            (Some(value), Some(version)) => {
-                ReadResult::Value(self.found(read, item.key, value, version))
-            }
-            (None, _) | (_, None) => ReadResult::Key,
-        }
+            (Content::Nothing, _) => ReadResult::Nothing,
+            (Content::Key, _) | (_, None) => ReadResult::Key,
+        })
     }
 
     /// Whether a read of `key` that completed at the place `completed` misses `write`: it found

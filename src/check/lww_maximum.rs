@@ -20,7 +20,7 @@
 //! accepted write before it is applied (the log tail of a deposed leader) should not promise this
 //! property. writes that reached a surviving node.
 
-use crate::history::Function;
+use crate::history::{Function, OtherKeys};
 use crate::id::{KeyId, OpId, Value, Version};
 
 use super::facts::{Facts, Holding};
@@ -104,22 +104,16 @@ fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedVersion)> {
         }
     };
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
-        match (entry.function, entry.version) {
-            (Function::Clear, _) => {
-                let cleared = facts.cleared(op);
-                if cleared.is_empty() && entry.may_have_happened() {
-                    all_erased_until = entry.end().max(all_erased_until);
-                }
-                for (op, key, version) in cleared {
-                    accept(*op, *key, *version);
-                }
-            }
-            (_, Some(version)) => accept(op, entry.key, version),
-            (Function::Delete, None) if entry.may_have_happened() => {
-                let until = &mut erased_until[entry.key.0 as usize];
+        for effect in history.effects(op) {
+            if let Some(version) = effect.version {
+                accept(op, effect.key, version);
+            } else if effect.removes() && entry.may_have_happened() {
+                let until = &mut erased_until[effect.key.0 as usize];
                 *until = entry.end().max(*until);
             }
-            (_, None) => {}
+        }
+        if history.other_keys(op) == OtherKeys::PerhapsRemoved && entry.may_have_happened() {
+            all_erased_until = entry.end().max(all_erased_until);
         }
     }
     for (op, version) in history.other_versions() {

@@ -77,7 +77,7 @@ fn leaves_something(facts: &Facts<'_>, op: OpId, entry: &Entry) -> bool {
         && match entry.function {
             Function::Put | Function::Append => true,
             Function::Delete => entry.existed != Some(false),
-            Function::Clear => !facts.cleared(op).is_empty(),
+            Function::Clear => facts.evidence.history.effects(op).next().is_some(),
             Function::Get | Function::List | Function::ReadAll => false,
         }
 }

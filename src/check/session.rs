@@ -41,7 +41,7 @@
 
 use std::cell::OnceCell;
 
-use crate::history::{Entry, Function};
+use crate::history::{Content, Entry, Function, OtherKeys};
 use crate::id::{KeyId, NodeId, OpId, Value, Version};
 
 use super::Finding;
@@ -129,8 +129,8 @@ struct SessionKey {
     /// The reads of nothing that a removal had to explain, each with a write that had been there.
     /// Of several reads for the same write the first is kept: the fewest removals can explain it.
     nothing: Vec<(OpId, Write)>,
-    /// The last read of the whole store that had the key.
-    listed: Option<OpId>,
+    /// The last read that an effect on the key tells of.
+    read_by: Option<OpId>,
 }
 
 /// The breaks of one guarantee.
@@ -206,48 +206,38 @@ impl Scan {
         (op, entry): (OpId, &Entry),
     ) {
         let history = facts.evidence.history;
-        match entry.function {
-            Function::Put | Function::Delete | Function::Append | Function::Clear => {
-                facts.for_each_write(op, entry, |key, write| {
-                    let greatest = if entry.function == Function::Clear {
-                        let removed = facts.cleared(op).iter().filter(|(_, k, _)| *k == key);
-                        removed.map(|(.., version)| *version).max()
-                    } else {
-                        entry.version.map(|version| facts.greatest(op, version))
-                    };
-                    let greatest = greatest.unwrap_or(write.version);
-                    self.write(session.entry(key), (op, entry), key, (write, greatest));
-                });
+        if entry.is_write() {
+            facts.for_each_write(op, entry, |key, write| {
+                let removed = history.effects(op).filter(|effect| effect.key == key);
+                let versions = removed.filter_map(|effect| effect.version);
+                let greatest = versions.map(|version| facts.greatest(op, version)).max();
+                let greatest = greatest.unwrap_or(write.version);
+                self.write(session.entry(key), (op, entry), key, (write, greatest));
+            });
+            return;
+        }
+        for effect in history.effects(op) {
+            let Some(seen) = facts.seen(entry, &effect) else { continue };
+            let on_key = session.entry(effect.key);
+            on_key.read_by = Some(op);
+            let (key, version) = (effect.key, effect.version);
+            let list = effect.found().and_then(Content::elements);
+            let read = SessionRead { op, entry, key, seen, version, list };
+            self.read(facts, answered_by, on_key, read);
+        }
+        if history.other_keys(op) != OtherKeys::SeenAbsent {
+            return;
+        }
+        for key in (0..facts.newest.len()).map(|key| KeyId(key as u32)) {
+            // A key that the session does not know matters only if it was ever removed.
+            if session.get(key).is_none() && !facts.was_removed(key) {
+                continue;
             }
-            Function::Get => {
-                let (key, seen, version) = (entry.key, facts.seen(entry), entry.version);
-                let list = history.elements(op);
+            let on_key = session.entry(key);
+            if on_key.read_by != Some(op) {
+                let (seen, version, list) = (ReadResult::Nothing, None, None);
                 let read = SessionRead { op, entry, key, seen, version, list };
-                self.read(facts, answered_by, session.entry(key), read);
-            }
-            Function::ReadAll | Function::List => {
-                let Some(items) = history.contents(op) else { return };
-                for item in items {
-                    let seen = facts.seen_item(entry, item);
-                    let on_key = session.entry(item.key);
-                    on_key.listed = Some(op);
-                    let (key, version) = (item.key, item.version);
-                    let list = item.elements.as_deref();
-                    let read = SessionRead { op, entry, key, seen, version, list };
-                    self.read(facts, answered_by, on_key, read);
-                }
-                for key in (0..facts.newest.len()).map(|key| KeyId(key as u32)) {
-                    // A key that the session does not know matters only if it was ever removed.
-                    if session.get(key).is_none() && !facts.was_removed(key) {
-                        continue;
-                    }
-                    let on_key = session.entry(key);
-                    if on_key.listed != Some(op) {
-                        let (seen, version, list) = (ReadResult::Nothing, None, None);
-                        let read = SessionRead { op, entry, key, seen, version, list };
-                        self.read(facts, answered_by, on_key, read);
-                    }
-                }
+                self.read(facts, answered_by, on_key, read);
             }
         }
     }

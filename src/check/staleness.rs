@@ -30,7 +30,7 @@
 
 use std::cell::OnceCell;
 
-use crate::history::Function;
+use crate::history::{Content, Function, OtherKeys};
 use crate::id::{KeyId, OpId, Value};
 use crate::time::Span;
 
@@ -117,20 +117,16 @@ fn reads<'a>(facts: &Facts<'a>) -> (Vec<KeyRead<'a>>, Vec<OpId>) {
     let history = facts.evidence.history;
     let (mut reads, mut of_all) = (Vec::new(), Vec::new());
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_ok()) {
-        match entry.function {
-            Function::Get => {
-                let (key, seen, list) = (entry.key, facts.seen(entry), history.elements(op));
-                reads.push(KeyRead { key, op, seen, list });
-            }
-            Function::ReadAll | Function::List => {
-                let Some(items) = history.contents(op) else { continue };
-                of_all.push(op);
-                for item in items {
-                    let seen = facts.seen_item(entry, item);
-                    reads.push(KeyRead { key: item.key, op, seen, list: item.elements.as_deref() });
-                }
-            }
-            Function::Put | Function::Delete | Function::Clear | Function::Append => {}
+        if entry.is_write() {
+            continue;
+        }
+        for effect in history.effects(op) {
+            let Some(seen) = facts.seen(entry, &effect) else { continue };
+            let list = effect.found().and_then(Content::elements);
+            reads.push(KeyRead { key: effect.key, op, seen, list });
+        }
+        if history.other_keys(op) == OtherKeys::SeenAbsent {
+            of_all.push(op);
         }
     }
     reads.sort_unstable_by_key(|read| (read.key, read.op));
@@ -375,12 +371,8 @@ fn witness(facts: &Facts<'_>, (length, stale): (Span, Stale), count: u64) -> Wit
     let read = history.entry(stale.read);
     let missed = stale.missed.op.unwrap_or(stale.read);
     let (write, behind) = (history.entry(missed), stale.behind);
-    let value = match history.contents(stale.read) {
-        Some(items) => items.iter().find(|item| item.key == stale.key).and_then(|item| item.value),
-        None => read.value,
-    };
     let key = names.key(stale.key);
-    let found = value.map_or_else(
+    let found = history.value_found(stale.read, stale.key).map_or_else(
         || format!("found no {key}"),
         |value| format!("read {key}={}", names.value(value)),
     );

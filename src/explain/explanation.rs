@@ -254,8 +254,7 @@ fn find(history: &History, wanted: &str) -> Result<Vec<FollowedWrite>, NoSuchWri
         let value = entry.value.map(|value| names.value(value));
         let pair = call.strip_prefix("put ").unwrap_or(&call);
         if value.as_deref() == Some(wanted) || pair == wanted || call == wanted {
-            let mut cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
-            let first = cleared.next().map_or(entry.key, |(_, key, _)| *key);
+            let first = history.effects(op).next().map_or(entry.key, |effect| effect.key);
             found.push((op, first));
         }
         known.push(value.unwrap_or(call));

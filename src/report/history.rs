@@ -44,9 +44,10 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::history::{
-    ContestedWrite, Entry, Function, History, HistoryEvent, Item, NemesisEvent, Status, Writers,
+    Content, ContestedWrite, Entry, Function, History, HistoryEvent, Item, KeyEffect, NemesisEvent,
+    Status, Writers,
 };
-use crate::id::{KeyId, NodeId, OpId, Value, Version};
+use crate::id::{NodeId, OpId, Value, Version};
 use crate::named::Named;
 use crate::names::Names;
 
@@ -93,15 +94,14 @@ struct EventLine<'a> {
 
 /// What few operations have, by operation. The line of the completion takes it.
 #[derive(Default)]
-struct Besides<'a> {
+struct Besides {
     contested: BTreeMap<OpId, Vec<Contested>>,
     attempts: BTreeMap<OpId, Vec<Shown<Version>>>,
-    cleared: BTreeMap<OpId, BTreeMap<&'a str, Vec<Shown<Version>>>>,
 }
 
-impl<'a> Besides<'a> {
-    fn of(history: &'a History) -> Self {
-        let (mut besides, names) = (Self::default(), history.names());
+impl Besides {
+    fn of(history: &History) -> Self {
+        let mut besides = Self::default();
         for ContestedWrite { op, node, accepted_at, answered_at } in history.contested() {
             let (accepted_ns, answered_ns) = (accepted_at.nanos(), answered_at.nanos());
             let one = Contested { node: Shown(*node), accepted_ns, answered_ns };
@@ -109,10 +109,6 @@ impl<'a> Besides<'a> {
         }
         for (op, version) in history.other_versions() {
             besides.attempts.entry(*op).or_default().push(Shown(*version));
-        }
-        for (op, key, version) in history.cleared() {
-            let keys = besides.cleared.entry(*op).or_default();
-            keys.entry(names.key(*key)).or_default().push(Shown(*version));
         }
         besides
     }
@@ -158,7 +154,6 @@ pub fn write(history: &History, out: &mut impl io::Write) -> io::Result<()> {
                 EventLine {
                     contested: besides.contested.remove(&op).unwrap_or_default(),
                     attempts: besides.attempts.remove(&op).unwrap_or_default(),
-                    cleared: besides.cleared.remove(&op).unwrap_or_default(),
                     ..completion(op, entry, history, &writers, &process)
                 }
             }
@@ -208,8 +203,7 @@ fn completion<'a>(
     process: &'a str,
 ) -> EventLine<'a> {
     let names = history.names();
-    let found = (history.contents(op), history.elements(op));
-    let (contents, elements) = found;
+    let (contents, elements) = (history.contents(op), history.elements(op));
     let value = match entry.function {
         Function::List | Function::ReadAll => {
             contents.map(|items| contents_value(entry.function, items, names))
@@ -238,46 +232,56 @@ fn completion<'a>(
         confirmations,
         existed: entry.existed,
         leader: entry.leader.map(Shown),
-        written_by: written_by(entry, found, (writers, names)),
+        written_by: written_by(op, history, writers),
         versions: contents.map(|items| versions(items, names)).unwrap_or_default(),
         over: over(op, entry, history, writers),
+        cleared: cleared(op, history),
         ..EventLine::default()
     }
 }
 
 /// The operations that wrote what a read found, in the shape of its value.
-fn written_by(
-    entry: &Entry,
-    (contents, elements): (Option<&[Item]>, Option<&[Value]>),
-    (writers, names): (&Writers<'_>, &Names),
-) -> Option<Json> {
-    let by = |key: KeyId, value: Value, version: Version| -> Json {
-        writers.found(entry, key, value, version).map(|op| op.0).into()
-    };
-    let of_element = |key: KeyId, value: &Value| -> Json {
-        writers.found_element(entry, key, *value).map(|op| op.0).into()
-    };
-    match (entry.function, elements) {
-        (Function::ReadAll, _) => {
-            let item = |item: &Item| {
-                let (value, version) = (item.value?, item.version?);
-                let by = match &item.elements {
-                    Some(list) => list.iter().map(|one| of_element(item.key, one)).collect(),
-                    None => by(item.key, value, version),
-                };
-                Some((names.key(item.key).to_owned(), by))
-            };
-            Some(Json::Object(contents?.iter().filter_map(item).collect()))
+fn written_by(op: OpId, history: &History, writers: &Writers<'_>) -> Option<Json> {
+    let (entry, names) = (history.entry(op), history.names());
+    let by = |effect: KeyEffect<'_>| -> Option<Json> {
+        let of_element = |value: &Value| -> Json {
+            writers.found_element(entry, effect.key, *value).map(|op| op.0).into()
+        };
+        match effect.found()? {
+            Content::Value(value) => {
+                let writer = writers.found(entry, effect.key, value, effect.version?);
+                Some(writer.map(|op| op.0).into())
+            }
+            Content::List { elements, .. } => Some(elements.iter().map(of_element).collect()),
+            Content::Key | Content::Nothing => None,
         }
-        (Function::Get, Some(elements)) => {
-            Some(elements.iter().map(|element| of_element(entry.key, element)).collect())
+    };
+    let mut effects = history.effects(op);
+    match entry.function {
+        Function::ReadAll if history.contents(op).is_some() => {
+            let by = |effect: KeyEffect<'_>| Some((names.key(effect.key).to_owned(), by(effect)?));
+            Some(Json::Object(effects.filter_map(by).collect()))
         }
-        (Function::Get, None) => Some(by(entry.key, entry.value?, entry.version?)),
-        (
-            Function::Put | Function::Delete | Function::List | Function::Clear | Function::Append,
-            _,
-        ) => None,
+        Function::Get => effects.next().and_then(by),
+        Function::Put
+        | Function::Delete
+        | Function::List
+        | Function::ReadAll
+        | Function::Clear
+        | Function::Append => None,
     }
+}
+
+/// The keys that a clear removed, each with the versions of its removal.
+fn cleared(op: OpId, history: &History) -> BTreeMap<&str, Vec<Shown<Version>>> {
+    let names = history.names();
+    let mut cleared: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    if history.entry(op).function == Function::Clear {
+        for KeyEffect { key, version, .. } in history.effects(op) {
+            cleared.entry(names.key(key)).or_default().extend(version.map(Shown));
+        }
+    }
+    cleared
 }
 
 /// The versions that a read of everything found. A list of keys has none.

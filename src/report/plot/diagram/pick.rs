@@ -96,12 +96,13 @@ impl Diagram {
 
 /// The operations of each version.
 fn owners(history: &History) -> BTreeMap<Version, Vec<OpId>> {
-    let of_entries = history.iter().filter(|(_, entry)| entry.is_write());
-    let of_entries = of_entries.filter_map(|(op, entry)| Some((entry.version?, op)));
+    let writes = history.iter().filter(|(_, entry)| entry.is_write());
+    let given = writes.flat_map(|(op, _)| {
+        history.effects(op).filter_map(move |effect| Some((effect.version?, op)))
+    });
     let others = history.other_versions().iter().map(|(op, version)| (*version, *op));
-    let cleared = history.cleared().iter().map(|(op, _, version)| (*version, *op));
     let mut owners: BTreeMap<Version, Vec<OpId>> = BTreeMap::new();
-    for (version, op) in of_entries.chain(others).chain(cleared) {
+    for (version, op) in given.chain(others) {
         owners.entry(version).or_default().push(op);
     }
     owners.values_mut().for_each(|ops| ops.sort_unstable());
