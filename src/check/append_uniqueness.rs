@@ -85,8 +85,7 @@ fn appended(facts: &Facts<'_>) -> Appended {
 }
 
 /// The first element that a list has more often than it was appended, and how often. An element
-/// that only failed operations appended counts as appended once: another property checks that it is
-/// there at all.
+/// that only failed operations appended may be there once; that is another property's concern.
 fn repeated(
     appended: &Appended,
     key: KeyId,
@@ -134,7 +133,7 @@ fn at_end(facts: &Facts<'_>, appended: &Appended) -> Vec<Repeated> {
     found.into_values().collect()
 }
 
-/// The acknowledged appends whose element no live replica holds although nothing may have removed
+/// The acknowledged appends whose element no live replica holds, though nothing can have removed
 /// it.
 fn lost(facts: &Facts<'_>) -> Vec<OpId> {
     let history = facts.evidence.history;

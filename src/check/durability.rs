@@ -143,7 +143,7 @@ fn is_element(facts: &Facts<'_>, key: KeyId, element: Value) -> bool {
     lists.any(|(_, list)| list.iter().any(|(_, value)| *value == element))
 }
 
-/// By key; `None` where what is held was written by no known operation.
+/// The thresholds by key; `None` if no known operation wrote what is held.
 fn thresholds(facts: &Facts<'_>) -> Vec<Option<Thresholds>> {
     let history = facts.evidence.history;
     // By key, the place until which a removal may have taken effect.

@@ -18,7 +18,7 @@
 //!
 //! The second rule assumes that a node applies what it accepts. A protocol that may drop an
 //! accepted write before it is applied (the log tail of a deposed leader) should not promise this
-//! property. writes that reached a surviving node.
+//! property.
 
 use crate::history::{Function, OtherKeys};
 use crate::id::{KeyId, OpId, Value, Version};
@@ -54,7 +54,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Finding {
     broken.dedup();
     let count = broken.len() as u64;
 
-    // The gravest first: what nobody wrote, then what is gone, then what has not spread.
+    // The gravest first: a value that nobody wrote, a write that is gone, one that has not spread.
     let witness = if let Some((key, held)) = made_up.first() {
         made_up_witness(facts, *key, held, count)
     } else if let Some((key, accepted)) = missing.first() {
@@ -86,7 +86,7 @@ fn is_made_up(facts: &Facts<'_>, key: KeyId, held: &Holding) -> bool {
     held.writer.is_none_or(|op| written(facts, op) != value || !facts.gave(op, key, version))
 }
 
-/// The keys of which no live replica holds the greatest write that a survivor accepted.
+/// The keys whose greatest write that a survivor accepted is on no live replica.
 fn missing(facts: &Facts<'_>) -> Vec<(KeyId, AcceptedVersion)> {
     let history = facts.evidence.history;
     let mut greatest: Vec<Option<AcceptedVersion>> = vec![None; facts.newest.len()];

@@ -1,4 +1,4 @@
-//! Resurrection: what an acknowledged delete removed does not show again.
+//! Resurrection: a value that an acknowledged delete removed does not show again.
 //!
 //! The anomaly is that of tombstones collected too early (Cassandra's `gc_grace_seconds`) and of
 //! deletes that leave none. [`super::durability`] counts deletes that are lost at the end among all
@@ -41,7 +41,7 @@ struct Deleted {
     op: OpId,
 }
 
-/// A deleted value that shows: in a read, or at the end.
+/// A deleted value that shows, in a read or at the end.
 #[derive(Clone, Copy, Debug)]
 struct Revenant {
     key: KeyId,
@@ -143,7 +143,7 @@ impl Graves {
         facts.evidence.history.effects(op).find_map(seen)
     }
 
-    /// What is wrong with a value that shows at the place `seq`: by whom it was deleted before.
+    /// The delete that had removed a value that shows at the place `seq`, if one had.
     fn rise(
         &self,
         facts: &Facts<'_>,

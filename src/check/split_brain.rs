@@ -38,7 +38,7 @@ struct AnsweredWrite {
     called: bool,
 }
 
-/// Two leaderships at once, with what each side acknowledged meanwhile.
+/// Two overlapping leaderships, with the writes that each acknowledged meanwhile.
 #[derive(Clone, Debug)]
 struct Overlap {
     from: Time,
@@ -80,7 +80,7 @@ fn windows(facts: &Facts<'_>) -> Vec<Overlap> {
         let ContestedWrite { op, node, accepted_at: begun_at, answered_at: ended_at } = *write;
         AnsweredWrite { node, begun_at, ended_at, op, called: false }
     };
-    // Where both are known the call lies around what the node did, and adds nothing.
+    // If both are known, the call contains the node's times and adds nothing.
     let mut writes: Vec<AnsweredWrite> = evidence.history.iter().filter_map(called).collect();
     writes.extend(evidence.history.contested().iter().map(noted));
     writes.sort_unstable();

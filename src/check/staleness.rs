@@ -2,7 +2,7 @@
 //!
 //! These are the two measures of probabilistically bounded staleness (Bailis et al.,
 //! "Probabilistically bounded staleness for practical partial quorums", VLDB 2012), taken of one
-//! run. A read *misses* a write of its key when the write was acknowledged before the read was
+//! run. A read *misses* a write of its key if the write was acknowledged before the read was
 //! invoked, in event order, and what the read returned is older. [`order`] defines older: real time
 //! orders two writes where one completed before the other was invoked; versions order only
 //! concurrent writes. A read that misses a write is stale:
@@ -65,7 +65,7 @@ struct Stale {
     behind: u64,
 }
 
-/// What the stale reads come to.
+/// The stale reads of a run.
 #[derive(Debug, Default)]
 struct StaleReads {
     stale: Vec<OpId>,
@@ -290,8 +290,8 @@ impl<'a> KeyWrites<'a> {
         if let Some(missed) = by_register {
             of_lists.push((read, missed));
         }
-        // Elements that had ended before an acknowledged write that ends the list was invoked are
-        // gone.
+        // An acknowledged write that ends the list explains the elements that ended before it was
+        // invoked.
         let over = until.checked_sub(1).map_or(0, |last| latest[last]);
         let from = elements.partition_point(|(write, _)| write.end < over);
         let until = elements.partition_point(|(write, _)| write.end < entry.invoked_seq);
@@ -324,7 +324,7 @@ impl<'a> KeyWrites<'a> {
 }
 
 impl StaleReads {
-    /// Takes in the stale reads of one key.
+    /// Adds the stale reads of one key.
     fn add(&mut self, facts: &Facts<'_>, stale: &[Stale]) {
         let history = facts.evidence.history;
         for one in stale {
@@ -336,7 +336,7 @@ impl StaleReads {
                 self.too_stale.push(one.read);
             }
             self.versions_behind = self.versions_behind.max(one.behind);
-            // Of equals the first in the history, whatever its key.
+            // Of several, the first in the history.
             let is_worse = |(longest, worst): (Span, Stale)| {
                 longest < length || longest == length && one.read < worst.read
             };

@@ -58,7 +58,7 @@ pub(super) fn witness(facts: &Facts<'_>, count: u64, first: Break) -> Witness {
     }
 }
 
-/// The last read of the session before the one that broke it that had found `write`.
+/// The session's last read before the break that had found `write`.
 fn reader(facts: &Facts<'_>, first: Break, write: Option<OpId>) -> OpId {
     let history = facts.evidence.history;
     let client = history.entry(first.later).client;
