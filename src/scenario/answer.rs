@@ -1,4 +1,4 @@
-//! What the client of a scripted operation must be told.
+//! `expect` of a scripted operation: the answer that its client must get.
 
 use serde_json::json;
 use toml::{Table, Value as Toml};
@@ -12,7 +12,7 @@ use super::keys::{
 use crate::config::{Answer, Expected};
 use crate::id::{KeyId, NodeId, Value};
 
-/// The parts of an answer that only some operations can have, and which.
+/// The parts of an answer that only some operations have, with these operations.
 const PARTS_OF_ANSWERS: [(&str, &[&str]); 8] = [
     ("value", &["get"]),
     ("absent", &["get"]),
@@ -24,7 +24,7 @@ const PARTS_OF_ANSWERS: [(&str, &[&str]); 8] = [
     ("all", &["read-all"]),
 ];
 
-/// Refuses to expect of an operation of this kind what its answers never have.
+/// Refuses expectations that no answer to an operation of this kind can meet.
 pub(super) fn fits(operation: &TableDecoder<'_>, kind: &str) -> Option<()> {
     let Some(expect) = operation.peek("expect") else { return Some(()) };
     let mut fits = Some(());
@@ -111,7 +111,7 @@ fn can_take_that_long(draft: &Draft<Answer>, table: &mut TableDecoder<'_>) -> Op
     Some(())
 }
 
-/// The shape of a text that may be anything.
+/// The shape of any text.
 pub(super) fn text_shape() -> ValueShape {
     ValueShape::new(json!({ "type": "string" }), "a text", "\"x\"")
 }
@@ -149,7 +149,7 @@ fn pairs() -> Format<Vec<(KeyId, Value)>> {
     })
 }
 
-/// A node, or `none`; left out for anything.
+/// A node, or `none`; no expectation if the key is left out.
 pub(super) fn expected_node() -> Format<Expected<NodeId>> {
     node().or_word("none").convert(
         |node| node.map_or(Expected::Nothing, Expected::Is),

@@ -1,5 +1,5 @@
-//! Settings back to TOML, every one explicit but for clocks that are right: what
-//! [`super::Scenario::parse`] reads as equal settings.
+//! Settings back to TOML, every one explicit except clocks without error.
+//! [`super::Scenario::parse`] reads equal settings from it.
 
 use toml::{Table, Value};
 
@@ -19,7 +19,7 @@ pub(super) fn encode(scenario: &Scenario) -> Table {
     encode_settings(config, names, protocol.as_ref(), fuzz.as_ref())
 }
 
-/// The same of settings that no file was read for.
+/// The same for settings that were not read from a file.
 pub(super) fn encode_settings(
     config: &Config,
     names: &Names,

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::names::Names;
 use crate::run::{RunOptions, RunResult};
 
-/// A scenario: settings, with a protocol and its settings.
+/// A scenario: the settings of a run, and a protocol with its own.
 pub struct Scenario {
     /// The file's name without folder and ending.
     pub name: String,
@@ -26,7 +26,7 @@ pub struct Scenario {
     pub protocol: Box<dyn ConfiguredProtocol>,
     /// What a campaign may draw, if the file says so.
     pub fuzz: Option<Fuzz>,
-    /// What is no mistake, and may not be meant.
+    /// What is no mistake, but perhaps not intended.
     pub warnings: Option<Diagnostics>,
 }
 
@@ -43,8 +43,8 @@ impl std::fmt::Debug for Scenario {
 }
 
 impl Scenario {
-    /// Reads the file at `path`. `sets` are `PATH=VALUE` arguments, put into the file's tree before
-    /// it is decoded.
+    /// Reads the file at `path`. `sets` are `PATH=VALUE` arguments, applied before the file is
+    /// decoded.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl Scenario {
         Self::parse_with(&origin, &text, registry, overrides)
     }
 
-    /// The same for text already at hand; `origin` is what diagnostics call the file.
+    /// The same for the text of a file; `origin` is the file's name in diagnostics.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl Scenario {
         Self { name, config, names: Arc::new(names), protocol, fuzz, warnings: None }
     }
 
-    /// The settings of the protocol; `None` where it is another than `P`.
+    /// The settings of the protocol; `None` if it is not `P`.
     #[must_use]
     pub fn settings<P: ScenarioProtocol>(&self) -> Option<&P::Config> {
         self.protocol.settings().downcast_ref()
