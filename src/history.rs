@@ -183,7 +183,7 @@ impl History {
             failure: None,
             node: None,
             leader: None,
-            confirmations: 0,
+            acknowledgements: 0,
             followers: 0,
             degraded: false,
             existed: None,

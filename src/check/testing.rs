@@ -56,7 +56,7 @@ pub(super) struct Line {
     attempts: Vec<i64>,
     removes: Vec<(KeyId, i64)>,
     finds: Vec<(KeyId, Value, i64)>,
-    confirmations: (u16, u16),
+    acknowledgements: (u16, u16),
     degraded: bool,
     failure: Option<Failure>,
     elements: Option<Vec<Value>>,
@@ -101,7 +101,7 @@ impl Line {
         existed(existed: bool): existed = Some(existed);
         because(failure: Failure): failure = Some(failure);
         degraded(): degraded = true;
-        confirmed(by: u16, of: u16): confirmations = (by, of);
+        confirmed(by: u16, of: u16): acknowledgements = (by, of);
         /// Its node accepted and answered it then, while another led too.
         handled(accepted: u64, answered: u64): handled = Some((accepted, answered));
     }
@@ -183,7 +183,7 @@ impl Story {
             attempts: Vec::new(),
             removes: Vec::new(),
             finds: Vec::new(),
-            confirmations: (0, 0),
+            acknowledgements: (0, 0),
             degraded: false,
             failure: None,
             elements: None,
@@ -380,7 +380,7 @@ impl Story {
             let status = told.completed.map_or(Status::Pending, |(_, status)| status);
             history.complete(op, ms(at), status, |entry| {
                 entry.node = Some(node(told.node));
-                (entry.confirmations, entry.followers) = told.confirmations;
+                (entry.acknowledgements, entry.followers) = told.acknowledgements;
                 entry.degraded = told.degraded;
                 entry.failure = told.failure;
                 entry.existed = told.existed;

@@ -37,7 +37,7 @@ pub(super) fn acknowledged(entry: &Entry) -> String {
     let with = if entry.followers == 0 {
         String::new()
     } else {
-        format!(" with {} of {} followers", entry.confirmations, entry.followers)
+        format!(" with {} of {} followers", entry.acknowledgements, entry.followers)
     };
     let degraded = if entry.degraded { ", degraded" } else { "" };
     format!("acknowledged{by} at {} s{with}{degraded}", entry.completed_at)

@@ -1,5 +1,5 @@
 //! The life of one write as a causal chain in plain words: which node accepted it, where it was
-//! sent, what became of the messages, which nodes confirmed it, crashed, or led without it, and
+//! sent, what became of the messages, which nodes acknowledged it, crashed, or led without it, and
 //! where it ended.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -391,7 +391,7 @@ impl Narrator<'_> {
         let by = entry.node.map_or_else(String::new, |node| format!(" by {node}"));
         let text = match entry.status {
             Status::Ok => {
-                let with = match (entry.confirmations, entry.followers) {
+                let with = match (entry.acknowledgements, entry.followers) {
                     (_, 0) => String::new(),
                     (0, _) => ", before any follower has confirmed it".to_owned(),
                     (some, all) => format!(", when {some} of {all} followers have confirmed it"),

@@ -29,7 +29,7 @@ use crate::time::Time;
 pub enum Sometimes {
     /// A write was acknowledged.
     WriteAcknowledged,
-    /// A write was acknowledged with fewer confirmations than it asked for.
+    /// A write was acknowledged with fewer acknowledgements than it asked for.
     WriteDegraded,
     /// A client never learned whether its write happened.
     WriteUnknown,

@@ -13,7 +13,7 @@
 //! - `version` is `timestamp@node#sequence`. A write has one when a node accepted it, even if its
 //!   client never learned of that.
 //! - `node` is the node that answered. `degraded` says whether a write was answered with fewer
-//!   confirmations than it asked for.
+//!   acknowledgements than it asked for.
 //!
 //! These keys are there only if they apply:
 //!
@@ -21,7 +21,7 @@
 //! - `contested`: a list of `node`, `accepted_ns` and `answered_ns`, of a write that a node
 //!   accepted and answered with ok while another node led, too. The client may not have got the
 //!   answer.
-//! - `confirmations`: followers that confirmed, as in `"2 of 5"`.
+//! - `confirmations`: followers that acknowledged, as in `"2 of 5"`.
 //! - `existed`: whether a deleted key existed.
 //! - `leader`: the leader that a refusal named.
 //! - `written_by`: the operations that wrote what a read found, shaped as `value` is. Versions do
@@ -216,7 +216,7 @@ fn completion<'a>(
         }
     };
     let confirmations =
-        (entry.followers > 0).then(|| format!("{} of {}", entry.confirmations, entry.followers));
+        (entry.followers > 0).then(|| format!("{} of {}", entry.acknowledgements, entry.followers));
     EventLine {
         time_ns: entry.completed_at.nanos(),
         event: entry.status.name(),

@@ -121,7 +121,7 @@ pub struct OperationCounts {
     pub fail: u64,
     /// Those whose outcome is unknown, including pending ones.
     pub info: u64,
-    /// Ok, but with fewer confirmations than asked for.
+    /// Ok, but with fewer acknowledgements than asked for.
     pub degraded: u64,
     /// Arrivals of an open loop that found no free client and were never invoked.
     pub unserved: Unserved,

@@ -117,7 +117,7 @@ fn history() -> History {
     history.complete(first, ms(101), Status::Ok, |entry| {
         entry.version = Some(version());
         entry.node = Some(NodeId(0));
-        (entry.confirmations, entry.followers) = (1, 2);
+        (entry.acknowledgements, entry.followers) = (1, 2);
     });
     history.act(ms(10_000), Some(FaultId(0)), true, "partition n1 | n2 n3".to_owned());
     let mut complete = |at: u64, process, operation, status, fill: &dyn Fn(&mut Entry)| {

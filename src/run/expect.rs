@@ -171,8 +171,8 @@ fn answer(
     if let Some(degraded) = expect.degraded {
         compare("degraded", &degraded.to_string(), &entry.degraded.to_string());
     }
-    if let Some((confirmed, followers)) = expect.confirmations {
-        let found = format!("{} of {}", entry.confirmations, entry.followers);
+    if let Some((confirmed, followers)) = expect.acknowledgements {
+        let found = format!("{} of {}", entry.acknowledgements, entry.followers);
         compare("confirmations", &format!("{confirmed} of {followers}"), &found);
     }
     if let Some(error) = expect.error {

@@ -70,7 +70,7 @@ pub(super) fn section() -> Section<Answer> {
         /// Whether the answer was marked degraded.
         "degraded" => answer.degraded, boolean().some();
         /// How many followers had confirmed, of how many.
-        "confirmations" => answer.confirmations, confirmations().some();
+        "confirmations" => answer.acknowledgements, acknowledgements().some();
         /// Why it did not complete ok.
         "error" => answer.error, named().some();
         /// Whether the key was absent on a follower that named the leader: a write may not have
@@ -194,19 +194,19 @@ pub(super) fn encode_value(value: Expected<Value>, texts: &Texts<'_>, table: &mu
 }
 
 /// `"2 of 5"`.
-fn confirmations() -> Format<(u16, u16)> {
+fn acknowledgements() -> Format<(u16, u16)> {
     let schema = json!({
         "type": "string",
         "pattern": "^[0-9]+ of [0-9]+$",
         "examples": ["2 of 5"],
     });
     let shape = ValueShape::new(schema, "a number of how many", "\"1 of 2\"");
-    Format::new(shape, decode_confirmations, |(confirmed, followers)| {
+    Format::new(shape, decode_acknowledgements, |(confirmed, followers)| {
         format!("{confirmed} of {followers}").into()
     })
 }
 
-fn decode_confirmations(element: &Element<'_>) -> Option<(u16, u16)> {
+fn decode_acknowledgements(element: &Element<'_>) -> Option<(u16, u16)> {
     let text = element.text()?;
     let followers = element.nodes() - 1;
     let parsed = text.split_once(" of ").and_then(|(confirmed, all)| {

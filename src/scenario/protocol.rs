@@ -49,7 +49,7 @@ pub trait ScenarioProtocol: Protocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Awaited {
     /// How many other nodes have to acknowledge.
-    pub confirmations: u16,
+    pub acknowledgements: u16,
     /// How long the leader waits for them.
     pub ack_timeout: Span,
 }

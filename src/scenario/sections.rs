@@ -241,7 +241,7 @@ fn stands_still(config: &Config, protocol: &dyn ConfiguredProtocol) -> bool {
     let legs = config.network.client_legs.iter().map(|leg| &leg.delay);
     let takes_time = legs.chain([&config.network.client_delay]).any(|delay| *delay != at_once);
     let answers_at_once =
-        || protocol.awaited(config).is_some_and(|awaited| awaited.confirmations == 0);
+        || protocol.awaited(config).is_some_and(|awaited| awaited.acknowledgements == 0);
     load.operations.is_none() && !thinks && !takes_time && answers_at_once()
 }
 

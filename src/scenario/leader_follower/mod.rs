@@ -80,9 +80,9 @@ impl ScenarioProtocol for LeaderFollower {
         let is_plain =
             !waits_for_disk && config.failover == Failover::NONE && config.resend.is_none();
         let counts = !matches!(config.mode, Mode::InSync { .. });
-        let confirmations = config.mode.quorum(scenario.cluster.nodes - 1);
+        let acknowledgements = config.mode.quorum(scenario.cluster.nodes - 1);
         let ack_timeout = config.ack_timeout;
-        (is_plain && counts).then_some(Awaited { confirmations, ack_timeout })
+        (is_plain && counts).then_some(Awaited { acknowledgements, ack_timeout })
     }
 
     fn timescales(config: &Config) -> Vec<Span> {

@@ -229,7 +229,7 @@ impl<P: Protocol, Q: Queue<P>> ClientStep<'_, P, Q> {
             entry.node = Some(node);
             entry.leader = reply.leader;
             entry.degraded = reply.degraded;
-            (entry.confirmations, entry.followers) = reply.confirmations.unwrap_or((0, 0));
+            (entry.acknowledgements, entry.followers) = reply.acknowledgements.unwrap_or((0, 0));
             match reply.outcome {
                 Outcome::Ok(Response::Written { existed, .. }) => entry.existed = existed,
                 Outcome::Ok(Response::Found { value, version }) => {

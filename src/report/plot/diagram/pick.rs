@@ -273,7 +273,7 @@ impl Selection<'_> {
             (Some(_), _) => MessageClass::Client,
             (None, []) => MessageClass::Other,
             (None, _) if brings => MessageClass::Write,
-            (None, _) => MessageClass::Confirmation,
+            (None, _) => MessageClass::Acknowledgement,
         };
         let label = match (class, &transmission.carries[..]) {
             (MessageClass::Client, _) => String::new(),

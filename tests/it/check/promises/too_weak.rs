@@ -189,7 +189,7 @@ for = "1s"
 
 /// The answer waited for all three nodes. n1 and n2 crash right after it; n3 has the write.
 #[test]
-fn what_every_follower_confirmed_survives_in_one_memory() {
+fn what_every_follower_acknowledged_survives_in_one_memory() {
     let story = r#"
 duration = "5s"
 settle = "5s"
@@ -252,7 +252,7 @@ impl Hasty {
 }
 
 #[test]
-fn a_leader_that_answers_one_confirmation_early_breaks_its_promise_and_fuzzing_finds_it() {
+fn a_leader_that_answers_one_acknowledgement_early_breaks_its_promise_and_fuzzing_finds_it() {
     let story = r#"
 duration = "5s"
 cluster.nodes = 3
