@@ -48,6 +48,8 @@ pub enum Property {
     Resurrection,
     /// Every acknowledged append is in its list exactly once, and no element is in it twice.
     AppendUniqueness,
+    /// One copy of the data could have given every answer (Herlihy and Wing, 1990).
+    Linearizability,
 }
 
 /// When a property has to hold.
@@ -89,7 +91,8 @@ impl Property {
             | Self::Replay
             | Self::SplitBrain
             | Self::Resurrection
-            | Self::AppendUniqueness => (PropertyKind::Always, &[]),
+            | Self::AppendUniqueness
+            | Self::Linearizability => (PropertyKind::Always, &[]),
         }
     }
 }

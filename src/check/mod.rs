@@ -32,6 +32,7 @@ mod convergence;
 mod durability;
 mod evidence;
 mod facts;
+mod linearizability;
 mod liveness;
 mod lww_maximum;
 mod mechanism;
@@ -77,6 +78,7 @@ pub fn judge(
         Property::ReplicationLag => replication_lag::check(&facts),
         Property::Resurrection => resurrection::check(&facts),
         Property::AppendUniqueness => append_uniqueness::check(&facts),
+        Property::Linearizability => linearizability::check(&facts),
     };
     let led = |node| evidence.leaderships.iter().any(|leadership| leadership.node == node);
     let unsettled = still_settling(evidence, settles);

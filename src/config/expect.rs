@@ -97,7 +97,8 @@ impl Bounds {
             | Property::SplitBrain
             | Property::Liveness
             | Property::Resurrection
-            | Property::AppendUniqueness => true,
+            | Property::AppendUniqueness
+            | Property::Linearizability => true,
         }
     }
 }

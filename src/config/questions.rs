@@ -25,6 +25,16 @@ impl Config {
         workload_reads_leader && script_reads_leader
     }
 
+    /// Whether a clear of the script may be asked of a node that does not lead from the start.
+    #[must_use]
+    pub fn clears_a_follower(&self) -> bool {
+        self.script.iter().any(|scripted| {
+            let asks_leader =
+                scripted.node.is_none() || scripted.node == self.cluster.initial_leader;
+            scripted.operation == Operation::Clear && !(asks_leader && scripted.retry.stays())
+        })
+    }
+
     /// The weakest of the reads of several replicas, when every read of the run is one: the fewest
     /// replicas that one asks, and whether all repair. A read of all keys asks one node.
     #[must_use]

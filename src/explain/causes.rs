@@ -170,14 +170,24 @@ fn question(
 
 /// Whether the property is broken by reads that miss a write.
 pub(super) const fn is_of_reads(property: Property) -> bool {
-    matches!(property, Property::Staleness | Property::ReadYourWrites | Property::MonotonicReads)
+    matches!(
+        property,
+        Property::Staleness
+            | Property::ReadYourWrites
+            | Property::MonotonicReads
+            | Property::Linearizability
+    )
 }
 
 /// The write that a read missed, and the read. The witness shows the write, or a read that had
 /// found it, and then the read that missed it.
 pub(super) fn missed_by(witness: &Witness, history: &History) -> Option<(FollowedWrite, OpId)> {
-    let (earlier, read) = (*witness.operations.first()?, *witness.operations.last()?);
+    let [earlier, .., read] = witness.operations[..] else { return None };
     let [before, after] = [earlier, read].map(|op| history.entry(op));
+    // Where one copy of the data could not have given the answers, a write may be the last.
+    if after.is_write() {
+        return None;
+    }
     let key = [after, before].into_iter().find(|entry| entry.is_on_one_key());
     let key = key.map(|entry| entry.key).or_else(|| key_of(history, earlier, witness.write?))?;
     let op = if before.is_write() {

@@ -82,7 +82,11 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::Liveness, liveness(config, scenario))
         .with(Property::ReplicationLag, shared::REPLICATION_LAG)
         .with(Property::Resurrection, reads)
-        .with(Property::AppendUniqueness, appends(config, scenario, writes));
+        .with(Property::AppendUniqueness, appends(config, scenario, writes))
+        .with(
+            Property::Linearizability,
+            never("a deposed leader answers reads until it hears of the next"),
+        );
     shared::without(config, scenario, promises)
 }
 

@@ -89,8 +89,27 @@ pub(super) fn promises(config: &Config, scenario: &Scenario) -> Promises {
         .with(Property::Liveness, liveness(scenario))
         .with(Property::ReplicationLag, REPLICATION_LAG)
         .with(Property::Resurrection, resurrection)
-        .with(Property::AppendUniqueness, append_uniqueness(config, scenario));
+        .with(Property::AppendUniqueness, append_uniqueness(config, scenario))
+        .with(Property::Linearizability, linearizability(config, scenario, dirty));
     without(config, scenario, with_quorums(config, scenario, promises))
+}
+
+/// The leader's store is the one copy of the data, as long as it takes every write that it
+/// acknowledges and every read asks it.
+fn linearizability(config: &Config, scenario: &Scenario, dirty: Hazards) -> Promise {
+    if scenario.retries_writes() {
+        return never(RETRIED);
+    }
+    if scenario.clears_a_follower() {
+        return CLEARED;
+    }
+    if !scenario.reads_only_leader() {
+        return never("followers answer reads from what has reached them so far");
+    }
+    Promise::Unless {
+        hazards: misordered(config, dirty),
+        why: "every operation asks the leader, which shows a write before it is durable",
+    }
 }
 
 /// What quorums of reads and writes that overlap promise besides, where reads ask others than the
@@ -119,7 +138,8 @@ fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) ->
         None
     };
     if let Some(why) = why {
-        for property in both.into_iter().chain([Property::MonotonicReads]) {
+        let of_reads = [Property::MonotonicReads, Property::Linearizability];
+        for property in both.into_iter().chain(of_reads) {
             promise(property, never(why));
         }
         return promises;
@@ -131,6 +151,7 @@ fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) ->
         Promise::Unless { hazards: misordered(config, hazards), why }
     };
     let shared = (quorum.replicas + least_written(config, scenario)).saturating_sub(nodes);
+    let of_writes = shared;
     if shared > 0 {
         let why = "of the replicas that a read asks one has every write that was acknowledged";
         for property in both {
@@ -142,6 +163,12 @@ fn with_quorums(config: &Config, scenario: &Scenario, mut promises: Promises) ->
     if waits && shared > 0 {
         let why = "what a read answered is on so many replicas that a later one asks one of them";
         promise(Property::MonotonicReads, unless(shared, &[Hazard::PowerLoss], why));
+        let shared = shared.min(of_writes);
+        if shared > 0 {
+            let why = "a read asks a replica that has what was acknowledged, and writes back what \
+                it answers";
+            promise(Property::Linearizability, unless(shared, &[Hazard::PowerLoss], why));
+        }
     }
     promises
 }

@@ -62,7 +62,12 @@ pub(super) fn least_written(config: &Config, scenario: &Scenario) -> u16 {
 pub(super) fn without(config: &Config, scenario: &Scenario, mut promises: Promises) -> Promises {
     let state =
         [Property::Convergence, Property::LwwMaximum, Property::Durability, Property::Resurrection];
-    let reads = [Property::ReadYourWrites, Property::MonotonicReads, Property::Staleness];
+    let reads = [
+        Property::ReadYourWrites,
+        Property::MonotonicReads,
+        Property::Staleness,
+        Property::Linearizability,
+    ];
     let writes = [Property::MonotonicWrites, Property::WritesFollowReads];
     let mut take_back = |properties: &[Property], why| {
         for property in properties {
@@ -74,7 +79,8 @@ pub(super) fn without(config: &Config, scenario: &Scenario, mut promises: Promis
         let why = "of two writes with one timestamp a replica keeps the one that came first";
         take_back(&state, why);
         take_back(&writes, why);
-        take_back(&[Property::ReadYourWrites, Property::Staleness], why);
+        let of_reads = [Property::ReadYourWrites, Property::Staleness, Property::Linearizability];
+        take_back(&of_reads, why);
         if !scenario.reads_only_leader() {
             take_back(&[Property::MonotonicReads], why);
         }
