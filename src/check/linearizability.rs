@@ -261,3 +261,216 @@ fn witness(facts: &Facts<'_>, contradiction: &Contradiction) -> Witness {
     let version = |op: OpId| history.entry(op).version;
     Witness { summary, count: 1, operations, nodes, write: newer.and_then(version) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::super::testing::Story;
+    use super::super::testing::any_story::any_story;
+    use super::*;
+    use crate::check::Evidence;
+    use crate::history::History;
+    use crate::property::Property::Linearizability;
+
+    fn two_puts() -> Story {
+        let mut story = Story::new(3);
+        story.put("c1", "city", "Rome").at(1).ok(2).version(5);
+        story.put("c1", "city", "Oslo").at(3).ok(4).version(8);
+        story
+    }
+
+    fn is_broken_by(story: &Story, summary: &str, operations: &[u32]) {
+        let witness = story.witness(Linearizability);
+        assert_eq!(witness.summary, summary);
+        let operations: Vec<OpId> = operations.iter().copied().map(OpId).collect();
+        assert_eq!(witness.operations, operations, "{}", witness.summary);
+    }
+
+    #[test]
+    fn reads_of_the_last_write_are_possible_and_so_are_reads_that_overlap_it() {
+        let mut story = two_puts();
+        story.get("c2", "city", ("Oslo", 8)).at(5).ok(6);
+        story.assert_valid(Linearizability);
+        let mut story = two_puts();
+        story.get("c2", "city", ("Rome", 5)).at(3).ok(6);
+        story.assert_valid(Linearizability);
+    }
+
+    #[test]
+    fn a_leader_that_answers_from_before_its_last_write_is_caught() {
+        let mut story = two_puts();
+        story.get("c2", "city", ("Rome", 5)).at(5).ok(6).by(2);
+        is_broken_by(
+            &story,
+            "put city=Rome by c1 from 0.001000000 s to 0.002000000 s returned before put city=Oslo \
+             by c1 from 0.003000000 s to 0.004000000 s was called, so the value of the first is \
+             the older one; but put city=Oslo by c1 from 0.003000000 s to 0.004000000 s returned \
+             before get city by c2, which found Rome, from 0.005000000 s to 0.006000000 s was \
+             called, so it is the newer one",
+            &[1, 0, 2],
+        );
+        assert_eq!(story.witness(Linearizability).write, Some(story.stamp(8)));
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_caught() {
+        let mut story = two_puts();
+        story.get("c2", "city", ("Bonn", 9)).at(5).ok(6);
+        is_broken_by(
+            &story,
+            "get city by c2, which found Bonn, from 0.005000000 s to 0.006000000 s shows what no \
+             operation left there",
+            &[2],
+        );
+    }
+
+    #[test]
+    fn a_refused_write_never_happened_and_one_of_unknown_outcome_may_have() {
+        let read_after = |end: fn(&mut Story)| {
+            let mut story = two_puts();
+            end(&mut story);
+            story.get("c2", "city", ("Bonn", 9)).at(8).ok(9);
+            story
+        };
+        let unknown = read_after(|story| {
+            story.put("c3", "city", "Bonn").at(5).info(6).version(9);
+        });
+        unknown.assert_valid(Linearizability);
+        let refused = read_after(|story| {
+            story.put("c3", "city", "Bonn").at(5).fail(6);
+        });
+        assert_eq!(refused.witness(Linearizability).operations, [OpId(3)]);
+    }
+
+    #[test]
+    fn a_delete_that_comes_back_is_caught() {
+        let mut story = two_puts();
+        story.delete("c1", "city").at(5).ok(6).version(9);
+        story.miss("c2", "city").at(7).ok(8);
+        story.assert_valid(Linearizability);
+        story.get("c2", "city", ("Oslo", 8)).at(9).ok(10);
+        assert!(story.witness(Linearizability).operations.len() <= 4);
+    }
+
+    #[test]
+    fn a_clear_removes_every_key_whatever_a_node_removed() {
+        let mut story = two_puts();
+        story.clear("c2", &[]).at(5).ok(6);
+        story.read_all("c3", &[]).at(7).ok(8);
+        story.assert_valid(Linearizability);
+        story.get("c3", "city", ("Oslo", 8)).at(9).ok(10);
+        assert!(story.witness(Linearizability).operations.len() <= 4);
+    }
+
+    #[test]
+    fn an_append_that_was_taken_twice_is_caught() {
+        let mut story = Story::new(3);
+        story.append("c1", "log", "a").at(1).ok(2).version(5);
+        story.append("c2", "log", "b").at(3).ok(9).version(8).attempt(6);
+        story.get("c1", "log", ("b", 8)).finds_list(&[0, 1]).at(10).ok(11);
+        story.assert_valid(Linearizability);
+        story.get("c1", "log", ("b", 8)).finds_list(&[0, 1, 1]).at(12).ok(13);
+        assert!(story.witness(Linearizability).operations.len() <= 4);
+    }
+
+    /// Two writes have one version; a client sees the older one again.
+    #[test]
+    fn a_version_given_twice_hides_nothing() {
+        let mut story = two_puts();
+        story.put("c1", "city", "Bonn").at(5).ok(6).version(8);
+        story.get("c2", "city", ("Oslo", 8)).at(7).ok(8);
+        assert_eq!(story.witness(Linearizability).operations.len(), 3);
+    }
+
+    /// The value was written by two operations, and the older one is told as its writer.
+    #[test]
+    fn a_client_cannot_tell_two_writes_of_one_text_apart() {
+        let mut story = two_puts();
+        story.put("c1", "city", "Rome").at(5).ok(6).version(9);
+        story.get("c2", "city", ("Rome", 5)).at(7).ok(8);
+        story.assert_valid(Linearizability);
+        story.get("c2", "city", ("Oslo", 8)).at(9).ok(10);
+        assert!(story.witness(Linearizability).operations.len() <= 4);
+    }
+
+    /// A list of keys shows a key that a delete had removed before.
+    #[test]
+    fn a_list_of_keys_is_judged_with_the_keys_that_it_lacks() {
+        let mut story = two_puts();
+        story.put("c2", "river", "Rhine").at(5).ok(6).version(9);
+        story.list("c3", &["city"]).at(7).ok(8);
+        assert!(story.witness(Linearizability).operations.len() <= 4);
+        let mut story = two_puts();
+        story.put("c2", "river", "Rhine").at(5).ok(8).version(9);
+        story.list("c3", &["city"]).at(6).ok(7);
+        story.list("c3", &["city", "river"]).at(9).ok(10);
+        story.assert_valid(Linearizability);
+    }
+
+    /// Whether the operations can take effect one after another, by the texts that clients see.
+    fn is_possible(
+        history: &History,
+        done: u32,
+        store: [Option<Value>; 2],
+        seen: &mut BTreeSet<(u32, [Option<Value>; 2])>,
+    ) -> bool {
+        if !seen.insert((done, store)) {
+            return false;
+        }
+        let is_left = |(op, entry): &(OpId, &Entry)| {
+            done & 1 << op.0 == 0
+                && (entry.is_ok() || entry.is_write() && entry.may_have_happened())
+        };
+        let left: Vec<(OpId, &Entry)> = history.iter().filter(is_left).collect();
+        if left.iter().all(|(_, entry)| !entry.is_ok()) {
+            return true;
+        }
+        left.iter().any(|(op, entry)| {
+            let is_first = left.iter().all(|(_, other)| !other.is_ok() || !other.precedes(entry));
+            let mut after = store;
+            let key = entry.key.0 as usize;
+            let fits = match entry.function {
+                Function::Put => {
+                    after[key] = entry.value;
+                    true
+                }
+                Function::Delete => {
+                    after[key] = None;
+                    true
+                }
+                Function::Clear => {
+                    after = [None; 2];
+                    true
+                }
+                Function::Get => store[key] == entry.value,
+                Function::List | Function::ReadAll => {
+                    let items = history.contents(*op).unwrap_or_default();
+                    (0..2).all(|key| {
+                        let item = items.iter().find(|item| item.key.0 as usize == key);
+                        match item {
+                            None => store[key].is_none(),
+                            Some(item) if item.value.is_none() => store[key].is_some(),
+                            Some(item) => store[key] == item.value,
+                        }
+                    })
+                }
+                Function::Append => unreachable!("no story appends"),
+            };
+            is_first && fits && is_possible(history, done | 1 << op.0, after, seen)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn verdicts_are_those_of_the_definition(story in any_story()) {
+            let possible = |evidence: &Evidence<'_>| {
+                is_possible(evidence.history, 0, [None; 2], &mut BTreeSet::new())
+            };
+            let is_valid = story.evidence(|evidence| check(&Facts::of(evidence)).verdict == Verdict::Valid);
+            prop_assert_eq!(is_valid, story.evidence(possible), "{:?}", story);
+        }
+    }
+}
