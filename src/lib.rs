@@ -114,6 +114,8 @@ pub mod explain;
 
 pub mod scenario;
 
+pub mod foreign;
+
 pub mod report;
 
 pub mod experiment;
