@@ -346,14 +346,14 @@ impl EdnReader {
         };
         event.key = key.map(|key| symbol(text, key, &mut self.scratch, &mut recorder.keys));
         let is_map = self.model == Some(Model::Kv);
-        let given = Given { text, value, is_map, scratch: &mut self.scratch };
+        let given = GivenValue { text, value, is_map, scratch: &mut self.scratch };
         event.datum = given.datum(event, recorder)?;
         Ok(())
     }
 }
 
 /// The value of an event, in the text.
-struct Given<'a> {
+struct GivenValue<'a> {
     text: &'a [u8],
     value: Option<&'a [Form]>,
     /// Whether the model is a map, in which a vector is a list.
@@ -361,13 +361,13 @@ struct Given<'a> {
     scratch: &'a mut Vec<u8>,
 }
 
-impl Given<'_> {
+impl GivenValue<'_> {
     fn datum(
         self,
         event: &ClientEvent<'_>,
         recorder: &mut Recorder,
     ) -> Result<Datum, Box<Complaint>> {
-        let Given { text, value, is_map, scratch } = self;
+        let GivenValue { text, value, is_map, scratch } = self;
         let Some(value) = value else { return Ok(Datum::Missing) };
         let kind = value[0].kind;
         let wrong = |expected: &str| {
@@ -510,11 +510,7 @@ pub(super) fn asked(
     model: &mut Option<Model>,
 ) -> Result<Asked, Box<Complaint>> {
     let word = bare(&text[at.clone()]);
-    Asked::by_name(word, model).map_err(|(title, known)| {
-        let word = String::from_utf8_lossy(word);
-        let complaint = Complaint::new(at.clone(), title, "expected a function of the model");
-        complaint.suggest(&word, &known)
-    })
+    Asked::by_name(word, model).map_err(|unknown| unknown.complaint(word, at.clone()))
 }
 
 /// Notes an event of the nemesis.

@@ -122,11 +122,9 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
         return super::edn::note_nemesis(recorder, happened, at(&event.event));
     }
     let asked_at = at(&event.f);
-    let asked =
-        Asked::by_name(event.f.0.as_bytes(), &mut Some(Model::Kv)).map_err(|(title, known)| {
-            let label = "expected a function of the model";
-            Complaint::new(asked_at.clone(), title, label).suggest(&event.f.0, &known)
-        })?;
+    let f = event.f.0.as_bytes();
+    let asked = Asked::by_name(f, &mut Some(Model::Kv))
+        .map_err(|unknown| unknown.complaint(f, asked_at.clone()))?;
     let wants_key =
         matches!(asked, Asked::Read | Asked::Write | Asked::Cas | Asked::Append | Asked::Delete);
     let key = event.key.as_ref().map(|key| recorder.keys.intern(key.0.as_bytes()));

@@ -105,8 +105,21 @@ impl Mistake {
             group = group.element(origin).element(snippet);
         }
         let help = self.help.iter().map(|help| Level::HELP.message(help.as_str()));
-        renderer.render(&[group.elements(help)])
+        let text = renderer.render(&[group.elements(help)]);
+        text.lines().filter(|line| !is_gap(line)).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Whether a rendered line says that an excerpt of another file follows. That is what the renderer
+/// takes an excerpt for whose place was given apart from it.
+fn is_gap(line: &str) -> bool {
+    let mut plain = String::new();
+    for (place, part) in line.split('\u{1b}').enumerate() {
+        // A colour ends in `m`.
+        let color = if place == 0 { None } else { part.split_once('m') };
+        plain.push_str(color.map_or(part, |(_, text)| text));
+    }
+    plain.trim() == ":::"
 }
 
 impl fmt::Display for Mistake {

@@ -16,7 +16,7 @@ pub use settings::{HistoryFormat, NilMeans, ReadAs};
 
 use edn::{Dialect, EdnReader};
 use recorder::Recorder;
-use steps::Start;
+use steps::Beginning;
 use text::HeldText;
 
 mod detect;
@@ -144,7 +144,7 @@ fn recorded(
         pieces::operations(&recorder, initial.unwrap_or_default())
     } else {
         let initial = initial.map_or(Content::ABSENT, |_| Content::of(0));
-        steps::operations(&recorder, Start { initial, nil: nil.unwrap_or(by_default) })
+        steps::operations(&recorder, Beginning { initial, nil: nil.unwrap_or(by_default) })
     };
     let Recorder { ops, processes, keys, values, elements, items, nemesis, .. } = recorder;
     let has_keys = keys.len() > 0;

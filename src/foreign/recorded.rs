@@ -1,11 +1,13 @@
 //! What a history that was read becomes, and its operations in words.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use crate::id::OpId;
 use crate::linearizability::{Content, Input, Model, Operation, Operations};
 use crate::named::Named;
 
+use super::mistake::Complaint;
 use super::symbols::SymbolTable;
 
 /// What a client asked.
@@ -44,11 +46,8 @@ impl Asked {
     ///
     /// # Errors
     ///
-    /// Why the model has no such function, and the names of those that it has.
-    pub(super) fn by_name(
-        name: &[u8],
-        model: &mut Option<Model>,
-    ) -> Result<Self, (String, Vec<&'static str>)> {
+    /// The model has no such function.
+    pub(super) fn by_name(name: &[u8], model: &mut Option<Model>) -> Result<Self, UnknownFunction> {
         let named = Self::WORDS.iter().find(|(word, _)| word.as_bytes() == name);
         if let Some((word, asked)) = named {
             let fits = *model.get_or_insert_with(|| match (*word, *asked) {
@@ -60,11 +59,9 @@ impl Asked {
                 return Ok(*asked);
             }
         }
-        let chosen = model.unwrap_or(Model::CasRegister);
-        let known = Self::WORDS.iter().filter(|(_, asked)| asked.is_of(chosen));
-        let known = known.map(|(word, _)| *word).collect();
-        let name = String::from_utf8_lossy(name);
-        Err((format!("`{name}` is no function of the model {}", chosen.name()), known))
+        let model = model.unwrap_or(Model::CasRegister);
+        let others = Model::all().filter(|other| named.is_some_and(|(_, it)| it.is_of(*other)));
+        Err(UnknownFunction { model, others: others.collect() })
     }
 
     /// The name that a model has for it.
@@ -94,6 +91,29 @@ impl Asked {
     /// Whether it asks what there is, and changes nothing.
     pub(super) const fn is_read(self) -> bool {
         matches!(self, Self::Read | Self::List | Self::ReadAll)
+    }
+}
+
+/// A model has no function of a name.
+pub(super) struct UnknownFunction {
+    model: Model,
+    /// Those that have it.
+    others: Vec<Model>,
+}
+
+impl UnknownFunction {
+    /// The complaint about a name at its place.
+    pub(super) fn complaint(&self, name: &[u8], at: Range<usize>) -> Box<Complaint> {
+        let name = String::from_utf8_lossy(name);
+        let title = format!("`{name}` is no function of the model {}", self.model.name());
+        let complaint = Complaint::new(at, title, "expected a function of the model");
+        if let Some(other) = self.others.first() {
+            return complaint
+                .help(format!("the model {other} has it: --model {other}", other = other.name()));
+        }
+        let known = Asked::WORDS.iter().filter(|(_, asked)| asked.is_of(self.model));
+        let known: Vec<&str> = known.map(|(word, _)| *word).collect();
+        complaint.suggest(&name, &known)
     }
 }
 
@@ -135,7 +155,7 @@ impl Datum {
 }
 
 /// When something happened, in nanoseconds. `None` where the history does not say.
-pub(super) type Clock = Option<std::num::NonZeroU64>;
+pub(super) type Nanos = Option<std::num::NonZeroU64>;
 
 /// An operation as it was recorded.
 #[derive(Clone, Copy, Debug)]
@@ -149,7 +169,7 @@ pub(super) struct RecordedOp {
     /// Their lines in the file.
     pub(super) lines: (u32, u32),
     /// Their times, plus one.
-    pub(super) times: (Clock, Clock),
+    pub(super) times: (Nanos, Nanos),
     pub(super) asked: Asked,
     pub(super) became: Became,
     /// What was written, or what was answered to a read.
@@ -226,7 +246,7 @@ impl Recorded {
     #[must_use]
     pub fn place(&self, op: OpId) -> String {
         let RecordedOp { lines, times, became, .. } = *self.op(op);
-        let at = |time: Clock| match time {
+        let at = |time: Nanos| match time {
             Some(time) => {
                 let time = time.get() - 1;
                 format!(" at {}.{:09} s", time / 1_000_000_000, time % 1_000_000_000)
@@ -254,7 +274,7 @@ impl Recorded {
     /// The nanoseconds at its invocation and its completion, as far as they were recorded.
     #[must_use]
     pub fn times(&self, op: OpId) -> (Option<u64>, Option<u64>) {
-        let nanos = |time: Clock| time.map(|time| time.get() - 1);
+        let nanos = |time: Nanos| time.map(|time| time.get() - 1);
         let (call, ret) = self.op(op).times;
         (nanos(call), nanos(ret))
     }

@@ -9,15 +9,15 @@ use super::settings::NilMeans;
 
 /// What `nil` means, and what was there at the start.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Start {
+pub(super) struct Beginning {
     pub(super) initial: Content,
     pub(super) nil: NilMeans,
 }
 
 /// What has been recorded, and how it is to be understood.
-struct Meaning<'a> {
+struct Interpretation<'a> {
     recorder: &'a Recorder,
-    start: Start,
+    start: Beginning,
     /// By key, how it is used, where anything is appended at all.
     uses: Vec<KeyUse>,
 }
@@ -30,10 +30,10 @@ struct KeyUse {
 }
 
 /// The operations to be checked. Values are symbols by their numbers.
-pub(super) fn operations(recorder: &Recorder, start: Start) -> Operations {
+pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
     let mut operations = Operations::new(start.initial);
     operations.reserve(recorder.ops.len());
-    let meaning = Meaning { recorder, start, uses: uses(recorder) };
+    let meaning = Interpretation { recorder, start, uses: uses(recorder) };
     for op in &recorder.ops {
         let id = operations.call(op.process, op.places.0);
         match op.asked {
@@ -68,7 +68,7 @@ fn uses(recorder: &Recorder) -> Vec<KeyUse> {
     uses
 }
 
-impl Meaning<'_> {
+impl Interpretation<'_> {
     /// What an operation on one key says. `None`: nothing.
     fn step(&self, op: &RecordedOp, operations: &mut Operations) -> Option<Step> {
         let key = KeyId(op.key);
@@ -135,9 +135,9 @@ impl Meaning<'_> {
                 }
             }
             Datum::Missing | Datum::Nil => match self.start {
-                Start { nil: NilMeans::Unknown, .. } => return None,
-                Start { initial, .. } if initial.is_absent() => Expects::Absent { by: None },
-                Start { initial, .. } => Expects::Holds(initial),
+                Beginning { nil: NilMeans::Unknown, .. } => return None,
+                Beginning { initial, .. } if initial.is_absent() => Expects::Absent { by: None },
+                Beginning { initial, .. } => Expects::Holds(initial),
             },
             Datum::Pair(..) | Datum::Whole { .. } => return None,
         })

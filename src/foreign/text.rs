@@ -28,7 +28,7 @@ pub(super) struct HeldText<R> {
     at: usize,
     /// What comes before is UTF-8.
     valid: usize,
-    end: End,
+    end: TextEnd,
     /// How many lines end before `counted`.
     lines: u32,
     counted: usize,
@@ -38,7 +38,7 @@ pub(super) struct HeldText<R> {
 
 /// How a text goes on behind what is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum TextEnd {
     /// There may be more.
     Open,
     /// There is nothing.
@@ -51,7 +51,7 @@ impl<R: Read> HeldText<R> {
     /// The text of `input`, of which nothing has been read yet. `name` is what mistakes call it.
     pub(super) fn new(name: &str, input: R) -> Self {
         let held = Vec::new();
-        let (name, end) = (name.to_owned(), End::Open);
+        let (name, end) = (name.to_owned(), TextEnd::Open);
         Self { input, name, held, at: 0, valid: 0, end, lines: 0, counted: 0, cut: 0 }
     }
 
@@ -67,7 +67,7 @@ impl<R: Read> HeldText<R> {
 
     /// Whether nothing comes behind [`Self::rest`].
     pub(super) fn is_last(&self) -> bool {
-        self.end != End::Open
+        self.end != TextEnd::Open
     }
 
     /// Where the next line ends, its newline apart. `None` at the end of the text.
@@ -122,12 +122,13 @@ impl<R: Read> HeldText<R> {
             Err(error) => {
                 self.valid += error.valid_up_to();
                 if error.error_len().is_some() {
-                    self.end = End::Broken;
+                    self.end = TextEnd::Broken;
                 }
             }
         }
         if read == 0 {
-            self.end = if self.valid < self.held.len() { End::Broken } else { End::Reached };
+            self.end =
+                if self.valid < self.held.len() { TextEnd::Broken } else { TextEnd::Reached };
         }
         Ok(())
     }
@@ -178,7 +179,7 @@ impl<R: Read> HeldText<R> {
 
     /// The mistake at the end of the text: it is no UTF-8 there. `None` where nothing is wrong.
     pub(super) fn broken(&self) -> Option<Mistake> {
-        let byte = (self.end == End::Broken).then(|| self.held[self.valid])?;
+        let byte = (self.end == TextEnd::Broken).then(|| self.held[self.valid])?;
         let (at, title) = (self.valid - self.at, "the text is not UTF-8");
         let label = format!("byte 0x{byte:02x} begins no character");
         Some(self.mistake(*Complaint::new(at..at + 1, title, label)))
