@@ -7,8 +7,8 @@
 //!
 //! # The path of one write
 //!
-//! 1. [`cli`] reads a file, and [`scenario`] turns it into a validated [`config::Config`] and the
-//!    settings of a protocol.
+//! 1. [`cli`] reads a file, and [`scenario`] turns it into a validated [`config::Config`], the
+//!    [`names`] behind its ids, and the settings of a protocol.
 //! 2. [`run::run`] builds a [`sim::Simulation`] and plays it. Its clients invoke `put(k, v)`; the
 //!    [`history`] notes the invocation.
 //! 3. The simulated network decides delay, loss and duplication by keyed draws ([`rng`]).

@@ -4,10 +4,13 @@
 //! node is the one that answers the write. Events are ordered by time; events at one time are in
 //! the order in which the story has them.
 
+use std::sync::Arc;
+
 use crate::config::{Bounds, Config};
 use crate::history::{ContestedWrite, Failure, Function, History, Item, Over, Process, Status};
 use crate::id::{ClientId, KeyId, NodeId, NodeSet, OpId, Term, Value, Version};
 use crate::metrics::{Application, Leadership, Recovery, Settlement};
+use crate::names::Names;
 use crate::operation::Operation;
 use crate::property::{Incidents, Promises, Property, SettlesWithin};
 use crate::protocol::{NodeSnapshot, Role, Stored};
@@ -53,7 +56,7 @@ pub(super) struct Line {
     attempts: Vec<i64>,
     removes: Vec<(KeyId, i64)>,
     finds: Vec<(KeyId, Value, i64)>,
-    confirmations: (u16, u16),
+    acknowledgements: (u16, u16),
     degraded: bool,
     failure: Option<Failure>,
     elements: Option<Vec<Value>>,
@@ -98,7 +101,7 @@ impl Line {
         existed(existed: bool): existed = Some(existed);
         because(failure: Failure): failure = Some(failure);
         degraded(): degraded = true;
-        confirmed(by: u16, of: u16): confirmations = (by, of);
+        confirmed(by: u16, of: u16): acknowledgements = (by, of);
         /// Its node accepted and answered it then, while another led too.
         handled(accepted: u64, answered: u64): handled = Some((accepted, answered));
     }
@@ -113,6 +116,7 @@ impl Line {
 #[derive(Clone, Debug)]
 pub(super) struct Story {
     config: Config,
+    names: Names,
     told: Vec<Line>,
     finals: Vec<NodeSnapshot>,
     leaderships: Vec<Leadership>,
@@ -127,6 +131,7 @@ impl Story {
     pub(super) fn new(nodes: u16) -> Self {
         Self {
             config: Config::quiet(nodes),
+            names: Names::default(),
             told: Vec::new(),
             finals: (1..=nodes).map(|n| NodeSnapshot::new(node(n), Role::Follower)).collect(),
             leaderships: Vec::new(),
@@ -157,15 +162,15 @@ impl Story {
     }
 
     fn key(&mut self, key: &str) -> KeyId {
-        KeyId(intern(&mut self.config.names.keys, key) as u32)
+        KeyId(intern(&mut self.names.keys, key) as u32)
     }
 
     fn value(&mut self, value: &str) -> Value {
-        Value::text(intern(&mut self.config.names.values, value))
+        Value::text(intern(&mut self.names.values, value))
     }
 
     fn tell(&mut self, client: &str, operation: Operation) -> &mut Line {
-        let client = ClientId(intern(&mut self.config.names.clients, client) as u32);
+        let client = ClientId(intern(&mut self.names.clients, client) as u32);
         self.told.push(Line {
             client,
             operation,
@@ -178,7 +183,7 @@ impl Story {
             attempts: Vec::new(),
             removes: Vec::new(),
             finds: Vec::new(),
-            confirmations: (0, 0),
+            acknowledgements: (0, 0),
             degraded: false,
             failure: None,
             elements: None,
@@ -347,7 +352,8 @@ impl Story {
             }
         }
         events.sort_by_key(|(at, completes, i)| (*at, *i, *completes));
-        let mut history = History::default();
+        let names = Arc::new(self.names.clone());
+        let mut history = History::with_capacity(self.told.len(), names);
         let mut ids = vec![None; self.told.len()];
         for (at, completes, i) in events {
             let told = &self.told[i];
@@ -374,7 +380,7 @@ impl Story {
             let status = told.completed.map_or(Status::Pending, |(_, status)| status);
             history.complete(op, ms(at), status, |entry| {
                 entry.node = Some(node(told.node));
-                (entry.confirmations, entry.followers) = told.confirmations;
+                (entry.acknowledgements, entry.followers) = told.acknowledgements;
                 entry.degraded = told.degraded;
                 entry.failure = told.failure;
                 entry.existed = told.existed;

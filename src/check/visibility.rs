@@ -22,12 +22,12 @@ pub struct Freshness {
     pub seen: bool,
 }
 
-/// What is known of a key, as one pass over the events goes.
+/// What one pass over the events knows of a key so far.
 #[derive(Default)]
 struct NewestOfKey {
     /// The newest write that was acknowledged, and when.
     newest: Option<(Write, Time)>,
-    /// Whether anything ever removed the key: a get of nothing may then have seen that.
+    /// Whether anything ever removed the key: then a get of nothing may have seen that.
     removed: bool,
 }
 

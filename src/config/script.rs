@@ -38,8 +38,8 @@ pub struct Answer {
     pub value: Expected<Value>,
     /// Whether the answer was marked degraded.
     pub degraded: Option<bool>,
-    /// How many followers had confirmed, of how many.
-    pub confirmations: Option<(u16, u16)>,
+    /// How many followers had acknowledged, of how many.
+    pub acknowledgements: Option<(u16, u16)>,
     /// Why it did not complete ok.
     pub error: Option<Failure>,
     /// Whether the key read was absent on a follower that named the leader: a write may not have

@@ -1,7 +1,6 @@
 //! Settings for unit tests.
 
 use crate::id::NodeId;
-use crate::names::Names;
 use crate::rng::Probability;
 use crate::sampler::Distribution;
 use crate::time::Span;
@@ -26,7 +25,6 @@ impl Config {
             duration: Span::from_secs(1),
             settle: Span::from_secs(1),
             ties: EventOrder::Causal,
-            names: Names::default(),
             cluster: Cluster { nodes, initial_leader: Some(NodeId(0)) },
             network: Network {
                 default: link,

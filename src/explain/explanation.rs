@@ -1,11 +1,14 @@
 //! What became of one write, or of those that a run lost or discarded; and how reads came to miss a
 //! write.
 
+use std::sync::Arc;
+
 use crate::check::{CheckReport, Mechanism, Verdict, words};
 use crate::config::{Config, ExpectedVerdict};
 use crate::digest::DigestValue;
 use crate::history::History;
 use crate::id::{KeyId, OpId};
+use crate::names::Names;
 use crate::property::Property;
 use crate::protocol::Protocol;
 use crate::run::{self, Judged, RunOptions};
@@ -105,12 +108,13 @@ pub struct NoSuchWrite {
 /// When no client of this run made the write in question.
 pub fn explain<P: Protocol>(
     config: &Config,
+    names: &Arc<Names>,
     settings: &P::Config,
     seed: u64,
     question: &Question,
 ) -> Result<Explanation, NoSuchWrite> {
     let options = RunOptions { without_last_write: true, ..RunOptions::default() };
-    let Judged { finished, checks, .. } = run::play::<P>(config, settings, seed, options);
+    let Judged { finished, checks, .. } = run::play::<P>(config, names, settings, seed, options);
     let mut durability = checks.iter().filter(|check| check.property == Property::Durability);
     let durability = durability.next().map_or(ExpectedVerdict::Unknown, |check| check.judged);
     let is_lossy = matches!(durability, ExpectedVerdict::Violation | ExpectedVerdict::Allowed);
@@ -121,11 +125,10 @@ pub fn explain<P: Protocol>(
     };
     let asked_for = match question {
         Question::Lost => Vec::new(),
-        Question::Write(wanted) => find(&finished.history, config, wanted)?,
+        Question::Write(wanted) => find(&finished.history, wanted)?,
     };
     let lost_count = lost.len();
-    let call =
-        |write: &FollowedWrite| words::call_by(&config.names, finished.history.entry(write.op));
+    let call = |write: &FollowedWrite| words::call_by(names, finished.history.entry(write.op));
     let first = discarded.iter().take(MOST_TOLD).map(|write| (write.op, call(write))).collect();
     let mut writes = lost;
     writes.extend(discarded);
@@ -140,7 +143,7 @@ pub fn explain<P: Protocol>(
         broken.iter().map(|read| losses::add(&mut writes, read.write.clone())).collect();
     let seen = match writes[..] {
         [] => Vec::new(),
-        _ => losses::follow::<P>(config, settings, seed, options.queue, &writes),
+        _ => losses::follow::<P>(config, names, settings, seed, options.queue, &writes),
     };
     // Those that were lost come first, then those that were discarded.
     let causes: Vec<LossCause> = writes[..gone]
@@ -242,12 +245,8 @@ fn first_of_each(causes: &[LossCause]) -> Vec<usize> {
 }
 
 /// The writes of this value, key and value, or call.
-fn find(
-    history: &History,
-    config: &Config,
-    wanted: &str,
-) -> Result<Vec<FollowedWrite>, NoSuchWrite> {
-    let names = &config.names;
+fn find(history: &History, wanted: &str) -> Result<Vec<FollowedWrite>, NoSuchWrite> {
+    let names = history.names();
     let mut found: Vec<(OpId, KeyId)> = Vec::new();
     let mut known: Vec<String> = Vec::new();
     for (op, entry) in history.iter().filter(|(_, entry)| entry.is_write()) {
@@ -255,8 +254,7 @@ fn find(
         let value = entry.value.map(|value| names.value(value));
         let pair = call.strip_prefix("put ").unwrap_or(&call);
         if value.as_deref() == Some(wanted) || pair == wanted || call == wanted {
-            let mut cleared = history.cleared().iter().filter(|(other, ..)| *other == op);
-            let first = cleared.next().map_or(entry.key, |(_, key, _)| *key);
+            let first = history.effects(op).next().map_or(entry.key, |effect| effect.key);
             found.push((op, first));
         }
         known.push(value.unwrap_or(call));

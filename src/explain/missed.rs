@@ -216,7 +216,7 @@ impl Observer<'_> {
                     let became = match passage {
                         Passage::Travels => "was on its way".to_owned(),
                         Passage::Lost | Passage::Blocked(_) | Passage::Held(_) => {
-                            format!("was {}", passage.text(self.config))
+                            format!("was {}", passage.text(self.config, self.run.history.names()))
                         }
                     };
                     format!("that write, sent by {on} at {at} s, {became}")

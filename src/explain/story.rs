@@ -74,7 +74,7 @@ pub enum StepKind {
     Stopped,
     /// A node learned that another has it.
     Confirmed,
-    /// A confirmation never arrived.
+    /// An acknowledgement never arrived.
     ConfirmationLost,
     /// The client learned what came of it.
     Completed,

@@ -29,7 +29,7 @@ use crate::time::Time;
 pub enum Sometimes {
     /// A write was acknowledged.
     WriteAcknowledged,
-    /// A write was acknowledged with fewer confirmations than it asked for.
+    /// A write was acknowledged with fewer acknowledgements than it asked for.
     WriteDegraded,
     /// A client never learned whether its write happened.
     WriteUnknown,
@@ -282,7 +282,7 @@ mod tests {
     /// The sample run without anything that counts as coverage.
     fn quiet() -> RunResult {
         let (_, mut result) = sample::run();
-        result.history = crate::history::History::with_capacity(0);
+        result.history = crate::history::History::default();
         result.leaderships.clear();
         result.messages = crate::metrics::MessageCounts::default();
         result.settlement = Settlement::Settled { after: Span::ZERO };

@@ -207,17 +207,17 @@ impl<'a> Writers<'a> {
     /// The writes of the `wanted` functions, sorted by key and version.
     fn by_version(&self, wanted: impl Fn(Function) -> bool) -> Vec<(KeyId, Version, OpId)> {
         let history = self.history;
-        let is_wanted = |entry: &Entry| entry.is_on_one_key() && wanted(entry.function);
-        let last = history.iter().filter(|(_, entry)| is_wanted(entry));
-        let last = last.filter_map(|(op, entry)| Some((entry.key, entry.version?, op)));
-        let others = history.other_versions().iter().map(|(op, version)| (*op, *version));
-        let others = others.map(|(op, version)| (history.entry(op), op, version));
-        let others = others.filter(|(entry, ..)| is_wanted(entry));
-        let mut versions: Vec<_> = last.collect();
-        versions.extend(others.map(|(entry, op, version)| (entry.key, version, op)));
-        if wanted(Function::Clear) {
-            let cleared = history.cleared().iter();
-            versions.extend(cleared.map(|(op, key, version)| (*key, *version, *op)));
+        let given = |(op, _): (OpId, &Entry)| {
+            let versions = history.effects(op).map(move |effect| (effect.key, effect.version, op));
+            versions.filter_map(|(key, version, op)| Some((key, version?, op)))
+        };
+        let writes = history.iter().filter(|(_, entry)| wanted(entry.function));
+        let mut versions: Vec<_> = writes.flat_map(given).collect();
+        for (op, version) in history.other_versions() {
+            let entry = history.entry(*op);
+            if wanted(entry.function) {
+                versions.push((entry.key, *version, *op));
+            }
         }
         versions.sort_unstable();
         versions

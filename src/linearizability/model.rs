@@ -2,7 +2,7 @@
 //!
 //! A checker need not know functions. Whatever an operation is called, on each of its keys it does
 //! one [`Step`]: its answer says what the key held before ([`Expects`]), and it changes that
-//! ([`Change`]). A [`Model`] turns what a client asked and was told into such a step.
+//! ([`Update`]). A [`Model`] turns what a client asked and was told into such a step.
 
 use strum::{IntoStaticStr, VariantArray};
 
@@ -10,7 +10,7 @@ use crate::id::{KeyId, OpId};
 
 /// The modulus of [`Content`]'s hash: the prime 2^61 - 1.
 const PRIME: u64 = (1 << 61) - 1;
-/// The base of [`Content`]'s hash.
+/// The base of [`Content`]'s hash: any number below the prime.
 const BASE: u64 = 0x0bad_5eed_5b1e_55ed;
 
 /// What a key holds: a sequence of symbols, by its hash, length and last symbol.
@@ -19,7 +19,7 @@ const BASE: u64 = 0x0bad_5eed_5b1e_55ed;
 /// text that operations append to holds one for each text appended. Two symbols are equal where
 /// their values are. The hash is a polynomial modulo 2^61 - 1, so that what two appended sequences
 /// make together is known from their hashes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Content {
     hash: u64,
     len: u32,
@@ -33,8 +33,9 @@ impl Content {
     /// The one symbol.
     #[must_use]
     #[inline]
-    pub fn of(symbol: u32) -> Self {
-        Self { hash: (mix(u64::from(symbol)) % (PRIME - 1)) + 1, len: 1, last: symbol }
+    pub const fn of(symbol: u32) -> Self {
+        // Never 0, which is the hash of nothing.
+        Self { hash: (mix(symbol as u64) >> 4) + 1, len: 1, last: symbol }
     }
 
     /// These symbols, in this order.
@@ -49,7 +50,8 @@ impl Content {
         if more.is_absent() {
             return self;
         }
-        let hash = (times(self.hash, power(more.len)) + more.hash) % PRIME;
+        let factor = if more.len == 1 { BASE } else { power(more.len) };
+        let hash = reduced(times(self.hash, factor) + more.hash);
         Self { hash, len: self.len + more.len, last: more.last }
     }
 
@@ -63,7 +65,7 @@ impl Content {
     /// How many symbols.
     #[must_use]
     #[inline]
-    pub const fn len(self) -> u32 {
+    pub(super) const fn count(self) -> u32 {
         self.len
     }
 
@@ -72,6 +74,11 @@ impl Content {
     #[inline]
     pub const fn last(self) -> Option<u32> {
         if self.len == 0 { None } else { Some(self.last) }
+    }
+
+    /// The last symbol as a list, empty where the key does not exist.
+    pub(super) fn last_as_list(&self) -> &[u32] {
+        if self.len == 0 { &[] } else { std::slice::from_ref(&self.last) }
     }
 
     /// The symbol, where there is exactly one.
@@ -98,9 +105,17 @@ pub(super) const fn mix(number: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
+/// The product modulo the prime. Both factors are below it.
+#[inline]
 const fn times(a: u64, b: u64) -> u64 {
     let product = a as u128 * b as u128;
-    (product % PRIME as u128) as u64
+    reduced((product as u64 & PRIME) + (product >> 61) as u64)
+}
+
+/// The remainder of a number below twice the prime and a bit.
+#[inline]
+const fn reduced(number: u64) -> u64 {
+    if number >= PRIME { number - PRIME } else { number }
 }
 
 fn power(exponent: u32) -> u64 {
@@ -116,7 +131,7 @@ fn power(exponent: u32) -> u64 {
 }
 
 /// What an answer says that a key held when the operation took effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Expects {
     /// Nothing is said.
     Anything,
@@ -137,8 +152,8 @@ pub enum Expects {
 }
 
 /// What an operation makes of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Update {
     /// It stays as it is.
     Nothing,
     /// It holds this from then on.
@@ -150,26 +165,26 @@ pub enum Change {
 }
 
 /// What an operation did with one key, at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
     /// The key.
     pub key: KeyId,
     /// What its answer says of the key.
     pub expects: Expects,
     /// What it makes of the key.
-    pub change: Change,
+    pub change: Update,
 }
 
 impl Step {
     /// Reads the key.
     #[must_use]
     pub const fn read(key: KeyId, expects: Expects) -> Self {
-        Self { key, expects, change: Change::Nothing }
+        Self { key, expects, change: Update::Nothing }
     }
 
     /// Changes the key, whatever it holds.
     #[must_use]
-    pub const fn write(key: KeyId, change: Change) -> Self {
+    pub const fn write(key: KeyId, change: Update) -> Self {
         Self { key, expects: Expects::Anything, change }
     }
 
@@ -187,10 +202,10 @@ impl Step {
             Expects::EndsWith(symbol) => content.last() == Some(symbol),
         };
         fits.then(|| match self.change {
-            Change::Nothing => content,
-            Change::Set(content) => content,
-            Change::Append(more) => content.then(more),
-            Change::Remove => Content::ABSENT,
+            Update::Nothing => content,
+            Update::Set(content) => content,
+            Update::Append(more) => content.then(more),
+            Update::Remove => Content::ABSENT,
         })
     }
 }
@@ -211,7 +226,7 @@ pub enum Model {
 
 /// What a client asked of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum Asked {
     /// What does it hold?
     Read,
     /// Let it hold this.
@@ -235,7 +250,7 @@ pub enum Input {
 
 /// What a client was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum Answered {
     /// It was done; and, of a read, nothing is said of what was there.
     Done,
     /// The key held this.
@@ -249,38 +264,38 @@ pub enum Output {
 impl Model {
     /// Whether the model knows what is asked.
     #[must_use]
-    pub const fn knows(self, input: Input) -> bool {
+    pub const fn knows(self, input: Asked) -> bool {
         match input {
-            Input::Read | Input::Write(_) => !matches!(self, Self::Mutex),
-            Input::CompareAndSet { .. } => matches!(self, Self::CasRegister | Self::Kv),
-            Input::Append(_) | Input::Delete => matches!(self, Self::Kv),
-            Input::Acquire | Input::Release => matches!(self, Self::Mutex),
+            Asked::Read | Asked::Write(_) => !matches!(self, Self::Mutex),
+            Asked::CompareAndSet { .. } => matches!(self, Self::CasRegister | Self::Kv),
+            Asked::Append(_) | Asked::Delete => matches!(self, Self::Kv),
+            Asked::Acquire | Asked::Release => matches!(self, Self::Mutex),
         }
     }
 }
 
-impl Input {
+impl Asked {
     /// What a client's question and its answer say of `key`. `None`: nothing at all, as of a read
     /// without an answer.
     #[must_use]
-    pub fn step(self, key: KeyId, output: Output) -> Option<Step> {
+    pub fn step(self, key: KeyId, output: Answered) -> Option<Step> {
         // The lock is held where the key exists.
         let held = Content::of(0);
         let (expects, change) = match (self, output) {
-            (Self::Read, Output::Held(content)) if content.is_absent() => {
-                (Expects::Absent { by: None }, Change::Nothing)
+            (Self::Read, Answered::Held(content)) if content.is_absent() => {
+                (Expects::Absent { by: None }, Update::Nothing)
             }
-            (Self::Read, Output::Held(content)) => (Expects::Holds(content), Change::Nothing),
-            (Self::Read, Output::Done | Output::Mismatch | Output::Unknown) => return None,
-            (Self::CompareAndSet { from, .. }, Output::Mismatch) => {
-                (Expects::HoldsNot(from), Change::Nothing)
+            (Self::Read, Answered::Held(content)) => (Expects::Holds(content), Update::Nothing),
+            (Self::Read, Answered::Done | Answered::Mismatch | Answered::Unknown) => return None,
+            (Self::CompareAndSet { from, .. }, Answered::Mismatch) => {
+                (Expects::HoldsNot(from), Update::Nothing)
             }
-            (Self::Write(content), _) => (Expects::Anything, Change::Set(content)),
-            (Self::CompareAndSet { from, to }, _) => (Expects::Holds(from), Change::Set(to)),
-            (Self::Append(more), _) => (Expects::Anything, Change::Append(more)),
-            (Self::Delete, _) => (Expects::Anything, Change::Remove),
-            (Self::Acquire, _) => (Expects::Absent { by: None }, Change::Set(held)),
-            (Self::Release, _) => (Expects::Holds(held), Change::Remove),
+            (Self::Write(content), _) => (Expects::Anything, Update::Set(content)),
+            (Self::CompareAndSet { from, to }, _) => (Expects::Holds(from), Update::Set(to)),
+            (Self::Append(more), _) => (Expects::Anything, Update::Append(more)),
+            (Self::Delete, _) => (Expects::Anything, Update::Remove),
+            (Self::Acquire, _) => (Expects::Absent { by: None }, Update::Set(held)),
+            (Self::Release, _) => (Expects::Holds(held), Update::Remove),
         };
         Some(Step { key, expects, change })
     }
@@ -307,27 +322,27 @@ mod tests {
     fn a_step_takes_place_where_the_answer_fits() {
         let (one, two) = (Content::of(1), Content::of(2));
         let key = KeyId(0);
-        let step = |input: Input, output| input.step(key, output).expect("it says something");
-        let cas = Input::CompareAndSet { from: one, to: two };
+        let step = |input: Asked, output| input.step(key, output).expect("it says something");
+        let cas = Asked::CompareAndSet { from: one, to: two };
         for (input, output, before, after) in [
-            (Input::Read, Output::Held(one), one, Some(one)),
-            (Input::Read, Output::Held(one), two, None),
-            (Input::Read, Output::Held(Content::ABSENT), one, None),
-            (Input::Write(two), Output::Done, one, Some(two)),
-            (cas, Output::Done, one, Some(two)),
-            (cas, Output::Done, two, None),
-            (cas, Output::Mismatch, two, Some(two)),
-            (cas, Output::Mismatch, one, None),
-            (cas, Output::Unknown, one, Some(two)),
-            (Input::Append(two), Output::Done, one, Some(one.then(two))),
-            (Input::Delete, Output::Done, one, Some(Content::ABSENT)),
-            (Input::Acquire, Output::Done, Content::ABSENT, Some(Content::of(0))),
-            (Input::Acquire, Output::Done, Content::of(0), None),
-            (Input::Release, Output::Done, Content::ABSENT, None),
+            (Asked::Read, Answered::Held(one), one, Some(one)),
+            (Asked::Read, Answered::Held(one), two, None),
+            (Asked::Read, Answered::Held(Content::ABSENT), one, None),
+            (Asked::Write(two), Answered::Done, one, Some(two)),
+            (cas, Answered::Done, one, Some(two)),
+            (cas, Answered::Done, two, None),
+            (cas, Answered::Mismatch, two, Some(two)),
+            (cas, Answered::Mismatch, one, None),
+            (cas, Answered::Unknown, one, Some(two)),
+            (Asked::Append(two), Answered::Done, one, Some(one.then(two))),
+            (Asked::Delete, Answered::Done, one, Some(Content::ABSENT)),
+            (Asked::Acquire, Answered::Done, Content::ABSENT, Some(Content::of(0))),
+            (Asked::Acquire, Answered::Done, Content::of(0), None),
+            (Asked::Release, Answered::Done, Content::ABSENT, None),
         ] {
             assert_eq!(step(input, output).apply(before), after, "{input:?} {output:?}");
         }
-        assert_eq!(Input::Read.step(key, Output::Unknown), None);
+        assert_eq!(Asked::Read.step(key, Answered::Unknown), None);
         let read = |expects| Step::read(key, expects).apply(one.then(two)).is_some();
         assert!(read(Expects::EndsWith(2)) && !read(Expects::EndsWith(1)));
         assert!(read(Expects::Present) && !read(Expects::Absent { by: None }));

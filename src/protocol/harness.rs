@@ -130,6 +130,8 @@ mod error;
 mod machines;
 mod messages;
 mod step;
+#[cfg(test)]
+mod tests;
 mod words;
 
 /// The client that asks everything.

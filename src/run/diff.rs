@@ -1,7 +1,10 @@
 //! Where two runs first part, and what caused it.
 
+use std::sync::Arc;
+
 use crate::config::Config;
 use crate::digest::DigestValue;
+use crate::names::Names;
 use crate::protocol::Protocol;
 use crate::sim::queue::CalendarQueue;
 use crate::sim::{Event, Lineage, NoteOptions, Simulation, Tapped};
@@ -28,9 +31,14 @@ pub struct Recording {
 
 /// Runs the scenario under `seed` and notes every event.
 #[must_use]
-pub fn account<P: Protocol>(config: &Config, settings: &P::Config, seed: u64) -> Recording {
+pub fn account<P: Protocol>(
+    config: &Config,
+    names: &Arc<Names>,
+    settings: &P::Config,
+    seed: u64,
+) -> Recording {
     let notes = NoteOptions { trace: true, steps: true, ..NoteOptions::default() };
-    let simulation = Simulation::<P, Noting<P>>::new(config, settings, seed, notes);
+    let simulation = Simulation::<P, Noting<P>>::new(config, names, settings, seed, notes);
     let (finished, parents) = simulation.run_with_parents();
     Recording {
         steps: finished.steps,

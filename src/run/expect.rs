@@ -72,11 +72,12 @@ pub(super) fn evaluate(
         };
         all.extend(report.demands.iter().map(demand));
     }
+    let history = &finished.history;
     for (expected, snapshot) in config.expect.states.iter().zip(&finished.states) {
-        state(expected, snapshot, &config.names, &mut all);
+        state(expected, snapshot, history.names(), &mut all);
     }
     for (scripted, op) in config.script.iter().zip(&finished.script) {
-        answer(scripted, *op, (&finished.history, &config.names), &mut all);
+        answer(scripted, *op, history, &mut all);
     }
     all
 }
@@ -139,14 +140,14 @@ fn value_text(value: Option<Value>, names: &Names) -> String {
 fn answer(
     scripted: &ScriptedOperation,
     op: Option<OpId>,
-    (history, names): (&History, &Names),
+    history: &History,
     all: &mut Vec<Expectation>,
 ) {
     let expect = &scripted.expect;
     if *expect == Answer::default() {
         return;
     }
-    let id = &scripted.id;
+    let (id, names) = (&scripted.id, history.names());
     let Some(op) = op else {
         all.push(judged(format!("{id} is answered"), false, "it was never invoked"));
         return;
@@ -170,8 +171,8 @@ fn answer(
     if let Some(degraded) = expect.degraded {
         compare("degraded", &degraded.to_string(), &entry.degraded.to_string());
     }
-    if let Some((confirmed, followers)) = expect.confirmations {
-        let found = format!("{} of {}", entry.confirmations, entry.followers);
+    if let Some((confirmed, followers)) = expect.acknowledgements {
+        let found = format!("{} of {}", entry.acknowledgements, entry.followers);
         compare("confirmations", &format!("{confirmed} of {followers}"), &found);
     }
     if let Some(error) = expect.error {

@@ -1,5 +1,7 @@
 //! The end of a run, and what it leaves.
 
+use std::sync::Arc;
+
 use crate::config::Config;
 use crate::digest::DigestValue;
 use crate::history::{Entry, Failure, History, Status};
@@ -7,6 +9,7 @@ use crate::id::{NodeId, NodeSet, OpId};
 use crate::metrics::{
     Application, Impact, LastWrite, Leadership, MessageCounts, Recovery, Settlement, Unserved,
 };
+use crate::names::Names;
 use crate::property::Incidents;
 use crate::protocol::{NodeSnapshot, Protocol};
 use crate::time::Time;
@@ -141,12 +144,13 @@ impl<'a, P: Protocol, Q: Queue<P>> Simulation<'a, P, Tapped<Q, Transmissions>> {
     /// The options must ask for a record.
     pub(crate) fn noting_transmissions(
         config: &'a Config,
+        names: &'a Arc<Names>,
         settings: &'a P::Config,
         seed: u64,
         notes: NoteOptions,
         window: Window,
     ) -> Self {
-        let mut simulation = Self::unstarted(config, settings, seed, notes);
+        let mut simulation = Self::unstarted(config, names, settings, seed, notes);
         simulation.kernel.notes.note_stopped();
         simulation.kernel.queue().tap.window = window;
         simulation.start();

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::config::{Config, EventOrder, Workload};
 use crate::digest::{Digest, DigestValue};
 use crate::history::History;
 use crate::id::NodeId;
 use crate::metrics::{MessageCounts, Settlement, Standstill};
+use crate::names::Names;
 use crate::property::{Befallen, Hazard, Incidents};
 use crate::protocol::Protocol;
 use crate::rng::{CausalId, Draws, Purpose};
@@ -53,13 +55,13 @@ pub(crate) struct Kernel<P: Protocol, Q> {
 }
 
 impl<P: Protocol, Q: Queue<P>> Kernel<P, Q> {
-    pub(crate) fn new(config: &Config, seed: u64, notes: RunNotes) -> Self {
+    pub(crate) fn new(config: &Config, names: &Arc<Names>, seed: u64, notes: RunNotes) -> Self {
         let generated = config.workload.as_ref().and_then(|workload| workload.operations);
         let operations = generated.unwrap_or(0).min(MOST_EXPECTED) as usize + config.script.len();
         Self {
             now: Time::ZERO,
             draws: Draws::new(seed),
-            history: History::with_capacity(operations),
+            history: History::with_capacity(operations, Arc::clone(names)),
             counts: MessageCounts::default(),
             in_flight: 0,
             incidents: Incidents::NONE,

@@ -72,8 +72,8 @@ impl Reduction<'_, '_> {
             return;
         };
         let Some(result) = super::oracle::caught(|| played(&scenario)) else { return };
-        let config = written_out(&scenario.config, scenario.config.seed, &result.history);
-        self.keep(Document::of_settings(&config, scenario.protocol.as_ref()));
+        let (config, names) = written_out(&scenario.config, scenario.config.seed, &result.history);
+        self.keep(Document::of_settings(&config, &names, scenario.protocol.as_ref()));
     }
 
     /// Removes items of a list: halves, quarters, and so on to single ones (the delta debugging of

@@ -78,8 +78,9 @@ mod tests {
     use super::*;
     use crate::rng::{CausalId, Root};
 
-    fn origin() -> Origin {
-        Origin(CausalId::root(Root::Run, 0, 0))
+    /// The step that makes the wait of this number.
+    fn origin(number: u32) -> Origin {
+        Origin(CausalId::root(Root::Run, 0, number.into()))
     }
 
     proptest! {
@@ -109,15 +110,15 @@ mod tests {
                 0 => {
                     self.written += amount;
                     self.count += 1;
-                    self.waiting.put(self.written, origin(), self.count);
+                    self.waiting.put(self.written, origin(self.count), self.count);
                     self.twin.push((self.written, self.count));
                 }
                 1 => {
                     let durable = self.written.saturating_sub(amount);
-                    while let Some((_, next)) = self.waiting.next(durable) {
+                    while let Some((step, next)) = self.waiting.next(durable) {
                         let (until, first) = self.twin.remove(0);
                         prop_assert!(until <= durable);
-                        prop_assert_eq!(next, first);
+                        prop_assert_eq!((step, next), (origin(first), first));
                     }
                     prop_assert!(self.twin.iter().all(|(until, _)| *until > durable));
                 }
@@ -126,6 +127,10 @@ mod tests {
                     self.twin.retain(|(until, _)| *until != self.written);
                 }
             }
+            let durable = self.written.saturating_sub(amount);
+            let beyond = self.twin.iter().find(|(until, _)| *until > durable);
+            let beyond = beyond.map(|(_, number)| origin(*number));
+            prop_assert_eq!(self.waiting.first_beyond(durable), beyond);
             prop_assert_eq!(self.waiting.len(), self.twin.len());
             prop_assert_eq!(self.waiting.is_empty(), self.twin.is_empty());
             Ok(())

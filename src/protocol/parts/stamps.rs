@@ -150,6 +150,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::id::KeyId;
+    use crate::protocol::Stored;
 
     #[test]
     fn a_reading_is_rounded_down_on_both_sides_of_zero() {
@@ -159,6 +161,20 @@ mod tests {
         assert_eq!(rounded(Wall(-1), ms), -1_000_000);
         assert_eq!(rounded(Wall(-1), Span::from_nanos(1)), -1);
         assert_eq!(rounded(Wall(i64::MIN), ms), i64::MIN);
+    }
+
+    /// What the entries show need not be said beside them.
+    #[test]
+    fn a_timestamp_that_the_entries_show_is_not_told_again() {
+        let mut stamps = Stamps::default();
+        let version = Version { timestamp: 5, ..Version::default() };
+        let entry = StoredEntry::register(KeyId(0), Stored { value: None, version });
+        assert_eq!(stamps.newest_beyond(&[]), None, "none was seen");
+        stamps.see(5);
+        assert_eq!(stamps.newest_beyond(&[entry]), None);
+        assert_eq!(stamps.newest_beyond(&[]), Some(5));
+        stamps.see(6);
+        assert_eq!(stamps.newest_beyond(&[entry]), Some(6));
     }
 
     proptest! {
@@ -182,11 +198,17 @@ mod tests {
                     let version = stamps.stamp(by, me, Term(1), Wall(at));
                     prop_assert!(!all.contains(&version));
                     prop_assert!(source != TimestampSource::Hybrid || version.timestamp > newest);
+                    if source == TimestampSource::Client {
+                        prop_assert_eq!(version.timestamp, rounded(Wall(at - 1), by.resolution));
+                    }
                     version
                 } else {
                     Version { timestamp: at, node: NodeId(node), sequence }
                 };
-                stamps.note(version, me);
+                // A hybrid clock has seen what it stamped, before the write comes to a store.
+                if kind > 0 || source != TimestampSource::Hybrid {
+                    stamps.note(version, me);
+                }
                 all.push(version);
                 prop_assert_eq!(stamps.newest(), newest.max(version.timestamp));
                 let own = all.iter().filter(|known| known.node == me).map(|known| known.sequence);

@@ -350,6 +350,40 @@ mod tests {
         assert_eq!(store, Store { slots: vec![None; 4], lists: BTreeMap::new() });
     }
 
+    /// A purge that comes late finds another tombstone, or a value: neither is its own.
+    #[test]
+    fn a_purge_takes_the_tombstone_of_its_version_and_nothing_else() {
+        let (deleted, value, listed) = (KeyId(0), KeyId(1), KeyId(2));
+        let mut store = Store::default();
+        store.apply(deleted, stored(5, None));
+        store.apply(value, stored(5, Some(1)));
+        store.apply(listed, stored(5, None));
+        let Stored { version, .. } = stored(6, None);
+        store.append(listed, Value::text(1), version);
+        let before = store.clone();
+        for key in [deleted, value, listed] {
+            store.purge(key, stored(4, None).version);
+        }
+        store.purge(value, stored(5, None).version);
+        assert_eq!(store, before);
+        let tombstones = |store: &Store| store.tombstones().map(|(key, _)| key).collect::<Vec<_>>();
+        assert_eq!(tombstones(&store), [deleted, listed]);
+        store.purge(deleted, stored(5, None).version);
+        store.purge(listed, stored(5, None).version);
+        assert_eq!(tombstones(&store), []);
+        assert_eq!((store.stored(deleted), store.elements(listed).len()), (None, 1));
+        assert_eq!(store.append(listed, Value::text(2), stored(4, None).version), Applied::Within);
+    }
+
+    #[test]
+    fn a_store_that_was_cleared_remembers_nothing() {
+        let mut store = Store::default();
+        store.apply(KeyId(0), stored(5, None));
+        store.append(KeyId(1), Value::text(1), stored(6, None).version);
+        store.clear();
+        assert_eq!(store, Store::default());
+    }
+
     #[test]
     fn a_tie_goes_to_the_higher_node_or_to_what_is_there() {
         let key = KeyId(0);

@@ -82,6 +82,17 @@ mod tests {
 
     use super::*;
 
+    /// Only what is a tombstone grows old.
+    #[test]
+    fn a_value_is_never_past_its_grace_period() {
+        let version = Version { timestamp: 0, ..Version::default() };
+        let of = |value| Stored { value, version };
+        let tombstones = Tombstones::new(Some(Span::from_nanos(1)));
+        assert!(tombstones.is_past_grace(of(None), Wall(9)));
+        assert!(!tombstones.is_past_grace(of(Some(crate::id::Value::text(1))), Wall(9)));
+        assert!(!Tombstones::new(None).is_past_grace(of(None), Wall(i64::MAX)));
+    }
+
     proptest! {
         /// The twin looks at every tombstone at every instant.
         #[test]

@@ -206,3 +206,194 @@ impl Wal {
         self.durable.sequence
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::id::NodeId;
+    use crate::names::Names;
+    use crate::property::Promises;
+    use crate::protocol::effect::{DiskOperation, Effect, Effects};
+    use crate::protocol::parts::frame::encode;
+    use crate::protocol::{DiskOrigin, Input, Message, NoTimer, NodeSnapshot, Role};
+    use crate::rng::{CausalId, Draws, Root};
+    use crate::time::{Time, Wall};
+
+    /// A protocol that is only a name: the tests write its log.
+    #[derive(Debug)]
+    struct Writer;
+
+    #[derive(Clone, Debug, Hash)]
+    struct Nothing;
+
+    impl Message for Nothing {
+        const KINDS: &'static [&'static str] = &["nothing"];
+
+        fn kind(&self) -> u8 {
+            0
+        }
+
+        fn describe(&self, _: &Names) -> String {
+            String::new()
+        }
+    }
+
+    impl Protocol for Writer {
+        type Config = ();
+        type Message = Nothing;
+        type Record = u64;
+        type Timer = NoTimer;
+
+        fn recover((): &(), _: &DiskImage, _: &mut Context<'_, Self>) -> Self {
+            Self
+        }
+
+        fn handle(&mut self, _: Input<Self>, _: &mut Context<'_, Self>) {}
+
+        fn snapshot(&self) -> NodeSnapshot {
+            NodeSnapshot::new(NodeId(0), Role::Follower)
+        }
+
+        fn promises((): &(), _: &Config) -> Promises {
+            Promises::default()
+        }
+    }
+
+    const FILE: File = File(0);
+
+    /// What `act` comes to, and the effects that it had.
+    fn effects<T>(act: impl FnOnce(&mut Context<'_, Writer>) -> T) -> (T, Effects<Writer>) {
+        let (draws, mut next_ticket, mut effects) = (Draws::new(0), 0, Effects::new());
+        let done = act(&mut Context {
+            node: NodeId(0),
+            nodes: 1,
+            initial_leader: None,
+            wall: Wall(0),
+            monotonic: Time::ZERO,
+            cause: CausalId::root(Root::Boot, 0, 0),
+            draws: &draws,
+            drawn: 0,
+            next_ticket: &mut next_ticket,
+            observed: true,
+            disk_is_full: false,
+            effects: &mut effects,
+        });
+        (done, effects)
+    }
+
+    /// A log of these records, whose numbers are their sequences.
+    fn log(sequences: std::ops::RangeInclusive<u64>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for sequence in sequences {
+            encode(Header { term: 1, sequence, durable: 0 }, &sequence, &mut bytes);
+        }
+        bytes
+    }
+
+    type Opened = Result<(Wal, Vec<u64>), Unusable>;
+
+    fn open(bytes: Vec<u8>, covers: u64, defects: WalDefects) -> (Opened, Effects<Writer>) {
+        let disk = DiskImage::new(DiskOrigin::Kept, [(FILE, bytes)].into());
+        effects(|cx| Wal::open(FILE, covers, defects, &disk, cx))
+    }
+
+    /// What the disk was told to do.
+    fn operations(effects: &Effects<Writer>) -> impl Iterator<Item = &DiskOperation> {
+        effects.list.iter().filter_map(|effect| {
+            let Effect::Disk { operation, .. } = effect else { return None };
+            Some(operation)
+        })
+    }
+
+    /// The lengths to which files were cut.
+    fn cuts(effects: &Effects<Writer>) -> Vec<u64> {
+        let cut = |operation: &DiskOperation| {
+            let DiskOperation::TruncateSuffix { length } = operation else { return None };
+            Some(*length)
+        };
+        operations(effects).filter_map(cut).collect()
+    }
+
+    /// Records 3 to 5 are left of the log. Which are beyond the checkpoint, and from where on some
+    /// are missing.
+    #[test]
+    fn a_log_goes_on_where_its_checkpoint_ends() {
+        let beyond = |covers| {
+            let (opened, effects) = open(log(3..=5), covers, WalDefects::default());
+            (opened.map(|(wal, records)| (wal.written(), records)), cuts(&effects))
+        };
+        let gap = |covers| (Err(Unusable::Gap { first: 3, covers }), vec![]);
+        assert_eq!(beyond(0), gap(0));
+        assert_eq!(beyond(1), gap(1));
+        assert_eq!(beyond(2), (Ok((5, vec![3, 4, 5])), vec![]));
+        assert_eq!(beyond(4), (Ok((5, vec![5])), vec![]));
+        assert_eq!(beyond(5), (Ok((5, vec![])), vec![]));
+        // What is missing the checkpoint has: the log starts empty behind it.
+        assert_eq!(beyond(7), (Ok((7, vec![])), vec![0]));
+    }
+
+    #[test]
+    fn a_torn_tail_is_cut_off() {
+        let (whole, mut torn) = (log(1..=2), log(1..=3));
+        torn.pop();
+        let (opened, effects) = open(torn.clone(), 0, WalDefects::default());
+        let (wal, records) = opened.expect("a torn tail is no damage");
+        assert_eq!((wal.written(), records), (2, vec![1, 2]));
+        assert_eq!(cuts(&effects), [whole.len() as u64]);
+        let careless = WalDefects { keeps_torn_tail: true, ..WalDefects::default() };
+        assert!(cuts(&open(torn, 0, careless).1).is_empty());
+    }
+
+    fn syncs(effects: &Effects<Writer>) -> usize {
+        operations(effects).filter(|operation| matches!(operation, DiskOperation::Sync)).count()
+    }
+
+    /// What is read back was written, and nobody knows whether it was synced.
+    #[test]
+    fn each_record_is_synced_once_and_durable_after_that() {
+        let mut wal = open(log(1..=2), 0, WalDefects::default()).0.expect("it is whole").0;
+        assert_eq!((wal.written(), wal.durable(), wal.is_syncing()), (2, 0, false));
+        let ((), asked) = effects(|cx| {
+            wal.sync(cx);
+            wal.sync(cx);
+            wal.append(Term(1), &3, cx);
+            wal.sync(cx);
+            wal.append(Term(1), &4, cx);
+        });
+        assert_eq!((syncs(&asked), wal.is_syncing()), (2, true));
+        let tickets: Vec<Ticket> = wal.syncs.iter().map(|(ticket, _)| *ticket).collect();
+        wal.persisted(tickets[0]);
+        assert_eq!((wal.written(), wal.durable(), wal.is_syncing()), (4, 2, true));
+        wal.persisted(tickets[1]);
+        assert_eq!((wal.written(), wal.durable(), wal.is_syncing()), (4, 3, false));
+    }
+
+    /// A header vouches for what was durable when its record was written, and for nothing that a
+    /// loss of power may still tear.
+    #[test]
+    fn no_header_vouches_for_what_is_only_written() {
+        let mut wal = open(Vec::new(), 0, WalDefects::default()).0.expect("it is empty").0;
+        let ((), mut written) = effects(|cx| {
+            for record in 1..=3 {
+                wal.append(Term(1), &record, cx);
+            }
+        });
+        written.bytes[0] ^= 1;
+        let (opened, _) = open(written.bytes, 0, WalDefects::default());
+        assert_eq!(opened.map(|(_, records)| records), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_rewritten_log_is_synced_by_being_rewritten() {
+        let mut wal = open(log(1..=3), 0, WalDefects::default()).0.expect("it is whole").0;
+        let (ticket, asked) = effects(|cx| {
+            let ticket = wal.rewrite(&[(Term(1), 3)], cx);
+            wal.sync(cx);
+            ticket
+        });
+        assert_eq!((syncs(&asked), wal.written(), wal.durable()), (0, 3, 0));
+        wal.persisted(ticket);
+        assert_eq!(wal.durable(), 3);
+    }
+}

@@ -43,7 +43,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
         if self.is_void(what) {
             return;
         }
-        let (who, what, content) = describe(what, &self.config.names);
+        let (who, what, content) = describe(what, self.names);
         self.kernel.trace(who, what, || content);
     }
 
@@ -85,7 +85,7 @@ impl<P: Protocol, Q: Queue<P>> Simulation<'_, P, Q> {
                 format!("a message of {from}: {kind}")
             }
             What::Request { client, .. } => {
-                format!("a request of {}", self.config.names.client(*client))
+                format!("a request of {}", self.names.client(*client))
             }
             What::Refused { to, message, .. } => {
                 let kind = P::Message::KINDS[usize::from(message.kind())];

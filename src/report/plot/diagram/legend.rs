@@ -68,7 +68,7 @@ fn entries(diagram: &Diagram) -> Vec<(Swatch, &'static str)> {
     for class in MessageClass::VARIANTS {
         let label = match class {
             MessageClass::Write => "brings a write",
-            MessageClass::Confirmation => "confirms one",
+            MessageClass::Acknowledgement => "confirms one",
             MessageClass::Client => "request, answer",
             MessageClass::Other => "other message",
         };

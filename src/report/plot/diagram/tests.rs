@@ -37,7 +37,7 @@ fn diagram(text: &str, chosen: Option<Window>) -> (Diagram, Chronicle) {
     let PlayedRun { scenario, result, chronicle: whole, faults } = &played;
     let focus = match chosen {
         Some(window) => focus::chosen(window),
-        None => focus::focus(&scenario.config, result, whole, faults),
+        None => focus::focus(result, whole, faults),
     };
     let chronicle = played.within(focus.window);
     let run = PlottedRun { scenario: "x", config: &scenario.config, result };
