@@ -15,7 +15,7 @@ use crate::linearizability::Model;
 use super::forms::{Form, FormKind, Halt, Lexer, canonical, children, closing};
 use super::mistake::{Complaint, Mistake};
 use super::porcupine;
-use super::recorded::{Asked, Datum};
+use super::recorded::{ClientFunction, Datum};
 use super::recorder::{ClientEvent, Happened, Recorder};
 use super::symbols::SymbolTable;
 use super::text::HeldText;
@@ -107,9 +107,15 @@ impl EdnReader {
                 Next::Open(byte) => self.collection = Some((closing(byte), text.line(start))),
                 Next::Close => self.collection = None,
                 Next::Tag => {}
-                Next::End => return text.broken().map_or_else(|| self.end(text), Err),
+                Next::End => {
+                    return match text.broken() {
+                        Some(mistake) => Err(mistake),
+                        None => self.end(text),
+                    };
+                }
                 Next::Truncated(complaint) => {
-                    return Err(text.broken().unwrap_or_else(|| text.mistake(*complaint)));
+                    let broken = text.broken();
+                    return Err(broken.unwrap_or_else(|| text.mistake(*complaint)));
                 }
             }
             text.consume(end);
@@ -117,7 +123,7 @@ impl EdnReader {
     }
 
     /// The end of the text.
-    fn end<R: Read>(&self, text: &HeldText<R>) -> Result<(), Mistake> {
+    fn end<R: Read>(&self, text: &mut HeldText<R>) -> Result<(), Mistake> {
         let Some((closing, line)) = self.collection else { return Ok(()) };
         let closing = closing as char;
         let at = text.rest().len();
@@ -291,7 +297,9 @@ impl EdnReader {
         let asked_at = fields.function.clone().ok_or_else(|| missing(":f"))?;
         let asked = asked(text, &asked_at, &mut self.model)?;
         let happened = match (happened, asked) {
-            (Happened::Fail, Asked::Cas) if self.dialect == Dialect::LogLine => Happened::Refused,
+            (Happened::Fail, ClientFunction::Cas) if self.dialect == Dialect::LogLine => {
+                Happened::Refused
+            }
             (happened, _) => happened,
         };
         let time = fields.time.clone().and_then(|at| number(&text[at]));
@@ -329,7 +337,7 @@ impl EdnReader {
         let keyed = *self.keyed.get_or_insert_with(|| {
             let pair = value.filter(|value| key.is_none() && is_pair(value));
             let inner = pair.and_then(|pair| children(pair).nth(1));
-            let is_compare = event.asked == Asked::Cas;
+            let is_compare = event.asked == ClientFunction::Cas;
             inner.is_some_and(|inner| !is_compare || is_pair(inner))
         });
         let (key, value) = match value {
@@ -382,21 +390,21 @@ impl GivenValue<'_> {
         };
         Ok(match event.asked {
             _ if kind == FormKind::Nil => Datum::Nil,
-            Asked::Read if is_map && kind == FormKind::List => {
+            ClientFunction::Read if is_map && kind == FormKind::List => {
                 list(value, recorder, |form, values| one(form, values))
             }
-            Asked::Read | Asked::Write | Asked::Append => {
+            ClientFunction::Read | ClientFunction::Write | ClientFunction::Append => {
                 Datum::One(one(value, &mut recorder.values))
             }
-            Asked::Cas if is_pair(value) => {
+            ClientFunction::Cas if is_pair(value) => {
                 let mut both = children(value);
                 let mut next =
                     || both.next().map_or(Datum::NIL, |form| one(form, &mut recorder.values));
                 Datum::Pair(next(), next())
             }
-            Asked::Cas => return Err(wrong("`[from to]`")),
-            Asked::List | Asked::ReadAll if !answered => Datum::Missing,
-            Asked::List if matches!(kind, FormKind::List | FormKind::Set) => {
+            ClientFunction::Cas => return Err(wrong("`[from to]`")),
+            ClientFunction::List | ClientFunction::ReadAll if !answered => Datum::Missing,
+            ClientFunction::List if matches!(kind, FormKind::List | FormKind::Set) => {
                 let from = recorder.items.len();
                 for key in children(value) {
                     let key = symbol(text, key, scratch, &mut recorder.keys);
@@ -404,8 +412,8 @@ impl GivenValue<'_> {
                 }
                 recorder.whole(from).ok_or_else(|| wrong("each key once"))?
             }
-            Asked::List => return Err(wrong("a list of keys")),
-            Asked::ReadAll if kind == FormKind::Map => {
+            ClientFunction::List => return Err(wrong("a list of keys")),
+            ClientFunction::ReadAll if kind == FormKind::Map => {
                 let from = recorder.items.len();
                 let mut parts = children(value);
                 while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
@@ -421,8 +429,11 @@ impl GivenValue<'_> {
                 }
                 recorder.whole(from).ok_or_else(|| wrong("each key once"))?
             }
-            Asked::ReadAll => return Err(wrong("a map of keys and values")),
-            Asked::Delete | Asked::Clear | Asked::Acquire | Asked::Release => Datum::Missing,
+            ClientFunction::ReadAll => return Err(wrong("a map of keys and values")),
+            ClientFunction::Delete
+            | ClientFunction::Clear
+            | ClientFunction::Acquire
+            | ClientFunction::Release => Datum::Missing,
         })
     }
 }
@@ -508,9 +519,9 @@ pub(super) fn asked(
     text: &[u8],
     at: &Range<usize>,
     model: &mut Option<Model>,
-) -> Result<Asked, Box<Complaint>> {
+) -> Result<ClientFunction, Box<Complaint>> {
     let word = bare(&text[at.clone()]);
-    Asked::by_name(word, model).map_err(|unknown| unknown.complaint(word, at.clone()))
+    ClientFunction::by_name(word, model).map_err(|unknown| unknown.complaint(word, at.clone()))
 }
 
 /// Notes an event of the nemesis.

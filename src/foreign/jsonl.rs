@@ -13,7 +13,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use crate::linearizability::Model;
 
 use super::mistake::{Complaint, Mistake};
-use super::recorded::{Asked, Datum};
+use super::recorded::{ClientFunction, Datum};
 use super::recorder::{ClientEvent, Happened, Recorder};
 use super::text::HeldText;
 
@@ -123,10 +123,16 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
     }
     let asked_at = at(&event.f);
     let f = event.f.0.as_bytes();
-    let asked = Asked::by_name(f, &mut Some(Model::Kv))
+    let asked = ClientFunction::by_name(f, &mut Some(Model::Kv))
         .map_err(|unknown| unknown.complaint(f, asked_at.clone()))?;
-    let wants_key =
-        matches!(asked, Asked::Read | Asked::Write | Asked::Cas | Asked::Append | Asked::Delete);
+    let wants_key = matches!(
+        asked,
+        ClientFunction::Read
+            | ClientFunction::Write
+            | ClientFunction::Cas
+            | ClientFunction::Append
+            | ClientFunction::Delete
+    );
     let key = event.key.as_ref().map(|key| recorder.keys.intern(key.0.as_bytes()));
     if wants_key && key.is_none() {
         let title = format!("this `{}` has no `key`", event.f.0);
@@ -157,26 +163,31 @@ fn note(line: &[u8], number: u32, recorder: &mut Recorder) -> Result<(), Box<Com
 
 /// The value of an event. In error: what was expected.
 fn datum(
-    asked: Asked,
+    asked: ClientFunction,
     happened: Happened,
     value: Option<&JsonValue<'_>>,
     recorder: &mut Recorder,
 ) -> Result<Datum, &'static str> {
     Ok(match (asked, value) {
-        (Asked::Delete | Asked::Clear, _) => Datum::Missing,
-        (Asked::Write | Asked::Append, None) if happened == Happened::Invoke => {
+        (ClientFunction::Delete | ClientFunction::Clear, _) => Datum::Missing,
+        (ClientFunction::Write | ClientFunction::Append, None) if happened == Happened::Invoke => {
             return Err("a string");
         }
-        (Asked::List | Asked::ReadAll, None) if happened == Happened::Ok => {
+        (ClientFunction::List | ClientFunction::ReadAll, None) if happened == Happened::Ok => {
             return Err("what was found");
         }
         (_, None) => Datum::Nil,
-        (Asked::List | Asked::ReadAll, Some(_)) if happened == Happened::Invoke => Datum::Missing,
-        (Asked::Read | Asked::Write | Asked::Append, Some(JsonValue::Text(text))) => {
-            Datum::One(recorder.values.intern(text.0.as_bytes()))
+        (ClientFunction::List | ClientFunction::ReadAll, Some(_))
+            if happened == Happened::Invoke =>
+        {
+            Datum::Missing
         }
-        (Asked::Read, Some(JsonValue::List(elements))) => list(elements, recorder),
-        (Asked::List, Some(JsonValue::List(keys))) => {
+        (
+            ClientFunction::Read | ClientFunction::Write | ClientFunction::Append,
+            Some(JsonValue::Text(text)),
+        ) => Datum::One(recorder.values.intern(text.0.as_bytes())),
+        (ClientFunction::Read, Some(JsonValue::List(elements))) => list(elements, recorder),
+        (ClientFunction::List, Some(JsonValue::List(keys))) => {
             let from = recorder.items.len();
             for key in keys {
                 let key = recorder.keys.intern(key.0.as_bytes());
@@ -184,7 +195,7 @@ fn datum(
             }
             recorder.whole(from).ok_or("each key once")?
         }
-        (Asked::ReadAll, Some(JsonValue::Map(entries))) => {
+        (ClientFunction::ReadAll, Some(JsonValue::Map(entries))) => {
             let from = recorder.items.len();
             for (key, value) in entries {
                 let key = recorder.keys.intern(key.0.as_bytes());
@@ -197,9 +208,9 @@ fn datum(
             }
             recorder.whole(from).ok_or("each key once")?
         }
-        (Asked::List, Some(_)) => return Err("an array of keys"),
-        (Asked::ReadAll, Some(_)) => return Err("an object"),
-        (Asked::Read, Some(_)) => return Err("a string or an array of strings"),
+        (ClientFunction::List, Some(_)) => return Err("an array of keys"),
+        (ClientFunction::ReadAll, Some(_)) => return Err("an object"),
+        (ClientFunction::Read, Some(_)) => return Err("a string or an array of strings"),
         (_, Some(_)) => return Err("a string"),
     })
 }

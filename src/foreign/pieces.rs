@@ -6,9 +6,9 @@
 //! cannot be made of what was put and appended is a symbol of its own, which nobody wrote.
 
 use crate::id::KeyId;
-use crate::linearizability::{Content, Input, Operations, Others, Output};
+use crate::linearizability::{Answered, Asked, Content, Operations, Others};
 
-use super::recorded::{Asked, Became, Datum, RecordedOp};
+use super::recorded::{Became, ClientFunction, Datum, RecordedOp};
 use super::recorder::Recorder;
 use super::symbols::SymbolTable;
 
@@ -55,23 +55,24 @@ fn texts_by_key(recorder: &Recorder, initial: &[u8]) -> Vec<KeyTexts> {
     let mut keys = Vec::new();
     keys.resize_with(recorder.keys.len(), KeyTexts::default);
     for op in &recorder.ops {
-        if let (Asked::Write | Asked::Append, Datum::One(text)) = (op.asked, op.datum) {
+        if let (ClientFunction::Write | ClientFunction::Append, Datum::One(text)) =
+            (op.asked, op.datum)
+        {
             keys[op.key as usize].texts.push(text);
         }
     }
     let text = |number: &u32| recorder.values.text(*number);
     for key in &mut keys {
+        if !initial.is_empty() {
+            // It was the first text.
+            key.texts.push(0);
+        }
         key.texts.sort_unstable_by(|one, other| text(one).cmp(text(other)));
         key.texts.dedup();
         key.texts.retain(|number| !text(number).is_empty());
         // In sorted order a text that begins with another follows one that does.
         let is_apart = |two: &[u32]| !text(&two[1]).starts_with(text(&two[0]));
-        let is_apart_from_initial = |number: &u32| {
-            text(number) == initial
-                || !(text(number).starts_with(initial) || initial.starts_with(text(number)))
-        };
-        key.is_prefix_free = key.texts.windows(2).all(is_apart)
-            && (initial.is_empty() || key.texts.iter().all(is_apart_from_initial));
+        key.is_prefix_free = key.texts.windows(2).all(is_apart);
     }
     keys
 }
@@ -83,33 +84,35 @@ fn asked(
     recorder: &Recorder,
     symbols: &mut SymbolTable,
     operations: &mut Operations,
-) -> Option<(Input, Output)> {
+) -> Option<(Asked, Answered)> {
     let output = match op.became {
         Became::Failed | Became::Refused => return None,
-        Became::Pending | Became::Unsure => Output::Unknown,
-        Became::Done => Output::Done,
+        Became::Pending | Became::Unsure => Answered::Unknown,
+        Became::Done => Answered::Done,
     };
     let text: &[u8] = match op.datum {
         Datum::One(text) => recorder.values.text(text),
         _ => b"",
     };
     let written = match op.asked {
-        Asked::Read if op.became == Became::Done => {
+        ClientFunction::Read if op.became == Became::Done => {
             let shown = key.shown(text, recorder, symbols);
             operations.shows(shown);
-            return Some((Input::Read, Output::Held(Content::sequence(shown))));
+            return Some((Asked::Read, Answered::Held(Content::sequence(shown))));
         }
-        Asked::Write | Asked::Append => Content::sequence(&key.written(text, symbols)),
-        Asked::Delete => Content::ABSENT,
+        ClientFunction::Write | ClientFunction::Append => {
+            Content::sequence(&key.written(text, symbols))
+        }
+        ClientFunction::Delete => Content::ABSENT,
         _ => return None,
     };
     let input = match op.asked {
-        Asked::Append => Input::Append(written),
-        _ if written.is_absent() => Input::Delete,
-        _ => Input::Write(written),
+        ClientFunction::Append => Asked::Append(written),
+        _ if written.is_absent() => Asked::Delete,
+        _ => Asked::Write(written),
     };
     // Nothing is appended by the empty text.
-    (input != Input::Append(Content::ABSENT)).then_some((input, output))
+    (input != Asked::Append(Content::ABSENT)).then_some((input, output))
 }
 
 impl KeyTexts {

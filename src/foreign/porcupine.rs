@@ -6,7 +6,7 @@
 
 use super::forms::{Form, FormKind, unescaped};
 use super::mistake::Complaint;
-use super::recorded::{Asked, Datum};
+use super::recorded::{ClientFunction, Datum};
 use super::recorder::{ClientEvent, Happened, Recorder};
 
 /// Key and value of an event.
@@ -19,7 +19,13 @@ pub(super) fn value(
     recorder: &mut Recorder,
 ) -> Result<(), Box<Complaint>> {
     let asked_at = event.asked_at.clone();
-    if !matches!(event.asked, Asked::Read | Asked::Write | Asked::Append | Asked::Delete) {
+    if !matches!(
+        event.asked,
+        ClientFunction::Read
+            | ClientFunction::Write
+            | ClientFunction::Append
+            | ClientFunction::Delete
+    ) {
         let title = "the store of this format has no such function";
         let label = "expected `:get`, `:put`, `:append` or `:delete`";
         return Err(Complaint::new(asked_at, title, label));
@@ -41,8 +47,8 @@ pub(super) fn value(
     event.key = Some(recorder.keys.intern(scratch));
     let is_answer = event.happened == Happened::Ok;
     let needed = match event.asked {
-        Asked::Read => is_answer,
-        Asked::Write | Asked::Append => !is_answer,
+        ClientFunction::Read => is_answer,
+        ClientFunction::Write | ClientFunction::Append => !is_answer,
         _ => false,
     };
     event.datum = match value.map(|forms| forms[0]) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use crate::id::OpId;
-use crate::linearizability::{Content, Input, Model, Operation, Operations};
+use crate::linearizability::{Asked, Content, Model, Operation, Operations};
 use crate::named::Named;
 
 use super::mistake::Complaint;
@@ -12,7 +12,7 @@ use super::symbols::SymbolTable;
 
 /// What a client asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum ClientFunction {
     Read,
     Write,
     Cas,
@@ -25,7 +25,7 @@ pub(super) enum Asked {
     Release,
 }
 
-impl Asked {
+impl ClientFunction {
     /// The functions by name. What is asked of a register and of a map has two names.
     pub(super) const WORDS: [(&'static str, Self); 12] = [
         ("read", Self::Read),
@@ -76,13 +76,13 @@ impl Asked {
     pub(super) const fn is_of(self, model: Model) -> bool {
         let nothing = Content::ABSENT;
         let input = match self {
-            Self::Read => Input::Read,
-            Self::Write => Input::Write(nothing),
-            Self::Cas => Input::CompareAndSet { from: nothing, to: nothing },
-            Self::Append => Input::Append(nothing),
-            Self::Delete => Input::Delete,
-            Self::Acquire => Input::Acquire,
-            Self::Release => Input::Release,
+            Self::Read => Asked::Read,
+            Self::Write => Asked::Write(nothing),
+            Self::Cas => Asked::CompareAndSet { from: nothing, to: nothing },
+            Self::Append => Asked::Append(nothing),
+            Self::Delete => Asked::Delete,
+            Self::Acquire => Asked::Acquire,
+            Self::Release => Asked::Release,
             Self::List | Self::ReadAll | Self::Clear => return matches!(model, Model::Kv),
         };
         model.knows(input)
@@ -111,7 +111,7 @@ impl UnknownFunction {
             return complaint
                 .help(format!("the model {other} has it: --model {other}", other = other.name()));
         }
-        let known = Asked::WORDS.iter().filter(|(_, asked)| asked.is_of(self.model));
+        let known = ClientFunction::WORDS.iter().filter(|(_, asked)| asked.is_of(self.model));
         let known: Vec<&str> = known.map(|(word, _)| *word).collect();
         complaint.suggest(&name, &known)
     }
@@ -170,7 +170,7 @@ pub(super) struct RecordedOp {
     pub(super) lines: (u32, u32),
     /// Their times, plus one.
     pub(super) times: (Nanos, Nanos),
-    pub(super) asked: Asked,
+    pub(super) asked: ClientFunction,
     pub(super) became: Became,
     /// What was written, or what was answered to a read.
     pub(super) datum: Datum,
@@ -220,7 +220,7 @@ impl Recorded {
         let word = asked.word(self.model);
         let object = self.object(op);
         let of = match (asked, object.as_str()) {
-            (_, "") | (Asked::Cas, _) => "",
+            (_, "") | (ClientFunction::Cas, _) => "",
             _ => "of ",
         };
         let gap = if object.is_empty() { "" } else { " " };
@@ -298,7 +298,7 @@ impl Recorded {
         let answered = became == Became::Done;
         let value = match datum {
             Datum::Missing => String::new(),
-            Datum::Nil if asked == Asked::Read && !answered => String::new(),
+            Datum::Nil if asked == ClientFunction::Read && !answered => String::new(),
             Datum::Nil => "nil".to_owned(),
             Datum::One(symbol) => one(symbol),
             Datum::Pair(from, to) => format!("from {} to {}", one(from), one(to)),
@@ -316,15 +316,16 @@ impl Recorded {
                 format!("[{}]", items.map(item).collect::<Vec<_>>().join(", "))
             }
         };
-        let whole = matches!(asked, Asked::List | Asked::ReadAll | Asked::Clear);
+        let whole =
+            matches!(asked, ClientFunction::List | ClientFunction::ReadAll | ClientFunction::Clear);
         if !self.has_keys || whole {
             return value;
         }
         let key = shortened(self.keys.text(key));
         match (asked, value.as_str()) {
             (_, "") => key,
-            (Asked::Append, _) => format!("{value} to {key}"),
-            (Asked::Cas, _) => format!("{key} {value}"),
+            (ClientFunction::Append, _) => format!("{value} to {key}"),
+            (ClientFunction::Cas, _) => format!("{key} {value}"),
             _ => format!("{key} = {value}"),
         }
     }

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 
 use super::mistake::Complaint;
-use super::recorded::{Asked, Became, Datum, RecordedOp};
+use super::recorded::{Became, ClientFunction, Datum, RecordedOp};
 use super::symbols::SymbolTable;
 
 /// What happened to an operation.
@@ -41,7 +41,7 @@ pub(super) struct ClientEvent<'t> {
     /// Where the process stands in the text.
     pub(super) process_at: Range<usize>,
     pub(super) happened: Happened,
-    pub(super) asked: Asked,
+    pub(super) asked: ClientFunction,
     /// Where the function stands in the text.
     pub(super) asked_at: Range<usize>,
     /// By its number among the keys, where the event names one.

@@ -1,9 +1,9 @@
 //! From what was recorded to what each operation says of its keys.
 
 use crate::id::KeyId;
-use crate::linearizability::{Content, Expects, Input, Operations, Others, Output, Step};
+use crate::linearizability::{Answered, Asked, Content, Expects, Operations, Others, Step};
 
-use super::recorded::{Asked, Became, Datum, RecordedOp};
+use super::recorded::{Became, ClientFunction, Datum, RecordedOp};
 use super::recorder::Recorder;
 use super::settings::NilMeans;
 
@@ -37,14 +37,14 @@ pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
     for op in &recorder.ops {
         let id = operations.call(op.process, op.places.0);
         match op.asked {
-            Asked::List | Asked::ReadAll if op.became == Became::Done => {
+            ClientFunction::List | ClientFunction::ReadAll if op.became == Became::Done => {
                 let steps = meaning.whole(op, &mut operations);
                 operations.answer(id, op.ret(), steps, Others::SeenAbsent);
             }
-            Asked::Clear if op.became != Became::Failed => {
+            ClientFunction::Clear if op.became != Became::Failed => {
                 operations.answer(id, op.ret(), [], Others::Removed);
             }
-            Asked::List | Asked::ReadAll | Asked::Clear => {}
+            ClientFunction::List | ClientFunction::ReadAll | ClientFunction::Clear => {}
             _ => {
                 if let Some(step) = meaning.step(op, &mut operations) {
                     operations.answer(id, op.ret(), [step], Others::Untouched);
@@ -56,14 +56,14 @@ pub(super) fn operations(recorder: &Recorder, start: Beginning) -> Operations {
 }
 
 fn uses(recorder: &Recorder) -> Vec<KeyUse> {
-    if recorder.ops.iter().all(|op| op.asked != Asked::Append) {
+    if recorder.ops.iter().all(|op| op.asked != ClientFunction::Append) {
         return Vec::new();
     }
     let mut uses = vec![KeyUse::default(); recorder.keys.len().max(1)];
     for op in &recorder.ops {
         let used = &mut uses[op.key as usize];
-        used.put |= op.asked == Asked::Write;
-        used.appended |= op.asked == Asked::Append;
+        used.put |= op.asked == ClientFunction::Write;
+        used.appended |= op.asked == ClientFunction::Append;
     }
     uses
 }
@@ -74,9 +74,9 @@ impl Interpretation<'_> {
         let key = KeyId(op.key);
         let output = match op.became {
             Became::Failed => return None,
-            Became::Pending | Became::Unsure => Output::Unknown,
-            Became::Refused => Output::Mismatch,
-            Became::Done => Output::Done,
+            Became::Pending | Became::Unsure => Answered::Unknown,
+            Became::Refused => Answered::Mismatch,
+            Became::Done => Answered::Done,
         };
         let content = match op.datum {
             Datum::One(symbol) => Content::of(symbol),
@@ -84,19 +84,23 @@ impl Interpretation<'_> {
             Datum::Pair(..) | Datum::Many { .. } | Datum::Whole { .. } => Content::ABSENT,
         };
         let input = match op.asked {
-            Asked::Read if op.became != Became::Done => return None,
-            Asked::Read => return Some(Step::read(key, self.shown(op.key, op.datum, operations)?)),
-            Asked::Write if content.is_absent() => Input::Delete,
-            Asked::Write => Input::Write(content),
-            Asked::Append => Input::Append(content),
-            Asked::Delete => Input::Delete,
-            Asked::Acquire => Input::Acquire,
-            Asked::Release => Input::Release,
-            Asked::Cas => {
-                let Datum::Pair(from, to) = op.datum else { return None };
-                Input::CompareAndSet { from: self.of_pair(from), to: self.of_pair(to) }
+            ClientFunction::Read if op.became != Became::Done => return None,
+            ClientFunction::Read => {
+                return Some(Step::read(key, self.shown(op.key, op.datum, operations)?));
             }
-            Asked::List | Asked::ReadAll | Asked::Clear => unreachable!("it is on one key"),
+            ClientFunction::Write if content.is_absent() => Asked::Delete,
+            ClientFunction::Write => Asked::Write(content),
+            ClientFunction::Append => Asked::Append(content),
+            ClientFunction::Delete => Asked::Delete,
+            ClientFunction::Acquire => Asked::Acquire,
+            ClientFunction::Release => Asked::Release,
+            ClientFunction::Cas => {
+                let Datum::Pair(from, to) = op.datum else { return None };
+                Asked::CompareAndSet { from: self.of_pair(from), to: self.of_pair(to) }
+            }
+            ClientFunction::List | ClientFunction::ReadAll | ClientFunction::Clear => {
+                unreachable!("it is on one key")
+            }
         };
         input.step(key, output)
     }

@@ -24,6 +24,8 @@ pub(super) struct HeldText<R> {
     input: R,
     name: String,
     held: Vec<u8>,
+    /// What comes before has been read; behind it is room.
+    filled: usize,
     /// What comes before is consumed.
     at: usize,
     /// What comes before is UTF-8.
@@ -52,7 +54,7 @@ impl<R: Read> HeldText<R> {
     pub(super) fn new(name: &str, input: R) -> Self {
         let held = Vec::new();
         let (name, end) = (name.to_owned(), TextEnd::Open);
-        Self { input, name, held, at: 0, valid: 0, end, lines: 0, counted: 0, cut: 0 }
+        Self { input, name, held, filled: 0, at: 0, valid: 0, end, lines: 0, counted: 0, cut: 0 }
     }
 
     /// What the file is called.
@@ -98,27 +100,27 @@ impl<R: Read> HeldText<R> {
         if self.is_last() {
             return Ok(());
         }
-        if self.held.len() - self.at > LONGEST {
+        if self.filled - self.at > LONGEST {
             let title = format!("an event is longer than {} MB", LONGEST >> 20);
             let complaint = Complaint::new(0..1, title, "it begins here");
             return Err(self.mistake(*complaint.help("is a bracket or a quote never closed?")));
         }
         self.forget();
-        let from = self.held.len();
-        self.held.resize(from + CHUNK.max(from), 0);
+        if self.held.len() - self.filled < CHUNK / 2 {
+            self.held.resize(self.filled + CHUNK.max(self.filled), 0);
+        }
         let read = loop {
-            match self.input.read(&mut self.held[from..]) {
+            match self.input.read(&mut self.held[self.filled..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read,
             }
         };
         let read = read.map_err(|error| {
-            self.held.truncate(from);
             Mistake::of_file(&self.name, &format!("cannot be read: {error}"), "")
         })?;
-        self.held.truncate(from + read);
-        match std::str::from_utf8(&self.held[self.valid..]) {
-            Ok(_) => self.valid = self.held.len(),
+        self.filled += read;
+        match std::str::from_utf8(&self.held[self.valid..self.filled]) {
+            Ok(_) => self.valid = self.filled,
             Err(error) => {
                 self.valid += error.valid_up_to();
                 if error.error_len().is_some() {
@@ -127,8 +129,7 @@ impl<R: Read> HeldText<R> {
             }
         }
         if read == 0 {
-            self.end =
-                if self.valid < self.held.len() { TextEnd::Broken } else { TextEnd::Reached };
+            self.end = if self.valid < self.filled { TextEnd::Broken } else { TextEnd::Reached };
         }
         Ok(())
     }
@@ -145,8 +146,8 @@ impl<R: Read> HeldText<R> {
             Some(newline) => characters(&dropped[newline + 1..]),
             None => self.cut + characters(dropped),
         };
-        self.held.copy_within(drop.., 0);
-        self.held.truncate(self.held.len() - drop);
+        self.held.copy_within(drop..self.filled, 0);
+        self.filled -= drop;
         self.at -= drop;
         self.valid -= drop;
         self.counted -= drop;
@@ -171,23 +172,33 @@ impl<R: Read> HeldText<R> {
         self.lines + 1
     }
 
-    /// A mistake with its place.
-    pub(super) fn mistake(&self, complaint: Complaint) -> Mistake {
+    /// A mistake with its place. Nothing can be read after that.
+    pub(super) fn mistake(&mut self, complaint: Complaint) -> Mistake {
         let Range { start, end } = complaint.at.clone();
+        self.look_ahead(self.at + start.max(end.min(start + SHOWN)));
         Mistake::at(&self.name, self.excerpt(self.at + start, self.at + end), complaint)
     }
 
     /// The mistake at the end of the text: it is no UTF-8 there. `None` where nothing is wrong.
-    pub(super) fn broken(&self) -> Option<Mistake> {
+    pub(super) fn broken(&mut self) -> Option<Mistake> {
         let byte = (self.end == TextEnd::Broken).then(|| self.held[self.valid])?;
         let (at, title) = (self.valid - self.at, "the text is not UTF-8");
         let label = format!("byte 0x{byte:02x} begins no character");
         Some(self.mistake(*Complaint::new(at..at + 1, title, label)))
     }
 
+    /// Reads what is shown behind a place, whatever it is. A file that cannot be read any more is
+    /// shown as far as it was.
+    fn look_ahead(&mut self, at: usize) {
+        self.held.truncate(self.filled);
+        let missing = (at + SHOWN + 1).saturating_sub(self.filled) as u64;
+        let ahead = self.input.by_ref().take(missing).read_to_end(&mut self.held);
+        self.filled += ahead.unwrap_or(0);
+    }
+
     /// The line of a place, cut around it, and the place in that.
     fn excerpt(&self, start: usize, end: usize) -> Excerpt {
-        let held = &self.held;
+        let held = &self.held[..self.filled];
         let start = start.min(held.len());
         let before = held[..start].iter().rposition(|byte| *byte == b'\n');
         let line_start = before.map_or(0, |newline| newline + 1);

@@ -69,7 +69,7 @@ const RICH: [&str; 4] = [
 
 /// Changes a text in a few places.
 fn mutate(text: &mut Vec<u8>, numbers: &mut Numbers) {
-    for _ in 0..=numbers.below(4) {
+    for _ in 0..=numbers.below(3) / 2 {
         let at = numbers.below(text.len() + 1);
         let until = (at + numbers.below(12)).min(text.len());
         match numbers.below(6) {
@@ -121,7 +121,9 @@ fn mutated_histories_are_read_or_refused() {
         let mut text = texts[numbers.below(texts.len())].clone().into_bytes();
         mutate(&mut text, &mut numbers);
         bytes += text.len();
-        let pick = |count: usize, numbers: &mut Numbers| numbers.below(count + 1).checked_sub(1);
+        // Mostly none.
+        let pick =
+            |count: usize, numbers: &mut Numbers| numbers.below(count * 4).checked_sub(count * 3);
         let how = ReadAs {
             format: pick(4, &mut numbers).map(|index| HistoryFormat::ALL[index]),
             model: pick(4, &mut numbers).map(|index| Model::ALL[index]),

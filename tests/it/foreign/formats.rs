@@ -2,7 +2,7 @@
 
 use splitbrain::foreign::{NilMeans, ReadAs};
 use splitbrain::id::{KeyId, OpId};
-use splitbrain::linearizability::{Change, Content, Expects, Model, Operation, Others, Step};
+use splitbrain::linearizability::{Content, Expects, Model, Operation, Others, Step, Update};
 
 use super::{Drip, read, read_as, verdict};
 
@@ -302,14 +302,14 @@ fn operations_keep_places_steps_and_what_they_did_with_other_keys() {
         (process, call, ret, others, recorded.operations.steps(OpId(op)).to_vec())
     };
     let (a, b, open) = (KeyId(0), KeyId(1), Operation::OPEN);
-    let put = Step::write(a, Change::Set(Content::of(0)));
+    let put = Step::write(a, Update::Set(Content::of(0)));
     assert_eq!(of(0), (0, 0, 2, Others::Untouched, vec![put]));
     let found = vec![
         Step::read(a, Expects::Holds(Content::of(0))),
         Step::read(b, Expects::Holds(Content::sequence(&[1, 0]))),
     ];
     assert_eq!(of(1), (1, 1, 3, Others::SeenAbsent, found));
-    let delete = Step::write(a, Change::Remove);
+    let delete = Step::write(a, Update::Remove);
     assert_eq!(of(2), (0, 4, open, Others::Untouched, vec![delete]));
     assert_eq!(of(3), (2, 6, open, Others::Removed, vec![]));
     assert_eq!(recorded.name(OpId(1)), "c2's read-all of [a = 1, b = [2 1]]");

@@ -158,8 +158,8 @@ crashed, and its thread goes on under a number of its own",
         r#"error: this line cannot be read: EOF while parsing a string
  --> history:1:63
   |
-1 | ... {"event":"invoke","process":"c1","f":"put","key":"k","value":"7
-  |                                                                   ^ expected an event of `history.jsonl`
+1 | ... event":"invoke","process":"c1","f":"put","key":"k","value":"7
+  |                                                                 ^ expected an event of `history.jsonl`
   |
   = help: is the file cut off?"#,
     ),
@@ -203,7 +203,11 @@ fn smaller_mistakes_say_what_is_wrong() {
         ("é [0 :invoke :write \"abc", (1, 1), "begins like no history"),
         ("[\"é\" :invoke :write \"abc", (1, 1), "begins like no history"),
         ("[0 :invoke :write \"é\"] [0 :x", (1, 24), "this bracket is never closed"),
-        ("{:process 0, :type :invoke, :f :get, :key \"a\"} 7", (1, 48), "this is no operation"),
+        (
+            "{:process 0, :type :invoke, :f :get, :key \"a\"} 7",
+            (1, 48),
+            "a value is missing behind this",
+        ),
         (
             "{:process 0, :type :invoke, :f :put, :key \"a\"}",
             (1, 32),

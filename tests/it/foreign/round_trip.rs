@@ -2,7 +2,7 @@
 
 use splitbrain::foreign::{NilMeans, ReadAs};
 use splitbrain::id::OpId;
-use splitbrain::linearizability::{Change, Expects, Operation};
+use splitbrain::linearizability::{Expects, Operation, Update};
 
 use super::generate::{Numbers, RegisterEvent, Written, register};
 use super::{read_as, verdict};
@@ -31,7 +31,7 @@ fn shapes(text: &str) -> Vec<Shape> {
         let steps = steps.map(|step| {
             let shows = matches!(step.expects, Expects::Holds(_));
             let absent = matches!(step.expects, Expects::Absent { .. });
-            (shows, absent, step.change != Change::Nothing)
+            (shows, absent, step.change != Update::Nothing)
         });
         Shape { process, call, ret, steps: steps.collect() }
     };
